@@ -1,0 +1,57 @@
+# Everything this project does on a fresh machine: Python >= 3.11 and make are all it needs.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+export PANEL_CACHE ?= $(CURDIR)/.cache
+A      := mistral-8x22b-instruct-v2
+B      := codestral-2-0
+PAGE   := runs/comparison.html
+
+.PHONY: demo test check bench format clean help
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: $(VENV)/demo weights  ## real verdicts of a real local model on two tools, and their page
+	$(BIN)/panel run --tool $(A) --tool $(B) --endpoint embedded
+	$(BIN)/panel show $(A) $(B) --endpoint embedded
+	$(BIN)/panel compare $(A) $(B) --endpoint embedded --html $(PAGE)
+	@echo "Open $(CURDIR)/$(PAGE) in a browser."
+
+test: $(VENV)/test weights check  ## lint, types, floors, then every test, the real model included
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+check: $(VENV)/test  ## lint, format, types, floors
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+bench: $(VENV)/test  ## the overhead against a bare openai loop, on a loopback mock
+	$(BIN)/python bench/overhead.py
+
+format: $(VENV)/test  ## rewrite the sources in the project's format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.PHONY: weights
+weights: $(VENV)/demo
+	@$(BIN)/panel fetch >/dev/null
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; $(PYTHON) is older. Name one: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/demo: $(VENV)/bin/python pyproject.toml constraints.txt
+	@echo "Installing the program, its libraries and llama.cpp (xllamacpp) into $(VENV) ..."
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[embedded]'
+	@touch $@
+
+$(VENV)/test: $(VENV)/demo
+	@echo "Installing the test tools (pytest, hypothesis, ruff, mypy, import-linter) into $(VENV) ..."
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r requirements-dev.txt
+	@touch $@
+
+clean:  ## remove what the targets above made, the downloaded weights included
+	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,5 @@
+"""``python -m panel``."""
+
+from panel.cli.main import main
+
+main()

@@ -1,0 +1,199 @@
+"""``panel plan`` and ``panel run``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from panel.cli.files import Json, open_workspace
+from panel.cli.main import ExitCode
+from panel.cli.output import err, note, out, percent, print_json, safe
+from panel.endpoint.embedded import NOT_JUDGEMENT
+from panel.engines import Tallies
+from panel.plan import Plan
+from panel.run import Listener, Prepared, Selection, Summary, execute, prepare
+
+app = typer.Typer(rich_markup_mode=None)
+
+Tools = Annotated[
+    list[str] | None, typer.Option("--tool", help="Only this tool (slug or name); repeatable.")
+]
+Personas = Annotated[
+    list[str] | None, typer.Option("--persona", help="Only this persona; repeatable.")
+]
+Categories = Annotated[
+    list[str] | None, typer.Option("--category", help="Only this category; repeatable.")
+]
+EndpointName = Annotated[
+    str | None, typer.Option("--endpoint", help="An endpoint of panel.toml, or a preset.")
+]
+Model = Annotated[str | None, typer.Option("--model", help="The model to ask.")]
+Repeats = Annotated[
+    int, typer.Option("--repeats", min=1, max=1000, help="Ask every cell this many times.")
+]
+
+
+@app.command()
+def plan(
+    tool: Tools = None,
+    persona: Personas = None,
+    category: Categories = None,
+    endpoint: EndpointName = None,
+    model: Model = None,
+    repeats: Repeats = 1,
+    as_json: Json = False,
+) -> None:
+    """Say what a run would ask, and why. Opens no connection to any model."""
+    selection = Selection(tool or [], persona or [], category or [], endpoint, model, repeats)
+    _print_plan(prepare(open_workspace(), selection), as_json)
+
+
+@app.command()
+def run(
+    tool: Tools = None,
+    persona: Personas = None,
+    category: Categories = None,
+    endpoint: EndpointName = None,
+    model: Model = None,
+    repeats: Repeats = 1,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be asked.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Ask what is pending, keep every answer, sum up. A second run asks nothing.
+
+    Exit 1: cells ended in error. 3: the endpoint refused or is not there. 130: interrupted.
+    """
+    workspace = open_workspace()
+    selection = Selection(tool or [], persona or [], category or [], endpoint, model, repeats)
+    prepared = prepare(workspace, selection)
+    if dry_run:
+        _print_plan(prepared, as_json)
+        return
+    if prepared.endpoint.profile == "embedded":
+        note(NOT_JUDGEMENT)
+    with _shown(prepared.plan) as listener:
+        summary, tallies = execute(workspace, prepared, listener)
+    _print_summary(prepared, summary, tallies, as_json)
+    raise typer.Exit(_code(summary))
+
+
+def _code(summary: Summary) -> ExitCode:
+    if summary.stopped == "interrupted":
+        return ExitCode.INTERRUPTED
+    if summary.stopped == "endpoint":
+        return ExitCode.ENDPOINT
+    return ExitCode.FAILED if summary.errors else ExitCode.OK
+
+
+@contextmanager
+def _shown(plan: Plan) -> Iterator[Listener]:
+    """Show progress on stderr while the block runs; nothing where that is no terminal."""
+    columns = (
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(compact=True),
+        TextColumn("{task.fields[state]}"),
+    )
+    shown = err.is_terminal and bool(plan.pending)
+    with Progress(*columns, console=err, disable=not shown, transient=True) as bar:
+        task = bar.add_task("asking", total=len(plan.pending), rate="", state="loading")
+
+        def progress(tallies: Tallies) -> None:
+            if not shown:
+                return
+            speed = bar.tasks[0].speed
+            state = f"{tallies.ships} ship, {tallies.skips} skip"
+            if tallies.abstains or tallies.errors:
+                state += f", {tallies.abstains} abstained, {tallies.errors} errors"
+            state += f", {tallies.prompt_tokens + tallies.completion_tokens:,} tokens"
+            rate = f"{speed * 60:.0f}/min" if speed else ""
+            bar.update(task, completed=tallies.asked, rate=rate, state=state)
+
+        yield Listener(progress, note)
+
+
+def _print_plan(prepared: Prepared, as_json: bool) -> None:
+    plan = prepared.plan
+    reasons = plan.reasons()
+    if as_json:
+        print_json(
+            {
+                "endpoint": prepared.endpoint.name,
+                "model": str(prepared.model),
+                "cells": plan.cells,
+                "pending": len(plan.pending),
+                "reused": plan.reused,
+                "reasons": reasons,
+                "prompt_tokens_estimate": plan.prompt_tokens,
+            }
+        )
+        return
+    console = out()
+    console.print(
+        safe(
+            f"{plan.cells:,} cells: {len(prepared.tools):,} tools × {len(prepared.personas)} "
+            f"personas × {plan.cells // max(1, len(prepared.tools) * len(prepared.personas))} "
+            f"repeat(s), asked of {prepared.model}"
+        )
+    )
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_row("reused", f"{plan.reused:,}")
+    for reason, count in reasons.items():
+        table.add_row(f"to ask: {reason}", f"{count:,}")
+    console.print(table)
+    if plan.pending:
+        console.print(f"{len(plan.pending):,} calls, roughly {plan.prompt_tokens:,} prompt tokens.")
+    else:
+        console.print("Nothing to ask.")
+
+
+def _print_summary(prepared: Prepared, summary: Summary, tallies: Tallies, as_json: bool) -> None:
+    if tallies.stopped == "endpoint":
+        note(
+            f"Stopped asking {prepared.endpoint.name!r}: {tallies.why}. Everything answered is "
+            f"kept; 'panel doctor --endpoint {prepared.endpoint.name}' looks closer."
+        )
+    if summary.stopped == "interrupted":
+        note("Interrupted. Everything answered is kept; run again to go on.")
+    if as_json:
+        print_json(summary.record())
+        return
+    console = out()
+    if not summary.asked:
+        console.print(f"Nothing asked: {summary.reused:,} of {summary.planned:,} cells reused.")
+        return
+    console.print(
+        safe(
+            f"{summary.asked:,} cells asked of {prepared.model} in {summary.seconds:,.1f} s, "
+            f"{summary.reused:,} reused."
+        )
+    )
+    console.print(
+        f"{summary.verdicts:,} verdicts ({tallies.ships:,} ship, {tallies.skips:,} skip), "
+        f"{summary.abstains:,} abstained, {summary.errors:,} errors; "
+        f"{summary.requests:,} requests, rung {tallies.rung}."
+    )
+    for reason, count in sorted(tallies.reasons.items()):
+        console.print(safe(f"  {count:,} × {reason}"))
+    console.print(_tokens(summary))
+
+
+def _tokens(summary: Summary) -> str:
+    if summary.prompt_tokens is None:
+        return "Tokens: the server counts none."
+    text = f"{summary.prompt_tokens:,} prompt tokens"
+    if summary.cached_tokens is not None and summary.prompt_tokens:
+        share = percent(100 * summary.cached_tokens / summary.prompt_tokens)
+        text += f" ({share} of them served from its cache)"
+    if summary.completion_tokens is not None:
+        text += f", {summary.completion_tokens:,} completion tokens"
+    cost = "unknown" if summary.cost_usd is None else f"${summary.cost_usd:,.4f}"
+    return f"{text}; cost {cost}."

@@ -1,0 +1,72 @@
+"""``panel init`` and ``panel check``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from panel.cli.main import ExitCode
+from panel.cli.output import note, out, print_json, safe
+from panel.errors import WorkspaceError
+from panel.scaffold import create
+from panel.settings import resolve_endpoint
+from panel.workspace import Workspace, check_rendering, find_root, load_workspace
+
+app = typer.Typer(rich_markup_mode=None)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+def open_workspace() -> Workspace:
+    """Load the workspace at or above the current folder."""
+    return load_workspace(find_root(Path.cwd()))
+
+
+@app.command()
+def init(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to make it in.")],
+) -> None:
+    """Make a workspace: panel.toml, personas, prompts and sample tools."""
+    files = create(directory)
+    out().print(safe(f"Wrote {len(files)} files to {directory}."))
+    note(f"Next: cd {directory} && panel fetch && panel run")
+
+
+@app.command()
+def check(as_json: Json = False) -> None:
+    """Check every file of the workspace, without a model. Exit 2 when something is wrong."""
+    root = find_root(Path.cwd())
+    try:
+        workspace = load_workspace(root)
+        check_rendering(workspace)
+        resolve_endpoint(workspace.settings, root, model_needed=False)
+    except WorkspaceError as error:
+        if as_json:
+            print_json(
+                {
+                    "problems": [
+                        {
+                            "file": str(problem.file),
+                            "line": problem.line,
+                            "field": problem.field,
+                            "message": problem.message,
+                            "remedy": problem.remedy,
+                        }
+                        for problem in error.problems
+                    ]
+                }
+            )
+        else:
+            for problem in error.problems:
+                out().print(safe(str(problem)), soft_wrap=True)
+            note(f"{len(error.problems)} problem(s).")
+        raise typer.Exit(ExitCode.USAGE) from None
+    if as_json:
+        print_json({"problems": []})
+    else:
+        out().print(
+            f"{len(workspace.tools)} tools, {len(workspace.personas)} personas, 3 templates: "
+            "all in order."
+        )

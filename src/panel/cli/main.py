@@ -1,0 +1,139 @@
+"""The command ``panel``: finds commands by name, turns errors into one line and an exit code."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from enum import IntEnum
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+from panel import __version__
+from panel.errors import EndpointError, PanelError, StoreBusyError
+
+
+class ExitCode(IntEnum):
+    """What a command's exit code says."""
+
+    OK = 0
+    FAILED = 1  # a check failed, or cells ended in error
+    USAGE = 2  # command line or workspace files
+    ENDPOINT = 3  # refused or unreachable
+    BUDGET = 4  # stopped by a budget
+    BUSY = 5  # the store is held by another process
+    INTERRUPTED = 130  # state kept
+
+
+# Command → (module of panel.cli, its one line in --help). A module is imported when its
+# command is called, so that `panel --help` costs neither openai nor duckdb.
+COMMANDS = {
+    "init": ("files", "Make a workspace: panel.toml, personas, prompts and sample tools."),
+    "check": ("files", "Check every file of the workspace, without a model."),
+    "plan": ("ask", "Say what a run would ask, and why."),
+    "run": ("ask", "Ask what is pending, keep every answer, sum up."),
+    "show": ("show", "Print the scorecards of tools."),
+    "compare": ("show", "Set two tools side by side, in the terminal or as a page."),
+    "export": ("rows", "Write verdicts as CSV, JSON, JSON lines or Parquet."),
+    "sql": ("rows", "Query the store, read-only."),
+    "rebuild": ("rows", "Make the database anew from the journals."),
+    "doctor": ("endpoints", "Look at an endpoint: server, models, structured output."),
+    "fetch": ("endpoints", "Download the embedded model's weights."),
+}
+
+
+class LazyGroup(TyperGroup):
+    """A command group that imports a command's module when the command is called."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names, in the order they are best read."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Import the module of a command; None for an unknown name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"panel.cli.{COMMANDS[cmd_name][0]}")
+        return typer.main.get_group(module.app).commands[cmd_name]
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write names and lines from the table, importing nothing."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_module, line) in COMMANDS.items()])
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="A reviewer panel of personas over any OpenAI-compatible endpoint: verdicts on AI "
+    "tools, kept with exactly what the model saw.",
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"panel {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    directory: Annotated[
+        Path | None,
+        typer.Option("--directory", "-C", help="Work as if called in this folder."),
+    ] = None,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Options of every command."""
+    if directory is not None:
+        if not directory.is_dir():
+            raise typer.BadParameter(f"{str(directory)!r} is not a folder.", param_hint="-C")
+        os.chdir(directory)
+
+
+def exit_code(error: PanelError) -> ExitCode:
+    """Return the exit code of an error."""
+    if isinstance(error, EndpointError):
+        return ExitCode.ENDPOINT
+    if isinstance(error, StoreBusyError):
+        return ExitCode.BUSY
+    return ExitCode.USAGE
+
+
+def main() -> NoReturn:
+    """Run the command line and exit."""
+    try:
+        code = app(standalone_mode=False, prog_name="panel")
+    except PanelError as error:
+        typer.echo(_visible(f"panel: {error}"), err=True)
+        code = exit_code(error)
+    except (typer.Abort, KeyboardInterrupt):
+        typer.echo("panel: interrupted; everything answered so far is kept.", err=True)
+        code = ExitCode.INTERRUPTED
+    except typer.TyperException as error:
+        show = getattr(error, "show", None)
+        if show is not None:
+            show()
+        code = getattr(error, "exit_code", ExitCode.USAGE)
+    except BrokenPipeError:
+        # The reader has gone (`| head`); point stdout elsewhere so that Python's own
+        # flush at exit does not complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = ExitCode.OK
+    sys.exit(code or ExitCode.OK)
+
+
+def _visible(text: str) -> str:
+    """Escape control characters: an error may quote what somebody else wrote."""
+    return "".join(
+        character if character.isprintable() or character in "\n\t" else repr(character)[1:-1]
+        for character in text
+    )

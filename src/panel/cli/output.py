@@ -1,0 +1,127 @@
+"""Writes to the terminal: stdout is data, stderr is narration, foreign text is made harmless."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, TextIO
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+err = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+
+
+class Format(StrEnum):
+    """How rows are written."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+
+
+class ExportFormat(StrEnum):
+    """How an export is written."""
+
+    CSV = "csv"
+    JSON = "json"
+    JSONL = "jsonl"
+    PARQUET = "parquet"
+
+
+def out() -> Console:
+    """Return a console on stdout; made when asked for, since tests and pipes change stdout."""
+    return Console(highlight=False, markup=False, soft_wrap=False)
+
+
+def safe(text: str, style: str = "") -> Text:
+    """Make foreign text fit for a terminal: no escape sequences, no direction overrides."""
+    return Text("".join(_harmless(character) for character in text), style=style)
+
+
+def _harmless(character: str) -> str:
+    if character in "\n\t" or character.isprintable():
+        return character
+    # Format characters that join letters (Persian, emoji) are text; those that reorder it are not.
+    return character if character in "\u200c\u200d" else "\N{REPLACEMENT CHARACTER}"
+
+
+def note(text: str) -> None:
+    """Say one thing on stderr."""
+    err.print(safe(text))
+
+
+def print_json(value: Any, stream: TextIO | None = None) -> None:
+    """Write one JSON document, to stdout unless told otherwise."""
+    text = json.dumps(value, ensure_ascii=False, indent=2, default=_plain)
+    (stream or sys.stdout).write(text + "\n")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return float(value)
+    return str(value)
+
+
+def print_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]], form: Format) -> None:
+    """Print rows as a table, CSV, or a JSON list of objects."""
+    if form is Format.JSON:
+        print_json([dict(zip(columns, row, strict=True)) for row in rows])
+    elif form is Format.CSV:
+        write_csv(sys.stdout, columns, rows)
+    else:
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for column in columns:
+            table.add_column(safe(column), overflow="fold")
+        for row in rows:
+            table.add_row(*(safe("" if cell is None else str(cell)) for cell in row))
+        out().print(table)
+
+
+def write_csv(stream: TextIO, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Write RFC 4180 CSV that no spreadsheet takes for formulas."""
+    writer = csv.writer(stream, lineterminator="\r\n" if stream is not sys.stdout else "\n")
+    writer.writerow([_cell(column) for column in columns])
+    for row in rows:
+        writer.writerow([_cell(cell) for cell in row])
+
+
+def _cell(value: Any) -> Any:
+    if value is None:
+        return ""
+    if isinstance(value, list | tuple | dict):
+        value = json.dumps(value, ensure_ascii=False, default=_plain)
+    elif isinstance(value, datetime | date):
+        value = value.isoformat()
+    # Spreadsheets run text that begins like this; the apostrophe makes them show it.
+    if isinstance(value, str) and value.lstrip(" ")[:1] in ("=", "+", "-", "@", "\t", "\r", "\n"):
+        return "'" + value
+    return value
+
+
+def write_json_lines(stream: TextIO, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Write one JSON object a line."""
+    for row in rows:
+        fields = dict(zip(columns, row, strict=True))
+        stream.write(json.dumps(fields, ensure_ascii=False, default=_plain) + "\n")
+
+
+def percent(value: float | None) -> str:
+    """Show a percentage without a false 0 or 100; a dash for none."""
+    if value is None:
+        return "—"
+    if 0 < value < 1:
+        return "<1 %"
+    if 99 < value < 100:
+        return ">99 %"
+    return f"{value:.0f} %"

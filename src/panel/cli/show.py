@@ -1,0 +1,188 @@
+"""``panel show`` and ``panel compare``."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Group
+from rich.panel import Panel as Frame
+from rich.table import Table
+from rich.text import Text
+
+from panel import __version__
+from panel.cli.ask import Categories, EndpointName, Model
+from panel.cli.files import Json, open_workspace
+from panel.cli.output import note, out, percent, print_json, safe
+from panel.endpoint.embedded import NOT_JUDGEMENT
+from panel.errors import UsageError
+from panel.report import comparison, scorecards
+from panel.run import Prepared, Selection, prepare
+from panel.scorecard import PersonaLine, Scorecard, Take
+from panel.site.comparison import render_comparison
+
+app = typer.Typer(rich_markup_mode=None)
+
+STYLES = {"ship": "bold green", "skip": "bold red"}
+
+
+@app.command()
+def show(
+    tool: Annotated[
+        list[str] | None, typer.Argument(metavar="[TOOL]...", help="Slug or name; all when none.")
+    ] = None,
+    category: Categories = None,
+    endpoint: EndpointName = None,
+    model: Model = None,
+    as_json: Json = False,
+) -> None:
+    """Print the scorecards of tools: ship percentage with n and interval, and every take."""
+    workspace = open_workspace()
+    prepared = prepare(workspace, Selection(tool or [], [], category or [], endpoint, model))
+    cards = scorecards(workspace, prepared)
+    asked = [card for card in cards if any(line.take for line in card.lines)]
+    if not tool:
+        cards = asked
+    if as_json:
+        print_json([card_record(card) for card in cards])
+        return
+    _warn(prepared)
+    console = out()
+    for card in cards:
+        console.print(_card(card, with_takes=bool(tool)))
+    missing = len(prepared.tools) - len(asked)
+    if missing:
+        note(f"{missing} tool(s) have no verdicts from {prepared.model} yet: 'panel run' asks.")
+
+
+@app.command()
+def compare(
+    left: Annotated[str, typer.Argument(metavar="A", help="A tool: slug or name.")],
+    right: Annotated[str, typer.Argument(metavar="B", help="Another tool.")],
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Write a self-contained page to this file.")
+    ] = None,
+    endpoint: EndpointName = None,
+    model: Model = None,
+    as_json: Json = False,
+) -> None:
+    """Set two tools side by side, in the terminal or as a page."""
+    workspace = open_workspace()
+    prepared = prepare(workspace, Selection([left, right], endpoint=endpoint, model=model))
+    pair = comparison(workspace, prepared, left, right)
+    if html is not None:
+        page = render_comparison(pair, datetime.now(UTC), __version__)
+        try:
+            html.parent.mkdir(parents=True, exist_ok=True)
+            html.write_text(page, encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"{html} cannot be written: {error.strerror}.") from None
+        note(f"Wrote {html}.")
+    if as_json:
+        print_json({"left": card_record(pair.left), "right": card_record(pair.right)})
+    elif html is None:
+        _warn(prepared)
+        console = out()
+        wide = console.width >= 100
+        table = Table.grid(expand=True, padding=(0, 1))
+        if wide:
+            table.add_column(ratio=1)
+            table.add_column(ratio=1)
+            table.add_row(_card(pair.left, True), _card(pair.right, True))
+        else:
+            table.add_row(_card(pair.left, True))
+            table.add_row(_card(pair.right, True))
+        console.print(table)
+        console.print(_difference(pair.difference_shown))
+
+
+def _warn(prepared: Prepared) -> None:
+    if prepared.endpoint.profile == "embedded":
+        note(NOT_JUDGEMENT)
+
+
+def _difference(shown: bool | None) -> str:
+    if shown is None:
+        return "No comparison: a tool has no votes."
+    if shown:
+        return "The two intervals lie apart."
+    return "The two intervals overlap: this panel does not tell the two apart."
+
+
+def _card(card: Scorecard, with_takes: bool) -> Frame:
+    result = card.result
+    head = Text.assemble(
+        safe(card.tagline), "\n", safe(f"{card.category} · entry price {card.entry_price}", "dim")
+    )
+    ship = Text.assemble(("Panel ship ", "bold"), (percent(result.ship_percent), "bold"))
+    if result.interval is not None:
+        ship.append(f"  {result.ships} of {result.n} ship, ")
+        ship.append(f"95 % interval {result.interval.low:.0f}–{result.interval.high:.0f} %")
+    else:
+        ship.append("  nobody voted")
+    if result.contested:
+        ship.append("  contested", "bold yellow")
+    if result.abstains or result.errors:
+        ship.append(f"\n{result.abstains} abstained, {result.errors} errors: not counted", "yellow")
+    parts: list[Any] = [head, Text(), ship, Text()]
+    parts += [_line(line, with_takes) for line in card.lines]
+    return Frame(Group(*parts), title=safe(card.name), title_align="left")
+
+
+def _line(line: PersonaLine, with_takes: bool) -> Text:
+    shown = Text.assemble((f"{line.name}: ", "bold"), _word(line.take, line.tally.n))
+    if line.tally.n > 1:
+        shown.append(f"  {line.tally.ships} of {line.tally.n} ship")
+    if line.take and line.take.stale:
+        shown.append("  stale: its text has changed since", "yellow")
+    if with_takes and line.take and line.take.take:
+        shown.append("\n")
+        shown.append_text(safe(line.take.take))
+        shown.append("\n")
+    return shown
+
+
+def _word(take: Take | None, votes: int) -> Text:
+    if take is None:
+        return Text("not asked", "dim")
+    if take.verdict is not None:
+        return Text(take.verdict.upper(), STYLES[take.verdict])
+    return safe(f"{take.outcome} ({take.reason})", "yellow")
+
+
+def card_record(card: Scorecard) -> dict[str, Any]:
+    """Return a scorecard as plain JSON types."""
+    result = card.result
+    return {
+        "tool": card.tool,
+        "name": card.name,
+        "category": card.category,
+        "model": card.model,
+        "ship_percent": result.ship_percent,
+        "ships": result.ships,
+        "skips": result.skips,
+        "n": result.n,
+        "interval": [result.interval.low, result.interval.high] if result.interval else None,
+        "contested": result.contested,
+        "abstains": result.abstains,
+        "errors": result.errors,
+        "community_percent": card.community_percent,
+        "personas": [
+            {
+                "persona": line.persona,
+                "ships": line.tally.ships,
+                "skips": line.tally.skips,
+                "abstains": line.tally.abstains,
+                "errors": line.tally.errors,
+                "outcome": line.take.outcome if line.take else None,
+                "verdict": line.take.verdict if line.take else None,
+                "confidence": line.take.confidence if line.take else None,
+                "take": line.take.take if line.take else None,
+                "evidence": list(line.take.evidence) if line.take else [],
+                "stale": line.take.stale if line.take else None,
+            }
+            for line in card.lines
+        ],
+    }

@@ -1,0 +1,271 @@
+"""Reads the files people write (YAML, front matter) and says exactly what is wrong in them.
+
+The only place that knows YAML, and the only place that turns a pydantic
+ValidationError into Problems with a line and the nearest valid key.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from panel.errors import Problem, WorkspaceError
+
+Model = TypeVar("Model", bound=BaseModel)
+FieldPath = tuple[str | int, ...]
+Lines = Callable[[FieldPath], int | None]
+
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+FENCE = "---"
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A parsed file: ``fields`` (the mapping), ``body`` (text after the front matter).
+
+    ``lines`` finds the 1-based line of a field path, None when there is none.
+    """
+
+    file: Path
+    fields: dict[str, Any]
+    body: str
+    lines: Lines
+
+
+def no_lines(_path: FieldPath) -> int | None:
+    """Line finder for formats without lines (CSV cells, Parquet)."""
+    return None
+
+
+def read_text(file: Path) -> str:
+    """Read a UTF-8 file; raises WorkspaceError naming the byte that is not UTF-8."""
+    try:
+        raw = file.read_bytes()
+    except OSError as error:
+        raise WorkspaceError(
+            [Problem(file, None, "", f"cannot be read: {error.strerror}", "Check path and rights.")]
+        ) from None
+    try:
+        return raw.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise WorkspaceError(
+            [
+                Problem(
+                    file,
+                    line,
+                    "",
+                    f"byte {error.start} (0x{raw[error.start]:02x}) is not UTF-8",
+                    "Save the file as UTF-8.",
+                )
+            ]
+        ) from None
+
+
+def read_front_matter(file: Path) -> Document:
+    """Read ``---`` YAML ``---`` body. Raises WorkspaceError when the form is broken."""
+    text = read_text(file)
+    if not text.startswith(FENCE + "\n"):
+        raise WorkspaceError(
+            [
+                Problem(
+                    file,
+                    1,
+                    "",
+                    "does not begin with front matter",
+                    "Begin the file with a line '---', YAML fields, and another line '---'.",
+                )
+            ]
+        )
+    end = text.find("\n" + FENCE + "\n", len(FENCE))
+    if end < 0 and text.endswith("\n" + FENCE):
+        end = len(text) - len(FENCE) - 1
+    if end < 0:
+        raise WorkspaceError(
+            [Problem(file, 1, "", "the front matter never ends", "Add a closing line '---'.")]
+        )
+    source = text[len(FENCE) + 1 : end + 1]
+    body = text[end + len(FENCE) + 2 :].strip("\n")
+    fields = parse_yaml(source, file, first_line=2)
+    if not isinstance(fields, dict):
+        raise WorkspaceError(
+            [Problem(file, 2, "", "the front matter is not a mapping", "Write 'key: value' lines.")]
+        )
+    return Document(file, fields, body, yaml_lines(source, first_line=2))
+
+
+def parse_yaml(source: str, file: Path, first_line: int = 1) -> Any:
+    """Parse YAML, refusing repeated keys; raises WorkspaceError with the line."""
+    loader = _Loader(source)
+    try:
+        # Composed first and built from the nodes, because PyYAML silently keeps
+        # the last of two equal keys.
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        _refuse_repeats(node, file, first_line)
+        value = loader.construct_document(node)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = first_line + mark.line if mark else None
+        raise WorkspaceError(
+            [
+                Problem(
+                    file,
+                    line,
+                    "",
+                    f"is not valid YAML: {error.problem or error.context}",
+                    "Quote text that holds ': ' or begins with a special character.",
+                )
+            ]
+        ) from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise WorkspaceError(
+            [Problem(file, None, "", f"is not valid YAML: {reason}", "Remove that character.")]
+        ) from None
+    return value
+
+
+def _refuse_repeats(root: yaml.Node, file: Path, first_line: int) -> None:
+    waiting, visited = [root], set[int]()
+    while waiting:
+        node = waiting.pop()
+        if id(node) in visited:  # an alias; following it again could take for ever
+            continue
+        visited.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            waiting.extend(node.value)
+        elif isinstance(node, yaml.MappingNode):
+            keys: set[str] = set()
+            for key, child in node.value:
+                if key.value in keys:
+                    line = first_line + key.start_mark.line
+                    raise WorkspaceError(
+                        [Problem(file, line, str(key.value), "stands twice", "Keep one of them.")]
+                    )
+                keys.add(key.value)
+                waiting.append(child)
+
+
+def yaml_lines(source: str, first_line: int = 1) -> Lines:
+    """Return a finder from field path to line; the YAML is only re-read when asked."""
+
+    def find(path: FieldPath) -> int | None:
+        node = yaml.compose(source, Loader=_Loader)
+        if node is None:
+            return None
+        line: int = node.start_mark.line
+        for part in path:
+            if isinstance(node, yaml.MappingNode):
+                pairs = [pair for pair in node.value if pair[0].value == part]
+                if not pairs:
+                    break
+                line, node = pairs[0][0].start_mark.line, pairs[0][1]
+            elif isinstance(node, yaml.SequenceNode) and isinstance(part, int):
+                if part >= len(node.value):
+                    break
+                node = node.value[part]
+                line = node.start_mark.line
+            else:
+                break
+        return first_line + line
+
+    return find
+
+
+def toml_lines(source: str) -> Lines:
+    """Return a finder for TOML: tables and keys are looked up by their written form."""
+
+    def find(path: FieldPath) -> int | None:
+        table: list[str] = []
+        best: int | None = None
+        wanted = [str(part) for part in path]
+        for number, text in enumerate(source.splitlines(), 1):
+            stripped = text.strip()
+            if stripped.startswith("["):
+                table = [part.strip(" \"'") for part in stripped.strip("[] ").split(".")]
+                if table == wanted[: len(table)]:
+                    best = number
+            elif "=" in stripped and not stripped.startswith("#"):
+                key = [part.strip(" \"'") for part in stripped.split("=", 1)[0].split(".")]
+                if table + key == wanted[: len(table) + len(key)]:
+                    return number
+        return best
+
+    return find
+
+
+def nearest(word: str, valid: Iterable[str]) -> str | None:
+    """Return the valid word closest in spelling, or None when none is close."""
+    found = difflib.get_close_matches(word, list(valid), n=1, cutoff=0.5)
+    return found[0] if found else None
+
+
+def did_you_mean(word: str, valid: Iterable[str]) -> str:
+    """Return a remedy sentence: the nearest valid word, or the list of all of them."""
+    words = list(valid)
+    close = nearest(word, words)
+    if close:
+        return f"Did you mean {close!r}?"
+    return "Valid here: " + ", ".join(sorted(words)) + "." if words else "Remove it."
+
+
+def validate(model: type[Model], fields: dict[str, Any], file: Path, lines: Lines) -> Model:
+    """Build ``model`` from ``fields``; raises WorkspaceError with every problem found."""
+    try:
+        return model.model_validate(fields)
+    except ValidationError as error:
+        raise WorkspaceError(
+            [_problem(model, item, file, lines) for item in error.errors(include_url=False)]
+        ) from None
+
+
+def _problem(model: type[BaseModel], item: Any, file: Path, lines: Lines) -> Problem:
+    path: FieldPath = tuple(item["loc"])
+    field = ".".join(str(part) for part in path)
+    line = lines(path)
+    if item["type"] == "extra_forbidden":
+        valid = _valid_keys(model, path[:-1])
+        remedy = did_you_mean(str(path[-1]), valid)
+        return Problem(file, line, field, f"unknown key {str(path[-1])!r}", remedy)
+    if item["type"] == "missing":
+        return Problem(file, line, field, "is missing", f"Add {path[-1]!r}.")
+    message = item["msg"].removeprefix("Value error, ")
+    remedy = "Correct the value."
+    if item["type"] == "value_error" and ". " in message:
+        message, remedy = message.split(". ", 1)
+    elif item["type"] != "value_error":
+        shown = repr(item["input"])
+        message += f", not {shown if len(shown) <= 60 else shown[:57] + '...'}"
+    return Problem(file, line, field, message, remedy)
+
+
+def _valid_keys(model: type[BaseModel], path: FieldPath) -> list[str]:
+    current: Any = model
+    for part in path:
+        if isinstance(part, int) or not (
+            isinstance(current, type) and issubclass(current, BaseModel)
+        ):
+            continue
+        info = current.model_fields.get(str(part))
+        current = _inner_model(info.annotation) if info else None
+    if isinstance(current, type) and issubclass(current, BaseModel):
+        return list(current.model_fields)
+    return []
+
+
+def _inner_model(annotation: Any) -> Any:
+    if isinstance(annotation, type):
+        return annotation
+    for argument in getattr(annotation, "__args__", ()):
+        found = _inner_model(argument)
+        if isinstance(found, type) and issubclass(found, BaseModel):
+            return found
+    return None

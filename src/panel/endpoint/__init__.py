@@ -1,0 +1,1 @@
+"""Endpoints: asking one question of one model, whatever serves it."""

@@ -1,0 +1,159 @@
+"""Asks one question over HTTP, through the openai client, and returns all that came back."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from typing import Any, Self
+
+import httpx2
+import openai
+from pydantic_core import from_json
+
+from panel.settings import Endpoint
+
+CONNECT_SECONDS = 10.0
+NO_KEY = "none"  # the client insists on one; local servers ignore it
+
+
+@dataclass(slots=True)
+class Answer:
+    """What one request brought: status, headers and body, or how the transport failed.
+
+    transport_fault: (label, detail) when no whole answer arrived; then status is None.
+    """
+
+    seconds: float
+    status: int | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    transport_fault: tuple[str, str] | None = None
+    _parsed: Any = None
+
+    def text(self) -> str:
+        """The body as text; bytes that are not UTF-8 become U+FFFD."""
+        return self.body.decode("utf-8", "replace")
+
+    def json(self) -> Any:
+        """The body as JSON; None when it is not JSON."""
+        if self._parsed is None and self.body:
+            try:
+                self._parsed = from_json(self.body, allow_inf_nan=True)
+            except ValueError:
+                return None
+        return self._parsed
+
+    def completion(self) -> dict[str, Any] | None:
+        """The body as a chat completion with at least one choice; None when it is none."""
+        body = self.json()
+        if not isinstance(body, dict):
+            return None
+        choices = body.get("choices")
+        if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
+            return None
+        return body if isinstance(choices[0].get("message"), dict) else None
+
+    def error_text(self) -> tuple[str, str | None]:
+        """Find message and code in the shapes that servers give errors; the body's start else."""
+        body = self.json()
+        error = body.get("error", body) if isinstance(body, dict) else body
+        if isinstance(error, dict):
+            message = error.get("message", error.get("detail", error))
+            code = error.get("code") or error.get("type")
+            return str(message)[:2000], str(code) if code is not None else None
+        if isinstance(error, str):
+            return error[:2000], None
+        return self.text()[:500], None
+
+    def retry_after(self) -> float | None:
+        """Seconds that the server asks to wait, from retry-after-ms or Retry-After."""
+        if "retry-after-ms" in self.headers:
+            return _seconds(self.headers["retry-after-ms"], 0.001)
+        value = self.headers.get("retry-after")
+        if value is None:
+            return None
+        seconds = _seconds(value, 1.0)
+        if seconds is not None:
+            return seconds
+        try:
+            return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
+        except (ValueError, TypeError):
+            return None
+
+
+def _seconds(value: str, unit: float) -> float | None:
+    try:
+        return max(0.0, float(value) * unit)
+    except ValueError:
+        return None
+
+
+class Client:
+    """One endpoint's connection pool. Make one per endpoint and keep it.
+
+    No retries of its own: what to do after a failure is decided in faults.py.
+    """
+
+    def __init__(self, base_url: str, key: str | None, endpoint: Endpoint) -> None:
+        self._deadline = endpoint.timeout_seconds
+        # aiohttp underneath: the default pool starves at a few hundred requests in flight.
+        self._http = openai.DefaultAioHttpClient(
+            timeout=httpx2.Timeout(endpoint.timeout_seconds, connect=CONNECT_SECONDS),
+            limits=httpx2.Limits(
+                max_connections=endpoint.concurrency + 8,
+                max_keepalive_connections=endpoint.concurrency + 8,
+            ),
+            follow_redirects=False,
+        )
+        self._openai = openai.AsyncOpenAI(
+            base_url=base_url, api_key=key or NO_KEY, max_retries=0, http_client=self._http
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._openai.close()
+
+    async def complete(self, body: dict[str, Any]) -> Answer:
+        """POST /chat/completions once, under a wall-clock deadline. Never raises for a failure."""
+        return await self._send(
+            self._openai.post("/chat/completions", body=body, cast_to=httpx2.Response)
+        )
+
+    async def models(self) -> Answer:
+        """GET /models once."""
+        return await self._send(self._openai.get("/models", cast_to=httpx2.Response))
+
+    async def _send(self, request: Any) -> Answer:
+        started = time.perf_counter()
+        try:
+            async with asyncio.timeout(self._deadline):
+                response = await request
+        except openai.APIStatusError as error:
+            response = error.response
+        except (TimeoutError, openai.APITimeoutError):
+            detail = f"no whole answer within {self._deadline:g} s"
+            return Answer(time.perf_counter() - started, transport_fault=("timeout", detail))
+        except openai.APIConnectionError as error:
+            return Answer(time.perf_counter() - started, transport_fault=_connection(error))
+        except openai.APIError as error:
+            return Answer(time.perf_counter() - started, transport_fault=("broken", str(error)))
+        return Answer(
+            time.perf_counter() - started,
+            response.status_code,
+            {name.lower(): value for name, value in response.headers.items()},
+            response.content,
+        )
+
+
+def _connection(error: openai.APIConnectionError) -> tuple[str, str]:
+    cause: BaseException = error
+    while cause.__cause__ is not None:
+        cause = cause.__cause__
+    detail = f"{type(cause).__name__}: {cause}"
+    refused = isinstance(cause, ConnectionRefusedError) or "refused" in detail.lower()
+    unknown = "name or service not known" in detail.lower() or "getaddrinfo" in detail.lower()
+    return ("refused" if refused or unknown else "dropped", detail)

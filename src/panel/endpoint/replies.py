@@ -1,0 +1,111 @@
+"""Reads a chat completion: where the reply's text is, why it ended, what it used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from panel.settings import Prices
+from panel.verdict import clean_text
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Token counts as the server gave them; None where it gave none."""
+
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    cached_tokens: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One completion, read: text (may be ""), refusal, finish reason, usage, identity."""
+
+    text: str
+    refusal: str | None
+    finish_reason: str | None
+    usage: Usage
+    model: str | None
+    system_fingerprint: str | None
+
+
+def read_reply(completion: dict[str, Any]) -> Reply:
+    """Read a chat completion of any server: plain content, lists of parts, tool arguments.
+
+    Reasoning fields count only when there is nothing else.
+    """
+    choice = completion["choices"][0]
+    message = choice["message"]
+    text = _content(message.get("content"))
+    if not text.strip():
+        text = _tool_arguments(message) or _content(
+            message.get("reasoning_content") or message.get("reasoning")
+        )
+    refusal = message.get("refusal")
+    return Reply(
+        text=clean_text(text),
+        refusal=clean_text(refusal) if isinstance(refusal, str) and refusal else None,
+        finish_reason=_word(choice.get("finish_reason")),
+        usage=_usage(completion.get("usage")),
+        model=_word(completion.get("model")),
+        system_fingerprint=_word(completion.get("system_fingerprint")),
+    )
+
+
+def _content(content: Any) -> str:
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list):
+        return "".join(
+            part["text"]
+            for part in content
+            if isinstance(part, dict)
+            and part.get("type") in ("text", "output_text")
+            and isinstance(part.get("text"), str)
+        )
+    return ""
+
+
+def _tool_arguments(message: dict[str, Any]) -> str:
+    calls = message.get("tool_calls")
+    if not isinstance(calls, list):
+        return ""
+    for call in calls:
+        function = call.get("function") if isinstance(call, dict) else None
+        arguments = function.get("arguments") if isinstance(function, dict) else None
+        if isinstance(arguments, str) and arguments.strip():
+            return arguments
+    return ""
+
+
+def _word(value: Any) -> str | None:
+    return clean_text(value)[:500] if isinstance(value, str) else None
+
+
+def _count(value: Any) -> int | None:
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return value if whole and 0 <= value < 2**53 else None
+
+
+def _usage(usage: Any) -> Usage:
+    if not isinstance(usage, dict):
+        return Usage(None, None, None)
+    details = usage.get("prompt_tokens_details")
+    cached = details.get("cached_tokens") if isinstance(details, dict) else None
+    return Usage(
+        _count(usage.get("prompt_tokens")),
+        _count(usage.get("completion_tokens")),
+        _count(cached),
+    )
+
+
+def cost(usage: Usage, prices: Prices | None) -> float | None:
+    """Return US dollars for a request; None when a price or a count is not known, never 0."""
+    if prices is None or usage.prompt_tokens is None or usage.completion_tokens is None:
+        return None
+    cached = usage.cached_tokens or 0
+    cached_price = prices.prompt if prices.cached is None else prices.cached
+    full = usage.prompt_tokens - min(cached, usage.prompt_tokens)
+    total = full * prices.prompt + min(cached, usage.prompt_tokens) * cached_price
+    return (total + usage.completion_tokens * prices.completion) / 1_000_000

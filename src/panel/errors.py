@@ -1,0 +1,71 @@
+"""Every error this program raises on purpose.
+
+    PanelError
+    ├── WorkspaceError     files people wrote: a list of Problems, all found in one go
+    ├── UsageError         a command was called with something that cannot be
+    ├── EndpointError      an endpoint refused, is unreachable or is not configured
+    ├── StoreError         the database cannot be read or written
+    │   └── StoreBusyError another process holds it
+    └── JournalError       a journal cannot be appended to
+
+An error says what is wrong, which (the value or file:line) and how to mend it.
+What the user can mend is one line; a traceback is a bug.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class PanelError(Exception):
+    """Base of all errors that a user can mend; the message is shown as is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong in a file that people write.
+
+    file: the file; line: 1-based, None when it has no place of its own;
+    field: dotted path inside the file ("pricing.entry"), "" for the whole file;
+    message: what is wrong; remedy: how to mend it.
+    """
+
+    file: Path
+    line: int | None
+    field: str
+    message: str
+    remedy: str
+
+    def __str__(self) -> str:
+        place = str(self.file) if self.line is None else f"{self.file}:{self.line}"
+        field = f" {self.field}:" if self.field else ""
+        return f"{place}:{field} {self.message}. {self.remedy}"
+
+
+class WorkspaceError(PanelError):
+    """Files of the workspace are wrong; ``problems`` holds all that were found."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(str(problem) for problem in problems))
+
+
+class UsageError(PanelError):
+    """A command, flag or name that cannot be."""
+
+
+class EndpointError(PanelError):
+    """An endpoint is unreachable, refuses every request or is not set up."""
+
+
+class StoreError(PanelError):
+    """The database file cannot be opened, read or written."""
+
+
+class StoreBusyError(StoreError):
+    """Another process holds the database and did not let go in time."""
+
+
+class JournalError(PanelError):
+    """A journal cannot be appended to (disk full, read-only folder)."""

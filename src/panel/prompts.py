@@ -1,0 +1,290 @@
+"""Renders the prompts: templates of ``prompts/`` + persona + tool → Messages."""
+
+from __future__ import annotations
+
+import json
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
+
+import jinja2
+import jinja2.meta
+import jinja2.nodes
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from panel.catalog import Plan, Pricing, Tool, slugify
+from panel.documents import did_you_mean, parse_yaml, read_text, validate, yaml_lines
+from panel.errors import Problem, WorkspaceError
+from panel.hashing import content_hash, text_hash
+from panel.personas import Beat, Persona
+from panel.verdict import parse, schema_for
+
+Message = tuple[str, str]  # role, content
+Messages = tuple[Message, ...]
+
+# What each template may use. A name outside its list is an error before anything is asked.
+TEMPLATES = {
+    "system": ("persona",),
+    "review": ("tool",),
+    "repair": ("problems", "fields"),
+}
+EXAMPLES = "examples"
+
+
+def fenced(text: str) -> str:
+    """Put untrusted text between marker lines that carry the text's own hash.
+
+    A text cannot hold its own hash, so it cannot close its fence; and the same text
+    always gets the same marker, so fingerprints stay stable.
+    """
+    body = text.strip("\n")
+    marker = text_hash(body)
+    return (
+        f"===== UNTRUSTED MATERIAL {marker} =====\n{body}\n"
+        f"===== END OF UNTRUSTED MATERIAL {marker} =====\n"
+    )
+
+
+class ExampleTool(BaseModel):
+    """The fictional tool of a worked example."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    name: str
+    tagline: str
+    category: str
+    pricing: Pricing
+
+
+def _one_verdict(answer: dict[str, Any]) -> dict[str, Any]:
+    if answer.get("verdict") not in ("ship", "skip"):
+        raise ValueError("has no verdict. Write verdict: ship or verdict: skip.")
+    return answer
+
+
+class Example(BaseModel):
+    """One worked example of a persona: a fictional tool and the answer to copy."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    tool: ExampleTool
+    description: str = Field(min_length=1)
+    answer: Annotated[dict[str, Any], AfterValidator(_one_verdict)]
+
+
+@dataclass(slots=True)
+class Prompts:
+    """The templates of a workspace, compiled, and the worked examples of small models.
+
+    Rendered system messages and fenced tools are kept, since each is used many times.
+    """
+
+    folder: Path
+    system: jinja2.Template
+    review: jinja2.Template
+    repair: jinja2.Template
+    examples: dict[str, tuple[Example, ...]]
+    _systems: dict[str, str] = field(default_factory=dict)
+    _reviews: dict[str, str] = field(default_factory=dict)
+
+    def messages(self, persona: Persona, tool: Tool, repeat: int, profile: str) -> Messages:
+        """Render the messages of one cell; raises WorkspaceError where a template fails."""
+        system: Message = ("system", self.system_text(persona))
+        review: Message = ("user", self.review_text(tool))
+        if profile != "embedded":
+            return (system, review)
+        return (system, *self.example_turns(persona, tool, repeat), review)
+
+    def system_text(self, persona: Persona) -> str:
+        """Render the system message of a persona."""
+        if persona.id not in self._systems:
+            self._systems[persona.id] = self._render(self.system, persona=persona)
+        return self._systems[persona.id]
+
+    def review_text(self, tool: Tool) -> str:
+        """Render the user message of a tool."""
+        if tool.slug not in self._reviews:
+            self._reviews[tool.slug] = self._render(self.review, tool=tool)
+        return self._reviews[tool.slug]
+
+    def repair_text(self, persona: Persona, problems: list[str]) -> str:
+        """Render the message that asks once more after an unreadable reply."""
+        fields = list(schema_for(persona)["properties"])
+        return self._render(self.repair, problems=problems, fields=fields)
+
+    def example_turns(self, persona: Persona, tool: Tool, repeat: int) -> Messages:
+        """Return worked examples as turns, both verdicts, their order balanced over cells.
+
+        A very small model repeats the verdict of the last example. The order alternates
+        over personas and repeats within a tool, so that neither verdict is favoured.
+        """
+        examples = self.examples.get(persona.id, ())
+        turned = (int(text_hash(tool.slug), 16) + persona.order + repeat) % 2
+        turns: list[Message] = []
+        for example in reversed(examples) if turned else examples:
+            shown = Tool(
+                slug=slugify(example.tool.name),
+                description=example.description,
+                **dict(example.tool),
+            )
+            turns.append(("user", self._render(self.review, tool=shown)))
+            turns.append(("assistant", _compact(example.answer, persona)))
+        return tuple(turns)
+
+    def _render(self, template: jinja2.Template, **context: Any) -> str:
+        try:
+            return template.render(**context)
+        except Exception as error:  # whatever a template does wrong is its author's to mend
+            raise WorkspaceError([_fault(error, template, self.folder)]) from None
+
+
+def _compact(answer: dict[str, Any], persona: Persona) -> str:
+    names = schema_for(persona)["properties"]
+    return json.dumps({name: answer[name] for name in names}, ensure_ascii=False)
+
+
+def load_prompts(folder: Path, personas: list[Persona]) -> Prompts:
+    """Compile the three templates and read the examples; raises WorkspaceError with all problems."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folder),
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,  # noqa: S701 - prompts are plain text
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["fenced"] = fenced
+    problems: list[Problem] = []
+    compiled: dict[str, jinja2.Template] = {}
+    for name, known in TEMPLATES.items():
+        try:
+            compiled[name] = _compile(environment, folder, f"{name}.md.j2", known)
+        except WorkspaceError as error:
+            problems += error.problems
+    examples: dict[str, tuple[Example, ...]] = {}
+    for persona in personas:
+        try:
+            examples[persona.id] = _examples(folder / EXAMPLES / f"{persona.id}.yaml", persona)
+        except WorkspaceError as error:
+            problems += error.problems
+    if problems:
+        raise WorkspaceError(problems)
+    return Prompts(folder, compiled["system"], compiled["review"], compiled["repair"], examples)
+
+
+def _compile(
+    environment: jinja2.Environment, folder: Path, name: str, known: tuple[str, ...]
+) -> jinja2.Template:
+    file = folder / name
+    source = read_text(file)
+    try:
+        tree = environment.parse(source, name, str(file))
+        template = environment.get_template(name)
+    except jinja2.TemplateError as error:
+        line = getattr(error, "lineno", None)
+        raise WorkspaceError(
+            [Problem(file, line, "", f"is not a valid template: {error}", "Correct that line.")]
+        ) from None
+    unknown = jinja2.meta.find_undeclared_variables(tree) - set(known)
+    problems = [
+        Problem(
+            file,
+            _line_of(tree, word),
+            "",
+            f"{word!r} is not known in this template",
+            did_you_mean(word, known),
+        )
+        for word in sorted(unknown)
+    ]
+    if problems:
+        raise WorkspaceError(problems)
+    return template
+
+
+def _line_of(tree: jinja2.nodes.Template, word: str) -> int | None:
+    for node in tree.find_all(jinja2.nodes.Name):
+        if node.name == word:
+            return int(node.lineno)
+    return None
+
+
+def _fault(error: Exception, template: jinja2.Template, folder: Path) -> Problem:
+    line, file = None, folder / str(template.name)
+    for frame in traceback.extract_tb(error.__traceback__):
+        if frame.filename.endswith(".j2"):
+            line, file = frame.lineno, Path(frame.filename)
+    message = str(error).replace("panel.catalog.", "").replace("panel.personas.", "")
+    return Problem(file, line, "", f"cannot be rendered: {message}", "Correct that line.")
+
+
+def _examples(file: Path, persona: Persona) -> tuple[Example, ...]:
+    if not file.exists():  # a persona without examples is asked without any
+        return ()
+    source = read_text(file)
+    found = parse_yaml(source, file)
+    lines = yaml_lines(source)
+    if not isinstance(found, list) or len(found) != 2:
+        raise WorkspaceError(
+            [Problem(file, 1, "", "is not a list of two examples", "Write one ship, one skip.")]
+        )
+    examples = []
+    for index, fields in enumerate(found):
+        example = validate(Example, fields, file, _below(lines, index))
+        try:
+            parse(_compact(example.answer, persona), persona)
+        except (KeyError, ValueError) as error:
+            raise WorkspaceError(
+                [
+                    Problem(
+                        file,
+                        lines((index, "answer")),
+                        "answer",
+                        f"is no verdict of {persona.id!r}: {error}",
+                        "Its fields are " + ", ".join(schema_for(persona)["properties"]) + ".",
+                    )
+                ]
+            ) from None
+        examples.append(example)
+    if {example.answer["verdict"] for example in examples} != {"ship", "skip"}:
+        raise WorkspaceError(
+            [Problem(file, 1, "", "does not show both verdicts", "Write one ship, one skip.")]
+        )
+    return tuple(examples)
+
+
+def _below(lines: Callable[[tuple[str | int, ...]], int | None], index: int) -> Any:
+    return lambda path: lines((index, *path))
+
+
+def template_digest(prompts: Prompts) -> str:
+    """Hash the wording of the templates: what they make of a fixed persona and tool.
+
+    A comment in a template leaves it as it is. Only used to say why a cell is pending;
+    what is asked again is decided by the fingerprint of the whole rendered text.
+    """
+    try:
+        return content_hash([prompts.system.render(persona=_PROBE), prompts.review_text(_SAMPLE)])
+    except (jinja2.TemplateError, WorkspaceError, TypeError, ValueError):
+        return content_hash([read_text(prompts.folder / f"{name}.md.j2") for name in TEMPLATES])
+
+
+_PROBE = Persona(
+    id="probe",
+    name="name",
+    motto="motto",
+    order=1,
+    beats=(Beat(id="beat", label="label", ask="ask"),),
+    ship_bar="ship bar",
+    skip_bar="skip bar",
+    avoid=("avoid",),
+    voice="voice",
+)
+_SAMPLE = Tool(
+    slug="/probe",  # no tool of a catalog can have this one
+    name="name",
+    tagline="tagline",
+    category="category",
+    description="description",
+    pricing=Pricing(entry="entry", plans=(Plan(name="plan", price="price", includes="more"),)),
+    released=date(2000, 1, 1),
+)

@@ -1,0 +1,210 @@
+"""The orchestrator: plan → ask → journal → ingest → summary. Every way to run goes through here."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from panel import __version__
+from panel.catalog import Tool
+from panel.endpoint.embedded import weights_digest
+from panel.engines import Job, Tallies, load_engine
+from panel.errors import PanelError, StoreBusyError
+from panel.journal import JournalWriter, cell_fields, encode, new_run_id, utc_now
+from panel.personas import Persona
+from panel.plan import ModelIdentity, Plan, identify, lay_out, make_plan
+from panel.settings import Endpoint, resolve_endpoint
+from panel.store.ingest import ingest
+from panel.store.queries import known_cells, known_records, opened, run_totals
+from panel.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What a command was asked to cover; empty lists mean everything."""
+
+    tools: list[str] = field(default_factory=list)
+    personas: list[str] = field(default_factory=list)
+    categories: list[str] = field(default_factory=list)
+    endpoint: str | None = None
+    model: str | None = None
+    repeats: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A selection, resolved and planned against the store. Nothing has been asked."""
+
+    endpoint: Endpoint
+    model: ModelIdentity
+    tools: list[Tool]
+    personas: list[Persona]
+    plan: Plan
+    stored_digests: set[str]
+    stored_panel: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What ``panel run --json`` prints; counts are of cells of the selection, None is unknown."""
+
+    run_id: str | None
+    planned: int
+    reused: int
+    asked: int
+    verdicts: int
+    abstains: int
+    errors: int
+    requests: int
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    cached_tokens: int | None
+    cost_usd: float | None
+    seconds: float
+    stopped: str | None
+
+    def record(self) -> dict[str, Any]:
+        """Return the summary as plain JSON types."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Who is told how a run goes."""
+
+    progress: Callable[[Tallies], None]
+    notice: Callable[[str], None]
+
+
+def prepare(workspace: Workspace, selection: Selection) -> Prepared:
+    """Resolve and plan a selection. Opens no connection to any endpoint."""
+    endpoint = resolve_endpoint(
+        workspace.settings, workspace.root, selection.endpoint, selection.model
+    )
+    model = identify(endpoint, weights_digest(endpoint) if endpoint.embedded else None)
+    tools = workspace.select_tools(selection.tools, selection.categories)
+    personas = workspace.select_personas(selection.personas)
+    cells = lay_out(workspace.prompts, tools, personas, endpoint, model, selection.repeats)
+    with opened(workspace.runs) as connection:
+        plan = make_plan(cells, known_cells(connection, model))
+        digests, panel = known_records(connection)
+    return Prepared(endpoint, model, tools, personas, plan, digests, panel)
+
+
+def execute(
+    workspace: Workspace, prepared: Prepared, listener: Listener
+) -> tuple[Summary, Tallies]:
+    """Ask what is pending, keep everything, return the summary.
+
+    Raises EndpointError, JournalError, StoreError; what was answered until then is kept.
+    """
+    started = time.perf_counter()
+    writer = JournalWriter(workspace.runs, new_run_id())
+    opening = _opening(workspace, prepared)
+    tallies = Tallies()
+    if opening:
+        try:
+            writer.append(opening)
+            tallies = _ask(workspace, prepared, writer, listener)
+        except KeyboardInterrupt:
+            tallies.stopped = "interrupted"
+        finally:
+            _end(writer, tallies.stopped)
+        ingest(workspace.runs)
+    return _summary(workspace, prepared, writer, tallies, time.perf_counter() - started), tallies
+
+
+def _ask(
+    workspace: Workspace, prepared: Prepared, writer: JournalWriter, listener: Listener
+) -> Tallies:
+    cells = [cell for cell, _reason in prepared.plan.pending]
+    if not cells:
+        return Tallies()
+
+    def checkpoint() -> None:
+        try:
+            ingest(workspace.runs)
+        except StoreBusyError:
+            pass  # somebody reads for long; the journal has it, and the end tries again
+
+    job = Job(
+        cells,
+        prepared.endpoint,
+        workspace.prompts,
+        writer,
+        listener.progress,
+        checkpoint,
+        listener.notice,
+    )
+    return load_engine("local").ask_all(job)
+
+
+def _opening(workspace: Workspace, prepared: Prepared) -> bytes:
+    """Return the first lines of the journal: the run, and tools and personas not yet stored."""
+    plan, now = prepared.plan, utc_now()
+    records = [
+        encode({"kind": kind, "digest": digest, "seen_at": now, "record": item.record()})
+        for kind, items in (("tool", prepared.tools), ("persona", prepared.personas))
+        for item in items
+        if (digest := item.digest()) not in prepared.stored_digests
+    ]
+    panel = [persona.id for persona in workspace.personas]
+    adopted = [
+        encode({"kind": "adopt", **cell_fields(cell), "adopted_at": now}) for cell in plan.adopted
+    ]
+    if not (plan.pending or records or adopted or panel != prepared.stored_panel):
+        return b""
+    run = {
+        "kind": "run",
+        "format": 1,
+        "started_at": now,
+        "version": __version__,
+        "endpoint": prepared.endpoint.name,
+        "model": prepared.endpoint.model,
+        "model_identity": str(prepared.model),
+        "panel": panel,
+        "planned": plan.cells,
+        "reused": plan.reused,
+    }
+    return b"".join([encode(run), *records, *adopted])
+
+
+def _end(writer: JournalWriter, stopped: str | None) -> None:
+    try:
+        if writer.started:
+            writer.append(encode({"kind": "end", "finished_at": utc_now(), "stopped": stopped}))
+    except PanelError:
+        pass  # the reason the run ends with is already on its way up; the views show "cut off"
+    finally:
+        writer.close()
+
+
+def _summary(
+    workspace: Workspace,
+    prepared: Prepared,
+    writer: JournalWriter,
+    tallies: Tallies,
+    seconds: float,
+) -> Summary:
+    totals: dict[str, Any] = {}
+    if tallies.asked:
+        with opened(workspace.runs) as connection:
+            totals = run_totals(connection, writer.run_id) or {}
+    return Summary(
+        run_id=writer.run_id if writer.started else None,
+        planned=prepared.plan.cells,
+        reused=prepared.plan.reused,
+        asked=totals.get("asked", 0),
+        verdicts=totals.get("verdicts", 0),
+        abstains=totals.get("abstains", 0),
+        errors=totals.get("errors", 0),
+        requests=totals.get("requests", 0),
+        prompt_tokens=totals.get("prompt_tokens", 0 if not tallies.asked else None),
+        completion_tokens=totals.get("completion_tokens", 0 if not tallies.asked else None),
+        cached_tokens=totals.get("cached_tokens", 0 if not tallies.asked else None),
+        cost_usd=totals.get("cost_usd", 0.0 if not tallies.asked else None),
+        seconds=round(seconds, 3),
+        stopped=tallies.stopped,
+    )

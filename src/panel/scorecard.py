@@ -1,0 +1,216 @@
+"""The arithmetic of a panel: ship percentages, intervals, scorecards, comparisons.
+
+Pure functions over counts; the only place in the program that computes a percentage.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Z_95 = 1.959963984540054  # the standard normal's 97.5 % point
+
+Outcome = Literal["verdict", "abstain", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A 95 % interval in percent, 0 to 100."""
+
+    low: float
+    high: float
+
+    def holds(self, percent: float) -> bool:
+        """Whether a percentage lies inside."""
+        return self.low <= percent <= self.high
+
+
+def wilson(successes: float, n: float, z: float = Z_95) -> Interval | None:
+    """Return the Wilson score interval of a rate, in percent; None when n is 0.
+
+    Wilson (1927), Probable Inference, the Law of Succession, and Statistical
+    Inference, JASA 22:209-212. ``successes`` and ``n`` may be fractional (an
+    effective sample size). Raises ValueError unless 0 <= successes <= n.
+    """
+    if not 0 <= successes <= n:
+        raise ValueError(f"need 0 <= successes <= n, got {successes!r} of {n!r}")
+    if n == 0:
+        return None
+    rate = successes / n
+    scale = 1 + z * z / n
+    centre = (rate + z * z / (2 * n)) / scale
+    half = z / scale * math.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
+    # At 0 and at n the bound is exact; rounding would put it a hair beside.
+    low = 0.0 if successes == 0 else max(0.0, centre - half)
+    high = 1.0 if successes == n else min(1.0, centre + half)
+    return Interval(100 * low, 100 * high)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Counts of one persona on one tool, over its repeats. Three outcomes, never merged."""
+
+    ships: int = 0
+    skips: int = 0
+    abstains: int = 0
+    errors: int = 0
+
+    @property
+    def n(self) -> int:
+        """How many voted: ships + skips."""
+        return self.ships + self.skips
+
+    @property
+    def ship_percent(self) -> float | None:
+        """100·ships/(ships+skips); None when nobody voted, never 0."""
+        return 100 * self.ships / self.n if self.n else None
+
+    @property
+    def interval(self) -> Interval | None:
+        """The Wilson 95 % interval of the ship percentage."""
+        return wilson(self.ships, self.n)
+
+    @property
+    def majority(self) -> Literal["ship", "skip"] | None:
+        """What most repeats said; None on a tie or when nobody voted."""
+        if self.ships == self.skips:
+            return None
+        return "ship" if self.ships > self.skips else "skip"
+
+    def plus(self, outcome: Outcome, verdict: str | None) -> Tally:
+        """Return the tally with one more cell counted."""
+        return Tally(
+            self.ships + (outcome == "verdict" and verdict == "ship"),
+            self.skips + (outcome == "verdict" and verdict == "skip"),
+            self.abstains + (outcome == "abstain"),
+            self.errors + (outcome == "error"),
+        )
+
+
+def tally(cells: Iterable[tuple[Outcome, str | None]]) -> Tally:
+    """Count (outcome, verdict) pairs."""
+    counted = Tally()
+    for outcome, verdict in cells:
+        counted = counted.plus(outcome, verdict)
+    return counted
+
+
+@dataclass(frozen=True, slots=True)
+class PanelResult:
+    """A panel's numbers on one tool: every persona that voted weighs the same.
+
+    ships, skips, abstains, errors: pooled counts; n: ships + skips.
+    ship_percent: mean of the personas' ship percentages, None when nobody voted.
+    interval: Wilson on the effective sample size m²/Σ(1/nᵢ) of m equally weighted
+    personas with nᵢ votes each (Kish's weighting formula). With equal nᵢ that is
+    plain Wilson on the pooled votes; it is conservative for a fixed panel.
+    contested: both sides have votes and the interval holds 50 %; None without votes.
+    """
+
+    ships: int
+    skips: int
+    abstains: int
+    errors: int
+    n: int
+    ship_percent: float | None
+    interval: Interval | None
+    contested: bool | None
+
+
+def combine(tallies: Sequence[Tally]) -> PanelResult:
+    """Combine the personas' tallies of one tool, with equal weight per persona that voted."""
+    ships, skips = sum(t.ships for t in tallies), sum(t.skips for t in tallies)
+    voted = [t for t in tallies if t.n]
+    percent = interval = contested = None
+    if voted:
+        rate = sum(t.ships / t.n for t in voted) / len(voted)
+        effective = len(voted) ** 2 / sum(1 / t.n for t in voted)
+        percent = 100 * rate
+        interval = wilson(rate * effective, effective)
+        contested = bool(ships and skips and interval and interval.holds(50))
+    return PanelResult(
+        ships,
+        skips,
+        sum(t.abstains for t in tallies),
+        sum(t.errors for t in tallies),
+        ships + skips,
+        percent,
+        interval,
+        contested,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """What one persona wrote on one tool, the newest repeat's, with its verdict.
+
+    outcome: verdict, abstain or error; verdict, confidence, take and evidence are
+    None or empty unless the outcome is a verdict; reason says why otherwise.
+    beats: (label, text) in order. stale: the files have changed since it was asked.
+    """
+
+    outcome: Outcome
+    verdict: Literal["ship", "skip"] | None
+    confidence: int | None
+    take: str
+    beats: tuple[tuple[str, str], ...]
+    evidence: tuple[str, ...]
+    reason: str | None
+    asked_at: str
+    rung: str
+    stale: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PersonaLine:
+    """One row of a scorecard: a persona, its tally, its newest take (None: never asked)."""
+
+    persona: str
+    name: str
+    motto: str
+    tally: Tally
+    take: Take | None
+
+
+@dataclass(frozen=True, slots=True)
+class Scorecard:
+    """One tool's numbers across the panel, for one model identity.
+
+    community_percent: share of ship among readers' votes, None when there are none.
+    """
+
+    tool: str
+    name: str
+    tagline: str
+    category: str
+    entry_price: str
+    description: str
+    url: str | None
+    model: str
+    lines: tuple[PersonaLine, ...]
+    result: PanelResult
+    community_percent: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two scorecards side by side, judged by the same model, personas in the same order."""
+
+    left: Scorecard
+    right: Scorecard
+    model: str
+    embedded: bool
+
+    def pairs(self) -> list[tuple[PersonaLine, PersonaLine]]:
+        """Return the personas' rows, left and right together."""
+        return list(zip(self.left.lines, self.right.lines, strict=True))
+
+    @property
+    def difference_shown(self) -> bool | None:
+        """Whether the two intervals lie apart; None when a side has no votes."""
+        a, b = self.left.result.interval, self.right.result.interval
+        if a is None or b is None:
+            return None
+        return a.high < b.low or b.high < a.low

@@ -1,0 +1,311 @@
+"""Settings: panel.toml, the endpoint presets and the secrets of the environment."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from panel.documents import did_you_mean, read_text, toml_lines, validate
+from panel.errors import EndpointError, Problem, UsageError, WorkspaceError
+
+FILE = "panel.toml"
+EMBEDDED = "embedded"
+EMBEDDED_MODEL = "smollm2-135m-instruct-q4_1"
+
+Profile = Literal["standard", "embedded"]
+
+
+def _variable_name(text: str) -> str:
+    if not re.fullmatch(r"[A-Z_][A-Z0-9_]{0,79}", text):
+        # Not shown: what does not look like a name may be the secret itself.
+        raise ValueError(
+            "is not the name of an environment variable. Write the name, such as MISTRAL_API_KEY; "
+            "the key itself belongs into the environment."
+        )
+    return text
+
+
+def _base_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.username or parts.password:
+        raise ValueError("holds credentials. Put the key into the environment (api_key_env).")
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"{text!r} is not a web address. Begin it with http:// or https://.")
+    return text.rstrip("/").removesuffix("/chat/completions").rstrip("/")
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Sampling(_Strict):
+    """What shapes an answer besides its messages; part of every fingerprint.
+
+    ``extra`` holds fields of one server's own (min_p, repeat_penalty, ...), sent as they are.
+    """
+
+    temperature: float | None = Field(None, ge=0, le=2)
+    top_p: float | None = Field(None, gt=0, le=1)
+    max_tokens: int | None = Field(None, ge=16, le=1_000_000)
+    seed: int | None = None
+    extra: dict[str, Any] = {}
+
+    def over(self, base: Sampling) -> Sampling:
+        """Return ``base`` with what is set here put over it."""
+        extra = {**base.extra, **self.extra}
+        return base.model_copy(update={**self.model_dump(exclude_none=True), "extra": extra})
+
+
+class Limits(_Strict):
+    """Operational knobs: never part of a fingerprint."""
+
+    concurrency: int | None = Field(None, ge=1, le=1000)
+    timeout_seconds: float = Field(180.0, gt=0, le=86_400)
+    attempts: int = Field(4, ge=1, le=20)
+
+
+class Prices(_Strict):
+    """US dollars per million tokens; ``cached`` is the price of cached prompt tokens."""
+
+    prompt: float = Field(ge=0)
+    completion: float = Field(ge=0)
+    cached: float | None = Field(None, ge=0)
+
+
+class EndpointSettings(_Strict):
+    """One ``[endpoints.<name>]`` table."""
+
+    preset: str | None = None
+    base_url: Annotated[str, AfterValidator(_base_url)] | None = None
+    model: str | None = Field(None, min_length=1)
+    api_key_env: Annotated[str, AfterValidator(_variable_name)] | None = None
+    concurrency: int | None = Field(None, ge=1, le=1000)
+    timeout_seconds: float | None = Field(None, gt=0, le=86_400)
+    profile: Profile | None = None
+    weights: Path | None = None
+    context: int | None = Field(None, ge=512)
+    threads: int | None = Field(None, ge=1, le=1024)
+    sampling: Sampling = Sampling()
+    prices: Prices | None = None
+
+
+class PanelSettings(_Strict):
+    """The ``[panel]`` table: the personas of the panel (default: all) and the endpoint."""
+
+    personas: tuple[str, ...] = ()
+    endpoint: str = EMBEDDED
+
+
+class Settings(_Strict):
+    """All of panel.toml."""
+
+    panel: PanelSettings = PanelSettings()
+    sampling: Sampling = Sampling()
+    limits: Limits = Limits()
+    endpoints: dict[str, EndpointSettings] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A resolved endpoint: preset, panel.toml and command line put together.
+
+    base_url is None for the embedded endpoint, which starts its own server.
+    """
+
+    name: str
+    preset: str | None
+    base_url: str | None
+    model: str
+    api_key_env: str | None = None
+    concurrency: int = 8
+    timeout_seconds: float = 180.0
+    attempts: int = 4
+    profile: Profile = "standard"
+    weights: Path | None = None
+    context: int = 8192
+    threads: int | None = None
+    sampling: Sampling = field(default_factory=Sampling)
+    prices: Prices | None = None
+    max_tokens_field: str = "max_tokens"
+    seed_field: str = "seed"
+
+    @property
+    def embedded(self) -> bool:
+        """Whether this program serves the model itself."""
+        return self.base_url is None
+
+    def api_key(self) -> str | None:
+        """Read the key from the environment; raises EndpointError naming an unset variable."""
+        if self.api_key_env is None:
+            return None
+        key = os.environ.get(self.api_key_env, "").strip()
+        if not key:
+            raise EndpointError(
+                f"endpoint {self.name!r} wants its key in the environment variable "
+                f"{self.api_key_env}, which is not set. Set it and run again."
+            )
+        return key
+
+
+def cache_folder() -> Path:
+    """Return where downloaded weights are kept: PANEL_CACHE, or a folder of the user's cache."""
+    chosen = os.environ.get("PANEL_CACHE")
+    if chosen:
+        return Path(chosen).expanduser()
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "reviewer-panel"
+
+
+BASE_SAMPLING = Sampling(temperature=0.7, max_tokens=1500)
+
+# What each preset knows. Concurrency is what the server answers at a time by default.
+PRESETS: dict[str, dict[str, Any]] = {
+    EMBEDDED: {
+        "model": EMBEDDED_MODEL,
+        "concurrency": 1,
+        "timeout_seconds": 600.0,
+        "profile": "embedded",
+        "sampling": Sampling(
+            top_p=0.9, max_tokens=1200, seed=7, extra={"min_p": 0.1, "repeat_penalty": 1.1}
+        ),
+    },
+    "ollama": {"base_url": "http://localhost:11434/v1", "concurrency": 1},
+    "vllm": {"base_url": "http://localhost:8000/v1", "concurrency": 32},
+    "llamacpp": {"base_url": "http://localhost:8080/v1", "concurrency": 4},
+    "lmstudio": {"base_url": "http://localhost:1234/v1", "concurrency": 4},
+    "mistral": {
+        "base_url": "https://api.mistral.ai/v1",
+        "api_key_env": "MISTRAL_API_KEY",
+        "concurrency": 4,
+        "seed_field": "random_seed",
+    },
+    "openai": {
+        "base_url": "https://api.openai.com/v1",
+        "api_key_env": "OPENAI_API_KEY",
+        "concurrency": 16,
+        "max_tokens_field": "max_completion_tokens",
+    },
+    "openrouter": {
+        "base_url": "https://openrouter.ai/api/v1",
+        "api_key_env": "OPENROUTER_API_KEY",
+        "concurrency": 8,
+    },
+}
+
+_SECRET_KEYS = ("api_key", "key", "token", "secret", "password", "authorization")
+
+
+def load_settings(root: Path) -> Settings:
+    """Read ``panel.toml`` below ``root``; raises WorkspaceError with all its problems."""
+    file = root / FILE
+    source = read_text(file)
+    try:
+        fields = tomllib.loads(source)
+    except tomllib.TOMLDecodeError as error:
+        found = re.search(r"line (\d+)", str(error))
+        line = int(found[1]) if found else None
+        raise WorkspaceError(
+            [Problem(file, line, "", f"is not valid TOML: {error}", "Correct that line.")]
+        ) from None
+    lines = toml_lines(source)
+    problems = _refused_secrets(fields, file, source)
+    if problems:
+        raise WorkspaceError(problems)
+    settings = validate(Settings, fields, file, lines)
+    for name, table in settings.endpoints.items():
+        if table.preset is not None and table.preset not in PRESETS:
+            message, remedy = (
+                f"unknown preset {table.preset!r}",
+                did_you_mean(table.preset, PRESETS),
+            )
+            line = lines(("endpoints", name, "preset"))
+            problems.append(Problem(file, line, f"endpoints.{name}.preset", message, remedy))
+        elif (table.preset or name) not in PRESETS and not (table.base_url or table.weights):
+            message = "has no base_url and no preset"
+            remedy = "Add base_url, or preset = one of " + ", ".join(PRESETS) + "."
+            line = lines(("endpoints", name))
+            problems.append(Problem(file, line, f"endpoints.{name}", message, remedy))
+    if not _known(settings, settings.panel.endpoint):
+        message = f"there is no endpoint {settings.panel.endpoint!r}"
+        remedy = did_you_mean(settings.panel.endpoint, [*settings.endpoints, *PRESETS])
+        line = lines(("panel", "endpoint"))
+        problems.append(Problem(file, line, "panel.endpoint", message, remedy))
+    if problems:
+        raise WorkspaceError(problems)
+    return settings
+
+
+def _refused_secrets(fields: dict[str, Any], file: Path, source: str) -> list[Problem]:
+    problems = []
+    tables = fields.get("endpoints")
+    for name, table in tables.items() if isinstance(tables, dict) else ():
+        for key in table if isinstance(table, dict) else ():
+            if key.lower() in _SECRET_KEYS:
+                line = toml_lines(source)(("endpoints", name, key))
+                message = "a secret may not stand in this file"
+                remedy = 'Set it in the environment and write api_key_env = "NAME_OF_THE_VARIABLE".'
+                problems.append(Problem(file, line, f"endpoints.{name}.{key}", message, remedy))
+    return problems
+
+
+def _known(settings: Settings, name: str) -> bool:
+    return name in settings.endpoints or name in PRESETS
+
+
+def resolve_endpoint(
+    settings: Settings,
+    root: Path,
+    name: str | None = None,
+    model: str | None = None,
+    model_needed: bool = True,
+) -> Endpoint:
+    """Put preset, panel.toml and command line together into one Endpoint.
+
+    Raises UsageError for an unknown endpoint, or one that names no model where
+    ``model_needed``; the model is "" otherwise.
+    """
+    name = name or settings.panel.endpoint
+    if not _known(settings, name):
+        raise UsageError(
+            f"there is no endpoint {name!r}. {did_you_mean(name, [*settings.endpoints, *PRESETS])}"
+        )
+    table = settings.endpoints.get(name, EndpointSettings())
+    preset = table.preset or (name if name in PRESETS else None)
+    if preset is None and table.weights is not None:
+        preset = EMBEDDED
+    known = dict(PRESETS.get(preset or "", {}))
+    base = settings.sampling.over(known.pop("sampling", Sampling()).over(BASE_SAMPLING))
+    written = table.model_dump(exclude_none=True, exclude={"preset", "sampling", "prices"})
+    if settings.limits.concurrency is not None and preset != EMBEDDED:
+        known["concurrency"] = settings.limits.concurrency
+    known.setdefault("timeout_seconds", settings.limits.timeout_seconds)
+    merged = {"base_url": None, "model": None, **known, **written}
+    if table.weights is not None:
+        merged["weights"] = (root / table.weights).expanduser()
+        merged["model"] = table.model or merged["weights"].stem.lower()
+    if merged["base_url"] is None and model not in (None, merged["model"]):
+        raise UsageError(
+            f"endpoint {name!r} serves {merged['model']!r} only. Another GGUF file is one line in "
+            f'{FILE}: [endpoints.{name}] weights = "FILE.gguf".'
+        )
+    merged["model"] = model or merged["model"] or ""
+    if not merged["model"] and model_needed:
+        raise UsageError(
+            f'endpoint {name!r} names no model. Pass --model NAME, or write model = "NAME" under '
+            f"[endpoints.{name}] in {FILE}; 'panel doctor --endpoint {name}' lists those there."
+        )
+    return Endpoint(
+        name=name,
+        preset=preset,
+        attempts=settings.limits.attempts,
+        sampling=table.sampling.over(base),
+        prices=table.prices,
+        **merged,
+    )

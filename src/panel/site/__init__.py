@@ -1,0 +1,1 @@
+"""What readers see: static pages made from scorecards."""

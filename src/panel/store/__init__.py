@@ -1,0 +1,1 @@
+"""The store: DuckDB, filled from journals and never the only copy of anything."""

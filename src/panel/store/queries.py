@@ -1,0 +1,158 @@
+"""The questions the program asks of the store. SQL stands here and in migrations only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from panel.errors import StoreError, UsageError
+from panel.plan import CellKey, Inputs, Known, ModelIdentity
+from panel.store.connection import FILE, reading
+from panel.store.ingest import ingest
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A query's answer: column names and rows of Python values."""
+
+    columns: list[str]
+    rows: list[tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCell:
+    """The latest outcome of one cell, as the store holds it."""
+
+    persona: str
+    repeat: int
+    outcome: str
+    verdict: str | None
+    confidence: int | None
+    take: str | None
+    beats: dict[str, str]
+    evidence: tuple[str, ...]
+    reason: str | None
+    asked_at: str
+    rung: str
+    fingerprint: str
+
+
+@contextmanager
+def opened(runs: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Bring the database up to date, then open it for reading. Makes it where there is none."""
+    ingest(runs)
+    with reading(runs / FILE) as connection:
+        yield connection
+
+
+_KNOWN = """
+SELECT tool, persona, repeat,
+       arg_max(
+           {'f': fingerprint, 'o': CASE WHEN final THEN outcome END, 'a': tool_digest,
+            'b': persona_digest, 'c': templates_digest, 'd': sampling_digest}, row(happened_at, id)
+       ) AS latest,
+       list(DISTINCT fingerprint) FILTER (final AND outcome IN ('verdict', 'abstain')) AS settled
+FROM journal.moments
+WHERE model_identity = ?
+GROUP BY ALL
+"""
+
+
+def known_cells(
+    connection: duckdb.DuckDBPyConnection, model: ModelIdentity
+) -> dict[CellKey, Known]:
+    """Return what the store holds on every cell of this model."""
+    rows = connection.execute(_KNOWN, [str(model)]).fetchall()
+    return {
+        (tool, persona, repeat): Known(
+            fingerprint=latest["f"],
+            outcome=latest["o"],
+            inputs=Inputs(latest["a"], latest["b"], latest["c"], latest["d"]),
+            settled=frozenset(settled or ()),
+        )
+        for tool, persona, repeat, latest, settled in rows
+    }
+
+
+def known_records(connection: duckdb.DuckDBPyConnection) -> tuple[set[str], list[str]]:
+    """Return the digests of the latest tools and personas, and the latest run's panel."""
+    digests = connection.execute(
+        "SELECT digest FROM tools UNION ALL SELECT digest FROM personas"
+    ).fetchall()
+    panel = connection.execute(
+        "SELECT panel FROM journal.runs ORDER BY started_at DESC, run_id DESC LIMIT 1"
+    ).fetchall()
+    return {digest for (digest,) in digests}, panel[0][0] if panel else []
+
+
+def stored_cells(
+    connection: duckdb.DuckDBPyConnection, model: ModelIdentity
+) -> dict[str, list[StoredCell]]:
+    """Return the latest outcomes of a model by tool, repeats in order."""
+    rows = connection.execute(
+        "SELECT tool, persona, repeat, outcome, verdict, confidence, take, beats, evidence, "
+        "reason, finished_at, rung, fingerprint FROM verdicts WHERE model_identity = ? "
+        "ORDER BY tool, persona, repeat",
+        [str(model)],
+    ).fetchall()
+    found: dict[str, list[StoredCell]] = {}
+    for tool, *fields in rows:
+        fields[6] = json.loads(fields[6]) if fields[6] else {}
+        fields[7] = tuple(fields[7] or ())
+        fields[9] = fields[9].isoformat(timespec="seconds") + "Z"
+        found.setdefault(tool, []).append(StoredCell(*fields))
+    return found
+
+
+def models_with_verdicts(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Return the model identities that have outcomes, most cells first."""
+    rows = connection.execute(
+        "SELECT model_identity FROM verdicts GROUP BY 1 ORDER BY count(*) DESC, 1"
+    ).fetchall()
+    return [identity for (identity,) in rows]
+
+
+def run_totals(connection: duckdb.DuckDBPyConnection, run_id: str) -> dict[str, Any] | None:
+    """Return a run's row of the ``runs`` view; None when it wrote nothing."""
+    cursor = connection.execute("SELECT * FROM runs WHERE run_id = ?", [run_id])
+    names = [column[0] for column in cursor.description or []]
+    rows = cursor.fetchall()
+    return dict(zip(names, rows[0], strict=True)) if rows else None
+
+
+def select(connection: duckdb.DuckDBPyConnection, sql: str) -> Table:
+    """Run one query of the user's; raises UsageError with DuckDB's own words.
+
+    The connection is read-only and shut off from files and network, so nothing a query
+    says can change or leak anything.
+    """
+    try:
+        cursor = connection.execute(sql)
+        columns = [column[0] for column in cursor.description or []]
+        return Table(columns, cursor.fetchall())
+    except duckdb.Error as error:
+        raise UsageError(f"DuckDB refused the query: {error}") from None
+
+
+EXPORT = (
+    "SELECT tools.name, tools.category, verdicts.* EXCLUDE (messages, reply) FROM verdicts "
+    "LEFT JOIN tools USING (tool) ORDER BY tool, persona, model_identity, repeat"
+)
+
+
+def export_parquet(runs: Path, file: Path) -> None:
+    """Write the rows of the export as a Parquet file; raises StoreError where it cannot."""
+    with opened(runs):
+        pass
+    target = str(file).replace("'", "''")
+    with reading(runs / FILE, files=True) as connection:
+        try:
+            connection.execute(f"COPY ({EXPORT}) TO '{target}' (FORMAT parquet)").fetchall()
+        except duckdb.Error as error:
+            raise StoreError(f"{file} cannot be written: {str(error).splitlines()[0]}") from None
