@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from dataclasses import replace
@@ -113,7 +114,7 @@ class Reading(HTMLParser):
 
 
 def poisoned(bad: str) -> Comparison:
-    """A comparison whose every text field is the given string."""
+    """Return a comparison whose every text field is the given string."""
     plain = a_comparison()
 
     def line(each: PersonaLine) -> PersonaLine:
@@ -325,7 +326,7 @@ def test_ids_are_unique_and_every_link_inside_the_page_arrives() -> None:
 def test_headings_step_down_one_level_at_a_time() -> None:
     levels = [int(tag[1]) for tag, _ in Reading(page_of()).tags if re.fullmatch("h[1-6]", tag)]
     assert levels[0] == 1 and levels.count(1) == 1
-    assert all(b - a <= 1 for a, b in zip(levels, levels[1:], strict=False))
+    assert all(b - a <= 1 for a, b in itertools.pairwise(levels))
 
 
 def test_every_tag_is_closed_in_order() -> None:

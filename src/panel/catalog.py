@@ -16,6 +16,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from panel.documents import (
+    FieldPath,
     Lines,
     no_lines,
     parse_yaml,
@@ -147,7 +148,7 @@ class Tool(_Strict):
 class _Row:
     fields: dict[str, Any]
     file: Path
-    path: tuple[str | int, ...]
+    path: FieldPath
     lines: Lines
 
 
@@ -268,10 +269,9 @@ def _markdown_row(file: Path) -> _Row:
 
 
 def _listed(value: Any, file: Path, lines: Lines) -> list[_Row]:
+    start: FieldPath = ()
     if isinstance(value, dict) and set(value) == {"tools"}:
         value, start = value["tools"], ("tools",)
-    else:
-        start = ()
     if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
         raise WorkspaceError(
             [Problem(file, 1, "", "is not a list of tools", "Write a list of mappings.")]
@@ -298,7 +298,7 @@ def _json_lines(file: Path) -> list[_Row]:
                 raise WorkspaceError(
                     [Problem(file, number, "", "is not a JSON object", "Write one tool a line.")]
                 )
-            rows.append(_Row(fields, file, (), lambda _path, number=number: number))
+            rows.append(_Row(fields, file, (), _at(number)))
     return rows
 
 
@@ -310,7 +310,7 @@ def _csv_rows(file: Path) -> list[_Row]:
             if None in fields:
                 raise csv.Error("more cells than the header has columns")
             line = reader.line_num
-            rows.append(_Row(_nested(fields), file, (), lambda _path, line=line: line))
+            rows.append(_Row(_nested(fields), file, (), _at(line)))
     except csv.Error as error:
         raise WorkspaceError(
             [
@@ -341,9 +341,13 @@ def _parquet_rows(file: Path) -> list[_Row]:
             [Problem(file, None, "", f"cannot be read as Parquet: {reason}", "Write it again.")]
         ) from None
     return [
-        _Row(_nested(dict(zip(names, row, strict=True))), file, (), lambda _path, n=number: n)
+        _Row(_nested(dict(zip(names, row, strict=True))), file, (), _at(number))
         for number, row in enumerate(found, 1)
     ]
+
+
+def _at(line: int) -> Lines:
+    return lambda _path: line
 
 
 def _nested(cells: dict[str, Any]) -> dict[str, Any]:

@@ -201,10 +201,26 @@ class Attempt:
 
 
 _COPIED = (
-    "ordinal rung repair started_at finished_at seconds final outcome reason detail reply "
-    "http_status finish_reason prompt_tokens completion_tokens cached_tokens cost_usd "
-    "returned_model system_fingerprint"
-).split()
+    "ordinal",
+    "rung",
+    "repair",
+    "started_at",
+    "finished_at",
+    "seconds",
+    "final",
+    "outcome",
+    "reason",
+    "detail",
+    "reply",
+    "http_status",
+    "finish_reason",
+    "prompt_tokens",
+    "completion_tokens",
+    "cached_tokens",
+    "cost_usd",
+    "returned_model",
+    "system_fingerprint",
+)
 
 
 class Recorder:
@@ -224,11 +240,11 @@ class Recorder:
             if known is None:
                 role, content = message
                 known = self._messages[message] = content_hash([role, content])
-                fields = {"kind": "message", "message": known, "role": role, "content": content}
-                lines.append(encode(fields))
+                line = {"kind": "message", "message": known, "role": role, "content": content}
+                lines.append(encode(line))
             hashes.append(known)
         self._count += 1
-        fields = {
+        fields: dict[str, Any] = {
             "kind": "attempt",
             "attempt_id": f"{self._run_id}-{self._count:07}",
             **cell_fields(attempt.cell),
@@ -265,7 +281,7 @@ def cell_fields(cell: Cell) -> dict[str, Any]:
 
 
 def _body(body: bytes | None) -> dict[str, str]:
-    """Keep a body without loss: as text where it is UTF-8, else in base64 beside a readable form."""
+    """Keep a body without loss: as text where it is UTF-8, else also in base64."""
     if body is None:
         return {}
     try:

@@ -145,7 +145,7 @@ def _compact(answer: dict[str, Any], persona: Persona) -> str:
 
 
 def load_prompts(folder: Path, personas: list[Persona]) -> Prompts:
-    """Compile the three templates and read the examples; raises WorkspaceError with all problems."""
+    """Compile the templates and read the examples; raises WorkspaceError with all problems."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(folder),
         undefined=jinja2.StrictUndefined,

