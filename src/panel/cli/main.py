@@ -59,6 +59,17 @@ class LazyGroup(TyperGroup):
         module = importlib.import_module(f"panel.cli.{COMMANDS[cmd_name][0]}")
         return typer.main.get_group(module.app).commands[cmd_name]
 
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; a reader of stdout that has gone (`| head`) is no error."""
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # Pointed elsewhere, so that Python's own flush at exit does not complain.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return None
+        return result
+
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write names and lines from the table, importing nothing."""
         with formatter.section("Commands"):
@@ -123,11 +134,6 @@ def main() -> NoReturn:
         if show is not None:
             show()
         code = getattr(error, "exit_code", ExitCode.USAGE)
-    except BrokenPipeError:
-        # The reader has gone (`| head`); point stdout elsewhere so that Python's own
-        # flush at exit does not complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = ExitCode.OK
     sys.exit(code or ExitCode.OK)
 
 

@@ -15,6 +15,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+CELL_SHOWN = 72  # characters of a cell in a table
+
 err = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 
 
@@ -52,6 +54,11 @@ def _harmless(character: str) -> str:
     return character if character in "\u200c\u200d" else "\N{REPLACEMENT CHARACTER}"
 
 
+def say(text: str) -> None:
+    """Print one line of data; never broken, so that it can be cut and searched."""
+    out().print(safe(text), soft_wrap=True)
+
+
 def note(text: str) -> None:
     """Say one thing on stderr."""
     err.print(safe(text))
@@ -82,10 +89,27 @@ def print_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]], form: Form
     else:
         table = Table(box=None, pad_edge=False, header_style="bold")
         for column in columns:
-            table.add_column(safe(column), overflow="fold")
+            table.add_column(safe(column), no_wrap=True)
         for row in rows:
-            table.add_row(*(safe("" if cell is None else str(cell)) for cell in row))
-        out().print(table)
+            table.add_row(*(safe(_short(cell)) for cell in row))
+        # As wide as it needs to be: cells broken over lines can be neither read nor cut.
+        wide = Console(highlight=False, markup=False, width=max(1, table_width(table)))
+        wide.print(table, crop=False, overflow="ignore")
+
+
+def table_width(table: Table) -> int:
+    """Return the columns that a table takes when nothing is cut."""
+    return Console(width=1_000_000).measure(table).maximum
+
+
+def _short(cell: Any) -> str:
+    """Show a cell on one line: floats to 6 digits, long text cut (CSV and JSON keep it whole)."""
+    if cell is None:
+        return ""
+    if isinstance(cell, float):
+        return f"{cell:.6g}"
+    text = " ".join(str(cell).split())
+    return text if len(text) <= CELL_SHOWN else text[: CELL_SHOWN - 1] + "…"
 
 
 def write_csv(stream: TextIO, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -13,10 +13,9 @@ from panel.cli.output import (
     ExportFormat,
     Format,
     note,
-    out,
     print_json,
     print_rows,
-    safe,
+    say,
     write_csv,
     write_json_lines,
 )
@@ -89,6 +88,6 @@ def export(
 def rebuild() -> None:
     """Make the database anew from the journals."""
     done = rebuild_store(_runs())
-    out().print(safe(f"Read {done.lines:,} journal lines into a new database."))
+    say(f"Read {done.lines:,} journal lines into a new database.")
     if done.unreadable:
         note(f"{done.unreadable:,} line(s) could not be read and were left out.")

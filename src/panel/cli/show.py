@@ -15,7 +15,7 @@ from rich.text import Text
 from panel import __version__
 from panel.cli.ask import Categories, EndpointName, Model
 from panel.cli.files import Json, open_workspace
-from panel.cli.output import note, out, percent, print_json, safe
+from panel.cli.output import note, out, percent, print_json, safe, say
 from panel.endpoint.embedded import NOT_JUDGEMENT
 from panel.errors import UsageError
 from panel.report import comparison, scorecards
@@ -95,7 +95,7 @@ def compare(
             table.add_row(_card(pair.left, True))
             table.add_row(_card(pair.right, True))
         console.print(table)
-        console.print(_difference(pair.difference_shown))
+        say(_difference(pair.difference_shown))
 
 
 def _warn(prepared: Prepared) -> None:
