@@ -35,13 +35,13 @@ SUMMARY_KEYS = [
 ]
 
 
-def child(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+def child(*words: str, cwd: Path, timeout: float = 60) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "panel", *words],
         cwd=cwd,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=timeout,
         check=False,
     )
 
