@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import secrets
+import threading
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,13 +22,20 @@ _OFFLINE = {
     "autoload_known_extensions": "false",
     "TimeZone": "UTC",
 }
+_SHUT = {"enable_external_access": "false", "lock_configuration": "true"}
+# Connections of one process to one file share their settings, and a locked one takes no SET.
+_opening = threading.Lock()
 
 
 def _locked(error: BaseException) -> bool:
+    if isinstance(error, duckdb.ConnectionException):  # held by this very process
+        return "different configuration" in str(error)
     return isinstance(error, duckdb.IOException) and "Could not set lock" in str(error)
 
 
-def _connect(file: Path, read_only: bool, wait: float) -> duckdb.DuckDBPyConnection:
+def _connect(
+    file: Path, read_only: bool, wait: float, settings: Mapping[str, str] = _OFFLINE
+) -> duckdb.DuckDBPyConnection:
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception(_locked),
         wait=tenacity.wait_random(0.02, 0.1),
@@ -34,11 +43,11 @@ def _connect(file: Path, read_only: bool, wait: float) -> duckdb.DuckDBPyConnect
         reraise=True,
     )
     try:
-        return retrying(_open, file, read_only)
+        return retrying(_open, file, read_only, settings)
     except duckdb.Error as error:
         if _locked(error):
             holder = re.search(r"\(PID (\d+)\)", str(error))
-            who = f"process {holder[1]}" if holder else "another process"
+            who = f"process {holder[1]}" if holder else "another reader or writer"
             raise StoreBusyError(
                 f"{file} is held by {who} and was not released within {wait:g} s. "
                 "Wait for it to end, then run again: nothing is lost."
@@ -50,11 +59,32 @@ def _connect(file: Path, read_only: bool, wait: float) -> duckdb.DuckDBPyConnect
         ) from None
 
 
-def _open(file: Path, read_only: bool) -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect(str(file), read_only=read_only)
-    for name, value in _OFFLINE.items():
-        connection.execute(f"SET {name} = '{value}'")
-    return connection
+def _open(file: Path, read_only: bool, settings: Mapping[str, str]) -> duckdb.DuckDBPyConnection:
+    with _opening:
+        connection = duckdb.connect(str(file), read_only=read_only)
+        try:
+            locked = connection.execute("SELECT current_setting('lock_configuration')").fetchall()
+            for name, value in () if locked[0][0] else settings.items():
+                connection.execute(f"SET GLOBAL {name} = '{value}'").fetchall()
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def _make(file: Path) -> None:
+    """Put an empty database in place whole: nobody is to open one that is half written."""
+    fresh = file.with_name(f"making-{secrets.token_hex(4)}.duckdb")
+    try:
+        _connect(fresh, read_only=False, wait=0).close()
+        try:
+            file.hardlink_to(fresh)
+        except FileExistsError:  # another process was quicker
+            return
+        except OSError:  # a file system without links
+            fresh.replace(file)
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -64,6 +94,8 @@ def writing(file: Path, wait: float = WAIT_SECONDS) -> Iterator[duckdb.DuckDBPyC
     Makes the file and brings its tables up to date. Raises StoreBusyError, StoreError.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
+    if not file.exists():
+        _make(file)
     connection = _connect(file, read_only=False, wait=wait)
     try:
         migrate(connection)
@@ -88,12 +120,15 @@ def reading(
     file: Path, wait: float = WAIT_SECONDS, files: bool = False
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the database read-only and, unless ``files``, shut off from files and network."""
-    connection = _connect(file, read_only=True, wait=wait)
+    settings = _OFFLINE if files else _OFFLINE | _SHUT
+    connection = _connect(file, read_only=True, wait=wait, settings=settings)
     try:
-        if not files:
-            connection.execute("SET enable_external_access = false")
-        connection.execute("SET lock_configuration = true")
         yield connection
+    except duckdb.Error as error:
+        raise StoreError(
+            f"{file} cannot be read: {str(error).splitlines()[0]}. The journals beside it hold "
+            "everything: 'panel rebuild' makes the database anew."
+        ) from None
     finally:
         connection.close()
 

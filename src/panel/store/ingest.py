@@ -19,7 +19,16 @@ from panel.store.connection import FILE, reading, refuse_if_held, writing
 from panel.store.migrations import is_current
 
 REBUILDING = "rebuilding.duckdb"
-CHUNK = 1000  # lines to one transaction
+CHUNK = 5000  # lines to one transaction: half a second
+# What DuckDB and a table's row function say of a line that does not fit the table.
+_UNFIT = (
+    duckdb.ConstraintException,
+    duckdb.ConversionException,
+    duckdb.InvalidInputException,
+    KeyError,
+    TypeError,
+    AttributeError,
+)
 
 Row = Mapping[str, Any]
 Fields = dict[str, Any]
@@ -148,8 +157,9 @@ _TABLES = {
         dict,
     ),
 }
-# Sent as JSON text, or DuckDB would see structs of varying shape.
-_JSON_COLUMNS = {"record", "beats"}
+# JSON is sent as text, or DuckDB would see structs of varying shape; times by way of the type
+# that heeds a zone, since TIMESTAMP drops one.
+_SENT_AS = {"JSON": "VARCHAR", "TIMESTAMP": "TIMESTAMPTZ"}
 
 
 def _insert(
@@ -158,11 +168,12 @@ def _insert(
     lines: Sequence[Row],
     how: str = "OR IGNORE",
 ) -> None:
-    rows = [table.row(line) for line in lines]
-    names = list(table.columns)
-    values = {name: [_cell(name, row.get(name)) for row in rows] for name in names}
+    rows = lines if table.row is dict else [table.row(line) for line in lines]
+    values = {name: [row.get(name) for row in rows] for name in table.columns}
+    for name in (name for name, kind in table.columns.items() if kind == "JSON"):
+        values[name] = [None if cell is None else to_json(cell).decode() for cell in values[name]]
     wanted = ", ".join(
-        f"unnest(${name}::{'VARCHAR' if name in _JSON_COLUMNS else kind}[]) AS {name}"
+        f"unnest(${name}::{_SENT_AS.get(kind, kind)}[])::{kind} AS {name}"
         for name, kind in table.columns.items()
     )
     connection.execute(
@@ -170,15 +181,9 @@ def _insert(
     ).fetchall()
 
 
-def _cell(name: str, value: Any) -> Any:
-    if name in _JSON_COLUMNS and value is not None:
-        return to_json(value).decode()
-    return value
-
-
 @dataclass(frozen=True, slots=True)
 class Ingested:
-    """What an ingest did: whole lines read, lines that were no JSON object (left out)."""
+    """What an ingest did: whole lines read, lines that fit no table (left out)."""
 
     lines: int
     unreadable: int
@@ -194,13 +199,23 @@ def ingest(runs: Path, database: str = FILE) -> Ingested:
     fresh = _grown(file, find_journals(runs))
     lines = unreadable = 0
     for journal in fresh:
+        many, leave_out = CHUNK, False
         while True:
-            with writing(file) as connection:
-                read = _ingest_chunk(connection, journal)
+            try:
+                with writing(file) as connection:
+                    read = _ingest_chunk(connection, journal, many, leave_out)
+            except _UnfitLineError:  # close in on it, until it stands alone
+                many, leave_out = max(1, many // 8), many == 1
+                continue
             lines, unreadable = lines + read.lines, unreadable + read.unreadable
-            if read.lines + read.unreadable < CHUNK:
+            if read.lines + read.unreadable < many:
                 break
+            many, leave_out = min(CHUNK, many * 8), False
     return Ingested(lines, unreadable)
+
+
+class _UnfitLineError(Exception):
+    """Among the lines of a chunk is one that no table takes."""
 
 
 def _grown(file: Path, journals: list[JournalFile]) -> list[JournalFile]:
@@ -214,31 +229,44 @@ def _grown(file: Path, journals: list[JournalFile]) -> list[JournalFile]:
     if not up_to_date:
         with writing(file):  # brings the tables up to date
             return journals
-    return [journal for journal in journals if journal.size != known.get(journal.run_id)]
+    return [journal for journal in journals if _has_news(journal, known.get(journal.run_id, 0))]
 
 
-def _ingest_chunk(connection: duckdb.DuckDBPyConnection, journal: JournalFile) -> Ingested:
+def _has_news(journal: JournalFile, read: int) -> bool:
+    if journal.size <= read:
+        return journal.size < read
+    return next(read_lines(journal.file, read), None) is not None  # else only a torn line
+
+
+def _ingest_chunk(
+    connection: duckdb.DuckDBPyConnection, journal: JournalFile, many: int, leave_out: bool
+) -> Ingested:
     found = connection.execute(
         "SELECT bytes, unreadable FROM journal.files WHERE run_id = ?", [journal.run_id]
     ).fetchall()
     offset, bad_before = found[0] if found else (0, 0)
-    if offset > journal.size:
+    size = journal.file.stat().st_size  # now: it may have grown, and another process read it
+    if offset > size:
         raise StoreError(
-            f"{journal.file} is shorter ({journal.size:,} bytes) than what was read from it "
+            f"{journal.file} is shorter ({size:,} bytes) than what was read from it "
             f"({offset:,}): it was cut or replaced. Put the journal back, or 'panel rebuild'."
         )
     by_kind: dict[str, list[Row]] = defaultdict(list)
     lines = unreadable = 0
-    for line in islice(read_lines(journal.file, offset), CHUNK):
+    for line in islice(read_lines(journal.file, offset), many):
         offset = line.end
-        if line.fields is None:
+        if line.fields is None or leave_out:
             unreadable += 1
         else:
             lines += 1
-            by_kind[str(line.fields.get("kind"))].append({**line.fields, "run_id": journal.run_id})
-    for kind, table in _TABLES.items():
-        if by_kind[kind]:
-            _insert(connection, table, by_kind[kind])
+            line.fields["run_id"] = journal.run_id
+            by_kind[str(line.fields.get("kind"))].append(line.fields)
+    try:
+        for kind, table in _TABLES.items():
+            if by_kind[kind]:
+                _insert(connection, table, by_kind[kind])
+    except _UNFIT:
+        raise _UnfitLineError from None
     if lines or unreadable:
         connection.execute(
             "INSERT OR REPLACE INTO journal.files VALUES (?, ?, ?)",

@@ -132,11 +132,20 @@ def select(connection: duckdb.DuckDBPyConnection, sql: str) -> Table:
     The connection is read-only and shut off from files and network, so nothing a query
     says can change or leak anything.
     """
+    if any("\ud800" <= character <= "\udfff" for character in sql):
+        raise UsageError("The query is not valid UTF-8. Write it as UTF-8 text.")
     try:
-        cursor = connection.execute(sql)
+        cursor: duckdb.DuckDBPyConnection | None = connection.execute(sql)
+        if cursor is None:  # only blanks and comments
+            raise UsageError("The query is empty. Write one SELECT statement.")
         columns = [column[0] for column in cursor.description or []]
         return Table(columns, cursor.fetchall())
     except duckdb.Error as error:
+        if "'pytz'" in str(error):
+            raise UsageError(
+                "The query returns a time with a zone. The store's times are UTC without one: "
+                "write (…)::TIMESTAMP around it."
+            ) from None
         raise UsageError(f"DuckDB refused the query: {error}") from None
 
 
