@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import glob
 import io
 import json
 import re
@@ -49,7 +50,8 @@ def slugify(name: str) -> str:
     slug = unicodedata.normalize("NFC", "-".join(words.split()))
     short = slug[:SLUG_CHARACTERS].encode()[:SLUG_BYTES].decode("utf-8", "ignore").rstrip("-")
     if not short or short != slug or _RESERVED.fullmatch(slug):
-        short = f"{short[:70].rstrip('-')}-{text_hash(name)[:8]}".lstrip("-")
+        start = short[:70].encode()[: SLUG_BYTES - 9].decode("utf-8", "ignore").rstrip("-")
+        short = f"{start}-{text_hash(name)[:8]}".lstrip("-")
     return short
 
 
@@ -216,9 +218,9 @@ def _same_slug(tool: Tool, row: _Row, other: Tool, other_row: _Row) -> Problem:
 def _tool(row: _Row) -> Tool:
     prefix = row.path
     fields = dict(row.fields)
-    if "slug" not in fields:
+    if fields.get("slug") is None:
         fields["slug"] = slugify(str(fields.get("name", "")))
-    elif slugify(str(fields["slug"])) != fields["slug"]:
+    elif slugify(str(fields["slug"])) != str(fields["slug"]):
         raise WorkspaceError(
             [
                 Problem(
@@ -279,11 +281,25 @@ def _listed(value: Any, file: Path, lines: Lines) -> list[_Row]:
     return [_Row(row, file, (*start, index), lines) for index, row in enumerate(value)]
 
 
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    mapping = dict(pairs)
+    if len(mapping) != len(pairs):
+        names = [name for name, _value in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {twice!r} stands twice in one object")
+    return mapping
+
+
 def _json(source: str, file: Path, line: int) -> Any:
     try:
-        return json.loads(source)
-    except (json.JSONDecodeError, RecursionError) as error:
-        place = line + error.lineno - 1 if isinstance(error, json.JSONDecodeError) else line
+        # Numbers stay as written: 1.10 is a version, not 1.1.
+        return json.loads(source, parse_int=str, parse_float=str, object_pairs_hook=_once)
+    except (ValueError, RecursionError) as error:
+        place: int | None = line
+        if isinstance(error, json.JSONDecodeError):
+            place = line + error.lineno - 1
+        elif "\n" in source:
+            place = None
         raise WorkspaceError(
             [Problem(file, place, "", f"is not valid JSON: {error}", "Correct it.")]
         ) from None
@@ -306,20 +322,26 @@ def _csv_rows(file: Path) -> list[_Row]:
     reader = csv.DictReader(io.StringIO(read_text(file)), strict=True)
     rows = []
     try:
+        names = [name.strip() for name in reader.fieldnames or ()]
+        for name in names:
+            if names.count(name) > 1:
+                raise csv.Error(f"the column {name!r} stands twice")
         for fields in reader:
             if None in fields:
                 raise csv.Error("more cells than the header has columns")
-            line = reader.line_num
+            line = reader.line_num - sum(cell.count("\n") for cell in fields.values() if cell)
             rows.append(_Row(_nested(fields), file, (), _at(line)))
-    except csv.Error as error:
+    except (csv.Error, ValueError) as error:
+        # DictReader counts the rows it gave; one that broke begins on the next line.
+        broke = reader.reader.line_num > reader.line_num
         raise WorkspaceError(
             [
                 Problem(
                     file,
-                    reader.line_num,
+                    reader.line_num + broke,
                     "",
                     f"is not valid CSV: {error}",
-                    "Quote cells that hold commas, quotes or line breaks.",
+                    "Quote cells that hold commas, quotes or line breaks; name each column once.",
                 )
             ]
         ) from None
@@ -332,18 +354,27 @@ def _parquet_rows(file: Path) -> list[_Row]:
 
     try:
         with duckdb.connect() as connection:
-            cursor = connection.execute("SELECT * FROM read_parquet(?)", [str(file)])
+            cursor = connection.execute("SELECT * FROM read_parquet(?)", [glob.escape(str(file))])
             names = [column[0] for column in cursor.description or []]
-            found = cursor.fetchall()
-    except duckdb.Error as error:
+            found = [
+                _nested(dict(zip(names, _without_nulls(row), strict=True)))
+                for row in cursor.fetchall()
+            ]
+    except (duckdb.Error, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise WorkspaceError(
             [Problem(file, None, "", f"cannot be read as Parquet: {reason}", "Write it again.")]
         ) from None
-    return [
-        _Row(_nested(dict(zip(names, row, strict=True))), file, (), _at(number))
-        for number, row in enumerate(found, 1)
-    ]
+    return [_Row(fields, file, (), _at(number)) for number, fields in enumerate(found, 1)]
+
+
+def _without_nulls(value: Any) -> Any:
+    """Drop the fields of structs that are NULL: every struct of a column has all of them."""
+    if isinstance(value, dict):
+        return {key: _without_nulls(inner) for key, inner in value.items() if inner is not None}
+    if isinstance(value, list | tuple):
+        return [_without_nulls(inner) for inner in value]
+    return value
 
 
 def _at(line: int) -> Lines:
@@ -359,6 +390,12 @@ def _nested(cells: dict[str, Any]) -> dict[str, Any]:
         target, parts = fields, column.strip().split(".")
         for part in parts[:-1]:
             target = target.setdefault(part, {})
+            if not isinstance(target, dict):
+                raise ValueError(  # noqa: TRY004 - the author's columns, not a caller's type
+                    f"the columns {part!r} and {column!r} exclude each other"
+                )
+        if parts[-1] in target:
+            raise ValueError(f"the columns under {column!r} exclude each other")
         target[parts[-1]] = cell
     if isinstance(fields.get("tags"), str):
         fields["tags"] = [tag.strip() for tag in fields["tags"].split(";") if tag.strip()]

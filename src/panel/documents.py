@@ -7,10 +7,13 @@ ValidationError into Problems with a line and the nearest valid key.
 from __future__ import annotations
 
 import difflib
+import re
+import reprlib
+import types
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -21,8 +24,23 @@ Model = TypeVar("Model", bound=BaseModel)
 FieldPath = tuple[str | int, ...]
 Lines = Callable[[FieldPath], int | None]
 
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 FENCE = "---"
+DEEPEST = 1000  # levels of YAML; libyaml's composer overruns the stack some way below 100,000
+MOST_VALUES = 2_000_000  # of one file, with every alias written out
+
+# What an author writes stays as written: `1.10`, `12:30`, `no` and `2026-01-31` are text (a
+# date field reads it), where YAML 1.1 makes 1.1, 750, false and a date of them.
+_Loader: Any = type("_Loader", (getattr(yaml, "CSafeLoader", yaml.SafeLoader),), {})
+_Loader.yaml_implicit_resolvers = {
+    first: [pair for pair in pairs if pair[0].rpartition(":")[2] in ("null", "merge")]
+    for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:int", re.compile(r"-?(0|[1-9][0-9]{0,17})$"), list("-0123456789")
+)
+
+_shown = reprlib.Repr()
+_shown.maxstring = _shown.maxother = _shown.maxlong = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +120,17 @@ def read_front_matter(file: Path) -> Document:
 
 def parse_yaml(source: str, file: Path, first_line: int = 1) -> Any:
     """Parse YAML, refusing repeated keys; raises WorkspaceError with the line."""
-    loader = _Loader(source)
     try:
+        if len(source) > DEEPEST:  # each level takes a character
+            _refuse_depth(source)
+        loader = _Loader(source)
         # Composed first and built from the nodes, because PyYAML silently keeps
         # the last of two equal keys.
         node = loader.get_single_node()
         if node is None:
             return None
         _refuse_repeats(node, file, first_line)
+        _refuse_bombs(node)
         value = loader.construct_document(node)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -128,9 +149,37 @@ def parse_yaml(source: str, file: Path, first_line: int = 1) -> Any:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise WorkspaceError(
-            [Problem(file, None, "", f"is not valid YAML: {reason}", "Remove that character.")]
+            [Problem(file, None, "", f"is not valid YAML: {reason}", "Write it more plainly.")]
         ) from None
     return value
+
+
+def _refuse_depth(source: str) -> None:
+    depth = 0
+    for event in yaml.parse(source, Loader=_Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            raise ValueError(f"it nests deeper than {DEEPEST} levels")
+
+
+def _refuse_bombs(root: yaml.Node) -> None:
+    """Count values as if aliases were written out; raises ValueError for a bomb or a circle."""
+    counts: dict[int, int] = {}
+
+    def count(node: yaml.Node) -> int:
+        if isinstance(node, yaml.ScalarNode):
+            return 1
+        if id(node) not in counts:
+            counts[id(node)] = MOST_VALUES  # what a circle finds when it comes round
+            children: Iterable[Any] = node.value
+            if isinstance(node, yaml.MappingNode):
+                children = (child for pair in node.value for child in pair)
+            counts[id(node)] = 1 + sum(count(child) for child in children)
+        return counts[id(node)]
+
+    if count(root) > MOST_VALUES:
+        raise ValueError(f"its aliases stand for more than {MOST_VALUES:,} values")
 
 
 def _refuse_repeats(root: yaml.Node, file: Path, first_line: int) -> None:
@@ -145,6 +194,11 @@ def _refuse_repeats(root: yaml.Node, file: Path, first_line: int) -> None:
         elif isinstance(node, yaml.MappingNode):
             keys: set[str] = set()
             for key, child in node.value:
+                if not isinstance(key, yaml.ScalarNode):
+                    line = first_line + key.start_mark.line
+                    raise WorkspaceError(
+                        [Problem(file, line, "", "a key is not a word", "Write 'key: value'.")]
+                    )
                 if key.value in keys:
                     line = first_line + key.start_mark.line
                     raise WorkspaceError(
@@ -155,10 +209,13 @@ def _refuse_repeats(root: yaml.Node, file: Path, first_line: int) -> None:
 
 
 def yaml_lines(source: str, first_line: int = 1) -> Lines:
-    """Return a finder from field path to line; the YAML is only re-read when asked."""
+    """Return a finder from field path to line; the YAML is only re-read when asked, once."""
+    composed: list[yaml.Node | None] = []
 
     def find(path: FieldPath) -> int | None:
-        node = yaml.compose(source, Loader=_Loader)
+        if not composed:
+            composed.append(yaml.compose(source, Loader=_Loader))
+        node: Any = composed[0]
         if node is None:
             return None
         line: int = node.start_mark.line
@@ -229,7 +286,7 @@ def validate(model: type[Model], fields: dict[str, Any], file: Path, lines: Line
 
 def _problem(model: type[BaseModel], item: Any, file: Path, lines: Lines) -> Problem:
     path: FieldPath = tuple(item["loc"])
-    field = ".".join(str(part) for part in path)
+    field = ".".join(_printable(part) for part in path)
     line = lines(path)
     if item["type"] == "extra_forbidden":
         valid = _valid_keys(model, path[:-1])
@@ -241,31 +298,49 @@ def _problem(model: type[BaseModel], item: Any, file: Path, lines: Lines) -> Pro
     remedy = "Correct the value."
     if item["type"] == "value_error" and ". " in message:
         message, remedy = message.split(". ", 1)
-    elif item["type"] != "value_error":
-        shown = repr(item["input"])
-        message += f", not {shown if len(shown) <= 60 else shown[:57] + '...'}"
+    elif item["type"] in ("too_short", "too_long") and isinstance(item["input"], str):
+        bounds = item["ctx"]
+        message = f"has more than {bounds.get('max_length')} characters"
+        if item["type"] == "too_short":
+            message = "is empty"
+    elif item["type"] not in ("value_error", "model_type", "dict_type"):
+        # Text where a table belongs may be a secret gone astray; it is not repeated.
+        message += f", not {_shown.repr(item['input'])}"
     return Problem(file, line, field, message, remedy)
+
+
+def _printable(part: str | int) -> str:
+    text = str(part)
+    return text if text.isprintable() else repr(text)
 
 
 def _valid_keys(model: type[BaseModel], path: FieldPath) -> list[str]:
     current: Any = model
     for part in path:
-        if isinstance(part, int) or not (
-            isinstance(current, type) and issubclass(current, BaseModel)
-        ):
-            continue
-        info = current.model_fields.get(str(part))
-        current = _inner_model(info.annotation) if info else None
-    if isinstance(current, type) and issubclass(current, BaseModel):
-        return list(current.model_fields)
-    return []
+        current = _inner(current, part)
+    return [
+        name
+        for option in _options(current)
+        if isinstance(option, type) and issubclass(option, BaseModel)
+        for name in option.model_fields
+    ]
 
 
-def _inner_model(annotation: Any) -> Any:
-    if isinstance(annotation, type):
-        return annotation
-    for argument in getattr(annotation, "__args__", ()):
-        found = _inner_model(argument)
-        if isinstance(found, type) and issubclass(found, BaseModel):
-            return found
+def _inner(annotation: Any, part: str | int) -> Any:
+    """Return the type found one step down: a model's field, or what a list or dict holds."""
+    for option in _options(annotation):
+        if get_origin(option) in (dict, list, tuple):
+            return [argument for argument in get_args(option) if argument is not ...][-1]
+        fields = getattr(option, "model_fields", {})
+        if part in fields:
+            return fields[part].annotation
     return None
+
+
+def _options(annotation: Any) -> list[Any]:
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return _options(get_args(annotation)[0])
+    if origin in (Union, types.UnionType):
+        return [option for argument in get_args(annotation) for option in _options(argument)]
+    return [annotation]

@@ -15,7 +15,7 @@ import jinja2.meta
 import jinja2.nodes
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from panel.catalog import Plan, Pricing, Tool, slugify
+from panel.catalog import DESCRIPTION_LIMIT, Line, Plan, Pricing, Text, Tool, slugify
 from panel.documents import did_you_mean, parse_yaml, read_text, validate, yaml_lines
 from panel.errors import Problem, WorkspaceError
 from panel.hashing import content_hash, text_hash
@@ -52,9 +52,9 @@ class ExampleTool(BaseModel):
     """The fictional tool of a worked example."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    name: str
-    tagline: str
-    category: str
+    name: Line
+    tagline: Line
+    category: Line
     pricing: Pricing
 
 
@@ -69,7 +69,7 @@ class Example(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     tool: ExampleTool
-    description: str = Field(min_length=1)
+    description: Annotated[Text, Field(min_length=1, max_length=DESCRIPTION_LIMIT)]
     answer: Annotated[dict[str, Any], AfterValidator(_one_verdict)]
 
 
@@ -141,13 +141,13 @@ class Prompts:
 
 def _compact(answer: dict[str, Any], persona: Persona) -> str:
     names = schema_for(persona)["properties"]
-    return json.dumps({name: answer[name] for name in names}, ensure_ascii=False)
+    return json.dumps({name: answer[name] for name in names if name in answer}, ensure_ascii=False)
 
 
 def load_prompts(folder: Path, personas: list[Persona]) -> Prompts:
     """Compile the templates and read the examples; raises WorkspaceError with all problems."""
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folder),
+        loader=jinja2.FileSystemLoader(folder, encoding="utf-8-sig"),
         undefined=jinja2.StrictUndefined,
         autoescape=False,  # noqa: S701 - prompts are plain text
         trim_blocks=True,
@@ -232,7 +232,7 @@ def _examples(file: Path, persona: Persona) -> tuple[Example, ...]:
         example = validate(Example, fields, file, _below(lines, index))
         try:
             parse(_compact(example.answer, persona), persona)
-        except (KeyError, ValueError) as error:
+        except (TypeError, ValueError) as error:
             raise WorkspaceError(
                 [
                     Problem(

@@ -35,9 +35,16 @@ def create(target: Path) -> list[Path]:
         raise UsageError(
             f"{target} already holds {named}{more}. Nothing was written; choose an empty folder."
         )
-    if target.exists() and not target.is_dir():
-        raise UsageError(f"{target} is a file. Name a folder.")
-    for file in files:
-        (target / file).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source / file, target / file)
+    folders = {folder for file in files for folder in (target / file).parents}
+    for folder in sorted(folders):
+        if folder.exists() and not folder.is_dir():
+            raise UsageError(f"{folder} is a file. Nothing was written; name another folder.")
+    try:
+        for file in files:
+            (target / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source / file, target / file)
+    except OSError as error:
+        raise UsageError(
+            f"{error.filename} cannot be written: {error.strerror}. Name another folder."
+        ) from None
     return files

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from panel.documents import did_you_mean, read_text, toml_lines, validate
+from panel.documents import FieldPath, Lines, did_you_mean, read_text, toml_lines, validate
 from panel.errors import EndpointError, Problem, UsageError, WorkspaceError
 
 FILE = "panel.toml"
@@ -21,9 +21,11 @@ EMBEDDED_MODEL = "smollm2-135m-instruct-q4_1"
 
 Profile = Literal["standard", "embedded"]
 
+_SECRET_IN_QUERY = re.compile(r"(?i)(^|&)[^=&]*(key|token|secret|password)[^=&]*=")
 
-def _variable_name(text: str) -> str:
-    if not re.fullmatch(r"[A-Z_][A-Z0-9_]{0,79}", text):
+
+def _variable_name(text: Any) -> Any:
+    if not isinstance(text, str) or not re.fullmatch(r"[A-Z_][A-Z0-9_]{0,79}", text):
         # Not shown: what does not look like a name may be the secret itself.
         raise ValueError(
             "is not the name of an environment variable. Write the name, such as MISTRAL_API_KEY; "
@@ -33,8 +35,12 @@ def _variable_name(text: str) -> str:
 
 
 def _base_url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.username or parts.password:
+    try:
+        parts = urlsplit(text if "://" in text else f"//{text}")
+        _ = parts.port  # raises where it is none
+    except ValueError:  # its message may hold a password
+        raise ValueError("is not a web address. Begin it with http:// or https://.") from None
+    if "@" in parts.netloc or _SECRET_IN_QUERY.search(parts.query):
         raise ValueError("holds credentials. Put the key into the environment (api_key_env).")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(f"{text!r} is not a web address. Begin it with http:// or https://.")
@@ -85,7 +91,7 @@ class EndpointSettings(_Strict):
     preset: str | None = None
     base_url: Annotated[str, AfterValidator(_base_url)] | None = None
     model: str | None = Field(default=None, min_length=1)
-    api_key_env: Annotated[str, AfterValidator(_variable_name)] | None = None
+    api_key_env: Annotated[str, BeforeValidator(_variable_name)] | None = None
     concurrency: int | None = Field(default=None, ge=1, le=1000)
     timeout_seconds: float | None = Field(default=None, gt=0, le=86_400)
     profile: Profile | None = None
@@ -199,7 +205,10 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
 }
 
-_SECRET_KEYS = ("api_key", "key", "token", "secret", "password", "authorization")
+_SECRET_KEYS = (
+    *("api_key", "apikey", "key", "token", "access_token", "bearer", "bearer_token"),
+    *("secret", "password", "authorization"),
+)
 
 
 def load_settings(root: Path) -> Settings:
@@ -208,14 +217,14 @@ def load_settings(root: Path) -> Settings:
     source = read_text(file)
     try:
         fields = tomllib.loads(source)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError is a ValueError
         found = re.search(r"line (\d+)", str(error))
         line = int(found[1]) if found else None
         raise WorkspaceError(
             [Problem(file, line, "", f"is not valid TOML: {error}", "Correct that line.")]
         ) from None
     lines = toml_lines(source)
-    problems = _refused_secrets(fields, file, source)
+    problems = _refused_secrets(fields, file, lines)
     if problems:
         raise WorkspaceError(problems)
     settings = validate(Settings, fields, file, lines)
@@ -242,16 +251,18 @@ def load_settings(root: Path) -> Settings:
     return settings
 
 
-def _refused_secrets(fields: dict[str, Any], file: Path, source: str) -> list[Problem]:
+def _refused_secrets(
+    table: dict[str, Any], file: Path, lines: Lines, above: FieldPath = ()
+) -> list[Problem]:
     problems = []
-    tables = fields.get("endpoints")
-    for name, table in tables.items() if isinstance(tables, dict) else ():
-        for key in table if isinstance(table, dict) else ():
-            if key.lower() in _SECRET_KEYS:
-                line = toml_lines(source)(("endpoints", name, key))
-                message = "a secret may not stand in this file"
-                remedy = 'Set it in the environment and write api_key_env = "NAME_OF_THE_VARIABLE".'
-                problems.append(Problem(file, line, f"endpoints.{name}.{key}", message, remedy))
+    for key, value in table.items():
+        path = (*above, key)
+        if isinstance(value, dict):
+            problems += _refused_secrets(value, file, lines, path)
+        elif key.lower().replace("-", "_") in _SECRET_KEYS:
+            message = "a secret may not stand in this file"
+            remedy = 'Set it in the environment and write api_key_env = "NAME_OF_THE_VARIABLE".'
+            problems.append(Problem(file, lines(path), ".".join(map(str, path)), message, remedy))
     return problems
 
 
@@ -285,10 +296,11 @@ def resolve_endpoint(
     written = table.model_dump(exclude_none=True, exclude={"preset", "sampling", "prices"})
     if settings.limits.concurrency is not None and preset != EMBEDDED:
         known["concurrency"] = settings.limits.concurrency
-    known.setdefault("timeout_seconds", settings.limits.timeout_seconds)
+    if "timeout_seconds" in settings.limits.model_fields_set or "timeout_seconds" not in known:
+        known["timeout_seconds"] = settings.limits.timeout_seconds
     merged = {"base_url": None, "model": None, **known, **written}
     if table.weights is not None:
-        merged["weights"] = (root / table.weights).expanduser()
+        merged["weights"] = root / table.weights.expanduser()
         merged["model"] = table.model or merged["weights"].stem.lower()
     if merged["base_url"] is None and model not in (None, merged["model"]):
         raise UsageError(

@@ -15,7 +15,9 @@ from panel.personas import Persona
 SHIP, SKIP = "ship", "skip"
 BEAT_LIMIT = 2000
 REPLY_LIMIT = 262_144  # characters of a reply that are searched for JSON, from its end
-JSON_STARTS = 2000  # braces at which reading is tried, so that no reply costs minutes
+JSON_STARTS = 2000  # braces at which reading is tried, so that no reply costs minutes ...
+JSON_READ = 4 * REPLY_LIMIT  # ... and characters read in tries that came to nothing
+THOUGHT_ENDS = "</think>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,10 @@ def _reader(persona: Persona) -> type[BaseModel]:
     """Return the pydantic model of a persona's answer; built once per set of beats."""
     ids = tuple(beat.id for beat in persona.beats)
     if ids not in _readers:
-        fields: dict[str, Any] = dict.fromkeys(ids, (BeatText, ...))
+        # Under names of their own: a beat may be called as a method of BaseModel is ("copy").
+        fields: dict[str, Any] = {
+            f"beat_{number}": (BeatText, Field(alias=id_)) for number, id_ in enumerate(ids)
+        }
         _readers[ids] = create_model(
             "Answer",
             __config__=ConfigDict(extra="ignore", strict=True),
@@ -131,12 +136,11 @@ def _reader(persona: Persona) -> type[BaseModel]:
 def parse(reply: str, persona: Persona) -> Verdict:
     """Read a verdict out of a reply's text; raises UnparsableReply with the reasons.
 
-    Text before ``</think>`` is thought, not answer. The LAST JSON object counts:
-    an answer may quote the vendor's text, which could hold a forged verdict, before
-    it gives its own. An object that names a field twice is refused, not resolved.
+    Text before ``</think>`` is thought, not answer, unless an object holds it. The LAST
+    JSON object counts: an answer may quote the vendor's text, which could hold a forged
+    verdict, before it gives its own. An object that names a field twice is refused, not resolved.
     """
-    text = reply.rpartition("</think>")[2]
-    found = _last_object(text)
+    found = _last_object(reply[-REPLY_LIMIT:])
     if found is None:
         raise UnparsableReply(["the reply holds no JSON object"])
     try:
@@ -148,7 +152,7 @@ def parse(reply: str, persona: Persona) -> Verdict:
                 for item in error.errors(include_url=False, include_input=False)
             ]
         ) from None
-    values = answer.model_dump()
+    values = answer.model_dump(by_alias=True)
     return Verdict(
         evidence=tuple(values["evidence"]),
         beats={beat.id: values[beat.id] for beat in persona.beats},
@@ -157,33 +161,56 @@ def parse(reply: str, persona: Persona) -> Verdict:
     )
 
 
+class _Repeating(dict[str, Any]):
+    """An object that names a field twice."""
+
+
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     mapping = dict(pairs)
-    if len(mapping) != len(pairs):
-        raise UnparsableReply(["the JSON object names a field twice"])
-    return mapping
+    return mapping if len(mapping) == len(pairs) else _Repeating(mapping)
 
 
 # Control characters inside strings are let through: small models break lines there.
-_decoder = json.JSONDecoder(strict=False, object_pairs_hook=_unique)
+# A number is refused by its type, not by Python's limit on digits.
+_decoder = json.JSONDecoder(
+    strict=False,
+    object_pairs_hook=_unique,
+    parse_int=lambda digits: int(digits) if len(digits) < 20 else float(digits),
+)
 
 
 def _last_object(text: str) -> dict[str, Any] | None:
+    """Return the last object after the thought; or, when none follows, one that holds its end."""
+    thought = text.rfind(THOUGHT_ENDS)
     last = None
-    for last in _objects(text[-REPLY_LIMIT:]):  # noqa: B007 - only the last one counts
+    for last, _end in _objects(text, max(thought, 0)):  # noqa: B007 - only the last one counts
         pass
+    if last is None and thought >= 0:
+        for value, end in _objects(text, 0):
+            if end > thought:
+                last = value
+    if isinstance(last, _Repeating):
+        raise UnparsableReply(["the JSON object names a field twice"])
     return last
 
 
-def _objects(text: str) -> Iterator[dict[str, Any]]:
-    position = 0
+def _objects(text: str, position: int) -> Iterator[tuple[dict[str, Any], int]]:
+    """Find the objects from a position on, each with its end; raises for a maze of braces."""
+    unread = JSON_READ
     for _try in range(JSON_STARTS):
         position = text.find("{", position)
         if position < 0:
             return
         try:
             value, position = _decoder.raw_decode(text, position)
-        except (json.JSONDecodeError, RecursionError):
+        except json.JSONDecodeError as error:
+            unread -= error.pos - position
+            position += 1
+        except RecursionError:
+            unread -= JSON_READ // 100  # a hundred depths without end are enough
             position += 1
         else:
-            yield value
+            yield value, position
+        if unread < 0:
+            break
+    raise UnparsableReply(["the reply opens more objects than it closes"])

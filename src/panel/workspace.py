@@ -43,11 +43,17 @@ class Workspace:
         """
         chosen = self.tools
         if slugs:
-            known = {name: tool for tool in self.tools for name in (tool.name, tool.slug)}
+            known = {tool.name: tool for tool in self.tools}
+            known |= {tool.slug: tool for tool in self.tools}  # a slug comes before a name
             for slug in slugs:
                 if slug not in known:
                     close = did_you_mean(slug, list(known)) if known else ""
                     raise UsageError(f"there is no tool {slug!r}. {close[:300]}")
+                same = [tool.slug for tool in self.tools if tool.name == slug]
+                if known[slug].slug != slug and len(same) > 1:
+                    raise UsageError(
+                        f"{len(same)} tools are named {slug!r}. Use a slug: {', '.join(same[:5])}."
+                    )
             wanted = {known[slug].slug for slug in slugs}
             chosen = [tool for tool in chosen if tool.slug in wanted]
         if categories:

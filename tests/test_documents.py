@@ -1,0 +1,99 @@
+"""Files people write: where their fields stand and what they may be called."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from panel.documents import (
+    did_you_mean,
+    nearest,
+    parse_yaml,
+    read_front_matter,
+    read_text,
+    toml_lines,
+    yaml_lines,
+)
+from panel.errors import WorkspaceError
+
+HERE = Path("here.yaml")
+YAML = "a: 1\nb:\n  - c: x\n    d: y\n  - e\nf: {g: 1,\n  h: 2}\n"
+TOML = 'x = 1\n[a]\ny = 2\n# z = 3\n[a.b]\n"c" = 4\nd.e = 5\n[ "q" ]\n'
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        (("a",), 1),
+        (("b", 0, "d"), 4),
+        (("b", 1), 5),
+        (("f", "h"), 7),
+        (("b", 0, "missing"), 3),
+        (("b", 9), 2),
+        ((), 1),
+    ],
+)
+def test_a_yaml_field_has_its_line_or_that_of_its_nearest_parent(
+    path: tuple[str | int, ...], line: int
+) -> None:
+    assert yaml_lines(YAML)(path) == line
+    assert yaml_lines(YAML, first_line=10)(path) == line + 9
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        (("x",), 1),
+        (("a", "y"), 3),
+        (("a", "z"), 2),
+        (("a", "b", "c"), 6),
+        (("a", "b", "d", "e"), 7),
+        (("q", "r"), 8),
+        (("none",), None),
+    ],
+)
+def test_a_toml_key_has_its_line_or_that_of_its_table(
+    path: tuple[str | int, ...], line: int | None
+) -> None:
+    assert toml_lines(TOML)(path) == line
+
+
+def test_nothing_written_has_no_line() -> None:
+    assert parse_yaml("", HERE) is None and yaml_lines("")(("a",)) is None
+
+
+@pytest.mark.parametrize(
+    "source", ["a: \0", "a: !!python/object:os.system x", "a: !!int x", "a: \x07"]
+)
+def test_yaml_that_cannot_be_a_value_is_one_problem(source: str) -> None:
+    with pytest.raises(WorkspaceError, match=r"here.yaml.* is not valid YAML") as refusal:
+        parse_yaml(source, HERE)
+    assert len(refusal.value.problems) == 1 and "\n" not in str(refusal.value)
+
+
+def test_only_plain_whole_numbers_and_nothing_are_more_than_text() -> None:
+    read = parse_yaml("[1, -2, 0, 01, 1.5, 1_0, 0x1, 1:30, yes, true, 2026-01-31, ~, null, ]", HERE)
+    assert read[:3] == [1, -2, 0] and read[-2:] == [None, None]
+    assert read[3:-2] == ["01", "1.5", "1_0", "0x1", "1:30", "yes", "true", "2026-01-31"]
+
+
+def test_front_matter_may_end_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "a.md"
+    file.write_text("---\na: b\n---")
+    document = read_front_matter(file)
+    assert (document.fields, document.body, document.lines(("a",))) == ({"a": "b"}, "", 2)
+
+
+def test_a_file_that_cannot_be_read_is_a_problem(tmp_path: Path) -> None:
+    with pytest.raises(WorkspaceError, match="cannot be read: No such file"):
+        read_text(tmp_path / "none.md")
+    with pytest.raises(WorkspaceError, match="cannot be read: Is a directory"):
+        read_text(tmp_path)
+
+
+def test_a_near_word_is_offered_and_else_all_of_them() -> None:
+    assert nearest("taglin", ["name", "tagline"]) == "tagline"
+    assert did_you_mean("taglin", ["name", "tagline"]) == "Did you mean 'tagline'?"
+    assert did_you_mean("zzz", ["b", "a"]) == "Valid here: a, b."
+    assert did_you_mean("zzz", []) == "Remove it."

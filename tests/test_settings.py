@@ -1,0 +1,242 @@
+"""panel.toml: what it may hold, what it may not, and what comes of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from panel.errors import EndpointError, Problem, UsageError, WorkspaceError
+from panel.settings import (
+    EMBEDDED_MODEL,
+    PRESETS,
+    Endpoint,
+    Settings,
+    cache_folder,
+    load_settings,
+    resolve_endpoint,
+)
+
+SECRET = "sk-Very5ecretValue"
+
+
+def load(root: Path, text: str) -> Settings:
+    (root / "panel.toml").write_text(text)
+    return load_settings(root)
+
+
+def refused(root: Path, text: str) -> list[Problem]:
+    with pytest.raises(WorkspaceError) as refusal:
+        load(root, text)
+    return refusal.value.problems
+
+
+def resolved(root: Path, text: str, name: str | None = None, model: str | None = None) -> Endpoint:
+    return resolve_endpoint(load(root, text), root, name, model)
+
+
+def test_an_empty_file_means_the_embedded_model(tmp_path: Path) -> None:
+    endpoint = resolved(tmp_path, "")
+    assert (endpoint.name, endpoint.model, endpoint.base_url) == ("embedded", EMBEDDED_MODEL, None)
+    assert endpoint.embedded and endpoint.profile == "embedded" and endpoint.concurrency == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "field", "remedy"),
+    [
+        ("[panle]", 1, "panle", "Did you mean 'panel'?"),
+        ("[panel]\n\nendpiont = 'x'", 3, "panel.endpiont", "Did you mean 'endpoint'?"),
+        ("[sampling]\ntemprature = 1", 2, "sampling.temprature", "Did you mean 'temperature'?"),
+        (
+            "[endpoints.vllm]\nmodle = 'x'",
+            2,
+            "endpoints.vllm.modle",
+            "Did you mean 'model'?",
+        ),
+        (
+            "[endpoints.vllm.prices]\nprompt = 1\ncompletion = 1\ncache = 1",
+            4,
+            "endpoints.vllm.prices.cache",
+            "Did you mean 'cached'?",
+        ),
+        ("[panel]\nendpoint = 'mistrall'", 2, "panel.endpoint", "Did you mean 'mistral'?"),
+        ("[endpoints.a]\npreset = 'olama'", 2, "endpoints.a.preset", "Did you mean 'ollama'?"),
+    ],
+)
+def test_a_misspelt_word_names_the_nearest(
+    tmp_path: Path, text: str, line: int, field: str, remedy: str
+) -> None:
+    (problem,) = refused(tmp_path, text)
+    assert (problem.line, problem.field, problem.remedy) == (line, field, remedy)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[endpoints.a]\napi_key = 'SECRET'",
+        "[endpoints.a]\nAPI-Key = 'SECRET'",
+        "[endpoints.a.sampling.extra]\ntoken = 'SECRET'",
+        "[endpoints.a]\nheaders = {Authorization = 'Bearer SECRET'}",
+        "[endpoints]\napi_key = 'SECRET'",
+        "[endpoints]\na = 'SECRET'",
+        "[panel]\napi_key = 'SECRET'",
+        "api_key = 'SECRET'",
+        "api_key = SECRET",
+        "[endpoints.a]\napi_key_env = 'SECRET'",
+        "[endpoints.a]\napi_key_env = ['SECRET']",
+        "[endpoints.a]\nmy_api_key = 'SECRET'",
+        "[endpoints.a]\nbase_url = 'https://me:SECRET@host/v1'",
+        "[endpoints.a]\nbase_url = 'https://SECRET@host/v1'",
+        "[endpoints.a]\nbase_url = 'https://:SECRET@host/v1'",
+        "[endpoints.a]\nbase_url = 'me:SECRET@host/v1'",
+        "[endpoints.a]\nbase_url = 'https://me:SECRET@[host/v1'",
+        "[endpoints.a]\nbase_url = 'https://host/v1?api_key=SECRET'",
+    ],
+)
+def test_a_secret_in_the_file_is_refused_and_never_repeated(tmp_path: Path, text: str) -> None:
+    problems = refused(tmp_path, text.replace("SECRET", SECRET))
+    shown = "\n".join(map(str, problems))
+    assert SECRET not in shown and "Very5" not in shown
+    assert problems[0].line in (1, 2)
+
+
+def test_a_refused_secret_says_where_it_belongs(tmp_path: Path) -> None:
+    (problem,) = refused(tmp_path, f"[endpoints.a]\nbase_url = 'http://h'\napi_key = '{SECRET}'")
+    assert (problem.line, problem.field) == (3, "endpoints.a.api_key")
+    assert "api_key_env" in problem.remedy
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [("[panel]\nx = = 1", 2), ("a = " + "1" * 5000, None), ("a = " + "[" * 100_000, None)],
+)
+def test_broken_toml_is_one_problem(tmp_path: Path, text: str, line: int | None) -> None:
+    (problem,) = refused(tmp_path, text)
+    assert "is not valid TOML" in problem.message and problem.line == line
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        ("[sampling]\ntemperature = 5", "sampling.temperature"),
+        ("[limits]\nattempts = 0", "limits.attempts"),
+        ("[endpoints.a]\nbase_url = 'ftp://h'", "endpoints.a.base_url"),
+        ("[endpoints.a]\nbase_url = 'http://h:99999'", "endpoints.a.base_url"),
+        ("[endpoints.a]\nmodel = 'm'", "endpoints.a"),
+        (
+            "[endpoints.vllm]\nprices = {prompt = -1, completion = 1}",
+            "endpoints.vllm.prices.prompt",
+        ),
+    ],
+)
+def test_a_value_out_of_bounds_is_named(tmp_path: Path, text: str, field: str) -> None:
+    assert [problem.field for problem in refused(tmp_path, text)] == [field]
+
+
+def test_all_problems_come_at_once(tmp_path: Path) -> None:
+    text = "[panel]\nendpoint = 'nix'\n[endpoints.a]\npreset = 'no'\n[endpoints.b]\nmodel = 'm'"
+    assert [problem.line for problem in refused(tmp_path, text)] == [4, 5, 2]
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_can_be_used_by_its_name(tmp_path: Path, name: str) -> None:
+    endpoint = resolved(tmp_path, "", name, None if name == "embedded" else "m")
+    assert endpoint.preset == name
+    assert endpoint.base_url == PRESETS[name].get("base_url")
+    assert endpoint.api_key_env == PRESETS[name].get("api_key_env")
+
+
+def test_an_endpoint_of_ones_own_takes_what_its_preset_knows(tmp_path: Path) -> None:
+    text = "[endpoints.lab]\npreset = 'mistral'\nmodel = 'm'\napi_key_env = 'LAB_KEY'"
+    endpoint = resolved(tmp_path, text, "lab")
+    assert (endpoint.seed_field, endpoint.api_key_env) == ("random_seed", "LAB_KEY")
+
+
+def test_sampling_of_the_endpoint_beats_the_file_beats_the_preset(tmp_path: Path) -> None:
+    text = (
+        "[sampling]\ntop_p = 0.5\nseed = 1\nextra = {min_p = 0.2}\n"
+        "[endpoints.embedded.sampling]\nseed = 2\nextra = {own = 1}"
+    )
+    sampling = resolved(tmp_path, text).sampling
+    assert (sampling.seed, sampling.top_p, sampling.max_tokens) == (2, 0.5, 1200)
+    assert sampling.temperature == 0.7, "the base of all"
+    assert sampling.extra == {"min_p": 0.2, "repeat_penalty": 1.1, "own": 1}
+
+
+def test_limits_of_the_endpoint_beat_the_file_beat_the_preset(tmp_path: Path) -> None:
+    text = "[limits]\nconcurrency = 3\ntimeout_seconds = 9\n[endpoints.vllm]\nmodel = 'm'\n"
+    file = resolved(tmp_path, text, "vllm")
+    assert (file.concurrency, file.timeout_seconds) == (3, 9)
+    own = resolved(tmp_path, text + "concurrency = 5\ntimeout_seconds = 7", "vllm")
+    assert (own.concurrency, own.timeout_seconds) == (5, 7)
+    assert resolved(tmp_path, "", "vllm", "m").concurrency == 32
+
+
+def test_the_embedded_model_keeps_its_patience_unless_told(tmp_path: Path) -> None:
+    assert resolved(tmp_path, "").timeout_seconds == 600
+    assert resolved(tmp_path, "[limits]\ntimeout_seconds = 900").timeout_seconds == 900
+
+
+def test_the_model_of_the_command_line_wins(tmp_path: Path) -> None:
+    text = "[endpoints.ollama]\nmodel = 'written'"
+    assert resolved(tmp_path, text, "ollama").model == "written"
+    assert resolved(tmp_path, text, "ollama", "asked").model == "asked"
+
+
+def test_an_endpoint_without_model_says_how_to_name_one(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"'ollama' names no model. Pass --model"):
+        resolved(tmp_path, "", "ollama")
+    settings = load(tmp_path, "")
+    assert resolve_endpoint(settings, tmp_path, "ollama", model_needed=False).model == ""
+
+
+def test_an_unknown_endpoint_names_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="Did you mean 'openrouter'"):
+        resolved(tmp_path, "", "openrooter", "m")
+    with pytest.raises(UsageError, match="Did you mean 'workshop'"):
+        resolved(tmp_path, "[endpoints.workshop]\nbase_url = 'http://h'", "workshp", "m")
+
+
+def test_weights_are_found_from_the_workspace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    text = "[endpoints.own]\nweights = '{}'"
+    for written, found in (
+        ("m/Big.gguf", tmp_path / "m/Big.gguf"),
+        ("/a/Big.gguf", Path("/a/Big.gguf")),
+        ("~/Big.gguf", Path("/home/me/Big.gguf")),
+    ):
+        endpoint = resolved(tmp_path, text.format(written), "own")
+        assert (endpoint.weights, endpoint.model, endpoint.preset) == (found, "big", "embedded")
+
+
+def test_the_embedded_model_is_not_renamed_by_model(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"serves 'smollm2.*' only"):
+        resolved(tmp_path, "", model="gpt-4")
+
+
+@pytest.mark.parametrize("end", ["", "/", "/chat/completions", "/chat/completions/"])
+def test_a_base_url_may_be_pasted_in_full(tmp_path: Path, end: str) -> None:
+    text = f"[endpoints.a]\nmodel = 'm'\nbase_url = 'http://h:8000/v1{end}'"
+    assert resolved(tmp_path, text, "a").base_url == "http://h:8000/v1"
+
+
+def test_an_unset_key_names_its_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    endpoint = resolved(tmp_path, "", "mistral", "m")
+    for value in (None, "", "  "):
+        if value is not None:
+            monkeypatch.setenv("MISTRAL_API_KEY", value)
+        with pytest.raises(EndpointError, match="MISTRAL_API_KEY, which is not set"):
+            endpoint.api_key()
+    monkeypatch.setenv("MISTRAL_API_KEY", f" {SECRET}\n")
+    assert endpoint.api_key() == SECRET
+    assert resolved(tmp_path, "").api_key() is None
+
+
+def test_weights_are_kept_where_the_user_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", "/x")
+    monkeypatch.delenv("PANEL_CACHE", raising=False)
+    assert cache_folder() == Path("/x/reviewer-panel")
+    monkeypatch.setenv("PANEL_CACHE", "/y")
+    assert cache_folder() == Path("/y")
