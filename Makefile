@@ -19,7 +19,8 @@ demo: $(VENV)/demo weights  ## real verdicts of a real local model on two tools,
 	@echo "Open $(CURDIR)/$(PAGE) in a browser."
 
 test: $(VENV)/test weights check  ## lint, types, floors, then every test, the real model included
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not model'
+	$(BIN)/python -m pytest -m model
 
 check: $(VENV)/test  ## lint, format, types, floors
 	$(BIN)/ruff check .

@@ -8,10 +8,13 @@ import sys
 import zipfile
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import ROOT
 from tests.test_cli import child
 
 
+@pytest.mark.model
 def test_four_real_verdicts_from_the_embedded_model(tmp_path: Path) -> None:
     """A fresh workspace, one tool, four personas: verdicts, scorecard, page, and no second ask."""
     assert child("init", "demo", cwd=tmp_path).returncode == 0

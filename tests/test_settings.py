@@ -208,6 +208,7 @@ def test_weights_are_found_from_the_workspace(
         ("~/Big.gguf", Path("/home/me/Big.gguf")),
     ):
         endpoint = resolved(tmp_path, text.format(written), "own")
+        assert endpoint.profile == "standard", "examples are for the default model alone"
         assert (endpoint.weights, endpoint.model, endpoint.preset) == (found, "big", "embedded")
 
 

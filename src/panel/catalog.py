@@ -2,37 +2,23 @@
 
 from __future__ import annotations
 
-import csv
-import glob
-import io
-import json
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from panel.documents import (
-    FieldPath,
-    Lines,
-    no_lines,
-    parse_yaml,
-    read_front_matter,
-    read_text,
-    validate,
-    yaml_lines,
-)
+from panel.documents import read_front_matter, validate
 from panel.errors import Problem, WorkspaceError
 from panel.hashing import content_hash, text_hash
+from panel.tables import TABLE_ENDINGS, Row, read_table
 
 DESCRIPTION_LIMIT = 100_000
 SLUG_CHARACTERS = 80
 SLUG_BYTES = 200  # file systems take 255; an ending is added to it
-TABLE_ENDINGS = (".yaml", ".yml", ".json", ".jsonl", ".csv", ".parquet")
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)")
 
 
@@ -146,14 +132,6 @@ class Tool(_Strict):
         return content_hash(self.record())
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    fields: dict[str, Any]
-    file: Path
-    path: FieldPath
-    lines: Lines
-
-
 def load_catalog(folder: Path) -> list[Tool]:
     """Read every tool below ``folder``, sorted by slug.
 
@@ -161,7 +139,7 @@ def load_catalog(folder: Path) -> list[Tool]:
     one slug included.
     """
     problems: list[Problem] = []
-    tools: dict[str, tuple[Tool, _Row]] = {}
+    tools: dict[str, tuple[Tool, Row]] = {}
     for file in _files(folder, problems):
         try:
             rows = list(_rows(file))
@@ -205,7 +183,7 @@ def _files(folder: Path, problems: list[Problem]) -> Iterator[Path]:
             )
 
 
-def _same_slug(tool: Tool, row: _Row, other: Tool, other_row: _Row) -> Problem:
+def _same_slug(tool: Tool, row: Row, other: Tool, other_row: Row) -> Problem:
     return Problem(
         row.file,
         row.lines((*row.path, "name")),
@@ -215,7 +193,7 @@ def _same_slug(tool: Tool, row: _Row, other: Tool, other_row: _Row) -> Problem:
     )
 
 
-def _tool(row: _Row) -> Tool:
+def _tool(row: Row) -> Tool:
     prefix = row.path
     fields = dict(row.fields)
     if fields.get("slug") is None:
@@ -235,24 +213,11 @@ def _tool(row: _Row) -> Tool:
     return validate(Tool, fields, row.file, lambda path: row.lines((*prefix, *path)))
 
 
-def _rows(file: Path) -> Iterable[_Row]:
-    match file.suffix:
-        case ".md":
-            return [_markdown_row(file)]
-        case ".yaml" | ".yml":
-            source = read_text(file)
-            return _listed(parse_yaml(source, file), file, yaml_lines(source))
-        case ".json":
-            return _listed(_json(read_text(file), file, 1), file, no_lines)
-        case ".jsonl":
-            return _json_lines(file)
-        case ".csv":
-            return _csv_rows(file)
-        case _:
-            return _parquet_rows(file)
+def _rows(file: Path) -> Iterable[Row]:
+    return [_markdown_row(file)] if file.suffix == ".md" else read_table(file)
 
 
-def _markdown_row(file: Path) -> _Row:
+def _markdown_row(file: Path) -> Row:
     document = read_front_matter(file)
     if "description" in document.fields:
         raise WorkspaceError(
@@ -267,136 +232,4 @@ def _markdown_row(file: Path) -> _Row:
             ]
         )
     fields = {"slug": slugify(file.stem), **document.fields, "description": document.body}
-    return _Row(fields, file, (), document.lines)
-
-
-def _listed(value: Any, file: Path, lines: Lines) -> list[_Row]:
-    start: FieldPath = ()
-    if isinstance(value, dict) and set(value) == {"tools"}:
-        value, start = value["tools"], ("tools",)
-    if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
-        raise WorkspaceError(
-            [Problem(file, 1, "", "is not a list of tools", "Write a list of mappings.")]
-        )
-    return [_Row(row, file, (*start, index), lines) for index, row in enumerate(value)]
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    mapping = dict(pairs)
-    if len(mapping) != len(pairs):
-        names = [name for name, _value in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {twice!r} stands twice in one object")
-    return mapping
-
-
-def _json(source: str, file: Path, line: int) -> Any:
-    try:
-        # Numbers stay as written: 1.10 is a version, not 1.1.
-        return json.loads(source, parse_int=str, parse_float=str, object_pairs_hook=_once)
-    except (ValueError, RecursionError) as error:
-        place: int | None = line
-        if isinstance(error, json.JSONDecodeError):
-            place = line + error.lineno - 1
-        elif "\n" in source:
-            place = None
-        raise WorkspaceError(
-            [Problem(file, place, "", f"is not valid JSON: {error}", "Correct it.")]
-        ) from None
-
-
-def _json_lines(file: Path) -> list[_Row]:
-    rows = []
-    for number, source in enumerate(read_text(file).split("\n"), 1):
-        if source.strip():
-            fields = _json(source, file, number)
-            if not isinstance(fields, dict):
-                raise WorkspaceError(
-                    [Problem(file, number, "", "is not a JSON object", "Write one tool a line.")]
-                )
-            rows.append(_Row(fields, file, (), _at(number)))
-    return rows
-
-
-def _csv_rows(file: Path) -> list[_Row]:
-    reader = csv.DictReader(io.StringIO(read_text(file)), strict=True)
-    rows = []
-    try:
-        names = [name.strip() for name in reader.fieldnames or ()]
-        for name in names:
-            if names.count(name) > 1:
-                raise csv.Error(f"the column {name!r} stands twice")
-        for fields in reader:
-            if None in fields:
-                raise csv.Error("more cells than the header has columns")
-            line = reader.line_num - sum(cell.count("\n") for cell in fields.values() if cell)
-            rows.append(_Row(_nested(fields), file, (), _at(line)))
-    except (csv.Error, ValueError) as error:
-        # DictReader counts the rows it gave; one that broke begins on the next line.
-        broke = reader.reader.line_num > reader.line_num
-        raise WorkspaceError(
-            [
-                Problem(
-                    file,
-                    reader.line_num + broke,
-                    "",
-                    f"is not valid CSV: {error}",
-                    "Quote cells that hold commas, quotes or line breaks; name each column once.",
-                )
-            ]
-        ) from None
-    return rows
-
-
-def _parquet_rows(file: Path) -> list[_Row]:
-    # The one reader of Parquet at hand is the store's engine; heavy, so only for such a file.
-    import duckdb  # noqa: PLC0415
-
-    try:
-        with duckdb.connect() as connection:
-            cursor = connection.execute("SELECT * FROM read_parquet(?)", [glob.escape(str(file))])
-            names = [column[0] for column in cursor.description or []]
-            found = [
-                _nested(dict(zip(names, _without_nulls(row), strict=True)))
-                for row in cursor.fetchall()
-            ]
-    except (duckdb.Error, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise WorkspaceError(
-            [Problem(file, None, "", f"cannot be read as Parquet: {reason}", "Write it again.")]
-        ) from None
-    return [_Row(fields, file, (), _at(number)) for number, fields in enumerate(found, 1)]
-
-
-def _without_nulls(value: Any) -> Any:
-    """Drop the fields of structs that are NULL: every struct of a column has all of them."""
-    if isinstance(value, dict):
-        return {key: _without_nulls(inner) for key, inner in value.items() if inner is not None}
-    if isinstance(value, list | tuple):
-        return [_without_nulls(inner) for inner in value]
-    return value
-
-
-def _at(line: int) -> Lines:
-    return lambda _path: line
-
-
-def _nested(cells: dict[str, Any]) -> dict[str, Any]:
-    """Turn columns such as ``pricing.entry`` into mappings and ``tags`` (a; b) into a list."""
-    fields: dict[str, Any] = {}
-    for column, cell in cells.items():
-        if cell is None or cell == "":
-            continue
-        target, parts = fields, column.strip().split(".")
-        for part in parts[:-1]:
-            target = target.setdefault(part, {})
-            if not isinstance(target, dict):
-                raise ValueError(  # noqa: TRY004 - the author's columns, not a caller's type
-                    f"the columns {part!r} and {column!r} exclude each other"
-                )
-        if parts[-1] in target:
-            raise ValueError(f"the columns under {column!r} exclude each other")
-        target[parts[-1]] = cell
-    if isinstance(fields.get("tags"), str):
-        fields["tags"] = [tag.strip() for tag in fields["tags"].split(";") if tag.strip()]
-    return fields
+    return Row(fields, file, (), document.lines)

@@ -261,7 +261,7 @@ def toml_lines(source: str) -> Lines:
 
 def nearest(word: str, valid: Iterable[str]) -> str | None:
     """Return the valid word closest in spelling, or None when none is close."""
-    found = difflib.get_close_matches(word, list(valid), n=1, cutoff=0.5)
+    found = difflib.get_close_matches(word, list(valid), n=1, cutoff=0.6)
     return found[0] if found else None
 
 

@@ -12,7 +12,7 @@ from panel import __version__
 from panel.catalog import Tool
 from panel.endpoint.embedded import weights_digest
 from panel.engines import Job, Tallies, load_engine
-from panel.errors import PanelError, StoreBusyError
+from panel.errors import EndpointError, JournalError, PanelError, StoreBusyError
 from panel.journal import JournalWriter, cell_fields, encode, new_run_id, utc_now
 from panel.personas import Persona
 from panel.plan import ModelIdentity, Plan, identify, lay_out, make_plan
@@ -111,10 +111,14 @@ def execute(
             tallies = _ask(workspace, prepared, writer, listener)
         except KeyboardInterrupt:
             tallies.stopped = "interrupted"
+        except BaseException as error:
+            tallies.stopped = _stopped_by(error)
+            raise
         finally:
             _end(writer, tallies.stopped)
         ingest(workspace.runs)
-    return _summary(workspace, prepared, writer, tallies, time.perf_counter() - started), tallies
+    run_id = writer.run_id if opening else None
+    return _summary(workspace, prepared, run_id, tallies, time.perf_counter() - started), tallies
 
 
 def _ask(
@@ -171,6 +175,12 @@ def _opening(workspace: Workspace, prepared: Prepared) -> bytes:
     return b"".join([encode(run), *records, *adopted])
 
 
+def _stopped_by(error: BaseException) -> str:
+    if isinstance(error, JournalError):
+        return "journal"
+    return "endpoint" if isinstance(error, EndpointError) else "error"
+
+
 def _end(writer: JournalWriter, stopped: str | None) -> None:
     try:
         if writer.started:
@@ -184,16 +194,16 @@ def _end(writer: JournalWriter, stopped: str | None) -> None:
 def _summary(
     workspace: Workspace,
     prepared: Prepared,
-    writer: JournalWriter,
+    run_id: str | None,
     tallies: Tallies,
     seconds: float,
 ) -> Summary:
     totals: dict[str, Any] = {}
-    if tallies.asked:
+    if tallies.asked and run_id:
         with opened(workspace.runs) as connection:
-            totals = run_totals(connection, writer.run_id) or {}
+            totals = run_totals(connection, run_id) or {}
     return Summary(
-        run_id=writer.run_id if writer.started else None,
+        run_id=run_id,
         planned=prepared.plan.cells,
         reused=prepared.plan.reused,
         asked=totals.get("asked", 0),

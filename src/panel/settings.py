@@ -302,6 +302,8 @@ def resolve_endpoint(
     if table.weights is not None:
         merged["weights"] = root / table.weights.expanduser()
         merged["model"] = table.model or merged["weights"].stem.lower()
+        # Examples and length bounds are for the default 135M model alone.
+        merged["profile"] = table.profile or "standard"
     if merged["base_url"] is None and model not in (None, merged["model"]):
         raise UsageError(
             f"endpoint {name!r} serves {merged['model']!r} only. Another GGUF file is one line in "

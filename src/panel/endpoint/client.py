@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import socket
+import ssl
 import time
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any, Self
 
+import aiohttp
 import httpx2
 import openai
 from pydantic_core import from_json
 
+from panel.errors import EndpointError
 from panel.settings import Endpoint
 
 CONNECT_SECONDS = 10.0
 NO_KEY = "none"  # the client insists on one; local servers ignore it
+REDACTED = "[key]"
+SECRET_LENGTH = 8  # shorter keys ("ollama", "EMPTY") are words, not secrets
 
 
 @dataclass(slots=True)
@@ -61,10 +68,11 @@ class Answer:
         error = body.get("error", body) if isinstance(body, dict) else body
         if isinstance(error, dict):
             message = error.get("message", error.get("detail", error))
-            code = error.get("code") or error.get("type")
+            code = error.get("code") or error.get("type") or error.get("error_type")
             return str(message)[:2000], str(code) if code is not None else None
         if isinstance(error, str):
-            return error[:2000], None
+            kind = body.get("error_type") if isinstance(body, dict) else None
+            return error[:2000], str(kind) if kind is not None else None
         return self.text()[:500], None
 
     def retry_after(self) -> float | None:
@@ -93,11 +101,18 @@ def _seconds(value: str, unit: float) -> float | None:
 class Client:
     """One endpoint's connection pool. Make one per endpoint and keep it.
 
-    No retries of its own: what to do after a failure is decided in faults.py.
+    No retries of its own: what to do after a failure is decided in faults.py. A server
+    that repeats the key in its answer is not quoted: the key is cut out of all of it.
     """
 
     def __init__(self, base_url: str, key: str | None, endpoint: Endpoint) -> None:
+        if key and not (key.isascii() and key.isprintable()):
+            raise EndpointError(
+                f"the key in {endpoint.api_key_env} holds a character that no HTTP header can "
+                "carry, such as a line break or an accent. Copy it again."
+            )
         self._deadline = endpoint.timeout_seconds
+        self._secret = key if key and len(key) >= SECRET_LENGTH else ""
         # aiohttp underneath: the default pool starves at a few hundred requests in flight.
         self._http = openai.DefaultAioHttpClient(
             timeout=httpx2.Timeout(endpoint.timeout_seconds, connect=CONNECT_SECONDS),
@@ -110,6 +125,8 @@ class Client:
         self._openai = openai.AsyncOpenAI(
             base_url=base_url, api_key=key or NO_KEY, max_retries=0, http_client=self._http
         )
+        if endpoint.preset != "openai":  # or OPENAI_ORG_ID would be told to every other server
+            self._openai.organization = self._openai.project = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -134,26 +151,41 @@ class Client:
                 response = await request
         except openai.APIStatusError as error:
             response = error.response
-        except (TimeoutError, openai.APITimeoutError):
-            detail = f"no whole answer within {self._deadline:g} s"
-            return Answer(time.perf_counter() - started, transport_fault=("timeout", detail))
-        except openai.APIConnectionError as error:
-            return Answer(time.perf_counter() - started, transport_fault=_connection(error))
-        except openai.APIError as error:
-            return Answer(time.perf_counter() - started, transport_fault=("broken", str(error)))
+        except (TimeoutError, openai.APIError, aiohttp.ClientError) as error:
+            kind, detail = self._transport_fault(error)
+            return Answer(
+                time.perf_counter() - started, transport_fault=(kind, self._redacted(detail))
+            )
         return Answer(
             time.perf_counter() - started,
             response.status_code,
-            {name.lower(): value for name, value in response.headers.items()},
-            response.content,
+            {name.lower(): self._redacted(value) for name, value in response.headers.items()},
+            self._redacted(response.content.decode("latin-1")).encode("latin-1"),
         )
 
+    def _redacted(self, text: str) -> str:
+        if not self._secret:
+            return text
+        escaped = json.dumps(self._secret)[1:-1]
+        for form in {self._secret, escaped, escaped.replace("/", "\\/")}:
+            text = text.replace(form, REDACTED)
+        return text
 
-def _connection(error: openai.APIConnectionError) -> tuple[str, str]:
-    cause: BaseException = error
-    while cause.__cause__ is not None:
-        cause = cause.__cause__
-    detail = f"{type(cause).__name__}: {cause}"
-    refused = isinstance(cause, ConnectionRefusedError) or "refused" in detail.lower()
-    unknown = "name or service not known" in detail.lower() or "getaddrinfo" in detail.lower()
-    return ("refused" if refused or unknown else "dropped", detail)
+    def _transport_fault(self, error: BaseException) -> tuple[str, str]:
+        """Tell what went wrong from its first cause: the client calls most things a timeout."""
+        cause = error
+        while cause.__cause__ is not None and not isinstance(cause, TimeoutError):
+            cause = cause.__cause__
+        detail = f"{type(cause).__name__}: {cause}"
+        match cause:
+            case aiohttp.ConnectionTimeoutError():
+                return "timeout", f"no connection within {CONNECT_SECONDS:g} s"
+            case TimeoutError() | openai.APITimeoutError():
+                return "timeout", f"no whole answer within {self._deadline:g} s"
+            case ConnectionRefusedError() | ssl.SSLError():
+                return "refused", detail
+            case socket.gaierror(errno=number) if number != socket.EAI_AGAIN:
+                return "refused", detail
+            case openai.APIResponseValidationError():
+                return "broken", detail
+        return "dropped", detail

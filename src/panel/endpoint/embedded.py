@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import secrets
 import shutil
 import subprocess
@@ -164,8 +165,11 @@ def _start(endpoint: Endpoint, weights: Path, key: str):  # type: ignore[no-unty
     params.api_keys = [key]
     params.ui = False
     params.verbosity = 0
-    if endpoint.threads is not None:
-        params.cpuparams.n_threads = endpoint.threads
+    # Threads wait for each other in a spin at every token: one that shares its core with other
+    # work holds up all. So one core is left free, except for prompts, which wait rarely.
+    cores = os.cpu_count() or 1
+    params.cpuparams.n_threads = endpoint.threads or max(1, cores - 1)
+    params.cpuparams_batch.n_threads = endpoint.threads or cores
     try:
         return xllamacpp.Server(params)
     except RuntimeError as error:

@@ -36,10 +36,10 @@ def judge(answer: Answer, schema_sent: bool) -> Fault | None:
     """Return what is wrong with an answer; None when it carries a completion."""
     if answer.transport_fault is not None:
         return _transport(answer)
-    message, code = answer.error_text()
     status = answer.status or 0
     if 200 <= status < 300 and answer.completion() is not None:
         return None
+    message, code = answer.error_text()
     if schema_sent and status in (400, 404, 415, 422, 500, 501) and _FORMAT_WORDS.search(message):
         return Fault("degrade", "schema_refused", message)
     if code in _QUOTA_CODES:

@@ -6,6 +6,7 @@ answer. A model is never swapped for another.
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -55,13 +56,17 @@ class Usage:
 
 @dataclass(slots=True)
 class Ladder:
-    """The ways down for one endpoint; remembers the rung that the server accepted."""
+    """The ways down for one endpoint; remembers the rung that the server accepted.
+
+    pause: waits some seconds before the next try; whoever wants the waiting to end raises.
+    """
 
     client: Client
     endpoint: Endpoint
     prompts: Prompts
     rung: Rung = "json_schema"
     usage: Usage = field(default_factory=Usage)
+    pause: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     async def settle(self, cell: Cell, record: Record) -> Settled:
         """Ask until the cell has ended, one way or another."""
@@ -102,9 +107,9 @@ class _Question:
                     attempt.detail,
                     stop,
                 )
-            if step.fault is not None:  # the schema was refused
-                self.ladder.rung = "prompted"
-            elif step.truncated:
+            if step.fault is not None:  # the schema was refused, the rung is another
+                continue
+            if step.truncated:
                 self.longer = True
             else:
                 self.repair = True
@@ -126,6 +131,7 @@ class _Question:
             retry=tenacity.retry_if_result(_may_pass),
             stop=tenacity.stop_after_attempt(attempts),
             wait=_pause,
+            sleep=self.ladder.pause,
             retry_error_callback=_last_step,
         )
         return cast(_Step, await retrying(ask))
@@ -150,6 +156,8 @@ class _Question:
             body=answer.body if answer.status is not None else None,
         )
         step = self._read(answer, bare, last)
+        if step.fault is not None and step.fault.action == "degrade":
+            self.ladder.rung = "prompted"
         self._count(step.attempt)
         await self.record(step.attempt)
         return step

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from panel.endpoint import detect
 from panel.endpoint.client import Client
@@ -103,23 +103,31 @@ class _Run:
         self._commits = _Commits(job.writer)
         self._workers: list[asyncio.Task[None]] = []
         self._in_flight = 0
+        self._led = asyncio.Event()  # the first request has been answered
+        self._halt = asyncio.Event()
 
     async def go(self, served: Served) -> Tallies:
         async with Client(served.base_url, served.key, self._job.endpoint) as client:
-            ladder = Ladder(client, self._job.endpoint, self._job.prompts)
+            ladder = Ladder(client, self._job.endpoint, self._job.prompts, pause=self._pause)
             checkpoints = asyncio.create_task(self._checkpoints())
             with self._signals():
                 many = min(self._job.endpoint.concurrency, len(self._job.cells))
-                self._workers = [asyncio.create_task(self._work(ladder)) for _ in range(many)]
+                self._workers = [asyncio.create_task(self._work(ladder, n)) for n in range(many)]
                 ended = await asyncio.gather(*self._workers, return_exceptions=True)
             checkpoints.cancel()
+            # What a checkpoint failed with, the ingest at the end meets again and says.
+            await asyncio.gather(checkpoints, return_exceptions=True)
             await self._commits.close()
         for end in ended:
             if isinstance(end, Exception):
                 raise end
         return self._tallies
 
-    async def _work(self, ladder: Ladder) -> None:
+    async def _work(self, ladder: Ladder, number: int) -> None:
+        # One request goes ahead of the rest: a refused schema or key is refused only once,
+        # and a server that keeps prompt prefixes has this one ready for the others.
+        if number:
+            await self._led.wait()
         while self._tallies.stopped is None:
             cell = next(self._cells, None)
             if cell is None:
@@ -132,10 +140,23 @@ class _Run:
                 raise
             finally:
                 self._in_flight -= 1
+                self._led.set()
             self._count(settled, ladder)
 
     async def _record(self, attempt: Attempt) -> None:
         await self._commits.append(self._recorder.attempt_lines(attempt))
+        if not attempt.final:
+            self._led.set()
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait before a retry; once the run is stopped, the cell is left for the next run."""
+        self._in_flight -= 1
+        try:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._halt.wait(), seconds)
+                raise asyncio.CancelledError
+        finally:
+            self._in_flight += 1
 
     def _count(self, settled: Settled, ladder: Ladder) -> None:
         tallies, usage = self._tallies, ladder.usage
@@ -160,6 +181,7 @@ class _Run:
     def _stop(self, stopped: str, why: str) -> None:
         if self._tallies.stopped is None:
             self._tallies.stopped, self._tallies.why = stopped, why
+            self._halt.set()
 
     async def _checkpoints(self) -> None:
         while True:
@@ -183,6 +205,7 @@ class _Run:
                 worker.cancel()
             return
         self._tallies.stopped = "interrupted"
+        self._halt.set()
         if self._in_flight:
             self._job.notice(
                 f"Stopping: {self._in_flight} call(s) in flight are paid for and will be kept. "

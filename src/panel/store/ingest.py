@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import duckdb
-from pydantic_core import to_json
 
 from panel.errors import StoreError
 from panel.journal import JournalFile, find_journals, read_lines
-from panel.scorecard import PanelResult, Tally, combine
 from panel.store.connection import FILE, reading, refuse_if_held, writing
 from panel.store.migrations import is_current
+from panel.store.percentages import count_ships
+from panel.store.rows import TABLES, Row, insert
 
 REBUILDING = "rebuilding.duckdb"
 CHUNK = 5000  # lines to one transaction: half a second
@@ -29,156 +27,6 @@ _UNFIT = (
     TypeError,
     AttributeError,
 )
-
-Row = Mapping[str, Any]
-Fields = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class _Table:
-    """Where lines of one kind go: table, column types, and the row made of a line."""
-
-    name: str
-    columns: dict[str, str]
-    row: Callable[[Row], Fields]
-
-
-_INPUTS = {
-    "tool_digest": "VARCHAR",
-    "persona_digest": "VARCHAR",
-    "templates_digest": "VARCHAR",
-    "sampling_digest": "VARCHAR",
-}
-_CELL = {
-    "run_id": "VARCHAR",
-    "tool": "VARCHAR",
-    "persona": "VARCHAR",
-    "model_identity": "VARCHAR",
-    "repeat": "INTEGER",
-    "fingerprint": "VARCHAR",
-}
-_TABLES = {
-    "run": _Table(
-        "runs",
-        {
-            "run_id": "VARCHAR",
-            "started_at": "TIMESTAMP",
-            "version": "VARCHAR",
-            "endpoint": "VARCHAR",
-            "model": "VARCHAR",
-            "model_identity": "VARCHAR",
-            "panel": "VARCHAR[]",
-            "planned": "BIGINT",
-            "reused": "BIGINT",
-        },
-        dict,
-    ),
-    "end": _Table(
-        "ends", {"run_id": "VARCHAR", "finished_at": "TIMESTAMP", "stopped": "VARCHAR"}, dict
-    ),
-    "tool": _Table(
-        "tools",
-        {
-            "tool": "VARCHAR",
-            "digest": "VARCHAR",
-            "seen_at": "TIMESTAMP",
-            "name": "VARCHAR",
-            "tagline": "VARCHAR",
-            "category": "VARCHAR",
-            "entry_price": "VARCHAR",
-            "url": "VARCHAR",
-            "description": "VARCHAR",
-            "record": "JSON",
-        },
-        lambda line: {
-            **line["record"],
-            **line,
-            "tool": line["record"]["slug"],
-            "entry_price": line["record"]["pricing"]["entry"],
-        },
-    ),
-    "persona": _Table(
-        "personas",
-        {
-            "persona": "VARCHAR",
-            "digest": "VARCHAR",
-            "seen_at": "TIMESTAMP",
-            "name": "VARCHAR",
-            "motto": "VARCHAR",
-            "position": "INTEGER",
-            "record": "JSON",
-        },
-        lambda line: {
-            **line["record"],
-            **line,
-            "persona": line["record"]["id"],
-            "position": line["record"]["order"],
-        },
-    ),
-    "message": _Table(
-        "messages", {"message": "VARCHAR", "role": "VARCHAR", "content": "VARCHAR"}, dict
-    ),
-    "adopt": _Table("adoptions", {**_CELL, "adopted_at": "TIMESTAMP", **_INPUTS}, dict),
-    "attempt": _Table(
-        "attempts",
-        {
-            "attempt_id": "VARCHAR",
-            **_CELL,
-            "endpoint": "VARCHAR",
-            "model": "VARCHAR",
-            "ordinal": "INTEGER",
-            "rung": "VARCHAR",
-            "repair": "BOOLEAN",
-            "final": "BOOLEAN",
-            "outcome": "VARCHAR",
-            "reason": "VARCHAR",
-            "detail": "VARCHAR",
-            "verdict": "VARCHAR",
-            "confidence": "INTEGER",
-            "take": "VARCHAR",
-            "beats": "JSON",
-            "evidence": "VARCHAR[]",
-            "reply": "VARCHAR",
-            "started_at": "TIMESTAMP",
-            "finished_at": "TIMESTAMP",
-            "seconds": "DOUBLE",
-            "http_status": "INTEGER",
-            "finish_reason": "VARCHAR",
-            "prompt_tokens": "BIGINT",
-            "completion_tokens": "BIGINT",
-            "cached_tokens": "BIGINT",
-            "cost_usd": "DOUBLE",
-            "returned_model": "VARCHAR",
-            "system_fingerprint": "VARCHAR",
-            "messages": "VARCHAR[]",
-            **_INPUTS,
-            "body": "VARCHAR",
-        },
-        dict,
-    ),
-}
-# JSON is sent as text, or DuckDB would see structs of varying shape; times by way of the type
-# that heeds a zone, since TIMESTAMP drops one.
-_SENT_AS = {"JSON": "VARCHAR", "TIMESTAMP": "TIMESTAMPTZ"}
-
-
-def _insert(
-    connection: duckdb.DuckDBPyConnection,
-    table: _Table,
-    lines: Sequence[Row],
-    how: str = "OR IGNORE",
-) -> None:
-    rows = lines if table.row is dict else [table.row(line) for line in lines]
-    values = {name: [row.get(name) for row in rows] for name in table.columns}
-    for name in (name for name, kind in table.columns.items() if kind == "JSON"):
-        values[name] = [None if cell is None else to_json(cell).decode() for cell in values[name]]
-    wanted = ", ".join(
-        f"unnest(${name}::{_SENT_AS.get(kind, kind)}[])::{kind} AS {name}"
-        for name, kind in table.columns.items()
-    )
-    connection.execute(
-        f"INSERT {how} INTO journal.{table.name} BY NAME SELECT {wanted}", values
-    ).fetchall()
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,9 +110,9 @@ def _ingest_chunk(
             line.fields["run_id"] = journal.run_id
             by_kind[str(line.fields.get("kind"))].append(line.fields)
     try:
-        for kind, table in _TABLES.items():
+        for kind, table in TABLES.items():
             if by_kind[kind]:
-                _insert(connection, table, by_kind[kind])
+                insert(connection, table, by_kind[kind])
     except _UNFIT:
         raise _UnfitLineError from None
     if lines or unreadable:
@@ -276,78 +124,8 @@ def _ingest_chunk(
     if by_kind["run"]:  # the panel may have changed, and with it every percentage
         touched = set()
     if touched or by_kind["run"]:
-        _count(connection, touched)
+        count_ships(connection, touched)
     return Ingested(lines, unreadable)
-
-
-def _count(connection: duckdb.DuckDBPyConnection, tools: set[str]) -> None:
-    """Work out the ship percentages of these tools (all when empty) and put them in place."""
-    latest = connection.execute(
-        "SELECT panel FROM journal.runs ORDER BY started_at DESC, run_id DESC LIMIT 1"
-    ).fetchall()
-    panel = set(latest[0][0]) if latest else set()
-    where, values = (
-        ("WHERE tool IN (SELECT unnest($tools))", {"tools": sorted(tools)}) if tools else ("", {})
-    )
-    cells = connection.execute(
-        "SELECT tool, model_identity, persona, outcome, verdict FROM verdicts "
-        f"{where} ORDER BY tool, model_identity, persona",
-        values,
-    ).fetchall()
-    tallies: dict[tuple[str, str], dict[str, Tally]] = defaultdict(dict)
-    for tool, model, persona, outcome, verdict in cells:
-        counted = tallies[tool, model]
-        counted[persona] = counted.get(persona, Tally()).plus(outcome, verdict)
-    rows = []
-    for (tool, model), counted in tallies.items():
-        members = [tally for persona, tally in counted.items() if not panel or persona in panel]
-        rows.append(_percentage(tool, model, None, combine(members)))
-        rows += [
-            _percentage(tool, model, persona, combine([tally]))
-            for persona, tally in counted.items()
-        ]
-    connection.execute(f"DELETE FROM journal.ship_percentages {where}", values)
-    if rows:
-        _insert(connection, _PERCENTAGES, rows, how="")
-
-
-_PERCENTAGES = _Table(
-    "ship_percentages",
-    {
-        "tool": "VARCHAR",
-        "model_identity": "VARCHAR",
-        "level": "VARCHAR",
-        "persona": "VARCHAR",
-        "ships": "BIGINT",
-        "skips": "BIGINT",
-        "abstains": "BIGINT",
-        "errors": "BIGINT",
-        "n": "BIGINT",
-        "ship_percent": "DOUBLE",
-        "low": "DOUBLE",
-        "high": "DOUBLE",
-        "contested": "BOOLEAN",
-    },
-    dict,
-)
-
-
-def _percentage(tool: str, model: str, persona: str | None, result: PanelResult) -> Fields:
-    return {
-        "tool": tool,
-        "model_identity": model,
-        "level": "panel" if persona is None else "persona",
-        "persona": persona,
-        "ships": result.ships,
-        "skips": result.skips,
-        "abstains": result.abstains,
-        "errors": result.errors,
-        "n": result.n,
-        "ship_percent": result.ship_percent,
-        "low": result.interval.low if result.interval else None,
-        "high": result.interval.high if result.interval else None,
-        "contested": result.contested,
-    }
 
 
 def rebuild(runs: Path) -> Ingested:

@@ -1,0 +1,161 @@
+"""Where journal lines go: the table of each kind, its columns, and the insert that fills it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+from pydantic_core import to_json
+
+Row = Mapping[str, Any]
+Fields = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Where lines of one kind go: table, column types, and the row made of a line."""
+
+    name: str
+    columns: dict[str, str]
+    row: Callable[[Row], Fields]
+
+
+_INPUTS = {
+    "tool_digest": "VARCHAR",
+    "persona_digest": "VARCHAR",
+    "templates_digest": "VARCHAR",
+    "sampling_digest": "VARCHAR",
+}
+_CELL = {
+    "run_id": "VARCHAR",
+    "tool": "VARCHAR",
+    "persona": "VARCHAR",
+    "model_identity": "VARCHAR",
+    "repeat": "INTEGER",
+    "fingerprint": "VARCHAR",
+}
+TABLES = {
+    "run": Table(
+        "runs",
+        {
+            "run_id": "VARCHAR",
+            "started_at": "TIMESTAMP",
+            "version": "VARCHAR",
+            "endpoint": "VARCHAR",
+            "model": "VARCHAR",
+            "model_identity": "VARCHAR",
+            "panel": "VARCHAR[]",
+            "planned": "BIGINT",
+            "reused": "BIGINT",
+        },
+        dict,
+    ),
+    "end": Table(
+        "ends", {"run_id": "VARCHAR", "finished_at": "TIMESTAMP", "stopped": "VARCHAR"}, dict
+    ),
+    "tool": Table(
+        "tools",
+        {
+            "tool": "VARCHAR",
+            "digest": "VARCHAR",
+            "seen_at": "TIMESTAMP",
+            "name": "VARCHAR",
+            "tagline": "VARCHAR",
+            "category": "VARCHAR",
+            "entry_price": "VARCHAR",
+            "url": "VARCHAR",
+            "description": "VARCHAR",
+            "record": "JSON",
+        },
+        lambda line: {
+            **line["record"],
+            **line,
+            "tool": line["record"]["slug"],
+            "entry_price": line["record"]["pricing"]["entry"],
+        },
+    ),
+    "persona": Table(
+        "personas",
+        {
+            "persona": "VARCHAR",
+            "digest": "VARCHAR",
+            "seen_at": "TIMESTAMP",
+            "name": "VARCHAR",
+            "motto": "VARCHAR",
+            "position": "INTEGER",
+            "record": "JSON",
+        },
+        lambda line: {
+            **line["record"],
+            **line,
+            "persona": line["record"]["id"],
+            "position": line["record"]["order"],
+        },
+    ),
+    "message": Table(
+        "messages", {"message": "VARCHAR", "role": "VARCHAR", "content": "VARCHAR"}, dict
+    ),
+    "adopt": Table("adoptions", {**_CELL, "adopted_at": "TIMESTAMP", **_INPUTS}, dict),
+    "attempt": Table(
+        "attempts",
+        {
+            "attempt_id": "VARCHAR",
+            **_CELL,
+            "endpoint": "VARCHAR",
+            "model": "VARCHAR",
+            "ordinal": "INTEGER",
+            "rung": "VARCHAR",
+            "repair": "BOOLEAN",
+            "final": "BOOLEAN",
+            "outcome": "VARCHAR",
+            "reason": "VARCHAR",
+            "detail": "VARCHAR",
+            "verdict": "VARCHAR",
+            "confidence": "INTEGER",
+            "take": "VARCHAR",
+            "beats": "JSON",
+            "evidence": "VARCHAR[]",
+            "reply": "VARCHAR",
+            "started_at": "TIMESTAMP",
+            "finished_at": "TIMESTAMP",
+            "seconds": "DOUBLE",
+            "http_status": "INTEGER",
+            "finish_reason": "VARCHAR",
+            "prompt_tokens": "BIGINT",
+            "completion_tokens": "BIGINT",
+            "cached_tokens": "BIGINT",
+            "cost_usd": "DOUBLE",
+            "returned_model": "VARCHAR",
+            "system_fingerprint": "VARCHAR",
+            "messages": "VARCHAR[]",
+            **_INPUTS,
+            "body": "VARCHAR",
+        },
+        dict,
+    ),
+}
+# JSON is sent as text, or DuckDB would see structs of varying shape; times by way of the type
+# that heeds a zone, since TIMESTAMP drops one.
+_SENT_AS = {"JSON": "VARCHAR", "TIMESTAMP": "TIMESTAMPTZ"}
+
+
+def insert(
+    connection: duckdb.DuckDBPyConnection,
+    table: Table,
+    lines: Sequence[Row],
+    how: str = "OR IGNORE",
+) -> None:
+    """Insert lines into their table in one statement; ``how``: OR IGNORE, or nothing."""
+    rows = lines if table.row is dict else [table.row(line) for line in lines]
+    values = {name: [row.get(name) for row in rows] for name in table.columns}
+    for name in (name for name, kind in table.columns.items() if kind == "JSON"):
+        values[name] = [None if cell is None else to_json(cell).decode() for cell in values[name]]
+    wanted = ", ".join(
+        f"unnest(${name}::{_SENT_AS.get(kind, kind)}[])::{kind} AS {name}"
+        for name, kind in table.columns.items()
+    )
+    connection.execute(
+        f"INSERT {how} INTO journal.{table.name} BY NAME SELECT {wanted}", values
+    ).fetchall()
