@@ -6,6 +6,9 @@ import hashlib
 import json
 import os
 import socket
+import subprocess
+import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -91,6 +94,24 @@ def test_the_key_is_another_each_time_and_the_door_closes_after_the_block(served
         socket.create_connection((HOST, port), timeout=5).close()
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection((HOST, port), timeout=5)
+
+
+def test_it_may_be_stopped_the_moment_it_has_started() -> None:
+    """Its loop has begun before it is handed out; stopped earlier, it would never end."""
+    stop = time.monotonic() + 60
+    busy = "import os, sys\nwhile os.getppid() == int(sys.argv[1]): pass"
+    others = [
+        subprocess.Popen([sys.executable, "-c", busy, str(os.getpid())]) for _core in range(3)
+    ]
+    try:
+        for _time in range(4):
+            with serve(endpoint()):
+                pass
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+    assert time.monotonic() < stop
 
 
 def test_the_default_digest_needs_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

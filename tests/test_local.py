@@ -181,6 +181,7 @@ def test_a_stop_ends_the_waiting_of_the_other_cells(busy: Space, mock: MockEndpo
     summary, _tallies, _notices = run(busy)
     assert time.monotonic() - began < 10
     assert summary.stopped == "endpoint"
+    assert mock.asked == 1 + 4, "the leading request and one of each worker; no retry after that"
     mock.face = None
     again, _tallies, _notices = run(busy)
     assert again.reused + again.verdicts == 4 * TOOLS and again.errors == 0

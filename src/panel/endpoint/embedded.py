@@ -170,7 +170,12 @@ def _start(endpoint: Endpoint, weights: Path, key: str):  # type: ignore[no-unty
     cores = os.cpu_count() or 1
     params.cpuparams.n_threads = endpoint.threads or max(1, cores - 1)
     params.cpuparams_batch.n_threads = endpoint.threads or cores
+    params.endpoint_metrics = True
     try:
-        return xllamacpp.Server(params)
+        server = xllamacpp.Server(params)
     except RuntimeError as error:
         raise EndpointError(f"{weights} cannot be loaded: {error}. Is it a GGUF file?") from None
+    # Answered by the server's own loop: one that is stopped before its loop has begun never
+    # ends, which happens on a busy machine.
+    server.handle_metrics()
+    return server
