@@ -289,6 +289,7 @@ def test_an_unreachable_endpoint_makes_exit_3(space: Space, panel: Panel) -> Non
 def test_a_missing_key_names_its_variable(space: Space, panel: Panel) -> None:
     result = panel("run", "--endpoint", "mistral", "--model", "codestral-latest", cwd=space.root)
     assert result.code == 3 and "MISTRAL_API_KEY" in result.err
+    assert not space.journals, "nothing was begun"
 
 
 def test_a_reader_that_goes_away_is_no_error(mocked: Space, panel: Panel) -> None:

@@ -111,12 +111,14 @@ def test_the_key_is_sent_and_an_organisation_only_to_openai(
 ) -> None:
     monkeypatch.setenv("OPENAI_ORG_ID", "org-1")
     monkeypatch.setenv("OPENAI_PROJECT_ID", "proj-1")
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-Gateway: secret")
     ask(mock.base_url)
     ask(mock.base_url, preset="openai")
     other, openai = (request["headers"] for request in mock.requests)
     assert other["authorization"] == f"Bearer {KEY}"
-    assert not {"openai-organization", "openai-project"} & set(other)
+    assert not {"openai-organization", "openai-project", "x-gateway"} & set(other)
     assert openai["openai-organization"] == "org-1"
+    assert openai["x-gateway"] == "secret"
 
 
 def test_a_key_that_comes_back_is_cut_out_of_body_and_headers(mock: MockEndpoint) -> None:

@@ -105,6 +105,8 @@ def execute(
     writer = JournalWriter(workspace.runs, new_run_id())
     opening = _opening(workspace, prepared)
     tallies = Tallies()
+    if prepared.plan.pending:
+        prepared.endpoint.api_key()  # a missing one is said before anything is written
     if opening:
         try:
             writer.append(opening)

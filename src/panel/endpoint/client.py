@@ -125,8 +125,11 @@ class Client:
         self._openai = openai.AsyncOpenAI(
             base_url=base_url, api_key=key or NO_KEY, max_retries=0, http_client=self._http
         )
-        if endpoint.preset != "openai":  # or OPENAI_ORG_ID would be told to every other server
+        if endpoint.preset != "openai":
+            # Or OPENAI_ORG_ID, OPENAI_PROJECT_ID and OPENAI_CUSTOM_HEADERS, which the openai
+            # client reads by itself, would be told to every other server.
             self._openai.organization = self._openai.project = None
+            self._openai._custom_headers = {}
 
     async def __aenter__(self) -> Self:
         return self

@@ -29,6 +29,7 @@ RETRIED_STATUS = {408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529}
 _FORMAT_WORDS = re.compile(
     r"response_format|json_schema|json_object|structured|guided|grammar|schema|strict", re.I
 )
+_STATUS_IN_BODY = {str(status) for status in range(400, 600)}
 _QUOTA_CODES = {"insufficient_quota", "billing_hard_limit_reached"}
 
 
@@ -40,6 +41,8 @@ def judge(answer: Answer, schema_sent: bool) -> Fault | None:
     if 200 <= status < 300 and answer.completion() is not None:
         return None
     message, code = answer.error_text()
+    if 200 <= status < 300 and code in _STATUS_IN_BODY:  # OpenRouter says 200 and means this
+        status = int(code)
     if schema_sent and status in (400, 404, 415, 422, 500, 501) and _FORMAT_WORDS.search(message):
         return Fault("degrade", "schema_refused", message)
     if code in _QUOTA_CODES:
