@@ -171,14 +171,23 @@ def lay_out(
     """Return all cells of a selection in asking order. Touches neither network nor store."""
     templates = template_digest(prompts)
     lengths = EMBEDDED_LENGTHS if endpoint.profile == "embedded" else None
-    reviewers = [(persona, schema_for(persona, lengths), persona.digest()) for persona in personas]
+    reviewers = [
+        (
+            persona,
+            schema_for(persona, lengths),
+            persona.digest(),
+            # The worked examples are wording too, where they are shown.
+            content_hash([templates, prompts.example_records(persona)]) if lengths else templates,
+        )
+        for persona in personas
+    ]
     samplings = {repeat: request_sampling(endpoint, repeat) for repeat in range(1, repeats + 1)}
     sampled = {r: content_hash([s, lengths is not None]) for r, s in samplings.items()}
     identity = [model.endpoint, model.model, model.digest]
     cells = []
     for start in range(0, len(tools), BLOCK):
         block = [(tool, tool.digest()) for tool in tools[start : start + BLOCK]]
-        for persona, schema, persona_digest in reviewers:
+        for persona, schema, persona_digest, wording in reviewers:
             asked = [
                 Cell(
                     tool,
@@ -188,7 +197,7 @@ def lay_out(
                     messages := prompts.messages(persona, tool, repeat, endpoint.profile),
                     schema,
                     sampling,
-                    Inputs(tool_digest, persona_digest, templates, sampled[repeat]),
+                    Inputs(tool_digest, persona_digest, wording, sampled[repeat]),
                     content_hash([messages, schema, identity, sampling, repeat]),
                 )
                 for repeat, sampling in samplings.items()

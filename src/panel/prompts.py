@@ -132,6 +132,10 @@ class Prompts:
             turns.append(("assistant", _compact(example.answer, persona)))
         return tuple(turns)
 
+    def example_records(self, persona: Persona) -> list[dict[str, Any]]:
+        """Return a persona's worked examples as plain JSON types."""
+        return [example.model_dump(mode="json") for example in self.examples.get(persona.id, ())]
+
     def _render(self, template: jinja2.Template, **context: Any) -> str:
         try:
             return template.render(**context)
