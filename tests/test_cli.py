@@ -86,7 +86,7 @@ def test_the_summary_of_a_run_is_one_json_object_with_the_promised_keys(
 def test_narration_goes_to_stderr_and_data_to_stdout(mocked: Space, panel: Panel) -> None:
     ran = panel("run", "--json", cwd=mocked.root)
     json.loads(ran.out)
-    assert ran.err == "", "no terminal, no progress bar"
+    assert ran.err == "Asking 8 cells of mock/mock-1 ...\n", "no terminal, no progress bar"
 
 
 def test_a_dry_run_and_a_plan_say_the_same_and_ask_nothing(
@@ -145,6 +145,9 @@ def test_every_command_has_help_that_begins_like_its_line_in_the_list(
         (["sql", "DROP VIEW verdicts"], "read-only"),
         (["sql", "COPY verdicts TO 'stolen.csv'"], "disabled by configuration"),
         (["export", "--format", "parquet"], "--output"),
+        (["export", "--format", "xml"], "'xml' is not one of csv, json, jsonl, parquet"),
+        (["sql", "SELECT 1; SELECT 2"], "more than one statement"),
+        (["sql", "SELECT 1 AS a, 2 AS a"], "Two columns are named 'a'"),
         (["run", "--repeats", "0"], "--repeats"),
     ],
 )
@@ -275,6 +278,7 @@ def test_a_refusing_endpoint_is_asked_no_further_and_makes_exit_3(
         space.point_at(mock)
         result = panel("run", cwd=space.root)
         assert result.code == 3 and "bad key" in result.err and "panel doctor" in result.err
+        assert "cells not asked" in result.out
         assert mock.asked <= 4, "no more than were in flight"
         assert panel("doctor", cwd=space.root).code == 3
 
@@ -292,11 +296,11 @@ def test_a_missing_key_names_its_variable(space: Space, panel: Panel) -> None:
     assert not space.journals, "nothing was begun"
 
 
-def test_a_reader_that_goes_away_is_no_error(mocked: Space, panel: Panel) -> None:
+@pytest.mark.parametrize("form", ["csv", "table", "json"])
+def test_a_reader_that_goes_away_is_no_error(mocked: Space, panel: Panel, form: str) -> None:
     panel("run", cwd=mocked.root)
-    command = (
-        f"{sys.executable} -m panel sql 'SELECT range FROM range(200000)' --format csv | head -1"
-    )
+    query = "'SELECT range FROM range(200000)'"
+    command = f"{sys.executable} -m panel sql {query} --format {form} | head -1"
     done = subprocess.run(
         ["bash", "-o", "pipefail", "-c", command],
         cwd=mocked.root,
@@ -304,7 +308,69 @@ def test_a_reader_that_goes_away_is_no_error(mocked: Space, panel: Panel) -> Non
         text=True,
         check=False,
     )
-    assert done.stdout == "range\n" and done.stderr == "" and done.returncode == 0
+    assert len(done.stdout.splitlines()) == 1 and done.stderr == "" and done.returncode == 0
+
+
+def test_a_bad_format_is_one_sentence_and_no_complaint_at_exit(mocked: Space) -> None:
+    done = child("sql", "SELECT 1", "--format", "html", cwd=mocked.root)
+    assert done.returncode == 2 and "'html' is not one of table, csv, json." in done.stderr
+    assert "leaked" not in done.stderr
+
+
+def test_a_disk_that_is_full_is_one_sentence(mocked: Space) -> None:
+    command = f"{sys.executable} -m panel check > /dev/full"
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=mocked.root, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2 and "No space left" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_file_in_the_place_of_runs_is_one_sentence(mocked: Space, panel: Panel) -> None:
+    (mocked.root / "runs").write_text("not a folder")
+    result = panel("run", cwd=mocked.root)
+    assert result.code == 2 and "runs" in result.err and "Traceback" not in result.err
+
+
+def test_no_proxy_sees_what_stays_on_this_machine(
+    mocked: Space, panel: Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with MockEndpoint() as proxy:
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, proxy.base_url.removesuffix("/v1"))
+        assert panel("run", "--tool", "anvil", cwd=mocked.root).code == 0
+        assert proxy.connections == 0
+
+
+def test_two_runs_at_once_do_not_pay_twice(space: Space, panel: Panel) -> None:
+    """The second is told to wait, and what it asks afterwards is only what is left."""
+    with MockEndpoint(delay=0.8) as mock:
+        space.point_at(mock)
+        first = subprocess.Popen(
+            [sys.executable, "-m", "panel", "run"], cwd=space.root, stderr=subprocess.PIPE
+        )
+        while not mock.asked:
+            assert first.poll() is None
+            time.sleep(0.01)
+        second = panel("run", cwd=space.root)
+        assert second.code == 5 and "another run is asking" in second.err
+        first.communicate(timeout=30)
+        assert first.returncode == 0 and mock.asked == 8
+
+
+def test_the_form_of_an_export_follows_the_files_ending(mocked: Space, panel: Panel) -> None:
+    panel("run", "--tool", "anvil", cwd=mocked.root)
+    assert panel("export", "-o", "rows.json", cwd=mocked.root).code == 0
+    assert len(json.loads((mocked.root / "rows.json").read_text())) == 4
+
+
+def test_check_tries_the_endpoint_that_a_run_would_ask(space: Space, panel: Panel) -> None:
+    space.settings('[panel]\nendpoint = "ollama"\n')
+    result = panel("check", cwd=space.root)
+    assert result.code == 2 and "names no model" in result.out
+    space.settings('[endpoints.embedded]\nweights = "no.gguf"\n')
+    result = panel("check", cwd=space.root)
+    assert result.code == 2 and "no.gguf" in result.out
 
 
 def test_the_version_is_printed(tmp_path: Path) -> None:

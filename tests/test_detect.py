@@ -87,4 +87,4 @@ def test_nothing_listening_is_the_fault() -> None:
     with MockEndpoint() as gone:
         url = gone.base_url
     fault = look(url).fault
-    assert fault is not None and fault.startswith("refused: ")
+    assert fault is not None and fault.startswith("unreachable: ")

@@ -234,7 +234,9 @@ def test_the_second_ctrl_c_drops_what_is_in_flight(busy: Space, mock: MockEndpoi
     with started(busy) as process:
         wait_for(lambda: mock.asked >= 4)
         process.send_signal(signal.SIGINT)
-        assert process.stderr is not None and "in flight" in process.stderr.readline()
+        assert process.stderr is not None
+        assert "Asking" in process.stderr.readline()
+        assert "in flight" in process.stderr.readline()
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=10)
     assert process.returncode == 130 and "Traceback" not in err

@@ -167,7 +167,11 @@ def _files(folder: Path, problems: list[Problem]) -> Iterator[Path]:
         )
         return
     for file in sorted(folder.iterdir()):
-        if file.name.startswith(".") or file.is_dir():
+        if file.name.startswith("."):
+            continue
+        if file.is_dir():
+            message = "is a folder, and folders in here are not read"
+            problems.append(Problem(file, None, "", message, "Move its files up."))
             continue
         if file.suffix == ".md" or file.suffix in TABLE_ENDINGS:
             yield file

@@ -25,6 +25,7 @@ FieldPath = tuple[str | int, ...]
 Lines = Callable[[FieldPath], int | None]
 
 FENCE = "---"
+MOST_NAMED = 16  # valid words listed where none is close
 DEEPEST = 1000  # levels of YAML; libyaml's composer overruns the stack some way below 100,000
 MOST_VALUES = 2_000_000  # of one file, with every alias written out
 
@@ -261,8 +262,9 @@ def toml_lines(source: str) -> Lines:
 
 def nearest(word: str, valid: Iterable[str]) -> str | None:
     """Return the valid word closest in spelling, or None when none is close."""
-    found = difflib.get_close_matches(word, list(valid), n=1, cutoff=0.6)
-    return found[0] if found else None
+    folded = {candidate.casefold(): candidate for candidate in valid}
+    found = difflib.get_close_matches(word.casefold(), list(folded), n=1, cutoff=0.65)
+    return folded[found[0]] if found else None
 
 
 def did_you_mean(word: str, valid: Iterable[str]) -> str:
@@ -271,7 +273,10 @@ def did_you_mean(word: str, valid: Iterable[str]) -> str:
     close = nearest(word, words)
     if close:
         return f"Did you mean {close!r}?"
-    return "Valid here: " + ", ".join(sorted(words)) + "." if words else "Remove it."
+    if not words:
+        return "Remove it."
+    more = f" and {len(words) - MOST_NAMED} more" if len(words) > MOST_NAMED else ""
+    return "Valid here: " + ", ".join(sorted(words)[:MOST_NAMED]) + more + "."
 
 
 def validate(model: type[Model], fields: dict[str, Any], file: Path, lines: Lines) -> Model:

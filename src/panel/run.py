@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import time
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from panel import __version__
@@ -13,6 +15,7 @@ from panel.catalog import Tool
 from panel.endpoint.embedded import weights_digest
 from panel.engines import Job, Tallies, load_engine
 from panel.errors import EndpointError, JournalError, PanelError, StoreBusyError
+from panel.hashing import text_hash
 from panel.journal import JournalWriter, cell_fields, encode, new_run_id, utc_now
 from panel.personas import Persona
 from panel.plan import ModelIdentity, Plan, identify, lay_out, make_plan
@@ -102,11 +105,48 @@ def execute(
     Raises EndpointError, JournalError, StoreError; what was answered until then is kept.
     """
     started = time.perf_counter()
+    if not prepared.plan.pending:
+        return _execute(workspace, prepared, listener, started)
+    prepared.endpoint.api_key()  # a missing one is said before anything is written
+    with _turn(workspace.runs, prepared.model):
+        return _execute(workspace, _planned_anew(workspace, prepared), listener, started)
+
+
+@contextmanager
+def _turn(runs: Path, model: ModelIdentity) -> Iterator[None]:
+    """Let one run at a time ask a model, or two would pay for the same cells.
+
+    The lock goes with the process, however that ends. Raises StoreBusyError.
+    """
+    runs.mkdir(parents=True, exist_ok=True)
+    with (runs / f".asking-{text_hash(str(model))[:12]}").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise StoreBusyError(
+                f"another run is asking {model} in this workspace. Wait for it to end, or ask "
+                "another model: two would pay for the same cells."
+            ) from None
+        yield
+
+
+def _planned_anew(workspace: Workspace, prepared: Prepared) -> Prepared:
+    """Plan the pending cells again: a run that has just ended may have settled some."""
+    with opened(workspace.runs) as connection:
+        known = known_cells(connection, prepared.model)
+        digests, panel = known_records(connection)
+    old = prepared.plan
+    new = make_plan((cell for cell, _reason in old.pending), known)
+    plan = Plan(new.pending, old.reused + new.reused, old.adopted + new.adopted)
+    return replace(prepared, plan=plan, stored_digests=digests, stored_panel=panel)
+
+
+def _execute(
+    workspace: Workspace, prepared: Prepared, listener: Listener, started: float
+) -> tuple[Summary, Tallies]:
     writer = JournalWriter(workspace.runs, new_run_id())
     opening = _opening(workspace, prepared)
     tallies = Tallies()
-    if prepared.plan.pending:
-        prepared.endpoint.api_key()  # a missing one is said before anything is written
     if opening:
         try:
             writer.append(opening)

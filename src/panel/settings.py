@@ -105,7 +105,7 @@ class EndpointSettings(_Strict):
 class PanelSettings(_Strict):
     """The ``[panel]`` table: the personas of the panel (default: all) and the endpoint."""
 
-    personas: tuple[str, ...] = ()
+    personas: tuple[str, ...] | None = Field(default=None, min_length=1)
     endpoint: str = EMBEDDED
 
 
@@ -323,3 +323,17 @@ def resolve_endpoint(
         prices=table.prices,
         **merged,
     )
+
+
+def check_endpoint(settings: Settings, root: Path) -> None:
+    """Check the endpoint that a run would ask; raises WorkspaceError for what it lacks."""
+    file, name = root / FILE, settings.panel.endpoint
+    try:
+        endpoint = resolve_endpoint(settings, root)
+    except UsageError as error:
+        message, remedy = str(error).split(". ", 1)
+        raise WorkspaceError([Problem(file, None, f"endpoints.{name}", message, remedy)]) from None
+    if endpoint.weights is not None and not endpoint.weights.is_file():
+        message = f"there is no file {endpoint.weights}"
+        problem = Problem(file, None, f"endpoints.{name}.weights", message, "Correct the path.")
+        raise WorkspaceError([problem])

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from panel.catalog import Tool, load_catalog
-from panel.documents import did_you_mean
+from panel.documents import did_you_mean, nearest
 from panel.errors import Problem, UsageError, WorkspaceError
 from panel.personas import Persona, choose_personas, load_personas
 from panel.prompts import Prompts, load_prompts
@@ -47,8 +47,10 @@ class Workspace:
             known |= {tool.slug: tool for tool in self.tools}  # a slug comes before a name
             for slug in slugs:
                 if slug not in known:
-                    close = did_you_mean(slug, list(known)) if known else ""
-                    raise UsageError(f"there is no tool {slug!r}. {close[:300]}")
+                    close = nearest(slug, known)
+                    close = known[close].slug if close else slug
+                    hint = did_you_mean(close, [tool.slug for tool in self.tools])
+                    raise UsageError(f"there is no tool {slug!r}. {hint}")
                 same = [tool.slug for tool in self.tools if tool.name == slug]
                 if known[slug].slug != slug and len(same) > 1:
                     raise UsageError(
@@ -60,8 +62,8 @@ class Workspace:
             existing = {tool.category for tool in self.tools}
             for category in categories:
                 if category not in existing:
-                    close = did_you_mean(category, existing)
-                    raise UsageError(f"there is no category {category!r}. {close[:300]}")
+                    hint = did_you_mean(category, existing)
+                    raise UsageError(f"there is no category {category!r}. {hint}")
             chosen = [tool for tool in chosen if tool.category in categories]
         return chosen
 
@@ -103,7 +105,7 @@ def load_workspace(root: Path) -> Workspace:
     prompts = part(lambda: load_prompts(root / "prompts", personas or []))
     if settings is not None and personas is not None:
         try:
-            personas = choose_personas(personas, settings.panel.personas)
+            personas = choose_personas(personas, settings.panel.personas or ())
         except ValueError as error:
             problems.append(
                 Problem(root / FILE, None, "panel.personas", *str(error).split(". ", 1))

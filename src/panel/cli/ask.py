@@ -78,6 +78,8 @@ def run(
         return
     if prepared.endpoint.profile == "embedded":
         note(NOT_JUDGEMENT)
+    if prepared.plan.pending:
+        note(f"Asking {len(prepared.plan.pending):,} cells of {prepared.model} ...")
     with _shown(prepared.plan) as listener:
         summary, tallies = execute(workspace, prepared, listener)
     _print_summary(prepared, summary, tallies, as_json)
@@ -176,6 +178,9 @@ def _print_summary(prepared: Prepared, summary: Summary, tallies: Tallies, as_js
         f"{summary.abstains:,} abstained, {summary.errors:,} errors; "
         f"{summary.requests:,} requests, rung {tallies.rung}."
     )
+    unasked = summary.planned - summary.reused - summary.asked
+    if unasked:
+        say(f"{unasked:,} cells not asked; the next run asks them.")
     for reason, count in sorted(tallies.reasons.items()):
         say(f"  {count:,} × {reason}")
     say(_tokens(summary))

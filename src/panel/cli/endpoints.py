@@ -53,7 +53,7 @@ def doctor(endpoint: EndpointName = None, model: Model = None, as_json: Json = F
             ("endpoint", f"{found.name} at {address}"),
             ("server", seen.server),
             ("models", models),
-            ("model asked", found.model or "none named: pass --model"),
+            ("model asked", _asked(found.model, seen.models)),
             ("structured output", MEANING[seen.structured_output]),
             ("answer took", f"{seen.seconds:.2f} s"),
             ("fault", seen.fault or "none"),
@@ -64,6 +64,12 @@ def doctor(endpoint: EndpointName = None, model: Model = None, as_json: Json = F
             note(NOT_JUDGEMENT)
     if seen.fault:
         raise typer.Exit(ExitCode.ENDPOINT)
+
+
+def _asked(model: str, listed: list[str]) -> str:
+    if not model:
+        return "none named: pass --model"
+    return model if model in listed or not listed else f"{model}, which is not among those listed"
 
 
 @app.command()

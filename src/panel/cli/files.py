@@ -11,7 +11,7 @@ from panel.cli.main import ExitCode
 from panel.cli.output import note, print_json, say
 from panel.errors import WorkspaceError
 from panel.scaffold import create
-from panel.settings import resolve_endpoint
+from panel.settings import check_endpoint
 from panel.workspace import Workspace, check_rendering, find_root, load_workspace
 
 app = typer.Typer(rich_markup_mode=None)
@@ -30,8 +30,9 @@ def init(
 ) -> None:
     """Make a workspace: panel.toml, personas, prompts and sample tools."""
     files = create(directory)
-    say(f"Wrote {len(files)} files to {directory}.")
-    note(f"Next: cd {directory} && panel fetch && panel run")
+    say(f"Wrote {len(files)} files to {str(directory)!r}.")
+    step = "" if directory.resolve() == Path.cwd() else f"cd {directory} && "
+    note(f"Next: {step}panel fetch && panel run")
 
 
 @app.command()
@@ -41,7 +42,7 @@ def check(as_json: Json = False) -> None:
     try:
         workspace = load_workspace(root)
         check_rendering(workspace)
-        resolve_endpoint(workspace.settings, root, model_needed=False)
+        check_endpoint(workspace.settings, root)
     except WorkspaceError as error:
         if as_json:
             print_json(

@@ -129,6 +129,10 @@ def main() -> NoReturn:
     except (typer.Abort, KeyboardInterrupt):
         typer.echo("panel: interrupted; everything answered so far is kept.", err=True)
         code = ExitCode.INTERRUPTED
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        typer.echo(_visible(f"panel: {where}{error.strerror or error}."), err=True)
+        code = ExitCode.USAGE
     except typer.TyperException as error:
         show = getattr(error, "show", None)
         if show is not None:

@@ -17,6 +17,15 @@ from rich.text import Text
 
 CELL_SHOWN = 72  # characters of a cell in a table
 
+
+class Terminal(Console):
+    """A console whose reader may go away (`| head`): main.py then ends without a word."""
+
+    def on_broken_pipe(self) -> None:
+        """Say so, where rich would end the program with exit code 1."""
+        raise BrokenPipeError
+
+
 err = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 
 
@@ -39,7 +48,7 @@ class ExportFormat(StrEnum):
 
 def out() -> Console:
     """Return a console on stdout; made when asked for, since tests and pipes change stdout."""
-    return Console(highlight=False, markup=False, soft_wrap=False)
+    return Terminal(highlight=False, markup=False, soft_wrap=False)
 
 
 def safe(text: str, style: str = "") -> Text:
@@ -93,7 +102,7 @@ def print_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]], form: Form
         for row in rows:
             table.add_row(*(safe(_short(cell)) for cell in row))
         # As wide as it needs to be: cells broken over lines can be neither read nor cut.
-        wide = Console(highlight=False, markup=False, width=max(1, table_width(table)))
+        wide = Terminal(highlight=False, markup=False, width=max(1, table_width(table)))
         wide.print(table, crop=False, overflow="ignore")
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -27,6 +29,20 @@ from panel.workspace import RUNS, find_root
 app = typer.Typer(rich_markup_mode=None)
 
 
+def _one_of(forms: type[StrEnum]) -> Callable[[str | None], str | None]:
+    """Return a check of a word against an enum.
+
+    Typer's own leaves references behind that make DuckDB's module complain at exit.
+    """
+
+    def check(word: str | None) -> str | None:
+        if word is not None and word not in set(forms):
+            raise typer.BadParameter(f"{word!r} is not one of {', '.join(forms)}.")
+        return word
+
+    return check
+
+
 def _runs() -> Path:
     return find_root(Path.cwd()) / RUNS
 
@@ -34,7 +50,9 @@ def _runs() -> Path:
 @app.command()
 def sql(
     query: Annotated[str, typer.Argument(help="One SELECT statement.")],
-    form: Annotated[Format, typer.Option("--format", help="How to print the rows.")] = Format.TABLE,
+    form: Annotated[
+        str, typer.Option("--format", help="table, csv or json.", callback=_one_of(Format))
+    ] = "table",
 ) -> None:
     """Query the store, read-only.
 
@@ -42,21 +60,29 @@ def sql(
     """
     with opened(_runs()) as connection:
         table = select(connection, query)
-    print_rows(table.columns, table.rows, form)
+    print_rows(table.columns, table.rows, Format(form))
 
 
 @app.command()
 def export(
     form: Annotated[
-        ExportFormat, typer.Option("--format", help="The form of the rows.")
-    ] = ExportFormat.CSV,
+        str | None,
+        typer.Option(
+            "--format",
+            help="csv, json, jsonl or parquet; without it the file's ending says, else csv.",
+            callback=_one_of(ExportFormat),
+        ),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The file; stdout when none.")
     ] = None,
 ) -> None:
     """Write verdicts as CSV, JSON, JSON lines or Parquet: one row a cell, the latest outcome."""
     runs = _runs()
-    if form is ExportFormat.PARQUET:
+    if form is None:
+        ending = output.suffix.lstrip(".") if output else ""
+        form = ending if ending in set(ExportFormat) else ExportFormat.CSV
+    if form == ExportFormat.PARQUET:
         if output is None:
             raise UsageError("Parquet is binary: name a file with --output.")
         export_parquet(runs, output)
@@ -73,9 +99,9 @@ def export(
             )
         except OSError as error:
             raise UsageError(f"{output} cannot be written: {error.strerror}.") from None
-        if form is ExportFormat.CSV:
+        if form == ExportFormat.CSV:
             write_csv(stream, table.columns, table.rows)
-        elif form is ExportFormat.JSONL:
+        elif form == ExportFormat.JSONL:
             write_json_lines(stream, table.columns, table.rows)
         else:
             rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]

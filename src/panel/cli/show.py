@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from panel import __version__
-from panel.cli.ask import Categories, EndpointName, Model
+from panel.cli.ask import Categories, EndpointName
 from panel.cli.files import Json, open_workspace
 from panel.cli.output import note, out, percent, print_json, safe, say
 from panel.endpoint.embedded import NOT_JUDGEMENT
@@ -25,6 +25,7 @@ from panel.site.comparison import render_comparison
 
 app = typer.Typer(rich_markup_mode=None)
 
+Model = Annotated[str | None, typer.Option("--model", help="Whose verdicts are shown.")]
 STYLES = {"ship": "bold green", "skip": "bold red"}
 
 
@@ -38,7 +39,10 @@ def show(
     model: Model = None,
     as_json: Json = False,
 ) -> None:
-    """Print the scorecards of tools: ship percentage with n and interval, and every take."""
+    """Print the scorecards of tools: ship percentage with n and interval.
+
+    Name a tool to read its takes too.
+    """
     workspace = open_workspace()
     prepared = prepare(workspace, Selection(tool or [], [], category or [], endpoint, model))
     cards = scorecards(workspace, prepared)
@@ -75,13 +79,18 @@ def compare(
     if html is not None:
         page = render_comparison(pair, datetime.now(UTC), __version__)
         try:
-            html.parent.mkdir(parents=True, exist_ok=True)
             html.write_text(page, encoding="utf-8")
         except OSError as error:
             raise UsageError(f"{html} cannot be written: {error.strerror}.") from None
         note(f"Wrote {html}.")
     if as_json:
-        print_json({"left": card_record(pair.left), "right": card_record(pair.right)})
+        print_json(
+            {
+                "left": card_record(pair.left),
+                "right": card_record(pair.right),
+                "difference_shown": pair.difference_shown,
+            }
+        )
     elif html is None:
         _warn(prepared)
         console = out()
@@ -128,6 +137,7 @@ def _card(card: Scorecard, with_takes: bool) -> Frame:
         ship.append(f"\n{result.abstains} abstained, {result.errors} errors: not counted", "yellow")
     parts: list[Any] = [head, Text(), ship, Text()]
     parts += [_line(line, with_takes) for line in card.lines]
+    parts += [safe(f"asked of {card.model}", "dim")]
     return Frame(Group(*parts), title=safe(card.name), title_align="left")
 
 

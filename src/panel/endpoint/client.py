@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import json
 import socket
 import ssl
@@ -10,6 +11,7 @@ import time
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import aiohttp
 import httpx2
@@ -98,6 +100,14 @@ def _seconds(value: str, unit: float) -> float | None:
         return None
 
 
+def _on_this_machine(base_url: str) -> bool:
+    host = urlsplit(base_url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
 class Client:
     """One endpoint's connection pool. Make one per endpoint and keep it.
 
@@ -121,6 +131,7 @@ class Client:
                 max_keepalive_connections=endpoint.concurrency + 8,
             ),
             follow_redirects=False,
+            trust_env=not _on_this_machine(base_url),  # no proxy may see what need not leave
         )
         self._openai = openai.AsyncOpenAI(
             base_url=base_url, api_key=key or NO_KEY, max_retries=0, http_client=self._http

@@ -53,8 +53,8 @@ async def diagnose(client: Client, endpoint: Endpoint) -> Diagnosis:
     """Ask for the model list, then the canary question. Never raises for what a server does."""
     listing = await client.models()
     if listing.transport_fault is not None:
-        kind, detail = listing.transport_fault
-        fault = f"{kind}: {detail}"
+        missing = judge(listing, schema_sent=False)
+        fault = f"{missing.label}: {missing.detail}" if missing else None
         return Diagnosis("unknown", [], "unknown", fault, listing.seconds)
     models, server = _models(listing)
     if not endpoint.model:

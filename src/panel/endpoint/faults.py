@@ -41,6 +41,7 @@ def judge(answer: Answer, schema_sent: bool) -> Fault | None:
     if 200 <= status < 300 and answer.completion() is not None:
         return None
     message, code = answer.error_text()
+    message = message or f"HTTP {status} without a word"
     if 200 <= status < 300 and code in _STATUS_IN_BODY:  # OpenRouter says 200 and means this
         status = int(code)
     if schema_sent and status in (400, 404, 415, 422, 500, 501) and _FORMAT_WORDS.search(message):
@@ -52,13 +53,13 @@ def judge(answer: Answer, schema_sent: bool) -> Fault | None:
     if status == 402:
         return Fault("stop", "quota", message)
     if status == 404:
-        return Fault("stop", "not_found", message)
+        return Fault("stop", "not_found", f"{message} (a base_url usually ends in /v1)")
     if 300 <= status < 400:
         return Fault("stop", "redirected", f"{message} (to {answer.headers.get('location', '?')})")
     if status in RETRIED_STATUS:
         return Fault("retry", f"http_{status}", message, answer.retry_after())
     if 200 <= status < 300:
-        return Fault("retry", "no_completion", message or "the body holds no completion")
+        return Fault("retry", "no_completion", message)
     return Fault("record", f"http_{status}", message)
 
 

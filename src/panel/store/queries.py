@@ -135,10 +135,15 @@ def select(connection: duckdb.DuckDBPyConnection, sql: str) -> Table:
     if any("\ud800" <= character <= "\udfff" for character in sql):
         raise UsageError("The query is not valid UTF-8. Write it as UTF-8 text.")
     try:
+        if len(connection.extract_statements(sql)) > 1:
+            raise UsageError("The query is more than one statement. Write one SELECT statement.")
         cursor: duckdb.DuckDBPyConnection | None = connection.execute(sql)
         if cursor is None:  # only blanks and comments
             raise UsageError("The query is empty. Write one SELECT statement.")
         columns = [column[0] for column in cursor.description or []]
+        for column in columns:
+            if columns.count(column) > 1:
+                raise UsageError(f"Two columns are named {column!r}. Name one of them with AS.")
         return Table(columns, cursor.fetchall())
     except duckdb.Error as error:
         if "'pytz'" in str(error):
