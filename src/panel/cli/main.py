@@ -65,8 +65,7 @@ class LazyGroup(TyperGroup):
             result = super().invoke(ctx)
             sys.stdout.flush()
         except BrokenPipeError:
-            # Pointed elsewhere, so that Python's own flush at exit does not complain.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _give_up_stdout()
             return None
         return result
 
@@ -132,6 +131,7 @@ def main() -> NoReturn:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         typer.echo(_visible(f"panel: {where}{error.strerror or error}."), err=True)
+        _give_up_stdout()
         code = ExitCode.USAGE
     except typer.TyperException as error:
         show = getattr(error, "show", None)
@@ -139,6 +139,14 @@ def main() -> NoReturn:
             show()
         code = getattr(error, "exit_code", ExitCode.USAGE)
     sys.exit(code or ExitCode.OK)
+
+
+def _give_up_stdout() -> None:
+    """Point stdout elsewhere if it takes no more, or Python's own flush at exit complains."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _visible(text: str) -> str:
