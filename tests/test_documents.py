@@ -7,8 +7,6 @@ from pathlib import Path
 import pytest
 
 from panel.documents import (
-    did_you_mean,
-    nearest,
     parse_yaml,
     read_front_matter,
     read_text,
@@ -90,10 +88,3 @@ def test_a_file_that_cannot_be_read_is_a_problem(tmp_path: Path) -> None:
         read_text(tmp_path / "none.md")
     with pytest.raises(WorkspaceError, match="cannot be read: Is a directory"):
         read_text(tmp_path)
-
-
-def test_a_near_word_is_offered_and_else_all_of_them() -> None:
-    assert nearest("taglin", ["name", "tagline"]) == "tagline"
-    assert did_you_mean("taglin", ["name", "tagline"]) == "Did you mean 'tagline'?"
-    assert did_you_mean("zzz", ["b", "a"]) == "Valid here: a, b."
-    assert did_you_mean("zzz", []) == "Remove it."

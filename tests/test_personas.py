@@ -53,7 +53,7 @@ def test_a_fifth_persona_is_one_file(tmp_path: Path) -> None:
     [
         (", ask: Say it.", "", "beats.0.ask", "is missing"),
         ("id: claim, ", "", "beats.0.id", "is missing"),
-        ("label: The claim", "label: ''", "beats.0.label", "at least 1 character"),
+        ("label: The claim", "label: ''", "beats.0.label", "is empty"),
         (BEATS, "beats: []\n", "beats", "at least 1 item"),
         (BEATS, "", "beats", "is missing"),
         ("id: claim", "id: verdict", "beats.0.id", "is a field of every verdict"),

@@ -11,10 +11,11 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from panel.documents import read_front_matter, validate
+from panel.documents import read_front_matter
 from panel.errors import Problem, WorkspaceError
 from panel.hashing import content_hash, text_hash
 from panel.tables import TABLE_ENDINGS, Row, read_table
+from panel.validation import validate
 
 DESCRIPTION_LIMIT = 100_000
 SLUG_CHARACTERS = 80

@@ -8,9 +8,10 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from panel.documents import did_you_mean, read_front_matter, validate
+from panel.documents import read_front_matter
 from panel.errors import Problem, WorkspaceError
 from panel.hashing import content_hash
+from panel.validation import did_you_mean, validate
 
 # Some servers write the fields of a schema in alphabetical order, whatever order
 # it has. Reasons must still come before the verdict there, so beats sort before it.

@@ -16,10 +16,11 @@ import jinja2.nodes
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from panel.catalog import DESCRIPTION_LIMIT, Line, Plan, Pricing, Text, Tool, slugify
-from panel.documents import did_you_mean, parse_yaml, read_text, validate, yaml_lines
+from panel.documents import parse_yaml, read_text, yaml_lines
 from panel.errors import Problem, WorkspaceError
 from panel.hashing import content_hash, text_hash
 from panel.personas import Beat, Persona
+from panel.validation import did_you_mean, validate
 from panel.verdict import parse, schema_for
 
 Message = tuple[str, str]  # role, content

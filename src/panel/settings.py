@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from panel.documents import FieldPath, Lines, did_you_mean, read_text, toml_lines, validate
+from panel.documents import FieldPath, Lines, read_text, toml_lines
 from panel.errors import EndpointError, Problem, UsageError, WorkspaceError
+from panel.validation import did_you_mean, validate
 
 FILE = "panel.toml"
 EMBEDDED = "embedded"

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from panel.catalog import Tool, load_catalog
-from panel.documents import did_you_mean, nearest
 from panel.errors import Problem, UsageError, WorkspaceError
 from panel.personas import Persona, choose_personas, load_personas
 from panel.prompts import Prompts, load_prompts
 from panel.settings import FILE, Settings, load_settings
+from panel.validation import did_you_mean, nearest
 
 Part = TypeVar("Part")
 RUNS = "runs"
