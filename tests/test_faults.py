@@ -6,42 +6,143 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from panel.endpoint.client import Answer
-from panel.endpoint.faults import judge
+from panel.endpoint.faults import OVERLOADS, REMEDIES, TABLE, Fault, judge
+
+SENT = ("temperature", "max_tokens", "seed")
 
 
-def body(message: str, **more: Any) -> bytes:
+def body(message: Any, **more: Any) -> bytes:
     return json.dumps({"error": {"message": message, **more}}).encode()
+
+
+def bare(**fields: Any) -> bytes:
+    """Return an error without the envelope, as Mistral, TGI and older servers write it."""
+    return json.dumps(fields).encode()
+
+
+def extra_forbidden(field: str) -> bytes:
+    """Return Mistral's 422, whose message is no text."""
+    problem = {
+        "type": "extra_forbidden",
+        "loc": ["body", field],
+        "msg": "Extra inputs are not permitted",
+        "input": 7,
+    }
+    return bare(
+        object="error", message={"detail": [problem]}, type="invalid_request_error", param=None
+    )
 
 
 FORMAT = "response_format of type json_schema is not supported"
 QUOTA = body("You exceeded your quota", code="insufficient_quota")
+CUDA = "CUDA error: an illegal memory access was encountered"
+HTML = b"\n<!DOCTYPE html><html><body>Sign in</body></html>"
+OPENAI_OVERFLOW = (
+    "This model's maximum context length is 8192 tokens. However, you requested 9210 tokens "
+    "(7710 in the messages, 1500 in the completion). Please reduce the length of the messages."
+)
+VLLM_OVERFLOW = (
+    "'max_tokens' or 'max_completion_tokens' is too large: 1500. This model's maximum context "
+    "length is 2048 tokens and your request has 1800 input tokens (1500 > 2048 - 1800)."
+)
+LM_STUDIO_OVERFLOW = (
+    "Trying to keep the first 5210 tokens when context the overflows. However, the model is "
+    "loaded with context length of only 4096 tokens, which is not enough."
+)
+TGI_OVERFLOW = (
+    "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4096. "
+    "Given: 4000 `inputs` tokens and 1500 `max_new_tokens`"
+)
+ALTERNATE = "Conversation roles must alternate user/assistant/user/assistant/..."
+MODERATED = "Your chosen model requires moderation and your input was flagged"
 
 # status, body, action, label
 ROWS: list[tuple[int, bytes, str, str]] = [
     (401, body("Incorrect API key"), "stop", "key_refused"),
     (403, body("Country not supported"), "stop", "key_refused"),
+    (403, HTML, "stop", "key_refused"),
+    (403, body(MODERATED, code=403), "record", "moderated"),
     (402, body("Payment required"), "stop", "quota"),
-    (404, body("The model does not exist"), "stop", "not_found"),
     (429, QUOTA, "stop", "quota"),
     (429, body("quota", type="insufficient_quota", code=None), "stop", "quota"),
+    (400, body("Hard limit", code="billing_hard_limit_reached"), "stop", "quota"),
     (307, b"", "stop", "redirected"),
+    (404, HTML, "stop", "not_found"),
+    (404, body("Not Found"), "stop", "not_found"),
+    (404, bare(detail="Not Found"), "stop", "not_found"),
+    (405, bare(detail="Method Not Allowed"), "stop", "not_found"),
+    (404, body('model "phi9" not found, try pulling it first'), "stop", "not_found"),  # Ollama
+    (404, body("The model `x` does not exist.", code=404), "stop", "not_found"),  # vLLM
+    (404, body("The model `gpt-9` does not exist", code="model_not_found"), "stop", "not_found"),
+    (400, body("It is not there", code="model_not_found"), "stop", "not_found"),
+    (400, bare(message="Invalid model: x", type="invalid_model", code="1500"), "stop", "not_found"),
+    (400, body("x/y is not a valid model ID", code=400), "stop", "not_found"),  # OpenRouter
+    (400, bare(error='Model "x" not found.'), "stop", "not_found"),  # LM Studio
+    (404, body("No models loaded. Please load a model first."), "stop", "not_found"),
+    (501, b"Unsupported method ('POST')", "stop", "not_an_api"),
+    (505, b"", "stop", "not_an_api"),
+    (200, HTML, "stop", "not_an_api"),
+    (200, b"<html>login</html>", "stop", "not_an_api"),
+    (200, bare(error="Unexpected endpoint or method. (POST /v1/v1/x)"), "stop", "not_an_api"),
     (429, body("Rate limit reached"), "retry", "http_429"),
     (408, b"", "retry", "http_408"),
-    (500, body("CUDA error"), "retry", "http_500"),
+    (409, b"", "retry", "http_409"),
+    (425, b"", "retry", "http_425"),
+    (500, body(CUDA), "retry", "http_500"),
+    (500, b"", "retry", "http_500"),
+    (502, HTML, "retry", "http_502"),
     (503, body("Loading model"), "retry", "http_503"),
     (529, b"overloaded", "retry", "http_529"),
     (400, body(FORMAT), "degrade", "schema_refused"),
-    (422, json.dumps({"error": "Invalid grammar", "error_type": "x"}).encode(), "degrade", ""),
+    (422, bare(error="Invalid grammar", error_type="x"), "degrade", "schema_refused"),
+    (422, b"response_format: missing field `value`", "degrade", "schema_refused"),  # TGI
     (500, body("json_schema: must be 'text' or 'json_object'"), "degrade", "schema_refused"),
-    (400, body("maximum context length is 8192 tokens"), "record", "http_400"),
+    (415, body("tool_choice must be a string"), "degrade", "schema_refused"),
+    (501, body("guided decoding is not built in"), "degrade", "schema_refused"),
+    (400, bare(error="registry/gemma:2b does not support tools"), "degrade", "schema_refused"),
+    (404, body("No endpoints found that support tool use"), "degrade", "schema_refused"),
+    (
+        404,
+        body("No endpoints found that can handle the requested parameters."),
+        "degrade",
+        "schema_refused",
+    ),
+    (422, extra_forbidden("response_format"), "degrade", "schema_refused"),
+    (400, body("System role not supported"), "degrade", "system_refused"),  # Gemma's template
+    (500, body("Jinja: System role not supported"), "degrade", "system_refused"),
+    (400, body("Only user and assistant roles are supported!"), "degrade", "system_refused"),
+    (500, body(ALTERNATE), "degrade", "system_refused"),
+    (400, body("Developer instruction is not enabled for gemma-3"), "degrade", "system_refused"),
+    (
+        400,
+        body(
+            "Unsupported value: 'messages[0].role' does not support 'system' with this model.",
+            code="unsupported_value",
+            param="messages[0].role",
+        ),
+        "degrade",
+        "system_refused",
+    ),
+    (400, body(OPENAI_OVERFLOW, code="context_length_exceeded"), "record", "context_overflow"),
+    (400, body("Your input exceeds the context window."), "record", "context_overflow"),
+    (400, body(VLLM_OVERFLOW, code=400), "record", "context_overflow"),
+    (400, body("The request exceeds the available context size"), "record", "context_overflow"),
+    (500, body("too big", type="exceed_context_size_error"), "record", "context_overflow"),
+    (400, bare(error=LM_STUDIO_OVERFLOW), "record", "context_overflow"),
+    (422, bare(error=TGI_OVERFLOW, error_type="validation"), "record", "context_overflow"),
+    (413, body("prompt is too long: 210000 tokens"), "record", "context_overflow"),
     (413, b"too large", "record", "http_413"),
     (418, b"", "record", "http_418"),
     (422, body("bad temperature"), "record", "http_422"),
     (200, body("Provider returned an error", code=502), "retry", "http_502"),
+    (200, body("Slow down", code=429), "retry", "http_429"),
     (200, body("No credits left", code=402), "stop", "quota"),
     (200, body("Bad key", code=401), "stop", "key_refused"),
+    (200, body(OPENAI_OVERFLOW, code=400), "record", "context_overflow"),
     (200, body("Something", code="odd"), "retry", "no_completion"),
     (200, QUOTA, "stop", "quota"),
     (200, b'{"choices": null}', "retry", "no_completion"),
@@ -49,15 +150,102 @@ ROWS: list[tuple[int, bytes, str, str]] = [
     (200, b'"a string"', "retry", "no_completion"),
     (200, b"", "retry", "no_completion"),
     (204, b"", "retry", "no_completion"),
-    (200, b"<html>login</html>", "retry", "no_completion"),
 ]
 
 
 @pytest.mark.parametrize(("status", "raw", "action", "label"), ROWS)
 def test_every_fault_has_its_consequence(status: int, raw: bytes, action: str, label: str) -> None:
-    fault = judge(Answer(0.0, status, {}, raw), schema_sent=True)
+    fault = judge(Answer(0.0, status, {}, raw), constrained=True, sent=SENT)
     assert fault is not None
-    assert (fault.action, fault.label) == (action, label or fault.label)
+    assert (fault.action, fault.label, fault.field) == (action, label, None)
+
+
+def test_every_row_of_the_table_is_reached_by_one_of_these() -> None:
+    shown = {(action, label) for _status, _raw, action, label in ROWS}
+    assert {(row.action, row.label) for row in TABLE} <= shown
+
+
+@pytest.mark.parametrize(
+    ("status", "raw", "sent", "field"),
+    [
+        (422, extra_forbidden("seed"), SENT, "seed"),
+        (
+            400,
+            body(
+                "Unsupported parameter: 'max_tokens' is not supported with this model. Use "
+                "'max_completion_tokens' instead.",
+                code="unsupported_parameter",
+                param="max_tokens",
+            ),
+            SENT,
+            "max_tokens",
+        ),
+        (
+            400,
+            body(
+                "Unsupported value: 'temperature' does not support 0.7 with this model. Only the "
+                "default (1) value is supported.",
+                code="unsupported_value",
+                param="temperature",
+            ),
+            SENT,
+            "temperature",
+        ),
+        (400, body("Unrecognized request argument supplied: seed"), SENT, "seed"),
+        (400, body("seed is not supported"), SENT, "seed"),
+        (
+            400,
+            body("Unsupported parameter: max_completion_tokens; try max_tokens"),
+            ("max_tokens", "max_completion_tokens"),
+            "max_completion_tokens",
+        ),
+        (422, bare(detail=[{"loc": ["body", "min_p"], "type": "extra_forbidden"}]), ("min_p",), ""),
+        (200, body("min_p: unknown field", code=400), ("min_p",), "min_p"),
+    ],
+)
+def test_a_refused_field_is_named(
+    status: int, raw: bytes, sent: tuple[str, ...], field: str
+) -> None:
+    fault = judge(Answer(0.0, status, {}, raw), constrained=True, sent=sent)
+    assert fault is not None
+    wanted = ("degrade", "field_refused", field or sent[0])
+    assert (fault.action, fault.label, fault.field) == wanted
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "more", "label"),
+    [
+        # A bad value is the user's to mend: leaving it out would answer another question.
+        (400, "temperature must be at most 2, got 3", {}, "http_400"),
+        (
+            400,
+            "Invalid 'temperature': decimal above maximum value. Expected a value <= 2.",
+            {"code": "decimal_above_max_value", "param": "temperature"},
+            "http_400",
+        ),
+        (422, "Input should be less than or equal to 1.5: body.temperature", {}, "http_422"),
+        # Not sent, so not to be left out.
+        (400, "Unrecognized request argument supplied: top_k", {}, "http_400"),
+        (400, "unknown: seedling, xseed, seed_2", {}, "http_400"),
+        # Only these two statuses are about the request itself.
+        (418, "seed is not supported", {}, "http_418"),
+    ],
+)
+def test_what_merely_mentions_a_field_is_no_refusal_of_it(
+    status: int, message: str, more: dict[str, Any], label: str
+) -> None:
+    answer = Answer(0.0, status, {}, body(message, **more))
+    fault = judge(answer, constrained=True, sent=SENT)
+    assert fault is not None
+    assert (fault.action, fault.label, fault.field) == ("record", label, None)
+
+
+@pytest.mark.parametrize("status", [400, 404, 415, 422, 500, 501])
+@pytest.mark.parametrize("message", [FORMAT, "It reads a schema with a tool: strict JSON"])
+def test_a_form_can_only_be_refused_where_one_was_sent(status: int, message: str) -> None:
+    """Without one in the request (an echo of a description), stepping down would never end."""
+    fault = judge(Answer(0.0, status, {}, body(message)), constrained=False)
+    assert fault is not None and fault.action != "degrade"
 
 
 @pytest.mark.parametrize(
@@ -70,28 +258,63 @@ def test_every_fault_has_its_consequence(status: int, raw: bytes, action: str, l
     ],
 )
 def test_transport_faults_have_theirs(kind: str, action: str, label: str) -> None:
-    fault = judge(Answer(0.0, transport_fault=(kind, "why")), schema_sent=True)
+    fault = judge(Answer(0.0, transport_fault=(kind, "why")), constrained=True)
     assert fault is not None
     assert (fault.action, fault.label, fault.detail) == (action, label, "why")
 
 
 def test_a_completion_is_no_fault_even_beside_an_error_that_is_null() -> None:
     raw = b'{"error": null, "choices": [{"message": {"content": "x"}}]}'
-    assert judge(Answer(0.0, 200, {}, raw), schema_sent=True) is None
-
-
-def test_a_refused_schema_can_only_be_refused_where_one_was_sent() -> None:
-    """Without a schema in the request, stepping down again would go on for ever."""
-    fault = judge(Answer(0.0, 400, {}, body(FORMAT)), schema_sent=False)
-    assert fault is not None and fault.action == "record"
+    assert judge(Answer(0.0, 200, {}, raw), constrained=True) is None
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 503])
 def test_the_time_that_the_server_wants_is_passed_on(status: int) -> None:
-    fault = judge(Answer(0.0, status, {"retry-after": "7"}, b""), schema_sent=True)
+    fault = judge(Answer(0.0, status, {"retry-after": "7"}, b""), constrained=True)
     assert fault is not None and fault.retry_after == 7
 
 
 def test_a_redirect_names_where_to() -> None:
-    fault = judge(Answer(0.0, 301, {"location": "https://new"}, b""), schema_sent=True)
+    fault = judge(Answer(0.0, 301, {"location": "https://new"}, b""), constrained=True)
     assert fault is not None and "https://new" in fault.detail
+
+
+def test_overload_is_what_fewer_requests_would_help() -> None:
+    labels = ("http_429", "http_503", "http_529", "timeout", "http_500", "dropped")
+    faults = [Fault("retry", label, "") for label in labels]
+    assert [fault.overload for fault in faults] == [True, True, True, True, False, False]
+    assert {fault.label for fault in faults if fault.overload} == OVERLOADS
+
+
+def test_every_stop_says_what_to_do() -> None:
+    stops = {label for _status, _raw, action, label in ROWS if action == "stop"}
+    assert stops | {"unreachable"} <= set(REMEDIES)
+    for label in stops:
+        sentence = Fault("stop", label, " it said so. ").sentence(" (twice)")
+        assert sentence == f"{label}: it said so (twice). {REMEDIES[label]}"
+
+
+@given(
+    st.integers(100, 999),
+    st.one_of(
+        st.binary(max_size=200),
+        st.recursive(
+            st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=20)),
+            lambda inner: st.one_of(
+                st.lists(inner, max_size=3),
+                st.dictionaries(
+                    st.sampled_from(["error", "message", "code", "type", "param", "choices", "x"]),
+                    inner,
+                    max_size=4,
+                ),
+            ),
+            max_leaves=8,
+        ).map(lambda value: json.dumps(value).encode()),
+    ),
+    st.booleans(),
+)
+def test_whatever_comes_back_is_judged(status: int, raw: bytes, constrained: bool) -> None:
+    fault = judge(Answer(0.0, status, {}, raw), constrained, SENT)
+    if fault is not None:
+        assert fault.label and fault.detail.strip()
+        assert constrained or fault.label != "schema_refused"

@@ -13,6 +13,7 @@ import pytest
 from panel.endpoint import ladder as ladder_module
 from panel.endpoint.client import Client
 from panel.endpoint.ladder import Ladder, Settled
+from panel.endpoint.limits import Limiter
 from panel.journal import Attempt
 from panel.plan import Cell, identify, lay_out
 from panel.settings import Endpoint, resolve_endpoint
@@ -57,7 +58,7 @@ class Asked:
 
         async def settle() -> list[Settled]:
             async with Client(str(endpoint.base_url), None, endpoint) as client:
-                self.ladder = Ladder(client, endpoint, workspace.prompts)
+                self.ladder = Ladder(client, endpoint, workspace.prompts, Limiter(4))
                 return [await self.ladder.settle(cell, record) for cell in chosen]
 
         self.ends = asyncio.run(settle())
@@ -79,7 +80,7 @@ def test_a_good_answer_is_a_verdict_at_the_first_try(mocked: Space, mock: MockEn
 def test_a_refused_schema_is_refused_once_and_the_way_down_remembered(
     mocked: Space, mock: MockEndpoint
 ) -> None:
-    """Prompted JSON serves the cell and the next one; one request is wasted in all."""
+    """A tool call serves the cell and the next one; one request is wasted in all."""
     schema = Asked(mocked.root).cell.schema
     mock.requests.clear()
 
@@ -91,11 +92,11 @@ def test_a_refused_schema_is_refused_once_and_the_way_down_remembered(
     mock.face = face
     asked = Asked(mocked.root, cells=2)
     assert [end.outcome for end in asked.ends] == ["verdict", "verdict"]
-    assert [a.rung for a in asked.attempts] == ["json_schema", "prompted", "prompted"]
+    assert [a.rung for a in asked.attempts] == ["json_schema", "tool", "tool"]
     assert [a.final for a in asked.attempts] == [False, True, True]
     assert asked.attempts[0].reason == "schema_refused"
     assert ["response_format" in r["body"] for r in mock.requests] == [True, False, False]
-    assert asked.ladder.rung == "prompted"
+    assert asked.ladder.shape.rung == "tool"
 
 
 def test_an_unreadable_reply_gets_one_repair_that_says_what_was_wrong(
@@ -198,13 +199,23 @@ def test_after_the_last_try_the_cell_is_an_error(mocked: Space, mock: MockEndpoi
     assert [a.final for a in asked.attempts] == [False, False, True]
 
 
-@pytest.mark.parametrize("drop", [True, False])
-def test_a_lost_answer_is_asked_for_again(mocked: Space, mock: MockEndpoint, drop: bool) -> None:
+@pytest.mark.parametrize("lost", [Answer(drop=True), Answer(delay=5)])
+def test_a_lost_answer_is_asked_for_again(mocked: Space, mock: MockEndpoint, lost: Answer) -> None:
     mocked.point_at(mock, "timeout_seconds = 0.3\n")
-    mock.face = script(Answer(drop=True) if drop else Answer(delay=5), GOOD)
+    mock.face = script(GOOD, lost, GOOD)
+    asked = Asked(mocked.root, cells=2)
+    assert [a.reason for a in asked.attempts] == [None, "dropped" if lost.drop else "timeout", None]
+    assert asked.attempts[1].http_status is None and asked.attempts[1].body is None
+
+
+def test_an_endpoint_that_never_answers_is_given_up_at_its_first_deadline(
+    mocked: Space, mock: MockEndpoint
+) -> None:
+    mocked.point_at(mock, "timeout_seconds = 0.3\n")
+    mock.face = script(Answer(delay=5))
     asked = Asked(mocked.root)
-    assert [a.reason for a in asked.attempts] == ["dropped" if drop else "timeout", None]
-    assert asked.attempts[0].http_status is None and asked.attempts[0].body is None
+    assert asked.end.stop is not None and asked.end.stop.label == "silent"
+    assert len(asked.attempts) == 1
 
 
 def test_a_stop_fault_ends_the_cell_and_says_so(mocked: Space, mock: MockEndpoint) -> None:
@@ -287,7 +298,7 @@ def test_a_fixed_seed_moves_on_with_the_repeat(mocked: Space, mock: MockEndpoint
 
 def test_tokens_are_counted_over_all_attempts(mocked: Space, mock: MockEndpoint) -> None:
     usage = {
-        "prompt_tokens": 100,
+        "prompt_tokens": 1000,
         "completion_tokens": 10,
         "prompt_tokens_details": {"cached_tokens": 64},
     }
@@ -295,6 +306,6 @@ def test_tokens_are_counted_over_all_attempts(mocked: Space, mock: MockEndpoint)
     mocked.point_at(mock, "[endpoints.mock.prices]\nprompt = 1\ncompletion = 2\n")
     asked = Asked(mocked.root)
     spent = asked.ladder.usage
-    assert (spent.requests, spent.prompt_tokens, spent.completion_tokens) == (2, 200, 20)
+    assert (spent.requests, spent.prompt_tokens, spent.completion_tokens) == (2, 2000, 20)
     assert spent.cached_tokens == 128
-    assert [a.cost_usd for a in asked.attempts] == [pytest.approx(120e-6)] * 2
+    assert [a.cost_usd for a in asked.attempts] == [pytest.approx(1020e-6)] * 2

@@ -42,7 +42,8 @@ def test_a_list_of_parts_gives_its_text_parts_and_not_its_thinking() -> None:
 
 def test_tool_arguments_stand_in_for_missing_content() -> None:
     assert text_of(None, **called('{"a": 1}')) == '{"a": 1}'
-    assert text_of("said", **called('{"a": 1}')) == "said"
+    assert text_of("said", **called('{"a": 1}')) == '{"a": 1}', "prose is no answer"
+    assert text_of('{"b": 2}', **called('{"a": 1}')) == '{"b": 2}'
 
 
 @pytest.mark.parametrize("calls", [None, {}, [], [None], [{"function": None}], [{"function": {}}]])

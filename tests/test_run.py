@@ -51,7 +51,7 @@ def edit(file: Path, old: str, new: str) -> None:
 
 def test_the_summary_counts_cells_requests_and_tokens(mocked: Space, mock: MockEndpoint) -> None:
     usage = {
-        "prompt_tokens": 100,
+        "prompt_tokens": 1000,
         "completion_tokens": 10,
         "prompt_tokens_details": {"cached_tokens": 60},
     }
@@ -93,10 +93,12 @@ def test_a_word_of_one_persona_asks_that_persona_again(mocked: Space, mock: Mock
     run(mocked)
     edit(mocked.root / "personas" / "builder.md", "avoid:", "avoid:\n  - the word paradigm")
     mock.requests.clear()
+    before = mock.asked
     summary = run(mocked)
     assert (summary.asked, summary.reused) == (2, ALL - 2)
-    assert all("paradigm" in r["body"]["messages"][0]["content"] for r in mock.requests)
-    assert len(mock.requests) == 2
+    sent = [r["body"]["messages"] for r in mock.requests if r["body"]]
+    assert all("paradigm" in messages[0]["content"] for messages in sent)
+    assert mock.asked == before + 2
 
 
 def test_a_new_description_asks_the_whole_panel_about_that_tool(
@@ -106,7 +108,8 @@ def test_a_new_description_asks_the_whole_panel_about_that_tool(
     mocked.tool("anvil", description="It has learnt to sing.")
     mock.requests.clear()
     assert run(mocked).asked == 4
-    assert all("learnt to sing" in r["body"]["messages"][1]["content"] for r in mock.requests)
+    sent = [r["body"]["messages"] for r in mock.requests if r["body"]]
+    assert all("learnt to sing" in messages[1]["content"] for messages in sent)
 
 
 def comment(root: Path) -> None:

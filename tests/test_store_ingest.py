@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
 import subprocess
@@ -505,3 +506,21 @@ def test_ingest_keeps_pace_with_ten_thousand_lines(ledger: Ledger) -> None:
     started = time.perf_counter()
     assert ingest(ledger.runs).unreadable == 0
     assert time.perf_counter() - started < 10
+
+
+def test_what_an_attempt_and_an_end_say_of_the_server_is_kept(ledger: Ledger) -> None:
+    writer = JournalWriter(ledger.runs, "20261124T090000Z-server")
+    ledger.write(writer, [])
+    attempt = replace(
+        ledger.attempt(ledger.cells()[0], "ship"), degraded=True, adapted=("without seed",)
+    )
+    writer.append(Recorder(writer.run_id).attempt_lines(attempt))
+    end = {"kind": "end", "finished_at": ledger.now(), "stopped": None, "server": "ollama"}
+    changes = [[0.5, 8, "start"], [2.0, 4, "http_429"]]
+    told = {"server_version": "0.9", "rung": "tool", "concurrency": changes}
+    writer.append(encode(end | told))
+    writer.close()
+    assert ingest(ledger.runs).unreadable == 0
+    assert ledger.ask("SELECT degraded, adapted FROM verdicts") == [(True, ["without seed"])]
+    [row] = ledger.ask("SELECT server, server_version, rung, concurrency FROM runs")
+    assert (*row[:3], json.loads(row[3])) == ("ollama", "0.9", "tool", changes)

@@ -120,3 +120,31 @@ def test_the_same_attempt_is_not_taken_twice(tmp_path: Path) -> None:
     insert(tmp_path / FILE, GOOD)
     with pytest.raises(StoreError, match="Duplicate key"):
         insert(tmp_path / FILE, GOOD)
+
+
+def test_a_database_of_before_readings_is_brought_up_to_date(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its rows stay, and say NULL where their journals said nothing."""
+    with monkeypatch.context() as patch:
+        patch.setattr(migrations, "STEPS", STEPS[:1])
+        with writing(ledger.runs / FILE) as connection:
+            names, marks = ", ".join(GOOD), ", ".join("?" * len(GOOD))
+            connection.execute(
+                f"INSERT INTO journal.attempts ({names}) VALUES ({marks})", list(GOOD.values())
+            ).fetchall()
+            connection.execute(
+                "INSERT INTO journal.runs "
+                "VALUES ('r', '2026-11-24', '0', 'e', 'm', 'e/m', [], 1, 0)"
+            ).fetchall()
+            connection.execute("INSERT INTO journal.ends VALUES ('r', '2026-11-24', NULL)")
+    ledger.run([(ledger.cells()[0], "ship")])
+    ingest(ledger.runs)
+    old = "FROM verdicts WHERE run_id = 'r'"
+    assert ledger.ask(f"SELECT outcome, degraded, adapted, read_at {old}") == [
+        ("verdict", None, None, None)
+    ]
+    told = "SELECT server, server_version, rung, concurrency, stopped FROM runs WHERE run_id = 'r'"
+    assert ledger.ask(told) == [(None,) * 5]
+    new = "SELECT degraded, adapted FROM verdicts WHERE run_id <> 'r'"
+    assert ledger.ask(new) == [(False, [])]

@@ -9,6 +9,7 @@ Kinds of lines (field ``kind``):
     message  a rendered message, named by its content hash; attempts refer to it
     attempt  one request and its outcome, with the whole raw body of the answer
     adopt    a cell whose earlier answer counts again (its text was changed back)
+    reading  what a later parser made of the reply of an attempt, of any run
     end      how the run stopped, and its totals
 
 A kill can tear at most the last line; readers leave a line without its line feed alone.
@@ -20,7 +21,7 @@ import base64
 import os
 import secrets
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -198,29 +199,15 @@ class Attempt:
     returned_model: str | None = None
     system_fingerprint: str | None = None
     body: bytes | None = None
+    degraded: bool = False
+    adapted: tuple[str, ...] = ()
 
 
-_COPIED = (
-    "ordinal",
-    "rung",
-    "repair",
-    "started_at",
-    "finished_at",
-    "seconds",
-    "final",
-    "outcome",
-    "reason",
-    "detail",
-    "reply",
-    "http_status",
-    "finish_reason",
-    "prompt_tokens",
-    "completion_tokens",
-    "cached_tokens",
-    "cost_usd",
-    "returned_model",
-    "system_fingerprint",
-)
+_COPIED = [
+    item.name
+    for item in fields(Attempt)
+    if item.name not in ("cell", "messages", "verdict", "body")
+]
 
 
 class Recorder:
@@ -240,11 +227,11 @@ class Recorder:
             if known is None:
                 role, content = message
                 known = self._messages[message] = content_hash([role, content])
-                line = {"kind": "message", "message": known, "role": role, "content": content}
-                lines.append(encode(line))
+                shown = {"kind": "message", "message": known, "role": role, "content": content}
+                lines.append(encode(shown))
             hashes.append(known)
         self._count += 1
-        fields: dict[str, Any] = {
+        line: dict[str, Any] = {
             "kind": "attempt",
             "attempt_id": f"{self._run_id}-{self._count:07}",
             **cell_fields(attempt.cell),
@@ -252,14 +239,8 @@ class Recorder:
             "messages": hashes,
         }
         if attempt.verdict is not None:
-            fields |= {
-                "verdict": attempt.verdict.verdict,
-                "confidence": attempt.verdict.confidence,
-                "take": attempt.verdict.take,
-                "beats": attempt.verdict.beats,
-                "evidence": attempt.verdict.evidence,
-            }
-        lines.append(encode(fields | _body(attempt.body)))
+            line |= verdict_fields(attempt.verdict)
+        lines.append(encode(line | _body(attempt.body)))
         return b"".join(lines)
 
 
@@ -277,6 +258,17 @@ def cell_fields(cell: Cell) -> dict[str, Any]:
         "persona_digest": cell.inputs.persona,
         "templates_digest": cell.inputs.templates,
         "sampling_digest": cell.inputs.sampling,
+    }
+
+
+def verdict_fields(verdict: Verdict) -> dict[str, Any]:
+    """Return a verdict as the fields of a journal line."""
+    return {
+        "verdict": verdict.verdict,
+        "confidence": verdict.confidence,
+        "take": verdict.take,
+        "beats": verdict.beats,
+        "evidence": verdict.evidence,
     }
 
 

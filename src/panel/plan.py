@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from panel.catalog import Tool
 from panel.hashing import content_hash
 from panel.personas import Persona
 from panel.prompts import Messages, Prompts, template_digest
-from panel.settings import Endpoint
+from panel.settings import CHARACTERS_PER_TOKEN, Endpoint
 from panel.verdict import EMBEDDED_LENGTHS, schema_for
 
 # Cells are asked persona by persona within blocks of this many tools: an endpoint then
 # meets the same long prefix (rules + persona) many times in a row, and an interrupted run
 # still leaves whole panels behind.
 BLOCK = 64
-CHARACTERS_PER_TOKEN = 4  # rough, English prose; only for sizes shown before anything is asked
+REPLY_SHOWN = 8000  # characters of an unreadable reply that its repair shows again
 
 Reason = Literal[
     "new",
@@ -26,18 +26,13 @@ Reason = Literal[
     "persona changed",
     "template changed",
     "settings changed",
+    "model changed",
     "previous error",
+    "previous abstention",
     "unfinished",
+    "forced",
 ]
-REASONS: tuple[Reason, ...] = (
-    "new",
-    "description changed",
-    "persona changed",
-    "template changed",
-    "settings changed",
-    "previous error",
-    "unfinished",
-)
+REASONS: tuple[Reason, ...] = get_args(Reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +82,9 @@ class Cell:
         return (self.tool.slug, self.persona.id, self.repeat)
 
     @property
-    def prompt_tokens(self) -> int:
-        """A rough size of the prompt, in tokens."""
-        return sum(len(content) for _role, content in self.messages) // CHARACTERS_PER_TOKEN
+    def prompt_characters(self) -> int:
+        """The size of the prompt, in characters."""
+        return sum(len(content) for _role, content in self.messages)
 
 
 CellKey = tuple[str, str, int]
@@ -114,27 +109,79 @@ class Plan:
     """What a run would do: ``pending`` cells with reasons, in asking order, and the rest.
 
     reused: cells whose answer is in the store. adopted: those among them whose answer is
-    not the latest one (a text was changed back), to be made the latest again.
+    not the latest one (a text was changed back), to be made the latest again. left: cells
+    that are not asked now, since only errors or abstentions are to be asked again.
     """
 
     pending: list[tuple[Cell, Reason]]
     reused: int
     adopted: list[Cell]
+    left: int = 0
 
     @property
     def cells(self) -> int:
         """All cells of the selection."""
-        return len(self.pending) + self.reused
+        return len(self.pending) + self.reused + self.left
 
     def reasons(self) -> dict[str, int]:
         """Count the pending cells by reason, in the order of REASONS."""
         counted = Counter(reason for _cell, reason in self.pending)
         return {reason: counted[reason] for reason in REASONS if counted[reason]}
 
-    @property
-    def prompt_tokens(self) -> int:
-        """A rough size of all pending prompts, in tokens."""
-        return sum(cell.prompt_tokens for cell, _reason in self.pending)
+
+@dataclass(frozen=True, slots=True)
+class Experience:
+    """What a model's earlier answers say about the size of the next ones.
+
+    chars_per_token: characters of a prompt to one of its tokens; completion_tokens: the
+    mean of its replies, None where there are none yet.
+    """
+
+    chars_per_token: float = CHARACTERS_PER_TOKEN
+    completion_tokens: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What asking the pending cells will take; None where it cannot be known.
+
+    The worst case is that of every reply running into its cap, then, with the cap doubled,
+    being unreadable, and being repaired: three paid requests a cell. Tries that the server
+    turned away are not among them; whether one bills for those is its own affair.
+    """
+
+    calls: int
+    prompt_tokens: int
+    completion_tokens: int | None
+    cost_usd: float | None
+    worst_calls: int
+    worst_tokens: int | None
+    worst_cost_usd: float | None
+
+
+def estimate(plan: Plan, endpoint: Endpoint, seen: Experience) -> Estimate:
+    """Work out the size of what is pending."""
+    calls, cap, prices = len(plan.pending), endpoint.sampling.max_tokens, endpoint.prices
+    prompt = round(sum(c.prompt_characters for c, _why in plan.pending) / seen.chars_per_token)
+    mean = seen.completion_tokens if seen.completion_tokens is not None else cap
+    completion = None if mean is None else round(calls * mean)
+    worst_prompt = 3 * prompt + calls * round(2 * REPLY_SHOWN / seen.chars_per_token)
+    worst_completion = None if cap is None else 5 * cap * calls
+
+    def cost(prompts: int, completions: int | None) -> float | None:
+        if prices is None or completions is None:
+            return None
+        return (prompts * prices.prompt + completions * prices.completion) / 1_000_000
+
+    return Estimate(
+        calls=calls,
+        prompt_tokens=prompt,
+        completion_tokens=completion,
+        cost_usd=cost(prompt, completion),
+        worst_calls=3 * calls,
+        worst_tokens=None if worst_completion is None else worst_prompt + worst_completion,
+        worst_cost_usd=cost(worst_prompt, worst_completion),
+    )
 
 
 def identify(endpoint: Endpoint, digest: str | None) -> ModelIdentity:
@@ -167,8 +214,12 @@ def lay_out(
     endpoint: Endpoint,
     model: ModelIdentity,
     repeats: int,
+    first: int = 1,
 ) -> list[Cell]:
-    """Return all cells of a selection in asking order. Touches neither network nor store."""
+    """Return all cells of a selection in asking order; the repeats begin with ``first``.
+
+    Touches neither network nor store.
+    """
     templates = template_digest(prompts)
     lengths = EMBEDDED_LENGTHS if endpoint.profile == "embedded" else None
     reviewers = [
@@ -181,7 +232,9 @@ def lay_out(
         )
         for persona in personas
     ]
-    samplings = {repeat: request_sampling(endpoint, repeat) for repeat in range(1, repeats + 1)}
+    samplings = {
+        repeat: request_sampling(endpoint, repeat) for repeat in range(first, first + repeats)
+    }
     sampled = {r: content_hash([s, lengths is not None]) for r, s in samplings.items()}
     identity = [model.endpoint, model.model, model.digest]
     cells = []
@@ -211,25 +264,43 @@ def lay_out(
     return cells
 
 
-def make_plan(cells: Iterable[Cell], known: Mapping[CellKey, Known]) -> Plan:
-    """Split cells into pending (with the reason) and reused."""
+def make_plan(
+    cells: Iterable[Cell],
+    known: Mapping[CellKey, Known],
+    elsewhere: Container[CellKey] = (),
+    again: Container[str] = (),
+    forced: bool = False,
+) -> Plan:
+    """Split cells into pending (with the reason) and reused.
+
+    elsewhere: keys that another model of the same endpoint has answered. again: outcomes
+    ("error", "abstain") of which alone the cells are to be asked. forced: new repeats.
+    """
     pending: list[tuple[Cell, Reason]] = []
     adopted: list[Cell] = []
-    reused = 0
+    reused = left = 0
     for cell in cells:
         stored = known.get(cell.key)
-        if stored is not None and cell.fingerprint in stored.settled:
+        same = stored is not None and stored.fingerprint == cell.fingerprint
+        if again and not (same and stored is not None and stored.outcome in again):
+            settled = stored is not None and cell.fingerprint in stored.settled
+            reused, left = reused + settled, left + (not settled)
+        elif again and stored is not None and stored.outcome == "abstain":
+            pending.append((cell, "previous abstention"))
+        elif stored is not None and cell.fingerprint in stored.settled:
             reused += 1
-            if stored.fingerprint != cell.fingerprint:
+            if not same:
                 adopted.append(cell)
+        elif forced:
+            pending.append((cell, "forced"))
         else:
-            pending.append((cell, _reason(cell, stored)))
-    return Plan(pending, reused, adopted)
+            pending.append((cell, _reason(cell, stored, cell.key in elsewhere)))
+    return Plan(pending, reused, adopted, left)
 
 
-def _reason(cell: Cell, stored: Known | None) -> Reason:
+def _reason(cell: Cell, stored: Known | None, elsewhere: bool) -> Reason:
     if stored is None:
-        return "new"
+        return "model changed" if elsewhere else "new"
     if stored.fingerprint == cell.fingerprint:
         return "previous error" if stored.outcome == "error" else "unfinished"
     was, now = stored.inputs, cell.inputs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -13,21 +13,45 @@ from typing import Any
 from panel import __version__
 from panel.catalog import Tool
 from panel.endpoint.embedded import weights_digest
-from panel.engines import Job, Tallies, load_engine
-from panel.errors import EndpointError, JournalError, PanelError, StoreBusyError
+from panel.endpoint.prices import known_prices
+from panel.engines import NO_BOUNDS, Bounds, Job, Tallies, load_engine
+from panel.errors import EndpointError, JournalError, PanelError, StoreBusyError, UsageError
 from panel.hashing import text_hash
 from panel.journal import JournalWriter, cell_fields, encode, new_run_id, utc_now
 from panel.personas import Persona
-from panel.plan import ModelIdentity, Plan, identify, lay_out, make_plan
+from panel.plan import (
+    CellKey,
+    Estimate,
+    Known,
+    ModelIdentity,
+    Plan,
+    estimate,
+    identify,
+    lay_out,
+    make_plan,
+)
 from panel.settings import Endpoint, resolve_endpoint
 from panel.store.ingest import ingest
-from panel.store.queries import known_cells, known_records, opened, run_totals
+from panel.store.queries import (
+    answered_elsewhere,
+    experience,
+    known_cells,
+    known_records,
+    opened,
+    run_totals,
+)
 from panel.workspace import Workspace
+
+MEMORY = "endpoints.json"  # in runs/: what requests an endpoint takes
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What a command was asked to cover; empty lists mean everything."""
+    """What a command was asked to cover; empty lists mean everything.
+
+    again: ask new repeats, whatever is stored. retry: outcomes ("error", "abstain") whose
+    cells alone are to be asked once more.
+    """
 
     tools: list[str] = field(default_factory=list)
     personas: list[str] = field(default_factory=list)
@@ -35,6 +59,8 @@ class Selection:
     endpoint: str | None = None
     model: str | None = None
     repeats: int = 1
+    again: bool = False
+    retry: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +74,8 @@ class Prepared:
     plan: Plan
     stored_digests: set[str]
     stored_panel: list[str]
+    selection: Selection
+    estimate: Estimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,29 +115,50 @@ def prepare(workspace: Workspace, selection: Selection) -> Prepared:
     endpoint = resolve_endpoint(
         workspace.settings, workspace.root, selection.endpoint, selection.model
     )
+    endpoint = replace(endpoint, prices=known_prices(endpoint))
     model = identify(endpoint, weights_digest(endpoint) if endpoint.embedded else None)
     tools = workspace.select_tools(selection.tools, selection.categories)
     personas = workspace.select_personas(selection.personas)
-    cells = lay_out(workspace.prompts, tools, personas, endpoint, model, selection.repeats)
     with opened(workspace.runs) as connection:
-        plan = make_plan(cells, known_cells(connection, model))
+        known, seen = known_cells(connection, model), experience(connection, model)
+        elsewhere = answered_elsewhere(connection, model)
         digests, panel = known_records(connection)
-    return Prepared(endpoint, model, tools, personas, plan, digests, panel)
+    first = 1 + _repeats_known(known, tools, personas) if selection.again else 1
+    repeats = selection.repeats
+    cells = lay_out(workspace.prompts, tools, personas, endpoint, model, repeats, first)
+    plan = make_plan(cells, known, elsewhere, selection.retry, selection.again)
+    endpoint = replace(endpoint, chars_per_token=seen.chars_per_token)
+    size = estimate(plan, endpoint, seen)
+    return Prepared(endpoint, model, tools, personas, plan, digests, panel, selection, size)
+
+
+def _repeats_known(
+    known: Mapping[CellKey, Known], tools: list[Tool], personas: list[Persona]
+) -> int:
+    chosen, reviewers = {tool.slug for tool in tools}, {persona.id for persona in personas}
+    keys = (key for key in known if key[0] in chosen and key[1] in reviewers)
+    return max((repeat for _tool, _persona, repeat in keys), default=0)
 
 
 def execute(
-    workspace: Workspace, prepared: Prepared, listener: Listener
+    workspace: Workspace, prepared: Prepared, listener: Listener, bounds: Bounds = NO_BOUNDS
 ) -> tuple[Summary, Tallies]:
-    """Ask what is pending, keep everything, return the summary.
+    """Ask what is pending within bounds, keep everything, return the summary.
 
-    Raises EndpointError, JournalError, StoreError; what was answered until then is kept.
+    Raises UsageError for a bound on the cost of a model whose price is not known,
+    EndpointError, JournalError, StoreError; what was answered until then is kept.
     """
     started = time.perf_counter()
+    if bounds.max_cost is not None and prepared.endpoint.prices is None:
+        raise UsageError(
+            f"the price of {prepared.model} is not known, so --max-cost cannot hold. Write prices "
+            f"under [endpoints.{prepared.endpoint.name}] in panel.toml, or use --max-tokens."
+        )
     if not prepared.plan.pending:
-        return _execute(workspace, prepared, listener, started)
+        return _execute(workspace, prepared, listener, started, bounds)
     prepared.endpoint.api_key()  # a missing one is said before anything is written
     with _turn(workspace.runs, prepared.model):
-        return _execute(workspace, _planned_anew(workspace, prepared), listener, started)
+        return _execute(workspace, _planned_anew(workspace, prepared), listener, started, bounds)
 
 
 @contextmanager
@@ -136,13 +185,16 @@ def _planned_anew(workspace: Workspace, prepared: Prepared) -> Prepared:
         known = known_cells(connection, prepared.model)
         digests, panel = known_records(connection)
     old = prepared.plan
-    new = make_plan((cell for cell, _reason in old.pending), known)
-    plan = Plan(new.pending, old.reused + new.reused, old.adopted + new.adopted)
+    wanted, cells = prepared.selection, [cell for cell, _reason in old.pending]
+    new = make_plan(cells, known, (), wanted.retry, wanted.again)
+    plan = Plan(
+        new.pending, old.reused + new.reused, old.adopted + new.adopted, old.left + new.left
+    )
     return replace(prepared, plan=plan, stored_digests=digests, stored_panel=panel)
 
 
 def _execute(
-    workspace: Workspace, prepared: Prepared, listener: Listener, started: float
+    workspace: Workspace, prepared: Prepared, listener: Listener, started: float, bounds: Bounds
 ) -> tuple[Summary, Tallies]:
     writer = JournalWriter(workspace.runs, new_run_id())
     opening = _opening(workspace, prepared)
@@ -150,21 +202,25 @@ def _execute(
     if opening:
         try:
             writer.append(opening)
-            tallies = _ask(workspace, prepared, writer, listener)
+            tallies = _ask(workspace, prepared, writer, listener, bounds)
         except KeyboardInterrupt:
             tallies.stopped = "interrupted"
         except BaseException as error:
             tallies.stopped = _stopped_by(error)
             raise
         finally:
-            _end(writer, tallies.stopped)
+            _end(writer, tallies)
         ingest(workspace.runs)
     run_id = writer.run_id if opening else None
     return _summary(workspace, prepared, run_id, tallies, time.perf_counter() - started), tallies
 
 
 def _ask(
-    workspace: Workspace, prepared: Prepared, writer: JournalWriter, listener: Listener
+    workspace: Workspace,
+    prepared: Prepared,
+    writer: JournalWriter,
+    listener: Listener,
+    bounds: Bounds,
 ) -> Tallies:
     cells = [cell for cell, _reason in prepared.plan.pending]
     if not cells:
@@ -183,6 +239,8 @@ def _ask(
         listener.progress,
         checkpoint,
         listener.notice,
+        workspace.runs / MEMORY,
+        bounds,
     )
     return load_engine("local").ask_all(job)
 
@@ -223,10 +281,19 @@ def _stopped_by(error: BaseException) -> str:
     return "endpoint" if isinstance(error, EndpointError) else "error"
 
 
-def _end(writer: JournalWriter, stopped: str | None) -> None:
+def _end(writer: JournalWriter, tallies: Tallies) -> None:
+    line = {
+        "kind": "end",
+        "finished_at": utc_now(),
+        "stopped": tallies.stopped,
+        "server": tallies.server or None,
+        "server_version": tallies.server_version,
+        "rung": tallies.rung or None,
+        "concurrency": tallies.concurrency,
+    }
     try:
         if writer.started:
-            writer.append(encode({"kind": "end", "finished_at": utc_now(), "stopped": stopped}))
+            writer.append(encode(line))
     except PanelError:
         pass  # the reason the run ends with is already on its way up; the views show "cut off"
     finally:

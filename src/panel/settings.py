@@ -18,11 +18,12 @@ from panel.validation import did_you_mean, validate
 
 FILE = "panel.toml"
 EMBEDDED = "embedded"
+CHARACTERS_PER_TOKEN = 4.0  # rough, English prose; until the endpoint's own counts are known
 EMBEDDED_MODEL = "smollm2-135m-instruct-q4_1"
 
 Profile = Literal["standard", "embedded"]
 
-_SECRET_IN_QUERY = re.compile(r"(?i)(^|&)[^=&]*(key|token|secret|password)[^=&]*=")
+_SECRET_IN_QUERY = re.compile(r"(?i)(^|&)[^=&]*(key|token|secret|password|auth)[^=&]*=")
 
 
 def _variable_name(text: Any) -> Any:
@@ -41,10 +42,11 @@ def _base_url(text: str) -> str:
         _ = parts.port  # raises where it is none
     except ValueError:  # its message may hold a password
         raise ValueError("is not a web address. Begin it with http:// or https://.") from None
-    if "@" in parts.netloc or _SECRET_IN_QUERY.search(parts.query):
+    if "@" in parts.netloc or parts.fragment or _SECRET_IN_QUERY.search(parts.query):
         raise ValueError("holds credentials. Put the key into the environment (api_key_env).")
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"{text!r} is not a web address. Begin it with http:// or https://.")
+        # Not shown: a key that was put into the wrong line would be.
+        raise ValueError("is not a web address. Begin it with http:// or https://.")
     return text.rstrip("/").removesuffix("/chat/completions").rstrip("/")
 
 
@@ -75,7 +77,9 @@ class Limits(_Strict):
 
     concurrency: int | None = Field(default=None, ge=1, le=1000)
     timeout_seconds: float = Field(default=180.0, gt=0, le=86_400)
-    attempts: int = Field(default=4, ge=1, le=20)
+    attempts: int = Field(default=8, ge=1, le=20)
+    rpm: int | None = Field(default=None, ge=1)
+    tpm: int | None = Field(default=None, ge=1)
 
 
 class Prices(_Strict):
@@ -95,6 +99,8 @@ class EndpointSettings(_Strict):
     api_key_env: Annotated[str, BeforeValidator(_variable_name)] | None = None
     concurrency: int | None = Field(default=None, ge=1, le=1000)
     timeout_seconds: float | None = Field(default=None, gt=0, le=86_400)
+    rpm: int | None = Field(default=None, ge=1)
+    tpm: int | None = Field(default=None, ge=1)
     profile: Profile | None = None
     weights: Path | None = None
     context: int | None = Field(default=None, ge=512)
@@ -123,7 +129,8 @@ class Settings(_Strict):
 class Endpoint:
     """A resolved endpoint: preset, panel.toml and command line put together.
 
-    base_url is None for the embedded endpoint, which starts its own server.
+    base_url is None for the embedded endpoint, which starts its own server. rpm, tpm:
+    requests and tokens a minute, None for no bound. chars_per_token: for estimates.
     """
 
     name: str
@@ -133,7 +140,9 @@ class Endpoint:
     api_key_env: str | None = None
     concurrency: int = 8
     timeout_seconds: float = 180.0
-    attempts: int = 4
+    attempts: int = 8
+    rpm: int | None = None
+    tpm: int | None = None
     profile: Profile = "standard"
     weights: Path | None = None
     context: int = 8192
@@ -142,6 +151,7 @@ class Endpoint:
     prices: Prices | None = None
     max_tokens_field: str = "max_tokens"
     seed_field: str = "seed"
+    chars_per_token: float = CHARACTERS_PER_TOKEN
 
     @property
     def embedded(self) -> bool:
@@ -172,7 +182,8 @@ def cache_folder() -> Path:
 
 BASE_SAMPLING = Sampling(temperature=0.7, max_tokens=1500)
 
-# What each preset knows. Concurrency is what the server answers at a time by default.
+# What each preset knows. Concurrency is the most requests in flight; limits.py finds how many
+# of them pay.
 PRESETS: dict[str, dict[str, Any]] = {
     EMBEDDED: {
         "model": EMBEDDED_MODEL,
@@ -183,10 +194,19 @@ PRESETS: dict[str, dict[str, Any]] = {
             top_p=0.9, max_tokens=1200, seed=7, extra={"min_p": 0.1, "repeat_penalty": 1.1}
         ),
     },
-    "ollama": {"base_url": "http://localhost:11434/v1", "concurrency": 1},
+    # Loading a large model takes minutes, during which Ollama and LM Studio let a request hang.
+    "ollama": {
+        "base_url": "http://localhost:11434/v1",
+        "concurrency": 4,
+        "timeout_seconds": 600.0,
+    },
     "vllm": {"base_url": "http://localhost:8000/v1", "concurrency": 32},
     "llamacpp": {"base_url": "http://localhost:8080/v1", "concurrency": 4},
-    "lmstudio": {"base_url": "http://localhost:1234/v1", "concurrency": 4},
+    "lmstudio": {
+        "base_url": "http://localhost:1234/v1",
+        "concurrency": 4,
+        "timeout_seconds": 600.0,
+    },
     "mistral": {
         "base_url": "https://api.mistral.ai/v1",
         "api_key_env": "MISTRAL_API_KEY",
@@ -297,6 +317,7 @@ def resolve_endpoint(
     written = table.model_dump(exclude_none=True, exclude={"preset", "sampling", "prices"})
     if settings.limits.concurrency is not None and preset != EMBEDDED:
         known["concurrency"] = settings.limits.concurrency
+    known |= settings.limits.model_dump(include={"rpm", "tpm"})
     if "timeout_seconds" in settings.limits.model_fields_set or "timeout_seconds" not in known:
         known["timeout_seconds"] = settings.limits.timeout_seconds
     merged = {"base_url": None, "model": None, **known, **written}

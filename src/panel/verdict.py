@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -17,7 +18,7 @@ BEAT_LIMIT = 2000
 REPLY_LIMIT = 262_144  # characters of a reply that are searched for JSON, from its end
 JSON_STARTS = 2000  # braces at which reading is tried, so that no reply costs minutes ...
 JSON_READ = 4 * REPLY_LIMIT  # ... and characters read in tries that came to nothing
-THOUGHT_ENDS = "</think>"
+THOUGHT_BEGINS, THOUGHT_ENDS = "<think>", "</think>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,7 @@ def parse(reply: str, persona: Persona) -> Verdict:
     JSON object counts: an answer may quote the vendor's text, which could hold a forged
     verdict, before it gives its own. An object that names a field twice is refused, not resolved.
     """
-    found = _last_object(reply[-REPLY_LIMIT:])
+    found = _last_object(reply)
     if found is None:
         raise UnparsableReply(["the reply holds no JSON object"])
     try:
@@ -179,30 +180,57 @@ _decoder = json.JSONDecoder(
 )
 
 
-def _last_object(text: str) -> dict[str, Any] | None:
-    """Return the last object after the thought; or, when none follows, one that holds its end."""
+def _last_object(reply: str) -> dict[str, Any] | None:
+    """Return the last object after the thought, or around the thought's end.
+
+    It has to stand free. Inside or before an object that cannot be read (cut off, a quote
+    not escaped) it may be the vendor's, and the unreadable one the model's own.
+    """
+    cut = max(0, len(reply) - REPLY_LIMIT)
+    text = reply[cut:]
     thought = text.rfind(THOUGHT_ENDS)
-    last = None
-    for last, _end in _objects(text, max(thought, 0)):  # noqa: B007 - only the last one counts
-        pass
-    if last is None and thought >= 0:
-        for value, end in _objects(text, 0):
-            if end > thought:
-                last = value
+    last, position, left_open = None, max(thought, 0), 0
+    if thought < 0:
+        if reply.lstrip().startswith(THOUGHT_BEGINS):
+            raise UnparsableReply(["the thought never ends"])
+        left_open = max(0, reply.count("{", 0, cut) - reply.count("}", 0, cut))
+    else:
+        with suppress(UnparsableReply):
+            for value, start, end in _objects(text, 0):
+                if start < thought < end:
+                    last, position = value, end
+    free = True
+    for value, start, end in _objects(text, position):
+        left_open = _left_open(text[position:start], left_open)
+        last, position, free = value, end, not left_open
+    # A brace too many at its end is a slip; "{so}" is a word in braces.
+    after = _WORD_IN_BRACES.sub("", text[position:]).lstrip("} \t\r\n")
+    if last is not None and not (free and "{" not in after and "}" not in after):
+        raise UnparsableReply(["the JSON object stands inside or before one that cannot be read"])
     if isinstance(last, _Repeating):
         raise UnparsableReply(["the JSON object names a field twice"])
     return last
 
 
-def _objects(text: str, position: int) -> Iterator[tuple[dict[str, Any], int]]:
-    """Find the objects from a position on, each with its end; raises for a maze of braces."""
+_WORD_IN_BRACES = re.compile(r"\{[^{}:]*\}")
+
+
+def _left_open(before: str, depth: int) -> int:
+    """Count the braces still open before an object, but for those right at its own."""
+    for brace in re.findall("[{}]", before.rstrip("{ \t\r\n")):
+        depth = depth + 1 if brace == "{" else max(0, depth - 1)
+    return depth
+
+
+def _objects(text: str, position: int) -> Iterator[tuple[dict[str, Any], int, int]]:
+    """Find the objects from a position on, with start and end; raises for a maze of braces."""
     unread = JSON_READ
     for _try in range(JSON_STARTS):
         position = text.find("{", position)
         if position < 0:
             return
         try:
-            value, position = _decoder.raw_decode(text, position)
+            value, end = _decoder.raw_decode(text, position)
         except json.JSONDecodeError as error:
             unread -= error.pos - position
             position += 1
@@ -210,7 +238,8 @@ def _objects(text: str, position: int) -> Iterator[tuple[dict[str, Any], int]]:
             unread -= JSON_READ // 100  # a hundred depths without end are enough
             position += 1
         else:
-            yield value, position
+            yield value, position, end
+            position = end
         if unread < 0:
             break
     raise UnparsableReply(["the reply opens more objects than it closes"])

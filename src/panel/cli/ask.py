@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -14,11 +15,13 @@ from panel.cli.files import Json, open_workspace
 from panel.cli.main import ExitCode
 from panel.cli.output import err, note, out, percent, print_json, say
 from panel.endpoint.embedded import NOT_JUDGEMENT
-from panel.engines import Tallies
+from panel.engines import Bounds, Tallies
 from panel.plan import Plan
 from panel.run import Listener, Prepared, Selection, Summary, execute, prepare
 
 app = typer.Typer(rich_markup_mode=None)
+
+CELLS_SHOWN = 12
 
 Tools = Annotated[
     list[str] | None, typer.Option("--tool", help="Only this tool (slug or name); repeatable.")
@@ -36,6 +39,13 @@ Model = Annotated[str | None, typer.Option("--model", help="The model to ask.")]
 Repeats = Annotated[
     int, typer.Option("--repeats", min=1, max=1000, help="Ask every cell this many times.")
 ]
+Again = Annotated[bool, typer.Option("--again", help="Ask all cells once more, as new repeats.")]
+RetryErrors = Annotated[
+    bool, typer.Option("--retry-errors", help="Ask only cells that ended in an error.")
+]
+RetryAbstained = Annotated[
+    bool, typer.Option("--retry-abstained", help="Ask only cells that abstained.")
+]
 
 
 @app.command()
@@ -46,11 +56,23 @@ def plan(
     endpoint: EndpointName = None,
     model: Model = None,
     repeats: Repeats = 1,
+    again: Again = False,
+    retry_errors: RetryErrors = False,
+    retry_abstained: RetryAbstained = False,
     as_json: Json = False,
 ) -> None:
     """Say what a run would ask, and why. Opens no connection to any model."""
-    selection = Selection(tool or [], persona or [], category or [], endpoint, model, repeats)
+    retry = _retried(again, retry_errors, retry_abstained)
+    selection = Selection(
+        tool or [], persona or [], category or [], endpoint, model, repeats, again, retry
+    )
     _print_plan(prepare(open_workspace(), selection), as_json)
+
+
+def _retried(again: bool, errors: bool, abstained: bool) -> frozenset[str]:
+    if again and (errors or abstained):
+        raise typer.BadParameter("--again asks every cell; it goes with no --retry-... option.")
+    return frozenset(("error",) * errors + ("abstain",) * abstained)
 
 
 @app.command()
@@ -61,6 +83,18 @@ def run(
     endpoint: EndpointName = None,
     model: Model = None,
     repeats: Repeats = 1,
+    again: Again = False,
+    retry_errors: RetryErrors = False,
+    retry_abstained: RetryAbstained = False,
+    max_calls: Annotated[
+        int | None, typer.Option(min=1, help="Stop before more requests than this.")
+    ] = None,
+    max_tokens: Annotated[
+        int | None, typer.Option(min=1, help="Stop before more tokens than this, both ways.")
+    ] = None,
+    max_cost: Annotated[
+        float | None, typer.Option(min=0, help="Stop before more US dollars than this.")
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would be asked.")
     ] = False,
@@ -68,10 +102,14 @@ def run(
 ) -> None:
     """Ask what is pending, keep every answer, sum up. A second run asks nothing.
 
-    Exit 1: cells ended in error. 3: the endpoint refused or is not there. 130: interrupted.
+    Exit 1: cells ended in error. 3: the endpoint refused or is not there. 4: a --max-...
+    bound is reached. 130: interrupted.
     """
     workspace = open_workspace()
-    selection = Selection(tool or [], persona or [], category or [], endpoint, model, repeats)
+    retry = _retried(again, retry_errors, retry_abstained)
+    selection = Selection(
+        tool or [], persona or [], category or [], endpoint, model, repeats, again, retry
+    )
     prepared = prepare(workspace, selection)
     if dry_run:
         _print_plan(prepared, as_json)
@@ -81,7 +119,8 @@ def run(
     if prepared.plan.pending:
         note(f"Asking {len(prepared.plan.pending):,} cells of {prepared.model} ...")
     with _shown(prepared.plan) as listener:
-        summary, tallies = execute(workspace, prepared, listener)
+        bounds = Bounds(max_calls, max_tokens, max_cost)
+        summary, tallies = execute(workspace, prepared, listener, bounds)
     _print_summary(prepared, summary, tallies, as_json)
     raise typer.Exit(_code(summary))
 
@@ -91,6 +130,8 @@ def _code(summary: Summary) -> ExitCode:
         return ExitCode.INTERRUPTED
     if summary.stopped == "endpoint":
         return ExitCode.ENDPOINT
+    if summary.stopped == "budget":
+        return ExitCode.BUDGET
     return ExitCode.FAILED if summary.errors else ExitCode.OK
 
 
@@ -124,7 +165,7 @@ def _shown(plan: Plan) -> Iterator[Listener]:
 
 def _print_plan(prepared: Prepared, as_json: bool) -> None:
     plan = prepared.plan
-    reasons = plan.reasons()
+    reasons, size = plan.reasons(), prepared.estimate
     if as_json:
         print_json(
             {
@@ -133,8 +174,19 @@ def _print_plan(prepared: Prepared, as_json: bool) -> None:
                 "cells": plan.cells,
                 "pending": len(plan.pending),
                 "reused": plan.reused,
+                "left": plan.left,
                 "reasons": reasons,
-                "prompt_tokens_estimate": plan.prompt_tokens,
+                "estimate": asdict(size),
+                "pending_cells": [
+                    {
+                        "tool": cell.tool.slug,
+                        "persona": cell.persona.id,
+                        "repeat": cell.repeat,
+                        "reason": reason,
+                        "fingerprint": cell.fingerprint,
+                    }
+                    for cell, reason in plan.pending
+                ],
             }
         )
         return
@@ -148,19 +200,40 @@ def _print_plan(prepared: Prepared, as_json: bool) -> None:
     table.add_row("reused", f"{plan.reused:,}")
     for reason, count in reasons.items():
         table.add_row(f"to ask: {reason}", f"{count:,}")
+    if plan.left:
+        table.add_row("left alone", f"{plan.left:,}")
     out().print(table)
-    if plan.pending:
-        say(f"{len(plan.pending):,} calls, roughly {plan.prompt_tokens:,} prompt tokens.")
-    else:
+    for cell, reason in plan.pending[:CELLS_SHOWN]:
+        say(f"  {cell.tool.slug} × {cell.persona.id} × repeat {cell.repeat}: {reason}")
+    if len(plan.pending) > CELLS_SHOWN:
+        say(f"  ... and {len(plan.pending) - CELLS_SHOWN:,} more; --json lists them all.")
+    if not plan.pending:
         say("Nothing to ask.")
+        return
+    completion = "?" if size.completion_tokens is None else f"{size.completion_tokens:,}"
+    say(
+        f"{size.calls:,} calls, roughly {size.prompt_tokens:,} prompt and {completion} completion "
+        f"tokens; cost {_dollars(size.cost_usd)}."
+    )
+    worst = "unbounded" if size.worst_tokens is None else f"{size.worst_tokens:,}"
+    say(
+        f"At worst {size.worst_calls:,} paid calls and {worst} tokens; "
+        f"cost {_dollars(size.worst_cost_usd)}."
+    )
+
+
+def _dollars(amount: float | None) -> str:
+    return "unknown" if amount is None else f"${amount:,.4f}"
 
 
 def _print_summary(prepared: Prepared, summary: Summary, tallies: Tallies, as_json: bool) -> None:
     if tallies.stopped == "endpoint":
         note(
-            f"Stopped asking {prepared.endpoint.name!r}: {tallies.why}. Everything answered is "
+            f"Stopped asking {prepared.endpoint.name!r}: {tallies.why} Everything answered is "
             f"kept; 'panel doctor --endpoint {prepared.endpoint.name}' looks closer."
         )
+    if summary.stopped == "budget":
+        note(f"Stopped: {tallies.why}. Everything answered is kept; the next run goes on.")
     if summary.stopped == "interrupted":
         note("Interrupted. Everything answered is kept; run again to go on.")
     if as_json:
@@ -183,6 +256,12 @@ def _print_summary(prepared: Prepared, summary: Summary, tallies: Tallies, as_js
         say(f"{unasked:,} cells not asked; the next run asks them.")
     for reason, count in sorted(tallies.reasons.items()):
         say(f"  {count:,} × {reason}")
+    if tallies.adapted:
+        say(f"Requests were adapted to the server: {', '.join(tallies.adapted)}.")
+    if tallies.degraded:
+        say(f"{tallies.degraded:,} replies stood in the reasoning field only (degraded).")
+    if len(tallies.models) > 1:
+        say(f"The server names more than one model: {', '.join(sorted(tallies.models))}.")
     say(_tokens(summary))
 
 
@@ -195,5 +274,4 @@ def _tokens(summary: Summary) -> str:
         text += f" ({share} of them served from its cache)"
     if summary.completion_tokens is not None:
         text += f", {summary.completion_tokens:,} completion tokens"
-    cost = "unknown" if summary.cost_usd is None else f"${summary.cost_usd:,.4f}"
-    return f"{text}; cost {cost}."
+    return f"{text}; cost {_dollars(summary.cost_usd)}."

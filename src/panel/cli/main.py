@@ -40,6 +40,7 @@ COMMANDS = {
     "export": ("rows", "Write verdicts as CSV, JSON, JSON lines or Parquet."),
     "sql": ("rows", "Query the store, read-only."),
     "rebuild": ("rows", "Make the database anew from the journals."),
+    "reparse": ("reread", "Read the stored replies again; asks no model."),
     "doctor": ("endpoints", "Look at an endpoint: server, models, structured output."),
     "fetch": ("endpoints", "Download the embedded model's weights."),
 }

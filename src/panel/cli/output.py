@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
@@ -75,8 +76,20 @@ def note(text: str) -> None:
 
 def print_json(value: Any, stream: TextIO | None = None) -> None:
     """Write one JSON document, to stdout unless told otherwise."""
-    text = json.dumps(value, ensure_ascii=False, indent=2, default=_plain)
-    (stream or sys.stdout).write(text + "\n")
+    (stream or sys.stdout).write(_json(value, indent=2) + "\n")
+
+
+def _json(value: Any, indent: int | None = None) -> str:
+    """Return JSON that says the same on a terminal, to a reader of lines and to a parser.
+
+    JSON asks that ASCII's control characters be escaped; here the others are too.
+    """
+    text = json.dumps(value, ensure_ascii=False, indent=indent, default=_plain)
+    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+# C1 controls, marks and overrides of direction, line ends that only some take for such.
+_UNSEEN = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 
 
 def _plain(value: Any) -> Any:
@@ -146,7 +159,7 @@ def write_json_lines(stream: TextIO, columns: Sequence[str], rows: Iterable[Sequ
     """Write one JSON object a line."""
     for row in rows:
         fields = dict(zip(columns, row, strict=True))
-        stream.write(json.dumps(fields, ensure_ascii=False, default=_plain) + "\n")
+        stream.write(_json(fields) + "\n")
 
 
 def percent(value: float | None) -> str:

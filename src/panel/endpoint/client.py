@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import html
 import ipaddress
 import json
 import socket
@@ -77,6 +79,13 @@ class Answer:
             return error[:2000], str(kind) if kind is not None else None
         return self.text()[:500], None
 
+    def error_param(self) -> str | None:
+        """Return the name of the request field that an error names as its own (``param``)."""
+        body = self.json()
+        error = body.get("error", body) if isinstance(body, dict) else None
+        param = error.get("param") if isinstance(error, dict) else None
+        return param if isinstance(param, str) else None
+
     def retry_after(self) -> float | None:
         """Return the seconds that the server asks to wait, from retry-after-ms or Retry-After."""
         if "retry-after-ms" in self.headers:
@@ -100,6 +109,16 @@ def _seconds(value: str, unit: float) -> float | None:
         return None
 
 
+def _written(secret: str) -> tuple[str, ...]:
+    """Return the ways in which a server may write a key: plain, in JSON, in an address, in HTML."""
+    escaped = json.dumps(secret)[1:-1]
+    forms = {secret, escaped, escaped.replace("/", "\\/"), html.escape(secret)}
+    for code in ("\\u{:04x}", "\\u{:04X}", "%{:02X}", "%{:02x}", "&#x{:X};", "&#x{:x};", "&#{};"):
+        forms.add("".join(c if c.isalnum() or c in "-_." else code.format(ord(c)) for c in secret))
+    forms.add(base64.b64encode(secret.encode()).decode())
+    return tuple(sorted(forms, key=len, reverse=True))
+
+
 def _on_this_machine(base_url: str) -> bool:
     host = urlsplit(base_url).hostname or ""
     try:
@@ -121,8 +140,10 @@ class Client:
                 f"the key in {endpoint.api_key_env} holds a character that no HTTP header can "
                 "carry, such as a line break or an accent. Copy it again."
             )
+        self.endpoint = endpoint
+        self.host = urlsplit(base_url).hostname or ""
         self._deadline = endpoint.timeout_seconds
-        self._secret = key if key and len(key) >= SECRET_LENGTH else ""
+        self._forms = _written(key) if key and len(key) >= SECRET_LENGTH else ()
         # aiohttp underneath: the default pool starves at a few hundred requests in flight.
         self._http = openai.DefaultAioHttpClient(
             timeout=httpx2.Timeout(endpoint.timeout_seconds, connect=CONNECT_SECONDS),
@@ -154,19 +175,26 @@ class Client:
             self._openai.post("/chat/completions", body=body, cast_to=httpx2.Response)
         )
 
-    async def models(self) -> Answer:
+    async def models(self, deadline: float | None = None) -> Answer:
         """GET /models once."""
-        return await self._send(self._openai.get("/models", cast_to=httpx2.Response))
+        return await self._send(self._openai.get("/models", cast_to=httpx2.Response), deadline)
 
-    async def _send(self, request: Any) -> Answer:
+    async def page(self, path: str, deadline: float) -> Answer:
+        """GET a path of the same host, outside the base_url ("/api/version"), once."""
+        parts = urlsplit(str(self._openai.base_url))
+        address = f"{parts.scheme}://{parts.netloc}{path}"
+        return await self._send(self._openai.get(address, cast_to=httpx2.Response), deadline)
+
+    async def _send(self, request: Any, deadline: float | None = None) -> Answer:
         started = time.perf_counter()
+        deadline = min(deadline or self._deadline, self._deadline)
         try:
-            async with asyncio.timeout(self._deadline):
+            async with asyncio.timeout(deadline):
                 response = await request
         except openai.APIStatusError as error:
             response = error.response
         except (TimeoutError, openai.APIError, aiohttp.ClientError) as error:
-            kind, detail = self._transport_fault(error)
+            kind, detail = _transport_fault(error, deadline)
             return Answer(
                 time.perf_counter() - started, transport_fault=(kind, self._redacted(detail))
             )
@@ -178,28 +206,26 @@ class Client:
         )
 
     def _redacted(self, text: str) -> str:
-        if not self._secret:
-            return text
-        escaped = json.dumps(self._secret)[1:-1]
-        for form in {self._secret, escaped, escaped.replace("/", "\\/")}:
+        for form in self._forms:
             text = text.replace(form, REDACTED)
         return text
 
-    def _transport_fault(self, error: BaseException) -> tuple[str, str]:
-        """Tell what went wrong from its first cause: the client calls most things a timeout."""
-        cause = error
-        while cause.__cause__ is not None and not isinstance(cause, TimeoutError):
-            cause = cause.__cause__
-        detail = f"{type(cause).__name__}: {cause}"
-        match cause:
-            case aiohttp.ConnectionTimeoutError():
-                return "timeout", f"no connection within {CONNECT_SECONDS:g} s"
-            case TimeoutError() | openai.APITimeoutError():
-                return "timeout", f"no whole answer within {self._deadline:g} s"
-            case ConnectionRefusedError() | ssl.SSLError():
-                return "refused", detail
-            case socket.gaierror(errno=number) if number != socket.EAI_AGAIN:
-                return "refused", detail
-            case openai.APIResponseValidationError():
-                return "broken", detail
-        return "dropped", detail
+
+def _transport_fault(error: BaseException, deadline: float) -> tuple[str, str]:
+    """Tell what went wrong from its first cause: the client calls most things a timeout."""
+    cause = error
+    while cause.__cause__ is not None and not isinstance(cause, TimeoutError):
+        cause = cause.__cause__
+    detail = f"{type(cause).__name__}: {cause}"
+    match cause:
+        case aiohttp.ConnectionTimeoutError():
+            return "timeout", f"no connection within {CONNECT_SECONDS:g} s"
+        case TimeoutError() | openai.APITimeoutError():
+            return "timeout", f"no whole answer within {deadline:g} s"
+        case ConnectionRefusedError() | ssl.SSLError():
+            return "refused", detail
+        case socket.gaierror(errno=number) if number != socket.EAI_AGAIN:
+            return "refused", detail
+        case openai.APIResponseValidationError():
+            return "broken", detail
+    return "dropped", detail

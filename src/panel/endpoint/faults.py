@@ -1,9 +1,16 @@
-"""What a failed request means: try again, stop asking this endpoint, step down, or record it."""
+"""What a failed request means: one table of rows, read from the top; the first that fits counts.
+
+retry    the fault may pass: ask again, later
+stop     it will not pass for any cell: ask this endpoint nothing more, keep what is there
+degrade  the server knows a part of the request not: ask again without it, and remember
+record   it is this cell's alone: note it and go on
+"""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from panel.endpoint.client import Answer
@@ -15,56 +22,165 @@ Action = Literal["retry", "stop", "degrade", "record"]
 class Fault:
     """A failed request: what to do about it, its label, and what the server said.
 
-    retry_after: seconds the server asked to wait, None when it named none.
+    retry_after: seconds the server asked to wait, None when it named none. field: the
+    request field that the server does not take, None when none is to blame.
     """
 
     action: Action
     label: str
     detail: str
     retry_after: float | None = None
+    field: str | None = None
+
+    @property
+    def overload(self) -> bool:
+        """Whether it says that the endpoint has too much to do."""
+        return self.label in OVERLOADS
+
+    def sentence(self, more: str = "") -> str:
+        """Say what happened, ``more`` about it, and what to do."""
+        remedy = REMEDIES.get(self.label, TRY_AGAIN if self.action == "retry" else "")
+        said = " ".join(self.detail.split()).rstrip(".")
+        if len(said) > SHOWN:  # a whole web page, say; the journal has all of it
+            said = f"{said[:SHOWN]} [...]"
+        return f"{self.label}: {said}{more}. {remedy}".rstrip()
 
 
-RETRIED_STATUS = {408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529}
-# What servers call a response_format they cannot serve (TGI with 422, llama-cpp-python with 500).
-_FORMAT_WORDS = re.compile(
-    r"response_format|json_schema|json_object|structured|guided|grammar|schema|strict", re.I
+SHOWN = 300  # characters of what a server said, in one line for a person
+
+OVERLOADS = {"http_429", "http_503", "http_529", "timeout"}
+
+REFUSALS = {"schema_refused", "field_refused", "system_refused"}  # of a part of the request
+
+TRY_AGAIN = "This may pass: try again."
+# What a person can do about a fault that stops a run.
+REMEDIES = {
+    "key_refused": "Check the key in the environment and what it is allowed to use.",
+    "quota": "Top up the account, or choose another with --endpoint; the next run goes on.",
+    "not_found": "Name a model that is there with --model; a base_url usually ends in /v1.",
+    "not_an_api": "Correct base_url: it usually ends in /v1.",
+    "redirected": "Put the new address into base_url; the key is not sent after a redirect.",
+    "unreachable": "Start the server, or correct base_url.",
+    "silent": "Is its model still loading? Run again, or raise timeout_seconds.",
+    "timeout": "Is its model still loading? Run again, or raise timeout_seconds.",
+    "no_answer": "Look at the server's own log; the next run goes on.",
+}
+
+_FORMAT = (
+    r"response_format|json_schema|json_object|structured|guided|grammar|schema|\bstrict\b"
+    r"|\btools?\b.{0,40}(support|parser|choice|allow|enabled)|support.{0,30}\btools?\b"
+    r"|tool_choice|function.call|missing field `value`|requested parameters"
 )
-_STATUS_IN_BODY = {str(status) for status in range(400, 600)}
-_QUOTA_CODES = {"insufficient_quota", "billing_hard_limit_reached"}
+_OVERFLOW = (
+    r"context.{0,12}(length|size|window)|exceed_context|n_keep|keep the first|too many tokens"
+    r"|input (length|is too long)|prompt is too long|maximum.{0,20}tokens|tokens.{0,30}must be <="
+)
+_SYSTEM = (
+    r"system.{0,24}(role|message|instruction)|only user and assistant roles"
+    r"|roles must alternate|developer instruction is not enabled|does not support .?system"
+)
+_MODEL = (
+    r"model.{0,80}(not (found|exist|available|loaded)|does ?n.t exist|no longer)"
+    r"|(unknown|invalid|no such) model|invalid_model|no models? loaded|not a valid model"
+)
+_EXTRA = (
+    r"extra|unknown|unrecogni[sz]ed|unexpected|not (permitted|supported|allowed)|unsupported"
+    r"|does not support|forbidden"
+)
 
 
-def judge(answer: Answer, schema_sent: bool) -> Fault | None:
-    """Return what is wrong with an answer; None when it carries a completion."""
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One fault: which statuses, what the message says, which code; then what it means.
+
+    constrained: only where the request asked for a form (schema, tool, JSON).
+    """
+
+    statuses: Collection[int]
+    action: Action
+    label: str
+    says: str = ""
+    codes: Collection[str] = ()
+    constrained: bool = False
+
+    def fits(self, status: int, message: str, code: str | None, constrained: bool) -> bool:
+        if status not in self.statuses or (self.constrained and not constrained):
+            return False
+        if self.codes and code in self.codes:
+            return True
+        if self.says:
+            return re.search(self.says, message, re.I | re.S) is not None
+        return not self.codes
+
+
+_OK = range(200, 300)
+_ANY = range(100, 1000)
+_REFUSED = (400, 404, 415, 422, 500, 501)
+RETRIED = (408, 409, 425, 429, *range(500, 600))
+
+TABLE = (
+    _Row(_ANY, "stop", "quota", codes=("insufficient_quota", "billing_hard_limit_reached")),
+    _Row((403,), "record", "moderated", says="requires moderation|was flagged"),  # OpenRouter
+    _Row((401, 403), "stop", "key_refused"),
+    _Row((402,), "stop", "quota"),
+    _Row(range(300, 400), "stop", "redirected"),
+    _Row((400, 413, 422, 500), "record", "context_overflow", says=_OVERFLOW),
+    _Row((400, 422, 500), "degrade", "system_refused", says=_SYSTEM),
+    _Row(_REFUSED, "degrade", "schema_refused", says=_FORMAT, constrained=True),
+    _Row((400, 404), "stop", "not_found", says=_MODEL, codes=("model_not_found", "1500")),
+    _Row((404, 405), "stop", "not_found"),
+    _Row((501, 505), "stop", "not_an_api"),
+    _Row(_OK, "stop", "not_an_api", says=r"^\s*<(!doctype|html)|unexpected endpoint or method"),
+)
+
+
+def judge(answer: Answer, constrained: bool, sent: Collection[str] = ()) -> Fault | None:
+    """Return what is wrong with an answer; None when it carries a completion.
+
+    constrained: whether the request asked for a form. sent: the names of its optional fields.
+    """
     if answer.transport_fault is not None:
-        return _transport(answer)
+        kind, detail = answer.transport_fault
+        unreachable = kind == "refused"
+        return Fault("stop", "unreachable", detail) if unreachable else Fault("retry", kind, detail)
     status = answer.status or 0
     if 200 <= status < 300 and answer.completion() is not None:
         return None
     message, code = answer.error_text()
-    message = message or f"HTTP {status} without a word"
-    if 200 <= status < 300 and code in _STATUS_IN_BODY:  # OpenRouter says 200 and means this
-        status = int(code)
-    if schema_sent and status in (400, 404, 415, 422, 500, 501) and _FORMAT_WORDS.search(message):
-        return Fault("degrade", "schema_refused", message)
-    if code in _QUOTA_CODES:
-        return Fault("stop", "quota", message)
-    if status in (401, 403):
-        return Fault("stop", "key_refused", message)
-    if status == 402:
-        return Fault("stop", "quota", message)
-    if status == 404:
-        return Fault("stop", "not_found", f"{message} (a base_url usually ends in /v1)")
-    if 300 <= status < 400:
-        return Fault("stop", "redirected", f"{message} (to {answer.headers.get('location', '?')})")
-    if status in RETRIED_STATUS:
+    message = message.strip() or f"HTTP {status} without a word"
+    said = f"{message} {code or ''}"
+    if status in _OK and code is not None and re.fullmatch(r"[45]\d\d", code):
+        status = int(code)  # OpenRouter says 200 and means this
+    field = (
+        refused_field(message, code, answer.error_param(), sent) if status in (400, 422) else None
+    )
+    if field is not None:
+        return Fault("degrade", "field_refused", message, field=field)
+    for row in TABLE:
+        if row.fits(status, said, code, constrained):
+            found = Fault(row.action, row.label, message)
+            if row.label == "redirected":
+                return replace(
+                    found, detail=f"{message} (to {answer.headers.get('location', '?')})"
+                )
+            return found
+    if status in RETRIED:
         return Fault("retry", f"http_{status}", message, answer.retry_after())
-    if 200 <= status < 300:
+    if status in _OK:
         return Fault("retry", "no_completion", message)
     return Fault("record", f"http_{status}", message)
 
 
-def _transport(answer: Answer) -> Fault:
-    kind, detail = answer.transport_fault or ("", "")
-    if kind == "refused":
-        return Fault("stop", "unreachable", detail)
-    return Fault("retry", kind, detail)
+def refused_field(
+    message: str, code: str | None, param: str | None, sent: Collection[str]
+) -> str | None:
+    """Return the field that a server says it does not know or take, if we sent it."""
+    if param in sent and (code or "").startswith("unsupported"):
+        return param
+    if not re.search(_EXTRA, f"{message} {code or ''}", re.I):
+        return None
+    # The longest first: max_tokens stands in no message that means max_completion_tokens.
+    for field in sorted(sent, key=len, reverse=True):
+        if re.search(rf"(?<![\w]){re.escape(field)}(?![\w])", message):
+            return field
+    return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from panel.settings import Prices
 from panel.verdict import clean_text
@@ -20,7 +20,11 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One completion, read: text (may be ""), refusal, finish reason, usage, identity."""
+    """One completion, read: text (may be ""), refusal, finish reason, usage, identity.
+
+    place: where the text stood. From "reasoning" it is degraded: the server put its answer
+    where thoughts belong, and thoughts may stand there instead of an answer.
+    """
 
     text: str
     refusal: str | None
@@ -28,20 +32,23 @@ class Reply:
     usage: Usage
     model: str | None
     system_fingerprint: str | None
+    place: Literal["content", "tool", "reasoning"] = "content"
+
+    @property
+    def degraded(self) -> bool:
+        """Whether the text was found only in a reasoning field."""
+        return self.place == "reasoning"
 
 
 def read_reply(completion: dict[str, Any]) -> Reply:
     """Read a chat completion of any server: plain content, lists of parts, tool arguments.
 
-    Reasoning fields count only when there is nothing else.
+    Tool arguments count where the content holds no object; reasoning fields only where
+    there is nothing else.
     """
     choice = completion["choices"][0]
     message = choice["message"]
-    text = _content(message.get("content"))
-    if not text.strip():
-        text = _tool_arguments(message) or _content(
-            message.get("reasoning_content") or message.get("reasoning")
-        )
+    text, place = _found(message)
     refusal = message.get("refusal")
     return Reply(
         text=clean_text(text),
@@ -50,7 +57,19 @@ def read_reply(completion: dict[str, Any]) -> Reply:
         usage=_usage(completion.get("usage")),
         model=_word(completion.get("model")),
         system_fingerprint=_word(completion.get("system_fingerprint")),
+        place=place,
     )
+
+
+def _found(message: dict[str, Any]) -> tuple[str, Literal["content", "tool", "reasoning"]]:
+    text = _content(message.get("content"))
+    arguments = "" if "{" in text else _tool_arguments(message)
+    if arguments:
+        return arguments, "tool"
+    if text.strip():
+        return text, "content"
+    thought = _content(message.get("reasoning_content") or message.get("reasoning"))
+    return (thought, "reasoning") if thought.strip() else (text, "content")
 
 
 def _content(content: Any) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from panel.journal import JournalWriter
@@ -24,7 +25,8 @@ if TYPE_CHECKING:  # detect.py pulls in the HTTP stack, which is what this modul
 class Tallies:
     """A run's counts while it goes: cells by outcome, requests, tokens. ``stopped``: why early.
 
-    stopped is None when every cell was asked, else "interrupted", "endpoint" or "journal".
+    stopped is None when every cell was asked, else "interrupted", "endpoint", "budget" or
+    "journal". concurrency: (seconds, limit, why) of every change of the limit.
     """
 
     asked: int = 0
@@ -36,10 +38,28 @@ class Tallies:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0
+    degraded: int = 0
     rung: str = ""
+    adapted: tuple[str, ...] = ()
+    models: set[str] = field(default_factory=set)
+    server: str = ""
+    server_version: str | None = None
+    concurrency: list[tuple[float, int, str]] = field(default_factory=list)
     stopped: str | None = None
     why: str | None = None
     reasons: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a run may spend: requests, tokens, US dollars. None is no bound."""
+
+    max_calls: int | None = None
+    max_tokens: int | None = None
+    max_cost: float | None = None
+
+
+NO_BOUNDS = Bounds()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +68,7 @@ class Job:
 
     progress: called after each settled cell. checkpoint: called now and then, from a
     thread, to bring the store up to date. notice: one sentence for the person waiting.
+    memory: the file that remembers which requests an endpoint takes.
     """
 
     cells: Sequence[Cell]
@@ -57,6 +78,8 @@ class Job:
     progress: Callable[[Tallies], None]
     checkpoint: Callable[[], None]
     notice: Callable[[str], None]
+    memory: Path
+    bounds: Bounds = NO_BOUNDS
 
 
 class Engine(Protocol):
@@ -65,8 +88,8 @@ class Engine(Protocol):
     def ask_all(self, job: Job) -> Tallies:
         """Ask every cell of the job, journal every attempt, return the counts."""
 
-    def diagnose(self, endpoint: Endpoint) -> Diagnosis:
-        """Look at an endpoint: server, models, whether schemas are enforced."""
+    def diagnose(self, endpoint: Endpoint, memory: Path) -> Diagnosis:
+        """Look at an endpoint: server, models, what it takes; remember the last in a file."""
 
 
 def load_engine(name: str) -> Engine:

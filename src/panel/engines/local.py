@@ -6,18 +6,25 @@ import asyncio
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from panel.endpoint import detect
 from panel.endpoint.client import Client
-from panel.endpoint.detect import Diagnosis
+from panel.endpoint.detect import STARTS, Diagnosis, Memory, Server, identify
 from panel.endpoint.embedded import Served, serve
-from panel.endpoint.ladder import Ladder, Settled
+from panel.endpoint.faults import REFUSALS, Fault
+from panel.endpoint.ladder import Ladder, OverBudget, Settled
+from panel.endpoint.limits import Budget, Limiter
+from panel.endpoint.rungs import Shape
 from panel.engines import Job, Tallies
 from panel.errors import PanelError
 from panel.journal import Attempt, JournalWriter, Recorder
 from panel.settings import Endpoint
 
 CHECKPOINT_SECONDS = 5.0
+UNANSWERED = 16  # cells in a row, each after all its tries, that end a run
+MODELS_SHOWN = 12
+EMBEDDED = Server("llama.cpp (embedded)")
 
 
 def ask_all(job: Job) -> Tallies:
@@ -30,12 +37,16 @@ def ask_all(job: Job) -> Tallies:
         return asyncio.run(_Run(job).go(served))
 
 
-def diagnose(endpoint: Endpoint) -> Diagnosis:
+def diagnose(endpoint: Endpoint, memory: Path) -> Diagnosis:
     """Look at one endpoint; starts the embedded one if that is it. Raises EndpointError."""
 
     async def look(served: Served) -> Diagnosis:
         async with Client(served.base_url, served.key, endpoint) as client:
-            return await detect.diagnose(client, endpoint)
+            found, shape = await detect.diagnose(client, endpoint)
+        if found.rung is not None:
+            server = Server(found.server, found.version)
+            Memory(memory).keep(endpoint, server, shape)
+        return found
 
     with _opened(endpoint) as served:
         return asyncio.run(look(served))
@@ -49,6 +60,16 @@ def _opened(endpoint: Endpoint) -> Iterator[Served]:
     else:
         assert endpoint.base_url is not None
         yield Served(endpoint.base_url, endpoint.api_key() or "")
+
+
+async def _models_there(client: Client) -> str:
+    """Say which models there are, where the one that was asked for is not."""
+    server = await identify(client, client.endpoint)
+    if not server.models:
+        return ""
+    more = len(server.models) - MODELS_SHOWN
+    names = ", ".join(server.models[:MODELS_SHOWN]) + (f" and {more} more" if more > 0 else "")
+    return f". Models there: {names}"
 
 
 class _Commits:
@@ -102,26 +123,58 @@ class _Run:
         self._recorder = Recorder(job.writer.run_id)
         self._commits = _Commits(job.writer)
         self._workers: list[asyncio.Task[None]] = []
-        self._in_flight = 0
+        self._limiter = Limiter(1)
+        self._fault: Fault | None = None  # what the endpoint was given up for
+        self._unanswered = 0  # cells in a row that the endpoint gave no answer for
         self._led = asyncio.Event()  # the first request has been answered
         self._halt = asyncio.Event()
 
     async def go(self, served: Served) -> Tallies:
-        async with Client(served.base_url, served.key, self._job.endpoint) as client:
-            ladder = Ladder(client, self._job.endpoint, self._job.prompts, pause=self._pause)
-            checkpoints = asyncio.create_task(self._checkpoints())
+        endpoint, memory = self._job.endpoint, Memory(self._job.memory)
+        async with Client(served.base_url, served.key, endpoint) as client:
             with self._signals():
-                many = min(self._job.endpoint.concurrency, len(self._job.cells))
-                self._workers = [asyncio.create_task(self._work(ladder, n)) for n in range(many)]
-                ended = await asyncio.gather(*self._workers, return_exceptions=True)
-            checkpoints.cancel()
-            # What a checkpoint failed with, the ingest at the end meets again and says.
-            await asyncio.gather(checkpoints, return_exceptions=True)
+                server = EMBEDDED if endpoint.embedded else await identify(client, endpoint)
+                ladder = self._ladder(client, server, memory.recall(endpoint, server))
+                ended = await self._ask(ladder)
             await self._commits.close()
+            if self._fault is not None:
+                more = await _models_there(client) if self._fault.label == "not_found" else ""
+                self._tallies.why = self._fault.sentence(more)
+        if ladder.heard:
+            memory.keep(endpoint, server, ladder.shape)
+        self._tallies.concurrency = self._limiter.history
         for end in ended:
             if isinstance(end, Exception):
                 raise end
         return self._tallies
+
+    async def _ask(self, ladder: Ladder) -> list[BaseException | None]:
+        """Let the workers ask until no cell is left; returns how each of them ended."""
+        checkpoints = asyncio.create_task(self._checkpoints())
+        # Twice as many as may be in flight: a cell that waits to try again holds no slot.
+        many = min(2 * self._job.endpoint.concurrency, len(self._job.cells))
+        self._workers = [asyncio.create_task(self._work(ladder, n)) for n in range(many)]
+        ended = await asyncio.gather(*self._workers, return_exceptions=True)
+        checkpoints.cancel()
+        # What a checkpoint failed with, the ingest at the end meets again and says.
+        await asyncio.gather(checkpoints, return_exceptions=True)
+        return ended
+
+    def _ladder(self, client: Client, server: Server, shape: Shape) -> Ladder:
+        job, endpoint = self._job, self._job.endpoint
+        start = STARTS.get(server.name, 2)
+        self._limiter = Limiter(endpoint.concurrency, start, endpoint.rpm, endpoint.tpm)
+        self._tallies.server, self._tallies.server_version = server.name, server.version
+        budget = Budget(job.bounds.max_calls, job.bounds.max_tokens, job.bounds.max_cost)
+        return Ladder(
+            client,
+            endpoint,
+            job.prompts,
+            self._limiter,
+            shape,
+            budget,
+            pause=self._pause,
+        )
 
     async def _work(self, ladder: Ladder, number: int) -> None:
         # One request goes ahead of the rest: a refused schema or key is refused only once,
@@ -132,34 +185,43 @@ class _Run:
             cell = next(self._cells, None)
             if cell is None:
                 return
-            self._in_flight += 1
             try:
                 settled = await ladder.settle(cell, self._record)
+            except OverBudget:
+                self._stop("budget", f"{ladder.budget.exceeded} is reached")
+                return
             except PanelError as error:
                 self._stop("journal", str(error))
                 raise
             finally:
-                self._in_flight -= 1
                 self._led.set()
-            self._count(settled, ladder)
+                self._sum_up(ladder)
+            self._count(settled)
 
     async def _record(self, attempt: Attempt) -> None:
         await self._commits.append(self._recorder.attempt_lines(attempt))
-        if not attempt.final:
-            self._led.set()
+        if not attempt.final and attempt.reason not in REFUSALS:
+            self._led.set()  # the next request of the leading cell may be long in coming
 
     async def _pause(self, seconds: float) -> None:
         """Wait before a retry; once the run is stopped, the cell is left for the next run."""
-        self._in_flight -= 1
-        try:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._halt.wait(), seconds)
-                raise asyncio.CancelledError
-        finally:
-            self._in_flight += 1
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._halt.wait(), seconds)
+            raise asyncio.CancelledError
 
-    def _count(self, settled: Settled, ladder: Ladder) -> None:
+    def _sum_up(self, ladder: Ladder) -> None:
         tallies, usage = self._tallies, ladder.usage
+        tallies.requests = usage.requests
+        tallies.prompt_tokens = usage.prompt_tokens
+        tallies.completion_tokens = usage.completion_tokens
+        tallies.cached_tokens = usage.cached_tokens
+        tallies.degraded = usage.degraded
+        tallies.models = usage.models
+        tallies.rung = ladder.shape.rung
+        tallies.adapted = ladder.shape.adapted()
+
+    def _count(self, settled: Settled) -> None:
+        tallies = self._tallies
         tallies.asked += 1
         tallies.abstains += settled.outcome == "abstain"
         tallies.errors += settled.outcome == "error"
@@ -169,19 +231,32 @@ class _Run:
         if settled.reason is not None:
             label = f"{settled.outcome}: {settled.reason}"
             tallies.reasons[label] = tallies.reasons.get(label, 0) + 1
-        tallies.requests = usage.requests
-        tallies.prompt_tokens = usage.prompt_tokens
-        tallies.completion_tokens = usage.completion_tokens
-        tallies.cached_tokens = usage.cached_tokens
-        tallies.rung = ladder.rung
         if settled.stop is not None:
-            self._stop("endpoint", f"{settled.stop.label}: {settled.stop.detail}")
+            self._stop_asking(settled.stop)
+        self._watch(settled)
         self._job.progress(tallies)
+
+    def _watch(self, settled: Settled) -> None:
+        """Stop asking an endpoint that answers nothing, at the first cell or many in a row."""
+        if not settled.exhausted:
+            self._unanswered = 0
+            return
+        self._unanswered += 1
+        if self._unanswered == self._tallies.asked or self._unanswered >= UNANSWERED:
+            tries = self._job.endpoint.attempts
+            last = f"{settled.reason}: {settled.detail}"
+            self._stop_asking(Fault("stop", "no_answer", f"{tries} tries in vain, the last {last}"))
+
+    def _stop_asking(self, fault: Fault) -> None:
+        if self._tallies.stopped is None:
+            self._fault = fault
+        self._stop("endpoint", fault.sentence())
 
     def _stop(self, stopped: str, why: str) -> None:
         if self._tallies.stopped is None:
             self._tallies.stopped, self._tallies.why = stopped, why
             self._halt.set()
+            self._limiter.close()
 
     async def _checkpoints(self) -> None:
         while True:
@@ -206,8 +281,9 @@ class _Run:
             return
         self._tallies.stopped = "interrupted"
         self._halt.set()
-        if self._in_flight:
+        self._limiter.close()
+        if flying := self._limiter.in_flight:
             self._job.notice(
-                f"Stopping: {self._in_flight} call(s) in flight are paid for and will be kept. "
+                f"Stopping: {flying} call(s) in flight are paid for and will be kept. "
                 "Ctrl-C again drops them."
             )

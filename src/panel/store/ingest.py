@@ -121,11 +121,23 @@ def _ingest_chunk(
             [journal.run_id, offset, bad_before + unreadable],
         )
     touched = {str(line["tool"]) for kind in ("attempt", "adopt") for line in by_kind[kind]}
+    touched |= _tools_read(connection, by_kind["reading"])
     if by_kind["run"]:  # the panel may have changed, and with it every percentage
         touched = set()
     if touched or by_kind["run"]:
         count_ships(connection, touched)
     return Ingested(lines, unreadable)
+
+
+def _tools_read(connection: duckdb.DuckDBPyConnection, readings: list[Row]) -> set[str]:
+    """Return the tools of readings; an attempt not yet there brings its own when it comes."""
+    if not readings:
+        return set()
+    found = connection.execute(
+        "SELECT DISTINCT tool FROM journal.attempts WHERE attempt_id IN (SELECT unnest(?))",
+        [[str(line["attempt_id"]) for line in readings]],
+    ).fetchall()
+    return {tool for (tool,) in found}
 
 
 def rebuild(runs: Path) -> Ingested:

@@ -1,7 +1,8 @@
 """The schema, as a list of steps. Order is the list; a step that has run never changes.
 
 Tables live in the schema ``journal`` and hold what ingest read. The views in ``main`` are
-what people query; docs/store.md describes each column.
+what people query; docs/store.md describes each column. The SQL of later steps has files of
+its own, ``step_<name>.py``.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Callable
 import duckdb
 
 from panel.errors import StoreError
+from panel.store.step_readings import add_readings
 
 Step = Callable[[duckdb.DuckDBPyConnection], None]
 
@@ -224,7 +226,7 @@ LEFT JOIN journal.ends AS ends USING (run_id)
 LEFT JOIN asked USING (run_id);
 """
 
-STEPS: list[tuple[str, Step]] = [("initial", _initial)]
+STEPS: list[tuple[str, Step]] = [("initial", _initial), ("readings", add_readings)]
 
 
 def _applied(connection: duckdb.DuckDBPyConnection) -> set[str]:

@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 
 from panel.errors import StoreError, UsageError
-from panel.plan import CellKey, Inputs, Known, ModelIdentity
+from panel.plan import CellKey, Experience, Inputs, Known, ModelIdentity
 from panel.store.connection import FILE, reading
 from panel.store.ingest import ingest
 
@@ -78,6 +78,38 @@ def known_cells(
         )
         for tool, persona, repeat, latest, settled in rows
     }
+
+
+def answered_elsewhere(connection: duckdb.DuckDBPyConnection, model: ModelIdentity) -> set[CellKey]:
+    """Return the cells that another model of the same endpoint has been asked."""
+    rows = connection.execute(
+        "SELECT DISTINCT tool, persona, repeat FROM journal.attempts "
+        "WHERE endpoint = ? AND model_identity <> ?",
+        [model.endpoint, str(model)],
+    ).fetchall()
+    return set(rows)
+
+
+_EXPERIENCE = """
+WITH asked AS (
+    SELECT attempt_id, prompt_tokens, completion_tokens, messages FROM journal.attempts
+    WHERE model_identity = ? AND outcome = 'verdict' AND prompt_tokens > 0
+    ORDER BY finished_at DESC LIMIT 200
+),
+shown AS (SELECT attempt_id, unnest(messages) AS message FROM asked),
+sizes AS (
+    SELECT attempt_id, sum(length(content)) AS characters
+    FROM shown JOIN journal.messages USING (message) GROUP BY attempt_id
+)
+SELECT sum(characters) / sum(prompt_tokens), avg(completion_tokens)
+FROM asked JOIN sizes USING (attempt_id)
+"""
+
+
+def experience(connection: duckdb.DuckDBPyConnection, model: ModelIdentity) -> Experience:
+    """Return what a model's latest 200 verdicts say about the size of the next ones."""
+    [(ratio, mean)] = connection.execute(_EXPERIENCE, [str(model)]).fetchall()
+    return Experience(ratio, mean) if ratio else Experience()
 
 
 def known_records(connection: duckdb.DuckDBPyConnection) -> tuple[set[str], list[str]]:

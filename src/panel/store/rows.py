@@ -36,6 +36,18 @@ _CELL = {
     "repeat": "INTEGER",
     "fingerprint": "VARCHAR",
 }
+_READ = {  # what the parser made of a reply
+    "outcome": "VARCHAR",
+    "reason": "VARCHAR",
+    "detail": "VARCHAR",
+    "verdict": "VARCHAR",
+    "confidence": "INTEGER",
+    "take": "VARCHAR",
+    "beats": "JSON",
+    "evidence": "VARCHAR[]",
+    "reply": "VARCHAR",
+    "degraded": "BOOLEAN",
+}
 TABLES = {
     "run": Table(
         "runs",
@@ -53,7 +65,17 @@ TABLES = {
         dict,
     ),
     "end": Table(
-        "ends", {"run_id": "VARCHAR", "finished_at": "TIMESTAMP", "stopped": "VARCHAR"}, dict
+        "ends",
+        {
+            "run_id": "VARCHAR",
+            "finished_at": "TIMESTAMP",
+            "stopped": "VARCHAR",
+            "server": "VARCHAR",
+            "server_version": "VARCHAR",
+            "rung": "VARCHAR",
+            "concurrency": "JSON",
+        },
+        dict,
     ),
     "tool": Table(
         "tools",
@@ -109,15 +131,7 @@ TABLES = {
             "rung": "VARCHAR",
             "repair": "BOOLEAN",
             "final": "BOOLEAN",
-            "outcome": "VARCHAR",
-            "reason": "VARCHAR",
-            "detail": "VARCHAR",
-            "verdict": "VARCHAR",
-            "confidence": "INTEGER",
-            "take": "VARCHAR",
-            "beats": "JSON",
-            "evidence": "VARCHAR[]",
-            "reply": "VARCHAR",
+            **_READ,
             "started_at": "TIMESTAMP",
             "finished_at": "TIMESTAMP",
             "seconds": "DOUBLE",
@@ -132,7 +146,13 @@ TABLES = {
             "messages": "VARCHAR[]",
             **_INPUTS,
             "body": "VARCHAR",
+            "adapted": "VARCHAR[]",
         },
+        dict,
+    ),
+    "reading": Table(
+        "readings",
+        {"run_id": "VARCHAR", "attempt_id": "VARCHAR", "read_at": "TIMESTAMP", **_READ},
         dict,
     ),
 }

@@ -1,0 +1,269 @@
+"""Limits of one endpoint: how many requests may be in flight, how fast, and for how much.
+
+The limit grows while more requests in flight mean more answers a second, and is halved when
+the server says that it has too much to do (429, 503) or stops answering in time: careful
+increase, multiplicative decrease (Chiu and Jain 1989, Analysis of the increase and decrease
+algorithms for congestion avoidance), with doubling until the first sign of trouble, as in
+TCP's slow start, and by a quarter after it: of a step much smaller than GAIN nobody could
+tell whether it paid. A server that answers one at a time takes twice as long for two requests:
+its answers a second do not grow, and the limit goes back. A wait that the server asks for
+holds back every request, and holds no slot.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import statistics
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+GAIN = 1.1  # answers a second that a higher limit must bring, as a multiple
+SAMPLES = 3  # answers at a limit, at least, before it is judged
+PATIENCE = 64  # rounds of answers, at most, before a higher limit is tried after a vain try
+TRIAL = 4  # rounds of answers, at most, that such a try takes
+MINUTE = 60.0
+HISTORY = 500
+LONGEST_WAIT = 600.0
+
+
+@dataclass(slots=True)
+class Slot:
+    """A request under way: when it began, and the tokens set aside for it."""
+
+    began: float
+    tokens: int
+
+
+@dataclass(slots=True)
+class Limiter:
+    """Slots for requests to one endpoint.
+
+    ceiling: most requests in flight, ever; start: how many at first. rpm, tpm: requests and
+    tokens a minute, None for no such limit. history: (seconds since the start, limit, why).
+    """
+
+    ceiling: int
+    start: int = 1
+    rpm: int | None = None
+    tpm: int | None = None
+    history: list[tuple[float, int, str]] = field(default_factory=list)
+    in_flight: int = 0
+    limit: int = 0
+    _began: float = field(default_factory=time.monotonic)
+    _not_before: float = 0.0
+    _since: float = 0.0  # when the limit was set
+    _decreased: float = 0.0
+    _doubling: bool = True
+    _full: bool = False  # the limit has held a request back
+    _seconds: list[float] = field(default_factory=list)
+    _before: tuple[int, float] | None = None  # the limit under this one, its answers a second
+    _patience: int = 1
+    _spent: deque[Slot] = field(default_factory=deque)
+    _waiting: deque[asyncio.Future[None]] = field(default_factory=deque)
+    _alarm: asyncio.TimerHandle | None = None
+    _closed: bool = False
+
+    def __post_init__(self) -> None:
+        self._set(max(1, min(self.start, self.ceiling)), "start")
+
+    async def acquire(self, tokens: int) -> Slot:
+        """Wait for a slot for a request of about this many tokens.
+
+        Raises CancelledError once the limiter is closed.
+        """
+        while (delay := self._delay(tokens)) != 0:
+            turn = asyncio.get_running_loop().create_future()
+            self._waiting.append(turn)
+            if delay is None:
+                self._full = True
+            else:
+                self._wake_in(delay)
+            try:
+                await turn
+            except asyncio.CancelledError:
+                if turn in self._waiting:
+                    self._waiting.remove(turn)
+                self._wake()  # the turn may have been given to one who left
+                raise
+        if self._closed:
+            raise asyncio.CancelledError
+        slot = Slot(time.monotonic(), tokens)
+        self.in_flight += 1
+        if self.rpm is not None or self.tpm is not None:
+            self._spent.append(slot)
+        return slot
+
+    def close(self) -> None:
+        """Send away all who wait, and all who come."""
+        self._closed = True
+        while self._waiting:
+            self._waiting.popleft().cancel()
+        if self._alarm is not None:
+            self._alarm.cancel()
+
+    def answered(self, slot: Slot, tokens: int | None) -> None:
+        """Give the slot back after an answer that says nothing about load; grow if it pays."""
+        self._free(slot, tokens)
+        if slot.began < self._since:
+            return
+        self._seconds.append(time.monotonic() - slot.began)
+        rounds = self._patience if self._before is None else min(TRIAL, self._patience)
+        if len(self._seconds) < max(SAMPLES, self.limit) * rounds or not self._full:
+            return
+        pace = self.limit / max(statistics.median(self._seconds), 1e-6)
+        self._seconds.clear()
+        if self._before is not None and pace < GAIN * self._before[1]:
+            self._doubling, self._patience = False, min(PATIENCE, self._patience * 4)
+            below, self._before = self._before[0], None
+            self._set(below, "no more answers a second than before")
+            return
+        if self._before is not None:
+            self._before, self._patience = None, max(1, self._patience // 4)
+        if self.limit < self.ceiling and time.monotonic() >= self._not_before:
+            self._before = (self.limit, pace)
+            grown = self.limit + (self.limit if self._doubling else max(1, self.limit // 4))
+            self._set(min(self.ceiling, grown), "answers keep their pace")
+
+    def overloaded(self, slot: Slot, why: str, retry_after: float | None) -> None:
+        """Give the slot back after 429, 503 or no answer in time: halve, and wait as asked."""
+        self._free(slot, None)
+        now = time.monotonic()
+        if retry_after is not None:
+            self._not_before = max(self._not_before, now + min(retry_after, LONGEST_WAIT))
+        self._doubling, self._before = False, None
+        if slot.began >= self._decreased:  # those already under way tell of the same overload
+            self._decreased, self._patience = now, min(PATIENCE, self._patience * 4)
+            self._set(max(1, self.limit // 2), why)
+
+    def abandoned(self, slot: Slot) -> None:
+        """Give the slot of a request back that was dropped before its answer."""
+        self._free(slot, None)
+
+    def heed(self, headers: Mapping[str, str]) -> None:
+        """Hold requests back when rate-limit headers say that nothing remains."""
+        for kind in ("requests", "tokens", ""):
+            suffix = f"-{kind}" if kind else ""
+            remaining = headers.get(f"x-ratelimit-remaining{suffix}")
+            if remaining is None or remaining.strip() != "0":
+                continue
+            seconds = reset_seconds(headers.get(f"x-ratelimit-reset{suffix}", ""))
+            if seconds:
+                until = time.monotonic() + min(seconds, LONGEST_WAIT)
+                self._not_before = max(self._not_before, until)
+
+    def _free(self, slot: Slot, tokens: int | None) -> None:
+        if tokens is not None:
+            slot.tokens = tokens
+        self.in_flight -= 1
+        self._wake()
+
+    def _delay(self, tokens: int) -> float | None:
+        """Return 0 to go now, seconds to wait for, or None to wait until a slot is free."""
+        if self._closed:
+            return 0
+        if self.in_flight >= self.limit:
+            return None
+        now = time.monotonic()
+        wait = max(0.0, self._not_before - now)
+        while self._spent and self._spent[0].began <= now - MINUTE:
+            self._spent.popleft()
+        if self._spent:
+            oldest = self._spent[0].began + MINUTE - now
+            if self.rpm is not None and len(self._spent) >= self.rpm:
+                wait = max(wait, oldest)
+            used = sum(slot.tokens for slot in self._spent) if self.tpm is not None else 0
+            if self.tpm is not None and used + tokens > self.tpm:
+                wait = max(wait, oldest)
+        return wait
+
+    def _set(self, limit: int, why: str) -> None:
+        if limit == self.limit:
+            return
+        self.limit, self._since, self._full = limit, time.monotonic(), False
+        self._seconds.clear()
+        if len(self.history) < HISTORY:
+            self.history.append((round(self._since - self._began, 3), limit, why))
+        self._wake()
+
+    def _wake(self) -> None:
+        for _ in range(max(0, self.limit - self.in_flight)):
+            while self._waiting:
+                turn = self._waiting.popleft()
+                if not turn.done():
+                    turn.set_result(None)
+                    break
+
+    def _wake_in(self, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        when = loop.time() + seconds + 0.001
+        if self._alarm is not None:
+            if loop.time() < self._alarm.when() <= when and not self._alarm.cancelled():
+                return  # an earlier one stands; who is woken too early waits again
+            self._alarm.cancel()
+        self._alarm = loop.call_at(when, self._wake)
+
+
+def reset_seconds(text: str) -> float | None:
+    """Read a rate-limit reset: "1s", "6m0s", "120ms", seconds, or a Unix time (s or ms)."""
+    text = text.strip()
+    try:
+        number = float(text)
+    except ValueError:
+        parts = re.findall(r"([\d.]+)(ms|h|m|s)", text)
+        if not parts or "".join(amount + unit for amount, unit in parts) != text:
+            return None
+        unit_seconds = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+        try:
+            return sum(float(amount) * unit_seconds[unit] for amount, unit in parts)
+        except ValueError:
+            return None
+    if number > 1e11:
+        number /= 1000
+    return max(0.0, number - time.time()) if number > 1e9 else max(0.0, number)
+
+
+@dataclass(slots=True)
+class Budget:
+    """What a run may spend; None is no bound. ``exceeded`` says which bound ended it.
+
+    Before a request its expected size is set aside, so that requests in flight together do
+    not overshoot what each of them alone would keep.
+    """
+
+    max_calls: int | None = None
+    max_tokens: int | None = None
+    max_cost: float | None = None
+    calls: int = 0
+    tokens: int = 0
+    cost: float = 0.0
+    exceeded: str | None = None
+
+    def reserve(self, tokens: int, cost: float | None) -> bool:
+        """Set a request's expected tokens and cost aside; False where they are not there."""
+        for name, bound, then in (
+            ("--max-calls", self.max_calls, self.calls + 1),
+            ("--max-tokens", self.max_tokens, self.tokens + tokens),
+            ("--max-cost", self.max_cost, self.cost + (cost or 0.0)),
+        ):
+            if bound is not None and then > bound:
+                self.exceeded = f"{name} {bound:,}"
+                return False
+        self.calls += 1
+        self.tokens += tokens
+        self.cost += cost or 0.0
+        return True
+
+    def correct(
+        self, reserved: tuple[int, float | None], tokens: int | None, cost: float | None
+    ) -> None:
+        """Put what a request really took in the place of what was set aside.
+
+        Where the server counts nothing, the expectation stands.
+        """
+        if tokens is not None:
+            self.tokens += tokens - reserved[0]
+        if cost is not None:
+            self.cost += cost - (reserved[1] or 0.0)
