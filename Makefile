@@ -7,7 +7,7 @@ A      := mistral-8x22b-instruct-v2
 B      := codestral-2-0
 PAGE   := runs/comparison.html
 
-.PHONY: demo test check bench format clean help
+.PHONY: demo test check bench servers format clean help
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -30,6 +30,9 @@ check: $(VENV)/test  ## lint, format, types, floors
 
 bench: $(VENV)/test  ## the overhead against a bare openai loop, on a loopback mock
 	$(BIN)/python bench/overhead.py
+
+servers: $(VENV)/test  ## real servers, long and optional: llama-server, llama-cpp-python, vLLM on CPU
+	$(BIN)/python bench/servers.py
 
 format: $(VENV)/test  ## rewrite the sources in the project's format
 	$(BIN)/ruff check --fix .
