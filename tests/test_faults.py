@@ -135,6 +135,12 @@ ROWS: list[tuple[int, bytes, str, str]] = [
     (400, bare(error=LM_STUDIO_OVERFLOW), "record", "context_overflow"),
     (422, bare(error=TGI_OVERFLOW, error_type="validation"), "record", "context_overflow"),
     (413, body("prompt is too long: 210000 tokens"), "record", "context_overflow"),
+    (
+        400,
+        body("max_tokens=9 cannot be greater than max_model_len=8"),
+        "record",
+        "context_overflow",
+    ),
     (413, b"too large", "record", "http_413"),
     (418, b"", "record", "http_418"),
     (422, body("bad temperature"), "record", "http_422"),

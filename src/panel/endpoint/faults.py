@@ -73,7 +73,8 @@ _FORMAT = (
 )
 _OVERFLOW = (
     r"context.{0,12}(length|size|window)|exceed_context|n_keep|keep the first|too many tokens"
-    r"|input (length|is too long)|prompt is too long|maximum.{0,20}tokens|tokens.{0,30}must be <="
+    r"|max_model_len|input (length|is too long)|prompt is too long|maximum.{0,20}tokens"
+    r"|tokens.{0,30}must be <="
 )
 _SYSTEM = (
     r"system.{0,24}(role|message|instruction)|only user and assistant roles"
