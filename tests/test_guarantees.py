@@ -382,7 +382,7 @@ def test_kill_9_at_any_moment_loses_no_reply_that_was_written(
             asked_before = counts.total()
             if not writing:
                 amid += done.killed and new + gone > 0
-                scale *= 0.7 if not done.killed else 1 if new else 1.15
+                scale *= 0.5 if not done.killed else 1 if new else 1.15
         kept_replies += before
         assert before == cells == len(counts)
     print(

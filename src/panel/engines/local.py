@@ -80,9 +80,16 @@ class _Commits:
         self._buffer = bytearray()
         self._waiting: list[asyncio.Future[None]] = []
         self._task: asyncio.Task[None] | None = None
+        self._failure: PanelError | None = None
 
     async def append(self, lines: bytes) -> None:
-        """Return once the lines are on disk; raises JournalError when they cannot be."""
+        """Return once the lines are on disk; raises JournalError when they cannot be.
+
+        The first failure is the last write: later lines may refer to messages among those
+        that were lost.
+        """
+        if self._failure is not None:
+            raise self._failure
         done = asyncio.get_running_loop().create_future()
         self._buffer += lines
         self._waiting.append(done)
@@ -94,18 +101,18 @@ class _Commits:
         while self._buffer:
             lines, self._buffer = bytes(self._buffer), bytearray()
             waiting, self._waiting = self._waiting, []
-            failure: Exception | None = None
             try:
-                await asyncio.to_thread(self._writer.append, lines)
+                if self._failure is None:
+                    await asyncio.to_thread(self._writer.append, lines)
             except PanelError as error:
-                failure = error
+                self._failure = error
             for done in waiting:
                 if done.done():  # its worker was dropped; the lines are on disk all the same
                     continue
-                if failure is None:
+                if self._failure is None:
                     done.set_result(None)
                 else:
-                    done.set_exception(failure)
+                    done.set_exception(self._failure)
 
     async def close(self) -> None:
         """Wait until everything handed over is on disk."""
