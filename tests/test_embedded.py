@@ -20,7 +20,8 @@ from panel.endpoint import embedded
 from panel.endpoint.embedded import Served, default_weights, serve, weights_digest
 from panel.errors import EndpointError
 from panel.plan import Cell
-from panel.run import Listener, Selection, execute, prepare
+from panel.run import Listener, execute
+from panel.selection import Selection, prepare
 from panel.settings import Endpoint
 from panel.verdict import parse
 from panel.workspace import load_workspace

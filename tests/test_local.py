@@ -21,7 +21,8 @@ from panel.endpoint import ladder
 from panel.endpoint.client import REDACTED
 from panel.engines import Tallies, local
 from panel.errors import JournalError, StoreError
-from panel.run import Listener, Selection, Summary, execute, prepare
+from panel.run import Listener, Summary, execute
+from panel.selection import Selection, prepare
 from panel.store.queries import opened, select
 from panel.workspace import load_workspace
 from tests.conftest import Panel, Space

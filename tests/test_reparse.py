@@ -13,7 +13,7 @@ from panel.endpoint import ladder
 from panel.personas import Persona
 from panel.plan import make_plan
 from panel.reparse import Report, reparse
-from panel.run import Selection, prepare
+from panel.selection import Selection, prepare
 from panel.store.connection import FILE, reading
 from panel.store.ingest import ingest, rebuild
 from panel.store.queries import known_cells

@@ -10,8 +10,8 @@ import pytest
 
 from panel.errors import UsageError
 from panel.report import comparison, scorecards
-from panel.run import Selection, prepare
 from panel.scorecard import Scorecard
+from panel.selection import Selection, prepare
 from panel.workspace import load_workspace
 from tests.conftest import Space
 from tests.mock_endpoint import Answer, MockEndpoint, completion, filled

@@ -13,7 +13,8 @@ import pytest
 
 from panel.errors import EndpointError, UsageError
 from panel.report import scorecards
-from panel.run import Listener, Selection, Summary, execute, prepare
+from panel.run import Listener, Summary, execute
+from panel.selection import Selection, prepare
 from panel.store.queries import opened, select
 from panel.workspace import load_workspace
 from tests.conftest import Space

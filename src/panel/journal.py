@@ -9,6 +9,8 @@ Kinds of lines (field ``kind``):
     message  a rendered message, named by its content hash; attempts refer to it
     attempt  one request and its outcome, with the whole raw body of the answer
     adopt    a cell whose earlier answer counts again (its text was changed back)
+    canary   a cell with an answer that this run asks again, to see whether the model has moved
+    thaw     an answer brought in from verdicts/, where an earlier store froze it
     reading  what a later parser made of the reply of an attempt, of any run
     end      how the run stopped, and its totals
 

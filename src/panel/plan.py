@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -159,10 +159,10 @@ class Estimate:
     worst_cost_usd: float | None
 
 
-def estimate(plan: Plan, endpoint: Endpoint, seen: Experience) -> Estimate:
-    """Work out the size of what is pending."""
-    calls, cap, prices = len(plan.pending), endpoint.sampling.max_tokens, endpoint.prices
-    prompt = round(sum(c.prompt_characters for c, _why in plan.pending) / seen.chars_per_token)
+def estimate(cells: Collection[Cell], endpoint: Endpoint, seen: Experience) -> Estimate:
+    """Work out the size of asking these cells."""
+    calls, cap, prices = len(cells), endpoint.sampling.max_tokens, endpoint.prices
+    prompt = round(sum(cell.prompt_characters for cell in cells) / seen.chars_per_token)
     mean = seen.completion_tokens if seen.completion_tokens is not None else cap
     completion = None if mean is None else round(calls * mean)
     worst_prompt = 3 * prompt + calls * round(2 * REPLY_SHOWN / seen.chars_per_token)
@@ -303,7 +303,11 @@ def _reason(cell: Cell, stored: Known | None, elsewhere: bool) -> Reason:
         return "model changed" if elsewhere else "new"
     if stored.fingerprint == cell.fingerprint:
         return "previous error" if stored.outcome == "error" else "unfinished"
-    was, now = stored.inputs, cell.inputs
+    return changed_input(stored.inputs, cell.inputs)
+
+
+def changed_input(was: Inputs, now: Inputs) -> Reason:
+    """Say which input tells two wordings of a cell apart; the first of several."""
     if was.tool != now.tool:
         return "description changed"
     if was.persona != now.persona:

@@ -6,8 +6,8 @@ from panel.catalog import Tool
 from panel.errors import UsageError
 from panel.personas import Persona
 from panel.plan import Cell, lay_out
-from panel.run import Prepared
 from panel.scorecard import Comparison, PersonaLine, Scorecard, Take, combine, tally
+from panel.selection import Prepared
 from panel.store.queries import StoredCell, models_with_verdicts, opened, stored_cells
 from panel.workspace import Workspace
 

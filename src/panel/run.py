@@ -4,37 +4,31 @@ from __future__ import annotations
 
 import fcntl
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from panel import __version__
-from panel.catalog import Tool
-from panel.endpoint.embedded import weights_digest
-from panel.endpoint.prices import known_prices
 from panel.engines import NO_BOUNDS, Bounds, Job, Tallies, load_engine
-from panel.errors import EndpointError, JournalError, PanelError, StoreBusyError, UsageError
+from panel.errors import (
+    EndpointError,
+    JournalError,
+    PanelError,
+    StoreBusyError,
+    UsageError,
+)
 from panel.hashing import text_hash
 from panel.journal import JournalWriter, cell_fields, encode, new_run_id, utc_now
-from panel.personas import Persona
 from panel.plan import (
-    CellKey,
-    Estimate,
-    Known,
     ModelIdentity,
     Plan,
-    estimate,
-    identify,
-    lay_out,
     make_plan,
 )
-from panel.settings import Endpoint, resolve_endpoint
+from panel.selection import Prepared
 from panel.store.ingest import ingest
 from panel.store.queries import (
-    answered_elsewhere,
-    experience,
     known_cells,
     known_records,
     opened,
@@ -46,41 +40,11 @@ MEMORY = "endpoints.json"  # in runs/: what requests an endpoint takes
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
-    """What a command was asked to cover; empty lists mean everything.
-
-    again: ask new repeats, whatever is stored. retry: outcomes ("error", "abstain") whose
-    cells alone are to be asked once more.
-    """
-
-    tools: list[str] = field(default_factory=list)
-    personas: list[str] = field(default_factory=list)
-    categories: list[str] = field(default_factory=list)
-    endpoint: str | None = None
-    model: str | None = None
-    repeats: int = 1
-    again: bool = False
-    retry: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A selection, resolved and planned against the store. Nothing has been asked."""
-
-    endpoint: Endpoint
-    model: ModelIdentity
-    tools: list[Tool]
-    personas: list[Persona]
-    plan: Plan
-    stored_digests: set[str]
-    stored_panel: list[str]
-    selection: Selection
-    estimate: Estimate
-
-
-@dataclass(frozen=True, slots=True)
 class Summary:
-    """What ``panel run --json`` prints; counts are of cells of the selection, None is unknown."""
+    """What ``panel run --json`` prints; counts are of cells of the selection, None is unknown.
+
+    canaries: those asked again beside the selection; not printed, the view ``runs`` has them.
+    """
 
     run_id: str | None
     planned: int
@@ -89,6 +53,7 @@ class Summary:
     verdicts: int
     abstains: int
     errors: int
+    canaries: int
     requests: int
     prompt_tokens: int | None
     completion_tokens: int | None
@@ -99,7 +64,9 @@ class Summary:
 
     def record(self) -> dict[str, Any]:
         """Return the summary as plain JSON types."""
-        return asdict(self)
+        fields = asdict(self)
+        del fields["canaries"]
+        return fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,36 +75,6 @@ class Listener:
 
     progress: Callable[[Tallies], None]
     notice: Callable[[str], None]
-
-
-def prepare(workspace: Workspace, selection: Selection) -> Prepared:
-    """Resolve and plan a selection. Opens no connection to any endpoint."""
-    endpoint = resolve_endpoint(
-        workspace.settings, workspace.root, selection.endpoint, selection.model
-    )
-    endpoint = replace(endpoint, prices=known_prices(endpoint))
-    model = identify(endpoint, weights_digest(endpoint) if endpoint.embedded else None)
-    tools = workspace.select_tools(selection.tools, selection.categories)
-    personas = workspace.select_personas(selection.personas)
-    with opened(workspace.runs) as connection:
-        known, seen = known_cells(connection, model), experience(connection, model)
-        elsewhere = answered_elsewhere(connection, model)
-        digests, panel = known_records(connection)
-    first = 1 + _repeats_known(known, tools, personas) if selection.again else 1
-    repeats = selection.repeats
-    cells = lay_out(workspace.prompts, tools, personas, endpoint, model, repeats, first)
-    plan = make_plan(cells, known, elsewhere, selection.retry, selection.again)
-    endpoint = replace(endpoint, chars_per_token=seen.chars_per_token)
-    size = estimate(plan, endpoint, seen)
-    return Prepared(endpoint, model, tools, personas, plan, digests, panel, selection, size)
-
-
-def _repeats_known(
-    known: Mapping[CellKey, Known], tools: list[Tool], personas: list[Persona]
-) -> int:
-    chosen, reviewers = {tool.slug for tool in tools}, {persona.id for persona in personas}
-    keys = (key for key in known if key[0] in chosen and key[1] in reviewers)
-    return max((repeat for _tool, _persona, repeat in keys), default=0)
 
 
 def execute(
@@ -222,8 +159,8 @@ def _ask(
     listener: Listener,
     bounds: Bounds,
 ) -> Tallies:
-    cells = [cell for cell, _reason in prepared.plan.pending]
-    if not cells:
+    cells = [*(cell for cell, _reason in prepared.plan.pending), *prepared.canaries]
+    if not prepared.plan.pending:
         return Tallies()
 
     def checkpoint() -> None:
@@ -272,7 +209,11 @@ def _opening(workspace: Workspace, prepared: Prepared) -> bytes:
         "planned": plan.cells,
         "reused": plan.reused,
     }
-    return b"".join([encode(run), *records, *adopted])
+    canaries = [
+        encode({"kind": "canary", **cell_fields(cell)})
+        for cell in (prepared.canaries if plan.pending else ())
+    ]
+    return b"".join([encode(run), *records, *adopted, *canaries])
 
 
 def _stopped_by(error: BaseException) -> str:
@@ -319,6 +260,7 @@ def _summary(
         verdicts=totals.get("verdicts", 0),
         abstains=totals.get("abstains", 0),
         errors=totals.get("errors", 0),
+        canaries=totals.get("canaries", 0),
         requests=totals.get("requests", 0),
         prompt_tokens=totals.get("prompt_tokens", 0 if not tallies.asked else None),
         completion_tokens=totals.get("completion_tokens", 0 if not tallies.asked else None),

@@ -6,6 +6,7 @@ Pure functions over counts; the only place in the program that computes a percen
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -140,6 +141,87 @@ def combine(tallies: Sequence[Tally]) -> PanelResult:
         interval,
         contested,
     )
+
+
+SURE = 0.95  # from here on, a majority is more than the panel's own noise
+
+
+def ships_probability(ships: int, n: int) -> float:
+    """Return P(more than half would ship | ``ships`` of ``n`` did), from a uniform prior.
+
+    The posterior of the rate is Beta(ships + 1, n - ships + 1); its mass above 1/2 is that of
+    a fair binomial: P(Bin(n + 1, 1/2) <= ships) (Abramowitz and Stegun, 26.5.24).
+    """
+    if not 0 <= ships <= n:
+        raise ValueError(f"need 0 <= ships <= n, got {ships!r} of {n!r}")
+    below = sum(math.comb(n + 1, k) for k in range(ships + 1))
+    return below / float(2 ** (n + 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to publish of a persona on a tool.
+
+    verdict: None where there is nothing to publish. contested: the votes do not settle it.
+    certainty: P(the majority is what most of the votes say); None without votes or majority.
+    """
+
+    verdict: Literal["ship", "skip"] | None
+    contested: bool
+    certainty: float | None
+
+
+def decide(published: Literal["ship", "skip"] | None, votes: Tally) -> Decision:
+    """Say what to publish after new votes: what is published stands until it is overturned.
+
+    A published verdict changes only if P(the majority is the other) >= 0.95: with a uniform
+    prior that takes 4 of 4, 5 of 5, 6 of 7 ... and never a single answer. A first verdict is
+    the majority; on a tie it is ship or skip as the first vote was, which the caller knows.
+    """
+    majority = votes.majority
+    certainty = None
+    if majority is not None:
+        for_majority = votes.ships if majority == "ship" else votes.skips
+        certainty = ships_probability(for_majority, votes.n)
+    sure = certainty is not None and certainty >= SURE
+    split = bool(votes.ships and votes.skips)
+    if published is None:
+        return Decision(majority, split and not sure, certainty)
+    if majority is None or majority == published:
+        return Decision(published, not sure and (split or not votes.n), certainty)
+    return Decision(majority if sure else published, not sure, certainty)
+
+
+MOST_EXACT = 20  # differences up to which all sign flips are counted out
+
+
+def sign_flip(differences: Sequence[float]) -> float | None:
+    """Return the two-sided p-value of the sign-flip test that the mean difference is zero.
+
+    One difference per tool, since a tool's answers go together (Fisher 1935, The Design of
+    Experiments, section 21). Zeros carry nothing; None where none is left. Exact up to 20
+    differences; beyond, 20,000 flips drawn with a fixed seed: the same votes, the same p.
+    """
+    moved = [difference for difference in differences if difference]
+    if not moved:
+        return None
+    seen = abs(math.fsum(moved)) - 1e-9
+    if len(moved) <= MOST_EXACT:
+        sums = [0.0]
+        for difference in moved[1:]:  # the first sign is fixed: the other half mirrors it
+            sums = [total + sign * difference for total in sums for sign in (1, -1)]
+        hits = sum(abs(total + moved[0]) >= seen for total in sums)
+        return hits / len(sums)
+    draw = random.Random(1)  # noqa: S311 - a permutation test, no secret
+    hits = 0
+    for _ in range(DRAWS):
+        signs = draw.getrandbits(len(moved))
+        total = math.fsum(d if signs >> n & 1 else -d for n, d in enumerate(moved))
+        hits += abs(total) >= seen
+    return (hits + 1) / (DRAWS + 1)
+
+
+DRAWS = 20_000
 
 
 @dataclass(frozen=True, slots=True)

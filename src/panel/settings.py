@@ -116,12 +116,24 @@ class PanelSettings(_Strict):
     endpoint: str = EMBEDDED
 
 
+class CiSettings(_Strict):
+    """The ``[ci]`` table: what ``panel run --changed`` asks besides what is stale.
+
+    canaries: slugs of unchanged tools that are asked again in every such run, to see whether
+    the model has moved. repeats: how often each stale cell is asked.
+    """
+
+    canaries: tuple[str, ...] = ()
+    repeats: int = Field(default=1, ge=1, le=1000)
+
+
 class Settings(_Strict):
     """All of panel.toml."""
 
     panel: PanelSettings = PanelSettings()
     sampling: Sampling = Sampling()
     limits: Limits = Limits()
+    ci: CiSettings = CiSettings()
     endpoints: dict[str, EndpointSettings] = {}
 
 

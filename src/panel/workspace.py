@@ -110,9 +110,20 @@ def load_workspace(root: Path) -> Workspace:
             problems.append(
                 Problem(root / FILE, None, "panel.personas", *str(error).split(". ", 1))
             )
+    if settings is not None and tools is not None:
+        problems += _unknown_canaries(root / FILE, settings, tools)
     if settings is None or personas is None or tools is None or prompts is None or problems:
         raise WorkspaceError(problems)
     return Workspace(root, settings, personas, tools, prompts)
+
+
+def _unknown_canaries(file: Path, settings: Settings, tools: list[Tool]) -> list[Problem]:
+    slugs = [tool.slug for tool in tools]
+    return [
+        Problem(file, None, "ci.canaries", f"there is no tool {slug!r}", did_you_mean(slug, slugs))
+        for slug in settings.ci.canaries
+        if slug not in slugs
+    ]
 
 
 def check_rendering(workspace: Workspace) -> None:

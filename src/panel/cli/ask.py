@@ -17,7 +17,8 @@ from panel.cli.output import err, note, out, percent, print_json, say
 from panel.endpoint.embedded import NOT_JUDGEMENT
 from panel.engines import Bounds, Tallies
 from panel.plan import Plan
-from panel.run import Listener, Prepared, Selection, Summary, execute, prepare
+from panel.run import Listener, Summary, execute
+from panel.selection import Prepared, Selection, prepare
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -37,7 +38,8 @@ EndpointName = Annotated[
 ]
 Model = Annotated[str | None, typer.Option("--model", help="The model to ask.")]
 Repeats = Annotated[
-    int, typer.Option("--repeats", min=1, max=1000, help="Ask every cell this many times.")
+    int | None,
+    typer.Option("--repeats", min=1, max=1000, help="Ask every cell this many times (1)."),
 ]
 Again = Annotated[bool, typer.Option("--again", help="Ask all cells once more, as new repeats.")]
 RetryErrors = Annotated[
@@ -45,6 +47,14 @@ RetryErrors = Annotated[
 ]
 RetryAbstained = Annotated[
     bool, typer.Option("--retry-abstained", help="Ask only cells that abstained.")
+]
+Changed = Annotated[
+    bool,
+    typer.Option("--changed", help="Ask only what verdicts/ does not hold, and the canaries."),
+]
+Since = Annotated[
+    str | None,
+    typer.Option("--since", help="With --changed: only what differs from this git revision."),
 ]
 
 
@@ -55,23 +65,32 @@ def plan(
     category: Categories = None,
     endpoint: EndpointName = None,
     model: Model = None,
-    repeats: Repeats = 1,
+    repeats: Repeats = None,
     again: Again = False,
     retry_errors: RetryErrors = False,
     retry_abstained: RetryAbstained = False,
+    changed: Changed = False,
+    since: Since = None,
     as_json: Json = False,
 ) -> None:
     """Say what a run would ask, and why. Opens no connection to any model."""
-    retry = _retried(again, retry_errors, retry_abstained)
-    selection = Selection(
-        tool or [], persona or [], category or [], endpoint, model, repeats, again, retry
-    )
+    retry = _retried(again, retry_errors, retry_abstained, changed, since)
+    chosen = (tool or [], persona or [], category or [], endpoint, model)
+    selection = Selection(*chosen, repeats, again, retry, changed, since)
     _print_plan(prepare(open_workspace(), selection), as_json)
 
 
-def _retried(again: bool, errors: bool, abstained: bool) -> frozenset[str]:
+def _retried(
+    again: bool, errors: bool, abstained: bool, changed: bool, since: str | None
+) -> frozenset[str]:
     if again and (errors or abstained):
         raise typer.BadParameter("--again asks every cell; it goes with no --retry-... option.")
+    if changed and (again or errors or abstained):
+        raise typer.BadParameter(
+            "--changed asks what is stale; it goes with neither --again nor --retry-...."
+        )
+    if since is not None and not changed:
+        raise typer.BadParameter("--since narrows --changed. Add --changed.")
     return frozenset(("error",) * errors + ("abstain",) * abstained)
 
 
@@ -82,10 +101,12 @@ def run(
     category: Categories = None,
     endpoint: EndpointName = None,
     model: Model = None,
-    repeats: Repeats = 1,
+    repeats: Repeats = None,
     again: Again = False,
     retry_errors: RetryErrors = False,
     retry_abstained: RetryAbstained = False,
+    changed: Changed = False,
+    since: Since = None,
     max_calls: Annotated[
         int | None, typer.Option(min=1, help="Stop before more requests than this.")
     ] = None,
@@ -106,10 +127,9 @@ def run(
     bound is reached. 130: interrupted.
     """
     workspace = open_workspace()
-    retry = _retried(again, retry_errors, retry_abstained)
-    selection = Selection(
-        tool or [], persona or [], category or [], endpoint, model, repeats, again, retry
-    )
+    retry = _retried(again, retry_errors, retry_abstained, changed, since)
+    chosen = (tool or [], persona or [], category or [], endpoint, model)
+    selection = Selection(*chosen, repeats, again, retry, changed, since)
     prepared = prepare(workspace, selection)
     if dry_run:
         _print_plan(prepared, as_json)
@@ -117,8 +137,9 @@ def run(
     if prepared.endpoint.profile == "embedded":
         note(NOT_JUDGEMENT)
     if prepared.plan.pending:
-        note(f"Asking {len(prepared.plan.pending):,} cells of {prepared.model} ...")
-    with _shown(prepared.plan) as listener:
+        more = f" and {len(prepared.canaries):,} canaries" if prepared.canaries else ""
+        note(f"Asking {len(prepared.plan.pending):,} cells{more} of {prepared.model} ...")
+    with _shown(prepared.plan, len(prepared.canaries)) as listener:
         bounds = Bounds(max_calls, max_tokens, max_cost)
         summary, tallies = execute(workspace, prepared, listener, bounds)
     _print_summary(prepared, summary, tallies, as_json)
@@ -136,7 +157,7 @@ def _code(summary: Summary) -> ExitCode:
 
 
 @contextmanager
-def _shown(plan: Plan) -> Iterator[Listener]:
+def _shown(plan: Plan, canaries: int) -> Iterator[Listener]:
     """Show progress on stderr while the block runs; nothing where that is no terminal."""
     columns = (
         BarColumn(bar_width=24),
@@ -147,7 +168,7 @@ def _shown(plan: Plan) -> Iterator[Listener]:
     )
     shown = err.is_terminal and bool(plan.pending)
     with Progress(*columns, console=err, disable=not shown, transient=True) as bar:
-        task = bar.add_task("asking", total=len(plan.pending), rate="", state="loading")
+        task = bar.add_task("asking", total=len(plan.pending) + canaries, rate="", state="loading")
 
         def progress(tallies: Tallies) -> None:
             if not shown:
@@ -175,6 +196,7 @@ def _print_plan(prepared: Prepared, as_json: bool) -> None:
                 "pending": len(plan.pending),
                 "reused": plan.reused,
                 "left": plan.left,
+                "canaries": len(prepared.canaries),
                 "reasons": reasons,
                 "estimate": asdict(size),
                 "pending_cells": [
@@ -202,6 +224,8 @@ def _print_plan(prepared: Prepared, as_json: bool) -> None:
         table.add_row(f"to ask: {reason}", f"{count:,}")
     if plan.left:
         table.add_row("left alone", f"{plan.left:,}")
+    if prepared.canaries:
+        table.add_row("canaries, asked again", f"{len(prepared.canaries):,}")
     out().print(table)
     for cell, reason in plan.pending[:CELLS_SHOWN]:
         say(f"  {cell.tool.slug} × {cell.persona.id} × repeat {cell.repeat}: {reason}")
@@ -251,6 +275,8 @@ def _print_summary(prepared: Prepared, summary: Summary, tallies: Tallies, as_js
         f"{summary.abstains:,} abstained, {summary.errors:,} errors; "
         f"{summary.requests:,} requests, rung {tallies.rung}."
     )
+    if summary.canaries:
+        say(f"{summary.canaries:,} canaries asked again; 'panel diff' says whether they moved.")
     unasked = summary.planned - summary.reused - summary.asked
     if unasked:
         say(f"{unasked:,} cells not asked; the next run asks them.")

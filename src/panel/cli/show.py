@@ -19,8 +19,8 @@ from panel.cli.output import note, out, percent, print_json, safe, say
 from panel.endpoint.embedded import NOT_JUDGEMENT
 from panel.errors import UsageError
 from panel.report import comparison, scorecards
-from panel.run import Prepared, Selection, prepare
 from panel.scorecard import PersonaLine, Scorecard, Take
+from panel.selection import Prepared, Selection, prepare
 from panel.site.comparison import render_comparison
 
 app = typer.Typer(rich_markup_mode=None)

@@ -120,7 +120,7 @@ def _ingest_chunk(
             "INSERT OR REPLACE INTO journal.files VALUES (?, ?, ?)",
             [journal.run_id, offset, bad_before + unreadable],
         )
-    touched = {str(line["tool"]) for kind in ("attempt", "adopt") for line in by_kind[kind]}
+    touched = {str(line["tool"]) for kind in ("attempt", "thaw", "adopt") for line in by_kind[kind]}
     touched |= _tools_read(connection, by_kind["reading"])
     if by_kind["run"]:  # the panel may have changed, and with it every percentage
         touched = set()

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import duckdb
 
 from panel.errors import StoreError
+from panel.store.step_frozen import add_frozen
 from panel.store.step_readings import add_readings
 
 Step = Callable[[duckdb.DuckDBPyConnection], None]
@@ -226,7 +227,11 @@ LEFT JOIN journal.ends AS ends USING (run_id)
 LEFT JOIN asked USING (run_id);
 """
 
-STEPS: list[tuple[str, Step]] = [("initial", _initial), ("readings", add_readings)]
+STEPS: list[tuple[str, Step]] = [
+    ("initial", _initial),
+    ("readings", add_readings),
+    ("frozen", add_frozen),
+]
 
 
 def _applied(connection: duckdb.DuckDBPyConnection) -> set[str]:

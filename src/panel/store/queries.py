@@ -41,6 +41,11 @@ class StoredCell:
     asked_at: str
     rung: str
     fingerprint: str
+    endpoint: str
+    model: str
+    returned_model: str | None
+    system_fingerprint: str | None
+    inputs: Inputs
 
 
 @contextmanager
@@ -78,6 +83,15 @@ def known_cells(
         )
         for tool, persona, repeat, latest, settled in rows
     }
+
+
+def held_fingerprints(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    """Return the fingerprints of every cell that has ended as a verdict or an abstention."""
+    rows = connection.execute(
+        "SELECT DISTINCT fingerprint FROM journal.effective "
+        "WHERE final AND outcome IN ('verdict', 'abstain')"
+    ).fetchall()
+    return {fingerprint for (fingerprint,) in rows}
 
 
 def answered_elsewhere(connection: duckdb.DuckDBPyConnection, model: ModelIdentity) -> set[CellKey]:
@@ -129,12 +143,14 @@ def stored_cells(
     """Return the latest outcomes of a model by tool, repeats in order."""
     rows = connection.execute(
         "SELECT tool, persona, repeat, outcome, verdict, confidence, take, beats, evidence, "
-        "reason, finished_at, rung, fingerprint FROM verdicts WHERE model_identity = ? "
-        "ORDER BY tool, persona, repeat",
+        "reason, finished_at, rung, fingerprint, endpoint, model, returned_model, "
+        "system_fingerprint, tool_digest, persona_digest, templates_digest, sampling_digest "
+        "FROM verdicts WHERE model_identity = ? ORDER BY tool, persona, repeat",
         [str(model)],
     ).fetchall()
     found: dict[str, list[StoredCell]] = {}
     for tool, *fields in rows:
+        fields[16:] = [Inputs(*fields[16:])]
         fields[6] = json.loads(fields[6]) if fields[6] else {}
         fields[7] = tuple(fields[7] or ())
         fields[9] = fields[9].isoformat(timespec="seconds") + "Z"

@@ -48,6 +48,49 @@ _READ = {  # what the parser made of a reply
     "reply": "VARCHAR",
     "degraded": "BOOLEAN",
 }
+_ATTEMPT = {
+    "attempt_id": "VARCHAR",
+    **_CELL,
+    "endpoint": "VARCHAR",
+    "model": "VARCHAR",
+    "ordinal": "INTEGER",
+    "rung": "VARCHAR",
+    "repair": "BOOLEAN",
+    "final": "BOOLEAN",
+    **_READ,
+    "started_at": "TIMESTAMP",
+    "finished_at": "TIMESTAMP",
+    "seconds": "DOUBLE",
+    "http_status": "INTEGER",
+    "finish_reason": "VARCHAR",
+    "prompt_tokens": "BIGINT",
+    "completion_tokens": "BIGINT",
+    "cached_tokens": "BIGINT",
+    "cost_usd": "DOUBLE",
+    "returned_model": "VARCHAR",
+    "system_fingerprint": "VARCHAR",
+    "messages": "VARCHAR[]",
+    **_INPUTS,
+    "body": "VARCHAR",
+    "adapted": "VARCHAR[]",
+}
+
+
+def _thawed(line: Row) -> Fields:
+    """Make an attempt of an answer from ``verdicts/``: one that nothing was asked for here."""
+    return {
+        **line,
+        "ordinal": 1,
+        "repair": False,
+        "final": True,
+        "started_at": line["asked_at"],
+        "finished_at": line["asked_at"],
+        "seconds": 0.0,
+        "messages": [],
+        "thawed": True,
+    }
+
+
 TABLES = {
     "run": Table(
         "runs",
@@ -120,36 +163,9 @@ TABLES = {
         "messages", {"message": "VARCHAR", "role": "VARCHAR", "content": "VARCHAR"}, dict
     ),
     "adopt": Table("adoptions", {**_CELL, "adopted_at": "TIMESTAMP", **_INPUTS}, dict),
-    "attempt": Table(
-        "attempts",
-        {
-            "attempt_id": "VARCHAR",
-            **_CELL,
-            "endpoint": "VARCHAR",
-            "model": "VARCHAR",
-            "ordinal": "INTEGER",
-            "rung": "VARCHAR",
-            "repair": "BOOLEAN",
-            "final": "BOOLEAN",
-            **_READ,
-            "started_at": "TIMESTAMP",
-            "finished_at": "TIMESTAMP",
-            "seconds": "DOUBLE",
-            "http_status": "INTEGER",
-            "finish_reason": "VARCHAR",
-            "prompt_tokens": "BIGINT",
-            "completion_tokens": "BIGINT",
-            "cached_tokens": "BIGINT",
-            "cost_usd": "DOUBLE",
-            "returned_model": "VARCHAR",
-            "system_fingerprint": "VARCHAR",
-            "messages": "VARCHAR[]",
-            **_INPUTS,
-            "body": "VARCHAR",
-            "adapted": "VARCHAR[]",
-        },
-        dict,
-    ),
+    "canary": Table("canaries", _CELL, dict),
+    "attempt": Table("attempts", _ATTEMPT, dict),
+    "thaw": Table("attempts", {**_ATTEMPT, "thawed": "BOOLEAN"}, _thawed),
     "reading": Table(
         "readings",
         {"run_id": "VARCHAR", "attempt_id": "VARCHAR", "read_at": "TIMESTAMP", **_READ},

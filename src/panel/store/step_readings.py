@@ -11,7 +11,7 @@ import duckdb
 
 def add_readings(connection: duckdb.DuckDBPyConnection) -> None:
     """Add the columns and the table, and make the views again that show them."""
-    for statement in (_COLUMNS, _READINGS, _EFFECTIVE, _VIEWS, _RUNS):
+    for statement in (_COLUMNS, _READINGS, _EFFECTIVE, _ATTEMPTS, OVER_EFFECTIVE, _RUNS):
         connection.execute(statement)
 
 
@@ -75,10 +75,11 @@ SELECT a.* REPLACE (
 FROM journal.attempts AS a LEFT JOIN latest AS r USING (attempt_id);
 """
 
-# What was asked after a reply that now reads as a verdict (its repair) is no moment of the cell.
-_VIEWS = """
-CREATE VIEW attempts AS SELECT * FROM journal.attempts;
+_ATTEMPTS = "CREATE VIEW attempts AS SELECT * FROM journal.attempts;"
 
+# What was asked after a reply that now reads as a verdict (its repair) is no moment of the cell.
+# A later step that makes ``journal.effective`` anew lays these over it once more.
+OVER_EFFECTIVE = """
 CREATE VIEW journal.moments AS
 SELECT tool, persona, model_identity, repeat, fingerprint, final, outcome,
        tool_digest, persona_digest, templates_digest, sampling_digest,

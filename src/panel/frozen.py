@@ -1,0 +1,248 @@
+"""Frozen verdicts: ``verdicts/<slug>.json``, kept in git beside the tools they are about.
+
+What a lock file is to a manifest. A file holds, for each persona, the published verdict and
+take, and every answer they rest on with the fingerprint of what the model saw. It is written
+in one order and one form, and nothing in it changes unless an answer does: one change, one
+small diff.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from panel.documents import no_lines, read_text
+from panel.errors import Problem, UsageError, WorkspaceError
+from panel.validation import validate
+
+FOLDER = "verdicts"
+CANARIES = "_canaries.json"  # a slug has no underscore, so no tool can be called so
+
+ShipOrSkip = Literal["ship", "skip"]
+Model = TypeVar("Model", bound=BaseModel)
+State = Literal["draft", "edited", "approved", "rejected"]
+Line = Annotated[str, Field(min_length=1, max_length=500)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FrozenInputs(_Strict):
+    """Content hashes of what went into a cell, to say why it is stale."""
+
+    tool: Line
+    persona: Line
+    templates: Line
+    sampling: Line
+
+
+class Answer(_Strict):
+    """One settled cell: who was asked what (by its hash), and what came back.
+
+    outcome: verdict or abstain (an error is no answer); verdict, confidence, beats and
+    evidence are None or empty for an abstention, whose reason says why.
+    """
+
+    repeat: Annotated[int, Field(ge=1)]
+    fingerprint: Line
+    endpoint: Line
+    model: Line
+    model_identity: Line
+    outcome: Literal["verdict", "abstain"]
+    reason: str | None = None
+    verdict: ShipOrSkip | None = None
+    confidence: Annotated[int, Field(ge=0, le=100)] | None = None
+    rung: Line
+    asked_at: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z?$")]
+    returned_model: str | None = None
+    system_fingerprint: str | None = None
+    inputs: FrozenInputs
+    beats: dict[str, str] = {}
+    evidence: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if (self.outcome == "verdict") != (self.verdict is not None and bool(self.beats)):
+            raise ValueError("a verdict has a word and beats, an abstention has neither.")
+        return self
+
+    @property
+    def take(self) -> str:
+        """The paragraph: the beats joined in order."""
+        return " ".join(self.beats.values())
+
+
+class FrozenVerdict(_Strict):
+    """What is published of one persona on one tool, and what it rests on.
+
+    verdict, take: None and "" where nobody has ever voted. ships, n: votes among
+    ``answers``. contested: the answers do not settle the verdict. state: of the take.
+    fingerprint: of the answer whose take it is. kept: that answer, where it is to an
+    earlier wording, and the answers to the present one are too few to overturn it.
+    """
+
+    verdict: ShipOrSkip | None
+    confidence: int | None
+    ships: int
+    n: int
+    contested: bool
+    state: State
+    take: str
+    fingerprint: str | None
+    answers: tuple[Answer, ...]
+    kept: Answer | None = None
+
+
+class FrozenTool(_Strict):
+    """One file of ``verdicts/``: a tool's frozen verdicts by persona id."""
+
+    format: Literal[1] = 1
+    tool: Line
+    personas: dict[str, FrozenVerdict]
+
+
+class CanaryCount(_Strict):
+    """One canary tool: votes on record, and votes when it was asked again."""
+
+    tool: Line
+    ships: int
+    n: int
+    ships_again: int
+    n_again: int
+
+
+class CanaryCheck(_Strict):
+    """``_canaries.json``: what became of the canaries the last time they were asked again."""
+
+    format: Literal[1] = 1
+    model_identity: Line
+    asked_at: str
+    canaries: tuple[CanaryCount, ...]
+
+
+Frozen = dict[str, FrozenTool]
+
+
+def encode_frozen(value: BaseModel) -> str:
+    """Return the one text of a file: two spaces deep, fields in order, a line feed at the end."""
+    fields = value.model_dump(mode="json")
+    return json.dumps(_without_nothing(fields), ensure_ascii=False, indent=2) + "\n"
+
+
+_OPTIONAL = ("kept", "reason", "returned_model", "system_fingerprint")
+
+
+def _without_nothing(value: Any) -> Any:
+    """Leave out what says nothing: an answer without a reason has no line for it."""
+    if isinstance(value, dict):
+        return {
+            name: _without_nothing(item)
+            for name, item in value.items()
+            if not (item is None and name in _OPTIONAL)
+        }
+    return [_without_nothing(item) for item in value] if isinstance(value, list) else value
+
+
+_CONFLICT = re.compile(r"^(<<<<<<<|=======|>>>>>>>)( |$)", re.MULTILINE)
+
+
+def parse_frozen(text: str, file: Path) -> FrozenTool:
+    """Read one file; raises WorkspaceError, for the marks of a merge with what to do."""
+    frozen = _parse(FrozenTool, text, file)
+    if frozen.tool != file.stem:
+        message = f"is about {frozen.tool!r}, which its name does not say"
+        raise WorkspaceError([Problem(file, None, "tool", message, "Run 'panel freeze'.")])
+    return frozen
+
+
+def _parse(model: type[Model], text: str, file: Path) -> Model:
+    try:
+        return model.model_validate_json(text)
+    except ValidationError:
+        pass
+    conflict = _CONFLICT.search(text)
+    if conflict:
+        at = text.count("\n", 0, conflict.start()) + 1
+        remedy = (
+            "Take either side ('git checkout --ours' or '--theirs' and the file), then run "
+            "'panel freeze'."
+        )
+        raise WorkspaceError([Problem(file, at, "", "holds the marks of a merge", remedy)])
+    try:
+        fields = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        line = error.lineno if isinstance(error, json.JSONDecodeError) else None
+        remedy = "Take it from git again, then run 'panel freeze'."
+        raise WorkspaceError([Problem(file, line, "", "is not valid JSON", remedy)]) from None
+    if not isinstance(fields, dict):
+        raise WorkspaceError([Problem(file, 1, "", "is not an object", "Take it from git again.")])
+    return validate(model, fields, file, no_lines)
+
+
+def read_frozen(folder: Path) -> Frozen:
+    """Read every file of a ``verdicts`` folder by slug; empty where there is no folder.
+
+    Raises WorkspaceError with the problems of all files.
+    """
+    found: Frozen = {}
+    problems: list[Problem] = []
+    for file in frozen_files(folder):
+        try:
+            found[file.stem] = parse_frozen(read_text(file), file)
+        except WorkspaceError as error:
+            problems += error.problems
+    if problems:
+        raise WorkspaceError(problems)
+    return found
+
+
+def frozen_files(folder: Path) -> list[Path]:
+    """Return the files of tools in a ``verdicts`` folder, sorted by slug."""
+    if not folder.is_dir():
+        return []
+    return sorted(file for file in folder.glob("*.json") if file.name != CANARIES)
+
+
+def read_canaries(folder: Path) -> CanaryCheck | None:
+    """Read what became of the canaries; None where none were ever asked."""
+    file = folder / CANARIES
+    return _parse(CanaryCheck, read_text(file), file) if file.is_file() else None
+
+
+def write_changed(folder: Path, texts: Mapping[str, str]) -> list[str]:
+    """Write the files (name → text) whose content is not there yet; returns their names.
+
+    Each is put in place whole. Raises UsageError where the folder takes no file.
+    """
+    written = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            file = folder / name
+            if file.is_file() and file.read_bytes() == text.encode():
+                continue
+            fresh = folder / f".{name}.new"
+            fresh.write_bytes(text.encode())
+            fresh.replace(file)
+            written.append(name)
+    except OSError as error:
+        raise UsageError(
+            f"{error.filename or folder} cannot be written: {error.strerror}."
+        ) from None
+    return written
+
+
+def answers_of(frozen: Iterable[FrozenTool]) -> Iterable[tuple[str, str, Answer]]:
+    """Yield (tool, persona, answer) for every answer on file, those kept included."""
+    for tool in frozen:
+        for persona, verdict in tool.personas.items():
+            for answer in verdict.answers:
+                yield tool.tool, persona, answer
+            if verdict.kept is not None:
+                yield tool.tool, persona, verdict.kept

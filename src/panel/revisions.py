@@ -1,0 +1,106 @@
+"""Git revisions: the files of a workspace as they were, laid out in a folder of their own.
+
+The only place that calls git. It reads blobs, so neither hooks nor attributes of the
+repository (export-ignore, filters) have a say.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+from panel.errors import UsageError
+
+PARTS = ("panel.toml", "personas", "prompts", "tools", "verdicts")
+_PLAIN_FILES = (b"100644", b"100755")
+
+
+def commit_of(root: Path, revision: str) -> str | None:
+    """Return the full id of a commit; None where git knows no such revision here."""
+    if revision.startswith("-") or shutil.which("git") is None:
+        return None
+    asked = ("rev-parse", "--verify", "--quiet", "--end-of-options", revision + "^{commit}")
+    found = _git(root, *asked)
+    return found.stdout.decode().strip() if found.returncode == 0 else None
+
+
+@contextmanager
+def workspace_at(root: Path, revision: str) -> Iterator[Path]:
+    """Lay out the files people write as they were at a revision; yields a temporary folder.
+
+    Raises UsageError where git is not there, ``root`` is in no repository, or the revision
+    is not in it (a shallow clone has only the newest).
+    """
+    if shutil.which("git") is None:
+        raise UsageError("git is not installed, so no revision can be read. Install git.")
+    commit = commit_of(root, revision)
+    if commit is None:
+        raise UsageError(
+            f"git knows no revision {revision!r} here. In CI, fetch it first: a checkout with "
+            "'fetch-depth: 0' has them all."
+        )
+    with tempfile.TemporaryDirectory(prefix="panel-") as folder:
+        target = Path(folder)
+        _write_blobs(root, commit, target)
+        yield target
+
+
+def changed_files(root: Path, base: str, head: str | None) -> list[tuple[str, int, int]]:
+    """Return (file, lines added, lines removed) between two revisions; head None: files now.
+
+    Only of what people write: tools, personas, prompts, panel.toml. Binary files count 0.
+    """
+    revisions = [base] if head is None else [base, head]
+    inputs = [part for part in PARTS if part != "verdicts"]
+    told = _git(
+        root, "diff", "--numstat", "-z", "--no-renames", "--no-ext-diff", "--no-textconv",
+        "--relative", *revisions, "--", *inputs,
+    )  # fmt: skip
+    rows = []
+    for row in told.stdout.decode("utf-8", "replace").split("\0"):
+        if row:
+            added, removed, file = row.split("\t", 2)
+            plus, minus = (0 if many == "-" else int(many) for many in (added, removed))
+            rows.append((file, plus, minus))
+    return rows
+
+
+def _git(root: Path, *words: str, sent: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        ["git", "-C", str(root), *words], input=sent, capture_output=True, check=False
+    )
+
+
+def _write_blobs(root: Path, commit: str, target: Path) -> None:
+    listed = _git(root, "ls-tree", "-r", "-z", commit, "--", *PARTS)
+    if listed.returncode:
+        raise UsageError(f"git cannot list {commit}: {_said(listed)}.")
+    files: list[tuple[str, str]] = []
+    for entry in listed.stdout.split(b"\0"):
+        if entry:
+            about, name = entry.split(b"\t", 1)
+            mode, _kind, blob = about.split()
+            if mode in _PLAIN_FILES:  # a link may lead anywhere
+                files.append((blob.decode(), name.decode("utf-8", "surrogateescape")))
+    asked = "".join(blob + "\n" for blob, _path in files).encode()
+    told = _git(root, "cat-file", "--batch", sent=asked)
+    if told.returncode:
+        raise UsageError(f"git cannot read {commit}: {_said(told)}.")
+    position, stream = 0, told.stdout
+    for _blob, path in files:
+        end = stream.index(b"\n", position)
+        size = int(stream[position:end].split()[2])
+        content, position = stream[end + 1 : end + 1 + size], end + 2 + size
+        parts = PurePosixPath(path).parts
+        if ".." not in parts and not path.startswith("/"):
+            file = target.joinpath(*parts)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content)
+
+
+def _said(told: subprocess.CompletedProcess[bytes]) -> str:
+    return told.stderr.decode("utf-8", "replace").strip().replace("\n", "; ") or "no reason given"
