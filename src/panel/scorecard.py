@@ -14,6 +14,7 @@ from typing import Literal
 Z_95 = 1.959963984540054  # the standard normal's 97.5 % point
 
 Outcome = Literal["verdict", "abstain", "error"]
+ShipOrSkip = Literal["ship", "skip"]
 
 
 @dataclass(frozen=True, slots=True)
