@@ -14,7 +14,7 @@ from typing import Any, Literal, cast
 
 import tenacity
 
-from panel.endpoint.client import Answer, Client
+from panel.endpoint.client import Answer, Asker
 from panel.endpoint.faults import Fault, judge
 from panel.endpoint.limits import Budget, Limiter, Slot
 from panel.endpoint.replies import Reply, cost, read_reply
@@ -76,7 +76,7 @@ class Ladder:
     expected: a cell's prompt tokens per character and completion tokens, from experience.
     """
 
-    client: Client
+    client: Asker
     endpoint: Endpoint
     prompts: Prompts
     limiter: Limiter
@@ -166,7 +166,7 @@ class _Question:
         body = ladder.shape.request(ladder.endpoint, shown, self.cell.schema, fields, rung)
         started = utc_now()
         try:
-            answer = await ladder.client.complete(body)
+            answer = await ladder.client.complete(body, self.cell)
         except asyncio.CancelledError:
             ladder.limiter.abandoned(slot)
             raise
