@@ -49,24 +49,25 @@ def sides(workspace: Workspace, base: str, head: str | None) -> Iterator[tuple[S
     Raises UsageError for what is neither a revision, a folder nor a run, WorkspaceError.
     """
     with ExitStack() as stack:
-        left = stack.enter_context(_side(workspace, base))
+        left = stack.enter_context(_side(workspace, base, with_files=False))
         if head is None and _is_run(workspace, base):
             right = _after(workspace, None, _model_of(workspace, base))
         elif head is None:
             right = _working_tree(workspace)
         else:
-            right = stack.enter_context(_side(workspace, head))
+            right = stack.enter_context(_side(workspace, head, with_files=True))
         yield left, right
 
 
 @contextmanager
-def _side(workspace: Workspace, word: str) -> Iterator[Side]:
+def _side(workspace: Workspace, word: str, with_files: bool) -> Iterator[Side]:
+    """Read one side. Its files are read for a head only: a base may be of an older version."""
     if _is_run(workspace, word):
         yield _after(workspace, word, _model_of(workspace, word))
     elif (commit := commit_of(workspace.root, word)) is not None:
         with workspace_at(workspace.root, commit) as root:
             folder = root / FOLDER
-            then = load_workspace(root) if (root / "panel.toml").is_file() else None
+            then = load_workspace(root) if with_files else None
             yield Side(word, read_frozen(folder), read_canaries(folder), commit, then, folder)
     elif Path(word).is_dir():
         yield Side(word, read_frozen(Path(word)), read_canaries(Path(word)))
