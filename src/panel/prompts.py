@@ -155,7 +155,7 @@ def load_prompts(folder: Path, personas: list[Persona]) -> Prompts:
     environment = jinja2.sandbox.SandboxedEnvironment(
         loader=jinja2.FileSystemLoader(folder, encoding="utf-8-sig"),
         undefined=jinja2.StrictUndefined,
-        autoescape=False,  # noqa: S701 - prompts are plain text
+        autoescape=False,  # prompts are plain text
         trim_blocks=True,
         lstrip_blocks=True,
     )
