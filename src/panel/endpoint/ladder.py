@@ -274,13 +274,8 @@ class _Question:
         assert completion is not None  # judge() calls its absence a fault
         reply = read_reply(completion)
         read = replace(bare, **self._reply_fields(reply))
-        least = fewest_tokens(bare.messages)
-        if reply.usage.prompt_tokens and reply.usage.prompt_tokens < least:
-            detail = (
-                f"the server read {reply.usage.prompt_tokens:,} tokens of a prompt of at least "
-                f"{least:,}: its context window is too small and it dropped the rest without a word"
-            )
-            return _Step(replace(read, reason="prompt_truncated", detail=detail))
+        if (cut := _cut_short(reply.usage.prompt_tokens, bare.messages)) is not None:
+            return _Step(replace(read, reason="prompt_truncated", detail=cut))
         if reply.finish_reason in BROKEN_OFF:
             detail = f"the server ended the reply with {reply.finish_reason!r}"
             attempt = replace(read, final=last, reason="broken_off", detail=detail)
@@ -325,6 +320,19 @@ class _Question:
             read, final=self.repair, outcome="abstain", reason="unparsable", detail=detail
         )
         return _Step(attempt, problems=error.problems)
+
+
+def _cut_short(read: int | None, messages: Messages) -> str | None:
+    """Say that the server cannot have read the whole prompt; None where it can have."""
+    if not read or 4 * read >= sum(len(text) for _role, text in messages):
+        return None  # counting the fewest tokens is slow, and never more than a quarter
+    least = fewest_tokens(messages)
+    if read >= least:
+        return None
+    return (
+        f"the server read {read:,} tokens of a prompt of at least {least:,}: its context window is "
+        "too small and it dropped the rest without a word"
+    )
 
 
 def _may_pass(step: _Step) -> bool:
