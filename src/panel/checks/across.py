@@ -92,9 +92,9 @@ def _share(first: frozenset[int], second: frozenset[int]) -> float:
 
 def _twin(other: Subject, share: float) -> Finding:
     severity: Severity = "error" if share >= SAME else "warning"
+    shared = f"they share {100 * share:.0f} % of their three-word sequences"
     says = (
-        f"nearly the same take as the {other.persona.name}'s on {other.tool.name} "
-        f"({100 * share:.0f} % of its three-word sequences)",
+        f"nearly the take of the {other.persona.name} on {other.tool.name}: {shared}",
         "Ask again for one of the two, or rewrite it.",
     )
     return whole("near-duplicate", severity, says, other.tool.slug)
@@ -116,9 +116,10 @@ def _openings(subjects: Sequence[Subject]) -> list[tuple[int, Finding]]:
         severity: Severity = "warning" if share >= WORN_SHARE or len(where) >= 20 else "note"
         for index, span in where:
             subject = subjects[index]
+            begins = opening.replace("\x01", "the tool")
+            whose = f"{len(where)} of {takes[persona]} takes of the {subject.persona.name}"
             says = (
-                f"{len(where)} of {takes[persona]} takes of the {subject.persona.name} have a part "
-                f"that begins “{opening.replace(chr(1), 'the tool')}”",
+                f"{whose} have a part that begins “{begins}”",
                 "Begin this one with what is particular to the tool.",
             )
             found.append((index, at(subject.text, span, "worn-opening", severity, says)))

@@ -1,4 +1,4 @@
-"""Evidence: are the quotes that a verdict rests on really in the description, and where?"""
+"""Finds the quotes that a verdict rests on in the description, or says that they are not there."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _part(part: str, source: Folded, begin: int) -> Span | None:
 
 
 def _whole_words(text: str, start: int, end: int) -> Span | None:
-    while 0 < start and text[start - 1].isalnum() and text[start].isalnum():
+    while start > 0 and text[start - 1].isalnum() and text[start].isalnum():
         start -= 1
     while end < len(text) and text[end - 1].isalnum() and text[end].isalnum():
         end += 1

@@ -12,11 +12,13 @@ from panel.checks.source import Source
 
 SMALL = 12  # up to here a number is mostly a way of speaking
 _HEDGE = re.compile(
-    r"(?:about|around|roughly|nearly|almost|some|over|under|more than|less than|fewer than|above|below|"
+    r"(?:about|around|roughly|nearly|almost|some|over|under|more than|less than|fewer than|above|"
+    r"below|"
     r"at least|up to|approximately|close to|just|~|≈|a good|well)\s*$",
     re.I,
 )
 _LOOSE_TIME = {3600.0 * 24 * days for days in (7, 30.4375, 91.3125, 365.25)}
+_MEASURE = re.compile(r"[\s-]?(?:[kMGT]?(?:Hz|bps|Wh?)|dB|fps|bits?|px|nm|points?)\b")
 _CODE = re.compile(r"`([^`\n]{2,120})`")
 _REMEDY = "Check it, or remove it, or mark it “outside knowledge, to verify”."
 _CHECKS = {"money": "price-outside-source", "year": "date-outside-source"}
@@ -61,6 +63,8 @@ def _weigh(
 ) -> tuple[Severity | None, str]:
     """Say how much a figure from outside matters; None where it only repeats the source."""
     start = quantity.span[0]
+    if quantity.worded and quantity.value <= 1 and quantity.kind == "plain" and not quantity.unit:
+        return None, ""  # "one" is mostly no number
     derived = _derived(quantity, text, source)
     if derived is not None:
         return derived
@@ -73,12 +77,12 @@ def _weigh(
             (known.value for known in source.quantities if known.key or known.kind == "year"),
             default=0.0,
         )
-        if sentences.foretold(start) or (latest and quantity.value > latest):
+        if quantity.value > latest and (latest or sentences.foretold(start)):
             return "note", "a year ahead, the take's own bet"
         return "warning", "a date that does not stand in the source: verify"
     if quantity.kind == "date":
         return "warning", "a date that does not stand in the source: verify"
-    if _way_of_speaking(quantity):
+    if _way_of_speaking(quantity, text):
         return "note", "a small number, or a way of speaking, that the source does not state"
     kind = {"money": "price", "percent": "percentage"}.get(quantity.kind, "figure")
     return "warning", f"a {kind} that does not stand in the source: verify"
@@ -104,8 +108,8 @@ def _derived(quantity: Quantity, text: str, source: Source) -> tuple[Severity | 
     return None
 
 
-def _way_of_speaking(quantity: Quantity) -> bool:
-    if quantity.kind == "times":
+def _way_of_speaking(quantity: Quantity, text: str) -> bool:
+    if quantity.kind == "times" or quantity.ordinal:
         return True
     if quantity.kind != "plain":
         return False
@@ -116,5 +120,7 @@ def _way_of_speaking(quantity: Quantity) -> bool:
         # ten minutes, an afternoon's hours: the panel's own measure of a first look
         return quantity.value in (1, 10)
     if quantity.unit == "bytes":
+        return False
+    if _MEASURE.match(text, quantity.span[1]):
         return False
     return quantity.value <= SMALL and quantity.value == round(quantity.value)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from panel.checks.findings import Finding, Severity, Span, at
 from panel.checks.sentences import Sentences
+from panel.checks.vocabulary import STARTERS, WELL_KNOWN
 
 if TYPE_CHECKING:
     from panel.checks.source import Source
@@ -24,7 +25,8 @@ _FAMILIES = {
     "MIT": rf"MIT\b(?!\s(?:researchers?|stud(?:y|ies|ents?)|professors?|labs?|spin|press|CSAIL|"
     rf"Technology|paper)){_TAIL}",
     "BSD": rf"BSD(?:[\s-]?[0-4][\s-]clause)?\b{_TAIL}|[23][\s-]clause\sBSD",
-    "AGPL": rf"(?:GNU\s)?(?:AGPL|Affero\s(?:GPL|General\sPublic\sLicen[sc]e))(?:[\s-]?v?(\d)(?:\.0)?)?"
+    "AGPL": rf"(?:GNU\s)?(?:AGPL|Affero\s(?:GPL|"
+    rf"General\sPublic\sLicen[sc]e))(?:[\s-]?v?(\d)(?:\.0)?)?"
     rf"(?:-only|-or-later)?\b{_TAIL}",
     "LGPL": rf"(?:GNU\s)?LGPL(?:[\s-]?v?(\d(?:\.\d)?))?\b{_TAIL}",
     "GPL": rf"(?:GNU\s)?(?<![AL])(?:GPL|General\sPublic\sLicen[sc]e)(?:[\s-]?v?(\d)(?:\.0)?)?"
@@ -34,7 +36,7 @@ _FAMILIES = {
     "CC BY-SA": rf"CC[\s-]BY[\s-]SA(?:[\s-](\d\.\d))?\b{_TAIL}",
     "CC BY": rf"CC[\s-]BY(?![\s-](?:NC|SA|ND))(?:[\s-](\d\.\d))?\b{_TAIL}",
     "CC0": rf"CC0(?:[\s-](\d\.\d))?\b{_TAIL}",
-    "BUSL": rf"(?:BUSL|BSL|Business\sSource\sLicen[sc]e)(?:[\s-](\d\.\d))?\b",
+    "BUSL": r"(?:BUSL|BSL|Business\sSource\sLicen[sc]e)(?:[\s-](\d\.\d))?\b",
     "SSPL": rf"SSPL\b{_TAIL}",
     "Elastic": r"Elastic\sLicen[sc]e(?:\s(?:v|version\s)?(\d)(?:\.0)?)?|ELv2\b",
     "OpenRAIL": rf"(?:Open|BigScience\s|Creative\sML\sOpen)?RAIL(?:-?[+M]+)?\b{_TAIL}",
@@ -62,17 +64,20 @@ _OPEN_SOURCE = re.compile(
     re.I,
 )
 _TRADE_ALLOWED = re.compile(
-    r"\b(?:commercial use is (?:allowed|permitted|free|fine)|(?:allows?|permits?|free for) commercial use"
+    r"\b(?:commercial use is (?:allowed|permitted|free|fine)|(?:allows?|permits?|"
+    r"free for) commercial use"
     r"|(?:may|can) be used commercially|commercially usable)\b",
     re.I,
 )
 _TRADE_BARRED = re.compile(
     r"\b(?:(?:forbids?|bars?|excludes?|prohibits?|no|rules? out) commercial use|commercial use is "
-    r"(?:excluded|forbidden|barred|prohibited|not (?:allowed|permitted))|non-?commercial(?: use)? only)\b",
+    r"(?:excluded|forbidden|barred|prohibited|not (?:allowed|permitted))|"
+    r"non-?commercial(?: use)? only)\b",
     re.I,
 )
 _DENIED = re.compile(
-    r"\b(?:not(?: an?| the| under| just| merely)?|no|nor|never|isn[’']t|rather than|instead of|unlike|"
+    r"\b(?:not(?: an?| the| under| just| merely)?|no|nor|never|isn[’']t|rather than|instead of|"
+    r"unlike|"
     r"without(?: an?)?|neither|than(?: an?| the)?|lacks? an?)\s+(?:[\w'’-]+\s+){0,2}?$",
     re.I,
 )
@@ -181,13 +186,14 @@ def _tails(before: str) -> list[re.Match[str]]:
 
 def _plain_word(name: str, text: str, end: int) -> bool:
     """Whether a capital at the start of a sentence is only that ("Everything is ...")."""
-    return name[1:].islower() and text[end : end + 2] != " (" and " " not in name
+    if not name[1:].islower() or name.casefold() in WELL_KNOWN:
+        return False
+    if name.casefold() in STARTERS:
+        return True
+    return not re.match(r"\s\(|,\s(?:which|that)\b", text[end:])
 
 
-_NO_NAME = frozenset(
-    "the a an i it its this that these those we you he she they there here everything nothing one "
-    "license licence licensed weights terms code engine entry commercial api cpu gpu".split()
-)
+_NO_NAME = STARTERS | {"license", "licence", "weights", "terms", "code", "engine", "entry", "api"}
 
 
 def _own_name(name: str, source: Source) -> bool:

@@ -1,4 +1,4 @@
-"""The rest of the catalog: whose names and figures have strayed into this tool's take?"""
+"""The rest of the catalog: its names and figures, where they stray into this tool's take."""
 
 from __future__ import annotations
 
@@ -70,9 +70,7 @@ def _telling(quantity: Quantity) -> _Key | None:
     """Return what a figure is known by, if it is one that points at its owner."""
     if quantity.kind in ("year", "date", "version", "times"):
         return None
-    if quantity.digits < 3 and not quantity.unit and quantity.kind != "money":
-        return None
-    if quantity.kind == "money" and quantity.digits < 2:
+    if quantity.digits < 3 and not quantity.unit:
         return None
     value = quantity.size if quantity.unit else quantity.value
     return quantity.kind, quantity.unit, float(f"{value:.9g}"), ""

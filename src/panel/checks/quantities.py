@@ -11,11 +11,16 @@ from panel.checks.findings import Span, overlap
 
 Kind = Literal["plain", "percent", "money", "year", "date", "version", "times"]
 
-_ONES = (
+
+def _split(words: str) -> list[str]:
+    return words.split()
+
+
+_ONES = _split(
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
     "fifteen sixteen seventeen eighteen nineteen"
-).split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+)
+_TENS = _split("twenty thirty forty fifty sixty seventy eighty ninety")
 _WORDS = {word: value for value, word in enumerate(_ONES)}
 _WORDS |= {word: 10 * value for value, word in enumerate(_TENS, 2)}
 _SCALES = {"hundred": 1e2, "thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12}
@@ -23,18 +28,18 @@ _LETTERS = {"k": 1e3, "m": 1e6, "b": 1e9, "bn": 1e9, "t": 1e12, "dozen": 12.0}
 _ORDINALS = {
     word: value
     for value, word in enumerate(
-        (
+        _split(
             "third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth "
             "fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth"
-        ).split(),
+        ),
         3,
     )
 }
 _SECONDS = {"ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _SECONDS |= {"w": 604800.0, "mo": 2629800.0, "q": 7889400.0, "y": 31557600.0}
 _BYTES = {"KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12, "KIB": 1e3, "MIB": 1e6, "GIB": 1e9}
-_MONTHS = (
-    "january february march april may june july august september october november december".split()
+_MONTHS = _split(
+    "january february march april may june july august september october november december"
 )
 _TIME = (
     r"(?P<ms>milliseconds?|ms)|(?P<s>seconds?|secs?|s)|(?P<min>minutes?|mins?)|(?P<h>hours?|hrs?|h)"
@@ -67,7 +72,7 @@ _FIGURE = re.compile(
     """,
     re.I | re.X,
 )
-_ORDINAL = re.compile(rf"\b(?:{'|'.join(_ORDINALS)})\b(?!\s+of\b)", re.I)
+_ORDINAL = re.compile(rf"\b(?:{'|'.join(_ORDINALS)})\b(?!\s+of\b|[\s-]part)", re.I)
 _FRACTION = re.compile(r"\b(?:a|one|two|three)[\s-](?:third|quarter|fifth|tenth)s?\b", re.I)
 
 
@@ -76,7 +81,7 @@ class Quantity:
     """One figure: its place, kind and value; ``size`` in seconds or bytes where it has a unit.
 
     unit: "time", "bytes" or "" (none, or one that is not converted); worded: written in
-    letters; key: what a date or a version is compared by.
+    letters; ordinal: "fifteenth"; key: what a date or a version is compared by.
     """
 
     span: Span
@@ -85,6 +90,7 @@ class Quantity:
     unit: str = ""
     size: float = 0.0
     worded: bool = False
+    ordinal: bool = False
     key: str = ""
 
     def same(self, other: Quantity) -> bool:
@@ -148,6 +154,8 @@ def _figure(match: re.Match[str]) -> Quantity | None:
         scale = (match["scale"] or "").lower()
         value *= _LETTERS.get(scale) or _SCALES.get(scale, 1.0)
     elif words:
+        if words.lower() in _SCALES:  # "per million", "a few hundred"
+            return None
         value = _spoken(words)
     else:
         alone = match["alone"].lower()
@@ -198,4 +206,4 @@ def _ordinals(text: str, taken: list[Span]) -> Iterator[Quantity]:
     for match in _ORDINAL.finditer(text):
         if not any(overlap(match.span(), span) for span in (*taken, *fractions)):
             value = float(_ORDINALS[match[0].lower()])
-            yield Quantity(match.span(), "plain", value, worded=True)
+            yield Quantity(match.span(), "plain", value, worded=True, ordinal=True)

@@ -9,11 +9,14 @@ from panel.checks.findings import Span
 
 _SENTENCE_END = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s+[^\sa-z]|\s*$)|\n{2,}")
 _ABBREVIATION = re.compile(r"\b(e\.g|i\.e|vs|etc|approx|no|dr|mr|ms|st|inc|ltd|cf)\.$", re.I)
-_CLAUSE_END = re.compile(r"[;:—–]|\s-\s|,\s+(?=(?:and|but|so|which|while|whereas|yet|though)\b)|,")
+_CLAUSE_END = re.compile(
+    r"[;:—–]|\s-\s|,\s+(?=(?:and|but|so|which|while|whereas|yet|though)\b)|,(?=\s)"
+)
 
 _HYPOTHETICAL = re.compile(
-    r"\b(if|unless|until|suppose|supposing|imagine|say|were|had|would|could|might|should|may|"
-    r"whether|expect(?:s|ed)?|ask(?:s|ing)? for|need(?:s|ing)? to)\b|\b(?:I|he|she|it|they|we)[’']d\b",
+    r"\b(if|unless|until|suppose|supposing|imagine|would|could|might|should|may|whether|"
+    r"(?:were\s+(?:I|we|it|they|the|this|there)|had\s+(?:I|we|it|they))\b)\b|\b(?:I|he|she|it|"
+    r"they|we)[’']d\b",
     re.I,
 )
 _IF_FIRST = re.compile(
@@ -26,11 +29,13 @@ _WOULD_MOVE = re.compile(
 )
 _BET = re.compile(r"\b(thesis|bet|claim to test|predict\w*|by|before|until|within)\b", re.I)
 _SILENCE = re.compile(
-    r"\b(nothing|nowhere|silen(?:t|ce)|unstated|unnamed|missing|absent|absence|lacks?|lacking|omits?|"
+    r"\b(nothing|nowhere|silen(?:t|ce)|unstated|unnamed|missing|absent|absence|lacks?|lacking|"
+    r"omits?|"
     r"leaves? out|left out|no (?:word|mention|sign|sort|kind|support|API|trace)|not a word|"
     r"(?:never|does not|doesn[’']t|do not|nor does it|without)\s+(?:\w+\s+)?"
     r"(?:say\w*|state\w*|mention\w*|name|names|list\w*|support\w*|claim\w*|describ\w*|offer\w*)|"
-    r"(?:is|are) not (?:\w+ )?(?:stated|mentioned|named|listed|supported|described|offered|claimed))\b",
+    r"(?:is|are) not (?:\w+ )?(?:stated|mentioned|named|listed|supported|described|offered|"
+    r"claimed))\b",
     re.I,
 )
 _NO_BEFORE = re.compile(

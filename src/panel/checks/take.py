@@ -36,7 +36,7 @@ def check_take(subject: Subject, others: Sequence[Tool]) -> list[Finding]:
     taken += _spans(licences)
     figures = check_figures(text, sentences, source, taken)
     strayed = check_others(subject, index_of(others), source, figures)
-    names = check_names(subject, sentences, source, taken + _spans(strayed))
+    names = check_names(subject, sentences, source, taken + _spans(strayed) + _spans(worded))
     numbers = _without([finding for finding, _read in figures], _spans(strayed) + _spans(names))
     code = check_code(text, source)
     return in_order([*found, *licences, *used, *worded, *strayed, *names, *numbers, *code])
