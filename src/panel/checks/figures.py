@@ -102,7 +102,7 @@ def _derived(quantity: Quantity, text: str, source: Source) -> tuple[Severity | 
             if known.unit == quantity.unit and 0 < abs(known.value - quantity.value) <= step / 2:
                 if known.value == round(known.value) and known.value < 100:
                     continue
-                if _HEDGE.search(text, 0, quantity.span[0]):
+                if _HEDGE.search(text[max(0, quantity.span[0] - 20) : quantity.span[0]]):
                     return None, ""
                 return "note", "a rounded figure: the source is more exact"
     return None

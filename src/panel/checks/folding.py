@@ -12,6 +12,9 @@ _SAME = dict.fromkeys("‘’‚‛′`´＇", "'") | dict.fromkeys("“”„�
 _SAME |= dict.fromkeys("‐‑‒–—―−－", "-")
 
 
+_KNOWN = {chr(code): " " if chr(code).isspace() else chr(code).lower() for code in range(128)}
+
+
 @dataclass(frozen=True, slots=True)
 class Folded:
     """Folded text; ``places[i]`` is the index of the original character behind ``text[i]``."""
@@ -29,8 +32,6 @@ def _letters(character: str) -> str:
         return _SAME[character]
     if character.isspace():
         return " "
-    if character.isascii():
-        return character.lower()
     if unicodedata.category(character) == "Cf":  # soft hyphens, joiners, marks of direction
         return ""
     return unicodedata.normalize("NFKC", character).casefold()
@@ -41,7 +42,8 @@ def _folded(text: str) -> Folded:
     places: list[int] = []
     blank = True
     for place, character in enumerate(text):
-        for letter in _letters(character):
+        known = _KNOWN.get(character)
+        for letter in _letters(character) if known is None else known:
             if letter.isspace():
                 letter = " "  # noqa: PLW2901 - NFKC turns some signs into blanks
             if letter == " " and blank:

@@ -54,6 +54,17 @@ _NAMED = {
 _QUICK = re.compile(
     r"licen[sc]|apache|\bMIT\b|BSD|GPL|MPL|\bCC|B[US]*SL|SSPL|ELv2|RAIL|\bEPL", re.I
 )
+# What a text must hold, in lower case, for a family's pattern to be worth a try.
+_HINTS = {family: (family.split()[0].lower(),) for family in _FAMILIES} | {
+    "AGPL": ("agpl", "affero"),
+    "GPL": ("gpl", "general public"),
+    "MPL": ("mpl", "mozilla"),
+    "BUSL": ("busl", "bsl", "business source"),
+    "Elastic": ("elastic", "elv2"),
+    "OpenRAIL": ("rail",),
+    "EPL": ("epl", "eclipse"),
+    "Unlicense": ("unlicen",),
+}
 _OPEN = frozenset(_FAMILIES) - {"CC BY-NC", "BUSL", "SSPL", "Elastic", "OpenRAIL", "Community"}
 _CLOSED_TO_TRADE = frozenset({"CC BY-NC"})
 
@@ -125,7 +136,10 @@ def licence_mentions(text: str) -> list[Mention]:
     if not _QUICK.search(text):
         return []
     found: list[Mention] = []
+    lower = text.lower()
     for family, pattern in _NAMED.items():
+        if not any(hint in lower for hint in _HINTS[family]):
+            continue
         for match in pattern.finditer(text):
             version = (
                 next((group for group in match.groups() if group), "") if match.re.groups else ""
@@ -135,10 +149,12 @@ def licence_mentions(text: str) -> list[Mention]:
     return sorted(found, key=lambda mention: mention.span)
 
 
-def check_licences(text: str, sentences: Sentences, source: Source) -> list[Finding]:
+def check_licences(
+    text: str, mentions: list[Mention], sentences: Sentences, source: Source
+) -> list[Finding]:
     """Find licence claims that the source does not make of the tool under review."""
     found: list[Finding] = []
-    for mention in licence_mentions(text):
+    for mention in mentions:
         other = _whose(text, mention, sentences, source)
         if other:
             finding = _of_another(text, mention, other, source, sentences)

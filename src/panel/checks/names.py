@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from panel.checks.findings import Finding, Severity, Span, Subject, at, overlap
 from panel.checks.sentences import Sentences
-from panel.checks.source import WORD, Source, bare, words_of
+from panel.checks.source import WORD, Source, bare, unpossessed, words_of
 from panel.checks.vocabulary import FORMATS, PLAIN, STARTERS, WELL_KNOWN
 
 _DOTTED = re.compile(r"[A-Za-z]\w*\.(?:js|cpp|ai|io|dev|py|rs|net|com|org|app|sh)", re.I)
@@ -70,7 +70,9 @@ def _tokens(
     text: str, sentences: Sentences, source: Source, persona: frozenset[str]
 ) -> Iterator[_Token]:
     for match in WORD.finditer(text):
-        word = re.sub(r"['’]s?$", "", match[0])
+        if match[0].islower() and "." not in match[0]:
+            continue  # most words; the rest is looked at closely
+        word = unpossessed(match[0])
         if _UNIT.fullmatch(word) and text[: match.start()].rstrip()[-1:].isdigit():
             continue
         initial = _initial(text, match.start(), sentences)
@@ -127,7 +129,9 @@ def _known(word: str, source: Source, persona: frozenset[str]) -> bool:
     if stem in source.words or stem in PLAIN:
         return True
     # "Mac" where the source says macOS, "Postgres" where it says PostgreSQL
-    return len(word) > 2 and any(known.startswith(word) for known in source.words)
+    if len(word) < 3 or word not in source.folded:
+        return False
+    return any(known.startswith(word) for known in source.words)
 
 
 def _runs(text: str, tokens: list[_Token], taken: list[Span]) -> Iterator[tuple[Span, bool]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -13,7 +12,7 @@ from panel.catalog import Tool
 from panel.checks.findings import Finding, Span, Subject, at, overlap
 from panel.checks.folding import folded
 from panel.checks.quantities import Quantity
-from panel.checks.source import WORD, Source, source_of
+from panel.checks.source import WORD, Source, source_of, unpossessed
 
 _Key = tuple[str, str, float, str]
 
@@ -31,10 +30,10 @@ class OtherTools(Sequence[Tool]):
         self._figures: dict[_Key, list[str]] = {}
         self._slugs = {tool.slug: tool for tool in self._tools}
         for tool in self._tools:
-            words = tuple(match[0] for match in WORD.finditer(tool.name))
-            if words and len("".join(words)) > 2:
+            words, keys = _traces(_Same((tool,)))
+            if len("".join(words)) > 2:
                 self._names.setdefault(words[0], []).append((words, tool))
-            for key in {key for one in source_of(tool).quantities if (key := _telling(one))}:
+            for key in keys:
                 self._figures.setdefault(key, []).append(tool.slug)
 
     @overload
@@ -49,15 +48,13 @@ class OtherTools(Sequence[Tool]):
 
     def named(self, text: str) -> Iterator[tuple[Span, Tool]]:
         """Find the names of tools, written as their owners write them."""
-        words = list(WORD.finditer(text))
-        for place, match in enumerate(words):
-            first = re.sub(r"['’]s?$", "", match[0])
+        places = list(WORD.finditer(text))
+        words = [unpossessed(match[0]) for match in places]
+        for place, first in enumerate(words):
             for name, tool in self._names.get(first, ()):
-                here = [re.sub(r"['’]s?$", "", one[0]) for one in words[place : place + len(name)]]
-                if here == list(name):
-                    end = words[place + len(name) - 1]
-                    tail = re.search(r"['’]s?$", end[0])
-                    yield (match.start(), end.end() - (len(tail[0]) if tail else 0)), tool
+                last = place + len(name) - 1
+                if tuple(words[place : last + 1]) == name:
+                    yield (places[place].start(), places[last].start() + len(words[last])), tool
 
     def owner(self, quantity: Quantity, but: str) -> Tool | None:
         """Return the one tool (``but`` a slug) that states a telling figure; None else."""
@@ -95,6 +92,15 @@ class _Same:
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Same) and self.key == other.key
+
+
+@lru_cache(maxsize=8192)
+def _traces(same: _Same) -> tuple[tuple[str, ...], frozenset[_Key]]:
+    """Return the words of one tool's name and its telling figures."""
+    (tool,) = same.tools
+    words = tuple(unpossessed(match[0]) for match in WORD.finditer(tool.name))
+    keys = (_telling(one) for one in source_of(tool).quantities)
+    return words, frozenset(key for key in keys if key is not None)
 
 
 @lru_cache(maxsize=4)

@@ -66,7 +66,15 @@ def _source(text: str) -> Source:
 
 def bare(word: str) -> str:
     """Fold a word and take the possessive off."""
-    return re.sub(r"['’]s?$", "", word.casefold())
+    return unpossessed(word.casefold())
+
+
+def unpossessed(word: str) -> str:
+    """Take the possessive off a word: Mistral's → Mistral."""
+    for ending in ("'s", "’s", "'", "’"):
+        if word.endswith(ending):
+            return word[: -len(ending)]
+    return word
 
 
 def words_of(text: str) -> Iterator[str]:
@@ -74,6 +82,5 @@ def words_of(text: str) -> Iterator[str]:
     for match in WORD.finditer(text):
         word = bare(match[0])
         yield word
-        parts = _PART.findall(word)
-        if len(parts) > 1:
-            yield from parts
+        if not word.isalnum():
+            yield from _PART.findall(word)

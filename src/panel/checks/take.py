@@ -28,11 +28,12 @@ def check_take(subject: Subject, others: Sequence[Tool]) -> list[Finding]:
     text = subject.text
     sentences, source = Sentences(text), source_of(subject.tool)
     found = check_evidence(subject) + check_form(subject) + check_closing(subject)
-    licences = check_licences(text, sentences, source)
+    mentions = licence_mentions(text)
+    licences = check_licences(text, mentions, sentences, source)
     used = check_experience(text, sentences, source)
     worded = _without(check_wording(subject, source), _spans(used))
     # Each word is spoken for once: by the check that knows most about it.
-    taken = code_spans(text) + [mention.span for mention in licence_mentions(text)]
+    taken = code_spans(text) + [mention.span for mention in mentions]
     taken += _spans(licences)
     figures = check_figures(text, sentences, source, taken)
     strayed = check_others(subject, index_of(others), source, figures)

@@ -43,6 +43,7 @@ def _word(word: str) -> str:
     return re.escape(word).replace("'", "['’]")
 
 
+@lru_cache(maxsize=256)
 def avoided(entries: tuple[str, ...]) -> tuple[str, ...]:
     """Return the phrases of a persona's ``avoid`` list.
 
