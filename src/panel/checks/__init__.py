@@ -6,7 +6,7 @@ Pure functions over a take and the catalog; no file, socket or store is opened h
 from panel.checks.across import check_catalog
 from panel.checks.closing import closing_verdict
 from panel.checks.evidence import locate_evidence
-from panel.checks.findings import SEVERITIES, Finding, Severity, Subject
+from panel.checks.findings import SEVERITIES, Finding, Severity, Subject, in_order
 from panel.checks.others import OtherTools
 from panel.checks.take import check_take
 
@@ -19,5 +19,6 @@ __all__ = [
     "check_catalog",
     "check_take",
     "closing_verdict",
+    "in_order",
     "locate_evidence",
 ]

@@ -41,6 +41,10 @@ _SPOKEN = (
                rf"hence|so|thus|"
                rf"becomes?|it)\s+{_NOUN}(?!\s+(?:date|log|step))", re.I),
     re.compile(rf"(?:[:—–]|\bso:)\s*(?:an?\s+|the\s+)?{_NOUN}", re.I),
+    # no reason to skip, cannot ship on that
+    re.compile(
+        rf"\b(?:(?:no|little|every|good)\s+reason\s+to|cannot|can[’']t|won[’']t)\s+{_NOUN}", re.I
+    ),
     # I would ship it, I will skip, we ship, I still skip, I'd skip
     re.compile(rf"\bI(?:\s+(?:would|will|do|can|must|should|still|therefore|have\s+to|"
                rf"choose\s+to)|[’'](?:d|ll))*"

@@ -40,8 +40,8 @@ _DID = (
     rf"shipped)\s+(?:\w+\s+at\s+)?{_THING})"
 )
 _FIRST = (
-    r"\b(?:I|we|I[’']ve|we[’']ve|my\s+(?:team|colleagues?|company)|"
-    r"our\s+(?:team|engineers?|company))"
+    r"\b(?:I|[Ww]e|I[’']ve|[Ww]e[’']ve|[Mm]y\s+(?:team|colleagues?|company)|"
+    r"[Oo]ur\s+(?:team|engineers?|company))"
 )
 _SPAN_OF_TIME = (
     r"(?:(?:an?|one|two|three|four|five|six|seven|eight|ten|\d+|several|a\s+few|a\s+couple\s+of|"
@@ -66,7 +66,7 @@ _CLAIMS = (
     _claim(r"\b(?:I|we)(?:[’'](?:m|re)|\s+(?:am|are))\s+(?:now\s+|already\s+|"
            r"currently\s+)?(?:using|running|"
            r"testing|trying(?!\s+to))\s+(?:it|this|the\s+\w+)"),
-    _claim(r"\b(?:I|we)\s+(?:now\s+|already\s+|still\s+)?(?:use|run|deploy|rely\s+on|keep)\s+"
+    _claim(r"\b(?:I|[Ww]e)\s+(?:now\s+|already\s+|still\s+)?(?:use|run|deploy|rely\s+on|keep)\s+"
            r"(?:it|this|[A-Z][\w.-]+)\s+(?:\w+\s+)?(?:daily|every\s+day|every\s+week|"
            r"in\s+production|at\s+work|"
            r"for\s+(?:our|my)|on\s+(?:our|my)|open)", exact=True),
@@ -92,7 +92,7 @@ _CLAIMS = (
            rf"(?:{_SPAN_OF_TIME}|hours|days|minutes)"),
     _claim(r"\b(?:worked|failed|crashed|broke|froze|stalled)\s+(?:for|on)\s+(?:me|us)\b"),
     # I found the output slow, I noticed its latency
-    _claim(r"\b(?:I|we)\s+(?:found|noticed|saw|got|observed|experienced|encountered|"
+    _claim(r"\b(?:I|[Ww]e)\s+(?:found|noticed|saw|got|observed|experienced|encountered|"
            r"hit)\s+(?:that\s+)?"
            r"(?:the|its|an?|some)?\s*(?:\w+\s+)?(?:output|outputs|latency|interface|answers|"
            r"results|responses?|"
@@ -104,7 +104,7 @@ _CLAIMS = (
 _EMPTY_BEFORE = re.compile(
     r"\b(?:if|when(?=\s+(?:I|we)\s+(?:can|could))|before|until|unless|had|would|could|can|should|"
     r"must|might|"
-    r"may|will|to|whether|cannot|never|not|nobody|without|suppose|imagine|wish|were|nor|no)\b"
+    r"may|will|to|whether|cannot|never|not|nobody|suppose|imagine|wish|were|nor|no)\b"
     r"[^.;:!?]{0,40}$|[’']d\s*$|n[’']t\s+[^.;:!?]{0,30}$",
     re.I,
 )

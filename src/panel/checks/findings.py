@@ -74,4 +74,4 @@ def overlap(first: Span, second: Span) -> bool:
 
 def in_order(findings: Iterable[Finding]) -> list[Finding]:
     """Sort by place (the whole take first), then the worst first."""
-    return sorted(findings, key=lambda one: (one.span or (-1, -1), one.rank, one.check, one.quote))
+    return sorted(findings, key=lambda one: (one.span or (-1, -1), one.rank, one.check))

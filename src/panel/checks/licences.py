@@ -202,7 +202,7 @@ def _tails(before: str) -> list[re.Match[str]]:
 
 def _plain_word(name: str, text: str, end: int) -> bool:
     """Whether a capital at the start of a sentence is only that ("Everything is ...")."""
-    if not name[1:].islower() or name.casefold() in WELL_KNOWN:
+    if not (name.isalpha() and name[1:].islower()) or name.casefold() in WELL_KNOWN:
         return False
     if name.casefold() in STARTERS:
         return True

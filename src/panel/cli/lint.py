@@ -10,7 +10,15 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from panel.checks import SEVERITIES, Finding, OtherTools, Subject, check_catalog, check_take
+from panel.checks import (
+    SEVERITIES,
+    Finding,
+    OtherTools,
+    Subject,
+    check_catalog,
+    check_take,
+    in_order,
+)
 from panel.cli.ask import Categories, EndpointName, Personas
 from panel.cli.files import Json, open_workspace
 from panel.cli.main import ExitCode
@@ -71,7 +79,7 @@ def lint(
     across = check_catalog(every)
     wanted = {(one.slug, who.id) for one in prepared.tools for who in prepared.personas}
     checked = [
-        _Checked(subject, check_take(subject, others) + across.get(index, []))
+        _Checked(subject, in_order(check_take(subject, others) + across.get(index, [])))
         for index, subject in enumerate(every)
         if (subject.tool.slug, subject.persona.id) in wanted
     ]
