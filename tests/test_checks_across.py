@@ -26,7 +26,7 @@ def test_the_same_take_on_two_tools_is_an_error_on_both_though_the_name_was_chan
     two = a_take(f"Bellowfax. {FIRST}", a_tool("Bellowfax"))
     found = check_catalog([one, a_take(SECOND), two])
     assert checks(found, "near-duplicate") == {0: "error", 2: "error"}
-    assert found[0][0].quote == "bellowfax" and "Bellowfax" in found[0][0].message
+    assert "Bellowfax" in found[0][0].message and found[0][0].quote == ""
 
 
 def test_a_take_with_some_words_changed_is_a_warning() -> None:

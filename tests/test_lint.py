@@ -10,7 +10,6 @@ from tests.mock_endpoint import Answer, MockEndpoint, completion
 CLAIM = (
     "I tried it on a laptop. Rivals such as Tablecrow (MIT, but weaker) ask for $77 a month.\x1b[2J"
 )
-CLEAN = "{} reads JSON lines and writes Parquet under the MIT licence, which is plainly said here."
 
 
 def answering(text: str, verdict: str = "ship") -> MockEndpoint:
@@ -37,7 +36,7 @@ def test_an_error_is_printed_with_words_message_and_remedy_and_makes_exit_1(
     asked(space, panel, CLAIM)
     result = panel("lint", "anvil", "--persona", "skeptic", cwd=space.root)
     assert result.code == 1
-    assert "Anvil · Skeptic: ship" in result.out and "Builder" not in result.out
+    assert "Anvil · Skeptic: ship" in result.out and "Anvil · Builder" not in result.out
     assert "“I tried”: a claim of own use" in result.out
     assert "Tablecrow" in result.out and "licence-about-another" in result.out
     assert "nobody here has used the tool" in result.out
@@ -74,7 +73,6 @@ def test_json_gives_every_finding_with_places_in_the_take(space: Space, panel: P
 
 def test_fail_on_says_from_which_severity_on_the_exit_code_is_1(space: Space, panel: Panel) -> None:
     """A take that lacks nothing but a stand fails only those who ask for notes."""
-    space.tool("bellows", description="bellows blows air.")
     (space.root / "tools" / "bellows.md").unlink()
     words = " ".join(f"word{number} thing" for number in range(13))
     with answering(words) as mock:

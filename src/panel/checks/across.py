@@ -97,7 +97,7 @@ def _twin(other: Subject, share: float) -> Finding:
         f"nearly the take of the {other.persona.name} on {other.tool.name}: {shared}",
         "Ask again for one of the two, or rewrite it.",
     )
-    return whole("near-duplicate", severity, says, other.tool.slug)
+    return whole("near-duplicate", severity, says)
 
 
 def _openings(subjects: Sequence[Subject]) -> list[tuple[int, Finding]]:
