@@ -1,6 +1,6 @@
 """The hand-labelled takes, and how well the checks find what is labelled in them.
 
-    python -m tests.labelled_takes [development|held-out] [--misses]
+    python -m tests.labelled_takes [development|held-out|fresh] [--misses]
 
 In the files ``[[check|words]]`` marks a span, ``whole`` lists what concerns the whole take.
 Only errors and warnings count: notes are shown to those who ask for them.
@@ -25,7 +25,7 @@ from panel.scorecard import wilson
 
 ROOT = Path(__file__).parents[1]
 FOLDER = Path(__file__).parent / "labelled"
-HALVES = ("development", "held-out")
+HALVES = ("development", "held-out", "fresh")
 _MARK = re.compile(r"\[\[([a-z-]+)\|(.+?)\]\]", re.S)
 
 

@@ -33,6 +33,8 @@ from tests.checked import found
         "We deployed this in a day.",
         "I installed the CLI and was done.",
         "I actually tried the demo.",
+        "We had it running before lunch.",
+        "I checked it against our own books.",
     ],
 )
 def test_a_claim_of_own_use_is_an_error(text: str) -> None:
@@ -66,6 +68,8 @@ def test_a_claim_of_own_use_is_an_error(text: str) -> None:
         "I tested the claim against the page and found no gap.",
         "The customer's own tests would show it.",
         "To use it I would need an account.",
+        "I checked it against the page.",
+        "We had it explained on the page.",
     ],
 )
 def test_a_look_alike_is_no_claim(text: str) -> None:

@@ -55,6 +55,11 @@ def test_other_figures_are_not(one: str, two: str) -> None:
     assert not first.same(second)
 
 
+def test_two_numbers_joined_by_and_are_two() -> None:
+    assert [one.value for one in quantities("between nine and fifteen dollars")] == [9, 15]
+    assert [one.value for one in quantities("two hundred and five rows")] == [205]
+
+
 @pytest.mark.parametrize("text", ["GPT-4o", "8x22B", "A100", "Qwen2.5", "v2x7", "per million"])
 def test_digits_inside_a_name_are_no_figure(text: str) -> None:
     assert quantities(text) == []
@@ -100,6 +105,8 @@ def test_what_the_source_states_is_no_finding(text: str) -> None:
         ("It costs forty dollars.", "price-outside-source", "forty dollars"),
         ("It was founded in 2019.", "date-outside-source", "2019"),
         ("It came out in March 2024.", "date-outside-source", "March 2024"),
+        ("Prices fell by 3% in 2025.", "date-outside-source", "2025"),
+        ("It came in May 2025.", "date-outside-source", "May 2025"),
         ("It has 40,000 users.", "number-outside-source", "40,000"),
         ("Version 3.1.4 is current.", "number-outside-source", "3.1.4"),
         ("It runs `anvilo --fast` at once.", "code-outside-source", "`anvilo --fast`"),
@@ -125,6 +132,11 @@ def test_what_it_does_not_state_is_a_warning(text: str, check: str, quote: str) 
 )
 def test_suppositions_small_counts_and_sums_are_notes_only(text: str, check: str) -> None:
     assert {severity for severity, _quote in said(found(text, check))} <= {"note"}
+
+
+def test_a_supposition_does_not_cover_what_stands_before_the_semicolon() -> None:
+    text = "It was read on 4,210 pages; a failed rerun would change my mind."
+    assert said(found(text, "number-outside-source")) == [("warning", "4,210")]
 
 
 def test_a_figure_of_another_kind_or_unit_is_outside() -> None:

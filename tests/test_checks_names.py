@@ -16,6 +16,7 @@ from tests.checked import PERSONAS, a_tool, found, said
         ("Cursor could train its own.", ["Cursor"]),
         ("Tabula and Camelot are older.", ["Tabula", "Camelot"]),
         ("The papers mention SOC 2 and HIPAA.", ["SOC 2", "HIPAA"]),
+        ("Falcon 180B stands beside it.", ["Falcon 180B"]),
         ("It hurts Stripe's users.", ["Stripe"]),
         ("An OpenAI-compatible call does it.", ["OpenAI-compatible"]),
     ],

@@ -25,7 +25,8 @@ def test_labels_stand_where_they_say(half: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("half", "precision", "recall"), [("development", 0.95, 0.95), ("held-out", 0.8, 0.7)]
+    ("half", "precision", "recall"),
+    [("development", 0.95, 0.95), ("held-out", 0.85, 0.8), ("fresh", 0.9, 0.85)],
 )
 def test_precision_and_recall_keep_their_floors(half: str, precision: float, recall: float) -> None:
     figures = measure(half).all
@@ -36,7 +37,7 @@ def test_precision_and_recall_keep_their_floors(half: str, precision: float, rec
 @pytest.mark.parametrize("half", HALVES)
 def test_errors_are_nearly_always_right(half: str) -> None:
     errors = measure(half).errors
-    assert errors.findings >= 8 and errors.precision >= 0.9, measure(half).misses
+    assert errors.findings >= 3 and errors.precision >= 0.9, measure(half).misses
 
 
 @pytest.mark.parametrize("half", HALVES)

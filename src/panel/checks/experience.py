@@ -82,6 +82,15 @@ _CLAIMS = (
     _claim(r"\b(?:my|our)\s+(?:own\s+)?(?:hands-on|test\s+runs?|benchmarks?\s+(?:show|gave|put)|"
            r"tests\s+"
            r"(?:show|gave|put|confirm)\w*)"),
+    # we had it running, I checked it against our own books
+    _claim(
+        r"\b(?:I|we)\s+(?:had|got)\s+(?:it|this)\s+(?:\w+\s+)?(?:running|working|up|going|installed|"
+        r"deployed|set\s+up)\b"
+    ),
+    _claim(
+        r"\b(?:I|we)\s+(?:checked|compared|tried|verified|validated)\s+(?:it|this|them|its\s+\w+)\s+"
+        r"(?:against|on|with)\s+(?:my|our)\b"
+    ),
     _claim(r"\bhands-on\s+(?:with|time|testing|use)\b"),
     # after a week with it, a week of using it
     _claim(rf"\b{_SPAN_OF_TIME}\s+(?:with|of\s+(?:use|using|testing|running|daily\s+use|"

@@ -14,6 +14,7 @@ from panel.checks.vocabulary import FORMATS, PLAIN, STARTERS, WELL_KNOWN
 _DOTTED = re.compile(r"[A-Za-z]\w*\.(?:js|cpp|ai|io|dev|py|rs|net|com|org|app|sh)", re.I)
 _UNIT = re.compile(r"[A-Za-z]{1,4}(?:/s)?")
 _FIGURE = re.compile(r"\d[\d.,]*(?:[A-Za-z]{1,3})?(?:-\w+)?")
+_NUMBERED = re.compile(r" v?(?:\d+(?:\.\d+)+|\d+(?:\.\d+)?[BbMK])\b")  # Falcon 180B
 # After an unknown word with a capital at a sentence's start: what makes it a name.
 _NAME_FOLLOWS = re.compile(
     r"\s*\((?:which|also|the|an?|Apache|MIT|\w+-licensed)|,\s+which\b|\s(?:and|or)\s+[A-Z][\w.]+\s+"
@@ -114,6 +115,8 @@ def _is_name(word: str, initial: bool, after: str) -> bool:
     if word.casefold() in STARTERS:
         return False
     if word.casefold() in WELL_KNOWN:
+        return True
+    if _NUMBERED.match(after):
         return True
     follows = re.match(r"\s+([A-Z][\w.+-]*)", after)
     if follows and follows[1].casefold() not in (*PLAIN, *FORMATS):

@@ -46,6 +46,7 @@ _TIME = (
     r"|(?P<d>days?)|(?P<w>weeks?)|(?P<mo>months?)|(?P<q>quarters?)|(?P<y>years?)"
 )
 _NUMBER_WORD = "|".join([*_WORDS, *_SCALES])
+_AND = r"(?:(?<=hundred)|(?<=thousand)|(?<=million))\sand\s"  # not "nine and fifteen"
 _MONTH = "|".join([*_MONTHS, *(month[:3] + r"\.?" for month in _MONTHS), "sept"])
 
 _DATE = re.compile(
@@ -61,7 +62,7 @@ _FIGURE = re.compile(
     (?:
       (?P<digits>\d{{1,3}}(?:[,\u2009\u202f]\d{{3}})+(?:\.\d+)?|\d+(?:\.\d+)*)
       (?:\s?(?P<scale>(?:bn|[kmbt])(?!\w)|(?:hundred|thousand|million|billion|trillion|dozen)\b))?
-      | (?P<words>\b(?:{_NUMBER_WORD})(?:(?:[-\s]|\sand\s)(?:{_NUMBER_WORD}))*\b)
+      | (?P<words>\b(?:{_NUMBER_WORD})(?:(?:[-\s]|{_AND})(?:{_NUMBER_WORD}))*\b)
       | (?P<article>\ba)\s(?P<alone>hundred|thousand|million|billion|dozen)\b
     )
     (?P<percent>\s?%|\s(?:percent|per\scent)\b)?

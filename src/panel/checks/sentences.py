@@ -13,8 +13,9 @@ _CLAUSE_END = re.compile(
     r"[;:—–]|\s-\s|,\s+(?=(?:and|but|so|which|while|whereas|yet|though)\b)|,(?=\s)"
 )
 
+_PART_END = re.compile(r"[;—–]|:\s")
 _HYPOTHETICAL = re.compile(
-    r"\b(if|unless|until|suppose|supposing|imagine|would|could|might|should|may|whether|"
+    r"\b(if|unless|until|suppose|supposing|imagine|would|could|might|should|(?-i:may)|whether|"
     r"(?:were\s+(?:I|we|it|they|the|this|there)|had\s+(?:I|we|it|they))\b)\b|\b(?:I|he|she|it|"
     r"they|we)[’']d\b",
     re.I,
@@ -27,7 +28,11 @@ _WOULD_MOVE = re.compile(
     r"send|bring|win|undo|tip|push|earn|reverse|settle)\b",
     re.I,
 )
-_BET = re.compile(r"\b(thesis|bet|claim to test|predict\w*|by|before|until|within)\b", re.I)
+_BET = re.compile(r"\b(?:thesis|bets?|claim to test|predict\w*)\b", re.I)
+_AHEAD = re.compile(
+    r"\b(?:by|before|until|through)\s+(?:the\s+(?:end|middle)\s+of\s+|mid-?|late\s+|early\s+)?$",
+    re.I,
+)
 _SILENCE = re.compile(
     r"\b(nothing|nowhere|silen(?:t|ce)|unstated|unnamed|missing|absent|absence|lacks?|lacking|"
     r"omits?|"
@@ -92,8 +97,14 @@ class Sentences:
     def supposed(self, position: int) -> bool:
         """Whether the words here belong to a supposition, not to a statement of fact."""
         start, end = self.around(position)
-        sentence = self.text[start:end]
-        if _IF_FIRST.match(sentence) or _WOULD_MOVE.search(sentence):
+        for mark in _PART_END.finditer(self.text, start, end):
+            if mark.end() <= position:
+                start = mark.end()
+            elif mark.start() > position:
+                end = mark.start()
+                break
+        part = self.text[start:end]
+        if _IF_FIRST.match(part) or _WOULD_MOVE.search(part):
             return True
         first, last = self.clause(position)
         return bool(_HYPOTHETICAL.search(self.text[first:last]))
@@ -101,6 +112,8 @@ class Sentences:
     def foretold(self, position: int) -> bool:
         """Whether the sentence speaks of a bet on the future."""
         start, end = self.around(position)
+        if _AHEAD.search(self.text[start:position]):
+            return True
         return bool(_BET.search(self.text, start, end))
 
     def said_missing(self, span: Span) -> bool:

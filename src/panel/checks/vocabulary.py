@@ -48,5 +48,5 @@ STARTERS = _words(
     "since as so but and or yet nor for from to of in on at by with without within under over "
     "after before between beyond through not even only still also then thus hence however "
     "although though whether whoever whatever once ship skip ships skips others another such "
-    "same today tomorrow"
+    "same today tomorrow version release"
 )
