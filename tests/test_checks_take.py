@@ -6,6 +6,7 @@ import random
 import re
 import time
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -50,6 +51,16 @@ def test_findings_come_in_the_order_of_their_places() -> None:
     findings = check_take(a_take(text), [])
     places = [finding.span or (-1, -1) for finding in findings]
     assert places == sorted(places) and len(places) >= 5
+
+
+@pytest.mark.parametrize(
+    "piece", ["A ", "CC BY ", "A Apache 2.0 ", "9 ", "12 June ", "I ran Tool at ", "A(", "no x, "]
+)
+def test_an_odd_text_of_a_takes_full_length_costs_seconds_at_most(piece: str) -> None:
+    """Takes are foreign text: none may keep the checks busy for minutes."""
+    began = time.process_time()
+    check_take(a_take((piece * 8000)[:8000]), [])
+    assert time.process_time() - began < 15
 
 
 def _many() -> tuple[list[Tool], list[Subject]]:

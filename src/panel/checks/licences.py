@@ -17,6 +17,8 @@ from panel.checks.vocabulary import STARTERS, WELL_KNOWN
 if TYPE_CHECKING:
     from panel.checks.source import Source
 
+NEAR = 120  # characters before a licence in which its owner's name is looked for
+MOST = 40  # licences looked at in one take: more are no take
 _TAIL = r"(?:[\s-](?:licen[sc]ed?|licen[sc]es))?"
 # Family → how it is written. A version, where there is one, is the first group.
 _FAMILIES = {
@@ -97,7 +99,7 @@ _VERB = (
     r"went|goes|licen[sc]ed|released|published|offered|available|distributed)"
 )
 _NAME = r"(?:[A-Z][\w.]*|\w*[A-Z]\w*|[a-z]+\.[a-z]+)(?:[-+][\w.+]*)*"
-_NAMES = rf"{_NAME}(?:\s(?:{_NAME}|v?\d[\w.]*))*"
+_NAMES = rf"{_NAME}(?:\s(?:{_NAME}|v?\d[\w.]*)){{0,5}}"
 # "Name (Apache", "Name, which is also Apache", "Name is under an Apache", "Name's Apache"
 _SAID_OF = re.compile(
     rf"(?P<name>{_NAMES})(?:['’]s?)?\s*"
@@ -154,7 +156,7 @@ def check_licences(
 ) -> list[Finding]:
     """Find licence claims that the source does not make of the tool under review."""
     found: list[Finding] = []
-    for mention in mentions:
+    for mention in mentions[:MOST]:
         other = _whose(text, mention, sentences, source)
         if other:
             finding = _of_another(text, mention, other, source, sentences)
@@ -168,6 +170,7 @@ def check_licences(
 def _whose(text: str, mention: Mention, sentences: Sentences, source: Source) -> str:
     """Return the product that a licence is said of; "" for the tool under review."""
     start, end = sentences.around(mention.span[0])
+    start = max(start, mention.span[0] - NEAR)
     before = text[start : mention.span[0]]
     first_word = len(before) - len(before.lstrip("\"'“‘("))
     for pattern in (_SAID_OF, _POSSESSED):
