@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from panel.catalog import Tool
+from panel.checks import Subject
 from panel.errors import UsageError
 from panel.personas import Persona
 from panel.plan import Cell, lay_out
@@ -18,6 +19,41 @@ def scorecards(workspace: Workspace, prepared: Prepared) -> list[Scorecard]:
     Counts every stored repeat of the prepared model and personas. Raises UsageError when
     the store holds nothing of this model, naming the models it does hold.
     """
+    stored = _stored(workspace, prepared)
+    repeats = max(cell.repeat for cells in stored.values() for cell in cells)
+    now = _fingerprints(workspace, prepared, repeats)
+    return [_scorecard(tool, prepared, stored.get(tool.slug, []), now) for tool in prepared.tools]
+
+
+def subjects(workspace: Workspace, prepared: Prepared) -> list[Subject]:
+    """Return the takes of the prepared model as the checks want them, of the whole catalog.
+
+    One per tool and persona of the panel that has a verdict, the one that ``scorecards``
+    shows. Raises UsageError when the store holds nothing of this model.
+    """
+    stored = _stored(workspace, prepared)
+    found = []
+    for tool in workspace.tools:
+        for persona in workspace.personas:
+            cells = [cell for cell in stored.get(tool.slug, []) if cell.persona == persona.id]
+            if cells and (shown := _shown(cells)).outcome == "verdict":
+                found.append(_subject(tool, persona, shown))
+    return found
+
+
+def _subject(tool: Tool, persona: Persona, cell: StoredCell) -> Subject:
+    return Subject(
+        tool=tool,
+        persona=persona,
+        text=cell.take or "",
+        verdict=cell.verdict,  # type: ignore[arg-type]
+        confidence=cell.confidence,
+        beats=cell.beats,
+        evidence=cell.evidence,
+    )
+
+
+def _stored(workspace: Workspace, prepared: Prepared) -> dict[str, list[StoredCell]]:
     with opened(workspace.runs) as connection:
         stored = stored_cells(connection, prepared.model)
         others = models_with_verdicts(connection)
@@ -27,9 +63,7 @@ def scorecards(workspace: Workspace, prepared: Prepared) -> list[Scorecard]:
             f"the store has nothing from {prepared.model} yet{known}. Run 'panel run' first, or "
             "name another with --endpoint and --model."
         )
-    repeats = max(cell.repeat for cells in stored.values() for cell in cells)
-    now = _fingerprints(workspace, prepared, repeats)
-    return [_scorecard(tool, prepared, stored.get(tool.slug, []), now) for tool in prepared.tools]
+    return stored
 
 
 def comparison(workspace: Workspace, prepared: Prepared, left: str, right: str) -> Comparison:
@@ -90,11 +124,15 @@ def _line(
     counted = tally((cell.outcome, cell.verdict) for cell in cells)  # type: ignore[misc]
     take = None
     if cells:
-        # The first repeat speaks for the persona, unless only a later one has a verdict.
-        shown = next((cell for cell in cells if cell.outcome == "verdict"), cells[0])
+        shown = _shown(cells)
         fresh = now.get((tool.slug, persona.id, shown.repeat))
         take = _take(shown, persona, stale=shown.fingerprint != fresh)
     return PersonaLine(persona.id, persona.name, persona.motto, counted, take)
+
+
+def _shown(cells: list[StoredCell]) -> StoredCell:
+    """Return the first repeat, unless only a later one has a verdict."""
+    return next((cell for cell in cells if cell.outcome == "verdict"), cells[0])
 
 
 def _take(cell: StoredCell, persona: Persona, stale: bool) -> Take:

@@ -37,6 +37,7 @@ COMMANDS = {
     "run": ("ask", "Ask what is pending, keep every answer, sum up."),
     "show": ("show", "Print the scorecards of tools."),
     "compare": ("show", "Set two tools side by side, in the terminal or as a page."),
+    "lint": ("lint", "Check the takes for what an editor should look at, without a model."),
     "freeze": ("ci", "Write the verdicts into verdicts/, to be kept in git."),
     "thaw": ("ci", "Bring the verdicts of verdicts/ into the store."),
     "diff": ("ci", "Say which verdicts changed between two states, and why."),
