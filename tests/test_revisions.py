@@ -216,7 +216,7 @@ def test_whatever_names_a_commit_names_a_revision(kept: Space, name: str) -> Non
 )
 def test_what_names_no_commit_is_a_usage_error_and_never_an_option(kept: Space, name: str) -> None:
     assert commit_of(kept.root, name) is None
-    with pytest.raises(UsageError, match="no revision|cannot read"), workspace_at(kept.root, name):
+    with pytest.raises(UsageError, match=r"no revision|cannot read"), workspace_at(kept.root, name):
         pass
 
 
