@@ -114,6 +114,15 @@ class FrozenVerdict(_Strict):
     answers: tuple[Answer, ...]
     kept: Answer | None = None
 
+    @property
+    def against(self) -> int:
+        """How many of the votes are for another verdict than is published."""
+        return self.n - self.ships if self.verdict == "ship" else self.ships
+
+    def every_answer(self) -> tuple[Answer, ...]:
+        """Return the answers on file, with that to an earlier wording."""
+        return (*self.answers, self.kept) if self.kept is not None else self.answers
+
 
 class FrozenTool(_Strict):
     """One file of ``verdicts/``: a tool's frozen verdicts by persona id."""
@@ -273,7 +282,5 @@ def answers_of(frozen: Iterable[FrozenTool]) -> Iterable[tuple[str, str, Answer]
     """Yield (tool, persona, answer) for every answer on file, those kept included."""
     for tool in frozen:
         for persona, verdict in tool.personas.items():
-            for answer in verdict.answers:
+            for answer in verdict.every_answer():
                 yield tool.tool, persona, answer
-            if verdict.kept is not None:
-                yield tool.tool, persona, verdict.kept

@@ -88,14 +88,14 @@ def freeze(
         before = frozen.get(tool.slug)
         personas = dict(before.personas) if before else {}
         for persona in prepared.personas:
-            now = _present(cells[tool.slug, persona.id], answers)
+            old = personas.get(persona.id)
+            now = _present(cells[tool.slug, persona.id], answers, old)
             if not now:
                 done.unasked += 1
                 continue
-            old = personas.get(persona.id)
             new = publish(now, None if accept else old)
             personas[persona.id] = new
-            if new.kept is not None and new.verdict is not None and new.n:
+            if new.verdict is not None and 2 * new.against > new.n:
                 done.kept.append(Kept(tool.slug, persona.id, new.verdict, new.ships, new.n))
         if personas:
             order = [persona.id for persona in workspace.personas]
@@ -115,13 +115,28 @@ def _place(persona: str, order: list[str]) -> tuple[int, str]:
     return (order.index(persona) if persona in order else len(order), persona)
 
 
-def _present(cells: Mapping[int, Cell], answers: Mapping[str, StoredCell]) -> list[Answer]:
-    """Return the answers to the present wording, by repeat."""
-    return [
-        as_answer(answers[cell.fingerprint])
-        for _repeat, cell in sorted(cells.items())
-        if cell.fingerprint in answers
-    ]
+def _present(
+    cells: Mapping[int, Cell], answers: Mapping[str, StoredCell], old: FrozenVerdict | None
+) -> list[Answer]:
+    """Return the answers to the present wording, by repeat.
+
+    Where two people have asked the same, the answer on file counts, in every store: it was
+    taken, by a merge say. The same answer read anew by a later parser is taken from the store.
+    """
+    filed = {answer.fingerprint: answer for answer in old.every_answer()} if old else {}
+    found = []
+    for _repeat, cell in sorted(cells.items()):
+        stored, on_file = answers.get(cell.fingerprint), filed.get(cell.fingerprint)
+        better = stored is not None and (
+            on_file is None
+            or stored.asked_at == on_file.asked_at
+            or (stored.verdict is not None and on_file.verdict is None)
+        )
+        if stored is not None and better:
+            found.append(as_answer(stored))
+        elif on_file is not None:
+            found.append(on_file)
+    return found
 
 
 def as_answer(cell: StoredCell) -> Answer:
