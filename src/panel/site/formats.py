@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from panel.scorecard import Interval, PersonaLine
+from panel.scorecard import Interval, PersonaLine, Take
 
 Standing = Literal["ship", "skip", "split", "abstain", "error", "unasked"]
 
@@ -87,6 +87,31 @@ def has_list(text: str) -> bool:
     return bool(_LIST_LINE.search(text))
 
 
+def shortened(text: str, most: int) -> str:
+    """Return plain text, cut at a word where it is longer than ``most`` characters."""
+    text = clean(text)
+    if len(text) <= most:
+        return text
+    cut = text[: most - 1]
+    whole = cut.rsplit(None, 1)[0]
+    return (whole if len(whole) > most // 2 else cut).rstrip(" ,.;:–-") + "…"
+
+
+def grouped(count: int) -> str:
+    """Format a count with its thousands apart."""
+    return f"{count:,}"
+
+
+def is_beats(take: Take) -> bool:
+    """Whether a take is its beats as the model wrote them, and no editor's wording."""
+    return bool(take.beats) and take.take == " ".join(text for _label, text in take.beats)
+
+
+def mail_address(text: str) -> str | None:
+    """Return a plain mail address; None for anything else."""
+    return text if re.fullmatch(r"[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9.-]{1,190}", text) else None
+
+
 def web_address(url: str | None) -> str | None:
     """Return the address if it is a plain http or https one, else None."""
     if not url or re.search(r"[\x00-\x20\\]", url):
@@ -136,6 +161,6 @@ def environment() -> Environment:
         outcome,
         count_word,
     ]
-    filters += [paragraphs, has_list, web_address, day]
+    filters += [paragraphs, has_list, web_address, day, shortened, grouped, is_beats, mail_address]
     environment.filters.update({each.__name__: each for each in filters})
     return environment
