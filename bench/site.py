@@ -146,14 +146,20 @@ def with_one_change(publication: Publication) -> Publication:
     return replace(publication, editions=(replace(first, card=card), *rest))
 
 
+def cpu_seconds() -> float:
+    """Return the CPU seconds of this process and of its workers that have ended."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
+
+
 def timed(name: str, publication: Publication, out: Path) -> Built:
     """Build, and print how long it took and what it wrote."""
-    started = time.perf_counter()
+    started, worked = time.perf_counter(), cpu_seconds()
     built = build(publication, out)
-    seconds = time.perf_counter() - started
+    seconds, worked = time.perf_counter() - started, cpu_seconds() - worked
     print(
-        f"{name:22} {seconds:6.1f} s  {len(built.written):6,} written  {built.unchanged:6,} "
-        f"unchanged  {len(built.removed):3} removed"
+        f"{name:22} {seconds:6.1f} s ({worked:5.1f} s of CPU)  {len(built.written):6,} written  "
+        f"{built.unchanged:6,} unchanged  {len(built.removed):3} removed"
     )
     return built
 

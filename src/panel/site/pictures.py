@@ -21,6 +21,7 @@ from panel.site.publication import Edition
 
 DESIGN = 1  # of the drawing; a new one gives every picture a new name
 SHOWN = 6  # verdicts in a row
+HALVES = 128  # kept at a time, 0.4 MB each: neighbours in the list of pairs share their tools
 
 
 class Pictures:
@@ -81,6 +82,8 @@ class Pictures:
     def _half(self, edition: Edition) -> Any:
         slug = edition.tool.slug
         if slug not in self._halves:
+            if len(self._halves) >= HALVES:
+                self._halves.pop(next(iter(self._halves)))
             self._halves[slug] = _drawing().half(edition)
         return self._halves[slug]
 
