@@ -89,7 +89,7 @@ def new_page(browser: Any) -> Iterator[NewPage]:
         }
         viewport = {"width": width, "height": height}
         context = browser.new_context(viewport=viewport, **(options | more))
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(30_000)  # a busy machine is slow, not wrong
         page = context.new_page()
         page.faults = []
         watch(page)
