@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from panel.errors import UsageError
+from panel.errors import PanelError, UsageError
 from panel.site import build as room
 from panel.site import folder, pictures
 from panel.site.build import MANIFEST, Plant, build
@@ -211,6 +211,23 @@ def test_many_sheets_are_made_in_several_processes_and_are_the_same(
     monkeypatch.setattr(room, "CHUNK", 7)
     monkeypatch.setattr(room, "_cores", lambda: 2)
     assert files_in_of(seed_publication(), tmp_path / "several") == alone
+
+
+def dying(_wanted: list[int]) -> None:
+    os._exit(9)
+
+
+def test_a_worker_that_the_system_ends_is_one_line_and_the_next_build_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "ALONE", 0)
+    monkeypatch.setattr(room, "_cores", lambda: 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(room, "_make_chunk", dying)
+        with pytest.raises(PanelError, match="ended a process that made pages"):
+            build(seed_publication(), tmp_path)
+    build(seed_publication(), tmp_path)
+    assert files_in(tmp_path) == files_in_of(seed_publication(), tmp_path.parent / "fresh")
 
 
 def test_without_pillow_the_site_is_whole_but_for_its_pictures(

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from panel.errors import PanelError
 from panel.site import feeds, folder
 from panel.site.assets import load_assets
 from panel.site.contents import Contents
@@ -136,11 +139,18 @@ def _make_all(
         yield from _make(plant, out, wanted)
         return
     chunks = [wanted[start : start + CHUNK] for start in range(0, len(wanted), CHUNK)]
-    with ProcessPoolExecutor(
-        workers, multiprocessing.get_context("spawn"), _begin, (publication, out)
-    ) as pool:
-        for made in pool.map(_make_chunk, chunks):
-            yield from made
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, _begin, (publication, out)) as pool:
+        try:
+            for made in pool.map(_make_chunk, chunks):
+                yield from made
+        except BrokenProcessPool:
+            raise PanelError(
+                "the system ended a process that made pages, perhaps for want of memory. What is "
+                "written is whole; publish again to go on."
+            ) from None
+        finally:
+            pool.shutdown(cancel_futures=True)  # after Ctrl-C nothing more is begun
 
 
 def _make(plant: Plant, out: Path, wanted: list[int]) -> Iterator[Made]:
@@ -156,6 +166,7 @@ _here: tuple[Plant, Path] | None = None  # in a process that makes chunks
 
 def _begin(publication: Publication, out: Path) -> None:
     global _here  # noqa: PLW0603 - a worker gets its publication once, not with every chunk
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the first process's to answer
     _here = (Plant(publication), out)
 
 

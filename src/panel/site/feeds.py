@@ -126,7 +126,8 @@ def atom(press: Press) -> bytes:
         ET.SubElement(root, "link", rel=rel, href=press.absolute(path) or path)
     author = ET.SubElement(root, "author")
     _add(author, "name", contents.site.author or contents.site.title)
-    _add(root, "rights", "Takes are written by a language model and approved by editors.")
+    checked = "Not all are approved." if contents.publication.drafts else "Editors approved them."
+    _add(root, "rights", f"Takes are written by a language model. {checked}")
     root.extend(entries[:ENTRIES])
     return _xml(root)
 
