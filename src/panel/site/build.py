@@ -12,6 +12,7 @@ import signal
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -142,7 +143,9 @@ def _make_all(
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, context, _begin, (publication, out)) as pool:
         try:
-            for made in pool.map(_make_chunk, chunks):
+            with _deaf():
+                results = pool.map(_make_chunk, chunks)  # starts the workers
+            for made in results:
                 yield from made
         except BrokenProcessPool:
             raise PanelError(
@@ -151,6 +154,16 @@ def _make_all(
             ) from None
         finally:
             pool.shutdown(cancel_futures=True)  # after Ctrl-C nothing more is begun
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Let processes started in the block never hear Ctrl-C; this one hears it after the block."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # which they inherit
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _make(plant: Plant, out: Path, wanted: list[int]) -> Iterator[Made]:
@@ -166,7 +179,6 @@ _here: tuple[Plant, Path] | None = None  # in a process that makes chunks
 
 def _begin(publication: Publication, out: Path) -> None:
     global _here  # noqa: PLW0603 - a worker gets its publication once, not with every chunk
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the first process's to answer
     _here = (Plant(publication), out)
 
 
