@@ -41,6 +41,7 @@ COMMANDS = {
     "freeze": ("ci", "Write the verdicts into verdicts/, to be kept in git."),
     "thaw": ("ci", "Bring the verdicts of verdicts/ into the store."),
     "diff": ("ci", "Say which verdicts changed between two states, and why."),
+    "publish": ("publish", "Write the static site of approved takes."),
     "export": ("rows", "Write verdicts as CSV, JSON, JSON lines or Parquet."),
     "sql": ("rows", "Query the store, read-only."),
     "rebuild": ("rows", "Make the database anew from the journals."),

@@ -1,0 +1,99 @@
+"""``panel publish``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from panel.cli.ask import EndpointName
+from panel.cli.files import Json, open_workspace
+from panel.cli.main import ExitCode
+from panel.cli.output import note, print_json, say
+from panel.editions import publication, unapproved
+from panel.endpoint.embedded import NOT_JUDGEMENT
+from panel.selection import Selection, prepare
+from panel.site.build import Built, build
+from panel.site.contents import Contents
+from panel.site.pictures import available
+from panel.site.publication import Publication
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command()
+def publish(
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT", help="The site's folder: new, empty, or its last one.")
+    ],
+    endpoint: EndpointName = None,
+    model: Annotated[str | None, typer.Option("--model", help="Whose verdicts.")] = None,
+    drafts: Annotated[
+        bool, typer.Option("--drafts", help="Also takes nobody has approved, marked as drafts.")
+    ] = False,
+    base_url: Annotated[
+        str | None, typer.Option("--base-url", help="The site's address, over panel.toml's.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Write the static site of approved takes: pages, feed, sitemap, search, pictures.
+
+    Writes only files whose content changed. Exit 1, and nothing written, when no take is
+    approved yet.
+    """
+    workspace = open_workspace()
+    prepared = prepare(workspace, Selection(endpoint=endpoint, model=model))
+    gathered = publication(workspace, prepared, drafts, base_url)
+    if not gathered.editions:
+        waiting = unapproved(workspace, prepared)
+        note(
+            f"Nothing is approved yet, so nothing was written: {waiting:,} take(s) of "
+            f"{prepared.model} wait for an editor. 'panel publish OUT --drafts' shows the site "
+            "with them, marked as drafts."
+        )
+        raise typer.Exit(ExitCode.FAILED)
+    if gathered.embedded:
+        note(NOT_JUDGEMENT)
+    built = build(gathered, out)
+    _remark(gathered, built)
+    if as_json:
+        print_json(_record(gathered, built, out))
+        return
+    say(
+        f"{built.tools:,} tools, {built.comparisons:,} comparisons, {built.pages:,} pages in "
+        f"{str(out)!r}: {len(built.written):,} files written, {built.unchanged:,} unchanged, "
+        f"{len(built.removed):,} removed."
+    )
+
+
+def _remark(gathered: Publication, built: Built) -> None:
+    """Say what the site lacks, and how it could have it."""
+    if gathered.drafts:
+        note("Drafts are shown, and marked on every page: this site is not for readers.")
+    if gathered.site.base_url is None:
+        note(
+            "No address: without base_url under [site] in panel.toml, or --base-url, there is no "
+            "sitemap, no canonical address and no picture for links."
+        )
+    elif not available():
+        note("No pictures for links: 'pip install reviewer-panel[site]' brings Pillow.")
+    for path in built.kept:
+        note(f"{path} is not this program's and was left as it is.")
+    for left, right in Contents(gathered).left_out:
+        note(f"No comparison of {left} and {right}: one of them has no published take.")
+
+
+def _record(gathered: Publication, built: Built, out: Path) -> dict[str, object]:
+    return {
+        "out": str(out),
+        "drafts": gathered.drafts,
+        "tools": built.tools,
+        "comparisons": built.comparisons,
+        "pages": built.pages,
+        "pictures": built.pictures,
+        "written": len(built.written),
+        "unchanged": built.unchanged,
+        "removed": len(built.removed),
+        "kept": list(built.kept),
+    }

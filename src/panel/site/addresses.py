@@ -1,0 +1,92 @@
+"""Where things stand in the site: paths of files, safe whatever they are named after."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from urllib.parse import quote
+
+from panel.catalog import SLUG_BYTES, slugify
+from panel.hashing import text_hash
+
+HOME = "index.html"
+TOOLS, COMPARISONS, CATEGORIES = "tools.html", "comparisons.html", "categories.html"
+PERSONAS, CHANGES, METHODOLOGY = "personas.html", "changes.html", "methodology.html"
+NOT_FOUND, FEED, SITEMAP, ROBOTS = "404.html", "feed.xml", "sitemap.xml", "robots.txt"
+SEARCH = "search.json"
+
+
+def tool_path(slug: str) -> str:
+    """Return the file of a tool's page."""
+    return f"tools/{slug}.html"
+
+
+def persona_path(persona: str) -> str:
+    """Return the file of a persona's page."""
+    return f"personas/{persona}.html"
+
+
+def shelf_path(kind: str, slug: str, page: int = 1) -> str:
+    """Return the file of one page (from 1) of a category or tag."""
+    return f"{kind}/{slug}.html" if page == 1 else f"{kind}/{slug}/{page}.html"
+
+
+def listing_path(path: str, page: int) -> str:
+    """Return the file of one page (from 1) of a listing that begins at ``path``."""
+    return path if page == 1 else f"{path.removesuffix('.html')}/page-{page}.html"
+
+
+def shelf_slugs(names: Iterable[str]) -> dict[str, str]:
+    """Give each name a slug of its own, whatever the names are.
+
+    Of names that share one ("C", "C++"), the one that reads like it keeps it, and the
+    others get a hash of themselves: what a name gets depends on no order.
+    """
+    wanted = {name: slugify(name) for name in sorted(set(names))}
+    given: dict[str, str] = {}
+    taken: set[str] = set()
+    for name, slug in wanted.items():
+        alone = sum(other == slug for other in wanted.values()) == 1
+        if alone or (slug not in taken and slug == "-".join(name.casefold().split())):
+            given[name] = slug
+            taken.add(slug)
+    for name, slug in wanted.items():
+        if name not in given:
+            given[name] = _told_apart(slug, name, taken)
+            taken.add(given[name])
+    return given
+
+
+def pair_slugs(pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """Give each pair of tool slugs a name of its own, short enough for any file system."""
+    wanted = {(left, right): f"{left}-vs-{right}" for left, right in pairs}
+    seen: dict[str, int] = {}
+    for name in wanted.values():
+        seen[name] = seen.get(name, 0) + 1
+    taken = set(seen)
+    given = {}
+    for pair, name in wanted.items():
+        if seen[name] > 1 or len(name.encode()) > SLUG_BYTES:
+            name = _told_apart(name, "\0".join(pair), taken)  # noqa: PLW2901
+            taken.add(name)
+        given[pair] = name
+    return given
+
+
+def _told_apart(slug: str, name: str, taken: set[str]) -> str:
+    digest = text_hash(name)
+    for length in range(8, len(digest) + 1):
+        start = slug.encode()[: SLUG_BYTES - 1 - length].decode("utf-8", "ignore").rstrip("-")
+        told = f"{start}-{digest[:length]}".lstrip("-")
+        if told not in taken:
+            return told
+    raise AssertionError(f"no free name for {name!r}")
+
+
+def root_of(path: str) -> str:
+    """Return the relative address of the site's root, seen from a file."""
+    return "../" * path.count("/")
+
+
+def href(path: str) -> str:
+    """Return a path as it stands in an address."""
+    return quote(path)

@@ -1,0 +1,50 @@
+"""Stylesheet, script and icon: files of this folder, published under names that tell them apart.
+
+A name holds the hash of the content, so that browsers may keep a file for ever.
+"""
+
+from __future__ import annotations
+
+import importlib.resources
+import re
+from dataclasses import dataclass
+
+from panel.hashing import text_hash
+
+STYLE, SCRIPT, ICON = "site.css", "site.js", "icon.svg"
+
+
+@dataclass(frozen=True, slots=True)
+class Assets:
+    """The files by their plain names: (path in the site, content)."""
+
+    files: dict[str, tuple[str, bytes]]
+
+    def path(self, name: str) -> str:
+        """Return where an asset stands in the site."""
+        return self.files[name][0]
+
+
+def load_assets() -> Assets:
+    """Read the assets of this package."""
+    here = importlib.resources.files(__name__)
+    shared = importlib.resources.files("panel.site") / "templates" / "comparison.css"
+    style = shared.read_text("utf-8") + (here / STYLE).read_text("utf-8")
+    texts = {
+        STYLE: slim(style),
+        SCRIPT: (here / SCRIPT).read_text("utf-8"),
+        ICON: (here / ICON).read_text("utf-8"),
+    }
+    return Assets({name: (_named(name, text), text.encode()) for name, text in texts.items()})
+
+
+def slim(style: str) -> str:
+    """Return a stylesheet without comments and needless blanks; no string in ours holds any."""
+    style = re.sub(r"/\*.*?\*/", "", style, flags=re.DOTALL)
+    style = re.sub(r"\s+", " ", style)
+    return re.sub(r" ?([{};]) ?", r"\1", style).replace(";}", "}").strip() + "\n"
+
+
+def _named(name: str, text: str) -> str:
+    stem, ending = name.rsplit(".", 1)
+    return f"assets/{stem}-{text_hash(text)[:10]}.{ending}"

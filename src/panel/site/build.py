@@ -1,0 +1,197 @@
+"""Builds the site: all its files from a Publication, written where they have changed.
+
+Pages and pictures are made in as many processes as there are cores, each of which makes
+them from the same Publication. No date of the build goes into any file.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from panel.errors import PanelError
+from panel.site import feeds, folder
+from panel.site.assets import load_assets
+from panel.site.contents import Contents
+from panel.site.folder import MANIFEST
+from panel.site.pages import comparisons, front, methodology, personas, shelves, tools
+from panel.site.pictures import Pictures
+from panel.site.press import Press, Sheet
+from panel.site.publication import Publication
+
+ALONE = 300  # sheets for which no other process is started
+CHUNK = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What a build did: files written, left as they were, removed; and those of others.
+
+    kept: paths the site would use where somebody else's file stands. pictures: whether
+    pictures were drawn. tools, comparisons, pages: how many there are now.
+    """
+
+    written: tuple[str, ...]
+    unchanged: int
+    removed: tuple[str, ...]
+    kept: tuple[str, ...]
+    tools: int
+    comparisons: int
+    pages: int
+    pictures: bool
+
+
+class Plant:
+    """Everything that makes the sheets of one publication, in an order of their own."""
+
+    def __init__(self, publication: Publication) -> None:
+        self.contents = Contents(publication)
+        self.press = Press(self.contents, load_assets())
+        self.pictures = Pictures(self.contents)
+
+    @cached_property
+    def sheets(self) -> list[Sheet]:
+        """All files of the site, each path once."""
+        press = self.press
+        pages = [
+            *front.sheets(press, self.pictures),
+            *methodology.sheets(press),
+            *personas.sheets(press),
+            *shelves.sheets(press),
+            *tools.sheets(press, self.pictures),
+            *comparisons.sheets(press, self.pictures),
+        ]
+        found = {sheet.path: sheet for sheet in pages}
+        assert len(found) == len(pages), "two pages share a path"
+        rest = [*feeds.sheets(press, list(found)), *self._assets(), *self.pictures.sheets()]
+        # Pictures that show the same are the same.
+        found |= {sheet.path: sheet for sheet in rest}
+        return list(found.values())
+
+    def _assets(self) -> Iterator[Sheet]:
+        for path, content in self.press.assets.files.values():
+            yield Sheet(path, lambda content=content: content)  # type: ignore[misc]
+
+
+def build(publication: Publication, out: Path) -> Built:
+    """Write the site into ``out``; only files whose bytes differ are written.
+
+    Removes the files an earlier build wrote and this one would not. Raises UsageError for a
+    folder that holds something else than a site.
+    """
+    plant = Plant(publication)
+    known = folder.owned(out)
+    paths = [sheet.path for sheet in plant.sheets]
+    kept = folder.foreign(out, paths, known)
+    mine = set(paths) - set(kept)
+    out.mkdir(parents=True, exist_ok=True)
+    # First of all: a build that is cut off must know its own files again.
+    claimed = known | {path: known.get(path, "") for path in mine}
+    folder.keep_manifest(out, claimed)
+    if "" in known.values():
+        folder.sweep(out, claimed)
+    fresh = _named_and_there(plant.sheets, known, out)
+    wanted = [n for n, sheet in enumerate(plant.sheets) if sheet.path in mine - fresh.keys()]
+    made = dict(_make_all(plant, publication, out, wanted))
+    removed = folder.remove(out, sorted(known.keys() - set(paths)))
+    digests = fresh | {path: digest for path, (digest, _new) in made.items()}
+    folder.keep_manifest(out, digests)
+    written = tuple(sorted(path for path, (_digest, new) in made.items() if new))
+    return Built(
+        written=written,
+        unchanged=len(digests) - len(written),
+        removed=tuple(removed),
+        kept=tuple(sorted(kept)),
+        tools=len(plant.contents.editions),
+        comparisons=len(plant.contents.pairs),
+        pages=sum(path.endswith(".html") for path in paths),
+        pictures=plant.pictures.drawn,
+    )
+
+
+def _named_and_there(sheets: list[Sheet], known: dict[str, str], out: Path) -> dict[str, str]:
+    """Return the files that need not be made: their names say what they hold, and they are whole.
+
+    A manifest knows no hash of a file that a build was cut off before finishing.
+    """
+    return {
+        sheet.path: known[sheet.path]
+        for sheet in sheets
+        if sheet.named and known.get(sheet.path) and (out / sheet.path).is_file()
+    }
+
+
+Made = tuple[str, tuple[str, bool]]
+
+
+def _make_all(
+    plant: Plant, publication: Publication, out: Path, wanted: list[int]
+) -> Iterator[Made]:
+    workers = min(_cores(), 8)
+    if len(wanted) <= ALONE or workers < 2:
+        yield from _make(plant, out, wanted)
+        return
+    chunks = [wanted[start : start + CHUNK] for start in range(0, len(wanted), CHUNK)]
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, _begin, (publication, out)) as pool:
+        try:
+            with _deaf():
+                results = pool.map(_make_chunk, chunks)  # starts the workers
+            for made in results:
+                yield from made
+        except BrokenProcessPool:
+            raise PanelError(
+                "the system ended a process that made pages, perhaps for want of memory. What is "
+                "written is whole; publish again to go on."
+            ) from None
+        finally:
+            pool.shutdown(cancel_futures=True)  # after Ctrl-C nothing more is begun
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Let processes started in the block never hear Ctrl-C; this one hears it after the block."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # which they inherit
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _make(plant: Plant, out: Path, wanted: list[int]) -> Iterator[Made]:
+    for number in wanted:
+        sheet = plant.sheets[number]
+        content = sheet.make()
+        new = folder.write_if_changed(out / sheet.path, content)
+        yield sheet.path, (folder.digest_of(content), new)
+
+
+_here: tuple[Plant, Path] | None = None  # in a process that makes chunks
+
+
+def _begin(publication: Publication, out: Path) -> None:
+    global _here  # noqa: PLW0603 - a worker gets its publication once, not with every chunk
+    _here = (Plant(publication), out)
+
+
+def _make_chunk(wanted: list[int]) -> list[Made]:
+    assert _here is not None
+    return list(_make(*_here, wanted))
+
+
+def _cores() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on Linux
+        return os.cpu_count() or 1
+
+
+__all__ = ["MANIFEST", "Built", "Plant", "build"]

@@ -1,0 +1,274 @@
+"""The contents of a site: which tools, shelves and comparisons there are, and their numbers.
+
+Everything here is derived from a Publication, and is the same whoever derives it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+from itertools import islice
+
+from panel.scorecard import Change, Comparison, PersonaLine, Take, Tally, is_published
+from panel.site.addresses import pair_slugs, shelf_path, shelf_slugs, tool_path
+from panel.site.formats import day
+from panel.site.publication import Edition, Publication
+
+CATEGORY, TAG = "categories", "tags"
+TAGGED = 2  # tools a tag needs for a page of its own
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """A category or a tag, its address, and its tools by name."""
+
+    kind: str
+    name: str
+    slug: str
+    editions: tuple[Edition, ...]
+
+    @property
+    def path(self) -> str:
+        """The file of its (first) page."""
+        return shelf_path(self.kind, self.slug)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two tools with a comparison page; ``chosen`` in panel.toml, or of one category."""
+
+    left: Edition
+    right: Edition
+    path: str
+    chosen: bool
+
+    @property
+    def date(self) -> str:
+        """The day of the newer of the two."""
+        return max(edition_date(self.left), edition_date(self.right))
+
+    def other(self, slug: str) -> Edition:
+        """Return the tool on the other side."""
+        return self.right if self.left.tool.slug == slug else self.left
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What stands behind a site: counts over its published takes, by rung and by day."""
+
+    takes: Tally
+    rungs: tuple[tuple[str, int], ...]
+    first: str
+    last: str
+    stale: int
+    editors: tuple[str, ...]
+
+
+class Contents:
+    """A Publication, put in order."""
+
+    def __init__(self, publication: Publication) -> None:
+        self.publication = publication
+        self.site = publication.site
+        self.editions = {edition.tool.slug: edition for edition in publication.editions}
+        self.by_name = sorted(publication.editions, key=_named)
+        self.newest = sorted(self.by_name, key=edition_date, reverse=True)
+        self.categories = _shelves(
+            CATEGORY, ((edition.tool.category, edition) for edition in self.by_name)
+        )
+        tagged = ((tag, each) for each in self.by_name for tag in dict.fromkeys(each.tool.tags))
+        self.tags = [s for s in _shelves(TAG, tagged) if len(s.editions) >= TAGGED]
+        self.category = {shelf.name: shelf for shelf in self.categories}
+        self.tag = {shelf.name: shelf for shelf in self.tags}
+        self.pairs = self._pairs()
+        self.pairs_of: dict[str, list[Pair]] = {}
+        self.pairs_in: dict[str, list[Pair]] = {}  # by the left tool's category
+        for pair in self.pairs:
+            for edition in (pair.left, pair.right):
+                self.pairs_of.setdefault(edition.tool.slug, []).append(pair)
+            self.pairs_in.setdefault(pair.left.tool.category, []).append(pair)
+        self.changes_of: dict[str, list[Change]] = {}
+        for change in publication.changes:
+            self.changes_of.setdefault(change.tool, []).append(change)
+
+    def _pairs(self) -> list[Pair]:
+        """Return the chosen pairs, then those of each category, none of them twice."""
+        chosen = [
+            (left, right)
+            for left, right in self.publication.pairs
+            if left in self.editions and right in self.editions
+        ]
+        found: dict[frozenset[str], tuple[str, str]] = {}
+        for left, right in chosen:
+            found.setdefault(frozenset((left, right)), (left, right))
+        named = len(found)
+        if self.site.all_pairs:
+            for shelf in self.categories:
+                slugs = [e.tool.slug for e in sorted(shelf.editions, key=_akin)]
+                for left, right in islice(_rounds(slugs), self.site.max_pairs_per_category):
+                    found.setdefault(frozenset((left, right)), (left, right))
+        slugs_of = pair_slugs(list(found.values()))
+        return [
+            Pair(
+                self.editions[left],
+                self.editions[right],
+                f"compare/{slugs_of[left, right]}.html",
+                index < named,
+            )
+            for index, (left, right) in enumerate(found.values())
+        ]
+
+    @property
+    def left_out(self) -> list[tuple[str, str]]:
+        """The chosen pairs of which a side is not published."""
+        known = self.editions
+        return [pair for pair in self.publication.pairs if not {*pair} <= known.keys()]
+
+    def comparison(self, pair: Pair) -> Comparison:
+        """Set a pair's scorecards side by side."""
+        model = str(self.publication.model)
+        return Comparison(pair.left.card, pair.right.card, model, self.publication.embedded)
+
+    @cached_property
+    def lines_of(self) -> dict[str, list[tuple[Edition, PersonaLine]]]:
+        """Persona id → its row of every tool, newest tool first."""
+        found: dict[str, list[tuple[Edition, PersonaLine]]] = {}
+        for edition in self.newest:
+            for line in edition.card.lines:
+                found.setdefault(line.persona, []).append((edition, line))
+        return found
+
+    def base_rate(self, persona: str) -> Tally:
+        """Count what a persona said over all tools."""
+        return _sum(line.tally for _edition, line in self.lines_of.get(persona, ()))
+
+    def base_rate_by_category(self, persona: str) -> list[tuple[Shelf, Tally]]:
+        """Count what a persona said in each category, where it said anything."""
+        counted: dict[str, Tally] = {}
+        for edition, line in self.lines_of.get(persona, ()):
+            name = edition.tool.category
+            counted[name] = _sum((counted.get(name, Tally()), line.tally))
+        return [
+            (shelf, counted[shelf.name])
+            for shelf in self.categories
+            if counted[shelf.name].n or counted[shelf.name].abstains
+        ]
+
+    @cached_property
+    def figures(self) -> Figures:
+        """What stands behind the site."""
+        takes = [take for edition in self.newest for take in published_takes(edition)]
+        lines = [line for edition in self.newest for line in edition.card.lines]
+        days = sorted(day(take.asked_at) for take in takes)
+        return Figures(
+            _sum(line.tally for line in lines),
+            tuple(sorted(Counter(take.rung for take in takes if take.rung).items())),
+            days[0] if days else "",
+            days[-1] if days else "",
+            sum(take.stale for take in takes),
+            tuple(sorted({take.editor for take in takes if take.editor})),
+        )
+
+    def price_is_stale(self, edition: Edition) -> bool:
+        """Whether a price was checked too long ago, or never."""
+        verified = edition.tool.pricing.verified
+        if verified is None:
+            return True
+        age = self.publication.today - verified
+        return age > timedelta(days=self.site.stale_price_days)
+
+    def contested(self, most: int) -> list[Edition]:
+        """Return the tools the panel splits on most evenly, most votes first."""
+        split = [each for each in self.newest if each.card.result.contested]
+        return sorted(split, key=_distance)[:most]
+
+
+def published_takes(edition: Edition) -> list[Take]:
+    """Return the takes whose words readers see."""
+    takes = (line.take for line in edition.card.lines)
+    return [take for take in takes if take is not None and take.outcome == "verdict"]
+
+
+def edition_date(edition: Edition) -> str:
+    """Return the day (ISO, UTC) of a tool's newest take; "" when it has none."""
+    return max((day(take.asked_at) for take in published_takes(edition)), default="")
+
+
+def edition_path(edition: Edition) -> str:
+    """Return the file of a tool's page."""
+    return tool_path(edition.tool.slug)
+
+
+def seen_changes(
+    changes: Iterable[Change], editions: Iterable[Edition], drafts: bool
+) -> list[Change]:
+    """Return the changes readers may see: of published takes, and none after them.
+
+    A newer draft's verdict is nobody's to know before an editor has approved it.
+    """
+    until = {
+        (edition.tool.slug, line.persona): line.take.asked_at
+        for edition in editions
+        for line in edition.card.lines
+        if line.take is not None and line.take.outcome == "verdict"
+    }
+    return [
+        change
+        for change in changes
+        if (change.tool, change.persona) in until
+        and (drafts or change.changed_at <= until[change.tool, change.persona])
+    ]
+
+
+def has_takes(edition: Edition, drafts: bool) -> bool:
+    """Whether there is anything of a tool to publish."""
+    return any(is_published(take, drafts) for take in published_takes(edition))
+
+
+def _shelves(kind: str, placed: Iterable[tuple[str, Edition]]) -> list[Shelf]:
+    shelves: dict[str, list[Edition]] = {}
+    for name, edition in placed:
+        shelves.setdefault(name, []).append(edition)
+    slugs = shelf_slugs(shelves)
+    return [
+        Shelf(kind, name, slugs[name], tuple(editions))
+        for name, editions in sorted(shelves.items(), key=lambda pair: pair[0].casefold())
+    ]
+
+
+def _rounds(slugs: list[str]) -> Iterator[tuple[str, str]]:
+    """Pair everyone with the next in line, then with the one after, until all have met.
+
+    However early it is cut off, everyone has met about as many others.
+    """
+    count = len(slugs)
+    for step in range(1, count // 2 + 1):
+        # Half way round, going on would only turn the same pairs over.
+        for index in range(count // 2 if 2 * step == count else count):
+            left, right = sorted((index, (index + step) % count))
+            yield slugs[left], slugs[right]
+
+
+def _akin(edition: Edition) -> tuple[list[str], str]:
+    """Sort tools of like tags beside each other, so that neighbours are worth comparing."""
+    return sorted(tag.casefold() for tag in edition.tool.tags), edition.tool.slug
+
+
+def _named(edition: Edition) -> tuple[str, str]:
+    return edition.tool.name.casefold(), edition.tool.slug
+
+
+def _distance(edition: Edition) -> tuple[float, int]:
+    result = edition.card.result
+    return abs((result.ship_percent or 0) - 50), -result.n
+
+
+def _sum(tallies: Iterable[Tally]) -> Tally:
+    ships = skips = abstains = errors = 0
+    for tally in tallies:
+        ships, skips = ships + tally.ships, skips + tally.skips
+        abstains, errors = abstains + tally.abstains, errors + tally.errors
+    return Tally(ships, skips, abstains, errors)

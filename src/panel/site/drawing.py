@@ -1,0 +1,243 @@
+"""Draws the pictures that links are shown with. The only place that knows Pillow.
+
+Text is drawn over a ramp of sixteen steps from ink to paper, everything else in flat
+colours of one palette: small files, quickly made.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from functools import cache
+
+from PIL import Image, ImageDraw, ImageFont
+
+from panel.scorecard import PanelResult
+from panel.site.formats import clean, interval_text, outcome, percent
+from panel.site.publication import Edition
+
+SHOWN = 6  # verdicts in a row
+WIDTH, HEIGHT, EDGE = 1200, 630, 64
+HALF = WIDTH // 2
+# Colours: a ramp from ink to paper for text, one each for ship and skip, and flat ones.
+INK, PAPER, SHIP, SKIP, BAND = (29, 27, 24), (251, 250, 246), (13, 97, 70), (154, 51, 36), 48
+STEPS = 16
+FLAT = {BAND: (185, 201, 216), BAND + 1: (217, 212, 199), BAND + 2: (255, 210, 63)}
+RULE, WARN = BAND + 1, BAND + 2
+RAMPS = {"ship": STEPS, "skip": 2 * STEPS}
+# What the font lacks and has something like.
+LIKE = {0xA0: " ", 0x2013: "-", 0x2014: "-", 0x2018: "'", 0x2019: "'", 0x201C: '"', 0x201D: '"'}
+CUT = "..."
+BIG, NAME, TEXT, SMALL = 132, 68, 30, 26
+
+
+def front(title: str, description: str) -> bytes:
+    """Draw the front page's picture."""
+    canvas = _canvas(WIDTH)
+    _headline(canvas, "")
+    y = _words(canvas, (EDGE, 170), title, NAME + 20, WIDTH - 2 * EDGE, lines=2)
+    _words(canvas, (EDGE, y + 20), description, TEXT + 6, WIDTH - 2 * EDGE, lines=3)
+    return _png(canvas)
+
+
+def tool(title: str, edition: Edition) -> bytes:
+    """Draw a tool's picture."""
+    canvas, result = _canvas(WIDTH), edition.card.result
+    _headline(canvas, title)
+    _words(canvas, (EDGE, 138), edition.tool.category, TEXT, WIDTH - 2 * EDGE, lines=1)
+    _words(canvas, (EDGE, 182), edition.tool.name, NAME + 8, WIDTH - 2 * EDGE, lines=2)
+    _write(canvas, (EDGE, 418), percent(result.ship_percent), BIG)
+    _write(canvas, (EDGE, 556), "panel ship", SMALL)
+    _meter(canvas, (500, 452), WIDTH - EDGE - 500, result)
+    _write(canvas, (500, 484), _counted(result), TEXT)
+    _verdicts(canvas, (500, 540), edition)
+    return _png(canvas)
+
+
+def pair(title: str, left: Image.Image, right: Image.Image) -> bytes:
+    """Put two halves beside each other."""
+    canvas = _canvas(WIDTH)
+    canvas.paste(left, (0, 0))
+    canvas.paste(right, (HALF, 0))
+    _pen(canvas).line((HALF, 150, HALF, HEIGHT - EDGE), RULE, 2)
+    _headline(canvas, title)
+    return _png(canvas)
+
+
+def half(edition: Edition) -> Image.Image:
+    """Draw a tool's half of a comparison's picture."""
+    canvas, result = _canvas(HALF), edition.card.result
+    wide = HALF - EDGE - 36
+    _words(canvas, (EDGE, 150), edition.tool.name, NAME - 14, wide, lines=3)
+    _write(canvas, (EDGE, 352), percent(result.ship_percent), BIG - 24)
+    _meter(canvas, (EDGE, 488), wide, result)
+    _write(canvas, (EDGE, 514), _counted(result), SMALL)
+    _verdicts(canvas, (EDGE, 556), edition)
+    return canvas
+
+
+def _counted(result: PanelResult) -> str:
+    if not result.n:
+        return "nobody voted"
+    return f"{result.ships} of {result.n} ship · 95 % interval {interval_text(result.interval)}"
+
+
+def _headline(canvas: Image.Image, title: str) -> None:
+    _pen(canvas).rectangle((0, 0, WIDTH, 14), 0)
+    _words(canvas, (EDGE, 54), title, TEXT, WIDTH - 2 * EDGE, lines=1)
+    if title:
+        _pen(canvas).line((EDGE, 112, WIDTH - EDGE, 112), RULE, 2)
+
+
+def _meter(canvas: Image.Image, at: tuple[int, int], wide: int, result: PanelResult) -> None:
+    draw, (x, y) = _pen(canvas), at
+    draw.rectangle((x, y - 1, x + wide, y + 1), RULE)
+    if result.interval is None or result.ship_percent is None:
+        return
+    low, high, share = (
+        x + round(wide * part / 100)
+        for part in (result.interval.low, result.interval.high, result.ship_percent)
+    )
+    draw.rectangle((low, y - 9, high, y + 9), BAND)
+    for end in (low, high):
+        draw.rectangle((end - 1, y - 14, end + 1, y + 14), 0)
+    draw.polygon([(share, y - 16), (share + 16, y), (share, y + 16), (share - 16, y)], 0)
+
+
+def _verdicts(canvas: Image.Image, at: tuple[int, int], edition: Edition) -> None:
+    for index, line in enumerate(edition.card.lines[:SHOWN]):
+        canvas.paste(_mark(outcome(line)), (at[0] + 56 * index, at[1]))
+
+
+@cache
+def _mark(kind: str) -> Image.Image:
+    """Draw one verdict: large, made small, so that its edges are smooth."""
+    large = Image.new("L", (176, 176), 255)
+    draw = ImageDraw.Draw(large)
+    if kind == "ship":
+        draw.ellipse((4, 4, 171, 171), 0)
+        draw.line([(46, 92), (76, 124), (130, 56)], 255, 20, joint="curve")
+    elif kind == "skip":
+        draw.rectangle((8, 8, 167, 167), None, 0, 12)
+        draw.line([(54, 54), (122, 122)], 0, 20)
+        draw.line([(122, 54), (54, 122)], 0, 20)
+    else:
+        draw.rounded_rectangle((8, 8, 167, 167), 28, None, 150, 10)
+        draw.line([(58, 88), (118, 88)], 150, 16)
+    base = RAMPS.get(kind, 0)
+    small = large.resize((44, 44), Image.Resampling.BOX)
+    return _coloured(small.point([base + value * STEPS // 256 for value in range(256)]))
+
+
+def _canvas(width: int) -> Image.Image:
+
+    return _coloured(Image.new("L", (width, HEIGHT), STEPS - 1))
+
+
+def _coloured(indexes: Image.Image) -> Image.Image:
+    made = indexes.convert("L")
+    made.putpalette(_palette())  # makes it a picture of palette indexes
+    return made
+
+
+@cache
+def _palette() -> bytes:
+    colours: list[tuple[int, int, int]] = []
+    for dark in (INK, SHIP, SKIP):
+        for step in range(STEPS):
+            part = step / (STEPS - 1)
+            colours.append(
+                tuple(round(a + (b - a) * part) for a, b in zip(dark, PAPER, strict=True))  # type: ignore[arg-type]
+            )
+    colours += [FLAT[index] for index in sorted(FLAT)]
+    return bytes(value for colour in colours for value in colour)
+
+
+def _pen(canvas: Image.Image) -> ImageDraw.ImageDraw:
+
+    return ImageDraw.Draw(canvas)
+
+
+def _write(canvas: Image.Image, at: tuple[int, int], text: str, size: int) -> None:
+    """Put one line of text, its edges smoothed over the ramp from ink to paper."""
+    font, text = _font(size), text.translate(LIKE)
+    left, top, right, bottom = font.getbbox(text)
+    wide, high = int(right - left) + 2, int(bottom - top) + 2
+    if wide <= 2 or high <= 2:
+        return
+    cover = Image.new("L", (wide, high), 255)
+    ImageDraw.Draw(cover).text((1 - left, 1 - top), text, 0, font)
+    stamp = cover.point([value * STEPS // 256 for value in range(256)])
+    canvas.paste(_coloured(stamp), (at[0] + int(left), at[1] + int(top)))
+
+
+def _words(
+    canvas: Image.Image, at: tuple[int, int], text: str, size: int, wide: int, *, lines: int
+) -> int:
+    """Put text over at most so many lines; returns where the next would stand."""
+    x, y = at
+    step = round(size * 1.16)
+    for line in _broken(text, size, wide, lines):
+        _write(canvas, (x, y), line, size)
+        y += step
+    return y
+
+
+def _broken(text: str, size: int, wide: int, lines: int) -> list[str]:
+    """Break text into lines that fit; what does not is cut off with an ellipsis."""
+    font = _font(size)
+    words = _drawable(text).split()
+    broken: list[str] = []
+    while words and len(broken) < lines:
+        line, words = _first_line(words, font, wide)
+        if words and len(broken) == lines - 1:
+            while line and font.getlength(line + CUT) > wide:
+                line = line[:-1]
+            line = line.rstrip() + CUT
+        broken.append(line)
+    return broken
+
+
+def _first_line(
+    words: Sequence[str], font: ImageFont.FreeTypeFont, wide: int
+) -> tuple[str, list[str]]:
+    taken = 1
+    while taken < len(words) and font.getlength(" ".join(words[: taken + 1])) <= wide:
+        taken += 1
+    line, rest = " ".join(words[:taken]), list(words[taken:])
+    if font.getlength(line) > wide:  # one long word
+        cut = len(line)
+        while cut > 1 and font.getlength(line[:cut]) > wide:
+            cut -= 1
+        line, rest = line[:cut], [line[cut:], *rest]
+    return line, rest
+
+
+def _drawable(text: str) -> str:
+    """Leave out what the font has no letters for; all of it rather than most of it."""
+    text = " ".join(clean(text[:300]).translate(LIKE).split())
+    kept = "".join(character for character in text if _has(character))
+    return kept if 2 * len(kept) >= len(text) else ""
+
+
+@cache
+def _has(character: str) -> bool:
+    if character.isspace():
+        return True
+    font = _font(20)
+    mask, nothing = font.getmask(character), font.getmask("\U0010fffd")
+    return not (mask.size == nothing.size and bytes(mask) == bytes(nothing))
+
+
+@cache
+def _font(size: int) -> ImageFont.FreeTypeFont:
+
+    font = ImageFont.load_default(size)
+    assert isinstance(font, ImageFont.FreeTypeFont), "Pillow without FreeType"
+    return font
+
+
+def _png(canvas: Image.Image) -> bytes:
+    made = io.BytesIO()
+    canvas.save(made, "PNG", compress_level=3)  # 6 halves the speed to save a fifth
+    return made.getvalue()

@@ -1,0 +1,195 @@
+"""What machines read of the site: Atom feed, sitemap, robots.txt, the index of the search."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from xml.etree import ElementTree as ET
+
+from panel.hashing import text_hash
+from panel.scorecard import Change
+from panel.site import addresses
+from panel.site.addresses import href
+from panel.site.contents import Contents, edition_date, edition_path, published_takes
+from panel.site.formats import clean, shortened, utc
+from panel.site.pages.tools import persona_names, summary
+from panel.site.press import Press, Sheet
+from panel.site.publication import Edition
+
+ATOM = "http://www.w3.org/2005/Atom"
+SITEMAPS = "http://www.sitemaps.org/schemas/sitemap/0.9"
+ENTRIES = 50
+MOST_ADDRESSES = 50_000  # in one sitemap, by its standard
+NOTE = 90  # characters of a note in the search's index
+EPOCH = "1970-01-01T00:00:00Z"
+
+_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+
+
+def sheets(press: Press, pages: Sequence[str]) -> Iterator[Sheet]:
+    """Give the feed, robots.txt, the search's index and, for a site with an address, sitemaps.
+
+    ``pages`` are the paths of all pages, in order.
+    """
+    contents = press.contents
+    yield Sheet(addresses.FEED, lambda: atom(press))
+    yield Sheet(addresses.SEARCH, lambda: search_index(contents))
+    maps: list[str] = []
+    # What is not for readers is not for search engines either.
+    if contents.site.base_url is not None and not _hidden(contents):
+        dated = _dates(contents)
+        listed = [path for path in pages if path != addresses.NOT_FOUND]
+        parts = [listed[i : i + MOST_ADDRESSES] for i in range(0, len(listed), MOST_ADDRESSES)]
+        maps = [addresses.SITEMAP] if len(parts) == 1 else [
+            f"sitemap-{number}.xml" for number in range(1, len(parts) + 1)
+        ]  # fmt: skip
+        for path, part in zip(maps, parts, strict=True):
+            yield Sheet(path, lambda part=part: sitemap(press, part, dated))  # type: ignore[misc]
+        if len(parts) > 1:
+            yield Sheet(addresses.SITEMAP, lambda: sitemap_index(press, maps))
+    yield Sheet(addresses.ROBOTS, lambda: robots(press, bool(maps)))
+
+
+def _hidden(contents: Contents) -> bool:
+    return contents.publication.drafts or contents.publication.embedded
+
+
+def robots(press: Press, mapped: bool) -> bytes:
+    """Return robots.txt: everything for everyone, or nothing of a site that is not for readers."""
+    if _hidden(press.contents):
+        return b"User-agent: *\nDisallow: /\n"
+    lines = ["User-agent: *", "Disallow:"]
+    if mapped:
+        lines.append(f"Sitemap: {press.absolute(addresses.SITEMAP)}")
+    return ("\n".join(lines) + "\n").encode()
+
+
+def search_index(contents: Contents) -> bytes:
+    """Return the search's index: [name, address, note] of tools, categories and personas."""
+    rows = [
+        [clean(e.tool.name), href(edition_path(e)), shortened(e.tool.tagline, NOTE)]
+        for e in contents.by_name
+    ]
+    rows += [[clean(s.name), href(s.path), "Category"] for s in contents.categories]
+    rows += [
+        [clean(p.name), href(addresses.persona_path(p.id)), "Reviewer"]
+        for p in contents.publication.personas
+    ]
+    return json.dumps(rows, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
+def sitemap(press: Press, paths: Sequence[str], dated: dict[str, str]) -> bytes:
+    """Return a sitemap of these pages, with the day of each one's content where it has one."""
+    root = ET.Element("urlset", xmlns=SITEMAPS)
+    for path in paths:
+        entry = ET.SubElement(root, "url")
+        ET.SubElement(entry, "loc").text = press.absolute(path)
+        if dated.get(path):
+            ET.SubElement(entry, "lastmod").text = dated[path]
+    return _xml(root)
+
+
+def sitemap_index(press: Press, maps: Sequence[str]) -> bytes:
+    """Return the list of sitemaps."""
+    root = ET.Element("sitemapindex", xmlns=SITEMAPS)
+    for path in maps:
+        ET.SubElement(ET.SubElement(root, "sitemap"), "loc").text = press.absolute(path)
+    return _xml(root)
+
+
+def _dates(contents: Contents) -> dict[str, str]:
+    dated = {edition_path(edition): edition_date(edition) for edition in contents.newest}
+    dated |= {pair.path: pair.date for pair in contents.pairs}
+    if contents.newest:
+        dated[addresses.HOME] = edition_date(contents.newest[0])
+    return {path: date for path, date in dated.items() if re.fullmatch(r"\d{4}-\d\d-\d\d", date)}
+
+
+def atom(press: Press) -> bytes:
+    """Return the Atom feed: the newest tools and the newest turns of verdicts."""
+    contents = press.contents
+    entries = [_tool_entry(press, edition) for edition in contents.newest[:ENTRIES]]
+    entries += [
+        _change_entry(press, change)
+        for change in contents.publication.changes[: 4 * ENTRIES]
+        if change.before is not None and change.tool in contents.editions
+    ]
+    entries.sort(key=_updated, reverse=True)
+    root = ET.Element("feed", xmlns=ATOM)
+    _add(root, "title", contents.site.title)
+    _add(root, "subtitle", contents.site.description)
+    _add(root, "id", press.absolute(addresses.HOME) or _urn(contents.site.title))
+    _add(root, "updated", _updated(entries[0]) if entries else EPOCH)
+    for rel, path in (("self", addresses.FEED), ("alternate", addresses.HOME)):
+        ET.SubElement(root, "link", rel=rel, href=press.absolute(path) or path)
+    author = ET.SubElement(root, "author")
+    _add(author, "name", contents.site.author or contents.site.title)
+    checked = "Not all are approved." if contents.publication.drafts else "Editors approved them."
+    _add(root, "rights", f"Takes are written by a language model. {checked}")
+    root.extend(entries[:ENTRIES])
+    return _xml(root)
+
+
+def _tool_entry(press: Press, edition: Edition) -> ET.Element:
+    path, takes = edition_path(edition), published_takes(edition)
+    address = press.absolute(path)
+    entry = ET.Element("entry")
+    _add(entry, "title", f"{edition.tool.name}: ship or skip?")
+    _add(entry, "id", address or _urn(path))
+    _add(entry, "updated", max((_moment(take.asked_at) for take in takes), default=EPOCH))
+    ET.SubElement(entry, "link", rel="alternate", href=address or href(path))
+    ET.SubElement(entry, "category", term=_text(edition.tool.category))
+    told = f"{summary(edition.tool.name, edition.card)} {edition.tool.tagline}"
+    _add(entry, "summary", told)
+    return entry
+
+
+def _change_entry(press: Press, change: Change) -> ET.Element:
+    contents = press.contents
+    edition = contents.editions[change.tool]
+    persona = persona_names(contents).get(change.persona, change.persona)
+    path = edition_path(edition)
+    address, mark = press.absolute(path), text_hash(f"{change.persona}\0{change.changed_at}")[:10]
+    entry = ET.Element("entry")
+    turn = f"from {change.before} to {change.after}"
+    _add(entry, "title", f"{edition.tool.name}: {persona} turns {turn}")
+    _add(entry, "id", f"{address}#change-{mark}" if address else _urn(path, mark))
+    _add(entry, "updated", _moment(change.changed_at))
+    ET.SubElement(entry, "link", rel="alternate", href=f"{address or href(path)}#history")
+    _add(entry, "summary", f"{persona} on {edition.tool.name}: {turn}. {change.reason}.")
+    return entry
+
+
+def _updated(entry: ET.Element) -> str:
+    return entry.findtext("updated") or EPOCH
+
+
+def _moment(text: str) -> str:
+    """Return a time as Atom writes it; the epoch for what is none."""
+    try:
+        return utc(datetime.fromisoformat(text)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except ValueError:
+        return EPOCH
+
+
+def _urn(*parts: str) -> str:
+    """Return an identifier for what has no address."""
+    digest = text_hash("\0".join(parts))
+    groups = (digest[:8], digest[8:12], digest[12:16], digest[16:20], digest[20:])
+    return "urn:uuid:" + "-".join(groups)
+
+
+def _add(parent: ET.Element, tag: str, text: str) -> None:
+    ET.SubElement(parent, tag).text = _text(text)
+
+
+def _text(text: str) -> str:
+    return _NOT_XML.sub("", clean(text))
+
+
+def _xml(root: ET.Element) -> bytes:
+    ET.indent(root)
+    text: str = ET.tostring(root, "unicode")
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{text}\n'.encode("utf-8", "replace")

@@ -1,0 +1,123 @@
+"""The folder a site is written to: what stands in it, whose it is, and what has to change.
+
+A manifest names the files this program has written. Everything else in the folder is
+somebody else's, and is neither overwritten nor removed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
+
+from panel.errors import UsageError
+
+MANIFEST = ".panel-site.json"
+FORMAT = 1
+WRITING = ".panel-writing"  # ends the name of a file that is not whole yet
+
+
+def digest_of(content: bytes) -> str:
+    """Return the hash that the manifest keeps of a file."""
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def owned(out: Path) -> dict[str, str]:
+    """Return the files of a site written earlier: path → hash of the content.
+
+    Raises UsageError for a folder that holds something else, or a manifest that is not one.
+    """
+    if not out.exists():
+        return {}
+    if not out.is_dir():
+        raise UsageError(f"{out} is a file. Name a folder for the site.")
+    manifest = out / MANIFEST
+    if not manifest.exists():
+        if any(out.iterdir()):
+            raise UsageError(
+                f"{out} holds files, and no {MANIFEST} says that they are a site's. Name an empty "
+                "folder, or a new one."
+            )
+        return {}
+    try:
+        record = json.loads(manifest.read_text("utf-8"))
+        files = {str(path): str(digest) for path, digest in record["files"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise UsageError(
+            f"{manifest} cannot be read as a site's list of files. Restore it, or name another "
+            "folder."
+        ) from None
+    for path in files:
+        if not is_inside(path):
+            raise UsageError(
+                f"{manifest} names {path!r}, which is not inside the folder. Restore it, or name "
+                "another folder."
+            )
+    return files
+
+
+def is_inside(path: str) -> bool:
+    """Whether a path of a manifest can only mean a file below its folder."""
+    parts = PurePosixPath(path).parts
+    plain = bool(parts) and not path.startswith("/") and "\\" not in path and "\0" not in path
+    return plain and all(part not in (".", "..") for part in path.split("/"))
+
+
+def foreign(out: Path, planned: Iterable[str], known: Mapping[str, str]) -> list[str]:
+    """Return the planned files that stand there already and are not the site's."""
+    return [path for path in planned if path not in known and os.path.lexists(out / path)]
+
+
+def keep_manifest(out: Path, files: Mapping[str, str]) -> None:
+    """Write the manifest, whole or not at all."""
+    record = {"format": FORMAT, "files": dict(sorted(files.items()))}
+    text = json.dumps(record, ensure_ascii=False, indent=0, separators=(",", ":"))
+    write_if_changed(out / MANIFEST, (text + "\n").encode())
+
+
+def write_if_changed(file: Path, content: bytes) -> bool:
+    """Write a file unless it holds just this; returns whether it was written.
+
+    A reader meets the old file or the new one, never half of one.
+    """
+    try:
+        if file.stat().st_size == len(content) and file.read_bytes() == content:
+            return False
+    except OSError:
+        pass
+    part = file.with_name(f".{digest_of(os.fsencode(file.name))[:16]}{WRITING}")
+    try:
+        part.write_bytes(content)
+    except FileNotFoundError:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(content)
+    part.replace(file)
+    return True
+
+
+def remove(out: Path, paths: Iterable[str]) -> list[str]:
+    """Remove files of the site, and folders that this leaves empty; returns those that were."""
+    gone = []
+    for path in paths:
+        file = out / path
+        with suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            file.unlink()
+            gone.append(path)
+        for folder in file.parents:
+            if folder == out:
+                break
+            try:
+                folder.rmdir()
+            except OSError:  # something is in it
+                break
+    return gone
+
+
+def sweep(out: Path, paths: Iterable[str]) -> None:
+    """Remove what a build that was cut off left unfinished beside the site's files."""
+    for folder in {(out / path).parent for path in paths} | {out}:
+        for left in folder.glob(f".*{WRITING}"):
+            left.unlink(missing_ok=True)

@@ -1,0 +1,60 @@
+"""How it works: the real prompts, the model, the figures. And the page of all changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from panel.site import addresses
+from panel.site.formats import shortened
+from panel.site.pages.personas import introduced
+from panel.site.pages.tools import persona_names
+from panel.site.press import Head, Press, Sheet
+
+PROMPTS = 60_000  # characters of all system messages together: a page stays light
+QUESTION = 6_000
+CHANGES = 100
+
+
+def sheets(press: Press) -> Iterator[Sheet]:
+    """Give the methodology page and the page of changes."""
+    yield Sheet(addresses.METHODOLOGY, lambda: _methodology(press))
+    yield Sheet(addresses.CHANGES, lambda: _changes(press))
+
+
+def _methodology(press: Press) -> bytes:
+    publication = press.contents.publication
+    systems = [
+        (persona, publication.systems[persona.id])
+        for persona in publication.personas
+        if persona.id in publication.systems
+    ]
+    each = PROMPTS // max(1, len(systems))
+    return press.page(
+        addresses.METHODOLOGY,
+        "methodology",
+        Head("How it works", "What a panel of personas is asked, who checks it, what it means."),
+        personas=introduced(press.contents),
+        systems=[(persona, shortened(text, each)) for persona, text in systems],
+        review=shortened(publication.review, QUESTION),
+        review_of=publication.review_of,
+        sampling=_settings(publication.sampling),
+        version=publication.version,
+    )
+
+
+def _settings(sampling: Any) -> list[tuple[str, str]]:
+    return [(name, str(value)) for name, value in sampling.items()]
+
+
+def _changes(press: Press) -> bytes:
+    contents = press.contents
+    turned = [each for each in contents.publication.changes if each.before is not None]
+    return press.page(
+        addresses.CHANGES,
+        "changes",
+        Head("What changed", "Every verdict that turned, and what had changed in the question."),
+        changes=turned[:CHANGES],
+        older=max(0, len(turned) - CHANGES),
+        names=persona_names(contents),
+    )

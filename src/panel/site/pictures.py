@@ -1,0 +1,107 @@
+"""The pictures that links to the site are shown with (Open Graph): 1200 by 630, few colours.
+
+A picture's name is the hash of what it shows, so one that is there is never drawn again.
+Drawn with Pillow and the font it carries, so that every machine draws the same. A comparison's
+picture is two halves side by side, each drawn once for all comparisons of its tool.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from panel.hashing import content_hash
+from panel.site.contents import Contents
+from panel.site.formats import clean, outcome
+from panel.site.press import Sheet
+from panel.site.publication import Edition
+
+DESIGN = 1  # of the drawing; a new one gives every picture a new name
+SHOWN = 6  # verdicts in a row
+HALVES = 128  # kept at a time, 0.4 MB each: neighbours in the list of pairs share their tools
+
+
+class Pictures:
+    """The pictures of a site; none where there is no Pillow or no address to give them."""
+
+    def __init__(self, contents: Contents) -> None:
+        self.contents = contents
+        self.drawn = available() and contents.site.base_url is not None
+        self._halves: dict[str, Any] = {}
+
+    def front_path(self) -> str | None:
+        """Return the file of the front page's picture."""
+        return self._path(["front", self._title(), self.contents.site.description])
+
+    def tool_path(self, edition: Edition) -> str | None:
+        """Return the file of a tool's picture."""
+        return self._path(["tool", self._title(), _shown(edition)])
+
+    def pair_path(self, left: Edition, right: Edition) -> str | None:
+        """Return the file of a comparison's picture."""
+        return self._path(["pair", self._title(), _shown(left), _shown(right)])
+
+    def _title(self) -> str:
+        marked = self.contents.publication.drafts or self.contents.publication.embedded
+        return f"{clean(self.contents.site.title)}{' · DRAFTS' if marked else ''}"
+
+    def _path(self, shown: list[Any]) -> str | None:
+        return f"og/{content_hash([DESIGN, *shown])[3:23]}.png" if self.drawn else None
+
+    def sheets(self) -> Iterator[Sheet]:
+        """Give every picture."""
+        if not self.drawn:
+            return
+        title = self._title()
+        yield self._sheet(self.front_path(), partial(self._front, title))
+        for edition in self.contents.by_name:
+            yield self._sheet(self.tool_path(edition), partial(self._tool, title, edition))
+        for pair in self.contents.pairs:
+            path = self.pair_path(pair.left, pair.right)
+            yield self._sheet(path, partial(self._pair, title, pair.left, pair.right))
+
+    def _sheet(self, path: str | None, make: Any) -> Sheet:
+        assert path is not None
+        return Sheet(path, make, named=True)
+
+    def _front(self, title: str) -> bytes:
+        made: bytes = _drawing().front(title, self.contents.site.description)
+        return made
+
+    def _tool(self, title: str, edition: Edition) -> bytes:
+        made: bytes = _drawing().tool(title, edition)
+        return made
+
+    def _pair(self, title: str, left: Edition, right: Edition) -> bytes:
+        made: bytes = _drawing().pair(title, self._half(left), self._half(right))
+        return made
+
+    def _half(self, edition: Edition) -> Any:
+        slug = edition.tool.slug
+        if slug not in self._halves:
+            if len(self._halves) >= HALVES:
+                self._halves.pop(next(iter(self._halves)))
+            self._halves[slug] = _drawing().half(edition)
+        return self._halves[slug]
+
+
+def _drawing() -> Any:
+    """Return the module that draws; only there where Pillow is."""
+    return import_module("panel.site.drawing")
+
+
+def available() -> bool:
+    """Whether Pillow is installed (the extra ``site``)."""
+    return find_spec("PIL") is not None
+
+
+def _shown(edition: Edition) -> list[Any]:
+    result = edition.card.result
+    interval = [result.interval.low, result.interval.high] if result.interval else None
+    verdicts = [outcome(line) for line in edition.card.lines[:SHOWN]]
+    tool = edition.tool
+    return [tool.name, tool.category, result.ship_percent, result.ships, result.n, interval,
+            verdicts]  # fmt: skip

@@ -1,0 +1,54 @@
+"""What a site is made of, gathered beforehand: ``panel.site.build`` needs nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from panel.catalog import Tool
+from panel.personas import Persona
+from panel.plan import ModelIdentity
+from panel.scorecard import Change, Scorecard, Tally
+from panel.settings import SiteSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """A tool as readers see it: what its file says, beside its published scorecard.
+
+    The scorecard is one made by ``panel.scorecard.published``: one vote a published take.
+    """
+
+    tool: Tool
+    card: Scorecard
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """All that a build needs; plain values, so that it can be sent to other processes.
+
+    editions: the published tools, by slug. personas: the panel, in order. pairs: chosen
+    comparisons, as slugs. changes: what readers may see of the verdicts' history, newest
+    first. systems: persona id → its rendered system prompt; review: the rendered question
+    on one published tool, its name in ``review_of``. votes: tool slug → readers' votes.
+    today: what stale prices are measured against, and the only date that is not the
+    content's own. drafts: takes that nobody has approved are among them, and marked.
+    """
+
+    site: SiteSettings
+    editions: tuple[Edition, ...]
+    personas: tuple[Persona, ...]
+    model: ModelIdentity
+    today: date
+    pairs: tuple[tuple[str, str], ...] = ()
+    changes: tuple[Change, ...] = ()
+    systems: Mapping[str, str] = field(default_factory=dict)
+    review: str = ""
+    review_of: str = ""
+    sampling: Mapping[str, Any] = field(default_factory=dict)
+    votes: Mapping[str, Tally] = field(default_factory=dict)
+    embedded: bool = False
+    drafts: bool = False
+    version: str = ""
