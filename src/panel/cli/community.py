@@ -1,8 +1,10 @@
-"""``panel votes``: readers' votes from elsewhere, and what they add up to."""
+"""``panel serve`` and ``panel votes``: the site with its readers, and what they vote."""
 
 from __future__ import annotations
 
+import ipaddress
 import os
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +13,7 @@ import typer
 from panel.cli.files import Json
 from panel.cli.output import note, percent, print_json, say
 from panel.community.ledger import FOLDER
+from panel.community.links import VARIABLE, parse_base_url
 from panel.community.secret import load_secret
 from panel.community.votes import Votes, share_record
 from panel.errors import UsageError
@@ -27,9 +30,85 @@ votes_app = typer.Typer(
 app.add_typer(votes_app, name="votes")
 
 
-@app.callback()
-def _group() -> None:
-    """Keep the group a group, however many commands it has."""
+@app.command()
+def serve(
+    folder: Annotated[Path, typer.Argument(metavar="OUT", help="What 'panel publish' wrote.")],
+    host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: any free one.")] = 8321,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option("--allow-host", metavar="NAME", help="A name the site is reached by."),
+    ] = None,
+    base_url: Annotated[
+        str | None, typer.Option("--base-url", envvar=VARIABLE, help="Its address, for mails.")
+    ] = None,
+    trust_proxy: Annotated[
+        bool, typer.Option("--trust-proxy", help="Believe X-Forwarded-For and -Proto.")
+    ] = False,
+) -> None:
+    """Serve a published site; take readers' votes and subscriptions."""
+    try:
+        from panel.serve import app as application  # noqa: PLC0415 - an optional extra
+        from panel.serve import server  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"'panel serve' needs {error.name}, which is not installed. Install it: "
+            "pip install 'reviewer-panel[desk]'"
+        ) from None
+    root = find_root(Path.cwd())
+    allowed = frozenset(map(_host_name, allow_host or ()))
+    shown = f"[{host}]" if ":" in host else host
+    with server.bind(host, port) as bound:
+        address = f"http://{shown}:{bound.getsockname()[1]}"
+        home = base_url or (f"https://{min(allowed)}" if allowed else address)
+        made = application.create_app(
+            application.Serving(
+                root=root,
+                folder=folder,
+                base_url=parse_base_url(home),
+                hosts=allowed | _own_address(host, shown),
+                trust_proxy=trust_proxy,
+            ),
+            os.environ,
+            note,
+        )
+        if not _loopback(host):
+            note(
+                f"Listening on {host}: other machines can reach this. Put a proxy that speaks "
+                "https in front, and name the site: --allow-host NAME (docs/community.md)."
+            )
+        server.narrate(note)
+        say(address)
+        note("Ctrl-C ends it.")
+        server.make_server(made).run(sockets=[bound])
+
+
+def _own_address(host: str, shown: str) -> frozenset[str]:
+    """Return the Host that a bound address is asked for by; none for "every address"."""
+    if not _is_address(host) or ipaddress.ip_address(host).is_unspecified:
+        return frozenset()
+    return frozenset({shown.lower()})
+
+
+def _host_name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_.-]{1,253}|\[[0-9A-Fa-f:.]+\]", name):
+        raise UsageError(
+            f"--allow-host {name!r} is not a host name. Write it like example.org, without "
+            "https:// and port."
+        )
+    return name.lower().rstrip(".")
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _loopback(host: str) -> bool:
+    return host == "localhost" or (_is_address(host) and ipaddress.ip_address(host).is_loopback)
 
 
 @votes_app.command("import")
