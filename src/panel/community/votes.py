@@ -69,6 +69,10 @@ class Votes:
             if ships or skips
         }
 
+    def tallies(self) -> dict[str, Tally]:
+        """Return the votes of every tool that has any, with percentage and interval."""
+        return {tool: Tally(*pair) for tool, pair in self.counts().items()}
+
     def tally(self, tool: str) -> Tally:
         """Return one tool's votes: counts, percentage and interval."""
         self._ledger.refresh()

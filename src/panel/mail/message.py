@@ -15,6 +15,9 @@ from panel.mail.settings import Sender
 
 # Seven bits only: every server takes them, and a signature survives any relay.
 POLICY = SMTP.clone(cte_type="7bit")
+# Headers are not folded within 900 characters: a link that is broken over lines, or written
+# in encoded words because it has no blank to break it at, is no link to a mail program.
+WIRE = POLICY.clone(max_line_length=900)
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
 
 
@@ -44,9 +47,9 @@ def build_message(
     message = EmailMessage(policy=POLICY)
     message["Subject"] = one_line(letter.subject)
     if sender is not None:
-        message["From"] = _address(sender.address, one_line(sender.name))
+        message["From"] = address_header(sender.address, one_line(sender.name))
     if to is not None:
-        message["To"] = _address(to, "")
+        message["To"] = address_header(to, "")
     message["Date"] = format_datetime(now or datetime.now(UTC))
     for name, value in letter.headers.items():
         if "\r" in value or "\n" in value:
@@ -58,6 +61,7 @@ def build_message(
     return message
 
 
-def _address(address: str, name: str) -> Address:
+def address_header(address: str, name: str) -> Address:
+    """Return an address as a header's value; it must have come from ``parse_address``."""
     local, _at, domain = address.rpartition("@")
     return Address(display_name=name, username=local, domain=domain)

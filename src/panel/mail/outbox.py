@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
 
-from panel.mail.message import POLICY
+from panel.mail.message import POLICY, WIRE, address_header, one_line
 from panel.mail.postman import Postman
 
 FOLDER = "outbox"
@@ -44,7 +44,7 @@ class Outbox:
         fresh = self.folder / f".{name}"
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as handle:
-            handle.write(message.as_bytes(policy=POLICY))
+            handle.write(message.as_bytes(policy=WIRE))
             handle.flush()
             os.fsync(handle.fileno())
         return fresh.rename(self.folder / name)
@@ -79,6 +79,9 @@ class Outbox:
             counts = {"sent": 0, "bounced": 0, "failed": 0, "unknown": 0}
             for file in self.waiting():
                 message = email.message_from_bytes(file.read_bytes(), policy=POLICY)
+                if "From" not in message:  # written before there were settings
+                    sender = postman.settings.sender
+                    message["From"] = address_header(sender.address, one_line(sender.name))
                 handed = postman.hand_over(message["To"].addresses[0].addr_spec, message)
                 counts[handed.state] += 1
                 if handed.state != "failed":

@@ -16,7 +16,7 @@ from email.message import EmailMessage
 from typing import Literal, NoReturn, Self
 
 from panel.errors import PanelError
-from panel.mail.message import POLICY
+from panel.mail.message import WIRE
 from panel.mail.settings import MailSettings
 
 ATTEMPTS = 4
@@ -75,7 +75,7 @@ class Postman:
         ``beginning`` is called right before the text goes out, each time: from then on the
         mail may have arrived. Raises MailError when the server takes nothing from anybody.
         """
-        content = _stuffed(message.as_bytes(policy=POLICY))
+        content = _stuffed(message.as_bytes(policy=WIRE))
         reached, why = False, ""
         for attempt in range(ATTEMPTS):
             if attempt:
