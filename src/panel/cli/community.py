@@ -19,6 +19,7 @@ from panel.community.votes import Votes, share_record
 from panel.errors import UsageError
 from panel.journal import utc_now
 from panel.scorecard import Tally
+from panel.settings import load_settings
 from panel.workspace import find_root, load_workspace
 
 app = typer.Typer(rich_markup_mode=None)
@@ -60,12 +61,13 @@ def serve(
     shown = f"[{host}]" if ":" in host else host
     with server.bind(host, port) as bound:
         address = f"http://{shown}:{bound.getsockname()[1]}"
-        home = base_url or (f"https://{min(allowed)}" if allowed else address)
+        home = base_url or load_settings(root).site.base_url
+        home = home or (f"https://{min(allowed)}" if allowed else address)
         made = application.create_app(
             application.Serving(
                 root=root,
                 folder=folder,
-                base_url=parse_base_url(home),
+                base_url=_at_root(home),
                 hosts=allowed | _own_address(host, shown),
                 trust_proxy=trust_proxy,
             ),
@@ -81,6 +83,13 @@ def serve(
         say(address)
         note("Ctrl-C ends it.")
         server.make_server(made).run(sockets=[bound])
+
+
+def _at_root(text: str) -> str:
+    address = parse_base_url(text)
+    if address.count("/") > 2:
+        raise UsageError(f"{text!r} is no host's root, where 'panel serve' has to stand.")
+    return address
 
 
 def _own_address(host: str, shown: str) -> frozenset[str]:

@@ -43,6 +43,7 @@ COMMANDS = {
     "rebuild": ("rows", "Make the database anew from the journals."),
     "reparse": ("reread", "Read the stored replies again; asks no model."),
     "serve": ("community", "Serve a published site; take votes and subscriptions."),
+    "digest": ("digest", "Write the weekly digest; send it to the subscribers."),
     "votes": ("community", "Readers' votes: import them, show what they add up to."),
     "doctor": ("endpoints", "Look at an endpoint: server, models, structured output."),
     "fetch": ("endpoints", "Download the embedded model's weights."),
