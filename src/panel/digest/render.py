@@ -45,9 +45,8 @@ def _inlined(html: str) -> str:
             "'panel digest' needs css-inline, which is not installed. Install it: "
             "pip install 'reviewer-panel[site]'"
         ) from None
-    # What cannot be inlined (dark mode, narrow screens) stays in a style element.
-    inliner = css_inline.CSSInliner(load_remote_stylesheets=False, keep_at_rules=True)
-    return inliner.inline(html)
+    # What cannot be inlined (dark mode, narrow screens) stays in a style element of its own.
+    return css_inline.CSSInliner(load_remote_stylesheets=False).inline(html)
 
 
 def one_line(text: str) -> str:
