@@ -146,6 +146,17 @@ def test_styles_stand_in_the_elements_and_dark_mode_in_the_head() -> None:
     assert "<script" not in html and "<img" not in html and "url(" not in html
 
 
+def test_drafts_and_the_demonstration_model_are_named_as_such() -> None:
+    plain = render_digest(content_of(split_publication()), None)
+    drafts = replace(split_publication(), drafts=True, embedded=True)
+    marked = render_digest(content_of(drafts), None)
+    for part in ("html", "text"):
+        words = " ".join(getattr(marked, part).split())
+        assert "no editor has approved them" in words and "are no judgement" in words
+        words = " ".join(getattr(plain, part).split())
+        assert "approved by an editor" in words and "demonstration" not in words
+
+
 ATTACKS = [
     "<script>alert(1)</script>",
     '"><img src=x onerror=alert(1)>',

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from panel.scorecard import Change, Interval
 from panel.site.addresses import href
@@ -71,6 +71,8 @@ class DigestContent:
     more_tools: int = 0
     more_comparisons: int = 0
     more_changes: int = 0
+    drafts: bool = False
+    embedded: bool = False
 
     @property
     def id(self) -> str:
@@ -80,6 +82,11 @@ class DigestContent:
         the next day, or a verdict came in between.
         """
         return f"digest-{self.since.isoformat()}"
+
+    @property
+    def last_day(self) -> date:
+        """The last day that is in it."""
+        return self.until - timedelta(days=1)
 
     @property
     def empty(self) -> bool:
@@ -137,6 +144,8 @@ def digest_content(
         more_tools=max(0, len(editions) - MOST_TOOLS),
         more_comparisons=max(0, len(pairs) - MOST_COMPARISONS),
         more_changes=max(0, len(changed) - MOST_CHANGES),
+        drafts=publication.drafts,
+        embedded=publication.embedded,
     )
 
 
