@@ -141,7 +141,7 @@ def test_styles_stand_in_the_elements_and_dark_mode_in_the_head() -> None:
         r'<table class="sheet"[^>]* style="[^"]+600px', html
     )
     head = html.partition("</head>")[0]
-    assert "prefers-color-scheme: dark" in head and "max-width: 480px" in head
+    assert "prefers-color-scheme: dark" in head and "max-width: 620px" in head
     assert "line-height: 34px" not in head
     assert "<script" not in html and "<img" not in html and "url(" not in html
 
