@@ -34,10 +34,14 @@ DAY = ["%Y-%m-%d"]
 
 @app.command()
 def digest(
-    since: Annotated[datetime, typer.Option("--since", formats=DAY, help="The first day (UTC).")],
+    since: Annotated[
+        datetime, typer.Option("--since", metavar="DATE", formats=DAY, help="The first day (UTC).")
+    ],
     until: Annotated[
         datetime | None,
-        typer.Option("--until", formats=DAY, help="The day it ends before; today when none."),
+        typer.Option(
+            "--until", metavar="DATE", formats=DAY, help="The day it ends before; today when none."
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FOLDER", help="Where it is written: digests/.")

@@ -31,8 +31,8 @@ the button:
 
 {link}
 
-If it was not you, do nothing: without the button nothing will be sent,
-and this address is not kept.
+If it was not you, do nothing: without the button this address is put
+on no list, and nothing more will be sent.
 """
 
 

@@ -18,7 +18,7 @@ TRAP = "website"  # a field that no reader sees; what fills it in is a machine
 ASKED = Notice(
     "Look into your inbox",
     "If that address is not subscribed yet, a mail is on its way to it. Press the button on the "
-    "page it links to within seven days; until then nothing is sent and nothing is kept.",
+    "page it links to within seven days; until then your address is on no list.",
 )
 BAD_LINK = Notice(
     "This link is not good",
