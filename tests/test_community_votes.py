@@ -7,6 +7,8 @@ import multiprocessing
 import os
 import stat
 import tempfile
+import threading
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
@@ -139,23 +141,43 @@ def _full() -> int:
     raise OSError(28, "No space left on device")
 
 
-def _vote_often(root: Path, first: int) -> None:
+def _vote_often(root: Path, together: Barrier, own: int) -> None:
     votes = Votes(root)
-    for number in range(first, first + 40):
+    together.wait(60)
+    for number in range(40):
         votes.record(f"{number:032x}", "anvil", "ship", AT)
+        votes.record(f"{own + number:032x}", "bellows", "skip", AT)
 
 
-def test_two_writers_lose_no_vote_and_see_each_others(tmp_path: Path) -> None:
+def test_two_writers_lose_no_vote_and_write_none_twice(tmp_path: Path) -> None:
     votes = Votes(tmp_path)
     spawn = multiprocessing.get_context("spawn")
-    writers = [spawn.Process(target=_vote_often, args=(tmp_path, first)) for first in (0, 20)]
+    together = spawn.Barrier(2)
+    writers = [
+        spawn.Process(target=_vote_often, args=(tmp_path, together, own)) for own in (1000, 2000)
+    ]
     for writer in writers:
         writer.start()
     for writer in writers:
         writer.join()
         assert writer.exitcode == 0
-    assert votes.counts() == {"anvil": (60, 0)}
-    assert len(file_of(tmp_path).read_text().splitlines()) == 60  # twenty came twice
+    assert votes.counts() == {"anvil": (40, 0), "bellows": (0, 80)}
+    assert len(file_of(tmp_path).read_text().splitlines()) == 120
+
+
+def test_a_writer_waits_for_the_other_and_then_knows_what_it_wrote(tmp_path: Path) -> None:
+    first, second = Votes(tmp_path), Votes(tmp_path)
+    changed: list[bool] = []
+    waiting = threading.Thread(
+        target=lambda: changed.append(second.record(FIRST, "anvil", "ship", AT))
+    )
+    with first._ledger.writing():
+        waiting.start()
+        waiting.join(0.3)
+        assert waiting.is_alive()
+        assert first.record(FIRST, "anvil", "ship", AT)
+    waiting.join(20)
+    assert changed == [False] and second.counts() == {"anvil": (1, 0)}
 
 
 VOTE = st.tuples(

@@ -94,6 +94,12 @@ def test_the_answer_is_the_same_for_known_unknown_and_trapped(site: Served, box:
     assert box.addresses == [ANN, "bob@example.org", "last@example.org"]
 
 
+def test_an_address_is_shown_as_text(site: Served, box: Mailbox) -> None:
+    site.post("/subscribe", {"email": "a&b'c`{{7}}@example.org"})
+    wait_for(box, 1)
+    assert "a&amp;b&#39;c`{{7}}@example.org" in site.get(link(box, site)).text
+
+
 def test_asking_again_and_again_sends_one_mail(site: Served, box: Mailbox) -> None:
     for written in (ANN, ANN.upper(), " " + ANN):
         assert site.post("/subscribe", {"email": written}).status == 202
