@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 
+from panel.site.build import build
+from tests.a_site import seed_publication
 from tests.browser import NewPage, violations
 from tests.browser import serving as serving_folder
+from tests.seed_takes import CODESTRAL, MISTRAL
 from tests.served import Served, serving
 from tests.smtp_server import Mailbox
 from tests.test_serve_subscribing import addresses, link, wait_for
@@ -139,3 +142,18 @@ def test_the_digest_is_readable_for_everybody(new_page: NewPage) -> None:
         found = [each for each in violations(page) if not re.match(r"landmark|region", each)]
         assert found == []
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_every_kind_of_page_works_under_the_servers_own_policy(page: Any, tmp_path: Path) -> None:
+    build(seed_publication(), tmp_path / "out")
+    with serving(tmp_path) as site:
+        paths = ["index.html", f"tools/{MISTRAL}.html", f"compare/{MISTRAL}-vs-{CODESTRAL}.html"]
+        paths += ["methodology.html", "changes.html", "personas.html"]
+        for path in paths:
+            assert page.goto(f"{site.origin}/{path}").status == 200
+            assert page.locator("h1").count() == 1
+            sheets = "Array.from(document.styleSheets).filter(s => s.cssRules.length).length"
+            assert page.evaluate(sheets) > 0
+        assert page.goto(f"{site.origin}/nothing.html").status == 404
+        for path in ("feed.xml", "sitemap.xml", "search.json", "robots.txt"):
+            assert site.get(f"/{path}").status == 200
