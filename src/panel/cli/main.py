@@ -46,6 +46,9 @@ COMMANDS = {
     "sql": ("rows", "Query the store, read-only."),
     "rebuild": ("rows", "Make the database anew from the journals."),
     "reparse": ("reread", "Read the stored replies again; asks no model."),
+    "serve": ("community", "Serve a published site; take readers' votes and subscriptions."),
+    "digest": ("digest", "Write the digest of some days, and send it to its subscribers."),
+    "votes": ("community", "Readers' votes: import them, show what they add up to."),
     "doctor": ("endpoints", "Look at an endpoint: server, models, structured output."),
     "fetch": ("endpoints", "Download the embedded model's weights."),
 }

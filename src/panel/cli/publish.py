@@ -11,6 +11,7 @@ from panel.cli.ask import EndpointName
 from panel.cli.files import Json, open_workspace
 from panel.cli.main import ExitCode
 from panel.cli.output import note, print_json, say
+from panel.community.votes import Votes
 from panel.editions import publication, unapproved
 from panel.endpoint.embedded import NOT_JUDGEMENT
 from panel.selection import Selection, prepare
@@ -44,7 +45,7 @@ def publish(
     """
     workspace = open_workspace()
     prepared = prepare(workspace, Selection(endpoint=endpoint, model=model))
-    gathered = publication(workspace, prepared, drafts, base_url)
+    gathered = publication(workspace, prepared, drafts, base_url, Votes(workspace.root).tallies())
     if not gathered.editions:
         waiting = unapproved(workspace, prepared)
         note(

@@ -1,0 +1,186 @@
+"""``panel digest``."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from panel.cli.ask import EndpointName
+from panel.cli.files import Json, open_workspace
+from panel.cli.main import ExitCode
+from panel.cli.output import note, print_json, say
+from panel.community.deliveries import Deliveries
+from panel.community.ledger import FOLDER
+from panel.community.links import VARIABLE, parse_base_url
+from panel.community.secret import load_secret
+from panel.community.subscribers import FILE, Subscriber, Subscribers
+from panel.digest.content import DigestContent, digest_content
+from panel.digest.issue import write_issue
+from panel.digest.sending import Mailing, Sent
+from panel.editions import publication
+from panel.errors import UsageError
+from panel.mail.postman import Handed, Postman
+from panel.mail.settings import Sender, mail_sender, mail_settings
+from panel.selection import Selection, prepare
+
+app = typer.Typer(rich_markup_mode=None)
+DAY = ["%Y-%m-%d"]
+
+
+@app.command()
+def digest(
+    since: Annotated[
+        datetime, typer.Option("--since", metavar="DATE", formats=DAY, help="The first day (UTC).")
+    ],
+    until: Annotated[
+        datetime | None,
+        typer.Option(
+            "--until", metavar="DATE", formats=DAY, help="The day it ends before; today when none."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FOLDER", help="Where it is written: digests/.")
+    ] = None,
+    send: Annotated[bool, typer.Option("--send", help="Send it to the subscribers.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Send nothing: that is so unless --send.")
+    ] = False,
+    resend_unknown: Annotated[
+        bool,
+        typer.Option("--resend-unknown", help="Also to whom it may have reached before a crash."),
+    ] = False,
+    drafts: Annotated[
+        bool, typer.Option("--drafts", help="Also verdicts nobody approved; never with --send.")
+    ] = False,
+    base_url: Annotated[
+        str | None,
+        typer.Option("--base-url", envvar=VARIABLE, help="The site's address, over panel.toml's."),
+    ] = None,
+    endpoint: EndpointName = None,
+    model: Annotated[str | None, typer.Option("--model", help="Whose verdicts.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Write the digest of some days as .eml, .html and .txt; with --send, send it.
+
+    Nobody gets the digest that begins on one day twice, however often this is called. Exit 1
+    when an address was refused, or did not get it for sure.
+    """
+    first, end = _days(since, until)
+    _check_flags(send, dry_run, drafts, resend_unknown)
+    workspace = open_workspace()
+    prepared = prepare(workspace, Selection(endpoint=endpoint, model=model))
+    gathered = publication(workspace, prepared, drafts, base_url)
+    home = parse_base_url(gathered.site.base_url) if gathered.site.base_url else None
+    content = digest_content(gathered, first, end, home)
+    sender = mail_sender(os.environ)
+    files = write_issue(content, out or workspace.root / "digests", sender)
+    mailing = _mailing(content, sender, workspace.root)
+    sent: Sent | None = None
+    waiting = 0
+    if send:
+        sent = _send(mailing, content, resend_unknown)
+    elif mailing is not None:
+        found, _ = mailing.waiting(resend_unknown)
+        waiting = len(found)
+    if as_json:
+        print_json(_record(content, files, sent, waiting))
+    else:
+        _tell(content, files, sent, waiting)
+    if sent is not None and not sent.complete:
+        raise typer.Exit(ExitCode.FAILED)
+
+
+def _days(since: datetime, until: datetime | None) -> tuple[date, date]:
+    first, end = since.date(), until.date() if until else datetime.now(UTC).date()
+    if first >= end:
+        raise UsageError(
+            f"no day lies from {first} up to, and not including, {end}. Name an earlier --since or "
+            "a later --until."
+        )
+    return first, end
+
+
+def _check_flags(send: bool, dry_run: bool, drafts: bool, resend_unknown: bool) -> None:
+    if send and dry_run:
+        raise UsageError("--send and --dry-run exclude each other. Leave one out.")
+    if send and drafts:
+        raise UsageError("drafts are not sent: an editor approves verdicts first ('panel desk').")
+    if resend_unknown and not send:
+        raise UsageError("--resend-unknown does something only with --send.")
+
+
+def _mailing(content: DigestContent, sender: Sender | None, root: Path) -> Mailing | None:
+    """Return the mailing; None while nobody ever asked to subscribe."""
+    if not (root / FOLDER / FILE).exists():
+        return None
+    subscribers = Subscribers(root, load_secret(root / FOLDER, os.environ))
+    subscribers.tidy()
+    return Mailing(content, sender or Sender("", ""), subscribers, Deliveries(root))
+
+
+def _send(mailing: Mailing | None, content: DigestContent, resend_unknown: bool) -> Sent:
+    settings = mail_settings(os.environ)
+    if settings is None:
+        raise UsageError(
+            "PANEL_SMTP_HOST is not set, so nothing was sent. Set it and PANEL_MAIL_FROM "
+            "(docs/community.md), then call this again."
+        )
+    if content.base_url is None:
+        raise UsageError(
+            "nothing was sent: the links to unsubscribe need the site's address. Write base_url "
+            "under [site] in panel.toml, or give --base-url."
+        )
+    if content.empty:
+        note("Nothing new in these days, so nothing was sent.")
+        return Sent()
+    if mailing is None:
+        return Sent()
+
+    def progress(subscriber: Subscriber, handed: Handed) -> None:
+        if handed.state != "sent":
+            note(f"{subscriber.address}: {handed.state} ({handed.detail})")
+
+    with Postman(settings) as postman:
+        return mailing.send(postman, resend_unknown, progress)
+
+
+def _record(
+    content: DigestContent, files: list[Path], sent: Sent | None, waiting: int
+) -> dict[str, object]:
+    return {
+        "digest": content.id,
+        "subject": content.subject,
+        "since": content.since,
+        "until": content.until,
+        "files": [str(file) for file in files],
+        "new_tools": len(content.new_tools) + content.more_tools,
+        "comparisons": len(content.comparisons) + content.more_comparisons,
+        "changes": len(content.changes) + content.more_changes,
+        "contested": len(content.contested),
+        "waiting": waiting if sent is None else None,
+        "sending": asdict(sent) if sent else None,
+    }
+
+
+def _tell(content: DigestContent, files: list[Path], sent: Sent | None, waiting: int) -> None:
+    for file in files:
+        say(str(file))
+    if content.empty:
+        note("Nothing new in these days.")
+    if sent is None:
+        note(f"Nothing was sent; {waiting} subscriber(s) would get it with --send.")
+        return
+    say(
+        f"{sent.sent} sent, {sent.already} had it before, {len(sent.bounced)} refused for good, "
+        f"{len(sent.failed)} refused for now, {len(sent.unknown)} unknown, "
+        f"{sent.skipped + sent.left} left out."
+    )
+    for address in sent.unknown:
+        note(f"{address}: it may have arrived. --resend-unknown sends it again.")
+    if sent.failed:
+        note("Call this again: only who has not got it is sent to.")

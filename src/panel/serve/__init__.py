@@ -1,0 +1,1 @@
+"""The site with its readers: votes and subscriptions over HTTP."""

@@ -1,0 +1,77 @@
+"""How often one address may ask: a bucket that refills, and a bound for the day.
+
+Addresses are held as a hash with a key that is made anew each day and never written down.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+DAY_SECONDS = 86400.0
+MOST_KNOWN = 50_000  # addresses remembered; the one longest unheard of is forgotten first
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """``burst`` at once, one more every ``seconds`` (0: none that day), ``daily`` in all."""
+
+    burst: int
+    seconds: float
+    daily: int
+
+
+@dataclass(slots=True)
+class _Bucket:
+    left: float
+    at: float
+    used: int = 0
+
+
+class Limiter:
+    """Counts by key (an address, or an address and more), in memory only. Thread-safe."""
+
+    def __init__(self, bound: Bound, clock: Callable[[], float] = time.time) -> None:
+        self.bound = bound
+        self._clock = clock
+        self._guard = threading.Lock()
+        self._day = -1
+        self._salt = b""
+        self._buckets: dict[bytes, _Bucket] = {}
+
+    def wait(self, key: str) -> float | None:
+        """Take one turn: None when it is granted, else the seconds until one will be."""
+        with self._guard:
+            now = self._clock()
+            self._turn_day(now)
+            hashed = hashlib.blake2b(key.encode(), key=self._salt, digest_size=16).digest()
+            bucket = self._buckets.pop(hashed, None) or _Bucket(self.bound.burst, now)
+            self._buckets[hashed] = bucket  # last in the order: heard of just now
+            if len(self._buckets) > MOST_KNOWN:
+                del self._buckets[next(iter(self._buckets))]
+            return self._take(bucket, now)
+
+    def _take(self, bucket: _Bucket, now: float) -> float | None:
+        bound = self.bound
+        tomorrow = DAY_SECONDS - now % DAY_SECONDS
+        if bound.seconds:
+            gained = max(0.0, now - bucket.at) / bound.seconds
+            bucket.left = min(bound.burst, bucket.left + gained)
+        bucket.at = now
+        if bucket.used >= bound.daily:
+            return tomorrow
+        if bucket.left < 1:
+            return (1 - bucket.left) * bound.seconds if bound.seconds else tomorrow
+        bucket.left -= 1
+        bucket.used += 1
+        return None
+
+    def _turn_day(self, now: float) -> None:
+        day = int(now // DAY_SECONDS)
+        if day != self._day:
+            self._day, self._salt = day, secrets.token_bytes(32)
+            self._buckets.clear()

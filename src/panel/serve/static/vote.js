@@ -1,0 +1,79 @@
+// Community votes: fetches each tool's share and sends votes without leaving the page.
+//
+// <div data-community="slug">
+//   <span data-community-share>—</span> <span data-community-votes></span>
+//   <form method="post" action="/vote">
+//     <input type="hidden" name="tool" value="slug"> <input type="hidden" name="next" value="/…">
+//     <button name="vote" value="ship">Ship</button> <button name="vote" value="skip">Skip</button>
+//   </form>
+//   <span data-community-status role="status"></span>
+// </div>
+//
+// Without this script the form works by itself and comes back to the page.
+"use strict";
+(() => {
+  const percent = (value) => {
+    if (value === null) return "—";
+    if (value > 0 && value <= 0.5) return "<1 %";
+    if (value >= 99.5 && value < 100) return ">99 %";
+    return `${Math.round(value)} %`;
+  };
+
+  const put = (box, name, text) => {
+    const place = box.querySelector(`[${name}]`);
+    if (place) place.textContent = text;
+  };
+
+  const show = (slug, share) => {
+    for (const box of document.querySelectorAll("[data-community]")) {
+      if (box.dataset.community !== slug) continue;
+      put(box, "data-community-share", percent(share.ship_percent));
+      const span = share.interval
+        ? `, 95 % interval ${Math.round(share.interval[0])}–${Math.round(share.interval[1])} %`
+        : "";
+      put(box, "data-community-votes", share.n ? `${share.ships} of ${share.n} ship${span}` : "no votes");
+      if (!share.vote) continue;
+      for (const button of box.querySelectorAll("button[name=vote]")) {
+        button.setAttribute("aria-pressed", String(button.value === share.vote));
+      }
+    }
+  };
+
+  const send = async (box, vote) => {
+    const slug = box.dataset.community;
+    put(box, "data-community-status", "Sending …");
+    try {
+      const answer = await fetch("/api/vote", {
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body: JSON.stringify({ tool: slug, vote }),
+      });
+      const share = await answer.json();
+      if (!answer.ok) throw new Error(share.error);
+      show(slug, share);
+      put(box, "data-community-status", `Your vote: ${vote}. You may change it.`);
+    } catch (error) {
+      put(box, "data-community-status", `Not counted. ${error.message}`);
+    }
+  };
+
+  const load = async (slug) => {
+    try {
+      const answer = await fetch(`/api/votes/${encodeURIComponent(slug)}.json`);
+      if (answer.ok) show(slug, await answer.json());
+    } catch {
+      // The page keeps what was baked in when it was published.
+    }
+  };
+
+  const boxes = [...document.querySelectorAll("[data-community]")];
+  for (const box of boxes) {
+    box.querySelector("form")?.addEventListener("submit", (event) => {
+      const vote = event.submitter?.value;
+      if (vote !== "ship" && vote !== "skip") return;
+      event.preventDefault();
+      send(box, vote);
+    });
+  }
+  for (const slug of new Set(boxes.map((box) => box.dataset.community))) load(slug);
+})();

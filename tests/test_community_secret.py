@@ -1,0 +1,98 @@
+"""The secret: made once, private, and nothing signed with it can be forged."""
+
+from __future__ import annotations
+
+import base64
+import multiprocessing
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from panel.community.secret import Secret, load_secret
+from panel.errors import UsageError
+
+SECRET = Secret(b"s" * 64)
+
+
+@given(st.text(max_size=60), st.integers(0, 2**40))
+def test_what_was_signed_is_read_back(text: str, at: int) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return
+    assert SECRET.read("visit", SECRET.sign("visit", text, at)) == (text, at)
+
+
+def test_a_token_of_one_purpose_or_secret_is_worth_nothing_for_another() -> None:
+    token = SECRET.sign("visit", "anna", 1)
+    assert SECRET.read("confirm", token) is None
+    assert Secret(b"t" * 64).read("visit", token) is None
+
+
+def test_no_single_change_of_a_token_is_accepted() -> None:
+    token = SECRET.sign("visit", "anna", 1)
+    for place in range(len(token)):
+        for other in "A_.=~ é":
+            forged = token[:place] + other + token[place + 1 :]
+            assert forged == token or SECRET.read("visit", forged) is None
+    for cut in range(len(token)):
+        assert SECRET.read("visit", token[:cut]) is None
+    assert SECRET.read("visit", token + "=") is None
+
+
+@given(st.text(max_size=80))
+def test_no_text_is_taken_for_a_token(text: str) -> None:
+    assert SECRET.read("visit", text) is None
+
+
+def test_an_unsigned_token_of_the_right_form_is_refused() -> None:
+    content = base64.urlsafe_b64encode(b"1:anna").decode().rstrip("=")
+    assert SECRET.read("visit", f"{content}.") is None
+    assert SECRET.read("visit", f"{content}.{content}") is None
+
+
+def test_the_secret_stays_the_same_and_is_not_shown(tmp_path: Path) -> None:
+    first, second = load_secret(tmp_path, {}), load_secret(tmp_path, {})
+    assert first == second
+    assert (tmp_path / "secret").read_text().strip() not in repr(first)
+    assert "key" not in repr(first)
+
+
+def _load(folder: Path, found: multiprocessing.Queue[str]) -> None:
+    found.put(load_secret(folder, {}).hash("test", "x"))
+
+
+def test_processes_that_start_together_agree_on_one_secret(tmp_path: Path) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    found = spawn.Queue()
+    processes = [spawn.Process(target=_load, args=(tmp_path, found)) for _ in range(3)]
+    for process in processes:
+        process.start()
+    assert len({found.get(timeout=60) for _ in processes}) == 1
+    for process in processes:
+        process.join()
+    assert sorted(file.name for file in tmp_path.iterdir()) == [".gitignore", "secret"]
+
+
+def test_a_secret_that_others_may_read_is_refused(tmp_path: Path) -> None:
+    load_secret(tmp_path, {})
+    (tmp_path / "secret").chmod(0o644)
+    with pytest.raises(UsageError, match="can be read by others"):
+        load_secret(tmp_path, {})
+
+
+def test_an_empty_secret_is_refused(tmp_path: Path) -> None:
+    load_secret(tmp_path, {})
+    (tmp_path / "secret").write_text("")
+    with pytest.raises(UsageError, match="holds no secret"):
+        load_secret(tmp_path, {})
+
+
+def test_the_environment_goes_before_the_file_and_must_be_long(tmp_path: Path) -> None:
+    given = load_secret(tmp_path, {"PANEL_SECRET": "x" * 32})
+    assert not (tmp_path / "secret").exists()
+    assert given != load_secret(tmp_path, {"PANEL_SECRET": "y" * 32})
+    with pytest.raises(UsageError, match="PANEL_SECRET has 5 characters; 32 are the least"):
+        load_secret(tmp_path, {"PANEL_SECRET": "short"})
