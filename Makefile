@@ -7,7 +7,7 @@ A      := mistral-8x22b-instruct-v2
 B      := codestral-2-0
 PAGE   := runs/comparison.html
 
-.PHONY: demo test check bench servers format clean help
+.PHONY: demo test check browser bench servers format clean help
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -18,7 +18,7 @@ demo: $(VENV)/demo weights  ## real verdicts of a real local model on two tools,
 	$(BIN)/panel compare $(A) $(B) --endpoint embedded --html $(PAGE)
 	@echo "Open $(CURDIR)/$(PAGE) in a browser."
 
-test: $(VENV)/test weights check  ## lint, types, floors, then every test, the real model included
+test: $(VENV)/test weights browser check  ## lint, types, floors, then every test, the real model included
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not model'
 	$(BIN)/python -m pytest -m model
 
@@ -27,6 +27,9 @@ check: $(VENV)/test  ## lint, format, types, floors
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+
+browser: $(VENV)/test  ## a Chromium for the browser tests, if there is a way to have one
+	@PLAYWRIGHT=$(BIN)/playwright sh tests/find-browser.sh
 
 bench: $(VENV)/test  ## the overhead against a bare openai loop, on a loopback mock
 	$(BIN)/python bench/overhead.py
@@ -53,8 +56,8 @@ $(VENV)/demo: $(VENV)/bin/python pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/test: $(VENV)/demo
-	@echo "Installing the test tools (pytest, hypothesis, ruff, mypy, import-linter) into $(VENV) ..."
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r requirements-dev.txt
+	@echo "Installing the test tools (pytest, hypothesis, playwright, ruff, mypy, import-linter) into $(VENV) ..."
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[embedded,site]' -r requirements-dev.txt
 	@touch $@
 
 clean:  ## remove what the targets above made, the downloaded weights included

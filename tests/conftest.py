@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from panel.cli.main import main
+from tests.browser import browser, new_page, page  # noqa: F401 - fixtures
 from tests.mock_endpoint import MockEndpoint
 
 ROOT = Path(__file__).parents[1]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from panel.scorecard import Comparison, Interval, PersonaLine, Scorecard, Take, Tally, combine
-from panel.site import comparison as room
+from panel.site import formats as room
 from panel.site.comparison import render_comparison
 
 GOLDEN = Path(__file__).parent / "golden" / "comparison.html"

@@ -8,12 +8,13 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Z_95 = 1.959963984540054  # the standard normal's 97.5 % point
 
 Outcome = Literal["verdict", "abstain", "error"]
+State = Literal["draft", "edited", "approved", "rejected"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +232,8 @@ class Take:
     outcome: verdict, abstain or error; verdict, confidence, take and evidence are
     None or empty unless the outcome is a verdict; reason says why otherwise.
     beats: (label, text) in order. stale: the files have changed since it was asked.
+    state: where an editor has it; of an approved take, ``take`` is the published wording.
+    editor: who decided last, None where nobody has.
     """
 
     outcome: Outcome
@@ -243,6 +246,8 @@ class Take:
     asked_at: str
     rung: str
     stale: bool
+    state: State = "draft"
+    editor: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,3 +301,45 @@ class Comparison:
         if a is None or b is None:
             return None
         return a.high < b.low or b.high < a.low
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One persona's verdict on one tool became another; ``before`` is None for its first.
+
+    changed_at: ISO time in UTC; reason: what had changed in the question, in the words of
+    ``panel plan``; model: the model identity that answered.
+    """
+
+    tool: str
+    persona: str
+    before: Literal["ship", "skip"] | None
+    after: Literal["ship", "skip"]
+    changed_at: str
+    reason: str
+    model: str
+
+
+def published(card: Scorecard, drafts: bool = False) -> Scorecard:
+    """Return the scorecard as readers may see it: one vote for each published take.
+
+    A take is published once approved; with ``drafts``, unless rejected. A persona without
+    one has no take and no vote. An abstention has no words to approve: it is counted apart
+    as always, without its reason. Repeats are not votes here, since nobody approved them.
+    """
+    lines = tuple(_published_line(line, drafts) for line in card.lines)
+    return replace(card, lines=lines, result=combine([line.tally for line in lines]))
+
+
+def _published_line(line: PersonaLine, drafts: bool) -> PersonaLine:
+    take = line.take
+    if take is not None and take.outcome == "abstain":
+        return replace(line, tally=Tally(abstains=1), take=replace(take, reason=None))
+    if take is None or take.outcome != "verdict" or not is_published(take, drafts):
+        return replace(line, tally=Tally(), take=None)
+    return replace(line, tally=Tally().plus("verdict", take.verdict))
+
+
+def is_published(take: Take, drafts: bool = False) -> bool:
+    """Whether readers may see a take's words."""
+    return take.state == "approved" or (drafts and take.state != "rejected")

@@ -127,6 +127,42 @@ class CiSettings(_Strict):
     repeats: int = Field(default=1, ge=1, le=1000)
 
 
+def _site_url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        raise ValueError("is not a web address. Begin it with https:// or http://.") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"[\s\\]", text):
+        raise ValueError("is not a web address. Begin it with https:// or http://.")
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise ValueError("holds more than an address. Leave out '@', '?' and '#'.")
+    return text.rstrip("/") + "/"
+
+
+SiteUrl = Annotated[str, AfterValidator(_site_url)]
+OneLine = Annotated[str, Field(min_length=1, max_length=300, pattern=r"^[^\x00-\x1f\x7f]+$")]
+
+
+class SiteSettings(_Strict):
+    """The ``[site]`` table: what ``panel publish`` writes, and under which name and address.
+
+    pairs: comparisons that are always made, as slugs or names. all_pairs: also those within
+    each category, at most ``max_pairs_per_category`` of them. stale_price_days: the age at
+    which a checked price is marked.
+    """
+
+    title: OneLine = "Panel verdicts"
+    base_url: SiteUrl | None = None
+    description: OneLine = "AI tools, reviewed by a panel of personas: ship or skip, and why."
+    author: OneLine | None = None
+    contact: OneLine | None = None
+    pairs: tuple[tuple[OneLine, OneLine], ...] = ()
+    all_pairs: bool = True
+    max_pairs_per_category: int = Field(default=100, ge=0, le=10_000)
+    stale_price_days: int = Field(default=90, ge=1, le=3650)
+
+
 class Settings(_Strict):
     """All of panel.toml."""
 
@@ -135,6 +171,7 @@ class Settings(_Strict):
     limits: Limits = Limits()
     ci: CiSettings = CiSettings()
     endpoints: dict[str, EndpointSettings] = {}
+    site: SiteSettings = SiteSettings()
 
 
 @dataclass(frozen=True, slots=True)
