@@ -34,7 +34,17 @@ from panel.verdict import Verdict
 from panel.workspace import load_workspace
 from tests.conftest import Space
 
-VIEWS = ("attempts", "verdicts", "takes", "ship_percentages", "runs", "tools", "personas")
+VIEWS = (
+    "attempts",
+    "verdicts",
+    "takes",
+    "decisions",
+    "published",
+    "ship_percentages",
+    "runs",
+    "tools",
+    "personas",
+)
 Said = tuple[Cell, str]  # ship, skip, abstain, error, or begun: a failed try before the end
 
 
@@ -177,6 +187,8 @@ def test_a_journal_fills_every_view(ledger: Ledger) -> None:
         "attempts": 8,
         "verdicts": 8,
         "takes": 8,
+        "decisions": 0,
+        "published": 0,
         "ship_percentages": 2 + 8,
         "runs": 1,
         "tools": 2,

@@ -28,6 +28,14 @@ def commit_of(root: Path, revision: str) -> str | None:
     return found.stdout.decode().strip() if found.returncode == 0 else None
 
 
+def user_name(root: Path) -> str | None:
+    """Return git's user.name here; None where git is not installed or knows none."""
+    if shutil.which("git") is None:
+        return None
+    found = _git(root, "config", "--get", "user.name")
+    return found.stdout.decode("utf-8", "replace").strip() or None
+
+
 @contextmanager
 def workspace_at(root: Path, revision: str) -> Iterator[Path]:
     """Lay out the files people write as they were at a revision; yields a temporary folder.

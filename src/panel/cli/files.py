@@ -68,6 +68,6 @@ def check(as_json: Json = False) -> None:
         print_json({"problems": []})
     else:
         say(
-            f"{len(workspace.tools)} tools, {len(workspace.personas)} personas, 3 templates: "
+            f"{len(workspace.tools)} tools, {len(workspace.personas)} personas, 4 templates: "
             "all in order."
         )

@@ -46,6 +46,7 @@ class StoredCell:
     returned_model: str | None
     system_fingerprint: str | None
     inputs: Inputs
+    attempt_id: str
 
 
 @contextmanager
@@ -60,7 +61,8 @@ _KNOWN = """
 SELECT tool, persona, repeat,
        arg_max(
            {'f': fingerprint, 'o': CASE WHEN final THEN outcome END, 'a': tool_digest,
-            'b': persona_digest, 'c': templates_digest, 'd': sampling_digest}, row(happened_at, id)
+            'b': persona_digest, 'c': templates_digest, 'd': sampling_digest,
+            'e': guidance_digest}, row(happened_at, id)
        ) AS latest,
        list(DISTINCT fingerprint) FILTER (final AND outcome IN ('verdict', 'abstain')) AS settled
 FROM journal.moments
@@ -78,7 +80,7 @@ def known_cells(
         (tool, persona, repeat): Known(
             fingerprint=latest["f"],
             outcome=latest["o"],
-            inputs=Inputs(latest["a"], latest["b"], latest["c"], latest["d"]),
+            inputs=Inputs(*(latest[name] for name in "abcde")),
             settled=frozenset(settled or ()),
         )
         for tool, persona, repeat, latest, settled in rows
@@ -144,13 +146,14 @@ def stored_cells(
     rows = connection.execute(
         "SELECT tool, persona, repeat, outcome, verdict, confidence, take, beats, evidence, "
         "reason, finished_at, rung, fingerprint, endpoint, model, returned_model, "
-        "system_fingerprint, tool_digest, persona_digest, templates_digest, sampling_digest "
-        "FROM verdicts WHERE model_identity = ? ORDER BY tool, persona, repeat",
+        "system_fingerprint, tool_digest, persona_digest, templates_digest, sampling_digest, "
+        "guidance_digest, attempt_id FROM verdicts WHERE model_identity = ? "
+        "ORDER BY tool, persona, repeat",
         [str(model)],
     ).fetchall()
     found: dict[str, list[StoredCell]] = {}
     for tool, *fields in rows:
-        fields[16:] = [Inputs(*fields[16:])]
+        fields[16:] = [Inputs(*fields[16:21]), fields[21]]
         fields[6] = json.loads(fields[6]) if fields[6] else {}
         fields[7] = tuple(fields[7] or ())
         fields[9] = fields[9].isoformat(timespec="seconds") + "Z"
