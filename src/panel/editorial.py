@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from panel.catalog import Tool
+from panel.checks import Subject
 from panel.decisions import (
     UNTOUCHED,
     ConflictError,
@@ -235,6 +236,21 @@ class Entry:
         """Whether the verdict is another than the published one."""
         said, published = self.answer and self.answer.verdict, self.standing.published
         return said is not None and published is not None and said != published.verdict
+
+    def subject(self) -> Subject | None:
+        """Return the take as the checks want it; None without words."""
+        said = self.answer
+        if said is None or said.verdict not in ("ship", "skip"):
+            return None
+        return Subject(
+            tool=self.tool,
+            persona=self.persona,
+            text=self.text,
+            verdict=said.verdict,  # type: ignore[arg-type]
+            confidence=said.confidence,
+            beats=said.beats if self.text == said.take else {},
+            evidence=said.evidence,
+        )
 
     @property
     def waits(self) -> bool:

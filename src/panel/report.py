@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from panel.catalog import Tool
+from panel.checks import Subject
 from panel.decisions import Wording
 from panel.editorial import Entry, entry_of
 from panel.errors import UsageError
@@ -13,6 +14,8 @@ from panel.staleness import Asking, cells_by_pair
 from panel.store.queries import StoredCell, models_with_verdicts, opened, stored_cells
 from panel.store.standings import standing
 from panel.workspace import Workspace
+
+Line = tuple[Entry, list[StoredCell]]  # of a persona, and all cells of the tool
 
 
 def scorecards(
@@ -26,6 +29,26 @@ def scorecards(
     been answered since; ``scorecard.published`` then leaves out what readers may not see.
     Raises UsageError when the store holds nothing of this model, naming the models it does hold.
     """
+    found = _entries(workspace, prepared, prepared.tools, prepared.personas)
+    return [_scorecard(tool, prepared, lines, published) for tool, lines in found]
+
+
+def subjects(workspace: Workspace, prepared: Prepared) -> list[Subject]:
+    """Return the takes of the prepared model as the checks want them, of the whole catalog.
+
+    One per tool and persona of the panel that has a verdict, the one that ``scorecards``
+    shows, in an editor's words where there are any. Raises UsageError when the store holds
+    nothing of this model.
+    """
+    found = _entries(workspace, prepared, workspace.tools, workspace.personas)
+    made = (entry.subject() for _tool, lines in found for entry, _cells in lines)
+    return [subject for subject in made if subject is not None]
+
+
+def _entries(
+    workspace: Workspace, prepared: Prepared, tools: list[Tool], personas: list[Persona]
+) -> list[tuple[Tool, list[Line]]]:
+    """Return each tool's entries with the tool's stored cells; raises UsageError for no cells."""
     with opened(workspace.runs) as connection:
         stored, standings = stored_cells(connection, prepared.model), standing(connection)
         others = models_with_verdicts(connection)
@@ -37,19 +60,16 @@ def scorecards(
         )
     repeats = max(cell.repeat for cells in stored.values() for cell in cells)
     asking = Asking(workspace.prompts, prepared.endpoint, prepared.model, prepared.guidance)
-    many = {tool.slug: repeats for tool in prepared.tools}
-    now = cells_by_pair(asking, prepared.tools, prepared.personas, many)
+    now = cells_by_pair(asking, tools, personas, {tool.slug: repeats for tool in tools})
     return [
-        _scorecard(
+        (
             tool,
-            prepared,
             [
                 (entry_of(tool, persona, cells, standings, now[tool.slug, persona.id]), cells)
-                for persona in prepared.personas
+                for persona in personas
             ],
-            published,
         )
-        for tool in prepared.tools
+        for tool in tools
         for cells in (stored.get(tool.slug, []),)
     ]
 
@@ -70,7 +90,7 @@ def comparison(
 def _scorecard(
     tool: Tool,
     prepared: Prepared,
-    entries: list[tuple[Entry, list[StoredCell]]],
+    entries: list[Line],
     published: bool,
 ) -> Scorecard:
     lines = tuple(_line(entry, cells, published) for entry, cells in entries)

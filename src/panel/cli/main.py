@@ -37,6 +37,7 @@ COMMANDS = {
     "run": ("ask", "Ask what is pending, keep every answer, sum up."),
     "show": ("show", "Print the scorecards of tools."),
     "compare": ("show", "Set two tools side by side, in the terminal or as a page."),
+    "lint": ("lint", "Check the takes for what an editor should look at, without a model."),
     "export": ("rows", "Write verdicts as CSV, JSON, JSON lines or Parquet."),
     "sql": ("rows", "Query the store, read-only."),
     "rebuild": ("rows", "Make the database anew from the journals."),

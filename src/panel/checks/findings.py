@@ -1,0 +1,77 @@
+"""What the checks speak of: a take under check, and a finding in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from panel.catalog import Tool
+from panel.personas import Persona
+
+Severity = Literal["error", "warning", "note"]
+Span = tuple[int, int]
+
+# Worst first: an error is almost always right, a warning wants a look, a note is for the thorough.
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing in a take that an editor should look at.
+
+    check: stable id of the rule. span: (start, end), characters of the take's text, end
+    excluded; None for the take as a whole. quote: ``text[start:end]``; without a span the
+    words concerned (an evidence quote, say) or "". message: what is wrong; remedy: how to
+    mend it. source_span: (start, end) in the tool's description where there is a place to show.
+    """
+
+    check: str
+    severity: Severity
+    span: Span | None
+    quote: str
+    message: str
+    remedy: str
+    source_span: Span | None = None
+
+    @property
+    def rank(self) -> int:
+        """0 for an error, 1 for a warning, 2 for a note."""
+        return SEVERITIES.index(self.severity)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One take under check.
+
+    text: the take as shown (the beats joined, or an editor's words). beats: id → text in
+    order, empty when an editor rewrote it. confidence: 0-100, None where unknown.
+    """
+
+    tool: Tool
+    persona: Persona
+    text: str
+    verdict: Literal["ship", "skip"]
+    confidence: int | None = None
+    beats: Mapping[str, str] = field(default_factory=dict)
+    evidence: tuple[str, ...] = ()
+
+
+def at(text: str, span: Span, check: str, severity: Severity, says: tuple[str, str]) -> Finding:
+    """Make a finding on a span of the take; ``says`` is (message, remedy)."""
+    return Finding(check, severity, span, text[span[0] : span[1]], *says)
+
+
+def whole(check: str, severity: Severity, says: tuple[str, str], quote: str = "") -> Finding:
+    """Make a finding on the take as a whole."""
+    return Finding(check, severity, None, quote, *says)
+
+
+def overlap(first: Span, second: Span) -> bool:
+    """Whether two spans share a character."""
+    return first[0] < second[1] and second[0] < first[1]
+
+
+def in_order(findings: Iterable[Finding]) -> list[Finding]:
+    """Sort by place (the whole take first), then the worst first."""
+    return sorted(findings, key=lambda one: (one.span or (-1, -1), one.rank, one.check, one.quote))

@@ -1,0 +1,281 @@
+"""Licence claims: which licence a take names, of whom, and whether the source says so.
+
+A licence in the description covers the tool under review and nothing else: the same words
+said of another product are a claim from outside, however true they sound.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from panel.checks.findings import Finding, Severity, Span, at
+from panel.checks.sentences import Sentences
+from panel.checks.vocabulary import STARTERS, WELL_KNOWN
+
+if TYPE_CHECKING:
+    from panel.checks.source import Source
+
+_TAIL = r"(?:[\s-](?:licen[sc]ed?|licen[sc]es))?"
+# Family → how it is written. A version, where there is one, is the first group.
+_FAMILIES = {
+    "Apache": rf"Apache(?:[\s-]?(?:Licen[sc]e,?\s?)?(?:v(?:ersion)?\s?)?(2(?:\.0)?)\b{_TAIL}"
+    rf"|[\s-](?:licen[sc]ed?\b))",
+    "MIT": rf"MIT\b(?!\s(?:researchers?|stud(?:y|ies|ents?)|professors?|labs?|spin|press|CSAIL|"
+    rf"Technology|paper)){_TAIL}",
+    "BSD": rf"BSD(?:[\s-]?[0-4][\s-]clause)?\b{_TAIL}|[23][\s-]clause\sBSD",
+    "AGPL": rf"(?:GNU\s)?(?:AGPL|Affero\s(?:GPL|"
+    rf"General\sPublic\sLicen[sc]e))(?:[\s-]?v?(\d)(?:\.0)?)?"
+    rf"(?:-only|-or-later)?\b{_TAIL}",
+    "LGPL": rf"(?:GNU\s)?LGPL(?:[\s-]?v?(\d(?:\.\d)?))?\b{_TAIL}",
+    "GPL": rf"(?:GNU\s)?(?<![AL])(?:GPL|General\sPublic\sLicen[sc]e)(?:[\s-]?v?(\d)(?:\.0)?)?"
+    rf"(?:-only|-or-later)?\b{_TAIL}",
+    "MPL": rf"(?:MPL|Mozilla\sPublic\sLicen[sc]e)(?:[\s-]?v?(\d)(?:\.0)?)?\b{_TAIL}",
+    "CC BY-NC": rf"CC[\s-]BY[\s-]NC(?:[\s-](?:SA|ND))?(?:[\s-](\d\.\d))?\b{_TAIL}",
+    "CC BY-SA": rf"CC[\s-]BY[\s-]SA(?:[\s-](\d\.\d))?\b{_TAIL}",
+    "CC BY": rf"CC[\s-]BY(?![\s-](?:NC|SA|ND))(?:[\s-](\d\.\d))?\b{_TAIL}",
+    "CC0": rf"CC0(?:[\s-](\d\.\d))?\b{_TAIL}",
+    "BUSL": r"(?:BUSL|BSL|Business\sSource\sLicen[sc]e)(?:[\s-](\d\.\d))?\b",
+    "SSPL": rf"SSPL\b{_TAIL}",
+    "Elastic": r"Elastic\sLicen[sc]e(?:\s(?:v|version\s)?(\d)(?:\.0)?)?|ELv2\b",
+    "OpenRAIL": rf"(?:Open|BigScience\s|Creative\sML\sOpen)?RAIL(?:-?[+M]+)?\b{_TAIL}",
+    "EPL": rf"EPL(?:[\s-]?(\d)(?:\.0)?)?\b{_TAIL}|Eclipse\sPublic\sLicen[sc]e",
+    "ISC": rf"ISC{_TAIL.removesuffix('?')}",
+    "Unlicense": r"(?:The\s)?Unlicen[sc]e\b",
+    "Community": r"(?:[A-Z][\w.]*\s)?(?:\d(?:\.\d)?\s)?Community\sLicen[sc]e(?:\sAgreement)?",
+}
+_NAMED = {
+    family: re.compile(
+        rf"(?<![\w-])(?:{pattern})", 0 if family in ("MIT", "ISC", "Community") else re.I
+    )
+    for family, pattern in _FAMILIES.items()
+}
+_QUICK = re.compile(
+    r"licen[sc]|apache|\bMIT\b|BSD|GPL|MPL|\bCC|B[US]*SL|SSPL|ELv2|RAIL|\bEPL", re.I
+)
+# What a text must hold, in lower case, for a family's pattern to be worth a try.
+_HINTS = {family: (family.split()[0].lower(),) for family in _FAMILIES} | {
+    "AGPL": ("agpl", "affero"),
+    "GPL": ("gpl", "general public"),
+    "MPL": ("mpl", "mozilla"),
+    "BUSL": ("busl", "bsl", "business source"),
+    "Elastic": ("elastic", "elv2"),
+    "OpenRAIL": ("rail",),
+    "EPL": ("epl", "eclipse"),
+    "Unlicense": ("unlicen",),
+}
+_OPEN = frozenset(_FAMILIES) - {"CC BY-NC", "BUSL", "SSPL", "Elastic", "OpenRAIL", "Community"}
+_CLOSED_TO_TRADE = frozenset({"CC BY-NC"})
+
+_OPEN_SOURCE = re.compile(
+    r"\b(?:is|are|being|stays?|remains?|its|fully|entirely|completely|as|this)\s+(?:an?\s+)?"
+    r"(?P<it>open[\s-]sourced?)\b(?!\s+(?:rival|alternative|competitor|clone|communit|ecosystem|"
+    r"project|model|world|equivalent))",
+    re.I,
+)
+_TRADE_ALLOWED = re.compile(
+    r"\b(?:commercial use is (?:allowed|permitted|free|fine)|(?:allows?|permits?|"
+    r"free for) commercial use"
+    r"|(?:may|can) be used commercially|commercially usable)\b",
+    re.I,
+)
+_TRADE_BARRED = re.compile(
+    r"\b(?:(?:forbids?|bars?|excludes?|prohibits?|no|rules? out) commercial use|commercial use is "
+    r"(?:excluded|forbidden|barred|prohibited|not (?:allowed|permitted))|"
+    r"non-?commercial(?: use)? only)\b",
+    re.I,
+)
+_DENIED = re.compile(
+    r"\b(?:not(?: an?| the| under| just| merely)?|no|nor|never|isn[’']t|rather than|instead of|"
+    r"unlike|"
+    r"without(?: an?)?|neither|than(?: an?| the)?|lacks? an?)\s+(?:[\w'’-]+\s+){0,2}?$",
+    re.I,
+)
+_VERB = (
+    r"(?:is|are|was|were|has|have|carries|carry|uses?|comes?|ships?|sits?|stands?|remains?|stays?|"
+    r"went|goes|licen[sc]ed|released|published|offered|available|distributed)"
+)
+_NAME = r"(?:[A-Z][\w.]*|\w*[A-Z]\w*|[a-z]+\.[a-z]+)(?:[-+][\w.+]*)*"
+_NAMES = rf"{_NAME}(?:\s(?:{_NAME}|v?\d[\w.]*))*"
+# "Name (Apache", "Name, which is also Apache", "Name is under an Apache", "Name's Apache"
+_SAID_OF = re.compile(
+    rf"(?P<name>{_NAMES})(?:['’]s?)?\s*"
+    rf"(?:\([^()]{{0,40}}?|,?\s(?:which|that|who)\s+(?:itself\s+)?{_VERB}\b[^,;:.()—]{{0,40}}?"
+    rf"|(?:itself\s|too\s|also\s|already\s)*{_VERB}\b[^,;:()—]{{0,40}}?"
+    rf"|,?\s(?:also\s|likewise\s|itself\s)?(?:under|with|at)\b[^,;:.()—]{{0,24}}?"
+    rf"|\s?[,—–-]\s?(?:also|likewise|too|itself|equally|now|again)\b[^,;:.()—]{{0,24}}?)$"
+)
+_OWN = re.compile(
+    r"\b(?:it|its|they|their|this|these|the (?:tool|model|maker|release|weights|engine|server|code|"
+    r"library|binary|vendor|licen[sc]e|project)|we|you|i)\b",
+    re.I,
+)
+_POSSESSED = re.compile(rf"(?P<name>{_NAMES})['’]s\s+(?:own\s+)?$|\bits\s$")
+_PREFIXED = re.compile(rf"(?:-licen[sc]ed|\slicen[sc]ed)?\s(?P<name>{_NAMES})(?=[\s,.;:)]|$)")
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A licence named in a text: family ("Apache"), version ("2"; "" when none is given), place."""
+
+    family: str
+    version: str
+    span: Span
+
+    def agrees(self, other: Mention) -> bool:
+        """Whether both name the same licence; a version that is not given agrees with any."""
+        if self.family != other.family:
+            return False
+        mine, theirs = self.version.removesuffix(".0"), other.version.removesuffix(".0")
+        return not mine or not theirs or mine == theirs
+
+
+def licence_mentions(text: str) -> list[Mention]:
+    """Return the licences named in a text, in order."""
+    if not _QUICK.search(text):
+        return []
+    found: list[Mention] = []
+    lower = text.lower()
+    for family, pattern in _NAMED.items():
+        if not any(hint in lower for hint in _HINTS[family]):
+            continue
+        for match in pattern.finditer(text):
+            version = (
+                next((group for group in match.groups() if group), "") if match.re.groups else ""
+            )
+            if not any(match.start() < one.span[1] and one.span[0] < match.end() for one in found):
+                found.append(Mention(family, version, match.span()))
+    return sorted(found, key=lambda mention: mention.span)
+
+
+def check_licences(
+    text: str, mentions: list[Mention], sentences: Sentences, source: Source
+) -> list[Finding]:
+    """Find licence claims that the source does not make of the tool under review."""
+    found: list[Finding] = []
+    for mention in mentions:
+        other = _whose(text, mention, sentences, source)
+        if other:
+            finding = _of_another(text, mention, other, source, sentences)
+        else:
+            finding = _of_the_tool(text, mention, source, sentences)
+        if finding is not None:
+            found.append(finding)
+    return found + _terms(text, sentences, source)
+
+
+def _whose(text: str, mention: Mention, sentences: Sentences, source: Source) -> str:
+    """Return the product that a licence is said of; "" for the tool under review."""
+    start, end = sentences.around(mention.span[0])
+    before = text[start : mention.span[0]]
+    first_word = len(before) - len(before.lstrip("\"'“‘("))
+    for pattern in (_SAID_OF, _POSSESSED):
+        for match in pattern.finditer(before) if pattern is _POSSESSED else _tails(before):
+            name = match["name"]
+            if not name or _OWN.search(before, match.end("name")):
+                continue
+            if match.start("name") == first_word and _plain_word(
+                name, text, match.end("name") + start
+            ):
+                continue
+            if not _own_name(name, source):
+                return name
+    after = _PREFIXED.match(text[mention.span[1] : end])
+    licensed = text[: mention.span[1]].endswith(("licensed", "licenced"))
+    if after and (licensed or "licen" in after[0]) and not _own_name(after["name"], source):
+        return after["name"]
+    return ""
+
+
+def _tails(before: str) -> list[re.Match[str]]:
+    """Match a name and its link to the licence at the end; the nearest name first."""
+    found = []
+    for start in reversed(
+        [match.start() for match in re.finditer(rf"(?<![\w.+-]){_NAMES}", before)]
+    ):
+        match = _SAID_OF.match(before, start)
+        if match:
+            found.append(match)
+    return found
+
+
+def _plain_word(name: str, text: str, end: int) -> bool:
+    """Whether a capital at the start of a sentence is only that ("Everything is ...")."""
+    if not name[1:].islower() or name.casefold() in WELL_KNOWN:
+        return False
+    if name.casefold() in STARTERS:
+        return True
+    return not re.match(r"\s\(|,\s(?:which|that)\b", text[end:])
+
+
+_NO_NAME = STARTERS | {"license", "licence", "weights", "terms", "code", "engine", "entry", "api"}
+
+
+def _own_name(name: str, source: Source) -> bool:
+    """Whether a name is the tool's own, one of its parts, or no product's name at all."""
+    words = [word.casefold() for word in re.findall(r"[\w.+]+", name)]
+    own = source.text.split("\n\n", 1)[0].casefold()
+    own_words = re.findall(r"[\w.+]+", own)
+    return all(word in own_words or word in _NO_NAME for word in words)
+
+
+def _of_another(
+    text: str, mention: Mention, other: str, source: Source, sentences: Sentences
+) -> Finding | None:
+    for known in source.licences:
+        first, last = source.sentences.around(known.span[0])
+        if mention.agrees(known) and other.casefold() in source.text[first:last].casefold():
+            return None
+    severity: Severity = "warning" if sentences.marked(mention.span[0]) else "error"
+    says = (
+        f"a licence said of {other}, which is not the tool under review",
+        f"Look it up at {other}'s own page, or leave the licence out.",
+    )
+    return at(text, mention.span, "licence-about-another", severity, says)
+
+
+def _of_the_tool(
+    text: str, mention: Mention, source: Source, sentences: Sentences
+) -> Finding | None:
+    if any(mention.agrees(known) for known in source.licences):
+        return None
+    start, _end = sentences.around(mention.span[0])
+    denied = _DENIED.search(text[start : mention.span[0]])
+    if denied or sentences.said_missing(mention.span) or sentences.supposed(mention.span[0]):
+        says = (
+            "a licence that the source does not name, here denied or supposed",
+            "Read it again.",
+        )
+        return at(text, mention.span, "licence-outside-source", "note", says)
+    stated = ", ".join(source.text[a:b] for a, b in (known.span for known in source.licences))
+    message = f"the source says {stated}" if stated else "the source names no such licence"
+    says = (message, "Correct the licence, or look it up and add it to the description.")
+    severity: Severity = "warning" if sentences.marked(mention.span[0]) else "error"
+    return at(text, mention.span, "licence-outside-source", severity, says)
+
+
+def _terms(text: str, sentences: Sentences, source: Source) -> list[Finding]:
+    """Find claims about openness and commercial use against what the source says."""
+    families = {mention.family for mention in source.licences}
+    barred = bool(families & _CLOSED_TO_TRADE or _TRADE_BARRED.search(source.text))
+    barred = barred or bool(re.search(r"\bnon-?commercial\b", source.text, re.I))
+    allowed = bool(_TRADE_ALLOWED.search(source.text) or families & _OPEN)
+    opened = bool(families & _OPEN or re.search(r"\bopen[\s-]source", source.text, re.I))
+    rules: list[tuple[re.Pattern[str], bool, Severity, str]] = [
+        (_TRADE_ALLOWED, not allowed, "error" if barred else "warning", "commercial use allowed"),
+        (_TRADE_BARRED, allowed and not barred, "error", "commercial use excluded"),
+        (_OPEN_SOURCE, not opened, "warning", "the tool open source"),
+    ]
+    found = []
+    for pattern, wrong, severity, claim in rules:
+        for match in pattern.finditer(text) if wrong else ():
+            span = match.span("it") if "it" in match.re.groupindex else match.span()
+            start, _end = sentences.around(span[0])
+            if _DENIED.search(text[start : span[0]]) or sentences.supposed(span[0]):
+                continue
+            if sentences.said_missing(span):
+                continue
+            says = (f"the source does not call {claim}", "Check the terms, and say what they say.")
+            found.append(at(text, span, "licence-outside-source", severity, says))
+    return found

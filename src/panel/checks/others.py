@@ -1,0 +1,145 @@
+"""The rest of the catalog: its names and figures, where they stray into this tool's take."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from typing import overload
+
+from panel.catalog import Tool
+from panel.checks.findings import Finding, Span, Subject, at, overlap
+from panel.checks.folding import folded
+from panel.checks.quantities import Quantity
+from panel.checks.source import WORD, Source, source_of, unpossessed
+
+_Key = tuple[str, str, float, str]
+
+
+class OtherTools(Sequence[Tool]):
+    """A catalog indexed by names and telling figures, for the checks of many takes.
+
+    A sequence of its tools; the tool under review may be among them and is left out
+    wherever it is asked about.
+    """
+
+    def __init__(self, tools: Sequence[Tool]) -> None:
+        self._tools = tuple(tools)
+        self._names: dict[str, list[tuple[tuple[str, ...], Tool]]] = {}
+        self._figures: dict[_Key, list[str]] = {}
+        self._slugs = {tool.slug: tool for tool in self._tools}
+        for tool in self._tools:
+            words, keys = _traces(_Same((tool,)))
+            if len("".join(words)) > 2:
+                self._names.setdefault(words[0], []).append((words, tool))
+            for key in keys:
+                self._figures.setdefault(key, []).append(tool.slug)
+
+    @overload
+    def __getitem__(self, index: int) -> Tool: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Tool, ...]: ...
+    def __getitem__(self, index: int | slice) -> Tool | tuple[Tool, ...]:
+        return self._tools[index]
+
+    def __len__(self) -> int:
+        return len(self._tools)
+
+    def named(self, text: str) -> Iterator[tuple[Span, Tool]]:
+        """Find the names of tools, written as their owners write them."""
+        places = list(WORD.finditer(text))
+        words = [unpossessed(match[0]) for match in places]
+        for place, first in enumerate(words):
+            for name, tool in self._names.get(first, ()):
+                last = place + len(name) - 1
+                if tuple(words[place : last + 1]) == name:
+                    yield (places[place].start(), places[last].start() + len(words[last])), tool
+
+    def owner(self, quantity: Quantity, but: str) -> Tool | None:
+        """Return the one tool (``but`` a slug) that states a telling figure; None else."""
+        key = _telling(quantity)
+        owners = [slug for slug in self._figures.get(key, ()) if slug != but] if key else []
+        return self._slugs[owners[0]] if len(owners) == 1 else None
+
+
+def _telling(quantity: Quantity) -> _Key | None:
+    """Return what a figure is known by, if it is one that points at its owner."""
+    if quantity.kind in ("year", "date", "version", "times"):
+        return None
+    if quantity.digits < 3 and not quantity.unit:
+        return None
+    value = quantity.size if quantity.unit else quantity.value
+    return quantity.kind, quantity.unit, float(f"{value:.9g}"), ""
+
+
+def index_of(others: Sequence[Tool]) -> OtherTools:
+    """Return the index of a catalog; the latest few are remembered."""
+    if isinstance(others, OtherTools):
+        return others
+    return _index(_Same(others))
+
+
+class _Same:
+    """A list of tools, compared by the tools' identity: cheap, and kept alive by the cache."""
+
+    def __init__(self, tools: Sequence[Tool]) -> None:
+        self.tools = tuple(tools)
+        self.key = tuple(map(id, self.tools))
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.key == other.key
+
+
+@lru_cache(maxsize=8192)
+def _traces(same: _Same) -> tuple[tuple[str, ...], frozenset[_Key]]:
+    """Return the words of one tool's name and its telling figures."""
+    (tool,) = same.tools
+    words = tuple(unpossessed(match[0]) for match in WORD.finditer(tool.name))
+    keys = (_telling(one) for one in source_of(tool).quantities)
+    return words, frozenset(key for key in keys if key is not None)
+
+
+@lru_cache(maxsize=4)
+def _index(same: _Same) -> OtherTools:
+    return OtherTools(same.tools)
+
+
+def check_others(
+    subject: Subject,
+    others: OtherTools,
+    source: Source,
+    figures: list[tuple[Finding, Quantity]],
+) -> list[Finding]:
+    """Find names and figures of other catalog tools that this tool's record does not hold.
+
+    One such fact wants a look; two of the same other tool are a mix-up, an error.
+    ``figures`` are the figures found outside the source.
+    """
+    text = subject.text
+    found: list[tuple[Span, Tool, str]] = []
+    for span, tool in others.named(text):
+        name = folded(tool.name).text
+        if tool.slug == subject.tool.slug or not name or name in source.folded:
+            continue
+        if not any(overlap(span, known) for known, _tool, _what in found):
+            found.append((span, tool, "the name"))
+    for finding, quantity in figures:
+        owner = others.owner(quantity, subject.tool.slug) if finding.severity == "warning" else None
+        if owner is not None and finding.span is not None:
+            found.append((finding.span, owner, "a figure"))
+    facts = {(tool.slug, text[span[0] : span[1]]) for span, tool, _what in found}
+    counts = Counter(slug for slug, _words in facts)
+    return [_finding(text, span, tool, what, counts[tool.slug]) for span, tool, what in found]
+
+
+def _finding(text: str, span: Span, tool: Tool, what: str, count: int) -> Finding:
+    message = f"{what} of another tool, {tool.name}, and not in this tool's record"
+    if count > 1:
+        message += f" (one of {count} in this take)"
+    says = (message, f"Make sure that the take is not about {tool.name}; remove what is.")
+    finding = at(text, span, "other-tools-fact", "warning", says)
+    return replace(finding, severity="error") if count > 1 else finding

@@ -1,0 +1,117 @@
+"""Sentences and clauses of a take, and what their words say about the rest of them."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+
+from panel.checks.findings import Span
+
+_SENTENCE_END = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s+[^\sa-z]|\s*$)|\n{2,}")
+_ABBREVIATION = re.compile(r"\b(e\.g|i\.e|vs|etc|approx|no|dr|mr|ms|st|inc|ltd|cf)\.$", re.I)
+_CLAUSE_END = re.compile(
+    r"[;:—–]|\s-\s|,\s+(?=(?:and|but|so|which|while|whereas|yet|though)\b)|,(?=\s)"
+)
+
+_HYPOTHETICAL = re.compile(
+    r"\b(if|unless|until|suppose|supposing|imagine|would|could|might|should|may|whether|"
+    r"(?:were\s+(?:I|we|it|they|the|this|there)|had\s+(?:I|we|it|they))\b)\b|\b(?:I|he|she|it|"
+    r"they|we)[’']d\b",
+    re.I,
+)
+_IF_FIRST = re.compile(
+    r"\s*(?:and|but|so|even|only)?\s*(if|suppose|imagine|were|had|unless)\b", re.I
+)
+_WOULD_MOVE = re.compile(
+    r"\b(?:would|could|might|can)\s+(?:\w+\s+){0,2}?(move|change|flip|turn|sway|persuade|convince|"
+    r"send|bring|win|undo|tip|push|earn|reverse|settle)\b",
+    re.I,
+)
+_BET = re.compile(r"\b(thesis|bet|claim to test|predict\w*|by|before|until|within)\b", re.I)
+_SILENCE = re.compile(
+    r"\b(nothing|nowhere|silen(?:t|ce)|unstated|unnamed|missing|absent|absence|lacks?|lacking|"
+    r"omits?|"
+    r"leaves? out|left out|no (?:word|mention|sign|sort|kind|support|API|trace)|not a word|"
+    r"(?:never|does not|doesn[’']t|do not|nor does it|without)\s+(?:\w+\s+)?"
+    r"(?:say\w*|state\w*|mention\w*|name|names|list\w*|support\w*|claim\w*|describ\w*|offer\w*)|"
+    r"(?:is|are) not (?:\w+ )?(?:stated|mentioned|named|listed|supported|described|offered|"
+    r"claimed))\b",
+    re.I,
+)
+_NO_BEFORE = re.compile(
+    r"\b(?:no|not|nor|without|neither|never|nothing like)\s+(?:an?\s+|any\s+|even\s+)?"
+    r"(?:[\w.+-]+(?:,\s*|\s+(?:or|nor)\s+(?:an?\s+)?)){0,3}$",
+    re.I,
+)
+_MARKED = re.compile(r"outside (?:knowledge|the source)|to (?:be )?verif(?:y|ied)|unverified", re.I)
+
+
+class Sentences:
+    """The sentences of a text, found once; every span is a part of the text."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.spans: list[Span] = []
+        start = 0
+        for end in _SENTENCE_END.finditer(text):
+            if _ABBREVIATION.search(text, max(0, end.start() - 8), end.start() + 1):
+                continue
+            self._add(start, end.end())
+            start = end.end()
+        self._add(start, len(text))
+        self._starts = [span[0] for span in self.spans]
+
+    def _add(self, start: int, end: int) -> None:
+        part = self.text[start:end]
+        start += len(part) - len(part.lstrip())
+        end -= len(part) - len(part.rstrip())
+        if start < end:
+            self.spans.append((start, end))
+
+    def around(self, position: int) -> Span:
+        """Return the sentence that holds a position (the nearest before it)."""
+        if not self.spans:
+            return (0, len(self.text))
+        return self.spans[max(0, bisect_right(self._starts, position) - 1)]
+
+    def begins(self, position: int) -> bool:
+        """Whether a sentence begins here, quotation marks and brackets aside."""
+        start, _end = self.around(position)
+        return not self.text[start:position].strip(" \"'“‘(*_-")
+
+    def clause(self, position: int) -> Span:
+        """Return the clause that holds a position: the piece between marks like , ; : —."""
+        start, end = self.around(position)
+        for mark in _CLAUSE_END.finditer(self.text, start, end):
+            if mark.end() <= position:
+                start = mark.end()
+            elif mark.start() > position:
+                return (start, mark.start())
+        return (start, end)
+
+    def supposed(self, position: int) -> bool:
+        """Whether the words here belong to a supposition, not to a statement of fact."""
+        start, end = self.around(position)
+        sentence = self.text[start:end]
+        if _IF_FIRST.match(sentence) or _WOULD_MOVE.search(sentence):
+            return True
+        first, last = self.clause(position)
+        return bool(_HYPOTHETICAL.search(self.text[first:last]))
+
+    def foretold(self, position: int) -> bool:
+        """Whether the sentence speaks of a bet on the future."""
+        start, end = self.around(position)
+        return bool(_BET.search(self.text, start, end))
+
+    def said_missing(self, span: Span) -> bool:
+        """Whether the clause says that this is absent from the description."""
+        start, end = self.clause(span[0])
+        if _SILENCE.search(self.text, start, end):
+            return True
+        first, _last = self.around(span[0])
+        return bool(_NO_BEFORE.search(self.text[first : span[0]][-80:]))
+
+    def marked(self, position: int) -> bool:
+        """Whether the sentence itself says: outside knowledge, to verify."""
+        start, end = self.around(position)
+        return bool(_MARKED.search(self.text, start, end))

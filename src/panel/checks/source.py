@@ -1,0 +1,86 @@
+"""The source: everything the persona was shown about a tool, made ready to be looked up."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from panel.catalog import Tool
+from panel.checks.folding import folded
+from panel.checks.licences import Mention, licence_mentions
+from panel.checks.quantities import Quantity, quantities
+from panel.checks.sentences import Sentences
+
+WORD = re.compile(r"\w+(?:[.&/'’+#-]\w+)*\+{0,2}|\w+#")
+_PART = re.compile(r"[\w.+#&]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A tool's record as one text, with its words, figures and licences.
+
+    words: folded words and the parts of hyphenated ones, possessives bare.
+    """
+
+    text: str
+    folded: str
+    words: frozenset[str]
+    quantities: tuple[Quantity, ...]
+    licences: tuple[Mention, ...]
+    sentences: Sentences
+
+    def holds(self, quantity: Quantity) -> bool:
+        """Whether the source states this figure."""
+        return any(quantity.same(known) for known in self.quantities)
+
+
+def record_text(tool: Tool) -> str:
+    """Return everything shown about a tool as one text, a line per field."""
+    lines = [tool.name, tool.tagline, tool.category, tool.pricing.entry]
+    lines += [f"{plan.name}: {plan.price}. {plan.includes}" for plan in tool.pricing.plans]
+    lines += [*tool.tags, *tool.links, tool.slug]
+    for day in (tool.released, tool.pricing.verified):
+        if day is not None:
+            lines += [day.isoformat(), f"{day:%B %Y}", str(day.year)]
+    return "\n\n".join([*lines, tool.description])
+
+
+def source_of(tool: Tool) -> Source:
+    """Return a tool's source; remembered for the latest tools asked."""
+    return _source(record_text(tool))
+
+
+@lru_cache(maxsize=4096)
+def _source(text: str) -> Source:
+    return Source(
+        text=text,
+        folded=folded(text).text,
+        words=frozenset(words_of(text)),
+        quantities=tuple(quantities(text)),
+        licences=tuple(licence_mentions(text)),
+        sentences=Sentences(text),
+    )
+
+
+def bare(word: str) -> str:
+    """Fold a word and take the possessive off."""
+    return unpossessed(word.casefold())
+
+
+def unpossessed(word: str) -> str:
+    """Take the possessive off a word: Mistral's → Mistral."""
+    for ending in ("'s", "’s", "'", "’"):
+        if word.endswith(ending):
+            return word[: -len(ending)]
+    return word
+
+
+def words_of(text: str) -> Iterator[str]:
+    """Yield the folded words of a text, and the parts of compound ones."""
+    for match in WORD.finditer(text):
+        word = bare(match[0])
+        yield word
+        if not word.isalnum():
+            yield from _PART.findall(word)

@@ -1,0 +1,55 @@
+"""All checks on one take, in the order in which they may speak for the same words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from panel.catalog import Tool
+from panel.checks.closing import check_closing
+from panel.checks.evidence import check_evidence
+from panel.checks.experience import check_experience
+from panel.checks.figures import check_code, check_figures, code_spans
+from panel.checks.findings import Finding, Span, Subject, in_order, overlap
+from panel.checks.form import check_form
+from panel.checks.licences import check_licences, licence_mentions
+from panel.checks.names import check_names
+from panel.checks.others import check_others, index_of
+from panel.checks.sentences import Sentences
+from panel.checks.source import source_of
+from panel.checks.wording import check_wording
+
+
+def check_take(subject: Subject, others: Sequence[Tool]) -> list[Finding]:
+    """Check one take against what its persona was shown; findings come sorted by span.
+
+    ``others`` is the rest of the catalog, or all of it; for many takes pass one
+    ``OtherTools``, which is indexed once. Raises nothing, whatever the text.
+    """
+    text = subject.text
+    sentences, source = Sentences(text), source_of(subject.tool)
+    found = check_evidence(subject) + check_form(subject) + check_closing(subject)
+    mentions = licence_mentions(text)
+    licences = check_licences(text, mentions, sentences, source)
+    used = check_experience(text, sentences, source)
+    worded = _without(check_wording(subject, source), _spans(used))
+    # Each word is spoken for once: by the check that knows most about it.
+    taken = code_spans(text) + [mention.span for mention in mentions]
+    taken += _spans(licences)
+    figures = check_figures(text, sentences, source, taken)
+    strayed = check_others(subject, index_of(others), source, figures)
+    names = check_names(subject, sentences, source, taken + _spans(strayed) + _spans(worded))
+    numbers = _without([finding for finding, _read in figures], _spans(strayed) + _spans(names))
+    code = check_code(text, source)
+    return in_order([*found, *licences, *used, *worded, *strayed, *names, *numbers, *code])
+
+
+def _spans(findings: Sequence[Finding]) -> list[Span]:
+    return [finding.span for finding in findings if finding.span is not None]
+
+
+def _without(findings: Sequence[Finding], spans: Sequence[Span]) -> list[Finding]:
+    return [
+        finding
+        for finding in findings
+        if finding.span is None or not any(overlap(finding.span, span) for span in spans)
+    ]

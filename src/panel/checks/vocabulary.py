@@ -1,0 +1,52 @@
+"""Word lists: capitals that name no product, formats, names known to everyone, starters."""
+
+from __future__ import annotations
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+# Capitals that name no product: abbreviations of the trade, months, peoples and tongues.
+PLAIN = _words(
+    "i ai api apis sdk sdks cli gui ui ux dx ide ides it hr ceo cto cfo cio ciso vp ml llm llms "
+    "gpu gpus cpu cpus ram ssd vram saas b2b b2c sla slas faq readme url urls http https os pr "
+    "prs roi moe nlp ocr ok eu us uk usa rag mvp poc crud dns ip vpn ci cd devops qa kpi kpis "
+    "crm erp etc rfp mcp tts asr fim january february march april may june july august "
+    "september october november december monday tuesday wednesday thursday friday saturday "
+    "sunday christmas q1 q2 q3 q4 english german french spanish italian polish chinese japanese "
+    "arabic hindi portuguese russian european american british asian african europe america "
+    "asia africa internet web latin ship skip builder skeptic futurist analyst"
+)
+# Formats, protocols and rules: worth a note when the source does not name them, no more.
+FORMATS = _words(
+    "json csv tsv xml yaml sql pdf html css rest graphql grpc sso saml oauth oidc scim rbac "
+    "webhook websocket ssml sarif parquet markdown lsp onnx gguf docx xlsx zip tls ssl ssh git "
+    "regex unicode utf-8 posix cuda wasm png jpeg svg mp3 wav rss atom smtp imap ftp soap cron "
+    "vtt srt linux unix"
+)
+# Names that are told from other words at the start of a sentence, too.
+WELL_KNOWN = _words(
+    "openai anthropic google microsoft meta amazon aws azure apple nvidia mistral cohere "
+    "deepseek qwen llama gemma gemini claude chatgpt gpt copilot github gitlab bitbucket cursor "
+    "windsurf codeium tabnine docker kubernetes podman firecracker modal vercel netlify "
+    "cloudflare heroku replit supabase firebase stripe salesforce hubspot zendesk intercom "
+    "slack notion linear jira atlassian asana trello zapier snowflake databricks bigquery "
+    "redshift postgresql mysql sqlite duckdb mongodb redis elasticsearch pinecone weaviate "
+    "qdrant milvus chroma langchain llamaindex ollama vllm huggingface perplexity grok whisper "
+    "elevenlabs deepgram assemblyai otter descript granola zoom teams figma canva adobe "
+    "midjourney tableau looker metabase airtable grafana datadog sentry splunk pagerduty "
+    "terraform ansible jenkins dependabot renovate snyk semgrep sonarqube coderabbit tabula "
+    "camelot textract xero quickbooks sap oracle ibm intel amd samsung sony tesla twitter "
+    "facebook instagram linkedin reddit youtube wikipedia python javascript typescript rust "
+    "java kotlin swift ruby scala haskell windows macos android ios hipaa gdpr fedramp"
+)
+STARTERS = _words(
+    "the a an this that these those it its they their we our you your he she his her i my one "
+    "two both each every some any all most many few none no nothing nobody everyone everything "
+    "somebody there here what which who whose when where why how if unless until while because "
+    "since as so but and or yet nor for from to of in on at by with without within under over "
+    "after before between beyond through not even only still also then thus hence however "
+    "although though whether whoever whatever once ship skip ships skips others another such "
+    "same today tomorrow"
+)

@@ -1,0 +1,86 @@
+"""Worn words: hype that says nothing, and what the persona itself was told never to write."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from panel.checks.experience import claims_use
+from panel.checks.findings import Finding, Severity, Subject, at
+from panel.checks.folding import folded
+from panel.checks.source import Source
+
+BANNED = (
+    "paradigm shift", "game-changer", "game-changing", "revolutionary", "revolutionize",
+    "revolutionise", "groundbreaking", "cutting-edge", "state-of-the-art solution",
+    "best-in-class", "world-class", "next-level", "next-generation", "at the end of the day",
+    "only time will tell", "time will tell", "the future of work", "democratize", "democratise",
+    "supercharge", "unlock the power", "unleash", "harness the power", "seamless",
+    "seamlessly integrates", "robust and scalable", "delve into", "in today's fast-paced",
+    "ever-evolving landscape", "rapidly evolving landscape", "a testament to", "win-win",
+    "low-hanging fruit", "move the needle", "move fast and break things", "silver bullet",
+    "synergy", "disruptive", "disrupts the", "the devil is in the details", "double-edged sword",
+    "it goes without saying", "needless to say", "elevate your", "holistic approach",
+    "one-stop shop", "must-have", "no-brainer", "the elephant in the room", "red queen business",
+    "planting a flag", "compounding moat", "a breath of fresh air",
+)  # fmt: skip
+_QUOTED = re.compile(r"[\"“‘'«]([^\"“”‘’'«»]{3,80})[\"”’'»]")
+LONGEST = 8  # words of an `avoid` entry that is taken for a phrase, not for an instruction
+
+
+@lru_cache(maxsize=512)
+def _pattern(phrases: tuple[str, ...]) -> re.Pattern[str] | None:
+    """Build one pattern of all phrases: any blanks or hyphens between words, plain endings."""
+    built = []
+    for phrase in sorted(set(phrases), key=len, reverse=True):
+        words = re.findall(r"[^\s-]+", folded(phrase).text)
+        if words:
+            built.append(r"[\s-]+".join(map(_word, words)) + r"(?:s|ly|d|ed)?")
+    return re.compile(rf"(?<!\w)(?:{'|'.join(built)})(?!\w)", re.I) if built else None
+
+
+def _word(word: str) -> str:
+    return re.escape(word).replace("'", "['’]")
+
+
+@lru_cache(maxsize=256)
+def avoided(entries: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the phrases of a persona's ``avoid`` list.
+
+    What stands in quotation marks counts; an entry without any is a phrase itself, unless it
+    is longer than eight words. Claims of own use are left to their own check.
+    """
+    phrases: list[str] = []
+    for entry in entries:
+        quoted = _QUOTED.findall(entry)
+        if quoted:
+            phrases += quoted
+        elif len(entry.split()) <= LONGEST:
+            phrases.append(entry)
+    return tuple(phrase for phrase in phrases if not claims_use(phrase))
+
+
+def check_wording(subject: Subject, source: Source) -> list[Finding]:
+    """Find worn phrases; those quoted from the description get a note only."""
+    found: list[Finding] = []
+    own = _pattern(avoided(subject.persona.avoid))
+    lists = [(own, f"the {subject.persona.name} was told never to write this")]
+    lists.append((_pattern(BANNED), "a worn phrase that tells the reader nothing"))
+    for pattern, message in lists:
+        for match in pattern.finditer(subject.text) if pattern else ():
+            if any(
+                one.span and one.span[0] < match.end() and match.start() < one.span[1]
+                for one in found
+            ):
+                continue
+            quoted = _in_quotes(subject.text, match) and folded(match[0]).text in source.folded
+            severity: Severity = "note" if quoted else "warning"
+            says = (message, "Say the same thing plainly, or leave it out.")
+            found.append(at(subject.text, match.span(), "banned-phrase", severity, says))
+    return found
+
+
+def _in_quotes(text: str, match: re.Match[str]) -> bool:
+    before, after = text[: match.start()], text[match.end() :]
+    opened = re.search(r"[\"“‘«'][^\"“”‘’«»]{0,60}$", before)
+    return bool(opened and re.match(r"[^\"“”‘«]{0,60}[\"”’»']", after))

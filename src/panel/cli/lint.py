@@ -1,0 +1,136 @@
+"""``panel lint``: the checks on each take, without a model."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from panel.checks import SEVERITIES, Finding, OtherTools, Subject, check_catalog, check_take
+from panel.cli.ask import Categories, EndpointName, Personas
+from panel.cli.files import Json, open_workspace
+from panel.cli.main import ExitCode
+from panel.cli.output import note, out, print_json, safe
+from panel.cli.show import Model
+from panel.report import subjects
+from panel.selection import Selection, prepare
+
+app = typer.Typer(rich_markup_mode=None)
+
+STYLES = {"error": "bold red", "warning": "yellow", "note": "dim"}
+
+
+class FailOn(StrEnum):
+    """From which severity on a finding makes the command fail."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+    @property
+    def rank(self) -> int:
+        """0 for an error, 1 for a warning, 2 for a note."""
+        return SEVERITIES.index(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    subject: Subject
+    findings: list[Finding]
+
+
+@app.command()
+def lint(
+    tool: Annotated[
+        list[str] | None, typer.Argument(metavar="[TOOL]...", help="Slug or name; all when none.")
+    ] = None,
+    persona: Personas = None,
+    category: Categories = None,
+    endpoint: EndpointName = None,
+    model: Model = None,
+    fail_on: Annotated[
+        FailOn, typer.Option("--fail-on", help="Exit 1 when a finding is this severe or more.")
+    ] = FailOn.ERROR,
+    notes: Annotated[
+        bool, typer.Option("--notes", help="Print the notes, too; --fail-on note does as well.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Check the takes for what an editor should look at, without a model."""
+    workspace = open_workspace()
+    prepared = prepare(
+        workspace, Selection(tool or [], persona or [], category or [], endpoint, model)
+    )
+    # Near-duplicates and worn openings show only across the whole catalog.
+    every = subjects(workspace, prepared)
+    others = OtherTools(workspace.tools)
+    across = check_catalog(every)
+    wanted = {(one.slug, who.id) for one in prepared.tools for who in prepared.personas}
+    checked = [
+        _Checked(subject, check_take(subject, others) + across.get(index, []))
+        for index, subject in enumerate(every)
+        if (subject.tool.slug, subject.persona.id) in wanted
+    ]
+    if as_json:
+        print_json([_record(one) for one in checked])
+    else:
+        _print(checked, shown=SEVERITIES if notes or fail_on is FailOn.NOTE else SEVERITIES[:2])
+    _sum_up(checked)
+    if any(finding.rank <= fail_on.rank for one in checked for finding in one.findings):
+        raise typer.Exit(ExitCode.FAILED)
+
+
+def _print(checked: list[_Checked], shown: tuple[str, ...]) -> None:
+    console = out()
+    for one in checked:
+        findings = [finding for finding in one.findings if finding.severity in shown]
+        if not findings:
+            continue
+        head = safe(one.subject.tool.name, "bold")
+        head.append(" · ").append_text(safe(one.subject.persona.name)).append(": ")
+        head.append(one.subject.verdict)
+        console.print(head)
+        for finding in findings:
+            console.print(_lines(finding), soft_wrap=True)
+
+
+def _lines(finding: Finding) -> Text:
+    line = Text("  ").append(f"{finding.severity:8}", STYLES[finding.severity])
+    if finding.quote:
+        line.append("“").append_text(safe(" ".join(finding.quote.split()))).append("”: ")
+    line.append_text(safe(finding.message)).append(f" [{finding.check}]", "dim")
+    return line.append("\n" + " " * 10).append_text(safe(finding.remedy, "dim"))
+
+
+def _sum_up(checked: list[_Checked]) -> None:
+    counts = Counter(finding.severity for one in checked for finding in one.findings)
+    clean = sum(not one.findings for one in checked)
+    note(
+        f"{len(checked)} takes: {counts['error']} errors, {counts['warning']} warnings, "
+        f"{counts['note']} notes; {clean} without any finding."
+    )
+
+
+def _record(one: _Checked) -> dict[str, Any]:
+    return {
+        "tool": one.subject.tool.slug,
+        "persona": one.subject.persona.id,
+        "verdict": one.subject.verdict,
+        "take": one.subject.text,
+        "findings": [
+            {
+                "check": finding.check,
+                "severity": finding.severity,
+                "span": finding.span,
+                "quote": finding.quote,
+                "message": finding.message,
+                "remedy": finding.remedy,
+                "source_span": finding.source_span,
+            }
+            for finding in one.findings
+        ],
+    }
