@@ -57,7 +57,7 @@ $(VENV)/demo: $(VENV)/bin/python pyproject.toml constraints.txt
 
 $(VENV)/test: $(VENV)/demo
 	@echo "Installing the test tools (pytest, hypothesis, playwright, ruff, mypy, import-linter) into $(VENV) ..."
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[embedded,site]' -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[embedded,site,desk]' -r requirements-dev.txt
 	@touch $@
 
 clean:  ## remove what the targets above made, the downloaded weights included

@@ -162,6 +162,9 @@ def _after(standing: Standing, decision: Decision) -> Standing:
         published = wording
     elif decision.action == "reject" and published is not None and _same(published, wording):
         published = None
+        words = standing.wording
+        if words is not None and not _same(words, wording):  # withdrawn beside later words
+            return replace(standing, published=None, note=decision.note, in_force=force)
     states: dict[str, State] = {"approve": "approved", "reject": "rejected", "edit": "edited"}
     return replace(
         standing,

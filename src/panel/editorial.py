@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
@@ -30,7 +30,6 @@ from panel.decisions import (
 from panel.errors import StoreBusyError, UsageError
 from panel.journal import JournalWriter, encode, new_run_id, utc_now
 from panel.personas import Persona
-from panel.plan import Cell
 from panel.revisions import user_name
 from panel.scorecard import State
 from panel.selection import Prepared
@@ -264,12 +263,23 @@ def queue(workspace: Workspace, prepared: Prepared) -> list[Entry]:
         stored, standings = stored_cells(connection, prepared.model), standing(connection)
     repeats = {slug: max(cell.repeat for cell in cells) for slug, cells in stored.items()}
     asking = Asking(workspace.prompts, prepared.endpoint, prepared.model, prepared.guidance)
-    now = cells_by_pair(asking, prepared.tools, prepared.personas, repeats)
+    fresh = fingerprints(asking, prepared.tools, prepared.personas, repeats)
     return [
-        entry_of(tool, persona, stored.get(tool.slug, []), standings, now[tool.slug, persona.id])
+        entry_of(tool, persona, stored.get(tool.slug, []), standings, fresh[tool.slug, persona.id])
         for tool in prepared.tools
         for persona in prepared.personas
     ]
+
+
+def fingerprints(
+    asking: Asking, tools: Sequence[Tool], personas: Sequence[Persona], repeats: Mapping[str, int]
+) -> dict[Pair, frozenset[str]]:
+    """Return what each tool × persona would be asked now, by the hash; repeats by tool, else 1."""
+    cells = cells_by_pair(asking, tools, personas, repeats)
+    return {
+        pair: frozenset(cell.fingerprint for cell in repeated.values())
+        for pair, repeated in cells.items()
+    }
 
 
 def entry_of(
@@ -277,12 +287,11 @@ def entry_of(
     persona: Persona,
     stored: list[StoredCell],
     standings: Mapping[Pair, Standing],
-    now: Mapping[int, Cell],
+    fresh: Collection[str],
 ) -> Entry:
-    """Make the entry of a tool × persona; ``now``: its cells as they would be asked, by repeat."""
+    """Make the entry of a tool × persona; ``fresh``: the fingerprints of its cells as of now."""
     known = standings.get((tool.slug, persona.id), UNTOUCHED)
     answer = speaking([cell for cell in stored if cell.persona == persona.id])
-    fresh = {cell.fingerprint for cell in now.values()}
     published = known.published
     return Entry(
         tool,

@@ -5,12 +5,12 @@ from __future__ import annotations
 from panel.catalog import Tool
 from panel.checks import Subject
 from panel.decisions import Wording
-from panel.editorial import Entry, entry_of
+from panel.editorial import Entry, entry_of, fingerprints
 from panel.errors import UsageError
 from panel.personas import Persona
 from panel.scorecard import Comparison, PersonaLine, Scorecard, Take, combine, tally
 from panel.selection import Prepared
-from panel.staleness import Asking, cells_by_pair
+from panel.staleness import Asking
 from panel.store.queries import StoredCell, models_with_verdicts, opened, stored_cells
 from panel.store.standings import standing
 from panel.workspace import Workspace
@@ -60,12 +60,12 @@ def _entries(
         )
     repeats = max(cell.repeat for cells in stored.values() for cell in cells)
     asking = Asking(workspace.prompts, prepared.endpoint, prepared.model, prepared.guidance)
-    now = cells_by_pair(asking, tools, personas, {tool.slug: repeats for tool in tools})
+    fresh = fingerprints(asking, tools, personas, {tool.slug: repeats for tool in tools})
     return [
         (
             tool,
             [
-                (entry_of(tool, persona, cells, standings, now[tool.slug, persona.id]), cells)
+                (entry_of(tool, persona, cells, standings, fresh[tool.slug, persona.id]), cells)
                 for persona in personas
             ],
         )
