@@ -60,13 +60,15 @@ def word_changes(old: str, new: str) -> list[Change]:
         [word.strip() for word in after],
         autojunk=max(len(before), len(after)) > MOST_EXACT,
     )
-    changes = []
+    changes: list[Change] = []
     for kind, i, j, k, m in matcher.get_opcodes():
         if kind == "equal":
             changes.append(Change("same", "".join(after[k:m])))
             continue
         if i < j:
-            changes.append(Change("gone", "".join(before[i:j])))
+            # The new wording may end where the old had a blank before its next word.
+            apart = changes and changes[-1].kind == "same" and not changes[-1].text[-1:].isspace()
+            changes.append(Change("gone", " " * bool(apart) + "".join(before[i:j])))
         if k < m:
             changes.append(Change("new", "".join(after[k:m])))
     return changes

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from panel.checks import Finding, locate_evidence
 from panel.decisions import Decision, redoable, undoable
-from panel.desk.marking import Change, Piece, pieces, word_changes, word_count
+from panel.desk.marking import pieces, word_changes, word_count
 from panel.editorial import Entry
 
 
@@ -57,17 +58,17 @@ def describe(entry: Entry, text: str, findings: Sequence[Finding]) -> dict[str, 
     return {
         "findings": named,
         "severities": {name: each.severity for name, each in named},
-        "pieces": _pieces(text, [(each.span, name) for name, each in named if each.span]),
-        "description": _pieces(entry.tool.description, in_source),
+        "pieces": pieces(text, [(each.span, name) for name, each in named if each.span]),
+        "description": pieces(reflowed(entry.tool.description), in_source),
         "evidence": evidence,
-        "changes": _changes(original, text),
+        "changes": [] if original == text else word_changes(original, text),
         "words": word_count(text),
     }
 
 
-def _pieces(text: str, marked: Sequence[tuple[tuple[int, int], str]]) -> list[Piece]:
-    return pieces(text, marked)
+def reflowed(text: str) -> str:
+    """Join the lines of each paragraph, character for character, so that places stay the same.
 
-
-def _changes(original: str, text: str) -> list[Change]:
-    return [] if original == text else word_changes(original, text)
+    Lines that begin like those of a list, a heading, a quote or a table stay lines.
+    """
+    return re.sub(r"(?<=[^\n])\n(?=[^\s\-*+#>|\d])", " ", text)
