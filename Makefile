@@ -7,7 +7,7 @@ A      := mistral-8x22b-instruct-v2
 B      := codestral-2-0
 PAGE   := runs/comparison.html
 
-.PHONY: demo test check browser bench servers format clean help
+.PHONY: demo test check browser bench soak servers format clean help
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -36,6 +36,9 @@ bench: $(VENV)/test  ## the overhead against a bare openai loop, on a loopback m
 
 servers: $(VENV)/test  ## real servers, long and optional: llama-server, llama-cpp-python, vLLM on CPU
 	$(BIN)/python bench/servers.py
+
+soak: $(VENV)/test  ## ten minutes of editors doing anything, in search of a lost word
+	PANEL_SOAK_SECONDS=600 $(BIN)/python -m pytest -s tests/test_editorial_soak.py
 
 format: $(VENV)/test  ## rewrite the sources in the project's format
 	$(BIN)/ruff check --fix .

@@ -9,7 +9,8 @@ import threading
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +22,7 @@ from panel.run import Listener, execute
 from panel.selection import Selection, prepare
 from panel.workspace import load_workspace
 from tests.conftest import ROOT, Space
-from tests.mock_endpoint import Answer, completion
+from tests.mock_endpoint import Answer, MockEndpoint, completion
 from tests.seed_takes import CODESTRAL, MISTRAL, TAKES
 
 QUIET = Listener(lambda _tallies: None, lambda _note: None)
@@ -92,10 +93,27 @@ def desk_open(root: Path, editor: str = "Ada", place: Place | None = None) -> It
             assert not thread.is_alive()
 
 
+def elsewhere(work: Callable[[], Any]) -> Any:
+    """Do something in a thread of its own: Playwright keeps an event loop in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(work).result()
+
+
 def ask(root: Path, **selection: Any) -> None:
     """Run what is pending, as 'panel run' does."""
     workspace = load_workspace(root)
-    execute(workspace, prepare(workspace, Selection(**selection)), QUIET)
+    prepared = prepare(workspace, Selection(**selection))
+    elsewhere(lambda: execute(workspace, prepared, QUIET))
+
+
+@contextmanager
+def mock_elsewhere(mock: MockEndpoint) -> Iterator[MockEndpoint]:
+    """Let a mock serve while the block runs, begun and ended in threads of their own."""
+    elsewhere(mock.__enter__)
+    try:
+        yield mock
+    finally:
+        elsewhere(mock.__exit__)
 
 
 def seed_face(_index: int, body: dict[str, Any]) -> Answer | None:
