@@ -7,7 +7,7 @@ A      := mistral-8x22b-instruct-v2
 B      := codestral-2-0
 PAGE   := runs/comparison.html
 
-.PHONY: demo test check browser bench servers format clean help
+.PHONY: demo test check browser bench soak servers format clean help
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -37,6 +37,9 @@ bench: $(VENV)/test  ## the overhead against a bare openai loop, on a loopback m
 servers: $(VENV)/test  ## real servers, long and optional: llama-server, llama-cpp-python, vLLM on CPU
 	$(BIN)/python bench/servers.py
 
+soak: $(VENV)/test  ## ten minutes of editors doing anything, in search of a lost word
+	PANEL_SOAK_SECONDS=600 $(BIN)/python -m pytest -s tests/test_editorial_soak.py
+
 format: $(VENV)/test  ## rewrite the sources in the project's format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -57,7 +60,7 @@ $(VENV)/demo: $(VENV)/bin/python pyproject.toml constraints.txt
 
 $(VENV)/test: $(VENV)/demo
 	@echo "Installing the test tools (pytest, hypothesis, playwright, ruff, mypy, import-linter) into $(VENV) ..."
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[embedded,site]' -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[embedded,site,desk]' -r requirements-dev.txt
 	@touch $@
 
 clean:  ## remove what the targets above made, the downloaded weights included

@@ -7,6 +7,7 @@ import random
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -34,7 +35,17 @@ from panel.verdict import Verdict
 from panel.workspace import load_workspace
 from tests.conftest import Space
 
-VIEWS = ("attempts", "verdicts", "takes", "ship_percentages", "runs", "tools", "personas")
+VIEWS = (
+    "attempts",
+    "verdicts",
+    "takes",
+    "decisions",
+    "published",
+    "ship_percentages",
+    "runs",
+    "tools",
+    "personas",
+)
 Said = tuple[Cell, str]  # ship, skip, abstain, error, or begun: a failed try before the end
 
 
@@ -177,6 +188,8 @@ def test_a_journal_fills_every_view(ledger: Ledger) -> None:
         "attempts": 8,
         "verdicts": 8,
         "takes": 8,
+        "decisions": 0,
+        "published": 0,
         "ship_percentages": 2 + 8,
         "runs": 1,
         "tools": 2,
@@ -524,3 +537,25 @@ def test_what_an_attempt_and_an_end_say_of_the_server_is_kept(ledger: Ledger) ->
     assert ledger.ask("SELECT degraded, adapted FROM verdicts") == [(True, ["without seed"])]
     [row] = ledger.ask("SELECT server, server_version, rung, concurrency FROM runs")
     assert (*row[:3], json.loads(row[3])) == ("ollama", "0.9", "tool", changes)
+
+
+def test_threads_of_one_process_can_ingest_at_the_same_time(ledger: Ledger) -> None:
+    """A desk reads while it asks; DuckDB's lock keeps only other processes apart."""
+    faults: list[BaseException] = []
+
+    def read() -> None:
+        try:
+            for _round in range(3):
+                ingest(ledger.runs)
+        except BaseException as error:
+            faults.append(error)
+
+    for _run in range(3):
+        ledger.run([(cell, "ship") for cell in ledger.cells()])
+        threads = [threading.Thread(target=read) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert faults == []
+    assert ledger.ask("SELECT count(*) FROM attempts") == [(24,)]

@@ -6,7 +6,8 @@
     ├── EndpointError      an endpoint refused, is unreachable or is not configured
     ├── StoreError         the database cannot be read or written
     │   └── StoreBusyError another process holds it
-    └── JournalError       a journal cannot be appended to
+    ├── JournalError       a journal cannot be appended to
+    └── ConflictError      somebody else has decided on a take meanwhile (panel.decisions)
 
 An error says what is wrong, which (the value or file:line) and how to mend it.
 What the user can mend is one line; a traceback is a bug.

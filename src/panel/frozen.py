@@ -55,6 +55,7 @@ class FrozenInputs(_Strict):
     persona: Line
     templates: Line
     sampling: Line
+    guidance: Line | None = None
 
 
 class Answer(_Strict):
@@ -160,7 +161,7 @@ def encode_frozen(value: BaseModel) -> str:
     return json.dumps(_without_nothing(fields), ensure_ascii=False, indent=2) + "\n"
 
 
-_OPTIONAL = ("kept", "reason", "returned_model", "system_fingerprint")
+_OPTIONAL = ("guidance", "kept", "reason", "returned_model", "system_fingerprint")
 
 
 def _without_nothing(value: Any) -> Any:

@@ -11,6 +11,8 @@ Kinds of lines (field ``kind``):
     adopt    a cell whose earlier answer counts again (its text was changed back)
     canary   a cell with an answer that this run asks again, to see whether the model has moved
     thaw     an answer brought in from verdicts/, where an earlier store froze it
+    decision what an editor decided on a take: approve, reject, edit, ask_again or undo, with
+             the whole wording decided on
     reading  what a later parser made of the reply of an attempt, of any run
     end      how the run stopped, and its totals
 
@@ -248,6 +250,7 @@ class Recorder:
 
 def cell_fields(cell: Cell) -> dict[str, Any]:
     """Return what names a cell in a journal line, with the hashes of what went into it."""
+    guided = {} if cell.inputs.guidance is None else {"guidance_digest": cell.inputs.guidance}
     return {
         "tool": cell.tool.slug,
         "persona": cell.persona.id,
@@ -260,6 +263,7 @@ def cell_fields(cell: Cell) -> dict[str, Any]:
         "persona_digest": cell.inputs.persona,
         "templates_digest": cell.inputs.templates,
         "sampling_digest": cell.inputs.sampling,
+        **guided,
     }
 
 

@@ -24,6 +24,7 @@ Reason = Literal[
     "new",
     "description changed",
     "persona changed",
+    "guidance changed",
     "template changed",
     "settings changed",
     "model changed",
@@ -50,12 +51,20 @@ class ModelIdentity:
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """Content hashes of what goes into a cell, kept to tell what has changed."""
+    """Content hashes of what goes into a cell, kept to tell what has changed.
+
+    guidance: of an editor's note to this tool × persona; None where there is none.
+    """
 
     tool: str
     persona: str
     templates: str
     sampling: str
+    guidance: str | None = None
+
+
+Guidance = Mapping[tuple[str, str], str]  # tool, persona → an editor's note
+NO_GUIDANCE: Guidance = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,9 +224,11 @@ def lay_out(
     model: ModelIdentity,
     repeats: int,
     first: int = 1,
+    guidance: Guidance = NO_GUIDANCE,
 ) -> list[Cell]:
     """Return all cells of a selection in asking order; the repeats begin with ``first``.
 
+    guidance: editors' notes, each in the question of its tool × persona and in no other.
     Touches neither network nor store.
     """
     templates = template_digest(prompts)
@@ -237,6 +248,10 @@ def lay_out(
     }
     sampled = {r: content_hash([s, lengths is not None]) for r, s in samplings.items()}
     identity = [model.endpoint, model.model, model.digest]
+
+    def guided(wording: str) -> str:
+        return content_hash([wording, prompts.guidance_text("note")])
+
     cells = []
     for start in range(0, len(tools), BLOCK):
         block = [(tool, tool.digest()) for tool in tools[start : start + BLOCK]]
@@ -247,14 +262,21 @@ def lay_out(
                     persona,
                     model,
                     repeat,
-                    messages := prompts.messages(persona, tool, repeat, endpoint.profile),
+                    messages := prompts.messages(persona, tool, repeat, endpoint.profile, note),
                     schema,
                     sampling,
-                    Inputs(tool_digest, persona_digest, wording, sampled[repeat]),
+                    Inputs(
+                        tool_digest,
+                        persona_digest,
+                        wording if note is None else guided(wording),
+                        sampled[repeat],
+                        None if note is None else content_hash(note),
+                    ),
                     content_hash([messages, schema, identity, sampling, repeat]),
                 )
                 for repeat, sampling in samplings.items()
                 for tool, tool_digest in block
+                for note in (guidance.get((tool.slug, persona.id)),)
             ]
             # Equal beginnings one after another; what differs only in the last message stays put.
             order = {
@@ -312,6 +334,8 @@ def changed_input(was: Inputs, now: Inputs) -> Reason:
         return "description changed"
     if was.persona != now.persona:
         return "persona changed"
+    if was.guidance != now.guidance:
+        return "guidance changed"
     if was.templates != now.templates:
         return "template changed"
     return "settings changed"

@@ -21,6 +21,7 @@ from panel.documents import parse_yaml, read_text, yaml_lines
 from panel.errors import Problem, WorkspaceError
 from panel.hashing import content_hash, text_hash
 from panel.personas import Beat, Persona
+from panel.scaffold import shipped
 from panel.validation import did_you_mean, validate
 from panel.verdict import parse, schema_for
 
@@ -32,6 +33,7 @@ TEMPLATES = {
     "system": ("persona",),
     "review": ("tool",),
     "repair": ("problems", "fields"),
+    "guidance": ("note",),
 }
 EXAMPLES = "examples"
 
@@ -86,14 +88,23 @@ class Prompts:
     system: jinja2.Template
     review: jinja2.Template
     repair: jinja2.Template
+    guidance: jinja2.Template
     examples: dict[str, tuple[Example, ...]]
     _systems: dict[str, str] = field(default_factory=dict)
     _reviews: dict[str, str] = field(default_factory=dict)
 
-    def messages(self, persona: Persona, tool: Tool, repeat: int, profile: str) -> Messages:
-        """Render the messages of one cell; raises WorkspaceError where a template fails."""
+    def messages(
+        self, persona: Persona, tool: Tool, repeat: int, profile: str, note: str | None = None
+    ) -> Messages:
+        """Render the messages of one cell; raises WorkspaceError where a template fails.
+
+        note: an editor's guidance, put at the end of the question; None leaves it as it is.
+        """
         system: Message = ("system", self.system_text(persona))
-        review: Message = ("user", self.review_text(tool))
+        asked = self.review_text(tool)
+        if note is not None:
+            asked = f"{asked}\n\n{self.guidance_text(note)}"
+        review: Message = ("user", asked)
         if profile != "embedded":
             return (system, review)
         return (system, *self.example_turns(persona, tool, repeat), review)
@@ -114,6 +125,10 @@ class Prompts:
         """Render the message that asks once more after an unreadable reply."""
         fields = list(schema_for(persona)["properties"])
         return self._render(self.repair, problems=problems, fields=fields)
+
+    def guidance_text(self, note: str) -> str:
+        """Render an editor's note to one tool × persona."""
+        return self._render(self.guidance, note=note)
 
     def example_turns(self, persona: Persona, tool: Tool, repeat: int) -> Messages:
         """Return worked examples as turns, both verdicts, their order balanced over cells.
@@ -151,7 +166,10 @@ def _compact(answer: dict[str, Any], persona: Persona) -> str:
 
 
 def load_prompts(folder: Path, personas: list[Persona]) -> Prompts:
-    """Compile the templates and read the examples; raises WorkspaceError with all problems."""
+    """Compile the templates and read the examples; raises WorkspaceError with all problems.
+
+    A workspace made before there was guidance has no template for it: it gets the shipped one.
+    """
     environment = jinja2.sandbox.SandboxedEnvironment(
         loader=jinja2.FileSystemLoader(folder, encoding="utf-8-sig"),
         undefined=jinja2.StrictUndefined,
@@ -164,7 +182,8 @@ def load_prompts(folder: Path, personas: list[Persona]) -> Prompts:
     compiled: dict[str, jinja2.Template] = {}
     for name, known in TEMPLATES.items():
         try:
-            compiled[name] = _compile(environment, folder, f"{name}.md.j2", known)
+            file = _source(folder, name)
+            compiled[name] = _compile(environment, file, known)
         except WorkspaceError as error:
             problems += error.problems
     examples: dict[str, tuple[Example, ...]] = {}
@@ -175,17 +194,24 @@ def load_prompts(folder: Path, personas: list[Persona]) -> Prompts:
             problems += error.problems
     if problems:
         raise WorkspaceError(problems)
-    return Prompts(folder, compiled["system"], compiled["review"], compiled["repair"], examples)
+    templates = (compiled[name] for name in ("system", "review", "repair", "guidance"))
+    system, review, repair, guidance = templates
+    return Prompts(folder, system, review, repair, guidance, examples)
+
+
+def _source(folder: Path, name: str) -> Path:
+    """Return the file of a template."""
+    file = folder / f"{name}.md.j2"
+    return file if name != "guidance" or file.exists() else shipped() / "prompts" / file.name
 
 
 def _compile(
-    environment: jinja2.Environment, folder: Path, name: str, known: tuple[str, ...]
+    environment: jinja2.Environment, file: Path, known: tuple[str, ...]
 ) -> jinja2.Template:
-    file = folder / name
     source = read_text(file)
     try:
-        tree = environment.parse(source, name, str(file))
-        template = environment.get_template(name)
+        tree = environment.parse(source, file.name, str(file))
+        template = _template(environment, file)
     except jinja2.TemplateError as error:
         line = getattr(error, "lineno", None)
         raise WorkspaceError(
@@ -205,6 +231,12 @@ def _compile(
     if problems:
         raise WorkspaceError(problems)
     return template
+
+
+def _template(environment: jinja2.Environment, file: Path) -> jinja2.Template:
+    if file.parent == shipped() / "prompts":
+        environment = environment.overlay(loader=jinja2.FileSystemLoader(file.parent))
+    return environment.get_template(file.name)
 
 
 def _line_of(tree: jinja2.nodes.Template, word: str) -> int | None:
@@ -271,7 +303,8 @@ def template_digest(prompts: Prompts) -> str:
     try:
         return content_hash([prompts.system.render(persona=_PROBE), prompts.review_text(_SAMPLE)])
     except (jinja2.TemplateError, WorkspaceError, TypeError, ValueError):
-        return content_hash([read_text(prompts.folder / f"{name}.md.j2") for name in TEMPLATES])
+        files = [_source(prompts.folder, name) for name in TEMPLATES if name != "guidance"]
+        return content_hash([read_text(file) for file in files])
 
 
 _PROBE = Persona(

@@ -4,58 +4,53 @@ from __future__ import annotations
 
 from panel.catalog import Tool
 from panel.checks import Subject
+from panel.decisions import Wording
+from panel.editorial import Entry, entry_of, fingerprints
 from panel.errors import UsageError
 from panel.personas import Persona
-from panel.plan import Cell, lay_out
 from panel.scorecard import Comparison, PersonaLine, Scorecard, Take, combine, tally
 from panel.selection import Prepared
+from panel.staleness import Asking
 from panel.store.queries import StoredCell, models_with_verdicts, opened, stored_cells
+from panel.store.standings import standing
 from panel.workspace import Workspace
 
+Line = tuple[Entry, list[StoredCell]]  # of a persona, and all cells of the tool
 
-def scorecards(workspace: Workspace, prepared: Prepared) -> list[Scorecard]:
+
+def scorecards(
+    workspace: Workspace, prepared: Prepared, published: bool = False
+) -> list[Scorecard]:
     """Return a scorecard for every selected tool, in the order of their slugs.
 
-    Counts every stored repeat of the prepared model and personas. Raises UsageError when
-    the store holds nothing of this model, naming the models it does hold.
+    Counts every stored repeat of the prepared model and personas. A take carries an editor's
+    words where the present answer was edited or approved. ``published``: wherever an approved
+    wording stands, that is the take, marked stale if its question has changed, whatever has
+    been answered since; ``scorecard.published`` then leaves out what readers may not see.
+    Raises UsageError when the store holds nothing of this model, naming the models it does hold.
     """
-    stored = _stored(workspace, prepared)
-    repeats = max(cell.repeat for cells in stored.values() for cell in cells)
-    now = _fingerprints(workspace, prepared, repeats)
-    return [_scorecard(tool, prepared, stored.get(tool.slug, []), now) for tool in prepared.tools]
+    found = _entries(workspace, prepared, prepared.tools, prepared.personas)
+    return [_scorecard(tool, prepared, lines, published) for tool, lines in found]
 
 
 def subjects(workspace: Workspace, prepared: Prepared) -> list[Subject]:
     """Return the takes of the prepared model as the checks want them, of the whole catalog.
 
     One per tool and persona of the panel that has a verdict, the one that ``scorecards``
-    shows. Raises UsageError when the store holds nothing of this model.
+    shows, in an editor's words where there are any. Raises UsageError when the store holds
+    nothing of this model.
     """
-    stored = _stored(workspace, prepared)
-    found = []
-    for tool in workspace.tools:
-        for persona in workspace.personas:
-            cells = [cell for cell in stored.get(tool.slug, []) if cell.persona == persona.id]
-            if cells and (shown := _shown(cells)).outcome == "verdict":
-                found.append(_subject(tool, persona, shown))
-    return found
+    found = _entries(workspace, prepared, workspace.tools, workspace.personas)
+    made = (entry.subject() for _tool, lines in found for entry, _cells in lines)
+    return [subject for subject in made if subject is not None]
 
 
-def _subject(tool: Tool, persona: Persona, cell: StoredCell) -> Subject:
-    return Subject(
-        tool=tool,
-        persona=persona,
-        text=cell.take or "",
-        verdict=cell.verdict,  # type: ignore[arg-type]
-        confidence=cell.confidence,
-        beats=cell.beats,
-        evidence=cell.evidence,
-    )
-
-
-def _stored(workspace: Workspace, prepared: Prepared) -> dict[str, list[StoredCell]]:
+def _entries(
+    workspace: Workspace, prepared: Prepared, tools: list[Tool], personas: list[Persona]
+) -> list[tuple[Tool, list[Line]]]:
+    """Return each tool's entries with the tool's stored cells; raises UsageError for no cells."""
     with opened(workspace.runs) as connection:
-        stored = stored_cells(connection, prepared.model)
+        stored, standings = stored_cells(connection, prepared.model), standing(connection)
         others = models_with_verdicts(connection)
     if not stored:
         known = "; it has " + ", ".join(others) if others else ""
@@ -63,12 +58,27 @@ def _stored(workspace: Workspace, prepared: Prepared) -> dict[str, list[StoredCe
             f"the store has nothing from {prepared.model} yet{known}. Run 'panel run' first, or "
             "name another with --endpoint and --model."
         )
-    return stored
+    repeats = max(cell.repeat for cells in stored.values() for cell in cells)
+    asking = Asking(workspace.prompts, prepared.endpoint, prepared.model, prepared.guidance)
+    fresh = fingerprints(asking, tools, personas, {tool.slug: repeats for tool in tools})
+    return [
+        (
+            tool,
+            [
+                (entry_of(tool, persona, cells, standings, fresh[tool.slug, persona.id]), cells)
+                for persona in personas
+            ],
+        )
+        for tool in tools
+        for cells in (stored.get(tool.slug, []),)
+    ]
 
 
-def comparison(workspace: Workspace, prepared: Prepared, left: str, right: str) -> Comparison:
+def comparison(
+    workspace: Workspace, prepared: Prepared, left: str, right: str, published: bool = False
+) -> Comparison:
     """Set two tools (by slug or name) side by side; raises UsageError for the same one twice."""
-    cards = {card.tool: card for card in scorecards(workspace, prepared)}
+    cards = {card.tool: card for card in scorecards(workspace, prepared, published)}
     first, second = (workspace.select_tools([name], [])[0].slug for name in (left, right))
     if first == second:
         raise UsageError(f"{left!r} and {right!r} are the same tool. Name two.")
@@ -77,30 +87,13 @@ def comparison(workspace: Workspace, prepared: Prepared, left: str, right: str) 
     )
 
 
-def _fingerprints(
-    workspace: Workspace, prepared: Prepared, repeats: int
-) -> dict[tuple[str, str, int], str]:
-    cells: list[Cell] = lay_out(
-        workspace.prompts,
-        prepared.tools,
-        prepared.personas,
-        prepared.endpoint,
-        prepared.model,
-        repeats,
-    )
-    return {cell.key: cell.fingerprint for cell in cells}
-
-
 def _scorecard(
     tool: Tool,
     prepared: Prepared,
-    stored: list[StoredCell],
-    now: dict[tuple[str, str, int], str],
+    entries: list[Line],
+    published: bool,
 ) -> Scorecard:
-    lines = tuple(
-        _line(persona, tool, [cell for cell in stored if cell.persona == persona.id], now)
-        for persona in prepared.personas
-    )
+    lines = tuple(_line(entry, cells, published) for entry, cells in entries)
     return Scorecard(
         tool=tool.slug,
         name=tool.name,
@@ -115,37 +108,56 @@ def _scorecard(
     )
 
 
-def _line(
-    persona: Persona,
-    tool: Tool,
-    cells: list[StoredCell],
-    now: dict[tuple[str, str, int], str],
-) -> PersonaLine:
-    counted = tally((cell.outcome, cell.verdict) for cell in cells)  # type: ignore[misc]
-    take = None
-    if cells:
-        shown = _shown(cells)
-        fresh = now.get((tool.slug, persona.id, shown.repeat))
-        take = _take(shown, persona, stale=shown.fingerprint != fresh)
+def _line(entry: Entry, cells: list[StoredCell], published: bool) -> PersonaLine:
+    persona = entry.persona
+    counted = tally(
+        (cell.outcome, cell.verdict)  # type: ignore[misc]
+        for cell in cells
+        if cell.persona == persona.id
+    )
+    take = None if entry.answer is None else _take(entry, entry.answer)
+    if published and entry.standing.published is not None:
+        take = _published(entry, entry.standing.published, cells)
     return PersonaLine(persona.id, persona.name, persona.motto, counted, take)
 
 
-def _shown(cells: list[StoredCell]) -> StoredCell:
-    """Return the first repeat, unless only a later one has a verdict."""
-    return next((cell for cell in cells if cell.outcome == "verdict"), cells[0])
-
-
-def _take(cell: StoredCell, persona: Persona, stale: bool) -> Take:
-    labels = {beat.id: beat.label for beat in persona.beats}
+def _take(entry: Entry, cell: StoredCell) -> Take:
+    decided = entry.standing.wording if entry.state != "draft" else None
     return Take(
         outcome=cell.outcome,  # type: ignore[arg-type]
         verdict=cell.verdict,  # type: ignore[arg-type]
         confidence=cell.confidence,
-        take=cell.take or "",
-        beats=tuple((labels.get(beat, beat), text) for beat, text in cell.beats.items()),
+        take=entry.text,
+        beats=_beats(entry.persona, cell),
         evidence=cell.evidence,
         reason=cell.reason,
         asked_at=cell.asked_at,
         rung=cell.rung,
-        stale=stale,
+        stale=entry.stale,
+        state=entry.state,
+        editor=decided.editor if decided else None,
     )
+
+
+def _published(entry: Entry, wording: Wording, cells: list[StoredCell]) -> Take:
+    """Make a take of an approved wording; what only its answer knows is left out once replaced."""
+    answered = next((cell for cell in cells if cell.fingerprint == wording.fingerprint), None)
+    return Take(
+        outcome="verdict",
+        verdict=wording.verdict,
+        confidence=wording.confidence,
+        take=wording.text,
+        beats=_beats(entry.persona, answered) if answered else (),
+        evidence=wording.evidence,
+        reason=None,
+        asked_at=answered.asked_at if answered else wording.decided_at,
+        rung=answered.rung if answered else "",
+        stale=entry.published_stale,
+        state="approved",
+        editor=wording.editor,
+    )
+
+
+def _beats(persona: Persona, cell: StoredCell) -> tuple[tuple[str, str], ...]:
+    labels = {beat.id: beat.label for beat in persona.beats}
+    return tuple((labels.get(beat, beat), text) for beat, text in cell.beats.items())

@@ -38,6 +38,14 @@ def _resolve(root: Path, revision: str) -> tuple[str | None, str]:
     return found.stdout.decode().strip(), ""
 
 
+def user_name(root: Path) -> str | None:
+    """Return git's user.name here; None where git is not installed or knows none."""
+    if shutil.which("git") is None:
+        return None
+    found = _git(root, "config", "--get", "user.name")
+    return found.stdout.decode("utf-8", "replace").strip() or None
+
+
 @contextmanager
 def workspace_at(root: Path, revision: str) -> Iterator[Path]:
     """Lay out the files people write as they were at a revision; yields a temporary folder.

@@ -15,6 +15,7 @@ from panel.plan import (
     Cell,
     CellKey,
     Estimate,
+    Guidance,
     Known,
     ModelIdentity,
     Plan,
@@ -32,6 +33,7 @@ from panel.store.queries import (
     known_records,
     opened,
 )
+from panel.store.standings import guidance_notes
 from panel.thaw import thaw, thaw_if_fresh
 from panel.workspace import Workspace, load_workspace
 
@@ -62,7 +64,8 @@ class Selection:
 class Prepared:
     """A selection, resolved and planned against the store. Nothing has been asked.
 
-    canaries: cells with an answer, asked again if anything is asked at all.
+    canaries: cells with an answer, asked again if anything is asked at all. guidance:
+    editors' notes by tool × persona, as they stood at planning.
     """
 
     endpoint: Endpoint
@@ -75,6 +78,7 @@ class Prepared:
     selection: Selection
     estimate: Estimate
     canaries: tuple[Cell, ...] = ()
+    guidance: Guidance = field(default_factory=dict)
 
 
 def prepare(workspace: Workspace, selection: Selection) -> Prepared:
@@ -94,12 +98,13 @@ def prepare(workspace: Workspace, selection: Selection) -> Prepared:
         known, seen = known_cells(connection, model), experience(connection, model)
         elsewhere = answered_elsewhere(connection, model)
         digests, panel = known_records(connection)
+        guidance = guidance_notes(connection)
+    asking = Asking(workspace.prompts, endpoint, model, guidance)
     first = 1 + _repeats_known(known, tools, personas) if selection.again else 1
     repeats = selection.repeats or (workspace.settings.ci.repeats if selection.changed else 1)
-    cells = lay_out(workspace.prompts, tools, personas, endpoint, model, repeats, first)
+    cells = lay_out(workspace.prompts, tools, personas, endpoint, model, repeats, first, guidance)
     canaries: list[Cell] = []
     if selection.changed:
-        asking = Asking(workspace.prompts, endpoint, model)
         cells, reused = _changed(workspace, asking, selection, cells)
         plan = make_plan(cells, known, elsewhere)
         plan = replace(plan, reused=plan.reused + reused)
@@ -118,6 +123,7 @@ def prepare(workspace: Workspace, selection: Selection) -> Prepared:
         selection,
         estimate([*(cell for cell, _reason in plan.pending), *canaries], endpoint, seen),
         tuple(canaries),
+        guidance,
     )
 
 
@@ -145,7 +151,10 @@ def _changed(
 
 
 def _fingerprints_at(workspace: Workspace, asking: Asking, revision: str) -> dict[CellKey, str]:
-    """Return what each cell would have shown the same model at a git revision, by its hash."""
+    """Return what each cell would have shown the same model at a git revision, by its hash.
+
+    With the guidance of now: git says what files said, and nothing of editors' notes.
+    """
     with workspace_at(workspace.root, revision) as folder:
         try:
             then = load_workspace(folder)
@@ -154,7 +163,8 @@ def _fingerprints_at(workspace: Workspace, asking: Asking, revision: str) -> dic
             )
         except (WorkspaceError, UsageError):
             return {}  # what could not be asked then is new now
-        cells = lay_out(then.prompts, then.tools, then.personas, endpoint, asking.model, 1)
+        asking = replace(asking, prompts=then.prompts, endpoint=endpoint)
+        cells = asking.lay_out(then.tools, then.personas, 1)
         return {cell.key: cell.fingerprint for cell in cells}
 
 
@@ -171,9 +181,7 @@ def _canaries(
     tools = [tool for tool in workspace.tools if tool.slug in wanted]
     pending = {cell.key for cell, _reason in plan.pending}
     repeats = max((key[2] for key in known if key[0] in wanted), default=1)
-    cells = lay_out(
-        workspace.prompts, tools, workspace.personas, asking.endpoint, asking.model, repeats
-    )
+    cells = asking.lay_out(tools, workspace.personas, repeats)
     return [
         cell
         for cell in cells

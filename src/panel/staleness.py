@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from panel.catalog import Tool
 from panel.frozen import Answer, Frozen, FrozenVerdict
 from panel.personas import Persona
-from panel.plan import Cell, Inputs, ModelIdentity, Reason, changed_input, lay_out
+from panel.plan import (
+    Cell,
+    Guidance,
+    Inputs,
+    ModelIdentity,
+    Reason,
+    changed_input,
+    lay_out,
+)
 from panel.prompts import Prompts
 from panel.settings import Endpoint
 
@@ -32,11 +40,24 @@ class Unfrozen:
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """What a cell depends on besides its tool and persona."""
+    """What a cell depends on besides its tool and persona; guidance: editors' notes by pair."""
 
     prompts: Prompts
     endpoint: Endpoint
     model: ModelIdentity
+    guidance: Guidance = field(default_factory=dict)
+
+    def lay_out(self, tools: Sequence[Tool], personas: Sequence[Persona], many: int) -> list[Cell]:
+        """Return the cells of these tools and personas, repeats 1 to ``many``."""
+        return lay_out(
+            self.prompts,
+            tools,
+            personas,
+            self.endpoint,
+            self.model,
+            many,
+            guidance=self.guidance,
+        )
 
 
 def cells_by_pair(
@@ -51,8 +72,7 @@ def cells_by_pair(
         groups.setdefault(repeats.get(tool.slug, 1), []).append(tool)
     found: dict[PairKey, dict[int, Cell]] = {}
     for many, group in groups.items():
-        cells = lay_out(asking.prompts, group, personas, asking.endpoint, asking.model, many)
-        for cell in cells:
+        for cell in asking.lay_out(group, personas, many):
             found.setdefault((cell.tool.slug, cell.persona.id), {})[cell.repeat] = cell
     return found
 

@@ -110,5 +110,6 @@ def _line(id_: str, tool: str, persona: str, answer: Answer) -> bytes:
         "persona_digest": answer.inputs.persona,
         "templates_digest": answer.inputs.templates,
         "sampling_digest": answer.inputs.sampling,
+        "guidance_digest": answer.inputs.guidance,
     }
     return encode(fields)

@@ -141,6 +141,7 @@ def check_rendering(workspace: Workspace) -> None:
         lambda persona=persona: workspace.prompts.repair_text(persona, ["a problem"])  # type: ignore[misc]
         for persona in workspace.personas
     ]
+    renderings.append(lambda: workspace.prompts.guidance_text("a note"))
     for render in renderings:
         try:
             render()

@@ -61,7 +61,7 @@ def check(
         print_json({"problems": []})
     else:
         say(
-            f"{len(workspace.tools)} tools, {len(workspace.personas)} personas, 3 templates: "
+            f"{len(workspace.tools)} tools, {len(workspace.personas)} personas, 4 templates: "
             "all in order."
         )
 

@@ -25,6 +25,8 @@ _OFFLINE = {
 _SHUT = {"enable_external_access": "false", "lock_configuration": "true"}
 # Connections of one process to one file share their settings, and a locked one takes no SET.
 _opening = threading.Lock()
+# DuckDB's own lock keeps other processes out, and no thread of this one.
+_one_writer = threading.RLock()
 
 
 def _locked(error: BaseException) -> bool:
@@ -94,6 +96,20 @@ def writing(file: Path, wait: float = WAIT_SECONDS) -> Iterator[duckdb.DuckDBPyC
     Makes the file and brings its tables up to date. Raises StoreBusyError, StoreError.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
+    if not _one_writer.acquire(timeout=wait):
+        raise StoreBusyError(
+            f"{file} is written by another part of this program and was not released within "
+            f"{wait:g} s. Try again: nothing is lost."
+        )
+    try:
+        with _written(file, wait) as connection:
+            yield connection
+    finally:
+        _one_writer.release()
+
+
+@contextmanager
+def _written(file: Path, wait: float) -> Iterator[duckdb.DuckDBPyConnection]:
     if not file.exists():
         _make(file)
     connection = _connect(file, read_only=False, wait=wait)

@@ -15,6 +15,7 @@ from panel.store.connection import FILE, reading, refuse_if_held, writing
 from panel.store.migrations import is_current
 from panel.store.percentages import count_ships
 from panel.store.rows import TABLES, Row, insert
+from panel.store.standings import put_standings
 
 REBUILDING = "rebuilding.duckdb"
 CHUNK = 5000  # lines to one transaction: half a second
@@ -120,6 +121,9 @@ def _ingest_chunk(
             "INSERT OR REPLACE INTO journal.files VALUES (?, ?, ?)",
             [journal.run_id, offset, bad_before + unreadable],
         )
+    put_standings(
+        connection, {(str(line["tool"]), str(line["persona"])) for line in by_kind["decision"]}
+    )
     touched = {str(line["tool"]) for kind in ("attempt", "thaw", "adopt") for line in by_kind[kind]}
     touched |= _tools_read(connection, by_kind["reading"])
     if by_kind["run"]:  # the panel may have changed, and with it every percentage

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import duckdb
 
 from panel.errors import StoreError
+from panel.store.step_decisions import add_decisions
 from panel.store.step_frozen import add_frozen
 from panel.store.step_readings import add_readings
 
@@ -231,6 +232,7 @@ STEPS: list[tuple[str, Step]] = [
     ("initial", _initial),
     ("readings", add_readings),
     ("frozen", add_frozen),
+    ("decisions", add_decisions),
 ]
 
 

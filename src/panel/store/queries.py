@@ -47,6 +47,7 @@ class StoredCell:
     returned_model: str | None
     system_fingerprint: str | None
     inputs: Inputs
+    attempt_id: str
 
 
 @contextmanager
@@ -61,7 +62,8 @@ _KNOWN = """
 SELECT tool, persona, repeat,
        arg_max(
            {'f': fingerprint, 'o': CASE WHEN final THEN outcome END, 'a': tool_digest,
-            'b': persona_digest, 'c': templates_digest, 'd': sampling_digest}, row(happened_at, id)
+            'b': persona_digest, 'c': templates_digest, 'd': sampling_digest,
+            'e': guidance_digest}, row(happened_at, id)
        ) AS latest,
        list(DISTINCT fingerprint) FILTER (final AND outcome IN ('verdict', 'abstain')) AS settled
 FROM journal.moments
@@ -79,7 +81,7 @@ def known_cells(
         (tool, persona, repeat): Known(
             fingerprint=latest["f"],
             outcome=latest["o"],
-            inputs=Inputs(latest["a"], latest["b"], latest["c"], latest["d"]),
+            inputs=Inputs(*(latest[name] for name in "abcde")),
             settled=frozenset(settled or ()),
         )
         for tool, persona, repeat, latest, settled in rows
@@ -155,7 +157,8 @@ def stored_cells(
 _CELL = (
     "tool, persona, repeat, outcome, verdict, confidence, take, beats, evidence, reason, "
     "finished_at, rung, fingerprint, endpoint, model, model_identity, returned_model, "
-    "system_fingerprint, tool_digest, persona_digest, templates_digest, sampling_digest"
+    "system_fingerprint, attempt_id, tool_digest, persona_digest, templates_digest, "
+    "sampling_digest, guidance_digest"
 )
 _NAMES = _CELL.split(", ")[1:]
 
@@ -166,7 +169,8 @@ def _stored_cell(fields: list[Any]) -> StoredCell:
     values["beats"] = json.loads(values["beats"]) if values["beats"] else {}
     values["evidence"] = tuple(values["evidence"] or ())
     values["asked_at"] = values.pop("finished_at").isoformat(timespec="seconds") + "Z"
-    inputs = [values.pop(f"{name}_digest") for name in ("tool", "persona", "templates", "sampling")]
+    names = ("tool", "persona", "templates", "sampling", "guidance")
+    inputs = [values.pop(f"{name}_digest") for name in names]
     return StoredCell(**values, inputs=Inputs(*inputs))
 
 

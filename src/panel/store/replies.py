@@ -92,3 +92,77 @@ def _replies(
                 tuple(evidence or ()),
                 body,
             )
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request as it was: the messages shown (role, text), and what came back.
+
+    messages: empty for an answer thawed from ``verdicts/``, which has no reply either.
+    """
+
+    attempt_id: str
+    model_identity: str
+    repeat: int
+    outcome: str
+    reason: str | None
+    verdict: str | None
+    take: str | None
+    finished_at: str
+    fingerprint: str
+    messages: tuple[tuple[str, str], ...]
+    reply: str | None
+    body: str | None
+
+
+_EXCHANGES = """
+SELECT attempt_id, model_identity, repeat, outcome, reason, verdict, take, finished_at,
+       fingerprint, messages, reply, body
+FROM journal.effective
+WHERE tool = ? AND persona = ? AND final AND outcome IN ('verdict', 'abstain')
+ORDER BY finished_at, attempt_id
+"""
+
+
+def exchanges(connection: duckdb.DuckDBPyConnection, tool: str, persona: str) -> list[Exchange]:
+    """Return every answer to a tool × persona, of all models, oldest first."""
+    rows = connection.execute(_EXCHANGES, [tool, persona]).fetchall()
+    wanted = sorted({message for row in rows for message in row[9]})
+    texts = {
+        message: (role, content)
+        for message, role, content in connection.execute(
+            "SELECT message, role, content FROM journal.messages "
+            "WHERE message IN (SELECT unnest(?))",
+            [wanted],
+        ).fetchall()
+    }
+    return [
+        Exchange(
+            attempt_id=id_,
+            model_identity=model,
+            repeat=repeat,
+            outcome=outcome,
+            reason=reason,
+            verdict=verdict,
+            take=take,
+            finished_at=finished_at.isoformat(timespec="microseconds"),
+            fingerprint=fingerprint,
+            messages=tuple(texts[message] for message in shown if message in texts),
+            reply=reply,
+            body=body,
+        )
+        for (
+            id_,
+            model,
+            repeat,
+            outcome,
+            reason,
+            verdict,
+            take,
+            finished_at,
+            fingerprint,
+            shown,
+            reply,
+            body,
+        ) in rows
+    ]

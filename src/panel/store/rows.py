@@ -27,6 +27,7 @@ _INPUTS = {
     "persona_digest": "VARCHAR",
     "templates_digest": "VARCHAR",
     "sampling_digest": "VARCHAR",
+    "guidance_digest": "VARCHAR",
 }
 _CELL = {
     "run_id": "VARCHAR",
@@ -166,6 +167,25 @@ TABLES = {
     "canary": Table("canaries", _CELL, dict),
     "attempt": Table("attempts", _ATTEMPT, dict),
     "thaw": Table("attempts", {**_ATTEMPT, "thawed": "BOOLEAN"}, _thawed),
+    "decision": Table(
+        "decisions",
+        {
+            "decision_id": "VARCHAR",
+            **_CELL,
+            "attempt_id": "VARCHAR",
+            "action": "VARCHAR",
+            "text": "VARCHAR",
+            "verdict": "VARCHAR",
+            "confidence": "INTEGER",
+            "evidence": "VARCHAR[]",
+            "note": "VARCHAR",
+            "editor": "VARCHAR",
+            "decided_at": "TIMESTAMP",
+            "follows": "VARCHAR",
+            "undoes": "VARCHAR",
+        },
+        dict,
+    ),
     "reading": Table(
         "readings",
         {"run_id": "VARCHAR", "attempt_id": "VARCHAR", "read_at": "TIMESTAMP", **_READ},
@@ -183,7 +203,7 @@ def insert(
     lines: Sequence[Row],
     how: str = "OR IGNORE",
 ) -> None:
-    """Insert lines into their table in one statement; ``how``: OR IGNORE, or nothing."""
+    """Insert lines into their table in one statement; ``how``: OR IGNORE, OR REPLACE, or ""."""
     rows = lines if table.row is dict else [table.row(line) for line in lines]
     values = {name: [row.get(name) for row in rows] for name in table.columns}
     for name in (name for name, kind in table.columns.items() if kind == "JSON"):

@@ -15,7 +15,7 @@ from panel.store.step_readings import OVER_EFFECTIVE
 
 def add_frozen(connection: duckdb.DuckDBPyConnection) -> None:
     """Add the column and the table, and make the views again that heed them."""
-    for statement in (_COLUMNS, _EFFECTIVE, _ATTEMPTS, OVER_EFFECTIVE, _RUNS):
+    for statement in (_COLUMNS, EFFECTIVE, ATTEMPTS, OVER_EFFECTIVE, RUNS):
         connection.execute(statement)
 
 
@@ -38,7 +38,7 @@ CREATE TABLE journal.canaries (
 );
 """
 
-_EFFECTIVE = """
+EFFECTIVE = """
 CREATE VIEW journal.effective AS
 WITH latest AS (
     SELECT * FROM journal.readings
@@ -65,7 +65,7 @@ WHERE NOT EXISTS (
 );
 """
 
-_ATTEMPTS = """
+ATTEMPTS = """
 CREATE VIEW attempts AS
 SELECT a.* EXCLUDE (thawed), c.run_id IS NOT NULL AS canary
 FROM journal.attempts AS a
@@ -73,7 +73,7 @@ LEFT JOIN journal.canaries AS c ON c.run_id = a.run_id AND c.fingerprint = a.fin
 WHERE a.thawed IS NOT TRUE;
 """
 
-_RUNS = """
+RUNS = """
 CREATE VIEW runs AS
 WITH asked AS (
     SELECT run_id,

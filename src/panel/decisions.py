@@ -1,0 +1,197 @@
+"""Editors' decisions on takes, and where they leave a take. Pure: no store, no files.
+
+The decisions on one tool × persona are a chain: each follows the latest one that its editor
+saw. What they come to is folded from the chain alone, so the journal brings everything back.
+Words once decided on stand in the decision itself and are never changed by a later answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from panel.errors import PanelError
+from panel.scorecard import State
+
+Action = Literal["approve", "reject", "edit", "ask_again", "undo"]
+Vote = Literal["ship", "skip"]
+Pair = tuple[str, str]  # tool, persona
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One decision of an editor on a tool × persona.
+
+    fingerprint, attempt_id, model_identity, repeat: the answer decided on; None where there
+    was none to ask again. text: the whole wording approved, edited to, or rejected; verdict,
+    confidence, evidence: what the answer said beside it. note: the guidance of ask_again, or a
+    remark. follows: the latest decision that the editor saw, None for none. undoes: the
+    decision taken back. decision_id and decided_at (ISO time in UTC) are given on writing.
+    """
+
+    tool: str
+    persona: str
+    action: Action
+    editor: str
+    follows: str | None = None
+    fingerprint: str | None = None
+    attempt_id: str | None = None
+    model_identity: str | None = None
+    repeat: int | None = None
+    text: str | None = None
+    verdict: Vote | None = None
+    confidence: int | None = None
+    evidence: tuple[str, ...] = ()
+    note: str | None = None
+    undoes: str | None = None
+    decision_id: str = ""
+    decided_at: str = ""
+
+    @property
+    def pair(self) -> Pair:
+        """The tool × persona it is about."""
+        return (self.tool, self.persona)
+
+
+class ConflictError(PanelError):
+    """Somebody else has decided on this take meanwhile; ``other`` is their decision.
+
+    None where it is not a decision that came between but another answer or wording.
+    """
+
+    def __init__(self, message: str, other: Decision | None = None) -> None:
+        self.other = other
+        super().__init__(message)
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """Words that an editor decided on, with the verdict and evidence of their answer."""
+
+    text: str
+    verdict: Vote
+    confidence: int | None
+    evidence: tuple[str, ...]
+    fingerprint: str
+    attempt_id: str
+    model_identity: str
+    repeat: int
+    editor: str
+    decided_at: str
+    decision_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where editors have a tool × persona.
+
+    state: of ``wording``, the one decided on last; "draft" and None where every decision is
+    taken back or none was on words. A newer answer than the wording's (another fingerprint)
+    is a draft again, beside what is published. published: the approved wording that stands.
+    guidance: the note in the question, None without one; guided_by: its editor. note: what
+    the last decision on words remarked. latest: id of the newest decision, undos included,
+    which the next must follow. in_force: ids of the decisions not taken back, oldest first.
+    """
+
+    state: State = "draft"
+    wording: Wording | None = None
+    published: Wording | None = None
+    guidance: str | None = None
+    guided_by: str | None = None
+    note: str | None = None
+    latest: str | None = None
+    in_force: tuple[str, ...] = ()
+
+    def state_of(self, fingerprint: str) -> State:
+        """Return the state of the answer to a question: what was decided on it, else draft."""
+        if self.wording is None or self.wording.fingerprint != fingerprint:
+            return "draft"
+        return self.state
+
+
+UNTOUCHED = Standing()
+
+
+def fold(decisions: Iterable[Decision]) -> Standing:
+    """Return what the decisions on one tool × persona come to, oldest first.
+
+    An undo leaves everything exactly as if what it undoes had not been; an undo of an undo
+    brings it back.
+    """
+    chain = sorted(decisions, key=lambda each: (each.decided_at, each.decision_id))
+    standing = UNTOUCHED
+    for decision in in_force(chain):
+        standing = _after(standing, decision)
+    latest = chain[-1].decision_id if chain else None
+    return replace(standing, latest=latest)
+
+
+def in_force(chain: Sequence[Decision]) -> list[Decision]:
+    """Return the decisions of a chain that are not taken back, undos left out."""
+    undone: set[str] = set()
+    kept = []
+    for decision in reversed(chain):
+        if decision.decision_id in undone:
+            continue
+        if decision.action == "undo":
+            undone.add(decision.undoes or "")
+        else:
+            kept.append(decision)
+    return kept[::-1]
+
+
+def undoable(chain: Sequence[Decision]) -> Decision | None:
+    """Return what an undo would take back: the newest decision in force; None where none is."""
+    standing = in_force(chain)
+    return standing[-1] if standing else None
+
+
+def redoable(chain: Sequence[Decision]) -> Decision | None:
+    """Return the undo that an undo would take back: the newest decision, if it is one."""
+    return chain[-1] if chain and chain[-1].action == "undo" else None
+
+
+def _after(standing: Standing, decision: Decision) -> Standing:
+    force = (*standing.in_force, decision.decision_id)
+    if decision.action == "ask_again":
+        return replace(standing, guidance=decision.note, guided_by=decision.editor, in_force=force)
+    wording = _wording(decision)
+    published = standing.published
+    if decision.action == "approve":
+        published = wording
+    elif decision.action == "reject" and published is not None and _same(published, wording):
+        published = None
+        words = standing.wording
+        if words is not None and not _same(words, wording):  # withdrawn beside later words
+            return replace(standing, published=None, note=decision.note, in_force=force)
+    states: dict[str, State] = {"approve": "approved", "reject": "rejected", "edit": "edited"}
+    return replace(
+        standing,
+        state=states[decision.action],
+        wording=wording,
+        published=published,
+        note=decision.note,
+        in_force=force,
+    )
+
+
+def _same(one: Wording, other: Wording) -> bool:
+    return (one.fingerprint, one.text) == (other.fingerprint, other.text)
+
+
+def _wording(decision: Decision) -> Wording:
+    assert decision.verdict is not None  # the table takes no line of these actions without
+    return Wording(
+        text=decision.text or "",
+        verdict=decision.verdict,
+        confidence=decision.confidence,
+        evidence=decision.evidence,
+        fingerprint=decision.fingerprint or "",
+        attempt_id=decision.attempt_id or "",
+        model_identity=decision.model_identity or "",
+        repeat=decision.repeat or 1,
+        editor=decision.editor,
+        decided_at=decision.decided_at,
+        decision_id=decision.decision_id,
+    )

@@ -1,0 +1,134 @@
+"""Asks reviewers again from the desk: one run at a time, in a thread of its own."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from panel.decisions import Pair
+from panel.engines import Tallies
+from panel.errors import PanelError
+from panel.run import Listener, execute
+from panel.selection import Selection, prepare
+from panel.workspace import load_workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How asking a tool × persona again goes.
+
+    state: waiting for its turn, asking, done or failed; says: one sentence for the editor.
+    """
+
+    state: Literal["waiting", "asking", "done", "failed"]
+    says: str
+
+    @property
+    def under_way(self) -> bool:
+        """Whether there is more to come."""
+        return self.state in ("waiting", "asking")
+
+
+class Asker:
+    """Takes tool × persona pairs and asks what is pending of each, one after the other."""
+
+    def __init__(self, root: Path, endpoint: str | None, model: str | None) -> None:
+        self._root = root
+        self._chosen = (endpoint, model)
+        self._lock = threading.Lock()
+        self._waiting: deque[Pair] = deque()
+        self._known: dict[Pair, Asked] = {}
+        self._thread: threading.Thread | None = None
+
+    def ask(self, pair: Pair) -> None:
+        """Put a pair in the line; returns at once. One that is in it already stays there."""
+        with self._lock:
+            known = self._known.get(pair)
+            if pair in self._waiting or (known is not None and known.state == "waiting"):
+                return
+            self._waiting.append(pair)
+            if known is None or known.state != "asking":
+                self._known[pair] = Asked("waiting", "Waiting for its turn.")
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, daemon=True)
+                self._thread.start()
+
+    def on(self, pair: Pair) -> Asked | None:
+        """Return how asking a pair goes; None if this desk never asked it."""
+        with self._lock:
+            return self._known.get(pair)
+
+    def under_way(self) -> list[tuple[Pair, Asked]]:
+        """Return the pairs that are asked or wait, in order."""
+        with self._lock:
+            return [(pair, asked) for pair, asked in self._known.items() if asked.under_way]
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until there is nothing left to ask; returns whether that came about."""
+        thread = self._thread
+        if thread is not None:
+            thread.join(seconds)
+        return thread is None or not thread.is_alive()
+
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                if not self._waiting:
+                    self._thread = None
+                    return
+                pair = self._waiting.popleft()
+                self._known[pair] = Asked("asking", "Asking ...")
+            try:
+                asked = self._run(pair)
+            except PanelError as error:
+                asked = Asked("failed", str(error))
+            except Exception as error:  # a thread that dies in silence would wait for ever
+                asked = Asked("failed", f"{type(error).__name__}: {error}")
+            with self._lock:
+                self._known[pair] = asked
+
+    def _run(self, pair: Pair) -> Asked:
+        def progress(tallies: Tallies) -> None:
+            said = f"Asking ... {tallies.asked} answered, {tallies.requests} requests."
+            self._say(pair, said)
+
+        workspace = load_workspace(self._root)
+        chosen = Selection([pair[0]], [pair[1]], [], *self._chosen)
+        prepared = prepare(workspace, chosen)
+        many = len(prepared.plan.pending)
+        self._say(pair, f"Asking {prepared.model} ...")
+        listener = Listener(progress, lambda note: self._say(pair, note))
+        summary, tallies = execute(workspace, prepared, listener)
+        if summary.stopped:
+            return Asked("failed", f"Stopped: {tallies.why or summary.stopped}")
+        if summary.errors or summary.abstains:
+            reasons = ", ".join(sorted(tallies.reasons)) or "no verdict"
+            return Asked("failed", f"There is no verdict: {reasons}.")
+        if not many:
+            return Asked("done", "There was nothing to ask: the answer is to the present question.")
+        return Asked("done", "A new answer is here.")
+
+    def _say(self, pair: Pair, says: str) -> None:
+        with self._lock:
+            self._known[pair] = replace(self._known[pair], says=says)
+
+
+def adopt(root: Path, pair: Pair, repeats: int, endpoint: str | None, model: str | None) -> bool:
+    """Let earlier answers of a pair count again, whose questions are back; asks nothing.
+
+    Returns whether there were any.
+    """
+    workspace = load_workspace(root)
+    prepared = prepare(workspace, Selection([pair[0]], [pair[1]], [], endpoint, model, repeats))
+    if not prepared.plan.adopted:
+        return False
+    kept = replace(prepared, plan=replace(prepared.plan, pending=[]))
+    execute(workspace, kept, Listener(_nobody, _nobody))
+    return True
+
+
+def _nobody(_said: object) -> None:
+    """Tell nobody."""

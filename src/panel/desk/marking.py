@@ -1,0 +1,79 @@
+"""Texts cut up for show: passages marked in place, and two wordings set against each other."""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Span = tuple[int, int]
+MOST_EXACT = 1500  # words up to which a difference is looked for without short cuts
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of text with the marks that lie on it; ``begins``: those that start here."""
+
+    text: str
+    marks: tuple[str, ...] = ()
+    begins: tuple[str, ...] = ()
+
+
+def pieces(text: str, marked: Sequence[tuple[Span, str]]) -> list[Piece]:
+    """Cut a text at the edges of marks (span, name); together the pieces are the text again.
+
+    Spans beyond the text are cut to it, empty ones left out.
+    """
+    inside = [
+        (max(0, start), min(len(text), end), name)
+        for (start, end), name in marked
+        if max(0, start) < min(len(text), end)
+    ]
+    edges = sorted({0, len(text), *(edge for start, end, _name in inside for edge in (start, end))})
+    return [
+        Piece(
+            text[left:right],
+            tuple(name for start, end, name in inside if start <= left and right <= end),
+            tuple(name for start, _end, name in inside if start == left),
+        )
+        for left, right in itertools.pairwise(edges)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A stretch of words that is in both wordings, only in the old or only in the new."""
+
+    kind: Literal["same", "gone", "new"]
+    text: str
+
+
+def word_changes(old: str, new: str) -> list[Change]:
+    """Return what turns one wording into another, word by word."""
+    before, after = re.findall(r"\S+\s*|\s+", old), re.findall(r"\S+\s*|\s+", new)
+    matcher = difflib.SequenceMatcher(
+        None,
+        [word.strip() for word in before],
+        [word.strip() for word in after],
+        autojunk=max(len(before), len(after)) > MOST_EXACT,
+    )
+    changes: list[Change] = []
+    for kind, i, j, k, m in matcher.get_opcodes():
+        if kind == "equal":
+            changes.append(Change("same", "".join(after[k:m])))
+            continue
+        if i < j:
+            # The new wording may end where the old had a blank before its next word.
+            apart = changes and changes[-1].kind == "same" and not changes[-1].text[-1:].isspace()
+            changes.append(Change("gone", " " * bool(apart) + "".join(before[i:j])))
+        if k < m:
+            changes.append(Change("new", "".join(after[k:m])))
+    return changes
+
+
+def word_count(text: str) -> int:
+    """Count the words of a text, as the page's script does: what stands between blanks."""
+    return len(text.split())

@@ -1,0 +1,74 @@
+"""What the page of one take shows: its words with findings, its evidence, what can be undone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from panel.checks import Finding, locate_evidence
+from panel.decisions import Decision, redoable, undoable
+from panel.desk.marking import pieces, word_changes, word_count
+from panel.editorial import Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A quote that the verdict rests on; ``place``: its mark's name, None if it is not there."""
+
+    text: str
+    place: str | None
+
+
+def take_page(
+    entry: Entry, findings: Sequence[Finding], chain: Sequence[Decision]
+) -> dict[str, Any]:
+    """Return what the page of a take shows besides its surroundings."""
+    published = entry.standing.published
+    undo, redo = undoable(chain), redoable(chain)
+    beside = published is not None and (
+        published.text != entry.text or entry.state != "approved" or entry.published_stale
+    )
+    return {
+        "entry": entry,
+        **describe(entry, entry.text, findings),
+        "undo": undo,
+        "redo": redo,
+        "published": published if beside else None,
+        "against_published": word_changes(published.text, entry.text)
+        if published is not None and beside and entry.has_words
+        else [],
+        "preview": None,
+    }
+
+
+def describe(entry: Entry, text: str, findings: Sequence[Finding]) -> dict[str, Any]:
+    """Return a wording with its findings marked, and the description with what they rest on."""
+    named = [(f"f{number}", each) for number, each in enumerate(findings, 1)]
+    quotes = entry.answer.evidence if entry.answer else ()
+    places = [(quote, locate_evidence(quote, entry.tool.description)) for quote in quotes]
+    evidence = [
+        Quote(quote, f"e{number}" if span else None)
+        for number, (quote, span) in enumerate(places, 1)
+    ]
+    in_source = [(span, f"e{number}") for number, (_quote, span) in enumerate(places, 1) if span]
+    in_source += [(each.source_span, f"s{name}") for name, each in named if each.source_span]
+    original = entry.answer.take if entry.answer and entry.answer.take else ""
+    return {
+        "findings": named,
+        "severities": {name: each.severity for name, each in named},
+        "pieces": pieces(text, [(each.span, name) for name, each in named if each.span]),
+        "description": pieces(reflowed(entry.tool.description), in_source),
+        "evidence": evidence,
+        "changes": [] if original == text else word_changes(original, text),
+        "words": word_count(text),
+    }
+
+
+def reflowed(text: str) -> str:
+    """Join the lines of each paragraph, character for character, so that places stay the same.
+
+    Lines that begin like those of a list, a heading, a quote or a table stay lines.
+    """
+    return re.sub(r"(?<=[^\n])\n(?=[^\s\-*+#>|\d])", " ", text)

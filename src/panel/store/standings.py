@@ -1,0 +1,163 @@
+"""Where editors have each take: folded by decisions.py, kept in the store and read here."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from dataclasses import fields
+from typing import Any
+
+import duckdb
+
+from panel.decisions import Decision, Pair, Standing, Wording, fold
+from panel.store.rows import Table, insert
+
+_NAMES = [item.name for item in fields(Decision)]
+_SELECT = ", ".join(_NAMES)
+
+
+def put_standings(connection: duckdb.DuckDBPyConnection, pairs: Iterable[Pair]) -> None:
+    """Work out where these pairs stand from all their decisions, and put that in place."""
+    wanted = sorted(set(pairs))
+    if not wanted:
+        return
+    tools = {tool for tool, _persona in wanted}
+    chains = _chains(connection, "WHERE tool IN (SELECT unnest(?))", [sorted(tools)])
+    rows = []
+    for pair in wanted:
+        standing = fold(chains[pair])
+        words = standing.wording
+        rows.append(
+            {
+                "tool": pair[0],
+                "persona": pair[1],
+                "state": standing.state,
+                "text": words and words.text,
+                "fingerprint": words and words.fingerprint,
+                "editor": words and words.editor,
+                "decided_at": words and words.decided_at,
+                "decision_id": words and words.decision_id,
+                "published_id": standing.published and standing.published.decision_id,
+                "guidance": standing.guidance,
+                "guided_by": standing.guided_by,
+                "note": standing.note,
+                "latest": standing.latest,
+                "in_force": list(standing.in_force),
+            }
+        )
+    insert(connection, _STANDINGS, rows, how="OR REPLACE")
+
+
+_STANDINGS = Table(
+    "standings",
+    {
+        "tool": "VARCHAR",
+        "persona": "VARCHAR",
+        "state": "VARCHAR",
+        "text": "VARCHAR",
+        "fingerprint": "VARCHAR",
+        "editor": "VARCHAR",
+        "decided_at": "TIMESTAMP",
+        "decision_id": "VARCHAR",
+        "published_id": "VARCHAR",
+        "guidance": "VARCHAR",
+        "guided_by": "VARCHAR",
+        "note": "VARCHAR",
+        "latest": "VARCHAR",
+        "in_force": "VARCHAR[]",
+    },
+    dict,
+)
+
+
+def standing(connection: duckdb.DuckDBPyConnection) -> dict[Pair, Standing]:
+    """Return where editors have every tool × persona that they have decided on.
+
+    Whatever shows, freezes or publishes takes reads this, and nothing else, of decisions.
+    """
+    rows = connection.execute(
+        "SELECT tool, persona, state, decision_id, published_id, guidance, guided_by, note, "
+        "latest, in_force FROM journal.standings ORDER BY tool, persona"
+    ).fetchall()
+    wanted = {id_ for row in rows for id_ in (row[3], row[4]) if id_}
+    words = {
+        each.decision_id: _wording(each)
+        for each in _decisions(
+            connection, "WHERE decision_id IN (SELECT unnest(?))", [sorted(wanted)]
+        )
+    }
+    return {
+        (tool, persona): Standing(
+            state, words.get(id_), words.get(published), guidance, by, note, latest, tuple(force)
+        )
+        for tool, persona, state, id_, published, guidance, by, note, latest, force in rows
+    }
+
+
+def guidance_notes(connection: duckdb.DuckDBPyConnection) -> dict[Pair, str]:
+    """Return the editors' notes that stand in questions now, by tool × persona."""
+    rows = connection.execute(
+        "SELECT tool, persona, guidance FROM journal.standings WHERE guidance IS NOT NULL"
+    ).fetchall()
+    return {(tool, persona): note for tool, persona, note in rows}
+
+
+def decisions_on(connection: duckdb.DuckDBPyConnection, tool: str, persona: str) -> list[Decision]:
+    """Return the decisions on a tool × persona, oldest first, those taken back included."""
+    return _decisions(connection, "WHERE tool = ? AND persona = ?", [tool, persona])
+
+
+def _chains(
+    connection: duckdb.DuckDBPyConnection, where: str, values: list[Any]
+) -> dict[Pair, list[Decision]]:
+    found = sorted(_decisions(connection, where, values), key=lambda each: each.pair)
+    grouped = itertools.groupby(found, key=lambda each: each.pair)  # sorting keeps their order
+    return {pair: list(chain) for pair, chain in grouped}
+
+
+def _decisions(
+    connection: duckdb.DuckDBPyConnection, where: str, values: list[Any]
+) -> list[Decision]:
+    rows = connection.execute(
+        f"SELECT {_SELECT} FROM journal.decisions {where} ORDER BY decided_at, decision_id", values
+    ).fetchall()
+    found = []
+    for row in rows:
+        read = dict(zip(_NAMES, row, strict=True))
+        read["evidence"] = tuple(read["evidence"] or ())
+        read["decided_at"] = read["decided_at"].isoformat(timespec="microseconds")
+        found.append(Decision(**read))
+    return found
+
+
+def _wording(decision: Decision) -> Wording | None:
+    return fold([decision]).wording
+
+
+def answer(connection: duckdb.DuckDBPyConnection, attempt_id: str) -> Wording | None:
+    """Return the words of an attempt that ended in a verdict, as read now; None for another.
+
+    Its editor is "" and its time that of the answer: nobody has decided on it.
+    """
+    rows = connection.execute(
+        "SELECT take, verdict, confidence, evidence, fingerprint, attempt_id, model_identity, "
+        "repeat, finished_at FROM journal.effective "
+        "WHERE attempt_id = ? AND final AND outcome = 'verdict'",
+        [attempt_id],
+    ).fetchall()
+    if not rows:
+        return None
+    take, verdict, confidence, evidence, fingerprint, id_, model, repeat, asked_at = rows[0]
+    return Wording(
+        text=take,
+        verdict=verdict,
+        confidence=confidence,
+        evidence=tuple(evidence or ()),
+        fingerprint=fingerprint,
+        attempt_id=id_,
+        model_identity=model,
+        repeat=repeat,
+        editor="",
+        decided_at=asked_at.isoformat(timespec="microseconds"),
+        decision_id="",
+    )
