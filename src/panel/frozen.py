@@ -61,12 +61,14 @@ class FrozenInputs(_Strict):
 class Answer(_Strict):
     """One settled cell: who was asked what (by its hash), and what came back.
 
-    outcome: verdict or abstain (an error is no answer); verdict, confidence, beats and
-    evidence are None or empty for an abstention, whose reason says why.
+    attempt_id: of the store that asked; decisions refer to it. outcome: verdict or abstain
+    (an error is no answer); verdict, confidence, beats and evidence are None or empty for an
+    abstention, whose reason says why.
     """
 
     repeat: Annotated[int, Field(ge=1, le=MOST_REPEATS)]
     fingerprint: Line
+    attempt_id: Line | None = None
     endpoint: Line
     model: Line
     model_identity: Line
@@ -95,11 +97,44 @@ class Answer(_Strict):
         return " ".join(self.beats.values())
 
 
+class FrozenDecision(_Strict):
+    """An editor's decision on a take, as panel.decisions has it."""
+
+    decision_id: Line
+    action: Literal["approve", "reject", "edit", "ask_again", "undo"]
+    editor: Line
+    decided_at: Annotated[str, AfterValidator(_moment)]
+    follows: Line | None = None
+    undoes: Line | None = None
+    note: str | None = None
+    text: str | None = None
+    verdict: ShipOrSkip | None = None
+    confidence: Annotated[int, Field(ge=0, le=100)] | None = None
+    evidence: tuple[str, ...] = ()
+    fingerprint: Line | None = None
+    attempt_id: Line | None = None
+    model_identity: Line | None = None
+    repeat: Annotated[int, Field(ge=1, le=MOST_REPEATS)] | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        on_words = self.action in ("approve", "reject", "edit")
+        named = (self.text, self.verdict, self.fingerprint, self.attempt_id, self.model_identity)
+        if on_words and (None in named or self.repeat is None):
+            raise ValueError("a decision on words holds them, their verdict and their answer.")
+        if self.action == "ask_again" and self.note is None:
+            raise ValueError("asking again holds a note.")
+        if (self.action == "undo") != (self.undoes is not None):
+            raise ValueError("an undo, and nothing else, names what it undoes.")
+        return self
+
+
 class FrozenVerdict(_Strict):
     """What is published of one persona on one tool, and what it rests on.
 
     verdict, take: None and "" where nobody has ever voted. ships, n: votes among
-    ``answers``. contested: the answers do not settle the verdict. state: of the take.
+    ``answers``. contested: the answers do not settle the verdict. state: of the take, which
+    is an editor's wording once approved or edited. decisions: all of them, oldest first.
     fingerprint: of the answer whose take it is. kept: that answer, where it is to an
     earlier wording, and the answers to the present one are too few to overturn it.
     """
@@ -114,6 +149,7 @@ class FrozenVerdict(_Strict):
     fingerprint: str | None
     answers: tuple[Answer, ...]
     kept: Answer | None = None
+    decisions: tuple[FrozenDecision, ...] = ()
 
     @property
     def against(self) -> int:
@@ -161,18 +197,21 @@ def encode_frozen(value: BaseModel) -> str:
     return json.dumps(_without_nothing(fields), ensure_ascii=False, indent=2) + "\n"
 
 
-_OPTIONAL = ("guidance", "kept", "reason", "returned_model", "system_fingerprint")
-
-
 def _without_nothing(value: Any) -> Any:
     """Leave out what says nothing: an answer without a reason has no line for it."""
     if isinstance(value, dict):
         return {
             name: _without_nothing(item)
             for name, item in value.items()
-            if not (item is None and name in _OPTIONAL)
+            if not (name in _OPTIONAL and item in (None, []))
         }
     return [_without_nothing(item) for item in value] if isinstance(value, list) else value
+
+
+_OPTIONAL = {
+    *("decisions", "guidance", "kept", "reason", "returned_model", "system_fingerprint"),
+    *("follows", "undoes", "note", "attempt_id"),
+}
 
 
 _CONFLICT = re.compile(r"^(<<<<<<<|=======|>>>>>>>)( |$)", re.MULTILINE)
@@ -285,3 +324,11 @@ def answers_of(frozen: Iterable[FrozenTool]) -> Iterable[tuple[str, str, Answer]
         for persona, verdict in tool.personas.items():
             for answer in verdict.every_answer():
                 yield tool.tool, persona, answer
+
+
+def decisions_of(frozen: Iterable[FrozenTool]) -> Iterator[tuple[str, str, FrozenDecision]]:
+    """Yield (tool, persona, decision) for every editor's decision on file."""
+    for tool in frozen:
+        for persona, verdict in tool.personas.items():
+            for decision in verdict.decisions:
+                yield tool.tool, persona, decision

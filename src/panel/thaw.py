@@ -10,10 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from panel import __version__
-from panel.frozen import FOLDER, Answer, answers_of, frozen_files, read_frozen
+from panel.frozen import (
+    FOLDER,
+    Answer,
+    FrozenDecision,
+    answers_of,
+    decisions_of,
+    frozen_files,
+    read_frozen,
+)
 from panel.journal import JournalWriter, encode, find_journals, new_run_id, utc_now
 from panel.store.ingest import ingest
 from panel.store.queries import held_fingerprints, known_records, opened
+from panel.store.standings import chains
 from panel.workspace import Workspace
 
 WRITTEN_AT_ONCE = 2000  # lines to one forcing to disk
@@ -21,7 +30,7 @@ WRITTEN_AT_ONCE = 2000  # lines to one forcing to disk
 
 @dataclass(frozen=True, slots=True)
 class Thawed:
-    """What ``panel thaw --json`` prints: answers on file, and those brought in.
+    """What ``panel thaw --json`` prints: answers and decisions on file, and those brought in.
 
     run_id: None where the store held them all.
     """
@@ -29,6 +38,8 @@ class Thawed:
     run_id: str | None
     answers: int
     brought_in: int
+    decisions: int = 0
+    decisions_brought_in: int = 0
 
 
 def thaw(workspace: Workspace) -> Thawed:
@@ -39,11 +50,15 @@ def thaw(workspace: Workspace) -> Thawed:
     frozen = read_frozen(workspace.root / FOLDER)
     with opened(workspace.runs) as connection:
         held = held_fingerprints(connection)
+        decided = {each.decision_id for chain in chains(connection).values() for each in chain}
         digests, _panel = known_records(connection)
     answers = list(answers_of(frozen.values()))
     missing = [found for found in answers if found[2].fingerprint not in held]
-    if not missing:
-        return Thawed(None, len(answers), 0)
+    decisions = list(decisions_of(frozen.values()))
+    undecided = [found for found in decisions if found[2].decision_id not in decided]
+    counts = (len(answers), len(missing), len(decisions), len(undecided))
+    if not missing and not undecided:
+        return Thawed(None, *counts)
     writer = JournalWriter(workspace.runs, new_run_id())
     try:
         writer.append(_opening(workspace, digests))
@@ -54,11 +69,12 @@ def thaw(workspace: Workspace) -> Thawed:
                 for number, found in enumerate(part, start + 1)
             ]
             writer.append(b"".join(lines))
+        writer.append(b"".join(_decision(*found) for found in undecided))
         writer.append(encode({"kind": "end", "finished_at": utc_now(), "stopped": None}))
     finally:
         writer.close()
     ingest(workspace.runs)
-    return Thawed(writer.run_id, len(answers), len(missing))
+    return Thawed(writer.run_id, *counts)
 
 
 def thaw_if_fresh(workspace: Workspace) -> Thawed | None:
@@ -99,10 +115,10 @@ def _opening(workspace: Workspace, digests: set[str]) -> bytes:
 def _line(id_: str, tool: str, persona: str, answer: Answer) -> bytes:
     fields = {
         "kind": "thaw",
-        "attempt_id": id_,
         "tool": tool,
         "persona": persona,
         **answer.model_dump(mode="json", exclude={"inputs"}),
+        "attempt_id": answer.attempt_id or id_,
         "take": answer.take if answer.verdict else None,
         "beats": answer.beats or None,
         "evidence": list(answer.evidence) if answer.verdict else None,
@@ -113,3 +129,8 @@ def _line(id_: str, tool: str, persona: str, answer: Answer) -> bytes:
         "guidance_digest": answer.inputs.guidance,
     }
     return encode(fields)
+
+
+def _decision(tool: str, persona: str, decision: FrozenDecision) -> bytes:
+    fields = decision.model_dump(mode="json")
+    return encode({"kind": "decision", "tool": tool, "persona": persona, **fields})

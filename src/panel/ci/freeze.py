@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
+from panel.decisions import Decision, fold
 from panel.errors import UsageError
 from panel.frozen import (
     CANARIES,
@@ -14,6 +16,7 @@ from panel.frozen import (
     CanaryCheck,
     CanaryCount,
     Frozen,
+    FrozenDecision,
     FrozenInputs,
     FrozenTool,
     FrozenVerdict,
@@ -34,6 +37,7 @@ from panel.store.queries import (
     opened,
     repeats_by_tool,
 )
+from panel.store.standings import chains
 from panel.thaw import thaw
 from panel.workspace import Workspace
 
@@ -80,8 +84,9 @@ def freeze(
     with opened(workspace.runs) as connection:
         answers = answers_by_fingerprint(connection, prepared.model)
         repeats = repeats_by_tool(connection, prepared.model)
+        decided = chains(connection)
         canaries = latest_canaries(connection, prepared.model)
-    asking = Asking(workspace.prompts, prepared.endpoint, prepared.model)
+    asking = Asking(workspace.prompts, prepared.endpoint, prepared.model, prepared.guidance)
     cells = cells_by_pair(asking, prepared.tools, prepared.personas, repeats)
     files: Frozen = {}
     for tool in prepared.tools:
@@ -90,10 +95,13 @@ def freeze(
         for persona in prepared.personas:
             old = personas.get(persona.id)
             now = _present(cells[tool.slug, persona.id], answers, old)
+            chain = decided.get((tool.slug, persona.id), [])
             if not now:
                 done.unasked += 1
+                if chain:
+                    personas[persona.id] = edited(old or _NOTHING, chain, old)
                 continue
-            new = publish(now, None if accept else old)
+            new = edited(publish(now, None if accept else old), chain, old)
             personas[persona.id] = new
             if new.verdict is not None and 2 * new.against > new.n:
                 done.kept.append(Kept(tool.slug, persona.id, new.verdict, new.ships, new.n))
@@ -167,6 +175,54 @@ def publish(now: list[Answer], old: FrozenVerdict | None) -> FrozenVerdict:
         answers=tuple(now),
         kept=kept,
     )
+
+
+_NOTHING = FrozenVerdict(
+    verdict=None,
+    confidence=None,
+    ships=0,
+    n=0,
+    contested=False,
+    state="draft",
+    take="",
+    fingerprint=None,
+    answers=(),
+)
+
+
+def edited(
+    verdict: FrozenVerdict, chain: list[Decision], old: FrozenVerdict | None
+) -> FrozenVerdict:
+    """Lay editors' decisions over what the answers come to: approved words stand, whatever comes.
+
+    old: what is on file, which may hold the answer that was approved.
+    """
+    standing = fold(chain)
+    words, state = standing.published, verdict.state
+    if words is not None:
+        state = "approved"
+    elif standing.wording is not None and verdict.fingerprint == standing.wording.fingerprint:
+        words, state = standing.wording, standing.state
+    update: dict[str, Any] = {"state": state, "decisions": tuple(map(_as_frozen, chain))}
+    if words is not None:
+        update |= {
+            "verdict": words.verdict,
+            "confidence": words.confidence,
+            "take": words.text,
+            "fingerprint": words.fingerprint,
+        }
+        held = {answer.fingerprint for answer in verdict.answers}
+        on_file = {answer.fingerprint: answer for answer in old.every_answer()} if old else {}
+        if words.fingerprint not in held:
+            update["kept"] = on_file.get(words.fingerprint, verdict.kept)
+        votes = Tally(verdict.ships, verdict.n - verdict.ships)
+        update["contested"] = decide(words.verdict, votes).contested
+    return verdict.model_copy(update=update)
+
+
+def _as_frozen(decision: Decision) -> FrozenDecision:
+    fields = {name: getattr(decision, name) for name in FrozenDecision.model_fields}
+    return FrozenDecision.model_validate(fields)
 
 
 def shown_answer(verdict: FrozenVerdict) -> Answer | None:

@@ -6,8 +6,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from panel.decisions import Decision, fold
 from panel.endpoint.embedded import model_identity
-from panel.frozen import FOLDER, read_frozen
+from panel.frozen import FOLDER, Frozen, decisions_of, read_frozen
 from panel.settings import resolve_endpoint
 from panel.staleness import Asking, Unfrozen, orphaned, unfrozen
 from panel.workspace import Workspace
@@ -43,8 +44,18 @@ def frozen_status(
     resolved = resolve_endpoint(workspace.settings, workspace.root, endpoint, model)
     identity = model_identity(resolved)
     frozen = read_frozen(folder or workspace.root / FOLDER)
-    asking = Asking(workspace.prompts, resolved, identity)
+    asking = Asking(workspace.prompts, resolved, identity, guidance_on_file(frozen))
     found = unfrozen(asking, workspace.tools, workspace.personas, frozen)
     found += orphaned(workspace.tools, workspace.personas, frozen)
     pairs = len(workspace.tools) * len(workspace.personas)
     return Status(str(identity), pairs, found)
+
+
+def guidance_on_file(frozen: Frozen) -> dict[tuple[str, str], str]:
+    """Return the editors' notes that stand in questions, by tool × persona."""
+    chains: dict[tuple[str, str], list[Decision]] = {}
+    for tool, persona, decision in decisions_of(frozen.values()):
+        made = Decision(tool=tool, persona=persona, **decision.model_dump())
+        chains.setdefault((tool, persona), []).append(made)
+    notes = {pair: fold(chain).guidance for pair, chain in chains.items()}
+    return {pair: note for pair, note in notes.items() if note is not None}

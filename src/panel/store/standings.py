@@ -107,6 +107,11 @@ def decisions_on(connection: duckdb.DuckDBPyConnection, tool: str, persona: str)
     return _decisions(connection, "WHERE tool = ? AND persona = ?", [tool, persona])
 
 
+def chains(connection: duckdb.DuckDBPyConnection) -> dict[Pair, list[Decision]]:
+    """Return every decision, oldest first, by tool × persona."""
+    return _chains(connection, "", [])
+
+
 def _chains(
     connection: duckdb.DuckDBPyConnection, where: str, values: list[Any]
 ) -> dict[Pair, list[Decision]]:
