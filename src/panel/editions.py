@@ -34,7 +34,8 @@ def publication(
     """
     site = _addressed(workspace.settings.site, base_url)
     pairs = _pairs(workspace, site)
-    cards = {card.tool: card for card in scorecards(workspace, prepared)}
+    found = scorecards(workspace, prepared, published=not drafts)
+    cards = {card.tool: card for card in found}
     editions = tuple(
         edition
         for tool in prepared.tools

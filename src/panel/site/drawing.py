@@ -1,12 +1,13 @@
 """Draws the pictures that links are shown with. The only place that knows Pillow.
 
-Text is drawn over a ramp of sixteen steps from ink to paper, everything else in flat
-colours of one palette: small files, quickly made.
+One palette holds a ramp from ink to paper, for text, and the colours of verdicts and meters:
+small files, quickly made.
 """
 
 from __future__ import annotations
 
 import io
+import zlib
 from collections.abc import Sequence
 from functools import cache
 
@@ -19,12 +20,14 @@ from panel.site.publication import Edition
 SHOWN = 6  # verdicts in a row
 WIDTH, HEIGHT, EDGE = 1200, 630, 64
 HALF = WIDTH // 2
-# Colours: a ramp from ink to paper for text, one each for ship and skip, and flat ones.
-INK, PAPER, SHIP, SKIP, BAND = (29, 27, 24), (251, 250, 246), (13, 97, 70), (154, 51, 36), 48
-STEPS = 16
-FLAT = {BAND: (185, 201, 216), BAND + 1: (217, 212, 199), BAND + 2: (255, 210, 63)}
-RULE, WARN = BAND + 1, BAND + 2
-RAMPS = {"ship": STEPS, "skip": 2 * STEPS}
+# What is drawn are indexes of one palette: a ramp from ink to paper, over which text has smooth
+# edges; a short one for each verdict's colour; and flat colours.
+INK, PAPER, SHIP, SKIP = (29, 27, 24), (251, 250, 246), (13, 97, 70), (154, 51, 36)
+RAMP, STEPS = 192, 16
+BLANK = RAMP - 1
+RAMPS = {"ship": RAMP, "skip": RAMP + STEPS}
+BAND, RULE = RAMP + 2 * STEPS, RAMP + 2 * STEPS + 1
+FLAT = ((185, 201, 216), (217, 212, 199))
 # What the font lacks and has something like.
 LIKE = {0xA0: " ", 0x2013: "-", 0x2014: "-", 0x2018: "'", 0x2019: "'", 0x201C: '"', 0x201D: '"'}
 CUT = "..."
@@ -124,33 +127,24 @@ def _mark(kind: str) -> Image.Image:
     else:
         draw.rounded_rectangle((8, 8, 167, 167), 28, None, 150, 10)
         draw.line([(58, 88), (118, 88)], 150, 16)
-    base = RAMPS.get(kind, 0)
     small = large.resize((44, 44), Image.Resampling.BOX)
-    return _coloured(small.point([base + value * STEPS // 256 for value in range(256)]))
+    first, steps = RAMPS.get(kind, 0), STEPS if kind in RAMPS else RAMP
+    return small.point([first + value * steps // 256 for value in range(256)])
 
 
 def _canvas(width: int) -> Image.Image:
-
-    return _coloured(Image.new("L", (width, HEIGHT), STEPS - 1))
-
-
-def _coloured(indexes: Image.Image) -> Image.Image:
-    made = indexes.convert("L")
-    made.putpalette(_palette())  # makes it a picture of palette indexes
-    return made
+    return Image.new("L", (width, HEIGHT), BLANK)
 
 
 @cache
 def _palette() -> bytes:
-    colours: list[tuple[int, int, int]] = []
-    for dark in (INK, SHIP, SKIP):
-        for step in range(STEPS):
-            part = step / (STEPS - 1)
-            colours.append(
-                tuple(round(a + (b - a) * part) for a, b in zip(dark, PAPER, strict=True))  # type: ignore[arg-type]
-            )
-    colours += [FLAT[index] for index in sorted(FLAT)]
-    return bytes(value for colour in colours for value in colour)
+    ramps = ((INK, RAMP), (SHIP, STEPS), (SKIP, STEPS))
+    made = bytearray()
+    for dark, steps in ramps:
+        for step in range(steps):
+            part = step / (steps - 1)
+            made += bytes(round(a + (b - a) * part) for a, b in zip(dark, PAPER, strict=True))
+    return bytes(made) + bytes(value for colour in FLAT for value in colour)
 
 
 def _pen(canvas: Image.Image) -> ImageDraw.ImageDraw:
@@ -160,15 +154,7 @@ def _pen(canvas: Image.Image) -> ImageDraw.ImageDraw:
 
 def _write(canvas: Image.Image, at: tuple[int, int], text: str, size: int) -> None:
     """Put one line of text, its edges smoothed over the ramp from ink to paper."""
-    font, text = _font(size), text.translate(LIKE)
-    left, top, right, bottom = font.getbbox(text)
-    wide, high = int(right - left) + 2, int(bottom - top) + 2
-    if wide <= 2 or high <= 2:
-        return
-    cover = Image.new("L", (wide, high), 255)
-    ImageDraw.Draw(cover).text((1 - left, 1 - top), text, 0, font)
-    stamp = cover.point([value * STEPS // 256 for value in range(256)])
-    canvas.paste(_coloured(stamp), (at[0] + int(left), at[1] + int(top)))
+    _pen(canvas).text(at, text.translate(LIKE), 0, _font(size))
 
 
 def _words(
@@ -238,6 +224,7 @@ def _font(size: int) -> ImageFont.FreeTypeFont:
 
 
 def _png(canvas: Image.Image) -> bytes:
+    canvas.putpalette(_palette())  # makes the values indexes
     made = io.BytesIO()
-    canvas.save(made, "PNG", compress_level=3)  # 6 halves the speed to save a fifth
+    canvas.save(made, "PNG", compress_level=1, compress_type=zlib.Z_RLE)  # flat, so quick
     return made.getvalue()
