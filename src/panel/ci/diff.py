@@ -28,7 +28,8 @@ class PairChange:
     """One persona on one tool, where something differs.
 
     kind: new or gone; flipped: another verdict is published; leaning: newer answers speak
-    for another verdict and do not overturn it; rewritten: the same verdict in other words.
+    for another verdict, or for none, and do not overturn it; rewritten: the same verdict in
+    other words.
     cause: why it was asked, as in ``panel plan``, or "asked again"; None for new and gone.
     """
 
@@ -100,7 +101,10 @@ class Drift:
 
 @dataclass(frozen=True, slots=True)
 class Diff:
-    """All that differs between two sides. reasons: pairs asked anew, by cause."""
+    """All that differs between two sides. reasons: pairs asked anew, by cause.
+
+    pairs: all of the head, by (tool, persona); abstained: those with a new abstention.
+    """
 
     base: str
     head: str
@@ -109,6 +113,7 @@ class Diff:
     tools: list[ToolChange]
     drift: Drift
     pairs: dict[tuple[str, str], FrozenVerdict] = field(repr=False)
+    abstained: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def changes(self) -> list[PairChange]:
@@ -141,7 +146,8 @@ def compare(root: Path, base: Side, head: Side) -> Diff:
         rows = changed_files(root, base.revision, head.revision)
         files = [InputFile(*row) for row in rows]
     drift = _drift(base, head, before.values(), after.values())
-    return Diff(base.name, head.name, files, dict(reasons), tools, drift, after)
+    silent = [key for key in after if _abstains_anew(before.get(key), after[key])]
+    return Diff(base.name, head.name, files, dict(reasons), tools, drift, after, silent)
 
 
 def _pairs(side: Side) -> dict[tuple[str, str], FrozenVerdict]:
@@ -170,7 +176,7 @@ def _change(
         kind = "gone"
     elif before.verdict != after.verdict:
         kind = "flipped"
-    elif leans(after) and before.answers != after.answers:
+    elif before.answers != after.answers and (leans(after) or after.kept is not None):
         kind = "leaning"
     elif before.take != after.take:
         kind = "rewritten"
@@ -187,6 +193,11 @@ def leans(verdict: FrozenVerdict) -> bool:
     return verdict.verdict == "skip" and verdict.ships > skips
 
 
+def _abstains_anew(before: FrozenVerdict | None, after: FrozenVerdict) -> bool:
+    known = before.answers if before else ()
+    return any(a.outcome == "abstain" and a not in known for a in after.answers)
+
+
 def _cause(before: FrozenVerdict | None, after: FrozenVerdict | None) -> str | None:
     """Say why a pair was asked between the two sides; None where it was not, or is new or gone."""
     if before is None or after is None or before.answers == after.answers:
@@ -196,9 +207,7 @@ def _cause(before: FrozenVerdict | None, after: FrozenVerdict | None) -> str | N
     was, now = before.answers[0], after.answers[0]
     if was.model_identity != now.model_identity:
         return "model changed"
-    if was.inputs == now.inputs and was.repeat == now.repeat:
-        return "asked again"
-    if was.fingerprint == now.fingerprint:  # only more repeats
+    if was.inputs == now.inputs or was.fingerprint == now.fingerprint:
         return "asked again"
     return changed_input(Inputs(**was.inputs.model_dump()), Inputs(**now.inputs.model_dump()))
 
@@ -218,13 +227,20 @@ def panel_result(verdicts: Iterable[FrozenVerdict]) -> PanelResult:
 def _drift(
     base: Side, head: Side, before: Iterable[FrozenVerdict], after: Iterable[FrozenVerdict]
 ) -> Drift:
-    asked = head.canaries if head.canaries != base.canaries else None
+    asked = head.canaries if _asked_since(base.canaries, head.canaries) else None
     models = _differ(_models(before), _models(after))
     served = None if models else _differ(_served(before), _served(after))
     moved, sentence, p = _canaries(asked)
     if served is not None:
         sentence += " The server names another model or configuration than before."
     return Drift(moved, sentence, p, asked, models, served)
+
+
+def _asked_since(base: CanaryCheck | None, head: CanaryCheck | None) -> bool:
+    """Whether canaries were asked between the two: a head may be older than its base there."""
+    if base is None or head is None:
+        return head is not None
+    return head != base and head.asked_at >= base.asked_at
 
 
 def _canaries(asked: CanaryCheck | None) -> tuple[bool | None, str, float | None]:
@@ -244,7 +260,8 @@ def _canaries(asked: CanaryCheck | None) -> tuple[bool | None, str, float | None
 
 
 def _differ(before: set[str], after: set[str]) -> tuple[list[str], list[str]] | None:
-    if before == after or not before or not after:
+    """Return both, where there is a name after that was not there before."""
+    if not before or after <= before:
         return None
     return sorted(before), sorted(after)
 
@@ -281,6 +298,7 @@ def record(diff: Diff) -> dict[str, Any]:
             }
             for tool in diff.tools
         ],
+        "abstained": [{"tool": tool, "persona": persona} for tool, persona in diff.abstained],
         "model": {
             "moved": drift.moved,
             "sentence": drift.sentence,

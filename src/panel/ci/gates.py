@@ -56,11 +56,14 @@ def parse_gates(words: Sequence[str]) -> Gates:
     return Gates(frozenset(plain), below)
 
 
-def failures(diff: Diff, head: Side, gates: Gates, endpoint: str | None = None) -> list[Failure]:
+def failures(
+    diff: Diff, head: Side, gates: Gates, endpoint: str | None = None, model: str | None = None
+) -> list[Failure]:
     """Return the reasons why the gates are shut, in the order of the gates.
 
-    Flips, abstentions and ship percentages are those of tools that differ; stale is about the
-    whole head. Raises UsageError for ``stale`` where the head is no state of the files.
+    Flips and ship percentages are those of tools that differ, abstentions those since the
+    base; stale is about the whole head, asked of ``endpoint`` and ``model``. Raises UsageError
+    for ``stale`` where the head is no state of the files.
     """
     found: list[Failure] = []
     if "flip" in gates.plain and (flips := diff.of_kind("flipped")):
@@ -69,19 +72,13 @@ def failures(diff: Diff, head: Side, gates: Gates, endpoint: str | None = None) 
             Failure("flip", f"{_many(len(flips), 'verdict')} flipped: {words}.", _keys(flips))
         )
     if "stale" in gates.plain:
-        found += _stale(head, endpoint)
+        found += _stale(head, endpoint, model)
     if "drift" in gates.plain and (diff.drift.moved or diff.drift.served):
         found.append(Failure("drift", diff.drift.sentence))
-    if "abstain" in gates.plain:
-        silent = [
-            pair
-            for pair in diff.changes
-            if pair.after and any(answer.outcome == "abstain" for answer in pair.after.answers)
-        ]
-        if silent:
-            words = _named([f"{p.tool} × {p.persona}" for p in silent])
-            sentence = f"{_many(len(silent), 'persona')} abstained: {words}."
-            found.append(Failure("abstain", sentence, _keys(silent)))
+    if "abstain" in gates.plain and (silent := diff.abstained):
+        words = _named([f"{tool} × {persona}" for tool, persona in silent])
+        sentence = f"{_many(len(silent), 'persona')} abstained: {words}."
+        found.append(Failure("abstain", sentence, frozenset(silent)))
     if gates.ship_below is not None:
         found += _below(diff, head, gates.ship_below)
     return found
@@ -97,13 +94,13 @@ def _keys(pairs: list[PairChange]) -> frozenset[tuple[str, str]]:
     return frozenset((pair.tool, pair.persona) for pair in pairs)
 
 
-def _stale(head: Side, endpoint: str | None) -> list[Failure]:
+def _stale(head: Side, endpoint: str | None, model: str | None) -> list[Failure]:
     if head.workspace is None:
         raise UsageError(
             f"--fail-on stale needs the files that people write, which {head.name!r} has not. "
             "Compare with a git revision, or with the workspace as it is."
         )
-    status = frozen_status(head.workspace, endpoint, folder=head.folder)
+    status = frozen_status(head.workspace, endpoint, model, head.folder)
     if not status.found:
         return []
     words = _named(
@@ -127,7 +124,7 @@ def _below(diff: Diff, head: Side, percent: float) -> list[Failure]:
         if result and result.ship_percent is not None and result.ship_percent < percent:
             low, high = (result.interval.low, result.interval.high) if result.interval else (0, 100)
             sentence = (
-                f"{tool.tool} has a panel ship percentage of {result.ship_percent:.0f} % "
+                f"{_named([tool.tool])} has a panel ship percentage of {result.ship_percent:.0f} % "
                 f"({result.ships} of {result.n}, 95 % interval {low:.0f}–{high:.0f} %), "
                 f"below {percent:g} %."
             )
@@ -145,5 +142,6 @@ def _many(count: int, noun: str) -> str:
 
 
 def _named(words: list[str]) -> str:
+    """Name a few, on one line: a name with a line feed would begin a command to a runner."""
     more = f" and {len(words) - NAMED:,} more" if len(words) > NAMED else ""
-    return ", ".join(words[:NAMED]) + more
+    return ", ".join(" ".join(word.split()) for word in words[:NAMED]) + more

@@ -24,6 +24,8 @@ from panel.frozen import FOLDER
 BOT = "github-actions[bot]"
 BOT_MAIL = "41898282+github-actions[bot]@users.noreply.github.com"
 SECONDS = 30
+# Events that run with the secrets of this repository on what a stranger may have written.
+WITH_SECRETS = ("pull_request_target", "workflow_run", "issue_comment")
 PAGES = 20  # of a hundred comments, read to find our own
 
 
@@ -55,17 +57,16 @@ def event() -> None:
     Outputs: base, since, number and branch of a pull request, fork, may-ask.
     """
     name = os.environ["GITHUB_EVENT_NAME"]
-    if name in ("pull_request_target", "workflow_run"):
+    if name in WITH_SECRETS:
         raise JobError(
             f"this action does not run on {name}: it would ask a stranger's prompts with your "
             "secrets. Use 'on: pull_request'."
         )
     told = json.loads(Path(os.environ["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8"))
     request = told.get("pull_request") or {}
-    fork = bool(request) and _name_of(request, "head") != _name_of(request, "base")
-    base = os.environ.get("BASE") or (request.get("base") or {}).get("sha") or told.get("before")
-    if not base or set(base) == {"0"} or not _known(base):
-        base = "HEAD"  # a new branch, a schedule, a shallow clone: compared with itself
+    ours, theirs = _name_of(request, "base"), _name_of(request, "head")
+    fork = bool(request) and (theirs is None or theirs != ours)
+    base = _base(request, told)
     mode, replay = os.environ.get("MODE", "run"), os.environ.get("REPLAY", "")
     if mode not in ("run", "check"):
         raise JobError(f"mode: {mode!r} is neither run nor check.")
@@ -82,6 +83,33 @@ def event() -> None:
     _output("branch", "" if fork else branch)
     _output("fork", str(fork).lower())
     _output("may-ask", str(may_ask).lower())
+
+
+def _base(request: dict[str, Any], told: dict[str, Any]) -> str:
+    """Return the revision to compare with; HEAD, which is itself, for a new branch or a schedule.
+
+    Of a pull request it is where its branch began: what others have merged since is not its doing.
+    """
+    asked_for = os.environ.get("BASE") or (request.get("base") or {}).get("sha")
+    if asked_for:
+        if not _known(asked_for):
+            raise JobError(
+                f"the revision {asked_for!r} to compare with is not in this clone. Give "
+                "actions/checkout 'fetch-depth: 0'."
+            )
+        began = _git("merge-base", asked_for, "HEAD", may_fail=True) if request else ""
+        return began or str(asked_for)
+    before = str(told.get("before") or "")
+    if not before.strip("0"):
+        return "HEAD"
+    if not _known(before):
+        _notice(
+            "What was there before this push is not in this clone, so the verdicts are compared "
+            "with the commit itself. 'fetch-depth: 0' of actions/checkout has it, unless the "
+            "push was forced."
+        )
+        return "HEAD"
+    return before
 
 
 def _name_of(request: dict[str, Any], side: str) -> str | None:
@@ -104,6 +132,9 @@ def asked(code: str, file: str) -> None:
         raise JobError(f"the run ended with exit {code} before it asked anything.") from None
     _output("asked", str(int(summary["asked"])))
     _output("code", str(int(code)))
+    # A run that was stopped has pairs with some of their answers; the next run asks the rest,
+    # which it would not if they were frozen like this.
+    _output("freeze", str(int(code) in (0, 1)).lower())
 
 
 def comment(number: str, file: str) -> None:
@@ -136,7 +167,8 @@ def _own_comment(issue: str) -> int | None:
     for page in range(1, PAGES + 1):
         found = _api("GET", f"{issue}?per_page=100&page={page}")
         for each in found:
-            if each["user"]["login"] == login and str(each["body"]).startswith(MARKER):
+            by = (each.get("user") or {}).get("login")  # nobody: the account is gone
+            if by == login and str(each["body"]).startswith(MARKER):
                 return int(each["id"])
         if len(found) < 100:
             break
@@ -155,7 +187,8 @@ def commit(how: str, branch: str) -> None:
         )
     _git("add", "--all", "--", FOLDER)
     who = ["-c", f"user.name={BOT}", "-c", f"user.email={BOT_MAIL}"]
-    _git(*who, "commit", "--quiet", "-m", "Freeze the panel's verdicts on what has changed")
+    said = "Freeze the panel's verdicts on what has changed"
+    _git(*who, "commit", "--quiet", "-m", said, "--", FOLDER)
     if how == "push":
         _git("push", "origin", f"HEAD:refs/heads/{branch}")
         return
@@ -177,7 +210,8 @@ def _open_pull_request(head: str, base: str) -> None:
         if error.code != 422:  # it is open already
             raise JobError(
                 f"GitHub did not open the pull request (HTTP {error.code}): it needs 'permissions: "
-                "contents: write, pull-requests: write'."
+                "contents: write, pull-requests: write', and that the repository's settings let "
+                "Actions open pull requests."
             ) from None
     except OSError as error:
         raise JobError(f"GitHub cannot be reached: {error}.") from None

@@ -9,14 +9,23 @@ from panel.ci.diff import Diff, PairChange
 from panel.ci.gates import Failure
 from panel.frozen import FrozenVerdict
 
-# What XML 1.0 cannot hold, not even escaped.
-_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# What XML 1.0 cannot hold, not even escaped; and, since it may be read on a terminal or in a log,
+# other control characters and what reorders text.
+_UNFIT = re.compile(
+    "[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+    "|[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]"
+)
 
 
 def render_junit(diff: Diff, shut: list[Failure]) -> str:
-    """Return the suite: every pair of the head, and a case per failure that is about no pair."""
+    """Return the suite: every pair there is, and a case per failure that is about no pair.
+
+    A case has one failure at most, of all gates that are shut over it: not every reader of
+    JUnit takes several.
+    """
     changes = {(pair.tool, pair.persona): pair for pair in diff.changes}
-    keys = dict.fromkeys([*diff.pairs, *changes])
+    unanswered = sorted(set().union(*(failure.pairs for failure in shut)))
+    keys = dict.fromkeys([*diff.pairs, *changes, *unanswered])
     general = [failure for failure in shut if not failure.pairs]
     failed = sum(any(key in failure.pairs for failure in shut) for key in keys) + len(general)
     suite = Xml.Element(
@@ -33,14 +42,12 @@ def render_junit(diff: Diff, shut: list[Failure]) -> str:
         case = Xml.SubElement(
             suite, "testcase", {"classname": _clean(tool), "name": _clean(persona)}
         )
-        for failure in shut:
-            if (tool, persona) in failure.pairs:
-                _failure(case, failure)
+        _fail(case, [failure for failure in shut if (tool, persona) in failure.pairs])
         out = _told(changes.get((tool, persona)), diff.pairs.get((tool, persona)))
         Xml.SubElement(case, "system-out").text = _clean(out)
     for failure in general:
         case = Xml.SubElement(suite, "testcase", {"classname": "panel", "name": failure.gate})
-        _failure(case, failure)
+        _fail(case, [failure])
     root = Xml.Element("testsuites")
     root.append(suite)
     Xml.indent(root)
@@ -49,9 +56,11 @@ def render_junit(diff: Diff, shut: list[Failure]) -> str:
     )
 
 
-def _failure(case: Xml.Element, failure: Failure) -> None:
-    told = {"message": _clean(failure.sentence), "type": failure.gate}
-    Xml.SubElement(case, "failure", told)
+def _fail(case: Xml.Element, shut: list[Failure]) -> None:
+    if shut:
+        sentences = " ".join(failure.sentence for failure in shut)
+        told = {"message": _clean(sentences), "type": " ".join(failure.gate for failure in shut)}
+        Xml.SubElement(case, "failure", told)
 
 
 def _told(change: PairChange | None, now: FrozenVerdict | None) -> str:
@@ -66,4 +75,4 @@ def _told(change: PairChange | None, now: FrozenVerdict | None) -> str:
 
 
 def _clean(text: str) -> str:
-    return _NO_XML.sub("\N{REPLACEMENT CHARACTER}", text)
+    return _UNFIT.sub("\N{REPLACEMENT CHARACTER}", text)

@@ -15,32 +15,58 @@ from panel.scorecard import PanelResult
 
 COMMENT_BYTES = 64_000  # GitHub takes 65,536 characters of a comment
 MARKER = "<!-- reviewer-panel -->"
-FILES_SHOWN = 20
+SHOWN = 20  # files, canaries
+REASONS_SHOWN, NAMES_SHOWN = 10, 3
+# Characters of one name, and of one sentence. With what is escaped, all that stands around the
+# verdicts fits a comment, whoever chose the names.
+NAME, SENTENCE = 100, 400
+LEFT_OUT = 200  # bytes for the lines that say what is left out
 _SPACE = "\u200b"  # breaks what GitHub would make a link or a mention of, unseen
-_MARKUP = re.compile(r"([\\`*_{}\[\]()#+\-!|~>.:=^$])")
-_LINKS = re.compile(r"(?i)(https?|ftp|www|gh-)(?=[:./\d])")
+_JOINERS = "\u200c\u200d"  # format characters that are text, in Persian and in emoji
+_MARKUP = re.compile(r"([\\`*_{}\[\]()#+\-!|~.:=^$])")
+# Addresses, mentions, numbers of issues, short names of emoji; and hashes of commits.
+_LINKS = re.compile(r"(?i)(?:https?|ftp|www|mailto|xmpp|gh-)(?=[:./\d])|[@#]|:(?=[\w+-]+:)")
+_HASHES = re.compile(r"(?i)\b(?=[a-f]*\d)[0-9a-f]{7,}\b")
+_SIX = re.compile(r".{6}(?=.)")
 
 
-def harmless(text: str) -> str:
-    """Return foreign text as one line of Markdown that says the text and does nothing."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    line = _LINKS.sub(lambda found: found[0] + _SPACE, line)
-    line = _MARKUP.sub(r"\\\1", line)
-    line = html.escape(line, quote=False)
-    return re.sub(r"[@#]", lambda found: found[0] + _SPACE, line)
+def harmless(text: str, most: int | None = None) -> str:
+    """Return foreign text as one line of Markdown that says the text and does nothing.
+
+    most: characters from which on a name is cut, and ends in an ellipsis.
+    """
+    line = _plain(text, most)
+    return html.escape(_MARKUP.sub(r"\\\1", line), quote=False)
+
+
+def _plain(text: str, most: int | None = None) -> str:
+    """Return one line of which GitHub makes no link; not yet fit for Markdown, nor for HTML."""
+    kept = (c if c.isprintable() or c in _JOINERS else " " for c in text)
+    line = " ".join("".join(kept).split())
+    if most is not None and len(line) > most:
+        line = line[: most - 1] + "…"
+    line = _HASHES.sub(lambda found: _SIX.sub(rf"\g<0>{_SPACE}", found[0]), line)
+    return _LINKS.sub(lambda found: found[0] + _SPACE, line)
 
 
 def render_markdown(diff: Diff, shut: list[Failure], limit: int = COMMENT_BYTES) -> str:
     """Return the diff as Markdown of at most ``limit`` bytes; takes stand in folded sections."""
     head = [MARKER, f"### Reviewer panel: {_headline(diff)}", ""]
-    head += [f"- **{harmless(failure.sentence)}**" for failure in shut] + ([""] if shut else [])
+    head += _reasons(shut)
     head += [*_inputs(diff), "", "#### Verdicts", ""]
     tail = ["", "#### The model", "", *_model(diff), ""]
-    room = limit - _size(head) - _size(tail) - 200  # for the line that says what is left out
+    room = limit - _size(head) - _size(tail) - LEFT_OUT
     body, left = _fitting(diff, room)
     if left:
         body.append(f"\n… and {left:,} more tools that differ; `panel diff` shows them all.")
     return "\n".join([*head, *body, *tail])
+
+
+def _reasons(shut: list[Failure]) -> list[str]:
+    lines = [f"- **{harmless(each.sentence, SENTENCE)}**" for each in shut[:REASONS_SHOWN]]
+    if len(shut) > REASONS_SHOWN:
+        lines.append(f"- … and {len(shut) - REASONS_SHOWN:,} more reasons.")
+    return [*lines, ""] if lines else []
 
 
 def _size(lines: list[str]) -> int:
@@ -73,10 +99,10 @@ def _inputs(diff: Diff) -> list[str]:
     if diff.files:
         lines += ["", "| file | + | − |", "|---|---:|---:|"]
         lines += [
-            f"| {harmless(f.file)} | {f.added} | {f.removed} |" for f in diff.files[:FILES_SHOWN]
+            f"| {harmless(f.file, NAME)} | {f.added} | {f.removed} |" for f in diff.files[:SHOWN]
         ]
-        if len(diff.files) > FILES_SHOWN:
-            lines.append(f"| … {len(diff.files) - FILES_SHOWN:,} more | | |")
+        if len(diff.files) > SHOWN:
+            lines.append(f"| … {len(diff.files) - SHOWN:,} more | | |")
     return lines
 
 
@@ -87,15 +113,23 @@ def _model(diff: Diff) -> list[str]:
         lines.append("Flips above may be the model's doing and not the tools'.")
     for what, pair in (("Asked", drift.models), ("The server named", drift.served)):
         if pair is not None:
-            before, after = (", ".join(harmless(name) for name in side) for side in pair)
-            lines.append(f"{what}: {before} → {after}.")
+            before, after = (_names(side) for side in pair)
+            lines += ["", f"{what}: {before} → {after}."]
     if drift.canaries is not None:
         lines += ["", "| canary | ships on record | asked again |", "|---|---|---|"]
+        asked = drift.canaries.canaries
         lines += [
-            f"| {harmless(c.tool)} | {c.ships} of {c.n} | {c.ships_again} of {c.n_again} |"
-            for c in drift.canaries.canaries
+            f"| {harmless(c.tool, NAME)} | {c.ships} of {c.n} | {c.ships_again} of {c.n_again} |"
+            for c in asked[:SHOWN]
         ]
+        if len(asked) > SHOWN:
+            lines.append(f"| … {len(asked) - SHOWN:,} more | | |")
     return lines
+
+
+def _names(names: list[str]) -> str:
+    more = f" and {len(names) - NAMES_SHOWN:,} more" if len(names) > NAMES_SHOWN else ""
+    return ", ".join(harmless(name, NAME) for name in names[:NAMES_SHOWN]) + more
 
 
 def _fitting(diff: Diff, room: int) -> tuple[list[str], int]:
@@ -124,8 +158,8 @@ def _fitting(diff: Diff, room: int) -> tuple[list[str], int]:
 
 
 def _row(tool: ToolChange) -> str:
-    said = "; ".join(f"{harmless(pair.persona)} {_said(pair)}" for pair in tool.pairs)
-    name = harmless(tool.tool)
+    said = "; ".join(f"{harmless(pair.persona, NAME)} {_said(pair)}" for pair in tool.pairs)
+    name = harmless(tool.tool, NAME)
     return f"| {name} | {_percent(tool.before)} | {_percent(tool.after)} | {said} |"
 
 
@@ -153,9 +187,10 @@ def _said(pair: PairChange) -> str:
 
 
 def _takes(tool: ToolChange) -> str:
-    parts = [f"<details><summary>Takes on {html.escape(tool.tool)}, before and after</summary>", ""]
+    name = html.escape(_plain(tool.tool, NAME))
+    parts = [f"<details><summary>Takes on {name}, before and after</summary>", ""]
     for pair in tool.pairs:
-        parts.append(f"**{harmless(pair.persona)}**")
+        parts.append(f"**{harmless(pair.persona, NAME)}**")
         for label, take in pair.takes():
             parts += ["", f"{label}:", "", f"> {harmless(take)}"]
         parts.append("")

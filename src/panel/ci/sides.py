@@ -13,7 +13,7 @@ from pathlib import Path
 from panel.ci.freeze import as_answer, as_canary_check, publish
 from panel.errors import UsageError
 from panel.frozen import FOLDER, CanaryCheck, Frozen, FrozenTool, read_canaries, read_frozen
-from panel.journal import find_journals
+from panel.journal import FILE, JournalFile, find_journals, read_lines
 from panel.revisions import commit_of, workspace_at
 from panel.store.queries import (
     latest_canaries,
@@ -69,7 +69,7 @@ def _side(workspace: Workspace, word: str, with_files: bool) -> Iterator[Side]:
             folder = root / FOLDER
             then = load_workspace(root) if with_files else None
             yield Side(word, read_frozen(folder), read_canaries(folder), commit, then, folder)
-    elif Path(word).is_dir():
+    elif word and Path(word).is_dir():
         yield Side(word, read_frozen(Path(word)), read_canaries(Path(word)))
     else:
         raise UsageError(
@@ -84,7 +84,7 @@ def _working_tree(workspace: Workspace) -> Side:
 
 
 def _is_run(workspace: Workspace, word: str) -> bool:
-    return bool(_RUN_ID.fullmatch(word)) and (workspace.runs / word).is_dir()
+    return bool(_RUN_ID.fullmatch(word)) and (workspace.runs / word / FILE).is_file()
 
 
 def _model_of(workspace: Workspace, run_id: str) -> str:
@@ -102,13 +102,22 @@ def _after(workspace: Workspace, run_id: str | None, model: str) -> Side:
     """
     if run_id is None:
         return _from_store(workspace.runs, NOW, model)
+    began = {journal: _began(journal) for journal in find_journals(workspace.runs)}
+    until = next(at for journal, at in began.items() if journal.run_id == run_id)
     with tempfile.TemporaryDirectory(prefix="panel-") as folder:
         runs = Path(folder) / RUNS
         runs.mkdir()
-        for journal in find_journals(workspace.runs):
-            if journal.run_id <= run_id:
+        for journal, at in began.items():
+            if at <= until:
                 (runs / journal.run_id).symlink_to(journal.file.parent.resolve())
         return _from_store(runs, run_id, model)
+
+
+def _began(journal: JournalFile) -> tuple[str, str]:
+    """Return when a run began, to the microsecond, and its id, which knows but the second."""
+    first = next(read_lines(journal.file), None)
+    fields = (first.fields if first else None) or {}
+    return str(fields.get("started_at", "")), journal.run_id
 
 
 def _from_store(runs: Path, name: str, model: str) -> Side:

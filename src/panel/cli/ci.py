@@ -126,13 +126,14 @@ def diff(
         ),
     ] = None,
     endpoint: EndpointName = None,
+    model: Model = None,
 ) -> None:
     """Say what changed in the inputs, which verdicts flipped, and whether the model moved."""
     gates = parse_gates(fail_on or [])
     workspace = open_workspace()
     with sides(workspace, base, head) as (before, after):
         found = compare(workspace.root, before, after)
-        shut = failures(found, after, gates, endpoint)
+        shut = failures(found, after, gates, endpoint, model)
     if form == DiffFormat.MARKDOWN:
         write_text(render_markdown(found, shut), output)
     elif form == DiffFormat.JUNIT:
@@ -186,6 +187,7 @@ def _print_pair(pair: PairChange) -> None:
     after = (pair.after.verdict if pair.after else None) or "—"
     cause = f", {pair.cause}" if pair.cause else ""
     word = f"{after} kept, contested" if pair.kind == "leaning" else f"{before} → {after}"
-    say(f"    {pair.persona}: {word}  {pair.kind} ({pair.certainty}{cause})")
+    persona = " ".join(pair.persona.split())
+    say(f"    {persona}: {word}  {pair.kind} ({pair.certainty}{cause})")
     for label, take in pair.takes():
-        say(f"      {label}: {take}")
+        say(f"      {label}: {' '.join(take.split())}")
