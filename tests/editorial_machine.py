@@ -45,6 +45,8 @@ WORDS = st.text(
     st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=40
 ).filter(lambda text: bool(text.strip()))
 PAIRS = (("anvil", "builder"), ("anvil", "skeptic"))
+DECIDED: list[str] = []  # every decision that was written, over all histories
+LOOKS = st.sampled_from([True, True, True, False])  # or decides on what was seen before
 SETTINGS = """
 [panel]
 endpoint = "none"
@@ -171,6 +173,7 @@ class Editors(RuleBasedStateMachine):
         self.edition = 0 if back else self.edition + 1
         write_tool(self.root, "anvil", description=f"anvil, edition {self.edition}. MIT licence.")
 
+    @precondition(lambda self: any(self.made.values()))
     @rule()
     def rebuild_the_store(self) -> None:
         """Make the database anew."""
@@ -183,15 +186,42 @@ class Editors(RuleBasedStateMachine):
 
     # --- decisions --------------------------------------------------------------------------
 
-    @precondition(lambda self: self.seen)
-    @rule(
-        editor=EDITORS,
-        pair=st.sampled_from(PAIRS),
-        action=st.sampled_from(["approve", "reject", "edit", "ask_again", "undo", "redo"]),
-        words=WORDS,
-    )
-    def decide(self, editor: str, pair: tuple[str, str], action: str, words: str) -> None:
-        """Decide on what this editor saw, whatever has happened since."""
+    @rule(editor=EDITORS, pair=st.sampled_from(PAIRS), looks=LOOKS)
+    def approve(self, editor: str, pair: tuple[str, str], looks: bool) -> None:
+        """Approve the words shown."""
+        self._decide(editor, pair, "approve", "", looks)
+
+    @rule(editor=EDITORS, pair=st.sampled_from(PAIRS), looks=LOOKS)
+    def reject(self, editor: str, pair: tuple[str, str], looks: bool) -> None:
+        """Reject them."""
+        self._decide(editor, pair, "reject", "", looks)
+
+    @rule(editor=EDITORS, pair=st.sampled_from(PAIRS), looks=LOOKS)
+    def undo(self, editor: str, pair: tuple[str, str], looks: bool) -> None:
+        """Take the last decision back."""
+        self._decide(editor, pair, "undo", "", looks)
+
+    @rule(editor=EDITORS, pair=st.sampled_from(PAIRS), looks=LOOKS)
+    def redo(self, editor: str, pair: tuple[str, str], looks: bool) -> None:
+        """Take the newest decision back, if it is an undo."""
+        self._decide(editor, pair, "redo", "", looks)
+
+    @rule(editor=EDITORS, pair=st.sampled_from(PAIRS), words=WORDS, looks=LOOKS)
+    def edit(self, editor: str, pair: tuple[str, str], words: str, looks: bool) -> None:
+        """Put other words in their place."""
+        self._decide(editor, pair, "edit", words, looks)
+
+    @rule(editor=EDITORS, pair=st.sampled_from(PAIRS), words=WORDS, looks=LOOKS)
+    def ask_again(self, editor: str, pair: tuple[str, str], words: str, looks: bool) -> None:
+        """Ask with a note."""
+        self._decide(editor, pair, "ask_again", words, looks)
+
+    def _decide(
+        self, editor: str, pair: tuple[str, str], action: str, words: str, looks: bool
+    ) -> None:
+        """Decide on what this editor sees, or saw, whatever has happened since."""
+        if looks:
+            self.look(editor)
         if editor not in self.seen:
             return
         saw = self.seen[editor][pair]
@@ -211,6 +241,7 @@ class Editors(RuleBasedStateMachine):
             assert action in ("undo", "redo")
             return
         assert saw.standing.latest == latest, "written though another decision came between"
+        DECIDED.append(action)
         before = expected(self.made[pair])
         self.made[pair].append(done)
         self.before[done.decision_id] = before
@@ -247,16 +278,13 @@ class Editors(RuleBasedStateMachine):
                 assert made == []
                 continue
             words, published = now.wording, now.published
-            assert (
-                Stands(
-                    now.state,
-                    (words.fingerprint, words.text) if words else None,
-                    (published.fingerprint, published.text) if published else None,
-                    published.verdict if published else None,
-                    now.guidance,
-                )
-                == expected
-            )
+            assert Stands(
+                now.state,
+                (words.fingerprint, words.text) if words else None,
+                (published.fingerprint, published.text) if published else None,
+                published.verdict if published else None,
+                now.guidance,
+            ) == expected(made)
         written = [
             ((line["tool"], line["persona"]), line["text"], line["verdict"])
             for journal in find_journals(self.root / "runs")

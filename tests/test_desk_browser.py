@@ -155,7 +155,7 @@ def test_a_reviewer_is_asked_again_and_the_note_taken_back_by_keyboard(
 
 
 @pytest.mark.model
-@pytest.mark.timeout(280)
+@pytest.mark.timeout(600)
 def test_the_embedded_model_is_asked_again_from_the_desk(page: Any, tmp_path: Path) -> None:
     root = tmp_path / "demo"
     create(root)

@@ -1,0 +1,184 @@
+"""What every page of the desk stands on: templates, forms, and finding the take."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl, quote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from panel import __version__
+from panel.decisions import Pair
+from panel.desk.filters import Filter
+from panel.desk.marking import pieces, word_changes, word_count
+from panel.desk.snapshot import Desk, Snapshot
+from panel.desk.take import take_page
+from panel.editorial import Entry, history
+from panel.errors import UsageError
+from panel.hashing import text_hash
+from panel.site.formats import clean, percent
+
+KEYS = (
+    ("j / k", "next or previous take; in the queue, next or previous row"),
+    ("Enter", "open the row"),
+    ("a", "approve the words shown, go on to the next"),
+    ("r", "reject the take, go on to the next"),
+    ("e", "edit the words (Ctrl+Enter saves, Ctrl+Shift+Enter saves and approves)"),
+    ("g", "ask the reviewer again, with a note (Ctrl+Enter sends)"),
+    ("u", "undo the last decision"),
+    ("U", "undo the undo"),
+    ("f", "next finding"),
+    ("s", "prompt and raw reply"),
+    ("h", "history of the take"),
+    ("c", "compare with another tool"),
+    ("q", "back to the queue"),
+    ("/", "filter by tool"),
+    ("Esc", "leave a field, close this"),
+    ("?", "show these keys"),
+)
+
+
+def _finalize(value: Any) -> Any:
+    return clean(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
+
+
+@functools.cache
+def environment() -> Environment:
+    """Return the templates' environment; it escapes, and a misspelt name is an error."""
+    made = Environment(
+        loader=PackageLoader("panel.desk"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters.update(
+        percent=percent,
+        words=word_count,
+        hash=text_hash,
+        pieces=pieces,
+        address=lambda text: quote(text, safe=""),
+        moment=lambda text: str(text)[:16].replace("T", " "),
+    )
+    made.globals.update(keys=KEYS, version=__version__, changes=word_changes)
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The fields of a POST, line ends made plain, and the filter it came from."""
+
+    fields: dict[str, str]
+
+    def __getitem__(self, name: str) -> str:
+        return self.fields.get(name, "")
+
+    @property
+    def filter(self) -> Filter:
+        """The filter under which the take was opened."""
+        return Filter.of_query(self["filter"])
+
+
+async def read_form(request: Request) -> Form:
+    """Read the fields of a POST; raises UsageError for too many."""
+    body = (await request.body()).decode("utf-8", "replace")
+    try:
+        pairs = parse_qsl(body, keep_blank_values=True, max_num_fields=30)
+    except ValueError:
+        raise UsageError("the form has too many fields.") from None
+    return Form({name: value.replace("\r\n", "\n") for name, value in pairs})
+
+
+class NotFoundError(Exception):
+    """Nothing stands at this address."""
+
+
+def take_path(pair: Pair) -> str:
+    """Return the address of a take."""
+    return f"/take/{quote(pair[0], safe='')}/{quote(pair[1], safe='')}"
+
+
+class Pages:
+    """Renders pages of a desk."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+
+    def page(self, name: str, status: int = 200, **context: Any) -> HTMLResponse:
+        """Render a template of the desk."""
+        fields = {"editor": self.desk.editor, "done": None, "busy": self.desk.asker.under_way()}
+        template = environment().get_template(f"{name}.html.j2")
+        return HTMLResponse(template.render(**(fields | context)), status)
+
+    def done(self, request: Request, snapshot: Snapshot) -> dict[str, Any] | None:
+        """Return what was decided a moment ago, to say so and offer to undo it."""
+        made = self.desk.made.get(request.query_params.get("done", ""))
+        entry = snapshot.entry(*made.pair) if made else None
+        if made is None or entry is None:
+            return None
+        last = entry.standing.latest == made.decision_id
+        return {"decision": made, "entry": entry, "undoable": last}
+
+    def matching(self, snapshot: Snapshot, wanted: Filter) -> list[Entry]:
+        """Return the entries that a filter shows, in the order of the queue."""
+        counted = self.desk.counted
+        return [entry for entry in snapshot.entries if wanted.matches(entry, counted)]
+
+    def entry(self, request: Request) -> tuple[Snapshot, Entry]:
+        """Return the take that an address names; raises NotFoundError."""
+        snapshot = self.desk.snapshot()
+        pair = request.path_params["tool"], request.path_params["persona"]
+        entry = snapshot.entry(*pair)
+        if entry is None:
+            raise NotFoundError
+        return snapshot, entry
+
+    def take_of(
+        self,
+        request: Request,
+        snapshot: Snapshot,
+        entry: Entry,
+        wanted: Filter,
+        **more: Any,
+    ) -> HTMLResponse:
+        """Render the page of a take; ``more``: what a failed form had in its fields."""
+        chain = history(snapshot.workspace, *entry.pair)
+        before, after = self.neighbours(snapshot, entry, wanted)
+        words = next(
+            (
+                each.text
+                for each in chain
+                if each.decision_id == request.query_params.get("words") and each.text
+            ),
+            None,
+        )
+        context = {
+            "snapshot": snapshot,
+            "filter": wanted,
+            "before": before,
+            "after": after,
+            "asked": self.desk.asker.on(entry.pair),
+            "done": self.done(request, snapshot),
+            "draft": words,
+            "error": None,
+            "note": "",
+            **take_page(entry, self.desk.findings(entry), chain),
+        }
+        return self.page("take", **(context | more))
+
+    def neighbours(
+        self, snapshot: Snapshot, entry: Entry, wanted: Filter
+    ) -> tuple[Entry | None, Entry | None]:
+        """Return the takes before and after one that match the filter, wherever it is itself."""
+        place = snapshot.places[entry.pair]
+        counted = self.desk.counted
+        after = (each for each in snapshot.entries[place + 1 :] if wanted.matches(each, counted))
+        before = (
+            each for each in reversed(snapshot.entries[:place]) if wanted.matches(each, counted)
+        )
+        return next(before, None), next(after, None)
