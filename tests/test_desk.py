@@ -610,3 +610,15 @@ def test_the_vendored_script_is_the_one_that_is_written_down() -> None:
     folder = ROOT / "src/panel/desk/assets"
     digest = hashlib.sha256((folder / "htmx.min.js").read_bytes()).hexdigest()
     assert digest in (folder / "THIRD_PARTY.md").read_text()
+
+
+def test_a_changed_description_has_its_takes_checked_anew(session: Session, asked: Space) -> None:
+    entry_before = session.desk.snapshot().entry(*PAIR)
+    assert entry_before is not None
+    session.desk.findings(entry_before)
+    assert session.desk.counted(entry_before) is not None
+    asked.tool("anvil", description="Another description. MIT licence.")
+    now = session.desk.snapshot().entry(*PAIR)
+    assert now is not None and session.desk.counted(now) is None
+    session.desk.findings(entry_before)  # as the thread in the background may still do
+    assert session.desk.counted(now) is None

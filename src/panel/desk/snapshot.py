@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from panel.catalog import Tool
 from panel.checks import Finding, OtherTools, check_take
 from panel.decisions import Decision, Pair
 from panel.desk.asking import Asker, adopt
@@ -94,7 +95,8 @@ class Desk:
         self._journals: _Journals | None = None
         self._cells: dict[str, list[StoredCell]] = {}
         self._snapshot: Snapshot | None = None
-        self._findings: dict[tuple[Pair, str], list[Finding]] = {}
+        # With the tool they are about: one that has been read again is another.
+        self._findings: dict[tuple[Pair, str], tuple[Tool, list[Finding]]] = {}
         self.writer = JournalWriter(self._kept.workspace.runs, new_run_id())
         self.asker = Asker(root, endpoint, model)
         self.made: dict[str, Decision] = {}  # of this session, by id
@@ -195,10 +197,11 @@ class Desk:
             return []
         if text is not None and text != subject.text:
             return check_take(replace(subject, text=text, beats={}), self._kept.others)
-        key = self._key(entry)
-        if key not in self._findings:
-            self._findings[key] = check_take(subject, self._kept.others)
-        return self._findings[key]
+        known = self.counted(entry)
+        if known is None:
+            known = check_take(subject, self._kept.others)
+            self._findings[self._key(entry)] = entry.tool, known
+        return known
 
     @staticmethod
     def _key(entry: Entry) -> tuple[Pair, str]:
@@ -207,7 +210,10 @@ class Desk:
 
     def counted(self, entry: Entry) -> list[Finding] | None:
         """Return the findings of a take if they are there already; None if not yet."""
-        return [] if not entry.has_words else self._findings.get(self._key(entry))
+        if not entry.has_words:
+            return []
+        tool, found = self._findings.get(self._key(entry), (None, None))
+        return found if tool is entry.tool else None
 
     def check_all(self) -> None:
         """Check every take in the background, leaving the processor to whoever asks."""
