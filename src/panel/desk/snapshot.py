@@ -6,12 +6,14 @@ kept is thrown away once files or journals have changed.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from panel.catalog import Tool
 from panel.checks import Finding, OtherTools, check_take
 from panel.decisions import Decision, Pair
 from panel.desk.asking import Asker, adopt
@@ -19,6 +21,7 @@ from panel.editorial import Entry, decide, entry_of, fingerprints
 from panel.errors import WorkspaceError
 from panel.hashing import text_hash
 from panel.journal import JournalWriter, find_journals, new_run_id
+from panel.personas import Persona
 from panel.selection import Prepared, Selection, prepare
 from panel.staleness import Asking
 from panel.store.queries import StoredCell, opened, stored_cells
@@ -34,14 +37,15 @@ def _files_key(root: Path) -> _Files:
     """Return name, time and size of every file people write."""
     found = []
     for part in FILES:
-        top = root / part
-        for file in [top, *sorted(top.rglob("*"))] if top.is_dir() else [top]:
+        top = str(root / part)
+        walked = [os.path.join(folder, name) for folder, _, names in os.walk(top) for name in names]  # noqa: PTH118 - thousands of files at every look
+        for file in walked or [top]:
             try:
-                about = file.stat()
+                about = os.stat(file)  # noqa: PTH116
             except OSError:
                 continue
-            found.append((str(file), about.st_mtime_ns, about.st_size))
-    return tuple(found)
+            found.append((file, about.st_mtime_ns, about.st_size))
+    return tuple(sorted(found))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +98,8 @@ class Desk:
         self._journals: _Journals | None = None
         self._cells: dict[str, list[StoredCell]] = {}
         self._snapshot: Snapshot | None = None
-        self._findings: dict[tuple[Pair, str], list[Finding]] = {}
+        # With the tool they are about: one that has been read again is another.
+        self._findings: dict[tuple[Pair, str], tuple[Tool, list[Finding]]] = {}
         self.writer = JournalWriter(self._kept.workspace.runs, new_run_id())
         self.asker = Asker(root, endpoint, model)
         self.made: dict[str, Decision] = {}  # of this session, by id
@@ -141,23 +146,26 @@ class Desk:
         journals = {each.run_id: each.size for each in find_journals(kept.workspace.runs)}
         if journals == self._journals and self._snapshot is not None:
             return
+        before = self._snapshot if self._journals and self._only_decided(journals) else None
         with opened(kept.workspace.runs) as connection:
-            if self._journals is None or not self._only_decided(journals):
+            if before is None:
                 self._cells = stored_cells(connection, kept.prepared.model)
             standings = standing(connection)
-        notes = {pair: each.guidance for pair, each in standings.items() if each.guidance}
-        fresh = self._fresh({pair: note for pair, note in notes.items() if note})
-        entries = [
-            entry_of(
-                tool,
-                persona,
-                self._cells.get(tool.slug, []),
-                standings,
-                fresh[tool.slug, persona.id],
-            )
-            for tool in kept.workspace.tools
-            for persona in kept.workspace.personas
-        ]
+        fresh = self._fresh({pair: each.guidance for pair, each in standings.items()})
+
+        def made(tool: Tool, persona: Persona) -> Entry:
+            cells = self._cells.get(tool.slug, [])
+            return entry_of(tool, persona, cells, standings, fresh[tool.slug, persona.id])
+
+        if before is None:
+            workspace = kept.workspace
+            entries = [made(tool, each) for tool in workspace.tools for each in workspace.personas]
+        else:  # only decisions have come in: the other entries are as they were
+            entries = list(before.entries)
+            for pair, each in standings.items():
+                place = before.places.get(pair)
+                if place is not None and entries[place].standing != each:
+                    entries[place] = made(entries[place].tool, entries[place].persona)
         places = {entry.pair: place for place, entry in enumerate(entries)}
         self._snapshot = Snapshot(kept.workspace, kept.prepared, entries, places)
         self._journals = journals
@@ -167,7 +175,7 @@ class Desk:
         before = self._journals or {}
         return {**before, self.writer.run_id: 0} == {**journals, self.writer.run_id: 0}
 
-    def _fresh(self, guidance: Mapping[Pair, str]) -> dict[Pair, frozenset[str]]:
+    def _fresh(self, guidance: Mapping[Pair, str | None]) -> dict[Pair, frozenset[str]]:
         """Return what each pair would be asked now; only what is new is rendered."""
         kept, workspace = self._kept, self._kept.workspace
         repeats = {slug: max(cell.repeat for cell in cells) for slug, cells in self._cells.items()}
@@ -179,7 +187,7 @@ class Desk:
         tools = {tool.slug: tool for tool in workspace.tools}
         personas = {persona.id: persona for persona in workspace.personas}
         for pair, note in guidance.items():
-            if pair not in found:
+            if note is None or pair not in found:
                 continue
             if (pair, note) not in kept.guided:
                 guided = replace(asking, guidance={pair: note})
@@ -195,10 +203,11 @@ class Desk:
             return []
         if text is not None and text != subject.text:
             return check_take(replace(subject, text=text, beats={}), self._kept.others)
-        key = self._key(entry)
-        if key not in self._findings:
-            self._findings[key] = check_take(subject, self._kept.others)
-        return self._findings[key]
+        known = self.counted(entry)
+        if known is None:
+            known = check_take(subject, self._kept.others)
+            self._findings[self._key(entry)] = entry.tool, known
+        return known
 
     @staticmethod
     def _key(entry: Entry) -> tuple[Pair, str]:
@@ -207,7 +216,10 @@ class Desk:
 
     def counted(self, entry: Entry) -> list[Finding] | None:
         """Return the findings of a take if they are there already; None if not yet."""
-        return [] if not entry.has_words else self._findings.get(self._key(entry))
+        if not entry.has_words:
+            return []
+        tool, found = self._findings.get(self._key(entry), (None, None))
+        return found if tool is entry.tool else None
 
     def check_all(self) -> None:
         """Check every take in the background, leaving the processor to whoever asks."""
@@ -231,13 +243,14 @@ class Desk:
         A note taken back lets the earlier answer count again at once.
         """
         with self._lock:
-            before = self.snapshot().entry(*decision.pair)
+            before = self._snapshot and self._snapshot.entry(*decision.pair)
             made = decide(self._kept.workspace, decision, self.writer)
             self.made[made.decision_id] = made
+        if made.action == "undo":
             after = self.snapshot().entry(*decision.pair)
-            repeats = self._kept.repeats.get(decision.tool, 1)
-        if before and after and before.standing.guidance != after.standing.guidance:
-            adopt(self.root, made.pair, repeats, *self._chosen)
+            if before and after and before.standing.guidance != after.standing.guidance:
+                repeats = self._kept.repeats.get(decision.tool, 1)
+                adopt(self.root, made.pair, repeats, *self._chosen)
         return made
 
     def ask(self, pair: Pair) -> None:
