@@ -9,15 +9,14 @@ from typing import Any
 
 import pytest
 
-from panel import editions as room
 from panel.editions import publication, unapproved
 from panel.errors import UsageError
-from panel.report import scorecards
-from panel.scorecard import Scorecard, Tally
+from panel.scorecard import Tally
 from panel.selection import Selection, prepare
 from panel.site.publication import Publication
 from panel.workspace import load_workspace
 from tests.conftest import Panel, Space
+from tests.test_editorial import do
 from tests.test_run import run
 
 
@@ -26,25 +25,11 @@ def gathered(space: Space, **options: Any) -> Publication:
     return publication(workspace, prepare(workspace, Selection()), **options)
 
 
-@pytest.fixture
-def approved(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Approve every take of the builder and the skeptic, as an editor's decisions would."""
-
-    def decided(*arguments: Any) -> list[Scorecard]:
-        return [
-            replace(
-                card,
-                lines=tuple(
-                    replace(line, take=replace(line.take, state="approved", editor="Ada"))
-                    if line.take and line.persona in ("builder", "skeptic")
-                    else line
-                    for line in card.lines
-                ),
-            )
-            for card in scorecards(*arguments)
-        ]
-
-    monkeypatch.setattr(room, "scorecards", decided)
+def approve(space: Space) -> None:
+    """Approve every take of the builder and the skeptic, as an editor does."""
+    for slug in space.tools:
+        for persona in ("builder", "skeptic"):
+            do(space, "approve", (slug, persona))
 
 
 def test_nothing_is_published_before_an_editor_has_approved_it(mocked: Space) -> None:
@@ -61,18 +46,18 @@ def test_drafts_hold_every_take_and_say_so(mocked: Space) -> None:
     assert drafts.drafts and all(edition.card.result.n == 4 for edition in drafts.editions)
 
 
-@pytest.mark.usefixtures("approved")
 def test_only_approved_takes_are_there_and_only_they_count(mocked: Space) -> None:
     run(mocked)
+    approve(mocked)
     for edition in gathered(mocked).editions:
         takes = {line.persona: line.take for line in edition.card.lines}
         assert [who for who, take in takes.items() if take] == ["builder", "skeptic"]
         assert edition.card.result.n == 2
 
 
-@pytest.mark.usefixtures("approved")
 def test_changes_are_told_of_published_takes_only(mocked: Space) -> None:
     run(mocked)
+    approve(mocked)
     changes = gathered(mocked).changes
     assert {change.persona for change in changes} == {"builder", "skeptic"}
     assert {change.persona for change in gathered(mocked, drafts=True).changes} > {"futurist"}
@@ -157,12 +142,12 @@ def test_publish_drafts_says_what_it_wrote_and_what_the_site_lacks(
     assert report["written"] == report["removed"] == 0 and report["unchanged"] > 10
 
 
-@pytest.mark.usefixtures("approved")
 def test_publish_with_an_address_makes_the_whole_site(
     mocked: Space, panel: Panel, tmp_path: Path
 ) -> None:
     site(mocked, 'pairs = [["anvil", "bellows"]]')
     run(mocked)
+    approve(mocked)
     out = tmp_path / "out"
     done = panel("publish", out, "--base-url", "https://a.example", "--json", cwd=mocked.root)
     assert done.code == 0, done.err

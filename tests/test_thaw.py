@@ -250,7 +250,13 @@ def test_the_command_says_how_many_were_brought_in(frozen: Space, panel: Panel) 
     done = panel("thaw", cwd=frozen.root)
     assert (done.code, done.out) == (0, "8 answers on file, 8 of them brought in.\n")
     said = json.loads(panel("thaw", "--json", cwd=frozen.root).out)
-    assert said == {"run_id": None, "answers": 8, "brought_in": 0}
+    assert said == {
+        "run_id": None,
+        "answers": 8,
+        "brought_in": 0,
+        "decisions": 0,
+        "decisions_brought_in": 0,
+    }
 
 
 def test_a_broken_file_stops_a_thaw_with_its_place(frozen: Space, panel: Panel) -> None:
@@ -367,7 +373,7 @@ def step(space: Space, name: str) -> None:
 
 
 @settings(
-    max_examples=12,
+    max_examples=6,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture],
