@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import webbrowser
 from pathlib import Path
 from typing import Annotated
@@ -59,7 +60,8 @@ def desk(
         say(address)
         note(f"{session.editor}'s desk is open. Ctrl-C closes it; every decision is kept.")
         if not no_browser:
-            webbrowser.open(address)
+            # Of its own: a browser inside the terminal would wait for pages not yet served.
+            threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
 
     serve(session, place, opened)
     raise typer.Exit(ExitCode.OK)
