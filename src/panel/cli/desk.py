@@ -40,9 +40,10 @@ def desk(
         str | None, typer.Option("--model", help="Whose takes are on the desk.")
     ] = None,
 ) -> None:
-    """Open the editors' desk: read drafts beside their descriptions, edit, approve, ask again.
+    """Open the editors' desk in a browser: edit, approve, ask again.
 
-    Needs the extra: pip install 'reviewer-panel[desk]'.
+    Drafts beside their descriptions, with what the checks found. Needs the
+    extra: pip install 'reviewer-panel[desk]'.
     """
     try:
         from panel.desk.serving import Place, serve  # noqa: PLC0415 - an optional extra

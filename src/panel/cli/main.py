@@ -35,7 +35,7 @@ COMMANDS = {
     "check": ("files", "Check every file of the workspace, without a model."),
     "plan": ("ask", "Say what a run would ask, and why."),
     "run": ("ask", "Ask what is pending, keep every answer, sum up."),
-    "desk": ("desk", "Review takes in a browser: edit, approve, ask again."),
+    "desk": ("desk", "Open the editors' desk in a browser: edit, approve, ask again."),
     "show": ("show", "Print the scorecards of tools."),
     "compare": ("show", "Set two tools side by side, in the terminal or as a page."),
     "lint": ("lint", "Check the takes for what an editor should look at, without a model."),
