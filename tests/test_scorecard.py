@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+import math
+import random
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import product
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from panel.scorecard import Comparison, Interval, Scorecard, Tally, combine, tally, wilson
+from panel.scorecard import (
+    DRAWS,
+    MOST_EXACT,
+    SURE,
+    Comparison,
+    Decision,
+    Interval,
+    Scorecard,
+    Tally,
+    combine,
+    decide,
+    ships_probability,
+    sign_flip,
+    tally,
+    wilson,
+)
 
 counts = st.integers(1, 10_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 outcomes = st.sampled_from(
@@ -169,3 +188,196 @@ def test_a_difference_is_shown_only_when_the_intervals_lie_apart(
 def test_an_interval_holds_its_own_ends() -> None:
     assert Interval(10, 20).holds(10) and Interval(10, 20).holds(20)
     assert not Interval(10, 20).holds(20.01)
+
+
+def beta_above_half(a: int, b: int, steps: int = 20_000) -> float:
+    """Return the mass of Beta(a, b) above 1/2, its density summed up by Simpson's rule."""
+    scale = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
+
+    def density(x: float) -> float:
+        if x in (0, 1):
+            return math.exp(scale) * (b == 1 if x == 1 else a == 1)
+        return math.exp(scale + (a - 1) * math.log(x) + (b - 1) * math.log1p(-x))
+
+    width = 0.5 / steps
+    inner = (density(0.5 + n * width) * (4 if n % 2 else 2) for n in range(1, steps))
+    return width / 3 * (density(0.5) + density(1) + math.fsum(inner))
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 4, 5, 7, 10, 25, 100])
+def test_the_probability_of_a_majority_is_the_mass_of_a_beta_density(n: int) -> None:
+    for ships in range(n + 1):
+        expected = beta_above_half(ships + 1, n - ships + 1)
+        assert ships_probability(ships, n) == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("ships", "n", "probability"),
+    [(0, 0, 1 / 2), (1, 1, 3 / 4), (0, 1, 1 / 4), (2, 2, 7 / 8), (3, 3, 15 / 16), (4, 4, 31 / 32)],
+)
+def test_the_probability_of_a_majority_of_few_votes_is_worked_out_by_hand(
+    ships: int, n: int, probability: float
+) -> None:
+    assert ships_probability(ships, n) == probability
+
+
+@given(st.integers(1, 2000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+@example((0, 1023))
+@example((1000, 2000))
+def test_the_two_sides_majorities_share_certainty(count: tuple[int, int]) -> None:
+    ships, n = count
+    assert ships_probability(ships, n) + ships_probability(n - ships, n) == pytest.approx(1)
+    assert 0 <= ships_probability(ships, n) <= 1
+
+
+@given(st.integers(1, 300).flatmap(lambda n: st.tuples(st.integers(1, n), st.just(n))))
+def test_another_ship_makes_a_majority_of_ships_more_likely(count: tuple[int, int]) -> None:
+    ships, n = count
+    assert ships_probability(ships - 1, n) < ships_probability(ships, n) or n > 50
+
+
+@pytest.mark.parametrize(("ships", "n"), [(5, 4), (-1, 4), (1, 0)])
+def test_the_probability_of_counts_that_cannot_be_is_refused(ships: int, n: int) -> None:
+    with pytest.raises(ValueError, match="need 0 <= ships <= n"):
+        ships_probability(ships, n)
+
+
+@pytest.mark.parametrize(
+    ("n", "needed"),
+    [(1, None), (2, None), (3, None), (4, 4), (5, 5), (6, 6), (7, 6), (8, 7), (9, 8), (12, 9)],
+)
+def test_a_published_verdict_falls_to_so_many_of_so_many(n: int, needed: int | None) -> None:
+    """Symmetric: ship falls to skips as skip does to ships."""
+    overturning = [k for k in range(n + 1) if decide("skip", Tally(k, n - k)).verdict == "ship"]
+    assert overturning == ([] if needed is None else list(range(needed, n + 1)))
+    assert overturning == [
+        k for k in range(n + 1) if decide("ship", Tally(n - k, k)).verdict == "skip"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("published", "votes", "verdict", "contested"),
+    [
+        # A first verdict is the majority, contested where both sides voted and none is sure.
+        (None, Tally(), None, False),
+        (None, Tally(abstains=3), None, False),
+        (None, Tally(1, 0), "ship", False),
+        (None, Tally(0, 1), "skip", False),
+        (None, Tally(1, 1), None, True),
+        (None, Tally(2, 1), "ship", True),
+        (None, Tally(1, 6), "skip", False),
+        # What agrees with it lets it stand.
+        ("ship", Tally(1, 0), "ship", False),
+        ("ship", Tally(7, 0), "ship", False),
+        ("ship", Tally(2, 1), "ship", True),
+        ("ship", Tally(6, 1), "ship", False),
+        # A tie, and no vote at all, let it stand and say so.
+        ("ship", Tally(1, 1), "ship", True),
+        ("skip", Tally(), "skip", True),
+        ("skip", Tally(abstains=4), "skip", True),
+        # What speaks against it has to be sure.
+        ("ship", Tally(0, 1), "ship", True),
+        ("ship", Tally(0, 3), "ship", True),
+        ("ship", Tally(1, 4), "ship", True),
+        ("ship", Tally(0, 4), "skip", False),
+        ("skip", Tally(6, 1), "ship", False),
+        ("skip", Tally(5, 2), "skip", True),
+        ("ship", Tally(0, 4, abstains=9), "skip", False),
+    ],
+)
+def test_what_is_published_stands_until_it_is_overturned(
+    published: str | None, votes: Tally, verdict: str | None, contested: bool
+) -> None:
+    decision = decide(published, votes)  # type: ignore[arg-type]
+    assert (decision.verdict, decision.contested) == (verdict, contested)
+
+
+@given(
+    st.sampled_from(["ship", "skip", None]),
+    st.integers(0, 60),
+    st.integers(0, 60),
+    st.integers(0, 3),
+)
+def test_a_decision_is_symmetric_stable_and_never_moves_without_certainty(
+    published: str | None, ships: int, skips: int, abstains: int
+) -> None:
+    votes, mirrored = Tally(ships, skips, abstains), Tally(skips, ships, abstains)
+    other = {"ship": "skip", "skip": "ship", None: None}
+    decision = decide(published, votes)  # type: ignore[arg-type]
+    mirror = decide(other[published], mirrored)  # type: ignore[arg-type]
+    assert mirror == Decision(other[decision.verdict], decision.contested, decision.certainty)  # type: ignore[arg-type]
+    if published and decision.verdict != published:
+        assert decision.certainty is not None and decision.certainty >= SURE
+        assert not decision.contested
+    if decision.verdict is not None:
+        again = decide(decision.verdict, votes)
+        assert again.verdict == decision.verdict, "deciding anew changes nothing"
+        assert decide(again.verdict, votes) == again
+
+
+def by_brute_force(differences: Sequence[int]) -> float:
+    """Return the share of all sign patterns with a sum as far from 0 as the one seen."""
+    seen = abs(sum(differences))
+    patterns = list(product((1, -1), repeat=len(differences)))
+    far = sum(
+        abs(sum(sign * d for sign, d in zip(signs, differences, strict=True))) >= seen
+        for signs in patterns
+    )
+    return far / len(patterns)
+
+
+@given(
+    st.lists(st.integers(-10, 10).filter(bool), min_size=1, max_size=10),
+    st.sampled_from([3, 7, 8, 10]),
+)
+@example([1, 2, 6], 10)
+@example([7, 1, -2, 6, 4], 10)
+def test_the_sign_flip_test_is_the_share_of_all_sign_patterns(
+    differences: list[int], votes: int
+) -> None:
+    """Thirds and tenths too: 0.1 + 0.2 is not 0.3 to a float, and such sums tie."""
+    found = sign_flip([d / votes for d in differences])
+    assert found == pytest.approx(by_brute_force(differences))
+
+
+@pytest.mark.parametrize("none", [[], [0.0], [0.0, 0.0, -0.0]])
+def test_without_a_difference_there_is_no_p_value(none: list[float]) -> None:
+    assert sign_flip(none) is None
+
+
+@given(st.lists(st.integers(-4, 4), min_size=1, max_size=8).filter(any), st.integers(1, 5))
+def test_zeros_order_and_side_make_no_difference(differences: list[int], zeros: int) -> None:
+    p = sign_flip(differences)
+    assert p is not None and 0 < p <= 1
+    assert sign_flip([*([0] * zeros), *differences]) == p
+    assert sign_flip(differences[::-1]) == pytest.approx(p)
+    assert sign_flip([-d for d in differences]) == pytest.approx(p)
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 10, MOST_EXACT])
+def test_tools_that_all_move_one_way_are_two_patterns_of_all(n: int) -> None:
+    assert sign_flip([0.5] * n) == pytest.approx(2 / 2**n)
+
+
+def test_beyond_20_differences_the_draw_is_close_to_the_truth_and_always_the_same() -> None:
+    moved = [1.0] * 16 + [-1.0] * 9  # a sum of 7 or more in size, of 25 signs
+    exact = 2 * sum(math.comb(25, k) for k in range(16, 26)) / 2**25
+    p = sign_flip(moved)
+    assert p == sign_flip(moved)
+    assert p == pytest.approx(exact, abs=4 * math.sqrt(exact * (1 - exact) / DRAWS))
+    hits = (p or 0) * (DRAWS + 1) - 1
+    assert hits == pytest.approx(round(hits)), "counted with the pattern seen among the draws"
+
+
+def test_a_draw_never_says_0_and_leaves_the_worlds_own_random_alone() -> None:
+    random.seed(5)
+    expected = random.Random(5).random()
+    assert sign_flip([1.0] * 60) == 1 / (DRAWS + 1)
+    assert random.random() == expected
+
+
+def test_one_more_difference_than_are_counted_out_gives_much_the_same_answer() -> None:
+    source = random.Random(3)
+    moved = [source.choice((-0.25, 0.25, 0.5)) for _ in range(MOST_EXACT)]
+    counted, drawn = sign_flip(moved), sign_flip([*moved, 1e-12])
+    assert counted is not None and drawn == pytest.approx(counted, abs=0.02)

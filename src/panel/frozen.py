@@ -10,23 +10,38 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from panel.documents import no_lines, read_text
 from panel.errors import Problem, UsageError, WorkspaceError
 from panel.validation import validate
+from panel.verdict import clean_text
 
 FOLDER = "verdicts"
+MOST_REPEATS = 10_000  # a check lays out every repeat on file
 CANARIES = "_canaries.json"  # a slug has no underscore, so no tool can be called so
 
 ShipOrSkip = Literal["ship", "skip"]
 Model = TypeVar("Model", bound=BaseModel)
 State = Literal["draft", "edited", "approved", "rejected"]
 Line = Annotated[str, Field(min_length=1, max_length=500)]
+
+
+def _moment(text: str) -> str:
+    problem = "not of that form"
+    if re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z?", text, re.ASCII):
+        try:
+            datetime.fromisoformat(text)
+        except ValueError as error:  # a 30th of February
+            problem = str(error)
+        else:
+            return text
+    raise ValueError(f"{text!r} is no time ({problem}). Write it as 2026-11-24T09:30:00Z.")
 
 
 class _Strict(BaseModel):
@@ -50,7 +65,7 @@ class Answer(_Strict):
     evidence are None or empty for an abstention, whose reason says why.
     """
 
-    repeat: Annotated[int, Field(ge=1)]
+    repeat: Annotated[int, Field(ge=1, le=MOST_REPEATS)]
     fingerprint: Line
     endpoint: Line
     model: Line
@@ -60,7 +75,7 @@ class Answer(_Strict):
     verdict: ShipOrSkip | None = None
     confidence: Annotated[int, Field(ge=0, le=100)] | None = None
     rung: Line
-    asked_at: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z?$")]
+    asked_at: Annotated[str, AfterValidator(_moment)]
     returned_model: str | None = None
     system_fingerprint: str | None = None
     inputs: FrozenInputs
@@ -69,7 +84,8 @@ class Answer(_Strict):
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        if (self.outcome == "verdict") != (self.verdict is not None and bool(self.beats)):
+        voted = self.outcome == "verdict"
+        if voted != (self.verdict is not None) or voted != bool(self.beats):
             raise ValueError("a verdict has a word and beats, an abstention has neither.")
         return self
 
@@ -98,6 +114,15 @@ class FrozenVerdict(_Strict):
     fingerprint: str | None
     answers: tuple[Answer, ...]
     kept: Answer | None = None
+
+    @property
+    def against(self) -> int:
+        """How many of the votes are for another verdict than is published."""
+        return self.n - self.ships if self.verdict == "ship" else self.ships
+
+    def every_answer(self) -> tuple[Answer, ...]:
+        """Return the answers on file, with that to an earlier wording."""
+        return (*self.answers, self.kept) if self.kept is not None else self.answers
 
 
 class FrozenTool(_Strict):
@@ -183,7 +208,22 @@ def _parse(model: type[Model], text: str, file: Path) -> Model:
         raise WorkspaceError([Problem(file, line, "", "is not valid JSON", remedy)]) from None
     if not isinstance(fields, dict):
         raise WorkspaceError([Problem(file, 1, "", "is not an object", "Take it from git again.")])
-    return validate(model, fields, file, no_lines)
+    validate(model, fields, file, no_lines)
+    # What JSON's escapes can say and UTF-8 cannot: half a surrogate pair.
+    field = next(_no_unicode(fields), "")
+    remedy = "Take it from git again, then run 'panel freeze'."
+    raise WorkspaceError([Problem(file, None, field, "holds text that is no Unicode", remedy)])
+
+
+def _no_unicode(value: Any, path: str = "") -> Iterator[str]:
+    """Yield the dotted paths of texts that UTF-8 cannot hold."""
+    if isinstance(value, str):
+        if value != clean_text(value):
+            yield path
+    elif isinstance(value, dict | list):
+        parts = value.items() if isinstance(value, dict) else enumerate(value)
+        for name, item in parts:
+            yield from _no_unicode(item, f"{path}.{name}".lstrip("."))
 
 
 def read_frozen(folder: Path) -> Frozen:
@@ -243,7 +283,5 @@ def answers_of(frozen: Iterable[FrozenTool]) -> Iterable[tuple[str, str, Answer]
     """Yield (tool, persona, answer) for every answer on file, those kept included."""
     for tool in frozen:
         for persona, verdict in tool.personas.items():
-            for answer in verdict.answers:
+            for answer in verdict.every_answer():
                 yield tool.tool, persona, answer
-            if verdict.kept is not None:
-                yield tool.tool, persona, verdict.kept

@@ -244,7 +244,7 @@ class Recorder:
         }
         if attempt.verdict is not None:
             line |= verdict_fields(attempt.verdict)
-        lines.append(encode(line | _body(attempt.body)))
+        lines.append(encode(line | body_fields(attempt.body)))
         return b"".join(lines)
 
 
@@ -278,7 +278,7 @@ def verdict_fields(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def _body(body: bytes | None) -> dict[str, str]:
+def body_fields(body: bytes | None) -> dict[str, str]:
     """Keep a body without loss: as text where it is UTF-8, else also in base64."""
     if body is None:
         return {}
@@ -291,3 +291,10 @@ def _body(body: bytes | None) -> dict[str, str]:
 def _binary(body: bytes) -> dict[str, str]:
     readable = clean_text(body.decode("utf-8", "replace"))
     return {"body": readable, "body_base64": base64.b64encode(body).decode()}
+
+
+def bytes_of(line: Mapping[str, Any]) -> bytes:
+    """Return the body that ``body_fields`` wrote into a line; raises ValueError for none."""
+    if "body_base64" in line:
+        return base64.b64decode(line["body_base64"], validate=True)
+    return str(line.get("body", "")).encode()

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import jinja2
 import jinja2.meta
 import jinja2.nodes
+import jinja2.sandbox
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from panel.catalog import DESCRIPTION_LIMIT, Line, Plan, Pricing, Text, Tool, slugify
@@ -169,10 +170,10 @@ def load_prompts(folder: Path, personas: list[Persona]) -> Prompts:
 
     A workspace made before there was guidance has no template for it: it gets the shipped one.
     """
-    environment = jinja2.Environment(
+    environment = jinja2.sandbox.SandboxedEnvironment(
         loader=jinja2.FileSystemLoader(folder, encoding="utf-8-sig"),
         undefined=jinja2.StrictUndefined,
-        autoescape=False,  # noqa: S701 - prompts are plain text
+        autoescape=False,  # prompts are plain text
         trim_blocks=True,
         lstrip_blocks=True,
     )

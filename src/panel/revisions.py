@@ -6,6 +6,8 @@ repository (export-ignore, filters) have a say.
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -21,11 +23,19 @@ _PLAIN_FILES = (b"100644", b"100755")
 
 def commit_of(root: Path, revision: str) -> str | None:
     """Return the full id of a commit; None where git knows no such revision here."""
-    if revision.startswith("-") or shutil.which("git") is None:
-        return None
+    return _resolve(root, revision)[0]
+
+
+def _resolve(root: Path, revision: str) -> tuple[str | None, str]:
+    """Return a commit's full id, or None and what git said about more than the revision."""
+    if revision.startswith("-") or "\0" in revision or shutil.which("git") is None:
+        return None, ""
     asked = ("rev-parse", "--verify", "--quiet", "--end-of-options", revision + "^{commit}")
     found = _git(root, *asked)
-    return found.stdout.decode().strip() if found.returncode == 0 else None
+    if found.returncode:
+        said = _said(found)
+        return None, said if re.search(r"ownership|not a git repository", said) else ""
+    return found.stdout.decode().strip(), ""
 
 
 def user_name(root: Path) -> str | None:
@@ -43,26 +53,34 @@ def workspace_at(root: Path, revision: str) -> Iterator[Path]:
     Raises UsageError where git is not there, ``root`` is in no repository, or the revision
     is not in it (a shallow clone has only the newest).
     """
-    if shutil.which("git") is None:
-        raise UsageError("git is not installed, so no revision can be read. Install git.")
-    commit = commit_of(root, revision)
-    if commit is None:
-        raise UsageError(
-            f"git knows no revision {revision!r} here. In CI, fetch it first: a checkout with "
-            "'fetch-depth: 0' has them all."
-        )
+    commit = _commit(root, revision)
     with tempfile.TemporaryDirectory(prefix="panel-") as folder:
         target = Path(folder)
         _write_blobs(root, commit, target)
         yield target
 
 
+def _commit(root: Path, revision: str) -> str:
+    if shutil.which("git") is None:
+        raise UsageError("git is not installed, so no revision can be read. Install git.")
+    commit, said = _resolve(root, revision)
+    if commit is None and said:
+        raise UsageError(f"git cannot read {revision!r}: {said}.")
+    if commit is None:
+        raise UsageError(
+            f"git knows no revision {revision!r} here. In CI, fetch it first: a checkout with "
+            "'fetch-depth: 0' has them all."
+        )
+    return commit
+
+
 def changed_files(root: Path, base: str, head: str | None) -> list[tuple[str, int, int]]:
     """Return (file, lines added, lines removed) between two revisions; head None: files now.
 
     Only of what people write: tools, personas, prompts, panel.toml. Binary files count 0.
+    Raises UsageError as workspace_at does.
     """
-    revisions = [base] if head is None else [base, head]
+    revisions = [_commit(root, revision) for revision in (base, head) if revision is not None]
     inputs = [part for part in PARTS if part != "verdicts"]
     told = _git(
         root, "diff", "--numstat", "-z", "--no-renames", "--no-ext-diff", "--no-textconv",
@@ -78,9 +96,33 @@ def changed_files(root: Path, base: str, head: str | None) -> list[tuple[str, in
 
 
 def _git(root: Path, *words: str, sent: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
+    # Within a hook git's variables name another index, or the repository of an outer one.
+    environment = {name: value for name, value in os.environ.items() if name not in _LOCAL}
     return subprocess.run(
-        ["git", "-C", str(root), *words], input=sent, capture_output=True, check=False
+        ["git", "-C", str(root), *words],
+        input=sent,
+        capture_output=True,
+        check=False,
+        env=environment,
     )
+
+
+# `git rev-parse --local-env-vars`, but for those that a caller may mean for us (GIT_CONFIG...).
+_LOCAL = {
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_DIR",
+    "GIT_GRAFT_FILE",
+    "GIT_IMPLICIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_INTERNAL_SUPER_PREFIX",
+    "GIT_NO_REPLACE_OBJECTS",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_SHALLOW_FILE",
+    "GIT_WORK_TREE",
+}
 
 
 def _write_blobs(root: Path, commit: str, target: Path) -> None:
@@ -90,8 +132,8 @@ def _write_blobs(root: Path, commit: str, target: Path) -> None:
     files: list[tuple[str, str]] = []
     for entry in listed.stdout.split(b"\0"):
         if entry:
-            about, name = entry.split(b"\t", 1)
-            mode, _kind, blob = about.split()
+            kinds, name = entry.split(b"\t", 1)
+            mode, _kind, blob = kinds.split()
             if mode in _PLAIN_FILES:  # a link may lead anywhere
                 files.append((blob.decode(), name.decode("utf-8", "surrogateescape")))
     asked = "".join(blob + "\n" for blob, _path in files).encode()
@@ -101,7 +143,10 @@ def _write_blobs(root: Path, commit: str, target: Path) -> None:
     position, stream = 0, told.stdout
     for _blob, path in files:
         end = stream.index(b"\n", position)
-        size = int(stream[position:end].split()[2])
+        about = stream[position:end].split()
+        if len(about) != 3:  # "<id> missing", in a partial clone say
+            raise UsageError(f"git has not all of {commit}: {path!r} is missing. Fetch it first.")
+        size = int(about[2])
         content, position = stream[end + 1 : end + 1 + size], end + 2 + size
         parts = PurePosixPath(path).parts
         if ".." not in parts and not path.startswith("/"):

@@ -77,8 +77,30 @@ class Listener:
     notice: Callable[[str], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Tape:
+    """Files of answers: record into a new one, or replay one in the endpoint's place."""
+
+    record: Path | None = None
+    replay: Path | None = None
+
+
+NO_TAPE = Tape()
+
+
+@dataclass(frozen=True, slots=True)
+class _How:
+    listener: Listener
+    bounds: Bounds
+    tape: Tape
+
+
 def execute(
-    workspace: Workspace, prepared: Prepared, listener: Listener, bounds: Bounds = NO_BOUNDS
+    workspace: Workspace,
+    prepared: Prepared,
+    listener: Listener,
+    bounds: Bounds = NO_BOUNDS,
+    tape: Tape = NO_TAPE,
 ) -> tuple[Summary, Tallies]:
     """Ask what is pending within bounds, keep everything, return the summary.
 
@@ -91,11 +113,19 @@ def execute(
             f"the price of {prepared.model} is not known, so --max-cost cannot hold. Write prices "
             f"under [endpoints.{prepared.endpoint.name}] in panel.toml, or use --max-tokens."
         )
+    how = _How(listener, bounds, tape)
     if not prepared.plan.pending:
-        return _execute(workspace, prepared, listener, started, bounds)
-    prepared.endpoint.api_key()  # a missing one is said before anything is written
+        return _execute(workspace, prepared, how, started)
+    if tape.replay is None:
+        prepared.endpoint.api_key()  # a missing one is said before anything is written
+    elif not tape.replay.is_file():
+        raise UsageError(f"there is no file {tape.replay}. Make it: 'panel run --record FILE'.")
+    if tape.record is not None and tape.record.exists():
+        raise UsageError(f"{tape.record} is there already. Remove it, or name another file.")
+    if tape.replay is not None:  # what was paid for once is not paid for again
+        prepared = replace(prepared, endpoint=replace(prepared.endpoint, prices=None))
     with _turn(workspace.runs, prepared.model):
-        return _execute(workspace, _planned_anew(workspace, prepared), listener, started, bounds)
+        return _execute(workspace, _planned_anew(workspace, prepared), how, started)
 
 
 @contextmanager
@@ -131,7 +161,7 @@ def _planned_anew(workspace: Workspace, prepared: Prepared) -> Prepared:
 
 
 def _execute(
-    workspace: Workspace, prepared: Prepared, listener: Listener, started: float, bounds: Bounds
+    workspace: Workspace, prepared: Prepared, how: _How, started: float
 ) -> tuple[Summary, Tallies]:
     writer = JournalWriter(workspace.runs, new_run_id())
     opening = _opening(workspace, prepared)
@@ -139,7 +169,7 @@ def _execute(
     if opening:
         try:
             writer.append(opening)
-            tallies = _ask(workspace, prepared, writer, listener, bounds)
+            tallies = _ask(workspace, prepared, writer, how)
         except KeyboardInterrupt:
             tallies.stopped = "interrupted"
         except BaseException as error:
@@ -152,13 +182,7 @@ def _execute(
     return _summary(workspace, prepared, run_id, tallies, time.perf_counter() - started), tallies
 
 
-def _ask(
-    workspace: Workspace,
-    prepared: Prepared,
-    writer: JournalWriter,
-    listener: Listener,
-    bounds: Bounds,
-) -> Tallies:
+def _ask(workspace: Workspace, prepared: Prepared, writer: JournalWriter, how: _How) -> Tallies:
     cells = [*(cell for cell, _reason in prepared.plan.pending), *prepared.canaries]
     if not prepared.plan.pending:
         return Tallies()
@@ -173,11 +197,13 @@ def _ask(
         prepared.endpoint,
         workspace.prompts,
         writer,
-        listener.progress,
+        how.listener.progress,
         checkpoint,
-        listener.notice,
+        how.listener.notice,
         workspace.runs / MEMORY,
-        bounds,
+        how.bounds,
+        how.tape.record,
+        how.tape.replay,
     )
     return load_engine("local").ask_all(job)
 

@@ -15,6 +15,7 @@ Z_95 = 1.959963984540054  # the standard normal's 97.5 % point
 
 Outcome = Literal["verdict", "abstain", "error"]
 State = Literal["draft", "edited", "approved", "rejected"]
+ShipOrSkip = Literal["ship", "skip"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +156,11 @@ def ships_probability(ships: int, n: int) -> float:
     """
     if not 0 <= ships <= n:
         raise ValueError(f"need 0 <= ships <= n, got {ships!r} of {n!r}")
-    below = sum(math.comb(n + 1, k) for k in range(ships + 1))
-    return below / float(2 ** (n + 1))
+    below = ways = 1
+    for k in range(ships):  # of n + 1 fair coins, those with at most ``ships`` heads
+        ways = ways * (n + 1 - k) // (k + 1)
+        below += ways
+    return below / (1 << (n + 1))
 
 
 @dataclass(frozen=True, slots=True)

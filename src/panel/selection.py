@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from panel.catalog import Tool
-from panel.endpoint.embedded import weights_digest
+from panel.endpoint.embedded import model_identity
 from panel.endpoint.prices import known_prices
 from panel.errors import UsageError, WorkspaceError
 from panel.frozen import FOLDER, read_frozen
@@ -20,7 +20,6 @@ from panel.plan import (
     ModelIdentity,
     Plan,
     estimate,
-    identify,
     lay_out,
     make_plan,
 )
@@ -88,7 +87,7 @@ def prepare(workspace: Workspace, selection: Selection) -> Prepared:
         workspace.settings, workspace.root, selection.endpoint, selection.model
     )
     endpoint = replace(endpoint, prices=known_prices(endpoint))
-    model = identify(endpoint, weights_digest(endpoint) if endpoint.embedded else None)
+    model = model_identity(endpoint)
     tools = workspace.select_tools(selection.tools, selection.categories)
     personas = workspace.select_personas(selection.personas)
     if selection.changed:

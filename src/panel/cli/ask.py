@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,7 +18,7 @@ from panel.cli.output import err, note, out, percent, print_json, say
 from panel.endpoint.embedded import NOT_JUDGEMENT
 from panel.engines import Bounds, Tallies
 from panel.plan import Plan
-from panel.run import Listener, Summary, execute
+from panel.run import Listener, Summary, Tape, execute
 from panel.selection import Prepared, Selection, prepare
 
 app = typer.Typer(rich_markup_mode=None)
@@ -116,6 +117,13 @@ def run(
     max_cost: Annotated[
         float | None, typer.Option(min=0, help="Stop before more US dollars than this.")
     ] = None,
+    record: Annotated[
+        Path | None, typer.Option("--record", help="Write every answer into this new file.")
+    ] = None,
+    replay: Annotated[
+        Path | None,
+        typer.Option("--replay", help="Take the answers from such a file; no model is asked."),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would be asked.")
     ] = False,
@@ -130,6 +138,8 @@ def run(
     retry = _retried(again, retry_errors, retry_abstained, changed, since)
     chosen = (tool or [], persona or [], category or [], endpoint, model)
     selection = Selection(*chosen, repeats, again, retry, changed, since)
+    if record is not None and replay is not None:
+        raise typer.BadParameter("--record asks a model and --replay none; name one of them.")
     prepared = prepare(workspace, selection)
     if dry_run:
         _print_plan(prepared, as_json)
@@ -141,7 +151,8 @@ def run(
         note(f"Asking {len(prepared.plan.pending):,} cells{more} of {prepared.model} ...")
     with _shown(prepared.plan, len(prepared.canaries)) as listener:
         bounds = Bounds(max_calls, max_tokens, max_cost)
-        summary, tallies = execute(workspace, prepared, listener, bounds)
+        tape = Tape(record, replay)
+        summary, tallies = execute(workspace, prepared, listener, bounds, tape)
     _print_summary(prepared, summary, tallies, as_json)
     raise typer.Exit(_code(summary))
 
@@ -260,6 +271,11 @@ def _print_summary(prepared: Prepared, summary: Summary, tallies: Tallies, as_js
         note(f"Stopped: {tallies.why}. Everything answered is kept; the next run goes on.")
     if summary.stopped == "interrupted":
         note("Interrupted. Everything answered is kept; run again to go on.")
+    if missed := tallies.reasons.get("error: not_recorded"):
+        note(
+            f"{missed:,} cells have no answer in the recording as they are now: record them again "
+            "('panel run --record FILE' with the model)."
+        )
     if as_json:
         print_json(summary.record())
         return

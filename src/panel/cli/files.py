@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from panel.ci.status import frozen_status
 from panel.cli.main import ExitCode
 from panel.cli.output import note, print_json, say
 from panel.errors import WorkspaceError
@@ -36,8 +37,57 @@ def init(
 
 
 @app.command()
-def check(as_json: Json = False) -> None:
-    """Check every file of the workspace, without a model. Exit 2 when something is wrong."""
+def check(
+    frozen: Annotated[
+        bool,
+        typer.Option(
+            "--frozen", help="And that verdicts/ holds a verdict on every cell as it is now."
+        ),
+    ] = False,
+    endpoint: Annotated[
+        str | None, typer.Option(help="With --frozen: another endpoint than panel.toml's.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="With --frozen: another model.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Check every file of the workspace, without a model. Exit 2 when something is wrong.
+
+    With --frozen, exit 1 when a verdict in verdicts/ is stale, missing or orphaned.
+    """
+    workspace = _checked(as_json)
+    if frozen:
+        _check_frozen(workspace, endpoint, model, as_json)
+    elif as_json:
+        print_json({"problems": []})
+    else:
+        say(
+            f"{len(workspace.tools)} tools, {len(workspace.personas)} personas, 4 templates: "
+            "all in order."
+        )
+
+
+def _check_frozen(
+    workspace: Workspace, endpoint: str | None, model: str | None, as_json: bool
+) -> None:
+    status = frozen_status(workspace, endpoint, model)
+    if as_json:
+        print_json(status.record())
+    else:
+        for each in status.found:
+            pair = each.tool if each.persona is None else f"{each.tool} × {each.persona}"
+            say(f"{each.status}: {pair}: {each.reason}")
+        holds = status.pairs - sum(each.status != "orphaned" for each in status.found)
+        note(f"{holds:,} of {status.pairs:,} verdicts of {status.model} hold.")
+        if any(each.status != "orphaned" for each in status.found):
+            note("'panel run --changed' asks what is stale or missing; 'panel freeze' writes it.")
+        if any(each.status == "orphaned" for each in status.found):
+            note("'panel freeze --prune' removes what is orphaned.")
+    if status.found:
+        raise typer.Exit(ExitCode.FAILED)
+
+
+def _checked(as_json: bool) -> Workspace:
+    """Check the files that people write; prints what is wrong with them and exits."""
     root = find_root(Path.cwd())
     try:
         workspace = load_workspace(root)
@@ -64,10 +114,4 @@ def check(as_json: Json = False) -> None:
                 say(str(problem))
             note(f"{len(error.problems)} problem(s).")
         raise typer.Exit(ExitCode.USAGE) from None
-    if as_json:
-        print_json({"problems": []})
-    else:
-        say(
-            f"{len(workspace.tools)} tools, {len(workspace.personas)} personas, 4 templates: "
-            "all in order."
-        )
+    return workspace

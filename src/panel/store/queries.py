@@ -43,6 +43,7 @@ class StoredCell:
     fingerprint: str
     endpoint: str
     model: str
+    model_identity: str
     returned_model: str | None
     system_fingerprint: str | None
     inputs: Inputs
@@ -140,25 +141,118 @@ def known_records(connection: duckdb.DuckDBPyConnection) -> tuple[set[str], list
 
 
 def stored_cells(
-    connection: duckdb.DuckDBPyConnection, model: ModelIdentity
+    connection: duckdb.DuckDBPyConnection, model: ModelIdentity | str
 ) -> dict[str, list[StoredCell]]:
     """Return the latest outcomes of a model by tool, repeats in order."""
     rows = connection.execute(
-        "SELECT tool, persona, repeat, outcome, verdict, confidence, take, beats, evidence, "
-        "reason, finished_at, rung, fingerprint, endpoint, model, returned_model, "
-        "system_fingerprint, tool_digest, persona_digest, templates_digest, sampling_digest, "
-        "guidance_digest, attempt_id FROM verdicts WHERE model_identity = ? "
-        "ORDER BY tool, persona, repeat",
+        f"SELECT {_CELL} FROM verdicts WHERE model_identity = ? ORDER BY tool, persona, repeat",
         [str(model)],
     ).fetchall()
     found: dict[str, list[StoredCell]] = {}
     for tool, *fields in rows:
-        fields[16:] = [Inputs(*fields[16:21]), fields[21]]
-        fields[6] = json.loads(fields[6]) if fields[6] else {}
-        fields[7] = tuple(fields[7] or ())
-        fields[9] = fields[9].isoformat(timespec="seconds") + "Z"
-        found.setdefault(tool, []).append(StoredCell(*fields))
+        found.setdefault(tool, []).append(_stored_cell(fields))
     return found
+
+
+_CELL = (
+    "tool, persona, repeat, outcome, verdict, confidence, take, beats, evidence, reason, "
+    "finished_at, rung, fingerprint, endpoint, model, model_identity, returned_model, "
+    "system_fingerprint, tool_digest, persona_digest, templates_digest, sampling_digest, "
+    "guidance_digest, attempt_id"
+)
+_NAMES = _CELL.split(", ")[1:]
+
+
+def _stored_cell(fields: list[Any]) -> StoredCell:
+    """Make a cell of the columns after ``tool``."""
+    values: dict[str, Any] = dict(zip(_NAMES, fields, strict=True))
+    values["beats"] = json.loads(values["beats"]) if values["beats"] else {}
+    values["evidence"] = tuple(values["evidence"] or ())
+    values["asked_at"] = values.pop("finished_at").isoformat(timespec="seconds") + "Z"
+    parts = ("tool", "persona", "templates", "sampling", "guidance")
+    inputs = [values.pop(f"{name}_digest") for name in parts]
+    return StoredCell(**values, inputs=Inputs(*inputs))
+
+
+def answers_by_fingerprint(
+    connection: duckdb.DuckDBPyConnection, model: ModelIdentity
+) -> dict[str, StoredCell]:
+    """Return every settled cell of a model by its fingerprint, earlier wordings included.
+
+    Of several answers to one wording a verdict goes before an abstention, then the newest.
+    """
+    rows = connection.execute(
+        f"SELECT {_CELL} FROM journal.effective WHERE model_identity = ? AND final "
+        "AND outcome IN ('verdict', 'abstain') "
+        "QUALIFY row_number() OVER (PARTITION BY fingerprint ORDER BY outcome DESC, "
+        "finished_at DESC, attempt_id DESC) = 1",
+        [str(model)],
+    ).fetchall()
+    cells = (_stored_cell(fields) for _tool, *fields in rows)
+    return {cell.fingerprint: cell for cell in cells}
+
+
+def repeats_by_tool(connection: duckdb.DuckDBPyConnection, model: ModelIdentity) -> dict[str, int]:
+    """Return the highest repeat of each tool that a model has answered."""
+    rows = connection.execute(
+        "SELECT tool, max(repeat) FROM journal.effective WHERE model_identity = ? GROUP BY tool",
+        [str(model)],
+    ).fetchall()
+    return dict(rows)
+
+
+@dataclass(frozen=True, slots=True)
+class CanaryVotes:
+    """The canaries of the latest run that asked some: votes on record, and votes again.
+
+    by_tool: tool, ships, n, ships_again, n_again, over the cells that voted both times.
+    """
+
+    run_id: str
+    model_identity: str
+    asked_at: str
+    by_tool: list[dict[str, Any]]
+
+
+_CANARIES = """
+WITH latest AS (
+    SELECT canaries.run_id FROM journal.canaries AS canaries
+    JOIN journal.runs AS runs USING (run_id)
+    WHERE canaries.model_identity = ?
+    ORDER BY runs.started_at DESC, run_id DESC LIMIT 1
+),
+again AS (
+    SELECT a.run_id, a.tool, a.fingerprint, a.verdict, a.finished_at
+    FROM journal.attempts AS a
+    JOIN journal.canaries AS c ON c.run_id = a.run_id AND c.fingerprint = a.fingerprint
+    WHERE a.run_id = (SELECT run_id FROM latest) AND a.final AND a.outcome = 'verdict'
+),
+record AS (
+    SELECT fingerprint, verdict FROM journal.effective
+    WHERE final AND outcome = 'verdict'
+    QUALIFY row_number() OVER (
+        PARTITION BY fingerprint ORDER BY finished_at DESC, attempt_id DESC
+    ) = 1
+)
+SELECT tool, any_value(run_id), max(finished_at),
+       count(*) FILTER (record.verdict = 'ship'), count(*),
+       count(*) FILTER (again.verdict = 'ship'), count(*)
+FROM again JOIN record USING (fingerprint)
+GROUP BY tool ORDER BY tool
+"""
+
+
+def latest_canaries(
+    connection: duckdb.DuckDBPyConnection, model: ModelIdentity | str
+) -> CanaryVotes | None:
+    """Return the votes of the latest canaries; None where none has voted."""
+    rows = connection.execute(_CANARIES, [str(model)]).fetchall()
+    if not rows:
+        return None
+    asked_at = max(row[2] for row in rows).isoformat(timespec="seconds") + "Z"
+    names = ("ships", "n", "ships_again", "n_again")
+    by_tool = [{"tool": row[0], **dict(zip(names, row[3:], strict=True))} for row in rows]
+    return CanaryVotes(rows[0][1], str(model), asked_at, by_tool)
 
 
 def models_with_verdicts(connection: duckdb.DuckDBPyConnection) -> list[str]:

@@ -1,0 +1,340 @@
+"""``panel diff``: inputs, verdicts and model between two sides, kept apart.
+
+What changed in the inputs, which verdicts flipped and how the takes changed, and whether
+the model itself has moved are three questions, and an answer to one is none to another.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from panel.ci.sides import Side
+from panel.frozen import CanaryCheck, FrozenVerdict
+from panel.plan import Inputs, changed_input
+from panel.revisions import changed_files
+from panel.scorecard import PanelResult, combine, sign_flip, tally
+
+Kind = Literal["new", "gone", "flipped", "leaning", "rewritten"]
+MOVED_BELOW = 0.05  # the p-value from which on the canaries say that the model has moved
+FEWEST_CANARIES = 6  # with fewer tools that differ, no p of a sign-flip test is below 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class PairChange:
+    """One persona on one tool, where something differs.
+
+    kind: new or gone; flipped: another verdict is published; leaning: newer answers speak
+    for another verdict, or for none, and do not overturn it; rewritten: the same verdict in
+    other words.
+    cause: why it was asked, as in ``panel plan``, or "asked again"; None for new and gone.
+    """
+
+    tool: str
+    persona: str
+    kind: Kind
+    cause: str | None
+    before: FrozenVerdict | None
+    after: FrozenVerdict | None
+
+    @property
+    def certainty(self) -> str:
+        """In words, how much the votes after say."""
+        after = self.after
+        if after is None or not after.n:
+            return "no votes"
+        return f"{after.ships} of {after.n} ship"
+
+    def takes(self) -> list[tuple[str, str]]:
+        """Return (label, take) of what a reader should see: before, after, or answered now."""
+        found = []
+        if self.before is not None and self.before.take:
+            found.append((f"before, {self.before.verdict}", self.before.take))
+        after = self.after
+        if after is not None and self.kind == "leaning":
+            other = (a for a in after.answers if a.verdict and a.verdict != after.verdict)
+            found += [(f"answered now, {a.verdict}", a.take) for a in list(other)[:1]]
+        elif after is not None and after.take:
+            found.append((f"after, {after.verdict}", after.take))
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class ToolChange:
+    """A tool of which something differs: its panel before and after, and who says what."""
+
+    tool: str
+    before: PanelResult | None
+    after: PanelResult | None
+    pairs: tuple[PairChange, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class InputFile:
+    """A file that people write, and the lines that differ."""
+
+    file: str
+    added: int
+    removed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """What is known of the model itself between the two sides.
+
+    moved: whether canaries say so; None when they cannot tell. p: of the sign-flip test over
+    canary tools; ships and n: their votes on record and when asked again.
+    models, served: (before, after) of model identities asked, and of the names that the server
+    gave (returned model and system fingerprint), where they differ.
+    """
+
+    moved: bool | None
+    sentence: str
+    p: float | None = None
+    canaries: CanaryCheck | None = None
+    models: tuple[list[str], list[str]] | None = None
+    served: tuple[list[str], list[str]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """All that differs between two sides. reasons: pairs asked anew, by cause.
+
+    pairs: all of the head, by (tool, persona); abstained: those with a new abstention.
+    """
+
+    base: str
+    head: str
+    files: list[InputFile]
+    reasons: dict[str, int]
+    tools: list[ToolChange]
+    drift: Drift
+    pairs: dict[tuple[str, str], FrozenVerdict] = field(repr=False)
+    abstained: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def changes(self) -> list[PairChange]:
+        """Every pair where something differs."""
+        return [pair for tool in self.tools for pair in tool.pairs]
+
+    def of_kind(self, kind: Kind) -> list[PairChange]:
+        """Return the pairs of a kind."""
+        return [pair for pair in self.changes if pair.kind == kind]
+
+
+def compare(root: Path, base: Side, head: Side) -> Diff:
+    """Compare two sides of the workspace below ``root``."""
+    before, after = _pairs(base), _pairs(head)
+    reasons: Counter[str] = Counter()
+    changes: dict[str, list[PairChange]] = {}
+    for key in sorted(before.keys() | after.keys(), key=lambda key: _order(key, base, head)):
+        change = _change(key, before.get(key), after.get(key))
+        cause = _cause(before.get(key), after.get(key))
+        if cause is not None:
+            reasons[cause] += 1
+        if change is not None:
+            changes.setdefault(key[0], []).append(change)
+    tools = [
+        ToolChange(slug, _panel(slug, base), _panel(slug, head), tuple(pairs))
+        for slug, pairs in changes.items()
+    ]
+    files = []
+    if base.revision is not None and head.folder is not None:
+        rows = changed_files(root, base.revision, head.revision)
+        files = [InputFile(*row) for row in rows]
+    drift = _drift(base, head, before.values(), after.values())
+    silent = [key for key in after if _abstains_anew(before.get(key), after[key])]
+    return Diff(base.name, head.name, files, dict(reasons), tools, drift, after, silent)
+
+
+def _pairs(side: Side) -> dict[tuple[str, str], FrozenVerdict]:
+    return {
+        (slug, persona): verdict
+        for slug, tool in side.frozen.items()
+        for persona, verdict in tool.personas.items()
+    }
+
+
+def _order(key: tuple[str, str], base: Side, head: Side) -> tuple[str, int, str]:
+    """Sort by tool, then as the file has the personas, which is the panel's order."""
+    slug, persona = key
+    file = head.frozen.get(slug) or base.frozen[slug]
+    names = list(file.personas)
+    return (slug, names.index(persona) if persona in names else len(names), persona)
+
+
+def _change(
+    key: tuple[str, str], before: FrozenVerdict | None, after: FrozenVerdict | None
+) -> PairChange | None:
+    kind: Kind
+    if before is None:
+        kind = "new"
+    elif after is None:
+        kind = "gone"
+    elif before.verdict != after.verdict:
+        kind = "flipped"
+    elif before.answers != after.answers and (leans(after) or after.kept is not None):
+        kind = "leaning"
+    elif before.take != after.take:
+        kind = "rewritten"
+    else:
+        return None
+    return PairChange(*key, kind, _cause(before, after), before, after)
+
+
+def leans(verdict: FrozenVerdict) -> bool:
+    """Whether most answers speak against what is published, and do not overturn it."""
+    skips = verdict.n - verdict.ships
+    if verdict.verdict == "ship":
+        return skips > verdict.ships
+    return verdict.verdict == "skip" and verdict.ships > skips
+
+
+def _abstains_anew(before: FrozenVerdict | None, after: FrozenVerdict) -> bool:
+    known = before.answers if before else ()
+    return any(a.outcome == "abstain" and a not in known for a in after.answers)
+
+
+def _cause(before: FrozenVerdict | None, after: FrozenVerdict | None) -> str | None:
+    """Say why a pair was asked between the two sides; None where it was not, or is new or gone."""
+    if before is None or after is None or before.answers == after.answers:
+        return None
+    if not before.answers or not after.answers:
+        return "asked again"
+    was, now = before.answers[0], after.answers[0]
+    if was.model_identity != now.model_identity:
+        return "model changed"
+    if was.inputs == now.inputs or was.fingerprint == now.fingerprint:
+        return "asked again"
+    return changed_input(Inputs(**was.inputs.model_dump()), Inputs(**now.inputs.model_dump()))
+
+
+def _panel(slug: str, side: Side) -> PanelResult | None:
+    file = side.frozen.get(slug)
+    if file is None:
+        return None
+    return panel_result(file.personas.values())
+
+
+def panel_result(verdicts: Iterable[FrozenVerdict]) -> PanelResult:
+    """Return a panel's numbers over the answers on file."""
+    return combine([tally((a.outcome, a.verdict) for a in v.answers) for v in verdicts])
+
+
+def _drift(
+    base: Side, head: Side, before: Iterable[FrozenVerdict], after: Iterable[FrozenVerdict]
+) -> Drift:
+    asked = head.canaries if _asked_since(base.canaries, head.canaries) else None
+    models = _differ(_models(before), _models(after))
+    served = None if models else _differ(_served(before), _served(after))
+    moved, sentence, p = _canaries(asked)
+    if served is not None:
+        sentence += " The server names another model or configuration than before."
+    return Drift(moved, sentence, p, asked, models, served)
+
+
+def _asked_since(base: CanaryCheck | None, head: CanaryCheck | None) -> bool:
+    """Whether canaries were asked between the two: a head may be older than its base there."""
+    if base is None or head is None:
+        return head is not None
+    return head != base and head.asked_at >= base.asked_at
+
+
+def _canaries(asked: CanaryCheck | None) -> tuple[bool | None, str, float | None]:
+    if asked is None:
+        return None, "No canaries were asked, so whether the model has moved is not known.", None
+    counted = [c for c in asked.canaries if c.n and c.n_again]
+    differences = [c.ships_again / c.n_again - c.ships / c.n for c in counted]
+    p, differ = sign_flip(differences), sum(bool(each) for each in differences)
+    many = f"{differ} of {len(counted)} canaries answer otherwise than on record"
+    if p is not None and p < MOVED_BELOW:
+        return True, f"The model moved: {many} (sign-flip test, p = {p:.3f}).", p
+    if len(counted) < FEWEST_CANARIES:
+        few = f"fewer than {FEWEST_CANARIES} canaries cannot tell"
+        return None, f"Whether the model has moved is not known: {many}; {few}.", p
+    test = "" if p is None else f" (sign-flip test, p = {p:.3f})"
+    return False, f"No sign that the model has moved: {many}{test}.", p
+
+
+def _differ(before: set[str], after: set[str]) -> tuple[list[str], list[str]] | None:
+    """Return both, where there is a name after that was not there before."""
+    if not before or after <= before:
+        return None
+    return sorted(before), sorted(after)
+
+
+def _models(verdicts: Iterable[FrozenVerdict]) -> set[str]:
+    return {answer.model_identity for verdict in verdicts for answer in verdict.answers}
+
+
+def _served(verdicts: Iterable[FrozenVerdict]) -> set[str]:
+    return {
+        " / ".join(filter(None, (answer.returned_model, answer.system_fingerprint)))
+        for verdict in verdicts
+        for answer in verdict.answers
+        if answer.returned_model or answer.system_fingerprint
+    }
+
+
+def record(diff: Diff) -> dict[str, Any]:
+    """Return a diff as plain JSON types."""
+    drift = diff.drift
+    return {
+        "base": diff.base,
+        "head": diff.head,
+        "inputs": {
+            "files": [{"file": f.file, "added": f.added, "removed": f.removed} for f in diff.files],
+            "reasons": diff.reasons,
+        },
+        "verdicts": [
+            {
+                "tool": tool.tool,
+                "before": _numbers(tool.before),
+                "after": _numbers(tool.after),
+                "personas": [_pair_record(pair) for pair in tool.pairs],
+            }
+            for tool in diff.tools
+        ],
+        "abstained": [{"tool": tool, "persona": persona} for tool, persona in diff.abstained],
+        "model": {
+            "moved": drift.moved,
+            "sentence": drift.sentence,
+            "p": drift.p,
+            "canaries": drift.canaries.model_dump(mode="json") if drift.canaries else None,
+            "models": drift.models,
+            "served": drift.served,
+        },
+    }
+
+
+def _numbers(result: PanelResult | None) -> dict[str, Any] | None:
+    if result is None:
+        return None
+    interval = result.interval
+    return {
+        "ship_percent": result.ship_percent,
+        "ships": result.ships,
+        "n": result.n,
+        "abstains": result.abstains,
+        "interval": [interval.low, interval.high] if interval else None,
+        "contested": result.contested,
+    }
+
+
+def _pair_record(pair: PairChange) -> dict[str, Any]:
+    def side(verdict: FrozenVerdict | None) -> dict[str, Any] | None:
+        if verdict is None:
+            return None
+        names = ("verdict", "confidence", "ships", "n", "contested", "state", "take")
+        return {name: getattr(verdict, name) for name in names}
+
+    return {
+        "persona": pair.persona,
+        "kind": pair.kind,
+        "cause": pair.cause,
+        "before": side(pair.before),
+        "after": side(pair.after),
+    }

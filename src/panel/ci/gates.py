@@ -1,0 +1,147 @@
+"""Gates: what of a diff stops a merge, where a team has chosen so. A sentence per reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from panel.ci.diff import Diff, PairChange, panel_result
+from panel.ci.sides import Side
+from panel.ci.status import frozen_status
+from panel.errors import UsageError
+from panel.validation import did_you_mean
+
+PLAIN = ("flip", "stale", "drift", "abstain")
+SHIP_BELOW = "ship-below"
+NAMED = 5  # pairs named in one sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Gates:
+    """What fails: flip, stale, drift, abstain, and ship-below (a percentage, None: not)."""
+
+    plain: frozenset[str] = frozenset()
+    ship_below: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One reason why a gate is shut; pairs: the (tool, persona) it is about, if any."""
+
+    gate: str
+    sentence: str
+    pairs: frozenset[tuple[str, str]] = frozenset()
+
+
+def parse_gates(words: Sequence[str]) -> Gates:
+    """Read ``--fail-on`` words, also several in one with commas; raises UsageError."""
+    plain, below = set(), None
+    for word in (part.strip() for given in words for part in given.split(",")):
+        name, _, value = word.partition("=")
+        if word in PLAIN:
+            plain.add(word)
+        elif name == SHIP_BELOW:
+            try:
+                below = float(value)
+            except ValueError:
+                below = -1.0
+            if not 0 < below <= 100:
+                raise UsageError(
+                    f"--fail-on {word}: write a percentage above 0 and up to 100, "
+                    f"as {SHIP_BELOW}=50."
+                )
+        elif word:
+            hint = did_you_mean(name, [*PLAIN, f"{SHIP_BELOW}=PCT"])
+            raise UsageError(f"--fail-on {word!r} is not known. {hint}")
+    return Gates(frozenset(plain), below)
+
+
+def failures(
+    diff: Diff, head: Side, gates: Gates, endpoint: str | None = None, model: str | None = None
+) -> list[Failure]:
+    """Return the reasons why the gates are shut, in the order of the gates.
+
+    Flips and ship percentages are those of tools that differ, abstentions those since the
+    base; stale is about the whole head, asked of ``endpoint`` and ``model``. Raises UsageError
+    for ``stale`` where the head is no state of the files.
+    """
+    found: list[Failure] = []
+    if "flip" in gates.plain and (flips := diff.of_kind("flipped")):
+        words = _named([f"{p.tool} × {p.persona} ({_flip(p)})" for p in flips])
+        found.append(
+            Failure("flip", f"{_many(len(flips), 'verdict')} flipped: {words}.", _keys(flips))
+        )
+    if "stale" in gates.plain:
+        found += _stale(head, endpoint, model)
+    if "drift" in gates.plain and (diff.drift.moved or diff.drift.served):
+        found.append(Failure("drift", diff.drift.sentence))
+    if "abstain" in gates.plain and (silent := diff.abstained):
+        words = _named([f"{tool} × {persona}" for tool, persona in silent])
+        sentence = f"{_many(len(silent), 'persona')} abstained: {words}."
+        found.append(Failure("abstain", sentence, frozenset(silent)))
+    if gates.ship_below is not None:
+        found += _below(diff, head, gates.ship_below)
+    return found
+
+
+def _flip(pair: PairChange) -> str:
+    before = pair.before.verdict if pair.before else None
+    after = pair.after.verdict if pair.after else None
+    return f"{before or 'none'} → {after or 'none'}"
+
+
+def _keys(pairs: list[PairChange]) -> frozenset[tuple[str, str]]:
+    return frozenset((pair.tool, pair.persona) for pair in pairs)
+
+
+def _stale(head: Side, endpoint: str | None, model: str | None) -> list[Failure]:
+    if head.workspace is None:
+        raise UsageError(
+            f"--fail-on stale needs the files that people write, which {head.name!r} has not. "
+            "Compare with a git revision, or with the workspace as it is."
+        )
+    status = frozen_status(head.workspace, endpoint, model, head.folder)
+    if not status.found:
+        return []
+    words = _named(
+        [
+            f"{each.tool} × {each.persona} ({each.reason})" if each.persona else each.tool
+            for each in status.found
+        ]
+    )
+    keys = frozenset((each.tool, each.persona) for each in status.found if each.persona)
+    sentence = f"{_many(len(status.found), 'verdict')} on file does not hold: {words}."
+    if len(status.found) > 1:
+        sentence = sentence.replace("does not", "do not")
+    return [Failure("stale", sentence, keys)]
+
+
+def _below(diff: Diff, head: Side, percent: float) -> list[Failure]:
+    found = []
+    for tool in diff.tools:
+        file = head.frozen.get(tool.tool)
+        result = panel_result(file.personas.values()) if file else None
+        if result and result.ship_percent is not None and result.ship_percent < percent:
+            low, high = (result.interval.low, result.interval.high) if result.interval else (0, 100)
+            sentence = (
+                f"{_named([tool.tool])} has a panel ship percentage of {result.ship_percent:.0f} % "
+                f"({result.ships} of {result.n}, 95 % interval {low:.0f}–{high:.0f} %), "
+                f"below {percent:g} %."
+            )
+            keys = (
+                frozenset((tool.tool, persona) for persona in file.personas)
+                if file
+                else frozenset()
+            )
+            found.append(Failure(SHIP_BELOW, sentence, keys))
+    return found
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" + ("s" if count != 1 else "")
+
+
+def _named(words: list[str]) -> str:
+    """Name a few, on one line: a name with a line feed would begin a command to a runner."""
+    more = f" and {len(words) - NAMED:,} more" if len(words) > NAMED else ""
+    return ", ".join(" ".join(word.split()) for word in words[:NAMED]) + more

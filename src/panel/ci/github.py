@@ -1,0 +1,262 @@
+"""What ``action.yml`` needs beside the command line: the event, the comment, the commit.
+
+Installed as ``panel-github``; of no use outside a GitHub job. It talks to GitHub's own API
+(GITHUB_API_URL) and to nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from panel.ci.markdown import MARKER
+from panel.frozen import FOLDER
+
+BOT = "github-actions[bot]"
+BOT_MAIL = "41898282+github-actions[bot]@users.noreply.github.com"
+SECONDS = 30
+# Events that run with the secrets of this repository on what a stranger may have written.
+WITH_SECRETS = ("pull_request_target", "workflow_run", "issue_comment")
+PAGES = 20  # of a hundred comments, read to find our own
+
+
+class JobError(Exception):
+    """What the job should end with, in one sentence."""
+
+
+def main() -> None:
+    """Run one of the steps; the job's log gets one line for what is wrong."""
+    steps: dict[str, Callable[..., None]] = {
+        "event": event,
+        "asked": asked,
+        "comment": comment,
+        "commit": commit,
+    }
+    name, *words = sys.argv[1:] or [""]
+    if name not in steps:
+        sys.exit(f"panel-github is a part of the GitHub action; its steps are {', '.join(steps)}.")
+    try:
+        steps[name](*words)
+    except JobError as error:
+        print(f"::error::{_one_line(str(error))}")  # noqa: T201 - a command to the runner
+        sys.exit(1)
+
+
+def event() -> None:
+    """Work out what this event allows, and with which revision to compare.
+
+    Outputs: base, since, number and branch of a pull request, fork, may-ask.
+    """
+    name = os.environ["GITHUB_EVENT_NAME"]
+    if name in WITH_SECRETS:
+        raise JobError(
+            f"this action does not run on {name}: it would ask a stranger's prompts with your "
+            "secrets. Use 'on: pull_request'."
+        )
+    told = json.loads(Path(os.environ["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8"))
+    request = told.get("pull_request") or {}
+    ours, theirs = _name_of(request, "base"), _name_of(request, "head")
+    fork = bool(request) and (theirs is None or theirs != ours)
+    base = _base(request, told)
+    mode, replay = os.environ.get("MODE", "run"), os.environ.get("REPLAY", "")
+    if mode not in ("run", "check"):
+        raise JobError(f"mode: {mode!r} is neither run nor check.")
+    given_back = os.environ.get("COMMIT", "none")
+    if given_back not in ("none", "push", "pull-request"):
+        raise JobError(f"commit: {given_back!r} is none of none, push, pull-request.")
+    may_ask = mode == "run" and (not fork or bool(replay))
+    if fork and mode == "run" and not may_ask:
+        _notice("This comes from a fork, which has no keys: what is stale is said, not asked.")
+    branch = (request.get("head") or {}).get("ref") or os.environ.get("GITHUB_REF_NAME", "")
+    _output("base", base)
+    _output("since", base if request and base != "HEAD" else "")
+    _output("number", str(request.get("number", "")))
+    _output("branch", "" if fork else branch)
+    _output("fork", str(fork).lower())
+    _output("may-ask", str(may_ask).lower())
+
+
+def _base(request: dict[str, Any], told: dict[str, Any]) -> str:
+    """Return the revision to compare with; HEAD, which is itself, for a new branch or a schedule.
+
+    Of a pull request it is where its branch began: what others have merged since is not its doing.
+    """
+    asked_for = os.environ.get("BASE") or (request.get("base") or {}).get("sha")
+    if asked_for:
+        if not _known(asked_for):
+            raise JobError(
+                f"the revision {asked_for!r} to compare with is not in this clone. Give "
+                "actions/checkout 'fetch-depth: 0'."
+            )
+        began = _git("merge-base", asked_for, "HEAD", may_fail=True) if request else ""
+        return began or str(asked_for)
+    before = str(told.get("before") or "")
+    if not before.strip("0"):
+        return "HEAD"
+    if not _known(before):
+        _notice(
+            "What was there before this push is not in this clone, so the verdicts are compared "
+            "with the commit itself. 'fetch-depth: 0' of actions/checkout has it, unless the "
+            "push was forced."
+        )
+        return "HEAD"
+    return before
+
+
+def _name_of(request: dict[str, Any], side: str) -> str | None:
+    """Return whose repository a side is of; a deleted fork has none."""
+    repository = (request.get(side) or {}).get("repo") or {}
+    return repository.get("full_name")
+
+
+def _known(revision: str) -> bool:
+    asked = ["git", "rev-parse", "--verify", "--quiet", "--end-of-options", revision + "^{commit}"]
+    return subprocess.run(asked, capture_output=True, check=False).returncode == 0
+
+
+def asked(code: str, file: str) -> None:
+    """Hand on how the run ended; nothing is lost by going on to the report."""
+    text = Path(file).read_text(encoding="utf-8")
+    try:
+        summary = json.loads(text)
+    except ValueError:
+        raise JobError(f"the run ended with exit {code} before it asked anything.") from None
+    _output("asked", str(int(summary["asked"])))
+    _output("code", str(int(code)))
+    # A run that was stopped has pairs with some of their answers; the next run asks the rest,
+    # which it would not if they were frozen like this.
+    _output("freeze", str(int(code) in (0, 1)).lower())
+
+
+def comment(number: str, file: str) -> None:
+    """Write the report into our one comment on a pull request, made if it is not there."""
+    body = Path(file).read_text(encoding="utf-8")
+    issue = f"/repos/{_repository()}/issues/{int(number)}/comments"
+    try:
+        known = _own_comment(issue)
+        if known is None:
+            _api("POST", issue, {"body": body})
+        else:
+            _api("PATCH", f"/repos/{_repository()}/issues/comments/{known}", {"body": body})
+    except urllib.error.HTTPError as error:
+        if error.code in (401, 403, 404):
+            _notice(
+                f"GitHub refused the comment ({error.code}): a fork's token may not write, others "
+                "need 'permissions: pull-requests: write'. The report is in the job's summary."
+            )
+            return
+        raise JobError(f"GitHub did not take the comment: HTTP {error.code}.") from None
+    except OSError as error:
+        raise JobError(f"GitHub cannot be reached: {error}.") from None
+
+
+def _own_comment(issue: str) -> int | None:
+    """Find our comment: marked as ours, and by ourselves (a stranger could copy the mark)."""
+    login = BOT
+    with suppress(urllib.error.HTTPError):
+        login = _api("GET", "/user")["login"]  # a token of a person; a job's own is refused
+    for page in range(1, PAGES + 1):
+        found = _api("GET", f"{issue}?per_page=100&page={page}")
+        for each in found:
+            by = (each.get("user") or {}).get("login")  # nobody: the account is gone
+            if by == login and str(each["body"]).startswith(MARKER):
+                return int(each["id"])
+        if len(found) < 100:
+            break
+    return None
+
+
+def commit(how: str, branch: str) -> None:
+    """Commit verdicts/ and push it to the branch itself, or open a pull request to it."""
+    if not branch or branch.startswith("-"):
+        raise JobError("there is no branch of this repository to give the verdicts back to.")
+    head = _git("symbolic-ref", "--quiet", "--short", "HEAD", may_fail=True)
+    if head != branch:
+        raise JobError(
+            f"the branch {branch!r} is not checked out. Give actions/checkout "
+            "'ref: ${{ github.head_ref || github.ref_name }}'."
+        )
+    _git("add", "--all", "--", FOLDER)
+    who = ["-c", f"user.name={BOT}", "-c", f"user.email={BOT_MAIL}"]
+    said = "Freeze the panel's verdicts on what has changed"
+    _git(*who, "commit", "--quiet", "-m", said, "--", FOLDER)
+    if how == "push":
+        _git("push", "origin", f"HEAD:refs/heads/{branch}")
+        return
+    target = f"reviewer-panel/verdicts-{branch}"
+    _git("push", "--force", "origin", f"HEAD:refs/heads/{target}")
+    _open_pull_request(target, branch)
+
+
+def _open_pull_request(head: str, base: str) -> None:
+    fields = {
+        "title": f"New verdicts of the reviewer panel for {base}",
+        "head": head,
+        "base": base,
+        "body": "The panel has answered what changed. The job's summary says what differs.",
+    }
+    try:
+        _api("POST", f"/repos/{_repository()}/pulls", fields)
+    except urllib.error.HTTPError as error:
+        if error.code != 422:  # it is open already
+            raise JobError(
+                f"GitHub did not open the pull request (HTTP {error.code}): it needs 'permissions: "
+                "contents: write, pull-requests: write', and that the repository's settings let "
+                "Actions open pull requests."
+            ) from None
+    except OSError as error:
+        raise JobError(f"GitHub cannot be reached: {error}.") from None
+
+
+def _git(*words: str, may_fail: bool = False) -> str:
+    told = subprocess.run(["git", *words], capture_output=True, text=True, check=False)
+    if told.returncode and not may_fail:
+        raise JobError(f"git {words[0] if words[0] != '-c' else 'commit'}: {told.stderr.strip()}")
+    return told.stdout.strip()
+
+
+def _api(method: str, path: str, fields: dict[str, Any] | None = None) -> Any:
+    base = os.environ.get("GITHUB_API_URL", "https://api.github.com")
+    request = urllib.request.Request(  # noqa: S310 - the runner's own address
+        base + path,
+        None if fields is None else json.dumps(fields).encode(),
+        {
+            "Authorization": f"Bearer {os.environ['GITHUB_TOKEN']}",
+            "Accept": "application/vnd.github+json",
+            "X-GitHub-Api-Version": "2022-11-28",
+            "Content-Type": "application/json",
+        },
+        method=method,
+    )
+    with urllib.request.urlopen(request, timeout=SECONDS) as answer:  # noqa: S310
+        return json.load(answer)
+
+
+def _repository() -> str:
+    name = os.environ["GITHUB_REPOSITORY"]
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
+        raise JobError(f"GITHUB_REPOSITORY: {name!r} is no repository.")
+    return name
+
+
+def _output(name: str, value: str) -> None:
+    with Path(os.environ["GITHUB_OUTPUT"]).open("a", encoding="utf-8") as file:
+        file.write(f"{name}={_one_line(value)}\n")
+
+
+def _notice(text: str) -> None:
+    print(f"::notice::{_one_line(text)}")  # noqa: T201 - a command to the runner
+
+
+def _one_line(text: str) -> str:
+    """Keep a value from becoming two outputs, or two commands to the runner."""
+    return " ".join(text.split())

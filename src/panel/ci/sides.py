@@ -1,0 +1,137 @@
+"""The sides of a diff: frozen verdicts at a git revision, in a folder, or as of a run."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+from panel.ci.freeze import as_answer, as_canary_check, publish
+from panel.errors import UsageError
+from panel.frozen import FOLDER, CanaryCheck, Frozen, FrozenTool, read_canaries, read_frozen
+from panel.journal import FILE, JournalFile, find_journals, read_lines
+from panel.revisions import commit_of, workspace_at
+from panel.store.queries import (
+    latest_canaries,
+    opened,
+    run_totals,
+    stored_cells,
+)
+from panel.workspace import RUNS, Workspace, load_workspace
+
+_RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}")
+NOW = "now"
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One side of a diff. name: as it was asked for; revision: its commit, if it is one.
+
+    workspace: the files people write that go with it, None for a folder or a run.
+    """
+
+    name: str
+    frozen: Frozen
+    canaries: CanaryCheck | None
+    revision: str | None = None
+    workspace: Workspace | None = None
+    folder: Path | None = None
+
+
+@contextmanager
+def sides(workspace: Workspace, base: str, head: str | None) -> Iterator[tuple[Side, Side]]:
+    """Read both sides; without a head it is the workspace as it is now.
+
+    Raises UsageError for what is neither a revision, a folder nor a run, WorkspaceError.
+    """
+    with ExitStack() as stack:
+        left = stack.enter_context(_side(workspace, base, with_files=False))
+        if head is None and _is_run(workspace, base):
+            right = _after(workspace, None, _model_of(workspace, base))
+        elif head is None:
+            right = _working_tree(workspace)
+        else:
+            right = stack.enter_context(_side(workspace, head, with_files=True))
+        yield left, right
+
+
+@contextmanager
+def _side(workspace: Workspace, word: str, with_files: bool) -> Iterator[Side]:
+    """Read one side. Its files are read for a head only: a base may be of an older version."""
+    if _is_run(workspace, word):
+        yield _after(workspace, word, _model_of(workspace, word))
+    elif (commit := commit_of(workspace.root, word)) is not None:
+        with workspace_at(workspace.root, commit) as root:
+            folder = root / FOLDER
+            then = load_workspace(root) if with_files else None
+            yield Side(word, read_frozen(folder), read_canaries(folder), commit, then, folder)
+    elif word and Path(word).is_dir():
+        yield Side(word, read_frozen(Path(word)), read_canaries(Path(word)))
+    else:
+        raise UsageError(
+            f"{word!r} is neither a git revision, a folder of frozen verdicts nor a run. Name one: "
+            "'git log' lists revisions (in CI, fetch them first), the view 'runs' runs."
+        )
+
+
+def _working_tree(workspace: Workspace) -> Side:
+    folder = workspace.root / FOLDER
+    return Side(NOW, read_frozen(folder), read_canaries(folder), workspace=workspace, folder=folder)
+
+
+def _is_run(workspace: Workspace, word: str) -> bool:
+    return bool(_RUN_ID.fullmatch(word)) and (workspace.runs / word / FILE).is_file()
+
+
+def _model_of(workspace: Workspace, run_id: str) -> str:
+    with opened(workspace.runs) as connection:
+        totals = run_totals(connection, run_id)
+    if totals is None or not totals["model"]:
+        raise UsageError(f"run {run_id} asked no model, so there is nothing to compare.")
+    return str(totals["model_identity"])
+
+
+def _after(workspace: Workspace, run_id: str | None, model: str) -> Side:
+    """Return what the store held of a model once a run had ended (None: holds now).
+
+    The journals up to that run are read into a store of their own: nothing knows better.
+    """
+    if run_id is None:
+        return _from_store(workspace.runs, NOW, model)
+    began = {journal: _began(journal) for journal in find_journals(workspace.runs)}
+    until = next(at for journal, at in began.items() if journal.run_id == run_id)
+    with tempfile.TemporaryDirectory(prefix="panel-") as folder:
+        runs = Path(folder) / RUNS
+        runs.mkdir()
+        for journal, at in began.items():
+            if at <= until:
+                (runs / journal.run_id).symlink_to(journal.file.parent.resolve())
+        return _from_store(runs, run_id, model)
+
+
+def _began(journal: JournalFile) -> tuple[str, str]:
+    """Return when a run began, to the microsecond, and its id, which knows but the second."""
+    first = next(read_lines(journal.file), None)
+    fields = (first.fields if first else None) or {}
+    return str(fields.get("started_at", "")), journal.run_id
+
+
+def _from_store(runs: Path, name: str, model: str) -> Side:
+    with opened(runs) as connection:
+        stored = stored_cells(connection, model)
+        canaries = latest_canaries(connection, model)
+    frozen = {}
+    for tool, cells in stored.items():
+        settled = [cell for cell in cells if cell.outcome != "error"]
+        frozen[tool] = FrozenTool(
+            tool=tool,
+            personas={
+                persona: publish([as_answer(cell) for cell in group], None)
+                for persona, group in groupby(settled, lambda cell: cell.persona)
+            },
+        )
+    return Side(name, frozen, as_canary_check(canaries))

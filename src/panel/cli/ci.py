@@ -1,0 +1,193 @@
+"""``panel freeze``, ``panel thaw`` and ``panel diff``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from panel.ci.diff import Diff, PairChange, compare, record
+from panel.ci.freeze import freeze as freeze_verdicts
+from panel.ci.gates import failures, parse_gates
+from panel.ci.junit import render_junit
+from panel.ci.markdown import render_markdown
+from panel.ci.sides import sides
+from panel.cli.ask import Categories, EndpointName, Model, Personas, Tools
+from panel.cli.files import Json, open_workspace
+from panel.cli.main import ExitCode
+from panel.cli.output import (
+    DiffFormat,
+    json_text,
+    note,
+    one_of,
+    percent,
+    print_json,
+    say,
+    write_text,
+)
+from panel.frozen import FOLDER
+from panel.scorecard import PanelResult
+from panel.selection import Selection, prepare
+from panel.thaw import thaw as thaw_verdicts
+
+app = typer.Typer(rich_markup_mode=None)
+
+NAMED = 12  # things named one by one
+
+
+@app.command()
+def freeze(
+    tool: Tools = None,
+    persona: Personas = None,
+    category: Categories = None,
+    endpoint: EndpointName = None,
+    model: Model = None,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Remove what is on file of tools that are gone.")
+    ] = False,
+    accept: Annotated[
+        bool,
+        typer.Option("--accept", help="Publish what was answered last, however few the votes."),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Write the verdicts into verdicts/<slug>.json, to be kept in git beside the tools.
+
+    A published verdict stands until newer answers overturn it beyond the panel's own noise.
+    """
+    workspace = open_workspace()
+    chosen = (tool or [], persona or [], category or [], endpoint, model)
+    done = freeze_verdicts(workspace, prepare(workspace, Selection(*chosen)), prune, accept)
+    if as_json:
+        print_json(asdict(done))
+        return
+    say(f"{FOLDER}/: {len(done.written):,} files written, {done.unchanged:,} as they were.")
+    if done.pruned:
+        say(f"Removed: {_named(done.pruned)}.")
+    for kept in done.kept[:NAMED]:
+        other = "skip" if kept.published == "ship" else "ship"
+        votes = kept.n - kept.ships if kept.published == "ship" else kept.ships
+        say(
+            f"{kept.tool} × {kept.persona}: {kept.published} stays published; {votes} of {kept.n} "
+            f"say {other}, too few to overturn it."
+        )
+    if len(done.kept) > NAMED:
+        say(f"... and {len(done.kept) - NAMED:,} more kept; --json lists them all.")
+    if done.kept:
+        named = " ".join(f"--tool {tool}" for tool in dict.fromkeys(k.tool for k in done.kept[:3]))
+        note(f"Ask more ('panel run --repeats 5 {named}'), or publish with --accept.")
+    if done.unasked:
+        note(f"{done.unasked:,} verdicts are not answered as the files are now: 'panel run'.")
+    if done.orphaned:
+        note(f"On file, and gone: {_named(done.orphaned)}. 'panel freeze --prune' removes them.")
+
+
+def _named(names: list[str]) -> str:
+    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
+
+
+@app.command()
+def thaw(as_json: Json = False) -> None:
+    """Bring answers in verdicts/ into the store, where it does not hold them.
+
+    Done by itself where nothing has been asked yet, as on a fresh clone.
+    """
+    done = thaw_verdicts(open_workspace())
+    if as_json:
+        print_json(asdict(done))
+    else:
+        say(f"{done.answers:,} answers on file, {done.brought_in:,} of them brought in.")
+
+
+@app.command()
+def diff(
+    base: Annotated[
+        str, typer.Argument(metavar="BASE", help="A git revision, a run, or a folder of verdicts.")
+    ],
+    head: Annotated[
+        str | None, typer.Argument(metavar="[HEAD]", help="Likewise; the workspace as it is now.")
+    ] = None,
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format", help="text, markdown, json or junit.", callback=one_of(DiffFormat)
+        ),
+    ] = "text",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The file; stdout when none.")
+    ] = None,
+    fail_on: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fail-on", help="flip, stale, drift, abstain or ship-below=PCT; exit 1; repeatable."
+        ),
+    ] = None,
+    endpoint: EndpointName = None,
+    model: Model = None,
+) -> None:
+    """Say what changed in the inputs, which verdicts flipped, and whether the model moved."""
+    gates = parse_gates(fail_on or [])
+    workspace = open_workspace()
+    with sides(workspace, base, head) as (before, after):
+        found = compare(workspace.root, before, after)
+        shut = failures(found, after, gates, endpoint, model)
+    if form == DiffFormat.MARKDOWN:
+        write_text(render_markdown(found, shut), output)
+    elif form == DiffFormat.JUNIT:
+        write_text(render_junit(found, shut), output)
+    elif form == DiffFormat.JSON:
+        told = [{"gate": each.gate, "sentence": each.sentence} for each in shut]
+        write_text(json_text({**record(found), "failures": told}), output)
+    else:
+        _print_diff(found)
+    for failure in shut:
+        note(f"{failure.gate}: {failure.sentence}")
+    if shut:
+        raise typer.Exit(ExitCode.FAILED)
+
+
+def _print_diff(found: Diff) -> None:
+    say(f"{found.base} → {found.head}")
+    say("")
+    say("Inputs")
+    for reason, many in found.reasons.items():
+        say(f"  {many:,} × {reason}")
+    for file in found.files:
+        say(f"  {file.file}: +{file.added} -{file.removed}")
+    if not found.reasons and not found.files:
+        say("  nothing differs")
+    say("")
+    say("Verdicts")
+    for tool in found.tools:
+        say(f"  {tool.tool}: panel ship {_ship(tool.before)} → {_ship(tool.after)}")
+        for pair in tool.pairs:
+            _print_pair(pair)
+    if not found.tools:
+        say("  none differs")
+    say("")
+    say("Model")
+    say(f"  {found.drift.sentence}")
+    for what, names in (("asked", found.drift.models), ("served", found.drift.served)):
+        if names is not None:
+            say(f"  {what}: {', '.join(names[0])} → {', '.join(names[1])}")
+
+
+def _ship(result: PanelResult | None) -> str:
+    if result is None or result.interval is None:
+        return "—"
+    votes, interval = f"{result.ships} of {result.n}", result.interval
+    return f"{percent(result.ship_percent)} ({votes}, {interval.low:.0f}–{interval.high:.0f} %)"
+
+
+def _print_pair(pair: PairChange) -> None:
+    before = (pair.before.verdict if pair.before else None) or "—"
+    after = (pair.after.verdict if pair.after else None) or "—"
+    cause = f", {pair.cause}" if pair.cause else ""
+    word = f"{after} kept, contested" if pair.kind == "leaning" else f"{before} → {after}"
+    persona = " ".join(pair.persona.split())
+    say(f"    {persona}: {word}  {pair.kind} ({pair.certainty}{cause})")
+    for label, take in pair.takes():
+        say(f"      {label}: {' '.join(take.split())}")

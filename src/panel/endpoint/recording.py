@@ -1,0 +1,156 @@
+"""Record and replay: every answer of an endpoint in a file, to be given once more by that file.
+
+With a recording a team's own CI tries its prompts without a model. An answer is found by the
+cell's fingerprint and the very request; what the file does not hold is an error of that cell
+and never a live call. Keys are in neither requests nor answers.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict, deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Self, TextIO
+
+from pydantic_core import from_json
+
+from panel.endpoint.client import Answer, Client
+from panel.endpoint.detect import Server
+from panel.endpoint.faults import NOT_RECORDED
+from panel.endpoint.rungs import Shape
+from panel.errors import UsageError
+from panel.hashing import content_hash
+from panel.journal import body_fields, bytes_of
+from panel.plan import Cell
+
+FORMAT = 1
+HEADERS = ("content-type", "location")  # those that say what an answer means
+
+
+class Recording:
+    """Asks through a client and writes each answer down. The file must be a new one."""
+
+    def __init__(self, client: Client, file: Path, server: Server, shape: Shape) -> None:
+        self._client = client
+        self._file = _create(file)
+        self._write(
+            {
+                "kind": "recording",
+                "format": FORMAT,
+                "server": server.name,
+                "version": server.version,
+                "shape": shape.record(),
+            }
+        )
+
+    async def complete(self, body: dict[str, Any], cell: Cell) -> Answer:
+        """Ask, as Client.complete does, and write the answer down before it is used."""
+        answer = await self._client.complete(body, cell)
+        line: dict[str, Any] = {
+            "kind": "answer",
+            "tool": cell.tool.slug,
+            "persona": cell.persona.id,
+            "repeat": cell.repeat,
+            "fingerprint": cell.fingerprint,
+            "request": content_hash(body),
+            "status": answer.status,
+            "headers": {name: answer.headers[name] for name in HEADERS if name in answer.headers},
+        }
+        if answer.transport_fault is not None:
+            line["transport_fault"] = list(answer.transport_fault)
+        self._write(line | body_fields(answer.body))
+        return answer
+
+    def _write(self, line: dict[str, Any]) -> None:
+        self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def _create(file: Path) -> TextIO:
+    try:
+        return file.open("x", encoding="utf-8", errors="surrogatepass")
+    except FileExistsError:
+        raise UsageError(
+            f"{file} is there already. A recording is one run's: remove it, or name another."
+        ) from None
+    except OSError as error:
+        raise UsageError(f"{file} cannot be written: {error.strerror}.") from None
+
+
+class Replay:
+    """Answers from a recording, in the order in which one cell's requests were answered."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        lines = iter(_lines(file))
+        head = next(lines, {})
+        if head.get("kind") != "recording" or head.get("format") != FORMAT:
+            raise UsageError(
+                f"{file} is no recording that this version reads. Make one: 'panel run --record'."
+            )
+        self.server = Server(f"{head.get('server')} (recorded)", head.get("version"))
+        self.shape = _shape(file, head)
+        self._answers: dict[tuple[str, str], deque[Answer]] = defaultdict(deque)
+        for number, line in enumerate(lines, 2):
+            try:
+                key = (str(line["fingerprint"]), str(line["request"]))
+                self._answers[key].append(_answer(line))
+            except (KeyError, TypeError, ValueError):
+                raise UsageError(f"{file}:{number} is no answer. Record it again.") from None
+
+    async def complete(self, body: dict[str, Any], cell: Cell) -> Answer:
+        """Give the recorded answer; a fault NOT_RECORDED where there is none."""
+        found = self._answers.get((cell.fingerprint, content_hash(body)))
+        if found:
+            return found.popleft()
+        detail = (
+            f"{self.file.name} holds no answer of {cell.persona.id} on {cell.tool.slug} to what "
+            "would be asked now"
+        )
+        return Answer(0.0, transport_fault=(NOT_RECORDED, detail))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        return None
+
+
+def _lines(file: Path) -> Iterator[dict[str, Any]]:
+    try:
+        with file.open("rb") as stream:
+            for number, raw in enumerate(stream, 1):
+                if not raw.endswith(b"\n"):  # torn: its answer was never used
+                    return
+                try:
+                    line = from_json(raw)
+                except ValueError:
+                    line = None
+                if not isinstance(line, dict):
+                    raise UsageError(f"{file}:{number} is not JSON. Record it again.")
+                yield line
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}.") from None
+
+
+def _shape(file: Path, head: dict[str, Any]) -> Shape:
+    try:
+        return Shape.of(head["shape"])
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise UsageError(f"{file}:1 has no shape of requests. Record it again.") from None
+
+
+def _answer(line: dict[str, Any]) -> Answer:
+    fault = line.get("transport_fault")
+    return Answer(
+        seconds=0.0,
+        status=line["status"],
+        headers=dict(line["headers"]),
+        body=bytes_of(line),
+        transport_fault=(str(fault[0]), str(fault[1])) if fault else None,
+    )

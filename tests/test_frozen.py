@@ -1,0 +1,381 @@
+"""Files of verdicts/: what is written is what is read, and nothing else is taken for one."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from panel.catalog import slugify
+from panel.errors import UsageError, WorkspaceError
+from panel.frozen import (
+    CANARIES,
+    Answer,
+    CanaryCheck,
+    CanaryCount,
+    FrozenInputs,
+    FrozenTool,
+    FrozenVerdict,
+    answers_of,
+    encode_frozen,
+    frozen_files,
+    parse_frozen,
+    read_canaries,
+    read_frozen,
+    write_changed,
+)
+
+text = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+line = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
+inputs = st.builds(FrozenInputs, tool=line, persona=line, templates=line, sampling=line)
+common = {
+    "repeat": st.integers(1, 99),
+    "fingerprint": line,
+    "endpoint": line,
+    "model": line,
+    "model_identity": line,
+    "rung": line,
+    "asked_at": st.datetimes().map(lambda when: when.isoformat(timespec="seconds") + "Z"),
+    "returned_model": st.none() | text,
+    "system_fingerprint": st.none() | text,
+    "inputs": inputs,
+}
+answers = st.builds(
+    Answer,
+    outcome=st.just("verdict"),
+    verdict=st.sampled_from(["ship", "skip"]),
+    confidence=st.integers(0, 100),
+    beats=st.dictionaries(line, text, min_size=1, max_size=4),
+    evidence=st.lists(text, max_size=3).map(tuple),
+    **common,
+) | st.builds(Answer, outcome=st.just("abstain"), reason=text, **common)
+verdicts = st.builds(
+    FrozenVerdict,
+    verdict=st.sampled_from(["ship", "skip", None]),
+    confidence=st.none() | st.integers(0, 100),
+    ships=st.integers(0, 9),
+    n=st.integers(0, 9),
+    contested=st.booleans(),
+    state=st.sampled_from(["draft", "edited", "approved", "rejected"]),
+    take=text,
+    fingerprint=st.none() | line,
+    answers=st.lists(answers, max_size=3).map(tuple),
+    kept=st.none() | answers,
+)
+tools = st.builds(FrozenTool, tool=line, personas=st.dictionaries(line, verdicts, max_size=3))
+
+
+class Named(type(Path())):  # type: ignore[misc]
+    """A path with a stem of any text, since a drawn tool has any name."""
+
+    stem = ""
+
+
+@given(tools)
+def test_what_is_written_is_read_back_the_same_and_written_the_same(tool: FrozenTool) -> None:
+    file = Named("x.json")
+    file.stem = tool.tool
+    written = encode_frozen(tool)
+    assert parse_frozen(written, file) == tool
+    assert encode_frozen(parse_frozen(written, file)) == written
+    assert written.endswith("}\n") and not written.endswith("\n\n") and "\r" not in written
+
+
+@given(tools)
+def test_a_file_goes_through_the_disk_byte_for_byte(tool: FrozenTool) -> None:
+    written = encode_frozen(tool)
+    assert written.encode().decode() == written
+    assert json.loads(written)["tool"] == tool.tool
+
+
+def an_answer(repeat: int = 1, verdict: str | None = "ship", **more: Any) -> Answer:
+    fields: dict[str, Any] = {
+        "repeat": repeat,
+        "fingerprint": f"b2:{repeat:032}",
+        "endpoint": "mock",
+        "model": "mock-1",
+        "model_identity": "mock/mock-1",
+        "outcome": "verdict" if verdict else "abstain",
+        "reason": None if verdict else "refusal",
+        "verdict": verdict,
+        "confidence": 70 if verdict else None,
+        "rung": "json_schema",
+        "asked_at": "2026-11-24T09:30:00Z",
+        "inputs": {"tool": "a", "persona": "b", "templates": "c", "sampling": "d"},
+        "beats": {"one": f"First {repeat}.", "two": "Second."} if verdict else {},
+        "evidence": ["It reads."] if verdict else [],
+    }
+    return Answer.model_validate(fields | more)
+
+
+def a_verdict(*rest_on: Answer) -> FrozenVerdict:
+    first = rest_on[0]
+    ships = sum(answer.verdict == "ship" for answer in rest_on)
+    return FrozenVerdict(
+        verdict=first.verdict,
+        confidence=first.confidence,
+        ships=ships,
+        n=len(rest_on),
+        contested=False,
+        state="draft",
+        take=first.take,
+        fingerprint=first.fingerprint,
+        answers=rest_on,
+    )
+
+
+def a_tool(slug: str = "anvil", **personas: FrozenVerdict) -> FrozenTool:
+    return FrozenTool(tool=slug, personas=personas or {"builder": a_verdict(an_answer())})
+
+
+FILE = Path("verdicts/anvil.json")
+
+
+def problem(source: str, file: Path = FILE) -> Any:
+    """Return the one problem of a file."""
+    with pytest.raises(WorkspaceError) as raised:
+        parse_frozen(source, file)
+    assert len(raised.value.problems) == 1, raised.value
+    return raised.value.problems[0]
+
+
+def changed(**fields: Any) -> str:
+    return json.dumps(json.loads(encode_frozen(a_tool())) | fields)
+
+
+def with_answer(**fields: Any) -> str:
+    made = json.loads(encode_frozen(a_tool()))
+    made["personas"]["builder"]["answers"][0] |= fields
+    return json.dumps(made)
+
+
+def test_an_unknown_key_is_named_with_the_nearest_valid_one() -> None:
+    found = problem(with_answer(verdicts="ship"))
+    assert found.field == "personas.builder.answers.0.verdicts"
+    assert "unknown key 'verdicts'" in found.message and "'verdict'" in found.remedy
+
+
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        (with_answer(verdict="maybe"), "ship"),
+        (with_answer(repeat=0), "greater than or equal to 1"),
+        (with_answer(confidence=101), "less than or equal to 100"),
+        (with_answer(outcome="error"), "abstain"),
+        (with_answer(asked_at="yesterday"), "is no time"),
+        (with_answer(fingerprint=""), "is empty"),
+        (with_answer(verdict=None), "a verdict has a word and beats"),
+        (with_answer(beats={}), "a verdict has a word and beats"),
+        (with_answer(outcome="abstain", beats={}), "an abstention has neither"),
+        (with_answer(outcome="abstain", verdict=None), "an abstention has neither"),
+        (with_answer(asked_at="2026-99-99T99:99:99Z"), "month must be"),
+        (with_answer(repeat=10**4 + 1), "less than or equal to"),  # each repeat is laid out
+        (changed(format=2), "1"),
+        (changed(personas=[]), "dictionary"),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused_with_its_place(source: str, says: str) -> None:
+    found = problem(source)
+    assert says in f"{found.message}. {found.remedy}"
+    assert str(found).startswith("verdicts/anvil.json") and found.remedy
+
+
+def test_a_missing_key_is_named() -> None:
+    made = json.loads(encode_frozen(a_tool()))
+    del made["personas"]["builder"]["take"]
+    found = problem(json.dumps(made))
+    assert (found.field, found.message) == ("personas.builder.take", "is missing")
+
+
+def test_a_file_about_another_tool_than_its_name_says_is_refused() -> None:
+    found = problem(encode_frozen(a_tool("bellows")))
+    assert "'bellows'" in found.message and found.field == "tool"
+
+
+MARKED = """{{
+  "format": 1,
+{ours}  "tool": "anvil",
+{middle}  "tool": "anvil",
+{theirs}  "personas": {{}}
+}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("marks", "at"),
+    [
+        (("<<<<<<< HEAD\n", "=======\n", ">>>>>>> branch\n"), 3),
+        (("<<<<<<< HEAD\r\n", "=======\r\n", ">>>>>>> branch\r\n"), 3),
+        (("<<<<<<< ours\n", "||||||| base\n=======\n", ">>>>>>> theirs\n"), 3),
+        (("", "=======\n", ">>>>>>> branch\n"), 4),  # the first mark taken out by hand
+        (("", "", ">>>>>>> branch\n"), 5),
+    ],
+)
+def test_the_marks_of_a_merge_are_named_with_their_line_and_what_to_do(
+    marks: tuple[str, str, str], at: int
+) -> None:
+    ours, middle, theirs = marks
+    found = problem(MARKED.format(ours=ours, middle=middle, theirs=theirs))
+    assert str(found).startswith(f"verdicts/anvil.json:{at}: holds the marks of a merge.")
+    assert "--ours" in found.remedy and "'panel freeze'" in found.remedy
+
+
+def test_a_take_that_quotes_merge_marks_is_no_merge() -> None:
+    quoting = an_answer(beats={"one": "<<<<<<< HEAD\n=======\n>>>>>>> branch"})
+    tool = a_tool(builder=a_verdict(quoting))
+    assert parse_frozen(encode_frozen(tool), FILE) == tool
+
+
+@pytest.mark.parametrize(
+    ("source", "at"),
+    [("", 1), ("{", 1), ('{\n"a": 1,\n}', 3), ("\0", 1), ('{"a": "\0"}', 1), ("nonsense", 1)],
+)
+def test_what_is_not_json_is_said_with_its_line(source: str, at: int) -> None:
+    found = problem(source)
+    assert (found.message, found.line) == ("is not valid JSON", at)
+
+
+@pytest.mark.parametrize("source", ["[" * 100_000, '{"a": ' + "9" * 10_000 + "}"])
+def test_json_meant_to_break_a_reader_is_refused_in_one_line(source: str) -> None:
+    assert "valid JSON" in problem(source).message
+
+
+@pytest.mark.parametrize("source", ["[]", "3", "null", '"text"'])
+def test_json_that_is_no_object_is_refused(source: str) -> None:
+    assert problem(source).message == "is not an object"
+
+
+def test_half_a_surrogate_is_refused_and_not_a_crash() -> None:
+    source = encode_frozen(a_tool()).replace("First 1.", "\\ud800")
+    assert problem(source).message == "holds text that is no Unicode"
+
+
+@pytest.mark.parametrize(
+    "word", ["\u202e", "\u2028", "e\u0301", "\U0001f528", "\x7f", "\t", "\x1b["]
+)
+def test_odd_characters_come_back_as_they_were(word: str) -> None:
+    tool = a_tool(builder=a_verdict(an_answer(beats={"one": word})))
+    assert parse_frozen(encode_frozen(tool), FILE) == tool
+
+
+def test_letters_of_any_script_stay_readable_in_the_file() -> None:
+    tool = a_tool(builder=a_verdict(an_answer(beats={"one": "Überprüft: 鍛冶屋"})))
+    assert "Überprüft: 鍛冶屋" in encode_frozen(tool)
+
+
+def test_a_file_that_is_not_utf_8_is_named(tmp_path: Path) -> None:
+    (tmp_path / "anvil.json").write_bytes(b'{"tool": "\xff"}')
+    with pytest.raises(WorkspaceError, match=r"anvil\.json"):
+        read_frozen(tmp_path)
+
+
+def test_the_problems_of_all_files_are_said_at_once(tmp_path: Path) -> None:
+    for slug in ("anvil", "bellows", "crucible"):
+        (tmp_path / f"{slug}.json").write_text("{")
+    (tmp_path / "good.json").write_text(encode_frozen(a_tool("good")))
+    with pytest.raises(WorkspaceError) as raised:
+        read_frozen(tmp_path)
+    assert [found.file.name for found in raised.value.problems] == [
+        "anvil.json",
+        "bellows.json",
+        "crucible.json",
+    ]
+
+
+def test_no_folder_is_no_frozen_verdict(tmp_path: Path) -> None:
+    assert read_frozen(tmp_path / "verdicts") == {} and frozen_files(tmp_path / "x") == []
+    assert read_canaries(tmp_path / "verdicts") is None
+
+
+def test_only_what_differs_is_written(tmp_path: Path) -> None:
+    folder = tmp_path / "verdicts"
+    assert write_changed(folder, {"a.json": "1\n", "b.json": "2\n"}) == ["a.json", "b.json"]
+    was = (folder / "a.json").stat()
+    assert write_changed(folder, {"a.json": "1\n", "b.json": "3\n"}) == ["b.json"]
+    now = (folder / "a.json").stat()
+    assert (now.st_ino, now.st_mtime_ns) == (was.st_ino, was.st_mtime_ns)
+    assert sorted(file.name for file in folder.iterdir()) == ["a.json", "b.json"]
+
+
+def test_a_reader_of_the_old_file_never_sees_half_of_the_new_one(tmp_path: Path) -> None:
+    write_changed(tmp_path, {"a.json": "old\n"})
+    with (tmp_path / "a.json").open() as reader:
+        write_changed(tmp_path, {"a.json": "new and longer\n"})
+        assert reader.read() == "old\n"
+    assert (tmp_path / "a.json").read_text() == "new and longer\n"
+
+
+def test_a_link_in_the_place_of_a_file_is_replaced_and_not_followed(tmp_path: Path) -> None:
+    outside = tmp_path / "outside.txt"
+    outside.write_text("precious")
+    folder = tmp_path / "verdicts"
+    folder.mkdir()
+    (folder / "anvil.json").symlink_to(outside)
+    write_changed(folder, {"anvil.json": "{}\n"})
+    assert outside.read_text() == "precious"
+    assert (folder / "anvil.json").read_text() == "{}\n"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_takes_no_file_is_a_usage_error(tmp_path: Path) -> None:
+    tmp_path.chmod(stat.S_IRUSR | stat.S_IXUSR)
+    try:
+        with pytest.raises(UsageError, match="cannot be written"):
+            write_changed(tmp_path, {"a.json": "1\n"})
+    finally:
+        tmp_path.chmod(stat.S_IRWXU)
+
+
+def test_a_file_in_the_place_of_the_folder_is_a_usage_error(tmp_path: Path) -> None:
+    (tmp_path / "verdicts").write_text("")
+    with pytest.raises(UsageError, match="cannot be written"):
+        write_changed(tmp_path / "verdicts", {"a.json": "1\n"})
+
+
+@given(st.text(max_size=30) | st.just("_canaries") | st.just("_Canaries.json"))
+def test_no_tool_can_take_the_canaries_place(name: str) -> None:
+    assert f"{slugify(name)}.json" != CANARIES and not slugify(name).startswith("_")
+
+
+def test_the_canaries_file_is_no_tool(tmp_path: Path) -> None:
+    check = CanaryCheck(
+        model_identity="mock/mock-1",
+        asked_at="2026-11-24T09:30:00Z",
+        canaries=(CanaryCount(tool="anvil", ships=4, n=4, ships_again=0, n_again=4),),
+    )
+    (tmp_path / CANARIES).write_text(encode_frozen(check))
+    (tmp_path / "anvil.json").write_text(encode_frozen(a_tool()))
+    assert list(read_frozen(tmp_path)) == ["anvil"]
+    assert read_canaries(tmp_path) == check
+
+
+def test_one_changed_answer_is_one_small_piece_of_a_diff() -> None:
+    others = {name: a_verdict(*(an_answer(n) for n in (1, 2, 3))) for name in ("a", "b", "c")}
+    before = encode_frozen(a_tool(**others, d=a_verdict(an_answer(1), an_answer(2))))
+    after = encode_frozen(
+        a_tool(**others, d=a_verdict(an_answer(1), an_answer(2, beats={"one": "Other."})))
+    )
+    found = list(difflib.unified_diff(before.splitlines(), after.splitlines(), n=0))[2:]
+    assert sum(each.startswith("@@") for each in found) == 1
+    assert len(found) <= 1 + 3 + 1  # the place, two beats and their comma, the new beat
+
+
+def test_an_answer_is_as_many_lines_as_it_has_things_to_say() -> None:
+    """No line says null for what most answers do not have."""
+    written = encode_frozen(a_tool())
+    assert "returned_model" not in written and '"kept"' not in written
+    assert '"reason"' not in written
+    assert max(len(each) for each in written.splitlines()) < 100
+
+
+def test_answers_are_read_off_in_order_and_those_kept_with_them() -> None:
+    old, new = an_answer(1), an_answer(1, "skip", fingerprint="b2:new")
+    tool = a_tool(builder=a_verdict(new).model_copy(update={"kept": old}))
+    assert list(answers_of([tool])) == [("anvil", "builder", new), ("anvil", "builder", old)]
