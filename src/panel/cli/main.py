@@ -40,7 +40,7 @@ COMMANDS = {
     "compare": ("show", "Set two tools side by side, in the terminal or as a page."),
     "lint": ("lint", "Check the takes for what an editor should look at, without a model."),
     "freeze": ("ci", "Write the verdicts into verdicts/, to be kept in git."),
-    "thaw": ("ci", "Bring the verdicts of verdicts/ into the store."),
+    "thaw": ("ci", "Bring answers in verdicts/ into the store."),
     "diff": ("ci", "Say which verdicts changed between two states, and why."),
     "export": ("rows", "Write verdicts as CSV, JSON, JSON lines or Parquet."),
     "sql": ("rows", "Query the store, read-only."),
