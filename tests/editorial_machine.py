@@ -107,8 +107,10 @@ class Editors(RuleBasedStateMachine):
         for part in ("personas", "prompts"):
             shutil.copytree(ROOT / part, self.root / part)
         (self.root / "panel.toml").write_text(SETTINGS)
-        write_tool(self.root, "anvil")
+        write_tool(self.root, "anvil", description="anvil, edition 0. MIT licence.")
         self.edition = 0
+        self.editions = 0
+        self.read: dict[int, Workspace] = {}
         self.answers = 0
         self.made: dict[tuple[str, str], list[Decision]] = {pair: [] for pair in PAIRS}
         self.before: dict[str, Stands] = {}  # what stood before a decision
@@ -126,8 +128,14 @@ class Editors(RuleBasedStateMachine):
 
     # --- the world --------------------------------------------------------------------------
 
+    def _workspace(self) -> Workspace:
+        """Return the files as they are now, read once for each edition."""
+        if self.edition not in self.read:
+            self.read = {self.edition: load_workspace(self.root)}
+        return self.read[self.edition]
+
     def _space(self) -> tuple[Workspace, Prepared]:
-        workspace = load_workspace(self.root)
+        workspace = self._workspace()
         return workspace, prepare(workspace, Selection())
 
     def _entries(self) -> dict[tuple[str, str], Entry]:
@@ -170,7 +178,8 @@ class Editors(RuleBasedStateMachine):
     @rule(back=st.booleans())
     def change_the_description(self, back: bool) -> None:
         """Edit the tool's file, or change it back."""
-        self.edition = 0 if back else self.edition + 1
+        self.editions += 1
+        self.edition = 0 if back else self.editions
         write_tool(self.root, "anvil", description=f"anvil, edition {self.edition}. MIT licence.")
 
     @precondition(lambda self: any(self.made.values()))
@@ -225,7 +234,7 @@ class Editors(RuleBasedStateMachine):
         if editor not in self.seen:
             return
         saw = self.seen[editor][pair]
-        workspace, _prepared = self._space()
+        workspace = self._workspace()
         chain = history(workspace, *pair)
         latest = chain[-1].decision_id if chain else None
         made = self._decision(saw, editor, action, words)

@@ -244,3 +244,9 @@ def test_a_broken_example_is_refused(space: Space, old: str, new: str, says: str
     found = problems(space)
     assert says in "\n".join(map(str, found))
     assert all(p.file.name == "builder.yaml" and p.line and p.remedy for p in found)
+
+
+def test_an_editors_note_is_rendered_as_the_golden_file_has_it() -> None:
+    prompts = load_prompts(ROOT / "prompts", [])
+    said = prompts.guidance_text("What does it cost to run for a month?")
+    assert said + "\n" == (GOLDEN / "guidance.md").read_text(encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import webbrowser
 from pathlib import Path
 from typing import Annotated
@@ -39,9 +40,10 @@ def desk(
         str | None, typer.Option("--model", help="Whose takes are on the desk.")
     ] = None,
 ) -> None:
-    """Open the editors' desk: read drafts beside their descriptions, edit, approve, ask again.
+    """Open the editors' desk in a browser: edit, approve, ask again.
 
-    Needs the extra: pip install 'reviewer-panel[desk]'.
+    Drafts beside their descriptions, with what the checks found. Needs the
+    extra: pip install 'reviewer-panel[desk]'.
     """
     try:
         from panel.desk.serving import Place, serve  # noqa: PLC0415 - an optional extra
@@ -59,7 +61,8 @@ def desk(
         say(address)
         note(f"{session.editor}'s desk is open. Ctrl-C closes it; every decision is kept.")
         if not no_browser:
-            webbrowser.open(address)
+            # Of its own: a browser inside the terminal would wait for pages not yet served.
+            threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
 
     serve(session, place, opened)
     raise typer.Exit(ExitCode.OK)
