@@ -7,6 +7,8 @@ its own, with a real mail server beside it) serves it to Chromium.
 
 from __future__ import annotations
 
+import email
+import email.policy
 import html
 import json
 import os
@@ -30,7 +32,7 @@ from tests.browser import NewPage, shoot, violations
 from tests.browser import serving as serving_folder
 from tests.conftest import Panel, Space
 from tests.desk_session import ask, mock_elsewhere, seed_face, seed_tools
-from tests.mock_endpoint import MockEndpoint
+from tests.mock_endpoint import Answer, MockEndpoint
 from tests.seed_takes import CODESTRAL, MISTRAL, PLANTED, TAKES
 from tests.smtp_server import Mailbox
 from tests.test_editorial import on
@@ -285,22 +287,51 @@ def digest_words(origin: str) -> list[str]:
     return ["digest", "--since", str(span[0]), "--until", str(span[1]), "--base-url", origin]
 
 
-def test_the_digest_of_the_week_holds_the_comparison_and_reads_well(
-    site: Served, new_page: NewPage, panel: Panel, tmp_path: Path
+@pytest.fixture
+def turned(edited: Space) -> Space:
+    """Have one description edited since: the skeptic skips that tool now, and it is approved."""
+
+    def face(index: int, body: dict[str, Any]) -> Answer | None:
+        answer = seed_face(index, body)
+        assert answer is not None and isinstance(answer.body, dict)
+        message = answer.body["choices"][0]["message"]
+        if "# You are the Skeptic" in body["messages"][0]["content"]:
+            message["content"] = json.dumps(json.loads(message["content"]) | {"verdict": "skip"})
+        return answer
+
+    file = edited.root / "tools" / f"{CODESTRAL}.md"
+    file.write_text(file.read_text(encoding="utf-8") + "\nThe API has no free tier.\n", "utf-8")
+    with mock_elsewhere(MockEndpoint(face=face)) as mock:
+        edited.point_at(mock, SITE)
+        ask(edited.root)
+    approve(edited.root, [(CODESTRAL, who) for tool, who in TAKES if tool == CODESTRAL])
+    return edited
+
+
+def test_the_digest_of_the_week_holds_the_comparison_and_what_changed_and_reads_well(
+    turned: Space, new_page: NewPage, panel: Panel, tmp_path: Path
 ) -> None:
-    assert panel(*digest_words(site.origin), cwd=site.root).code == 0
-    files = sorted((site.root / "digests").iterdir())
+    home = "https://verdicts.example.org"
+    assert panel(*digest_words(home), cwd=turned.root).code == 0
+    files = sorted((turned.root / "digests").iterdir())
     assert [file.suffix for file in files] == [".eml", ".html", ".txt"]
-    for file in files[1:]:
-        text = " ".join(html.unescape(file.read_text(encoding="utf-8")).split())
-        for wanted in ("Mistral 8x22B Instruct v2", "Codestral 2.0", "4 of 4 ship", "51–100 %"):
-            assert wanted in text, (file, wanted)
-        assert site.at(VERSUS) in text
+    letter = email.message_from_bytes(files[0].read_bytes(), policy=email.policy.default)
+    bodies = [letter.get_body((kind,)) for kind in ("html", "plain")]
+    for text in (*(file.read_text("utf-8") for file in files[1:]), *map(content_of, bodies)):
+        told = " ".join(html.unescape(text).split())
+        assert f"{PAIR}" in told and f"{home}/{VERSUS}" in told
+        for wanted in ("75 %", "3 of 4 ship", "30–95 %", "4 of 4 ship", "description changed"):
+            assert wanted in told, wanted
+        assert re.search(r"Skeptic.{0,40}ship.{0,9}skip", re.sub("<[^>]+>", " ", told))
     for scheme, width in (("light", 700), ("dark", 390)):
-        page = new_page(scheme=scheme, width=width)
+        page = new_page(scheme=scheme, width=width, height=400)
         page.set_content(files[1].read_text(encoding="utf-8"))
         assert page.evaluate("document.documentElement.scrollWidth") <= width
-        shoot(page, "digest" if scheme == "light" else "digest-dark", tmp_path)
+        shoot(page, f"digest-{scheme}", tmp_path)
+
+
+def content_of(part: Any) -> str:
+    return str(part.get_content())
 
 
 def test_a_form_on_another_site_can_neither_vote_nor_subscribe(
