@@ -11,10 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from panel.cli.main import main
 from tests.browser import browser, new_page, page  # noqa: F401 - fixtures
 from tests.mock_endpoint import MockEndpoint
+
+# Enough examples to find a fault in a suite of minutes; HYPOTHESIS_PROFILE=thorough looks longer.
+settings.register_profile("suite", max_examples=40, deadline=None)
+settings.register_profile("thorough", max_examples=1000, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 ROOT = Path(__file__).parents[1]
 GUARD = Path(__file__).parent / "guard"

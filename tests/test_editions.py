@@ -125,6 +125,7 @@ def test_publish_writes_nothing_while_nothing_is_approved(
     done = panel("publish", tmp_path / "out", cwd=mocked.root)
     assert done.code == 1 and done.out == ""
     assert "8 take(s) of mock/mock-1 wait for an editor" in done.err and "--drafts" in done.err
+    assert "'panel desk'" in done.err
     assert not (tmp_path / "out").exists()
 
 
@@ -155,6 +156,22 @@ def test_publish_with_an_address_makes_the_whole_site(
     assert (report["tools"], report["comparisons"], report["pictures"]) == (2, 1, True)
     assert "https://a.example/compare/anvil-vs-bellows.html" in (out / "sitemap.xml").read_text()
     assert "Not published yet" in (out / "tools" / "anvil.html").read_text()
+
+
+def test_publish_says_when_the_forms_of_a_site_would_reach_nobody(
+    mocked: Space, panel: Panel, tmp_path: Path
+) -> None:
+    site(mocked, "community = true")
+    run(mocked)
+    approve(mocked)
+    told = {
+        address: panel("publish", tmp_path / "out", "--base-url", address, cwd=mocked.root)
+        for address in ("https://a.example/panel/", "https://a.example/")
+    }
+    assert [done.code for done in told.values()] == [0, 0]
+    says = ["is not the root of its host" in done.err for done in told.values()]
+    assert says == [True, False]
+    assert 'action="/vote"' in (tmp_path / "out" / "tools" / "anvil.html").read_text()
 
 
 def test_publish_names_the_chosen_pair_it_cannot_make(

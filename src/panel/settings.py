@@ -149,7 +149,8 @@ class SiteSettings(_Strict):
 
     pairs: comparisons that are always made, as slugs or names. all_pairs: also those within
     each category, at most ``max_pairs_per_category`` of them. stale_price_days: the age at
-    which a checked price is marked.
+    which a checked price is marked. community: whether pages have forms to vote and to
+    subscribe, which only ``panel serve`` answers.
     """
 
     title: OneLine = "Panel verdicts"
@@ -161,6 +162,7 @@ class SiteSettings(_Strict):
     all_pairs: bool = True
     max_pairs_per_category: int = Field(default=100, ge=0, le=10_000)
     stale_price_days: int = Field(default=90, ge=1, le=3650)
+    community: bool = False
 
 
 class Settings(_Strict):

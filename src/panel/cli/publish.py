@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 
@@ -50,8 +51,8 @@ def publish(
         waiting = unapproved(workspace, prepared)
         note(
             f"Nothing is approved yet, so nothing was written: {waiting:,} take(s) of "
-            f"{prepared.model} wait for an editor. 'panel publish OUT --drafts' shows the site "
-            "with them, marked as drafts."
+            f"{prepared.model} wait for an editor. Approve them with 'panel desk'; 'panel publish "
+            "OUT --drafts' shows the site with them, marked as drafts."
         )
         raise typer.Exit(ExitCode.FAILED)
     if gathered.embedded:
@@ -79,6 +80,11 @@ def _remark(gathered: Publication, built: Built) -> None:
         )
     elif not available():
         note("No pictures for links: 'pip install reviewer-panel[site]' brings Pillow.")
+    if gathered.has_forms and urlsplit(gathered.site.base_url or "").path.strip("/"):
+        note(
+            f"community = true, but {gathered.site.base_url} is not the root of its host: 'panel "
+            "serve' stands at a root only, and the forms send to /vote and /subscribe there."
+        )
     for path in built.kept:
         note(f"{path} is not this program's and was left as it is.")
     for left, right in Contents(gathered).left_out:

@@ -54,7 +54,7 @@ class Plant:
 
     def __init__(self, publication: Publication) -> None:
         self.contents = Contents(publication)
-        self.press = Press(self.contents, load_assets())
+        self.press = Press(self.contents, load_assets(publication.has_forms))
         self.pictures = Pictures(self.contents)
 
     @cached_property

@@ -65,6 +65,7 @@ class Press:
             "site": self.contents.site,
             "drafts": publication.drafts,
             "embedded": publication.embedded,
+            "has_forms": publication.has_forms,
             "model": str(publication.model),
             "contents": self.contents,
             "at": addresses,

@@ -52,3 +52,8 @@ class Publication:
     embedded: bool = False
     drafts: bool = False
     version: str = ""
+
+    @property
+    def has_forms(self) -> bool:
+        """Whether readers may vote and subscribe on its pages; never on drafts."""
+        return self.site.community and not self.drafts

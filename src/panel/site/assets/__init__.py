@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from panel.hashing import text_hash
 
 STYLE, SCRIPT, ICON = "site.css", "site.js", "icon.svg"
+FORMS = "community.css"  # added to the stylesheet of a site that has forms
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +26,13 @@ class Assets:
         return self.files[name][0]
 
 
-def load_assets() -> Assets:
-    """Read the assets of this package."""
+def load_assets(forms: bool = False) -> Assets:
+    """Read the assets of this package; with ``forms``, the style of those is among them."""
     here = importlib.resources.files(__name__)
     shared = importlib.resources.files("panel.site") / "templates" / "comparison.css"
     style = shared.read_text("utf-8") + (here / STYLE).read_text("utf-8")
+    if forms:
+        style += (here / FORMS).read_text("utf-8")
     texts = {
         STYLE: slim(style),
         SCRIPT: (here / SCRIPT).read_text("utf-8"),
