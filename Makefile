@@ -19,7 +19,7 @@ demo: $(VENV)/demo weights  ## real verdicts of a real local model on two tools,
 	@echo "Open $(CURDIR)/$(PAGE) in a browser."
 
 test: $(VENV)/test weights browser check  ## lint, types, floors, then every test, the real model included
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not model'
+	$(BIN)/python -m pytest -n 3 --dist worksteal -m 'not model'
 	$(BIN)/python -m pytest -m model
 
 check: $(VENV)/test  ## lint, format, types, floors

@@ -41,7 +41,10 @@ COMMANDS = {
     "lint": ("lint", "Check the takes for what an editor should look at, without a model."),
     "freeze": ("ci", "Write the verdicts into verdicts/, to be kept in git."),
     "thaw": ("ci", "Bring answers in verdicts/ into the store, where it does not hold them."),
-    "diff": ("ci", "Say what changed in the inputs, which verdicts flipped, and if the model moved."),
+    "diff": (
+        "ci",
+        "Say what changed in the inputs, which verdicts flipped, and if the model moved.",
+    ),
     "publish": ("publish", "Write the static site of approved takes."),
     "export": ("rows", "Write verdicts as CSV, JSON, JSON lines or Parquet."),
     "sql": ("rows", "Query the store, read-only."),
