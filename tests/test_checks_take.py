@@ -67,7 +67,7 @@ def _many() -> tuple[list[Tool], list[Subject]]:
     pick = random.Random(1)
     models, texts = list(tools().values()), [one.subject for one in takes("development")]
     made: list[Tool] = []
-    for number in range(2000):
+    for number in range(500):
         model, name = models[number % len(models)], f"Tolwick{number}"
         text = re.sub(
             r"\d+", lambda found: str(int(found[0]) + pick.randrange(9)), model.description
@@ -85,11 +85,11 @@ def _many() -> tuple[list[Tool], list[Subject]]:
     return made, subjects
 
 
-def test_8000_takes_of_2000_tools_are_checked_in_well_under_a_minute_of_processor_time() -> None:
+def test_2000_takes_of_500_tools_are_checked_in_well_under_a_minute_of_processor_time() -> None:
     made, subjects = _many()
     began = time.process_time()
     others = OtherTools(made)
     for subject in subjects:
         check_take(subject, others)
     check_catalog(subjects)
-    assert time.process_time() - began < 60
+    assert time.process_time() - began < 20

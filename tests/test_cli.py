@@ -299,7 +299,7 @@ def test_a_missing_key_names_its_variable(space: Space, panel: Panel) -> None:
 @pytest.mark.parametrize("form", ["csv", "table", "json"])
 def test_a_reader_that_goes_away_is_no_error(mocked: Space, panel: Panel, form: str) -> None:
     panel("run", cwd=mocked.root)
-    query = "'SELECT range FROM range(200000)'"
+    query = "'SELECT range FROM range(40000)'"
     command = f"{sys.executable} -m panel sql {query} --format {form} | head -1"
     done = subprocess.run(
         ["bash", "-o", "pipefail", "-c", command],

@@ -64,7 +64,7 @@ def test_a_batch_is_worked_through_by_keyboard_alone(page: Any, session: Session
     keys(page, "U")  # and undo the undo
     page.wait_for_selector(".badges:has-text('approved')")
     keys(page, "j")
-    page.wait_for_function(f"document.querySelector('h1').innerText !== {first!r}")
+    page.locator("h1").filter(has_not_text=first).wait_for()
     keys(page, "r")
     page.wait_for_selector(".done:has-text('Rejected')")
     keys(page, "q")
@@ -174,9 +174,8 @@ def test_the_embedded_model_is_asked_again_from_the_desk(page: Any, tmp_path: Pa
         source = session.get("/take/codestral-2-0/builder/source")[1]
         assert "What does the first hour look like?" in source
         keys(page, "u")
-        page.wait_for_function(
-            "words => document.querySelector('.words.take').innerText === words", arg=before
-        )
+        page.locator(".words.take", has_text=before[:60]).wait_for()
+        assert page.locator(".words.take").inner_text() == before
 
 
 def test_every_page_is_accessible_in_light_dark_and_narrow(

@@ -153,8 +153,7 @@ def test_the_search_folds_accents_says_when_nothing_is_found_and_can_be_left(
     page.locator("form.search li").first.wait_for()
     assert page.locator("form.search li").first.inner_text().startswith("Mistral 8x22B")
     page.keyboard.type(" nonsense")
-    page.wait_for_function("document.querySelector('#search-state').textContent !== '1 found.'")
-    assert page.locator("#search-state").inner_text() == "Nothing found."
+    page.locator("#search-state", has_text="Nothing found.").wait_for()
     page.keyboard.press("Escape")
     assert page.locator("#search").input_value() == ""
     assert page.locator("form.search li").count() == 0
@@ -182,7 +181,7 @@ def test_hostile_text_runs_nothing_in_a_browser(
                 assert page.locator("iframe, img").count() == 0
             page.keyboard.press("/")
             page.keyboard.type("a")
-            page.wait_for_function("document.querySelector('#search-state').textContent !== ''")
+            page.locator("#search-state", has_text="found").wait_for()
             assert page.locator("form.search img, form.search script").count() == 0
 
 

@@ -310,7 +310,7 @@ def test_rebuild_gives_the_same_views_row_for_row(ledger: Ledger) -> None:
     for _step in range(2):
         ingest(ledger.runs)
     before = ledger.views()
-    assert all(before.values())
+    assert all(rows for view, rows in before.items() if view not in ("decisions", "published"))
     rebuild(ledger.runs)
     assert ledger.views() == before
     assert sorted(path.name for path in ledger.runs.glob("*duckdb*")) == [FILE]
