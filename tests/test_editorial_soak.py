@@ -23,7 +23,7 @@ def test_editors_lose_no_approved_word() -> None:
     before = len(DECIDED)
     run_state_machine_as_test(
         Editors,
-        settings=settings(max_examples=2, stateful_step_count=20, derandomize=True, **QUICK),  # type: ignore[arg-type]
+        settings=settings(max_examples=5, stateful_step_count=20, derandomize=True, **QUICK),  # type: ignore[arg-type]
     )
     assert len(DECIDED) - before > 10, "a search that decides nothing finds nothing"
 
