@@ -137,7 +137,7 @@ def _present(
         stored, on_file = answers.get(cell.fingerprint), filed.get(cell.fingerprint)
         better = stored is not None and (
             on_file is None
-            or stored.asked_at == on_file.asked_at
+            or stored.attempt_id == on_file.attempt_id
             or (stored.verdict is not None and on_file.verdict is None)
         )
         if stored is not None and better:
