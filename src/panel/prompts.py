@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,7 +14,6 @@ from typing import Annotated, Any
 import jinja2
 import jinja2.meta
 import jinja2.nodes
-import jinja2.sandbox
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from panel.catalog import DESCRIPTION_LIMIT, Line, Plan, Pricing, Text, Tool, slugify
@@ -21,6 +21,7 @@ from panel.documents import parse_yaml, read_text, yaml_lines
 from panel.errors import Problem, WorkspaceError
 from panel.hashing import content_hash, text_hash
 from panel.personas import Beat, Persona
+from panel.sandbox import inside, render, template_environment
 from panel.scaffold import shipped
 from panel.validation import did_you_mean, validate
 from panel.verdict import parse, schema_for
@@ -155,7 +156,7 @@ class Prompts:
 
     def _render(self, template: jinja2.Template, **context: Any) -> str:
         try:
-            return template.render(**context)
+            return render(template, **context)
         except Exception as error:  # whatever a template does wrong is its author's to mend
             raise WorkspaceError([_fault(error, template, self.folder)]) from None
 
@@ -170,14 +171,7 @@ def load_prompts(folder: Path, personas: list[Persona]) -> Prompts:
 
     A workspace made before there was guidance has no template for it: it gets the shipped one.
     """
-    environment = jinja2.sandbox.SandboxedEnvironment(
-        loader=jinja2.FileSystemLoader(folder, encoding="utf-8-sig"),
-        undefined=jinja2.StrictUndefined,
-        autoescape=False,  # prompts are plain text
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["fenced"] = fenced
+    environment = template_environment(folder, {"fenced": fenced})
     problems: list[Problem] = []
     compiled: dict[str, jinja2.Template] = {}
     for name, known in TEMPLATES.items():
@@ -208,14 +202,20 @@ def _source(folder: Path, name: str) -> Path:
 def _compile(
     environment: jinja2.Environment, file: Path, known: tuple[str, ...]
 ) -> jinja2.Template:
+    if not inside(file.parent, file):
+        raise WorkspaceError(
+            [Problem(file, None, "", "leads out of its folder", "Put the file itself there.")]
+        )
     source = read_text(file)
     try:
         tree = environment.parse(source, file.name, str(file))
         template = _template(environment, file)
-    except jinja2.TemplateError as error:
-        line = getattr(error, "lineno", None)
+    except Exception as error:  # Python's own limits (nesting, digits) among them
+        line = getattr(error, "lineno", None) if isinstance(error, jinja2.TemplateError) else None
+        word = re.match(r"No filter named '(.*)'", str(error))
+        remedy = did_you_mean(word[1], environment.filters) if word else "Correct that line."
         raise WorkspaceError(
-            [Problem(file, line, "", f"is not a valid template: {error}", "Correct that line.")]
+            [Problem(file, line, "", f"is not a valid template: {error}", remedy)]
         ) from None
     unknown = jinja2.meta.find_undeclared_variables(tree) - set(known)
     problems = [
@@ -235,7 +235,7 @@ def _compile(
 
 def _template(environment: jinja2.Environment, file: Path) -> jinja2.Template:
     if file.parent == shipped() / "prompts":
-        environment = environment.overlay(loader=jinja2.FileSystemLoader(file.parent))
+        environment = template_environment(file.parent, {"fenced": fenced})
     return environment.get_template(file.name)
 
 
@@ -256,6 +256,10 @@ def _fault(error: Exception, template: jinja2.Template, folder: Path) -> Problem
 
 
 def _examples(file: Path, persona: Persona) -> tuple[Example, ...]:
+    if not inside(file.parents[1], file):
+        raise WorkspaceError(
+            [Problem(file, None, "", "leads out of its folder", "Put the file itself there.")]
+        )
     if not file.exists():  # a persona without examples is asked without any
         return ()
     source = read_text(file)
@@ -301,7 +305,7 @@ def template_digest(prompts: Prompts) -> str:
     what is asked again is decided by the fingerprint of the whole rendered text.
     """
     try:
-        return content_hash([prompts.system.render(persona=_PROBE), prompts.review_text(_SAMPLE)])
+        return content_hash([render(prompts.system, persona=_PROBE), prompts.review_text(_SAMPLE)])
     except (jinja2.TemplateError, WorkspaceError, TypeError, ValueError):
         files = [_source(prompts.folder, name) for name in TEMPLATES if name != "guidance"]
         return content_hash([read_text(file) for file in files])
