@@ -420,7 +420,7 @@ def ask(finding: Finding, recipe: Recipe, base_url: str, workspace: Path) -> Non
 def settings(recipe: Recipe, base_url: str) -> str:
     """Write a panel.toml that asks this server as the embedded endpoint is asked."""
     # Imported here: vLLM's environment, which runs --dequantise, has no panel.
-    from panel.settings import EMBEDDED, PRESETS  # noqa: PLC0415
+    from panel.workspace.settings import EMBEDDED, PRESETS  # noqa: PLC0415
 
     known = PRESETS[EMBEDDED]["sampling"]
     seed = f"seed = {known.seed}\n" if recipe.seeded else ""

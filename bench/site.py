@@ -17,14 +17,14 @@ from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
-from panel.catalog import Plan, Pricing, Tool
-from panel.personas import Persona, load_personas
-from panel.plan import ModelIdentity
-from panel.prompts import load_prompts
+from panel.cells.plan import ModelIdentity
 from panel.scorecard import Change, PersonaLine, Scorecard, Take, Tally, combine
-from panel.settings import SiteSettings
 from panel.site.build import Built, build
 from panel.site.publication import Edition, Publication
+from panel.workspace.personas import Persona, load_personas
+from panel.workspace.prompts import load_prompts
+from panel.workspace.settings import SiteSettings
+from panel.workspace.tools import Plan, Pricing, Tool
 
 ROOT = Path(__file__).parents[1]
 CATEGORIES = 20

@@ -7,13 +7,13 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from panel.catalog import Tool, load_catalog
-from panel.personas import Persona, load_personas
-from panel.plan import ModelIdentity
-from panel.prompts import load_prompts
+from panel.cells.plan import ModelIdentity
 from panel.scorecard import Change, PersonaLine, Scorecard, Take, Tally, combine
-from panel.settings import SiteSettings
 from panel.site.publication import Edition, Publication
+from panel.workspace.personas import Persona, load_personas
+from panel.workspace.prompts import load_prompts
+from panel.workspace.settings import SiteSettings
+from panel.workspace.tools import Tool, load_catalog
 from tests.seed_takes import CODESTRAL, MISTRAL, TAKES
 
 ROOT = Path(__file__).parents[1]

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from panel.catalog import Tool, slugify
 from panel.checks import Finding, Subject, check_take
-from panel.personas import Persona, load_personas
+from panel.workspace.personas import Persona, load_personas
+from panel.workspace.tools import Tool, slugify
 
 PERSONAS = {one.id: one for one in load_personas(Path(__file__).parents[1] / "personas")}
 BUILDER = PERSONAS["builder"]

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from panel.desk.serving import Place, listen, server
-from panel.desk.snapshot import Desk
-from panel.run import Listener, execute
-from panel.selection import Selection, prepare
-from panel.workspace import load_workspace
+from panel.desk.session import Desk
+from panel.runs.run import Listener, execute
+from panel.runs.selection import Selection, prepare
+from panel.workspace.loading import load_workspace
 from tests.conftest import ROOT, Space
 from tests.mock_endpoint import Answer, MockEndpoint, completion
 from tests.seed_takes import CODESTRAL, MISTRAL, TAKES

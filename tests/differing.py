@@ -6,9 +6,16 @@ from pathlib import Path
 from typing import Any, Literal
 
 from panel.ci.diff import Diff, compare
-from panel.ci.freeze import publish
 from panel.ci.sides import Side
-from panel.frozen import Answer, CanaryCheck, CanaryCount, FrozenInputs, FrozenTool, FrozenVerdict
+from panel.frozen.files import (
+    Answer,
+    CanaryCheck,
+    CanaryCount,
+    FrozenInputs,
+    FrozenTool,
+    FrozenVerdict,
+)
+from panel.frozen.freeze import publish
 from panel.hashing import content_hash
 
 Key = tuple[str, str]

@@ -18,10 +18,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from panel.decisions import ConflictError, Decision
-from panel.editorial import Entry, decide, history, queue
-from panel.errors import UsageError
-from panel.journal import (
+from panel.cells.journal import (
     Attempt,
     JournalWriter,
     Recorder,
@@ -32,12 +29,15 @@ from panel.journal import (
     read_lines,
     utc_now,
 )
-from panel.selection import Prepared, Selection, prepare
+from panel.decisions import ConflictError, Decision
+from panel.desk.decide import Entry, decide, history, queue
+from panel.errors import UsageError
+from panel.runs.selection import Prepared, Selection, prepare
+from panel.store.decisions import standing
 from panel.store.ingest import rebuild
 from panel.store.queries import opened
-from panel.store.standings import standing
-from panel.verdict import Verdict
-from panel.workspace import Workspace, load_workspace
+from panel.workspace.loading import Workspace, load_workspace
+from panel.workspace.verdict import Verdict
 from tests.conftest import ROOT, write_tool
 
 EDITORS = st.sampled_from(["Ada", "Bo"])

@@ -10,16 +10,16 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from panel.ci.freeze import Freezing
-from panel.ci.freeze import freeze as freeze_verdicts
-from panel.ci.status import frozen_status
-from panel.engines import NO_BOUNDS, Bounds
-from panel.frozen import FOLDER, FrozenVerdict, read_frozen
-from panel.run import Listener, Summary, execute
-from panel.selection import Selection, prepare
-from panel.staleness import Unfrozen
+from panel.engines.base import NO_BOUNDS, Bounds
+from panel.frozen.check import frozen_status
+from panel.frozen.files import FOLDER, FrozenVerdict, read_frozen
+from panel.frozen.freeze import Freezing
+from panel.frozen.freeze import freeze as freeze_verdicts
+from panel.frozen.staleness import Unfrozen
+from panel.runs.run import Listener, Summary, execute
+from panel.runs.selection import Selection, prepare
 from panel.store.queries import opened, select
-from panel.workspace import load_workspace
+from panel.workspace.loading import load_workspace
 from tests.conftest import ROOT, Space
 from tests.mock_endpoint import Answer, MockEndpoint, completion, filled
 

@@ -18,10 +18,10 @@ from typing import Any
 
 import yaml
 
-from panel.catalog import Tool, load_catalog, slugify
 from panel.checks import Finding, OtherTools, Subject, check_take
-from panel.personas import load_personas
 from panel.scorecard import wilson
+from panel.workspace.personas import load_personas
+from panel.workspace.tools import Tool, load_catalog, slugify
 
 ROOT = Path(__file__).parents[1]
 FOLDER = Path(__file__).parent / "labelled"

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from panel.serve.app import Serving, create_app
-from panel.serve.server import bind, make_server
+from panel.readers.serve.app import Serving, create_app
+from panel.readers.serve.server import bind, make_server
 
 PAGE = "<!doctype html><html lang=en><title>{title}</title><style>p{{color:#123}}</style><p>{title}"
 SECRET = "a secret of the tests, long enough to be one"

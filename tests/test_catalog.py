@@ -12,8 +12,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from panel.catalog import Tool, load_catalog, slugify
 from panel.errors import Problem, WorkspaceError
+from panel.workspace.tools import Tool, load_catalog, slugify
 
 FIELDS = {
     "name": "Anvil 2.0",

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from panel.engines import Bounds
+from panel.cells.plan import Cell, identify, lay_out
+from panel.engines.base import Bounds
 from panel.errors import UsageError
-from panel.frozen import (
+from panel.frozen.files import (
     CANARIES,
     FOLDER,
     Answer,
@@ -23,11 +24,10 @@ from panel.frozen import (
     read_canaries,
     write_changed,
 )
-from panel.plan import Cell, identify, lay_out
-from panel.settings import resolve_endpoint
 from panel.store.ingest import rebuild
 from panel.store.queries import latest_canaries, opened
-from panel.workspace import load_workspace
+from panel.workspace.loading import load_workspace
+from panel.workspace.settings import resolve_endpoint
 from tests.conftest import Panel, Space, write_tool
 from tests.freezing import (
     always,

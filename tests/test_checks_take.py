@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from panel.catalog import Tool
 from panel.checks import OtherTools, Subject, check_catalog, check_take
+from panel.workspace.tools import Tool
 from tests.checked import PERSONAS, a_take, a_tool
 from tests.labelled_takes import takes, tools
 

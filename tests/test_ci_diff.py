@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from panel.ci.diff import Drift, PairChange, leans, record
-from panel.frozen import CANARIES, FOLDER, FrozenVerdict
+from panel.frozen.files import CANARIES, FOLDER, FrozenVerdict
 from panel.scorecard import sign_flip
 from tests.conftest import Panel, Space
 from tests.differing import LATER, answer, canaries, difference, published

@@ -19,9 +19,16 @@ import yaml
 
 from panel.ci.gates import PLAIN, SHIP_BELOW, parse_gates
 from panel.cli.main import COMMANDS, LazyGroup, app
-from panel.frozen import Answer, CanaryCheck, CanaryCount, FrozenInputs, FrozenTool, FrozenVerdict
+from panel.frozen.files import (
+    Answer,
+    CanaryCheck,
+    CanaryCount,
+    FrozenInputs,
+    FrozenTool,
+    FrozenVerdict,
+)
 from panel.scorecard import SURE, ships_probability
-from panel.settings import Settings
+from panel.workspace.settings import Settings
 from tests.conftest import ROOT
 from tests.freezing import always, git
 from tests.mock_endpoint import MockEndpoint

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from panel.frozen import FOLDER
+from panel.frozen.files import FOLDER
+from panel.store.decisions import standing
 from panel.store.queries import opened
-from panel.store.standings import standing
 from tests.conftest import Panel, Space
 from tests.mock_endpoint import MockEndpoint
 from tests.test_editorial import PAIR, ask, do, entry, undo

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from panel.errors import WorkspaceError
-from panel.frozen import CANARIES, FOLDER, read_frozen
-from panel.thaw import thaw
-from panel.workspace import load_workspace
+from panel.frozen.files import CANARIES, FOLDER, read_frozen
+from panel.frozen.thaw import thaw
+from panel.workspace.loading import load_workspace
 from tests.conftest import Panel, Space
 from tests.freezing import (
     always,

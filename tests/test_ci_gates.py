@@ -11,7 +11,7 @@ from panel.ci.diff import Diff
 from panel.ci.gates import NAMED, Failure, Gates, failures, parse_gates
 from panel.ci.sides import Side
 from panel.errors import UsageError
-from panel.frozen import FrozenVerdict
+from panel.frozen.files import FrozenVerdict
 from tests.conftest import Panel, Space
 from tests.differing import answer, canaries, difference, flips, published, side
 from tests.freezing import always, commit, edit, freeze, repository, run, voting

@@ -16,7 +16,7 @@ from markdown_it.token import Token
 from panel.ci.diff import Diff, Drift, InputFile
 from panel.ci.gates import Failure
 from panel.ci.markdown import COMMENT_BYTES, MARKER, harmless, render_markdown
-from panel.frozen import CanaryCheck, CanaryCount
+from panel.frozen.files import CanaryCheck, CanaryCount
 from tests.conftest import Panel, Space
 from tests.differing import answer, canaries, difference, flips, published
 from tests.freezing import always, edit, freeze, repository, run

@@ -10,9 +10,9 @@ import pytest
 
 from panel.ci.sides import Side, sides
 from panel.errors import UsageError, WorkspaceError
-from panel.frozen import FOLDER
-from panel.revisions import commit_of
-from panel.workspace import load_workspace
+from panel.frozen.files import FOLDER
+from panel.workspace.git import commit_of
+from panel.workspace.loading import load_workspace
 from tests.conftest import Panel, Space
 from tests.freezing import always, commit, edit, freeze, git, repository, run, voting
 from tests.mock_endpoint import MockEndpoint
@@ -155,7 +155,7 @@ def test_runs_that_began_in_the_same_second_stay_in_their_order(
     mocked: Space, mock: MockEndpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = iter(["20261124T093000Z-ffffff", "20261124T093000Z-000000"])
-    monkeypatch.setattr("panel.run.new_run_id", lambda: next(names))
+    monkeypatch.setattr("panel.runs.run.new_run_id", lambda: next(names))
     mock.face = always("ship")
     run(mocked)
     edit(mocked.root / "tools/anvil.md", "reads JSON", "eats JSON")

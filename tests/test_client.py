@@ -12,7 +12,7 @@ import pytest
 
 from panel.endpoint.client import REDACTED, Answer, Client
 from panel.errors import EndpointError
-from panel.settings import Endpoint, EndpointSettings
+from panel.workspace.settings import Endpoint, EndpointSettings
 from tests import mock_endpoint
 from tests.mock_endpoint import MockEndpoint
 

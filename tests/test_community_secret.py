@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from panel.community.secret import Secret, load_secret
 from panel.errors import UsageError
+from panel.readers.community.secret import Secret, load_secret
 
 SECRET = Secret(b"s" * 64)
 

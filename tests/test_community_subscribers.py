@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from panel.community.addresses import parse_address
-from panel.community.links import confirm_link, leave_link, parse_base_url
-from panel.community.secret import Secret
-from panel.community.subscribers import Subscribers
 from panel.errors import UsageError
+from panel.readers.community.addresses import parse_address
+from panel.readers.community.links import confirm_link, leave_link, parse_base_url
+from panel.readers.community.secret import Secret
+from panel.readers.community.subscribers import Subscribers
 
 SECRET = Secret(b"k" * 64)
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)

@@ -15,10 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from panel.community import Votes
-from panel.community.ballots import read_ballots
-from panel.community.secret import Secret, load_secret
 from panel.errors import JournalError, UsageError, WorkspaceError
+from panel.readers.community import Votes
+from panel.readers.community.ballots import read_ballots
+from panel.readers.community.secret import Secret, load_secret
 from panel.scorecard import wilson
 from tests.conftest import Panel, Space
 

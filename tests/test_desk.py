@@ -15,17 +15,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from panel.desk.decide import decide, history
+from panel.desk.diffing import pieces, word_changes
 from panel.desk.filters import STATES, Filter, counts
 from panel.desk.guard import BODY_LIMIT, HEADERS, is_loopback
-from panel.desk.marking import pieces, word_changes
 from panel.desk.serving import Place, listen
 from panel.desk.take import reflowed
-from panel.editorial import decide, history
 from panel.errors import UsageError
 from panel.hashing import text_hash
+from panel.store.decisions import standing
 from panel.store.queries import opened
-from panel.store.standings import standing
-from panel.workspace import load_workspace
+from panel.workspace.loading import load_workspace
 from tests.conftest import ROOT, Panel, Space
 from tests.desk_session import Session, ask, desk_open, seed_face, seed_tools
 from tests.mock_endpoint import MockEndpoint

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
+from panel.desk.decide import decide, history
 from panel.desk.serving import Place, address
-from panel.editorial import decide, history
-from panel.scaffold import create
-from panel.workspace import load_workspace
+from panel.workspace.loading import load_workspace
+from panel.workspace.scaffold import create
 from tests.browser import NewPage, violations
 from tests.conftest import Space
 from tests.desk_session import Session, ask, desk_open, mock_elsewhere, seed_face, seed_tools

@@ -15,8 +15,8 @@ import pytest
 from panel.endpoint import detect
 from panel.endpoint.client import Client
 from panel.endpoint.detect import Diagnosis, Memory, Server, diagnose, identify
-from panel.endpoint.rungs import Shape
-from panel.settings import Endpoint
+from panel.endpoint.output_modes import Shape
+from panel.workspace.settings import Endpoint
 from tests.mock_endpoint import Answer, MockEndpoint, completion
 
 ENDPOINT = Endpoint("mock", None, "http://localhost:9/v1", "mock-1", timeout_seconds=5)

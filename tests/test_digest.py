@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
-from panel.digest.content import DigestContent, digest_content
-from panel.digest.issue import write_issue
-from panel.digest.render import render_digest
 from panel.errors import UsageError
-from panel.mail.settings import Sender
+from panel.readers.digest.content import DigestContent, digest_content
+from panel.readers.digest.issue import write_issue
+from panel.readers.digest.render import render_digest
+from panel.readers.mail.settings import Sender
 from panel.scorecard import Change
 from panel.site.publication import Publication
 from tests.a_site import MODEL, a_line, a_take, an_edition, seed_publication

@@ -16,15 +16,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from panel.community.deliveries import Deliveries
-from panel.community.secret import Secret, load_secret
-from panel.community.subscribers import Subscribers
-from panel.digest.content import digest_content
-from panel.digest.sending import Mailing, Sent
 from panel.errors import UsageError
-from panel.mail import postman as postman_module
-from panel.mail.postman import MailError, Postman
-from panel.mail.settings import mail_settings
+from panel.readers.community.deliveries import Deliveries
+from panel.readers.community.secret import Secret, load_secret
+from panel.readers.community.subscribers import Subscribers
+from panel.readers.digest.content import digest_content
+from panel.readers.digest.sending import Mailing, Sent
+from panel.readers.mail import postman as postman_module
+from panel.readers.mail.postman import MailError, Postman
+from panel.readers.mail.settings import mail_settings
 from tests.a_site import seed_publication
 from tests.conftest import Panel, Space
 from tests.smtp_server import DROP_AT_DATA, DROP_BEFORE_REPLY, HANG, Mailbox

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from panel.documents import (
+from panel.errors import WorkspaceError
+from panel.workspace.documents import (
     parse_yaml,
     read_front_matter,
     read_text,
     toml_lines,
     yaml_lines,
 )
-from panel.errors import WorkspaceError
 
 HERE = Path("here.yaml")
 YAML = "a: 1\nb:\n  - c: x\n    d: y\n  - e\nf: {g: 1,\n  h: 2}\n"

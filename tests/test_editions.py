@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from panel.editions import publication, unapproved
 from panel.errors import UsageError
+from panel.results.publication import publication, unapproved
+from panel.runs.selection import Selection, prepare
 from panel.scorecard import Tally
-from panel.selection import Selection, prepare
 from panel.site.publication import Publication
-from panel.workspace import load_workspace
+from panel.workspace.loading import load_workspace
 from tests.conftest import Panel, Space
 from tests.test_editorial import do
 from tests.test_run import run
@@ -64,7 +64,7 @@ def test_changes_are_told_of_published_takes_only(mocked: Space) -> None:
 
 
 def test_a_change_after_the_published_take_is_not_told() -> None:
-    from panel.site.contents import seen_changes
+    from panel.site.index import seen_changes
     from tests.a_site import seed_publication
 
     seed = seed_publication()

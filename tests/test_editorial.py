@@ -13,20 +13,20 @@ from typing import Any
 
 import pytest
 
+from panel.cells.journal import JournalWriter, find_journals, new_run_id, read_lines
+from panel.cells.plan import lay_out
 from panel.decisions import ConflictError, Decision
-from panel.editorial import Entry, decide, editor_name, history, queue
+from panel.desk.decide import Entry, decide, editor_name, history, queue
 from panel.errors import UsageError
-from panel.journal import JournalWriter, find_journals, new_run_id, read_lines
-from panel.plan import lay_out
-from panel.report import scorecards
-from panel.run import Listener, Summary, execute
+from panel.frozen.staleness import Asking, cells_by_pair
+from panel.results.scorecards import scorecards
+from panel.runs.run import Listener, Summary, execute
+from panel.runs.selection import Selection, prepare
 from panel.scorecard import published
-from panel.selection import Selection, prepare
-from panel.staleness import Asking, cells_by_pair
+from panel.store.decisions import standing
 from panel.store.ingest import rebuild
 from panel.store.queries import opened, select
-from panel.store.standings import standing
-from panel.workspace import Workspace, load_workspace
+from panel.workspace.loading import Workspace, load_workspace
 from tests.conftest import Panel, Space
 from tests.mock_endpoint import MockEndpoint
 
@@ -288,8 +288,8 @@ RACER = """
 import sys
 from pathlib import Path
 from panel.decisions import ConflictError, Decision
-from panel.editorial import decide
-from panel.workspace import load_workspace
+from panel.desk.decide import decide
+from panel.workspace.loading import load_workspace
 workspace = load_workspace(Path(sys.argv[1]))
 print("ready", flush=True)
 sys.stdin.readline()

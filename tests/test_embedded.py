@@ -16,15 +16,15 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from panel.cells.plan import Cell
 from panel.endpoint import embedded
 from panel.endpoint.embedded import Served, default_weights, serve, weights_digest
 from panel.errors import EndpointError
-from panel.plan import Cell
-from panel.run import Listener, execute
-from panel.selection import Selection, prepare
-from panel.settings import Endpoint
-from panel.verdict import parse
-from panel.workspace import load_workspace
+from panel.runs.run import Listener, execute
+from panel.runs.selection import Selection, prepare
+from panel.workspace.loading import load_workspace
+from panel.workspace.settings import Endpoint
+from panel.workspace.verdict import parse
 from tests.conftest import Space
 
 HOST = "127.0.0.1"

@@ -68,7 +68,7 @@ def test_the_wheel_carries_the_sample_workspace(tmp_path: Path) -> None:
     script = (
         f"import sys; sys.path.insert(0, {str(installed)!r})\n"
         "from pathlib import Path\nimport panel\n"
-        "from panel.scaffold import create\n"
+        "from panel.workspace.scaffold import create\n"
         f"assert panel.__file__.startswith({str(installed)!r}), panel.__file__\n"
         "print(len(create(Path('made'))))"
     )

@@ -13,9 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from panel.catalog import slugify
 from panel.errors import UsageError, WorkspaceError
-from panel.frozen import (
+from panel.frozen.files import (
     CANARIES,
     Answer,
     CanaryCheck,
@@ -31,6 +30,7 @@ from panel.frozen import (
     read_frozen,
     write_changed,
 )
+from panel.workspace.tools import slugify
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 line = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from panel.endpoint.client import Answer as Received
 from panel.endpoint.replies import read_reply
-from panel.personas import load_personas
-from panel.verdict import UnparsableReply, Verdict, parse
+from panel.workspace.personas import load_personas
+from panel.workspace.verdict import UnparsableReply, Verdict, parse
 from tests.conftest import ROOT, Panel, Space
 from tests.mock_endpoint import Answer, MockEndpoint, completion
 

@@ -31,10 +31,10 @@ from typing import Any, NoReturn
 import duckdb
 import pytest
 
+from panel.cells.journal import JournalWriter, read_lines
 from panel.cli.main import ExitCode, main
-from panel.engines import local
+from panel.engines.base import local
 from panel.errors import JournalError
-from panel.journal import JournalWriter, read_lines
 from panel.store import connection as store_connection
 from panel.store.ingest import Ingested, ingest
 from tests.conftest import GUARD, ROOT, Panel, Space, guard
@@ -67,8 +67,8 @@ class _DiesAtClose:
 def _serve() -> None:
     import importlib
 
-    import panel.cli.ask
-    import panel.cli.rows
+    import panel.cli.export
+    import panel.cli.run
     import panel.endpoint.client  # noqa: F401
 
     for name in ("httpcore2", "truststore", "statistics"):  # what a first request would import

@@ -15,8 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from panel.errors import JournalError
-from panel.journal import (
+from panel.cells.journal import (
     Attempt,
     JournalWriter,
     Recorder,
@@ -26,10 +25,11 @@ from panel.journal import (
     read_lines,
     utc_now,
 )
-from panel.plan import Cell, identify, lay_out
-from panel.settings import Endpoint
-from panel.verdict import Verdict
-from panel.workspace import load_workspace
+from panel.cells.plan import Cell, identify, lay_out
+from panel.errors import JournalError
+from panel.workspace.loading import load_workspace
+from panel.workspace.settings import Endpoint
+from panel.workspace.verdict import Verdict
 from tests.conftest import Space
 
 ENDPOINT = Endpoint("mock", None, "http://127.0.0.1:9/v1", "mock-1")
@@ -130,7 +130,7 @@ def test_a_full_disk_leaves_no_torn_line(tmp_path: Path, monkeypatch: pytest.Mon
 def test_a_real_size_limit_leaves_only_whole_lines(tmp_path: Path) -> None:
     script = (
         "import resource, signal, sys; from pathlib import Path\n"
-        "from panel.errors import JournalError; from panel.journal import JournalWriter\n"
+        "from panel.errors import JournalError; from panel.cells.journal import JournalWriter\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
         "writer = JournalWriter(Path(sys.argv[1]), 'r1')\n"

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from panel.endpoint import ladder as ladder_module
+from panel.cells.journal import Attempt
+from panel.cells.plan import Cell, identify, lay_out
+from panel.endpoint import cell_runner as ladder_module
+from panel.endpoint.cell_runner import Ladder, Settled
 from panel.endpoint.client import Client
-from panel.endpoint.ladder import Ladder, Settled
 from panel.endpoint.limits import Limiter
-from panel.journal import Attempt
-from panel.plan import Cell, identify, lay_out
-from panel.settings import Endpoint, resolve_endpoint
-from panel.workspace import Workspace, load_workspace
+from panel.workspace.loading import Workspace, load_workspace
+from panel.workspace.settings import Endpoint, resolve_endpoint
 from tests.conftest import Space
 from tests.mock_endpoint import Answer, MockEndpoint, completion, filled, reply_for
 

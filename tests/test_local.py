@@ -17,14 +17,14 @@ from typing import Any
 
 import pytest
 
-from panel.endpoint import ladder
+from panel.endpoint import cell_runner as ladder
 from panel.endpoint.client import REDACTED
-from panel.engines import Tallies, local
+from panel.engines.base import Tallies, local
 from panel.errors import JournalError, StoreError
-from panel.run import Listener, Summary, execute
-from panel.selection import Selection, prepare
+from panel.runs.run import Listener, Summary, execute
+from panel.runs.selection import Selection, prepare
 from panel.store.queries import opened, select
-from panel.workspace import load_workspace
+from panel.workspace.loading import load_workspace
 from tests.conftest import Panel, Space
 from tests.mock_endpoint import Answer, MockEndpoint, completion, reply_for
 
@@ -312,7 +312,7 @@ def test_a_journal_that_cannot_grow_ends_the_run_and_keeps_what_it_has(
 def test_a_run_folder_that_cannot_be_made_is_one_sentence(
     busy: Space, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("panel.run.new_run_id", lambda: "taken")
+    monkeypatch.setattr("panel.runs.run.new_run_id", lambda: "taken")
     workspace = load_workspace(busy.root)
     prepared = prepare(workspace, Selection())
     (busy.root / "runs" / "taken").write_text("")

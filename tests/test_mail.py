@@ -16,10 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from panel.errors import UsageError
-from panel.mail.message import WIRE, Letter, build_message, one_line
-from panel.mail.outbox import Flushed, Outbox
-from panel.mail.postman import ATTEMPTS, MailError, Postman
-from panel.mail.settings import MailSettings, Sender, mail_settings
+from panel.readers.mail.message import WIRE, Letter, build_message, one_line
+from panel.readers.mail.outbox import Flushed, Outbox
+from panel.readers.mail.postman import ATTEMPTS, MailError, Postman
+from panel.readers.mail.settings import MailSettings, Sender, mail_settings
 from tests.smtp_server import DROP_AT_DATA, DROP_BEFORE_REPLY, Mailbox
 
 FROM = Sender("The Panel", "panel@verdicts.example")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from panel.errors import Problem, WorkspaceError
-from panel.personas import Persona, choose_personas, load_personas
+from panel.workspace.personas import Persona, choose_personas, load_personas
 from tests.conftest import ROOT
 
 BEATS = "beats:\n  - {id: claim, label: The claim, ask: Say it.}\n"

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from panel.catalog import Pricing, Tool
-from panel.plan import (
+from panel.cells.plan import (
     BLOCK,
     REASONS,
     Cell,
@@ -25,8 +24,9 @@ from panel.plan import (
     make_plan,
     request_sampling,
 )
-from panel.settings import Endpoint, Sampling
-from panel.workspace import load_workspace
+from panel.workspace.loading import load_workspace
+from panel.workspace.settings import Endpoint, Sampling
+from panel.workspace.tools import Pricing, Tool
 from tests.conftest import Space
 
 ENDPOINT = Endpoint("mock", None, "http://127.0.0.1:9/v1", "mock-1")

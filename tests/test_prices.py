@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from panel.endpoint.prices import known_prices
-from panel.settings import Endpoint, Prices
+from panel.workspace.settings import Endpoint, Prices
 from tests.conftest import Panel, Space
 from tests.mock_endpoint import MockEndpoint
 

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from panel.catalog import Plan, Pricing, Tool
 from panel.errors import Problem, WorkspaceError
-from panel.personas import load_personas
-from panel.prompts import Messages, Prompts, fenced, load_prompts, template_digest
-from panel.workspace import check_rendering, load_workspace
+from panel.workspace.loading import check_rendering, load_workspace
+from panel.workspace.personas import load_personas
+from panel.workspace.prompts import Messages, Prompts, fenced, load_prompts, template_digest
+from panel.workspace.tools import Plan, Pricing, Tool
 from tests.conftest import ROOT, Space
 
 GOLDEN = Path(__file__).parent / "golden"

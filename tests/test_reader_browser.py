@@ -25,10 +25,10 @@ from typing import Any
 
 import pytest
 
-from panel.catalog import Tool
-from panel.editorial import Entry, decide, queue
-from panel.selection import Selection, prepare
-from panel.workspace import load_workspace
+from panel.desk.decide import Entry, decide, queue
+from panel.runs.selection import Selection, prepare
+from panel.workspace.loading import load_workspace
+from panel.workspace.tools import Tool
 from tests.browser import NewPage, shoot, violations
 from tests.browser import serving as serving_folder
 from tests.conftest import Panel, Space

@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 
-from panel import reparse as room
-from panel.endpoint import ladder
-from panel.personas import Persona
-from panel.plan import make_plan
-from panel.reparse import Report, reparse
-from panel.selection import Selection, prepare
+from panel.cells.plan import make_plan
+from panel.endpoint import cell_runner as ladder
+from panel.runs import reparse as room
+from panel.runs.reparse import Report, reparse
+from panel.runs.selection import Selection, prepare
 from panel.store.connection import FILE, reading
 from panel.store.ingest import ingest, rebuild
 from panel.store.queries import known_cells
-from panel.verdict import UnparsableReply, Verdict, parse
-from panel.workspace import Workspace, load_workspace
+from panel.workspace.loading import Workspace, load_workspace
+from panel.workspace.personas import Persona
+from panel.workspace.verdict import UnparsableReply, Verdict, parse
 from tests.conftest import Panel, Space
 from tests.mock_endpoint import Answer, MockEndpoint, completion, reply_for
 from tests.test_run import rows, run

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from panel.endpoint.replies import Usage, cost, read_reply
-from panel.settings import Prices
+from panel.workspace.settings import Prices
 from tests.mock_endpoint import completion
 
 PRICES = Prices(prompt=2.0, completion=8.0)

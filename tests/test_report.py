@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from panel.errors import UsageError
-from panel.report import comparison, scorecards
+from panel.results.scorecards import comparison, scorecards
+from panel.runs.selection import Selection, prepare
 from panel.scorecard import Scorecard
-from panel.selection import Selection, prepare
-from panel.workspace import load_workspace
+from panel.workspace.loading import load_workspace
 from tests.conftest import Space
 from tests.mock_endpoint import Answer, MockEndpoint, completion, filled
 from tests.test_run import edit, run

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from panel.errors import UsageError
-from panel.revisions import changed_files, commit_of, workspace_at
-from panel.workspace import load_workspace
+from panel.workspace.git import changed_files, commit_of, workspace_at
+from panel.workspace.loading import load_workspace
 from tests.conftest import Space, write_tool
 from tests.freezing import commit, edit, git, repository
 

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from panel.errors import EndpointError, UsageError
-from panel.report import scorecards
-from panel.run import Listener, Summary, execute
-from panel.selection import Selection, prepare
+from panel.results.scorecards import scorecards
+from panel.runs.run import Listener, Summary, execute
+from panel.runs.selection import Selection, prepare
 from panel.store.queries import opened, select
-from panel.workspace import load_workspace
+from panel.workspace.loading import load_workspace
 from tests.conftest import Space
 from tests.mock_endpoint import Answer, MockEndpoint, completion
 

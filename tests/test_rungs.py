@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from panel.endpoint.rungs import (
+from panel.endpoint.output_modes import (
     RUNGS,
     Rung,
     Shape,
@@ -18,7 +18,7 @@ from panel.endpoint.rungs import (
     optional_fields,
     plain_fields,
 )
-from panel.settings import Endpoint
+from panel.workspace.settings import Endpoint
 from tests.conftest import ROOT
 
 ENDPOINT = Endpoint("mock", None, "http://localhost:9/v1", "mock-1")

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from panel.catalog import Pricing, Tool
 from panel.errors import WorkspaceError
-from panel.prompts import load_prompts
-from panel.sandbox import plain, render, template_environment
-from panel.workspace import check_rendering, load_workspace
+from panel.workspace.loading import check_rendering, load_workspace
+from panel.workspace.prompts import load_prompts
+from panel.workspace.sandbox import plain, render, template_environment
+from panel.workspace.tools import Pricing, Tool
 from tests.conftest import ROOT, Panel, Space
 
 PICKLE = "cos\\nsystem\\n(S'touch pwned'\\ntR."

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from panel.errors import UsageError
-from panel.scaffold import create, shipped
-from panel.workspace import check_rendering, load_workspace
+from panel.workspace.loading import check_rendering, load_workspace
+from panel.workspace.scaffold import create, shipped
 
 
 def test_a_new_workspace_is_whole_and_loads(tmp_path: Path) -> None:

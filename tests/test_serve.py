@@ -17,11 +17,11 @@ from pathlib import Path
 import pytest
 
 from panel.errors import UsageError
-from panel.serve import guard, server
-from panel.serve.forms import own_path
-from panel.serve.limits import MOST_KNOWN, Bound, Limiter
-from panel.serve.pages import check_folder
-from panel.serve.site import Limits, usual_limits
+from panel.readers.serve import guard, server
+from panel.readers.serve.forms import own_path
+from panel.readers.serve.limits import MOST_KNOWN, Bound, Limiter
+from panel.readers.serve.pages import check_folder
+from panel.readers.serve.site import Limits, usual_limits
 from tests.conftest import Panel, Space
 from tests.served import Served, serving, write_site
 
@@ -616,7 +616,7 @@ def test_without_the_extra_one_line_says_what_to_install(
     space: Space, panel: Panel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in list(sys.modules):
-        if name.split(".")[0] == "starlette" or name.startswith("panel.serve"):
+        if name.split(".")[0] == "starlette" or name.startswith("panel.readers.serve"):
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "starlette", None)
     result = panel("serve", tmp_path, cwd=space.root)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from panel.community.secret import load_secret
-from panel.community.subscribers import Subscribers
-from panel.mail import postman
-from panel.mail.outbox import Outbox
+from panel.readers.community.secret import load_secret
+from panel.readers.community.subscribers import Subscribers
+from panel.readers.mail import postman
+from panel.readers.mail.outbox import Outbox
 from tests.served import SECRET, Served, serving
 from tests.smtp_server import Mailbox
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from panel.errors import EndpointError, Problem, UsageError, WorkspaceError
-from panel.settings import (
+from panel.workspace.settings import (
     EMBEDDED_MODEL,
     PRESETS,
     Endpoint,

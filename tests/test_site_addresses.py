@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from panel.catalog import slugify
 from panel.site.addresses import href, listing_path, pair_slugs, root_of, shelf_path, shelf_slugs
-from panel.site.folder import is_inside
+from panel.site.output import is_inside
+from panel.workspace.tools import slugify
 
 NAMES = st.text(max_size=40) | st.sampled_from(["C", "C++", "c", "C#", "..", "/", "con", "工具"])
 SLUGS = st.text(min_size=1, max_size=30).map(slugify)

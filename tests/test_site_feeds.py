@@ -10,8 +10,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from panel.scorecard import Change
-from panel.settings import SiteSettings
 from panel.site import feeds
+from panel.workspace.settings import SiteSettings
 from tests.a_site import ASKED, MODEL, seed_publication
 from tests.seed_takes import CODESTRAL, MISTRAL
 from tests.test_site_pages import files_of, made_up, with_take

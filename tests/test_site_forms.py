@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from panel.scorecard import Tally
-from panel.settings import SiteSettings
 from panel.site.publication import Edition, Publication
+from panel.workspace.settings import SiteSettings
 from tests.a_site import seed_publication
 from tests.seed_takes import CODESTRAL, MISTRAL
 from tests.test_site_pages import VERSUS, Reading, files_of, made_up, page

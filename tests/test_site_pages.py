@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from panel.catalog import Pricing
 from panel.scorecard import Change, Tally, published
-from panel.settings import SiteSettings
 from panel.site.build import Plant
 from panel.site.publication import Edition, Publication
+from panel.workspace.settings import SiteSettings
+from panel.workspace.tools import Pricing
 from tests.a_site import ASKED, MODEL, TODAY, a_line, a_take, an_edition, seed_publication
 from tests.seed_takes import CODESTRAL, MISTRAL, TAKES
 

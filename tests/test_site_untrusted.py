@@ -11,11 +11,11 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from panel.catalog import Plan, Pricing, Tool
 from panel.scorecard import Change, PersonaLine
-from panel.settings import SiteSettings
 from panel.site.build import build
 from panel.site.publication import Edition, Publication
+from panel.workspace.settings import SiteSettings
+from panel.workspace.tools import Plan, Pricing, Tool
 from tests.a_site import seed_publication
 from tests.test_site_pages import Reading, files_of
 

@@ -8,11 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from panel.frozen import FOLDER, encode_frozen, read_frozen
-from panel.plan import identify
-from panel.settings import resolve_endpoint
-from panel.staleness import Asking, Unfrozen, cells_by_pair, frozen_repeats, orphaned, unfrozen
-from panel.workspace import load_workspace
+from panel.cells.plan import identify
+from panel.frozen.files import FOLDER, encode_frozen, read_frozen
+from panel.frozen.staleness import (
+    Asking,
+    Unfrozen,
+    cells_by_pair,
+    frozen_repeats,
+    orphaned,
+    unfrozen,
+)
+from panel.workspace.loading import load_workspace
+from panel.workspace.settings import resolve_endpoint
 from tests.conftest import Space
 from tests.freezing import always, edit, freeze, make_frozen, pending, run, status
 from tests.mock_endpoint import Answer, MockEndpoint

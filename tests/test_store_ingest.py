@@ -20,19 +20,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from panel.catalog import Tool
+from panel.cells.journal import Attempt, JournalWriter, Recorder, cell_fields, encode
+from panel.cells.plan import Cell, identify, lay_out
 from panel.errors import StoreError
-from panel.journal import Attempt, JournalWriter, Recorder, cell_fields, encode
-from panel.personas import Persona
-from panel.plan import Cell, identify, lay_out
-from panel.prompts import Prompts
 from panel.scorecard import combine, tally
-from panel.settings import Endpoint, Sampling
 from panel.store import ingest as room
 from panel.store.connection import FILE, reading
 from panel.store.ingest import Ingested, ingest, rebuild
-from panel.verdict import Verdict
-from panel.workspace import load_workspace
+from panel.workspace.loading import load_workspace
+from panel.workspace.personas import Persona
+from panel.workspace.prompts import Prompts
+from panel.workspace.settings import Endpoint, Sampling
+from panel.workspace.tools import Tool
+from panel.workspace.verdict import Verdict
 from tests.conftest import Space
 
 VIEWS = (

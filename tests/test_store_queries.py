@@ -9,8 +9,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from panel.cells.plan import make_plan
 from panel.errors import UsageError
-from panel.plan import make_plan
 from panel.store.ingest import ingest
 from panel.store.queries import (
     export_parquet,

@@ -14,15 +14,15 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from panel.frozen import FOLDER, answers_of, read_frozen
-from panel.journal import find_journals
-from panel.report import scorecards
+from panel.cells.journal import find_journals
+from panel.frozen.files import FOLDER, answers_of, read_frozen
+from panel.frozen.thaw import Thawed, is_fresh, thaw
+from panel.results.scorecards import scorecards
+from panel.runs.selection import Selection, prepare
 from panel.scorecard import Scorecard
-from panel.selection import Selection, prepare
 from panel.store.ingest import rebuild
 from panel.store.queries import held_fingerprints, opened
-from panel.thaw import Thawed, is_fresh, thaw
-from panel.workspace import load_workspace
+from panel.workspace.loading import load_workspace
 from tests.conftest import ROOT, Panel, Space
 from tests.freezing import always, edit, freeze, on_file, pending, rows, run, status, texts, voting
 from tests.mock_endpoint import MockEndpoint

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
-from panel.documents import no_lines, yaml_lines
 from panel.errors import WorkspaceError
-from panel.validation import MOST_NAMED, did_you_mean, nearest, validate
+from panel.workspace.documents import no_lines, yaml_lines
+from panel.workspace.validation import MOST_NAMED, did_you_mean, nearest, validate
 
 FILE = Path("here.yaml")
 

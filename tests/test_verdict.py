@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from panel.personas import Beat, load_personas
-from panel.verdict import EMBEDDED_LENGTHS, UnparsableReply, Verdict, parse, schema_for
+from panel.workspace.personas import Beat, load_personas
+from panel.workspace.verdict import EMBEDDED_LENGTHS, UnparsableReply, Verdict, parse, schema_for
 from tests.conftest import ROOT
 
 BUILDER = load_personas(ROOT / "personas")[0]

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 import panel.engines.local  # noqa: F401 - imported before any clock runs
-from panel.endpoint import ladder
-from panel.journal import utc_now
-from panel.workspace import load_workspace
+from panel.cells.journal import utc_now
+from panel.endpoint import cell_runner as ladder
+from panel.workspace.loading import load_workspace
 from tests.conftest import Panel, Result, Space
 from tests.mock_endpoint import Answer, MockEndpoint
 from tests.weather import QUIET, WEATHER, Face, cell_of, serve

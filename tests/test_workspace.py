@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from panel.errors import UsageError, WorkspaceError
-from panel.workspace import Workspace, check_rendering, find_root, load_workspace
+from panel.workspace.loading import Workspace, check_rendering, find_root, load_workspace
 from tests.conftest import ROOT, Space
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from panel.catalog import Tool
-from panel.personas import Persona
+from panel.workspace.personas import Persona
+from panel.workspace.tools import Tool
 
 Severity = Literal["error", "warning", "note"]
 Span = tuple[int, int]

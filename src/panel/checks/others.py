@@ -8,11 +8,11 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import overload
 
-from panel.catalog import Tool
 from panel.checks.findings import Finding, Span, Subject, at, overlap
 from panel.checks.folding import folded
 from panel.checks.quantities import Quantity
 from panel.checks.source import WORD, Source, source_of, unpossessed
+from panel.workspace.tools import Tool
 
 _Key = tuple[str, str, float, str]
 

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from panel.catalog import Tool
 from panel.checks.folding import folded
 from panel.checks.licences import Mention, licence_mentions
 from panel.checks.quantities import Quantity, quantities
 from panel.checks.sentences import Sentences
+from panel.workspace.tools import Tool
 
 WORD = re.compile(r"\w+(?:[.&/'’+#-]\w+)*\+{0,2}|\w+#")
 _PART = re.compile(r"[\w.+#&]+")

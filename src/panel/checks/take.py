@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from panel.catalog import Tool
 from panel.checks.closing import check_closing
 from panel.checks.evidence import check_evidence
 from panel.checks.experience import check_experience
@@ -17,6 +16,7 @@ from panel.checks.others import check_others, index_of
 from panel.checks.sentences import Sentences
 from panel.checks.source import source_of
 from panel.checks.wording import check_wording
+from panel.workspace.tools import Tool
 
 
 def check_take(subject: Subject, others: Sequence[Tool]) -> list[Finding]:

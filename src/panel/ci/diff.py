@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from panel.cells.plan import Inputs, changed_input
 from panel.ci.sides import Side
-from panel.frozen import CanaryCheck, FrozenVerdict
-from panel.plan import Inputs, changed_input
-from panel.revisions import changed_files
+from panel.frozen.files import CanaryCheck, FrozenVerdict
 from panel.scorecard import PanelResult, combine, sign_flip, tally
+from panel.workspace.git import changed_files
 
 Kind = Literal["new", "gone", "flipped", "leaning", "rewritten"]
 MOVED_BELOW = 0.05  # the p-value from which on the canaries say that the model has moved

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from panel.ci.diff import Diff, PairChange, panel_result
 from panel.ci.sides import Side
-from panel.ci.status import frozen_status
 from panel.errors import UsageError
-from panel.validation import did_you_mean
+from panel.frozen.check import frozen_status
+from panel.workspace.validation import did_you_mean
 
 PLAIN = ("flip", "stale", "drift", "abstain")
 SHIP_BELOW = "ship-below"

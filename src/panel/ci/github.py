@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from panel.ci.markdown import MARKER
-from panel.frozen import FOLDER
+from panel.frozen.files import FOLDER
 
 BOT = "github-actions[bot]"
 BOT_MAIL = "41898282+github-actions[bot]@users.noreply.github.com"

@@ -7,7 +7,7 @@ from xml.etree import ElementTree as Xml
 
 from panel.ci.diff import Diff, PairChange
 from panel.ci.gates import Failure
-from panel.frozen import FrozenVerdict
+from panel.frozen.files import FrozenVerdict
 
 # What XML 1.0 cannot hold, not even escaped; and, since it may be read on a terminal or in a log,
 # other control characters and what reorders text.

@@ -10,18 +10,18 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from panel.ci.freeze import as_answer, as_canary_check, publish
+from panel.cells.journal import FILE, JournalFile, find_journals, read_lines
 from panel.errors import UsageError
-from panel.frozen import FOLDER, CanaryCheck, Frozen, FrozenTool, read_canaries, read_frozen
-from panel.journal import FILE, JournalFile, find_journals, read_lines
-from panel.revisions import commit_of, workspace_at
+from panel.frozen.files import FOLDER, CanaryCheck, Frozen, FrozenTool, read_canaries, read_frozen
+from panel.frozen.freeze import as_answer, as_canary_check, publish
 from panel.store.queries import (
     latest_canaries,
     opened,
     run_totals,
     stored_cells,
 )
-from panel.workspace import RUNS, Workspace, load_workspace
+from panel.workspace.git import commit_of, workspace_at
+from panel.workspace.loading import RUNS, Workspace, load_workspace
 
 _RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}")
 NOW = "now"

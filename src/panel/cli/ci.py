@@ -9,13 +9,10 @@ from typing import Annotated
 import typer
 
 from panel.ci.diff import Diff, PairChange, compare, record
-from panel.ci.freeze import freeze as freeze_verdicts
 from panel.ci.gates import failures, parse_gates
 from panel.ci.junit import render_junit
 from panel.ci.markdown import render_markdown
 from panel.ci.sides import sides
-from panel.cli.ask import Categories, EndpointName, Model, Personas, Tools
-from panel.cli.files import Json, open_workspace
 from panel.cli.main import ExitCode
 from panel.cli.output import (
     DiffFormat,
@@ -27,10 +24,13 @@ from panel.cli.output import (
     say,
     write_text,
 )
-from panel.frozen import FOLDER
+from panel.cli.run import Categories, EndpointName, Model, Personas, Tools
+from panel.cli.workspace import Json, open_workspace
+from panel.frozen.files import FOLDER
+from panel.frozen.freeze import freeze as freeze_verdicts
+from panel.frozen.thaw import thaw as thaw_verdicts
+from panel.runs.selection import Selection, prepare
 from panel.scorecard import PanelResult
-from panel.selection import Selection, prepare
-from panel.thaw import thaw as thaw_verdicts
 
 app = typer.Typer(rich_markup_mode=None)
 

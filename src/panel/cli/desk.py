@@ -9,12 +9,12 @@ from typing import Annotated
 
 import typer
 
-from panel.cli.ask import EndpointName
 from panel.cli.main import ExitCode
 from panel.cli.output import note, say
-from panel.editorial import editor_name
+from panel.cli.run import EndpointName
+from panel.desk.decide import editor_name
 from panel.errors import UsageError
-from panel.workspace import find_root
+from panel.workspace.loading import find_root
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -47,7 +47,7 @@ def desk(
     """
     try:
         from panel.desk.serving import Place, serve  # noqa: PLC0415 - an optional extra
-        from panel.desk.snapshot import Desk  # noqa: PLC0415
+        from panel.desk.session import Desk  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise UsageError(
             f"the desk needs {error.name!r}: pip install 'reviewer-panel[desk]'."

@@ -10,23 +10,23 @@ from typing import Annotated
 
 import typer
 
-from panel.cli.ask import EndpointName
-from panel.cli.files import Json, open_workspace
 from panel.cli.main import ExitCode
 from panel.cli.output import note, print_json, say
-from panel.community.deliveries import Deliveries
-from panel.community.ledger import FOLDER
-from panel.community.links import VARIABLE, parse_base_url
-from panel.community.secret import load_secret
-from panel.community.subscribers import FILE, Subscriber, Subscribers
-from panel.digest.content import DigestContent, digest_content
-from panel.digest.issue import write_issue
-from panel.digest.sending import Mailing, Sent
-from panel.editions import publication
+from panel.cli.run import EndpointName
+from panel.cli.workspace import Json, open_workspace
 from panel.errors import UsageError
-from panel.mail.postman import Handed, Postman
-from panel.mail.settings import Sender, mail_sender, mail_settings
-from panel.selection import Selection, prepare
+from panel.readers.community.deliveries import Deliveries
+from panel.readers.community.ledger import FOLDER
+from panel.readers.community.links import VARIABLE, parse_base_url
+from panel.readers.community.secret import load_secret
+from panel.readers.community.subscribers import FILE, Subscriber, Subscribers
+from panel.readers.digest.content import DigestContent, digest_content
+from panel.readers.digest.issue import write_issue
+from panel.readers.digest.sending import Mailing, Sent
+from panel.readers.mail.postman import Handed, Postman
+from panel.readers.mail.settings import Sender, mail_sender, mail_settings
+from panel.results.publication import publication
+from panel.runs.selection import Selection, prepare
 
 app = typer.Typer(rich_markup_mode=None)
 DAY = ["%Y-%m-%d"]

@@ -19,13 +19,13 @@ from panel.checks import (
     check_take,
     in_order,
 )
-from panel.cli.ask import Categories, EndpointName, Personas
-from panel.cli.files import Json, open_workspace
 from panel.cli.main import ExitCode
 from panel.cli.output import note, out, print_json, safe
+from panel.cli.run import Categories, EndpointName, Personas
 from panel.cli.show import Model
-from panel.report import subjects
-from panel.selection import Selection, prepare
+from panel.cli.workspace import Json, open_workspace
+from panel.results.scorecards import subjects
+from panel.runs.selection import Selection, prepare
 
 app = typer.Typer(rich_markup_mode=None)
 

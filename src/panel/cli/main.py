@@ -31,10 +31,10 @@ class ExitCode(IntEnum):
 # Command → (module of panel.cli, its one line in --help). A module is imported when its
 # command is called, so that `panel --help` costs neither openai nor duckdb.
 COMMANDS = {
-    "init": ("files", "Make a workspace: panel.toml, personas, prompts and sample tools."),
-    "check": ("files", "Check every file of the workspace, without a model."),
-    "plan": ("ask", "Say what a run would ask, and why."),
-    "run": ("ask", "Ask what is pending, keep every answer, sum up."),
+    "init": ("workspace", "Make a workspace: panel.toml, personas, prompts and sample tools."),
+    "check": ("workspace", "Check every file of the workspace, without a model."),
+    "plan": ("run", "Say what a run would ask, and why."),
+    "run": ("run", "Ask what is pending, keep every answer, sum up."),
     "desk": ("desk", "Open the editors' desk in a browser: edit, approve, ask again."),
     "show": ("show", "Print the scorecards of tools."),
     "compare": ("show", "Set two tools side by side, in the terminal or as a page."),
@@ -46,15 +46,15 @@ COMMANDS = {
         "Say what changed in the inputs, which verdicts flipped, and if the model moved.",
     ),
     "publish": ("publish", "Write the static site of approved takes."),
-    "export": ("rows", "Write verdicts as CSV, JSON, JSON lines or Parquet."),
-    "sql": ("rows", "Query the store, read-only."),
-    "rebuild": ("rows", "Make the database anew from the journals."),
-    "reparse": ("reread", "Read the stored replies again; asks no model."),
-    "serve": ("community", "Serve a published site; take readers' votes and subscriptions."),
+    "export": ("export", "Write verdicts as CSV, JSON, JSON lines or Parquet."),
+    "sql": ("export", "Query the store, read-only."),
+    "rebuild": ("export", "Make the database anew from the journals."),
+    "reparse": ("reparse", "Read the stored replies again; asks no model."),
+    "serve": ("serve", "Serve a published site; take readers' votes and subscriptions."),
     "digest": ("digest", "Write the digest of some days, and send it to its subscribers."),
-    "votes": ("community", "Readers' votes: import them, show what they add up to."),
-    "doctor": ("endpoints", "Look at an endpoint: server, models, structured output."),
-    "fetch": ("endpoints", "Download the embedded model's weights."),
+    "votes": ("serve", "Readers' votes: import them, show what they add up to."),
+    "doctor": ("doctor", "Look at an endpoint: server, models, structured output."),
+    "fetch": ("doctor", "Download the embedded model's weights."),
 }
 
 

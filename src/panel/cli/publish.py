@@ -8,16 +8,16 @@ from urllib.parse import urlsplit
 
 import typer
 
-from panel.cli.ask import EndpointName
-from panel.cli.files import Json, open_workspace
 from panel.cli.main import ExitCode
 from panel.cli.output import note, print_json, say
-from panel.community.votes import Votes
-from panel.editions import publication, unapproved
+from panel.cli.run import EndpointName
+from panel.cli.workspace import Json, open_workspace
 from panel.endpoint.embedded import NOT_JUDGEMENT
-from panel.selection import Selection, prepare
+from panel.readers.community.votes import Votes
+from panel.results.publication import publication, unapproved
+from panel.runs.selection import Selection, prepare
 from panel.site.build import Built, build
-from panel.site.contents import Contents
+from panel.site.index import Contents
 from panel.site.pictures import available
 from panel.site.publication import Publication
 

@@ -13,14 +13,14 @@ from rich.table import Table
 from rich.text import Text
 
 from panel import __version__
-from panel.cli.ask import Categories, EndpointName
-from panel.cli.files import Json, open_workspace
 from panel.cli.output import note, out, percent, print_json, safe, say
+from panel.cli.run import Categories, EndpointName
+from panel.cli.workspace import Json, open_workspace
 from panel.endpoint.embedded import NOT_JUDGEMENT
 from panel.errors import UsageError
-from panel.report import comparison, scorecards
+from panel.results.scorecards import comparison, scorecards
+from panel.runs.selection import Prepared, Selection, prepare
 from panel.scorecard import PersonaLine, Scorecard, Take
-from panel.selection import Prepared, Selection, prepare
 from panel.site.comparison import render_comparison
 
 app = typer.Typer(rich_markup_mode=None)

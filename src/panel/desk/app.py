@@ -9,10 +9,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from panel.desk.deciding import Deciding
-from panel.desk.looking import Looking
 from panel.desk.pages import NotFoundError
-from panel.desk.snapshot import Desk
+from panel.desk.session import Desk
+from panel.desk.views_get import Looking
+from panel.desk.views_post import Deciding
 from panel.errors import PanelError, StoreBusyError
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Literal
 
 from panel.decisions import Pair
-from panel.engines import Tallies
+from panel.engines.base import Tallies
 from panel.errors import PanelError
-from panel.run import Listener, execute
-from panel.selection import Selection, prepare
-from panel.workspace import load_workspace
+from panel.runs.run import Listener, execute
+from panel.runs.selection import Selection, prepare
+from panel.workspace.loading import load_workspace
 
 
 @dataclass(frozen=True, slots=True)

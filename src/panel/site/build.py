@@ -18,14 +18,14 @@ from functools import cached_property
 from pathlib import Path
 
 from panel.errors import PanelError
-from panel.site import feeds, folder
+from panel.site import feeds, output
 from panel.site.assets import load_assets
-from panel.site.contents import Contents
-from panel.site.folder import MANIFEST
+from panel.site.index import Contents
+from panel.site.output import MANIFEST
 from panel.site.pages import comparisons, front, methodology, personas, shelves, tools
 from panel.site.pictures import Pictures
-from panel.site.press import Press, Sheet
 from panel.site.publication import Publication
+from panel.site.render import Press, Sheet
 
 ALONE = 300  # sheets for which no other process is started
 CHUNK = 60
@@ -88,22 +88,22 @@ def build(publication: Publication, out: Path) -> Built:
     folder that holds something else than a site.
     """
     plant = Plant(publication)
-    known = folder.owned(out)
+    known = output.owned(out)
     paths = [sheet.path for sheet in plant.sheets]
-    kept = folder.foreign(out, paths, known)
+    kept = output.foreign(out, paths, known)
     mine = set(paths) - set(kept)
     out.mkdir(parents=True, exist_ok=True)
     # First of all: a build that is cut off must know its own files again.
     claimed = known | {path: known.get(path, "") for path in mine}
-    folder.keep_manifest(out, claimed)
+    output.keep_manifest(out, claimed)
     if "" in known.values():
-        folder.sweep(out, claimed)
+        output.sweep(out, claimed)
     fresh = _named_and_there(plant.sheets, known, out)
     wanted = [n for n, sheet in enumerate(plant.sheets) if sheet.path in mine - fresh.keys()]
     made = dict(_make_all(plant, publication, out, wanted))
-    removed = folder.remove(out, sorted(known.keys() - set(paths)))
+    removed = output.remove(out, sorted(known.keys() - set(paths)))
     digests = fresh | {path: digest for path, (digest, _new) in made.items()}
-    folder.keep_manifest(out, digests)
+    output.keep_manifest(out, digests)
     written = tuple(sorted(path for path, (_digest, new) in made.items() if new))
     return Built(
         written=written,
@@ -170,8 +170,8 @@ def _make(plant: Plant, out: Path, wanted: list[int]) -> Iterator[Made]:
     for number in wanted:
         sheet = plant.sheets[number]
         content = sheet.make()
-        new = folder.write_if_changed(out / sheet.path, content)
-        yield sheet.path, (folder.digest_of(content), new)
+        new = output.write_if_changed(out / sheet.path, content)
+        yield sheet.path, (output.digest_of(content), new)
 
 
 _here: tuple[Plant, Path] | None = None  # in a process that makes chunks

@@ -12,11 +12,11 @@ from panel.hashing import text_hash
 from panel.scorecard import Change
 from panel.site import addresses
 from panel.site.addresses import href
-from panel.site.contents import Contents, edition_date, edition_path, published_takes
 from panel.site.formats import clean, shortened, utc
+from panel.site.index import Contents, edition_date, edition_path, published_takes
 from panel.site.pages.tools import persona_names, summary
-from panel.site.press import Press, Sheet
 from panel.site.publication import Edition
+from panel.site.render import Press, Sheet
 
 ATOM = "http://www.w3.org/2005/Atom"
 SITEMAPS = "http://www.sitemaps.org/schemas/sitemap/0.9"

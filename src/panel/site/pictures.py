@@ -14,10 +14,10 @@ from importlib.util import find_spec
 from typing import Any
 
 from panel.hashing import content_hash
-from panel.site.contents import Contents
 from panel.site.formats import clean, outcome
-from panel.site.press import Sheet
+from panel.site.index import Contents
 from panel.site.publication import Edition
+from panel.site.render import Sheet
 
 DESIGN = 1  # of the drawing; a new one gives every picture a new name
 SHOWN = 6  # verdicts in a row
@@ -90,7 +90,7 @@ class Pictures:
 
 def _drawing() -> Any:
     """Return the module that draws; only there where Pillow is."""
-    return import_module("panel.site.drawing")
+    return import_module("panel.site.pillow")
 
 
 def available() -> bool:

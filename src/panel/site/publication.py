@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from panel.catalog import Tool
-from panel.personas import Persona
-from panel.plan import ModelIdentity
+from panel.cells.plan import ModelIdentity
 from panel.scorecard import Change, Scorecard, Tally
-from panel.settings import SiteSettings
+from panel.workspace.personas import Persona
+from panel.workspace.settings import SiteSettings
+from panel.workspace.tools import Tool
 
 
 @dataclass(frozen=True, slots=True)

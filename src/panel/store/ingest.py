@@ -9,13 +9,13 @@ from pathlib import Path
 
 import duckdb
 
+from panel.cells.journal import JournalFile, find_journals, read_lines
 from panel.errors import StoreError
-from panel.journal import JournalFile, find_journals, read_lines
 from panel.store.connection import FILE, reading, refuse_if_held, writing
+from panel.store.decisions import put_standings
 from panel.store.migrations import is_current
 from panel.store.percentages import count_ships
 from panel.store.rows import TABLES, Row, insert
-from panel.store.standings import put_standings
 
 REBUILDING = "rebuilding.duckdb"
 CHUNK = 5000  # lines to one transaction: half a second

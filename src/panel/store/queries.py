@@ -11,8 +11,8 @@ from typing import Any
 
 import duckdb
 
+from panel.cells.plan import CellKey, Experience, Inputs, Known, ModelIdentity
 from panel.errors import StoreError, UsageError
-from panel.plan import CellKey, Experience, Inputs, Known, ModelIdentity
 from panel.store.connection import FILE, reading
 from panel.store.ingest import ingest
 

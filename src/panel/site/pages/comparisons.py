@@ -7,12 +7,12 @@ from functools import partial
 
 from panel.site import addresses
 from panel.site.comparison import difference
-from panel.site.contents import Pair
-from panel.site.linked import comparison_page, crumbs
+from panel.site.index import Pair
+from panel.site.jsonld import comparison_page, crumbs
 from panel.site.pages.shelves import PAIRS_A_PAGE, spread
 from panel.site.pages.tools import persona_page, summary
 from panel.site.pictures import Pictures
-from panel.site.press import Head, Press, Sheet
+from panel.site.render import Head, Press, Sheet
 
 MORE = 6
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from panel.site import addresses
-from panel.site.contents import Shelf
-from panel.site.linked import website
+from panel.site.index import Shelf
+from panel.site.jsonld import website
 from panel.site.pages.personas import introduced
 from panel.site.pictures import Pictures
-from panel.site.press import Head, Press, Sheet
+from panel.site.render import Head, Press, Sheet
 
 LATEST, PAIRS, CONTESTED, SHELVES = 8, 12, 4, 40
 

@@ -9,7 +9,7 @@ from panel.site import addresses
 from panel.site.formats import shortened
 from panel.site.pages.personas import introduced
 from panel.site.pages.tools import persona_names
-from panel.site.press import Head, Press, Sheet
+from panel.site.render import Head, Press, Sheet
 
 PROMPTS = 60_000  # characters of all system messages together: a page stays light
 QUESTION = 6_000

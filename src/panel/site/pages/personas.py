@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from panel.personas import Persona
 from panel.scorecard import Tally, combine
 from panel.site import addresses
 from panel.site.addresses import persona_path
-from panel.site.contents import Contents
 from panel.site.formats import interval_text, percent
-from panel.site.press import Head, Press, Sheet
+from panel.site.index import Contents
+from panel.site.render import Head, Press, Sheet
+from panel.workspace.personas import Persona
 
 SHELVES, VERDICTS = 40, 40
 

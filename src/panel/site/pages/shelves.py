@@ -7,9 +7,9 @@ from functools import partial
 from typing import Any
 
 from panel.site import addresses
-from panel.site.contents import TAG, Contents, Pair, Shelf
-from panel.site.press import Head, Press, Sheet
+from panel.site.index import TAG, Contents, Pair, Shelf
 from panel.site.publication import Edition
+from panel.site.render import Head, Press, Sheet
 
 TOOLS_A_PAGE, PAIRS_A_PAGE, SHELVES_A_PAGE, PAIRS = 40, 100, 200, 24
 

@@ -7,13 +7,13 @@ from functools import partial
 
 from panel.scorecard import Scorecard
 from panel.site import addresses
-from panel.site.contents import Contents, edition_path
 from panel.site.formats import interval_text, percent
-from panel.site.linked import crumbs, tool_page
+from panel.site.index import Contents, edition_path
+from panel.site.jsonld import crumbs, tool_page
 from panel.site.pages.shelves import listing
 from panel.site.pictures import Pictures
-from panel.site.press import Head, Press, Sheet
 from panel.site.publication import Edition
+from panel.site.render import Head, Press, Sheet
 
 PAIRS, CHANGES, LINKS = 24, 40, 20
 

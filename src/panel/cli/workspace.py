@@ -1,0 +1,117 @@
+"""``panel init`` and ``panel check``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from panel.cli.main import ExitCode
+from panel.cli.output import note, print_json, say
+from panel.errors import WorkspaceError
+from panel.frozen.check import frozen_status
+from panel.workspace.loading import Workspace, check_rendering, find_root, load_workspace
+from panel.workspace.scaffold import create
+from panel.workspace.settings import check_endpoint
+
+app = typer.Typer(rich_markup_mode=None)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+def open_workspace() -> Workspace:
+    """Load the workspace at or above the current folder."""
+    return load_workspace(find_root(Path.cwd()))
+
+
+@app.command()
+def init(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to make it in.")],
+) -> None:
+    """Make a workspace: panel.toml, personas, prompts and sample tools."""
+    files = create(directory)
+    say(f"Wrote {len(files)} files to {str(directory)!r}.")
+    step = "" if directory.resolve() == Path.cwd() else f"cd {directory} && "
+    note(f"Next: {step}panel fetch && panel run")
+
+
+@app.command()
+def check(
+    frozen: Annotated[
+        bool,
+        typer.Option(
+            "--frozen", help="And that verdicts/ holds a verdict on every cell as it is now."
+        ),
+    ] = False,
+    endpoint: Annotated[
+        str | None, typer.Option(help="With --frozen: another endpoint than panel.toml's.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="With --frozen: another model.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Check every file of the workspace, without a model. Exit 2 when something is wrong.
+
+    With --frozen, exit 1 when a verdict in verdicts/ is stale, missing or orphaned.
+    """
+    workspace = _checked(as_json)
+    if frozen:
+        _check_frozen(workspace, endpoint, model, as_json)
+    elif as_json:
+        print_json({"problems": []})
+    else:
+        say(
+            f"{len(workspace.tools)} tools, {len(workspace.personas)} personas, 4 templates: "
+            "all in order."
+        )
+
+
+def _check_frozen(
+    workspace: Workspace, endpoint: str | None, model: str | None, as_json: bool
+) -> None:
+    status = frozen_status(workspace, endpoint, model)
+    if as_json:
+        print_json(status.record())
+    else:
+        for each in status.found:
+            pair = each.tool if each.persona is None else f"{each.tool} × {each.persona}"
+            say(f"{each.status}: {pair}: {each.reason}")
+        holds = status.pairs - sum(each.status != "orphaned" for each in status.found)
+        note(f"{holds:,} of {status.pairs:,} verdicts of {status.model} hold.")
+        if any(each.status != "orphaned" for each in status.found):
+            note("'panel run --changed' asks what is stale or missing; 'panel freeze' writes it.")
+        if any(each.status == "orphaned" for each in status.found):
+            note("'panel freeze --prune' removes what is orphaned.")
+    if status.found:
+        raise typer.Exit(ExitCode.FAILED)
+
+
+def _checked(as_json: bool) -> Workspace:
+    """Check the files that people write; prints what is wrong with them and exits."""
+    root = find_root(Path.cwd())
+    try:
+        workspace = load_workspace(root)
+        check_rendering(workspace)
+        check_endpoint(workspace.settings, root)
+    except WorkspaceError as error:
+        if as_json:
+            print_json(
+                {
+                    "problems": [
+                        {
+                            "file": str(problem.file),
+                            "line": problem.line,
+                            "field": problem.field,
+                            "message": problem.message,
+                            "remedy": problem.remedy,
+                        }
+                        for problem in error.problems
+                    ]
+                }
+            )
+        else:
+            for problem in error.problems:
+                say(str(problem))
+            note(f"{len(error.problems)} problem(s).")
+        raise typer.Exit(ExitCode.USAGE) from None
+    return workspace

@@ -1,0 +1,165 @@
+"""The pages on which nothing is decided: queue, take, history, prompt and reply, comparison."""
+
+from __future__ import annotations
+
+import functools
+from datetime import UTC, datetime
+from importlib import resources
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from panel import __version__
+from panel.desk.decide import history
+from panel.desk.filters import PER_PAGE, STATES, Filter, counts
+from panel.desk.pages import NotFoundError, Pages
+from panel.results.scorecards import comparison
+from panel.runs.selection import Selection, prepare
+from panel.scorecard import Comparison, published
+from panel.site.comparison import render_comparison
+from panel.store.queries import opened
+from panel.store.replies import exchanges
+
+ASSETS = {
+    "desk.css": "text/css",
+    "desk.js": "text/javascript",
+    "login.js": "text/javascript",
+    "htmx.min.js": "text/javascript",
+}
+# The page of readers has its style inside; it runs nothing and leads nowhere.
+PREVIEW_POLICY = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'self'; sandbox",
+    "X-Frame-Options": "SAMEORIGIN",
+}
+
+
+@functools.cache
+def _asset(name: str) -> bytes:
+    return (resources.files("panel.desk") / "assets" / name).read_bytes()
+
+
+class Looking(Pages):
+    """Answers every GET."""
+
+    def queue(self, request: Request) -> Response:
+        """Show the takes that match the filter."""
+        snapshot, wanted = self.desk.snapshot(), Filter.parse(request.query_params)
+        found = self.matching(snapshot, wanted)
+        pages = max(1, -(-len(found) // PER_PAGE))
+        page = min(wanted.page, pages)
+        shown = found[(page - 1) * PER_PAGE : page * PER_PAGE]
+        unchecked = sum(self.desk.counted(entry) is None for entry in snapshot.entries)
+        return self.page(
+            "queue",
+            snapshot=snapshot,
+            filter=wanted,
+            counts=counts(snapshot.entries),
+            states=list(STATES),
+            rows=[(entry, self.desk.findings(entry)) for entry in shown],
+            found=len(found),
+            page=page,
+            pages=pages,
+            flips=sum(entry.flips for entry in snapshot.entries),
+            unchecked=unchecked,
+            done=self.done(request, snapshot),
+        )
+
+    def take(self, request: Request) -> Response:
+        """Show one take with everything an editor needs to decide."""
+        snapshot, entry = self.entry(request)
+        return self.take_of(request, snapshot, entry, Filter.parse(request.query_params))
+
+    def asked(self, request: Request) -> Response:
+        """Say how asking again goes; once it is done, have the page loaded anew."""
+        _snapshot, entry = self.entry(request)
+        asked = self.desk.asker.on(entry.pair)
+        answer = self.page("asked", entry=entry, asked=asked)
+        if asked is not None and not asked.under_way:
+            answer.headers["HX-Refresh"] = "true"
+        return answer
+
+    def source(self, request: Request) -> Response:
+        """Show what the model was shown and what it replied."""
+        snapshot, entry = self.entry(request)
+        with opened(snapshot.workspace.runs) as connection:
+            found = exchanges(connection, *entry.pair)
+        wanted = entry.answer.attempt_id if entry.answer else None
+        wanted = request.query_params.get("attempt", wanted)
+        shown = next((each for each in found if each.attempt_id == wanted), None)
+        return self.page(
+            "source",
+            snapshot=snapshot,
+            entry=entry,
+            exchange=shown,
+            exchanges=found,
+            filter=Filter.parse(request.query_params),
+        )
+
+    def history(self, request: Request) -> Response:
+        """Show every decision and every answer, oldest first."""
+        snapshot, entry = self.entry(request)
+        with opened(snapshot.workspace.runs) as connection:
+            found = exchanges(connection, *entry.pair)
+        chain = history(snapshot.workspace, *entry.pair)
+        events = [(each.decided_at, "decision", each) for each in chain]
+        events += [(each.finished_at, "answer", each) for each in found]  # type: ignore[misc]
+        return self.page(
+            "history",
+            snapshot=snapshot,
+            entry=entry,
+            events=sorted(events, key=lambda event: event[0]),
+            filter=Filter.parse(request.query_params),
+        )
+
+    def compare(self, request: Request) -> Response:
+        """Choose two tools and see their page."""
+        snapshot, asked = self.desk.snapshot(), request.query_params
+        chosen = [asked.get("a", "")[:200], asked.get("b", "")[:200]]
+        slugs = {tool.slug for tool in snapshot.workspace.tools}
+        problem = None
+        if all(chosen):
+            unknown = [slug for slug in chosen if slug not in slugs]
+            if unknown:
+                problem = f"There is no tool {unknown[0]!r}."
+            elif chosen[0] == chosen[1]:
+                problem = "Name two tools."
+        return self.page(
+            "compare",
+            snapshot=snapshot,
+            a=chosen[0],
+            b=chosen[1],
+            drafts=asked.get("drafts") == "1",
+            problem=problem,
+            ready=all(chosen) and problem is None,
+        )
+
+    def compare_page(self, request: Request) -> Response:
+        """Return the comparison page itself, as readers would get it."""
+        snapshot, asked = self.desk.snapshot(), request.query_params
+        left, right = asked.get("a", ""), asked.get("b", "")
+        chosen = snapshot.prepared
+        prepared = prepare(
+            snapshot.workspace,
+            Selection([left, right], [], [], chosen.endpoint.name, chosen.endpoint.model),
+        )
+        drafts = asked.get("drafts") == "1"
+        pair = comparison(snapshot.workspace, prepared, left, right, published=not drafts)
+        cards = (published(pair.left, drafts), published(pair.right, drafts))
+        page = render_comparison(
+            Comparison(*cards, pair.model, pair.embedded), datetime.now(UTC), __version__
+        )
+        return HTMLResponse(page, headers=PREVIEW_POLICY)
+
+    def login(self, request: Request) -> Response:
+        """Ask for the token of a desk that is open beyond loopback."""
+        return self.page("login", wrong=request.query_params.get("wrong") == "1")
+
+    def asset(self, request: Request) -> Response:
+        """Return a stylesheet or script of the desk."""
+        kind = ASSETS.get(request.path_params["name"])
+        if kind is None:
+            raise NotFoundError
+        body = _asset(request.path_params["name"])
+        headers = {"Cache-Control": "private, max-age=300"}
+        return Response(body, media_type=kind, headers=headers)

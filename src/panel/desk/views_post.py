@@ -1,0 +1,124 @@
+"""What the desk's forms send back: decisions, words to be checked, a reviewer to be asked."""
+
+from __future__ import annotations
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from panel.decisions import ConflictError, Decision
+from panel.desk.decide import DONE, Entry, history
+from panel.desk.pages import Form, Pages, read_form, take_path
+from panel.desk.session import Snapshot
+from panel.desk.take import describe
+from panel.errors import UsageError
+from panel.hashing import text_hash
+
+
+class Deciding(Pages):
+    """Answers every POST."""
+
+    async def decide(self, request: Request) -> Response:
+        """Write an editor's decision down, and go on."""
+        form = await read_form(request)
+        return await run_in_threadpool(self._decide, request, form)
+
+    def _decide(self, request: Request, form: Form) -> Response:
+        snapshot, entry = self.entry(request)
+        wanted = form.filter
+        try:
+            made = self.desk.decide(self._decision(entry, form))
+        except ConflictError as error:
+            return self._conflict(snapshot, entry, form, error)
+        except UsageError as error:
+            note = form["note"] or None
+            kept = {"draft": form["text"] or None, "note": note or "", "error": str(error)}
+            return self.take_of(request, snapshot, entry, wanted, status=422, **kept)
+        if made.action == "ask_again":
+            self.desk.ask(made.pair)
+        fresh = self.desk.snapshot()
+        target: Entry | None = fresh.entry(*entry.pair)
+        if made.action in ("approve", "reject") and form["stay"] != "1":
+            target = self.neighbours(fresh, entry, wanted)[1]
+        query = "&".join(filter(None, [wanted.query(), f"done={made.decision_id}"]))
+        path = "/" if target is None else take_path(target.pair)
+        return RedirectResponse(f"{path}?{query}", 303)
+
+    def _decision(self, entry: Entry, form: Form) -> Decision:
+        """Make a decision of a form; raises ConflictError if the words seen are not there now."""
+        action, answer = form["action"], entry.answer
+        attempt, text = answer.attempt_id if answer else None, form["text"] or None
+        if action == "withdraw":
+            standing = entry.standing.published
+            if standing is None or text_hash(standing.text) != form["seen"]:
+                raise ConflictError("What is published has changed since you opened this take.")
+            action, attempt, text = "reject", standing.attempt_id, standing.text
+        elif action in ("approve", "reject", "edit"):
+            if form["attempt"] != (attempt or ""):
+                raise ConflictError("A new answer has come in since you opened this take.")
+            if text is None and action != "edit":
+                if text_hash(entry.text) != form["seen"]:
+                    raise self._overtaken(entry, form)
+                text = entry.text
+        elif action not in ("ask_again", "undo"):
+            raise UsageError("that is no decision. Load the take again.")
+        return Decision(
+            *entry.pair,
+            action,  # type: ignore[arg-type]
+            self.desk.editor,
+            follows=form["follows"] or None,
+            attempt_id=attempt,
+            text=text,
+            note=form["note"] or None,
+            undoes=form["undoes"] or None,
+        )
+
+    def _overtaken(self, entry: Entry, form: Form) -> ConflictError:
+        chain = history(self.desk.snapshot().workspace, *entry.pair)
+        latest = chain[-1] if chain else None
+        if latest is None or latest.decision_id == form["follows"]:
+            return ConflictError("The words of this take have changed since you opened it.")
+        said = f"{latest.editor} has {DONE[latest.action]} since you opened it."
+        return ConflictError(said, latest)
+
+    def _conflict(
+        self, snapshot: Snapshot, entry: Entry, form: Form, error: ConflictError
+    ) -> Response:
+        """Show both: what the other did and what this editor meant to do."""
+        current = self.desk.snapshot().entry(*entry.pair) or entry
+        mine = form["text"] or form["shown"] or None
+        return self.page(
+            "conflict",
+            409,
+            snapshot=snapshot,
+            entry=current,
+            filter=form.filter,
+            message=str(error),
+            other=error.other,
+            theirs=(error.other.text if error.other and error.other.text else current.text),
+            action=form["action"],
+            mine=mine,
+            note=form["note"],
+        )
+
+    async def preview(self, request: Request) -> Response:
+        """Check the words in the edit field and set them against the model's."""
+        form = await read_form(request)
+        return await run_in_threadpool(self._preview, request, form)
+
+    def _preview(self, request: Request, form: Form) -> Response:
+        snapshot, entry = self.entry(request)
+        text = form["text"].strip()
+        found = self.desk.findings(entry, text) if text else []
+        preview = {"text": text, **describe(entry, text, found)}
+        if request.headers.get("hx-request") == "true":
+            return self.page("preview", entry=entry, preview=preview)
+        kept = {"draft": form["text"], "preview": preview}
+        return self.take_of(request, snapshot, entry, form.filter, **kept)
+
+    async def ask(self, request: Request) -> Response:
+        """Ask what is pending of a take, in the background."""
+        form = await read_form(request)
+        _snapshot, entry = await run_in_threadpool(self.entry, request)
+        self.desk.ask(entry.pair)
+        return RedirectResponse(f"{take_path(entry.pair)}?{form.filter.query()}", 303)

@@ -1,0 +1,167 @@
+"""The rungs: ways to ask for structured output, from the strictest down, and their requests."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from panel.cells.plan import Cell
+from panel.workspace.prompts import Messages
+from panel.workspace.settings import Endpoint
+
+Rung = Literal["json_schema", "native", "tool", "json_object", "prompted"]
+RUNGS: tuple[Rung, ...] = ("json_schema", "native", "tool", "json_object", "prompted")
+TOOL = "give_verdict"
+Schema = dict[str, Any]
+
+# A server's own way to hold a model to a schema, where it has one besides json_schema.
+_NATIVE = {
+    "TGI": lambda schema: {"response_format": {"type": "json", "value": schema}},
+    "vLLM": lambda schema: {"structured_outputs": {"json": schema}},
+    "llama.cpp": lambda schema: {"response_format": {"type": "json_object", "schema": schema}},
+}
+# What a refusal of json_schema tells of a server that did not give its name.
+_HINTS = {"TGI": r"missing field `value`", "llama.cpp": r"'text' or 'json_object'"}
+_OTHER_NAME = {
+    "max_tokens": "max_completion_tokens",
+    "max_completion_tokens": "max_tokens",
+    "seed": "random_seed",
+}
+
+
+@dataclass(slots=True)
+class Shape:
+    """How requests to one endpoint are made; learned from what the server refuses.
+
+    rung: how structured output is asked for. without: request fields left out. renamed:
+    field → the name that the server knows. merge_system: the system message is put at the
+    head of the first user message. native: whose form the rung "native" has.
+    """
+
+    rung: Rung = "json_schema"
+    native: str | None = None
+    without: set[str] = field(default_factory=set)
+    renamed: dict[str, str] = field(default_factory=dict)
+    merge_system: bool = False
+
+    def record(self) -> dict[str, Any]:
+        """Return what was learned as plain JSON types."""
+        return {
+            "rung": self.rung,
+            "native": self.native,
+            "without": sorted(self.without),
+            "renamed": self.renamed,
+            "merge_system": self.merge_system,
+        }
+
+    @classmethod
+    def of(cls, record: dict[str, Any]) -> Shape:
+        """Read a record; raises KeyError, TypeError or ValueError where it is none."""
+        if record["rung"] not in RUNGS:
+            raise ValueError(record["rung"])
+        return cls(
+            rung=record["rung"],
+            native=record["native"] if record["native"] in _NATIVE else None,
+            without={str(name) for name in record["without"]},
+            renamed={str(old): str(new) for old, new in record["renamed"].items()},
+            merge_system=bool(record["merge_system"]),
+        )
+
+    def adapted(self) -> tuple[str, ...]:
+        """Say how requests differ from what the settings would send."""
+        notes = [f"without {name}" for name in sorted(self.without)]
+        notes += [f"{old} sent as {new}" for old, new in sorted(self.renamed.items())]
+        return (*notes, "system merged into user") if self.merge_system else tuple(notes)
+
+    def shown(self, messages: Messages) -> Messages:
+        """Return the messages as they are sent."""
+        if not self.merge_system or not messages or messages[0][0] != "system":
+            return messages
+        (_role, system), *rest = messages
+        place = next((n for n, (role, _text) in enumerate(rest) if role == "user"), None)
+        if place is None:
+            return (("user", system), *rest)
+        rest[place] = ("user", f"{system}\n\n{rest[place][1]}")
+        return tuple(rest)
+
+    def drop(self, name: str) -> None:
+        """Give a refused field its other name, or leave it out where that was refused too."""
+        original = next((old for old, new in self.renamed.items() if new == name), name)
+        if original == name and name in _OTHER_NAME:
+            self.renamed[name] = _OTHER_NAME[name]
+        else:
+            self.renamed.pop(original, None)
+            self.without.add(original)
+
+    def step_down(self, said: str = "", below: Rung | None = None) -> Rung:
+        """Return the rung under this one (or under ``below``); ``said``: the refusal's words."""
+        for server, words in _HINTS.items():
+            if re.search(words, said):
+                self.native = server
+        for rung in RUNGS[RUNGS.index(below or self.rung) + 1 :]:
+            if rung != "native" or self.native is not None:
+                return rung
+        return "prompted"
+
+    def request(
+        self, endpoint: Endpoint, messages: Messages, schema: Schema, fields: Schema, rung: Rung
+    ) -> dict[str, Any]:
+        """Return the body of a chat request; ``fields``: sampling and whatever else is set."""
+        body: dict[str, Any] = {
+            "model": endpoint.model,
+            "messages": [{"role": role, "content": content} for role, content in messages],
+        }
+        for name, value in fields.items():
+            if name not in self.without:
+                body[self.renamed.get(name, name)] = value
+        body |= self._form(schema, rung)
+        if endpoint.preset == "openrouter" and rung != "prompted":
+            # Or it drops the form where the provider that it chose does not know it.
+            body["provider"] = {**(body.get("provider") or {}), "require_parameters": True}
+        return body
+
+    def _form(self, schema: Schema, rung: Rung) -> dict[str, Any]:
+        match rung:
+            case "json_schema":
+                named = {"name": "verdict", "strict": True, "schema": schema}
+                return {"response_format": {"type": "json_schema", "json_schema": named}}
+            case "native":
+                return _NATIVE[self.native or "llama.cpp"](schema)
+            case "tool":
+                function = {"name": TOOL, "description": "Give your verdict.", "parameters": schema}
+                # The string: object forms are taken for "auto" or refused by several servers.
+                return {
+                    "tools": [{"type": "function", "function": function}],
+                    "tool_choice": "required",
+                }
+            case "json_object":
+                return {"response_format": {"type": "json_object"}}
+        return {}
+
+
+def optional_fields(body: dict[str, Any]) -> set[str]:
+    """Return the names of a request's fields that may be left out without losing its sense."""
+    needed = {"model", "messages", "response_format", "tools", "tool_choice", "structured_outputs"}
+    return set(body) - needed
+
+
+def fewest_tokens(messages: Messages) -> int:
+    """Return how many tokens any tokenizer makes of these messages at the very least.
+
+    Prose has 4 to 5 characters to a token, in large vocabularies also in other alphabets; 7
+    is beyond every text that is not made of repetitions, which are counted once. Characters
+    from the CJK blocks up are words or syllables. A server that read fewer did not read all.
+    """
+    text = "\n".join(content for _role, content in messages)
+    text = re.sub(r"(\W)\1+", r"\1", text)
+    wide = 0 if text.isascii() else sum(character >= "\u2e80" for character in text)
+    return (len(text) - wide) // 7 + wide // 4
+
+
+def plain_fields(cell: Cell, endpoint: Endpoint, longer: bool) -> dict[str, Any]:
+    """Return a cell's sampling fields, the cap on the reply doubled where it was too short."""
+    fields = dict(cell.sampling)
+    if longer and endpoint.max_tokens_field in fields:
+        fields[endpoint.max_tokens_field] *= 2
+    return fields

@@ -1,0 +1,61 @@
+"""``panel check --frozen``: whether every cell has a frozen verdict on what it would show now."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from panel.decisions import Decision, fold
+from panel.endpoint.embedded import model_identity
+from panel.frozen.files import FOLDER, Frozen, decisions_of, read_frozen
+from panel.frozen.staleness import Asking, Unfrozen, orphaned, unfrozen
+from panel.workspace.loading import Workspace
+from panel.workspace.settings import resolve_endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What ``panel check --frozen --json`` prints. pairs: tool × persona pairs of the workspace.
+
+    found: those stale, missing or orphaned; empty when everything holds.
+    """
+
+    model: str
+    pairs: int
+    found: list[Unfrozen]
+
+    def record(self) -> dict[str, Any]:
+        """Return the status as plain JSON types."""
+        return {**asdict(self), "holds": not self.found}
+
+
+def frozen_status(
+    workspace: Workspace,
+    endpoint: str | None = None,
+    model: str | None = None,
+    folder: Path | None = None,
+) -> Status:
+    """Compare every tool × persona with its file. Opens no connection and no store.
+
+    folder: of the frozen verdicts, where it is not the workspace's own. Raises
+    WorkspaceError for files that cannot be read, UsageError for an unknown endpoint.
+    """
+    resolved = resolve_endpoint(workspace.settings, workspace.root, endpoint, model)
+    identity = model_identity(resolved)
+    frozen = read_frozen(folder or workspace.root / FOLDER)
+    asking = Asking(workspace.prompts, resolved, identity, guidance_on_file(frozen))
+    found = unfrozen(asking, workspace.tools, workspace.personas, frozen)
+    found += orphaned(workspace.tools, workspace.personas, frozen)
+    pairs = len(workspace.tools) * len(workspace.personas)
+    return Status(str(identity), pairs, found)
+
+
+def guidance_on_file(frozen: Frozen) -> dict[tuple[str, str], str]:
+    """Return the editors' notes that stand in questions, by tool × persona."""
+    chains: dict[tuple[str, str], list[Decision]] = {}
+    for tool, persona, decision in decisions_of(frozen.values()):
+        made = Decision(tool=tool, persona=persona, **decision.model_dump())
+        chains.setdefault((tool, persona), []).append(made)
+    notes = {pair: fold(chain).guidance for pair, chain in chains.items()}
+    return {pair: note for pair, note in notes.items() if note is not None}

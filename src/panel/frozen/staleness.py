@@ -1,0 +1,142 @@
+"""Which frozen verdicts still hold: what each cell would show the model now, against the file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from panel.cells.plan import (
+    Cell,
+    Guidance,
+    Inputs,
+    ModelIdentity,
+    Reason,
+    changed_input,
+    lay_out,
+)
+from panel.frozen.files import Answer, Frozen, FrozenVerdict
+from panel.workspace.personas import Persona
+from panel.workspace.prompts import Prompts
+from panel.workspace.settings import Endpoint
+from panel.workspace.tools import Tool
+
+Status = Literal["stale", "missing", "orphaned"]
+PairKey = tuple[str, str]  # tool, persona
+
+
+@dataclass(frozen=True, slots=True)
+class Unfrozen:
+    """A tool × persona whose frozen verdict does not hold, and why.
+
+    persona: None for a whole file (of a tool that is gone).
+    """
+
+    tool: str
+    persona: str | None
+    status: Status
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What a cell depends on besides its tool and persona; guidance: editors' notes by pair."""
+
+    prompts: Prompts
+    endpoint: Endpoint
+    model: ModelIdentity
+    guidance: Guidance = field(default_factory=dict)
+
+    def lay_out(self, tools: Sequence[Tool], personas: Sequence[Persona], many: int) -> list[Cell]:
+        """Return the cells of these tools and personas, repeats 1 to ``many``."""
+        return lay_out(
+            self.prompts,
+            tools,
+            personas,
+            self.endpoint,
+            self.model,
+            many,
+            guidance=self.guidance,
+        )
+
+
+def cells_by_pair(
+    asking: Asking, tools: Sequence[Tool], personas: Sequence[Persona], repeats: Mapping[str, int]
+) -> dict[PairKey, dict[int, Cell]]:
+    """Lay out the cells of each tool × persona, as many repeats as ``repeats`` says of its tool.
+
+    A tool that is not in ``repeats`` has one.
+    """
+    groups: dict[int, list[Tool]] = {}
+    for tool in tools:
+        groups.setdefault(repeats.get(tool.slug, 1), []).append(tool)
+    found: dict[PairKey, dict[int, Cell]] = {}
+    for many, group in groups.items():
+        for cell in asking.lay_out(group, personas, many):
+            found.setdefault((cell.tool.slug, cell.persona.id), {})[cell.repeat] = cell
+    return found
+
+
+def frozen_repeats(frozen: Frozen) -> dict[str, int]:
+    """Return the highest repeat on file of each tool."""
+    return {
+        slug: max(
+            (answer.repeat for verdict in tool.personas.values() for answer in verdict.answers),
+            default=1,
+        )
+        for slug, tool in frozen.items()
+    }
+
+
+def unfrozen(
+    asking: Asking, tools: Sequence[Tool], personas: Sequence[Persona], frozen: Frozen
+) -> list[Unfrozen]:
+    """Return what does not hold of these tools and personas, in the order of tools and panel.
+
+    Stale: an answer on file is not to what the model would see now. Missing: no answer is on
+    file. Opens no connection, no store.
+    """
+    cells = cells_by_pair(asking, tools, personas, frozen_repeats(frozen))
+    found = []
+    for tool in tools:
+        file = frozen.get(tool.slug)
+        for persona in personas:
+            verdict = file.personas.get(persona.id) if file else None
+            now = cells[tool.slug, persona.id]
+            if verdict is None or not verdict.answers:
+                found.append(Unfrozen(tool.slug, persona.id, "missing", "new"))
+            elif (reason := stale_reason(verdict, now)) is not None:
+                found.append(Unfrozen(tool.slug, persona.id, "stale", reason))
+    return found
+
+
+def stale_reason(verdict: FrozenVerdict, now: Mapping[int, Cell]) -> Reason | None:
+    """Return why the answers on file are not to what the model would see now; None if they are."""
+    for answer in verdict.answers:
+        cell = now[answer.repeat]
+        if answer.fingerprint != cell.fingerprint:
+            return _reason(answer, cell)
+    return None
+
+
+def _reason(answer: Answer, cell: Cell) -> Reason:
+    if answer.model_identity != str(cell.model):
+        return "model changed"
+    was = Inputs(**answer.inputs.model_dump())
+    return changed_input(was, cell.inputs)
+
+
+def orphaned(tools: Iterable[Tool], personas: Iterable[Persona], frozen: Frozen) -> list[Unfrozen]:
+    """Return what is on file of tools that are gone, or of personas not on the panel."""
+    slugs, ids = {tool.slug for tool in tools}, {persona.id for persona in personas}
+    found = []
+    for slug, tool in sorted(frozen.items()):
+        if slug not in slugs:
+            found.append(Unfrozen(slug, None, "orphaned", "the tool is gone"))
+            continue
+        found += [
+            Unfrozen(slug, persona, "orphaned", "not on the panel")
+            for persona in tool.personas
+            if persona not in ids
+        ]
+    return found

@@ -1,0 +1,79 @@
+"""What has been sent to whom: written down before a mail goes out and after it went."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from panel.errors import UsageError
+from panel.readers.community.ledger import FOLDER, Ledger, private_folder
+
+FILE = "deliveries.jsonl"
+RUNNING = ".sending.lock"
+
+# sending: handed over, no answer written down: it may have arrived. failed: it has not.
+State = Literal["sending", "sent", "bounced", "failed"]
+STATES = ("sending", "sent", "bounced", "failed")
+
+
+class Deliveries:
+    """The deliveries of a workspace; people are known by the keyed hash of their address only."""
+
+    def __init__(self, root: Path) -> None:
+        self._folder = root / FOLDER
+        self._ledger = Ledger(self._folder / FILE, self._fold, self._restart)
+        self._restart()
+
+    def _restart(self) -> None:
+        self._states: dict[tuple[str, str], State] = {}
+        self._bounced: dict[str, float] = {}
+
+    def state(self, digest: str, address_hash: str) -> State | None:
+        """Return how the delivery of a digest to somebody stands; None when never begun."""
+        self._ledger.refresh()
+        return self._states.get((digest, address_hash))
+
+    def bounced_at(self, address_hash: str) -> float | None:
+        """Return when an address last bounced for good (seconds since 1970); None if never."""
+        self._ledger.refresh()
+        return self._bounced.get(address_hash)
+
+    def write(self, digest: str, address_hash: str, state: State, detail: str = "") -> None:
+        """Write a state down; it is on disk when this returns. Raises JournalError."""
+        line: dict[str, Any] = {
+            "digest": digest,
+            "hash": address_hash,
+            "state": state,
+            "at": datetime.now(UTC).timestamp(),
+        }
+        self._ledger.append(line | ({"detail": detail} if detail else {}))
+
+    @contextmanager
+    def only_sender(self) -> Iterator[None]:
+        """Be the only process that sends; raises UsageError while another one does."""
+        private_folder(self._folder)
+        descriptor = os.open(self._folder / RUNNING, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise UsageError(
+                    "another 'panel digest --send' is at work here. Wait for it to end, then run "
+                    "again: nobody gets a digest twice."
+                ) from None
+            yield
+        finally:
+            os.close(descriptor)  # a killed process lets go, too
+
+    def _fold(self, line: dict[str, Any]) -> None:
+        digest, address_hash, state = str(line["digest"]), str(line["hash"]), line["state"]
+        if state not in STATES:
+            raise ValueError(f"{state!r} is no state of a delivery")
+        self._states[digest, address_hash] = state
+        if state == "bounced":
+            self._bounced[address_hash] = float(line["at"])

@@ -1,0 +1,190 @@
+"""Append-only files of JSON lines below ``community/``, private to their owner.
+
+Any number of processes may read and append: every append holds the file's lock, and a line
+is on disk (fsync) before it counts. A kill can tear at most the last line; readers
+leave it alone, and the next writer cuts it off.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pydantic_core import from_json
+
+from panel.cells.journal import encode
+from panel.errors import JournalError
+
+FOLDER = "community"
+
+
+def private_folder(folder: Path) -> None:
+    """Make a folder that only its owner may enter and that Git leaves out."""
+    if not folder.is_dir():
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    ignore = folder / ".gitignore"
+    if not ignore.exists():
+        ignore.write_text("*\n", encoding="utf-8")
+
+
+class Ledger:
+    """One file of JSON lines, kept up to date in memory by whoever folds it.
+
+    ``fold`` is called with every whole line once, in the order of the file; ``restart`` is
+    called before that when the file was written anew (an erasure). ``damaged`` counts the
+    lines that cannot be read. Safe for several threads.
+    """
+
+    def __init__(
+        self,
+        file: Path,
+        fold: Callable[[dict[str, Any]], None],
+        restart: Callable[[], None],
+    ) -> None:
+        self.file = file
+        self.damaged = 0
+        self._fold, self._restart = fold, restart
+        self._inode: int | None = None
+        self._offset = 0
+        self._threads = threading.RLock()
+        self._depth = 0
+
+    def refresh(self) -> None:
+        """Fold what this or another process has appended since the last call."""
+        with self._threads:
+            try:
+                handle = self.file.open("rb")
+            except FileNotFoundError:
+                return
+            except OSError as error:
+                raise self._unreadable(error) from None
+            with handle:
+                state = os.fstat(handle.fileno())
+                if state.st_ino != self._inode or state.st_size < self._offset:
+                    self._inode, self._offset, self.damaged = state.st_ino, 0, 0
+                    self._restart()
+                if state.st_size > self._offset:
+                    handle.seek(self._offset)
+                    self._read(handle)
+
+    def _read(self, handle: Iterable[bytes]) -> None:
+        for raw in handle:
+            if not raw.endswith(b"\n"):
+                return
+            self._offset += len(raw)
+            try:
+                self._fold(from_json(raw))
+            except (ValueError, TypeError, AttributeError, KeyError):
+                self.damaged += 1  # not JSON, or not of the form that was written here
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Hold the file's lock, with everything written by others folded."""
+        with self._threads:
+            if self._depth:  # this thread holds it already
+                yield
+                return
+            private_folder(self.file.parent)
+            # Beside the file, not the file itself: that one may be replaced by a new one.
+            lock = self.file.with_name(f".{self.file.name}.lock")
+            descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+                self._depth += 1
+                try:
+                    self.refresh()
+                    yield
+                finally:
+                    self._depth -= 1
+            finally:
+                os.close(descriptor)
+
+    def append(self, *lines: Mapping[str, Any]) -> None:
+        """Write lines, force them to disk and fold them; raises JournalError."""
+        with self.writing():
+            try:
+                descriptor = os.open(self.file, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+                try:
+                    self._append(descriptor, b"".join(encode(line) for line in lines))
+                finally:
+                    os.close(descriptor)
+            except OSError as error:
+                raise JournalError(
+                    f"cannot write {self.file}: {error.strerror}. Make room or mend the rights; "
+                    "everything written so far is kept."
+                ) from None
+            self.refresh()
+
+    def _append(self, descriptor: int, content: bytes) -> None:
+        end = _whole_end(descriptor)
+        try:
+            view = memoryview(content)
+            while view:
+                view = view[os.write(descriptor, view) :]
+            os.fsync(descriptor)
+        except OSError:
+            os.ftruncate(descriptor, end)
+            raise
+        if end == 0:
+            _sync_folder(self.file.parent)  # a new name is on disk once its folder is
+
+    def rewrite(self, keep: Callable[[dict[str, Any]], dict[str, Any] | None]) -> None:
+        """Write the file anew with each line as ``keep`` returns it; None leaves it out.
+
+        For erasing what must not be kept any longer. The old file stays until the new one
+        is whole and on disk.
+        """
+        with self.writing():
+            lines: list[bytes] = []
+            with self.file.open("rb") as old:
+                for raw in old:
+                    try:
+                        line = from_json(raw)
+                    except ValueError:
+                        continue  # torn or damaged: nobody can say what it holds
+                    kept = keep(line) if isinstance(line, dict) else None
+                    if kept is not None:
+                        lines.append(encode(kept))
+            fresh = self.file.with_name(f".{self.file.name}.new")
+            fresh.unlink(missing_ok=True)
+            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "wb") as new:
+                new.write(b"".join(lines))
+                new.flush()
+                os.fsync(new.fileno())
+            fresh.replace(self.file)
+            _sync_folder(self.file.parent)
+            self._inode = None  # inode numbers are used again
+            self.refresh()
+
+    def _unreadable(self, error: OSError) -> JournalError:
+        return JournalError(f"cannot read {self.file}: {error.strerror}. Mend its rights.")
+
+
+def _whole_end(descriptor: int) -> int:
+    """Cut off a torn last line; return the size in bytes that is left."""
+    end = os.fstat(descriptor).st_size
+    start, whole = end, 0
+    while start > 0:
+        size = min(65536, start)
+        start -= size
+        found = os.pread(descriptor, size, start).rfind(b"\n")
+        if found >= 0:
+            whole = start + found + 1
+            break
+    if whole != end:
+        os.ftruncate(descriptor, whole)
+    return whole
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

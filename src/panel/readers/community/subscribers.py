@@ -1,0 +1,166 @@
+"""Who gets the digest: double opt-in, one-click out, and as little stored as that takes.
+
+A line holds a keyed hash of the address; only ``confirmed`` holds the address itself.
+What somebody asked for but has not confirmed is stored nowhere: the link in the mail holds it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from panel.errors import UsageError
+from panel.readers.community.addresses import parse_address
+from panel.readers.community.ledger import FOLDER, Ledger
+from panel.readers.community.secret import Secret
+
+FILE = "subscribers.jsonl"
+CONFIRM_WITHIN = timedelta(days=7)
+ASK_AGAIN_AFTER = timedelta(days=1)
+CONFIRM, LEAVE, ADDRESS = "confirm a subscription", "unsubscribe", "address"
+
+Asked = Literal["ask", "known", "recently asked"]
+
+
+@dataclass(frozen=True, slots=True)
+class Subscriber:
+    """Somebody who confirmed: address, its keyed hash, since when (seconds since 1970)."""
+
+    address: str
+    address_hash: str
+    since: float
+
+
+class Subscribers:
+    """The subscribers of a workspace, below ``root/community``; times are aware datetimes."""
+
+    def __init__(self, root: Path, secret: Secret) -> None:
+        self._secret = secret
+        self._ledger = Ledger(root / FOLDER / FILE, self._fold, self._restart)
+        self._restart()
+
+    def _restart(self) -> None:
+        self._confirmed: dict[str, Subscriber] = {}
+        self._asked: dict[str, float] = {}
+        self._left: dict[str, float] = {}
+        self._unerased = False
+
+    def ask(self, address: str, now: datetime) -> Asked:
+        """Note that somebody asked for a confirmation mail; only 'ask' is to be followed by one.
+
+        An address is written to once a day at most, whoever asks. Raises UsageError for what
+        is not an address.
+        """
+        address_hash = self.hash(parse_address(address))
+        with self._ledger.writing():
+            if address_hash in self._confirmed:
+                return "known"
+            before = self._asked.get(address_hash)
+            if before is not None and now.timestamp() - before < ASK_AGAIN_AFTER.total_seconds():
+                return "recently asked"
+            self._ledger.append(_line("asked", address_hash, now))
+        return "ask"
+
+    def confirm_token(self, address: str, now: datetime) -> str:
+        """Return what a confirmation link holds; it is good for seven days."""
+        return self._secret.sign(CONFIRM, parse_address(address), now.timestamp())
+
+    def pending(self, token: str, now: datetime) -> str | None:
+        """Return the address that a confirmation token is for; None when it is not good (now)."""
+        found = self._secret.read(CONFIRM, token)
+        if found is None:
+            return None
+        address, signed_at = found
+        if not 0 <= now.timestamp() - signed_at + 1 <= CONFIRM_WITHIN.total_seconds():
+            return None
+        self._ledger.refresh()
+        left_at = self._left.get(self.hash(address))
+        # A link from before they left must not bring them back.
+        return None if left_at is not None and signed_at <= left_at else address
+
+    def confirm(self, token: str, now: datetime) -> bool:
+        """Subscribe the address of a token; False when the token is not good. May be repeated."""
+        with self._ledger.writing():
+            address = self.pending(token, now)
+            if address is None:
+                return False
+            if self.hash(address) not in self._confirmed:
+                line = _line("confirmed", self.hash(address), now)
+                self._ledger.append({**line, "address": address})
+        return True
+
+    def leave_token(self, subscriber: Subscriber) -> str:
+        """Return what an unsubscribe link holds: no address, and good for ever."""
+        return self._secret.sign(LEAVE, subscriber.address_hash, 0)
+
+    def leaver(self, token: str) -> str | None:
+        """Return the address hash that an unsubscribe token is for; None unless it is genuine."""
+        found = self._secret.read(LEAVE, token)
+        return found[0] if found else None
+
+    def unsubscribe(self, address_hash: str, now: datetime) -> None:
+        """Take somebody off the list and erase the address from the file. May be repeated."""
+        with self._ledger.writing():
+            if address_hash in self._confirmed:
+                self._ledger.append(_line("left", address_hash, now))
+                self._erase()
+
+    def all(self) -> list[Subscriber]:
+        """Return who is subscribed now, in the order of confirmation."""
+        self._ledger.refresh()
+        return list(self._confirmed.values())
+
+    def still(self, address_hash: str) -> bool:
+        """Whether somebody is subscribed this very moment, in whatever process they left."""
+        self._ledger.refresh()
+        return address_hash in self._confirmed
+
+    def tidy(self) -> None:
+        """Finish an erasure that a kill cut short."""
+        with self._ledger.writing():
+            if self._unerased:
+                self._erase()
+
+    def hash(self, address: str) -> str:
+        """Return the keyed hash of an address; upper and lower case are the same to it."""
+        return self._secret.hash(ADDRESS, address.lower())
+
+    def _erase(self) -> None:
+        known = set(self._confirmed)
+
+        def keep(line: dict[str, Any]) -> dict[str, Any] | None:
+            if line.get("kind") == "confirmed" and line.get("hash") not in known:
+                return None
+            return line
+
+        self._ledger.rewrite(keep)
+
+    def _fold(self, line: dict[str, Any]) -> None:
+        kind, address_hash, at = line["kind"], str(line["hash"]), float(line["at"])
+        if kind == "asked":
+            self._asked[address_hash] = at
+        elif kind == "confirmed":
+            self._confirmed[address_hash] = Subscriber(
+                parse_address(line["address"]), address_hash, at
+            )
+        elif kind == "left":
+            if self._confirmed.pop(address_hash, None) is not None:
+                self._unerased = True
+            self._asked.pop(address_hash, None)  # who left may come back at once
+            self._left[address_hash] = at
+        else:
+            raise ValueError(f"{kind!r} is no kind of line")
+
+
+def _line(kind: str, address_hash: str, now: datetime) -> dict[str, Any]:
+    return {"kind": kind, "hash": address_hash, "at": now.timestamp()}
+
+
+def validated(address: str) -> str | None:
+    """Return the address in its written form; None for what is none."""
+    try:
+        return parse_address(address)
+    except UsageError:
+        return None

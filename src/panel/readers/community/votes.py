@@ -1,0 +1,151 @@
+"""Readers' votes: ship or skip, one per visitor and tool, the last one counts."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from panel.errors import UsageError
+from panel.hashing import content_hash
+from panel.readers.community.ballots import Ballots, read_ballots
+from panel.readers.community.ledger import FOLDER, Ledger
+from panel.readers.community.secret import Secret
+from panel.scorecard import Tally
+from panel.workspace.tools import slugify
+from panel.workspace.verdict import SHIP, SKIP
+
+FILE = "votes.jsonl"
+_HASH = re.compile(r"[0-9a-f]{32}")
+Place = dict[tuple[str, str], str]
+
+
+class Votes:
+    """The votes of a workspace, below ``root/community``; folded once, then kept up to date.
+
+    Nothing of a visitor is stored but a keyed hash of a random number. Raises JournalError
+    where the file cannot be read or written.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._ledger = Ledger(root / FOLDER / FILE, self._fold, self._restart)
+        self._restart()
+
+    def _restart(self) -> None:
+        self._placed: Place = {}
+        self._counts: dict[str, list[int]] = {}
+        self._imported: set[str] = set()
+
+    @property
+    def damaged(self) -> int:
+        """How many lines of the file are not readable and count for nothing."""
+        return self._ledger.damaged
+
+    def record(self, visitor_hash: str, tool: str, vote: str, at: str) -> bool:
+        """Keep one vote; return whether it changed anything.
+
+        visitor_hash: 32 hex digits; tool: a slug; vote: ship or skip; at: ISO time, UTC.
+        A vote like the visitor's last one is not written again. Raises UsageError.
+        """
+        if vote not in (SHIP, SKIP):
+            raise UsageError(f"{vote!r} is no vote. Send 'ship' or 'skip'.")
+        if not tool or slugify(tool) != tool:
+            raise UsageError(f"{tool!r} is not the slug of a tool.")
+        if not _HASH.fullmatch(visitor_hash):
+            raise UsageError("a visitor is known by 32 hex digits only.")
+        with self._ledger.writing():
+            if self._placed.get((visitor_hash, tool)) == vote:
+                return False
+            line = {"kind": "vote", "visitor": visitor_hash, "tool": tool, "vote": vote, "at": at}
+            self._ledger.append(line)
+        return True
+
+    def counts(self) -> dict[str, tuple[int, int]]:
+        """Return (ships, skips) of every tool that has votes, sorted by slug."""
+        self._ledger.refresh()
+        return {
+            tool: (ships, skips)
+            for tool, (ships, skips) in sorted(self._counts.items())
+            if ships or skips
+        }
+
+    def tallies(self) -> dict[str, Tally]:
+        """Return the votes of every tool that has any, with percentage and interval."""
+        return {tool: Tally(*pair) for tool, pair in self.counts().items()}
+
+    def tally(self, tool: str) -> Tally:
+        """Return one tool's votes: counts, percentage and interval."""
+        self._ledger.refresh()
+        return Tally(*self._counts.get(tool, (0, 0)))
+
+    def import_csv(self, file: Path, tools: set[str], secret: Secret, at: str) -> Ballots | None:
+        """Add the votes of a CSV file, all or none; None when this very content was added before.
+
+        Columns: ``tool, ships, skips`` (counts, added to what is there) or ``tool, vote,
+        voter`` (voters are hashed; a voter's last vote on a tool counts). ``tools`` are the
+        slugs it may name. Raises WorkspaceError with every mistake of the file.
+        """
+        ballots = read_ballots(file, tools)
+        placed = [
+            [secret.hash("imported voter", voter), tool, vote]
+            for (voter, tool), vote in ballots.placed.items()
+        ]
+        counted = {tool: list(pair) for tool, pair in ballots.counted.items()}
+        with self._ledger.writing():
+            if ballots.digest in self._imported:
+                return None
+            self._ledger.append(
+                {
+                    "kind": "import",
+                    "digest": ballots.digest,
+                    "counted": counted,
+                    "placed": placed,
+                    "at": at,
+                }
+            )
+        return ballots
+
+    def _fold(self, line: dict[str, Any]) -> None:
+        kind = line.get("kind")
+        if kind == "vote":
+            self._place(line.get("visitor"), line.get("tool"), line.get("vote"))
+        elif kind == "import" and line.get("digest") not in self._imported:
+            self._imported.add(str(line.get("digest")))
+            for tool, (ships, skips) in line.get("counted", {}).items():
+                self._add(tool, ships, skips)
+            for visitor, tool, vote in line.get("placed", ()):
+                self._place(visitor, tool, vote)
+
+    def _place(self, visitor: Any, tool: Any, vote: Any) -> None:
+        if vote not in (SHIP, SKIP) or not isinstance(tool, str) or not isinstance(visitor, str):
+            return
+        before = self._placed.get((visitor, tool))
+        if before == vote:
+            return
+        if before is not None:
+            self._add(tool, -(before == SHIP), -(before == SKIP))
+        self._placed[visitor, tool] = vote
+        self._add(tool, int(vote == SHIP), int(vote == SKIP))
+
+    def _add(self, tool: str, ships: int, skips: int) -> None:
+        counts = self._counts.setdefault(tool, [0, 0])
+        counts[0] += ships
+        counts[1] += skips
+
+
+def share_record(tool: str, tally: Tally) -> dict[str, Any]:
+    """Return a tool's community share as plain JSON types; null for what nobody voted on."""
+    interval = tally.interval
+    return {
+        "tool": tool,
+        "ships": tally.ships,
+        "skips": tally.skips,
+        "n": tally.n,
+        "ship_percent": tally.ship_percent,
+        "interval": [interval.low, interval.high] if interval else None,
+    }
+
+
+def shares_etag(records: Any) -> str:
+    """Return an entity tag for shares as sent."""
+    return f'"{content_hash(records)[3:]}"'

@@ -1,0 +1,200 @@
+"""What one issue of the digest holds: gathered from what readers may see, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from panel.scorecard import Change, Interval
+from panel.site.addresses import href
+from panel.site.formats import day
+from panel.site.index import Contents, Pair, edition_path
+from panel.site.publication import Edition, Publication
+
+MOST_TOOLS, MOST_COMPARISONS, MOST_CHANGES, MOST_CONTESTED = 12, 8, 20, 5
+
+
+@dataclass(frozen=True, slots=True)
+class ToolLine:
+    """A tool in the digest; link: its page, None without the site's address."""
+
+    name: str
+    tagline: str
+    category: str
+    entry_price: str
+    ship_percent: float | None
+    ships: int
+    n: int
+    interval: Interval | None
+    link: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PairLine:
+    """A comparison in the digest."""
+
+    left: ToolLine
+    right: ToolLine
+    link: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeLine:
+    """A persona's verdict on a tool that became another; changed_on: ISO date, UTC."""
+
+    tool: str
+    persona: str
+    before: str
+    after: str
+    changed_on: str
+    reason: str
+    link: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DigestContent:
+    """One issue: since the first day up to, but not including, the day ``until`` (UTC).
+
+    base_url: the site's address without its last slash, None when it has none. more: how
+    many lines of each part were left out, by its name here.
+    """
+
+    title: str
+    since: date
+    until: date
+    base_url: str | None
+    new_tools: tuple[ToolLine, ...] = ()
+    comparisons: tuple[PairLine, ...] = ()
+    changes: tuple[ChangeLine, ...] = ()
+    contested: tuple[ToolLine, ...] = ()
+    more_tools: int = 0
+    more_comparisons: int = 0
+    more_changes: int = 0
+    drafts: bool = False
+    embedded: bool = False
+
+    @property
+    def id(self) -> str:
+        """What tells this issue from others: its first day alone.
+
+        Whoever got the issue of a week is not sent it again because the command was run on
+        the next day, or a verdict came in between.
+        """
+        return f"digest-{self.since.isoformat()}"
+
+    @property
+    def last_day(self) -> date:
+        """The last day that is in it."""
+        return self.until - timedelta(days=1)
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing happened: standing disagreement alone is no news."""
+        return not (self.new_tools or self.comparisons or self.changes)
+
+    @property
+    def subject(self) -> str:
+        """What stands in the mail's subject."""
+        parts = []
+        if self.new_tools:
+            count = len(self.new_tools) + self.more_tools
+            parts.append(f"{count} new {_plural(count, 'tool')}")
+        if self.changes:
+            count = len(self.changes) + self.more_changes
+            parts.append(f"{count} changed {_plural(count, 'verdict')}")
+        return f"{self.title}: {' and '.join(parts) or 'the week'}"
+
+
+def digest_content(
+    publication: Publication, since: date, until: date, base_url: str | None
+) -> DigestContent:
+    """Return the issue of the days from ``since`` up to, not including, ``until``.
+
+    A tool is new when its first published verdict fell into these days.
+    """
+    contents = Contents(publication)
+
+    def within(change: Change) -> bool:
+        return since.isoformat() <= day(change.changed_at) < until.isoformat()
+
+    new = _new_tools(publication.changes, since, until)
+    editions = [each for each in contents.newest if each.tool.slug in new]
+    pairs = [
+        pair
+        for pair in contents.pairs
+        if {pair.left.tool.slug, pair.right.tool.slug} & new
+        and pair.left.card.result.n
+        and pair.right.card.result.n
+    ]
+    changed = [each for each in publication.changes if each.before is not None and within(each)]
+    names = {persona.id: persona.name for persona in publication.personas}
+    return DigestContent(
+        title=publication.site.title,
+        since=since,
+        until=until,
+        base_url=base_url,
+        new_tools=tuple(_tool(each, base_url) for each in editions[:MOST_TOOLS]),
+        comparisons=tuple(_pair(each, base_url) for each in pairs[:MOST_COMPARISONS]),
+        changes=tuple(
+            _change(each, contents.editions[each.tool], names, base_url)
+            for each in changed[:MOST_CHANGES]
+        ),
+        contested=tuple(_tool(each, base_url) for each in contents.contested(MOST_CONTESTED)),
+        more_tools=max(0, len(editions) - MOST_TOOLS),
+        more_comparisons=max(0, len(pairs) - MOST_COMPARISONS),
+        more_changes=max(0, len(changed) - MOST_CHANGES),
+        drafts=publication.drafts,
+        embedded=publication.embedded,
+    )
+
+
+def _new_tools(changes: Iterable[Change], since: date, until: date) -> set[str]:
+    first: dict[str, str] = {}
+    for change in changes:
+        on = day(change.changed_at)
+        first[change.tool] = min(on, first.get(change.tool, on))
+    return {tool for tool, on in first.items() if since.isoformat() <= on < until.isoformat()}
+
+
+def _tool(edition: Edition, base_url: str | None) -> ToolLine:
+    tool, result = edition.tool, edition.card.result
+    return ToolLine(
+        tool.name,
+        tool.tagline,
+        tool.category,
+        tool.pricing.entry,
+        result.ship_percent,
+        result.ships,
+        result.n,
+        result.interval,
+        _link(base_url, edition_path(edition)),
+    )
+
+
+def _pair(pair: Pair, base_url: str | None) -> PairLine:
+    return PairLine(
+        _tool(pair.left, base_url), _tool(pair.right, base_url), _link(base_url, pair.path)
+    )
+
+
+def _change(
+    change: Change, edition: Edition, names: dict[str, str], base_url: str | None
+) -> ChangeLine:
+    return ChangeLine(
+        edition.tool.name,
+        names.get(change.persona, change.persona),
+        change.before or "",
+        change.after,
+        day(change.changed_at),
+        change.reason,
+        _link(base_url, edition_path(edition)),
+    )
+
+
+def _link(base_url: str | None, path: str) -> str | None:
+    return f"{base_url}/{href(path)}" if base_url else None
+
+
+def _plural(count: int, word: str) -> str:
+    return word if count == 1 else word + "s"

@@ -1,0 +1,34 @@
+"""Writes an issue into a folder: ``digest-<since>.eml``, ``.html`` and ``.txt``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from panel.errors import UsageError
+from panel.readers.digest.content import DigestContent
+from panel.readers.digest.render import render_digest
+from panel.readers.mail.message import WIRE, Letter, build_message
+from panel.readers.mail.settings import Sender
+
+
+def write_issue(content: DigestContent, folder: Path, sender: Sender | None) -> list[Path]:
+    """Write the three files, to nobody in particular, and return them; raises UsageError.
+
+    The .eml opens as a draft in mail programs (X-Unsent); it has no recipient and no
+    unsubscribe link of its own.
+    """
+    rendered = render_digest(content, None)
+    letter = Letter(content.subject, rendered.text, rendered.html, {"X-Unsent": "1"})
+    message = build_message(letter, sender, None)
+    files = {
+        folder / f"{content.id}.eml": message.as_bytes(policy=WIRE),
+        folder / f"{content.id}.html": rendered.html.encode(),
+        folder / f"{content.id}.txt": rendered.text.encode(),
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for file, written in files.items():
+            file.write_bytes(written)
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be written: {error.strerror}.") from None
+    return list(files)

@@ -1,0 +1,191 @@
+"""Delivery by SMTP, one step at a time, so that it is known how far a mail had come.
+
+smtplib's own ``sendmail`` cannot tell a connection lost before the text from one lost after
+it. After it the mail may have arrived, and nobody is to get it twice.
+"""
+
+from __future__ import annotations
+
+import re
+import smtplib
+import ssl
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from email.message import EmailMessage
+from typing import Literal, NoReturn, Self
+
+from panel.errors import PanelError
+from panel.readers.mail.message import WIRE
+from panel.readers.mail.settings import MailSettings
+
+ATTEMPTS = 4
+FIRST_WAIT_SECONDS = 1.0  # doubled after each attempt
+TIMEOUT_SECONDS = 30.0
+
+
+class MailError(PanelError):
+    """The server takes no mail at all: unreachable, wrong login, a sender it refuses."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """What became of one mail.
+
+    state: sent; bounced (refused for good); failed (refused for now, after every attempt);
+    unknown (the connection was lost after the text, before the answer). detail: why.
+    """
+
+    state: Literal["sent", "bounced", "failed", "unknown"]
+    detail: str = ""
+
+
+class _Again(Exception):  # noqa: N818 - it asks for another attempt
+    """A fault that may pass."""
+
+
+class Postman:
+    """A connection to the server, opened when first needed. Use it as a context manager."""
+
+    def __init__(self, settings: MailSettings, sleep: Callable[[float], None] = time.sleep) -> None:
+        self.settings = settings
+        self._sleep = sleep
+        self._server: smtplib.SMTP | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_about: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Say goodbye and close the connection; more than once is fine."""
+        server, self._server = self._server, None
+        if server is not None:
+            try:
+                server.quit()
+            except (OSError, smtplib.SMTPException):
+                server.close()
+
+    def hand_over(
+        self, to: str, message: EmailMessage, beginning: Callable[[], None] = lambda: None
+    ) -> Handed:
+        """Deliver one message to one address, with a few attempts while faults may pass.
+
+        ``beginning`` is called right before the text goes out, each time: from then on the
+        mail may have arrived. Raises MailError when the server takes nothing from anybody.
+        """
+        content = _stuffed(message.as_bytes(policy=WIRE))
+        reached, why = False, ""
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                self._sleep(FIRST_WAIT_SECONDS * 2 ** (attempt - 1))
+            try:
+                server = self._connected()
+                reached = True
+                return self._try(server, to, content, beginning)
+            except _Again as error:
+                why = str(error)
+                self.close()
+        if not reached:
+            raise MailError(f"{self._name} takes no mail: {why}. Check PANEL_SMTP_HOST and _PORT.")
+        return Handed("failed", why)
+
+    def _try(
+        self, server: smtplib.SMTP, to: str, content: bytes, beginning: Callable[[], None]
+    ) -> Handed:
+        try:
+            code, reply = server.mail(self.settings.sender.address)
+            if code >= 500:
+                self._refuse(f"it refuses the sender ({_said(code, reply)})", "PANEL_MAIL_FROM")
+            _pass(code, reply)
+            for step in ("rcpt", "data"):
+                code, reply = server.rcpt(to) if step == "rcpt" else server.docmd("DATA")
+                if code >= 500:
+                    server.rset()
+                    return Handed("bounced", _said(code, reply))
+                _pass(code, reply)
+        except (smtplib.SMTPException, OSError) as error:
+            raise _Again(_words(error)) from None
+        beginning()
+        try:
+            server.send(content)
+            code, reply = server.getreply()
+        except (smtplib.SMTPException, OSError) as error:
+            self.close()
+            return Handed("unknown", _words(error))
+        if code >= 500:
+            return Handed("bounced", _said(code, reply))
+        _pass(code, reply)
+        return Handed("sent", _said(code, reply))
+
+    def _connected(self) -> smtplib.SMTP:
+        if self._server is None:
+            try:
+                self._server = self._connect()
+            except smtplib.SMTPAuthenticationError as error:
+                if error.smtp_code < 500:
+                    raise _Again(_words(error)) from None
+                self._refuse("it refuses the login", "PANEL_SMTP_USER and _PASSWORD")
+            except smtplib.SMTPNotSupportedError as error:
+                self._refuse(str(error).rstrip("."), "PANEL_SMTP_SECURITY")
+            except ssl.SSLCertVerificationError as error:
+                self._refuse(f"its certificate does not hold ({error.verify_message})", "_HOST")
+            except (smtplib.SMTPException, OSError) as error:
+                raise _Again(_words(error)) from None
+        return self._server
+
+    def _connect(self) -> smtplib.SMTP:
+        settings = self.settings
+        where = (settings.host, settings.port)
+        # The name said in EHLO is the sender's: asking the machine for its own may ask the net.
+        name = settings.sender.domain
+        server: smtplib.SMTP
+        if settings.security == "tls":
+            server = smtplib.SMTP_SSL(
+                *where, name, timeout=TIMEOUT_SECONDS, context=ssl.create_default_context()
+            )
+        else:
+            server = smtplib.SMTP(*where, name, timeout=TIMEOUT_SECONDS)
+        try:
+            if settings.security == "starttls":
+                server.starttls(context=ssl.create_default_context())
+            server.ehlo_or_helo_if_needed()
+            if settings.user is not None and settings.password is not None:
+                server.login(settings.user, settings.password)
+        except BaseException:
+            server.close()
+            raise
+        return server
+
+    def _refuse(self, why: str, where: str) -> NoReturn:
+        raise MailError(f"{self._name} takes no mail: {why}. Check {where}.")
+
+    @property
+    def _name(self) -> str:
+        return f"{self.settings.host}:{self.settings.port}"
+
+
+def _pass(code: int, reply: bytes) -> None:
+    """Let good answers pass; ask for another attempt for all others (4xx, -1: no answer)."""
+    if not 200 <= code < 400:
+        raise _Again(_said(code, reply))
+
+
+def _said(code: int, reply: bytes) -> str:
+    return f"{code} {' '.join(reply.decode('ascii', 'replace').split())}"[:300]
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, smtplib.SMTPResponseException):
+        reply = error.smtp_error
+        return _said(error.smtp_code, reply if isinstance(reply, bytes) else str(reply).encode())
+    return (str(error) or type(error).__name__).rstrip(".")
+
+
+def _stuffed(content: bytes) -> bytes:
+    """Make a message's bytes what stands between DATA and its end (RFC 5321, 4.5.2)."""
+    lines = re.sub(rb"\r\n|\r|\n", b"\r\n", content)
+    if not lines.endswith(b"\r\n"):
+        lines += b"\r\n"
+    return re.sub(rb"(?m)^\.", b"..", lines) + b".\r\n"

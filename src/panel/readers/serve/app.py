@@ -1,0 +1,134 @@
+"""The application: a published folder, votes and subscriptions, behind one guard."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route
+from starlette.types import ASGIApp
+
+from panel.readers.community.ledger import FOLDER
+from panel.readers.community.secret import load_secret
+from panel.readers.community.subscribers import Subscribers
+from panel.readers.community.votes import Votes
+from panel.readers.mail.outbox import FOLDER as OUTBOX
+from panel.readers.mail.outbox import Outbox
+from panel.readers.mail.settings import mail_settings
+from panel.readers.serve import subscribing, voting
+from panel.readers.serve.guard import LOOPBACK, Guard
+from panel.readers.serve.mailroom import Mailroom
+from panel.readers.serve.pages import Pages, Tools, check_folder
+from panel.readers.serve.site import Limits, Notice, Site, asset, notice, usual_limits
+
+ASSETS = {"vote.js": "text/javascript", "community.css": "text/css"}
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """What is served and how.
+
+    root: the workspace, whose community/ folder is written to; folder: the published site;
+    base_url: its address in mails; hosts: names it may be asked for, besides loopback's;
+    tools: slugs that may be voted on besides those with a page; trust_proxy: believe the
+    last X-Forwarded-For and X-Forwarded-Proto.
+    """
+
+    root: Path
+    folder: Path
+    base_url: str
+    hosts: frozenset[str] = frozenset()
+    tools: frozenset[str] = frozenset()
+    trust_proxy: bool = False
+    limits: Limits = field(default_factory=usual_limits)
+
+
+def create_app(
+    serving: Serving, environment: Mapping[str, str], log: Callable[[str], None]
+) -> ASGIApp:
+    """Return the ASGI application; raises UsageError for settings that cannot be.
+
+    environment: PANEL_SECRET and the mail settings; log: takes one line of narration.
+    """
+    check_folder(serving.folder)
+    community = serving.root / FOLDER
+    secret = load_secret(community, environment)
+    subscribers = Subscribers(serving.root, secret)
+    mailroom = Mailroom(
+        subscribers,
+        Outbox(community / OUTBOX),
+        serving.base_url,
+        mail_settings(environment),
+        log,
+    )
+    tools = Tools(serving.folder, serving.tools)
+    site = Site(
+        Votes(serving.root),
+        subscribers,
+        mailroom,
+        secret,
+        tools,
+        serving.limits,
+        serving.trust_proxy,
+    )
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        mailroom.start()
+        yield
+        mailroom.stop()
+
+    app = Starlette(
+        routes=_routes(serving.folder),
+        exception_handlers={HTTPException: _refused, 500: _broken},
+        lifespan=lifespan,
+    )
+    app.state.site = site
+    return Guard(app, LOOPBACK | serving.hosts)
+
+
+def _routes(folder: Path) -> list[Route | Mount]:
+    return [
+        Route("/api/vote", voting.vote_by_script, methods=["POST"]),
+        Route("/api/votes.json", voting.shares, methods=["GET"]),
+        Route("/api/votes/{tool}.json", voting.share, methods=["GET"]),
+        Route("/vote", voting.vote_by_form, methods=["POST"]),
+        Route("/subscribe", subscribing.subscribe_form, methods=["GET"]),
+        Route("/subscribe", subscribing.subscribe, methods=["POST"]),
+        Route("/confirm", subscribing.confirm_form, methods=["GET"]),
+        Route("/confirm", subscribing.confirm, methods=["POST"]),
+        Route("/unsubscribe", subscribing.leave_form, methods=["GET"]),
+        Route("/unsubscribe", subscribing.leave, methods=["POST"]),
+        Route("/-/{name}", _asset, methods=["GET"]),
+        Mount("/", Pages(folder)),
+    ]
+
+
+async def _asset(request: Request) -> Response:
+    name = request.path_params["name"]
+    if name not in ASSETS:
+        raise HTTPException(404)
+    content = asset(name)
+    tag = f'"{hashlib.blake2b(content, digest_size=16).hexdigest()}"'
+    headers = {"ETag": tag, "Cache-Control": "public, max-age=3600"}
+    if request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers=headers)
+    return Response(content, headers=headers, media_type=ASSETS[name])
+
+
+async def _refused(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if error.status_code == 404:
+        return notice(Notice("Not here", "There is no such page."), 404)
+    return notice(Notice("Not done", error.detail), error.status_code, **(error.headers or {}))
+
+
+async def _broken(_request: Request, _error: Exception) -> Response:
+    return notice(Notice("Something broke", "That is our fault. Try again later."), 500)

@@ -1,0 +1,119 @@
+"""Confirmation mails, written and sent in a thread of their own.
+
+A request only leaves an address here, known or not, and is answered the same way in the
+same time: nobody learns from the answer who is subscribed.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from panel.errors import PanelError
+from panel.readers.community.links import confirm_link
+from panel.readers.community.subscribers import Subscribers
+from panel.readers.mail.message import Letter, build_message
+from panel.readers.mail.outbox import Outbox
+from panel.readers.mail.postman import Postman
+from panel.readers.mail.settings import MailSettings, Sender
+
+MOST_WAITING = 1000
+RETRY_SECONDS = 300.0
+JOIN_SECONDS = 5.0
+
+TEXT = """\
+Somebody, hopefully you, asked for the weekly digest of
+{base_url}
+for this address. To get it, open this page within seven days and press
+the button:
+
+{link}
+
+If it was not you, do nothing: without the button this address is put
+on no list, and nothing more will be sent.
+"""
+
+
+class Mailroom:
+    """Writes to who asked, at most once a day each; without SMTP settings mails stay in the outbox.
+
+    ``log`` takes one line of narration; no address is ever in it.
+    """
+
+    def __init__(
+        self,
+        subscribers: Subscribers,
+        outbox: Outbox,
+        base_url: str,
+        settings: MailSettings | None,
+        log: Callable[[str], None],
+    ) -> None:
+        self.log = log
+        self._subscribers, self._outbox = subscribers, outbox
+        self._base_url, self._settings = base_url, settings
+        self._asked: queue.Queue[str | None] = queue.Queue(MOST_WAITING)
+        self._thread = threading.Thread(target=self._work, name="mailroom", daemon=True)
+
+    def start(self) -> None:
+        """Begin: finish what an earlier process left, then wait for addresses."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after what is waiting; give up after five seconds."""
+        self._asked.put(None)
+        self._thread.join(JOIN_SECONDS)
+
+    def ask(self, address: str) -> bool:
+        """Leave an address (already validated); False when too many wait."""
+        try:
+            self._asked.put_nowait(address)
+        except queue.Full:
+            return False
+        return True
+
+    def _work(self) -> None:
+        self._safely(self._subscribers.tidy)
+        self._safely(self._flush)
+        while True:
+            try:
+                address = self._asked.get(timeout=RETRY_SECONDS)
+            except queue.Empty:
+                self._safely(self._flush)
+                continue
+            if address is None:
+                return
+            self._safely(lambda address=address: self._answer(address))  # type: ignore[misc]
+
+    def _safely(self, work: Callable[[], None]) -> None:
+        """Do something that may fail today; the thread goes on."""
+        try:
+            work()
+        except (PanelError, OSError) as error:
+            self.log(str(error))
+
+    def _answer(self, address: str) -> None:
+        now = datetime.now(UTC)
+        if self._subscribers.ask(address, now) == "ask":
+            link = confirm_link(self._base_url, self._subscribers.confirm_token(address, now))
+            letter = Letter(
+                "Confirm your subscription",
+                TEXT.format(base_url=self._base_url, link=link),
+                headers={"Auto-Submitted": "auto-generated"},
+            )
+            self._outbox.put(build_message(letter, self._sender, address, now))
+        self._flush()
+
+    @property
+    def _sender(self) -> Sender | None:
+        return self._settings.sender if self._settings else None
+
+    def _flush(self) -> None:
+        if self._settings is None:
+            self._outbox.expire()
+            return
+        with Postman(self._settings) as postman:
+            flushed = self._outbox.flush(postman)
+        if flushed.bounced or flushed.waiting:
+            self.log(f"outbox: {flushed.bounced} mail(s) refused, {flushed.waiting} wait.")

@@ -1,0 +1,115 @@
+"""What the handlers share: the stores, the bounds, and the pages they answer with."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from importlib import resources
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from panel.readers.community.secret import Secret
+from panel.readers.community.subscribers import Subscribers
+from panel.readers.community.votes import Votes
+from panel.readers.serve.limits import Bound, Limiter
+from panel.readers.serve.mailroom import Mailroom
+from panel.readers.serve.pages import Tools
+
+VOTES_BOUND = Bound(burst=30, seconds=4, daily=300)
+# Votes on one tool from one address by visitors without a cookie: a shared flat, not a ballot box.
+NEW_VISITORS_BOUND = Bound(burst=5, seconds=0, daily=5)
+SUBSCRIBE_BOUND = Bound(burst=5, seconds=120, daily=20)
+EVERYBODY_BOUND = Bound(burst=60, seconds=10, daily=5000)  # mails in all, whoever asks
+LINKS_BOUND = Bound(burst=30, seconds=4, daily=300)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The bounds of a running server."""
+
+    votes: Limiter
+    new_visitors: Limiter
+    subscribe: Limiter
+    everybody: Limiter
+    links: Limiter
+
+
+def usual_limits() -> Limits:
+    """Return the bounds that stand in docs/community.md."""
+    return Limits(
+        Limiter(VOTES_BOUND),
+        Limiter(NEW_VISITORS_BOUND),
+        Limiter(SUBSCRIBE_BOUND),
+        Limiter(EVERYBODY_BOUND),
+        Limiter(LINKS_BOUND),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Everything a handler needs; at ``request.app.state.site``."""
+
+    votes: Votes
+    subscribers: Subscribers
+    mailroom: Mailroom
+    secret: Secret
+    tools: Tools
+    limits: Limits
+    trust_proxy: bool = False
+
+
+def site_of(request: Request) -> Site:
+    """Return the site that a request is for."""
+    site: Site = request.app.state.site
+    return site
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A small page: what it says, and a button (its form's address and words) if any."""
+
+    title: str
+    text: str
+    action: str | None = None
+    button: str = ""
+    token: str = ""
+
+
+def notice(shown: Notice, status: int = 200, **headers: str) -> HTMLResponse:
+    """Return a small page of the server's own; never kept by a cache."""
+    page = _environment().get_template("notice.html.j2").render(notice=shown)
+    kept = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex"}
+    return HTMLResponse(page, status, kept | headers)
+
+
+def subscribe_page(problem: str, status: int = 200) -> HTMLResponse:
+    """Return the page with the form to subscribe, and what was wrong with the last try."""
+    page = _environment().get_template("subscribe.html.j2").render(problem=problem)
+    return HTMLResponse(page, status, {"Cache-Control": "no-store"})
+
+
+def too_often(wait: float) -> HTMLResponse:
+    """Return the answer for who asks too often: when to come back, in seconds."""
+    seconds = max(1, round(wait))
+    when = f"in {seconds} seconds" if seconds < 120 else "later"
+    shown = Notice("Not so fast", f"There were many requests from your network. Try again {when}.")
+    return notice(shown, 429, **{"Retry-After": str(seconds)})
+
+
+@functools.cache
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("panel.readers.serve"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+@functools.cache
+def asset(name: str) -> bytes:
+    """Return one of the server's own files."""
+    return (resources.files("panel.readers.serve") / "static" / name).read_bytes()

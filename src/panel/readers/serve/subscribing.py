@@ -1,0 +1,123 @@
+"""Subscriptions over HTTP. What changes anything is a POST: scanners that open links do nothing."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from panel.errors import PanelError
+from panel.readers.community.subscribers import validated
+from panel.readers.serve.forms import BadForm, read_fields
+from panel.readers.serve.site import Notice, Site, notice, site_of, subscribe_page, too_often
+from panel.readers.serve.visitors import address_of
+
+TRAP = "website"  # a field that no reader sees; what fills it in is a machine
+ASKED = Notice(
+    "Look into your inbox",
+    "If that address is not subscribed yet, a mail is on its way to it. Press the button on the "
+    "page it links to within seven days; until then your address is on no list.",
+)
+BAD_LINK = Notice(
+    "This link is not good",
+    "It is older than seven days, was used up, or is not complete. Copy the whole address from the "
+    "mail, or subscribe again.",
+)
+LEFT = Notice("You are unsubscribed", "Nothing will be sent to you again. Your address is erased.")
+BUSY = Notice("Not now", "That could not be saved. Try again later.")
+
+
+async def subscribe_form(_request: Request) -> Response:
+    """GET /subscribe: the form."""
+    return subscribe_page("")
+
+
+async def subscribe(request: Request) -> Response:
+    """POST /subscribe {email}: the same answer for every address, known or not."""
+    site = site_of(request)
+    wait = site.limits.subscribe.wait(address_of(request, site.trust_proxy))
+    if wait is not None:
+        return too_often(wait)
+    try:
+        fields = await read_fields(request, frozenset({"email", TRAP}))
+    except BadForm as error:
+        return notice(Notice("Not subscribed", str(error)), error.status)
+    if fields.get(TRAP):
+        return notice(ASKED, 202)
+    address = validated(fields.get("email", ""))
+    if address is None:
+        return subscribe_page("That is no e-mail address. Write it like name@example.org.", 400)
+    wait = site.limits.everybody.wait("everybody")
+    if wait is not None:
+        return too_often(wait)
+    return notice(ASKED, 202) if site.mailroom.ask(address) else notice(BUSY, 503)
+
+
+async def confirm_form(request: Request) -> Response:
+    """GET /confirm?token=: the button."""
+    site, token = site_of(request), request.query_params.get("token", "")
+    wait = site.limits.links.wait(address_of(request, site.trust_proxy))
+    if wait is not None:
+        return too_often(wait)
+    address = await run_in_threadpool(site.subscribers.pending, token, datetime.now(UTC))
+    if address is None:
+        return notice(BAD_LINK, 400)
+    text = f"The weekly digest goes to {address} once you press the button."
+    return notice(Notice("One step left", text, "/confirm", "Subscribe", token))
+
+
+async def confirm(request: Request) -> Response:
+    """POST /confirm {token}: subscribe."""
+    site = site_of(request)
+    wait = site.limits.links.wait(address_of(request, site.trust_proxy))
+    if wait is not None:
+        return too_often(wait)
+    try:
+        fields = await read_fields(request, frozenset({"token"}))
+        now = datetime.now(UTC)
+        good = await run_in_threadpool(site.subscribers.confirm, fields.get("token", ""), now)
+    except BadForm as error:
+        return notice(Notice("Not subscribed", str(error)), error.status)
+    except (PanelError, OSError) as error:
+        return _failed(site, error)
+    if not good:
+        return notice(BAD_LINK, 400)
+    text = "The weekly digest will come to you. Every issue has a link to unsubscribe."
+    return notice(Notice("You are subscribed", text))
+
+
+async def leave_form(request: Request) -> Response:
+    """GET /unsubscribe?token=: the button."""
+    site, token = site_of(request), request.query_params.get("token", "")
+    if not token:
+        text = "Open the link at the end of any issue: it knows which address to take off the list."
+        return notice(Notice("To unsubscribe", text))
+    if site.subscribers.leaver(token) is None:
+        return notice(BAD_LINK, 400)
+    text = "Press the button, and nothing will be sent to you again."
+    action = f"/unsubscribe?token={token}"  # genuine, so of letters, digits and -_. only
+    return notice(Notice("Unsubscribe", text, action, "Unsubscribe"))
+
+
+async def leave(request: Request) -> Response:
+    """POST /unsubscribe?token=: off the list, by the button or a mail program's own (RFC 8058).
+
+    Whatever form the body has (``List-Unsubscribe=One-Click``, as multipart or not), the
+    token in the address says it all.
+    """
+    site = site_of(request)
+    address_hash = site.subscribers.leaver(request.query_params.get("token", ""))
+    if address_hash is None:
+        return notice(BAD_LINK, 400)
+    try:
+        await run_in_threadpool(site.subscribers.unsubscribe, address_hash, datetime.now(UTC))
+    except (PanelError, OSError) as error:
+        return _failed(site, error)
+    return notice(LEFT)
+
+
+def _failed(site: Site, error: Exception) -> Response:
+    site.mailroom.log(str(error))
+    return notice(BUSY, 503)

@@ -1,0 +1,78 @@
+"""Who asks, as far as that is known: a random number in a signed cookie, and an address."""
+
+from __future__ import annotations
+
+import ipaddress
+import secrets
+import time
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from panel.readers.community.secret import Secret
+
+COOKIE = "panel_visitor"
+PURPOSE = "visitor"
+COOKIE_SECONDS = 400 * 86400  # as long as browsers keep any
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Somebody who votes: the hash they are stored as, their cookie, whether it is new."""
+
+    hash: str
+    token: str
+    new: bool
+
+
+def visitor_of(request: Request, secret: Secret) -> Visitor:
+    """Return who the signed cookie says asks; somebody new without a genuine one."""
+    token = request.cookies.get(COOKIE, "")
+    known = secret.read(PURPOSE, token)
+    if known is not None:
+        return Visitor(secret.hash(PURPOSE, known[0]), token, new=False)
+    number = secrets.token_hex(16)
+    return Visitor(
+        secret.hash(PURPOSE, number), secret.sign(PURPOSE, number, time.time()), new=True
+    )
+
+
+def remember(response: Response, visitor: Visitor, secure: bool) -> None:
+    """Set the cookie of a new visitor: out of reach of scripts and of other sites."""
+    if visitor.new:
+        response.set_cookie(
+            COOKIE,
+            visitor.token,
+            max_age=COOKIE_SECONDS,
+            httponly=True,
+            samesite="lax",
+            secure=secure,
+        )
+
+
+def is_secure(request: Request, trust_proxy: bool) -> bool:
+    """Whether the visitor's browser speaks https, to us or to the proxy in front."""
+    forwarded = request.headers.get("x-forwarded-proto", "") if trust_proxy else ""
+    return request.url.scheme == "https" or forwarded.strip().lower() == "https"
+
+
+def address_of(request: Request, trust_proxy: bool) -> str:
+    """Return what counts as one address: an IPv4 address, or an IPv6 network of one customer.
+
+    Only the last entry of X-Forwarded-For is the proxy's own word; all before it are the
+    visitor's.
+    """
+    peer = request.client.host if request.client else ""
+    if trust_proxy:
+        forwarded = ",".join(request.headers.getlist("x-forwarded-for")).rpartition(",")[2]
+        peer = forwarded.strip() or peer
+    try:
+        address = ipaddress.ip_address(peer.split("%")[0])
+    except ValueError:
+        return "unknown"
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is not None:
+            return str(address.ipv4_mapped)
+        return str(ipaddress.ip_network((address, 64), strict=False))
+    return str(address)

@@ -1,0 +1,1 @@
+"""Results: scorecards, an editor's entries and the publication, from store and workspace."""

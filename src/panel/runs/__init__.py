@@ -1,0 +1,1 @@
+"""One invocation: what it selects, asks and reads again."""

@@ -1,0 +1,212 @@
+"""Reads stored replies again: a better parser turns abstentions into verdicts, asking nobody.
+
+What reads differently is journaled as ``reading`` lines in a run of its own. A stricter
+parser takes verdicts back the same way.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from panel import __version__
+from panel.cells.journal import JournalWriter, encode, new_run_id, utc_now, verdict_fields
+from panel.endpoint.cell_runner import BROKEN_OFF, FILTERED
+from panel.endpoint.client import Answer
+from panel.endpoint.replies import Reply, read_reply
+from panel.store.ingest import ingest
+from panel.store.queries import opened
+from panel.store.replies import StoredReply, replies_by_cell
+from panel.workspace.loading import Workspace
+from panel.workspace.personas import Persona
+from panel.workspace.verdict import UnparsableReply, Verdict, parse
+
+WRITTEN_AT_ONCE = 1000  # readings to one forcing to disk
+
+Change = Literal["abstain -> verdict", "verdict -> abstain", "verdict changed"]
+CHANGES: tuple[Change, ...] = ("abstain -> verdict", "verdict -> abstain", "verdict changed")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the parser makes of one reply now: a verdict, or why there is none."""
+
+    reply: Reply
+    verdict: Verdict | None = None
+    reason: str | None = None
+    detail: str | None = None
+
+    @property
+    def outcome(self) -> str:
+        """Verdict or abstain."""
+        return "abstain" if self.verdict is None else "verdict"
+
+    def says(self, stored: StoredReply) -> bool:
+        """Whether it is what the store holds; for two abstentions the reason is no matter."""
+        if self.verdict is None or stored.outcome != "verdict":
+            return self.verdict is None and stored.outcome != "verdict"
+        now, beats = self.verdict, list(self.verdict.beats.items())
+        return (now.verdict, now.confidence, beats, now.evidence) == (
+            stored.verdict,
+            stored.confidence,
+            list(stored.beats.items()),
+            stored.evidence,
+        )
+
+
+@dataclass(slots=True)
+class Report:
+    """What ``panel reparse --json`` prints. run_id: None when nothing was written.
+
+    replies, cells: how many were read. unknown: replies left out since no journal has
+    their persona in a form that this version reads. changes: cells by kind of change.
+    """
+
+    run_id: str | None = None
+    replies: int = 0
+    cells: int = 0
+    unknown: int = 0
+    changes: Counter[Change] = field(default_factory=Counter)
+
+    def record(self) -> dict[str, Any]:
+        """Return the report as plain JSON types, every kind of change among them."""
+        changes = {kind: self.changes[kind] for kind in CHANGES}
+        return {
+            "run_id": self.run_id,
+            "replies": self.replies,
+            "cells": self.cells,
+            "unknown": self.unknown,
+            "changes": changes,
+        }
+
+
+Found = list[tuple[StoredReply, Reading]]
+
+
+def reparse(workspace: Workspace, tools: list[str] | None, dry_run: bool = False) -> Report:
+    """Read the stored replies of these tools (None: all) and journal what reads differently.
+
+    Raises JournalError, StoreError, StoreBusyError; what was journaled until then counts.
+    """
+    report, personas = Report(), _Personas()
+    found: Found = []
+    with opened(workspace.runs) as connection:
+        for stored in replies_by_cell(connection, tools):
+            found += _read_cell(stored, personas, report)
+    if found and not dry_run:
+        report.run_id = _write(workspace, found)
+        ingest(workspace.runs)
+    return report
+
+
+def _read_cell(stored: list[StoredReply], personas: _Personas, report: Report) -> Found:
+    """Return the readings that change a cell; none when it stays as it is.
+
+    A stored verdict has to be what the parser reads now. Only where no verdict is left,
+    the first of the other replies that reads as one becomes the answer.
+    """
+    read = [(reply, now) for reply in stored if (now := _read(reply, personas, report))]
+    if not read:
+        return []
+    report.cells += 1
+    changed = [(r, now) for r, now in read if r.outcome == "verdict" and not now.says(r)]
+    taken_back = sum(now.verdict is None for _reply, now in changed)
+    before = stored[0].cell_outcome == "verdict"
+    # No verdict taken back, and it still stands, be it on a reply that cannot be read here.
+    after = before and (not taken_back or taken_back < sum(r.outcome == "verdict" for r in stored))
+    if not after:
+        others = ((r, now) for r, now in read if r.outcome != "verdict" and now.verdict)
+        first = next(others, None)
+        changed, after = changed + ([first] if first else []), first is not None
+    if changed:
+        report.changes[_change(before, after)] += 1
+    return changed
+
+
+def _change(before: bool, after: bool) -> Change:
+    if before and after:
+        return "verdict changed"
+    return "verdict -> abstain" if before else "abstain -> verdict"
+
+
+class _Personas:
+    """Personas as they were when asked, each made of its record once."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, Persona | None] = {}
+
+    def of(self, stored: StoredReply) -> Persona | None:
+        """Return the persona of a reply; None when its record cannot be read."""
+        if stored.persona is None:
+            return None
+        if stored.persona_digest not in self._made:
+            try:
+                made = Persona.model_validate(stored.persona)
+            except ValidationError:  # of a version whose personas had other fields
+                made = None
+            self._made[stored.persona_digest] = made
+        return self._made[stored.persona_digest]
+
+
+def _read(stored: StoredReply, personas: _Personas, report: Report) -> Reading | None:
+    """Read one reply as a run would; None where there is no whole reply to read."""
+    completion = Answer(0, 200, body=stored.body.encode()).completion()
+    reply = read_reply(completion) if completion else None
+    if reply is None or reply.finish_reason in BROKEN_OFF:
+        return None
+    persona = personas.of(stored)
+    if persona is None:
+        report.unknown += 1
+        return None
+    report.replies += 1
+    if reply.refusal:
+        return Reading(reply, reason="refusal", detail=reply.refusal)
+    if reply.finish_reason in FILTERED:
+        return Reading(reply, reason="filtered")
+    try:
+        return Reading(reply, parse(reply.text, persona))
+    except UnparsableReply as error:
+        return Reading(reply, reason="unparsable", detail=str(error))
+
+
+def _write(workspace: Workspace, found: Found) -> str:
+    """Journal the readings as a run that asked nothing; returns its id."""
+    writer = JournalWriter(workspace.runs, new_run_id())
+    run = {
+        "kind": "run",
+        "format": 1,
+        "started_at": utc_now(),
+        "version": __version__,
+        "endpoint": "",
+        "model": "",
+        "model_identity": "reparse",
+        "panel": [persona.id for persona in workspace.personas],
+        "planned": 0,
+        "reused": 0,
+    }
+    try:
+        writer.append(encode(run))
+        for start in range(0, len(found), WRITTEN_AT_ONCE):
+            part = found[start : start + WRITTEN_AT_ONCE]
+            writer.append(b"".join(_line(stored, reading) for stored, reading in part))
+        writer.append(encode({"kind": "end", "finished_at": utc_now(), "stopped": None}))
+    finally:
+        writer.close()
+    return writer.run_id
+
+
+def _line(stored: StoredReply, reading: Reading) -> bytes:
+    fields = {
+        "kind": "reading",
+        "attempt_id": stored.attempt_id,
+        "read_at": utc_now(),
+        "outcome": reading.outcome,
+        "reason": reading.reason,
+        "detail": reading.detail,
+        "reply": reading.reply.text,
+        "degraded": reading.reply.degraded,
+    }
+    return encode(fields | (verdict_fields(reading.verdict) if reading.verdict else {}))

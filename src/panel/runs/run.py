@@ -1,0 +1,297 @@
+"""The orchestrator: plan → ask → journal → ingest → summary. Every way to run goes through here."""
+
+from __future__ import annotations
+
+import fcntl
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from panel import __version__
+from panel.cells.journal import JournalWriter, cell_fields, encode, new_run_id, utc_now
+from panel.cells.plan import (
+    ModelIdentity,
+    Plan,
+    make_plan,
+)
+from panel.engines.base import NO_BOUNDS, Bounds, Job, Tallies, load_engine
+from panel.errors import (
+    EndpointError,
+    JournalError,
+    PanelError,
+    StoreBusyError,
+    UsageError,
+)
+from panel.hashing import text_hash
+from panel.runs.selection import Prepared
+from panel.store.ingest import ingest
+from panel.store.queries import (
+    known_cells,
+    known_records,
+    opened,
+    run_totals,
+)
+from panel.workspace.loading import Workspace
+
+MEMORY = "endpoints.json"  # in runs/: what requests an endpoint takes
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What ``panel run --json`` prints; counts are of cells of the selection, None is unknown.
+
+    canaries: those asked again beside the selection; not printed, the view ``runs`` has them.
+    """
+
+    run_id: str | None
+    planned: int
+    reused: int
+    asked: int
+    verdicts: int
+    abstains: int
+    errors: int
+    canaries: int
+    requests: int
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    cached_tokens: int | None
+    cost_usd: float | None
+    seconds: float
+    stopped: str | None
+
+    def record(self) -> dict[str, Any]:
+        """Return the summary as plain JSON types."""
+        fields = asdict(self)
+        del fields["canaries"]
+        return fields
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Who is told how a run goes."""
+
+    progress: Callable[[Tallies], None]
+    notice: Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Tape:
+    """Files of answers: record into a new one, or replay one in the endpoint's place."""
+
+    record: Path | None = None
+    replay: Path | None = None
+
+
+NO_TAPE = Tape()
+
+
+@dataclass(frozen=True, slots=True)
+class _How:
+    listener: Listener
+    bounds: Bounds
+    tape: Tape
+
+
+def execute(
+    workspace: Workspace,
+    prepared: Prepared,
+    listener: Listener,
+    bounds: Bounds = NO_BOUNDS,
+    tape: Tape = NO_TAPE,
+) -> tuple[Summary, Tallies]:
+    """Ask what is pending within bounds, keep everything, return the summary.
+
+    Raises UsageError for a bound on the cost of a model whose price is not known,
+    EndpointError, JournalError, StoreError; what was answered until then is kept.
+    """
+    started = time.perf_counter()
+    if bounds.max_cost is not None and prepared.endpoint.prices is None:
+        raise UsageError(
+            f"the price of {prepared.model} is not known, so --max-cost cannot hold. Write prices "
+            f"under [endpoints.{prepared.endpoint.name}] in panel.toml, or use --max-tokens."
+        )
+    how = _How(listener, bounds, tape)
+    if not prepared.plan.pending:
+        return _execute(workspace, prepared, how, started)
+    if tape.replay is None:
+        prepared.endpoint.api_key()  # a missing one is said before anything is written
+    elif not tape.replay.is_file():
+        raise UsageError(f"there is no file {tape.replay}. Make it: 'panel run --record FILE'.")
+    if tape.record is not None and tape.record.exists():
+        raise UsageError(f"{tape.record} is there already. Remove it, or name another file.")
+    if tape.replay is not None:  # what was paid for once is not paid for again
+        prepared = replace(prepared, endpoint=replace(prepared.endpoint, prices=None))
+    with _turn(workspace.runs, prepared.model):
+        return _execute(workspace, _planned_anew(workspace, prepared), how, started)
+
+
+@contextmanager
+def _turn(runs: Path, model: ModelIdentity) -> Iterator[None]:
+    """Let one run at a time ask a model, or two would pay for the same cells.
+
+    The lock goes with the process, however that ends. Raises StoreBusyError.
+    """
+    runs.mkdir(parents=True, exist_ok=True)
+    with (runs / f".asking-{text_hash(str(model))[:12]}").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise StoreBusyError(
+                f"another run is asking {model} in this workspace. Wait for it to end, or ask "
+                "another model: two would pay for the same cells."
+            ) from None
+        yield
+
+
+def _planned_anew(workspace: Workspace, prepared: Prepared) -> Prepared:
+    """Plan the pending cells again: a run that has just ended may have settled some."""
+    with opened(workspace.runs) as connection:
+        known = known_cells(connection, prepared.model)
+        digests, panel = known_records(connection)
+    old = prepared.plan
+    wanted, cells = prepared.selection, [cell for cell, _reason in old.pending]
+    new = make_plan(cells, known, (), wanted.retry, wanted.again)
+    plan = Plan(
+        new.pending, old.reused + new.reused, old.adopted + new.adopted, old.left + new.left
+    )
+    return replace(prepared, plan=plan, stored_digests=digests, stored_panel=panel)
+
+
+def _execute(
+    workspace: Workspace, prepared: Prepared, how: _How, started: float
+) -> tuple[Summary, Tallies]:
+    writer = JournalWriter(workspace.runs, new_run_id())
+    opening = _opening(workspace, prepared)
+    tallies = Tallies()
+    if opening:
+        try:
+            writer.append(opening)
+            tallies = _ask(workspace, prepared, writer, how)
+        except KeyboardInterrupt:
+            tallies.stopped = "interrupted"
+        except BaseException as error:
+            tallies.stopped = _stopped_by(error)
+            raise
+        finally:
+            _end(writer, tallies)
+        ingest(workspace.runs)
+    run_id = writer.run_id if opening else None
+    return _summary(workspace, prepared, run_id, tallies, time.perf_counter() - started), tallies
+
+
+def _ask(workspace: Workspace, prepared: Prepared, writer: JournalWriter, how: _How) -> Tallies:
+    cells = [*(cell for cell, _reason in prepared.plan.pending), *prepared.canaries]
+    if not prepared.plan.pending:
+        return Tallies()
+
+    def checkpoint() -> None:
+        # Busy: somebody reads for long. The journal has it, and the end tries again.
+        with suppress(StoreBusyError):
+            ingest(workspace.runs)
+
+    job = Job(
+        cells,
+        prepared.endpoint,
+        workspace.prompts,
+        writer,
+        how.listener.progress,
+        checkpoint,
+        how.listener.notice,
+        workspace.runs / MEMORY,
+        how.bounds,
+        how.tape.record,
+        how.tape.replay,
+    )
+    return load_engine("local").ask_all(job)
+
+
+def _opening(workspace: Workspace, prepared: Prepared) -> bytes:
+    """Return the first lines of the journal: the run, and tools and personas not yet stored."""
+    plan, now = prepared.plan, utc_now()
+    records = [
+        encode({"kind": kind, "digest": digest, "seen_at": now, "record": item.record()})
+        for kind, items in (("tool", prepared.tools), ("persona", prepared.personas))
+        for item in items
+        if (digest := item.digest()) not in prepared.stored_digests
+    ]
+    panel = [persona.id for persona in workspace.personas]
+    adopted = [
+        encode({"kind": "adopt", **cell_fields(cell), "adopted_at": now}) for cell in plan.adopted
+    ]
+    if not (plan.pending or records or adopted or panel != prepared.stored_panel):
+        return b""
+    run = {
+        "kind": "run",
+        "format": 1,
+        "started_at": now,
+        "version": __version__,
+        "endpoint": prepared.endpoint.name,
+        "model": prepared.endpoint.model,
+        "model_identity": str(prepared.model),
+        "panel": panel,
+        "planned": plan.cells,
+        "reused": plan.reused,
+    }
+    canaries = [
+        encode({"kind": "canary", **cell_fields(cell)})
+        for cell in (prepared.canaries if plan.pending else ())
+    ]
+    return b"".join([encode(run), *records, *adopted, *canaries])
+
+
+def _stopped_by(error: BaseException) -> str:
+    if isinstance(error, JournalError):
+        return "journal"
+    return "endpoint" if isinstance(error, EndpointError) else "error"
+
+
+def _end(writer: JournalWriter, tallies: Tallies) -> None:
+    line = {
+        "kind": "end",
+        "finished_at": utc_now(),
+        "stopped": tallies.stopped,
+        "server": tallies.server or None,
+        "server_version": tallies.server_version,
+        "rung": tallies.rung or None,
+        "concurrency": tallies.concurrency,
+    }
+    try:
+        if writer.started:
+            writer.append(encode(line))
+    except PanelError:
+        pass  # the reason the run ends with is already on its way up; the views show "cut off"
+    finally:
+        writer.close()
+
+
+def _summary(
+    workspace: Workspace,
+    prepared: Prepared,
+    run_id: str | None,
+    tallies: Tallies,
+    seconds: float,
+) -> Summary:
+    totals: dict[str, Any] = {}
+    if tallies.asked and run_id:
+        with opened(workspace.runs) as connection:
+            totals = run_totals(connection, run_id) or {}
+    return Summary(
+        run_id=run_id,
+        planned=prepared.plan.cells,
+        reused=prepared.plan.reused,
+        asked=totals.get("asked", 0),
+        verdicts=totals.get("verdicts", 0),
+        abstains=totals.get("abstains", 0),
+        errors=totals.get("errors", 0),
+        canaries=totals.get("canaries", 0),
+        requests=totals.get("requests", 0),
+        prompt_tokens=totals.get("prompt_tokens", 0 if not tallies.asked else None),
+        completion_tokens=totals.get("completion_tokens", 0 if not tallies.asked else None),
+        cached_tokens=totals.get("cached_tokens", 0 if not tallies.asked else None),
+        cost_usd=totals.get("cost_usd", 0.0 if not tallies.asked else None),
+        seconds=round(seconds, 3),
+        stopped=tallies.stopped,
+    )

@@ -1,0 +1,167 @@
+"""JSON-LD: what the pages say to machines. Personas are never given as a rating.
+
+An AggregateRating stands only on votes of real readers, with their count.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from markupsafe import Markup
+
+from panel.scorecard import PersonaLine, Tally
+from panel.site.formats import clean, day, web_address
+from panel.site.index import Contents, edition_date, published_takes
+from panel.site.publication import Edition
+
+CONTEXT = "https://schema.org"
+# The IPTC's word for text made by a trained model, as schema.org takes it over.
+BY_MACHINE = "https://schema.org/TrainedAlgorithmicMediaDigitalSource"
+
+Absolute = Callable[[str], str | None]
+
+
+def embed(record: dict[str, Any]) -> Markup:
+    """Return JSON that may stand inside a script element, whatever its strings hold."""
+    text = json.dumps(_cleaned(record), ensure_ascii=False, separators=(",", ":"))
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)  # noqa: S704 - nothing in it can end the element
+
+
+def organisation(contents: Contents) -> dict[str, Any]:
+    """Return who publishes the site."""
+    name = contents.site.author or contents.site.title
+    return _without_none({"@type": "Organization", "name": name, "url": contents.site.base_url})
+
+
+def website(contents: Contents) -> dict[str, Any]:
+    """Return the site itself."""
+    record = {
+        "@context": CONTEXT,
+        "@type": "WebSite",
+        "name": contents.site.title,
+        "description": contents.site.description,
+        "url": contents.site.base_url,
+        "publisher": organisation(contents),
+        "creditText": credit(contents),
+        "digitalSourceType": BY_MACHINE,
+    }
+    return _without_none(record)
+
+
+def credit(contents: Contents) -> str:
+    """Return who wrote the takes."""
+    return f"Takes written by a language model ({contents.publication.model})"
+
+
+def software(contents: Contents, edition: Edition) -> dict[str, Any]:
+    """Return a tool, with readers' votes as its rating where there are any."""
+    tool = edition.tool
+    record: dict[str, Any] = {
+        "@type": "SoftwareApplication",
+        "name": tool.name,
+        "description": tool.tagline,
+        "applicationCategory": tool.category,
+        "url": web_address(tool.url),
+        "datePublished": tool.released.isoformat() if tool.released else None,
+        "aggregateRating": _rating(contents.publication.votes.get(tool.slug)),
+    }
+    return _without_none(record)
+
+
+def _rating(votes: Tally | None) -> dict[str, Any] | None:
+    if votes is None or votes.ship_percent is None:
+        return None
+    return {
+        "@type": "AggregateRating",
+        "name": "Share of readers who would ship it, in percent",
+        "ratingValue": round(votes.ship_percent, 1),
+        "bestRating": 100,
+        "worstRating": 0,
+        "ratingCount": votes.n,
+    }
+
+
+def tool_page(contents: Contents, edition: Edition, absolute: str | None) -> dict[str, Any]:
+    """Return a tool's page: the tool, and each published take as an editorial review."""
+    reviews = [
+        _review(contents, line)
+        for line in edition.card.lines
+        if line.take is not None and line.take.outcome == "verdict" and line.take.take
+    ]
+    record = software(contents, edition) | {"review": reviews if reviews else None}
+    page = {
+        "@context": CONTEXT,
+        "@type": "WebPage",
+        "name": edition.tool.name,
+        "url": absolute,
+        "dateModified": edition_date(edition) or None,
+        "publisher": organisation(contents),
+        "creditText": credit(contents),
+        "digitalSourceType": BY_MACHINE,
+        "mainEntity": _without_none(record),
+    }
+    return _without_none(page)
+
+
+def _review(contents: Contents, line: PersonaLine) -> dict[str, Any]:
+    take = line.take
+    assert take is not None
+    checked = f", approved by {take.editor}" if take.editor and take.state == "approved" else ""
+    return {
+        "@type": "Review",
+        "name": f"{line.name}: {take.verdict}",
+        "reviewBody": take.take,
+        "datePublished": day(take.asked_at),
+        "author": organisation(contents),
+        "creditText": f"{credit(contents)} as the persona {line.name}{checked}",
+        "digitalSourceType": BY_MACHINE,
+    }
+
+
+def comparison_page(
+    contents: Contents, left: Edition, right: Edition, absolute: str | None
+) -> dict[str, Any]:
+    """Return a comparison's page."""
+    dates = [edition_date(each) for each in (left, right) if published_takes(each)]
+    page = {
+        "@context": CONTEXT,
+        "@type": "WebPage",
+        "name": f"{left.tool.name} vs {right.tool.name}",
+        "url": absolute,
+        "dateModified": max(dates, default=None),
+        "publisher": organisation(contents),
+        "creditText": credit(contents),
+        "digitalSourceType": BY_MACHINE,
+        "about": [software(contents, left), software(contents, right)],
+    }
+    return _without_none(page)
+
+
+def crumbs(steps: list[tuple[str, str | None]]) -> dict[str, Any] | None:
+    """Return the way to a page as (name, full address); None where an address is not known."""
+    if any(address is None for _name, address in steps):
+        return None
+    return {
+        "@context": CONTEXT,
+        "@type": "BreadcrumbList",
+        "itemListElement": [
+            {"@type": "ListItem", "position": place, "name": name, "item": address}
+            for place, (name, address) in enumerate(steps, 1)
+        ],
+    }
+
+
+def _without_none(record: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in record.items() if value is not None}
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, dict):
+        return {key: _cleaned(each) for key, each in value.items()}
+    return [_cleaned(each) for each in value] if isinstance(value, list) else value

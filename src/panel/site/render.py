@@ -1,0 +1,124 @@
+"""Sets pages: one layout, the templates of each kind, and the pieces that many pages share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+from urllib.parse import urljoin
+
+from jinja2 import Environment
+from markupsafe import Markup
+
+from panel.scorecard import PersonaLine
+from panel.site import addresses
+from panel.site.addresses import href, root_of
+from panel.site.assets import ICON, SCRIPT, STYLE, Assets
+from panel.site.formats import environment, shortened
+from panel.site.index import Contents, edition_date, edition_path
+from panel.site.jsonld import embed
+from panel.site.publication import Edition
+
+META = 200  # characters of what a page says of itself
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One file of the site: its path, and what makes its bytes.
+
+    named: its name changes with its content, so that one that is there need not be made.
+    """
+
+    path: str
+    make: Callable[[], bytes]
+    named: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What a page says of itself: title, one sentence, picture (path, or none), JSON-LD."""
+
+    title: str
+    description: str
+    picture: str | None = None
+    linked: Sequence[dict[str, Any]] = ()
+    kind: str = "website"
+
+
+class Press:
+    """Turns contents into the bytes of pages. Pieces shared by pages are set only once."""
+
+    def __init__(self, contents: Contents, assets: Assets) -> None:
+        self.contents = contents
+        self.assets = assets
+        self._cards: dict[str, Markup] = {}
+        self._takes: dict[tuple[str, str], Markup] = {}
+
+    @cached_property
+    def environment(self) -> Environment:
+        """The templates, with what every page of this site knows."""
+        publication = self.contents.publication
+        made = environment().overlay()
+        made.globals = {
+            **environment().globals,
+            "site": self.contents.site,
+            "drafts": publication.drafts,
+            "embedded": publication.embedded,
+            "has_forms": publication.has_forms,
+            "model": str(publication.model),
+            "contents": self.contents,
+            "at": addresses,
+            "path_of": edition_path,
+            "date_of": edition_date,
+            "link": self.link,
+        }
+        return made
+
+    def link(self, root: str, path: str) -> str:
+        """Return the address of a file of the site, seen from a page with this root."""
+        return root + href(path)
+
+    def absolute(self, path: str) -> str | None:
+        """Return a file's full address; None where the site's own is not known."""
+        base = self.contents.site.base_url
+        if base is None:
+            return None
+        return urljoin(base, "" if path == addresses.HOME else href(path))
+
+    def page(self, path: str, template: str, head: Head, **context: Any) -> bytes:
+        """Set one page."""
+        root = context.pop("root", None)
+        root = root_of(path) if root is None else root
+        text = self.environment.get_template(f"site/{template}.html.j2").render(
+            root=root,
+            path=path,
+            head=head,
+            meta=shortened(head.description, META),
+            address=self.absolute(path),
+            picture=self.absolute(head.picture) if head.picture else None,
+            linked=[embed(each) for each in head.linked],
+            style=root + href(self.assets.path(STYLE)),
+            script=root + href(self.assets.path(SCRIPT)),
+            icon=root + href(self.assets.path(ICON)),
+            **context,
+        )
+        return text.encode("utf-8", "replace")
+
+    def card(self, edition: Edition) -> Markup:
+        """Set a tool's card, as it stands on comparison pages (one folder deep)."""
+        slug = edition.tool.slug
+        if slug not in self._cards:
+            self._cards[slug] = self._piece("card", edition=edition)
+        return self._cards[slug]
+
+    def take(self, edition: Edition, line: PersonaLine) -> Markup:
+        """Set a take, as it stands on comparison pages."""
+        key = (edition.tool.slug, line.persona)
+        if key not in self._takes:
+            self._takes[key] = self._piece("take", edition=edition, line=line)
+        return self._takes[key]
+
+    def _piece(self, name: str, **context: Any) -> Markup:
+        template = self.environment.get_template(f"site/{name}.html.j2")
+        return Markup(template.render(root="../", **context))  # noqa: S704 - an escaping template's

@@ -1,0 +1,1 @@
+"""The files that people write: read, checked and rendered as one workspace."""

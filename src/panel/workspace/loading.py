@@ -1,0 +1,151 @@
+"""A workspace: the folder of files that people write, read and checked as one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from panel.errors import Problem, UsageError, WorkspaceError
+from panel.workspace.personas import Persona, choose_personas, load_personas
+from panel.workspace.prompts import Prompts, load_prompts
+from panel.workspace.settings import FILE, Settings, load_settings
+from panel.workspace.tools import Tool, load_catalog
+from panel.workspace.validation import did_you_mean, nearest
+
+Part = TypeVar("Part")
+RUNS = "runs"
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """Everything read from a workspace folder.
+
+    personas: the panel, in order; tools: the whole catalog, sorted by slug.
+    """
+
+    root: Path
+    settings: Settings
+    personas: list[Persona]
+    tools: list[Tool]
+    prompts: Prompts
+
+    @property
+    def runs(self) -> Path:
+        """The folder of journals and of the database."""
+        return self.root / RUNS
+
+    def select_tools(self, slugs: list[str], categories: list[str]) -> list[Tool]:
+        """Return the tools with these slugs (or names) and categories; all for empty lists.
+
+        Raises UsageError naming the nearest valid word.
+        """
+        chosen = self.tools
+        if slugs:
+            known = {tool.name: tool for tool in self.tools}
+            known |= {tool.slug: tool for tool in self.tools}  # a slug comes before a name
+            for slug in slugs:
+                if slug not in known:
+                    close = nearest(slug, known)
+                    close = known[close].slug if close else slug
+                    hint = did_you_mean(close, [tool.slug for tool in self.tools])
+                    raise UsageError(f"there is no tool {slug!r}. {hint}")
+                same = [tool.slug for tool in self.tools if tool.name == slug]
+                if known[slug].slug != slug and len(same) > 1:
+                    raise UsageError(
+                        f"{len(same)} tools are named {slug!r}. Use a slug: {', '.join(same[:5])}."
+                    )
+            wanted = {known[slug].slug for slug in slugs}
+            chosen = [tool for tool in chosen if tool.slug in wanted]
+        if categories:
+            existing = {tool.category for tool in self.tools}
+            for category in categories:
+                if category not in existing:
+                    hint = did_you_mean(category, existing)
+                    raise UsageError(f"there is no category {category!r}. {hint}")
+            chosen = [tool for tool in chosen if tool.category in categories]
+        return chosen
+
+    def select_personas(self, ids: list[str]) -> list[Persona]:
+        """Return the personas with these ids; the whole panel for an empty list."""
+        try:
+            return choose_personas(self.personas, ids)
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+
+
+def find_root(start: Path) -> Path:
+    """Return the nearest folder at or above ``start`` that holds panel.toml.
+
+    Raises UsageError when there is none.
+    """
+    for folder in (start, *start.parents):
+        if (folder / FILE).is_file():
+            return folder
+    raise UsageError(
+        f"no {FILE} in {start} or above it. Go into a workspace, or make one: 'panel init DIR'."
+    )
+
+
+def load_workspace(root: Path) -> Workspace:
+    """Read every file of a workspace; raises WorkspaceError with the problems of all of them."""
+    problems: list[Problem] = []
+
+    def part(load: Callable[[], Part]) -> Part | None:
+        try:
+            return load()
+        except WorkspaceError as error:
+            problems.extend(error.problems)
+            return None
+
+    settings = part(lambda: load_settings(root))
+    personas = part(lambda: load_personas(root / "personas"))
+    tools = part(lambda: load_catalog(root / "tools"))
+    prompts = part(lambda: load_prompts(root / "prompts", personas or []))
+    if settings is not None and personas is not None:
+        try:
+            personas = choose_personas(personas, settings.panel.personas or ())
+        except ValueError as error:
+            problems.append(
+                Problem(root / FILE, None, "panel.personas", *str(error).split(". ", 1))
+            )
+    if settings is not None and tools is not None:
+        problems += _unknown_canaries(root / FILE, settings, tools)
+    if settings is None or personas is None or tools is None or prompts is None or problems:
+        raise WorkspaceError(problems)
+    return Workspace(root, settings, personas, tools, prompts)
+
+
+def _unknown_canaries(file: Path, settings: Settings, tools: list[Tool]) -> list[Problem]:
+    slugs = [tool.slug for tool in tools]
+    return [
+        Problem(file, None, "ci.canaries", f"there is no tool {slug!r}", did_you_mean(slug, slugs))
+        for slug in settings.ci.canaries
+        if slug not in slugs
+    ]
+
+
+def check_rendering(workspace: Workspace) -> None:
+    """Render every persona and tool once; raises WorkspaceError with what fails."""
+    problems: dict[str, Problem] = {}
+    renderings: list[Callable[[], object]] = [
+        lambda persona=persona: workspace.prompts.system_text(persona)  # type: ignore[misc]
+        for persona in workspace.personas
+    ]
+    renderings += [
+        lambda tool=tool: workspace.prompts.review_text(tool)  # type: ignore[misc]
+        for tool in workspace.tools
+    ]
+    renderings += [
+        lambda persona=persona: workspace.prompts.repair_text(persona, ["a problem"])  # type: ignore[misc]
+        for persona in workspace.personas
+    ]
+    renderings.append(lambda: workspace.prompts.guidance_text("a note"))
+    for render in renderings:
+        try:
+            render()
+        except WorkspaceError as error:
+            problems.update({str(problem): problem for problem in error.problems})
+    if problems:
+        raise WorkspaceError(list(problems.values()))

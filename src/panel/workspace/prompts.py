@@ -1,0 +1,333 @@
+"""Renders the prompts: templates of ``prompts/`` + persona + tool → Messages."""
+
+from __future__ import annotations
+
+import json
+import re
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
+
+import jinja2
+import jinja2.meta
+import jinja2.nodes
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from panel.errors import Problem, WorkspaceError
+from panel.hashing import content_hash, text_hash
+from panel.workspace.documents import parse_yaml, read_text, yaml_lines
+from panel.workspace.personas import Beat, Persona
+from panel.workspace.sandbox import inside, render, template_environment
+from panel.workspace.scaffold import shipped
+from panel.workspace.tools import DESCRIPTION_LIMIT, Line, Plan, Pricing, Text, Tool, slugify
+from panel.workspace.validation import did_you_mean, validate
+from panel.workspace.verdict import parse, schema_for
+
+Message = tuple[str, str]  # role, content
+Messages = tuple[Message, ...]
+
+# What each template may use. A name outside its list is an error before anything is asked.
+TEMPLATES = {
+    "system": ("persona",),
+    "review": ("tool",),
+    "repair": ("problems", "fields"),
+    "guidance": ("note",),
+}
+EXAMPLES = "examples"
+
+
+def fenced(text: str) -> str:
+    """Put untrusted text between marker lines that carry the text's own hash.
+
+    A text cannot hold its own hash, so it cannot close its fence; and the same text
+    always gets the same marker, so fingerprints stay stable.
+    """
+    body = text.strip("\n")
+    marker = text_hash(body)
+    return (
+        f"===== UNTRUSTED MATERIAL {marker} =====\n{body}\n"
+        f"===== END OF UNTRUSTED MATERIAL {marker} =====\n"
+    )
+
+
+class ExampleTool(BaseModel):
+    """The fictional tool of a worked example."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    name: Line
+    tagline: Line
+    category: Line
+    pricing: Pricing
+
+
+def _one_verdict(answer: dict[str, Any]) -> dict[str, Any]:
+    if answer.get("verdict") not in ("ship", "skip"):
+        raise ValueError("has no verdict. Write verdict: ship or verdict: skip.")
+    return answer
+
+
+class Example(BaseModel):
+    """One worked example of a persona: a fictional tool and the answer to copy."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    tool: ExampleTool
+    description: Annotated[Text, Field(min_length=1, max_length=DESCRIPTION_LIMIT)]
+    answer: Annotated[dict[str, Any], AfterValidator(_one_verdict)]
+
+
+@dataclass(slots=True)
+class Prompts:
+    """The templates of a workspace, compiled, and the worked examples of small models.
+
+    Rendered system messages and fenced tools are kept, since each is used many times.
+    """
+
+    folder: Path
+    system: jinja2.Template
+    review: jinja2.Template
+    repair: jinja2.Template
+    guidance: jinja2.Template
+    examples: dict[str, tuple[Example, ...]]
+    _systems: dict[str, str] = field(default_factory=dict)
+    _reviews: dict[str, str] = field(default_factory=dict)
+
+    def messages(
+        self, persona: Persona, tool: Tool, repeat: int, profile: str, note: str | None = None
+    ) -> Messages:
+        """Render the messages of one cell; raises WorkspaceError where a template fails.
+
+        note: an editor's guidance, put at the end of the question; None leaves it as it is.
+        """
+        system: Message = ("system", self.system_text(persona))
+        asked = self.review_text(tool)
+        if note is not None:
+            asked = f"{asked}\n\n{self.guidance_text(note)}"
+        review: Message = ("user", asked)
+        if profile != "embedded":
+            return (system, review)
+        return (system, *self.example_turns(persona, tool, repeat), review)
+
+    def system_text(self, persona: Persona) -> str:
+        """Render the system message of a persona."""
+        if persona.id not in self._systems:
+            self._systems[persona.id] = self._render(self.system, persona=persona)
+        return self._systems[persona.id]
+
+    def review_text(self, tool: Tool) -> str:
+        """Render the user message of a tool."""
+        if tool.slug not in self._reviews:
+            self._reviews[tool.slug] = self._render(self.review, tool=tool)
+        return self._reviews[tool.slug]
+
+    def repair_text(self, persona: Persona, problems: list[str]) -> str:
+        """Render the message that asks once more after an unreadable reply."""
+        fields = list(schema_for(persona)["properties"])
+        return self._render(self.repair, problems=problems, fields=fields)
+
+    def guidance_text(self, note: str) -> str:
+        """Render an editor's note to one tool × persona."""
+        return self._render(self.guidance, note=note)
+
+    def example_turns(self, persona: Persona, tool: Tool, repeat: int) -> Messages:
+        """Return worked examples as turns, both verdicts, their order balanced over cells.
+
+        A very small model repeats the verdict of the last example. The order alternates
+        over personas and repeats within a tool, so that neither verdict is favoured.
+        """
+        examples = self.examples.get(persona.id, ())
+        turned = (int(text_hash(tool.slug), 16) + persona.order + repeat) % 2
+        turns: list[Message] = []
+        for example in reversed(examples) if turned else examples:
+            shown = Tool(
+                slug=slugify(example.tool.name),
+                description=example.description,
+                **dict(example.tool),
+            )
+            turns.append(("user", self._render(self.review, tool=shown)))
+            turns.append(("assistant", _compact(example.answer, persona)))
+        return tuple(turns)
+
+    def example_records(self, persona: Persona) -> list[dict[str, Any]]:
+        """Return a persona's worked examples as plain JSON types."""
+        return [example.model_dump(mode="json") for example in self.examples.get(persona.id, ())]
+
+    def _render(self, template: jinja2.Template, **context: Any) -> str:
+        try:
+            return render(template, **context)
+        except Exception as error:  # whatever a template does wrong is its author's to mend
+            raise WorkspaceError([_fault(error, template, self.folder)]) from None
+
+
+def _compact(answer: dict[str, Any], persona: Persona) -> str:
+    names = schema_for(persona)["properties"]
+    return json.dumps({name: answer[name] for name in names if name in answer}, ensure_ascii=False)
+
+
+def load_prompts(folder: Path, personas: list[Persona]) -> Prompts:
+    """Compile the templates and read the examples; raises WorkspaceError with all problems.
+
+    A workspace made before there was guidance has no template for it: it gets the shipped one.
+    """
+    environment = template_environment(folder, {"fenced": fenced})
+    problems: list[Problem] = []
+    compiled: dict[str, jinja2.Template] = {}
+    for name, known in TEMPLATES.items():
+        try:
+            file = _source(folder, name)
+            compiled[name] = _compile(environment, file, known)
+        except WorkspaceError as error:
+            problems += error.problems
+    examples: dict[str, tuple[Example, ...]] = {}
+    for persona in personas:
+        try:
+            examples[persona.id] = _examples(folder / EXAMPLES / f"{persona.id}.yaml", persona)
+        except WorkspaceError as error:
+            problems += error.problems
+    if problems:
+        raise WorkspaceError(problems)
+    templates = (compiled[name] for name in ("system", "review", "repair", "guidance"))
+    system, review, repair, guidance = templates
+    return Prompts(folder, system, review, repair, guidance, examples)
+
+
+def _source(folder: Path, name: str) -> Path:
+    """Return the file of a template."""
+    file = folder / f"{name}.md.j2"
+    return file if name != "guidance" or file.exists() else shipped() / "prompts" / file.name
+
+
+def _compile(
+    environment: jinja2.Environment, file: Path, known: tuple[str, ...]
+) -> jinja2.Template:
+    if not inside(file.parent, file):
+        raise WorkspaceError(
+            [Problem(file, None, "", "leads out of its folder", "Put the file itself there.")]
+        )
+    source = read_text(file)
+    try:
+        tree = environment.parse(source, file.name, str(file))
+        template = _template(environment, file)
+    except Exception as error:  # Python's own limits (nesting, digits) among them
+        line = getattr(error, "lineno", None) if isinstance(error, jinja2.TemplateError) else None
+        word = re.match(r"No filter named '(.*)'", str(error))
+        remedy = did_you_mean(word[1], environment.filters) if word else "Correct that line."
+        raise WorkspaceError(
+            [Problem(file, line, "", f"is not a valid template: {error}", remedy)]
+        ) from None
+    unknown = jinja2.meta.find_undeclared_variables(tree) - set(known)
+    problems = [
+        Problem(
+            file,
+            _line_of(tree, word),
+            "",
+            f"{word!r} is not known in this template",
+            did_you_mean(word, known),
+        )
+        for word in sorted(unknown)
+    ]
+    if problems:
+        raise WorkspaceError(problems)
+    return template
+
+
+def _template(environment: jinja2.Environment, file: Path) -> jinja2.Template:
+    if file.parent == shipped() / "prompts":
+        environment = template_environment(file.parent, {"fenced": fenced})
+    return environment.get_template(file.name)
+
+
+def _line_of(tree: jinja2.nodes.Template, word: str) -> int | None:
+    for node in tree.find_all(jinja2.nodes.Name):
+        if node.name == word:
+            return int(node.lineno)
+    return None
+
+
+def _fault(error: Exception, template: jinja2.Template, folder: Path) -> Problem:
+    line, file = None, folder / str(template.name)
+    for frame in traceback.extract_tb(error.__traceback__):
+        if frame.filename.endswith(".j2"):
+            line, file = frame.lineno, Path(frame.filename)
+    message = str(error).replace("panel.catalog.", "").replace("panel.personas.", "")
+    return Problem(file, line, "", f"cannot be rendered: {message}", "Correct that line.")
+
+
+def _examples(file: Path, persona: Persona) -> tuple[Example, ...]:
+    if not inside(file.parents[1], file):
+        raise WorkspaceError(
+            [Problem(file, None, "", "leads out of its folder", "Put the file itself there.")]
+        )
+    if not file.exists():  # a persona without examples is asked without any
+        return ()
+    source = read_text(file)
+    found = parse_yaml(source, file)
+    lines = yaml_lines(source)
+    if not isinstance(found, list) or len(found) != 2:
+        raise WorkspaceError(
+            [Problem(file, 1, "", "is not a list of two examples", "Write one ship, one skip.")]
+        )
+    examples = []
+    for index, fields in enumerate(found):
+        example = validate(Example, fields, file, _below(lines, index))
+        try:
+            parse(_compact(example.answer, persona), persona)
+        except (TypeError, ValueError) as error:
+            raise WorkspaceError(
+                [
+                    Problem(
+                        file,
+                        lines((index, "answer")),
+                        "answer",
+                        f"is no verdict of {persona.id!r}: {error}",
+                        "Its fields are " + ", ".join(schema_for(persona)["properties"]) + ".",
+                    )
+                ]
+            ) from None
+        examples.append(example)
+    if {example.answer["verdict"] for example in examples} != {"ship", "skip"}:
+        raise WorkspaceError(
+            [Problem(file, 1, "", "does not show both verdicts", "Write one ship, one skip.")]
+        )
+    return tuple(examples)
+
+
+def _below(lines: Callable[[tuple[str | int, ...]], int | None], index: int) -> Any:
+    return lambda path: lines((index, *path))
+
+
+def template_digest(prompts: Prompts) -> str:
+    """Hash the wording of the templates: what they make of a fixed persona and tool.
+
+    A comment in a template leaves it as it is. Only used to say why a cell is pending;
+    what is asked again is decided by the fingerprint of the whole rendered text.
+    """
+    try:
+        return content_hash([render(prompts.system, persona=_PROBE), prompts.review_text(_SAMPLE)])
+    except (jinja2.TemplateError, WorkspaceError, TypeError, ValueError):
+        files = [_source(prompts.folder, name) for name in TEMPLATES if name != "guidance"]
+        return content_hash([read_text(file) for file in files])
+
+
+_PROBE = Persona(
+    id="probe",
+    name="name",
+    motto="motto",
+    order=1,
+    beats=(Beat(id="beat", label="label", ask="ask"),),
+    ship_bar="ship bar",
+    skip_bar="skip bar",
+    avoid=("avoid",),
+    voice="voice",
+)
+_SAMPLE = Tool(
+    slug="/probe",  # no tool of a catalog can have this one
+    name="name",
+    tagline="tagline",
+    category="category",
+    description="description",
+    pricing=Pricing(entry="entry", plans=(Plan(name="plan", price="price", includes="more"),)),
+    released=date(2000, 1, 1),
+)

@@ -1,0 +1,177 @@
+"""Tables of tools: rows out of YAML, JSON, JSON lines, CSV and Parquet files.
+
+A row is plain fields and the place they came from; what they mean is the catalog's business.
+"""
+
+from __future__ import annotations
+
+import csv
+import glob
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from panel.errors import Problem, WorkspaceError
+from panel.workspace.documents import FieldPath, Lines, no_lines, parse_yaml, read_text, yaml_lines
+
+TABLE_ENDINGS = (".yaml", ".yml", ".json", ".jsonl", ".csv", ".parquet")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One tool's fields as written; ``path`` and ``lines`` find a field's line in ``file``."""
+
+    fields: dict[str, Any]
+    file: Path
+    path: FieldPath
+    lines: Lines
+
+
+def read_table(file: Path) -> list[Row]:
+    """Read the rows of a table by its ending; raises WorkspaceError with the line."""
+    match file.suffix:
+        case ".yaml" | ".yml":
+            source = read_text(file)
+            return _listed(parse_yaml(source, file), file, yaml_lines(source))
+        case ".json":
+            return _listed(_json(read_text(file), file, 1), file, no_lines)
+        case ".jsonl":
+            return _json_lines(file)
+        case ".csv":
+            return _csv_rows(file)
+        case _:
+            return _parquet_rows(file)
+
+
+def _listed(value: Any, file: Path, lines: Lines) -> list[Row]:
+    start: FieldPath = ()
+    if isinstance(value, dict) and set(value) == {"tools"}:
+        value, start = value["tools"], ("tools",)
+    if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
+        raise WorkspaceError(
+            [Problem(file, 1, "", "is not a list of tools", "Write a list of mappings.")]
+        )
+    return [Row(row, file, (*start, index), lines) for index, row in enumerate(value)]
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    mapping = dict(pairs)
+    if len(mapping) != len(pairs):
+        names = [name for name, _value in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {twice!r} stands twice in one object")
+    return mapping
+
+
+def _json(source: str, file: Path, line: int) -> Any:
+    try:
+        # Numbers stay as written: 1.10 is a version, not 1.1.
+        return json.loads(source, parse_int=str, parse_float=str, object_pairs_hook=_once)
+    except (ValueError, RecursionError) as error:
+        place: int | None = line
+        if isinstance(error, json.JSONDecodeError):
+            place = line + error.lineno - 1
+        elif "\n" in source:
+            place = None
+        raise WorkspaceError(
+            [Problem(file, place, "", f"is not valid JSON: {error}", "Correct it.")]
+        ) from None
+
+
+def _json_lines(file: Path) -> list[Row]:
+    rows = []
+    for number, source in enumerate(read_text(file).split("\n"), 1):
+        if source.strip():
+            fields = _json(source, file, number)
+            if not isinstance(fields, dict):
+                raise WorkspaceError(
+                    [Problem(file, number, "", "is not a JSON object", "Write one tool a line.")]
+                )
+            rows.append(Row(fields, file, (), _at(number)))
+    return rows
+
+
+def _csv_rows(file: Path) -> list[Row]:
+    reader = csv.DictReader(io.StringIO(read_text(file)), strict=True)
+    rows = []
+    try:
+        names = [name.strip() for name in reader.fieldnames or ()]
+        for name in names:
+            if names.count(name) > 1:
+                raise csv.Error(f"the column {name!r} stands twice")
+        for fields in reader:
+            if None in fields:
+                raise csv.Error("more cells than the header has columns")
+            line = reader.line_num - sum(cell.count("\n") for cell in fields.values() if cell)
+            rows.append(Row(_nested(fields), file, (), _at(line)))
+    except (csv.Error, ValueError) as error:
+        # DictReader counts the rows it gave; one that broke begins on the next line.
+        broke = reader.reader.line_num > reader.line_num
+        raise WorkspaceError(
+            [
+                Problem(
+                    file,
+                    reader.line_num + broke,
+                    "",
+                    f"is not valid CSV: {error}",
+                    "Quote cells that hold commas, quotes or line breaks; name each column once.",
+                )
+            ]
+        ) from None
+    return rows
+
+
+def _parquet_rows(file: Path) -> list[Row]:
+    # The one reader of Parquet at hand is the store's engine; heavy, so only for such a file.
+    import duckdb  # noqa: PLC0415
+
+    try:
+        with duckdb.connect() as connection:
+            cursor = connection.execute("SELECT * FROM read_parquet(?)", [glob.escape(str(file))])
+            names = [column[0] for column in cursor.description or []]
+            found = [
+                _nested(dict(zip(names, _without_nulls(row), strict=True)))
+                for row in cursor.fetchall()
+            ]
+    except (duckdb.Error, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise WorkspaceError(
+            [Problem(file, None, "", f"cannot be read as Parquet: {reason}", "Write it again.")]
+        ) from None
+    return [Row(fields, file, (), _at(number)) for number, fields in enumerate(found, 1)]
+
+
+def _without_nulls(value: Any) -> Any:
+    """Drop the fields of structs that are NULL: every struct of a column has all of them."""
+    if isinstance(value, dict):
+        return {key: _without_nulls(inner) for key, inner in value.items() if inner is not None}
+    if isinstance(value, list | tuple):
+        return [_without_nulls(inner) for inner in value]
+    return value
+
+
+def _at(line: int) -> Lines:
+    return lambda _path: line
+
+
+def _nested(cells: dict[str, Any]) -> dict[str, Any]:
+    """Turn columns such as ``pricing.entry`` into mappings and ``tags`` (a; b) into a list."""
+    fields: dict[str, Any] = {}
+    for column, cell in cells.items():
+        if cell is None or cell == "":
+            continue
+        target, parts = fields, column.strip().split(".")
+        for part in parts[:-1]:
+            target = target.setdefault(part, {})
+            if not isinstance(target, dict):
+                raise ValueError(  # noqa: TRY004 - the author's columns, not a caller's type
+                    f"the columns {part!r} and {column!r} exclude each other"
+                )
+        if parts[-1] in target:
+            raise ValueError(f"the columns under {column!r} exclude each other")
+        target[parts[-1]] = cell
+    if isinstance(fields.get("tags"), str):
+        fields["tags"] = [tag.strip() for tag in fields["tags"].split(";") if tag.strip()]
+    return fields

@@ -1,0 +1,240 @@
+"""The catalog: tools under review, read from ``tools/*.md`` and tables beside them."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from panel.errors import Problem, WorkspaceError
+from panel.hashing import content_hash, text_hash
+from panel.workspace.documents import read_front_matter
+from panel.workspace.tables import TABLE_ENDINGS, Row, read_table
+from panel.workspace.validation import validate
+
+DESCRIPTION_LIMIT = 100_000
+SLUG_CHARACTERS = 80
+SLUG_BYTES = 200  # file systems take 255; an ending is added to it
+_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)")
+
+
+def slugify(name: str) -> str:
+    """Return a safe file name for any text: letters and digits of any script, and hyphens.
+
+    At most 80 characters and 200 bytes; what is cut off, or holds no letter or
+    digit at all, is told apart by a hash of the whole name.
+    """
+    folded = unicodedata.normalize("NFKC", name).casefold()
+    words = "".join(
+        character if character.isalnum() or unicodedata.category(character)[0] == "M" else " "
+        for character in folded
+    )
+    slug = unicodedata.normalize("NFC", "-".join(words.split()))
+    short = slug[:SLUG_CHARACTERS].encode()[:SLUG_BYTES].decode("utf-8", "ignore").rstrip("-")
+    if not short or short != slug or _RESERVED.fullmatch(slug):
+        start = short[:70].encode()[: SLUG_BYTES - 9].decode("utf-8", "ignore").rstrip("-")
+        short = f"{start}-{text_hash(name)[:8]}".lstrip("-")
+    return short
+
+
+def _clean(text: str) -> str:
+    for position, character in enumerate(text):
+        if character == "\0" or "\ud800" <= character <= "\udfff":
+            kind = "NUL" if character == "\0" else "a lone surrogate"
+            raise ValueError(
+                f"holds {kind} (U+{ord(character):04X}) at character {position + 1}. "
+                "Remove that character."
+            )
+    return text.strip()
+
+
+def _quick_clean(text: str) -> str:
+    # One encode finds what is almost never there; the slow walk then names the place.
+    if "\0" in text:
+        return _clean(text)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return _clean(text)
+    return text.strip()
+
+
+def _http_address(text: str) -> str:
+    if not re.match(r"https?://[^\s/]", text):
+        raise ValueError(f"{text!r} is not a web address. Begin it with https:// or http://.")
+    return text
+
+
+def _described(text: str) -> str:
+    if not text:
+        raise ValueError("is empty. Write what the tool is, what it does and for whom.")
+    if len(text) > DESCRIPTION_LIMIT:
+        raise ValueError(
+            f"has {len(text):,} characters; the limit is {DESCRIPTION_LIMIT:,}. Shorten it."
+        )
+    return text
+
+
+def _plain_number(value: Any) -> Any:
+    """Let `name: 7` and `version: 2.0` be text: YAML typed them, the author did not."""
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+Text = Annotated[str, BeforeValidator(_plain_number), AfterValidator(_quick_clean)]
+Line = Annotated[Text, Field(min_length=1, max_length=500)]
+Address = Annotated[Text, AfterValidator(_http_address)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Plan(_Strict):
+    """One price plan: its name, its price as the vendor writes it, what it includes."""
+
+    name: Line
+    price: Line
+    includes: Text = ""
+
+
+class Pricing(_Strict):
+    """What the tool costs: ``entry`` is the lowest way in; ``verified`` the day it was checked."""
+
+    entry: Line
+    plans: tuple[Plan, ...] = ()
+    verified: date | None = None
+
+
+class Tool(_Strict):
+    """A tool under review, as its author described it. All text is untrusted."""
+
+    slug: Line
+    name: Line
+    tagline: Line
+    category: Line
+    description: Annotated[Text, AfterValidator(_described)]
+    pricing: Pricing
+    url: Address | None = None
+    links: dict[Line, Address] = {}
+    tags: tuple[Line, ...] = ()
+    released: date | None = None
+
+    def record(self) -> dict[str, Any]:
+        """Return the tool as plain JSON types."""
+        return self.model_dump(mode="json")
+
+    def digest(self) -> str:
+        """Return the content hash of everything written about the tool."""
+        return content_hash(self.record())
+
+
+def load_catalog(folder: Path) -> list[Tool]:
+    """Read every tool below ``folder``, sorted by slug.
+
+    Raises WorkspaceError with the problems of all files, two tools that share
+    one slug included.
+    """
+    problems: list[Problem] = []
+    tools: dict[str, tuple[Tool, Row]] = {}
+    for file in _files(folder, problems):
+        try:
+            rows = list(_rows(file))
+        except WorkspaceError as error:
+            problems += error.problems
+            continue
+        for row in rows:
+            try:
+                tool = _tool(row)
+            except WorkspaceError as error:
+                problems += error.problems
+                continue
+            if tool.slug in tools:
+                problems.append(_same_slug(tool, row, *tools[tool.slug]))
+            tools.setdefault(tool.slug, (tool, row))
+    if problems:
+        raise WorkspaceError(problems)
+    return [tools[slug][0] for slug in sorted(tools)]
+
+
+def _files(folder: Path, problems: list[Problem]) -> Iterator[Path]:
+    if not folder.is_dir():
+        problems.append(
+            Problem(folder, None, "", "is not a folder", "Make it, or run 'panel init'.")
+        )
+        return
+    for file in sorted(folder.iterdir()):
+        if file.name.startswith("."):
+            continue
+        if file.is_dir():
+            message = "is a folder, and folders in here are not read"
+            problems.append(Problem(file, None, "", message, "Move its files up."))
+            continue
+        if file.suffix == ".md" or file.suffix in TABLE_ENDINGS:
+            yield file
+        else:
+            problems.append(
+                Problem(
+                    file,
+                    None,
+                    "",
+                    f"the ending {file.suffix!r} is not read",
+                    "Use .md " + " ".join(TABLE_ENDINGS) + ", or move the file elsewhere.",
+                )
+            )
+
+
+def _same_slug(tool: Tool, row: Row, other: Tool, other_row: Row) -> Problem:
+    return Problem(
+        row.file,
+        row.lines((*row.path, "name")),
+        "name",
+        f"{tool.name!r} and {other.name!r} of {other_row.file} share the slug {tool.slug!r}",
+        "Rename one file, or give one a 'slug' of its own in its table.",
+    )
+
+
+def _tool(row: Row) -> Tool:
+    prefix = row.path
+    fields = dict(row.fields)
+    if fields.get("slug") is None:
+        fields["slug"] = slugify(str(fields.get("name", "")))
+    elif slugify(str(fields["slug"])) != str(fields["slug"]):
+        raise WorkspaceError(
+            [
+                Problem(
+                    row.file,
+                    row.lines((*prefix, "slug")),
+                    "slug",
+                    f"{fields['slug']!r} is not a safe file name",
+                    f"Use {slugify(str(fields['slug']))!r}.",
+                )
+            ]
+        )
+    return validate(Tool, fields, row.file, lambda path: row.lines((*prefix, *path)))
+
+
+def _rows(file: Path) -> Iterable[Row]:
+    return [_markdown_row(file)] if file.suffix == ".md" else read_table(file)
+
+
+def _markdown_row(file: Path) -> Row:
+    document = read_front_matter(file)
+    if "description" in document.fields:
+        raise WorkspaceError(
+            [
+                Problem(
+                    file,
+                    document.lines(("description",)),
+                    "description",
+                    "stands in the front matter",
+                    "Write it below the closing '---'.",
+                )
+            ]
+        )
+    fields = {"slug": slugify(file.stem), **document.fields, "description": document.body}
+    return Row(fields, file, (), document.lines)
