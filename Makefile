@@ -29,7 +29,7 @@ check: $(VENV)/test  ## lint, format, types, floors
 	$(BIN)/lint-imports --no-cache
 
 browser: $(VENV)/test  ## a Chromium for the browser tests, if there is a way to have one
-	@PLAYWRIGHT=$(BIN)/playwright sh tests/find-browser.sh
+	@PLAYWRIGHT=$(BIN)/playwright sh tests/support/find-browser.sh
 
 bench: $(VENV)/test  ## the overhead against a bare openai loop, on a loopback mock
 	$(BIN)/python bench/overhead.py
@@ -38,7 +38,7 @@ servers: $(VENV)/test  ## real servers, long and optional: llama-server, llama-c
 	$(BIN)/python bench/servers.py
 
 soak: $(VENV)/test  ## ten minutes of editors doing anything, in search of a lost word
-	PANEL_SOAK_SECONDS=600 $(BIN)/python -m pytest -s tests/test_editorial_soak.py
+	PANEL_SOAK_SECONDS=600 $(BIN)/python -m pytest -s tests/desk/test_soak.py
 
 format: $(VENV)/test  ## rewrite the sources in the project's format
 	$(BIN)/ruff check --fix .

@@ -256,7 +256,7 @@ def pinned(place: int) -> Iterator[None]:
 @contextlib.contextmanager
 def served() -> Iterator[str]:
     """Serve the mock from a process of its own on the second core; yields its base_url."""
-    command = [sys.executable, "-m", "tests.mock_endpoint", "--port", "0"]
+    command = [sys.executable, "-m", "tests.support.mock_endpoint", "--port", "0"]
     pipe = subprocess.PIPE
     with pinned(1):
         mock = subprocess.Popen(command, cwd=REPOSITORY, stdin=pipe, stdout=pipe, text=True)

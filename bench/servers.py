@@ -469,8 +469,8 @@ no verdict. Seconds are those of the run, on whatever machine it was; compare no
 """
 AFTER = """\
 Ollama, LM Studio and the hosted services could not be had: none of them comes as a Python
-package, and a service wants an account. Their faces in `tests/weather.py` are built from their
-source and documentation; nothing here has spoken to them.
+package, and a service wants an account. Their faces in `tests/support/weather.py` are built from
+their source and documentation; nothing here has spoken to them.
 
 ## What was learned
 """

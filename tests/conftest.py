@@ -5,25 +5,23 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import settings
 
 from panel.cli.main import main
-from tests.browser import browser, new_page, page  # noqa: F401 - fixtures
-from tests.mock_endpoint import MockEndpoint
+from tests.support.browser import browser, new_page, page  # noqa: F401 - fixtures
+from tests.support.mock_endpoint import MockEndpoint
+from tests.support.space import ROOT, Panel, Result, Space
 
 # Enough examples to find a fault in a suite of minutes; HYPOTHESIS_PROFILE=thorough looks longer.
 settings.register_profile("suite", max_examples=40, deadline=None)
 settings.register_profile("thorough", max_examples=1000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
-ROOT = Path(__file__).parents[1]
-GUARD = Path(__file__).parent / "guard"
+GUARD = Path(__file__).parent / "support" / "guard"
 sys.path.insert(0, str(GUARD))
 import sitecustomize as guard  # noqa: E402
 
@@ -57,18 +55,6 @@ def _no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-@dataclass
-class Result:
-    """What a command did: exit code, stdout, stderr."""
-
-    code: int
-    out: str
-    err: str
-
-
-Panel = Callable[..., Result]
-
-
 @pytest.fixture
 def panel(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Panel:
     """Run the command line in this process: ``panel("run", "--json", cwd=folder)``."""
@@ -83,60 +69,6 @@ def panel(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) ->
         return Result(int(ended.value.code or 0), captured.out, captured.err)
 
     return run
-
-
-TOOL = """---
-name: {name}
-tagline: {tagline}
-category: {category}
-pricing:
-  entry: Free
----
-{description}
-"""
-
-
-def write_tool(root: Path, slug: str, **fields: Any) -> Path:
-    """Write ``tools/<slug>.md``; returns the file."""
-    known = {
-        "name": slug.replace("-", " ").title(),
-        "tagline": "Does one thing",
-        "category": "Developer Tools",
-        "description": f"{slug} reads JSON lines and writes Parquet. It is under the MIT licence.",
-    }
-    file = root / "tools" / f"{slug}.md"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(TOOL.format(**(known | fields)), encoding="utf-8")
-    return file
-
-
-@dataclass
-class Space:
-    """A workspace in a temporary folder, with the project's own personas and prompts."""
-
-    root: Path
-    tools: list[str] = field(default_factory=list)
-
-    def settings(self, text: str) -> None:
-        """Replace panel.toml."""
-        (self.root / "panel.toml").write_text(text, encoding="utf-8")
-
-    def tool(self, slug: str, **fields: Any) -> Path:
-        """Write a tool; returns the file."""
-        self.tools.append(slug)
-        return write_tool(self.root, slug, **fields)
-
-    def point_at(self, mock: MockEndpoint, more: str = "") -> None:
-        """Make the mock endpoint the workspace's endpoint."""
-        self.settings(
-            '[panel]\nendpoint = "mock"\n[endpoints.mock]\n'
-            f'base_url = "{mock.base_url}"\nmodel = "mock-1"\nconcurrency = 4\n{more}'
-        )
-
-    @property
-    def journals(self) -> list[Path]:
-        """The journals written so far, oldest first."""
-        return sorted((self.root / "runs").glob("*/attempts.jsonl"))
 
 
 @pytest.fixture

@@ -1,0 +1,327 @@
+"""What is asked, in which order, and why."""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import groupby
+from pathlib import Path
+
+import pytest
+
+from panel.cells.plan import (
+    BLOCK,
+    REASONS,
+    Cell,
+    CellKey,
+    Inputs,
+    Known,
+    ModelIdentity,
+    identify,
+    lay_out,
+    make_plan,
+    request_sampling,
+)
+from panel.workspace.loading import load_workspace
+from panel.workspace.settings import Endpoint, Sampling
+from panel.workspace.tools import Pricing, Tool
+from tests.support.space import Space
+
+ENDPOINT = Endpoint("mock", None, "http://127.0.0.1:9/v1", "mock-1")
+
+
+def cells_of(space: Space, endpoint: Endpoint = ENDPOINT, repeats: int = 1) -> list[Cell]:
+    workspace = load_workspace(space.root)
+    model = identify(endpoint, None)
+    return lay_out(workspace.prompts, workspace.tools, workspace.personas, endpoint, model, repeats)
+
+
+def prints(cells: list[Cell]) -> dict[CellKey, str]:
+    return {cell.key: cell.fingerprint for cell in cells}
+
+
+def answered(cells: list[Cell], outcome: str | None = "verdict") -> dict[CellKey, Known]:
+    settled = outcome in ("verdict", "abstain")
+    return {
+        cell.key: Known(
+            cell.fingerprint,
+            outcome,
+            cell.inputs,
+            frozenset([cell.fingerprint] if settled else []),
+        )
+        for cell in cells
+    }
+
+
+def edit(file: Path, old: str, new: str) -> None:
+    text = file.read_text(encoding="utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def add(file: Path, text: str) -> None:
+    file.write_text(file.read_text(encoding="utf-8") + text, encoding="utf-8")
+
+
+EDITS: dict[str, tuple[Callable[[Path], None], str, int]] = {
+    "one word of a description": (
+        lambda root: edit(root / "tools/anvil.md", "reads JSON", "eats JSON"),
+        "description changed",
+        4,
+    ),
+    "a persona's voice": (
+        lambda root: add(root / "personas/skeptic.md", "\nBe terse.\n"),
+        "persona changed",
+        2,
+    ),
+    "one word of a beat": (
+        lambda root: edit(root / "personas/skeptic.md", "Place the tool", "Put the tool"),
+        "persona changed",
+        2,
+    ),
+    "one word of a template": (
+        lambda root: add(root / "prompts/review.md.j2", "\nWeigh it.\n"),
+        "template changed",
+        8,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_an_edit_asks_again_exactly_where_the_rendered_text_changed(
+    space: Space, name: str
+) -> None:
+    change, reason, many = EDITS[name]
+    known = answered(cells_of(space))
+    change(space.root)
+    plan = make_plan(cells_of(space), known)
+    assert plan.reasons() == {reason: many}
+    assert (plan.reused, plan.cells, plan.adopted) == (8 - many, 8, [])
+
+
+def test_a_changed_persona_makes_only_its_own_cells_pending(space: Space) -> None:
+    known = answered(cells_of(space))
+    EDITS["a persona's voice"][0](space.root)
+    pending = make_plan(cells_of(space), known).pending
+    assert {cell.persona.id for cell, _reason in pending} == {"skeptic"}
+
+
+QUIET = {
+    "a comment in a template": lambda root: edit(
+        root / "prompts/system.md.j2", "", "{# for editors #}"
+    ),
+    "a comment in front matter": lambda root: edit(
+        root / "personas/builder.md", "---\n", "---\n# for editors\n"
+    ),
+    "a comment in panel.toml": lambda root: (root / "panel.toml").write_text("# nothing\n"),
+    "the day a price was checked": lambda root: edit(
+        root / "tools/anvil.md", "  entry: Free\n", "  entry: Free\n  verified: 2026-11-01\n"
+    ),
+    "a persona's place in the panel": lambda root: edit(
+        root / "personas/skeptic.md", "order: 2", "order: 9"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", QUIET)
+def test_what_the_model_does_not_see_asks_nothing_again(space: Space, name: str) -> None:
+    before = prints(cells_of(space))
+    QUIET[name](space.root)
+    assert prints(cells_of(space)) == before
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        replace(ENDPOINT, concurrency=99),
+        replace(ENDPOINT, timeout_seconds=1),
+        replace(ENDPOINT, attempts=9),
+        replace(ENDPOINT, base_url="http://127.0.0.1:10/v1", api_key_env="OTHER"),
+        replace(ENDPOINT, context=999, threads=3),
+    ],
+    ids=["concurrency", "timeout", "attempts", "address and key", "context and threads"],
+)
+def test_operational_knobs_stay_out_of_the_fingerprint(space: Space, endpoint: Endpoint) -> None:
+    assert prints(cells_of(space, endpoint)) == prints(cells_of(space))
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        replace(ENDPOINT, sampling=Sampling(temperature=0.1)),
+        replace(ENDPOINT, sampling=Sampling(extra={"min_p": 0.1})),
+        replace(ENDPOINT, model="mock-2"),
+        replace(ENDPOINT, name="other"),
+        replace(ENDPOINT, profile="embedded"),
+    ],
+    ids=["temperature", "extra", "model", "endpoint", "profile"],
+)
+def test_whatever_shapes_an_answer_is_in_every_fingerprint(
+    space: Space, endpoint: Endpoint
+) -> None:
+    before, after = prints(cells_of(space)), prints(cells_of(space, endpoint))
+    assert before.keys() == after.keys()
+    assert not set(before.values()) & set(after.values())
+
+
+def test_another_digest_of_the_weights_is_another_model(space: Space) -> None:
+    workspace = load_workspace(space.root)
+
+    def under(digest: str | None) -> set[str]:
+        model = identify(ENDPOINT, digest)
+        made = lay_out(workspace.prompts, workspace.tools, workspace.personas, ENDPOINT, model, 1)
+        return set(prints(made).values())
+
+    assert not under("sha256:aa") & under("sha256:bb")
+    assert not under("sha256:aa") & under(None)
+
+
+def test_changed_sampling_is_named_as_settings_changed(space: Space) -> None:
+    warm = replace(ENDPOINT, sampling=Sampling(temperature=0.9))
+    plan = make_plan(cells_of(space, warm), answered(cells_of(space)))
+    assert plan.reasons() == {"settings changed": 8}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reasons"),
+    [
+        ("verdict", {}),
+        ("abstain", {}),
+        ("error", {"previous error": 8}),
+        (None, {"unfinished": 8}),
+    ],
+)
+def test_answers_and_abstentions_are_reused_and_the_rest_asked_again(
+    space: Space, outcome: str | None, reasons: dict[str, int]
+) -> None:
+    cells = cells_of(space)
+    assert make_plan(cells, answered(cells, outcome)).reasons() == reasons
+
+
+def test_an_empty_store_makes_every_cell_new(space: Space) -> None:
+    plan = make_plan(cells_of(space, repeats=3), {})
+    assert plan.reasons() == {"new": 24} and plan.cells == 24
+
+
+def test_reasons_are_counted_in_one_fixed_order(space: Space) -> None:
+    cells = cells_of(space)
+    known = answered(cells[:2], "error") | answered(cells[2:4], None)
+    assert list(make_plan(cells, known).reasons()) == ["new", "previous error", "unfinished"]
+    assert set(make_plan(cells, known).reasons()) <= set(REASONS)
+
+
+def test_a_text_changed_back_takes_its_old_answer_and_is_adopted(space: Space) -> None:
+    first = cells_of(space)
+    EDITS["a persona's voice"][0](space.root)
+    second = {cell.key: cell for cell in cells_of(space)}
+    known = {
+        cell.key: Known(
+            second[cell.key].fingerprint,
+            "verdict",
+            second[cell.key].inputs,
+            frozenset([cell.fingerprint, second[cell.key].fingerprint]),
+        )
+        for cell in first
+    }
+    plan = make_plan(first, known)
+    assert (plan.pending, plan.reused) == ([], 8)
+    assert {cell.persona.id for cell in plan.adopted} == {"skeptic"} and len(plan.adopted) == 2
+
+
+def test_a_repeat_is_a_cell_of_its_own(space: Space) -> None:
+    cells = cells_of(space, repeats=3)
+    assert len({cell.fingerprint for cell in cells}) == len({cell.key for cell in cells}) == 24
+    plan = make_plan(cells, answered([cell for cell in cells if cell.repeat == 1]))
+    assert plan.reused == 8 and {cell.repeat for cell, _ in plan.pending} == {2, 3}
+
+
+def test_a_fixed_seed_moves_on_with_the_repeat() -> None:
+    endpoint = replace(ENDPOINT, sampling=Sampling(seed=7), seed_field="random_seed")
+    assert [request_sampling(endpoint, n)["random_seed"] for n in (1, 2, 3)] == [7, 8, 9]
+
+
+def test_sampling_goes_out_under_the_endpoints_own_names() -> None:
+    sampling = Sampling(temperature=0.2, top_p=0.9, max_tokens=99, extra={"min_p": 0.1})
+    endpoint = replace(ENDPOINT, sampling=sampling, max_tokens_field="max_completion_tokens")
+    assert request_sampling(endpoint, 1) == {
+        "temperature": 0.2,
+        "top_p": 0.9,
+        "max_completion_tokens": 99,
+        "min_p": 0.1,
+    }
+    assert request_sampling(ENDPOINT, 1) == {}
+
+
+def test_fingerprints_do_not_move_between_two_readings(space: Space) -> None:
+    assert cells_of(space, repeats=2) == cells_of(space, repeats=2)
+    assert all(cell.fingerprint.startswith("b2:") for cell in cells_of(space))
+
+
+def many_tools(many: int) -> list[Tool]:
+    words = "It reads JSON lines and writes Parquet, under the MIT licence. " * 30
+    return [
+        Tool(
+            slug=f"tool-{n}",
+            name=f"Tool {n}",
+            tagline="Does one thing",
+            category="Data",
+            description=f"Tool {n}. {words}",
+            pricing=Pricing(entry="Free"),
+        )
+        for n in range(many)
+    ]
+
+
+@pytest.mark.parametrize("profile", ["standard", "embedded"])
+def test_equal_prefixes_are_asked_one_after_another_block_by_block(
+    space: Space, profile: str
+) -> None:
+    workspace = load_workspace(space.root)
+    endpoint = replace(ENDPOINT, profile=profile)  # type: ignore[arg-type]
+    model = identify(endpoint, None)
+    tools = many_tools(2 * BLOCK + 5)
+    cells = lay_out(workspace.prompts, tools, workspace.personas, endpoint, model, 2)
+    assert len({cell.key for cell in cells}) == len(cells) == len(tools) * 4 * 2
+    blocks = [
+        (who, {cell.tool.slug for cell in group})
+        for who, group in groupby(cells, key=lambda cell: cell.persona.id)
+    ]
+    assert [len(slugs) for _who, slugs in blocks] == [BLOCK] * 8 + [5] * 4
+    assert [who for who, _slugs in blocks] == [p.id for p in workspace.personas] * 3
+    prefixes = [
+        prefix
+        for _who, block in groupby(cells, key=lambda cell: (cell.persona.id, cell.tool in tools))
+        for prefix, _ in groupby(cell.messages[:-1] for cell in block)
+    ]
+    assert len(prefixes) == 3 * 4 * (1 if profile == "standard" else 2)
+
+
+@pytest.mark.timeout(60)
+def test_ten_thousand_tools_are_planned_in_seconds_and_megabytes(space: Space) -> None:
+    """40,000 cells share their prompts and schemas instead of holding copies."""
+    workspace = load_workspace(space.root)
+    tools, model = many_tools(10_000), identify(ENDPOINT, None)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    started = time.perf_counter()
+    cells = lay_out(workspace.prompts, tools, workspace.personas, ENDPOINT, model, 1)
+    plan = make_plan(cells, answered(cells[::2]))
+    assert time.perf_counter() - started < 15
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 400 * 1024  # KB
+    assert (len(plan.pending), plan.reused) == (20_000, 20_000)
+    assert len({id(cell.schema) for cell in cells}) == 4
+    assert len({id(cell.messages[0][1]) for cell in cells}) == 4
+    assert len({id(cell.messages[-1][1]) for cell in cells}) == 10_000
+
+
+def test_a_model_is_named_by_endpoint_model_and_the_digests_beginning() -> None:
+    assert str(ModelIdentity("lab", "m-1")) == "lab/m-1"
+    assert str(ModelIdentity("lab", "m-1", "sha256:" + "a" * 64)) == "lab/m-1@sha256:" + "a" * 12
+
+
+def test_inputs_tell_apart_what_went_into_a_cell(space: Space) -> None:
+    cells = cells_of(space)
+    assert len({cell.inputs for cell in cells}) == 8
+    assert len({cell.inputs.templates for cell in cells}) == 1
+    assert isinstance(cells[0].inputs, Inputs)

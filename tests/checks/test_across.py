@@ -1,0 +1,83 @@
+"""What shows across takes only: near-duplicates and worn openings."""
+
+from __future__ import annotations
+
+import random
+
+from panel.checks import check_catalog
+from tests.support.checked import PERSONAS, a_take, a_tool
+from tests.support.labelled_takes import takes
+
+FIRST = takes("development")[0].subject.text
+SECOND = takes("development")[6].subject.text
+
+
+def checks(found: dict[int, list[object]], check: str) -> dict[int, str]:
+    return {
+        index: one.severity  # type: ignore[attr-defined]
+        for index, findings in found.items()
+        for one in findings
+        if one.check == check  # type: ignore[attr-defined]
+    }
+
+
+def test_the_same_take_on_two_tools_is_an_error_on_both_though_the_name_was_changed() -> None:
+    one = a_take(f"Anvilo. {FIRST}")
+    two = a_take(f"Bellowfax. {FIRST}", a_tool("Bellowfax"))
+    found = check_catalog([one, a_take(SECOND), two])
+    assert checks(found, "near-duplicate") == {0: "error", 2: "error"}
+    assert "Bellowfax" in found[0][0].message and found[0][0].quote == ""
+
+
+def test_a_take_with_some_words_changed_is_a_warning() -> None:
+    words = FIRST.split()
+    for place in range(0, len(words), 12):
+        words[place] = "otherwise"
+    found = check_catalog([a_take(FIRST), a_take(" ".join(words), a_tool("Bellowfax"))])
+    assert checks(found, "near-duplicate") == {0: "warning", 1: "warning"}
+
+
+def test_takes_of_the_same_personas_on_other_tools_are_not_alike() -> None:
+    labelled = [*takes("development"), *takes("held-out")]
+    found = check_catalog([one.subject for one in labelled])
+    assert checks(found, "near-duplicate") == {}
+
+
+def test_one_copy_is_found_among_thousands_of_takes() -> None:
+    pick = random.Random(7)
+    words = FIRST.split() + SECOND.split()
+    many = [a_take(" ".join(pick.choices(words, k=100))) for _ in range(3000)]
+    many.insert(1234, a_take(FIRST))
+    many.append(a_take(FIRST + " Indeed.", a_tool("Bellowfax")))
+    assert set(checks(check_catalog(many), "near-duplicate")) == {1234, 3001}
+
+
+def test_an_opening_that_three_takes_of_a_persona_share_is_worn_with_its_place() -> None:
+    opening = "{} is, at heart, a parser"
+    subjects = [
+        a_take(f"{opening.format(name)} number {name[:2]} of its own sort.", a_tool(name))
+        for name in ("Anvilo", "Bellowfax", "Crane Desk")
+    ]
+    found = check_catalog(subjects)
+    assert set(checks(found, "worn-opening")) == {0, 1, 2}
+    for index, subject in enumerate(subjects):
+        (finding,) = [one for one in found[index] if one.check == "worn-opening"]
+        assert finding.span and subject.text[slice(*finding.span)] == finding.quote
+        assert finding.quote.startswith(subject.tool.name) and "the tool is at heart" in (
+            finding.message
+        )
+    assert check_catalog(subjects[:2]) == {}
+
+
+def test_openings_are_counted_by_persona() -> None:
+    ids = ("builder", "skeptic", "futurist")
+    subjects = [
+        a_take(f"What settles it is the {id_} and {id_} words.", persona=PERSONAS[id_])
+        for id_ in ids
+    ]
+    assert checks(check_catalog(subjects), "worn-opening") == {}
+
+
+def test_nothing_and_empty_takes_are_no_trouble() -> None:
+    assert check_catalog([]) == {}
+    assert check_catalog([a_take(""), a_take(""), a_take("one two"), a_take("")]) == {}

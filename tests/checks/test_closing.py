@@ -1,0 +1,91 @@
+"""The verdict of a take's last sentences, read without seeing the verdict."""
+
+from __future__ import annotations
+
+import pytest
+
+from panel.checks import closing_verdict
+from tests.support.checked import found
+
+SHIP = [
+    "That earns a ship from me.",
+    "On that I would ship it, and my bar was high.",
+    "I come down on ship, because the text is plain; a bad benchmark would move me to skip.",
+    "Ship, narrowly, on the strength of 412 commits. A hand-picked list would flip me.",
+    "Ship. A published miss rate below the stated one would move me to skip.",
+    "I stand at ship, because the recordings can be checked.",
+    "Reasons to skip are hard to find here, so ship.",
+    "That is enough for a ship.",
+    "This is a ship, though a cautious one.",
+    "Shipping because the licence is the product.",
+    "Ships because the local story is different today.",
+    "It ships, narrowly.",
+    "I see no reason to skip it.",
+    "Still, a ship: the claim is checkable in a minute.",
+    "The verdict is ship.",
+    "I'd ship it tomorrow.",
+    "If inference costs doubled this would be a skip; as it stands, it is a ship.",
+    "Not a skip, then, but a plain ship.",
+    "That makes the whole a ship.",
+    "A clause that restricts use would send me to skip.",
+    "I would sign for a year: ship.",
+]
+SKIP = [
+    "That alone keeps me from a ship, so I would skip.",
+    "Skip for now; a run on strangers' pages would earn the ship.",
+    "However fine the weights, this is a skip.",
+    "I would not ship this.",
+    "This does not earn a ship.",
+    "It falls short of a ship.",
+    "I stand on skip: a repository with the answers would move me to ship.",
+    "Good work that I cannot use in a job is a skip, however well it is measured.",
+    "I would walk away.",
+    "It is nothing I would build on, so I pass.",
+    "I stay at skip until a table by accent is published.",
+    "Skip it.",
+    "A sound product, nothing to combine: I will skip it.",
+    "I cannot ship on that.",
+    "Evidence of the claim would move me from skip to ship.",
+    "Whatever it sounds like, that makes it a skip.",
+    "No method is given. Skipping until there is one.",
+    "A test set with answers could turn this into a ship.",
+]
+NONE = [
+    "It ships with weights and a model card.",
+    "They shipped a command line in June.",
+    "The maker ships a binary and skips the framework.",
+    "Teams that ship to production need more than this.",
+    "The condition is that memory stays cheap.",
+    "Diffs above the limit skip the second pass.",
+    "",
+]
+
+
+@pytest.mark.parametrize("text", SHIP)
+def test_a_ship_is_read(text: str) -> None:
+    assert closing_verdict("The description is plain. " + text) == "ship"
+
+
+@pytest.mark.parametrize("text", SKIP)
+def test_a_skip_is_read(text: str) -> None:
+    assert closing_verdict("The description is plain. " + text) == "skip"
+
+
+@pytest.mark.parametrize("text", NONE)
+def test_where_no_stand_is_taken_none_is_read(text: str) -> None:
+    assert closing_verdict(text) is None
+
+
+def test_a_take_that_ends_against_its_verdict_is_an_error_at_that_sentence() -> None:
+    (finding,) = found("A fine parser. I would skip it.", "verdict-contradicted", verdict="ship")
+    assert (finding.severity, finding.quote) == ("error", "I would skip it.")
+    assert found("A fine parser. I would skip it.", "verdict-contradicted", verdict="skip") == []
+
+
+def test_a_take_that_ends_on_nothing_gets_a_note() -> None:
+    (finding,) = found("A fine parser. Memory must stay cheap.", "closing-unclear")
+    assert finding.severity == "note" and "ship" in finding.remedy
+
+
+def test_what_stands_far_before_the_end_is_no_closing() -> None:
+    assert closing_verdict("I would skip it. One. Two. Three. Four.") is None

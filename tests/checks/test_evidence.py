@@ -1,0 +1,108 @@
+"""Evidence quotes are located in the description, and what is altered in them is said."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from panel.checks import check_take, locate_evidence
+from panel.checks.folding import folded
+from tests.support.checked import DESCRIPTION, a_take, a_tool
+
+
+def shown(quote: str) -> str | None:
+    span = locate_evidence(quote, DESCRIPTION)
+    return None if span is None else DESCRIPTION[slice(*span)]
+
+
+@pytest.mark.parametrize(
+    ("quote", "place"),
+    [
+        ("It is one binary under Apache 2.0", "It is one binary under Apache 2.0"),
+        ("it is ONE  binary\nunder Apache 2.0.", "It is one binary under Apache 2.0"),
+        ("“It is one binary under Apache 2.0”", "It is one binary under Apache 2.0"),
+        ("reads JSON lines … typed Parquet", "reads JSON lines and writes typed Parquet"),
+        ("reads JSON lines [...] typed Parquet", "reads JSON lines and writes typed Parquet"),
+        ("handles files up to 128K rows", "handles files of up to 128K rows"),
+        ("Suport answers within 24 hours", "Support answers within 24 hours"),
+    ],
+)
+def test_a_quote_is_found_whatever_its_dress(quote: str, place: str) -> None:
+    assert shown(quote) == place
+
+
+@pytest.mark.parametrize(
+    "quote",
+    ["", "…", "  ", "it beats every other parser by far", "cat", "Parquet … JSON lines", "?!"],
+)
+def test_what_does_not_stand_there_is_not_found(quote: str) -> None:
+    assert shown(quote) is None
+
+
+def test_dashes_and_apostrophes_do_not_count() -> None:
+    text = "It’s a three–year plan — free."
+    assert locate_evidence("it's a three-year plan", text) == (0, 22)
+
+
+def checks(quote: str) -> list[tuple[str, str, tuple[int, int] | None]]:
+    findings = check_take(a_take("A ship.", evidence=(quote,)), [])
+    return [(f.check, f.severity, f.source_span) for f in findings if "evidence" in f.check]
+
+
+def test_a_true_quote_is_no_finding() -> None:
+    assert checks("needs 4 GB of memory") == []
+    assert checks("Rows out of lines") == [], "the tagline was shown to the persona, too"
+
+
+def test_an_invented_quote_is_an_error() -> None:
+    assert checks("trusted by nine of ten banks") == [("evidence-not-found", "error", None)]
+
+
+@pytest.mark.parametrize(
+    "quote",
+    ["94.7% of cells were exact", "It is not one binary under Apache 2.0", "needs 8 GB of memory"],
+)
+def test_another_number_or_a_lost_never_is_an_error_with_its_place(quote: str) -> None:
+    ((check, severity, place),) = checks(quote)
+    assert (check, severity) == ("evidence-altered", "error") and place is not None
+
+
+def test_a_verdict_without_any_quote_is_said_unless_an_editor_wrote_it() -> None:
+    assert checks_of(beats={"primitive": "A ship."}) == ["evidence-missing"]
+    assert checks_of(beats={}) == []
+
+
+def checks_of(beats: dict[str, str]) -> list[str]:
+    findings = check_take(a_take("A ship.", beats=beats), [])
+    return [finding.check for finding in findings if finding.check.startswith("evidence")]
+
+
+@given(st.text(max_size=80), st.text(max_size=200))
+def test_a_place_lies_inside_any_description(quote: str, description: str) -> None:
+    span = locate_evidence(quote, description)
+    assert span is None or 0 <= span[0] < span[1] <= len(description)
+
+
+@given(st.text(max_size=120), st.integers(0, 120), st.integers(1, 60))
+def test_every_cut_of_a_text_of_whole_words_is_found(text: str, start: int, size: int) -> None:
+    words = text.split()
+    quote = " ".join(words[start : start + size])
+    letters = folded(quote).text.strip(" .,;:!?'\"()[]*_-")
+    if letters and "…" not in quote and "..." not in quote:
+        assert locate_evidence(quote, text) is not None
+
+
+@given(st.text())
+def test_folding_keeps_a_place_for_every_letter(text: str) -> None:
+    one = folded(text)
+    assert len(one.text) == len(one.places)
+    assert list(one.places) == sorted(one.places)
+    assert all(0 <= place < len(text) for place in one.places)
+    assert one.text == one.text.strip() and "  " not in one.text
+
+
+def test_evidence_is_looked_for_in_the_whole_record() -> None:
+    tool = a_tool(pricing={"entry": "$5", "plans": [{"name": "Pro", "price": "$5 a month"}]})
+    findings = check_take(a_take("A ship.", tool, evidence=("$5 a month",)), [])
+    assert not any(finding.check.startswith("evidence") for finding in findings)

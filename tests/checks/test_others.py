@@ -1,0 +1,52 @@
+"""Another tool's name or figures in this tool's take."""
+
+from __future__ import annotations
+
+from panel.checks import OtherTools, check_take
+from tests.support.checked import a_take, a_tool, found, said
+
+BELLOW = a_tool("Bellowfax", "Bellowfax answers in 17.9 seconds on 3,450 pages.")
+CRANE = a_tool("Crane Desk", "It handles 3,450 pages, too, for $7.")
+OTHERS = [a_tool(), BELLOW, CRANE]
+
+
+def test_another_tools_name_is_a_warning() -> None:
+    assert said(found("It is like Bellowfax's.", "other-tools-fact", others=OTHERS)) == [
+        ("warning", "Bellowfax")
+    ]
+    assert said(found("See Crane Desk.", "other-tools-fact", others=OTHERS))[0][1] == "Crane Desk"
+
+
+def test_a_telling_figure_of_just_one_other_tool_is_a_warning_that_names_it() -> None:
+    (finding,) = found("It waits 17.9 seconds.", "other-tools-fact", others=OTHERS)
+    assert finding.severity == "warning" and "Bellowfax" in finding.message
+    assert found("It reads 3,450 pages.", "other-tools-fact", others=OTHERS) == [], "two have it"
+    assert said(found("It reads 3,450 pages.", "number-outside-source", others=OTHERS))
+
+
+def test_two_facts_of_the_same_other_tool_are_errors() -> None:
+    text = "Bellowfax waits 17.9 seconds."
+    assert said(found(text, "other-tools-fact", others=OTHERS)) == [
+        ("error", "Bellowfax"),
+        ("error", "17.9 seconds"),
+    ]
+    twice = "Bellowfax is one. Bellowfax it is."
+    assert {one for one, _ in said(found(twice, "other-tools-fact", others=OTHERS))} == {"warning"}
+
+
+def test_words_spoken_for_are_not_reported_a_second_time() -> None:
+    findings = check_take(a_take("Bellowfax waits 17.9 seconds."), OTHERS)
+    spans = [one.span for one in findings if one.span and one.check != "closing-unclear"]
+    assert len(spans) == len(set(spans)) == 2
+
+
+def test_the_tools_own_name_and_names_in_its_record_are_no_findings() -> None:
+    tool = a_tool(description="Unlike Bellowfax, Anvilo reads lines.")
+    assert found("Anvilo is not Bellowfax.", "other-tools-fact", tool, OTHERS) == []
+
+
+def test_an_index_is_a_sequence_of_its_tools() -> None:
+    index = OtherTools(OTHERS)
+    assert len(index) == 3 and index[1] is BELLOW and list(index) == OTHERS
+    text = "Bellowfax waits 17.9 seconds."
+    assert check_take(a_take(text), index) == check_take(a_take(text), OTHERS)

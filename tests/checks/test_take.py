@@ -1,0 +1,95 @@
+"""All checks together: for any text, in order, and for a whole catalog in time."""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from panel.checks import OtherTools, Subject, check_catalog, check_take
+from panel.workspace.tools import Tool
+from tests.support.checked import PERSONAS, a_take, a_tool
+from tests.support.labelled_takes import takes, tools
+
+OTHERS = OtherTools([a_tool(), a_tool("Bellowfax", "17.9 seconds on 3,450 pages.")])
+WORDS = (
+    "I tried it Apache 2.0 MIT (CC BY-NC) Command R+ Bellowfax 17.9 $0.30 94.1% 128K four `x y` "
+    "ship skip would not if . , ; “ ” — ’s 2026 June \u202e \u00a0 İ ß ﬁ ½ ² Ⅷ 👩\u200d💻 e\u0301"
+)
+TEXTS = st.text(max_size=300) | st.lists(st.sampled_from(WORDS.split()), max_size=60).map(" ".join)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    TEXTS, TEXTS.filter(str.strip), st.lists(TEXTS, max_size=2), st.sampled_from(["ship", "skip"])
+)
+def test_any_text_gets_findings_whose_spans_are_parts_of_it(
+    text: str, description: str, evidence: list[str], verdict: str
+) -> None:
+    described = description.replace("\0", "") or "x"
+    tool = a_tool().model_copy(update={"description": described})
+    subject = a_take(text, tool, verdict=verdict, evidence=tuple(evidence))
+    findings = check_take(subject, OTHERS)
+    findings += [one for some in check_catalog([subject] * 4).values() for one in some]
+    for finding in findings:
+        if finding.span is not None:
+            start, end = finding.span
+            assert 0 <= start < end <= len(text)
+            assert finding.quote == text[start:end]
+        if finding.source_span is not None:
+            start, end = finding.source_span
+            assert 0 <= start < end <= len(described)
+        assert finding.message and finding.remedy
+
+
+def test_findings_come_in_the_order_of_their_places() -> None:
+    text = "I tried it. It costs $77, and Copilot is MIT licensed. A game-changer. I would skip it."
+    findings = check_take(a_take(text), [])
+    places = [finding.span or (-1, -1) for finding in findings]
+    assert places == sorted(places) and len(places) >= 5
+
+
+@pytest.mark.parametrize(
+    "piece", ["A ", "CC BY ", "A Apache 2.0 ", "9 ", "12 June ", "I ran Tool at ", "A(", "no x, "]
+)
+def test_an_odd_text_of_a_takes_full_length_costs_seconds_at_most(piece: str) -> None:
+    """Takes are foreign text: none may keep the checks busy for minutes."""
+    began = time.process_time()
+    check_take(a_take((piece * 8000)[:8000]), [])
+    assert time.process_time() - began < 15
+
+
+def _many() -> tuple[list[Tool], list[Subject]]:
+    pick = random.Random(1)
+    models, texts = list(tools().values()), [one.subject for one in takes("development")]
+    made: list[Tool] = []
+    for number in range(500):
+        model, name = models[number % len(models)], f"Tolwick{number}"
+        text = re.sub(
+            r"\d+", lambda found: str(int(found[0]) + pick.randrange(9)), model.description
+        )
+        text = text.replace(model.name, name)
+        made.append(
+            model.model_copy(update={"slug": name.lower(), "name": name, "description": text})
+        )
+    words = " ".join(subject.text for subject in texts).split()
+    subjects = []
+    for tool in made:
+        for persona in PERSONAS.values():
+            text = " ".join(pick.choices(words, k=60)) + " " + pick.choice(texts).text[:400]
+            subjects.append(Subject(tool, persona, text, "ship"))
+    return made, subjects
+
+
+def test_2000_takes_of_500_tools_are_checked_in_well_under_a_minute_of_processor_time() -> None:
+    made, subjects = _many()
+    began = time.process_time()
+    others = OtherTools(made)
+    for subject in subjects:
+        check_take(subject, others)
+    check_catalog(subjects)
+    assert time.process_time() - began < 20

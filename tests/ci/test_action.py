@@ -1,0 +1,669 @@
+"""action.yml as it is: its own scripts, in order, in a simulation of a GitHub runner.
+
+What is simulated is the runner: files for outputs, summary and PATH, the expressions that
+action.yml uses, the state of steps. The scripts, the program, git, the endpoint and GitHub's
+API are real processes and real sockets on loopback.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as Xml
+
+import pytest
+import yaml
+
+from panel.ci.markdown import MARKER
+from tests.ci.test_markdown import check
+from tests.support.forge import REPOSITORY, Forge, served
+from tests.support.freezing import always, commit, edit, freeze, git, repository, run
+from tests.support.mock_endpoint import MockEndpoint
+from tests.support.space import ROOT, Space
+
+ACTION: dict[str, Any] = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
+STEPS: list[dict[str, Any]] = ACTION["runs"]["steps"]
+TOKENS = re.compile(r"\s*('(?:[^']|'')*'|==|!=|&&|\|\||!|\(|\)|[A-Za-z_][\w.-]*)")
+EXPRESSION = re.compile(r"\$\{\{(.*?)\}\}", re.DOTALL)
+
+
+class Expressions:
+    """Evaluates what action.yml uses of GitHub's expressions; refuses everything else."""
+
+    def __init__(self, contexts: dict[str, Any], ok: bool) -> None:
+        self.contexts, self.ok = contexts, ok
+        self.asked_state = False  # whether a function of state was called
+
+    def value(self, text: str) -> Any:
+        """Return the value of one expression."""
+        self.tokens = TOKENS.findall(text)
+        assert "".join(self.tokens) == re.sub(r"\s(?=(?:[^']*'[^']*')*[^']*$)", "", text), text
+        found = self._or()
+        assert not self.tokens, f"cannot read {text!r}"
+        return found
+
+    def _or(self) -> Any:
+        left = self._and()
+        while self.tokens[:1] == ["||"]:
+            self.tokens.pop(0)
+            right = self._and()
+            left = left or right
+        return left
+
+    def _and(self) -> Any:
+        left = self._equal()
+        while self.tokens[:1] == ["&&"]:
+            self.tokens.pop(0)
+            right = self._equal()
+            left = left and right
+        return left
+
+    def _equal(self) -> Any:
+        left = self._one()
+        while self.tokens[:1] in (["=="], ["!="]):
+            sign, right = self.tokens.pop(0), self._one()
+            left = (str(left).lower() == str(right).lower()) == (sign == "==")
+        return left
+
+    def _one(self) -> Any:
+        token = self.tokens.pop(0)
+        if token.startswith("'"):
+            return token[1:-1].replace("''", "'")
+        if self.tokens[:2] == ["(", ")"]:
+            del self.tokens[:2]
+            self.asked_state = True
+            return {"always": True, "success": self.ok, "failure": not self.ok}[token]
+        value: Any = self.contexts
+        first, *names = token.split(".")
+        assert first in self.contexts, f"no context {first!r}"
+        for name in (first, *names):  # what is not there is empty, as with GitHub
+            value = value.get(name, "") if isinstance(value, dict) else ""
+        return value
+
+    def filled(self, text: str) -> str:
+        """Put values in the place of the expressions of a text."""
+        return EXPRESSION.sub(lambda found: str(self.value(found[1])), text)
+
+
+@dataclass
+class Done:
+    """What became of a job: of each step, its log, and what it left behind."""
+
+    ok: bool = True
+    steps: dict[str, str] = field(default_factory=dict)  # name → success, failure, skipped, used
+    log: str = ""
+    summary: str = ""
+    outputs: dict[str, str] = field(default_factory=dict)
+    used: list[dict[str, Any]] = field(default_factory=list)
+    folder: Path = Path()
+
+    @property
+    def junit(self) -> Xml.Element:
+        """The one suite of the JUnit file."""
+        [suite] = Xml.parse(self.outputs["junit"]).getroot()
+        return suite
+
+    @property
+    def diff(self) -> dict[str, Any]:
+        """The difference as JSON, as it is in the artifact."""
+        told: dict[str, Any] = json.loads((self.folder / "diff.json").read_text())
+        return told
+
+
+@dataclass
+class Runner:
+    """A runner: where the workspace is checked out, and where it puts its files."""
+
+    root: Path
+    temp: Path
+    bin: Path
+    forge: Forge
+
+    def job(self, event: str, told: dict[str, Any], ref: str = "main", **inputs: str) -> Done:
+        """Run every step of action.yml for one event, as a runner does."""
+        shutil.rmtree(self.temp, ignore_errors=True)
+        self.temp.mkdir()
+        payload = self.temp / "event.json"
+        payload.write_text(json.dumps(told))
+        given = {name: str(each.get("default", "")) for name, each in ACTION["inputs"].items()}
+        given |= {"install": "false", "token": "the-token"}
+        given |= {name.replace("_", "-"): value for name, value in inputs.items()}
+        assert given.keys() == ACTION["inputs"].keys()
+        contexts: dict[str, Any] = {
+            "inputs": given,
+            "steps": {},
+            "github": {"run_id": "17", "run_attempt": "1", "job": "panel", "token": "the-token"},
+            "runner": {"temp": str(self.temp)},
+        }
+        self.path, self.env = (
+            str(self.bin),
+            {
+                "GITHUB_EVENT_NAME": event,
+                "GITHUB_EVENT_PATH": str(payload),
+                "GITHUB_REPOSITORY": REPOSITORY,
+                "GITHUB_API_URL": self.forge.url,
+                "GITHUB_REF_NAME": ref,
+                "GITHUB_ACTION_PATH": str(ROOT),
+                "GITHUB_STEP_SUMMARY": str(self.temp / "summary.md"),
+                "RUNNER_TEMP": str(self.temp),
+                "GIT_CONFIG_GLOBAL": os.devnull,
+            },
+        )
+        done = Done(folder=self.temp / "reviewer-panel")
+        for step in STEPS:
+            done.steps[step["name"]] = self._step(step, contexts, done)
+        summary = self.temp / "summary.md"
+        done.summary = summary.read_text() if summary.exists() else ""
+        at_end = Expressions(contexts, done.ok)
+        done.outputs = {
+            name: at_end.filled(each["value"]) for name, each in ACTION["outputs"].items()
+        }
+        return done
+
+    def _step(self, step: dict[str, Any], contexts: dict[str, Any], done: Done) -> str:
+        asked = Expressions(contexts, done.ok)
+        condition = str(step.get("if", "success()")).strip()
+        wanted = asked.value(condition.removeprefix("${{").removesuffix("}}"))
+        if not wanted or not (done.ok or asked.asked_state):
+            return "skipped"
+        if "uses" in step:
+            done.used.append(
+                {name: asked.filled(str(text)) for name, text in step.get("with", {}).items()}
+            )
+            return "used"
+        code, outputs = self._bash(step, asked, done)
+        contexts["steps"][step.get("id", step["name"])] = {"outputs": outputs}
+        done.ok = done.ok and code == 0
+        return "success" if code == 0 else "failure"
+
+    def _bash(
+        self, step: dict[str, Any], asked: Expressions, done: Done
+    ) -> tuple[int, dict[str, str]]:
+        assert step["shell"] == "bash"
+        files = {f"GITHUB_{name}": self.temp / f"set_{name.lower()}" for name in
+                 ("OUTPUT", "PATH", "ENV")}  # fmt: skip
+        script = self.temp / "script.sh"
+        script.write_text(step["run"], encoding="utf-8")
+        for file in files.values():
+            file.write_text("")
+        ours = {name: asked.filled(str(text)) for name, text in step.get("env", {}).items()}
+        keep = ("PYTHONPATH", "PANEL_TEST_GUARD_LOG", "LANG", "PANEL_CACHE", "TMPDIR")
+        plain = {name: os.environ[name] for name in keep if name in os.environ}
+        ended = subprocess.run(
+            ["bash", "--noprofile", "--norc", "-eo", "pipefail", str(script)],
+            cwd=self.root / asked.filled(step.get("working-directory", ".")),
+            env=plain | self.env | ours
+            | {name: str(file) for name, file in files.items()}
+            | {"PATH": f"{self.path}:/usr/bin:/bin", "HOME": str(self.temp)},
+            capture_output=True, text=True, check=False, timeout=120,
+        )  # fmt: skip
+        done.log += f"## {step['name']}\n{ended.stdout}{ended.stderr}"
+        for line in files["GITHUB_PATH"].read_text().splitlines():
+            self.path = f"{line}:{self.path}"
+        self.env |= _pairs(files["GITHUB_ENV"])
+        return ended.returncode, _pairs(files["GITHUB_OUTPUT"])
+
+
+def _pairs(file: Path) -> dict[str, str]:
+    lines = file.read_text().splitlines()
+    assert all(re.fullmatch(r"[\w-]+=.*", line) for line in lines), lines
+    return dict(line.split("=", 1) for line in lines)
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a folder with the programs that pyproject.toml promises, as pip would."""
+    folder = tmp_path_factory.mktemp("bin")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    for name, entry in project["scripts"].items():
+        module, function = entry.split(":")
+        file = folder / name
+        file.write_text(f"#!{sys.executable}\nfrom {module} import {function}\n{function}()\n")
+        file.chmod(0o755)
+    return folder
+
+
+@pytest.fixture
+def forge() -> Iterator[Forge]:
+    with served(Forge()) as made:
+        yield made
+
+
+@pytest.fixture
+def runner(
+    mocked: Space, mock: MockEndpoint, forge: Forge, tmp_path: Path, programs: Path
+) -> Runner:
+    """Check out, on the branch ``work``, a repository of which every verdict is frozen as ship."""
+    mock.face = always("ship")
+    run(mocked)
+    freeze(mocked)
+    repository(mocked.root)
+    origin, root = tmp_path / "origin.git", tmp_path / "checkout"
+    git(tmp_path, "clone", "-q", "--bare", str(mocked.root), str(origin))
+    git(tmp_path, "clone", "-q", str(origin), str(root))
+    git(root, "switch", "-qc", "work")
+    return Runner(root, tmp_path / "runner", programs, forge)
+
+
+def reword(runner: Runner) -> None:
+    """Edit one description, on the branch that is checked out."""
+    edit(runner.root / "tools/anvil.md", "reads JSON", "eats JSON")
+    commit(runner.root, "Say it otherwise")
+
+
+def pull_request(runner: Runner, of: str = REPOSITORY, branch: str = "work") -> dict[str, Any]:
+    """Return the payload of a pull request from ``branch`` to main."""
+    base = git(runner.root, "rev-parse", "origin/main").strip()
+    return {
+        "pull_request": {
+            "number": 7,
+            "base": {"sha": base, "ref": "main", "repo": {"full_name": REPOSITORY}},
+            "head": {"ref": branch, "repo": {"full_name": of}},
+        }
+    }
+
+
+# What is written in action.yml
+
+
+def test_no_script_holds_an_expression() -> None:
+    """What comes from outside would be run as a part of the script."""
+    for step in STEPS:
+        assert "${{" not in step.get("run", ""), step["name"]
+
+
+def test_every_action_that_is_used_is_pinned_to_a_commit() -> None:
+    used = [step["uses"] for step in STEPS if "uses" in step]
+    assert len(used) == 2
+    assert all(re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", each) for each in used)
+
+
+def test_every_step_has_a_name_and_every_script_stops_at_its_first_failure() -> None:
+    for step in STEPS:
+        assert step["name"]
+        if "run" in step:
+            assert step["shell"] == "bash" and step["run"].startswith("set -euo pipefail\n")
+
+
+def test_every_input_is_described_and_used_and_no_other_is() -> None:
+    text = (ROOT / "action.yml").read_text()
+    used = set(re.findall(r"inputs\.([\w-]+)", text))
+    assert used == set(ACTION["inputs"])
+    assert all(each["description"] and "default" in each for each in ACTION["inputs"].values())
+
+
+def test_every_output_names_a_step_that_is_there() -> None:
+    ids = {step["id"] for step in STEPS if "id" in step}
+    named = re.findall(r"steps\.([\w-]+)\.outputs", (ROOT / "action.yml").read_text())
+    assert set(named) <= ids
+
+
+def test_the_token_reaches_no_step_that_asks_a_model_or_reads_the_files() -> None:
+    with_token = [step["name"] for step in STEPS if "inputs.token" in str(step.get("env"))]
+    assert with_token == ["Comment on the pull request", "Give the new verdicts back"]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("inputs.a == 'x'", True),
+        ("inputs.a == 'X' && inputs.b != ''", False),
+        ("always() && inputs.none == ''", True),
+        ("inputs.b || inputs.a", "x"),
+        ("steps.no.outputs.such", ""),
+    ],
+)
+def test_the_simulations_own_expressions(text: str, value: Any) -> None:
+    assert Expressions({"inputs": {"a": "x", "b": ""}, "steps": {}}, True).value(text) == value
+
+
+def test_a_step_after_a_failure_runs_only_if_it_says_always() -> None:
+    kept = [step["name"] for step in STEPS if "always()" in step.get("if", "")]
+    assert kept == ["Keep the report"]
+
+
+# Pull requests
+
+
+def test_a_pull_request_that_edits_one_description_asks_exactly_four_cells(
+    runner: Runner, mock: MockEndpoint, forge: Forge
+) -> None:
+    reword(runner)
+    mock.asked = 0
+    done = runner.job("pull_request", pull_request(runner))
+    assert done.ok, done.log
+    assert mock.asked == 4 and done.outputs["asked"] == "4"
+    assert done.outputs["changed"] == "true"
+    assert git(runner.root, "status", "--porcelain", "-uall") == " M verdicts/anvil.json\n"
+    [comment] = forge.comments
+    text = check(comment["body"])
+    assert comment["body"].startswith(MARKER) and comment["body"] == done.summary
+    assert "4 × description changed" in text and "tools/anvil.md" in text
+    assert "4 in other words" in text and "bellows" not in text
+    suite = done.junit
+    assert (suite.get("tests"), suite.get("failures")) == ("8", "0")
+    told = {case.get("classname"): case.findtext("system-out") for case in suite}
+    assert "rewritten (description changed)" in (told["anvil"] or "")
+    assert told["bellows"] == "ship, 1 of 1 ship"
+    assert done.diff["inputs"]["reasons"] == {"description changed": 4}
+    assert done.steps["Install the program"] == "skipped"
+    assert [done.steps[name] for name in ("Keep earlier answers", "Keep the report")] == (
+        ["used", "used"]
+    )
+    assert done.used[1]["path"] == str(done.folder)
+    assert {"report.md", "junit.xml", "diff.json", "run.json"} <= {
+        file.name for file in done.folder.iterdir()
+    }
+
+
+def test_a_second_push_to_it_asks_nothing_more_and_writes_over_the_comment(
+    runner: Runner, mock: MockEndpoint, forge: Forge
+) -> None:
+    reword(runner)
+    runner.job("pull_request", pull_request(runner))
+    asked, first = mock.asked, forge.comments[0]["body"]
+    edit(runner.root / "tools/bellows.md", "reads JSON", "eats JSON")
+    commit(runner.root)
+    done = runner.job("pull_request", pull_request(runner))
+    assert done.ok and mock.asked == asked + 4
+    assert len(forge.comments) == 1 and forge.comments[0]["body"] != first
+    assert "8 in other words" in forge.comments[0]["body"]
+
+
+def test_a_no_op_makes_no_request_and_opens_no_connection(
+    runner: Runner, mock: MockEndpoint, forge: Forge
+) -> None:
+    (runner.root / "README.md").write_text("No tool of ours.\n")
+    commit(runner.root)
+    before = mock.asked, mock.connections, len(mock.requests)
+    done = runner.job("pull_request", pull_request(runner), fail_on="flip,stale,drift,abstain")
+    assert done.ok, done.log
+    assert (mock.asked, mock.connections, len(mock.requests)) == before
+    assert (done.outputs["asked"], done.outputs["changed"]) == ("0", "false")
+    assert "no verdict differs" in check(forge.comments[0]["body"])
+    assert git(runner.root, "status", "--porcelain") == ""
+
+
+def test_a_pull_request_is_not_charged_with_what_main_has_changed_since(
+    runner: Runner, mock: MockEndpoint, forge: Forge
+) -> None:
+    reword(runner)
+    git(runner.root, "switch", "-q", "main")
+    edit(runner.root / "tools/bellows.md", "reads JSON", "drinks JSON")
+    commit(runner.root, "of others, not frozen")
+    git(runner.root, "push", "-q", "origin", "main")
+    git(runner.root, "switch", "-q", "work")
+    mock.asked = 0
+    done = runner.job("pull_request", pull_request(runner))
+    assert done.ok and mock.asked == 4
+    assert "bellows" not in check(forge.comments[0]["body"])
+
+
+def test_a_fork_asks_nothing_and_says_what_is_stale(
+    runner: Runner, mock: MockEndpoint, forge: Forge
+) -> None:
+    reword(runner)
+    forge.refuse = {"POST comments": 403}
+    before = mock.asked, mock.connections
+    done = runner.job("pull_request", pull_request(runner, "stranger/reviews"), commit="push")
+    assert done.ok, done.log
+    assert (mock.asked, mock.connections) == before
+    for step in ("Ask what is stale", "Freeze the verdicts", "Give the new verdicts back"):
+        assert done.steps[step] == "skipped"
+    assert done.steps["Keep earlier answers"] == "skipped", "no cache to be poisoned"
+    text = check(done.summary)
+    assert "4 verdicts on file do not hold: anvil × builder (description changed)" in text
+    assert "::notice::This comes from a fork" in done.log
+    assert "::notice::GitHub refused the comment (403)" in done.log
+    assert git(runner.root, "status", "--porcelain") == ""
+
+
+def test_a_fork_is_stopped_where_the_team_chose_so(runner: Runner, forge: Forge) -> None:
+    reword(runner)
+    done = runner.job("pull_request", pull_request(runner, "stranger/reviews"), fail_on="stale")
+    assert not done.ok and done.steps["Stop the merge where you chose so"] == "failure"
+    assert done.junit.get("failures") == "4"
+
+
+def test_mode_check_is_offline_and_says_what_is_stale(
+    runner: Runner, mock: MockEndpoint, forge: Forge
+) -> None:
+    reword(runner)
+    before = mock.asked, mock.connections
+    done = runner.job("pull_request", pull_request(runner), mode="check")
+    assert done.ok, done.log
+    assert (mock.asked, mock.connections) == before
+    assert "4 verdicts on file do not hold" in check(forge.comments[0]["body"])
+    done = runner.job("pull_request", pull_request(runner), mode="check", fail_on="flip, stale")
+    assert not done.ok
+
+
+def test_a_file_that_is_wrong_stops_the_job_before_anything_is_asked(
+    runner: Runner, mock: MockEndpoint
+) -> None:
+    (runner.root / "tools/anvil.md").write_text("---\nnaem: Anvil\n---\nText.\n")
+    commit(runner.root)
+    before = mock.connections
+    done = runner.job("pull_request", pull_request(runner))
+    assert not done.ok and done.steps["Check the files"] == "failure"
+    assert mock.connections == before and "tools/anvil.md" in done.log
+    assert done.steps["Comment on the pull request"] == "skipped"
+
+
+def test_a_flip_shuts_its_gate_with_the_comment_already_posted(
+    runner: Runner, mock: MockEndpoint, forge: Forge
+) -> None:
+    reword(runner)
+    mock.face = always("skip")
+    done = runner.job("pull_request", pull_request(runner), repeats="4", fail_on="flip")
+    assert not done.ok
+    assert done.steps["Comment on the pull request"] == "success"
+    assert done.steps["Keep the report"] == "used"
+    assert done.steps["Stop the merge where you chose so"] == "failure"
+    assert [name for name, state in done.steps.items() if state == "failure"] == (
+        ["Stop the merge where you chose so"]
+    )
+    text = check(forge.comments[0]["body"])
+    assert "4 verdicts flipped: anvil × builder (ship → skip)" in text
+    assert done.junit.get("failures") == "4"
+    assert done.outputs["asked"] == "16"
+
+
+def test_one_answer_of_another_mind_flips_nothing(
+    runner: Runner, mock: MockEndpoint, forge: Forge
+) -> None:
+    reword(runner)
+    mock.face = always("skip")
+    done = runner.job("pull_request", pull_request(runner), fail_on="flip")
+    assert done.ok, done.log
+    assert "4 contested, kept as published" in check(forge.comments[0]["body"])
+
+
+def test_a_budget_that_is_reached_is_an_error_and_the_report_says_what_is_left(
+    runner: Runner, mock: MockEndpoint, forge: Forge
+) -> None:
+    reword(runner)
+    mock.asked = 0
+    done = runner.job("pull_request", pull_request(runner), max_calls="2")
+    assert not done.ok and mock.asked == 2
+    assert done.steps["Ask what is stale"] == "success", "nothing that was answered is lost"
+    assert "::error::The run did not answer every cell (exit 4)" in done.log
+    text = check(forge.comments[0]["body"])
+    assert "4 verdicts on file do not hold" in text, "nothing half asked is frozen"
+
+
+def test_an_endpoint_that_is_down_leaves_an_error_and_a_report(
+    runner: Runner, mock: MockEndpoint, forge: Forge
+) -> None:
+    reword(runner)
+    edit(runner.root / "panel.toml", mock.base_url, "http://127.0.0.1:9/v1")
+    done = runner.job("pull_request", pull_request(runner))
+    assert not done.ok
+    assert "exit 3" in done.log
+    assert "Traceback" not in done.log
+
+
+def test_an_endpoint_that_is_not_the_workspaces_own_is_asked(
+    runner: Runner, mock: MockEndpoint
+) -> None:
+    toml = runner.root / "panel.toml"
+    nobody = '[endpoints.other]\nbase_url = "http://127.0.0.1:9/v1"\nmodel = "none"\n'
+    toml.write_text(toml.read_text() + nobody)
+    edit(toml, 'endpoint = "mock"', 'endpoint = "other"')
+    commit(runner.root)
+    reword(runner)
+    mock.asked = 0
+    done = runner.job("pull_request", pull_request(runner), endpoint="mock", fail_on="stale")
+    assert done.ok, done.log
+    assert mock.asked == 4 and done.diff["model"]["models"] is None
+
+
+def test_canaries_that_moved_shut_drift_and_say_that_it_was_the_model(
+    runner: Runner, mock: MockEndpoint, forge: Forge, mocked: Space, tmp_path: Path
+) -> None:
+    for n in range(6):
+        mocked.tool(f"canary-{n}")
+    names = ", ".join(f'"canary-{n}"' for n in range(6))
+    mocked.point_at(mock, f"[ci]\ncanaries = [{names}]\n")
+    run(mocked)
+    freeze(mocked)
+    commit(mocked.root)
+    git(mocked.root, "push", "-q", str(tmp_path / "origin.git"), "main")
+    git(runner.root, "pull", "-q", "origin", "main")
+    git(runner.root, "fetch", "-q", "origin")
+    reword(runner)
+    mock.face = always("skip")
+    mock.asked = 0
+    done = runner.job("pull_request", pull_request(runner), fail_on="drift")
+    assert not done.ok and mock.asked == 4 + 24
+    assert done.outputs["asked"] == "4"
+    text = check(forge.comments[0]["body"])
+    assert "the model moved" in text and "6 of 6 canaries" in text
+    assert ("panel", "drift") in {(c.get("classname"), c.get("name")) for c in done.junit}
+
+
+# Giving back
+
+
+def test_push_gives_the_verdicts_to_the_pull_requests_branch(
+    runner: Runner, tmp_path: Path
+) -> None:
+    reword(runner)
+    git(runner.root, "push", "-q", "origin", "work")
+    done = runner.job("pull_request", pull_request(runner), commit="push")
+    assert done.ok, done.log
+    origin = tmp_path / "origin.git"
+    shown = git(origin, "show", "--name-only", "--format=%an", "work")
+    assert shown.split() == ["github-actions[bot]", "verdicts/anvil.json"]
+    again = runner.job("pull_request", pull_request(runner), commit="push", mode="check",
+                       fail_on="stale")  # fmt: skip
+    assert again.ok, "the branch now holds what it needs"
+
+
+def test_a_nightly_run_opens_a_pull_request_with_the_new_verdicts(
+    runner: Runner, tmp_path: Path, forge: Forge
+) -> None:
+    git(runner.root, "switch", "-q", "main")
+    reword(runner)
+    done = runner.job("schedule", {"schedule": "0 3 * * *"}, commit="pull-request")
+    assert done.ok, done.log
+    [pull] = forge.pulls
+    assert (pull["head"], pull["base"]) == ("reviewer-panel/verdicts-main", "main")
+    origin = tmp_path / "origin.git"
+    assert "verdicts/anvil.json" in git(origin, "show", "--name-only", pull["head"])
+    assert done.steps["Comment on the pull request"] == "skipped"
+    assert forge.comments == []
+
+
+def test_a_push_is_reported_in_the_summary_against_what_was_there_before(
+    runner: Runner, mock: MockEndpoint, forge: Forge
+) -> None:
+    git(runner.root, "switch", "-q", "main")
+    before = git(runner.root, "rev-parse", "HEAD").strip()
+    reword(runner)
+    done = runner.job("push", {"before": before})
+    assert done.ok and done.outputs["asked"] == "4"
+    assert "tools/anvil.md" in check(done.summary)
+
+
+# Replay
+
+
+@pytest.mark.parametrize("of", [REPOSITORY, "stranger/reviews"])
+def test_a_replay_answers_without_a_model_even_in_a_fork(
+    runner: Runner, mock: MockEndpoint, tmp_path: Path, of: str, programs: Path
+) -> None:
+    reword(runner)
+    scratch, tape = tmp_path / "scratch", runner.root / "answers.jsonl"
+    shutil.copytree(runner.root, scratch)
+    words = [programs / "panel", "run", "--changed", "--record", tape]
+    subprocess.run(words, cwd=scratch, check=True, capture_output=True)
+    edit(runner.root / "panel.toml", mock.base_url, "http://127.0.0.1:9/v1")
+    commit(runner.root)
+    asked, connections = mock.asked, mock.connections
+    done = runner.job("pull_request", pull_request(runner, of), replay="answers.jsonl", commit=(
+        "push" if of != REPOSITORY else "none"))  # fmt: skip
+    assert done.ok, done.log
+    assert (mock.asked, mock.connections) == (asked, connections)
+    assert done.outputs["asked"] == "4" and "4 in other words" in check(done.summary)
+    if of == REPOSITORY:
+        return
+    edit(runner.root / "tools/bellows.md", "reads JSON", "eats JSON")
+    commit(runner.root)
+    missed = runner.job("pull_request", pull_request(runner, of), replay="answers.jsonl")
+    assert not missed.ok and "no answer in the recording" in missed.log
+    assert mock.connections == connections
+
+
+# Hostile surroundings
+
+
+def test_inputs_and_names_of_branches_are_never_run(
+    runner: Runner, mock: MockEndpoint, tmp_path: Path
+) -> None:
+    reword(runner)
+    owned = tmp_path / "owned"
+    evil = f"$(touch {owned}); touch {owned} #`touch {owned}`"
+    told = pull_request(runner, branch=f"work$(touch${{IFS}}{owned})")
+    for inputs in (
+        {"fail_on": evil, "model": evil},
+        {"replay": evil, "endpoint": evil},
+        {"repeats": evil, "max_calls": evil, "max_cost": evil},
+        {"base": evil},
+        {"mode": evil},
+    ):
+        done = runner.job("pull_request", told, comment="false", **inputs)
+        assert not done.ok, (inputs, done.log)
+        assert not owned.exists() and "Traceback" not in done.log
+
+
+def test_a_workspace_in_a_folder_below_the_repository(
+    runner: Runner, mock: MockEndpoint, tmp_path: Path
+) -> None:
+    inner = runner.root / "reviews"
+    inner.mkdir()
+    for part in ("panel.toml", "personas", "prompts", "tools", "verdicts", ".gitignore"):
+        shutil.move(runner.root / part, inner / part)
+    commit(runner.root)
+    git(runner.root, "push", "-q", "origin", "work:main")
+    git(runner.root, "fetch", "-q")
+    edit(inner / "tools/anvil.md", "reads JSON", "eats JSON")
+    commit(runner.root)
+    git(runner.root, "push", "-q", "origin", "work")
+    mock.asked = 0
+    done = runner.job(
+        "pull_request", pull_request(runner), working_directory="reviews", commit="push"
+    )
+    assert done.ok, done.log
+    assert mock.asked == 4 and done.used[0]["path"] == "reviews/runs"
+    listed = git(tmp_path / "origin.git", "show", "--name-only", "--format=", "work")
+    assert listed == "reviews/verdicts/anvil.json\n"

@@ -1,0 +1,456 @@
+"""`panel diff`: inputs, verdicts and model between two sides, kept apart."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from panel.ci.diff import Drift, PairChange, leans, record
+from panel.frozen.files import CANARIES, FOLDER, FrozenVerdict
+from panel.scorecard import sign_flip
+from tests.support.differing import LATER, answer, canaries, difference, published
+from tests.support.freezing import always, commit, edit, freeze, repository, run, voting
+from tests.support.mock_endpoint import Answer, MockEndpoint
+from tests.support.space import Panel, Space
+
+PAIR = ("anvil", "builder")
+OLD = published(answer(take="Before."))
+
+
+def anew(*verdicts: str | None, over: FrozenVerdict | None = OLD, **more: Any) -> FrozenVerdict:
+    """Return what is published once these answered a new description, in this order."""
+    answers = [
+        answer(word, f"After, {n}.", n, **({"tool": "t2"} | more))  # type: ignore[arg-type]
+        for n, word in enumerate(verdicts, 1)
+    ]
+    return published(*answers, over=over)
+
+
+def change(after: FrozenVerdict | None, before: FrozenVerdict | None = OLD) -> PairChange | None:
+    """Return the one change there is between two states of one pair."""
+    found = difference({PAIR: before} if before else {}, {PAIR: after} if after else {}).changes
+    assert len(found) <= 1
+    return found[0] if found else None
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "kind", "certainty"),
+    [
+        (None, OLD, "new", "1 of 1 ship"),
+        (OLD, None, "gone", "no votes"),
+        (OLD, anew(*["skip"] * 4), "flipped", "0 of 4 ship"),
+        (OLD, anew("skip"), "leaning", "0 of 1 ship"),
+        (OLD, anew("skip", "skip", "ship"), "leaning", "1 of 3 ship"),
+        (OLD, anew("ship"), "rewritten", "1 of 1 ship"),
+        (OLD, anew(None), "leaning", "no votes"),
+        (OLD, anew("skip", "ship"), "rewritten", "1 of 2 ship"),
+        (anew(None, over=None), anew("skip", over=anew(None, over=None)), "flipped", "0 of 1 ship"),
+    ],
+)
+def test_what_became_of_a_pair(
+    before: FrozenVerdict | None, after: FrozenVerdict | None, kind: str, certainty: str
+) -> None:
+    found = change(after, before)
+    assert found is not None
+    assert (found.kind, found.certainty) == (kind, certainty)
+    assert (found.tool, found.persona) == PAIR
+
+
+def test_what_is_the_same_on_both_sides_is_no_change() -> None:
+    found = difference({PAIR: OLD}, {PAIR: OLD})
+    assert (found.tools, found.reasons, found.abstained) == ([], {}, [])
+    assert change(published(answer(take="Before."), answer(take="Again.", repeat=2))) is None
+
+
+def test_a_verdict_that_was_contested_before_is_said_once_and_not_for_ever() -> None:
+    contested = anew("skip")
+    assert leans(contested) and change(contested, contested) is None
+    more = change(anew("skip", "skip"), contested)
+    assert more and more.kind == "leaning"
+
+
+MODELS: dict[str, dict[str, Any]] = {
+    "description changed": {"tool": "t2"},
+    "persona changed": {"persona": "p2"},
+    "template changed": {"templates": "m2"},
+    "settings changed": {"sampling": "s2"},
+    "model changed": {"model": "lab/mock-2"},
+    "asked again": {"asked_at": LATER},
+}
+
+
+@pytest.mark.parametrize(("cause", "wording"), MODELS.items())
+def test_the_cause_is_said_as_the_plan_says_it(cause: str, wording: dict[str, Any]) -> None:
+    after = published(answer("ship", "After.", **wording), over=OLD)
+    found = difference({PAIR: OLD}, {PAIR: after})
+    assert [(pair.kind, pair.cause) for pair in found.changes] == [("rewritten", cause)]
+    assert found.reasons == {cause: 1}
+
+
+def test_the_description_is_named_first_where_several_inputs_changed() -> None:
+    after = published(answer(tool="t2", persona="p2", take="After."))
+    assert difference({PAIR: OLD}, {PAIR: after}).reasons == {"description changed": 1}
+
+
+def test_another_model_is_the_cause_whatever_else_changed() -> None:
+    after = published(answer(model="lab/mock-2", tool="t2", take="After."))
+    assert difference({PAIR: OLD}, {PAIR: after}).reasons == {"model changed": 1}
+
+
+def test_more_repeats_of_the_same_wording_were_asked_again() -> None:
+    after = published(answer(take="Before."), answer("ship", "More.", repeat=2))
+    assert difference({PAIR: OLD}, {PAIR: after}).reasons == {"asked again": 1}
+    missing = published(answer(repeat=2, take="Before."))
+    assert difference({PAIR: OLD}, {PAIR: missing}).reasons == {"asked again": 1}
+
+
+def test_what_is_new_or_gone_has_no_cause() -> None:
+    found = difference({PAIR: OLD}, {("bellows", "builder"): OLD})
+    assert [(pair.kind, pair.cause) for pair in found.changes] == [("gone", None), ("new", None)]
+    assert found.reasons == {}
+
+
+def test_a_pair_that_was_asked_anew_and_only_abstained_is_shown() -> None:
+    found = difference({PAIR: OLD}, {PAIR: anew(None, None)})
+    [pair] = found.changes
+    assert (pair.kind, pair.cause, pair.certainty) == (
+        "leaning",
+        "description changed",
+        "no votes",
+    )
+    assert pair.takes() == [("before, ship", "Before.")]
+    assert found.abstained == [PAIR]
+
+
+def test_abstentions_that_were_there_before_are_not_new() -> None:
+    partly = published(answer(), answer(None, repeat=2))
+    assert difference({PAIR: partly}, {PAIR: partly}).abstained == []
+    assert difference({}, {PAIR: partly}).abstained == [PAIR]
+    more = published(answer(), answer(None, repeat=2), answer(None, repeat=3))
+    assert difference({PAIR: partly}, {PAIR: more}).abstained == [PAIR]
+
+
+def test_the_takes_shown_are_those_that_tell_the_change() -> None:
+    flipped, leaning = change(anew(*["skip"] * 4)), change(anew("skip"))
+    rewritten, new = change(anew("ship")), change(OLD, None)
+    assert flipped and leaning and rewritten and new
+    assert flipped.takes() == [("before, ship", "Before."), ("after, skip", "After, 1.")]
+    assert leaning.takes() == [("before, ship", "Before."), ("answered now, skip", "After, 1.")]
+    assert rewritten.takes() == [("before, ship", "Before."), ("after, ship", "After, 1.")]
+    assert new.takes() == [("after, ship", "Before.")]
+
+
+def test_a_tool_is_shown_with_its_panel_before_and_after() -> None:
+    keys = [("anvil", persona) for persona in ("builder", "skeptic", "futurist")]
+    after = dict.fromkeys(keys, OLD) | {keys[1]: anew(*["skip"] * 4)}
+    [tool] = difference(dict.fromkeys(keys, OLD), after).tools
+    assert tool.before and tool.after and tool.before.interval and tool.after.interval
+    assert (tool.before.ship_percent, tool.before.ships, tool.before.n) == (100.0, 3, 3)
+    assert (tool.after.ships, tool.after.n) == (2, 6)
+    assert tool.after.ship_percent == pytest.approx(200 / 3), "personas weigh alike"
+    assert [pair.persona for pair in tool.pairs] == ["skeptic"]
+
+
+def test_changes_come_by_tool_and_in_the_panels_order() -> None:
+    keys = [(tool, who) for tool in ("bellows", "anvil") for who in ("skeptic", "builder")]
+    found = difference({}, dict.fromkeys(keys, OLD))
+    assert [(pair.tool, pair.persona) for pair in found.changes] == [
+        ("anvil", "skeptic"),
+        ("anvil", "builder"),
+        ("bellows", "skeptic"),
+        ("bellows", "builder"),
+    ]
+
+
+# The model itself
+
+
+def drift(*votes: tuple[int, int, int, int]) -> Drift:
+    """Return what is said once canaries voted so."""
+    return difference({PAIR: OLD}, {PAIR: OLD}, head=canaries(*votes)).drift
+
+
+def test_canaries_that_all_turn_say_that_the_model_moved_and_not_the_tools() -> None:
+    found = drift(*[(1, 1, 0, 1)] * 6)
+    assert found.moved is True and found.p == pytest.approx(1 / 32)
+    assert found.sentence == (
+        "The model moved: 6 of 6 canaries answer otherwise than on record "
+        "(sign-flip test, p = 0.031)."
+    )
+
+
+def test_canaries_that_stand_are_no_sign_of_a_move() -> None:
+    found = drift(*[(1, 1, 1, 1)] * 12)
+    assert (found.moved, found.p) == (False, None)
+    assert found.sentence == (
+        "No sign that the model has moved: 0 of 12 canaries answer otherwise than on record."
+    )
+
+
+def test_canaries_that_turn_both_ways_are_noise() -> None:
+    found = drift(*[(1, 1, 0, 1)] * 3, *[(0, 1, 1, 1)] * 3, *[(1, 1, 1, 1)] * 6)
+    assert found.moved is False and found.p is not None and found.p > 0.5
+
+
+def test_shares_are_compared_where_repeats_differ() -> None:
+    found = drift(*[(3, 4, 0, 2)] * 7)
+    assert found.moved is True and found.p == sign_flip([-0.75] * 7)
+
+
+def test_fewer_canaries_than_can_ever_tell_say_so() -> None:
+    found = drift(*[(1, 1, 0, 1)] * 5)
+    assert found.moved is None and found.p == pytest.approx(1 / 16)
+    assert "not known: 5 of 5 canaries" in found.sentence
+    assert "fewer than 6 canaries cannot tell" in found.sentence
+
+
+def test_canaries_without_votes_do_not_count() -> None:
+    found = drift(*[(1, 1, 0, 0)] * 6, *[(0, 0, 1, 1)] * 6)
+    assert found.moved is None and "0 of 0 canaries" in found.sentence
+
+
+def test_without_canaries_nothing_is_said_of_the_model() -> None:
+    found = difference({PAIR: OLD}, {PAIR: OLD}).drift
+    assert (found.moved, found.p, found.canaries) == (None, None, None)
+    assert found.sentence == "No canaries were asked, so whether the model has moved is not known."
+
+
+def test_canaries_on_file_on_both_sides_were_not_asked_between_them() -> None:
+    check = canaries(*[(1, 1, 0, 1)] * 6)
+    same = difference({PAIR: OLD}, {PAIR: OLD}, base=check, head=check).drift
+    assert same.moved is None and same.canaries is None
+    older = canaries(*[(1, 1, 0, 1)] * 6, asked_at="2026-01-01T00:00:00Z")
+    assert difference({}, {}, base=check, head=older).drift.canaries is None, "main is ahead"
+    assert difference({}, {}, base=older, head=check).drift.moved is True
+
+
+@pytest.mark.parametrize("served", [("mock-1-0613", "fp_mock"), ("mock-1", "fp_9")])
+def test_a_server_that_names_another_model_or_configuration_is_told(
+    served: tuple[str, str],
+) -> None:
+    after = published(answer(take="After.", tool="t2", served=served))
+    found = difference({PAIR: OLD}, {PAIR: after}).drift
+    assert found.served == (["mock-1 / fp_mock"], [" / ".join(served)])
+    assert found.sentence.endswith("The server names another model or configuration than before.")
+    assert found.moved is None, "a name is no vote"
+
+
+def test_names_that_were_known_before_are_no_news() -> None:
+    other = ("bellows", "builder")
+    before = {PAIR: OLD, other: published(answer(served=("mock-2", None)))}
+    after = before | {PAIR: published(answer(take="After.", tool="t2", served=("mock-2", None)))}
+    assert difference(before, after).drift.served is None
+    assert difference(before, {PAIR: OLD}).drift.served is None
+
+
+def test_a_server_that_names_nothing_is_told_of_nothing() -> None:
+    silent = published(answer(served=(None, None)))
+    for before, after in ((OLD, silent), (silent, OLD), (silent, silent)):
+        assert difference({PAIR: before}, {PAIR: after}).drift.served is None
+
+
+def test_another_model_asked_is_an_input_and_no_drift() -> None:
+    after = published(answer(take="After.", model="lab/mock-2", served=("mock-2", "fp_2")))
+    found = difference({PAIR: OLD}, {PAIR: after}).drift
+    assert found.models == (["lab/mock-1"], ["lab/mock-2"])
+    assert found.served is None and "another model" not in found.sentence
+
+
+def test_the_record_is_plain_json_with_the_three_parts_apart() -> None:
+    keys = [PAIR, ("anvil", "skeptic")]
+    found = difference(
+        dict.fromkeys(keys, OLD),
+        {keys[0]: anew(*["skip"] * 4), keys[1]: OLD},
+        head=canaries(*[(1, 1, 0, 1)] * 6),
+    )
+    told = json.loads(json.dumps(record(found)))
+    assert list(told) == ["base", "head", "inputs", "verdicts", "abstained", "model"]
+    assert told["inputs"] == {"files": [], "reasons": {"description changed": 1}}
+    [tool] = told["verdicts"]
+    assert tool["before"] == {
+        "ship_percent": 100.0,
+        "ships": 2,
+        "n": 2,
+        "abstains": 0,
+        "interval": tool["before"]["interval"],
+        "contested": False,
+    }
+    [pair] = tool["personas"]
+    assert (pair["kind"], pair["cause"]) == ("flipped", "description changed")
+    assert pair["before"]["take"] == "Before." and pair["after"]["n"] == 4
+    assert told["model"]["moved"] is True
+    assert len(told["model"]["canaries"]["canaries"]) == 6
+
+
+# Whole: real files, git, the mock endpoint, the command line
+
+
+@pytest.fixture
+def versioned(mocked: Space, mock: MockEndpoint) -> Space:
+    """Make a repository of frozen verdicts, all ship, with six canaries in panel.toml."""
+    for n in range(6):
+        mocked.tool(f"canary-{n}")
+    names = ", ".join(f'"canary-{n}"' for n in range(6))
+    mocked.point_at(mock, f"[ci]\ncanaries = [{names}]\nrepeats = 4\n")
+    mock.face = always("ship")
+    run(mocked)
+    freeze(mocked)
+    repository(mocked.root)
+    return mocked
+
+
+def reword(root: Path) -> None:
+    edit(root / "tools/anvil.md", "reads JSON", "eats JSON")
+
+
+def diff(panel: Panel, space: Space, *words: str) -> dict[str, Any]:
+    done = panel("diff", *words, "--format", "json", cwd=space.root)
+    assert done.code == 0, done.err
+    told: dict[str, Any] = json.loads(done.out)
+    return told
+
+
+def test_nothing_changed_is_nothing_told(versioned: Space, panel: Panel) -> None:
+    told = diff(panel, versioned, "HEAD")
+    assert (told["verdicts"], told["inputs"], told["failures"]) == (
+        [],
+        {"files": [], "reasons": {}},
+        [],
+    )
+    done = panel("diff", "HEAD", cwd=versioned.root)
+    assert "nothing differs" in done.out and "none differs" in done.out
+
+
+def test_input_files_come_with_the_lines_that_differ(versioned: Space, panel: Panel) -> None:
+    file = versioned.root / "tools/anvil.md"
+    reword(versioned.root)
+    file.write_text(file.read_text() + "One more line.\nAnd another.\n")
+    (versioned.root / "personas/skeptic.md").write_text(
+        (versioned.root / "personas/skeptic.md").read_text() + "\nBe brief.\n"
+    )
+    (versioned.root / "README").write_text("not an input\n")
+    (versioned.root / FOLDER / "anvil.json").unlink()
+    told = diff(panel, versioned, "HEAD")
+    assert told["inputs"]["files"] == [
+        {"file": "personas/skeptic.md", "added": 2, "removed": 0},
+        {"file": "tools/anvil.md", "added": 3, "removed": 1},
+    ]
+    commit(versioned.root)
+    assert diff(panel, versioned, "HEAD")["inputs"]["files"] == []
+    assert diff(panel, versioned, "HEAD~1", "HEAD")["inputs"]["files"] == told["inputs"]["files"]
+    back = diff(panel, versioned, "HEAD", "HEAD~1")["inputs"]["files"]
+    assert [(row["added"], row["removed"]) for row in back] == [(0, 2), (1, 3)]
+
+
+def test_a_changed_tool_that_the_panel_now_skips_has_flipped(
+    versioned: Space, mock: MockEndpoint, panel: Panel
+) -> None:
+    reword(versioned.root)
+    mock.face = voting(lambda _system, user: "skip" if "eats JSON" in user else "ship")
+    run(versioned, changed=True)
+    freeze(versioned)
+    told = diff(panel, versioned, "HEAD")
+    assert told["inputs"]["reasons"] == {"description changed": 4}
+    [tool] = told["verdicts"]
+    assert tool["tool"] == "anvil"
+    assert {each["kind"] for each in tool["personas"]} == {"flipped"}
+    assert (tool["before"]["ship_percent"], tool["after"]["ship_percent"]) == (100.0, 0.0)
+    assert told["model"]["moved"] is False
+    assert "0 of 6 canaries" in told["model"]["sentence"]
+
+
+def test_a_model_that_moved_is_told_as_such_beside_the_flips(
+    versioned: Space, mock: MockEndpoint, panel: Panel
+) -> None:
+    reword(versioned.root)
+    mock.face = always("skip")
+    run(versioned, changed=True)
+    freeze(versioned)
+    assert (versioned.root / FOLDER / CANARIES).is_file()
+    told = diff(panel, versioned, "HEAD")
+    assert {tool["tool"] for tool in told["verdicts"]} == {"anvil"}, "canaries keep their verdicts"
+    assert told["model"]["moved"] is True
+    assert told["model"]["sentence"].startswith("The model moved: 6 of 6 canaries")
+    commit(versioned.root)
+    assert diff(panel, versioned, "HEAD")["model"]["moved"] is None, "told once"
+
+
+def test_a_server_that_serves_another_model_is_told_from_the_answers_themselves(
+    versioned: Space, mock: MockEndpoint, panel: Panel
+) -> None:
+    def moved(index: int, body: dict[str, Any]) -> Answer | None:
+        plain = always("ship")(index, body)
+        assert plain and isinstance(plain.body, dict)
+        return Answer(body=plain.body | {"model": "mock-1-0613", "system_fingerprint": "fp_new"})
+
+    reword(versioned.root)
+    mock.face = moved
+    run(versioned, changed=True)
+    freeze(versioned)
+    told = diff(panel, versioned, "HEAD")["model"]
+    assert told["served"] == [
+        ["mock-1 / fp_mock"],
+        ["mock-1 / fp_mock", "mock-1-0613 / fp_new"],
+    ]
+    assert "names another model" in told["sentence"]
+
+
+def test_two_runs_are_compared_without_git_or_frozen_verdicts(
+    mocked: Space, mock: MockEndpoint, panel: Panel
+) -> None:
+    mock.face = always("ship")
+    first = run(mocked).run_id
+    reword(mocked.root)
+    mock.face = always("skip")
+    second = run(mocked).run_id
+    assert first and second
+    told = diff(panel, mocked, first, second)
+    assert (told["base"], told["head"]) == (first, second)
+    assert told["inputs"] == {"files": [], "reasons": {"description changed": 4}}
+    assert {pair["kind"] for tool in told["verdicts"] for pair in tool["personas"]} == {"flipped"}
+
+
+def test_the_text_says_all_three_parts(versioned: Space, mock: MockEndpoint, panel: Panel) -> None:
+    reword(versioned.root)
+    mock.face = always("skip")
+    run(versioned, changed=True, repeats=1)
+    freeze(versioned)
+    done = panel("diff", "HEAD", cwd=versioned.root)
+    assert done.code == 0 and done.err == ""
+    lines = done.out.splitlines()
+    assert lines[0] == "HEAD → now"
+    assert "  4 × description changed" in lines
+    assert "  tools/anvil.md: +1 -1" in lines
+    assert any(
+        line.startswith("  anvil: panel ship 100 % (4 of 4, 51–100 %) → 0 %") for line in lines
+    )
+    assert "    builder: ship kept, contested  leaning (0 of 1 ship, description changed)" in lines
+    assert any(line.startswith("      before, ship: ") for line in lines)
+    assert any(line.startswith("      answered now, skip: ") for line in lines)
+    assert any(line.startswith("  The model moved: ") for line in lines)
+
+
+HOSTILE = "\x1b[2J\x1b]0;owned\x07 nice \u202egnp.exe \x9b31m <b>bold</b>"
+
+
+@pytest.mark.parametrize("form", ["text", "json", "markdown", "junit"])
+def test_escape_sequences_in_takes_and_names_are_harmless_in_every_form(
+    versioned: Space, mock: MockEndpoint, panel: Panel, form: str
+) -> None:
+    file = versioned.root / FOLDER / "anvil.json"
+    text = file.read_text()
+    fields = json.loads(text)
+    builder = fields["personas"]["builder"]
+    builder["take"] = HOSTILE
+    builder["answers"][0]["returned_model"] = HOSTILE
+    fields["personas"][HOSTILE] = fields["personas"].pop("skeptic")
+    file.write_text(json.dumps(fields))
+    done = panel("diff", "HEAD", "--format", form, "--fail-on", "abstain", cwd=versioned.root)
+    assert done.code == 0 and "nice" in done.out
+    seen = done.out + done.err
+    assert not any(
+        (ord(c) < 32 and c != "\n") or 127 <= ord(c) < 160 or c == "\u202e" for c in seen
+    ), repr(seen)

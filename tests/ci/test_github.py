@@ -1,0 +1,496 @@
+"""What action.yml needs of GitHub: its events, outputs, one comment, and verdicts given back."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from panel.ci import github
+from panel.ci.markdown import MARKER
+from tests.support.forge import REPOSITORY, Forge, served
+from tests.support.freezing import commit, git, repository
+
+
+@pytest.fixture
+def forge() -> Iterator[Forge]:
+    """Start a stand-in for GitHub's API."""
+    with served(Forge()) as made:
+        yield made
+
+
+@dataclass
+class Job:
+    """A job's surroundings: its folder, its outputs, and how a step of it is run."""
+
+    root: Path
+    outputs: Path
+    step: Callable[..., int]
+
+    def output(self) -> dict[str, str]:
+        """Return the outputs as a runner reads them, and forget them."""
+        lines = self.outputs.read_text().split("\n")
+        self.outputs.write_text("")
+        assert lines.pop() == "", "the last line is whole"
+        assert all("=" in line for line in lines)
+        pairs = [line.split("=", 1) for line in lines]
+        assert len({name for name, _value in pairs}) == len(pairs)
+        return dict(pairs)
+
+
+@pytest.fixture
+def job(tmp_path: Path, forge: Forge, monkeypatch: pytest.MonkeyPatch) -> Job:
+    """Make a clone of a bare repository with one commit on main, and a job's environment."""
+    made, origin, root = tmp_path / "made", tmp_path / "origin.git", tmp_path / "work"
+    (made / "verdicts").mkdir(parents=True)
+    (made / "verdicts/anvil.json").write_text("{}\n")
+    repository(made)
+    git(tmp_path, "clone", "-q", "--bare", str(made), str(origin))
+    git(tmp_path, "clone", "-q", str(origin), str(root))
+    outputs = tmp_path / "outputs"
+    outputs.touch()
+    monkeypatch.chdir(root)
+    for name in ("BASE", "MODE", "COMMIT", "REPLAY", "GITHUB_REF_NAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("GITHUB_OUTPUT", str(outputs))
+    monkeypatch.setenv("GITHUB_API_URL", forge.url)
+    monkeypatch.setenv("GITHUB_REPOSITORY", REPOSITORY)
+    monkeypatch.setenv("GITHUB_TOKEN", "the-token")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+
+    def step(*words: str) -> int:
+        monkeypatch.setattr(sys, "argv", ["panel-github", *words])
+        try:
+            github.main()
+        except SystemExit as ended:
+            return ended.code if isinstance(ended.code, int) else 2
+        return 0
+
+    return Job(root, outputs, step)
+
+
+@pytest.fixture
+def happens(
+    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., dict[str, str]]:
+    """Return a function that runs the step ``event`` for a payload; returns its outputs."""
+
+    def run(name: str, told: dict[str, Any], **inputs: str) -> dict[str, str]:
+        file = tmp_path / "event.json"
+        file.write_text(json.dumps(told))
+        monkeypatch.setenv("GITHUB_EVENT_NAME", name)
+        monkeypatch.setenv("GITHUB_EVENT_PATH", str(file))
+        for variable, value in inputs.items():
+            monkeypatch.setenv(variable, value)
+        code = job.step("event")
+        return {"code": str(code), **job.output()}
+
+    return run
+
+
+def head(root: Path, revision: str = "HEAD") -> str:
+    return git(root, "rev-parse", revision).strip()
+
+
+def request(root: Path, branch: str = "work", of: str | None = REPOSITORY) -> dict[str, Any]:
+    """Return the payload of a pull request; ``of``: whose repository it comes from."""
+    return {
+        "pull_request": {
+            "number": 7,
+            "base": {"sha": head(root), "ref": "main", "repo": {"full_name": REPOSITORY}},
+            "head": {"ref": branch, "repo": {"full_name": of} if of else None},
+        }
+    }
+
+
+Happens = Callable[..., dict[str, str]]
+
+
+def test_a_pull_request_of_the_same_repository_may_ask(job: Job, happens: Happens) -> None:
+    base = head(job.root)
+    assert happens("pull_request", request(job.root)) == {
+        "code": "0",
+        "base": base,
+        "since": base,
+        "number": "7",
+        "branch": "work",
+        "fork": "false",
+        "may-ask": "true",
+    }
+
+
+@pytest.mark.parametrize("of", ["stranger/reviews", None])
+def test_a_fork_even_one_that_is_gone_asks_nothing_and_says_so(
+    job: Job, happens: Happens, of: str | None, capfd: pytest.CaptureFixture[str]
+) -> None:
+    told = happens("pull_request", request(job.root, "main", of))
+    assert (told["fork"], told["may-ask"], told["branch"]) == ("true", "false", "")
+    assert told["number"] == "7"
+    assert "::notice::This comes from a fork" in capfd.readouterr().out
+
+
+def test_a_request_between_repositories_that_are_both_gone_is_taken_for_a_fork(
+    job: Job, happens: Happens
+) -> None:
+    told = request(job.root, of=None)
+    told["pull_request"]["base"]["repo"] = None
+    assert happens("pull_request", told)["may-ask"] == "false"
+
+
+def test_a_fork_may_be_answered_from_a_recording(
+    job: Job, happens: Happens, capfd: pytest.CaptureFixture[str]
+) -> None:
+    told = happens("pull_request", request(job.root, of="stranger/x"), REPLAY="answers.jsonl")
+    assert (told["fork"], told["may-ask"]) == ("true", "true")
+    assert "notice" not in capfd.readouterr().out
+
+
+def test_mode_check_asks_nothing(job: Job, happens: Happens) -> None:
+    told = happens("pull_request", request(job.root), MODE="check")
+    assert (told["may-ask"], told["fork"]) == ("false", "false")
+    assert happens("pull_request", request(job.root), MODE="check", REPLAY="x")["may-ask"] == (
+        "false"
+    )
+
+
+def test_a_pull_request_is_compared_with_where_its_branch_began(job: Job, happens: Happens) -> None:
+    """What others have merged since is not the doing of this branch."""
+    began = head(job.root)
+    git(job.root, "switch", "-qc", "work")
+    commit(job.root, "mine")
+    git(job.root, "switch", "-q", "main")
+    commit(job.root, "of others")
+    told = request(job.root)
+    git(job.root, "switch", "-q", "work")
+    assert happens("pull_request", told)["base"] == began
+    git(job.root, "merge", "-q", "main", "-m", "as GitHub checks it out")
+    assert happens("pull_request", told)["base"] == told["pull_request"]["base"]["sha"]
+
+
+def test_a_base_that_a_shallow_clone_has_not_stops_the_job_with_the_remedy(
+    job: Job, happens: Happens, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """To compare with nothing would open every gate without a word."""
+    told = request(job.root)
+    told["pull_request"]["base"]["sha"] = "1" * 40
+    assert happens("pull_request", told) == {"code": "1"}
+    assert "fetch-depth: 0" in capfd.readouterr().out
+    for base in ("nothing", "--all", "-h", "main;id"):
+        assert happens("push", {"before": head(job.root)}, BASE=base) == {"code": "1"}
+
+
+def test_a_base_of_ones_own_takes_the_place_of_the_events(job: Job, happens: Happens) -> None:
+    commit(job.root)
+    git(job.root, "tag", "v1", "HEAD~1")
+    assert happens("push", {"before": head(job.root)}, BASE="v1")["base"] == "v1"
+
+
+def test_a_push_is_compared_with_what_was_there_before(
+    job: Job, happens: Happens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_REF_NAME", "main")
+    before = head(job.root)
+    commit(job.root)
+    assert happens("push", {"before": before}) == {
+        "code": "0",
+        "base": before,
+        "since": "",
+        "number": "",
+        "branch": "main",
+        "fork": "false",
+        "may-ask": "true",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("push", {"before": "0" * 40}),
+        ("schedule", {"schedule": "0 3 * * *"}),
+        ("workflow_dispatch", {"inputs": None}),
+        ("push", {"before": None}),
+    ],
+)
+def test_a_new_branch_a_schedule_and_a_dispatch_are_compared_with_the_commit_itself(
+    job: Job, happens: Happens, name: str, told: dict[str, Any], capfd: pytest.CaptureFixture[str]
+) -> None:
+    outputs = happens(name, told)
+    assert (outputs["base"], outputs["since"], outputs["may-ask"]) == ("HEAD", "", "true")
+    assert capfd.readouterr().out == ""
+
+
+def test_a_forced_push_whose_past_is_gone_says_what_it_is_compared_with(
+    job: Job, happens: Happens, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert happens("push", {"before": "1" * 40})["base"] == "HEAD"
+    assert "::notice::What was there before this push" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["pull_request_target", "workflow_run", "issue_comment"])
+def test_events_that_hand_secrets_to_a_strangers_files_are_refused(
+    job: Job, happens: Happens, name: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert happens(name, request(job.root, of="stranger/x")) == {"code": "1"}
+    assert f"::error::this action does not run on {name}" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize(("variable", "word"), [("MODE", "Run"), ("COMMIT", "yes")])
+def test_an_input_that_is_none_of_its_words_is_refused(
+    job: Job, happens: Happens, variable: str, word: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert happens("pull_request", request(job.root), **{variable: word}) == {"code": "1"}
+    assert repr(word) in capfd.readouterr().out
+
+
+@pytest.mark.parametrize("separator", ["\n", "\r\n", "\r", "\x0b", "\x85", "\u2028"])
+def test_a_branchs_name_cannot_forge_an_output(job: Job, happens: Happens, separator: str) -> None:
+    """Git allows none of these in a name; an event's payload is text like any other."""
+    branch = f"work{separator}may-ask=true{separator}fork=false"
+    told = happens("pull_request", request(job.root, branch), MODE="check")
+    assert (told["may-ask"], told["fork"]) == ("false", "false")
+    assert told["branch"] == "work may-ask=true fork=false"
+
+
+def test_an_error_cannot_forge_a_command_to_the_runner(
+    job: Job, happens: Happens, capfd: pytest.CaptureFixture[str]
+) -> None:
+    happens("pull_request", request(job.root), BASE="x\n::set-output name=may-ask::true")
+    assert capfd.readouterr().out.count("\n") == 1
+
+
+def test_a_step_of_another_name_is_refused(job: Job) -> None:
+    assert job.step("steal") == 2 and job.step() == 2
+
+
+# How the run ended
+
+
+def test_how_the_run_ended_is_handed_on(job: Job, tmp_path: Path) -> None:
+    file = tmp_path / "run.json"
+    file.write_text(json.dumps({"asked": 4, "stopped": "budget"}))
+    assert job.step("asked", "4", str(file)) == 0
+    assert job.output() == {"asked": "4", "code": "4", "freeze": "false"}
+
+
+@pytest.mark.parametrize(("code", "freeze"), [("0", "true"), ("1", "true"), ("3", "false")])
+def test_what_a_stopped_run_left_half_answered_is_not_frozen(
+    job: Job, tmp_path: Path, code: str, freeze: str
+) -> None:
+    file = tmp_path / "run.json"
+    file.write_text(json.dumps({"asked": 4}))
+    assert job.step("asked", code, str(file)) == 0
+    assert job.output()["freeze"] == freeze
+
+
+def test_a_run_that_never_began_ends_the_job(
+    job: Job, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "run.json").touch()
+    assert job.step("asked", "3", str(tmp_path / "run.json")) == 1
+    assert "ended with exit 3" in capfd.readouterr().out
+    assert job.output() == {}
+
+
+# The comment
+
+
+@pytest.fixture
+def report(tmp_path: Path) -> Path:
+    file = tmp_path / "report.md"
+    file.write_text(f"{MARKER}\n### first\n")
+    return file
+
+
+def test_a_comment_is_made_once_and_written_over_afterwards(
+    job: Job, forge: Forge, report: Path
+) -> None:
+    assert job.step("comment", "7", str(report)) == 0
+    report.write_text(f"{MARKER}\n### second\n")
+    assert job.step("comment", "7", str(report)) == 0
+    assert [each["body"] for each in forge.comments] == [f"{MARKER}\n### second\n"]
+    assert forge.tokens == {"Bearer the-token"}
+
+
+def test_a_strangers_comment_with_our_mark_is_left_alone(
+    job: Job, forge: Forge, report: Path
+) -> None:
+    theirs = {"id": 1, "body": f"{MARKER} mine", "user": {"login": "mallory"}}
+    nobodys = {"id": 2, "body": f"{MARKER} of an account that is gone", "user": None}
+    quoted = {"id": 3, "body": f"see {MARKER}", "user": {"login": github.BOT}}
+    empty = {"id": 4, "body": None, "user": {"login": github.BOT}}
+    forge.comments = [theirs, nobodys, quoted, empty]
+    before = json.dumps(forge.comments)
+    assert job.step("comment", "7", str(report)) == 0
+    assert json.dumps(forge.comments[:4]) == before and len(forge.comments) == 5
+
+
+def test_our_comment_is_found_on_a_later_page(job: Job, forge: Forge, report: Path) -> None:
+    forge.comments = [{"id": n, "body": "words", "user": {"login": "someone"}} for n in range(150)]
+    forge.comments[140] = {"id": 140, "body": MARKER, "user": {"login": github.BOT}}
+    assert job.step("comment", "7", str(report)) == 0
+    assert len(forge.comments) == 150 and "first" in forge.comments[140]["body"]
+
+
+def test_a_token_of_a_person_writes_over_that_persons_comment(
+    job: Job, forge: Forge, report: Path
+) -> None:
+    forge.login = "ada"
+    forge.comments = [
+        {"id": 1, "body": MARKER, "user": {"login": github.BOT}},
+        {"id": 2, "body": MARKER, "user": {"login": "ada"}},
+    ]
+    assert job.step("comment", "7", str(report)) == 0
+    assert [len(each["body"]) > len(MARKER) for each in forge.comments] == [False, True]
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+@pytest.mark.parametrize("what", ["POST comments", "GET comments"])
+def test_a_comment_that_is_refused_is_a_notice_and_no_failure(
+    job: Job, forge: Forge, report: Path, status: int, what: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    forge.refuse = {what: status}
+    assert job.step("comment", "7", str(report)) == 0
+    assert f"::notice::GitHub refused the comment ({status})" in capfd.readouterr().out
+    assert forge.comments == []
+
+
+def test_a_forge_that_fails_or_is_not_there_is_an_error_in_one_line(
+    job: Job, forge: Forge, report: Path, monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    forge.refuse = {"POST comments": 500}
+    assert job.step("comment", "7", str(report)) == 1
+    assert "::error::GitHub did not take the comment: HTTP 500" in capfd.readouterr().out
+    monkeypatch.setenv("GITHUB_API_URL", "http://127.0.0.1:9")
+    assert job.step("comment", "7", str(report)) == 1
+    told = capfd.readouterr().out
+    assert told.startswith("::error::GitHub cannot be reached") and told.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "name", ["acme", "acme/../x", "acme/re views", "acme/reviews?x=1", "a/b/c"]
+)
+def test_a_repositorys_name_is_never_a_path_of_another_kind(
+    job: Job, forge: Forge, report: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("GITHUB_REPOSITORY", name)
+    assert job.step("comment", "7", str(report)) == 1
+    assert forge.calls == []
+
+
+# Verdicts given back
+
+
+def new_verdicts(job: Job, branch: str = "work") -> None:
+    git(job.root, "switch", "-qc", branch)
+    (job.root / "verdicts/anvil.json").write_text('{"new": true}\n')
+    (job.root / "verdicts/bellows.json").write_text("{}\n")
+    (job.root / "elsewhere.txt").write_text("not ours to commit\n")
+
+
+def show(job: Job, branch: str, file: str = "verdicts/anvil.json") -> str:
+    return git(job.root.parent / "origin.git", "show", f"refs/heads/{branch}:{file}")
+
+
+def test_push_gives_the_verdicts_and_nothing_else_to_the_branch_itself(job: Job) -> None:
+    new_verdicts(job)
+    git(job.root, "add", "elsewhere.txt")
+    assert job.step("commit", "push", "work") == 0
+    assert show(job, "work") == '{"new": true}\n'
+    origin = job.root.parent / "origin.git"
+    listed = git(origin, "show", "--stat=200", "--format=%an <%ae>%n%s", "work")
+    assert listed.startswith(f"{github.BOT} <{github.BOT_MAIL}>\nFreeze the panel's verdicts")
+    assert "verdicts/bellows.json" in listed and "elsewhere" not in listed
+    assert git(origin, "branch", "--list", "reviewer-panel/*") == ""
+
+
+def test_a_removed_verdict_is_removed_there_too(job: Job) -> None:
+    git(job.root, "switch", "-qc", "work")
+    (job.root / "verdicts/anvil.json").unlink()
+    assert job.step("commit", "push", "work") == 0
+    assert git(job.root.parent / "origin.git", "ls-tree", "-r", "--name-only", "work") == (
+        ".gitignore\n"
+    )
+
+
+def test_pull_request_pushes_a_branch_of_its_own_and_opens_one_request(
+    job: Job, forge: Forge
+) -> None:
+    new_verdicts(job, "main-line")
+    assert job.step("commit", "pull-request", "main-line") == 0
+    target = "reviewer-panel/verdicts-main-line"
+    assert show(job, target) == '{"new": true}\n'
+    [pull] = forge.pulls
+    assert (pull["head"], pull["base"]) == (target, "main-line")
+    assert git(job.root.parent / "origin.git", "branch", "--list", "main-line") == ""
+
+
+def test_a_request_that_is_open_already_is_brought_up_to_date(job: Job, forge: Forge) -> None:
+    new_verdicts(job, "line")
+    first = head(job.root)
+    assert job.step("commit", "pull-request", "line") == 0
+    git(job.root, "reset", "-q", "--hard", first)
+    (job.root / "verdicts/anvil.json").write_text('{"newer": true}\n')
+    assert job.step("commit", "pull-request", "line") == 0
+    assert show(job, "reviewer-panel/verdicts-line") == '{"newer": true}\n'
+    assert len(forge.pulls) == 1
+
+
+def test_a_request_that_is_refused_says_which_permissions_it_needs(
+    job: Job, forge: Forge, capfd: pytest.CaptureFixture[str]
+) -> None:
+    new_verdicts(job)
+    forge.refuse = {"POST pulls": 403}
+    assert job.step("commit", "pull-request", "work") == 1
+    told = capfd.readouterr().out
+    assert "HTTP 403" in told and "contents: write, pull-requests: write" in told
+
+
+@pytest.mark.parametrize("branch", ["", "-d", "--delete", "--mirror"])
+@pytest.mark.parametrize("how", ["push", "pull-request"])
+def test_a_branch_that_reads_as_an_option_is_never_given_to_git(
+    job: Job, branch: str, how: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    new_verdicts(job)
+    assert job.step("commit", how, branch) == 1
+    assert "there is no branch" in capfd.readouterr().out
+    assert git(job.root.parent / "origin.git", "branch", "--format=%(refname:short)") == "main\n"
+
+
+def test_a_branch_that_is_not_checked_out_is_left_alone_and_the_remedy_said(
+    job: Job, capfd: pytest.CaptureFixture[str]
+) -> None:
+    new_verdicts(job)
+    for at in ("main", "detached"):
+        if at == "detached":
+            git(job.root, "switch", "-q", "--detach")
+        assert job.step("commit", "push", "main" if at == "main" else "work") == 1
+        assert "is not checked out" in capfd.readouterr().out
+    assert head(job.root) == head(job.root, "origin/main")
+
+
+@pytest.mark.parametrize("branch", ["a;id", "a$(id)", "a'b", "feature/x", "ümlaut"])
+def test_odd_names_of_branches_are_names_and_nothing_else(job: Job, branch: str) -> None:
+    new_verdicts(job, branch)
+    assert job.step("commit", "push", branch) == 0
+    assert show(job, branch) == '{"new": true}\n'
+
+
+def test_a_push_that_comes_too_late_is_refused_and_overwrites_nothing(
+    job: Job, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    new_verdicts(job)
+    git(job.root, "push", "-q", "origin", "work")
+    other = tmp_path / "other"
+    git(tmp_path, "clone", "-q", "-b", "work", str(tmp_path / "origin.git"), str(other))
+    (other / "verdicts/anvil.json").write_text("theirs\n")
+    commit(other)
+    git(other, "push", "-q", "origin", "work")
+    assert job.step("commit", "push", "work") == 1
+    assert "::error::git push" in capfd.readouterr().out
+    assert show(job, "work") == "theirs\n"

@@ -1,0 +1,80 @@
+"""The whole way, with the real embedded model and with the wheel that people install."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_main import child
+from tests.support.space import ROOT
+
+
+@pytest.mark.model
+def test_four_real_verdicts_from_the_embedded_model(tmp_path: Path) -> None:
+    """A fresh workspace, one tool, four personas: verdicts, scorecard, page, and no second ask."""
+    assert child("init", "demo", cwd=tmp_path).returncode == 0
+    root = tmp_path / "demo"
+    pair = ("--tool", "codestral-2-0", "--endpoint", "embedded")
+    ran = child("run", *pair, "--json", cwd=root, timeout=280)
+    assert ran.returncode == 0, ran.stderr
+    assert "not judgement and not fit to publish" in ran.stderr
+    summary = json.loads(ran.stdout)
+    assert (summary["asked"], summary["verdicts"]) == (4, 4)
+    assert summary["cached_tokens"] > 0, "the shared rules are read once"
+    again = json.loads(child("run", *pair, "--json", cwd=root).stdout)
+    assert (again["asked"], again["reused"]) == (0, 4)
+
+    query = "SELECT verdict, take, len(evidence) AS quotes FROM takes"
+    rows = json.loads(child("sql", query, "--format", "json", cwd=root).stdout)
+    assert sorted(row["verdict"] for row in rows) == ["ship", "ship", "skip", "skip"], (
+        "a model that copies the last example is shown both verdicts last equally often"
+    )
+    assert all(len(row["take"]) > 300 and 2 <= row["quotes"] <= 3 for row in rows)
+
+    shown = child("show", "codestral-2-0", cwd=root)
+    assert "2 of 4 ship" in shown.stdout and "contested" in shown.stdout
+    pages = ("codestral-2-0", "mistral-8x22b-instruct-v2", "--html", "page.html")
+    assert child("compare", *pages, cwd=root).returncode == 0
+    page = (root / "page.html").read_text()
+    assert "not judgement" in page and "Codestral 2.0" in page
+
+    before = views(root)
+    assert child("rebuild", cwd=root).returncode == 0
+    assert views(root) == before
+
+
+def views(root: Path) -> dict[str, str]:
+    names = ("attempts", "verdicts", "takes", "ship_percentages", "runs", "tools", "personas")
+    return {
+        name: child("sql", f"FROM {name} ORDER BY ALL", "--format", "json", cwd=root).stdout
+        for name in names
+    }
+
+
+def test_the_wheel_carries_the_sample_workspace(tmp_path: Path) -> None:
+    """`panel init` works where only the wheel is installed."""
+    build = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation"]
+    build += ["--quiet", "--disable-pip-version-check", "-w", str(tmp_path), str(ROOT)]
+    subprocess.run(build, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("reviewer_panel-*.whl")
+    installed = tmp_path / "installed"
+    with zipfile.ZipFile(wheel) as pack:
+        pack.extractall(installed)
+    script = (
+        f"import sys; sys.path.insert(0, {str(installed)!r})\n"
+        "from pathlib import Path\nimport panel\n"
+        "from panel.workspace.scaffold import create\n"
+        f"assert panel.__file__.startswith({str(installed)!r}), panel.__file__\n"
+        "print(len(create(Path('made'))))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert int(done.stdout) == 28
+    for part in ("personas/skeptic.md", "prompts/system.md.j2", "runs/.gitignore", "panel.toml"):
+        assert (tmp_path / "made" / part).read_bytes() == (ROOT / part).read_bytes()

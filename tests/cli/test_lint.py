@@ -1,0 +1,116 @@
+"""``panel lint`` on what the store holds."""
+
+from __future__ import annotations
+
+import json
+
+from tests.support.mock_endpoint import Answer, MockEndpoint, completion
+from tests.support.space import Panel, Space
+
+CLAIM = (
+    "I tried it on a laptop. Rivals such as Tablecrow (MIT, but weaker) ask for $77 a month.\x1b[2J"
+)
+
+
+def answering(text: str, verdict: str = "ship") -> MockEndpoint:
+    """Make an endpoint whose takes say this in every beat."""
+
+    def face(_index: int, body: dict[str, object]) -> Answer:
+        schema = body["response_format"]["json_schema"]["schema"]  # type: ignore[index,call-overload]
+        reply = dict.fromkeys(schema["properties"], text)
+        reply |= {"evidence": ["writes Parquet"], "verdict": verdict, "verdict_confidence": 50}
+        return Answer(body=completion(json.dumps(reply)))
+
+    return MockEndpoint(face=face)
+
+
+def asked(space: Space, panel: Panel, text: str) -> None:
+    with answering(text) as mock:
+        space.point_at(mock)
+        assert panel("run", cwd=space.root).code == 0
+
+
+def test_an_error_is_printed_with_words_message_and_remedy_and_makes_exit_1(
+    space: Space, panel: Panel
+) -> None:
+    asked(space, panel, CLAIM)
+    result = panel("lint", "anvil", "--persona", "skeptic", cwd=space.root)
+    assert result.code == 1
+    assert "Anvil · Skeptic: ship" in result.out and "Anvil · Builder" not in result.out
+    assert "“I tried”: a claim of own use" in result.out
+    assert "Tablecrow" in result.out and "licence-about-another" in result.out
+    assert "nobody here has used the tool" in result.out
+    assert result.err.startswith("1 takes:") and "Bellows · " not in result.out
+
+
+def test_foreign_text_cannot_act_on_the_terminal(space: Space, panel: Panel) -> None:
+    asked(space, panel, CLAIM)
+    result = panel("lint", "--notes", cwd=space.root)
+    assert "\x1b" not in result.out + result.err and "\ufffd[2J" in result.out
+
+
+def test_json_gives_every_finding_with_places_in_the_take(space: Space, panel: Panel) -> None:
+    asked(space, panel, CLAIM)
+    result = panel("lint", "--json", cwd=space.root)
+    assert result.code == 1
+    takes = json.loads(result.out)
+    assert [(one["tool"], one["persona"]) for one in takes][:2] == [
+        ("anvil", "builder"),
+        ("anvil", "skeptic"),
+    ]
+    assert len(takes) == 8
+    checks = set()
+    for one in takes:
+        for finding in one["findings"]:
+            checks.add(finding["check"])
+            assert finding["severity"] in ("error", "warning", "note") and finding["remedy"]
+            if finding["span"]:
+                start, end = finding["span"]
+                assert one["take"][start:end] == finding["quote"]
+    assert {"first-person-use", "licence-about-another", "price-outside-source"} <= checks
+    assert "near-duplicate" in checks, "all eight takes say the same"
+
+
+def test_fail_on_says_from_which_severity_on_the_exit_code_is_1(space: Space, panel: Panel) -> None:
+    """A take that lacks nothing but a stand fails only those who ask for notes."""
+    (space.root / "tools" / "bellows.md").unlink()
+    words = " ".join(f"word{number} thing" for number in range(13))
+    with answering(words) as mock:
+        space.point_at(mock)
+        panel("run", "--persona", "builder", cwd=space.root)
+    for words_, code in ((), 0), (("--fail-on", "warning"), 0), (("--fail-on", "note"), 1):
+        result = panel("lint", *words_, cwd=space.root)
+        assert result.code == code, result.out
+    assert "closing-unclear" in result.out, "asked for notes, one sees them"
+    assert "closing-unclear" not in panel("lint", cwd=space.root).out
+
+
+def test_without_any_verdict_and_with_a_wrong_word_it_says_so(mocked: Space, panel: Panel) -> None:
+    assert "has nothing from mock/mock-1 yet" in panel("lint", cwd=mocked.root).err
+    panel("run", cwd=mocked.root)
+    result = panel("lint", "anvli", cwd=mocked.root)
+    assert result.code == 2 and "Did you mean 'anvil'?" in result.err
+    assert panel("lint", "--fail-on", "everything", cwd=mocked.root).code == 2
+
+
+def test_the_repositorys_worked_examples_are_free_of_errors_and_warnings() -> None:
+    """What small models are shown as good takes must pass the checks itself."""
+    from pathlib import Path
+
+    import yaml
+
+    from panel.checks import Subject, check_take
+    from panel.workspace.prompts import Example
+    from tests.support.checked import PERSONAS, a_tool
+
+    folder = Path(__file__).parents[2] / "prompts" / "examples"
+    for file in sorted(folder.glob("*.yaml")):
+        persona = PERSONAS[file.stem]
+        for one in map(Example.model_validate, yaml.safe_load(file.read_text(encoding="utf-8"))):
+            more = {"tagline": one.tool.tagline, "pricing": one.tool.pricing.model_dump()}
+            tool = a_tool(one.tool.name, one.description, **more)
+            beats = {beat.id: one.answer[beat.id] for beat in persona.beats}
+            verdict, evidence = one.answer["verdict"], tuple(one.answer["evidence"])
+            take = Subject(tool, persona, " ".join(beats.values()), verdict, 50, beats, evidence)
+            findings = [one for one in check_take(take, []) if one.severity != "note"]
+            assert findings == [], (file.name, tool.name)

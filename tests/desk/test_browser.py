@@ -1,0 +1,304 @@
+"""The desk in a real browser, by keyboard alone: what an editor does all day, and attacks on it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from panel.desk.decide import decide, history
+from panel.desk.serving import Place, address
+from panel.workspace.loading import load_workspace
+from panel.workspace.scaffold import create
+from tests.desk.test_app import stands
+from tests.desk.test_decide import entry, on
+from tests.support.browser import NewPage, violations
+from tests.support.desk_session import (
+    Session,
+    ask,
+    desk_open,
+    mock_elsewhere,
+    seed_face,
+    seed_tools,
+)
+from tests.support.mock_endpoint import MockEndpoint
+from tests.support.seed_takes import CODESTRAL, MISTRAL
+from tests.support.space import Space
+
+PAIR = (MISTRAL, "skeptic")
+TAKE = f"/take/{MISTRAL}/skeptic"
+
+
+@pytest.fixture
+def seeded(space: Space) -> Iterator[Space]:
+    """Make a workspace with the seed page's tools and takes; guided, reviewers change sides."""
+    seed_tools(space)
+    with mock_elsewhere(MockEndpoint(face=seed_face)) as mock:
+        space.point_at(mock)
+        ask(space.root)
+        yield space
+
+
+@pytest.fixture
+def session(seeded: Space) -> Iterator[Session]:
+    with desk_open(seeded.root) as opened:
+        yield opened
+
+
+def keys(page: Any, *pressed: str) -> None:
+    for key in pressed:
+        page.keyboard.press(key)
+
+
+def test_a_batch_is_worked_through_by_keyboard_alone(page: Any, session: Session) -> None:
+    page.goto(f"{session.base}/")
+    keys(page, "j", "j", "k")
+    assert page.evaluate("document.activeElement.className") == "row"
+    keys(page, "Enter")
+    page.wait_for_url("**/take/**")
+    first = page.inner_text("h1")
+    assert first.startswith("Codestral 2.0")
+    keys(page, "a")  # approve, and on to the next
+    page.wait_for_selector(".done:has-text('Approved')")
+    assert page.inner_text("h1") != first
+    keys(page, "u")  # undo what has just been approved
+    page.wait_for_selector(".done:has-text('Undone')")
+    assert page.inner_text("h1") == first and "draft" in page.inner_text(".badges")
+    keys(page, "U")  # and undo the undo
+    page.wait_for_selector(".badges:has-text('approved')")
+    keys(page, "j")
+    page.locator("h1").filter(has_not_text=first).wait_for()
+    keys(page, "r")
+    page.wait_for_selector(".done:has-text('Rejected')")
+    keys(page, "q")
+    page.wait_for_selector("table.queue")
+    assert page.inner_text("nav.tabs [aria-current]").split() == ["waiting", "6"]
+
+
+def test_a_false_claim_is_found_edited_out_and_approved_by_keyboard(
+    page: Any, session: Session
+) -> None:
+    page.goto(session.base + TAKE)
+    assert "Apache 2.0 licence" in page.inner_text("mark.error")
+    keys(page, "f", "f")
+    assert page.evaluate("document.activeElement.matches('mark.error')")
+    keys(page, "e")
+    assert page.evaluate("document.activeElement.id") == "text"
+    keys(page, "Control+a")
+    page.keyboard.type("It is one of several large open models. Ship, since its licence is plain.")
+    page.wait_for_selector("#preview ins")
+    assert page.inner_text("#count") == "14 words"
+    assert "error" not in page.inner_text("#preview")
+    keys(page, "Control+Enter")
+    page.wait_for_selector(".badges:has-text('edited')")
+    assert page.inner_text(".words.take").startswith("It is one of several")
+    assert page.locator(".words.diff del").count() >= 1
+    keys(page, "a")
+    page.wait_for_selector(".done:has-text('Approved')")
+    assert stands(session, PAIR).published.text.endswith("its licence is plain.")
+
+
+def test_two_editors_at_once_see_both_texts_and_one_chooses(
+    new_page: NewPage, session: Session, seeded: Space
+) -> None:
+    """Two desks, as two processes would have them, and a browser at each."""
+    with desk_open(seeded.root, editor="Bo") as other:
+        ada, bo = new_page(), new_page()
+        for page, desk in ((ada, session), (bo, other)):
+            page.goto(desk.base + TAKE)
+        keys(bo, "e", "Control+a")
+        bo.keyboard.type("Bo wrote this.")
+        keys(bo, "Control+Enter")
+        bo.wait_for_selector(".badges:has-text('edited')")
+        keys(ada, "e", "Control+a")
+        ada.keyboard.type("Ada wrote that.")
+        keys(ada, "Control+Enter")
+        ada.wait_for_selector("h1:has-text('Decided meanwhile')")
+        assert "Bo wrote this." in ada.inner_text(".theirs")
+        assert "Ada wrote that." in ada.inner_text(".mine")
+        assert violations(ada) == []
+        keys(ada, "m")  # insist
+        ada.wait_for_selector(".badges:has-text('edited')")
+        assert ada.inner_text(".words.take") == "Ada wrote that."
+        keys(bo, "a")  # Bo approves words that are no longer there
+        bo.wait_for_selector("h1:has-text('Decided meanwhile')")
+        keys(bo, "t")  # keeps theirs
+        bo.wait_for_selector(".words.take:has-text('Ada wrote that.')")
+    assert [each.text for each in decisions(session)] == ["Bo wrote this.", "Ada wrote that."]
+
+
+def decisions(session: Session) -> list[Any]:
+    return history(load_workspace(session.desk.root), *PAIR)
+
+
+def test_a_reviewer_is_asked_again_and_the_note_taken_back_by_keyboard(
+    page: Any, session: Session
+) -> None:
+    page.goto(session.base + TAKE)
+    before = page.inner_text(".words.take")
+    keys(page, "a")
+    page.wait_for_selector(".done")
+    page.goto(session.base + TAKE)
+    keys(page, "g")
+    assert page.evaluate("document.activeElement.id") == "note"
+    page.keyboard.type("What does it cost to run?")
+    keys(page, "Control+Enter")
+    page.wait_for_selector(".words.take:has-text('On a second look')", timeout=30_000)
+    assert "draft" in page.inner_text(".badges") and "flips" in page.inner_text(".badges")
+    published = page.inner_text(".published")
+    assert before.split(".")[0] in published and "stale" in published
+    page.goto(f"{session.base}/?state=stale&flips=1")
+    assert page.locator("a.row").count() == 1
+    keys(page, "j", "Enter")
+    page.wait_for_selector(".words.take")
+    keys(page, "u")
+    page.wait_for_selector(".badges:has-text('approved')")
+    assert page.inner_text(".words.take") == before
+    assert page.locator(".published").count() == 0
+
+
+@pytest.mark.model
+@pytest.mark.timeout(600)
+def test_the_embedded_model_is_asked_again_from_the_desk(page: Any, tmp_path: Path) -> None:
+    root = tmp_path / "demo"
+    create(root)
+
+    ask(root, tools=["codestral-2-0"], personas=["builder"], endpoint="embedded")
+    with desk_open(root) as session:
+        page.goto(f"{session.base}/take/codestral-2-0/builder")
+        before = page.inner_text(".words.take")
+        keys(page, "g")
+        page.keyboard.type("What does the first hour look like?")
+        keys(page, "Control+Enter")
+        page.wait_for_selector(".asked.done", timeout=200_000)
+        assert "A new answer is here." in page.inner_text(".asked")
+        after = page.inner_text(".words.take")
+        assert len(after) > 300 and after != before
+        source = session.get("/take/codestral-2-0/builder/source")[1]
+        assert "What does the first hour look like?" in source
+        keys(page, "u")
+        page.locator(".words.take", has_text=before[:60]).wait_for()
+        assert page.locator(".words.take").inner_text() == before
+
+
+def test_every_page_is_accessible_in_light_dark_and_narrow(
+    new_page: NewPage, session: Session, seeded: Space, tmp_path: Path
+) -> None:
+    workspace = load_workspace(seeded.root)
+    decide(workspace, on(entry(seeded, PAIR), "approve"))
+    decide(workspace, on(entry(seeded, PAIR), "ask_again", note="What does it cost?"))
+    decide(workspace, on(entry(seeded, (CODESTRAL, "builder")), "edit", text="Own words: $99."))
+    ask(seeded.root)
+    paths = (
+        "/?state=all",
+        TAKE,
+        f"/take/{CODESTRAL}/builder",
+        f"{TAKE}/history",
+        f"{TAKE}/source",
+        f"/compare?a={MISTRAL}&b={CODESTRAL}&drafts=1",
+        "/nothing",
+    )
+    for scheme, width in (("light", 1280), ("dark", 1280), ("light", 390)):
+        page = new_page(scheme=scheme, width=width)
+        for path in paths:
+            page.goto(session.base + path)
+            if "compare" not in path:  # axe would have to enter the sandboxed preview
+                assert violations(page) == [], (path, scheme, width)
+            overflow = "document.documentElement.scrollWidth - innerWidth"
+            assert page.evaluate(overflow) <= 0, (path, width)
+        page.goto(session.base + TAKE)
+        keys(page, "?")
+        page.wait_for_selector("dialog[open]")
+        assert violations(page) == []
+        keys(page, "Escape")
+        assert page.locator("dialog[open]").count() == 0
+        # Not browser.shoot: what it injects would breach the desk's policy.
+        page.screenshot(path=tmp_path / f"desk-take-{scheme}-{width}.png")
+
+
+def test_the_desk_works_without_scripts(new_page: NewPage, session: Session) -> None:
+    page = new_page(scripts=False)
+    page.goto(f"{session.base}/")
+    page.click("a.row >> nth=0")
+    page.click("button.approve")
+    assert "Approved" in page.inner_text(".done")
+    page.click(".done button")
+    assert "Undone" in page.inner_text(".done")
+    page.click("#edit summary")
+    page.fill("#text", "I tried it myself.")
+    page.click(".check-words")
+    assert page.locator("#preview ins").count() >= 1
+    page.click("button.save")
+    assert "edited" in page.inner_text(".badges")
+    page.click("#again summary")
+    page.fill("#note", "What does it cost?")
+    page.click("#again button")
+    assert session.desk.asker.wait(30)
+    page.reload()
+    assert "On a second look" in page.inner_text(".words.take")
+    page.click("a.keys-link")
+    assert page.locator("#keys dt").count() > 10
+
+
+ATTACK = """<!doctype html><title>evil</title><body><form method=post action="{target}">
+<input name=action value=approve><input name=text value="Planted."></form><script>
+fetch("{target}", {{method: "POST", mode: "no-cors", credentials: "include",
+  headers: {{"Content-Type": "application/x-www-form-urlencoded"}},
+  body: "action=approve&text=Planted."}}).finally(() => document.forms[0].submit());
+</script>"""
+
+
+def test_a_page_elsewhere_can_neither_post_nor_read_through_a_name_of_its_own(
+    new_page: NewPage, session: Session
+) -> None:
+    target = f"{session.base}{TAKE}/decide"
+
+    class Evil(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = ATTACK.format(target=target).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Evil) as evil:
+        threading.Thread(target=evil.serve_forever, daemon=True).start()
+        page = new_page()
+        page.goto(f"http://evil.test:{evil.server_port}/")
+        page.wait_for_url(target)
+        assert "does not come from a page of this desk" in page.inner_text("body")
+        evil.shutdown()
+    page.faults.clear()  # the other page's own: its fetch failed
+    assert decisions(session) == []
+    port = session.base.rsplit(":", 1)[1]
+    page = new_page()  # DNS rebinding: the attacker's name now leads to loopback
+    answer = page.goto(f"http://rebound.test:{port}{TAKE}")
+    assert answer.status == 421 and "Mistral" not in page.content()
+    frame = new_page()
+    frame.goto(f"{session.base}/")
+    framed = "new Promise(done => {const f = document.createElement('iframe'); f.src = '/';"
+    framed += " f.onload = () => done(f.contentDocument === null); document.body.append(f)})"
+    assert frame.evaluate(framed), "no page frames the desk"
+    frame.faults.clear()
+
+
+def test_a_token_in_the_address_opens_the_desk_and_leaves_the_address(
+    page: Any, seeded: Space
+) -> None:
+    place = Place("127.0.0.1", 0, "a long enough token")
+    with desk_open(seeded.root, place=place) as session:
+        port = int(session.base.rsplit(":", 1)[1])
+        page.goto(address(place, port))
+        page.wait_for_selector("table.queue")
+        assert "token" not in page.url
+        page.goto(session.base + TAKE)
+        keys(page, "a")
+        page.wait_for_selector(".done:has-text('Approved')")

@@ -1,0 +1,311 @@
+"""One cell, from question to an honest end, over a real socket."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from panel.cells.journal import Attempt
+from panel.cells.plan import Cell, identify, lay_out
+from panel.endpoint import cell_runner as ladder_module
+from panel.endpoint.cell_runner import Ladder, Settled
+from panel.endpoint.client import Client
+from panel.endpoint.limits import Limiter
+from panel.workspace.loading import Workspace, load_workspace
+from panel.workspace.settings import Endpoint, resolve_endpoint
+from tests.support.mock_endpoint import Answer, MockEndpoint, completion, filled, reply_for
+from tests.support.space import Space
+
+Face = Callable[[int, dict[str, Any]], Answer | None]
+REFUSED = Answer(400, {"error": {"message": "response_format json_schema is not supported"}})
+GOOD = Answer()
+NONSENSE = Answer(body=completion("I would rather chat."))
+CUT = Answer(body=completion('{"evidence": ["a', "length"))
+
+
+@pytest.fixture(autouse=True)
+def _no_long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ladder_module, "WAIT_CAP_SECONDS", 0.1)
+
+
+def script(*answers: Answer) -> Face:
+    """Give these answers in turn, the last one for ever."""
+    return lambda index, _body: answers[min(index, len(answers) - 1)]
+
+
+def cells_of(workspace: Workspace, endpoint: Endpoint, repeats: int = 1) -> list[Cell]:
+    model = identify(endpoint, None)
+    tools, personas = workspace.tools, workspace.personas
+    return lay_out(workspace.prompts, tools, personas, endpoint, model, repeats)
+
+
+class Asked:
+    """What came of settling the first cells of a workspace, one after another."""
+
+    def __init__(self, root: Path, cells: int = 1) -> None:
+        workspace = load_workspace(root)
+        endpoint = resolve_endpoint(workspace.settings, root)
+        chosen = cells_of(workspace, endpoint)[:cells]
+        self.attempts: list[Attempt] = []
+
+        async def record(attempt: Attempt) -> None:
+            self.attempts.append(attempt)
+
+        async def settle() -> list[Settled]:
+            async with Client(str(endpoint.base_url), None, endpoint) as client:
+                self.ladder = Ladder(client, endpoint, workspace.prompts, Limiter(4))
+                return [await self.ladder.settle(cell, record) for cell in chosen]
+
+        self.ends = asyncio.run(settle())
+        self.end = self.ends[0]
+        self.cell = self.attempts[0].cell
+
+
+def test_a_good_answer_is_a_verdict_at_the_first_try(mocked: Space, mock: MockEndpoint) -> None:
+    asked = Asked(mocked.root)
+    assert asked.end.outcome == "verdict" and asked.end.verdict is not None
+    [attempt] = asked.attempts
+    assert (attempt.rung, attempt.final, attempt.ordinal) == ("json_schema", True, 1)
+    assert attempt.verdict == asked.end.verdict
+    assert attempt.body and json.loads(attempt.body)["id"].startswith("chatcmpl-mock")
+    [request] = mock.requests
+    assert request["body"]["response_format"]["json_schema"]["schema"] == asked.cell.schema
+
+
+def test_a_refused_schema_is_refused_once_and_the_way_down_remembered(
+    mocked: Space, mock: MockEndpoint
+) -> None:
+    """A tool call serves the cell and the next one; one request is wasted in all."""
+    schema = Asked(mocked.root).cell.schema
+    mock.requests.clear()
+
+    def face(_index: int, body: dict[str, Any]) -> Answer:
+        if "response_format" in body:
+            return REFUSED
+        return Answer(body=completion(json.dumps(filled(schema, "x"))))
+
+    mock.face = face
+    asked = Asked(mocked.root, cells=2)
+    assert [end.outcome for end in asked.ends] == ["verdict", "verdict"]
+    assert [a.rung for a in asked.attempts] == ["json_schema", "tool", "tool"]
+    assert [a.final for a in asked.attempts] == [False, True, True]
+    assert asked.attempts[0].reason == "schema_refused"
+    assert ["response_format" in r["body"] for r in mock.requests] == [True, False, False]
+    assert asked.ladder.shape.rung == "tool"
+
+
+def test_an_unreadable_reply_gets_one_repair_that_says_what_was_wrong(
+    mocked: Space, mock: MockEndpoint
+) -> None:
+    broken = reply_for({})  # prose
+    broken["choices"][0]["message"]["content"] = '{"evidence": [], "verdict": "maybe"}'
+    mock.face = script(Answer(body=broken), GOOD)
+    asked = Asked(mocked.root)
+    assert asked.end.outcome == "verdict"
+    assert [a.repair for a in asked.attempts] == [False, True]
+    first, second = (request["body"]["messages"] for request in mock.requests)
+    assert second[: len(first)] == first
+    shown, repair = second[len(first) :]
+    assert shown == {"role": "assistant", "content": '{"evidence": [], "verdict": "maybe"}'}
+    assert repair["role"] == "user"
+    assert "verdict: Input should be 'ship' or 'skip'" in repair["content"]
+    assert "verdict_confidence: Field required" in repair["content"]
+    assert tuple(asked.attempts[1].messages[-1]) == ("user", repair["content"])
+
+
+def test_twice_unreadable_abstains_and_keeps_both_replies(
+    mocked: Space, mock: MockEndpoint
+) -> None:
+    mock.face = script(NONSENSE, Answer(body=completion("Still chatting.")), GOOD)
+    asked = Asked(mocked.root)
+    assert (asked.end.outcome, asked.end.reason) == ("abstain", "unparsable")
+    assert [a.reply for a in asked.attempts] == ["I would rather chat.", "Still chatting."]
+    assert [a.final for a in asked.attempts] == [False, True]
+    assert all(a.body and (a.reply or "?").encode() in a.body for a in asked.attempts)
+    assert mock.asked == 2
+
+
+def test_an_empty_reply_is_shown_again_as_empty(mocked: Space, mock: MockEndpoint) -> None:
+    """Servers refuse an assistant message without content."""
+    mock.face = script(Answer(body=completion("")), GOOD)
+    assert Asked(mocked.root).end.outcome == "verdict"
+    assert mock.requests[1]["body"]["messages"][-2]["content"] == "(empty)"
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (completion(None, refusal="I cannot help with that."), "refusal"),
+        (completion("", "content_filter"), "filtered"),
+    ],
+)
+def test_a_refusal_or_a_filter_is_an_abstention_and_is_not_argued_with(
+    mocked: Space, mock: MockEndpoint, answer: dict[str, Any], reason: str
+) -> None:
+    mock.face = script(Answer(body=answer), GOOD)
+    asked = Asked(mocked.root)
+    assert (asked.end.outcome, asked.end.reason) == ("abstain", reason)
+    assert mock.asked == 1
+
+
+def test_a_reply_cut_short_may_be_twice_as_long_once(mocked: Space, mock: MockEndpoint) -> None:
+    mock.face = script(CUT, GOOD)
+    assert Asked(mocked.root).end.outcome == "verdict"
+    limits = [request["body"]["max_tokens"] for request in mock.requests]
+    assert limits == [1500, 3000]
+
+
+def test_a_reply_cut_short_twice_is_an_error(mocked: Space, mock: MockEndpoint) -> None:
+    mock.face = script(CUT)
+    asked = Asked(mocked.root)
+    assert (asked.end.outcome, asked.end.reason) == ("error", "truncated")
+    assert [a.final for a in asked.attempts] == [False, True]
+    assert mock.asked == 2
+
+
+def test_a_busy_server_is_asked_again_and_both_attempts_are_kept(
+    mocked: Space, mock: MockEndpoint
+) -> None:
+    mock.face = script(Answer(429, "{}", {"retry-after-ms": "20"}), GOOD)
+    asked = Asked(mocked.root)
+    assert asked.end.outcome == "verdict"
+    assert [(a.outcome, a.final, a.http_status) for a in asked.attempts] == [
+        ("error", False, 429),
+        ("verdict", True, 200),
+    ]
+    assert [a.ordinal for a in asked.attempts] == [1, 2]
+
+
+def test_the_wish_of_the_server_to_wait_is_kept(mocked: Space, mock: MockEndpoint) -> None:
+    mock.face = script(Answer(503, "{}", {"retry-after": "0.6"}), GOOD)
+    asked = Asked(mocked.root)
+    first, second = asked.attempts
+    assert second.started_at > first.finished_at
+    waited = float(second.started_at[-9:]) - float(first.finished_at[-9:])
+    assert 0.6 <= waited % 60 < 1.5
+
+
+def test_after_the_last_try_the_cell_is_an_error(mocked: Space, mock: MockEndpoint) -> None:
+    mocked.point_at(mock, "[limits]\nattempts = 3\n")
+    mock.face = script(Answer(500, {"error": {"message": "CUDA error"}}))
+    asked = Asked(mocked.root)
+    assert (asked.end.outcome, asked.end.reason) == ("error", "http_500")
+    assert asked.end.detail == "CUDA error" and asked.end.stop is None
+    assert [a.final for a in asked.attempts] == [False, False, True]
+
+
+@pytest.mark.parametrize("lost", [Answer(drop=True), Answer(delay=5)])
+def test_a_lost_answer_is_asked_for_again(mocked: Space, mock: MockEndpoint, lost: Answer) -> None:
+    mocked.point_at(mock, "timeout_seconds = 0.3\n")
+    mock.face = script(GOOD, lost, GOOD)
+    asked = Asked(mocked.root, cells=2)
+    assert [a.reason for a in asked.attempts] == [None, "dropped" if lost.drop else "timeout", None]
+    assert asked.attempts[1].http_status is None and asked.attempts[1].body is None
+
+
+def test_an_endpoint_that_never_answers_is_given_up_at_its_first_deadline(
+    mocked: Space, mock: MockEndpoint
+) -> None:
+    mocked.point_at(mock, "timeout_seconds = 0.3\n")
+    mock.face = script(Answer(delay=5))
+    asked = Asked(mocked.root)
+    assert asked.end.stop is not None and asked.end.stop.label == "silent"
+    assert len(asked.attempts) == 1
+
+
+def test_a_stop_fault_ends_the_cell_and_says_so(mocked: Space, mock: MockEndpoint) -> None:
+    mock.face = script(Answer(401, {"error": {"message": "Incorrect API key"}}))
+    asked = Asked(mocked.root)
+    assert asked.end.outcome == "error" and mock.asked == 1
+    assert asked.end.stop is not None and asked.end.stop.label == "key_refused"
+
+
+def test_a_bad_request_is_recorded_and_asked_once(mocked: Space, mock: MockEndpoint) -> None:
+    mock.face = script(Answer(413, "too large"))
+    asked = Asked(mocked.root)
+    assert (asked.end.outcome, asked.end.reason) == ("error", "http_413")
+    assert asked.end.stop is None and mock.asked == 1
+
+
+def test_the_model_is_never_another_whatever_happens(mocked: Space, mock: MockEndpoint) -> None:
+    busy = Answer(503, "{}", {"retry-after": "0"})
+    mock.face = script(busy, REFUSED, CUT, NONSENSE, Answer(body=completion("no", model="other")))
+    asked = Asked(mocked.root)
+    assert len(mock.requests) == 5
+    assert {request["body"]["model"] for request in mock.requests} == {"mock-1"}
+    assert asked.attempts[-1].returned_model == "other"
+
+
+def test_sampling_is_sent_as_it_is_written(mocked: Space, mock: MockEndpoint) -> None:
+    mocked.point_at(
+        mock,
+        "[endpoints.mock.sampling]\ntemperature = 0.25\ntop_p = 0.5\nmax_tokens = 321\n"
+        "extra = { min_p = 0.1 }\n",
+    )
+    Asked(mocked.root)
+    sent = mock.requests[0]["body"]
+    assert set(sent) == {
+        *("model", "messages", "response_format", "temperature", "top_p", "max_tokens", "min_p")
+    }
+    assert (sent["temperature"], sent["top_p"], sent["max_tokens"]) == (0.25, 0.5, 321)
+    assert sent["min_p"] == 0.1
+
+
+@pytest.mark.parametrize(
+    ("preset", "limit", "seed"),
+    [
+        ("openai", "max_completion_tokens", "seed"),
+        ("mistral", "max_tokens", "random_seed"),
+        ("vllm", "max_tokens", "seed"),
+    ],
+)
+def test_fields_have_the_names_that_the_server_knows(
+    mocked: Space,
+    mock: MockEndpoint,
+    monkeypatch: pytest.MonkeyPatch,
+    preset: str,
+    limit: str,
+    seed: str,
+) -> None:
+    monkeypatch.setenv("SOME_API_KEY", "x")
+    mocked.point_at(
+        mock,
+        f'preset = "{preset}"\napi_key_env = "SOME_API_KEY"\n'
+        "[endpoints.mock.sampling]\nseed = 5\nmax_tokens = 99\n",
+    )
+    mock.face = script(CUT, GOOD)
+    Asked(mocked.root)
+    sent = [request["body"] for request in mock.requests]
+    assert [body[limit] for body in sent] == [99, 198]
+    assert [body[seed] for body in sent] == [5, 5]
+    unknown = {"max_tokens", "max_completion_tokens", "seed", "random_seed"} - {limit, seed}
+    assert not unknown & set(sent[0])
+
+
+def test_a_fixed_seed_moves_on_with_the_repeat(mocked: Space, mock: MockEndpoint) -> None:
+    """Or every repeat would be the same answer."""
+    mocked.point_at(mock, "[endpoints.mock.sampling]\nseed = 5\n")
+    workspace = load_workspace(mocked.root)
+    endpoint = resolve_endpoint(workspace.settings, mocked.root)
+    cells = cells_of(workspace, endpoint, repeats=3)
+    assert {(cell.repeat, cell.sampling["seed"]) for cell in cells} == {(1, 5), (2, 6), (3, 7)}
+
+
+def test_tokens_are_counted_over_all_attempts(mocked: Space, mock: MockEndpoint) -> None:
+    usage = {
+        "prompt_tokens": 1000,
+        "completion_tokens": 10,
+        "prompt_tokens_details": {"cached_tokens": 64},
+    }
+    mock.face = script(Answer(body=completion("chat", usage=usage)))
+    mocked.point_at(mock, "[endpoints.mock.prices]\nprompt = 1\ncompletion = 2\n")
+    asked = Asked(mocked.root)
+    spent = asked.ladder.usage
+    assert (spent.requests, spent.prompt_tokens, spent.completion_tokens) == (2, 2000, 20)
+    assert spent.cached_tokens == 128
+    assert [a.cost_usd for a in asked.attempts] == [pytest.approx(1020e-6)] * 2

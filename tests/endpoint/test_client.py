@@ -1,0 +1,200 @@
+"""One question over HTTP: what is sent, and what is made of everything that can come back."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from email.utils import formatdate
+from typing import Any
+
+import pytest
+
+from panel.endpoint.client import REDACTED, Answer, Client
+from panel.errors import EndpointError
+from panel.workspace.settings import Endpoint, EndpointSettings
+from tests.support import mock_endpoint
+from tests.support.mock_endpoint import MockEndpoint
+
+KEY = "sk-a/secret+of=mine"
+
+
+def endpoint(url: str, **fields: Any) -> Endpoint:
+    return Endpoint("mock", fields.pop("preset", None), url, "mock-1", **fields)
+
+
+def ask(url: str, key: str | None = KEY, **fields: Any) -> Answer:
+    async def once() -> Answer:
+        async with Client(url, key, endpoint(url, **fields)) as client:
+            return await client.complete({"model": "mock-1", "messages": []})
+
+    return asyncio.run(once())
+
+
+def closed_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 503])
+def test_a_failed_request_is_sent_once(mock: MockEndpoint, status: int) -> None:
+    """Trying again is the ladder's business; the client below must not do it too."""
+    mock.face = lambda _index, _body: mock_endpoint.Answer(status, "{}", {"retry-after": "0"})
+    assert ask(mock.base_url).status == status
+    assert mock.asked == 1
+
+
+def test_a_dropped_connection_is_one_request_and_is_called_dropped(mock: MockEndpoint) -> None:
+    mock.face = lambda _index, _body: mock_endpoint.Answer(drop=True)
+    fault = ask(mock.base_url).transport_fault
+    assert fault is not None and fault[0] == "dropped"
+    assert mock.asked == 1
+
+
+def test_a_body_cut_short_is_no_answer(mock: MockEndpoint) -> None:
+    short = mock_endpoint.Answer(200, '{"choices": [', {"content-length": "5000"})
+    mock.face = lambda _index, _body: short
+    answer = ask(mock.base_url)
+    assert answer.status is None and answer.transport_fault is not None
+    assert answer.transport_fault[0] == "dropped"
+
+
+def test_http_that_breaks_its_own_rules_is_no_crash(mock: MockEndpoint) -> None:
+    odd = mock_endpoint.Answer(200, "x", {"transfer-encoding": "chunked"})
+    mock.face = lambda _index, _body: odd
+    fault = ask(mock.base_url).transport_fault
+    assert fault is not None and fault[0] == "dropped"
+
+
+def test_a_hanging_server_meets_the_wall_clock(mock: MockEndpoint) -> None:
+    mock.delay = 30
+    started = time.perf_counter()
+    answer = ask(mock.base_url, timeout_seconds=0.3)
+    assert answer.transport_fault == ("timeout", "no whole answer within 0.3 s")
+    assert time.perf_counter() - started < 15
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_a_closed_port_is_refused_not_a_timeout(host: str) -> None:
+    fault = ask(f"http://{host}:{closed_port()}/v1").transport_fault
+    assert fault is not None and fault[0] == "refused"
+
+
+def test_a_redirect_is_shown_and_not_followed(mock: MockEndpoint) -> None:
+    """The key goes to the address that was configured and to no other."""
+    there = {"Location": f"{mock.base_url}/elsewhere"}
+    mock.face = lambda _index, _body: mock_endpoint.Answer(307, "", there)
+    answer = ask(mock.base_url)
+    assert (answer.status, answer.headers["location"]) == (307, there["Location"])
+    assert len(mock.requests) == 1
+
+
+@pytest.mark.parametrize("ending", ["", "/", "/chat/completions", "/chat/completions/"])
+def test_a_base_url_may_end_as_people_paste_it(mock: MockEndpoint, ending: str) -> None:
+    url = EndpointSettings(base_url=mock.base_url + ending).base_url
+    assert url is not None and ask(url).status == 200
+    assert [request["path"] for request in mock.requests] == ["/v1/chat/completions"]
+
+
+def test_the_client_itself_takes_a_trailing_slash(mock: MockEndpoint) -> None:
+    assert ask(mock.base_url + "/").status == 200
+
+
+def test_header_names_are_lower_case(mock: MockEndpoint) -> None:
+    mock.face = lambda _index, _body: mock_endpoint.Answer(200, None, {"X-Request-ID": "Abc"})
+    assert ask(mock.base_url).headers["x-request-id"] == "Abc"
+
+
+def test_the_key_is_sent_and_an_organisation_only_to_openai(
+    mock: MockEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-1")
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "proj-1")
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-Gateway: secret")
+    ask(mock.base_url)
+    ask(mock.base_url, preset="openai")
+    other, openai = (request["headers"] for request in mock.requests)
+    assert other["authorization"] == f"Bearer {KEY}"
+    assert not {"openai-organization", "openai-project", "x-gateway"} & set(other)
+    assert openai["openai-organization"] == "org-1"
+    assert openai["x-gateway"] == "secret"
+
+
+def test_a_key_that_comes_back_is_cut_out_of_body_and_headers(mock: MockEndpoint) -> None:
+    slashed = KEY.replace("/", "\\/")
+    body = f'{{"error": "Bearer {KEY} and {slashed}"}}'
+    mock.face = lambda _index, _body: mock_endpoint.Answer(401, body, {"x-echo": KEY})
+    answer = ask(mock.base_url)
+    assert answer.error_text()[0] == f"Bearer {REDACTED} and {REDACTED}"
+    assert answer.headers["x-echo"] == REDACTED
+
+
+def test_a_short_local_key_is_a_word_and_stays(mock: MockEndpoint) -> None:
+    mock.face = lambda _index, _body: mock_endpoint.Answer(200, '"ollama pulls a model"')
+    assert ask(mock.base_url, key="ollama").text() == '"ollama pulls a model"'
+
+
+@pytest.mark.parametrize("key", ["schlüssel-1", "two\nlines-1"])
+def test_a_key_no_header_can_carry_is_named_by_its_variable(mock: MockEndpoint, key: str) -> None:
+    with pytest.raises(EndpointError, match="MY_API_KEY") as raised:
+        ask(mock.base_url, key=key, api_key_env="MY_API_KEY")
+    assert key not in str(raised.value)
+
+
+ERRORS = {
+    "openai, vllm": (
+        b'{"error": {"message": "no", "type": "t", "param": null, "code": "c"}}',
+        ("no", "c"),
+    ),
+    "llama.cpp": (b'{"error": {"code": 400, "message": "no", "type": "t"}}', ("no", "400")),
+    "code null": (b'{"error": {"message": "no", "type": "t", "code": null}}', ("no", "t")),
+    "sglang": (b'{"object": "error", "message": "no", "type": "t", "code": 400}', ("no", "400")),
+    "lm studio": (b'{"error": "no"}', ("no", None)),
+    "tgi": (b'{"error": "no", "error_type": "overloaded"}', ("no", "overloaded")),
+    "mistral": (
+        b'{"object": "error", "message": {"detail": "no"}, "type": "t"}',
+        ("{'detail': 'no'}", "t"),
+    ),
+    "fastapi": (b'{"detail": "no"}', ("no", None)),
+    "fastapi list": (b'{"detail": [{"msg": "no"}]}', ("[{'msg': 'no'}]", None)),
+    "html": (b"<h1>no</h1>", ("<h1>no</h1>", None)),
+    "a string": (b'"no"', ("no", None)),
+    "no utf-8": (b"n\xff", ("n�", None)),
+    "nothing": (b"", ("", None)),
+    "error null": (b'{"error": null}', ('{"error": null}', None)),
+}
+
+
+@pytest.mark.parametrize("server", ERRORS)
+def test_the_message_is_found_in_every_server_s_shape(server: str) -> None:
+    body, expected = ERRORS[server]
+    assert Answer(0.0, 400, {}, body).error_text() == expected
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"retry-after": "7"}, 7.0),
+        ({"retry-after": "0.5"}, 0.5),
+        ({"retry-after": "-3"}, 0.0),
+        ({"retry-after": "soon"}, None),
+        ({"retry-after-ms": "250", "retry-after": "9"}, 0.25),
+        ({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0.0),
+    ],
+)
+def test_the_wish_to_wait_is_read(headers: dict[str, str], seconds: float | None) -> None:
+    assert Answer(0.0, 429, headers).retry_after() == seconds
+
+
+def test_a_date_to_wait_for_becomes_seconds() -> None:
+    date = formatdate(time.time() + 60, usegmt=True)
+    seconds = Answer(0.0, 429, {"retry-after": date}).retry_after()
+    assert seconds is not None and 55 < seconds <= 60
+
+
+def test_only_a_body_with_a_message_in_its_first_choice_is_a_completion() -> None:
+    assert Answer(0.0, 200, {}, b'{"choices": [{"message": {}}]}').completion()
+    for body in (b"", b"[]", b'{"choices": null}', b'{"choices": []}', b'{"choices": [{}]}', b"1"):
+        assert Answer(0.0, 200, {}, body).completion() is None

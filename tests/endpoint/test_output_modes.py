@@ -1,0 +1,318 @@
+"""The ways to ask for structured output: their order, their requests, what is remembered."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from panel.endpoint.output_modes import (
+    RUNGS,
+    Rung,
+    Shape,
+    fewest_tokens,
+    optional_fields,
+    plain_fields,
+)
+from panel.workspace.settings import Endpoint
+from tests.support.space import ROOT
+
+ENDPOINT = Endpoint("mock", None, "http://localhost:9/v1", "mock-1")
+MESSAGES = (("system", "Rules."), ("user", "Question."))
+SCHEMA = {"type": "object", "properties": {"take": {"type": "string"}}}
+
+
+def request(shape: Shape, rung: Rung, endpoint: Endpoint = ENDPOINT, **fields: Any) -> Any:
+    return shape.request(endpoint, MESSAGES, SCHEMA, fields, rung)
+
+
+def form(shape: Shape, rung: Rung) -> Any:
+    body = request(shape, rung)
+    return {name: body[name] for name in body.keys() - {"model", "messages"}}
+
+
+# --- the way down ---
+
+
+@pytest.mark.parametrize("native", [None, "TGI", "vLLM", "llama.cpp"])
+def test_the_way_down_leaves_out_a_form_that_the_server_has_not(native: str | None) -> None:
+    shape = Shape(native=native)
+    seen: list[str] = [shape.rung]
+    while shape.rung != "prompted":
+        shape.rung = shape.step_down("no")
+        seen.append(shape.rung)
+    assert seen == [rung for rung in RUNGS if rung != "native" or native]
+    assert shape.step_down() == "prompted"
+
+
+@pytest.mark.parametrize(
+    ("said", "native"),
+    [
+        ("Failed to parse: response_format: missing field `value` at line 1", "TGI"),
+        ("response_format type must be one of 'text' or 'json_object'", "llama.cpp"),
+        ("json_schema is not supported", None),
+    ],
+)
+def test_a_refusal_may_tell_which_form_a_server_has(said: str, native: str | None) -> None:
+    shape = Shape()
+    assert shape.step_down(said) == ("native" if native else "tool")
+    assert shape.native == native
+
+
+def test_a_cell_may_step_down_by_itself() -> None:
+    shape = Shape()
+    assert shape.step_down(below="tool") == "json_object"
+    assert shape.rung == "json_schema"
+
+
+# --- the requests ---
+
+
+def test_every_rung_asks_in_its_own_way() -> None:
+    shape = Shape()
+    named = {"name": "verdict", "strict": True, "schema": SCHEMA}
+    assert form(shape, "json_schema") == {
+        "response_format": {"type": "json_schema", "json_schema": named}
+    }
+    assert form(shape, "json_object") == {"response_format": {"type": "json_object"}}
+    assert form(shape, "prompted") == {}
+    tool = form(shape, "tool")
+    assert tool["tool_choice"] == "required"  # the string: several servers refuse the object
+    [offered] = tool["tools"]
+    assert (offered["type"], offered["function"]["parameters"]) == ("function", SCHEMA)
+    assert tool.keys() == {"tools", "tool_choice"}
+
+
+@pytest.mark.parametrize(
+    ("native", "wanted"),
+    [
+        ("TGI", {"response_format": {"type": "json", "value": SCHEMA}}),
+        ("vLLM", {"structured_outputs": {"json": SCHEMA}}),
+        ("llama.cpp", {"response_format": {"type": "json_object", "schema": SCHEMA}}),
+    ],
+)
+def test_the_native_form_is_that_of_the_server(native: str, wanted: dict[str, Any]) -> None:
+    assert form(Shape(native=native), "native") == wanted
+
+
+def test_a_request_carries_model_messages_and_fields() -> None:
+    body = request(Shape(), "prompted", temperature=0.7, max_tokens=10)
+    assert body == {
+        "model": "mock-1",
+        "messages": [
+            {"role": "system", "content": "Rules."},
+            {"role": "user", "content": "Question."},
+        ],
+        "temperature": 0.7,
+        "max_tokens": 10,
+    }
+
+
+def test_openrouter_is_told_to_choose_only_who_knows_the_form() -> None:
+    router = replace(ENDPOINT, preset="openrouter")
+    for rung in RUNGS[:-1]:
+        body = request(Shape(native="vLLM"), rung, router, provider={"order": ["a"]})
+        assert body["provider"] == {"order": ["a"], "require_parameters": True}
+    assert "provider" not in request(Shape(), "prompted", router)
+    assert "provider" not in request(Shape(), "json_schema")
+
+
+def test_the_settings_own_provider_table_is_left_as_it_is() -> None:
+    """Or a request would differ from what its fingerprint was made of."""
+    own = {"order": ["a"]}
+    request(Shape(), "tool", replace(ENDPOINT, preset="openrouter"), provider=own)
+    assert own == {"order": ["a"]}
+
+
+@pytest.mark.parametrize("rung", RUNGS)
+def test_what_a_request_cannot_do_without_is_not_optional(rung: Rung) -> None:
+    for native in ("TGI", "vLLM", "llama.cpp"):
+        body = request(Shape(native=native), rung, temperature=1, min_p=0.1)
+        assert optional_fields(body) == {"temperature", "min_p"}
+
+
+# --- what is learned ---
+
+
+def test_a_refused_field_gets_its_other_name_then_goes() -> None:
+    shape = Shape()
+    shape.drop("max_tokens")
+    assert request(shape, "prompted", max_tokens=9)["max_completion_tokens"] == 9
+    assert shape.adapted() == ("max_tokens sent as max_completion_tokens",)
+    shape.drop("max_completion_tokens")
+    body = request(shape, "prompted", max_tokens=9, temperature=1)
+    assert body.keys() == {"model", "messages", "temperature"}
+    assert (shape.without, shape.renamed) == ({"max_tokens"}, {})
+    assert shape.adapted() == ("without max_tokens",)
+
+
+@pytest.mark.parametrize(
+    ("field", "other"),
+    [("seed", "random_seed"), ("max_completion_tokens", "max_tokens")],
+)
+def test_other_names_are_tried_in_both_directions(field: str, other: str) -> None:
+    shape = Shape()
+    shape.drop(field)
+    body = request(shape, "prompted", **{field: 5})
+    assert body[other] == 5 and field not in body
+
+
+def test_a_field_without_another_name_goes_at_once() -> None:
+    shape = Shape()
+    shape.drop("temperature")
+    shape.drop("temperature")
+    assert shape.without == {"temperature"}
+    assert "temperature" not in request(shape, "prompted", temperature=1)
+
+
+def test_dropping_comes_to_an_end() -> None:
+    """Whatever a server refuses of what it is sent, in the end nothing is left to refuse."""
+    shape, fields = Shape(), {"max_tokens": 1, "seed": 2, "temperature": 3, "min_p": 4}
+    for _ in range(2 * len(fields)):
+        left = sorted(optional_fields(request(shape, "prompted", **fields)))
+        if not left:
+            break
+        shape.drop(left[0])
+    assert not optional_fields(request(shape, "prompted", **fields))
+
+
+def test_a_merged_system_message_heads_the_first_question() -> None:
+    shape = Shape(merge_system=True)
+    examples = (("user", "Example?"), ("assistant", "{}"))
+    plain = (("system", "Rules."), ("user", "Question."))
+    assert shape.shown(plain) == (("user", "Rules.\n\nQuestion."),)
+    assert shape.shown((plain[0], *examples, plain[1])) == (
+        ("user", "Rules.\n\nExample?"),
+        ("assistant", "{}"),
+        ("user", "Question."),
+    )
+    assert shape.shown((plain[0],)) == (("user", "Rules."),)
+    assert shape.shown((plain[0], ("assistant", "x"))) == (
+        ("user", "Rules."),
+        ("assistant", "x"),
+    )
+    assert shape.shown(()) == ()
+    assert shape.shown(shape.shown(plain)) == shape.shown(plain)
+    assert shape.adapted() == ("system merged into user",)
+    assert Shape().shown(plain) is plain
+
+
+Names = st.text(max_size=12)
+Shapes = st.builds(
+    Shape,
+    rung=st.sampled_from(RUNGS),
+    native=st.sampled_from([None, "TGI", "vLLM", "llama.cpp"]),
+    without=st.sets(Names, max_size=4),
+    renamed=st.dictionaries(Names, Names, max_size=3),
+    merge_system=st.booleans(),
+)
+
+
+@given(Shapes)
+def test_what_was_learned_survives_being_written_down(shape: Shape) -> None:
+    assert Shape.of(json.loads(json.dumps(shape.record()))) == shape
+
+
+def test_a_native_form_that_is_not_known_any_more_is_forgotten() -> None:
+    assert Shape.of({**Shape().record(), "native": "Gone"}).native is None
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {},
+        [],
+        None,
+        {**Shape().record(), "rung": "ladder"},
+        {**Shape().record(), "without": 3},
+        {**Shape().record(), "renamed": []},
+        {**Shape().record(), "native": []},
+    ],
+)
+def test_what_is_no_record_is_refused(record: Any) -> None:
+    with pytest.raises((KeyError, TypeError, ValueError, AttributeError)):
+        Shape.of(record)
+
+
+@pytest.mark.parametrize("longer", [False, True])
+def test_a_reply_that_was_too_short_gets_twice_the_room(longer: bool) -> None:
+    class Asked:
+        sampling = {"max_tokens": 100, "temperature": 1}  # noqa: RUF012
+
+    cell: Any = Asked()
+    assert plain_fields(cell, ENDPOINT, longer)["max_tokens"] == (200 if longer else 100)
+    assert Asked.sampling["max_tokens"] == 100
+    assert plain_fields(cell, replace(ENDPOINT, max_tokens_field="x"), longer) == Asked.sampling
+
+
+# --- what cannot be fewer ---
+
+# Texts, and the tokens that a large vocabulary (Mistral's Tekken, 131,072 entries) makes of them.
+RUSSIAN = (
+    "Международные организации предоставляют использование информационных технологий для "
+    "государственного управления. Правительство Российской Федерации утвердило постановление "
+    "о предоставлении государственных услуг населению. Компания разработала систему управления "
+    "производственными процессами и автоматизации документооборота."
+)
+PROSE = (
+    "It takes plain text and returns a short answer, and nothing here says what it costs to run "
+    "for a month."
+)
+CHINESE = (
+    "该工具可以帮助开发人员快速构建人工智能应用程序，并提供完善的技术支持和安全保障。"
+    "中华人民共和国国务院关于加强国际合作的通知。"
+)
+JAPANESE = (
+    "このツールは開発者が人工知能アプリケーションを迅速に構築できるように支援し、"
+    "ありがとうございます。"
+)
+GREEK = (
+    "Η διεθνής συνεργασία για την ανάπτυξη της τεχνολογίας είναι σημαντική για τις "
+    "ευρωπαϊκές επιχειρήσεις και τους οργανισμούς."
+)
+COUNTED = [
+    (PROSE, 23),
+    (RUSSIAN, 60),
+    (GREEK, 36),
+    (CHINESE, 53),
+    (JAPANESE, 32),
+    ("이 도구는 개발자가 인공지능 애플리케이션을 빠르게 구축할 수 있도록 지원합니다.", 25),
+    ("تساعد هذه الأداة المطورين على بناء تطبيقات الذكاء الاصطناعي بسرعة وأمان.", 22),
+    ("    def __init__(self):\n        return self.value\n" * 50, 600),
+    ("AbstractSingletonProxyFactoryBean InternalFrameInternalFrameTitlePane", 11),
+    ("ha" * 500, 500),
+    ("-=" * 500, 501),
+    ("| --- " * 200, 401),
+    ("very " * 300, 301),
+    ("0" * 1000, 1000),
+]
+
+
+@pytest.mark.parametrize(("text", "tokens"), COUNTED)
+def test_no_prompt_is_thought_cut_that_was_read_whole(text: str, tokens: int) -> None:
+    assert fewest_tokens((("user", text),)) <= tokens
+
+
+def test_blanks_and_rules_are_counted_once() -> None:
+    """There are tokens for long runs of them."""
+    assert fewest_tokens((("user", " " * 5000 + "=" * 5000 + "\n" * 5000),)) == 0
+
+
+def test_the_projects_own_texts_are_counted_low_and_not_for_nothing() -> None:
+    """Four characters to a token is what the mock counts, and what English has at most."""
+    for folder in ("prompts", "personas", "tools"):
+        for file in (ROOT / folder).rglob("*"):
+            if file.suffix in (".md", ".j2"):
+                text = file.read_text("utf-8")
+                least = fewest_tokens((("system", text), ("user", text)))
+                assert 2 * len(text) / 9 < least < 2 * len(text) / 4.5 or len(text) < 200
+
+
+@given(st.lists(st.tuples(st.just("user"), st.text(max_size=300)), max_size=5).map(tuple))
+def test_the_fewest_are_never_more_than_a_quarter_of_the_characters(messages: Any) -> None:
+    characters = sum(len(text) + 1 for _role, text in messages)
+    assert 0 <= fewest_tokens(messages) <= characters / 4

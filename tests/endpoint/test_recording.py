@@ -1,0 +1,154 @@
+"""Record and replay: the same answers again, and never a live call."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.mock_endpoint import Answer, MockEndpoint, completion
+from tests.support.space import Panel, Space
+
+DOWN = "http://127.0.0.1:9/v1"  # nobody listens there
+
+
+@pytest.fixture
+def tape(tmp_path: Path) -> Path:
+    return tmp_path / "answers.jsonl"
+
+
+def replayed(space: Space, panel: Panel, tape: Path, *more: str) -> dict[str, Any]:
+    """Forget everything, point the endpoint at nobody, and replay; returns the summary."""
+    shutil.rmtree(space.root / "runs")
+    settings = (space.root / "panel.toml").read_text()
+    start = settings.index("base_url")
+    end = settings.index("\n", start)
+    space.settings(settings[:start] + f'base_url = "{DOWN}"' + settings[end:])
+    done = panel("run", "--replay", tape, "--json", *more, cwd=space.root)
+    return {**json.loads(done.out), "code": done.code, "err": done.err}
+
+
+def verdicts(space: Space, panel: Panel) -> list[dict[str, Any]]:
+    query = (
+        "SELECT tool, persona, repeat, fingerprint, outcome, verdict, take, reason, rung, "
+        "ordinal FROM verdicts ORDER BY ALL"
+    )
+    rows: list[dict[str, Any]] = json.loads(
+        panel("sql", query, "--format", "json", cwd=space.root).out
+    )
+    return rows
+
+
+def test_a_replay_gives_the_same_verdicts_without_a_model(
+    mocked: Space, panel: Panel, tape: Path
+) -> None:
+    assert panel("run", "--repeats", "2", "--record", tape, cwd=mocked.root).code == 0
+    live = verdicts(mocked, panel)
+    assert len(live) == 16
+    summary = replayed(mocked, panel, tape, "--repeats", "2")
+    assert (summary["code"], summary["verdicts"], summary["errors"]) == (0, 16, 0)
+    assert verdicts(mocked, panel) == live
+
+
+def test_faults_repairs_and_steps_down_are_replayed_without_waiting(
+    mocked: Space, mock: MockEndpoint, panel: Panel, tape: Path
+) -> None:
+    mocked.point_at(mock, "timeout_seconds = 20\n[limits]\n")
+
+    def face(index: int, body: dict[str, Any]) -> Answer | None:
+        if "response_format" in body and body["response_format"]["type"] == "json_schema":
+            return Answer(400, {"error": {"message": "response_format is not supported"}})
+        if index == 3:
+            return Answer(429, {"error": {"message": "slow down"}}, {"retry-after": "1"})
+        if index == 5:
+            return Answer(body=completion("no JSON at all"))
+        return None
+
+    mock.face = face
+    only = ("--tool", "anvil", "--persona", "builder", "--persona", "skeptic")
+    assert panel("run", *only, "--record", tape, cwd=mocked.root).code == 0
+    live = verdicts(mocked, panel)
+    summary = replayed(mocked, panel, tape, *only)
+    assert summary["code"] == 0, summary["err"]
+    assert verdicts(mocked, panel) == live
+    assert summary["seconds"] < 0.9, "a recorded wait is not waited for again"
+
+
+def test_what_the_recording_does_not_hold_is_an_error_of_that_cell(
+    mocked: Space, mock: MockEndpoint, panel: Panel, tape: Path
+) -> None:
+    panel("run", "--record", tape, cwd=mocked.root)
+    asked = mock.asked
+    file = mocked.root / "tools" / "anvil.md"
+    file.write_text(file.read_text().replace("reads JSON", "eats JSON"))
+    shutil.rmtree(mocked.root / "runs")
+    done = panel("run", "--replay", tape, cwd=mocked.root)
+    assert done.code == 1
+    assert "4 × error: not_recorded" in done.out
+    assert "record them again" in done.err
+    assert mock.asked == asked and mock.connections < 20
+    details = panel(
+        "sql", "SELECT DISTINCT detail FROM attempts WHERE outcome = 'error'", cwd=mocked.root
+    ).out
+    assert "builder on anvil" in details
+
+
+def test_a_replay_costs_nothing_and_needs_no_key(
+    mocked: Space, mock: MockEndpoint, panel: Panel, tape: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mocked.point_at(
+        mock, 'api_key_env = "LAB_API_KEY"\nprices = { prompt = 1.0, completion = 2.0 }\n'
+    )
+    secret = "sk-very-secret-0123456789"
+    monkeypatch.setenv("LAB_API_KEY", secret)
+    mock.face = lambda _index, body: Answer(401, {"error": secret}) if not body else None
+    done = panel("run", "--record", tape, "--json", cwd=mocked.root)
+    assert json.loads(done.out)["cost_usd"] > 0
+    assert secret not in tape.read_text()
+    monkeypatch.delenv("LAB_API_KEY")
+    assert replayed(mocked, panel, tape)["cost_usd"] is None
+
+
+def test_a_recording_is_never_written_over(mocked: Space, panel: Panel, tape: Path) -> None:
+    tape.write_text("mine")
+    done = panel("run", "--record", tape, cwd=mocked.root)
+    assert done.code == 2 and "is there already" in done.err
+    assert tape.read_text() == "mine"
+    assert not mocked.journals
+
+
+def test_a_kill_amid_recording_leaves_whole_answers(
+    mocked: Space, panel: Panel, tape: Path
+) -> None:
+    panel("run", "--record", tape, cwd=mocked.root)
+    lines = tape.read_bytes().splitlines(keepends=True)
+    tape.write_bytes(b"".join(lines[:-1]) + lines[-1][:50])
+    summary = replayed(mocked, panel, tape)
+    assert (summary["verdicts"], summary["errors"]) == (7, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "is no recording"),
+        ("[]\n", ":1 is not JSON"),
+        ('{"kind": "recording", "format": 9}\n', "is no recording"),
+        ('{"kind": "recording", "format": 1}\n', ":1 has no shape"),
+    ],
+)
+def test_a_file_that_is_no_recording_is_refused(
+    mocked: Space, panel: Panel, tape: Path, text: str, said: str
+) -> None:
+    tape.write_text(text)
+    done = panel("run", "--replay", tape, cwd=mocked.root)
+    assert done.code == 2
+    assert said in done.err and "Traceback" not in done.err
+
+
+def test_record_and_replay_exclude_each_other(mocked: Space, panel: Panel, tape: Path) -> None:
+    done = panel("run", "--replay", tape, "--record", tape, cwd=mocked.root)
+    assert done.code == 2 and "name one of them" in done.err
+    assert "there is no file" in panel("run", "--replay", tape, cwd=mocked.root).err

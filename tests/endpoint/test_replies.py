@@ -1,0 +1,105 @@
+"""Reading completions of servers that do not agree on where the answer is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from panel.endpoint.replies import Usage, cost, read_reply
+from panel.workspace.settings import Prices
+from tests.support.mock_endpoint import completion
+
+PRICES = Prices(prompt=2.0, completion=8.0)
+
+
+def text_of(content: Any, **message: Any) -> str:
+    return read_reply(completion(content, usage={}, **message)).text
+
+
+def usage_of(usage: Any) -> Usage:
+    return read_reply({"choices": [{"message": {"content": ""}}], "usage": usage}).usage
+
+
+def called(arguments: Any) -> dict[str, Any]:
+    return {"tool_calls": [{"function": {"name": "verdict", "arguments": arguments}}]}
+
+
+def test_plain_content_is_the_text() -> None:
+    assert text_of("hello") == "hello"
+
+
+def test_a_list_of_parts_gives_its_text_parts_and_not_its_thinking() -> None:
+    parts = [
+        {"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]},
+        {"type": "text", "text": "he"},
+        {"type": "text", "text": None},
+        "odd",
+        {"type": "text", "text": "llo"},
+    ]
+    assert text_of(parts) == "hello"
+
+
+def test_tool_arguments_stand_in_for_missing_content() -> None:
+    assert text_of(None, **called('{"a": 1}')) == '{"a": 1}'
+    assert text_of("said", **called('{"a": 1}')) == '{"a": 1}', "prose is no answer"
+    assert text_of('{"b": 2}', **called('{"a": 1}')) == '{"b": 2}'
+
+
+@pytest.mark.parametrize("calls", [None, {}, [], [None], [{"function": None}], [{"function": {}}]])
+def test_tool_calls_of_any_shape_are_no_crash(calls: Any) -> None:
+    assert text_of(None, tool_calls=calls) == ""
+
+
+@pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])
+def test_reasoning_counts_only_when_there_is_nothing_else(name: str) -> None:
+    assert text_of("", **{name: "thought"}) == "thought"
+    assert text_of(" \n", **{name: "thought"}) == "thought"
+    assert text_of("said", **{name: "thought"}) == "said"
+    assert text_of(None, **called("{}"), **{name: "thought"}) == "{}"
+
+
+def test_a_refusal_is_kept_apart_from_the_text() -> None:
+    reply = read_reply(completion(None, usage={}, refusal="I cannot."))
+    assert (reply.text, reply.refusal) == ("", "I cannot.")
+    assert read_reply(completion("x", usage={}, refusal="")).refusal is None
+
+
+def test_any_finish_reason_is_passed_through_and_an_odd_one_is_none() -> None:
+    assert read_reply(completion("x", "model_length", {})).finish_reason == "model_length"
+    assert read_reply({"choices": [{"message": {}, "finish_reason": 3}]}).finish_reason is None
+
+
+@pytest.mark.parametrize("usage", [None, {}, [], "many", {"prompt_tokens": None}])
+def test_counts_that_are_not_given_are_unknown(usage: Any) -> None:
+    assert usage_of(usage) == Usage(None, None, None)
+
+
+@pytest.mark.parametrize("count", [-1, 2**53, 10**40, True, 12.0, "12", None])
+def test_a_count_that_cannot_be_is_unknown(count: Any) -> None:
+    details = {"cached_tokens": count}
+    usage = {"prompt_tokens": count, "completion_tokens": 5, "prompt_tokens_details": details}
+    assert usage_of(usage) == Usage(None, 5, None)
+
+
+def test_zero_is_a_count_and_details_may_be_null() -> None:
+    usage = {"prompt_tokens": 0, "completion_tokens": 2**53 - 1, "prompt_tokens_details": None}
+    assert usage_of(usage) == Usage(0, 2**53 - 1, None)
+
+
+def test_cost_needs_prices_and_both_counts() -> None:
+    assert cost(Usage(10, 10, 0), None) is None
+    assert cost(Usage(None, 10, 0), PRICES) is None
+    assert cost(Usage(10, None, 0), PRICES) is None
+    assert cost(Usage(1_000_000, 500_000, None), PRICES) == pytest.approx(6.0)
+
+
+def test_cached_tokens_cost_their_own_price_and_the_full_one_where_none_is_known() -> None:
+    usage = Usage(1_000_000, 0, 400_000)
+    assert cost(usage, PRICES) == pytest.approx(2.0)
+    assert cost(usage, Prices(prompt=2, completion=8, cached=0.5)) == pytest.approx(1.4)
+
+
+def test_more_cached_tokens_than_tokens_make_no_negative_cost() -> None:
+    prices = Prices(prompt=2, completion=8, cached=0)
+    assert cost(Usage(100, 0, 500), prices) == 0

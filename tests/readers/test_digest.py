@@ -1,0 +1,271 @@
+"""The digest: what is in an issue, how it reads, and that foreign text stays text."""
+
+from __future__ import annotations
+
+import email
+import json
+import os
+import re
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from email.policy import default
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from panel.errors import UsageError
+from panel.readers.digest.content import DigestContent, digest_content
+from panel.readers.digest.issue import write_issue
+from panel.readers.digest.render import render_digest
+from panel.readers.mail.settings import Sender
+from panel.scorecard import Change
+from panel.site.publication import Publication
+from tests.runs.test_run import run
+from tests.support.a_site import MODEL, a_line, a_take, an_edition, seed_publication
+from tests.support.seed_takes import CODESTRAL, MISTRAL
+from tests.support.space import Panel, Space
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+SINCE, UNTIL = date(2026, 11, 17), date(2026, 11, 24)
+HOME = "https://verdicts.example"
+
+
+def change(tool: str, before: str | None, after: str, at: str, persona: str = "builder") -> Change:
+    return Change(tool, persona, before, after, at, "description changed", str(MODEL))  # type: ignore[arg-type]
+
+
+def content_of(publication: Publication, since: date = SINCE, until: date = UNTIL) -> DigestContent:
+    return digest_content(publication, since, until, HOME)
+
+
+def split_publication(**tool: Any) -> Publication:
+    """Return the seed page with a tool the panel splits on two to two, and two changes."""
+    seed = seed_publication()
+    first = seed.editions[0]
+    lines = []
+    for number, (persona, line) in enumerate(zip(seed.personas, first.card.lines, strict=True)):
+        assert line.take is not None
+        fields = {"confidence": 60, "beats": dict(line.take.beats), "evidence": line.take.evidence}
+        verdict = "ship" if number < 2 else "skip"
+        lines.append(a_line(persona, a_take(persona, fields | {"verdict": verdict})))
+    edition = an_edition(first.tool.model_copy(update=tool), lines)
+    history = (
+        change(MISTRAL, "skip", "ship", "2026-11-20T10:00:00Z", "skeptic"),
+        change(MISTRAL, "ship", "skip", "2026-11-02T10:00:00Z", "skeptic"),
+    )
+    return replace(seed, editions=(edition, seed.editions[1]), changes=history + seed.changes)
+
+
+def test_tools_are_new_in_the_days_of_their_first_verdict() -> None:
+    content = content_of(seed_publication())
+    assert [tool.name for tool in content.new_tools] == [
+        "Codestral 2.0",
+        "Mistral 8x22B Instruct v2",
+    ]
+    assert [(pair.left.name, pair.right.name) for pair in content.comparisons] == [
+        ("Mistral 8x22B Instruct v2", "Codestral 2.0")
+    ]
+    assert content.comparisons[0].link == f"{HOME}/compare/{MISTRAL}-vs-{CODESTRAL}.html"
+    assert content.new_tools[0].link == f"{HOME}/tools/{CODESTRAL}.html"
+    for since, until in ((SINCE, date(2026, 11, 23)), (UNTIL, UNTIL + timedelta(7))):
+        assert content_of(seed_publication(), since, until).empty
+
+
+def test_a_verdict_that_changed_is_told_with_its_reason_and_a_first_one_is_not() -> None:
+    content = content_of(split_publication())
+    [changed] = content.changes
+    assert (changed.persona, changed.before, changed.after) == ("Skeptic", "skip", "ship")
+    assert (changed.changed_on, changed.reason) == ("2026-11-20", "description changed")
+    assert MISTRAL not in {tool.name for tool in content.new_tools}
+    assert len(content.new_tools) == 1  # the other one's first verdict is older
+
+
+def test_the_contested_are_those_the_panel_splits_on() -> None:
+    content = content_of(split_publication())
+    assert [(tool.name, tool.ship_percent) for tool in content.contested] == [("Codestral 2.0", 50)]
+    assert content_of(seed_publication()).contested == ()
+
+
+def test_long_lists_are_cut_and_say_how_much_was_left_out() -> None:
+    seed = seed_publication()
+    editions = tuple(
+        an_edition(
+            edition.tool.model_copy(update={"slug": f"{edition.tool.slug}-{number:02}"}),
+            list(edition.card.lines),
+        )
+        for number in range(15)
+        for edition in seed.editions[:1]
+    )
+    history = tuple(
+        change(edition.tool.slug, before, "ship", "2026-11-20T10:00:00Z")
+        for edition in editions
+        for before in (None, "skip", "skip")
+    )
+    content = content_of(replace(seed, editions=editions, changes=history, pairs=()))
+    assert (len(content.new_tools), content.more_tools) == (12, 3)
+    assert (len(content.changes), content.more_changes) == (20, 10)
+    assert len(content.comparisons) == 8 and content.more_comparisons > 50
+    assert content.subject == "Ship or Skip Weekly: 15 new tools and 30 changed verdicts"
+    assert "… and 3 more on" in render_digest(content, None).html
+
+
+def test_an_issue_is_known_by_its_first_day_alone() -> None:
+    assert content_of(seed_publication()).id == "digest-2026-11-17"
+    assert content_of(split_publication(), SINCE, UNTIL + timedelta(3)).id == "digest-2026-11-17"
+
+
+def golden(name: str, found: str) -> None:
+    if os.environ.get("UPDATE_GOLDEN") == "1":
+        (GOLDEN / name).write_text(found, encoding="utf-8", newline="\n")
+    assert found == (GOLDEN / name).read_text(encoding="utf-8")
+
+
+def test_the_issue_reads_as_it_was_agreed() -> None:
+    rendered = render_digest(content_of(split_publication()), f"{HOME}/unsubscribe?token=a.b")
+    golden("digest.html", rendered.html)
+    golden("digest.txt", rendered.text)
+
+
+def test_the_text_is_wrapped_at_72_and_links_stay_whole() -> None:
+    link = f"{HOME}/unsubscribe?token=" + "x" * 90
+    text = render_digest(content_of(split_publication(tagline="word " * 80)), link).text
+    assert all(len(line) <= 72 or "https://" in line for line in text.splitlines())
+    assert f"Unsubscribe: {link}\n" in text
+
+
+def test_styles_stand_in_the_elements_and_dark_mode_in_the_head() -> None:
+    html = render_digest(content_of(split_publication()), None).html
+    assert 'class="sheet"' in html and re.search(
+        r'<table class="sheet"[^>]* style="[^"]+600px', html
+    )
+    head = html.partition("</head>")[0]
+    assert "prefers-color-scheme: dark" in head and "max-width: 620px" in head
+    assert "line-height: 34px" not in head
+    assert "<script" not in html and "<img" not in html and "url(" not in html
+
+
+def test_drafts_and_the_demonstration_model_are_named_as_such() -> None:
+    plain = render_digest(content_of(split_publication()), None)
+    drafts = replace(split_publication(), drafts=True, embedded=True)
+    marked = render_digest(content_of(drafts), None)
+    for part in ("html", "text"):
+        words = " ".join(getattr(marked, part).split())
+        assert "no editor has approved them" in words and "are no judgement" in words
+        words = " ".join(getattr(plain, part).split())
+        assert "approved by an editor" in words and "demonstration" not in words
+
+
+ATTACKS = [
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "</style></td></table><h1>gone</h1>",
+    "{{ 7 * 7 }}{% raw %}",
+    "a\r\nBcc: eve@example.org\r\n\r\nbody",
+    "x\u202etxt.exe",
+    "\x1b[31mred",
+    "=HYPERLINK(1)",
+    "[link](javascript:alert(1))",
+]
+
+
+class Tags(HTMLParser):
+    """The tags and attributes of a document."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.seen: list[tuple[str, tuple[str, ...]]] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append((tag, tuple(sorted(name for name, _value in attrs))))
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_foreign_text_stays_text(attack: str, tmp_path: Path) -> None:
+    publication = split_publication(name=attack, tagline=attack, category=attack)
+    publication = replace(
+        publication,
+        site=publication.site.model_copy(update={"title": attack}),
+        personas=tuple(each.model_copy(update={"name": attack}) for each in publication.personas),
+        changes=tuple(replace(each, reason=attack) for each in publication.changes),
+    )
+    content = content_of(publication)
+    rendered = render_digest(content, f"{HOME}/unsubscribe?token=a.b")
+    calm = render_digest(content_of(split_publication()), f"{HOME}/unsubscribe?token=a.b")
+    assert Tags(rendered.html).seen == Tags(calm.html).seen
+    assert not re.search("[\x1b\u202e\r]", rendered.html + rendered.text)
+    files = write_issue(content, tmp_path, Sender("", "a@b.org"))
+    message = email.message_from_bytes(files[0].read_bytes(), policy=default)
+    assert sorted(message.keys()) == [
+        "Content-Type", "Date", "From", "MIME-Version", "Subject", "X-Unsent",
+    ]  # fmt: skip
+    assert not re.search("[\x00-\x1f\u202e]", str(message["Subject"]))
+
+
+def test_an_issue_is_written_as_mail_page_and_text(tmp_path: Path) -> None:
+    files = write_issue(content_of(split_publication()), tmp_path / "new" / "digests", None)
+    assert [file.name for file in files] == [
+        f"digest-2026-11-17.{ending}" for ending in ("eml", "html", "txt")
+    ]
+    message = email.message_from_bytes(files[0].read_bytes(), policy=default)
+    assert [part.get_content_type() for part in message.walk()] == [
+        "multipart/alternative", "text/plain", "text/html",
+    ]  # fmt: skip
+    assert message["From"] is None and message["To"] is None
+    assert message.is_multipart()
+    texts = [part.get_content() for part in message.iter_parts()]  # type: ignore[attr-defined]
+    assert texts[0].split() == files[2].read_text().split()
+    assert texts[1].split() == files[1].read_text().split()
+
+
+def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="cannot be written"):
+        write_issue(content_of(split_publication()), tmp_path / "file", None)
+
+
+# The command
+
+
+def test_the_command_writes_and_sends_nothing(mocked: Space, panel: Panel) -> None:
+    run(mocked)
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).date().isoformat()
+    since = (datetime.now(UTC) - timedelta(days=3)).date().isoformat()
+    words = ["digest", "--since", since, "--until", tomorrow]
+    result = panel(*words, "--drafts", "--json", cwd=mocked.root)
+    assert result.code == 0, result.err
+    record = json.loads(result.out)
+    assert (record["new_tools"], record["comparisons"], record["waiting"]) == (2, 0, 0)
+    assert record["sending"] is None
+    for file in record["files"]:
+        assert Path(file).parent == mocked.root / "digests" and Path(file).is_file()
+    assert not (mocked.root / "community").exists()
+    approved = json.loads(panel(*words, "--json", cwd=mocked.root).out)
+    assert approved["new_tools"] == 0  # nobody approved anything
+    text = panel(*words, "--drafts", "--out", "elsewhere", cwd=mocked.root)
+    assert "elsewhere/digest-" in text.out and "Nothing was sent" in text.err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--since", "2026-11-24", "--until", "2026-11-24"], "no day lies from"),
+        (["--since", "2026-11-01", "--until", "2026-11-08", "--send", "--drafts"], "not sent"),
+        (["--since", "2026-11-01", "--until", "2026-11-08", "--send", "--dry-run"], "exclude"),
+        (["--since", "2026-11-01", "--until", "2026-11-08", "--resend-unknown"], "only with"),
+        (
+            ["--since", "2026-11-01", "--until", "2026-11-08", "--send"],
+            "SMTP_HOST is not set",
+        ),
+        (["--since", "yesterday"], "yesterday"),
+        ([], "since"),
+    ],
+)
+def test_what_cannot_be_is_refused(
+    mocked: Space, panel: Panel, words: list[str], message: str
+) -> None:
+    run(mocked)
+    result = panel("digest", *words, cwd=mocked.root)
+    assert result.code == 2 and message in result.err

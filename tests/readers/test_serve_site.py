@@ -1,0 +1,50 @@
+"""The published site under the server: its pages work there, and its tools can be voted on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from panel.site.build import build
+from tests.runs.test_run import run
+from tests.support.a_site import seed_publication
+from tests.support.seed_takes import CODESTRAL, MISTRAL
+from tests.support.served import Served, serving
+from tests.support.space import Panel, Space
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Served]:
+    build(seed_publication(), tmp_path / "out")
+    with serving(tmp_path) as served:
+        yield served
+
+
+def test_the_builders_own_records_are_not_served(site: Served) -> None:
+    hidden = [file.name for file in site.folder.iterdir() if file.name.startswith(".")]
+    for name in hidden:
+        assert site.get(f"/{name}").status == 404
+
+
+def test_every_published_tool_can_be_voted_on_and_nothing_else(site: Served) -> None:
+    cookie = site.vote(MISTRAL, "ship").cookie
+    assert site.vote(CODESTRAL, "skip", cookie).status == 200
+    assert site.vote("index", "ship", cookie).status == 404
+    assert site.vote(f"{MISTRAL}-vs-{CODESTRAL}", "ship", cookie).status == 404
+
+
+def test_votes_are_baked_into_the_pages_when_they_are_published(
+    mocked: Space, panel: Panel
+) -> None:
+    run(mocked)
+    out = mocked.root / "out"
+    assert panel("publish", out, "--drafts", cwd=mocked.root).code == 0
+    before = (out / "tools" / "anvil.html").read_text()
+    (mocked.root / "votes.csv").write_text("tool,ships,skips\nanvil,37,63\n")
+    assert panel("votes", "import", "votes.csv", cwd=mocked.root).code == 0
+    assert panel("publish", out, "--drafts", cwd=mocked.root).code == 0
+    after = (out / "tools" / "anvil.html").read_text()
+    assert "37\N{NO-BREAK SPACE}%" not in before.replace("&nbsp;", "\N{NO-BREAK SPACE}")
+    assert "37\N{NO-BREAK SPACE}%" in after.replace("&nbsp;", "\N{NO-BREAK SPACE}")

@@ -1,0 +1,213 @@
+"""Subscriptions over real sockets and a real SMTP server."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from panel.readers.community.secret import load_secret
+from panel.readers.community.subscribers import Subscribers
+from panel.readers.mail import postman
+from panel.readers.mail.outbox import Outbox
+from tests.support.served import SECRET, Served, serving
+from tests.support.smtp_server import Mailbox
+
+ANN = "ann@example.org"
+
+
+@pytest.fixture
+def box() -> Iterator[Mailbox]:
+    with Mailbox() as mailbox:
+        yield mailbox
+
+
+@pytest.fixture
+def site(tmp_path: Path, box: Mailbox) -> Iterator[Served]:
+    with serving(tmp_path, box.environment) as served:
+        yield served
+
+
+def addresses(site: Served) -> list[str]:
+    secret = load_secret(site.root / "community", {"PANEL_SECRET": SECRET})
+    return [each.address for each in Subscribers(site.root, secret).all()]
+
+
+def wait_for(box: Mailbox, count: int) -> None:
+    until = time.monotonic() + 20
+    while len(box.taken) < count:
+        assert time.monotonic() < until, f"{len(box.taken)} of {count} mails came"
+        time.sleep(0.01)
+
+
+def link(box: Mailbox, site: Served, index: int = -1) -> str:
+    text = "\n".join(box.taken[index][1].get_content().splitlines())
+    found = re.search(rf"^{re.escape(site.origin)}(/confirm\?token=\S+)$", text, re.MULTILINE)
+    assert found
+    return found[1]
+
+
+def subscribe(site: Served, box: Mailbox, address: str = ANN) -> None:
+    before = len(box.taken)
+    site.post("/subscribe", {"email": address, "website": ""})
+    wait_for(box, before + 1)
+    token = link(box, site).partition("=")[2]
+    assert site.post("/confirm", {"token": token}).status == 200
+
+
+def leave_path(site: Served, address: str = ANN) -> str:
+    secret = load_secret(site.root / "community", {"PANEL_SECRET": SECRET})
+    subscribers = Subscribers(site.root, secret)
+    [subscriber] = [each for each in subscribers.all() if each.address == address]
+    return "/unsubscribe?token=" + subscribers.leave_token(subscriber)
+
+
+def test_subscribing_takes_a_mail_and_a_button(site: Served, box: Mailbox) -> None:
+    assert 'name="email"' in site.get("/subscribe").text
+    assert site.post("/subscribe", {"email": ANN, "website": ""}).status == 202
+    wait_for(box, 1)
+    [(address, message)] = box.taken
+    assert address == ANN and message["To"] == ANN
+    assert message["Auto-Submitted"] == "auto-generated"
+    page = site.get(link(box, site))  # what a scanner of links does, too
+    assert page.status == 200 and ANN in page.text and "<button>Subscribe" in page.text
+    assert page.headers["cache-control"] == "no-store"
+    assert addresses(site) == []
+    token = re.search(r'name="token" value="([^"]+)"', page.text)
+    assert token and site.post("/confirm", {"token": token[1]}).status == 200
+    assert addresses(site) == [ANN]
+
+
+def test_the_answer_is_the_same_for_known_unknown_and_trapped(site: Served, box: Mailbox) -> None:
+    subscribe(site, box)
+    known = site.post("/subscribe", {"email": ANN, "website": ""})
+    unknown = site.post("/subscribe", {"email": "bob@example.org", "website": ""})
+    robot = site.post("/subscribe", {"email": "eve@example.org", "website": "http://spam.example"})
+    assert known.body == unknown.body == robot.body
+    assert known.status == unknown.status == robot.status == 202
+    wait_for(box, 2)
+    site.post("/subscribe", {"email": "last@example.org", "website": ""})
+    wait_for(box, 3)
+    assert box.addresses == [ANN, "bob@example.org", "last@example.org"]
+
+
+def test_an_address_is_shown_as_text(site: Served, box: Mailbox) -> None:
+    site.post("/subscribe", {"email": "a&b'c`{{7}}@example.org"})
+    wait_for(box, 1)
+    assert "a&amp;b&#39;c`{{7}}@example.org" in site.get(link(box, site)).text
+
+
+def test_asking_again_and_again_sends_one_mail(site: Served, box: Mailbox) -> None:
+    for written in (ANN, ANN.upper(), " " + ANN):
+        assert site.post("/subscribe", {"email": written}).status == 202
+    site.post("/subscribe", {"email": "bob@example.org"})
+    wait_for(box, 2)
+    assert [address.lower() for address in box.addresses] == [ANN, "bob@example.org"]
+
+
+@pytest.mark.parametrize(
+    "email",
+    [
+        "",
+        "ann",
+        "ann@example.org\r\nBcc: eve@example.org",
+        "ann@example.org\nX: y",
+        '"><script>alert(1)</script>@example.org',
+        "ann@example.org,eve@example.org",
+        "a" * 300 + "@example.org",
+    ],
+)
+def test_what_is_no_address_is_refused_and_never_written_to(
+    site: Served, box: Mailbox, email: str
+) -> None:
+    reply = site.post("/subscribe", {"email": email})
+    assert reply.status == 400 and "That is no e-mail address" in reply.text
+    assert "<script>" not in reply.text and box.attempts == []
+
+
+def test_subscribing_is_bounded_by_address(site: Served) -> None:
+    statuses = [site.post("/subscribe", {"email": f"n{n}@example.org"}).status for n in range(7)]
+    assert statuses == [202] * 5 + [429] * 2
+
+
+@pytest.mark.parametrize("token", ["", "x", "a.b", "MTphbm5AZXhhbXBsZS5vcmc.AAAA", "é", "x" * 4000])
+def test_a_link_that_was_not_sent_from_here_is_worth_nothing(site: Served, token: str) -> None:
+    for reply in (
+        site.post("/confirm", {"token": token}),
+        site.post(f"/unsubscribe?token={'x' if token == 'é' else token}", ""),
+    ):
+        assert reply.status == 400
+    assert addresses(site) == []
+
+
+def test_a_button_unsubscribes_and_opening_the_link_does_not(site: Served, box: Mailbox) -> None:
+    subscribe(site, box)
+    path = leave_path(site)
+    page = site.get(path)
+    assert "<button>Unsubscribe" in page.text and f'action="{path}"' in page.text
+    assert addresses(site) == [ANN]
+    assert "erased" in site.post(path, "").text
+    assert addresses(site) == []
+    assert site.post(path, "").status == 200
+    everything = b"".join(file.read_bytes() for file in site.root.rglob("*") if file.is_file())
+    assert b"ann@" not in everything
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("application/x-www-form-urlencoded", "List-Unsubscribe=One-Click"),
+        (
+            "multipart/form-data; boundary=b",
+            "--b\r\nContent-Disposition: form-data; name=x\r\n\r\nOne-Click\r\n--b--",
+        ),
+    ],
+)
+def test_a_mail_program_unsubscribes_in_one_click(
+    site: Served, box: Mailbox, kind: str, body: str
+) -> None:
+    subscribe(site, box)
+    reply = site.ask("POST", leave_path(site), {"Content-Type": kind}, body)
+    assert reply.status == 200 and addresses(site) == []
+
+
+def test_another_site_cannot_unsubscribe_anybody(site: Served, box: Mailbox) -> None:
+    subscribe(site, box)
+    reply = site.post(leave_path(site), "", Origin="https://evil.example")
+    assert reply.status == 403 and addresses(site) == [ANN]
+
+
+def test_without_smtp_settings_mails_wait_until_there_are_some(
+    tmp_path: Path, box: Mailbox
+) -> None:
+    outbox = Outbox(tmp_path / "space" / "community" / "outbox")
+    with serving(tmp_path) as site:
+        assert site.post("/subscribe", {"email": ANN}).status == 202
+        until = time.monotonic() + 20
+        while not outbox.waiting():
+            assert time.monotonic() < until
+            time.sleep(0.01)
+    with serving(tmp_path, box.environment):
+        wait_for(box, 1)
+    assert box.addresses == [ANN] and outbox.waiting() == []
+
+
+def test_a_server_of_mails_that_is_down_is_said_and_the_mail_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postman, "FIRST_WAIT_SECONDS", 0.01)
+    with Mailbox() as box:
+        environment = box.environment
+    outbox = Outbox(tmp_path / "space" / "community" / "outbox")
+    with serving(tmp_path, environment) as site:
+        assert site.post("/subscribe", {"email": ANN}).status == 202
+        until = time.monotonic() + 40
+        while not any("takes no mail" in line for line in site.said):
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        assert site.get("/").status == 200
+        assert all(ANN not in line for line in site.said)
+    assert len(outbox.waiting()) == 1

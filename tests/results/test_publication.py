@@ -1,0 +1,202 @@
+"""Gathering a publication, and ``panel publish``, from a workspace with real answers in it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from panel.errors import UsageError
+from panel.results.publication import publication, unapproved
+from panel.runs.selection import Selection, prepare
+from panel.scorecard import Tally
+from panel.site.publication import Publication
+from panel.workspace.loading import load_workspace
+from tests.desk.test_decide import do
+from tests.runs.test_run import run
+from tests.support.space import Panel, Space
+
+
+def gathered(space: Space, **options: Any) -> Publication:
+    workspace = load_workspace(space.root)
+    return publication(workspace, prepare(workspace, Selection()), **options)
+
+
+def approve(space: Space) -> None:
+    """Approve every take of the builder and the skeptic, as an editor does."""
+    for slug in space.tools:
+        for persona in ("builder", "skeptic"):
+            do(space, "approve", (slug, persona))
+
+
+def test_nothing_is_published_before_an_editor_has_approved_it(mocked: Space) -> None:
+    run(mocked)
+    assert gathered(mocked).editions == ()
+    workspace = load_workspace(mocked.root)
+    assert unapproved(workspace, prepare(workspace, Selection())) == 8
+
+
+def test_drafts_hold_every_take_and_say_so(mocked: Space) -> None:
+    run(mocked)
+    drafts = gathered(mocked, drafts=True)
+    assert [edition.tool.slug for edition in drafts.editions] == ["anvil", "bellows"]
+    assert drafts.drafts and all(edition.card.result.n == 4 for edition in drafts.editions)
+
+
+def test_only_approved_takes_are_there_and_only_they_count(mocked: Space) -> None:
+    run(mocked)
+    approve(mocked)
+    for edition in gathered(mocked).editions:
+        takes = {line.persona: line.take for line in edition.card.lines}
+        assert [who for who, take in takes.items() if take] == ["builder", "skeptic"]
+        assert edition.card.result.n == 2
+
+
+def test_changes_are_told_of_published_takes_only(mocked: Space) -> None:
+    run(mocked)
+    approve(mocked)
+    changes = gathered(mocked).changes
+    assert {change.persona for change in changes} == {"builder", "skeptic"}
+    assert {change.persona for change in gathered(mocked, drafts=True).changes} > {"futurist"}
+
+
+def test_a_change_after_the_published_take_is_not_told() -> None:
+    from panel.site.index import seen_changes
+    from tests.support.a_site import seed_publication
+
+    seed = seed_publication()
+    early = seed.changes[0]
+    late = replace(early, changed_at="2026-12-01T00:00:00Z", before="ship", after="skip")
+    assert seen_changes([late, early], seed.editions, drafts=False) == [early]
+    assert seen_changes([late, early], seed.editions, drafts=True) == [late, early]
+
+
+def test_the_prompts_the_sampling_and_the_model_are_the_real_ones(mocked: Space) -> None:
+    run(mocked)
+    made = gathered(mocked, drafts=True, votes={"anvil": Tally(ships=1)})
+    assert made.systems.keys() == {persona.id for persona in made.personas}
+    assert "You are the Skeptic" in made.systems["skeptic"]
+    assert "UNTRUSTED MATERIAL" in made.review and made.review_of == "Anvil"
+    assert made.sampling["temperature"] == 0.7 and str(made.model) == "mock/mock-1"
+    assert made.votes["anvil"].ships == 1
+
+
+def site(space: Space, text: str) -> None:
+    file = space.root / "panel.toml"
+    file.write_text(file.read_text() + f"\n[site]\n{text}\n")
+
+
+def test_pairs_may_be_slugs_or_names(mocked: Space) -> None:
+    site(mocked, 'pairs = [["Bellows", "anvil"]]\ntitle = "T"\nbase_url = "https://a.example"')
+    run(mocked)
+    made = gathered(mocked, drafts=True)
+    assert made.pairs == (("bellows", "anvil"),)
+    assert (made.site.title, made.site.base_url) == ("T", "https://a.example/")
+    assert gathered(mocked, base_url="https://b.example/x").site.base_url == "https://b.example/x/"
+
+
+@pytest.mark.parametrize(
+    ("pairs", "word"),
+    [
+        ('[["anvil", "belows"]]', "there is no tool 'belows'. Did you mean 'bellows'"),
+        ('[["anvil", "Anvil"]]', "are the same tool"),
+    ],
+)
+def test_a_pair_that_cannot_be_is_named(mocked: Space, pairs: str, word: str) -> None:
+    run(mocked)
+    site(mocked, f"pairs = {pairs}")
+    with pytest.raises(UsageError, match=word):
+        gathered(mocked)
+
+
+def test_an_unknown_key_of_the_site_table_names_the_nearest(mocked: Space, panel: Panel) -> None:
+    site(mocked, 'titel = "T"')
+    checked = panel("check", cwd=mocked.root)
+    assert checked.code == 2 and "'titel'" in checked.out and "'title'" in checked.out
+
+
+def test_publish_writes_nothing_while_nothing_is_approved(
+    mocked: Space, panel: Panel, tmp_path: Path
+) -> None:
+    run(mocked)
+    done = panel("publish", tmp_path / "out", cwd=mocked.root)
+    assert done.code == 1 and done.out == ""
+    assert "8 take(s) of mock/mock-1 wait for an editor" in done.err and "--drafts" in done.err
+    assert "'panel desk'" in done.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_publish_drafts_says_what_it_wrote_and_what_the_site_lacks(
+    mocked: Space, panel: Panel, tmp_path: Path
+) -> None:
+    run(mocked)
+    out = tmp_path / "out"
+    done = panel("publish", out, "--drafts", cwd=mocked.root)
+    assert done.code == 0 and "2 tools, 0 comparisons" in done.out
+    assert "not for readers" in done.err and "No address" in done.err
+    assert "Drafts. Not for readers." in (out / "tools" / "anvil.html").read_text()
+    again = panel("publish", out, "--drafts", "--json", cwd=mocked.root)
+    report = json.loads(again.out)
+    assert report["written"] == report["removed"] == 0 and report["unchanged"] > 10
+
+
+def test_publish_with_an_address_makes_the_whole_site(
+    mocked: Space, panel: Panel, tmp_path: Path
+) -> None:
+    site(mocked, 'pairs = [["anvil", "bellows"]]')
+    run(mocked)
+    approve(mocked)
+    out = tmp_path / "out"
+    done = panel("publish", out, "--base-url", "https://a.example", "--json", cwd=mocked.root)
+    assert done.code == 0, done.err
+    report = json.loads(done.out)
+    assert (report["tools"], report["comparisons"], report["pictures"]) == (2, 1, True)
+    assert "https://a.example/compare/anvil-vs-bellows.html" in (out / "sitemap.xml").read_text()
+    assert "Not published yet" in (out / "tools" / "anvil.html").read_text()
+
+
+def test_publish_says_when_the_forms_of_a_site_would_reach_nobody(
+    mocked: Space, panel: Panel, tmp_path: Path
+) -> None:
+    site(mocked, "community = true")
+    run(mocked)
+    approve(mocked)
+    told = {
+        address: panel("publish", tmp_path / "out", "--base-url", address, cwd=mocked.root)
+        for address in ("https://a.example/panel/", "https://a.example/")
+    }
+    assert [done.code for done in told.values()] == [0, 0]
+    says = ["is not the root of its host" in done.err for done in told.values()]
+    assert says == [True, False]
+    assert 'action="/vote"' in (tmp_path / "out" / "tools" / "anvil.html").read_text()
+
+
+def test_publish_names_the_chosen_pair_it_cannot_make(
+    mocked: Space, panel: Panel, tmp_path: Path
+) -> None:
+    run(mocked, tools=["anvil"])
+    site(mocked, 'pairs = [["anvil", "bellows"]]')
+    done = panel("publish", tmp_path / "out", "--drafts", cwd=mocked.root)
+    assert done.code == 0
+    assert "No comparison of anvil and bellows: one of them has no published take." in done.err
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://a.example", "a.example", "https://a.example/?q", "https://"]
+)
+def test_publish_refuses_an_address_that_is_none(
+    mocked: Space, panel: Panel, tmp_path: Path, url: str
+) -> None:
+    run(mocked)
+    done = panel("publish", tmp_path / "out", "--drafts", "--base-url", url, cwd=mocked.root)
+    assert done.code == 2 and "is not the address of a site" in done.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_publish_refuses_a_folder_that_is_not_a_sites(mocked: Space, panel: Panel) -> None:
+    run(mocked)
+    done = panel("publish", mocked.root, "--drafts", cwd=mocked.root)
+    assert done.code == 2 and "holds files" in done.err

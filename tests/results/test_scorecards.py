@@ -1,0 +1,110 @@
+"""Scorecards: what the store holds, beside what the files say now."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from panel.errors import UsageError
+from panel.results.scorecards import comparison, scorecards
+from panel.runs.selection import Selection, prepare
+from panel.scorecard import Scorecard
+from panel.workspace.loading import load_workspace
+from tests.runs.test_run import edit, run
+from tests.support.mock_endpoint import Answer, MockEndpoint, completion, filled
+from tests.support.space import Space
+
+
+def cards(space: Space, **selection: Any) -> list[Scorecard]:
+    workspace = load_workspace(space.root)
+    return scorecards(workspace, prepare(workspace, Selection(**selection)))
+
+
+def voting(*votes: str) -> Any:
+    """Answer with these verdicts in turn."""
+    turns: Iterator[str] = iter(votes)
+
+    def face(_index: int, body: dict[str, Any]) -> Answer:
+        schema = body["response_format"]["json_schema"]["schema"]
+        vote = next(turns)
+        if vote == "refuse":
+            return Answer(body=completion(None, refusal="No."))
+        return Answer(body=completion(json.dumps({**filled(schema, "x"), "verdict": vote})))
+
+    return face
+
+
+@pytest.fixture
+def one(mocked: Space) -> Space:
+    """Make a workspace that asks one cell at a time."""
+    edit(mocked.root / "panel.toml", "concurrency = 4", "concurrency = 1")
+    return mocked
+
+
+def test_a_scorecard_counts_every_repeat(one: Space, mock: MockEndpoint) -> None:
+    mock.face = voting("ship", "skip", "ship", "refuse")
+    run(one, tools=["anvil"], personas=["builder"], repeats=4)
+    [card] = cards(one, tools=["anvil"], personas=["builder"])
+    [line] = card.lines
+    assert (line.tally.ships, line.tally.skips, line.tally.abstains) == (2, 1, 1)
+    assert card.result.n == 3 and card.result.ship_percent == pytest.approx(200 / 3)
+
+
+def test_the_take_shown_is_one_with_a_verdict(one: Space, mock: MockEndpoint) -> None:
+    mock.face = voting("refuse", "skip")
+    run(one, tools=["anvil"], personas=["builder"], repeats=2)
+    [card] = cards(one, tools=["anvil"], personas=["builder"])
+    take = card.lines[0].take
+    assert take is not None and (take.outcome, take.verdict) == ("verdict", "skip")
+
+
+def test_a_panel_that_only_abstains_has_no_percentage(one: Space, mock: MockEndpoint) -> None:
+    mock.face = voting(*["refuse"] * 4)
+    run(one, tools=["anvil"])
+    [card] = cards(one, tools=["anvil"])
+    assert card.result.ship_percent is None and card.result.abstains == 4
+
+
+def test_a_take_is_stale_once_its_text_has_changed(mocked: Space) -> None:
+    run(mocked)
+    mocked.tool("anvil", description="It has learnt to sing.")
+    stale = {
+        card.tool: {line.take.stale for line in card.lines if line.take} for card in cards(mocked)
+    }
+    assert stale == {"anvil": {True}, "bellows": {False}}
+    run(mocked)
+    assert not any(line.take.stale for card in cards(mocked) for line in card.lines if line.take)
+
+
+def test_a_tool_that_was_never_asked_has_an_empty_scorecard(mocked: Space) -> None:
+    run(mocked, tools=["anvil"])
+    _anvil, bellows = cards(mocked)
+    assert [line.take for line in bellows.lines] == [None] * 4
+    assert bellows.result.ship_percent is None
+
+
+def test_without_verdicts_the_models_that_are_there_are_named(mocked: Space) -> None:
+    with pytest.raises(UsageError, match=r"nothing from mock/mock-1 yet\. Run 'panel run'"):
+        cards(mocked)
+    run(mocked)
+    with pytest.raises(UsageError, match="mock/mock-9 yet; it has mock/mock-1"):
+        cards(mocked, model="mock-9")
+
+
+def test_a_comparison_sets_the_two_in_the_order_they_were_named(mocked: Space) -> None:
+    run(mocked)
+    workspace = load_workspace(mocked.root)
+    compared = comparison(workspace, prepare(workspace, Selection()), "Bellows", "anvil")
+    assert (compared.left.tool, compared.right.tool) == ("bellows", "anvil")
+    assert not compared.embedded
+
+
+@pytest.mark.parametrize("other", ["anvil", "Anvil"])
+def test_a_tool_is_not_compared_with_itself(mocked: Space, other: str) -> None:
+    run(mocked)
+    workspace = load_workspace(mocked.root)
+    with pytest.raises(UsageError, match="the same tool"):
+        comparison(workspace, prepare(workspace, Selection()), "anvil", other)

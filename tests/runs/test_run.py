@@ -1,0 +1,263 @@
+"""A run: asks what is pending, nothing else, and says what it did."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from panel.errors import EndpointError, UsageError
+from panel.results.scorecards import scorecards
+from panel.runs.run import Listener, Summary, execute
+from panel.runs.selection import Selection, prepare
+from panel.store.queries import opened, select
+from panel.workspace.loading import load_workspace
+from tests.support.mock_endpoint import Answer, MockEndpoint, completion
+from tests.support.space import Space
+
+SILENT = Listener(lambda _tallies: None, lambda _notice: None)
+ALL = 8  # two tools, four personas
+
+
+def run(space: Space, **selection: Any) -> Summary:
+    workspace = load_workspace(space.root)
+    summary, _tallies = execute(workspace, prepare(workspace, Selection(**selection)), SILENT)
+    return summary
+
+
+def rows(space: Space, sql: str) -> list[tuple[Any, ...]]:
+    with opened(space.root / "runs") as store:
+        return select(store, sql).rows
+
+
+def shown(space: Space) -> dict[tuple[str, str], str]:
+    """Return the takes that a reader sees, none of them stale."""
+    workspace = load_workspace(space.root)
+    cards = scorecards(workspace, prepare(workspace, Selection()))
+    takes = {(card.tool, line.persona): line.take for card in cards for line in card.lines}
+    assert not any(take is None or take.stale for take in takes.values())
+    return {key: take.take for key, take in takes.items() if take}
+
+
+def edit(file: Path, old: str, new: str) -> None:
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new, 1))
+
+
+def test_the_summary_counts_cells_requests_and_tokens(mocked: Space, mock: MockEndpoint) -> None:
+    usage = {
+        "prompt_tokens": 1000,
+        "completion_tokens": 10,
+        "prompt_tokens_details": {"cached_tokens": 60},
+    }
+    refusal = Answer(body=completion(None, usage=usage, refusal="No."))
+    chat = Answer(body=completion("chat", usage=usage))
+    bad = Answer(413, "too large")
+    mock.face = lambda index, _body: [refusal, chat, chat, bad][index] if index < 4 else None
+    mocked.point_at(mock, "[endpoints.mock.prices]\nprompt = 1\ncompletion = 1\n")
+    edit(mocked.root / "panel.toml", "concurrency = 4", "concurrency = 1")
+    summary = run(mocked)
+    assert (summary.planned, summary.reused, summary.asked) == (ALL, 0, ALL)
+    assert (summary.verdicts, summary.abstains, summary.errors) == (5, 2, 1)
+    assert summary.requests == mock.asked == 9
+    assert summary.cached_tokens == 180
+    assert summary.prompt_tokens and summary.prompt_tokens > 300
+    assert summary.cost_usd and summary.stopped is None and summary.run_id
+
+
+def test_what_the_server_does_not_count_is_unknown(mocked: Space, mock: MockEndpoint) -> None:
+    mock.face = lambda _index, _body: Answer(body=completion("chat", usage={}))
+    summary = run(mocked)
+    assert (summary.prompt_tokens, summary.completion_tokens) == (None, None)
+    assert (summary.cached_tokens, summary.cost_usd) == (None, None)
+
+
+def test_a_second_run_asks_nothing_connects_nowhere_and_writes_nothing(
+    mocked: Space, mock: MockEndpoint
+) -> None:
+    run(mocked)
+    connections = mock.connections
+    before = sorted((mocked.root / "runs").rglob("*"))
+    again = run(mocked)
+    assert (again.asked, again.reused, again.requests, again.run_id) == (0, ALL, 0, None)
+    assert mock.connections == connections
+    assert sorted((mocked.root / "runs").rglob("*")) == before
+
+
+def test_a_word_of_one_persona_asks_that_persona_again(mocked: Space, mock: MockEndpoint) -> None:
+    run(mocked)
+    edit(mocked.root / "personas" / "builder.md", "avoid:", "avoid:\n  - the word paradigm")
+    mock.requests.clear()
+    before = mock.asked
+    summary = run(mocked)
+    assert (summary.asked, summary.reused) == (2, ALL - 2)
+    sent = [r["body"]["messages"] for r in mock.requests if r["body"]]
+    assert all("paradigm" in messages[0]["content"] for messages in sent)
+    assert mock.asked == before + 2
+
+
+def test_a_new_description_asks_the_whole_panel_about_that_tool(
+    mocked: Space, mock: MockEndpoint
+) -> None:
+    run(mocked)
+    mocked.tool("anvil", description="It has learnt to sing.")
+    mock.requests.clear()
+    assert run(mocked).asked == 4
+    sent = [r["body"]["messages"] for r in mock.requests if r["body"]]
+    assert all("learnt to sing" in messages[1]["content"] for messages in sent)
+
+
+def comment(root: Path) -> None:
+    template = root / "prompts" / "review.md.j2"
+    template.write_text("{#- A note to ourselves. -#}\n" + template.read_text())
+
+
+def limits(root: Path) -> None:
+    settings = root / "panel.toml"
+    settings.write_text(settings.read_text() + "[limits]\nattempts = 7\ntimeout_seconds = 9\n")
+
+
+def prices(root: Path) -> None:
+    settings = root / "panel.toml"
+    more = "[endpoints.mock.prices]\nprompt = 1\ncompletion = 1\n"
+    settings.write_text(settings.read_text() + more)
+
+
+@pytest.mark.parametrize("change", [comment, limits, prices])
+def test_what_no_model_sees_asks_nothing(mocked: Space, change: Callable[[Path], None]) -> None:
+    run(mocked)
+    change(mocked.root)
+    assert run(mocked).asked == 0
+
+
+def test_a_setting_that_shapes_answers_asks_everything(mocked: Space, mock: MockEndpoint) -> None:
+    run(mocked)
+    mocked.point_at(mock, "[endpoints.mock.sampling]\ntemperature = 0.1\n")
+    assert run(mocked).asked == ALL
+
+
+def test_changing_a_text_back_asks_nothing_and_shows_the_old_take(
+    mocked: Space, mock: MockEndpoint
+) -> None:
+    run(mocked)
+    before = shown(mocked)
+    file = mocked.root / "tools" / "anvil.md"
+    text = file.read_text()
+    mocked.tool("anvil", description="Something else entirely.")
+    run(mocked)
+    assert shown(mocked) != before
+    file.write_text(text)
+    asked = mock.asked
+    assert run(mocked).asked == 0 and mock.asked == asked
+    assert shown(mocked) == before
+    assert run(mocked).run_id is None, "once adopted, there is nothing more to write"
+
+
+def test_more_repeats_ask_only_the_new_ones_and_fewer_ask_none(mocked: Space) -> None:
+    assert run(mocked).asked == ALL
+    assert run(mocked, repeats=3).asked == 2 * ALL
+    assert run(mocked, repeats=1).asked == 0
+    assert rows(mocked, "SELECT count(*), count(DISTINCT repeat) FROM verdicts") == [(24, 3)]
+
+
+@pytest.mark.parametrize(
+    ("selection", "cells"),
+    [
+        ({"tools": ["anvil"]}, 4),
+        ({"tools": ["Anvil", "bellows"]}, 8),
+        ({"personas": ["builder"]}, 2),
+        ({"categories": ["Data"]}, 4),
+        ({"tools": ["bellows"], "personas": ["builder"], "categories": ["Data"]}, 1),
+        ({"tools": ["anvil"], "categories": ["Data"]}, 0),
+    ],
+)
+def test_a_selection_asks_what_it_names(
+    mocked: Space, selection: dict[str, Any], cells: int
+) -> None:
+    summary = run(mocked, **selection)
+    assert (summary.planned, summary.asked) == (cells, cells)
+
+
+@pytest.mark.parametrize("wrong", [{"tools": ["x"]}, {"personas": ["x"]}, {"categories": ["x"]}])
+def test_a_selection_of_what_is_not_there_is_a_usage_error(
+    mocked: Space, wrong: dict[str, Any]
+) -> None:
+    with pytest.raises(UsageError, match="'x'"):
+        run(mocked, **wrong)
+
+
+def test_an_error_is_asked_again_and_an_abstention_is_not(
+    mocked: Space, mock: MockEndpoint
+) -> None:
+    refusal = Answer(body=completion(None, refusal="No."))
+    mock.face = lambda index, _body: refusal if index % 2 else Answer(413, "too large")
+    first = run(mocked)
+    assert (first.abstains, first.errors) == (4, 4)
+    mock.face = None
+    again = run(mocked)
+    assert (again.asked, again.reused, again.verdicts) == (4, 4, 4)
+    counted = "SELECT outcome, count(*) FROM verdicts GROUP BY 1 ORDER BY 1"
+    assert rows(mocked, counted) == [("abstain", 4), ("verdict", 4)]
+
+
+def test_another_model_is_another_voice_and_takes_nothing_away(mocked: Space) -> None:
+    run(mocked)
+    assert run(mocked, model="mock-2").asked == ALL
+    assert run(mocked).asked == 0
+    counted = "SELECT model, count(*) FROM verdicts GROUP BY 1 ORDER BY 1"
+    assert rows(mocked, counted) == [("mock-1", ALL), ("mock-2", ALL)]
+
+
+def test_a_missing_key_is_said_before_anything_is_sent(mocked: Space, mock: MockEndpoint) -> None:
+    mocked.point_at(mock, 'api_key_env = "NO_SUCH_API_KEY"\n')
+    with pytest.raises(EndpointError, match="NO_SUCH_API_KEY"):
+        run(mocked)
+    assert mock.connections == 0
+    assert not mocked.journals
+
+
+def test_planning_touches_neither_network_nor_runs(mocked: Space, mock: MockEndpoint) -> None:
+    workspace = load_workspace(mocked.root)
+    prepared = prepare(workspace, Selection())
+    assert len(prepared.plan.pending) == ALL
+    assert mock.connections == 0 and not mocked.journals
+
+
+def test_a_run_with_nothing_to_do_does_not_load_the_http_stack(mocked: Space) -> None:
+    run(mocked)
+    script = (
+        "import sys; sys.argv = ['panel', 'run', '--json']\n"
+        "from panel.cli.main import main\n"
+        "try: main()\n"
+        "except SystemExit as end: assert not end.code\n"
+        "print(sorted({'openai', 'httpx2', 'aiohttp'} & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=mocked.root,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(done.stdout)["reused"] == ALL
+    assert done.stderr.strip() == "[]"
+
+
+def test_an_edited_example_is_a_change_of_the_template(space: Space) -> None:
+    """Where examples are shown, that is: the embedded profile alone has them."""
+    before = prepare(load_workspace(space.root), Selection())
+    example = space.root / "prompts" / "examples" / "builder.yaml"
+    example.write_text(example.read_text().replace("a log grouper", "a line grouper", 1))
+    after = prepare(load_workspace(space.root), Selection())
+    changed = [
+        (was.persona.id, was.inputs.templates != now.inputs.templates)
+        for (was, _), (now, _) in zip(before.plan.pending, after.plan.pending, strict=True)
+        if was.fingerprint != now.fingerprint
+    ]
+    assert changed == [("builder", True)] * 2

@@ -1,0 +1,137 @@
+"""The forms of a site whose settings say that ``panel serve`` answers them, and their absence."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from panel.scorecard import Tally
+from panel.site.publication import Edition, Publication
+from panel.workspace.settings import SiteSettings
+from tests.site.test_pages import VERSUS, Reading, files_of, made_up, page
+from tests.support.a_site import seed_publication
+from tests.support.seed_takes import CODESTRAL, MISTRAL
+
+TOOL = f"tools/{CODESTRAL}.html"
+
+
+def with_forms(publication: Publication, **changed: Any) -> Publication:
+    """Return the publication of a site that takes votes and subscriptions."""
+    site = publication.site.model_copy(update={"community": True})
+    return replace(publication, site=site, **changed)
+
+
+def forms(reading: Reading) -> list[str | None]:
+    return [attrs.get("action") for tag, attrs in reading.tags if tag == "form"]
+
+
+def hidden(reading: Reading, name: str) -> list[tuple[str | None, str | None]]:
+    return [
+        (attrs.get("form"), attrs.get("value"))
+        for tag, attrs in reading.tags
+        if tag == "input" and attrs.get("name") == name
+    ]
+
+
+def test_nothing_of_the_forms_is_in_a_site_that_did_not_ask_for_them() -> None:
+    assert SiteSettings().community is False
+    for path, content in files_of(seed_publication()).items():
+        if path.endswith((".html", ".css")):
+            for trace in (b"data-community", b"/subscribe", b"/vote", b"vote.js", b".join"):
+                assert trace not in content, (path, trace)
+
+
+def test_drafts_are_not_voted_on() -> None:
+    assert files_of(with_forms(seed_publication(drafts=True))) == files_of(
+        seed_publication(drafts=True)
+    )
+
+
+def test_a_tool_page_has_one_vote_form_that_leads_back_to_it() -> None:
+    found = page(with_forms(seed_publication()), TOOL)
+    assert forms(found) == [None, "/vote", "/subscribe"]
+    assert hidden(found, "tool") == [(None, CODESTRAL)]
+    assert hidden(found, "next") == [(f"vote-{CODESTRAL}", f"/{TOOL}#voted-{CODESTRAL}")]
+    assert "Your vote: would you ship Codestral 2.0?" in found.text
+    assert "/-/vote.js" in found.values("src")
+
+
+def test_a_comparison_has_a_vote_form_for_each_tool_that_leads_back_to_it() -> None:
+    found = page(with_forms(seed_publication()), VERSUS)
+    assert forms(found) == [None, "/vote", "/vote", "/subscribe"]
+    assert hidden(found, "next") == [
+        (f"vote-{slug}", f"/{VERSUS}#voted-{slug}") for slug in (MISTRAL, CODESTRAL)
+    ]
+    assert {f"vote-{slug}" for slug in (MISTRAL, CODESTRAL)} <= set(found.values("id"))
+    assert len(found.values("id")) == len(set(found.values("id")))
+
+
+def test_a_tool_in_many_comparisons_is_led_back_to_each_of_them() -> None:
+    publication = with_forms(made_up(4))
+    versus = [path for path in files_of(publication) if path.startswith("compare/")]
+    assert len(versus) == 6
+    for path in versus:
+        ways = hidden(page(publication, path), "next")
+        assert [(way or "").partition("#")[0] for _form, way in ways] == [f"/{path}"] * 2
+
+
+def test_every_page_has_the_newsletter_box_and_only_where_one_votes_the_script() -> None:
+    for path, content in files_of(with_forms(seed_publication())).items():
+        if not path.endswith(".html"):
+            continue
+        found = Reading(content)
+        assert "Weekly AI Tool Verdicts Get the next comparison in your inbox" in found.text
+        assert "E-mail address" in found.text
+        assert forms(found).count("/subscribe") == 1
+        assert ("/-/vote.js" in found.values("src")) == (forms(found).count("/vote") > 0)
+
+
+@pytest.mark.parametrize(
+    ("votes", "share", "count"),
+    [
+        (Tally(ships=13, skips=8), "62 %", "13 of 21 ship, 95 % interval 41–79 %"),
+        (Tally(), "—", "no votes"),
+        (None, "—", "no votes"),
+    ],
+)
+def test_the_share_is_baked_in_with_n_and_interval_and_a_dash_when_nobody_voted(
+    votes: Tally | None, share: str, count: str
+) -> None:
+    cast = {CODESTRAL: votes} if votes is not None else {}
+    for path in (TOOL, VERSUS):
+        found = page(with_forms(seed_publication(votes=cast)), path)
+        assert f"Community {share} {count}" in found.text
+
+
+def test_the_forms_stand_in_the_stylesheet_of_their_site_only() -> None:
+    plain = [path for path in files_of(seed_publication()) if path.endswith(".css")]
+    files = files_of(with_forms(seed_publication()))
+    [style] = [path for path in files if path.endswith(".css")]
+    assert [style] != plain
+    assert b"@media print{.vote, .join{display: none}}" in files[style]
+
+
+def test_a_hostile_name_stays_text_in_the_forms() -> None:
+    publication = with_forms(seed_publication())
+    first, *rest = publication.editions
+    bad = '"><script>alert(1)</script>'
+    tool = first.tool.model_copy(update={"name": bad})
+    publication = replace(publication, editions=(Edition(tool, first.card), *rest))
+    content = next(v for k, v in files_of(publication).items() if k == TOOL).decode()
+    assert "<script>alert" not in content
+    legend = re.search("<legend>(.*)</legend>", content)
+    assert legend is not None and "&lt;script&gt;" in legend[1]
+
+
+def test_a_page_with_forms_and_its_assets_stays_under_a_hundred_kilobytes() -> None:
+    full = with_forms(made_up(120, max_pairs_per_category=500))
+    long = full.editions[0].tool.model_copy(update={"description": "word " * 20_000})
+    full = replace(full, editions=(Edition(long, full.editions[0].card), *full.editions[1:]))
+    files = files_of(full)
+    shared = sum(len(content) for path, content in files.items() if path.startswith("assets/"))
+    pages = {path: len(content) for path, content in files.items() if path.endswith(".html")}
+    script = 4_000  # /-/vote.js, which the server brings
+    assert max(pages.values()) + shared + script < 100_000

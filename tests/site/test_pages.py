@@ -1,0 +1,373 @@
+"""What readers find on the pages of the site, read as a browser would read them."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from dataclasses import replace
+from datetime import date, timedelta
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from panel.scorecard import Change, Tally, published
+from panel.site.build import Plant
+from panel.site.publication import Edition, Publication
+from panel.workspace.settings import SiteSettings
+from panel.workspace.tools import Pricing
+from tests.support.a_site import ASKED, MODEL, TODAY, a_line, a_take, an_edition, seed_publication
+from tests.support.seed_takes import CODESTRAL, MISTRAL, TAKES
+
+VOID = {"meta", "br", "hr", "img", "input", "link"}
+VERSUS = f"compare/{MISTRAL}-vs-{CODESTRAL}.html"
+
+
+def files_of(publication: Publication) -> dict[str, bytes]:
+    """Return every file but the pictures."""
+    return {s.path: s.make() for s in Plant(publication).sheets if not s.named}
+
+
+class Reading(HTMLParser):
+    """A page's tags in order, its visible text, and its JSON-LD."""
+
+    def __init__(self, page: bytes) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.words: list[str] = []
+        self.linked: list[Any] = []
+        self.feed(page.decode())
+        self.close()
+        self.text = " ".join("".join(self.words).replace("\u00a0", " ").split())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert len({name for name, _ in attrs}) == len(attrs), (tag, attrs)
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+        if tag in ("td", "th"):
+            self.words.append(" ")
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] == "script":
+            self.linked.append(json.loads(data))
+        else:
+            self.words.append(data)
+
+    def values(self, name: str) -> list[str]:
+        return [attrs[name] or "" for _, attrs in self.tags if name in attrs]
+
+    def metas(self, name: str) -> list[str | None]:
+        return [
+            attrs.get("content")
+            for tag, attrs in self.tags
+            if tag == "meta" and name in (attrs.get("name"), attrs.get("property"))
+        ]
+
+
+def page(publication: Publication, path: str) -> Reading:
+    [sheet] = [sheet for sheet in Plant(publication).sheets if sheet.path == path]
+    return Reading(sheet.make())
+
+
+def with_take(publication: Publication, place: int = 0, **changed: Any) -> Publication:
+    """Return the publication with Codestral's take of one persona changed."""
+    first, *rest = publication.editions
+    lines = list(first.card.lines)
+    take = lines[place].take
+    assert take is not None
+    lines[place] = replace(lines[place], take=replace(take, **changed))
+    card = published(replace(first.card, lines=tuple(lines)), publication.drafts)
+    return replace(publication, editions=(replace(first, card=card), *rest))
+
+
+def with_tool(publication: Publication, **changed: Any) -> Publication:
+    first, *rest = publication.editions
+    tool = first.tool.model_copy(update=changed)
+    return replace(publication, editions=(Edition(tool, first.card), *rest))
+
+
+def test_every_element_of_the_seed_page_is_on_the_comparison_page() -> None:
+    publication = seed_publication()
+    text = page(publication, VERSUS).text
+    wanted = ["AI tool comparison", "Mistral 8x22B Instruct v2 vs Codestral 2.0"]
+    wanted += ["Which one should you ship with?", "100 % Panel ship", "Community — no votes"]
+    wanted += ["Entry Free", "Reviewer split", "Reviewer scorecard", "Developer Tools"]
+    wanted += ["4 of 4 ship · 95 % interval 51–100 %", "the panel does not tell these two apart"]
+    for edition in publication.editions:
+        wanted += [edition.tool.tagline, " ".join(edition.tool.description.split())]
+        for line in edition.card.lines:
+            assert line.take
+            wanted += [line.name, line.motto, line.take.take]
+    assert [each for each in wanted if each not in text] == []
+
+
+def test_a_tool_page_has_verdicts_beats_quotes_prices_and_the_receipt() -> None:
+    text = page(seed_publication(), f"tools/{CODESTRAL}.html").text
+    for beats in (TAKES[CODESTRAL, who]["beats"] for who in ("builder", "skeptic")):
+        assert all(words in text for words in beats.values())
+    for wanted in (
+        "100 % Panel ship",
+        "The DX bet",
+        "From the description fill-in-the-middle",
+        "Price not verified.",
+        "The receipt",
+        "2026-11-23 Builder Ship first verdict local/some-model",
+        "approved by Ada",
+        "model’s own stated confidence 84/100",
+    ):
+        assert wanted in text
+
+
+def test_an_editors_wording_is_shown_and_not_the_models() -> None:
+    edited = with_take(seed_publication(), take="An editor wrote this instead.")
+    for path in (f"tools/{CODESTRAL}.html", VERSUS):
+        text = page(edited, path).text
+        assert "An editor wrote this instead." in text
+        assert TAKES[CODESTRAL, "builder"]["beats"]["dx_bet"] not in text
+
+
+@pytest.mark.parametrize("state", ["draft", "edited", "rejected"])
+def test_what_nobody_approved_is_not_shown_and_does_not_count(state: str) -> None:
+    hidden = with_take(seed_publication(), state=state, verdict="skip")
+    words = TAKES[CODESTRAL, "builder"]["beats"]["dx_bet"]
+    files = files_of(hidden)
+    assert not [path for path, content in files.items() if words.encode() in content]
+    text = Reading(files[f"tools/{CODESTRAL}.html"]).text
+    assert "Builder Not published yet" in text
+    assert "1 of 4 reviewers not published yet; they do not count." in text
+    assert "3 of 3 ship · 95 % interval 44–100 %" in text
+    assert "Ships 1 of 1" in Reading(files["index.html"]).text
+    assert "does not count in the percentage" in Reading(files["methodology.html"]).text
+
+
+def test_drafts_are_shown_when_asked_for_and_marked_on_every_page() -> None:
+    drafts = with_take(seed_publication(drafts=True), state="draft")
+    for path, content in files_of(drafts).items():
+        if path.endswith(".html"):
+            reading = Reading(content)
+            assert "Drafts. Not for readers." in reading.text, path
+            assert reading.metas("robots") == ["noindex"]
+    text = page(drafts, f"tools/{CODESTRAL}.html").text
+    assert text.count("Draft: no editor has approved these words.") == 1
+    assert "Draft:" in page(drafts, VERSUS).text
+    assert "4 of 4 ship" in text
+    rejected = with_take(seed_publication(drafts=True), state="rejected")
+    assert "3 of 3 ship" in page(rejected, f"tools/{CODESTRAL}.html").text
+
+
+def test_without_drafts_no_page_speaks_of_any() -> None:
+    for path, content in files_of(seed_publication()).items():
+        assert b"Not for readers" not in content and b"Draft:" not in content, path
+
+
+def test_an_approved_take_whose_text_has_moved_on_stays_and_is_marked() -> None:
+    stale = with_take(seed_publication(), stale=True)
+    for path in (f"tools/{CODESTRAL}.html", VERSUS):
+        text = page(stale, path).text
+        assert "Written earlier: the description or the questions have changed since." in text
+        assert "Naming a local runtime beside the hosted one" in text
+    assert "Written earlier" not in page(seed_publication(), VERSUS).text
+
+
+def test_an_abstention_is_counted_apart_and_keeps_its_reason_to_itself() -> None:
+    silent = with_take(
+        seed_publication(),
+        outcome="abstain",
+        verdict=None,
+        take="",
+        beats=(),
+        reason="filtered: x9",
+    )
+    text = page(silent, f"tools/{CODESTRAL}.html").text
+    assert "Builder Abstained" in text and "Counted apart: 1 abstained" in text
+    assert "filtered: x9" not in text and "3 of 3 ship" in text
+
+
+@pytest.mark.parametrize(("days", "marked"), [(90, False), (91, True)])
+def test_a_price_is_marked_once_it_is_older_than_the_bound(days: int, marked: bool) -> None:
+    pricing = Pricing(entry="$5 a month", verified=TODAY - timedelta(days=days))
+    priced = with_tool(seed_publication(), pricing=pricing)
+    for path in (f"tools/{CODESTRAL}.html", VERSUS):
+        text = page(priced, path).text
+        assert ("Price may be out of date. Last checked 2026-08-2" in text) == marked
+        assert ("Price checked 2026-08-26." in text) == (not marked)
+
+
+def test_a_persona_page_has_its_base_rate_with_count_and_interval_by_category() -> None:
+    skipping = with_take(seed_publication(), 1, verdict="skip")
+    text = page(skipping, "personas/skeptic.html").text
+    assert "50 % of its verdicts are ship" in text
+    assert "1 of 2 ship · 95 % interval 9–91 %" in text
+    assert "Developer Tools 1 of 2 9–91 %" in text
+    assert "Which claim here could be shown wrong?" in text and "What ends it within a year" in text
+    assert "Codestral 2.0 Developer Tools · 2026-11-23 Skip" in text
+
+
+def test_readers_votes_have_count_and_interval_and_a_dash_when_there_are_none() -> None:
+    voted = seed_publication(votes={CODESTRAL: Tally(ships=13, skips=8), MISTRAL: Tally()})
+    text = page(voted, VERSUS).text
+    assert "Community 62 % 13 of 21 · 41–79 %" in text and "Community — no votes" in text
+
+
+def ratings(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        own = [value] if "rating" in str(value.get("@type", "")).lower() else []
+        return own + [found for each in value.values() for found in ratings(each)]
+    return [found for each in value for found in ratings(each)] if isinstance(value, list) else []
+
+
+def test_personas_are_never_a_rating_and_readers_are_one_with_their_count() -> None:
+    for path, content in files_of(seed_publication()).items():
+        if path.endswith(".html"):
+            assert ratings(Reading(content).linked) == [], path
+    voted = seed_publication(votes={CODESTRAL: Tally(ships=3, skips=1)})
+    [rating] = ratings(page(voted, f"tools/{CODESTRAL}.html").linked)
+    assert (rating["@type"], rating["ratingValue"], rating["ratingCount"]) == (
+        "AggregateRating",
+        75.0,
+        4,
+    )
+
+
+def test_every_page_says_in_text_and_metadata_that_a_machine_wrote_it() -> None:
+    for path, content in files_of(seed_publication()).items():
+        if path.endswith(".html"):
+            reading = Reading(content)
+            assert reading.metas("ai-generated") == ["true"], path
+            assert "A language model wrote the takes" in reading.text
+            assert reading.open == []
+    linked = page(seed_publication(), f"tools/{CODESTRAL}.html").linked[0]
+    assert "TrainedAlgorithmicMedia" in linked["digitalSourceType"]
+    reviews = linked["mainEntity"]["review"]
+    assert len(reviews) == 4 and all("language model" in each["creditText"] for each in reviews)
+
+
+def test_the_methodology_shows_the_real_prompts_the_model_and_the_figures() -> None:
+    publication = seed_publication()
+    reading = page(publication, "methodology.html")
+    for text in (*publication.systems.values(), publication.review):
+        assert " ".join(text.split()) in reading.text
+    for wanted in ("local/some-model", "temperature 0.7", "json_schema (8)", "8 of 8 · 68–100 %"):
+        assert wanted in reading.text
+
+
+def test_the_receipt_tells_what_turned_and_why() -> None:
+    turned = Change(CODESTRAL, "skeptic", "skip", "ship", ASKED, "description changed", str(MODEL))
+    publication = seed_publication()
+    publication = replace(publication, changes=(turned, *publication.changes))
+    line = "Skeptic Skip →to Ship description changed local/some-model"
+    assert f"2026-11-23 {line}" in page(publication, f"tools/{CODESTRAL}.html").text
+    text = page(publication, "changes.html").text
+    assert f"2026-11-23 Codestral 2.0 {line}" in text and "first verdict" not in text
+
+
+def test_links_pictures_and_addresses_are_whole() -> None:
+    """Every link inside the site arrives at a file of it, every fragment at an id."""
+    plant = Plant(seed_publication())
+    files = {sheet.path: sheet.make() for sheet in plant.sheets}
+    readings = {path: Reading(text) for path, text in files.items() if path.endswith(".html")}
+    for path, reading in readings.items():
+        ids = reading.values("id")
+        assert len(ids) == len(set(ids))
+        for link in reading.values("href") + reading.values("src"):
+            if link.startswith(("https://", "mailto:")):
+                continue
+            target, _, mark = link.partition("#")
+            root = "/panel/" if path == "404.html" else "../" * path.count("/")
+            assert target.startswith(root) or not target
+            target = target.removeprefix(root) if target else path
+            assert target in files, (path, link)
+            if mark and not mark.startswith("is-"):
+                assert mark in readings[target].values("id")
+        [image] = reading.metas("og:image") or [None]
+        if image:
+            assert files[image.removeprefix("https://verdicts.example/panel/")][:4] == b"\x89PNG"
+        assert sum(each.startswith("h1") for each, _ in reading.tags) == 1
+        levels = [int(tag[1]) for tag, _ in reading.tags if re.fullmatch("h[1-6]", tag)]
+        assert all(b - a <= 1 for a, b in itertools.pairwise(levels)), (path, levels)
+    assert readings[VERSUS].metas("og:image") and readings["index.html"].metas("og:image")
+
+
+def test_without_an_address_nothing_claims_one() -> None:
+    bare = seed_publication(site=SiteSettings(title="Local"))
+    for path, content in files_of(bare).items():
+        assert b"verdicts.example" not in content and b"canonical" not in content, path
+    assert not [sheet for sheet in Plant(bare).sheets if sheet.named]
+    assert "sitemap.xml" not in files_of(bare)
+
+
+def test_the_demo_model_is_announced_on_every_page() -> None:
+    for path, content in files_of(seed_publication(embedded=True)).items():
+        if path.endswith(".html"):
+            assert "not judgement and not fit to publish" in Reading(content).text, path
+
+
+def made_up(count: int, **site: Any) -> Publication:
+    base = seed_publication()
+    first = base.editions[0]
+    take = a_take(base.personas[0], TAKES[CODESTRAL, "builder"])
+    editions = tuple(
+        an_edition(
+            first.tool.model_copy(update={"slug": f"t{n:03}", "name": f"T{n:03}", "tags": ()}),
+            [a_line(persona, take) for persona in base.personas],
+        )
+        for n in range(count)
+    )
+    return replace(
+        base, editions=editions, pairs=(), changes=(), site=base.site.model_copy(update=site)
+    )
+
+
+def test_long_lists_are_spread_over_pages_that_hold_everything_once() -> None:
+    files = files_of(made_up(100))
+    parts = [files["tools.html"], files["tools/page-2.html"], files["tools/page-3.html"]]
+    names = [re.findall(r">(T\d{3})</a>", part.decode()) for part in parts]
+    assert [*itertools.chain(*names)] == [f"T{n:03}" for n in range(100)]
+    assert max(map(len, names)) == 40
+    assert "Page 2 of 3" in Reading(parts[1]).text
+
+
+@pytest.mark.parametrize("most", [0, 3, 500])
+def test_pairs_of_a_category_are_bounded_and_everyone_meets_about_as_many(most: int) -> None:
+    contents = Plant(made_up(10, max_pairs_per_category=most)).contents
+    assert len(contents.pairs) == min(most, 45)
+    met = [len(contents.pairs_of.get(slug, ())) for slug in contents.editions]
+    assert max(met) - min(met) <= 1 or most == 3
+    assert len({frozenset((p.left.tool.slug, p.right.tool.slug)) for p in contents.pairs}) == len(
+        contents.pairs
+    )
+
+
+def test_chosen_pairs_keep_their_order_and_are_not_made_twice() -> None:
+    contents = Plant(replace(made_up(3), pairs=(("t002", "t000"), ("t000", "gone")))).contents
+    first = contents.pairs[0]
+    assert (first.left.tool.slug, first.right.tool.slug, first.chosen) == ("t002", "t000", True)
+    assert len(contents.pairs) == 3 and contents.left_out == [("t000", "gone")]
+    only = replace(made_up(3, all_pairs=False), pairs=(("t002", "t000"),))
+    assert len(Plant(only).contents.pairs) == 1
+
+
+def test_a_page_with_its_stylesheet_and_script_stays_under_a_hundred_kilobytes() -> None:
+    full = made_up(120, max_pairs_per_category=500)
+    long = full.editions[0].tool.model_copy(update={"description": "word " * 20_000})
+    full = replace(full, editions=(Edition(long, full.editions[0].card), *full.editions[1:]))
+    files = files_of(full)
+    shared = sum(len(content) for path, content in files.items() if path.startswith("assets/"))
+    heavy = {
+        path: len(content) + shared for path, content in files.items() if path.endswith(".html")
+    }
+    assert max(heavy.values()) < 100_000, max(heavy.items(), key=lambda pair: pair[1])
+
+
+def test_an_empty_date_of_verification_is_never_taken_for_today() -> None:
+    contents = Plant(seed_publication(today=date(2030, 1, 1))).contents
+    assert all(contents.price_is_stale(edition) for edition in contents.by_name)

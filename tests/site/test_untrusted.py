@@ -1,0 +1,240 @@
+"""Hostile text in every field of a publication: shown where it is text, harmless everywhere."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from panel.scorecard import Change, PersonaLine
+from panel.site.build import build
+from panel.site.publication import Edition, Publication
+from panel.workspace.settings import SiteSettings
+from panel.workspace.tools import Plan, Pricing, Tool
+from tests.site.test_pages import Reading, files_of
+from tests.support.a_site import seed_publication
+
+BAD = [
+    "<script>alert(1)</script>",
+    "\"'><img src=x onerror=alert(1)>",
+    "</script></style></title></svg><iframe srcdoc=x>",
+    "javascript:alert(1)",
+    "{{ 7*7 }}{% raw %}<!--",
+    "&lt;b onclick=x&gt;",
+    "../../../etc/passwd",
+    "]]><x/>\r\nUser-agent: *\r\nDisallow: /",
+    "\u2028\u2029</ScRiPt\n>",
+]
+HIDDEN = [chr(code) for code in (0, 7, 8, 11, 27, 127, 133, 0x202E, 0x2066, 0x2069)]
+
+
+def poisoned(bad: str) -> Publication:
+    """Return the seed's publication with the given text in every field that can hold one."""
+    plain = seed_publication()
+
+    def edition(each: Edition, slug: str) -> Edition:
+        # Past the checks of the catalog on purpose: nothing may stand on them alone.
+        tool = Tool.model_construct(
+            slug=slug,
+            name=bad,
+            tagline=bad,
+            category=bad,
+            description=bad,
+            pricing=Pricing.model_construct(
+                entry=bad,
+                plans=(Plan.model_construct(name=bad, price=bad, includes=bad),),
+                verified=None,
+            ),
+            url=bad,
+            links={bad: bad},
+            tags=(bad, bad + "2"),
+            released=None,
+        )
+        lines = tuple(map(line, each.card.lines))
+        card = replace(
+            each.card, tool=slug, name=bad, tagline=bad, category=bad, entry_price=bad,
+            description=bad, url=bad, model=bad, lines=lines,
+        )  # fmt: skip
+        return Edition(tool, card)
+
+    def line(each: PersonaLine) -> PersonaLine:
+        assert each.take
+        take = replace(
+            each.take, take=bad, beats=((bad, bad),), evidence=(bad, bad), asked_at=bad, rung=bad,
+            editor=bad, reason=bad, stale=True,
+        )  # fmt: skip
+        return replace(each, name=bad, motto=bad, take=take)
+
+    personas = tuple(
+        each.model_copy(
+            update={
+                "name": bad,
+                "motto": bad,
+                "ship_bar": bad,
+                "skip_bar": bad,
+                "beats": tuple(
+                    beat.model_copy(update={"label": bad, "ask": bad}) for beat in each.beats
+                ),
+            }
+        )
+        for each in plain.personas
+    )
+    slugs = ("one", "two")
+    return replace(
+        plain,
+        site=SiteSettings.model_construct(
+            title=bad, base_url="https://verdicts.example/", description=bad, author=bad,
+            contact=bad, pairs=(), all_pairs=True, max_pairs_per_category=5, stale_price_days=90,
+        ),
+        editions=tuple(map(edition, plain.editions, slugs)),
+        personas=personas,
+        pairs=(),
+        changes=tuple(
+            Change(slug, who, before, "ship", bad, bad, bad)
+            for slug in slugs
+            for who in ("builder", bad)
+            for before in (None, "skip")
+        ),
+        systems={each.id: bad for each in personas},
+        review=bad,
+        review_of=bad,
+        sampling={bad: bad},
+        version=bad,
+    )  # fmt: skip
+
+
+PLAIN = {tag for content in files_of(seed_publication()).values() if content[:9] == b"<!doctype"
+         for tag, _ in Reading(content).tags}  # fmt: skip
+
+
+@pytest.mark.parametrize("bad", BAD)
+def test_hostile_text_is_shown_on_pages_and_does_nothing(bad: str) -> None:
+    for path, content in files_of(poisoned(bad)).items():
+        if not path.endswith(".html"):
+            continue
+        reading = Reading(content)
+        shown = " ".join(bad.replace("\u2028", " ").replace("\u2029", " ").split())
+        text = reading.text.replace("\u2028", " ").replace("\u2029", " ")
+        assert shown in " ".join(text.split()), path
+        assert "49" not in re.sub(r"\d{3,}|\d\d–\d+", "", reading.text)
+        assert {tag for tag, _ in reading.tags} <= PLAIN | {"br"}, path
+        assert not [name for _, attrs in reading.tags for name in attrs if name.startswith("on")]
+        for tag, attrs in reading.tags:
+            for name in ("href", "src"):
+                if name in attrs:
+                    address = attrs[name] or ""
+                    assert address.startswith(("https://verdicts.example/", "../", "#", "/")) or (
+                        re.match(r"[\w%-]+(/[\w%.-]+)*\.(html|xml|css|js|svg)$", address)
+                    ), (path, tag, address)
+
+
+@pytest.mark.parametrize("bad", BAD)
+def test_scripts_hold_only_json_that_says_what_was_meant(bad: str) -> None:
+    """Reading parses every script of a page as JSON, and fails where one ends early."""
+    content = files_of(poisoned(bad))["tools/one.html"]
+    linked = Reading(content).linked
+    assert linked[0]["mainEntity"]["name"] == bad.replace("\r", "")
+    assert b"<script>alert" not in content.lower()
+    raw = re.findall(rb'<script type="application/ld\+json">(.*?)</script>', content, re.DOTALL)
+    assert raw and not any(set(each) & set(b"<>&") for each in raw)
+
+
+@pytest.mark.parametrize("bad", BAD)
+def test_feeds_maps_robots_and_the_search_index_hold_text_as_text(bad: str) -> None:
+    files = files_of(poisoned(bad))
+    for path in ("feed.xml", "sitemap.xml"):
+        root = ET.fromstring(files[path])
+        assert not any("script" in element.tag for element in root.iter())
+    feed = ET.fromstring(files["feed.xml"])
+    titles = feed.findall("{*}entry/{*}title")
+    assert titles and all(bad.replace("\r", "") in (title.text or "") for title in titles)
+    for link in feed.iter("{http://www.w3.org/2005/Atom}link"):
+        assert link.attrib["href"].startswith("https://verdicts.example/")
+    assert files["robots.txt"].decode().splitlines() == [
+        "User-agent: *",
+        "Disallow:",
+        "Sitemap: https://verdicts.example/sitemap.xml",
+    ]
+    rows = json.loads(files["search.json"])
+    assert rows[0][0] == bad.replace("\r", "")
+    assert all(re.fullmatch(r"[\w%.-]+/[\w%.-]+\.html", path) for _name, path, _note in rows)
+
+
+@pytest.mark.parametrize("bad", BAD)
+def test_every_file_stays_in_the_folder(bad: str, tmp_path: Path) -> None:
+    out = tmp_path / "deep" / "out"
+    build(poisoned(bad), out)
+    assert [file.name for file in tmp_path.rglob("*") if file.is_file() and out not in
+            file.parents] == []  # fmt: skip
+    for file in out.rglob("*"):
+        assert re.fullmatch(r"[\w.-]+", file.name) and file.resolve().is_relative_to(out)
+
+
+def test_control_and_direction_override_characters_are_dropped_everywhere() -> None:
+    for path, content in files_of(poisoned("safe" + "".join(HIDDEN) + "text")).items():
+        if path.startswith("assets/"):
+            continue
+        text = content.decode()
+        assert not set(text) & set(HIDDEN), path
+    assert "safetext" in files_of(poisoned("safe\x00text"))["index.html"].decode()
+
+
+@pytest.mark.parametrize("bad", ["\ud800", "\ufffe\uffff", "工具 أداة 👩‍🚀"])
+def test_any_character_can_be_written_and_read(bad: str) -> None:
+    for path, content in files_of(poisoned(f"a{bad}z")).items():
+        content.decode("utf-8")
+        if path.endswith(".xml"):
+            ET.fromstring(content)
+        if path.endswith(".json"):
+            json.loads(content)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["javascript:alert(1)", "JaVaScript:x", " https://a.example", "data:text/html,x", "//a.example",
+     "https:\\\\a.example", "vbscript:x", "https://"],
+)  # fmt: skip
+def test_only_plain_web_addresses_become_links(url: str) -> None:
+    publication = poisoned("x")
+
+    def aimed(edition: Edition) -> Edition:
+        return Edition(edition.tool.model_copy(update={"url": url, "links": {"Docs": url}}),
+                       edition.card)  # fmt: skip
+
+    files = files_of(replace(publication, editions=tuple(map(aimed, publication.editions))))
+    reading = Reading(files["tools/one.html"])
+    assert url not in reading.values("href")
+    assert "url" not in reading.linked[0]["mainEntity"]
+
+
+def test_a_contact_is_a_link_only_when_it_is_an_address() -> None:
+    def contact(text: str) -> list[str]:
+        site = seed_publication().site.model_copy(update={"contact": text})
+        reading = Reading(files_of(seed_publication(site=site))["index.html"])
+        return [link for link in reading.values("href") if link.startswith(("mailto", "java"))]
+
+    assert contact("desk@verdicts.example") == ["mailto:desk@verdicts.example"]
+    assert contact("a@b.example?bcc=all@c.example") == contact("javascript:alert(1)") == []
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("base_url", "javascript:alert(1)"),
+        ("base_url", "https://user:word@a.example/"),
+        ("base_url", "https://a.example/?x"),
+        ("title", "a\nb"),
+        ("title", ""),
+        ("stale_price_days", 0),
+        ("pairs", [["a"]]),
+        ("max_pairs_per_category", -1),
+    ],
+)
+def test_settings_of_a_site_that_cannot_be_are_refused(field: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=field):
+        SiteSettings.model_validate({field: value})

@@ -1,0 +1,196 @@
+"""Opening the database: with patience, with clear words, and shut off from everything else."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from panel.errors import StoreBusyError, StoreError
+from panel.store.connection import FILE, reading, refuse_if_held, writing
+from panel.store.ingest import ingest, rebuild
+from panel.store.queries import opened
+from tests.store.test_ingest import Ledger, ledger
+from tests.support.space import Space
+
+__all__ = ["ledger"]
+
+HOLD = (
+    "import sys, duckdb; c = duckdb.connect(sys.argv[1], read_only=sys.argv[2] == 'read')\n"
+    "print('held', flush=True); sys.stdin.read(); c.close()\n"
+)
+
+
+@contextmanager
+def held(file: Path, how: str = "write") -> Iterator[subprocess.Popen[str]]:
+    words = [sys.executable, "-c", HOLD, str(file), how]
+    with subprocess.Popen(
+        words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout and process.stdout.readline() == "held\n"
+        yield process
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    made = tmp_path / "runs" / FILE
+    with writing(made):
+        pass
+    return made
+
+
+def test_a_held_database_is_refused_in_time_naming_the_holder(file: Path) -> None:
+    with held(file) as holder:
+        started = time.monotonic()
+        words = f"held by process {holder.pid} .* within 0.4 s"
+        with pytest.raises(StoreBusyError, match=words), writing(file, wait=0.4):
+            pass
+        assert 0.3 < time.monotonic() - started < 3
+        with pytest.raises(StoreBusyError, match="nothing is lost"), reading(file, wait=0.1):
+            pass
+        with pytest.raises(StoreBusyError):
+            refuse_if_held(file, wait=0.1)
+
+
+def test_a_database_that_is_let_go_in_time_is_waited_for(file: Path) -> None:
+    with held(file) as holder:
+        assert holder.stdin
+        threading.Timer(0.5, holder.stdin.close).start()
+        with writing(file, wait=20) as connection:
+            assert connection.execute("SELECT 1").fetchall() == [(1,)]
+
+
+def test_many_processes_may_read_at_once(file: Path) -> None:
+    with held(file, "read"), reading(file, wait=0.1) as connection:
+        assert connection.execute("SELECT count(*) FROM runs").fetchall() == [(0,)]
+
+
+def test_two_parts_of_one_process_may_read_at_once(file: Path) -> None:
+    with reading(file) as one, reading(file) as other:
+        for connection in (one, other):
+            assert connection.execute("SELECT count(*) FROM runs").fetchall() == [(0,)]
+            shut = "SELECT current_setting('enable_external_access')"
+            assert connection.execute(shut).fetchall() == [(False,)]
+
+
+def test_a_reader_in_the_same_process_makes_a_writer_wait(file: Path) -> None:
+    with reading(file), pytest.raises(StoreBusyError), writing(file, wait=0.1):
+        pass
+    with writing(file, wait=0.1):
+        pass
+
+
+def test_a_block_that_fails_leaves_nothing_behind(file: Path) -> None:
+    insert = "INSERT INTO journal.files VALUES ('r', 1, 0)"
+    with pytest.raises(ZeroDivisionError), writing(file) as connection:
+        connection.execute(insert).fetchall()
+        raise ZeroDivisionError
+    with reading(file) as connection:
+        assert connection.execute("SELECT * FROM journal.files").fetchall() == []
+    with writing(file) as connection:
+        connection.execute(insert).fetchall()
+    with reading(file) as connection:
+        assert connection.execute("SELECT * FROM journal.files").fetchall() == [("r", 1, 0)]
+
+
+def test_what_duckdb_refuses_is_told_with_the_remedy(file: Path) -> None:
+    for opening, words in ((writing, "cannot be written"), (reading, "cannot be read")):
+        with (
+            pytest.raises(StoreError, match=f"{words}.*panel rebuild"),
+            opening(file) as connection,
+        ):
+            connection.execute("SELECT * FROM nowhere").fetchall()
+
+
+@pytest.mark.parametrize("how", ["garbage", "empty", "truncated", "middle"])
+def test_a_broken_file_is_named_with_the_remedy_and_rebuild_mends_it(
+    ledger: Ledger, how: str
+) -> None:
+    ledger.run([(cell, "ship") for cell in ledger.cells()])
+    ingest(ledger.runs)
+    before, file = ledger.views(), ledger.runs / FILE
+    whole = file.read_bytes()
+    if how == "middle":
+        file.write_bytes(whole[:8192] + os.urandom(len(whole) - 8192))
+    else:
+        file.write_bytes({"garbage": os.urandom(9999), "empty": b""}.get(how, whole[:20_000]))
+    with pytest.raises(StoreError, match="panel rebuild"), opened(ledger.runs) as connection:
+        connection.execute("SELECT * FROM attempts").fetchall()
+    rebuild(ledger.runs)
+    assert ledger.views() == before
+
+
+def test_rebuild_refuses_while_another_process_holds_the_database(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger.run([(ledger.cells()[0], "ship")])
+    ingest(ledger.runs)
+    before = ledger.views()
+    monkeypatch.setattr(refuse_if_held, "__defaults__", (0.2,))
+    with held(ledger.runs / FILE), pytest.raises(StoreBusyError):
+        rebuild(ledger.runs)
+    assert ledger.views() == before
+
+
+def test_nothing_is_downloaded_or_loaded_by_itself(file: Path) -> None:
+    for opening in (reading, writing):
+        with opening(file) as connection:
+            for name in ("autoinstall_known_extensions", "autoload_known_extensions"):
+                sql = f"SELECT current_setting('{name}')"
+                assert connection.execute(sql).fetchall() == [(False,)]
+
+
+def test_a_new_database_leaves_no_other_file(space: Space) -> None:
+    with opened(space.root / "runs"):
+        pass
+    assert [path.name for path in (space.root / "runs").iterdir()] == [FILE]
+
+
+def test_the_clock_of_the_machine_does_not_matter(file: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; from panel.store.connection import reading\n"
+        "with reading(Path(sys.argv[1])) as c:\n"
+        "    print(c.execute(\"SELECT current_setting('TimeZone')\").fetchall()[0][0])\n"
+    )
+    words = [sys.executable, "-c", script, str(file)]
+    env = os.environ | {"TZ": "America/New_York"}
+    done = subprocess.run(words, env=env, capture_output=True, text=True, check=True)
+    assert done.stdout == "UTC\n"
+
+
+def test_nobody_meets_a_database_that_is_half_made(tmp_path: Path) -> None:
+    """A watcher in another process never finds the file smaller than a whole empty one."""
+    script = (
+        "import os, sys\n"
+        "print('ready', flush=True)\n"
+        "for n in range(20):\n"
+        "    while True:\n"
+        "        try: size = os.stat(f'{sys.argv[1]}/{n}/panel.duckdb').st_size\n"
+        "        except FileNotFoundError: continue\n"
+        "        print(size); break\n"
+    )
+    words = [sys.executable, "-c", script, str(tmp_path)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as watcher:
+        assert watcher.stdout and watcher.stdout.readline() == "ready\n"
+        for n in range(20):
+            with writing(tmp_path / str(n) / FILE):
+                pass
+        sizes = [int(line) for line in watcher.stdout]
+    assert len(sizes) == 20 and min(sizes) > 8192
+    assert {path.name for path in tmp_path.glob("*/*")} == {FILE}
+
+
+def test_processes_that_all_come_first_share_one_database(tmp_path: Path) -> None:
+    script = "import sys; from pathlib import Path; from panel.store.ingest import ingest\n"
+    script += "for n in range(6): ingest(Path(sys.argv[1]) / str(n))\n"
+    words = [sys.executable, "-c", script, str(tmp_path)]
+    started = [subprocess.Popen(words, stderr=subprocess.PIPE, text=True) for _ in range(4)]
+    assert [process.communicate(timeout=120)[1] for process in started] == [""] * 4
+    assert {path.name for path in tmp_path.glob("*/*")} == {FILE}

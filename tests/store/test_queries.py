@@ -1,0 +1,235 @@
+"""What the program and its users ask of the store."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from panel.cells.plan import make_plan
+from panel.errors import UsageError
+from panel.store.ingest import ingest
+from panel.store.queries import (
+    export_parquet,
+    known_cells,
+    known_records,
+    models_with_verdicts,
+    opened,
+    run_totals,
+    select,
+    stored_cells,
+)
+from tests.store.test_ingest import VIEWS, Ledger, a_long_history, edited, ledger
+from tests.support.space import ROOT
+
+__all__ = ["ledger"]
+
+DOCS = (ROOT / "docs/store.md").read_text(encoding="utf-8")
+
+
+def test_what_is_known_of_a_cell_is_its_latest_wording_and_every_settled_one(
+    ledger: Ledger,
+) -> None:
+    old, new = ledger.cells(), ledger.cells(temperature=0.5)
+    ledger.run([(old[0], "ship"), (old[1], "error"), (old[2], "begun"), (old[3], "abstain")])
+    ledger.run([(new[0], "skip"), (old[4], "ship"), (new[4], "error"), (old[5], "error")])
+    with opened(ledger.runs) as connection:
+        known = known_cells(connection, old[0].model)
+    seen = {cell.key: known[cell.key] for cell in old[:6]}
+    assert known.keys() == seen.keys()
+    assert [k.outcome for k in seen.values()] == [
+        *("verdict", "error", None, "abstain", "error", "error"),
+    ]
+    assert seen[old[0].key].settled == {old[0].fingerprint, new[0].fingerprint}
+    assert seen[old[1].key].settled == seen[old[2].key].settled == frozenset()
+    assert seen[old[3].key].settled == {old[3].fingerprint}
+    assert seen[old[4].key].settled == {old[4].fingerprint}
+    assert seen[old[4].key].fingerprint == new[4].fingerprint
+    assert seen[old[0].key].inputs == new[0].inputs
+
+
+def test_a_plan_made_from_the_store_asks_what_is_left(ledger: Ledger) -> None:
+    cells = ledger.cells()
+    said = ["ship", "abstain", "error", "begun"]
+    ledger.run([*zip(cells, said, strict=False)])
+    with opened(ledger.runs) as connection:
+        plan = make_plan(cells, known_cells(connection, cells[0].model))
+    assert plan.reasons() == {"new": 4, "previous error": 1, "unfinished": 1}
+    assert (plan.reused, plan.adopted) == (2, [])
+
+
+def test_a_text_changed_back_is_adopted_once(ledger: Ledger) -> None:
+    old, new = ledger.cells()[:1], ledger.cells(temperature=0.5)[:1]
+    ledger.run([(old[0], "ship")])
+    ledger.run([(new[0], "skip")])
+    with opened(ledger.runs) as connection:
+        plan = make_plan(old, known_cells(connection, old[0].model))
+    assert (plan.pending, plan.adopted) == ([], old)
+    ledger.run([], adopted=plan.adopted)
+    with opened(ledger.runs) as connection:
+        plan = make_plan(old, known_cells(connection, old[0].model))
+        assert stored_cells(connection, old[0].model)["anvil"][0].verdict == "ship"
+    assert (plan.pending, plan.adopted, plan.reused) == ([], [], 1)
+
+
+def test_each_model_has_its_own_cells(ledger: Ledger) -> None:
+    ledger.run([(cell, "ship") for cell in ledger.cells()])
+    other = ledger.cells(model="mock-2")
+    ledger.run([(cell, "skip") for cell in other[:3]])
+    with opened(ledger.runs) as connection:
+        assert models_with_verdicts(connection) == ["mock/mock-1", "mock/mock-2"]
+        assert len(known_cells(connection, other[0].model)) == 3
+        stored = stored_cells(connection, other[0].model)
+    assert sum(map(len, stored.values())) == 3
+    assert {cell.verdict for cells in stored.values() for cell in cells} == {"skip"}
+
+
+def test_a_stored_cell_comes_back_as_it_was_written(ledger: Ledger) -> None:
+    cell = ledger.cells()[0]
+    ledger.run([(cell, "ship"), (ledger.cells()[1], "abstain")])
+    with opened(ledger.runs) as connection:
+        stored = stored_cells(connection, cell.model)
+    (found,) = stored["anvil"]
+    assert list(found.beats) == [beat.id for beat in cell.persona.beats]
+    assert found.take == " ".join(found.beats.values()) and found.evidence == ("a quote",)
+    assert re.fullmatch(r"2026-11-24T09:00:\d\dZ", found.asked_at)
+    (abstained,) = stored["bellows"]
+    assert (abstained.beats, abstained.evidence, abstained.take) == ({}, (), None)
+
+
+def test_records_are_the_latest_tools_personas_and_panel(ledger: Ledger) -> None:
+    with opened(ledger.runs) as connection:
+        assert known_records(connection) == (set(), [])
+    ledger.run([])
+    ledger.personas = [edited(ledger.personas[0], "Another voice."), *ledger.personas[1:]]
+    ledger.run([], panel=["builder"])
+    with opened(ledger.runs) as connection:
+        digests, panel = known_records(connection)
+    assert digests == {item.digest() for item in [*ledger.tools, *ledger.personas]}
+    assert panel == ["builder"]
+
+
+def test_a_run_is_summed_up(ledger: Ledger) -> None:
+    said = ["ship", "skip", "abstain", "error", "begun"]
+    file = ledger.run([*zip(ledger.cells(), said, strict=False)])
+    cut = ledger.run([(ledger.cells()[0], "ship")], ended=False)
+    with opened(ledger.runs) as connection:
+        totals = run_totals(connection, file.parent.name)
+        stopped = run_totals(connection, cut.parent.name)
+        assert run_totals(connection, "nowhere") is None
+    assert totals is not None and stopped is not None
+    counts = ("asked", "verdicts", "abstains", "errors", "requests", "prompt_tokens", "stopped")
+    assert [totals[name] for name in counts] == [4, 2, 1, 1, 5, 50, None]
+    assert totals["cost_usd"] == pytest.approx(0.005) and totals["cached_tokens"] is None
+    assert stopped["stopped"] == "cut off" and stopped["finished_at"] is not None
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "INSERT INTO journal.files VALUES ('r', 1, 0)",
+        "DELETE FROM journal.attempts",
+        "UPDATE journal.attempts SET take = ''",
+        "DROP VIEW verdicts",
+        "CREATE TABLE mine (x INTEGER)",
+        "COPY (SELECT 1) TO '{folder}/out.csv'",
+        "COPY attempts TO '{folder}/out.parquet'",
+        "EXPORT DATABASE '{folder}/out'",
+        "ATTACH '{folder}/other.duckdb'",
+        "ATTACH ':memory:' AS other",
+        "SELECT * FROM read_csv('{folder}/secret.csv')",
+        "SELECT * FROM '{folder}/secret.csv'",
+        "SELECT * FROM read_text('{folder}/secret.csv')",
+        "SELECT * FROM glob('{folder}/*')",
+        "INSTALL httpfs",
+        "LOAD httpfs",
+        "SET enable_external_access = true",
+        "SET lock_configuration = false",
+        "RESET enable_external_access",
+        "SELECT getenv('HOME')",
+        "SELECT 1; DROP TABLE journal.attempts",
+        "",
+        "-- nothing",
+        "SELEKT 1",
+        "SELECT '\udcff'",
+        "SELECT now()",
+        "SELECT $1",
+    ],
+)
+def test_a_query_can_only_read_the_store(ledger: Ledger, tmp_path: Path, sql: str) -> None:
+    ledger.run([(ledger.cells()[0], "ship")])
+    (tmp_path / "secret.csv").write_text("a,b\n1,2\n")
+    files = sorted(tmp_path.iterdir())
+    with opened(ledger.runs) as connection, pytest.raises(UsageError) as refused:
+        select(connection, sql.replace("{folder}", str(tmp_path)))
+    assert "Traceback" not in str(refused.value)
+    assert sorted(tmp_path.iterdir()) == files
+    assert ledger.ask("SELECT count(*) FROM attempts") == [(1,)]
+
+
+def test_a_query_answers_with_columns_and_rows(ledger: Ledger) -> None:
+    with opened(ledger.runs) as connection:
+        table = select(connection, "SELECT 1 AS one, NULL AS nothing")
+    assert (table.columns, table.rows) == (["one", "nothing"], [(1, None)])
+
+
+def test_parquet_holds_the_rows_of_verdicts(ledger: Ledger, tmp_path: Path) -> None:
+    a_long_history(ledger)
+    file = tmp_path / "it's.parquet"
+    export_parquet(ledger.runs, file)
+    with duckdb.connect() as connection:
+        found = connection.execute("SELECT count(*) FROM read_parquet(?)", [str(file)]).fetchall()
+    assert found == ledger.ask("SELECT count(*) FROM verdicts")
+
+
+@pytest.mark.timeout(120)
+def test_forty_thousand_cells_are_known_within_seconds(ledger: Ledger) -> None:
+    """A floor far below what is measured on an idle machine: 0.5 s."""
+    ledger.run([(cell, "ship") for cell in ledger.cells()])
+    ingest(ledger.runs)
+    with duckdb.connect(str(ledger.runs / "panel.duckdb")) as connection:
+        connection.execute(
+            "INSERT INTO journal.attempts SELECT a.* REPLACE (attempt_id || n AS attempt_id, "
+            "tool || n AS tool) FROM journal.attempts AS a, range(5000) AS many(n)"
+        ).fetchall()
+    with opened(ledger.runs) as connection:
+        started = time.perf_counter()
+        known = known_cells(connection, ledger.cells()[0].model)
+        assert time.perf_counter() - started < 4
+    assert len(known) == 40_000 + 8
+
+
+def documented() -> dict[str, list[tuple[str, str]]]:
+    sections = re.split(r"^## ", DOCS, flags=re.MULTILINE)
+    return {
+        section.split("\n", 1)[0]: re.findall(r"^\| (\w+) \| ([A-Z]+(?:\[\])?) \|", section, re.M)
+        for section in sections
+    }
+
+
+def test_every_column_of_every_view_is_documented(ledger: Ledger) -> None:
+    pages = documented()
+    with opened(ledger.runs) as connection:
+        views = select(
+            connection,
+            "SELECT view_name FROM duckdb_views() WHERE NOT internal AND schema_name = 'main'",
+        )
+        assert {name for (name,) in views.rows} == set(VIEWS)
+        for view in VIEWS:
+            described = select(connection, f"DESCRIBE {view}").rows
+            assert pages[view] == [(name, kind) for name, kind, *_ in described], view
+
+
+@pytest.mark.parametrize("sql", re.findall(r"```sql\n(.*?)```", DOCS, re.DOTALL))
+def test_every_example_query_runs(ledger: Ledger, sql: str) -> None:
+    """And finds something, in a store that holds a split panel and a flipping persona."""
+    a_long_history(ledger)
+    third = ledger.cells(model="mock-3", repeats=2)
+    ships = {cell.key for cell in third if cell.persona.order * 2 - cell.repeat in (0, 1, 2)}
+    ledger.run([(cell, "ship" if cell.key in ships else "skip") for cell in third])
+    with opened(ledger.runs) as connection:
+        table = select(connection, sql.replace("'ferrowisp'", "'anvil'"))
+    assert table.columns and table.rows

@@ -1,0 +1,101 @@
+"""Small publications for tests of the site: the seed page's two tools, and made-up ones."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from panel.cells.plan import ModelIdentity
+from panel.scorecard import Change, PersonaLine, Scorecard, Take, Tally, combine
+from panel.site.publication import Edition, Publication
+from panel.workspace.personas import Persona, load_personas
+from panel.workspace.prompts import load_prompts
+from panel.workspace.settings import SiteSettings
+from panel.workspace.tools import Tool, load_catalog
+from tests.support.seed_takes import CODESTRAL, MISTRAL, TAKES
+
+ROOT = Path(__file__).parents[2]
+TODAY = date(2026, 11, 24)
+MODEL = ModelIdentity("local", "some-model")
+ASKED = "2026-11-23T22:15:00Z"
+
+
+def a_take(persona: Persona, fields: dict[str, Any], **changed: Any) -> Take:
+    labels = {beat.id: beat.label for beat in persona.beats}
+    take = Take(
+        outcome="verdict",
+        verdict=fields["verdict"],
+        confidence=fields["confidence"],
+        take=" ".join(fields["beats"].values()),
+        beats=tuple((labels.get(beat, beat), text) for beat, text in fields["beats"].items()),
+        evidence=tuple(fields["evidence"]),
+        reason=None,
+        asked_at=ASKED,
+        rung="json_schema",
+        stale=False,
+        state="approved",
+        editor="Ada",
+    )
+    return replace(take, **changed)
+
+
+def a_line(persona: Persona, take: Take | None) -> PersonaLine:
+    voted = take.verdict if take is not None and take.outcome == "verdict" else None
+    tally = Tally().plus("verdict", voted) if voted else Tally()
+    return PersonaLine(persona.id, persona.name, persona.motto, tally, take)
+
+
+def an_edition(tool: Tool, lines: list[PersonaLine]) -> Edition:
+    card = Scorecard(
+        tool=tool.slug,
+        name=tool.name,
+        tagline=tool.tagline,
+        category=tool.category,
+        entry_price=tool.pricing.entry,
+        description=tool.description,
+        url=tool.url,
+        model=str(MODEL),
+        lines=tuple(lines),
+        result=combine([line.tally for line in lines]),
+    )
+    return Edition(tool, card)
+
+
+def seed_publication(**changed: Any) -> Publication:
+    """Return the seed page's two tools with the eight takes written for tests."""
+    personas = load_personas(ROOT / "personas")
+    prompts = load_prompts(ROOT / "prompts", personas)
+    tools = {tool.slug: tool for tool in load_catalog(ROOT / "tools")}
+    editions = [
+        an_edition(
+            tools[slug],
+            [a_line(persona, a_take(persona, TAKES[slug, persona.id])) for persona in personas],
+        )
+        for slug in (CODESTRAL, MISTRAL)
+    ]
+    publication = Publication(
+        site=SiteSettings(
+            title="Ship or Skip Weekly",
+            base_url="https://verdicts.example/panel/",
+            author="The Editors",
+            contact="desk@verdicts.example",
+        ),
+        editions=tuple(editions),
+        personas=tuple(personas),
+        model=MODEL,
+        today=TODAY,
+        pairs=((MISTRAL, CODESTRAL),),
+        changes=tuple(
+            Change(slug, persona.id, None, "ship", ASKED, "new", str(MODEL))
+            for slug in (CODESTRAL, MISTRAL)
+            for persona in personas
+        ),
+        systems={persona.id: prompts.system_text(persona) for persona in personas},
+        review=prompts.review_text(tools[CODESTRAL]),
+        review_of=tools[CODESTRAL].name,
+        sampling={"temperature": 0.7, "max_tokens": 1500},
+        version="0.1.0",
+    )
+    return replace(publication, **changed)

@@ -1,0 +1,147 @@
+"""A desk for tests: really listening on loopback, over a workspace whose endpoint is the mock."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import threading
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from panel.desk.serving import Place, listen, server
+from panel.desk.session import Desk
+from panel.runs.run import Listener, execute
+from panel.runs.selection import Selection, prepare
+from panel.workspace.loading import load_workspace
+from tests.support.mock_endpoint import Answer, MockEndpoint, completion
+from tests.support.seed_takes import CODESTRAL, MISTRAL, TAKES
+from tests.support.space import ROOT, Space
+
+QUIET = Listener(lambda _tallies: None, lambda _note: None)
+
+
+@dataclass
+class Session:
+    """A desk that listens: its address, and plain requests to it as its own pages send them."""
+
+    desk: Desk
+    base: str
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def get(self, path: str, **headers: str) -> tuple[int, str]:
+        """Return status and body."""
+        return self.send(urllib.request.Request(self.base + path, headers=headers))
+
+    def post(
+        self, path: str, fields: dict[str, str], headers: dict[str, str] | None = None
+    ) -> tuple[int, str]:
+        """Post a form as a browser does from the desk's own page; follows the redirect."""
+        own = {"Origin": self.base, "Sec-Fetch-Site": "same-origin"}
+        body = urllib.parse.urlencode(fields).encode()
+        sent = own if headers is None else headers
+        return self.send(urllib.request.Request(self.base + path, body, sent))
+
+    @staticmethod
+    def send(request: urllib.request.Request) -> tuple[int, str]:
+        """Send one request; returns status and body, of an error, too."""
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
+    def form(self, tool: str, persona: str, **fields: str) -> dict[str, str]:
+        """Return the fields of the take's first form, as the page has them now."""
+        _status, page = self.get(f"/take/{tool}/{persona}")
+        found: dict[str, str] = {}
+        actions = page.split('aria-label="Decide"', 1)[-1]
+        for name in ("follows", "attempt", "filter", "seen"):
+            value = re.search(f'name="{name}" value="([^"]*)"', actions)
+            found[name] = value[1] if value else ""
+        return found | fields
+
+    def decide(self, tool: str, persona: str, **fields: str) -> tuple[int, str]:
+        """Load a take and decide on it."""
+        return self.post(f"/take/{tool}/{persona}/decide", self.form(tool, persona, **fields))
+
+
+@contextmanager
+def desk_open(root: Path, editor: str = "Ada", place: Place | None = None) -> Iterator[Session]:
+    """Open a desk over a workspace while the block runs."""
+    place = place or Place(port=0)
+    desk = Desk(root, editor)
+    with listen(place) as listening:
+        port = listening.getsockname()[1]
+        running = server(desk, place, port)
+        thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]})
+        thread.start()
+        try:
+            yield Session(desk, f"http://127.0.0.1:{port}")
+        finally:
+            running.should_exit = True
+            thread.join(20)
+            assert desk.asker.wait(30)
+            desk.close()
+            assert not thread.is_alive()
+
+
+def elsewhere(work: Callable[[], Any]) -> Any:
+    """Do something in a thread of its own: Playwright keeps an event loop in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(work).result()
+
+
+def ask(root: Path, **selection: Any) -> None:
+    """Run what is pending, as 'panel run' does."""
+    workspace = load_workspace(root)
+    prepared = prepare(workspace, Selection(**selection))
+    elsewhere(lambda: execute(workspace, prepared, QUIET))
+
+
+@contextmanager
+def mock_elsewhere(mock: MockEndpoint) -> Iterator[MockEndpoint]:
+    """Let a mock serve while the block runs, begun and ended in threads of their own."""
+    elsewhere(mock.__enter__)
+    try:
+        yield mock
+    finally:
+        elsewhere(mock.__exit__)
+
+
+def seed_face(_index: int, body: dict[str, Any]) -> Answer | None:
+    """Answer with the takes of the seed page; a guided question gets the opposite verdict."""
+    messages = body["messages"]
+    asked, system = messages[-1]["content"], messages[0]["content"]
+    name = re.search(r"^Name: (.+)$", asked, re.M)
+    slug = MISTRAL if name and name[1].startswith("Mistral") else CODESTRAL
+    title = re.search(r"^# You are the (.+)$", system, re.M)
+    assert title is not None
+    persona = title[1].lower().replace(" ", "-")
+    found = TAKES.get((slug, persona))
+    if found is None:
+        return None
+    verdict = found["verdict"]
+    beats = dict(found["beats"])
+    if "An editor has read" in asked:
+        verdict = "skip" if verdict == "ship" else "ship"
+        last = list(beats)[-1]
+        beats[last] = f"On a second look the price is not stated anywhere. {beats[last]}"
+    fields = {"evidence": found["evidence"], **beats, "verdict": verdict}
+    fields["verdict_confidence"] = found["confidence"]
+    return Answer(body=completion(json.dumps(fields)))
+
+
+def seed_tools(space: Space) -> None:
+    """Put the two tools of the seed page into a workspace, in place of its own."""
+    shutil.rmtree(space.root / "tools")
+    (space.root / "tools").mkdir()
+    for slug in (MISTRAL, CODESTRAL):
+        shutil.copy(ROOT / "tools" / f"{slug}.md", space.root / "tools")

@@ -1,0 +1,106 @@
+"""A workspace read as one, and what is chosen from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from panel.errors import UsageError, WorkspaceError
+from panel.workspace.loading import Workspace, check_rendering, find_root, load_workspace
+from tests.support.space import ROOT, Space
+
+
+def load(space: Space) -> Workspace:
+    return load_workspace(space.root)
+
+
+def chosen(space: Space, slugs: list[str], categories: list[str] | None = None) -> list[str]:
+    return [tool.slug for tool in load(space).select_tools(slugs, categories or [])]
+
+
+def test_this_repository_is_a_workspace() -> None:
+    workspace = load_workspace(ROOT)
+    check_rendering(workspace)
+    assert len(workspace.personas) == 4 and len(workspace.tools) >= 14
+    assert workspace.runs == ROOT / "runs"
+
+
+def test_the_problems_of_all_parts_come_at_once(space: Space) -> None:
+    space.settings('[panle]\npersonas = ["x"]')
+    space.tool("broken", description="")
+    (space.root / "personas/extra.md").write_text("no front matter")
+    (space.root / "prompts/review.md.j2").write_text("{{ tol.name }}")
+    with pytest.raises(WorkspaceError) as refusal:
+        load(space)
+    names = [problem.file.name for problem in refusal.value.problems]
+    assert names == ["panel.toml", "extra.md", "broken.md", "review.md.j2"]
+    assert len(str(refusal.value).splitlines()) == 4
+
+
+def test_the_panel_is_what_the_settings_say(space: Space) -> None:
+    space.settings('[panel]\npersonas = ["skeptic", "builder"]')
+    assert [persona.id for persona in load(space).personas] == ["skeptic", "builder"]
+    space.settings('[panel]\npersonas = ["skeptik"]')
+    with pytest.raises(WorkspaceError, match=r"no persona 'skeptik'. Did you mean 'skeptic'"):
+        load(space)
+
+
+def test_the_root_is_the_nearest_folder_with_settings(space: Space, tmp_path: Path) -> None:
+    deep = space.root / "tools/a/b"
+    deep.mkdir(parents=True)
+    assert find_root(deep) == find_root(space.root) == space.root
+    with pytest.raises(UsageError, match=r"no panel.toml in .* 'panel init DIR'"):
+        find_root(tmp_path)
+
+
+def test_tools_are_chosen_by_slug_name_and_category(space: Space) -> None:
+    assert chosen(space, []) == ["anvil", "bellows"]
+    assert chosen(space, ["Bellows", "bellows"]) == ["bellows"]
+    assert chosen(space, [], ["Data"]) == ["bellows"]
+    assert chosen(space, ["anvil"], ["Data"]) == []
+
+
+@pytest.mark.parametrize(
+    ("slugs", "categories", "says"),
+    [
+        (["belows"], [], "there is no tool 'belows'. Did you mean 'bellows'?"),
+        ([], ["Dta"], "there is no category 'Dta'. Did you mean 'Data'?"),
+    ],
+)
+def test_an_unknown_choice_names_the_nearest(
+    space: Space, slugs: list[str], categories: list[str], says: str
+) -> None:
+    with pytest.raises(UsageError) as refusal:
+        load(space).select_tools(slugs, categories)
+    assert str(refusal.value) == says
+
+
+def test_a_slug_comes_before_the_name_of_another(space: Space) -> None:
+    space.tool("zeta", name="anvil")
+    assert chosen(space, ["anvil"]) == ["anvil"]
+
+
+def test_a_name_that_two_tools_share_is_not_guessed(space: Space) -> None:
+    space.tool("hammer-one", name="Hammer")
+    space.tool("hammer-two", name="Hammer")
+    with pytest.raises(UsageError, match=r"2 tools are named 'Hammer'.* hammer-one, hammer-two"):
+        chosen(space, ["Hammer"])
+    assert chosen(space, ["hammer-two"]) == ["hammer-two"]
+
+
+def test_personas_are_chosen_by_id(space: Space) -> None:
+    workspace = load(space)
+    assert [persona.id for persona in workspace.select_personas(["futurist"])] == ["futurist"]
+    assert workspace.select_personas([]) == workspace.personas
+    with pytest.raises(UsageError, match="Did you mean 'futurist'"):
+        workspace.select_personas(["futurists"])
+
+
+def test_every_rendering_is_tried_and_each_fault_told_once(space: Space) -> None:
+    for name, word in (("system", "persona.nam"), ("review", "tool.nam"), ("repair", "fields.x")):
+        (space.root / f"prompts/{name}.md.j2").write_text("\n{{ " + word + ".y }}")
+    with pytest.raises(WorkspaceError) as refusal:
+        check_rendering(load(space))
+    places = [(problem.file.name, problem.line) for problem in refusal.value.problems]
+    assert places == [("system.md.j2", 2), ("review.md.j2", 2), ("repair.md.j2", 2)]

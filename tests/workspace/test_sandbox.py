@@ -1,0 +1,255 @@
+"""What a prompt template can reach, make and take: it may come from a stranger."""
+
+from __future__ import annotations
+
+import time
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from panel.errors import WorkspaceError
+from panel.workspace.loading import check_rendering, load_workspace
+from panel.workspace.prompts import load_prompts
+from panel.workspace.sandbox import plain, render, template_environment
+from panel.workspace.tools import Pricing, Tool
+from tests.support.space import ROOT, Panel, Space
+
+PICKLE = "cos\\nsystem\\n(S'touch pwned'\\ntR."
+
+
+def rendered(folder: Path, source: str, **values: object) -> str:
+    folder.mkdir(exist_ok=True)
+    (folder / "t.md.j2").write_text(source, encoding="utf-8")
+    environment = template_environment(folder, {})
+    return render(environment.get_template("t.md.j2"), **values)
+
+
+def refusal(space: Space, source: str, name: str = "review") -> str:
+    """Put a line at the end of a template; return the one thing that is said of it."""
+    file = space.root / "prompts" / f"{name}.md.j2"
+    file.write_text(file.read_text() + source, encoding="utf-8")
+    with pytest.raises(WorkspaceError) as error:
+        check_rendering(load_workspace(space.root))
+    assert str(file) in str(error.value)
+    return str(error.value)
+
+
+# --- what it can reach ----------------------------------------------------------------------
+
+
+def test_a_template_runs_no_shell_command(space: Space, panel: Panel) -> None:
+    file = space.root / "prompts" / "review.md.j2"
+    attack = f'{{{{ tool.parse_raw("{PICKLE}", proto="pickle", allow_pickle=true) }}}}'
+    file.write_text(file.read_text() + attack, encoding="utf-8")
+    told = panel("check", cwd=space.root)
+    assert told.code == 2 and "Traceback" not in told.err
+    assert not (space.root / "pwned").exists()
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ tool.model_dump() }}",
+        "{{ tool.__class__ }}",
+        "{{ tool['__class__'] }}",
+        "{{ tool.pricing.model_construct }}",
+        "{{ tool.name.__class__.__mro__ }}",
+        "{{ tool.name.format(1) }}",
+        "{{ tool.name.encode('idna') }}",
+        "{{ tool.update({'name': 'x'}) }}",
+        "{{ tool.tags.append('x') }}",
+        "{{ tool.released.strftime('%1000000000Y') }}",
+        "{{ self.__init__ }}",
+        "{{ self._TemplateReference__context }}",
+        "{{ lipsum.__globals__ }}",
+        "{{ cycler.__init__ }}",
+        "{{ namespace(a=1).a }}",
+        "{{ dict(a=1) }}",
+        "{{ fenced }}",
+        "{{ tool | attr('__class__') }}",
+        "{{ ['a'] | map('attr', '__class__') | list }}",
+        "{{ tool | pprint }}",
+        "{{ tool.name | xmlattr }}",
+        "{% for x in ['a'] %}{{ loop._iterable }}{% endfor %}",
+        "{% for x in ['a'] %}{{ loop.__class__ }}{% endfor %}",
+        "{% macro m() %}{% endmacro %}{{ m._func }}",
+        "{% macro m() %}{{ caller.__code__ }}{% endmacro %}{% call m() %}{% endcall %}",
+        "{% import 'macros.md.j2' as s %}{{ s._body_stream }}",
+        "{% import 'macros.md.j2' as s %}{{ s.__dict__ }}",
+    ],
+)
+def test_a_template_reads_the_fields_of_its_data_and_nothing_else(
+    space: Space, source: str
+) -> None:
+    (space.root / "prompts" / "macros.md.j2").write_text("{% macro m() %}x{% endmacro %}")
+    assert "Traceback" not in refusal(space, source)
+
+
+def test_a_template_changes_none_of_its_data(space: Space) -> None:
+    refusal(space, "{% set x = tool.tags.extend(['x']) %}")
+    refusal(space, "{% set x = tool.links.setdefault('x', 'y') %}")
+
+
+def test_a_template_is_given_plain_data_only() -> None:
+    tool = Tool(
+        slug="a",
+        name="A",
+        tagline="t",
+        category="c",
+        description="d",
+        tags=("x", "y"),
+        pricing=Pricing(entry="Free"),
+        released=date(2026, 1, 2),
+    )
+    seen = plain(tool)
+    assert type(seen) is dict and type(seen["pricing"]) is dict and seen["tags"] == ["x", "y"]
+    assert seen["released"] == date(2026, 1, 2)
+    with pytest.raises(TypeError):
+        plain(Path())
+
+
+def test_a_misspelt_filter_is_named_with_the_one_that_was_meant(space: Space) -> None:
+    assert "Did you mean 'upper'?" in refusal(space, "{{ tool.name | uper }}")
+
+
+# --- where it can read ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name", ["../secret.md.j2", "secret.md.j2", "deep/secret.md.j2", "plain.txt", "no.md.j2"]
+)
+def test_an_include_stays_in_its_folder(space: Space, name: str) -> None:
+    (space.root / "secret.md.j2").write_text("KEPT OUT", encoding="utf-8")
+    outside = space.root / "outside"
+    outside.mkdir()
+    (outside / "secret.md.j2").write_text("KEPT OUT", encoding="utf-8")
+    prompts = space.root / "prompts"
+    (prompts / "secret.md.j2").symlink_to(space.root / "secret.md.j2")
+    (prompts / "deep").symlink_to(outside, target_is_directory=True)
+    (prompts / "plain.txt").write_text("KEPT OUT", encoding="utf-8")
+    assert "KEPT OUT" not in refusal(space, f"{{% include {name!r} %}}")
+
+
+@pytest.mark.parametrize("name", ["system.md.j2", "guidance.md.j2", "examples/builder.yaml"])
+def test_no_file_of_the_prompts_is_a_link_that_leads_out(space: Space, name: str) -> None:
+    file = space.root / "prompts" / name
+    moved = space.root / file.name
+    file.rename(moved)
+    file.symlink_to(moved)
+    with pytest.raises(WorkspaceError, match="leads out of its folder"):
+        load_workspace(space.root)
+
+
+def test_a_link_to_the_whole_folder_is_fine(space: Space) -> None:
+    (space.root / "prompts").rename(space.root / "shared-prompts")
+    (space.root / "prompts").symlink_to(space.root / "shared-prompts", target_is_directory=True)
+    check_rendering(load_workspace(space.root))
+
+
+def test_an_include_within_the_folder_works(space: Space) -> None:
+    (space.root / "prompts" / "more").mkdir()
+    (space.root / "prompts" / "more" / "end.md.j2").write_text("The end of {{ tool.name }}.")
+    file = space.root / "prompts" / "review.md.j2"
+    file.write_text(file.read_text() + "{% include 'more/end.md.j2' %}")
+    workspace = load_workspace(space.root)
+    assert workspace.prompts.review_text(workspace.tools[0]).endswith("The end of Anvil.")
+
+
+# --- what it can make and take --------------------------------------------------------------
+
+DOUBLED = "{% set a = 'aaaaaaaa' %}" + "{% set a = a ~ a %}" * 40
+BOMBS = {
+    "a text times a number": '{{ "a" * 2000000000 }}',
+    "a number times a text": '{{ 2000000000 * "a" }}',
+    "a list times a number": "{{ ([1] * 2000000000) | length }}",
+    "nested ranges": "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}"
+    "{% endfor %}",
+    "a long range": "{% for i in range(10 ** 12) %}{% endfor %}",
+    "a long range as a list": "{{ range(10 ** 9) | list | length }}",
+    "a loop over the letters": "{% for a in tool.description * 99 %}"
+    "{% for b in tool.description * 99 %}{% for c in tool.description * 99 %}"
+    "{% endfor %}{% endfor %}{% endfor %}",
+    "doubled by ~": DOUBLED + "{{ a | length }}",
+    "doubled by +": "{% set a = 'aaaaaaaa' %}" + "{% set a = a + a %}" * 40,
+    "doubled by a block": "{% set a %}aaaaaaaa{% endset %}"
+    + "{% set a %}{{ a }}{{ a }}{% endset %}" * 40,
+    "doubled by join": "{% set a = 'aaaaaaaa' %}" + "{% set a = [a, a] | join %}" * 40,
+    "doubled by replace": "{% set a = 'aaaaaaaa' %}" + "{% set a = a | replace('a', 'aa') %}" * 40,
+    "an empty text replaced": "{% set a = 'a' * 1000 %}{{ a | replace('', a * 900) }}",
+    "lists in lists": "{% set a = [1] %}" + "{% set a = [a, a] %}" * 60 + "{{ a }}",
+    "dicts in dicts": "{% set a = {} %}" + "{% set a = {'x': a, 'y': a} %}" * 60 + "{{ a }}",
+    "lists compared": "{% set a = [1] %}{% set b = [1] %}"
+    + "{% set a = [a, a] %}{% set b = [b, b] %}" * 60
+    + "{{ a == b }}",
+    "a power": "{{ 10 ** 10 ** 10 }}",
+    "a squared number": "{% set a = 10 %}" + "{% set a = a * a %}" * 60,
+    "a number shifted by powers": "{{ 2 ** 255 * 2 ** 255 * 2 ** 255 }}",
+    "a wide format": '{{ "%1000000000d" % 1 }}',
+    "a wide format as a filter": '{{ "%1000000000d" | format(1) }}',
+    "a wide centre": '{{ "a" | center(1000000000) }}',
+    "a wide margin": '{{ "a" | indent(1000000000) }}',
+    "a wide method": '{{ "a".ljust(1000000000) }}',
+    "a macro that calls itself twice": "{% macro m(n) %}{% if n %}{{ m(n - 1) }}{{ m(n - 1) }}"
+    "{% endif %}{% endmacro %}{{ m(60) }}",
+    "a loop that calls itself twice": "{% for x in [1, 1] recursive %}{% if loop.depth < 60 %}"
+    "{{ loop([1, 1]) }}{% endif %}{% endfor %}",
+    "an include of itself": "{% include 'review.md.j2' %}",
+    "two includes of itself": "{% include 'review.md.j2' %}{% include 'review.md.j2' %}",
+    "much text in small pieces": "{% for i in range(9999999) %}aaaaaaaa{% endfor %}",
+    "a filter in a loop": "{% for i in range(9999999) %}{% set x = tool.description | upper %}"
+    "{% endfor %}",
+    "slices in a loop": "{% set a = 'a' * 900000 %}{% for i in range(9999999) %}"
+    "{% set b = a[1:] %}{% endfor %}",
+    "nested too deep for Python": "{% for a in [1] %}" * 30 + "{% endfor %}" * 30,
+    "brackets too deep for Python": "{{ " + "(" * 3000 + "1" + ")" * 3000 + " }}",
+    "too many digits for Python": "{{ " + "9" * 5000 + " }}",
+}
+
+
+@pytest.mark.parametrize("source", BOMBS.values(), ids=BOMBS.keys())
+def test_a_template_that_makes_or_takes_too_much_is_refused(space: Space, source: str) -> None:
+    began = time.process_time()
+    assert refusal(space, source)
+    # Far from an assertion on speed: without its bound each of these runs for hours or is killed.
+    assert time.process_time() - began < 120
+
+
+def test_what_an_honest_template_uses_works(tmp_path: Path) -> None:
+    source = (
+        "{%- macro plan(p) %}{{ p.name | upper }}: {{ p.price }}{% endmacro -%}"
+        "{% for p in plans %}{{ loop.index }}/{{ loop.length }} {{ plan(p) }}"
+        "{{ ', ' if not loop.last }}{% else %}none{% endfor %}"
+        "|{{ tags | sort | join(' + ') }}|{{ text[:5] ~ '...' }}|{{ text.split(' ') | length }}"
+        "|{% for k, v in links.items() %}{{ k }}={{ v }}{% endfor %}|{{ links | dictsort }}"
+        "|{{ day.year }}|{{ 7 * 6 }}|{{ 7 % 4 }}|{{ 2 ** 10 }}|{{ text | replace('o', '0') }}"
+        "|{% set x %}a{% endset %}{{ x }}|{{ range(3) | list }}|{{ none is none }}"
+        "|{{ plans[0]['price'] }}|{{ missing | default('nothing') }}|{{ '-' * 3 }}"
+        "|{% if 'b' in tags %}yes{% endif %}|{{ 1.5 + 1 }}"
+    )
+    plans = [{"name": "free", "price": "0"}, {"name": "pro", "price": "$5"}]
+    seen = rendered(
+        tmp_path / "p",
+        source,
+        plans=plans,
+        tags=["b", "a"],
+        text="hello world",
+        links={"docs": "https://d.example"},
+        day=date(2026, 1, 2),
+    )
+    assert seen == (
+        "1/2 FREE: 0, 2/2 PRO: $5|a + b|hello...|2|docs=https://d.example"
+        "|[('docs', 'https://d.example')]|2026|42|3|1024|hell0 w0rld|a|[0, 1, 2]|True"
+        "|0|nothing|---|yes|2.5"
+    )
+
+
+def test_a_description_of_the_longest_kind_is_rendered(space: Space) -> None:
+    space.tool("long", description="a " * 49_990)
+    check_rendering(load_workspace(space.root))
+
+
+def test_the_shipped_templates_make_what_they_made() -> None:
+    workspace = load_workspace(ROOT)
+    prompts = load_prompts(ROOT / "prompts", workspace.personas)
+    assert prompts.review_text(workspace.tools[0]).startswith("Review this tool.\n")
