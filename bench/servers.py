@@ -39,7 +39,7 @@ THREADS = max(1, (os.cpu_count() or 1) - 1)  # as the embedded endpoint has them
 INSTALL_SECONDS, START_SECONDS, RUN_SECONDS = 3600.0, 300.0, 1800.0
 FIRST, LAST = "<!-- by hand, kept by bench/servers.py -->", "<!-- end of the part by hand -->"
 COLUMNS = (
-    *("server", "version", "asked on", "what `panel doctor` saw", "rung reached"),
+    *("server", "version", "asked on", "what `panel doctor` saw", "output_mode reached"),
     *("verdicts / abstained / errors", "requests", "seconds"),
 )
 
@@ -100,7 +100,7 @@ def main() -> int:
         findings.append(look_at(name, venv, weights))
         write_page(findings, [str(given.venvs), str(venv.resolve()), str(weights.parent)])
     for finding in findings:
-        print(f"{finding.name}: {finding.failure or rungs(finding)}")
+        print(f"{finding.name}: {finding.failure or output_modes(finding)}")
     return 1 if any(finding.failure for finding in findings) else 0
 
 
@@ -410,7 +410,8 @@ def ask(finding: Finding, recipe: Recipe, base_url: str, workspace: Path) -> Non
     chosen = [argument for tool in TOOLS for argument in ("--tool", tool)]
     finding.run = json.loads(panel(workspace, "run", "--json", *chosen))
     query = (
-        "SELECT rung, CASE WHEN final OR outcome = 'verdict' THEN outcome ELSE 'asked again' END "
+        "SELECT output_mode, "
+        "CASE WHEN final OR outcome = 'verdict' THEN outcome ELSE 'asked again' END "
         "AS ended, reason, http_status, count(*) AS times, min(started_at) AS first "
         "FROM attempts GROUP BY ALL ORDER BY first"
     )
@@ -505,7 +506,7 @@ def row(finding: Finding, private: list[str]) -> str:
     seen = re.sub(r"(?<![\w:/])(/[\w.+-]+){2,}", "…", seen)
     counts = " / ".join(str(run[key]) for key in ("verdicts", "abstains", "errors")) if run else "–"
     cells = (
-        *(finding.name, finding.version, asked, seen, rungs(finding) or "–", counts),
+        *(finding.name, finding.version, asked, seen, output_modes(finding) or "–", counts),
         f"{run['requests']}: {told(finding.requests)}" if run else "–",
         f"{run['seconds']:.0f}" if run else "–",
     )
@@ -524,22 +525,22 @@ def sight(seen: dict[str, Any]) -> str:
     return "; ".join(parts)
 
 
-def rungs(finding: Finding) -> str:
-    """Return the rungs on which cells of the run ended, most used first."""
+def output_modes(finding: Finding) -> str:
+    """Return the output modes on which cells of the run ended, most used first."""
     ended: dict[str, int] = {}
     for group in finding.requests:
         if group["ended"] != "asked again":
-            ended[group["rung"]] = ended.get(group["rung"], 0) + int(group["times"])
-    return ", ".join(sorted(ended, key=lambda rung: -ended[rung]))
+            ended[group["output_mode"]] = ended.get(group["output_mode"], 0) + int(group["times"])
+    return ", ".join(sorted(ended, key=lambda output_mode: -ended[output_mode]))
 
 
 def told(requests: list[dict[str, Any]]) -> str:
-    """Say how the requests of a run ended, by rung."""
+    """Say how the requests of a run ended, by output_mode."""
     phrases = []
     for group in requests:
         why = ", ".join(str(part) for part in (group["reason"], group["http_status"]) if part)
         why = f" ({why})" if group["reason"] else ""
-        phrases.append(f"{group['times']} × {group['rung']}: {group['ended']}{why}")
+        phrases.append(f"{group['times']} × {group['output_mode']}: {group['ended']}{why}")
     return "; ".join(phrases)
 
 

@@ -18,13 +18,13 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from panel.cells.plan import ModelIdentity
-from panel.scorecard import Change, PersonaLine, Scorecard, Take, Tally, combine
+from panel.scorecard import PersonaLine, Scorecard, Take, Tally, VerdictChange, combine
 from panel.site.build import Built, build
-from panel.site.publication import Edition, Publication
+from panel.site.publication import Publication, PublishedTool
 from panel.workspace.personas import Persona, load_personas
 from panel.workspace.prompts import load_prompts
 from panel.workspace.settings import SiteSettings
-from panel.workspace.tools import Plan, Pricing, Tool
+from panel.workspace.tools import PricePlan, Pricing, Tool
 
 ROOT = Path(__file__).parents[1]
 CATEGORIES = 20
@@ -53,14 +53,14 @@ def a_take(chance: random.Random, persona: Persona, day: date) -> Take:
         evidence=(prose(chance, 8), prose(chance, 8), prose(chance, 8)),
         reason=None,
         asked_at=f"{day}T12:00:00Z",
-        rung="json_schema",
+        output_mode="json_schema",
         stale=chance.random() < 0.05,
         state="approved",
         editor=chance.choice(("Ada", "Grace")),
     )
 
 
-def an_edition(chance: random.Random, number: int, personas: list[Persona]) -> Edition:
+def an_edition(chance: random.Random, number: int, personas: list[Persona]) -> PublishedTool:
     """Return a made-up tool with a take of each persona."""
     day = date(2026, 1, 1) + timedelta(days=chance.randint(0, 320))
     tool = Tool(
@@ -71,7 +71,7 @@ def an_edition(chance: random.Random, number: int, personas: list[Persona]) -> E
         description="\n\n".join(prose(chance, 60) for _ in range(3)),
         pricing=Pricing(
             entry=chance.choice(("Free", "$10 a month", "$0.002 a page")),
-            plans=(Plan(name="Team", price="$20 a seat and month", includes="support"),),
+            plans=(PricePlan(name="Team", price="$20 a seat and month", includes="support"),),
             verified=day,
         ),
         url=f"https://tool-{number}.example/",
@@ -94,7 +94,7 @@ def an_edition(chance: random.Random, number: int, personas: list[Persona]) -> E
         lines=tuple(lines),
         result=combine([line.tally for line in lines]),
     )
-    return Edition(tool, card)
+    return PublishedTool(tool, card)
 
 
 def a_publication(tools: int, comparisons: int) -> Publication:
@@ -104,7 +104,7 @@ def a_publication(tools: int, comparisons: int) -> Publication:
     prompts = load_prompts(ROOT / "prompts", personas)
     editions = [an_edition(chance, number, personas) for number in range(tools)]
     changes = [
-        Change(
+        VerdictChange(
             edition.tool.slug,
             line.persona,
             None if first else "skip",

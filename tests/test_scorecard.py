@@ -17,14 +17,14 @@ from panel.scorecard import (
     MOST_EXACT,
     SURE,
     Comparison,
-    Decision,
     Interval,
     PersonaLine,
+    PublishOutcome,
     Scorecard,
     Take,
     Tally,
     combine,
-    decide,
+    publish_rule,
     published,
     ships_probability,
     sign_flip,
@@ -251,10 +251,12 @@ def test_the_probability_of_counts_that_cannot_be_is_refused(ships: int, n: int)
 )
 def test_a_published_verdict_falls_to_so_many_of_so_many(n: int, needed: int | None) -> None:
     """Symmetric: ship falls to skips as skip does to ships."""
-    overturning = [k for k in range(n + 1) if decide("skip", Tally(k, n - k)).verdict == "ship"]
+    overturning = [
+        k for k in range(n + 1) if publish_rule("skip", Tally(k, n - k)).verdict == "ship"
+    ]
     assert overturning == ([] if needed is None else list(range(needed, n + 1)))
     assert overturning == [
-        k for k in range(n + 1) if decide("ship", Tally(n - k, k)).verdict == "skip"
+        k for k in range(n + 1) if publish_rule("ship", Tally(n - k, k)).verdict == "skip"
     ]
 
 
@@ -291,7 +293,7 @@ def test_a_published_verdict_falls_to_so_many_of_so_many(n: int, needed: int | N
 def test_what_is_published_stands_until_it_is_overturned(
     published: str | None, votes: Tally, verdict: str | None, contested: bool
 ) -> None:
-    decision = decide(published, votes)  # type: ignore[arg-type]
+    decision = publish_rule(published, votes)  # type: ignore[arg-type]
     assert (decision.verdict, decision.contested) == (verdict, contested)
 
 
@@ -306,16 +308,16 @@ def test_a_decision_is_symmetric_stable_and_never_moves_without_certainty(
 ) -> None:
     votes, mirrored = Tally(ships, skips, abstains), Tally(skips, ships, abstains)
     other = {"ship": "skip", "skip": "ship", None: None}
-    decision = decide(published, votes)  # type: ignore[arg-type]
-    mirror = decide(other[published], mirrored)  # type: ignore[arg-type]
-    assert mirror == Decision(other[decision.verdict], decision.contested, decision.certainty)  # type: ignore[arg-type]
+    decision = publish_rule(published, votes)  # type: ignore[arg-type]
+    mirror = publish_rule(other[published], mirrored)  # type: ignore[arg-type]
+    assert mirror == PublishOutcome(other[decision.verdict], decision.contested, decision.certainty)  # type: ignore[arg-type]
     if published and decision.verdict != published:
         assert decision.certainty is not None and decision.certainty >= SURE
         assert not decision.contested
     if decision.verdict is not None:
-        again = decide(decision.verdict, votes)
+        again = publish_rule(decision.verdict, votes)
         assert again.verdict == decision.verdict, "deciding anew changes nothing"
-        assert decide(again.verdict, votes) == again
+        assert publish_rule(again.verdict, votes) == again
 
 
 def by_brute_force(differences: Sequence[int]) -> float:

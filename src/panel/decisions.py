@@ -66,7 +66,7 @@ class ConflictError(PanelError):
 
 
 @dataclass(frozen=True, slots=True)
-class Wording:
+class Revision:
     """Words that an editor decided on, with the verdict and evidence of their answer."""
 
     text: str
@@ -83,7 +83,7 @@ class Wording:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ReviewState:
     """Where editors have a tool × persona.
 
     state: of ``wording``, the one decided on last; "draft" and None where every decision is
@@ -95,8 +95,8 @@ class Standing:
     """
 
     state: State = "draft"
-    wording: Wording | None = None
-    published: Wording | None = None
+    wording: Revision | None = None
+    published: Revision | None = None
     guidance: str | None = None
     guided_by: str | None = None
     note: str | None = None
@@ -110,10 +110,10 @@ class Standing:
         return self.state
 
 
-UNTOUCHED = Standing()
+UNTOUCHED = ReviewState()
 
 
-def fold(decisions: Iterable[Decision]) -> Standing:
+def replay(decisions: Iterable[Decision]) -> ReviewState:
     """Return what the decisions on one tool × persona come to, oldest first.
 
     An undo leaves everything exactly as if what it undoes had not been; an undo of an undo
@@ -152,7 +152,7 @@ def redoable(chain: Sequence[Decision]) -> Decision | None:
     return chain[-1] if chain and chain[-1].action == "undo" else None
 
 
-def _after(standing: Standing, decision: Decision) -> Standing:
+def _after(standing: ReviewState, decision: Decision) -> ReviewState:
     force = (*standing.in_force, decision.decision_id)
     if decision.action == "ask_again":
         return replace(standing, guidance=decision.note, guided_by=decision.editor, in_force=force)
@@ -176,13 +176,13 @@ def _after(standing: Standing, decision: Decision) -> Standing:
     )
 
 
-def _same(one: Wording, other: Wording) -> bool:
+def _same(one: Revision, other: Revision) -> bool:
     return (one.fingerprint, one.text) == (other.fingerprint, other.text)
 
 
-def _wording(decision: Decision) -> Wording:
+def _wording(decision: Decision) -> Revision:
     assert decision.verdict is not None  # the table takes no line of these actions without
-    return Wording(
+    return Revision(
         text=decision.text or "",
         verdict=decision.verdict,
         confidence=decision.confidence,

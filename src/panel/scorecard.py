@@ -164,7 +164,7 @@ def ships_probability(ships: int, n: int) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class PublishOutcome:
     """What to publish of a persona on a tool.
 
     verdict: None where there is nothing to publish. contested: the votes do not settle it.
@@ -176,7 +176,7 @@ class Decision:
     certainty: float | None
 
 
-def decide(published: Literal["ship", "skip"] | None, votes: Tally) -> Decision:
+def publish_rule(published: Literal["ship", "skip"] | None, votes: Tally) -> PublishOutcome:
     """Say what to publish after new votes: what is published stands until it is overturned.
 
     A published verdict changes only if P(the majority is the other) >= 0.95: with a uniform
@@ -191,10 +191,10 @@ def decide(published: Literal["ship", "skip"] | None, votes: Tally) -> Decision:
     sure = certainty is not None and certainty >= SURE
     split = bool(votes.ships and votes.skips)
     if published is None:
-        return Decision(majority, split and not sure, certainty)
+        return PublishOutcome(majority, split and not sure, certainty)
     if majority is None or majority == published:
-        return Decision(published, not sure and (split or not votes.n), certainty)
-    return Decision(majority if sure else published, not sure, certainty)
+        return PublishOutcome(published, not sure and (split or not votes.n), certainty)
+    return PublishOutcome(majority if sure else published, not sure, certainty)
 
 
 MOST_EXACT = 20  # differences up to which all sign flips are counted out
@@ -248,7 +248,7 @@ class Take:
     evidence: tuple[str, ...]
     reason: str | None
     asked_at: str
-    rung: str
+    output_mode: str
     stale: bool
     state: State = "draft"
     editor: str | None = None
@@ -308,7 +308,7 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class VerdictChange:
     """One persona's verdict on one tool became another; ``before`` is None for its first.
 
     changed_at: ISO time in UTC; reason: what had changed in the question, in the words of

@@ -20,9 +20,9 @@ import yaml
 from panel.ci.gates import PLAIN, SHIP_BELOW, parse_gates
 from panel.cli.main import COMMANDS, LazyGroup, app
 from panel.frozen.files import (
-    Answer,
     CanaryCheck,
     CanaryCount,
+    FrozenAnswer,
     FrozenInputs,
     FrozenTool,
     FrozenVerdict,
@@ -135,7 +135,7 @@ def test_the_hook_runs_on_every_folder_that_people_write() -> None:
 
 @pytest.mark.parametrize(
     ("title", "models"),
-    [("What a file holds", (FrozenTool, FrozenVerdict, Answer, CanaryCheck, CanaryCount))],
+    [("What a file holds", (FrozenTool, FrozenVerdict, FrozenAnswer, CanaryCheck, CanaryCount))],
 )
 def test_every_field_of_a_file_is_described(title: str, models: tuple[Any, ...]) -> None:
     told = set(re.findall(r"`([a-z_]+)`", section(title)))

@@ -9,7 +9,7 @@ import pytest
 
 from panel.ci.diff import Diff
 from panel.ci.gates import NAMED, Failure, Gates, failures, parse_gates
-from panel.ci.sides import Side
+from panel.ci.snapshots import Snapshot
 from panel.errors import UsageError
 from panel.frozen.files import FrozenVerdict
 from tests.support.differing import answer, canaries, difference, flips, published, side
@@ -184,7 +184,7 @@ def test_a_name_with_line_feeds_begins_no_line_of_its_own() -> None:
 
 
 def test_stale_needs_a_head_with_files() -> None:
-    head = Side("kept", {}, None)
+    head = Snapshot("kept", {}, None)
     with pytest.raises(UsageError, match="'kept' has not"):
         failures(difference({}, {}), head, Gates(frozenset({"stale"})))
 

@@ -23,7 +23,7 @@ from panel.desk.serving import Place, listen
 from panel.desk.take import reflowed
 from panel.errors import UsageError
 from panel.hashing import text_hash
-from panel.store.decisions import standing
+from panel.store.decisions import review_states
 from panel.store.queries import opened
 from panel.workspace.loading import load_workspace
 from tests.desk.test_decide import entry, on
@@ -51,7 +51,7 @@ def session(asked: Space) -> Iterator[Session]:
 
 def stands(session: Session, pair: tuple[str, str] = PAIR) -> Any:
     with opened(session.desk.root / "runs") as connection:
-        return standing(connection).get(pair)
+        return review_states(connection).get(pair)
 
 
 # --- what it shows ----------------------------------------------------------------------------
@@ -250,7 +250,7 @@ def test_what_is_published_can_be_withdrawn_beside_a_new_draft(
     seen = text_hash(published.text)
     session.decide(*PAIR, action="withdraw", seen=seen)
     now = entry(asked)
-    assert now.standing.published is None
+    assert now.review.published is None
     assert (now.state, now.text) == ("edited", "A better draft.")
 
 

@@ -20,17 +20,17 @@ from panel.desk.decide import Entry, decide, editor_name, history, queue
 from panel.errors import UsageError
 from panel.frozen.staleness import Asking, cells_by_pair
 from panel.results.scorecards import scorecards
-from panel.runs.run import Listener, Summary, execute
+from panel.runs.run import ProgressReporter, Summary, execute
 from panel.runs.selection import Selection, prepare
 from panel.scorecard import published
-from panel.store.decisions import standing
+from panel.store.decisions import review_states
 from panel.store.ingest import rebuild
 from panel.store.queries import opened, select
 from panel.workspace.loading import Workspace, load_workspace
 from tests.support.mock_endpoint import MockEndpoint
 from tests.support.space import Panel, Space
 
-QUIET = Listener(lambda _tallies: None, lambda _note: None)
+QUIET = ProgressReporter(lambda _tallies: None, lambda _note: None)
 PAIR = ("anvil", "builder")
 
 
@@ -53,7 +53,7 @@ def on(seen: Entry, action: Any, editor: str = "Ada", **more: Any) -> Decision:
     """Make the decision of an editor who sees this entry."""
     words = action in ("approve", "edit", "reject")
     fields = {
-        "follows": seen.standing.latest,
+        "follows": seen.review.latest,
         "attempt_id": seen.answer.attempt_id if seen.answer else None,
         "text": seen.text if words else None,
     }
@@ -65,7 +65,7 @@ def do(space: Space, action: Any, pair: tuple[str, str] = PAIR, **more: Any) -> 
 
 
 def undo(space: Space, pair: tuple[str, str] = PAIR) -> Decision:
-    return do(space, "undo", pair, undoes=entry(space, pair).standing.in_force[-1])
+    return do(space, "undo", pair, undoes=entry(space, pair).review.in_force[-1])
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def test_an_approval_publishes_the_words_with_verdict_and_evidence(asked: Space)
     made = do(asked, "approve", note="Checked.")
     now = entry(asked)
     assert (now.state, now.waits, now.text) == ("approved", False, seen.text)
-    words = now.standing.published
+    words = now.review.published
     assert words is not None and words.decision_id == made.decision_id
     assert seen.answer is not None
     assert (words.text, words.verdict, words.evidence) == (
@@ -112,14 +112,14 @@ def test_an_approval_publishes_the_words_with_verdict_and_evidence(asked: Space)
 def test_an_edit_is_what_editors_see_and_is_published_once_approved(asked: Space) -> None:
     do(asked, "edit", text="  My own words.  ")
     assert (entry(asked).state, entry(asked).text) == ("edited", "My own words.")
-    assert entry(asked).standing.published is None
+    assert entry(asked).review.published is None
     do(asked, "approve")
-    published_now = entry(asked).standing.published
+    published_now = entry(asked).review.published
     assert published_now is not None and published_now.text == "My own words."
     do(asked, "edit", text="Other words.", editor="Bo")
     now = entry(asked)
     assert (now.state, now.text) == ("edited", "Other words.")
-    assert now.standing.published == published_now, "an edit does not touch what is published"
+    assert now.review.published == published_now, "an edit does not touch what is published"
 
 
 def test_rejecting_the_published_wording_withdraws_it_and_rejecting_another_does_not(
@@ -129,10 +129,10 @@ def test_rejecting_the_published_wording_withdraws_it_and_rejecting_another_does
     do(asked, "edit", text="Worse words.")
     do(asked, "reject")
     now = entry(asked)
-    assert now.state == "rejected" and now.standing.published is not None
+    assert now.state == "rejected" and now.review.published is not None
     undo(asked), undo(asked)  # back to the approval
     do(asked, "reject")
-    assert (entry(asked).state, entry(asked).standing.published) == ("rejected", None)
+    assert (entry(asked).state, entry(asked).review.published) == ("rejected", None)
 
 
 def test_undo_restores_exactly_the_state_before_and_can_be_undone(asked: Space) -> None:
@@ -146,17 +146,17 @@ def test_undo_restores_exactly_the_state_before_and_can_be_undone(asked: Space) 
     ):
         do(asked, action, **more)
         states.append(entry(asked))
-    made = [each.standing.in_force for each in states]
+    made = [each.review.in_force for each in states]
     assert [len(each) for each in made] == [0, 1, 2, 3, 4, 5]
     for before in reversed(states[:-1]):
         undo(asked)
         now = entry(asked)
-        assert replace(now.standing, latest=None) == replace(before.standing, latest=None)
+        assert replace(now.review, latest=None) == replace(before.review, latest=None)
         assert (now.state, now.text, now.stale) == (before.state, before.text, before.stale)
     with pytest.raises(UsageError, match="only the last decision"):
         do(asked, "undo", undoes=made[-1][0])
-    do(asked, "undo", undoes=entry(asked).standing.latest)  # the last undo itself
-    assert replace(entry(asked).standing, latest=None) == replace(states[1].standing, latest=None)
+    do(asked, "undo", undoes=entry(asked).review.latest)  # the last undo itself
+    assert replace(entry(asked).review, latest=None) == replace(states[1].standing, latest=None)
 
 
 def test_what_is_published_outlives_a_changed_description_and_a_new_answer(asked: Space) -> None:
@@ -167,11 +167,11 @@ def test_what_is_published_outlives_a_changed_description_and_a_new_answer(asked
     assert ask(asked, tools=["anvil"]).asked == 4
     now = entry(asked)
     assert (now.state, now.stale, now.published_stale) == ("draft", False, True)
-    assert now.standing.published is not None and now.standing.published.text == words
+    assert now.review.published is not None and now.review.published.text == words
     assert now.text != words
     do(asked, "approve")
     now = entry(asked)
-    assert now.standing.published is not None and now.standing.published.text == now.text != words
+    assert now.review.published is not None and now.review.published.text == now.text != words
 
 
 def test_a_take_that_says_the_opposite_of_the_published_one_flips(asked: Space) -> None:
@@ -251,13 +251,13 @@ def test_the_latest_note_wins_and_undo_brings_the_earlier_answer_back_unasked(
         do(asked, "ask_again", note=note)
         ask(asked)
     with opened(asked.root / "runs") as connection:
-        assert standing(connection)[PAIR].guidance == "Who is it for?"
+        assert review_states(connection)[PAIR].guidance == "Who is it for?"
     requests = len(mock.requests)
     undo(asked), undo(asked)
     assert entry(asked).stale, "until a run adopts the earlier answer"
     assert ask(asked).asked == 0
     now = entry(asked)
-    assert (now.answer, now.stale, now.standing.guidance) == (first, False, None)
+    assert (now.answer, now.stale, now.review.guidance) == (first, False, None)
     assert len(mock.requests) == requests
 
 
@@ -348,10 +348,13 @@ def test_a_rebuild_brings_every_decision_back(asked: Space) -> None:
     undo(asked)
     runs = asked.root / "runs"
     with opened(runs) as connection:
-        before = standing(connection), select(connection, "SELECT * FROM decisions").rows
+        before = review_states(connection), select(connection, "SELECT * FROM decisions").rows
     rebuild(runs)
     with opened(runs) as connection:
-        assert (standing(connection), select(connection, "SELECT * FROM decisions").rows) == before
+        assert (
+            review_states(connection),
+            select(connection, "SELECT * FROM decisions").rows,
+        ) == before
     assert len(before[1]) == 4 and [row[11] for row in before[1]] == [True, False, True, False]
 
 

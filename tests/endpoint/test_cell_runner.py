@@ -13,9 +13,9 @@ import pytest
 from panel.cells.journal import Attempt
 from panel.cells.plan import Cell, identify, lay_out
 from panel.endpoint import cell_runner as ladder_module
-from panel.endpoint.cell_runner import Ladder, Settled
+from panel.endpoint.cell_runner import CellRunner, Settled
 from panel.endpoint.client import Client
-from panel.endpoint.limits import Limiter
+from panel.endpoint.limits import ConcurrencyLimiter
 from panel.workspace.loading import Workspace, load_workspace
 from panel.workspace.settings import Endpoint, resolve_endpoint
 from tests.support.mock_endpoint import Answer, MockEndpoint, completion, filled, reply_for
@@ -58,7 +58,7 @@ class Asked:
 
         async def settle() -> list[Settled]:
             async with Client(str(endpoint.base_url), None, endpoint) as client:
-                self.ladder = Ladder(client, endpoint, workspace.prompts, Limiter(4))
+                self.ladder = CellRunner(client, endpoint, workspace.prompts, ConcurrencyLimiter(4))
                 return [await self.ladder.settle(cell, record) for cell in chosen]
 
         self.ends = asyncio.run(settle())
@@ -70,7 +70,7 @@ def test_a_good_answer_is_a_verdict_at_the_first_try(mocked: Space, mock: MockEn
     asked = Asked(mocked.root)
     assert asked.end.outcome == "verdict" and asked.end.verdict is not None
     [attempt] = asked.attempts
-    assert (attempt.rung, attempt.final, attempt.ordinal) == ("json_schema", True, 1)
+    assert (attempt.output_mode, attempt.final, attempt.ordinal) == ("json_schema", True, 1)
     assert attempt.verdict == asked.end.verdict
     assert attempt.body and json.loads(attempt.body)["id"].startswith("chatcmpl-mock")
     [request] = mock.requests
@@ -92,11 +92,11 @@ def test_a_refused_schema_is_refused_once_and_the_way_down_remembered(
     mock.face = face
     asked = Asked(mocked.root, cells=2)
     assert [end.outcome for end in asked.ends] == ["verdict", "verdict"]
-    assert [a.rung for a in asked.attempts] == ["json_schema", "tool", "tool"]
+    assert [a.output_mode for a in asked.attempts] == ["json_schema", "tool", "tool"]
     assert [a.final for a in asked.attempts] == [False, True, True]
     assert asked.attempts[0].reason == "schema_refused"
     assert ["response_format" in r["body"] for r in mock.requests] == [True, False, False]
-    assert asked.ladder.shape.rung == "tool"
+    assert asked.ladder.shape.output_mode == "tool"
 
 
 def test_an_unreadable_reply_gets_one_repair_that_says_what_was_wrong(

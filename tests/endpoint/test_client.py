@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from panel.endpoint.client import REDACTED, Answer, Client
+from panel.endpoint.client import REDACTED, Client, RawResponse
 from panel.errors import EndpointError
 from panel.workspace.settings import Endpoint, EndpointSettings
 from tests.support import mock_endpoint
@@ -23,8 +23,8 @@ def endpoint(url: str, **fields: Any) -> Endpoint:
     return Endpoint("mock", fields.pop("preset", None), url, "mock-1", **fields)
 
 
-def ask(url: str, key: str | None = KEY, **fields: Any) -> Answer:
-    async def once() -> Answer:
+def ask(url: str, key: str | None = KEY, **fields: Any) -> RawResponse:
+    async def once() -> RawResponse:
         async with Client(url, key, endpoint(url, **fields)) as client:
             return await client.complete({"model": "mock-1", "messages": []})
 
@@ -169,7 +169,7 @@ ERRORS = {
 @pytest.mark.parametrize("server", ERRORS)
 def test_the_message_is_found_in_every_server_s_shape(server: str) -> None:
     body, expected = ERRORS[server]
-    assert Answer(0.0, 400, {}, body).error_text() == expected
+    assert RawResponse(0.0, 400, {}, body).error_text() == expected
 
 
 @pytest.mark.parametrize(
@@ -185,16 +185,16 @@ def test_the_message_is_found_in_every_server_s_shape(server: str) -> None:
     ],
 )
 def test_the_wish_to_wait_is_read(headers: dict[str, str], seconds: float | None) -> None:
-    assert Answer(0.0, 429, headers).retry_after() == seconds
+    assert RawResponse(0.0, 429, headers).retry_after() == seconds
 
 
 def test_a_date_to_wait_for_becomes_seconds() -> None:
     date = formatdate(time.time() + 60, usegmt=True)
-    seconds = Answer(0.0, 429, {"retry-after": date}).retry_after()
+    seconds = RawResponse(0.0, 429, {"retry-after": date}).retry_after()
     assert seconds is not None and 55 < seconds <= 60
 
 
 def test_only_a_body_with_a_message_in_its_first_choice_is_a_completion() -> None:
-    assert Answer(0.0, 200, {}, b'{"choices": [{"message": {}}]}').completion()
+    assert RawResponse(0.0, 200, {}, b'{"choices": [{"message": {}}]}').completion()
     for body in (b"", b"[]", b'{"choices": null}', b'{"choices": []}', b'{"choices": [{}]}', b"1"):
-        assert Answer(0.0, 200, {}, body).completion() is None
+        assert RawResponse(0.0, 200, {}, body).completion() is None

@@ -15,7 +15,7 @@ import pytest
 from panel.endpoint import detect
 from panel.endpoint.client import Client
 from panel.endpoint.detect import Diagnosis, Memory, Server, diagnose, identify
-from panel.endpoint.output_modes import Shape
+from panel.endpoint.output_modes import RequestProfile
 from panel.workspace.settings import Endpoint
 from tests.support.mock_endpoint import Answer, MockEndpoint, completion
 
@@ -33,8 +33,8 @@ def within(url: str, model: str, ask: Callable[[Client, Endpoint], Any]) -> Any:
     return asyncio.run(once())
 
 
-def learn(url: str, model: str = "mock-1") -> tuple[Diagnosis, Shape]:
-    found: tuple[Diagnosis, Shape] = within(url, model, diagnose)
+def learn(url: str, model: str = "mock-1") -> tuple[Diagnosis, RequestProfile]:
+    found: tuple[Diagnosis, RequestProfile] = within(url, model, diagnose)
     return found
 
 
@@ -276,7 +276,7 @@ def test_a_server_that_holds_to_the_schema_is_said_to_enforce_it(mock: MockEndpo
     """The canary asks for a word that its schema forbids."""
     seen = look(mock.base_url)
     assert (seen.structured_output, seen.models, seen.fault) == ("enforced", ["mock-1"], None)
-    assert (seen.rung, seen.place, seen.order) == ("json_schema", "content", "schema")
+    assert (seen.output_mode, seen.place, seen.order) == ("json_schema", "content", "schema")
     assert (seen.system_role, seen.adapted) == (True, [])
     [question] = chats(mock)
     assert "banana" in question["messages"][-1]["content"]
@@ -286,26 +286,26 @@ def test_a_server_that_holds_to_the_schema_is_said_to_enforce_it(mock: MockEndpo
 def test_a_server_that_ignores_the_schema_is_found_out(mock: MockEndpoint) -> None:
     mock.face = lambda _index, _body: Answer(body=completion(IGNORED))
     seen = look(mock.base_url)
-    assert (seen.structured_output, seen.rung) == ("not enforced", "json_schema")
+    assert (seen.structured_output, seen.output_mode) == ("not enforced", "json_schema")
 
 
 @pytest.mark.parametrize(
-    ("takes", "rung"),
+    ("takes", "output_mode"),
     [
         (lambda body: "response_format" not in body, "tool"),
         (lambda body: body.get("response_format") == {"type": "json_object"}, "json_object"),
         (lambda body: not body.keys() & {"response_format", "tools"}, "prompted"),
     ],
 )
-def test_the_rung_that_is_taken_is_reached(
-    mock: MockEndpoint, takes: Callable[[dict[str, Any]], bool], rung: str
+def test_the_output_mode_that_is_taken_is_reached(
+    mock: MockEndpoint, takes: Callable[[dict[str, Any]], bool], output_mode: str
 ) -> None:
     mock.face = lambda _index, body: (
         Answer(body=completion(IGNORED)) if takes(body) else refusal("response_format: no such")
     )
     seen, shape = learn(mock.base_url)
-    assert (seen.structured_output, seen.rung, seen.fault) == ("refused", rung, None)
-    assert shape.rung == rung
+    assert (seen.structured_output, seen.output_mode, seen.fault) == ("refused", output_mode, None)
+    assert shape.output_mode == output_mode
 
 
 def test_a_server_of_no_name_is_given_its_own_form_by_what_it_says(mock: MockEndpoint) -> None:
@@ -317,7 +317,7 @@ def test_a_server_of_no_name_is_given_its_own_form_by_what_it_says(mock: MockEnd
 
     mock.face = face
     seen, shape = learn(mock.base_url)
-    assert (seen.rung, shape.native) == ("native", "TGI")
+    assert (seen.output_mode, shape.native) == ("native", "TGI")
 
 
 def test_a_refused_system_role_and_refused_fields_are_gone_around(mock: MockEndpoint) -> None:
@@ -383,7 +383,7 @@ def test_the_usage_that_is_told_is_named(mock: MockEndpoint, usage: Any, told: l
 def test_without_a_model_nothing_is_asked(mock: MockEndpoint) -> None:
     seen = look(mock.base_url, model="")
     assert (seen.structured_output, seen.fault, mock.asked) == ("unknown", None, 0)
-    assert (seen.rung, seen.system_role, seen.usage) == (None, None, [])
+    assert (seen.output_mode, seen.system_role, seen.usage) == (None, None, [])
 
 
 def test_a_refused_key_is_the_fault(mock: MockEndpoint) -> None:
@@ -401,8 +401,8 @@ def test_nothing_listening_is_the_fault() -> None:
 
 # --- what is remembered ---
 
-LEARNED = Shape(
-    rung="native",
+LEARNED = RequestProfile(
+    output_mode="native",
     native="TGI",
     without={"seed"},
     renamed={"max_tokens": "max_completion_tokens"},
@@ -414,13 +414,15 @@ TGI = Server("TGI", "3.3.5")
 def test_a_shape_is_remembered_for_just_its_address_model_and_version(tmp_path: Path) -> None:
     memory = Memory(tmp_path / "runs" / "endpoints.json")
     memory.keep(ENDPOINT, TGI, LEARNED)
-    memory.keep(replace(ENDPOINT, model="other"), TGI, Shape(rung="tool"))
+    memory.keep(replace(ENDPOINT, model="other"), TGI, RequestProfile(output_mode="tool"))
     assert memory.recall(ENDPOINT, TGI) == LEARNED
     assert memory.recall(replace(ENDPOINT, name="renamed"), TGI) == LEARNED
-    assert memory.recall(ENDPOINT, Server("TGI", "4.0")) == Shape(native="TGI")
-    assert memory.recall(ENDPOINT, Server("Ollama", "3.3.5")) == Shape()
-    assert memory.recall(replace(ENDPOINT, base_url="http://b/v1"), TGI) == Shape(native="TGI")
-    assert memory.recall(replace(ENDPOINT, model="other"), TGI).rung == "tool"
+    assert memory.recall(ENDPOINT, Server("TGI", "4.0")) == RequestProfile(native="TGI")
+    assert memory.recall(ENDPOINT, Server("Ollama", "3.3.5")) == RequestProfile()
+    assert memory.recall(replace(ENDPOINT, base_url="http://b/v1"), TGI) == RequestProfile(
+        native="TGI"
+    )
+    assert memory.recall(replace(ENDPOINT, model="other"), TGI).output_mode == "tool"
 
 
 def test_what_is_known_already_is_not_written_again(tmp_path: Path) -> None:
@@ -442,12 +444,12 @@ def test_what_is_known_already_is_not_written_again(tmp_path: Path) -> None:
         b"[" * 100_000,
         b"KEY:null",
         b"KEY:[]",
-        b'KEY:{"rung": "ladder"}',
-        b'KEY:{"rung": "tool"}',
-        b'KEY:{"rung": [], "native": [], "without": 3, "renamed": [], "merge_system": 1}',
-        b'KEY:{"rung": "tool", "native": [], "without": [], "renamed": {}, "merge_system": 1}',
-        b'KEY:{"rung": "tool", "native": null, "without": 3, "renamed": {}, "merge_system": 1}',
-        b'KEY:{"rung": "tool", "native": null, "without": [], "renamed": [], "merge_system": 1}',
+        b'KEY:{"output_mode": "ladder"}',
+        b'KEY:{"output_mode": "tool"}',
+        b'KEY:{"output_mode": [], "native": [], "without": 3, "renamed": [], "merge_system": 1}',
+        b'KEY:{"output_mode": "tool", "native": [], "without": [], "renamed": {}, "merge_system": 1}',  # noqa: E501
+        b'KEY:{"output_mode": "tool", "native": null, "without": 3, "renamed": {}, "merge_system": 1}',  # noqa: E501
+        b'KEY:{"output_mode": "tool", "native": null, "without": [], "renamed": [], "merge_system": 1}',  # noqa: E501
     ],
 )
 def test_a_damaged_memory_is_an_empty_one(tmp_path: Path, damage: bytes) -> None:
@@ -456,7 +458,7 @@ def test_a_damaged_memory_is_an_empty_one(tmp_path: Path, damage: bytes) -> None
     if damage.startswith(b"KEY:"):
         damage = b'{"%s": %s}' % (key.encode(), damage[4:])
     file.write_bytes(damage)
-    assert Memory(file).recall(ENDPOINT, TGI) == Shape(native="TGI")
+    assert Memory(file).recall(ENDPOINT, TGI) == RequestProfile(native="TGI")
     Memory(file).keep(ENDPOINT, TGI, LEARNED)
     assert Memory(file).recall(ENDPOINT, TGI) == LEARNED
 
@@ -466,11 +468,11 @@ def test_a_place_that_takes_no_file_is_no_error(tmp_path: Path) -> None:
     occupied.write_text("a file where the folder should be")
     memory = Memory(occupied / "endpoints.json")
     memory.keep(ENDPOINT, TGI, LEARNED)
-    assert memory.recall(ENDPOINT, TGI) == Shape(native="TGI")
+    assert memory.recall(ENDPOINT, TGI) == RequestProfile(native="TGI")
     locked = tmp_path / "locked"
     locked.mkdir(mode=0o500)
     Memory(locked / "endpoints.json").keep(ENDPOINT, TGI, LEARNED)  # root may write all the same
     folder = tmp_path / "endpoints.json"
     folder.mkdir()
     Memory(folder).keep(ENDPOINT, TGI, LEARNED)
-    assert Memory(folder).recall(ENDPOINT, TGI) == Shape(native="TGI")
+    assert Memory(folder).recall(ENDPOINT, TGI) == RequestProfile(native="TGI")

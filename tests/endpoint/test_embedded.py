@@ -20,7 +20,7 @@ from panel.cells.plan import Cell
 from panel.endpoint import embedded
 from panel.endpoint.embedded import Served, default_weights, serve, weights_digest
 from panel.errors import EndpointError
-from panel.runs.run import Listener, execute
+from panel.runs.run import ProgressReporter, execute
 from panel.runs.selection import Selection, prepare
 from panel.workspace.loading import load_workspace
 from panel.workspace.settings import Endpoint
@@ -168,9 +168,9 @@ def test_a_real_model_settles_real_cells_and_its_cache_serves_the_second(space: 
     prepared = prepare(workspace, Selection(personas=["builder"]))
     assert prepared.endpoint.embedded and len(prepared.plan.pending) == 2
     cells: dict[str, Cell] = {cell.fingerprint: cell for cell, _reason in prepared.plan.pending}
-    silent = Listener(lambda _tallies: None, lambda _notice: None)
+    silent = ProgressReporter(lambda _tallies: None, lambda _notice: None)
     summary, tallies = execute(workspace, prepared, silent)
-    assert (summary.verdicts, summary.requests, tallies.rung) == (2, 2, "json_schema")
+    assert (summary.verdicts, summary.requests, tallies.output_mode) == (2, 2, "json_schema")
     lines = [json.loads(line) for line in space.journals[0].read_bytes().splitlines()]
     first, second = (line for line in lines if line["kind"] == "attempt")
     for attempt in (first, second):

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from panel.endpoint.client import Answer
-from panel.endpoint.faults import OVERLOADS, REMEDIES, TABLE, Fault, judge
+from panel.endpoint.client import RawResponse
+from panel.endpoint.faults import OVERLOADS, REMEDIES, TABLE, Fault, classify_fault
 
 SENT = ("temperature", "max_tokens", "seed")
 
@@ -161,7 +161,7 @@ ROWS: list[tuple[int, bytes, str, str]] = [
 
 @pytest.mark.parametrize(("status", "raw", "action", "label"), ROWS)
 def test_every_fault_has_its_consequence(status: int, raw: bytes, action: str, label: str) -> None:
-    fault = judge(Answer(0.0, status, {}, raw), constrained=True, sent=SENT)
+    fault = classify_fault(RawResponse(0.0, status, {}, raw), constrained=True, sent=SENT)
     assert fault is not None
     assert (fault.action, fault.label, fault.field) == (action, label, None)
 
@@ -212,7 +212,7 @@ def test_every_row_of_the_table_is_reached_by_one_of_these() -> None:
 def test_a_refused_field_is_named(
     status: int, raw: bytes, sent: tuple[str, ...], field: str
 ) -> None:
-    fault = judge(Answer(0.0, status, {}, raw), constrained=True, sent=sent)
+    fault = classify_fault(RawResponse(0.0, status, {}, raw), constrained=True, sent=sent)
     assert fault is not None
     wanted = ("degrade", "field_refused", field or sent[0])
     assert (fault.action, fault.label, fault.field) == wanted
@@ -240,8 +240,8 @@ def test_a_refused_field_is_named(
 def test_what_merely_mentions_a_field_is_no_refusal_of_it(
     status: int, message: str, more: dict[str, Any], label: str
 ) -> None:
-    answer = Answer(0.0, status, {}, body(message, **more))
-    fault = judge(answer, constrained=True, sent=SENT)
+    answer = RawResponse(0.0, status, {}, body(message, **more))
+    fault = classify_fault(answer, constrained=True, sent=SENT)
     assert fault is not None
     assert (fault.action, fault.label, fault.field) == ("record", label, None)
 
@@ -250,7 +250,7 @@ def test_what_merely_mentions_a_field_is_no_refusal_of_it(
 @pytest.mark.parametrize("message", [FORMAT, "It reads a schema with a tool: strict JSON"])
 def test_a_form_can_only_be_refused_where_one_was_sent(status: int, message: str) -> None:
     """Without one in the request (an echo of a description), stepping down would never end."""
-    fault = judge(Answer(0.0, status, {}, body(message)), constrained=False)
+    fault = classify_fault(RawResponse(0.0, status, {}, body(message)), constrained=False)
     assert fault is not None and fault.action != "degrade"
 
 
@@ -264,24 +264,26 @@ def test_a_form_can_only_be_refused_where_one_was_sent(status: int, message: str
     ],
 )
 def test_transport_faults_have_theirs(kind: str, action: str, label: str) -> None:
-    fault = judge(Answer(0.0, transport_fault=(kind, "why")), constrained=True)
+    fault = classify_fault(RawResponse(0.0, transport_fault=(kind, "why")), constrained=True)
     assert fault is not None
     assert (fault.action, fault.label, fault.detail) == (action, label, "why")
 
 
 def test_a_completion_is_no_fault_even_beside_an_error_that_is_null() -> None:
     raw = b'{"error": null, "choices": [{"message": {"content": "x"}}]}'
-    assert judge(Answer(0.0, 200, {}, raw), constrained=True) is None
+    assert classify_fault(RawResponse(0.0, 200, {}, raw), constrained=True) is None
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 503])
 def test_the_time_that_the_server_wants_is_passed_on(status: int) -> None:
-    fault = judge(Answer(0.0, status, {"retry-after": "7"}, b""), constrained=True)
+    fault = classify_fault(RawResponse(0.0, status, {"retry-after": "7"}, b""), constrained=True)
     assert fault is not None and fault.retry_after == 7
 
 
 def test_a_redirect_names_where_to() -> None:
-    fault = judge(Answer(0.0, 301, {"location": "https://new"}, b""), constrained=True)
+    fault = classify_fault(
+        RawResponse(0.0, 301, {"location": "https://new"}, b""), constrained=True
+    )
     assert fault is not None and "https://new" in fault.detail
 
 
@@ -320,7 +322,7 @@ def test_every_stop_says_what_to_do() -> None:
     st.booleans(),
 )
 def test_whatever_comes_back_is_judged(status: int, raw: bytes, constrained: bool) -> None:
-    fault = judge(Answer(0.0, status, {}, raw), constrained, SENT)
+    fault = classify_fault(RawResponse(0.0, status, {}, raw), constrained, SENT)
     if fault is not None:
         assert fault.label and fault.detail.strip()
         assert constrained or fault.label != "schema_refused"

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from panel.endpoint import limits
-from panel.endpoint.limits import Budget, Limiter, Slot, reset_seconds
+from panel.endpoint.limits import Budget, ConcurrencyLimiter, Slot, reset_seconds
 
 
 class Clock(asyncio.SelectorEventLoop):
@@ -59,8 +59,8 @@ class ticking:  # noqa: N801 - read as a word
         self.loop.close()
 
 
-def limiter_of(clock: Clock, ceiling: int, **more: Any) -> Limiter:
-    return Limiter(ceiling, _began=clock.now, **more)
+def limiter_of(clock: Clock, ceiling: int, **more: Any) -> ConcurrencyLimiter:
+    return ConcurrencyLimiter(ceiling, _began=clock.now, **more)
 
 
 class Server:
@@ -87,7 +87,7 @@ class Server:
         finally:
             self.here -= 1
 
-    async def take(self, limiter: Limiter, requests: int, workers: int) -> float:
+    async def take(self, limiter: ConcurrencyLimiter, requests: int, workers: int) -> float:
         """Have many workers send so many requests; returns the seconds it took."""
         left, began = [1] * requests, limits.time.monotonic()
 
@@ -342,7 +342,7 @@ def test_headers_that_say_nothing_remains_hold_back(
 
     async def go() -> float:
         began = clock.now
-        limiter.heed(headers)
+        limiter.apply_rate_limit_headers(headers)
         return (await limiter.acquire(1)).began - began
 
     assert clock.run_until_complete(go()) == pytest.approx(wait, abs=0.01)
@@ -455,11 +455,11 @@ def test_a_closed_limiter_sends_everybody_away(clock: Clock, wait: float | None)
 
 def test_a_real_loop_does_the_same() -> None:
     async def go() -> int:
-        limiter = Limiter(8)
+        limiter = ConcurrencyLimiter(8)
         await asyncio.wait_for(both(limiter), 20)
         return limiter.limit
 
-    async def both(limiter: Limiter) -> None:
+    async def both(limiter: ConcurrencyLimiter) -> None:
         async def work() -> None:
             for _ in range(10):
                 slot = await limiter.acquire(1)

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from panel.endpoint.output_modes import (
-    RUNGS,
-    Rung,
-    Shape,
+    OUTPUT_MODES,
+    OutputMode,
+    RequestProfile,
     fewest_tokens,
     optional_fields,
     plain_fields,
@@ -26,12 +26,14 @@ MESSAGES = (("system", "Rules."), ("user", "Question."))
 SCHEMA = {"type": "object", "properties": {"take": {"type": "string"}}}
 
 
-def request(shape: Shape, rung: Rung, endpoint: Endpoint = ENDPOINT, **fields: Any) -> Any:
-    return shape.request(endpoint, MESSAGES, SCHEMA, fields, rung)
+def request(
+    shape: RequestProfile, output_mode: OutputMode, endpoint: Endpoint = ENDPOINT, **fields: Any
+) -> Any:
+    return shape.request(endpoint, MESSAGES, SCHEMA, fields, output_mode)
 
 
-def form(shape: Shape, rung: Rung) -> Any:
-    body = request(shape, rung)
+def form(shape: RequestProfile, output_mode: OutputMode) -> Any:
+    body = request(shape, output_mode)
     return {name: body[name] for name in body.keys() - {"model", "messages"}}
 
 
@@ -40,12 +42,14 @@ def form(shape: Shape, rung: Rung) -> Any:
 
 @pytest.mark.parametrize("native", [None, "TGI", "vLLM", "llama.cpp"])
 def test_the_way_down_leaves_out_a_form_that_the_server_has_not(native: str | None) -> None:
-    shape = Shape(native=native)
-    seen: list[str] = [shape.rung]
-    while shape.rung != "prompted":
-        shape.rung = shape.step_down("no")
-        seen.append(shape.rung)
-    assert seen == [rung for rung in RUNGS if rung != "native" or native]
+    shape = RequestProfile(native=native)
+    seen: list[str] = [shape.output_mode]
+    while shape.output_mode != "prompted":
+        shape.output_mode = shape.step_down("no")
+        seen.append(shape.output_mode)
+    assert seen == [
+        output_mode for output_mode in OUTPUT_MODES if output_mode != "native" or native
+    ]
     assert shape.step_down() == "prompted"
 
 
@@ -58,22 +62,22 @@ def test_the_way_down_leaves_out_a_form_that_the_server_has_not(native: str | No
     ],
 )
 def test_a_refusal_may_tell_which_form_a_server_has(said: str, native: str | None) -> None:
-    shape = Shape()
+    shape = RequestProfile()
     assert shape.step_down(said) == ("native" if native else "tool")
     assert shape.native == native
 
 
 def test_a_cell_may_step_down_by_itself() -> None:
-    shape = Shape()
+    shape = RequestProfile()
     assert shape.step_down(below="tool") == "json_object"
-    assert shape.rung == "json_schema"
+    assert shape.output_mode == "json_schema"
 
 
 # --- the requests ---
 
 
-def test_every_rung_asks_in_its_own_way() -> None:
-    shape = Shape()
+def test_every_output_mode_asks_in_its_own_way() -> None:
+    shape = RequestProfile()
     named = {"name": "verdict", "strict": True, "schema": SCHEMA}
     assert form(shape, "json_schema") == {
         "response_format": {"type": "json_schema", "json_schema": named}
@@ -96,11 +100,11 @@ def test_every_rung_asks_in_its_own_way() -> None:
     ],
 )
 def test_the_native_form_is_that_of_the_server(native: str, wanted: dict[str, Any]) -> None:
-    assert form(Shape(native=native), "native") == wanted
+    assert form(RequestProfile(native=native), "native") == wanted
 
 
 def test_a_request_carries_model_messages_and_fields() -> None:
-    body = request(Shape(), "prompted", temperature=0.7, max_tokens=10)
+    body = request(RequestProfile(), "prompted", temperature=0.7, max_tokens=10)
     assert body == {
         "model": "mock-1",
         "messages": [
@@ -114,24 +118,26 @@ def test_a_request_carries_model_messages_and_fields() -> None:
 
 def test_openrouter_is_told_to_choose_only_who_knows_the_form() -> None:
     router = replace(ENDPOINT, preset="openrouter")
-    for rung in RUNGS[:-1]:
-        body = request(Shape(native="vLLM"), rung, router, provider={"order": ["a"]})
+    for output_mode in OUTPUT_MODES[:-1]:
+        body = request(
+            RequestProfile(native="vLLM"), output_mode, router, provider={"order": ["a"]}
+        )
         assert body["provider"] == {"order": ["a"], "require_parameters": True}
-    assert "provider" not in request(Shape(), "prompted", router)
-    assert "provider" not in request(Shape(), "json_schema")
+    assert "provider" not in request(RequestProfile(), "prompted", router)
+    assert "provider" not in request(RequestProfile(), "json_schema")
 
 
 def test_the_settings_own_provider_table_is_left_as_it_is() -> None:
     """Or a request would differ from what its fingerprint was made of."""
     own = {"order": ["a"]}
-    request(Shape(), "tool", replace(ENDPOINT, preset="openrouter"), provider=own)
+    request(RequestProfile(), "tool", replace(ENDPOINT, preset="openrouter"), provider=own)
     assert own == {"order": ["a"]}
 
 
-@pytest.mark.parametrize("rung", RUNGS)
-def test_what_a_request_cannot_do_without_is_not_optional(rung: Rung) -> None:
+@pytest.mark.parametrize("output_mode", OUTPUT_MODES)
+def test_what_a_request_cannot_do_without_is_not_optional(output_mode: OutputMode) -> None:
     for native in ("TGI", "vLLM", "llama.cpp"):
-        body = request(Shape(native=native), rung, temperature=1, min_p=0.1)
+        body = request(RequestProfile(native=native), output_mode, temperature=1, min_p=0.1)
         assert optional_fields(body) == {"temperature", "min_p"}
 
 
@@ -139,7 +145,7 @@ def test_what_a_request_cannot_do_without_is_not_optional(rung: Rung) -> None:
 
 
 def test_a_refused_field_gets_its_other_name_then_goes() -> None:
-    shape = Shape()
+    shape = RequestProfile()
     shape.drop("max_tokens")
     assert request(shape, "prompted", max_tokens=9)["max_completion_tokens"] == 9
     assert shape.adapted() == ("max_tokens sent as max_completion_tokens",)
@@ -155,14 +161,14 @@ def test_a_refused_field_gets_its_other_name_then_goes() -> None:
     [("seed", "random_seed"), ("max_completion_tokens", "max_tokens")],
 )
 def test_other_names_are_tried_in_both_directions(field: str, other: str) -> None:
-    shape = Shape()
+    shape = RequestProfile()
     shape.drop(field)
     body = request(shape, "prompted", **{field: 5})
     assert body[other] == 5 and field not in body
 
 
 def test_a_field_without_another_name_goes_at_once() -> None:
-    shape = Shape()
+    shape = RequestProfile()
     shape.drop("temperature")
     shape.drop("temperature")
     assert shape.without == {"temperature"}
@@ -171,7 +177,7 @@ def test_a_field_without_another_name_goes_at_once() -> None:
 
 def test_dropping_comes_to_an_end() -> None:
     """Whatever a server refuses of what it is sent, in the end nothing is left to refuse."""
-    shape, fields = Shape(), {"max_tokens": 1, "seed": 2, "temperature": 3, "min_p": 4}
+    shape, fields = RequestProfile(), {"max_tokens": 1, "seed": 2, "temperature": 3, "min_p": 4}
     for _ in range(2 * len(fields)):
         left = sorted(optional_fields(request(shape, "prompted", **fields)))
         if not left:
@@ -181,7 +187,7 @@ def test_dropping_comes_to_an_end() -> None:
 
 
 def test_a_merged_system_message_heads_the_first_question() -> None:
-    shape = Shape(merge_system=True)
+    shape = RequestProfile(merge_system=True)
     examples = (("user", "Example?"), ("assistant", "{}"))
     plain = (("system", "Rules."), ("user", "Question."))
     assert shape.shown(plain) == (("user", "Rules.\n\nQuestion."),)
@@ -198,13 +204,13 @@ def test_a_merged_system_message_heads_the_first_question() -> None:
     assert shape.shown(()) == ()
     assert shape.shown(shape.shown(plain)) == shape.shown(plain)
     assert shape.adapted() == ("system merged into user",)
-    assert Shape().shown(plain) is plain
+    assert RequestProfile().shown(plain) is plain
 
 
 Names = st.text(max_size=12)
 Shapes = st.builds(
-    Shape,
-    rung=st.sampled_from(RUNGS),
+    RequestProfile,
+    output_mode=st.sampled_from(OUTPUT_MODES),
     native=st.sampled_from([None, "TGI", "vLLM", "llama.cpp"]),
     without=st.sets(Names, max_size=4),
     renamed=st.dictionaries(Names, Names, max_size=3),
@@ -213,12 +219,12 @@ Shapes = st.builds(
 
 
 @given(Shapes)
-def test_what_was_learned_survives_being_written_down(shape: Shape) -> None:
-    assert Shape.of(json.loads(json.dumps(shape.record()))) == shape
+def test_what_was_learned_survives_being_written_down(shape: RequestProfile) -> None:
+    assert RequestProfile.of(json.loads(json.dumps(shape.record()))) == shape
 
 
 def test_a_native_form_that_is_not_known_any_more_is_forgotten() -> None:
-    assert Shape.of({**Shape().record(), "native": "Gone"}).native is None
+    assert RequestProfile.of({**RequestProfile().record(), "native": "Gone"}).native is None
 
 
 @pytest.mark.parametrize(
@@ -227,15 +233,15 @@ def test_a_native_form_that_is_not_known_any_more_is_forgotten() -> None:
         {},
         [],
         None,
-        {**Shape().record(), "rung": "ladder"},
-        {**Shape().record(), "without": 3},
-        {**Shape().record(), "renamed": []},
-        {**Shape().record(), "native": []},
+        {**RequestProfile().record(), "output_mode": "ladder"},
+        {**RequestProfile().record(), "without": 3},
+        {**RequestProfile().record(), "renamed": []},
+        {**RequestProfile().record(), "native": []},
     ],
 )
 def test_what_is_no_record_is_refused(record: Any) -> None:
     with pytest.raises((KeyError, TypeError, ValueError, AttributeError)):
-        Shape.of(record)
+        RequestProfile.of(record)
 
 
 @pytest.mark.parametrize("longer", [False, True])

@@ -33,7 +33,7 @@ def replayed(space: Space, panel: Panel, tape: Path, *more: str) -> dict[str, An
 
 def verdicts(space: Space, panel: Panel) -> list[dict[str, Any]]:
     query = (
-        "SELECT tool, persona, repeat, fingerprint, outcome, verdict, take, reason, rung, "
+        "SELECT tool, persona, repeat, fingerprint, outcome, verdict, take, reason, output_mode, "
         "ordinal FROM verdicts ORDER BY ALL"
     )
     rows: list[dict[str, Any]] = json.loads(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from panel.endpoint.replies import Usage, cost, read_reply
+from panel.endpoint.replies import TokenUsage, cost, read_reply
 from panel.workspace.settings import Prices
 from tests.support.mock_endpoint import completion
 
@@ -17,7 +17,7 @@ def text_of(content: Any, **message: Any) -> str:
     return read_reply(completion(content, usage={}, **message)).text
 
 
-def usage_of(usage: Any) -> Usage:
+def usage_of(usage: Any) -> TokenUsage:
     return read_reply({"choices": [{"message": {"content": ""}}], "usage": usage}).usage
 
 
@@ -72,34 +72,34 @@ def test_any_finish_reason_is_passed_through_and_an_odd_one_is_none() -> None:
 
 @pytest.mark.parametrize("usage", [None, {}, [], "many", {"prompt_tokens": None}])
 def test_counts_that_are_not_given_are_unknown(usage: Any) -> None:
-    assert usage_of(usage) == Usage(None, None, None)
+    assert usage_of(usage) == TokenUsage(None, None, None)
 
 
 @pytest.mark.parametrize("count", [-1, 2**53, 10**40, True, 12.0, "12", None])
 def test_a_count_that_cannot_be_is_unknown(count: Any) -> None:
     details = {"cached_tokens": count}
     usage = {"prompt_tokens": count, "completion_tokens": 5, "prompt_tokens_details": details}
-    assert usage_of(usage) == Usage(None, 5, None)
+    assert usage_of(usage) == TokenUsage(None, 5, None)
 
 
 def test_zero_is_a_count_and_details_may_be_null() -> None:
     usage = {"prompt_tokens": 0, "completion_tokens": 2**53 - 1, "prompt_tokens_details": None}
-    assert usage_of(usage) == Usage(0, 2**53 - 1, None)
+    assert usage_of(usage) == TokenUsage(0, 2**53 - 1, None)
 
 
 def test_cost_needs_prices_and_both_counts() -> None:
-    assert cost(Usage(10, 10, 0), None) is None
-    assert cost(Usage(None, 10, 0), PRICES) is None
-    assert cost(Usage(10, None, 0), PRICES) is None
-    assert cost(Usage(1_000_000, 500_000, None), PRICES) == pytest.approx(6.0)
+    assert cost(TokenUsage(10, 10, 0), None) is None
+    assert cost(TokenUsage(None, 10, 0), PRICES) is None
+    assert cost(TokenUsage(10, None, 0), PRICES) is None
+    assert cost(TokenUsage(1_000_000, 500_000, None), PRICES) == pytest.approx(6.0)
 
 
 def test_cached_tokens_cost_their_own_price_and_the_full_one_where_none_is_known() -> None:
-    usage = Usage(1_000_000, 0, 400_000)
+    usage = TokenUsage(1_000_000, 0, 400_000)
     assert cost(usage, PRICES) == pytest.approx(2.0)
     assert cost(usage, Prices(prompt=2, completion=8, cached=0.5)) == pytest.approx(1.4)
 
 
 def test_more_cached_tokens_than_tokens_make_no_negative_cost() -> None:
     prices = Prices(prompt=2, completion=8, cached=0)
-    assert cost(Usage(100, 0, 500), prices) == 0
+    assert cost(TokenUsage(100, 0, 500), prices) == 0

@@ -109,7 +109,7 @@ def test_the_doctor_says_what_to_do(space: Space, panel: Panel, face: Face) -> N
         space.settings(face.toml(base_url))
         seen = panel("doctor", "--json", cwd=space.root)
     diagnosis = json.loads(seen.out)
-    assert (seen.code, seen.err, diagnosis["rung"]) == (3, "", None)
+    assert (seen.code, seen.err, diagnosis["output_mode"]) == (3, "", None)
     listed = face.says.removeprefix("Models there: ").split(", ")
     assert "\n" not in diagnosis["fault"]
     assert face.says in diagnosis["fault"] or listed == diagnosis["models"]
@@ -131,15 +131,15 @@ def test_a_server_that_stays_down_is_given_up(space: Space, panel: Panel) -> Non
 
 @pytest.mark.parametrize("face", faces("server"))
 def test_a_kind_of_server(space: Space, panel: Panel, face: Face) -> None:
-    """Verdicts come at the rung it has; the next run begins there; the doctor knows its name."""
+    """Verdicts come by its output mode; the next run begins there; the doctor names it."""
     with serve(face) as (base_url, mock):
         space.settings(face.toml(base_url, "concurrency = 4\n"))
         ran = panel("run", "--json", cwd=space.root)
         assert ran.code == 0, ran.err + ran.out
         assert json.loads(ran.out)["verdicts"] == CELLS
-        query = "select distinct rung from verdicts"
+        query = "select distinct output_mode from verdicts"
         rows = json.loads(panel("sql", "--format", "json", query, cwd=space.root).out)
-        assert rows == [{"rung": face.rung}]
+        assert rows == [{"output_mode": face.output_mode}]
         last = attempts(space)[-1]
         assert tuple(last["adapted"]) == face.adapted
         assert last["degraded"] == face.degraded
@@ -150,12 +150,14 @@ def test_a_kind_of_server(space: Space, panel: Panel, face: Face) -> None:
         assert (ran.code, again["verdicts"]) == (0, CELLS), ran.err
         assert chats(mock) - before == CELLS, "what the first run learned, the second one knows"
         lines = attempts(space, again["run_id"])
-        assert {(line["rung"], line["outcome"]) for line in lines} == {(face.rung, "verdict")}
+        assert {(line["output_mode"], line["outcome"]) for line in lines} == {
+            (face.output_mode, "verdict")
+        }
 
         seen = panel("doctor", "--json", cwd=space.root)
         diagnosis = json.loads(seen.out)
         assert seen.code == 0, seen.out
-        assert (diagnosis["server"], diagnosis["rung"]) == (face.server, face.rung)
+        assert (diagnosis["server"], diagnosis["output_mode"]) == (face.server, face.output_mode)
         assert diagnosis["place"] == ("reasoning" if face.degraded else diagnosis["place"])
         assert diagnosis["system_role"] is (face is not WEATHER["no-system"])
 
@@ -190,14 +192,16 @@ def test_a_prompt_that_was_not_read_whole_is_no_verdict(
     assert chats(mock) == CELLS
 
 
-def test_blanks_without_end_are_left_by_a_lower_rung(space: Space, panel: Panel) -> None:
-    """The verdict comes one rung lower; after a few such cells the others begin there."""
+def test_blanks_without_end_are_left_by_a_weaker_output_mode(space: Space, panel: Panel) -> None:
+    """The verdict comes one output_mode lower; after a few such cells the others begin there."""
     face = WEATHER["runaway"]
     with serve(face) as (base_url, mock):
         space.settings(face.toml(base_url, "concurrency = 1\n"))
         ask_all(panel, space.root, CELLS)
     lines = attempts(space)
-    assert {line["rung"] for line in lines if line["outcome"] == "verdict"} == {face.rung}
+    assert {line["output_mode"] for line in lines if line["outcome"] == "verdict"} == {
+        face.output_mode
+    }
     assert {line["reason"] for line in lines if line["outcome"] != "verdict"} == {face.label}
     assert chats(mock) == len(lines) == CELLS + ladder.RUNAWAYS_REMEMBERED
 

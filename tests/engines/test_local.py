@@ -20,9 +20,9 @@ import pytest
 from panel.endpoint import cell_runner as ladder
 from panel.endpoint.client import REDACTED
 from panel.engines import local
-from panel.engines.base import Tallies
+from panel.engines.base import RunStats
 from panel.errors import JournalError, StoreError
-from panel.runs.run import Listener, Summary, execute
+from panel.runs.run import ProgressReporter, Summary, execute
 from panel.runs.selection import Selection, prepare
 from panel.store.queries import opened, select
 from panel.workspace.loading import load_workspace
@@ -42,12 +42,12 @@ def busy(mocked: Space) -> Space:
 
 
 def run(
-    space: Space, progress: Callable[[Tallies], None] = lambda _tallies: None
-) -> tuple[Summary, Tallies, list[str]]:
+    space: Space, progress: Callable[[RunStats], None] = lambda _tallies: None
+) -> tuple[Summary, RunStats, list[str]]:
     notices: list[str] = []
     workspace = load_workspace(space.root)
     prepared = prepare(workspace, Selection())
-    return *execute(workspace, prepared, Listener(progress, notices.append)), notices
+    return *execute(workspace, prepared, ProgressReporter(progress, notices.append)), notices
 
 
 def attempts(space: Space) -> list[dict[str, Any]]:
@@ -124,7 +124,7 @@ def test_no_more_calls_are_in_flight_than_the_endpoint_takes(
 def test_an_attempt_is_on_disk_before_its_cell_counts(busy: Space) -> None:
     seen: list[tuple[int, int]] = []
 
-    def progress(tallies: Tallies) -> None:
+    def progress(tallies: RunStats) -> None:
         seen.append((tallies.asked, sum(a["final"] for a in attempts(busy))))
 
     run(busy, progress)
@@ -148,8 +148,8 @@ def test_one_request_leads_so_a_refused_schema_costs_one_request_of_a_run(
 
     mock.face = face
     summary, tallies, _notices = run(busy)
-    assert mock.asked == summary.requests == summary.asked + 3, "one for each rung that is refused"
-    assert tallies.rung == "prompted"
+    assert mock.asked == summary.requests == summary.asked + 3, "one for each refused mode"
+    assert tallies.output_mode == "prompted"
 
 
 def test_a_refused_key_is_refused_once(busy: Space, mock: MockEndpoint) -> None:
@@ -318,7 +318,7 @@ def test_a_run_folder_that_cannot_be_made_is_one_sentence(
     prepared = prepare(workspace, Selection())
     (busy.root / "runs" / "taken").write_text("")
     with pytest.raises(JournalError, match="taken"):
-        execute(workspace, prepared, Listener(lambda _tallies: None, print))
+        execute(workspace, prepared, ProgressReporter(lambda _tallies: None, print))
 
 
 def test_verdicts_are_visible_to_others_before_the_run_ends(

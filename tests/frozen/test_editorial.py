@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from panel.frozen.files import FOLDER
-from panel.store.decisions import standing
+from panel.store.decisions import review_states
 from panel.store.queries import opened
 from tests.desk.test_decide import PAIR, ask, do, entry, undo
 from tests.support.mock_endpoint import MockEndpoint
@@ -50,9 +50,9 @@ def test_a_fresh_clone_knows_the_approved_words_and_who_approved_them(
 ) -> None:
     before = freeze(decided, panel)
     assert (on_file(decided)["state"], on_file(decided)["take"]) == ("approved", WORDS)
-    stood = entry(decided).standing
+    stood = entry(decided).review
     shutil.rmtree(decided.root / "runs")
-    assert entry(decided).standing == stood, "a fresh clone fills itself"
+    assert entry(decided).review == stood, "a fresh clone fills itself"
     assert stood.published is not None and stood.published.editor == "Ada"
     assert freeze(decided, panel) == before
     said = json.loads(panel("thaw", "--json", cwd=decided.root).out)
@@ -81,7 +81,7 @@ def test_approved_words_stay_published_when_their_description_changes(
     assert (found["state"], found["take"]) == ("approved", WORDS)
     assert found["kept"], "the answer that was approved stays on file"
     shutil.rmtree(decided.root / "runs")
-    kept = entry(decided).standing.published
+    kept = entry(decided).review.published
     assert kept is not None and kept.text == WORDS
 
 
@@ -94,9 +94,9 @@ def test_an_approval_taken_back_is_taken_back_on_file_too(decided: Space, panel:
     freeze(decided, panel)
     assert on_file(decided)["state"] == "draft" and on_file(decided)["take"] != WORDS
     shutil.rmtree(decided.root / "runs")
-    assert entry(decided).standing.published is None
+    assert entry(decided).review.published is None
     with opened(decided.root / "runs") as connection:
-        assert standing(connection)[PAIR].state == "draft"
+        assert review_states(connection)[PAIR].state == "draft"
 
 
 def test_a_decision_on_a_cell_not_yet_asked_as_it_is_now_is_frozen_too(

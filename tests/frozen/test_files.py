@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from panel.errors import UsageError, WorkspaceError
 from panel.frozen.files import (
     CANARIES,
-    Answer,
     CanaryCheck,
     CanaryCount,
+    FrozenAnswer,
     FrozenInputs,
     FrozenTool,
     FrozenVerdict,
@@ -41,21 +41,21 @@ common = {
     "endpoint": line,
     "model": line,
     "model_identity": line,
-    "rung": line,
+    "output_mode": line,
     "asked_at": st.datetimes().map(lambda when: when.isoformat(timespec="seconds") + "Z"),
     "returned_model": st.none() | text,
     "system_fingerprint": st.none() | text,
     "inputs": inputs,
 }
 answers = st.builds(
-    Answer,
+    FrozenAnswer,
     outcome=st.just("verdict"),
     verdict=st.sampled_from(["ship", "skip"]),
     confidence=st.integers(0, 100),
     beats=st.dictionaries(line, text, min_size=1, max_size=4),
     evidence=st.lists(text, max_size=3).map(tuple),
     **common,
-) | st.builds(Answer, outcome=st.just("abstain"), reason=text, **common)
+) | st.builds(FrozenAnswer, outcome=st.just("abstain"), reason=text, **common)
 verdicts = st.builds(
     FrozenVerdict,
     verdict=st.sampled_from(["ship", "skip", None]),
@@ -95,7 +95,7 @@ def test_a_file_goes_through_the_disk_byte_for_byte(tool: FrozenTool) -> None:
     assert json.loads(written)["tool"] == tool.tool
 
 
-def an_answer(repeat: int = 1, verdict: str | None = "ship", **more: Any) -> Answer:
+def an_answer(repeat: int = 1, verdict: str | None = "ship", **more: Any) -> FrozenAnswer:
     fields: dict[str, Any] = {
         "repeat": repeat,
         "fingerprint": f"b2:{repeat:032}",
@@ -106,16 +106,16 @@ def an_answer(repeat: int = 1, verdict: str | None = "ship", **more: Any) -> Ans
         "reason": None if verdict else "refusal",
         "verdict": verdict,
         "confidence": 70 if verdict else None,
-        "rung": "json_schema",
+        "output_mode": "json_schema",
         "asked_at": "2026-11-24T09:30:00Z",
         "inputs": {"tool": "a", "persona": "b", "templates": "c", "sampling": "d"},
         "beats": {"one": f"First {repeat}.", "two": "Second."} if verdict else {},
         "evidence": ["It reads."] if verdict else [],
     }
-    return Answer.model_validate(fields | more)
+    return FrozenAnswer.model_validate(fields | more)
 
 
-def a_verdict(*rest_on: Answer) -> FrozenVerdict:
+def a_verdict(*rest_on: FrozenAnswer) -> FrozenVerdict:
     first = rest_on[0]
     ships = sum(answer.verdict == "ship" for answer in rest_on)
     return FrozenVerdict(

@@ -52,11 +52,11 @@ def test_a_first_freeze_publishes_the_answers_take_in_the_panels_order(
     file = read_frozen(published.root / FOLDER)["anvil"]
     workspace = load_workspace(published.root)
     assert list(file.personas) == [persona.id for persona in workspace.personas]
-    stored = rows(published, "SELECT take, confidence, fingerprint, rung FROM verdicts "
+    stored = rows(published, "SELECT take, confidence, fingerprint, output_mode FROM verdicts "
                   "WHERE tool = 'anvil' AND persona = 'builder'")  # fmt: skip
     builder = on_file(published)
     answer = builder.answers[0]
-    assert stored == [(builder.take, builder.confidence, builder.fingerprint, answer.rung)]
+    assert stored == [(builder.take, builder.confidence, builder.fingerprint, answer.output_mode)]
     assert (builder.verdict, builder.ships, builder.n, builder.contested) == ("ship", 1, 1, False)
     assert (builder.state, builder.kept, answer.model_identity) == ("draft", None, "mock/mock-1")
     beats = [beat.id for beat in workspace.personas[0].beats]

@@ -15,7 +15,7 @@ from math import comb, sqrt
 
 import pytest
 
-from panel.scorecard import ShipOrSkip, Tally, decide, tally
+from panel.scorecard import ShipOrSkip, Tally, publish_rule, tally
 
 TOOLS, PERSONAS, REPEATS = 100, 4, (1, 3, 5, 7)
 TRIALS = 50  # regenerations of the whole panel: 20,000 decisions to a figure
@@ -38,7 +38,7 @@ def drawing(seed: int) -> Draw:
 
 def first_published(votes: Tally) -> ShipOrSkip:
     """Publish a first verdict: the majority, or on a tie what either side said."""
-    return decide(None, votes).verdict or "ship"
+    return publish_rule(None, votes).verdict or "ship"
 
 
 def false_changes(seed: int, wrong: float, first: int, again: int) -> Counter[str]:
@@ -52,7 +52,7 @@ def false_changes(seed: int, wrong: float, first: int, again: int) -> Counter[st
             true: ShipOrSkip = "ship" if tool % 2 else "skip"
             rate = 1 - wrong if true == "ship" else wrong
             published = first_published(draw(rate, first))
-            decision = decide(published, draw(rate, again))
+            decision = publish_rule(published, draw(rate, again))
             found["cells"] += 1
             found["changed"] += decision.verdict != published
             found["away"] += decision.verdict != published == true
@@ -104,7 +104,7 @@ def test_a_true_reversal_is_published_with_7_repeats_in_80_percent_of_trials(
     draw, trials, published = drawing(7), 10_000, 0
     for _ in range(trials):
         was = first_published(draw(before, 7))
-        now = decide(was, draw(after, 7)).verdict
+        now = publish_rule(was, draw(after, 7)).verdict
         published += (was, now) == (("ship", "skip") if before > after else ("skip", "ship"))
     print(f"\n{before} to {after}, 7 repeats: published in {100 * published / trials:.1f} %")
     assert published / trials >= 0.8
@@ -119,7 +119,7 @@ def test_what_the_simulation_finds_is_what_the_binomial_says(repeats: int) -> No
         for k in range(overturning or repeats + 1, repeats + 1)
     )
     draw, trials = drawing(8), 4000
-    share = sum(decide("ship", draw(0.1, repeats)).verdict == "skip" for _ in range(trials))
+    share = sum(publish_rule("ship", draw(0.1, repeats)).verdict == "skip" for _ in range(trials))
     print(f"\n{repeats} repeats: a reversal is published in {100 * share / trials:.1f} %")
     assert share / trials == pytest.approx(exact, abs=0.03)
 

@@ -12,11 +12,11 @@ from panel.cells.plan import identify
 from panel.frozen.files import FOLDER, encode_frozen, read_frozen
 from panel.frozen.staleness import (
     Asking,
-    Unfrozen,
+    StaleEntry,
     cells_by_pair,
     frozen_repeats,
     orphaned,
-    unfrozen,
+    stale_entries,
 )
 from panel.workspace.loading import load_workspace
 from panel.workspace.settings import resolve_endpoint
@@ -52,7 +52,7 @@ def prepend(file: Path, text: str) -> None:
     file.write_text(text + file.read_text(encoding="utf-8"), encoding="utf-8")
 
 
-def pairs(found: list[Unfrozen]) -> list[tuple[str, str | None, str, str]]:
+def pairs(found: list[StaleEntry]) -> list[tuple[str, str | None, str, str]]:
     return [(each.tool, each.persona, each.status, each.reason) for each in found]
 
 
@@ -269,5 +269,5 @@ def test_cells_are_laid_out_as_often_as_their_tool_was_asked(mocked: Space) -> N
         ).values()
         for cell in now.values()
     }
-    assert unfrozen(asking, [], workspace.personas, {}) == []
+    assert stale_entries(asking, [], workspace.personas, {}) == []
     assert orphaned(workspace.tools, workspace.personas, {}) == []

@@ -74,7 +74,8 @@ def cards(space: Space) -> list[Scorecard]:
 
 OUTCOMES = (
     "SELECT tool, persona, repeat, outcome, reason, verdict, confidence, take, beats, evidence, "
-    "rung, fingerprint, endpoint, model, model_identity, returned_model, system_fingerprint, "
+    "output_mode, fingerprint, endpoint, model, model_identity, returned_model, "
+    "system_fingerprint, "
     "date_trunc('second', finished_at) FROM verdicts ORDER BY ALL"
 )
 SHIPS = "SELECT * FROM ship_percentages ORDER BY ALL"

@@ -20,7 +20,7 @@ from panel.readers.digest.content import DigestContent, digest_content
 from panel.readers.digest.issue import write_issue
 from panel.readers.digest.render import render_digest
 from panel.readers.mail.settings import Sender
-from panel.scorecard import Change
+from panel.scorecard import VerdictChange
 from panel.site.publication import Publication
 from tests.runs.test_run import run
 from tests.support.a_site import MODEL, a_line, a_take, an_edition, seed_publication
@@ -32,8 +32,10 @@ SINCE, UNTIL = date(2026, 11, 17), date(2026, 11, 24)
 HOME = "https://verdicts.example"
 
 
-def change(tool: str, before: str | None, after: str, at: str, persona: str = "builder") -> Change:
-    return Change(tool, persona, before, after, at, "description changed", str(MODEL))  # type: ignore[arg-type]
+def change(
+    tool: str, before: str | None, after: str, at: str, persona: str = "builder"
+) -> VerdictChange:
+    return VerdictChange(tool, persona, before, after, at, "description changed", str(MODEL))  # type: ignore[arg-type]
 
 
 def content_of(publication: Publication, since: date = SINCE, until: date = UNTIL) -> DigestContent:

@@ -23,8 +23,8 @@ from panel.readers.community.subscribers import Subscribers
 from panel.readers.digest.content import digest_content
 from panel.readers.digest.sending import Mailing, Sent
 from panel.readers.mail import postman as postman_module
-from panel.readers.mail.postman import MailError, Postman
 from panel.readers.mail.settings import mail_settings
+from panel.readers.mail.smtp import MailError, SmtpSender
 from tests.runs.test_run import run
 from tests.support.a_site import seed_publication
 from tests.support.smtp_server import DROP_AT_DATA, DROP_BEFORE_REPLY, HANG, Mailbox
@@ -61,7 +61,7 @@ def mailing(
 def send(root: Path, box: Mailbox, resend_unknown: bool = False, **more: date) -> Sent:
     found = mail_settings(box.environment)
     assert found is not None
-    with Postman(found, sleep=lambda _seconds: None) as carrier:
+    with SmtpSender(found, sleep=lambda _seconds: None) as carrier:
         return mailing(root, box.environment, **more).send(carrier, resend_unknown)
 
 
@@ -177,7 +177,7 @@ def test_who_leaves_while_it_is_being_sent_is_left_out(tmp_path: Path, box: Mail
     def leave(*_about: object) -> None:
         elsewhere.unsubscribe(elsewhere.hash(BOB), datetime.now(UTC))
 
-    with Postman(found) as carrier:
+    with SmtpSender(found) as carrier:
         sent = mailing(tmp_path, box.environment).send(carrier, progress=leave)
     assert sent == Sent(sent=1, left=1) and box.addresses == [ANN]
 
@@ -198,7 +198,7 @@ def test_a_server_that_dies_after_not_now_leaves_nothing_unknown(
         box.faults[ANN] = ["451 after the text"]
         found = mail_settings(box.environment)
         assert found is not None
-        with Postman(found, sleep=lambda _seconds: None) as carrier:
+        with SmtpSender(found, sleep=lambda _seconds: None) as carrier:
             connect = carrier._connect
             calls: list[int] = []
 
@@ -227,7 +227,7 @@ def test_deliveries_hold_no_address(tmp_path: Path, box: Mailbox) -> None:
 def _send_in_a_process(root: Path, environment: dict[str, str]) -> None:
     found = mail_settings(environment)
     assert found is not None
-    with Postman(found) as carrier:
+    with SmtpSender(found) as carrier:
         mailing(root, environment).send(carrier)
 
 

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from panel.errors import UsageError
 from panel.readers.mail.message import WIRE, Letter, build_message, one_line
 from panel.readers.mail.outbox import Flushed, Outbox
-from panel.readers.mail.postman import ATTEMPTS, MailError, Postman
 from panel.readers.mail.settings import MailSettings, Sender, mail_settings
+from panel.readers.mail.smtp import ATTEMPTS, MailError, SmtpSender
 from tests.support.smtp_server import DROP_AT_DATA, DROP_BEFORE_REPLY, Mailbox
 
 FROM = Sender("The Panel", "panel@verdicts.example")
@@ -39,9 +39,9 @@ def settings_of(box: Mailbox, **more: str) -> MailSettings:
     return settings
 
 
-def postman(box: Mailbox, waits: list[float] | None = None, **more: str) -> Postman:
+def postman(box: Mailbox, waits: list[float] | None = None, **more: str) -> SmtpSender:
     slept = waits if waits is not None else []
-    return Postman(settings_of(box, **more), sleep=slept.append)
+    return SmtpSender(settings_of(box, **more), sleep=slept.append)
 
 
 def test_a_mail_arrives_as_it_was_written(box: Mailbox) -> None:
@@ -115,7 +115,7 @@ def test_a_server_that_is_not_there_is_an_error_after_a_few_tries() -> None:
         settings = settings_of(box)
     waits: list[float] = []
     with pytest.raises(MailError, match=r"takes no mail: .*refused.* Check PANEL_SMTP_HOST"):
-        Postman(settings, sleep=waits.append).hand_over(TO, MESSAGE)
+        SmtpSender(settings, sleep=waits.append).hand_over(TO, MESSAGE)
     assert len(waits) == ATTEMPTS - 1
 
 

@@ -19,19 +19,19 @@ import pytest
 from panel.errors import UsageError
 from panel.readers.serve import guard, server
 from panel.readers.serve.forms import own_path
-from panel.readers.serve.limits import MOST_KNOWN, Bound, Limiter
+from panel.readers.serve.limits import MOST_KNOWN, Bound, VisitLimiter
 from panel.readers.serve.pages import check_folder
-from panel.readers.serve.site import Limits, usual_limits
+from panel.readers.serve.site import ServerLimits, usual_limits
 from tests.support.served import Served, serving, write_site
 from tests.support.space import Panel, Space
 
 
-def limits(**bounds: Bound) -> Limits:
+def limits(**bounds: Bound) -> ServerLimits:
     usual = usual_limits()
-    for name in Limits.__slots__:
+    for name in ServerLimits.__slots__:
         if name not in bounds:
             bounds[name] = getattr(usual, name).bound
-    return Limits(**{name: Limiter(bound) for name, bound in bounds.items()})
+    return ServerLimits(**{name: VisitLimiter(bound) for name, bound in bounds.items()})
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """Serve one site for the tests that are refused everything; nothing is written to it."""
     with serving(
         tmp_path_factory.mktemp("shared"),
-        limits=limits(**dict.fromkeys(Limits.__slots__, Bound(10_000, 1, 10_000))),
+        limits=limits(**dict.fromkeys(ServerLimits.__slots__, Bound(10_000, 1, 10_000))),
     ) as served:
         lay_traps(served)
         yield served
@@ -379,7 +379,7 @@ def test_only_with_a_trusted_proxy_does_its_header_tell_the_address(tmp_path: Pa
 
 def test_a_bucket_refills_and_the_day_has_its_own_bound() -> None:
     now = [1000.0]
-    limiter = Limiter(Bound(burst=2, seconds=10, daily=4), clock=lambda: now[0])
+    limiter = VisitLimiter(Bound(burst=2, seconds=10, daily=4), clock=lambda: now[0])
     assert [limiter.wait("a"), limiter.wait("a")] == [None, None]
     assert limiter.wait("a") == pytest.approx(10) and limiter.wait("b") is None
     now[0] += 25
@@ -391,7 +391,7 @@ def test_a_bucket_refills_and_the_day_has_its_own_bound() -> None:
 
 
 def test_the_limiter_forgets_the_oldest_rather_than_grow_and_keeps_no_address() -> None:
-    limiter = Limiter(Bound(1, 0, 1), clock=lambda: 5.0)
+    limiter = VisitLimiter(Bound(1, 0, 1), clock=lambda: 5.0)
     for number in range(MOST_KNOWN + 10):
         limiter.wait(f"10.0.0.{number}")
     assert len(limiter._buckets) == MOST_KNOWN

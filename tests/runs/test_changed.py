@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from panel.cells.plan import Cell, identify, lay_out
-from panel.engines.base import Bounds
+from panel.engines.base import RunBudget
 from panel.errors import UsageError
 from panel.frozen.files import (
     CANARIES,
     FOLDER,
-    Answer,
+    FrozenAnswer,
     FrozenInputs,
     FrozenTool,
     FrozenVerdict,
@@ -44,7 +44,7 @@ from tests.support.freezing import (
     texts,
     voting,
 )
-from tests.support.mock_endpoint import Answer as Reply
+from tests.support.mock_endpoint import FrozenAnswer as Reply
 from tests.support.mock_endpoint import MockEndpoint
 from tests.support.space import Panel, Space, write_tool
 
@@ -250,7 +250,7 @@ def test_with_repeats_a_cut_off_run_goes_on_where_it_stopped(
 ) -> None:
     a_description(thirty.root)
     before = mock.asked
-    first = run(thirty, Bounds(max_calls=7), changed=True, repeats=5)
+    first = run(thirty, RunBudget(max_calls=7), changed=True, repeats=5)
     assert first.stopped == "budget" and 0 < first.asked <= 7
     second = run(thirty, changed=True, repeats=5)
     assert first.asked + second.asked == mock.asked - before == 20
@@ -491,7 +491,7 @@ def frozen_by_hand(space: Space, cells: list[Cell]) -> None:
     sentence = "It reads JSON lines and writes Parquet, and says nothing of its limits. "
     by_tool: dict[str, dict[str, FrozenVerdict]] = {}
     for cell in cells:
-        answer = Answer(
+        answer = FrozenAnswer(
             repeat=cell.repeat,
             fingerprint=cell.fingerprint,
             endpoint=cell.model.endpoint,
@@ -500,7 +500,7 @@ def frozen_by_hand(space: Space, cells: list[Cell]) -> None:
             outcome="verdict",
             verdict="ship",
             confidence=70,
-            rung="json_schema",
+            output_mode="json_schema",
             asked_at="2026-11-24T09:30:00Z",
             inputs=FrozenInputs(
                 tool=cell.inputs.tool,

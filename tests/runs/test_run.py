@@ -13,14 +13,14 @@ import pytest
 
 from panel.errors import EndpointError, UsageError
 from panel.results.scorecards import scorecards
-from panel.runs.run import Listener, Summary, execute
+from panel.runs.run import ProgressReporter, Summary, execute
 from panel.runs.selection import Selection, prepare
 from panel.store.queries import opened, select
 from panel.workspace.loading import load_workspace
 from tests.support.mock_endpoint import Answer, MockEndpoint, completion
 from tests.support.space import Space
 
-SILENT = Listener(lambda _tallies: None, lambda _notice: None)
+SILENT = ProgressReporter(lambda _tallies: None, lambda _notice: None)
 ALL = 8  # two tools, four personas
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from panel.scorecard import Change, Tally
+from panel.scorecard import Tally, VerdictChange
 from panel.site.build import build
 from tests.site.test_pages import with_take
 from tests.support.a_site import ASKED, MODEL, seed_publication
@@ -48,7 +48,9 @@ class Served:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """Serve the seed's site under a folder, as its base_url says, one verdict a skip."""
-    turned = Change(CODESTRAL, "skeptic", "ship", "skip", ASKED, "description changed", str(MODEL))
+    turned = VerdictChange(
+        CODESTRAL, "skeptic", "ship", "skip", ASKED, "description changed", str(MODEL)
+    )
     publication = seed_publication(
         votes={CODESTRAL: Tally(ships=13, skips=8)},
         changes=(turned, *seed_publication().changes),

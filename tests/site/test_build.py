@@ -16,8 +16,8 @@ import pytest
 from panel.errors import PanelError, UsageError
 from panel.site import build as room
 from panel.site import output, pictures
-from panel.site.build import MANIFEST, Plant, build
-from panel.site.publication import Edition, Publication
+from panel.site.build import MANIFEST, SiteBuilder, build
+from panel.site.publication import Publication, PublishedTool
 from tests.support.a_site import ROOT, seed_publication
 from tests.support.seed_takes import CODESTRAL, MISTRAL
 
@@ -49,7 +49,7 @@ def reworded(publication: Publication) -> Publication:
     assert line.take
     line = replace(line, take=replace(line.take, take="In an editor's words."))
     card = replace(first.card, lines=(line, *others))
-    return replace(publication, editions=(Edition(first.tool, card), *rest))
+    return replace(publication, editions=(PublishedTool(first.tool, card), *rest))
 
 
 def text_files(files: dict[str, bytes]) -> dict[str, bytes]:
@@ -263,12 +263,12 @@ def test_pictures_have_the_size_that_links_want_and_are_small(drawn: Any, tmp_pa
 
 def test_a_picture_gets_a_new_name_when_what_it_shows_changes(tmp_path: Path) -> None:
     def names(publication: Publication) -> set[str]:
-        return {sheet.path for sheet in Plant(publication).sheets if sheet.named}
+        return {sheet.path for sheet in SiteBuilder(publication).sheets if sheet.named}
 
     one = seed_publication()
     assert names(one) == names(reworded(one))
     first, second = one.editions
-    renamed = Edition(first.tool.model_copy(update={"name": "Other"}), first.card)
+    renamed = PublishedTool(first.tool.model_copy(update={"name": "Other"}), first.card)
     other = names(replace(one, editions=(renamed, second)))
     assert len(names(one) & other) == 2  # the front page's and the other tool's
 
@@ -278,7 +278,7 @@ def test_a_picture_gets_a_new_name_when_what_it_shows_changes(tmp_path: Path) ->
 )
 def test_any_name_can_be_drawn(drawn: Any, name: str) -> None:
     first, second = seed_publication().editions
-    strange = Edition(first.tool.model_copy(update={"name": name}), first.card)
-    for sheet in Plant(seed_publication(editions=(strange, second))).sheets:
+    strange = PublishedTool(first.tool.model_copy(update={"name": name}), first.card)
+    for sheet in SiteBuilder(seed_publication(editions=(strange, second))).sheets:
         if sheet.named:
             assert sheet.make()[:4] == b"\x89PNG"

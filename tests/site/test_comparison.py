@@ -44,7 +44,7 @@ def a_take(tally: Tally, who: str, tool: str) -> Take:
         evidence=("weights one can download", "no royalties") if voted else (),
         reason=None if voted else "no reply in 60 s",
         asked_at="2026-11-23T22:15:00Z",
-        rung="json_schema",
+        output_mode="json_schema",
         stale=False,
     )
 
@@ -119,7 +119,7 @@ def poisoned(bad: str) -> Comparison:
 
     def line(each: PersonaLine) -> PersonaLine:
         assert each.take
-        take = replace(each.take, asked_at=bad, rung=bad)
+        take = replace(each.take, asked_at=bad, output_mode=bad)
         if take.outcome == "verdict":
             take = replace(take, take=bad, beats=((bad, bad),), evidence=(bad, bad))
         else:

@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from panel.scorecard import Change
+from panel.scorecard import VerdictChange
 from panel.site import feeds
 from panel.workspace.settings import SiteSettings
 from tests.site.test_pages import files_of, made_up, with_take
@@ -18,7 +18,7 @@ from tests.support.seed_takes import CODESTRAL, MISTRAL
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 BASE = "https://verdicts.example/panel/"
-TURNED = Change(
+TURNED = VerdictChange(
     CODESTRAL, "skeptic", "skip", "ship", "2026-11-24T08:00:00Z", "description changed", str(MODEL)
 )
 

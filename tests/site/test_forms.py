@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from panel.scorecard import Tally
-from panel.site.publication import Edition, Publication
+from panel.site.publication import Publication, PublishedTool
 from panel.workspace.settings import SiteSettings
 from tests.site.test_pages import VERSUS, Reading, files_of, made_up, page
 from tests.support.a_site import seed_publication
@@ -119,7 +119,7 @@ def test_a_hostile_name_stays_text_in_the_forms() -> None:
     first, *rest = publication.editions
     bad = '"><script>alert(1)</script>'
     tool = first.tool.model_copy(update={"name": bad})
-    publication = replace(publication, editions=(Edition(tool, first.card), *rest))
+    publication = replace(publication, editions=(PublishedTool(tool, first.card), *rest))
     content = next(v for k, v in files_of(publication).items() if k == TOOL).decode()
     assert "<script>alert" not in content
     legend = re.search("<legend>(.*)</legend>", content)
@@ -129,7 +129,7 @@ def test_a_hostile_name_stays_text_in_the_forms() -> None:
 def test_a_page_with_forms_and_its_assets_stays_under_a_hundred_kilobytes() -> None:
     full = with_forms(made_up(120, max_pairs_per_category=500))
     long = full.editions[0].tool.model_copy(update={"description": "word " * 20_000})
-    full = replace(full, editions=(Edition(long, full.editions[0].card), *full.editions[1:]))
+    full = replace(full, editions=(PublishedTool(long, full.editions[0].card), *full.editions[1:]))
     files = files_of(full)
     shared = sum(len(content) for path, content in files.items() if path.startswith("assets/"))
     pages = {path: len(content) for path, content in files.items() if path.endswith(".html")}

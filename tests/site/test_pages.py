@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from panel.scorecard import Change, Tally, published
-from panel.site.build import Plant
-from panel.site.publication import Edition, Publication
+from panel.scorecard import Tally, VerdictChange, published
+from panel.site.build import SiteBuilder
+from panel.site.publication import Publication, PublishedTool
 from panel.workspace.settings import SiteSettings
 from panel.workspace.tools import Pricing
 from tests.support.a_site import ASKED, MODEL, TODAY, a_line, a_take, an_edition, seed_publication
@@ -26,7 +26,7 @@ VERSUS = f"compare/{MISTRAL}-vs-{CODESTRAL}.html"
 
 def files_of(publication: Publication) -> dict[str, bytes]:
     """Return every file but the pictures."""
-    return {s.path: s.make() for s in Plant(publication).sheets if not s.named}
+    return {s.path: s.make() for s in SiteBuilder(publication).sheets if not s.named}
 
 
 class Reading(HTMLParser):
@@ -74,7 +74,7 @@ class Reading(HTMLParser):
 
 
 def page(publication: Publication, path: str) -> Reading:
-    [sheet] = [sheet for sheet in Plant(publication).sheets if sheet.path == path]
+    [sheet] = [sheet for sheet in SiteBuilder(publication).sheets if sheet.path == path]
     return Reading(sheet.make())
 
 
@@ -92,7 +92,7 @@ def with_take(publication: Publication, place: int = 0, **changed: Any) -> Publi
 def with_tool(publication: Publication, **changed: Any) -> Publication:
     first, *rest = publication.editions
     tool = first.tool.model_copy(update=changed)
-    return replace(publication, editions=(Edition(tool, first.card), *rest))
+    return replace(publication, editions=(PublishedTool(tool, first.card), *rest))
 
 
 def test_every_element_of_the_seed_page_is_on_the_comparison_page() -> None:
@@ -261,7 +261,9 @@ def test_the_methodology_shows_the_real_prompts_the_model_and_the_figures() -> N
 
 
 def test_the_receipt_tells_what_turned_and_why() -> None:
-    turned = Change(CODESTRAL, "skeptic", "skip", "ship", ASKED, "description changed", str(MODEL))
+    turned = VerdictChange(
+        CODESTRAL, "skeptic", "skip", "ship", ASKED, "description changed", str(MODEL)
+    )
     publication = seed_publication()
     publication = replace(publication, changes=(turned, *publication.changes))
     line = "Skeptic Skip →to Ship description changed local/some-model"
@@ -272,7 +274,7 @@ def test_the_receipt_tells_what_turned_and_why() -> None:
 
 def test_links_pictures_and_addresses_are_whole() -> None:
     """Every link inside the site arrives at a file of it, every fragment at an id."""
-    plant = Plant(seed_publication())
+    plant = SiteBuilder(seed_publication())
     files = {sheet.path: sheet.make() for sheet in plant.sheets}
     readings = {path: Reading(text) for path, text in files.items() if path.endswith(".html")}
     for path, reading in readings.items():
@@ -301,7 +303,7 @@ def test_without_an_address_nothing_claims_one() -> None:
     bare = seed_publication(site=SiteSettings(title="Local"))
     for path, content in files_of(bare).items():
         assert b"verdicts.example" not in content and b"canonical" not in content, path
-    assert not [sheet for sheet in Plant(bare).sheets if sheet.named]
+    assert not [sheet for sheet in SiteBuilder(bare).sheets if sheet.named]
     assert "sitemap.xml" not in files_of(bare)
 
 
@@ -338,7 +340,7 @@ def test_long_lists_are_spread_over_pages_that_hold_everything_once() -> None:
 
 @pytest.mark.parametrize("most", [0, 3, 500])
 def test_pairs_of_a_category_are_bounded_and_everyone_meets_about_as_many(most: int) -> None:
-    contents = Plant(made_up(10, max_pairs_per_category=most)).contents
+    contents = SiteBuilder(made_up(10, max_pairs_per_category=most)).contents
     assert len(contents.pairs) == min(most, 45)
     met = [len(contents.pairs_of.get(slug, ())) for slug in contents.editions]
     assert max(met) - min(met) <= 1 or most == 3
@@ -348,18 +350,18 @@ def test_pairs_of_a_category_are_bounded_and_everyone_meets_about_as_many(most: 
 
 
 def test_chosen_pairs_keep_their_order_and_are_not_made_twice() -> None:
-    contents = Plant(replace(made_up(3), pairs=(("t002", "t000"), ("t000", "gone")))).contents
+    contents = SiteBuilder(replace(made_up(3), pairs=(("t002", "t000"), ("t000", "gone")))).contents
     first = contents.pairs[0]
     assert (first.left.tool.slug, first.right.tool.slug, first.chosen) == ("t002", "t000", True)
     assert len(contents.pairs) == 3 and contents.left_out == [("t000", "gone")]
     only = replace(made_up(3, all_pairs=False), pairs=(("t002", "t000"),))
-    assert len(Plant(only).contents.pairs) == 1
+    assert len(SiteBuilder(only).contents.pairs) == 1
 
 
 def test_a_page_with_its_stylesheet_and_script_stays_under_a_hundred_kilobytes() -> None:
     full = made_up(120, max_pairs_per_category=500)
     long = full.editions[0].tool.model_copy(update={"description": "word " * 20_000})
-    full = replace(full, editions=(Edition(long, full.editions[0].card), *full.editions[1:]))
+    full = replace(full, editions=(PublishedTool(long, full.editions[0].card), *full.editions[1:]))
     files = files_of(full)
     shared = sum(len(content) for path, content in files.items() if path.startswith("assets/"))
     heavy = {
@@ -369,5 +371,5 @@ def test_a_page_with_its_stylesheet_and_script_stays_under_a_hundred_kilobytes()
 
 
 def test_an_empty_date_of_verification_is_never_taken_for_today() -> None:
-    contents = Plant(seed_publication(today=date(2030, 1, 1))).contents
+    contents = SiteBuilder(seed_publication(today=date(2030, 1, 1))).contents
     assert all(contents.price_is_stale(edition) for edition in contents.by_name)

@@ -11,11 +11,11 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from panel.scorecard import Change, PersonaLine
+from panel.scorecard import PersonaLine, VerdictChange
 from panel.site.build import build
-from panel.site.publication import Edition, Publication
+from panel.site.publication import Publication, PublishedTool
 from panel.workspace.settings import SiteSettings
-from panel.workspace.tools import Plan, Pricing, Tool
+from panel.workspace.tools import PricePlan, Pricing, Tool
 from tests.site.test_pages import Reading, files_of
 from tests.support.a_site import seed_publication
 
@@ -37,7 +37,7 @@ def poisoned(bad: str) -> Publication:
     """Return the seed's publication with the given text in every field that can hold one."""
     plain = seed_publication()
 
-    def edition(each: Edition, slug: str) -> Edition:
+    def edition(each: PublishedTool, slug: str) -> PublishedTool:
         # Past the checks of the catalog on purpose: nothing may stand on them alone.
         tool = Tool.model_construct(
             slug=slug,
@@ -47,7 +47,7 @@ def poisoned(bad: str) -> Publication:
             description=bad,
             pricing=Pricing.model_construct(
                 entry=bad,
-                plans=(Plan.model_construct(name=bad, price=bad, includes=bad),),
+                plans=(PricePlan.model_construct(name=bad, price=bad, includes=bad),),
                 verified=None,
             ),
             url=bad,
@@ -60,13 +60,13 @@ def poisoned(bad: str) -> Publication:
             each.card, tool=slug, name=bad, tagline=bad, category=bad, entry_price=bad,
             description=bad, url=bad, model=bad, lines=lines,
         )  # fmt: skip
-        return Edition(tool, card)
+        return PublishedTool(tool, card)
 
     def line(each: PersonaLine) -> PersonaLine:
         assert each.take
         take = replace(
-            each.take, take=bad, beats=((bad, bad),), evidence=(bad, bad), asked_at=bad, rung=bad,
-            editor=bad, reason=bad, stale=True,
+            each.take, take=bad, beats=((bad, bad),), evidence=(bad, bad), asked_at=bad,
+            output_mode=bad, editor=bad, reason=bad, stale=True,
         )  # fmt: skip
         return replace(each, name=bad, motto=bad, take=take)
 
@@ -95,7 +95,7 @@ def poisoned(bad: str) -> Publication:
         personas=personas,
         pairs=(),
         changes=tuple(
-            Change(slug, who, before, "ship", bad, bad, bad)
+            VerdictChange(slug, who, before, "ship", bad, bad, bad)
             for slug in slugs
             for who in ("builder", bad)
             for before in (None, "skip")
@@ -202,8 +202,8 @@ def test_any_character_can_be_written_and_read(bad: str) -> None:
 def test_only_plain_web_addresses_become_links(url: str) -> None:
     publication = poisoned("x")
 
-    def aimed(edition: Edition) -> Edition:
-        return Edition(edition.tool.model_copy(update={"url": url, "links": {"Docs": url}}),
+    def aimed(edition: PublishedTool) -> PublishedTool:
+        return PublishedTool(edition.tool.model_copy(update={"url": url, "links": {"Docs": url}}),
                        edition.card)  # fmt: skip
 
     files = files_of(replace(publication, editions=tuple(map(aimed, publication.editions))))

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from panel.cells.plan import ModelIdentity
-from panel.scorecard import Change
+from panel.scorecard import VerdictChange
 from panel.store.history import changes
 from panel.store.queries import opened
 from tests.results.test_scorecards import voting
@@ -30,7 +30,7 @@ def ask(space: Space, mock: MockEndpoint, *votes: str, **selection: object) -> N
     run(space, tools=["anvil"], personas=["builder"], **selection)
 
 
-def told(space: Space, since: datetime | None = None) -> list[Change]:
+def told(space: Space, since: datetime | None = None) -> list[VerdictChange]:
     with opened(space.root / "runs") as connection:
         return changes(connection, MODEL, since)
 

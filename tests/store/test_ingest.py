@@ -530,12 +530,12 @@ def test_what_an_attempt_and_an_end_say_of_the_server_is_kept(ledger: Ledger) ->
     writer.append(Recorder(writer.run_id).attempt_lines(attempt))
     end = {"kind": "end", "finished_at": ledger.now(), "stopped": None, "server": "ollama"}
     changes = [[0.5, 8, "start"], [2.0, 4, "http_429"]]
-    told = {"server_version": "0.9", "rung": "tool", "concurrency": changes}
+    told = {"server_version": "0.9", "output_mode": "tool", "concurrency": changes}
     writer.append(encode(end | told))
     writer.close()
     assert ingest(ledger.runs).unreadable == 0
     assert ledger.ask("SELECT degraded, adapted FROM verdicts") == [(True, ["without seed"])]
-    [row] = ledger.ask("SELECT server, server_version, rung, concurrency FROM runs")
+    [row] = ledger.ask("SELECT server, server_version, output_mode, concurrency FROM runs")
     assert (*row[:3], json.loads(row[3])) == ("ollama", "0.9", "tool", changes)
 
 

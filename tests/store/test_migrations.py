@@ -64,7 +64,8 @@ def test_a_database_of_a_newer_version_is_refused_and_rebuild_replaces_it(ledger
 
 GOOD: dict[str, Any] = {
     "attempt_id": "a", "run_id": "r", "tool": "t", "persona": "p", "endpoint": "e", "model": "m",
-    "model_identity": "e/m", "repeat": 1, "fingerprint": "f", "ordinal": 1, "rung": "prompted",
+    "model_identity": "e/m", "repeat": 1, "fingerprint": "f", "ordinal": 1,
+    "output_mode": "prompted",
     "repair": False, "final": True, "outcome": "verdict", "verdict": "ship", "confidence": 50,
     "take": "Good.", "started_at": "2026-11-24", "finished_at": "2026-11-24", "seconds": 0,
     "messages": [], "tool_digest": "1", "persona_digest": "2", "templates_digest": "3",
@@ -144,7 +145,10 @@ def test_a_database_of_before_readings_is_brought_up_to_date(
     assert ledger.ask(f"SELECT outcome, degraded, adapted, read_at {old}") == [
         ("verdict", None, None, None)
     ]
-    told = "SELECT server, server_version, rung, concurrency, stopped FROM runs WHERE run_id = 'r'"
+    told = (
+        "SELECT server, server_version, output_mode, concurrency, stopped "
+        "FROM runs WHERE run_id = 'r'"
+    )
     assert ledger.ask(told) == [(None,) * 5]
     new = "SELECT degraded, adapted FROM verdicts WHERE run_id <> 'r'"
     assert ledger.ask(new) == [(False, [])]

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from panel.cells.plan import ModelIdentity
-from panel.scorecard import Change, PersonaLine, Scorecard, Take, Tally, combine
-from panel.site.publication import Edition, Publication
+from panel.scorecard import PersonaLine, Scorecard, Take, Tally, VerdictChange, combine
+from panel.site.publication import Publication, PublishedTool
 from panel.workspace.personas import Persona, load_personas
 from panel.workspace.prompts import load_prompts
 from panel.workspace.settings import SiteSettings
@@ -33,7 +33,7 @@ def a_take(persona: Persona, fields: dict[str, Any], **changed: Any) -> Take:
         evidence=tuple(fields["evidence"]),
         reason=None,
         asked_at=ASKED,
-        rung="json_schema",
+        output_mode="json_schema",
         stale=False,
         state="approved",
         editor="Ada",
@@ -47,7 +47,7 @@ def a_line(persona: Persona, take: Take | None) -> PersonaLine:
     return PersonaLine(persona.id, persona.name, persona.motto, tally, take)
 
 
-def an_edition(tool: Tool, lines: list[PersonaLine]) -> Edition:
+def an_edition(tool: Tool, lines: list[PersonaLine]) -> PublishedTool:
     card = Scorecard(
         tool=tool.slug,
         name=tool.name,
@@ -60,7 +60,7 @@ def an_edition(tool: Tool, lines: list[PersonaLine]) -> Edition:
         lines=tuple(lines),
         result=combine([line.tally for line in lines]),
     )
-    return Edition(tool, card)
+    return PublishedTool(tool, card)
 
 
 def seed_publication(**changed: Any) -> Publication:
@@ -88,7 +88,7 @@ def seed_publication(**changed: Any) -> Publication:
         today=TODAY,
         pairs=((MISTRAL, CODESTRAL),),
         changes=tuple(
-            Change(slug, persona.id, None, "ship", ASKED, "new", str(MODEL))
+            VerdictChange(slug, persona.id, None, "ship", ASKED, "new", str(MODEL))
             for slug in (CODESTRAL, MISTRAL)
             for persona in personas
         ),

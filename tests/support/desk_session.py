@@ -18,14 +18,14 @@ from typing import Any
 
 from panel.desk.serving import Place, listen, server
 from panel.desk.session import Desk
-from panel.runs.run import Listener, execute
+from panel.runs.run import ProgressReporter, execute
 from panel.runs.selection import Selection, prepare
 from panel.workspace.loading import load_workspace
 from tests.support.mock_endpoint import Answer, MockEndpoint, completion
 from tests.support.seed_takes import CODESTRAL, MISTRAL, TAKES
 from tests.support.space import ROOT, Space
 
-QUIET = Listener(lambda _tallies: None, lambda _note: None)
+QUIET = ProgressReporter(lambda _tallies: None, lambda _note: None)
 
 
 @dataclass

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from panel.ci.diff import Diff, compare
-from panel.ci.sides import Side
+from panel.ci.snapshots import Snapshot
 from panel.frozen.files import (
-    Answer,
     CanaryCheck,
     CanaryCount,
+    FrozenAnswer,
     FrozenInputs,
     FrozenTool,
     FrozenVerdict,
@@ -31,10 +31,10 @@ def answer(
     served: tuple[str | None, str | None] = ("mock-1", "fp_mock"),
     asked_at: str = LONG_AGO,
     **wording: str,
-) -> Answer:
+) -> FrozenAnswer:
     """Return one answer; ``verdict`` None is an abstention; ``wording`` changes its inputs."""
     inputs = WORDING | wording
-    return Answer(
+    return FrozenAnswer(
         repeat=repeat,
         fingerprint=content_hash([inputs, model, repeat]),
         endpoint=model.partition("/")[0],
@@ -44,7 +44,7 @@ def answer(
         reason=None if verdict else "refused",
         verdict=verdict,
         confidence=70 if verdict else None,
-        rung="json_schema",
+        output_mode="json_schema",
         asked_at=asked_at,
         returned_model=served[0],
         system_fingerprint=served[1],
@@ -54,20 +54,20 @@ def answer(
     )
 
 
-def published(*answers: Answer, over: FrozenVerdict | None = None) -> FrozenVerdict:
+def published(*answers: FrozenAnswer, over: FrozenVerdict | None = None) -> FrozenVerdict:
     """Return what freezing these answers publishes, over what was published before."""
     return publish(list(answers), over)
 
 
 def side(
     name: str, verdicts: dict[Key, FrozenVerdict], canaries: CanaryCheck | None = None
-) -> Side:
+) -> Snapshot:
     """Return a side of these verdicts."""
     tools: dict[str, dict[str, FrozenVerdict]] = {}
     for (tool, persona), verdict in verdicts.items():
         tools.setdefault(tool, {})[persona] = verdict
     frozen = {tool: FrozenTool(tool=tool, personas=personas) for tool, personas in tools.items()}
-    return Side(name, frozen, canaries)
+    return Snapshot(name, frozen, canaries)
 
 
 def canaries(*votes: tuple[int, int, int, int], asked_at: str = LATER) -> CanaryCheck:

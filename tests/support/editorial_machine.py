@@ -33,7 +33,7 @@ from panel.decisions import ConflictError, Decision
 from panel.desk.decide import Entry, decide, history, queue
 from panel.errors import UsageError
 from panel.runs.selection import Prepared, Selection, prepare
-from panel.store.decisions import standing
+from panel.store.decisions import review_states
 from panel.store.ingest import rebuild
 from panel.store.queries import opened
 from panel.workspace.loading import Workspace, load_workspace
@@ -243,13 +243,13 @@ class Editors(RuleBasedStateMachine):
         try:
             done = decide(workspace, made)
         except ConflictError as error:
-            assert saw.standing.latest != latest, "refused though nothing came between"
+            assert saw.review.latest != latest, "refused though nothing came between"
             assert error.other is not None and error.other.decision_id == latest
             return
         except UsageError:
             assert action in ("undo", "redo")
             return
-        assert saw.standing.latest == latest, "written though another decision came between"
+        assert saw.review.latest == latest, "written though another decision came between"
         DECIDED.append(action)
         before = expected(self.made[pair])
         self.made[pair].append(done)
@@ -260,12 +260,12 @@ class Editors(RuleBasedStateMachine):
             assert expected(self.made[pair]) == self.before[done.undoes or ""]
 
     def _decision(self, saw: Entry, editor: str, action: str, words: str) -> Decision | None:
-        plain = Decision(*saw.pair, "undo", editor, follows=saw.standing.latest)
+        plain = Decision(*saw.pair, "undo", editor, follows=saw.review.latest)
         if action == "undo":
-            last = saw.standing.in_force[-1] if saw.standing.in_force else "nothing"
+            last = saw.review.in_force[-1] if saw.review.in_force else "nothing"
             return replace(plain, undoes=last)
         if action == "redo":
-            return replace(plain, undoes=saw.standing.latest or "nothing")
+            return replace(plain, undoes=saw.review.latest or "nothing")
         if action == "ask_again":
             return replace(plain, action="ask_again", note=words)
         if saw.answer is None:
@@ -280,7 +280,7 @@ class Editors(RuleBasedStateMachine):
     def nothing_is_lost(self) -> None:
         """Everything stands as the model says, and every approved word is in the journals."""
         with opened(self.root / "runs") as connection:
-            found = standing(connection)
+            found = review_states(connection)
         for pair, made in self.made.items():
             now = found.get(pair)
             if now is None:

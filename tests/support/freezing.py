@@ -10,20 +10,20 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from panel.engines.base import NO_BOUNDS, Bounds
+from panel.engines.base import NO_BUDGET, RunBudget
 from panel.frozen.check import frozen_status
 from panel.frozen.files import FOLDER, FrozenVerdict, read_frozen
 from panel.frozen.freeze import Freezing
 from panel.frozen.freeze import freeze as freeze_verdicts
-from panel.frozen.staleness import Unfrozen
-from panel.runs.run import Listener, Summary, execute
+from panel.frozen.staleness import StaleEntry
+from panel.runs.run import ProgressReporter, Summary, execute
 from panel.runs.selection import Selection, prepare
 from panel.store.queries import opened, select
 from panel.workspace.loading import load_workspace
 from tests.support.mock_endpoint import Answer, MockEndpoint, completion, filled
 from tests.support.space import ROOT, Space
 
-SILENT = Listener(lambda _tallies: None, lambda _notice: None)
+SILENT = ProgressReporter(lambda _tallies: None, lambda _notice: None)
 Face = Callable[[int, dict[str, Any]], Answer | None]
 
 
@@ -65,7 +65,7 @@ def always(word: str | None) -> Face:
     return voting(lambda _system, _user: word)
 
 
-def run(space: Space, bounds: Bounds = NO_BOUNDS, **selection: Any) -> Summary:
+def run(space: Space, bounds: RunBudget = NO_BUDGET, **selection: Any) -> Summary:
     """Run a selection; returns its summary."""
     workspace = load_workspace(space.root)
     prepared = prepare(workspace, Selection(**selection))
@@ -84,7 +84,7 @@ def freeze(space: Space, prune: bool = False, accept: bool = False, **selection:
     return freeze_verdicts(workspace, prepare(workspace, Selection(**selection)), prune, accept)
 
 
-def status(space: Space) -> list[Unfrozen]:
+def status(space: Space) -> list[StaleEntry]:
     """Return what ``panel check --frozen`` finds."""
     return frozen_status(load_workspace(space.root)).found
 

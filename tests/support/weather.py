@@ -59,7 +59,7 @@ class Face:
     exit: int = 0
     label: str = ""
     says: str = ""
-    rung: str = SCHEMA
+    output_mode: str = SCHEMA
     server: str = "unknown"
     model: str = "mock-1"
     settings: str = ""
@@ -116,7 +116,7 @@ def cell_of(body: Body) -> str:
 
 
 def form_of(body: Body) -> tuple[str, Any]:
-    """Return the rung that a request stands on, and the schema in it."""
+    """Return the output mode that a request stands on, and the schema in it."""
     wanted = body.get("response_format") or {}
     match wanted.get("type"):
         case "json_schema":
@@ -613,7 +613,7 @@ WEATHER: dict[str, Face] = {
         _runaway,
         0,
         "whitespace_runaway",
-        rung=TOOL,
+        output_mode=TOOL,
     ),
     "ollama": Face(
         "server",
@@ -676,7 +676,7 @@ WEATHER: dict[str, Face] = {
         "server",
         "llama-cpp-python: 500 for json_schema, takes a schema beside json_object",
         _taking({SCHEMA: error(500, _LITERAL, type="internal_server_error")}),
-        rung=NATIVE,
+        output_mode=NATIVE,
         pages=_listed({"id": "mock-1", "owned_by": "me"}),
     ),
     "lm-studio": Face(
@@ -704,7 +704,7 @@ WEATHER: dict[str, Face] = {
         "server",
         "TGI: 422 for OpenAI's form, takes its own; finish_reason eos_token",
         _taking({SCHEMA: Answer(422, _VALUE, {"content-type": "text/plain"})}, _tgi),
-        rung=NATIVE,
+        output_mode=NATIVE,
         server="TGI",
         model="HuggingFaceTB/SmolLM2",
         pages=_listed({"id": "HuggingFaceTB/SmolLM2", "owned_by": "HuggingFaceTB/SmolLM2"})
@@ -740,7 +740,7 @@ WEATHER: dict[str, Face] = {
         "server",
         "OpenRouter, a provider with json_object only; blanks before the body",
         _openrouter,
-        rung=OBJECT,
+        output_mode=OBJECT,
         server="OpenRouter",
         model="some/model",
         settings='preset = "openrouter"\n',
@@ -762,19 +762,19 @@ WEATHER: dict[str, Face] = {
         "server",
         "knows no response_format, but tools",
         _taking({SCHEMA: _NO_FORMAT, OBJECT: _NO_FORMAT}),
-        rung=TOOL,
+        output_mode=TOOL,
     ),
     "object-only": Face(
         "server",
         "knows json_object, no schema and no tools",
         _taking({SCHEMA: _NO_SCHEMA, TOOL: _NO_TOOLS}),
-        rung=OBJECT,
+        output_mode=OBJECT,
     ),
     "nothing": Face(
         "server",
         "knows no form of structured output",
         _taking({SCHEMA: _NO_FORMAT, TOOL: _NO_TOOLS, OBJECT: _NO_FORMAT}),
-        rung=NONE,
+        output_mode=NONE,
     ),
 }
 

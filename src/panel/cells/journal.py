@@ -150,14 +150,14 @@ def find_journals(runs: Path) -> list[JournalFile]:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class JournalLine:
     """A line read back: ``fields`` (None when it is not a JSON object), and where it ends."""
 
     fields: dict[str, Any] | None
     end: int
 
 
-def read_lines(file: Path, offset: int = 0) -> Iterator[Line]:
+def read_lines(file: Path, offset: int = 0) -> Iterator[JournalLine]:
     """Yield the whole lines from byte ``offset`` on; a torn last line is not among them."""
     with file.open("rb") as handle:
         handle.seek(offset)
@@ -169,7 +169,7 @@ def read_lines(file: Path, offset: int = 0) -> Iterator[Line]:
                 fields = from_json(raw)
             except ValueError:
                 fields = None
-            yield Line(fields if isinstance(fields, dict) else None, offset)
+            yield JournalLine(fields if isinstance(fields, dict) else None, offset)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +183,7 @@ class Attempt:
     cell: Cell
     ordinal: int
     messages: Messages
-    rung: str
+    output_mode: str
     repair: bool
     started_at: str
     finished_at: str

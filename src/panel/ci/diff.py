@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from panel.cells.plan import Inputs, changed_input
-from panel.ci.sides import Side
+from panel.ci.snapshots import Snapshot
 from panel.frozen.files import CanaryCheck, FrozenVerdict
 from panel.scorecard import PanelResult, combine, sign_flip, tally
 from panel.workspace.git import changed_files
@@ -125,7 +125,7 @@ class Diff:
         return [pair for pair in self.changes if pair.kind == kind]
 
 
-def compare(root: Path, base: Side, head: Side) -> Diff:
+def compare(root: Path, base: Snapshot, head: Snapshot) -> Diff:
     """Compare two sides of the workspace below ``root``."""
     before, after = _pairs(base), _pairs(head)
     reasons: Counter[str] = Counter()
@@ -150,7 +150,7 @@ def compare(root: Path, base: Side, head: Side) -> Diff:
     return Diff(base.name, head.name, files, dict(reasons), tools, drift, after, silent)
 
 
-def _pairs(side: Side) -> dict[tuple[str, str], FrozenVerdict]:
+def _pairs(side: Snapshot) -> dict[tuple[str, str], FrozenVerdict]:
     return {
         (slug, persona): verdict
         for slug, tool in side.frozen.items()
@@ -158,7 +158,7 @@ def _pairs(side: Side) -> dict[tuple[str, str], FrozenVerdict]:
     }
 
 
-def _order(key: tuple[str, str], base: Side, head: Side) -> tuple[str, int, str]:
+def _order(key: tuple[str, str], base: Snapshot, head: Snapshot) -> tuple[str, int, str]:
     """Sort by tool, then as the file has the personas, which is the panel's order."""
     slug, persona = key
     file = head.frozen.get(slug) or base.frozen[slug]
@@ -212,7 +212,7 @@ def _cause(before: FrozenVerdict | None, after: FrozenVerdict | None) -> str | N
     return changed_input(Inputs(**was.inputs.model_dump()), Inputs(**now.inputs.model_dump()))
 
 
-def _panel(slug: str, side: Side) -> PanelResult | None:
+def _panel(slug: str, side: Snapshot) -> PanelResult | None:
     file = side.frozen.get(slug)
     if file is None:
         return None
@@ -225,7 +225,7 @@ def panel_result(verdicts: Iterable[FrozenVerdict]) -> PanelResult:
 
 
 def _drift(
-    base: Side, head: Side, before: Iterable[FrozenVerdict], after: Iterable[FrozenVerdict]
+    base: Snapshot, head: Snapshot, before: Iterable[FrozenVerdict], after: Iterable[FrozenVerdict]
 ) -> Drift:
     asked = head.canaries if _asked_since(base.canaries, head.canaries) else None
     models = _differ(_models(before), _models(after))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from panel.ci.diff import Diff, PairChange, panel_result
-from panel.ci.sides import Side
+from panel.ci.snapshots import Snapshot
 from panel.errors import UsageError
 from panel.frozen.check import frozen_status
 from panel.workspace.validation import did_you_mean
@@ -57,7 +57,7 @@ def parse_gates(words: Sequence[str]) -> Gates:
 
 
 def failures(
-    diff: Diff, head: Side, gates: Gates, endpoint: str | None = None, model: str | None = None
+    diff: Diff, head: Snapshot, gates: Gates, endpoint: str | None = None, model: str | None = None
 ) -> list[Failure]:
     """Return the reasons why the gates are shut, in the order of the gates.
 
@@ -94,7 +94,7 @@ def _keys(pairs: list[PairChange]) -> frozenset[tuple[str, str]]:
     return frozenset((pair.tool, pair.persona) for pair in pairs)
 
 
-def _stale(head: Side, endpoint: str | None, model: str | None) -> list[Failure]:
+def _stale(head: Snapshot, endpoint: str | None, model: str | None) -> list[Failure]:
     if head.workspace is None:
         raise UsageError(
             f"--fail-on stale needs the files that people write, which {head.name!r} has not. "
@@ -116,7 +116,7 @@ def _stale(head: Side, endpoint: str | None, model: str | None) -> list[Failure]
     return [Failure("stale", sentence, keys)]
 
 
-def _below(diff: Diff, head: Side, percent: float) -> list[Failure]:
+def _below(diff: Diff, head: Snapshot, percent: float) -> list[Failure]:
     found = []
     for tool in diff.tools:
         file = head.frozen.get(tool.tool)

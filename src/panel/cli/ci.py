@@ -12,7 +12,7 @@ from panel.ci.diff import Diff, PairChange, compare, record
 from panel.ci.gates import failures, parse_gates
 from panel.ci.junit import render_junit
 from panel.ci.markdown import render_markdown
-from panel.ci.sides import sides
+from panel.ci.snapshots import snapshots
 from panel.cli.main import ExitCode
 from panel.cli.output import (
     DiffFormat,
@@ -131,7 +131,7 @@ def diff(
     """Say what changed in the inputs, which verdicts flipped, and whether the model moved."""
     gates = parse_gates(fail_on or [])
     workspace = open_workspace()
-    with sides(workspace, base, head) as (before, after):
+    with snapshots(workspace, base, head) as (before, after):
         found = compare(workspace.root, before, after)
         shut = failures(found, after, gates, endpoint, model)
     if form == DiffFormat.MARKDOWN:

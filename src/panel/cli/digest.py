@@ -23,8 +23,8 @@ from panel.readers.community.subscribers import FILE, Subscriber, Subscribers
 from panel.readers.digest.content import DigestContent, digest_content
 from panel.readers.digest.issue import write_issue
 from panel.readers.digest.sending import Mailing, Sent
-from panel.readers.mail.postman import Handed, Postman
 from panel.readers.mail.settings import Sender, mail_sender, mail_settings
+from panel.readers.mail.smtp import Handed, SmtpSender
 from panel.results.publication import publication
 from panel.runs.selection import Selection, prepare
 
@@ -145,7 +145,7 @@ def _send(mailing: Mailing | None, content: DigestContent, resend_unknown: bool)
         if handed.state != "sent":
             note(f"{subscriber.address}: {handed.state} ({handed.detail})")
 
-    with Postman(settings) as postman:
+    with SmtpSender(settings) as postman:
         return mailing.send(postman, resend_unknown, progress)
 
 

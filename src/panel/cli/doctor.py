@@ -37,7 +37,7 @@ MODELS_SHOWN = 12
 MEANING = {
     "enforced": "enforced: the server holds the model to the verdict's schema",
     "not enforced": "NOT enforced: the schema was ignored; replies are parsed and checked here",
-    "refused": "refused: a lower rung is used, and replies are checked here",
+    "refused": "refused: a lower output mode is used, and replies are checked here",
     "unknown": "not checked: no model was asked",
 }
 _SYSTEM_ROLE = {True: "taken", False: "refused: merged into user", None: None}
@@ -87,7 +87,7 @@ def _print_diagnosis(
         ("model asked", _asked(found.model, seen.models)),
         ("context window", window),
         ("structured output", MEANING[seen.structured_output]),
-        ("rung", seen.rung or "-"),
+        ("output_mode", seen.output_mode or "-"),
         ("JSON stands in", {"reasoning": "the reasoning field"}.get(str(seen.place), seen.place)),
         ("fields come in", f"{seen.order} order" if seen.order else None),
         ("system role", _SYSTEM_ROLE[seen.system_role]),
@@ -137,7 +137,7 @@ def _advice(endpoint: Endpoint, seen: Diagnosis, longest: int | None) -> list[st
         )
     if seen.place == "reasoning":
         advice.append("Answers come in the reasoning field: switch the model's thinking off.")
-    if seen.usage == [] and seen.rung is not None:
+    if seen.usage == [] and seen.output_mode is not None:
         advice.append("No token counts come back: --max-calls is the budget to rely on.")
     return advice
 

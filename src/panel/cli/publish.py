@@ -17,7 +17,7 @@ from panel.readers.community.votes import Votes
 from panel.results.publication import publication, unapproved
 from panel.runs.selection import Selection, prepare
 from panel.site.build import Built, build
-from panel.site.index import Contents
+from panel.site.index import SiteIndex
 from panel.site.pictures import available
 from panel.site.publication import Publication
 
@@ -87,7 +87,7 @@ def _remark(gathered: Publication, built: Built) -> None:
         )
     for path in built.kept:
         note(f"{path} is not this program's and was left as it is.")
-    for left, right in Contents(gathered).left_out:
+    for left, right in SiteIndex(gathered).left_out:
         note(f"No comparison of {left} and {right}: one of them has no published take.")
 
 

@@ -17,8 +17,8 @@ from panel.cli.main import ExitCode
 from panel.cli.output import err, note, out, percent, print_json, say
 from panel.cli.workspace import Json, open_workspace
 from panel.endpoint.embedded import NOT_JUDGEMENT
-from panel.engines.base import Bounds, Tallies
-from panel.runs.run import Listener, Summary, Tape, execute
+from panel.engines.base import RunBudget, RunStats
+from panel.runs.run import ProgressReporter, Recording, Summary, execute
 from panel.runs.selection import Prepared, Selection, prepare
 
 app = typer.Typer(rich_markup_mode=None)
@@ -150,8 +150,8 @@ def run(
         more = f" and {len(prepared.canaries):,} canaries" if prepared.canaries else ""
         note(f"Asking {len(prepared.plan.pending):,} cells{more} of {prepared.model} ...")
     with _shown(prepared.plan, len(prepared.canaries)) as listener:
-        bounds = Bounds(max_calls, max_tokens, max_cost)
-        tape = Tape(record, replay)
+        bounds = RunBudget(max_calls, max_tokens, max_cost)
+        tape = Recording(record, replay)
         summary, tallies = execute(workspace, prepared, listener, bounds, tape)
     _print_summary(prepared, summary, tallies, as_json)
     raise typer.Exit(_code(summary))
@@ -168,7 +168,7 @@ def _code(summary: Summary) -> ExitCode:
 
 
 @contextmanager
-def _shown(plan: Plan, canaries: int) -> Iterator[Listener]:
+def _shown(plan: Plan, canaries: int) -> Iterator[ProgressReporter]:
     """Show progress on stderr while the block runs; nothing where that is no terminal."""
     columns = (
         BarColumn(bar_width=24),
@@ -181,7 +181,7 @@ def _shown(plan: Plan, canaries: int) -> Iterator[Listener]:
     with Progress(*columns, console=err, disable=not shown, transient=True) as bar:
         task = bar.add_task("asking", total=len(plan.pending) + canaries, rate="", state="loading")
 
-        def progress(tallies: Tallies) -> None:
+        def progress(tallies: RunStats) -> None:
             if not shown:
                 return
             speed = bar.tasks[0].speed
@@ -192,7 +192,7 @@ def _shown(plan: Plan, canaries: int) -> Iterator[Listener]:
             rate = f"{speed * 60:.0f}/min" if speed else ""
             bar.update(task, completed=tallies.asked, rate=rate, state=state)
 
-        yield Listener(progress, note)
+        yield ProgressReporter(progress, note)
 
 
 def _print_plan(prepared: Prepared, as_json: bool) -> None:
@@ -261,7 +261,7 @@ def _dollars(amount: float | None) -> str:
     return "unknown" if amount is None else f"${amount:,.4f}"
 
 
-def _print_summary(prepared: Prepared, summary: Summary, tallies: Tallies, as_json: bool) -> None:
+def _print_summary(prepared: Prepared, summary: Summary, tallies: RunStats, as_json: bool) -> None:
     if tallies.stopped == "endpoint":
         note(
             f"Stopped asking {prepared.endpoint.name!r}: {tallies.why} Everything answered is "
@@ -289,7 +289,7 @@ def _print_summary(prepared: Prepared, summary: Summary, tallies: Tallies, as_js
     say(
         f"{summary.verdicts:,} verdicts ({tallies.ships:,} ship, {tallies.skips:,} skip), "
         f"{summary.abstains:,} abstained, {summary.errors:,} errors; "
-        f"{summary.requests:,} requests, rung {tallies.rung}."
+        f"{summary.requests:,} requests, output_mode {tallies.output_mode}."
     )
     if summary.canaries:
         say(f"{summary.canaries:,} canaries asked again; 'panel diff' says whether they moved.")

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Literal
 
 from panel.decisions import Pair
-from panel.engines.base import Tallies
+from panel.engines.base import RunStats
 from panel.errors import PanelError
-from panel.runs.run import Listener, execute
+from panel.runs.run import ProgressReporter, execute
 from panel.runs.selection import Selection, prepare
 from panel.workspace.loading import load_workspace
 
@@ -32,7 +32,7 @@ class Asked:
         return self.state in ("waiting", "asking")
 
 
-class Asker:
+class BackgroundAsker:
     """Takes tool × persona pairs and asks what is pending of each, one after the other."""
 
     def __init__(self, root: Path, endpoint: str | None, model: str | None) -> None:
@@ -91,7 +91,7 @@ class Asker:
                 self._known[pair] = asked
 
     def _run(self, pair: Pair) -> Asked:
-        def progress(tallies: Tallies) -> None:
+        def progress(tallies: RunStats) -> None:
             said = f"Asking ... {tallies.asked} answered, {tallies.requests} requests."
             self._say(pair, said)
 
@@ -100,7 +100,7 @@ class Asker:
         prepared = prepare(workspace, chosen)
         many = len(prepared.plan.pending)
         self._say(pair, f"Asking {prepared.model} ...")
-        listener = Listener(progress, lambda note: self._say(pair, note))
+        listener = ProgressReporter(progress, lambda note: self._say(pair, note))
         summary, tallies = execute(workspace, prepared, listener)
         if summary.stopped:
             return Asked("failed", f"Stopped: {tallies.why or summary.stopped}")
@@ -126,7 +126,7 @@ def adopt(root: Path, pair: Pair, repeats: int, endpoint: str | None, model: str
     if not prepared.plan.adopted:
         return False
     kept = replace(prepared, plan=replace(prepared.plan, pending=[]))
-    execute(workspace, kept, Listener(_nobody, _nobody))
+    execute(workspace, kept, ProgressReporter(_nobody, _nobody))
     return True
 
 

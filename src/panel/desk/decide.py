@@ -22,8 +22,8 @@ from panel.decisions import (
     ConflictError,
     Decision,
     Pair,
-    Standing,
-    Wording,
+    ReviewState,
+    Revision,
     redoable,
     undoable,
 )
@@ -31,7 +31,7 @@ from panel.errors import StoreBusyError, UsageError
 from panel.frozen.staleness import Asking, cells_by_pair
 from panel.runs.selection import Prepared
 from panel.scorecard import State
-from panel.store.decisions import answer, decisions_on, standing
+from panel.store.decisions import answer, decisions_on, review_states
 from panel.store.ingest import ingest
 from panel.store.queries import StoredCell, opened, stored_cells
 from panel.workspace.git import user_name
@@ -128,7 +128,7 @@ def _checked(decision: Decision) -> Decision:
     return replace(decision, text=text, note=note, editor=editor)
 
 
-def _answered(decision: Decision, found: Wording | None) -> Decision:
+def _answered(decision: Decision, found: Revision | None) -> Decision:
     """Take from the answer what it said; raises UsageError where there is no such answer."""
     if found is None:
         if decision.action in ("approve", "edit", "reject"):
@@ -192,7 +192,7 @@ def _after(latest: str) -> str:
 class Entry:
     """One tool × persona in the editors' queue.
 
-    answer: the outcome that speaks for the persona; None where it was never asked. standing:
+    answer: the outcome that speaks for the persona; None where it was never asked. review:
     what editors decided. stale: the answer is not to what would be asked now; published_stale:
     neither is the published wording. findings: how many there are, None until counted.
     """
@@ -200,7 +200,7 @@ class Entry:
     tool: Tool
     persona: Persona
     answer: StoredCell | None
-    standing: Standing
+    review: ReviewState
     stale: bool
     published_stale: bool
     findings: int | None = None
@@ -218,14 +218,14 @@ class Entry:
     @property
     def state(self) -> State:
         """The state of the present answer."""
-        return self.standing.state_of(self.answer.fingerprint) if self.answer else "draft"
+        return self.review.state_of(self.answer.fingerprint) if self.answer else "draft"
 
     @property
     def text(self) -> str:
         """The wording an editor sees now: their own words if edited, else the model's."""
         if self.answer is None:
             return ""
-        words = self.standing.wording
+        words = self.review.wording
         if words is not None and words.fingerprint == self.answer.fingerprint:
             return words.text
         return self.answer.take or ""
@@ -233,7 +233,7 @@ class Entry:
     @property
     def flips(self) -> bool:
         """Whether the verdict is another than the published one."""
-        said, published = self.answer and self.answer.verdict, self.standing.published
+        said, published = self.answer and self.answer.verdict, self.review.published
         return said is not None and published is not None and said != published.verdict
 
     def subject(self) -> Subject | None:
@@ -260,7 +260,7 @@ class Entry:
 def queue(workspace: Workspace, prepared: Prepared) -> list[Entry]:
     """Return every tool × persona of the selection, in the order of tools and panel."""
     with opened(workspace.runs) as connection:
-        stored, standings = stored_cells(connection, prepared.model), standing(connection)
+        stored, standings = stored_cells(connection, prepared.model), review_states(connection)
     repeats = {slug: max(cell.repeat for cell in cells) for slug, cells in stored.items()}
     asking = Asking(workspace.prompts, prepared.endpoint, prepared.model, prepared.guidance)
     fresh = fingerprints(asking, prepared.tools, prepared.personas, repeats)
@@ -286,7 +286,7 @@ def entry_of(
     tool: Tool,
     persona: Persona,
     stored: list[StoredCell],
-    standings: Mapping[Pair, Standing],
+    standings: Mapping[Pair, ReviewState],
     fresh: Collection[str],
 ) -> Entry:
     """Make the entry of a tool × persona; ``fresh``: the fingerprints of its cells as of now."""

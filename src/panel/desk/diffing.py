@@ -44,14 +44,14 @@ def pieces(text: str, marked: Sequence[tuple[Span, str]]) -> list[Piece]:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class WordChange:
     """A stretch of words that is in both wordings, only in the old or only in the new."""
 
     kind: Literal["same", "gone", "new"]
     text: str
 
 
-def word_changes(old: str, new: str) -> list[Change]:
+def word_changes(old: str, new: str) -> list[WordChange]:
     """Return what turns one wording into another, word by word."""
     before, after = re.findall(r"\S+\s*|\s+", old), re.findall(r"\S+\s*|\s+", new)
     matcher = difflib.SequenceMatcher(
@@ -60,17 +60,17 @@ def word_changes(old: str, new: str) -> list[Change]:
         [word.strip() for word in after],
         autojunk=max(len(before), len(after)) > MOST_EXACT,
     )
-    changes: list[Change] = []
+    changes: list[WordChange] = []
     for kind, i, j, k, m in matcher.get_opcodes():
         if kind == "equal":
-            changes.append(Change("same", "".join(after[k:m])))
+            changes.append(WordChange("same", "".join(after[k:m])))
             continue
         if i < j:
             # The new wording may end where the old had a blank before its next word.
             apart = changes and changes[-1].kind == "same" and not changes[-1].text[-1:].isspace()
-            changes.append(Change("gone", " " * bool(apart) + "".join(before[i:j])))
+            changes.append(WordChange("gone", " " * bool(apart) + "".join(before[i:j])))
         if k < m:
-            changes.append(Change("new", "".join(after[k:m])))
+            changes.append(WordChange("new", "".join(after[k:m])))
     return changes
 
 

@@ -16,7 +16,7 @@ from panel.decisions import Pair
 from panel.desk.decide import Entry, history
 from panel.desk.diffing import pieces, word_changes, word_count
 from panel.desk.filters import Filter
-from panel.desk.session import Desk, Snapshot
+from panel.desk.session import Desk, DeskSnapshot
 from panel.desk.take import take_page
 from panel.errors import UsageError
 from panel.hashing import text_hash
@@ -103,7 +103,7 @@ def take_path(pair: Pair) -> str:
     return f"/take/{quote(pair[0], safe='')}/{quote(pair[1], safe='')}"
 
 
-class Pages:
+class DeskPages:
     """Renders pages of a desk."""
 
     def __init__(self, desk: Desk) -> None:
@@ -115,21 +115,21 @@ class Pages:
         template = environment().get_template(f"{name}.html.j2")
         return HTMLResponse(template.render(**(fields | context)), status)
 
-    def done(self, request: Request, snapshot: Snapshot) -> dict[str, Any] | None:
+    def done(self, request: Request, snapshot: DeskSnapshot) -> dict[str, Any] | None:
         """Return what was decided a moment ago, to say so and offer to undo it."""
         made = self.desk.made.get(request.query_params.get("done", ""))
         entry = snapshot.entry(*made.pair) if made else None
         if made is None or entry is None:
             return None
-        last = entry.standing.latest == made.decision_id
+        last = entry.review.latest == made.decision_id
         return {"decision": made, "entry": entry, "undoable": last}
 
-    def matching(self, snapshot: Snapshot, wanted: Filter) -> list[Entry]:
+    def matching(self, snapshot: DeskSnapshot, wanted: Filter) -> list[Entry]:
         """Return the entries that a filter shows, in the order of the queue."""
         counted = self.desk.counted
         return [entry for entry in snapshot.entries if wanted.matches(entry, counted)]
 
-    def entry(self, request: Request) -> tuple[Snapshot, Entry]:
+    def entry(self, request: Request) -> tuple[DeskSnapshot, Entry]:
         """Return the take that an address names; raises NotFoundError."""
         snapshot = self.desk.snapshot()
         pair = request.path_params["tool"], request.path_params["persona"]
@@ -141,7 +141,7 @@ class Pages:
     def take_of(
         self,
         request: Request,
-        snapshot: Snapshot,
+        snapshot: DeskSnapshot,
         entry: Entry,
         wanted: Filter,
         **more: Any,
@@ -172,7 +172,7 @@ class Pages:
         return self.page("take", **(context | more))
 
     def neighbours(
-        self, snapshot: Snapshot, entry: Entry, wanted: Filter
+        self, snapshot: DeskSnapshot, entry: Entry, wanted: Filter
     ) -> tuple[Entry | None, Entry | None]:
         """Return the takes before and after one that match the filter, wherever it is itself."""
         place = snapshot.places[entry.pair]

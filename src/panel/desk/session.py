@@ -16,13 +16,13 @@ from pathlib import Path
 from panel.cells.journal import JournalWriter, find_journals, new_run_id
 from panel.checks import Finding, OtherTools, check_take
 from panel.decisions import Decision, Pair
-from panel.desk.asking import Asker, adopt
+from panel.desk.asking import BackgroundAsker, adopt
 from panel.desk.decide import Entry, decide, entry_of, fingerprints
 from panel.errors import WorkspaceError
 from panel.frozen.staleness import Asking
 from panel.hashing import text_hash
 from panel.runs.selection import Prepared, Selection, prepare
-from panel.store.decisions import standing
+from panel.store.decisions import review_states
 from panel.store.queries import StoredCell, opened, stored_cells
 from panel.workspace.loading import Workspace, load_workspace
 from panel.workspace.personas import Persona
@@ -49,7 +49,7 @@ def _files_key(root: Path) -> _Files:
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
+class DeskSnapshot:
     """The queue as it stands: entries in the order of tools and panel, and how to find them.
 
     problems: what is wrong in the files now; the entries are then those of the last good ones.
@@ -97,11 +97,11 @@ class Desk:
         self._broken: tuple[_Files, tuple[str, ...]] | None = None
         self._journals: _Journals | None = None
         self._cells: dict[str, list[StoredCell]] = {}
-        self._snapshot: Snapshot | None = None
+        self._snapshot: DeskSnapshot | None = None
         # With the tool they are about: one that has been read again is another.
         self._findings: dict[tuple[Pair, str], tuple[Tool, list[Finding]]] = {}
         self.writer = JournalWriter(self._kept.workspace.runs, new_run_id())
-        self.asker = Asker(root, endpoint, model)
+        self.asker = BackgroundAsker(root, endpoint, model)
         self.made: dict[str, Decision] = {}  # of this session, by id
         self._closed = threading.Event()
 
@@ -119,7 +119,7 @@ class Desk:
         prepared = replace(prepared, tools=workspace.tools)
         return _Kept(files, workspace, prepared, OtherTools(workspace.tools))
 
-    def snapshot(self) -> Snapshot:
+    def snapshot(self) -> DeskSnapshot:
         """Return the queue as the files and journals are now."""
         with self._lock:
             problems = self._refresh_files()
@@ -150,7 +150,7 @@ class Desk:
         with opened(kept.workspace.runs) as connection:
             if before is None:
                 self._cells = stored_cells(connection, kept.prepared.model)
-            standings = standing(connection)
+            standings = review_states(connection)
         fresh = self._fresh({pair: each.guidance for pair, each in standings.items()})
 
         def made(tool: Tool, persona: Persona) -> Entry:
@@ -164,10 +164,10 @@ class Desk:
             entries = list(before.entries)
             for pair, each in standings.items():
                 place = before.places.get(pair)
-                if place is not None and entries[place].standing != each:
+                if place is not None and entries[place].review != each:
                     entries[place] = made(entries[place].tool, entries[place].persona)
         places = {entry.pair: place for place, entry in enumerate(entries)}
-        self._snapshot = Snapshot(kept.workspace, kept.prepared, entries, places)
+        self._snapshot = DeskSnapshot(kept.workspace, kept.prepared, entries, places)
         self._journals = journals
 
     def _only_decided(self, journals: _Journals) -> bool:
@@ -248,7 +248,7 @@ class Desk:
             self.made[made.decision_id] = made
         if made.action == "undo":
             after = self.snapshot().entry(*decision.pair)
-            if before and after and before.standing.guidance != after.standing.guidance:
+            if before and after and before.review.guidance != after.review.guidance:
                 repeats = self._kept.repeats.get(decision.tool, 1)
                 adopt(self.root, made.pair, repeats, *self._chosen)
         return made

@@ -25,7 +25,7 @@ def take_page(
     entry: Entry, findings: Sequence[Finding], chain: Sequence[Decision]
 ) -> dict[str, Any]:
     """Return what the page of a take shows besides its surroundings."""
-    published = entry.standing.published
+    published = entry.review.published
     undo, redo = undoable(chain), redoable(chain)
     beside = published is not None and (
         published.text != entry.text or entry.state != "approved" or entry.published_stale

@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, Response
 from panel import __version__
 from panel.desk.decide import history
 from panel.desk.filters import PER_PAGE, STATES, Filter, counts
-from panel.desk.pages import NotFoundError, Pages
+from panel.desk.pages import DeskPages, NotFoundError
 from panel.results.scorecards import comparison
 from panel.runs.selection import Selection, prepare
 from panel.scorecard import Comparison, published
@@ -39,7 +39,7 @@ def _asset(name: str) -> bytes:
     return (resources.files("panel.desk") / "assets" / name).read_bytes()
 
 
-class Looking(Pages):
+class Looking(DeskPages):
     """Answers every GET."""
 
     def queue(self, request: Request) -> Response:

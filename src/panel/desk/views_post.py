@@ -8,14 +8,14 @@ from starlette.responses import RedirectResponse, Response
 
 from panel.decisions import ConflictError, Decision
 from panel.desk.decide import DONE, Entry, history
-from panel.desk.pages import Form, Pages, read_form, take_path
-from panel.desk.session import Snapshot
+from panel.desk.pages import DeskPages, Form, read_form, take_path
+from panel.desk.session import DeskSnapshot
 from panel.desk.take import describe
 from panel.errors import UsageError
 from panel.hashing import text_hash
 
 
-class Deciding(Pages):
+class Deciding(DeskPages):
     """Answers every POST."""
 
     async def decide(self, request: Request) -> Response:
@@ -49,7 +49,7 @@ class Deciding(Pages):
         action, answer = form["action"], entry.answer
         attempt, text = answer.attempt_id if answer else None, form["text"] or None
         if action == "withdraw":
-            standing = entry.standing.published
+            standing = entry.review.published
             if standing is None or text_hash(standing.text) != form["seen"]:
                 raise ConflictError("What is published has changed since you opened this take.")
             action, attempt, text = "reject", standing.attempt_id, standing.text
@@ -82,7 +82,7 @@ class Deciding(Pages):
         return ConflictError(said, latest)
 
     def _conflict(
-        self, snapshot: Snapshot, entry: Entry, form: Form, error: ConflictError
+        self, snapshot: DeskSnapshot, entry: Entry, form: Form, error: ConflictError
     ) -> Response:
         """Show both: what the other did and what this editor meant to do."""
         current = self.desk.snapshot().entry(*entry.pair) or entry

@@ -1,6 +1,6 @@
-"""Settles one cell: down the rungs where it must, one repair, and an honest end.
+"""Settles one cell: down the output modes where it must, one repair, and an honest end.
 
-Every request is journaled, with the rung it used, before anything else is done with its
+Every request is journaled, with the output mode it used, before anything else is done with its
 answer. A model is never swapped for another.
 """
 
@@ -16,10 +16,16 @@ import tenacity
 
 from panel.cells.journal import Attempt, utc_now
 from panel.cells.plan import REPLY_SHOWN, Cell
-from panel.endpoint.client import Answer, Asker
-from panel.endpoint.faults import Fault, judge
-from panel.endpoint.limits import Budget, Limiter, Slot
-from panel.endpoint.output_modes import Rung, Shape, fewest_tokens, optional_fields, plain_fields
+from panel.endpoint.client import CompletionClient, RawResponse
+from panel.endpoint.faults import Fault, classify_fault
+from panel.endpoint.limits import Budget, ConcurrencyLimiter, Slot
+from panel.endpoint.output_modes import (
+    OutputMode,
+    RequestProfile,
+    fewest_tokens,
+    optional_fields,
+    plain_fields,
+)
 from panel.endpoint.replies import Reply, cost, read_reply
 from panel.workspace.prompts import Messages, Prompts
 from panel.workspace.settings import Endpoint
@@ -57,7 +63,7 @@ class Settled:
 
 
 @dataclass(slots=True)
-class Usage:
+class RunUsage:
     """What a ladder has spent so far. Tokens only where the server counts them."""
 
     requests: int = 0
@@ -69,20 +75,20 @@ class Usage:
 
 
 @dataclass(slots=True)
-class Ladder:
+class CellRunner:
     """The ways down for one endpoint; remembers the shape of request that the server takes.
 
     pause: waits some seconds before the next try; whoever wants the waiting to end raises.
     expected: a cell's prompt tokens per character and completion tokens, from experience.
     """
 
-    client: Asker
+    client: CompletionClient
     endpoint: Endpoint
     prompts: Prompts
-    limiter: Limiter
-    shape: Shape = field(default_factory=Shape)
+    limiter: ConcurrencyLimiter
+    shape: RequestProfile = field(default_factory=RequestProfile)
     budget: Budget = field(default_factory=Budget)
-    usage: Usage = field(default_factory=Usage)
+    usage: RunUsage = field(default_factory=RunUsage)
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep
     heard: bool = False  # whether the endpoint has answered anything at all
     runaways: int = 0
@@ -104,13 +110,13 @@ class _Step:
 
 @dataclass(slots=True)
 class _Question:
-    ladder: Ladder
+    ladder: CellRunner
     cell: Cell
     record: Record
     ordinal: int = 0
     repair: bool = False
     longer: bool = False
-    below: Rung | None = None  # a rung of this cell's own, under the endpoint's
+    below: OutputMode | None = None  # a output mode of this cell's own, under the endpoint's
 
     async def settle(self) -> Settled:
         messages = self.cell.messages
@@ -159,11 +165,13 @@ class _Question:
     async def _once(self, messages: Messages, last: bool) -> _Step:
         ladder = self.ladder
         slot, reserved = await self._slot(messages)
-        rung = self.below or ladder.shape.rung  # now: others may have learned while this waited
+        output_mode = (
+            self.below or ladder.shape.output_mode
+        )  # read now: other cells may have learned while this one waited
         adapted = ladder.shape.adapted()
         shown = ladder.shape.shown(messages)
         fields = plain_fields(self.cell, ladder.endpoint, self.longer)
-        body = ladder.shape.request(ladder.endpoint, shown, self.cell.schema, fields, rung)
+        body = ladder.shape.request(ladder.endpoint, shown, self.cell.schema, fields, output_mode)
         started = utc_now()
         try:
             answer = await ladder.client.complete(body, self.cell)
@@ -175,7 +183,7 @@ class _Question:
             cell=self.cell,
             ordinal=self.ordinal,
             messages=shown,
-            rung=rung,
+            output_mode=output_mode,
             repair=self.repair,
             started_at=started,
             finished_at=utc_now(),
@@ -192,7 +200,7 @@ class _Question:
             last,
             optional_fields(body) & set(fields.keys() | ladder.shape.renamed.values()),
         )
-        self._learn(step, rung)
+        self._learn(step, output_mode)
         await self.record(step.attempt)
         # Only now: a freed slot is the next request, which a fault of this one may forbid.
         self._settle_accounts(step, slot, reserved, answer)
@@ -216,7 +224,7 @@ class _Question:
             await ladder.pause(ROOM_SECONDS)  # a reply under way may take less than was set aside
 
     def _settle_accounts(
-        self, step: _Step, slot: Slot, reserved: tuple[int, float | None], answer: Answer
+        self, step: _Step, slot: Slot, reserved: tuple[int, float | None], answer: RawResponse
     ) -> None:
         attempt, fault, limiter = step.attempt, step.fault, self.ladder.limiter
         tokens = None
@@ -224,7 +232,7 @@ class _Question:
             tokens = attempt.prompt_tokens + (attempt.completion_tokens or 0)
         elif answer.status is not None and answer.completion() is None:
             tokens = 0  # refused: nothing was read or written
-        limiter.heed(answer.headers)
+        limiter.apply_rate_limit_headers(answer.headers)
         if fault is not None and fault.overload:
             limiter.overloaded(slot, fault.label, fault.retry_after)
         else:
@@ -239,7 +247,7 @@ class _Question:
         if attempt.returned_model:
             usage.models.add(attempt.returned_model)
 
-    def _learn(self, step: _Step, rung: Rung) -> None:
+    def _learn(self, step: _Step, output_mode: OutputMode) -> None:
         """Remember for the endpoint what this answer says about the shape of requests."""
         shape, fault = self.ladder.shape, step.fault
         if fault is None or fault.action != "degrade":
@@ -250,18 +258,18 @@ class _Question:
             shape.merge_system = True
         elif fault.label == "whitespace_runaway":
             self.ladder.runaways += 1
-            self.below = shape.step_down(below=rung)
+            self.below = shape.step_down(below=output_mode)
             if self.ladder.runaways == RUNAWAYS_REMEMBERED:
-                shape.rung = self.below
+                shape.output_mode = self.below
         else:
-            down = shape.step_down(fault.detail, rung)
+            down = shape.step_down(fault.detail, output_mode)
             if self.below is not None:
                 self.below = down
-            if shape.rung == rung:  # else another cell has stepped down meanwhile
-                shape.rung = down
+            if shape.output_mode == output_mode:  # else another cell has stepped down meanwhile
+                shape.output_mode = down
 
-    def _read(self, answer: Answer, bare: Attempt, last: bool, sent: set[str]) -> _Step:
-        fault = judge(answer, constrained=bare.rung != "prompted", sent=sent)
+    def _read(self, answer: RawResponse, bare: Attempt, last: bool, sent: set[str]) -> _Step:
+        fault = classify_fault(answer, constrained=bare.output_mode != "prompted", sent=sent)
         if fault is not None and fault.label == "system_refused" and self._system_is_merged(bare):
             fault = replace(fault, action="record")
         if fault is not None and fault.label == "timeout" and not self.ladder.heard:
@@ -271,7 +279,7 @@ class _Question:
             final = fault.action in ("stop", "record") or (fault.action == "retry" and last)
             return _Step(replace(bare, final=final, reason=fault.label, detail=fault.detail), fault)
         completion = answer.completion()
-        assert completion is not None  # judge() calls its absence a fault
+        assert completion is not None  # classify_fault() calls its absence a fault
         reply = read_reply(completion)
         read = replace(bare, **self._reply_fields(reply))
         if (cut := _cut_short(reply.usage.prompt_tokens, bare.messages)) is not None:
@@ -310,7 +318,7 @@ class _Question:
         detail = str(error)
         if reply.finish_reason in TRUNCATED:
             blanks = len(reply.text) - sum(map(len, reply.text.split()))
-            if blanks > RUNAWAY_SPACE * len(reply.text) and read.rung != "prompted":
+            if blanks > RUNAWAY_SPACE * len(reply.text) and read.output_mode != "prompted":
                 detail = "the reply ran into its cap in blanks, as under some JSON grammars"
                 fault = Fault("degrade", "whitespace_runaway", detail)
                 return _Step(replace(read, final=False, reason=fault.label, detail=detail), fault)

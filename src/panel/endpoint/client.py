@@ -31,7 +31,7 @@ SECRET_LENGTH = 8  # shorter keys ("ollama", "EMPTY") are words, not secrets
 
 
 @dataclass(slots=True)
-class Answer:
+class RawResponse:
     """What one request brought: status, headers and body, or how the transport failed.
 
     transport_fault: (label, detail) when no whole answer arrived; then status is None.
@@ -128,10 +128,10 @@ def _on_this_machine(base_url: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
-class Asker(Protocol):
+class CompletionClient(Protocol):
     """Whoever answers a request about a cell: an endpoint's client, or a recording."""
 
-    async def complete(self, body: dict[str, Any], cell: Cell, /) -> Answer:
+    async def complete(self, body: dict[str, Any], cell: Cell, /) -> RawResponse:
         """Answer one request. Never raises for a failure."""
 
 
@@ -177,23 +177,23 @@ class Client:
     async def __aexit__(self, *_: object) -> None:
         await self._openai.close()
 
-    async def complete(self, body: dict[str, Any], _cell: Cell | None = None) -> Answer:
+    async def complete(self, body: dict[str, Any], _cell: Cell | None = None) -> RawResponse:
         """POST /chat/completions once, under a wall-clock deadline. Never raises for a failure."""
         return await self._send(
             self._openai.post("/chat/completions", body=body, cast_to=httpx2.Response)
         )
 
-    async def models(self, deadline: float | None = None) -> Answer:
+    async def models(self, deadline: float | None = None) -> RawResponse:
         """GET /models once."""
         return await self._send(self._openai.get("/models", cast_to=httpx2.Response), deadline)
 
-    async def page(self, path: str, deadline: float) -> Answer:
+    async def page(self, path: str, deadline: float) -> RawResponse:
         """GET a path of the same host, outside the base_url ("/api/version"), once."""
         parts = urlsplit(str(self._openai.base_url))
         address = f"{parts.scheme}://{parts.netloc}{path}"
         return await self._send(self._openai.get(address, cast_to=httpx2.Response), deadline)
 
-    async def _send(self, request: Any, deadline: float | None = None) -> Answer:
+    async def _send(self, request: Any, deadline: float | None = None) -> RawResponse:
         started = time.perf_counter()
         deadline = min(deadline or self._deadline, self._deadline)
         try:
@@ -203,10 +203,10 @@ class Client:
             response = error.response
         except (TimeoutError, openai.APIError, aiohttp.ClientError) as error:
             kind, detail = _transport_fault(error, deadline)
-            return Answer(
+            return RawResponse(
                 time.perf_counter() - started, transport_fault=(kind, self._redacted(detail))
             )
-        return Answer(
+        return RawResponse(
             time.perf_counter() - started,
             response.status_code,
             {name.lower(): self._redacted(value) for name, value in response.headers.items()},

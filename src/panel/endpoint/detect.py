@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from panel.endpoint.client import Answer, Client
-from panel.endpoint.faults import judge
-from panel.endpoint.output_modes import Rung, Shape, optional_fields
+from panel.endpoint.client import Client, RawResponse
+from panel.endpoint.faults import classify_fault
+from panel.endpoint.output_modes import OutputMode, RequestProfile, optional_fields
 from panel.endpoint.replies import read_reply
 from panel.hashing import text_hash
 from panel.workspace.settings import Endpoint
@@ -104,7 +104,7 @@ class Diagnosis:
     """What was found. fault: why the endpoint cannot be used, None when it can.
 
     structured_output: enforced; not enforced (the schema was ignored); refused (an error);
-    unknown (no model to ask). rung: the highest that the server takes. place: where its JSON
+    unknown (no model to ask). output_mode: the highest that the server takes. place: where its JSON
     stands. order: whether fields come as the schema has them, or alphabetically.
     """
 
@@ -113,7 +113,7 @@ class Diagnosis:
     models: list[str]
     context: int | None
     structured_output: Enforced
-    rung: Rung | None
+    output_mode: OutputMode | None
     place: str | None
     order: Literal["schema", "alphabetical"] | None
     system_role: bool | None
@@ -131,7 +131,7 @@ async def identify(client: Client, endpoint: Endpoint) -> Server:
     host = client.host
     listing = await client.models(PROBE_SECONDS)
     if listing.transport_fault is not None:
-        missing = judge(listing, constrained=False)
+        missing = classify_fault(listing, constrained=False)
         fault = missing.sentence() if missing else None
         return Server(HOSTED.get(host, "unknown"), fault=fault, seconds=listing.seconds)
     entries = _entries(listing)
@@ -146,7 +146,7 @@ async def identify(client: Client, endpoint: Endpoint) -> Server:
     return Server(name, version, models, context, seconds=listing.seconds)
 
 
-def _entries(listing: Answer) -> list[dict[str, Any]]:
+def _entries(listing: RawResponse) -> list[dict[str, Any]]:
     body = listing.json()
     entries = body.get("data") if isinstance(body, dict) else None
     if not isinstance(entries, list):
@@ -227,27 +227,27 @@ _MESSAGES = (
     ("system", "You answer with one JSON object."),
     ("user", 'Reply with the JSON object {"zone": "banana", "answer": "banana"}.'),
 )
-_STEPS = 12  # requests at most: five rungs, a few fields, the system role
+_STEPS = 12  # requests at most: five output_modes, a few fields, the system role
 
 
-async def diagnose(client: Client, endpoint: Endpoint) -> tuple[Diagnosis, Shape]:
-    """Ask for the model list, then the canary question, down to a rung that is taken.
+async def diagnose(client: Client, endpoint: Endpoint) -> tuple[Diagnosis, RequestProfile]:
+    """Ask for the model list, then the canary question, down to a output mode that is taken.
 
     Returns what was found and the shape of request that works. Never raises for what a
     server does.
     """
     server = await identify(client, endpoint)
-    shape = Shape(native=native_form(server.name))
+    shape = RequestProfile(native=native_form(server.name))
     if server.fault is not None or not endpoint.model:
         return _diagnosis(server, shape, None, server.fault), shape
     refused = False
     for _step in range(_STEPS):
         fields = {"temperature": 0, endpoint.max_tokens_field: 64}
         messages = shape.shown(_MESSAGES)
-        body = shape.request(endpoint, messages, _CANARY, fields, shape.rung)
+        body = shape.request(endpoint, messages, _CANARY, fields, shape.output_mode)
         answer = await client.complete(body)
         sent = optional_fields(body) & (fields.keys() | shape.renamed.values())
-        fault = judge(answer, shape.rung != "prompted", sent)
+        fault = classify_fault(answer, shape.output_mode != "prompted", sent)
         if fault is None or fault.action != "degrade":
             break
         if fault.field is not None:
@@ -255,7 +255,7 @@ async def diagnose(client: Client, endpoint: Endpoint) -> tuple[Diagnosis, Shape
         elif fault.label == "system_refused" and not shape.merge_system:
             shape.merge_system = True
         else:
-            refused, shape.rung = True, shape.step_down(fault.detail)
+            refused, shape.output_mode = True, shape.step_down(fault.detail)
     if fault is not None:
         return _diagnosis(server, shape, None, fault.sentence()), shape
     return _diagnosis(server, shape, answer, None, refused), shape
@@ -267,7 +267,11 @@ def native_form(server: str) -> str | None:
 
 
 def _diagnosis(
-    server: Server, shape: Shape, answer: Answer | None, fault: str | None, refused: bool = False
+    server: Server,
+    shape: RequestProfile,
+    answer: RawResponse | None,
+    fault: str | None,
+    refused: bool = False,
 ) -> Diagnosis:
     completion = answer.completion() if answer is not None else None
     enforced: Enforced = "unknown"
@@ -290,7 +294,7 @@ def _diagnosis(
         models=server.models,
         context=server.context,
         structured_output=enforced,
-        rung=shape.rung if completion is not None else None,
+        output_mode=shape.output_mode if completion is not None else None,
         place=place,
         order=order,  # type: ignore[arg-type]
         system_role=not shape.merge_system if completion is not None else None,
@@ -307,14 +311,14 @@ class Memory:
     def __init__(self, file: Path) -> None:
         self._file = file
 
-    def recall(self, endpoint: Endpoint, server: Server) -> Shape:
+    def recall(self, endpoint: Endpoint, server: Server) -> RequestProfile:
         """Return the remembered shape; the plain one for an endpoint that is not known."""
         try:
-            return Shape.of(self._read()[_key(endpoint, server)])
+            return RequestProfile.of(self._read()[_key(endpoint, server)])
         except (KeyError, TypeError, ValueError, AttributeError):
-            return Shape(native=native_form(server.name))
+            return RequestProfile(native=native_form(server.name))
 
-    def keep(self, endpoint: Endpoint, server: Server, shape: Shape) -> None:
+    def keep(self, endpoint: Endpoint, server: Server, shape: RequestProfile) -> None:
         """Remember a shape. A folder that takes no file is no error: it is learned again."""
         known = self._read()
         entry = {"endpoint": endpoint.name, "server": server.name, **shape.record()}

@@ -13,7 +13,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from panel.endpoint.client import Answer
+from panel.endpoint.client import RawResponse
 
 Action = Literal["retry", "stop", "degrade", "record"]
 
@@ -137,7 +137,9 @@ TABLE = (
 )
 
 
-def judge(answer: Answer, constrained: bool, sent: Collection[str] = ()) -> Fault | None:
+def classify_fault(
+    answer: RawResponse, constrained: bool, sent: Collection[str] = ()
+) -> Fault | None:
     """Return what is wrong with an answer; None when it carries a completion.
 
     constrained: whether the request asked for a form. sent: the names of its optional fields.

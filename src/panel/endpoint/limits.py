@@ -38,7 +38,7 @@ class Slot:
 
 
 @dataclass(slots=True)
-class Limiter:
+class ConcurrencyLimiter:
     """Slots for requests to one endpoint.
 
     ceiling: most requests in flight, ever; start: how many at first. rpm, tpm: requests and
@@ -142,7 +142,7 @@ class Limiter:
         """Give the slot of a request back that was dropped before its answer."""
         self._free(slot, None)
 
-    def heed(self, headers: Mapping[str, str]) -> None:
+    def apply_rate_limit_headers(self, headers: Mapping[str, str]) -> None:
         """Hold requests back when rate-limit headers say that nothing remains."""
         for kind in ("requests", "tokens", ""):
             suffix = f"-{kind}" if kind else ""

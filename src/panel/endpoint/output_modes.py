@@ -1,4 +1,4 @@
-"""The rungs: ways to ask for structured output, from the strictest down, and their requests."""
+"""Output modes: the ways to ask for structured output, strictest first, and their requests."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from panel.cells.plan import Cell
 from panel.workspace.prompts import Messages
 from panel.workspace.settings import Endpoint
 
-Rung = Literal["json_schema", "native", "tool", "json_object", "prompted"]
-RUNGS: tuple[Rung, ...] = ("json_schema", "native", "tool", "json_object", "prompted")
+OutputMode = Literal["json_schema", "native", "tool", "json_object", "prompted"]
+OUTPUT_MODES: tuple[OutputMode, ...] = ("json_schema", "native", "tool", "json_object", "prompted")
 TOOL = "give_verdict"
 Schema = dict[str, Any]
 
@@ -31,15 +31,15 @@ _OTHER_NAME = {
 
 
 @dataclass(slots=True)
-class Shape:
+class RequestProfile:
     """How requests to one endpoint are made; learned from what the server refuses.
 
-    rung: how structured output is asked for. without: request fields left out. renamed:
+    output_mode: how structured output is asked for. without: request fields left out. renamed:
     field → the name that the server knows. merge_system: the system message is put at the
-    head of the first user message. native: whose form the rung "native" has.
+    head of the first user message. native: whose form the output mode "native" has.
     """
 
-    rung: Rung = "json_schema"
+    output_mode: OutputMode = "json_schema"
     native: str | None = None
     without: set[str] = field(default_factory=set)
     renamed: dict[str, str] = field(default_factory=dict)
@@ -48,7 +48,7 @@ class Shape:
     def record(self) -> dict[str, Any]:
         """Return what was learned as plain JSON types."""
         return {
-            "rung": self.rung,
+            "output_mode": self.output_mode,
             "native": self.native,
             "without": sorted(self.without),
             "renamed": self.renamed,
@@ -56,12 +56,12 @@ class Shape:
         }
 
     @classmethod
-    def of(cls, record: dict[str, Any]) -> Shape:
+    def of(cls, record: dict[str, Any]) -> RequestProfile:
         """Read a record; raises KeyError, TypeError or ValueError where it is none."""
-        if record["rung"] not in RUNGS:
-            raise ValueError(record["rung"])
+        if record["output_mode"] not in OUTPUT_MODES:
+            raise ValueError(record["output_mode"])
         return cls(
-            rung=record["rung"],
+            output_mode=record["output_mode"],
             native=record["native"] if record["native"] in _NATIVE else None,
             without={str(name) for name in record["without"]},
             renamed={str(old): str(new) for old, new in record["renamed"].items()},
@@ -94,18 +94,23 @@ class Shape:
             self.renamed.pop(original, None)
             self.without.add(original)
 
-    def step_down(self, said: str = "", below: Rung | None = None) -> Rung:
-        """Return the rung under this one (or under ``below``); ``said``: the refusal's words."""
+    def step_down(self, said: str = "", below: OutputMode | None = None) -> OutputMode:
+        """Return the next weaker mode (than ``below``, if given); ``said``: the refusal's words."""
         for server, words in _HINTS.items():
             if re.search(words, said):
                 self.native = server
-        for rung in RUNGS[RUNGS.index(below or self.rung) + 1 :]:
-            if rung != "native" or self.native is not None:
-                return rung
+        for output_mode in OUTPUT_MODES[OUTPUT_MODES.index(below or self.output_mode) + 1 :]:
+            if output_mode != "native" or self.native is not None:
+                return output_mode
         return "prompted"
 
     def request(
-        self, endpoint: Endpoint, messages: Messages, schema: Schema, fields: Schema, rung: Rung
+        self,
+        endpoint: Endpoint,
+        messages: Messages,
+        schema: Schema,
+        fields: Schema,
+        output_mode: OutputMode,
     ) -> dict[str, Any]:
         """Return the body of a chat request; ``fields``: sampling and whatever else is set."""
         body: dict[str, Any] = {
@@ -115,14 +120,14 @@ class Shape:
         for name, value in fields.items():
             if name not in self.without:
                 body[self.renamed.get(name, name)] = value
-        body |= self._form(schema, rung)
-        if endpoint.preset == "openrouter" and rung != "prompted":
+        body |= self._form(schema, output_mode)
+        if endpoint.preset == "openrouter" and output_mode != "prompted":
             # Or it drops the form where the provider that it chose does not know it.
             body["provider"] = {**(body.get("provider") or {}), "require_parameters": True}
         return body
 
-    def _form(self, schema: Schema, rung: Rung) -> dict[str, Any]:
-        match rung:
+    def _form(self, schema: Schema, output_mode: OutputMode) -> dict[str, Any]:
+        match output_mode:
             case "json_schema":
                 named = {"name": "verdict", "strict": True, "schema": schema}
                 return {"response_format": {"type": "json_schema", "json_schema": named}}

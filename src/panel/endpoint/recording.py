@@ -17,10 +17,10 @@ from pydantic_core import from_json
 
 from panel.cells.journal import body_fields, bytes_of
 from panel.cells.plan import Cell
-from panel.endpoint.client import Answer, Client
+from panel.endpoint.client import Client, RawResponse
 from panel.endpoint.detect import Server
 from panel.endpoint.faults import NOT_RECORDED
-from panel.endpoint.output_modes import Shape
+from panel.endpoint.output_modes import RequestProfile
 from panel.errors import UsageError
 from panel.hashing import content_hash
 
@@ -28,10 +28,10 @@ FORMAT = 1
 HEADERS = ("content-type", "location")  # those that say what an answer means
 
 
-class Recording:
+class RecordingClient:
     """Asks through a client and writes each answer down. The file must be a new one."""
 
-    def __init__(self, client: Client, file: Path, server: Server, shape: Shape) -> None:
+    def __init__(self, client: Client, file: Path, server: Server, shape: RequestProfile) -> None:
         self._client = client
         self._file = _create(file)
         self._write(
@@ -44,7 +44,7 @@ class Recording:
             }
         )
 
-    async def complete(self, body: dict[str, Any], cell: Cell) -> Answer:
+    async def complete(self, body: dict[str, Any], cell: Cell) -> RawResponse:
         """Ask, as Client.complete does, and write the answer down before it is used."""
         answer = await self._client.complete(body, cell)
         line: dict[str, Any] = {
@@ -82,7 +82,7 @@ def _create(file: Path) -> TextIO:
         raise UsageError(f"{file} cannot be written: {error.strerror}.") from None
 
 
-class Replay:
+class ReplayClient:
     """Answers from a recording, in the order in which one cell's requests were answered."""
 
     def __init__(self, file: Path) -> None:
@@ -95,7 +95,7 @@ class Replay:
             )
         self.server = Server(f"{head.get('server')} (recorded)", head.get("version"))
         self.shape = _shape(file, head)
-        self._answers: dict[tuple[str, str], deque[Answer]] = defaultdict(deque)
+        self._answers: dict[tuple[str, str], deque[RawResponse]] = defaultdict(deque)
         for number, line in enumerate(lines, 2):
             try:
                 key = (str(line["fingerprint"]), str(line["request"]))
@@ -103,7 +103,7 @@ class Replay:
             except (KeyError, TypeError, ValueError):
                 raise UsageError(f"{file}:{number} is no answer. Record it again.") from None
 
-    async def complete(self, body: dict[str, Any], cell: Cell) -> Answer:
+    async def complete(self, body: dict[str, Any], cell: Cell) -> RawResponse:
         """Give the recorded answer; a fault NOT_RECORDED where there is none."""
         found = self._answers.get((cell.fingerprint, content_hash(body)))
         if found:
@@ -112,7 +112,7 @@ class Replay:
             f"{self.file.name} holds no answer of {cell.persona.id} on {cell.tool.slug} to what "
             "would be asked now"
         )
-        return Answer(0.0, transport_fault=(NOT_RECORDED, detail))
+        return RawResponse(0.0, transport_fault=(NOT_RECORDED, detail))
 
     async def __aenter__(self) -> Self:
         return self
@@ -138,16 +138,16 @@ def _lines(file: Path) -> Iterator[dict[str, Any]]:
         raise UsageError(f"{file} cannot be read: {error.strerror}.") from None
 
 
-def _shape(file: Path, head: dict[str, Any]) -> Shape:
+def _shape(file: Path, head: dict[str, Any]) -> RequestProfile:
     try:
-        return Shape.of(head["shape"])
+        return RequestProfile.of(head["shape"])
     except (KeyError, TypeError, ValueError, AttributeError):
         raise UsageError(f"{file}:1 has no shape of requests. Record it again.") from None
 
 
-def _answer(line: dict[str, Any]) -> Answer:
+def _answer(line: dict[str, Any]) -> RawResponse:
     fault = line.get("transport_fault")
-    return Answer(
+    return RawResponse(
         seconds=0.0,
         status=line["status"],
         headers=dict(line["headers"]),

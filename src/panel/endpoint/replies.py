@@ -10,7 +10,7 @@ from panel.workspace.verdict import clean_text
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
+class TokenUsage:
     """Token counts as the server gave them; None where it gave none."""
 
     prompt_tokens: int | None
@@ -29,7 +29,7 @@ class Reply:
     text: str
     refusal: str | None
     finish_reason: str | None
-    usage: Usage
+    usage: TokenUsage
     model: str | None
     system_fingerprint: str | None
     place: Literal["content", "tool", "reasoning"] = "content"
@@ -107,19 +107,19 @@ def _count(value: Any) -> int | None:
     return value if whole and 0 <= value < 2**53 else None
 
 
-def _usage(usage: Any) -> Usage:
+def _usage(usage: Any) -> TokenUsage:
     if not isinstance(usage, dict):
-        return Usage(None, None, None)
+        return TokenUsage(None, None, None)
     details = usage.get("prompt_tokens_details")
     cached = details.get("cached_tokens") if isinstance(details, dict) else None
-    return Usage(
+    return TokenUsage(
         _count(usage.get("prompt_tokens")),
         _count(usage.get("completion_tokens")),
         _count(cached),
     )
 
 
-def cost(usage: Usage, prices: Prices | None) -> float | None:
+def cost(usage: TokenUsage, prices: Prices | None) -> float | None:
     """Return US dollars for a request; None when a price or a count is not known, never 0."""
     if prices is None or usage.prompt_tokens is None or usage.completion_tokens is None:
         return None

@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # detect.py pulls in the HTTP stack, which is what this modul
 
 
 @dataclass(slots=True)
-class Tallies:
+class RunStats:
     """A run's counts while it goes: cells by outcome, requests, tokens. ``stopped``: why early.
 
     stopped is None when every cell was asked, else "interrupted", "endpoint", "budget" or
@@ -39,7 +39,7 @@ class Tallies:
     completion_tokens: int = 0
     cached_tokens: int = 0
     degraded: int = 0
-    rung: str = ""
+    output_mode: str = ""
     adapted: tuple[str, ...] = ()
     models: set[str] = field(default_factory=set)
     server: str = ""
@@ -51,7 +51,7 @@ class Tallies:
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class RunBudget:
     """What a run may spend: requests, tokens, US dollars. None is no bound."""
 
     max_calls: int | None = None
@@ -59,7 +59,7 @@ class Bounds:
     max_cost: float | None = None
 
 
-NO_BOUNDS = Bounds()
+NO_BUDGET = RunBudget()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +76,11 @@ class Job:
     endpoint: Endpoint
     prompts: Prompts
     writer: JournalWriter
-    progress: Callable[[Tallies], None]
+    progress: Callable[[RunStats], None]
     checkpoint: Callable[[], None]
     notice: Callable[[str], None]
     memory: Path
-    bounds: Bounds = NO_BOUNDS
+    bounds: RunBudget = NO_BUDGET
     record: Path | None = None
     replay: Path | None = None
 
@@ -88,7 +88,7 @@ class Job:
 class Engine(Protocol):
     """A module with these functions is an engine."""
 
-    def ask_all(self, job: Job) -> Tallies:
+    def ask_all(self, job: Job) -> RunStats:
         """Ask every cell of the job, journal every attempt, return the counts."""
 
     def diagnose(self, endpoint: Endpoint, memory: Path) -> Diagnosis:

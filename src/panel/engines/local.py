@@ -11,15 +11,15 @@ from pathlib import Path
 
 from panel.cells.journal import Attempt, JournalWriter, Recorder
 from panel.endpoint import detect
-from panel.endpoint.cell_runner import Ladder, OverBudget, Settled
-from panel.endpoint.client import Asker, Client
+from panel.endpoint.cell_runner import CellRunner, OverBudget, Settled
+from panel.endpoint.client import Client, CompletionClient
 from panel.endpoint.detect import STARTS, Diagnosis, Memory, Server, identify
 from panel.endpoint.embedded import Served, serve
 from panel.endpoint.faults import REFUSALS, Fault
-from panel.endpoint.limits import Budget, Limiter
-from panel.endpoint.output_modes import Shape
-from panel.endpoint.recording import Recording, Replay
-from panel.engines.base import Job, Tallies
+from panel.endpoint.limits import Budget, ConcurrencyLimiter
+from panel.endpoint.output_modes import RequestProfile
+from panel.endpoint.recording import RecordingClient, ReplayClient
+from panel.engines.base import Job, RunStats
 from panel.errors import PanelError
 from panel.workspace.settings import Endpoint
 
@@ -29,14 +29,14 @@ MODELS_SHOWN = 12
 EMBEDDED = Server("llama.cpp (embedded)")
 
 
-def ask_all(job: Job) -> Tallies:
+def ask_all(job: Job) -> RunStats:
     """Ask every cell, journal every attempt; see Engine.ask_all.
 
     The first Ctrl-C (or SIGTERM) lets the calls in flight finish, since they are paid
     for; the second drops them. Raises EndpointError, JournalError.
     """
     if job.replay is not None:
-        return asyncio.run(_Run(job).replay(Replay(job.replay)))
+        return asyncio.run(_Run(job).replay(ReplayClient(job.replay)))
     with _opened(job.endpoint) as served:
         return asyncio.run(_Run(job).go(served))
 
@@ -47,7 +47,7 @@ def diagnose(endpoint: Endpoint, memory: Path) -> Diagnosis:
     async def look(served: Served) -> Diagnosis:
         async with Client(served.base_url, served.key, endpoint) as client:
             found, shape = await detect.diagnose(client, endpoint)
-        if found.rung is not None:
+        if found.output_mode is not None:
             server = Server(found.server, found.version)
             Memory(memory).keep(endpoint, server, shape)
         return found
@@ -129,18 +129,18 @@ class _Run:
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self._tallies = Tallies()
+        self._tallies = RunStats()
         self._cells = iter(job.cells)
         self._recorder = Recorder(job.writer.run_id)
         self._commits = _Commits(job.writer)
         self._workers: list[asyncio.Task[None]] = []
-        self._limiter = Limiter(1)
+        self._limiter = ConcurrencyLimiter(1)
         self._fault: Fault | None = None  # what the endpoint was given up for
         self._unanswered = 0  # cells in a row that the endpoint gave no answer for
         self._led = asyncio.Event()  # the first request has been answered
         self._halt = asyncio.Event()
 
-    async def go(self, served: Served) -> Tallies:
+    async def go(self, served: Served) -> RunStats:
         endpoint, memory = self._job.endpoint, Memory(self._job.memory)
         async with Client(served.base_url, served.key, endpoint) as client:
             with self._signals():
@@ -157,7 +157,7 @@ class _Run:
             memory.keep(endpoint, server, ladder.shape)
         return self._ended(ended)
 
-    async def replay(self, recording: Replay) -> Tallies:
+    async def replay(self, recording: ReplayClient) -> RunStats:
         """Let a recording answer: no server is looked at, nothing is waited for or remembered."""
         with self._signals():
             ladder = self._ladder(recording, recording.server, recording.shape)
@@ -166,7 +166,7 @@ class _Run:
         await self._commits.close()
         return self._ended(ended)
 
-    def _ended(self, ended: list[BaseException | None]) -> Tallies:
+    def _ended(self, ended: list[BaseException | None]) -> RunStats:
         self._tallies.concurrency = self._limiter.history
         for end in ended:
             if isinstance(end, Exception):
@@ -174,17 +174,19 @@ class _Run:
         return self._tallies
 
     @contextmanager
-    def _recorded(self, client: Client, server: Server, shape: Shape) -> Iterator[Asker]:
+    def _recorded(
+        self, client: Client, server: Server, shape: RequestProfile
+    ) -> Iterator[CompletionClient]:
         if self._job.record is None:
             yield client
             return
-        recording = Recording(client, self._job.record, server, shape)
+        recording = RecordingClient(client, self._job.record, server, shape)
         try:
             yield recording
         finally:
             recording.close()
 
-    async def _ask(self, ladder: Ladder) -> list[BaseException | None]:
+    async def _ask(self, ladder: CellRunner) -> list[BaseException | None]:
         """Let the workers ask until no cell is left; returns how each of them ended."""
         checkpoints = asyncio.create_task(self._checkpoints())
         # Twice as many as may be in flight: a cell that waits to try again holds no slot.
@@ -196,13 +198,15 @@ class _Run:
         await asyncio.gather(checkpoints, return_exceptions=True)
         return ended
 
-    def _ladder(self, client: Asker, server: Server, shape: Shape) -> Ladder:
+    def _ladder(
+        self, client: CompletionClient, server: Server, shape: RequestProfile
+    ) -> CellRunner:
         job, endpoint = self._job, self._job.endpoint
         start = STARTS.get(server.name, 2)
-        self._limiter = Limiter(endpoint.concurrency, start, endpoint.rpm, endpoint.tpm)
+        self._limiter = ConcurrencyLimiter(endpoint.concurrency, start, endpoint.rpm, endpoint.tpm)
         self._tallies.server, self._tallies.server_version = server.name, server.version
         budget = Budget(job.bounds.max_calls, job.bounds.max_tokens, job.bounds.max_cost)
-        return Ladder(
+        return CellRunner(
             client,
             endpoint,
             job.prompts,
@@ -212,7 +216,7 @@ class _Run:
             pause=self._pause,
         )
 
-    async def _work(self, ladder: Ladder, number: int) -> None:
+    async def _work(self, ladder: CellRunner, number: int) -> None:
         # One request goes ahead of the rest: a refused schema or key is refused only once,
         # and a server that keeps prompt prefixes has this one ready for the others.
         if number:
@@ -248,7 +252,7 @@ class _Run:
     async def _no_pause(self, _seconds: float) -> None:
         await self._pause(0)
 
-    def _sum_up(self, ladder: Ladder) -> None:
+    def _sum_up(self, ladder: CellRunner) -> None:
         tallies, usage = self._tallies, ladder.usage
         tallies.requests = usage.requests
         tallies.prompt_tokens = usage.prompt_tokens
@@ -256,7 +260,7 @@ class _Run:
         tallies.cached_tokens = usage.cached_tokens
         tallies.degraded = usage.degraded
         tallies.models = usage.models
-        tallies.rung = ladder.shape.rung
+        tallies.output_mode = ladder.shape.output_mode
         tallies.adapted = ladder.shape.adapted()
 
     def _count(self, settled: Settled) -> None:

@@ -6,16 +6,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from panel.decisions import Decision, fold
+from panel.decisions import Decision, replay
 from panel.endpoint.embedded import model_identity
 from panel.frozen.files import FOLDER, Frozen, decisions_of, read_frozen
-from panel.frozen.staleness import Asking, Unfrozen, orphaned, unfrozen
+from panel.frozen.staleness import Asking, StaleEntry, orphaned, stale_entries
 from panel.workspace.loading import Workspace
 from panel.workspace.settings import resolve_endpoint
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class FrozenStatus:
     """What ``panel check --frozen --json`` prints. pairs: tool × persona pairs of the workspace.
 
     found: those stale, missing or orphaned; empty when everything holds.
@@ -23,7 +23,7 @@ class Status:
 
     model: str
     pairs: int
-    found: list[Unfrozen]
+    found: list[StaleEntry]
 
     def record(self) -> dict[str, Any]:
         """Return the status as plain JSON types."""
@@ -35,7 +35,7 @@ def frozen_status(
     endpoint: str | None = None,
     model: str | None = None,
     folder: Path | None = None,
-) -> Status:
+) -> FrozenStatus:
     """Compare every tool × persona with its file. Opens no connection and no store.
 
     folder: of the frozen verdicts, where it is not the workspace's own. Raises
@@ -45,10 +45,10 @@ def frozen_status(
     identity = model_identity(resolved)
     frozen = read_frozen(folder or workspace.root / FOLDER)
     asking = Asking(workspace.prompts, resolved, identity, guidance_on_file(frozen))
-    found = unfrozen(asking, workspace.tools, workspace.personas, frozen)
+    found = stale_entries(asking, workspace.tools, workspace.personas, frozen)
     found += orphaned(workspace.tools, workspace.personas, frozen)
     pairs = len(workspace.tools) * len(workspace.personas)
-    return Status(str(identity), pairs, found)
+    return FrozenStatus(str(identity), pairs, found)
 
 
 def guidance_on_file(frozen: Frozen) -> dict[tuple[str, str], str]:
@@ -57,5 +57,5 @@ def guidance_on_file(frozen: Frozen) -> dict[tuple[str, str], str]:
     for tool, persona, decision in decisions_of(frozen.values()):
         made = Decision(tool=tool, persona=persona, **decision.model_dump())
         chains.setdefault((tool, persona), []).append(made)
-    notes = {pair: fold(chain).guidance for pair, chain in chains.items()}
+    notes = {pair: replay(chain).guidance for pair, chain in chains.items()}
     return {pair: note for pair, note in notes.items() if note is not None}

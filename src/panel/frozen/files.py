@@ -29,7 +29,7 @@ CANARIES = "_canaries.json"  # a slug has no underscore, so no tool can be calle
 ShipOrSkip = Literal["ship", "skip"]
 Model = TypeVar("Model", bound=BaseModel)
 State = Literal["draft", "edited", "approved", "rejected"]
-Line = Annotated[str, Field(min_length=1, max_length=500)]
+OneLine = Annotated[str, Field(min_length=1, max_length=500)]
 
 
 def _moment(text: str) -> str:
@@ -51,14 +51,14 @@ class _Strict(BaseModel):
 class FrozenInputs(_Strict):
     """Content hashes of what went into a cell, to say why it is stale."""
 
-    tool: Line
-    persona: Line
-    templates: Line
-    sampling: Line
-    guidance: Line | None = None
+    tool: OneLine
+    persona: OneLine
+    templates: OneLine
+    sampling: OneLine
+    guidance: OneLine | None = None
 
 
-class Answer(_Strict):
+class FrozenAnswer(_Strict):
     """One settled cell: who was asked what (by its hash), and what came back.
 
     attempt_id: of the store that asked; decisions refer to it. outcome: verdict or abstain
@@ -67,16 +67,16 @@ class Answer(_Strict):
     """
 
     repeat: Annotated[int, Field(ge=1, le=MOST_REPEATS)]
-    fingerprint: Line
-    attempt_id: Line | None = None
-    endpoint: Line
-    model: Line
-    model_identity: Line
+    fingerprint: OneLine
+    attempt_id: OneLine | None = None
+    endpoint: OneLine
+    model: OneLine
+    model_identity: OneLine
     outcome: Literal["verdict", "abstain"]
     reason: str | None = None
     verdict: ShipOrSkip | None = None
     confidence: Annotated[int, Field(ge=0, le=100)] | None = None
-    rung: Line
+    output_mode: OneLine
     asked_at: Annotated[str, AfterValidator(_moment)]
     returned_model: str | None = None
     system_fingerprint: str | None = None
@@ -100,20 +100,20 @@ class Answer(_Strict):
 class FrozenDecision(_Strict):
     """An editor's decision on a take, as panel.decisions has it."""
 
-    decision_id: Line
+    decision_id: OneLine
     action: Literal["approve", "reject", "edit", "ask_again", "undo"]
-    editor: Line
+    editor: OneLine
     decided_at: Annotated[str, AfterValidator(_moment)]
-    follows: Line | None = None
-    undoes: Line | None = None
+    follows: OneLine | None = None
+    undoes: OneLine | None = None
     note: str | None = None
     text: str | None = None
     verdict: ShipOrSkip | None = None
     confidence: Annotated[int, Field(ge=0, le=100)] | None = None
     evidence: tuple[str, ...] = ()
-    fingerprint: Line | None = None
-    attempt_id: Line | None = None
-    model_identity: Line | None = None
+    fingerprint: OneLine | None = None
+    attempt_id: OneLine | None = None
+    model_identity: OneLine | None = None
     repeat: Annotated[int, Field(ge=1, le=MOST_REPEATS)] | None = None
 
     @model_validator(mode="after")
@@ -147,8 +147,8 @@ class FrozenVerdict(_Strict):
     state: State
     take: str
     fingerprint: str | None
-    answers: tuple[Answer, ...]
-    kept: Answer | None = None
+    answers: tuple[FrozenAnswer, ...]
+    kept: FrozenAnswer | None = None
     decisions: tuple[FrozenDecision, ...] = ()
 
     @property
@@ -156,7 +156,7 @@ class FrozenVerdict(_Strict):
         """How many of the votes are for another verdict than is published."""
         return self.n - self.ships if self.verdict == "ship" else self.ships
 
-    def every_answer(self) -> tuple[Answer, ...]:
+    def every_answer(self) -> tuple[FrozenAnswer, ...]:
         """Return the answers on file, with that to an earlier wording."""
         return (*self.answers, self.kept) if self.kept is not None else self.answers
 
@@ -165,14 +165,14 @@ class FrozenTool(_Strict):
     """One file of ``verdicts/``: a tool's frozen verdicts by persona id."""
 
     format: Literal[1] = 1
-    tool: Line
+    tool: OneLine
     personas: dict[str, FrozenVerdict]
 
 
 class CanaryCount(_Strict):
     """One canary tool: votes on record, and votes when it was asked again."""
 
-    tool: Line
+    tool: OneLine
     ships: int
     n: int
     ships_again: int
@@ -183,7 +183,7 @@ class CanaryCheck(_Strict):
     """``_canaries.json``: what became of the canaries the last time they were asked again."""
 
     format: Literal[1] = 1
-    model_identity: Line
+    model_identity: OneLine
     asked_at: str
     canaries: tuple[CanaryCount, ...]
 
@@ -318,7 +318,7 @@ def write_changed(folder: Path, texts: Mapping[str, str]) -> list[str]:
     return written
 
 
-def answers_of(frozen: Iterable[FrozenTool]) -> Iterable[tuple[str, str, Answer]]:
+def answers_of(frozen: Iterable[FrozenTool]) -> Iterable[tuple[str, str, FrozenAnswer]]:
     """Yield (tool, persona, answer) for every answer on file, those kept included."""
     for tool in frozen:
         for persona, verdict in tool.personas.items():

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from panel.cells.plan import Cell
-from panel.decisions import Decision, fold
+from panel.decisions import Decision, replay
 from panel.errors import UsageError
 from panel.frozen.files import (
     CANARIES,
     FOLDER,
-    Answer,
     CanaryCheck,
     CanaryCount,
     Frozen,
+    FrozenAnswer,
     FrozenDecision,
     FrozenInputs,
     FrozenTool,
@@ -29,7 +29,7 @@ from panel.frozen.files import (
 from panel.frozen.staleness import Asking, cells_by_pair, orphaned
 from panel.frozen.thaw import thaw
 from panel.runs.selection import Prepared
-from panel.scorecard import ShipOrSkip, Tally, decide, tally
+from panel.scorecard import ShipOrSkip, Tally, publish_rule, tally
 from panel.store.decisions import chains
 from panel.store.queries import (
     CanaryVotes,
@@ -125,7 +125,7 @@ def _place(persona: str, order: list[str]) -> tuple[int, str]:
 
 def _present(
     cells: Mapping[int, Cell], answers: Mapping[str, StoredCell], old: FrozenVerdict | None
-) -> list[Answer]:
+) -> list[FrozenAnswer]:
     """Return the answers to the present wording, by repeat.
 
     Where two people have asked the same, the answer on file counts, in every store: it was
@@ -147,16 +147,16 @@ def _present(
     return found
 
 
-def as_answer(cell: StoredCell) -> Answer:
+def as_answer(cell: StoredCell) -> FrozenAnswer:
     """Return a settled cell of the store as an answer on file."""
-    fields = {name: getattr(cell, name) for name in Answer.model_fields if name != "inputs"}
-    return Answer.model_validate({**fields, "inputs": FrozenInputs(**asdict(cell.inputs))})
+    fields = {name: getattr(cell, name) for name in FrozenAnswer.model_fields if name != "inputs"}
+    return FrozenAnswer.model_validate({**fields, "inputs": FrozenInputs(**asdict(cell.inputs))})
 
 
-def publish(now: list[Answer], old: FrozenVerdict | None) -> FrozenVerdict:
+def publish(now: list[FrozenAnswer], old: FrozenVerdict | None) -> FrozenVerdict:
     """Return what answers to the present wording make of what was published before, if anything."""
     votes: Tally = tally((answer.outcome, answer.verdict) for answer in now)
-    decision = decide(old.verdict if old else None, votes)
+    decision = publish_rule(old.verdict if old else None, votes)
     first = next((answer for answer in now if answer.verdict), None)
     word = decision.verdict or (first.verdict if first else None)
     shown = next((answer for answer in now if word and answer.verdict == word), None)
@@ -197,7 +197,7 @@ def edited(
 
     old: what is on file, which may hold the answer that was approved.
     """
-    standing = fold(chain)
+    standing = replay(chain)
     words, state = standing.published, verdict.state
     if words is not None:
         state = "approved"
@@ -216,7 +216,7 @@ def edited(
         if words.fingerprint not in held:
             update["kept"] = on_file.get(words.fingerprint, verdict.kept)
         votes = Tally(verdict.ships, verdict.n - verdict.ships)
-        update["contested"] = decide(words.verdict, votes).contested
+        update["contested"] = publish_rule(words.verdict, votes).contested
     return verdict.model_copy(update=update)
 
 
@@ -225,7 +225,7 @@ def _as_frozen(decision: Decision) -> FrozenDecision:
     return FrozenDecision.model_validate(fields)
 
 
-def shown_answer(verdict: FrozenVerdict) -> Answer | None:
+def shown_answer(verdict: FrozenVerdict) -> FrozenAnswer | None:
     """Return the answer whose take is published."""
     if verdict.kept is not None:
         return verdict.kept

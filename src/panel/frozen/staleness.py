@@ -15,18 +15,18 @@ from panel.cells.plan import (
     changed_input,
     lay_out,
 )
-from panel.frozen.files import Answer, Frozen, FrozenVerdict
+from panel.frozen.files import Frozen, FrozenAnswer, FrozenVerdict
 from panel.workspace.personas import Persona
 from panel.workspace.prompts import Prompts
 from panel.workspace.settings import Endpoint
 from panel.workspace.tools import Tool
 
-Status = Literal["stale", "missing", "orphaned"]
+Staleness = Literal["stale", "missing", "orphaned"]
 PairKey = tuple[str, str]  # tool, persona
 
 
 @dataclass(frozen=True, slots=True)
-class Unfrozen:
+class StaleEntry:
     """A tool × persona whose frozen verdict does not hold, and why.
 
     persona: None for a whole file (of a tool that is gone).
@@ -34,7 +34,7 @@ class Unfrozen:
 
     tool: str
     persona: str | None
-    status: Status
+    status: Staleness
     reason: str
 
 
@@ -88,9 +88,9 @@ def frozen_repeats(frozen: Frozen) -> dict[str, int]:
     }
 
 
-def unfrozen(
+def stale_entries(
     asking: Asking, tools: Sequence[Tool], personas: Sequence[Persona], frozen: Frozen
-) -> list[Unfrozen]:
+) -> list[StaleEntry]:
     """Return what does not hold of these tools and personas, in the order of tools and panel.
 
     Stale: an answer on file is not to what the model would see now. Missing: no answer is on
@@ -104,9 +104,9 @@ def unfrozen(
             verdict = file.personas.get(persona.id) if file else None
             now = cells[tool.slug, persona.id]
             if verdict is None or not verdict.answers:
-                found.append(Unfrozen(tool.slug, persona.id, "missing", "new"))
+                found.append(StaleEntry(tool.slug, persona.id, "missing", "new"))
             elif (reason := stale_reason(verdict, now)) is not None:
-                found.append(Unfrozen(tool.slug, persona.id, "stale", reason))
+                found.append(StaleEntry(tool.slug, persona.id, "stale", reason))
     return found
 
 
@@ -119,23 +119,25 @@ def stale_reason(verdict: FrozenVerdict, now: Mapping[int, Cell]) -> Reason | No
     return None
 
 
-def _reason(answer: Answer, cell: Cell) -> Reason:
+def _reason(answer: FrozenAnswer, cell: Cell) -> Reason:
     if answer.model_identity != str(cell.model):
         return "model changed"
     was = Inputs(**answer.inputs.model_dump())
     return changed_input(was, cell.inputs)
 
 
-def orphaned(tools: Iterable[Tool], personas: Iterable[Persona], frozen: Frozen) -> list[Unfrozen]:
+def orphaned(
+    tools: Iterable[Tool], personas: Iterable[Persona], frozen: Frozen
+) -> list[StaleEntry]:
     """Return what is on file of tools that are gone, or of personas not on the panel."""
     slugs, ids = {tool.slug for tool in tools}, {persona.id for persona in personas}
     found = []
     for slug, tool in sorted(frozen.items()):
         if slug not in slugs:
-            found.append(Unfrozen(slug, None, "orphaned", "the tool is gone"))
+            found.append(StaleEntry(slug, None, "orphaned", "the tool is gone"))
             continue
         found += [
-            Unfrozen(slug, persona, "orphaned", "not on the panel")
+            StaleEntry(slug, persona, "orphaned", "not on the panel")
             for persona in tool.personas
             if persona not in ids
         ]

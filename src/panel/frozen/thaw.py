@@ -13,7 +13,7 @@ from panel import __version__
 from panel.cells.journal import JournalWriter, encode, find_journals, new_run_id, utc_now
 from panel.frozen.files import (
     FOLDER,
-    Answer,
+    FrozenAnswer,
     FrozenDecision,
     answers_of,
     decisions_of,
@@ -112,7 +112,7 @@ def _opening(workspace: Workspace, digests: set[str]) -> bytes:
     return b"".join([encode(run), *records])
 
 
-def _line(id_: str, tool: str, persona: str, answer: Answer) -> bytes:
+def _line(id_: str, tool: str, persona: str, answer: FrozenAnswer) -> bytes:
     fields = {
         "kind": "thaw",
         "tool": tool,

@@ -12,7 +12,7 @@ from panel.results.scorecards import scorecards
 from panel.runs.selection import Prepared
 from panel.scorecard import Scorecard, Tally, published
 from panel.site.index import has_takes, seen_changes
-from panel.site.publication import Edition, Publication
+from panel.site.publication import Publication, PublishedTool
 from panel.store.history import changes
 from panel.store.queries import opened
 from panel.workspace.loading import Workspace
@@ -39,7 +39,7 @@ def publication(
     editions = tuple(
         edition
         for tool in prepared.tools
-        if has_takes(edition := Edition(tool, published(cards[tool.slug], drafts)), drafts)
+        if has_takes(edition := PublishedTool(tool, published(cards[tool.slug], drafts)), drafts)
     )
     with opened(workspace.runs) as connection:
         history = changes(connection, prepared.model)

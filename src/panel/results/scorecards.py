@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from panel.checks import Subject
-from panel.decisions import Wording
+from panel.decisions import Revision
 from panel.desk.decide import Entry, entry_of, fingerprints
 from panel.errors import UsageError
 from panel.frozen.staleness import Asking
 from panel.runs.selection import Prepared
 from panel.scorecard import Comparison, PersonaLine, Scorecard, Take, combine, tally
-from panel.store.decisions import standing
+from panel.store.decisions import review_states
 from panel.store.queries import StoredCell, models_with_verdicts, opened, stored_cells
 from panel.workspace.loading import Workspace
 from panel.workspace.personas import Persona
@@ -50,7 +50,7 @@ def _entries(
 ) -> list[tuple[Tool, list[Line]]]:
     """Return each tool's entries with the tool's stored cells; raises UsageError for no cells."""
     with opened(workspace.runs) as connection:
-        stored, standings = stored_cells(connection, prepared.model), standing(connection)
+        stored, standings = stored_cells(connection, prepared.model), review_states(connection)
         others = models_with_verdicts(connection)
     if not stored:
         known = "; it has " + ", ".join(others) if others else ""
@@ -116,13 +116,13 @@ def _line(entry: Entry, cells: list[StoredCell], published: bool) -> PersonaLine
         if cell.persona == persona.id
     )
     take = None if entry.answer is None else _take(entry, entry.answer)
-    if published and entry.standing.published is not None:
-        take = _published(entry, entry.standing.published, cells)
+    if published and entry.review.published is not None:
+        take = _published(entry, entry.review.published, cells)
     return PersonaLine(persona.id, persona.name, persona.motto, counted, take)
 
 
 def _take(entry: Entry, cell: StoredCell) -> Take:
-    decided = entry.standing.wording if entry.state != "draft" else None
+    decided = entry.review.wording if entry.state != "draft" else None
     return Take(
         outcome=cell.outcome,  # type: ignore[arg-type]
         verdict=cell.verdict,  # type: ignore[arg-type]
@@ -132,14 +132,14 @@ def _take(entry: Entry, cell: StoredCell) -> Take:
         evidence=cell.evidence,
         reason=cell.reason,
         asked_at=cell.asked_at,
-        rung=cell.rung,
+        output_mode=cell.output_mode,
         stale=entry.stale,
         state=entry.state,
         editor=decided.editor if decided else None,
     )
 
 
-def _published(entry: Entry, wording: Wording, cells: list[StoredCell]) -> Take:
+def _published(entry: Entry, wording: Revision, cells: list[StoredCell]) -> Take:
     """Make a take of an approved wording; what only its answer knows is left out once replaced."""
     answered = next((cell for cell in cells if cell.fingerprint == wording.fingerprint), None)
     return Take(
@@ -151,7 +151,7 @@ def _published(entry: Entry, wording: Wording, cells: list[StoredCell]) -> Take:
         evidence=wording.evidence,
         reason=None,
         asked_at=answered.asked_at if answered else wording.decided_at,
-        rung=answered.rung if answered else "",
+        output_mode=answered.output_mode if answered else "",
         stale=entry.published_stale,
         state="approved",
         editor=wording.editor,

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from panel import __version__
 from panel.cells.journal import JournalWriter, encode, new_run_id, utc_now, verdict_fields
 from panel.endpoint.cell_runner import BROKEN_OFF, FILTERED
-from panel.endpoint.client import Answer
+from panel.endpoint.client import RawResponse
 from panel.endpoint.replies import Reply, read_reply
 from panel.store.ingest import ingest
 from panel.store.queries import opened
@@ -26,8 +26,8 @@ from panel.workspace.verdict import UnparsableReply, Verdict, parse
 
 WRITTEN_AT_ONCE = 1000  # readings to one forcing to disk
 
-Change = Literal["abstain -> verdict", "verdict -> abstain", "verdict changed"]
-CHANGES: tuple[Change, ...] = ("abstain -> verdict", "verdict -> abstain", "verdict changed")
+CellChange = Literal["abstain -> verdict", "verdict -> abstain", "verdict changed"]
+CHANGES: tuple[CellChange, ...] = ("abstain -> verdict", "verdict -> abstain", "verdict changed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Report:
     replies: int = 0
     cells: int = 0
     unknown: int = 0
-    changes: Counter[Change] = field(default_factory=Counter)
+    changes: Counter[CellChange] = field(default_factory=Counter)
 
     def record(self) -> dict[str, Any]:
         """Return the report as plain JSON types, every kind of change among them."""
@@ -126,7 +126,7 @@ def _read_cell(stored: list[StoredReply], personas: _Personas, report: Report) -
     return changed
 
 
-def _change(before: bool, after: bool) -> Change:
+def _change(before: bool, after: bool) -> CellChange:
     if before and after:
         return "verdict changed"
     return "verdict -> abstain" if before else "abstain -> verdict"
@@ -153,7 +153,7 @@ class _Personas:
 
 def _read(stored: StoredReply, personas: _Personas, report: Report) -> Reading | None:
     """Read one reply as a run would; None where there is no whole reply to read."""
-    completion = Answer(0, 200, body=stored.body.encode()).completion()
+    completion = RawResponse(0, 200, body=stored.body.encode()).completion()
     reply = read_reply(completion) if completion else None
     if reply is None or reply.finish_reason in BROKEN_OFF:
         return None

@@ -17,7 +17,7 @@ from panel.cells.plan import (
     Plan,
     make_plan,
 )
-from panel.engines.base import NO_BOUNDS, Bounds, Job, Tallies, load_engine
+from panel.engines.base import NO_BUDGET, Job, RunBudget, RunStats, load_engine
 from panel.errors import (
     EndpointError,
     JournalError,
@@ -70,38 +70,38 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True)
-class Listener:
+class ProgressReporter:
     """Who is told how a run goes."""
 
-    progress: Callable[[Tallies], None]
+    progress: Callable[[RunStats], None]
     notice: Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Tape:
+class Recording:
     """Files of answers: record into a new one, or replay one in the endpoint's place."""
 
     record: Path | None = None
     replay: Path | None = None
 
 
-NO_TAPE = Tape()
+NO_RECORDING = Recording()
 
 
 @dataclass(frozen=True, slots=True)
 class _How:
-    listener: Listener
-    bounds: Bounds
-    tape: Tape
+    listener: ProgressReporter
+    bounds: RunBudget
+    tape: Recording
 
 
 def execute(
     workspace: Workspace,
     prepared: Prepared,
-    listener: Listener,
-    bounds: Bounds = NO_BOUNDS,
-    tape: Tape = NO_TAPE,
-) -> tuple[Summary, Tallies]:
+    listener: ProgressReporter,
+    bounds: RunBudget = NO_BUDGET,
+    tape: Recording = NO_RECORDING,
+) -> tuple[Summary, RunStats]:
     """Ask what is pending within bounds, keep everything, return the summary.
 
     Raises UsageError for a bound on the cost of a model whose price is not known,
@@ -124,12 +124,12 @@ def execute(
         raise UsageError(f"{tape.record} is there already. Remove it, or name another file.")
     if tape.replay is not None:  # what was paid for once is not paid for again
         prepared = replace(prepared, endpoint=replace(prepared.endpoint, prices=None))
-    with _turn(workspace.runs, prepared.model):
+    with _run_lock(workspace.runs, prepared.model):
         return _execute(workspace, _planned_anew(workspace, prepared), how, started)
 
 
 @contextmanager
-def _turn(runs: Path, model: ModelIdentity) -> Iterator[None]:
+def _run_lock(runs: Path, model: ModelIdentity) -> Iterator[None]:
     """Let one run at a time ask a model, or two would pay for the same cells.
 
     The lock goes with the process, however that ends. Raises StoreBusyError.
@@ -162,10 +162,10 @@ def _planned_anew(workspace: Workspace, prepared: Prepared) -> Prepared:
 
 def _execute(
     workspace: Workspace, prepared: Prepared, how: _How, started: float
-) -> tuple[Summary, Tallies]:
+) -> tuple[Summary, RunStats]:
     writer = JournalWriter(workspace.runs, new_run_id())
     opening = _opening(workspace, prepared)
-    tallies = Tallies()
+    tallies = RunStats()
     if opening:
         try:
             writer.append(opening)
@@ -182,10 +182,10 @@ def _execute(
     return _summary(workspace, prepared, run_id, tallies, time.perf_counter() - started), tallies
 
 
-def _ask(workspace: Workspace, prepared: Prepared, writer: JournalWriter, how: _How) -> Tallies:
+def _ask(workspace: Workspace, prepared: Prepared, writer: JournalWriter, how: _How) -> RunStats:
     cells = [*(cell for cell, _reason in prepared.plan.pending), *prepared.canaries]
     if not prepared.plan.pending:
-        return Tallies()
+        return RunStats()
 
     def checkpoint() -> None:
         # Busy: somebody reads for long. The journal has it, and the end tries again.
@@ -248,14 +248,14 @@ def _stopped_by(error: BaseException) -> str:
     return "endpoint" if isinstance(error, EndpointError) else "error"
 
 
-def _end(writer: JournalWriter, tallies: Tallies) -> None:
+def _end(writer: JournalWriter, tallies: RunStats) -> None:
     line = {
         "kind": "end",
         "finished_at": utc_now(),
         "stopped": tallies.stopped,
         "server": tallies.server or None,
         "server_version": tallies.server_version,
-        "rung": tallies.rung or None,
+        "output_mode": tallies.output_mode or None,
         "concurrency": tallies.concurrency,
     }
     try:
@@ -271,7 +271,7 @@ def _summary(
     workspace: Workspace,
     prepared: Prepared,
     run_id: str | None,
-    tallies: Tallies,
+    tallies: RunStats,
     seconds: float,
 ) -> Summary:
     totals: dict[str, Any] = {}

@@ -21,7 +21,7 @@ from panel.endpoint.embedded import model_identity
 from panel.endpoint.prices import known_prices
 from panel.errors import UsageError, WorkspaceError
 from panel.frozen.files import FOLDER, read_frozen
-from panel.frozen.staleness import Asking, unfrozen
+from panel.frozen.staleness import Asking, stale_entries
 from panel.frozen.thaw import thaw, thaw_if_fresh
 from panel.store.decisions import guidance_notes
 from panel.store.queries import (
@@ -138,7 +138,7 @@ def _changed(
     frozen = read_frozen(workspace.root / FOLDER)
     tools = list({cell.tool.slug: cell.tool for cell in cells}.values())
     personas = list({cell.persona.id: cell.persona for cell in cells}.values())
-    pairs = {(each.tool, each.persona) for each in unfrozen(asking, tools, personas, frozen)}
+    pairs = {(each.tool, each.persona) for each in stale_entries(asking, tools, personas, frozen)}
     if selection.since is not None:
         then = _fingerprints_at(workspace, asking, selection.since)
         pairs &= {

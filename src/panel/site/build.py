@@ -20,12 +20,12 @@ from pathlib import Path
 from panel.errors import PanelError
 from panel.site import feeds, output
 from panel.site.assets import load_assets
-from panel.site.index import Contents
+from panel.site.index import SiteIndex
 from panel.site.output import MANIFEST
-from panel.site.pages import comparisons, front, methodology, personas, shelves, tools
+from panel.site.pages import comparisons, front, listings, methodology, personas, tools
 from panel.site.pictures import Pictures
 from panel.site.publication import Publication
-from panel.site.render import Press, Sheet
+from panel.site.render import OutputFile, PageRenderer
 
 ALONE = 300  # sheets for which no other process is started
 CHUNK = 60
@@ -49,23 +49,23 @@ class Built:
     pictures: bool
 
 
-class Plant:
+class SiteBuilder:
     """Everything that makes the sheets of one publication, in an order of their own."""
 
     def __init__(self, publication: Publication) -> None:
-        self.contents = Contents(publication)
-        self.press = Press(self.contents, load_assets(publication.has_forms))
+        self.contents = SiteIndex(publication)
+        self.press = PageRenderer(self.contents, load_assets(publication.has_forms))
         self.pictures = Pictures(self.contents)
 
     @cached_property
-    def sheets(self) -> list[Sheet]:
+    def sheets(self) -> list[OutputFile]:
         """All files of the site, each path once."""
         press = self.press
         pages = [
             *front.sheets(press, self.pictures),
             *methodology.sheets(press),
             *personas.sheets(press),
-            *shelves.sheets(press),
+            *listings.sheets(press),
             *tools.sheets(press, self.pictures),
             *comparisons.sheets(press, self.pictures),
         ]
@@ -76,9 +76,9 @@ class Plant:
         found |= {sheet.path: sheet for sheet in rest}
         return list(found.values())
 
-    def _assets(self) -> Iterator[Sheet]:
+    def _assets(self) -> Iterator[OutputFile]:
         for path, content in self.press.assets.files.values():
-            yield Sheet(path, lambda content=content: content)  # type: ignore[misc]
+            yield OutputFile(path, lambda content=content: content)  # type: ignore[misc]
 
 
 def build(publication: Publication, out: Path) -> Built:
@@ -87,7 +87,7 @@ def build(publication: Publication, out: Path) -> Built:
     Removes the files an earlier build wrote and this one would not. Raises UsageError for a
     folder that holds something else than a site.
     """
-    plant = Plant(publication)
+    plant = SiteBuilder(publication)
     known = output.owned(out)
     paths = [sheet.path for sheet in plant.sheets]
     kept = output.foreign(out, paths, known)
@@ -117,7 +117,7 @@ def build(publication: Publication, out: Path) -> Built:
     )
 
 
-def _named_and_there(sheets: list[Sheet], known: dict[str, str], out: Path) -> dict[str, str]:
+def _named_and_there(sheets: list[OutputFile], known: dict[str, str], out: Path) -> dict[str, str]:
     """Return the files that need not be made: their names say what they hold, and they are whole.
 
     A manifest knows no hash of a file that a build was cut off before finishing.
@@ -133,7 +133,7 @@ Made = tuple[str, tuple[str, bool]]
 
 
 def _make_all(
-    plant: Plant, publication: Publication, out: Path, wanted: list[int]
+    plant: SiteBuilder, publication: Publication, out: Path, wanted: list[int]
 ) -> Iterator[Made]:
     workers = min(_cores(), 8)
     if len(wanted) <= ALONE or workers < 2:
@@ -166,7 +166,7 @@ def _deaf() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _make(plant: Plant, out: Path, wanted: list[int]) -> Iterator[Made]:
+def _make(plant: SiteBuilder, out: Path, wanted: list[int]) -> Iterator[Made]:
     for number in wanted:
         sheet = plant.sheets[number]
         content = sheet.make()
@@ -174,12 +174,12 @@ def _make(plant: Plant, out: Path, wanted: list[int]) -> Iterator[Made]:
         yield sheet.path, (output.digest_of(content), new)
 
 
-_here: tuple[Plant, Path] | None = None  # in a process that makes chunks
+_here: tuple[SiteBuilder, Path] | None = None  # in a process that makes chunks
 
 
 def _begin(publication: Publication, out: Path) -> None:
     global _here  # noqa: PLW0603 - a worker gets its publication once, not with every chunk
-    _here = (Plant(publication), out)
+    _here = (SiteBuilder(publication), out)
 
 
 def _make_chunk(wanted: list[int]) -> list[Made]:
@@ -194,4 +194,4 @@ def _cores() -> int:
         return os.cpu_count() or 1
 
 
-__all__ = ["MANIFEST", "Built", "Plant", "build"]
+__all__ = ["MANIFEST", "Built", "SiteBuilder", "build"]

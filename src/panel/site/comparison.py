@@ -27,7 +27,7 @@ def render_comparison(comparison: Comparison, generated_at: datetime, version: s
         difference=difference(comparison),
         generated=utc(generated_at),
         asked=_days(takes),
-        rungs=sorted({take.rung for take in takes if take.rung}),
+        output_modes=sorted({take.output_mode for take in takes if take.output_mode}),
         stale=any(take.stale for take in takes),
         version=version,
     )

@@ -9,14 +9,14 @@ from datetime import UTC, datetime
 from xml.etree import ElementTree as ET
 
 from panel.hashing import text_hash
-from panel.scorecard import Change
+from panel.scorecard import VerdictChange
 from panel.site import addresses
 from panel.site.addresses import href
 from panel.site.formats import clean, shortened, utc
-from panel.site.index import Contents, edition_date, edition_path, published_takes
+from panel.site.index import SiteIndex, published_date, published_path, published_takes
 from panel.site.pages.tools import persona_names, summary
-from panel.site.publication import Edition
-from panel.site.render import Press, Sheet
+from panel.site.publication import PublishedTool
+from panel.site.render import OutputFile, PageRenderer
 
 ATOM = "http://www.w3.org/2005/Atom"
 SITEMAPS = "http://www.sitemaps.org/schemas/sitemap/0.9"
@@ -28,14 +28,14 @@ EPOCH = "1970-01-01T00:00:00Z"
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
-def sheets(press: Press, pages: Sequence[str]) -> Iterator[Sheet]:
+def sheets(press: PageRenderer, pages: Sequence[str]) -> Iterator[OutputFile]:
     """Give the feed, robots.txt, the search's index and, for a site with an address, sitemaps.
 
     ``pages`` are the paths of all pages, in order.
     """
     contents = press.contents
-    yield Sheet(addresses.FEED, lambda: atom(press))
-    yield Sheet(addresses.SEARCH, lambda: search_index(contents))
+    yield OutputFile(addresses.FEED, lambda: atom(press))
+    yield OutputFile(addresses.SEARCH, lambda: search_index(contents))
     maps: list[str] = []
     # What is not for readers is not for search engines either.
     if contents.site.base_url is not None and not _hidden(contents):
@@ -46,17 +46,17 @@ def sheets(press: Press, pages: Sequence[str]) -> Iterator[Sheet]:
             f"sitemap-{number}.xml" for number in range(1, len(parts) + 1)
         ]  # fmt: skip
         for path, part in zip(maps, parts, strict=True):
-            yield Sheet(path, lambda part=part: sitemap(press, part, dated))  # type: ignore[misc]
+            yield OutputFile(path, lambda part=part: sitemap(press, part, dated))  # type: ignore[misc]
         if len(parts) > 1:
-            yield Sheet(addresses.SITEMAP, lambda: sitemap_index(press, maps))
-    yield Sheet(addresses.ROBOTS, lambda: robots(press, bool(maps)))
+            yield OutputFile(addresses.SITEMAP, lambda: sitemap_index(press, maps))
+    yield OutputFile(addresses.ROBOTS, lambda: robots(press, bool(maps)))
 
 
-def _hidden(contents: Contents) -> bool:
+def _hidden(contents: SiteIndex) -> bool:
     return contents.publication.drafts or contents.publication.embedded
 
 
-def robots(press: Press, mapped: bool) -> bytes:
+def robots(press: PageRenderer, mapped: bool) -> bytes:
     """Return robots.txt: everything for everyone, or nothing of a site that is not for readers."""
     if _hidden(press.contents):
         return b"User-agent: *\nDisallow: /\n"
@@ -66,10 +66,10 @@ def robots(press: Press, mapped: bool) -> bytes:
     return ("\n".join(lines) + "\n").encode()
 
 
-def search_index(contents: Contents) -> bytes:
+def search_index(contents: SiteIndex) -> bytes:
     """Return the search's index: [name, address, note] of tools, categories and personas."""
     rows = [
-        [clean(e.tool.name), href(edition_path(e)), shortened(e.tool.tagline, NOTE)]
+        [clean(e.tool.name), href(published_path(e)), shortened(e.tool.tagline, NOTE)]
         for e in contents.by_name
     ]
     rows += [[clean(s.name), href(s.path), "Category"] for s in contents.categories]
@@ -80,7 +80,7 @@ def search_index(contents: Contents) -> bytes:
     return json.dumps(rows, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
-def sitemap(press: Press, paths: Sequence[str], dated: dict[str, str]) -> bytes:
+def sitemap(press: PageRenderer, paths: Sequence[str], dated: dict[str, str]) -> bytes:
     """Return a sitemap of these pages, with the day of each one's content where it has one."""
     root = ET.Element("urlset", xmlns=SITEMAPS)
     for path in paths:
@@ -91,7 +91,7 @@ def sitemap(press: Press, paths: Sequence[str], dated: dict[str, str]) -> bytes:
     return _xml(root)
 
 
-def sitemap_index(press: Press, maps: Sequence[str]) -> bytes:
+def sitemap_index(press: PageRenderer, maps: Sequence[str]) -> bytes:
     """Return the list of sitemaps."""
     root = ET.Element("sitemapindex", xmlns=SITEMAPS)
     for path in maps:
@@ -99,15 +99,15 @@ def sitemap_index(press: Press, maps: Sequence[str]) -> bytes:
     return _xml(root)
 
 
-def _dates(contents: Contents) -> dict[str, str]:
-    dated = {edition_path(edition): edition_date(edition) for edition in contents.newest}
+def _dates(contents: SiteIndex) -> dict[str, str]:
+    dated = {published_path(edition): published_date(edition) for edition in contents.newest}
     dated |= {pair.path: pair.date for pair in contents.pairs}
     if contents.newest:
-        dated[addresses.HOME] = edition_date(contents.newest[0])
+        dated[addresses.HOME] = published_date(contents.newest[0])
     return {path: date for path, date in dated.items() if re.fullmatch(r"\d{4}-\d\d-\d\d", date)}
 
 
-def atom(press: Press) -> bytes:
+def atom(press: PageRenderer) -> bytes:
     """Return the Atom feed: the newest tools and the newest turns of verdicts."""
     contents = press.contents
     entries = [_tool_entry(press, edition) for edition in contents.newest[:ENTRIES]]
@@ -132,8 +132,8 @@ def atom(press: Press) -> bytes:
     return _xml(root)
 
 
-def _tool_entry(press: Press, edition: Edition) -> ET.Element:
-    path, takes = edition_path(edition), published_takes(edition)
+def _tool_entry(press: PageRenderer, edition: PublishedTool) -> ET.Element:
+    path, takes = published_path(edition), published_takes(edition)
     address = press.absolute(path)
     entry = ET.Element("entry")
     _add(entry, "title", f"{edition.tool.name}: ship or skip?")
@@ -146,11 +146,11 @@ def _tool_entry(press: Press, edition: Edition) -> ET.Element:
     return entry
 
 
-def _change_entry(press: Press, change: Change) -> ET.Element:
+def _change_entry(press: PageRenderer, change: VerdictChange) -> ET.Element:
     contents = press.contents
     edition = contents.editions[change.tool]
     persona = persona_names(contents).get(change.persona, change.persona)
-    path = edition_path(edition)
+    path = published_path(edition)
     address, mark = press.absolute(path), text_hash(f"{change.persona}\0{change.changed_at}")[:10]
     entry = ET.Element("entry")
     turn = f"from {change.before} to {change.after}"

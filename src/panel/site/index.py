@@ -12,23 +12,23 @@ from datetime import timedelta
 from functools import cached_property
 from itertools import islice
 
-from panel.scorecard import Change, Comparison, PersonaLine, Take, Tally, is_published
+from panel.scorecard import Comparison, PersonaLine, Take, Tally, VerdictChange, is_published
 from panel.site.addresses import pair_slugs, shelf_path, shelf_slugs, tool_path
 from panel.site.formats import day
-from panel.site.publication import Edition, Publication
+from panel.site.publication import Publication, PublishedTool
 
 CATEGORY, TAG = "categories", "tags"
 TAGGED = 2  # tools a tag needs for a page of its own
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class Listing:
     """A category or a tag, its address, and its tools by name."""
 
     kind: str
     name: str
     slug: str
-    editions: tuple[Edition, ...]
+    editions: tuple[PublishedTool, ...]
 
     @property
     def path(self) -> str:
@@ -40,34 +40,34 @@ class Shelf:
 class Pair:
     """Two tools with a comparison page; ``chosen`` in panel.toml, or of one category."""
 
-    left: Edition
-    right: Edition
+    left: PublishedTool
+    right: PublishedTool
     path: str
     chosen: bool
 
     @property
     def date(self) -> str:
         """The day of the newer of the two."""
-        return max(edition_date(self.left), edition_date(self.right))
+        return max(published_date(self.left), published_date(self.right))
 
-    def other(self, slug: str) -> Edition:
+    def other(self, slug: str) -> PublishedTool:
         """Return the tool on the other side."""
         return self.right if self.left.tool.slug == slug else self.left
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What stands behind a site: counts over its published takes, by rung and by day."""
+    """What stands behind a site: counts over its published takes, by output_mode and by day."""
 
     takes: Tally
-    rungs: tuple[tuple[str, int], ...]
+    output_modes: tuple[tuple[str, int], ...]
     first: str
     last: str
     stale: int
     editors: tuple[str, ...]
 
 
-class Contents:
+class SiteIndex:
     """A Publication, put in order."""
 
     def __init__(self, publication: Publication) -> None:
@@ -75,12 +75,12 @@ class Contents:
         self.site = publication.site
         self.editions = {edition.tool.slug: edition for edition in publication.editions}
         self.by_name = sorted(publication.editions, key=_named)
-        self.newest = sorted(self.by_name, key=edition_date, reverse=True)
-        self.categories = _shelves(
+        self.newest = sorted(self.by_name, key=published_date, reverse=True)
+        self.categories = _listings(
             CATEGORY, ((edition.tool.category, edition) for edition in self.by_name)
         )
         tagged = ((tag, each) for each in self.by_name for tag in dict.fromkeys(each.tool.tags))
-        self.tags = [s for s in _shelves(TAG, tagged) if len(s.editions) >= TAGGED]
+        self.tags = [s for s in _listings(TAG, tagged) if len(s.editions) >= TAGGED]
         self.category = {shelf.name: shelf for shelf in self.categories}
         self.tag = {shelf.name: shelf for shelf in self.tags}
         self.pairs = self._pairs()
@@ -90,7 +90,7 @@ class Contents:
             for edition in (pair.left, pair.right):
                 self.pairs_of.setdefault(edition.tool.slug, []).append(pair)
             self.pairs_in.setdefault(pair.left.tool.category, []).append(pair)
-        self.changes_of: dict[str, list[Change]] = {}
+        self.changes_of: dict[str, list[VerdictChange]] = {}
         for change in publication.changes:
             self.changes_of.setdefault(change.tool, []).append(change)
 
@@ -133,9 +133,9 @@ class Contents:
         return Comparison(pair.left.card, pair.right.card, model, self.publication.embedded)
 
     @cached_property
-    def lines_of(self) -> dict[str, list[tuple[Edition, PersonaLine]]]:
+    def lines_of(self) -> dict[str, list[tuple[PublishedTool, PersonaLine]]]:
         """Persona id → its row of every tool, newest tool first."""
-        found: dict[str, list[tuple[Edition, PersonaLine]]] = {}
+        found: dict[str, list[tuple[PublishedTool, PersonaLine]]] = {}
         for edition in self.newest:
             for line in edition.card.lines:
                 found.setdefault(line.persona, []).append((edition, line))
@@ -145,7 +145,7 @@ class Contents:
         """Count what a persona said over all tools."""
         return _sum(line.tally for _edition, line in self.lines_of.get(persona, ()))
 
-    def base_rate_by_category(self, persona: str) -> list[tuple[Shelf, Tally]]:
+    def base_rate_by_category(self, persona: str) -> list[tuple[Listing, Tally]]:
         """Count what a persona said in each category, where it said anything."""
         counted: dict[str, Tally] = {}
         for edition, line in self.lines_of.get(persona, ()):
@@ -165,14 +165,14 @@ class Contents:
         days = sorted(day(take.asked_at) for take in takes)
         return Figures(
             _sum(line.tally for line in lines),
-            tuple(sorted(Counter(take.rung for take in takes if take.rung).items())),
+            tuple(sorted(Counter(take.output_mode for take in takes if take.output_mode).items())),
             days[0] if days else "",
             days[-1] if days else "",
             sum(take.stale for take in takes),
             tuple(sorted({take.editor for take in takes if take.editor})),
         )
 
-    def price_is_stale(self, edition: Edition) -> bool:
+    def price_is_stale(self, edition: PublishedTool) -> bool:
         """Whether a price was checked too long ago, or never."""
         verified = edition.tool.pricing.verified
         if verified is None:
@@ -180,31 +180,31 @@ class Contents:
         age = self.publication.today - verified
         return age > timedelta(days=self.site.stale_price_days)
 
-    def contested(self, most: int) -> list[Edition]:
+    def contested(self, most: int) -> list[PublishedTool]:
         """Return the tools the panel splits on most evenly, most votes first."""
         split = [each for each in self.newest if each.card.result.contested]
         return sorted(split, key=_distance)[:most]
 
 
-def published_takes(edition: Edition) -> list[Take]:
+def published_takes(edition: PublishedTool) -> list[Take]:
     """Return the takes whose words readers see."""
     takes = (line.take for line in edition.card.lines)
     return [take for take in takes if take is not None and take.outcome == "verdict"]
 
 
-def edition_date(edition: Edition) -> str:
+def published_date(edition: PublishedTool) -> str:
     """Return the day (ISO, UTC) of a tool's newest take; "" when it has none."""
     return max((day(take.asked_at) for take in published_takes(edition)), default="")
 
 
-def edition_path(edition: Edition) -> str:
+def published_path(edition: PublishedTool) -> str:
     """Return the file of a tool's page."""
     return tool_path(edition.tool.slug)
 
 
 def seen_changes(
-    changes: Iterable[Change], editions: Iterable[Edition], drafts: bool
-) -> list[Change]:
+    changes: Iterable[VerdictChange], editions: Iterable[PublishedTool], drafts: bool
+) -> list[VerdictChange]:
     """Return the changes readers may see: of published takes, and none after them.
 
     A newer draft's verdict is nobody's to know before an editor has approved it.
@@ -223,19 +223,19 @@ def seen_changes(
     ]
 
 
-def has_takes(edition: Edition, drafts: bool) -> bool:
+def has_takes(edition: PublishedTool, drafts: bool) -> bool:
     """Whether there is anything of a tool to publish."""
     return any(is_published(take, drafts) for take in published_takes(edition))
 
 
-def _shelves(kind: str, placed: Iterable[tuple[str, Edition]]) -> list[Shelf]:
-    shelves: dict[str, list[Edition]] = {}
+def _listings(kind: str, placed: Iterable[tuple[str, PublishedTool]]) -> list[Listing]:
+    listings: dict[str, list[PublishedTool]] = {}
     for name, edition in placed:
-        shelves.setdefault(name, []).append(edition)
-    slugs = shelf_slugs(shelves)
+        listings.setdefault(name, []).append(edition)
+    slugs = shelf_slugs(listings)
     return [
-        Shelf(kind, name, slugs[name], tuple(editions))
-        for name, editions in sorted(shelves.items(), key=lambda pair: pair[0].casefold())
+        Listing(kind, name, slugs[name], tuple(editions))
+        for name, editions in sorted(listings.items(), key=lambda pair: pair[0].casefold())
     ]
 
 
@@ -252,16 +252,16 @@ def _rounds(slugs: list[str]) -> Iterator[tuple[str, str]]:
             yield slugs[left], slugs[right]
 
 
-def _akin(edition: Edition) -> tuple[list[str], str]:
+def _akin(edition: PublishedTool) -> tuple[list[str], str]:
     """Sort tools of like tags beside each other, so that neighbours are worth comparing."""
     return sorted(tag.casefold() for tag in edition.tool.tags), edition.tool.slug
 
 
-def _named(edition: Edition) -> tuple[str, str]:
+def _named(edition: PublishedTool) -> tuple[str, str]:
     return edition.tool.name.casefold(), edition.tool.slug
 
 
-def _distance(edition: Edition) -> tuple[float, int]:
+def _distance(edition: PublishedTool) -> tuple[float, int]:
     result = edition.card.result
     return abs((result.ship_percent or 0) - 50), -result.n
 

@@ -13,8 +13,8 @@ from markupsafe import Markup
 
 from panel.scorecard import PersonaLine, Tally
 from panel.site.formats import clean, day, web_address
-from panel.site.index import Contents, edition_date, published_takes
-from panel.site.publication import Edition
+from panel.site.index import SiteIndex, published_date, published_takes
+from panel.site.publication import PublishedTool
 
 CONTEXT = "https://schema.org"
 # The IPTC's word for text made by a trained model, as schema.org takes it over.
@@ -31,13 +31,13 @@ def embed(record: dict[str, Any]) -> Markup:
     return Markup(text)  # noqa: S704 - nothing in it can end the element
 
 
-def organisation(contents: Contents) -> dict[str, Any]:
+def organisation(contents: SiteIndex) -> dict[str, Any]:
     """Return who publishes the site."""
     name = contents.site.author or contents.site.title
     return _without_none({"@type": "Organization", "name": name, "url": contents.site.base_url})
 
 
-def website(contents: Contents) -> dict[str, Any]:
+def website(contents: SiteIndex) -> dict[str, Any]:
     """Return the site itself."""
     record = {
         "@context": CONTEXT,
@@ -52,12 +52,12 @@ def website(contents: Contents) -> dict[str, Any]:
     return _without_none(record)
 
 
-def credit(contents: Contents) -> str:
+def credit(contents: SiteIndex) -> str:
     """Return who wrote the takes."""
     return f"Takes written by a language model ({contents.publication.model})"
 
 
-def software(contents: Contents, edition: Edition) -> dict[str, Any]:
+def software(contents: SiteIndex, edition: PublishedTool) -> dict[str, Any]:
     """Return a tool, with readers' votes as its rating where there are any."""
     tool = edition.tool
     record: dict[str, Any] = {
@@ -85,7 +85,7 @@ def _rating(votes: Tally | None) -> dict[str, Any] | None:
     }
 
 
-def tool_page(contents: Contents, edition: Edition, absolute: str | None) -> dict[str, Any]:
+def tool_page(contents: SiteIndex, edition: PublishedTool, absolute: str | None) -> dict[str, Any]:
     """Return a tool's page: the tool, and each published take as an editorial review."""
     reviews = [
         _review(contents, line)
@@ -98,7 +98,7 @@ def tool_page(contents: Contents, edition: Edition, absolute: str | None) -> dic
         "@type": "WebPage",
         "name": edition.tool.name,
         "url": absolute,
-        "dateModified": edition_date(edition) or None,
+        "dateModified": published_date(edition) or None,
         "publisher": organisation(contents),
         "creditText": credit(contents),
         "digitalSourceType": BY_MACHINE,
@@ -107,7 +107,7 @@ def tool_page(contents: Contents, edition: Edition, absolute: str | None) -> dic
     return _without_none(page)
 
 
-def _review(contents: Contents, line: PersonaLine) -> dict[str, Any]:
+def _review(contents: SiteIndex, line: PersonaLine) -> dict[str, Any]:
     take = line.take
     assert take is not None
     checked = f", approved by {take.editor}" if take.editor and take.state == "approved" else ""
@@ -123,10 +123,10 @@ def _review(contents: Contents, line: PersonaLine) -> dict[str, Any]:
 
 
 def comparison_page(
-    contents: Contents, left: Edition, right: Edition, absolute: str | None
+    contents: SiteIndex, left: PublishedTool, right: PublishedTool, absolute: str | None
 ) -> dict[str, Any]:
     """Return a comparison's page."""
-    dates = [edition_date(each) for each in (left, right) if published_takes(each)]
+    dates = [published_date(each) for each in (left, right) if published_takes(each)]
     page = {
         "@context": CONTEXT,
         "@type": "WebPage",

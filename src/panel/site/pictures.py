@@ -15,9 +15,9 @@ from typing import Any
 
 from panel.hashing import content_hash
 from panel.site.formats import clean, outcome
-from panel.site.index import Contents
-from panel.site.publication import Edition
-from panel.site.render import Sheet
+from panel.site.index import SiteIndex
+from panel.site.publication import PublishedTool
+from panel.site.render import OutputFile
 
 DESIGN = 1  # of the drawing; a new one gives every picture a new name
 SHOWN = 6  # verdicts in a row
@@ -27,7 +27,7 @@ HALVES = 128  # kept at a time, 0.4 MB each: neighbours in the list of pairs sha
 class Pictures:
     """The pictures of a site; none where there is no Pillow or no address to give them."""
 
-    def __init__(self, contents: Contents) -> None:
+    def __init__(self, contents: SiteIndex) -> None:
         self.contents = contents
         self.drawn = available() and contents.site.base_url is not None
         self._halves: dict[str, Any] = {}
@@ -36,11 +36,11 @@ class Pictures:
         """Return the file of the front page's picture."""
         return self._path(["front", self._title(), self.contents.site.description])
 
-    def tool_path(self, edition: Edition) -> str | None:
+    def tool_path(self, edition: PublishedTool) -> str | None:
         """Return the file of a tool's picture."""
         return self._path(["tool", self._title(), _shown(edition)])
 
-    def pair_path(self, left: Edition, right: Edition) -> str | None:
+    def pair_path(self, left: PublishedTool, right: PublishedTool) -> str | None:
         """Return the file of a comparison's picture."""
         return self._path(["pair", self._title(), _shown(left), _shown(right)])
 
@@ -51,7 +51,7 @@ class Pictures:
     def _path(self, shown: list[Any]) -> str | None:
         return f"og/{content_hash([DESIGN, *shown])[3:23]}.png" if self.drawn else None
 
-    def sheets(self) -> Iterator[Sheet]:
+    def sheets(self) -> Iterator[OutputFile]:
         """Give every picture."""
         if not self.drawn:
             return
@@ -63,23 +63,23 @@ class Pictures:
             path = self.pair_path(pair.left, pair.right)
             yield self._sheet(path, partial(self._pair, title, pair.left, pair.right))
 
-    def _sheet(self, path: str | None, make: Any) -> Sheet:
+    def _sheet(self, path: str | None, make: Any) -> OutputFile:
         assert path is not None
-        return Sheet(path, make, named=True)
+        return OutputFile(path, make, named=True)
 
     def _front(self, title: str) -> bytes:
         made: bytes = _drawing().front(title, self.contents.site.description)
         return made
 
-    def _tool(self, title: str, edition: Edition) -> bytes:
+    def _tool(self, title: str, edition: PublishedTool) -> bytes:
         made: bytes = _drawing().tool(title, edition)
         return made
 
-    def _pair(self, title: str, left: Edition, right: Edition) -> bytes:
+    def _pair(self, title: str, left: PublishedTool, right: PublishedTool) -> bytes:
         made: bytes = _drawing().pair(title, self._half(left), self._half(right))
         return made
 
-    def _half(self, edition: Edition) -> Any:
+    def _half(self, edition: PublishedTool) -> Any:
         slug = edition.tool.slug
         if slug not in self._halves:
             if len(self._halves) >= HALVES:
@@ -98,7 +98,7 @@ def available() -> bool:
     return find_spec("PIL") is not None
 
 
-def _shown(edition: Edition) -> list[Any]:
+def _shown(edition: PublishedTool) -> list[Any]:
     result = edition.card.result
     interval = [result.interval.low, result.interval.high] if result.interval else None
     verdicts = [outcome(line) for line in edition.card.lines[:SHOWN]]

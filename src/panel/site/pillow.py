@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from panel.scorecard import PanelResult
 from panel.site.formats import clean, interval_text, outcome, percent
-from panel.site.publication import Edition
+from panel.site.publication import PublishedTool
 
 SHOWN = 6  # verdicts in a row
 WIDTH, HEIGHT, EDGE = 1200, 630, 64
@@ -43,7 +43,7 @@ def front(title: str, description: str) -> bytes:
     return _png(canvas)
 
 
-def tool(title: str, edition: Edition) -> bytes:
+def tool(title: str, edition: PublishedTool) -> bytes:
     """Draw a tool's picture."""
     canvas, result = _canvas(WIDTH), edition.card.result
     _headline(canvas, title)
@@ -67,7 +67,7 @@ def pair(title: str, left: Image.Image, right: Image.Image) -> bytes:
     return _png(canvas)
 
 
-def half(edition: Edition) -> Image.Image:
+def half(edition: PublishedTool) -> Image.Image:
     """Draw a tool's half of a comparison's picture."""
     canvas, result = _canvas(HALF), edition.card.result
     wide = HALF - EDGE - 36
@@ -107,7 +107,7 @@ def _meter(canvas: Image.Image, at: tuple[int, int], wide: int, result: PanelRes
     draw.polygon([(share, y - 16), (share + 16, y), (share, y + 16), (share - 16, y)], 0)
 
 
-def _verdicts(canvas: Image.Image, at: tuple[int, int], edition: Edition) -> None:
+def _verdicts(canvas: Image.Image, at: tuple[int, int], edition: PublishedTool) -> None:
     for index, line in enumerate(edition.card.lines[:SHOWN]):
         canvas.paste(_mark(outcome(line)), (at[0] + 56 * index, at[1]))
 

@@ -8,14 +8,14 @@ from datetime import date
 from typing import Any
 
 from panel.cells.plan import ModelIdentity
-from panel.scorecard import Change, Scorecard, Tally
+from panel.scorecard import Scorecard, Tally, VerdictChange
 from panel.workspace.personas import Persona
 from panel.workspace.settings import SiteSettings
 from panel.workspace.tools import Tool
 
 
 @dataclass(frozen=True, slots=True)
-class Edition:
+class PublishedTool:
     """A tool as readers see it: what its file says, beside its published scorecard.
 
     The scorecard is one made by ``panel.scorecard.published``: one vote a published take.
@@ -38,12 +38,12 @@ class Publication:
     """
 
     site: SiteSettings
-    editions: tuple[Edition, ...]
+    editions: tuple[PublishedTool, ...]
     personas: tuple[Persona, ...]
     model: ModelIdentity
     today: date
     pairs: tuple[tuple[str, str], ...] = ()
-    changes: tuple[Change, ...] = ()
+    changes: tuple[VerdictChange, ...] = ()
     systems: Mapping[str, str] = field(default_factory=dict)
     review: str = ""
     review_of: str = ""

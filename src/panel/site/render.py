@@ -16,15 +16,15 @@ from panel.site import addresses
 from panel.site.addresses import href, root_of
 from panel.site.assets import ICON, SCRIPT, STYLE, Assets
 from panel.site.formats import environment, shortened
-from panel.site.index import Contents, edition_date, edition_path
+from panel.site.index import SiteIndex, published_date, published_path
 from panel.site.jsonld import embed
-from panel.site.publication import Edition
+from panel.site.publication import PublishedTool
 
 META = 200  # characters of what a page says of itself
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
+class OutputFile:
     """One file of the site: its path, and what makes its bytes.
 
     named: its name changes with its content, so that one that is there need not be made.
@@ -46,10 +46,10 @@ class Head:
     kind: str = "website"
 
 
-class Press:
+class PageRenderer:
     """Turns contents into the bytes of pages. Pieces shared by pages are set only once."""
 
-    def __init__(self, contents: Contents, assets: Assets) -> None:
+    def __init__(self, contents: SiteIndex, assets: Assets) -> None:
         self.contents = contents
         self.assets = assets
         self._cards: dict[str, Markup] = {}
@@ -69,8 +69,8 @@ class Press:
             "model": str(publication.model),
             "contents": self.contents,
             "at": addresses,
-            "path_of": edition_path,
-            "date_of": edition_date,
+            "path_of": published_path,
+            "date_of": published_date,
             "link": self.link,
         }
         return made
@@ -105,14 +105,14 @@ class Press:
         )
         return text.encode("utf-8", "replace")
 
-    def card(self, edition: Edition) -> Markup:
+    def card(self, edition: PublishedTool) -> Markup:
         """Set a tool's card, as it stands on comparison pages (one folder deep)."""
         slug = edition.tool.slug
         if slug not in self._cards:
             self._cards[slug] = self._piece("card", edition=edition)
         return self._cards[slug]
 
-    def take(self, edition: Edition, line: PersonaLine) -> Markup:
+    def take(self, edition: PublishedTool, line: PersonaLine) -> Markup:
         """Set a take, as it stands on comparison pages."""
         key = (edition.tool.slug, line.persona)
         if key not in self._takes:

@@ -9,14 +9,14 @@ from typing import Any
 
 import duckdb
 
-from panel.decisions import Decision, Pair, Standing, Wording, fold
-from panel.store.rows import Table, insert
+from panel.decisions import Decision, Pair, ReviewState, Revision, replay
+from panel.store.rows import JournalTable, insert
 
 _NAMES = [item.name for item in fields(Decision)]
 _SELECT = ", ".join(_NAMES)
 
 
-def put_standings(connection: duckdb.DuckDBPyConnection, pairs: Iterable[Pair]) -> None:
+def put_review_states(connection: duckdb.DuckDBPyConnection, pairs: Iterable[Pair]) -> None:
     """Work out where these pairs stand from all their decisions, and put that in place."""
     wanted = sorted(set(pairs))
     if not wanted:
@@ -25,30 +25,30 @@ def put_standings(connection: duckdb.DuckDBPyConnection, pairs: Iterable[Pair]) 
     chains = _chains(connection, "WHERE tool IN (SELECT unnest(?))", [sorted(tools)])
     rows = []
     for pair in wanted:
-        standing = fold(chains[pair])
-        words = standing.wording
+        review_states = replay(chains[pair])
+        words = review_states.wording
         rows.append(
             {
                 "tool": pair[0],
                 "persona": pair[1],
-                "state": standing.state,
+                "state": review_states.state,
                 "text": words and words.text,
                 "fingerprint": words and words.fingerprint,
                 "editor": words and words.editor,
                 "decided_at": words and words.decided_at,
                 "decision_id": words and words.decision_id,
-                "published_id": standing.published and standing.published.decision_id,
-                "guidance": standing.guidance,
-                "guided_by": standing.guided_by,
-                "note": standing.note,
-                "latest": standing.latest,
-                "in_force": list(standing.in_force),
+                "published_id": review_states.published and review_states.published.decision_id,
+                "guidance": review_states.guidance,
+                "guided_by": review_states.guided_by,
+                "note": review_states.note,
+                "latest": review_states.latest,
+                "in_force": list(review_states.in_force),
             }
         )
     insert(connection, _STANDINGS, rows, how="OR REPLACE")
 
 
-_STANDINGS = Table(
+_STANDINGS = JournalTable(
     "standings",
     {
         "tool": "VARCHAR",
@@ -70,7 +70,7 @@ _STANDINGS = Table(
 )
 
 
-def standing(connection: duckdb.DuckDBPyConnection) -> dict[Pair, Standing]:
+def review_states(connection: duckdb.DuckDBPyConnection) -> dict[Pair, ReviewState]:
     """Return where editors have every tool × persona that they have decided on.
 
     Whatever shows, freezes or publishes takes reads this, and nothing else, of decisions.
@@ -87,7 +87,7 @@ def standing(connection: duckdb.DuckDBPyConnection) -> dict[Pair, Standing]:
         )
     }
     return {
-        (tool, persona): Standing(
+        (tool, persona): ReviewState(
             state, words.get(id_), words.get(published), guidance, by, note, latest, tuple(force)
         )
         for tool, persona, state, id_, published, guidance, by, note, latest, force in rows
@@ -135,11 +135,11 @@ def _decisions(
     return found
 
 
-def _wording(decision: Decision) -> Wording | None:
-    return fold([decision]).wording
+def _wording(decision: Decision) -> Revision | None:
+    return replay([decision]).wording
 
 
-def answer(connection: duckdb.DuckDBPyConnection, attempt_id: str) -> Wording | None:
+def answer(connection: duckdb.DuckDBPyConnection, attempt_id: str) -> Revision | None:
     """Return the words of an attempt that ended in a verdict, as read now; None for another.
 
     Its editor is "" and its time that of the answer: nobody has decided on it.
@@ -153,7 +153,7 @@ def answer(connection: duckdb.DuckDBPyConnection, attempt_id: str) -> Wording | 
     if not rows:
         return None
     take, verdict, confidence, evidence, fingerprint, id_, model, repeat, asked_at = rows[0]
-    return Wording(
+    return Revision(
         text=take,
         verdict=verdict,
         confidence=confidence,

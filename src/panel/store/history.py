@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 
 from panel.cells.plan import ModelIdentity
-from panel.scorecard import Change
+from panel.scorecard import VerdictChange
 
 # The verdict that each moment of a cell made the current one. A question that was changed back
 # makes an earlier answer current again (an adoption): its verdict is that answer's.
@@ -45,7 +45,7 @@ FIRST, AGAIN = "new", "asked again"
 
 def changes(
     connection: duckdb.DuckDBPyConnection, model: ModelIdentity, since: datetime | None = None
-) -> list[Change]:
+) -> list[VerdictChange]:
     """Return every change of a verdict of this model, newest first.
 
     Follows the first repeat of each cell through its verdicts; abstentions and errors change
@@ -67,14 +67,16 @@ def changes(
     return sorted(found, key=lambda change: change.changed_at, reverse=True)
 
 
-def _steps(tool: str, persona: str, steps: Iterable[tuple[Any, ...]], model: str) -> list[Change]:
-    found: list[Change] = []
+def _steps(
+    tool: str, persona: str, steps: Iterable[tuple[Any, ...]], model: str
+) -> list[VerdictChange]:
+    found: list[VerdictChange] = []
     before, known = None, None
     for _tool, _persona, verdict, happened_at, *digests in steps:
         if verdict != before:
             reason = FIRST if known is None else _reason(known, digests)
             at = happened_at.isoformat(timespec="seconds") + "Z"
-            found.append(Change(tool, persona, before, verdict, at, reason, model))
+            found.append(VerdictChange(tool, persona, before, verdict, at, reason, model))
         before, known = verdict, digests
     return found
 

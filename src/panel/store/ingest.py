@@ -12,10 +12,10 @@ import duckdb
 from panel.cells.journal import JournalFile, find_journals, read_lines
 from panel.errors import StoreError
 from panel.store.connection import FILE, reading, refuse_if_held, writing
-from panel.store.decisions import put_standings
+from panel.store.decisions import put_review_states
 from panel.store.migrations import is_current
 from panel.store.percentages import count_ships
-from panel.store.rows import TABLES, Row, insert
+from panel.store.rows import JOURNAL_TABLES, Row, insert
 
 REBUILDING = "rebuilding.duckdb"
 CHUNK = 5000  # lines to one transaction: half a second
@@ -111,7 +111,7 @@ def _ingest_chunk(
             line.fields["run_id"] = journal.run_id
             by_kind[str(line.fields.get("kind"))].append(line.fields)
     try:
-        for kind, table in TABLES.items():
+        for kind, table in JOURNAL_TABLES.items():
             if by_kind[kind]:
                 insert(connection, table, by_kind[kind])
     except _UNFIT:
@@ -121,7 +121,7 @@ def _ingest_chunk(
             "INSERT OR REPLACE INTO journal.files VALUES (?, ?, ?)",
             [journal.run_id, offset, bad_before + unreadable],
         )
-    put_standings(
+    put_review_states(
         connection, {(str(line["tool"]), str(line["persona"])) for line in by_kind["decision"]}
     )
     touched = {str(line["tool"]) for kind in ("attempt", "thaw", "adopt") for line in by_kind[kind]}

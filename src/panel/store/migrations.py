@@ -86,7 +86,7 @@ CREATE TABLE journal.attempts (
     repeat INTEGER NOT NULL CHECK (repeat >= 1),
     fingerprint VARCHAR NOT NULL,
     ordinal INTEGER NOT NULL CHECK (ordinal >= 1),
-    rung VARCHAR NOT NULL,
+    output_mode VARCHAR NOT NULL,
     repair BOOLEAN NOT NULL,
     final BOOLEAN NOT NULL,
     outcome VARCHAR NOT NULL CHECK (outcome IN ('verdict', 'abstain', 'error')),
@@ -185,7 +185,7 @@ QUALIFY row_number() OVER (
 
 CREATE VIEW takes AS
 SELECT tool, persona, model_identity, repeat, verdict, confidence, take, beats, evidence,
-       'draft' AS state, finished_at AS asked_at, rung, fingerprint, attempt_id, run_id
+       'draft' AS state, finished_at AS asked_at, output_mode, fingerprint, attempt_id, run_id
 FROM verdicts
 WHERE outcome = 'verdict';
 

@@ -7,7 +7,7 @@ from collections import defaultdict
 import duckdb
 
 from panel.scorecard import PanelResult, Tally, combine
-from panel.store.rows import Fields, Table, insert
+from panel.store.rows import Fields, JournalTable, insert
 
 
 def count_ships(connection: duckdb.DuckDBPyConnection, tools: set[str]) -> None:
@@ -41,7 +41,7 @@ def count_ships(connection: duckdb.DuckDBPyConnection, tools: set[str]) -> None:
         insert(connection, _PERCENTAGES, rows, how="")
 
 
-_PERCENTAGES = Table(
+_PERCENTAGES = JournalTable(
     "ship_percentages",
     {
         "tool": "VARCHAR",

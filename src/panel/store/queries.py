@@ -18,7 +18,7 @@ from panel.store.ingest import ingest
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class QueryResult:
     """A query's answer: column names and rows of Python values."""
 
     columns: list[str]
@@ -39,7 +39,7 @@ class StoredCell:
     evidence: tuple[str, ...]
     reason: str | None
     asked_at: str
-    rung: str
+    output_mode: str
     fingerprint: str
     endpoint: str
     model: str
@@ -156,7 +156,7 @@ def stored_cells(
 
 _CELL = (
     "tool, persona, repeat, outcome, verdict, confidence, take, beats, evidence, reason, "
-    "finished_at, rung, fingerprint, endpoint, model, model_identity, returned_model, "
+    "finished_at, output_mode, fingerprint, endpoint, model, model_identity, returned_model, "
     "system_fingerprint, attempt_id, tool_digest, persona_digest, templates_digest, "
     "sampling_digest, guidance_digest"
 )
@@ -271,7 +271,7 @@ def run_totals(connection: duckdb.DuckDBPyConnection, run_id: str) -> dict[str, 
     return dict(zip(names, rows[0], strict=True)) if rows else None
 
 
-def select(connection: duckdb.DuckDBPyConnection, sql: str) -> Table:
+def select(connection: duckdb.DuckDBPyConnection, sql: str) -> QueryResult:
     """Run one query of the user's; raises UsageError with DuckDB's own words.
 
     The connection is read-only and shut off from files and network, so nothing a query
@@ -289,7 +289,7 @@ def select(connection: duckdb.DuckDBPyConnection, sql: str) -> Table:
         for column in columns:
             if columns.count(column) > 1:
                 raise UsageError(f"Two columns are named {column!r}. Name one of them with AS.")
-        return Table(columns, cursor.fetchall())
+        return QueryResult(columns, cursor.fetchall())
     except duckdb.Error as error:
         if "'pytz'" in str(error):
             raise UsageError(

@@ -14,7 +14,7 @@ Fields = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class JournalTable:
     """Where lines of one kind go: table, column types, and the row made of a line."""
 
     name: str
@@ -55,7 +55,7 @@ _ATTEMPT = {
     "endpoint": "VARCHAR",
     "model": "VARCHAR",
     "ordinal": "INTEGER",
-    "rung": "VARCHAR",
+    "output_mode": "VARCHAR",
     "repair": "BOOLEAN",
     "final": "BOOLEAN",
     **_READ,
@@ -92,8 +92,8 @@ def _thawed(line: Row) -> Fields:
     }
 
 
-TABLES = {
-    "run": Table(
+JOURNAL_TABLES = {
+    "run": JournalTable(
         "runs",
         {
             "run_id": "VARCHAR",
@@ -108,7 +108,7 @@ TABLES = {
         },
         dict,
     ),
-    "end": Table(
+    "end": JournalTable(
         "ends",
         {
             "run_id": "VARCHAR",
@@ -116,12 +116,12 @@ TABLES = {
             "stopped": "VARCHAR",
             "server": "VARCHAR",
             "server_version": "VARCHAR",
-            "rung": "VARCHAR",
+            "output_mode": "VARCHAR",
             "concurrency": "JSON",
         },
         dict,
     ),
-    "tool": Table(
+    "tool": JournalTable(
         "tools",
         {
             "tool": "VARCHAR",
@@ -142,7 +142,7 @@ TABLES = {
             "entry_price": line["record"]["pricing"]["entry"],
         },
     ),
-    "persona": Table(
+    "persona": JournalTable(
         "personas",
         {
             "persona": "VARCHAR",
@@ -160,14 +160,14 @@ TABLES = {
             "position": line["record"]["order"],
         },
     ),
-    "message": Table(
+    "message": JournalTable(
         "messages", {"message": "VARCHAR", "role": "VARCHAR", "content": "VARCHAR"}, dict
     ),
-    "adopt": Table("adoptions", {**_CELL, "adopted_at": "TIMESTAMP", **_INPUTS}, dict),
-    "canary": Table("canaries", _CELL, dict),
-    "attempt": Table("attempts", _ATTEMPT, dict),
-    "thaw": Table("attempts", {**_ATTEMPT, "thawed": "BOOLEAN"}, _thawed),
-    "decision": Table(
+    "adopt": JournalTable("adoptions", {**_CELL, "adopted_at": "TIMESTAMP", **_INPUTS}, dict),
+    "canary": JournalTable("canaries", _CELL, dict),
+    "attempt": JournalTable("attempts", _ATTEMPT, dict),
+    "thaw": JournalTable("attempts", {**_ATTEMPT, "thawed": "BOOLEAN"}, _thawed),
+    "decision": JournalTable(
         "decisions",
         {
             "decision_id": "VARCHAR",
@@ -186,7 +186,7 @@ TABLES = {
         },
         dict,
     ),
-    "reading": Table(
+    "reading": JournalTable(
         "readings",
         {"run_id": "VARCHAR", "attempt_id": "VARCHAR", "read_at": "TIMESTAMP", **_READ},
         dict,
@@ -199,7 +199,7 @@ _SENT_AS = {"JSON": "VARCHAR", "TIMESTAMP": "TIMESTAMPTZ"}
 
 def insert(
     connection: duckdb.DuckDBPyConnection,
-    table: Table,
+    table: JournalTable,
     lines: Sequence[Row],
     how: str = "OR IGNORE",
 ) -> None:

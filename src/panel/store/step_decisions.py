@@ -48,8 +48,8 @@ QUALIFY row_number() OVER (
 CREATE VIEW takes AS
 SELECT v.tool, v.persona, v.model_identity, v.repeat, v.verdict, v.confidence, v.take, v.beats,
        v.evidence, coalesce(s.state, 'draft') AS state, coalesce(s.text, v.take) AS text,
-       s.editor, s.decided_at, v.finished_at AS asked_at, v.rung, v.fingerprint, v.attempt_id,
-       v.run_id
+       s.editor, s.decided_at, v.finished_at AS asked_at, v.output_mode, v.fingerprint,
+       v.attempt_id, v.run_id
 FROM verdicts AS v
 LEFT JOIN journal.standings AS s
        ON s.tool = v.tool AND s.persona = v.persona AND s.fingerprint = v.fingerprint

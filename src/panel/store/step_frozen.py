@@ -97,7 +97,7 @@ SELECT runs.run_id, started_at, coalesce(ends.finished_at, asked.last_at) AS fin
        coalesce(abstains, 0) AS abstains, coalesce(errors, 0) AS errors,
        coalesce(canaries, 0) AS canaries,
        coalesce(requests, 0) AS requests, prompt_tokens, completion_tokens, cached_tokens,
-       cost_usd, server, server_version, rung, concurrency
+       cost_usd, server, server_version, output_mode, concurrency
 FROM journal.runs AS runs
 LEFT JOIN journal.ends AS ends USING (run_id)
 LEFT JOIN asked USING (run_id);

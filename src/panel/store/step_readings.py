@@ -26,7 +26,7 @@ ALTER TABLE journal.attempts ADD COLUMN degraded BOOLEAN;
 ALTER TABLE journal.attempts ADD COLUMN adapted VARCHAR[];
 ALTER TABLE journal.ends ADD COLUMN server VARCHAR;
 ALTER TABLE journal.ends ADD COLUMN server_version VARCHAR;
-ALTER TABLE journal.ends ADD COLUMN rung VARCHAR;
+ALTER TABLE journal.ends ADD COLUMN output_mode VARCHAR;
 ALTER TABLE journal.ends ADD COLUMN concurrency JSON;
 """
 
@@ -116,7 +116,7 @@ QUALIFY row_number() OVER (
 
 CREATE VIEW takes AS
 SELECT tool, persona, model_identity, repeat, verdict, confidence, take, beats, evidence,
-       'draft' AS state, finished_at AS asked_at, rung, fingerprint, attempt_id, run_id
+       'draft' AS state, finished_at AS asked_at, output_mode, fingerprint, attempt_id, run_id
 FROM verdicts
 WHERE outcome = 'verdict';
 """
@@ -143,7 +143,7 @@ SELECT runs.run_id, started_at, coalesce(ends.finished_at, asked.last_at) AS fin
        coalesce(asked, 0) AS asked, coalesce(verdicts, 0) AS verdicts,
        coalesce(abstains, 0) AS abstains, coalesce(errors, 0) AS errors,
        coalesce(requests, 0) AS requests, prompt_tokens, completion_tokens, cached_tokens,
-       cost_usd, server, server_version, rung, concurrency
+       cost_usd, server, server_version, output_mode, concurrency
 FROM journal.runs AS runs
 LEFT JOIN journal.ends AS ends USING (run_id)
 LEFT JOIN asked USING (run_id);

@@ -22,7 +22,7 @@ from panel.workspace.documents import parse_yaml, read_text, yaml_lines
 from panel.workspace.personas import Beat, Persona
 from panel.workspace.sandbox import inside, render, template_environment
 from panel.workspace.scaffold import shipped
-from panel.workspace.tools import DESCRIPTION_LIMIT, Line, Plan, Pricing, Text, Tool, slugify
+from panel.workspace.tools import DESCRIPTION_LIMIT, Line, PricePlan, Pricing, Text, Tool, slugify
 from panel.workspace.validation import did_you_mean, validate
 from panel.workspace.verdict import parse, schema_for
 
@@ -328,6 +328,6 @@ _SAMPLE = Tool(
     tagline="tagline",
     category="category",
     description="description",
-    pricing=Pricing(entry="entry", plans=(Plan(name="plan", price="price", includes="more"),)),
+    pricing=Pricing(entry="entry", plans=(PricePlan(name="plan", price="price", includes="more"),)),
     released=date(2000, 1, 1),
 )

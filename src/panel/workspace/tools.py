@@ -94,7 +94,7 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Plan(_Strict):
+class PricePlan(_Strict):
     """One price plan: its name, its price as the vendor writes it, what it includes."""
 
     name: Line
@@ -106,7 +106,7 @@ class Pricing(_Strict):
     """What the tool costs: ``entry`` is the lowest way in; ``verified`` the day it was checked."""
 
     entry: Line
-    plans: tuple[Plan, ...] = ()
+    plans: tuple[PricePlan, ...] = ()
     verified: date | None = None
 
 

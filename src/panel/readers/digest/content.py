@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from panel.scorecard import Change, Interval
+from panel.scorecard import Interval, VerdictChange
 from panel.site.addresses import href
 from panel.site.formats import day
-from panel.site.index import Contents, Pair, edition_path
-from panel.site.publication import Edition, Publication
+from panel.site.index import Pair, SiteIndex, published_path
+from panel.site.publication import Publication, PublishedTool
 
 MOST_TOOLS, MOST_COMPARISONS, MOST_CHANGES, MOST_CONTESTED = 12, 8, 20, 5
 
@@ -113,9 +113,9 @@ def digest_content(
 
     A tool is new when its first published verdict fell into these days.
     """
-    contents = Contents(publication)
+    contents = SiteIndex(publication)
 
-    def within(change: Change) -> bool:
+    def within(change: VerdictChange) -> bool:
         return since.isoformat() <= day(change.changed_at) < until.isoformat()
 
     new = _new_tools(publication.changes, since, until)
@@ -149,7 +149,7 @@ def digest_content(
     )
 
 
-def _new_tools(changes: Iterable[Change], since: date, until: date) -> set[str]:
+def _new_tools(changes: Iterable[VerdictChange], since: date, until: date) -> set[str]:
     first: dict[str, str] = {}
     for change in changes:
         on = day(change.changed_at)
@@ -157,7 +157,7 @@ def _new_tools(changes: Iterable[Change], since: date, until: date) -> set[str]:
     return {tool for tool, on in first.items() if since.isoformat() <= on < until.isoformat()}
 
 
-def _tool(edition: Edition, base_url: str | None) -> ToolLine:
+def _tool(edition: PublishedTool, base_url: str | None) -> ToolLine:
     tool, result = edition.tool, edition.card.result
     return ToolLine(
         tool.name,
@@ -168,7 +168,7 @@ def _tool(edition: Edition, base_url: str | None) -> ToolLine:
         result.ships,
         result.n,
         result.interval,
-        _link(base_url, edition_path(edition)),
+        _link(base_url, published_path(edition)),
     )
 
 
@@ -179,7 +179,7 @@ def _pair(pair: Pair, base_url: str | None) -> PairLine:
 
 
 def _change(
-    change: Change, edition: Edition, names: dict[str, str], base_url: str | None
+    change: VerdictChange, edition: PublishedTool, names: dict[str, str], base_url: str | None
 ) -> ChangeLine:
     return ChangeLine(
         edition.tool.name,
@@ -188,7 +188,7 @@ def _change(
         change.after,
         day(change.changed_at),
         change.reason,
-        _link(base_url, edition_path(edition)),
+        _link(base_url, published_path(edition)),
     )
 
 

@@ -13,8 +13,8 @@ from panel.readers.community.subscribers import Subscriber, Subscribers
 from panel.readers.digest.content import DigestContent
 from panel.readers.digest.render import render_digest
 from panel.readers.mail.message import Letter, build_message
-from panel.readers.mail.postman import Handed, Postman
 from panel.readers.mail.settings import Sender
+from panel.readers.mail.smtp import Handed, SmtpSender
 
 
 @dataclass(slots=True)
@@ -66,7 +66,7 @@ class Mailing:
 
     def send(
         self,
-        postman: Postman,
+        postman: SmtpSender,
         resend_unknown: bool = False,
         progress: Callable[[Subscriber, Handed], None] = lambda _subscriber, _handed: None,
     ) -> Sent:
@@ -89,7 +89,7 @@ class Mailing:
                     getattr(sent, handed.state).append(subscriber.address)
         return sent
 
-    def _deliver(self, postman: Postman, subscriber: Subscriber) -> Handed:
+    def _deliver(self, postman: SmtpSender, subscriber: Subscriber) -> Handed:
         issue, address_hash = self.content.id, subscriber.address_hash
         message = self.message(subscriber)
         begun = False

@@ -15,7 +15,7 @@ from email.message import EmailMessage
 from pathlib import Path
 
 from panel.readers.mail.message import POLICY, WIRE, address_header, one_line
-from panel.readers.mail.postman import Postman
+from panel.readers.mail.smtp import SmtpSender
 
 FOLDER = "outbox"
 KEPT = timedelta(days=7)  # as long as the links in them are good
@@ -64,7 +64,7 @@ class Outbox:
                 expired += 1
         return expired
 
-    def flush(self, postman: Postman) -> Flushed:
+    def flush(self, postman: SmtpSender) -> Flushed:
         """Send what waits; raises MailError, with everything unsent kept.
 
         A mail whose fate is unknown is not sent again. While another process flushes this

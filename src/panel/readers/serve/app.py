@@ -24,9 +24,9 @@ from panel.readers.mail.outbox import Outbox
 from panel.readers.mail.settings import mail_settings
 from panel.readers.serve import subscribing, voting
 from panel.readers.serve.guard import LOOPBACK, Guard
-from panel.readers.serve.mailroom import Mailroom
-from panel.readers.serve.pages import Pages, Tools, check_folder
-from panel.readers.serve.site import Limits, Notice, Site, asset, notice, usual_limits
+from panel.readers.serve.mail_queue import MailQueue
+from panel.readers.serve.pages import SiteFiles, Tools, check_folder
+from panel.readers.serve.site import Notice, ServerLimits, Site, asset, notice, usual_limits
 
 ASSETS = {"vote.js": "text/javascript", "community.css": "text/css"}
 
@@ -47,7 +47,7 @@ class Serving:
     hosts: frozenset[str] = frozenset()
     tools: frozenset[str] = frozenset()
     trust_proxy: bool = False
-    limits: Limits = field(default_factory=usual_limits)
+    limits: ServerLimits = field(default_factory=usual_limits)
 
 
 def create_app(
@@ -61,7 +61,7 @@ def create_app(
     community = serving.root / FOLDER
     secret = load_secret(community, environment)
     subscribers = Subscribers(serving.root, secret)
-    mailroom = Mailroom(
+    mailroom = MailQueue(
         subscribers,
         Outbox(community / OUTBOX),
         serving.base_url,
@@ -107,7 +107,7 @@ def _routes(folder: Path) -> list[Route | Mount]:
         Route("/unsubscribe", subscribing.leave_form, methods=["GET"]),
         Route("/unsubscribe", subscribing.leave, methods=["POST"]),
         Route("/-/{name}", _asset, methods=["GET"]),
-        Mount("/", Pages(folder)),
+        Mount("/", SiteFiles(folder)),
     ]
 
 

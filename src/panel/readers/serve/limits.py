@@ -32,7 +32,7 @@ class _Bucket:
     used: int = 0
 
 
-class Limiter:
+class VisitLimiter:
     """Counts by key (an address, or an address and more), in memory only. Thread-safe."""
 
     def __init__(self, bound: Bound, clock: Callable[[], float] = time.time) -> None:

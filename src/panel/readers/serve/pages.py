@@ -28,7 +28,7 @@ ENDINGS = TEXTS | FILES | IMAGES
 _STYLE = re.compile(rb"<style(?:\s[^>]*)?>(.*?)</style\s*>", re.DOTALL | re.IGNORECASE)
 
 
-class Pages(StaticFiles):
+class SiteFiles(StaticFiles):
     """The files of a site: by ending, no hidden ones, no listing, nothing outside the folder."""
 
     def __init__(self, folder: Path) -> None:

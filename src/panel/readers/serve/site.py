@@ -13,8 +13,8 @@ from starlette.responses import HTMLResponse
 from panel.readers.community.secret import Secret
 from panel.readers.community.subscribers import Subscribers
 from panel.readers.community.votes import Votes
-from panel.readers.serve.limits import Bound, Limiter
-from panel.readers.serve.mailroom import Mailroom
+from panel.readers.serve.limits import Bound, VisitLimiter
+from panel.readers.serve.mail_queue import MailQueue
 from panel.readers.serve.pages import Tools
 
 VOTES_BOUND = Bound(burst=30, seconds=4, daily=300)
@@ -26,24 +26,24 @@ LINKS_BOUND = Bound(burst=30, seconds=4, daily=300)
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ServerLimits:
     """The bounds of a running server."""
 
-    votes: Limiter
-    new_visitors: Limiter
-    subscribe: Limiter
-    everybody: Limiter
-    links: Limiter
+    votes: VisitLimiter
+    new_visitors: VisitLimiter
+    subscribe: VisitLimiter
+    everybody: VisitLimiter
+    links: VisitLimiter
 
 
-def usual_limits() -> Limits:
+def usual_limits() -> ServerLimits:
     """Return the bounds that stand in docs/community.md."""
-    return Limits(
-        Limiter(VOTES_BOUND),
-        Limiter(NEW_VISITORS_BOUND),
-        Limiter(SUBSCRIBE_BOUND),
-        Limiter(EVERYBODY_BOUND),
-        Limiter(LINKS_BOUND),
+    return ServerLimits(
+        VisitLimiter(VOTES_BOUND),
+        VisitLimiter(NEW_VISITORS_BOUND),
+        VisitLimiter(SUBSCRIBE_BOUND),
+        VisitLimiter(EVERYBODY_BOUND),
+        VisitLimiter(LINKS_BOUND),
     )
 
 
@@ -53,10 +53,10 @@ class Site:
 
     votes: Votes
     subscribers: Subscribers
-    mailroom: Mailroom
+    mailroom: MailQueue
     secret: Secret
     tools: Tools
-    limits: Limits
+    limits: ServerLimits
     trust_proxy: bool = False
 
 

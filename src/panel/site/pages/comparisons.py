@@ -9,19 +9,19 @@ from panel.site import addresses
 from panel.site.comparison import difference
 from panel.site.index import Pair
 from panel.site.jsonld import comparison_page, crumbs
-from panel.site.pages.shelves import PAIRS_A_PAGE, spread
+from panel.site.pages.listings import PAIRS_A_PAGE, spread
 from panel.site.pages.tools import persona_page, summary
 from panel.site.pictures import Pictures
-from panel.site.render import Head, Press, Sheet
+from panel.site.render import Head, OutputFile, PageRenderer
 
 MORE = 6
 
 
-def sheets(press: Press, pictures: Pictures) -> Iterator[Sheet]:
+def sheets(press: PageRenderer, pictures: Pictures) -> Iterator[OutputFile]:
     """Give every comparison's page, and the list of comparisons by name."""
     contents = press.contents
     for pair in contents.pairs:
-        yield Sheet(pair.path, partial(_page, press, pictures, pair))
+        yield OutputFile(pair.path, partial(_page, press, pictures, pair))
     head = Head("All comparisons", f"Two tools side by side: every comparison on {_title(press)}.")
     ordered = sorted(contents.pairs, key=_named)
     yield from spread(
@@ -35,7 +35,7 @@ def sheets(press: Press, pictures: Pictures) -> Iterator[Sheet]:
     )
 
 
-def _title(press: Press) -> str:
+def _title(press: PageRenderer) -> str:
     return press.contents.site.title
 
 
@@ -43,7 +43,7 @@ def _named(pair: Pair) -> tuple[str, str, str]:
     return pair.left.tool.name.casefold(), pair.right.tool.name.casefold(), pair.path
 
 
-def _page(press: Press, pictures: Pictures, pair: Pair) -> bytes:
+def _page(press: PageRenderer, pictures: Pictures, pair: Pair) -> bytes:
     contents, left, right = press.contents, pair.left, pair.right
     name = f"{left.tool.name} vs {right.tool.name}"
     absolute = press.absolute(pair.path)

@@ -6,22 +6,22 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from panel.site import addresses
-from panel.site.index import Shelf
+from panel.site.index import Listing
 from panel.site.jsonld import website
 from panel.site.pages.personas import introduced
 from panel.site.pictures import Pictures
-from panel.site.render import Head, Press, Sheet
+from panel.site.render import Head, OutputFile, PageRenderer
 
 LATEST, PAIRS, CONTESTED, SHELVES = 8, 12, 4, 40
 
 
-def sheets(press: Press, pictures: Pictures) -> Iterator[Sheet]:
+def sheets(press: PageRenderer, pictures: Pictures) -> Iterator[OutputFile]:
     """Give the front page and 404.html."""
-    yield Sheet(addresses.HOME, lambda: _home(press, pictures))
-    yield Sheet(addresses.NOT_FOUND, lambda: _missing(press))
+    yield OutputFile(addresses.HOME, lambda: _home(press, pictures))
+    yield OutputFile(addresses.NOT_FOUND, lambda: _missing(press))
 
 
-def _home(press: Press, pictures: Pictures) -> bytes:
+def _home(press: PageRenderer, pictures: Pictures) -> bytes:
     contents = press.contents
     shelves = _largest(contents.categories)
     # Chosen pairs first among those of one day: somebody thought them worth choosing.
@@ -45,12 +45,12 @@ def _home(press: Press, pictures: Pictures) -> bytes:
     )
 
 
-def _largest(shelves: list[Shelf]) -> list[Shelf]:
+def _largest(shelves: list[Listing]) -> list[Listing]:
     chosen = sorted(shelves, key=lambda shelf: -len(shelf.editions))[:SHELVES]
     return sorted(chosen, key=lambda shelf: shelf.name.casefold())
 
 
-def _missing(press: Press) -> bytes:
+def _missing(press: PageRenderer) -> bytes:
     """Set the page that a host shows under any address, so its links begin at the site's root."""
     root = urlsplit(press.contents.site.base_url or "/").path
     head = Head("There is no such page", "This page does not exist, or is not published any more.")

@@ -9,20 +9,20 @@ from panel.site import addresses
 from panel.site.formats import shortened
 from panel.site.pages.personas import introduced
 from panel.site.pages.tools import persona_names
-from panel.site.render import Head, Press, Sheet
+from panel.site.render import Head, OutputFile, PageRenderer
 
 PROMPTS = 60_000  # characters of all system messages together: a page stays light
 QUESTION = 6_000
 CHANGES = 100
 
 
-def sheets(press: Press) -> Iterator[Sheet]:
+def sheets(press: PageRenderer) -> Iterator[OutputFile]:
     """Give the methodology page and the page of changes."""
-    yield Sheet(addresses.METHODOLOGY, lambda: _methodology(press))
-    yield Sheet(addresses.CHANGES, lambda: _changes(press))
+    yield OutputFile(addresses.METHODOLOGY, lambda: _methodology(press))
+    yield OutputFile(addresses.CHANGES, lambda: _changes(press))
 
 
-def _methodology(press: Press) -> bytes:
+def _methodology(press: PageRenderer) -> bytes:
     publication = press.contents.publication
     systems = [
         (persona, publication.systems[persona.id])
@@ -47,7 +47,7 @@ def _settings(sampling: Any) -> list[tuple[str, str]]:
     return [(name, str(value)) for name, value in sampling.items()]
 
 
-def _changes(press: Press) -> bytes:
+def _changes(press: PageRenderer) -> bytes:
     contents = press.contents
     turned = [each for each in contents.publication.changes if each.before is not None]
     return press.page(

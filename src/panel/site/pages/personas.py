@@ -9,26 +9,26 @@ from panel.scorecard import Tally, combine
 from panel.site import addresses
 from panel.site.addresses import persona_path
 from panel.site.formats import interval_text, percent
-from panel.site.index import Contents
-from panel.site.render import Head, Press, Sheet
+from panel.site.index import SiteIndex
+from panel.site.render import Head, OutputFile, PageRenderer
 from panel.workspace.personas import Persona
 
 SHELVES, VERDICTS = 40, 40
 
 
-def sheets(press: Press) -> Iterator[Sheet]:
+def sheets(press: PageRenderer) -> Iterator[OutputFile]:
     """Give every persona's page, and the list of personas."""
     personas = press.contents.publication.personas
     for persona in personas:
-        yield Sheet(persona_path(persona.id), partial(_page, press, persona))
+        yield OutputFile(persona_path(persona.id), partial(_page, press, persona))
     head = Head("The reviewers", "Who reviews here: personas of one language model.")
     context = {"personas": introduced(press.contents)}
-    yield Sheet(
+    yield OutputFile(
         addresses.PERSONAS, lambda: press.page(addresses.PERSONAS, "personas", head, **context)
     )
 
 
-def introduced(contents: Contents) -> list[tuple[Persona, str, Tally]]:
+def introduced(contents: SiteIndex) -> list[tuple[Persona, str, Tally]]:
     """Return the panel in order: persona, its page, how often it ships."""
     return [
         (persona, persona_path(persona.id), contents.base_rate(persona.id))
@@ -36,7 +36,7 @@ def introduced(contents: Contents) -> list[tuple[Persona, str, Tally]]:
     ]
 
 
-def _page(press: Press, persona: Persona) -> bytes:
+def _page(press: PageRenderer, persona: Persona) -> bytes:
     contents, path = press.contents, persona_path(persona.id)
     rate = contents.base_rate(persona.id)
     shelves = [pair for pair in contents.base_rate_by_category(persona.id) if pair[1].n]

@@ -8,21 +8,21 @@ from functools import partial
 from panel.scorecard import Scorecard
 from panel.site import addresses
 from panel.site.formats import interval_text, percent
-from panel.site.index import Contents, edition_path
+from panel.site.index import SiteIndex, published_path
 from panel.site.jsonld import crumbs, tool_page
-from panel.site.pages.shelves import listing
+from panel.site.pages.listings import listing
 from panel.site.pictures import Pictures
-from panel.site.publication import Edition
-from panel.site.render import Head, Press, Sheet
+from panel.site.publication import PublishedTool
+from panel.site.render import Head, OutputFile, PageRenderer
 
 PAIRS, CHANGES, LINKS = 24, 40, 20
 
 
-def sheets(press: Press, pictures: Pictures) -> Iterator[Sheet]:
+def sheets(press: PageRenderer, pictures: Pictures) -> Iterator[OutputFile]:
     """Give every tool's page, and the list of tools from A to Z."""
     contents = press.contents
     for edition in contents.by_name:
-        yield Sheet(edition_path(edition), partial(_page, press, pictures, edition))
+        yield OutputFile(published_path(edition), partial(_page, press, pictures, edition))
     head = Head("All tools", f"Every published tool, from A to Z, on {contents.site.title}.")
     yield from listing(
         press,
@@ -33,9 +33,9 @@ def sheets(press: Press, pictures: Pictures) -> Iterator[Sheet]:
     )
 
 
-def _page(press: Press, pictures: Pictures, edition: Edition) -> bytes:
+def _page(press: PageRenderer, pictures: Pictures, edition: PublishedTool) -> bytes:
     contents, card = press.contents, edition.card
-    path = edition_path(edition)
+    path = published_path(edition)
     shelf = contents.category[edition.tool.category]
     way = crumbs(
         [
@@ -79,12 +79,12 @@ def summary(name: str, card: Scorecard) -> str:
     )
 
 
-def persona_page(contents: Contents, persona: str) -> str | None:
+def persona_page(contents: SiteIndex, persona: str) -> str | None:
     """Return a persona's page; None for one that is no longer on the panel."""
     known = any(each.id == persona for each in contents.publication.personas)
     return addresses.persona_path(persona) if known else None
 
 
-def persona_names(contents: Contents) -> dict[str, str]:
+def persona_names(contents: SiteIndex) -> dict[str, str]:
     """Return the names of the panel's personas by their ids."""
     return {persona.id: persona.name for persona in contents.publication.personas}

@@ -7,16 +7,16 @@ from functools import partial
 from typing import Any
 
 from panel.site import addresses
-from panel.site.index import TAG, Contents, Pair, Shelf
-from panel.site.publication import Edition
-from panel.site.render import Head, Press, Sheet
+from panel.site.index import TAG, Listing, Pair, SiteIndex
+from panel.site.publication import PublishedTool
+from panel.site.render import Head, OutputFile, PageRenderer
 
 TOOLS_A_PAGE, PAIRS_A_PAGE, SHELVES_A_PAGE, PAIRS = 40, 100, 200, 24
 
 Place = Callable[[int], str]
 
 
-def sheets(press: Press) -> Iterator[Sheet]:
+def sheets(press: PageRenderer) -> Iterator[OutputFile]:
     """Give the pages of every category and tag, and the list of categories."""
     contents = press.contents
     for shelf in (*contents.categories, *contents.tags):
@@ -28,7 +28,7 @@ def sheets(press: Press) -> Iterator[Sheet]:
     )
 
 
-def _shelf(press: Press, shelf: Shelf) -> Iterator[Sheet]:
+def _shelf(press: PageRenderer, shelf: Listing) -> Iterator[OutputFile]:
     contents, tagged = press.contents, shelf.kind == TAG
     title = f"Tools tagged “{shelf.name}”" if tagged else shelf.name
     count = len(shelf.editions)
@@ -45,7 +45,7 @@ def _shelf(press: Press, shelf: Shelf) -> Iterator[Sheet]:
     )
 
 
-def _compared(contents: Contents, shelf: Shelf) -> list[Pair]:
+def _compared(contents: SiteIndex, shelf: Listing) -> list[Pair]:
     """Return the newest comparisons of two tools of a category."""
     name = shelf.name
     pairs = [
@@ -57,21 +57,21 @@ def _compared(contents: Contents, shelf: Shelf) -> list[Pair]:
 
 
 def listing(
-    press: Press, head: Head, place: Place, editions: Sequence[Edition], **context: Any
-) -> Iterator[Sheet]:
+    press: PageRenderer, head: Head, place: Place, editions: Sequence[PublishedTool], **context: Any
+) -> Iterator[OutputFile]:
     """Give the pages of a list of tools."""
     yield from spread(press, head, place, "editions", editions, TOOLS_A_PAGE, **context)
 
 
 def spread(
-    press: Press,
+    press: PageRenderer,
     head: Head,
     place: Place,
     kind: str,
     listed: Sequence[Any],
     most: int,
     **context: Any,
-) -> Iterator[Sheet]:
+) -> Iterator[OutputFile]:
     """Give as many pages as a list needs, ``most`` of its entries on each."""
     pages = max(1, -(-len(listed) // most))
     for number in range(1, pages + 1):
@@ -93,4 +93,4 @@ def spread(
             listing=place,
             **known,
         )
-        yield Sheet(place(number), make)
+        yield OutputFile(place(number), make)

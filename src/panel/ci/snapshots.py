@@ -1,4 +1,4 @@
-"""The sides of a diff: frozen verdicts at a git revision, in a folder, or as of a run."""
+"""The snapshots of a diff: frozen verdicts at a git revision, in a folder, or as of a run."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NOW = "now"
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class Snapshot:
     """One side of a diff. name: as it was asked for; revision: its commit, if it is one.
 
     workspace: the files people write that go with it, None for a folder or a run.
@@ -43,8 +43,10 @@ class Side:
 
 
 @contextmanager
-def sides(workspace: Workspace, base: str, head: str | None) -> Iterator[tuple[Side, Side]]:
-    """Read both sides; without a head it is the workspace as it is now.
+def snapshots(
+    workspace: Workspace, base: str, head: str | None
+) -> Iterator[tuple[Snapshot, Snapshot]]:
+    """Read both snapshots; without a head it is the workspace as it is now.
 
     Raises UsageError for what is neither a revision, a folder nor a run, WorkspaceError.
     """
@@ -60,7 +62,7 @@ def sides(workspace: Workspace, base: str, head: str | None) -> Iterator[tuple[S
 
 
 @contextmanager
-def _side(workspace: Workspace, word: str, with_files: bool) -> Iterator[Side]:
+def _side(workspace: Workspace, word: str, with_files: bool) -> Iterator[Snapshot]:
     """Read one side. Its files are read for a head only: a base may be of an older version."""
     if _is_run(workspace, word):
         yield _after(workspace, word, _model_of(workspace, word))
@@ -68,9 +70,9 @@ def _side(workspace: Workspace, word: str, with_files: bool) -> Iterator[Side]:
         with workspace_at(workspace.root, commit) as root:
             folder = root / FOLDER
             then = load_workspace(root) if with_files else None
-            yield Side(word, read_frozen(folder), read_canaries(folder), commit, then, folder)
+            yield Snapshot(word, read_frozen(folder), read_canaries(folder), commit, then, folder)
     elif word and Path(word).is_dir():
-        yield Side(word, read_frozen(Path(word)), read_canaries(Path(word)))
+        yield Snapshot(word, read_frozen(Path(word)), read_canaries(Path(word)))
     else:
         raise UsageError(
             f"{word!r} is neither a git revision, a folder of frozen verdicts nor a run. Name one: "
@@ -78,9 +80,11 @@ def _side(workspace: Workspace, word: str, with_files: bool) -> Iterator[Side]:
         )
 
 
-def _working_tree(workspace: Workspace) -> Side:
+def _working_tree(workspace: Workspace) -> Snapshot:
     folder = workspace.root / FOLDER
-    return Side(NOW, read_frozen(folder), read_canaries(folder), workspace=workspace, folder=folder)
+    return Snapshot(
+        NOW, read_frozen(folder), read_canaries(folder), workspace=workspace, folder=folder
+    )
 
 
 def _is_run(workspace: Workspace, word: str) -> bool:
@@ -95,7 +99,7 @@ def _model_of(workspace: Workspace, run_id: str) -> str:
     return str(totals["model_identity"])
 
 
-def _after(workspace: Workspace, run_id: str | None, model: str) -> Side:
+def _after(workspace: Workspace, run_id: str | None, model: str) -> Snapshot:
     """Return what the store held of a model once a run had ended (None: holds now).
 
     The journals up to that run are read into a store of their own: nothing knows better.
@@ -120,7 +124,7 @@ def _began(journal: JournalFile) -> tuple[str, str]:
     return str(fields.get("started_at", "")), journal.run_id
 
 
-def _from_store(runs: Path, name: str, model: str) -> Side:
+def _from_store(runs: Path, name: str, model: str) -> Snapshot:
     with opened(runs) as connection:
         stored = stored_cells(connection, model)
         canaries = latest_canaries(connection, model)
@@ -134,4 +138,4 @@ def _from_store(runs: Path, name: str, model: str) -> Side:
                 for persona, group in groupby(settled, lambda cell: cell.persona)
             },
         )
-    return Side(name, frozen, as_canary_check(canaries))
+    return Snapshot(name, frozen, as_canary_check(canaries))

@@ -16,8 +16,8 @@ from panel.readers.community.links import confirm_link
 from panel.readers.community.subscribers import Subscribers
 from panel.readers.mail.message import Letter, build_message
 from panel.readers.mail.outbox import Outbox
-from panel.readers.mail.postman import Postman
 from panel.readers.mail.settings import MailSettings, Sender
+from panel.readers.mail.smtp import SmtpSender
 
 MOST_WAITING = 1000
 RETRY_SECONDS = 300.0
@@ -36,7 +36,7 @@ on no list, and nothing more will be sent.
 """
 
 
-class Mailroom:
+class MailQueue:
     """Writes to who asked, at most once a day each; without SMTP settings mails stay in the outbox.
 
     ``log`` takes one line of narration; no address is ever in it.
@@ -113,7 +113,7 @@ class Mailroom:
         if self._settings is None:
             self._outbox.expire()
             return
-        with Postman(self._settings) as postman:
+        with SmtpSender(self._settings) as postman:
             flushed = self._outbox.flush(postman)
         if flushed.bounced or flushed.waiting:
             self.log(f"outbox: {flushed.bounced} mail(s) refused, {flushed.waiting} wait.")

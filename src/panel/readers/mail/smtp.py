@@ -44,7 +44,7 @@ class _Again(Exception):  # noqa: N818 - it asks for another attempt
     """A fault that may pass."""
 
 
-class Postman:
+class SmtpSender:
     """A connection to the server, opened when first needed. Use it as a context manager."""
 
     def __init__(self, settings: MailSettings, sleep: Callable[[float], None] = time.sleep) -> None:

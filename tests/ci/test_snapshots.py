@@ -1,4 +1,4 @@
-"""The sides of a difference: git revisions, folders, runs, and the workspace as it is now."""
+"""The snapshots of a difference: git revisions, folders, runs, and the workspace as it is now."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from panel.ci.sides import Side, sides
+from panel.ci.snapshots import Snapshot, snapshots
 from panel.errors import UsageError, WorkspaceError
 from panel.frozen.files import FOLDER
 from panel.workspace.git import commit_of
@@ -28,13 +28,13 @@ def versioned(mocked: Space, mock: MockEndpoint) -> Iterator[Space]:
     yield mocked
 
 
-def both(space: Space, base: str, head: str | None = None) -> tuple[Side, Side]:
-    """Read both sides; the files laid out for them are gone afterwards."""
-    with sides(load_workspace(space.root), base, head) as read:
+def both(space: Space, base: str, head: str | None = None) -> tuple[Snapshot, Snapshot]:
+    """Read both snapshots; the files laid out for them are gone afterwards."""
+    with snapshots(load_workspace(space.root), base, head) as read:
         return read
 
 
-def words(side: Side) -> dict[str, dict[str, str | None]]:
+def words(side: Snapshot) -> dict[str, dict[str, str | None]]:
     """Return the published word of every persona on every tool."""
     return {
         tool: {persona: verdict.verdict for persona, verdict in file.personas.items()}
@@ -87,7 +87,7 @@ def test_a_head_brings_its_own_files_and_a_base_does_not(versioned: Space) -> No
     edit(versioned.root / "tools/anvil.md", "reads JSON", "eats JSON")
     commit(versioned.root)
     git(versioned.root, "switch", "-q", "main")
-    with sides(load_workspace(versioned.root), "main", "work") as (base, head):
+    with snapshots(load_workspace(versioned.root), "main", "work") as (base, head):
         assert base.workspace is None
         assert head.workspace is not None and head.folder is not None
         assert head.folder.is_dir() and head.folder != versioned.root / FOLDER
