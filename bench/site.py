@@ -17,10 +17,11 @@ from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
-from panel.cells.plan import ModelIdentity
-from panel.scorecard import PersonaLine, Scorecard, Take, Tally, VerdictChange, combine
+from panel.cells.cells import ModelIdentity
+from panel.scorecard import PersonaLine, Scorecard, Take, VerdictChange
 from panel.site.build import Built, build
 from panel.site.publication import Publication, PublishedTool
+from panel.stats import Tally, combine
 from panel.workspace.personas import Persona, load_personas
 from panel.workspace.prompts import load_prompts
 from panel.workspace.settings import SiteSettings

@@ -12,20 +12,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from panel.scorecard import (
+from panel.frozen.rule import SURE, PublishOutcome, publish_rule
+from panel.scorecard import Comparison, PersonaLine, Scorecard, Take, published
+from panel.stats import (
     DRAWS,
     MOST_EXACT,
-    SURE,
-    Comparison,
     Interval,
-    PersonaLine,
-    PublishOutcome,
-    Scorecard,
-    Take,
     Tally,
     combine,
-    publish_rule,
-    published,
     ships_probability,
     sign_flip,
     tally,

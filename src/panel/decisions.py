@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from panel.errors import PanelError
-from panel.scorecard import State
+from panel.stats import ShipOrSkip
 
 Action = Literal["approve", "reject", "edit", "ask_again", "undo"]
-Vote = Literal["ship", "skip"]
+State = Literal["draft", "edited", "approved", "rejected"]  # where a take stands
 Pair = tuple[str, str]  # tool, persona
 
 
@@ -40,7 +40,7 @@ class Decision:
     model_identity: str | None = None
     repeat: int | None = None
     text: str | None = None
-    verdict: Vote | None = None
+    verdict: ShipOrSkip | None = None
     confidence: int | None = None
     evidence: tuple[str, ...] = ()
     note: str | None = None
@@ -70,7 +70,7 @@ class Revision:
     """Words that an editor decided on, with the verdict and evidence of their answer."""
 
     text: str
-    verdict: Vote
+    verdict: ShipOrSkip
     confidence: int | None
     evidence: tuple[str, ...]
     fingerprint: str

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from panel.cells.cells import Cell, identify, lay_out
 from panel.cells.journal import (
     Attempt,
     JournalWriter,
@@ -25,7 +26,6 @@ from panel.cells.journal import (
     read_lines,
     utc_now,
 )
-from panel.cells.plan import Cell, identify, lay_out
 from panel.errors import JournalError
 from panel.workspace.loading import load_workspace
 from panel.workspace.settings import Endpoint

@@ -11,19 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from panel.cells.plan import (
+from panel.cells.cells import (
     BLOCK,
-    REASONS,
     Cell,
     CellKey,
     Inputs,
-    Known,
     ModelIdentity,
     identify,
     lay_out,
-    make_plan,
     request_sampling,
 )
+from panel.cells.plan import REASONS, Known, make_plan
 from panel.workspace.loading import load_workspace
 from panel.workspace.settings import Endpoint, Sampling
 from panel.workspace.tools import Pricing, Tool

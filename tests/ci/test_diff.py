@@ -10,7 +10,7 @@ import pytest
 
 from panel.ci.diff import Drift, PairChange, leans, record
 from panel.frozen.files import CANARIES, FOLDER, FrozenVerdict
-from panel.scorecard import sign_flip
+from panel.stats import sign_flip
 from tests.support.differing import LATER, answer, canaries, difference, published
 from tests.support.freezing import always, commit, edit, freeze, repository, run, voting
 from tests.support.mock_endpoint import Answer, MockEndpoint

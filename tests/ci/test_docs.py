@@ -27,7 +27,8 @@ from panel.frozen.files import (
     FrozenTool,
     FrozenVerdict,
 )
-from panel.scorecard import SURE, ships_probability
+from panel.frozen.rule import SURE
+from panel.stats import ships_probability
 from panel.workspace.settings import Settings
 from tests.support.freezing import always, git
 from tests.support.mock_endpoint import MockEndpoint

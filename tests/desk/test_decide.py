@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
+from panel.cells.cells import Asking, cells_by_pair, lay_out
 from panel.cells.journal import JournalWriter, find_journals, new_run_id, read_lines
-from panel.cells.plan import lay_out
 from panel.decisions import ConflictError, Decision
-from panel.desk.decide import Entry, decide, editor_name, history, queue
+from panel.desk.decide import decide, editor_name, history
 from panel.errors import UsageError
-from panel.frozen.staleness import Asking, cells_by_pair
+from panel.results.entries import Entry, queue
 from panel.results.scorecards import scorecards
 from panel.runs.run import ProgressReporter, Summary, execute
 from panel.runs.selection import Selection, prepare

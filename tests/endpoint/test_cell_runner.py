@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from panel.cells.cells import Cell, identify, lay_out
 from panel.cells.journal import Attempt
-from panel.cells.plan import Cell, identify, lay_out
 from panel.endpoint import cell_runner as ladder_module
 from panel.endpoint.cell_runner import CellRunner, Settled
 from panel.endpoint.client import Client

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from panel.cells.plan import Cell
+from panel.cells.cells import Cell
 from panel.endpoint import embedded
 from panel.endpoint.embedded import Served, default_weights, serve, weights_digest
 from panel.errors import EndpointError

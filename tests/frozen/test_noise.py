@@ -15,7 +15,8 @@ from math import comb, sqrt
 
 import pytest
 
-from panel.scorecard import ShipOrSkip, Tally, publish_rule, tally
+from panel.frozen.rule import publish_rule
+from panel.stats import ShipOrSkip, Tally, tally
 
 TOOLS, PERSONAS, REPEATS = 100, 4, (1, 3, 5, 7)
 TRIALS = 50  # regenerations of the whole panel: 20,000 decisions to a figure

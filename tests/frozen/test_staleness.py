@@ -8,16 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from panel.cells.plan import identify
+from panel.cells.cells import Asking, cells_by_pair, identify
 from panel.frozen.files import FOLDER, encode_frozen, read_frozen
-from panel.frozen.staleness import (
-    Asking,
-    StaleEntry,
-    cells_by_pair,
-    frozen_repeats,
-    orphaned,
-    stale_entries,
-)
+from panel.frozen.staleness import StaleEntry, frozen_repeats, orphaned, stale_entries
 from panel.workspace.loading import load_workspace
 from panel.workspace.settings import resolve_endpoint
 from tests.support.freezing import always, edit, freeze, make_frozen, pending, run, status

@@ -25,7 +25,8 @@ from typing import Any
 
 import pytest
 
-from panel.desk.decide import Entry, decide, queue
+from panel.desk.decide import decide
+from panel.results.entries import Entry, queue
 from panel.runs.selection import Selection, prepare
 from panel.workspace.loading import load_workspace
 from panel.workspace.tools import Tool

@@ -19,7 +19,7 @@ from panel.errors import JournalError, UsageError, WorkspaceError
 from panel.readers.community import Votes
 from panel.readers.community.ballots import read_ballots
 from panel.readers.community.secret import Secret, load_secret
-from panel.scorecard import wilson
+from panel.stats import wilson
 from tests.support.space import Panel, Space
 
 AT = "2026-11-24T12:00:00"

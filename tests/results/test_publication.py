@@ -12,8 +12,8 @@ import pytest
 from panel.errors import UsageError
 from panel.results.publication import publication, unapproved
 from panel.runs.selection import Selection, prepare
-from panel.scorecard import Tally
 from panel.site.publication import Publication
+from panel.stats import Tally
 from panel.workspace.loading import load_workspace
 from tests.desk.test_decide import do
 from tests.runs.test_run import run

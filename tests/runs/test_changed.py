@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from panel.cells.plan import Cell, identify, lay_out
+from panel.cells.cells import Cell, identify, lay_out
 from panel.engines.base import RunBudget
 from panel.errors import UsageError
 from panel.frozen.files import (

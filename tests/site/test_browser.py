@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from panel.scorecard import Tally, VerdictChange
+from panel.scorecard import VerdictChange
 from panel.site.build import build
+from panel.stats import Tally
 from tests.site.test_pages import with_take
 from tests.support.a_site import ASKED, MODEL, seed_publication
 from tests.support.browser import NewPage, serving, shoot, violations

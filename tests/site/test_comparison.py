@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from panel.scorecard import Comparison, Interval, PersonaLine, Scorecard, Take, Tally, combine
+from panel.scorecard import Comparison, PersonaLine, Scorecard, Take
 from panel.site import formats as room
 from panel.site.comparison import render_comparison
+from panel.stats import Interval, Tally, combine
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "comparison.html"
 MADE = datetime(2026, 11, 24, 6, 30, tzinfo=UTC)

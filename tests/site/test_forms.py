@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from panel.scorecard import Tally
 from panel.site.publication import Publication, PublishedTool
+from panel.stats import Tally
 from panel.workspace.settings import SiteSettings
 from tests.site.test_pages import VERSUS, Reading, files_of, made_up, page
 from tests.support.a_site import seed_publication

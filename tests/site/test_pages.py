@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from panel.scorecard import Tally, VerdictChange, published
+from panel.scorecard import VerdictChange, published
 from panel.site.build import SiteBuilder
 from panel.site.publication import Publication, PublishedTool
+from panel.stats import Tally
 from panel.workspace.settings import SiteSettings
 from panel.workspace.tools import Pricing
 from tests.support.a_site import ASKED, MODEL, TODAY, a_line, a_take, an_edition, seed_publication

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from panel.cells.plan import ModelIdentity
+from panel.cells.cells import ModelIdentity
 from panel.scorecard import VerdictChange
 from panel.store.history import changes
 from panel.store.queries import opened

@@ -20,10 +20,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from panel.cells.cells import Cell, identify, lay_out
 from panel.cells.journal import Attempt, JournalWriter, Recorder, cell_fields, encode
-from panel.cells.plan import Cell, identify, lay_out
 from panel.errors import StoreError
-from panel.scorecard import combine, tally
+from panel.stats import combine, tally
 from panel.store import ingest as room
 from panel.store.connection import FILE, reading
 from panel.store.ingest import Ingested, ingest, rebuild

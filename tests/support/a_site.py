@@ -7,9 +7,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from panel.cells.plan import ModelIdentity
-from panel.scorecard import PersonaLine, Scorecard, Take, Tally, VerdictChange, combine
+from panel.cells.cells import ModelIdentity
+from panel.scorecard import PersonaLine, Scorecard, Take, VerdictChange
 from panel.site.publication import Publication, PublishedTool
+from panel.stats import Tally, combine
 from panel.workspace.personas import Persona, load_personas
 from panel.workspace.prompts import load_prompts
 from panel.workspace.settings import SiteSettings

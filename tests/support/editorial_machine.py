@@ -30,8 +30,9 @@ from panel.cells.journal import (
     utc_now,
 )
 from panel.decisions import ConflictError, Decision
-from panel.desk.decide import Entry, decide, history, queue
+from panel.desk.decide import decide, history
 from panel.errors import UsageError
+from panel.results.entries import Entry, queue
 from panel.runs.selection import Prepared, Selection, prepare
 from panel.store.decisions import review_states
 from panel.store.ingest import rebuild

@@ -19,7 +19,7 @@ from typing import Any
 import yaml
 
 from panel.checks import Finding, OtherTools, Subject, check_take
-from panel.scorecard import wilson
+from panel.stats import wilson
 from panel.workspace.personas import load_personas
 from panel.workspace.tools import Tool, load_catalog, slugify
 

@@ -32,11 +32,12 @@ from typing import Any
 
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
-from panel.cells.plan import Cell
+from panel.cells.cells import Cell
 from panel.errors import JournalError
 from panel.hashing import content_hash
+from panel.text import clean_text
 from panel.workspace.prompts import Messages
-from panel.workspace.verdict import Verdict, clean_text
+from panel.workspace.verdict import Verdict
 
 FILE = "attempts.jsonl"
 FORMAT = 1

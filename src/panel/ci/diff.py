@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from panel.cells.plan import Inputs, changed_input
+from panel.cells.cells import Inputs
+from panel.cells.plan import changed_input
 from panel.ci.snapshots import Snapshot
 from panel.frozen.files import CanaryCheck, FrozenVerdict
-from panel.scorecard import PanelResult, combine, sign_flip, tally
+from panel.stats import PanelResult, combine, sign_flip, tally
 from panel.workspace.git import changed_files
 
 Kind = Literal["new", "gone", "flipped", "leaning", "rewritten"]

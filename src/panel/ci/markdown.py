@@ -11,7 +11,7 @@ import re
 
 from panel.ci.diff import Diff, PairChange, ToolChange
 from panel.ci.gates import Failure
-from panel.scorecard import PanelResult
+from panel.stats import PanelResult
 
 COMMENT_BYTES = 64_000  # GitHub takes 65,536 characters of a comment
 MARKER = "<!-- reviewer-panel -->"

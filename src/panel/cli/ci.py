@@ -30,7 +30,7 @@ from panel.frozen.files import FOLDER
 from panel.frozen.freeze import freeze as freeze_verdicts
 from panel.frozen.thaw import thaw as thaw_verdicts
 from panel.runs.selection import Selection, prepare
-from panel.scorecard import PanelResult
+from panel.stats import PanelResult
 
 app = typer.Typer(rich_markup_mode=None)
 

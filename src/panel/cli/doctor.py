@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 from rich.table import Table
 
-from panel.cells.plan import identify, lay_out
+from panel.cells.cells import identify, lay_out
 from panel.cli.main import ExitCode
 from panel.cli.output import note, out, print_json, safe, say
 from panel.cli.run import EndpointName, Model

@@ -18,7 +18,7 @@ from panel.readers.community.ledger import FOLDER
 from panel.readers.community.links import VARIABLE, parse_base_url
 from panel.readers.community.secret import load_secret
 from panel.readers.community.votes import Votes, share_record
-from panel.scorecard import Tally
+from panel.stats import Tally
 from panel.workspace.loading import find_root, load_workspace
 from panel.workspace.settings import load_settings
 

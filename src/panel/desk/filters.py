@@ -9,7 +9,7 @@ from typing import Self
 from urllib.parse import parse_qsl, urlencode
 
 from panel.checks import Finding
-from panel.desk.decide import Entry
+from panel.results.entries import Entry
 
 PER_PAGE = 50
 STATES: dict[str, Callable[[Entry], bool]] = {

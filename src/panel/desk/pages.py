@@ -13,14 +13,16 @@ from starlette.responses import HTMLResponse
 
 from panel import __version__
 from panel.decisions import Pair
-from panel.desk.decide import Entry, history
+from panel.desk.decide import history
 from panel.desk.diffing import pieces, word_changes, word_count
 from panel.desk.filters import Filter
 from panel.desk.session import Desk, DeskSnapshot
 from panel.desk.take import take_page
 from panel.errors import UsageError
 from panel.hashing import text_hash
-from panel.site.formats import clean, percent
+from panel.results.entries import Entry
+from panel.site.formats import percent
+from panel.text import clean
 
 KEYS = (
     ("j / k", "next or previous take; in the queue, next or previous row"),

@@ -13,14 +13,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from panel.cells.cells import Asking
 from panel.cells.journal import JournalWriter, find_journals, new_run_id
 from panel.checks import Finding, OtherTools, check_take
 from panel.decisions import Decision, Pair
 from panel.desk.asking import BackgroundAsker, adopt
-from panel.desk.decide import Entry, decide, entry_of, fingerprints
+from panel.desk.decide import decide
 from panel.errors import WorkspaceError
-from panel.frozen.staleness import Asking
 from panel.hashing import text_hash
+from panel.results.entries import Entry, entry_of, fingerprints
 from panel.runs.selection import Prepared, Selection, prepare
 from panel.store.decisions import review_states
 from panel.store.queries import StoredCell, opened, stored_cells

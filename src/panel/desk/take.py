@@ -9,8 +9,8 @@ from typing import Any
 
 from panel.checks import Finding, locate_evidence
 from panel.decisions import Decision, redoable, undoable
-from panel.desk.decide import Entry
 from panel.desk.diffing import pieces, word_changes, word_count
+from panel.results.entries import Entry
 
 
 @dataclass(frozen=True, slots=True)

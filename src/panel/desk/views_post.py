@@ -7,12 +7,13 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from panel.decisions import ConflictError, Decision
-from panel.desk.decide import DONE, Entry, history
+from panel.desk.decide import DONE, history
 from panel.desk.pages import DeskPages, Form, read_form, take_path
 from panel.desk.session import DeskSnapshot
 from panel.desk.take import describe
 from panel.errors import UsageError
 from panel.hashing import text_hash
+from panel.results.entries import Entry
 
 
 class Deciding(DeskPages):

@@ -14,8 +14,8 @@ from typing import Any, Literal, cast
 
 import tenacity
 
+from panel.cells.cells import REPLY_SHOWN, Cell
 from panel.cells.journal import Attempt, utc_now
-from panel.cells.plan import REPLY_SHOWN, Cell
 from panel.endpoint.client import CompletionClient, RawResponse
 from panel.endpoint.faults import Fault, classify_fault
 from panel.endpoint.limits import Budget, ConcurrencyLimiter, Slot

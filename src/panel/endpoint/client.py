@@ -20,7 +20,7 @@ import httpx2
 import openai
 from pydantic_core import from_json
 
-from panel.cells.plan import Cell
+from panel.cells.cells import Cell
 from panel.errors import EndpointError
 from panel.workspace.settings import Endpoint
 

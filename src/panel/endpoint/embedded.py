@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from panel.cells.plan import ModelIdentity, identify
+from panel.cells.cells import ModelIdentity, identify
 from panel.errors import EndpointError
 from panel.workspace.settings import EMBEDDED_MODEL, Endpoint, cache_folder
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from panel.cells.plan import Cell
+from panel.cells.cells import Cell
 from panel.workspace.prompts import Messages
 from panel.workspace.settings import Endpoint
 

@@ -15,8 +15,8 @@ from typing import Any, Self, TextIO
 
 from pydantic_core import from_json
 
+from panel.cells.cells import Cell
 from panel.cells.journal import body_fields, bytes_of
-from panel.cells.plan import Cell
 from panel.endpoint.client import Client, RawResponse
 from panel.endpoint.detect import Server
 from panel.endpoint.faults import NOT_RECORDED

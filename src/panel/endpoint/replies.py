@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from panel.text import clean_text
 from panel.workspace.settings import Prices
-from panel.workspace.verdict import clean_text
 
 
 @dataclass(frozen=True, slots=True)

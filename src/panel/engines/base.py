@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from panel.cells.cells import Cell
 from panel.cells.journal import JournalWriter
-from panel.cells.plan import Cell
 from panel.workspace.prompts import Prompts
 from panel.workspace.settings import Endpoint
 

@@ -6,10 +6,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from panel.cells.cells import Asking
 from panel.decisions import Decision, replay
 from panel.endpoint.embedded import model_identity
 from panel.frozen.files import FOLDER, Frozen, decisions_of, read_frozen
-from panel.frozen.staleness import Asking, StaleEntry, orphaned, stale_entries
+from panel.frozen.staleness import StaleEntry, orphaned, stale_entries
 from panel.workspace.loading import Workspace
 from panel.workspace.settings import resolve_endpoint
 

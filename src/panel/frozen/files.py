@@ -18,9 +18,9 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from panel.errors import Problem, UsageError, WorkspaceError
+from panel.text import clean_text
 from panel.workspace.documents import no_lines, read_text
 from panel.workspace.validation import validate
-from panel.workspace.verdict import clean_text
 
 FOLDER = "verdicts"
 MOST_REPEATS = 10_000  # a check lays out every repeat on file

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from panel.cells.plan import Cell
+from panel.cells.cells import Asking, Cell, cells_by_pair
 from panel.decisions import Decision, replay
 from panel.errors import UsageError
 from panel.frozen.files import (
@@ -26,10 +26,11 @@ from panel.frozen.files import (
     read_frozen,
     write_changed,
 )
-from panel.frozen.staleness import Asking, cells_by_pair, orphaned
+from panel.frozen.rule import publish_rule
+from panel.frozen.staleness import orphaned
 from panel.frozen.thaw import thaw
 from panel.runs.selection import Prepared
-from panel.scorecard import ShipOrSkip, Tally, publish_rule, tally
+from panel.stats import ShipOrSkip, Tally, tally
 from panel.store.decisions import chains
 from panel.store.queries import (
     CanaryVotes,

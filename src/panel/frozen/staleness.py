@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
-from panel.cells.plan import (
-    Cell,
-    Guidance,
-    Inputs,
-    ModelIdentity,
-    Reason,
-    changed_input,
-    lay_out,
-)
+from panel.cells.cells import Asking, Cell, Inputs, cells_by_pair
+from panel.cells.plan import Reason, changed_input
 from panel.frozen.files import Frozen, FrozenAnswer, FrozenVerdict
 from panel.workspace.personas import Persona
-from panel.workspace.prompts import Prompts
-from panel.workspace.settings import Endpoint
 from panel.workspace.tools import Tool
 
 Staleness = Literal["stale", "missing", "orphaned"]
-PairKey = tuple[str, str]  # tool, persona
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,45 +26,6 @@ class StaleEntry:
     persona: str | None
     status: Staleness
     reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Asking:
-    """What a cell depends on besides its tool and persona; guidance: editors' notes by pair."""
-
-    prompts: Prompts
-    endpoint: Endpoint
-    model: ModelIdentity
-    guidance: Guidance = field(default_factory=dict)
-
-    def lay_out(self, tools: Sequence[Tool], personas: Sequence[Persona], many: int) -> list[Cell]:
-        """Return the cells of these tools and personas, repeats 1 to ``many``."""
-        return lay_out(
-            self.prompts,
-            tools,
-            personas,
-            self.endpoint,
-            self.model,
-            many,
-            guidance=self.guidance,
-        )
-
-
-def cells_by_pair(
-    asking: Asking, tools: Sequence[Tool], personas: Sequence[Persona], repeats: Mapping[str, int]
-) -> dict[PairKey, dict[int, Cell]]:
-    """Lay out the cells of each tool × persona, as many repeats as ``repeats`` says of its tool.
-
-    A tool that is not in ``repeats`` has one.
-    """
-    groups: dict[int, list[Tool]] = {}
-    for tool in tools:
-        groups.setdefault(repeats.get(tool.slug, 1), []).append(tool)
-    found: dict[PairKey, dict[int, Cell]] = {}
-    for many, group in groups.items():
-        for cell in asking.lay_out(group, personas, many):
-            found.setdefault((cell.tool.slug, cell.persona.id), {})[cell.repeat] = cell
-    return found
 
 
 def frozen_repeats(frozen: Frozen) -> dict[str, int]:

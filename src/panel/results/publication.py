@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from panel import __version__
-from panel.cells.plan import request_sampling
+from panel.cells.cells import request_sampling
 from panel.errors import UsageError
 from panel.results.scorecards import scorecards
 from panel.runs.selection import Prepared
-from panel.scorecard import Scorecard, Tally, published
+from panel.scorecard import Scorecard, published
 from panel.site.index import has_takes, seen_changes
 from panel.site.publication import Publication, PublishedTool
+from panel.stats import Tally
 from panel.store.history import changes
 from panel.store.queries import opened
 from panel.workspace.loading import Workspace

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from panel.cells.cells import Asking
 from panel.checks import Subject
 from panel.decisions import Revision
-from panel.desk.decide import Entry, entry_of, fingerprints
 from panel.errors import UsageError
-from panel.frozen.staleness import Asking
+from panel.results.entries import Entry, entry_of, fingerprints
 from panel.runs.selection import Prepared
-from panel.scorecard import Comparison, PersonaLine, Scorecard, Take, combine, tally
+from panel.scorecard import Comparison, PersonaLine, Scorecard, Take
+from panel.stats import combine, tally
 from panel.store.decisions import review_states
 from panel.store.queries import StoredCell, models_with_verdicts, opened, stored_cells
 from panel.workspace.loading import Workspace

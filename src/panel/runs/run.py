@@ -11,12 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from panel import __version__
+from panel.cells.cells import ModelIdentity
 from panel.cells.journal import JournalWriter, cell_fields, encode, new_run_id, utc_now
-from panel.cells.plan import (
-    ModelIdentity,
-    Plan,
-    make_plan,
-)
+from panel.cells.plan import Plan, make_plan
 from panel.engines.base import NO_BUDGET, Job, RunBudget, RunStats, load_engine
 from panel.errors import (
     EndpointError,

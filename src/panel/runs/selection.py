@@ -5,23 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from panel.cells.plan import (
-    Cell,
-    CellKey,
-    Estimate,
-    Guidance,
-    Known,
-    ModelIdentity,
-    Plan,
-    estimate,
-    lay_out,
-    make_plan,
-)
+from panel.cells.cells import Asking, Cell, CellKey, Guidance, ModelIdentity, lay_out
+from panel.cells.plan import Estimate, Known, Plan, estimate, make_plan
 from panel.endpoint.embedded import model_identity
 from panel.endpoint.prices import known_prices
 from panel.errors import UsageError, WorkspaceError
 from panel.frozen.files import FOLDER, read_frozen
-from panel.frozen.staleness import Asking, stale_entries
+from panel.frozen.staleness import stale_entries
 from panel.frozen.thaw import thaw, thaw_if_fresh
 from panel.store.decisions import guidance_notes
 from panel.store.queries import (

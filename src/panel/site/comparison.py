@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from panel.scorecard import Comparison, Take
-from panel.site.formats import day, environment, utc
+from panel.site.formats import environment
+from panel.text import day, utc
 
 
 def render_comparison(comparison: Comparison, generated_at: datetime, version: str) -> str:

@@ -12,11 +12,11 @@ from panel.hashing import text_hash
 from panel.scorecard import VerdictChange
 from panel.site import addresses
 from panel.site.addresses import href
-from panel.site.formats import clean, shortened, utc
 from panel.site.index import SiteIndex, published_date, published_path, published_takes
 from panel.site.pages.tools import persona_names, summary
 from panel.site.publication import PublishedTool
 from panel.site.render import OutputFile, PageRenderer
+from panel.text import clean, shortened, utc
 
 ATOM = "http://www.w3.org/2005/Atom"
 SITEMAPS = "http://www.sitemaps.org/schemas/sitemap/0.9"

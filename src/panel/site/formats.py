@@ -9,13 +9,14 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from panel.scorecard import Interval, PersonaLine, Take
+from panel.scorecard import PersonaLine, Take
+from panel.stats import Interval
+from panel.text import clean, day, shortened
 
 Standing = Literal["ship", "skip", "split", "abstain", "error", "unasked"]
 
@@ -23,8 +24,6 @@ NOBODY = "—"
 NBSP = "\u00a0"
 COUNTS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
 
-# Controls but tab and newline, bidirectional overrides and isolates, halves of surrogate pairs.
-_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _LIST_LINE = re.compile(r"^[ \t]*(?:[-*+•]|\d{1,3}[.)])[ \t]", re.MULTILINE)
 
 
@@ -72,11 +71,6 @@ def count_word(count: int) -> str:
     return COUNTS[count] if count < len(COUNTS) else str(count)
 
 
-def clean(text: str) -> str:
-    """Drop the characters that could reorder, hide or break the page's text."""
-    return _UNSEEN.sub("", text)
-
-
 def paragraphs(text: str) -> list[str]:
     """Split plain text at blank lines."""
     return [part.strip() for part in re.split(r"\n[ \t]*\n", clean(text)) if part.strip()]
@@ -85,16 +79,6 @@ def paragraphs(text: str) -> list[str]:
 def has_list(text: str) -> bool:
     """Whether a paragraph holds lines that begin like a list's."""
     return bool(_LIST_LINE.search(text))
-
-
-def shortened(text: str, most: int) -> str:
-    """Return plain text, cut at a word where it is longer than ``most`` characters."""
-    text = clean(text)
-    if len(text) <= most:
-        return text
-    cut = text[: most - 1]
-    whole = cut.rsplit(None, 1)[0]
-    return (whole if len(whole) > most // 2 else cut).rstrip(" ,.;:–-") + "…"
 
 
 def grouped(count: int) -> str:
@@ -121,19 +105,6 @@ def web_address(url: str | None) -> str | None:
     except ValueError:
         return None
     return url if parts.scheme in {"http", "https"} and parts.hostname else None
-
-
-def day(asked_at: str) -> str:
-    """Return the UTC date of an ISO time, or the text itself if it is none."""
-    try:
-        return utc(datetime.fromisoformat(asked_at)).date().isoformat()
-    except ValueError:
-        return asked_at
-
-
-def utc(moment: datetime) -> datetime:
-    """Return the moment in UTC; one without a time zone is taken as UTC."""
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def _finalize(value: Any) -> Any:

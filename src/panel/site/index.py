@@ -12,10 +12,11 @@ from datetime import timedelta
 from functools import cached_property
 from itertools import islice
 
-from panel.scorecard import Comparison, PersonaLine, Take, Tally, VerdictChange, is_published
+from panel.scorecard import Comparison, PersonaLine, Take, VerdictChange, is_published
 from panel.site.addresses import pair_slugs, shelf_path, shelf_slugs, tool_path
-from panel.site.formats import day
 from panel.site.publication import Publication, PublishedTool
+from panel.stats import Tally
+from panel.text import day
 
 CATEGORY, TAG = "categories", "tags"
 TAGGED = 2  # tools a tag needs for a page of its own

@@ -11,10 +11,12 @@ from typing import Any
 
 from markupsafe import Markup
 
-from panel.scorecard import PersonaLine, Tally
-from panel.site.formats import clean, day, web_address
+from panel.scorecard import PersonaLine
+from panel.site.formats import web_address
 from panel.site.index import SiteIndex, published_date, published_takes
 from panel.site.publication import PublishedTool
+from panel.stats import Tally
+from panel.text import clean, day
 
 CONTEXT = "https://schema.org"
 # The IPTC's word for text made by a trained model, as schema.org takes it over.

@@ -14,10 +14,11 @@ from importlib.util import find_spec
 from typing import Any
 
 from panel.hashing import content_hash
-from panel.site.formats import clean, outcome
+from panel.site.formats import outcome
 from panel.site.index import SiteIndex
 from panel.site.publication import PublishedTool
 from panel.site.render import OutputFile
+from panel.text import clean
 
 DESIGN = 1  # of the drawing; a new one gives every picture a new name
 SHOWN = 6  # verdicts in a row

@@ -13,9 +13,10 @@ from functools import cache
 
 from PIL import Image, ImageDraw, ImageFont
 
-from panel.scorecard import PanelResult
-from panel.site.formats import clean, interval_text, outcome, percent
+from panel.site.formats import interval_text, outcome, percent
 from panel.site.publication import PublishedTool
+from panel.stats import PanelResult
+from panel.text import clean
 
 SHOWN = 6  # verdicts in a row
 WIDTH, HEIGHT, EDGE = 1200, 630, 64

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from panel.cells.plan import ModelIdentity
-from panel.scorecard import Scorecard, Tally, VerdictChange
+from panel.cells.cells import ModelIdentity
+from panel.scorecard import Scorecard, VerdictChange
+from panel.stats import Tally
 from panel.workspace.personas import Persona
 from panel.workspace.settings import SiteSettings
 from panel.workspace.tools import Tool

@@ -15,10 +15,11 @@ from panel.scorecard import PersonaLine
 from panel.site import addresses
 from panel.site.addresses import href, root_of
 from panel.site.assets import ICON, SCRIPT, STYLE, Assets
-from panel.site.formats import environment, shortened
+from panel.site.formats import environment
 from panel.site.index import SiteIndex, published_date, published_path
 from panel.site.jsonld import embed
 from panel.site.publication import PublishedTool
+from panel.text import shortened
 
 META = 200  # characters of what a page says of itself
 

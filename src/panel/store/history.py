@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 
-from panel.cells.plan import ModelIdentity
+from panel.cells.cells import ModelIdentity
 from panel.scorecard import VerdictChange
 
 # The verdict that each moment of a cell made the current one. A question that was changed back

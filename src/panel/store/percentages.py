@@ -6,7 +6,7 @@ from collections import defaultdict
 
 import duckdb
 
-from panel.scorecard import PanelResult, Tally, combine
+from panel.stats import PanelResult, Tally, combine
 from panel.store.rows import Fields, JournalTable, insert
 
 

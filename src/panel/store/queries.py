@@ -11,7 +11,8 @@ from typing import Any
 
 import duckdb
 
-from panel.cells.plan import CellKey, Experience, Inputs, Known, ModelIdentity
+from panel.cells.cells import CellKey, Inputs, ModelIdentity
+from panel.cells.plan import Experience, Known
 from panel.errors import StoreError, UsageError
 from panel.store.connection import FILE, reading
 from panel.store.ingest import ingest

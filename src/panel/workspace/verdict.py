@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 
+from panel.text import clean_text
 from panel.workspace.personas import Persona
 
 SHIP, SKIP = "ship", "skip"
@@ -92,17 +93,6 @@ def _tidy(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     return clean_text(value).strip()
-
-
-def clean_text(text: str) -> str:
-    """Replace NUL and lone surrogates by U+FFFD; everything else stays as it is."""
-    if "\0" in text:
-        text = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return re.sub("[\ud800-\udfff]", "\N{REPLACEMENT CHARACTER}", text)
-    return text
 
 
 def _lower(value: Any) -> Any:

@@ -11,7 +11,7 @@ from panel.hashing import content_hash
 from panel.readers.community.ballots import Ballots, read_ballots
 from panel.readers.community.ledger import FOLDER, Ledger
 from panel.readers.community.secret import Secret
-from panel.scorecard import Tally
+from panel.stats import Tally
 from panel.workspace.tools import slugify
 from panel.workspace.verdict import SHIP, SKIP
 

@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from panel.scorecard import Interval, VerdictChange
+from panel.scorecard import VerdictChange
 from panel.site.addresses import href
-from panel.site.formats import day
 from panel.site.index import Pair, SiteIndex, published_path
 from panel.site.publication import Publication, PublishedTool
+from panel.stats import Interval
+from panel.text import day
 
 MOST_TOOLS, MOST_COMPARISONS, MOST_CHANGES, MOST_CONTESTED = 12, 8, 20, 5
 

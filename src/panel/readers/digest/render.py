@@ -12,7 +12,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from panel.errors import UsageError
 from panel.readers.digest.content import DigestContent
-from panel.site.formats import clean, interval_text, percent
+from panel.site.formats import interval_text, percent
+from panel.text import clean
 
 WIDTH = 72
 

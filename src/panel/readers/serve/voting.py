@@ -14,7 +14,7 @@ from panel.readers.community.votes import share_record, shares_etag
 from panel.readers.serve.forms import BadForm, own_path, read_fields
 from panel.readers.serve.site import Notice, notice, site_of, too_often
 from panel.readers.serve.visitors import Visitor, address_of, is_secure, remember, visitor_of
-from panel.scorecard import Tally
+from panel.stats import Tally
 from panel.workspace.verdict import SHIP, SKIP
 
 UNSAVED = "The vote could not be saved. Try again later."

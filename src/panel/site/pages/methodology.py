@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from panel.site import addresses
-from panel.site.formats import shortened
 from panel.site.pages.personas import introduced
 from panel.site.pages.tools import persona_names
 from panel.site.render import Head, OutputFile, PageRenderer
+from panel.text import shortened
 
 PROMPTS = 60_000  # characters of all system messages together: a page stays light
 QUESTION = 6_000

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from panel.scorecard import Tally, combine
 from panel.site import addresses
 from panel.site.addresses import persona_path
 from panel.site.formats import interval_text, percent
 from panel.site.index import SiteIndex
 from panel.site.render import Head, OutputFile, PageRenderer
+from panel.stats import Tally, combine
 from panel.workspace.personas import Persona
 
 SHELVES, VERDICTS = 40, 40

@@ -1,0 +1,191 @@
+"""The arithmetic of votes: tallies, intervals, and how sure a majority is."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Z_95 = 1.959963984540054  # the standard normal's 97.5 % point
+
+
+Outcome = Literal["verdict", "abstain", "error"]
+
+
+ShipOrSkip = Literal["ship", "skip"]
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A 95 % interval in percent, 0 to 100."""
+
+    low: float
+    high: float
+
+    def holds(self, percent: float) -> bool:
+        """Whether a percentage lies inside."""
+        return self.low <= percent <= self.high
+
+
+def wilson(successes: float, n: float, z: float = Z_95) -> Interval | None:
+    """Return the Wilson score interval of a rate, in percent; None when n is 0.
+
+    Wilson (1927), Probable Inference, the Law of Succession, and Statistical
+    Inference, JASA 22:209-212. ``successes`` and ``n`` may be fractional (an
+    effective sample size). Raises ValueError unless 0 <= successes <= n.
+    """
+    if not 0 <= successes <= n:
+        raise ValueError(f"need 0 <= successes <= n, got {successes!r} of {n!r}")
+    if n == 0:
+        return None
+    rate = successes / n
+    scale = 1 + z * z / n
+    centre = (rate + z * z / (2 * n)) / scale
+    half = z / scale * math.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
+    # At 0 and at n the bound is exact; rounding would put it a hair beside.
+    low = 0.0 if successes == 0 else max(0.0, centre - half)
+    high = 1.0 if successes == n else min(1.0, centre + half)
+    return Interval(100 * low, 100 * high)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Counts of one persona on one tool, over its repeats. Three outcomes, never merged."""
+
+    ships: int = 0
+    skips: int = 0
+    abstains: int = 0
+    errors: int = 0
+
+    @property
+    def n(self) -> int:
+        """How many voted: ships + skips."""
+        return self.ships + self.skips
+
+    @property
+    def ship_percent(self) -> float | None:
+        """100·ships/(ships+skips); None when nobody voted, never 0."""
+        return 100 * self.ships / self.n if self.n else None
+
+    @property
+    def interval(self) -> Interval | None:
+        """The Wilson 95 % interval of the ship percentage."""
+        return wilson(self.ships, self.n)
+
+    @property
+    def majority(self) -> Literal["ship", "skip"] | None:
+        """What most repeats said; None on a tie or when nobody voted."""
+        if self.ships == self.skips:
+            return None
+        return "ship" if self.ships > self.skips else "skip"
+
+    def plus(self, outcome: Outcome, verdict: str | None) -> Tally:
+        """Return the tally with one more cell counted."""
+        return Tally(
+            self.ships + (outcome == "verdict" and verdict == "ship"),
+            self.skips + (outcome == "verdict" and verdict == "skip"),
+            self.abstains + (outcome == "abstain"),
+            self.errors + (outcome == "error"),
+        )
+
+
+def tally(cells: Iterable[tuple[Outcome, str | None]]) -> Tally:
+    """Count (outcome, verdict) pairs."""
+    counted = Tally()
+    for outcome, verdict in cells:
+        counted = counted.plus(outcome, verdict)
+    return counted
+
+
+@dataclass(frozen=True, slots=True)
+class PanelResult:
+    """A panel's numbers on one tool: every persona that voted weighs the same.
+
+    ships, skips, abstains, errors: pooled counts; n: ships + skips.
+    ship_percent: mean of the personas' ship percentages, None when nobody voted.
+    interval: Wilson on the effective sample size m²/Σ(1/nᵢ) of m equally weighted
+    personas with nᵢ votes each (Kish's weighting formula). With equal nᵢ that is
+    plain Wilson on the pooled votes; it is conservative for a fixed panel.
+    contested: both sides have votes and the interval holds 50 %; None without votes.
+    """
+
+    ships: int
+    skips: int
+    abstains: int
+    errors: int
+    n: int
+    ship_percent: float | None
+    interval: Interval | None
+    contested: bool | None
+
+
+def combine(tallies: Sequence[Tally]) -> PanelResult:
+    """Combine the personas' tallies of one tool, with equal weight per persona that voted."""
+    ships, skips = sum(t.ships for t in tallies), sum(t.skips for t in tallies)
+    voted = [t for t in tallies if t.n]
+    percent = interval = contested = None
+    if voted:
+        rate = sum(t.ships / t.n for t in voted) / len(voted)
+        effective = len(voted) ** 2 / sum(1 / t.n for t in voted)
+        percent = 100 * rate
+        interval = wilson(rate * effective, effective)
+        contested = bool(ships and skips and interval and interval.holds(50))
+    return PanelResult(
+        ships,
+        skips,
+        sum(t.abstains for t in tallies),
+        sum(t.errors for t in tallies),
+        ships + skips,
+        percent,
+        interval,
+        contested,
+    )
+
+
+def ships_probability(ships: int, n: int) -> float:
+    """Return P(more than half would ship | ``ships`` of ``n`` did), from a uniform prior.
+
+    The posterior of the rate is Beta(ships + 1, n - ships + 1); its mass above 1/2 is that of
+    a fair binomial: P(Bin(n + 1, 1/2) <= ships) (Abramowitz and Stegun, 26.5.24).
+    """
+    if not 0 <= ships <= n:
+        raise ValueError(f"need 0 <= ships <= n, got {ships!r} of {n!r}")
+    below = ways = 1
+    for k in range(ships):  # of n + 1 fair coins, those with at most ``ships`` heads
+        ways = ways * (n + 1 - k) // (k + 1)
+        below += ways
+    return below / (1 << (n + 1))
+
+
+MOST_EXACT = 20  # differences up to which all sign flips are counted out
+
+
+def sign_flip(differences: Sequence[float]) -> float | None:
+    """Return the two-sided p-value of the sign-flip test that the mean difference is zero.
+
+    One difference per tool, since a tool's answers go together (Fisher 1935, The Design of
+    Experiments, section 21). Zeros carry nothing; None where none is left. Exact up to 20
+    differences; beyond, 20,000 flips drawn with a fixed seed: the same votes, the same p.
+    """
+    moved = [difference for difference in differences if difference]
+    if not moved:
+        return None
+    seen = abs(math.fsum(moved)) - 1e-9
+    if len(moved) <= MOST_EXACT:
+        sums = [0.0]
+        for difference in moved[1:]:  # the first sign is fixed: the other half mirrors it
+            sums = [total + sign * difference for total in sums for sign in (1, -1)]
+        hits = sum(abs(total + moved[0]) >= seen for total in sums)
+        return hits / len(sums)
+    draw = random.Random(1)  # noqa: S311 - a permutation test, no secret
+    hits = 0
+    for _ in range(DRAWS):
+        signs = draw.getrandbits(len(moved))
+        total = math.fsum(d if signs >> n & 1 else -d for n, d in enumerate(moved))
+        hits += abs(total) >= seen
+    return (hits + 1) / (DRAWS + 1)
+
+
+DRAWS = 20_000

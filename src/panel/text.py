@@ -1,0 +1,49 @@
+"""Text for people: cleaned of what cannot be seen, shortened, and dates in words."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+
+def clean_text(text: str) -> str:
+    """Replace NUL and lone surrogates by U+FFFD; everything else stays as it is."""
+    if "\0" in text:
+        text = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return re.sub("[\ud800-\udfff]", "\N{REPLACEMENT CHARACTER}", text)
+    return text
+
+
+# Controls but tab and newline, bidirectional overrides and isolates, halves of surrogate pairs.
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def clean(text: str) -> str:
+    """Drop the characters that could reorder, hide or break the page's text."""
+    return _UNSEEN.sub("", text)
+
+
+def shortened(text: str, most: int) -> str:
+    """Return plain text, cut at a word where it is longer than ``most`` characters."""
+    text = clean(text)
+    if len(text) <= most:
+        return text
+    cut = text[: most - 1]
+    whole = cut.rsplit(None, 1)[0]
+    return (whole if len(whole) > most // 2 else cut).rstrip(" ,.;:–-") + "…"
+
+
+def day(asked_at: str) -> str:
+    """Return the UTC date of an ISO time, or the text itself if it is none."""
+    try:
+        return utc(datetime.fromisoformat(asked_at)).date().isoformat()
+    except ValueError:
+        return asked_at
+
+
+def utc(moment: datetime) -> datetime:
+    """Return the moment in UTC; one without a time zone is taken as UTC."""
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
