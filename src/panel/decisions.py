@@ -86,8 +86,8 @@ class Revision:
 class ReviewState:
     """Where editors have a tool × persona.
 
-    state: of ``wording``, the one decided on last; "draft" and None where every decision is
-    taken back or none was on words. A newer answer than the wording's (another fingerprint)
+    state: of ``revision``, the one decided on last; "draft" and None where every decision is
+    taken back or none was on words. A newer answer than the revision's (another fingerprint)
     is a draft again, beside what is published. published: the approved wording that stands.
     guidance: the note in the question, None without one; guided_by: its editor. note: what
     the last decision on words remarked. latest: id of the newest decision, undos included,
@@ -95,7 +95,7 @@ class ReviewState:
     """
 
     state: State = "draft"
-    wording: Revision | None = None
+    revision: Revision | None = None
     published: Revision | None = None
     guidance: str | None = None
     guided_by: str | None = None
@@ -105,7 +105,7 @@ class ReviewState:
 
     def state_of(self, fingerprint: str) -> State:
         """Return the state of the answer to a question: what was decided on it, else draft."""
-        if self.wording is None or self.wording.fingerprint != fingerprint:
+        if self.revision is None or self.revision.fingerprint != fingerprint:
             return "draft"
         return self.state
 
@@ -120,11 +120,11 @@ def replay(decisions: Iterable[Decision]) -> ReviewState:
     brings it back.
     """
     chain = sorted(decisions, key=lambda each: (each.decided_at, each.decision_id))
-    standing = UNTOUCHED
+    review = UNTOUCHED
     for decision in in_force(chain):
-        standing = _after(standing, decision)
+        review = _after(review, decision)
     latest = chain[-1].decision_id if chain else None
-    return replace(standing, latest=latest)
+    return replace(review, latest=latest)
 
 
 def in_force(chain: Sequence[Decision]) -> list[Decision]:
@@ -143,8 +143,8 @@ def in_force(chain: Sequence[Decision]) -> list[Decision]:
 
 def undoable(chain: Sequence[Decision]) -> Decision | None:
     """Return what an undo would take back: the newest decision in force; None where none is."""
-    standing = in_force(chain)
-    return standing[-1] if standing else None
+    review = in_force(chain)
+    return review[-1] if review else None
 
 
 def redoable(chain: Sequence[Decision]) -> Decision | None:
@@ -152,24 +152,24 @@ def redoable(chain: Sequence[Decision]) -> Decision | None:
     return chain[-1] if chain and chain[-1].action == "undo" else None
 
 
-def _after(standing: ReviewState, decision: Decision) -> ReviewState:
-    force = (*standing.in_force, decision.decision_id)
+def _after(review: ReviewState, decision: Decision) -> ReviewState:
+    force = (*review.in_force, decision.decision_id)
     if decision.action == "ask_again":
-        return replace(standing, guidance=decision.note, guided_by=decision.editor, in_force=force)
-    wording = _wording(decision)
-    published = standing.published
+        return replace(review, guidance=decision.note, guided_by=decision.editor, in_force=force)
+    revision = _revision(decision)
+    published = review.published
     if decision.action == "approve":
-        published = wording
-    elif decision.action == "reject" and published is not None and _same(published, wording):
+        published = revision
+    elif decision.action == "reject" and published is not None and _same(published, revision):
         published = None
-        words = standing.wording
-        if words is not None and not _same(words, wording):  # withdrawn beside later words
-            return replace(standing, published=None, note=decision.note, in_force=force)
+        words = review.revision
+        if words is not None and not _same(words, revision):  # withdrawn beside later words
+            return replace(review, published=None, note=decision.note, in_force=force)
     states: dict[str, State] = {"approve": "approved", "reject": "rejected", "edit": "edited"}
     return replace(
-        standing,
+        review,
         state=states[decision.action],
-        wording=wording,
+        revision=revision,
         published=published,
         note=decision.note,
         in_force=force,
@@ -180,7 +180,7 @@ def _same(one: Revision, other: Revision) -> bool:
     return (one.fingerprint, one.text) == (other.fingerprint, other.text)
 
 
-def _wording(decision: Decision) -> Revision:
+def _revision(decision: Decision) -> Revision:
     assert decision.verdict is not None  # the table takes no line of these actions without
     return Revision(
         text=decision.text or "",
