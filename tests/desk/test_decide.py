@@ -18,7 +18,7 @@ from panel.decisions import ConflictError, Decision
 from panel.desk.decide import decide, editor_name, history
 from panel.errors import UsageError
 from panel.results.entries import Entry
-from panel.runs.run import ProgressReporter, Summary, execute
+from panel.runs.run import ProgressReporter, RunSummary, execute
 from panel.runs.selection import Selection, prepare
 from panel.scorecard import published
 from panel.store.decisions import review_states
@@ -33,7 +33,7 @@ QUIET = ProgressReporter(lambda _tallies: None, lambda _note: None)
 PAIR = ("anvil", "builder")
 
 
-def ask(space: Space, **selection: Any) -> Summary:
+def ask(space: Space, **selection: Any) -> RunSummary:
     """Run what is pending, as 'panel run' does."""
     workspace = load_workspace(space.root)
     return execute(workspace, prepare(workspace, Selection(**selection)), QUIET)[0]

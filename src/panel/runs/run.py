@@ -40,7 +40,7 @@ MEMORY = "endpoints.json"  # in runs/: what requests an endpoint takes
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class RunSummary:
     """What ``panel run --json`` prints; counts are of cells of the selection, None is unknown.
 
     canaries: those asked again beside the selection; not printed, the view ``runs`` has them.
@@ -101,7 +101,7 @@ def execute(
     listener: ProgressReporter,
     bounds: RunBudget = NO_BUDGET,
     tape: Recording = NO_RECORDING,
-) -> tuple[Summary, RunStats]:
+) -> tuple[RunSummary, RunStats]:
     """Ask what is pending within bounds, keep everything, return the summary.
 
     Raises UsageError for a bound on the cost of a model whose price is not known,
@@ -169,7 +169,7 @@ def _planned_anew(workspace: Workspace, prepared: Prepared) -> Prepared:
 
 def _execute(
     workspace: Workspace, prepared: Prepared, how: _How, started: float
-) -> tuple[Summary, RunStats]:
+) -> tuple[RunSummary, RunStats]:
     writer = JournalWriter(workspace.runs, new_run_id())
     opening = _opening(workspace, prepared)
     tallies = RunStats()
@@ -266,11 +266,11 @@ def _summary(
     totals: Mapping[str, Any],
     tallies: RunStats,
     seconds: float,
-) -> Summary:
+) -> RunSummary:
     """Sum up a run; totals: its row of the view ``runs``, empty where it wrote nothing."""
     counted = totals if tallies.asked else {}
     unknown = None if tallies.asked else 0
-    return Summary(
+    return RunSummary(
         run_id=run_id,
         planned=plan.cells,
         reused=plan.reused,
