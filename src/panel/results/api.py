@@ -1,4 +1,4 @@
-"""The Python API: a workspace as an object. Its names are had from ``panel``; see docs/python.md."""
+"""The Python API: a workspace as an object. ``panel`` has its names; see docs/python.md."""
 
 from __future__ import annotations
 
