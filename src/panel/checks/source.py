@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from panel.checks.folding import folded
-from panel.checks.licences import Mention, licence_mentions
+from panel.checks.mentions import Mention, licence_mentions
 from panel.checks.quantities import Quantity, quantities
 from panel.checks.sentences import Sentences
 from panel.workspace.tools import Tool

@@ -10,7 +10,8 @@ from panel.checks.experience import check_experience
 from panel.checks.figures import check_code, check_figures, code_spans
 from panel.checks.findings import Finding, Span, Subject, in_order, overlap
 from panel.checks.form import check_form
-from panel.checks.licences import check_licences, licence_mentions
+from panel.checks.licences import check_licences
+from panel.checks.mentions import licence_mentions
 from panel.checks.names import check_names
 from panel.checks.others import check_others, index_of
 from panel.checks.sentences import Sentences
