@@ -18,8 +18,16 @@ _ELLIPSIS = re.compile(r"\[?(?:\.\.\.|…)\]?")
 _EDGES = " .,;:!?'\"()[]*_-"
 # What turns a quote into another one, however alike the letters are.
 _TELLING = re.compile(
-    r"\d+(?:[.,]\d+)*|[%$€£]|\b(?:not?|never|none|without|nor|cannot|only|every|all|any|most|"
-    r"up|least|un\w+|in(?:able|accurate|complete|compatible)|\w+n't)\b"
+    r"""
+    \d+(?:[.,]\d+)* | [%$€£]                              # figures, percent, money
+    | \b(?:
+        not?|never|none|without|nor|cannot                # negations
+        |only|every|all|any|most|up|least                 # "up to", "at least"
+        |un\w+|in(?: able|accurate|complete|compatible )  # prefixes that deny
+        |\w+n't
+      )\b
+    """,
+    re.X,
 )
 
 

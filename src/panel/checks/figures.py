@@ -12,13 +12,17 @@ from panel.checks.source import Source
 
 SMALL = 12  # up to here a number is mostly a way of speaking
 _HEDGE = re.compile(
-    r"(?:about|around|roughly|nearly|almost|some|over|under|more than|less than|fewer than|above|"
-    r"below|"
-    r"at least|up to|approximately|close to|just|~|≈|a good|well)\s*$",
-    re.I,
+    r"""
+    (?: about|around|roughly|nearly|almost|some|over|under|more\ than|less\ than|fewer\ than|above
+      |below|at\ least|up\ to|approximately|close\ to|just|~|≈|a\ good|well )
+    \s* $   # right before the figure
+    """,
+    re.I | re.X,
 )
 _LOOSE_TIME = {3600.0 * 24 * days for days in (7, 30.4375, 91.3125, 365.25)}
-_MEASURE = re.compile(r"[\s-]?(?:[kMGT]?(?:Hz|bps|Wh?)|dB|fps|bits?|px|nm|points?)\b")
+_MEASURE = re.compile(
+    r"[\s-]? (?: [kMGT]?(?: Hz|bps|Wh? ) | dB|fps|bits?|px|nm|points? )\b", re.X
+)  # right after the figure: not a way of speaking
 _CODE = re.compile(r"`([^`\n]{2,120})`")
 _REMEDY = "Check it, or remove it, or mark it “outside knowledge, to verify”."
 _CHECKS = {"money": "price-outside-source", "year": "date-outside-source"}

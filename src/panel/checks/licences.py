@@ -20,50 +20,94 @@ _OPEN = FAMILIES - {"CC BY-NC", "BUSL", "SSPL", "Elastic", "OpenRAIL", "Communit
 _CLOSED_TO_TRADE = frozenset({"CC BY-NC"})
 
 _OPEN_SOURCE = re.compile(
-    r"\b(?:is|are|being|stays?|remains?|its|fully|entirely|completely|as|this)\s+(?:an?\s+)?"
-    r"(?P<it>open[\s-]sourced?)\b(?!\s+(?:rival|alternative|competitor|clone|communit|ecosystem|"
-    r"project|model|world|equivalent))",
-    re.I,
+    r"""
+    \b(?: is|are|being|stays?|remains?|its|fully|entirely|completely|as|this )\s+ (?: an?\s+ )?
+    (?P<it> open[\s-]sourced? )\b
+    (?! \s+(?: rival|alternative|competitor|clone|communit|ecosystem|project|model|world
+      |equivalent ))   # said of something else
+    """,
+    re.I | re.X,
 )
 _TRADE_ALLOWED = re.compile(
-    r"\b(?:commercial use is (?:allowed|permitted|free|fine)|(?:allows?|permits?|"
-    r"free for) commercial use"
-    r"|(?:may|can) be used commercially|commercially usable)\b",
-    re.I,
+    r"""
+    \b(?:
+      commercial\ use\ is\ (?: allowed|permitted|free|fine )
+      | (?: allows?|permits?|free\ for )\ commercial\ use
+      | (?: may|can )\ be\ used\ commercially
+      | commercially\ usable
+    )\b
+    """,
+    re.I | re.X,
 )
 _TRADE_BARRED = re.compile(
-    r"\b(?:(?:forbids?|bars?|excludes?|prohibits?|no|rules? out) commercial use|commercial use is "
-    r"(?:excluded|forbidden|barred|prohibited|not (?:allowed|permitted))|"
-    r"non-?commercial(?: use)? only)\b",
-    re.I,
+    r"""
+    \b(?:
+      (?: forbids?|bars?|excludes?|prohibits?|no|rules?\ out )\ commercial\ use
+      | commercial\ use\ is\ (?:
+          excluded|forbidden|barred|prohibited|not\ (?: allowed|permitted ) )
+      | non-?commercial(?:\ use)?\ only
+    )\b
+    """,
+    re.I | re.X,
 )
 _DENIED = re.compile(
-    r"\b(?:not(?: an?| the| under| just| merely)?|no|nor|never|isn[’']t|rather than|instead of|"
-    r"unlike|"
-    r"without(?: an?)?|neither|than(?: an?| the)?|lacks? an?)\s+(?:[\w'’-]+\s+){0,2}?$",
-    re.I,
+    r"""
+    \b(?:
+      not(?: \ an? | \ the | \ under | \ just | \ merely )?
+      |no|nor|never|isn[’']t|rather\ than|instead\ of|unlike
+      |without(?: \ an? )?
+      |neither
+      |than(?: \ an? | \ the )?
+      |lacks?\ an?
+    )\s+
+    (?: [\w'’-]+\s+ ){0,2}? $   # up to two words before the licence
+    """,
+    re.I | re.X,
 )
-_VERB = (
-    r"(?:is|are|was|were|has|have|carries|carry|uses?|comes?|ships?|sits?|stands?|remains?|stays?|"
-    r"went|goes|licen[sc]ed|released|published|offered|available|distributed)"
-)
-_NAME = r"(?:[A-Z][\w.]*|\w*[A-Z]\w*|[a-z]+\.[a-z]+)(?:[-+][\w.+]*)*"
-_NAMES = rf"{_NAME}(?:\s(?:{_NAME}|v?\d[\w.]*)){{0,5}}"
-# "Name (Apache", "Name, which is also Apache", "Name is under an Apache", "Name's Apache"
+_VERB = r"""
+    (?: is|are|was|were|has|have|carries|carry|uses?|comes?|ships?|sits?|stands?|remains?|stays?
+      |went|goes|licen[sc]ed|released|published|offered|available|distributed )
+"""
+_NAME = r"""
+    (?: [A-Z][\w.]* | \w*[A-Z]\w* | [a-z]+\.[a-z]+ )   # Falcon, macOS, llama.cpp
+    (?: [-+][\w.+]* )*
+"""
+_NAMES = rf"""
+    {_NAME}
+    (?: \s(?: {_NAME} | v?\d[\w.]* ) ){{0,5}}           # Llama 3.1 Instruct
+"""
 _SAID_OF = re.compile(
-    rf"(?P<name>{_NAMES})(?:['’]s?)?\s*"
-    rf"(?:\([^()]{{0,40}}?|,?\s(?:which|that|who)\s+(?:itself\s+)?{_VERB}\b[^,;:.()—]{{0,40}}?"
-    rf"|(?:itself\s|too\s|also\s|already\s)*{_VERB}\b[^,;:()—]{{0,40}}?"
-    rf"|,?\s(?:also\s|likewise\s|itself\s)?(?:under|with|at)\b[^,;:.()—]{{0,24}}?"
-    rf"|\s?[,—–-]\s?(?:also|likewise|too|itself|equally|now|again)\b[^,;:.()—]{{0,24}}?)$"
+    rf"""
+    (?P<name> {_NAMES} ) (?: ['’]s? )? \s*
+    (?:
+      \( [^()]{{0,40}}?                                             # Name (Apache
+      | ,?\s(?: which|that|who )\s+ (?: itself\s+ )?
+        {_VERB} \b [^,;:.()—]{{0,40}}?                              # Name, which is also Apache
+      | (?: itself\s | too\s | also\s | already\s )*
+        {_VERB} \b [^,;:()—]{{0,40}}?                               # Name is under an Apache
+      | ,?\s (?: also\s | likewise\s | itself\s )?
+        (?: under|with|at )\b [^,;:.()—]{{0,24}}?                   # Name, also under Apache
+      | \s?[,—–-]\s?
+        (?: also|likewise|too|itself|equally|now|again )\b [^,;:.()—]{{0,24}}?   # Name — also MIT
+    ) $
+    """,
+    re.X,
 )
+# whose licence it is by a pronoun or a plain noun: the tool under review
 _OWN = re.compile(
-    r"\b(?:it|its|they|their|this|these|the (?:tool|model|maker|release|weights|engine|server|code|"
-    r"library|binary|vendor|licen[sc]e|project)|we|you|i)\b",
-    re.I,
+    r"""
+    \b(?: it|its|they|their|this|these
+      |the\ (?: tool|model|maker|release|weights|engine|server|code|library|binary|vendor
+        |licen[sc]e|project )
+      |we|you|i )\b
+    """,
+    re.I | re.X,
 )
-_POSSESSED = re.compile(rf"(?P<name>{_NAMES})['’]s\s+(?:own\s+)?$|\bits\s$")
-_PREFIXED = re.compile(rf"(?:-licen[sc]ed|\slicen[sc]ed)?\s(?P<name>{_NAMES})(?=[\s,.;:)]|$)")
+_A_NAME = re.compile(rf"(?<![\w.+-]) {_NAMES}", re.X)
+_POSSESSED = re.compile(rf"(?P<name> {_NAMES} ) ['’]s \s+ (?: own\s+ )? $ | \bits\s $", re.X)
+_PREFIXED = re.compile(
+    rf"(?: -licen[sc]ed | \slicen[sc]ed )? \s (?P<name> {_NAMES} ) (?= [\s,.;:)] | $ )", re.X
+)
 
 
 def check_licences(
@@ -109,10 +153,8 @@ def _whose(text: str, mention: Mention, sentences: Sentences, source: Source) ->
 def _tails(before: str) -> list[re.Match[str]]:
     """Match a name and its link to the licence at the end; the nearest name first."""
     found = []
-    for start in reversed(
-        [match.start() for match in re.finditer(rf"(?<![\w.+-]){_NAMES}", before)]
-    ):
-        match = _SAID_OF.match(before, start)
+    for named in reversed(list(_A_NAME.finditer(before))):
+        match = _SAID_OF.match(before, named.start())
         if match:
             found.append(match)
     return found

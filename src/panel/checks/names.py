@@ -12,16 +12,23 @@ from panel.checks.source import WORD, Source, bare, unpossessed, words_of
 from panel.checks.vocabulary import FORMATS, PLAIN, STARTERS, WELL_KNOWN
 
 _DOTTED = re.compile(r"[A-Za-z]\w*\.(?:js|cpp|ai|io|dev|py|rs|net|com|org|app|sh)", re.I)
-_UNIT = re.compile(r"[A-Za-z]{1,4}(?:/s)?")
-_FIGURE = re.compile(r"\d[\d.,]*(?:[A-Za-z]{1,3})?(?:-\w+)?")
+_UNIT = re.compile(r"[A-Za-z]{1,4}(?:/s)?")  # GB, MB/s
+_FIGURE = re.compile(r"\d[\d.,]*(?:[A-Za-z]{1,3})?(?:-\w+)?")  # 8x, 128K, 70B-class
 _NUMBERED = re.compile(r" v?(?:\d+(?:\.\d+)+|\d+(?:\.\d+)?[BbMK])\b")  # Falcon 180B
 # After an unknown word with a capital at a sentence's start: what makes it a name.
 _NAME_FOLLOWS = re.compile(
-    r"\s*\((?:which|also|the|an?|Apache|MIT|\w+-licensed)|,\s+which\b|\s(?:and|or)\s+[A-Z][\w.]+\s+"
-    r"(?:are|were|come|do|have|offer|also)\b|,?\s+(?:charges|offers|ships|sells|owns|does so)\b|"
-    r"\s+or\s+another\b|\s+(?:has|passed)\b"
+    r"""
+    \s* \( (?: which|also|the|an?|Apache|MIT|\w+-licensed )       # Descript (which ...
+    | ,\s+which\b
+    | \s(?: and|or )\s+ [A-Z][\w.]+ \s+
+      (?: are|were|come|do|have|offer|also )\b                    # Descript and Otter are ...
+    | ,?\s+(?: charges|offers|ships|sells|owns|does\ so )\b       # Descript charges ...
+    | \s+or\s+another\b
+    | \s+(?: has|passed )\b
+    """,
+    re.X,
 )
-_JOINED = re.compile(r" v?\d+(?:\.\d+)*[A-Za-z]*(?![\w%])")
+_JOINED = re.compile(r" v?\d+(?:\.\d+)*[A-Za-z]*(?![\w%])")  # the 3.1 of Llama 3.1
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,46 +9,86 @@ from panel.checks.findings import Span
 
 REACH = 300  # characters looked at to each side: no text, however odd, costs minutes
 
-_SENTENCE_END = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s+[^\sa-z]|\s*$)|\n{2,}")
+_SENTENCE_END = re.compile(
+    r"""
+    [.!?…]+ [\"'”’)\]]*        # the mark, and quotes or brackets closed after it
+    (?= \s+[^\sa-z] | \s*$ )   # then no small letter
+    | \n{2,}                   # or an empty line
+    """,
+    re.X,
+)
 _ABBREVIATION = re.compile(r"\b(e\.g|i\.e|vs|etc|approx|no|dr|mr|ms|st|inc|ltd|cf)\.$", re.I)
 _CLAUSE_END = re.compile(
-    r"[;:—–]|\s-\s|,\s+(?=(?:and|but|so|which|while|whereas|yet|though)\b)|,(?=\s)"
+    r"""
+    [;:—–] | \s-\s                                                    # a mark or a dash
+    | ,\s+ (?= (?: and|but|so|which|while|whereas|yet|though ) \b )   # a comma and its conjunction
+    | , (?=\s)                                                        # any other comma
+    """,
+    re.X,
 )
 
 _PART_END = re.compile(r"[;—–]|:\s")
 _HYPOTHETICAL = re.compile(
-    r"\b(if|unless|until|suppose|supposing|imagine|would|could|might|should|(?-i:may)|whether|"
-    r"(?:were\s+(?:I|we|it|they|the|this|there)|had\s+(?:I|we|it|they))\b)\b|\b(?:I|he|she|it|"
-    r"they|we)[’']d\b",
-    re.I,
+    r"""
+    \b(
+      if|unless|until|suppose|supposing|imagine     # conditions
+      |would|could|might|should|(?-i:may)           # modals, but not the month of May
+      |whether
+      |(?: were\s+(?:I|we|it|they|the|this|there)   # "were it so"
+         | had\s+(?:I|we|it|they) )\b               # "had they said so"
+    )\b
+    | \b(?: I|he|she|it|they|we )[’']d\b            # "I'd"
+    """,
+    re.I | re.X,
 )
 _IF_FIRST = re.compile(
-    r"\s*(?:and|but|so|even|only)?\s*(if|suppose|imagine|were|had|unless)\b", re.I
+    r"""
+    \s* (?: and|but|so|even|only )? \s*   # "But if ..."
+    ( if|suppose|imagine|were|had|unless )\b
+    """,
+    re.I | re.X,
 )
 _WOULD_MOVE = re.compile(
-    r"\b(?:would|could|might|can)\s+(?:\w+\s+){0,2}?(move|change|flip|turn|sway|persuade|convince|"
-    r"send|bring|win|undo|tip|push|earn|reverse|settle)\b",
-    re.I,
+    r"""
+    \b(?: would|could|might|can )\s+
+    (?:\w+\s+){0,2}?   # "would still", "could at last"
+    ( move|change|flip|turn|sway|persuade|convince|send|bring|win|undo|tip|push|earn|reverse
+      |settle )\b
+    """,
+    re.I | re.X,
 )
 _BET = re.compile(r"\b(?:thesis|bets?|claim to test|predict\w*)\b", re.I)
 _AHEAD = re.compile(
-    r"\b(?:by|before|until|through)\s+(?:the\s+(?:end|middle)\s+of\s+|mid-?|late\s+|early\s+)?$",
-    re.I,
+    r"""
+    \b(?: by|before|until|through )\s+
+    (?: the\s+(?:end|middle)\s+of\s+ | mid-? | late\s+ | early\s+ )?   # "by the end of"
+    $                                                                  # right before the year
+    """,
+    re.I | re.X,
 )
 _SILENCE = re.compile(
-    r"\b(nothing|nowhere|silen(?:t|ce)|unstated|unnamed|missing|absent|absence|lacks?|lacking|"
-    r"omits?|"
-    r"leaves? out|left out|no (?:word|mention|sign|sort|kind|support|API|trace)|not a word|"
-    r"(?:never|does not|doesn[’']t|do not|nor does it|without)\s+(?:\w+\s+)?"
-    r"(?:say\w*|state\w*|mention\w*|name|names|list\w*|support\w*|claim\w*|describ\w*|offer\w*)|"
-    r"(?:is|are) not (?:\w+ )?(?:stated|mentioned|named|listed|supported|described|offered|"
-    r"claimed))\b",
-    re.I,
+    r"""
+    \b(
+      nothing|nowhere|silen(?:t|ce)|unstated|unnamed|missing|absent|absence|lacks?|lacking|omits?
+      |leaves?\ out|left\ out
+      |no\ (?: word|mention|sign|sort|kind|support|API|trace )|not\ a\ word
+      |(?: never|does\ not|doesn[’']t|do\ not|nor\ does\ it|without )\s+   # "does not mention"
+       (?:\w+\s+)?
+       (?: say\w*|state\w*|mention\w*|name|names|list\w*|support\w*|claim\w*|describ\w*|offer\w* )
+      |(?: is|are )\ not\ (?:\w+\ )?                                       # "is not stated"
+       (?: stated|mentioned|named|listed|supported|described|offered|claimed )
+    )\b
+    """,
+    re.I | re.X,
 )
 _NO_BEFORE = re.compile(
-    r"\b(?:no|not|nor|without|neither|never|nothing like)\s+(?:an?\s+|any\s+|even\s+)?"
-    r"(?:[\w.+-]+(?:,\s*|\s+(?:or|nor)\s+(?:an?\s+)?)){0,3}$",
-    re.I,
+    r"""
+    \b(?: no|not|nor|without|neither|never|nothing\ like )\s+
+    (?: an?\s+ | any\s+ | even\s+ )?
+    (?: [\w.+-]+ (?: ,\s* | \s+(?:or|nor)\s+(?:an?\s+)? ) ){0,3}   # "no SAML, SCIM or <here>"
+    $
+    """,
+    re.I | re.X,
 )
 _MARKED = re.compile(r"outside (?:knowledge|the source)|to (?:be )?verif(?:y|ied)|unverified", re.I)
 

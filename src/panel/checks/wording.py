@@ -24,7 +24,9 @@ BANNED = (
     "one-stop shop", "must-have", "no-brainer", "the elephant in the room", "red queen business",
     "planting a flag", "compounding moat", "a breath of fresh air",
 )  # fmt: skip
-_QUOTED = re.compile(r"[\"“‘'«]([^\"“”‘’'«»]{3,80})[\"”’'»]")
+_QUOTED = re.compile(r"[\"“‘'«] ( [^\"“”‘’'«»]{3,80} ) [\"”’'»]", re.X)
+_OPENED = re.compile(r"[\"“‘«'] [^\"“”‘’«»]{0,60} $", re.X)  # a quotation begun and not ended
+_CLOSED = re.compile(r"[^\"“”‘«]{0,60} [\"”’»']", re.X)  # the end of one
 LONGEST = 8  # words of an `avoid` entry that is taken for a phrase, not for an instruction
 
 
@@ -82,5 +84,4 @@ def check_wording(subject: Subject, source: Source) -> list[Finding]:
 
 def _in_quotes(text: str, match: re.Match[str]) -> bool:
     before, after = text[: match.start()], text[match.end() :]
-    opened = re.search(r"[\"“‘«'][^\"“”‘’«»]{0,60}$", before)
-    return bool(opened and re.match(r"[^\"“”‘«]{0,60}[\"”’»']", after))
+    return bool(_OPENED.search(before) and _CLOSED.match(after))
