@@ -94,8 +94,12 @@ class RequestProfile:
             self.renamed.pop(original, None)
             self.without.add(original)
 
-    def step_down(self, said: str = "", below: OutputMode | None = None) -> OutputMode:
-        """Return the next weaker mode (than ``below``, if given); ``said``: the refusal's words."""
+    def weaker_mode(self, said: str = "", below: OutputMode | None = None) -> OutputMode:
+        """Return the output mode to ask in after a refusal; "prompted" has none under it.
+
+        said: the words of the refusal, which may name a server. below: the mode that was
+        refused, the profile's own by default.
+        """
         for server, words in _HINTS.items():
             if re.search(words, said):
                 self.native = server
@@ -143,6 +147,11 @@ class RequestProfile:
             case "json_object":
                 return {"response_format": {"type": "json_object"}}
         return {}
+
+
+def native_form(server: str) -> str | None:
+    """Return whose own form of structured output a server has; None where it has none."""
+    return server if server in ("TGI", "vLLM", "llama.cpp") else None
 
 
 def optional_fields(body: dict[str, Any]) -> set[str]:

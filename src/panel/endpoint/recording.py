@@ -18,9 +18,9 @@ from pydantic_core import from_json
 from panel.cells.cells import Cell
 from panel.cells.journal import body_fields, bytes_of
 from panel.endpoint.client import Client, RawResponse
-from panel.endpoint.detect import Server
 from panel.endpoint.faults import NOT_RECORDED
 from panel.endpoint.output_modes import RequestProfile
+from panel.endpoint.servers import Server
 from panel.errors import UsageError
 from panel.hashing import content_hash
 
@@ -31,7 +31,9 @@ HEADERS = ("content-type", "location")  # those that say what an answer means
 class RecordingClient:
     """Asks through a client and writes each answer down. The file must be a new one."""
 
-    def __init__(self, client: Client, file: Path, server: Server, shape: RequestProfile) -> None:
+    def __init__(
+        self, client: Client, file: Path, server: Server, request_profile: RequestProfile
+    ) -> None:
         self._client = client
         self._file = _create(file)
         self._write(
@@ -40,7 +42,7 @@ class RecordingClient:
                 "format": FORMAT,
                 "server": server.name,
                 "version": server.version,
-                "shape": shape.record(),
+                "shape": request_profile.record(),
             }
         )
 
@@ -94,7 +96,7 @@ class ReplayClient:
                 f"{file} is no recording that this version reads. Make one: 'panel run --record'."
             )
         self.server = Server(f"{head.get('server')} (recorded)", head.get("version"))
-        self.shape = _shape(file, head)
+        self.request_profile = _request_profile(file, head)
         self._answers: dict[tuple[str, str], deque[RawResponse]] = defaultdict(deque)
         for number, line in enumerate(lines, 2):
             try:
@@ -138,11 +140,11 @@ def _lines(file: Path) -> Iterator[dict[str, Any]]:
         raise UsageError(f"{file} cannot be read: {error.strerror}.") from None
 
 
-def _shape(file: Path, head: dict[str, Any]) -> RequestProfile:
+def _request_profile(file: Path, head: dict[str, Any]) -> RequestProfile:
     try:
         return RequestProfile.of(head["shape"])
     except (KeyError, TypeError, ValueError, AttributeError):
-        raise UsageError(f"{file}:1 has no shape of requests. Record it again.") from None
+        raise UsageError(f"{file}:1 has no shape that can be read. Record it again.") from None
 
 
 def _answer(line: dict[str, Any]) -> RawResponse:

@@ -8,6 +8,11 @@ from typing import Any, Literal
 from panel.text import clean_text
 from panel.workspace.settings import Prices
 
+# Finish reasons, as different servers word them.
+TRUNCATED = {"length", "model_length", "max_tokens"}
+FILTERED = {"content_filter", "safety"}
+BROKEN_OFF = {"error", "abort", "load"}  # the server gave up in the middle and still said 200
+
 
 @dataclass(frozen=True, slots=True)
 class TokenUsage:

@@ -14,9 +14,8 @@ from pydantic import ValidationError
 
 from panel import __version__
 from panel.cells.journal import JournalWriter, encode, new_run_id, utc_now, verdict_fields
-from panel.endpoint.cell_runner import BROKEN_OFF, FILTERED
 from panel.endpoint.client import RawResponse
-from panel.endpoint.replies import Reply, read_reply
+from panel.endpoint.replies import BROKEN_OFF, FILTERED, Reply, read_reply
 from panel.store.ingest import ingest
 from panel.store.queries import opened
 from panel.store.replies import StoredReply, replies_by_cell
