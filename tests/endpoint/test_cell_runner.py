@@ -16,8 +16,8 @@ from panel.endpoint import cell_runner as ladder_module
 from panel.endpoint.cell_runner import CellRunner, Settled
 from panel.endpoint.client import Client
 from panel.endpoint.limits import ConcurrencyLimiter
+from panel.workspace.endpoints import Endpoint, resolve_endpoint
 from panel.workspace.loading import Workspace, load_workspace
-from panel.workspace.settings import Endpoint, resolve_endpoint
 from tests.support.mock_endpoint import Answer, MockEndpoint, completion, filled, reply_for
 from tests.support.space import Space
 

@@ -18,7 +18,7 @@ from panel.endpoint.detect import Diagnosis, diagnose
 from panel.endpoint.memory import Memory, endpoint_key
 from panel.endpoint.output_modes import RequestProfile
 from panel.endpoint.servers import Server, identify
-from panel.workspace.settings import Endpoint
+from panel.workspace.endpoints import Endpoint
 from tests.support.mock_endpoint import Answer, MockEndpoint, completion
 
 ENDPOINT = Endpoint("mock", None, "http://localhost:9/v1", "mock-1", timeout_seconds=5)

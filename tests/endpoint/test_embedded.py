@@ -22,8 +22,8 @@ from panel.endpoint.embedded import Served, default_weights, serve, weights_dige
 from panel.errors import EndpointError
 from panel.runs.run import ProgressReporter, execute
 from panel.runs.selection import Selection, prepare
+from panel.workspace.endpoints import Endpoint
 from panel.workspace.loading import load_workspace
-from panel.workspace.settings import Endpoint
 from panel.workspace.verdict import parse
 from tests.support.space import Space
 

@@ -18,7 +18,7 @@ from panel.endpoint.output_modes import (
     optional_fields,
     plain_fields,
 )
-from panel.workspace.settings import Endpoint
+from panel.workspace.endpoints import Endpoint
 from tests.support.space import ROOT
 
 ENDPOINT = Endpoint("mock", None, "http://localhost:9/v1", "mock-1")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from panel.cells.cells import REPLY_SHOWN, Cell, CellKey, Inputs
-from panel.workspace.settings import CHARACTERS_PER_TOKEN, Endpoint
+from panel.workspace.endpoints import CHARACTERS_PER_TOKEN, Endpoint
 
 Reason = Literal[
     "new",

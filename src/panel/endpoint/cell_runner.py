@@ -20,8 +20,8 @@ from panel.endpoint.client import CompletionClient, RawResponse
 from panel.endpoint.faults import Fault
 from panel.endpoint.limits import Budget, ConcurrencyLimiter, Slot
 from panel.endpoint.output_modes import OutputMode, RequestProfile, optional_fields, plain_fields
+from panel.workspace.endpoints import Endpoint
 from panel.workspace.prompts import Messages, Prompts
-from panel.workspace.settings import Endpoint
 from panel.workspace.verdict import Verdict
 
 Record = Callable[[Attempt], Awaitable[None]]

@@ -22,7 +22,7 @@ from pydantic_core import from_json
 
 from panel.cells.cells import Cell
 from panel.errors import EndpointError
-from panel.workspace.settings import Endpoint
+from panel.workspace.endpoints import Endpoint
 
 CONNECT_SECONDS = 10.0
 NO_KEY = "none"  # the client insists on one; local servers ignore it

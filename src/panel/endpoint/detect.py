@@ -10,7 +10,7 @@ from panel.endpoint.faults import classify_fault
 from panel.endpoint.output_modes import OutputMode, RequestProfile, native_form, optional_fields
 from panel.endpoint.replies import read_reply
 from panel.endpoint.servers import Server, identify
-from panel.workspace.settings import Endpoint
+from panel.workspace.endpoints import Endpoint
 
 Enforced = Literal["enforced", "not enforced", "refused", "unknown"]
 FieldOrder = Literal["schema", "alphabetical"]

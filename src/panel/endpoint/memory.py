@@ -9,7 +9,7 @@ from typing import Any
 from panel.endpoint.output_modes import RequestProfile, native_form
 from panel.endpoint.servers import Server
 from panel.hashing import text_hash
-from panel.workspace.settings import Endpoint
+from panel.workspace.endpoints import Endpoint
 
 
 class Memory:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from panel.cells.cells import Cell
+from panel.workspace.endpoints import Endpoint
 from panel.workspace.prompts import Messages
-from panel.workspace.settings import Endpoint
 
 OutputMode = Literal["json_schema", "native", "tool", "json_object", "prompted"]
 OUTPUT_MODES: tuple[OutputMode, ...] = ("json_schema", "native", "tool", "json_object", "prompted")

@@ -13,7 +13,7 @@ from typing import Any
 
 from panel.endpoint.client import Client, RawResponse
 from panel.endpoint.faults import classify_fault
-from panel.workspace.settings import Endpoint
+from panel.workspace.endpoints import Endpoint
 
 PROBE_SECONDS = 3.0
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from panel.cells.cells import Cell
 from panel.cells.journal import JournalWriter
+from panel.workspace.endpoints import Endpoint
 from panel.workspace.prompts import Prompts
-from panel.workspace.settings import Endpoint
 
 if TYPE_CHECKING:  # detect.py pulls in the HTTP stack, which is what this module spares
     from panel.endpoint.detect import Diagnosis

@@ -24,7 +24,7 @@ from panel.endpoint.servers import STARTS, Server, identify
 from panel.engines.base import Job, RunStats
 from panel.engines.commits import GroupCommit
 from panel.errors import PanelError
-from panel.workspace.settings import Endpoint
+from panel.workspace.endpoints import Endpoint
 
 CHECKPOINT_SECONDS = 5.0
 UNANSWERED = 16  # cells in a row, each after all its tries, that end a run

@@ -11,8 +11,8 @@ from panel.decisions import Decision, replay
 from panel.endpoint.embedded import model_identity
 from panel.frozen.files import FOLDER, Frozen, decisions_of, read_frozen
 from panel.frozen.staleness import StaleEntry, orphaned, stale_entries
+from panel.workspace.endpoints import resolve_endpoint
 from panel.workspace.loading import Workspace
-from panel.workspace.settings import resolve_endpoint
 
 
 @dataclass(frozen=True, slots=True)

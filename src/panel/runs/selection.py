@@ -21,10 +21,10 @@ from panel.store.queries import (
     known_records,
     opened,
 )
+from panel.workspace.endpoints import Endpoint, resolve_endpoint
 from panel.workspace.git import workspace_at
 from panel.workspace.loading import Workspace, load_workspace
 from panel.workspace.personas import Persona
-from panel.workspace.settings import Endpoint, resolve_endpoint
 from panel.workspace.tools import Tool
 
 

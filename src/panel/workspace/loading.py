@@ -43,20 +43,7 @@ class Workspace:
         """
         chosen = self.tools
         if slugs:
-            known = {tool.name: tool for tool in self.tools}
-            known |= {tool.slug: tool for tool in self.tools}  # a slug comes before a name
-            for slug in slugs:
-                if slug not in known:
-                    close = nearest(slug, known)
-                    close = known[close].slug if close else slug
-                    hint = did_you_mean(close, [tool.slug for tool in self.tools])
-                    raise UsageError(f"there is no tool {slug!r}. {hint}")
-                same = [tool.slug for tool in self.tools if tool.name == slug]
-                if known[slug].slug != slug and len(same) > 1:
-                    raise UsageError(
-                        f"{len(same)} tools are named {slug!r}. Use a slug: {', '.join(same[:5])}."
-                    )
-            wanted = {known[slug].slug for slug in slugs}
+            wanted = {self._slug(word) for word in slugs}
             chosen = [tool for tool in chosen if tool.slug in wanted]
         if categories:
             existing = {tool.category for tool in self.tools}
@@ -66,6 +53,22 @@ class Workspace:
                     raise UsageError(f"there is no category {category!r}. {hint}")
             chosen = [tool for tool in chosen if tool.category in categories]
         return chosen
+
+    def _slug(self, word: str) -> str:
+        """Return the slug of the tool with this slug or, where no slug is that, this name."""
+        slugs = [tool.slug for tool in self.tools]
+        if word in slugs:
+            return word
+        named = [tool.slug for tool in self.tools if tool.name == word]
+        if len(named) == 1:
+            return named[0]
+        if named:
+            few = ", ".join(named[:5])
+            raise UsageError(f"{len(named)} tools are named {word!r}. Use a slug: {few}.")
+        by_word = {tool.name: tool.slug for tool in self.tools} | {slug: slug for slug in slugs}
+        close = nearest(word, by_word)
+        hint = did_you_mean(by_word[close] if close else word, slugs)
+        raise UsageError(f"there is no tool {word!r}. {hint}")
 
     def select_personas(self, ids: list[str]) -> list[Persona]:
         """Return the personas with these ids; the whole panel for an empty list."""

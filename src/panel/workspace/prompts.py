@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import re
 import traceback
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import jinja2
 import jinja2.meta
 import jinja2.nodes
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from panel.errors import Problem, WorkspaceError
 from panel.hashing import content_hash, text_hash
-from panel.workspace.documents import parse_yaml, read_text, yaml_lines
+from panel.workspace.documents import read_text
+from panel.workspace.examples import EXAMPLES, Example, load_examples
 from panel.workspace.personas import Beat, Persona
 from panel.workspace.sandbox import inside, render, template_environment
 from panel.workspace.scaffold import shipped
-from panel.workspace.tools import DESCRIPTION_LIMIT, Line, PricePlan, Pricing, Text, Tool, slugify
-from panel.workspace.validation import did_you_mean, validate
-from panel.workspace.verdict import parse, schema_for
+from panel.workspace.tools import PricePlan, Pricing, Tool
+from panel.workspace.validation import did_you_mean
+from panel.workspace.verdict import schema_for
 
 Message = tuple[str, str]  # role, content
 Messages = tuple[Message, ...]
@@ -36,7 +34,6 @@ TEMPLATES = {
     "repair": ("problems", "fields"),
     "guidance": ("note",),
 }
-EXAMPLES = "examples"
 
 
 def fenced(text: str) -> str:
@@ -51,31 +48,6 @@ def fenced(text: str) -> str:
         f"===== UNTRUSTED MATERIAL {marker} =====\n{body}\n"
         f"===== END OF UNTRUSTED MATERIAL {marker} =====\n"
     )
-
-
-class ExampleTool(BaseModel):
-    """The fictional tool of a worked example."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    name: Line
-    tagline: Line
-    category: Line
-    pricing: Pricing
-
-
-def _one_verdict(answer: dict[str, Any]) -> dict[str, Any]:
-    if answer.get("verdict") not in ("ship", "skip"):
-        raise ValueError("has no verdict. Write verdict: ship or verdict: skip.")
-    return answer
-
-
-class Example(BaseModel):
-    """One worked example of a persona: a fictional tool and the answer to copy."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    tool: ExampleTool
-    description: Annotated[Text, Field(min_length=1, max_length=DESCRIPTION_LIMIT)]
-    answer: Annotated[dict[str, Any], AfterValidator(_one_verdict)]
 
 
 @dataclass(slots=True)
@@ -141,13 +113,8 @@ class Prompts:
         turned = (int(text_hash(tool.slug), 16) + persona.order + repeat) % 2
         turns: list[Message] = []
         for example in reversed(examples) if turned else examples:
-            shown = Tool(
-                slug=slugify(example.tool.name),
-                description=example.description,
-                **dict(example.tool),
-            )
-            turns.append(("user", self._render(self.review, tool=shown)))
-            turns.append(("assistant", _compact(example.answer, persona)))
+            turns.append(("user", self._render(self.review, tool=example.as_tool())))
+            turns.append(("assistant", example.reply(persona)))
         return tuple(turns)
 
     def example_records(self, persona: Persona) -> list[dict[str, Any]]:
@@ -159,11 +126,6 @@ class Prompts:
             return render(template, **context)
         except Exception as error:  # whatever a template does wrong is its author's to mend
             raise WorkspaceError([_fault(error, template, self.folder)]) from None
-
-
-def _compact(answer: dict[str, Any], persona: Persona) -> str:
-    names = schema_for(persona)["properties"]
-    return json.dumps({name: answer[name] for name in names if name in answer}, ensure_ascii=False)
 
 
 def load_prompts(folder: Path, personas: list[Persona]) -> Prompts:
@@ -183,7 +145,7 @@ def load_prompts(folder: Path, personas: list[Persona]) -> Prompts:
     examples: dict[str, tuple[Example, ...]] = {}
     for persona in personas:
         try:
-            examples[persona.id] = _examples(folder / EXAMPLES / f"{persona.id}.yaml", persona)
+            examples[persona.id] = load_examples(folder / EXAMPLES / f"{persona.id}.yaml", persona)
         except WorkspaceError as error:
             problems += error.problems
     if problems:
@@ -253,49 +215,6 @@ def _fault(error: Exception, template: jinja2.Template, folder: Path) -> Problem
             line, file = frame.lineno, Path(frame.filename)
     message = str(error).replace("panel.catalog.", "").replace("panel.personas.", "")
     return Problem(file, line, "", f"cannot be rendered: {message}", "Correct that line.")
-
-
-def _examples(file: Path, persona: Persona) -> tuple[Example, ...]:
-    if not inside(file.parents[1], file):
-        raise WorkspaceError(
-            [Problem(file, None, "", "leads out of its folder", "Put the file itself there.")]
-        )
-    if not file.exists():  # a persona without examples is asked without any
-        return ()
-    source = read_text(file)
-    found = parse_yaml(source, file)
-    lines = yaml_lines(source)
-    if not isinstance(found, list) or len(found) != 2:
-        raise WorkspaceError(
-            [Problem(file, 1, "", "is not a list of two examples", "Write one ship, one skip.")]
-        )
-    examples = []
-    for index, fields in enumerate(found):
-        example = validate(Example, fields, file, _below(lines, index))
-        try:
-            parse(_compact(example.answer, persona), persona)
-        except (TypeError, ValueError) as error:
-            raise WorkspaceError(
-                [
-                    Problem(
-                        file,
-                        lines((index, "answer")),
-                        "answer",
-                        f"is no verdict of {persona.id!r}: {error}",
-                        "Its fields are " + ", ".join(schema_for(persona)["properties"]) + ".",
-                    )
-                ]
-            ) from None
-        examples.append(example)
-    if {example.answer["verdict"] for example in examples} != {"ship", "skip"}:
-        raise WorkspaceError(
-            [Problem(file, 1, "", "does not show both verdicts", "Write one ship, one skip.")]
-        )
-    return tuple(examples)
-
-
-def _below(lines: Callable[[tuple[str | int, ...]], int | None], index: int) -> Any:
-    return lambda path: lines((index, *path))
 
 
 def template_digest(prompts: Prompts) -> str:
