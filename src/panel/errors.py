@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 
 class PanelError(Exception):
@@ -50,6 +51,11 @@ class WorkspaceError(PanelError):
     def __init__(self, problems: list[Problem]) -> None:
         self.problems = problems
         super().__init__("\n".join(str(problem) for problem in problems))
+
+    @classmethod
+    def single(cls, file: Path, line: int | None, field: str, message: str, remedy: str) -> Self:
+        """Make the error of one Problem, from the Problem's fields."""
+        return cls([Problem(file, line, field, message, remedy)])
 
 
 class UsageError(PanelError):

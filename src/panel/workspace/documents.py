@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from panel.errors import Problem, WorkspaceError
+from panel.errors import WorkspaceError
 
 FieldPath = tuple[str | int, ...]
 Lines = Callable[[FieldPath], int | None]
@@ -57,23 +57,19 @@ def read_text(file: Path) -> str:
     try:
         raw = file.read_bytes()
     except OSError as error:
-        raise WorkspaceError(
-            [Problem(file, None, "", f"cannot be read: {error.strerror}", "Check path and rights.")]
+        raise WorkspaceError.single(
+            file, None, "", f"cannot be read: {error.strerror}", "Check path and rights."
         ) from None
     try:
         return raw.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        raise WorkspaceError(
-            [
-                Problem(
-                    file,
-                    line,
-                    "",
-                    f"byte {error.start} (0x{raw[error.start]:02x}) is not UTF-8",
-                    "Save the file as UTF-8.",
-                )
-            ]
+        raise WorkspaceError.single(
+            file,
+            line,
+            "",
+            f"byte {error.start} (0x{raw[error.start]:02x}) is not UTF-8",
+            "Save the file as UTF-8.",
         ) from None
 
 
@@ -81,30 +77,26 @@ def read_front_matter(file: Path) -> Document:
     """Read ``---`` YAML ``---`` body. Raises WorkspaceError when the form is broken."""
     text = read_text(file)
     if not text.startswith(FENCE + "\n"):
-        raise WorkspaceError(
-            [
-                Problem(
-                    file,
-                    1,
-                    "",
-                    "does not begin with front matter",
-                    "Begin the file with a line '---', YAML fields, and another line '---'.",
-                )
-            ]
+        raise WorkspaceError.single(
+            file,
+            1,
+            "",
+            "does not begin with front matter",
+            "Begin the file with a line '---', YAML fields, and another line '---'.",
         )
     end = text.find("\n" + FENCE + "\n", len(FENCE))
     if end < 0 and text.endswith("\n" + FENCE):
         end = len(text) - len(FENCE) - 1
     if end < 0:
-        raise WorkspaceError(
-            [Problem(file, 1, "", "the front matter never ends", "Add a closing line '---'.")]
+        raise WorkspaceError.single(
+            file, 1, "", "the front matter never ends", "Add a closing line '---'."
         )
     source = text[len(FENCE) + 1 : end + 1]
     body = text[end + len(FENCE) + 2 :].strip("\n")
     fields = parse_yaml(source, file, first_line=2)
     if not isinstance(fields, dict):
-        raise WorkspaceError(
-            [Problem(file, 2, "", "the front matter is not a mapping", "Write 'key: value' lines.")]
+        raise WorkspaceError.single(
+            file, 2, "", "the front matter is not a mapping", "Write 'key: value' lines."
         )
     return Document(file, fields, body, yaml_lines(source, first_line=2))
 
@@ -126,21 +118,17 @@ def parse_yaml(source: str, file: Path, first_line: int = 1) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = first_line + mark.line if mark else None
-        raise WorkspaceError(
-            [
-                Problem(
-                    file,
-                    line,
-                    "",
-                    f"is not valid YAML: {error.problem or error.context}",
-                    "Quote text that holds ': ' or begins with a special character.",
-                )
-            ]
+        raise WorkspaceError.single(
+            file,
+            line,
+            "",
+            f"is not valid YAML: {error.problem or error.context}",
+            "Quote text that holds ': ' or begins with a special character.",
         ) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise WorkspaceError(
-            [Problem(file, None, "", f"is not valid YAML: {reason}", "Write it more plainly.")]
+        raise WorkspaceError.single(
+            file, None, "", f"is not valid YAML: {reason}", "Write it more plainly."
         ) from None
     return value
 
@@ -187,13 +175,13 @@ def _refuse_repeats(root: yaml.Node, file: Path, first_line: int) -> None:
             for key, child in node.value:
                 if not isinstance(key, yaml.ScalarNode):
                     line = first_line + key.start_mark.line
-                    raise WorkspaceError(
-                        [Problem(file, line, "", "a key is not a word", "Write 'key: value'.")]
+                    raise WorkspaceError.single(
+                        file, line, "", "a key is not a word", "Write 'key: value'."
                     )
                 if key.value in keys:
                     line = first_line + key.start_mark.line
-                    raise WorkspaceError(
-                        [Problem(file, line, str(key.value), "stands twice", "Keep one of them.")]
+                    raise WorkspaceError.single(
+                        file, line, str(key.value), "stands twice", "Keep one of them."
                     )
                 keys.add(key.value)
                 waiting.append(child)

@@ -153,7 +153,7 @@ def check_endpoint(settings: Settings, root: Path) -> None:
         endpoint = resolve_endpoint(settings, root)
     except UsageError as error:
         message, remedy = str(error).split(". ", 1)
-        raise WorkspaceError([Problem(file, None, f"endpoints.{name}", message, remedy)]) from None
+        raise WorkspaceError.single(file, None, f"endpoints.{name}", message, remedy) from None
     if endpoint.weights is not None and not endpoint.weights.is_file():
         message = f"there is no file {endpoint.weights}"
         problem = Problem(file, None, f"endpoints.{name}.weights", message, "Correct the path.")

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from panel.errors import Problem, WorkspaceError
+from panel.errors import WorkspaceError
 from panel.workspace.documents import FieldPath, Lines, parse_yaml, read_text, yaml_lines
 from panel.workspace.personas import Persona
 from panel.workspace.sandbox import inside
@@ -63,8 +63,8 @@ def load_examples(file: Path, persona: Persona) -> tuple[Example, ...]:
     Raises WorkspaceError.
     """
     if not inside(file.parents[1], file):
-        raise WorkspaceError(
-            [Problem(file, None, "", "leads out of its folder", "Put the file itself there.")]
+        raise WorkspaceError.single(
+            file, None, "", "leads out of its folder", "Put the file itself there."
         )
     if not file.exists():  # a persona without examples is asked without any
         return ()
@@ -72,8 +72,8 @@ def load_examples(file: Path, persona: Persona) -> tuple[Example, ...]:
     found = parse_yaml(source, file)
     lines = yaml_lines(source)
     if not isinstance(found, list) or len(found) != 2:
-        raise WorkspaceError(
-            [Problem(file, 1, "", "is not a list of two examples", "Write one ship, one skip.")]
+        raise WorkspaceError.single(
+            file, 1, "", "is not a list of two examples", "Write one ship, one skip."
         )
     examples = []
     for index, fields in enumerate(found):
@@ -81,21 +81,17 @@ def load_examples(file: Path, persona: Persona) -> tuple[Example, ...]:
         try:
             parse(example.reply(persona), persona)
         except (TypeError, ValueError) as error:
-            raise WorkspaceError(
-                [
-                    Problem(
-                        file,
-                        lines((index, "answer")),
-                        "answer",
-                        f"is no verdict of {persona.id!r}: {error}",
-                        "Its fields are " + ", ".join(_fields(persona)) + ".",
-                    )
-                ]
+            raise WorkspaceError.single(
+                file,
+                lines((index, "answer")),
+                "answer",
+                f"is no verdict of {persona.id!r}: {error}",
+                "Its fields are " + ", ".join(_fields(persona)) + ".",
             ) from None
         examples.append(example)
     if {example.answer["verdict"] for example in examples} != {"ship", "skip"}:
-        raise WorkspaceError(
-            [Problem(file, 1, "", "does not show both verdicts", "Write one ship, one skip.")]
+        raise WorkspaceError.single(
+            file, 1, "", "does not show both verdicts", "Write one ship, one skip."
         )
     return tuple(examples)
 

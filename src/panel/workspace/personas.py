@@ -79,8 +79,8 @@ def load_personas(folder: Path) -> list[Persona]:
     problems: list[Problem] = []
     personas: list[Persona] = []
     if not folder.is_dir():
-        raise WorkspaceError(
-            [Problem(folder, None, "", "is not a folder", "Make it, or run 'panel init'.")]
+        raise WorkspaceError.single(
+            folder, None, "", "is not a folder", "Make it, or run 'panel init'."
         )
     for file in sorted(folder.glob("*.md")):
         try:
@@ -98,30 +98,26 @@ def load_personas(folder: Path) -> list[Persona]:
 
 def _persona(file: Path) -> Persona:
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,39}", file.stem):
-        raise WorkspaceError(
-            [
-                Problem(
-                    file,
-                    None,
-                    "",
-                    f"the file name {file.stem!r} is not a persona id",
-                    "Use a-z, 0-9 and hyphens, at most 40 characters.",
-                )
-            ]
+        raise WorkspaceError.single(
+            file,
+            None,
+            "",
+            f"the file name {file.stem!r} is not a persona id",
+            "Use a-z, 0-9 and hyphens, at most 40 characters.",
         )
     document = read_front_matter(file)
     fields = {**document.fields, "voice": document.body}
     if "id" in document.fields:
-        raise WorkspaceError(
-            [Problem(file, document.lines(("id",)), "id", "is the file's name", "Remove it.")]
+        raise WorkspaceError.single(
+            file, document.lines(("id",)), "id", "is the file's name", "Remove it."
         )
     persona = validate(Persona, {"id": file.stem, **fields}, file, document.lines)
     seen: set[str] = set()
     for index, beat in enumerate(persona.beats):
         if beat.id in seen:
             line = document.lines(("beats", index, "id"))
-            raise WorkspaceError(
-                [Problem(file, line, "beats", f"{beat.id!r} stands twice", "Rename one.")]
+            raise WorkspaceError.single(
+                file, line, "beats", f"{beat.id!r} stands twice", "Rename one."
             )
         seen.add(beat.id)
     return persona

@@ -165,8 +165,8 @@ def _compile(
     environment: jinja2.Environment, file: Path, known: tuple[str, ...]
 ) -> jinja2.Template:
     if not inside(file.parent, file):
-        raise WorkspaceError(
-            [Problem(file, None, "", "leads out of its folder", "Put the file itself there.")]
+        raise WorkspaceError.single(
+            file, None, "", "leads out of its folder", "Put the file itself there."
         )
     source = read_text(file)
     try:
@@ -176,8 +176,8 @@ def _compile(
         line = getattr(error, "lineno", None) if isinstance(error, jinja2.TemplateError) else None
         word = re.match(r"No filter named '(.*)'", str(error))
         remedy = did_you_mean(word[1], environment.filters) if word else "Correct that line."
-        raise WorkspaceError(
-            [Problem(file, line, "", f"is not a valid template: {error}", remedy)]
+        raise WorkspaceError.single(
+            file, line, "", f"is not a valid template: {error}", remedy
         ) from None
     unknown = jinja2.meta.find_undeclared_variables(tree) - set(known)
     problems = [

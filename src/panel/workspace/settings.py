@@ -198,8 +198,8 @@ def load_settings(root: Path) -> Settings:
     except (ValueError, RecursionError) as error:  # TOMLDecodeError is a ValueError
         found = re.search(r"line (\d+)", str(error))
         line = int(found[1]) if found else None
-        raise WorkspaceError(
-            [Problem(file, line, "", f"is not valid TOML: {error}", "Correct that line.")]
+        raise WorkspaceError.single(
+            file, line, "", f"is not valid TOML: {error}", "Correct that line."
         ) from None
     lines = toml_lines(source)
     if problems := _refused_secrets(fields, file, lines):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from panel.errors import Problem, WorkspaceError
+from panel.errors import WorkspaceError
 from panel.workspace.documents import FieldPath, Lines, no_lines, parse_yaml, read_text, yaml_lines
 
 TABLE_ENDINGS = (".yaml", ".yml", ".json", ".jsonl", ".csv", ".parquet")
@@ -50,8 +50,8 @@ def _listed(value: Any, file: Path, lines: Lines) -> list[Row]:
     if isinstance(value, dict) and set(value) == {"tools"}:
         value, start = value["tools"], ("tools",)
     if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
-        raise WorkspaceError(
-            [Problem(file, 1, "", "is not a list of tools", "Write a list of mappings.")]
+        raise WorkspaceError.single(
+            file, 1, "", "is not a list of tools", "Write a list of mappings."
         )
     return [Row(row, file, (*start, index), lines) for index, row in enumerate(value)]
 
@@ -75,8 +75,8 @@ def _json(source: str, file: Path, line: int) -> Any:
             place = line + error.lineno - 1
         elif "\n" in source:
             place = None
-        raise WorkspaceError(
-            [Problem(file, place, "", f"is not valid JSON: {error}", "Correct it.")]
+        raise WorkspaceError.single(
+            file, place, "", f"is not valid JSON: {error}", "Correct it."
         ) from None
 
 
@@ -86,8 +86,8 @@ def _json_lines(file: Path) -> list[Row]:
         if source.strip():
             fields = _json(source, file, number)
             if not isinstance(fields, dict):
-                raise WorkspaceError(
-                    [Problem(file, number, "", "is not a JSON object", "Write one tool a line.")]
+                raise WorkspaceError.single(
+                    file, number, "", "is not a JSON object", "Write one tool a line."
                 )
             rows.append(Row(fields, file, (), _at(number)))
     return rows
@@ -109,16 +109,12 @@ def _csv_rows(file: Path) -> list[Row]:
     except (csv.Error, ValueError) as error:
         # DictReader counts the rows it gave; one that broke begins on the next line.
         broke = reader.reader.line_num > reader.line_num
-        raise WorkspaceError(
-            [
-                Problem(
-                    file,
-                    reader.line_num + broke,
-                    "",
-                    f"is not valid CSV: {error}",
-                    "Quote cells that hold commas, quotes or line breaks; name each column once.",
-                )
-            ]
+        raise WorkspaceError.single(
+            file,
+            reader.line_num + broke,
+            "",
+            f"is not valid CSV: {error}",
+            "Quote cells that hold commas, quotes or line breaks; name each column once.",
         ) from None
     return rows
 
@@ -137,8 +133,8 @@ def _parquet_rows(file: Path) -> list[Row]:
             ]
     except (duckdb.Error, ValueError) as error:
         reason = str(error).splitlines()[0]
-        raise WorkspaceError(
-            [Problem(file, None, "", f"cannot be read as Parquet: {reason}", "Write it again.")]
+        raise WorkspaceError.single(
+            file, None, "", f"cannot be read as Parquet: {reason}", "Write it again."
         ) from None
     return [Row(fields, file, (), _at(number)) for number, fields in enumerate(found, 1)]
 

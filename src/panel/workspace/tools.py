@@ -204,16 +204,12 @@ def _tool(row: Row) -> Tool:
     if fields.get("slug") is None:
         fields["slug"] = slugify(str(fields.get("name", "")))
     elif slugify(str(fields["slug"])) != str(fields["slug"]):
-        raise WorkspaceError(
-            [
-                Problem(
-                    row.file,
-                    row.lines((*prefix, "slug")),
-                    "slug",
-                    f"{fields['slug']!r} is not a safe file name",
-                    f"Use {slugify(str(fields['slug']))!r}.",
-                )
-            ]
+        raise WorkspaceError.single(
+            row.file,
+            row.lines((*prefix, "slug")),
+            "slug",
+            f"{fields['slug']!r} is not a safe file name",
+            f"Use {slugify(str(fields['slug']))!r}.",
         )
     return validate(Tool, fields, row.file, lambda path: row.lines((*prefix, *path)))
 
@@ -225,16 +221,12 @@ def _rows(file: Path) -> Iterable[Row]:
 def _markdown_row(file: Path) -> Row:
     document = read_front_matter(file)
     if "description" in document.fields:
-        raise WorkspaceError(
-            [
-                Problem(
-                    file,
-                    document.lines(("description",)),
-                    "description",
-                    "stands in the front matter",
-                    "Write it below the closing '---'.",
-                )
-            ]
+        raise WorkspaceError.single(
+            file,
+            document.lines(("description",)),
+            "description",
+            "stands in the front matter",
+            "Write it below the closing '---'.",
         )
     fields = {"slug": slugify(file.stem), **document.fields, "description": document.body}
     return Row(fields, file, (), document.lines)
