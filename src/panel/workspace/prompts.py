@@ -213,8 +213,7 @@ def _fault(error: Exception, template: jinja2.Template, folder: Path) -> Problem
     for frame in traceback.extract_tb(error.__traceback__):
         if frame.filename.endswith(".j2"):
             line, file = frame.lineno, Path(frame.filename)
-    message = str(error).replace("panel.catalog.", "").replace("panel.personas.", "")
-    return Problem(file, line, "", f"cannot be rendered: {message}", "Correct that line.")
+    return Problem(file, line, "", f"cannot be rendered: {error}", "Correct that line.")
 
 
 def template_digest(prompts: Prompts) -> str:

@@ -7,10 +7,7 @@ others, cannot read outside its folder, and is stopped when it makes too much or
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -25,10 +22,20 @@ from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import BaseModel
 
-LONGEST_TEXT = 1_000_000  # characters that one rendering, or one text in it, may have
-MOST_WORK = 8_000_000  # of one rendering: a character made costs 1, a step STEP, a call CALL
-STEP, CALL = 16, 200
-MOST_SECONDS = 5.0  # of CPU; an honest prompt takes a tenth of a millisecond
+from panel.workspace.render_budget import (
+    CALL,
+    LONGEST_TEXT,
+    MOST_WORK,
+    STEP,
+    TooMuchError,
+    as_text,
+    budgeted,
+    counted,
+    joined,
+    measured,
+    take,
+)
+
 LARGEST_BITS = 256  # of a whole number
 ENDING = ".j2"
 
@@ -54,109 +61,30 @@ _ATTRIBUTES: dict[type, frozenset[str]] = {
 }
 
 
-class TooMuchError(SecurityError):
-    """A template made more, or took longer, than a rendering may."""
-
-
-class _Budget:
-    """What one rendering may still do."""
-
-    def __init__(self) -> None:
-        self.left = MOST_WORK
-        self.steps = 0
-        self.ends = time.thread_time() + MOST_SECONDS
-
-    def take(self, amount: int) -> None:
-        self.left -= amount + STEP
-        self.steps += 1
-        if self.left < 0:
-            raise TooMuchError("makes or does too much for one prompt")
-        # Asking the clock costs more than a step, so it is asked at every 256th or a large one.
-        if (amount > 4096 or not self.steps & 255) and time.thread_time() > self.ends:
-            raise TooMuchError(f"takes longer than {MOST_SECONDS:g} seconds")
-
-
-_BUDGET: ContextVar[_Budget | None] = ContextVar("_BUDGET", default=None)
-
-
-@contextmanager
-def _budgeted() -> Iterator[None]:
-    token = _BUDGET.set(_Budget())
-    try:
-        yield
-    finally:
-        _BUDGET.reset(token)
-
-
-def _take(amount: int = 0) -> None:
-    budget = _BUDGET.get()
-    assert budget is not None, "templates are rendered through render()"
-    budget.take(amount)
-
-
-def _measured(value: Any) -> Any:
-    """Charge for a value at its full size, shared parts each time; returns the value."""
-    if isinstance(value, str):
-        if len(value) > LONGEST_TEXT:
-            raise TooMuchError(f"makes a text of more than {LONGEST_TEXT:,} characters")
-        _take(len(value))
-    elif isinstance(value, dict):
-        _take(len(value))
-        for key, item in value.items():
-            _measured(key)
-            _measured(item)
-    elif isinstance(value, list | tuple | set | frozenset):
-        _take(len(value))
-        for item in value:
-            _measured(item)
-    else:
-        _take()
-    return value
-
-
-def _text(value: Any) -> str:
-    _measured(value)
-    if type(value) is str:
-        return value
-    return str(_measured(str(value)))
-
-
-def _joined(texts: Iterable[str]) -> str:
-    """Join what a template puts out, and stop while it is still small."""
-    pieces, size = [], 0
-    for text in texts:
-        size += len(text)
-        if size > LONGEST_TEXT:
-            raise TooMuchError(f"makes a text of more than {LONGEST_TEXT:,} characters")
-        _take(len(text))
-        pieces.append(text)
-    return "".join(pieces)
-
-
 @jinja2.pass_context
 def _finalize(_context: jinja2.runtime.Context, value: Any) -> str:
     # With the context asked for, the compiler computes no constants: nothing runs unbudgeted.
-    return _text(value)
+    return as_text(value)
 
 
 def _join(value: Iterable[Any], d: Any = "", attribute: Any = None) -> str:
     """Join the items of a list by a separator; the template engine's `join`, bounded."""
     if attribute is not None:
         raise TypeError("join takes no attribute here; loop over the items")
-    separator = _text(d)
-    texts = [_text(item) for item in value]
-    _take(len(separator) * len(texts))
-    return _joined([separator.join(texts)])
+    separator = as_text(d)
+    texts = [as_text(item) for item in value]
+    take(len(separator) * len(texts))
+    return joined([separator.join(texts)])
 
 
 def _replace(value: Any, old: str, new: str, count: int | None = None) -> str:
-    text, many = _text(value), -1 if count is None else count
+    text, many = as_text(value), -1 if count is None else count
     # An empty `old` is found before every character and at the end.
     found = text.count(old) if old else len(text) + 1
     size = len(text) + (min(found, many) if many >= 0 else found) * max(0, len(new) - len(old))
     if size > LONGEST_TEXT:
         raise TooMuchError(f"makes a text of more than {LONGEST_TEXT:,} characters")
-    _take(size)
+    take(size)
     return text.replace(old, new, many)
 
 
@@ -173,22 +101,16 @@ def _charged(function: Callable[..., Any]) -> Callable[..., Any]:
     def filtered(*values: Any, **options: Any) -> Any:
         for value in values:
             if not isinstance(value, jinja2.Environment | jinja2.runtime.Context):
-                _measured(value)
+                measured(value)
         made = function(*values, **options)
         if isinstance(made, Iterator):
-            return _counted(made)
-        return _measured(made)
+            return counted(made)
+        return measured(made)
 
     wants = getattr(function, "jinja_pass_arg", None)
     if wants is not None:
         filtered.jinja_pass_arg = wants  # type: ignore[attr-defined]
     return filtered
-
-
-def _counted(items: Iterable[Any]) -> Iterator[Any]:
-    for item in items:
-        _take()
-        yield item
 
 
 class _Counted(Sequence[Any]):
@@ -204,7 +126,7 @@ class _Counted(Sequence[Any]):
         return self.items[index]
 
     def __iter__(self) -> Iterator[Any]:
-        return _counted(self.items)
+        return counted(self.items)
 
 
 class _Compiler(jinja2.compiler.CodeGenerator):
@@ -248,16 +170,16 @@ class _Compiler(jinja2.compiler.CodeGenerator):
 class _Environment(ImmutableSandboxedEnvironment):
     code_generator_class = _Compiler
     intercepted_binops = frozenset({"+", "*", "**", "%"})
-    concat = staticmethod(_joined)
-    measured = staticmethod(_measured)
+    concat = staticmethod(joined)
+    measured = staticmethod(measured)
 
     def stepped(self, items: Any) -> Any:
         if isinstance(items, Mapping):
             return _Counted(list(items))
-        return _Counted(items) if isinstance(items, Sequence) else _counted(items)
+        return _Counted(items) if isinstance(items, Sequence) else counted(items)
 
     def concatenated(self, *values: Any) -> str:
-        return _joined([_text(value) for value in values])
+        return joined([as_text(value) for value in values])
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         numbers = isinstance(left, int | float) and isinstance(right, int | float)
@@ -273,16 +195,16 @@ class _Environment(ImmutableSandboxedEnvironment):
         if not numbers and operator == "*":
             many, thing = (left, right) if isinstance(left, int) else (right, left)
             if isinstance(many, int) and isinstance(thing, str | list | tuple):
-                _take(max(0, many) * len(thing))
-        return _measured(super().call_binop(context, operator, left, right))
+                take(max(0, many) * len(thing))
+        return measured(super().call_binop(context, operator, left, right))
 
     def call(self, context: Any, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
-        _take(CALL)
+        take(CALL)
         made = super().call(context, obj, *args, **kwargs)
-        return _measured(made) if isinstance(made, str | list | tuple | dict) else made
+        return measured(made) if isinstance(made, str | list | tuple | dict) else made
 
     def join_path(self, template: str, parent: str) -> str:
-        _take(10 * CALL)  # an include that includes itself twice ends too
+        take(10 * CALL)  # an include that includes itself twice ends too
         return template
 
     def getattr(self, obj: Any, attribute: str) -> Any:
@@ -351,7 +273,7 @@ def template_environment(
         lstrip_blocks=True,
     )
     known = {name: _charged(jinja2.filters.FILTERS[name]) for name in _FILTERS}
-    environment.filters = {**known, "join": _join, "replace": _replace, "string": _text}
+    environment.filters = {**known, "join": _join, "replace": _replace, "string": as_text}
     environment.filters |= {name: _charged(made) for name, made in filters.items()}
     environment.globals = {"range": _range}
     return environment
@@ -363,7 +285,7 @@ def render(template: jinja2.Template, **values: Any) -> str:
     Raises TooMuchError when it makes or takes too much, and whatever else a template
     can raise (jinja2.TemplateError, TypeError, RecursionError, ...).
     """
-    with _budgeted():
+    with budgeted():
         return template.render({name: plain(value) for name, value in values.items()})
 
 
