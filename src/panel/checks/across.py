@@ -1,6 +1,6 @@
-"""What only shows across takes: the same take written twice, openings worn by repetition.
+"""Compares takes with each other: the same take written twice, openings worn by repetition.
 
-Takes are compared by the sets of their three-word sequences, the tool's own name left out.
+Takes are compared by the sets of their three-word sequences, without the tool's own name.
 One pass of min-hashing puts likely pairs into the same bucket, so that only those are
 compared, however large the catalog (Broder 1997; one permutation, Li, Owen and Zhang 2012).
 """
@@ -15,8 +15,8 @@ from zlib import crc32
 
 from panel.checks.findings import Finding, Severity, Subject, at, in_order, whole
 
-BINS, ROWS = 48, 2  # 24 bands of two values: pairs that share a third are found 94 times in 100
-BUCKET = 12  # members of one bucket that a newcomer is compared with
+BINS, ROWS = 48, 2  # 24 bands of two values: 94 % of the pairs that share a third are found
+BUCKET = 12  # takes that a bucket holds; later ones are compared with them but not added
 ALIKE, SAME = 0.42, 0.8  # share of three-word sequences in common
 OPENING = 4  # words
 WORN, WORN_SHARE = 3, 0.1  # takes of one persona that begin alike, and their share
@@ -42,7 +42,7 @@ def check_catalog(subjects: Sequence[Subject]) -> dict[int, list[Finding]]:
 
 
 def _words(subject: Subject) -> list[str]:
-    """Return the words of a take, with the tool's name as one word of its own."""
+    """Return the words of a take; the tool's name counts as one word, the same for all tools."""
     text = subject.text.casefold().replace(subject.tool.name.casefold(), " \x01 ")
     return re.findall(r"\x01|\w+", text)
 
@@ -60,7 +60,7 @@ def _shape(words: list[str]) -> _Shape:
 
 
 def _twins(subjects: Sequence[Subject]) -> dict[int, tuple[int, float]]:
-    """Return, for each take that has one, the index of its closest other and their likeness."""
+    """Return, for each take that has a near-duplicate, the closest one's index and share."""
     shapes = [_shape(_words(subject)) for subject in subjects]
     buckets: dict[tuple[int, ...], list[int]] = defaultdict(list)
     closest: dict[int, tuple[int, float]] = {}
@@ -101,7 +101,7 @@ def _twin(other: Subject, share: float) -> Finding:
 
 
 def _openings(subjects: Sequence[Subject]) -> list[tuple[int, Finding]]:
-    """Find beats (or rewritten takes) that many takes of the same persona begin alike."""
+    """Find the beats (or rewritten takes) that begin alike in many takes of one persona."""
     places: dict[tuple[str, str], list[tuple[int, tuple[int, int]]]] = defaultdict(list)
     takes: dict[str, int] = defaultdict(int)
     for index, subject in enumerate(subjects):
@@ -120,14 +120,14 @@ def _openings(subjects: Sequence[Subject]) -> list[tuple[int, Finding]]:
             whose = f"{len(where)} of {takes[persona]} takes of the {subject.persona.name}"
             says = (
                 f"{whose} have a part that begins “{begins}”",
-                "Begin this one with what is particular to the tool.",
+                "Begin this one with something specific to the tool.",
             )
             found.append((index, at(subject.text, span, "worn-opening", severity, says)))
     return found
 
 
 def _begins(subject: Subject) -> dict[str, tuple[int, int]]:
-    """Return the openings of a take's parts, as folded words → span in the text."""
+    """Return the openings of a take's beats: folded words → span in the text."""
     begins: dict[str, tuple[int, int]] = {}
     position = 0
     parts = [part for part in subject.beats.values() if part] or [subject.text]

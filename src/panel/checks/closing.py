@@ -1,4 +1,4 @@
-"""The verdict that a take's last sentences speak, read by rule and without seeing the verdict."""
+"""Reads the verdict that a take's last sentences state, and compares it with the real one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from panel.checks.sentences import Sentences
 Stand = Literal["ship", "skip"]
 LAST = 3  # sentences from the end in which a stand is looked for
 
-# "would move me to skip" tells that the take now stands on the other side
+# "would move me to skip" implies that the take now stands on the other side
 _TURN = re.compile(
     r"""
     \b(?: would|could|might|will|can|to )\s+ (?:\w+\s+){0,2}?   # "would still"
@@ -128,10 +128,10 @@ _WALKED = re.compile(
 
 
 def closing_verdict(text: str) -> Stand | None:
-    """Return the verdict that the last sentences speak; None where they speak none.
+    """Return the verdict that the last sentences state; None where they state none.
 
-    "Ship" as another verb ("ships with weights") and suppositions ("would move me to
-    skip") are not taken for the take's own stand. The last stand counts.
+    "Ship" in another sense ("ships with weights") and suppositions ("would move me to
+    skip") do not count. The last statement decides.
     """
     found = _closing(text)
     return found[0] if found else None
@@ -181,7 +181,7 @@ def _other(stand: str) -> Stand:
 
 
 def check_closing(subject: Subject) -> list[Finding]:
-    """Find a take whose last sentences speak against its verdict, or speak none."""
+    """Find a take whose last sentences contradict its verdict, or state none."""
     if not subject.text.strip():
         return []
     found = _closing(subject.text)
@@ -197,7 +197,7 @@ def check_closing(subject: Subject) -> list[Finding]:
         return []
     span = Sentences(subject.text).around(start)
     says = (
-        f"the take ends on {stand}, its verdict is {subject.verdict}",
+        f"the take ends on {stand}, but its verdict is {subject.verdict}",
         "Read the take again: correct the ending, reject it, or ask again.",
     )
     return [at(subject.text, span, "verdict-contradicted", "error", says)]

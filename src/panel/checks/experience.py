@@ -1,4 +1,4 @@
-"""Claims of own use: a persona has read a description and has used nothing.
+"""Finds claims to have used the tool: a persona has only read a description.
 
 The US Federal Trade Commission's rule on reviews (16 CFR 465, in force since 2024-10-21)
 forbids reviews that misrepresent an experience, those written by a model included.
@@ -179,7 +179,7 @@ _REMEDY = (
 
 
 def check_experience(text: str, sentences: Sentences, source: Source) -> list[Finding]:
-    """Find claims to have used the tool; suppositions and denials are none."""
+    """Find claims to have used the tool; suppositions and denials do not count."""
     found: list[Finding] = []
     for number, pattern in enumerate(_CLAIMS):
         for match in pattern.finditer(text):
@@ -197,7 +197,7 @@ def check_experience(text: str, sentences: Sentences, source: Source) -> list[Fi
 
 
 def claims_use(phrase: str) -> bool:
-    """Whether a phrase is itself such a claim ("I tried"): then this check speaks for it."""
+    """Whether a phrase is itself such a claim ("I tried"), which this check reports."""
     return any(pattern.search(phrase) for pattern in _CLAIMS)
 
 

@@ -1,7 +1,7 @@
-"""Licence claims: which licence a take names, of whom, and whether the source says so.
+"""Checks licence claims: which licence a take names, for which product, and on what source.
 
 A licence in the description covers the tool under review and nothing else: the same words
-said of another product are a claim from outside, however true they sound.
+about another product are a claim from outside, however true they sound.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from panel.checks.sentences import Sentences
 from panel.checks.source import Source
 from panel.checks.vocabulary import STARTERS, WELL_KNOWN
 
-NEAR = 120  # characters before a licence in which its owner's name is looked for
-MOST = 40  # licences looked at in one take: more are no take
+NEAR = 120  # characters before a licence that are searched for its owner's name
+MOST = 40  # licences checked in one text; no real take has so many
 _OPEN = FAMILIES - {"CC BY-NC", "BUSL", "SSPL", "Elastic", "OpenRAIL", "Community"}
 _CLOSED_TO_TRADE = frozenset({"CC BY-NC"})
 
@@ -93,7 +93,7 @@ _SAID_OF = re.compile(
     """,
     re.X,
 )
-# whose licence it is by a pronoun or a plain noun: the tool under review
+# a pronoun or a plain noun between name and licence: the tool under review is meant
 _OWN = re.compile(
     r"""
     \b(?: it|its|they|their|this|these
@@ -113,7 +113,7 @@ _PREFIXED = re.compile(
 def check_licences(
     text: str, mentions: list[Mention], sentences: Sentences, source: Source
 ) -> list[Finding]:
-    """Find licence claims that the source does not make of the tool under review."""
+    """Find licence claims that the source does not make about the tool under review."""
     found: list[Finding] = []
     for mention in mentions[:MOST]:
         other = _whose(text, mention, sentences, source)
@@ -127,7 +127,7 @@ def check_licences(
 
 
 def _whose(text: str, mention: Mention, sentences: Sentences, source: Source) -> str:
-    """Return the product that a licence is said of; "" for the tool under review."""
+    """Return the other product that a licence is attributed to; "" for the tool under review."""
     start, end = sentences.around(mention.span[0])
     start = max(start, mention.span[0] - NEAR)
     before = text[start : mention.span[0]]
@@ -151,7 +151,7 @@ def _whose(text: str, mention: Mention, sentences: Sentences, source: Source) ->
 
 
 def _tails(before: str) -> list[re.Match[str]]:
-    """Match a name and its link to the licence at the end; the nearest name first."""
+    """Match names that lead up to a licence at the end of the text; the nearest name first."""
     found = []
     for named in reversed(list(_A_NAME.finditer(before))):
         match = _SAID_OF.match(before, named.start())
@@ -173,7 +173,7 @@ _NO_NAME = STARTERS | {"license", "licence", "weights", "terms", "code", "engine
 
 
 def _own_name(name: str, source: Source) -> bool:
-    """Whether a name is the tool's own, one of its parts, or no product's name at all."""
+    """Whether a name is the tool's own, part of it, or not a product's name at all."""
     words = [word.casefold() for word in re.findall(r"[\w.+]+", name)]
     own = source.text.split("\n\n", 1)[0].casefold()
     own_words = re.findall(r"[\w.+]+", own)
@@ -189,7 +189,7 @@ def _of_another(
             return None
     severity: Severity = "warning" if sentences.marked(mention.span[0]) else "error"
     says = (
-        f"a licence said of {other}, which is not the tool under review",
+        f"a licence attributed to {other}, which is not the tool under review",
         f"Look it up at {other}'s own page, or leave the licence out.",
     )
     return at(text, mention.span, "licence-about-another", severity, says)
@@ -216,7 +216,7 @@ def _of_the_tool(
 
 
 def _terms(text: str, sentences: Sentences, source: Source) -> list[Finding]:
-    """Find claims about openness and commercial use against what the source says."""
+    """Find claims about openness and commercial use that the source does not support."""
     families = {mention.family for mention in source.licences}
     barred = bool(families & _CLOSED_TO_TRADE or _TRADE_BARRED.search(source.text))
     barred = barred or bool(re.search(r"\bnon-?commercial\b", source.text, re.I))

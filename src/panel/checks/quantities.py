@@ -1,4 +1,4 @@
-"""Figures in prose, made comparable: 128K = 128,000, four = 4, $0.30 = 30 cents, 50 % = 50%."""
+"""Reads figures in prose so that they compare: 128K = 128,000, four = 4, $0.30 = 30 cents."""
 
 from __future__ import annotations
 
@@ -92,10 +92,11 @@ _FRACTION = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """One figure: its place, kind and value; ``size`` in seconds or bytes where it has a unit.
+    """One figure of a text, with its place, kind and value.
 
-    unit: "time", "bytes" or "" (none, or one that is not converted); worded: written in
-    letters; ordinal: "fifteenth"; key: what a date or a version is compared by.
+    unit: "time", "bytes" or "" (none, or one that is not converted). size: the value in seconds
+    or bytes where it has such a unit. worded: written in letters. ordinal: "fifteenth". key:
+    what a date or a version is compared by.
     """
 
     span: Span

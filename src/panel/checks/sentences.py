@@ -1,4 +1,4 @@
-"""Sentences and clauses of a take, and what their words say about the rest of them."""
+"""Splits a take into sentences and clauses, and tells which suppose, deny or look ahead."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from bisect import bisect_right
 
 from panel.checks.findings import Span
 
-REACH = 300  # characters looked at to each side: no text, however odd, costs minutes
+REACH = 300  # characters to each side that are looked at, so that no odd text costs minutes
 
 _SENTENCE_END = re.compile(
     r"""
@@ -94,7 +94,7 @@ _MARKED = re.compile(r"outside (?:knowledge|the source)|to (?:be )?verif(?:y|ied
 
 
 class Sentences:
-    """The sentences of a text, found once; every span is a part of the text."""
+    """The sentences of a text, found once. spans: (start, end) of each, in order."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -116,7 +116,7 @@ class Sentences:
             self.spans.append((start, end))
 
     def around(self, position: int) -> Span:
-        """Return the sentence that holds a position, of a very long one the part around it."""
+        """Return the sentence around a position; of a very long one, the part around it."""
         start, end = 0, len(self.text)
         if self.spans:
             start, end = self.spans[max(0, bisect_right(self._starts, position) - 1)]
@@ -132,7 +132,7 @@ class Sentences:
         return position - start < 9 and not self.text[start:position].strip(" \"'“‘(*_-")
 
     def clause(self, position: int) -> Span:
-        """Return the clause that holds a position: the piece between marks like , ; : —."""
+        """Return the clause around a position: the piece between marks like , ; : —."""
         start, end = self.around(position)
         for mark in _CLAUSE_END.finditer(self.text, start, end):
             if mark.end() <= position:
@@ -142,7 +142,7 @@ class Sentences:
         return (start, end)
 
     def supposed(self, position: int) -> bool:
-        """Whether the words here belong to a supposition, not to a statement of fact."""
+        """Whether a position lies in a supposition rather than a statement of fact."""
         start, end = self.around(position)
         for mark in _PART_END.finditer(self.text, start, end):
             if mark.end() <= position:
@@ -157,14 +157,14 @@ class Sentences:
         return bool(_HYPOTHETICAL.search(self.text[first:last]))
 
     def foretold(self, position: int) -> bool:
-        """Whether the sentence speaks of a bet on the future."""
+        """Whether the sentence is a bet on the future."""
         start, end = self.around(position)
         if _AHEAD.search(self.text[start:position]):
             return True
         return bool(_BET.search(self.text, start, end))
 
     def said_missing(self, span: Span) -> bool:
-        """Whether the clause says that this is absent from the description."""
+        """Whether the clause says that the words of a span are missing from the description."""
         start, end = self.clause(span[0])
         if _SILENCE.search(self.text, start, end):
             return True
@@ -172,6 +172,6 @@ class Sentences:
         return bool(_NO_BEFORE.search(self.text[first : span[0]][-80:]))
 
     def marked(self, position: int) -> bool:
-        """Whether the sentence itself says: outside knowledge, to verify."""
+        """Whether the sentence marks itself as outside knowledge, to verify."""
         start, end = self.around(position)
         return bool(_MARKED.search(self.text, start, end))

@@ -1,4 +1,4 @@
-"""All checks on one take, in the order in which they may speak for the same words."""
+"""Runs all checks on one take, and lets one check only report on the same words."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from panel.workspace.tools import Tool
 def check_take(subject: Subject, others: Sequence[Tool]) -> list[Finding]:
     """Check one take against what its persona was shown; findings come sorted by span.
 
-    ``others`` is the rest of the catalog, or all of it; for many takes pass one
-    ``OtherTools``, which is indexed once. Raises nothing, whatever the text.
+    others: the rest of the catalog, or all of it. For many takes, pass one ``OtherTools``,
+    which is indexed once. Raises nothing, whatever the text.
     """
     text = subject.text
     sentences, source = Sentences(text), source_of(subject.tool)
@@ -33,7 +33,7 @@ def check_take(subject: Subject, others: Sequence[Tool]) -> list[Finding]:
     licences = check_licences(text, mentions, sentences, source)
     used = check_experience(text, sentences, source)
     worded = _without(check_wording(subject, source), _spans(used))
-    # Each word is spoken for once: by the check that knows most about it.
+    # Words are reported by the check that knows most about them, and by no other.
     taken = code_spans(text) + [mention.span for mention in mentions]
     taken += _spans(licences)
     figures = check_figures(text, sentences, source, taken)
