@@ -1,4 +1,4 @@
-"""Asks an endpoint one question to learn what it enforces, what it refuses and what it reports."""
+"""Asks an endpoint one question, to learn what it enforces, refuses and reports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The embedded endpoint: a small real model served by this very process.
+"""The embedded endpoint: a small real model that this process serves to itself.
 
 llama.cpp (package xllamacpp) serves a GGUF file on a loopback port that the system chooses,
 behind a random key. The default weights are SmolLM2-135M-Instruct (Apache-2.0), which come
@@ -40,19 +40,19 @@ NOT_JUDGEMENT = (
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """Where a started model answers, and the key it wants."""
+    """The address of a started model, and the key that it expects."""
 
     base_url: str
     key: str
 
 
 def default_weights() -> Path:
-    """Return where the default weights are kept, whether or not they are there."""
+    """Return where the default weights belong, whether or not they are there."""
     return cache_folder() / f"{EMBEDDED_MODEL}.gguf"
 
 
 def model_identity(endpoint: Endpoint) -> ModelIdentity:
-    """Name the model behind an endpoint, with the digest of weights that panel serves itself."""
+    """Return the model behind an endpoint, with a digest of weights that panel serves itself."""
     return identify(endpoint, weights_digest(endpoint) if endpoint.embedded else None)
 
 
@@ -69,7 +69,7 @@ def weights_digest(endpoint: Endpoint) -> str | None:
 
 
 def _file_sha256(file: Path) -> str:
-    """Hash a file; remembered by path, size and time, since weights are large."""
+    """Hash a file; cached by path, size and time, since weights are large."""
     stat = file.stat()
     name = hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:24]
     memory = cache_folder() / "digests" / f"{name}.json"
@@ -124,10 +124,10 @@ def _download(folder: Path) -> Path:
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except OSError as error:
-        raise EndpointError(f"pip cannot be started: {error}. Install pip, then again.") from None
+        raise EndpointError(f"pip cannot be started: {error}. Install pip and try again.") from None
     wheels = sorted(folder.glob("*.whl"))
     if done.returncode != 0 or not wheels:
-        last = (done.stderr.strip().splitlines() or ["no word from pip"])[-1]
+        last = (done.stderr.strip().splitlines() or ["pip gave no reason"])[-1]
         raise EndpointError(
             f"pip could not download {PACKAGE}: {last}. Check the network and that pip is "
             "installed, or point weights in panel.toml at a GGUF file of your own."
@@ -173,8 +173,8 @@ def _start(endpoint: Endpoint, weights: Path, key: str):  # type: ignore[no-unty
     params.api_keys = [key]
     params.ui = False
     params.verbosity = 0
-    # Threads wait for each other in a spin at every token: one that shares its core with other
-    # work holds up all. So one core is left free, except for prompts, which wait rarely.
+    # At every token the threads wait for each other in a busy loop: one that shares its core with
+    # other work holds up all. So one core is left free, except for prompts, which wait rarely.
     cores = os.cpu_count() or 1
     params.cpuparams.n_threads = endpoint.threads or max(1, cores - 1)
     params.cpuparams_batch.n_threads = endpoint.threads or cores
@@ -183,7 +183,7 @@ def _start(endpoint: Endpoint, weights: Path, key: str):  # type: ignore[no-unty
         server = xllamacpp.Server(params)
     except RuntimeError as error:
         raise EndpointError(f"{weights} cannot be loaded: {error}. Is it a GGUF file?") from None
-    # Answered by the server's own loop: one that is stopped before its loop has begun never
-    # ends, which happens on a busy machine.
+    # The server's own loop answers this. A server that is stopped before its loop has begun
+    # never ends, which happens on a busy machine.
     server.handle_metrics()
     return server

@@ -1,4 +1,4 @@
-"""Reads a chat completion: where the reply's text is, why it ended, what it used."""
+"""Reads a chat completion: the reply's text, why it ended, and what it used."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class TokenUsage:
 class Reply:
     """One completion, read: text (may be ""), refusal, finish reason, usage, identity.
 
-    place: where the text stood. From "reasoning" it is degraded: the server put its answer
-    where thoughts belong, and thoughts may stand there instead of an answer.
+    place: where the text was. Text from "reasoning" is degraded: the server put its answer
+    where the model's thoughts belong, so it may be thoughts instead of an answer.
     """
 
     text: str
@@ -48,7 +48,7 @@ class Reply:
 def read_reply(completion: dict[str, Any]) -> Reply:
     """Read a chat completion of any server: plain content, lists of parts, tool arguments.
 
-    Tool arguments count where the content holds no object; reasoning fields only where
+    Tool arguments count where the content holds no JSON object, reasoning fields only where
     there is nothing else.
     """
     choice = completion["choices"][0]
@@ -125,7 +125,7 @@ def _usage(usage: Any) -> TokenUsage:
 
 
 def cost(usage: TokenUsage, prices: Prices | None) -> float | None:
-    """Return US dollars for a request; None when a price or a count is not known, never 0."""
+    """Return the US dollars for a request; None, not 0, when a price or a count is not known."""
     if prices is None or usage.prompt_tokens is None or usage.completion_tokens is None:
         return None
     cached = usage.cached_tokens or 0

@@ -19,10 +19,10 @@ class GroupCommit:
         self._failure: PanelError | None = None
 
     async def append(self, lines: bytes) -> None:
-        """Return once the lines are on disk; raises JournalError when they cannot be.
+        """Return once the lines are on disk; raises JournalError when they cannot be written.
 
-        The first failure is the last write: later lines may refer to messages among those
-        that were lost.
+        Nothing is written after the first failure: later lines may refer to messages that
+        were lost with it.
         """
         if self._failure is not None:
             raise self._failure
@@ -43,7 +43,7 @@ class GroupCommit:
             except PanelError as error:
                 self._failure = error
             for done in waiting:
-                if done.done():  # its worker was dropped; the lines are on disk all the same
+                if done.done():  # its worker was cancelled; the lines are on disk all the same
                     continue
                 if self._failure is None:
                     done.set_result(None)

@@ -1,4 +1,4 @@
-"""The local engine: one process, asyncio, as many cells in flight as the endpoint takes."""
+"""The local engine: one process, asyncio, as many cells in flight as the endpoint can serve."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from panel.errors import PanelError
 from panel.workspace.endpoints import Endpoint
 
 CHECKPOINT_SECONDS = 5.0
-UNANSWERED = 16  # cells in a row, each after all its tries, that end a run
+UNANSWERED = 16  # cells in a row without an answer in any of their tries, which end a run
 MODELS_SHOWN = 12
 EMBEDDED = Server("llama.cpp (embedded)")
 
@@ -36,7 +36,7 @@ def ask_all(job: Job) -> RunStats:
     """Ask every cell, journal every attempt; see Engine.ask_all.
 
     The first Ctrl-C (or SIGTERM) lets the calls in flight finish, since they are paid
-    for; the second drops them. Raises EndpointError, JournalError.
+    for. The second drops them. Raises EndpointError, JournalError.
     """
     if job.replay is not None:
         return asyncio.run(_Run(job).replay(ReplayClient(job.replay)))
@@ -45,7 +45,7 @@ def ask_all(job: Job) -> RunStats:
 
 
 def diagnose(endpoint: Endpoint, memory: Path) -> Diagnosis:
-    """Look at one endpoint; starts the embedded one if that is it. Raises EndpointError."""
+    """Diagnose one endpoint; see Engine.diagnose. Raises EndpointError."""
 
     async def look(served: Served) -> Diagnosis:
         async with Client(served.base_url, served.key, endpoint) as client:
@@ -70,7 +70,7 @@ def _opened(endpoint: Endpoint) -> Iterator[Served]:
 
 
 async def _models_there(client: Client) -> str:
-    """Say which models there are, where the one that was asked for is not."""
+    """Return a sentence that names the models of the server, "" where it lists none."""
     server = await identify(client, client.endpoint)
     if not server.models:
         return ""
@@ -113,7 +113,7 @@ class _Run:
         return self._ended(ended)
 
     async def replay(self, recording: ReplayClient) -> RunStats:
-        """Let a recording answer: no server is looked at, nothing is waited for or remembered."""
+        """Let a recording answer: nothing is sent, waited for or remembered."""
         with self._signals():
             runner = self._runner(recording, recording.server, recording.request_profile)
             runner.pause = self._no_pause
@@ -142,14 +142,14 @@ class _Run:
             recording.close()
 
     async def _ask(self, runner: CellRunner) -> list[BaseException | None]:
-        """Let the workers ask until no cell is left; returns how each of them ended."""
+        """Let the workers ask until no cell is left; return how each of them ended."""
         checkpoints = asyncio.create_task(self._checkpoints())
         # Twice as many as may be in flight: a cell that waits to try again holds no slot.
         many = min(2 * self._job.endpoint.concurrency, len(self._job.cells))
         self._workers = [asyncio.create_task(self._work(runner, n)) for n in range(many)]
         ended = await asyncio.gather(*self._workers, return_exceptions=True)
         checkpoints.cancel()
-        # What a checkpoint failed with, the ingest at the end meets again and says.
+        # The ingest at the end meets the error of a failed checkpoint again, and reports it.
         await asyncio.gather(checkpoints, return_exceptions=True)
         return ended
 
@@ -172,8 +172,8 @@ class _Run:
         )
 
     async def _work(self, runner: CellRunner, number: int) -> None:
-        # One request goes ahead of the rest: a refused schema or key is refused only once,
-        # and a server that keeps prompt prefixes has this one ready for the others.
+        # One request goes ahead of the rest: a schema or key is then refused only once, and a
+        # server that caches prompt prefixes has this one ready for the others.
         if number:
             await self._led.wait()
         while self._stats.stopped is None:
@@ -196,10 +196,10 @@ class _Run:
     async def _record(self, attempt: Attempt) -> None:
         await self._commits.append(self._recorder.attempt_lines(attempt))
         if not attempt.final and attempt.reason not in REFUSALS:
-            self._led.set()  # the next request of the leading cell may be long in coming
+            self._led.set()  # the leading cell may wait long before its next request
 
     async def _pause(self, seconds: float) -> None:
-        """Wait before a retry; once the run is stopped, the cell is left for the next run."""
+        """Wait before a retry; once the run is stopped, leave the cell for the next run."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self._halt.wait(), seconds)
             raise asyncio.CancelledError
@@ -235,7 +235,7 @@ class _Run:
         self._job.progress(stats)
 
     def _watch(self, settled: Settled) -> None:
-        """Stop asking an endpoint that answers nothing, at the first cell or many in a row."""
+        """Stop asking when the first cell, or many in a row, got no answer."""
         if not settled.exhausted:
             self._unanswered = 0
             return
@@ -243,7 +243,9 @@ class _Run:
         if self._unanswered == self._stats.asked or self._unanswered >= UNANSWERED:
             tries = self._job.endpoint.attempts
             last = f"{settled.reason}: {settled.detail}"
-            self._stop_asking(Fault("stop", "no_answer", f"{tries} tries in vain, the last {last}"))
+            self._stop_asking(
+                Fault("stop", "no_answer", f"{tries} tries failed, the last with {last}")
+            )
 
     def _stop_asking(self, fault: Fault) -> None:
         if self._stats.stopped is None:
@@ -264,7 +266,7 @@ class _Run:
     @contextmanager
     def _signals(self) -> Iterator[None]:
         if threading.current_thread() is not threading.main_thread():
-            yield  # signals are the main thread's, whose business this run is not
+            yield  # only the main thread can handle signals
             return
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):

@@ -1,4 +1,4 @@
-"""Reads the files people write (text, YAML, front matter) and finds the lines of their fields.
+"""Reads the files that people write (text, YAML, front matter); finds the lines of fields.
 
 The only place that knows YAML.
 """
@@ -19,11 +19,11 @@ FieldPath = tuple[str | int, ...]
 Lines = Callable[[FieldPath], int | None]
 
 FENCE = "---"
-DEEPEST = 1000  # levels of YAML; libyaml's composer overruns the stack some way below 100,000
-MOST_VALUES = 2_000_000  # of one file, with every alias written out
+DEEPEST = 1000  # levels of YAML; libyaml overruns its stack somewhere below 100,000
+MOST_VALUES = 2_000_000  # in one file, counting what aliases stand for
 
-# What an author writes stays as written: `1.10`, `12:30`, `no` and `2026-01-31` are text (a
-# date field reads it), where YAML 1.1 makes 1.1, 750, false and a date of them.
+# What an author writes stays as written: `1.10`, `12:30`, `no` and `2026-01-31` stay text, which
+# a date field can still read. YAML 1.1 would make 1.1, 750, false and a date of them.
 _Loader: Any = type("_Loader", (getattr(yaml, "CSafeLoader", yaml.SafeLoader),), {})
 _Loader.yaml_implicit_resolvers = {
     first: [pair for pair in pairs if pair[0].rpartition(":")[2] in ("null", "merge")]
@@ -48,7 +48,7 @@ class Document:
 
 
 def no_lines(_path: FieldPath) -> int | None:
-    """Line finder for formats without lines (CSV cells, Parquet)."""
+    """Find no line: for formats whose fields are not located (JSON)."""
     return None
 
 
@@ -74,7 +74,7 @@ def read_text(file: Path) -> str:
 
 
 def read_front_matter(file: Path) -> Document:
-    """Read ``---`` YAML ``---`` body. Raises WorkspaceError when the form is broken."""
+    """Read a file of ``---``, YAML, ``---`` and a body; raises WorkspaceError."""
     text = read_text(file)
     if not text.startswith(FENCE + "\n"):
         raise WorkspaceError.single(
@@ -102,13 +102,13 @@ def read_front_matter(file: Path) -> Document:
 
 
 def parse_yaml(source: str, file: Path, first_line: int = 1) -> Any:
-    """Parse YAML, refusing repeated keys; raises WorkspaceError with the line."""
+    """Parse YAML and refuse repeated keys; raises WorkspaceError with the line."""
     try:
         if len(source) > DEEPEST:  # each level takes a character
             _refuse_depth(source)
         loader = _Loader(source)
-        # Composed first and built from the nodes, because PyYAML silently keeps
-        # the last of two equal keys.
+        # The nodes are checked before anything is built from them, because PyYAML
+        # silently keeps the last of two equal keys.
         node = loader.get_single_node()
         if node is None:
             return None
@@ -143,14 +143,14 @@ def _refuse_depth(source: str) -> None:
 
 
 def _refuse_bombs(root: yaml.Node) -> None:
-    """Count values as if aliases were written out; raises ValueError for a bomb or a circle."""
+    """Count values as if aliases were written out; raises ValueError for too many, or a circle."""
     counts: dict[int, int] = {}
 
     def count(node: yaml.Node) -> int:
         if isinstance(node, yaml.ScalarNode):
             return 1
         if id(node) not in counts:
-            counts[id(node)] = MOST_VALUES  # what a circle finds when it comes round
+            counts[id(node)] = MOST_VALUES  # an alias inside its own node adds this
             children: Iterable[Any] = node.value
             if isinstance(node, yaml.MappingNode):
                 children = (child for pair in node.value for child in pair)
@@ -165,7 +165,7 @@ def _refuse_repeats(root: yaml.Node, file: Path, first_line: int) -> None:
     waiting, visited = [root], set[int]()
     while waiting:
         node = waiting.pop()
-        if id(node) in visited:  # an alias; following it again could take for ever
+        if id(node) in visited:  # an alias; following it again could take forever
             continue
         visited.add(id(node))
         if isinstance(node, yaml.SequenceNode):
@@ -188,7 +188,7 @@ def _refuse_repeats(root: yaml.Node, file: Path, first_line: int) -> None:
 
 
 def yaml_lines(source: str, first_line: int = 1) -> Lines:
-    """Return a finder from field path to line; the YAML is only re-read when asked, once."""
+    """Return a finder from field path to line; it parses the YAML once, when first asked."""
     composed: list[yaml.Node | None] = []
 
     def find(path: FieldPath) -> int | None:
@@ -217,7 +217,7 @@ def yaml_lines(source: str, first_line: int = 1) -> Lines:
 
 
 def toml_lines(source: str) -> Lines:
-    """Return a finder for TOML: tables and keys are looked up by their written form."""
+    """Return a finder from field path to line for TOML, which looks for keys as written."""
 
     def find(path: FieldPath) -> int | None:
         table: list[str] = []

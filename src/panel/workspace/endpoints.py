@@ -20,8 +20,10 @@ BASE_SAMPLING = Sampling(temperature=0.7, max_tokens=1500)
 class Endpoint:
     """A resolved endpoint: preset, panel.toml and command line put together.
 
-    base_url is None for the embedded endpoint, which starts its own server. rpm, tpm:
-    requests and tokens a minute, None for no bound. chars_per_token: for estimates.
+    base_url: None for the embedded endpoint, which starts its own server. concurrency: the
+    most requests in flight. attempts: tries of one request. rpm, tpm: requests and tokens a
+    minute, None for no bound. profile: which prompts its model is given. weights, context,
+    threads: for the embedded endpoint. chars_per_token: for estimates.
     """
 
     name: str
@@ -56,7 +58,7 @@ class Endpoint:
         key = os.environ.get(self.api_key_env, "").strip()
         if not key:
             raise EndpointError(
-                f"endpoint {self.name!r} wants its key in the environment variable "
+                f"endpoint {self.name!r} needs its key in the environment variable "
                 f"{self.api_key_env}, which is not set. Set it and run again."
             )
         return key
@@ -89,7 +91,7 @@ def resolve_endpoint(
     if not merged["model"] and model_needed:
         raise UsageError(
             f'endpoint {name!r} names no model. Pass --model NAME, or write model = "NAME" under '
-            f"[endpoints.{name}] in {FILE}; 'panel doctor --endpoint {name}' lists those there."
+            f"[endpoints.{name}] in {FILE}; 'panel doctor --endpoint {name}' lists its models."
         )
     return Endpoint(
         name=name,

@@ -1,4 +1,4 @@
-"""A workspace: the folder of files that people write, read and checked as one."""
+"""Loads a workspace: the folder of files that people write, read and checked as one."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Workspace:
         return chosen
 
     def _slug(self, word: str) -> str:
-        """Return the slug of the tool with this slug or, where no slug is that, this name."""
+        """Return the slug of the tool with this slug or, where there is none, this name."""
         slugs = [tool.slug for tool in self.tools]
         if word in slugs:
             return word

@@ -13,8 +13,8 @@ from panel.hashing import content_hash
 from panel.workspace.documents import read_front_matter
 from panel.workspace.validation import did_you_mean, validate
 
-# Some servers write the fields of a schema in alphabetical order, whatever order
-# it has. Reasons must still come before the verdict there, so beats sort before it.
+# Some servers write the fields of a schema in alphabetical order. Reasons must come before the
+# verdict there too, so the ids of beats must sort before it.
 LAST_FIELD = "verdict"
 RESERVED = ("evidence", "verdict", "verdict_confidence")
 
@@ -42,7 +42,7 @@ class _Strict(BaseModel):
 
 
 class Beat(_Strict):
-    """One required move of a take: ``id`` is its field, ``ask`` what to write there."""
+    """One required move of a take. id: its field in the verdict. ask: what to write there."""
 
     id: Annotated[str, AfterValidator(_beat_id)]
     label: Filled
@@ -50,7 +50,7 @@ class Beat(_Strict):
 
 
 class Persona(_Strict):
-    """A reviewer: what it looks at (beats), when it ships and skips, how it speaks (voice)."""
+    """A reviewer: what it writes about (beats), when it ships and skips, how it speaks (voice)."""
 
     id: str
     name: Filled

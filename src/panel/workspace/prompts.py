@@ -39,8 +39,8 @@ TEMPLATES = {
 def fenced(text: str) -> str:
     """Put untrusted text between marker lines that carry the text's own hash.
 
-    A text cannot hold its own hash, so it cannot close its fence; and the same text
-    always gets the same marker, so fingerprints stay stable.
+    A text cannot hold its own hash, so it cannot close its fence. The same text always gets
+    the same marker, so fingerprints stay stable.
     """
     body = text.strip("\n")
     marker = text_hash(body)
@@ -52,9 +52,9 @@ def fenced(text: str) -> str:
 
 @dataclass(slots=True)
 class Prompts:
-    """The templates of a workspace, compiled, and the worked examples of small models.
+    """The compiled templates of a workspace, and the worked examples for small models.
 
-    Rendered system messages and fenced tools are kept, since each is used many times.
+    Rendered system and review messages are kept, since each is used many times.
     """
 
     folder: Path
@@ -71,7 +71,7 @@ class Prompts:
     ) -> Messages:
         """Render the messages of one cell; raises WorkspaceError where a template fails.
 
-        note: an editor's guidance, put at the end of the question; None leaves it as it is.
+        note: an editor's guidance, put at the end of the question; None for no guidance.
         """
         system: Message = ("system", self.system_text(persona))
         asked = self.review_text(tool)
@@ -95,18 +95,18 @@ class Prompts:
         return self._reviews[tool.slug]
 
     def repair_text(self, persona: Persona, problems: list[str]) -> str:
-        """Render the message that asks once more after an unreadable reply."""
+        """Render the message that asks for a repair of an unreadable reply."""
         fields = list(schema_for(persona)["properties"])
         return self._render(self.repair, problems=problems, fields=fields)
 
     def guidance_text(self, note: str) -> str:
-        """Render an editor's note to one tool × persona."""
+        """Render an editor's guidance for one tool × persona."""
         return self._render(self.guidance, note=note)
 
     def example_turns(self, persona: Persona, tool: Tool, repeat: int) -> Messages:
-        """Return worked examples as turns, both verdicts, their order balanced over cells.
+        """Return the worked examples as turns: one ship and one skip, in an order that alternates.
 
-        A very small model repeats the verdict of the last example. The order alternates
+        A very small model tends to repeat the verdict of the last example. The order alternates
         over personas and repeats within a tool, so that neither verdict is favoured.
         """
         examples = self.examples.get(persona.id, ())
@@ -124,14 +124,14 @@ class Prompts:
     def _render(self, template: jinja2.Template, **context: Any) -> str:
         try:
             return render(template, **context)
-        except Exception as error:  # whatever a template does wrong is its author's to mend
+        except Exception as error:  # whatever a template does wrong, its author can fix
             raise WorkspaceError([_fault(error, template, self.folder)]) from None
 
 
 def load_prompts(folder: Path, personas: list[Persona]) -> Prompts:
     """Compile the templates and read the examples; raises WorkspaceError with all problems.
 
-    A workspace made before there was guidance has no template for it: it gets the shipped one.
+    A workspace that is older than the guidance template gets the shipped one.
     """
     environment = template_environment(folder, {"fenced": fenced})
     problems: list[Problem] = []
@@ -219,7 +219,7 @@ def _fault(error: Exception, template: jinja2.Template, folder: Path) -> Problem
 def template_digest(prompts: Prompts) -> str:
     """Hash the wording of the templates: what they make of a fixed persona and tool.
 
-    A comment in a template leaves it as it is. Only used to say why a cell is pending;
+    A comment in a template does not change it. It only serves to say why a cell is pending;
     what is asked again is decided by the fingerprint of the whole rendered text.
     """
     try:

@@ -1,8 +1,8 @@
 """The sandbox that prompt templates are rendered in.
 
-A template may come from a stranger's branch, so it is treated as untrusted text. It sees
-plain data only (str, int, float, list, dict, date), may use the names listed here and no
-others, cannot read outside its folder, and is stopped when it makes too much or takes too long.
+A template may come from a stranger's branch, so it is treated as untrusted text. It sees only
+plain data (str, int, float, list, dict, date), may use only the names listed here, cannot read
+outside its folder, and is stopped when it makes too much or takes too long.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from panel.workspace.render_budget import (
 LARGEST_BITS = 256  # of a whole number
 ENDING = ".j2"
 
-# Filters whose result is no longer than what they are given, or which are bounded below.
+# Filters whose result is no longer than their input, or that are bounded further down.
 _FILTERS = (
     *("abs", "capitalize", "count", "d", "default", "dictsort", "first", "float", "int", "items"),
     *("last", "length", "list", "lower", "round", "sort", "title", "trim", "truncate"),
@@ -96,7 +96,7 @@ def _range(*bounds: int) -> Iterable[int]:
 
 
 def _charged(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Charge for what a filter is given and for what it makes; keeps how it wants to be called."""
+    """Charge for what a filter is given and makes; keep its calling convention."""
 
     def filtered(*values: Any, **options: Any) -> Any:
         for value in values:
@@ -114,7 +114,7 @@ def _charged(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class _Counted(Sequence[Any]):
-    """A list or text in a loop: its steps are charged, and its length is known."""
+    """A list or text in a loop: every step is charged, and the length is known."""
 
     def __init__(self, items: Sequence[Any]) -> None:
         self.items = items
@@ -130,7 +130,7 @@ class _Counted(Sequence[Any]):
 
 
 class _Compiler(jinja2.compiler.CodeGenerator):
-    """Sends what could grow or run on without an operator through the environment."""
+    """Routes loops, concatenations and literals through the environment, which charges for them."""
 
     def visit_For(self, node: nodes.For, frame: Any) -> None:  # noqa: N802
         node.iter = self._through("stepped", node.iter)
@@ -238,7 +238,7 @@ def _may_read(obj: Any, attribute: str) -> bool:
 
 
 class _Folder(jinja2.FileSystemLoader):
-    """Loads ``*.j2`` of one folder; a link that leads out of it is no file of it."""
+    """Loads ``*.j2`` of one folder; a link that leads out of it is refused."""
 
     def get_source(self, environment: jinja2.Environment, template: str) -> Any:
         if not template.endswith(ENDING):
@@ -252,16 +252,16 @@ class _Folder(jinja2.FileSystemLoader):
 
 
 def inside(folder: Path, file: Path) -> bool:
-    """Whether a file, its links followed, lies in a folder, its links followed."""
+    """Whether a file lies in a folder, after links in both paths are followed."""
     return file.resolve().is_relative_to(folder.resolve())
 
 
 def template_environment(
     folder: Path, filters: Mapping[str, Callable[..., Any]]
 ) -> jinja2.Environment:
-    """Return the environment for the templates of a folder; ``filters`` are added to the list.
+    """Return the environment for the templates of a folder; ``filters`` are added to its own.
 
-    Templates compiled with it are rendered by `render` only.
+    Templates compiled with it must be rendered by ``render``.
     """
     environment = _Environment(
         loader=_Folder(folder, encoding="utf-8-sig"),
@@ -282,7 +282,7 @@ def template_environment(
 def render(template: jinja2.Template, **values: Any) -> str:
     """Render a template from ``template_environment`` with plain copies of the values.
 
-    Raises TooMuchError when it makes or takes too much, and whatever else a template
+    Raises TooMuchError when it makes too much or takes too long, and whatever else a template
     can raise (jinja2.TemplateError, TypeError, RecursionError, ...).
     """
     with budgeted():
@@ -290,7 +290,7 @@ def render(template: jinja2.Template, **values: Any) -> str:
 
 
 def plain(value: Any) -> Any:
-    """Return a value as str, int, float, bool, None, list, dict and date; a model as its dict.
+    """Return a value made of str, int, float, bool, None, list, dict and date; a model as its dict.
 
     Raises TypeError for anything else.
     """

@@ -22,10 +22,10 @@ _SECRET_IN_QUERY = re.compile(r"(?i)(^|&)[^=&]*(key|token|secret|password|auth)[
 
 def _variable_name(text: Any) -> Any:
     if not isinstance(text, str) or not re.fullmatch(r"[A-Z_][A-Z0-9_]{0,79}", text):
-        # Not shown: what does not look like a name may be the secret itself.
+        # The text is not shown: it may be the secret itself.
         raise ValueError(
             "is not the name of an environment variable. Write the name, such as MISTRAL_API_KEY; "
-            "the key itself belongs into the environment."
+            "the key itself belongs in the environment."
         )
     return text
 
@@ -37,9 +37,9 @@ def _base_url(text: str) -> str:
     except ValueError:  # its message may hold a password
         raise ValueError("is not a web address. Begin it with http:// or https://.") from None
     if "@" in parts.netloc or parts.fragment or _SECRET_IN_QUERY.search(parts.query):
-        raise ValueError("holds credentials. Put the key into the environment (api_key_env).")
+        raise ValueError("holds credentials. Put the key in the environment (api_key_env).")
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        # Not shown: a key that was put into the wrong line would be.
+        # The text is not shown: it may be a key on the wrong line.
         raise ValueError("is not a web address. Begin it with http:// or https://.")
     return text.rstrip("/").removesuffix("/chat/completions").rstrip("/")
 
@@ -49,9 +49,9 @@ class _Strict(BaseModel):
 
 
 class Sampling(_Strict):
-    """What shapes an answer besides its messages; part of every fingerprint.
+    """What influences an answer besides its messages; part of every fingerprint.
 
-    ``extra`` holds fields of one server's own (min_p, repeat_penalty, ...), sent as they are.
+    extra: fields of one server's own (min_p, repeat_penalty, ...), sent as they are.
     """
 
     temperature: float | None = Field(default=None, ge=0, le=2)
@@ -61,13 +61,13 @@ class Sampling(_Strict):
     extra: dict[str, Any] = {}
 
     def over(self, base: Sampling) -> Sampling:
-        """Return ``base`` with what is set here put over it."""
+        """Return ``base``, overridden by what is set here."""
         extra = {**base.extra, **self.extra}
         return base.model_copy(update={**self.model_dump(exclude_none=True), "extra": extra})
 
 
 class Limits(_Strict):
-    """Operational knobs: never part of a fingerprint."""
+    """How endpoints are asked; never part of a fingerprint. rpm, tpm: per minute."""
 
     concurrency: int | None = Field(default=None, ge=1, le=1000)
     timeout_seconds: float = Field(default=180.0, gt=0, le=86_400)
@@ -104,7 +104,7 @@ class EndpointSettings(_Strict):
 
 
 class PanelSettings(_Strict):
-    """The ``[panel]`` table: the personas of the panel (default: all) and the endpoint."""
+    """The ``[panel]`` table: the panel's personas (default: all), in order, and its endpoint."""
 
     personas: tuple[str, ...] | None = Field(default=None, min_length=1)
     endpoint: str = EMBEDDED
@@ -113,8 +113,8 @@ class PanelSettings(_Strict):
 class CiSettings(_Strict):
     """The ``[ci]`` table: what ``panel run --changed`` asks besides what is stale.
 
-    canaries: slugs of unchanged tools that are asked again in every such run, to see whether
-    the model has moved. repeats: how often each stale cell is asked.
+    canaries: slugs of unchanged tools that every such run asks again, to see whether the model
+    has changed. repeats: how often each stale cell is asked.
     """
 
     canaries: tuple[str, ...] = ()
@@ -139,12 +139,12 @@ OneLine = Annotated[str, Field(min_length=1, max_length=300, pattern=r"^[^\x00-\
 
 
 class SiteSettings(_Strict):
-    """The ``[site]`` table: what ``panel publish`` writes, and under which name and address.
+    """The ``[site]`` table: what ``panel publish`` writes, under which name and address.
 
-    pairs: comparisons that are always made, as slugs or names. all_pairs: also those within
-    each category, at most ``max_pairs_per_category`` of them. stale_price_days: the age at
-    which a checked price is marked. community: whether pages have forms to vote and to
-    subscribe, which only ``panel serve`` answers.
+    pairs: comparisons to make in any case, as slugs or names. all_pairs: whether to compare
+    the tools of each category too, in at most ``max_pairs_per_category`` pairs.
+    stale_price_days: the age from which a checked price is marked. community: whether pages
+    have forms to vote and to subscribe, which only ``panel serve`` answers.
     """
 
     title: OneLine = "Panel verdicts"
@@ -242,7 +242,7 @@ def _refused_secrets(
         if isinstance(value, dict):
             problems += _refused_secrets(value, file, lines, path)
         elif key.lower().replace("-", "_") in _SECRET_KEYS:
-            message = "a secret may not stand in this file"
+            message = "a secret must not be in this file"
             remedy = 'Set it in the environment and write api_key_env = "NAME_OF_THE_VARIABLE".'
             problems.append(Problem(file, lines(path), ".".join(map(str, path)), message, remedy))
     return problems

@@ -1,6 +1,6 @@
-"""Tables of tools: rows out of YAML, JSON, JSON lines, CSV and Parquet files.
+"""Reads tables of tools: YAML, JSON, JSON lines, CSV and Parquet files.
 
-A row is plain fields and the place they came from; what they mean is the catalog's business.
+A row is plain fields and the place they came from; tools.py knows what they mean.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ TABLE_ENDINGS = (".yaml", ".yml", ".json", ".jsonl", ".csv", ".parquet")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One tool's fields as written; ``path`` and ``lines`` find a field's line in ``file``."""
+    """One tool's fields as written. path, lines: find the line of a field in ``file``."""
 
     fields: dict[str, Any]
     file: Path
@@ -30,7 +30,7 @@ class Row:
 
 
 def read_table(file: Path) -> list[Row]:
-    """Read the rows of a table by its ending; raises WorkspaceError with the line."""
+    """Read the rows of a table, in the format that its ending names; raises WorkspaceError."""
     match file.suffix:
         case ".yaml" | ".yml":
             source = read_text(file)
@@ -107,7 +107,7 @@ def _csv_rows(file: Path) -> list[Row]:
             line = reader.line_num - sum(cell.count("\n") for cell in fields.values() if cell)
             rows.append(Row(_nested(fields), file, (), _at(line)))
     except (csv.Error, ValueError) as error:
-        # DictReader counts the rows it gave; one that broke begins on the next line.
+        # DictReader counts the rows it returned; a broken row begins on the next line.
         broke = reader.reader.line_num > reader.line_num
         raise WorkspaceError.single(
             file,
@@ -120,7 +120,7 @@ def _csv_rows(file: Path) -> list[Row]:
 
 
 def _parquet_rows(file: Path) -> list[Row]:
-    # The one reader of Parquet at hand is the store's engine; heavy, so only for such a file.
+    # DuckDB, which the store needs anyway, reads Parquet. It is slow to import.
     import duckdb  # noqa: PLC0415
 
     try:
@@ -140,7 +140,7 @@ def _parquet_rows(file: Path) -> list[Row]:
 
 
 def _without_nulls(value: Any) -> Any:
-    """Drop the fields of structs that are NULL: every struct of a column has all of them."""
+    """Drop the NULL fields of structs: all structs of a column have the same fields."""
     if isinstance(value, dict):
         return {key: _without_nulls(inner) for key, inner in value.items() if inner is not None}
     if isinstance(value, list | tuple):
