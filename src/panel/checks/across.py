@@ -26,7 +26,7 @@ _MIX = 0x9E3779B1
 
 
 @dataclass(frozen=True, slots=True)
-class _Shape:
+class _Signature:
     shingles: frozenset[int]
     sketch: tuple[int, ...]
 
@@ -47,7 +47,7 @@ def _words(subject: Subject) -> list[str]:
     return re.findall(r"\x01|\w+", text)
 
 
-def _shape(words: list[str]) -> _Shape:
+def _signature(words: list[str]) -> _Signature:
     runs = zip(words, words[1:], words[2:], strict=False)
     shingles = frozenset(crc32(" ".join(run).encode("utf-8", "replace")) for run in runs)
     least = [-1] * BINS
@@ -56,20 +56,20 @@ def _shape(words: list[str]) -> _Shape:
         place = mixed % BINS
         if least[place] < 0 or mixed < least[place]:
             least[place] = mixed
-    return _Shape(shingles, tuple(least))
+    return _Signature(shingles, tuple(least))
 
 
 def _twins(subjects: Sequence[Subject]) -> dict[int, tuple[int, float]]:
     """Return, for each take that has a near-duplicate, the closest one's index and share."""
-    shapes = [_shape(_words(subject)) for subject in subjects]
+    signatures = [_signature(_words(subject)) for subject in subjects]
     buckets: dict[tuple[int, ...], list[int]] = defaultdict(list)
     closest: dict[int, tuple[int, float]] = {}
-    for index, shape in enumerate(shapes):
-        if not shape.shingles:
+    for index, signature in enumerate(signatures):
+        if not signature.shingles:
             continue
         candidates: set[int] = set()
         for band in range(0, BINS, ROWS):
-            values = shape.sketch[band : band + ROWS]
+            values = signature.sketch[band : band + ROWS]
             if min(values) < 0:
                 continue
             bucket = buckets[band, *values]
@@ -77,7 +77,7 @@ def _twins(subjects: Sequence[Subject]) -> dict[int, tuple[int, float]]:
             if len(bucket) < BUCKET:
                 bucket.append(index)
         for other in candidates:
-            share = _share(shape.shingles, shapes[other].shingles)
+            share = _share(signature.shingles, signatures[other].shingles)
             if share >= ALIKE:
                 for one, two in ((index, other), (other, index)):
                     if one not in closest or share > closest[one][1]:

@@ -82,7 +82,7 @@ class Job:
     checkpoint: Callable[[], None]
     notice: Callable[[str], None]
     memory: Path
-    bounds: RunBudget = NO_BUDGET
+    budget: RunBudget = NO_BUDGET
     record: Path | None = None
     replay: Path | None = None
 

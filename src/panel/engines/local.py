@@ -160,7 +160,7 @@ class _Run:
         start = STARTS.get(server.name, 2)
         self._limiter = ConcurrencyLimiter(endpoint.concurrency, start, endpoint.rpm, endpoint.tpm)
         self._stats.server, self._stats.server_version = server.name, server.version
-        budget = Budget(job.bounds.max_calls, job.bounds.max_tokens, job.bounds.max_cost)
+        budget = Budget(job.budget.max_calls, job.budget.max_tokens, job.budget.max_cost)
         return CellRunner(
             client,
             endpoint,

@@ -52,6 +52,19 @@ def no_lines(_path: FieldPath) -> int | None:
     return None
 
 
+def inside(folder: Path, file: Path) -> bool:
+    """Whether a file lies in a folder, after links in both paths are followed."""
+    return file.resolve().is_relative_to(folder.resolve())
+
+
+def refuse_outside(folder: Path, file: Path) -> None:
+    """Raise WorkspaceError for a link that leads out of its folder."""
+    if not inside(folder, file):
+        raise WorkspaceError.single(
+            file, None, "", "leads out of its folder", "Put the file itself there."
+        )
+
+
 def read_text(file: Path) -> str:
     """Read a UTF-8 file; raises WorkspaceError naming the byte that is not UTF-8."""
     try:

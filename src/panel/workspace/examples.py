@@ -9,9 +9,15 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from panel.errors import WorkspaceError
-from panel.workspace.documents import FieldPath, Lines, parse_yaml, read_text, yaml_lines
+from panel.workspace.documents import (
+    FieldPath,
+    Lines,
+    parse_yaml,
+    read_text,
+    refuse_outside,
+    yaml_lines,
+)
 from panel.workspace.personas import Persona
-from panel.workspace.sandbox import inside
 from panel.workspace.tools import DESCRIPTION_LIMIT, Line, Pricing, Text, Tool, slugify
 from panel.workspace.validation import validate
 from panel.workspace.verdict import parse, schema_for
@@ -62,10 +68,7 @@ def load_examples(file: Path, persona: Persona) -> tuple[Example, ...]:
 
     Raises WorkspaceError.
     """
-    if not inside(file.parents[1], file):
-        raise WorkspaceError.single(
-            file, None, "", "leads out of its folder", "Put the file itself there."
-        )
+    refuse_outside(file.parents[1], file)
     if not file.exists():  # a persona without examples is asked without any
         return ()
     source = read_text(file)

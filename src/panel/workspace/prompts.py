@@ -15,10 +15,10 @@ import jinja2.nodes
 
 from panel.errors import Problem, WorkspaceError
 from panel.hashing import content_hash, text_hash
-from panel.workspace.documents import read_text
+from panel.workspace.documents import read_text, refuse_outside
 from panel.workspace.examples import EXAMPLES, Example, load_examples
 from panel.workspace.personas import Beat, Persona
-from panel.workspace.sandbox import inside, render, template_environment
+from panel.workspace.sandbox import render, template_environment
 from panel.workspace.scaffold import shipped
 from panel.workspace.tools import PricePlan, Pricing, Tool
 from panel.workspace.validation import did_you_mean
@@ -164,10 +164,7 @@ def _source(folder: Path, name: str) -> Path:
 def _compile(
     environment: jinja2.Environment, file: Path, known: tuple[str, ...]
 ) -> jinja2.Template:
-    if not inside(file.parent, file):
-        raise WorkspaceError.single(
-            file, None, "", "leads out of its folder", "Put the file itself there."
-        )
+    refuse_outside(file.parent, file)
     source = read_text(file)
     try:
         tree = environment.parse(source, file.name, str(file))

@@ -22,6 +22,7 @@ from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import BaseModel
 
+from panel.workspace.documents import inside
 from panel.workspace.render_budget import (
     CALL,
     LONGEST_TEXT,
@@ -222,11 +223,9 @@ class _Environment(ImmutableSandboxedEnvironment):
                 return obj[argument]
             except (TypeError, LookupError):
                 pass
-        return (
-            self.getattr(obj, argument)
-            if isinstance(argument, str)
-            else self.undefined(obj=obj, name=argument)
-        )
+        if isinstance(argument, str):
+            return self.getattr(obj, argument)
+        return self.undefined(obj=obj, name=argument)
 
 
 def _may_read(obj: Any, attribute: str) -> bool:
@@ -249,11 +248,6 @@ class _Folder(jinja2.FileSystemLoader):
             if not inside(folder, folder / template):
                 raise jinja2.TemplateNotFound(template, f"{template!r} leads out of the folder")
         return super().get_source(environment, template)
-
-
-def inside(folder: Path, file: Path) -> bool:
-    """Whether a file lies in a folder, after links in both paths are followed."""
-    return file.resolve().is_relative_to(folder.resolve())
 
 
 def template_environment(
