@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from panel.cells.cells import ModelIdentity, identify
 from panel.endpoint.weights import (
@@ -64,7 +65,7 @@ def serve(endpoint: Endpoint) -> Iterator[Served]:
         del server  # its destructor stops the threads and frees the memory
 
 
-def _start(endpoint: Endpoint, weights: Path, key: str):  # type: ignore[no-untyped-def]
+def _start(endpoint: Endpoint, weights: Path, key: str) -> Any:
     try:
         import xllamacpp  # noqa: PLC0415 - optional and large
     except ImportError as error:

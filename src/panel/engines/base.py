@@ -100,4 +100,5 @@ class Engine(Protocol):
 def load_engine(name: str) -> Engine:
     """Import ``panel.engines.<name>``."""
     module: Any = importlib.import_module(f"panel.engines.{name}")
-    return module  # type: ignore[no-any-return]
+    engine: Engine = module
+    return engine

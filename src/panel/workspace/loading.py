@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -132,19 +133,13 @@ def _unknown_canaries(file: Path, settings: Settings, tools: list[Tool]) -> list
 def check_rendering(workspace: Workspace) -> None:
     """Render every persona and tool once; raises WorkspaceError with what fails."""
     problems: dict[str, Problem] = {}
-    renderings: list[Callable[[], object]] = [
-        lambda persona=persona: workspace.prompts.system_text(persona)  # type: ignore[misc]
-        for persona in workspace.personas
+    prompts = workspace.prompts
+    renderings: list[Callable[[], str]] = [
+        *(partial(prompts.system_text, persona) for persona in workspace.personas),
+        *(partial(prompts.review_text, tool) for tool in workspace.tools),
+        *(partial(prompts.repair_text, persona, ["a problem"]) for persona in workspace.personas),
+        partial(prompts.guidance_text, "a note"),
     ]
-    renderings += [
-        lambda tool=tool: workspace.prompts.review_text(tool)  # type: ignore[misc]
-        for tool in workspace.tools
-    ]
-    renderings += [
-        lambda persona=persona: workspace.prompts.repair_text(persona, ["a problem"])  # type: ignore[misc]
-        for persona in workspace.personas
-    ]
-    renderings.append(lambda: workspace.prompts.guidance_text("a note"))
     for render in renderings:
         try:
             render()
