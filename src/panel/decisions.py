@@ -86,16 +86,16 @@ class Revision:
 class ReviewState:
     """The state that the decisions on a tool × persona leave it in.
 
-    wording: the words decided on last, None where no decision on words is in force. state: of
-    that wording, "draft" without one. An answer to another question (another fingerprint) is a
-    draft again, beside what is published. published: the approved wording that is in force.
+    revision: the words decided on last, None where no decision on words is in force. state: of
+    that revision, "draft" without one. An answer to another question (another fingerprint) is a
+    draft again, beside what is published. published: the approved revision that is in force.
     guidance: the note in the question, None without one; guided_by: its editor. note: the
     remark of the last decision on words. latest: id of the newest decision, undos included,
     which the next must follow. in_force: ids of the decisions not taken back, oldest first.
     """
 
     state: State = "draft"
-    wording: Revision | None = None
+    revision: Revision | None = None
     published: Revision | None = None
     guidance: str | None = None
     guided_by: str | None = None
@@ -105,7 +105,7 @@ class ReviewState:
 
     def state_of(self, fingerprint: str) -> State:
         """Return what was decided on the answer to a question; "draft" where nothing was."""
-        if self.wording is None or self.wording.fingerprint != fingerprint:
+        if self.revision is None or self.revision.fingerprint != fingerprint:
             return "draft"
         return self.state
 
@@ -156,20 +156,20 @@ def _after(review: ReviewState, decision: Decision) -> ReviewState:
     force = (*review.in_force, decision.decision_id)
     if decision.action == "ask_again":
         return replace(review, guidance=decision.note, guided_by=decision.editor, in_force=force)
-    wording = _revision(decision)
+    revision = _revision(decision)
     published = review.published
     if decision.action == "approve":
-        published = wording
-    elif decision.action == "reject" and published is not None and _same(published, wording):
+        published = revision
+    elif decision.action == "reject" and published is not None and _same(published, revision):
         published = None
-        words = review.wording
-        if words is not None and not _same(words, wording):  # later words keep their state
+        words = review.revision
+        if words is not None and not _same(words, revision):  # later words keep their state
             return replace(review, published=None, note=decision.note, in_force=force)
     states: dict[str, State] = {"approve": "approved", "reject": "rejected", "edit": "edited"}
     return replace(
         review,
         state=states[decision.action],
-        wording=wording,
+        revision=revision,
         published=published,
         note=decision.note,
         in_force=force,

@@ -6,7 +6,7 @@
     ├── EndpointError      an endpoint refused, is unreachable or is not configured
     ├── StoreError         the database cannot be read or written
     │   └── StoreBusyError another process holds it
-    ├── JournalError       a journal cannot be appended to
+    ├── JournalError       a journal cannot be appended to, or is of a newer version
     └── ConflictError      another editor has decided on a take meanwhile (panel.decisions)
 
 An error says what is wrong, where (the value, or file:line) and how to fix it.
@@ -75,4 +75,4 @@ class StoreBusyError(StoreError):
 
 
 class JournalError(PanelError):
-    """A journal cannot be appended to (disk full, read-only folder)."""
+    """A journal cannot be appended to (disk full, read-only folder), or is of a newer version."""

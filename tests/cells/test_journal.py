@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from panel.cells.cells import Cell, identify, lay_out
+from panel.cells.cells import Cell, Target, identify
 from panel.cells.journal import (
     Attempt,
     JournalWriter,
@@ -44,7 +44,9 @@ json_values = st.recursive(
 def cells_of(space: Space) -> list[Cell]:
     workspace = load_workspace(space.root)
     model = identify(ENDPOINT, None)
-    return lay_out(workspace.prompts, workspace.tools, workspace.personas, ENDPOINT, model, 1)
+    return Target(workspace.prompts, ENDPOINT, model, workspace.tools, workspace.personas).lay_out(
+        1
+    )
 
 
 def attempt_of(cell: Cell, **fields: Any) -> Attempt:
@@ -213,7 +215,9 @@ def test_an_attempt_line_names_its_cell_and_carries_the_verdict(space: Space) ->
     made = attempt_of(cell, outcome="verdict", verdict=verdict, cost_usd=0.5)
     line = lines_of(Recorder("r1").attempt_lines(made))[-1]
     assert (line["tool"], line["persona"], line["repeat"]) == cell.key
-    assert line["fingerprint"] == cell.fingerprint and line["tool_digest"] == cell.inputs.tool
+    assert (
+        line["fingerprint"] == cell.fingerprint and line["tool_digest"] == cell.inputs.tool_digest
+    )
     assert (line["verdict"], line["confidence"], line["take"]) == ("skip", 40, "One. Two.")
     assert (line["beats"], line["evidence"]) == ({"a": "One.", "b": "Two."}, ["q1", "q2"])
     assert "verdict" not in lines_of(Recorder("r1").attempt_lines(attempt_of(cell)))[-1]
@@ -246,7 +250,7 @@ def _one_cell() -> Cell:
     workspace = load_workspace(Path(__file__).parents[2])
     model = identify(ENDPOINT, None)
     tools, personas = workspace.tools[:1], workspace.personas[:1]
-    return lay_out(workspace.prompts, tools, personas, ENDPOINT, model, 1)[0]
+    return Target(workspace.prompts, ENDPOINT, model, tools, personas).lay_out(1)[0]
 
 
 CELL = _one_cell()

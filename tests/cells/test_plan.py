@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from panel.cells.answers import Inputs
 from panel.cells.cells import (
     BLOCK,
     Cell,
     CellKey,
-    Inputs,
     ModelIdentity,
+    Target,
     identify,
-    lay_out,
     request_sampling,
 )
 from panel.cells.plan import REASONS, Known, make_plan
@@ -34,7 +34,9 @@ ENDPOINT = Endpoint("mock", None, "http://127.0.0.1:9/v1", "mock-1")
 def cells_of(space: Space, endpoint: Endpoint = ENDPOINT, repeats: int = 1) -> list[Cell]:
     workspace = load_workspace(space.root)
     model = identify(endpoint, None)
-    return lay_out(workspace.prompts, workspace.tools, workspace.personas, endpoint, model, repeats)
+    return Target(workspace.prompts, endpoint, model, workspace.tools, workspace.personas).lay_out(
+        repeats
+    )
 
 
 def prints(cells: list[Cell]) -> dict[CellKey, str]:
@@ -170,7 +172,9 @@ def test_another_digest_of_the_weights_is_another_model(space: Space) -> None:
 
     def under(digest: str | None) -> set[str]:
         model = identify(ENDPOINT, digest)
-        made = lay_out(workspace.prompts, workspace.tools, workspace.personas, ENDPOINT, model, 1)
+        made = Target(
+            workspace.prompts, ENDPOINT, model, workspace.tools, workspace.personas
+        ).lay_out(1)
         return set(prints(made).values())
 
     assert not under("sha256:aa") & under("sha256:bb")
@@ -281,7 +285,7 @@ def test_equal_prefixes_are_asked_one_after_another_block_by_block(
     endpoint = replace(ENDPOINT, profile=profile)  # type: ignore[arg-type]
     model = identify(endpoint, None)
     tools = many_tools(2 * BLOCK + 5)
-    cells = lay_out(workspace.prompts, tools, workspace.personas, endpoint, model, 2)
+    cells = Target(workspace.prompts, endpoint, model, tools, workspace.personas).lay_out(2)
     assert len({cell.key for cell in cells}) == len(cells) == len(tools) * 4 * 2
     blocks = [
         (who, {cell.tool.slug for cell in group})
@@ -304,7 +308,7 @@ def test_ten_thousand_tools_are_planned_in_seconds_and_megabytes(space: Space) -
     tools, model = many_tools(10_000), identify(ENDPOINT, None)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     started = time.perf_counter()
-    cells = lay_out(workspace.prompts, tools, workspace.personas, ENDPOINT, model, 1)
+    cells = Target(workspace.prompts, ENDPOINT, model, tools, workspace.personas).lay_out(1)
     plan = make_plan(cells, answered(cells[::2]))
     assert time.perf_counter() - started < 15
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 400 * 1024  # KB
@@ -322,5 +326,5 @@ def test_a_model_is_named_by_endpoint_model_and_the_digests_beginning() -> None:
 def test_inputs_tell_apart_what_went_into_a_cell(space: Space) -> None:
     cells = cells_of(space)
     assert len({cell.inputs for cell in cells}) == 8
-    assert len({cell.inputs.templates for cell in cells}) == 1
+    assert len({cell.inputs.templates_digest for cell in cells}) == 1
     assert isinstance(cells[0].inputs, Inputs)

@@ -24,7 +24,7 @@ from panel.desk.take import reflowed
 from panel.errors import UsageError
 from panel.hashing import text_hash
 from panel.store.decisions import review_states
-from panel.store.queries import opened
+from panel.store.ingest import opened
 from panel.workspace.loading import load_workspace
 from tests.desk.test_decide import entry, on
 from tests.support.desk_session import Session, ask, desk_open, seed_face, seed_tools

@@ -13,21 +13,20 @@ from typing import Any
 
 import pytest
 
-from panel.cells.cells import Asking, cells_by_pair, lay_out
 from panel.cells.journal import JournalWriter, find_journals, new_run_id, read_lines
 from panel.decisions import ConflictError, Decision
 from panel.desk.decide import decide, editor_name, history
 from panel.errors import UsageError
-from panel.results.entries import Entry, queue
-from panel.results.scorecards import scorecards
+from panel.results.entries import Entry
 from panel.runs.run import ProgressReporter, Summary, execute
 from panel.runs.selection import Selection, prepare
 from panel.scorecard import published
 from panel.store.decisions import review_states
-from panel.store.ingest import rebuild
-from panel.store.queries import opened, select
+from panel.store.ingest import opened, rebuild
+from panel.store.queries import select
 from panel.workspace.loading import Workspace, load_workspace
 from tests.support.mock_endpoint import MockEndpoint
+from tests.support.results import cards_of, entries_of
 from tests.support.space import Panel, Space
 
 QUIET = ProgressReporter(lambda _tallies: None, lambda _note: None)
@@ -41,8 +40,7 @@ def ask(space: Space, **selection: Any) -> Summary:
 
 
 def entries(space: Space) -> dict[tuple[str, str], Entry]:
-    workspace = load_workspace(space.root)
-    return {entry.pair: entry for entry in queue(workspace, prepare(workspace, Selection()))}
+    return entries_of(space.root)
 
 
 def entry(space: Space, pair: tuple[str, str] = PAIR) -> Entry:
@@ -191,15 +189,8 @@ def test_a_take_that_says_the_opposite_of_the_published_one_flips(asked: Space) 
 
 
 def everything(workspace: Workspace, guidance: dict[tuple[str, str], str]) -> dict[Any, Any]:
-    prepared = prepare(workspace, Selection())
-    asking = Asking(workspace.prompts, prepared.endpoint, prepared.model, guidance)
-    return {
-        (pair, repeat): cell
-        for pair, cells in cells_by_pair(
-            asking, workspace.tools, workspace.personas, {"anvil": 2, "bellows": 2}
-        ).items()
-        for repeat, cell in cells.items()
-    }
+    target = replace(prepare(workspace, Selection()).target, guidance=guidance)
+    return {((cell.key[0], cell.key[1]), cell.repeat): cell for cell in target.lay_out(2)}
 
 
 def test_a_note_changes_the_question_of_its_own_tool_and_persona_alone(mocked: Space) -> None:
@@ -265,9 +256,7 @@ def test_a_workspace_without_the_template_gets_the_shipped_one(mocked: Space) ->
     (mocked.root / "prompts" / "guidance.md.j2").unlink()
     workspace = load_workspace(mocked.root)
     assert "What does it cost?" in workspace.prompts.guidance_text("What does it cost?")
-    endpoint = prepare(workspace, Selection()).endpoint
-    model = prepare(workspace, Selection()).model
-    assert lay_out(workspace.prompts, workspace.tools, workspace.personas, endpoint, model, 1)
+    assert prepare(workspace, Selection()).target.lay_out()
 
 
 # --- two editors, and the journal -------------------------------------------------------------
@@ -401,9 +390,7 @@ def test_scorecards_carry_editors_words_and_readers_get_only_what_is_approved(
 ) -> None:
     do(asked, "edit", text="My words.")
     do(asked, "approve", ("anvil", "skeptic"))
-    workspace = load_workspace(asked.root)
-    prepared = prepare(workspace, Selection(tools=["anvil"]))
-    (card,) = scorecards(workspace, prepared)
+    (card,) = cards_of(asked.root, tools=["anvil"])
     takes = {line.persona: line.take for line in card.lines}
     builder, skeptic = takes["builder"], takes["skeptic"]
     assert builder is not None and skeptic is not None
@@ -411,8 +398,7 @@ def test_scorecards_carry_editors_words_and_readers_get_only_what_is_approved(
     assert (skeptic.state, skeptic.editor, skeptic.stale) == ("approved", "Ada", False)
     asked.tool("anvil", description="anvil has changed. MIT licence.")
     ask(asked, tools=["anvil"])
-    workspace = load_workspace(asked.root)
-    (card,) = scorecards(workspace, prepare(workspace, Selection(tools=["anvil"])), published=True)
+    (card,) = cards_of(asked.root, published=True, tools=["anvil"])
     shown = {line.persona: line.take for line in published(card).lines}
     assert {name for name, take in shown.items() if take} == {"skeptic"}
     now = shown["skeptic"]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from panel.cells.cells import Cell, identify, lay_out
+from panel.cells.cells import Cell, Target, identify
 from panel.cells.journal import Attempt
 from panel.endpoint import cell_runner as ladder_module
 from panel.endpoint.cell_runner import CellRunner, Settled
@@ -41,7 +41,7 @@ def script(*answers: Answer) -> Face:
 def cells_of(workspace: Workspace, endpoint: Endpoint, repeats: int = 1) -> list[Cell]:
     model = identify(endpoint, None)
     tools, personas = workspace.tools, workspace.personas
-    return lay_out(workspace.prompts, tools, personas, endpoint, model, repeats)
+    return Target(workspace.prompts, endpoint, model, tools, personas).lay_out(repeats)
 
 
 class Asked:

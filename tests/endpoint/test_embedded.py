@@ -166,7 +166,7 @@ def test_a_real_model_settles_real_cells_and_its_cache_serves_the_second(space: 
     """Two tools before one persona: verdicts that hold to the schema, and a warm prefix."""
     workspace = load_workspace(space.root)
     prepared = prepare(workspace, Selection(personas=["builder"]))
-    assert prepared.endpoint.embedded and len(prepared.plan.pending) == 2
+    assert prepared.target.endpoint.embedded and len(prepared.plan.pending) == 2
     cells: dict[str, Cell] = {cell.fingerprint: cell for cell, _reason in prepared.plan.pending}
     silent = ProgressReporter(lambda _tallies: None, lambda _notice: None)
     summary, tallies = execute(workspace, prepared, silent)

@@ -24,7 +24,8 @@ from panel.engines.base import RunStats
 from panel.errors import JournalError, StoreError
 from panel.runs.run import ProgressReporter, Summary, execute
 from panel.runs.selection import Selection, prepare
-from panel.store.queries import opened, select
+from panel.store.ingest import opened
+from panel.store.queries import select
 from panel.workspace.loading import load_workspace
 from tests.support.mock_endpoint import Answer, MockEndpoint, completion, reply_for
 from tests.support.space import Panel, Space

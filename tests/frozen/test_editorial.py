@@ -10,7 +10,7 @@ import pytest
 
 from panel.frozen.files import FOLDER
 from panel.store.decisions import review_states
-from panel.store.queries import opened
+from panel.store.ingest import opened
 from tests.desk.test_decide import PAIR, ask, do, entry, undo
 from tests.support.mock_endpoint import MockEndpoint
 from tests.support.space import Panel, Space

@@ -13,13 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from panel.cells.answers import Answer, Inputs
 from panel.errors import UsageError, WorkspaceError
 from panel.frozen.files import (
     CANARIES,
     CanaryCheck,
     CanaryCount,
-    FrozenAnswer,
-    FrozenInputs,
     FrozenTool,
     FrozenVerdict,
     answers_of,
@@ -34,10 +33,18 @@ from panel.workspace.tools import slugify
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 line = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
-inputs = st.builds(FrozenInputs, tool=line, persona=line, templates=line, sampling=line)
+inputs = st.builds(
+    Inputs,
+    tool_digest=line,
+    persona_digest=line,
+    templates_digest=line,
+    sampling_digest=line,
+    guidance_digest=st.none() | line,
+)
 common = {
     "repeat": st.integers(1, 99),
     "fingerprint": line,
+    "attempt_id": line,
     "endpoint": line,
     "model": line,
     "model_identity": line,
@@ -48,14 +55,14 @@ common = {
     "inputs": inputs,
 }
 answers = st.builds(
-    FrozenAnswer,
+    Answer,
     outcome=st.just("verdict"),
     verdict=st.sampled_from(["ship", "skip"]),
     confidence=st.integers(0, 100),
     beats=st.dictionaries(line, text, min_size=1, max_size=4),
     evidence=st.lists(text, max_size=3).map(tuple),
     **common,
-) | st.builds(FrozenAnswer, outcome=st.just("abstain"), reason=text, **common)
+) | st.builds(Answer, outcome=st.just("abstain"), reason=text, **common)
 verdicts = st.builds(
     FrozenVerdict,
     verdict=st.sampled_from(["ship", "skip", None]),
@@ -95,10 +102,11 @@ def test_a_file_goes_through_the_disk_byte_for_byte(tool: FrozenTool) -> None:
     assert json.loads(written)["tool"] == tool.tool
 
 
-def an_answer(repeat: int = 1, verdict: str | None = "ship", **more: Any) -> FrozenAnswer:
+def an_answer(repeat: int = 1, verdict: str | None = "ship", **more: Any) -> Answer:
     fields: dict[str, Any] = {
         "repeat": repeat,
         "fingerprint": f"b2:{repeat:032}",
+        "attempt_id": f"attempt-{repeat}",
         "endpoint": "mock",
         "model": "mock-1",
         "model_identity": "mock/mock-1",
@@ -108,14 +116,14 @@ def an_answer(repeat: int = 1, verdict: str | None = "ship", **more: Any) -> Fro
         "confidence": 70 if verdict else None,
         "output_mode": "json_schema",
         "asked_at": "2026-11-24T09:30:00Z",
-        "inputs": {"tool": "a", "persona": "b", "templates": "c", "sampling": "d"},
+        "inputs": Inputs("a", "b", "c", "d"),
         "beats": {"one": f"First {repeat}.", "two": "Second."} if verdict else {},
-        "evidence": ["It reads."] if verdict else [],
+        "evidence": ("It reads.",) if verdict else (),
     }
-    return FrozenAnswer.model_validate(fields | more)
+    return Answer(**fields | more)
 
 
-def a_verdict(*rest_on: FrozenAnswer) -> FrozenVerdict:
+def a_verdict(*rest_on: Answer) -> FrozenVerdict:
     first = rest_on[0]
     ships = sum(answer.verdict == "ship" for answer in rest_on)
     return FrozenVerdict(
@@ -168,16 +176,16 @@ def test_an_unknown_key_is_named_with_the_nearest_valid_one() -> None:
         (with_answer(verdict="maybe"), "ship"),
         (with_answer(repeat=0), "greater than or equal to 1"),
         (with_answer(confidence=101), "less than or equal to 100"),
-        (with_answer(outcome="error"), "abstain"),
+        (with_answer(outcome="error", verdict=None, beats={}), "an error is no answer"),
         (with_answer(asked_at="yesterday"), "is no time"),
         (with_answer(fingerprint=""), "is empty"),
         (with_answer(verdict=None), "a verdict has a word and beats"),
         (with_answer(beats={}), "a verdict has a word and beats"),
-        (with_answer(outcome="abstain", beats={}), "an abstention has neither"),
-        (with_answer(outcome="abstain", verdict=None), "an abstention has neither"),
+        (with_answer(outcome="abstain", beats={}), "any other outcome has neither"),
+        (with_answer(outcome="abstain", verdict=None), "any other outcome has neither"),
         (with_answer(asked_at="2026-99-99T99:99:99Z"), "month must be"),
         (with_answer(repeat=10**4 + 1), "less than or equal to"),  # each repeat is laid out
-        (changed(format=2), "1"),
+        (changed(format=3), "2"),
         (changed(personas=[]), "dictionary"),
     ],
 )

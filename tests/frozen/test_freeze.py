@@ -12,7 +12,6 @@ import pytest
 
 from panel.errors import WorkspaceError
 from panel.frozen.files import CANARIES, FOLDER, read_frozen
-from panel.frozen.thaw import thaw
 from panel.workspace.loading import load_workspace
 from tests.support.freezing import (
     always,
@@ -30,6 +29,7 @@ from tests.support.freezing import (
     voting,
 )
 from tests.support.mock_endpoint import Answer, MockEndpoint
+from tests.support.results import thaw
 from tests.support.space import Panel, Space
 
 
@@ -591,7 +591,7 @@ def test_answers_that_do_not_overturn_leave_published_what_the_side_taken_had_pu
     """The one thing that the side taken decides: the words are theirs, with one ship."""
     mine, found = overturned(published, mock, tmp_path), {}
     settle(mine, "theirs", tools="theirs")
-    thaw(load_workspace(mine.root))
+    thaw(mine.root)
     for taken in ("ours", "theirs"):
         copy = clone(mine, tmp_path / f"took-{taken}")
         git(copy.root, "checkout", taken, "--", FOLDER)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from panel.cells.cells import Asking, cells_by_pair, identify
+from panel.cells.cells import Target, cells_by_pair, identify
 from panel.frozen.files import FOLDER, encode_frozen, read_frozen
 from panel.frozen.staleness import StaleEntry, frozen_repeats, orphaned, stale_entries
 from panel.workspace.endpoints import resolve_endpoint
@@ -225,7 +226,7 @@ def test_every_repeat_on_file_has_to_hold_and_none_beyond(frozen: Space) -> None
     assert status(frozen) == []
     tool = verdicts["anvil"]
     builder = tool.personas["builder"]
-    last = builder.answers[2].model_copy(update={"fingerprint": "b2:" + "0" * 32})
+    last = replace(builder.answers[2], fingerprint="b2:" + "0" * 32)
     old = builder.model_copy(update={"answers": (*builder.answers[:2], last)})
     tool = tool.model_copy(update={"personas": tool.personas | {"builder": old}})
     (frozen.root / FOLDER / "anvil.json").write_text(encode_frozen(tool))
@@ -250,17 +251,15 @@ def test_a_middle_repeat_alone_is_compared_with_its_own_cell(frozen: Space) -> N
 def test_cells_are_laid_out_as_often_as_their_tool_was_asked(mocked: Space) -> None:
     workspace = load_workspace(mocked.root)
     endpoint = resolve_endpoint(workspace.settings, workspace.root)
-    asking = Asking(workspace.prompts, endpoint, identify(endpoint, None))
-    cells = cells_by_pair(asking, workspace.tools, workspace.personas, {"anvil": 3})
+    model = identify(endpoint, None)
+    target = Target(workspace.prompts, endpoint, model, workspace.tools, workspace.personas)
+    cells = cells_by_pair(target.lay_out_each({"anvil": 3}))
     assert {len(repeats) for (tool, _), repeats in cells.items() if tool == "anvil"} == {3}
     assert {len(repeats) for (tool, _), repeats in cells.items() if tool == "bellows"} == {1}
     assert {cell.fingerprint for now in cells.values() for cell in now.values()} == {
         cell.fingerprint
         for many, tools in ((3, workspace.tools[:1]), (1, workspace.tools[1:]))
-        for now in cells_by_pair(
-            asking, tools, workspace.personas, {tool.slug: many for tool in tools}
-        ).values()
-        for cell in now.values()
+        for cell in replace(target, tools=tools).lay_out(many)
     }
-    assert stale_entries(asking, [], workspace.personas, {}) == []
+    assert stale_entries(replace(target, tools=[]), {}) == []
     assert orphaned(workspace.tools, workspace.personas, {}) == []

@@ -16,13 +16,10 @@ from hypothesis import strategies as st
 
 from panel.cells.journal import find_journals
 from panel.frozen.files import FOLDER, answers_of, read_frozen
-from panel.frozen.thaw import Thawed, is_fresh, thaw
-from panel.results.scorecards import scorecards
-from panel.runs.selection import Selection, prepare
+from panel.frozen.thaw import Thawed, is_fresh
 from panel.scorecard import Scorecard
-from panel.store.ingest import rebuild
-from panel.store.queries import held_fingerprints, opened
-from panel.workspace.loading import load_workspace
+from panel.store.ingest import opened, rebuild
+from panel.store.queries import held_fingerprints
 from tests.support.freezing import (
     always,
     edit,
@@ -36,6 +33,7 @@ from tests.support.freezing import (
     voting,
 )
 from tests.support.mock_endpoint import MockEndpoint
+from tests.support.results import cards_of, thaw
 from tests.support.space import ROOT, Panel, Space
 
 ALL = 8  # two tools, four personas
@@ -64,12 +62,11 @@ def forget(space: Space) -> None:
 
 
 def thawed(space: Space) -> Thawed:
-    return thaw(load_workspace(space.root))
+    return thaw(space.root)
 
 
 def cards(space: Space) -> list[Scorecard]:
-    workspace = load_workspace(space.root)
-    return scorecards(workspace, prepare(workspace, Selection()))
+    return cards_of(space.root)
 
 
 OUTCOMES = (

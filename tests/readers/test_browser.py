@@ -26,8 +26,7 @@ from typing import Any
 import pytest
 
 from panel.desk.decide import decide
-from panel.results.entries import Entry, queue
-from panel.runs.selection import Selection, prepare
+from panel.results.entries import Entry
 from panel.workspace.loading import load_workspace
 from panel.workspace.tools import Tool
 from tests.desk.test_decide import on
@@ -36,6 +35,7 @@ from tests.support.browser import NewPage, shoot, violations
 from tests.support.browser import serving as serving_folder
 from tests.support.desk_session import ask, mock_elsewhere, seed_face, seed_tools
 from tests.support.mock_endpoint import Answer, MockEndpoint
+from tests.support.results import entries_of
 from tests.support.seed_takes import CODESTRAL, MISTRAL, PLANTED, TAKES
 from tests.support.smtp_server import Mailbox
 from tests.support.space import Panel, Space
@@ -103,8 +103,7 @@ class Served:
 
 
 def entries(root: Path) -> dict[tuple[str, str], Entry]:
-    workspace = load_workspace(root)
-    return {entry.pair: entry for entry in queue(workspace, prepare(workspace, Selection()))}
+    return entries_of(root)
 
 
 def approve(root: Path, pairs: list[tuple[str, str]]) -> None:

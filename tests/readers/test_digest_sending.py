@@ -22,7 +22,7 @@ from panel.readers.community.secret import Secret, load_secret
 from panel.readers.community.subscribers import Subscribers
 from panel.readers.digest.content import digest_content
 from panel.readers.digest.sending import Mailing, Sent
-from panel.readers.mail import postman as postman_module
+from panel.readers.mail import smtp as postman_module
 from panel.readers.mail.settings import mail_settings
 from panel.readers.mail.smtp import MailError, SmtpSender
 from tests.runs.test_run import run

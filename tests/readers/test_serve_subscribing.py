@@ -11,7 +11,7 @@ import pytest
 
 from panel.readers.community.secret import load_secret
 from panel.readers.community.subscribers import Subscribers
-from panel.readers.mail import postman
+from panel.readers.mail import smtp as postman
 from panel.readers.mail.outbox import Outbox
 from tests.support.served import SECRET, Served, serving
 from tests.support.smtp_server import Mailbox

@@ -11,18 +11,19 @@ import pytest
 
 from panel.errors import UsageError
 from panel.results.publication import publication, unapproved
-from panel.runs.selection import Selection, prepare
 from panel.site.publication import Publication
 from panel.stats import Tally
 from panel.workspace.loading import load_workspace
 from tests.desk.test_decide import do
 from tests.runs.test_run import run
+from tests.support.results import target_of
 from tests.support.space import Panel, Space
 
 
 def gathered(space: Space, **options: Any) -> Publication:
     workspace = load_workspace(space.root)
-    return publication(workspace, prepare(workspace, Selection()), **options)
+    with target_of(space.root) as (target, connection):
+        return publication(workspace, target, connection, **options)
 
 
 def approve(space: Space) -> None:
@@ -35,8 +36,8 @@ def approve(space: Space) -> None:
 def test_nothing_is_published_before_an_editor_has_approved_it(mocked: Space) -> None:
     run(mocked)
     assert gathered(mocked).editions == ()
-    workspace = load_workspace(mocked.root)
-    assert unapproved(workspace, prepare(workspace, Selection())) == 8
+    with target_of(mocked.root) as (target, connection):
+        assert unapproved(target, connection) == 8
 
 
 def test_drafts_hold_every_take_and_say_so(mocked: Space) -> None:

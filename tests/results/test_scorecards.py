@@ -10,17 +10,22 @@ import pytest
 
 from panel.errors import UsageError
 from panel.results.scorecards import comparison, scorecards
-from panel.runs.selection import Selection, prepare
-from panel.scorecard import Scorecard
+from panel.scorecard import Comparison, Scorecard
 from panel.workspace.loading import load_workspace
 from tests.runs.test_run import edit, run
 from tests.support.mock_endpoint import Answer, MockEndpoint, completion, filled
+from tests.support.results import cards_of, target_of
 from tests.support.space import Space
 
 
 def cards(space: Space, **selection: Any) -> list[Scorecard]:
+    return cards_of(space.root, **selection)
+
+
+def compared(space: Space, left: str, right: str) -> Comparison:
     workspace = load_workspace(space.root)
-    return scorecards(workspace, prepare(workspace, Selection(**selection)))
+    with target_of(space.root) as (target, connection):
+        return comparison(workspace, scorecards(target, connection), target, left, right)
 
 
 def voting(*votes: str) -> Any:
@@ -96,15 +101,13 @@ def test_without_verdicts_the_models_that_are_there_are_named(mocked: Space) -> 
 
 def test_a_comparison_sets_the_two_in_the_order_they_were_named(mocked: Space) -> None:
     run(mocked)
-    workspace = load_workspace(mocked.root)
-    compared = comparison(workspace, prepare(workspace, Selection()), "Bellows", "anvil")
-    assert (compared.left.tool, compared.right.tool) == ("bellows", "anvil")
-    assert not compared.embedded
+    pair = compared(mocked, "Bellows", "anvil")
+    assert (pair.left.tool, pair.right.tool) == ("bellows", "anvil")
+    assert not pair.embedded
 
 
 @pytest.mark.parametrize("other", ["anvil", "Anvil"])
 def test_a_tool_is_not_compared_with_itself(mocked: Space, other: str) -> None:
     run(mocked)
-    workspace = load_workspace(mocked.root)
     with pytest.raises(UsageError, match="the same tool"):
-        comparison(workspace, prepare(workspace, Selection()), "anvil", other)
+        compared(mocked, "anvil", other)

@@ -10,22 +10,21 @@ from pathlib import Path
 
 import pytest
 
-from panel.cells.cells import Cell, identify, lay_out
+from panel.cells.answers import Answer
+from panel.cells.cells import Cell, Target, identify
 from panel.engines.base import RunBudget
 from panel.errors import UsageError
 from panel.frozen.files import (
     CANARIES,
     FOLDER,
-    FrozenAnswer,
-    FrozenInputs,
     FrozenTool,
     FrozenVerdict,
     encode_frozen,
     read_canaries,
     write_changed,
 )
-from panel.store.ingest import rebuild
-from panel.store.queries import latest_canaries, opened
+from panel.store.ingest import opened, rebuild
+from panel.store.queries import latest_canaries
 from panel.workspace.endpoints import resolve_endpoint
 from panel.workspace.loading import load_workspace
 from tests.support.freezing import (
@@ -44,7 +43,7 @@ from tests.support.freezing import (
     texts,
     voting,
 )
-from tests.support.mock_endpoint import FrozenAnswer as Reply
+from tests.support.mock_endpoint import Answer as Reply
 from tests.support.mock_endpoint import MockEndpoint
 from tests.support.space import Panel, Space, write_tool
 
@@ -491,9 +490,10 @@ def frozen_by_hand(space: Space, cells: list[Cell]) -> None:
     sentence = "It reads JSON lines and writes Parquet, and says nothing of its limits. "
     by_tool: dict[str, dict[str, FrozenVerdict]] = {}
     for cell in cells:
-        answer = FrozenAnswer(
+        answer = Answer(
             repeat=cell.repeat,
             fingerprint=cell.fingerprint,
+            attempt_id=f"attempt-{cell.repeat}",
             endpoint=cell.model.endpoint,
             model=cell.model.model,
             model_identity=str(cell.model),
@@ -502,12 +502,7 @@ def frozen_by_hand(space: Space, cells: list[Cell]) -> None:
             confidence=70,
             output_mode="json_schema",
             asked_at="2026-11-24T09:30:00Z",
-            inputs=FrozenInputs(
-                tool=cell.inputs.tool,
-                persona=cell.inputs.persona,
-                templates=cell.inputs.templates,
-                sampling=cell.inputs.sampling,
-            ),
+            inputs=cell.inputs,
             beats={beat.id: sentence * 3 for beat in cell.persona.beats},
             evidence=(sentence, sentence),
         )
@@ -543,7 +538,9 @@ def test_ten_thousand_frozen_tools_are_checked_within_15_seconds(
     workspace = load_workspace(space.root)
     endpoint = resolve_endpoint(workspace.settings, space.root)
     model = identify(endpoint, None)
-    laid = lay_out(workspace.prompts, workspace.tools, workspace.personas, endpoint, model, 1)
+    laid = Target(workspace.prompts, endpoint, model, workspace.tools, workspace.personas).lay_out(
+        1
+    )
     frozen_by_hand(space, laid)
     del laid
     started, worked = time.perf_counter(), time.process_time()

@@ -110,7 +110,7 @@ def test_a_run_afterwards_has_nothing_to_ask(abstained: Space, mock: MockEndpoin
     assert run(abstained).asked == run(abstained, retry=frozenset({"abstain"})).asked == 0
     prepared = prepare(workspace(abstained), Selection())
     with reading(abstained.root / "runs" / FILE) as store:
-        known = known_cells(store, prepared.model)
+        known = known_cells(store, prepared.target.model)
     assert {cell.outcome for cell in known.values()} == {"verdict"}
     assert make_plan([], known).pending == [] and mock.asked == asked
 

@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 
 from panel.errors import EndpointError, UsageError
-from panel.results.scorecards import scorecards
 from panel.runs.run import ProgressReporter, Summary, execute
 from panel.runs.selection import Selection, prepare
-from panel.store.queries import opened, select
+from panel.store.ingest import opened
+from panel.store.queries import select
 from panel.workspace.loading import load_workspace
 from tests.support.mock_endpoint import Answer, MockEndpoint, completion
+from tests.support.results import cards_of
 from tests.support.space import Space
 
 SILENT = ProgressReporter(lambda _tallies: None, lambda _notice: None)
@@ -37,8 +38,7 @@ def rows(space: Space, sql: str) -> list[tuple[Any, ...]]:
 
 def shown(space: Space) -> dict[tuple[str, str], str]:
     """Return the takes that a reader sees, none of them stale."""
-    workspace = load_workspace(space.root)
-    cards = scorecards(workspace, prepare(workspace, Selection()))
+    cards = cards_of(space.root)
     takes = {(card.tool, line.persona): line.take for card in cards for line in card.lines}
     assert not any(take is None or take.stale for take in takes.values())
     return {key: take.take for key, take in takes.items() if take}
@@ -256,7 +256,7 @@ def test_an_edited_example_is_a_change_of_the_template(space: Space) -> None:
     example.write_text(example.read_text().replace("a log grouper", "a line grouper", 1))
     after = prepare(load_workspace(space.root), Selection())
     changed = [
-        (was.persona.id, was.inputs.templates != now.inputs.templates)
+        (was.persona.id, was.inputs.templates_digest != now.inputs.templates_digest)
         for (was, _), (now, _) in zip(before.plan.pending, after.plan.pending, strict=True)
         if was.fingerprint != now.fingerprint
     ]

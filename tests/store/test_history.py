@@ -9,7 +9,7 @@ import pytest
 from panel.cells.cells import ModelIdentity
 from panel.scorecard import VerdictChange
 from panel.store.history import changes
-from panel.store.queries import opened
+from panel.store.ingest import opened
 from tests.results.test_scorecards import voting
 from tests.runs.test_run import edit, run
 from tests.support.mock_endpoint import MockEndpoint

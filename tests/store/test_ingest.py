@@ -20,8 +20,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from panel.cells.cells import Cell, identify, lay_out
-from panel.cells.journal import Attempt, JournalWriter, Recorder, cell_fields, encode
+from panel.cells.cells import Cell, Target, identify
+from panel.cells.journal import Attempt, JournalWriter, Recorder, cell_fields, encode, journal_line
 from panel.errors import StoreError
 from panel.stats import combine, tally
 from panel.store import ingest as room
@@ -71,7 +71,7 @@ class Ledger:
         )
         fresh = replace(self.prompts, _systems={}, _reviews={})
         identity = identify(endpoint, None)
-        return lay_out(fresh, self.tools, self.personas, endpoint, identity, repeats)
+        return Target(fresh, endpoint, identity, self.tools, self.personas).lay_out(repeats)
 
     def run(
         self,
@@ -86,7 +86,8 @@ class Ledger:
         writer = JournalWriter(self.runs, f"20261124T090000Z-{self.ticks:06}")
         self.write(writer, said, panel, adopted)
         if ended:
-            writer.append(encode({"kind": "end", "finished_at": self.now(), "stopped": None}))
+            ended_at = {"finished_at": self.now(), "stopped": None}
+            writer.append(journal_line("end", ended_at))
         writer.close()
         return writer.file
 
@@ -99,8 +100,6 @@ class Ledger:
     ) -> None:
         model = said[0][0].model if said else self.cells()[0].model
         start = {
-            "kind": "run",
-            "format": 1,
             "started_at": self.now(),
             "version": "0.0",
             "endpoint": model.endpoint,
@@ -110,14 +109,15 @@ class Ledger:
             "planned": len(said),
             "reused": 0,
         }
-        lines = [encode(start)]
+        lines = [journal_line("run", start)]
         for kind, items in (("tool", self.tools), ("persona", self.personas)):
             for item in items:
-                line = {"kind": kind, "digest": item.digest(), "record": item.record()}
-                lines.append(encode(line | {"seen_at": self.now()}))
-        for cell in adopted:
-            line = {"kind": "adopt", **cell_fields(cell), "adopted_at": self.now()}
-            lines.append(encode(line))
+                line = {"digest": item.digest(), "record": item.record(), "seen_at": self.now()}
+                lines.append(journal_line(kind, line))
+        lines += [
+            journal_line("adopt", {**cell_fields(cell), "adopted_at": self.now()})
+            for cell in adopted
+        ]
         recorder = Recorder(writer.run_id)
         lines += [recorder.attempt_lines(self.attempt(cell, outcome)) for cell, outcome in said]
         writer.append(b"".join(lines))

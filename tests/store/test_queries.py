@@ -11,16 +11,15 @@ import pytest
 
 from panel.cells.plan import make_plan
 from panel.errors import UsageError
-from panel.store.ingest import ingest
+from panel.store.ingest import ingest, opened
 from panel.store.queries import (
+    answers_by_pair,
     export_parquet,
     known_cells,
     known_records,
     models_with_verdicts,
-    opened,
     run_totals,
     select,
-    stored_cells,
 )
 from tests.store.test_ingest import VIEWS, Ledger, a_long_history, edited, ledger
 from tests.support.space import ROOT
@@ -71,7 +70,7 @@ def test_a_text_changed_back_is_adopted_once(ledger: Ledger) -> None:
     ledger.run([], adopted=plan.adopted)
     with opened(ledger.runs) as connection:
         plan = make_plan(old, known_cells(connection, old[0].model))
-        assert stored_cells(connection, old[0].model)["anvil"][0].verdict == "ship"
+        assert answers_by_pair(connection, old[0].model)["anvil", "builder"][0].verdict == "ship"
     assert (plan.pending, plan.adopted, plan.reused) == ([], [], 1)
 
 
@@ -82,7 +81,7 @@ def test_each_model_has_its_own_cells(ledger: Ledger) -> None:
     with opened(ledger.runs) as connection:
         assert models_with_verdicts(connection) == ["mock/mock-1", "mock/mock-2"]
         assert len(known_cells(connection, other[0].model)) == 3
-        stored = stored_cells(connection, other[0].model)
+        stored = answers_by_pair(connection, other[0].model)
     assert sum(map(len, stored.values())) == 3
     assert {cell.verdict for cells in stored.values() for cell in cells} == {"skip"}
 
@@ -91,13 +90,13 @@ def test_a_stored_cell_comes_back_as_it_was_written(ledger: Ledger) -> None:
     cell = ledger.cells()[0]
     ledger.run([(cell, "ship"), (ledger.cells()[1], "abstain")])
     with opened(ledger.runs) as connection:
-        stored = stored_cells(connection, cell.model)
-    (found,) = stored["anvil"]
+        stored = answers_by_pair(connection, cell.model)
+    (found,) = stored["anvil", "builder"]
     assert list(found.beats) == [beat.id for beat in cell.persona.beats]
     assert found.take == " ".join(found.beats.values()) and found.evidence == ("a quote",)
     assert re.fullmatch(r"2026-11-24T09:00:\d\dZ", found.asked_at)
-    (abstained,) = stored["bellows"]
-    assert (abstained.beats, abstained.evidence, abstained.take) == ({}, (), None)
+    (abstained,) = stored["bellows", "builder"]
+    assert (abstained.beats, abstained.evidence, abstained.take) == ({}, (), "")
 
 
 def test_records_are_the_latest_tools_personas_and_panel(ledger: Ledger) -> None:

@@ -5,21 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
+from panel.cells.answers import Answer, Inputs
 from panel.ci.diff import Diff, compare
 from panel.ci.snapshots import Snapshot
-from panel.frozen.files import (
-    CanaryCheck,
-    CanaryCount,
-    FrozenAnswer,
-    FrozenInputs,
-    FrozenTool,
-    FrozenVerdict,
-)
+from panel.frozen.files import CanaryCheck, CanaryCount, FrozenTool, FrozenVerdict
 from panel.frozen.freeze import publish
 from panel.hashing import content_hash
 
 Key = tuple[str, str]
-WORDING = {"tool": "t1", "persona": "p1", "templates": "m1", "sampling": "s1"}
+WORDING = {"tool": "t1", "persona": "p1", "templates": "m1", "sampling": "s1"}  # digests
 LONG_AGO, LATER = "2026-01-02T03:04:05Z", "2026-11-24T09:30:00Z"
 
 
@@ -31,12 +25,13 @@ def answer(
     served: tuple[str | None, str | None] = ("mock-1", "fp_mock"),
     asked_at: str = LONG_AGO,
     **wording: str,
-) -> FrozenAnswer:
+) -> Answer:
     """Return one answer; ``verdict`` None is an abstention; ``wording`` changes its inputs."""
     inputs = WORDING | wording
-    return FrozenAnswer(
+    return Answer(
         repeat=repeat,
         fingerprint=content_hash([inputs, model, repeat]),
+        attempt_id=f"attempt-{repeat}",
         endpoint=model.partition("/")[0],
         model=model.partition("/")[2],
         model_identity=model,
@@ -48,13 +43,13 @@ def answer(
         asked_at=asked_at,
         returned_model=served[0],
         system_fingerprint=served[1],
-        inputs=FrozenInputs(**inputs),
+        inputs=Inputs(**{f"{name}_digest": text for name, text in inputs.items()}),
         beats={"primitive": take} if verdict else {},
         evidence=("It reads JSON.",) if verdict else (),
     )
 
 
-def published(*answers: FrozenAnswer, over: FrozenVerdict | None = None) -> FrozenVerdict:
+def published(*answers: Answer, over: FrozenVerdict | None = None) -> FrozenVerdict:
     """Return what freezing these answers publishes, over what was published before."""
     return publish(list(answers), over)
 

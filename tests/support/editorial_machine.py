@@ -23,8 +23,8 @@ from panel.cells.journal import (
     JournalWriter,
     Recorder,
     cell_fields,
-    encode,
     find_journals,
+    journal_line,
     new_run_id,
     read_lines,
     utc_now,
@@ -32,13 +32,13 @@ from panel.cells.journal import (
 from panel.decisions import ConflictError, Decision
 from panel.desk.decide import decide, history
 from panel.errors import UsageError
-from panel.results.entries import Entry, queue
+from panel.results.entries import Entry
 from panel.runs.selection import Prepared, Selection, prepare
 from panel.store.decisions import review_states
-from panel.store.ingest import rebuild
-from panel.store.queries import opened
+from panel.store.ingest import opened, rebuild
 from panel.workspace.loading import Workspace, load_workspace
 from panel.workspace.verdict import Verdict
+from tests.support.results import entries_of
 from tests.support.space import ROOT, write_tool
 
 EDITORS = st.sampled_from(["Ada", "Bo"])
@@ -140,7 +140,7 @@ class Editors(RuleBasedStateMachine):
         return workspace, prepare(workspace, Selection())
 
     def _entries(self) -> dict[tuple[str, str], Entry]:
-        return {entry.pair: entry for entry in queue(*self._space())}
+        return entries_of(self.root)
 
     @initialize()
     def begin(self) -> None:
@@ -157,7 +157,7 @@ class Editors(RuleBasedStateMachine):
         writer = JournalWriter(workspace.runs, new_run_id())
         recorder = Recorder(writer.run_id)
         lines = [
-            encode({"kind": "adopt", **cell_fields(cell), "adopted_at": utc_now()})
+            journal_line("adopt", {**cell_fields(cell), "adopted_at": utc_now()})
             for cell in plan.adopted
         ]
         for cell, _reason in plan.pending:

@@ -16,9 +16,11 @@ from panel.frozen.files import FOLDER, FrozenVerdict, read_frozen
 from panel.frozen.freeze import Freezing
 from panel.frozen.freeze import freeze as freeze_verdicts
 from panel.frozen.staleness import StaleEntry
+from panel.frozen.thaw import opened_with_frozen
 from panel.runs.run import ProgressReporter, Summary, execute
-from panel.runs.selection import Selection, prepare
-from panel.store.queries import opened, select
+from panel.runs.selection import Selection, prepare, resolve
+from panel.store.ingest import opened
+from panel.store.queries import select
 from panel.workspace.loading import load_workspace
 from tests.support.mock_endpoint import Answer, MockEndpoint, completion, filled
 from tests.support.space import ROOT, Space
@@ -81,7 +83,10 @@ def pending(space: Space, **selection: Any) -> list[tuple[str, str, int, str]]:
 def freeze(space: Space, prune: bool = False, accept: bool = False, **selection: Any) -> Freezing:
     """Freeze a selection; returns what became of it."""
     workspace = load_workspace(space.root)
-    return freeze_verdicts(workspace, prepare(workspace, Selection(**selection)), prune, accept)
+    frozen = read_frozen(space.root / FOLDER)
+    with opened_with_frozen(workspace, frozen) as connection:
+        target = resolve(workspace, Selection(**selection), connection)
+        return freeze_verdicts(workspace, target, frozen, connection, prune, accept)
 
 
 def status(space: Space) -> list[StaleEntry]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from panel.cells.answers import Inputs
 from panel.hashing import content_hash
 from panel.workspace.endpoints import Endpoint
 from panel.workspace.personas import Persona
@@ -33,20 +34,6 @@ class ModelIdentity:
     def __str__(self) -> str:
         digest = f"@{self.digest[:19]}" if self.digest else ""
         return f"{self.endpoint}/{self.model}{digest}"
-
-
-@dataclass(frozen=True, slots=True)
-class Inputs:
-    """Content hashes of what goes into a cell, kept to tell what has changed.
-
-    guidance: of an editor's note to this tool × persona; None where there is none.
-    """
-
-    tool: str
-    persona: str
-    templates: str
-    sampling: str
-    guidance: str | None = None
 
 
 Guidance = Mapping[tuple[str, str], str]  # tool, persona → an editor's note
@@ -110,113 +97,123 @@ def request_sampling(endpoint: Endpoint, repeat: int) -> dict[str, Any]:
     return fields
 
 
-def lay_out(
-    prompts: Prompts,
-    tools: Sequence[Tool],
-    personas: Sequence[Persona],
-    endpoint: Endpoint,
-    model: ModelIdentity,
-    repeats: int,
-    first: int = 1,
-    guidance: Guidance = NO_GUIDANCE,
-) -> list[Cell]:
-    """Return all cells of a selection in asking order; the repeats begin with ``first``.
-
-    guidance: editors' notes, each in the question of its tool × persona and in no other.
-    Touches neither network nor store.
-    """
-    templates = template_digest(prompts)
-    lengths = EMBEDDED_LENGTHS if endpoint.profile == "embedded" else None
-    reviewers = [
-        (
-            persona,
-            schema_for(persona, lengths),
-            persona.digest(),
-            # The worked examples are wording too, where they are shown.
-            content_hash([templates, prompts.example_records(persona)]) if lengths else templates,
-        )
-        for persona in personas
-    ]
-    samplings = {
-        repeat: request_sampling(endpoint, repeat) for repeat in range(first, first + repeats)
-    }
-    sampled = {r: content_hash([s, lengths is not None]) for r, s in samplings.items()}
-    identity = [model.endpoint, model.model, model.digest]
-
-    def guided(wording: str) -> str:
-        return content_hash([wording, prompts.guidance_text("note")])
-
-    cells = []
-    for start in range(0, len(tools), BLOCK):
-        block = [(tool, tool.digest()) for tool in tools[start : start + BLOCK]]
-        for persona, schema, persona_digest, wording in reviewers:
-            asked = [
-                Cell(
-                    tool,
-                    persona,
-                    model,
-                    repeat,
-                    messages := prompts.messages(persona, tool, repeat, endpoint.profile, note),
-                    schema,
-                    sampling,
-                    Inputs(
-                        tool_digest,
-                        persona_digest,
-                        wording if note is None else guided(wording),
-                        sampled[repeat],
-                        None if note is None else content_hash(note),
-                    ),
-                    content_hash([messages, schema, identity, sampling, repeat]),
-                )
-                for repeat, sampling in samplings.items()
-                for tool, tool_digest in block
-                for note in (guidance.get((tool.slug, persona.id)),)
-            ]
-            # Equal beginnings one after another; what differs only in the last message stays put.
-            order = {
-                prefix: n for n, prefix in enumerate(dict.fromkeys(c.messages[:-1] for c in asked))
-            }
-            cells += sorted(asked, key=lambda cell: order[cell.messages[:-1]])
-    return cells
+def _sampling(endpoint: Endpoint, repeat: int) -> _Sampled:
+    fields = request_sampling(endpoint, repeat)
+    return fields, content_hash([fields, endpoint.profile == "embedded"])
 
 
+_Sampled = tuple[dict[str, Any], str]  # request fields and their hash
 PairKey = tuple[str, str]  # tool, persona
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
-    """What a cell depends on besides its tool and persona; guidance: editors' notes by pair."""
+class Target:
+    """What a command is about: whom it concerns, and what a cell depends on besides.
+
+    tools, personas: those selected, in order. guidance: editors' notes by tool × persona, each
+    in the question of its pair and in no other.
+    """
 
     prompts: Prompts
     endpoint: Endpoint
     model: ModelIdentity
+    tools: Sequence[Tool]
+    personas: Sequence[Persona]
     guidance: Guidance = field(default_factory=dict)
 
-    def lay_out(self, tools: Sequence[Tool], personas: Sequence[Persona], many: int) -> list[Cell]:
-        """Return the cells of these tools and personas, repeats 1 to ``many``."""
-        return lay_out(
-            self.prompts,
-            tools,
-            personas,
-            self.endpoint,
-            self.model,
-            many,
-            guidance=self.guidance,
+    @property
+    def pairs(self) -> list[tuple[Tool, Persona]]:
+        """Every tool × persona, in the order of tools and panel."""
+        return [(tool, persona) for tool in self.tools for persona in self.personas]
+
+    def lay_out(self, repeats: int = 1, first: int = 1) -> list[Cell]:
+        """Return all cells in asking order; the repeats begin with ``first``.
+
+        Touches neither network nor store. Raises WorkspaceError where a template fails.
+        """
+        endpoint, counted = self.endpoint, range(first, first + repeats)
+        samplings = {repeat: _sampling(endpoint, repeat) for repeat in counted}
+        templates = template_digest(self.prompts)
+        reviewers = [self._reviewer(persona, templates) for persona in self.personas]
+        cells: list[Cell] = []
+        for start in range(0, len(self.tools), BLOCK):
+            block = [(tool, tool.digest()) for tool in self.tools[start : start + BLOCK]]
+            for reviewer in reviewers:
+                asked = [
+                    self._cell(reviewer, tool, digest, repeat, samplings[repeat])
+                    for repeat in counted
+                    for tool, digest in block
+                ]
+                # Equal beginnings follow one another; what differs only in the last message
+                # stays where it is.
+                begins = dict.fromkeys(cell.messages[:-1] for cell in asked)
+                order = {beginning: place for place, beginning in enumerate(begins)}
+                cells += sorted(asked, key=lambda cell: order[cell.messages[:-1]])
+        return cells
+
+    def _reviewer(self, persona: Persona, templates: str) -> _Reviewer:
+        embedded = self.endpoint.profile == "embedded"
+        schema = schema_for(persona, EMBEDDED_LENGTHS if embedded else None)
+        if embedded:  # the worked examples are wording too, where they are shown
+            templates = content_hash([templates, self.prompts.example_records(persona)])
+        return _Reviewer(persona, persona.digest(), schema, templates)
+
+    def _cell(
+        self, reviewer: _Reviewer, tool: Tool, digest: str, repeat: int, sampled: _Sampled
+    ) -> Cell:
+        persona, templates = reviewer.persona, reviewer.templates
+        sampling, sampling_digest = sampled
+        note = self.guidance.get((tool.slug, persona.id))
+        messages = self.prompts.messages(persona, tool, repeat, self.endpoint.profile, note)
+        if note is not None:
+            templates = content_hash([templates, self.prompts.guidance_text("note")])
+        inputs = Inputs(
+            digest,
+            reviewer.digest,
+            templates,
+            sampling_digest,
+            None if note is None else content_hash(note),
         )
+        identity = [self.model.endpoint, self.model.model, self.model.digest]
+        fingerprint = content_hash([messages, reviewer.schema, identity, sampling, repeat])
+        return Cell(
+            tool, persona, self.model, repeat, messages, reviewer.schema, sampling, inputs,
+            fingerprint,
+        )  # fmt: skip
+
+    def lay_out_each(self, repeats: Mapping[str, int]) -> list[Cell]:
+        """Return the cells in asking order, of each tool as many repeats as ``repeats`` says.
+
+        repeats: by tool; a tool that is not in it has one.
+        """
+        groups: dict[int, list[Tool]] = {}
+        for tool in self.tools:
+            groups.setdefault(repeats.get(tool.slug, 1), []).append(tool)
+        laid = (replace(self, tools=group).lay_out(many) for many, group in groups.items())
+        return [cell for cells in laid for cell in cells]
+
+    def fingerprints(self, repeats: Mapping[str, int]) -> dict[PairKey, frozenset[str]]:
+        """Return what each tool × persona would be asked now, by the hash; repeats by tool."""
+        cells = cells_by_pair(self.lay_out_each(repeats))
+        return {
+            pair: frozenset(cell.fingerprint for cell in repeated.values())
+            for pair, repeated in cells.items()
+        }
 
 
-def cells_by_pair(
-    asking: Asking, tools: Sequence[Tool], personas: Sequence[Persona], repeats: Mapping[str, int]
-) -> dict[PairKey, dict[int, Cell]]:
-    """Lay out the cells of each tool × persona, as many repeats as ``repeats`` says of its tool.
-
-    A tool that is not in ``repeats`` has one.
-    """
-    groups: dict[int, list[Tool]] = {}
-    for tool in tools:
-        groups.setdefault(repeats.get(tool.slug, 1), []).append(tool)
+def cells_by_pair(cells: Iterable[Cell]) -> dict[PairKey, dict[int, Cell]]:
+    """Return cells by tool × persona, and there by repeat."""
     found: dict[PairKey, dict[int, Cell]] = {}
-    for many, group in groups.items():
-        for cell in asking.lay_out(group, personas, many):
-            found.setdefault((cell.tool.slug, cell.persona.id), {})[cell.repeat] = cell
+    for cell in cells:
+        found.setdefault((cell.tool.slug, cell.persona.id), {})[cell.repeat] = cell
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Reviewer:
+    """A persona with what all its cells share: its hash, its schema, the wording's hash."""
+
+    persona: Persona
+    digest: str
+    schema: dict[str, Any]
+    templates: str

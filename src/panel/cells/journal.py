@@ -13,10 +13,12 @@ Kinds of lines (field ``kind``):
     thaw     an answer brought in from verdicts/, where an earlier store froze it
     decision what an editor decided on a take: approve, reject, edit, ask_again or undo, with
              the whole wording decided on
-    reading  what a later parser made of the reply of an attempt, of any run
-    end      how the run stopped, and its totals
+    reparse  what a later parser made of the reply of an attempt, of any run
+    end      how the run stopped, and what was learned of the server
 
-A kill can tear at most the last line; readers leave a line without its line feed alone.
+Every line carries its ``format``. Lines of an older format are read as lines of the present
+one; a line of a newer one is refused. A kill can tear at most the last line; readers leave a
+line without its line feed alone.
 """
 
 from __future__ import annotations
@@ -24,23 +26,28 @@ from __future__ import annotations
 import base64
 import os
 import secrets
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
-from panel.cells.cells import Cell
+from panel import __version__
+from panel.cells.cells import Cell, ModelIdentity
 from panel.errors import JournalError
 from panel.hashing import content_hash
 from panel.text import clean_text
+from panel.workspace.personas import Persona
 from panel.workspace.prompts import Messages
+from panel.workspace.tools import Tool
 from panel.workspace.verdict import Verdict
 
 FILE = "attempts.jsonl"
-FORMAT = 1
+FORMAT = 2
+_OLD_KINDS = {"reading": "reparse"}  # of format 1, whose lines need not say their format
+_OLD_FIELDS = {"rung": "output_mode"}
 
 
 def utc_now() -> str:
@@ -59,6 +66,56 @@ def encode(line: Mapping[str, Any]) -> bytes:
         return to_json(line) + b"\n"
     except (PydanticSerializationError, UnicodeEncodeError):
         return to_json(_encodable(line)) + b"\n"
+
+
+def journal_line(kind: str, fields: Mapping[str, Any]) -> bytes:
+    """Serialise one line of a journal."""
+    return encode({"kind": kind, "format": FORMAT, **fields})
+
+
+def run_line(
+    panel: Iterable[Persona],
+    asked: ModelIdentity | None = None,
+    purpose: str = "",
+    planned: int = 0,
+    reused: int = 0,
+) -> bytes:
+    """Return the first line of a run. purpose: what a run that asks no model does."""
+    return journal_line(
+        "run",
+        {
+            "started_at": utc_now(),
+            "version": __version__,
+            "endpoint": asked.endpoint if asked else "",
+            "model": asked.model if asked else "",
+            "model_identity": str(asked) if asked else purpose,
+            "panel": [persona.id for persona in panel],
+            "planned": planned,
+            "reused": reused,
+        },
+    )
+
+
+def record_lines(
+    tools: Iterable[Tool], personas: Iterable[Persona], known: Container[str]
+) -> bytes:
+    """Return the lines of tools and personas as they are now, but for those already ``known``.
+
+    known: content hashes of records that a journal holds as the latest ones.
+    """
+    now = utc_now()
+    lines = [
+        journal_line(kind, {"digest": digest, "seen_at": now, "record": item.record()})
+        for kind, items in (("tool", tools), ("persona", personas))
+        for item in items
+        if (digest := item.digest()) not in known
+    ]
+    return b"".join(lines)
+
+
+def end_line(stopped: str | None = None, **server: Any) -> bytes:
+    """Return the last line of a run. stopped: why early, None when it went to its end."""
+    return journal_line("end", {"finished_at": utc_now(), "stopped": stopped, **server})
 
 
 def _encodable(value: Any) -> Any:
@@ -159,7 +216,11 @@ class JournalLine:
 
 
 def read_lines(file: Path, offset: int = 0) -> Iterator[JournalLine]:
-    """Yield the whole lines from byte ``offset`` on; a torn last line is not among them."""
+    """Yield the whole lines from byte ``offset`` on; a torn last line is not among them.
+
+    Lines of an older format come as lines of the present one. Raises JournalError for a line
+    of a newer format.
+    """
     with file.open("rb") as handle:
         handle.seek(offset)
         for raw in handle:
@@ -170,7 +231,22 @@ def read_lines(file: Path, offset: int = 0) -> Iterator[JournalLine]:
                 fields = from_json(raw)
             except ValueError:
                 fields = None
-            yield JournalLine(fields if isinstance(fields, dict) else None, offset)
+            yield JournalLine(_present(fields, file) if isinstance(fields, dict) else None, offset)
+
+
+def _present(fields: dict[str, Any], file: Path) -> dict[str, Any]:
+    """Return a line as a line of the present format."""
+    written = fields.get("format", 1)
+    if written == FORMAT:
+        return fields
+    if not isinstance(written, int) or written > FORMAT:
+        raise JournalError(
+            f"{file} was written by a newer version of panel (format {written!r}; this version "
+            f"reads up to {FORMAT}). Update panel."
+        )
+    if fields.get("kind") in _OLD_KINDS:
+        fields["kind"] = _OLD_KINDS[fields["kind"]]
+    return {_OLD_FIELDS.get(name, name): value for name, value in fields.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,12 +308,11 @@ class Recorder:
             if known is None:
                 role, content = message
                 known = self._messages[message] = content_hash([role, content])
-                shown = {"kind": "message", "message": known, "role": role, "content": content}
-                lines.append(encode(shown))
+                shown = {"message": known, "role": role, "content": content}
+                lines.append(journal_line("message", shown))
             hashes.append(known)
         self._count += 1
         line: dict[str, Any] = {
-            "kind": "attempt",
             "attempt_id": f"{self._run_id}-{self._count:07}",
             **cell_fields(attempt.cell),
             **{name: getattr(attempt, name) for name in _COPIED},
@@ -245,13 +320,12 @@ class Recorder:
         }
         if attempt.verdict is not None:
             line |= verdict_fields(attempt.verdict)
-        lines.append(encode(line | body_fields(attempt.body)))
+        lines.append(journal_line("attempt", line | body_fields(attempt.body)))
         return b"".join(lines)
 
 
 def cell_fields(cell: Cell) -> dict[str, Any]:
     """Return what names a cell in a journal line, with the hashes of what went into it."""
-    guided = {} if cell.inputs.guidance is None else {"guidance_digest": cell.inputs.guidance}
     return {
         "tool": cell.tool.slug,
         "persona": cell.persona.id,
@@ -260,11 +334,7 @@ def cell_fields(cell: Cell) -> dict[str, Any]:
         "model_identity": str(cell.model),
         "repeat": cell.repeat,
         "fingerprint": cell.fingerprint,
-        "tool_digest": cell.inputs.tool,
-        "persona_digest": cell.inputs.persona,
-        "templates_digest": cell.inputs.templates,
-        "sampling_digest": cell.inputs.sampling,
-        **guided,
+        **asdict(cell.inputs),
     }
 
 

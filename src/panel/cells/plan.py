@@ -7,7 +7,8 @@ from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from panel.cells.cells import REPLY_SHOWN, Cell, CellKey, Inputs
+from panel.cells.answers import Inputs
+from panel.cells.cells import REPLY_SHOWN, Cell, CellKey
 from panel.workspace.endpoints import CHARACTERS_PER_TOKEN, Endpoint
 
 Reason = Literal[
@@ -164,12 +165,12 @@ def _reason(cell: Cell, stored: Known | None, elsewhere: bool) -> Reason:
 
 def changed_input(was: Inputs, now: Inputs) -> Reason:
     """Say which input tells two wordings of a cell apart; the first of several."""
-    if was.tool != now.tool:
+    if was.tool_digest != now.tool_digest:
         return "description changed"
-    if was.persona != now.persona:
+    if was.persona_digest != now.persona_digest:
         return "persona changed"
-    if was.guidance != now.guidance:
+    if was.guidance_digest != now.guidance_digest:
         return "guidance changed"
-    if was.templates != now.templates:
+    if was.templates_digest != now.templates_digest:
         return "template changed"
     return "settings changed"

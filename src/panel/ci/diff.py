@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from panel.cells.cells import Inputs
 from panel.cells.plan import changed_input
 from panel.ci.snapshots import Snapshot
 from panel.frozen.files import CanaryCheck, FrozenVerdict
@@ -210,7 +209,7 @@ def _cause(before: FrozenVerdict | None, after: FrozenVerdict | None) -> str | N
         return "model changed"
     if was.inputs == now.inputs or was.fingerprint == now.fingerprint:
         return "asked again"
-    return changed_input(Inputs(**was.inputs.model_dump()), Inputs(**now.inputs.model_dump()))
+    return changed_input(was.inputs, now.inputs)
 
 
 def _panel(slug: str, side: Snapshot) -> PanelResult | None:

@@ -13,13 +13,9 @@ from pathlib import Path
 from panel.cells.journal import FILE, JournalFile, find_journals, read_lines
 from panel.errors import UsageError
 from panel.frozen.files import FOLDER, CanaryCheck, Frozen, FrozenTool, read_canaries, read_frozen
-from panel.frozen.freeze import as_answer, as_canary_check, publish
-from panel.store.queries import (
-    latest_canaries,
-    opened,
-    run_totals,
-    stored_cells,
-)
+from panel.frozen.freeze import as_canary_check, publish
+from panel.store.ingest import opened
+from panel.store.queries import answers_by_pair, latest_canaries, run_totals
 from panel.workspace.git import commit_of, workspace_at
 from panel.workspace.loading import RUNS, Workspace, load_workspace
 
@@ -126,16 +122,14 @@ def _began(journal: JournalFile) -> tuple[str, str]:
 
 def _from_store(runs: Path, name: str, model: str) -> Snapshot:
     with opened(runs) as connection:
-        stored = stored_cells(connection, model)
+        answers = answers_by_pair(connection, model)
         canaries = latest_canaries(connection, model)
     frozen = {}
-    for tool, cells in stored.items():
-        settled = [cell for cell in cells if cell.outcome != "error"]
-        frozen[tool] = FrozenTool(
-            tool=tool,
-            personas={
-                persona: publish([as_answer(cell) for cell in group], None)
-                for persona, group in groupby(settled, lambda cell: cell.persona)
-            },
-        )
+    for tool, group in groupby(answers, key=lambda pair: pair[0]):
+        personas = {}
+        for pair in group:
+            settled = [answer for answer in answers[pair] if answer.outcome != "error"]
+            if settled:
+                personas[pair[1]] = publish(settled, None)
+        frozen[tool] = FrozenTool(tool=tool, personas=personas)
     return Snapshot(name, frozen, as_canary_check(canaries))

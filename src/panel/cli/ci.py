@@ -14,6 +14,7 @@ from panel.ci.junit import render_junit
 from panel.ci.markdown import render_markdown
 from panel.ci.snapshots import snapshots
 from panel.cli.main import ExitCode
+from panel.cli.options import Categories, EndpointName, Json, Model, Personas, Tools
 from panel.cli.output import (
     DiffFormat,
     json_text,
@@ -24,13 +25,14 @@ from panel.cli.output import (
     say,
     write_text,
 )
-from panel.cli.run import Categories, EndpointName, Model, Personas, Tools
-from panel.cli.workspace import Json, open_workspace
-from panel.frozen.files import FOLDER
+from panel.cli.workspace import open_workspace
+from panel.frozen.files import FOLDER, read_frozen
 from panel.frozen.freeze import freeze as freeze_verdicts
+from panel.frozen.thaw import opened_with_frozen, thaw_if_fresh
 from panel.frozen.thaw import thaw as thaw_verdicts
-from panel.runs.selection import Selection, prepare
+from panel.runs.selection import Selection, resolve
 from panel.stats import PanelResult
+from panel.store.ingest import opened
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -58,8 +60,11 @@ def freeze(
     A published verdict stands until newer answers overturn it beyond the panel's own noise.
     """
     workspace = open_workspace()
-    chosen = (tool or [], persona or [], category or [], endpoint, model)
-    done = freeze_verdicts(workspace, prepare(workspace, Selection(*chosen)), prune, accept)
+    selection = Selection(tool or [], persona or [], category or [], endpoint, model)
+    frozen = read_frozen(workspace.root / FOLDER)
+    with opened_with_frozen(workspace, frozen) as connection:
+        target = resolve(workspace, selection, connection)
+        done = freeze_verdicts(workspace, target, frozen, connection, prune, accept)
     if as_json:
         print_json(asdict(done))
         return
@@ -95,7 +100,11 @@ def thaw(as_json: Json = False) -> None:
 
     Done by itself where nothing has been asked yet, as on a fresh clone.
     """
-    done = thaw_verdicts(open_workspace())
+    workspace = open_workspace()
+    frozen = read_frozen(workspace.root / FOLDER)
+    done = thaw_if_fresh(workspace)
+    with opened(workspace.runs) as connection:
+        done = done or thaw_verdicts(workspace, frozen, connection)
     if as_json:
         print_json(asdict(done))
     else:

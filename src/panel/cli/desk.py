@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 from panel.cli.main import ExitCode
+from panel.cli.options import EndpointName
 from panel.cli.output import note, say
-from panel.cli.run import EndpointName
 from panel.desk.decide import editor_name
 from panel.errors import UsageError
 from panel.workspace.loading import find_root

@@ -11,9 +11,9 @@ from typing import Annotated
 import typer
 
 from panel.cli.main import ExitCode
+from panel.cli.options import EndpointName, Json, StoredModel
 from panel.cli.output import note, print_json, say
-from panel.cli.run import EndpointName
-from panel.cli.workspace import Json, open_workspace
+from panel.cli.workspace import open_workspace
 from panel.errors import UsageError
 from panel.readers.community.deliveries import Deliveries
 from panel.readers.community.ledger import FOLDER
@@ -26,7 +26,7 @@ from panel.readers.digest.sending import Mailing, Sent
 from panel.readers.mail.settings import Sender, mail_sender, mail_settings
 from panel.readers.mail.smtp import Handed, SmtpSender
 from panel.results.publication import publication
-from panel.runs.selection import Selection, prepare
+from panel.runs.selection import Selection, opened_for
 
 app = typer.Typer(rich_markup_mode=None)
 DAY = ["%Y-%m-%d"]
@@ -62,7 +62,7 @@ def digest(
         typer.Option("--base-url", envvar=VARIABLE, help="The site's address, over panel.toml's."),
     ] = None,
     endpoint: EndpointName = None,
-    model: Annotated[str | None, typer.Option("--model", help="Whose verdicts.")] = None,
+    model: StoredModel = None,
     as_json: Json = False,
 ) -> None:
     """Write the digest of some days as .eml, .html and .txt; with --send, send it.
@@ -73,8 +73,8 @@ def digest(
     first, end = _days(since, until)
     _check_flags(send, dry_run, drafts, resend_unknown)
     workspace = open_workspace()
-    prepared = prepare(workspace, Selection(endpoint=endpoint, model=model))
-    gathered = publication(workspace, prepared, drafts, base_url)
+    with opened_for(workspace, Selection(endpoint=endpoint, model=model)) as (target, connection):
+        gathered = publication(workspace, target, connection, drafts, base_url)
     home = parse_base_url(gathered.site.base_url) if gathered.site.base_url else None
     content = digest_content(gathered, first, end, home)
     sender = mail_sender(os.environ)

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 import typer
 from rich.table import Table
 
-from panel.cells.cells import identify, lay_out
+from panel.cells.cells import Target, identify
 from panel.cli.main import ExitCode
+from panel.cli.options import EndpointName, Json, Model
 from panel.cli.output import note, out, print_json, safe, say
-from panel.cli.run import EndpointName, Model
-from panel.cli.workspace import Json
 from panel.endpoint.embedded import NOT_JUDGEMENT
 from panel.endpoint.weights import DOWNLOAD_MB, PACKAGE, SHA256, default_weights, fetch_weights
 from panel.engines.base import load_engine
@@ -82,7 +81,7 @@ def _print_diagnosis(
         ("model asked", _asked(found.model, seen.models)),
         ("context window", window),
         ("structured output", MEANING[seen.structured_output]),
-        ("output_mode", seen.output_mode or "-"),
+        ("output mode", seen.output_mode or "-"),
         ("JSON stands in", {"reasoning": "the reasoning field"}.get(str(seen.place), seen.place)),
         ("fields come in", f"{seen.order} order" if seen.order else None),
         ("system role", _SYSTEM_ROLE[seen.system_role]),
@@ -104,7 +103,8 @@ def _longest(root: Path, endpoint: Endpoint) -> int | None:
     try:
         workspace = load_workspace(root)
         model = identify(endpoint, None)
-        cells = lay_out(workspace.prompts, workspace.tools, workspace.personas, endpoint, model, 1)
+        everything = (workspace.tools, workspace.personas)
+        cells = Target(workspace.prompts, endpoint, model, *everything).lay_out()
     except WorkspaceError:  # 'panel check' says what is wrong; this is about the endpoint
         return None
     longest = max((cell.prompt_characters for cell in cells), default=0)

@@ -21,8 +21,9 @@ from panel.cli.output import (
     write_json_lines,
 )
 from panel.errors import UsageError
+from panel.store.ingest import opened
 from panel.store.ingest import rebuild as rebuild_store
-from panel.store.queries import EXPORT, export_parquet, opened, select
+from panel.store.queries import EXPORT, export_parquet, select
 from panel.workspace.loading import RUNS, find_root
 
 app = typer.Typer(rich_markup_mode=None)
@@ -41,7 +42,8 @@ def sql(
 ) -> None:
     """Query the store, read-only.
 
-    Views: attempts, verdicts, takes, ship_percentages, runs, tools, personas.
+    Views: attempts, verdicts, takes, tools, personas, ship_percentages, runs, decisions and
+    published. docs/store.md describes their columns.
     """
     with opened(_runs()) as connection:
         table = select(connection, query)

@@ -20,12 +20,11 @@ from panel.checks import (
     in_order,
 )
 from panel.cli.main import ExitCode
+from panel.cli.options import Categories, EndpointName, Json, Personas, StoredModel, ToolNames
 from panel.cli.output import note, out, print_json, safe
-from panel.cli.run import Categories, EndpointName, Personas
-from panel.cli.show import Model
-from panel.cli.workspace import Json, open_workspace
+from panel.cli.workspace import open_workspace
 from panel.results.scorecards import subjects
-from panel.runs.selection import Selection, prepare
+from panel.runs.selection import Selection, opened_for
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -53,13 +52,11 @@ class _Checked:
 
 @app.command()
 def lint(
-    tool: Annotated[
-        list[str] | None, typer.Argument(metavar="[TOOL]...", help="Slug or name; all when none.")
-    ] = None,
+    tool: ToolNames = None,
     persona: Personas = None,
     category: Categories = None,
     endpoint: EndpointName = None,
-    model: Model = None,
+    model: StoredModel = None,
     fail_on: Annotated[
         FailOn, typer.Option("--fail-on", help="Exit 1 when a finding is this severe or more.")
     ] = FailOn.ERROR,
@@ -70,14 +67,13 @@ def lint(
 ) -> None:
     """Check the takes for what an editor should look at, without a model."""
     workspace = open_workspace()
-    prepared = prepare(
-        workspace, Selection(tool or [], persona or [], category or [], endpoint, model)
-    )
-    # Near-duplicates and worn openings show only across the whole catalog.
-    every = subjects(workspace, prepared)
+    selection = Selection(tool or [], persona or [], category or [], endpoint, model)
+    with opened_for(workspace, selection) as (target, connection):
+        # Near-duplicates and worn openings show only across the whole catalog.
+        every = subjects(workspace, target, connection)
     others = OtherTools(workspace.tools)
     across = check_catalog(every)
-    wanted = {(one.slug, who.id) for one in prepared.tools for who in prepared.personas}
+    wanted = {(one.slug, who.id) for one, who in target.pairs}
     checked = [
         _Checked(subject, in_order(check_take(subject, others) + across.get(index, [])))
         for index, subject in enumerate(every)

@@ -70,6 +70,7 @@ class LazyGroup(TyperGroup):
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"panel.cli.{COMMANDS[cmd_name][0]}")
+        importlib.import_module("panel.cli.output").narrate()
         return typer.main.get_group(module.app).commands[cmd_name]
 
     def invoke(self, ctx: Any) -> Any:

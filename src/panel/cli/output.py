@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -215,3 +216,20 @@ def percent(value: float | None) -> str:
     if 99 < value < 100:
         return ">99 %"
     return f"{value:.0f} %"
+
+
+class _Narrator(logging.Handler):
+    """Says on stderr what the store does; how far it is, only to somebody who watches."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.levelno >= logging.WARNING or err.is_terminal:
+            note(record.getMessage())
+
+
+def narrate() -> None:
+    """Have the program's own log lines said on stderr."""
+    log = logging.getLogger("panel")
+    if not any(isinstance(handler, _Narrator) for handler in log.handlers):
+        log.addHandler(_Narrator())
+        log.setLevel(logging.INFO)
+        log.propagate = False

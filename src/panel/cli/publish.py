@@ -9,13 +9,13 @@ from urllib.parse import urlsplit
 import typer
 
 from panel.cli.main import ExitCode
+from panel.cli.options import EndpointName, Json, StoredModel
 from panel.cli.output import note, print_json, say
-from panel.cli.run import EndpointName
-from panel.cli.workspace import Json, open_workspace
+from panel.cli.workspace import open_workspace
 from panel.endpoint.embedded import NOT_JUDGEMENT
 from panel.readers.community.votes import Votes
 from panel.results.publication import publication, unapproved
-from panel.runs.selection import Selection, prepare
+from panel.runs.selection import Selection, opened_for
 from panel.site.build import Built, build
 from panel.site.index import SiteIndex
 from panel.site.pictures import available
@@ -30,7 +30,7 @@ def publish(
         Path, typer.Argument(metavar="OUT", help="The site's folder: new, empty, or its last one.")
     ],
     endpoint: EndpointName = None,
-    model: Annotated[str | None, typer.Option("--model", help="Whose verdicts.")] = None,
+    model: StoredModel = None,
     drafts: Annotated[
         bool, typer.Option("--drafts", help="Also takes nobody has approved, marked as drafts.")
     ] = False,
@@ -45,13 +45,14 @@ def publish(
     approved yet.
     """
     workspace = open_workspace()
-    prepared = prepare(workspace, Selection(endpoint=endpoint, model=model))
-    gathered = publication(workspace, prepared, drafts, base_url, Votes(workspace.root).tallies())
+    votes = Votes(workspace.root).tallies()
+    with opened_for(workspace, Selection(endpoint=endpoint, model=model)) as (target, connection):
+        gathered = publication(workspace, target, connection, drafts, base_url, votes)
+        waiting = 0 if gathered.editions else unapproved(target, connection)
     if not gathered.editions:
-        waiting = unapproved(workspace, prepared)
         note(
             f"Nothing is approved yet, so nothing was written: {waiting:,} take(s) of "
-            f"{prepared.model} wait for an editor. Approve them with 'panel desk'; 'panel publish "
+            f"{target.model} wait for an editor. Approve them with 'panel desk'; 'panel publish "
             "OUT --drafts' shows the site with them, marked as drafts."
         )
         raise typer.Exit(ExitCode.FAILED)

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
+from panel.cli.options import Json
 from panel.cli.output import note, print_json, say
-from panel.cli.workspace import Json, open_workspace
+from panel.cli.workspace import open_workspace
 from panel.runs.reparse import Report
 from panel.runs.reparse import reparse as read_again
 

@@ -11,8 +11,8 @@ from typing import Annotated
 import typer
 
 from panel.cells.journal import utc_now
+from panel.cli.options import Json
 from panel.cli.output import note, percent, print_json, say
-from panel.cli.workspace import Json
 from panel.errors import UsageError
 from panel.readers.community.ledger import FOLDER
 from panel.readers.community.links import VARIABLE, parse_base_url

@@ -13,30 +13,28 @@ from rich.table import Table
 from rich.text import Text
 
 from panel import __version__
+from panel.cells.cells import Target
+from panel.cli.options import Categories, EndpointName, Json, StoredModel, ToolNames
 from panel.cli.output import note, out, percent, print_json, safe, say
-from panel.cli.run import Categories, EndpointName
-from panel.cli.workspace import Json, open_workspace
+from panel.cli.workspace import open_workspace
 from panel.endpoint.embedded import NOT_JUDGEMENT
 from panel.errors import UsageError
 from panel.results.scorecards import comparison, scorecards
-from panel.runs.selection import Prepared, Selection, prepare
+from panel.runs.selection import Selection, opened_for
 from panel.scorecard import PersonaLine, Scorecard, Take
 from panel.site.comparison import render_comparison
 
 app = typer.Typer(rich_markup_mode=None)
 
-Model = Annotated[str | None, typer.Option("--model", help="Whose verdicts are shown.")]
 STYLES = {"ship": "bold green", "skip": "bold red"}
 
 
 @app.command()
 def show(
-    tool: Annotated[
-        list[str] | None, typer.Argument(metavar="[TOOL]...", help="Slug or name; all when none.")
-    ] = None,
+    tool: ToolNames = None,
     category: Categories = None,
     endpoint: EndpointName = None,
-    model: Model = None,
+    model: StoredModel = None,
     as_json: Json = False,
 ) -> None:
     """Print the scorecards of tools: ship percentage with n and interval.
@@ -44,21 +42,22 @@ def show(
     Name a tool to read its takes too.
     """
     workspace = open_workspace()
-    prepared = prepare(workspace, Selection(tool or [], [], category or [], endpoint, model))
-    cards = scorecards(workspace, prepared)
+    selection = Selection(tool or [], [], category or [], endpoint, model)
+    with opened_for(workspace, selection) as (target, connection):
+        cards = scorecards(target, connection)
     asked = [card for card in cards if any(line.take for line in card.lines)]
     if not tool:
         cards = asked
     if as_json:
         print_json([card_record(card) for card in cards])
         return
-    _warn(prepared)
+    _warn(target)
     console = out()
     for card in cards:
         console.print(_card(card, with_takes=bool(tool)))
-    missing = len(prepared.tools) - len(asked)
+    missing = len(target.tools) - len(asked)
     if missing:
-        note(f"{missing} tool(s) have no verdicts from {prepared.model} yet: 'panel run' asks.")
+        note(f"{missing} tool(s) have no verdicts from {target.model} yet: 'panel run' asks.")
 
 
 @app.command()
@@ -69,13 +68,15 @@ def compare(
         Path | None, typer.Option("--html", help="Write a self-contained page to this file.")
     ] = None,
     endpoint: EndpointName = None,
-    model: Model = None,
+    model: StoredModel = None,
     as_json: Json = False,
 ) -> None:
     """Set two tools side by side, in the terminal or as a page."""
     workspace = open_workspace()
-    prepared = prepare(workspace, Selection([left, right], endpoint=endpoint, model=model))
-    pair = comparison(workspace, prepared, left, right)
+    selection = Selection([left, right], endpoint=endpoint, model=model)
+    with opened_for(workspace, selection) as (target, connection):
+        cards = scorecards(target, connection)
+    pair = comparison(workspace, cards, target, left, right)
     if html is not None:
         page = render_comparison(pair, datetime.now(UTC), __version__)
         try:
@@ -92,7 +93,7 @@ def compare(
             }
         )
     elif html is None:
-        _warn(prepared)
+        _warn(target)
         console = out()
         wide = console.width >= 100
         table = Table.grid(expand=True, padding=(0, 1))
@@ -107,8 +108,8 @@ def compare(
         say(_difference(pair.difference_shown))
 
 
-def _warn(prepared: Prepared) -> None:
-    if prepared.endpoint.profile == "embedded":
+def _warn(target: Target) -> None:
+    if target.endpoint.profile == "embedded":
         note(NOT_JUDGEMENT)
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from panel.cli.main import ExitCode
+from panel.cli.options import Json
 from panel.cli.output import note, print_json, say
 from panel.errors import WorkspaceError
 from panel.frozen.check import frozen_status
@@ -16,8 +17,6 @@ from panel.workspace.loading import Workspace, check_rendering, find_root, load_
 from panel.workspace.scaffold import create
 
 app = typer.Typer(rich_markup_mode=None)
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
 def open_workspace() -> Workspace:

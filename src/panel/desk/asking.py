@@ -99,7 +99,7 @@ class BackgroundAsker:
         chosen = Selection([pair[0]], [pair[1]], [], *self._chosen)
         prepared = prepare(workspace, chosen)
         many = len(prepared.plan.pending)
-        self._say(pair, f"Asking {prepared.model} ...")
+        self._say(pair, f"Asking {prepared.target.model} ...")
         listener = ProgressReporter(progress, lambda note: self._say(pair, note))
         summary, tallies = execute(workspace, prepared, listener)
         if summary.stopped:

@@ -15,18 +15,18 @@ from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from panel.cells.journal import JournalWriter, encode, new_run_id, utc_now
+from panel.cells.answers import Answer
+from panel.cells.journal import JournalWriter, journal_line, new_run_id, utc_now
 from panel.decisions import (
     ConflictError,
     Decision,
-    Revision,
     redoable,
     undoable,
 )
 from panel.errors import StoreBusyError, UsageError
-from panel.store.decisions import answer, decisions_on
-from panel.store.ingest import ingest
-from panel.store.queries import opened
+from panel.store.decisions import decisions_on
+from panel.store.ingest import ingest, opened
+from panel.store.queries import answer_of
 from panel.text import clean_text
 from panel.workspace.git import user_name
 from panel.workspace.loading import Workspace
@@ -79,7 +79,7 @@ def decide(
         with deciding(workspace.runs):
             with opened(workspace.runs) as connection:
                 chain = decisions_on(connection, *decision.pair)
-                decision = _answered(decision, answer(connection, decision.attempt_id or ""))
+                decision = _answered(decision, answer_of(connection, decision.attempt_id or ""))
             latest = chain[-1] if chain else None
             _refuse_late(decision, latest)
             if decision.action == "undo":
@@ -89,7 +89,7 @@ def decide(
                 decision_id=f"{journal.run_id}-{secrets.token_hex(4)}",
                 decided_at=_after(latest.decided_at if latest else ""),
             )
-            journal.append(encode({"kind": "decision", **asdict(decision)}))
+            journal.append(journal_line("decision", asdict(decision)))
             with suppress(StoreBusyError):  # it is on disk; the next reader brings it in
                 ingest(workspace.runs)
     finally:
@@ -119,7 +119,7 @@ def _checked(decision: Decision) -> Decision:
     return replace(decision, text=text, note=note, editor=editor)
 
 
-def _answered(decision: Decision, found: Revision | None) -> Decision:
+def _answered(decision: Decision, found: Answer | None) -> Decision:
     """Take from the answer what it said; raises UsageError where there is no such answer."""
     if found is None:
         if decision.action in ("approve", "edit", "reject"):

@@ -13,18 +13,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from panel.cells.cells import Asking
+from panel.cells.answers import Answer
+from panel.cells.cells import Target
 from panel.cells.journal import JournalWriter, find_journals, new_run_id
 from panel.checks import Finding, OtherTools, check_take
 from panel.decisions import Decision, Pair
 from panel.desk.asking import BackgroundAsker, adopt
 from panel.desk.decide import decide
+from panel.endpoint.target import resolve_target
 from panel.errors import WorkspaceError
+from panel.frozen.thaw import thaw_if_fresh
 from panel.hashing import text_hash
-from panel.results.entries import Entry, entry_of, fingerprints
-from panel.runs.selection import Prepared, Selection, prepare
+from panel.results.entries import Entry, entry_of, repeats_asked
 from panel.store.decisions import review_states
-from panel.store.queries import StoredCell, opened, stored_cells
+from panel.store.ingest import opened
+from panel.store.queries import answers_by_pair
 from panel.workspace.loading import Workspace, load_workspace
 from panel.workspace.personas import Persona
 from panel.workspace.tools import Tool
@@ -57,7 +60,7 @@ class DeskSnapshot:
     """
 
     workspace: Workspace
-    prepared: Prepared
+    target: Target
     entries: list[Entry]
     places: dict[Pair, int]
     problems: tuple[str, ...] = ()
@@ -74,7 +77,7 @@ class _Kept:
 
     files: _Files
     workspace: Workspace
-    prepared: Prepared
+    target: Target
     others: OtherTools
     repeats: dict[str, int] = field(default_factory=dict)
     plain: dict[Pair, frozenset[str]] = field(default_factory=dict)
@@ -97,7 +100,7 @@ class Desk:
         self._kept = self._load(_files_key(root))
         self._broken: tuple[_Files, tuple[str, ...]] | None = None
         self._journals: _Journals | None = None
-        self._cells: dict[str, list[StoredCell]] = {}
+        self._answers: dict[Pair, list[Answer]] = {}
         self._snapshot: DeskSnapshot | None = None
         # With the tool they are about: one that has been read again is another.
         self._findings: dict[tuple[Pair, str], tuple[Tool, list[Finding]]] = {}
@@ -114,11 +117,9 @@ class Desk:
 
     def _load(self, files: _Files) -> _Kept:
         workspace = load_workspace(self.root)
-        # Of one tool only: the endpoint and the model are wanted, no plan of the whole catalog.
-        one = [tool.slug for tool in workspace.tools[:1]]
-        prepared = prepare(workspace, Selection(one, [], [], *self._chosen))
-        prepared = replace(prepared, tools=workspace.tools)
-        return _Kept(files, workspace, prepared, OtherTools(workspace.tools))
+        thaw_if_fresh(workspace)
+        target = resolve_target(workspace, *self._chosen)
+        return _Kept(files, workspace, target, OtherTools(workspace.tools))
 
     def snapshot(self) -> DeskSnapshot:
         """Return the queue as the files and journals are now."""
@@ -150,25 +151,25 @@ class Desk:
         before = self._snapshot if self._journals and self._only_decided(journals) else None
         with opened(kept.workspace.runs) as connection:
             if before is None:
-                self._cells = stored_cells(connection, kept.prepared.model)
-            standings = review_states(connection)
-        fresh = self._fresh({pair: each.guidance for pair, each in standings.items()})
+                self._answers = answers_by_pair(connection, kept.target.model)
+            reviews = review_states(connection)
+        fresh = self._fresh({pair: each.guidance for pair, each in reviews.items()})
 
         def made(tool: Tool, persona: Persona) -> Entry:
-            cells = self._cells.get(tool.slug, [])
-            return entry_of(tool, persona, cells, standings, fresh[tool.slug, persona.id])
+            pair = (tool.slug, persona.id)
+            return entry_of(tool, persona, self._answers.get(pair, []), reviews, fresh[pair])
 
         if before is None:
             workspace = kept.workspace
             entries = [made(tool, each) for tool in workspace.tools for each in workspace.personas]
         else:  # only decisions have come in: the other entries are as they were
             entries = list(before.entries)
-            for pair, each in standings.items():
+            for pair, each in reviews.items():
                 place = before.places.get(pair)
                 if place is not None and entries[place].review != each:
                     entries[place] = made(entries[place].tool, entries[place].persona)
         places = {entry.pair: place for place, entry in enumerate(entries)}
-        self._snapshot = DeskSnapshot(kept.workspace, kept.prepared, entries, places)
+        self._snapshot = DeskSnapshot(kept.workspace, kept.target, entries, places)
         self._journals = journals
 
     def _only_decided(self, journals: _Journals) -> bool:
@@ -179,10 +180,9 @@ class Desk:
     def _fresh(self, guidance: Mapping[Pair, str | None]) -> dict[Pair, frozenset[str]]:
         """Return what each pair would be asked now; only what is new is rendered."""
         kept, workspace = self._kept, self._kept.workspace
-        repeats = {slug: max(cell.repeat for cell in cells) for slug, cells in self._cells.items()}
-        asking = Asking(workspace.prompts, kept.prepared.endpoint, kept.prepared.model)
+        repeats = repeats_asked(self._answers)
         if repeats != kept.repeats or not kept.plain:
-            kept.plain = fingerprints(asking, workspace.tools, workspace.personas, repeats)
+            kept.plain = kept.target.fingerprints(repeats)
             kept.repeats, kept.guided = repeats, {}
         found = dict(kept.plain)
         tools = {tool.slug: tool for tool in workspace.tools}
@@ -191,9 +191,13 @@ class Desk:
             if note is None or pair not in found:
                 continue
             if (pair, note) not in kept.guided:
-                guided = replace(asking, guidance={pair: note})
-                one = fingerprints(guided, [tools[pair[0]]], [personas[pair[1]]], repeats)
-                kept.guided[pair, note] = one[pair]
+                guided = replace(
+                    kept.target,
+                    tools=[tools[pair[0]]],
+                    personas=[personas[pair[1]]],
+                    guidance={pair: note},
+                )
+                kept.guided[pair, note] = guided.fingerprints(repeats)[pair]
             found[pair] = kept.guided[pair, note]
         return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import resources
 
@@ -13,11 +14,11 @@ from panel import __version__
 from panel.desk.decide import history
 from panel.desk.filters import PER_PAGE, STATES, Filter, counts
 from panel.desk.pages import DeskPages, NotFoundError
-from panel.results.scorecards import comparison
-from panel.runs.selection import Selection, prepare
+from panel.results.scorecards import comparison, scorecards
 from panel.scorecard import Comparison, published
 from panel.site.comparison import render_comparison
-from panel.store.queries import opened
+from panel.store.decisions import guidance_notes
+from panel.store.ingest import opened
 from panel.store.replies import exchanges
 
 ASSETS = {
@@ -86,7 +87,7 @@ class Looking(DeskPages):
             found = exchanges(connection, *entry.pair)
         wanted = entry.answer.attempt_id if entry.answer else None
         wanted = request.query_params.get("attempt", wanted)
-        shown = next((each for each in found if each.attempt_id == wanted), None)
+        shown = next((each for each in found if each.answer.attempt_id == wanted), None)
         return self.page(
             "source",
             snapshot=snapshot,
@@ -103,7 +104,7 @@ class Looking(DeskPages):
             found = exchanges(connection, *entry.pair)
         chain = history(snapshot.workspace, *entry.pair)
         events = [(each.decided_at, "decision", each) for each in chain]
-        events += [(each.finished_at, "answer", each) for each in found]  # type: ignore[misc]
+        events += [(each.finished_at, "answer", each.answer) for each in found]  # type: ignore[misc]
         return self.page(
             "history",
             snapshot=snapshot,
@@ -138,16 +139,18 @@ class Looking(DeskPages):
         """Return the comparison page itself, as readers would get it."""
         snapshot, asked = self.desk.snapshot(), request.query_params
         left, right = asked.get("a", ""), asked.get("b", "")
-        chosen = snapshot.prepared
-        prepared = prepare(
-            snapshot.workspace,
-            Selection([left, right], [], [], chosen.endpoint.name, chosen.endpoint.model),
-        )
-        drafts = asked.get("drafts") == "1"
-        pair = comparison(snapshot.workspace, prepared, left, right, published=not drafts)
-        cards = (published(pair.left, drafts), published(pair.right, drafts))
+        workspace, drafts = snapshot.workspace, asked.get("drafts") == "1"
+        with opened(workspace.runs) as connection:
+            target = replace(
+                snapshot.target,
+                tools=workspace.select_tools([left, right], []),
+                guidance=guidance_notes(connection),
+            )
+            cards = scorecards(target, connection, published=not drafts)
+        pair = comparison(workspace, cards, target, left, right)
+        shown = (published(pair.left, drafts), published(pair.right, drafts))
         page = render_comparison(
-            Comparison(*cards, pair.model, pair.embedded), datetime.now(UTC), __version__
+            Comparison(*shown, pair.model, pair.embedded), datetime.now(UTC), __version__
         )
         return HTMLResponse(page, headers=PREVIEW_POLICY)
 

@@ -6,12 +6,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from panel.cells.cells import Asking
 from panel.decisions import Decision, replay
-from panel.endpoint.embedded import model_identity
+from panel.endpoint.target import resolve_target
 from panel.frozen.files import FOLDER, Frozen, decisions_of, read_frozen
 from panel.frozen.staleness import StaleEntry, orphaned, stale_entries
-from panel.workspace.endpoints import resolve_endpoint
 from panel.workspace.loading import Workspace
 
 
@@ -42,14 +40,11 @@ def frozen_status(
     folder: of the frozen verdicts, where it is not the workspace's own. Raises
     WorkspaceError for files that cannot be read, UsageError for an unknown endpoint.
     """
-    resolved = resolve_endpoint(workspace.settings, workspace.root, endpoint, model)
-    identity = model_identity(resolved)
     frozen = read_frozen(folder or workspace.root / FOLDER)
-    asking = Asking(workspace.prompts, resolved, identity, guidance_on_file(frozen))
-    found = stale_entries(asking, workspace.tools, workspace.personas, frozen)
+    target = resolve_target(workspace, endpoint, model, guidance_on_file(frozen))
+    found = stale_entries(target, frozen)
     found += orphaned(workspace.tools, workspace.personas, frozen)
-    pairs = len(workspace.tools) * len(workspace.personas)
-    return FrozenStatus(str(identity), pairs, found)
+    return FrozenStatus(str(target.model), len(target.pairs), found)
 
 
 def guidance_on_file(frozen: Frozen) -> dict[tuple[str, str], str]:

@@ -11,110 +11,47 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
+from panel.cells.answers import Answer, Confidence, Moment, OneLine, Repeat
+from panel.decisions import Action, State
 from panel.errors import Problem, UsageError, WorkspaceError
+from panel.stats import ShipOrSkip
 from panel.text import clean_text
 from panel.workspace.documents import no_lines, read_text
 from panel.workspace.validation import validate
 
 FOLDER = "verdicts"
-MOST_REPEATS = 10_000  # a check lays out every repeat on file
 CANARIES = "_canaries.json"  # a slug has no underscore, so no tool can be called so
 
-ShipOrSkip = Literal["ship", "skip"]
 Model = TypeVar("Model", bound=BaseModel)
-State = Literal["draft", "edited", "approved", "rejected"]
-OneLine = Annotated[str, Field(min_length=1, max_length=500)]
-
-
-def _moment(text: str) -> str:
-    problem = "not of that form"
-    if re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z?", text, re.ASCII):
-        try:
-            datetime.fromisoformat(text)
-        except ValueError as error:  # a 30th of February
-            problem = str(error)
-        else:
-            return text
-    raise ValueError(f"{text!r} is no time ({problem}). Write it as 2026-11-24T09:30:00Z.")
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class FrozenInputs(_Strict):
-    """Content hashes of what went into a cell, to say why it is stale."""
-
-    tool: OneLine
-    persona: OneLine
-    templates: OneLine
-    sampling: OneLine
-    guidance: OneLine | None = None
-
-
-class FrozenAnswer(_Strict):
-    """One settled cell: who was asked what (by its hash), and what came back.
-
-    attempt_id: of the store that asked; decisions refer to it. outcome: verdict or abstain
-    (an error is no answer); verdict, confidence, beats and evidence are None or empty for an
-    abstention, whose reason says why.
-    """
-
-    repeat: Annotated[int, Field(ge=1, le=MOST_REPEATS)]
-    fingerprint: OneLine
-    attempt_id: OneLine | None = None
-    endpoint: OneLine
-    model: OneLine
-    model_identity: OneLine
-    outcome: Literal["verdict", "abstain"]
-    reason: str | None = None
-    verdict: ShipOrSkip | None = None
-    confidence: Annotated[int, Field(ge=0, le=100)] | None = None
-    output_mode: OneLine
-    asked_at: Annotated[str, AfterValidator(_moment)]
-    returned_model: str | None = None
-    system_fingerprint: str | None = None
-    inputs: FrozenInputs
-    beats: dict[str, str] = {}
-    evidence: tuple[str, ...] = ()
-
-    @model_validator(mode="after")
-    def _whole(self) -> Self:
-        voted = self.outcome == "verdict"
-        if voted != (self.verdict is not None) or voted != bool(self.beats):
-            raise ValueError("a verdict has a word and beats, an abstention has neither.")
-        return self
-
-    @property
-    def take(self) -> str:
-        """The paragraph: the beats joined in order."""
-        return " ".join(self.beats.values())
-
-
 class FrozenDecision(_Strict):
     """An editor's decision on a take, as panel.decisions has it."""
 
     decision_id: OneLine
-    action: Literal["approve", "reject", "edit", "ask_again", "undo"]
+    action: Action
     editor: OneLine
-    decided_at: Annotated[str, AfterValidator(_moment)]
+    decided_at: Moment
     follows: OneLine | None = None
     undoes: OneLine | None = None
     note: str | None = None
     text: str | None = None
     verdict: ShipOrSkip | None = None
-    confidence: Annotated[int, Field(ge=0, le=100)] | None = None
+    confidence: Confidence | None = None
     evidence: tuple[str, ...] = ()
     fingerprint: OneLine | None = None
     attempt_id: OneLine | None = None
     model_identity: OneLine | None = None
-    repeat: Annotated[int, Field(ge=1, le=MOST_REPEATS)] | None = None
+    repeat: Repeat | None = None
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -147,16 +84,22 @@ class FrozenVerdict(_Strict):
     state: State
     take: str
     fingerprint: str | None
-    answers: tuple[FrozenAnswer, ...]
-    kept: FrozenAnswer | None = None
+    answers: tuple[Answer, ...]
+    kept: Answer | None = None
     decisions: tuple[FrozenDecision, ...] = ()
+
+    @model_validator(mode="after")
+    def _answered(self) -> Self:
+        if any(answer.outcome == "error" for answer in self.every_answer()):
+            raise ValueError("an error is no answer: outcome is verdict or abstain.")
+        return self
 
     @property
     def against(self) -> int:
         """How many of the votes are for another verdict than is published."""
         return self.n - self.ships if self.verdict == "ship" else self.ships
 
-    def every_answer(self) -> tuple[FrozenAnswer, ...]:
+    def every_answer(self) -> tuple[Answer, ...]:
         """Return the answers on file, with that to an earlier wording."""
         return (*self.answers, self.kept) if self.kept is not None else self.answers
 
@@ -164,7 +107,7 @@ class FrozenVerdict(_Strict):
 class FrozenTool(_Strict):
     """One file of ``verdicts/``: a tool's frozen verdicts by persona id."""
 
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     tool: OneLine
     personas: dict[str, FrozenVerdict]
 
@@ -209,7 +152,7 @@ def _without_nothing(value: Any) -> Any:
 
 
 _OPTIONAL = {
-    *("decisions", "guidance", "kept", "reason", "returned_model", "system_fingerprint"),
+    *("decisions", "guidance_digest", "kept", "reason", "returned_model", "system_fingerprint"),
     *("follows", "undoes", "note", "attempt_id"),
 }
 
@@ -318,7 +261,7 @@ def write_changed(folder: Path, texts: Mapping[str, str]) -> list[str]:
     return written
 
 
-def answers_of(frozen: Iterable[FrozenTool]) -> Iterable[tuple[str, str, FrozenAnswer]]:
+def answers_of(frozen: Iterable[FrozenTool]) -> Iterable[tuple[str, str, Answer]]:
     """Yield (tool, persona, answer) for every answer on file, those kept included."""
     for tool in frozen:
         for persona, verdict in tool.personas.items():

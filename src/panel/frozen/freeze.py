@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from panel.cells.cells import Asking, Cell, cells_by_pair
+from panel.cells.answers import Answer
+from panel.cells.cells import Cell, Target, cells_by_pair
 from panel.decisions import Decision, replay
 from panel.errors import UsageError
 from panel.frozen.files import (
@@ -16,28 +17,22 @@ from panel.frozen.files import (
     CanaryCheck,
     CanaryCount,
     Frozen,
-    FrozenAnswer,
     FrozenDecision,
-    FrozenInputs,
     FrozenTool,
     FrozenVerdict,
     encode_frozen,
     read_canaries,
-    read_frozen,
     write_changed,
 )
 from panel.frozen.rule import publish_rule
 from panel.frozen.staleness import orphaned
-from panel.frozen.thaw import thaw
-from panel.runs.selection import Prepared
 from panel.stats import ShipOrSkip, Tally, tally
+from panel.store.connection import Connection
 from panel.store.decisions import chains
 from panel.store.queries import (
     CanaryVotes,
-    StoredCell,
     answers_by_fingerprint,
     latest_canaries,
-    opened,
     repeats_by_tool,
 )
 from panel.workspace.loading import Workspace
@@ -71,41 +66,38 @@ class Freezing:
 
 
 def freeze(
-    workspace: Workspace, prepared: Prepared, prune: bool = False, accept: bool = False
+    workspace: Workspace,
+    target: Target,
+    frozen: Frozen,
+    connection: Connection,
+    prune: bool = False,
+    accept: bool = False,
 ) -> Freezing:
-    """Freeze the selected tools and personas; running it again changes nothing.
+    """Freeze the target's tools and personas; running it again changes nothing.
 
-    A published verdict that newer answers do not overturn is kept (scorecard.decide) unless
-    ``accept``. prune: remove what is on file of tools and personas that are gone. Raises
-    WorkspaceError for files with the marks of a merge, UsageError, StoreError.
+    frozen: what is on file; connection: of a store that holds it, so that the answers of
+    either side of a merge are there. A published verdict that newer answers do not overturn is
+    kept (frozen/rule.py) unless ``accept``. prune: remove what is on file of tools and personas
+    that are gone. Raises UsageError where a file cannot be written.
     """
-    thaw(workspace)  # so that the answers of either side of a merge are there
     folder, done = workspace.root / FOLDER, Freezing()
-    frozen = read_frozen(folder)
-    with opened(workspace.runs) as connection:
-        answers = answers_by_fingerprint(connection, prepared.model)
-        repeats = repeats_by_tool(connection, prepared.model)
-        decided = chains(connection)
-        canaries = latest_canaries(connection, prepared.model)
-    asking = Asking(workspace.prompts, prepared.endpoint, prepared.model, prepared.guidance)
-    cells = cells_by_pair(asking, prepared.tools, prepared.personas, repeats)
+    answers = answers_by_fingerprint(connection, target.model)
+    decided = chains(connection)
+    cells = cells_by_pair(target.lay_out_each(repeats_by_tool(connection, target.model)))
     files: Frozen = {}
-    for tool in prepared.tools:
+    for tool in target.tools:
         before = frozen.get(tool.slug)
         personas = dict(before.personas) if before else {}
-        for persona in prepared.personas:
+        for persona in target.personas:
             old = personas.get(persona.id)
             now = _present(cells[tool.slug, persona.id], answers, old)
             chain = decided.get((tool.slug, persona.id), [])
-            if not now:
-                done.unasked += 1
-                if chain:
-                    personas[persona.id] = edited(old or _NOTHING, chain, old)
-                continue
-            new = edited(publish(now, None if accept else old), chain, old)
-            personas[persona.id] = new
-            if new.verdict is not None and 2 * new.against > new.n:
-                done.kept.append(Kept(tool.slug, persona.id, new.verdict, new.ships, new.n))
+            if now or chain:
+                new = publish(now, None if accept else old) if now else old or _NOTHING
+                new = personas[persona.id] = edited(new, chain, old)
+                if now and new.verdict is not None and 2 * new.against > new.n:
+                    done.kept.append(Kept(tool.slug, persona.id, new.verdict, new.ships, new.n))
+            done.unasked += not now
         if personas:
             order = [persona.id for persona in workspace.personas]
             files[tool.slug] = FrozenTool(
@@ -114,7 +106,7 @@ def freeze(
             )
     _orphans(workspace, frozen, files, folder, prune, done)
     texts = {f"{slug}.json": encode_frozen(file) for slug, file in files.items()}
-    texts |= _canary_text(folder, canaries)
+    texts |= _canary_text(folder, latest_canaries(connection, target.model))
     done.written = write_changed(folder, texts)
     done.unchanged = len(texts) - len(done.written)
     return done
@@ -125,8 +117,8 @@ def _place(persona: str, order: list[str]) -> tuple[int, str]:
 
 
 def _present(
-    cells: Mapping[int, Cell], answers: Mapping[str, StoredCell], old: FrozenVerdict | None
-) -> list[FrozenAnswer]:
+    cells: Mapping[int, Cell], answers: Mapping[str, Answer], old: FrozenVerdict | None
+) -> list[Answer]:
     """Return the answers to the present wording, by repeat.
 
     Where two people have asked the same, the answer on file counts, in every store: it was
@@ -142,19 +134,13 @@ def _present(
             or (stored.verdict is not None and on_file.verdict is None)
         )
         if stored is not None and better:
-            found.append(as_answer(stored))
+            found.append(stored)
         elif on_file is not None:
             found.append(on_file)
     return found
 
 
-def as_answer(cell: StoredCell) -> FrozenAnswer:
-    """Return a settled cell of the store as an answer on file."""
-    fields = {name: getattr(cell, name) for name in FrozenAnswer.model_fields if name != "inputs"}
-    return FrozenAnswer.model_validate({**fields, "inputs": FrozenInputs(**asdict(cell.inputs))})
-
-
-def publish(now: list[FrozenAnswer], old: FrozenVerdict | None) -> FrozenVerdict:
+def publish(now: list[Answer], old: FrozenVerdict | None) -> FrozenVerdict:
     """Return what answers to the present wording make of what was published before, if anything."""
     votes: Tally = tally((answer.outcome, answer.verdict) for answer in now)
     decision = publish_rule(old.verdict if old else None, votes)
@@ -198,12 +184,12 @@ def edited(
 
     old: what is on file, which may hold the answer that was approved.
     """
-    standing = replay(chain)
-    words, state = standing.published, verdict.state
+    review = replay(chain)
+    words, state = review.published, verdict.state
     if words is not None:
         state = "approved"
-    elif standing.wording is not None and verdict.fingerprint == standing.wording.fingerprint:
-        words, state = standing.wording, standing.state
+    elif review.revision is not None and verdict.fingerprint == review.revision.fingerprint:
+        words, state = review.revision, review.state
     update: dict[str, Any] = {"state": state, "decisions": tuple(map(_as_frozen, chain))}
     if words is not None:
         update |= {
@@ -226,7 +212,7 @@ def _as_frozen(decision: Decision) -> FrozenDecision:
     return FrozenDecision.model_validate(fields)
 
 
-def shown_answer(verdict: FrozenVerdict) -> FrozenAnswer | None:
+def shown_answer(verdict: FrozenVerdict) -> Answer | None:
     """Return the answer whose take is published."""
     if verdict.kept is not None:
         return verdict.kept

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from panel.cells.cells import Asking, Cell, Inputs, cells_by_pair
+from panel.cells.answers import Answer
+from panel.cells.cells import Cell, Target, cells_by_pair
 from panel.cells.plan import Reason, changed_input
-from panel.frozen.files import Frozen, FrozenAnswer, FrozenVerdict
+from panel.frozen.files import Frozen, FrozenVerdict
 from panel.workspace.personas import Persona
 from panel.workspace.tools import Tool
 
@@ -40,24 +41,25 @@ def frozen_repeats(frozen: Frozen) -> dict[str, int]:
 
 
 def stale_entries(
-    asking: Asking, tools: Sequence[Tool], personas: Sequence[Persona], frozen: Frozen
+    target: Target, frozen: Frozen, cells: Iterable[Cell] | None = None
 ) -> list[StaleEntry]:
-    """Return what does not hold of these tools and personas, in the order of tools and panel.
+    """Return what does not hold of a target's tools and personas, in the order of its pairs.
 
     Stale: an answer on file is not to what the model would see now. Missing: no answer is on
-    file. Opens no connection, no store.
+    file. cells: those of the target, at least as many repeats as are on file; laid out when
+    None. Opens no connection, no store.
     """
-    cells = cells_by_pair(asking, tools, personas, frozen_repeats(frozen))
+    if cells is None:
+        cells = target.lay_out_each(frozen_repeats(frozen))
+    by_pair = cells_by_pair(cells)
     found = []
-    for tool in tools:
+    for tool, persona in target.pairs:
         file = frozen.get(tool.slug)
-        for persona in personas:
-            verdict = file.personas.get(persona.id) if file else None
-            now = cells[tool.slug, persona.id]
-            if verdict is None or not verdict.answers:
-                found.append(StaleEntry(tool.slug, persona.id, "missing", "new"))
-            elif (reason := stale_reason(verdict, now)) is not None:
-                found.append(StaleEntry(tool.slug, persona.id, "stale", reason))
+        verdict = file.personas.get(persona.id) if file else None
+        if verdict is None or not verdict.answers:
+            found.append(StaleEntry(tool.slug, persona.id, "missing", "new"))
+        elif reason := stale_reason(verdict, by_pair[tool.slug, persona.id]):
+            found.append(StaleEntry(tool.slug, persona.id, "stale", reason))
     return found
 
 
@@ -70,11 +72,10 @@ def stale_reason(verdict: FrozenVerdict, now: Mapping[int, Cell]) -> Reason | No
     return None
 
 
-def _reason(answer: FrozenAnswer, cell: Cell) -> Reason:
+def _reason(answer: Answer, cell: Cell) -> Reason:
     if answer.model_identity != str(cell.model):
         return "model changed"
-    was = Inputs(**answer.inputs.model_dump())
-    return changed_input(was, cell.inputs)
+    return changed_input(answer.inputs, cell.inputs)
 
 
 def orphaned(

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from panel.cells.cells import Asking, cells_by_pair
+from panel.cells.answers import Answer
+from panel.cells.cells import Target
 from panel.checks import Subject
-from panel.decisions import (
-    UNTOUCHED,
-    Pair,
-    ReviewState,
-    State,
-)
-from panel.runs.selection import Prepared
+from panel.decisions import UNTOUCHED, Pair, ReviewState, State
+from panel.store.connection import Connection
 from panel.store.decisions import review_states
-from panel.store.queries import StoredCell, opened, stored_cells
-from panel.workspace.loading import Workspace
+from panel.store.queries import answers_by_pair
 from panel.workspace.personas import Persona
 from panel.workspace.tools import Tool
 
@@ -25,18 +20,18 @@ from panel.workspace.tools import Tool
 class Entry:
     """One tool × persona in the editors' queue.
 
-    answer: the outcome that speaks for the persona; None where it was never asked. review:
-    what editors decided. stale: the answer is not to what would be asked now; published_stale:
-    neither is the published wording. findings: how many there are, None until counted.
+    answer: the one that speaks for the persona, of ``answers``; None where it was never asked.
+    review: what editors decided. stale: the answer is not to what would be asked now;
+    published_stale: neither is the published wording.
     """
 
     tool: Tool
     persona: Persona
-    answer: StoredCell | None
+    answer: Answer | None
     review: ReviewState
     stale: bool
     published_stale: bool
-    findings: int | None = None
+    answers: tuple[Answer, ...] = ()
 
     @property
     def pair(self) -> Pair:
@@ -58,10 +53,10 @@ class Entry:
         """The wording an editor sees now: their own words if edited, else the model's."""
         if self.answer is None:
             return ""
-        words = self.review.wording
+        words = self.review.revision
         if words is not None and words.fingerprint == self.answer.fingerprint:
             return words.text
-        return self.answer.take or ""
+        return self.answer.take
 
     @property
     def flips(self) -> bool:
@@ -72,13 +67,13 @@ class Entry:
     def subject(self) -> Subject | None:
         """Return the take as the checks want it; None without words."""
         said = self.answer
-        if said is None or said.verdict not in ("ship", "skip"):
+        if said is None or said.verdict is None:
             return None
         return Subject(
             tool=self.tool,
             persona=self.persona,
             text=self.text,
-            verdict=said.verdict,  # type: ignore[arg-type]
+            verdict=said.verdict,
             confidence=said.confidence,
             beats=said.beats if self.text == said.take else {},
             evidence=said.evidence,
@@ -90,55 +85,62 @@ class Entry:
         return self.has_words and self.state in ("draft", "edited")
 
 
-def queue(workspace: Workspace, prepared: Prepared) -> list[Entry]:
-    """Return every tool × persona of the selection, in the order of tools and panel."""
-    with opened(workspace.runs) as connection:
-        stored, standings = stored_cells(connection, prepared.model), review_states(connection)
-    repeats = {slug: max(cell.repeat for cell in cells) for slug, cells in stored.items()}
-    asking = Asking(workspace.prompts, prepared.endpoint, prepared.model, prepared.guidance)
-    fresh = fingerprints(asking, prepared.tools, prepared.personas, repeats)
+def entries(target: Target, connection: Connection, staleness: bool = True) -> list[Entry]:
+    """Return every tool × persona of the target, in the order of tools and panel.
+
+    staleness: whether to lay out what would be asked now; without, nothing is called stale.
+    """
+    answers = answers_by_pair(connection, target.model)
+    reviews = review_states(connection)
+    fresh = target.fingerprints(repeats_asked(answers)) if staleness else {}
     return [
-        entry_of(tool, persona, stored.get(tool.slug, []), standings, fresh[tool.slug, persona.id])
-        for tool in prepared.tools
-        for persona in prepared.personas
+        entry_of(tool, persona, answers.get(pair, []), reviews, fresh.get(pair))
+        for tool, persona in target.pairs
+        for pair in ((tool.slug, persona.id),)
     ]
 
 
-def fingerprints(
-    asking: Asking, tools: Sequence[Tool], personas: Sequence[Persona], repeats: Mapping[str, int]
-) -> dict[Pair, frozenset[str]]:
-    """Return what each tool × persona would be asked now, by the hash; repeats by tool, else 1."""
-    cells = cells_by_pair(asking, tools, personas, repeats)
-    return {
-        pair: frozenset(cell.fingerprint for cell in repeated.values())
-        for pair, repeated in cells.items()
-    }
+def repeats_asked(answers: Mapping[Pair, list[Answer]]) -> dict[str, int]:
+    """Return the highest repeat of each tool."""
+    found: dict[str, int] = {}
+    for (tool, _persona), each in answers.items():
+        found[tool] = max(found.get(tool, 1), *(answer.repeat for answer in each))
+    return found
 
 
 def entry_of(
     tool: Tool,
     persona: Persona,
-    stored: list[StoredCell],
-    standings: Mapping[Pair, ReviewState],
-    fresh: Collection[str],
+    answers: list[Answer],
+    reviews: Mapping[Pair, ReviewState],
+    fresh: Collection[str] | None,
 ) -> Entry:
-    """Make the entry of a tool × persona; ``fresh``: the fingerprints of its cells as of now."""
-    known = standings.get((tool.slug, persona.id), UNTOUCHED)
-    answer = speaking([cell for cell in stored if cell.persona == persona.id])
-    published = known.published
+    """Make the entry of a tool × persona.
+
+    answers: the latest one of each repeat; fresh: the fingerprints of its cells as of now, None
+    where nobody wants to know what is stale.
+    """
+    review = reviews.get((tool.slug, persona.id), UNTOUCHED)
+    answer, published = speaking(answers), review.published
+
+    def stale(fingerprint: str) -> bool:
+        return fresh is not None and fingerprint not in fresh
+
     return Entry(
         tool,
         persona,
         answer,
-        known,
-        stale=answer is not None and answer.fingerprint not in fresh,
-        published_stale=published is not None and published.fingerprint not in fresh,
+        review,
+        stale=answer is not None and stale(answer.fingerprint),
+        published_stale=published is not None and stale(published.fingerprint),
+        answers=tuple(answers),
     )
 
 
-def speaking(cells: list[StoredCell]) -> StoredCell | None:
-    """Return the outcome that speaks for a persona: the first repeat's that has a verdict.
+def speaking(answers: list[Answer]) -> Answer | None:
+    """Return the answer that speaks for a persona: the first repeat's that has a verdict.
 
-    The first one's where none has; None for no cells.
+    The first one's where none has; None for no answers.
     """
-    return next((cell for cell in cells if cell.outcome == "verdict"), cells[0] if cells else None)
+    voted = (answer for answer in answers if answer.outcome == "verdict")
+    return next(voted, answers[0] if answers else None)

@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from panel import __version__
-from panel.cells.cells import request_sampling
+from panel.cells.cells import Target, request_sampling
 from panel.errors import UsageError
+from panel.results.entries import entries
 from panel.results.scorecards import scorecards
-from panel.runs.selection import Prepared
-from panel.scorecard import Scorecard, published
+from panel.scorecard import published
 from panel.site.index import has_takes, seen_changes
 from panel.site.publication import Publication, PublishedTool
 from panel.stats import Tally
+from panel.store.connection import Connection
 from panel.store.history import changes
-from panel.store.queries import opened
 from panel.workspace.loading import Workspace
 from panel.workspace.settings import SiteSettings
 from panel.workspace.validation import did_you_mean
@@ -23,55 +23,50 @@ from panel.workspace.validation import did_you_mean
 
 def publication(
     workspace: Workspace,
-    prepared: Prepared,
+    target: Target,
+    connection: Connection,
     drafts: bool = False,
     base_url: str | None = None,
     votes: Mapping[str, Tally] | None = None,
 ) -> Publication:
-    """Gather all that ``panel.site.build`` needs, of the prepared model and tools.
+    """Gather all that ``panel.site.build`` needs, of the target's model and tools.
 
     base_url stands over the settings'. votes: readers' votes by tool slug. Raises UsageError
     for a pair of panel.toml that names no tool, and when the store has nothing of the model.
     """
     site = _addressed(workspace.settings.site, base_url)
     pairs = _pairs(workspace, site)
-    found = scorecards(workspace, prepared, published=not drafts)
+    found = scorecards(target, connection, published=not drafts)
     cards = {card.tool: card for card in found}
     editions = tuple(
         edition
-        for tool in prepared.tools
+        for tool in target.tools
         if has_takes(edition := PublishedTool(tool, published(cards[tool.slug], drafts)), drafts)
     )
-    with opened(workspace.runs) as connection:
-        history = changes(connection, prepared.model)
+    history = changes(connection, target.model)
     shown = editions[0].tool if editions else None
     return Publication(
         site=site,
         editions=editions,
-        personas=tuple(prepared.personas),
-        model=prepared.model,
+        personas=tuple(target.personas),
+        model=target.model,
         today=datetime.now(UTC).date(),
         pairs=pairs,
         changes=tuple(seen_changes(history, editions, drafts)),
-        systems={each.id: workspace.prompts.system_text(each) for each in prepared.personas},
+        systems={each.id: workspace.prompts.system_text(each) for each in target.personas},
         review=workspace.prompts.review_text(shown) if shown else "",
         review_of=shown.name if shown else "",
-        sampling=request_sampling(prepared.endpoint, 1),
+        sampling=request_sampling(target.endpoint, 1),
         votes=votes or {},
-        embedded=prepared.endpoint.profile == "embedded",
+        embedded=target.endpoint.profile == "embedded",
         drafts=drafts,
         version=__version__,
     )
 
 
-def unapproved(workspace: Workspace, prepared: Prepared) -> int:
+def unapproved(target: Target, connection: Connection) -> int:
     """Count the takes that wait for an editor."""
-    return sum(map(_waiting, scorecards(workspace, prepared)))
-
-
-def _waiting(card: Scorecard) -> int:
-    takes = [line.take for line in card.lines if line.take is not None]
-    return sum(take.outcome == "verdict" and take.state in ("draft", "edited") for take in takes)
+    return sum(entry.waits for entry in entries(target, connection, staleness=False))
 
 
 def _addressed(site: SiteSettings, base_url: str | None) -> SiteSettings:

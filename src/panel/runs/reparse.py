@@ -12,12 +12,18 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from panel import __version__
-from panel.cells.journal import JournalWriter, encode, new_run_id, utc_now, verdict_fields
+from panel.cells.journal import (
+    JournalWriter,
+    end_line,
+    journal_line,
+    new_run_id,
+    run_line,
+    utc_now,
+    verdict_fields,
+)
 from panel.endpoint.client import RawResponse
 from panel.endpoint.replies import BROKEN_OFF, FILTERED, Reply, read_reply
-from panel.store.ingest import ingest
-from panel.store.queries import opened
+from panel.store.ingest import ingest, opened
 from panel.store.replies import StoredReply, replies_by_cell
 from panel.workspace.loading import Workspace
 from panel.workspace.personas import Persona
@@ -45,14 +51,15 @@ class Reading:
 
     def says(self, stored: StoredReply) -> bool:
         """Whether it is what the store holds; for two abstentions the reason is no matter."""
-        if self.verdict is None or stored.outcome != "verdict":
-            return self.verdict is None and stored.outcome != "verdict"
+        then = stored.answer
+        if self.verdict is None or then.outcome != "verdict":
+            return self.verdict is None and then.outcome != "verdict"
         now, beats = self.verdict, list(self.verdict.beats.items())
         return (now.verdict, now.confidence, beats, now.evidence) == (
-            stored.verdict,
-            stored.confidence,
-            list(stored.beats.items()),
-            stored.evidence,
+            then.verdict,
+            then.confidence,
+            list(then.beats.items()),
+            then.evidence,
         )
 
 
@@ -111,13 +118,15 @@ def _read_cell(stored: list[StoredReply], personas: _Personas, report: Report) -
     if not read:
         return []
     report.cells += 1
-    changed = [(r, now) for r, now in read if r.outcome == "verdict" and not now.says(r)]
+    changed = [(r, now) for r, now in read if r.answer.outcome == "verdict" and not now.says(r)]
     taken_back = sum(now.verdict is None for _reply, now in changed)
     before = stored[0].cell_outcome == "verdict"
     # No verdict taken back, and it still stands, be it on a reply that cannot be read here.
-    after = before and (not taken_back or taken_back < sum(r.outcome == "verdict" for r in stored))
+    after = before and (
+        not taken_back or taken_back < sum(r.answer.outcome == "verdict" for r in stored)
+    )
     if not after:
-        others = ((r, now) for r, now in read if r.outcome != "verdict" and now.verdict)
+        others = ((r, now) for r, now in read if r.answer.outcome != "verdict" and now.verdict)
         first = next(others, None)
         changed, after = changed + ([first] if first else []), first is not None
     if changed:
@@ -141,13 +150,14 @@ class _Personas:
         """Return the persona of a reply; None when its record cannot be read."""
         if stored.persona is None:
             return None
-        if stored.persona_digest not in self._made:
+        digest = stored.answer.inputs.persona_digest
+        if digest not in self._made:
             try:
                 made = Persona.model_validate(stored.persona)
             except ValidationError:  # of a version whose personas had other fields
                 made = None
-            self._made[stored.persona_digest] = made
-        return self._made[stored.persona_digest]
+            self._made[digest] = made
+        return self._made[digest]
 
 
 def _read(stored: StoredReply, personas: _Personas, report: Report) -> Reading | None:
@@ -174,24 +184,12 @@ def _read(stored: StoredReply, personas: _Personas, report: Report) -> Reading |
 def _write(workspace: Workspace, found: Found) -> str:
     """Journal the readings as a run that asked nothing; returns its id."""
     writer = JournalWriter(workspace.runs, new_run_id())
-    run = {
-        "kind": "run",
-        "format": 1,
-        "started_at": utc_now(),
-        "version": __version__,
-        "endpoint": "",
-        "model": "",
-        "model_identity": "reparse",
-        "panel": [persona.id for persona in workspace.personas],
-        "planned": 0,
-        "reused": 0,
-    }
     try:
-        writer.append(encode(run))
+        writer.append(run_line(workspace.personas, purpose="reparse"))
         for start in range(0, len(found), WRITTEN_AT_ONCE):
             part = found[start : start + WRITTEN_AT_ONCE]
             writer.append(b"".join(_line(stored, reading) for stored, reading in part))
-        writer.append(encode({"kind": "end", "finished_at": utc_now(), "stopped": None}))
+        writer.append(end_line())
     finally:
         writer.close()
     return writer.run_id
@@ -199,8 +197,7 @@ def _write(workspace: Workspace, found: Found) -> str:
 
 def _line(stored: StoredReply, reading: Reading) -> bytes:
     fields = {
-        "kind": "reading",
-        "attempt_id": stored.attempt_id,
+        "attempt_id": stored.answer.attempt_id,
         "read_at": utc_now(),
         "outcome": reading.outcome,
         "reason": reading.reason,
@@ -208,4 +205,5 @@ def _line(stored: StoredReply, reading: Reading) -> bytes:
         "reply": reading.reply.text,
         "degraded": reading.reply.degraded,
     }
-    return encode(fields | (verdict_fields(reading.verdict) if reading.verdict else {}))
+    verdict = verdict_fields(reading.verdict) if reading.verdict else {}
+    return journal_line("reparse", fields | verdict)

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import fcntl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from panel import __version__
 from panel.cells.cells import ModelIdentity
-from panel.cells.journal import JournalWriter, cell_fields, encode, new_run_id, utc_now
+from panel.cells.journal import (
+    JournalWriter,
+    cell_fields,
+    end_line,
+    journal_line,
+    new_run_id,
+    record_lines,
+    run_line,
+    utc_now,
+)
 from panel.cells.plan import Plan, make_plan
 from panel.engines.base import NO_BUDGET, Job, RunBudget, RunStats, load_engine
 from panel.errors import (
@@ -23,14 +31,9 @@ from panel.errors import (
     UsageError,
 )
 from panel.hashing import text_hash
-from panel.runs.selection import Prepared
-from panel.store.ingest import ingest
-from panel.store.queries import (
-    known_cells,
-    known_records,
-    opened,
-    run_totals,
-)
+from panel.runs.selection import Prepared, journals_now
+from panel.store.ingest import ingest, opened
+from panel.store.queries import known_cells, known_records, run_totals
 from panel.workspace.loading import Workspace
 
 MEMORY = "endpoints.json"  # in runs/: what requests an endpoint takes
@@ -105,23 +108,25 @@ def execute(
     EndpointError, JournalError, StoreError; what was answered until then is kept.
     """
     started = time.perf_counter()
-    if bounds.max_cost is not None and prepared.endpoint.prices is None:
+    endpoint = prepared.target.endpoint
+    if bounds.max_cost is not None and endpoint.prices is None:
         raise UsageError(
-            f"the price of {prepared.model} is not known, so --max-cost cannot hold. Write prices "
-            f"under [endpoints.{prepared.endpoint.name}] in panel.toml, or use --max-tokens."
+            f"the price of {prepared.target.model} is not known, so --max-cost cannot hold. Write "
+            f"prices under [endpoints.{endpoint.name}] in panel.toml, or use --max-tokens."
         )
     how = _How(listener, bounds, tape)
     if not prepared.plan.pending:
         return _execute(workspace, prepared, how, started)
     if tape.replay is None:
-        prepared.endpoint.api_key()  # a missing one is said before anything is written
+        endpoint.api_key()  # a missing one is said before anything is written
     elif not tape.replay.is_file():
         raise UsageError(f"there is no file {tape.replay}. Make it: 'panel run --record FILE'.")
     if tape.record is not None and tape.record.exists():
         raise UsageError(f"{tape.record} is there already. Remove it, or name another file.")
     if tape.replay is not None:  # what was paid for once is not paid for again
-        prepared = replace(prepared, endpoint=replace(prepared.endpoint, prices=None))
-    with _run_lock(workspace.runs, prepared.model):
+        target = replace(prepared.target, endpoint=replace(endpoint, prices=None))
+        prepared = replace(prepared, target=target)
+    with _run_lock(workspace.runs, prepared.target.model):
         return _execute(workspace, _planned_anew(workspace, prepared), how, started)
 
 
@@ -144,9 +149,12 @@ def _run_lock(runs: Path, model: ModelIdentity) -> Iterator[None]:
 
 
 def _planned_anew(workspace: Workspace, prepared: Prepared) -> Prepared:
-    """Plan the pending cells again: a run that has just ended may have settled some."""
+    """Plan the pending cells again if journals have grown: another run may have settled some."""
+    journals = journals_now(workspace)
+    if journals == prepared.journals:
+        return prepared
     with opened(workspace.runs) as connection:
-        known = known_cells(connection, prepared.model)
+        known = known_cells(connection, prepared.target.model)
         digests, panel = known_records(connection)
     old = prepared.plan
     wanted, cells = prepared.selection, [cell for cell, _reason in old.pending]
@@ -154,7 +162,9 @@ def _planned_anew(workspace: Workspace, prepared: Prepared) -> Prepared:
     plan = Plan(
         new.pending, old.reused + new.reused, old.adopted + new.adopted, old.left + new.left
     )
-    return replace(prepared, plan=plan, stored_digests=digests, stored_panel=panel)
+    return replace(
+        prepared, plan=plan, journals=journals, stored_digests=digests, stored_panel=panel
+    )
 
 
 def _execute(
@@ -174,9 +184,12 @@ def _execute(
             raise
         finally:
             _end(writer, tallies)
-        ingest(workspace.runs)
-    run_id = writer.run_id if opening else None
-    return _summary(workspace, prepared, run_id, tallies, time.perf_counter() - started), tallies
+    totals: dict[str, Any] = {}
+    if opening:
+        with opened(workspace.runs) as connection:
+            totals = run_totals(connection, writer.run_id) or {}
+    run_id, seconds = writer.run_id if opening else None, time.perf_counter() - started
+    return _summary(prepared.plan, run_id, totals, tallies, seconds), tallies
 
 
 def _ask(workspace: Workspace, prepared: Prepared, writer: JournalWriter, how: _How) -> RunStats:
@@ -191,7 +204,7 @@ def _ask(workspace: Workspace, prepared: Prepared, writer: JournalWriter, how: _
 
     job = Job(
         cells,
-        prepared.endpoint,
+        prepared.target.endpoint,
         workspace.prompts,
         writer,
         how.listener.progress,
@@ -207,36 +220,21 @@ def _ask(workspace: Workspace, prepared: Prepared, writer: JournalWriter, how: _
 
 def _opening(workspace: Workspace, prepared: Prepared) -> bytes:
     """Return the first lines of the journal: the run, and tools and personas not yet stored."""
-    plan, now = prepared.plan, utc_now()
-    records = [
-        encode({"kind": kind, "digest": digest, "seen_at": now, "record": item.record()})
-        for kind, items in (("tool", prepared.tools), ("persona", prepared.personas))
-        for item in items
-        if (digest := item.digest()) not in prepared.stored_digests
-    ]
+    plan, target = prepared.plan, prepared.target
+    records = record_lines(target.tools, target.personas, prepared.stored_digests)
     panel = [persona.id for persona in workspace.personas]
-    adopted = [
-        encode({"kind": "adopt", **cell_fields(cell), "adopted_at": now}) for cell in plan.adopted
-    ]
-    if not (plan.pending or records or adopted or panel != prepared.stored_panel):
+    if not (plan.pending or records or plan.adopted or panel != prepared.stored_panel):
         return b""
-    run = {
-        "kind": "run",
-        "format": 1,
-        "started_at": now,
-        "version": __version__,
-        "endpoint": prepared.endpoint.name,
-        "model": prepared.endpoint.model,
-        "model_identity": str(prepared.model),
-        "panel": panel,
-        "planned": plan.cells,
-        "reused": plan.reused,
-    }
+    run = run_line(workspace.personas, target.model, planned=plan.cells, reused=plan.reused)
+    now = utc_now()
+    adopted = [
+        journal_line("adopt", {**cell_fields(cell), "adopted_at": now}) for cell in plan.adopted
+    ]
     canaries = [
-        encode({"kind": "canary", **cell_fields(cell)})
+        journal_line("canary", cell_fields(cell))
         for cell in (prepared.canaries if plan.pending else ())
     ]
-    return b"".join([encode(run), *records, *adopted, *canaries])
+    return b"".join([run, records, *adopted, *canaries])
 
 
 def _stopped_by(error: BaseException) -> str:
@@ -246,18 +244,16 @@ def _stopped_by(error: BaseException) -> str:
 
 
 def _end(writer: JournalWriter, tallies: RunStats) -> None:
-    line = {
-        "kind": "end",
-        "finished_at": utc_now(),
-        "stopped": tallies.stopped,
-        "server": tallies.server or None,
-        "server_version": tallies.server_version,
-        "output_mode": tallies.output_mode or None,
-        "concurrency": tallies.concurrency,
-    }
+    line = end_line(
+        tallies.stopped,
+        server=tallies.server or None,
+        server_version=tallies.server_version,
+        output_mode=tallies.output_mode or None,
+        concurrency=tallies.concurrency,
+    )
     try:
         if writer.started:
-            writer.append(encode(line))
+            writer.append(line)
     except PanelError:
         pass  # the reason the run ends with is already on its way up; the views show "cut off"
     finally:
@@ -265,30 +261,29 @@ def _end(writer: JournalWriter, tallies: RunStats) -> None:
 
 
 def _summary(
-    workspace: Workspace,
-    prepared: Prepared,
+    plan: Plan,
     run_id: str | None,
+    totals: Mapping[str, Any],
     tallies: RunStats,
     seconds: float,
 ) -> Summary:
-    totals: dict[str, Any] = {}
-    if tallies.asked and run_id:
-        with opened(workspace.runs) as connection:
-            totals = run_totals(connection, run_id) or {}
+    """Sum up a run; totals: its row of the view ``runs``, empty where it wrote nothing."""
+    counted = totals if tallies.asked else {}
+    unknown = None if tallies.asked else 0
     return Summary(
         run_id=run_id,
-        planned=prepared.plan.cells,
-        reused=prepared.plan.reused,
-        asked=totals.get("asked", 0),
-        verdicts=totals.get("verdicts", 0),
-        abstains=totals.get("abstains", 0),
-        errors=totals.get("errors", 0),
-        canaries=totals.get("canaries", 0),
-        requests=totals.get("requests", 0),
-        prompt_tokens=totals.get("prompt_tokens", 0 if not tallies.asked else None),
-        completion_tokens=totals.get("completion_tokens", 0 if not tallies.asked else None),
-        cached_tokens=totals.get("cached_tokens", 0 if not tallies.asked else None),
-        cost_usd=totals.get("cost_usd", 0.0 if not tallies.asked else None),
+        planned=plan.cells,
+        reused=plan.reused,
+        asked=counted.get("asked", 0),
+        verdicts=counted.get("verdicts", 0),
+        abstains=counted.get("abstains", 0),
+        errors=counted.get("errors", 0),
+        canaries=counted.get("canaries", 0),
+        requests=counted.get("requests", 0),
+        prompt_tokens=counted.get("prompt_tokens", unknown),
+        completion_tokens=counted.get("completion_tokens", unknown),
+        cached_tokens=counted.get("cached_tokens", unknown),
+        cost_usd=counted.get("cost_usd", None if tallies.asked else 0.0),
         seconds=round(seconds, 3),
         stopped=tallies.stopped,
     )

@@ -1,31 +1,26 @@
-"""What a command covers, resolved and planned against the store: everything before asking."""
+"""What a command covers: resolved to a target for all, and planned where something is asked."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from panel.cells.cells import Asking, Cell, CellKey, Guidance, ModelIdentity, lay_out
+from panel.cells.cells import Cell, CellKey, Target
+from panel.cells.journal import find_journals
 from panel.cells.plan import Estimate, Known, Plan, estimate, make_plan
-from panel.endpoint.embedded import model_identity
-from panel.endpoint.prices import known_prices
+from panel.endpoint.target import resolve_target
 from panel.errors import UsageError, WorkspaceError
-from panel.frozen.files import FOLDER, read_frozen
-from panel.frozen.staleness import stale_entries
-from panel.frozen.thaw import thaw, thaw_if_fresh
+from panel.frozen.files import FOLDER, Frozen, read_frozen
+from panel.frozen.staleness import frozen_repeats, stale_entries
+from panel.frozen.thaw import opened_with_frozen, thaw_if_fresh
+from panel.store.connection import Connection
 from panel.store.decisions import guidance_notes
-from panel.store.queries import (
-    answered_elsewhere,
-    experience,
-    known_cells,
-    known_records,
-    opened,
-)
-from panel.workspace.endpoints import Endpoint, resolve_endpoint
+from panel.store.ingest import opened
+from panel.store.queries import answered_elsewhere, experience, known_cells, known_records
+from panel.workspace.endpoints import resolve_endpoint
 from panel.workspace.git import workspace_at
 from panel.workspace.loading import Workspace, load_workspace
-from panel.workspace.personas import Persona
-from panel.workspace.tools import Tool
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,87 +45,118 @@ class Selection:
     since: str | None = None
 
 
+def resolve(workspace: Workspace, selection: Selection, connection: Connection) -> Target:
+    """Return the target of a selection, with the editors' notes that stand in the store.
+
+    Raises UsageError with the nearest valid name for an unknown one.
+    """
+    return resolve_target(
+        workspace,
+        selection.endpoint,
+        selection.model,
+        guidance_notes(connection),
+        selection.tools,
+        selection.personas,
+        selection.categories,
+    )
+
+
+@contextmanager
+def opened_for(workspace: Workspace, selection: Selection) -> Iterator[tuple[Target, Connection]]:
+    """Open the store once and resolve a selection: what every command that only reads needs.
+
+    On a fresh clone the answers in ``verdicts/`` are brought in first.
+    """
+    thaw_if_fresh(workspace)
+    with opened(workspace.runs) as connection:
+        yield resolve(workspace, selection, connection), connection
+
+
+Journals = dict[str, int]  # run id → size in bytes
+
+
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A selection, resolved and planned against the store. Nothing has been asked.
 
-    canaries: cells with an answer, asked again if anything is asked at all. guidance:
-    editors' notes by tool × persona, as they stood at planning.
+    journals: those that the plan has seen. stored_digests, stored_panel: the records and the
+    panel that the store knows. canaries: cells with an answer, asked again if anything is asked
+    at all.
     """
 
-    endpoint: Endpoint
-    model: ModelIdentity
-    tools: list[Tool]
-    personas: list[Persona]
+    target: Target
     plan: Plan
-    stored_digests: set[str]
-    stored_panel: list[str]
     selection: Selection
     estimate: Estimate
+    journals: Journals
+    stored_digests: set[str]
+    stored_panel: list[str]
     canaries: tuple[Cell, ...] = ()
-    guidance: Guidance = field(default_factory=dict)
 
 
 def prepare(workspace: Workspace, selection: Selection) -> Prepared:
     """Resolve and plan a selection. Opens no connection to any endpoint."""
-    endpoint = resolve_endpoint(
-        workspace.settings, workspace.root, selection.endpoint, selection.model
-    )
-    endpoint = replace(endpoint, prices=known_prices(endpoint))
-    model = model_identity(endpoint)
-    tools = workspace.select_tools(selection.tools, selection.categories)
-    personas = workspace.select_personas(selection.personas)
     if selection.changed:
-        thaw(workspace)
-    else:
-        thaw_if_fresh(workspace)
+        frozen = read_frozen(workspace.root / FOLDER)
+        with opened_with_frozen(workspace, frozen) as connection:
+            return _prepare(workspace, selection, connection, frozen)
+    thaw_if_fresh(workspace)
     with opened(workspace.runs) as connection:
-        known, seen = known_cells(connection, model), experience(connection, model)
-        elsewhere = answered_elsewhere(connection, model)
-        digests, panel = known_records(connection)
-        guidance = guidance_notes(connection)
-    asking = Asking(workspace.prompts, endpoint, model, guidance)
-    first = 1 + _repeats_known(known, tools, personas) if selection.again else 1
-    repeats = selection.repeats or (workspace.settings.ci.repeats if selection.changed else 1)
-    cells = lay_out(workspace.prompts, tools, personas, endpoint, model, repeats, first, guidance)
+        return _prepare(workspace, selection, connection, {})
+
+
+def journals_now(workspace: Workspace) -> Journals:
+    """Return every journal with its size, to tell whether a plan has seen them all."""
+    return {journal.run_id: journal.size for journal in find_journals(workspace.runs)}
+
+
+def _prepare(
+    workspace: Workspace, selection: Selection, connection: Connection, frozen: Frozen
+) -> Prepared:
+    journals = journals_now(workspace)
+    target = resolve(workspace, selection, connection)
+    known, seen = known_cells(connection, target.model), experience(connection, target.model)
+    elsewhere = answered_elsewhere(connection, target.model)
+    digests, panel = known_records(connection)
     canaries: list[Cell] = []
     if selection.changed:
-        cells, reused = _changed(workspace, asking, selection, cells)
+        cells, reused = _changed(workspace, target, selection, frozen)
         plan = make_plan(cells, known, elsewhere)
         plan = replace(plan, reused=plan.reused + reused)
-        canaries = _canaries(workspace, asking, known, plan)
+        canaries = _canaries(workspace, target, known, plan)
     else:
+        first = 1 + _repeats_known(known, target) if selection.again else 1
+        cells = target.lay_out(selection.repeats or 1, first)
         plan = make_plan(cells, known, elsewhere, selection.retry, selection.again)
-    endpoint = replace(endpoint, chars_per_token=seen.chars_per_token)
+    endpoint = replace(target.endpoint, chars_per_token=seen.chars_per_token)
+    asked = [*(cell for cell, _reason in plan.pending), *canaries]
     return Prepared(
-        endpoint,
-        model,
-        tools,
-        personas,
+        replace(target, endpoint=endpoint),
         plan,
+        selection,
+        estimate(asked, endpoint, seen),
+        journals,
         digests,
         panel,
-        selection,
-        estimate([*(cell for cell, _reason in plan.pending), *canaries], endpoint, seen),
         tuple(canaries),
-        guidance,
     )
 
 
 def _changed(
-    workspace: Workspace, asking: Asking, selection: Selection, cells: list[Cell]
+    workspace: Workspace, target: Target, selection: Selection, frozen: Frozen
 ) -> tuple[list[Cell], int]:
     """Return the cells whose tool × persona has no frozen verdict that holds, and the rest's count.
 
     Compared by pairs and not by cells: one answer of a pair too old makes all repeats anew,
     and a pair that holds is not asked for repeats that it never had.
     """
-    frozen = read_frozen(workspace.root / FOLDER)
-    tools = list({cell.tool.slug: cell.tool for cell in cells}.values())
-    personas = list({cell.persona.id: cell.persona for cell in cells}.values())
-    pairs = {(each.tool, each.persona) for each in stale_entries(asking, tools, personas, frozen)}
+    repeats = selection.repeats or workspace.settings.ci.repeats
+    filed = frozen_repeats(frozen)
+    laid = target.lay_out_each({t.slug: max(repeats, filed.get(t.slug, 1)) for t in target.tools})
+    pairs = {(each.tool, each.persona) for each in stale_entries(target, frozen, laid)}
+    cells = [cell for cell in laid if cell.repeat <= repeats]
     if selection.since is not None:
-        then = _fingerprints_at(workspace, asking, selection.since)
+        then = _fingerprints_at(workspace, target, selection.since)
         pairs &= {
             (cell.tool.slug, cell.persona.id)
             for cell in cells
@@ -140,7 +166,7 @@ def _changed(
     return chosen, len(cells) - len(chosen)
 
 
-def _fingerprints_at(workspace: Workspace, asking: Asking, revision: str) -> dict[CellKey, str]:
+def _fingerprints_at(workspace: Workspace, target: Target, revision: str) -> dict[CellKey, str]:
     """Return what each cell would have shown the same model at a git revision, by its hash.
 
     With the guidance of now: git says what files said, and nothing of editors' notes.
@@ -149,17 +175,22 @@ def _fingerprints_at(workspace: Workspace, asking: Asking, revision: str) -> dic
         try:
             then = load_workspace(folder)
             endpoint = resolve_endpoint(
-                then.settings, workspace.root, asking.endpoint.name, asking.endpoint.model
+                then.settings, workspace.root, target.endpoint.name, target.endpoint.model
             )
         except (WorkspaceError, UsageError):
             return {}  # what could not be asked then is new now
-        asking = replace(asking, prompts=then.prompts, endpoint=endpoint)
-        cells = asking.lay_out(then.tools, then.personas, 1)
-        return {cell.key: cell.fingerprint for cell in cells}
+        before = replace(
+            target,
+            prompts=then.prompts,
+            endpoint=endpoint,
+            tools=then.tools,
+            personas=then.personas,
+        )
+        return {cell.key: cell.fingerprint for cell in before.lay_out()}
 
 
 def _canaries(
-    workspace: Workspace, asking: Asking, known: Mapping[CellKey, Known], plan: Plan
+    workspace: Workspace, target: Target, known: Mapping[CellKey, Known], plan: Plan
 ) -> list[Cell]:
     """Return the canaries' cells to ask again: none when nothing else is asked.
 
@@ -171,7 +202,7 @@ def _canaries(
     tools = [tool for tool in workspace.tools if tool.slug in wanted]
     pending = {cell.key for cell, _reason in plan.pending}
     repeats = max((key[2] for key in known if key[0] in wanted), default=1)
-    cells = asking.lay_out(tools, workspace.personas, repeats)
+    cells = replace(target, tools=tools, personas=workspace.personas).lay_out(repeats)
     return [
         cell
         for cell in cells
@@ -181,9 +212,8 @@ def _canaries(
     ]
 
 
-def _repeats_known(
-    known: Mapping[CellKey, Known], tools: list[Tool], personas: list[Persona]
-) -> int:
-    chosen, reviewers = {tool.slug for tool in tools}, {persona.id for persona in personas}
-    keys = (key for key in known if key[0] in chosen and key[1] in reviewers)
+def _repeats_known(known: Mapping[CellKey, Known], target: Target) -> int:
+    tools = {tool.slug for tool in target.tools}
+    personas = {persona.id for persona in target.personas}
+    keys = (key for key in known if key[0] in tools and key[1] in personas)
     return max((repeat for _tool, _persona, repeat in keys), default=0)

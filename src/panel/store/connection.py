@@ -1,9 +1,8 @@
-"""Opens the database: politely waiting for its lock, never holding it for long."""
+"""Opens the database: waits politely for its lock, and never holds it for long."""
 
 from __future__ import annotations
 
 import re
-import secrets
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,10 +12,11 @@ import duckdb
 import tenacity
 
 from panel.errors import StoreBusyError, StoreError
-from panel.store.migrations import migrate
+from panel.store.schema import create_schema
 
 FILE = "panel.duckdb"
 WAIT_SECONDS = 10.0
+Connection = duckdb.DuckDBPyConnection  # what other rooms pass on without knowing DuckDB
 _OFFLINE = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
@@ -29,6 +29,10 @@ _opening = threading.Lock()
 _one_writer = threading.RLock()
 
 
+class UnusableError(StoreError):
+    """The file is no database that can be opened: it is damaged, or of another DuckDB."""
+
+
 def _locked(error: BaseException) -> bool:
     if isinstance(error, duckdb.ConnectionException):  # held by this very process
         return "different configuration" in str(error)
@@ -37,7 +41,7 @@ def _locked(error: BaseException) -> bool:
 
 def _connect(
     file: Path, read_only: bool, wait: float, settings: Mapping[str, str] = _OFFLINE
-) -> duckdb.DuckDBPyConnection:
+) -> Connection:
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception(_locked),
         wait=tenacity.wait_random(0.02, 0.1),
@@ -55,13 +59,10 @@ def _connect(
                 "Wait for it to end, then run again: nothing is lost."
             ) from None
         reason = str(error).splitlines()[0]
-        raise StoreError(
-            f"{file} cannot be opened: {reason}. The journals beside it hold everything: "
-            "'panel rebuild' makes the database anew."
-        ) from None
+        raise UnusableError(f"{file} cannot be opened: {reason}") from None
 
 
-def _open(file: Path, read_only: bool, settings: Mapping[str, str]) -> duckdb.DuckDBPyConnection:
+def _open(file: Path, read_only: bool, settings: Mapping[str, str]) -> Connection:
     with _opening:
         connection = duckdb.connect(str(file), read_only=read_only)
         try:
@@ -74,86 +75,74 @@ def _open(file: Path, read_only: bool, settings: Mapping[str, str]) -> duckdb.Du
         return connection
 
 
-def _make(file: Path) -> None:
-    """Put an empty database in place whole: nobody is to open one that is half written."""
-    fresh = file.with_name(f"making-{secrets.token_hex(4)}.duckdb")
-    try:
-        _connect(fresh, read_only=False, wait=0).close()
+def create(file: Path) -> None:
+    """Make a database with the schema and no rows; raises StoreError."""
+    with _telling(file, "written"):
+        connection = _connect(file, read_only=False, wait=0)
         try:
-            file.hardlink_to(fresh)
-        except FileExistsError:  # another process was quicker
-            return
-        except OSError:  # a file system without links
-            fresh.replace(file)
-    finally:
-        fresh.unlink(missing_ok=True)
+            create_schema(connection)
+        finally:
+            connection.close()
 
 
 @contextmanager
-def writing(file: Path, wait: float = WAIT_SECONDS) -> Iterator[duckdb.DuckDBPyConnection]:
+def writing(file: Path, wait: float = WAIT_SECONDS) -> Iterator[Connection]:
     """Open the database for one short transaction: commit at the end, roll back on an error.
 
-    Makes the file and brings its tables up to date. Raises StoreBusyError, StoreError.
+    Raises StoreBusyError, StoreError.
     """
-    file.parent.mkdir(parents=True, exist_ok=True)
     if not _one_writer.acquire(timeout=wait):
         raise StoreBusyError(
             f"{file} is written by another part of this program and was not released within "
             f"{wait:g} s. Try again: nothing is lost."
         )
     try:
-        with _written(file, wait) as connection:
-            yield connection
+        with _telling(file, "written"):
+            connection = _connect(file, read_only=False, wait=wait)
+            try:
+                connection.execute("BEGIN TRANSACTION")
+                try:
+                    yield connection
+                except BaseException:
+                    connection.execute("ROLLBACK")
+                    raise
+                connection.execute("COMMIT")
+            finally:
+                connection.close()
     finally:
         _one_writer.release()
 
 
 @contextmanager
-def _written(file: Path, wait: float) -> Iterator[duckdb.DuckDBPyConnection]:
-    if not file.exists():
-        _make(file)
-    connection = _connect(file, read_only=False, wait=wait)
+def reading(file: Path, wait: float = WAIT_SECONDS, files: bool = False) -> Iterator[Connection]:
+    """Open the database read-only and, unless ``files``, shut off from files and network.
+
+    Raises StoreBusyError, StoreError.
+    """
+    settings = _OFFLINE if files else _OFFLINE | _SHUT
+    connection = _connect(file, read_only=True, wait=wait, settings=settings)
     try:
-        migrate(connection)
-        connection.execute("BEGIN TRANSACTION")
-        try:
+        with _telling(file, "read"):
             yield connection
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
-        connection.execute("COMMIT")
-    except duckdb.Error as error:
-        raise StoreError(
-            f"{file} cannot be written: {str(error).splitlines()[0]}. The journals are kept; mend "
-            "the cause and run again, or 'panel rebuild'."
-        ) from None
     finally:
         connection.close()
 
 
 @contextmanager
-def reading(
-    file: Path, wait: float = WAIT_SECONDS, files: bool = False
-) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open the database read-only and, unless ``files``, shut off from files and network."""
-    settings = _OFFLINE if files else _OFFLINE | _SHUT
-    connection = _connect(file, read_only=True, wait=wait, settings=settings)
+def _telling(file: Path, done: str) -> Iterator[None]:
+    """Turn DuckDB's errors into one line with what to do."""
     try:
-        yield connection
+        yield
     except duckdb.Error as error:
         raise StoreError(
-            f"{file} cannot be read: {str(error).splitlines()[0]}. The journals beside it hold "
-            "everything: 'panel rebuild' makes the database anew."
+            f"{file} cannot be {done}: {str(error).splitlines()[0]}. The journals beside it hold "
+            "everything: mend the cause and run again, or 'panel rebuild'."
         ) from None
-    finally:
-        connection.close()
 
 
 def refuse_if_held(file: Path, wait: float = WAIT_SECONDS) -> None:
     """Raise StoreBusyError while another process holds the file; a broken file is let pass."""
     try:
         _connect(file, read_only=False, wait=wait).close()
-    except StoreBusyError:
-        raise
-    except StoreError:
+    except UnusableError:
         return

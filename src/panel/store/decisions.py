@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 
 from panel.decisions import Decision, Pair, ReviewState, Revision, replay
-from panel.store.rows import JournalTable, insert
+from panel.store.rows import put
 
 _NAMES = [item.name for item in fields(Decision)]
 _SELECT = ", ".join(_NAMES)
@@ -25,49 +25,27 @@ def put_review_states(connection: duckdb.DuckDBPyConnection, pairs: Iterable[Pai
     chains = _chains(connection, "WHERE tool IN (SELECT unnest(?))", [sorted(tools)])
     rows = []
     for pair in wanted:
-        review_states = replay(chains[pair])
-        words = review_states.wording
+        review = replay(chains[pair])
+        words = review.revision
         rows.append(
             {
                 "tool": pair[0],
                 "persona": pair[1],
-                "state": review_states.state,
+                "state": review.state,
                 "text": words and words.text,
                 "fingerprint": words and words.fingerprint,
                 "editor": words and words.editor,
                 "decided_at": words and words.decided_at,
                 "decision_id": words and words.decision_id,
-                "published_id": review_states.published and review_states.published.decision_id,
-                "guidance": review_states.guidance,
-                "guided_by": review_states.guided_by,
-                "note": review_states.note,
-                "latest": review_states.latest,
-                "in_force": list(review_states.in_force),
+                "published_id": review.published and review.published.decision_id,
+                "guidance": review.guidance,
+                "guided_by": review.guided_by,
+                "note": review.note,
+                "latest": review.latest,
+                "in_force": list(review.in_force),
             }
         )
-    insert(connection, _STANDINGS, rows, how="OR REPLACE")
-
-
-_STANDINGS = JournalTable(
-    "standings",
-    {
-        "tool": "VARCHAR",
-        "persona": "VARCHAR",
-        "state": "VARCHAR",
-        "text": "VARCHAR",
-        "fingerprint": "VARCHAR",
-        "editor": "VARCHAR",
-        "decided_at": "TIMESTAMP",
-        "decision_id": "VARCHAR",
-        "published_id": "VARCHAR",
-        "guidance": "VARCHAR",
-        "guided_by": "VARCHAR",
-        "note": "VARCHAR",
-        "latest": "VARCHAR",
-        "in_force": "VARCHAR[]",
-    },
-    dict,
-)
+    put(connection, "review_states", rows, "OR REPLACE")
 
 
 def review_states(connection: duckdb.DuckDBPyConnection) -> dict[Pair, ReviewState]:
@@ -77,7 +55,7 @@ def review_states(connection: duckdb.DuckDBPyConnection) -> dict[Pair, ReviewSta
     """
     rows = connection.execute(
         "SELECT tool, persona, state, decision_id, published_id, guidance, guided_by, note, "
-        "latest, in_force FROM journal.standings ORDER BY tool, persona"
+        "latest, in_force FROM journal.review_states ORDER BY tool, persona"
     ).fetchall()
     wanted = {id_ for row in rows for id_ in (row[3], row[4]) if id_}
     words = {
@@ -97,7 +75,7 @@ def review_states(connection: duckdb.DuckDBPyConnection) -> dict[Pair, ReviewSta
 def guidance_notes(connection: duckdb.DuckDBPyConnection) -> dict[Pair, str]:
     """Return the editors' notes that stand in questions now, by tool × persona."""
     rows = connection.execute(
-        "SELECT tool, persona, guidance FROM journal.standings WHERE guidance IS NOT NULL"
+        "SELECT tool, persona, guidance FROM journal.review_states WHERE guidance IS NOT NULL"
     ).fetchall()
     return {(tool, persona): note for tool, persona, note in rows}
 
@@ -136,33 +114,4 @@ def _decisions(
 
 
 def _wording(decision: Decision) -> Revision | None:
-    return replay([decision]).wording
-
-
-def answer(connection: duckdb.DuckDBPyConnection, attempt_id: str) -> Revision | None:
-    """Return the words of an attempt that ended in a verdict, as read now; None for another.
-
-    Its editor is "" and its time that of the answer: nobody has decided on it.
-    """
-    rows = connection.execute(
-        "SELECT take, verdict, confidence, evidence, fingerprint, attempt_id, model_identity, "
-        "repeat, finished_at FROM journal.effective "
-        "WHERE attempt_id = ? AND final AND outcome = 'verdict'",
-        [attempt_id],
-    ).fetchall()
-    if not rows:
-        return None
-    take, verdict, confidence, evidence, fingerprint, id_, model, repeat, asked_at = rows[0]
-    return Revision(
-        text=take,
-        verdict=verdict,
-        confidence=confidence,
-        evidence=tuple(evidence or ()),
-        fingerprint=fingerprint,
-        attempt_id=id_,
-        model_identity=model,
-        repeat=repeat,
-        editor="",
-        decided_at=asked_at.isoformat(timespec="microseconds"),
-        decision_id="",
-    )
+    return replay([decision]).revision

@@ -17,7 +17,7 @@ from panel.scorecard import VerdictChange
 _VERDICTS = """
 WITH answers AS (
     SELECT tool, persona, repeat, model_identity, fingerprint, attempt_id, verdict, finished_at
-    FROM journal.effective WHERE final AND outcome = 'verdict'
+    FROM journal.current_attempts WHERE final AND outcome = 'verdict'
 ),
 newest AS (
     SELECT * FROM answers
@@ -28,7 +28,7 @@ newest AS (
 )
 SELECT m.tool, m.persona, coalesce(own.verdict, newest.verdict) AS verdict, m.happened_at,
        m.tool_digest, m.persona_digest, m.templates_digest, m.sampling_digest
-FROM journal.moments AS m
+FROM journal.cell_events AS m
 LEFT JOIN answers AS own ON own.attempt_id = m.id
 LEFT JOIN newest ON m.outcome = 'adopted' AND newest.tool = m.tool
     AND newest.persona = m.persona AND newest.repeat = m.repeat

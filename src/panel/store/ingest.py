@@ -1,25 +1,46 @@
-"""Reads journals into the database: the one way in. Running it again changes nothing."""
+"""Reads journals into the database: the one way in. Running it again changes nothing.
+
+The database is made from the journals alone. One that is missing, damaged or of another schema
+is made again beside the old file and then put in its place.
+"""
 
 from __future__ import annotations
 
+import logging
+import time
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
 import duckdb
+from filelock import FileLock
 
 from panel.cells.journal import JournalFile, find_journals, read_lines
+from panel.decisions import Pair
 from panel.errors import StoreError
-from panel.store.connection import FILE, reading, refuse_if_held, writing
+from panel.store.connection import (
+    FILE,
+    Connection,
+    UnusableError,
+    create,
+    reading,
+    refuse_if_held,
+    writing,
+)
 from panel.store.decisions import put_review_states
-from panel.store.migrations import is_current
-from panel.store.percentages import count_ships
-from panel.store.rows import JOURNAL_TABLES, Row, insert
+from panel.store.percentages import count_ships, latest_panel
+from panel.store.rows import JOURNAL_KINDS, Row, insert
+from panel.store.schema import is_current
 
 REBUILDING = "rebuilding.duckdb"
+LOCK = ".rebuilding.lock"
 CHUNK = 5000  # lines to one transaction: half a second
-# What DuckDB and a table's row function say of a line that does not fit the table.
+REPORT_SECONDS = 1.0
+log = logging.getLogger("panel.store")
+# What DuckDB and a kind's row function say of a line that does not fit the table.
 _UNFIT = (
     duckdb.ConstraintException,
     duckdb.ConversionException,
@@ -38,46 +59,99 @@ class Ingested:
     unreadable: int
 
 
-def ingest(runs: Path, database: str = FILE) -> Ingested:
-    """Bring the database up to date with every journal below ``runs``.
+@contextmanager
+def opened(runs: Path, files: bool = False) -> Iterator[Connection]:
+    """Bring the database up to date with the journals below ``runs``, then open it for reading.
 
-    Opens it for writing only when there is something new. A torn last line is left for
-    later; a whole line that cannot be read is counted and left out.
+    It is opened for writing only when there is something new. files: whether queries may read
+    and write files. Raises StoreBusyError, StoreError, JournalError for a line of a newer format.
     """
-    file = runs / database
-    fresh = _grown(file, find_journals(runs))
-    lines = unreadable = 0
-    for journal in fresh:
-        many, leave_out = CHUNK, False
-        while True:
-            try:
-                with writing(file) as connection:
-                    read = _ingest_chunk(connection, journal, many, leave_out)
-            except _UnfitLineError:  # close in on it, until it stands alone
-                many, leave_out = max(1, many // 8), many == 1
-                continue
-            lines, unreadable = lines + read.lines, unreadable + read.unreadable
-            if read.lines + read.unreadable < many:
-                break
-            many, leave_out = min(CHUNK, many * 8), False
-    return Ingested(lines, unreadable)
+    with ExitStack() as stack:
+        connection = _opened_if_current(stack, runs / FILE, files)
+        fresh = None if connection is None else _grown(connection, find_journals(runs))
+        if connection is not None and not fresh:
+            yield connection
+            return
+    _catch_up(runs, fresh)
+    with reading(runs / FILE, files=files) as connection:
+        yield connection
 
 
-class _UnfitLineError(Exception):
-    """Among the lines of a chunk is one that no table takes."""
+def ingest(runs: Path) -> Ingested:
+    """Bring the database up to date with every journal below ``runs``; raises as ``opened``.
+
+    A torn last line is left for later; a whole line that cannot be read is counted and left out.
+    """
+    with ExitStack() as stack:
+        connection = _opened_if_current(stack, runs / FILE, False)
+        fresh = None if connection is None else _grown(connection, find_journals(runs))
+    return _catch_up(runs, fresh)
 
 
-def _grown(file: Path, journals: list[JournalFile]) -> list[JournalFile]:
+def _opened_if_current(
+    stack: ExitStack, file: Path, files: bool, tell: bool = True
+) -> Connection | None:
+    """Return the opened database; None where it has to be made (again), and say why."""
     if not file.exists():
-        with writing(file):  # an empty workspace gets its tables too
-            return journals
-    with reading(file) as connection:
-        up_to_date = is_current(connection)
-        if up_to_date:
-            known = dict(connection.execute("SELECT run_id, bytes FROM journal.files").fetchall())
-    if not up_to_date:
-        with writing(file):  # brings the tables up to date
-            return journals
+        return None
+    try:
+        connection = stack.enter_context(reading(file, files=files))
+    except UnusableError as error:
+        why = str(error)
+    else:
+        if is_current(connection):
+            return connection
+        why = f"{file} has another schema than this version of panel"
+    if tell:
+        log.warning("%s. It is made again from the journals.", why)
+    return None
+
+
+def _catch_up(runs: Path, fresh: list[JournalFile] | None) -> Ingested:
+    """Read the journals that have grown; with None make the database first."""
+    if fresh is not None:
+        return _read_in(runs / FILE, fresh)
+    with _rebuild_lock(runs):
+        with ExitStack() as stack:  # another process may have made it meanwhile
+            made = _opened_if_current(stack, runs / FILE, False, tell=False) is not None
+        if not made:
+            return _rebuild(runs)
+    return ingest(runs)
+
+
+def rebuild(runs: Path) -> Ingested:
+    """Make the database again from the journals alone, and put it in the old one's place.
+
+    The old file stays until the new one is whole, so a kill in between loses nothing.
+    """
+    with _rebuild_lock(runs):
+        return _rebuild(runs)
+
+
+def _rebuild_lock(runs: Path) -> FileLock:
+    runs.mkdir(parents=True, exist_ok=True)
+    return FileLock(runs / LOCK)
+
+
+def _rebuild(runs: Path) -> Ingested:
+    fresh = runs / REBUILDING
+    for leftover in (fresh, _wal(fresh)):
+        leftover.unlink(missing_ok=True)
+    create(fresh)
+    done = _read_in(fresh, find_journals(runs), whole=True)
+    if (runs / FILE).exists():
+        refuse_if_held(runs / FILE)
+    _wal(runs / FILE).unlink(missing_ok=True)
+    fresh.replace(runs / FILE)
+    return done
+
+
+def _wal(file: Path) -> Path:
+    return file.with_name(file.name + ".wal")
+
+
+def _grown(connection: Connection, journals: list[JournalFile]) -> list[JournalFile]:
+    known = dict(connection.execute("SELECT run_id, bytes FROM journal.files").fetchall())
     return [journal for journal in journals if _has_news(journal, known.get(journal.run_id, 0))]
 
 
@@ -87,19 +161,81 @@ def _has_news(journal: JournalFile, read: int) -> bool:
     return next(read_lines(journal.file, read), None) is not None  # else only a torn line
 
 
-def _ingest_chunk(
-    connection: duckdb.DuckDBPyConnection, journal: JournalFile, many: int, leave_out: bool
-) -> Ingested:
-    found = connection.execute(
-        "SELECT bytes, unreadable FROM journal.files WHERE run_id = ?", [journal.run_id]
-    ).fetchall()
-    offset, bad_before = found[0] if found else (0, 0)
-    size = journal.file.stat().st_size  # now: it may have grown, and another process read it
-    if offset > size:
-        raise StoreError(
-            f"{journal.file} is shorter ({size:,} bytes) than what was read from it "
-            f"({offset:,}): it was cut or replaced. Put the journal back, or 'panel rebuild'."
-        )
+@dataclass(slots=True)
+class _Touched:
+    """What the lines read so far concern, so that what is counted of it is counted again."""
+
+    tools: set[str] = field(default_factory=set)
+    decided: set[Pair] = field(default_factory=set)
+    panel: bool = False  # another panel: every percentage changes
+
+    def add(self, lines: Mapping[str, list[Row]]) -> None:
+        self.decided |= {(str(row["tool"]), str(row["persona"])) for row in lines["decision"]}
+        for kind in ("attempt", "thaw", "adopt"):
+            self.tools |= {str(row["tool"]) for row in lines[kind]}
+
+    def count(self, connection: Connection) -> None:
+        put_review_states(connection, self.decided)
+        if self.panel or self.tools:
+            count_ships(connection, set() if self.panel else self.tools)
+
+
+def _read_in(file: Path, journals: list[JournalFile], whole: bool = False) -> Ingested:
+    """Read journals from where they were left, some thousand lines to a transaction.
+
+    whole: nobody reads the file meanwhile, so that what is counted is counted once, at the end.
+    """
+    lines = unreadable = 0
+    total, touched, progress = _Touched(), _Touched(), _Progress(sum(j.size for j in journals))
+    for journal in journals:
+        many, leave_out = CHUNK, False
+        while True:
+            touched = total if whole else _Touched()
+            try:
+                with writing(file) as connection:
+                    read, end = _read_chunk(connection, journal, many, leave_out, touched)
+                    if not whole:
+                        touched.count(connection)
+            except _UnfitLineError:  # close in on it, until it stands alone
+                many, leave_out = max(1, many // 8), many == 1
+                continue
+            lines, unreadable = lines + read.lines, unreadable + read.unreadable
+            progress.tell(end)
+            if read.lines + read.unreadable < many:
+                break
+            many, leave_out = min(CHUNK, many * 8), False
+        progress.done(journal.size)
+    if whole and journals:
+        with writing(file) as connection:
+            total.count(connection)
+    return Ingested(lines, unreadable)
+
+
+class _Progress:
+    """Says how far a long reading is, once a second."""
+
+    def __init__(self, size: int) -> None:
+        self._size, self._before, self._told = size, 0, time.monotonic()
+
+    def tell(self, offset: int) -> None:
+        if self._size and time.monotonic() - self._told >= REPORT_SECONDS:
+            self._told = time.monotonic()
+            percent = min(100, 100 * (self._before + offset) // self._size)
+            log.info("Reading the journals: %d %% of %.0f MB.", percent, self._size / 1e6)
+
+    def done(self, size: int) -> None:
+        self._before += size
+
+
+class _UnfitLineError(Exception):
+    """Among the lines of a chunk is one that no table takes."""
+
+
+def _read_chunk(
+    connection: Connection, journal: JournalFile, many: int, leave_out: bool, touched: _Touched
+) -> tuple[Ingested, int]:
+    """Insert the next ``many`` lines of a journal; returns the counts and the byte they end at."""
+    offset, bad_before = _read_before(connection, journal)
     by_kind: dict[str, list[Row]] = defaultdict(list)
     lines = unreadable = 0
     for line in islice(read_lines(journal.file, offset), many):
@@ -110,55 +246,45 @@ def _ingest_chunk(
             lines += 1
             line.fields["run_id"] = journal.run_id
             by_kind[str(line.fields.get("kind"))].append(line.fields)
+    panel = latest_panel(connection) if by_kind["run"] else None
     try:
-        for kind, table in JOURNAL_TABLES.items():
+        for kind in JOURNAL_KINDS:
             if by_kind[kind]:
-                insert(connection, table, by_kind[kind])
+                insert(connection, kind, by_kind[kind])
+        touched.add(by_kind)
     except _UNFIT:
         raise _UnfitLineError from None
+    touched.tools |= _tools_reparsed(connection, by_kind["reparse"])
+    touched.panel |= by_kind["run"] != [] and latest_panel(connection) != panel
     if lines or unreadable:
         connection.execute(
             "INSERT OR REPLACE INTO journal.files VALUES (?, ?, ?)",
             [journal.run_id, offset, bad_before + unreadable],
         )
-    put_review_states(
-        connection, {(str(line["tool"]), str(line["persona"])) for line in by_kind["decision"]}
-    )
-    touched = {str(line["tool"]) for kind in ("attempt", "thaw", "adopt") for line in by_kind[kind]}
-    touched |= _tools_read(connection, by_kind["reading"])
-    if by_kind["run"]:  # the panel may have changed, and with it every percentage
-        touched = set()
-    if touched or by_kind["run"]:
-        count_ships(connection, touched)
-    return Ingested(lines, unreadable)
+    return Ingested(lines, unreadable), offset
 
 
-def _tools_read(connection: duckdb.DuckDBPyConnection, readings: list[Row]) -> set[str]:
-    """Return the tools of readings; an attempt not yet there brings its own when it comes."""
-    if not readings:
+def _read_before(connection: Connection, journal: JournalFile) -> tuple[int, int]:
+    """Return how many bytes of a journal were read, and how many lines were left out."""
+    found = connection.execute(
+        "SELECT bytes, unreadable FROM journal.files WHERE run_id = ?", [journal.run_id]
+    ).fetchall()
+    offset, unreadable = found[0] if found else (0, 0)
+    size = journal.file.stat().st_size  # now: it may have grown, and another process read it
+    if offset > size:
+        raise StoreError(
+            f"{journal.file} is shorter ({size:,} bytes) than what was read from it "
+            f"({offset:,}): it was cut or replaced. Put the journal back, or 'panel rebuild'."
+        )
+    return offset, unreadable
+
+
+def _tools_reparsed(connection: Connection, reparses: Sequence[Row]) -> set[str]:
+    """Return the tools of reparses; an attempt not yet there brings its own when it comes."""
+    if not reparses:
         return set()
     found = connection.execute(
         "SELECT DISTINCT tool FROM journal.attempts WHERE attempt_id IN (SELECT unnest(?))",
-        [[str(line["attempt_id"]) for line in readings]],
+        [[str(line["attempt_id"]) for line in reparses]],
     ).fetchall()
     return {tool for (tool,) in found}
-
-
-def rebuild(runs: Path) -> Ingested:
-    """Make the database again from the journals alone, and put it in the old one's place.
-
-    The old file stays until the new one is whole, so a kill in between loses nothing.
-    """
-    fresh = runs / REBUILDING
-    for leftover in (fresh, _wal(fresh)):
-        leftover.unlink(missing_ok=True)
-    done = ingest(runs, REBUILDING)
-    if (runs / FILE).exists():
-        refuse_if_held(runs / FILE)
-    _wal(runs / FILE).unlink(missing_ok=True)
-    fresh.replace(runs / FILE)
-    return done
-
-
-def _wal(file: Path) -> Path:
-    return file.with_name(file.name + ".wal")

@@ -7,15 +7,20 @@ from collections import defaultdict
 import duckdb
 
 from panel.stats import PanelResult, Tally, combine
-from panel.store.rows import Fields, JournalTable, insert
+from panel.store.rows import Fields, put
+
+
+def latest_panel(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Return the persona ids of the latest run's panel, in order; empty before any run."""
+    rows = connection.execute(
+        "SELECT panel FROM journal.runs ORDER BY started_at DESC, run_id DESC LIMIT 1"
+    ).fetchall()
+    return list(rows[0][0]) if rows else []
 
 
 def count_ships(connection: duckdb.DuckDBPyConnection, tools: set[str]) -> None:
     """Work out the ship percentages of these tools (all when empty) and put them in place."""
-    latest = connection.execute(
-        "SELECT panel FROM journal.runs ORDER BY started_at DESC, run_id DESC LIMIT 1"
-    ).fetchall()
-    panel = set(latest[0][0]) if latest else set()
+    panel = set(latest_panel(connection))
     where, values = (
         ("WHERE tool IN (SELECT unnest($tools))", {"tools": sorted(tools)}) if tools else ("", {})
     )
@@ -38,28 +43,7 @@ def count_ships(connection: duckdb.DuckDBPyConnection, tools: set[str]) -> None:
         ]
     connection.execute(f"DELETE FROM journal.ship_percentages {where}", values)
     if rows:
-        insert(connection, _PERCENTAGES, rows, how="")
-
-
-_PERCENTAGES = JournalTable(
-    "ship_percentages",
-    {
-        "tool": "VARCHAR",
-        "model_identity": "VARCHAR",
-        "level": "VARCHAR",
-        "persona": "VARCHAR",
-        "ships": "BIGINT",
-        "skips": "BIGINT",
-        "abstains": "BIGINT",
-        "errors": "BIGINT",
-        "n": "BIGINT",
-        "ship_percent": "DOUBLE",
-        "low": "DOUBLE",
-        "high": "DOUBLE",
-        "contested": "BOOLEAN",
-    },
-    dict,
-)
+        put(connection, "ship_percentages", rows)
 
 
 def _percentage(tool: str, model: str, persona: str | None, result: PanelResult) -> Fields:

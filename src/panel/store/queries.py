@@ -1,21 +1,22 @@
-"""The questions the program asks of the store. SQL stands here and in migrations only."""
+"""The questions the program asks of the store. SQL is executed in this folder only."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from panel.cells.cells import CellKey, Inputs, ModelIdentity
+from panel.cells.answers import ROW, Answer, Inputs
+from panel.cells.cells import CellKey, ModelIdentity, PairKey
 from panel.cells.plan import Experience, Known
 from panel.errors import StoreError, UsageError
-from panel.store.connection import FILE, reading
-from panel.store.ingest import ingest
+from panel.store.connection import Connection
+from panel.store.ingest import opened
+from panel.store.percentages import latest_panel
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,79 +27,45 @@ class QueryResult:
     rows: list[tuple[Any, ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class StoredCell:
-    """The latest outcome of one cell, as the store holds it."""
-
-    persona: str
-    repeat: int
-    outcome: str
-    verdict: str | None
-    confidence: int | None
-    take: str | None
-    beats: dict[str, str]
-    evidence: tuple[str, ...]
-    reason: str | None
-    asked_at: str
-    output_mode: str
-    fingerprint: str
-    endpoint: str
-    model: str
-    model_identity: str
-    returned_model: str | None
-    system_fingerprint: str | None
-    inputs: Inputs
-    attempt_id: str
-
-
-@contextmanager
-def opened(runs: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Bring the database up to date, then open it for reading. Makes it where there is none."""
-    ingest(runs)
-    with reading(runs / FILE) as connection:
-        yield connection
-
-
 _KNOWN = """
 SELECT tool, persona, repeat,
        arg_max(
-           {'f': fingerprint, 'o': CASE WHEN final THEN outcome END, 'a': tool_digest,
-            'b': persona_digest, 'c': templates_digest, 'd': sampling_digest,
-            'e': guidance_digest}, row(happened_at, id)
+           {fingerprint: fingerprint, outcome: CASE WHEN final THEN outcome END, inputs: {
+               tool_digest: tool_digest, persona_digest: persona_digest,
+               templates_digest: templates_digest, sampling_digest: sampling_digest,
+               guidance_digest: guidance_digest}}, row(happened_at, id)
        ) AS latest,
        list(DISTINCT fingerprint) FILTER (final AND outcome IN ('verdict', 'abstain')) AS settled
-FROM journal.moments
+FROM journal.cell_events
 WHERE model_identity = ?
 GROUP BY ALL
 """
 
 
-def known_cells(
-    connection: duckdb.DuckDBPyConnection, model: ModelIdentity
-) -> dict[CellKey, Known]:
+def known_cells(connection: Connection, model: ModelIdentity) -> dict[CellKey, Known]:
     """Return what the store holds on every cell of this model."""
     rows = connection.execute(_KNOWN, [str(model)]).fetchall()
     return {
         (tool, persona, repeat): Known(
-            fingerprint=latest["f"],
-            outcome=latest["o"],
-            inputs=Inputs(*(latest[name] for name in "abcde")),
+            fingerprint=latest["fingerprint"],
+            outcome=latest["outcome"],
+            inputs=Inputs(**latest["inputs"]),
             settled=frozenset(settled or ()),
         )
         for tool, persona, repeat, latest, settled in rows
     }
 
 
-def held_fingerprints(connection: duckdb.DuckDBPyConnection) -> set[str]:
+def held_fingerprints(connection: Connection) -> set[str]:
     """Return the fingerprints of every cell that has ended as a verdict or an abstention."""
     rows = connection.execute(
-        "SELECT DISTINCT fingerprint FROM journal.effective "
+        "SELECT DISTINCT fingerprint FROM journal.current_attempts "
         "WHERE final AND outcome IN ('verdict', 'abstain')"
     ).fetchall()
     return {fingerprint for (fingerprint,) in rows}
 
 
-def answered_elsewhere(connection: duckdb.DuckDBPyConnection, model: ModelIdentity) -> set[CellKey]:
+def answered_elsewhere(connection: Connection, model: ModelIdentity) -> set[CellKey]:
     """Return the cells that another model of the same endpoint has been asked."""
     rows = connection.execute(
         "SELECT DISTINCT tool, persona, repeat FROM journal.attempts "
@@ -124,79 +91,79 @@ FROM asked JOIN sizes USING (attempt_id)
 """
 
 
-def experience(connection: duckdb.DuckDBPyConnection, model: ModelIdentity) -> Experience:
+def experience(connection: Connection, model: ModelIdentity) -> Experience:
     """Return what a model's latest 200 verdicts say about the size of the next ones."""
     [(ratio, mean)] = connection.execute(_EXPERIENCE, [str(model)]).fetchall()
     return Experience(ratio, mean) if ratio else Experience()
 
 
-def known_records(connection: duckdb.DuckDBPyConnection) -> tuple[set[str], list[str]]:
+def known_records(connection: Connection) -> tuple[set[str], list[str]]:
     """Return the digests of the latest tools and personas, and the latest run's panel."""
     digests = connection.execute(
         "SELECT digest FROM tools UNION ALL SELECT digest FROM personas"
     ).fetchall()
-    panel = connection.execute(
-        "SELECT panel FROM journal.runs ORDER BY started_at DESC, run_id DESC LIMIT 1"
-    ).fetchall()
-    return {digest for (digest,) in digests}, panel[0][0] if panel else []
+    return {digest for (digest,) in digests}, latest_panel(connection)
 
 
-def stored_cells(
-    connection: duckdb.DuckDBPyConnection, model: ModelIdentity | str
-) -> dict[str, list[StoredCell]]:
-    """Return the latest outcomes of a model by tool, repeats in order."""
+# The columns of an answer, as ``Answer.of_row`` wants them.
+ANSWER = ", ".join(
+    "strftime(finished_at, '%Y-%m-%dT%H:%M:%SZ') AS asked_at" if name == "asked_at" else name
+    for name in ROW
+)
+
+
+def answer_from(row: Sequence[Any]) -> Answer:
+    """Make an answer of the columns of ``ANSWER``."""
+    fields = dict(zip(ROW, row, strict=True))
+    fields["beats"] = json.loads(fields["beats"]) if fields["beats"] else {}
+    return Answer.of_row(fields)
+
+
+def answers_by_pair(
+    connection: Connection, model: ModelIdentity | str
+) -> dict[PairKey, list[Answer]]:
+    """Return the latest outcomes of a model by tool × persona, repeats in order."""
     rows = connection.execute(
-        f"SELECT {_CELL} FROM verdicts WHERE model_identity = ? ORDER BY tool, persona, repeat",
+        f"SELECT tool, persona, {ANSWER} FROM verdicts WHERE model_identity = ? "
+        "ORDER BY tool, persona, repeat",
         [str(model)],
     ).fetchall()
-    found: dict[str, list[StoredCell]] = {}
-    for tool, *fields in rows:
-        found.setdefault(tool, []).append(_stored_cell(fields))
+    found: dict[PairKey, list[Answer]] = {}
+    for tool, persona, *row in rows:
+        found.setdefault((tool, persona), []).append(answer_from(row))
     return found
 
 
-_CELL = (
-    "tool, persona, repeat, outcome, verdict, confidence, take, beats, evidence, reason, "
-    "finished_at, output_mode, fingerprint, endpoint, model, model_identity, returned_model, "
-    "system_fingerprint, attempt_id, tool_digest, persona_digest, templates_digest, "
-    "sampling_digest, guidance_digest"
-)
-_NAMES = _CELL.split(", ")[1:]
-
-
-def _stored_cell(fields: list[Any]) -> StoredCell:
-    """Make a cell of the columns after ``tool``."""
-    values: dict[str, Any] = dict(zip(_NAMES, fields, strict=True))
-    values["beats"] = json.loads(values["beats"]) if values["beats"] else {}
-    values["evidence"] = tuple(values["evidence"] or ())
-    values["asked_at"] = values.pop("finished_at").isoformat(timespec="seconds") + "Z"
-    names = ("tool", "persona", "templates", "sampling", "guidance")
-    inputs = [values.pop(f"{name}_digest") for name in names]
-    return StoredCell(**values, inputs=Inputs(*inputs))
-
-
-def answers_by_fingerprint(
-    connection: duckdb.DuckDBPyConnection, model: ModelIdentity
-) -> dict[str, StoredCell]:
+def answers_by_fingerprint(connection: Connection, model: ModelIdentity) -> dict[str, Answer]:
     """Return every settled cell of a model by its fingerprint, earlier wordings included.
 
     Of several answers to one wording a verdict goes before an abstention, then the newest.
     """
     rows = connection.execute(
-        f"SELECT {_CELL} FROM journal.effective WHERE model_identity = ? AND final "
+        f"SELECT {ANSWER} FROM journal.current_attempts WHERE model_identity = ? AND final "
         "AND outcome IN ('verdict', 'abstain') "
         "QUALIFY row_number() OVER (PARTITION BY fingerprint ORDER BY outcome DESC, "
         "finished_at DESC, attempt_id DESC) = 1",
         [str(model)],
     ).fetchall()
-    cells = (_stored_cell(fields) for _tool, *fields in rows)
-    return {cell.fingerprint: cell for cell in cells}
+    return {answer.fingerprint: answer for answer in map(answer_from, rows)}
 
 
-def repeats_by_tool(connection: duckdb.DuckDBPyConnection, model: ModelIdentity) -> dict[str, int]:
+def answer_of(connection: Connection, attempt_id: str) -> Answer | None:
+    """Return the answer of an attempt that ended in a verdict, as read now; None for another."""
+    rows = connection.execute(
+        f"SELECT {ANSWER} FROM journal.current_attempts "
+        "WHERE attempt_id = ? AND final AND outcome = 'verdict'",
+        [attempt_id],
+    ).fetchall()
+    return answer_from(rows[0]) if rows else None
+
+
+def repeats_by_tool(connection: Connection, model: ModelIdentity) -> dict[str, int]:
     """Return the highest repeat of each tool that a model has answered."""
     rows = connection.execute(
-        "SELECT tool, max(repeat) FROM journal.effective WHERE model_identity = ? GROUP BY tool",
+        "SELECT tool, max(repeat) FROM journal.current_attempts WHERE model_identity = ? "
+        "GROUP BY tool",
         [str(model)],
     ).fetchall()
     return dict(rows)
@@ -229,7 +196,7 @@ again AS (
     WHERE a.run_id = (SELECT run_id FROM latest) AND a.final AND a.outcome = 'verdict'
 ),
 record AS (
-    SELECT fingerprint, verdict FROM journal.effective
+    SELECT fingerprint, verdict FROM journal.current_attempts
     WHERE final AND outcome = 'verdict'
     QUALIFY row_number() OVER (
         PARTITION BY fingerprint ORDER BY finished_at DESC, attempt_id DESC
@@ -243,9 +210,7 @@ GROUP BY tool ORDER BY tool
 """
 
 
-def latest_canaries(
-    connection: duckdb.DuckDBPyConnection, model: ModelIdentity | str
-) -> CanaryVotes | None:
+def latest_canaries(connection: Connection, model: ModelIdentity | str) -> CanaryVotes | None:
     """Return the votes of the latest canaries; None where none has voted."""
     rows = connection.execute(_CANARIES, [str(model)]).fetchall()
     if not rows:
@@ -256,7 +221,7 @@ def latest_canaries(
     return CanaryVotes(rows[0][1], str(model), asked_at, by_tool)
 
 
-def models_with_verdicts(connection: duckdb.DuckDBPyConnection) -> list[str]:
+def models_with_verdicts(connection: Connection) -> list[str]:
     """Return the model identities that have outcomes, most cells first."""
     rows = connection.execute(
         "SELECT model_identity FROM verdicts GROUP BY 1 ORDER BY count(*) DESC, 1"
@@ -264,7 +229,7 @@ def models_with_verdicts(connection: duckdb.DuckDBPyConnection) -> list[str]:
     return [identity for (identity,) in rows]
 
 
-def run_totals(connection: duckdb.DuckDBPyConnection, run_id: str) -> dict[str, Any] | None:
+def run_totals(connection: Connection, run_id: str) -> dict[str, Any] | None:
     """Return a run's row of the ``runs`` view; None when it wrote nothing."""
     cursor = connection.execute("SELECT * FROM runs WHERE run_id = ?", [run_id])
     names = [column[0] for column in cursor.description or []]
@@ -272,7 +237,7 @@ def run_totals(connection: duckdb.DuckDBPyConnection, run_id: str) -> dict[str, 
     return dict(zip(names, rows[0], strict=True)) if rows else None
 
 
-def select(connection: duckdb.DuckDBPyConnection, sql: str) -> QueryResult:
+def select(connection: Connection, sql: str) -> QueryResult:
     """Run one query of the user's; raises UsageError with DuckDB's own words.
 
     The connection is read-only and shut off from files and network, so nothing a query
@@ -308,10 +273,8 @@ EXPORT = (
 
 def export_parquet(runs: Path, file: Path) -> None:
     """Write the rows of the export as a Parquet file; raises StoreError where it cannot."""
-    with opened(runs):
-        pass
     target = str(file).replace("'", "''")
-    with reading(runs / FILE, files=True) as connection:
+    with opened(runs, files=True) as connection:
         try:
             connection.execute(f"COPY ({EXPORT}) TO '{target}' (FORMAT parquet)").fetchall()
         except duckdb.Error as error:

@@ -9,8 +9,9 @@ import difflib
 import reprlib
 import types
 from collections.abc import Iterable
+from dataclasses import is_dataclass
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, ValidationError
 
@@ -57,7 +58,7 @@ def _problem(model: type[BaseModel], item: Any, file: Path, lines: Lines) -> Pro
     path: FieldPath = tuple(item["loc"])
     field = ".".join(_printable(part) for part in path)
     line = lines(path)
-    if item["type"] == "extra_forbidden":
+    if item["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         valid = _valid_keys(model, path[:-1])
         remedy = did_you_mean(str(path[-1]), valid)
         return Problem(file, line, field, f"unknown key {str(path[-1])!r}", remedy)
@@ -87,12 +88,7 @@ def _valid_keys(model: type[BaseModel], path: FieldPath) -> list[str]:
     current: Any = model
     for part in path:
         current = _inner(current, part)
-    return [
-        name
-        for option in _options(current)
-        if isinstance(option, type) and issubclass(option, BaseModel)
-        for name in option.model_fields
-    ]
+    return [name for option in _options(current) for name in _fields(option)]
 
 
 def _inner(annotation: Any, part: str | int) -> Any:
@@ -100,10 +96,17 @@ def _inner(annotation: Any, part: str | int) -> Any:
     for option in _options(annotation):
         if get_origin(option) in (dict, list, tuple):
             return [argument for argument in get_args(option) if argument is not ...][-1]
-        fields = getattr(option, "model_fields", {})
+        fields = _fields(option)
         if part in fields:
-            return fields[part].annotation
+            return fields[str(part)]
     return None
+
+
+def _fields(option: Any) -> dict[str, Any]:
+    """Return the fields of a model or dataclass with their types; none of anything else."""
+    if isinstance(option, type) and issubclass(option, BaseModel):
+        return {name: field.annotation for name, field in option.model_fields.items()}
+    return get_type_hints(option) if is_dataclass(option) else {}
 
 
 def _options(annotation: Any) -> list[Any]:

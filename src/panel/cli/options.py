@@ -1,0 +1,92 @@
+"""Options that several commands share, and what they come to."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from typing import Annotated, Any
+
+import typer
+
+from panel.runs.selection import Selection
+
+Tools = Annotated[
+    list[str] | None, typer.Option("--tool", help="Only this tool (slug or name); repeatable.")
+]
+Personas = Annotated[
+    list[str] | None, typer.Option("--persona", help="Only this persona; repeatable.")
+]
+Categories = Annotated[
+    list[str] | None, typer.Option("--category", help="Only this category; repeatable.")
+]
+EndpointName = Annotated[
+    str | None, typer.Option("--endpoint", help="An endpoint of panel.toml, or a preset.")
+]
+Model = Annotated[str | None, typer.Option("--model", help="The model to ask.")]
+StoredModel = Annotated[str | None, typer.Option("--model", help="Whose verdicts.")]
+ToolNames = Annotated[
+    list[str] | None, typer.Argument(metavar="[TOOL]...", help="Slug or name; all when none.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+def _selection(
+    tool: Tools = None,
+    persona: Personas = None,
+    category: Categories = None,
+    endpoint: EndpointName = None,
+    model: Model = None,
+    repeats: Annotated[
+        int | None,
+        typer.Option("--repeats", min=1, max=1000, help="Ask every cell this many times (1)."),
+    ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Ask all cells once more, as new repeats.")
+    ] = False,
+    retry_errors: Annotated[
+        bool, typer.Option("--retry-errors", help="Ask only cells that ended in an error.")
+    ] = False,
+    retry_abstained: Annotated[
+        bool, typer.Option("--retry-abstained", help="Ask only cells that abstained.")
+    ] = False,
+    changed: Annotated[
+        bool,
+        typer.Option("--changed", help="Ask only what verdicts/ does not hold, and the canaries."),
+    ] = False,
+    since: Annotated[
+        str | None,
+        typer.Option("--since", help="With --changed: only what differs from this git revision."),
+    ] = None,
+) -> Selection:
+    """Make a selection of the options; raises typer.BadParameter for those that exclude others."""
+    if again and (retry_errors or retry_abstained):
+        raise typer.BadParameter("--again asks every cell; it goes with no --retry-... option.")
+    if changed and (again or retry_errors or retry_abstained):
+        raise typer.BadParameter(
+            "--changed asks what is stale; it goes with neither --again nor --retry-...."
+        )
+    if since is not None and not changed:
+        raise typer.BadParameter("--since narrows --changed. Add --changed.")
+    retry = frozenset(("error",) * retry_errors + ("abstain",) * retry_abstained)
+    chosen = (tool or [], persona or [], category or [], endpoint, model)
+    return Selection(*chosen, repeats, again, retry, changed, since)
+
+
+def selecting(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that select cells to ask; it takes them as ``selection``."""
+    shared = inspect.signature(_selection, eval_str=True).parameters
+    own = dict(inspect.signature(command, eval_str=True).parameters)
+    del own["selection"]
+
+    @wraps(command)
+    def called(**values: Any) -> None:
+        chosen = {name: values.pop(name) for name in shared}
+        command(selection=_selection(**chosen), **values)
+
+    parameters = [*shared.values(), *own.values()]
+    called.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in parameters]
+    )
+    called.__annotations__ = {each.name: each.annotation for each in parameters}
+    return called

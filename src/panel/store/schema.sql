@@ -1,0 +1,366 @@
+-- The schema of panel.duckdb. The database is made from the journals and from nothing else, so
+-- there are no migrations: a hash of this file is kept in journal.schema, and a database with
+-- another hash is made again. Change the number below when the same lines are to be read into
+-- other rows (another count, another mapping) although no table or view changes.
+-- Reading: 1
+--
+-- The schema ``journal`` holds what ingest read; its columns are the fields of journal lines.
+-- The views in ``main`` are what people query; docs/store.md describes each column.
+
+CREATE SCHEMA journal;
+
+CREATE TABLE journal.schema (hash VARCHAR NOT NULL);
+
+CREATE TABLE journal.files (
+    run_id VARCHAR PRIMARY KEY,
+    bytes BIGINT NOT NULL CHECK (bytes >= 0),
+    unreadable BIGINT NOT NULL CHECK (unreadable >= 0)
+);
+
+CREATE TABLE journal.runs (
+    run_id VARCHAR PRIMARY KEY,
+    started_at TIMESTAMP NOT NULL,
+    version VARCHAR NOT NULL,
+    endpoint VARCHAR NOT NULL,
+    model VARCHAR NOT NULL,
+    model_identity VARCHAR NOT NULL,
+    panel VARCHAR[] NOT NULL,
+    planned BIGINT NOT NULL,
+    reused BIGINT NOT NULL
+);
+
+CREATE TABLE journal.ends (
+    run_id VARCHAR PRIMARY KEY,
+    finished_at TIMESTAMP NOT NULL,
+    stopped VARCHAR,
+    server VARCHAR,
+    server_version VARCHAR,
+    output_mode VARCHAR,
+    concurrency JSON
+);
+
+CREATE TABLE journal.tools (
+    tool VARCHAR NOT NULL,
+    digest VARCHAR NOT NULL,
+    seen_at TIMESTAMP NOT NULL,
+    name VARCHAR NOT NULL,
+    tagline VARCHAR NOT NULL,
+    category VARCHAR NOT NULL,
+    entry_price VARCHAR NOT NULL,
+    url VARCHAR,
+    description VARCHAR NOT NULL,
+    record JSON NOT NULL,
+    PRIMARY KEY (tool, digest, seen_at)
+);
+
+CREATE TABLE journal.personas (
+    persona VARCHAR NOT NULL,
+    digest VARCHAR NOT NULL,
+    seen_at TIMESTAMP NOT NULL,
+    name VARCHAR NOT NULL,
+    motto VARCHAR NOT NULL,
+    position INTEGER NOT NULL,
+    record JSON NOT NULL,
+    PRIMARY KEY (persona, digest, seen_at)
+);
+
+CREATE TABLE journal.messages (
+    message VARCHAR PRIMARY KEY,
+    role VARCHAR NOT NULL CHECK (role IN ('system', 'user', 'assistant')),
+    content VARCHAR NOT NULL
+);
+
+CREATE TABLE journal.attempts (
+    attempt_id VARCHAR PRIMARY KEY,
+    run_id VARCHAR NOT NULL,
+    tool VARCHAR NOT NULL,
+    persona VARCHAR NOT NULL,
+    endpoint VARCHAR NOT NULL,
+    model VARCHAR NOT NULL,
+    model_identity VARCHAR NOT NULL,
+    repeat INTEGER NOT NULL CHECK (repeat >= 1),
+    fingerprint VARCHAR NOT NULL,
+    ordinal INTEGER NOT NULL CHECK (ordinal >= 1),
+    output_mode VARCHAR NOT NULL,
+    repair BOOLEAN NOT NULL,
+    final BOOLEAN NOT NULL,
+    outcome VARCHAR NOT NULL CHECK (outcome IN ('verdict', 'abstain', 'error')),
+    reason VARCHAR,
+    detail VARCHAR,
+    verdict VARCHAR CHECK (verdict IN ('ship', 'skip')),
+    confidence INTEGER CHECK (confidence BETWEEN 0 AND 100),
+    take VARCHAR,
+    beats JSON,
+    evidence VARCHAR[],
+    reply VARCHAR,
+    degraded BOOLEAN,
+    started_at TIMESTAMP NOT NULL,
+    finished_at TIMESTAMP NOT NULL,
+    seconds DOUBLE NOT NULL CHECK (seconds >= 0),
+    http_status INTEGER,
+    finish_reason VARCHAR,
+    prompt_tokens BIGINT CHECK (prompt_tokens >= 0),
+    completion_tokens BIGINT CHECK (completion_tokens >= 0),
+    cached_tokens BIGINT CHECK (cached_tokens >= 0),
+    cost_usd DOUBLE CHECK (cost_usd >= 0),
+    returned_model VARCHAR,
+    system_fingerprint VARCHAR,
+    messages VARCHAR[] NOT NULL,
+    tool_digest VARCHAR NOT NULL,
+    persona_digest VARCHAR NOT NULL,
+    templates_digest VARCHAR NOT NULL,
+    sampling_digest VARCHAR NOT NULL,
+    guidance_digest VARCHAR,
+    adapted VARCHAR[],
+    body VARCHAR,
+    thawed BOOLEAN,
+    CHECK ((outcome = 'verdict') = (verdict IS NOT NULL)),
+    CHECK ((verdict IS NULL) = (take IS NULL)),
+    CHECK (final OR outcome <> 'verdict')
+);
+
+CREATE TABLE journal.adoptions (
+    run_id VARCHAR NOT NULL,
+    tool VARCHAR NOT NULL,
+    persona VARCHAR NOT NULL,
+    model_identity VARCHAR NOT NULL,
+    repeat INTEGER NOT NULL,
+    fingerprint VARCHAR NOT NULL,
+    adopted_at TIMESTAMP NOT NULL,
+    tool_digest VARCHAR NOT NULL,
+    persona_digest VARCHAR NOT NULL,
+    templates_digest VARCHAR NOT NULL,
+    sampling_digest VARCHAR NOT NULL,
+    guidance_digest VARCHAR,
+    PRIMARY KEY (run_id, tool, persona, model_identity, repeat)
+);
+
+-- What a later parser made of the reply of an attempt.
+CREATE TABLE journal.reparses (
+    attempt_id VARCHAR NOT NULL,
+    run_id VARCHAR NOT NULL,
+    read_at TIMESTAMP NOT NULL,
+    outcome VARCHAR NOT NULL CHECK (outcome IN ('verdict', 'abstain')),
+    reason VARCHAR,
+    detail VARCHAR,
+    verdict VARCHAR CHECK (verdict IN ('ship', 'skip')),
+    confidence INTEGER CHECK (confidence BETWEEN 0 AND 100),
+    take VARCHAR,
+    beats JSON,
+    evidence VARCHAR[],
+    reply VARCHAR,
+    degraded BOOLEAN,
+    PRIMARY KEY (attempt_id, run_id),
+    CHECK ((outcome = 'verdict') = (verdict IS NOT NULL)),
+    CHECK ((verdict IS NULL) = (take IS NULL))
+);
+
+-- Cells asked again to see whether the model has moved.
+CREATE TABLE journal.canaries (
+    run_id VARCHAR NOT NULL,
+    tool VARCHAR NOT NULL,
+    persona VARCHAR NOT NULL,
+    model_identity VARCHAR NOT NULL,
+    repeat INTEGER NOT NULL,
+    fingerprint VARCHAR NOT NULL,
+    PRIMARY KEY (run_id, fingerprint)
+);
+
+CREATE TABLE journal.decisions (
+    decision_id VARCHAR PRIMARY KEY,
+    run_id VARCHAR NOT NULL,
+    tool VARCHAR NOT NULL,
+    persona VARCHAR NOT NULL,
+    model_identity VARCHAR,
+    repeat INTEGER CHECK (repeat >= 1),
+    fingerprint VARCHAR,
+    attempt_id VARCHAR,
+    action VARCHAR NOT NULL CHECK (action IN ('approve', 'reject', 'edit', 'ask_again', 'undo')),
+    text VARCHAR,
+    verdict VARCHAR CHECK (verdict IN ('ship', 'skip')),
+    confidence INTEGER CHECK (confidence BETWEEN 0 AND 100),
+    evidence VARCHAR[],
+    note VARCHAR,
+    editor VARCHAR NOT NULL,
+    decided_at TIMESTAMP NOT NULL,
+    follows VARCHAR,
+    undoes VARCHAR,
+    CHECK (action NOT IN ('approve', 'reject', 'edit') OR (
+        text IS NOT NULL AND verdict IS NOT NULL AND fingerprint IS NOT NULL
+        AND attempt_id IS NOT NULL AND model_identity IS NOT NULL AND repeat IS NOT NULL
+    )),
+    CHECK (action <> 'ask_again' OR note IS NOT NULL),
+    CHECK ((action = 'undo') = (undoes IS NOT NULL))
+);
+
+-- What the decisions on a tool × persona come to: worked out by panel.decisions at ingest.
+CREATE TABLE journal.review_states (
+    tool VARCHAR NOT NULL,
+    persona VARCHAR NOT NULL,
+    state VARCHAR NOT NULL CHECK (state IN ('draft', 'edited', 'approved', 'rejected')),
+    text VARCHAR,
+    fingerprint VARCHAR,
+    editor VARCHAR,
+    decided_at TIMESTAMP,
+    decision_id VARCHAR,
+    published_id VARCHAR,
+    guidance VARCHAR,
+    guided_by VARCHAR,
+    note VARCHAR,
+    latest VARCHAR NOT NULL,
+    in_force VARCHAR[] NOT NULL,
+    PRIMARY KEY (tool, persona)
+);
+
+-- Counted by panel.stats at ingest.
+CREATE TABLE journal.ship_percentages (
+    tool VARCHAR NOT NULL,
+    model_identity VARCHAR NOT NULL,
+    level VARCHAR NOT NULL CHECK (level IN ('panel', 'persona')),
+    persona VARCHAR,
+    ships BIGINT NOT NULL,
+    skips BIGINT NOT NULL,
+    abstains BIGINT NOT NULL,
+    errors BIGINT NOT NULL,
+    n BIGINT NOT NULL CHECK (n = ships + skips),
+    ship_percent DOUBLE CHECK (ship_percent BETWEEN 0 AND 100),
+    low DOUBLE,
+    high DOUBLE,
+    contested BOOLEAN,
+    CHECK ((level = 'persona') = (persona IS NOT NULL)),
+    CHECK ((n = 0) = (ship_percent IS NULL))
+);
+
+-- An attempt as it is read now: the newest reparse of its reply is laid over it. An attempt that
+-- now reads as a verdict ended its cell, whatever was asked after it. A canary's attempts are no
+-- outcome of its cell.
+CREATE VIEW journal.current_attempts AS
+WITH latest AS (
+    SELECT * FROM journal.reparses
+    QUALIFY row_number() OVER (PARTITION BY attempt_id ORDER BY read_at DESC, run_id DESC) = 1
+)
+SELECT a.* REPLACE (
+           a.final OR coalesce(r.outcome = 'verdict', false) AS final,
+           coalesce(r.outcome, a.outcome) AS outcome,
+           CASE WHEN r.outcome IS NULL THEN a.reason ELSE r.reason END AS reason,
+           CASE WHEN r.outcome IS NULL THEN a.detail ELSE r.detail END AS detail,
+           CASE WHEN r.outcome IS NULL THEN a.verdict ELSE r.verdict END AS verdict,
+           CASE WHEN r.outcome IS NULL THEN a.confidence ELSE r.confidence END AS confidence,
+           CASE WHEN r.outcome IS NULL THEN a.take ELSE r.take END AS take,
+           CASE WHEN r.outcome IS NULL THEN a.beats ELSE r.beats END AS beats,
+           CASE WHEN r.outcome IS NULL THEN a.evidence ELSE r.evidence END AS evidence,
+           CASE WHEN r.outcome IS NULL THEN a.reply ELSE r.reply END AS reply,
+           CASE WHEN r.outcome IS NULL THEN a.degraded ELSE r.degraded END AS degraded,
+           coalesce(a.thawed, false) AS thawed
+       ),
+       r.read_at
+FROM journal.attempts AS a LEFT JOIN latest AS r USING (attempt_id)
+WHERE NOT EXISTS (
+    FROM journal.canaries AS c WHERE c.run_id = a.run_id AND c.fingerprint = a.fingerprint
+);
+
+-- What was asked of the model here: not what was thawed from verdicts/.
+CREATE VIEW attempts AS
+SELECT a.* EXCLUDE (thawed), c.run_id IS NOT NULL AS canary
+FROM journal.attempts AS a
+LEFT JOIN journal.canaries AS c ON c.run_id = a.run_id AND c.fingerprint = a.fingerprint
+WHERE a.thawed IS NOT TRUE;
+
+-- What happened to a cell, in time. What was asked after a reply that now reads as a verdict (its
+-- repair) is no event of the cell.
+CREATE VIEW journal.cell_events AS
+SELECT tool, persona, model_identity, repeat, fingerprint, final, outcome,
+       tool_digest, persona_digest, templates_digest, sampling_digest, guidance_digest,
+       finished_at AS happened_at, attempt_id AS id
+FROM journal.current_attempts AS asked
+WHERE NOT EXISTS (
+    FROM journal.current_attempts AS earlier
+    WHERE earlier.read_at IS NOT NULL AND earlier.outcome = 'verdict'
+      AND earlier.run_id = asked.run_id AND earlier.fingerprint = asked.fingerprint
+      AND earlier.ordinal < asked.ordinal
+)
+UNION ALL
+SELECT tool, persona, model_identity, repeat, fingerprint, true, 'adopted',
+       tool_digest, persona_digest, templates_digest, sampling_digest, guidance_digest,
+       adopted_at, run_id
+FROM journal.adoptions;
+
+CREATE VIEW verdicts AS
+WITH latest AS (
+    SELECT tool, persona, model_identity, repeat,
+           arg_max(fingerprint, row(happened_at, id)) AS fingerprint
+    FROM journal.cell_events WHERE final
+    GROUP BY ALL
+)
+SELECT current.* EXCLUDE (final, body)
+FROM journal.current_attempts AS current
+JOIN latest USING (tool, persona, model_identity, repeat, fingerprint)
+WHERE current.final
+QUALIFY row_number() OVER (
+    PARTITION BY tool, persona, model_identity, repeat
+    ORDER BY CASE outcome WHEN 'verdict' THEN 0 WHEN 'abstain' THEN 1 ELSE 2 END,
+             finished_at DESC, attempt_id DESC
+) = 1;
+
+CREATE VIEW takes AS
+SELECT v.tool, v.persona, v.model_identity, v.repeat, v.verdict, v.confidence, v.take, v.beats,
+       v.evidence, coalesce(s.state, 'draft') AS state, coalesce(s.text, v.take) AS text,
+       s.editor, s.decided_at, v.finished_at AS asked_at, v.output_mode, v.fingerprint,
+       v.attempt_id, v.run_id
+FROM verdicts AS v
+LEFT JOIN journal.review_states AS s
+       ON s.tool = v.tool AND s.persona = v.persona AND s.fingerprint = v.fingerprint
+WHERE v.outcome = 'verdict';
+
+CREATE VIEW tools AS
+SELECT tool, name, tagline, category, entry_price, url, description, record, digest, seen_at
+FROM journal.tools
+QUALIFY row_number() OVER (PARTITION BY tool ORDER BY seen_at DESC, digest) = 1;
+
+CREATE VIEW personas AS
+SELECT persona, name, motto, position, record, digest, seen_at
+FROM journal.personas
+QUALIFY row_number() OVER (PARTITION BY persona ORDER BY seen_at DESC, digest) = 1;
+
+CREATE VIEW ship_percentages AS SELECT * FROM journal.ship_percentages;
+
+CREATE VIEW runs AS
+WITH asked AS (
+    SELECT run_id,
+           count(*) AS requests,
+           count(*) FILTER (final AND NOT canary) AS asked,
+           count(*) FILTER (final AND NOT canary AND outcome = 'verdict') AS verdicts,
+           count(*) FILTER (final AND NOT canary AND outcome = 'abstain') AS abstains,
+           count(*) FILTER (final AND NOT canary AND outcome = 'error') AS errors,
+           count(*) FILTER (final AND canary) AS canaries,
+           sum(prompt_tokens)::BIGINT AS prompt_tokens,
+           sum(completion_tokens)::BIGINT AS completion_tokens,
+           sum(cached_tokens)::BIGINT AS cached_tokens,
+           sum(cost_usd) AS cost_usd,
+           max(finished_at) AS last_at
+    FROM attempts GROUP BY run_id
+)
+SELECT runs.run_id, started_at, coalesce(ends.finished_at, asked.last_at) AS finished_at,
+       CASE WHEN ends.run_id IS NULL THEN 'cut off' ELSE ends.stopped END AS stopped,
+       version, endpoint, model, model_identity, panel, planned, reused,
+       coalesce(asked, 0) AS asked, coalesce(verdicts, 0) AS verdicts,
+       coalesce(abstains, 0) AS abstains, coalesce(errors, 0) AS errors,
+       coalesce(canaries, 0) AS canaries,
+       coalesce(requests, 0) AS requests, prompt_tokens, completion_tokens, cached_tokens,
+       cost_usd, server, server_version, output_mode, concurrency
+FROM journal.runs AS runs
+LEFT JOIN journal.ends AS ends USING (run_id)
+LEFT JOIN asked USING (run_id);
+
+CREATE VIEW decisions AS
+SELECT d.decision_id, d.tool, d.persona, d.action, d.text, d.verdict, d.confidence, d.evidence,
+       d.note, d.editor, d.decided_at, list_contains(s.in_force, d.decision_id) AS in_force,
+       d.follows, d.undoes, d.model_identity, d.repeat, d.fingerprint, d.attempt_id, d.run_id
+FROM journal.decisions AS d JOIN journal.review_states AS s USING (tool, persona)
+ORDER BY d.decided_at, d.decision_id;
+
+CREATE VIEW published AS
+SELECT d.tool, d.persona, d.verdict, d.confidence, d.text, d.evidence, d.editor,
+       d.decided_at AS approved_at, d.model_identity, d.repeat, d.fingerprint, d.attempt_id,
+       d.decision_id
+FROM journal.review_states AS s JOIN journal.decisions AS d ON d.decision_id = s.published_id;

@@ -1,0 +1,236 @@
+"""One schema and no migrations: whatever is wrong with a database, the journals make it again."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from panel.cells.journal import FORMAT, find_journals
+from panel.errors import JournalError, StoreError
+from panel.store import schema
+from panel.store.connection import FILE, reading, writing
+from panel.store.ingest import ingest, opened, rebuild
+from panel.store.queries import select
+from tests.store.test_ingest import VIEWS, Ledger, ledger
+from tests.support.space import ROOT, Panel, Space
+
+__all__ = ["ledger"]
+
+# A row that the table takes, and ways to spoil it.
+GOOD: dict[str, Any] = {
+    "attempt_id": "a", "run_id": "r", "tool": "t", "persona": "p", "endpoint": "e", "model": "m",
+    "model_identity": "e/m", "repeat": 1, "fingerprint": "f", "ordinal": 1,
+    "output_mode": "prompted",
+    "repair": False, "final": True, "outcome": "verdict", "verdict": "ship", "confidence": 50,
+    "take": "Good.", "started_at": "2026-11-24", "finished_at": "2026-11-24", "seconds": 0,
+    "messages": [], "tool_digest": "x", "persona_digest": "x", "templates_digest": "x",
+    "sampling_digest": "x",
+}  # fmt: skip
+
+
+def rows(runs: Path) -> dict[str, list[tuple[Any, ...]]]:
+    """Return the rows of every view, and what the views stand on, in an order of its own."""
+    tables = [f"journal.{name}" for name in ("cell_events", "review_states", "reparses")]
+    with opened(runs) as connection:
+        return {
+            name: sorted(select(connection, f"SELECT * FROM {name}").rows, key=repr)
+            for name in (*schema.VIEWS, *tables)
+        }
+
+
+@pytest.fixture
+def asked(ledger: Ledger) -> Ledger:
+    """Make a history: votes, abstentions, an error, a text changed back."""
+    cells = ledger.cells(repeats=2)
+    words = ("ship", "skip", "abstain", "error")
+    ledger.run([(cell, words[n % 4]) for n, cell in enumerate(cells)])
+    ledger.run([(cell, "ship") for cell in ledger.cells(temperature=0.5)[:3]])
+    ledger.run([], adopted=cells[:1])
+    return ledger
+
+
+def missing(file: Path) -> None:
+    file.unlink()
+
+
+def of_another_schema(file: Path) -> None:
+    with writing(file) as connection:
+        connection.execute("UPDATE journal.schema SET hash = 'b2:older'").fetchall()
+
+
+def without_a_schema(file: Path) -> None:
+    file.unlink()
+    with duckdb.connect(str(file)) as connection:
+        connection.execute("CREATE TABLE attempts (x INTEGER)").fetchall()
+
+
+def of_migrations(file: Path) -> None:
+    """Make a database as earlier versions made it."""
+    file.unlink()
+    with duckdb.connect(str(file)) as connection:
+        connection.execute(
+            "CREATE SCHEMA journal; CREATE TABLE journal.migrations (name VARCHAR);"
+            "CREATE TABLE journal.files (run_id VARCHAR, bytes BIGINT, unreadable BIGINT)"
+        ).fetchall()
+
+
+def cut_short(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:5000])
+
+
+def no_database(file: Path) -> None:
+    file.write_bytes(b"This is a note, not a database.\n" * 400)
+
+
+def empty(file: Path) -> None:
+    file.write_bytes(b"")
+
+
+SPOILT = (
+    missing, of_another_schema, without_a_schema, of_migrations, cut_short, no_database, empty,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("spoil", SPOILT, ids=lambda spoil: spoil.__name__)
+def test_a_database_that_cannot_be_used_is_made_again_with_the_same_rows(
+    asked: Ledger, spoil: Any
+) -> None:
+    before = rows(asked.runs)
+    spoil(asked.runs / FILE)
+    assert rows(asked.runs) == before
+    with reading(asked.runs / FILE) as connection:
+        assert schema.is_current(connection)
+
+
+@pytest.mark.parametrize("spoil", SPOILT[1:], ids=lambda spoil: spoil.__name__)
+def test_the_command_line_says_in_one_line_that_it_is_made_again(
+    space: Space, panel: Panel, spoil: Any
+) -> None:
+    assert panel("sql", "SELECT 1", cwd=space.root).err == "", "a new workspace is no news"
+    spoil(space.root / "runs" / FILE)
+    told = panel("sql", "SELECT 1 AS one", "--format", "csv", cwd=space.root)
+    assert (told.code, told.out) == (0, "one\n1\n")
+    assert told.err.count("\n") == 1 and "made again" in told.err and FILE in told.err
+    assert panel("sql", "SELECT 1", cwd=space.root).err == ""
+
+
+def test_every_view_is_created_once_and_there_is_no_other_schema() -> None:
+    folder = ROOT / "src" / "panel" / "store"
+    made = [
+        name
+        for file in sorted(folder.iterdir())
+        if file.is_file()
+        for name in re.findall(r"CREATE (?:OR REPLACE )?VIEW ([\w.]+)", file.read_text("utf-8"))
+        if name != "AS"
+    ]
+    assert Counter(made).most_common(1)[0][1] == 1
+    assert {name for name in made if "." not in name} == set(VIEWS) == set(schema.VIEWS)
+
+
+def test_the_help_of_sql_names_every_view(space: Space, panel: Panel) -> None:
+    told = panel("sql", "--help", cwd=space.root).out
+    assert [view for view in schema.VIEWS if not re.search(rf"\b{view}\b", told)] == []
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("outcome", "maybe"), ("verdict", "perhaps"), ("verdict", None), ("take", None),
+        ("confidence", 101), ("repeat", 0), ("ordinal", 0), ("seconds", -1), ("final", False),
+        ("prompt_tokens", -1), ("cost_usd", -0.1), ("messages", None), ("tool_digest", None),
+    ],
+)  # fmt: skip
+def test_the_table_of_attempts_takes_nothing_that_contradicts_itself(
+    ledger: Ledger, column: str, value: Any
+) -> None:
+    ingest(ledger.runs)
+    names = ", ".join(GOOD | {column: value})
+    marks = ", ".join("?" for _ in GOOD | {column: value})
+    insert = f"INSERT INTO journal.attempts ({names}) VALUES ({marks})"
+    with writing(ledger.runs / FILE) as connection:
+        connection.execute(insert, list((GOOD | {column: GOOD.get(column)}).values())).fetchall()
+    spoilt = GOOD | {"attempt_id": "b", column: value}
+    with pytest.raises(StoreError), writing(ledger.runs / FILE) as connection:
+        connection.execute(insert, list(spoilt.values())).fetchall()
+
+
+# --- formats of journal lines ---------------------------------------------------------------
+
+
+def rewritten(runs: Path, change: Any) -> None:
+    """Change every line of every journal."""
+    for journal in find_journals(runs):
+        lines = [json.loads(line) for line in journal.file.read_text("utf-8").splitlines()]
+        text = "".join(json.dumps(change(line)) + "\n" for line in lines)
+        journal.file.write_text(text, encoding="utf-8")
+
+
+def as_format_1(line: dict[str, Any]) -> dict[str, Any]:
+    """Write a line as the first format had it: its format on the first line only."""
+    kinds, names = {"reparse": "reading"}, {"output_mode": "rung"}
+    old = {names.get(name, name): value for name, value in line.items() if name != "format"}
+    old["kind"] = kinds.get(line["kind"], line["kind"])
+    return old | {"format": 1} if line["kind"] == "run" else old
+
+
+def test_every_line_says_its_format(asked: Ledger) -> None:
+    for journal in find_journals(asked.runs):
+        for line in journal.file.read_text("utf-8").splitlines():
+            assert json.loads(line)["format"] == FORMAT
+
+
+def test_journals_of_an_older_format_give_the_same_rows(asked: Ledger) -> None:
+    before = rows(asked.runs)
+    rewritten(asked.runs, as_format_1)
+    rebuild(asked.runs)
+    assert rows(asked.runs) == before
+
+
+def test_a_reparse_of_an_older_format_counts(asked: Ledger) -> None:
+    with opened(asked.runs) as connection:
+        attempt = select(
+            connection, "SELECT attempt_id FROM verdicts WHERE outcome = 'abstain' LIMIT 1"
+        ).rows[0][0]
+    old = {
+        "kind": "reading", "attempt_id": attempt, "read_at": "2026-11-25T00:00:00",
+        "outcome": "verdict", "verdict": "ship", "confidence": 60, "take": "Read anew.",
+        "beats": {"one": "Read anew."}, "evidence": [], "reply": "{}", "degraded": False,
+    }  # fmt: skip
+    file = asked.runs / "20261125T000000Z-aaaaaa" / "attempts.jsonl"
+    file.parent.mkdir()
+    file.write_text(json.dumps(old) + "\n", encoding="utf-8")
+    with opened(asked.runs) as connection:
+        told = select(
+            connection, f"SELECT verdict, take FROM verdicts WHERE attempt_id = '{attempt}'"
+        ).rows
+    assert told == [("ship", "Read anew.")]
+
+
+@pytest.mark.parametrize("written", [FORMAT + 1, 99, "3", None, 2.5])
+def test_a_line_of_a_newer_format_is_refused_by_name(asked: Ledger, written: Any) -> None:
+    rewritten(asked.runs, lambda line: line | {"format": written})
+    first = find_journals(asked.runs)[0].file
+    with pytest.raises(JournalError, match=re.escape(str(first))) as refusal:
+        rebuild(asked.runs)
+    assert "Update panel" in str(refusal.value) and repr(written) in str(refusal.value)
+
+
+# --- several at once ------------------------------------------------------------------------
+
+
+def test_two_rebuilds_at_once_leave_one_whole_database(asked: Ledger) -> None:
+    before = rows(asked.runs)
+    threads = [threading.Thread(target=rebuild, args=(asked.runs,)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert rows(asked.runs) == before
+    assert not list(asked.runs.glob("rebuilding*.duckdb*"))
