@@ -1,8 +1,8 @@
-"""Editors' decisions on takes, and where they leave a take. Pure: no store, no files.
+"""Editors' decisions on takes, and the state they leave a take in. Pure: no store, no files.
 
-The decisions on one tool × persona are a chain: each follows the latest one that its editor
-saw. What they come to is folded from the chain alone, so the journal brings everything back.
-Words once decided on stand in the decision itself and are never changed by a later answer.
+The decisions on one tool × persona form a chain: each names the latest one that its editor
+saw. The state is replayed from the chain alone, so the journal is enough to restore it. A
+decision holds the words that were decided on; a later answer never changes them.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ Pair = tuple[str, str]  # tool, persona
 class Decision:
     """One decision of an editor on a tool × persona.
 
-    fingerprint, attempt_id, model_identity, repeat: the answer decided on; None where there
-    was none to ask again. text: the whole wording approved, edited to, or rejected; verdict,
-    confidence, evidence: what the answer said beside it. note: the guidance of ask_again, or a
-    remark. follows: the latest decision that the editor saw, None for none. undoes: the
-    decision taken back. decision_id and decided_at (ISO time in UTC) are given on writing.
+    fingerprint, attempt_id, model_identity, repeat: the answer decided on, None where
+    ask_again had no answer yet. text: the whole wording that was approved, written or rejected.
+    verdict, confidence, evidence: what the answer said beside it. note: the guidance of
+    ask_again, or a remark. follows: the latest decision that the editor saw, None for none.
+    undoes: the decision taken back. decision_id, decided_at (ISO time in UTC): given on writing.
     """
 
     tool: str
@@ -50,14 +50,14 @@ class Decision:
 
     @property
     def pair(self) -> Pair:
-        """The tool × persona it is about."""
+        """The tool × persona that was decided on."""
         return (self.tool, self.persona)
 
 
 class ConflictError(PanelError):
-    """Somebody else has decided on this take meanwhile; ``other`` is their decision.
+    """A take changed while an editor was deciding on it.
 
-    None where it is not a decision that came between but another answer or wording.
+    other: the decision of somebody else; None where a new answer or wording came instead.
     """
 
     def __init__(self, message: str, other: Decision | None = None) -> None:
@@ -84,13 +84,13 @@ class Revision:
 
 @dataclass(frozen=True, slots=True)
 class ReviewState:
-    """Where editors have a tool × persona.
+    """The state that the decisions on a tool × persona leave it in.
 
-    state: of ``revision``, the one decided on last; "draft" and None where every decision is
-    taken back or none was on words. A newer answer than the revision's (another fingerprint)
-    is a draft again, beside what is published. published: the approved wording that stands.
-    guidance: the note in the question, None without one; guided_by: its editor. note: what
-    the last decision on words remarked. latest: id of the newest decision, undos included,
+    revision: the words decided on last, None where no decision on words is in force. state: of
+    that revision, "draft" without one. An answer to another question (another fingerprint) is a
+    draft again, beside what is published. published: the approved revision that is in force.
+    guidance: the note in the question, None without one; guided_by: its editor. note: the
+    remark of the last decision on words. latest: id of the newest decision, undos included,
     which the next must follow. in_force: ids of the decisions not taken back, oldest first.
     """
 
@@ -104,7 +104,7 @@ class ReviewState:
     in_force: tuple[str, ...] = ()
 
     def state_of(self, fingerprint: str) -> State:
-        """Return the state of the answer to a question: what was decided on it, else draft."""
+        """Return what was decided on the answer to a question; "draft" where nothing was."""
         if self.revision is None or self.revision.fingerprint != fingerprint:
             return "draft"
         return self.state
@@ -114,10 +114,10 @@ UNTOUCHED = ReviewState()
 
 
 def replay(decisions: Iterable[Decision]) -> ReviewState:
-    """Return what the decisions on one tool × persona come to, oldest first.
+    """Return the state that the decisions on one tool × persona leave it in.
 
-    An undo leaves everything exactly as if what it undoes had not been; an undo of an undo
-    brings it back.
+    An undo leaves the state as if the undone decision had never been made; undoing the undo
+    brings the decision back.
     """
     chain = sorted(decisions, key=lambda each: (each.decided_at, each.decision_id))
     review = UNTOUCHED
@@ -128,7 +128,7 @@ def replay(decisions: Iterable[Decision]) -> ReviewState:
 
 
 def in_force(chain: Sequence[Decision]) -> list[Decision]:
-    """Return the decisions of a chain that are not taken back, undos left out."""
+    """Return the decisions of a chain that are not taken back, without the undos."""
     undone: set[str] = set()
     kept = []
     for decision in reversed(chain):
@@ -142,13 +142,13 @@ def in_force(chain: Sequence[Decision]) -> list[Decision]:
 
 
 def undoable(chain: Sequence[Decision]) -> Decision | None:
-    """Return what an undo would take back: the newest decision in force; None where none is."""
-    review = in_force(chain)
-    return review[-1] if review else None
+    """Return what an undo would take back: the newest decision in force, None without one."""
+    kept = in_force(chain)
+    return kept[-1] if kept else None
 
 
 def redoable(chain: Sequence[Decision]) -> Decision | None:
-    """Return the undo that an undo would take back: the newest decision, if it is one."""
+    """Return the undo that a redo would take back: the newest decision, if it is an undo."""
     return chain[-1] if chain and chain[-1].action == "undo" else None
 
 
@@ -163,7 +163,7 @@ def _after(review: ReviewState, decision: Decision) -> ReviewState:
     elif decision.action == "reject" and published is not None and _same(published, revision):
         published = None
         words = review.revision
-        if words is not None and not _same(words, revision):  # withdrawn beside later words
+        if words is not None and not _same(words, revision):  # later words keep their state
             return replace(review, published=None, note=decision.note, in_force=force)
     states: dict[str, State] = {"approve": "approved", "reject": "rejected", "edit": "edited"}
     return replace(
@@ -181,7 +181,7 @@ def _same(one: Revision, other: Revision) -> bool:
 
 
 def _revision(decision: Decision) -> Revision:
-    assert decision.verdict is not None  # the table takes no line of these actions without
+    assert decision.verdict is not None  # the store refuses these actions without a verdict
     return Revision(
         text=decision.text or "",
         verdict=decision.verdict,

@@ -2,34 +2,35 @@
 
     PanelError
     ├── WorkspaceError     files people wrote: a list of Problems, all found in one go
-    ├── UsageError         a command was called with something that cannot be
+    ├── UsageError         a command, option or name that does not exist or does not fit
     ├── EndpointError      an endpoint refused, is unreachable or is not configured
     ├── StoreError         the database cannot be read or written
     │   └── StoreBusyError another process holds it
     ├── JournalError       a journal cannot be appended to, or is of a newer version
-    └── ConflictError      somebody else has decided on a take meanwhile (panel.decisions)
+    └── ConflictError      another editor has decided on a take meanwhile (panel.decisions)
 
-An error says what is wrong, which (the value or file:line) and how to mend it.
-What the user can mend is one line; a traceback is a bug.
+An error says what is wrong, where (the value, or file:line) and how to fix it.
+What the user can fix takes one line; a traceback is a bug.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 
 class PanelError(Exception):
-    """Base of all errors that a user can mend; the message is shown as is."""
+    """Base of all errors that a user can fix. The message is shown as it is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One thing wrong in a file that people write.
 
-    file: the file; line: 1-based, None when it has no place of its own;
+    file: the file; line: 1-based, None where there is no line to name;
     field: dotted path inside the file ("pricing.entry"), "" for the whole file;
-    message: what is wrong; remedy: how to mend it.
+    message: what is wrong; remedy: how to fix it.
     """
 
     file: Path
@@ -45,15 +46,20 @@ class Problem:
 
 
 class WorkspaceError(PanelError):
-    """Files of the workspace are wrong; ``problems`` holds all that were found."""
+    """Files of the workspace are wrong. problems: all that were found."""
 
     def __init__(self, problems: list[Problem]) -> None:
         self.problems = problems
         super().__init__("\n".join(str(problem) for problem in problems))
 
+    @classmethod
+    def single(cls, file: Path, line: int | None, field: str, message: str, remedy: str) -> Self:
+        """Make the error of one Problem, from the Problem's fields."""
+        return cls([Problem(file, line, field, message, remedy)])
+
 
 class UsageError(PanelError):
-    """A command, flag or name that cannot be."""
+    """A command, option or name that does not exist, or does not fit the others."""
 
 
 class EndpointError(PanelError):
@@ -65,7 +71,7 @@ class StoreError(PanelError):
 
 
 class StoreBusyError(StoreError):
-    """Another process holds the database and did not let go in time."""
+    """Another process holds the database and did not release it in time."""
 
 
 class JournalError(PanelError):

@@ -12,8 +12,8 @@ DIGEST_BYTES = 16
 def canonical_json(value: Any) -> str:
     """Serialise with sorted keys and no spaces, so that equal values give equal text.
 
-    Only JSON types are accepted (TypeError otherwise); floats that JSON has no
-    word for (NaN, infinity) raise ValueError.
+    Only JSON types are accepted (TypeError otherwise). Floats that JSON cannot
+    write (NaN, infinity) raise ValueError.
     """
     return json.dumps(
         value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False

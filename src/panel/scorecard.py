@@ -1,6 +1,6 @@
-"""The arithmetic of a panel: ship percentages, intervals, scorecards, comparisons.
+"""Scorecards: one tool's numbers across the panel, side by side, and as readers see them.
 
-Pure functions over counts; the only place in the program that computes a percentage.
+Pure: no store, no files. The percentages come from panel.stats.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from panel.stats import Outcome, PanelResult, Tally, combine
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """What one persona wrote on one tool, the newest repeat's, with its verdict.
+    """What one persona wrote about one tool in its newest repeat, with its verdict.
 
-    outcome: verdict, abstain or error; verdict, confidence, take and evidence are
-    None or empty unless the outcome is a verdict; reason says why otherwise.
+    outcome: verdict, abstain or error. verdict, confidence, take and evidence are
+    None or empty unless the outcome is a verdict; reason says why not.
     beats: (label, text) in order. stale: the files have changed since it was asked.
-    state: where an editor has it; of an approved take, ``take`` is the published wording.
+    state: what editors decided; ``take`` of an approved one is the published wording.
     editor: who decided last, None where nobody has.
     """
 
@@ -70,7 +70,7 @@ class Scorecard:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Two scorecards side by side, judged by the same model, personas in the same order."""
+    """Two scorecards side by side: the same model, the same personas in the same order."""
 
     left: Scorecard
     right: Scorecard
@@ -83,7 +83,7 @@ class Comparison:
 
     @property
     def difference_shown(self) -> bool | None:
-        """Whether the two intervals lie apart; None when a side has no votes."""
+        """Whether the two intervals do not overlap; None when a side has no votes."""
         a, b = self.left.result.interval, self.right.result.interval
         if a is None or b is None:
             return None
@@ -92,10 +92,10 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class VerdictChange:
-    """One persona's verdict on one tool became another; ``before`` is None for its first.
+    """A persona's verdict on a tool changed. before: None for its first verdict.
 
-    changed_at: ISO time in UTC; reason: what had changed in the question, in the words of
-    ``panel plan``; model: the model identity that answered.
+    changed_at: ISO time in UTC. reason: what had changed in the question, in the words of
+    ``panel plan``. model: the model identity that answered.
     """
 
     tool: str
@@ -110,9 +110,10 @@ class VerdictChange:
 def published(card: Scorecard, drafts: bool = False) -> Scorecard:
     """Return the scorecard as readers may see it: one vote for each published take.
 
-    A take is published once approved; with ``drafts``, unless rejected. A persona without
-    one has no take and no vote. An abstention has no words to approve: it is counted apart
-    as always, without its reason. Repeats are not votes here, since nobody approved them.
+    A take is published once it is approved or, with ``drafts``, unless it is rejected. A
+    persona without a published take has no vote. An abstention has no words to approve: it is
+    counted as one, without its reason. Other repeats are not votes here, since nobody approved
+    them.
     """
     lines = tuple(_published_line(line, drafts) for line in card.lines)
     return replace(card, lines=lines, result=combine([line.tally for line in lines]))

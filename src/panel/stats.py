@@ -44,7 +44,7 @@ def wilson(successes: float, n: float, z: float = Z_95) -> Interval | None:
     scale = 1 + z * z / n
     centre = (rate + z * z / (2 * n)) / scale
     half = z / scale * math.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
-    # At 0 and at n the bound is exact; rounding would put it a hair beside.
+    # At 0 and at n the bound is exact; rounding errors would move it slightly.
     low = 0.0 if successes == 0 else max(0.0, centre - half)
     high = 1.0 if successes == n else min(1.0, centre + half)
     return Interval(100 * low, 100 * high)
@@ -52,7 +52,7 @@ def wilson(successes: float, n: float, z: float = Z_95) -> Interval | None:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Counts of one persona on one tool, over its repeats. Three outcomes, never merged."""
+    """Counts of one persona on one tool over all repeats. The three outcomes are never merged."""
 
     ships: int = 0
     skips: int = 0
@@ -159,15 +159,17 @@ def ships_probability(ships: int, n: int) -> float:
     return below / (1 << (n + 1))
 
 
-MOST_EXACT = 20  # differences up to which all sign flips are counted out
+MOST_EXACT = 20  # differences for which all sign flips are still enumerated
+DRAWS = 20_000  # random sign flips for more differences than that
 
 
 def sign_flip(differences: Sequence[float]) -> float | None:
     """Return the two-sided p-value of the sign-flip test that the mean difference is zero.
 
-    One difference per tool, since a tool's answers go together (Fisher 1935, The Design of
-    Experiments, section 21). Zeros carry nothing; None where none is left. Exact up to 20
-    differences; beyond, 20,000 flips drawn with a fixed seed: the same votes, the same p.
+    One difference per tool, since the answers about one tool are not independent (Fisher 1935,
+    The Design of Experiments, section 21). Zeros are left out; None where no difference is left.
+    Exact for up to 20 differences. For more, 20,000 flips are drawn with a fixed seed, so that
+    the same votes always give the same p-value.
     """
     moved = [difference for difference in differences if difference]
     if not moved:
@@ -186,6 +188,3 @@ def sign_flip(differences: Sequence[float]) -> float | None:
         total = math.fsum(d if signs >> n & 1 else -d for n, d in enumerate(moved))
         hits += abs(total) >= seen
     return (hits + 1) / (DRAWS + 1)
-
-
-DRAWS = 20_000

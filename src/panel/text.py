@@ -1,4 +1,4 @@
-"""Text for people: cleaned of what cannot be seen, shortened, and dates in words."""
+"""Text for people: cleaned of invisible characters, shortened; dates in UTC."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 
 def clean_text(text: str) -> str:
-    """Replace NUL and lone surrogates by U+FFFD; everything else stays as it is."""
+    """Replace NUL and lone surrogates with U+FFFD and leave everything else as it is."""
     if "\0" in text:
         text = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
     try:
@@ -17,7 +17,8 @@ def clean_text(text: str) -> str:
     return text
 
 
-# Controls but tab and newline, bidirectional overrides and isolates, halves of surrogate pairs.
+# Control characters except tab and newline, bidirectional overrides and isolates, and halves of
+# surrogate pairs.
 _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
@@ -27,7 +28,7 @@ def clean(text: str) -> str:
 
 
 def shortened(text: str, most: int) -> str:
-    """Return plain text, cut at a word where it is longer than ``most`` characters."""
+    """Return cleaned text; one longer than ``most`` characters is cut after a word."""
     text = clean(text)
     if len(text) <= most:
         return text
@@ -37,7 +38,7 @@ def shortened(text: str, most: int) -> str:
 
 
 def day(asked_at: str) -> str:
-    """Return the UTC date of an ISO time, or the text itself if it is none."""
+    """Return the UTC date of an ISO time, or the text itself if it is not one."""
     try:
         return utc(datetime.fromisoformat(asked_at)).date().isoformat()
     except ValueError:

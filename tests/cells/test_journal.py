@@ -27,8 +27,8 @@ from panel.cells.journal import (
     utc_now,
 )
 from panel.errors import JournalError
+from panel.workspace.endpoints import Endpoint
 from panel.workspace.loading import load_workspace
-from panel.workspace.settings import Endpoint
 from panel.workspace.verdict import Verdict
 from tests.support.space import Space
 

@@ -22,8 +22,9 @@ from panel.cells.cells import (
     request_sampling,
 )
 from panel.cells.plan import REASONS, Known, make_plan
+from panel.workspace.endpoints import Endpoint
 from panel.workspace.loading import load_workspace
-from panel.workspace.settings import Endpoint, Sampling
+from panel.workspace.settings import Sampling
 from panel.workspace.tools import Pricing, Tool
 from tests.support.space import Space
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from panel.checks.licences import licence_mentions
+from panel.checks.mentions import licence_mentions
 from tests.support.checked import a_tool, found, said
 
 ABOUT_ANOTHER = [

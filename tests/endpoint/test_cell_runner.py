@@ -16,8 +16,8 @@ from panel.endpoint import cell_runner as ladder_module
 from panel.endpoint.cell_runner import CellRunner, Settled
 from panel.endpoint.client import Client
 from panel.endpoint.limits import ConcurrencyLimiter
+from panel.workspace.endpoints import Endpoint, resolve_endpoint
 from panel.workspace.loading import Workspace, load_workspace
-from panel.workspace.settings import Endpoint, resolve_endpoint
 from tests.support.mock_endpoint import Answer, MockEndpoint, completion, filled, reply_for
 from tests.support.space import Space
 
@@ -96,7 +96,7 @@ def test_a_refused_schema_is_refused_once_and_the_way_down_remembered(
     assert [a.final for a in asked.attempts] == [False, True, True]
     assert asked.attempts[0].reason == "schema_refused"
     assert ["response_format" in r["body"] for r in mock.requests] == [True, False, False]
-    assert asked.ladder.shape.output_mode == "tool"
+    assert asked.ladder.request_profile.output_mode == "tool"
 
 
 def test_an_unreadable_reply_gets_one_repair_that_says_what_was_wrong(

@@ -12,7 +12,8 @@ import pytest
 
 from panel.endpoint.client import REDACTED, Client, RawResponse
 from panel.errors import EndpointError
-from panel.workspace.settings import Endpoint, EndpointSettings
+from panel.workspace.endpoints import Endpoint
+from panel.workspace.settings import EndpointSettings
 from tests.support import mock_endpoint
 from tests.support.mock_endpoint import MockEndpoint
 

@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 
-from panel.endpoint import detect
-from panel.endpoint.client import Client
-from panel.endpoint.detect import Diagnosis, Memory, Server, diagnose, identify
+from panel.endpoint import servers
+from panel.endpoint.client import Client, RawResponse
+from panel.endpoint.detect import Diagnosis, diagnose
+from panel.endpoint.memory import Memory, endpoint_key
 from panel.endpoint.output_modes import RequestProfile
-from panel.workspace.settings import Endpoint
+from panel.endpoint.servers import Server, identify
+from panel.workspace.endpoints import Endpoint
 from tests.support.mock_endpoint import Answer, MockEndpoint, completion
 
 ENDPOINT = Endpoint("mock", None, "http://localhost:9/v1", "mock-1", timeout_seconds=5)
@@ -133,7 +135,7 @@ def test_servers_are_told_by_a_page_of_their_own(
     assert (seen.name, seen.version, seen.context) == (server, version, window)
 
 
-SIGNS = {name: sign for sign, name in detect._OWNERS.items()}
+SIGNS = {name: sign for sign, name in servers.OWNERS.items()}
 
 
 @pytest.mark.parametrize(
@@ -198,7 +200,7 @@ def test_ollama_tells_its_window_while_the_model_is_loaded(
 def test_lm_studios_200_for_unknown_paths_makes_it_no_other_server(mock: MockEndpoint) -> None:
     """It answers every path that it does not know with 200 and an error in the body."""
     stranger = Answer(body={"error": "Unexpected endpoint or method. (GET /api/version)"})
-    others = {probe.path: stranger for probe in detect._PROBES.values()}
+    others = {probe.path: stranger for probe in servers.PROBES.values()}
     mock.pages = {**listing(), **others, "/api/ps": stranger}
     assert know(mock).name == "unknown"
     mock.pages = {**mock.pages, "/api/v0/models": Answer(body=LM_STUDIO)}
@@ -220,7 +222,7 @@ def test_sglangs_imitation_of_ollama_makes_it_no_ollama(mock: MockEndpoint) -> N
 @pytest.mark.parametrize("body", ["", "[]", "7", "<html>", "null", '{"data": [1]}', '"version"'])
 def test_pages_of_any_shape_are_no_crash(mock: MockEndpoint, body: str) -> None:
     page = Answer(body=body)
-    pages = {probe.path: page for probe in detect._PROBES.values()}
+    pages = {probe.path: page for probe in servers.PROBES.values()}
     mock.pages = {**listing(), **pages, "/api/ps": page}
     assert know(mock).name == "unknown"
     mock.pages = {**mock.pages, **listing(owned_by="library")}
@@ -237,7 +239,7 @@ def test_a_model_list_of_any_shape_is_no_crash(mock: MockEndpoint, body: str) ->
 def test_a_model_list_that_hangs_costs_the_time_of_a_probe(
     mock: MockEndpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(detect, "PROBE_SECONDS", 0.3)
+    monkeypatch.setattr(servers, "PROBE_SECONDS", 0.3)
     mock.pages = {"/v1/models": Answer(body={}, delay=30)}
     started = time.monotonic()
     seen = know(mock)
@@ -248,9 +250,9 @@ def test_a_model_list_that_hangs_costs_the_time_of_a_probe(
 def test_pages_that_hang_cost_it_once_since_they_are_asked_together(
     mock: MockEndpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(detect, "PROBE_SECONDS", 0.3)
+    monkeypatch.setattr(servers, "PROBE_SECONDS", 0.3)
     slow = Answer(body={}, delay=30)
-    mock.pages = {**listing(), **{probe.path: slow for probe in detect._PROBES.values()}}
+    mock.pages = {**listing(), **{probe.path: slow for probe in servers.PROBES.values()}}
     started = time.monotonic()
     assert know(mock).name == "unknown"
     assert time.monotonic() - started < 2
@@ -262,7 +264,7 @@ def test_a_hosted_service_is_known_by_its_name_and_asked_for_its_list_only() -> 
 
         async def models(self, _deadline: float) -> Any:
             entries = {"data": [{"id": "m", "max_context_length": 131072}]}
-            return detect.Answer(0.1, 200, {}, json.dumps(entries).encode())
+            return RawResponse(0.1, 200, {}, json.dumps(entries).encode())
 
     client: Any = Hosted()
     seen = asyncio.run(identify(client, replace(ENDPOINT, model="m")))
@@ -454,7 +456,7 @@ def test_what_is_known_already_is_not_written_again(tmp_path: Path) -> None:
 )
 def test_a_damaged_memory_is_an_empty_one(tmp_path: Path, damage: bytes) -> None:
     file = tmp_path / "endpoints.json"
-    key = detect._key(ENDPOINT, TGI)
+    key = endpoint_key(ENDPOINT, TGI)
     if damage.startswith(b"KEY:"):
         damage = b'{"%s": %s}' % (key.encode(), damage[4:])
     file.write_bytes(damage)

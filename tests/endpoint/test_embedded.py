@@ -17,13 +17,13 @@ from urllib.parse import urlsplit
 import pytest
 
 from panel.cells.cells import Cell
-from panel.endpoint import embedded
-from panel.endpoint.embedded import Served, default_weights, serve, weights_digest
+from panel.endpoint.embedded import Served, serve
+from panel.endpoint.weights import SHA256, default_weights, weights_digest
 from panel.errors import EndpointError
 from panel.runs.run import ProgressReporter, execute
 from panel.runs.selection import Selection, prepare
+from panel.workspace.endpoints import Endpoint
 from panel.workspace.loading import load_workspace
-from panel.workspace.settings import Endpoint
 from panel.workspace.verdict import parse
 from tests.support.space import Space
 
@@ -118,7 +118,7 @@ def test_it_may_be_stopped_the_moment_it_has_started() -> None:
 
 def test_the_default_digest_needs_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PANEL_CACHE", str(tmp_path))
-    assert weights_digest(endpoint()) == f"sha256:{embedded.SHA256}"
+    assert weights_digest(endpoint()) == f"sha256:{SHA256}"
 
 
 def test_the_digest_of_other_weights_is_remembered_until_they_change(

@@ -18,7 +18,7 @@ from panel.endpoint.output_modes import (
     optional_fields,
     plain_fields,
 )
-from panel.workspace.settings import Endpoint
+from panel.workspace.endpoints import Endpoint
 from tests.support.space import ROOT
 
 ENDPOINT = Endpoint("mock", None, "http://localhost:9/v1", "mock-1")
@@ -45,12 +45,12 @@ def test_the_way_down_leaves_out_a_form_that_the_server_has_not(native: str | No
     shape = RequestProfile(native=native)
     seen: list[str] = [shape.output_mode]
     while shape.output_mode != "prompted":
-        shape.output_mode = shape.step_down("no")
+        shape.output_mode = shape.weaker_mode("no")
         seen.append(shape.output_mode)
     assert seen == [
         output_mode for output_mode in OUTPUT_MODES if output_mode != "native" or native
     ]
-    assert shape.step_down() == "prompted"
+    assert shape.weaker_mode() == "prompted"
 
 
 @pytest.mark.parametrize(
@@ -63,13 +63,13 @@ def test_the_way_down_leaves_out_a_form_that_the_server_has_not(native: str | No
 )
 def test_a_refusal_may_tell_which_form_a_server_has(said: str, native: str | None) -> None:
     shape = RequestProfile()
-    assert shape.step_down(said) == ("native" if native else "tool")
+    assert shape.weaker_mode(said) == ("native" if native else "tool")
     assert shape.native == native
 
 
-def test_a_cell_may_step_down_by_itself() -> None:
+def test_a_cell_may_ask_in_a_weaker_mode_by_itself() -> None:
     shape = RequestProfile()
-    assert shape.step_down(below="tool") == "json_object"
+    assert shape.weaker_mode(below="tool") == "json_object"
     assert shape.output_mode == "json_schema"
 
 

@@ -133,9 +133,9 @@ def test_a_kill_amid_recording_leaves_whole_answers(
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "is no recording"),
+        ("", "is not a recording"),
         ("[]\n", ":1 is not JSON"),
-        ('{"kind": "recording", "format": 9}\n', "is no recording"),
+        ('{"kind": "recording", "format": 9}\n', "is not a recording"),
         ('{"kind": "recording", "format": 1}\n', ":1 has no shape"),
     ],
 )

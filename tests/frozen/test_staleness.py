@@ -12,8 +12,8 @@ import pytest
 from panel.cells.cells import Target, cells_by_pair, identify
 from panel.frozen.files import FOLDER, encode_frozen, read_frozen
 from panel.frozen.staleness import StaleEntry, frozen_repeats, orphaned, stale_entries
+from panel.workspace.endpoints import resolve_endpoint
 from panel.workspace.loading import load_workspace
-from panel.workspace.settings import resolve_endpoint
 from tests.support.freezing import always, edit, freeze, make_frozen, pending, run, status
 from tests.support.mock_endpoint import Answer, MockEndpoint
 from tests.support.space import Space

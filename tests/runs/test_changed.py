@@ -25,8 +25,8 @@ from panel.frozen.files import (
 )
 from panel.store.ingest import opened, rebuild
 from panel.store.queries import latest_canaries
+from panel.workspace.endpoints import resolve_endpoint
 from panel.workspace.loading import load_workspace
-from panel.workspace.settings import resolve_endpoint
 from tests.support.freezing import (
     always,
     commit,

@@ -27,10 +27,11 @@ from panel.stats import combine, tally
 from panel.store import ingest as room
 from panel.store.connection import FILE, reading
 from panel.store.ingest import Ingested, ingest, rebuild
+from panel.workspace.endpoints import Endpoint
 from panel.workspace.loading import load_workspace
 from panel.workspace.personas import Persona
 from panel.workspace.prompts import Prompts
-from panel.workspace.settings import Endpoint, Sampling
+from panel.workspace.settings import Sampling
 from panel.workspace.tools import Tool
 from panel.workspace.verdict import Verdict
 from tests.support.space import Space

@@ -7,15 +7,9 @@ from pathlib import Path
 import pytest
 
 from panel.errors import EndpointError, Problem, UsageError, WorkspaceError
-from panel.workspace.settings import (
-    EMBEDDED_MODEL,
-    PRESETS,
-    Endpoint,
-    Settings,
-    cache_folder,
-    load_settings,
-    resolve_endpoint,
-)
+from panel.workspace.endpoints import Endpoint, resolve_endpoint
+from panel.workspace.presets import EMBEDDED_MODEL, PRESETS
+from panel.workspace.settings import Settings, cache_folder, load_settings
 
 SECRET = "sk-Very5ecretValue"
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from panel.cells.answers import Inputs
 from panel.hashing import content_hash
+from panel.workspace.endpoints import Endpoint
 from panel.workspace.personas import Persona
 from panel.workspace.prompts import Messages, Prompts, template_digest
-from panel.workspace.settings import Endpoint
 from panel.workspace.tools import Tool
 from panel.workspace.verdict import EMBEDDED_LENGTHS, schema_for
 

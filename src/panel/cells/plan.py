@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 from panel.cells.answers import Inputs
 from panel.cells.cells import REPLY_SHOWN, Cell, CellKey
-from panel.workspace.settings import CHARACTERS_PER_TOKEN, Endpoint
+from panel.workspace.endpoints import CHARACTERS_PER_TOKEN, Endpoint
 
 Reason = Literal[
     "new",

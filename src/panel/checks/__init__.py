@@ -1,6 +1,6 @@
-"""The checks on a take: what an editor should look at before a reader does. No model is asked.
+"""Checks on a take: what an editor should look at before a reader does. No model is asked.
 
-Pure functions over a take and the catalog; no file, socket or store is opened here.
+Pure functions over a take and the catalog. They open no file, socket or store.
 """
 
 from panel.checks.across import check_catalog

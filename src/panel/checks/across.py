@@ -1,6 +1,6 @@
-"""What only shows across takes: the same take written twice, openings worn by repetition.
+"""Compares takes with each other: the same take written twice, openings worn by repetition.
 
-Takes are compared by the sets of their three-word sequences, the tool's own name left out.
+Takes are compared by the sets of their three-word sequences, without the tool's own name.
 One pass of min-hashing puts likely pairs into the same bucket, so that only those are
 compared, however large the catalog (Broder 1997; one permutation, Li, Owen and Zhang 2012).
 """
@@ -15,8 +15,8 @@ from zlib import crc32
 
 from panel.checks.findings import Finding, Severity, Subject, at, in_order, whole
 
-BINS, ROWS = 48, 2  # 24 bands of two values: pairs that share a third are found 94 times in 100
-BUCKET = 12  # members of one bucket that a newcomer is compared with
+BINS, ROWS = 48, 2  # 24 bands of two values: 94 % of the pairs that share a third are found
+BUCKET = 12  # takes that a bucket holds; later ones are compared with them but not added
 ALIKE, SAME = 0.42, 0.8  # share of three-word sequences in common
 OPENING = 4  # words
 WORN, WORN_SHARE = 3, 0.1  # takes of one persona that begin alike, and their share
@@ -26,7 +26,7 @@ _MIX = 0x9E3779B1
 
 
 @dataclass(frozen=True, slots=True)
-class _Shape:
+class _Signature:
     shingles: frozenset[int]
     sketch: tuple[int, ...]
 
@@ -42,12 +42,12 @@ def check_catalog(subjects: Sequence[Subject]) -> dict[int, list[Finding]]:
 
 
 def _words(subject: Subject) -> list[str]:
-    """Return the words of a take, with the tool's name as one word of its own."""
+    """Return the words of a take; the tool's name counts as one word, the same for all tools."""
     text = subject.text.casefold().replace(subject.tool.name.casefold(), " \x01 ")
     return re.findall(r"\x01|\w+", text)
 
 
-def _shape(words: list[str]) -> _Shape:
+def _signature(words: list[str]) -> _Signature:
     runs = zip(words, words[1:], words[2:], strict=False)
     shingles = frozenset(crc32(" ".join(run).encode("utf-8", "replace")) for run in runs)
     least = [-1] * BINS
@@ -56,20 +56,20 @@ def _shape(words: list[str]) -> _Shape:
         place = mixed % BINS
         if least[place] < 0 or mixed < least[place]:
             least[place] = mixed
-    return _Shape(shingles, tuple(least))
+    return _Signature(shingles, tuple(least))
 
 
 def _twins(subjects: Sequence[Subject]) -> dict[int, tuple[int, float]]:
-    """Return, for each take that has one, the index of its closest other and their likeness."""
-    shapes = [_shape(_words(subject)) for subject in subjects]
+    """Return, for each take that has a near-duplicate, the closest one's index and share."""
+    signatures = [_signature(_words(subject)) for subject in subjects]
     buckets: dict[tuple[int, ...], list[int]] = defaultdict(list)
     closest: dict[int, tuple[int, float]] = {}
-    for index, shape in enumerate(shapes):
-        if not shape.shingles:
+    for index, signature in enumerate(signatures):
+        if not signature.shingles:
             continue
         candidates: set[int] = set()
         for band in range(0, BINS, ROWS):
-            values = shape.sketch[band : band + ROWS]
+            values = signature.sketch[band : band + ROWS]
             if min(values) < 0:
                 continue
             bucket = buckets[band, *values]
@@ -77,7 +77,7 @@ def _twins(subjects: Sequence[Subject]) -> dict[int, tuple[int, float]]:
             if len(bucket) < BUCKET:
                 bucket.append(index)
         for other in candidates:
-            share = _share(shape.shingles, shapes[other].shingles)
+            share = _share(signature.shingles, signatures[other].shingles)
             if share >= ALIKE:
                 for one, two in ((index, other), (other, index)):
                     if one not in closest or share > closest[one][1]:
@@ -101,7 +101,7 @@ def _twin(other: Subject, share: float) -> Finding:
 
 
 def _openings(subjects: Sequence[Subject]) -> list[tuple[int, Finding]]:
-    """Find beats (or rewritten takes) that many takes of the same persona begin alike."""
+    """Find the beats (or rewritten takes) that begin alike in many takes of one persona."""
     places: dict[tuple[str, str], list[tuple[int, tuple[int, int]]]] = defaultdict(list)
     takes: dict[str, int] = defaultdict(int)
     for index, subject in enumerate(subjects):
@@ -120,14 +120,14 @@ def _openings(subjects: Sequence[Subject]) -> list[tuple[int, Finding]]:
             whose = f"{len(where)} of {takes[persona]} takes of the {subject.persona.name}"
             says = (
                 f"{whose} have a part that begins “{begins}”",
-                "Begin this one with what is particular to the tool.",
+                "Begin this one with something specific to the tool.",
             )
             found.append((index, at(subject.text, span, "worn-opening", severity, says)))
     return found
 
 
 def _begins(subject: Subject) -> dict[str, tuple[int, int]]:
-    """Return the openings of a take's parts, as folded words → span in the text."""
+    """Return the openings of a take's beats: folded words → span in the text."""
     begins: dict[str, tuple[int, int]] = {}
     position = 0
     parts = [part for part in subject.beats.values() if part] or [subject.text]

@@ -1,4 +1,4 @@
-"""The verdict that a take's last sentences speak, read by rule and without seeing the verdict."""
+"""Reads the verdict that a take's last sentences state, and compares it with the real one."""
 
 from __future__ import annotations
 
@@ -11,78 +11,127 @@ from panel.checks.sentences import Sentences
 Stand = Literal["ship", "skip"]
 LAST = 3  # sentences from the end in which a stand is looked for
 
-_A = (
-    r"(?:\s+(?:an?|the|my|this|that|it|all\s+this|its|for|clear|plain|narrow|cautious|qualified|"
-    r"reluctant|"
-    r"firm|easy|honest|qualified|conditional|quiet|tentative|solid))*"
-)
-# "would move me to skip" tells that the take now stands on the other side
+# "would move me to skip" implies that the take now stands on the other side
 _TURN = re.compile(
-    r"\b(?:would|could|might|will|can|to)\s+(?:\w+\s+){0,2}?(?:move|change|flip|turn|sway|"
-    r"persuade|convince|"
-    r"send|bring|win|tip|push|take|make|earn|reverse|get)\w*\b[^.;:]{0,40}?\b(?P<to>ship|skip)\b"
-    r"|\b(?:from|keeps?\s+(?:me|it|this)\s+from)\s+(?:a\s+)?(?P<off>ship|skip)\b(?!\s+to\b)",
-    re.I,
+    r"""
+    \b(?: would|could|might|will|can|to )\s+ (?:\w+\s+){0,2}?   # "would still"
+    (?: move|change|flip|turn|sway|persuade|convince|send|bring|win|tip|push|take|make|earn
+      |reverse|get )\w*\b
+    [^.;:]{0,40}? \b(?P<to> ship|skip )\b                       # "move me to skip"
+    | \b(?: from | keeps?\s+(?:me|it|this)\s+from )\s+ (?:a\s+)?
+      (?P<off> ship|skip )\b (?!\s+to\b)                        # "keeps me from a ship"
+    """,
+    re.I | re.X,
 )
 _FROM_TO = re.compile(
-    r"\bfrom\s+(?:an?\s+)?(?P<off>ship|skip)\s+to\s+(?:an?\s+)?(?P<to>ship|skip)\b", re.I
+    r"\b from\s+(?:an?\s+)? (?P<off> ship|skip ) \s+to\s+(?:an?\s+)? (?P<to> ship|skip ) \b",
+    re.I | re.X,
 )
 _SUPPOSED = re.compile(
-    r"\b(?:if|unless|suppose|were\s+it|had\s+it|until)\b[^.;:,]*,?|\b(?:would|could|might)\s+"
-    r"(?:\w+\s+){0,3}?(?:change|move|flip|turn|earn|make)\b[^.;:]*",
-    re.I,
+    r"""
+    \b(?: if|unless|suppose|were\s+it|had\s+it|until )\b [^.;:,]* ,?   # "if it were open, "
+    | \b(?: would|could|might )\s+ (?:\w+\s+){0,3}?                    # "would soon earn ..."
+      (?: change|move|flip|turn|earn|make )\b [^.;:]*
+    """,
+    re.I | re.X,
 )
-_NOUN = r"(?P<word>ship|skip)\b(?!\s+(?:with|in|under|as|to|weights|code|features|it\s+with|logs?))"
+_NOUN = r"""
+    (?P<word> ship|skip )\b
+    # "ship with weights" and the like: another verb
+    (?! \s+(?: with|in|under|as|to|weights|code|features|it\s+with|logs? ))
+"""
 _SPOKEN = (
     # a ship, the skip, earns a ship, stand at skip, verdict: ship
-    re.compile(rf"\b(?:an?|the|my|clear|cautious|narrow|reluctant|firm|qualified|stays?|remains?|"
-               rf"still|"
-               rf"verdict\s*(?:is|:)?|on|at|on\s+the\s+side\s+of|for|is|say|says|call|therefore|"
-               rf"hence|so|thus|"
-               rf"becomes?|it)\s+{_NOUN}(?!\s+(?:date|log|step))", re.I),
-    re.compile(rf"(?:[:—–]|\bso:)\s*(?:an?\s+|the\s+)?{_NOUN}", re.I),
+    re.compile(
+        rf"""
+        \b(?: an?|the|my|clear|cautious|narrow|reluctant|firm|qualified
+          |stays?|remains?|still
+          |verdict\s*(?:is|:)?
+          |on|at|on\s+the\s+side\s+of|for
+          |is|say|says|call
+          |therefore|hence|so|thus
+          |becomes?|it )\s+
+        {_NOUN}
+        (?! \s+(?: date|log|step ))   # "the ship date"
+        """,
+        re.I | re.X,
+    ),
+    # "... — ship", "so: a skip"
+    re.compile(rf"(?: [:—–] | \bso: ) \s* (?: an?\s+ | the\s+ )? {_NOUN}", re.I | re.X),
     # no reason to skip, cannot ship on that
     re.compile(
-        rf"\b(?:(?:no|little|every|good)\s+reason\s+to|cannot|can[’']t|won[’']t)\s+{_NOUN}", re.I
+        rf"\b(?: (?:no|little|every|good)\s+reason\s+to | cannot|can[’']t|won[’']t )\s+ {_NOUN}",
+        re.I | re.X,
     ),
     # I would ship it, I will skip, we ship, I still skip, I'd skip
-    re.compile(rf"\bI(?:\s+(?:would|will|do|can|must|should|still|therefore|have\s+to|"
-               rf"choose\s+to)|[’'](?:d|ll))*"
-               rf"(?:\s+(?:still|rather|gladly|happily|therefore|not|never|hardly|"
-               rf"also))*\s+{_NOUN}", re.I),
+    re.compile(
+        rf"""
+        \bI
+        (?: \s+(?: would|will|do|can|must|should|still|therefore|have\s+to|choose\s+to )
+          | [’'](?: d|ll ) )*
+        (?: \s+(?: still|rather|gladly|happily|therefore|not|never|hardly|also ))*
+        \s+ {_NOUN}
+        """,
+        re.I | re.X,
+    ),
     # Ship. Skip for now; Shipping because; ships, narrowly
-    re.compile(r"(?:^|[.;!?]\s+|,\s+(?:so|and|hence|thus|but)\s+)(?:still,?\s+|so,?\s+|"
-               r"verdict:\s*)?(?:an?\s+)?"
-               r"(?P<word>ship|skip)(?:s|ping|ping)?\b(?=\s*[.,;:!—–]|\s+(?:because|for|on|until|"
-               r"it\b|this|today|"
-               r"now|narrowly|as\b|the\b|when|since|only|at)|\s*$)", re.I),
-    re.compile(r"\b(?:it|this|that|which|and|so\s+it|tool|hence)\s+(?:therefore\s+|just\s+|"
-               r"narrowly\s+|still\s+)?"
-               r"(?P<word>ship|skip)s\b(?=\s*[.,;:!—–]|\s*$|\s+(?:because|on\s+the|narrowly|"
-               r"for\s+me))", re.I),
-)  # fmt: skip
+    re.compile(
+        r"""
+        (?: ^ | [.;!?]\s+ | ,\s+(?: so|and|hence|thus|but )\s+ )   # where a statement begins
+        (?: still,?\s+ | so,?\s+ | verdict:\s* )?
+        (?: an?\s+ )?
+        (?P<word> ship|skip )(?: s|ping )?\b
+        (?= \s*[.,;:!—–]                                           # where it ends, or goes on
+          | \s+(?: because|for|on|until|it\b|this|today|now|narrowly|as\b|the\b|when|since|only
+            |at )
+          | \s*$ )
+        """,
+        re.I | re.X,
+    ),
+    # it therefore ships, narrowly
+    re.compile(
+        r"""
+        \b(?: it|this|that|which|and|so\s+it|tool|hence )\s+
+        (?: therefore\s+ | just\s+ | narrowly\s+ | still\s+ )?
+        (?P<word> ship|skip )s\b
+        (?= \s*[.,;:!—–] | \s*$ | \s+(?: because|on\s+the|narrowly|for\s+me ))
+        """,
+        re.I | re.X,
+    ),
+)
+# what turns a stand that follows into the other one: "no reason to <skip>"
 _TURNED = re.compile(
-    r"\b(?:not|never|no|cannot|can[’']t|won[’']t|wouldn[’']t|don[’']t|isn[’']t|hardly|short\s+of|"
-    r"far\s+from|"
-    r"stops?\s+short\s+of|(?:too\s+little|not\s+enough)\s+for|away\s+from|than|nor|instead\s+of|"
-    r"rather\s+than|"
-    r"out\s+of|keeps?\s+(?:me|it|this)\s+from|neither|without|no\s+reason\s+to|hard\s+to|"
-    r"against)\s+"
-    r"(?:\w+\s+){0,3}?$",
-    re.I,
+    r"""
+    \b(?:
+      not|never|no|cannot|can[’']t|won[’']t|wouldn[’']t|don[’']t|isn[’']t|hardly   # negations
+      |short\s+of|far\s+from|stops?\s+short\s+of                                  # distance
+      |(?: too\s+little|not\s+enough )\s+for
+      |away\s+from|than|nor|instead\s+of|rather\s+than|out\s+of                   # alternatives
+      |keeps?\s+(?:me|it|this)\s+from
+      |neither|without|no\s+reason\s+to|hard\s+to|against
+    )\s+
+    (?:\w+\s+){0,3}? $
+    """,
+    re.I | re.X,
 )
 _WALKED = re.compile(
-    r"\b(?:walk(?:ing)?\s+away|I\s+(?:would\s+|will\s+|’d\s+|'d\s+)?(?:pass\b|decline)|"
-    r"not\s+worth\s+(?:an|the|my)\s+\w+|leave\s+it\s+(?:alone|be))",
-    re.I,
+    r"""
+    \b(?:
+      walk(?:ing)?\s+away
+      | I\s+(?: would\s+ | will\s+ | ’d\s+ | 'd\s+ )? (?: pass\b | decline )
+      | not\s+worth\s+(?:an|the|my)\s+\w+
+      | leave\s+it\s+(?:alone|be)
+    )
+    """,
+    re.I | re.X,
 )
 
 
 def closing_verdict(text: str) -> Stand | None:
-    """Return the verdict that the last sentences speak; None where they speak none.
+    """Return the verdict that the last sentences state; None where they state none.
 
-    "Ship" as another verb ("ships with weights") and suppositions ("would move me to
-    skip") are not taken for the take's own stand. The last stand counts.
+    "Ship" in another sense ("ships with weights") and suppositions ("would move me to
+    skip") do not count. The last statement decides.
     """
     found = _closing(text)
     return found[0] if found else None
@@ -132,7 +181,7 @@ def _other(stand: str) -> Stand:
 
 
 def check_closing(subject: Subject) -> list[Finding]:
-    """Find a take whose last sentences speak against its verdict, or speak none."""
+    """Find a take whose last sentences contradict its verdict, or state none."""
     if not subject.text.strip():
         return []
     found = _closing(subject.text)
@@ -148,7 +197,7 @@ def check_closing(subject: Subject) -> list[Finding]:
         return []
     span = Sentences(subject.text).around(start)
     says = (
-        f"the take ends on {stand}, its verdict is {subject.verdict}",
+        f"the take ends on {stand}, but its verdict is {subject.verdict}",
         "Read the take again: correct the ending, reject it, or ask again.",
     )
     return [at(subject.text, span, "verdict-contradicted", "error", says)]

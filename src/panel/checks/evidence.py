@@ -1,4 +1,4 @@
-"""Finds the quotes that a verdict rests on in the description, or says that they are not there."""
+"""Finds the quotes of a verdict in the tool's description, or says that they are not there."""
 
 from __future__ import annotations
 
@@ -10,25 +10,33 @@ from panel.checks.findings import Finding, Severity, Span, Subject, whole
 from panel.checks.folding import Folded, folded
 from panel.checks.source import source_of
 
-CLOSE = 85.0  # percent of letters in common, from which two passages are taken for the same one
+CLOSE = 85.0  # percent of letters in common that make two passages the same one
 WITHIN = 600  # characters between the first and the last part of a quote with an ellipsis
-SHORT = 12  # shorter quotes have to stand there letter for letter
+SHORT = 12  # characters; shorter quotes must match letter for letter
 
 _ELLIPSIS = re.compile(r"\[?(?:\.\.\.|…)\]?")
 _EDGES = " .,;:!?'\"()[]*_-"
 # What turns a quote into another one, however alike the letters are.
 _TELLING = re.compile(
-    r"\d+(?:[.,]\d+)*|[%$€£]|\b(?:not?|never|none|without|nor|cannot|only|every|all|any|most|"
-    r"up|least|un\w+|in(?:able|accurate|complete|compatible)|\w+n't)\b"
+    r"""
+    \d+(?:[.,]\d+)* | [%$€£]                              # figures, percent, money
+    | \b(?:
+        not?|never|none|without|nor|cannot                # negations
+        |only|every|all|any|most|up|least                 # "up to", "at least"
+        |un\w+|in(?: able|accurate|complete|compatible )  # prefixes that deny
+        |\w+n't
+      )\b
+    """,
+    re.X,
 )
 
 
 def locate_evidence(quote: str, description: str) -> Span | None:
-    """Return where a quote stands in a description, as (start, end); None where it does not.
+    """Return the (start, end) of a quote in a description; None where it is not there.
 
     Case, quotation marks, dashes, blanks and the punctuation at the quote's ends do not
-    count, an ellipsis stands for words left out, and small slips are forgiven; another
-    number or a "not" more is no small slip, but is still located (see ``check_evidence``).
+    count. An ellipsis stands for words left out. Small slips are forgiven. A quote with a
+    changed number or an added "not" is still located; ``check_evidence`` reports it.
     """
     source = folded(description)
     parts = [part for raw in _ELLIPSIS.split(quote) if (part := folded(raw).text.strip(_EDGES))]
@@ -71,11 +79,11 @@ def _whole_words(text: str, start: int, end: int) -> Span | None:
 
 
 def check_evidence(subject: Subject) -> list[Finding]:
-    """Find quotes that the description does not hold, or holds in other words."""
+    """Find quotes that are not in the description, or that read differently there."""
     if not subject.evidence:
         if not subject.beats:  # an editor's words need not carry quotes
             return []
-        says = ("the verdict rests on no quote", "Ask again, or name the words it rests on.")
+        says = ("the verdict has no quote", "Ask again, or quote the words it rests on.")
         return [whole("evidence-missing", "warning", says)]
     found = (_quote(quote, subject) for quote in dict.fromkeys(subject.evidence))
     return [finding for finding in found if finding is not None]
@@ -88,7 +96,7 @@ def _quote(quote: str, subject: Subject) -> Finding | None:
         if locate_evidence(quote, source_of(subject.tool).text) is not None:
             return None  # the tagline, a plan or a tag: the persona was shown those, too
         says = (
-            "this quote does not stand in the description",
+            "this quote is not in the description",
             "Remove it, or quote the description word for word; see whether the verdict needs it.",
         )
         return whole("evidence-not-found", "error", says, quote)
@@ -104,7 +112,7 @@ def _quote(quote: str, subject: Subject) -> Finding | None:
     else:
         severity = "error"
     says = (
-        f"the description says it otherwise: “{description[span[0] : span[1]]}”",
+        f"the description says it differently: “{description[span[0] : span[1]]}”",
         "Quote the description word for word; see whether the verdict still follows.",
     )
     return Finding("evidence-altered", severity, None, quote, *says, source_span=span)

@@ -1,4 +1,4 @@
-"""Figures that a take brings in from outside: numbers, prices, dates, versions, commands."""
+"""Finds figures that a take brings in from outside: numbers, prices, dates, versions, commands."""
 
 from __future__ import annotations
 
@@ -10,15 +10,19 @@ from panel.checks.quantities import Quantity, quantities
 from panel.checks.sentences import Sentences
 from panel.checks.source import Source
 
-SMALL = 12  # up to here a number is mostly a way of speaking
+SMALL = 12  # up to this, a number is mostly a way of speaking
 _HEDGE = re.compile(
-    r"(?:about|around|roughly|nearly|almost|some|over|under|more than|less than|fewer than|above|"
-    r"below|"
-    r"at least|up to|approximately|close to|just|~|≈|a good|well)\s*$",
-    re.I,
+    r"""
+    (?: about|around|roughly|nearly|almost|some|over|under|more\ than|less\ than|fewer\ than|above
+      |below|at\ least|up\ to|approximately|close\ to|just|~|≈|a\ good|well )
+    \s* $   # right before the figure
+    """,
+    re.I | re.X,
 )
 _LOOSE_TIME = {3600.0 * 24 * days for days in (7, 30.4375, 91.3125, 365.25)}
-_MEASURE = re.compile(r"[\s-]?(?:[kMGT]?(?:Hz|bps|Wh?)|dB|fps|bits?|px|nm|points?)\b")
+_MEASURE = re.compile(
+    r"[\s-]? (?: [kMGT]?(?: Hz|bps|Wh? ) | dB|fps|bits?|px|nm|points? )\b", re.X
+)  # right after the figure: not a way of speaking
 _CODE = re.compile(r"`([^`\n]{2,120})`")
 _REMEDY = "Check it, or remove it, or mark it “outside knowledge, to verify”."
 _CHECKS = {"money": "price-outside-source", "year": "date-outside-source"}
@@ -28,7 +32,7 @@ _CHECKS |= {"date": "date-outside-source"}
 def check_figures(
     text: str, sentences: Sentences, source: Source, taken: list[Span]
 ) -> list[tuple[Finding, Quantity]]:
-    """Find figures that the source does not state, each with what it was read as."""
+    """Find figures that the source does not state, each with the quantity it was read as."""
     found = []
     for quantity in quantities(text):
         if any(overlap(quantity.span, span) for span in taken) or source.holds(quantity):
@@ -61,7 +65,7 @@ def code_spans(text: str) -> list[Span]:
 def _weigh(
     quantity: Quantity, text: str, sentences: Sentences, source: Source
 ) -> tuple[Severity | None, str]:
-    """Say how much a figure from outside matters; None where it only repeats the source."""
+    """Return severity and message of a figure from outside; no severity where it is harmless."""
     start = quantity.span[0]
     if quantity.worded and quantity.value <= 1 and quantity.kind == "plain" and not quantity.unit:
         return None, ""  # "one" is mostly no number
@@ -78,23 +82,23 @@ def _weigh(
             default=0.0,
         )
         if quantity.value > latest and (latest or sentences.foretold(start)):
-            return "note", "a year ahead, the take's own bet"
-        return "warning", "a date that does not stand in the source: verify"
+            return "note", "a year in the future, the take's own bet"
+        return "warning", "a date that is not in the source: verify"
     if quantity.kind == "date":
-        return "warning", "a date that does not stand in the source: verify"
+        return "warning", "a date that is not in the source: verify"
     if _way_of_speaking(quantity, text):
         return "note", "a small number, or a way of speaking, that the source does not state"
     kind = {"money": "price", "percent": "percentage"}.get(quantity.kind, "figure")
-    return "warning", f"a {kind} that does not stand in the source: verify"
+    return "warning", f"a {kind} that is not in the source: verify"
 
 
 def _derived(quantity: Quantity, text: str, source: Source) -> tuple[Severity | None, str] | None:
-    """Recognise what follows from the source: 62% from 38%, "about 94%" from 94.1%."""
+    """Recognise figures that follow from the source: 62% from 38%, "about 94%" from 94.1%."""
     alike = [known for known in source.quantities if known.kind == quantity.kind]
     if quantity.kind == "percent":
         rest = 100 - quantity.value
         if any(abs(known.value - rest) < 1e-6 for known in alike):
-            return "note", f"follows from the source as 100 − {rest:g}: check the sense"
+            return "note", f"follows from the source as 100 − {rest:g}: check what it says"
     if quantity.kind in ("percent", "plain", "money") and quantity.value >= 1:
         step = 10 ** (len(f"{quantity.value:.0f}") - max(2, quantity.digits))
         step = max(step, 1.0)

@@ -1,4 +1,4 @@
-"""What the checks speak of: a take under check, and a finding in it."""
+"""What the checks work on and report: a take under check, and a finding in it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from panel.workspace.tools import Tool
 Severity = Literal["error", "warning", "note"]
 Span = tuple[int, int]
 
-# Worst first: an error is almost always right, a warning wants a look, a note is for the thorough.
+# Worst first. An error is almost always right, a warning should be looked at, a note is optional.
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 
 
@@ -23,7 +23,7 @@ class Finding:
     check: stable id of the rule. span: (start, end), characters of the take's text, end
     excluded; None for the take as a whole. quote: ``text[start:end]``; without a span the
     words concerned (an evidence quote, say) or "". message: what is wrong; remedy: how to
-    mend it. source_span: (start, end) in the tool's description where there is a place to show.
+    fix it. source_span: (start, end) in the tool's description, None without a place to show.
     """
 
     check: str

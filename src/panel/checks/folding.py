@@ -1,4 +1,4 @@
-"""Text made comparable (case, quotes, dashes, blanks) with a way back to its characters."""
+"""Folds text for comparison (case, quotes, dashes, blanks), with a way back to its characters."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Folded:
     places: tuple[int, ...]
 
     def back(self, start: int, end: int) -> Span:
-        """Return the original span of a folded one; not for an empty one."""
+        """Return the original span of a folded one, which must not be empty."""
         return self.places[start], self.places[end - 1] + 1
 
 
@@ -32,7 +32,7 @@ def _letters(character: str) -> str:
         return _SAME[character]
     if character.isspace():
         return " "
-    if unicodedata.category(character) == "Cf":  # soft hyphens, joiners, marks of direction
+    if unicodedata.category(character) == "Cf":  # soft hyphens, joiners, direction marks
         return ""
     return unicodedata.normalize("NFKC", character).casefold()
 
@@ -59,5 +59,5 @@ def _folded(text: str) -> Folded:
 
 @lru_cache(maxsize=4096)
 def folded(text: str) -> Folded:
-    """Fold a text: lower case, plain quotes and dashes, single blanks; remembered."""
+    """Fold a text: lower case, plain quotes and dashes, single blanks. Cached."""
     return _folded(text)

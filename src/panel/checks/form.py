@@ -5,7 +5,7 @@ from __future__ import annotations
 from panel.checks.findings import Finding, Severity, Subject, whole
 
 WORDS = (90, 160)  # what the prompt asks for
-FAR = (45, 240)  # beyond this a take is not one paragraph of a panel
+FAR = (45, 240)  # outside this, a take is not one paragraph
 
 
 def check_form(subject: Subject) -> list[Finding]:

@@ -1,160 +1,119 @@
-"""Licence claims: which licence a take names, of whom, and whether the source says so.
+"""Checks licence claims: which licence a take names, for which product, and on what source.
 
 A licence in the description covers the tool under review and nothing else: the same words
-said of another product are a claim from outside, however true they sound.
+about another product are a claim from outside, however true they sound.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from panel.checks.findings import Finding, Severity, Span, at
+from panel.checks.findings import Finding, Severity, at
+from panel.checks.mentions import FAMILIES, Mention
 from panel.checks.sentences import Sentences
+from panel.checks.source import Source
 from panel.checks.vocabulary import STARTERS, WELL_KNOWN
 
-if TYPE_CHECKING:
-    from panel.checks.source import Source
-
-NEAR = 120  # characters before a licence in which its owner's name is looked for
-MOST = 40  # licences looked at in one take: more are no take
-_TAIL = r"(?:[\s-](?:licen[sc]ed?|licen[sc]es))?"
-# Family → how it is written. A version, where there is one, is the first group.
-_FAMILIES = {
-    "Apache": rf"Apache(?:[\s-]?(?:Licen[sc]e,?\s?)?(?:v(?:ersion)?\s?)?(2(?:\.0)?)\b{_TAIL}"
-    rf"|[\s-](?:licen[sc]ed?\b))",
-    "MIT": rf"MIT\b(?!\s(?:researchers?|stud(?:y|ies|ents?)|professors?|labs?|spin|press|CSAIL|"
-    rf"Technology|paper)){_TAIL}",
-    "BSD": rf"BSD(?:[\s-]?[0-4][\s-]clause)?\b{_TAIL}|[23][\s-]clause\sBSD",
-    "AGPL": rf"(?:GNU\s)?(?:AGPL|Affero\s(?:GPL|"
-    rf"General\sPublic\sLicen[sc]e))(?:[\s-]?v?(\d)(?:\.0)?)?"
-    rf"(?:-only|-or-later)?\b{_TAIL}",
-    "LGPL": rf"(?:GNU\s)?LGPL(?:[\s-]?v?(\d(?:\.\d)?))?\b{_TAIL}",
-    "GPL": rf"(?:GNU\s)?(?<![AL])(?:GPL|General\sPublic\sLicen[sc]e)(?:[\s-]?v?(\d)(?:\.0)?)?"
-    rf"(?:-only|-or-later)?\b{_TAIL}",
-    "MPL": rf"(?:MPL|Mozilla\sPublic\sLicen[sc]e)(?:[\s-]?v?(\d)(?:\.0)?)?\b{_TAIL}",
-    "CC BY-NC": rf"CC[\s-]BY[\s-]NC(?:[\s-](?:SA|ND))?(?:[\s-](\d\.\d))?\b{_TAIL}",
-    "CC BY-SA": rf"CC[\s-]BY[\s-]SA(?:[\s-](\d\.\d))?\b{_TAIL}",
-    "CC BY": rf"CC[\s-]BY(?![\s-](?:NC|SA|ND))(?:[\s-](\d\.\d))?\b{_TAIL}",
-    "CC0": rf"CC0(?:[\s-](\d\.\d))?\b{_TAIL}",
-    "BUSL": r"(?:BUSL|BSL|Business\sSource\sLicen[sc]e)(?:[\s-](\d\.\d))?\b",
-    "SSPL": rf"SSPL\b{_TAIL}",
-    "Elastic": r"Elastic\sLicen[sc]e(?:\s(?:v|version\s)?(\d)(?:\.0)?)?|ELv2\b",
-    "OpenRAIL": rf"(?:Open|BigScience\s|Creative\sML\sOpen)?RAIL(?:-?[+M]+)?\b{_TAIL}",
-    "EPL": rf"EPL(?:[\s-]?(\d)(?:\.0)?)?\b{_TAIL}|Eclipse\sPublic\sLicen[sc]e",
-    "ISC": rf"ISC{_TAIL.removesuffix('?')}",
-    "Unlicense": r"(?:The\s)?Unlicen[sc]e\b",
-    "Community": r"(?:[A-Z][\w.]*\s)?(?:\d(?:\.\d)?\s)?Community\sLicen[sc]e(?:\sAgreement)?",
-}
-_NAMED = {
-    family: re.compile(
-        rf"(?<![\w-])(?:{pattern})", 0 if family in ("MIT", "ISC", "Community") else re.I
-    )
-    for family, pattern in _FAMILIES.items()
-}
-_QUICK = re.compile(
-    r"licen[sc]|apache|\bMIT\b|BSD|GPL|MPL|\bCC|B[US]*SL|SSPL|ELv2|RAIL|\bEPL", re.I
-)
-# What a text must hold, in lower case, for a family's pattern to be worth a try.
-_HINTS = {family: (family.split()[0].lower(),) for family in _FAMILIES} | {
-    "AGPL": ("agpl", "affero"),
-    "GPL": ("gpl", "general public"),
-    "MPL": ("mpl", "mozilla"),
-    "BUSL": ("busl", "bsl", "business source"),
-    "Elastic": ("elastic", "elv2"),
-    "OpenRAIL": ("rail",),
-    "EPL": ("epl", "eclipse"),
-    "Unlicense": ("unlicen",),
-}
-_OPEN = frozenset(_FAMILIES) - {"CC BY-NC", "BUSL", "SSPL", "Elastic", "OpenRAIL", "Community"}
+NEAR = 120  # characters before a licence that are searched for its owner's name
+MOST = 40  # licences checked in one text; no real take has so many
+_OPEN = FAMILIES - {"CC BY-NC", "BUSL", "SSPL", "Elastic", "OpenRAIL", "Community"}
 _CLOSED_TO_TRADE = frozenset({"CC BY-NC"})
 
 _OPEN_SOURCE = re.compile(
-    r"\b(?:is|are|being|stays?|remains?|its|fully|entirely|completely|as|this)\s+(?:an?\s+)?"
-    r"(?P<it>open[\s-]sourced?)\b(?!\s+(?:rival|alternative|competitor|clone|communit|ecosystem|"
-    r"project|model|world|equivalent))",
-    re.I,
+    r"""
+    \b(?: is|are|being|stays?|remains?|its|fully|entirely|completely|as|this )\s+ (?: an?\s+ )?
+    (?P<it> open[\s-]sourced? )\b
+    (?! \s+(?: rival|alternative|competitor|clone|communit|ecosystem|project|model|world
+      |equivalent ))   # said of something else
+    """,
+    re.I | re.X,
 )
 _TRADE_ALLOWED = re.compile(
-    r"\b(?:commercial use is (?:allowed|permitted|free|fine)|(?:allows?|permits?|"
-    r"free for) commercial use"
-    r"|(?:may|can) be used commercially|commercially usable)\b",
-    re.I,
+    r"""
+    \b(?:
+      commercial\ use\ is\ (?: allowed|permitted|free|fine )
+      | (?: allows?|permits?|free\ for )\ commercial\ use
+      | (?: may|can )\ be\ used\ commercially
+      | commercially\ usable
+    )\b
+    """,
+    re.I | re.X,
 )
 _TRADE_BARRED = re.compile(
-    r"\b(?:(?:forbids?|bars?|excludes?|prohibits?|no|rules? out) commercial use|commercial use is "
-    r"(?:excluded|forbidden|barred|prohibited|not (?:allowed|permitted))|"
-    r"non-?commercial(?: use)? only)\b",
-    re.I,
+    r"""
+    \b(?:
+      (?: forbids?|bars?|excludes?|prohibits?|no|rules?\ out )\ commercial\ use
+      | commercial\ use\ is\ (?:
+          excluded|forbidden|barred|prohibited|not\ (?: allowed|permitted ) )
+      | non-?commercial(?:\ use)?\ only
+    )\b
+    """,
+    re.I | re.X,
 )
 _DENIED = re.compile(
-    r"\b(?:not(?: an?| the| under| just| merely)?|no|nor|never|isn[’']t|rather than|instead of|"
-    r"unlike|"
-    r"without(?: an?)?|neither|than(?: an?| the)?|lacks? an?)\s+(?:[\w'’-]+\s+){0,2}?$",
-    re.I,
+    r"""
+    \b(?:
+      not(?: \ an? | \ the | \ under | \ just | \ merely )?
+      |no|nor|never|isn[’']t|rather\ than|instead\ of|unlike
+      |without(?: \ an? )?
+      |neither
+      |than(?: \ an? | \ the )?
+      |lacks?\ an?
+    )\s+
+    (?: [\w'’-]+\s+ ){0,2}? $   # up to two words before the licence
+    """,
+    re.I | re.X,
 )
-_VERB = (
-    r"(?:is|are|was|were|has|have|carries|carry|uses?|comes?|ships?|sits?|stands?|remains?|stays?|"
-    r"went|goes|licen[sc]ed|released|published|offered|available|distributed)"
-)
-_NAME = r"(?:[A-Z][\w.]*|\w*[A-Z]\w*|[a-z]+\.[a-z]+)(?:[-+][\w.+]*)*"
-_NAMES = rf"{_NAME}(?:\s(?:{_NAME}|v?\d[\w.]*)){{0,5}}"
-# "Name (Apache", "Name, which is also Apache", "Name is under an Apache", "Name's Apache"
+_VERB = r"""
+    (?: is|are|was|were|has|have|carries|carry|uses?|comes?|ships?|sits?|stands?|remains?|stays?
+      |went|goes|licen[sc]ed|released|published|offered|available|distributed )
+"""
+_NAME = r"""
+    (?: [A-Z][\w.]* | \w*[A-Z]\w* | [a-z]+\.[a-z]+ )   # Falcon, macOS, llama.cpp
+    (?: [-+][\w.+]* )*
+"""
+_NAMES = rf"""
+    {_NAME}
+    (?: \s(?: {_NAME} | v?\d[\w.]* ) ){{0,5}}           # Llama 3.1 Instruct
+"""
 _SAID_OF = re.compile(
-    rf"(?P<name>{_NAMES})(?:['’]s?)?\s*"
-    rf"(?:\([^()]{{0,40}}?|,?\s(?:which|that|who)\s+(?:itself\s+)?{_VERB}\b[^,;:.()—]{{0,40}}?"
-    rf"|(?:itself\s|too\s|also\s|already\s)*{_VERB}\b[^,;:()—]{{0,40}}?"
-    rf"|,?\s(?:also\s|likewise\s|itself\s)?(?:under|with|at)\b[^,;:.()—]{{0,24}}?"
-    rf"|\s?[,—–-]\s?(?:also|likewise|too|itself|equally|now|again)\b[^,;:.()—]{{0,24}}?)$"
+    rf"""
+    (?P<name> {_NAMES} ) (?: ['’]s? )? \s*
+    (?:
+      \( [^()]{{0,40}}?                                             # Name (Apache
+      | ,?\s(?: which|that|who )\s+ (?: itself\s+ )?
+        {_VERB} \b [^,;:.()—]{{0,40}}?                              # Name, which is also Apache
+      | (?: itself\s | too\s | also\s | already\s )*
+        {_VERB} \b [^,;:()—]{{0,40}}?                               # Name is under an Apache
+      | ,?\s (?: also\s | likewise\s | itself\s )?
+        (?: under|with|at )\b [^,;:.()—]{{0,24}}?                   # Name, also under Apache
+      | \s?[,—–-]\s?
+        (?: also|likewise|too|itself|equally|now|again )\b [^,;:.()—]{{0,24}}?   # Name — also MIT
+    ) $
+    """,
+    re.X,
 )
+# a pronoun or a plain noun between name and licence: the tool under review is meant
 _OWN = re.compile(
-    r"\b(?:it|its|they|their|this|these|the (?:tool|model|maker|release|weights|engine|server|code|"
-    r"library|binary|vendor|licen[sc]e|project)|we|you|i)\b",
-    re.I,
+    r"""
+    \b(?: it|its|they|their|this|these
+      |the\ (?: tool|model|maker|release|weights|engine|server|code|library|binary|vendor
+        |licen[sc]e|project )
+      |we|you|i )\b
+    """,
+    re.I | re.X,
 )
-_POSSESSED = re.compile(rf"(?P<name>{_NAMES})['’]s\s+(?:own\s+)?$|\bits\s$")
-_PREFIXED = re.compile(rf"(?:-licen[sc]ed|\slicen[sc]ed)?\s(?P<name>{_NAMES})(?=[\s,.;:)]|$)")
-
-
-@dataclass(frozen=True, slots=True)
-class Mention:
-    """A licence named in a text: family ("Apache"), version ("2"; "" when none is given), place."""
-
-    family: str
-    version: str
-    span: Span
-
-    def agrees(self, other: Mention) -> bool:
-        """Whether both name the same licence; a version that is not given agrees with any."""
-        if self.family != other.family:
-            return False
-        mine, theirs = self.version.removesuffix(".0"), other.version.removesuffix(".0")
-        return not mine or not theirs or mine == theirs
-
-
-def licence_mentions(text: str) -> list[Mention]:
-    """Return the licences named in a text, in order."""
-    if not _QUICK.search(text):
-        return []
-    found: list[Mention] = []
-    lower = text.lower()
-    for family, pattern in _NAMED.items():
-        if not any(hint in lower for hint in _HINTS[family]):
-            continue
-        for match in pattern.finditer(text):
-            version = (
-                next((group for group in match.groups() if group), "") if match.re.groups else ""
-            )
-            if not any(match.start() < one.span[1] and one.span[0] < match.end() for one in found):
-                found.append(Mention(family, version, match.span()))
-    return sorted(found, key=lambda mention: mention.span)
+_A_NAME = re.compile(rf"(?<![\w.+-]) {_NAMES}", re.X)
+_POSSESSED = re.compile(rf"(?P<name> {_NAMES} ) ['’]s \s+ (?: own\s+ )? $ | \bits\s $", re.X)
+_PREFIXED = re.compile(
+    rf"(?: -licen[sc]ed | \slicen[sc]ed )? \s (?P<name> {_NAMES} ) (?= [\s,.;:)] | $ )", re.X
+)
 
 
 def check_licences(
     text: str, mentions: list[Mention], sentences: Sentences, source: Source
 ) -> list[Finding]:
-    """Find licence claims that the source does not make of the tool under review."""
+    """Find licence claims that the source does not make about the tool under review."""
     found: list[Finding] = []
     for mention in mentions[:MOST]:
         other = _whose(text, mention, sentences, source)
@@ -168,7 +127,7 @@ def check_licences(
 
 
 def _whose(text: str, mention: Mention, sentences: Sentences, source: Source) -> str:
-    """Return the product that a licence is said of; "" for the tool under review."""
+    """Return the other product that a licence is attributed to; "" for the tool under review."""
     start, end = sentences.around(mention.span[0])
     start = max(start, mention.span[0] - NEAR)
     before = text[start : mention.span[0]]
@@ -192,12 +151,10 @@ def _whose(text: str, mention: Mention, sentences: Sentences, source: Source) ->
 
 
 def _tails(before: str) -> list[re.Match[str]]:
-    """Match a name and its link to the licence at the end; the nearest name first."""
+    """Match names that lead up to a licence at the end of the text; the nearest name first."""
     found = []
-    for start in reversed(
-        [match.start() for match in re.finditer(rf"(?<![\w.+-]){_NAMES}", before)]
-    ):
-        match = _SAID_OF.match(before, start)
+    for named in reversed(list(_A_NAME.finditer(before))):
+        match = _SAID_OF.match(before, named.start())
         if match:
             found.append(match)
     return found
@@ -216,7 +173,7 @@ _NO_NAME = STARTERS | {"license", "licence", "weights", "terms", "code", "engine
 
 
 def _own_name(name: str, source: Source) -> bool:
-    """Whether a name is the tool's own, one of its parts, or no product's name at all."""
+    """Whether a name is the tool's own, part of it, or not a product's name at all."""
     words = [word.casefold() for word in re.findall(r"[\w.+]+", name)]
     own = source.text.split("\n\n", 1)[0].casefold()
     own_words = re.findall(r"[\w.+]+", own)
@@ -232,7 +189,7 @@ def _of_another(
             return None
     severity: Severity = "warning" if sentences.marked(mention.span[0]) else "error"
     says = (
-        f"a licence said of {other}, which is not the tool under review",
+        f"a licence attributed to {other}, which is not the tool under review",
         f"Look it up at {other}'s own page, or leave the licence out.",
     )
     return at(text, mention.span, "licence-about-another", severity, says)
@@ -259,7 +216,7 @@ def _of_the_tool(
 
 
 def _terms(text: str, sentences: Sentences, source: Source) -> list[Finding]:
-    """Find claims about openness and commercial use against what the source says."""
+    """Find claims about openness and commercial use that the source does not support."""
     families = {mention.family for mention in source.licences}
     barred = bool(families & _CLOSED_TO_TRADE or _TRADE_BARRED.search(source.text))
     barred = barred or bool(re.search(r"\bnon-?commercial\b", source.text, re.I))

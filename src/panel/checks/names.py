@@ -1,4 +1,4 @@
-"""Proper names that a take brings in from outside: products, companies, places, certificates."""
+"""Finds names that a take brings in from outside: products, companies, places, certificates."""
 
 from __future__ import annotations
 
@@ -12,16 +12,23 @@ from panel.checks.source import WORD, Source, bare, unpossessed, words_of
 from panel.checks.vocabulary import FORMATS, PLAIN, STARTERS, WELL_KNOWN
 
 _DOTTED = re.compile(r"[A-Za-z]\w*\.(?:js|cpp|ai|io|dev|py|rs|net|com|org|app|sh)", re.I)
-_UNIT = re.compile(r"[A-Za-z]{1,4}(?:/s)?")
-_FIGURE = re.compile(r"\d[\d.,]*(?:[A-Za-z]{1,3})?(?:-\w+)?")
+_UNIT = re.compile(r"[A-Za-z]{1,4}(?:/s)?")  # GB, MB/s
+_FIGURE = re.compile(r"\d[\d.,]*(?:[A-Za-z]{1,3})?(?:-\w+)?")  # 8x, 128K, 70B-class
 _NUMBERED = re.compile(r" v?(?:\d+(?:\.\d+)+|\d+(?:\.\d+)?[BbMK])\b")  # Falcon 180B
-# After an unknown word with a capital at a sentence's start: what makes it a name.
+# What makes a name of an unknown capitalised word at the start of a sentence, if it follows.
 _NAME_FOLLOWS = re.compile(
-    r"\s*\((?:which|also|the|an?|Apache|MIT|\w+-licensed)|,\s+which\b|\s(?:and|or)\s+[A-Z][\w.]+\s+"
-    r"(?:are|were|come|do|have|offer|also)\b|,?\s+(?:charges|offers|ships|sells|owns|does so)\b|"
-    r"\s+or\s+another\b|\s+(?:has|passed)\b"
+    r"""
+    \s* \( (?: which|also|the|an?|Apache|MIT|\w+-licensed )       # Descript (which ...
+    | ,\s+which\b
+    | \s(?: and|or )\s+ [A-Z][\w.]+ \s+
+      (?: are|were|come|do|have|offer|also )\b                    # Descript and Otter are ...
+    | ,?\s+(?: charges|offers|ships|sells|owns|does\ so )\b       # Descript charges ...
+    | \s+or\s+another\b
+    | \s+(?: has|passed )\b
+    """,
+    re.X,
 )
-_JOINED = re.compile(r" v?\d+(?:\.\d+)*[A-Za-z]*(?![\w%])")
+_JOINED = re.compile(r" v?\d+(?:\.\d+)*[A-Za-z]*(?![\w%])")  # the 3.1 of Llama 3.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +42,9 @@ class _Token:
 def check_names(
     subject: Subject, sentences: Sentences, source: Source, taken: list[Span]
 ) -> list[Finding]:
-    """Find names that the source does not hold; each is reported once a take.
+    """Find names that are not in the source; each is reported once per take.
 
-    ``taken`` are spans that other checks speak for.
+    taken: spans that other checks report on.
     """
     text = subject.text
     persona = frozenset(words_of(f"{subject.persona.name} {subject.persona.motto}"))
@@ -56,14 +63,14 @@ def check_names(
 
 def _finding(text: str, span: Span, formats: bool, sentences: Sentences) -> Finding:
     severity: Severity = "warning"
-    message = "a name that does not stand in the source: verify"
+    message = "a name that is not in the source: verify"
     if sentences.marked(span[0]):
         severity, message = "note", "a name from outside, marked as such"
     elif sentences.said_missing(span):
         severity, message = "note", "a name from outside, named as missing"
     elif formats:
-        severity, message = "note", "a format or protocol that does not stand in the source"
-    remedy = "Check what is said of it, or remove it, or mark it “outside knowledge, to verify”."
+        severity, message = "note", "a format or protocol that is not in the source"
+    remedy = "Check what is said about it, or remove it, or mark it “outside knowledge, to verify”."
     return at(text, span, "name-outside-source", severity, (message, remedy))
 
 
@@ -72,7 +79,7 @@ def _tokens(
 ) -> Iterator[_Token]:
     for match in WORD.finditer(text):
         if match[0].islower() and "." not in match[0]:
-            continue  # most words; the rest is looked at closely
+            continue  # most words end here
         word = unpossessed(match[0])
         if _UNIT.fullmatch(word) and text[: match.start()].rstrip()[-1:].isdigit():
             continue

@@ -1,4 +1,4 @@
-"""The rest of the catalog: its names and figures, where they stray into this tool's take."""
+"""Finds names and figures of other catalog tools that strayed into a tool's take."""
 
 from __future__ import annotations
 
@@ -18,10 +18,9 @@ _Key = tuple[str, str, float, str]
 
 
 class OtherTools(Sequence[Tool]):
-    """A catalog indexed by names and telling figures, for the checks of many takes.
+    """A catalog indexed by names and distinctive figures, for the checks of many takes.
 
-    A sequence of its tools; the tool under review may be among them and is left out
-    wherever it is asked about.
+    A sequence of its tools. The tool under review may be among them; the checks skip it.
     """
 
     def __init__(self, tools: Sequence[Tool]) -> None:
@@ -47,7 +46,7 @@ class OtherTools(Sequence[Tool]):
         return len(self._tools)
 
     def named(self, text: str) -> Iterator[tuple[Span, Tool]]:
-        """Find the names of tools, written as their owners write them."""
+        """Yield spans and tools of the names in a text that are spelled as in the catalog."""
         places = list(WORD.finditer(text))
         words = [unpossessed(match[0]) for match in places]
         for place, first in enumerate(words):
@@ -57,14 +56,14 @@ class OtherTools(Sequence[Tool]):
                     yield (places[place].start(), places[last].start() + len(words[last])), tool
 
     def owner(self, quantity: Quantity, but: str) -> Tool | None:
-        """Return the one tool (``but`` a slug) that states a telling figure; None else."""
+        """Return the only tool, besides the slug ``but``, that states a figure; None otherwise."""
         key = _telling(quantity)
         owners = [slug for slug in self._figures.get(key, ()) if slug != but] if key else []
         return self._slugs[owners[0]] if len(owners) == 1 else None
 
 
 def _telling(quantity: Quantity) -> _Key | None:
-    """Return what a figure is known by, if it is one that points at its owner."""
+    """Return the index key of a figure that is distinctive enough to point at one tool."""
     if quantity.kind in ("year", "date", "version", "times"):
         return None
     if quantity.digits < 3 and not quantity.unit:
@@ -74,14 +73,14 @@ def _telling(quantity: Quantity) -> _Key | None:
 
 
 def index_of(others: Sequence[Tool]) -> OtherTools:
-    """Return the index of a catalog; the latest few are remembered."""
+    """Return the index of a catalog; the latest few are cached."""
     if isinstance(others, OtherTools):
         return others
     return _index(_Same(others))
 
 
 class _Same:
-    """A list of tools, compared by the tools' identity: cheap, and kept alive by the cache."""
+    """A cache key of tools, compared by object identity; holding them keeps their ids valid."""
 
     def __init__(self, tools: Sequence[Tool]) -> None:
         self.tools = tuple(tools)
@@ -96,7 +95,7 @@ class _Same:
 
 @lru_cache(maxsize=8192)
 def _traces(same: _Same) -> tuple[tuple[str, ...], frozenset[_Key]]:
-    """Return the words of one tool's name and its telling figures."""
+    """Return the words of one tool's name and the keys of its distinctive figures."""
     (tool,) = same.tools
     words = tuple(unpossessed(match[0]) for match in WORD.finditer(tool.name))
     keys = (_telling(one) for one in source_of(tool).quantities)
@@ -114,10 +113,10 @@ def check_others(
     source: Source,
     figures: list[tuple[Finding, Quantity]],
 ) -> list[Finding]:
-    """Find names and figures of other catalog tools that this tool's record does not hold.
+    """Find names and figures of other catalog tools that are not in this tool's record.
 
-    One such fact wants a look; two of the same other tool are a mix-up, an error.
-    ``figures`` are the figures found outside the source.
+    One such fact is a warning. Two facts of the same other tool are a mix-up, an error.
+    figures: those that are not in the source.
     """
     text = subject.text
     found: list[tuple[Span, Tool, str]] = []

@@ -1,4 +1,4 @@
-"""Figures in prose, made comparable: 128K = 128,000, four = 4, $0.30 = 30 cents, 50 % = 50%."""
+"""Reads figures in prose so that they compare: 128K = 128,000, four = 4, $0.30 = 30 cents."""
 
 from __future__ import annotations
 
@@ -41,48 +41,62 @@ _BYTES = {"KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12, "KIB": 1e3, "MIB": 1e6, "
 _MONTHS = _split(
     "january february march april may june july august september october november december"
 )
-_TIME = (
-    r"(?P<ms>milliseconds?|ms)|(?P<s>seconds?|secs?|s)|(?P<min>minutes?|mins?)|(?P<h>hours?|hrs?|h)"
-    r"|(?P<d>days?)|(?P<w>weeks?)|(?P<mo>months?)|(?P<q>quarters?)|(?P<y>years?)"
-)
+_TIME = r"""
+    (?P<ms> milliseconds?|ms ) | (?P<s> seconds?|secs?|s ) | (?P<min> minutes?|mins? )
+    | (?P<h> hours?|hrs?|h ) | (?P<d> days? ) | (?P<w> weeks? ) | (?P<mo> months? )
+    | (?P<q> quarters? ) | (?P<y> years? )
+"""
 _NUMBER_WORD = "|".join([*_WORDS, *_SCALES])
 _AND = r"(?:(?<=hundred)|(?<=thousand)|(?<=million))\sand\s"  # not "nine and fifteen"
 _MONTH = "|".join([*_MONTHS, *(month[:3] + r"\.?" for month in _MONTHS), "sept"])
 
 _DATE = re.compile(
-    rf"\b(?P<iso>\d{{4}}-\d\d(?:-\d\d)?)\b|"
-    rf"\b(?:(?P<day>\d\d?)(?:st|nd|rd|th)?\s+)?(?P<month>{_MONTH})(?:\s+(?P<day2>\d\d?)(?:st|nd|rd|th)?,?)?"
-    rf"\s+(?P<year>(?:19|20)\d\d)\b",
-    re.I,
-)
-_FIGURE = re.compile(
     rf"""
-    (?P<currency>(?:US|USD|EUR|GBP)?\s?[$€£]\s?|\b(?:USD|EUR|GBP)\s)?
-    (?<![\w.])(?<![A-Za-z]-)
-    (?:
-      (?P<digits>\d{{1,3}}(?:[,\u2009\u202f]\d{{3}})+(?:\.\d+)?|\d+(?:\.\d+)*)
-      (?:\s?(?P<scale>(?:bn|[kmbt])(?!\w)|(?:hundred|thousand|million|billion|trillion|dozen)\b))?
-      | (?P<words>\b(?:{_NUMBER_WORD})(?:(?:[-\s]|{_AND})(?:{_NUMBER_WORD}))*\b)
-      | (?P<article>\ba)\s(?P<alone>hundred|thousand|million|billion|dozen)\b
-    )
-    (?P<percent>\s?%|\s(?:percent|per\scent)\b)?
-    (?:\s?(?P<coin>\b(?:dollars?|cents?|euros?|pounds?|USD|EUR|GBP)\b))?
-    (?P<times>\s?[x×](?!\w)|\stimes\b|-?fold\b)?
-    (?:(?:\s|-)?(?:(?P<bytes>[KMGT]i?B)|{_TIME})(?![\w]))?
-    (?![A-Za-z_]*\d)(?!\w)
+    \b (?P<iso> \d{{4}}-\d\d(?:-\d\d)? ) \b                        # 2026-05, 2026-05-31
+    | \b (?: (?P<day> \d\d? )(?: st|nd|rd|th )? \s+ )?             # 31st
+      (?P<month> {_MONTH} )                                        # May
+      (?: \s+ (?P<day2> \d\d? )(?: st|nd|rd|th )? ,? )?            # or May 31,
+      \s+ (?P<year> (?:19|20)\d\d ) \b                             # 2026
     """,
     re.I | re.X,
 )
-_ORDINAL = re.compile(rf"\b(?:{'|'.join(_ORDINALS)})\b(?!\s+of\b|[\s-]part)", re.I)
-_FRACTION = re.compile(r"\b(?:a|one|two|three)[\s-](?:third|quarter|fifth|tenth)s?\b", re.I)
+_FIGURE = re.compile(
+    rf"""
+    (?P<currency> (?: US|USD|EUR|GBP )?\s?[$€£]\s? | \b(?: USD|EUR|GBP )\s )?
+    (?<![\w.]) (?<![A-Za-z]-)                                # not inside a name: GPT-4, v1.2
+    (?:
+      (?P<digits> \d{{1,3}}(?:[,\u2009\u202f]\d{{3}})+(?:\.\d+)?   # 128,000
+        | \d+(?:\.\d+)* )                                    # 3.5, and versions: 1.2.3
+      (?: \s? (?P<scale> (?: bn|[kmbt] )(?!\w)               # 128K, 3 million
+        | (?: hundred|thousand|million|billion|trillion|dozen )\b ) )?
+      | (?P<words> \b (?:{_NUMBER_WORD}) (?: (?: [-\s] | {_AND} ) (?:{_NUMBER_WORD}) )* \b )
+      | (?P<article> \ba ) \s (?P<alone> hundred|thousand|million|billion|dozen ) \b
+    )
+    (?P<percent> \s?% | \s(?: percent|per\scent )\b )?
+    (?: \s? (?P<coin> \b(?: dollars?|cents?|euros?|pounds?|USD|EUR|GBP )\b ) )?
+    (?P<times> \s?[x×](?!\w) | \stimes\b | -?fold\b )?
+    (?: (?:\s|-)? (?: (?P<bytes> [KMGT]i?B ) | {_TIME} ) (?![\w]) )?   # 8 GB, 30-minute
+    (?![A-Za-z_]*\d) (?!\w)                                  # not the start of a name: 8x22B
+    """,
+    re.I | re.X,
+)
+_ORDINAL = re.compile(
+    # not "a third of", not "third-party"
+    rf"\b (?: {'|'.join(_ORDINALS)} ) \b (?! \s+of\b | [\s-]part )",
+    re.I | re.X,
+)
+_FRACTION = re.compile(
+    r"\b (?: a|one|two|three ) [\s-] (?: third|quarter|fifth|tenth )s? \b", re.I | re.X
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """One figure: its place, kind and value; ``size`` in seconds or bytes where it has a unit.
+    """One figure of a text, with its place, kind and value.
 
-    unit: "time", "bytes" or "" (none, or one that is not converted); worded: written in
-    letters; ordinal: "fifteenth"; key: what a date or a version is compared by.
+    unit: "time", "bytes" or "" (none, or one that is not converted). size: the value in seconds
+    or bytes where it has such a unit. worded: written in letters. ordinal: "fifteenth". key:
+    what a date or a version is compared by.
     """
 
     span: Span

@@ -1,4 +1,4 @@
-"""Sentences and clauses of a take, and what their words say about the rest of them."""
+"""Splits a take into sentences and clauses, and tells which suppose, deny or look ahead."""
 
 from __future__ import annotations
 
@@ -7,54 +7,94 @@ from bisect import bisect_right
 
 from panel.checks.findings import Span
 
-REACH = 300  # characters looked at to each side: no text, however odd, costs minutes
+REACH = 300  # characters to each side that are looked at, so that no odd text costs minutes
 
-_SENTENCE_END = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s+[^\sa-z]|\s*$)|\n{2,}")
+_SENTENCE_END = re.compile(
+    r"""
+    [.!?…]+ [\"'”’)\]]*        # the mark, and quotes or brackets closed after it
+    (?= \s+[^\sa-z] | \s*$ )   # then no small letter
+    | \n{2,}                   # or an empty line
+    """,
+    re.X,
+)
 _ABBREVIATION = re.compile(r"\b(e\.g|i\.e|vs|etc|approx|no|dr|mr|ms|st|inc|ltd|cf)\.$", re.I)
 _CLAUSE_END = re.compile(
-    r"[;:—–]|\s-\s|,\s+(?=(?:and|but|so|which|while|whereas|yet|though)\b)|,(?=\s)"
+    r"""
+    [;:—–] | \s-\s                                                    # a mark or a dash
+    | ,\s+ (?= (?: and|but|so|which|while|whereas|yet|though ) \b )   # a comma and its conjunction
+    | , (?=\s)                                                        # any other comma
+    """,
+    re.X,
 )
 
 _PART_END = re.compile(r"[;—–]|:\s")
 _HYPOTHETICAL = re.compile(
-    r"\b(if|unless|until|suppose|supposing|imagine|would|could|might|should|(?-i:may)|whether|"
-    r"(?:were\s+(?:I|we|it|they|the|this|there)|had\s+(?:I|we|it|they))\b)\b|\b(?:I|he|she|it|"
-    r"they|we)[’']d\b",
-    re.I,
+    r"""
+    \b(
+      if|unless|until|suppose|supposing|imagine     # conditions
+      |would|could|might|should|(?-i:may)           # modals, but not the month of May
+      |whether
+      |(?: were\s+(?:I|we|it|they|the|this|there)   # "were it so"
+         | had\s+(?:I|we|it|they) )\b               # "had they said so"
+    )\b
+    | \b(?: I|he|she|it|they|we )[’']d\b            # "I'd"
+    """,
+    re.I | re.X,
 )
 _IF_FIRST = re.compile(
-    r"\s*(?:and|but|so|even|only)?\s*(if|suppose|imagine|were|had|unless)\b", re.I
+    r"""
+    \s* (?: and|but|so|even|only )? \s*   # "But if ..."
+    ( if|suppose|imagine|were|had|unless )\b
+    """,
+    re.I | re.X,
 )
 _WOULD_MOVE = re.compile(
-    r"\b(?:would|could|might|can)\s+(?:\w+\s+){0,2}?(move|change|flip|turn|sway|persuade|convince|"
-    r"send|bring|win|undo|tip|push|earn|reverse|settle)\b",
-    re.I,
+    r"""
+    \b(?: would|could|might|can )\s+
+    (?:\w+\s+){0,2}?   # "would still", "could at last"
+    ( move|change|flip|turn|sway|persuade|convince|send|bring|win|undo|tip|push|earn|reverse
+      |settle )\b
+    """,
+    re.I | re.X,
 )
 _BET = re.compile(r"\b(?:thesis|bets?|claim to test|predict\w*)\b", re.I)
 _AHEAD = re.compile(
-    r"\b(?:by|before|until|through)\s+(?:the\s+(?:end|middle)\s+of\s+|mid-?|late\s+|early\s+)?$",
-    re.I,
+    r"""
+    \b(?: by|before|until|through )\s+
+    (?: the\s+(?:end|middle)\s+of\s+ | mid-? | late\s+ | early\s+ )?   # "by the end of"
+    $                                                                  # right before the year
+    """,
+    re.I | re.X,
 )
 _SILENCE = re.compile(
-    r"\b(nothing|nowhere|silen(?:t|ce)|unstated|unnamed|missing|absent|absence|lacks?|lacking|"
-    r"omits?|"
-    r"leaves? out|left out|no (?:word|mention|sign|sort|kind|support|API|trace)|not a word|"
-    r"(?:never|does not|doesn[’']t|do not|nor does it|without)\s+(?:\w+\s+)?"
-    r"(?:say\w*|state\w*|mention\w*|name|names|list\w*|support\w*|claim\w*|describ\w*|offer\w*)|"
-    r"(?:is|are) not (?:\w+ )?(?:stated|mentioned|named|listed|supported|described|offered|"
-    r"claimed))\b",
-    re.I,
+    r"""
+    \b(
+      nothing|nowhere|silen(?:t|ce)|unstated|unnamed|missing|absent|absence|lacks?|lacking|omits?
+      |leaves?\ out|left\ out
+      |no\ (?: word|mention|sign|sort|kind|support|API|trace )|not\ a\ word
+      |(?: never|does\ not|doesn[’']t|do\ not|nor\ does\ it|without )\s+   # "does not mention"
+       (?:\w+\s+)?
+       (?: say\w*|state\w*|mention\w*|name|names|list\w*|support\w*|claim\w*|describ\w*|offer\w* )
+      |(?: is|are )\ not\ (?:\w+\ )?                                       # "is not stated"
+       (?: stated|mentioned|named|listed|supported|described|offered|claimed )
+    )\b
+    """,
+    re.I | re.X,
 )
 _NO_BEFORE = re.compile(
-    r"\b(?:no|not|nor|without|neither|never|nothing like)\s+(?:an?\s+|any\s+|even\s+)?"
-    r"(?:[\w.+-]+(?:,\s*|\s+(?:or|nor)\s+(?:an?\s+)?)){0,3}$",
-    re.I,
+    r"""
+    \b(?: no|not|nor|without|neither|never|nothing\ like )\s+
+    (?: an?\s+ | any\s+ | even\s+ )?
+    (?: [\w.+-]+ (?: ,\s* | \s+(?:or|nor)\s+(?:an?\s+)? ) ){0,3}   # "no SAML, SCIM or <here>"
+    $
+    """,
+    re.I | re.X,
 )
 _MARKED = re.compile(r"outside (?:knowledge|the source)|to (?:be )?verif(?:y|ied)|unverified", re.I)
 
 
 class Sentences:
-    """The sentences of a text, found once; every span is a part of the text."""
+    """The sentences of a text, found once. spans: (start, end) of each, in order."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -76,7 +116,7 @@ class Sentences:
             self.spans.append((start, end))
 
     def around(self, position: int) -> Span:
-        """Return the sentence that holds a position, of a very long one the part around it."""
+        """Return the sentence around a position; of a very long one, the part around it."""
         start, end = 0, len(self.text)
         if self.spans:
             start, end = self.spans[max(0, bisect_right(self._starts, position) - 1)]
@@ -92,7 +132,7 @@ class Sentences:
         return position - start < 9 and not self.text[start:position].strip(" \"'“‘(*_-")
 
     def clause(self, position: int) -> Span:
-        """Return the clause that holds a position: the piece between marks like , ; : —."""
+        """Return the clause around a position: the piece between marks like , ; : —."""
         start, end = self.around(position)
         for mark in _CLAUSE_END.finditer(self.text, start, end):
             if mark.end() <= position:
@@ -102,7 +142,7 @@ class Sentences:
         return (start, end)
 
     def supposed(self, position: int) -> bool:
-        """Whether the words here belong to a supposition, not to a statement of fact."""
+        """Whether a position lies in a supposition rather than a statement of fact."""
         start, end = self.around(position)
         for mark in _PART_END.finditer(self.text, start, end):
             if mark.end() <= position:
@@ -117,14 +157,14 @@ class Sentences:
         return bool(_HYPOTHETICAL.search(self.text[first:last]))
 
     def foretold(self, position: int) -> bool:
-        """Whether the sentence speaks of a bet on the future."""
+        """Whether the sentence is a bet on the future."""
         start, end = self.around(position)
         if _AHEAD.search(self.text[start:position]):
             return True
         return bool(_BET.search(self.text, start, end))
 
     def said_missing(self, span: Span) -> bool:
-        """Whether the clause says that this is absent from the description."""
+        """Whether the clause says that the words of a span are missing from the description."""
         start, end = self.clause(span[0])
         if _SILENCE.search(self.text, start, end):
             return True
@@ -132,6 +172,6 @@ class Sentences:
         return bool(_NO_BEFORE.search(self.text[first : span[0]][-80:]))
 
     def marked(self, position: int) -> bool:
-        """Whether the sentence itself says: outside knowledge, to verify."""
+        """Whether the sentence marks itself as outside knowledge, to verify."""
         start, end = self.around(position)
         return bool(_MARKED.search(self.text, start, end))

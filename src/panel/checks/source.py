@@ -1,4 +1,4 @@
-"""The source: everything the persona was shown about a tool, made ready to be looked up."""
+"""The source: everything the persona was shown about a tool, prepared for look-ups."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from panel.checks.folding import folded
-from panel.checks.licences import Mention, licence_mentions
+from panel.checks.mentions import Mention, licence_mentions
 from panel.checks.quantities import Quantity, quantities
 from panel.checks.sentences import Sentences
 from panel.workspace.tools import Tool
@@ -21,7 +21,7 @@ _PART = re.compile(r"[\w.+#&]+")
 class Source:
     """A tool's record as one text, with its words, figures and licences.
 
-    words: folded words and the parts of hyphenated ones, possessives bare.
+    words: folded words and the parts of hyphenated ones, without possessive endings.
     """
 
     text: str
@@ -37,7 +37,7 @@ class Source:
 
 
 def record_text(tool: Tool) -> str:
-    """Return everything shown about a tool as one text, a line per field."""
+    """Return everything shown about a tool as one text, a paragraph per field."""
     lines = [tool.name, tool.tagline, tool.category, tool.pricing.entry]
     lines += [f"{plan.name}: {plan.price}. {plan.includes}" for plan in tool.pricing.plans]
     lines += [*tool.tags, *tool.links, tool.slug]
@@ -48,7 +48,7 @@ def record_text(tool: Tool) -> str:
 
 
 def source_of(tool: Tool) -> Source:
-    """Return a tool's source; remembered for the latest tools asked."""
+    """Return a tool's source; cached for the latest tools."""
     return _source(record_text(tool))
 
 
@@ -65,12 +65,12 @@ def _source(text: str) -> Source:
 
 
 def bare(word: str) -> str:
-    """Fold a word and take the possessive off."""
+    """Return a word folded, without its possessive ending."""
     return unpossessed(word.casefold())
 
 
 def unpossessed(word: str) -> str:
-    """Take the possessive off a word: Mistral's → Mistral."""
+    """Return a word without its possessive ending: Mistral's → Mistral."""
     for ending in ("'s", "’s", "'", "’"):
         if word.endswith(ending):
             return word[: -len(ending)]

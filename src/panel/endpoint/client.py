@@ -1,4 +1,4 @@
-"""Asks one question over HTTP, through the openai client, and returns all that came back."""
+"""Sends one request over HTTP, through the openai client, and returns all that came back."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from pydantic_core import from_json
 
 from panel.cells.cells import Cell
 from panel.errors import EndpointError
-from panel.workspace.settings import Endpoint
+from panel.workspace.endpoints import Endpoint
 
 CONNECT_SECONDS = 10.0
-NO_KEY = "none"  # the client insists on one; local servers ignore it
+NO_KEY = "none"  # the client insists on a key; local servers ignore it
 REDACTED = "[key]"
 SECRET_LENGTH = 8  # shorter keys ("ollama", "EMPTY") are words, not secrets
 
 
 @dataclass(slots=True)
 class RawResponse:
-    """What one request brought: status, headers and body, or how the transport failed.
+    """What one request returned: status, headers and body, or how the transport failed.
 
-    transport_fault: (label, detail) when no whole answer arrived; then status is None.
+    transport_fault: (label, detail) when no complete answer arrived; status is None then.
     """
 
     seconds: float
@@ -58,7 +58,7 @@ class RawResponse:
         return self._parsed
 
     def completion(self) -> dict[str, Any] | None:
-        """Return the body as a chat completion with a choice; None when it is none."""
+        """Return the body as a chat completion with a choice; None when it is not one."""
         body = self.json()
         if not isinstance(body, dict):
             return None
@@ -68,7 +68,7 @@ class RawResponse:
         return body if isinstance(choices[0].get("message"), dict) else None
 
     def error_text(self) -> tuple[str, str | None]:
-        """Find message and code in the shapes that servers give errors; the body's start else."""
+        """Return an error's message and code, in any server's form; else the start of the body."""
         body = self.json()
         error = body.get("error", body) if isinstance(body, dict) else body
         if isinstance(error, dict):
@@ -81,7 +81,7 @@ class RawResponse:
         return self.text()[:500], None
 
     def error_param(self) -> str | None:
-        """Return the name of the request field that an error names as its own (``param``)."""
+        """Return the request field that an error blames (``param``)."""
         body = self.json()
         error = body.get("error", body) if isinstance(body, dict) else None
         param = error.get("param") if isinstance(error, dict) else None
@@ -111,7 +111,7 @@ def _seconds(value: str, unit: float) -> float | None:
 
 
 def _written(secret: str) -> tuple[str, ...]:
-    """Return the ways in which a server may write a key: plain, in JSON, in an address, in HTML."""
+    """Return the forms a key may take in an answer: plain, in JSON, in an address, in HTML."""
     escaped = json.dumps(secret)[1:-1]
     forms = {secret, escaped, escaped.replace("/", "\\/"), html.escape(secret)}
     for code in ("\\u{:04x}", "\\u{:04X}", "%{:02X}", "%{:02x}", "&#x{:X};", "&#x{:x};", "&#{};"):
@@ -129,7 +129,7 @@ def _on_this_machine(base_url: str) -> bool:
 
 
 class CompletionClient(Protocol):
-    """Whoever answers a request about a cell: an endpoint's client, or a recording."""
+    """What answers a request about a cell: an endpoint's client, or a recording."""
 
     async def complete(self, body: dict[str, Any], cell: Cell, /) -> RawResponse:
         """Answer one request. Never raises for a failure."""
@@ -138,8 +138,8 @@ class CompletionClient(Protocol):
 class Client:
     """One endpoint's connection pool. Make one per endpoint and keep it.
 
-    No retries of its own: what to do after a failure is decided in faults.py. A server
-    that repeats the key in its answer is not quoted: the key is cut out of all of it.
+    It never tries again: faults.py decides what to do after a failure. A server may repeat
+    the key in its answer; the key is cut out of everything that is returned.
     """
 
     def __init__(self, base_url: str, key: str | None, endpoint: Endpoint) -> None:
@@ -160,14 +160,14 @@ class Client:
                 max_keepalive_connections=endpoint.concurrency + 8,
             ),
             follow_redirects=False,
-            trust_env=not _on_this_machine(base_url),  # no proxy may see what need not leave
+            trust_env=not _on_this_machine(base_url),  # no proxy for what stays on this machine
         )
         self._openai = openai.AsyncOpenAI(
             base_url=base_url, api_key=key or NO_KEY, max_retries=0, http_client=self._http
         )
         if endpoint.preset != "openai":
-            # Or OPENAI_ORG_ID, OPENAI_PROJECT_ID and OPENAI_CUSTOM_HEADERS, which the openai
-            # client reads by itself, would be told to every other server.
+            # The openai client reads OPENAI_ORG_ID, OPENAI_PROJECT_ID and OPENAI_CUSTOM_HEADERS
+            # by itself; no other server may be told them.
             self._openai.organization = self._openai.project = None
             self._openai._custom_headers = {}
 
@@ -178,7 +178,7 @@ class Client:
         await self._openai.close()
 
     async def complete(self, body: dict[str, Any], _cell: Cell | None = None) -> RawResponse:
-        """POST /chat/completions once, under a wall-clock deadline. Never raises for a failure."""
+        """POST /chat/completions once, within a wall-clock deadline. Never raises for a failure."""
         return await self._send(
             self._openai.post("/chat/completions", body=body, cast_to=httpx2.Response)
         )
@@ -188,7 +188,7 @@ class Client:
         return await self._send(self._openai.get("/models", cast_to=httpx2.Response), deadline)
 
     async def page(self, path: str, deadline: float) -> RawResponse:
-        """GET a path of the same host, outside the base_url ("/api/version"), once."""
+        """GET a path of the same host once, outside base_url, such as /api/version."""
         parts = urlsplit(str(self._openai.base_url))
         address = f"{parts.scheme}://{parts.netloc}{path}"
         return await self._send(self._openai.get(address, cast_to=httpx2.Response), deadline)
@@ -220,7 +220,7 @@ class Client:
 
 
 def _transport_fault(error: BaseException, deadline: float) -> tuple[str, str]:
-    """Tell what went wrong from its first cause: the client calls most things a timeout."""
+    """Return label and detail from an error's first cause: the client calls most a timeout."""
     cause = error
     while cause.__cause__ is not None and not isinstance(cause, TimeoutError):
         cause = cause.__cause__

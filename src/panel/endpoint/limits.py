@@ -1,13 +1,13 @@
 """Limits of one endpoint: how many requests may be in flight, how fast, and for how much.
 
-The limit grows while more requests in flight mean more answers a second, and is halved when
+The limit grows while more requests in flight bring more answers a second. It is halved when
 the server says that it has too much to do (429, 503) or stops answering in time: careful
 increase, multiplicative decrease (Chiu and Jain 1989, Analysis of the increase and decrease
-algorithms for congestion avoidance), with doubling until the first sign of trouble, as in
-TCP's slow start, and by a quarter after it: of a step much smaller than GAIN nobody could
-tell whether it paid. A server that answers one at a time takes twice as long for two requests:
-its answers a second do not grow, and the limit goes back. A wait that the server asks for
-holds back every request, and holds no slot.
+algorithms for congestion avoidance). Until the first sign of trouble it doubles, as in TCP's
+slow start; after it, it grows by a quarter, since the effect of a step much smaller than GAIN
+could not be measured. A server that answers one at a time takes twice as long for two
+requests: its answers a second do not grow, and the limit goes back. A wait that the server
+asks for delays every request and takes no slot.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-GAIN = 1.1  # answers a second that a higher limit must bring, as a multiple
-SAMPLES = 3  # answers at a limit, at least, before it is judged
-PATIENCE = 64  # rounds of answers, at most, before a higher limit is tried after a vain try
-TRIAL = 4  # rounds of answers, at most, that such a try takes
+GAIN = 1.1  # how many times the answers a second a higher limit must bring
+SAMPLES = 3  # least number of answers at a limit before it is judged
+PATIENCE = 64  # most rounds of answers before a higher limit is tried again after a failed try
+TRIAL = 4  # most rounds of answers that such a try takes
 MINUTE = 60.0
 HISTORY = 500
 LONGEST_WAIT = 600.0
@@ -31,7 +31,7 @@ LONGEST_WAIT = 600.0
 
 @dataclass(slots=True)
 class Slot:
-    """A request under way: when it began, and the tokens set aside for it."""
+    """A request under way: when it began (monotonic seconds), and its expected tokens."""
 
     began: float
     tokens: int
@@ -41,7 +41,7 @@ class Slot:
 class ConcurrencyLimiter:
     """Slots for requests to one endpoint.
 
-    ceiling: most requests in flight, ever; start: how many at first. rpm, tpm: requests and
+    ceiling: the most requests ever in flight. start: how many at first. rpm, tpm: requests and
     tokens a minute, None for no such limit. history: (seconds since the start, limit, why).
     """
 
@@ -86,7 +86,7 @@ class ConcurrencyLimiter:
             except asyncio.CancelledError:
                 if turn in self._waiting:
                     self._waiting.remove(turn)
-                self._wake()  # the turn may have been given to one who left
+                self._wake()  # the turn may have been given to this one, who leaves
                 raise
         if self._closed:
             raise asyncio.CancelledError
@@ -97,7 +97,7 @@ class ConcurrencyLimiter:
         return slot
 
     def close(self) -> None:
-        """Send away all who wait, and all who come."""
+        """Cancel everyone who waits for a slot now or later."""
         self._closed = True
         while self._waiting:
             self._waiting.popleft().cancel()
@@ -105,7 +105,7 @@ class ConcurrencyLimiter:
             self._alarm.cancel()
 
     def answered(self, slot: Slot, tokens: int | None) -> None:
-        """Give the slot back after an answer that says nothing about load; grow if it pays."""
+        """Give the slot back after an answer; raise the limit if that pays."""
         self._free(slot, tokens)
         if slot.began < self._since:
             return
@@ -128,22 +128,22 @@ class ConcurrencyLimiter:
             self._set(min(self.ceiling, grown), "answers keep their pace")
 
     def overloaded(self, slot: Slot, why: str, retry_after: float | None) -> None:
-        """Give the slot back after 429, 503 or no answer in time: halve, and wait as asked."""
+        """Give the slot back after 429, 503 or a timeout; halve the limit, and wait as asked."""
         self._free(slot, None)
         now = time.monotonic()
         if retry_after is not None:
             self._not_before = max(self._not_before, now + min(retry_after, LONGEST_WAIT))
         self._doubling, self._before = False, None
-        if slot.began >= self._decreased:  # those already under way tell of the same overload
+        if slot.began >= self._decreased:  # earlier requests suffer from the same overload
             self._decreased, self._patience = now, min(PATIENCE, self._patience * 4)
             self._set(max(1, self.limit // 2), why)
 
     def abandoned(self, slot: Slot) -> None:
-        """Give the slot of a request back that was dropped before its answer."""
+        """Give back the slot of a request that was dropped before its answer."""
         self._free(slot, None)
 
     def apply_rate_limit_headers(self, headers: Mapping[str, str]) -> None:
-        """Hold requests back when rate-limit headers say that nothing remains."""
+        """Delay requests when rate-limit headers say that nothing remains."""
         for kind in ("requests", "tokens", ""):
             suffix = f"-{kind}" if kind else ""
             remaining = headers.get(f"x-ratelimit-remaining{suffix}")
@@ -201,7 +201,7 @@ class ConcurrencyLimiter:
         when = loop.time() + seconds + 0.001
         if self._alarm is not None:
             if loop.time() < self._alarm.when() <= when and not self._alarm.cancelled():
-                return  # an earlier one stands; who is woken too early waits again
+                return  # an earlier alarm is set; whoever wakes too early waits again
             self._alarm.cancel()
         self._alarm = loop.call_at(when, self._wake)
 
@@ -227,10 +227,10 @@ def reset_seconds(text: str) -> float | None:
 
 @dataclass(slots=True)
 class Budget:
-    """What a run may spend; None is no bound. ``exceeded`` says which bound ended it.
+    """What a run may spend; None is no bound. exceeded: the bound that ended the run.
 
-    Before a request its expected size is set aside, so that requests in flight together do
-    not overshoot what each of them alone would keep.
+    The expected size of a request is set aside before it is sent. Without that, requests in
+    flight together could exceed a bound that each of them alone keeps.
     """
 
     max_calls: int | None = None
@@ -242,7 +242,7 @@ class Budget:
     exceeded: str | None = None
 
     def reserve(self, tokens: int, cost: float | None) -> bool:
-        """Set a request's expected tokens and cost aside; False where they are not there."""
+        """Set a request's expected tokens and cost aside; False where a bound does not allow it."""
         for name, bound, then in (
             ("--max-calls", self.max_calls, self.calls + 1),
             ("--max-tokens", self.max_tokens, self.tokens + tokens),
@@ -259,9 +259,9 @@ class Budget:
     def correct(
         self, reserved: tuple[int, float | None], tokens: int | None, cost: float | None
     ) -> None:
-        """Put what a request really took in the place of what was set aside.
+        """Replace what was set aside (tokens, cost) by what the request really took.
 
-        Where the server counts nothing, the expectation stands.
+        None, where the server does not count, leaves the expectation as it is.
         """
         if tokens is not None:
             self.tokens += tokens - reserved[0]

@@ -7,21 +7,21 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from panel.cells.cells import Cell
+from panel.workspace.endpoints import Endpoint
 from panel.workspace.prompts import Messages
-from panel.workspace.settings import Endpoint
 
 OutputMode = Literal["json_schema", "native", "tool", "json_object", "prompted"]
 OUTPUT_MODES: tuple[OutputMode, ...] = ("json_schema", "native", "tool", "json_object", "prompted")
 TOOL = "give_verdict"
 Schema = dict[str, Any]
 
-# A server's own way to hold a model to a schema, where it has one besides json_schema.
+# How some servers enforce a schema in a form of their own, besides json_schema.
 _NATIVE = {
     "TGI": lambda schema: {"response_format": {"type": "json", "value": schema}},
     "vLLM": lambda schema: {"structured_outputs": {"json": schema}},
     "llama.cpp": lambda schema: {"response_format": {"type": "json_object", "schema": schema}},
 }
-# What a refusal of json_schema tells of a server that did not give its name.
+# Which server a refusal of json_schema comes from, where the server did not give its name.
 _HINTS = {"TGI": r"missing field `value`", "llama.cpp": r"'text' or 'json_object'"}
 _OTHER_NAME = {
     "max_tokens": "max_completion_tokens",
@@ -34,9 +34,9 @@ _OTHER_NAME = {
 class RequestProfile:
     """How requests to one endpoint are made; learned from what the server refuses.
 
-    output_mode: how structured output is asked for. without: request fields left out. renamed:
-    field → the name that the server knows. merge_system: the system message is put at the
-    head of the first user message. native: whose form the output mode "native" has.
+    output_mode: how structured output is asked for. native: the server whose form the output
+    mode "native" uses. without: request fields left out. renamed: field → the name that the
+    server knows. merge_system: the system message is put before the first user message.
     """
 
     output_mode: OutputMode = "json_schema"
@@ -57,7 +57,7 @@ class RequestProfile:
 
     @classmethod
     def of(cls, record: dict[str, Any]) -> RequestProfile:
-        """Read a record; raises KeyError, TypeError or ValueError where it is none."""
+        """Read a record; raises KeyError, TypeError or ValueError where it is not one."""
         if record["output_mode"] not in OUTPUT_MODES:
             raise ValueError(record["output_mode"])
         return cls(
@@ -69,7 +69,7 @@ class RequestProfile:
         )
 
     def adapted(self) -> tuple[str, ...]:
-        """Say how requests differ from what the settings would send."""
+        """Return how requests differ from what the settings say, one note each."""
         notes = [f"without {name}" for name in sorted(self.without)]
         notes += [f"{old} sent as {new}" for old, new in sorted(self.renamed.items())]
         return (*notes, "system merged into user") if self.merge_system else tuple(notes)
@@ -86,7 +86,7 @@ class RequestProfile:
         return tuple(rest)
 
     def drop(self, name: str) -> None:
-        """Give a refused field its other name, or leave it out where that was refused too."""
+        """Rename a refused field, or leave it out if its other name was refused too."""
         original = next((old for old, new in self.renamed.items() if new == name), name)
         if original == name and name in _OTHER_NAME:
             self.renamed[name] = _OTHER_NAME[name]
@@ -94,8 +94,12 @@ class RequestProfile:
             self.renamed.pop(original, None)
             self.without.add(original)
 
-    def step_down(self, said: str = "", below: OutputMode | None = None) -> OutputMode:
-        """Return the next weaker mode (than ``below``, if given); ``said``: the refusal's words."""
+    def weaker_mode(self, said: str = "", below: OutputMode | None = None) -> OutputMode:
+        """Return the output mode to ask in after a refusal; "prompted" has none under it.
+
+        said: the words of the refusal, which may name a server. below: the mode that was
+        refused, the profile's own by default.
+        """
         for server, words in _HINTS.items():
             if re.search(words, said):
                 self.native = server
@@ -112,7 +116,7 @@ class RequestProfile:
         fields: Schema,
         output_mode: OutputMode,
     ) -> dict[str, Any]:
-        """Return the body of a chat request; ``fields``: sampling and whatever else is set."""
+        """Return the body of a chat request. fields: the sampling fields."""
         body: dict[str, Any] = {
             "model": endpoint.model,
             "messages": [{"role": role, "content": content} for role, content in messages],
@@ -122,7 +126,7 @@ class RequestProfile:
                 body[self.renamed.get(name, name)] = value
         body |= self._form(schema, output_mode)
         if endpoint.preset == "openrouter" and output_mode != "prompted":
-            # Or it drops the form where the provider that it chose does not know it.
+            # Otherwise it drops the schema where its chosen provider does not support one.
             body["provider"] = {**(body.get("provider") or {}), "require_parameters": True}
         return body
 
@@ -135,7 +139,7 @@ class RequestProfile:
                 return _NATIVE[self.native or "llama.cpp"](schema)
             case "tool":
                 function = {"name": TOOL, "description": "Give your verdict.", "parameters": schema}
-                # The string: object forms are taken for "auto" or refused by several servers.
+                # A string: several servers refuse an object here, or treat it as "auto".
                 return {
                     "tools": [{"type": "function", "function": function}],
                     "tool_choice": "required",
@@ -145,18 +149,23 @@ class RequestProfile:
         return {}
 
 
+def native_form(server: str) -> str | None:
+    """Return whose own form of structured output a server has; None where it has none."""
+    return server if server in ("TGI", "vLLM", "llama.cpp") else None
+
+
 def optional_fields(body: dict[str, Any]) -> set[str]:
-    """Return the names of a request's fields that may be left out without losing its sense."""
+    """Return the names of the fields that a request still makes sense without."""
     needed = {"model", "messages", "response_format", "tools", "tool_choice", "structured_outputs"}
     return set(body) - needed
 
 
 def fewest_tokens(messages: Messages) -> int:
-    """Return how many tokens any tokenizer makes of these messages at the very least.
+    """Return the least number of tokens that any tokenizer makes of these messages.
 
-    Prose has 4 to 5 characters to a token, in large vocabularies also in other alphabets; 7
-    is beyond every text that is not made of repetitions, which are counted once. Characters
-    from the CJK blocks up are words or syllables. A server that read fewer did not read all.
+    Prose has 4 to 5 characters per token, with large vocabularies in other alphabets too. No
+    text reaches 7, unless it is made of repetitions, which are counted once. Characters from
+    the CJK blocks up are words or syllables. A server that read fewer tokens did not read all.
     """
     text = "\n".join(content for _role, content in messages)
     text = re.sub(r"(\W)\1+", r"\1", text)
@@ -165,7 +174,7 @@ def fewest_tokens(messages: Messages) -> int:
 
 
 def plain_fields(cell: Cell, endpoint: Endpoint, longer: bool) -> dict[str, Any]:
-    """Return a cell's sampling fields, the cap on the reply doubled where it was too short."""
+    """Return a cell's sampling fields; ``longer`` doubles the cap on the reply."""
     fields = dict(cell.sampling)
     if longer and endpoint.max_tokens_field in fields:
         fields[endpoint.max_tokens_field] *= 2

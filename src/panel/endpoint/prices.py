@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
-from panel.workspace.settings import Endpoint, Prices
+from panel.workspace.endpoints import Endpoint
+from panel.workspace.settings import Prices
 
 # Hosts whose prices the list knows, under its names for them.
 _PROVIDERS = {
@@ -21,10 +22,10 @@ _PROVIDERS = {
 
 
 def known_prices(endpoint: Endpoint) -> Prices | None:
-    """Return an endpoint's prices; None where they are not known, which is not free.
+    """Return an endpoint's prices; None where they are not known, which does not mean free.
 
-    The list travels inside its package: nothing is looked up over the network. Its prices
-    are those of the day of its release.
+    The list comes inside its package: nothing is looked up over the network. Its prices are
+    as old as its release.
     """
     if endpoint.prices is not None or endpoint.base_url is None:
         return endpoint.prices
@@ -46,7 +47,7 @@ def known_prices(endpoint: Endpoint) -> Prices | None:
 
 
 def _amount(price: Any) -> float | None:
-    """Read a price; of one that grows with the size of the prompt, the first step."""
+    """Return a price as a number; the first step of one that grows with the prompt's size."""
     if price is None:
         return None
     return float(getattr(price, "base", price))

@@ -1,8 +1,8 @@
-"""Record and replay: every answer of an endpoint in a file, to be given once more by that file.
+"""Record and replay: every answer of an endpoint is kept in a file, which can then answer instead.
 
-With a recording a team's own CI tries its prompts without a model. An answer is found by the
-cell's fingerprint and the very request; what the file does not hold is an error of that cell
-and never a live call. Keys are in neither requests nor answers.
+With a recording, CI can try prompts without a model. An answer is found by the cell's
+fingerprint and the exact request. A request that the file cannot answer is an error of that
+cell and never a live call. Neither requests nor answers hold a key.
 """
 
 from __future__ import annotations
@@ -18,20 +18,22 @@ from pydantic_core import from_json
 from panel.cells.cells import Cell
 from panel.cells.journal import body_fields, bytes_of
 from panel.endpoint.client import Client, RawResponse
-from panel.endpoint.detect import Server
 from panel.endpoint.faults import NOT_RECORDED
 from panel.endpoint.output_modes import RequestProfile
+from panel.endpoint.servers import Server
 from panel.errors import UsageError
 from panel.hashing import content_hash
 
 FORMAT = 1
-HEADERS = ("content-type", "location")  # those that say what an answer means
+HEADERS = ("content-type", "location")  # the ones that matter for what an answer means
 
 
 class RecordingClient:
-    """Asks through a client and writes each answer down. The file must be a new one."""
+    """Asks through a client and records each answer in a file, which must not exist yet."""
 
-    def __init__(self, client: Client, file: Path, server: Server, shape: RequestProfile) -> None:
+    def __init__(
+        self, client: Client, file: Path, server: Server, request_profile: RequestProfile
+    ) -> None:
         self._client = client
         self._file = _create(file)
         self._write(
@@ -40,12 +42,12 @@ class RecordingClient:
                 "format": FORMAT,
                 "server": server.name,
                 "version": server.version,
-                "shape": shape.record(),
+                "shape": request_profile.record(),
             }
         )
 
     async def complete(self, body: dict[str, Any], cell: Cell) -> RawResponse:
-        """Ask, as Client.complete does, and write the answer down before it is used."""
+        """Ask as Client.complete does, and record the answer before it is used."""
         answer = await self._client.complete(body, cell)
         line: dict[str, Any] = {
             "kind": "answer",
@@ -76,7 +78,7 @@ def _create(file: Path) -> TextIO:
         return file.open("x", encoding="utf-8", errors="surrogatepass")
     except FileExistsError:
         raise UsageError(
-            f"{file} is there already. A recording is one run's: remove it, or name another."
+            f"{file} is there already. A recording belongs to one run: remove it, or name another."
         ) from None
     except OSError as error:
         raise UsageError(f"{file} cannot be written: {error.strerror}.") from None
@@ -91,26 +93,27 @@ class ReplayClient:
         head = next(lines, {})
         if head.get("kind") != "recording" or head.get("format") != FORMAT:
             raise UsageError(
-                f"{file} is no recording that this version reads. Make one: 'panel run --record'."
+                f"{file} is not a recording that this version reads. "
+                "Make one: 'panel run --record'."
             )
         self.server = Server(f"{head.get('server')} (recorded)", head.get("version"))
-        self.shape = _shape(file, head)
+        self.request_profile = _request_profile(file, head)
         self._answers: dict[tuple[str, str], deque[RawResponse]] = defaultdict(deque)
         for number, line in enumerate(lines, 2):
             try:
                 key = (str(line["fingerprint"]), str(line["request"]))
                 self._answers[key].append(_answer(line))
             except (KeyError, TypeError, ValueError):
-                raise UsageError(f"{file}:{number} is no answer. Record it again.") from None
+                raise UsageError(f"{file}:{number} is not an answer. Record it again.") from None
 
     async def complete(self, body: dict[str, Any], cell: Cell) -> RawResponse:
-        """Give the recorded answer; a fault NOT_RECORDED where there is none."""
+        """Return the recorded answer; the fault NOT_RECORDED where there is none."""
         found = self._answers.get((cell.fingerprint, content_hash(body)))
         if found:
             return found.popleft()
         detail = (
-            f"{self.file.name} holds no answer of {cell.persona.id} on {cell.tool.slug} to what "
-            "would be asked now"
+            f"{self.file.name} holds no answer of {cell.persona.id} on {cell.tool.slug} to the "
+            "present question"
         )
         return RawResponse(0.0, transport_fault=(NOT_RECORDED, detail))
 
@@ -125,7 +128,7 @@ def _lines(file: Path) -> Iterator[dict[str, Any]]:
     try:
         with file.open("rb") as stream:
             for number, raw in enumerate(stream, 1):
-                if not raw.endswith(b"\n"):  # torn: its answer was never used
+                if not raw.endswith(b"\n"):  # cut off by a kill: its answer was never used
                     return
                 try:
                     line = from_json(raw)
@@ -138,11 +141,11 @@ def _lines(file: Path) -> Iterator[dict[str, Any]]:
         raise UsageError(f"{file} cannot be read: {error.strerror}.") from None
 
 
-def _shape(file: Path, head: dict[str, Any]) -> RequestProfile:
+def _request_profile(file: Path, head: dict[str, Any]) -> RequestProfile:
     try:
         return RequestProfile.of(head["shape"])
     except (KeyError, TypeError, ValueError, AttributeError):
-        raise UsageError(f"{file}:1 has no shape of requests. Record it again.") from None
+        raise UsageError(f"{file}:1 has no shape that can be read. Record it again.") from None
 
 
 def _answer(line: dict[str, Any]) -> RawResponse:

@@ -1,4 +1,4 @@
-"""Reads a chat completion: where the reply's text is, why it ended, what it used."""
+"""Reads a chat completion: the reply's text, why it ended, and what it used."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ from typing import Any, Literal
 
 from panel.text import clean_text
 from panel.workspace.settings import Prices
+
+# Finish reasons, as different servers word them.
+TRUNCATED = {"length", "model_length", "max_tokens"}
+FILTERED = {"content_filter", "safety"}
+BROKEN_OFF = {"error", "abort", "load"}  # the server gave up in the middle and still said 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +27,8 @@ class TokenUsage:
 class Reply:
     """One completion, read: text (may be ""), refusal, finish reason, usage, identity.
 
-    place: where the text stood. From "reasoning" it is degraded: the server put its answer
-    where thoughts belong, and thoughts may stand there instead of an answer.
+    place: where the text was. Text from "reasoning" is degraded: the server put its answer
+    where the model's thoughts belong, so it may be thoughts instead of an answer.
     """
 
     text: str
@@ -43,7 +48,7 @@ class Reply:
 def read_reply(completion: dict[str, Any]) -> Reply:
     """Read a chat completion of any server: plain content, lists of parts, tool arguments.
 
-    Tool arguments count where the content holds no object; reasoning fields only where
+    Tool arguments count where the content holds no JSON object, reasoning fields only where
     there is nothing else.
     """
     choice = completion["choices"][0]
@@ -120,7 +125,7 @@ def _usage(usage: Any) -> TokenUsage:
 
 
 def cost(usage: TokenUsage, prices: Prices | None) -> float | None:
-    """Return US dollars for a request; None when a price or a count is not known, never 0."""
+    """Return the US dollars for a request; None, not 0, when a price or a count is not known."""
     if prices is None or usage.prompt_tokens is None or usage.completion_tokens is None:
         return None
     cached = usage.cached_tokens or 0

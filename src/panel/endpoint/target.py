@@ -8,8 +8,8 @@ from dataclasses import replace
 from panel.cells.cells import NO_GUIDANCE, Guidance, Target
 from panel.endpoint.embedded import model_identity
 from panel.endpoint.prices import known_prices
+from panel.workspace.endpoints import resolve_endpoint
 from panel.workspace.loading import Workspace
-from panel.workspace.settings import resolve_endpoint
 
 
 def resolve_target(

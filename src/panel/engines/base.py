@@ -1,7 +1,7 @@
-"""Engines: ways to get cells answered. Each writes the same journal lines.
+"""Engines: ways to get cells answered. All of them write the same journal lines.
 
-An engine is loaded by name when there is something to ask, so that a run with nothing to
-do does not pay for importing the HTTP stack.
+An engine is loaded by name, and only when there is something to ask: a run with nothing to
+do need not import the HTTP stack.
 """
 
 from __future__ import annotations
@@ -14,19 +14,21 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from panel.cells.cells import Cell
 from panel.cells.journal import JournalWriter
+from panel.workspace.endpoints import Endpoint
 from panel.workspace.prompts import Prompts
-from panel.workspace.settings import Endpoint
 
-if TYPE_CHECKING:  # detect.py pulls in the HTTP stack, which is what this module spares
+if TYPE_CHECKING:  # detect.py imports the HTTP stack, which this module must not
     from panel.endpoint.detect import Diagnosis
 
 
 @dataclass(slots=True)
 class RunStats:
-    """A run's counts while it goes: cells by outcome, requests, tokens. ``stopped``: why early.
+    """A run's counts so far: cells by outcome, requests, tokens.
 
-    stopped is None when every cell was asked, else "interrupted", "endpoint", "budget" or
-    "journal". concurrency: (seconds, limit, why) of every change of the limit.
+    stopped: None when every cell was asked, else "interrupted", "endpoint", "budget" or
+    "journal". why: one sentence about that. degraded: replies found only in a reasoning field.
+    adapted: how requests differed from the settings. models: names that the server returned.
+    concurrency: (seconds, limit, why) of every change of the limit. reasons: label → cells.
     """
 
     asked: int = 0
@@ -66,10 +68,10 @@ NO_BUDGET = RunBudget()
 class Job:
     """What an engine is given: cells in asking order, endpoint, prompts, the run's journal.
 
-    progress: called after each settled cell. checkpoint: called now and then, from a
-    thread, to bring the store up to date. notice: one sentence for the person waiting.
-    memory: the file that remembers which requests an endpoint takes. record: a new file for
-    every answer. replay: a file of such answers, asked in the endpoint's place.
+    progress: called after each settled cell. checkpoint: called every few seconds, from a
+    thread, to bring the store up to date. notice: called with one sentence for the person
+    waiting. memory: the file that remembers which requests an endpoint accepts. record: a new
+    file for every answer. replay: a file of such answers, which is asked instead.
     """
 
     cells: Sequence[Cell]
@@ -80,7 +82,7 @@ class Job:
     checkpoint: Callable[[], None]
     notice: Callable[[str], None]
     memory: Path
-    bounds: RunBudget = NO_BUDGET
+    budget: RunBudget = NO_BUDGET
     record: Path | None = None
     replay: Path | None = None
 
@@ -89,13 +91,14 @@ class Engine(Protocol):
     """A module with these functions is an engine."""
 
     def ask_all(self, job: Job) -> RunStats:
-        """Ask every cell of the job, journal every attempt, return the counts."""
+        """Ask every cell of the job, journal every attempt, and return the counts."""
 
     def diagnose(self, endpoint: Endpoint, memory: Path) -> Diagnosis:
-        """Look at an endpoint: server, models, what it takes; remember the last in a file."""
+        """Find out an endpoint's server, models and abilities; keep the last in ``memory``."""
 
 
 def load_engine(name: str) -> Engine:
     """Import ``panel.engines.<name>``."""
     module: Any = importlib.import_module(f"panel.engines.{name}")
-    return module  # type: ignore[no-any-return]
+    engine: Engine = module
+    return engine

@@ -1,4 +1,4 @@
-"""The local engine: one process, asyncio, as many cells in flight as the endpoint takes."""
+"""The local engine: one process, asyncio, as many cells in flight as the endpoint can serve."""
 
 from __future__ import annotations
 
@@ -9,22 +9,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from panel.cells.journal import Attempt, JournalWriter, Recorder
+from panel.cells.journal import Attempt, Recorder
 from panel.endpoint import detect
 from panel.endpoint.cell_runner import CellRunner, OverBudget, Settled
 from panel.endpoint.client import Client, CompletionClient
-from panel.endpoint.detect import STARTS, Diagnosis, Memory, Server, identify
+from panel.endpoint.detect import Diagnosis
 from panel.endpoint.embedded import Served, serve
 from panel.endpoint.faults import REFUSALS, Fault
 from panel.endpoint.limits import Budget, ConcurrencyLimiter
+from panel.endpoint.memory import Memory
 from panel.endpoint.output_modes import RequestProfile
 from panel.endpoint.recording import RecordingClient, ReplayClient
+from panel.endpoint.servers import STARTS, Server, identify
 from panel.engines.base import Job, RunStats
+from panel.engines.commits import GroupCommit
 from panel.errors import PanelError
-from panel.workspace.settings import Endpoint
+from panel.workspace.endpoints import Endpoint
 
 CHECKPOINT_SECONDS = 5.0
-UNANSWERED = 16  # cells in a row, each after all its tries, that end a run
+UNANSWERED = 16  # cells in a row without an answer in any of their tries, which end a run
 MODELS_SHOWN = 12
 EMBEDDED = Server("llama.cpp (embedded)")
 
@@ -33,7 +36,7 @@ def ask_all(job: Job) -> RunStats:
     """Ask every cell, journal every attempt; see Engine.ask_all.
 
     The first Ctrl-C (or SIGTERM) lets the calls in flight finish, since they are paid
-    for; the second drops them. Raises EndpointError, JournalError.
+    for. The second drops them. Raises EndpointError, JournalError.
     """
     if job.replay is not None:
         return asyncio.run(_Run(job).replay(ReplayClient(job.replay)))
@@ -42,14 +45,14 @@ def ask_all(job: Job) -> RunStats:
 
 
 def diagnose(endpoint: Endpoint, memory: Path) -> Diagnosis:
-    """Look at one endpoint; starts the embedded one if that is it. Raises EndpointError."""
+    """Diagnose one endpoint; see Engine.diagnose. Raises EndpointError."""
 
     async def look(served: Served) -> Diagnosis:
         async with Client(served.base_url, served.key, endpoint) as client:
-            found, shape = await detect.diagnose(client, endpoint)
+            found, profile = await detect.diagnose(client, endpoint)
         if found.output_mode is not None:
             server = Server(found.server, found.version)
-            Memory(memory).keep(endpoint, server, shape)
+            Memory(memory).keep(endpoint, server, profile)
         return found
 
     with _opened(endpoint) as served:
@@ -67,7 +70,7 @@ def _opened(endpoint: Endpoint) -> Iterator[Served]:
 
 
 async def _models_there(client: Client) -> str:
-    """Say which models there are, where the one that was asked for is not."""
+    """Return a sentence that names the models of the server, "" where it lists none."""
     server = await identify(client, client.endpoint)
     if not server.models:
         return ""
@@ -76,63 +79,15 @@ async def _models_there(client: Client) -> str:
     return f". Models there: {names}"
 
 
-class _Commits:
-    """Writes journal lines in groups: one fsync serves every attempt that waits for it."""
-
-    def __init__(self, writer: JournalWriter) -> None:
-        self._writer = writer
-        self._buffer = bytearray()
-        self._waiting: list[asyncio.Future[None]] = []
-        self._task: asyncio.Task[None] | None = None
-        self._failure: PanelError | None = None
-
-    async def append(self, lines: bytes) -> None:
-        """Return once the lines are on disk; raises JournalError when they cannot be.
-
-        The first failure is the last write: later lines may refer to messages among those
-        that were lost.
-        """
-        if self._failure is not None:
-            raise self._failure
-        done = asyncio.get_running_loop().create_future()
-        self._buffer += lines
-        self._waiting.append(done)
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._drain())
-        await done
-
-    async def _drain(self) -> None:
-        while self._buffer:
-            lines, self._buffer = bytes(self._buffer), bytearray()
-            waiting, self._waiting = self._waiting, []
-            try:
-                if self._failure is None:
-                    await asyncio.to_thread(self._writer.append, lines)
-            except PanelError as error:
-                self._failure = error
-            for done in waiting:
-                if done.done():  # its worker was dropped; the lines are on disk all the same
-                    continue
-                if self._failure is None:
-                    done.set_result(None)
-                else:
-                    done.set_exception(self._failure)
-
-    async def close(self) -> None:
-        """Wait until everything handed over is on disk."""
-        if self._task is not None:
-            await self._task
-
-
 class _Run:
     """One job under way."""
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self._tallies = RunStats()
+        self._stats = RunStats()
         self._cells = iter(job.cells)
         self._recorder = Recorder(job.writer.run_id)
-        self._commits = _Commits(job.writer)
+        self._commits = GroupCommit(job.writer)
         self._workers: list[asyncio.Task[None]] = []
         self._limiter = ConcurrencyLimiter(1)
         self._fault: Fault | None = None  # what the endpoint was given up for
@@ -145,106 +100,106 @@ class _Run:
         async with Client(served.base_url, served.key, endpoint) as client:
             with self._signals():
                 server = EMBEDDED if endpoint.embedded else await identify(client, endpoint)
-                shape = memory.recall(endpoint, server)
-                with self._recorded(client, server, shape) as asker:
-                    ladder = self._ladder(asker, server, shape)
-                    ended = await self._ask(ladder)
+                profile = memory.recall(endpoint, server)
+                with self._recorded(client, server, profile) as asker:
+                    runner = self._runner(asker, server, profile)
+                    ended = await self._ask(runner)
             await self._commits.close()
             if self._fault is not None:
                 more = await _models_there(client) if self._fault.label == "not_found" else ""
-                self._tallies.why = self._fault.sentence(more)
-        if ladder.heard:
-            memory.keep(endpoint, server, ladder.shape)
+                self._stats.why = self._fault.sentence(more)
+        if runner.heard:
+            memory.keep(endpoint, server, runner.request_profile)
         return self._ended(ended)
 
     async def replay(self, recording: ReplayClient) -> RunStats:
-        """Let a recording answer: no server is looked at, nothing is waited for or remembered."""
+        """Let a recording answer: nothing is sent, waited for or remembered."""
         with self._signals():
-            ladder = self._ladder(recording, recording.server, recording.shape)
-            ladder.pause = self._no_pause
-            ended = await self._ask(ladder)
+            runner = self._runner(recording, recording.server, recording.request_profile)
+            runner.pause = self._no_pause
+            ended = await self._ask(runner)
         await self._commits.close()
         return self._ended(ended)
 
     def _ended(self, ended: list[BaseException | None]) -> RunStats:
-        self._tallies.concurrency = self._limiter.history
+        self._stats.concurrency = self._limiter.history
         for end in ended:
             if isinstance(end, Exception):
                 raise end
-        return self._tallies
+        return self._stats
 
     @contextmanager
     def _recorded(
-        self, client: Client, server: Server, shape: RequestProfile
+        self, client: Client, server: Server, profile: RequestProfile
     ) -> Iterator[CompletionClient]:
         if self._job.record is None:
             yield client
             return
-        recording = RecordingClient(client, self._job.record, server, shape)
+        recording = RecordingClient(client, self._job.record, server, profile)
         try:
             yield recording
         finally:
             recording.close()
 
-    async def _ask(self, ladder: CellRunner) -> list[BaseException | None]:
-        """Let the workers ask until no cell is left; returns how each of them ended."""
+    async def _ask(self, runner: CellRunner) -> list[BaseException | None]:
+        """Let the workers ask until no cell is left; return how each of them ended."""
         checkpoints = asyncio.create_task(self._checkpoints())
         # Twice as many as may be in flight: a cell that waits to try again holds no slot.
         many = min(2 * self._job.endpoint.concurrency, len(self._job.cells))
-        self._workers = [asyncio.create_task(self._work(ladder, n)) for n in range(many)]
+        self._workers = [asyncio.create_task(self._work(runner, n)) for n in range(many)]
         ended = await asyncio.gather(*self._workers, return_exceptions=True)
         checkpoints.cancel()
-        # What a checkpoint failed with, the ingest at the end meets again and says.
+        # The ingest at the end meets the error of a failed checkpoint again, and reports it.
         await asyncio.gather(checkpoints, return_exceptions=True)
         return ended
 
-    def _ladder(
-        self, client: CompletionClient, server: Server, shape: RequestProfile
+    def _runner(
+        self, client: CompletionClient, server: Server, profile: RequestProfile
     ) -> CellRunner:
         job, endpoint = self._job, self._job.endpoint
         start = STARTS.get(server.name, 2)
         self._limiter = ConcurrencyLimiter(endpoint.concurrency, start, endpoint.rpm, endpoint.tpm)
-        self._tallies.server, self._tallies.server_version = server.name, server.version
-        budget = Budget(job.bounds.max_calls, job.bounds.max_tokens, job.bounds.max_cost)
+        self._stats.server, self._stats.server_version = server.name, server.version
+        budget = Budget(job.budget.max_calls, job.budget.max_tokens, job.budget.max_cost)
         return CellRunner(
             client,
             endpoint,
             job.prompts,
             self._limiter,
-            shape,
+            profile,
             budget,
             pause=self._pause,
         )
 
-    async def _work(self, ladder: CellRunner, number: int) -> None:
-        # One request goes ahead of the rest: a refused schema or key is refused only once,
-        # and a server that keeps prompt prefixes has this one ready for the others.
+    async def _work(self, runner: CellRunner, number: int) -> None:
+        # One request goes ahead of the rest: a schema or key is then refused only once, and a
+        # server that caches prompt prefixes has this one ready for the others.
         if number:
             await self._led.wait()
-        while self._tallies.stopped is None:
+        while self._stats.stopped is None:
             cell = next(self._cells, None)
             if cell is None:
                 return
             try:
-                settled = await ladder.settle(cell, self._record)
+                settled = await runner.settle(cell, self._record)
             except OverBudget:
-                self._stop("budget", f"{ladder.budget.exceeded} is reached")
+                self._stop("budget", f"{runner.budget.exceeded} is reached")
                 return
             except PanelError as error:
                 self._stop("journal", str(error))
                 raise
             finally:
                 self._led.set()
-                self._sum_up(ladder)
+                self._sum_up(runner)
             self._count(settled)
 
     async def _record(self, attempt: Attempt) -> None:
         await self._commits.append(self._recorder.attempt_lines(attempt))
         if not attempt.final and attempt.reason not in REFUSALS:
-            self._led.set()  # the next request of the leading cell may be long in coming
+            self._led.set()  # the leading cell may wait long before its next request
 
     async def _pause(self, seconds: float) -> None:
-        """Wait before a retry; once the run is stopped, the cell is left for the next run."""
+        """Wait before a retry; once the run is stopped, leave the cell for the next run."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self._halt.wait(), seconds)
             raise asyncio.CancelledError
@@ -252,52 +207,54 @@ class _Run:
     async def _no_pause(self, _seconds: float) -> None:
         await self._pause(0)
 
-    def _sum_up(self, ladder: CellRunner) -> None:
-        tallies, usage = self._tallies, ladder.usage
-        tallies.requests = usage.requests
-        tallies.prompt_tokens = usage.prompt_tokens
-        tallies.completion_tokens = usage.completion_tokens
-        tallies.cached_tokens = usage.cached_tokens
-        tallies.degraded = usage.degraded
-        tallies.models = usage.models
-        tallies.output_mode = ladder.shape.output_mode
-        tallies.adapted = ladder.shape.adapted()
+    def _sum_up(self, runner: CellRunner) -> None:
+        stats, usage = self._stats, runner.usage
+        stats.requests = usage.requests
+        stats.prompt_tokens = usage.prompt_tokens
+        stats.completion_tokens = usage.completion_tokens
+        stats.cached_tokens = usage.cached_tokens
+        stats.degraded = usage.degraded
+        stats.models = usage.models
+        stats.output_mode = runner.request_profile.output_mode
+        stats.adapted = runner.request_profile.adapted()
 
     def _count(self, settled: Settled) -> None:
-        tallies = self._tallies
-        tallies.asked += 1
-        tallies.abstains += settled.outcome == "abstain"
-        tallies.errors += settled.outcome == "error"
+        stats = self._stats
+        stats.asked += 1
+        stats.abstains += settled.outcome == "abstain"
+        stats.errors += settled.outcome == "error"
         if settled.verdict is not None:
-            tallies.ships += settled.verdict.verdict == "ship"
-            tallies.skips += settled.verdict.verdict == "skip"
+            stats.ships += settled.verdict.verdict == "ship"
+            stats.skips += settled.verdict.verdict == "skip"
         if settled.reason is not None:
             label = f"{settled.outcome}: {settled.reason}"
-            tallies.reasons[label] = tallies.reasons.get(label, 0) + 1
+            stats.reasons[label] = stats.reasons.get(label, 0) + 1
         if settled.stop is not None:
             self._stop_asking(settled.stop)
         self._watch(settled)
-        self._job.progress(tallies)
+        self._job.progress(stats)
 
     def _watch(self, settled: Settled) -> None:
-        """Stop asking an endpoint that answers nothing, at the first cell or many in a row."""
+        """Stop asking when the first cell, or many in a row, got no answer."""
         if not settled.exhausted:
             self._unanswered = 0
             return
         self._unanswered += 1
-        if self._unanswered == self._tallies.asked or self._unanswered >= UNANSWERED:
+        if self._unanswered == self._stats.asked or self._unanswered >= UNANSWERED:
             tries = self._job.endpoint.attempts
             last = f"{settled.reason}: {settled.detail}"
-            self._stop_asking(Fault("stop", "no_answer", f"{tries} tries in vain, the last {last}"))
+            self._stop_asking(
+                Fault("stop", "no_answer", f"{tries} tries failed, the last with {last}")
+            )
 
     def _stop_asking(self, fault: Fault) -> None:
-        if self._tallies.stopped is None:
+        if self._stats.stopped is None:
             self._fault = fault
         self._stop("endpoint", fault.sentence())
 
     def _stop(self, stopped: str, why: str) -> None:
-        if self._tallies.stopped is None:
-            self._tallies.stopped, self._tallies.why = stopped, why
+        if self._stats.stopped is None:
+            self._stats.stopped, self._stats.why = stopped, why
             self._halt.set()
             self._limiter.close()
 
@@ -309,7 +266,7 @@ class _Run:
     @contextmanager
     def _signals(self) -> Iterator[None]:
         if threading.current_thread() is not threading.main_thread():
-            yield  # signals are the main thread's, whose business this run is not
+            yield  # only the main thread can handle signals
             return
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -321,11 +278,11 @@ class _Run:
                 loop.remove_signal_handler(number)
 
     def _interrupt(self) -> None:
-        if self._tallies.stopped == "interrupted":
+        if self._stats.stopped == "interrupted":
             for worker in self._workers:
                 worker.cancel()
             return
-        self._tallies.stopped = "interrupted"
+        self._stats.stopped = "interrupted"
         self._halt.set()
         self._limiter.close()
         if flying := self._limiter.in_flight:

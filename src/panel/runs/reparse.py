@@ -21,9 +21,8 @@ from panel.cells.journal import (
     utc_now,
     verdict_fields,
 )
-from panel.endpoint.cell_runner import BROKEN_OFF, FILTERED
 from panel.endpoint.client import RawResponse
-from panel.endpoint.replies import Reply, read_reply
+from panel.endpoint.replies import BROKEN_OFF, FILTERED, Reply, read_reply
 from panel.store.ingest import ingest, opened
 from panel.store.replies import StoredReply, replies_by_cell
 from panel.workspace.loading import Workspace

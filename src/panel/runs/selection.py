@@ -18,9 +18,9 @@ from panel.store.connection import Connection
 from panel.store.decisions import guidance_notes
 from panel.store.ingest import opened
 from panel.store.queries import answered_elsewhere, experience, known_cells, known_records
+from panel.workspace.endpoints import resolve_endpoint
 from panel.workspace.git import workspace_at
 from panel.workspace.loading import Workspace, load_workspace
-from panel.workspace.settings import resolve_endpoint
 
 
 @dataclass(frozen=True, slots=True)

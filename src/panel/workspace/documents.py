@@ -1,4 +1,4 @@
-"""Reads the files people write (text, YAML, front matter) and finds the lines of their fields.
+"""Reads the files that people write (text, YAML, front matter); finds the lines of fields.
 
 The only place that knows YAML.
 """
@@ -13,17 +13,17 @@ from typing import Any
 
 import yaml
 
-from panel.errors import Problem, WorkspaceError
+from panel.errors import WorkspaceError
 
 FieldPath = tuple[str | int, ...]
 Lines = Callable[[FieldPath], int | None]
 
 FENCE = "---"
-DEEPEST = 1000  # levels of YAML; libyaml's composer overruns the stack some way below 100,000
-MOST_VALUES = 2_000_000  # of one file, with every alias written out
+DEEPEST = 1000  # levels of YAML; libyaml overruns its stack somewhere below 100,000
+MOST_VALUES = 2_000_000  # in one file, counting what aliases stand for
 
-# What an author writes stays as written: `1.10`, `12:30`, `no` and `2026-01-31` are text (a
-# date field reads it), where YAML 1.1 makes 1.1, 750, false and a date of them.
+# What an author writes stays as written: `1.10`, `12:30`, `no` and `2026-01-31` stay text, which
+# a date field can still read. YAML 1.1 would make 1.1, 750, false and a date of them.
 _Loader: Any = type("_Loader", (getattr(yaml, "CSafeLoader", yaml.SafeLoader),), {})
 _Loader.yaml_implicit_resolvers = {
     first: [pair for pair in pairs if pair[0].rpartition(":")[2] in ("null", "merge")]
@@ -48,8 +48,21 @@ class Document:
 
 
 def no_lines(_path: FieldPath) -> int | None:
-    """Line finder for formats without lines (CSV cells, Parquet)."""
+    """Find no line: for formats whose fields are not located (JSON)."""
     return None
+
+
+def inside(folder: Path, file: Path) -> bool:
+    """Whether a file lies in a folder, after links in both paths are followed."""
+    return file.resolve().is_relative_to(folder.resolve())
+
+
+def refuse_outside(folder: Path, file: Path) -> None:
+    """Raise WorkspaceError for a link that leads out of its folder."""
+    if not inside(folder, file):
+        raise WorkspaceError.single(
+            file, None, "", "leads out of its folder", "Put the file itself there."
+        )
 
 
 def read_text(file: Path) -> str:
@@ -57,66 +70,58 @@ def read_text(file: Path) -> str:
     try:
         raw = file.read_bytes()
     except OSError as error:
-        raise WorkspaceError(
-            [Problem(file, None, "", f"cannot be read: {error.strerror}", "Check path and rights.")]
+        raise WorkspaceError.single(
+            file, None, "", f"cannot be read: {error.strerror}", "Check path and rights."
         ) from None
     try:
         return raw.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        raise WorkspaceError(
-            [
-                Problem(
-                    file,
-                    line,
-                    "",
-                    f"byte {error.start} (0x{raw[error.start]:02x}) is not UTF-8",
-                    "Save the file as UTF-8.",
-                )
-            ]
+        raise WorkspaceError.single(
+            file,
+            line,
+            "",
+            f"byte {error.start} (0x{raw[error.start]:02x}) is not UTF-8",
+            "Save the file as UTF-8.",
         ) from None
 
 
 def read_front_matter(file: Path) -> Document:
-    """Read ``---`` YAML ``---`` body. Raises WorkspaceError when the form is broken."""
+    """Read a file of ``---``, YAML, ``---`` and a body; raises WorkspaceError."""
     text = read_text(file)
     if not text.startswith(FENCE + "\n"):
-        raise WorkspaceError(
-            [
-                Problem(
-                    file,
-                    1,
-                    "",
-                    "does not begin with front matter",
-                    "Begin the file with a line '---', YAML fields, and another line '---'.",
-                )
-            ]
+        raise WorkspaceError.single(
+            file,
+            1,
+            "",
+            "does not begin with front matter",
+            "Begin the file with a line '---', YAML fields, and another line '---'.",
         )
     end = text.find("\n" + FENCE + "\n", len(FENCE))
     if end < 0 and text.endswith("\n" + FENCE):
         end = len(text) - len(FENCE) - 1
     if end < 0:
-        raise WorkspaceError(
-            [Problem(file, 1, "", "the front matter never ends", "Add a closing line '---'.")]
+        raise WorkspaceError.single(
+            file, 1, "", "the front matter never ends", "Add a closing line '---'."
         )
     source = text[len(FENCE) + 1 : end + 1]
     body = text[end + len(FENCE) + 2 :].strip("\n")
     fields = parse_yaml(source, file, first_line=2)
     if not isinstance(fields, dict):
-        raise WorkspaceError(
-            [Problem(file, 2, "", "the front matter is not a mapping", "Write 'key: value' lines.")]
+        raise WorkspaceError.single(
+            file, 2, "", "the front matter is not a mapping", "Write 'key: value' lines."
         )
     return Document(file, fields, body, yaml_lines(source, first_line=2))
 
 
 def parse_yaml(source: str, file: Path, first_line: int = 1) -> Any:
-    """Parse YAML, refusing repeated keys; raises WorkspaceError with the line."""
+    """Parse YAML and refuse repeated keys; raises WorkspaceError with the line."""
     try:
         if len(source) > DEEPEST:  # each level takes a character
             _refuse_depth(source)
         loader = _Loader(source)
-        # Composed first and built from the nodes, because PyYAML silently keeps
-        # the last of two equal keys.
+        # The nodes are checked before anything is built from them, because PyYAML
+        # silently keeps the last of two equal keys.
         node = loader.get_single_node()
         if node is None:
             return None
@@ -126,21 +131,17 @@ def parse_yaml(source: str, file: Path, first_line: int = 1) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = first_line + mark.line if mark else None
-        raise WorkspaceError(
-            [
-                Problem(
-                    file,
-                    line,
-                    "",
-                    f"is not valid YAML: {error.problem or error.context}",
-                    "Quote text that holds ': ' or begins with a special character.",
-                )
-            ]
+        raise WorkspaceError.single(
+            file,
+            line,
+            "",
+            f"is not valid YAML: {error.problem or error.context}",
+            "Quote text that holds ': ' or begins with a special character.",
         ) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise WorkspaceError(
-            [Problem(file, None, "", f"is not valid YAML: {reason}", "Write it more plainly.")]
+        raise WorkspaceError.single(
+            file, None, "", f"is not valid YAML: {reason}", "Write it more plainly."
         ) from None
     return value
 
@@ -155,14 +156,14 @@ def _refuse_depth(source: str) -> None:
 
 
 def _refuse_bombs(root: yaml.Node) -> None:
-    """Count values as if aliases were written out; raises ValueError for a bomb or a circle."""
+    """Count values as if aliases were written out; raises ValueError for too many, or a circle."""
     counts: dict[int, int] = {}
 
     def count(node: yaml.Node) -> int:
         if isinstance(node, yaml.ScalarNode):
             return 1
         if id(node) not in counts:
-            counts[id(node)] = MOST_VALUES  # what a circle finds when it comes round
+            counts[id(node)] = MOST_VALUES  # an alias inside its own node adds this
             children: Iterable[Any] = node.value
             if isinstance(node, yaml.MappingNode):
                 children = (child for pair in node.value for child in pair)
@@ -177,7 +178,7 @@ def _refuse_repeats(root: yaml.Node, file: Path, first_line: int) -> None:
     waiting, visited = [root], set[int]()
     while waiting:
         node = waiting.pop()
-        if id(node) in visited:  # an alias; following it again could take for ever
+        if id(node) in visited:  # an alias; following it again could take forever
             continue
         visited.add(id(node))
         if isinstance(node, yaml.SequenceNode):
@@ -187,20 +188,20 @@ def _refuse_repeats(root: yaml.Node, file: Path, first_line: int) -> None:
             for key, child in node.value:
                 if not isinstance(key, yaml.ScalarNode):
                     line = first_line + key.start_mark.line
-                    raise WorkspaceError(
-                        [Problem(file, line, "", "a key is not a word", "Write 'key: value'.")]
+                    raise WorkspaceError.single(
+                        file, line, "", "a key is not a word", "Write 'key: value'."
                     )
                 if key.value in keys:
                     line = first_line + key.start_mark.line
-                    raise WorkspaceError(
-                        [Problem(file, line, str(key.value), "stands twice", "Keep one of them.")]
+                    raise WorkspaceError.single(
+                        file, line, str(key.value), "stands twice", "Keep one of them."
                     )
                 keys.add(key.value)
                 waiting.append(child)
 
 
 def yaml_lines(source: str, first_line: int = 1) -> Lines:
-    """Return a finder from field path to line; the YAML is only re-read when asked, once."""
+    """Return a finder from field path to line; it parses the YAML once, when first asked."""
     composed: list[yaml.Node | None] = []
 
     def find(path: FieldPath) -> int | None:
@@ -229,7 +230,7 @@ def yaml_lines(source: str, first_line: int = 1) -> Lines:
 
 
 def toml_lines(source: str) -> Lines:
-    """Return a finder for TOML: tables and keys are looked up by their written form."""
+    """Return a finder from field path to line for TOML, which looks for keys as written."""
 
     def find(path: FieldPath) -> int | None:
         table: list[str] = []

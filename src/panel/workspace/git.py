@@ -1,7 +1,7 @@
-"""Git revisions: the files of a workspace as they were, laid out in a folder of their own.
+"""Git revisions: writes the files of a workspace as they were into a folder of their own.
 
-The only place that calls git. It reads blobs, so neither hooks nor attributes of the
-repository (export-ignore, filters) have a say.
+The only place that calls git. It reads blobs, so hooks and attributes of the repository
+(export-ignore, filters) have no effect.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _PLAIN_FILES = (b"100644", b"100755")
 
 
 def commit_of(root: Path, revision: str) -> str | None:
-    """Return the full id of a commit; None where git knows no such revision here."""
+    """Return the full id of a commit; None where git does not know the revision."""
     return _resolve(root, revision)[0]
 
 
 def _resolve(root: Path, revision: str) -> tuple[str | None, str]:
-    """Return a commit's full id, or None and what git said about more than the revision."""
+    """Return a commit's id; or None, and what git said if more than the revision is wrong."""
     if revision.startswith("-") or "\0" in revision or shutil.which("git") is None:
         return None, ""
     asked = ("rev-parse", "--verify", "--quiet", "--end-of-options", revision + "^{commit}")
@@ -39,7 +39,7 @@ def _resolve(root: Path, revision: str) -> tuple[str | None, str]:
 
 
 def user_name(root: Path) -> str | None:
-    """Return git's user.name here; None where git is not installed or knows none."""
+    """Return git's user.name; None where git is not installed or has none."""
     if shutil.which("git") is None:
         return None
     found = _git(root, "config", "--get", "user.name")
@@ -48,10 +48,10 @@ def user_name(root: Path) -> str | None:
 
 @contextmanager
 def workspace_at(root: Path, revision: str) -> Iterator[Path]:
-    """Lay out the files people write as they were at a revision; yields a temporary folder.
+    """Write the files that people wrote, as of a revision, into a temporary folder; yield it.
 
-    Raises UsageError where git is not there, ``root`` is in no repository, or the revision
-    is not in it (a shallow clone has only the newest).
+    Raises UsageError where git is not installed, ``root`` is not in a repository, or the
+    revision is unknown (a shallow clone has only the newest).
     """
     commit = _commit(root, revision)
     with tempfile.TemporaryDirectory(prefix="panel-") as folder:
@@ -68,17 +68,17 @@ def _commit(root: Path, revision: str) -> str:
         raise UsageError(f"git cannot read {revision!r}: {said}.")
     if commit is None:
         raise UsageError(
-            f"git knows no revision {revision!r} here. In CI, fetch it first: a checkout with "
-            "'fetch-depth: 0' has them all."
+            f"there is no revision {revision!r} here. In CI, fetch it first: a checkout with "
+            "'fetch-depth: 0' has all revisions."
         )
     return commit
 
 
 def changed_files(root: Path, base: str, head: str | None) -> list[tuple[str, int, int]]:
-    """Return (file, lines added, lines removed) between two revisions; head None: files now.
+    """Return (file, lines added, lines removed) between two revisions.
 
-    Only of what people write: tools, personas, prompts, panel.toml. Binary files count 0.
-    Raises UsageError as workspace_at does.
+    head: None for the files as they are now. Only tools, personas, prompts and panel.toml are
+    compared. Binary files count 0 lines. Raises UsageError as workspace_at does.
     """
     revisions = [_commit(root, revision) for revision in (base, head) if revision is not None]
     inputs = [part for part in PARTS if part != "verdicts"]
@@ -96,7 +96,7 @@ def changed_files(root: Path, base: str, head: str | None) -> list[tuple[str, in
 
 
 def _git(root: Path, *words: str, sent: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
-    # Within a hook git's variables name another index, or the repository of an outer one.
+    # Inside a hook, git's variables point at another index, or at an outer repository.
     environment = {name: value for name, value in os.environ.items() if name not in _LOCAL}
     return subprocess.run(
         ["git", "-C", str(root), *words],
@@ -107,7 +107,7 @@ def _git(root: Path, *words: str, sent: bytes | None = None) -> subprocess.Compl
     )
 
 
-# `git rev-parse --local-env-vars`, but for those that a caller may mean for us (GIT_CONFIG...).
+# `git rev-parse --local-env-vars`, except those that a caller may set on purpose (GIT_CONFIG...).
 _LOCAL = {
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
     "GIT_COMMON_DIR",
@@ -134,7 +134,7 @@ def _write_blobs(root: Path, commit: str, target: Path) -> None:
         if entry:
             kinds, name = entry.split(b"\t", 1)
             mode, _kind, blob = kinds.split()
-            if mode in _PLAIN_FILES:  # a link may lead anywhere
+            if mode in _PLAIN_FILES:  # no links: they may lead anywhere
                 files.append((blob.decode(), name.decode("utf-8", "surrogateescape")))
     asked = "".join(blob + "\n" for blob, _path in files).encode()
     told = _git(root, "cat-file", "--batch", sent=asked)
@@ -144,8 +144,8 @@ def _write_blobs(root: Path, commit: str, target: Path) -> None:
     for _blob, path in files:
         end = stream.index(b"\n", position)
         about = stream[position:end].split()
-        if len(about) != 3:  # "<id> missing", in a partial clone say
-            raise UsageError(f"git has not all of {commit}: {path!r} is missing. Fetch it first.")
+        if len(about) != 3:  # "<id> missing", for example in a partial clone
+            raise UsageError(f"git does not have {path!r} of {commit}. Fetch it first.")
         size = int(about[2])
         content, position = stream[end + 1 : end + 1 + size], end + 2 + size
         parts = PurePosixPath(path).parts

@@ -1,9 +1,10 @@
-"""A workspace: the folder of files that people write, read and checked as one."""
+"""Loads a workspace: the folder of files that people write, read and checked as one."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -43,20 +44,7 @@ class Workspace:
         """
         chosen = self.tools
         if slugs:
-            known = {tool.name: tool for tool in self.tools}
-            known |= {tool.slug: tool for tool in self.tools}  # a slug comes before a name
-            for slug in slugs:
-                if slug not in known:
-                    close = nearest(slug, known)
-                    close = known[close].slug if close else slug
-                    hint = did_you_mean(close, [tool.slug for tool in self.tools])
-                    raise UsageError(f"there is no tool {slug!r}. {hint}")
-                same = [tool.slug for tool in self.tools if tool.name == slug]
-                if known[slug].slug != slug and len(same) > 1:
-                    raise UsageError(
-                        f"{len(same)} tools are named {slug!r}. Use a slug: {', '.join(same[:5])}."
-                    )
-            wanted = {known[slug].slug for slug in slugs}
+            wanted = {self._slug(word) for word in slugs}
             chosen = [tool for tool in chosen if tool.slug in wanted]
         if categories:
             existing = {tool.category for tool in self.tools}
@@ -66,6 +54,22 @@ class Workspace:
                     raise UsageError(f"there is no category {category!r}. {hint}")
             chosen = [tool for tool in chosen if tool.category in categories]
         return chosen
+
+    def _slug(self, word: str) -> str:
+        """Return the slug of the tool with this slug or, where there is none, this name."""
+        slugs = [tool.slug for tool in self.tools]
+        if word in slugs:
+            return word
+        named = [tool.slug for tool in self.tools if tool.name == word]
+        if len(named) == 1:
+            return named[0]
+        if named:
+            few = ", ".join(named[:5])
+            raise UsageError(f"{len(named)} tools are named {word!r}. Use a slug: {few}.")
+        by_word = {tool.name: tool.slug for tool in self.tools} | {slug: slug for slug in slugs}
+        close = nearest(word, by_word)
+        hint = did_you_mean(by_word[close] if close else word, slugs)
+        raise UsageError(f"there is no tool {word!r}. {hint}")
 
     def select_personas(self, ids: list[str]) -> list[Persona]:
         """Return the personas with these ids; the whole panel for an empty list."""
@@ -129,19 +133,13 @@ def _unknown_canaries(file: Path, settings: Settings, tools: list[Tool]) -> list
 def check_rendering(workspace: Workspace) -> None:
     """Render every persona and tool once; raises WorkspaceError with what fails."""
     problems: dict[str, Problem] = {}
-    renderings: list[Callable[[], object]] = [
-        lambda persona=persona: workspace.prompts.system_text(persona)  # type: ignore[misc]
-        for persona in workspace.personas
+    prompts = workspace.prompts
+    renderings: list[Callable[[], str]] = [
+        *(partial(prompts.system_text, persona) for persona in workspace.personas),
+        *(partial(prompts.review_text, tool) for tool in workspace.tools),
+        *(partial(prompts.repair_text, persona, ["a problem"]) for persona in workspace.personas),
+        partial(prompts.guidance_text, "a note"),
     ]
-    renderings += [
-        lambda tool=tool: workspace.prompts.review_text(tool)  # type: ignore[misc]
-        for tool in workspace.tools
-    ]
-    renderings += [
-        lambda persona=persona: workspace.prompts.repair_text(persona, ["a problem"])  # type: ignore[misc]
-        for persona in workspace.personas
-    ]
-    renderings.append(lambda: workspace.prompts.guidance_text("a note"))
     for render in renderings:
         try:
             render()

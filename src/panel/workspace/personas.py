@@ -13,8 +13,8 @@ from panel.hashing import content_hash
 from panel.workspace.documents import read_front_matter
 from panel.workspace.validation import did_you_mean, validate
 
-# Some servers write the fields of a schema in alphabetical order, whatever order
-# it has. Reasons must still come before the verdict there, so beats sort before it.
+# Some servers write the fields of a schema in alphabetical order. Reasons must come before the
+# verdict there too, so the ids of beats must sort before it.
 LAST_FIELD = "verdict"
 RESERVED = ("evidence", "verdict", "verdict_confidence")
 
@@ -42,7 +42,7 @@ class _Strict(BaseModel):
 
 
 class Beat(_Strict):
-    """One required move of a take: ``id`` is its field, ``ask`` what to write there."""
+    """One required move of a take. id: its field in the verdict. ask: what to write there."""
 
     id: Annotated[str, AfterValidator(_beat_id)]
     label: Filled
@@ -50,7 +50,7 @@ class Beat(_Strict):
 
 
 class Persona(_Strict):
-    """A reviewer: what it looks at (beats), when it ships and skips, how it speaks (voice)."""
+    """A reviewer: what it writes about (beats), when it ships and skips, how it speaks (voice)."""
 
     id: str
     name: Filled
@@ -79,8 +79,8 @@ def load_personas(folder: Path) -> list[Persona]:
     problems: list[Problem] = []
     personas: list[Persona] = []
     if not folder.is_dir():
-        raise WorkspaceError(
-            [Problem(folder, None, "", "is not a folder", "Make it, or run 'panel init'.")]
+        raise WorkspaceError.single(
+            folder, None, "", "is not a folder", "Make it, or run 'panel init'."
         )
     for file in sorted(folder.glob("*.md")):
         try:
@@ -98,30 +98,26 @@ def load_personas(folder: Path) -> list[Persona]:
 
 def _persona(file: Path) -> Persona:
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,39}", file.stem):
-        raise WorkspaceError(
-            [
-                Problem(
-                    file,
-                    None,
-                    "",
-                    f"the file name {file.stem!r} is not a persona id",
-                    "Use a-z, 0-9 and hyphens, at most 40 characters.",
-                )
-            ]
+        raise WorkspaceError.single(
+            file,
+            None,
+            "",
+            f"the file name {file.stem!r} is not a persona id",
+            "Use a-z, 0-9 and hyphens, at most 40 characters.",
         )
     document = read_front_matter(file)
     fields = {**document.fields, "voice": document.body}
     if "id" in document.fields:
-        raise WorkspaceError(
-            [Problem(file, document.lines(("id",)), "id", "is the file's name", "Remove it.")]
+        raise WorkspaceError.single(
+            file, document.lines(("id",)), "id", "is the file's name", "Remove it."
         )
     persona = validate(Persona, {"id": file.stem, **fields}, file, document.lines)
     seen: set[str] = set()
     for index, beat in enumerate(persona.beats):
         if beat.id in seen:
             line = document.lines(("beats", index, "id"))
-            raise WorkspaceError(
-                [Problem(file, line, "beats", f"{beat.id!r} stands twice", "Rename one.")]
+            raise WorkspaceError.single(
+                file, line, "beats", f"{beat.id!r} stands twice", "Rename one."
             )
         seen.add(beat.id)
     return persona

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import re
 import traceback
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import jinja2
 import jinja2.meta
 import jinja2.nodes
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from panel.errors import Problem, WorkspaceError
 from panel.hashing import content_hash, text_hash
-from panel.workspace.documents import parse_yaml, read_text, yaml_lines
+from panel.workspace.documents import read_text, refuse_outside
+from panel.workspace.examples import EXAMPLES, Example, load_examples
 from panel.workspace.personas import Beat, Persona
-from panel.workspace.sandbox import inside, render, template_environment
+from panel.workspace.sandbox import render, template_environment
 from panel.workspace.scaffold import shipped
-from panel.workspace.tools import DESCRIPTION_LIMIT, Line, PricePlan, Pricing, Text, Tool, slugify
-from panel.workspace.validation import did_you_mean, validate
-from panel.workspace.verdict import parse, schema_for
+from panel.workspace.tools import PricePlan, Pricing, Tool
+from panel.workspace.validation import did_you_mean
+from panel.workspace.verdict import schema_for
 
 Message = tuple[str, str]  # role, content
 Messages = tuple[Message, ...]
@@ -36,14 +34,13 @@ TEMPLATES = {
     "repair": ("problems", "fields"),
     "guidance": ("note",),
 }
-EXAMPLES = "examples"
 
 
 def fenced(text: str) -> str:
     """Put untrusted text between marker lines that carry the text's own hash.
 
-    A text cannot hold its own hash, so it cannot close its fence; and the same text
-    always gets the same marker, so fingerprints stay stable.
+    A text cannot hold its own hash, so it cannot close its fence. The same text always gets
+    the same marker, so fingerprints stay stable.
     """
     body = text.strip("\n")
     marker = text_hash(body)
@@ -53,36 +50,11 @@ def fenced(text: str) -> str:
     )
 
 
-class ExampleTool(BaseModel):
-    """The fictional tool of a worked example."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    name: Line
-    tagline: Line
-    category: Line
-    pricing: Pricing
-
-
-def _one_verdict(answer: dict[str, Any]) -> dict[str, Any]:
-    if answer.get("verdict") not in ("ship", "skip"):
-        raise ValueError("has no verdict. Write verdict: ship or verdict: skip.")
-    return answer
-
-
-class Example(BaseModel):
-    """One worked example of a persona: a fictional tool and the answer to copy."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    tool: ExampleTool
-    description: Annotated[Text, Field(min_length=1, max_length=DESCRIPTION_LIMIT)]
-    answer: Annotated[dict[str, Any], AfterValidator(_one_verdict)]
-
-
 @dataclass(slots=True)
 class Prompts:
-    """The templates of a workspace, compiled, and the worked examples of small models.
+    """The compiled templates of a workspace, and the worked examples for small models.
 
-    Rendered system messages and fenced tools are kept, since each is used many times.
+    Rendered system and review messages are kept, since each is used many times.
     """
 
     folder: Path
@@ -99,7 +71,7 @@ class Prompts:
     ) -> Messages:
         """Render the messages of one cell; raises WorkspaceError where a template fails.
 
-        note: an editor's guidance, put at the end of the question; None leaves it as it is.
+        note: an editor's guidance, put at the end of the question; None for no guidance.
         """
         system: Message = ("system", self.system_text(persona))
         asked = self.review_text(tool)
@@ -123,31 +95,26 @@ class Prompts:
         return self._reviews[tool.slug]
 
     def repair_text(self, persona: Persona, problems: list[str]) -> str:
-        """Render the message that asks once more after an unreadable reply."""
+        """Render the message that asks for a repair of an unreadable reply."""
         fields = list(schema_for(persona)["properties"])
         return self._render(self.repair, problems=problems, fields=fields)
 
     def guidance_text(self, note: str) -> str:
-        """Render an editor's note to one tool × persona."""
+        """Render an editor's guidance for one tool × persona."""
         return self._render(self.guidance, note=note)
 
     def example_turns(self, persona: Persona, tool: Tool, repeat: int) -> Messages:
-        """Return worked examples as turns, both verdicts, their order balanced over cells.
+        """Return the worked examples as turns: one ship and one skip, in an order that alternates.
 
-        A very small model repeats the verdict of the last example. The order alternates
+        A very small model tends to repeat the verdict of the last example. The order alternates
         over personas and repeats within a tool, so that neither verdict is favoured.
         """
         examples = self.examples.get(persona.id, ())
         turned = (int(text_hash(tool.slug), 16) + persona.order + repeat) % 2
         turns: list[Message] = []
         for example in reversed(examples) if turned else examples:
-            shown = Tool(
-                slug=slugify(example.tool.name),
-                description=example.description,
-                **dict(example.tool),
-            )
-            turns.append(("user", self._render(self.review, tool=shown)))
-            turns.append(("assistant", _compact(example.answer, persona)))
+            turns.append(("user", self._render(self.review, tool=example.as_tool())))
+            turns.append(("assistant", example.reply(persona)))
         return tuple(turns)
 
     def example_records(self, persona: Persona) -> list[dict[str, Any]]:
@@ -157,19 +124,14 @@ class Prompts:
     def _render(self, template: jinja2.Template, **context: Any) -> str:
         try:
             return render(template, **context)
-        except Exception as error:  # whatever a template does wrong is its author's to mend
+        except Exception as error:  # whatever a template does wrong, its author can fix
             raise WorkspaceError([_fault(error, template, self.folder)]) from None
-
-
-def _compact(answer: dict[str, Any], persona: Persona) -> str:
-    names = schema_for(persona)["properties"]
-    return json.dumps({name: answer[name] for name in names if name in answer}, ensure_ascii=False)
 
 
 def load_prompts(folder: Path, personas: list[Persona]) -> Prompts:
     """Compile the templates and read the examples; raises WorkspaceError with all problems.
 
-    A workspace made before there was guidance has no template for it: it gets the shipped one.
+    A workspace that is older than the guidance template gets the shipped one.
     """
     environment = template_environment(folder, {"fenced": fenced})
     problems: list[Problem] = []
@@ -183,7 +145,7 @@ def load_prompts(folder: Path, personas: list[Persona]) -> Prompts:
     examples: dict[str, tuple[Example, ...]] = {}
     for persona in personas:
         try:
-            examples[persona.id] = _examples(folder / EXAMPLES / f"{persona.id}.yaml", persona)
+            examples[persona.id] = load_examples(folder / EXAMPLES / f"{persona.id}.yaml", persona)
         except WorkspaceError as error:
             problems += error.problems
     if problems:
@@ -202,10 +164,7 @@ def _source(folder: Path, name: str) -> Path:
 def _compile(
     environment: jinja2.Environment, file: Path, known: tuple[str, ...]
 ) -> jinja2.Template:
-    if not inside(file.parent, file):
-        raise WorkspaceError(
-            [Problem(file, None, "", "leads out of its folder", "Put the file itself there.")]
-        )
+    refuse_outside(file.parent, file)
     source = read_text(file)
     try:
         tree = environment.parse(source, file.name, str(file))
@@ -214,8 +173,8 @@ def _compile(
         line = getattr(error, "lineno", None) if isinstance(error, jinja2.TemplateError) else None
         word = re.match(r"No filter named '(.*)'", str(error))
         remedy = did_you_mean(word[1], environment.filters) if word else "Correct that line."
-        raise WorkspaceError(
-            [Problem(file, line, "", f"is not a valid template: {error}", remedy)]
+        raise WorkspaceError.single(
+            file, line, "", f"is not a valid template: {error}", remedy
         ) from None
     unknown = jinja2.meta.find_undeclared_variables(tree) - set(known)
     problems = [
@@ -251,57 +210,13 @@ def _fault(error: Exception, template: jinja2.Template, folder: Path) -> Problem
     for frame in traceback.extract_tb(error.__traceback__):
         if frame.filename.endswith(".j2"):
             line, file = frame.lineno, Path(frame.filename)
-    message = str(error).replace("panel.catalog.", "").replace("panel.personas.", "")
-    return Problem(file, line, "", f"cannot be rendered: {message}", "Correct that line.")
-
-
-def _examples(file: Path, persona: Persona) -> tuple[Example, ...]:
-    if not inside(file.parents[1], file):
-        raise WorkspaceError(
-            [Problem(file, None, "", "leads out of its folder", "Put the file itself there.")]
-        )
-    if not file.exists():  # a persona without examples is asked without any
-        return ()
-    source = read_text(file)
-    found = parse_yaml(source, file)
-    lines = yaml_lines(source)
-    if not isinstance(found, list) or len(found) != 2:
-        raise WorkspaceError(
-            [Problem(file, 1, "", "is not a list of two examples", "Write one ship, one skip.")]
-        )
-    examples = []
-    for index, fields in enumerate(found):
-        example = validate(Example, fields, file, _below(lines, index))
-        try:
-            parse(_compact(example.answer, persona), persona)
-        except (TypeError, ValueError) as error:
-            raise WorkspaceError(
-                [
-                    Problem(
-                        file,
-                        lines((index, "answer")),
-                        "answer",
-                        f"is no verdict of {persona.id!r}: {error}",
-                        "Its fields are " + ", ".join(schema_for(persona)["properties"]) + ".",
-                    )
-                ]
-            ) from None
-        examples.append(example)
-    if {example.answer["verdict"] for example in examples} != {"ship", "skip"}:
-        raise WorkspaceError(
-            [Problem(file, 1, "", "does not show both verdicts", "Write one ship, one skip.")]
-        )
-    return tuple(examples)
-
-
-def _below(lines: Callable[[tuple[str | int, ...]], int | None], index: int) -> Any:
-    return lambda path: lines((index, *path))
+    return Problem(file, line, "", f"cannot be rendered: {error}", "Correct that line.")
 
 
 def template_digest(prompts: Prompts) -> str:
     """Hash the wording of the templates: what they make of a fixed persona and tool.
 
-    A comment in a template leaves it as it is. Only used to say why a cell is pending;
+    A comment in a template does not change it. It only serves to say why a cell is pending;
     what is asked again is decided by the fingerprint of the whole rendered text.
     """
     try:

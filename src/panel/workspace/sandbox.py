@@ -1,16 +1,13 @@
 """The sandbox that prompt templates are rendered in.
 
-A template may come from a stranger's branch, so it is treated as untrusted text. It sees
-plain data only (str, int, float, list, dict, date), may use the names listed here and no
-others, cannot read outside its folder, and is stopped when it makes too much or takes too long.
+A template may come from a stranger's branch, so it is treated as untrusted text. It sees only
+plain data (str, int, float, list, dict, date), may use only the names listed here, cannot read
+outside its folder, and is stopped when it makes too much or takes too long.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -25,14 +22,25 @@ from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import BaseModel
 
-LONGEST_TEXT = 1_000_000  # characters that one rendering, or one text in it, may have
-MOST_WORK = 8_000_000  # of one rendering: a character made costs 1, a step STEP, a call CALL
-STEP, CALL = 16, 200
-MOST_SECONDS = 5.0  # of CPU; an honest prompt takes a tenth of a millisecond
+from panel.workspace.documents import inside
+from panel.workspace.render_budget import (
+    CALL,
+    LONGEST_TEXT,
+    MOST_WORK,
+    STEP,
+    TooMuchError,
+    as_text,
+    budgeted,
+    counted,
+    joined,
+    measured,
+    take,
+)
+
 LARGEST_BITS = 256  # of a whole number
 ENDING = ".j2"
 
-# Filters whose result is no longer than what they are given, or which are bounded below.
+# Filters whose result is no longer than their input, or that are bounded further down.
 _FILTERS = (
     *("abs", "capitalize", "count", "d", "default", "dictsort", "first", "float", "int", "items"),
     *("last", "length", "list", "lower", "round", "sort", "title", "trim", "truncate"),
@@ -54,109 +62,30 @@ _ATTRIBUTES: dict[type, frozenset[str]] = {
 }
 
 
-class TooMuchError(SecurityError):
-    """A template made more, or took longer, than a rendering may."""
-
-
-class _Budget:
-    """What one rendering may still do."""
-
-    def __init__(self) -> None:
-        self.left = MOST_WORK
-        self.steps = 0
-        self.ends = time.thread_time() + MOST_SECONDS
-
-    def take(self, amount: int) -> None:
-        self.left -= amount + STEP
-        self.steps += 1
-        if self.left < 0:
-            raise TooMuchError("makes or does too much for one prompt")
-        # Asking the clock costs more than a step, so it is asked at every 256th or a large one.
-        if (amount > 4096 or not self.steps & 255) and time.thread_time() > self.ends:
-            raise TooMuchError(f"takes longer than {MOST_SECONDS:g} seconds")
-
-
-_BUDGET: ContextVar[_Budget | None] = ContextVar("_BUDGET", default=None)
-
-
-@contextmanager
-def _budgeted() -> Iterator[None]:
-    token = _BUDGET.set(_Budget())
-    try:
-        yield
-    finally:
-        _BUDGET.reset(token)
-
-
-def _take(amount: int = 0) -> None:
-    budget = _BUDGET.get()
-    assert budget is not None, "templates are rendered through render()"
-    budget.take(amount)
-
-
-def _measured(value: Any) -> Any:
-    """Charge for a value at its full size, shared parts each time; returns the value."""
-    if isinstance(value, str):
-        if len(value) > LONGEST_TEXT:
-            raise TooMuchError(f"makes a text of more than {LONGEST_TEXT:,} characters")
-        _take(len(value))
-    elif isinstance(value, dict):
-        _take(len(value))
-        for key, item in value.items():
-            _measured(key)
-            _measured(item)
-    elif isinstance(value, list | tuple | set | frozenset):
-        _take(len(value))
-        for item in value:
-            _measured(item)
-    else:
-        _take()
-    return value
-
-
-def _text(value: Any) -> str:
-    _measured(value)
-    if type(value) is str:
-        return value
-    return str(_measured(str(value)))
-
-
-def _joined(texts: Iterable[str]) -> str:
-    """Join what a template puts out, and stop while it is still small."""
-    pieces, size = [], 0
-    for text in texts:
-        size += len(text)
-        if size > LONGEST_TEXT:
-            raise TooMuchError(f"makes a text of more than {LONGEST_TEXT:,} characters")
-        _take(len(text))
-        pieces.append(text)
-    return "".join(pieces)
-
-
 @jinja2.pass_context
 def _finalize(_context: jinja2.runtime.Context, value: Any) -> str:
     # With the context asked for, the compiler computes no constants: nothing runs unbudgeted.
-    return _text(value)
+    return as_text(value)
 
 
 def _join(value: Iterable[Any], d: Any = "", attribute: Any = None) -> str:
     """Join the items of a list by a separator; the template engine's `join`, bounded."""
     if attribute is not None:
         raise TypeError("join takes no attribute here; loop over the items")
-    separator = _text(d)
-    texts = [_text(item) for item in value]
-    _take(len(separator) * len(texts))
-    return _joined([separator.join(texts)])
+    separator = as_text(d)
+    texts = [as_text(item) for item in value]
+    take(len(separator) * len(texts))
+    return joined([separator.join(texts)])
 
 
 def _replace(value: Any, old: str, new: str, count: int | None = None) -> str:
-    text, many = _text(value), -1 if count is None else count
+    text, many = as_text(value), -1 if count is None else count
     # An empty `old` is found before every character and at the end.
     found = text.count(old) if old else len(text) + 1
     size = len(text) + (min(found, many) if many >= 0 else found) * max(0, len(new) - len(old))
     if size > LONGEST_TEXT:
         raise TooMuchError(f"makes a text of more than {LONGEST_TEXT:,} characters")
-    _take(size)
+    take(size)
     return text.replace(old, new, many)
 
 
@@ -168,16 +97,16 @@ def _range(*bounds: int) -> Iterable[int]:
 
 
 def _charged(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Charge for what a filter is given and for what it makes; keeps how it wants to be called."""
+    """Charge for what a filter is given and makes; keep its calling convention."""
 
     def filtered(*values: Any, **options: Any) -> Any:
         for value in values:
             if not isinstance(value, jinja2.Environment | jinja2.runtime.Context):
-                _measured(value)
+                measured(value)
         made = function(*values, **options)
         if isinstance(made, Iterator):
-            return _counted(made)
-        return _measured(made)
+            return counted(made)
+        return measured(made)
 
     wants = getattr(function, "jinja_pass_arg", None)
     if wants is not None:
@@ -185,14 +114,8 @@ def _charged(function: Callable[..., Any]) -> Callable[..., Any]:
     return filtered
 
 
-def _counted(items: Iterable[Any]) -> Iterator[Any]:
-    for item in items:
-        _take()
-        yield item
-
-
 class _Counted(Sequence[Any]):
-    """A list or text in a loop: its steps are charged, and its length is known."""
+    """A list or text in a loop: every step is charged, and the length is known."""
 
     def __init__(self, items: Sequence[Any]) -> None:
         self.items = items
@@ -204,11 +127,11 @@ class _Counted(Sequence[Any]):
         return self.items[index]
 
     def __iter__(self) -> Iterator[Any]:
-        return _counted(self.items)
+        return counted(self.items)
 
 
 class _Compiler(jinja2.compiler.CodeGenerator):
-    """Sends what could grow or run on without an operator through the environment."""
+    """Routes loops, concatenations and literals through the environment, which charges for them."""
 
     def visit_For(self, node: nodes.For, frame: Any) -> None:  # noqa: N802
         node.iter = self._through("stepped", node.iter)
@@ -248,16 +171,16 @@ class _Compiler(jinja2.compiler.CodeGenerator):
 class _Environment(ImmutableSandboxedEnvironment):
     code_generator_class = _Compiler
     intercepted_binops = frozenset({"+", "*", "**", "%"})
-    concat = staticmethod(_joined)
-    measured = staticmethod(_measured)
+    concat = staticmethod(joined)
+    measured = staticmethod(measured)
 
     def stepped(self, items: Any) -> Any:
         if isinstance(items, Mapping):
             return _Counted(list(items))
-        return _Counted(items) if isinstance(items, Sequence) else _counted(items)
+        return _Counted(items) if isinstance(items, Sequence) else counted(items)
 
     def concatenated(self, *values: Any) -> str:
-        return _joined([_text(value) for value in values])
+        return joined([as_text(value) for value in values])
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         numbers = isinstance(left, int | float) and isinstance(right, int | float)
@@ -273,16 +196,16 @@ class _Environment(ImmutableSandboxedEnvironment):
         if not numbers and operator == "*":
             many, thing = (left, right) if isinstance(left, int) else (right, left)
             if isinstance(many, int) and isinstance(thing, str | list | tuple):
-                _take(max(0, many) * len(thing))
-        return _measured(super().call_binop(context, operator, left, right))
+                take(max(0, many) * len(thing))
+        return measured(super().call_binop(context, operator, left, right))
 
     def call(self, context: Any, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
-        _take(CALL)
+        take(CALL)
         made = super().call(context, obj, *args, **kwargs)
-        return _measured(made) if isinstance(made, str | list | tuple | dict) else made
+        return measured(made) if isinstance(made, str | list | tuple | dict) else made
 
     def join_path(self, template: str, parent: str) -> str:
-        _take(10 * CALL)  # an include that includes itself twice ends too
+        take(10 * CALL)  # an include that includes itself twice ends too
         return template
 
     def getattr(self, obj: Any, attribute: str) -> Any:
@@ -300,11 +223,9 @@ class _Environment(ImmutableSandboxedEnvironment):
                 return obj[argument]
             except (TypeError, LookupError):
                 pass
-        return (
-            self.getattr(obj, argument)
-            if isinstance(argument, str)
-            else self.undefined(obj=obj, name=argument)
-        )
+        if isinstance(argument, str):
+            return self.getattr(obj, argument)
+        return self.undefined(obj=obj, name=argument)
 
 
 def _may_read(obj: Any, attribute: str) -> bool:
@@ -316,7 +237,7 @@ def _may_read(obj: Any, attribute: str) -> bool:
 
 
 class _Folder(jinja2.FileSystemLoader):
-    """Loads ``*.j2`` of one folder; a link that leads out of it is no file of it."""
+    """Loads ``*.j2`` of one folder; a link that leads out of it is refused."""
 
     def get_source(self, environment: jinja2.Environment, template: str) -> Any:
         if not template.endswith(ENDING):
@@ -329,17 +250,12 @@ class _Folder(jinja2.FileSystemLoader):
         return super().get_source(environment, template)
 
 
-def inside(folder: Path, file: Path) -> bool:
-    """Whether a file, its links followed, lies in a folder, its links followed."""
-    return file.resolve().is_relative_to(folder.resolve())
-
-
 def template_environment(
     folder: Path, filters: Mapping[str, Callable[..., Any]]
 ) -> jinja2.Environment:
-    """Return the environment for the templates of a folder; ``filters`` are added to the list.
+    """Return the environment for the templates of a folder; ``filters`` are added to its own.
 
-    Templates compiled with it are rendered by `render` only.
+    Templates compiled with it must be rendered by ``render``.
     """
     environment = _Environment(
         loader=_Folder(folder, encoding="utf-8-sig"),
@@ -351,7 +267,7 @@ def template_environment(
         lstrip_blocks=True,
     )
     known = {name: _charged(jinja2.filters.FILTERS[name]) for name in _FILTERS}
-    environment.filters = {**known, "join": _join, "replace": _replace, "string": _text}
+    environment.filters = {**known, "join": _join, "replace": _replace, "string": as_text}
     environment.filters |= {name: _charged(made) for name, made in filters.items()}
     environment.globals = {"range": _range}
     return environment
@@ -360,15 +276,15 @@ def template_environment(
 def render(template: jinja2.Template, **values: Any) -> str:
     """Render a template from ``template_environment`` with plain copies of the values.
 
-    Raises TooMuchError when it makes or takes too much, and whatever else a template
+    Raises TooMuchError when it makes too much or takes too long, and whatever else a template
     can raise (jinja2.TemplateError, TypeError, RecursionError, ...).
     """
-    with _budgeted():
+    with budgeted():
         return template.render({name: plain(value) for name, value in values.items()})
 
 
 def plain(value: Any) -> Any:
-    """Return a value as str, int, float, bool, None, list, dict and date; a model as its dict.
+    """Return a value made of str, int, float, bool, None, list, dict and date; a model as its dict.
 
     Raises TypeError for anything else.
     """

@@ -18,9 +18,9 @@ def shipped() -> Path:
 
 
 def create(target: Path) -> list[Path]:
-    """Copy the sample workspace to ``target``; returns the files written.
+    """Copy the sample workspace to ``target``; return the files written, relative to it.
 
-    Raises UsageError, and writes nothing, where a file of the same name already stands.
+    Raises UsageError, and writes nothing, where a file of the same name exists already.
     """
     source = shipped()
     files = [

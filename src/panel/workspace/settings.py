@@ -1,37 +1,31 @@
-"""Settings: panel.toml, the endpoint presets and the secrets of the environment."""
+"""Settings: what panel.toml may hold, read and checked."""
 
 from __future__ import annotations
 
 import os
 import re
 import tomllib
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from panel.errors import EndpointError, Problem, UsageError, WorkspaceError
+from panel.errors import Problem, WorkspaceError
 from panel.workspace.documents import FieldPath, Lines, read_text, toml_lines
+from panel.workspace.presets import EMBEDDED, PRESETS, Profile
 from panel.workspace.validation import did_you_mean, validate
 
 FILE = "panel.toml"
-EMBEDDED = "embedded"
-CHARACTERS_PER_TOKEN = 4.0  # rough, English prose; until the endpoint's own counts are known
-EMBEDDED_MODEL = "smollm2-135m-instruct-q4_1"
-
-Profile = Literal["standard", "embedded"]
-
 _SECRET_IN_QUERY = re.compile(r"(?i)(^|&)[^=&]*(key|token|secret|password|auth)[^=&]*=")
 
 
 def _variable_name(text: Any) -> Any:
     if not isinstance(text, str) or not re.fullmatch(r"[A-Z_][A-Z0-9_]{0,79}", text):
-        # Not shown: what does not look like a name may be the secret itself.
+        # The text is not shown: it may be the secret itself.
         raise ValueError(
             "is not the name of an environment variable. Write the name, such as MISTRAL_API_KEY; "
-            "the key itself belongs into the environment."
+            "the key itself belongs in the environment."
         )
     return text
 
@@ -43,9 +37,9 @@ def _base_url(text: str) -> str:
     except ValueError:  # its message may hold a password
         raise ValueError("is not a web address. Begin it with http:// or https://.") from None
     if "@" in parts.netloc or parts.fragment or _SECRET_IN_QUERY.search(parts.query):
-        raise ValueError("holds credentials. Put the key into the environment (api_key_env).")
+        raise ValueError("holds credentials. Put the key in the environment (api_key_env).")
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        # Not shown: a key that was put into the wrong line would be.
+        # The text is not shown: it may be a key on the wrong line.
         raise ValueError("is not a web address. Begin it with http:// or https://.")
     return text.rstrip("/").removesuffix("/chat/completions").rstrip("/")
 
@@ -55,9 +49,9 @@ class _Strict(BaseModel):
 
 
 class Sampling(_Strict):
-    """What shapes an answer besides its messages; part of every fingerprint.
+    """What influences an answer besides its messages; part of every fingerprint.
 
-    ``extra`` holds fields of one server's own (min_p, repeat_penalty, ...), sent as they are.
+    extra: fields of one server's own (min_p, repeat_penalty, ...), sent as they are.
     """
 
     temperature: float | None = Field(default=None, ge=0, le=2)
@@ -67,13 +61,13 @@ class Sampling(_Strict):
     extra: dict[str, Any] = {}
 
     def over(self, base: Sampling) -> Sampling:
-        """Return ``base`` with what is set here put over it."""
+        """Return ``base``, overridden by what is set here."""
         extra = {**base.extra, **self.extra}
         return base.model_copy(update={**self.model_dump(exclude_none=True), "extra": extra})
 
 
 class Limits(_Strict):
-    """Operational knobs: never part of a fingerprint."""
+    """How endpoints are asked; never part of a fingerprint. rpm, tpm: per minute."""
 
     concurrency: int | None = Field(default=None, ge=1, le=1000)
     timeout_seconds: float = Field(default=180.0, gt=0, le=86_400)
@@ -110,7 +104,7 @@ class EndpointSettings(_Strict):
 
 
 class PanelSettings(_Strict):
-    """The ``[panel]`` table: the personas of the panel (default: all) and the endpoint."""
+    """The ``[panel]`` table: the panel's personas (default: all), in order, and its endpoint."""
 
     personas: tuple[str, ...] | None = Field(default=None, min_length=1)
     endpoint: str = EMBEDDED
@@ -119,8 +113,8 @@ class PanelSettings(_Strict):
 class CiSettings(_Strict):
     """The ``[ci]`` table: what ``panel run --changed`` asks besides what is stale.
 
-    canaries: slugs of unchanged tools that are asked again in every such run, to see whether
-    the model has moved. repeats: how often each stale cell is asked.
+    canaries: slugs of unchanged tools that every such run asks again, to see whether the model
+    has changed. repeats: how often each stale cell is asked.
     """
 
     canaries: tuple[str, ...] = ()
@@ -145,12 +139,12 @@ OneLine = Annotated[str, Field(min_length=1, max_length=300, pattern=r"^[^\x00-\
 
 
 class SiteSettings(_Strict):
-    """The ``[site]`` table: what ``panel publish`` writes, and under which name and address.
+    """The ``[site]`` table: what ``panel publish`` writes, under which name and address.
 
-    pairs: comparisons that are always made, as slugs or names. all_pairs: also those within
-    each category, at most ``max_pairs_per_category`` of them. stale_price_days: the age at
-    which a checked price is marked. community: whether pages have forms to vote and to
-    subscribe, which only ``panel serve`` answers.
+    pairs: comparisons to make in any case, as slugs or names. all_pairs: whether to compare
+    the tools of each category too, in at most ``max_pairs_per_category`` pairs.
+    stale_price_days: the age from which a checked price is marked. community: whether pages
+    have forms to vote and to subscribe, which only ``panel serve`` answers.
     """
 
     title: OneLine = "Panel verdicts"
@@ -175,51 +169,9 @@ class Settings(_Strict):
     endpoints: dict[str, EndpointSettings] = {}
     site: SiteSettings = SiteSettings()
 
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """A resolved endpoint: preset, panel.toml and command line put together.
-
-    base_url is None for the embedded endpoint, which starts its own server. rpm, tpm:
-    requests and tokens a minute, None for no bound. chars_per_token: for estimates.
-    """
-
-    name: str
-    preset: str | None
-    base_url: str | None
-    model: str
-    api_key_env: str | None = None
-    concurrency: int = 8
-    timeout_seconds: float = 180.0
-    attempts: int = 8
-    rpm: int | None = None
-    tpm: int | None = None
-    profile: Profile = "standard"
-    weights: Path | None = None
-    context: int = 8192
-    threads: int | None = None
-    sampling: Sampling = field(default_factory=Sampling)
-    prices: Prices | None = None
-    max_tokens_field: str = "max_tokens"
-    seed_field: str = "seed"
-    chars_per_token: float = CHARACTERS_PER_TOKEN
-
-    @property
-    def embedded(self) -> bool:
-        """Whether this program serves the model itself."""
-        return self.base_url is None
-
-    def api_key(self) -> str | None:
-        """Read the key from the environment; raises EndpointError naming an unset variable."""
-        if self.api_key_env is None:
-            return None
-        key = os.environ.get(self.api_key_env, "").strip()
-        if not key:
-            raise EndpointError(
-                f"endpoint {self.name!r} wants its key in the environment variable "
-                f"{self.api_key_env}, which is not set. Set it and run again."
-            )
-        return key
+    def endpoint_names(self) -> list[str]:
+        """Return the endpoints that can be asked: those of the file, then the presets."""
+        return [*self.endpoints, *PRESETS]
 
 
 def cache_folder() -> Path:
@@ -230,52 +182,6 @@ def cache_folder() -> Path:
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "reviewer-panel"
 
-
-BASE_SAMPLING = Sampling(temperature=0.7, max_tokens=1500)
-
-# What each preset knows. Concurrency is the most requests in flight; limits.py finds how many
-# of them pay.
-PRESETS: dict[str, dict[str, Any]] = {
-    EMBEDDED: {
-        "model": EMBEDDED_MODEL,
-        "concurrency": 1,
-        "timeout_seconds": 600.0,
-        "profile": "embedded",
-        "sampling": Sampling(
-            top_p=0.9, max_tokens=1200, seed=7, extra={"min_p": 0.1, "repeat_penalty": 1.1}
-        ),
-    },
-    # Loading a large model takes minutes, during which Ollama and LM Studio let a request hang.
-    "ollama": {
-        "base_url": "http://localhost:11434/v1",
-        "concurrency": 4,
-        "timeout_seconds": 600.0,
-    },
-    "vllm": {"base_url": "http://localhost:8000/v1", "concurrency": 32},
-    "llamacpp": {"base_url": "http://localhost:8080/v1", "concurrency": 4},
-    "lmstudio": {
-        "base_url": "http://localhost:1234/v1",
-        "concurrency": 4,
-        "timeout_seconds": 600.0,
-    },
-    "mistral": {
-        "base_url": "https://api.mistral.ai/v1",
-        "api_key_env": "MISTRAL_API_KEY",
-        "concurrency": 4,
-        "seed_field": "random_seed",
-    },
-    "openai": {
-        "base_url": "https://api.openai.com/v1",
-        "api_key_env": "OPENAI_API_KEY",
-        "concurrency": 16,
-        "max_tokens_field": "max_completion_tokens",
-    },
-    "openrouter": {
-        "base_url": "https://openrouter.ai/api/v1",
-        "api_key_env": "OPENROUTER_API_KEY",
-        "concurrency": 8,
-    },
-}
 
 _SECRET_KEYS = (
     *("api_key", "apikey", "key", "token", "access_token", "bearer", "bearer_token"),
@@ -292,35 +198,39 @@ def load_settings(root: Path) -> Settings:
     except (ValueError, RecursionError) as error:  # TOMLDecodeError is a ValueError
         found = re.search(r"line (\d+)", str(error))
         line = int(found[1]) if found else None
-        raise WorkspaceError(
-            [Problem(file, line, "", f"is not valid TOML: {error}", "Correct that line.")]
+        raise WorkspaceError.single(
+            file, line, "", f"is not valid TOML: {error}", "Correct that line."
         ) from None
     lines = toml_lines(source)
-    problems = _refused_secrets(fields, file, lines)
-    if problems:
+    if problems := _refused_secrets(fields, file, lines):
         raise WorkspaceError(problems)
     settings = validate(Settings, fields, file, lines)
+    if problems := _endpoint_problems(settings, file, lines):
+        raise WorkspaceError(problems)
+    return settings
+
+
+def _endpoint_problems(settings: Settings, file: Path, lines: Lines) -> list[Problem]:
+    problems = []
     for name, table in settings.endpoints.items():
+        place = f"endpoints.{name}"
         if table.preset is not None and table.preset not in PRESETS:
             message, remedy = (
                 f"unknown preset {table.preset!r}",
                 did_you_mean(table.preset, PRESETS),
             )
             line = lines(("endpoints", name, "preset"))
-            problems.append(Problem(file, line, f"endpoints.{name}.preset", message, remedy))
+            problems.append(Problem(file, line, f"{place}.preset", message, remedy))
         elif (table.preset or name) not in PRESETS and not (table.base_url or table.weights):
             message = "has no base_url and no preset"
             remedy = "Add base_url, or preset = one of " + ", ".join(PRESETS) + "."
-            line = lines(("endpoints", name))
-            problems.append(Problem(file, line, f"endpoints.{name}", message, remedy))
-    if not _known(settings, settings.panel.endpoint):
-        message = f"there is no endpoint {settings.panel.endpoint!r}"
-        remedy = did_you_mean(settings.panel.endpoint, [*settings.endpoints, *PRESETS])
-        line = lines(("panel", "endpoint"))
+            problems.append(Problem(file, lines(("endpoints", name)), place, message, remedy))
+    chosen = settings.panel.endpoint
+    if chosen not in settings.endpoint_names():
+        remedy = did_you_mean(chosen, settings.endpoint_names())
+        message, line = f"there is no endpoint {chosen!r}", lines(("panel", "endpoint"))
         problems.append(Problem(file, line, "panel.endpoint", message, remedy))
-    if problems:
-        raise WorkspaceError(problems)
-    return settings
+    return problems
 
 
 def _refused_secrets(
@@ -332,81 +242,7 @@ def _refused_secrets(
         if isinstance(value, dict):
             problems += _refused_secrets(value, file, lines, path)
         elif key.lower().replace("-", "_") in _SECRET_KEYS:
-            message = "a secret may not stand in this file"
+            message = "a secret must not be in this file"
             remedy = 'Set it in the environment and write api_key_env = "NAME_OF_THE_VARIABLE".'
             problems.append(Problem(file, lines(path), ".".join(map(str, path)), message, remedy))
     return problems
-
-
-def _known(settings: Settings, name: str) -> bool:
-    return name in settings.endpoints or name in PRESETS
-
-
-def resolve_endpoint(
-    settings: Settings,
-    root: Path,
-    name: str | None = None,
-    model: str | None = None,
-    model_needed: bool = True,
-) -> Endpoint:
-    """Put preset, panel.toml and command line together into one Endpoint.
-
-    Raises UsageError for an unknown endpoint, or one that names no model where
-    ``model_needed``; the model is "" otherwise.
-    """
-    name = name or settings.panel.endpoint
-    if not _known(settings, name):
-        raise UsageError(
-            f"there is no endpoint {name!r}. {did_you_mean(name, [*settings.endpoints, *PRESETS])}"
-        )
-    table = settings.endpoints.get(name, EndpointSettings())
-    preset = table.preset or (name if name in PRESETS else None)
-    if preset is None and table.weights is not None:
-        preset = EMBEDDED
-    known = dict(PRESETS.get(preset or "", {}))
-    base = settings.sampling.over(known.pop("sampling", Sampling()).over(BASE_SAMPLING))
-    written = table.model_dump(exclude_none=True, exclude={"preset", "sampling", "prices"})
-    if settings.limits.concurrency is not None and preset != EMBEDDED:
-        known["concurrency"] = settings.limits.concurrency
-    known |= settings.limits.model_dump(include={"rpm", "tpm"})
-    if "timeout_seconds" in settings.limits.model_fields_set or "timeout_seconds" not in known:
-        known["timeout_seconds"] = settings.limits.timeout_seconds
-    merged = {"base_url": None, "model": None, **known, **written}
-    if table.weights is not None:
-        merged["weights"] = root / table.weights.expanduser()
-        merged["model"] = table.model or merged["weights"].stem.lower()
-        # Examples and length bounds are for the default 135M model alone.
-        merged["profile"] = table.profile or "standard"
-    if merged["base_url"] is None and model not in (None, merged["model"]):
-        raise UsageError(
-            f"endpoint {name!r} serves {merged['model']!r} only. Another GGUF file is one line in "
-            f'{FILE}: [endpoints.{name}] weights = "FILE.gguf".'
-        )
-    merged["model"] = model or merged["model"] or ""
-    if not merged["model"] and model_needed:
-        raise UsageError(
-            f'endpoint {name!r} names no model. Pass --model NAME, or write model = "NAME" under '
-            f"[endpoints.{name}] in {FILE}; 'panel doctor --endpoint {name}' lists those there."
-        )
-    return Endpoint(
-        name=name,
-        preset=preset,
-        attempts=settings.limits.attempts,
-        sampling=table.sampling.over(base),
-        prices=table.prices,
-        **merged,
-    )
-
-
-def check_endpoint(settings: Settings, root: Path) -> None:
-    """Check the endpoint that a run would ask; raises WorkspaceError for what it lacks."""
-    file, name = root / FILE, settings.panel.endpoint
-    try:
-        endpoint = resolve_endpoint(settings, root)
-    except UsageError as error:
-        message, remedy = str(error).split(". ", 1)
-        raise WorkspaceError([Problem(file, None, f"endpoints.{name}", message, remedy)]) from None
-    if endpoint.weights is not None and not endpoint.weights.is_file():
-        message = f"there is no file {endpoint.weights}"
-        problem = Problem(file, None, f"endpoints.{name}.weights", message, "Correct the path.")
-        raise WorkspaceError([problem])

@@ -1,6 +1,6 @@
-"""Tables of tools: rows out of YAML, JSON, JSON lines, CSV and Parquet files.
+"""Reads tables of tools: YAML, JSON, JSON lines, CSV and Parquet files.
 
-A row is plain fields and the place they came from; what they mean is the catalog's business.
+A row is plain fields and the place they came from; tools.py knows what they mean.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from panel.errors import Problem, WorkspaceError
+from panel.errors import WorkspaceError
 from panel.workspace.documents import FieldPath, Lines, no_lines, parse_yaml, read_text, yaml_lines
 
 TABLE_ENDINGS = (".yaml", ".yml", ".json", ".jsonl", ".csv", ".parquet")
@@ -21,7 +21,7 @@ TABLE_ENDINGS = (".yaml", ".yml", ".json", ".jsonl", ".csv", ".parquet")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One tool's fields as written; ``path`` and ``lines`` find a field's line in ``file``."""
+    """One tool's fields as written. path, lines: find the line of a field in ``file``."""
 
     fields: dict[str, Any]
     file: Path
@@ -30,7 +30,7 @@ class Row:
 
 
 def read_table(file: Path) -> list[Row]:
-    """Read the rows of a table by its ending; raises WorkspaceError with the line."""
+    """Read the rows of a table, in the format that its ending names; raises WorkspaceError."""
     match file.suffix:
         case ".yaml" | ".yml":
             source = read_text(file)
@@ -50,8 +50,8 @@ def _listed(value: Any, file: Path, lines: Lines) -> list[Row]:
     if isinstance(value, dict) and set(value) == {"tools"}:
         value, start = value["tools"], ("tools",)
     if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
-        raise WorkspaceError(
-            [Problem(file, 1, "", "is not a list of tools", "Write a list of mappings.")]
+        raise WorkspaceError.single(
+            file, 1, "", "is not a list of tools", "Write a list of mappings."
         )
     return [Row(row, file, (*start, index), lines) for index, row in enumerate(value)]
 
@@ -75,8 +75,8 @@ def _json(source: str, file: Path, line: int) -> Any:
             place = line + error.lineno - 1
         elif "\n" in source:
             place = None
-        raise WorkspaceError(
-            [Problem(file, place, "", f"is not valid JSON: {error}", "Correct it.")]
+        raise WorkspaceError.single(
+            file, place, "", f"is not valid JSON: {error}", "Correct it."
         ) from None
 
 
@@ -86,8 +86,8 @@ def _json_lines(file: Path) -> list[Row]:
         if source.strip():
             fields = _json(source, file, number)
             if not isinstance(fields, dict):
-                raise WorkspaceError(
-                    [Problem(file, number, "", "is not a JSON object", "Write one tool a line.")]
+                raise WorkspaceError.single(
+                    file, number, "", "is not a JSON object", "Write one tool a line."
                 )
             rows.append(Row(fields, file, (), _at(number)))
     return rows
@@ -107,24 +107,20 @@ def _csv_rows(file: Path) -> list[Row]:
             line = reader.line_num - sum(cell.count("\n") for cell in fields.values() if cell)
             rows.append(Row(_nested(fields), file, (), _at(line)))
     except (csv.Error, ValueError) as error:
-        # DictReader counts the rows it gave; one that broke begins on the next line.
+        # DictReader counts the rows it returned; a broken row begins on the next line.
         broke = reader.reader.line_num > reader.line_num
-        raise WorkspaceError(
-            [
-                Problem(
-                    file,
-                    reader.line_num + broke,
-                    "",
-                    f"is not valid CSV: {error}",
-                    "Quote cells that hold commas, quotes or line breaks; name each column once.",
-                )
-            ]
+        raise WorkspaceError.single(
+            file,
+            reader.line_num + broke,
+            "",
+            f"is not valid CSV: {error}",
+            "Quote cells that hold commas, quotes or line breaks; name each column once.",
         ) from None
     return rows
 
 
 def _parquet_rows(file: Path) -> list[Row]:
-    # The one reader of Parquet at hand is the store's engine; heavy, so only for such a file.
+    # DuckDB, which the store needs anyway, reads Parquet. It is slow to import.
     import duckdb  # noqa: PLC0415
 
     try:
@@ -137,14 +133,14 @@ def _parquet_rows(file: Path) -> list[Row]:
             ]
     except (duckdb.Error, ValueError) as error:
         reason = str(error).splitlines()[0]
-        raise WorkspaceError(
-            [Problem(file, None, "", f"cannot be read as Parquet: {reason}", "Write it again.")]
+        raise WorkspaceError.single(
+            file, None, "", f"cannot be read as Parquet: {reason}", "Write it again."
         ) from None
     return [Row(fields, file, (), _at(number)) for number, fields in enumerate(found, 1)]
 
 
 def _without_nulls(value: Any) -> Any:
-    """Drop the fields of structs that are NULL: every struct of a column has all of them."""
+    """Drop the NULL fields of structs: all structs of a column have the same fields."""
     if isinstance(value, dict):
         return {key: _without_nulls(inner) for key, inner in value.items() if inner is not None}
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""The catalog: tools under review, read from ``tools/*.md`` and tables beside them."""
+"""Loads the catalog: the tools under review, from ``tools/*.md`` and tables beside them."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)")
 def slugify(name: str) -> str:
     """Return a safe file name for any text: letters and digits of any script, and hyphens.
 
-    At most 80 characters and 200 bytes; what is cut off, or holds no letter or
-    digit at all, is told apart by a hash of the whole name.
+    At most 80 characters and 200 bytes. A name that had to be cut, or that has no letter or
+    digit at all, gets a hash of the whole name.
     """
     folded = unicodedata.normalize("NFKC", name).casefold()
     words = "".join(
@@ -54,7 +54,7 @@ def _clean(text: str) -> str:
 
 
 def _quick_clean(text: str) -> str:
-    # One encode finds what is almost never there; the slow walk then names the place.
+    # One encode finds the rare bad character; the slow walk then finds its place.
     if "\0" in text:
         return _clean(text)
     try:
@@ -81,7 +81,7 @@ def _described(text: str) -> str:
 
 
 def _plain_number(value: Any) -> Any:
-    """Let `name: 7` and `version: 2.0` be text: YAML typed them, the author did not."""
+    """Turn numbers into text: in `name: 7` the author meant text, whatever YAML made of it."""
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
@@ -103,7 +103,7 @@ class PricePlan(_Strict):
 
 
 class Pricing(_Strict):
-    """What the tool costs: ``entry`` is the lowest way in; ``verified`` the day it was checked."""
+    """What the tool costs. entry: the cheapest way in. verified: the day this was checked."""
 
     entry: Line
     plans: tuple[PricePlan, ...] = ()
@@ -136,8 +136,7 @@ class Tool(_Strict):
 def load_catalog(folder: Path) -> list[Tool]:
     """Read every tool below ``folder``, sorted by slug.
 
-    Raises WorkspaceError with the problems of all files, two tools that share
-    one slug included.
+    Raises WorkspaceError with the problems of all files, and of tools that share a slug.
     """
     problems: list[Problem] = []
     tools: dict[str, tuple[Tool, Row]] = {}
@@ -204,16 +203,12 @@ def _tool(row: Row) -> Tool:
     if fields.get("slug") is None:
         fields["slug"] = slugify(str(fields.get("name", "")))
     elif slugify(str(fields["slug"])) != str(fields["slug"]):
-        raise WorkspaceError(
-            [
-                Problem(
-                    row.file,
-                    row.lines((*prefix, "slug")),
-                    "slug",
-                    f"{fields['slug']!r} is not a safe file name",
-                    f"Use {slugify(str(fields['slug']))!r}.",
-                )
-            ]
+        raise WorkspaceError.single(
+            row.file,
+            row.lines((*prefix, "slug")),
+            "slug",
+            f"{fields['slug']!r} is not a safe file name",
+            f"Use {slugify(str(fields['slug']))!r}.",
         )
     return validate(Tool, fields, row.file, lambda path: row.lines((*prefix, *path)))
 
@@ -225,16 +220,12 @@ def _rows(file: Path) -> Iterable[Row]:
 def _markdown_row(file: Path) -> Row:
     document = read_front_matter(file)
     if "description" in document.fields:
-        raise WorkspaceError(
-            [
-                Problem(
-                    file,
-                    document.lines(("description",)),
-                    "description",
-                    "stands in the front matter",
-                    "Write it below the closing '---'.",
-                )
-            ]
+        raise WorkspaceError.single(
+            file,
+            document.lines(("description",)),
+            "description",
+            "stands in the front matter",
+            "Write it below the closing '---'.",
         )
     fields = {"slug": slugify(file.stem), **document.fields, "description": document.body}
     return Row(fields, file, (), document.lines)

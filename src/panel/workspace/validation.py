@@ -1,4 +1,4 @@
-"""Checks fields against a model and says what is wrong: line, message, nearest valid word.
+"""Validates fields against a model and reports the line, what is wrong, the nearest valid word.
 
 The only place that turns a pydantic ValidationError into Problems.
 """
@@ -19,21 +19,21 @@ from panel.errors import Problem, WorkspaceError
 from panel.workspace.documents import FieldPath, Lines
 
 Model = TypeVar("Model", bound=BaseModel)
-MOST_NAMED = 16  # valid words listed where none is close
+MOST_NAMED = 16  # valid words listed where none is similar
 
 _shown = reprlib.Repr()
 _shown.maxstring = _shown.maxother = _shown.maxlong = 60
 
 
 def nearest(word: str, valid: Iterable[str]) -> str | None:
-    """Return the valid word closest in spelling, or None when none is close."""
+    """Return the valid word closest in spelling; None when none is similar."""
     folded = {candidate.casefold(): candidate for candidate in valid}
     found = difflib.get_close_matches(word.casefold(), list(folded), n=1, cutoff=0.65)
     return folded[found[0]] if found else None
 
 
 def did_you_mean(word: str, valid: Iterable[str]) -> str:
-    """Return a remedy sentence: the nearest valid word, or the list of all of them."""
+    """Return a remedy: the nearest valid word, or the list of valid words."""
     words = list(valid)
     close = nearest(word, words)
     if close:
@@ -74,7 +74,7 @@ def _problem(model: type[BaseModel], item: Any, file: Path, lines: Lines) -> Pro
         if item["type"].endswith("too_short"):
             message = "is empty"
     elif item["type"] not in ("value_error", "model_type", "dict_type"):
-        # Text where a table belongs may be a secret gone astray; it is not repeated.
+        # Text in place of a table may be a misplaced secret; it is not repeated.
         message += f", not {_shown.repr(item['input'])}"
     return Problem(file, line, field, message, remedy)
 
@@ -92,7 +92,7 @@ def _valid_keys(model: type[BaseModel], path: FieldPath) -> list[str]:
 
 
 def _inner(annotation: Any, part: str | int) -> Any:
-    """Return the type found one step down: a model's field, or what a list or dict holds."""
+    """Return the type one level down: that of a model's field, or of a list's or dict's items."""
     for option in _options(annotation):
         if get_origin(option) in (dict, list, tuple):
             return [argument for argument in get_args(option) if argument is not ...][-1]

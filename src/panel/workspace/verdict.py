@@ -17,14 +17,14 @@ from panel.workspace.personas import Persona
 SHIP, SKIP = "ship", "skip"
 BEAT_LIMIT = 2000
 REPLY_LIMIT = 262_144  # characters of a reply that are searched for JSON, from its end
-JSON_STARTS = 2000  # braces at which reading is tried, so that no reply costs minutes ...
-JSON_READ = 4 * REPLY_LIMIT  # ... and characters read in tries that came to nothing
+JSON_STARTS = 2000  # braces at which an object is tried, so that no reply costs minutes
+JSON_READ = 4 * REPLY_LIMIT  # characters read in tries that failed
 THOUGHT_BEGINS, THOUGHT_ENDS = "<think>", "</think>"
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A persona's parsed answer: quotes, beats (id → text, in order), ship or skip, 0-100."""
+    """A persona's parsed answer. beats: id → text, in order. confidence: 0 to 100."""
 
     evidence: tuple[str, ...]
     beats: dict[str, str]
@@ -38,7 +38,7 @@ class Verdict:
 
 
 class UnparsableReply(ValueError):  # noqa: N818 - it names the reply, not the fault
-    """A reply that holds no valid verdict; ``problems`` says why, one sentence each."""
+    """A reply that holds no valid verdict. problems: why, one sentence each."""
 
     def __init__(self, problems: list[str]) -> None:
         self.problems = problems
@@ -47,7 +47,7 @@ class UnparsableReply(ValueError):  # noqa: N818 - it names the reply, not the f
 
 @dataclass(frozen=True, slots=True)
 class Lengths:
-    """Character bounds put into a schema for models that write too little or never stop."""
+    """Length bounds, in characters, for models that write too little or never stop."""
 
     quote: tuple[int, int]
     beat: tuple[int, int]
@@ -59,9 +59,9 @@ EMBEDDED_LENGTHS = Lengths(quote=(12, 90), beat=(90, 210))
 def schema_for(persona: Persona, lengths: Lengths | None = None) -> dict[str, Any]:
     """Return the JSON Schema of a persona's verdict, reasons first, in the portable subset.
 
-    Flat, all required, no extra properties, enums and bounded integers only: what
-    every server that enforces schemas understands. ``lengths`` adds string and list
-    bounds for servers known to enforce them.
+    Flat, all required, no extra properties, enums and bounded integers only: every
+    server that enforces schemas understands that. lengths: bounds of strings and lists
+    to add, for servers that are known to enforce them.
     """
 
     def text(bounds: tuple[int, int] | None) -> dict[str, Any]:
@@ -89,7 +89,7 @@ def schema_for(persona: Persona, lengths: Lengths | None = None) -> dict[str, An
 
 
 def _tidy(value: Any) -> Any:
-    """Strip text and mend what no store takes: NUL and lone surrogates become U+FFFD."""
+    """Strip text, and replace what the store cannot hold (NUL, lone surrogates) with U+FFFD."""
     if not isinstance(value, str):
         return value
     return clean_text(value).strip()
@@ -109,7 +109,7 @@ def _reader(persona: Persona) -> type[BaseModel]:
     """Return the pydantic model of a persona's answer; built once per set of beats."""
     ids = tuple(beat.id for beat in persona.beats)
     if ids not in _readers:
-        # Under names of their own: a beat may be called as a method of BaseModel is ("copy").
+        # Fields get names of their own: a beat's id may be a method of BaseModel ("copy").
         fields: dict[str, Any] = {
             f"beat_{number}": (BeatText, Field(alias=id_)) for number, id_ in enumerate(ids)
         }
@@ -127,9 +127,9 @@ def _reader(persona: Persona) -> type[BaseModel]:
 def parse(reply: str, persona: Persona) -> Verdict:
     """Read a verdict out of a reply's text; raises UnparsableReply with the reasons.
 
-    Text before ``</think>`` is thought, not answer, unless an object holds it. The LAST
-    JSON object counts: an answer may quote the vendor's text, which could hold a forged
-    verdict, before it gives its own. An object that names a field twice is refused, not resolved.
+    Text before ``</think>`` is thought, not answer, unless that mark is inside an object. The
+    LAST JSON object counts: an answer may quote the vendor's text, which could hold a forged
+    verdict, before it gives its own. An object that names a field twice is refused.
     """
     found = _last_object(reply)
     if found is None:
@@ -161,8 +161,8 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return mapping if len(mapping) == len(pairs) else _Repeating(mapping)
 
 
-# Control characters inside strings are let through: small models break lines there.
-# A number is refused by its type, not by Python's limit on digits.
+# Control characters inside strings are accepted: small models write line breaks there.
+# A very long number becomes a float and is refused by its type, not by Python's digit limit.
 _decoder = json.JSONDecoder(
     strict=False,
     object_pairs_hook=_unique,
@@ -171,10 +171,10 @@ _decoder = json.JSONDecoder(
 
 
 def _last_object(reply: str) -> dict[str, Any] | None:
-    """Return the last object after the thought, or around the thought's end.
+    """Return the last object after the thought, or the one around the thought's end.
 
-    It has to stand free. Inside or before an object that cannot be read (cut off, a quote
-    not escaped) it may be the vendor's, and the unreadable one the model's own.
+    It must stand free. Inside or before an object that cannot be read (cut off, a quote not
+    escaped), it may be the vendor's and the unreadable one the model's own.
     """
     cut = max(0, len(reply) - REPLY_LIMIT)
     text = reply[cut:]
@@ -193,7 +193,7 @@ def _last_object(reply: str) -> dict[str, Any] | None:
     for value, start, end in _objects(text, position):
         left_open = _left_open(text[position:start], left_open)
         last, position, free = value, end, not left_open
-    # A brace too many at its end is a slip; "{so}" is a word in braces.
+    # A surplus brace at its end is a slip; "{so}" is a word in braces.
     after = _WORD_IN_BRACES.sub("", text[position:]).lstrip("} \t\r\n")
     if last is not None and not (free and "{" not in after and "}" not in after):
         raise UnparsableReply(["the JSON object stands inside or before one that cannot be read"])
@@ -206,14 +206,14 @@ _WORD_IN_BRACES = re.compile(r"\{[^{}:]*\}")
 
 
 def _left_open(before: str, depth: int) -> int:
-    """Count the braces still open before an object, but for those right at its own."""
+    """Count the braces that are open before an object, without those right before its own."""
     for brace in re.findall("[{}]", before.rstrip("{ \t\r\n")):
         depth = depth + 1 if brace == "{" else max(0, depth - 1)
     return depth
 
 
 def _objects(text: str, position: int) -> Iterator[tuple[dict[str, Any], int, int]]:
-    """Find the objects from a position on, with start and end; raises for a maze of braces."""
+    """Yield objects from a position on, with start and end; raises for a maze of braces."""
     unread = JSON_READ
     for _try in range(JSON_STARTS):
         position = text.find("{", position)
@@ -225,7 +225,7 @@ def _objects(text: str, position: int) -> Iterator[tuple[dict[str, Any], int, in
             unread -= error.pos - position
             position += 1
         except RecursionError:
-            unread -= JSON_READ // 100  # a hundred depths without end are enough
+            unread -= JSON_READ // 100  # a hundred such nestings are enough
             position += 1
         else:
             yield value, position, end

@@ -1,0 +1,106 @@
+"""The licences that a text names: which family, which version, where."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from panel.checks.findings import Span
+
+_TAIL = r"(?: [\s-](?: licen[sc]ed? | licen[sc]es ))?"  # "Apache-licensed", "MIT licence"
+# Family → how it is written. A version, where there is one, is the first group.
+_FAMILIES = {
+    "Apache": rf"""
+        Apache (?:
+          [\s-]? (?: Licen[sc]e,?\s? )? (?: v(?:ersion)?\s? )? ( 2(?:\.0)? )\b {_TAIL}
+          | [\s-] (?: licen[sc]ed?\b )   # without a version only beside the word itself
+        )
+    """,
+    "MIT": rf"""
+        MIT\b
+        (?! \s(?: researchers?|stud(?:y|ies|ents?)|professors?|labs?|spin|press|CSAIL|Technology
+          |paper ))   # the university
+        {_TAIL}
+    """,
+    "BSD": rf"BSD (?: [\s-]?[0-4][\s-]clause )? \b {_TAIL} | [23][\s-]clause\sBSD",
+    "AGPL": rf"""
+        (?: GNU\s )? (?: AGPL | Affero\s(?: GPL | General\sPublic\sLicen[sc]e ))
+        (?: [\s-]?v?(\d)(?:\.0)? )? (?: -only | -or-later )? \b {_TAIL}
+    """,
+    "LGPL": rf"(?: GNU\s )? LGPL (?: [\s-]?v?(\d(?:\.\d)?) )? \b {_TAIL}",
+    "GPL": rf"""
+        (?: GNU\s )? (?<![AL]) (?: GPL | General\sPublic\sLicen[sc]e )
+        (?: [\s-]?v?(\d)(?:\.0)? )? (?: -only | -or-later )? \b {_TAIL}
+    """,
+    "MPL": rf"(?: MPL | Mozilla\sPublic\sLicen[sc]e ) (?: [\s-]?v?(\d)(?:\.0)? )? \b {_TAIL}",
+    "CC BY-NC": rf"CC[\s-]BY[\s-]NC (?: [\s-](?: SA|ND ))? (?: [\s-](\d\.\d) )? \b {_TAIL}",
+    "CC BY-SA": rf"CC[\s-]BY[\s-]SA (?: [\s-](\d\.\d) )? \b {_TAIL}",
+    "CC BY": rf"CC[\s-]BY (?! [\s-](?: NC|SA|ND )) (?: [\s-](\d\.\d) )? \b {_TAIL}",
+    "CC0": rf"CC0 (?: [\s-](\d\.\d) )? \b {_TAIL}",
+    "BUSL": r"(?: BUSL | BSL | Business\sSource\sLicen[sc]e ) (?: [\s-](\d\.\d) )? \b",
+    "SSPL": rf"SSPL\b {_TAIL}",
+    "Elastic": r"Elastic\sLicen[sc]e (?: \s(?: v | version\s )?(\d)(?:\.0)? )? | ELv2\b",
+    "OpenRAIL": rf"(?: Open | BigScience\s | Creative\sML\sOpen )? RAIL (?: -?[+M]+ )? \b {_TAIL}",
+    "EPL": rf"EPL (?: [\s-]?(\d)(?:\.0)? )? \b {_TAIL} | Eclipse\sPublic\sLicen[sc]e",
+    "ISC": rf"ISC {_TAIL.removesuffix('?')}",  # the letters alone are too common
+    "Unlicense": r"(?: The\s )? Unlicen[sc]e\b",
+    "Community": r"""
+        (?: [A-Z][\w.]*\s )? (?: \d(?:\.\d)?\s )?   # "Llama 3.1 Community License"
+        Community\sLicen[sc]e (?: \sAgreement )?
+    """,
+}
+FAMILIES = frozenset(_FAMILIES)
+_CAPITALS_MATTER = ("MIT", "ISC", "Community")
+_NAMED = {
+    family: re.compile(
+        rf"(?<![\w-])(?:{pattern})", re.X if family in _CAPITALS_MATTER else re.I | re.X
+    )
+    for family, pattern in _FAMILIES.items()
+}
+# One look at a text that names no licence at all, as most do not.
+_QUICK = re.compile(
+    r"licen[sc]|apache|\bMIT\b|BSD|GPL|MPL|\bCC|B[US]*SL|SSPL|ELv2|RAIL|\bEPL", re.I
+)
+# What a text must hold, in lower case, for a family's pattern to be worth a try.
+_HINTS = {family: (family.split()[0].lower(),) for family in _FAMILIES} | {
+    "AGPL": ("agpl", "affero"),
+    "GPL": ("gpl", "general public"),
+    "MPL": ("mpl", "mozilla"),
+    "BUSL": ("busl", "bsl", "business source"),
+    "Elastic": ("elastic", "elv2"),
+    "OpenRAIL": ("rail",),
+    "EPL": ("epl", "eclipse"),
+    "Unlicense": ("unlicen",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A licence named in a text: family ("Apache"), version ("2"; "" when none is given), place."""
+
+    family: str
+    version: str
+    span: Span
+
+    def agrees(self, other: Mention) -> bool:
+        """Whether both name the same licence; a version that is not given agrees with any."""
+        if self.family != other.family:
+            return False
+        mine, theirs = self.version.removesuffix(".0"), other.version.removesuffix(".0")
+        return not mine or not theirs or mine == theirs
+
+
+def licence_mentions(text: str) -> list[Mention]:
+    """Return the licences named in a text, in order."""
+    if not _QUICK.search(text):
+        return []
+    found: list[Mention] = []
+    lower = text.lower()
+    for family, pattern in _NAMED.items():
+        if not any(hint in lower for hint in _HINTS[family]):
+            continue
+        for match in pattern.finditer(text):
+            version = next(filter(None, match.groups()), "")
+            if not any(match.start() < one.span[1] and one.span[0] < match.end() for one in found):
+                found.append(Mention(family, version, match.span()))
+    return sorted(found, key=lambda mention: mention.span)

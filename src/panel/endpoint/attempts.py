@@ -1,0 +1,134 @@
+"""Reads one answer as an attempt: what it means for its cell, and whether to ask again."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+
+from panel.cells.journal import Attempt
+from panel.endpoint.client import RawResponse
+from panel.endpoint.faults import Fault, classify_fault
+from panel.endpoint.output_modes import fewest_tokens
+from panel.endpoint.replies import BROKEN_OFF, FILTERED, TRUNCATED, Reply, cost, read_reply
+from panel.workspace.prompts import Messages
+from panel.workspace.settings import Prices
+from panel.workspace.verdict import UnparsableReply, parse
+
+RUNAWAY_SPACE = 0.5  # share of blanks from which a reply cut short is a runaway
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptContext:
+    """What reading an answer depends on, besides the answer itself.
+
+    last: no further try is allowed. heard: the endpoint has answered something before.
+    longer: the cap on the reply is doubled already. sent: the optional fields of the request.
+    """
+
+    last: bool
+    heard: bool
+    longer: bool
+    sent: Collection[str]
+    prices: Prices | None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptResult:
+    """An attempt to be journaled, and what to do next where it does not end its cell.
+
+    fault: what failed, None where the server gave a whole reply. problems: why the reply
+    cannot be read, one sentence each. truncated: the reply ran into its cap.
+    """
+
+    attempt: Attempt
+    fault: Fault | None = None
+    problems: tuple[str, ...] = ()
+    truncated: bool = False
+
+
+def read_attempt(answer: RawResponse, asked: Attempt, context: AttemptContext) -> AttemptResult:
+    """Complete ``asked``, an attempt without its outcome, from the answer it got."""
+    fault = _fault(answer, asked, context)
+    if fault is not None:
+        final = fault.action in ("stop", "record") or (fault.action == "retry" and context.last)
+        failed = replace(asked, final=final, reason=fault.label, detail=fault.detail)
+        return AttemptResult(failed, fault)
+    completion = answer.completion()
+    assert completion is not None  # classify_fault() calls its absence a fault
+    reply = read_reply(completion)
+    attempt = _with_reply(asked, reply, context.prices)
+    if (cut := _cut_short(reply.usage.prompt_tokens, asked.messages)) is not None:
+        return AttemptResult(replace(attempt, reason="prompt_truncated", detail=cut))
+    if reply.finish_reason in BROKEN_OFF:
+        detail = f"the server ended the reply with {reply.finish_reason!r}"
+        attempt = replace(attempt, final=context.last, reason="broken_off", detail=detail)
+        return AttemptResult(attempt, Fault("retry", "broken_off", detail))
+    if reply.refusal:
+        abstained = replace(attempt, outcome="abstain", reason="refusal", detail=reply.refusal)
+        return AttemptResult(abstained)
+    if reply.finish_reason in FILTERED:
+        return AttemptResult(replace(attempt, outcome="abstain", reason="filtered"))
+    try:
+        verdict = parse(reply.text, asked.cell.persona)
+    except UnparsableReply as error:
+        return _unreadable(attempt, reply, error, context.longer)
+    return AttemptResult(replace(attempt, outcome="verdict", verdict=verdict))
+
+
+def _fault(answer: RawResponse, asked: Attempt, context: AttemptContext) -> Fault | None:
+    fault = classify_fault(answer, asked.output_mode != "prompted", context.sent)
+    if fault is None:
+        return None
+    if fault.label == "system_refused" and all(role != "system" for role, _ in asked.messages):
+        return replace(fault, action="record")  # it is merged already: nothing is left to change
+    if fault.label == "timeout" and not context.heard:
+        return replace(fault, action="stop", label="silent")
+    return fault
+
+
+def _with_reply(asked: Attempt, reply: Reply, prices: Prices | None) -> Attempt:
+    return replace(
+        asked,
+        reply=reply.text,
+        finish_reason=reply.finish_reason,
+        prompt_tokens=reply.usage.prompt_tokens,
+        completion_tokens=reply.usage.completion_tokens,
+        cached_tokens=reply.usage.cached_tokens,
+        cost_usd=cost(reply.usage, prices),
+        returned_model=reply.model,
+        system_fingerprint=reply.system_fingerprint,
+        degraded=reply.degraded,
+    )
+
+
+def _unreadable(
+    attempt: Attempt, reply: Reply, error: UnparsableReply, longer: bool
+) -> AttemptResult:
+    detail = str(error)
+    if reply.finish_reason not in TRUNCATED:
+        abstained = replace(
+            attempt, final=attempt.repair, outcome="abstain", reason="unparsable", detail=detail
+        )
+        return AttemptResult(abstained, problems=tuple(error.problems))
+    blanks = len(reply.text) - sum(map(len, reply.text.split()))
+    if blanks > RUNAWAY_SPACE * len(reply.text) and attempt.output_mode != "prompted":
+        detail = "the reply ran into its cap in blanks, as happens under some JSON grammars"
+        fault = Fault("degrade", "whitespace_runaway", detail)
+        return AttemptResult(
+            replace(attempt, final=False, reason=fault.label, detail=detail), fault
+        )
+    truncated = replace(attempt, final=longer, reason="truncated", detail=detail)
+    return AttemptResult(truncated, truncated=True)
+
+
+def _cut_short(read: int | None, messages: Messages) -> str | None:
+    """Say that the server cannot have read the whole prompt; None where it can have."""
+    if not read or 4 * read >= sum(len(text) for _role, text in messages):
+        return None  # counting the fewest tokens is slow, and never more than a quarter
+    least = fewest_tokens(messages)
+    if read >= least:
+        return None
+    return (
+        f"the server read {read:,} tokens of a prompt of at least {least:,}: its context window is "
+        "too small, and it dropped the rest without saying so"
+    )

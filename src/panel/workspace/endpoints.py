@@ -1,0 +1,162 @@
+"""Endpoints: preset, panel.toml, command line and environment put together."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from panel.errors import EndpointError, Problem, UsageError, WorkspaceError
+from panel.workspace.presets import EMBEDDED, PRESETS, Profile
+from panel.workspace.settings import FILE, EndpointSettings, Prices, Sampling, Settings
+from panel.workspace.validation import did_you_mean
+
+CHARACTERS_PER_TOKEN = 4.0  # rough, English prose; until the endpoint's own counts are known
+BASE_SAMPLING = Sampling(temperature=0.7, max_tokens=1500)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A resolved endpoint: preset, panel.toml and command line put together.
+
+    base_url: None for the embedded endpoint, which starts its own server. concurrency: the
+    most requests in flight. attempts: tries of one request. rpm, tpm: requests and tokens a
+    minute, None for no bound. profile: which prompts its model is given. weights, context,
+    threads: for the embedded endpoint. chars_per_token: for estimates.
+    """
+
+    name: str
+    preset: str | None
+    base_url: str | None
+    model: str
+    api_key_env: str | None = None
+    concurrency: int = 8
+    timeout_seconds: float = 180.0
+    attempts: int = 8
+    rpm: int | None = None
+    tpm: int | None = None
+    profile: Profile = "standard"
+    weights: Path | None = None
+    context: int = 8192
+    threads: int | None = None
+    sampling: Sampling = field(default_factory=Sampling)
+    prices: Prices | None = None
+    max_tokens_field: str = "max_tokens"
+    seed_field: str = "seed"
+    chars_per_token: float = CHARACTERS_PER_TOKEN
+
+    @property
+    def embedded(self) -> bool:
+        """Whether this program serves the model itself."""
+        return self.base_url is None
+
+    def api_key(self) -> str | None:
+        """Read the key from the environment; raises EndpointError naming an unset variable."""
+        if self.api_key_env is None:
+            return None
+        key = os.environ.get(self.api_key_env, "").strip()
+        if not key:
+            raise EndpointError(
+                f"endpoint {self.name!r} needs its key in the environment variable "
+                f"{self.api_key_env}, which is not set. Set it and run again."
+            )
+        return key
+
+
+def resolve_endpoint(
+    settings: Settings,
+    root: Path,
+    name: str | None = None,
+    model: str | None = None,
+    model_needed: bool = True,
+) -> Endpoint:
+    """Put preset, panel.toml and command line together into one Endpoint.
+
+    Raises UsageError for an unknown endpoint, or one that names no model where
+    ``model_needed``; the model is "" otherwise.
+    """
+    name = name or settings.panel.endpoint
+    names = settings.endpoint_names()
+    if name not in names:
+        raise UsageError(f"there is no endpoint {name!r}. {did_you_mean(name, names)}")
+    table = settings.endpoints.get(name, EndpointSettings())
+    preset = table.preset or (name if name in PRESETS else None)
+    if preset is None and table.weights is not None:
+        preset = EMBEDDED
+    merged = _merged(settings, table, preset)
+    if table.weights is not None:
+        merged |= _own_weights(table, root / table.weights.expanduser())
+    merged["model"] = _model(name, merged, model)
+    if not merged["model"] and model_needed:
+        raise UsageError(
+            f'endpoint {name!r} names no model. Pass --model NAME, or write model = "NAME" under '
+            f"[endpoints.{name}] in {FILE}; 'panel doctor --endpoint {name}' lists its models."
+        )
+    return Endpoint(
+        name=name,
+        preset=preset,
+        attempts=settings.limits.attempts,
+        sampling=_sampling(settings, table, preset),
+        prices=table.prices,
+        **merged,
+    )
+
+
+def _merged(settings: Settings, table: EndpointSettings, preset: str | None) -> dict[str, Any]:
+    """Return an endpoint's fields: its table over [limits] over its preset."""
+    limits = settings.limits
+    merged: dict[str, Any] = {
+        "base_url": None,
+        "model": None,
+        "timeout_seconds": limits.timeout_seconds,
+        **PRESETS.get(preset or "", {}),
+        "rpm": limits.rpm,
+        "tpm": limits.tpm,
+    }
+    merged.pop("sampling", None)
+    if limits.concurrency is not None and preset != EMBEDDED:
+        merged["concurrency"] = limits.concurrency
+    if "timeout_seconds" in limits.model_fields_set:
+        merged["timeout_seconds"] = limits.timeout_seconds
+    return merged | table.model_dump(exclude_none=True, exclude={"preset", "sampling", "prices"})
+
+
+def _own_weights(table: EndpointSettings, weights: Path) -> dict[str, Any]:
+    return {
+        "weights": weights,
+        "model": table.model or weights.stem.lower(),
+        # Examples and length bounds are for the default 135M model alone.
+        "profile": table.profile or "standard",
+    }
+
+
+def _model(name: str, merged: dict[str, Any], model: str | None) -> str:
+    """Return the model to ask: the one wanted, else the endpoint's, else ""."""
+    served: str | None = merged["model"]
+    if merged["base_url"] is None and model not in (None, served):
+        raise UsageError(
+            f"endpoint {name!r} serves {served!r} only. Another GGUF file is one line in "
+            f'{FILE}: [endpoints.{name}] weights = "FILE.gguf".'
+        )
+    return model or served or ""
+
+
+def _sampling(settings: Settings, table: EndpointSettings, preset: str | None) -> Sampling:
+    """Return an endpoint's sampling: its table over [sampling] over its preset."""
+    known = Sampling(**PRESETS.get(preset or "", {}).get("sampling", {}))
+    return table.sampling.over(settings.sampling.over(known.over(BASE_SAMPLING)))
+
+
+def check_endpoint(settings: Settings, root: Path) -> None:
+    """Check the endpoint that a run would ask; raises WorkspaceError for what it lacks."""
+    file, name = root / FILE, settings.panel.endpoint
+    try:
+        endpoint = resolve_endpoint(settings, root)
+    except UsageError as error:
+        message, remedy = str(error).split(". ", 1)
+        raise WorkspaceError.single(file, None, f"endpoints.{name}", message, remedy) from None
+    if endpoint.weights is not None and not endpoint.weights.is_file():
+        message = f"there is no file {endpoint.weights}"
+        problem = Problem(file, None, f"endpoints.{name}.weights", message, "Correct the path.")
+        raise WorkspaceError([problem])

@@ -1,0 +1,75 @@
+"""Presets: what is known beforehand of the servers and services that people use."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypedDict
+
+Profile = Literal["standard", "embedded"]
+
+EMBEDDED = "embedded"
+EMBEDDED_MODEL = "smollm2-135m-instruct-q4_1"
+
+
+class Preset(TypedDict, total=False):
+    """Settings of an endpoint that hold unless panel.toml says otherwise.
+
+    concurrency: the most requests in flight; how many of them pay is found out while asking.
+    sampling: fields of ``settings.Sampling``. max_tokens_field, seed_field: what the server
+    calls these fields.
+    """
+
+    base_url: str
+    model: str
+    api_key_env: str
+    concurrency: int
+    timeout_seconds: float
+    profile: Profile
+    sampling: dict[str, Any]
+    max_tokens_field: str
+    seed_field: str
+
+
+PRESETS: dict[str, Preset] = {
+    EMBEDDED: {
+        "model": EMBEDDED_MODEL,
+        "concurrency": 1,
+        "timeout_seconds": 600.0,
+        "profile": "embedded",
+        "sampling": {
+            "top_p": 0.9,
+            "max_tokens": 1200,
+            "seed": 7,
+            "extra": {"min_p": 0.1, "repeat_penalty": 1.1},
+        },
+    },
+    # Loading a large model takes minutes, during which Ollama and LM Studio let a request hang.
+    "ollama": {
+        "base_url": "http://localhost:11434/v1",
+        "concurrency": 4,
+        "timeout_seconds": 600.0,
+    },
+    "vllm": {"base_url": "http://localhost:8000/v1", "concurrency": 32},
+    "llamacpp": {"base_url": "http://localhost:8080/v1", "concurrency": 4},
+    "lmstudio": {
+        "base_url": "http://localhost:1234/v1",
+        "concurrency": 4,
+        "timeout_seconds": 600.0,
+    },
+    "mistral": {
+        "base_url": "https://api.mistral.ai/v1",
+        "api_key_env": "MISTRAL_API_KEY",
+        "concurrency": 4,
+        "seed_field": "random_seed",
+    },
+    "openai": {
+        "base_url": "https://api.openai.com/v1",
+        "api_key_env": "OPENAI_API_KEY",
+        "concurrency": 16,
+        "max_tokens_field": "max_completion_tokens",
+    },
+    "openrouter": {
+        "base_url": "https://openrouter.ai/api/v1",
+        "api_key_env": "OPENROUTER_API_KEY",
+        "concurrency": 8,
+    },
+}

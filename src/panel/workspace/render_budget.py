@@ -1,0 +1,105 @@
+"""What one rendering of a template may cost: characters made, steps taken, seconds of CPU."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from jinja2.exceptions import SecurityError
+
+LONGEST_TEXT = 1_000_000  # characters that one rendering, or one text in it, may have
+MOST_WORK = 8_000_000  # of one rendering: a character made costs 1, a step STEP, a call CALL
+STEP, CALL = 16, 200
+MOST_SECONDS = 5.0  # of CPU; an honest prompt takes a tenth of a millisecond
+
+
+class TooMuchError(SecurityError):
+    """A template made more, or took longer, than a rendering may."""
+
+
+class _Budget:
+    """What one rendering may still do."""
+
+    def __init__(self) -> None:
+        self.left = MOST_WORK
+        self.steps = 0
+        self.ends = time.thread_time() + MOST_SECONDS
+
+    def take(self, amount: int) -> None:
+        self.left -= amount + STEP
+        self.steps += 1
+        if self.left < 0:
+            raise TooMuchError("makes or does too much for one prompt")
+        # Asking the clock costs more than a step, so it is asked at every 256th or a large one.
+        if (amount > 4096 or not self.steps & 255) and time.thread_time() > self.ends:
+            raise TooMuchError(f"takes longer than {MOST_SECONDS:g} seconds")
+
+
+_BUDGET: ContextVar[_Budget | None] = ContextVar("_BUDGET", default=None)
+
+
+@contextmanager
+def budgeted() -> Iterator[None]:
+    """Give the block a fresh budget; one at a time in each context."""
+    token = _BUDGET.set(_Budget())
+    try:
+        yield
+    finally:
+        _BUDGET.reset(token)
+
+
+def take(amount: int = 0) -> None:
+    """Charge a step and ``amount`` to the running budget; raises TooMuchError."""
+    budget = _BUDGET.get()
+    assert budget is not None, "templates are rendered through render()"
+    budget.take(amount)
+
+
+def measured(value: Any) -> Any:
+    """Charge for a value at its full size, shared parts each time; returns the value."""
+    if isinstance(value, str):
+        if len(value) > LONGEST_TEXT:
+            raise TooMuchError(f"makes a text of more than {LONGEST_TEXT:,} characters")
+        take(len(value))
+    elif isinstance(value, dict):
+        take(len(value))
+        for key, item in value.items():
+            measured(key)
+            measured(item)
+    elif isinstance(value, list | tuple | set | frozenset):
+        take(len(value))
+        for item in value:
+            measured(item)
+    else:
+        take()
+    return value
+
+
+def as_text(value: Any) -> str:
+    """Return a value as text, charged for before and after it is made."""
+    measured(value)
+    if type(value) is str:
+        return value
+    return str(measured(str(value)))
+
+
+def joined(texts: Iterable[str]) -> str:
+    """Join what a template puts out, and stop while it is still small."""
+    pieces, size = [], 0
+    for text in texts:
+        size += len(text)
+        if size > LONGEST_TEXT:
+            raise TooMuchError(f"makes a text of more than {LONGEST_TEXT:,} characters")
+        take(len(text))
+        pieces.append(text)
+    return "".join(pieces)
+
+
+def counted(items: Iterable[Any]) -> Iterator[Any]:
+    """Yield the items, and charge a step for each."""
+    for item in items:
+        take()
+        yield item
