@@ -1,1 +1,1 @@
-"""The site with its readers: votes and subscriptions over HTTP."""
+"""The server of a published site: its pages, readers' votes and subscriptions."""
