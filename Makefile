@@ -40,6 +40,10 @@ servers: $(VENV)/test  ## real servers, long and optional: llama-server, llama-c
 soak: $(VENV)/test  ## ten minutes of editors doing anything, in search of a lost word
 	PANEL_SOAK_SECONDS=600 $(BIN)/python -m pytest -s tests/desk/test_soak.py
 
+.PHONY: docs
+docs: $(VENV)/test  ## write docs/cli.md anew from the program's own --help
+	$(BIN)/python -m tests.support.cli_help
+
 format: $(VENV)/test  ## rewrite the sources in the project's format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
