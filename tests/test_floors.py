@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -100,6 +102,18 @@ def test_an_import_against_the_floors_fails_and_is_named(
     assert code == 1, told
     for each in named:
         assert each in told, told
+
+
+def test_the_page_on_the_architecture_shows_the_floors_of_the_contract() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = text.partition("| rooms, top floor first |")[2].partition("\n\n")[0]
+    cells = re.findall(r"^\| ([`\w, ]+) \|", table, re.MULTILINE)
+    shown = [room for cell in cells for room in re.findall(r"`(\w+)`", cell)]
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    [floors] = [each for each in settings["tool"]["importlinter"]["contracts"] if "layers" in each]
+    rooms = [set(floor.split(" | ")) for floor in floors["layers"] if floor != "__main__"]
+    assert [{shown.pop(0) for _ in floor} for floor in rooms] == rooms
+    assert not shown
 
 
 def test_the_ground_floor_stays_small() -> None:
