@@ -38,6 +38,17 @@ def _below(command: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...
             yield from _below(command.get_command(context, name), (*path, name))
 
 
+def options(command: Any) -> dict[str, bool]:
+    """Return the options of a command by name, and whether a value follows; ``--help`` included."""
+    known = {
+        name: not parameter.is_flag
+        for parameter in command.params
+        if parameter.param_type_name == "option"
+        for name in parameter.opts
+    }
+    return known | {"--help": False}
+
+
 def render() -> str:
     """Return the whole page. The environment must say ``COLUMNS``."""
     assert os.environ["COLUMNS"] == COLUMNS
