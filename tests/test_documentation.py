@@ -15,7 +15,7 @@ from panel.workspace.loading import load_workspace
 from panel.workspace.sandbox import render
 from panel.workspace.settings import load_settings
 from tests.support import cli_help
-from tests.support.pages import Page, pages
+from tests.support.markdown_pages import Page, pages
 from tests.support.space import ROOT
 
 PAGES = {page.name: page for page in pages()}
