@@ -116,6 +116,15 @@ def test_the_page_on_the_architecture_shows_the_floors_of_the_contract() -> None
     assert not shown
 
 
+def test_the_page_for_contributors_says_of_each_room_what_the_architecture_says() -> None:
+    def rooms(file: Path) -> list[tuple[str, str]]:
+        text = file.read_text(encoding="utf-8")
+        return re.findall(r"^\| ((?:`\w+`(?:, )?)+) \| ([^|]+?) \|", text, re.MULTILINE)
+
+    shown = rooms(ROOT / "CONTRIBUTING.md")
+    assert shown and shown == rooms(ROOT / "docs" / "architecture.md")
+
+
 def test_the_ground_floor_stays_small() -> None:
     assert len(list(SOURCE.glob("*.py"))) <= 8, "a new file belongs into a room"
 
