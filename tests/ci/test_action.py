@@ -348,7 +348,7 @@ def test_a_pull_request_that_edits_one_description_asks_exactly_four_cells(
     text = check(comment["body"])
     assert comment["body"].startswith(MARKER) and comment["body"] == done.summary
     assert "4 × description changed" in text and "tools/anvil.md" in text
-    assert "4 in other words" in text and "bellows" not in text
+    assert "4 reworded" in text and "bellows" not in text
     suite = done.junit
     assert (suite.get("tests"), suite.get("failures")) == ("8", "0")
     told = {case.get("classname"): case.findtext("system-out") for case in suite}
@@ -376,7 +376,7 @@ def test_a_second_push_to_it_asks_nothing_more_and_writes_over_the_comment(
     done = runner.job("pull_request", pull_request(runner))
     assert done.ok and mock.asked == asked + 4
     assert len(forge.comments) == 1 and forge.comments[0]["body"] != first
-    assert "8 in other words" in forge.comments[0]["body"]
+    assert "8 reworded" in forge.comments[0]["body"]
 
 
 def test_a_no_op_makes_no_request_and_opens_no_connection(
@@ -422,7 +422,7 @@ def test_a_fork_asks_nothing_and_says_what_is_stale(
     assert done.steps["Keep earlier answers"] == "skipped", "no cache to be poisoned"
     text = check(done.summary)
     assert "4 verdicts on file do not hold: anvil × builder (description changed)" in text
-    assert "::notice::This comes from a fork" in done.log
+    assert "::notice::A fork has no keys" in done.log
     assert "::notice::GitHub refused the comment (403)" in done.log
     assert git(runner.root, "status", "--porcelain") == ""
 
@@ -614,7 +614,7 @@ def test_a_replay_answers_without_a_model_even_in_a_fork(
         "push" if of != REPOSITORY else "none"))  # fmt: skip
     assert done.ok, done.log
     assert (mock.asked, mock.connections) == (asked, connections)
-    assert done.outputs["asked"] == "4" and "4 in other words" in check(done.summary)
+    assert done.outputs["asked"] == "4" and "4 reworded" in check(done.summary)
     if of == REPOSITORY:
         return
     edit(runner.root / "tools/bellows.md", "reads JSON", "eats JSON")

@@ -185,7 +185,7 @@ def test_a_name_with_line_feeds_begins_no_line_of_its_own() -> None:
 
 def test_stale_needs_a_head_with_files() -> None:
     head = Snapshot("kept", {}, None)
-    with pytest.raises(UsageError, match="'kept' has not"):
+    with pytest.raises(UsageError, match="'kept' has none"):
         failures(difference({}, {}), head, Gates(frozenset({"stale"})))
 
 

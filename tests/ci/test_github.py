@@ -131,7 +131,7 @@ def test_a_fork_even_one_that_is_gone_asks_nothing_and_says_so(
     told = happens("pull_request", request(job.root, "main", of))
     assert (told["fork"], told["may-ask"], told["branch"]) == ("true", "false", "")
     assert told["number"] == "7"
-    assert "::notice::This comes from a fork" in capfd.readouterr().out
+    assert "::notice::A fork has no keys" in capfd.readouterr().out
 
 
 def test_a_request_between_repositories_that_are_both_gone_is_taken_for_a_fork(
@@ -228,7 +228,7 @@ def test_a_forced_push_whose_past_is_gone_says_what_it_is_compared_with(
     job: Job, happens: Happens, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert happens("push", {"before": "1" * 40})["base"] == "HEAD"
-    assert "::notice::What was there before this push" in capfd.readouterr().out
+    assert "::notice::The commit before this push" in capfd.readouterr().out
 
 
 @pytest.mark.parametrize("name", ["pull_request_target", "workflow_run", "issue_comment"])
