@@ -1,1 +1,1 @@
-"""The server of a published site: its pages, readers' votes and subscriptions."""
+"""Serves a published site and takes votes and subscriptions over HTTP."""

@@ -1,1 +1,1 @@
-"""The pages of the site: one module for each kind of page."""
+"""The pages of the site, a module for each kind, which yields its files to be made."""
