@@ -88,17 +88,28 @@ def test_the_package_as_it_is_breaks_no_contract(copied: Path) -> None:
             ["panel.checks.wrong -> panel.desk.app"],
             id="a floor above, imported for the type checker only",
         ),
+        pytest.param(
+            "checks/findings.py",
+            "\nfrom typing import TYPE_CHECKING\n\n"
+            "if TYPE_CHECKING:\n    from panel.checks.take import check_take\n",
+            ["No cycles are allowed in panel.checks", ".findings -> .take"],
+            id="a circle inside a room, for the type checker only",
+        ),
     ],
 )
 def test_an_import_against_the_floors_fails_and_is_named(
     copied: Path, file: str, text: str, named: list[str]
 ) -> None:
     wrong = copied / "panel" / file
-    wrong.write_text(text)
+    before = wrong.read_text(encoding="utf-8") if wrong.exists() else None
+    wrong.write_text((before or "") + text, encoding="utf-8")
     try:
         code, told = lint(copied)
     finally:
-        wrong.unlink()
+        if before is None:
+            wrong.unlink()
+        else:
+            wrong.write_text(before, encoding="utf-8")
     assert code == 1, told
     for each in named:
         assert each in told, told
