@@ -1,6 +1,6 @@
-"""action.yml as it is: its own scripts, in order, in a simulation of a GitHub runner.
+"""action.yml itself: its own scripts, in order, on a simulated GitHub runner.
 
-What is simulated is the runner: files for outputs, summary and PATH, the expressions that
+Only the runner is simulated: files for outputs, summary and PATH, the expressions that
 action.yml uses, the state of steps. The scripts, the program, git, the endpoint and GitHub's
 API are real processes and real sockets on loopback.
 """
@@ -90,13 +90,13 @@ class Expressions:
         return value
 
     def filled(self, text: str) -> str:
-        """Put values in the place of the expressions of a text."""
+        """Replace the expressions in a text with their values."""
         return EXPRESSION.sub(lambda found: str(self.value(found[1])), text)
 
 
 @dataclass
 class Done:
-    """What became of a job: of each step, its log, and what it left behind."""
+    """The result of a job: how each step ended, its log, and the files it wrote."""
 
     ok: bool = True
     steps: dict[str, str] = field(default_factory=dict)  # name → success, failure, skipped, used
@@ -114,7 +114,7 @@ class Done:
 
     @property
     def diff(self) -> dict[str, Any]:
-        """The difference as JSON, as it is in the artifact."""
+        """The diff as JSON, from the artifact."""
         told: dict[str, Any] = json.loads((self.folder / "diff.json").read_text())
         return told
 
@@ -242,7 +242,7 @@ def forge() -> Iterator[Forge]:
 def runner(
     mocked: Space, mock: MockEndpoint, forge: Forge, tmp_path: Path, programs: Path
 ) -> Runner:
-    """Check out, on the branch ``work``, a repository of which every verdict is frozen as ship."""
+    """Check out a repository on the branch ``work``, with every verdict frozen as ship."""
     mock.face = always("ship")
     run(mocked)
     freeze(mocked)
@@ -276,7 +276,7 @@ def pull_request(runner: Runner, of: str = REPOSITORY, branch: str = "work") -> 
 
 
 def test_no_script_holds_an_expression() -> None:
-    """What comes from outside would be run as a part of the script."""
+    """An expression with text from outside would run that text as a part of the script."""
     for step in STEPS:
         assert "${{" not in step.get("run", ""), step["name"]
 

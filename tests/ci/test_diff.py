@@ -1,4 +1,4 @@
-"""`panel diff`: inputs, verdicts and model between two sides, kept apart."""
+"""`panel diff`: what differs between two snapshots in inputs, verdicts and the model."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OLD = published(answer(take="Before."))
 
 
 def anew(*verdicts: str | None, over: FrozenVerdict | None = OLD, **more: Any) -> FrozenVerdict:
-    """Return what is published once these answered a new description, in this order."""
+    """Return what is published after these answers to a new description, in this order."""
     answers = [
         answer(word, f"After, {n}.", n, **({"tool": "t2"} | more))  # type: ignore[arg-type]
         for n, word in enumerate(verdicts, 1)
@@ -31,7 +31,7 @@ def anew(*verdicts: str | None, over: FrozenVerdict | None = OLD, **more: Any) -
 
 
 def change(after: FrozenVerdict | None, before: FrozenVerdict | None = OLD) -> PairChange | None:
-    """Return the one change there is between two states of one pair."""
+    """Return the only change between two states of one pair."""
     found = difference({PAIR: before} if before else {}, {PAIR: after} if after else {}).changes
     assert len(found) <= 1
     return found[0] if found else None
@@ -170,7 +170,7 @@ def test_changes_come_by_tool_and_in_the_panels_order() -> None:
 
 
 def drift(*votes: tuple[int, int, int, int]) -> Drift:
-    """Return what is said once canaries voted so."""
+    """Return the drift that is found after canaries voted like this."""
     return difference({PAIR: OLD}, {PAIR: OLD}, head=canaries(*votes)).drift
 
 

@@ -1,4 +1,4 @@
-"""The difference as Markdown, rendered as a forge would: foreign text says itself, does nothing."""
+"""A diff as Markdown, rendered as GitHub would: untrusted text is shown and does nothing."""
 
 from __future__ import annotations
 
