@@ -1,7 +1,4 @@
-"""Stylesheet, script and icon: files of this folder, published under names that tell them apart.
-
-A name holds the hash of the content, so that browsers may keep a file for ever.
-"""
+"""Stylesheet, script and icon, published under names that hold the hash of their content."""
 
 from __future__ import annotations
 
