@@ -66,7 +66,7 @@ class Mailing:
 
     def send(
         self,
-        postman: SmtpSender,
+        smtp: SmtpSender,
         resend_unknown: bool = False,
         progress: Callable[[Subscriber, Handed], None] = lambda _subscriber, _handed: None,
     ) -> Sent:
@@ -81,7 +81,7 @@ class Mailing:
                 if not self.subscribers.still(subscriber.address_hash):
                     sent.left += 1
                     continue
-                handed = self._deliver(postman, subscriber)
+                handed = self._deliver(smtp, subscriber)
                 progress(subscriber, handed)
                 if handed.state == "sent":
                     sent.sent += 1
@@ -89,7 +89,7 @@ class Mailing:
                     getattr(sent, handed.state).append(subscriber.address)
         return sent
 
-    def _deliver(self, postman: SmtpSender, subscriber: Subscriber) -> Handed:
+    def _deliver(self, smtp: SmtpSender, subscriber: Subscriber) -> Handed:
         issue, address_hash = self.content.id, subscriber.address_hash
         message = self.message(subscriber)
         begun = False
@@ -100,7 +100,7 @@ class Mailing:
             begun = True
 
         try:
-            handed = postman.hand_over(subscriber.address, message, beginning)
+            handed = smtp.hand_over(subscriber.address, message, beginning)
         except PanelError as error:
             if begun:  # an earlier attempt was answered with "not now": it did not arrive
                 self.deliveries.write(issue, address_hash, "failed", str(error))

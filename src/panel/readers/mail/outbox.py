@@ -64,7 +64,7 @@ class Outbox:
                 expired += 1
         return expired
 
-    def flush(self, postman: SmtpSender) -> Flushed:
+    def flush(self, smtp: SmtpSender) -> Flushed:
         """Send what waits; raises MailError, with everything unsent kept.
 
         A mail whose fate is unknown is not sent again. While another process flushes this
@@ -80,9 +80,9 @@ class Outbox:
             for file in self.waiting():
                 message = email.message_from_bytes(file.read_bytes(), policy=POLICY)
                 if "From" not in message:  # written before there were settings
-                    sender = postman.settings.sender
+                    sender = smtp.settings.sender
                     message["From"] = address_header(sender.address, one_line(sender.name))
-                handed = postman.hand_over(message["To"].addresses[0].addr_spec, message)
+                handed = smtp.hand_over(message["To"].addresses[0].addr_spec, message)
                 counts[handed.state] += 1
                 if handed.state != "failed":
                     file.unlink(missing_ok=True)

@@ -61,7 +61,7 @@ def create_app(
     community = serving.root / FOLDER
     secret = load_secret(community, environment)
     subscribers = Subscribers(serving.root, secret)
-    mailroom = MailQueue(
+    mail_queue = MailQueue(
         subscribers,
         Outbox(community / OUTBOX),
         serving.base_url,
@@ -72,7 +72,7 @@ def create_app(
     site = Site(
         Votes(serving.root),
         subscribers,
-        mailroom,
+        mail_queue,
         secret,
         tools,
         serving.limits,
@@ -81,9 +81,9 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        mailroom.start()
+        mail_queue.start()
         yield
-        mailroom.stop()
+        mail_queue.stop()
 
     app = Starlette(
         routes=_routes(serving.folder),

@@ -54,7 +54,7 @@ class MailQueue:
         self._subscribers, self._outbox = subscribers, outbox
         self._base_url, self._settings = base_url, settings
         self._asked: queue.Queue[str | None] = queue.Queue(MOST_WAITING)
-        self._thread = threading.Thread(target=self._work, name="mailroom", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="mail-queue", daemon=True)
 
     def start(self) -> None:
         """Begin: finish what an earlier process left, then wait for addresses."""
@@ -113,7 +113,7 @@ class MailQueue:
         if self._settings is None:
             self._outbox.expire()
             return
-        with SmtpSender(self._settings) as postman:
-            flushed = self._outbox.flush(postman)
+        with SmtpSender(self._settings) as smtp:
+            flushed = self._outbox.flush(smtp)
         if flushed.bounced or flushed.waiting:
             self.log(f"outbox: {flushed.bounced} mail(s) refused, {flushed.waiting} wait.")

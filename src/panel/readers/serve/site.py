@@ -53,7 +53,7 @@ class Site:
 
     votes: Votes
     subscribers: Subscribers
-    mailroom: MailQueue
+    mail_queue: MailQueue
     secret: Secret
     tools: Tools
     limits: ServerLimits

@@ -52,7 +52,7 @@ async def subscribe(request: Request) -> Response:
     wait = site.limits.everybody.wait("everybody")
     if wait is not None:
         return too_often(wait)
-    return notice(ASKED, 202) if site.mailroom.ask(address) else notice(BUSY, 503)
+    return notice(ASKED, 202) if site.mail_queue.ask(address) else notice(BUSY, 503)
 
 
 async def confirm_form(request: Request) -> Response:
@@ -119,5 +119,5 @@ async def leave(request: Request) -> Response:
 
 
 def _failed(site: Site, error: Exception) -> Response:
-    site.mailroom.log(str(error))
+    site.mail_queue.log(str(error))
     return notice(BUSY, 503)

@@ -52,7 +52,7 @@ async def _cast(request: Request, allowed: frozenset[str]) -> tuple[dict[str, st
     try:
         await run_in_threadpool(site.votes.record, visitor.hash, tool, vote, utc_now())
     except PanelError as error:
-        site.mailroom.log(str(error))
+        site.mail_queue.log(str(error))
         raise _Refused(503, UNSAVED) from None
     return fields, visitor
 
