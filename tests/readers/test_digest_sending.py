@@ -245,7 +245,7 @@ def test_a_kill_between_sending_and_sent_never_sends_twice(tmp_path: Path, box: 
     process = spawn.Process(target=_send_in_a_process, args=(tmp_path, box.environment))
     process.start()
     wait_until(lambda: box.addresses == [ANN, BOB])
-    with pytest.raises(UsageError, match="another 'panel digest --send' is at work"):
+    with pytest.raises(UsageError, match="another 'panel digest --send' is running"):
         send(tmp_path, box)
     assert process.pid is not None
     os.kill(process.pid, signal.SIGKILL)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
+
+from filelock import FileLock, Timeout
 
 from panel.errors import UsageError
 from panel.readers.community.ledger import FOLDER, Ledger, private_folder
@@ -57,18 +57,17 @@ class Deliveries:
     def only_sender(self) -> Iterator[None]:
         """Be the only process that sends; raises UsageError while another one does."""
         private_folder(self._folder)
-        descriptor = os.open(self._folder / RUNNING, os.O_RDWR | os.O_CREAT, 0o600)
+        # The system frees the lock when the process ends, even by a kill.
+        lock = FileLock(self._folder / RUNNING, mode=0o600, fallback_to_soft=False)
         try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise UsageError(
-                    "another 'panel digest --send' is at work here. Wait for it to end, then run "
-                    "again: nobody gets a digest twice."
-                ) from None
+            held = lock.acquire(blocking=False)
+        except Timeout:
+            raise UsageError(
+                "another 'panel digest --send' is running here. Wait until it ends, then run this "
+                "again: nobody gets a digest twice."
+            ) from None
+        with held:
             yield
-        finally:
-            os.close(descriptor)  # a killed process lets go, too
 
     def _fold(self, line: dict[str, Any]) -> None:
         digest, address_hash, state = str(line["digest"]), str(line["hash"]), line["state"]

@@ -7,7 +7,6 @@ leave it alone, and the next writer cuts it off.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -15,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
 from pydantic_core import from_json
 
 from panel.cells.journal import encode
@@ -92,17 +92,13 @@ class Ledger:
             private_folder(self.file.parent)
             # Beside the file, not the file itself: that one may be replaced by a new one.
             lock = self.file.with_name(f".{self.file.name}.lock")
-            descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            with FileLock(lock, mode=0o600, fallback_to_soft=False):
                 self._depth += 1
                 try:
                     self.refresh()
                     yield
                 finally:
                     self._depth -= 1
-            finally:
-                os.close(descriptor)
 
     def append(self, *lines: Mapping[str, Any]) -> None:
         """Write lines, force them to disk and fold them; raises JournalError."""

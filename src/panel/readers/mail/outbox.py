@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import email
-import fcntl
 import os
 import secrets
 import time
@@ -13,6 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from panel.readers.mail.message import POLICY, WIRE, address_header, one_line
 from panel.readers.mail.smtp import SmtpSender
@@ -91,13 +92,11 @@ class Outbox:
 
     @contextmanager
     def _alone(self) -> Iterator[bool]:
-        descriptor = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+        lock = FileLock(self.folder / ".lock", mode=0o600, fallback_to_soft=False)
         try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield False
-            else:
-                yield True
-        finally:
-            os.close(descriptor)
+            held = lock.acquire(blocking=False)
+        except Timeout:
+            yield False
+            return
+        with held:
+            yield True
