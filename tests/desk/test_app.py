@@ -349,7 +349,7 @@ def test_a_host_name_that_is_not_the_desks_gets_nothing(session: Session, host: 
     port = session.base.rsplit(":", 1)[1]
     for method in ("GET", "POST"):
         answer = raw(session, method, "/", {"Host": host.format(port=port), "Content-Length": "0"})
-        assert answer.status in (400, 421)
+        assert answer.status == 400
     good = raw(session, "GET", "/", {"Host": f"LOCALHOST:{port}"})
     assert good.status == 200
 
@@ -388,7 +388,8 @@ def test_a_get_changes_nothing_and_other_methods_are_refused(session: Session) -
     assert raw(session, "POST", f"{TAKE}/decide", large).status == 413
     del own["Content-Length"]
     chunked = own | {"Transfer-Encoding": "chunked"}
-    assert raw(session, "POST", f"{TAKE}/decide", chunked, "0\r\n\r\n").status == 413
+    long = f"{BODY_LIMIT + 1:x}\r\n{'x' * (BODY_LIMIT + 1)}\r\n0\r\n\r\n"
+    assert raw(session, "POST", f"{TAKE}/decide", chunked, long).status == 413
     assert history_of(session) == []
 
 

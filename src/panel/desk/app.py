@@ -28,7 +28,7 @@ class Answers(Looking, Deciding):
 
 
 def application(desk: Desk) -> Starlette:
-    """Make the web application of a desk; ``guard.Guard`` belongs around it."""
+    """Make the web application of a desk; ``guard.guarded`` puts a guard around it."""
     pages = Answers(desk)
     take = "/take/{tool}/{persona}"
     handled: Callable[..., Awaitable[Response]] | Callable[..., Response] = pages.failed

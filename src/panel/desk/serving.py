@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import uvicorn
 
 from panel.desk.app import application
-from panel.desk.guard import Guard, is_loopback, own_hosts
+from panel.desk.guard import guarded, is_loopback, own_hosts
 from panel.desk.session import Desk
 from panel.errors import UsageError
 
@@ -71,9 +71,9 @@ def server(desk: Desk, place: Place, port: int) -> uvicorn.Server:
     hosts = own_hosts(place.host, port)
     if place.host in EVERYWHERE:
         hosts = own_hosts("127.0.0.1", port) | {f"{socket.gethostname().lower()}:{port}"}
-    guarded = Guard(application(desk), hosts, place.host in EVERYWHERE, place.token)
+    app = guarded(application(desk), hosts, place.host in EVERYWHERE, place.token)
     config = uvicorn.Config(
-        guarded,
+        app,
         log_level="warning",
         access_log=False,
         server_header=False,

@@ -23,11 +23,14 @@ from panel.readers.mail.outbox import FOLDER as OUTBOX
 from panel.readers.mail.outbox import Outbox
 from panel.readers.mail.settings import mail_settings
 from panel.readers.serve import subscribing, voting
-from panel.readers.serve.guard import LOOPBACK, Guard
+from panel.readers.serve.guard import LOOPBACK, Guard, GuardRules, host_name
 from panel.readers.serve.mail_queue import MailQueue
 from panel.readers.serve.pages import SiteFiles, Tools, check_folder
 from panel.readers.serve.site import Notice, ServerLimits, Site, asset, notice, usual_limits
 
+# A mail provider unsubscribes for its user from a machine that is not a browser (RFC 8058). The
+# signed token in the address is all the right it needs.
+WITHOUT_ORIGIN = frozenset({"/unsubscribe"})
 ASSETS = {"vote.js": "text/javascript", "community.css": "text/css"}
 
 
@@ -91,7 +94,12 @@ def create_app(
         lifespan=lifespan,
     )
     app.state.site = site
-    return Guard(app, LOOPBACK | serving.hosts)
+    rules = GuardRules(
+        known=lambda host: host_name(host) in LOOPBACK | serving.hosts,
+        unknown_host="This host name is not served here. The operator adds it: --allow-host.",
+        without_origin=WITHOUT_ORIGIN,
+    )
+    return Guard(app, rules)
 
 
 def _routes(folder: Path) -> list[Route | Mount]:
