@@ -47,7 +47,7 @@ def publish(
     workspace = open_workspace()
     prepared = prepare(workspace, Selection(endpoint=endpoint, model=model))
     gathered = publication(workspace, prepared, drafts, base_url, Votes(workspace.root).tallies())
-    if not gathered.editions:
+    if not gathered.tools:
         waiting = unapproved(workspace, prepared)
         note(
             f"Nothing is approved yet, so nothing was written: {waiting:,} take(s) of "

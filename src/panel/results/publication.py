@@ -37,22 +37,19 @@ def publication(
     pairs = _pairs(workspace, site)
     found = scorecards(workspace, prepared, published=not drafts)
     cards = {card.tool: card for card in found}
-    editions = tuple(
-        edition
-        for tool in prepared.tools
-        if has_takes(edition := PublishedTool(tool, published(cards[tool.slug], drafts)), drafts)
-    )
+    shaped = (PublishedTool(tool, published(cards[tool.slug], drafts)) for tool in prepared.tools)
+    tools = tuple(each for each in shaped if has_takes(each, drafts))
     with opened(workspace.runs) as connection:
         history = changes(connection, prepared.model)
-    shown = editions[0].tool if editions else None
+    shown = tools[0].tool if tools else None
     return Publication(
         site=site,
-        editions=editions,
+        tools=tools,
         personas=tuple(prepared.personas),
         model=prepared.model,
         today=datetime.now(UTC).date(),
         pairs=pairs,
-        changes=tuple(seen_changes(history, editions, drafts)),
+        changes=tuple(seen_changes(history, tools, drafts)),
         systems={each.id: workspace.prompts.system_text(each) for each in prepared.personas},
         review=workspace.prompts.review_text(shown) if shown else "",
         review_of=shown.name if shown else "",

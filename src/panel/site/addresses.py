@@ -25,17 +25,17 @@ def persona_path(persona: str) -> str:
     return f"personas/{persona}.html"
 
 
-def shelf_path(kind: str, slug: str, page: int = 1) -> str:
+def listing_path(kind: str, slug: str, page: int = 1) -> str:
     """Return the file of one page (from 1) of a category or tag."""
     return f"{kind}/{slug}.html" if page == 1 else f"{kind}/{slug}/{page}.html"
 
 
-def listing_path(path: str, page: int) -> str:
+def numbered_path(path: str, page: int) -> str:
     """Return the file of one page (from 1) of a listing that begins at ``path``."""
     return path if page == 1 else f"{path.removesuffix('.html')}/page-{page}.html"
 
 
-def shelf_slugs(names: Iterable[str]) -> dict[str, str]:
+def listing_slugs(names: Iterable[str]) -> dict[str, str]:
     """Give each name a slug of its own, whatever the names are.
 
     Of names that share one ("C", "C++"), the one that reads like it keeps it, and the

@@ -27,7 +27,7 @@ from panel.site.pictures import Pictures
 from panel.site.publication import Publication
 from panel.site.render import OutputFile, PageRenderer
 
-ALONE = 300  # sheets for which no other process is started
+ALONE = 300  # files for which no other process is started
 CHUNK = 60
 
 
@@ -50,34 +50,38 @@ class Built:
 
 
 class SiteBuilder:
-    """Everything that makes the sheets of one publication, in an order of their own."""
+    """Everything that makes the files of one publication, in an order of their own."""
 
     def __init__(self, publication: Publication) -> None:
-        self.contents = SiteIndex(publication)
-        self.press = PageRenderer(self.contents, load_assets(publication.has_forms))
-        self.pictures = Pictures(self.contents)
+        self.index = SiteIndex(publication)
+        self.renderer = PageRenderer(self.index, load_assets(publication.has_forms))
+        self.pictures = Pictures(self.index)
 
     @cached_property
-    def sheets(self) -> list[OutputFile]:
+    def files(self) -> list[OutputFile]:
         """All files of the site, each path once."""
-        press = self.press
+        renderer = self.renderer
         pages = [
-            *front.sheets(press, self.pictures),
-            *methodology.sheets(press),
-            *personas.sheets(press),
-            *listings.sheets(press),
-            *tools.sheets(press, self.pictures),
-            *comparisons.sheets(press, self.pictures),
+            *front.output_files(renderer, self.pictures),
+            *methodology.output_files(renderer),
+            *personas.output_files(renderer),
+            *listings.output_files(renderer),
+            *tools.output_files(renderer, self.pictures),
+            *comparisons.output_files(renderer, self.pictures),
         ]
-        found = {sheet.path: sheet for sheet in pages}
+        found = {file.path: file for file in pages}
         assert len(found) == len(pages), "two pages share a path"
-        rest = [*feeds.sheets(press, list(found)), *self._assets(), *self.pictures.sheets()]
+        rest = [
+            *feeds.output_files(renderer, list(found)),
+            *self._assets(),
+            *self.pictures.output_files(),
+        ]
         # Pictures that show the same are the same.
-        found |= {sheet.path: sheet for sheet in rest}
+        found |= {file.path: file for file in rest}
         return list(found.values())
 
     def _assets(self) -> Iterator[OutputFile]:
-        for path, content in self.press.assets.files.values():
+        for path, content in self.renderer.assets.files.values():
             yield OutputFile(path, lambda content=content: content)  # type: ignore[misc]
 
 
@@ -87,9 +91,9 @@ def build(publication: Publication, out: Path) -> Built:
     Removes the files an earlier build wrote and this one would not. Raises UsageError for a
     folder that holds something else than a site.
     """
-    plant = SiteBuilder(publication)
+    builder = SiteBuilder(publication)
     known = output.owned(out)
-    paths = [sheet.path for sheet in plant.sheets]
+    paths = [file.path for file in builder.files]
     kept = output.foreign(out, paths, known)
     mine = set(paths) - set(kept)
     out.mkdir(parents=True, exist_ok=True)
@@ -98,9 +102,9 @@ def build(publication: Publication, out: Path) -> Built:
     output.keep_manifest(out, claimed)
     if "" in known.values():
         output.sweep(out, claimed)
-    fresh = _named_and_there(plant.sheets, known, out)
-    wanted = [n for n, sheet in enumerate(plant.sheets) if sheet.path in mine - fresh.keys()]
-    made = dict(_make_all(plant, publication, out, wanted))
+    fresh = _named_and_there(builder.files, known, out)
+    wanted = [n for n, file in enumerate(builder.files) if file.path in mine - fresh.keys()]
+    made = dict(_make_all(builder, publication, out, wanted))
     removed = output.remove(out, sorted(known.keys() - set(paths)))
     digests = fresh | {path: digest for path, (digest, _new) in made.items()}
     output.keep_manifest(out, digests)
@@ -110,22 +114,22 @@ def build(publication: Publication, out: Path) -> Built:
         unchanged=len(digests) - len(written),
         removed=tuple(removed),
         kept=tuple(sorted(kept)),
-        tools=len(plant.contents.editions),
-        comparisons=len(plant.contents.pairs),
+        tools=len(builder.index.tools),
+        comparisons=len(builder.index.pairs),
         pages=sum(path.endswith(".html") for path in paths),
-        pictures=plant.pictures.drawn,
+        pictures=builder.pictures.drawn,
     )
 
 
-def _named_and_there(sheets: list[OutputFile], known: dict[str, str], out: Path) -> dict[str, str]:
+def _named_and_there(files: list[OutputFile], known: dict[str, str], out: Path) -> dict[str, str]:
     """Return the files that need not be made: their names say what they hold, and they are whole.
 
     A manifest knows no hash of a file that a build was cut off before finishing.
     """
     return {
-        sheet.path: known[sheet.path]
-        for sheet in sheets
-        if sheet.named and known.get(sheet.path) and (out / sheet.path).is_file()
+        file.path: known[file.path]
+        for file in files
+        if file.named and known.get(file.path) and (out / file.path).is_file()
     }
 
 
@@ -133,11 +137,11 @@ Made = tuple[str, tuple[str, bool]]
 
 
 def _make_all(
-    plant: SiteBuilder, publication: Publication, out: Path, wanted: list[int]
+    builder: SiteBuilder, publication: Publication, out: Path, wanted: list[int]
 ) -> Iterator[Made]:
     workers = min(_cores(), 8)
     if len(wanted) <= ALONE or workers < 2:
-        yield from _make(plant, out, wanted)
+        yield from _make(builder, out, wanted)
         return
     chunks = [wanted[start : start + CHUNK] for start in range(0, len(wanted), CHUNK)]
     context = multiprocessing.get_context("spawn")
@@ -166,12 +170,12 @@ def _deaf() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _make(plant: SiteBuilder, out: Path, wanted: list[int]) -> Iterator[Made]:
+def _make(builder: SiteBuilder, out: Path, wanted: list[int]) -> Iterator[Made]:
     for number in wanted:
-        sheet = plant.sheets[number]
-        content = sheet.make()
-        new = output.write_if_changed(out / sheet.path, content)
-        yield sheet.path, (output.digest_of(content), new)
+        file = builder.files[number]
+        content = file.make()
+        new = output.write_if_changed(out / file.path, content)
+        yield file.path, (output.digest_of(content), new)
 
 
 _here: tuple[SiteBuilder, Path] | None = None  # in a process that makes chunks

@@ -24,7 +24,7 @@ def render_comparison(comparison: Comparison, generated_at: datetime, version: s
     page = environment().get_template("comparison.html.j2")
     return page.render(
         comparison=comparison,
-        cards=(comparison.left, comparison.right),
+        rows=[(one, other, None) for one, other in comparison.pairs()],
         difference=difference(comparison),
         generated=utc(generated_at),
         asked=_days(takes),

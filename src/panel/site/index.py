@@ -1,4 +1,4 @@
-"""The contents of a site: which tools, shelves and comparisons there are, and their numbers.
+"""The index of a site: which tools, listings and comparisons there are, and their numbers.
 
 Everything here is derived from a Publication, and is the same whoever derives it.
 """
@@ -13,7 +13,7 @@ from functools import cached_property
 from itertools import islice
 
 from panel.scorecard import Comparison, PersonaLine, Take, VerdictChange, is_published
-from panel.site.addresses import pair_slugs, shelf_path, shelf_slugs, tool_path
+from panel.site.addresses import listing_path, listing_slugs, pair_slugs, tool_path
 from panel.site.publication import Publication, PublishedTool
 from panel.stats import Tally
 from panel.text import day
@@ -29,12 +29,12 @@ class Listing:
     kind: str
     name: str
     slug: str
-    editions: tuple[PublishedTool, ...]
+    tools: tuple[PublishedTool, ...]
 
     @property
     def path(self) -> str:
         """The file of its (first) page."""
-        return shelf_path(self.kind, self.slug)
+        return listing_path(self.kind, self.slug)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,22 +74,22 @@ class SiteIndex:
     def __init__(self, publication: Publication) -> None:
         self.publication = publication
         self.site = publication.site
-        self.editions = {edition.tool.slug: edition for edition in publication.editions}
-        self.by_name = sorted(publication.editions, key=_named)
+        self.tools = {published.tool.slug: published for published in publication.tools}
+        self.by_name = sorted(publication.tools, key=_named)
         self.newest = sorted(self.by_name, key=published_date, reverse=True)
         self.categories = _listings(
-            CATEGORY, ((edition.tool.category, edition) for edition in self.by_name)
+            CATEGORY, ((published.tool.category, published) for published in self.by_name)
         )
         tagged = ((tag, each) for each in self.by_name for tag in dict.fromkeys(each.tool.tags))
-        self.tags = [s for s in _listings(TAG, tagged) if len(s.editions) >= TAGGED]
-        self.category = {shelf.name: shelf for shelf in self.categories}
-        self.tag = {shelf.name: shelf for shelf in self.tags}
+        self.tags = [s for s in _listings(TAG, tagged) if len(s.tools) >= TAGGED]
+        self.category = {listing.name: listing for listing in self.categories}
+        self.tag = {listing.name: listing for listing in self.tags}
         self.pairs = self._pairs()
         self.pairs_of: dict[str, list[Pair]] = {}
         self.pairs_in: dict[str, list[Pair]] = {}  # by the left tool's category
         for pair in self.pairs:
-            for edition in (pair.left, pair.right):
-                self.pairs_of.setdefault(edition.tool.slug, []).append(pair)
+            for published in (pair.left, pair.right):
+                self.pairs_of.setdefault(published.tool.slug, []).append(pair)
             self.pairs_in.setdefault(pair.left.tool.category, []).append(pair)
         self.changes_of: dict[str, list[VerdictChange]] = {}
         for change in publication.changes:
@@ -100,22 +100,22 @@ class SiteIndex:
         chosen = [
             (left, right)
             for left, right in self.publication.pairs
-            if left in self.editions and right in self.editions
+            if left in self.tools and right in self.tools
         ]
         found: dict[frozenset[str], tuple[str, str]] = {}
         for left, right in chosen:
             found.setdefault(frozenset((left, right)), (left, right))
         named = len(found)
         if self.site.all_pairs:
-            for shelf in self.categories:
-                slugs = [e.tool.slug for e in sorted(shelf.editions, key=_akin)]
+            for listing in self.categories:
+                slugs = [e.tool.slug for e in sorted(listing.tools, key=_akin)]
                 for left, right in islice(_rounds(slugs), self.site.max_pairs_per_category):
                     found.setdefault(frozenset((left, right)), (left, right))
         slugs_of = pair_slugs(list(found.values()))
         return [
             Pair(
-                self.editions[left],
-                self.editions[right],
+                self.tools[left],
+                self.tools[right],
                 f"compare/{slugs_of[left, right]}.html",
                 index < named,
             )
@@ -125,7 +125,7 @@ class SiteIndex:
     @property
     def left_out(self) -> list[tuple[str, str]]:
         """The chosen pairs of which a side is not published."""
-        known = self.editions
+        known = self.tools
         return [pair for pair in self.publication.pairs if not {*pair} <= known.keys()]
 
     def comparison(self, pair: Pair) -> Comparison:
@@ -137,32 +137,32 @@ class SiteIndex:
     def lines_of(self) -> dict[str, list[tuple[PublishedTool, PersonaLine]]]:
         """Persona id → its row of every tool, newest tool first."""
         found: dict[str, list[tuple[PublishedTool, PersonaLine]]] = {}
-        for edition in self.newest:
-            for line in edition.card.lines:
-                found.setdefault(line.persona, []).append((edition, line))
+        for published in self.newest:
+            for line in published.card.lines:
+                found.setdefault(line.persona, []).append((published, line))
         return found
 
     def base_rate(self, persona: str) -> Tally:
         """Count what a persona said over all tools."""
-        return _sum(line.tally for _edition, line in self.lines_of.get(persona, ()))
+        return _sum(line.tally for _published, line in self.lines_of.get(persona, ()))
 
     def base_rate_by_category(self, persona: str) -> list[tuple[Listing, Tally]]:
         """Count what a persona said in each category, where it said anything."""
         counted: dict[str, Tally] = {}
-        for edition, line in self.lines_of.get(persona, ()):
-            name = edition.tool.category
+        for published, line in self.lines_of.get(persona, ()):
+            name = published.tool.category
             counted[name] = _sum((counted.get(name, Tally()), line.tally))
         return [
-            (shelf, counted[shelf.name])
-            for shelf in self.categories
-            if counted[shelf.name].n or counted[shelf.name].abstains
+            (listing, counted[listing.name])
+            for listing in self.categories
+            if counted[listing.name].n or counted[listing.name].abstains
         ]
 
     @cached_property
     def figures(self) -> Figures:
         """What stands behind the site."""
-        takes = [take for edition in self.newest for take in published_takes(edition)]
-        lines = [line for edition in self.newest for line in edition.card.lines]
+        takes = [take for published in self.newest for take in published_takes(published)]
+        lines = [line for published in self.newest for line in published.card.lines]
         days = sorted(day(take.asked_at) for take in takes)
         return Figures(
             _sum(line.tally for line in lines),
@@ -173,9 +173,9 @@ class SiteIndex:
             tuple(sorted({take.editor for take in takes if take.editor})),
         )
 
-    def price_is_stale(self, edition: PublishedTool) -> bool:
+    def price_is_stale(self, published: PublishedTool) -> bool:
         """Whether a price was checked too long ago, or never."""
-        verified = edition.tool.pricing.verified
+        verified = published.tool.pricing.verified
         if verified is None:
             return True
         age = self.publication.today - verified
@@ -187,33 +187,33 @@ class SiteIndex:
         return sorted(split, key=_distance)[:most]
 
 
-def published_takes(edition: PublishedTool) -> list[Take]:
+def published_takes(published: PublishedTool) -> list[Take]:
     """Return the takes whose words readers see."""
-    takes = (line.take for line in edition.card.lines)
+    takes = (line.take for line in published.card.lines)
     return [take for take in takes if take is not None and take.outcome == "verdict"]
 
 
-def published_date(edition: PublishedTool) -> str:
+def published_date(published: PublishedTool) -> str:
     """Return the day (ISO, UTC) of a tool's newest take; "" when it has none."""
-    return max((day(take.asked_at) for take in published_takes(edition)), default="")
+    return max((day(take.asked_at) for take in published_takes(published)), default="")
 
 
-def published_path(edition: PublishedTool) -> str:
+def published_path(published: PublishedTool) -> str:
     """Return the file of a tool's page."""
-    return tool_path(edition.tool.slug)
+    return tool_path(published.tool.slug)
 
 
 def seen_changes(
-    changes: Iterable[VerdictChange], editions: Iterable[PublishedTool], drafts: bool
+    changes: Iterable[VerdictChange], tools: Iterable[PublishedTool], drafts: bool
 ) -> list[VerdictChange]:
     """Return the changes readers may see: of published takes, and none after them.
 
     A newer draft's verdict is nobody's to know before an editor has approved it.
     """
     until = {
-        (edition.tool.slug, line.persona): line.take.asked_at
-        for edition in editions
-        for line in edition.card.lines
+        (published.tool.slug, line.persona): line.take.asked_at
+        for published in tools
+        for line in published.card.lines
         if line.take is not None and line.take.outcome == "verdict"
     }
     return [
@@ -224,19 +224,19 @@ def seen_changes(
     ]
 
 
-def has_takes(edition: PublishedTool, drafts: bool) -> bool:
+def has_takes(published: PublishedTool, drafts: bool) -> bool:
     """Whether there is anything of a tool to publish."""
-    return any(is_published(take, drafts) for take in published_takes(edition))
+    return any(is_published(take, drafts) for take in published_takes(published))
 
 
 def _listings(kind: str, placed: Iterable[tuple[str, PublishedTool]]) -> list[Listing]:
     listings: dict[str, list[PublishedTool]] = {}
-    for name, edition in placed:
-        listings.setdefault(name, []).append(edition)
-    slugs = shelf_slugs(listings)
+    for name, published in placed:
+        listings.setdefault(name, []).append(published)
+    slugs = listing_slugs(listings)
     return [
-        Listing(kind, name, slugs[name], tuple(editions))
-        for name, editions in sorted(listings.items(), key=lambda pair: pair[0].casefold())
+        Listing(kind, name, slugs[name], tuple(tools))
+        for name, tools in sorted(listings.items(), key=lambda pair: pair[0].casefold())
     ]
 
 
@@ -253,17 +253,17 @@ def _rounds(slugs: list[str]) -> Iterator[tuple[str, str]]:
             yield slugs[left], slugs[right]
 
 
-def _akin(edition: PublishedTool) -> tuple[list[str], str]:
+def _akin(published: PublishedTool) -> tuple[list[str], str]:
     """Sort tools of like tags beside each other, so that neighbours are worth comparing."""
-    return sorted(tag.casefold() for tag in edition.tool.tags), edition.tool.slug
+    return sorted(tag.casefold() for tag in published.tool.tags), published.tool.slug
 
 
-def _named(edition: PublishedTool) -> tuple[str, str]:
-    return edition.tool.name.casefold(), edition.tool.slug
+def _named(published: PublishedTool) -> tuple[str, str]:
+    return published.tool.name.casefold(), published.tool.slug
 
 
-def _distance(edition: PublishedTool) -> tuple[float, int]:
-    result = edition.card.result
+def _distance(published: PublishedTool) -> tuple[float, int]:
+    result = published.card.result
     return abs((result.ship_percent or 0) - 50), -result.n
 
 

@@ -28,64 +28,64 @@ HALVES = 128  # kept at a time, 0.4 MB each: neighbours in the list of pairs sha
 class Pictures:
     """The pictures of a site; none where there is no Pillow or no address to give them."""
 
-    def __init__(self, contents: SiteIndex) -> None:
-        self.contents = contents
-        self.drawn = available() and contents.site.base_url is not None
+    def __init__(self, index: SiteIndex) -> None:
+        self.index = index
+        self.drawn = available() and index.site.base_url is not None
         self._halves: dict[str, Any] = {}
 
     def front_path(self) -> str | None:
         """Return the file of the front page's picture."""
-        return self._path(["front", self._title(), self.contents.site.description])
+        return self._path(["front", self._title(), self.index.site.description])
 
-    def tool_path(self, edition: PublishedTool) -> str | None:
+    def tool_path(self, published: PublishedTool) -> str | None:
         """Return the file of a tool's picture."""
-        return self._path(["tool", self._title(), _shown(edition)])
+        return self._path(["tool", self._title(), _shown(published)])
 
     def pair_path(self, left: PublishedTool, right: PublishedTool) -> str | None:
         """Return the file of a comparison's picture."""
         return self._path(["pair", self._title(), _shown(left), _shown(right)])
 
     def _title(self) -> str:
-        marked = self.contents.publication.drafts or self.contents.publication.embedded
-        return f"{clean(self.contents.site.title)}{' · DRAFTS' if marked else ''}"
+        marked = self.index.publication.drafts or self.index.publication.embedded
+        return f"{clean(self.index.site.title)}{' · DRAFTS' if marked else ''}"
 
     def _path(self, shown: list[Any]) -> str | None:
         return f"og/{content_hash([DESIGN, *shown])[3:23]}.png" if self.drawn else None
 
-    def sheets(self) -> Iterator[OutputFile]:
+    def output_files(self) -> Iterator[OutputFile]:
         """Give every picture."""
         if not self.drawn:
             return
         title = self._title()
-        yield self._sheet(self.front_path(), partial(self._front, title))
-        for edition in self.contents.by_name:
-            yield self._sheet(self.tool_path(edition), partial(self._tool, title, edition))
-        for pair in self.contents.pairs:
+        yield self._file(self.front_path(), partial(self._front, title))
+        for published in self.index.by_name:
+            yield self._file(self.tool_path(published), partial(self._tool, title, published))
+        for pair in self.index.pairs:
             path = self.pair_path(pair.left, pair.right)
-            yield self._sheet(path, partial(self._pair, title, pair.left, pair.right))
+            yield self._file(path, partial(self._pair, title, pair.left, pair.right))
 
-    def _sheet(self, path: str | None, make: Any) -> OutputFile:
+    def _file(self, path: str | None, make: Any) -> OutputFile:
         assert path is not None
         return OutputFile(path, make, named=True)
 
     def _front(self, title: str) -> bytes:
-        made: bytes = _drawing().front(title, self.contents.site.description)
+        made: bytes = _drawing().front(title, self.index.site.description)
         return made
 
-    def _tool(self, title: str, edition: PublishedTool) -> bytes:
-        made: bytes = _drawing().tool(title, edition)
+    def _tool(self, title: str, published: PublishedTool) -> bytes:
+        made: bytes = _drawing().tool(title, published)
         return made
 
     def _pair(self, title: str, left: PublishedTool, right: PublishedTool) -> bytes:
         made: bytes = _drawing().pair(title, self._half(left), self._half(right))
         return made
 
-    def _half(self, edition: PublishedTool) -> Any:
-        slug = edition.tool.slug
+    def _half(self, published: PublishedTool) -> Any:
+        slug = published.tool.slug
         if slug not in self._halves:
             if len(self._halves) >= HALVES:
                 self._halves.pop(next(iter(self._halves)))
-            self._halves[slug] = _drawing().half(edition)
+            self._halves[slug] = _drawing().half(published)
         return self._halves[slug]
 
 
@@ -99,10 +99,10 @@ def available() -> bool:
     return find_spec("PIL") is not None
 
 
-def _shown(edition: PublishedTool) -> list[Any]:
-    result = edition.card.result
+def _shown(published: PublishedTool) -> list[Any]:
+    result = published.card.result
     interval = [result.interval.low, result.interval.high] if result.interval else None
-    verdicts = [outcome(line) for line in edition.card.lines[:SHOWN]]
-    tool = edition.tool
+    verdicts = [outcome(line) for line in published.card.lines[:SHOWN]]
+    tool = published.tool
     return [tool.name, tool.category, result.ship_percent, result.ships, result.n, interval,
             verdicts]  # fmt: skip

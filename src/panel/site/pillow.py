@@ -44,17 +44,17 @@ def front(title: str, description: str) -> bytes:
     return _png(canvas)
 
 
-def tool(title: str, edition: PublishedTool) -> bytes:
+def tool(title: str, published: PublishedTool) -> bytes:
     """Draw a tool's picture."""
-    canvas, result = _canvas(WIDTH), edition.card.result
+    canvas, result = _canvas(WIDTH), published.card.result
     _headline(canvas, title)
-    _words(canvas, (EDGE, 138), edition.tool.category, TEXT, WIDTH - 2 * EDGE, lines=1)
-    _words(canvas, (EDGE, 182), edition.tool.name, NAME + 8, WIDTH - 2 * EDGE, lines=2)
+    _words(canvas, (EDGE, 138), published.tool.category, TEXT, WIDTH - 2 * EDGE, lines=1)
+    _words(canvas, (EDGE, 182), published.tool.name, NAME + 8, WIDTH - 2 * EDGE, lines=2)
     _write(canvas, (EDGE, 418), percent(result.ship_percent), BIG)
     _write(canvas, (EDGE, 556), "panel ship", SMALL)
     _meter(canvas, (500, 452), WIDTH - EDGE - 500, result)
     _write(canvas, (500, 484), _counted(result), TEXT)
-    _verdicts(canvas, (500, 540), edition)
+    _verdicts(canvas, (500, 540), published)
     return _png(canvas)
 
 
@@ -68,15 +68,15 @@ def pair(title: str, left: Image.Image, right: Image.Image) -> bytes:
     return _png(canvas)
 
 
-def half(edition: PublishedTool) -> Image.Image:
+def half(published: PublishedTool) -> Image.Image:
     """Draw a tool's half of a comparison's picture."""
-    canvas, result = _canvas(HALF), edition.card.result
+    canvas, result = _canvas(HALF), published.card.result
     wide = HALF - EDGE - 36
-    _words(canvas, (EDGE, 150), edition.tool.name, NAME - 14, wide, lines=3)
+    _words(canvas, (EDGE, 150), published.tool.name, NAME - 14, wide, lines=3)
     _write(canvas, (EDGE, 352), percent(result.ship_percent), BIG - 24)
     _meter(canvas, (EDGE, 488), wide, result)
     _write(canvas, (EDGE, 514), _counted(result), SMALL)
-    _verdicts(canvas, (EDGE, 556), edition)
+    _verdicts(canvas, (EDGE, 556), published)
     return canvas
 
 
@@ -108,8 +108,8 @@ def _meter(canvas: Image.Image, at: tuple[int, int], wide: int, result: PanelRes
     draw.polygon([(share, y - 16), (share + 16, y), (share, y + 16), (share - 16, y)], 0)
 
 
-def _verdicts(canvas: Image.Image, at: tuple[int, int], edition: PublishedTool) -> None:
-    for index, line in enumerate(edition.card.lines[:SHOWN]):
+def _verdicts(canvas: Image.Image, at: tuple[int, int], published: PublishedTool) -> None:
+    for index, line in enumerate(published.card.lines[:SHOWN]):
         canvas.paste(_mark(outcome(line)), (at[0] + 56 * index, at[1]))
 
 

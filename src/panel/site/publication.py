@@ -30,7 +30,7 @@ class PublishedTool:
 class Publication:
     """All that a build needs; plain values, so that it can be sent to other processes.
 
-    editions: the published tools, by slug. personas: the panel, in order. pairs: chosen
+    tools: the published tools, by slug. personas: the panel, in order. pairs: chosen
     comparisons, as slugs. changes: what readers may see of the verdicts' history, newest
     first. systems: persona id → its rendered system prompt; review: the rendered question
     on one published tool, its name in ``review_of``. votes: tool slug → readers' votes.
@@ -39,7 +39,7 @@ class Publication:
     """
 
     site: SiteSettings
-    editions: tuple[PublishedTool, ...]
+    tools: tuple[PublishedTool, ...]
     personas: tuple[Persona, ...]
     model: ModelIdentity
     today: date

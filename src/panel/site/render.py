@@ -48,10 +48,10 @@ class Head:
 
 
 class PageRenderer:
-    """Turns contents into the bytes of pages. Pieces shared by pages are set only once."""
+    """Turns index into the bytes of pages. Pieces shared by pages are set only once."""
 
-    def __init__(self, contents: SiteIndex, assets: Assets) -> None:
-        self.contents = contents
+    def __init__(self, index: SiteIndex, assets: Assets) -> None:
+        self.index = index
         self.assets = assets
         self._cards: dict[str, Markup] = {}
         self._takes: dict[tuple[str, str], Markup] = {}
@@ -59,16 +59,16 @@ class PageRenderer:
     @cached_property
     def environment(self) -> Environment:
         """The templates, with what every page of this site knows."""
-        publication = self.contents.publication
+        publication = self.index.publication
         made = environment().overlay()
         made.globals = {
             **environment().globals,
-            "site": self.contents.site,
+            "site": self.index.site,
             "drafts": publication.drafts,
             "embedded": publication.embedded,
             "has_forms": publication.has_forms,
             "model": str(publication.model),
-            "contents": self.contents,
+            "index": self.index,
             "at": addresses,
             "path_of": published_path,
             "date_of": published_date,
@@ -82,7 +82,7 @@ class PageRenderer:
 
     def absolute(self, path: str) -> str | None:
         """Return a file's full address; None where the site's own is not known."""
-        base = self.contents.site.base_url
+        base = self.index.site.base_url
         if base is None:
             return None
         return urljoin(base, "" if path == addresses.HOME else href(path))
@@ -106,18 +106,18 @@ class PageRenderer:
         )
         return text.encode("utf-8", "replace")
 
-    def card(self, edition: PublishedTool) -> Markup:
+    def card(self, published: PublishedTool) -> Markup:
         """Set a tool's card, as it stands on comparison pages (one folder deep)."""
-        slug = edition.tool.slug
+        slug = published.tool.slug
         if slug not in self._cards:
-            self._cards[slug] = self._piece("card", edition=edition)
+            self._cards[slug] = self._piece("card", published=published)
         return self._cards[slug]
 
-    def take(self, edition: PublishedTool, line: PersonaLine) -> Markup:
+    def take(self, published: PublishedTool, line: PersonaLine) -> Markup:
         """Set a take, as it stands on comparison pages."""
-        key = (edition.tool.slug, line.persona)
+        key = (published.tool.slug, line.persona)
         if key not in self._takes:
-            self._takes[key] = self._piece("take", edition=edition, line=line)
+            self._takes[key] = self._piece("take", published=published, line=line)
         return self._takes[key]
 
     def _piece(self, name: str, **context: Any) -> Markup:
