@@ -16,6 +16,7 @@ from panel.desk.pages import DeskPages, NotFoundError
 from panel.results.scorecards import comparison
 from panel.runs.selection import Selection, prepare
 from panel.scorecard import Comparison, published
+from panel.site.assets import palette
 from panel.site.comparison import render_comparison
 from panel.store.queries import opened
 from panel.store.replies import exchanges
@@ -36,7 +37,8 @@ PREVIEW_POLICY = {
 
 @functools.cache
 def _asset(name: str) -> bytes:
-    return (resources.files("panel.desk") / "assets" / name).read_bytes()
+    content = (resources.files("panel.desk") / "assets" / name).read_bytes()
+    return palette().encode() + content if name.endswith(".css") else content
 
 
 class Looking(DeskPages):

@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from panel.errors import UsageError
 from panel.readers.digest.content import DigestContent
+from panel.site.assets import colours
 from panel.site.formats import interval_text, percent
 from panel.text import clean
 
@@ -83,4 +84,5 @@ def _environment() -> Environment:
     )
     for each in (percent, interval_text, wrap, one_line):
         environment.filters[each.__name__] = each
+    environment.globals["light"], environment.globals["dark"] = colours()
     return environment

@@ -16,6 +16,7 @@ from panel.readers.community.votes import Votes
 from panel.readers.serve.limits import Bound, VisitLimiter
 from panel.readers.serve.mail_queue import MailQueue
 from panel.readers.serve.pages import Tools
+from panel.site.assets import palette
 
 VOTES_BOUND = Bound(burst=30, seconds=4, daily=300)
 # Votes on one tool from one address by visitors without a cookie: a shared flat, not a ballot box.
@@ -111,5 +112,6 @@ def _environment() -> Environment:
 
 @functools.cache
 def asset(name: str) -> bytes:
-    """Return one of the server's own files."""
-    return (resources.files("panel.readers.serve") / "static" / name).read_bytes()
+    """Return one of the server's own files; a stylesheet begins with the palette."""
+    content = (resources.files("panel.readers.serve") / "static" / name).read_bytes()
+    return palette().encode() + content if name.endswith(".css") else content

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from panel.hashing import text_hash
 
 STYLE, SCRIPT, ICON = "site.css", "site.js", "icon.svg"
+_COLOUR = re.compile(r"--([a-z-]+): (#[0-9a-f]{6})")
 FORMS = "community.css"  # added to the stylesheet of a site that has forms
 
 
@@ -29,8 +30,7 @@ class Assets:
 def load_assets(forms: bool = False) -> Assets:
     """Read the assets of this package; with ``forms``, the style of those is among them."""
     here = importlib.resources.files(__name__)
-    shared = importlib.resources.files("panel.site") / "templates" / "comparison.css"
-    style = shared.read_text("utf-8") + (here / STYLE).read_text("utf-8")
+    style = palette() + _template("comparison.css") + (here / STYLE).read_text("utf-8")
     if forms:
         style += (here / FORMS).read_text("utf-8")
     texts = {
@@ -39,6 +39,22 @@ def load_assets(forms: bool = False) -> Assets:
         ICON: (here / ICON).read_text("utf-8"),
     }
     return Assets({name: (_named(name, text), text.encode()) for name, text in texts.items()})
+
+
+def palette() -> str:
+    """Return the CSS variables that every stylesheet of this program stands on."""
+    return _template("palette.css")
+
+
+def colours() -> tuple[dict[str, str], dict[str, str]]:
+    """Return the palette's light and dark colours by name, for mails: they take no variables."""
+    light, dark = palette().split("@media")
+    return dict(_COLOUR.findall(light)), dict(_COLOUR.findall(dark))
+
+
+def _template(name: str) -> str:
+    folder = importlib.resources.files("panel.site") / "templates"
+    return (folder / name).read_text("utf-8")
 
 
 def slim(style: str) -> str:
