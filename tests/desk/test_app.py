@@ -267,7 +267,7 @@ def test_asking_again_with_a_note_brings_a_new_answer_and_undo_the_old_one(
     now = session.desk.snapshot().entry(*PAIR)
     assert now is not None and now.answer is not None and not now.stale
     assert now.answer.fingerprint != before.answer.fingerprint
-    assert "A new answer is here." in session.get(f"{TAKE}/asked")[1]
+    assert "A new answer has arrived." in session.get(f"{TAKE}/asked")[1]
     session.decide(*PAIR, action="undo", undoes=stands(session).in_force[-1])
     now = session.desk.snapshot().entry(*PAIR)
     assert now is not None and (now.answer, now.stale) == (before.answer, False)
@@ -312,8 +312,8 @@ def test_a_stale_take_is_asked_now_and_a_failure_is_told(
         ({"action": "edit", "text": "x" * 20_001}, "20,001 characters"),
         ({"action": "ask_again", "note": " "}, "needs a note"),
         ({"action": "undo", "undoes": "x"}, "only the last decision"),
-        ({"action": "publish"}, "that is no decision"),
-        ({}, "that is no decision"),
+        ({"action": "publish"}, "that is not a decision"),
+        ({}, "that is not a decision"),
     ],
 )
 def test_what_cannot_be_decided_is_said_and_nothing_is_written(

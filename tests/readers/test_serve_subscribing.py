@@ -124,7 +124,7 @@ def test_what_is_no_address_is_refused_and_never_written_to(
     site: Served, box: Mailbox, email: str
 ) -> None:
     reply = site.post("/subscribe", {"email": email})
-    assert reply.status == 400 and "That is no e-mail address" in reply.text
+    assert reply.status == 400 and "That is not an e-mail address" in reply.text
     assert "<script>" not in reply.text and box.attempts == []
 
 
@@ -205,7 +205,7 @@ def test_a_server_of_mails_that_is_down_is_said_and_the_mail_waits(
     with serving(tmp_path, environment) as site:
         assert site.post("/subscribe", {"email": ANN}).status == 202
         until = time.monotonic() + 40
-        while not any("takes no mail" in line for line in site.said):
+        while not any("accepts no mail" in line for line in site.said):
             assert time.monotonic() < until
             time.sleep(0.05)
         assert site.get("/").status == 200

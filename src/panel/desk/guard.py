@@ -1,4 +1,4 @@
-"""Who may speak to the desk: its own hosts and pages and, beyond loopback, holders of the token."""
+"""Who may use the desk: its own pages and, beyond loopback, who knows the token."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def guarded(app: ASGIApp, hosts: frozenset[str], any_address: bool, token: str |
 
 
 class TokenGate:
-    """Asks each browser once for the token, then knows it by a random cookie."""
+    """Asks each browser once for the token, then recognises it by a random cookie."""
 
     def __init__(self, app: ASGIApp, token: str) -> None:
         self._app, self._token = app, token

@@ -1,7 +1,7 @@
-"""Builds the site: all its files from a Publication, written where they have changed.
+"""Builds the site from a Publication and writes the files that have changed.
 
-Pages and pictures are made in as many processes as there are cores, each of which makes
-them from the same Publication. No date of the build goes into any file.
+Pages and pictures are made in up to eight processes, one per core, each from the same
+Publication. No file holds the date of the build.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from panel.site.pictures import Pictures
 from panel.site.publication import Publication
 from panel.site.render import OutputFile, PageRenderer
 
-ALONE = 300  # files for which no other process is started
+ALONE = 300  # up to this many files, no other process is started
 CHUNK = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """What a build did: files written, left as they were, removed; and those of others.
+    """What a build did: paths written and removed, and how many files were unchanged.
 
-    kept: paths the site would use where somebody else's file stands. pictures: whether
+    kept: paths that the site needs but that hold somebody else's file. pictures: whether
     pictures were drawn. tools, comparisons, pages: how many there are now.
     """
 
@@ -50,7 +50,7 @@ class Built:
 
 
 class SiteBuilder:
-    """Everything that makes the files of one publication, in an order of their own."""
+    """Makes the files of one publication, always in the same order."""
 
     def __init__(self, publication: Publication) -> None:
         self.index = SiteIndex(publication)
@@ -76,7 +76,7 @@ class SiteBuilder:
             *self._assets(),
             *self.pictures.output_files(),
         ]
-        # Pictures that show the same are the same.
+        # Pictures that show the same share a path.
         found |= {file.path: file for file in rest}
         return list(found.values())
 
@@ -86,10 +86,10 @@ class SiteBuilder:
 
 
 def build(publication: Publication, out: Path) -> Built:
-    """Write the site into ``out``; only files whose bytes differ are written.
+    """Write the site to ``out``; only files whose bytes differ are written.
 
-    Removes the files an earlier build wrote and this one would not. Raises UsageError for a
-    folder that holds something else than a site.
+    Removes files that an earlier build wrote and this one does not. Raises UsageError for a
+    folder that holds something other than a site.
     """
     builder = SiteBuilder(publication)
     known = output.owned(out)
@@ -97,7 +97,7 @@ def build(publication: Publication, out: Path) -> Built:
     kept = output.foreign(out, paths, known)
     mine = set(paths) - set(kept)
     out.mkdir(parents=True, exist_ok=True)
-    # First of all: a build that is cut off must know its own files again.
+    # Written first, so that the next build knows the files of one that was interrupted.
     claimed = known | {path: known.get(path, "") for path in mine}
     output.keep_manifest(out, claimed)
     if "" in known.values():
@@ -122,9 +122,9 @@ def build(publication: Publication, out: Path) -> Built:
 
 
 def _named_and_there(files: list[OutputFile], known: dict[str, str], out: Path) -> dict[str, str]:
-    """Return the files that need not be made: their names say what they hold, and they are whole.
+    """Return the files that need not be made: named by their content, and complete.
 
-    A manifest knows no hash of a file that a build was cut off before finishing.
+    The manifest has no hash for a file that an interrupted build did not finish.
     """
     return {
         file.path: known[file.path]
@@ -147,22 +147,22 @@ def _make_all(
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, context, _begin, (publication, out)) as pool:
         try:
-            with _deaf():
+            with _no_interrupts():
                 results = pool.map(_make_chunk, chunks)  # starts the workers
             for made in results:
                 yield from made
         except BrokenProcessPool:
             raise PanelError(
-                "the system ended a process that made pages, perhaps for want of memory. What is "
-                "written is whole; publish again to go on."
+                "the system ended a process that made pages, perhaps because memory ran out. The "
+                "files written so far are complete; publish again to continue."
             ) from None
         finally:
-            pool.shutdown(cancel_futures=True)  # after Ctrl-C nothing more is begun
+            pool.shutdown(cancel_futures=True)  # after Ctrl-C nothing more is started
 
 
 @contextmanager
-def _deaf() -> Iterator[None]:
-    """Let processes started in the block never hear Ctrl-C; this one hears it after the block."""
+def _no_interrupts() -> Iterator[None]:
+    """Hide Ctrl-C from processes that start in the block; this one gets it after the block."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # which they inherit
     try:
         yield
@@ -178,11 +178,11 @@ def _make(builder: SiteBuilder, out: Path, wanted: list[int]) -> Iterator[Made]:
         yield file.path, (output.digest_of(content), new)
 
 
-_here: tuple[SiteBuilder, Path] | None = None  # in a process that makes chunks
+_here: tuple[SiteBuilder, Path] | None = None  # set in processes that make chunks
 
 
 def _begin(publication: Publication, out: Path) -> None:
-    global _here  # noqa: PLW0603 - a worker gets its publication once, not with every chunk
+    global _here  # noqa: PLW0603 - a process gets its publication once, not with every chunk
     _here = (SiteBuilder(publication), out)
 
 

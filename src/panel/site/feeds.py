@@ -1,4 +1,4 @@
-"""What machines read of the site: Atom feed, sitemap, robots.txt, the index of the search."""
+"""Files for programs: the Atom feed, sitemaps, robots.txt and the search index."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from panel.text import clean, shortened, utc
 ATOM = "http://www.w3.org/2005/Atom"
 SITEMAPS = "http://www.sitemaps.org/schemas/sitemap/0.9"
 ENTRIES = 50
-MOST_ADDRESSES = 50_000  # in one sitemap, by its standard
-NOTE = 90  # characters of a note in the search's index
+MOST_ADDRESSES = 50_000  # in one sitemap, by the standard
+NOTE = 90  # characters of a note in the search index
 EPOCH = "1970-01-01T00:00:00Z"
 
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
 def output_files(renderer: PageRenderer, pages: Sequence[str]) -> Iterator[OutputFile]:
-    """Give the feed, robots.txt, the search's index and, for a site with an address, sitemaps.
+    """Yield the feed, robots.txt, the search index and, for a site with an address, sitemaps.
 
     ``pages`` are the paths of all pages, in order.
     """
@@ -57,7 +57,7 @@ def _hidden(index: SiteIndex) -> bool:
 
 
 def robots(renderer: PageRenderer, mapped: bool) -> bytes:
-    """Return robots.txt: everything for everyone, or nothing of a site that is not for readers."""
+    """Return robots.txt: it allows everything, or nothing of a site that is not for readers."""
     if _hidden(renderer.index):
         return b"User-agent: *\nDisallow: /\n"
     lines = ["User-agent: *", "Disallow:"]
@@ -67,7 +67,7 @@ def robots(renderer: PageRenderer, mapped: bool) -> bytes:
 
 
 def search_index(index: SiteIndex) -> bytes:
-    """Return the search's index: [name, address, note] of tools, categories and personas."""
+    """Return the search index: [name, address, note] of tools, categories and personas."""
     rows = [
         [clean(e.tool.name), href(published_path(e)), shortened(e.tool.tagline, NOTE)]
         for e in index.by_name
@@ -81,7 +81,7 @@ def search_index(index: SiteIndex) -> bytes:
 
 
 def sitemap(renderer: PageRenderer, paths: Sequence[str], dated: dict[str, str]) -> bytes:
-    """Return a sitemap of these pages, with the day of each one's content where it has one."""
+    """Return a sitemap of these pages, each with the day of its content if it has one."""
     root = ET.Element("urlset", xmlns=SITEMAPS)
     for path in paths:
         entry = ET.SubElement(root, "url")
@@ -108,7 +108,7 @@ def _dates(index: SiteIndex) -> dict[str, str]:
 
 
 def atom(renderer: PageRenderer) -> bytes:
-    """Return the Atom feed: the newest tools and the newest turns of verdicts."""
+    """Return the Atom feed: the newest tools and the newest changes of verdicts."""
     index = renderer.index
     entries = [_tool_entry(renderer, published) for published in index.newest[:ENTRIES]]
     entries += [
@@ -157,7 +157,7 @@ def _change_entry(renderer: PageRenderer, change: VerdictChange) -> ET.Element:
     )
     entry = ET.Element("entry")
     turn = f"from {change.before} to {change.after}"
-    _add(entry, "title", f"{published.tool.name}: {persona} turns {turn}")
+    _add(entry, "title", f"{published.tool.name}: {persona} changes {turn}")
     _add(entry, "id", f"{address}#change-{mark}" if address else _urn(path, mark))
     _add(entry, "updated", _moment(change.changed_at))
     ET.SubElement(entry, "link", rel="alternate", href=f"{address or href(path)}#history")
@@ -170,7 +170,7 @@ def _updated(entry: ET.Element) -> str:
 
 
 def _moment(text: str) -> str:
-    """Return a time as Atom writes it; the epoch for what is none."""
+    """Return a time in Atom's format; 1970 for what is not a time."""
     try:
         return utc(datetime.fromisoformat(text)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     except ValueError:
@@ -178,7 +178,7 @@ def _moment(text: str) -> str:
 
 
 def _urn(*parts: str) -> str:
-    """Return an identifier for what has no address."""
+    """Return an identifier for an entry without an address."""
     digest = text_hash("\0".join(parts))
     groups = (digest[:8], digest[8:12], digest[12:16], digest[16:20], digest[20:])
     return "urn:uuid:" + "-".join(groups)

@@ -1,6 +1,6 @@
-"""The index of a site: which tools, listings and comparisons there are, and their numbers.
+"""The index of a site: its tools, listings and comparisons, and their numbers.
 
-Everything here is derived from a Publication, and is the same whoever derives it.
+Everything is derived from the Publication alone, so every process derives the same.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from panel.stats import Tally
 from panel.text import day
 
 CATEGORY, TAG = "categories", "tags"
-TAGGED = 2  # tools a tag needs for a page of its own
+TAGGED = 2  # tools that a tag needs to get a page
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Pair:
 
     @property
     def date(self) -> str:
-        """The day of the newer of the two."""
+        """The later day of the two tools."""
         return max(published_date(self.left), published_date(self.right))
 
     def other(self, slug: str) -> PublishedTool:
@@ -58,7 +58,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What stands behind a site: counts over its published takes, by output_mode and by day."""
+    """Counts over a site's published takes: verdicts, output modes, first and last day, editors."""
 
     takes: Tally
     output_modes: tuple[tuple[str, int], ...]
@@ -69,7 +69,7 @@ class Figures:
 
 
 class SiteIndex:
-    """A Publication, put in order."""
+    """The tools, listings and comparisons of a Publication, sorted and by name."""
 
     def __init__(self, publication: Publication) -> None:
         self.publication = publication
@@ -96,7 +96,7 @@ class SiteIndex:
             self.changes_of.setdefault(change.tool, []).append(change)
 
     def _pairs(self) -> list[Pair]:
-        """Return the chosen pairs, then those of each category, none of them twice."""
+        """Return the chosen pairs, then those of each category, without duplicates."""
         chosen = [
             (left, right)
             for left, right in self.publication.pairs
@@ -124,18 +124,18 @@ class SiteIndex:
 
     @property
     def left_out(self) -> list[tuple[str, str]]:
-        """The chosen pairs of which a side is not published."""
+        """The chosen pairs with a tool that is not published."""
         known = self.tools
         return [pair for pair in self.publication.pairs if not {*pair} <= known.keys()]
 
     def comparison(self, pair: Pair) -> Comparison:
-        """Set a pair's scorecards side by side."""
+        """Return a pair's two scorecards as a comparison."""
         model = str(self.publication.model)
         return Comparison(pair.left.card, pair.right.card, model, self.publication.embedded)
 
     @cached_property
     def lines_of(self) -> dict[str, list[tuple[PublishedTool, PersonaLine]]]:
-        """Persona id → its row of every tool, newest tool first."""
+        """Persona id → its line on every tool, newest tool first."""
         found: dict[str, list[tuple[PublishedTool, PersonaLine]]] = {}
         for published in self.newest:
             for line in published.card.lines:
@@ -143,11 +143,11 @@ class SiteIndex:
         return found
 
     def base_rate(self, persona: str) -> Tally:
-        """Count what a persona said over all tools."""
+        """Count a persona's verdicts over all tools."""
         return _sum(line.tally for _published, line in self.lines_of.get(persona, ()))
 
     def base_rate_by_category(self, persona: str) -> list[tuple[Listing, Tally]]:
-        """Count what a persona said in each category, where it said anything."""
+        """Count a persona's verdicts in each category where it has any."""
         counted: dict[str, Tally] = {}
         for published, line in self.lines_of.get(persona, ()):
             name = published.tool.category
@@ -160,7 +160,7 @@ class SiteIndex:
 
     @cached_property
     def figures(self) -> Figures:
-        """What stands behind the site."""
+        """The counts over all published takes."""
         takes = [take for published in self.newest for take in published_takes(published)]
         lines = [line for published in self.newest for line in published.card.lines]
         days = sorted(day(take.asked_at) for take in takes)
@@ -182,7 +182,7 @@ class SiteIndex:
         return age > timedelta(days=self.site.stale_price_days)
 
     def contested(self, most: int) -> list[PublishedTool]:
-        """Return the tools the panel splits on most evenly, most votes first."""
+        """Return the ``most`` tools with the most even split; of equal ones, the most voted on."""
         split = [each for each in self.newest if each.card.result.contested]
         return sorted(split, key=_distance)[:most]
 
@@ -206,9 +206,9 @@ def published_path(published: PublishedTool) -> str:
 def seen_changes(
     changes: Iterable[VerdictChange], tools: Iterable[PublishedTool], drafts: bool
 ) -> list[VerdictChange]:
-    """Return the changes readers may see: of published takes, and none after them.
+    """Return the changes that readers may see: up to the published take of each pair.
 
-    A newer draft's verdict is nobody's to know before an editor has approved it.
+    A newer draft's verdict stays private until an editor has approved it.
     """
     until = {
         (published.tool.slug, line.persona): line.take.asked_at
@@ -225,7 +225,7 @@ def seen_changes(
 
 
 def has_takes(published: PublishedTool, drafts: bool) -> bool:
-    """Whether there is anything of a tool to publish."""
+    """Whether a tool has a take to publish."""
     return any(is_published(take, drafts) for take in published_takes(published))
 
 
@@ -241,20 +241,20 @@ def _listings(kind: str, placed: Iterable[tuple[str, PublishedTool]]) -> list[Li
 
 
 def _rounds(slugs: list[str]) -> Iterator[tuple[str, str]]:
-    """Pair everyone with the next in line, then with the one after, until all have met.
+    """Pair each tool with the next one, then with the one after that, until all are paired.
 
-    However early it is cut off, everyone has met about as many others.
+    Wherever the caller stops, every tool is in about the same number of pairs.
     """
     count = len(slugs)
     for step in range(1, count // 2 + 1):
-        # Half way round, going on would only turn the same pairs over.
+        # Half way round, the second half would only repeat the pairs in reverse.
         for index in range(count // 2 if 2 * step == count else count):
             left, right = sorted((index, (index + step) % count))
             yield slugs[left], slugs[right]
 
 
 def _akin(published: PublishedTool) -> tuple[list[str], str]:
-    """Sort tools of like tags beside each other, so that neighbours are worth comparing."""
+    """Sort tools with similar tags next to each other: neighbours are worth comparing."""
     return sorted(tag.casefold() for tag in published.tool.tags), published.tool.slug
 
 

@@ -1,6 +1,6 @@
-"""JSON-LD: what the pages say to machines. Personas are never given as a rating.
+"""JSON-LD, the pages' data for search engines. Personas never count as a rating.
 
-An AggregateRating stands only on votes of real readers, with their count.
+An AggregateRating holds only votes of real readers, with their count.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from panel.stats import Tally
 from panel.text import clean, day
 
 CONTEXT = "https://schema.org"
-# The IPTC's word for text made by a trained model, as schema.org takes it over.
+# The IPTC's term for text made by a trained model, as schema.org uses it.
 BY_MACHINE = "https://schema.org/TrainedAlgorithmicMediaDigitalSource"
 
 Absolute = Callable[[str], str | None]
 
 
 def embed(record: dict[str, Any]) -> Markup:
-    """Return JSON that may stand inside a script element, whatever its strings hold."""
+    """Return JSON that is safe inside a script element, whatever its strings hold."""
     text = json.dumps(_cleaned(record), ensure_ascii=False, separators=(",", ":"))
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
@@ -60,7 +60,7 @@ def credit(index: SiteIndex) -> str:
 
 
 def software(index: SiteIndex, published: PublishedTool) -> dict[str, Any]:
-    """Return a tool, with readers' votes as its rating where there are any."""
+    """Return a tool, with readers' votes as its rating if there are any."""
     tool = published.tool
     record: dict[str, Any] = {
         "@type": "SoftwareApplication",
@@ -144,7 +144,7 @@ def comparison_page(
 
 
 def crumbs(steps: list[tuple[str, str | None]]) -> dict[str, Any] | None:
-    """Return the way to a page as (name, full address); None where an address is not known."""
+    """Return the breadcrumbs of (name, full address) steps; None when an address is unknown."""
     if any(address is None for _name, address in steps):
         return None
     return {

@@ -1,8 +1,8 @@
-"""The pictures that links to the site are shown with (Open Graph): 1200 by 630, few colours.
+"""The preview pictures of links to the site (Open Graph): 1200 by 630 pixels, few colours.
 
-A picture's name is the hash of what it shows, so one that is there is never drawn again.
-Drawn with Pillow and the font it carries, so that every machine draws the same. A comparison's
-picture is two halves side by side, each drawn once for all comparisons of its tool.
+A picture's name is the hash of what it shows, so a picture that exists is never drawn again.
+Pillow draws them with the font it carries, so that every machine draws the same. A
+comparison's picture is two halves side by side; each half is drawn once for its tool.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from panel.site.publication import PublishedTool
 from panel.site.render import OutputFile
 from panel.text import clean
 
-DESIGN = 1  # of the drawing; a new one gives every picture a new name
+DESIGN = 1  # version of the drawing; a new version gives every picture a new name
 SHOWN = 6  # verdicts in a row
 HALVES = 128  # kept at a time, 0.4 MB each: neighbours in the list of pairs share their tools
 
 
 class Pictures:
-    """The pictures of a site; none where there is no Pillow or no address to give them."""
+    """The pictures of a site; none without Pillow or without the site's address."""
 
     def __init__(self, index: SiteIndex) -> None:
         self.index = index
@@ -53,7 +53,7 @@ class Pictures:
         return f"og/{content_hash([DESIGN, *shown])[3:23]}.png" if self.drawn else None
 
     def output_files(self) -> Iterator[OutputFile]:
-        """Give every picture."""
+        """Yield every picture."""
         if not self.drawn:
             return
         title = self._title()
@@ -90,7 +90,7 @@ class Pictures:
 
 
 def _drawing() -> Any:
-    """Return the module that draws; only there where Pillow is."""
+    """Return the module that draws; it needs Pillow."""
     return import_module("panel.site.pillow")
 
 

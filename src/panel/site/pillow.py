@@ -1,4 +1,4 @@
-"""Draws the pictures that links are shown with. The only place that knows Pillow.
+"""Draws the preview pictures of links. The only module that uses Pillow.
 
 One palette holds a ramp from ink to paper, for text, and the colours of verdicts and meters:
 small files, quickly made.
@@ -21,15 +21,15 @@ from panel.text import clean
 SHOWN = 6  # verdicts in a row
 WIDTH, HEIGHT, EDGE = 1200, 630, 64
 HALF = WIDTH // 2
-# What is drawn are indexes of one palette: a ramp from ink to paper, over which text has smooth
-# edges; a short one for each verdict's colour; and flat colours.
+# Pixels are indexes of one palette: a ramp from ink to paper, which gives text smooth edges, a
+# short ramp for each verdict's colour, and flat colours.
 INK, PAPER, SHIP, SKIP = (29, 27, 24), (251, 250, 246), (13, 97, 70), (154, 51, 36)
 RAMP, STEPS = 192, 16
 BLANK = RAMP - 1
 RAMPS = {"ship": RAMP, "skip": RAMP + STEPS}
 BAND, RULE = RAMP + 2 * STEPS, RAMP + 2 * STEPS + 1
 FLAT = ((185, 201, 216), (217, 212, 199))
-# What the font lacks and has something like.
+# Characters that the font lacks, and similar ones that it has.
 LIKE = {0xA0: " ", 0x2013: "-", 0x2014: "-", 0x2018: "'", 0x2019: "'", 0x201C: '"', 0x201D: '"'}
 CUT = "..."
 BIG, NAME, TEXT, SMALL = 132, 68, 30, 26
@@ -59,7 +59,7 @@ def tool(title: str, published: PublishedTool) -> bytes:
 
 
 def pair(title: str, left: Image.Image, right: Image.Image) -> bytes:
-    """Put two halves beside each other."""
+    """Put two halves side by side."""
     canvas = _canvas(WIDTH)
     canvas.paste(left, (0, 0))
     canvas.paste(right, (HALF, 0))
@@ -115,7 +115,7 @@ def _verdicts(canvas: Image.Image, at: tuple[int, int], published: PublishedTool
 
 @cache
 def _mark(kind: str) -> Image.Image:
-    """Draw one verdict: large, made small, so that its edges are smooth."""
+    """Draw one verdict, larger and then scaled down, so that its edges are smooth."""
     large = Image.new("L", (176, 176), 255)
     draw = ImageDraw.Draw(large)
     if kind == "ship":
@@ -154,14 +154,14 @@ def _pen(canvas: Image.Image) -> ImageDraw.ImageDraw:
 
 
 def _write(canvas: Image.Image, at: tuple[int, int], text: str, size: int) -> None:
-    """Put one line of text, its edges smoothed over the ramp from ink to paper."""
+    """Draw one line of text, its edges smoothed with the ramp from ink to paper."""
     _pen(canvas).text(at, text.translate(LIKE), 0, _font(size))
 
 
 def _words(
     canvas: Image.Image, at: tuple[int, int], text: str, size: int, wide: int, *, lines: int
 ) -> int:
-    """Put text over at most so many lines; returns where the next would stand."""
+    """Draw text on at most ``lines`` lines; return where the next line would be."""
     x, y = at
     step = round(size * 1.16)
     for line in _broken(text, size, wide, lines):
@@ -171,7 +171,7 @@ def _words(
 
 
 def _broken(text: str, size: int, wide: int, lines: int) -> list[str]:
-    """Break text into lines that fit; what does not is cut off with an ellipsis."""
+    """Break text into lines that fit; end it with an ellipsis where it is cut off."""
     font = _font(size)
     words = _drawable(text).split()
     broken: list[str] = []
@@ -201,7 +201,7 @@ def _first_line(
 
 
 def _drawable(text: str) -> str:
-    """Leave out what the font has no letters for; all of it rather than most of it."""
+    """Remove characters that the font lacks; return nothing when most would be missing."""
     text = " ".join(clean(text[:300]).translate(LIKE).split())
     kept = "".join(character for character in text if _has(character))
     return kept if 2 * len(kept) >= len(text) else ""
@@ -225,7 +225,7 @@ def _font(size: int) -> ImageFont.FreeTypeFont:
 
 
 def _png(canvas: Image.Image) -> bytes:
-    canvas.putpalette(_palette())  # makes the values indexes
+    canvas.putpalette(_palette())  # turns the values into indexes
     made = io.BytesIO()
-    canvas.save(made, "PNG", compress_level=1, compress_type=zlib.Z_RLE)  # flat, so quick
+    canvas.save(made, "PNG", compress_level=1, compress_type=zlib.Z_RLE)  # flat, so fast
     return made.getvalue()

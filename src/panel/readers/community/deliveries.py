@@ -1,4 +1,4 @@
-"""What has been sent to whom: written down before a mail goes out and after it went."""
+"""A record of every delivery, written before a mail goes out and again after it went."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from panel.readers.community.ledger import FOLDER, Ledger, private_folder
 FILE = "deliveries.jsonl"
 RUNNING = ".sending.lock"
 
-# sending: handed over, no answer written down: it may have arrived. failed: it has not.
+# sending: handed over, no answer recorded, so it may have arrived. failed: it did not arrive.
 State = Literal["sending", "sent", "bounced", "failed"]
 STATES = ("sending", "sent", "bounced", "failed")
 
 
 class Deliveries:
-    """The deliveries of a workspace; people are known by the keyed hash of their address only."""
+    """The deliveries of a workspace. Each person is stored only as the keyed hash of an address."""
 
     def __init__(self, root: Path) -> None:
         self._folder = root / FOLDER
@@ -34,17 +34,17 @@ class Deliveries:
         self._bounced: dict[str, float] = {}
 
     def state(self, digest: str, address_hash: str) -> State | None:
-        """Return how the delivery of a digest to somebody stands; None when never begun."""
+        """Return the state of a digest's delivery to one address; None when it was never begun."""
         self._ledger.refresh()
         return self._states.get((digest, address_hash))
 
     def bounced_at(self, address_hash: str) -> float | None:
-        """Return when an address last bounced for good (seconds since 1970); None if never."""
+        """Return when an address last bounced permanently (seconds since 1970); None if never."""
         self._ledger.refresh()
         return self._bounced.get(address_hash)
 
     def write(self, digest: str, address_hash: str, state: State, detail: str = "") -> None:
-        """Write a state down; it is on disk when this returns. Raises JournalError."""
+        """Record a state; it is on disk when this returns. Raises JournalError."""
         line: dict[str, Any] = {
             "digest": digest,
             "hash": address_hash,
@@ -72,7 +72,7 @@ class Deliveries:
     def _fold(self, line: dict[str, Any]) -> None:
         digest, address_hash, state = str(line["digest"]), str(line["hash"]), line["state"]
         if state not in STATES:
-            raise ValueError(f"{state!r} is no state of a delivery")
+            raise ValueError(f"{state!r} is not a state of a delivery")
         self._states[digest, address_hash] = state
         if state == "bounced":
             self._bounced[address_hash] = float(line["at"])

@@ -1,4 +1,4 @@
-"""The secret of a workspace: what cookies and links are signed and addresses are hashed with."""
+"""The secret of a workspace, which signs cookies and links and hashes addresses."""
 
 from __future__ import annotations
 
@@ -53,9 +53,10 @@ class Secret:
 
 
 def load_secret(folder: Path, environment: Mapping[str, str]) -> Secret:
-    """Return the secret of PANEL_SECRET, else of ``folder/secret``, made once with mode 0600.
+    """Return the secret in PANEL_SECRET, or else the one in ``folder/secret``.
 
-    Raises UsageError when it is too short or when others may read the file.
+    The file is made on the first call, with mode 0600. Raises UsageError when the secret is
+    too short or when others may read the file.
     """
     given = environment.get(VARIABLE, "").strip()
     if given:
@@ -69,12 +70,12 @@ def load_secret(folder: Path, environment: Mapping[str, str]) -> Secret:
     if not file.exists():
         _make(file)
     if file.stat().st_mode & 0o077:
-        raise UsageError(f"{file} can be read by others. Take that away: chmod 600 {file}")
+        raise UsageError(f"{file} can be read by others. Make it private: chmod 600 {file}")
     text = file.read_text(encoding="ascii", errors="replace").strip()
     if len(text) < FEWEST_CHARACTERS:
         raise UsageError(
             f"{file} holds no secret. Delete it to have a new one made; cookies and links signed "
-            "so far are void then."
+            "so far are then invalid."
         )
     return Secret(hashlib.blake2b(text.encode()).digest())
 
@@ -89,8 +90,8 @@ def _make(file: Path) -> None:
             handle.flush()
             os.fsync(handle.fileno())
         try:
-            file.hardlink_to(fresh)  # whole or not at all
-        except FileExistsError:  # another process was quicker
+            file.hardlink_to(fresh)  # complete or not at all
+        except FileExistsError:  # another process was faster
             return
     finally:
         fresh.unlink(missing_ok=True)

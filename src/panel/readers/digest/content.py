@@ -1,4 +1,4 @@
-"""What one issue of the digest holds: gathered from what readers may see, nothing else."""
+"""What one issue of the digest holds, gathered only from what readers may see."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class PairLine:
 
 @dataclass(frozen=True, slots=True)
 class ChangeLine:
-    """A persona's verdict on a tool that became another; changed_on: ISO date, UTC."""
+    """A persona's verdict on a tool that changed; changed_on: ISO date, UTC."""
 
     tool: str
     persona: str
@@ -57,8 +57,8 @@ class ChangeLine:
 class DigestContent:
     """One issue: since the first day up to, but not including, the day ``until`` (UTC).
 
-    base_url: the site's address without its last slash, None when it has none. more: how
-    many lines of each part were left out, by its name here.
+    base_url: the site's address without its last slash, None when it has none. more_*: how
+    many lines of that part were left out.
     """
 
     title: str
@@ -77,26 +77,26 @@ class DigestContent:
 
     @property
     def id(self) -> str:
-        """What tells this issue from others: its first day alone.
+        """What identifies this issue: only its first day.
 
-        Whoever got the issue of a week is not sent it again because the command was run on
-        the next day, or a verdict came in between.
+        So nobody gets the issue of a week twice because the command ran again on the next
+        day, or because a verdict came in meanwhile.
         """
         return f"digest-{self.since.isoformat()}"
 
     @property
     def last_day(self) -> date:
-        """The last day that is in it."""
+        """The last day that it covers."""
         return self.until - timedelta(days=1)
 
     @property
     def empty(self) -> bool:
-        """Whether nothing happened: standing disagreement alone is no news."""
+        """Whether nothing happened. Contested tools alone are not news."""
         return not (self.new_tools or self.comparisons or self.changes)
 
     @property
     def subject(self) -> str:
-        """What stands in the mail's subject."""
+        """The subject of the mail."""
         parts = []
         if self.new_tools:
             count = len(self.new_tools) + self.more_tools
@@ -112,7 +112,7 @@ def digest_content(
 ) -> DigestContent:
     """Return the issue of the days from ``since`` up to, not including, ``until``.
 
-    A tool is new when its first published verdict fell into these days.
+    A tool is new when its first published verdict falls into these days.
     """
     index = SiteIndex(publication)
 

@@ -1,4 +1,4 @@
-"""Mails that wait: one private file each, deleted once they went out or got too old."""
+"""Waiting mails, one private file each, deleted once they are sent or too old."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from panel.readers.mail.message import POLICY, WIRE, address_header, one_line
 from panel.readers.mail.smtp import SmtpSender
 
 FOLDER = "outbox"
-KEPT = timedelta(days=7)  # as long as the links in them are good
+KEPT = timedelta(days=7)  # as long as the links in them are valid
 
 
 @dataclass(frozen=True, slots=True)
 class Flushed:
-    """How many mails went out, were refused for good, wait on, and were too old."""
+    """How many mails were sent, were refused for good, still wait, and were too old."""
 
     sent: int = 0
     bounced: int = 0
@@ -39,7 +39,7 @@ class Outbox:
         self.folder = folder
 
     def put(self, message: EmailMessage) -> Path:
-        """Write a message down, whole or not at all; return its file."""
+        """Store a message, completely or not at all; return its file."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         name = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{secrets.token_hex(4)}.eml"
         fresh = self.folder / f".{name}"
@@ -51,7 +51,7 @@ class Outbox:
         return fresh.rename(self.folder / name)
 
     def waiting(self) -> list[Path]:
-        """Return the files of the mails that wait, oldest first."""
+        """Return the files of the waiting mails, oldest first."""
         if not self.folder.is_dir():
             return []
         return sorted(file for file in self.folder.glob("*.eml") if not file.name.startswith("."))
@@ -66,10 +66,10 @@ class Outbox:
         return expired
 
     def flush(self, smtp: SmtpSender) -> Flushed:
-        """Send what waits; raises MailError, with everything unsent kept.
+        """Send the waiting mails; raises MailError and keeps everything that is unsent.
 
-        A mail whose fate is unknown is not sent again. While another process flushes this
-        outbox, nothing is done.
+        A mail that may have arrived is not sent again. While another process flushes this
+        outbox, this does nothing.
         """
         if not self.folder.is_dir():
             return Flushed()

@@ -38,8 +38,8 @@ ASSETS = {"vote.js": "text/javascript", "community.css": "text/css"}
 class Serving:
     """What is served and how.
 
-    root: the workspace, whose community/ folder is written to; folder: the published site;
-    base_url: its address in mails; hosts: names it may be asked for, besides loopback's;
+    root: the workspace, whose community/ folder is written; folder: the published site;
+    base_url: its address in mails; hosts: names it is reached by, besides loopback's;
     tools: slugs that may be voted on besides those with a page; trust_proxy: believe the
     last X-Forwarded-For and X-Forwarded-Proto.
     """
@@ -56,9 +56,9 @@ class Serving:
 def create_app(
     serving: Serving, environment: Mapping[str, str], log: Callable[[str], None]
 ) -> ASGIApp:
-    """Return the ASGI application; raises UsageError for settings that cannot be.
+    """Return the ASGI application; raises UsageError for invalid settings.
 
-    environment: PANEL_SECRET and the mail settings; log: takes one line of narration.
+    environment: PANEL_SECRET and the mail settings; log: takes one line of text.
     """
     check_folder(serving.folder)
     community = serving.root / FOLDER
@@ -94,12 +94,15 @@ def create_app(
         lifespan=lifespan,
     )
     app.state.site = site
-    rules = GuardRules(
-        known=lambda host: host_name(host) in LOOPBACK | serving.hosts,
+    return Guard(app, _rules(serving.hosts))
+
+
+def _rules(hosts: frozenset[str]) -> GuardRules:
+    return GuardRules(
+        known=lambda host: host_name(host) in LOOPBACK | hosts,
         unknown_host="This host name is not served here. The operator adds it: --allow-host.",
         without_origin=WITHOUT_ORIGIN,
     )
-    return Guard(app, rules)
 
 
 def _routes(folder: Path) -> list[Route | Mount]:

@@ -1,6 +1,6 @@
-"""Stylesheet, script and icon: files of this folder, published under names that tell them apart.
+"""Stylesheet, script and icon, published under names that hold the hash of their content.
 
-A name holds the hash of the content, so that browsers may keep a file for ever.
+So browsers may cache a file for ever.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from panel.hashing import text_hash
 
 STYLE, SCRIPT, ICON = "site.css", "site.js", "icon.svg"
 _COLOUR = re.compile(r"--([a-z-]+): (#[0-9a-f]{6})")
-FORMS = "community.css"  # added to the stylesheet of a site that has forms
+FORMS = "community.css"  # added to the stylesheet of a site with forms
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +23,12 @@ class Assets:
     files: dict[str, tuple[str, bytes]]
 
     def path(self, name: str) -> str:
-        """Return where an asset stands in the site."""
+        """Return the path of an asset in the site."""
         return self.files[name][0]
 
 
 def load_assets(forms: bool = False) -> Assets:
-    """Read the assets of this package; with ``forms``, the style of those is among them."""
+    """Read the assets of this package; ``forms`` adds the style of the readers' forms."""
     here = importlib.resources.files(__name__)
     style = palette() + _template("comparison.css") + (here / STYLE).read_text("utf-8")
     if forms:
@@ -42,12 +42,12 @@ def load_assets(forms: bool = False) -> Assets:
 
 
 def palette() -> str:
-    """Return the CSS variables that every stylesheet of this program stands on."""
+    """Return the CSS variables that every stylesheet of this program uses."""
     return _template("palette.css")
 
 
 def colours() -> tuple[dict[str, str], dict[str, str]]:
-    """Return the palette's light and dark colours by name, for mails: they take no variables."""
+    """Return the palette's light and dark colours by name, for mails, which take no variables."""
     light, dark = palette().split("@media")
     return dict(_COLOUR.findall(light)), dict(_COLOUR.findall(dark))
 
@@ -58,7 +58,7 @@ def _template(name: str) -> str:
 
 
 def slim(style: str) -> str:
-    """Return a stylesheet without comments and needless blanks; no string in ours holds any."""
+    """Return a stylesheet without comments and needless blanks; our strings hold neither."""
     style = re.sub(r"/\*.*?\*/", "", style, flags=re.DOTALL)
     style = re.sub(r"\s+", " ", style)
     return re.sub(r" ?([{};]) ?", r"\1", style).replace(";}", "}").strip() + "\n"

@@ -18,7 +18,7 @@ MORE = 6
 
 
 def output_files(renderer: PageRenderer, pictures: Pictures) -> Iterator[OutputFile]:
-    """Give every comparison's page, and the list of comparisons by name."""
+    """Yield every comparison's page, and the list of comparisons by name."""
     index = renderer.index
     for pair in index.pairs:
         yield OutputFile(pair.path, partial(_page, renderer, pictures, pair))

@@ -1,4 +1,4 @@
-"""The front page and the page for what is not there."""
+"""The front page, and the page for addresses that do not exist."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LATEST, PAIRS, CONTESTED, LISTINGS = 8, 12, 4, 40
 
 
 def output_files(renderer: PageRenderer, pictures: Pictures) -> Iterator[OutputFile]:
-    """Give the front page and 404.html."""
+    """Yield the front page and 404.html."""
     yield OutputFile(addresses.HOME, lambda: _home(renderer, pictures))
     yield OutputFile(addresses.NOT_FOUND, lambda: _missing(renderer))
 
@@ -24,7 +24,7 @@ def output_files(renderer: PageRenderer, pictures: Pictures) -> Iterator[OutputF
 def _home(renderer: PageRenderer, pictures: Pictures) -> bytes:
     index = renderer.index
     listings = _largest(index.categories)
-    # Chosen pairs first among those of one day: somebody thought them worth choosing.
+    # Among the pairs of one day, the chosen ones come first.
     newest = sorted(index.pairs, key=lambda pair: (pair.date, pair.chosen), reverse=True)
     head = Head(
         index.site.title,
@@ -51,7 +51,7 @@ def _largest(listings: list[Listing]) -> list[Listing]:
 
 
 def _missing(renderer: PageRenderer) -> bytes:
-    """Set the page that a host shows under any address, so its links begin at the site's root."""
+    """Render the page that a host shows at any address: its links begin at the site's root."""
     root = urlsplit(renderer.index.site.base_url or "/").path
     head = Head("There is no such page", "This page does not exist, or is not published any more.")
     return renderer.page(addresses.NOT_FOUND, "missing", head, root=root)

@@ -1,4 +1,4 @@
-"""Lists of tools over pages of their own: categories, tags, and the list of categories."""
+"""Lists of tools on numbered pages: categories, tags, and the list of categories."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Place = Callable[[int], str]
 
 
 def output_files(renderer: PageRenderer) -> Iterator[OutputFile]:
-    """Give the pages of every category and tag, and the list of categories."""
+    """Yield the pages of every category and tag, and the list of categories."""
     index = renderer.index
     for listing in (*index.categories, *index.tags):
         yield from _listing(renderer, listing)
@@ -52,7 +52,7 @@ def _listing(renderer: PageRenderer, listing: Listing) -> Iterator[OutputFile]:
 
 
 def _compared(index: SiteIndex, listing: Listing) -> list[Pair]:
-    """Return the newest comparisons of two tools of a category."""
+    """Return the newest comparisons between two tools of a category."""
     name = listing.name
     pairs = [
         pair
@@ -65,7 +65,7 @@ def _compared(index: SiteIndex, listing: Listing) -> list[Pair]:
 def tool_list(
     renderer: PageRenderer, head: Head, place: Place, tools: Sequence[PublishedTool], **context: Any
 ) -> Iterator[OutputFile]:
-    """Give the pages of a list of tools."""
+    """Yield the pages of a list of tools."""
     yield from spread(renderer, head, place, "tools", tools, TOOLS_A_PAGE, **context)
 
 
@@ -78,7 +78,7 @@ def spread(
     most: int,
     **context: Any,
 ) -> Iterator[OutputFile]:
-    """Give as many pages as a list needs, ``most`` of its entries on each."""
+    """Yield as many pages as a list needs, with ``most`` entries on each."""
     pages = max(1, -(-len(listed) // most))
     for number in range(1, pages + 1):
         part = listed[(number - 1) * most : number * most]

@@ -1,4 +1,4 @@
-"""How it works: the real prompts, the model, the figures. And the page of all changes."""
+"""The methodology page (prompts, model, figures), and the page of all changes."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from panel.site.pages.tools import persona_names
 from panel.site.render import Head, OutputFile, PageRenderer
 from panel.text import shortened
 
-PROMPTS = 60_000  # characters of all system messages together: a page stays light
+PROMPTS = 60_000  # characters of all system messages together, to keep the page small
 QUESTION = 6_000
 CHANGES = 100
 
 
 def output_files(renderer: PageRenderer) -> Iterator[OutputFile]:
-    """Give the methodology page and the page of changes."""
+    """Yield the methodology page and the page of changes."""
     yield OutputFile(addresses.METHODOLOGY, lambda: _methodology(renderer))
     yield OutputFile(addresses.CHANGES, lambda: _changes(renderer))
 
@@ -49,12 +49,12 @@ def _settings(sampling: Any) -> list[tuple[str, str]]:
 
 def _changes(renderer: PageRenderer) -> bytes:
     index = renderer.index
-    turned = [each for each in index.publication.changes if each.before is not None]
+    changed = [each for each in index.publication.changes if each.before is not None]
     return renderer.page(
         addresses.CHANGES,
         "changes",
-        Head("What changed", "Every verdict that turned, and what had changed in the question."),
-        changes=turned[:CHANGES],
-        older=max(0, len(turned) - CHANGES),
+        Head("What changed", "Every verdict that changed, and what had changed in the question."),
+        changes=changed[:CHANGES],
+        older=max(0, len(changed) - CHANGES),
         names=persona_names(index),
     )

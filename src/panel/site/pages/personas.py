@@ -1,4 +1,4 @@
-"""Persona pages: what each asks, and how often it ships; and the list of them."""
+"""Persona pages: what each persona asks and how often it ships; and their list."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LISTINGS, VERDICTS = 40, 40
 
 
 def output_files(renderer: PageRenderer) -> Iterator[OutputFile]:
-    """Give every persona's page, and the list of personas."""
+    """Yield every persona's page, and the list of personas."""
     personas = renderer.index.publication.personas
     for persona in personas:
         yield OutputFile(persona_path(persona.id), partial(_page, renderer, persona))
@@ -29,7 +29,7 @@ def output_files(renderer: PageRenderer) -> Iterator[OutputFile]:
 
 
 def introduced(index: SiteIndex) -> list[tuple[Persona, str, Tally]]:
-    """Return the panel in order: persona, its page, how often it ships."""
+    """Return (persona, path of its page, its verdicts) for the panel, in order."""
     return [
         (persona, persona_path(persona.id), index.base_rate(persona.id))
         for persona in index.publication.personas

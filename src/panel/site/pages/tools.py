@@ -19,7 +19,7 @@ PAIRS, CHANGES, LINKS = 24, 40, 20
 
 
 def output_files(renderer: PageRenderer, pictures: Pictures) -> Iterator[OutputFile]:
-    """Give every tool's page, and the list of tools from A to Z."""
+    """Yield every tool's page, and the list of tools from A to Z."""
     index = renderer.index
     for published in index.by_name:
         yield OutputFile(published_path(published), partial(_page, renderer, pictures, published))
@@ -69,7 +69,7 @@ def _page(renderer: PageRenderer, pictures: Pictures, published: PublishedTool) 
 
 
 def summary(name: str, card: Scorecard) -> str:
-    """Say a tool's result in one sentence, the count and the interval with it."""
+    """Return a tool's result in one sentence, with the count and the interval."""
     result = card.result
     if not result.n:
         return f"{name}: nobody has voted yet."
