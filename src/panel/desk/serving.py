@@ -12,6 +12,7 @@ from panel.desk.app import application
 from panel.desk.guard import guarded, is_loopback, own_hosts
 from panel.desk.session import Desk
 from panel.errors import UsageError
+from panel.readers.serve.server import bind
 
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - recognised, not bound
 TOKEN_LENGTH = 12
@@ -42,18 +43,7 @@ class Place:
 def listen(place: Place) -> socket.socket:
     """Open the socket; raises UsageError when the address cannot be listened on."""
     place.check()
-    family = socket.AF_INET6 if ":" in place.host else socket.AF_INET
-    opened = socket.socket(family, socket.SOCK_STREAM)
-    opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        opened.bind((place.host, place.port))
-    except (OSError, OverflowError) as error:
-        opened.close()
-        reason = getattr(error, "strerror", None) or error
-        raise UsageError(
-            f"the desk cannot listen on {place.host} port {place.port}: {reason}. Choose another "
-            "with --port."
-        ) from None
+    opened = bind(place.host, place.port)
     opened.listen(64)
     return opened
 

@@ -60,11 +60,11 @@ def bind(host: str, port: int) -> socket.socket:
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((host, port))
-    except OSError as error:
+    except (OSError, OverflowError) as error:  # OverflowError: a port above 65535
         bound.close()
+        reason = getattr(error, "strerror", None) or error
         raise UsageError(
-            f"cannot listen on {host} port {port}: {error.strerror}. Name another with --host or "
-            "--port."
+            f"cannot listen on {host} port {port}: {reason}. Name another with --host or --port."
         ) from None
     return bound
 
