@@ -140,8 +140,8 @@ def _send(mailing: Mailing | None, content: DigestContent, resend_unknown: bool)
         if handed.state != "sent":
             note(f"{subscriber.address}: {handed.state} ({handed.detail})")
 
-    with SmtpSender(settings) as postman:
-        return mailing.send(postman, resend_unknown, progress)
+    with SmtpSender(settings) as smtp:
+        return mailing.send(smtp, resend_unknown, progress)
 
 
 def _record(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from panel.cells.cells import ModelIdentity
 from panel.cells.journal import (
@@ -137,14 +138,15 @@ def _run_lock(runs: Path, model: ModelIdentity) -> Iterator[None]:
     The lock goes with the process, however that ends. Raises StoreBusyError.
     """
     runs.mkdir(parents=True, exist_ok=True)
-    with (runs / f".asking-{text_hash(str(model))[:12]}").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise StoreBusyError(
-                f"another run is asking {model} in this workspace. Wait for it to end, or ask "
-                "another model: two would pay for the same cells."
-            ) from None
+    lock = FileLock(runs / f".asking-{text_hash(str(model))[:12]}", fallback_to_soft=False)
+    try:
+        held = lock.acquire(blocking=False)
+    except Timeout:
+        raise StoreBusyError(
+            f"another run is asking {model} in this workspace. Wait for it to end, or ask "
+            "another model: two would pay for the same cells."
+        ) from None
+    with held:
         yield
 
 
