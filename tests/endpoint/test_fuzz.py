@@ -19,7 +19,7 @@ from panel.endpoint.client import RawResponse as Received
 from panel.endpoint.replies import read_reply
 from panel.workspace.personas import load_personas
 from panel.workspace.verdict import UnparsableReply, Verdict, parse
-from tests.support.mock_endpoint import MockEndpoint, RawResponse, completion
+from tests.support.mock_endpoint import Answer, MockEndpoint, completion
 from tests.support.space import ROOT, Panel, Space
 
 BUILDER = load_personas(ROOT / "personas")[0]
@@ -475,7 +475,7 @@ def drawn(strategy: st.SearchStrategy[Any], count: int) -> list[Any]:
 
 
 def asked_with(
-    make: Callable[[int], RawResponse | None],
+    make: Callable[[int], Answer | None],
     space: Space,
     panel: Panel,
     mock: MockEndpoint,
@@ -509,10 +509,10 @@ def test_sixty_fuzzed_replies_over_a_socket_end_as_verdict_abstention_or_error(
     made = drawn(small, 150)
     last: dict[str, list[Case]] = {}
 
-    def make(index: int) -> RawResponse:
+    def make(index: int) -> Answer:
         case = made[index % len(made)]
         last.setdefault(read_reply(completion(case.text, usage={})).text, []).append(case)
-        return RawResponse(body=completion(case.text))
+        return Answer(body=completion(case.text))
 
     rows = asked_with(make, mocked, panel, mock)
     assert len(rows) == 60
@@ -540,9 +540,9 @@ def test_sixty_fuzzed_bodies_over_a_socket_end_as_verdict_abstention_or_error(
     )
     mocked.point_at(mock, "[limits]\nattempts = 1\n")
 
-    def make(index: int) -> RawResponse | None:
+    def make(index: int) -> Answer | None:
         """Answer well in between: an endpoint that never does is asked no more."""
-        return RawResponse(body=bodies[index // 2]) if index % 2 else None
+        return Answer(body=bodies[index // 2]) if index % 2 else None
 
     rows = asked_with(make, mocked, panel, mock, tools=30)
     assert len(rows) == 120

@@ -11,7 +11,7 @@ import pytest
 
 from panel.readers.community.secret import load_secret
 from panel.readers.community.subscribers import Subscribers
-from panel.readers.mail import postman
+from panel.readers.mail import smtp
 from panel.readers.mail.outbox import Outbox
 from tests.support.served import SECRET, Served, serving
 from tests.support.smtp_server import Mailbox
@@ -198,7 +198,7 @@ def test_without_smtp_settings_mails_wait_until_there_are_some(
 def test_a_server_of_mails_that_is_down_is_said_and_the_mail_waits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postman, "FIRST_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(smtp, "FIRST_WAIT_SECONDS", 0.01)
     with Mailbox() as box:
         environment = box.environment
     outbox = Outbox(tmp_path / "space" / "community" / "outbox")

@@ -44,7 +44,7 @@ from tests.support.freezing import (
     texts,
     voting,
 )
-from tests.support.mock_endpoint import FrozenAnswer as Reply
+from tests.support.mock_endpoint import Answer as Reply
 from tests.support.mock_endpoint import MockEndpoint
 from tests.support.space import Panel, Space, write_tool
 
