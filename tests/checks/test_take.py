@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from panel.checks import OtherTools, Subject, check_catalog, check_take
 from panel.workspace.tools import Tool
-from tests.support.checked import PERSONAS, a_take, a_tool
+from tests.support.check_subjects import PERSONAS, a_take, a_tool
 from tests.support.labelled_takes import takes, tools
 
 OTHERS = OtherTools([a_tool(), a_tool("Bellowfax", "17.9 seconds on 3,450 pages.")])

@@ -24,11 +24,14 @@ import pytest
 import yaml
 
 from panel.ci.markdown import MARKER
-from tests.ci.test_markdown import check
-from tests.support.forge import REPOSITORY, Forge, served
-from tests.support.freezing import always, commit, edit, freeze, git, repository, run
+from tests.support.faces import always
+from tests.support.frozen_verdicts import freeze
+from tests.support.git_repository import commit, git, repository
+from tests.support.github_api import REPOSITORY, Forge, served
 from tests.support.mock_endpoint import MockEndpoint
-from tests.support.space import ROOT, Space
+from tests.support.rendered_markdown import check
+from tests.support.runs import run
+from tests.support.space import ROOT, Space, edit
 
 ACTION: dict[str, Any] = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
 STEPS: list[dict[str, Any]] = ACTION["runs"]["steps"]

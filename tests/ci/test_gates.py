@@ -12,10 +12,13 @@ from panel.ci.gates import NAMED, Failure, Gates, failures, parse_gates
 from panel.ci.snapshots import Snapshot
 from panel.errors import UsageError
 from panel.frozen.files import FrozenVerdict
-from tests.support.differing import answer, canaries, difference, flips, published, side
-from tests.support.freezing import always, commit, edit, freeze, repository, run, voting
+from tests.support.faces import always, voting
+from tests.support.frozen_diffs import answer, canaries, difference, flips, published, side
+from tests.support.frozen_verdicts import freeze
+from tests.support.git_repository import commit, repository
 from tests.support.mock_endpoint import MockEndpoint
-from tests.support.space import Panel, Space
+from tests.support.runs import run
+from tests.support.space import Panel, Space, edit
 
 Key = tuple[str, str]
 OLD = published(answer())

@@ -13,10 +13,13 @@ from hypothesis import strategies as st
 from panel.ci.diff import Diff
 from panel.ci.gates import Failure
 from panel.ci.junit import render_junit
-from tests.support.differing import answer, difference, flips, published
-from tests.support.freezing import always, edit, freeze, repository, run
+from tests.support.faces import always
+from tests.support.frozen_diffs import answer, difference, flips, published
+from tests.support.frozen_verdicts import freeze
+from tests.support.git_repository import repository
 from tests.support.mock_endpoint import MockEndpoint
-from tests.support.space import Panel, Space
+from tests.support.runs import run
+from tests.support.space import Panel, Space, edit
 
 OLD = published(answer(take="Before."))
 KEYS = [(tool, who) for tool in ("anvil", "bellows") for who in ("builder", "skeptic")]

@@ -13,9 +13,12 @@ from panel.errors import UsageError, WorkspaceError
 from panel.frozen.files import FOLDER
 from panel.workspace.git import commit_of
 from panel.workspace.loading import load_workspace
-from tests.support.freezing import always, commit, edit, freeze, git, repository, run, voting
+from tests.support.faces import always, voting
+from tests.support.frozen_verdicts import freeze
+from tests.support.git_repository import commit, git, repository
 from tests.support.mock_endpoint import MockEndpoint
-from tests.support.space import Panel, Space
+from tests.support.runs import run
+from tests.support.space import Panel, Space, edit
 
 
 @pytest.fixture

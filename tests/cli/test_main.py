@@ -15,6 +15,7 @@ import pytest
 from panel.cli.main import COMMANDS
 from panel.cli.output import safe
 from tests.support.mock_endpoint import Answer, MockEndpoint, completion
+from tests.support.processes import child
 from tests.support.space import ROOT, Panel, Space
 
 SUMMARY_KEYS = [
@@ -33,17 +34,6 @@ SUMMARY_KEYS = [
     "seconds",
     "stopped",
 ]
-
-
-def child(*words: str, cwd: Path, timeout: float = 60) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "panel", *words],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        check=False,
-    )
 
 
 def test_walkthrough_from_an_empty_folder_to_an_export(

@@ -23,11 +23,9 @@ from panel.desk.serving import Place, listen
 from panel.desk.take import reflowed
 from panel.errors import UsageError
 from panel.hashing import text_hash
-from panel.store.decisions import review_states
-from panel.store.queries import opened
 from panel.workspace.loading import load_workspace
-from tests.desk.test_decide import entry, on
-from tests.support.desk_session import Session, ask, desk_open, seed_face, seed_tools
+from tests.support.desk_session import Session, ask, desk_open, seed_face, seed_tools, stands
+from tests.support.editors import entry, on
 from tests.support.mock_endpoint import MockEndpoint
 from tests.support.seed_takes import MISTRAL, PLANTED
 from tests.support.space import ROOT, Panel, Space
@@ -47,11 +45,6 @@ def asked(mocked: Space) -> Space:
 def session(asked: Space) -> Iterator[Session]:
     with desk_open(asked.root) as opened_desk:
         yield opened_desk
-
-
-def stands(session: Session, pair: tuple[str, str] = PAIR) -> Any:
-    with opened(session.desk.root / "runs") as connection:
-        return review_states(connection).get(pair)
 
 
 # --- what it shows ----------------------------------------------------------------------------

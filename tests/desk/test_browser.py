@@ -14,8 +14,6 @@ from panel.desk.decide import decide, history
 from panel.desk.serving import Place, address
 from panel.workspace.loading import load_workspace
 from panel.workspace.scaffold import create
-from tests.desk.test_app import stands
-from tests.desk.test_decide import entry, on
 from tests.support.browser import NewPage, violations
 from tests.support.desk_session import (
     Session,
@@ -24,7 +22,9 @@ from tests.support.desk_session import (
     mock_elsewhere,
     seed_face,
     seed_tools,
+    stands,
 )
+from tests.support.editors import entry, on
 from tests.support.mock_endpoint import MockEndpoint
 from tests.support.seed_takes import CODESTRAL, MISTRAL
 from tests.support.space import Space

@@ -100,9 +100,10 @@ def test_it_may_be_stopped_the_moment_it_has_started() -> None:
     """Its loop has begun before it is handed out; stopped earlier, it would never end."""
     script = (
         "from panel.endpoint.embedded import serve\n"
-        "from tests.endpoint.test_embedded import endpoint\n"
+        "from panel.workspace.settings import Endpoint\n"
+        "tiny = Endpoint('embedded', 'embedded', None, 'tiny', context=512)\n"
         "for _time in range(3):\n"
-        "    with serve(endpoint()): pass\n"
+        "    with serve(tiny): pass\n"
     )
     busy = "import os, sys\nwhile os.getppid() == int(sys.argv[1]): pass"
     others = [

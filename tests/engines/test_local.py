@@ -28,6 +28,7 @@ from panel.store.queries import opened, select
 from panel.workspace.loading import load_workspace
 from tests.support.mock_endpoint import Answer, MockEndpoint, completion, reply_for
 from tests.support.space import Panel, Space
+from tests.support.threads import wait_until
 
 TOOLS = 6  # of busy workspaces; four personas each
 RUN = [sys.executable, "-m", "panel", "run", "--json"]
@@ -69,13 +70,6 @@ def ends(space: Space) -> list[str | None]:
 def asked_cells(mock: MockEndpoint) -> Counter[str]:
     """Count requests by what they showed the model, which names the cell."""
     return Counter(json.dumps(r["body"]["messages"]) for r in mock.requests if r["body"])
-
-
-def wait_for(true: Callable[[], bool], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.01)
 
 
 @contextmanager
@@ -219,7 +213,7 @@ def test_the_first_ctrl_c_keeps_what_is_in_flight_and_the_next_run_asks_the_rest
 ) -> None:
     mock.delay = 0.4
     with started(busy) as process:
-        wait_for(lambda: mock.asked >= 3)
+        wait_until(lambda: mock.asked >= 3)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=20)
     assert process.returncode == 130
@@ -238,7 +232,7 @@ def test_the_first_ctrl_c_keeps_what_is_in_flight_and_the_next_run_asks_the_rest
 def test_the_second_ctrl_c_drops_what_is_in_flight(busy: Space, mock: MockEndpoint) -> None:
     mock.face = lambda index, _body: Answer(delay=60) if index else None
     with started(busy) as process:
-        wait_for(lambda: mock.asked >= 3)
+        wait_until(lambda: mock.asked >= 3)
         process.send_signal(signal.SIGINT)
         assert process.stderr is not None
         assert "Asking" in process.stderr.readline()
@@ -254,7 +248,7 @@ def test_ctrl_c_does_not_wait_for_a_cell_that_waits_to_try_again(
 ) -> None:
     mock.face = lambda _index, _body: Answer(429, "{}", {"retry-after": "500"})
     with started(busy) as process:
-        wait_for(lambda: len(attempts(busy)) >= 1)
+        wait_until(lambda: len(attempts(busy)) >= 1)
         process.send_signal(signal.SIGINT)
         _out, err = process.communicate(timeout=10)
     assert process.returncode == 130 and "Traceback" not in err
@@ -265,7 +259,7 @@ def test_kill_9_loses_only_what_was_in_flight(
 ) -> None:
     mock.delay = 0.1
     with started(busy) as process:
-        wait_for(lambda: len(attempts(busy)) >= 6)
+        wait_until(lambda: len(attempts(busy)) >= 6)
         process.kill()
         process.wait()
     kept = {a["fingerprint"] for a in attempts(busy) if a["final"]}

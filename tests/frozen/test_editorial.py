@@ -11,8 +11,9 @@ import pytest
 from panel.frozen.files import FOLDER
 from panel.store.decisions import review_states
 from panel.store.queries import opened
-from tests.desk.test_decide import PAIR, ask, do, entry, undo
+from tests.support.editors import PAIR, do, entry, undo
 from tests.support.mock_endpoint import MockEndpoint
+from tests.support.runs import run as ask
 from tests.support.space import Panel, Space
 
 WORDS = "My own words, checked against the description and signed off."

@@ -14,23 +14,12 @@ from panel.errors import WorkspaceError
 from panel.frozen.files import CANARIES, FOLDER, read_frozen
 from panel.frozen.thaw import thaw
 from panel.workspace.loading import load_workspace
-from tests.support.freezing import (
-    always,
-    commit,
-    edit,
-    freeze,
-    git,
-    on_file,
-    pending,
-    repository,
-    rows,
-    run,
-    status,
-    texts,
-    voting,
-)
+from tests.support.faces import always, voting
+from tests.support.frozen_verdicts import freeze, on_file, status, texts
+from tests.support.git_repository import commit, git, repository
 from tests.support.mock_endpoint import Answer, MockEndpoint
-from tests.support.space import Panel, Space
+from tests.support.runs import pending, rows, run
+from tests.support.space import Panel, Space, edit
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,28 +12,20 @@ from panel.frozen.files import FOLDER, encode_frozen, read_frozen
 from panel.frozen.staleness import StaleEntry, frozen_repeats, orphaned, stale_entries
 from panel.workspace.loading import load_workspace
 from panel.workspace.settings import resolve_endpoint
-from tests.support.freezing import always, edit, freeze, make_frozen, pending, run, status
+from tests.support.faces import always
+from tests.support.frozen_verdicts import freeze, status
 from tests.support.mock_endpoint import Answer, MockEndpoint
-from tests.support.space import Space
+from tests.support.runs import pending, run
+from tests.support.space import Space, edit
+from tests.support.templates import Make, everything_frozen
 
 Edit = Callable[[Path], None]
 
 
-@pytest.fixture(scope="module")
-def asked_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make a workspace of two tools, asked and frozen, for every test to copy."""
-    root = tmp_path_factory.mktemp("frozen") / "space"
-    make_frozen(root)
-    return root
-
-
 @pytest.fixture
-def frozen(asked_once: Path, tmp_path: Path, mock: MockEndpoint) -> Space:
+def frozen(copied: Callable[[Make], Space]) -> Space:
     """Make a workspace of two tools, asked and frozen."""
-    space = Space(tmp_path / "frozen")
-    shutil.copytree(asked_once, space.root)
-    space.point_at(mock)
-    return space
+    return copied(everything_frozen)
 
 
 def add(file: Path, text: str) -> None:

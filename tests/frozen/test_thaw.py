@@ -23,20 +23,11 @@ from panel.scorecard import Scorecard
 from panel.store.ingest import rebuild
 from panel.store.queries import held_fingerprints, opened
 from panel.workspace.loading import load_workspace
-from tests.support.freezing import (
-    always,
-    edit,
-    freeze,
-    on_file,
-    pending,
-    rows,
-    run,
-    status,
-    texts,
-    voting,
-)
+from tests.support.faces import always, voting
+from tests.support.frozen_verdicts import freeze, on_file, status, texts
 from tests.support.mock_endpoint import MockEndpoint
-from tests.support.space import ROOT, Panel, Space
+from tests.support.runs import pending, rows, run
+from tests.support.space import ROOT, Panel, Space, edit
 
 ALL = 8  # two tools, four personas
 

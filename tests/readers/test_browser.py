@@ -30,15 +30,15 @@ from panel.results.entries import Entry, queue
 from panel.runs.selection import Selection, prepare
 from panel.workspace.loading import load_workspace
 from panel.workspace.tools import Tool
-from tests.desk.test_decide import on
-from tests.readers.test_serve_subscribing import wait_for
 from tests.support.browser import NewPage, shoot, violations
 from tests.support.browser import serving as serving_folder
 from tests.support.desk_session import ask, mock_elsewhere, seed_face, seed_tools
+from tests.support.editors import on
 from tests.support.mock_endpoint import Answer, MockEndpoint
 from tests.support.seed_takes import CODESTRAL, MISTRAL, PLANTED, TAKES
 from tests.support.smtp_server import Mailbox
 from tests.support.space import Panel, Space
+from tests.support.subscribing import wait_for
 
 SITE = f"""
 [site]

@@ -22,9 +22,9 @@ from panel.readers.digest.render import render_digest
 from panel.readers.mail.settings import Sender
 from panel.scorecard import VerdictChange
 from panel.site.publication import Publication
-from tests.runs.test_run import run
-from tests.support.a_site import MODEL, a_line, a_take, an_edition, seed_publication
+from tests.support.runs import run
 from tests.support.seed_takes import CODESTRAL, MISTRAL
+from tests.support.site_publication import MODEL, a_line, a_take, an_edition, seed_publication
 from tests.support.space import Panel, Space
 
 GOLDEN = Path(__file__).parents[1] / "golden"

@@ -6,8 +6,7 @@ import json
 import multiprocessing
 import os
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -25,10 +24,11 @@ from panel.readers.digest.sending import Mailing, Sent
 from panel.readers.mail import smtp
 from panel.readers.mail.settings import mail_settings
 from panel.readers.mail.smtp import MailError, SmtpSender
-from tests.runs.test_run import run
-from tests.support.a_site import seed_publication
+from tests.support.runs import run
+from tests.support.site_publication import seed_publication
 from tests.support.smtp_server import DROP_AT_DATA, DROP_BEFORE_REPLY, HANG, Mailbox
 from tests.support.space import Panel, Space
+from tests.support.threads import wait_until
 
 SECRET = Secret(b"k" * 64)
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -229,13 +229,6 @@ def _send_in_a_process(root: Path, environment: dict[str, str]) -> None:
     assert found is not None
     with SmtpSender(found) as carrier:
         mailing(root, environment).send(carrier)
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    until = time.monotonic() + 60
-    while not true():
-        assert time.monotonic() < until
-        time.sleep(0.02)
 
 
 def test_a_kill_between_sending_and_sent_never_sends_twice(tmp_path: Path, box: Mailbox) -> None:

@@ -22,7 +22,7 @@ from panel.readers.serve.forms import own_path
 from panel.readers.serve.limits import MOST_KNOWN, Bound, VisitLimiter
 from panel.readers.serve.pages import check_folder
 from panel.readers.serve.site import ServerLimits, usual_limits
-from tests.support.served import Served, serving, write_site
+from tests.support.readers_server import Served, serving, write_site
 from tests.support.space import Panel, Space
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from panel.site.build import build
-from tests.runs.test_run import run
-from tests.support.a_site import seed_publication
+from tests.support.readers_server import Served, serving
+from tests.support.runs import run
 from tests.support.seed_takes import CODESTRAL, MISTRAL
-from tests.support.served import Served, serving
+from tests.support.site_publication import seed_publication
 from tests.support.space import Panel, Space
 
 

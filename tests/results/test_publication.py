@@ -15,8 +15,8 @@ from panel.runs.selection import Selection, prepare
 from panel.site.publication import Publication
 from panel.stats import Tally
 from panel.workspace.loading import load_workspace
-from tests.desk.test_decide import do
-from tests.runs.test_run import run
+from tests.support.editors import do
+from tests.support.runs import run
 from tests.support.space import Panel, Space
 
 
@@ -65,7 +65,7 @@ def test_changes_are_told_of_published_takes_only(mocked: Space) -> None:
 
 def test_a_change_after_the_published_take_is_not_told() -> None:
     from panel.site.index import seen_changes
-    from tests.support.a_site import seed_publication
+    from tests.support.site_publication import seed_publication
 
     seed = seed_publication()
     early = seed.changes[0]

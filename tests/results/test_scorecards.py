@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,28 +11,15 @@ from panel.results.scorecards import comparison, scorecards
 from panel.runs.selection import Selection, prepare
 from panel.scorecard import Scorecard
 from panel.workspace.loading import load_workspace
-from tests.runs.test_run import edit, run
-from tests.support.mock_endpoint import Answer, MockEndpoint, completion, filled
-from tests.support.space import Space
+from tests.support.faces import in_turn
+from tests.support.mock_endpoint import MockEndpoint
+from tests.support.runs import run
+from tests.support.space import Space, edit
 
 
 def cards(space: Space, **selection: Any) -> list[Scorecard]:
     workspace = load_workspace(space.root)
     return scorecards(workspace, prepare(workspace, Selection(**selection)))
-
-
-def voting(*votes: str) -> Any:
-    """Answer with these verdicts in turn."""
-    turns: Iterator[str] = iter(votes)
-
-    def face(_index: int, body: dict[str, Any]) -> Answer:
-        schema = body["response_format"]["json_schema"]["schema"]
-        vote = next(turns)
-        if vote == "refuse":
-            return Answer(body=completion(None, refusal="No."))
-        return Answer(body=completion(json.dumps({**filled(schema, "x"), "verdict": vote})))
-
-    return face
 
 
 @pytest.fixture
@@ -45,7 +30,7 @@ def one(mocked: Space) -> Space:
 
 
 def test_a_scorecard_counts_every_repeat(one: Space, mock: MockEndpoint) -> None:
-    mock.face = voting("ship", "skip", "ship", "refuse")
+    mock.face = in_turn("ship", "skip", "ship", "refuse")
     run(one, tools=["anvil"], personas=["builder"], repeats=4)
     [card] = cards(one, tools=["anvil"], personas=["builder"])
     [line] = card.lines
@@ -54,7 +39,7 @@ def test_a_scorecard_counts_every_repeat(one: Space, mock: MockEndpoint) -> None
 
 
 def test_the_take_shown_is_one_with_a_verdict(one: Space, mock: MockEndpoint) -> None:
-    mock.face = voting("refuse", "skip")
+    mock.face = in_turn("refuse", "skip")
     run(one, tools=["anvil"], personas=["builder"], repeats=2)
     [card] = cards(one, tools=["anvil"], personas=["builder"])
     take = card.lines[0].take
@@ -62,7 +47,7 @@ def test_the_take_shown_is_one_with_a_verdict(one: Space, mock: MockEndpoint) ->
 
 
 def test_a_panel_that_only_abstains_has_no_percentage(one: Space, mock: MockEndpoint) -> None:
-    mock.face = voting(*["refuse"] * 4)
+    mock.face = in_turn(*["refuse"] * 4)
     run(one, tools=["anvil"])
     [card] = cards(one, tools=["anvil"])
     assert card.result.ship_percent is None and card.result.abstains == 4

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -28,43 +27,20 @@ from panel.store.ingest import rebuild
 from panel.store.queries import latest_canaries, opened
 from panel.workspace.loading import load_workspace
 from panel.workspace.settings import resolve_endpoint
-from tests.support.freezing import (
-    always,
-    commit,
-    edit,
-    freeze,
-    git,
-    make_frozen,
-    on_file,
-    pending,
-    repository,
-    rows,
-    run,
-    status,
-    texts,
-    voting,
-)
+from tests.support.faces import always, voting
+from tests.support.frozen_verdicts import freeze, on_file, status, texts
+from tests.support.git_repository import commit, git, repository
 from tests.support.mock_endpoint import Answer as Reply
 from tests.support.mock_endpoint import MockEndpoint
-from tests.support.space import Panel, Space, write_tool
-
-TOOLS, PERSONAS = 30, 4
-
-
-@pytest.fixture(scope="module")
-def asked_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make a workspace of 30 tools, asked and frozen, for every test to copy."""
-    root = tmp_path_factory.mktemp("thirty") / "space"
-    make_frozen(root, (f"tool-{n:02}" for n in range(TOOLS - 2)))
-    return root
+from tests.support.runs import pending, rows, run
+from tests.support.space import Panel, Space, edit, write_tool
+from tests.support.templates import Make, thirty_frozen
 
 
 @pytest.fixture
-def thirty(asked_once: Path, tmp_path: Path, mock: MockEndpoint) -> Space:
+def thirty(copied: Callable[[Make], Space]) -> Space:
     """Make a git repository of 30 tools, asked, frozen and committed on main."""
-    space = Space(tmp_path / "thirty")
-    shutil.copytree(asked_once, space.root)
-    space.point_at(mock)
+    space = copied(thirty_frozen)
     repository(space.root)
     return space
 

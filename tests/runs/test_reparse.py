@@ -19,10 +19,10 @@ from panel.store.queries import known_cells
 from panel.workspace.loading import Workspace, load_workspace
 from panel.workspace.personas import Persona
 from panel.workspace.verdict import UnparsableReply, Verdict, parse
-from tests.runs.test_run import rows, run
-from tests.store.test_ingest import VIEWS
 from tests.support.mock_endpoint import Answer, MockEndpoint, completion, reply_for
+from tests.support.runs import rows, run
 from tests.support.space import Panel, Space
+from tests.support.store_ledger import VIEWS
 
 CELLS = 8
 

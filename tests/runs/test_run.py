@@ -13,26 +13,13 @@ import pytest
 
 from panel.errors import EndpointError, UsageError
 from panel.results.scorecards import scorecards
-from panel.runs.run import ProgressReporter, Summary, execute
 from panel.runs.selection import Selection, prepare
-from panel.store.queries import opened, select
 from panel.workspace.loading import load_workspace
 from tests.support.mock_endpoint import Answer, MockEndpoint, completion
-from tests.support.space import Space
+from tests.support.runs import rows, run
+from tests.support.space import Space, edit
 
-SILENT = ProgressReporter(lambda _tallies: None, lambda _notice: None)
 ALL = 8  # two tools, four personas
-
-
-def run(space: Space, **selection: Any) -> Summary:
-    workspace = load_workspace(space.root)
-    summary, _tallies = execute(workspace, prepare(workspace, Selection(**selection)), SILENT)
-    return summary
-
-
-def rows(space: Space, sql: str) -> list[tuple[Any, ...]]:
-    with opened(space.root / "runs") as store:
-        return select(store, sql).rows
 
 
 def shown(space: Space) -> dict[tuple[str, str], str]:
@@ -42,12 +29,6 @@ def shown(space: Space) -> dict[tuple[str, str], str]:
     takes = {(card.tool, line.persona): line.take for card in cards for line in card.lines}
     assert not any(take is None or take.stale for take in takes.values())
     return {key: take.take for key, take in takes.items() if take}
-
-
-def edit(file: Path, old: str, new: str) -> None:
-    text = file.read_text()
-    assert old in text
-    file.write_text(text.replace(old, new, 1))
 
 
 def test_the_summary_counts_cells_requests_and_tokens(mocked: Space, mock: MockEndpoint) -> None:

@@ -12,10 +12,10 @@ import pytest
 from panel.scorecard import VerdictChange
 from panel.site.build import build
 from panel.stats import Tally
-from tests.site.test_pages import with_take
-from tests.support.a_site import ASKED, MODEL, seed_publication
 from tests.support.browser import NewPage, serving, shoot, violations
 from tests.support.seed_takes import CODESTRAL, MISTRAL
+from tests.support.site_pages import with_take
+from tests.support.site_publication import ASKED, MODEL, seed_publication
 
 VERSUS = f"compare/{MISTRAL}-vs-{CODESTRAL}.html"
 KINDS = {
@@ -172,7 +172,7 @@ def test_what_is_not_there_has_a_page_whose_links_work(site: Served, page: Any) 
 def test_hostile_text_runs_nothing_in_a_browser(
     page: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tests.site.test_untrusted import BAD, poisoned
+    from tests.support.site_hostile import BAD, poisoned
 
     for number, bad in enumerate(BAD[:4]):
         out = tmp_path / str(number)

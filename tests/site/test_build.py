@@ -18,8 +18,8 @@ from panel.site import build as room
 from panel.site import output, pictures
 from panel.site.build import MANIFEST, SiteBuilder, build
 from panel.site.publication import Publication, PublishedTool
-from tests.support.a_site import ROOT, seed_publication
 from tests.support.seed_takes import CODESTRAL, MISTRAL
+from tests.support.site_publication import ROOT, seed_publication
 
 GOLDEN = ROOT / "tests" / "golden" / "site"
 VERSUS = f"compare/{MISTRAL}-vs-{CODESTRAL}.html"

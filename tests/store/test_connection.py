@@ -17,10 +17,8 @@ from panel.errors import StoreBusyError, StoreError
 from panel.store.connection import FILE, reading, refuse_if_held, writing
 from panel.store.ingest import ingest, rebuild
 from panel.store.queries import opened
-from tests.store.test_ingest import Ledger, ledger
 from tests.support.space import Space
-
-__all__ = ["ledger"]
+from tests.support.store_ledger import Ledger
 
 HOLD = (
     "import sys, duckdb; c = duckdb.connect(sys.argv[1], read_only=sys.argv[2] == 'read')\n"

@@ -13,9 +13,7 @@ from panel.store import migrations
 from panel.store.connection import FILE, reading, writing
 from panel.store.ingest import ingest, rebuild
 from panel.store.migrations import STEPS, is_current, migrate
-from tests.store.test_ingest import Ledger, ledger
-
-__all__ = ["ledger"]
+from tests.support.store_ledger import Ledger
 
 
 def schema(connection: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:

@@ -22,10 +22,8 @@ from panel.store.queries import (
     select,
     stored_cells,
 )
-from tests.store.test_ingest import VIEWS, Ledger, a_long_history, edited, ledger
 from tests.support.space import ROOT
-
-__all__ = ["ledger"]
+from tests.support.store_ledger import VIEWS, Ledger, a_long_history, edited
 
 DOCS = (ROOT / "docs/store.md").read_text(encoding="utf-8")
 
