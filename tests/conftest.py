@@ -14,6 +14,7 @@ from panel.cli.main import main
 from tests.support.browser import browser, new_page, page  # noqa: F401 - fixtures
 from tests.support.mock_endpoint import MockEndpoint
 from tests.support.network_guard import GUARD, guard
+from tests.support.sizes import LONG
 from tests.support.space import ROOT, Panel, Result, Space, new_space
 from tests.support.templates import Make, Templates, everything_asked
 
@@ -21,6 +22,15 @@ from tests.support.templates import Make, Templates, everything_asked
 settings.register_profile("suite", max_examples=40, deadline=None)
 settings.register_profile("thorough", max_examples=1000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave what is marked long to `make test-long`, and say how many that are."""
+    if LONG:
+        return
+    long = [item for item in items if item.get_closest_marker("long")]
+    items[:] = [item for item in items if not item.get_closest_marker("long")]
+    config.hook.pytest_deselected(items=long)
 
 
 @pytest.fixture(autouse=True)

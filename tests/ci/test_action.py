@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,13 +25,16 @@ import yaml
 
 from panel.ci.markdown import MARKER
 from tests.support.faces import always
+from tests.support.fork_server import forked_programs
 from tests.support.frozen_verdicts import freeze
 from tests.support.git_repository import commit, git, repository
 from tests.support.github_api import REPOSITORY, Forge, served
 from tests.support.mock_endpoint import MockEndpoint
 from tests.support.rendered_markdown import check
 from tests.support.runs import run
+from tests.support.sizes import LONG
 from tests.support.space import ROOT, Space, edit
+from tests.support.templates import Make, all_ship
 
 ACTION: dict[str, Any] = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
 STEPS: list[dict[str, Any]] = ACTION["runs"]["steps"]
@@ -223,16 +226,23 @@ def _pairs(file: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make a folder with the programs that pyproject.toml promises, as pip would."""
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Make a folder with the programs that pyproject.toml promises.
+
+    In `make test-long` they are as pip would make them: each call is a start of Python.
+    """
     folder = tmp_path_factory.mktemp("bin")
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    for name, entry in project["scripts"].items():
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    if not LONG:
+        with forked_programs(folder, scripts):
+            yield folder
+        return
+    for name, entry in scripts.items():
         module, function = entry.split(":")
         file = folder / name
         file.write_text(f"#!{sys.executable}\nfrom {module} import {function}\n{function}()\n")
         file.chmod(0o755)
-    return folder
+    yield folder
 
 
 @pytest.fixture
@@ -242,16 +252,20 @@ def forge() -> Iterator[Forge]:
 
 
 @pytest.fixture
+def published(copied: Callable[[Make], Space], mock: MockEndpoint) -> Space:
+    """Make a workspace of which every verdict is frozen as ship."""
+    mock.face = always("ship")
+    return copied(all_ship)
+
+
+@pytest.fixture
 def runner(
-    mocked: Space, mock: MockEndpoint, forge: Forge, tmp_path: Path, programs: Path
+    published: Space, mock: MockEndpoint, forge: Forge, tmp_path: Path, programs: Path
 ) -> Runner:
     """Check out, on the branch ``work``, a repository of which every verdict is frozen as ship."""
-    mock.face = always("ship")
-    run(mocked)
-    freeze(mocked)
-    repository(mocked.root)
+    repository(published.root)
     origin, root = tmp_path / "origin.git", tmp_path / "checkout"
-    git(tmp_path, "clone", "-q", "--bare", str(mocked.root), str(origin))
+    git(tmp_path, "clone", "-q", "--bare", str(published.root), str(origin))
     git(tmp_path, "clone", "-q", str(origin), str(root))
     git(root, "switch", "-qc", "work")
     return Runner(root, tmp_path / "runner", programs, forge)
@@ -531,16 +545,16 @@ def test_an_endpoint_that_is_not_the_workspaces_own_is_asked(
 
 
 def test_canaries_that_moved_shut_drift_and_say_that_it_was_the_model(
-    runner: Runner, mock: MockEndpoint, forge: Forge, mocked: Space, tmp_path: Path
+    runner: Runner, mock: MockEndpoint, forge: Forge, published: Space, tmp_path: Path
 ) -> None:
     for n in range(6):
-        mocked.tool(f"canary-{n}")
+        published.tool(f"canary-{n}")
     names = ", ".join(f'"canary-{n}"' for n in range(6))
-    mocked.point_at(mock, f"[ci]\ncanaries = [{names}]\n")
-    run(mocked)
-    freeze(mocked)
-    commit(mocked.root)
-    git(mocked.root, "push", "-q", str(tmp_path / "origin.git"), "main")
+    published.point_at(mock, f"[ci]\ncanaries = [{names}]\n")
+    run(published)
+    freeze(published)
+    commit(published.root)
+    git(published.root, "push", "-q", str(tmp_path / "origin.git"), "main")
     git(runner.root, "pull", "-q", "origin", "main")
     git(runner.root, "fetch", "-q", "origin")
     reword(runner)

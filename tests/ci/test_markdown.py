@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from tests.support.mock_endpoint import MockEndpoint
 from tests.support.rendered_markdown import ACTIVE, LIVE, RENDERER, check, visible, walk
 from tests.support.runs import run
 from tests.support.space import Panel, Space, edit
+from tests.support.templates import Make, all_ship
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "comment.md"
 
@@ -260,17 +262,15 @@ def test_many_long_names_of_files_gates_canaries_and_models_leave_the_limit_whol
 
 
 def test_the_command_writes_it_with_real_verdicts(
-    mocked: Space, mock: MockEndpoint, panel: Panel
+    copied: Callable[[Make], Space], mock: MockEndpoint, panel: Panel
 ) -> None:
-    mock.face = always("ship")
-    run(mocked)
-    freeze(mocked)
-    repository(mocked.root)
-    edit(mocked.root / "tools/anvil.md", "reads JSON", "eats JSON")
+    space = copied(all_ship)
+    repository(space.root)
+    edit(space.root / "tools/anvil.md", "reads JSON", "eats JSON")
     mock.face = always("skip")
-    run(mocked, tools=["anvil"], repeats=4)
-    freeze(mocked)
-    done = panel("diff", "HEAD", "--format", "markdown", "--fail-on", "flip", cwd=mocked.root)
+    run(space, tools=["anvil"], repeats=4)
+    freeze(space)
+    done = panel("diff", "HEAD", "--format", "markdown", "--fail-on", "flip", cwd=space.root)
     assert done.code == 1
     text = check(done.out)
     assert "4 flipped" in text and "ship → skip (0 of 4 ship, description changed)" in text

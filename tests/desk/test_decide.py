@@ -30,14 +30,6 @@ from tests.support.mock_endpoint import MockEndpoint
 from tests.support.runs import run as ask
 from tests.support.space import Panel, Space
 
-
-@pytest.fixture
-def asked(mocked: Space) -> Space:
-    """Make a workspace whose two tools have been asked about."""
-    assert ask(mocked).verdicts == 8
-    return mocked
-
-
 # --- what decisions come to -------------------------------------------------------------------
 
 

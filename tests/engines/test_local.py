@@ -165,6 +165,7 @@ def test_a_quota_that_runs_out_stops_all_but_the_calls_in_flight(
     assert 7 <= mock.asked <= 6 + 4
 
 
+@pytest.mark.timeout(50)  # less than the wait that is cut short
 def test_a_stop_ends_the_waiting_of_the_other_cells(
     busy: Space, mock: MockEndpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -177,9 +178,7 @@ def test_a_stop_ends_the_waiting_of_the_other_cells(
         return Answer(401, "{}", delay=0.3) if index > 2 else None
 
     mock.face = face
-    began = time.monotonic()
     summary, _tallies, _notices = run(busy)
-    assert time.monotonic() - began < 10
     assert summary.stopped == "endpoint"
     assert set(asked_cells(mock).values()) == {1}, "no cell was asked once more"
     mock.face = None

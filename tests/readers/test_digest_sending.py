@@ -24,7 +24,6 @@ from panel.readers.digest.sending import Mailing, Sent
 from panel.readers.mail import smtp
 from panel.readers.mail.settings import mail_settings
 from panel.readers.mail.smtp import MailError, SmtpSender
-from tests.support.runs import run
 from tests.support.site_publication import seed_publication
 from tests.support.smtp_server import DROP_AT_DATA, DROP_BEFORE_REPLY, HANG, Mailbox
 from tests.support.space import Panel, Space
@@ -281,9 +280,8 @@ def test_whatever_goes_wrong_nobody_gets_it_twice(
 
 
 def test_the_command_sends_and_says_what_became_of_it(
-    mocked: Space, panel: Panel, box: Mailbox, monkeypatch: pytest.MonkeyPatch
+    asked: Space, panel: Panel, box: Mailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run(mocked)
     for name, value in box.environment.items():
         monkeypatch.setenv(name, value)
     content = seed_publication()
@@ -291,15 +289,15 @@ def test_the_command_sends_and_says_what_became_of_it(
         "panel.cli.digest.publication",
         lambda *_about: replace(content, site=content.site.model_copy(update={"base_url": HOME})),
     )
-    subscribe(mocked.root, ANN, BOB, secret=load_secret(mocked.root / "community", {}))
+    subscribe(asked.root, ANN, BOB, secret=load_secret(asked.root / "community", {}))
     words = ["digest", "--since", "2026-11-17", "--until", "2026-11-24"]
-    dry = panel(*words, cwd=mocked.root)
+    dry = panel(*words, cwd=asked.root)
     assert dry.code == 0 and "2 subscriber(s) would get it" in dry.err and box.attempts == []
     box.faults[BOB] = ["550"]
-    sent = panel(*words, "--send", "--json", cwd=mocked.root)
+    sent = panel(*words, "--send", "--json", cwd=asked.root)
     record = json.loads(sent.out)["sending"]
     assert sent.code == 1 and (record["sent"], record["bounced"]) == (1, [BOB])
-    again = panel(*words, "--send", cwd=mocked.root)
+    again = panel(*words, "--send", cwd=asked.root)
     assert again.code == 0 and "0 sent, 1 had it before" in again.out
-    quiet = panel(*words[:2], "2026-01-01", "--until", "2026-01-08", "--send", cwd=mocked.root)
+    quiet = panel(*words[:2], "2026-01-01", "--until", "2026-01-08", "--send", cwd=asked.root)
     assert quiet.code == 0 and "nothing was sent" in quiet.err and box.addresses == [ANN]

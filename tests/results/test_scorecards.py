@@ -53,15 +53,14 @@ def test_a_panel_that_only_abstains_has_no_percentage(one: Space, mock: MockEndp
     assert card.result.ship_percent is None and card.result.abstains == 4
 
 
-def test_a_take_is_stale_once_its_text_has_changed(mocked: Space) -> None:
-    run(mocked)
-    mocked.tool("anvil", description="It has learnt to sing.")
+def test_a_take_is_stale_once_its_text_has_changed(asked: Space) -> None:
+    asked.tool("anvil", description="It has learnt to sing.")
     stale = {
-        card.tool: {line.take.stale for line in card.lines if line.take} for card in cards(mocked)
+        card.tool: {line.take.stale for line in card.lines if line.take} for card in cards(asked)
     }
     assert stale == {"anvil": {True}, "bellows": {False}}
-    run(mocked)
-    assert not any(line.take.stale for card in cards(mocked) for line in card.lines if line.take)
+    run(asked)
+    assert not any(line.take.stale for card in cards(asked) for line in card.lines if line.take)
 
 
 def test_a_tool_that_was_never_asked_has_an_empty_scorecard(mocked: Space) -> None:
@@ -79,17 +78,15 @@ def test_without_verdicts_the_models_that_are_there_are_named(mocked: Space) -> 
         cards(mocked, model="mock-9")
 
 
-def test_a_comparison_sets_the_two_in_the_order_they_were_named(mocked: Space) -> None:
-    run(mocked)
-    workspace = load_workspace(mocked.root)
+def test_a_comparison_sets_the_two_in_the_order_they_were_named(asked: Space) -> None:
+    workspace = load_workspace(asked.root)
     compared = comparison(workspace, prepare(workspace, Selection()), "Bellows", "anvil")
     assert (compared.left.tool, compared.right.tool) == ("bellows", "anvil")
     assert not compared.embedded
 
 
 @pytest.mark.parametrize("other", ["anvil", "Anvil"])
-def test_a_tool_is_not_compared_with_itself(mocked: Space, other: str) -> None:
-    run(mocked)
-    workspace = load_workspace(mocked.root)
+def test_a_tool_is_not_compared_with_itself(asked: Space, other: str) -> None:
+    workspace = load_workspace(asked.root)
     with pytest.raises(UsageError, match="the same tool"):
         comparison(workspace, prepare(workspace, Selection()), "anvil", other)

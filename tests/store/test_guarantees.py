@@ -39,12 +39,13 @@ from panel.store import connection as store_connection
 from panel.store.ingest import Ingested, ingest
 from tests.support.mock_endpoint import Answer, MockEndpoint, reply_for
 from tests.support.network_guard import GUARD, guard
+from tests.support.sizes import size
 from tests.support.space import ROOT, Panel, Space
 from tests.support.threads import wait_until
 
 PERSONAS, CONCURRENCY = 4, 4
 WORKERS = 2 * CONCURRENCY  # cells under way at once: half of them may wait to be written
-CASES, KILLS = 4, int(os.environ.get("PANEL_KILLS", "13"))  # 26 for the 104 of the guarantees
+CASES, KILLS = size((1, 8), (4, 26))  # docs/guarantees.md tells of the 104 of test-long
 CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
 MS_RDONLY, MS_REMOUNT = 1, 32
 MIB = 1 << 20

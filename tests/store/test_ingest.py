@@ -28,6 +28,7 @@ from panel.store import ingest as room
 from panel.store.connection import FILE
 from panel.store.ingest import Ingested, ingest, rebuild
 from panel.workspace.loading import load_workspace
+from tests.support.sizes import size
 from tests.support.store_ledger import Ledger, Said, a_long_history
 
 
@@ -199,8 +200,10 @@ def test_four_processes_at_once_leave_each_attempt_exactly_once(ledger: Ledger) 
 def test_reading_a_journal_that_grows_meanwhile_is_no_fault(ledger: Ledger) -> None:
     """Another process may have read further than the journal was long a moment ago."""
     cells = ledger.cells()
-    readers = [ingesting(ledger.runs, 3) for _ in range(3)]
-    writer, until = JournalWriter(ledger.runs, "20261124T090000Z-growing"), time.monotonic() + 3
+    seconds = size(1, 3)
+    readers = [ingesting(ledger.runs, seconds) for _ in range(seconds)]
+    writer = JournalWriter(ledger.runs, "20261124T090000Z-growing")
+    until = time.monotonic() + seconds
     ledger.write(writer, [(cells[0], "ship")])
     recorder, asked = Recorder(writer.run_id + "x"), 1
     while time.monotonic() < until:
@@ -328,7 +331,7 @@ def worked_out(said: Sequence[Said], name: Callable[[Cell], str]) -> dict[str, t
     return found
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=size(3, 12), deadline=None)
 @given(said=st.lists(SAID, min_size=24, max_size=24), asked=st.integers(1, 24))
 def test_ship_percentages_are_the_scorecards_own_numbers(
     tmp_path_factory: pytest.TempPathFactory, said: list[str], asked: int
@@ -359,18 +362,15 @@ def test_a_persona_taken_off_the_panel_no_longer_counts_there(ledger: Ledger) ->
     assert len(percentages(ledger, "persona")) == 8
 
 
-@pytest.mark.timeout(120)
-def test_ingest_keeps_pace_with_ten_thousand_lines(ledger: Ledger) -> None:
-    """A floor far below what is measured on an idle machine: 9,000 attempts a second."""
-    tool = ledger.tools[0]
-    ledger.tools = [tool.model_copy(update={"slug": f"t{n}"}) for n in range(2500)]
+def test_ten_thousand_attempts_of_one_journal_are_all_read(ledger: Ledger) -> None:
+    tool, count = ledger.tools[0], size(250, 2500)
+    ledger.tools = [tool.model_copy(update={"slug": f"t{n}"}) for n in range(count)]
     file = ledger.run([(cell, "ship") for cell in ledger.cells()[:1]])
     recorder = Recorder("bulk")
     lines = [recorder.attempt_lines(ledger.attempt(cell, "ship")) for cell in ledger.cells()]
     file.write_bytes(file.read_bytes() + b"".join(lines))
-    started = time.perf_counter()
     assert ingest(ledger.runs).unreadable == 0
-    assert time.perf_counter() - started < 10
+    assert ledger.ask("SELECT count(*) FROM attempts") == [(4 * count + 1,)]
 
 
 def test_what_an_attempt_and_an_end_say_of_the_server_is_kept(ledger: Ledger) -> None:

@@ -141,3 +141,10 @@ def seed_tools(space: Space) -> None:
     (space.root / "tools").mkdir()
     for slug in (MISTRAL, CODESTRAL):
         shutil.copy(ROOT / "tools" / f"{slug}.md", space.root / "tools")
+
+
+def seed_asked(space: Space, mock: MockEndpoint) -> None:
+    """Ask the two tools of the seed page; each reviewer answers with the seed's own take."""
+    seed_tools(space)
+    mock.face = seed_face
+    run(space)
