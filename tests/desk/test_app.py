@@ -428,7 +428,15 @@ def test_foreign_text_is_escaped_wherever_it_is_shown(asked: Space) -> None:
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in pages[2]
 
 
-def test_beyond_loopback_a_token_is_demanded_and_compared_whole(asked: Space) -> None:
+def test_beyond_loopback_a_token_is_demanded_and_compared_whole(
+    asked: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+
+    async def noted(seconds: float) -> None:
+        waits.append(seconds)
+
+    monkeypatch.setattr("anyio.sleep", noted)
     assert is_loopback("127.0.0.1") and is_loopback("::1") and is_loopback("localhost")
     for host in ("0.0.0.0", "192.0.2.1", "desk.example"):
         with pytest.raises(UsageError, match="needs --token"):
