@@ -45,8 +45,9 @@ check: $(VENV)/test  ## lint, format, types, floors
 browser: $(VENV)/test  ## a Chromium for the browser tests, if there is a way to have one
 	@PLAYWRIGHT=$(BIN)/playwright sh tests/support/find-browser.sh
 
-bench: $(VENV)/test  ## the overhead against a bare openai loop, on a loopback mock
+bench: $(VENV)/test  ## the overhead against a bare openai loop, and what grows with a catalog
 	$(BIN)/python bench/overhead.py
+	$(BIN)/python -m bench.scale
 
 servers: $(VENV)/test  ## real servers, long and optional: llama-server, llama-cpp-python, vLLM on CPU
 	$(BIN)/python bench/servers.py

@@ -23,9 +23,9 @@ from panel.cells.cells import (
 from panel.cells.plan import REASONS, Known, make_plan
 from panel.workspace.loading import load_workspace
 from panel.workspace.settings import Endpoint, Sampling
-from panel.workspace.tools import Pricing, Tool
+from tests.support.large_catalogs import many_tools
 from tests.support.sizes import size
-from tests.support.space import Space
+from tests.support.space import Space, edit
 
 ENDPOINT = Endpoint("mock", None, "http://127.0.0.1:9/v1", "mock-1")
 
@@ -51,12 +51,6 @@ def answered(cells: list[Cell], outcome: str | None = "verdict") -> dict[CellKey
         )
         for cell in cells
     }
-
-
-def edit(file: Path, old: str, new: str) -> None:
-    text = file.read_text(encoding="utf-8")
-    assert old in text
-    file.write_text(text.replace(old, new, 1), encoding="utf-8")
 
 
 def add(file: Path, text: str) -> None:
@@ -255,21 +249,6 @@ def test_sampling_goes_out_under_the_endpoints_own_names() -> None:
 def test_fingerprints_do_not_move_between_two_readings(space: Space) -> None:
     assert cells_of(space, repeats=2) == cells_of(space, repeats=2)
     assert all(cell.fingerprint.startswith("b2:") for cell in cells_of(space))
-
-
-def many_tools(many: int) -> list[Tool]:
-    words = "It reads JSON lines and writes Parquet, under the MIT licence. " * 30
-    return [
-        Tool(
-            slug=f"tool-{n}",
-            name=f"Tool {n}",
-            tagline="Does one thing",
-            category="Data",
-            description=f"Tool {n}. {words}",
-            pricing=Pricing(entry="Free"),
-        )
-        for n in range(many)
-    ]
 
 
 @pytest.mark.parametrize("profile", ["standard", "embedded"])

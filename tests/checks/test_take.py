@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import random
-import re
 from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from panel.checks import OtherTools, Subject, check_catalog, check_take
-from panel.workspace.tools import Tool
-from tests.support.check_subjects import PERSONAS, a_take, a_tool
+from panel.checks import OtherTools, check_catalog, check_take
+from tests.support.check_subjects import a_take, a_tool
 from tests.support.counting import growth
-from tests.support.labelled_takes import takes, tools
+from tests.support.large_catalogs import many_takes
 from tests.support.sizes import size
 
 OTHERS = OtherTools([a_tool(), a_tool("Bellowfax", "17.9 seconds on 3,450 pages.")])
@@ -65,31 +62,9 @@ def test_an_odd_text_of_a_takes_full_length_keeps_the_checks_busy_for_no_minute(
     check_take(a_take((piece * length)[:length]), [])
 
 
-def _many(count: int) -> tuple[list[Tool], list[Subject]]:
-    pick = random.Random(1)
-    models, texts = list(tools().values()), [one.subject for one in takes("development")]
-    made: list[Tool] = []
-    for number in range(count):
-        model, name = models[number % len(models)], f"Tolwick{number}"
-        text = re.sub(
-            r"\d+", lambda found: str(int(found[0]) + pick.randrange(9)), model.description
-        )
-        text = text.replace(model.name, name)
-        made.append(
-            model.model_copy(update={"slug": name.lower(), "name": name, "description": text})
-        )
-    words = " ".join(subject.text for subject in texts).split()
-    subjects = []
-    for tool in made:
-        for persona in PERSONAS.values():
-            text = " ".join(pick.choices(words, k=60)) + " " + pick.choice(texts).text[:400]
-            subjects.append(Subject(tool, persona, text, "ship"))
-    return made, subjects
-
-
 def test_the_work_of_checking_a_catalog_grows_in_line_with_it() -> None:
     def checking(count: int) -> Callable[[], None]:
-        made, subjects = _many(count)
+        made, subjects = many_takes(count)
 
         def work() -> None:
             others = OtherTools(made)

@@ -462,7 +462,8 @@ def test_what_is_known_already_is_not_written_again(tmp_path: Path) -> None:
 )
 def test_a_damaged_memory_is_an_empty_one(tmp_path: Path, damage: bytes) -> None:
     file = tmp_path / "endpoints.json"
-    key = detect._key(ENDPOINT, TGI)
+    Memory(file).keep(ENDPOINT, TGI, LEARNED)
+    [key] = json.loads(file.read_text())
     if damage.startswith(b"KEY:"):
         damage = b'{"%s": %s}' % (key.encode(), damage[4:])
     file.write_bytes(damage)

@@ -166,15 +166,12 @@ def test_a_quota_that_runs_out_stops_all_but_the_calls_in_flight(
 
 
 @pytest.mark.timeout(50)  # less than the wait that is cut short
-def test_a_stop_ends_the_waiting_of_the_other_cells(
-    busy: Space, mock: MockEndpoint, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_stop_ends_the_waiting_of_the_other_cells(busy: Space, mock: MockEndpoint) -> None:
     """A cell that waits to try again has no call in flight; it is left for the next run."""
-    monkeypatch.setattr(ladder, "_jitter", lambda _low, _high: 60.0)
 
     def face(index: int, _body: dict[str, Any]) -> Answer | None:
         if index in (1, 2):
-            return Answer(500, "{}")
+            return Answer(500, "{}", {"retry-after": "60"})
         return Answer(401, "{}", delay=0.3) if index > 2 else None
 
     mock.face = face

@@ -189,28 +189,20 @@ def test_a_server_that_takes_nothing_stops_it_and_the_next_call_goes_on(tmp_path
         assert send(tmp_path, box) == Sent(sent=1)
 
 
-def test_a_server_that_dies_after_not_now_leaves_nothing_unknown(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_server_that_dies_after_not_now_leaves_nothing_unknown(tmp_path: Path) -> None:
     subscribe(tmp_path, ANN)
     with Mailbox() as box:
         box.faults[ANN] = ["451 after the text"]
         found = mail_settings(box.environment)
         assert found is not None
-        with SmtpSender(found, sleep=lambda _seconds: None) as carrier:
-            connect = carrier._connect
-            calls: list[int] = []
 
-            def once() -> object:
-                calls.append(1)
-                if len(calls) > 1:
-                    carrier._refuse("it refuses the login", "PANEL_SMTP_USER")
-                return connect()
+        def meanwhile(_seconds: float) -> None:
+            box.refuse_senders = True
 
-            monkeypatch.setattr(carrier, "_connect", once)
-            with pytest.raises(MailError):
-                mailing(tmp_path, box.environment).send(carrier)
+        with SmtpSender(found, sleep=meanwhile) as carrier, pytest.raises(MailError):
+            mailing(tmp_path, box.environment).send(carrier)
         assert states(tmp_path) == ["sending", "failed"]
+        box.refuse_senders = False
         assert send(tmp_path, box) == Sent(sent=1)
 
 

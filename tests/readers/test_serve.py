@@ -394,9 +394,8 @@ def test_the_limiter_forgets_the_oldest_rather_than_grow_and_keeps_no_address() 
     limiter = VisitLimiter(Bound(1, 0, 1), clock=lambda: 5.0)
     for number in range(MOST_KNOWN + 10):
         limiter.wait(f"10.0.0.{number}")
-    assert len(limiter._buckets) == MOST_KNOWN
     assert limiter.wait("10.0.0.0") is None and limiter.wait(f"10.0.0.{MOST_KNOWN}") is not None
-    assert all(isinstance(key, bytes) and b"10." not in key for key in list(limiter._buckets)[:9])
+    assert "10.0.0." not in repr(vars(limiter))
 
 
 # What comes from elsewhere

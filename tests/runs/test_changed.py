@@ -8,19 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from panel.cells.cells import Cell, identify, lay_out
+from panel.cells.cells import identify
 from panel.engines.base import RunBudget
 from panel.errors import UsageError
 from panel.frozen.files import (
     CANARIES,
     FOLDER,
-    FrozenAnswer,
-    FrozenInputs,
-    FrozenTool,
-    FrozenVerdict,
-    encode_frozen,
     read_canaries,
-    write_changed,
 )
 from panel.store.ingest import rebuild
 from panel.store.queries import latest_canaries, opened
@@ -29,11 +23,12 @@ from panel.workspace.settings import resolve_endpoint
 from tests.support.faces import always, voting
 from tests.support.frozen_verdicts import freeze, on_file, status, texts
 from tests.support.git_repository import commit, git, repository
+from tests.support.large_catalogs import frozen_catalog
 from tests.support.mock_endpoint import Answer as Reply
 from tests.support.mock_endpoint import MockEndpoint
 from tests.support.runs import pending, rows, run
 from tests.support.sizes import size
-from tests.support.space import Panel, Space, edit, write_tool
+from tests.support.space import Panel, Space, edit
 from tests.support.templates import Make, all_ship, thirty_frozen
 
 
@@ -464,66 +459,11 @@ def test_a_canary_that_is_no_tool_is_a_problem_of_the_settings(
 # -- size ------------------------------------------------------------------------------------
 
 
-def frozen_by_hand(space: Space, cells: list[Cell]) -> None:
-    """Write verdicts/ as if each cell had been answered with a take of common length."""
-    sentence = "It reads JSON lines and writes Parquet, and says nothing of its limits. "
-    by_tool: dict[str, dict[str, FrozenVerdict]] = {}
-    for cell in cells:
-        answer = FrozenAnswer(
-            repeat=cell.repeat,
-            fingerprint=cell.fingerprint,
-            endpoint=cell.model.endpoint,
-            model=cell.model.model,
-            model_identity=str(cell.model),
-            outcome="verdict",
-            verdict="ship",
-            confidence=70,
-            output_mode="json_schema",
-            asked_at="2026-11-24T09:30:00Z",
-            inputs=FrozenInputs(
-                tool=cell.inputs.tool,
-                persona=cell.inputs.persona,
-                templates=cell.inputs.templates,
-                sampling=cell.inputs.sampling,
-            ),
-            beats={beat.id: sentence * 3 for beat in cell.persona.beats},
-            evidence=(sentence, sentence),
-        )
-        by_tool.setdefault(cell.tool.slug, {})[cell.persona.id] = FrozenVerdict(
-            verdict="ship",
-            confidence=70,
-            ships=1,
-            n=1,
-            contested=False,
-            state="draft",
-            take=answer.take,
-            fingerprint=answer.fingerprint,
-            answers=(answer,),
-        )
-    files = {
-        f"{slug}.json": encode_frozen(FrozenTool(tool=slug, personas=personas))
-        for slug, personas in by_tool.items()
-    }
-    write_changed(space.root / FOLDER, files)
-
-
 def test_every_verdict_of_ten_thousand_tools_is_checked_and_no_store_is_made(
     space: Space, panel: Panel
 ) -> None:
     tools = size(200, 10_000)
-    space.settings(
-        '[panel]\nendpoint = "mock"\n[endpoints.mock]\n'
-        'base_url = "http://127.0.0.1:9/v1"\nmodel = "mock-1"\n'
-    )
-    words = "It reads JSON lines and writes Parquet, under the MIT licence. " * 15
-    for n in range(tools - 2):
-        write_tool(space.root, f"tool-{n}", description=f"Tool {n}. {words}")
-    workspace = load_workspace(space.root)
-    endpoint = resolve_endpoint(workspace.settings, space.root)
-    model = identify(endpoint, None)
-    laid = lay_out(workspace.prompts, workspace.tools, workspace.personas, endpoint, model, 1)
-    frozen_by_hand(space, laid)
-    del laid
+    frozen_catalog(space, tools)
     done = panel("check", "--frozen", cwd=space.root)
     assert (done.code, done.out) == (0, ""), done.out[:500]
     assert f"{4 * tools:,} of {4 * tools:,} verdicts" in done.err

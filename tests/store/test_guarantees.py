@@ -35,7 +35,6 @@ from panel.cells.journal import JournalWriter, read_lines
 from panel.cli.main import ExitCode, main
 from panel.engines import local
 from panel.errors import JournalError
-from panel.store import connection as store_connection
 from panel.store.ingest import Ingested, ingest
 from tests.support.mock_endpoint import Answer, MockEndpoint, reply_for
 from tests.support.network_guard import GUARD, guard
@@ -122,12 +121,14 @@ def _be_panel(cwd: str, words: list[str], streams: tuple[int, int], die: bool) -
         os.chdir(cwd)
         sys.argv = ["panel", *words]
         if die:
-            opened = store_connection._open
-            store_connection._open = lambda file, read_only, settings: (  # type: ignore[assignment]
-                opened(file, read_only, settings)
-                if read_only or not file.name.startswith("panel.")
-                else _DiesAtClose(opened(file, read_only, settings))
-            )
+            real = duckdb.connect
+
+            def connect(file: str, read_only: bool = False) -> Any:
+                opened = real(file, read_only=read_only)
+                lasting = read_only or not Path(file).name.startswith("panel.")
+                return opened if lasting else _DiesAtClose(opened)
+
+            duckdb.connect = connect
         main()
     except SystemExit as ended:
         code = int(ended.code or 0)
