@@ -1,4 +1,4 @@
-"""Measures what grows with a catalog: loading, planning, checking, ingesting, and `--help`.
+"""Measures what grows with a catalog, and `--help`.
 
 Usage: python -m bench.scale [--tools 10000], in the project's folder
 Prints wall and CPU seconds of each, once; nothing is asserted. That work grows in line with the
@@ -24,6 +24,7 @@ from tests.support.store_ledger import Ledger
 from panel.cells.cells import ModelIdentity, identify, lay_out
 from panel.cells.plan import make_plan
 from panel.checks import OtherTools, check_catalog, check_take
+from panel.desk.session import Desk
 from panel.store.ingest import ingest
 from panel.store.queries import known_cells, opened
 from panel.workspace.loading import load_workspace
@@ -63,9 +64,7 @@ def main() -> None:
                 workspace.prompts, workspace.tools, workspace.personas, endpoint, model, 1
             )
             make_plan(cells, {})
-        ledger = Ledger(
-            Path(folder) / "runs", workspace.prompts, workspace.tools, workspace.personas
-        )
+        ledger = Ledger(workspace.runs, workspace.prompts, workspace.tools, workspace.personas)
         ledger.run([(cell, "ship") for cell in ledger.cells()])
         with measured(f"ingest {4 * count:,} attempts"):
             ingest(ledger.runs)
@@ -74,6 +73,12 @@ def main() -> None:
             measured(f"what is known of {4 * count:,} cells"),
         ):
             known_cells(store, ModelIdentity("mock", "mock-1"))
+        desk = Desk(space.root, "Ada")
+        with measured(f"the desk's first look at {4 * count:,} takes"):
+            desk.snapshot()
+        with measured("the desk's next look, nothing changed"):
+            desk.snapshot()
+        desk.close()
     made, subjects = many_takes(count // 20)
     with measured(f"check {len(subjects):,} takes of {len(made):,} tools"):
         others = OtherTools(made)
