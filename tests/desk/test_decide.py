@@ -111,7 +111,7 @@ def test_undo_restores_exactly_the_state_before_and_can_be_undone(asked: Space) 
     with pytest.raises(UsageError, match="only the last decision"):
         do(asked, "undo", undoes=made[-1][0])
     do(asked, "undo", undoes=entry(asked).review.latest)  # the last undo itself
-    assert replace(entry(asked).review, latest=None) == replace(states[1].standing, latest=None)
+    assert replace(entry(asked).review, latest=None) == replace(states[1].review, latest=None)
 
 
 def test_what_is_published_outlives_a_changed_description_and_a_new_answer(asked: Space) -> None:
