@@ -24,8 +24,12 @@ demo: $(VENV)/demo weights  ## real verdicts of a real local model on two tools,
 PYTEST := $(BIN)/python -m pytest
 MANY   := -n 4 --dist worksteal
 
-quick: check  ## lint, types, floors, and the tests that need no socket and no process
-	$(PYTEST) -n 2 -q $(PURE)
+PURE   := tests/test_*.py tests/cells tests/checks tests/workspace tests/frozen/test_rule.py \
+	tests/frozen/test_files.py $(filter-out %build.py %browser.py,$(wildcard tests/site/test_*.py)) \
+	$(patsubst %,tests/endpoint/test_%.py,faults limits output_modes replies)
+
+quick: check  ## lint, types, floors, and the tests that need no socket, browser or process
+	$(PYTEST) -n 2 -q -m 'not process and not model' $(PURE)
 
 test: $(VENV)/test weights browser check  ## lint, types, floors, then every test, the real model included
 	$(PYTEST) $(MANY) -m 'not model'

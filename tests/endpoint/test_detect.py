@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from panel.endpoint import detect
-from panel.endpoint.client import Client
+from panel.endpoint.client import Client, RawResponse
 from panel.endpoint.detect import Diagnosis, Memory, Server, diagnose, identify
 from panel.endpoint.output_modes import RequestProfile
 from panel.workspace.settings import Endpoint
@@ -270,7 +270,7 @@ def test_a_hosted_service_is_known_by_its_name_and_asked_for_its_list_only() -> 
 
         async def models(self, _deadline: float) -> Any:
             entries = {"data": [{"id": "m", "max_context_length": 131072}]}
-            return detect.Answer(0.1, 200, {}, json.dumps(entries).encode())
+            return RawResponse(0.1, 200, {}, json.dumps(entries).encode())
 
     client: Any = Hosted()
     seen = asyncio.run(identify(client, replace(ENDPOINT, model="m")))

@@ -13,6 +13,8 @@ from panel.workspace.loading import load_workspace
 from tests.support.git_repository import commit, git, repository
 from tests.support.space import Space, edit, write_tool
 
+pytestmark = pytest.mark.process  # git's
+
 
 @pytest.fixture
 def kept(space: Space) -> Space:
