@@ -3,14 +3,16 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 export PANEL_CACHE ?= $(CURDIR)/.cache
+# Compiled once, not at every start of Python: the tests start it some hundred times.
+export PYTHONDONTWRITEBYTECODE :=
 A      := mistral-8x22b-instruct-v2
 B      := codestral-2-0
 PAGE   := runs/comparison.html
 
-.PHONY: demo test check browser bench soak servers format clean help
+.PHONY: demo quick test test-long check browser bench soak servers format clean help
 
 help:  ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 demo: $(VENV)/demo weights  ## real verdicts of a real local model on two tools, and their page
 	$(BIN)/panel run --tool $(A) --tool $(B) --endpoint embedded
@@ -18,9 +20,25 @@ demo: $(VENV)/demo weights  ## real verdicts of a real local model on two tools,
 	$(BIN)/panel compare $(A) $(B) --endpoint embedded --html $(PAGE)
 	@echo "Open $(CURDIR)/$(PAGE) in a browser."
 
+# More workers than cores: many tests wait for a socket, a lock or a disk.
+PYTEST := $(BIN)/python -m pytest
+MANY   := -n 4 --dist worksteal
+
+PURE   := tests/test_*.py tests/cells tests/checks tests/workspace tests/frozen/test_rule.py \
+	tests/frozen/test_files.py $(filter-out %build.py %browser.py,$(wildcard tests/site/test_*.py)) \
+	$(patsubst %,tests/endpoint/test_%.py,faults limits output_modes replies)
+
+quick: check  ## lint, types, floors, and the tests that need no socket, browser or process
+	$(PYTEST) -n 2 -q -m 'not process and not model' $(PURE)
+
 test: $(VENV)/test weights browser check  ## lint, types, floors, then every test, the real model included
-	$(BIN)/python -m pytest -n 3 --dist worksteal -m 'not model'
-	$(BIN)/python -m pytest -m model
+	$(PYTEST) $(MANY) -m 'not model'
+	$(PYTEST) -m model
+
+test-long: export PANEL_TEST_LONG := 1
+test-long: $(VENV)/test weights browser check  ## the same at full size, the soak included: about an hour
+	$(PYTEST) $(MANY) -m 'not model'
+	$(PYTEST) -m model
 
 check: $(VENV)/test  ## lint, format, types, floors
 	$(BIN)/ruff check .
@@ -31,14 +49,15 @@ check: $(VENV)/test  ## lint, format, types, floors
 browser: $(VENV)/test  ## a Chromium for the browser tests, if there is a way to have one
 	@PLAYWRIGHT=$(BIN)/playwright sh tests/support/find-browser.sh
 
-bench: $(VENV)/test  ## the overhead against a bare openai loop, on a loopback mock
+bench: $(VENV)/test  ## the overhead against a bare openai loop, and what grows with a catalog
 	$(BIN)/python bench/overhead.py
+	$(BIN)/python -m bench.scale
 
 servers: $(VENV)/test  ## real servers, long and optional: llama-server, llama-cpp-python, vLLM on CPU
 	$(BIN)/python bench/servers.py
 
 soak: $(VENV)/test  ## ten minutes of editors doing anything, in search of a lost word
-	PANEL_SOAK_SECONDS=600 $(BIN)/python -m pytest -s tests/desk/test_soak.py
+	PANEL_TEST_LONG=1 $(PYTEST) -s tests/desk/test_soak.py
 
 .PHONY: docs
 docs: $(VENV)/test  ## write docs/cli.md anew from the program's own --help

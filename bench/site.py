@@ -124,7 +124,7 @@ def a_publication(tools: int, comparisons: int) -> Publication:
             base_url="https://bench.example/",
             max_pairs_per_category=-(-comparisons // CATEGORIES),
         ),
-        editions=tuple(editions),
+        tools=tuple(editions),
         personas=tuple(personas),
         model=ModelIdentity("lab", "some-model"),
         today=date(2026, 11, 24),
@@ -139,12 +139,12 @@ def a_publication(tools: int, comparisons: int) -> Publication:
 
 def with_one_change(publication: Publication) -> Publication:
     """Return the publication with one take reworded."""
-    first, *rest = publication.editions
+    first, *rest = publication.tools
     line, *others = first.card.lines
     assert line.take is not None
     line = replace(line, take=replace(line.take, take="Rewritten by an editor."))
     card = replace(first.card, lines=(line, *others))
-    return replace(publication, editions=(replace(first, card=card), *rest))
+    return replace(publication, tools=(replace(first, card=card), *rest))
 
 
 def cpu_seconds() -> float:

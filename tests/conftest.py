@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,24 +13,24 @@ from hypothesis import settings
 from panel.cli.main import main
 from tests.support.browser import browser, new_page, page  # noqa: F401 - fixtures
 from tests.support.mock_endpoint import MockEndpoint
-from tests.support.space import ROOT, Panel, Result, Space
+from tests.support.network_guard import GUARD, guard
+from tests.support.sizes import LONG
+from tests.support.space import ROOT, Panel, Result, Space, new_space
+from tests.support.templates import Make, Templates, everything_asked
 
 # Enough examples to find a fault in a suite of minutes; HYPOTHESIS_PROFILE=thorough looks longer.
 settings.register_profile("suite", max_examples=40, deadline=None)
 settings.register_profile("thorough", max_examples=1000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
-GUARD = Path(__file__).parent / "support" / "guard"
-sys.path.insert(0, str(GUARD))
-import sitecustomize as guard  # noqa: E402
 
-if not hasattr(guard, "BeyondLoopbackError"):  # another sitecustomize came first
-    import importlib.util
-
-    spec = importlib.util.spec_from_file_location("panel_guard", GUARD / "sitecustomize.py")
-    assert spec and spec.loader
-    guard = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(guard)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave what is marked long to `make test-long`, and say how many that are."""
+    if LONG:
+        return
+    long = [item for item in items if item.get_closest_marker("long")]
+    items[:] = [item for item in items if not item.get_closest_marker("long")]
+    config.hook.pytest_deselected(items=long)
 
 
 @pytest.fixture(autouse=True)
@@ -74,14 +73,7 @@ def panel(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) ->
 @pytest.fixture
 def space(tmp_path: Path) -> Space:
     """Make a workspace with two tools: ``anvil`` and ``bellows``."""
-    root = tmp_path / "space"
-    for part in ("personas", "prompts"):
-        shutil.copytree(ROOT / part, root / part)
-    made = Space(root)
-    made.settings("")
-    made.tool("anvil")
-    made.tool("bellows", tagline="Blows air", category="Data")
-    return made
+    return new_space(tmp_path / "space")
 
 
 @pytest.fixture
@@ -96,3 +88,27 @@ def mocked(space: Space, mock: MockEndpoint) -> Space:
     """Make a workspace whose endpoint is the mock."""
     space.point_at(mock)
     return space
+
+
+@pytest.fixture(scope="session")
+def templates(tmp_path_factory: pytest.TempPathFactory) -> Templates:
+    """Keep the workspaces that are made once in this process and copied by many tests."""
+    return Templates(tmp_path_factory.mktemp("templates"))
+
+
+@pytest.fixture
+def copied(templates: Templates, tmp_path: Path, mock: MockEndpoint) -> Callable[[Make], Space]:
+    """Copy a template, its endpoint the mock: ``copied(all_ship)``."""
+
+    def copy(make: Make) -> Space:
+        made = templates.copy(make, tmp_path / "space")
+        made.point_at(mock)
+        return made
+
+    return copy
+
+
+@pytest.fixture
+def asked(copied: Callable[[Make], Space]) -> Space:
+    """Make a workspace whose endpoint is the mock and whose eight cells have a verdict each."""
+    return copied(everything_asked)

@@ -129,6 +129,7 @@ def test_a_full_disk_leaves_no_torn_line(tmp_path: Path, monkeypatch: pytest.Mon
     assert writer.file.read_bytes() == b'{"n":1}\n{"n":3}\n'
 
 
+@pytest.mark.process
 def test_a_real_size_limit_leaves_only_whole_lines(tmp_path: Path) -> None:
     script = (
         "import resource, signal, sys; from pathlib import Path\n"

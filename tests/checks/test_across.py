@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from panel.checks import check_catalog
-from tests.support.checked import PERSONAS, a_take, a_tool
+from tests.support.check_subjects import PERSONAS, a_take, a_tool
 from tests.support.labelled_takes import takes
 
 FIRST = takes("development")[0].subject.text

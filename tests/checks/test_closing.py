@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from panel.checks import closing_verdict
-from tests.support.checked import found
+from tests.support.check_subjects import found
 
 SHIP = [
     "That earns a ship from me.",

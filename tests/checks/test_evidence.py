@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from panel.checks import check_take, locate_evidence
 from panel.checks.folding import folded
-from tests.support.checked import DESCRIPTION, a_take, a_tool
+from tests.support.check_subjects import DESCRIPTION, a_take, a_tool
 
 
 def shown(quote: str) -> str | None:

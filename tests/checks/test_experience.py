@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.checked import found
+from tests.support.check_subjects import found
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_a_look_alike_is_no_claim(text: str) -> None:
 
 
 def test_words_quoted_from_the_description_are_not_the_personas() -> None:
-    from tests.support.checked import a_tool
+    from tests.support.check_subjects import a_tool
 
     tool = a_tool(description="Users write: we tested the binary for a year and kept it.")
     text = "The page quotes “we tested the binary for a year” as praise."

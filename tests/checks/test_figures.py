@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from panel.checks.quantities import quantities
-from tests.support.checked import a_tool, found, said
+from tests.support.check_subjects import a_tool, found, said
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from panel.checks import check_take
-from tests.support.checked import BUILDER, a_take
+from tests.support.check_subjects import BUILDER, a_take
 
 
 @pytest.mark.parametrize(

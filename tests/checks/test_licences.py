@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from panel.checks.mentions import licence_mentions
-from tests.support.checked import a_tool, found, said
+from tests.support.check_subjects import a_tool, found, said
 
 ABOUT_ANOTHER = [
     "Rivals are Tablecrow and Command R+ (Apache 2.0, though weaker).",

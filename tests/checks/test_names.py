@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.checked import PERSONAS, a_tool, found, said
+from tests.support.check_subjects import PERSONAS, a_tool, found, said
 
 
 @pytest.mark.parametrize(

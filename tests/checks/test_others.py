@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from panel.checks import OtherTools, check_take
-from tests.support.checked import a_take, a_tool, found, said
+from tests.support.check_subjects import a_take, a_tool, found, said
 
 BELLOW = a_tool("Bellowfax", "Bellowfax answers in 17.9 seconds on 3,450 pages.")
 CRANE = a_tool("Crane Desk", "It handles 3,450 pages, too, for $7.")

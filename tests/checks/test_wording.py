@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from panel.checks.wording import avoided
-from tests.support.checked import BUILDER, a_tool, found, said
+from tests.support.check_subjects import BUILDER, a_tool, found, said
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
-"""action.yml itself: its own scripts, in order, on a simulated GitHub runner.
+"""action.yml as it is: its own scripts, in order, in a simulation of a GitHub runner.
 
-Only the runner is simulated: files for outputs, summary and PATH, the expressions that
+What is simulated is the runner: files for outputs, summary and PATH, the expressions that
 action.yml uses, the state of steps. The scripts, the program, git, the endpoint and GitHub's
 API are real processes and real sockets on loopback.
 """
@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,11 +24,17 @@ import pytest
 import yaml
 
 from panel.ci.markdown import MARKER
-from tests.ci.test_markdown import check
-from tests.support.forge import REPOSITORY, Forge, served
-from tests.support.freezing import always, commit, edit, freeze, git, repository, run
+from tests.support.faces import always
+from tests.support.fork_server import forked_programs
+from tests.support.frozen_verdicts import freeze
+from tests.support.git_repository import commit, git, repository
+from tests.support.github_api import REPOSITORY, Forge, served
 from tests.support.mock_endpoint import MockEndpoint
-from tests.support.space import ROOT, Space
+from tests.support.rendered_markdown import check
+from tests.support.runs import run
+from tests.support.sizes import LONG
+from tests.support.space import ROOT, Space, edit
+from tests.support.templates import Make, all_ship
 
 ACTION: dict[str, Any] = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
 STEPS: list[dict[str, Any]] = ACTION["runs"]["steps"]
@@ -90,13 +96,13 @@ class Expressions:
         return value
 
     def filled(self, text: str) -> str:
-        """Replace the expressions in a text with their values."""
+        """Put values in the place of the expressions of a text."""
         return EXPRESSION.sub(lambda found: str(self.value(found[1])), text)
 
 
 @dataclass
 class Done:
-    """The result of a job: how each step ended, its log, and the files it wrote."""
+    """What became of a job: of each step, its log, and what it left behind."""
 
     ok: bool = True
     steps: dict[str, str] = field(default_factory=dict)  # name → success, failure, skipped, used
@@ -114,7 +120,7 @@ class Done:
 
     @property
     def diff(self) -> dict[str, Any]:
-        """The diff as JSON, from the artifact."""
+        """The difference as JSON, as it is in the artifact."""
         told: dict[str, Any] = json.loads((self.folder / "diff.json").read_text())
         return told
 
@@ -220,16 +226,23 @@ def _pairs(file: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make a folder with the programs that pyproject.toml promises, as pip would."""
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Make a folder with the programs that pyproject.toml promises.
+
+    In `make test-long` they are as pip would make them: each call is a start of Python.
+    """
     folder = tmp_path_factory.mktemp("bin")
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    for name, entry in project["scripts"].items():
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    if not LONG:
+        with forked_programs(folder, scripts):
+            yield folder
+        return
+    for name, entry in scripts.items():
         module, function = entry.split(":")
         file = folder / name
         file.write_text(f"#!{sys.executable}\nfrom {module} import {function}\n{function}()\n")
         file.chmod(0o755)
-    return folder
+    yield folder
 
 
 @pytest.fixture
@@ -239,16 +252,20 @@ def forge() -> Iterator[Forge]:
 
 
 @pytest.fixture
-def runner(
-    mocked: Space, mock: MockEndpoint, forge: Forge, tmp_path: Path, programs: Path
-) -> Runner:
-    """Check out a repository on the branch ``work``, with every verdict frozen as ship."""
+def published(copied: Callable[[Make], Space], mock: MockEndpoint) -> Space:
+    """Make a workspace of which every verdict is frozen as ship."""
     mock.face = always("ship")
-    run(mocked)
-    freeze(mocked)
-    repository(mocked.root)
+    return copied(all_ship)
+
+
+@pytest.fixture
+def runner(
+    published: Space, mock: MockEndpoint, forge: Forge, tmp_path: Path, programs: Path
+) -> Runner:
+    """Check out, on the branch ``work``, a repository of which every verdict is frozen as ship."""
+    repository(published.root)
     origin, root = tmp_path / "origin.git", tmp_path / "checkout"
-    git(tmp_path, "clone", "-q", "--bare", str(mocked.root), str(origin))
+    git(tmp_path, "clone", "-q", "--bare", str(published.root), str(origin))
     git(tmp_path, "clone", "-q", str(origin), str(root))
     git(root, "switch", "-qc", "work")
     return Runner(root, tmp_path / "runner", programs, forge)
@@ -276,7 +293,7 @@ def pull_request(runner: Runner, of: str = REPOSITORY, branch: str = "work") -> 
 
 
 def test_no_script_holds_an_expression() -> None:
-    """An expression with text from outside would run that text as a part of the script."""
+    """What comes from outside would be run as a part of the script."""
     for step in STEPS:
         assert "${{" not in step.get("run", ""), step["name"]
 
@@ -348,7 +365,7 @@ def test_a_pull_request_that_edits_one_description_asks_exactly_four_cells(
     text = check(comment["body"])
     assert comment["body"].startswith(MARKER) and comment["body"] == done.summary
     assert "4 × description changed" in text and "tools/anvil.md" in text
-    assert "4 reworded" in text and "bellows" not in text
+    assert "4 in other words" in text and "bellows" not in text
     suite = done.junit
     assert (suite.get("tests"), suite.get("failures")) == ("8", "0")
     told = {case.get("classname"): case.findtext("system-out") for case in suite}
@@ -376,7 +393,7 @@ def test_a_second_push_to_it_asks_nothing_more_and_writes_over_the_comment(
     done = runner.job("pull_request", pull_request(runner))
     assert done.ok and mock.asked == asked + 4
     assert len(forge.comments) == 1 and forge.comments[0]["body"] != first
-    assert "8 reworded" in forge.comments[0]["body"]
+    assert "8 in other words" in forge.comments[0]["body"]
 
 
 def test_a_no_op_makes_no_request_and_opens_no_connection(
@@ -422,7 +439,7 @@ def test_a_fork_asks_nothing_and_says_what_is_stale(
     assert done.steps["Keep earlier answers"] == "skipped", "no cache to be poisoned"
     text = check(done.summary)
     assert "4 verdicts on file do not hold: anvil × builder (description changed)" in text
-    assert "::notice::A fork has no keys" in done.log
+    assert "::notice::This comes from a fork" in done.log
     assert "::notice::GitHub refused the comment (403)" in done.log
     assert git(runner.root, "status", "--porcelain") == ""
 
@@ -528,16 +545,16 @@ def test_an_endpoint_that_is_not_the_workspaces_own_is_asked(
 
 
 def test_canaries_that_moved_shut_drift_and_say_that_it_was_the_model(
-    runner: Runner, mock: MockEndpoint, forge: Forge, mocked: Space, tmp_path: Path
+    runner: Runner, mock: MockEndpoint, forge: Forge, published: Space, tmp_path: Path
 ) -> None:
     for n in range(6):
-        mocked.tool(f"canary-{n}")
+        published.tool(f"canary-{n}")
     names = ", ".join(f'"canary-{n}"' for n in range(6))
-    mocked.point_at(mock, f"[ci]\ncanaries = [{names}]\n")
-    run(mocked)
-    freeze(mocked)
-    commit(mocked.root)
-    git(mocked.root, "push", "-q", str(tmp_path / "origin.git"), "main")
+    published.point_at(mock, f"[ci]\ncanaries = [{names}]\n")
+    run(published)
+    freeze(published)
+    commit(published.root)
+    git(published.root, "push", "-q", str(tmp_path / "origin.git"), "main")
     git(runner.root, "pull", "-q", "origin", "main")
     git(runner.root, "fetch", "-q", "origin")
     reword(runner)
@@ -614,7 +631,7 @@ def test_a_replay_answers_without_a_model_even_in_a_fork(
         "push" if of != REPOSITORY else "none"))  # fmt: skip
     assert done.ok, done.log
     assert (mock.asked, mock.connections) == (asked, connections)
-    assert done.outputs["asked"] == "4" and "4 reworded" in check(done.summary)
+    assert done.outputs["asked"] == "4" and "4 in other words" in check(done.summary)
     if of == REPOSITORY:
         return
     edit(runner.root / "tools/bellows.md", "reads JSON", "eats JSON")

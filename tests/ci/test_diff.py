@@ -12,10 +12,13 @@ from panel.ci.diff import PairChange, leans, record
 from panel.ci.drift import Drift
 from panel.frozen.files import CANARIES, FOLDER, FrozenVerdict
 from panel.stats import sign_flip
-from tests.support.differing import LATER, answer, canaries, difference, published
-from tests.support.freezing import always, commit, edit, freeze, repository, run, voting
+from tests.support.faces import always, voting
+from tests.support.frozen_diffs import LATER, answer, canaries, difference, published
+from tests.support.frozen_verdicts import freeze
+from tests.support.git_repository import commit, repository
 from tests.support.mock_endpoint import Answer, MockEndpoint
-from tests.support.space import Panel, Space
+from tests.support.runs import run
+from tests.support.space import Panel, Space, edit
 
 PAIR = ("anvil", "builder")
 OLD = published(answer(take="Before."))

@@ -25,7 +25,8 @@ from panel.frozen.files import CanaryCheck, CanaryCount, FrozenTool, FrozenVerdi
 from panel.frozen.rule import SURE
 from panel.stats import ships_probability
 from panel.workspace.settings import Settings
-from tests.support.freezing import always, git
+from tests.support.faces import always
+from tests.support.git_repository import git
 from tests.support.mock_endpoint import MockEndpoint
 from tests.support.space import ROOT
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,14 @@ from panel.ci.gates import NAMED, Failure, Gates, failures, parse_gates
 from panel.ci.snapshots import Snapshot
 from panel.errors import UsageError
 from panel.frozen.files import FrozenVerdict
-from tests.support.differing import answer, canaries, difference, flips, published, side
-from tests.support.freezing import always, commit, edit, freeze, repository, run, voting
+from tests.support.faces import always, voting
+from tests.support.frozen_diffs import answer, canaries, difference, flips, published, side
+from tests.support.frozen_verdicts import freeze
+from tests.support.git_repository import commit, repository
 from tests.support.mock_endpoint import MockEndpoint
-from tests.support.space import Panel, Space
+from tests.support.runs import run
+from tests.support.space import Panel, Space, edit
+from tests.support.templates import Make, all_ship
 
 Key = tuple[str, str]
 OLD = published(answer())
@@ -193,13 +198,12 @@ def test_stale_needs_a_head_with_files() -> None:
 
 
 @pytest.fixture
-def versioned(mocked: Space, mock: MockEndpoint) -> Space:
+def versioned(copied: Callable[[Make], Space], mock: MockEndpoint) -> Space:
     """Make a repository of frozen verdicts, all of them ship."""
     mock.face = always("ship")
-    run(mocked)
-    freeze(mocked)
-    repository(mocked.root)
-    return mocked
+    space = copied(all_ship)
+    repository(space.root)
+    return space
 
 
 def flip(space: Space, mock: MockEndpoint) -> None:

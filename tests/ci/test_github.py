@@ -13,8 +13,8 @@ import pytest
 
 from panel.ci import github
 from panel.ci.markdown import MARKER
-from tests.support.forge import REPOSITORY, Forge, served
-from tests.support.freezing import commit, git, repository
+from tests.support.git_repository import commit, git, repository
+from tests.support.github_api import REPOSITORY, Forge, served
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree as Xml
 
@@ -13,10 +14,11 @@ from hypothesis import strategies as st
 from panel.ci.diff import Diff
 from panel.ci.gates import Failure
 from panel.ci.junit import render_junit
-from tests.support.differing import answer, difference, flips, published
-from tests.support.freezing import always, edit, freeze, repository, run
+from tests.support.frozen_diffs import answer, difference, flips, published
+from tests.support.git_repository import repository
 from tests.support.mock_endpoint import MockEndpoint
-from tests.support.space import Panel, Space
+from tests.support.space import Panel, Space, edit
+from tests.support.templates import Make, all_ship
 
 OLD = published(answer(take="Before."))
 KEYS = [(tool, who) for tool in ("anvil", "bellows") for who in ("builder", "skeptic")]
@@ -126,17 +128,15 @@ def test_whatever_the_texts_the_file_parses_and_says_them(
 
 
 def test_the_command_writes_a_file_that_parses_with_real_verdicts(
-    mocked: Space, mock: MockEndpoint, panel: Panel, tmp_path: Path
+    copied: Callable[[Make], Space], mock: MockEndpoint, panel: Panel, tmp_path: Path
 ) -> None:
-    mock.face = always("ship")
-    run(mocked)
-    freeze(mocked)
-    repository(mocked.root)
-    edit(mocked.root / "tools/anvil.md", "reads JSON", "eats JSON")
-    mocked.tool("caliper")
+    space = copied(all_ship)
+    repository(space.root)
+    edit(space.root / "tools/anvil.md", "reads JSON", "eats JSON")
+    space.tool("caliper")
     file = tmp_path / "junit.xml"
     done = panel(
-        "diff", "HEAD", "--format", "junit", "-o", file, "--fail-on", "stale", cwd=mocked.root
+        "diff", "HEAD", "--format", "junit", "-o", file, "--fail-on", "stale", cwd=space.root
     )
     assert (done.code, done.out) == (1, "")
     [found] = Xml.parse(file).getroot()

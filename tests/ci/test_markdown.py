@@ -4,39 +4,29 @@ from __future__ import annotations
 
 import os
 import re
-from html.parser import HTMLParser
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
 
 from panel.ci.diff import Diff, InputFile
 from panel.ci.drift import Drift
 from panel.ci.gates import Failure
 from panel.ci.markdown import COMMENT_BYTES, MARKER, harmless, render_markdown
 from panel.frozen.files import CanaryCheck, CanaryCount
-from tests.support.differing import answer, canaries, difference, flips, published
-from tests.support.freezing import always, edit, freeze, repository, run
+from tests.support.faces import always
+from tests.support.frozen_diffs import answer, canaries, difference, flips, published
+from tests.support.frozen_verdicts import freeze
+from tests.support.git_repository import repository
 from tests.support.mock_endpoint import MockEndpoint
-from tests.support.space import Panel, Space
+from tests.support.rendered_markdown import ACTIVE, LIVE, RENDERER, check, visible, walk
+from tests.support.runs import run
+from tests.support.space import Panel, Space, edit
+from tests.support.templates import Make, all_ship
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "comment.md"
-RENDERER = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
-HEADINGS = 4  # the title and its three parts
-OURS = re.compile(  # the tags that the report itself writes
-    r"<!-- reviewer-panel -->|<details><summary>Takes on [^<>\n]*, before and after</summary>"
-    r"|</details>"
-)
-ACTIVE = {"link_open", "image", "html_inline", "code_inline", "code_block", "fence", "s_open"}
-# What GitHub makes links, mentions and pictures of in the text, after Markdown. Written from its
-# documentation, not from the code under test.
-LIVE = re.compile(
-    r"(?i)(?:https?|ftp)://|www\.|mailto:|xmpp:|[\w.+-]+@[\w-]|@[a-z\d]|#\d|\bGH-\d"
-    r"|:[a-z\d_+-]+:|\b(?=[a-f]*\d)[0-9a-f]{7,40}\b"
-)
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -81,46 +71,6 @@ HOSTILE = [
     "\x1b[31mred\x07",
     "Persian \u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
 ]
-
-
-def walk(markdown: str) -> list[Token]:
-    """Return every token of a rendered document, those inside lines included."""
-    found = []
-    for token in RENDERER.parse(markdown):
-        found += [token, *(token.children or [])]
-    return found
-
-
-def check(markdown: str) -> str:
-    """Fail where a rendered report holds anything active; returns its text as a reader sees it."""
-    tokens = walk(markdown)
-    active = [token for token in tokens if token.type in ACTIVE and token.content != "panel diff"]
-    assert not active, active
-    assert sum(token.type == "heading_open" for token in tokens) == HEADINGS
-    for token in tokens:
-        if token.type == "html_block":
-            assert OURS.fullmatch(token.content.strip()), token.content
-    text = visible(RENDERER.render(markdown))
-    assert not (live := LIVE.search(text)), live
-    return text
-
-
-class _Text(HTMLParser):
-    """Collects what a browser shows."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.parts: list[str] = []
-
-    def handle_data(self, data: str) -> None:
-        self.parts.append(data)
-
-
-def visible(html: str) -> str:
-    reader = _Text()
-    reader.feed(html)
-    reader.close()
-    return "".join(reader.parts)
 
 
 def said(text: str) -> str:
@@ -313,17 +263,15 @@ def test_many_long_names_of_files_gates_canaries_and_models_leave_the_limit_whol
 
 
 def test_the_command_writes_it_with_real_verdicts(
-    mocked: Space, mock: MockEndpoint, panel: Panel
+    copied: Callable[[Make], Space], mock: MockEndpoint, panel: Panel
 ) -> None:
-    mock.face = always("ship")
-    run(mocked)
-    freeze(mocked)
-    repository(mocked.root)
-    edit(mocked.root / "tools/anvil.md", "reads JSON", "eats JSON")
+    space = copied(all_ship)
+    repository(space.root)
+    edit(space.root / "tools/anvil.md", "reads JSON", "eats JSON")
     mock.face = always("skip")
-    run(mocked, tools=["anvil"], repeats=4)
-    freeze(mocked)
-    done = panel("diff", "HEAD", "--format", "markdown", "--fail-on", "flip", cwd=mocked.root)
+    run(space, tools=["anvil"], repeats=4)
+    freeze(space)
+    done = panel("diff", "HEAD", "--format", "markdown", "--fail-on", "flip", cwd=space.root)
     assert done.code == 1
     text = check(done.out)
     assert "4 flipped" in text and "ship → skip (0 of 4 ship, description changed)" in text

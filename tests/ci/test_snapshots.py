@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,19 +13,22 @@ from panel.errors import UsageError, WorkspaceError
 from panel.frozen.files import FOLDER
 from panel.workspace.git import commit_of
 from panel.workspace.loading import load_workspace
-from tests.support.freezing import always, commit, edit, freeze, git, repository, run, voting
+from tests.support.faces import always, voting
+from tests.support.frozen_verdicts import freeze
+from tests.support.git_repository import commit, git, repository
 from tests.support.mock_endpoint import MockEndpoint
-from tests.support.space import Panel, Space
+from tests.support.runs import run
+from tests.support.space import Panel, Space, edit
+from tests.support.templates import Make, all_ship
 
 
 @pytest.fixture
-def versioned(mocked: Space, mock: MockEndpoint) -> Iterator[Space]:
+def versioned(copied: Callable[[Make], Space], mock: MockEndpoint) -> Space:
     """Make a repository of frozen verdicts, all of them ship."""
     mock.face = always("ship")
-    run(mocked)
-    freeze(mocked)
-    repository(mocked.root)
-    yield mocked
+    space = copied(all_ship)
+    repository(space.root)
+    return space
 
 
 def both(space: Space, base: str, head: str | None = None) -> tuple[Snapshot, Snapshot]:

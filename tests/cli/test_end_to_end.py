@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_main import child
+from tests.support.processes import child
 from tests.support.space import ROOT
 
 

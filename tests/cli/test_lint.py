@@ -100,8 +100,8 @@ def test_the_repositorys_worked_examples_are_free_of_errors_and_warnings() -> No
     import yaml
 
     from panel.checks import Subject, check_take
-    from panel.workspace.examples import Example
-    from tests.support.checked import PERSONAS, a_tool
+    from panel.workspace.prompts import Example
+    from tests.support.check_subjects import PERSONAS, a_tool
 
     folder = Path(__file__).parents[2] / "prompts" / "examples"
     for file in sorted(folder.glob("*.yaml")):

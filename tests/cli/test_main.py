@@ -15,6 +15,7 @@ import pytest
 from panel.cli.main import COMMANDS
 from panel.cli.output import safe
 from tests.support.mock_endpoint import Answer, MockEndpoint, completion
+from tests.support.processes import child
 from tests.support.space import ROOT, Panel, Space
 
 SUMMARY_KEYS = [
@@ -33,17 +34,6 @@ SUMMARY_KEYS = [
     "seconds",
     "stopped",
 ]
-
-
-def child(*words: str, cwd: Path, timeout: float = 60) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "panel", *words],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        check=False,
-    )
 
 
 def test_walkthrough_from_an_empty_folder_to_an_export(
@@ -98,8 +88,7 @@ def test_a_dry_run_and_a_plan_say_the_same_and_ask_nothing(
     assert mock.connections == 0 and not mocked.journals
 
 
-def test_help_is_quick_and_imports_neither_openai_nor_duckdb() -> None:
-    """`panel --help` starts in under half a second."""
+def test_help_imports_neither_openai_nor_duckdb() -> None:
     script = (
         "import sys; sys.argv = ['panel', '--help']\n"
         "from panel.cli.main import main\n"
@@ -108,15 +97,9 @@ def test_help_is_quick_and_imports_neither_openai_nor_duckdb() -> None:
         "heavy = {'openai', 'duckdb', 'httpx2', 'aiohttp', 'jinja2', 'yaml', 'panel.runs.run'}\n"
         "print(sorted(heavy & set(sys.modules)), file=sys.stderr)"
     )
-    seconds = []
-    for _ in range(3):
-        started = time.perf_counter()
-        done = subprocess.run(
-            [sys.executable, "-c", script], capture_output=True, text=True, check=True
-        )
-        seconds.append(time.perf_counter() - started)
-        assert done.stderr.strip() == "[]"
-    assert min(seconds) < 0.5, seconds
+    words = [sys.executable, "-c", script]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
 
 
 def test_every_command_has_help_that_begins_like_its_line_in_the_list(
@@ -297,13 +280,12 @@ def test_a_missing_key_names_its_variable(space: Space, panel: Panel) -> None:
 
 
 @pytest.mark.parametrize("form", ["csv", "table", "json"])
-def test_a_reader_that_goes_away_is_no_error(mocked: Space, panel: Panel, form: str) -> None:
-    panel("run", cwd=mocked.root)
+def test_a_reader_that_goes_away_is_no_error(asked: Space, panel: Panel, form: str) -> None:
     query = "'SELECT range FROM range(40000)'"
     command = f"{sys.executable} -m panel sql {query} --format {form} | head -1"
     done = subprocess.run(
         ["bash", "-o", "pipefail", "-c", command],
-        cwd=mocked.root,
+        cwd=asked.root,
         capture_output=True,
         text=True,
         check=False,

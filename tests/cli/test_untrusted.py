@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from tests.support.mock_endpoint import Answer, MockEndpoint, completion
+from tests.support.sizes import size
 from tests.support.space import Panel, Result, Space
 
 MARKER = re.compile(r"^===== (END OF )?UNTRUSTED MATERIAL ([0-9a-f]{32}) =====$", re.M)
@@ -409,7 +410,8 @@ def test_the_key_is_in_no_file_and_no_output_whatever_a_server_does_with_it(
     mocked.point_at(mock, 'api_key_env = "SOME_API_KEY"\n[limits]\nattempts = 1\n')
     mock.face = lambda _index, _body: LEAKS[leak]
     mock.pages = {"/v1/models": LEAKS[leak]}
-    commands = ["run", "run --json", "doctor", "doctor --json", "show", "export", "plan"]
+    every = ["run", "run --json", "doctor", "doctor --json", "show", "export", "plan"]
+    commands = size(["run", "doctor --json", "show"], every)
     for words in (*map(str.split, commands), ["sql", "FROM attempts", "--format", "json"]):
         done = panel(*words, cwd=mocked.root)
         assert KEY not in done.out + done.err and "Traceback" not in done.err, words

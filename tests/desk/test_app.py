@@ -6,8 +6,7 @@ import http.client
 import re
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import duckdb
@@ -18,18 +17,18 @@ from hypothesis import strategies as st
 from panel.desk.decide import decide, history
 from panel.desk.diffing import pieces, word_changes
 from panel.desk.filters import STATES, Filter, counts
-from panel.desk.guard import BODY_LIMIT, HEADERS, is_loopback
+from panel.desk.guard import BODY_LIMIT, HEADERS, WRONG_TOKEN_SECONDS, is_loopback
 from panel.desk.serving import Place, listen
 from panel.desk.take import reflowed
 from panel.errors import UsageError
 from panel.hashing import text_hash
-from panel.store.decisions import review_states
-from panel.store.ingest import opened
 from panel.workspace.loading import load_workspace
-from tests.desk.test_decide import entry, on
-from tests.support.desk_session import Session, ask, desk_open, seed_face, seed_tools
+from tests.support.counting import calls
+from tests.support.desk_session import Session, ask, desk_open, seed_face, seed_tools, stands
+from tests.support.editors import entry, on
 from tests.support.mock_endpoint import MockEndpoint
 from tests.support.seed_takes import MISTRAL, PLANTED
+from tests.support.sizes import size
 from tests.support.space import ROOT, Panel, Space
 
 PAIR = ("anvil", "builder")
@@ -38,20 +37,9 @@ EVIL = "<script>alert(1)</script>\"'>&</textarea>"
 
 
 @pytest.fixture
-def asked(mocked: Space) -> Space:
-    ask(mocked.root)
-    return mocked
-
-
-@pytest.fixture
 def session(asked: Space) -> Iterator[Session]:
     with desk_open(asked.root) as opened_desk:
         yield opened_desk
-
-
-def stands(session: Session, pair: tuple[str, str] = PAIR) -> Any:
-    with opened(session.desk.root / "runs") as connection:
-        return review_states(connection).get(pair)
 
 
 # --- what it shows ----------------------------------------------------------------------------
@@ -267,7 +255,7 @@ def test_asking_again_with_a_note_brings_a_new_answer_and_undo_the_old_one(
     now = session.desk.snapshot().entry(*PAIR)
     assert now is not None and now.answer is not None and not now.stale
     assert now.answer.fingerprint != before.answer.fingerprint
-    assert "A new answer has arrived." in session.get(f"{TAKE}/asked")[1]
+    assert "A new answer is here." in session.get(f"{TAKE}/asked")[1]
     session.decide(*PAIR, action="undo", undoes=stands(session).in_force[-1])
     now = session.desk.snapshot().entry(*PAIR)
     assert now is not None and (now.answer, now.stale) == (before.answer, False)
@@ -312,8 +300,8 @@ def test_a_stale_take_is_asked_now_and_a_failure_is_told(
         ({"action": "edit", "text": "x" * 20_001}, "20,001 characters"),
         ({"action": "ask_again", "note": " "}, "needs a note"),
         ({"action": "undo", "undoes": "x"}, "only the last decision"),
-        ({"action": "publish"}, "that is not a decision"),
-        ({}, "that is not a decision"),
+        ({"action": "publish"}, "that is no decision"),
+        ({}, "that is no decision"),
     ],
 )
 def test_what_cannot_be_decided_is_said_and_nothing_is_written(
@@ -349,7 +337,7 @@ def test_a_host_name_that_is_not_the_desks_gets_nothing(session: Session, host: 
     port = session.base.rsplit(":", 1)[1]
     for method in ("GET", "POST"):
         answer = raw(session, method, "/", {"Host": host.format(port=port), "Content-Length": "0"})
-        assert answer.status == 400
+        assert answer.status in (400, 421)
     good = raw(session, "GET", "/", {"Host": f"LOCALHOST:{port}"})
     assert good.status == 200
 
@@ -388,8 +376,7 @@ def test_a_get_changes_nothing_and_other_methods_are_refused(session: Session) -
     assert raw(session, "POST", f"{TAKE}/decide", large).status == 413
     del own["Content-Length"]
     chunked = own | {"Transfer-Encoding": "chunked"}
-    long = f"{BODY_LIMIT + 1:x}\r\n{'x' * (BODY_LIMIT + 1)}\r\n0\r\n\r\n"
-    assert raw(session, "POST", f"{TAKE}/decide", chunked, long).status == 413
+    assert raw(session, "POST", f"{TAKE}/decide", chunked, "0\r\n\r\n").status == 413
     assert history_of(session) == []
 
 
@@ -441,7 +428,15 @@ def test_foreign_text_is_escaped_wherever_it_is_shown(asked: Space) -> None:
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in pages[2]
 
 
-def test_beyond_loopback_a_token_is_demanded_and_compared_whole(asked: Space) -> None:
+def test_beyond_loopback_a_token_is_demanded_and_compared_whole(
+    asked: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+
+    async def noted(seconds: float) -> None:
+        waits.append(seconds)
+
+    monkeypatch.setattr("anyio.sleep", noted)
     assert is_loopback("127.0.0.1") and is_loopback("::1") and is_loopback("localhost")
     for host in ("0.0.0.0", "192.0.2.1", "desk.example"):
         with pytest.raises(UsageError, match="needs --token"):
@@ -454,9 +449,8 @@ def test_beyond_loopback_a_token_is_demanded_and_compared_whole(asked: Space) ->
         assert status == 200 and 'name="token"' in page and "anvil" not in page
         assert session.post(f"{TAKE}/decide", {"action": "approve"})[0] == 401
         own = {"Host": session.base[7:], "Origin": session.base}
-        started = time.monotonic()
         wrong = post_token(session, own, "wrong")
-        assert time.monotonic() - started >= 1
+        assert waits == [WRONG_TOKEN_SECONDS] and WRONG_TOKEN_SECONDS >= 1, "guessing is slow"
         assert wrong.getheader("set-cookie") is None
         assert wrong.getheader("location") == "/login?wrong=1"
         evil = post_token(session, own | {"Origin": "http://evil.test"}, token)
@@ -521,40 +515,29 @@ def test_without_the_extra_the_command_says_how_to_get_it(asked: Space) -> None:
     assert run.stderr.count("\n") == 1
 
 
-@pytest.mark.timeout(300)
-def test_the_desk_stays_quick_with_eight_thousand_takes(space: Space, mock: MockEndpoint) -> None:
-    """Bounds far above what two busy cores take (docs/desk.md); answers are copied, not asked."""
+def test_the_desk_reads_eight_thousand_takes_once(space: Space, mock: MockEndpoint) -> None:
+    """What has not changed is not read again; answers are copied, not asked."""
+    tools = size(100, 2000)
     space.point_at(mock)
     ask(space.root)
-    for number in range(2000):
+    for number in range(tools):
         space.tool(f"tool-{number}")
     with duckdb.connect(str(space.root / "runs" / "panel.duckdb")) as connection:
         connection.execute(
             "INSERT INTO journal.attempts SELECT a.* REPLACE (attempt_id || n AS attempt_id, "
-            "'tool-' || n AS tool) FROM journal.attempts AS a, range(2000) AS many(n) "
+            f"'tool-' || n AS tool) FROM journal.attempts AS a, range({tools}) AS many(n) "
             "WHERE tool = 'anvil'"
         ).fetchall()
-    took = {}
-
-    def timed(name: str, work: Callable[[], Any]) -> Any:
-        started = time.perf_counter()
-        done = work()
-        took[name] = time.perf_counter() - started
-        return done
-
     with desk_open(space.root) as session:
-        snapshot = timed("first", session.desk.snapshot)
-        timed("unchanged", session.desk.snapshot)
-        timed("page", lambda: session.get("/?state=all&page=3"))
-        again = timed("page again", lambda: session.get("/?state=all&page=3"))
-        timed("decision", lambda: session.decide(*PAIR, action="approve"))
+        first, unchanged = calls(session.desk.snapshot), calls(session.desk.snapshot)
+        snapshot = session.desk.snapshot()
+        page = session.get("/?state=all&page=3")
+        session.decide(*PAIR, action="approve")
         after = session.desk.snapshot()
-    print(", ".join(f"{name} {seconds:.2f} s" for name, seconds in took.items()))
-    assert len(snapshot.entries) == 8008 and again[1].count('class="row"') == 50
-    assert sum(entry.has_words for entry in snapshot.entries) == 8008
+    assert unchanged < first / 10
+    assert len(snapshot.entries) == 4 * tools + 8 and page[1].count('class="row"') == 50
+    assert sum(entry.has_words for entry in snapshot.entries) == 4 * tools + 8
     assert after.entry(*PAIR).state == "approved"
-    assert took["first"] < 60 and took["unchanged"] < 3
-    assert took["page again"] < 5 and took["decision"] < 20
 
 
 # --- the small parts --------------------------------------------------------------------------

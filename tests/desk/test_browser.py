@@ -14,32 +14,33 @@ from panel.desk.decide import decide, history
 from panel.desk.serving import Place, address
 from panel.workspace.loading import load_workspace
 from panel.workspace.scaffold import create
-from tests.desk.test_app import stands
-from tests.desk.test_decide import entry, on
 from tests.support.browser import NewPage, violations
 from tests.support.desk_session import (
     Session,
     ask,
     desk_open,
     mock_elsewhere,
+    seed_asked,
     seed_face,
-    seed_tools,
+    stands,
 )
+from tests.support.editors import entry, on
 from tests.support.mock_endpoint import MockEndpoint
 from tests.support.seed_takes import CODESTRAL, MISTRAL
+from tests.support.sizes import size
 from tests.support.space import Space
+from tests.support.templates import Templates
 
 PAIR = (MISTRAL, "skeptic")
 TAKE = f"/take/{MISTRAL}/skeptic"
 
 
 @pytest.fixture
-def seeded(space: Space) -> Iterator[Space]:
+def seeded(templates: Templates, tmp_path: Path) -> Iterator[Space]:
     """Make a workspace with the seed page's tools and takes; guided, reviewers change sides."""
-    seed_tools(space)
+    space = templates.copy(seed_asked, tmp_path / "space")
     with mock_elsewhere(MockEndpoint(face=seed_face)) as mock:
         space.point_at(mock)
-        ask(space.root)
         yield space
 
 
@@ -202,7 +203,8 @@ def test_every_page_is_accessible_in_light_dark_and_narrow(
         f"/compare?a={MISTRAL}&b={CODESTRAL}&drafts=1",
         "/nothing",
     )
-    for scheme, width in (("light", 1280), ("dark", 1280), ("light", 390)):
+    looks = [("light", 390), ("dark", 1280), ("light", 1280)]
+    for scheme, width in looks[: size(2, 3)]:
         page = new_page(scheme=scheme, width=width)
         for path in paths:
             page.goto(session.base + path)

@@ -14,64 +14,20 @@ from typing import Any
 import pytest
 
 from panel.cells.journal import JournalWriter, find_journals, new_run_id, read_lines
-from panel.decisions import ConflictError, Decision
+from panel.decisions import ConflictError
 from panel.desk.decide import decide, editor_name, history
 from panel.errors import UsageError
-from panel.results.entries import Entry
-from panel.runs.run import ProgressReporter, RunSummary, execute
 from panel.runs.selection import Selection, prepare
 from panel.scorecard import published
 from panel.store.decisions import review_states
-from panel.store.ingest import opened, rebuild
-from panel.store.queries import select
+from panel.store.ingest import rebuild
+from panel.store.queries import opened, select
 from panel.workspace.loading import Workspace, load_workspace
+from tests.support.editors import PAIR, do, entries, entry, on, undo
 from tests.support.mock_endpoint import MockEndpoint
-from tests.support.results import cards_of, entries_of
+from tests.support.results import cards_of
+from tests.support.runs import run as ask
 from tests.support.space import Panel, Space
-
-QUIET = ProgressReporter(lambda _tallies: None, lambda _note: None)
-PAIR = ("anvil", "builder")
-
-
-def ask(space: Space, **selection: Any) -> RunSummary:
-    """Run what is pending, as 'panel run' does."""
-    workspace = load_workspace(space.root)
-    return execute(workspace, prepare(workspace, Selection(**selection)), QUIET)[0]
-
-
-def entries(space: Space) -> dict[tuple[str, str], Entry]:
-    return entries_of(space.root)
-
-
-def entry(space: Space, pair: tuple[str, str] = PAIR) -> Entry:
-    return entries(space)[pair]
-
-
-def on(seen: Entry, action: Any, editor: str = "Ada", **more: Any) -> Decision:
-    """Make the decision of an editor who sees this entry."""
-    words = action in ("approve", "edit", "reject")
-    fields = {
-        "follows": seen.review.latest,
-        "attempt_id": seen.answer.attempt_id if seen.answer else None,
-        "text": seen.text if words else None,
-    }
-    return Decision(*seen.pair, action, editor, **(fields | more))
-
-
-def do(space: Space, action: Any, pair: tuple[str, str] = PAIR, **more: Any) -> Decision:
-    return decide(load_workspace(space.root), on(entry(space, pair), action, **more))
-
-
-def undo(space: Space, pair: tuple[str, str] = PAIR) -> Decision:
-    return do(space, "undo", pair, undoes=entry(space, pair).review.in_force[-1])
-
-
-@pytest.fixture
-def asked(mocked: Space) -> Space:
-    """Make a workspace whose two tools have been asked about."""
-    assert ask(mocked).verdicts == 8
-    return mocked
-
 
 # --- what decisions come to -------------------------------------------------------------------
 

@@ -1,7 +1,6 @@
 """No approved word is ever lost, whatever editors do: hypothesis looks for a way.
 
-With the other tests it looks for a moment; ``make soak`` lets it look for ten minutes
-(PANEL_SOAK_SECONDS says how long).
+``make test`` lets it look for a moment, ``make test-long`` for ten minutes.
 """
 
 from __future__ import annotations
@@ -14,8 +13,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.support.editorial_machine import DECIDED, Editors
+from tests.support.sizes import size
 
-SECONDS = float(os.environ.get("PANEL_SOAK_SECONDS", "0"))
+SECONDS = float(os.environ.get("PANEL_SOAK_SECONDS", "600"))
 QUICK = {"deadline": None, "suppress_health_check": list(HealthCheck), "print_blob": True}
 
 
@@ -23,12 +23,17 @@ def test_editors_lose_no_approved_word() -> None:
     before = len(DECIDED)
     run_state_machine_as_test(
         Editors,
-        settings=settings(max_examples=5, stateful_step_count=20, derandomize=True, **QUICK),  # type: ignore[arg-type]
+        settings=settings(
+            max_examples=size(2, 5),
+            stateful_step_count=size(15, 20),
+            derandomize=True,
+            **QUICK,  # type: ignore[arg-type]
+        ),
     )
-    assert len(DECIDED) - before > 10, "a search that decides nothing finds nothing"
+    assert len(DECIDED) - before > size(3, 10), "a search that decides nothing finds nothing"
 
 
-@pytest.mark.skipif(not SECONDS, reason="runs for as long as PANEL_SOAK_SECONDS says (make soak)")
+@pytest.mark.long
 @pytest.mark.timeout(0)
 def test_editors_lose_no_approved_word_for_a_long_time() -> None:
     end, rounds = time.monotonic() + SECONDS, 0

@@ -68,12 +68,11 @@ def test_http_that_breaks_its_own_rules_is_no_crash(mock: MockEndpoint) -> None:
     assert fault is not None and fault[0] == "dropped"
 
 
+@pytest.mark.timeout(60)
 def test_a_hanging_server_meets_the_wall_clock(mock: MockEndpoint) -> None:
-    mock.delay = 30
-    started = time.perf_counter()
+    mock.delay = 120
     answer = ask(mock.base_url, timeout_seconds=0.3)
     assert answer.transport_fault == ("timeout", "no whole answer within 0.3 s")
-    assert time.perf_counter() - started < 15
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])

@@ -25,6 +25,7 @@ from panel.runs.selection import Selection, prepare
 from panel.workspace.endpoints import Endpoint
 from panel.workspace.loading import load_workspace
 from panel.workspace.verdict import parse
+from tests.support.sizes import size
 from tests.support.space import Space
 
 HOST = "127.0.0.1"
@@ -100,13 +101,15 @@ def test_it_may_be_stopped_the_moment_it_has_started() -> None:
     """Its loop has begun before it is handed out; stopped earlier, it would never end."""
     script = (
         "from panel.endpoint.embedded import serve\n"
-        "from tests.endpoint.test_embedded import endpoint\n"
-        "for _time in range(3):\n"
-        "    with serve(endpoint()): pass\n"
+        "from panel.workspace.settings import Endpoint\n"
+        "tiny = Endpoint('embedded', 'embedded', None, 'tiny', context=512)\n"
+        f"for _time in range({size(1, 3)}):\n"
+        "    with serve(tiny): pass\n"
     )
     busy = "import os, sys\nwhile os.getppid() == int(sys.argv[1]): pass"
     others = [
-        subprocess.Popen([sys.executable, "-c", busy, str(os.getpid())]) for _core in range(3)
+        subprocess.Popen([sys.executable, "-c", busy, str(os.getpid())])
+        for _core in range(size(1, 3))
     ]
     try:  # in a process of its own, which can be ended where a thread that hangs cannot
         subprocess.run([sys.executable, "-c", script], check=True, timeout=120)

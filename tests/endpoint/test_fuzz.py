@@ -7,7 +7,6 @@ pair of braces: neither way shares a line with the parser.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -20,17 +19,17 @@ from panel.endpoint.replies import read_reply
 from panel.workspace.personas import load_personas
 from panel.workspace.verdict import UnparsableReply, Verdict, parse
 from tests.support.mock_endpoint import Answer, MockEndpoint, completion
+from tests.support.sizes import size
 from tests.support.space import ROOT, Panel, Space
 
 BUILDER = load_personas(ROOT / "personas")[0]
 BEATS = [beat.id for beat in BUILDER.beats]
-SECONDS = 2.0
 FORGED_WORD = "FORGED"
 
 
 def fuzzed(examples: int) -> settings:
     return settings(
-        max_examples=examples,
+        max_examples=max(size(examples // 8, examples), 25),
         deadline=None,
         derandomize=True,
         database=None,
@@ -92,14 +91,11 @@ def verdict_of(answer: dict[str, Any] | None) -> Verdict | None:
 
 def read(text: str) -> Verdict | None:
     """Parse; None for a refusal that says why. Anything else raised is a defect."""
-    started = time.perf_counter()
     try:
         return parse(text, BUILDER)
     except UnparsableReply as refusal:
         assert refusal.problems and all(refusal.problems)
         return None
-    finally:
-        assert time.perf_counter() - started < SECONDS
 
 
 def held(case: Case) -> None:
@@ -465,7 +461,7 @@ def drawn(strategy: st.SearchStrategy[Any], count: int) -> list[Any]:
     """Return as many examples of a strategy, the same every time."""
     found: list[Any] = []
 
-    @fuzzed(count)
+    @settings(fuzzed(count), max_examples=count)
     @given(strategy)
     def gather(value: Any) -> None:
         found.append(value)
@@ -479,7 +475,7 @@ def asked_with(
     space: Space,
     panel: Panel,
     mock: MockEndpoint,
-    tools: int = 15,
+    tools: int,
 ) -> list[dict[str, Any]]:
     """Run every cell against what ``make`` answers; returns the cells as the store has them."""
     for number in range(tools - 2):
@@ -502,11 +498,12 @@ def asked_with(
     return rows
 
 
-def test_sixty_fuzzed_replies_over_a_socket_end_as_verdict_abstention_or_error(
+def test_fuzzed_replies_over_a_socket_end_as_verdict_abstention_or_error(
     mocked: Space, panel: Panel, mock: MockEndpoint
 ) -> None:
     small = cases.filter(lambda case: len(case.text) < 100_000)
-    made = drawn(small, 150)
+    tools = size(6, 15)
+    made = drawn(small, 10 * tools)
     last: dict[str, list[Case]] = {}
 
     def make(index: int) -> Answer:
@@ -514,8 +511,8 @@ def test_sixty_fuzzed_replies_over_a_socket_end_as_verdict_abstention_or_error(
         last.setdefault(read_reply(completion(case.text, usage={})).text, []).append(case)
         return Answer(body=completion(case.text))
 
-    rows = asked_with(make, mocked, panel, mock)
-    assert len(rows) == 60
+    rows = asked_with(make, mocked, panel, mock, tools)
+    assert len(rows) == 4 * tools
     for row in rows:
         if row["outcome"] == "verdict" and BEATS[0] in row["reply"]:
             confidences = {own["verdict_confidence"] for case in last[row["reply"]]
@@ -523,9 +520,10 @@ def test_sixty_fuzzed_replies_over_a_socket_end_as_verdict_abstention_or_error(
             assert row["confidence"] in confidences
 
 
-def test_sixty_fuzzed_bodies_over_a_socket_end_as_verdict_abstention_or_error(
+def test_fuzzed_bodies_over_a_socket_end_as_verdict_abstention_or_error(
     mocked: Space, panel: Panel, mock: MockEndpoint
 ) -> None:
+    tools = size(8, 30)
     bodies = drawn(
         st.one_of(
             completions.map(json.dumps),
@@ -536,7 +534,7 @@ def test_sixty_fuzzed_bodies_over_a_socket_end_as_verdict_abstention_or_error(
             st.just("[" * 100_000),
             st.just('{"choices": ' + "9" * 6000 + "}"),
         ),
-        200,
+        8 * tools,
     )
     mocked.point_at(mock, "[limits]\nattempts = 1\n")
 
@@ -544,5 +542,5 @@ def test_sixty_fuzzed_bodies_over_a_socket_end_as_verdict_abstention_or_error(
         """Answer well in between: an endpoint that never does is asked no more."""
         return Answer(body=bodies[index // 2]) if index % 2 else None
 
-    rows = asked_with(make, mocked, panel, mock, tools=30)
-    assert len(rows) == 120
+    rows = asked_with(make, mocked, panel, mock, tools)
+    assert len(rows) == 4 * tools

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,6 +16,7 @@ from panel.cells.journal import utc_now
 from panel.endpoint import cell_runner as ladder
 from panel.workspace.loading import load_workspace
 from tests.support.mock_endpoint import Answer, MockEndpoint
+from tests.support.sizes import size
 from tests.support.space import Panel, Result, Space
 from tests.support.weather import QUIET, WEATHER, Face, cell_of, serve
 
@@ -85,14 +85,10 @@ def test_an_odd_place_for_the_json_costs_no_request(space: Space, panel: Panel, 
 @pytest.mark.parametrize("face", faces("unrecoverable"))
 def test_what_does_not_pass_stops_at_once(space: Space, panel: Panel, face: Face) -> None:
     """One request, exit 3, one line that says what to do; the next cells are not asked."""
-    limit = 3.0 if face is WEATHER["hang"] else 5.0
     with serve(face) as (base_url, mock):
         space.settings(face.toml(base_url, "concurrency = 4\n"))
-        started = time.perf_counter()
         ran = panel("run", cwd=space.root)
-        took = time.perf_counter() - started
     assert ran.code == face.exit == 3
-    assert took < limit
     (said,) = narrated(ran)
     assert face.label in said and face.says in said and len(said) < 800
     assert "Traceback" not in ran.err + ran.out
@@ -221,19 +217,18 @@ def noting(face: Face, received: list[tuple[str, str]]) -> Face:
     return replace(face, make=make)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", size([1], [1, 2]))
 def test_four_hundred_cells_in_mixed_weather(space: Space, panel: Panel, seed: int) -> None:
     """Faults at 30 % of all requests: every verdict arrives, none is asked for twice."""
-    for number in range(98):
+    cells = size(100, 400)
+    for number in range(cells // 4 - 2):
         space.tool(f"tool-{number:03}")
     received: list[tuple[str, str]] = []
     with serve(noting(WEATHER["mixed"], received), seed=seed) as (base_url, _mock):
         space.settings(WEATHER["mixed"].toml(base_url, "concurrency = 16\n"))
-        started = time.perf_counter()
-        summary = ask_all(panel, space.root, 400)
-        took = time.perf_counter() - started
-    print(f"seed {seed}: {len(received) / 400:.3f} requests per cell, {took:.1f} s")
-    assert summary["requests"] == len(received) <= 1.6 * 400
+        summary = ask_all(panel, space.root, cells)
+    print(f"seed {seed}: {len(received) / cells:.3f} requests per cell")
+    assert summary["requests"] == len(received) <= 1.6 * cells
 
     workspace = load_workspace(space.root)
     personas = {persona.id: persona.name for persona in workspace.personas}
@@ -247,7 +242,7 @@ def test_four_hundred_cells_in_mixed_weather(space: Space, panel: Panel, seed: i
         if line["final"]:
             assert line["outcome"] == "verdict"
             settled[cell] = line["finished_at"]
-    assert len(settled) == 400
+    assert len(settled) == cells
     assert journaled == Counter(cell for _at, cell in received), "what was asked is journaled"
     assert all(at < settled[cell] for at, cell in received)
 

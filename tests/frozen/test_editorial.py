@@ -4,29 +4,36 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from panel.frozen.files import FOLDER
 from panel.store.decisions import review_states
-from panel.store.ingest import opened
-from tests.desk.test_decide import PAIR, ask, do, entry, undo
+from panel.store.queries import opened
+from tests.support.editors import PAIR, do, entry, undo
 from tests.support.mock_endpoint import MockEndpoint
+from tests.support.runs import run as ask
 from tests.support.space import Panel, Space
+from tests.support.templates import Make, everything_asked
 
 WORDS = "My own words, checked against the description and signed off."
 
 
+def one_edited_one_asked_again(asked: Space, mock: MockEndpoint) -> None:
+    """Edit and approve one take, ask another again with a note."""
+    everything_asked(asked, mock)
+    do(asked, "edit", text=WORDS)
+    do(asked, "approve")
+    do(asked, "ask_again", ("bellows", "skeptic"), note="Say what it costs.")
+    ask(asked)
+
+
 @pytest.fixture
-def decided(mocked: Space) -> Space:
+def decided(copied: Callable[[Make], Space]) -> Space:
     """Make a workspace in which one take was edited and approved, and one asked again."""
-    ask(mocked)
-    do(mocked, "edit", text=WORDS)
-    do(mocked, "approve")
-    do(mocked, "ask_again", ("bellows", "skeptic"), note="Say what it costs.")
-    ask(mocked)
-    return mocked
+    return copied(one_edited_one_asked_again)
 
 
 def files(space: Space) -> dict[str, bytes]:

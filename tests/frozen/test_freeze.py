@@ -12,34 +12,22 @@ import pytest
 
 from panel.errors import WorkspaceError
 from panel.frozen.files import CANARIES, FOLDER, read_frozen
+from panel.frozen.thaw import thaw
 from panel.workspace.loading import load_workspace
-from tests.support.freezing import (
-    always,
-    commit,
-    edit,
-    freeze,
-    git,
-    on_file,
-    pending,
-    repository,
-    rows,
-    run,
-    status,
-    texts,
-    voting,
-)
+from tests.support.faces import always, voting
+from tests.support.frozen_verdicts import freeze, on_file, status, texts
+from tests.support.git_repository import commit, git, repository
 from tests.support.mock_endpoint import Answer, MockEndpoint
-from tests.support.results import thaw
-from tests.support.space import Panel, Space
+from tests.support.runs import pending, rows, run
+from tests.support.space import Panel, Space, edit
+from tests.support.templates import Make, all_ship
 
 
 @pytest.fixture
-def published(mocked: Space, mock: MockEndpoint) -> Space:
+def published(copied: Callable[[Make], Space], mock: MockEndpoint) -> Space:
     """Make a workspace with every verdict published as ship, from one answer each."""
     mock.face = always("ship")
-    run(mocked)
-    freeze(mocked)
-    return mocked
+    return copied(all_ship)
 
 
 def reword(space: Space, old: str = "reads JSON", new: str = "eats JSON") -> None:
@@ -239,13 +227,12 @@ def test_a_stale_pair_stays_beside_others_that_are_written(published: Space) -> 
     }
 
 
-def test_a_selection_writes_what_it_names_and_leaves_the_rest(mocked: Space) -> None:
-    run(mocked)
-    assert freeze(mocked, tools=["anvil"], personas=["skeptic"]).written == ["anvil.json"]
-    assert list(read_frozen(mocked.root / FOLDER)["anvil"].personas) == ["skeptic"]
-    assert freeze(mocked, tools=["anvil"], personas=["builder"]).written == ["anvil.json"]
-    assert list(read_frozen(mocked.root / FOLDER)["anvil"].personas) == ["builder", "skeptic"]
-    assert freeze(mocked).written == ["anvil.json", "bellows.json"]
+def test_a_selection_writes_what_it_names_and_leaves_the_rest(asked: Space) -> None:
+    assert freeze(asked, tools=["anvil"], personas=["skeptic"]).written == ["anvil.json"]
+    assert list(read_frozen(asked.root / FOLDER)["anvil"].personas) == ["skeptic"]
+    assert freeze(asked, tools=["anvil"], personas=["builder"]).written == ["anvil.json"]
+    assert list(read_frozen(asked.root / FOLDER)["anvil"].personas) == ["builder", "skeptic"]
+    assert freeze(asked).written == ["anvil.json", "bellows.json"]
 
 
 def test_an_error_is_never_frozen(mocked: Space, mock: MockEndpoint) -> None:

@@ -17,9 +17,10 @@ import pytest
 
 from panel.frozen.rule import publish_rule
 from panel.stats import ShipOrSkip, Tally, tally
+from tests.support.sizes import size
 
 TOOLS, PERSONAS, REPEATS = 100, 4, (1, 3, 5, 7)
-TRIALS = 50  # regenerations of the whole panel: 20,000 decisions to a figure
+TRIALS = size(10, 50)  # regenerations of the whole panel, 400 decisions each
 WRONG = 0.05
 DIFFER = (1 - sqrt(1 - 2 * 0.05)) / 2  # 2p(1 - p) = .05
 
@@ -90,7 +91,7 @@ def test_no_true_verdict_is_published_away_however_the_first_was_asked(repeats: 
 
 def test_without_the_rule_the_same_panel_publishes_ten_times_as_much() -> None:
     """Or the bound above would say nothing of the rule."""
-    draw, changed, cells = drawing(6), 0, 20_000
+    draw, changed, cells = drawing(6), 0, size(4000, 20_000)
     for _ in range(cells):
         changed += draw(1 - WRONG, 1).majority != draw(1 - WRONG, 1).majority
     print(f"\nwithout the rule, 1 repeat: {100 * changed / cells:.2f} % changed")
@@ -102,7 +103,7 @@ def test_without_the_rule_the_same_panel_publishes_ten_times_as_much() -> None:
 def test_a_true_reversal_is_published_with_7_repeats_in_80_percent_of_trials(
     before: float, after: float
 ) -> None:
-    draw, trials, published = drawing(7), 10_000, 0
+    draw, trials, published = drawing(7), size(2000, 10_000), 0
     for _ in range(trials):
         was = first_published(draw(before, 7))
         now = publish_rule(was, draw(after, 7)).verdict

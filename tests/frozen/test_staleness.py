@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,28 +13,20 @@ from panel.frozen.files import FOLDER, encode_frozen, read_frozen
 from panel.frozen.staleness import StaleEntry, frozen_repeats, orphaned, stale_entries
 from panel.workspace.endpoints import resolve_endpoint
 from panel.workspace.loading import load_workspace
-from tests.support.freezing import always, edit, freeze, make_frozen, pending, run, status
+from tests.support.faces import always
+from tests.support.frozen_verdicts import freeze, status
 from tests.support.mock_endpoint import Answer, MockEndpoint
-from tests.support.space import Space
+from tests.support.runs import pending, run
+from tests.support.space import Space, edit
+from tests.support.templates import Make, everything_frozen
 
 Edit = Callable[[Path], None]
 
 
-@pytest.fixture(scope="module")
-def asked_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make a workspace of two tools, asked and frozen, for every test to copy."""
-    root = tmp_path_factory.mktemp("frozen") / "space"
-    make_frozen(root)
-    return root
-
-
 @pytest.fixture
-def frozen(asked_once: Path, tmp_path: Path, mock: MockEndpoint) -> Space:
+def frozen(copied: Callable[[Make], Space]) -> Space:
     """Make a workspace of two tools, asked and frozen."""
-    space = Space(tmp_path / "frozen")
-    shutil.copytree(asked_once, space.root)
-    space.point_at(mock)
-    return space
+    return copied(everything_frozen)
 
 
 def add(file: Path, text: str) -> None:
@@ -226,7 +217,7 @@ def test_every_repeat_on_file_has_to_hold_and_none_beyond(frozen: Space) -> None
     assert status(frozen) == []
     tool = verdicts["anvil"]
     builder = tool.personas["builder"]
-    last = replace(builder.answers[2], fingerprint="b2:" + "0" * 32)
+    last = builder.answers[2].model_copy(update={"fingerprint": "b2:" + "0" * 32})
     old = builder.model_copy(update={"answers": (*builder.answers[:2], last)})
     tool = tool.model_copy(update={"personas": tool.personas | {"builder": old}})
     (frozen.root / FOLDER / "anvil.json").write_text(encode_frozen(tool))

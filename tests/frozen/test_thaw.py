@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,32 +16,23 @@ from hypothesis import strategies as st
 
 from panel.cells.journal import find_journals
 from panel.frozen.files import FOLDER, answers_of, read_frozen
-from panel.frozen.thaw import Thawed, is_fresh
+from panel.frozen.thaw import Thawed, is_fresh, thaw
 from panel.scorecard import Scorecard
-from panel.store.ingest import opened, rebuild
-from panel.store.queries import held_fingerprints
-from tests.support.freezing import (
-    always,
-    edit,
-    freeze,
-    on_file,
-    pending,
-    rows,
-    run,
-    status,
-    texts,
-    voting,
-)
+from panel.store.ingest import rebuild
+from panel.store.queries import held_fingerprints, opened
+from tests.support.faces import always, voting
+from tests.support.frozen_verdicts import freeze, on_file, status, texts
 from tests.support.mock_endpoint import MockEndpoint
-from tests.support.results import cards_of, thaw
-from tests.support.space import ROOT, Panel, Space
+from tests.support.results import cards_of
+from tests.support.runs import pending, rows, run
+from tests.support.space import ROOT, Panel, Space, edit
+from tests.support.templates import Make
 
 ALL = 8  # two tools, four personas
 
 
-@pytest.fixture
-def frozen(mocked: Space, mock: MockEndpoint) -> Space:
-    """Make a workspace whose answers are frozen: some ship, some skip, some are refused."""
+def every_outcome(space: Space, mock: MockEndpoint) -> None:
+    """Ask and freeze: some ship, some skip, some are refused."""
     words = {"anvil": "ship", "bellows": "skip"}
     mock.face = voting(
         lambda system, user: (
@@ -50,10 +41,14 @@ def frozen(mocked: Space, mock: MockEndpoint) -> Space:
             else next(word for name, word in words.items() if name in user)
         )
     )
-    run(mocked)
-    freeze(mocked)
-    mock.face = None
-    return mocked
+    run(space)
+    freeze(space)
+
+
+@pytest.fixture
+def frozen(copied: Callable[[Make], Space]) -> Space:
+    """Make a workspace whose answers are frozen: some ship, some skip, some are refused."""
+    return copied(every_outcome)
 
 
 def forget(space: Space) -> None:

@@ -13,7 +13,6 @@ import html
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -29,16 +28,18 @@ from panel.desk.decide import decide
 from panel.results.entries import Entry
 from panel.workspace.loading import load_workspace
 from panel.workspace.tools import Tool
-from tests.desk.test_decide import on
-from tests.readers.test_serve_subscribing import wait_for
 from tests.support.browser import NewPage, shoot, violations
 from tests.support.browser import serving as serving_folder
-from tests.support.desk_session import ask, mock_elsewhere, seed_face, seed_tools
+from tests.support.desk_session import ask, mock_elsewhere, seed_asked, seed_face
+from tests.support.editors import on
 from tests.support.mock_endpoint import Answer, MockEndpoint
 from tests.support.results import entries_of
 from tests.support.seed_takes import CODESTRAL, MISTRAL, PLANTED, TAKES
+from tests.support.sizes import size
 from tests.support.smtp_server import Mailbox
 from tests.support.space import Panel, Space
+from tests.support.subscribing import wait_for
+from tests.support.templates import Templates
 
 SITE = f"""
 [site]
@@ -54,34 +55,29 @@ MENDED = "another model of that kind"
 ANN = "ann@example.org"
 
 
-@pytest.fixture
-def asked(space: Space) -> Space:
-    """Make a workspace whose eight cells are answered; nobody has decided on anything."""
-    seed_tools(space)
-    with mock_elsewhere(MockEndpoint(face=seed_face)) as mock:
-        space.point_at(mock, SITE)
-        ask(space.root)
-    return space
+def site_asked(space: Space, mock: MockEndpoint) -> None:
+    """Ask the two tools of the seed page, in a workspace with a site."""
+    seed_asked(space, mock)
+    space.point_at(mock, SITE)
 
 
-@pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a place for a workspace that was edited once and is copied since."""
-    return tmp_path_factory.mktemp("made") / "space"
-
-
-@pytest.fixture
-def edited(space: Space, made: Path, request: pytest.FixtureRequest) -> Space:
-    """Let an editor approve all takes, the one with the false claim in words of their own."""
-    if made.exists():
-        shutil.rmtree(space.root)
-        shutil.copytree(made, space.root)
-        return space
-    request.getfixturevalue("asked")
+def site_edited(space: Space, mock: MockEndpoint) -> None:
+    """Approve all takes, the one with the false claim in an editor's words."""
+    site_asked(space, mock)
     approve(space.root, [pair for pair in TAKES if pair != FALSE])
     mend(space.root)
-    shutil.copytree(space.root, made)
-    return space
+
+
+@pytest.fixture
+def asked(templates: Templates, tmp_path: Path) -> Space:
+    """Make a workspace whose eight cells are answered; nobody has decided on anything."""
+    return templates.copy(site_asked, tmp_path / "space")
+
+
+@pytest.fixture
+def edited(templates: Templates, tmp_path: Path) -> Space:
+    """Let an editor approve all takes, the one with the false claim in words of their own."""
+    return templates.copy(site_edited, tmp_path / "space")
 
 
 @pytest.fixture
@@ -374,8 +370,13 @@ def test_a_form_on_another_site_can_neither_vote_nor_subscribe(
     assert counted(page, CODESTRAL) == "— no votes" and box.taken == []
 
 
-@pytest.mark.parametrize("width", [320, 1280])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("scheme", "width"),
+    size(
+        [("light", 320), ("dark", 1280)],
+        [("light", 320), ("light", 1280), ("dark", 320), ("dark", 1280)],
+    ),
+)
 def test_pages_with_forms_are_for_everybody_and_fit_their_window(
     site: Served, new_page: NewPage, scheme: str, width: int
 ) -> None:

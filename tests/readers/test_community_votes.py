@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from panel.errors import JournalError, UsageError, WorkspaceError
 from panel.readers.community import Votes
 from panel.readers.community.ballots import read_ballots
+from panel.readers.community.ledger import Ledger
 from panel.readers.community.secret import Secret, load_secret
 from panel.stats import wilson
 from tests.support.space import Panel, Space
@@ -166,16 +167,17 @@ def test_two_writers_lose_no_vote_and_write_none_twice(tmp_path: Path) -> None:
 
 
 def test_a_writer_waits_for_the_other_and_then_knows_what_it_wrote(tmp_path: Path) -> None:
-    first, second = Votes(tmp_path), Votes(tmp_path)
-    changed: list[bool] = []
+    first = Ledger(file_of(tmp_path), lambda _line: None, lambda: None)
+    second, changed = Votes(tmp_path), list[bool]()
     waiting = threading.Thread(
         target=lambda: changed.append(second.record(FIRST, "anvil", "ship", AT))
     )
-    with first._ledger.writing():
+    with first.writing():
         waiting.start()
         waiting.join(0.3)
         assert waiting.is_alive()
-        assert first.record(FIRST, "anvil", "ship", AT)
+        vote = {"kind": "vote", "visitor": FIRST, "tool": "anvil", "vote": "ship", "at": AT}
+        first.append(vote)
     waiting.join(20)
     assert changed == [False] and second.counts() == {"anvil": (1, 0)}
 

@@ -22,9 +22,8 @@ from panel.readers.digest.render import render_digest
 from panel.readers.mail.settings import Sender
 from panel.scorecard import VerdictChange
 from panel.site.publication import Publication
-from tests.runs.test_run import run
-from tests.support.a_site import MODEL, a_line, a_take, an_edition, seed_publication
 from tests.support.seed_takes import CODESTRAL, MISTRAL
+from tests.support.site_publication import MODEL, a_line, a_take, an_edition, seed_publication
 from tests.support.space import Panel, Space
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -231,22 +230,21 @@ def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
 # The command
 
 
-def test_the_command_writes_and_sends_nothing(mocked: Space, panel: Panel) -> None:
-    run(mocked)
+def test_the_command_writes_and_sends_nothing(asked: Space, panel: Panel) -> None:
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).date().isoformat()
     since = (datetime.now(UTC) - timedelta(days=3)).date().isoformat()
     words = ["digest", "--since", since, "--until", tomorrow]
-    result = panel(*words, "--drafts", "--json", cwd=mocked.root)
+    result = panel(*words, "--drafts", "--json", cwd=asked.root)
     assert result.code == 0, result.err
     record = json.loads(result.out)
     assert (record["new_tools"], record["comparisons"], record["waiting"]) == (2, 0, 0)
     assert record["sending"] is None
     for file in record["files"]:
-        assert Path(file).parent == mocked.root / "digests" and Path(file).is_file()
-    assert not (mocked.root / "community").exists()
-    approved = json.loads(panel(*words, "--json", cwd=mocked.root).out)
+        assert Path(file).parent == asked.root / "digests" and Path(file).is_file()
+    assert not (asked.root / "community").exists()
+    approved = json.loads(panel(*words, "--json", cwd=asked.root).out)
     assert approved["new_tools"] == 0  # nobody approved anything
-    text = panel(*words, "--drafts", "--out", "elsewhere", cwd=mocked.root)
+    text = panel(*words, "--drafts", "--out", "elsewhere", cwd=asked.root)
     assert "elsewhere/digest-" in text.out and "Nothing was sent" in text.err
 
 
@@ -266,8 +264,7 @@ def test_the_command_writes_and_sends_nothing(mocked: Space, panel: Panel) -> No
     ],
 )
 def test_what_cannot_be_is_refused(
-    mocked: Space, panel: Panel, words: list[str], message: str
+    asked: Space, panel: Panel, words: list[str], message: str
 ) -> None:
-    run(mocked)
-    result = panel("digest", *words, cwd=mocked.root)
+    result = panel("digest", *words, cwd=asked.root)
     assert result.code == 2 and message in result.err

@@ -6,8 +6,7 @@ import json
 import multiprocessing
 import os
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -25,10 +24,10 @@ from panel.readers.digest.sending import Mailing, Sent
 from panel.readers.mail import smtp
 from panel.readers.mail.settings import mail_settings
 from panel.readers.mail.smtp import MailError, SmtpSender
-from tests.runs.test_run import run
-from tests.support.a_site import seed_publication
+from tests.support.site_publication import seed_publication
 from tests.support.smtp_server import DROP_AT_DATA, DROP_BEFORE_REPLY, HANG, Mailbox
 from tests.support.space import Panel, Space
+from tests.support.threads import wait_until
 
 SECRET = Secret(b"k" * 64)
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -190,28 +189,20 @@ def test_a_server_that_takes_nothing_stops_it_and_the_next_call_goes_on(tmp_path
         assert send(tmp_path, box) == Sent(sent=1)
 
 
-def test_a_server_that_dies_after_not_now_leaves_nothing_unknown(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_server_that_dies_after_not_now_leaves_nothing_unknown(tmp_path: Path) -> None:
     subscribe(tmp_path, ANN)
     with Mailbox() as box:
         box.faults[ANN] = ["451 after the text"]
         found = mail_settings(box.environment)
         assert found is not None
-        with SmtpSender(found, sleep=lambda _seconds: None) as carrier:
-            connect = carrier._connect
-            calls: list[int] = []
 
-            def once() -> object:
-                calls.append(1)
-                if len(calls) > 1:
-                    carrier._refuse("it refuses the login", "PANEL_SMTP_USER")
-                return connect()
+        def meanwhile(_seconds: float) -> None:
+            box.refuse_senders = True
 
-            monkeypatch.setattr(carrier, "_connect", once)
-            with pytest.raises(MailError):
-                mailing(tmp_path, box.environment).send(carrier)
+        with SmtpSender(found, sleep=meanwhile) as carrier, pytest.raises(MailError):
+            mailing(tmp_path, box.environment).send(carrier)
         assert states(tmp_path) == ["sending", "failed"]
+        box.refuse_senders = False
         assert send(tmp_path, box) == Sent(sent=1)
 
 
@@ -229,13 +220,6 @@ def _send_in_a_process(root: Path, environment: dict[str, str]) -> None:
     assert found is not None
     with SmtpSender(found) as carrier:
         mailing(root, environment).send(carrier)
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    until = time.monotonic() + 60
-    while not true():
-        assert time.monotonic() < until
-        time.sleep(0.02)
 
 
 def test_a_kill_between_sending_and_sent_never_sends_twice(tmp_path: Path, box: Mailbox) -> None:
@@ -288,9 +272,8 @@ def test_whatever_goes_wrong_nobody_gets_it_twice(
 
 
 def test_the_command_sends_and_says_what_became_of_it(
-    mocked: Space, panel: Panel, box: Mailbox, monkeypatch: pytest.MonkeyPatch
+    asked: Space, panel: Panel, box: Mailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run(mocked)
     for name, value in box.environment.items():
         monkeypatch.setenv(name, value)
     content = seed_publication()
@@ -298,15 +281,15 @@ def test_the_command_sends_and_says_what_became_of_it(
         "panel.cli.digest.publication",
         lambda *_about: replace(content, site=content.site.model_copy(update={"base_url": HOME})),
     )
-    subscribe(mocked.root, ANN, BOB, secret=load_secret(mocked.root / "community", {}))
+    subscribe(asked.root, ANN, BOB, secret=load_secret(asked.root / "community", {}))
     words = ["digest", "--since", "2026-11-17", "--until", "2026-11-24"]
-    dry = panel(*words, cwd=mocked.root)
+    dry = panel(*words, cwd=asked.root)
     assert dry.code == 0 and "2 subscriber(s) would get it" in dry.err and box.attempts == []
     box.faults[BOB] = ["550"]
-    sent = panel(*words, "--send", "--json", cwd=mocked.root)
+    sent = panel(*words, "--send", "--json", cwd=asked.root)
     record = json.loads(sent.out)["sending"]
     assert sent.code == 1 and (record["sent"], record["bounced"]) == (1, [BOB])
-    again = panel(*words, "--send", cwd=mocked.root)
+    again = panel(*words, "--send", cwd=asked.root)
     assert again.code == 0 and "0 sent, 1 had it before" in again.out
-    quiet = panel(*words[:2], "2026-01-01", "--until", "2026-01-08", "--send", cwd=mocked.root)
+    quiet = panel(*words[:2], "2026-01-01", "--until", "2026-01-08", "--send", cwd=asked.root)
     assert quiet.code == 0 and "nothing was sent" in quiet.err and box.addresses == [ANN]

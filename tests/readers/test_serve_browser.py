@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from panel.site.build import build
-from tests.readers.test_serve_subscribing import addresses, link, wait_for
-from tests.support.a_site import seed_publication
 from tests.support.browser import NewPage, violations
 from tests.support.browser import serving as serving_folder
+from tests.support.readers_server import Served, serving
 from tests.support.seed_takes import CODESTRAL, MISTRAL
-from tests.support.served import Served, serving
+from tests.support.site_publication import seed_publication
 from tests.support.smtp_server import Mailbox
+from tests.support.subscribing import addresses, link, wait_for
 
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Anvil</title>
 <style>p { max-width: 30rem }</style><script src="/-/vote.js" defer></script>

@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from panel.site.build import build
-from tests.runs.test_run import run
-from tests.support.a_site import seed_publication
+from tests.support.readers_server import Served, serving
 from tests.support.seed_takes import CODESTRAL, MISTRAL
-from tests.support.served import Served, serving
+from tests.support.site_publication import seed_publication
 from tests.support.space import Panel, Space
 
 
@@ -35,16 +34,13 @@ def test_every_published_tool_can_be_voted_on_and_nothing_else(site: Served) -> 
     assert site.vote(f"{MISTRAL}-vs-{CODESTRAL}", "ship", cookie).status == 404
 
 
-def test_votes_are_baked_into_the_pages_when_they_are_published(
-    mocked: Space, panel: Panel
-) -> None:
-    run(mocked)
-    out = mocked.root / "out"
-    assert panel("publish", out, "--drafts", cwd=mocked.root).code == 0
+def test_votes_are_baked_into_the_pages_when_they_are_published(asked: Space, panel: Panel) -> None:
+    out = asked.root / "out"
+    assert panel("publish", out, "--drafts", cwd=asked.root).code == 0
     before = (out / "tools" / "anvil.html").read_text()
-    (mocked.root / "votes.csv").write_text("tool,ships,skips\nanvil,37,63\n")
-    assert panel("votes", "import", "votes.csv", cwd=mocked.root).code == 0
-    assert panel("publish", out, "--drafts", cwd=mocked.root).code == 0
+    (asked.root / "votes.csv").write_text("tool,ships,skips\nanvil,37,63\n")
+    assert panel("votes", "import", "votes.csv", cwd=asked.root).code == 0
+    assert panel("publish", out, "--drafts", cwd=asked.root).code == 0
     after = (out / "tools" / "anvil.html").read_text()
     assert "37\N{NO-BREAK SPACE}%" not in before.replace("&nbsp;", "\N{NO-BREAK SPACE}")
     assert "37\N{NO-BREAK SPACE}%" in after.replace("&nbsp;", "\N{NO-BREAK SPACE}")

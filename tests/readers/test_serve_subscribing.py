@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from panel.readers.community.secret import load_secret
-from panel.readers.community.subscribers import Subscribers
 from panel.readers.mail import smtp
 from panel.readers.mail.outbox import Outbox
-from tests.support.served import SECRET, Served, serving
+from tests.support.readers_server import Served, serving
 from tests.support.smtp_server import Mailbox
-
-ANN = "ann@example.org"
+from tests.support.subscribing import ANN, addresses, leave_path, link, subscribe, wait_for
+from tests.support.threads import wait_until
 
 
 @pytest.fixture
@@ -29,40 +26,6 @@ def box() -> Iterator[Mailbox]:
 def site(tmp_path: Path, box: Mailbox) -> Iterator[Served]:
     with serving(tmp_path, box.environment) as served:
         yield served
-
-
-def addresses(site: Served) -> list[str]:
-    secret = load_secret(site.root / "community", {"PANEL_SECRET": SECRET})
-    return [each.address for each in Subscribers(site.root, secret).all()]
-
-
-def wait_for(box: Mailbox, count: int) -> None:
-    until = time.monotonic() + 20
-    while len(box.taken) < count:
-        assert time.monotonic() < until, f"{len(box.taken)} of {count} mails came"
-        time.sleep(0.01)
-
-
-def link(box: Mailbox, site: Served, index: int = -1) -> str:
-    text = "\n".join(box.taken[index][1].get_content().splitlines())
-    found = re.search(rf"^{re.escape(site.origin)}(/confirm\?token=\S+)$", text, re.MULTILINE)
-    assert found
-    return found[1]
-
-
-def subscribe(site: Served, box: Mailbox, address: str = ANN) -> None:
-    before = len(box.taken)
-    site.post("/subscribe", {"email": address, "website": ""})
-    wait_for(box, before + 1)
-    token = link(box, site).partition("=")[2]
-    assert site.post("/confirm", {"token": token}).status == 200
-
-
-def leave_path(site: Served, address: str = ANN) -> str:
-    secret = load_secret(site.root / "community", {"PANEL_SECRET": SECRET})
-    subscribers = Subscribers(site.root, secret)
-    [subscriber] = [each for each in subscribers.all() if each.address == address]
-    return "/unsubscribe?token=" + subscribers.leave_token(subscriber)
 
 
 def test_subscribing_takes_a_mail_and_a_button(site: Served, box: Mailbox) -> None:
@@ -124,7 +87,7 @@ def test_what_is_no_address_is_refused_and_never_written_to(
     site: Served, box: Mailbox, email: str
 ) -> None:
     reply = site.post("/subscribe", {"email": email})
-    assert reply.status == 400 and "That is not an e-mail address" in reply.text
+    assert reply.status == 400 and "That is no e-mail address" in reply.text
     assert "<script>" not in reply.text and box.attempts == []
 
 
@@ -186,10 +149,7 @@ def test_without_smtp_settings_mails_wait_until_there_are_some(
     outbox = Outbox(tmp_path / "space" / "community" / "outbox")
     with serving(tmp_path) as site:
         assert site.post("/subscribe", {"email": ANN}).status == 202
-        until = time.monotonic() + 20
-        while not outbox.waiting():
-            assert time.monotonic() < until
-            time.sleep(0.01)
+        wait_until(outbox.waiting)
     with serving(tmp_path, box.environment):
         wait_for(box, 1)
     assert box.addresses == [ANN] and outbox.waiting() == []
@@ -204,10 +164,7 @@ def test_a_server_of_mails_that_is_down_is_said_and_the_mail_waits(
     outbox = Outbox(tmp_path / "space" / "community" / "outbox")
     with serving(tmp_path, environment) as site:
         assert site.post("/subscribe", {"email": ANN}).status == 202
-        until = time.monotonic() + 40
-        while not any("accepts no mail" in line for line in site.said):
-            assert time.monotonic() < until
-            time.sleep(0.05)
+        wait_until(lambda: any("takes no mail" in line for line in site.said))
         assert site.get("/").status == 200
         assert all(ANN not in line for line in site.said)
     assert len(outbox.waiting()) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,16 @@ import pytest
 
 from panel.errors import UsageError
 from panel.results.publication import publication, unapproved
+from panel.runs.selection import Selection, prepare
 from panel.site.publication import Publication
 from panel.stats import Tally
 from panel.workspace.loading import load_workspace
-from tests.desk.test_decide import do
-from tests.runs.test_run import run
+from tests.support.editors import do
+from tests.support.mock_endpoint import MockEndpoint
 from tests.support.results import target_of
+from tests.support.runs import run
 from tests.support.space import Panel, Space
+from tests.support.templates import Make, everything_asked
 
 
 def gathered(space: Space, **options: Any) -> Publication:
@@ -26,47 +30,48 @@ def gathered(space: Space, **options: Any) -> Publication:
         return publication(workspace, target, connection, **options)
 
 
-def approve(space: Space) -> None:
-    """Approve every take of the builder and the skeptic, as an editor does."""
+def half_approved(space: Space, mock: MockEndpoint) -> None:
+    """Ask everything and approve every take of the builder and the skeptic, as an editor does."""
+    everything_asked(space, mock)
     for slug in space.tools:
         for persona in ("builder", "skeptic"):
             do(space, "approve", (slug, persona))
 
 
-def test_nothing_is_published_before_an_editor_has_approved_it(mocked: Space) -> None:
-    run(mocked)
-    assert gathered(mocked).tools == ()
-    with target_of(mocked.root) as (target, connection):
-        assert unapproved(target, connection) == 8
+@pytest.fixture
+def approved(copied: Callable[[Make], Space]) -> Space:
+    """Make a workspace in which the takes of the builder and the skeptic are approved."""
+    return copied(half_approved)
 
 
-def test_drafts_hold_every_take_and_say_so(mocked: Space) -> None:
-    run(mocked)
-    drafts = gathered(mocked, drafts=True)
+def test_nothing_is_published_before_an_editor_has_approved_it(asked: Space) -> None:
+    assert gathered(asked).tools == ()
+    workspace = load_workspace(asked.root)
+    assert unapproved(workspace, prepare(workspace, Selection())) == 8
+
+
+def test_drafts_hold_every_take_and_say_so(asked: Space) -> None:
+    drafts = gathered(asked, drafts=True)
     assert [edition.tool.slug for edition in drafts.tools] == ["anvil", "bellows"]
     assert drafts.drafts and all(edition.card.result.n == 4 for edition in drafts.tools)
 
 
-def test_only_approved_takes_are_there_and_only_they_count(mocked: Space) -> None:
-    run(mocked)
-    approve(mocked)
-    for edition in gathered(mocked).tools:
+def test_only_approved_takes_are_there_and_only_they_count(approved: Space) -> None:
+    for edition in gathered(approved).tools:
         takes = {line.persona: line.take for line in edition.card.lines}
         assert [who for who, take in takes.items() if take] == ["builder", "skeptic"]
         assert edition.card.result.n == 2
 
 
-def test_changes_are_told_of_published_takes_only(mocked: Space) -> None:
-    run(mocked)
-    approve(mocked)
-    changes = gathered(mocked).changes
+def test_changes_are_told_of_published_takes_only(approved: Space) -> None:
+    changes = gathered(approved).changes
     assert {change.persona for change in changes} == {"builder", "skeptic"}
-    assert {change.persona for change in gathered(mocked, drafts=True).changes} > {"futurist"}
+    assert {change.persona for change in gathered(approved, drafts=True).changes} > {"futurist"}
 
 
 def test_a_change_after_the_published_take_is_not_told() -> None:
     from panel.site.index import seen_changes
-    from tests.support.a_site import seed_publication
+    from tests.support.site_publication import seed_publication
 
     seed = seed_publication()
     early = seed.changes[0]
@@ -75,9 +80,8 @@ def test_a_change_after_the_published_take_is_not_told() -> None:
     assert seen_changes([late, early], seed.tools, drafts=True) == [late, early]
 
 
-def test_the_prompts_the_sampling_and_the_model_are_the_real_ones(mocked: Space) -> None:
-    run(mocked)
-    made = gathered(mocked, drafts=True, votes={"anvil": Tally(ships=1)})
+def test_the_prompts_the_sampling_and_the_model_are_the_real_ones(asked: Space) -> None:
+    made = gathered(asked, drafts=True, votes={"anvil": Tally(ships=1)})
     assert made.systems.keys() == {persona.id for persona in made.personas}
     assert "You are the Skeptic" in made.systems["skeptic"]
     assert "UNTRUSTED MATERIAL" in made.review and made.review_of == "Anvil"
@@ -90,13 +94,12 @@ def site(space: Space, text: str) -> None:
     file.write_text(file.read_text() + f"\n[site]\n{text}\n")
 
 
-def test_pairs_may_be_slugs_or_names(mocked: Space) -> None:
-    site(mocked, 'pairs = [["Bellows", "anvil"]]\ntitle = "T"\nbase_url = "https://a.example"')
-    run(mocked)
-    made = gathered(mocked, drafts=True)
+def test_pairs_may_be_slugs_or_names(asked: Space) -> None:
+    site(asked, 'pairs = [["Bellows", "anvil"]]\ntitle = "T"\nbase_url = "https://a.example"')
+    made = gathered(asked, drafts=True)
     assert made.pairs == (("bellows", "anvil"),)
     assert (made.site.title, made.site.base_url) == ("T", "https://a.example/")
-    assert gathered(mocked, base_url="https://b.example/x").site.base_url == "https://b.example/x/"
+    assert gathered(asked, base_url="https://b.example/x").site.base_url == "https://b.example/x/"
 
 
 @pytest.mark.parametrize(
@@ -106,11 +109,10 @@ def test_pairs_may_be_slugs_or_names(mocked: Space) -> None:
         ('[["anvil", "Anvil"]]', "are the same tool"),
     ],
 )
-def test_a_pair_that_cannot_be_is_named(mocked: Space, pairs: str, word: str) -> None:
-    run(mocked)
-    site(mocked, f"pairs = {pairs}")
+def test_a_pair_that_cannot_be_is_named(asked: Space, pairs: str, word: str) -> None:
+    site(asked, f"pairs = {pairs}")
     with pytest.raises(UsageError, match=word):
-        gathered(mocked)
+        gathered(asked)
 
 
 def test_an_unknown_key_of_the_site_table_names_the_nearest(mocked: Space, panel: Panel) -> None:
@@ -120,10 +122,9 @@ def test_an_unknown_key_of_the_site_table_names_the_nearest(mocked: Space, panel
 
 
 def test_publish_writes_nothing_while_nothing_is_approved(
-    mocked: Space, panel: Panel, tmp_path: Path
+    asked: Space, panel: Panel, tmp_path: Path
 ) -> None:
-    run(mocked)
-    done = panel("publish", tmp_path / "out", cwd=mocked.root)
+    done = panel("publish", tmp_path / "out", cwd=asked.root)
     assert done.code == 1 and done.out == ""
     assert "8 take(s) of mock/mock-1 wait for an editor" in done.err and "--drafts" in done.err
     assert "'panel desk'" in done.err
@@ -131,27 +132,24 @@ def test_publish_writes_nothing_while_nothing_is_approved(
 
 
 def test_publish_drafts_says_what_it_wrote_and_what_the_site_lacks(
-    mocked: Space, panel: Panel, tmp_path: Path
+    asked: Space, panel: Panel, tmp_path: Path
 ) -> None:
-    run(mocked)
     out = tmp_path / "out"
-    done = panel("publish", out, "--drafts", cwd=mocked.root)
+    done = panel("publish", out, "--drafts", cwd=asked.root)
     assert done.code == 0 and "2 tools, 0 comparisons" in done.out
     assert "not for readers" in done.err and "No address" in done.err
     assert "Drafts. Not for readers." in (out / "tools" / "anvil.html").read_text()
-    again = panel("publish", out, "--drafts", "--json", cwd=mocked.root)
+    again = panel("publish", out, "--drafts", "--json", cwd=asked.root)
     report = json.loads(again.out)
     assert report["written"] == report["removed"] == 0 and report["unchanged"] > 10
 
 
 def test_publish_with_an_address_makes_the_whole_site(
-    mocked: Space, panel: Panel, tmp_path: Path
+    approved: Space, panel: Panel, tmp_path: Path
 ) -> None:
-    site(mocked, 'pairs = [["anvil", "bellows"]]')
-    run(mocked)
-    approve(mocked)
+    site(approved, 'pairs = [["anvil", "bellows"]]')
     out = tmp_path / "out"
-    done = panel("publish", out, "--base-url", "https://a.example", "--json", cwd=mocked.root)
+    done = panel("publish", out, "--base-url", "https://a.example", "--json", cwd=approved.root)
     assert done.code == 0, done.err
     report = json.loads(done.out)
     assert (report["tools"], report["comparisons"], report["pictures"]) == (2, 1, True)
@@ -160,13 +158,11 @@ def test_publish_with_an_address_makes_the_whole_site(
 
 
 def test_publish_says_when_the_forms_of_a_site_would_reach_nobody(
-    mocked: Space, panel: Panel, tmp_path: Path
+    approved: Space, panel: Panel, tmp_path: Path
 ) -> None:
-    site(mocked, "community = true")
-    run(mocked)
-    approve(mocked)
+    site(approved, "community = true")
     told = {
-        address: panel("publish", tmp_path / "out", "--base-url", address, cwd=mocked.root)
+        address: panel("publish", tmp_path / "out", "--base-url", address, cwd=approved.root)
         for address in ("https://a.example/panel/", "https://a.example/")
     }
     assert [done.code for done in told.values()] == [0, 0]
@@ -189,15 +185,13 @@ def test_publish_names_the_chosen_pair_it_cannot_make(
     "url", ["ftp://a.example", "a.example", "https://a.example/?q", "https://"]
 )
 def test_publish_refuses_an_address_that_is_none(
-    mocked: Space, panel: Panel, tmp_path: Path, url: str
+    asked: Space, panel: Panel, tmp_path: Path, url: str
 ) -> None:
-    run(mocked)
-    done = panel("publish", tmp_path / "out", "--drafts", "--base-url", url, cwd=mocked.root)
+    done = panel("publish", tmp_path / "out", "--drafts", "--base-url", url, cwd=asked.root)
     assert done.code == 2 and "is not the address of a site" in done.err
     assert not (tmp_path / "out").exists()
 
 
-def test_publish_refuses_a_folder_that_is_not_a_sites(mocked: Space, panel: Panel) -> None:
-    run(mocked)
-    done = panel("publish", mocked.root, "--drafts", cwd=mocked.root)
+def test_publish_refuses_a_folder_that_is_not_a_sites(asked: Space, panel: Panel) -> None:
+    done = panel("publish", asked.root, "--drafts", cwd=asked.root)
     assert done.code == 2 and "holds files" in done.err

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from panel.errors import UsageError
 from panel.results.scorecards import comparison, scorecards
+from panel.runs.selection import Selection, prepare
 from panel.scorecard import Comparison, Scorecard
 from panel.workspace.loading import load_workspace
-from tests.runs.test_run import edit, run
-from tests.support.mock_endpoint import Answer, MockEndpoint, completion, filled
+from tests.support.faces import in_turn
+from tests.support.mock_endpoint import MockEndpoint
 from tests.support.results import cards_of, target_of
-from tests.support.space import Space
+from tests.support.runs import run
+from tests.support.space import Space, edit
 
 
 def cards(space: Space, **selection: Any) -> list[Scorecard]:
@@ -28,20 +28,6 @@ def compared(space: Space, left: str, right: str) -> Comparison:
         return comparison(workspace, scorecards(target, connection), target, left, right)
 
 
-def voting(*votes: str) -> Any:
-    """Answer with these verdicts in turn."""
-    turns: Iterator[str] = iter(votes)
-
-    def face(_index: int, body: dict[str, Any]) -> Answer:
-        schema = body["response_format"]["json_schema"]["schema"]
-        vote = next(turns)
-        if vote == "refuse":
-            return Answer(body=completion(None, refusal="No."))
-        return Answer(body=completion(json.dumps({**filled(schema, "x"), "verdict": vote})))
-
-    return face
-
-
 @pytest.fixture
 def one(mocked: Space) -> Space:
     """Make a workspace that asks one cell at a time."""
@@ -50,7 +36,7 @@ def one(mocked: Space) -> Space:
 
 
 def test_a_scorecard_counts_every_repeat(one: Space, mock: MockEndpoint) -> None:
-    mock.face = voting("ship", "skip", "ship", "refuse")
+    mock.face = in_turn("ship", "skip", "ship", "refuse")
     run(one, tools=["anvil"], personas=["builder"], repeats=4)
     [card] = cards(one, tools=["anvil"], personas=["builder"])
     [line] = card.lines
@@ -59,7 +45,7 @@ def test_a_scorecard_counts_every_repeat(one: Space, mock: MockEndpoint) -> None
 
 
 def test_the_take_shown_is_one_with_a_verdict(one: Space, mock: MockEndpoint) -> None:
-    mock.face = voting("refuse", "skip")
+    mock.face = in_turn("refuse", "skip")
     run(one, tools=["anvil"], personas=["builder"], repeats=2)
     [card] = cards(one, tools=["anvil"], personas=["builder"])
     take = card.lines[0].take
@@ -67,21 +53,20 @@ def test_the_take_shown_is_one_with_a_verdict(one: Space, mock: MockEndpoint) ->
 
 
 def test_a_panel_that_only_abstains_has_no_percentage(one: Space, mock: MockEndpoint) -> None:
-    mock.face = voting(*["refuse"] * 4)
+    mock.face = in_turn(*["refuse"] * 4)
     run(one, tools=["anvil"])
     [card] = cards(one, tools=["anvil"])
     assert card.result.ship_percent is None and card.result.abstains == 4
 
 
-def test_a_take_is_stale_once_its_text_has_changed(mocked: Space) -> None:
-    run(mocked)
-    mocked.tool("anvil", description="It has learnt to sing.")
+def test_a_take_is_stale_once_its_text_has_changed(asked: Space) -> None:
+    asked.tool("anvil", description="It has learnt to sing.")
     stale = {
-        card.tool: {line.take.stale for line in card.lines if line.take} for card in cards(mocked)
+        card.tool: {line.take.stale for line in card.lines if line.take} for card in cards(asked)
     }
     assert stale == {"anvil": {True}, "bellows": {False}}
-    run(mocked)
-    assert not any(line.take.stale for card in cards(mocked) for line in card.lines if line.take)
+    run(asked)
+    assert not any(line.take.stale for card in cards(asked) for line in card.lines if line.take)
 
 
 def test_a_tool_that_was_never_asked_has_an_empty_scorecard(mocked: Space) -> None:
@@ -99,15 +84,15 @@ def test_without_verdicts_the_models_that_are_there_are_named(mocked: Space) -> 
         cards(mocked, model="mock-9")
 
 
-def test_a_comparison_sets_the_two_in_the_order_they_were_named(mocked: Space) -> None:
-    run(mocked)
-    pair = compared(mocked, "Bellows", "anvil")
-    assert (pair.left.tool, pair.right.tool) == ("bellows", "anvil")
-    assert not pair.embedded
+def test_a_comparison_sets_the_two_in_the_order_they_were_named(asked: Space) -> None:
+    workspace = load_workspace(asked.root)
+    compared = comparison(workspace, prepare(workspace, Selection()), "Bellows", "anvil")
+    assert (compared.left.tool, compared.right.tool) == ("bellows", "anvil")
+    assert not compared.embedded
 
 
 @pytest.mark.parametrize("other", ["anvil", "Anvil"])
-def test_a_tool_is_not_compared_with_itself(mocked: Space, other: str) -> None:
-    run(mocked)
+def test_a_tool_is_not_compared_with_itself(asked: Space, other: str) -> None:
+    workspace = load_workspace(asked.root)
     with pytest.raises(UsageError, match="the same tool"):
-        compared(mocked, "anvil", other)
+        comparison(workspace, prepare(workspace, Selection()), "anvil", other)

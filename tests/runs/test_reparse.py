@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from panel.cells.plan import make_plan
-from panel.endpoint import attempts
+from panel.endpoint import cell_runner as ladder
 from panel.runs import reparse as room
 from panel.runs.reparse import Report, reparse
 from panel.runs.selection import Selection, prepare
@@ -19,10 +20,11 @@ from panel.store.queries import known_cells
 from panel.workspace.loading import Workspace, load_workspace
 from panel.workspace.personas import Persona
 from panel.workspace.verdict import UnparsableReply, Verdict, parse
-from tests.runs.test_run import rows, run
-from tests.store.test_ingest import VIEWS
 from tests.support.mock_endpoint import Answer, MockEndpoint, completion, reply_for
+from tests.support.runs import rows, run
 from tests.support.space import Panel, Space
+from tests.support.store_ledger import VIEWS
+from tests.support.templates import Make
 
 CELLS = 8
 
@@ -57,14 +59,18 @@ def changes(report: Report) -> dict[str, int]:
     return dict(report.changes)
 
 
-@pytest.fixture
-def abstained(mocked: Space, monkeypatch: pytest.MonkeyPatch) -> Space:
+def the_skeptic_abstains(mocked: Space, _mock: MockEndpoint) -> None:
     """Run with a parser that makes the skeptic abstain on both tools, after a repair each."""
-    with monkeypatch.context() as patch:
-        patch.setattr(attempts, "parse", strict)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ladder, "parse", strict)
         run(mocked)
     assert outcomes(mocked) == {"verdict": 6, "abstain": 2}
-    return mocked
+
+
+@pytest.fixture
+def abstained(copied: Callable[[Make], Space]) -> Space:
+    """Make a workspace in which the skeptic has abstained on both tools."""
+    return copied(the_skeptic_abstains)
 
 
 PERCENT = (
@@ -116,38 +122,36 @@ def test_a_run_afterwards_has_nothing_to_ask(abstained: Space, mock: MockEndpoin
 
 
 def test_a_stricter_parser_takes_a_verdict_back_and_the_old_one_returns_it(
-    mocked: Space, mock: MockEndpoint, monkeypatch: pytest.MonkeyPatch
+    asked: Space, mock: MockEndpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run(mocked)
-    takes = rows(mocked, "FROM takes ORDER BY tool, persona")
+    takes = rows(asked, "FROM takes ORDER BY tool, persona")
     with monkeypatch.context() as patch:
         patch.setattr(room, "parse", strict)
-        report = reparse(workspace(mocked), None)
+        report = reparse(workspace(asked), None)
         assert changes(report) == {"verdict -> abstain": 2}
-        again = reparse(workspace(mocked), None)
+        again = reparse(workspace(asked), None)
         assert changes(again) == {} and again.run_id is None
-    assert outcomes(mocked) == {"verdict": 6, "abstain": 2}
-    assert rows(mocked, PERCENT) == [(6, 2, 6)]
+    assert outcomes(asked) == {"verdict": 6, "abstain": 2}
+    assert rows(asked, PERCENT) == [(6, 2, 6)]
     why = "SELECT DISTINCT reason, detail, take FROM verdicts WHERE outcome = 'abstain'"
-    assert rows(mocked, why) == [("unparsable", "I do not like it", None)]
-    assert len(rows(mocked, "FROM attempts WHERE outcome = 'verdict'")) == CELLS
-    assert changes(reparse(workspace(mocked), None)) == {"abstain -> verdict": 2}
-    assert rows(mocked, "FROM takes ORDER BY tool, persona") == takes
+    assert rows(asked, why) == [("unparsable", "I do not like it", None)]
+    assert len(rows(asked, "FROM attempts WHERE outcome = 'verdict'")) == CELLS
+    assert changes(reparse(workspace(asked), None)) == {"abstain -> verdict": 2}
+    assert rows(asked, "FROM takes ORDER BY tool, persona") == takes
     assert mock.asked == CELLS
 
 
 def test_a_verdict_that_reads_differently_is_changed(
-    mocked: Space, monkeypatch: pytest.MonkeyPatch
+    asked: Space, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run(mocked)
     monkeypatch.setattr(room, "parse", other)
-    report = reparse(workspace(mocked), ["anvil"])
+    report = reparse(workspace(asked), ["anvil"])
     assert changes(report) == {"verdict changed": 4} and report.cells == 4
     confident = "SELECT tool, min(confidence), max(confidence) FROM verdicts GROUP BY 1 ORDER BY 1"
-    [anvil, bellows] = rows(mocked, confident)
+    [anvil, bellows] = rows(asked, confident)
     assert anvil == ("anvil", 1, 1) and bellows != ("bellows", 1, 1)
     ships = "SELECT ships FROM ship_percentages WHERE level = 'panel' AND tool = 'anvil'"
-    assert rows(mocked, ships) == [(4,)]
+    assert rows(asked, ships) == [(4,)]
 
 
 def a_history(space: Space, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,7 +191,7 @@ def test_a_verdict_of_another_reply_takes_the_place_of_one_taken_back(
 ) -> None:
     """The repair counted; now it cannot be read, and the first reply can."""
     with monkeypatch.context() as patch:
-        patch.setattr(attempts, "parse", _after("repair"))
+        patch.setattr(ladder, "parse", _after("repair"))
         mock.face = _marked
         run(mocked)
     assert rows(mocked, "SELECT DISTINCT repair, outcome FROM verdicts") == [(True, "verdict")]
@@ -252,7 +256,7 @@ def test_a_reply_cut_short_counts_only_when_it_is_whole(
 
     mock.face = face
     with monkeypatch.context() as patch:
-        patch.setattr(attempts, "parse", nothing)
+        patch.setattr(ladder, "parse", nothing)
         run(mocked)
     assert outcomes(mocked) == {"abstain": CELLS}
     assert changes(reparse(workspace(mocked), None)) == {"abstain -> verdict": 4}

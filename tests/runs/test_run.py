@@ -12,28 +12,14 @@ from typing import Any
 import pytest
 
 from panel.errors import EndpointError, UsageError
-from panel.runs.run import ProgressReporter, RunSummary, execute
 from panel.runs.selection import Selection, prepare
-from panel.store.ingest import opened
-from panel.store.queries import select
 from panel.workspace.loading import load_workspace
 from tests.support.mock_endpoint import Answer, MockEndpoint, completion
 from tests.support.results import cards_of
-from tests.support.space import Space
+from tests.support.runs import rows, run
+from tests.support.space import Space, edit
 
-SILENT = ProgressReporter(lambda _tallies: None, lambda _notice: None)
 ALL = 8  # two tools, four personas
-
-
-def run(space: Space, **selection: Any) -> RunSummary:
-    workspace = load_workspace(space.root)
-    summary, _tallies = execute(workspace, prepare(workspace, Selection(**selection)), SILENT)
-    return summary
-
-
-def rows(space: Space, sql: str) -> list[tuple[Any, ...]]:
-    with opened(space.root / "runs") as store:
-        return select(store, sql).rows
 
 
 def shown(space: Space) -> dict[tuple[str, str], str]:
@@ -42,12 +28,6 @@ def shown(space: Space) -> dict[tuple[str, str], str]:
     takes = {(card.tool, line.persona): line.take for card in cards for line in card.lines}
     assert not any(take is None or take.stale for take in takes.values())
     return {key: take.take for key, take in takes.items() if take}
-
-
-def edit(file: Path, old: str, new: str) -> None:
-    text = file.read_text()
-    assert old in text
-    file.write_text(text.replace(old, new, 1))
 
 
 def test_the_summary_counts_cells_requests_and_tokens(mocked: Space, mock: MockEndpoint) -> None:
@@ -79,23 +59,21 @@ def test_what_the_server_does_not_count_is_unknown(mocked: Space, mock: MockEndp
 
 
 def test_a_second_run_asks_nothing_connects_nowhere_and_writes_nothing(
-    mocked: Space, mock: MockEndpoint
+    asked: Space, mock: MockEndpoint
 ) -> None:
-    run(mocked)
     connections = mock.connections
-    before = sorted((mocked.root / "runs").rglob("*"))
-    again = run(mocked)
+    before = sorted((asked.root / "runs").rglob("*"))
+    again = run(asked)
     assert (again.asked, again.reused, again.requests, again.run_id) == (0, ALL, 0, None)
     assert mock.connections == connections
-    assert sorted((mocked.root / "runs").rglob("*")) == before
+    assert sorted((asked.root / "runs").rglob("*")) == before
 
 
-def test_a_word_of_one_persona_asks_that_persona_again(mocked: Space, mock: MockEndpoint) -> None:
-    run(mocked)
-    edit(mocked.root / "personas" / "builder.md", "avoid:", "avoid:\n  - the word paradigm")
+def test_a_word_of_one_persona_asks_that_persona_again(asked: Space, mock: MockEndpoint) -> None:
+    edit(asked.root / "personas" / "builder.md", "avoid:", "avoid:\n  - the word paradigm")
     mock.requests.clear()
     before = mock.asked
-    summary = run(mocked)
+    summary = run(asked)
     assert (summary.asked, summary.reused) == (2, ALL - 2)
     sent = [r["body"]["messages"] for r in mock.requests if r["body"]]
     assert all("paradigm" in messages[0]["content"] for messages in sent)
@@ -103,12 +81,11 @@ def test_a_word_of_one_persona_asks_that_persona_again(mocked: Space, mock: Mock
 
 
 def test_a_new_description_asks_the_whole_panel_about_that_tool(
-    mocked: Space, mock: MockEndpoint
+    asked: Space, mock: MockEndpoint
 ) -> None:
-    run(mocked)
-    mocked.tool("anvil", description="It has learnt to sing.")
+    asked.tool("anvil", description="It has learnt to sing.")
     mock.requests.clear()
-    assert run(mocked).asked == 4
+    assert run(asked).asked == 4
     sent = [r["body"]["messages"] for r in mock.requests if r["body"]]
     assert all("learnt to sing" in messages[1]["content"] for messages in sent)
 
@@ -130,40 +107,36 @@ def prices(root: Path) -> None:
 
 
 @pytest.mark.parametrize("change", [comment, limits, prices])
-def test_what_no_model_sees_asks_nothing(mocked: Space, change: Callable[[Path], None]) -> None:
-    run(mocked)
-    change(mocked.root)
-    assert run(mocked).asked == 0
+def test_what_no_model_sees_asks_nothing(asked: Space, change: Callable[[Path], None]) -> None:
+    change(asked.root)
+    assert run(asked).asked == 0
 
 
-def test_a_setting_that_shapes_answers_asks_everything(mocked: Space, mock: MockEndpoint) -> None:
-    run(mocked)
-    mocked.point_at(mock, "[endpoints.mock.sampling]\ntemperature = 0.1\n")
-    assert run(mocked).asked == ALL
+def test_a_setting_that_shapes_answers_asks_everything(asked: Space, mock: MockEndpoint) -> None:
+    asked.point_at(mock, "[endpoints.mock.sampling]\ntemperature = 0.1\n")
+    assert run(asked).asked == ALL
 
 
 def test_changing_a_text_back_asks_nothing_and_shows_the_old_take(
-    mocked: Space, mock: MockEndpoint
+    asked: Space, mock: MockEndpoint
 ) -> None:
-    run(mocked)
-    before = shown(mocked)
-    file = mocked.root / "tools" / "anvil.md"
+    before = shown(asked)
+    file = asked.root / "tools" / "anvil.md"
     text = file.read_text()
-    mocked.tool("anvil", description="Something else entirely.")
-    run(mocked)
-    assert shown(mocked) != before
+    asked.tool("anvil", description="Something else entirely.")
+    run(asked)
+    assert shown(asked) != before
     file.write_text(text)
-    asked = mock.asked
-    assert run(mocked).asked == 0 and mock.asked == asked
-    assert shown(mocked) == before
-    assert run(mocked).run_id is None, "once adopted, there is nothing more to write"
+    requests = mock.asked
+    assert run(asked).asked == 0 and mock.asked == requests
+    assert shown(asked) == before
+    assert run(asked).run_id is None, "once adopted, there is nothing more to write"
 
 
-def test_more_repeats_ask_only_the_new_ones_and_fewer_ask_none(mocked: Space) -> None:
-    assert run(mocked).asked == ALL
-    assert run(mocked, repeats=3).asked == 2 * ALL
-    assert run(mocked, repeats=1).asked == 0
-    assert rows(mocked, "SELECT count(*), count(DISTINCT repeat) FROM verdicts") == [(24, 3)]
+def test_more_repeats_ask_only_the_new_ones_and_fewer_ask_none(asked: Space) -> None:
+    assert run(asked, repeats=3).asked == 2 * ALL
+    assert run(asked, repeats=1).asked == 0
+    assert rows(asked, "SELECT count(*), count(DISTINCT repeat) FROM verdicts") == [(24, 3)]
 
 
 @pytest.mark.parametrize(
@@ -206,12 +179,11 @@ def test_an_error_is_asked_again_and_an_abstention_is_not(
     assert rows(mocked, counted) == [("abstain", 4), ("verdict", 4)]
 
 
-def test_another_model_is_another_voice_and_takes_nothing_away(mocked: Space) -> None:
-    run(mocked)
-    assert run(mocked, model="mock-2").asked == ALL
-    assert run(mocked).asked == 0
+def test_another_model_is_another_voice_and_takes_nothing_away(asked: Space) -> None:
+    assert run(asked, model="mock-2").asked == ALL
+    assert run(asked).asked == 0
     counted = "SELECT model, count(*) FROM verdicts GROUP BY 1 ORDER BY 1"
-    assert rows(mocked, counted) == [("mock-1", ALL), ("mock-2", ALL)]
+    assert rows(asked, counted) == [("mock-1", ALL), ("mock-2", ALL)]
 
 
 def test_a_missing_key_is_said_before_anything_is_sent(mocked: Space, mock: MockEndpoint) -> None:
@@ -229,8 +201,7 @@ def test_planning_touches_neither_network_nor_runs(mocked: Space, mock: MockEndp
     assert mock.connections == 0 and not mocked.journals
 
 
-def test_a_run_with_nothing_to_do_does_not_load_the_http_stack(mocked: Space) -> None:
-    run(mocked)
+def test_a_run_with_nothing_to_do_does_not_load_the_http_stack(asked: Space) -> None:
     script = (
         "import sys; sys.argv = ['panel', 'run', '--json']\n"
         "from panel.cli.main import main\n"
@@ -240,7 +211,7 @@ def test_a_run_with_nothing_to_do_does_not_load_the_http_stack(mocked: Space) ->
     )
     done = subprocess.run(
         [sys.executable, "-c", script],
-        cwd=mocked.root,
+        cwd=asked.root,
         capture_output=True,
         text=True,
         check=True,

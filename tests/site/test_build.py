@@ -18,8 +18,8 @@ from panel.site import build as room
 from panel.site import output, pictures
 from panel.site.build import MANIFEST, SiteBuilder, build
 from panel.site.publication import Publication, PublishedTool
-from tests.support.a_site import ROOT, seed_publication
 from tests.support.seed_takes import CODESTRAL, MISTRAL
+from tests.support.site_publication import ROOT, seed_publication
 
 GOLDEN = ROOT / "tests" / "golden" / "site"
 VERSUS = f"compare/{MISTRAL}-vs-{CODESTRAL}.html"
@@ -209,23 +209,24 @@ def test_many_sheets_are_made_in_several_processes_and_are_the_same(
     alone = files_in_of(seed_publication(), tmp_path / "alone")
     monkeypatch.setattr(room, "ALONE", 0)
     monkeypatch.setattr(room, "CHUNK", 7)
-    monkeypatch.setattr(room, "_cores", lambda: 2)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _process: {0, 1})
     assert files_in_of(seed_publication(), tmp_path / "several") == alone
 
 
-def dying(_wanted: list[int]) -> None:
-    os._exit(9)
+class Deadly(str):
+    """A text that ends the process that it is sent to."""
+
+    def __reduce__(self) -> Any:
+        return os.abort, ()
 
 
 def test_a_worker_that_the_system_ends_is_one_line_and_the_next_build_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(room, "ALONE", 0)
-    monkeypatch.setattr(room, "_cores", lambda: 2)
-    with monkeypatch.context() as patch:
-        patch.setattr(room, "_make_chunk", dying)
-        with pytest.raises(PanelError, match="ended a process that made pages"):
-            build(seed_publication(), tmp_path)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _process: {0, 1})
+    with pytest.raises(PanelError, match="ended a process that made pages"):
+        build(seed_publication(version=Deadly("0.1.0")), tmp_path)
     build(seed_publication(), tmp_path)
     assert files_in(tmp_path) == files_in_of(seed_publication(), tmp_path.parent / "fresh")
 

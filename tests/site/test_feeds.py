@@ -12,9 +12,9 @@ import pytest
 from panel.scorecard import VerdictChange
 from panel.site import feeds
 from panel.workspace.settings import SiteSettings
-from tests.site.test_pages import files_of, made_up, with_take
-from tests.support.a_site import ASKED, MODEL, seed_publication
 from tests.support.seed_takes import CODESTRAL, MISTRAL
+from tests.support.site_pages import files_of, made_up, with_take
+from tests.support.site_publication import ASKED, MODEL, seed_publication
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 BASE = "https://verdicts.example/panel/"

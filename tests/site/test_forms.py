@@ -11,9 +11,9 @@ import pytest
 from panel.site.publication import Publication, PublishedTool
 from panel.stats import Tally
 from panel.workspace.settings import SiteSettings
-from tests.site.test_pages import VERSUS, Reading, files_of, made_up, page
-from tests.support.a_site import seed_publication
 from tests.support.seed_takes import CODESTRAL, MISTRAL
+from tests.support.site_pages import VERSUS, Reading, files_of, made_up, page
+from tests.support.site_publication import seed_publication
 
 TOOL = f"tools/{CODESTRAL}.html"
 

@@ -3,97 +3,35 @@
 from __future__ import annotations
 
 import itertools
-import json
 import re
 from dataclasses import replace
 from datetime import date, timedelta
-from html.parser import HTMLParser
 from typing import Any
 
 import pytest
 
-from panel.scorecard import VerdictChange, published
+from panel.scorecard import VerdictChange
 from panel.site.build import SiteBuilder
-from panel.site.publication import Publication, PublishedTool
+from panel.site.publication import PublishedTool
 from panel.stats import Tally
 from panel.workspace.settings import SiteSettings
 from panel.workspace.tools import Pricing
-from tests.support.a_site import ASKED, MODEL, TODAY, a_line, a_take, an_edition, seed_publication
 from tests.support.seed_takes import CODESTRAL, MISTRAL, TAKES
-
-VOID = {"meta", "br", "hr", "img", "input", "link"}
-VERSUS = f"compare/{MISTRAL}-vs-{CODESTRAL}.html"
-
-
-def files_of(publication: Publication) -> dict[str, bytes]:
-    """Return every file but the pictures."""
-    return {s.path: s.make() for s in SiteBuilder(publication).files if not s.named}
-
-
-class Reading(HTMLParser):
-    """A page's tags in order, its visible text, and its JSON-LD."""
-
-    def __init__(self, page: bytes) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.open: list[str] = []
-        self.words: list[str] = []
-        self.linked: list[Any] = []
-        self.feed(page.decode())
-        self.close()
-        self.text = " ".join("".join(self.words).replace("\u00a0", " ").split())
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        assert len({name for name, _ in attrs}) == len(attrs), (tag, attrs)
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-        if tag in ("td", "th"):
-            self.words.append(" ")
-
-    def handle_data(self, data: str) -> None:
-        if self.open and self.open[-1] == "script":
-            self.linked.append(json.loads(data))
-        else:
-            self.words.append(data)
-
-    def values(self, name: str) -> list[str]:
-        return [attrs[name] or "" for _, attrs in self.tags if name in attrs]
-
-    def metas(self, name: str) -> list[str | None]:
-        return [
-            attrs.get("content")
-            for tag, attrs in self.tags
-            if tag == "meta" and name in (attrs.get("name"), attrs.get("property"))
-        ]
-
-
-def page(publication: Publication, path: str) -> Reading:
-    [sheet] = [sheet for sheet in SiteBuilder(publication).files if sheet.path == path]
-    return Reading(sheet.make())
-
-
-def with_take(publication: Publication, place: int = 0, **changed: Any) -> Publication:
-    """Return the publication with Codestral's take of one persona changed."""
-    first, *rest = publication.tools
-    lines = list(first.card.lines)
-    take = lines[place].take
-    assert take is not None
-    lines[place] = replace(lines[place], take=replace(take, **changed))
-    card = published(replace(first.card, lines=tuple(lines)), publication.drafts)
-    return replace(publication, tools=(replace(first, card=card), *rest))
-
-
-def with_tool(publication: Publication, **changed: Any) -> Publication:
-    first, *rest = publication.tools
-    tool = first.tool.model_copy(update=changed)
-    return replace(publication, tools=(PublishedTool(tool, first.card), *rest))
+from tests.support.site_pages import (
+    VERSUS,
+    Reading,
+    files_of,
+    made_up,
+    page,
+    with_take,
+    with_tool,
+)
+from tests.support.site_publication import (
+    ASKED,
+    MODEL,
+    TODAY,
+    seed_publication,
+)
 
 
 def test_every_element_of_the_seed_page_is_on_the_comparison_page() -> None:
@@ -275,8 +213,8 @@ def test_the_receipt_tells_what_turned_and_why() -> None:
 
 def test_links_pictures_and_addresses_are_whole() -> None:
     """Every link inside the site arrives at a file of it, every fragment at an id."""
-    builder = SiteBuilder(seed_publication())
-    files = {sheet.path: sheet.make() for sheet in builder.files}
+    plant = SiteBuilder(seed_publication())
+    files = {file.path: file.make() for file in plant.files}
     readings = {path: Reading(text) for path, text in files.items() if path.endswith(".html")}
     for path, reading in readings.items():
         ids = reading.values("id")
@@ -304,7 +242,7 @@ def test_without_an_address_nothing_claims_one() -> None:
     bare = seed_publication(site=SiteSettings(title="Local"))
     for path, content in files_of(bare).items():
         assert b"verdicts.example" not in content and b"canonical" not in content, path
-    assert not [sheet for sheet in SiteBuilder(bare).files if sheet.named]
+    assert not [file for file in SiteBuilder(bare).files if file.named]
     assert "sitemap.xml" not in files_of(bare)
 
 
@@ -312,22 +250,6 @@ def test_the_demo_model_is_announced_on_every_page() -> None:
     for path, content in files_of(seed_publication(embedded=True)).items():
         if path.endswith(".html"):
             assert "not judgement and not fit to publish" in Reading(content).text, path
-
-
-def made_up(count: int, **site: Any) -> Publication:
-    base = seed_publication()
-    first = base.tools[0]
-    take = a_take(base.personas[0], TAKES[CODESTRAL, "builder"])
-    editions = tuple(
-        an_edition(
-            first.tool.model_copy(update={"slug": f"t{n:03}", "name": f"T{n:03}", "tags": ()}),
-            [a_line(persona, take) for persona in base.personas],
-        )
-        for n in range(count)
-    )
-    return replace(
-        base, tools=editions, pairs=(), changes=(), site=base.site.model_copy(update=site)
-    )
 
 
 def test_long_lists_are_spread_over_pages_that_hold_everything_once() -> None:

@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,11 +14,11 @@ import pytest
 
 from panel.errors import StoreBusyError, StoreError
 from panel.store.connection import FILE, reading, refuse_if_held, writing
-from panel.store.ingest import ingest, opened, rebuild
-from tests.store.test_ingest import Ledger, ledger
+from panel.store.ingest import ingest, rebuild
+from panel.store.queries import opened
+from tests.support.sizes import size
 from tests.support.space import Space
-
-__all__ = ["ledger"]
+from tests.support.store_ledger import Ledger
 
 HOLD = (
     "import sys, duckdb; c = duckdb.connect(sys.argv[1], read_only=sys.argv[2] == 'read')\n"
@@ -45,11 +44,9 @@ def file(tmp_path: Path) -> Path:
 
 def test_a_held_database_is_refused_in_time_naming_the_holder(file: Path) -> None:
     with held(file) as holder:
-        started = time.monotonic()
         words = f"held by process {holder.pid} .* within 0.4 s"
         with pytest.raises(StoreBusyError, match=words), writing(file, wait=0.4):
             pass
-        assert 0.3 < time.monotonic() - started < 3
         with pytest.raises(StoreBusyError, match="nothing is lost"), reading(file, wait=0.1):
             pass
         with pytest.raises(StoreBusyError):
@@ -164,10 +161,11 @@ def test_the_clock_of_the_machine_does_not_matter(file: Path) -> None:
 
 def test_nobody_meets_a_database_that_is_half_made(tmp_path: Path) -> None:
     """A watcher in another process never finds the file smaller than a whole empty one."""
+    count = size(5, 20)
     script = (
         "import os, sys\n"
         "print('ready', flush=True)\n"
-        "for n in range(20):\n"
+        f"for n in range({count}):\n"
         "    while True:\n"
         "        try: size = os.stat(f'{sys.argv[1]}/{n}/panel.duckdb').st_size\n"
         "        except FileNotFoundError: continue\n"
@@ -176,16 +174,16 @@ def test_nobody_meets_a_database_that_is_half_made(tmp_path: Path) -> None:
     words = [sys.executable, "-c", script, str(tmp_path)]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as watcher:
         assert watcher.stdout and watcher.stdout.readline() == "ready\n"
-        for n in range(20):
+        for n in range(count):
             ingest(tmp_path / str(n))
         sizes = [int(line) for line in watcher.stdout]
-    assert len(sizes) == 20 and min(sizes) > 8192
+    assert len(sizes) == count and min(sizes) > 8192
     assert {path.name for path in tmp_path.glob("*/[!.]*")} == {FILE}
 
 
 def test_processes_that_all_come_first_share_one_database(tmp_path: Path) -> None:
     script = "import sys; from pathlib import Path; from panel.store.ingest import ingest\n"
-    script += "for n in range(6): ingest(Path(sys.argv[1]) / str(n))\n"
+    script += f"for n in range({size(2, 6)}): ingest(Path(sys.argv[1]) / str(n))\n"
     words = [sys.executable, "-c", script, str(tmp_path)]
     started = [subprocess.Popen(words, stderr=subprocess.PIPE, text=True) for _ in range(4)]
     assert [process.communicate(timeout=120)[1] for process in started] == [""] * 4

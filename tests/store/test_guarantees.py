@@ -35,15 +35,16 @@ from panel.cells.journal import JournalWriter, read_lines
 from panel.cli.main import ExitCode, main
 from panel.engines import local
 from panel.errors import JournalError
-from panel.store import connection as store_connection
 from panel.store.ingest import Ingested, ingest
-from tests.conftest import GUARD, guard
 from tests.support.mock_endpoint import Answer, MockEndpoint, reply_for
+from tests.support.network_guard import GUARD, guard
+from tests.support.sizes import size
 from tests.support.space import ROOT, Panel, Space
+from tests.support.threads import wait_until
 
 PERSONAS, CONCURRENCY = 4, 4
 WORKERS = 2 * CONCURRENCY  # cells under way at once: half of them may wait to be written
-CASES, KILLS = 4, int(os.environ.get("PANEL_KILLS", "13"))  # 26 for the 104 of the guarantees
+CASES, KILLS = size((1, 8), (4, 26))  # docs/guarantees.md tells of the 104 of test-long
 CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
 MS_RDONLY, MS_REMOUNT = 1, 32
 MIB = 1 << 20
@@ -120,12 +121,14 @@ def _be_panel(cwd: str, words: list[str], streams: tuple[int, int], die: bool) -
         os.chdir(cwd)
         sys.argv = ["panel", *words]
         if die:
-            opened = store_connection._open
-            store_connection._open = lambda file, read_only, settings: (  # type: ignore[assignment]
-                opened(file, read_only, settings)
-                if read_only or not file.name.startswith("panel.")
-                else _DiesAtClose(opened(file, read_only, settings))
-            )
+            real = duckdb.connect
+
+            def connect(file: str, read_only: bool = False) -> Any:
+                opened = real(file, read_only=read_only)
+                lasting = read_only or not Path(file).name.startswith("panel.")
+                return opened if lasting else _DiesAtClose(opened)
+
+            duckdb.connect = connect
         main()
     except SystemExit as ended:
         code = int(ended.code or 0)
@@ -306,13 +309,6 @@ def asked(mock: MockEndpoint) -> Counter[Question]:
     return Counter(tuple((m["role"], m["content"]) for m in body["messages"]) for body in bodies)
 
 
-def wait_for(true: Callable[[], Any], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.005)
-
-
 STORED = """
 SELECT (SELECT coalesce(list(attempt_id), []) FROM attempts) AS attempts,
        (SELECT coalesce(list(fingerprint), []) FROM verdicts WHERE outcome = 'verdict') AS verdicts
@@ -370,7 +366,7 @@ def test_kill_9_at_any_moment_loses_no_reply_that_was_written(
             done = server(*words, kill_after=delay if kills < KILLS else None)
             kills, in_ingest = kills + done.killed, in_ingest + (done.killed and writing)
             assert done.killed or done.code == 0, (done, delay)
-            wait_for(lambda: not mock.transports)  # what was sent has arrived
+            wait_until(lambda: not mock.transports)  # what was sent has arrived
             kept = holds(server, runs)
             counts = asked(mock)
             assert all(counts[question] == count for question, count in settled.items())
@@ -492,7 +488,7 @@ def test_a_full_disk_is_one_line_and_with_room_again_the_run_goes_on(
     used = sum(file.stat().st_blocks * 512 for file in inside.rglob("*") if file.is_file())
     disk.mount(runs, f"size={used // 1024 + room}k", MS_REMOUNT)
     done = disk("run", "--json")
-    wait_for(lambda: not mock.transports)
+    wait_until(lambda: not mock.transports)
     said = one_line(done)
     assert done.code == ExitCode.USAGE and "Traceback" not in done.err
     kept = journaled(inside)
@@ -588,7 +584,7 @@ def test_a_second_run_of_a_model_says_so_and_asks_nothing(
 ) -> None:
     mock.delay = 1.0
     with started(mocked, *RUN) as first:
-        wait_for(lambda: mock.asked)
+        wait_until(lambda: mock.asked)
         second = server("run", "--json")
         assert second.code == ExitCode.BUSY and "another run is asking" in one_line(second)
         mock.delay = 0

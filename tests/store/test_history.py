@@ -9,11 +9,11 @@ import pytest
 from panel.cells.cells import ModelIdentity
 from panel.scorecard import VerdictChange
 from panel.store.history import changes
-from panel.store.ingest import opened
-from tests.results.test_scorecards import voting
-from tests.runs.test_run import edit, run
+from panel.store.queries import opened
+from tests.support.faces import in_turn as voting
 from tests.support.mock_endpoint import MockEndpoint
-from tests.support.space import Space
+from tests.support.runs import run
+from tests.support.space import Space, edit
 
 MODEL = ModelIdentity("mock", "mock-1")
 

@@ -18,10 +18,8 @@ from panel.store import schema
 from panel.store.connection import FILE, reading, writing
 from panel.store.ingest import ingest, opened, rebuild
 from panel.store.queries import select
-from tests.store.test_ingest import VIEWS, Ledger, ledger
 from tests.support.space import ROOT, Panel, Space
-
-__all__ = ["ledger"]
+from tests.support.store_ledger import VIEWS, Ledger
 
 # A row that the table takes, and ways to spoil it.
 GOOD: dict[str, Any] = {

@@ -9,8 +9,7 @@ import threading
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,14 +17,13 @@ from typing import Any
 
 from panel.desk.serving import Place, listen, server
 from panel.desk.session import Desk
-from panel.runs.run import ProgressReporter, execute
-from panel.runs.selection import Selection, prepare
-from panel.workspace.loading import load_workspace
+from panel.store.decisions import review_states
+from panel.store.queries import opened
 from tests.support.mock_endpoint import Answer, MockEndpoint, completion
+from tests.support.runs import run
 from tests.support.seed_takes import CODESTRAL, MISTRAL, TAKES
 from tests.support.space import ROOT, Space
-
-QUIET = ProgressReporter(lambda _tallies: None, lambda _note: None)
+from tests.support.threads import elsewhere
 
 
 @dataclass
@@ -93,17 +91,15 @@ def desk_open(root: Path, editor: str = "Ada", place: Place | None = None) -> It
             assert not thread.is_alive()
 
 
-def elsewhere(work: Callable[[], Any]) -> Any:
-    """Do something in a thread of its own: Playwright keeps an event loop in this one."""
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(work).result()
-
-
 def ask(root: Path, **selection: Any) -> None:
     """Run what is pending, as 'panel run' does."""
-    workspace = load_workspace(root)
-    prepared = prepare(workspace, Selection(**selection))
-    elsewhere(lambda: execute(workspace, prepared, QUIET))
+    elsewhere(lambda: run(Space(root), **selection))
+
+
+def stands(session: Session, pair: tuple[str, str] = ("anvil", "builder")) -> Any:
+    """Return where a pair stands with the editors, as the store has it."""
+    with opened(session.desk.root / "runs") as connection:
+        return review_states(connection).get(pair)
 
 
 @contextmanager
@@ -145,3 +141,10 @@ def seed_tools(space: Space) -> None:
     (space.root / "tools").mkdir()
     for slug in (MISTRAL, CODESTRAL):
         shutil.copy(ROOT / "tools" / f"{slug}.md", space.root / "tools")
+
+
+def seed_asked(space: Space, mock: MockEndpoint) -> None:
+    """Ask the two tools of the seed page; each reviewer answers with the seed's own take."""
+    seed_tools(space)
+    mock.face = seed_face
+    run(space)

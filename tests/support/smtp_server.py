@@ -48,7 +48,7 @@ class Mailbox:
         self.attempts: list[str] = []
         self.port = 0
         self._tls, self._implicit = tls, implicit_tls
-        self._password, self._refuse_senders = password, refuse_senders
+        self._password, self.refuse_senders = password, refuse_senders
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run)
         self._ready = threading.Event()
@@ -84,7 +84,7 @@ class Mailbox:
     async def handle_MAIL(  # noqa: N802
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: Any
     ) -> str:
-        if self._refuse_senders:
+        if self.refuse_senders:
             return "550 5.7.1 not from you"
         envelope.mail_from = address
         return "250 OK"

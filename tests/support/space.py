@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,6 +51,13 @@ def write_tool(root: Path, slug: str, **fields: Any) -> Path:
     return file
 
 
+def edit(file: Path, old: str, new: str) -> None:
+    """Replace one piece of a file, which must be there."""
+    text = file.read_text(encoding="utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
 @dataclass
 class Space:
     """A workspace in a temporary folder, with the project's own personas and prompts."""
@@ -77,3 +85,14 @@ class Space:
     def journals(self) -> list[Path]:
         """The journals written so far, oldest first."""
         return sorted((self.root / "runs").glob("*/attempts.jsonl"))
+
+
+def new_space(root: Path) -> Space:
+    """Make a workspace with two tools: ``anvil`` and ``bellows``."""
+    for part in ("personas", "prompts"):
+        shutil.copytree(ROOT / part, root / part)
+    made = Space(root)
+    made.settings("")
+    made.tool("anvil")
+    made.tool("bellows", tagline="Blows air", category="Data")
+    return made

@@ -10,8 +10,10 @@ import pytest
 from panel.errors import UsageError
 from panel.workspace.git import changed_files, commit_of, workspace_at
 from panel.workspace.loading import load_workspace
-from tests.support.freezing import commit, edit, git, repository
-from tests.support.space import Space, write_tool
+from tests.support.git_repository import commit, git, repository
+from tests.support.space import Space, edit, write_tool
+
+pytestmark = pytest.mark.process  # git's
 
 
 @pytest.fixture

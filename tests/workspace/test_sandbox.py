@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import date
 from pathlib import Path
 
@@ -209,10 +208,8 @@ BOMBS = {
 
 @pytest.mark.parametrize("source", BOMBS.values(), ids=BOMBS.keys())
 def test_a_template_that_makes_or_takes_too_much_is_refused(space: Space, source: str) -> None:
-    began = time.process_time()
+    """Without its bound each of these runs for hours or is killed; the timeout would stop it."""
     assert refusal(space, source)
-    # Far from an assertion on speed: without its bound each of these runs for hours or is killed.
-    assert time.process_time() - began < 120
 
 
 def test_what_an_honest_template_uses_works(tmp_path: Path) -> None:

@@ -1,0 +1,33 @@
+"""Runs as 'panel run' does them, and what became of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from panel.engines.base import NO_BUDGET, RunBudget
+from panel.runs.run import ProgressReporter, RunSummary, execute
+from panel.runs.selection import Selection, prepare
+from panel.store.queries import opened, select
+from panel.workspace.loading import load_workspace
+from tests.support.space import Space
+
+SILENT = ProgressReporter(lambda _tallies: None, lambda _notice: None)
+
+
+def run(space: Space, bounds: RunBudget = NO_BUDGET, **selection: Any) -> RunSummary:
+    """Run a selection; returns its summary."""
+    workspace = load_workspace(space.root)
+    prepared = prepare(workspace, Selection(**selection))
+    return execute(workspace, prepared, SILENT, bounds)[0]
+
+
+def pending(space: Space, **selection: Any) -> list[tuple[str, str, int, str]]:
+    """Return (tool, persona, repeat, reason) of what a run would ask."""
+    prepared = prepare(load_workspace(space.root), Selection(**selection))
+    return [(*cell.key, reason) for cell, reason in prepared.plan.pending]
+
+
+def rows(space: Space, sql: str) -> list[tuple[Any, ...]]:
+    """Return the rows of a query, the store brought up to date."""
+    with opened(space.root / "runs") as store:
+        return select(store, sql).rows

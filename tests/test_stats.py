@@ -1,0 +1,286 @@
+"""The arithmetic of a panel, against values worked out elsewhere."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import product
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from panel.stats import (
+    DRAWS,
+    MOST_EXACT,
+    Interval,
+    Tally,
+    combine,
+    ships_probability,
+    sign_flip,
+    tally,
+    wilson,
+)
+
+counts = st.integers(1, 10_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
+
+outcomes = st.sampled_from(
+    [("verdict", "ship"), ("verdict", "skip"), ("abstain", None), ("error", None)]
+)
+
+
+@pytest.mark.parametrize(
+    ("ships", "n", "low", "high"),
+    [
+        (4, 4, 51.01, 100),
+        (3, 4, 30.06, 95.44),
+        (12, 12, 75.75, 100),
+        (0, 10, 0, 27.75),
+        (81, 263, 25.53, 36.62),  # Newcombe (1998), Statistics in Medicine 17:857-872, table I
+        (15, 148, 6.24, 16.05),
+        (0, 20, 0, 16.11),
+        (1, 29, 0.61, 17.18),
+    ],
+)
+def test_wilson_gives_the_published_intervals(ships: int, n: int, low: float, high: float) -> None:
+    interval = wilson(ships, n)
+    assert interval is not None
+    assert (interval.low, interval.high) == pytest.approx((low, high), abs=0.006)
+
+
+@given(counts)
+def test_wilson_holds_the_rate_and_stays_between_0_and_100(count: tuple[int, int]) -> None:
+    ships, n = count
+    interval = wilson(ships, n)
+    assert interval is not None
+    assert interval.holds(100 * ships / n)
+    assert 0 <= interval.low < interval.high <= 100
+
+
+@given(counts.filter(lambda count: count[0] < count[1]))
+def test_one_more_ship_moves_both_ends_up(count: tuple[int, int]) -> None:
+    ships, n = count
+    before, after = wilson(ships, n), wilson(ships + 1, n)
+    assert before is not None and after is not None
+    assert (before.low < after.low and before.high < after.high) or after.high == 100
+
+
+@given(counts)
+def test_wilson_of_the_other_side_is_the_mirror_image(count: tuple[int, int]) -> None:
+    ships, n = count
+    one, other = wilson(ships, n), wilson(n - ships, n)
+    assert one is not None and other is not None
+    assert (one.low, one.high) == pytest.approx((100 - other.high, 100 - other.low))
+
+
+@pytest.mark.parametrize(("ships", "n"), [(5, 4), (-1, 4), (0, -1)])
+def test_wilson_refuses_counts_that_cannot_be(ships: int, n: int) -> None:
+    with pytest.raises(ValueError, match="need 0 <= successes <= n"):
+        wilson(ships, n)
+
+
+@pytest.mark.parametrize("empty", [Tally(), Tally(abstains=3), Tally(errors=2)])
+def test_without_a_vote_there_is_no_percentage_and_never_0(empty: Tally) -> None:
+    result = combine([empty, empty])
+    assert empty.ship_percent is None and empty.interval is None and empty.majority is None
+    assert (result.ship_percent, result.interval, result.contested, result.n) == (None,) * 3 + (0,)
+    assert wilson(0, 0) is None and combine([]).ship_percent is None
+
+
+def test_only_skips_are_0_percent_and_not_nothing() -> None:
+    assert Tally(skips=2).ship_percent == combine([Tally(skips=2)]).ship_percent == 0
+
+
+def test_every_persona_weighs_the_same_however_often_it_was_asked() -> None:
+    result = combine([Tally(ships=1), Tally(skips=9)])
+    assert result.ship_percent == 50
+    assert (result.ships, result.skips, result.n) == (1, 9, 10)
+
+
+def test_unequal_repeats_widen_the_interval_to_kishs_effective_size() -> None:
+    result = combine([Tally(ships=1), Tally(skips=9)])
+    effective = 2**2 / (1 / 1 + 1 / 9)  # 3.6 of 10 votes
+    assert result.interval == wilson(effective / 2, effective)
+
+
+@given(
+    st.integers(1, 9).flatmap(
+        lambda r: st.lists(st.integers(0, r), min_size=1).map(lambda s: (r, s))
+    )
+)
+def test_with_equal_repeats_the_panel_is_plain_wilson_on_all_votes(
+    drawn: tuple[int, list[int]],
+) -> None:
+    repeats, ships = drawn
+    result = combine([Tally(s, repeats - s) for s in ships])
+    pooled = wilson(sum(ships), repeats * len(ships))
+    assert result.interval is not None and pooled is not None and result.ship_percent is not None
+    assert result.ship_percent == pytest.approx(100 * sum(ships) / (repeats * len(ships)))
+    assert result.interval.low == pytest.approx(pooled.low, abs=1e-6)
+    assert result.interval.high == pytest.approx(pooled.high, abs=1e-6)
+
+
+def test_a_persona_that_only_abstained_or_failed_does_not_count() -> None:
+    voted = [Tally(ships=1), Tally(skips=1)]
+    with_others = combine([*voted, Tally(abstains=1), Tally(errors=1)])
+    alone = combine(voted)
+    assert with_others == replace(alone, abstains=1, errors=1)
+
+
+@pytest.mark.parametrize(
+    ("ships", "skips", "contested"),
+    [(4, 0, False), (3, 1, True), (1, 0, False), (0, 1, False), (1, 1, True), (19, 1, False)],
+)
+def test_contested_means_both_sides_voted_and_half_lies_in_the_interval(
+    ships: int, skips: int, contested: bool
+) -> None:
+    tallies = [Tally(ships=1)] * ships + [Tally(skips=1)] * skips
+    assert combine(tallies).contested is contested
+
+
+@given(st.lists(st.lists(outcomes, max_size=6), max_size=6))
+def test_nothing_is_lost_or_counted_twice(cells: list[list[tuple[str, str | None]]]) -> None:
+    tallies = [tally(persona) for persona in cells]  # type: ignore[arg-type]
+    result = combine(tallies)
+    flat = [cell for persona in cells for cell in persona]
+    assert result.ships == flat.count(("verdict", "ship"))
+    assert result.skips == flat.count(("verdict", "skip"))
+    assert result.abstains == flat.count(("abstain", None))
+    assert result.errors == flat.count(("error", None))
+    assert (result.ship_percent is None) == (result.n == 0)
+    if result.ship_percent is not None and result.interval is not None:
+        assert result.interval.holds(round(result.ship_percent, 9))
+
+
+@pytest.mark.parametrize(
+    ("ships", "skips", "majority"), [(2, 1, "ship"), (1, 2, "skip"), (1, 1, None)]
+)
+def test_majority_is_none_on_a_tie(ships: int, skips: int, majority: str | None) -> None:
+    assert Tally(ships, skips).majority == majority
+
+
+def test_an_interval_holds_its_own_ends() -> None:
+    assert Interval(10, 20).holds(10) and Interval(10, 20).holds(20)
+    assert not Interval(10, 20).holds(20.01)
+
+
+def beta_above_half(a: int, b: int, steps: int = 20_000) -> float:
+    """Return the mass of Beta(a, b) above 1/2, its density summed up by Simpson's rule."""
+    scale = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
+
+    def density(x: float) -> float:
+        if x in (0, 1):
+            return math.exp(scale) * (b == 1 if x == 1 else a == 1)
+        return math.exp(scale + (a - 1) * math.log(x) + (b - 1) * math.log1p(-x))
+
+    width = 0.5 / steps
+    inner = (density(0.5 + n * width) * (4 if n % 2 else 2) for n in range(1, steps))
+    return width / 3 * (density(0.5) + density(1) + math.fsum(inner))
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 4, 5, 7, 10, 25, 100])
+def test_the_probability_of_a_majority_is_the_mass_of_a_beta_density(n: int) -> None:
+    for ships in range(n + 1):
+        expected = beta_above_half(ships + 1, n - ships + 1)
+        assert ships_probability(ships, n) == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("ships", "n", "probability"),
+    [(0, 0, 1 / 2), (1, 1, 3 / 4), (0, 1, 1 / 4), (2, 2, 7 / 8), (3, 3, 15 / 16), (4, 4, 31 / 32)],
+)
+def test_the_probability_of_a_majority_of_few_votes_is_worked_out_by_hand(
+    ships: int, n: int, probability: float
+) -> None:
+    assert ships_probability(ships, n) == probability
+
+
+@given(st.integers(1, 2000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+@example((0, 1023))
+@example((1000, 2000))
+def test_the_two_sides_majorities_share_certainty(count: tuple[int, int]) -> None:
+    ships, n = count
+    assert ships_probability(ships, n) + ships_probability(n - ships, n) == pytest.approx(1)
+    assert 0 <= ships_probability(ships, n) <= 1
+
+
+@given(st.integers(1, 300).flatmap(lambda n: st.tuples(st.integers(1, n), st.just(n))))
+def test_another_ship_makes_a_majority_of_ships_more_likely(count: tuple[int, int]) -> None:
+    ships, n = count
+    assert ships_probability(ships - 1, n) < ships_probability(ships, n) or n > 50
+
+
+@pytest.mark.parametrize(("ships", "n"), [(5, 4), (-1, 4), (1, 0)])
+def test_the_probability_of_counts_that_cannot_be_is_refused(ships: int, n: int) -> None:
+    with pytest.raises(ValueError, match="need 0 <= ships <= n"):
+        ships_probability(ships, n)
+
+
+def by_brute_force(differences: Sequence[int]) -> float:
+    """Return the share of all sign patterns with a sum as far from 0 as the one seen."""
+    seen = abs(sum(differences))
+    patterns = list(product((1, -1), repeat=len(differences)))
+    far = sum(
+        abs(sum(sign * d for sign, d in zip(signs, differences, strict=True))) >= seen
+        for signs in patterns
+    )
+    return far / len(patterns)
+
+
+@given(
+    st.lists(st.integers(-10, 10).filter(bool), min_size=1, max_size=10),
+    st.sampled_from([3, 7, 8, 10]),
+)
+@example([1, 2, 6], 10)
+@example([7, 1, -2, 6, 4], 10)
+def test_the_sign_flip_test_is_the_share_of_all_sign_patterns(
+    differences: list[int], votes: int
+) -> None:
+    """Thirds and tenths too: 0.1 + 0.2 is not 0.3 to a float, and such sums tie."""
+    found = sign_flip([d / votes for d in differences])
+    assert found == pytest.approx(by_brute_force(differences))
+
+
+@pytest.mark.parametrize("none", [[], [0.0], [0.0, 0.0, -0.0]])
+def test_without_a_difference_there_is_no_p_value(none: list[float]) -> None:
+    assert sign_flip(none) is None
+
+
+@given(st.lists(st.integers(-4, 4), min_size=1, max_size=8).filter(any), st.integers(1, 5))
+def test_zeros_order_and_side_make_no_difference(differences: list[int], zeros: int) -> None:
+    p = sign_flip(differences)
+    assert p is not None and 0 < p <= 1
+    assert sign_flip([*([0] * zeros), *differences]) == p
+    assert sign_flip(differences[::-1]) == pytest.approx(p)
+    assert sign_flip([-d for d in differences]) == pytest.approx(p)
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 10, MOST_EXACT])
+def test_tools_that_all_move_one_way_are_two_patterns_of_all(n: int) -> None:
+    assert sign_flip([0.5] * n) == pytest.approx(2 / 2**n)
+
+
+def test_beyond_20_differences_the_draw_is_close_to_the_truth_and_always_the_same() -> None:
+    moved = [1.0] * 16 + [-1.0] * 9  # a sum of 7 or more in size, of 25 signs
+    exact = 2 * sum(math.comb(25, k) for k in range(16, 26)) / 2**25
+    p = sign_flip(moved)
+    assert p == sign_flip(moved)
+    assert p == pytest.approx(exact, abs=4 * math.sqrt(exact * (1 - exact) / DRAWS))
+    hits = (p or 0) * (DRAWS + 1) - 1
+    assert hits == pytest.approx(round(hits)), "counted with the pattern seen among the draws"
+
+
+def test_a_draw_never_says_0_and_leaves_the_worlds_own_random_alone() -> None:
+    random.seed(5)
+    expected = random.Random(5).random()
+    assert sign_flip([1.0] * 60) == 1 / (DRAWS + 1)
+    assert random.random() == expected
+
+
+def test_one_more_difference_than_are_counted_out_gives_much_the_same_answer() -> None:
+    source = random.Random(3)
+    moved = [source.choice((-0.25, 0.25, 0.5)) for _ in range(MOST_EXACT)]
+    counted, drawn = sign_flip(moved), sign_flip([*moved, 1e-12])
+    assert counted is not None and drawn == pytest.approx(counted, abs=0.02)
