@@ -40,6 +40,10 @@ servers: $(VENV)/test  ## real servers, long and optional: llama-server, llama-c
 soak: $(VENV)/test  ## ten minutes of editors doing anything, in search of a lost word
 	PANEL_SOAK_SECONDS=600 $(BIN)/python -m pytest -s tests/desk/test_soak.py
 
+.PHONY: docs
+docs: $(VENV)/test  ## write docs/cli.md anew from the program's own --help
+	$(BIN)/python -m tests.support.cli_help
+
 format: $(VENV)/test  ## rewrite the sources in the project's format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -58,9 +62,11 @@ $(VENV)/demo: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[embedded]'
 	@touch $@
 
+# The pip that comes with Python 3.11 does not know --group yet.
 $(VENV)/test: $(VENV)/demo
 	@echo "Installing the test tools (pytest, hypothesis, playwright, ruff, mypy, import-linter) into $(VENV) ..."
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[embedded,site,desk]' -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[embedded,site,desk]' --group dev
 	@touch $@
 
 clean:  ## remove what the targets above made, the downloaded weights included

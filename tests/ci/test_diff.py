@@ -1,4 +1,4 @@
-"""`panel diff`: inputs, verdicts and model between two sides, kept apart."""
+"""`panel diff`: what differs between two snapshots in inputs, verdicts and the model."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from panel.ci.diff import Drift, PairChange, leans, record
+from panel.ci.diff import PairChange, leans, record
+from panel.ci.drift import Drift
 from panel.frozen.files import CANARIES, FOLDER, FrozenVerdict
 from panel.stats import sign_flip
 from tests.support.differing import LATER, answer, canaries, difference, published
@@ -21,7 +22,7 @@ OLD = published(answer(take="Before."))
 
 
 def anew(*verdicts: str | None, over: FrozenVerdict | None = OLD, **more: Any) -> FrozenVerdict:
-    """Return what is published once these answered a new description, in this order."""
+    """Return what is published after these answers to a new description, in this order."""
     answers = [
         answer(word, f"After, {n}.", n, **({"tool": "t2"} | more))  # type: ignore[arg-type]
         for n, word in enumerate(verdicts, 1)
@@ -30,7 +31,7 @@ def anew(*verdicts: str | None, over: FrozenVerdict | None = OLD, **more: Any) -
 
 
 def change(after: FrozenVerdict | None, before: FrozenVerdict | None = OLD) -> PairChange | None:
-    """Return the one change there is between two states of one pair."""
+    """Return the only change between two states of one pair."""
     found = difference({PAIR: before} if before else {}, {PAIR: after} if after else {}).changes
     assert len(found) <= 1
     return found[0] if found else None
@@ -169,7 +170,7 @@ def test_changes_come_by_tool_and_in_the_panels_order() -> None:
 
 
 def drift(*votes: tuple[int, int, int, int]) -> Drift:
-    """Return what is said once canaries voted so."""
+    """Return the drift that is found after canaries voted like this."""
     return difference({PAIR: OLD}, {PAIR: OLD}, head=canaries(*votes)).drift
 
 
@@ -177,7 +178,7 @@ def test_canaries_that_all_turn_say_that_the_model_moved_and_not_the_tools() -> 
     found = drift(*[(1, 1, 0, 1)] * 6)
     assert found.moved is True and found.p == pytest.approx(1 / 32)
     assert found.sentence == (
-        "The model moved: 6 of 6 canaries answer otherwise than on record "
+        "The model moved: 6 of 6 canaries answer differently from the record "
         "(sign-flip test, p = 0.031)."
     )
 
@@ -186,7 +187,7 @@ def test_canaries_that_stand_are_no_sign_of_a_move() -> None:
     found = drift(*[(1, 1, 1, 1)] * 12)
     assert (found.moved, found.p) == (False, None)
     assert found.sentence == (
-        "No sign that the model has moved: 0 of 12 canaries answer otherwise than on record."
+        "No sign that the model has moved: 0 of 12 canaries answer differently from the record."
     )
 
 
@@ -203,7 +204,7 @@ def test_shares_are_compared_where_repeats_differ() -> None:
 def test_fewer_canaries_than_can_ever_tell_say_so() -> None:
     found = drift(*[(1, 1, 0, 1)] * 5)
     assert found.moved is None and found.p == pytest.approx(1 / 16)
-    assert "not known: 5 of 5 canaries" in found.sentence
+    assert "not known whether the model has moved: 5 of 5 canaries" in found.sentence
     assert "fewer than 6 canaries cannot tell" in found.sentence
 
 
@@ -215,7 +216,9 @@ def test_canaries_without_votes_do_not_count() -> None:
 def test_without_canaries_nothing_is_said_of_the_model() -> None:
     found = difference({PAIR: OLD}, {PAIR: OLD}).drift
     assert (found.moved, found.p, found.canaries) == (None, None, None)
-    assert found.sentence == "No canaries were asked, so whether the model has moved is not known."
+    assert (
+        found.sentence == "No canaries were asked, so it is not known whether the model has moved."
+    )
 
 
 def test_canaries_on_file_on_both_sides_were_not_asked_between_them() -> None:

@@ -1,4 +1,4 @@
-"""docs/ci.md is true: its YAML parses, its commands exist, its worked repository works."""
+"""docs/ci.md is correct: its YAML parses, its commands exist, its worked repository works."""
 
 from __future__ import annotations
 

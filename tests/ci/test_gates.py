@@ -1,4 +1,4 @@
-"""Gates: what of a difference stops a merge, where a team chose so."""
+"""Gates: what in a diff stops a merge, if a team has chosen so."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ def test_several_gates_give_a_sentence_each_in_one_order() -> None:
 
 
 def test_a_name_with_line_feeds_begins_no_line_of_its_own() -> None:
-    """A runner takes a line that begins with two colons for a command."""
+    """A runner treats a line that begins with two colons as a command."""
     keys = [("anvil", "a\n::error::owned"), ("b\n::set-output name=gate::0", "builder")]
     for failure in shut(flips(keys), flip=True, below=100):
         assert "\n" not in failure.sentence
@@ -185,7 +185,7 @@ def test_a_name_with_line_feeds_begins_no_line_of_its_own() -> None:
 
 def test_stale_needs_a_head_with_files() -> None:
     head = Snapshot("kept", {}, None)
-    with pytest.raises(UsageError, match="'kept' has not"):
+    with pytest.raises(UsageError, match="'kept' has none"):
         failures(difference({}, {}), head, Gates(frozenset({"stale"})))
 
 

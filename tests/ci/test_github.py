@@ -1,4 +1,4 @@
-"""What action.yml needs of GitHub: its events, outputs, one comment, and verdicts given back."""
+"""The steps of action.yml that talk to GitHub: event, outputs, comment, and new verdicts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def forge() -> Iterator[Forge]:
 
 @dataclass
 class Job:
-    """A job's surroundings: its folder, its outputs, and how a step of it is run."""
+    """The environment of a job: its folder, its outputs, and a way to run a step."""
 
     root: Path
     outputs: Path
@@ -131,7 +131,7 @@ def test_a_fork_even_one_that_is_gone_asks_nothing_and_says_so(
     told = happens("pull_request", request(job.root, "main", of))
     assert (told["fork"], told["may-ask"], told["branch"]) == ("true", "false", "")
     assert told["number"] == "7"
-    assert "::notice::This comes from a fork" in capfd.readouterr().out
+    assert "::notice::A fork has no keys" in capfd.readouterr().out
 
 
 def test_a_request_between_repositories_that_are_both_gone_is_taken_for_a_fork(
@@ -159,7 +159,7 @@ def test_mode_check_asks_nothing(job: Job, happens: Happens) -> None:
 
 
 def test_a_pull_request_is_compared_with_where_its_branch_began(job: Job, happens: Happens) -> None:
-    """What others have merged since is not the doing of this branch."""
+    """This branch is not responsible for what others have merged since."""
     began = head(job.root)
     git(job.root, "switch", "-qc", "work")
     commit(job.root, "mine")
@@ -175,7 +175,7 @@ def test_a_pull_request_is_compared_with_where_its_branch_began(job: Job, happen
 def test_a_base_that_a_shallow_clone_has_not_stops_the_job_with_the_remedy(
     job: Job, happens: Happens, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """To compare with nothing would open every gate without a word."""
+    """A comparison with nothing would silently open every gate."""
     told = request(job.root)
     told["pull_request"]["base"]["sha"] = "1" * 40
     assert happens("pull_request", told) == {"code": "1"}
@@ -228,7 +228,7 @@ def test_a_forced_push_whose_past_is_gone_says_what_it_is_compared_with(
     job: Job, happens: Happens, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert happens("push", {"before": "1" * 40})["base"] == "HEAD"
-    assert "::notice::What was there before this push" in capfd.readouterr().out
+    assert "::notice::The commit before this push" in capfd.readouterr().out
 
 
 @pytest.mark.parametrize("name", ["pull_request_target", "workflow_run", "issue_comment"])

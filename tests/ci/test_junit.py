@@ -1,4 +1,4 @@
-"""The difference as JUnit XML: a case per tool × persona, failed where a gate is shut over it."""
+"""A diff as JUnit XML: one case for each tool × persona, failed if a gate is shut on it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TEXTS = st.text(st.characters(codec=None, categories=None), max_size=40) | st.te
 
 
 def suite(diff: Diff, *shut: Failure) -> Xml.Element:
-    """Parse what is rendered; returns the one suite, its counts checked against its cases."""
+    """Parse what is rendered; return its only suite, with counts checked against the cases."""
     root = Xml.fromstring(render_junit(diff, list(shut)))
     assert root.tag == "testsuites"
     [found] = root

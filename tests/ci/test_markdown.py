@@ -1,4 +1,4 @@
-"""The difference as Markdown, rendered as a forge would: foreign text says itself, does nothing."""
+"""A diff as Markdown, rendered as GitHub would: untrusted text is shown and does nothing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from panel.ci.diff import Diff, Drift, InputFile
+from panel.ci.diff import Diff, InputFile
+from panel.ci.drift import Drift
 from panel.ci.gates import Failure
 from panel.ci.markdown import COMMENT_BYTES, MARKER, harmless, render_markdown
 from panel.frozen.files import CanaryCheck, CanaryCount
@@ -165,7 +166,7 @@ def test_the_comment_begins_with_our_mark_and_says_the_gist_in_its_title() -> No
     assert lines[0] == MARKER
     assert lines[1] == (
         "### Reviewer panel: the model moved; 1 flipped, 1 contested, kept as published, 1 new, "
-        "1 gone, 1 in other words"
+        "1 gone, 1 reworded"
     )
 
 

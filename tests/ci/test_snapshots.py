@@ -1,4 +1,4 @@
-"""The snapshots of a difference: git revisions, folders, runs, and the workspace as it is now."""
+"""The snapshots of a diff: git revisions, folders, runs, and the workspace as it is now."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from panel.decisions import ConflictError, Decision
 from panel.desk.decide import decide, editor_name, history
 from panel.errors import UsageError
 from panel.results.entries import Entry
-from panel.runs.run import ProgressReporter, Summary, execute
+from panel.runs.run import ProgressReporter, RunSummary, execute
 from panel.runs.selection import Selection, prepare
 from panel.scorecard import published
 from panel.store.decisions import review_states
@@ -33,7 +33,7 @@ QUIET = ProgressReporter(lambda _tallies: None, lambda _note: None)
 PAIR = ("anvil", "builder")
 
 
-def ask(space: Space, **selection: Any) -> Summary:
+def ask(space: Space, **selection: Any) -> RunSummary:
     """Run what is pending, as 'panel run' does."""
     workspace = load_workspace(space.root)
     return execute(workspace, prepare(workspace, Selection(**selection)), QUIET)[0]
@@ -154,7 +154,7 @@ def test_undo_restores_exactly_the_state_before_and_can_be_undone(asked: Space) 
     with pytest.raises(UsageError, match="only the last decision"):
         do(asked, "undo", undoes=made[-1][0])
     do(asked, "undo", undoes=entry(asked).review.latest)  # the last undo itself
-    assert replace(entry(asked).review, latest=None) == replace(states[1].standing, latest=None)
+    assert replace(entry(asked).review, latest=None) == replace(states[1].review, latest=None)
 
 
 def test_what_is_published_outlives_a_changed_description_and_a_new_answer(asked: Space) -> None:

@@ -22,7 +22,7 @@ from panel.endpoint.client import REDACTED
 from panel.engines import local
 from panel.engines.base import RunStats
 from panel.errors import JournalError, StoreError
-from panel.runs.run import ProgressReporter, Summary, execute
+from panel.runs.run import ProgressReporter, RunSummary, execute
 from panel.runs.selection import Selection, prepare
 from panel.store.ingest import opened
 from panel.store.queries import select
@@ -44,7 +44,7 @@ def busy(mocked: Space) -> Space:
 
 def run(
     space: Space, progress: Callable[[RunStats], None] = lambda _tallies: None
-) -> tuple[Summary, RunStats, list[str]]:
+) -> tuple[RunSummary, RunStats, list[str]]:
     notices: list[str] = []
     workspace = load_workspace(space.root)
     prepared = prepare(workspace, Selection())

@@ -213,14 +213,14 @@ def test_a_reader_gets_from_the_front_page_to_a_vote_by_keyboard_alone(
     ship = vote_group(page, "Codestral 2.0").get_by_role("button", name="Ship")
     tab_to(page, ship)
     page.keyboard.press("Enter")
-    page.get_by_text("Your vote: ship. You may change it.").wait_for()
+    page.get_by_text("Your vote: ship. You can change it.").wait_for()
     assert counted(page, CODESTRAL) == "100 % 1 of 1 ship, 95 % interval 21–100 %"
     assert counted(page, MISTRAL) == "— no votes"
     assert ship.get_attribute("aria-pressed") == "true"
     assert ship.evaluate("node => node === document.activeElement")
     page.keyboard.press("Tab")
     page.keyboard.press("Space")
-    page.get_by_text("Your vote: skip. You may change it.").wait_for()
+    page.get_by_text("Your vote: skip. You can change it.").wait_for()
     assert counted(page, CODESTRAL) == "0 % 0 of 1 ship, 95 % interval 0–79 %"
     assert violations(page) == []
     before = (site.out / VERSUS).read_text(encoding="utf-8")

@@ -279,7 +279,7 @@ def test_the_same_content_is_imported_once_under_any_name(tmp_path: Path) -> Non
         ("", 1, "is empty"),
         ("tool,ships\nanvil,1\n", 1, "has the columns 'tool, ships'"),
         ("tool,ships,skips\n", 1, "holds no votes"),
-        ("tool,ships,skips\nanvil,1,1\n\nanvil,2,2\n", 4, "'anvil' stands twice"),
+        ("tool,ships,skips\nanvil,1,1\n\nanvil,2,2\n", 4, "'anvil' is listed twice"),
         ("tool,ships,skips\nanvil,-1,1\n", 2, "ships: '-1' is not a count"),
         ("tool,ships,skips\nanvil,1,٣\n", 2, "skips: '٣' is not a count"),
         ("tool,ships,skips\nanvil,1,9999999999\n", 2, "is not a count"),
@@ -288,7 +288,7 @@ def test_the_same_content_is_imported_once_under_any_name(tmp_path: Path) -> Non
         ("tool,ships,skips\n\"=cmd|'/c calc'!A0\",1,1\n", 2, "is not the slug of a tool"),
         ("tool,ships,skips\n../../etc/passwd,1,1\n", 2, "is not the slug of a tool"),
         ('tool,ships,skips\nanvil,"1,1\n', 2, "is not valid CSV"),
-        ("tool,vote,voter\nanvil,yes,a\n", 2, "vote: 'yes' is no vote"),
+        ("tool,vote,voter\nanvil,yes,a\n", 2, "vote: 'yes' is not a vote"),
         ("tool,vote,voter\nanvil,ship,\n", 2, "voter: has 0 characters"),
     ],
 )

@@ -45,7 +45,7 @@ def content_of(publication: Publication, since: date = SINCE, until: date = UNTI
 def split_publication(**tool: Any) -> Publication:
     """Return the seed page with a tool the panel splits on two to two, and two changes."""
     seed = seed_publication()
-    first = seed.editions[0]
+    first = seed.tools[0]
     lines = []
     for number, (persona, line) in enumerate(zip(seed.personas, first.card.lines, strict=True)):
         assert line.take is not None
@@ -57,7 +57,7 @@ def split_publication(**tool: Any) -> Publication:
         change(MISTRAL, "skip", "ship", "2026-11-20T10:00:00Z", "skeptic"),
         change(MISTRAL, "ship", "skip", "2026-11-02T10:00:00Z", "skeptic"),
     )
-    return replace(seed, editions=(edition, seed.editions[1]), changes=history + seed.changes)
+    return replace(seed, tools=(edition, seed.tools[1]), changes=history + seed.changes)
 
 
 def test_tools_are_new_in_the_days_of_their_first_verdict() -> None:
@@ -98,14 +98,14 @@ def test_long_lists_are_cut_and_say_how_much_was_left_out() -> None:
             list(edition.card.lines),
         )
         for number in range(15)
-        for edition in seed.editions[:1]
+        for edition in seed.tools[:1]
     )
     history = tuple(
         change(edition.tool.slug, before, "ship", "2026-11-20T10:00:00Z")
         for edition in editions
         for before in (None, "skip", "skip")
     )
-    content = content_of(replace(seed, editions=editions, changes=history, pairs=()))
+    content = content_of(replace(seed, tools=editions, changes=history, pairs=()))
     assert (len(content.new_tools), content.more_tools) == (12, 3)
     assert (len(content.changes), content.more_changes) == (20, 10)
     assert len(content.comparisons) == 8 and content.more_comparisons > 50

@@ -22,7 +22,7 @@ from panel.readers.community.secret import Secret, load_secret
 from panel.readers.community.subscribers import Subscribers
 from panel.readers.digest.content import digest_content
 from panel.readers.digest.sending import Mailing, Sent
-from panel.readers.mail import smtp as postman_module
+from panel.readers.mail import smtp
 from panel.readers.mail.settings import mail_settings
 from panel.readers.mail.smtp import MailError, SmtpSender
 from tests.runs.test_run import run
@@ -148,7 +148,7 @@ def test_who_bounced_and_subscribed_again_is_sent_to_again(tmp_path: Path, box: 
 
 def test_what_failed_for_now_is_sent_by_the_next_call(tmp_path: Path, box: Mailbox) -> None:
     subscribe(tmp_path, ANN, BOB)
-    box.faults[ANN] = ["450"] * postman_module.ATTEMPTS
+    box.faults[ANN] = ["450"] * smtp.ATTEMPTS
     first = send(tmp_path, box)
     assert (first.failed, first.sent) == ([ANN], 1)
     assert send(tmp_path, box) == Sent(sent=1, already=1)
@@ -245,7 +245,7 @@ def test_a_kill_between_sending_and_sent_never_sends_twice(tmp_path: Path, box: 
     process = spawn.Process(target=_send_in_a_process, args=(tmp_path, box.environment))
     process.start()
     wait_until(lambda: box.addresses == [ANN, BOB])
-    with pytest.raises(UsageError, match="another 'panel digest --send' is at work"):
+    with pytest.raises(UsageError, match="another 'panel digest --send' is running"):
         send(tmp_path, box)
     assert process.pid is not None
     os.kill(process.pid, signal.SIGKILL)

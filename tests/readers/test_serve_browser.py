@@ -52,7 +52,7 @@ def test_a_reader_votes_by_keyboard_and_may_change_it(page: Any, site: Served) -
     page.goto(f"{site.origin}/tools/anvil.html")
     page.get_by_role("button", name="Ship").focus()
     page.keyboard.press("Enter")
-    page.get_by_text("Your vote: ship. You may change it.").wait_for()
+    page.get_by_text("Your vote: ship. You can change it.").wait_for()
     assert page.locator("[data-community-share]").inner_text() == "100 %"
     assert (
         "1 of 1 ship, 95 % interval 21–100 %" in page.locator("[data-community-votes]").inner_text()

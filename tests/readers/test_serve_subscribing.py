@@ -11,7 +11,7 @@ import pytest
 
 from panel.readers.community.secret import load_secret
 from panel.readers.community.subscribers import Subscribers
-from panel.readers.mail import smtp as postman
+from panel.readers.mail import smtp
 from panel.readers.mail.outbox import Outbox
 from tests.support.served import SECRET, Served, serving
 from tests.support.smtp_server import Mailbox
@@ -124,7 +124,7 @@ def test_what_is_no_address_is_refused_and_never_written_to(
     site: Served, box: Mailbox, email: str
 ) -> None:
     reply = site.post("/subscribe", {"email": email})
-    assert reply.status == 400 and "That is no e-mail address" in reply.text
+    assert reply.status == 400 and "That is not an e-mail address" in reply.text
     assert "<script>" not in reply.text and box.attempts == []
 
 
@@ -198,14 +198,14 @@ def test_without_smtp_settings_mails_wait_until_there_are_some(
 def test_a_server_of_mails_that_is_down_is_said_and_the_mail_waits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postman, "FIRST_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(smtp, "FIRST_WAIT_SECONDS", 0.01)
     with Mailbox() as box:
         environment = box.environment
     outbox = Outbox(tmp_path / "space" / "community" / "outbox")
     with serving(tmp_path, environment) as site:
         assert site.post("/subscribe", {"email": ANN}).status == 202
         until = time.monotonic() + 40
-        while not any("takes no mail" in line for line in site.said):
+        while not any("accepts no mail" in line for line in site.said):
             assert time.monotonic() < until
             time.sleep(0.05)
         assert site.get("/").status == 200

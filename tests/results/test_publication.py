@@ -35,7 +35,7 @@ def approve(space: Space) -> None:
 
 def test_nothing_is_published_before_an_editor_has_approved_it(mocked: Space) -> None:
     run(mocked)
-    assert gathered(mocked).editions == ()
+    assert gathered(mocked).tools == ()
     with target_of(mocked.root) as (target, connection):
         assert unapproved(target, connection) == 8
 
@@ -43,14 +43,14 @@ def test_nothing_is_published_before_an_editor_has_approved_it(mocked: Space) ->
 def test_drafts_hold_every_take_and_say_so(mocked: Space) -> None:
     run(mocked)
     drafts = gathered(mocked, drafts=True)
-    assert [edition.tool.slug for edition in drafts.editions] == ["anvil", "bellows"]
-    assert drafts.drafts and all(edition.card.result.n == 4 for edition in drafts.editions)
+    assert [edition.tool.slug for edition in drafts.tools] == ["anvil", "bellows"]
+    assert drafts.drafts and all(edition.card.result.n == 4 for edition in drafts.tools)
 
 
 def test_only_approved_takes_are_there_and_only_they_count(mocked: Space) -> None:
     run(mocked)
     approve(mocked)
-    for edition in gathered(mocked).editions:
+    for edition in gathered(mocked).tools:
         takes = {line.persona: line.take for line in edition.card.lines}
         assert [who for who, take in takes.items() if take] == ["builder", "skeptic"]
         assert edition.card.result.n == 2
@@ -71,8 +71,8 @@ def test_a_change_after_the_published_take_is_not_told() -> None:
     seed = seed_publication()
     early = seed.changes[0]
     late = replace(early, changed_at="2026-12-01T00:00:00Z", before="ship", after="skip")
-    assert seen_changes([late, early], seed.editions, drafts=False) == [early]
-    assert seen_changes([late, early], seed.editions, drafts=True) == [late, early]
+    assert seen_changes([late, early], seed.tools, drafts=False) == [early]
+    assert seen_changes([late, early], seed.tools, drafts=True) == [late, early]
 
 
 def test_the_prompts_the_sampling_and_the_model_are_the_real_ones(mocked: Space) -> None:

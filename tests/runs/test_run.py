@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from panel.errors import EndpointError, UsageError
-from panel.runs.run import ProgressReporter, Summary, execute
+from panel.runs.run import ProgressReporter, RunSummary, execute
 from panel.runs.selection import Selection, prepare
 from panel.store.ingest import opened
 from panel.store.queries import select
@@ -25,7 +25,7 @@ SILENT = ProgressReporter(lambda _tallies: None, lambda _notice: None)
 ALL = 8  # two tools, four personas
 
 
-def run(space: Space, **selection: Any) -> Summary:
+def run(space: Space, **selection: Any) -> RunSummary:
     workspace = load_workspace(space.root)
     summary, _tallies = execute(workspace, prepare(workspace, Selection(**selection)), SILENT)
     return summary

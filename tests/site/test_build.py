@@ -44,12 +44,12 @@ def stamps(out: Path) -> dict[str, tuple[int, int]]:
 
 def reworded(publication: Publication) -> Publication:
     """Return the publication with one take of Codestral in other words."""
-    first, *rest = publication.editions
+    first, *rest = publication.tools
     line, *others = first.card.lines
     assert line.take
     line = replace(line, take=replace(line.take, take="In an editor's words."))
     card = replace(first.card, lines=(line, *others))
-    return replace(publication, editions=(PublishedTool(first.tool, card), *rest))
+    return replace(publication, tools=(PublishedTool(first.tool, card), *rest))
 
 
 def text_files(files: dict[str, bytes]) -> dict[str, bytes]:
@@ -112,7 +112,7 @@ def test_one_reworded_take_changes_the_pages_that_show_it_and_no_other(tmp_path:
 
 def test_what_is_no_longer_published_goes_and_so_do_emptied_folders(tmp_path: Path) -> None:
     build(seed_publication(), tmp_path)
-    one = seed_publication(editions=seed_publication().editions[:1], pairs=())
+    one = seed_publication(tools=seed_publication().tools[:1], pairs=())
     built = build(one, tmp_path)
     assert {f"tools/{MISTRAL}.html", VERSUS} <= set(built.removed)
     assert not (tmp_path / "compare").exists() and (tmp_path / "tools").is_dir()
@@ -140,7 +140,7 @@ def test_files_of_others_are_neither_overwritten_nor_removed(tmp_path: Path) -> 
     build(seed_publication(), tmp_path)
     (tmp_path / "CNAME").write_text("verdicts.example")
     (tmp_path / "compare" / "notes.txt").write_text("mine")
-    one = seed_publication(editions=seed_publication().editions[:1], pairs=())
+    one = seed_publication(tools=seed_publication().tools[:1], pairs=())
     build(one, tmp_path)
     assert (tmp_path / "CNAME").read_text() == "verdicts.example"
     assert (tmp_path / "compare" / "notes.txt").read_text() == "mine"
@@ -263,13 +263,13 @@ def test_pictures_have_the_size_that_links_want_and_are_small(drawn: Any, tmp_pa
 
 def test_a_picture_gets_a_new_name_when_what_it_shows_changes(tmp_path: Path) -> None:
     def names(publication: Publication) -> set[str]:
-        return {sheet.path for sheet in SiteBuilder(publication).sheets if sheet.named}
+        return {sheet.path for sheet in SiteBuilder(publication).files if sheet.named}
 
     one = seed_publication()
     assert names(one) == names(reworded(one))
-    first, second = one.editions
+    first, second = one.tools
     renamed = PublishedTool(first.tool.model_copy(update={"name": "Other"}), first.card)
-    other = names(replace(one, editions=(renamed, second)))
+    other = names(replace(one, tools=(renamed, second)))
     assert len(names(one) & other) == 2  # the front page's and the other tool's
 
 
@@ -277,8 +277,8 @@ def test_a_picture_gets_a_new_name_when_what_it_shows_changes(tmp_path: Path) ->
     "name", ["", "工具", "أداة", "x" * 400, "a\nb", "\u202etxt.exe", "👩‍🚀", "W" * 60 + " i"]
 )
 def test_any_name_can_be_drawn(drawn: Any, name: str) -> None:
-    first, second = seed_publication().editions
+    first, second = seed_publication().tools
     strange = PublishedTool(first.tool.model_copy(update={"name": name}), first.card)
-    for sheet in SiteBuilder(seed_publication(editions=(strange, second))).sheets:
+    for sheet in SiteBuilder(seed_publication(tools=(strange, second))).files:
         if sheet.named:
             assert sheet.make()[:4] == b"\x89PNG"

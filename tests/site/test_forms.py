@@ -116,10 +116,10 @@ def test_the_forms_stand_in_the_stylesheet_of_their_site_only() -> None:
 
 def test_a_hostile_name_stays_text_in_the_forms() -> None:
     publication = with_forms(seed_publication())
-    first, *rest = publication.editions
+    first, *rest = publication.tools
     bad = '"><script>alert(1)</script>'
     tool = first.tool.model_copy(update={"name": bad})
-    publication = replace(publication, editions=(PublishedTool(tool, first.card), *rest))
+    publication = replace(publication, tools=(PublishedTool(tool, first.card), *rest))
     content = next(v for k, v in files_of(publication).items() if k == TOOL).decode()
     assert "<script>alert" not in content
     legend = re.search("<legend>(.*)</legend>", content)
@@ -128,8 +128,8 @@ def test_a_hostile_name_stays_text_in_the_forms() -> None:
 
 def test_a_page_with_forms_and_its_assets_stays_under_a_hundred_kilobytes() -> None:
     full = with_forms(made_up(120, max_pairs_per_category=500))
-    long = full.editions[0].tool.model_copy(update={"description": "word " * 20_000})
-    full = replace(full, editions=(PublishedTool(long, full.editions[0].card), *full.editions[1:]))
+    long = full.tools[0].tool.model_copy(update={"description": "word " * 20_000})
+    full = replace(full, tools=(PublishedTool(long, full.tools[0].card), *full.tools[1:]))
     files = files_of(full)
     shared = sum(len(content) for path, content in files.items() if path.startswith("assets/"))
     pages = {path: len(content) for path, content in files.items() if path.endswith(".html")}

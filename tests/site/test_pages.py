@@ -27,7 +27,7 @@ VERSUS = f"compare/{MISTRAL}-vs-{CODESTRAL}.html"
 
 def files_of(publication: Publication) -> dict[str, bytes]:
     """Return every file but the pictures."""
-    return {s.path: s.make() for s in SiteBuilder(publication).sheets if not s.named}
+    return {s.path: s.make() for s in SiteBuilder(publication).files if not s.named}
 
 
 class Reading(HTMLParser):
@@ -75,25 +75,25 @@ class Reading(HTMLParser):
 
 
 def page(publication: Publication, path: str) -> Reading:
-    [sheet] = [sheet for sheet in SiteBuilder(publication).sheets if sheet.path == path]
+    [sheet] = [sheet for sheet in SiteBuilder(publication).files if sheet.path == path]
     return Reading(sheet.make())
 
 
 def with_take(publication: Publication, place: int = 0, **changed: Any) -> Publication:
     """Return the publication with Codestral's take of one persona changed."""
-    first, *rest = publication.editions
+    first, *rest = publication.tools
     lines = list(first.card.lines)
     take = lines[place].take
     assert take is not None
     lines[place] = replace(lines[place], take=replace(take, **changed))
     card = published(replace(first.card, lines=tuple(lines)), publication.drafts)
-    return replace(publication, editions=(replace(first, card=card), *rest))
+    return replace(publication, tools=(replace(first, card=card), *rest))
 
 
 def with_tool(publication: Publication, **changed: Any) -> Publication:
-    first, *rest = publication.editions
+    first, *rest = publication.tools
     tool = first.tool.model_copy(update=changed)
-    return replace(publication, editions=(PublishedTool(tool, first.card), *rest))
+    return replace(publication, tools=(PublishedTool(tool, first.card), *rest))
 
 
 def test_every_element_of_the_seed_page_is_on_the_comparison_page() -> None:
@@ -103,7 +103,7 @@ def test_every_element_of_the_seed_page_is_on_the_comparison_page() -> None:
     wanted += ["Which one should you ship with?", "100 % Panel ship", "Community — no votes"]
     wanted += ["Entry Free", "Reviewer split", "Reviewer scorecard", "Developer Tools"]
     wanted += ["4 of 4 ship · 95 % interval 51–100 %", "the panel does not tell these two apart"]
-    for edition in publication.editions:
+    for edition in publication.tools:
         wanted += [edition.tool.tagline, " ".join(edition.tool.description.split())]
         for line in edition.card.lines:
             assert line.take
@@ -275,8 +275,8 @@ def test_the_receipt_tells_what_turned_and_why() -> None:
 
 def test_links_pictures_and_addresses_are_whole() -> None:
     """Every link inside the site arrives at a file of it, every fragment at an id."""
-    plant = SiteBuilder(seed_publication())
-    files = {sheet.path: sheet.make() for sheet in plant.sheets}
+    builder = SiteBuilder(seed_publication())
+    files = {sheet.path: sheet.make() for sheet in builder.files}
     readings = {path: Reading(text) for path, text in files.items() if path.endswith(".html")}
     for path, reading in readings.items():
         ids = reading.values("id")
@@ -304,7 +304,7 @@ def test_without_an_address_nothing_claims_one() -> None:
     bare = seed_publication(site=SiteSettings(title="Local"))
     for path, content in files_of(bare).items():
         assert b"verdicts.example" not in content and b"canonical" not in content, path
-    assert not [sheet for sheet in SiteBuilder(bare).sheets if sheet.named]
+    assert not [sheet for sheet in SiteBuilder(bare).files if sheet.named]
     assert "sitemap.xml" not in files_of(bare)
 
 
@@ -316,7 +316,7 @@ def test_the_demo_model_is_announced_on_every_page() -> None:
 
 def made_up(count: int, **site: Any) -> Publication:
     base = seed_publication()
-    first = base.editions[0]
+    first = base.tools[0]
     take = a_take(base.personas[0], TAKES[CODESTRAL, "builder"])
     editions = tuple(
         an_edition(
@@ -326,7 +326,7 @@ def made_up(count: int, **site: Any) -> Publication:
         for n in range(count)
     )
     return replace(
-        base, editions=editions, pairs=(), changes=(), site=base.site.model_copy(update=site)
+        base, tools=editions, pairs=(), changes=(), site=base.site.model_copy(update=site)
     )
 
 
@@ -341,9 +341,9 @@ def test_long_lists_are_spread_over_pages_that_hold_everything_once() -> None:
 
 @pytest.mark.parametrize("most", [0, 3, 500])
 def test_pairs_of_a_category_are_bounded_and_everyone_meets_about_as_many(most: int) -> None:
-    contents = SiteBuilder(made_up(10, max_pairs_per_category=most)).contents
+    contents = SiteBuilder(made_up(10, max_pairs_per_category=most)).index
     assert len(contents.pairs) == min(most, 45)
-    met = [len(contents.pairs_of.get(slug, ())) for slug in contents.editions]
+    met = [len(contents.pairs_of.get(slug, ())) for slug in contents.tools]
     assert max(met) - min(met) <= 1 or most == 3
     assert len({frozenset((p.left.tool.slug, p.right.tool.slug)) for p in contents.pairs}) == len(
         contents.pairs
@@ -351,18 +351,18 @@ def test_pairs_of_a_category_are_bounded_and_everyone_meets_about_as_many(most: 
 
 
 def test_chosen_pairs_keep_their_order_and_are_not_made_twice() -> None:
-    contents = SiteBuilder(replace(made_up(3), pairs=(("t002", "t000"), ("t000", "gone")))).contents
+    contents = SiteBuilder(replace(made_up(3), pairs=(("t002", "t000"), ("t000", "gone")))).index
     first = contents.pairs[0]
     assert (first.left.tool.slug, first.right.tool.slug, first.chosen) == ("t002", "t000", True)
     assert len(contents.pairs) == 3 and contents.left_out == [("t000", "gone")]
     only = replace(made_up(3, all_pairs=False), pairs=(("t002", "t000"),))
-    assert len(SiteBuilder(only).contents.pairs) == 1
+    assert len(SiteBuilder(only).index.pairs) == 1
 
 
 def test_a_page_with_its_stylesheet_and_script_stays_under_a_hundred_kilobytes() -> None:
     full = made_up(120, max_pairs_per_category=500)
-    long = full.editions[0].tool.model_copy(update={"description": "word " * 20_000})
-    full = replace(full, editions=(PublishedTool(long, full.editions[0].card), *full.editions[1:]))
+    long = full.tools[0].tool.model_copy(update={"description": "word " * 20_000})
+    full = replace(full, tools=(PublishedTool(long, full.tools[0].card), *full.tools[1:]))
     files = files_of(full)
     shared = sum(len(content) for path, content in files.items() if path.startswith("assets/"))
     heavy = {
@@ -372,5 +372,5 @@ def test_a_page_with_its_stylesheet_and_script_stays_under_a_hundred_kilobytes()
 
 
 def test_an_empty_date_of_verification_is_never_taken_for_today() -> None:
-    contents = SiteBuilder(seed_publication(today=date(2030, 1, 1))).contents
+    contents = SiteBuilder(seed_publication(today=date(2030, 1, 1))).index
     assert all(contents.price_is_stale(edition) for edition in contents.by_name)

@@ -91,7 +91,7 @@ def poisoned(bad: str) -> Publication:
             title=bad, base_url="https://verdicts.example/", description=bad, author=bad,
             contact=bad, pairs=(), all_pairs=True, max_pairs_per_category=5, stale_price_days=90,
         ),
-        editions=tuple(map(edition, plain.editions, slugs)),
+        tools=tuple(map(edition, plain.tools, slugs)),
         personas=personas,
         pairs=(),
         changes=tuple(
@@ -206,7 +206,7 @@ def test_only_plain_web_addresses_become_links(url: str) -> None:
         return PublishedTool(edition.tool.model_copy(update={"url": url, "links": {"Docs": url}}),
                        edition.card)  # fmt: skip
 
-    files = files_of(replace(publication, editions=tuple(map(aimed, publication.editions))))
+    files = files_of(replace(publication, tools=tuple(map(aimed, publication.tools))))
     reading = Reading(files["tools/one.html"])
     assert url not in reading.values("href")
     assert "url" not in reading.linked[0]["mainEntity"]

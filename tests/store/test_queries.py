@@ -17,7 +17,7 @@ from panel.store.queries import (
     export_parquet,
     known_cells,
     known_records,
-    models_with_verdicts,
+    models_with_outcomes,
     run_totals,
     select,
 )
@@ -79,7 +79,7 @@ def test_each_model_has_its_own_cells(ledger: Ledger) -> None:
     other = ledger.cells(model="mock-2")
     ledger.run([(cell, "skip") for cell in other[:3]])
     with opened(ledger.runs) as connection:
-        assert models_with_verdicts(connection) == ["mock/mock-1", "mock/mock-2"]
+        assert models_with_outcomes(connection) == ["mock/mock-1", "mock/mock-2"]
         assert len(known_cells(connection, other[0].model)) == 3
         stored = answers_by_pair(connection, other[0].model)
     assert sum(map(len, stored.values())) == 3

@@ -83,7 +83,7 @@ def seed_publication(**changed: Any) -> Publication:
             author="The Editors",
             contact="desk@verdicts.example",
         ),
-        editions=tuple(editions),
+        tools=tuple(editions),
         personas=tuple(personas),
         model=MODEL,
         today=TODAY,

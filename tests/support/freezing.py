@@ -17,7 +17,7 @@ from panel.frozen.freeze import Freezing
 from panel.frozen.freeze import freeze as freeze_verdicts
 from panel.frozen.staleness import StaleEntry
 from panel.frozen.thaw import opened_with_frozen
-from panel.runs.run import ProgressReporter, Summary, execute
+from panel.runs.run import ProgressReporter, RunSummary, execute
 from panel.runs.selection import Selection, prepare, resolve
 from panel.store.ingest import opened
 from panel.store.queries import select
@@ -67,7 +67,7 @@ def always(word: str | None) -> Face:
     return voting(lambda _system, _user: word)
 
 
-def run(space: Space, bounds: RunBudget = NO_BUDGET, **selection: Any) -> Summary:
+def run(space: Space, bounds: RunBudget = NO_BUDGET, **selection: Any) -> RunSummary:
     """Run a selection; returns its summary."""
     workspace = load_workspace(space.root)
     prepared = prepare(workspace, Selection(**selection))

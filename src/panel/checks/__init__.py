@@ -1,7 +1,4 @@
-"""Checks on a take: what an editor should look at before a reader does. No model is asked.
-
-Pure functions over a take and the catalog. They open no file, socket or store.
-"""
+"""The checks on a take: what an editor should look at before a reader does, by rule alone."""
 
 from panel.checks.across import check_catalog
 from panel.checks.closing import closing_verdict

@@ -1,1 +1,1 @@
-"""The wing for continuous integration: freeze, diff, gates. Opens no socket to a model."""
+"""``panel diff`` and the GitHub job: what differs, gates, Markdown, JUnit. Asks no model."""

@@ -1,7 +1,7 @@
-"""``panel diff``: inputs, verdicts and model between two sides, kept apart.
+"""``panel diff``: what differs between two snapshots.
 
-What changed in the inputs, which verdicts flipped and how the takes changed, and whether
-the model itself has moved are three questions, and an answer to one is none to another.
+Three questions are kept apart: what changed in the inputs, which verdicts flipped and how the
+takes changed, and whether the model itself has moved.
 """
 
 from __future__ import annotations
@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from panel.cells.plan import changed_input
+from panel.ci.drift import Drift, find_drift
 from panel.ci.snapshots import Snapshot
-from panel.frozen.files import CanaryCheck, FrozenVerdict
-from panel.stats import PanelResult, combine, sign_flip, tally
+from panel.frozen.files import FrozenVerdict
+from panel.stats import PanelResult, combine, tally
 from panel.workspace.git import changed_files
 
 Kind = Literal["new", "gone", "flipped", "leaning", "rewritten"]
-MOVED_BELOW = 0.05  # the p-value from which on the canaries say that the model has moved
-FEWEST_CANARIES = 6  # with fewer tools that differ, no p of a sign-flip test is below 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +27,8 @@ class PairChange:
     """One persona on one tool, where something differs.
 
     kind: new or gone; flipped: another verdict is published; leaning: newer answers speak
-    for another verdict, or for none, and do not overturn it; rewritten: the same verdict in
-    other words.
+    for another verdict, or for none, but do not overturn the published one; rewritten: the
+    same verdict with another take.
     cause: why it was asked, as in ``panel plan``, or "asked again"; None for new and gone.
     """
 
@@ -42,14 +41,14 @@ class PairChange:
 
     @property
     def certainty(self) -> str:
-        """In words, how much the votes after say."""
+        """The votes after the change, in words."""
         after = self.after
         if after is None or not after.n:
             return "no votes"
         return f"{after.ships} of {after.n} ship"
 
     def takes(self) -> list[tuple[str, str]]:
-        """Return (label, take) of what a reader should see: before, after, or answered now."""
+        """Return (label, take) for each take to show: before, after, or answered now."""
         found = []
         if self.before is not None and self.before.take:
             found.append((f"before, {self.before.verdict}", self.before.take))
@@ -64,7 +63,7 @@ class PairChange:
 
 @dataclass(frozen=True, slots=True)
 class ToolChange:
-    """A tool of which something differs: its panel before and after, and who says what."""
+    """A tool where something differs: its panel before and after, and its changed personas."""
 
     tool: str
     before: PanelResult | None
@@ -82,28 +81,11 @@ class InputFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Drift:
-    """What is known of the model itself between the two sides.
-
-    moved: whether canaries say so; None when they cannot tell. p: of the sign-flip test over
-    canary tools; ships and n: their votes on record and when asked again.
-    models, served: (before, after) of model identities asked, and of the names that the server
-    gave (returned model and system fingerprint), where they differ.
-    """
-
-    moved: bool | None
-    sentence: str
-    p: float | None = None
-    canaries: CanaryCheck | None = None
-    models: tuple[list[str], list[str]] | None = None
-    served: tuple[list[str], list[str]] | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Diff:
-    """All that differs between two sides. reasons: pairs asked anew, by cause.
+    """All that differs between two snapshots.
 
-    pairs: all of the head, by (tool, persona); abstained: those with a new abstention.
+    reasons: how many pairs were asked again, by cause. pairs: every verdict of the head, by
+    (tool, persona). abstained: the pairs with an abstention that the base does not have.
     """
 
     base: str
@@ -117,7 +99,7 @@ class Diff:
 
     @property
     def changes(self) -> list[PairChange]:
-        """Every pair where something differs."""
+        """Every pair where something differs, by tool."""
         return [pair for tool in self.tools for pair in tool.pairs]
 
     def of_kind(self, kind: Kind) -> list[PairChange]:
@@ -126,7 +108,7 @@ class Diff:
 
 
 def compare(root: Path, base: Snapshot, head: Snapshot) -> Diff:
-    """Compare two sides of the workspace below ``root``."""
+    """Compare two snapshots of the workspace below ``root``."""
     before, after = _pairs(base), _pairs(head)
     reasons: Counter[str] = Counter()
     changes: dict[str, list[PairChange]] = {}
@@ -145,21 +127,21 @@ def compare(root: Path, base: Snapshot, head: Snapshot) -> Diff:
     if base.revision is not None and head.folder is not None:
         rows = changed_files(root, base.revision, head.revision)
         files = [InputFile(*row) for row in rows]
-    drift = _drift(base, head, before.values(), after.values())
+    drift = find_drift(base, head, before.values(), after.values())
     silent = [key for key in after if _abstains_anew(before.get(key), after[key])]
     return Diff(base.name, head.name, files, dict(reasons), tools, drift, after, silent)
 
 
-def _pairs(side: Snapshot) -> dict[tuple[str, str], FrozenVerdict]:
+def _pairs(snapshot: Snapshot) -> dict[tuple[str, str], FrozenVerdict]:
     return {
         (slug, persona): verdict
-        for slug, tool in side.frozen.items()
+        for slug, tool in snapshot.frozen.items()
         for persona, verdict in tool.personas.items()
     }
 
 
 def _order(key: tuple[str, str], base: Snapshot, head: Snapshot) -> tuple[str, int, str]:
-    """Sort by tool, then as the file has the personas, which is the panel's order."""
+    """Return a sort key: by tool, then in the order of its file, which is the panel's."""
     slug, persona = key
     file = head.frozen.get(slug) or base.frozen[slug]
     names = list(file.personas)
@@ -186,7 +168,7 @@ def _change(
 
 
 def leans(verdict: FrozenVerdict) -> bool:
-    """Whether most answers speak against what is published, and do not overturn it."""
+    """Whether most answers speak against the published verdict without overturning it."""
     skips = verdict.n - verdict.ships
     if verdict.verdict == "ship":
         return skips > verdict.ships
@@ -199,7 +181,7 @@ def _abstains_anew(before: FrozenVerdict | None, after: FrozenVerdict) -> bool:
 
 
 def _cause(before: FrozenVerdict | None, after: FrozenVerdict | None) -> str | None:
-    """Say why a pair was asked between the two sides; None where it was not, or is new or gone."""
+    """Return why a pair was asked again; None if it was not, or if it is new or gone."""
     if before is None or after is None or before.answers == after.answers:
         return None
     if not before.answers or not after.answers:
@@ -212,71 +194,16 @@ def _cause(before: FrozenVerdict | None, after: FrozenVerdict | None) -> str | N
     return changed_input(was.inputs, now.inputs)
 
 
-def _panel(slug: str, side: Snapshot) -> PanelResult | None:
-    file = side.frozen.get(slug)
+def _panel(slug: str, snapshot: Snapshot) -> PanelResult | None:
+    file = snapshot.frozen.get(slug)
     if file is None:
         return None
     return panel_result(file.personas.values())
 
 
 def panel_result(verdicts: Iterable[FrozenVerdict]) -> PanelResult:
-    """Return a panel's numbers over the answers on file."""
+    """Return a panel's numbers, counted over the answers on file."""
     return combine([tally((a.outcome, a.verdict) for a in v.answers) for v in verdicts])
-
-
-def _drift(
-    base: Snapshot, head: Snapshot, before: Iterable[FrozenVerdict], after: Iterable[FrozenVerdict]
-) -> Drift:
-    asked = head.canaries if _asked_since(base.canaries, head.canaries) else None
-    models = _differ(_models(before), _models(after))
-    served = None if models else _differ(_served(before), _served(after))
-    moved, sentence, p = _canaries(asked)
-    if served is not None:
-        sentence += " The server names another model or configuration than before."
-    return Drift(moved, sentence, p, asked, models, served)
-
-
-def _asked_since(base: CanaryCheck | None, head: CanaryCheck | None) -> bool:
-    """Whether canaries were asked between the two: a head may be older than its base there."""
-    if base is None or head is None:
-        return head is not None
-    return head != base and head.asked_at >= base.asked_at
-
-
-def _canaries(asked: CanaryCheck | None) -> tuple[bool | None, str, float | None]:
-    if asked is None:
-        return None, "No canaries were asked, so whether the model has moved is not known.", None
-    counted = [c for c in asked.canaries if c.n and c.n_again]
-    differences = [c.ships_again / c.n_again - c.ships / c.n for c in counted]
-    p, differ = sign_flip(differences), sum(bool(each) for each in differences)
-    many = f"{differ} of {len(counted)} canaries answer otherwise than on record"
-    if p is not None and p < MOVED_BELOW:
-        return True, f"The model moved: {many} (sign-flip test, p = {p:.3f}).", p
-    if len(counted) < FEWEST_CANARIES:
-        few = f"fewer than {FEWEST_CANARIES} canaries cannot tell"
-        return None, f"Whether the model has moved is not known: {many}; {few}.", p
-    test = "" if p is None else f" (sign-flip test, p = {p:.3f})"
-    return False, f"No sign that the model has moved: {many}{test}.", p
-
-
-def _differ(before: set[str], after: set[str]) -> tuple[list[str], list[str]] | None:
-    """Return both, where there is a name after that was not there before."""
-    if not before or after <= before:
-        return None
-    return sorted(before), sorted(after)
-
-
-def _models(verdicts: Iterable[FrozenVerdict]) -> set[str]:
-    return {answer.model_identity for verdict in verdicts for answer in verdict.answers}
-
-
-def _served(verdicts: Iterable[FrozenVerdict]) -> set[str]:
-    return {
-        " / ".join(filter(None, (answer.returned_model, answer.system_fingerprint)))
-        for verdict in verdicts
-        for answer in verdict.answers
-        if answer.returned_model or answer.system_fingerprint
-    }
 
 
 def record(diff: Diff) -> dict[str, Any]:
@@ -325,7 +252,7 @@ def _numbers(result: PanelResult | None) -> dict[str, Any] | None:
 
 
 def _pair_record(pair: PairChange) -> dict[str, Any]:
-    def side(verdict: FrozenVerdict | None) -> dict[str, Any] | None:
+    def fields(verdict: FrozenVerdict | None) -> dict[str, Any] | None:
         if verdict is None:
             return None
         names = ("verdict", "confidence", "ships", "n", "contested", "state", "take")
@@ -335,6 +262,6 @@ def _pair_record(pair: PairChange) -> dict[str, Any]:
         "persona": pair.persona,
         "kind": pair.kind,
         "cause": pair.cause,
-        "before": side(pair.before),
-        "after": side(pair.after),
+        "before": fields(pair.before),
+        "after": fields(pair.after),
     }

@@ -1,4 +1,4 @@
-"""Gates: what of a diff stops a merge, where a team has chosen so. A sentence per reason."""
+"""Gates: what in a diff stops a merge, if a team has chosen so. One sentence for each reason."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ NAMED = 5  # pairs named in one sentence
 
 @dataclass(frozen=True, slots=True)
 class Gates:
-    """What fails: flip, stale, drift, abstain, and ship-below (a percentage, None: not)."""
+    """The gates a team has chosen.
+
+    plain: any of flip, stale, drift, abstain. ship_below: a percentage; None if not chosen.
+    """
 
     plain: frozenset[str] = frozenset()
     ship_below: float | None = None
@@ -26,7 +29,7 @@ class Gates:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One reason why a gate is shut; pairs: the (tool, persona) it is about, if any."""
+    """One reason why a gate is shut. pairs: the (tool, persona) it is about, if any."""
 
     gate: str
     sentence: str
@@ -34,7 +37,7 @@ class Failure:
 
 
 def parse_gates(words: Sequence[str]) -> Gates:
-    """Read ``--fail-on`` words, also several in one with commas; raises UsageError."""
+    """Read the words of ``--fail-on``, each with or without commas; raises UsageError."""
     plain, below = set(), None
     for word in (part.strip() for given in words for part in given.split(",")):
         name, _, value = word.partition("=")
@@ -59,11 +62,11 @@ def parse_gates(words: Sequence[str]) -> Gates:
 def failures(
     diff: Diff, head: Snapshot, gates: Gates, endpoint: str | None = None, model: str | None = None
 ) -> list[Failure]:
-    """Return the reasons why the gates are shut, in the order of the gates.
+    """Return the reasons why gates are shut, in the order of the gates.
 
-    Flips and ship percentages are those of tools that differ, abstentions those since the
-    base; stale is about the whole head, asked of ``endpoint`` and ``model``. Raises UsageError
-    for ``stale`` where the head is no state of the files.
+    ``flip`` and ``ship-below`` look at tools that differ, ``abstain`` at abstentions that the
+    base does not have, ``stale`` at the whole head, as ``endpoint`` and ``model`` would be asked.
+    Raises UsageError for ``stale`` if the head is a folder or a run, which has no tools of its own.
     """
     found: list[Failure] = []
     if "flip" in gates.plain and (flips := diff.of_kind("flipped")):
@@ -97,7 +100,7 @@ def _keys(pairs: list[PairChange]) -> frozenset[tuple[str, str]]:
 def _stale(head: Snapshot, endpoint: str | None, model: str | None) -> list[Failure]:
     if head.workspace is None:
         raise UsageError(
-            f"--fail-on stale needs the files that people write, which {head.name!r} has not. "
+            f"--fail-on stale needs the files that people write, and {head.name!r} has none. "
             "Compare with a git revision, or with the workspace as it is."
         )
     status = frozen_status(head.workspace, endpoint, model, head.folder)
@@ -142,6 +145,6 @@ def _many(count: int, noun: str) -> str:
 
 
 def _named(words: list[str]) -> str:
-    """Name a few, on one line: a name with a line feed would begin a command to a runner."""
+    """Name a few, on one line: a line feed in a name could start a command to the CI runner."""
     more = f" and {len(words) - NAMED:,} more" if len(words) > NAMED else ""
     return ", ".join(" ".join(word.split()) for word in words[:NAMED]) + more

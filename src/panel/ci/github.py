@@ -1,6 +1,6 @@
-"""What ``action.yml`` needs beside the command line: the event, the comment, the commit.
+"""The steps of ``action.yml`` that the command line does not do: event, comment, commit.
 
-Installed as ``panel-github``; of no use outside a GitHub job. It talks to GitHub's own API
+Installed as ``panel-github``, for use inside a GitHub job only. It connects to GitHub's API
 (GITHUB_API_URL) and to nothing else.
 """
 
@@ -24,17 +24,17 @@ from panel.frozen.files import FOLDER
 BOT = "github-actions[bot]"
 BOT_MAIL = "41898282+github-actions[bot]@users.noreply.github.com"
 SECONDS = 30
-# Events that run with the secrets of this repository on what a stranger may have written.
+# Events that give the secrets of this repository to a job on text that a stranger may have written.
 WITH_SECRETS = ("pull_request_target", "workflow_run", "issue_comment")
-PAGES = 20  # of a hundred comments, read to find our own
+PAGES = 20  # the most pages of a hundred comments that are searched for our own
 
 
 class JobError(Exception):
-    """What the job should end with, in one sentence."""
+    """What the job should fail with, in one sentence."""
 
 
 def main() -> None:
-    """Run one of the steps; the job's log gets one line for what is wrong."""
+    """Run one step. An error becomes one line in the job's log, and exit 1."""
     steps: dict[str, Callable[..., None]] = {
         "event": event,
         "asked": asked,
@@ -43,7 +43,7 @@ def main() -> None:
     }
     name, *words = sys.argv[1:] or [""]
     if name not in steps:
-        sys.exit(f"panel-github is a part of the GitHub action; its steps are {', '.join(steps)}.")
+        sys.exit(f"panel-github is part of the GitHub action; its steps are {', '.join(steps)}.")
     try:
         steps[name](*words)
     except JobError as error:
@@ -52,15 +52,16 @@ def main() -> None:
 
 
 def event() -> None:
-    """Work out what this event allows, and with which revision to compare.
+    """Find out what this event allows, and which revision to compare with.
 
-    Outputs: base, since, number and branch of a pull request, fork, may-ask.
+    Writes the outputs base, since, number and branch (of a pull request), fork and may-ask.
+    Raises JobError for an event or an input that the action does not take.
     """
     name = os.environ["GITHUB_EVENT_NAME"]
     if name in WITH_SECRETS:
         raise JobError(
-            f"this action does not run on {name}: it would ask a stranger's prompts with your "
-            "secrets. Use 'on: pull_request'."
+            f"this action does not run on {name}: it would send a stranger's prompts to a model "
+            "with your secrets. Use 'on: pull_request'."
         )
     told = json.loads(Path(os.environ["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8"))
     request = told.get("pull_request") or {}
@@ -72,10 +73,10 @@ def event() -> None:
         raise JobError(f"mode: {mode!r} is neither run nor check.")
     given_back = os.environ.get("COMMIT", "none")
     if given_back not in ("none", "push", "pull-request"):
-        raise JobError(f"commit: {given_back!r} is none of none, push, pull-request.")
+        raise JobError(f"commit: {given_back!r} is not one of: none, push, pull-request.")
     may_ask = mode == "run" and (not fork or bool(replay))
     if fork and mode == "run" and not may_ask:
-        _notice("This comes from a fork, which has no keys: what is stale is said, not asked.")
+        _notice("A fork has no keys, so this job asks no model and only says what is stale.")
     branch = (request.get("head") or {}).get("ref") or os.environ.get("GITHUB_REF_NAME", "")
     _output("base", base)
     _output("since", base if request and base != "HEAD" else "")
@@ -86,9 +87,10 @@ def event() -> None:
 
 
 def _base(request: dict[str, Any], told: dict[str, Any]) -> str:
-    """Return the revision to compare with; HEAD, which is itself, for a new branch or a schedule.
+    """Return the revision to compare with: HEAD itself for a new branch or a schedule.
 
-    Of a pull request it is where its branch began: what others have merged since is not its doing.
+    For a pull request it is the commit where its branch began, since what others have merged
+    after that is not part of it.
     """
     asked_for = os.environ.get("BASE") or (request.get("base") or {}).get("sha")
     if asked_for:
@@ -104,16 +106,16 @@ def _base(request: dict[str, Any], told: dict[str, Any]) -> str:
         return "HEAD"
     if not _known(before):
         _notice(
-            "What was there before this push is not in this clone, so the verdicts are compared "
-            "with the commit itself. 'fetch-depth: 0' of actions/checkout has it, unless the "
-            "push was forced."
+            "The commit before this push is not in this clone, so the verdicts are compared "
+            "with the pushed commit itself. 'fetch-depth: 0' of actions/checkout fetches it, "
+            "unless the push was forced."
         )
         return "HEAD"
     return before
 
 
 def _name_of(request: dict[str, Any], side: str) -> str | None:
-    """Return whose repository a side is of; a deleted fork has none."""
+    """Return the repository of the base or the head; None for a fork that was deleted."""
     repository = (request.get(side) or {}).get("repo") or {}
     return repository.get("full_name")
 
@@ -124,7 +126,7 @@ def _known(revision: str) -> bool:
 
 
 def asked(code: str, file: str) -> None:
-    """Hand on how the run ended; nothing is lost by going on to the report."""
+    """Write how the run ended to the outputs, so that the job can go on to its report."""
     text = Path(file).read_text(encoding="utf-8")
     try:
         summary = json.loads(text)
@@ -132,13 +134,13 @@ def asked(code: str, file: str) -> None:
         raise JobError(f"the run ended with exit {code} before it asked anything.") from None
     _output("asked", str(int(summary["asked"])))
     _output("code", str(int(code)))
-    # A run that was stopped has pairs with some of their answers; the next run asks the rest,
-    # which it would not if they were frozen like this.
+    # A run that was stopped leaves pairs with only some of their answers. The next run asks the
+    # rest, but would not if these were frozen.
     _output("freeze", str(int(code) in (0, 1)).lower())
 
 
 def comment(number: str, file: str) -> None:
-    """Write the report into our one comment on a pull request, made if it is not there."""
+    """Write the report into our one comment on a pull request; make the comment if needed."""
     body = Path(file).read_text(encoding="utf-8")
     issue = f"/repos/{_repository()}/issues/{int(number)}/comments"
     try:
@@ -150,8 +152,9 @@ def comment(number: str, file: str) -> None:
     except urllib.error.HTTPError as error:
         if error.code in (401, 403, 404):
             _notice(
-                f"GitHub refused the comment ({error.code}): a fork's token may not write, others "
-                "need 'permissions: pull-requests: write'. The report is in the job's summary."
+                f"GitHub refused the comment ({error.code}): the token of a fork may not write, "
+                "any other needs 'permissions: pull-requests: write'. The report is in the job's "
+                "summary."
             )
             return
         raise JobError(f"GitHub did not take the comment: HTTP {error.code}.") from None
@@ -160,14 +163,14 @@ def comment(number: str, file: str) -> None:
 
 
 def _own_comment(issue: str) -> int | None:
-    """Find our comment: marked as ours, and by ourselves (a stranger could copy the mark)."""
+    """Find our comment: it bears our mark and is ours, since a stranger could copy the mark."""
     login = BOT
     with suppress(urllib.error.HTTPError):
-        login = _api("GET", "/user")["login"]  # a token of a person; a job's own is refused
+        login = _api("GET", "/user")["login"]  # works for a person's token, not for a job's
     for page in range(1, PAGES + 1):
         found = _api("GET", f"{issue}?per_page=100&page={page}")
         for each in found:
-            by = (each.get("user") or {}).get("login")  # nobody: the account is gone
+            by = (each.get("user") or {}).get("login")  # no user: the account was deleted
             if by == login and str(each["body"]).startswith(MARKER):
                 return int(each["id"])
         if len(found) < 100:
@@ -176,9 +179,9 @@ def _own_comment(issue: str) -> int | None:
 
 
 def commit(how: str, branch: str) -> None:
-    """Commit verdicts/ and push it to the branch itself, or open a pull request to it."""
+    """Commit verdicts/; push it to the branch, or open a pull request to the branch."""
     if not branch or branch.startswith("-"):
-        raise JobError("there is no branch of this repository to give the verdicts back to.")
+        raise JobError("there is no branch of this repository to push the verdicts to.")
     head = _git("symbolic-ref", "--quiet", "--short", "HEAD", may_fail=True)
     if head != branch:
         raise JobError(
@@ -209,9 +212,9 @@ def _open_pull_request(head: str, base: str) -> None:
     except urllib.error.HTTPError as error:
         if error.code != 422:  # it is open already
             raise JobError(
-                f"GitHub did not open the pull request (HTTP {error.code}): it needs 'permissions: "
-                "contents: write, pull-requests: write', and that the repository's settings let "
-                "Actions open pull requests."
+                f"GitHub did not open the pull request (HTTP {error.code}): the job needs "
+                "'permissions: contents: write, pull-requests: write', and the repository's "
+                "settings must allow Actions to open pull requests."
             ) from None
     except OSError as error:
         raise JobError(f"GitHub cannot be reached: {error}.") from None
@@ -244,7 +247,7 @@ def _api(method: str, path: str, fields: dict[str, Any] | None = None) -> Any:
 def _repository() -> str:
     name = os.environ["GITHUB_REPOSITORY"]
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
-        raise JobError(f"GITHUB_REPOSITORY: {name!r} is no repository.")
+        raise JobError(f"GITHUB_REPOSITORY: {name!r} is not of the form owner/name.")
     return name
 
 
@@ -258,5 +261,5 @@ def _notice(text: str) -> None:
 
 
 def _one_line(text: str) -> str:
-    """Keep a value from becoming two outputs, or two commands to the runner."""
+    """Join the lines of a value, which would else be several outputs or commands to the runner."""
     return " ".join(text.split())

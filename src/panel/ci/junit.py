@@ -1,4 +1,4 @@
-"""A diff as JUnit XML: a test case per tool × persona, failed where a gate is shut over it."""
+"""A diff as JUnit XML: one test case for each tool × persona, failed if a gate is shut on it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from panel.ci.diff import Diff, PairChange
 from panel.ci.gates import Failure
 from panel.frozen.files import FrozenVerdict
 
-# What XML 1.0 cannot hold, not even escaped; and, since it may be read on a terminal or in a log,
-# other control characters and what reorders text.
+# Characters that XML 1.0 cannot hold even when escaped. And, since people read the file in logs and
+# terminals, other control characters and those that change the direction of text.
 _UNFIT = re.compile(
     "[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
     "|[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]"
@@ -18,10 +18,10 @@ _UNFIT = re.compile(
 
 
 def render_junit(diff: Diff, shut: list[Failure]) -> str:
-    """Return the suite: every pair there is, and a case per failure that is about no pair.
+    """Return the suite: a case for every pair, and one for every failure that is about no pair.
 
-    A case has one failure at most, of all gates that are shut over it: not every reader of
-    JUnit takes several.
+    A case has at most one failure, which names all gates that are shut on it: some readers of
+    JUnit files take only one.
     """
     changes = {(pair.tool, pair.persona): pair for pair in diff.changes}
     unanswered = sorted(set().union(*(failure.pairs for failure in shut)))

@@ -1,7 +1,7 @@
 """A diff as GitHub-flavoured Markdown: for a comment on a pull request, or a job's summary.
 
-Takes and names are foreign text: nothing in them becomes markup, a mention, a link or an
-issue's number. What does not fit is counted, never cut in the middle.
+Takes and names are untrusted text: nothing in them becomes markup, a mention, a link or the
+number of an issue. Tools that do not fit are counted; no section is cut in the middle.
 """
 
 from __future__ import annotations
@@ -17,30 +17,30 @@ COMMENT_BYTES = 64_000  # GitHub takes 65,536 characters of a comment
 MARKER = "<!-- reviewer-panel -->"
 SHOWN = 20  # files, canaries
 REASONS_SHOWN, NAMES_SHOWN = 10, 3
-# Characters of one name, and of one sentence. With what is escaped, all that stands around the
-# verdicts fits a comment, whoever chose the names.
+# The most characters of one name and of one sentence. Escaped and all together, what surrounds the
+# verdicts still fits into a comment, however long the names are.
 NAME, SENTENCE = 100, 400
 LEFT_OUT = 200  # bytes for the lines that say what is left out
-_SPACE = "\u200b"  # breaks what GitHub would make a link or a mention of, unseen
-_JOINERS = "\u200c\u200d"  # format characters that are text, in Persian and in emoji
+_SPACE = "\u200b"  # invisible; breaks up what GitHub would turn into a link or a mention
+_JOINERS = "\u200c\u200d"  # invisible characters that Persian words and emoji need
 _MARKUP = re.compile(r"([\\`*_{}\[\]()#+\-!|~.:=^$])")
-# Addresses, mentions, numbers of issues, short names of emoji; and hashes of commits.
+# Web addresses, mentions, issue numbers and emoji names; below, hashes of commits.
 _LINKS = re.compile(r"(?i)(?:https?|ftp|www|mailto|xmpp|gh-)(?=[:./\d])|[@#]|:(?=[\w+-]+:)")
 _HASHES = re.compile(r"(?i)\b(?=[a-f]*\d)[0-9a-f]{7,}\b")
 _SIX = re.compile(r".{6}(?=.)")
 
 
 def harmless(text: str, most: int | None = None) -> str:
-    """Return foreign text as one line of Markdown that says the text and does nothing.
+    """Return untrusted text as one line of Markdown that shows the text and does nothing else.
 
-    most: characters from which on a name is cut, and ends in an ellipsis.
+    most: the longest it may be, in characters; longer text is cut and ends in an ellipsis.
     """
     line = _plain(text, most)
     return html.escape(_MARKUP.sub(r"\\\1", line), quote=False)
 
 
 def _plain(text: str, most: int | None = None) -> str:
-    """Return one line of which GitHub makes no link; not yet fit for Markdown, nor for HTML."""
+    """Return one line in which GitHub finds no link; not yet escaped for Markdown or HTML."""
     kept = (c if c.isprintable() or c in _JOINERS else " " for c in text)
     line = " ".join("".join(kept).split())
     if most is not None and len(line) > most:
@@ -50,7 +50,7 @@ def _plain(text: str, most: int | None = None) -> str:
 
 
 def render_markdown(diff: Diff, shut: list[Failure], limit: int = COMMENT_BYTES) -> str:
-    """Return the diff as Markdown of at most ``limit`` bytes; takes stand in folded sections."""
+    """Return the diff as Markdown of at most ``limit`` bytes, with the takes in folded sections."""
     head = [MARKER, f"### Reviewer panel: {_headline(diff)}", ""]
     head += _reasons(shut)
     head += [*_inputs(diff), "", "#### Verdicts", ""]
@@ -82,7 +82,7 @@ def _headline(diff: Diff) -> str:
         (leaning, "contested, kept as published"),
         (new, "new"),
         (gone, "gone"),
-        (rewritten, "in other words"),
+        (rewritten, "reworded"),
     ]
     said = ", ".join(f"{many:,} {what}" for many, what in counts if many)
     prefix = "the model moved; " if diff.drift.moved else ""
@@ -93,9 +93,9 @@ def _inputs(diff: Diff) -> list[str]:
     lines = ["#### Inputs", ""]
     if diff.reasons:
         counts = ", ".join(f"{many:,} × {reason}" for reason, many in diff.reasons.items())
-        lines.append(f"Asked anew: {harmless(counts)}.")
+        lines.append(f"Asked again: {harmless(counts)}.")
     else:
-        lines.append("Nothing that was on file has been asked anew.")
+        lines.append("Nothing that was on file has been asked again.")
     if diff.files:
         lines += ["", "| file | + | − |", "|---|---:|---:|"]
         lines += [
@@ -110,7 +110,7 @@ def _model(diff: Diff) -> list[str]:
     drift = diff.drift
     lines = [harmless(drift.sentence)]
     if drift.moved:
-        lines.append("Flips above may be the model's doing and not the tools'.")
+        lines.append("The flips above may come from the model and not from the tools.")
     for what, pair in (("Asked", drift.models), ("The server named", drift.served)):
         if pair is not None:
             before, after = (_names(side) for side in pair)
@@ -133,7 +133,7 @@ def _names(names: list[str]) -> str:
 
 
 def _fitting(diff: Diff, room: int) -> tuple[list[str], int]:
-    """Return the tools that fit, first the table, then takes; and how many tools do not."""
+    """Return the tools that fit, a table and then their takes, and how many tools do not fit."""
     if not diff.tools:
         return ["No verdict differs."], 0
     rows = ["| tool | panel ship before | after | what differs |", "|---|---|---|---|"]
@@ -180,7 +180,7 @@ def _said(pair: PairChange) -> str:
         case "leaning":
             return f"{after} kept, contested ({pair.certainty}{cause})"
         case "rewritten":
-            return f"{after} in other words ({pair.certainty}{cause})"
+            return f"{after} reworded ({pair.certainty}{cause})"
         case "new":
             return f"new: {after} ({pair.certainty})"
     return f"gone (was {before})"

@@ -1,4 +1,4 @@
-"""The snapshots of a diff: frozen verdicts at a git revision, in a folder, or as of a run."""
+"""The two snapshots of a diff: verdicts at a git revision, in a folder, or after a run."""
 
 from __future__ import annotations
 
@@ -25,9 +25,11 @@ NOW = "now"
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One side of a diff. name: as it was asked for; revision: its commit, if it is one.
+    """One of the two states that a diff compares.
 
-    workspace: the files people write that go with it, None for a folder or a run.
+    name: as the user wrote it. revision: its commit, if it is one. workspace: the tools,
+    personas and prompts that go with it; None for a folder, a run or a base. folder: where its
+    ``verdicts/`` can be read; None for a folder or a run.
     """
 
     name: str
@@ -42,24 +44,29 @@ class Snapshot:
 def snapshots(
     workspace: Workspace, base: str, head: str | None
 ) -> Iterator[tuple[Snapshot, Snapshot]]:
-    """Read both snapshots; without a head it is the workspace as it is now.
+    """Read both snapshots. Without a head, the second is the workspace as it is now.
 
-    Raises UsageError for what is neither a revision, a folder nor a run, WorkspaceError.
+    Raises UsageError for a word that is neither a revision, a folder nor a run, and
+    WorkspaceError for files that cannot be read.
     """
     with ExitStack() as stack:
-        left = stack.enter_context(_side(workspace, base, with_files=False))
+        before = stack.enter_context(_snapshot(workspace, base, with_files=False))
         if head is None and _is_run(workspace, base):
-            right = _after(workspace, None, _model_of(workspace, base))
+            after = _after(workspace, None, _model_of(workspace, base))
         elif head is None:
-            right = _working_tree(workspace)
+            after = _working_tree(workspace)
         else:
-            right = stack.enter_context(_side(workspace, head, with_files=True))
-        yield left, right
+            after = stack.enter_context(_snapshot(workspace, head, with_files=True))
+        yield before, after
 
 
 @contextmanager
-def _side(workspace: Workspace, word: str, with_files: bool) -> Iterator[Snapshot]:
-    """Read one side. Its files are read for a head only: a base may be of an older version."""
+def _snapshot(workspace: Workspace, word: str, with_files: bool) -> Iterator[Snapshot]:
+    """Read one snapshot.
+
+    Tools, personas and prompts are read for a head only: those of a base may be of a version
+    that this one no longer reads.
+    """
     if _is_run(workspace, word):
         yield _after(workspace, word, _model_of(workspace, word))
     elif (commit := commit_of(workspace.root, word)) is not None:
@@ -96,9 +103,9 @@ def _model_of(workspace: Workspace, run_id: str) -> str:
 
 
 def _after(workspace: Workspace, run_id: str | None, model: str) -> Snapshot:
-    """Return what the store held of a model once a run had ended (None: holds now).
+    """Return what the store held of a model after a run, or holds now if ``run_id`` is None.
 
-    The journals up to that run are read into a store of their own: nothing knows better.
+    Reads the journals up to that run into a temporary store, since the store has no history.
     """
     if run_id is None:
         return _from_store(workspace.runs, NOW, model)
@@ -114,7 +121,7 @@ def _after(workspace: Workspace, run_id: str | None, model: str) -> Snapshot:
 
 
 def _began(journal: JournalFile) -> tuple[str, str]:
-    """Return when a run began, to the microsecond, and its id, which knows but the second."""
+    """Return when a run began, to the microsecond, and its id, which has only the second."""
     first = next(read_lines(journal.file), None)
     fields = (first.fields if first else None) or {}
     return str(fields.get("started_at", "")), journal.run_id

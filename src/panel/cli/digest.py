@@ -80,13 +80,8 @@ def digest(
     sender = mail_sender(os.environ)
     files = write_issue(content, out or workspace.root / "digests", sender)
     mailing = _mailing(content, sender, workspace.root)
-    sent: Sent | None = None
-    waiting = 0
-    if send:
-        sent = _send(mailing, content, resend_unknown)
-    elif mailing is not None:
-        found, _ = mailing.waiting(resend_unknown)
-        waiting = len(found)
+    sent = _send(mailing, content, resend_unknown) if send else None
+    waiting = len(mailing.waiting(resend_unknown)[0]) if mailing and not send else 0
     if as_json:
         print_json(_record(content, files, sent, waiting))
     else:
@@ -145,8 +140,8 @@ def _send(mailing: Mailing | None, content: DigestContent, resend_unknown: bool)
         if handed.state != "sent":
             note(f"{subscriber.address}: {handed.state} ({handed.detail})")
 
-    with SmtpSender(settings) as postman:
-        return mailing.send(postman, resend_unknown, progress)
+    with SmtpSender(settings) as smtp:
+        return mailing.send(smtp, resend_unknown, progress)
 
 
 def _record(

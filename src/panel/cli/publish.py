@@ -48,8 +48,8 @@ def publish(
     votes = Votes(workspace.root).tallies()
     with opened_for(workspace, Selection(endpoint=endpoint, model=model)) as (target, connection):
         gathered = publication(workspace, target, connection, drafts, base_url, votes)
-        waiting = 0 if gathered.editions else unapproved(target, connection)
-    if not gathered.editions:
+        waiting = 0 if gathered.tools else unapproved(target, connection)
+    if not gathered.tools:
         note(
             f"Nothing is approved yet, so nothing was written: {waiting:,} take(s) of "
             f"{target.model} wait for an editor. Approve them with 'panel desk'; 'panel publish "

@@ -20,7 +20,7 @@ from panel.cli.output import err, note, out, percent, print_json, say
 from panel.cli.workspace import open_workspace
 from panel.endpoint.embedded import NOT_JUDGEMENT
 from panel.engines.base import RunBudget, RunStats
-from panel.runs.run import ProgressReporter, Recording, Summary, execute
+from panel.runs.run import ProgressReporter, Recording, RunSummary, execute
 from panel.runs.selection import Prepared, Selection, prepare
 
 app = typer.Typer(rich_markup_mode=None)
@@ -86,7 +86,7 @@ def run(
     raise typer.Exit(_code(summary))
 
 
-def _code(summary: Summary) -> ExitCode:
+def _code(summary: RunSummary) -> ExitCode:
     if summary.stopped == "interrupted":
         return ExitCode.INTERRUPTED
     if summary.stopped == "endpoint":
@@ -201,7 +201,7 @@ def _dollars(amount: float | None) -> str:
     return "unknown" if amount is None else f"${amount:,.4f}"
 
 
-def _print_summary(target: Target, summary: Summary, stats: RunStats, as_json: bool) -> None:
+def _print_summary(target: Target, summary: RunSummary, stats: RunStats, as_json: bool) -> None:
     _remark(target.endpoint.name, summary, stats)
     if as_json:
         print_json(summary.record())
@@ -234,7 +234,7 @@ def _print_summary(target: Target, summary: Summary, stats: RunStats, as_json: b
     say(_tokens(summary))
 
 
-def _remark(endpoint: str, summary: Summary, stats: RunStats) -> None:
+def _remark(endpoint: str, summary: RunSummary, stats: RunStats) -> None:
     """Say on stderr why a run stopped early, and what a recording lacks."""
     if stats.stopped == "endpoint":
         note(
@@ -252,7 +252,7 @@ def _remark(endpoint: str, summary: Summary, stats: RunStats) -> None:
         )
 
 
-def _tokens(summary: Summary) -> str:
+def _tokens(summary: RunSummary) -> str:
     if summary.prompt_tokens is None:
         return "Tokens: the server counts none."
     text = f"{summary.prompt_tokens:,} prompt tokens"

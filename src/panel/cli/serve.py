@@ -58,22 +58,14 @@ def serve(
         ) from None
     root = find_root(Path.cwd())
     allowed = frozenset(map(_host_name, allow_host or ()))
-    shown = f"[{host}]" if ":" in host else host
     with server.bind(host, port) as bound:
+        shown = f"[{host}]" if ":" in host else host
         address = f"http://{shown}:{bound.getsockname()[1]}"
         home = base_url or load_settings(root).site.base_url
         home = home or (f"https://{min(allowed)}" if allowed else address)
-        made = application.create_app(
-            application.Serving(
-                root=root,
-                folder=folder,
-                base_url=_at_root(home),
-                hosts=allowed | _own_address(host, shown),
-                trust_proxy=trust_proxy,
-            ),
-            os.environ,
-            note,
-        )
+        hosts = allowed | _own_address(host, shown)
+        serving = application.Serving(root, folder, _at_root(home), hosts, trust_proxy=trust_proxy)
+        made = application.create_app(serving, os.environ, note)
         if not _loopback(host):
             note(
                 f"Listening on {host}: other machines can reach this. Put a proxy that speaks "

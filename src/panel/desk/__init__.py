@@ -1,1 +1,1 @@
-"""The editors' desk: a small web application on loopback. Needs the extra ``desk``."""
+"""The editors' desk: its web pages, and the act of deciding. Needs the extra ``desk``."""

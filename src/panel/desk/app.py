@@ -1,4 +1,4 @@
-"""The web application of a desk: which address is answered by which page."""
+"""The web application of a desk: its addresses and their handlers."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from panel.errors import PanelError, StoreBusyError
 
 
 class Answers(Looking, Deciding):
-    """Answers each address of the desk."""
+    """The handlers of all addresses of the desk."""
 
     def failed(self, request: Request, error: Exception) -> Response:
-        """Say in one sentence what went wrong."""
+        """Show a page that says what went wrong."""
         if isinstance(error, NotFoundError):
             return self.page("failed", 404, message="There is no such page or take.")
         status = 503 if isinstance(error, StoreBusyError) else 422
@@ -28,7 +28,7 @@ class Answers(Looking, Deciding):
 
 
 def application(desk: Desk) -> Starlette:
-    """Make the web application of a desk; ``guard.Guard`` belongs around it."""
+    """Return the web application of a desk; ``guard.guarded`` puts a guard around it."""
     pages = Answers(desk)
     take = "/take/{tool}/{persona}"
     handled: Callable[..., Awaitable[Response]] | Callable[..., Response] = pages.failed

@@ -1,4 +1,4 @@
-"""Asks reviewers again from the desk: one run at a time, in a thread of its own."""
+"""Asks reviewers again from the desk: one run at a time, in a separate thread."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from panel.workspace.loading import load_workspace
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """How asking a tool × persona again goes.
+    """The progress of asking a tool × persona again.
 
-    state: waiting for its turn, asking, done or failed; says: one sentence for the editor.
+    state: waiting for its turn, asking, done or failed. says: one sentence for the editor.
     """
 
     state: Literal["waiting", "asking", "done", "failed"]
@@ -28,12 +28,12 @@ class Asked:
 
     @property
     def under_way(self) -> bool:
-        """Whether there is more to come."""
+        """Whether it has not ended yet."""
         return self.state in ("waiting", "asking")
 
 
 class BackgroundAsker:
-    """Takes tool × persona pairs and asks what is pending of each, one after the other."""
+    """Asks the pending questions of tool × persona pairs, one pair after the other."""
 
     def __init__(self, root: Path, endpoint: str | None, model: str | None) -> None:
         self._root = root
@@ -44,7 +44,7 @@ class BackgroundAsker:
         self._thread: threading.Thread | None = None
 
     def ask(self, pair: Pair) -> None:
-        """Put a pair in the line; returns at once. One that is in it already stays there."""
+        """Queue a pair and return at once. A pair that waits already keeps its place."""
         with self._lock:
             known = self._known.get(pair)
             if pair in self._waiting or (known is not None and known.state == "waiting"):
@@ -57,17 +57,17 @@ class BackgroundAsker:
                 self._thread.start()
 
     def on(self, pair: Pair) -> Asked | None:
-        """Return how asking a pair goes; None if this desk never asked it."""
+        """Return the progress of a pair; None if this desk never asked it."""
         with self._lock:
             return self._known.get(pair)
 
     def under_way(self) -> list[tuple[Pair, Asked]]:
-        """Return the pairs that are asked or wait, in order."""
+        """Return the pairs that are being asked or wait, in order."""
         with self._lock:
             return [(pair, asked) for pair, asked in self._known.items() if asked.under_way]
 
     def wait(self, seconds: float) -> bool:
-        """Wait until there is nothing left to ask; returns whether that came about."""
+        """Wait until nothing is left to ask; return False when ``seconds`` ran out first."""
         thread = self._thread
         if thread is not None:
             thread.join(seconds)
@@ -85,14 +85,14 @@ class BackgroundAsker:
                 asked = self._run(pair)
             except PanelError as error:
                 asked = Asked("failed", str(error))
-            except Exception as error:  # a thread that dies in silence would wait for ever
+            except Exception as error:  # else the page would wait for ever
                 asked = Asked("failed", f"{type(error).__name__}: {error}")
             with self._lock:
                 self._known[pair] = asked
 
     def _run(self, pair: Pair) -> Asked:
-        def progress(tallies: RunStats) -> None:
-            said = f"Asking ... {tallies.asked} answered, {tallies.requests} requests."
+        def progress(stats: RunStats) -> None:
+            said = f"Asking ... {stats.asked} answered, {stats.requests} requests."
             self._say(pair, said)
 
         workspace = load_workspace(self._root)
@@ -100,16 +100,16 @@ class BackgroundAsker:
         prepared = prepare(workspace, chosen)
         many = len(prepared.plan.pending)
         self._say(pair, f"Asking {prepared.target.model} ...")
-        listener = ProgressReporter(progress, lambda note: self._say(pair, note))
-        summary, tallies = execute(workspace, prepared, listener)
+        reporter = ProgressReporter(progress, lambda note: self._say(pair, note))
+        summary, stats = execute(workspace, prepared, reporter)
         if summary.stopped:
-            return Asked("failed", f"Stopped: {tallies.why or summary.stopped}")
+            return Asked("failed", f"Stopped: {stats.why or summary.stopped}")
         if summary.errors or summary.abstains:
-            reasons = ", ".join(sorted(tallies.reasons)) or "no verdict"
+            reasons = ", ".join(sorted(stats.reasons)) or "no verdict"
             return Asked("failed", f"There is no verdict: {reasons}.")
         if not many:
-            return Asked("done", "There was nothing to ask: the answer is to the present question.")
-        return Asked("done", "A new answer is here.")
+            return Asked("done", "There was nothing to ask: the answer is up to date.")
+        return Asked("done", "A new answer has arrived.")
 
     def _say(self, pair: Pair, says: str) -> None:
         with self._lock:
@@ -117,9 +117,9 @@ class BackgroundAsker:
 
 
 def adopt(root: Path, pair: Pair, repeats: int, endpoint: str | None, model: str | None) -> bool:
-    """Let earlier answers of a pair count again, whose questions are back; asks nothing.
+    """Let earlier answers of a pair count again when their question is the present one again.
 
-    Returns whether there were any.
+    Asks nothing. Returns whether there were any such answers.
     """
     workspace = load_workspace(root)
     prepared = prepare(workspace, Selection([pair[0]], [pair[1]], [], endpoint, model, repeats))
@@ -131,4 +131,4 @@ def adopt(root: Path, pair: Pair, repeats: int, endpoint: str | None, model: str
 
 
 def _nobody(_said: object) -> None:
-    """Tell nobody."""
+    """Report nothing."""

@@ -7,13 +7,14 @@ only one writes, and the other is told what came between.
 
 from __future__ import annotations
 
-import fcntl
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+
+from filelock import FileLock
 
 from panel.cells.answers import Answer
 from panel.cells.journal import JournalWriter, journal_line, new_run_id, utc_now
@@ -57,8 +58,7 @@ def _line(text: str) -> str:
 def deciding(runs: Path) -> Iterator[None]:
     """Hold the lock under which decisions are read and written; waits for its turn."""
     runs.mkdir(parents=True, exist_ok=True)
-    with (runs / LOCK).open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with FileLock(runs / LOCK, fallback_to_soft=False):
         yield
 
 

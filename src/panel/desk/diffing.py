@@ -1,4 +1,4 @@
-"""Texts cut up for show: passages marked in place, and two wordings set against each other."""
+"""Texts prepared for display: marked passages, and the difference between two wordings."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 Span = tuple[int, int]
-MOST_EXACT = 1500  # words up to which a difference is looked for without short cuts
+MOST_EXACT = 1500  # words up to which the difference is computed exactly
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A stretch of text with the marks that lie on it; ``begins``: those that start here."""
+    """A piece of text and its marks; ``begins``: the marks that start here."""
 
     text: str
     marks: tuple[str, ...] = ()
@@ -23,9 +23,9 @@ class Piece:
 
 
 def pieces(text: str, marked: Sequence[tuple[Span, str]]) -> list[Piece]:
-    """Cut a text at the edges of marks (span, name); together the pieces are the text again.
+    """Cut a text at the edges of marks (span, name). The joined pieces are the text.
 
-    Spans beyond the text are cut to it, empty ones left out.
+    Spans are cut to the text; empty ones are ignored.
     """
     inside = [
         (max(0, start), min(len(text), end), name)
@@ -45,14 +45,14 @@ def pieces(text: str, marked: Sequence[tuple[Span, str]]) -> list[Piece]:
 
 @dataclass(frozen=True, slots=True)
 class WordChange:
-    """A stretch of words that is in both wordings, only in the old or only in the new."""
+    """A run of words that is in both wordings, only in the old, or only in the new."""
 
     kind: Literal["same", "gone", "new"]
     text: str
 
 
 def word_changes(old: str, new: str) -> list[WordChange]:
-    """Return what turns one wording into another, word by word."""
+    """Return the changes from one wording to another, word by word."""
     before, after = re.findall(r"\S+\s*|\s+", old), re.findall(r"\S+\s*|\s+", new)
     matcher = difflib.SequenceMatcher(
         None,
@@ -66,7 +66,7 @@ def word_changes(old: str, new: str) -> list[WordChange]:
             changes.append(WordChange("same", "".join(after[k:m])))
             continue
         if i < j:
-            # The new wording may end where the old had a blank before its next word.
+            # The new wording may end where the old one had a blank before its next word.
             apart = changes and changes[-1].kind == "same" and not changes[-1].text[-1:].isspace()
             changes.append(WordChange("gone", " " * bool(apart) + "".join(before[i:j])))
         if k < m:
@@ -75,5 +75,5 @@ def word_changes(old: str, new: str) -> list[WordChange]:
 
 
 def word_count(text: str) -> int:
-    """Count the words of a text, as the page's script does: what stands between blanks."""
+    """Count the words of a text, which blanks separate; the page's script counts the same."""
     return len(text.split())

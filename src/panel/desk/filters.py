@@ -1,4 +1,4 @@
-"""Which takes of the queue are shown: read from an address, and written into one."""
+"""The filter of the queue, read from an address and written to one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Counted = Callable[[Entry], Sequence[Finding] | None]
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What an editor wants to see; every field has a word for "whatever".
+    """What an editor wants to see. By default only ``state`` filters.
 
     tool: part of a name or slug; findings: "" or one of FINDINGS; page: from 1.
     """
@@ -42,7 +42,7 @@ class Filter:
 
     @classmethod
     def parse(cls, fields: Mapping[str, str]) -> Self:
-        """Read a filter from the fields of an address; what makes no sense is left out."""
+        """Read a filter from the fields of an address; invalid values are ignored."""
         state, findings = fields.get("state", ""), fields.get("findings", "")
         page = fields.get("page", "")
         return cls(
@@ -75,7 +75,7 @@ class Filter:
         )
 
     def matches(self, entry: Entry, counted: Counted) -> bool:
-        """Whether an entry is shown. Takes not yet checked have no findings to go by."""
+        """Whether an entry is shown. A filter by findings hides takes that are not checked yet."""
         word = self.tool.casefold()
         if word and word not in entry.tool.name.casefold() and word not in entry.tool.slug:
             return False

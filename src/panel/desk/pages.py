@@ -1,4 +1,4 @@
-"""What every page of the desk stands on: templates, forms, and finding the take."""
+"""What every page of the desk uses: templates, forms, and finding the take."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _finalize(value: Any) -> Any:
 
 @functools.cache
 def environment() -> Environment:
-    """Return the templates' environment; it escapes, and a misspelt name is an error."""
+    """Return the templates' environment; it escapes strings and rejects unknown names."""
     made = Environment(
         loader=PackageLoader("panel.desk"),
         autoescape=True,
@@ -73,7 +73,7 @@ def environment() -> Environment:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """The fields of a POST, line ends made plain, and the filter it came from."""
+    """The fields of a POST with plain line ends, and the filter it came from."""
 
     fields: dict[str, str]
 
@@ -97,7 +97,7 @@ async def read_form(request: Request) -> Form:
 
 
 class NotFoundError(Exception):
-    """Nothing stands at this address."""
+    """There is nothing at this address."""
 
 
 def take_path(pair: Pair) -> str:
@@ -118,7 +118,7 @@ class DeskPages:
         return HTMLResponse(template.render(**(fields | context)), status)
 
     def done(self, request: Request, snapshot: DeskSnapshot) -> dict[str, Any] | None:
-        """Return what was decided a moment ago, to say so and offer to undo it."""
+        """Return the decision made a moment ago, so that the page can offer to undo it."""
         made = self.desk.made.get(request.query_params.get("done", ""))
         entry = snapshot.entry(*made.pair) if made else None
         if made is None or entry is None:
@@ -148,7 +148,7 @@ class DeskPages:
         wanted: Filter,
         **more: Any,
     ) -> HTMLResponse:
-        """Render the page of a take; ``more``: what a failed form had in its fields."""
+        """Render the page of a take; ``more``: the fields of a form that failed."""
         chain = history(snapshot.workspace, *entry.pair)
         before, after = self.neighbours(snapshot, entry, wanted)
         words = next(
@@ -176,7 +176,7 @@ class DeskPages:
     def neighbours(
         self, snapshot: DeskSnapshot, entry: Entry, wanted: Filter
     ) -> tuple[Entry | None, Entry | None]:
-        """Return the takes before and after one that match the filter, wherever it is itself."""
+        """Return the takes before and after one that match the filter, even if it does not."""
         place = snapshot.places[entry.pair]
         counted = self.desk.counted
         after = (each for each in snapshot.entries[place + 1 :] if wanted.matches(each, counted))

@@ -1,4 +1,4 @@
-"""Puts the desk on a socket: loopback unless told otherwise, and then only with a token."""
+"""Serves the desk on loopback, or with a token on another address."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import uvicorn
 
 from panel.desk.app import application
-from panel.desk.guard import Guard, is_loopback, own_hosts
+from panel.desk.guard import guarded, is_loopback, own_hosts
 from panel.desk.session import Desk
 from panel.errors import UsageError
+from panel.readers.serve.server import bind
 
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - recognised, not bound
 TOKEN_LENGTH = 12
@@ -19,7 +20,7 @@ TOKEN_LENGTH = 12
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the desk listens; port 0 takes a free one. token: what visitors must know."""
+    """Where the desk listens; port 0 takes a free port. token: what visitors must know."""
 
     host: str = "127.0.0.1"
     port: int = 8320
@@ -40,26 +41,15 @@ class Place:
 
 
 def listen(place: Place) -> socket.socket:
-    """Open the socket; raises UsageError where the port is taken or the address is not here."""
+    """Open the socket; raises UsageError when the address cannot be listened on."""
     place.check()
-    family = socket.AF_INET6 if ":" in place.host else socket.AF_INET
-    opened = socket.socket(family, socket.SOCK_STREAM)
-    opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        opened.bind((place.host, place.port))
-    except (OSError, OverflowError) as error:
-        opened.close()
-        reason = getattr(error, "strerror", None) or error
-        raise UsageError(
-            f"the desk cannot listen on {place.host} port {place.port}: {reason}. Choose another "
-            "with --port."
-        ) from None
+    opened = bind(place.host, place.port)
     opened.listen(64)
     return opened
 
 
 def address(place: Place, port: int) -> str:
-    """Return what to open in a browser."""
+    """Return the address to open in a browser."""
     host = "127.0.0.1" if place.host in EVERYWHERE else place.host
     shown = f"[{host}]" if ":" in host else host
     secret = f"login#token={place.token}" if place.token else ""
@@ -67,13 +57,13 @@ def address(place: Place, port: int) -> str:
 
 
 def server(desk: Desk, place: Place, port: int) -> uvicorn.Server:
-    """Make the server of a desk; ``run(sockets=[...])`` serves until it is told to stop."""
+    """Return the server of a desk; ``run(sockets=[...])`` serves until it is told to stop."""
     hosts = own_hosts(place.host, port)
     if place.host in EVERYWHERE:
         hosts = own_hosts("127.0.0.1", port) | {f"{socket.gethostname().lower()}:{port}"}
-    guarded = Guard(application(desk), hosts, place.host in EVERYWHERE, place.token)
+    app = guarded(application(desk), hosts, place.host in EVERYWHERE, place.token)
     config = uvicorn.Config(
-        guarded,
+        app,
         log_level="warning",
         access_log=False,
         server_header=False,
@@ -85,7 +75,7 @@ def server(desk: Desk, place: Place, port: int) -> uvicorn.Server:
 
 
 def serve(desk: Desk, place: Place, opened: Callable[[str], None]) -> None:
-    """Serve until interrupted; ``opened`` is told the address once the socket listens."""
+    """Serve until interrupted; calls ``opened`` with the address once the socket listens."""
     with listen(place) as listening:
         port = listening.getsockname()[1]
         opened(address(place, port))

@@ -1,4 +1,4 @@
-"""What the page of one take shows: its words with findings, its evidence, what can be undone."""
+"""The content of a take's page: words with findings, evidence, and what can be undone."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from panel.results.entries import Entry
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """A quote that the verdict rests on; ``place``: its mark's name, None if it is not there."""
+    """A quote given as evidence; ``place``: name of its mark, None if not in the description."""
 
     text: str
     place: str | None
@@ -24,7 +24,7 @@ class Quote:
 def take_page(
     entry: Entry, findings: Sequence[Finding], chain: Sequence[Decision]
 ) -> dict[str, Any]:
-    """Return what the page of a take shows besides its surroundings."""
+    """Return the template values for a take's page."""
     published = entry.review.published
     undo, redo = undoable(chain), redoable(chain)
     beside = published is not None and (
@@ -44,7 +44,7 @@ def take_page(
 
 
 def describe(entry: Entry, text: str, findings: Sequence[Finding]) -> dict[str, Any]:
-    """Return a wording with its findings marked, and the description with what they rest on."""
+    """Return a wording with its findings marked, and the description with their sources marked."""
     named = [(f"f{number}", each) for number, each in enumerate(findings, 1)]
     quotes = entry.answer.evidence if entry.answer else ()
     places = [(quote, locate_evidence(quote, entry.tool.description)) for quote in quotes]
@@ -67,7 +67,7 @@ def describe(entry: Entry, text: str, findings: Sequence[Finding]) -> dict[str, 
 
 
 def reflowed(text: str) -> str:
-    """Join the lines of each paragraph, character for character, so that places stay the same.
+    """Join the lines of each paragraph without moving any character, so that spans stay valid.
 
     Lines that begin like those of a list, a heading, a quote or a table stay lines.
     """

@@ -1,4 +1,4 @@
-"""The pages on which nothing is decided: queue, take, history, prompt and reply, comparison."""
+"""The pages that only show: queue, take, history, prompt and reply, comparison."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from panel.desk.filters import PER_PAGE, STATES, Filter, counts
 from panel.desk.pages import DeskPages, NotFoundError
 from panel.results.scorecards import comparison, scorecards
 from panel.scorecard import Comparison, published
+from panel.site.assets import palette
 from panel.site.comparison import render_comparison
 from panel.store.decisions import guidance_notes
 from panel.store.ingest import opened
@@ -27,7 +28,7 @@ ASSETS = {
     "login.js": "text/javascript",
     "htmx.min.js": "text/javascript",
 }
-# The page of readers has its style inside; it runs nothing and leads nowhere.
+# The comparison page has its style inside. The sandbox keeps it from running or sending anything.
 PREVIEW_POLICY = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'self'; sandbox",
@@ -37,7 +38,8 @@ PREVIEW_POLICY = {
 
 @functools.cache
 def _asset(name: str) -> bytes:
-    return (resources.files("panel.desk") / "assets" / name).read_bytes()
+    content = (resources.files("panel.desk") / "assets" / name).read_bytes()
+    return palette().encode() + content if name.endswith(".css") else content
 
 
 class Looking(DeskPages):
@@ -72,7 +74,7 @@ class Looking(DeskPages):
         return self.take_of(request, snapshot, entry, Filter.parse(request.query_params))
 
     def asked(self, request: Request) -> Response:
-        """Say how asking again goes; once it is done, have the page loaded anew."""
+        """Say how asking again goes; once it is done, make the page reload."""
         _snapshot, entry = self.entry(request)
         asked = self.desk.asker.on(entry.pair)
         answer = self.page("asked", entry=entry, asked=asked)
@@ -98,7 +100,7 @@ class Looking(DeskPages):
         )
 
     def history(self, request: Request) -> Response:
-        """Show every decision and every answer, oldest first."""
+        """Show every decision and every answer, newest first."""
         snapshot, entry = self.entry(request)
         with opened(snapshot.workspace.runs) as connection:
             found = exchanges(connection, *entry.pair)
@@ -114,7 +116,7 @@ class Looking(DeskPages):
         )
 
     def compare(self, request: Request) -> Response:
-        """Choose two tools and see their page."""
+        """Show a form for two tools, and their comparison once both are chosen."""
         snapshot, asked = self.desk.snapshot(), request.query_params
         chosen = [asked.get("a", "")[:200], asked.get("b", "")[:200]]
         slugs = {tool.slug for tool in snapshot.workspace.tools}
@@ -136,7 +138,7 @@ class Looking(DeskPages):
         )
 
     def compare_page(self, request: Request) -> Response:
-        """Return the comparison page itself, as readers would get it."""
+        """Return the comparison page itself; with ``drafts=1`` it includes unapproved takes."""
         snapshot, asked = self.desk.snapshot(), request.query_params
         left, right = asked.get("a", ""), asked.get("b", "")
         workspace, drafts = snapshot.workspace, asked.get("drafts") == "1"

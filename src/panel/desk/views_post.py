@@ -1,4 +1,4 @@
-"""What the desk's forms send back: decisions, words to be checked, a reviewer to be asked."""
+"""The desk's forms: decisions, words to check, and reviewers to ask."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Deciding(DeskPages):
     """Answers every POST."""
 
     async def decide(self, request: Request) -> Response:
-        """Write an editor's decision down, and go on."""
+        """Record an editor's decision and show the next take."""
         form = await read_form(request)
         return await run_in_threadpool(self._decide, request, form)
 
@@ -46,14 +46,14 @@ class Deciding(DeskPages):
         return RedirectResponse(f"{path}?{query}", 303)
 
     def _decision(self, entry: Entry, form: Form) -> Decision:
-        """Make a decision of a form; raises ConflictError if the words seen are not there now."""
+        """Read a decision from a form; raises ConflictError if the words have changed since."""
         action, answer = form["action"], entry.answer
         attempt, text = answer.attempt_id if answer else None, form["text"] or None
         if action == "withdraw":
-            standing = entry.review.published
-            if standing is None or text_hash(standing.text) != form["seen"]:
+            published = entry.review.published
+            if published is None or text_hash(published.text) != form["seen"]:
                 raise ConflictError("What is published has changed since you opened this take.")
-            action, attempt, text = "reject", standing.attempt_id, standing.text
+            action, attempt, text = "reject", published.attempt_id, published.text
         elif action in ("approve", "reject", "edit"):
             if form["attempt"] != (attempt or ""):
                 raise ConflictError("A new answer has come in since you opened this take.")
@@ -62,7 +62,7 @@ class Deciding(DeskPages):
                     raise self._overtaken(entry, form)
                 text = entry.text
         elif action not in ("ask_again", "undo"):
-            raise UsageError("that is no decision. Load the take again.")
+            raise UsageError("that is not a decision. Load the take again.")
         return Decision(
             *entry.pair,
             action,  # type: ignore[arg-type]
@@ -85,7 +85,7 @@ class Deciding(DeskPages):
     def _conflict(
         self, snapshot: DeskSnapshot, entry: Entry, form: Form, error: ConflictError
     ) -> Response:
-        """Show both: what the other did and what this editor meant to do."""
+        """Show what the other editor did beside what this editor wanted to do."""
         current = self.desk.snapshot().entry(*entry.pair) or entry
         mine = form["text"] or form["shown"] or None
         return self.page(
@@ -103,7 +103,7 @@ class Deciding(DeskPages):
         )
 
     async def preview(self, request: Request) -> Response:
-        """Check the words in the edit field and set them against the model's."""
+        """Check the words in the edit field and compare them with the model's."""
         form = await read_form(request)
         return await run_in_threadpool(self._preview, request, form)
 
@@ -118,7 +118,7 @@ class Deciding(DeskPages):
         return self.take_of(request, snapshot, entry, form.filter, **kept)
 
     async def ask(self, request: Request) -> Response:
-        """Ask what is pending of a take, in the background."""
+        """Ask the pending questions of a take in the background."""
         form = await read_form(request)
         _snapshot, entry = await run_in_threadpool(self.entry, request)
         self.desk.ask(entry.pair)

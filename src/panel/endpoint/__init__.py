@@ -1,1 +1,1 @@
-"""Endpoints: asking one question of one model, whatever serves it."""
+"""One question to one model server: requests, faults, limits, replies, prices, detection."""

@@ -1,1 +1,1 @@
-"""Engines: the ways to ask a plan of cells and journal every attempt."""
+"""The ways to ask a plan of cells: each journals every attempt."""

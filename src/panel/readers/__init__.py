@@ -1,1 +1,1 @@
-"""Readers of a published site: their votes and subscriptions, the mail, and the server."""
+"""Readers of the site: their votes and subscriptions, the mail, the digest, the server."""

@@ -38,21 +38,18 @@ def publication(
     pairs = _pairs(workspace, site)
     found = scorecards(target, connection, published=not drafts)
     cards = {card.tool: card for card in found}
-    editions = tuple(
-        edition
-        for tool in target.tools
-        if has_takes(edition := PublishedTool(tool, published(cards[tool.slug], drafts)), drafts)
-    )
+    shaped = (PublishedTool(tool, published(cards[tool.slug], drafts)) for tool in target.tools)
+    tools = tuple(each for each in shaped if has_takes(each, drafts))
     history = changes(connection, target.model)
-    shown = editions[0].tool if editions else None
+    shown = tools[0].tool if tools else None
     return Publication(
         site=site,
-        editions=editions,
+        tools=tools,
         personas=tuple(target.personas),
         model=target.model,
         today=datetime.now(UTC).date(),
         pairs=pairs,
-        changes=tuple(seen_changes(history, editions, drafts)),
+        changes=tuple(seen_changes(history, tools, drafts)),
         systems={each.id: workspace.prompts.system_text(each) for each in target.personas},
         review=workspace.prompts.review_text(shown) if shown else "",
         review_of=shown.name if shown else "",

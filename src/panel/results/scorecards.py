@@ -14,7 +14,7 @@ from panel.results.entries import Entry, entries
 from panel.scorecard import Comparison, PersonaLine, Scorecard, Take
 from panel.stats import combine, tally
 from panel.store.connection import Connection
-from panel.store.queries import models_with_verdicts
+from panel.store.queries import models_with_outcomes
 from panel.workspace.loading import Workspace
 from panel.workspace.tools import Tool
 
@@ -49,7 +49,7 @@ def subjects(workspace: Workspace, target: Target, connection: Connection) -> li
 
 def _answered(target: Target, connection: Connection, staleness: bool = True) -> list[Entry]:
     """Return the target's entries; raises UsageError when the store has nothing of its model."""
-    others = models_with_verdicts(connection)
+    others = models_with_outcomes(connection)
     if str(target.model) not in others:
         known = "; it has " + ", ".join(others) if others else ""
         raise UsageError(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from panel.cells.cells import ModelIdentity
 from panel.cells.journal import (
@@ -40,7 +41,7 @@ MEMORY = "endpoints.json"  # in runs/: what requests an endpoint takes
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class RunSummary:
     """What ``panel run --json`` prints; counts are of cells of the selection, None is unknown.
 
     canaries: those asked again beside the selection; not printed, the view ``runs`` has them.
@@ -101,7 +102,7 @@ def execute(
     listener: ProgressReporter,
     bounds: RunBudget = NO_BUDGET,
     tape: Recording = NO_RECORDING,
-) -> tuple[Summary, RunStats]:
+) -> tuple[RunSummary, RunStats]:
     """Ask what is pending within bounds, keep everything, return the summary.
 
     Raises UsageError for a bound on the cost of a model whose price is not known,
@@ -137,14 +138,15 @@ def _run_lock(runs: Path, model: ModelIdentity) -> Iterator[None]:
     The lock goes with the process, however that ends. Raises StoreBusyError.
     """
     runs.mkdir(parents=True, exist_ok=True)
-    with (runs / f".asking-{text_hash(str(model))[:12]}").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise StoreBusyError(
-                f"another run is asking {model} in this workspace. Wait for it to end, or ask "
-                "another model: two would pay for the same cells."
-            ) from None
+    lock = FileLock(runs / f".asking-{text_hash(str(model))[:12]}", fallback_to_soft=False)
+    try:
+        held = lock.acquire(blocking=False)
+    except Timeout:
+        raise StoreBusyError(
+            f"another run is asking {model} in this workspace. Wait for it to end, or ask "
+            "another model: two would pay for the same cells."
+        ) from None
+    with held:
         yield
 
 
@@ -169,7 +171,7 @@ def _planned_anew(workspace: Workspace, prepared: Prepared) -> Prepared:
 
 def _execute(
     workspace: Workspace, prepared: Prepared, how: _How, started: float
-) -> tuple[Summary, RunStats]:
+) -> tuple[RunSummary, RunStats]:
     writer = JournalWriter(workspace.runs, new_run_id())
     opening = _opening(workspace, prepared)
     tallies = RunStats()
@@ -266,11 +268,11 @@ def _summary(
     totals: Mapping[str, Any],
     tallies: RunStats,
     seconds: float,
-) -> Summary:
+) -> RunSummary:
     """Sum up a run; totals: its row of the view ``runs``, empty where it wrote nothing."""
     counted = totals if tallies.asked else {}
     unknown = None if tallies.asked else 0
-    return Summary(
+    return RunSummary(
         run_id=run_id,
         planned=plan.cells,
         reused=plan.reused,

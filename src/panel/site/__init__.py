@@ -1,1 +1,1 @@
-"""What readers see: static pages made from scorecards."""
+"""The static site: pages, feeds and pictures, made from a publication alone."""

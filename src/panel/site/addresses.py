@@ -1,4 +1,4 @@
-"""Where things stand in the site: paths of files, safe whatever they are named after."""
+"""Paths of the site's files, safe whatever tools, categories and tags are called."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ def persona_path(persona: str) -> str:
     return f"personas/{persona}.html"
 
 
-def shelf_path(kind: str, slug: str, page: int = 1) -> str:
+def listing_path(kind: str, slug: str, page: int = 1) -> str:
     """Return the file of one page (from 1) of a category or tag."""
     return f"{kind}/{slug}.html" if page == 1 else f"{kind}/{slug}/{page}.html"
 
 
-def listing_path(path: str, page: int) -> str:
-    """Return the file of one page (from 1) of a listing that begins at ``path``."""
+def numbered_path(path: str, page: int) -> str:
+    """Return the file of one page (from 1) of a list whose first page is ``path``."""
     return path if page == 1 else f"{path.removesuffix('.html')}/page-{page}.html"
 
 
-def shelf_slugs(names: Iterable[str]) -> dict[str, str]:
-    """Give each name a slug of its own, whatever the names are.
+def listing_slugs(names: Iterable[str]) -> dict[str, str]:
+    """Return name → slug; no two names share a slug.
 
-    Of names that share one ("C", "C++"), the one that reads like it keeps it, and the
-    others get a hash of themselves: what a name gets depends on no order.
+    When names would share one ("C", "C++"), the name that equals the slug keeps it, and the
+    others get a hash appended. The result does not depend on the order of the names.
     """
     wanted = {name: slugify(name) for name in sorted(set(names))}
     given: dict[str, str] = {}
@@ -57,7 +57,7 @@ def shelf_slugs(names: Iterable[str]) -> dict[str, str]:
 
 
 def pair_slugs(pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
-    """Give each pair of tool slugs a name of its own, short enough for any file system."""
+    """Return pair of tool slugs → file name, unique and short enough for any file system."""
     wanted = {(left, right): f"{left}-vs-{right}" for left, right in pairs}
     seen: dict[str, int] = {}
     for name in wanted.values():
@@ -83,10 +83,10 @@ def _told_apart(slug: str, name: str, taken: set[str]) -> str:
 
 
 def root_of(path: str) -> str:
-    """Return the relative address of the site's root, seen from a file."""
+    """Return the relative address from a file to the site's root."""
     return "../" * path.count("/")
 
 
 def href(path: str) -> str:
-    """Return a path as it stands in an address."""
+    """Return a path encoded for an address."""
     return quote(path)

@@ -1,7 +1,7 @@
-"""Builds the site: all its files from a Publication, written where they have changed.
+"""Builds the site from a Publication and writes the files that have changed.
 
-Pages and pictures are made in as many processes as there are cores, each of which makes
-them from the same Publication. No date of the build goes into any file.
+Pages and pictures are made in up to eight processes, one per core, each from the same
+Publication. No file holds the date of the build.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from panel.site.pictures import Pictures
 from panel.site.publication import Publication
 from panel.site.render import OutputFile, PageRenderer
 
-ALONE = 300  # sheets for which no other process is started
+ALONE = 300  # up to this many files, no other process is started
 CHUNK = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """What a build did: files written, left as they were, removed; and those of others.
+    """What a build did: paths written and removed, and how many files were unchanged.
 
-    kept: paths the site would use where somebody else's file stands. pictures: whether
+    kept: paths that the site needs but that hold somebody else's file. pictures: whether
     pictures were drawn. tools, comparisons, pages: how many there are now.
     """
 
@@ -50,57 +50,61 @@ class Built:
 
 
 class SiteBuilder:
-    """Everything that makes the sheets of one publication, in an order of their own."""
+    """Makes the files of one publication, always in the same order."""
 
     def __init__(self, publication: Publication) -> None:
-        self.contents = SiteIndex(publication)
-        self.press = PageRenderer(self.contents, load_assets(publication.has_forms))
-        self.pictures = Pictures(self.contents)
+        self.index = SiteIndex(publication)
+        self.renderer = PageRenderer(self.index, load_assets(publication.has_forms))
+        self.pictures = Pictures(self.index)
 
     @cached_property
-    def sheets(self) -> list[OutputFile]:
+    def files(self) -> list[OutputFile]:
         """All files of the site, each path once."""
-        press = self.press
+        renderer = self.renderer
         pages = [
-            *front.sheets(press, self.pictures),
-            *methodology.sheets(press),
-            *personas.sheets(press),
-            *listings.sheets(press),
-            *tools.sheets(press, self.pictures),
-            *comparisons.sheets(press, self.pictures),
+            *front.output_files(renderer, self.pictures),
+            *methodology.output_files(renderer),
+            *personas.output_files(renderer),
+            *listings.output_files(renderer),
+            *tools.output_files(renderer, self.pictures),
+            *comparisons.output_files(renderer, self.pictures),
         ]
-        found = {sheet.path: sheet for sheet in pages}
+        found = {file.path: file for file in pages}
         assert len(found) == len(pages), "two pages share a path"
-        rest = [*feeds.sheets(press, list(found)), *self._assets(), *self.pictures.sheets()]
-        # Pictures that show the same are the same.
-        found |= {sheet.path: sheet for sheet in rest}
+        rest = [
+            *feeds.output_files(renderer, list(found)),
+            *self._assets(),
+            *self.pictures.output_files(),
+        ]
+        # Pictures that show the same share a path.
+        found |= {file.path: file for file in rest}
         return list(found.values())
 
     def _assets(self) -> Iterator[OutputFile]:
-        for path, content in self.press.assets.files.values():
+        for path, content in self.renderer.assets.files.values():
             yield OutputFile(path, lambda content=content: content)  # type: ignore[misc]
 
 
 def build(publication: Publication, out: Path) -> Built:
-    """Write the site into ``out``; only files whose bytes differ are written.
+    """Write the site to ``out``; only files whose bytes differ are written.
 
-    Removes the files an earlier build wrote and this one would not. Raises UsageError for a
-    folder that holds something else than a site.
+    Removes files that an earlier build wrote and this one does not. Raises UsageError for a
+    folder that holds something other than a site.
     """
-    plant = SiteBuilder(publication)
+    builder = SiteBuilder(publication)
     known = output.owned(out)
-    paths = [sheet.path for sheet in plant.sheets]
+    paths = [file.path for file in builder.files]
     kept = output.foreign(out, paths, known)
     mine = set(paths) - set(kept)
     out.mkdir(parents=True, exist_ok=True)
-    # First of all: a build that is cut off must know its own files again.
+    # Written first, so that the next build knows the files of one that was interrupted.
     claimed = known | {path: known.get(path, "") for path in mine}
     output.keep_manifest(out, claimed)
     if "" in known.values():
         output.sweep(out, claimed)
-    fresh = _named_and_there(plant.sheets, known, out)
-    wanted = [n for n, sheet in enumerate(plant.sheets) if sheet.path in mine - fresh.keys()]
-    made = dict(_make_all(plant, publication, out, wanted))
+    fresh = _named_and_there(builder.files, known, out)
+    wanted = [n for n, file in enumerate(builder.files) if file.path in mine - fresh.keys()]
+    made = dict(_make_all(builder, publication, out, wanted))
     removed = output.remove(out, sorted(known.keys() - set(paths)))
     digests = fresh | {path: digest for path, (digest, _new) in made.items()}
     output.keep_manifest(out, digests)
@@ -110,22 +114,22 @@ def build(publication: Publication, out: Path) -> Built:
         unchanged=len(digests) - len(written),
         removed=tuple(removed),
         kept=tuple(sorted(kept)),
-        tools=len(plant.contents.editions),
-        comparisons=len(plant.contents.pairs),
+        tools=len(builder.index.tools),
+        comparisons=len(builder.index.pairs),
         pages=sum(path.endswith(".html") for path in paths),
-        pictures=plant.pictures.drawn,
+        pictures=builder.pictures.drawn,
     )
 
 
-def _named_and_there(sheets: list[OutputFile], known: dict[str, str], out: Path) -> dict[str, str]:
-    """Return the files that need not be made: their names say what they hold, and they are whole.
+def _named_and_there(files: list[OutputFile], known: dict[str, str], out: Path) -> dict[str, str]:
+    """Return the files that need not be made: named by their content, and complete.
 
-    A manifest knows no hash of a file that a build was cut off before finishing.
+    The manifest has no hash for a file that an interrupted build did not finish.
     """
     return {
-        sheet.path: known[sheet.path]
-        for sheet in sheets
-        if sheet.named and known.get(sheet.path) and (out / sheet.path).is_file()
+        file.path: known[file.path]
+        for file in files
+        if file.named and known.get(file.path) and (out / file.path).is_file()
     }
 
 
@@ -133,32 +137,32 @@ Made = tuple[str, tuple[str, bool]]
 
 
 def _make_all(
-    plant: SiteBuilder, publication: Publication, out: Path, wanted: list[int]
+    builder: SiteBuilder, publication: Publication, out: Path, wanted: list[int]
 ) -> Iterator[Made]:
     workers = min(_cores(), 8)
     if len(wanted) <= ALONE or workers < 2:
-        yield from _make(plant, out, wanted)
+        yield from _make(builder, out, wanted)
         return
     chunks = [wanted[start : start + CHUNK] for start in range(0, len(wanted), CHUNK)]
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, context, _begin, (publication, out)) as pool:
         try:
-            with _deaf():
+            with _no_interrupts():
                 results = pool.map(_make_chunk, chunks)  # starts the workers
             for made in results:
                 yield from made
         except BrokenProcessPool:
             raise PanelError(
-                "the system ended a process that made pages, perhaps for want of memory. What is "
-                "written is whole; publish again to go on."
+                "the system ended a process that made pages, perhaps because memory ran out. The "
+                "files written so far are complete; publish again to continue."
             ) from None
         finally:
-            pool.shutdown(cancel_futures=True)  # after Ctrl-C nothing more is begun
+            pool.shutdown(cancel_futures=True)  # after Ctrl-C nothing more is started
 
 
 @contextmanager
-def _deaf() -> Iterator[None]:
-    """Let processes started in the block never hear Ctrl-C; this one hears it after the block."""
+def _no_interrupts() -> Iterator[None]:
+    """Hide Ctrl-C from processes that start in the block; this one gets it after the block."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # which they inherit
     try:
         yield
@@ -166,19 +170,19 @@ def _deaf() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _make(plant: SiteBuilder, out: Path, wanted: list[int]) -> Iterator[Made]:
+def _make(builder: SiteBuilder, out: Path, wanted: list[int]) -> Iterator[Made]:
     for number in wanted:
-        sheet = plant.sheets[number]
-        content = sheet.make()
-        new = output.write_if_changed(out / sheet.path, content)
-        yield sheet.path, (output.digest_of(content), new)
+        file = builder.files[number]
+        content = file.make()
+        new = output.write_if_changed(out / file.path, content)
+        yield file.path, (output.digest_of(content), new)
 
 
-_here: tuple[SiteBuilder, Path] | None = None  # in a process that makes chunks
+_here: tuple[SiteBuilder, Path] | None = None  # set in processes that make chunks
 
 
 def _begin(publication: Publication, out: Path) -> None:
-    global _here  # noqa: PLW0603 - a worker gets its publication once, not with every chunk
+    global _here  # noqa: PLW0603 - a process gets its publication once, not with every chunk
     _here = (SiteBuilder(publication), out)
 
 

@@ -1,8 +1,7 @@
 """The comparison page: two scorecards side by side, one self-contained HTML file.
 
-Everything shown is formatted here and computed in ``panel.scorecard``. Descriptions and
-takes are untrusted: every string printed by the templates is cleaned of control and
-bidirectional override characters, then escaped.
+The numbers come from ``panel.scorecard``. Descriptions and takes are untrusted: the
+templates clean every string of control and bidirectional override characters and escape it.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from panel.text import day, utc
 
 
 def render_comparison(comparison: Comparison, generated_at: datetime, version: str) -> str:
-    """Return the page as one HTML5 document without script or outside resource.
+    """Return the page as one HTML5 document without scripts or external resources.
 
     A ``generated_at`` without a time zone is taken as UTC; ``version`` is the panel's.
     """
@@ -24,7 +23,7 @@ def render_comparison(comparison: Comparison, generated_at: datetime, version: s
     page = environment().get_template("comparison.html.j2")
     return page.render(
         comparison=comparison,
-        cards=(comparison.left, comparison.right),
+        rows=[(one, other, None) for one, other in comparison.pairs()],
         difference=difference(comparison),
         generated=utc(generated_at),
         asked=_days(takes),
@@ -35,7 +34,7 @@ def render_comparison(comparison: Comparison, generated_at: datetime, version: s
 
 
 def difference(comparison: Comparison) -> str:
-    """Return one honest sentence on what the two percentages say together."""
+    """Return one sentence on whether the two percentages differ."""
     left, right = comparison.left, comparison.right
     if comparison.difference_shown is None:
         silent = [card.name for card in (left, right) if not card.result.n]
@@ -48,6 +47,6 @@ def difference(comparison: Comparison) -> str:
 
 
 def _days(takes: Iterable[Take]) -> list[str]:
-    """Return the first and the last day of asking; one day if they are the same."""
+    """Return the first and the last day on which takes were asked for; one if they are equal."""
     days = sorted({day(take.asked_at) for take in takes if take.asked_at})
     return days if len(days) < 2 else [days[0], days[-1]]

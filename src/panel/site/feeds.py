@@ -1,4 +1,4 @@
-"""What machines read of the site: Atom feed, sitemap, robots.txt, the index of the search."""
+"""Files for programs: the Atom feed, sitemaps, robots.txt and the search index."""
 
 from __future__ import annotations
 
@@ -21,144 +21,147 @@ from panel.text import clean, shortened, utc
 ATOM = "http://www.w3.org/2005/Atom"
 SITEMAPS = "http://www.sitemaps.org/schemas/sitemap/0.9"
 ENTRIES = 50
-MOST_ADDRESSES = 50_000  # in one sitemap, by its standard
-NOTE = 90  # characters of a note in the search's index
+MOST_ADDRESSES = 50_000  # in one sitemap, by the standard
+NOTE = 90  # characters of a note in the search index
 EPOCH = "1970-01-01T00:00:00Z"
 
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
-def sheets(press: PageRenderer, pages: Sequence[str]) -> Iterator[OutputFile]:
-    """Give the feed, robots.txt, the search's index and, for a site with an address, sitemaps.
+def output_files(renderer: PageRenderer, pages: Sequence[str]) -> Iterator[OutputFile]:
+    """Yield the feed, robots.txt, the search index and, for a site with an address, sitemaps.
 
     ``pages`` are the paths of all pages, in order.
     """
-    contents = press.contents
-    yield OutputFile(addresses.FEED, lambda: atom(press))
-    yield OutputFile(addresses.SEARCH, lambda: search_index(contents))
+    index = renderer.index
+    yield OutputFile(addresses.FEED, lambda: atom(renderer))
+    yield OutputFile(addresses.SEARCH, lambda: search_index(index))
     maps: list[str] = []
     # What is not for readers is not for search engines either.
-    if contents.site.base_url is not None and not _hidden(contents):
-        dated = _dates(contents)
+    if index.site.base_url is not None and not _hidden(index):
+        dated = _dates(index)
         listed = [path for path in pages if path != addresses.NOT_FOUND]
         parts = [listed[i : i + MOST_ADDRESSES] for i in range(0, len(listed), MOST_ADDRESSES)]
         maps = [addresses.SITEMAP] if len(parts) == 1 else [
             f"sitemap-{number}.xml" for number in range(1, len(parts) + 1)
         ]  # fmt: skip
         for path, part in zip(maps, parts, strict=True):
-            yield OutputFile(path, lambda part=part: sitemap(press, part, dated))  # type: ignore[misc]
+            yield OutputFile(path, lambda part=part: sitemap(renderer, part, dated))  # type: ignore[misc]
         if len(parts) > 1:
-            yield OutputFile(addresses.SITEMAP, lambda: sitemap_index(press, maps))
-    yield OutputFile(addresses.ROBOTS, lambda: robots(press, bool(maps)))
+            yield OutputFile(addresses.SITEMAP, lambda: sitemap_index(renderer, maps))
+    yield OutputFile(addresses.ROBOTS, lambda: robots(renderer, bool(maps)))
 
 
-def _hidden(contents: SiteIndex) -> bool:
-    return contents.publication.drafts or contents.publication.embedded
+def _hidden(index: SiteIndex) -> bool:
+    return index.publication.drafts or index.publication.embedded
 
 
-def robots(press: PageRenderer, mapped: bool) -> bytes:
-    """Return robots.txt: everything for everyone, or nothing of a site that is not for readers."""
-    if _hidden(press.contents):
+def robots(renderer: PageRenderer, mapped: bool) -> bytes:
+    """Return robots.txt: it allows everything, or nothing of a site that is not for readers."""
+    if _hidden(renderer.index):
         return b"User-agent: *\nDisallow: /\n"
     lines = ["User-agent: *", "Disallow:"]
     if mapped:
-        lines.append(f"Sitemap: {press.absolute(addresses.SITEMAP)}")
+        lines.append(f"Sitemap: {renderer.absolute(addresses.SITEMAP)}")
     return ("\n".join(lines) + "\n").encode()
 
 
-def search_index(contents: SiteIndex) -> bytes:
-    """Return the search's index: [name, address, note] of tools, categories and personas."""
+def search_index(index: SiteIndex) -> bytes:
+    """Return the search index: [name, address, note] of tools, categories and personas."""
     rows = [
         [clean(e.tool.name), href(published_path(e)), shortened(e.tool.tagline, NOTE)]
-        for e in contents.by_name
+        for e in index.by_name
     ]
-    rows += [[clean(s.name), href(s.path), "Category"] for s in contents.categories]
+    rows += [[clean(s.name), href(s.path), "Category"] for s in index.categories]
     rows += [
         [clean(p.name), href(addresses.persona_path(p.id)), "Reviewer"]
-        for p in contents.publication.personas
+        for p in index.publication.personas
     ]
     return json.dumps(rows, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
-def sitemap(press: PageRenderer, paths: Sequence[str], dated: dict[str, str]) -> bytes:
-    """Return a sitemap of these pages, with the day of each one's content where it has one."""
+def sitemap(renderer: PageRenderer, paths: Sequence[str], dated: dict[str, str]) -> bytes:
+    """Return a sitemap of these pages, each with the day of its content if it has one."""
     root = ET.Element("urlset", xmlns=SITEMAPS)
     for path in paths:
         entry = ET.SubElement(root, "url")
-        ET.SubElement(entry, "loc").text = press.absolute(path)
+        ET.SubElement(entry, "loc").text = renderer.absolute(path)
         if dated.get(path):
             ET.SubElement(entry, "lastmod").text = dated[path]
     return _xml(root)
 
 
-def sitemap_index(press: PageRenderer, maps: Sequence[str]) -> bytes:
+def sitemap_index(renderer: PageRenderer, maps: Sequence[str]) -> bytes:
     """Return the list of sitemaps."""
     root = ET.Element("sitemapindex", xmlns=SITEMAPS)
     for path in maps:
-        ET.SubElement(ET.SubElement(root, "sitemap"), "loc").text = press.absolute(path)
+        ET.SubElement(ET.SubElement(root, "sitemap"), "loc").text = renderer.absolute(path)
     return _xml(root)
 
 
-def _dates(contents: SiteIndex) -> dict[str, str]:
-    dated = {published_path(edition): published_date(edition) for edition in contents.newest}
-    dated |= {pair.path: pair.date for pair in contents.pairs}
-    if contents.newest:
-        dated[addresses.HOME] = published_date(contents.newest[0])
+def _dates(index: SiteIndex) -> dict[str, str]:
+    dated = {published_path(published): published_date(published) for published in index.newest}
+    dated |= {pair.path: pair.date for pair in index.pairs}
+    if index.newest:
+        dated[addresses.HOME] = published_date(index.newest[0])
     return {path: date for path, date in dated.items() if re.fullmatch(r"\d{4}-\d\d-\d\d", date)}
 
 
-def atom(press: PageRenderer) -> bytes:
-    """Return the Atom feed: the newest tools and the newest turns of verdicts."""
-    contents = press.contents
-    entries = [_tool_entry(press, edition) for edition in contents.newest[:ENTRIES]]
+def atom(renderer: PageRenderer) -> bytes:
+    """Return the Atom feed: the newest tools and the newest changes of verdicts."""
+    index = renderer.index
+    entries = [_tool_entry(renderer, published) for published in index.newest[:ENTRIES]]
     entries += [
-        _change_entry(press, change)
-        for change in contents.publication.changes[: 4 * ENTRIES]
-        if change.before is not None and change.tool in contents.editions
+        _change_entry(renderer, change)
+        for change in index.publication.changes[: 4 * ENTRIES]
+        if change.before is not None and change.tool in index.tools
     ]
     entries.sort(key=_updated, reverse=True)
     root = ET.Element("feed", xmlns=ATOM)
-    _add(root, "title", contents.site.title)
-    _add(root, "subtitle", contents.site.description)
-    _add(root, "id", press.absolute(addresses.HOME) or _urn(contents.site.title))
+    _add(root, "title", index.site.title)
+    _add(root, "subtitle", index.site.description)
+    _add(root, "id", renderer.absolute(addresses.HOME) or _urn(index.site.title))
     _add(root, "updated", _updated(entries[0]) if entries else EPOCH)
     for rel, path in (("self", addresses.FEED), ("alternate", addresses.HOME)):
-        ET.SubElement(root, "link", rel=rel, href=press.absolute(path) or path)
+        ET.SubElement(root, "link", rel=rel, href=renderer.absolute(path) or path)
     author = ET.SubElement(root, "author")
-    _add(author, "name", contents.site.author or contents.site.title)
-    checked = "Not all are approved." if contents.publication.drafts else "Editors approved them."
+    _add(author, "name", index.site.author or index.site.title)
+    checked = "Not all are approved." if index.publication.drafts else "Editors approved them."
     _add(root, "rights", f"Takes are written by a language model. {checked}")
     root.extend(entries[:ENTRIES])
     return _xml(root)
 
 
-def _tool_entry(press: PageRenderer, edition: PublishedTool) -> ET.Element:
-    path, takes = published_path(edition), published_takes(edition)
-    address = press.absolute(path)
+def _tool_entry(renderer: PageRenderer, published: PublishedTool) -> ET.Element:
+    path, takes = published_path(published), published_takes(published)
+    address = renderer.absolute(path)
     entry = ET.Element("entry")
-    _add(entry, "title", f"{edition.tool.name}: ship or skip?")
+    _add(entry, "title", f"{published.tool.name}: ship or skip?")
     _add(entry, "id", address or _urn(path))
     _add(entry, "updated", max((_moment(take.asked_at) for take in takes), default=EPOCH))
     ET.SubElement(entry, "link", rel="alternate", href=address or href(path))
-    ET.SubElement(entry, "category", term=_text(edition.tool.category))
-    told = f"{summary(edition.tool.name, edition.card)} {edition.tool.tagline}"
+    ET.SubElement(entry, "category", term=_text(published.tool.category))
+    told = f"{summary(published.tool.name, published.card)} {published.tool.tagline}"
     _add(entry, "summary", told)
     return entry
 
 
-def _change_entry(press: PageRenderer, change: VerdictChange) -> ET.Element:
-    contents = press.contents
-    edition = contents.editions[change.tool]
-    persona = persona_names(contents).get(change.persona, change.persona)
-    path = published_path(edition)
-    address, mark = press.absolute(path), text_hash(f"{change.persona}\0{change.changed_at}")[:10]
+def _change_entry(renderer: PageRenderer, change: VerdictChange) -> ET.Element:
+    index = renderer.index
+    published = index.tools[change.tool]
+    persona = persona_names(index).get(change.persona, change.persona)
+    path = published_path(published)
+    address, mark = (
+        renderer.absolute(path),
+        text_hash(f"{change.persona}\0{change.changed_at}")[:10],
+    )
     entry = ET.Element("entry")
     turn = f"from {change.before} to {change.after}"
-    _add(entry, "title", f"{edition.tool.name}: {persona} turns {turn}")
+    _add(entry, "title", f"{published.tool.name}: {persona} changes {turn}")
     _add(entry, "id", f"{address}#change-{mark}" if address else _urn(path, mark))
     _add(entry, "updated", _moment(change.changed_at))
     ET.SubElement(entry, "link", rel="alternate", href=f"{address or href(path)}#history")
-    _add(entry, "summary", f"{persona} on {edition.tool.name}: {turn}. {change.reason}.")
+    _add(entry, "summary", f"{persona} on {published.tool.name}: {turn}. {change.reason}.")
     return entry
 
 
@@ -167,7 +170,7 @@ def _updated(entry: ET.Element) -> str:
 
 
 def _moment(text: str) -> str:
-    """Return a time as Atom writes it; the epoch for what is none."""
+    """Return a time in Atom's format; 1970 for what is not a time."""
     try:
         return utc(datetime.fromisoformat(text)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     except ValueError:
@@ -175,7 +178,7 @@ def _moment(text: str) -> str:
 
 
 def _urn(*parts: str) -> str:
-    """Return an identifier for what has no address."""
+    """Return an identifier for an entry without an address."""
     digest = text_hash("\0".join(parts))
     groups = (digest[:8], digest[8:12], digest[12:16], digest[16:20], digest[20:])
     return "urn:uuid:" + "-".join(groups)

@@ -1,7 +1,7 @@
-"""How the site writes things: percentages, dates, plain text, and the templates' environment.
+"""Formats percentages, dates and plain text, and sets up the templates' environment.
 
-Every string a template prints is cleaned of control and bidirectional override characters,
-then escaped.
+Every string that a template prints is cleaned of control and bidirectional override
+characters, then escaped.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _LIST_LINE = re.compile(r"^[ \t]*(?:[-*+•]|\d{1,3}[.)])[ \t]", re.MULTILINE)
 
 
 def percent(value: float | None) -> str:
-    """Format a percentage in whole numbers; only an exact 0 or 100 reads so."""
+    """Format a percentage in whole numbers; only exactly 0 or 100 is shown as such."""
     if value is None:
         return NOBODY
     if 0 < value <= 0.5:
@@ -39,17 +39,17 @@ def percent(value: float | None) -> str:
 
 
 def interval_text(interval: Interval | None) -> str:
-    """Format an interval with its low and its high end, in whole percent."""
+    """Format an interval in whole percent."""
     return f"{interval.low:.0f}–{interval.high:.0f}{NBSP}%" if interval else NOBODY
 
 
 def position(value: float) -> str:
-    """Format a percentage as a place on the meter's axis."""
+    """Format a percentage as a position on the axis."""
     return f"{value:.2f}%"
 
 
 def standing(line: PersonaLine) -> Standing:
-    """Return where a persona stands on a tool over all its repeats."""
+    """Return a persona's verdict on a tool by the majority of its repeats."""
     if line.tally.n:
         return line.tally.majority or "split"
     if line.take is None or line.take.outcome == "verdict":
@@ -58,7 +58,7 @@ def standing(line: PersonaLine) -> Standing:
 
 
 def outcome(line: PersonaLine) -> Standing:
-    """Return what the take shown ended as."""
+    """Return the outcome of the take that is shown."""
     if line.take is None:
         return "unasked"
     if line.take.outcome == "verdict":
@@ -67,7 +67,7 @@ def outcome(line: PersonaLine) -> Standing:
 
 
 def count_word(count: int) -> str:
-    """Return a count as a sentence begins with it: Four."""
+    """Return a count as a word that can begin a sentence: Four."""
     return COUNTS[count] if count < len(COUNTS) else str(count)
 
 
@@ -77,17 +77,17 @@ def paragraphs(text: str) -> list[str]:
 
 
 def has_list(text: str) -> bool:
-    """Whether a paragraph holds lines that begin like a list's."""
+    """Whether a paragraph has lines that begin like list items."""
     return bool(_LIST_LINE.search(text))
 
 
 def grouped(count: int) -> str:
-    """Format a count with its thousands apart."""
+    """Format a count with thousands separators."""
     return f"{count:,}"
 
 
 def is_beats(take: Take) -> bool:
-    """Whether a take is its beats as the model wrote them, and no editor's wording."""
+    """Whether a take is the model's beats, unchanged by an editor."""
     return bool(take.beats) and take.take == " ".join(text for _label, text in take.beats)
 
 
@@ -97,7 +97,7 @@ def mail_address(text: str) -> str | None:
 
 
 def web_address(url: str | None) -> str | None:
-    """Return the address if it is a plain http or https one, else None."""
+    """Return the address if it is a plain http or https address, else None."""
     if not url or re.search(r"[\x00-\x20\\]", url):
         return None
     try:
@@ -108,13 +108,13 @@ def web_address(url: str | None) -> str | None:
 
 
 def _finalize(value: Any) -> Any:
-    """Clean every string a template prints, but not markup already made of clean strings."""
+    """Clean every string that a template prints, but not markup made of clean strings."""
     return clean(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
 @functools.cache
 def environment() -> Environment:
-    """Return the templates' environment; it escapes, and a misspelt name is an error."""
+    """Return the templates' environment; it escapes strings and rejects unknown names."""
     environment = Environment(
         loader=PackageLoader("panel.site"),
         autoescape=True,

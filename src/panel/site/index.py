@@ -1,6 +1,6 @@
-"""The contents of a site: which tools, shelves and comparisons there are, and their numbers.
+"""The index of a site: its tools, listings and comparisons, and their numbers.
 
-Everything here is derived from a Publication, and is the same whoever derives it.
+Everything is derived from the Publication alone, so every process derives the same.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from functools import cached_property
 from itertools import islice
 
 from panel.scorecard import Comparison, PersonaLine, Take, VerdictChange, is_published
-from panel.site.addresses import pair_slugs, shelf_path, shelf_slugs, tool_path
+from panel.site.addresses import listing_path, listing_slugs, pair_slugs, tool_path
 from panel.site.publication import Publication, PublishedTool
 from panel.stats import Tally
 from panel.text import day
 
 CATEGORY, TAG = "categories", "tags"
-TAGGED = 2  # tools a tag needs for a page of its own
+TAGGED = 2  # tools that a tag needs to get a page
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +29,12 @@ class Listing:
     kind: str
     name: str
     slug: str
-    editions: tuple[PublishedTool, ...]
+    tools: tuple[PublishedTool, ...]
 
     @property
     def path(self) -> str:
         """The file of its (first) page."""
-        return shelf_path(self.kind, self.slug)
+        return listing_path(self.kind, self.slug)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Pair:
 
     @property
     def date(self) -> str:
-        """The day of the newer of the two."""
+        """The later day of the two tools."""
         return max(published_date(self.left), published_date(self.right))
 
     def other(self, slug: str) -> PublishedTool:
@@ -58,7 +58,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What stands behind a site: counts over its published takes, by output_mode and by day."""
+    """Counts over a site's published takes: verdicts, output modes, first and last day, editors."""
 
     takes: Tally
     output_modes: tuple[tuple[str, int], ...]
@@ -69,53 +69,53 @@ class Figures:
 
 
 class SiteIndex:
-    """A Publication, put in order."""
+    """The tools, listings and comparisons of a Publication, sorted and by name."""
 
     def __init__(self, publication: Publication) -> None:
         self.publication = publication
         self.site = publication.site
-        self.editions = {edition.tool.slug: edition for edition in publication.editions}
-        self.by_name = sorted(publication.editions, key=_named)
+        self.tools = {published.tool.slug: published for published in publication.tools}
+        self.by_name = sorted(publication.tools, key=_named)
         self.newest = sorted(self.by_name, key=published_date, reverse=True)
         self.categories = _listings(
-            CATEGORY, ((edition.tool.category, edition) for edition in self.by_name)
+            CATEGORY, ((published.tool.category, published) for published in self.by_name)
         )
         tagged = ((tag, each) for each in self.by_name for tag in dict.fromkeys(each.tool.tags))
-        self.tags = [s for s in _listings(TAG, tagged) if len(s.editions) >= TAGGED]
-        self.category = {shelf.name: shelf for shelf in self.categories}
-        self.tag = {shelf.name: shelf for shelf in self.tags}
+        self.tags = [s for s in _listings(TAG, tagged) if len(s.tools) >= TAGGED]
+        self.category = {listing.name: listing for listing in self.categories}
+        self.tag = {listing.name: listing for listing in self.tags}
         self.pairs = self._pairs()
         self.pairs_of: dict[str, list[Pair]] = {}
         self.pairs_in: dict[str, list[Pair]] = {}  # by the left tool's category
         for pair in self.pairs:
-            for edition in (pair.left, pair.right):
-                self.pairs_of.setdefault(edition.tool.slug, []).append(pair)
+            for published in (pair.left, pair.right):
+                self.pairs_of.setdefault(published.tool.slug, []).append(pair)
             self.pairs_in.setdefault(pair.left.tool.category, []).append(pair)
         self.changes_of: dict[str, list[VerdictChange]] = {}
         for change in publication.changes:
             self.changes_of.setdefault(change.tool, []).append(change)
 
     def _pairs(self) -> list[Pair]:
-        """Return the chosen pairs, then those of each category, none of them twice."""
+        """Return the chosen pairs, then those of each category, without duplicates."""
         chosen = [
             (left, right)
             for left, right in self.publication.pairs
-            if left in self.editions and right in self.editions
+            if left in self.tools and right in self.tools
         ]
         found: dict[frozenset[str], tuple[str, str]] = {}
         for left, right in chosen:
             found.setdefault(frozenset((left, right)), (left, right))
         named = len(found)
         if self.site.all_pairs:
-            for shelf in self.categories:
-                slugs = [e.tool.slug for e in sorted(shelf.editions, key=_akin)]
+            for listing in self.categories:
+                slugs = [e.tool.slug for e in sorted(listing.tools, key=_akin)]
                 for left, right in islice(_rounds(slugs), self.site.max_pairs_per_category):
                     found.setdefault(frozenset((left, right)), (left, right))
         slugs_of = pair_slugs(list(found.values()))
         return [
             Pair(
-                self.editions[left],
-                self.editions[right],
+                self.tools[left],
+                self.tools[right],
                 f"compare/{slugs_of[left, right]}.html",
                 index < named,
             )
@@ -124,45 +124,45 @@ class SiteIndex:
 
     @property
     def left_out(self) -> list[tuple[str, str]]:
-        """The chosen pairs of which a side is not published."""
-        known = self.editions
+        """The chosen pairs with a tool that is not published."""
+        known = self.tools
         return [pair for pair in self.publication.pairs if not {*pair} <= known.keys()]
 
     def comparison(self, pair: Pair) -> Comparison:
-        """Set a pair's scorecards side by side."""
+        """Return a pair's two scorecards as a comparison."""
         model = str(self.publication.model)
         return Comparison(pair.left.card, pair.right.card, model, self.publication.embedded)
 
     @cached_property
     def lines_of(self) -> dict[str, list[tuple[PublishedTool, PersonaLine]]]:
-        """Persona id → its row of every tool, newest tool first."""
+        """Persona id → its line on every tool, newest tool first."""
         found: dict[str, list[tuple[PublishedTool, PersonaLine]]] = {}
-        for edition in self.newest:
-            for line in edition.card.lines:
-                found.setdefault(line.persona, []).append((edition, line))
+        for published in self.newest:
+            for line in published.card.lines:
+                found.setdefault(line.persona, []).append((published, line))
         return found
 
     def base_rate(self, persona: str) -> Tally:
-        """Count what a persona said over all tools."""
-        return _sum(line.tally for _edition, line in self.lines_of.get(persona, ()))
+        """Count a persona's verdicts over all tools."""
+        return _sum(line.tally for _published, line in self.lines_of.get(persona, ()))
 
     def base_rate_by_category(self, persona: str) -> list[tuple[Listing, Tally]]:
-        """Count what a persona said in each category, where it said anything."""
+        """Count a persona's verdicts in each category where it has any."""
         counted: dict[str, Tally] = {}
-        for edition, line in self.lines_of.get(persona, ()):
-            name = edition.tool.category
+        for published, line in self.lines_of.get(persona, ()):
+            name = published.tool.category
             counted[name] = _sum((counted.get(name, Tally()), line.tally))
         return [
-            (shelf, counted[shelf.name])
-            for shelf in self.categories
-            if counted[shelf.name].n or counted[shelf.name].abstains
+            (listing, counted[listing.name])
+            for listing in self.categories
+            if counted[listing.name].n or counted[listing.name].abstains
         ]
 
     @cached_property
     def figures(self) -> Figures:
-        """What stands behind the site."""
-        takes = [take for edition in self.newest for take in published_takes(edition)]
-        lines = [line for edition in self.newest for line in edition.card.lines]
+        """The counts over all published takes."""
+        takes = [take for published in self.newest for take in published_takes(published)]
+        lines = [line for published in self.newest for line in published.card.lines]
         days = sorted(day(take.asked_at) for take in takes)
         return Figures(
             _sum(line.tally for line in lines),
@@ -173,47 +173,47 @@ class SiteIndex:
             tuple(sorted({take.editor for take in takes if take.editor})),
         )
 
-    def price_is_stale(self, edition: PublishedTool) -> bool:
+    def price_is_stale(self, published: PublishedTool) -> bool:
         """Whether a price was checked too long ago, or never."""
-        verified = edition.tool.pricing.verified
+        verified = published.tool.pricing.verified
         if verified is None:
             return True
         age = self.publication.today - verified
         return age > timedelta(days=self.site.stale_price_days)
 
     def contested(self, most: int) -> list[PublishedTool]:
-        """Return the tools the panel splits on most evenly, most votes first."""
+        """Return the ``most`` tools with the most even split; of equal ones, the most voted on."""
         split = [each for each in self.newest if each.card.result.contested]
         return sorted(split, key=_distance)[:most]
 
 
-def published_takes(edition: PublishedTool) -> list[Take]:
+def published_takes(published: PublishedTool) -> list[Take]:
     """Return the takes whose words readers see."""
-    takes = (line.take for line in edition.card.lines)
+    takes = (line.take for line in published.card.lines)
     return [take for take in takes if take is not None and take.outcome == "verdict"]
 
 
-def published_date(edition: PublishedTool) -> str:
+def published_date(published: PublishedTool) -> str:
     """Return the day (ISO, UTC) of a tool's newest take; "" when it has none."""
-    return max((day(take.asked_at) for take in published_takes(edition)), default="")
+    return max((day(take.asked_at) for take in published_takes(published)), default="")
 
 
-def published_path(edition: PublishedTool) -> str:
+def published_path(published: PublishedTool) -> str:
     """Return the file of a tool's page."""
-    return tool_path(edition.tool.slug)
+    return tool_path(published.tool.slug)
 
 
 def seen_changes(
-    changes: Iterable[VerdictChange], editions: Iterable[PublishedTool], drafts: bool
+    changes: Iterable[VerdictChange], tools: Iterable[PublishedTool], drafts: bool
 ) -> list[VerdictChange]:
-    """Return the changes readers may see: of published takes, and none after them.
+    """Return the changes that readers may see: up to the published take of each pair.
 
-    A newer draft's verdict is nobody's to know before an editor has approved it.
+    A newer draft's verdict stays private until an editor has approved it.
     """
     until = {
-        (edition.tool.slug, line.persona): line.take.asked_at
-        for edition in editions
-        for line in edition.card.lines
+        (published.tool.slug, line.persona): line.take.asked_at
+        for published in tools
+        for line in published.card.lines
         if line.take is not None and line.take.outcome == "verdict"
     }
     return [
@@ -224,46 +224,46 @@ def seen_changes(
     ]
 
 
-def has_takes(edition: PublishedTool, drafts: bool) -> bool:
-    """Whether there is anything of a tool to publish."""
-    return any(is_published(take, drafts) for take in published_takes(edition))
+def has_takes(published: PublishedTool, drafts: bool) -> bool:
+    """Whether a tool has a take to publish."""
+    return any(is_published(take, drafts) for take in published_takes(published))
 
 
 def _listings(kind: str, placed: Iterable[tuple[str, PublishedTool]]) -> list[Listing]:
     listings: dict[str, list[PublishedTool]] = {}
-    for name, edition in placed:
-        listings.setdefault(name, []).append(edition)
-    slugs = shelf_slugs(listings)
+    for name, published in placed:
+        listings.setdefault(name, []).append(published)
+    slugs = listing_slugs(listings)
     return [
-        Listing(kind, name, slugs[name], tuple(editions))
-        for name, editions in sorted(listings.items(), key=lambda pair: pair[0].casefold())
+        Listing(kind, name, slugs[name], tuple(tools))
+        for name, tools in sorted(listings.items(), key=lambda pair: pair[0].casefold())
     ]
 
 
 def _rounds(slugs: list[str]) -> Iterator[tuple[str, str]]:
-    """Pair everyone with the next in line, then with the one after, until all have met.
+    """Pair each tool with the next one, then with the one after that, until all are paired.
 
-    However early it is cut off, everyone has met about as many others.
+    Wherever the caller stops, every tool is in about the same number of pairs.
     """
     count = len(slugs)
     for step in range(1, count // 2 + 1):
-        # Half way round, going on would only turn the same pairs over.
+        # Half way round, the second half would only repeat the pairs in reverse.
         for index in range(count // 2 if 2 * step == count else count):
             left, right = sorted((index, (index + step) % count))
             yield slugs[left], slugs[right]
 
 
-def _akin(edition: PublishedTool) -> tuple[list[str], str]:
-    """Sort tools of like tags beside each other, so that neighbours are worth comparing."""
-    return sorted(tag.casefold() for tag in edition.tool.tags), edition.tool.slug
+def _akin(published: PublishedTool) -> tuple[list[str], str]:
+    """Sort tools with similar tags next to each other: neighbours are worth comparing."""
+    return sorted(tag.casefold() for tag in published.tool.tags), published.tool.slug
 
 
-def _named(edition: PublishedTool) -> tuple[str, str]:
-    return edition.tool.name.casefold(), edition.tool.slug
+def _named(published: PublishedTool) -> tuple[str, str]:
+    return published.tool.name.casefold(), published.tool.slug
 
 
-def _distance(edition: PublishedTool) -> tuple[float, int]:
-    result = edition.card.result
+def _distance(published: PublishedTool) -> tuple[float, int]:
+    result = published.card.result
     return abs((result.ship_percent or 0) - 50), -result.n
 
 

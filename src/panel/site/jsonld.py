@@ -1,6 +1,6 @@
-"""JSON-LD: what the pages say to machines. Personas are never given as a rating.
+"""JSON-LD, the pages' data for search engines. Personas never count as a rating.
 
-An AggregateRating stands only on votes of real readers, with their count.
+An AggregateRating holds only votes of real readers, with their count.
 """
 
 from __future__ import annotations
@@ -19,49 +19,49 @@ from panel.stats import Tally
 from panel.text import clean, day
 
 CONTEXT = "https://schema.org"
-# The IPTC's word for text made by a trained model, as schema.org takes it over.
+# The IPTC's term for text made by a trained model, as schema.org uses it.
 BY_MACHINE = "https://schema.org/TrainedAlgorithmicMediaDigitalSource"
 
 Absolute = Callable[[str], str | None]
 
 
 def embed(record: dict[str, Any]) -> Markup:
-    """Return JSON that may stand inside a script element, whatever its strings hold."""
+    """Return JSON that is safe inside a script element, whatever its strings hold."""
     text = json.dumps(_cleaned(record), ensure_ascii=False, separators=(",", ":"))
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return Markup(text)  # noqa: S704 - nothing in it can end the element
 
 
-def organisation(contents: SiteIndex) -> dict[str, Any]:
+def organisation(index: SiteIndex) -> dict[str, Any]:
     """Return who publishes the site."""
-    name = contents.site.author or contents.site.title
-    return _without_none({"@type": "Organization", "name": name, "url": contents.site.base_url})
+    name = index.site.author or index.site.title
+    return _without_none({"@type": "Organization", "name": name, "url": index.site.base_url})
 
 
-def website(contents: SiteIndex) -> dict[str, Any]:
+def website(index: SiteIndex) -> dict[str, Any]:
     """Return the site itself."""
     record = {
         "@context": CONTEXT,
         "@type": "WebSite",
-        "name": contents.site.title,
-        "description": contents.site.description,
-        "url": contents.site.base_url,
-        "publisher": organisation(contents),
-        "creditText": credit(contents),
+        "name": index.site.title,
+        "description": index.site.description,
+        "url": index.site.base_url,
+        "publisher": organisation(index),
+        "creditText": credit(index),
         "digitalSourceType": BY_MACHINE,
     }
     return _without_none(record)
 
 
-def credit(contents: SiteIndex) -> str:
+def credit(index: SiteIndex) -> str:
     """Return who wrote the takes."""
-    return f"Takes written by a language model ({contents.publication.model})"
+    return f"Takes written by a language model ({index.publication.model})"
 
 
-def software(contents: SiteIndex, edition: PublishedTool) -> dict[str, Any]:
-    """Return a tool, with readers' votes as its rating where there are any."""
-    tool = edition.tool
+def software(index: SiteIndex, published: PublishedTool) -> dict[str, Any]:
+    """Return a tool, with readers' votes as its rating if there are any."""
+    tool = published.tool
     record: dict[str, Any] = {
         "@type": "SoftwareApplication",
         "name": tool.name,
@@ -69,7 +69,7 @@ def software(contents: SiteIndex, edition: PublishedTool) -> dict[str, Any]:
         "applicationCategory": tool.category,
         "url": web_address(tool.url),
         "datePublished": tool.released.isoformat() if tool.released else None,
-        "aggregateRating": _rating(contents.publication.votes.get(tool.slug)),
+        "aggregateRating": _rating(index.publication.votes.get(tool.slug)),
     }
     return _without_none(record)
 
@@ -87,29 +87,29 @@ def _rating(votes: Tally | None) -> dict[str, Any] | None:
     }
 
 
-def tool_page(contents: SiteIndex, edition: PublishedTool, absolute: str | None) -> dict[str, Any]:
+def tool_page(index: SiteIndex, published: PublishedTool, absolute: str | None) -> dict[str, Any]:
     """Return a tool's page: the tool, and each published take as an editorial review."""
     reviews = [
-        _review(contents, line)
-        for line in edition.card.lines
+        _review(index, line)
+        for line in published.card.lines
         if line.take is not None and line.take.outcome == "verdict" and line.take.take
     ]
-    record = software(contents, edition) | {"review": reviews if reviews else None}
+    record = software(index, published) | {"review": reviews if reviews else None}
     page = {
         "@context": CONTEXT,
         "@type": "WebPage",
-        "name": edition.tool.name,
+        "name": published.tool.name,
         "url": absolute,
-        "dateModified": published_date(edition) or None,
-        "publisher": organisation(contents),
-        "creditText": credit(contents),
+        "dateModified": published_date(published) or None,
+        "publisher": organisation(index),
+        "creditText": credit(index),
         "digitalSourceType": BY_MACHINE,
         "mainEntity": _without_none(record),
     }
     return _without_none(page)
 
 
-def _review(contents: SiteIndex, line: PersonaLine) -> dict[str, Any]:
+def _review(index: SiteIndex, line: PersonaLine) -> dict[str, Any]:
     take = line.take
     assert take is not None
     checked = f", approved by {take.editor}" if take.editor and take.state == "approved" else ""
@@ -118,14 +118,14 @@ def _review(contents: SiteIndex, line: PersonaLine) -> dict[str, Any]:
         "name": f"{line.name}: {take.verdict}",
         "reviewBody": take.take,
         "datePublished": day(take.asked_at),
-        "author": organisation(contents),
-        "creditText": f"{credit(contents)} as the persona {line.name}{checked}",
+        "author": organisation(index),
+        "creditText": f"{credit(index)} as the persona {line.name}{checked}",
         "digitalSourceType": BY_MACHINE,
     }
 
 
 def comparison_page(
-    contents: SiteIndex, left: PublishedTool, right: PublishedTool, absolute: str | None
+    index: SiteIndex, left: PublishedTool, right: PublishedTool, absolute: str | None
 ) -> dict[str, Any]:
     """Return a comparison's page."""
     dates = [published_date(each) for each in (left, right) if published_takes(each)]
@@ -135,16 +135,16 @@ def comparison_page(
         "name": f"{left.tool.name} vs {right.tool.name}",
         "url": absolute,
         "dateModified": max(dates, default=None),
-        "publisher": organisation(contents),
-        "creditText": credit(contents),
+        "publisher": organisation(index),
+        "creditText": credit(index),
         "digitalSourceType": BY_MACHINE,
-        "about": [software(contents, left), software(contents, right)],
+        "about": [software(index, left), software(index, right)],
     }
     return _without_none(page)
 
 
 def crumbs(steps: list[tuple[str, str | None]]) -> dict[str, Any] | None:
-    """Return the way to a page as (name, full address); None where an address is not known."""
+    """Return the breadcrumbs of (name, full address) steps; None when an address is unknown."""
     if any(address is None for _name, address in steps):
         return None
     return {

@@ -1,7 +1,7 @@
-"""The folder a site is written to: what stands in it, whose it is, and what has to change.
+"""The folder a site is written to: which files are the site's own, and which must change.
 
-A manifest names the files this program has written. Everything else in the folder is
-somebody else's, and is neither overwritten nor removed.
+A manifest names the files that this program has written. Everything else in the folder
+belongs to somebody else, and is neither overwritten nor removed.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from panel.errors import UsageError
 
 MANIFEST = ".panel-site.json"
 FORMAT = 1
-WRITING = ".panel-writing"  # ends the name of a file that is not whole yet
+WRITING = ".panel-writing"  # ends the name of an incomplete file
 
 
 def digest_of(content: bytes) -> str:
-    """Return the hash that the manifest keeps of a file."""
+    """Return the hash by which the manifest knows a file's content."""
     return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
@@ -38,7 +38,7 @@ def owned(out: Path) -> dict[str, str]:
     if not manifest.exists():
         if any(out.iterdir()):
             raise UsageError(
-                f"{out} holds files, and no {MANIFEST} says that they are a site's. Name an empty "
+                f"{out} holds files, but no {MANIFEST} that says they are a site's. Name an empty "
                 "folder, or a new one."
             )
         return {}
@@ -60,28 +60,28 @@ def owned(out: Path) -> dict[str, str]:
 
 
 def is_inside(path: str) -> bool:
-    """Whether a path of a manifest can only mean a file below its folder."""
+    """Whether a path in a manifest can only name a file below its folder."""
     parts = PurePosixPath(path).parts
     plain = bool(parts) and not path.startswith("/") and "\\" not in path and "\0" not in path
     return plain and all(part not in (".", "..") for part in path.split("/"))
 
 
 def foreign(out: Path, planned: Iterable[str], known: Mapping[str, str]) -> list[str]:
-    """Return the planned files that stand there already and are not the site's."""
+    """Return the planned files that exist already and are not the site's."""
     return [path for path in planned if path not in known and os.path.lexists(out / path)]
 
 
 def keep_manifest(out: Path, files: Mapping[str, str]) -> None:
-    """Write the manifest, whole or not at all."""
+    """Write the manifest, completely or not at all."""
     record = {"format": FORMAT, "files": dict(sorted(files.items()))}
     text = json.dumps(record, ensure_ascii=False, indent=0, separators=(",", ":"))
     write_if_changed(out / MANIFEST, (text + "\n").encode())
 
 
 def write_if_changed(file: Path, content: bytes) -> bool:
-    """Write a file unless it holds just this; returns whether it was written.
+    """Write a file unless it has this content already; return whether it was written.
 
-    A reader meets the old file or the new one, never half of one.
+    A reader finds the old file or the new one, never an incomplete one.
     """
     try:
         if file.stat().st_size == len(content) and file.read_bytes() == content:
@@ -99,7 +99,7 @@ def write_if_changed(file: Path, content: bytes) -> bool:
 
 
 def remove(out: Path, paths: Iterable[str]) -> list[str]:
-    """Remove files of the site, and folders that this leaves empty; returns those that were."""
+    """Remove files of the site and folders left empty; return the files that existed."""
     gone = []
     for path in paths:
         file = out / path
@@ -111,13 +111,13 @@ def remove(out: Path, paths: Iterable[str]) -> list[str]:
                 break
             try:
                 folder.rmdir()
-            except OSError:  # something is in it
+            except OSError:  # it is not empty
                 break
     return gone
 
 
 def sweep(out: Path, paths: Iterable[str]) -> None:
-    """Remove what a build that was cut off left unfinished beside the site's files."""
+    """Remove incomplete files that an interrupted build left beside the site's files."""
     for folder in {(out / path).parent for path in paths} | {out}:
         for left in folder.glob(f".*{WRITING}"):
             left.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Draws the pictures that links are shown with. The only place that knows Pillow.
+"""Draws the preview pictures of links. The only module that uses Pillow.
 
 One palette holds a ramp from ink to paper, for text, and the colours of verdicts and meters:
 small files, quickly made.
@@ -21,15 +21,15 @@ from panel.text import clean
 SHOWN = 6  # verdicts in a row
 WIDTH, HEIGHT, EDGE = 1200, 630, 64
 HALF = WIDTH // 2
-# What is drawn are indexes of one palette: a ramp from ink to paper, over which text has smooth
-# edges; a short one for each verdict's colour; and flat colours.
+# Pixels are indexes of one palette: a ramp from ink to paper, which gives text smooth edges, a
+# short ramp for each verdict's colour, and flat colours.
 INK, PAPER, SHIP, SKIP = (29, 27, 24), (251, 250, 246), (13, 97, 70), (154, 51, 36)
 RAMP, STEPS = 192, 16
 BLANK = RAMP - 1
 RAMPS = {"ship": RAMP, "skip": RAMP + STEPS}
 BAND, RULE = RAMP + 2 * STEPS, RAMP + 2 * STEPS + 1
 FLAT = ((185, 201, 216), (217, 212, 199))
-# What the font lacks and has something like.
+# Characters that the font lacks, and similar ones that it has.
 LIKE = {0xA0: " ", 0x2013: "-", 0x2014: "-", 0x2018: "'", 0x2019: "'", 0x201C: '"', 0x201D: '"'}
 CUT = "..."
 BIG, NAME, TEXT, SMALL = 132, 68, 30, 26
@@ -44,22 +44,22 @@ def front(title: str, description: str) -> bytes:
     return _png(canvas)
 
 
-def tool(title: str, edition: PublishedTool) -> bytes:
+def tool(title: str, published: PublishedTool) -> bytes:
     """Draw a tool's picture."""
-    canvas, result = _canvas(WIDTH), edition.card.result
+    canvas, result = _canvas(WIDTH), published.card.result
     _headline(canvas, title)
-    _words(canvas, (EDGE, 138), edition.tool.category, TEXT, WIDTH - 2 * EDGE, lines=1)
-    _words(canvas, (EDGE, 182), edition.tool.name, NAME + 8, WIDTH - 2 * EDGE, lines=2)
+    _words(canvas, (EDGE, 138), published.tool.category, TEXT, WIDTH - 2 * EDGE, lines=1)
+    _words(canvas, (EDGE, 182), published.tool.name, NAME + 8, WIDTH - 2 * EDGE, lines=2)
     _write(canvas, (EDGE, 418), percent(result.ship_percent), BIG)
     _write(canvas, (EDGE, 556), "panel ship", SMALL)
     _meter(canvas, (500, 452), WIDTH - EDGE - 500, result)
     _write(canvas, (500, 484), _counted(result), TEXT)
-    _verdicts(canvas, (500, 540), edition)
+    _verdicts(canvas, (500, 540), published)
     return _png(canvas)
 
 
 def pair(title: str, left: Image.Image, right: Image.Image) -> bytes:
-    """Put two halves beside each other."""
+    """Put two halves side by side."""
     canvas = _canvas(WIDTH)
     canvas.paste(left, (0, 0))
     canvas.paste(right, (HALF, 0))
@@ -68,15 +68,15 @@ def pair(title: str, left: Image.Image, right: Image.Image) -> bytes:
     return _png(canvas)
 
 
-def half(edition: PublishedTool) -> Image.Image:
+def half(published: PublishedTool) -> Image.Image:
     """Draw a tool's half of a comparison's picture."""
-    canvas, result = _canvas(HALF), edition.card.result
+    canvas, result = _canvas(HALF), published.card.result
     wide = HALF - EDGE - 36
-    _words(canvas, (EDGE, 150), edition.tool.name, NAME - 14, wide, lines=3)
+    _words(canvas, (EDGE, 150), published.tool.name, NAME - 14, wide, lines=3)
     _write(canvas, (EDGE, 352), percent(result.ship_percent), BIG - 24)
     _meter(canvas, (EDGE, 488), wide, result)
     _write(canvas, (EDGE, 514), _counted(result), SMALL)
-    _verdicts(canvas, (EDGE, 556), edition)
+    _verdicts(canvas, (EDGE, 556), published)
     return canvas
 
 
@@ -108,14 +108,14 @@ def _meter(canvas: Image.Image, at: tuple[int, int], wide: int, result: PanelRes
     draw.polygon([(share, y - 16), (share + 16, y), (share, y + 16), (share - 16, y)], 0)
 
 
-def _verdicts(canvas: Image.Image, at: tuple[int, int], edition: PublishedTool) -> None:
-    for index, line in enumerate(edition.card.lines[:SHOWN]):
+def _verdicts(canvas: Image.Image, at: tuple[int, int], published: PublishedTool) -> None:
+    for index, line in enumerate(published.card.lines[:SHOWN]):
         canvas.paste(_mark(outcome(line)), (at[0] + 56 * index, at[1]))
 
 
 @cache
 def _mark(kind: str) -> Image.Image:
-    """Draw one verdict: large, made small, so that its edges are smooth."""
+    """Draw one verdict, larger and then scaled down, so that its edges are smooth."""
     large = Image.new("L", (176, 176), 255)
     draw = ImageDraw.Draw(large)
     if kind == "ship":
@@ -154,14 +154,14 @@ def _pen(canvas: Image.Image) -> ImageDraw.ImageDraw:
 
 
 def _write(canvas: Image.Image, at: tuple[int, int], text: str, size: int) -> None:
-    """Put one line of text, its edges smoothed over the ramp from ink to paper."""
+    """Draw one line of text, its edges smoothed with the ramp from ink to paper."""
     _pen(canvas).text(at, text.translate(LIKE), 0, _font(size))
 
 
 def _words(
     canvas: Image.Image, at: tuple[int, int], text: str, size: int, wide: int, *, lines: int
 ) -> int:
-    """Put text over at most so many lines; returns where the next would stand."""
+    """Draw text on at most ``lines`` lines; return where the next line would be."""
     x, y = at
     step = round(size * 1.16)
     for line in _broken(text, size, wide, lines):
@@ -171,7 +171,7 @@ def _words(
 
 
 def _broken(text: str, size: int, wide: int, lines: int) -> list[str]:
-    """Break text into lines that fit; what does not is cut off with an ellipsis."""
+    """Break text into lines that fit; end it with an ellipsis where it is cut off."""
     font = _font(size)
     words = _drawable(text).split()
     broken: list[str] = []
@@ -201,7 +201,7 @@ def _first_line(
 
 
 def _drawable(text: str) -> str:
-    """Leave out what the font has no letters for; all of it rather than most of it."""
+    """Remove characters that the font lacks; return nothing when most would be missing."""
     text = " ".join(clean(text[:300]).translate(LIKE).split())
     kept = "".join(character for character in text if _has(character))
     return kept if 2 * len(kept) >= len(text) else ""
@@ -225,7 +225,7 @@ def _font(size: int) -> ImageFont.FreeTypeFont:
 
 
 def _png(canvas: Image.Image) -> bytes:
-    canvas.putpalette(_palette())  # makes the values indexes
+    canvas.putpalette(_palette())  # turns the values into indexes
     made = io.BytesIO()
-    canvas.save(made, "PNG", compress_level=1, compress_type=zlib.Z_RLE)  # flat, so quick
+    canvas.save(made, "PNG", compress_level=1, compress_type=zlib.Z_RLE)  # flat, so fast
     return made.getvalue()

@@ -1,4 +1,4 @@
-"""What a site is made of, gathered beforehand: ``panel.site.build`` needs nothing else."""
+"""Everything a site is made of; ``panel.site.build`` needs nothing else."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from panel.workspace.tools import Tool
 
 @dataclass(frozen=True, slots=True)
 class PublishedTool:
-    """A tool as readers see it: what its file says, beside its published scorecard.
+    """A tool as readers see it: the content of its file and its published scorecard.
 
-    The scorecard is one made by ``panel.scorecard.published``: one vote a published take.
+    ``panel.scorecard.published`` made the scorecard: one vote for each published take.
     """
 
     tool: Tool
@@ -28,18 +28,18 @@ class PublishedTool:
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """All that a build needs; plain values, so that it can be sent to other processes.
+    """All that a build needs, in plain values that can be sent to other processes.
 
-    editions: the published tools, by slug. personas: the panel, in order. pairs: chosen
+    tools: the published tools, by slug. personas: the panel, in order. pairs: chosen
     comparisons, as slugs. changes: what readers may see of the verdicts' history, newest
-    first. systems: persona id → its rendered system prompt; review: the rendered question
-    on one published tool, its name in ``review_of``. votes: tool slug → readers' votes.
-    today: what stale prices are measured against, and the only date that is not the
-    content's own. drafts: takes that nobody has approved are among them, and marked.
+    first. systems: persona id → its rendered system prompt. review: the rendered question
+    on one published tool, named in ``review_of``. votes: tool slug → readers' votes.
+    today: the day by which a price is stale or not, and the only date from outside the
+    content. drafts: takes that nobody has approved are included, and marked.
     """
 
     site: SiteSettings
-    editions: tuple[PublishedTool, ...]
+    tools: tuple[PublishedTool, ...]
     personas: tuple[Persona, ...]
     model: ModelIdentity
     today: date
@@ -56,5 +56,5 @@ class Publication:
 
     @property
     def has_forms(self) -> bool:
-        """Whether readers may vote and subscribe on its pages; never on drafts."""
+        """Whether readers can vote and subscribe on its pages; never on drafts."""
         return self.site.community and not self.drafts

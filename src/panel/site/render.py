@@ -1,4 +1,4 @@
-"""Sets pages: one layout, the templates of each kind, and the pieces that many pages share."""
+"""Renders pages from templates: one layout, and pieces that many pages share."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from panel.site.jsonld import embed
 from panel.site.publication import PublishedTool
 from panel.text import shortened
 
-META = 200  # characters of what a page says of itself
+META = 200  # characters of a page's description
 
 
 @dataclass(frozen=True, slots=True)
 class OutputFile:
-    """One file of the site: its path, and what makes its bytes.
+    """One file of the site: its path, and the function that makes its bytes.
 
     named: its name changes with its content, so that one that is there need not be made.
     """
@@ -38,7 +38,7 @@ class OutputFile:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What a page says of itself: title, one sentence, picture (path, or none), JSON-LD."""
+    """The head of a page: title, one sentence, path of the picture or None, JSON-LD."""
 
     title: str
     description: str
@@ -48,27 +48,27 @@ class Head:
 
 
 class PageRenderer:
-    """Turns contents into the bytes of pages. Pieces shared by pages are set only once."""
+    """Renders pages of an index to bytes. Pieces that pages share are rendered only once."""
 
-    def __init__(self, contents: SiteIndex, assets: Assets) -> None:
-        self.contents = contents
+    def __init__(self, index: SiteIndex, assets: Assets) -> None:
+        self.index = index
         self.assets = assets
         self._cards: dict[str, Markup] = {}
         self._takes: dict[tuple[str, str], Markup] = {}
 
     @cached_property
     def environment(self) -> Environment:
-        """The templates, with what every page of this site knows."""
-        publication = self.contents.publication
+        """The templates' environment, with what every page of this site uses."""
+        publication = self.index.publication
         made = environment().overlay()
         made.globals = {
             **environment().globals,
-            "site": self.contents.site,
+            "site": self.index.site,
             "drafts": publication.drafts,
             "embedded": publication.embedded,
             "has_forms": publication.has_forms,
             "model": str(publication.model),
-            "contents": self.contents,
+            "index": self.index,
             "at": addresses,
             "path_of": published_path,
             "date_of": published_date,
@@ -77,18 +77,18 @@ class PageRenderer:
         return made
 
     def link(self, root: str, path: str) -> str:
-        """Return the address of a file of the site, seen from a page with this root."""
+        """Return the address of a file, relative to a page whose way to the root is ``root``."""
         return root + href(path)
 
     def absolute(self, path: str) -> str | None:
-        """Return a file's full address; None where the site's own is not known."""
-        base = self.contents.site.base_url
+        """Return a file's full address; None when the site's address is not known."""
+        base = self.index.site.base_url
         if base is None:
             return None
         return urljoin(base, "" if path == addresses.HOME else href(path))
 
     def page(self, path: str, template: str, head: Head, **context: Any) -> bytes:
-        """Set one page."""
+        """Render one page; ``template`` is a name below templates/site, without its ending."""
         root = context.pop("root", None)
         root = root_of(path) if root is None else root
         text = self.environment.get_template(f"site/{template}.html.j2").render(
@@ -106,18 +106,18 @@ class PageRenderer:
         )
         return text.encode("utf-8", "replace")
 
-    def card(self, edition: PublishedTool) -> Markup:
-        """Set a tool's card, as it stands on comparison pages (one folder deep)."""
-        slug = edition.tool.slug
+    def card(self, published: PublishedTool) -> Markup:
+        """Render a tool's card for comparison pages, which are one folder deep."""
+        slug = published.tool.slug
         if slug not in self._cards:
-            self._cards[slug] = self._piece("card", edition=edition)
+            self._cards[slug] = self._piece("card", published=published)
         return self._cards[slug]
 
-    def take(self, edition: PublishedTool, line: PersonaLine) -> Markup:
-        """Set a take, as it stands on comparison pages."""
-        key = (edition.tool.slug, line.persona)
+    def take(self, published: PublishedTool, line: PersonaLine) -> Markup:
+        """Render a take for comparison pages."""
+        key = (published.tool.slug, line.persona)
         if key not in self._takes:
-            self._takes[key] = self._piece("take", edition=edition, line=line)
+            self._takes[key] = self._piece("take", published=published, line=line)
         return self._takes[key]
 
     def _piece(self, name: str, **context: Any) -> Markup:

@@ -221,7 +221,7 @@ def latest_canaries(connection: Connection, model: ModelIdentity | str) -> Canar
     return CanaryVotes(rows[0][1], str(model), asked_at, by_tool)
 
 
-def models_with_verdicts(connection: Connection) -> list[str]:
+def models_with_outcomes(connection: Connection) -> list[str]:
     """Return the model identities that have outcomes, most cells first."""
     rows = connection.execute(
         "SELECT model_identity FROM verdicts GROUP BY 1 ORDER BY count(*) DESC, 1"

@@ -1,1 +1,1 @@
-"""The files that people write: read, checked and rendered as one workspace."""
+"""The files that people write: tools, personas, prompts, panel.toml; and their git history."""

@@ -1,5 +1,5 @@
 "use strict";
-// Keys, and what makes writing easier. Everything works without this file, by mouse or by Tab.
+// Keyboard shortcuts and the word count. Everything works without this file, by mouse or by Tab.
 
 const one = (selector) => document.querySelector(selector);
 const writing = (element) => element.matches("input:not([type=checkbox]), textarea, select");
@@ -87,7 +87,7 @@ for (const field of document.querySelectorAll("textarea[data-count]")) {
   tell();
 }
 
-// A take sent twice would be a conflict with oneself.
+// A form sent twice would conflict with itself.
 for (const form of document.querySelectorAll("form[method=post]")) {
   let sent = false;
   form.addEventListener("submit", (event) => {

@@ -1,5 +1,5 @@
 "use strict";
-// The address that 'panel desk' prints carries the token behind '#', which browsers send nowhere.
+// The address that 'panel desk' prints has the token after '#', which browsers never send.
 const said = new URLSearchParams(location.hash.slice(1)).get("token");
 if (said) {
   history.replaceState(null, "", location.pathname);

@@ -1,3 +1,3 @@
-"""What readers send: votes on tools and subscriptions, in append-only files of the workspace."""
+"""What readers send: votes and subscriptions, kept in append-only files of the workspace."""
 
 from panel.readers.community.votes import Votes as Votes

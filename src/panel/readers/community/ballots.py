@@ -1,4 +1,4 @@
-"""Votes out of a CSV file: strict, every mistake at once with its line."""
+"""Reads votes from a CSV file and reports every mistake at once, each with its line."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Ballots:
     """The votes of one file.
 
     digest: hash of its content. counted: tool → (ships, skips). placed: (voter, tool) →
-    vote. A file has one of the two. rows: how many lines of votes it holds.
+    vote. A file fills one of the two. rows: the number of lines with votes.
     """
 
     digest: str
@@ -65,7 +65,7 @@ def read_ballots(file: Path, tools: set[str]) -> Ballots:
 
 
 def _rows(file: Path, text: str) -> list[tuple[int, list[str]]]:
-    """Return (line, cells) of every row that is not blank."""
+    """Return the line number and cells of every row that is not blank."""
     reader = csv.reader(io.StringIO(text), strict=True)
     rows: list[tuple[int, list[str]]] = []
     line = 1
@@ -98,7 +98,7 @@ def _count(fields: dict[str, str], counted: dict[str, tuple[int, int]]) -> Found
         if not re.fullmatch(r"[0-9]{1,10}", number) or int(number) > MOST_VOTES:
             return name, f"{number!r} is not a count", f"Write a whole number up to {MOST_VOTES}."
     if tool in counted:
-        return "tool", f"{tool!r} stands twice", "Keep one line for each tool."
+        return "tool", f"{tool!r} is listed twice", "Keep one line for each tool."
     counted[tool] = int(fields["ships"]), int(fields["skips"])
     return None
 
@@ -106,10 +106,10 @@ def _count(fields: dict[str, str], counted: dict[str, tuple[int, int]]) -> Found
 def _place(fields: dict[str, str], placed: dict[tuple[str, str], str]) -> Found | None:
     tool, vote, voter = (fields[name] for name in PLACED)
     if vote not in (SHIP, SKIP):
-        return "vote", f"{vote!r} is no vote", f"Write {SHIP} or {SKIP}."
+        return "vote", f"{vote!r} is not a vote", f"Write {SHIP} or {SKIP}."
     if not voter or len(voter) > VOTER_CHARACTERS:
         message = f"has {len(voter)} characters"
-        return "voter", message, f"Write what tells voters apart, 1 to {VOTER_CHARACTERS} of them."
+        return "voter", message, f"Write an id for the voter, 1 to {VOTER_CHARACTERS} characters."
     placed[voter, tool] = vote
     return None
 

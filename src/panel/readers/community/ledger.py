@@ -1,13 +1,12 @@
 """Append-only files of JSON lines below ``community/``, private to their owner.
 
-Any number of processes may read and append: every append holds the file's lock, and a line
-is on disk (fsync) before it counts. A kill can tear at most the last line; readers
-leave it alone, and the next writer cuts it off.
+Any number of processes may read and append. Every append holds the file's lock, and a line
+counts once it is on disk (fsync). A kill can leave at most the last line incomplete: readers
+skip it, and the next writer removes it.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -15,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
 from pydantic_core import from_json
 
 from panel.cells.journal import encode
@@ -24,7 +24,7 @@ FOLDER = "community"
 
 
 def private_folder(folder: Path) -> None:
-    """Make a folder that only its owner may enter and that Git leaves out."""
+    """Make a folder that only its owner may enter and that Git ignores."""
     if not folder.is_dir():
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     ignore = folder / ".gitignore"
@@ -33,29 +33,29 @@ def private_folder(folder: Path) -> None:
 
 
 class Ledger:
-    """One file of JSON lines, kept up to date in memory by whoever folds it.
+    """One file of JSON lines, whose owner keeps its state in memory.
 
-    ``fold`` is called with every whole line once, in the order of the file; ``restart`` is
-    called before that when the file was written anew (an erasure). ``damaged`` counts the
-    lines that cannot be read. Safe for several threads.
+    ``replay`` is called once with every complete line, in the order of the file. ``restart``
+    is called first when the file was rewritten (an erasure). ``damaged`` counts the lines
+    that cannot be read. Safe for several threads.
     """
 
     def __init__(
         self,
         file: Path,
-        fold: Callable[[dict[str, Any]], None],
+        replay: Callable[[dict[str, Any]], None],
         restart: Callable[[], None],
     ) -> None:
         self.file = file
         self.damaged = 0
-        self._fold, self._restart = fold, restart
+        self._replay, self._restart = replay, restart
         self._inode: int | None = None
         self._offset = 0
         self._threads = threading.RLock()
         self._depth = 0
 
     def refresh(self) -> None:
-        """Fold what this or another process has appended since the last call."""
+        """Read what this or another process has appended since the last call."""
         with self._threads:
             try:
                 handle = self.file.open("rb")
@@ -78,13 +78,13 @@ class Ledger:
                 return
             self._offset += len(raw)
             try:
-                self._fold(from_json(raw))
+                self._replay(from_json(raw))
             except (ValueError, TypeError, AttributeError, KeyError):
-                self.damaged += 1  # not JSON, or not of the form that was written here
+                self.damaged += 1  # not JSON, or not in the form that is written here
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Hold the file's lock, with everything written by others folded."""
+        """Hold the file's lock, with everything that others wrote read in."""
         with self._threads:
             if self._depth:  # this thread holds it already
                 yield
@@ -92,20 +92,16 @@ class Ledger:
             private_folder(self.file.parent)
             # Beside the file, not the file itself: that one may be replaced by a new one.
             lock = self.file.with_name(f".{self.file.name}.lock")
-            descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            with FileLock(lock, mode=0o600, fallback_to_soft=False):
                 self._depth += 1
                 try:
                     self.refresh()
                     yield
                 finally:
                     self._depth -= 1
-            finally:
-                os.close(descriptor)
 
     def append(self, *lines: Mapping[str, Any]) -> None:
-        """Write lines, force them to disk and fold them; raises JournalError."""
+        """Write lines, force them to disk and replay them; raises JournalError."""
         with self.writing():
             try:
                 descriptor = os.open(self.file, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
@@ -115,8 +111,8 @@ class Ledger:
                     os.close(descriptor)
             except OSError as error:
                 raise JournalError(
-                    f"cannot write {self.file}: {error.strerror}. Make room or mend the rights; "
-                    "everything written so far is kept."
+                    f"cannot write {self.file}: {error.strerror}. Free some space or fix the "
+                    "rights; everything written so far is kept."
                 ) from None
             self.refresh()
 
@@ -131,13 +127,13 @@ class Ledger:
             os.ftruncate(descriptor, end)
             raise
         if end == 0:
-            _sync_folder(self.file.parent)  # a new name is on disk once its folder is
+            _sync_folder(self.file.parent)  # a new file's name is on disk only once its folder is
 
     def rewrite(self, keep: Callable[[dict[str, Any]], dict[str, Any] | None]) -> None:
-        """Write the file anew with each line as ``keep`` returns it; None leaves it out.
+        """Rewrite the file with each line as ``keep`` returns it; None removes the line.
 
         For erasing what must not be kept any longer. The old file stays until the new one
-        is whole and on disk.
+        is complete and on disk.
         """
         with self.writing():
             lines: list[bytes] = []
@@ -146,7 +142,7 @@ class Ledger:
                     try:
                         line = from_json(raw)
                     except ValueError:
-                        continue  # torn or damaged: nobody can say what it holds
+                        continue  # incomplete or damaged: its content is unknown
                     kept = keep(line) if isinstance(line, dict) else None
                     if kept is not None:
                         lines.append(encode(kept))
@@ -159,15 +155,15 @@ class Ledger:
                 os.fsync(new.fileno())
             fresh.replace(self.file)
             _sync_folder(self.file.parent)
-            self._inode = None  # inode numbers are used again
+            self._inode = None  # inode numbers are reused
             self.refresh()
 
     def _unreadable(self, error: OSError) -> JournalError:
-        return JournalError(f"cannot read {self.file}: {error.strerror}. Mend its rights.")
+        return JournalError(f"cannot read {self.file}: {error.strerror}. Fix its rights.")
 
 
 def _whole_end(descriptor: int) -> int:
-    """Cut off a torn last line; return the size in bytes that is left."""
+    """Cut off an incomplete last line; return the remaining size in bytes."""
     end = os.fstat(descriptor).st_size
     start, whole = end, 0
     while start > 0:

@@ -1,4 +1,4 @@
-"""Links that mails carry: to confirm, to leave, and to the site."""
+"""Links in mails: to confirm, to unsubscribe, and to the site."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _PLAIN = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*)?")
 
 
 def parse_base_url(text: str) -> str:
-    """Return the address of the site's home without its last slash; raises UsageError."""
+    """Return the address of the site's home page without its last slash; raises UsageError."""
     try:
         parts = urlsplit(text)
         host, _port = parts.hostname, parts.port  # a port out of range raises ValueError
@@ -20,7 +20,7 @@ def parse_base_url(text: str) -> str:
         host = None
     if not host or not _PLAIN.fullmatch(text):
         raise UsageError(
-            f"{text!r} is not the address of a site's home. Write it like https://example.org."
+            f"{text!r} is not the address of a site's home page. Write it like https://example.org."
         )
     return text.rstrip("/")
 
@@ -31,5 +31,5 @@ def confirm_link(base_url: str, token: str) -> str:
 
 
 def leave_link(base_url: str, token: str) -> str:
-    """Return the address of the page to unsubscribe; a POST to it does so in one click."""
+    """Return the address of the unsubscribe page; a POST to it unsubscribes at once."""
     return f"{base_url}/unsubscribe?token={token}"

@@ -1,7 +1,7 @@
-"""Who gets the digest: double opt-in, one-click out, and as little stored as that takes.
+"""Who gets the digest: double opt-in, one-click unsubscribe, and as little stored as possible.
 
-A line holds a keyed hash of the address; only ``confirmed`` holds the address itself.
-What somebody asked for but has not confirmed is stored nowhere: the link in the mail holds it.
+Each line holds a keyed hash of the address; only a ``confirmed`` line holds the address
+itself. An address that has not been confirmed is stored only in the link of its mail.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Asked = Literal["ask", "known", "recently asked"]
 
 @dataclass(frozen=True, slots=True)
 class Subscriber:
-    """Somebody who confirmed: address, its keyed hash, since when (seconds since 1970)."""
+    """Somebody who confirmed: address, its keyed hash, and when (seconds since 1970)."""
 
     address: str
     address_hash: str
@@ -38,7 +38,7 @@ class Subscribers:
 
     def __init__(self, root: Path, secret: Secret) -> None:
         self._secret = secret
-        self._ledger = Ledger(root / FOLDER / FILE, self._fold, self._restart)
+        self._ledger = Ledger(root / FOLDER / FILE, self._replay, self._restart)
         self._restart()
 
     def _restart(self) -> None:
@@ -48,9 +48,9 @@ class Subscribers:
         self._unerased = False
 
     def ask(self, address: str, now: datetime) -> Asked:
-        """Note that somebody asked for a confirmation mail; only 'ask' is to be followed by one.
+        """Record a request for a confirmation mail; send one only when this returns 'ask'.
 
-        An address is written to once a day at most, whoever asks. Raises UsageError for what
+        An address gets at most one such mail a day, whoever asks. Raises UsageError for what
         is not an address.
         """
         address_hash = self.hash(parse_address(address))
@@ -64,11 +64,11 @@ class Subscribers:
         return "ask"
 
     def confirm_token(self, address: str, now: datetime) -> str:
-        """Return what a confirmation link holds; it is good for seven days."""
+        """Return the token of a confirmation link; it is valid for seven days."""
         return self._secret.sign(CONFIRM, parse_address(address), now.timestamp())
 
     def pending(self, token: str, now: datetime) -> str | None:
-        """Return the address that a confirmation token is for; None when it is not good (now)."""
+        """Return the address of a confirmation token; None when the token is not valid now."""
         found = self._secret.read(CONFIRM, token)
         if found is None:
             return None
@@ -77,11 +77,11 @@ class Subscribers:
             return None
         self._ledger.refresh()
         left_at = self._left.get(self.hash(address))
-        # A link from before they left must not bring them back.
+        # A link from before they unsubscribed must not bring them back.
         return None if left_at is not None and signed_at <= left_at else address
 
     def confirm(self, token: str, now: datetime) -> bool:
-        """Subscribe the address of a token; False when the token is not good. May be repeated."""
+        """Subscribe the address of a token; False when the token is invalid. May be repeated."""
         with self._ledger.writing():
             address = self.pending(token, now)
             if address is None:
@@ -92,39 +92,39 @@ class Subscribers:
         return True
 
     def leave_token(self, subscriber: Subscriber) -> str:
-        """Return what an unsubscribe link holds: no address, and good for ever."""
+        """Return the token of an unsubscribe link. It holds no address and never expires."""
         return self._secret.sign(LEAVE, subscriber.address_hash, 0)
 
     def leaver(self, token: str) -> str | None:
-        """Return the address hash that an unsubscribe token is for; None unless it is genuine."""
+        """Return the address hash of an unsubscribe token; None unless the token is genuine."""
         found = self._secret.read(LEAVE, token)
         return found[0] if found else None
 
     def unsubscribe(self, address_hash: str, now: datetime) -> None:
-        """Take somebody off the list and erase the address from the file. May be repeated."""
+        """Remove an address from the list and erase it from the file. May be repeated."""
         with self._ledger.writing():
             if address_hash in self._confirmed:
                 self._ledger.append(_line("left", address_hash, now))
                 self._erase()
 
     def all(self) -> list[Subscriber]:
-        """Return who is subscribed now, in the order of confirmation."""
+        """Return the current subscribers in the order of their confirmation."""
         self._ledger.refresh()
         return list(self._confirmed.values())
 
     def still(self, address_hash: str) -> bool:
-        """Whether somebody is subscribed this very moment, in whatever process they left."""
+        """Whether an address is still subscribed; sees an unsubscription in any process."""
         self._ledger.refresh()
         return address_hash in self._confirmed
 
     def tidy(self) -> None:
-        """Finish an erasure that a kill cut short."""
+        """Finish an erasure that a kill interrupted."""
         with self._ledger.writing():
             if self._unerased:
                 self._erase()
 
     def hash(self, address: str) -> str:
-        """Return the keyed hash of an address; upper and lower case are the same to it."""
+        """Return the keyed hash of an address, ignoring upper and lower case."""
         return self._secret.hash(ADDRESS, address.lower())
 
     def _erase(self) -> None:
@@ -137,7 +137,7 @@ class Subscribers:
 
         self._ledger.rewrite(keep)
 
-    def _fold(self, line: dict[str, Any]) -> None:
+    def _replay(self, line: dict[str, Any]) -> None:
         kind, address_hash, at = line["kind"], str(line["hash"]), float(line["at"])
         if kind == "asked":
             self._asked[address_hash] = at
@@ -148,10 +148,10 @@ class Subscribers:
         elif kind == "left":
             if self._confirmed.pop(address_hash, None) is not None:
                 self._unerased = True
-            self._asked.pop(address_hash, None)  # who left may come back at once
+            self._asked.pop(address_hash, None)  # who left may subscribe again at once
             self._left[address_hash] = at
         else:
-            raise ValueError(f"{kind!r} is no kind of line")
+            raise ValueError(f"{kind!r} is not a kind of line")
 
 
 def _line(kind: str, address_hash: str, now: datetime) -> dict[str, Any]:
@@ -159,7 +159,7 @@ def _line(kind: str, address_hash: str, now: datetime) -> dict[str, Any]:
 
 
 def validated(address: str) -> str | None:
-    """Return the address in its written form; None for what is none."""
+    """Return the address in its written form; None for what is not an address."""
     try:
         return parse_address(address)
     except UsageError:

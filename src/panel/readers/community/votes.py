@@ -1,4 +1,4 @@
-"""Readers' votes: ship or skip, one per visitor and tool, the last one counts."""
+"""Readers' votes: ship or skip, one per visitor and tool; the last one counts."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ Place = dict[tuple[str, str], str]
 
 
 class Votes:
-    """The votes of a workspace, below ``root/community``; folded once, then kept up to date.
+    """The votes of a workspace, below ``root/community``, kept up to date in memory.
 
-    Nothing of a visitor is stored but a keyed hash of a random number. Raises JournalError
+    Of a visitor only the keyed hash of a random number is stored. Raises JournalError
     where the file cannot be read or written.
     """
 
     def __init__(self, root: Path) -> None:
-        self._ledger = Ledger(root / FOLDER / FILE, self._fold, self._restart)
+        self._ledger = Ledger(root / FOLDER / FILE, self._replay, self._restart)
         self._restart()
 
     def _restart(self) -> None:
@@ -38,7 +38,7 @@ class Votes:
 
     @property
     def damaged(self) -> int:
-        """How many lines of the file are not readable and count for nothing."""
+        """How many lines of the file cannot be read, and so do not count."""
         return self._ledger.damaged
 
     def record(self, visitor_hash: str, tool: str, vote: str, at: str) -> bool:
@@ -48,11 +48,11 @@ class Votes:
         A vote like the visitor's last one is not written again. Raises UsageError.
         """
         if vote not in (SHIP, SKIP):
-            raise UsageError(f"{vote!r} is no vote. Send 'ship' or 'skip'.")
+            raise UsageError(f"{vote!r} is not a vote. Send 'ship' or 'skip'.")
         if not tool or slugify(tool) != tool:
             raise UsageError(f"{tool!r} is not the slug of a tool.")
         if not _HASH.fullmatch(visitor_hash):
-            raise UsageError("a visitor is known by 32 hex digits only.")
+            raise UsageError("a visitor's hash is 32 hex digits.")
         with self._ledger.writing():
             if self._placed.get((visitor_hash, tool)) == vote:
                 return False
@@ -79,11 +79,11 @@ class Votes:
         return Tally(*self._counts.get(tool, (0, 0)))
 
     def import_csv(self, file: Path, tools: set[str], secret: Secret, at: str) -> Ballots | None:
-        """Add the votes of a CSV file, all or none; None when this very content was added before.
+        """Add the votes of a CSV file, all or none; None when the same content was added before.
 
         Columns: ``tool, ships, skips`` (counts, added to what is there) or ``tool, vote,
         voter`` (voters are hashed; a voter's last vote on a tool counts). ``tools`` are the
-        slugs it may name. Raises WorkspaceError with every mistake of the file.
+        slugs that it may name. Raises WorkspaceError with every mistake of the file.
         """
         ballots = read_ballots(file, tools)
         placed = [
@@ -105,7 +105,7 @@ class Votes:
             )
         return ballots
 
-    def _fold(self, line: dict[str, Any]) -> None:
+    def _replay(self, line: dict[str, Any]) -> None:
         kind = line.get("kind")
         if kind == "vote":
             self._place(line.get("visitor"), line.get("tool"), line.get("vote"))
@@ -147,5 +147,5 @@ def share_record(tool: str, tally: Tally) -> dict[str, Any]:
 
 
 def shares_etag(records: Any) -> str:
-    """Return an entity tag for shares as sent."""
+    """Return the entity tag of shares as they are sent."""
     return f'"{content_hash(records)[3:]}"'

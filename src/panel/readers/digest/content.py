@@ -1,4 +1,4 @@
-"""What one issue of the digest holds: gathered from what readers may see, nothing else."""
+"""What one issue of the digest holds, gathered only from what readers may see."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class PairLine:
 
 @dataclass(frozen=True, slots=True)
 class ChangeLine:
-    """A persona's verdict on a tool that became another; changed_on: ISO date, UTC."""
+    """A persona's verdict on a tool that changed; changed_on: ISO date, UTC."""
 
     tool: str
     persona: str
@@ -57,8 +57,8 @@ class ChangeLine:
 class DigestContent:
     """One issue: since the first day up to, but not including, the day ``until`` (UTC).
 
-    base_url: the site's address without its last slash, None when it has none. more: how
-    many lines of each part were left out, by its name here.
+    base_url: the site's address without its last slash, None when it has none. more_*: how
+    many lines of that part were left out.
     """
 
     title: str
@@ -77,26 +77,26 @@ class DigestContent:
 
     @property
     def id(self) -> str:
-        """What tells this issue from others: its first day alone.
+        """What identifies this issue: only its first day.
 
-        Whoever got the issue of a week is not sent it again because the command was run on
-        the next day, or a verdict came in between.
+        So nobody gets the issue of a week twice because the command ran again on the next
+        day, or because a verdict came in meanwhile.
         """
         return f"digest-{self.since.isoformat()}"
 
     @property
     def last_day(self) -> date:
-        """The last day that is in it."""
+        """The last day that it covers."""
         return self.until - timedelta(days=1)
 
     @property
     def empty(self) -> bool:
-        """Whether nothing happened: standing disagreement alone is no news."""
+        """Whether nothing happened. Contested tools alone are not news."""
         return not (self.new_tools or self.comparisons or self.changes)
 
     @property
     def subject(self) -> str:
-        """What stands in the mail's subject."""
+        """The subject of the mail."""
         parts = []
         if self.new_tools:
             count = len(self.new_tools) + self.more_tools
@@ -112,18 +112,18 @@ def digest_content(
 ) -> DigestContent:
     """Return the issue of the days from ``since`` up to, not including, ``until``.
 
-    A tool is new when its first published verdict fell into these days.
+    A tool is new when its first published verdict falls into these days.
     """
-    contents = SiteIndex(publication)
+    index = SiteIndex(publication)
 
     def within(change: VerdictChange) -> bool:
         return since.isoformat() <= day(change.changed_at) < until.isoformat()
 
     new = _new_tools(publication.changes, since, until)
-    editions = [each for each in contents.newest if each.tool.slug in new]
+    new_tools = [each for each in index.newest if each.tool.slug in new]
     pairs = [
         pair
-        for pair in contents.pairs
+        for pair in index.pairs
         if {pair.left.tool.slug, pair.right.tool.slug} & new
         and pair.left.card.result.n
         and pair.right.card.result.n
@@ -135,14 +135,14 @@ def digest_content(
         since=since,
         until=until,
         base_url=base_url,
-        new_tools=tuple(_tool(each, base_url) for each in editions[:MOST_TOOLS]),
+        new_tools=tuple(_tool(each, base_url) for each in new_tools[:MOST_TOOLS]),
         comparisons=tuple(_pair(each, base_url) for each in pairs[:MOST_COMPARISONS]),
         changes=tuple(
-            _change(each, contents.editions[each.tool], names, base_url)
+            _change(each, index.tools[each.tool], names, base_url)
             for each in changed[:MOST_CHANGES]
         ),
-        contested=tuple(_tool(each, base_url) for each in contents.contested(MOST_CONTESTED)),
-        more_tools=max(0, len(editions) - MOST_TOOLS),
+        contested=tuple(_tool(each, base_url) for each in index.contested(MOST_CONTESTED)),
+        more_tools=max(0, len(new_tools) - MOST_TOOLS),
         more_comparisons=max(0, len(pairs) - MOST_COMPARISONS),
         more_changes=max(0, len(changed) - MOST_CHANGES),
         drafts=publication.drafts,
@@ -158,8 +158,8 @@ def _new_tools(changes: Iterable[VerdictChange], since: date, until: date) -> se
     return {tool for tool, on in first.items() if since.isoformat() <= on < until.isoformat()}
 
 
-def _tool(edition: PublishedTool, base_url: str | None) -> ToolLine:
-    tool, result = edition.tool, edition.card.result
+def _tool(published: PublishedTool, base_url: str | None) -> ToolLine:
+    tool, result = published.tool, published.card.result
     return ToolLine(
         tool.name,
         tool.tagline,
@@ -169,7 +169,7 @@ def _tool(edition: PublishedTool, base_url: str | None) -> ToolLine:
         result.ships,
         result.n,
         result.interval,
-        _link(base_url, published_path(edition)),
+        _link(base_url, published_path(published)),
     )
 
 
@@ -180,16 +180,16 @@ def _pair(pair: Pair, base_url: str | None) -> PairLine:
 
 
 def _change(
-    change: VerdictChange, edition: PublishedTool, names: dict[str, str], base_url: str | None
+    change: VerdictChange, published: PublishedTool, names: dict[str, str], base_url: str | None
 ) -> ChangeLine:
     return ChangeLine(
-        edition.tool.name,
+        published.tool.name,
         names.get(change.persona, change.persona),
         change.before or "",
         change.after,
         day(change.changed_at),
         change.reason,
-        _link(base_url, published_path(edition)),
+        _link(base_url, published_path(published)),
     )
 
 

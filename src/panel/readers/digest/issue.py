@@ -1,4 +1,4 @@
-"""Writes an issue into a folder: ``digest-<since>.eml``, ``.html`` and ``.txt``."""
+"""Writes an issue to a folder: ``digest-<since>.eml``, ``.html`` and ``.txt``."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from panel.readers.mail.settings import Sender
 
 
 def write_issue(content: DigestContent, folder: Path, sender: Sender | None) -> list[Path]:
-    """Write the three files, to nobody in particular, and return them; raises UsageError.
+    """Write the three files and return their paths; raises UsageError.
 
-    The .eml opens as a draft in mail programs (X-Unsent); it has no recipient and no
-    unsubscribe link of its own.
+    The .eml opens as a draft in mail programs (X-Unsent). It has no recipient and no
+    unsubscribe link.
     """
     rendered = render_digest(content, None)
     letter = Letter(content.subject, rendered.text, rendered.html, {"X-Unsent": "1"})

@@ -1,4 +1,4 @@
-"""How an issue reads: HTML with its styles inlined, for mail programs, and plain text."""
+"""Renders an issue as HTML with inlined styles, for mail programs, and as plain text."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from panel.errors import UsageError
 from panel.readers.digest.content import DigestContent
+from panel.site.assets import colours
 from panel.site.formats import interval_text, percent
 from panel.text import clean
 
@@ -27,7 +28,7 @@ class Rendered:
 
 
 def render_digest(content: DigestContent, unsubscribe: str | None) -> Rendered:
-    """Render an issue; ``unsubscribe`` is the reader's own link, None for a copy of nobody's.
+    """Render an issue; ``unsubscribe`` is the reader's own link, None for a copy without one.
 
     Raises UsageError when css-inline is not installed.
     """
@@ -46,17 +47,17 @@ def _inlined(html: str) -> str:
             "'panel digest' needs css-inline, which is not installed. Install it: "
             "pip install 'reviewer-panel[site]'"
         ) from None
-    # What cannot be inlined (dark mode, narrow screens) stays in a style element of its own.
+    # What cannot be inlined (dark mode, narrow screens) stays in a separate style element.
     return css_inline.CSSInliner(load_remote_stylesheets=False).inline(html)
 
 
 def one_line(text: str) -> str:
-    """Return foreign text on one line."""
+    """Return untrusted text on one line."""
     return " ".join(clean(text).split())
 
 
 def wrap(text: str, indent: str = "", first: str | None = None) -> str:
-    """Wrap foreign text at 72 columns; addresses are never broken."""
+    """Wrap untrusted text at 72 columns; web addresses are never broken."""
     return textwrap.fill(
         one_line(text),
         WIDTH,
@@ -83,4 +84,5 @@ def _environment() -> Environment:
     )
     for each in (percent, interval_text, wrap, one_line):
         environment.filters[each.__name__] = each
+    environment.globals["light"], environment.globals["dark"] = colours()
     return environment

@@ -1,4 +1,4 @@
-"""Sends an issue to every subscriber: resumable, and never twice to one address."""
+"""Sends an issue to every subscriber. It can be resumed, and nobody gets an issue twice."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ from panel.readers.mail.smtp import Handed, SmtpSender
 
 @dataclass(slots=True)
 class Sent:
-    """What became of an issue. The counts are of addresses, each in one of them.
+    """What became of an issue. Each address is counted in exactly one field.
 
-    sent: now; already: before; skipped: bounced before, now or then; left: unsubscribed
-    meanwhile; bounced: refused for good, now; failed: refused for now, the next call tries
-    again; unknown: may or may not have arrived, now or in a call that was killed.
+    sent: by this call; already: by an earlier call; skipped: bounced before, so not tried;
+    left: unsubscribed meanwhile; bounced: refused for good; failed: refused for now, so the
+    next call tries again; unknown: may or may not have arrived, in this call or in one that
+    was killed.
     """
 
     sent: int = 0
@@ -42,7 +43,7 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Mailing:
-    """One issue on its way: what it says, whom it comes from, who gets it."""
+    """One issue being sent: its content, its sender and its subscribers."""
 
     content: DigestContent
     sender: Sender
@@ -50,7 +51,7 @@ class Mailing:
     deliveries: Deliveries
 
     def waiting(self, resend_unknown: bool = False) -> tuple[list[Subscriber], Sent]:
-        """Return who is to get the issue now, and the counts of who is not."""
+        """Return who gets the issue now, and counts of everyone else."""
         found, sent = [], Sent()
         for subscriber in self.subscribers.all():
             state = self.deliveries.state(self.content.id, subscriber.address_hash)
@@ -66,14 +67,14 @@ class Mailing:
 
     def send(
         self,
-        postman: SmtpSender,
+        smtp: SmtpSender,
         resend_unknown: bool = False,
         progress: Callable[[Subscriber, Handed], None] = lambda _subscriber, _handed: None,
     ) -> Sent:
-        """Send to everyone who has not got it; raises UsageError while another process does.
+        """Send to everyone who has not got it; raises UsageError while another process sends.
 
-        Raises MailError when the server takes nothing from anybody; what was sent until
-        then is kept, and the next call goes on from there.
+        Raises MailError when the server accepts no mail at all. What was sent until then is
+        recorded, and the next call continues from there.
         """
         with self.deliveries.only_sender():
             subscribers, sent = self.waiting(resend_unknown)
@@ -81,7 +82,7 @@ class Mailing:
                 if not self.subscribers.still(subscriber.address_hash):
                     sent.left += 1
                     continue
-                handed = self._deliver(postman, subscriber)
+                handed = self._deliver(smtp, subscriber)
                 progress(subscriber, handed)
                 if handed.state == "sent":
                     sent.sent += 1
@@ -89,7 +90,7 @@ class Mailing:
                     getattr(sent, handed.state).append(subscriber.address)
         return sent
 
-    def _deliver(self, postman: SmtpSender, subscriber: Subscriber) -> Handed:
+    def _deliver(self, smtp: SmtpSender, subscriber: Subscriber) -> Handed:
         issue, address_hash = self.content.id, subscriber.address_hash
         message = self.message(subscriber)
         begun = False
@@ -100,18 +101,18 @@ class Mailing:
             begun = True
 
         try:
-            handed = postman.hand_over(subscriber.address, message, beginning)
+            handed = smtp.hand_over(subscriber.address, message, beginning)
         except PanelError as error:
-            if begun:  # an earlier attempt was answered with "not now": it did not arrive
+            if begun:  # an earlier attempt was refused for now, so it did not arrive
                 self.deliveries.write(issue, address_hash, "failed", str(error))
             raise
-        # "unknown" is what a lone "sending" means, whether it was us or a kill.
+        # A "sending" without an answer means "unknown", whether we or a kill left it so.
         if handed.state != "unknown":
             self.deliveries.write(issue, address_hash, handed.state, handed.detail)
         return handed
 
     def _dead(self, subscriber: Subscriber) -> bool:
-        """Whether an address bounced for good since it was last confirmed."""
+        """Whether an address bounced for good after it was last confirmed."""
         bounced_at = self.deliveries.bounced_at(subscriber.address_hash)
         return bounced_at is not None and bounced_at > subscriber.since
 

@@ -1,1 +1,1 @@
-"""Mails: settings, messages, delivery by SMTP, and an outbox for what cannot go out yet."""
+"""Mail: settings, messages, delivery by SMTP, and an outbox for mails that must wait."""

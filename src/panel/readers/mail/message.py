@@ -1,4 +1,4 @@
-"""Messages: headers that nobody's text can break out of, text and HTML side by side."""
+"""Messages with text and HTML, and with headers that no text can break out of."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from email.utils import format_datetime
 
 from panel.readers.mail.settings import Sender
 
-# Seven bits only: every server takes them, and a signature survives any relay.
+# Seven bits only: every server accepts them, and a signature survives any relay.
 POLICY = SMTP.clone(cte_type="7bit")
-# Headers are not folded within 900 characters: a link that is broken over lines, or written
-# in encoded words because it has no blank to break it at, is no link to a mail program.
+# Headers are not folded within 900 characters. Mail programs do not recognise a link that is
+# broken over lines, or that is written in encoded words because it has no blank to fold at.
 WIRE = POLICY.clone(max_line_length=900)
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """What a mail says: subject, text, HTML (None: text only), and more headers."""
+    """What a mail says: subject, text, HTML (None: text only), and additional headers."""
 
     subject: str
     text: str
@@ -32,7 +32,7 @@ class Letter:
 
 
 def one_line(text: str) -> str:
-    """Return text fit for a header: no line ends, controls or marks of direction."""
+    """Return text that is safe in a header: no line ends, controls or direction marks."""
     return " ".join(_UNSEEN.sub(" ", text).split())
 
 

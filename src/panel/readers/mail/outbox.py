@@ -1,9 +1,8 @@
-"""Mails that wait: one private file each, deleted once they went out or got too old."""
+"""Waiting mails, one private file each, deleted once they are sent or too old."""
 
 from __future__ import annotations
 
 import email
-import fcntl
 import os
 import secrets
 import time
@@ -14,16 +13,18 @@ from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from panel.readers.mail.message import POLICY, WIRE, address_header, one_line
 from panel.readers.mail.smtp import SmtpSender
 
 FOLDER = "outbox"
-KEPT = timedelta(days=7)  # as long as the links in them are good
+KEPT = timedelta(days=7)  # as long as the links in them are valid
 
 
 @dataclass(frozen=True, slots=True)
 class Flushed:
-    """How many mails went out, were refused for good, wait on, and were too old."""
+    """How many mails were sent, were refused for good, still wait, and were too old."""
 
     sent: int = 0
     bounced: int = 0
@@ -38,7 +39,7 @@ class Outbox:
         self.folder = folder
 
     def put(self, message: EmailMessage) -> Path:
-        """Write a message down, whole or not at all; return its file."""
+        """Store a message, completely or not at all; return its file."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         name = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{secrets.token_hex(4)}.eml"
         fresh = self.folder / f".{name}"
@@ -50,7 +51,7 @@ class Outbox:
         return fresh.rename(self.folder / name)
 
     def waiting(self) -> list[Path]:
-        """Return the files of the mails that wait, oldest first."""
+        """Return the files of the waiting mails, oldest first."""
         if not self.folder.is_dir():
             return []
         return sorted(file for file in self.folder.glob("*.eml") if not file.name.startswith("."))
@@ -64,11 +65,11 @@ class Outbox:
                 expired += 1
         return expired
 
-    def flush(self, postman: SmtpSender) -> Flushed:
-        """Send what waits; raises MailError, with everything unsent kept.
+    def flush(self, smtp: SmtpSender) -> Flushed:
+        """Send the waiting mails; raises MailError and keeps everything that is unsent.
 
-        A mail whose fate is unknown is not sent again. While another process flushes this
-        outbox, nothing is done.
+        A mail that may have arrived is not sent again. While another process flushes this
+        outbox, this does nothing.
         """
         if not self.folder.is_dir():
             return Flushed()
@@ -80,9 +81,9 @@ class Outbox:
             for file in self.waiting():
                 message = email.message_from_bytes(file.read_bytes(), policy=POLICY)
                 if "From" not in message:  # written before there were settings
-                    sender = postman.settings.sender
+                    sender = smtp.settings.sender
                     message["From"] = address_header(sender.address, one_line(sender.name))
-                handed = postman.hand_over(message["To"].addresses[0].addr_spec, message)
+                handed = smtp.hand_over(message["To"].addresses[0].addr_spec, message)
                 counts[handed.state] += 1
                 if handed.state != "failed":
                     file.unlink(missing_ok=True)
@@ -91,13 +92,11 @@ class Outbox:
 
     @contextmanager
     def _alone(self) -> Iterator[bool]:
-        descriptor = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+        lock = FileLock(self.folder / ".lock", mode=0o600, fallback_to_soft=False)
         try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield False
-            else:
-                yield True
-        finally:
-            os.close(descriptor)
+            held = lock.acquire(blocking=False)
+        except Timeout:
+            yield False
+            return
+        with held:
+            yield True

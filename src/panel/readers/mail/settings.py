@@ -1,4 +1,4 @@
-"""How mails go out, read from the variables PANEL_SMTP_* and PANEL_MAIL_FROM."""
+"""Mail settings, read from the variables PANEL_SMTP_* and PANEL_MAIL_FROM."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NAMED = re.compile(r"(?P<name>[^<>@\x00-\x1f\x7f]*)<(?P<address>[^<>]+)>")
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Whom mails come from: a name ("" for none) and an address."""
+    """The sender of mails: a name ("" for none) and an address."""
 
     name: str
     address: str
@@ -31,7 +31,7 @@ class Sender:
 
 @dataclass(frozen=True, slots=True)
 class MailSettings:
-    """A server that takes mails: host, port, security, login (None: without), and the sender."""
+    """A mail server: host, port, security, login (None: without login), and the sender."""
 
     host: str
     port: int
@@ -42,7 +42,7 @@ class MailSettings:
 
 
 def mail_settings(environment: Mapping[str, str]) -> MailSettings | None:
-    """Read the settings; None without PANEL_SMTP_HOST. Raises UsageError for what cannot be."""
+    """Read the settings; None without PANEL_SMTP_HOST. Raises UsageError for invalid ones."""
 
     def read(name: str) -> str:
         return environment.get(name, "").strip()

@@ -1,7 +1,7 @@
-"""Delivery by SMTP, one step at a time, so that it is known how far a mail had come.
+"""Delivers mail by SMTP step by step, to know how far a mail got when the connection is lost.
 
-smtplib's own ``sendmail`` cannot tell a connection lost before the text from one lost after
-it. After it the mail may have arrived, and nobody is to get it twice.
+smtplib's own ``sendmail`` cannot tell a connection that was lost before the text from one
+lost after it. After the text the mail may have arrived, and nobody may get it twice.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ TIMEOUT_SECONDS = 30.0
 
 
 class MailError(PanelError):
-    """The server takes no mail at all: unreachable, wrong login, a sender it refuses."""
+    """The server accepts no mail at all: unreachable, wrong login, refused sender."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class SmtpSender:
         self.close()
 
     def close(self) -> None:
-        """Say goodbye and close the connection; more than once is fine."""
+        """Close the connection; may be called more than once."""
         server, self._server = self._server, None
         if server is not None:
             try:
@@ -70,10 +70,10 @@ class SmtpSender:
     def hand_over(
         self, to: str, message: EmailMessage, beginning: Callable[[], None] = lambda: None
     ) -> Handed:
-        """Deliver one message to one address, with a few attempts while faults may pass.
+        """Deliver one message to one address; temporary faults are tried again a few times.
 
-        ``beginning`` is called right before the text goes out, each time: from then on the
-        mail may have arrived. Raises MailError when the server takes nothing from anybody.
+        ``beginning`` is called before each attempt to send the text: from then on the mail
+        may have arrived. Raises MailError when the server accepts no mail at all.
         """
         content = _stuffed(message.as_bytes(policy=WIRE))
         reached, why = False, ""
@@ -88,7 +88,7 @@ class SmtpSender:
                 why = str(error)
                 self.close()
         if not reached:
-            raise MailError(f"{self._name} takes no mail: {why}. Check PANEL_SMTP_HOST and _PORT.")
+            self._refuse(why, "PANEL_SMTP_HOST and _PORT")
         return Handed("failed", why)
 
     def _try(
@@ -130,7 +130,7 @@ class SmtpSender:
             except smtplib.SMTPNotSupportedError as error:
                 self._refuse(str(error).rstrip("."), "PANEL_SMTP_SECURITY")
             except ssl.SSLCertVerificationError as error:
-                self._refuse(f"its certificate does not hold ({error.verify_message})", "_HOST")
+                self._refuse(f"its certificate is not valid ({error.verify_message})", "_HOST")
             except (smtplib.SMTPException, OSError) as error:
                 raise _Again(_words(error)) from None
         return self._server
@@ -138,7 +138,7 @@ class SmtpSender:
     def _connect(self) -> smtplib.SMTP:
         settings = self.settings
         where = (settings.host, settings.port)
-        # The name said in EHLO is the sender's: asking the machine for its own may ask the net.
+        # EHLO gives the sender's domain: finding out the machine's own name may need the network.
         name = settings.sender.domain
         server: smtplib.SMTP
         if settings.security == "tls":
@@ -159,7 +159,7 @@ class SmtpSender:
         return server
 
     def _refuse(self, why: str, where: str) -> NoReturn:
-        raise MailError(f"{self._name} takes no mail: {why}. Check {where}.")
+        raise MailError(f"{self._name} accepts no mail: {why}. Check {where}.")
 
     @property
     def _name(self) -> str:
@@ -167,7 +167,7 @@ class SmtpSender:
 
 
 def _pass(code: int, reply: bytes) -> None:
-    """Let good answers pass; ask for another attempt for all others (4xx, -1: no answer)."""
+    """Accept 2xx and 3xx; raise _Again for all others (4xx; -1: no answer)."""
     if not 200 <= code < 400:
         raise _Again(_said(code, reply))
 
@@ -184,7 +184,7 @@ def _words(error: Exception) -> str:
 
 
 def _stuffed(content: bytes) -> bytes:
-    """Make a message's bytes what stands between DATA and its end (RFC 5321, 4.5.2)."""
+    """Return a message as it is sent after DATA, dots doubled (RFC 5321, 4.5.2)."""
     lines = re.sub(rb"\r\n|\r|\n", b"\r\n", content)
     if not lines.endswith(b"\r\n"):
         lines += b"\r\n"

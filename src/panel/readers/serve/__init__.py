@@ -1,1 +1,1 @@
-"""The site with its readers: votes and subscriptions over HTTP."""
+"""Serves a published site and takes votes and subscriptions over HTTP."""

@@ -23,11 +23,14 @@ from panel.readers.mail.outbox import FOLDER as OUTBOX
 from panel.readers.mail.outbox import Outbox
 from panel.readers.mail.settings import mail_settings
 from panel.readers.serve import subscribing, voting
-from panel.readers.serve.guard import LOOPBACK, Guard
+from panel.readers.serve.guard import LOOPBACK, Guard, GuardRules, host_name
 from panel.readers.serve.mail_queue import MailQueue
 from panel.readers.serve.pages import SiteFiles, Tools, check_folder
 from panel.readers.serve.site import Notice, ServerLimits, Site, asset, notice, usual_limits
 
+# A mail provider unsubscribes for its user from a machine that is not a browser (RFC 8058). The
+# signed token in the address is all the right it needs.
+WITHOUT_ORIGIN = frozenset({"/unsubscribe"})
 ASSETS = {"vote.js": "text/javascript", "community.css": "text/css"}
 
 
@@ -35,8 +38,8 @@ ASSETS = {"vote.js": "text/javascript", "community.css": "text/css"}
 class Serving:
     """What is served and how.
 
-    root: the workspace, whose community/ folder is written to; folder: the published site;
-    base_url: its address in mails; hosts: names it may be asked for, besides loopback's;
+    root: the workspace, whose community/ folder is written; folder: the published site;
+    base_url: its address in mails; hosts: names it is reached by, besides loopback's;
     tools: slugs that may be voted on besides those with a page; trust_proxy: believe the
     last X-Forwarded-For and X-Forwarded-Proto.
     """
@@ -53,15 +56,15 @@ class Serving:
 def create_app(
     serving: Serving, environment: Mapping[str, str], log: Callable[[str], None]
 ) -> ASGIApp:
-    """Return the ASGI application; raises UsageError for settings that cannot be.
+    """Return the ASGI application; raises UsageError for invalid settings.
 
-    environment: PANEL_SECRET and the mail settings; log: takes one line of narration.
+    environment: PANEL_SECRET and the mail settings; log: takes one line of text.
     """
     check_folder(serving.folder)
     community = serving.root / FOLDER
     secret = load_secret(community, environment)
     subscribers = Subscribers(serving.root, secret)
-    mailroom = MailQueue(
+    mail_queue = MailQueue(
         subscribers,
         Outbox(community / OUTBOX),
         serving.base_url,
@@ -72,7 +75,7 @@ def create_app(
     site = Site(
         Votes(serving.root),
         subscribers,
-        mailroom,
+        mail_queue,
         secret,
         tools,
         serving.limits,
@@ -81,9 +84,9 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        mailroom.start()
+        mail_queue.start()
         yield
-        mailroom.stop()
+        mail_queue.stop()
 
     app = Starlette(
         routes=_routes(serving.folder),
@@ -91,7 +94,15 @@ def create_app(
         lifespan=lifespan,
     )
     app.state.site = site
-    return Guard(app, LOOPBACK | serving.hosts)
+    return Guard(app, _rules(serving.hosts))
+
+
+def _rules(hosts: frozenset[str]) -> GuardRules:
+    return GuardRules(
+        known=lambda host: host_name(host) in LOOPBACK | hosts,
+        unknown_host="This host name is not served here. The operator adds it: --allow-host.",
+        without_origin=WITHOUT_ORIGIN,
+    )
 
 
 def _routes(folder: Path) -> list[Route | Mount]:

@@ -1,4 +1,4 @@
-"""Reads what a form or a script sent: few fields, each once, nothing else."""
+"""Reads the few fields that a form or a script sent; anything else is refused."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from starlette.requests import Request
 MOST_FIELDS = 10
 
 
-class BadForm(ValueError):  # noqa: N818 - it names what was sent
-    """A body that is no form; the message says why, the status which answer it gets."""
+class BadForm(ValueError):  # noqa: N818 - named after what was sent
+    """A body that is not a form: the message says why, ``status`` is the HTTP status."""
 
     def __init__(self, message: str, status: int = 400) -> None:
         self.status = status
@@ -61,7 +61,7 @@ def _json_pairs(text: str) -> list[tuple[str, Any]]:
 
 
 def own_path(text: str) -> str:
-    """Return a path of this very site to go back to; the home page for anything else."""
+    """Return ``text`` if it is a path of this site, the home page for anything else."""
     if len(text) > 500 or not re.fullmatch(r"/(?![/\\])[^\\\x00-\x20\x7f]*", text):
         return "/"
     try:

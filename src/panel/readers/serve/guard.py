@@ -1,9 +1,16 @@
-"""What every request passes before anything looks at it, and what every answer carries."""
+"""What every request passes before a page sees it, and the headers every answer carries.
+
+A page of another site can make a browser send requests to this one, and a name that resolves
+to this machine lets such a page read the answers (DNS rebinding). So every request must name
+a known host, and every POST must come from one of this site's own pages.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -13,17 +20,23 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 LONGEST_BODY = 8192  # bytes
 BODY_SECONDS = 10.0
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
-# A mail provider unsubscribes for its user from a machine that is no browser (RFC 8058); the
-# signed token in the address is all the right it needs, and all there is to protect.
-WITHOUT_ORIGIN = frozenset({"/unsubscribe"})
 _HOST = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[a-z0-9_.-]{1,253})(:[0-9]{1,5})?")
 
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src {styles}; img-src 'self' data:; "
-    "font-src 'self'; connect-src 'self'; manifest-src 'self'; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'"
-)
+POLICY = "Content-Security-Policy"
+
+
+def content_policy(*style_hashes: str) -> str:
+    """Return the Content-Security-Policy; inline styles only with one of these hashes."""
+    styles = " ".join(["'self'", *(f"'{each}'" for each in style_hashes)])
+    return (
+        f"default-src 'none'; script-src 'self'; style-src {styles}; img-src 'self' data:; "
+        "font-src 'self'; connect-src 'self'; manifest-src 'self'; form-action 'self'; "
+        "base-uri 'none'; frame-ancestors 'none'"
+    )
+
+
 HEADERS = {
+    POLICY: content_policy(),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     # Not "no-referrer": browsers would then send "Origin: null" with this site's own forms.
@@ -34,9 +47,20 @@ HEADERS = {
 }
 
 
-def content_policy(*style_hashes: str) -> str:
-    """Return the Content-Security-Policy; inline styles only with one of these hashes."""
-    return POLICY.format(styles=" ".join(["'self'", *(f"'{each}'" for each in style_hashes)]))
+@dataclass(frozen=True, slots=True)
+class GuardRules:
+    """What a guard lets through.
+
+    known: whether a Host header names this site. unknown_host: the answer to any other.
+    longest_body: bytes of a POST. headers: set on each answer that does not set them itself.
+    without_origin: paths that also take a POST from a client that is not a browser.
+    """
+
+    known: Callable[[str], bool]
+    unknown_host: str
+    longest_body: int = LONGEST_BODY
+    headers: Mapping[str, str] = field(default_factory=lambda: HEADERS)
+    without_origin: frozenset[str] = frozenset()
 
 
 def host_name(host: str) -> str | None:
@@ -46,14 +70,10 @@ def host_name(host: str) -> str | None:
 
 
 class Guard:
-    """Refuses foreign Hosts and cross-site POSTs, bounds bodies, sets the security headers.
+    """Refuses unknown hosts and cross-site POSTs, limits bodies, sets the security headers."""
 
-    hosts: the names under which the site may be asked for, without ports. A page of another
-    site that points its own name here (DNS rebinding) sends that name, and is refused.
-    """
-
-    def __init__(self, app: ASGIApp, hosts: frozenset[str]) -> None:
-        self._app, self._hosts = app, hosts
+    def __init__(self, app: ASGIApp, rules: GuardRules) -> None:
+        self._app, self._rules = app, rules
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request (ASGI)."""
@@ -63,12 +83,12 @@ class Guard:
 
         async def sealed(message: Message) -> None:
             if message["type"] == "http.response.start":
-                _seal(message)
+                self._seal(message)
             await send(message)
 
         refusal = self._refusal(scope)
         if refusal is None and scope["method"] == "POST":
-            body = await _body(Headers(scope=scope), receive)
+            body = await _body(Headers(scope=scope), receive, self._rules.longest_body)
             if isinstance(body, bytes):
                 receive = _replay(body, receive)
             else:
@@ -83,19 +103,30 @@ class Guard:
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
         headers = Headers(scope=scope)
         hosts = headers.getlist("host")
-        if len(hosts) != 1 or host_name(hosts[0]) not in self._hosts:
-            return 400, "This host name is not served here. The operator adds it: --allow-host."
+        if len(hosts) != 1 or not self._rules.known(hosts[0]):
+            return 400, self._rules.unknown_host
         if scope["method"] in ("GET", "HEAD"):
             return None
         if scope["method"] != "POST":
             return 405, "Only GET, HEAD and POST are answered."
-        if not _same_origin(headers, hosts[0], scope["path"] in WITHOUT_ORIGIN):
+        if not _same_origin(headers, hosts[0], scope["path"] in self._rules.without_origin):
             return 403, "This form was sent from another site, and is refused."
         return None
 
+    def _seal(self, message: Message) -> None:
+        headers = MutableHeaders(raw=message["headers"])
+        message["headers"] = headers.raw
+        for name, value in self._rules.headers.items():
+            # With a 304 it would replace the policy that the browser keeps with the page.
+            if name != POLICY or message["status"] != 304:
+                headers.setdefault(name, value)
+
 
 def _same_origin(headers: Headers, host: str, without: bool) -> bool:
-    """Whether a POST comes from a page of this very site: scheme aside, same name and port."""
+    """Whether a POST comes from a page of this site: same name and port, any scheme.
+
+    ``without``: the answer for a client that sends neither header, as browsers do.
+    """
     sites, origins = headers.getlist("sec-fetch-site"), headers.getlist("origin")
     if not sites and not origins:
         return without
@@ -112,10 +143,11 @@ def _is_origin(origin: str, host: str) -> bool:
     return parts.scheme in ("http", "https") and parts.netloc.lower() == host.strip().lower()
 
 
-async def _body(headers: Headers, receive: Receive) -> bytes | tuple[int, str]:
-    too_long = 413, f"The body is longer than {LONGEST_BODY} bytes."
+async def _body(headers: Headers, receive: Receive, longest: int) -> bytes | tuple[int, str]:
+    """Return the whole body, or the status and words of a refusal."""
+    too_long = 413, f"The body is longer than {longest} bytes."
     announced = headers.get("content-length", "0")
-    if not announced.isdecimal() or int(announced) > LONGEST_BODY:
+    if not announced.isdecimal() or int(announced) > longest:
         return too_long
     body = bytearray()
     try:
@@ -125,7 +157,7 @@ async def _body(headers: Headers, receive: Receive) -> bytes | tuple[int, str]:
                 if message["type"] == "http.disconnect":
                     return 400, "The body broke off."
                 body += message.get("body", b"")
-                if len(body) > LONGEST_BODY:
+                if len(body) > longest:
                     return too_long
                 if not message.get("more_body"):
                     return bytes(body)
@@ -140,12 +172,3 @@ def _replay(body: bytes, receive: Receive) -> Receive:
         return waiting.pop() if waiting else await receive()
 
     return replayed
-
-
-def _seal(message: Message) -> None:
-    headers = MutableHeaders(raw=message["headers"])
-    message["headers"] = headers.raw
-    for name, value in HEADERS.items():
-        headers.setdefault(name, value)
-    if message["status"] != 304:  # it would replace the one kept with the page
-        headers.setdefault("Content-Security-Policy", content_policy())

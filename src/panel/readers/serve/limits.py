@@ -1,6 +1,6 @@
-"""How often one address may ask: a bucket that refills, and a bound for the day.
+"""Limits how often one address may ask: a bucket that refills, and a maximum per day.
 
-Addresses are held as a hash with a key that is made anew each day and never written down.
+Addresses are kept as hashes, with a key that changes every day and is never stored.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 DAY_SECONDS = 86400.0
-MOST_KNOWN = 50_000  # addresses remembered; the one longest unheard of is forgotten first
+MOST_KNOWN = 50_000  # addresses remembered; the one unused for longest is forgotten first
 
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """``burst`` at once, one more every ``seconds`` (0: none that day), ``daily`` in all."""
+    """``burst`` at once, one more every ``seconds`` (0: none that day), ``daily`` in total."""
 
     burst: int
     seconds: float
@@ -33,7 +33,7 @@ class _Bucket:
 
 
 class VisitLimiter:
-    """Counts by key (an address, or an address and more), in memory only. Thread-safe."""
+    """Counts requests by key (an address, or an address and a tool) in memory. Thread-safe."""
 
     def __init__(self, bound: Bound, clock: Callable[[], float] = time.time) -> None:
         self.bound = bound
@@ -44,13 +44,13 @@ class VisitLimiter:
         self._buckets: dict[bytes, _Bucket] = {}
 
     def wait(self, key: str) -> float | None:
-        """Take one turn: None when it is granted, else the seconds until one will be."""
+        """Ask for one request: None when it is allowed, else the seconds until one will be."""
         with self._guard:
             now = self._clock()
-            self._turn_day(now)
+            self._start_day(now)
             hashed = hashlib.blake2b(key.encode(), key=self._salt, digest_size=16).digest()
             bucket = self._buckets.pop(hashed, None) or _Bucket(self.bound.burst, now)
-            self._buckets[hashed] = bucket  # last in the order: heard of just now
+            self._buckets[hashed] = bucket  # last in the order: used just now
             if len(self._buckets) > MOST_KNOWN:
                 del self._buckets[next(iter(self._buckets))]
             return self._take(bucket, now)
@@ -70,7 +70,7 @@ class VisitLimiter:
         bucket.used += 1
         return None
 
-    def _turn_day(self, now: float) -> None:
+    def _start_day(self, now: float) -> None:
         day = int(now // DAY_SECONDS)
         if day != self._day:
             self._day, self._salt = day, secrets.token_bytes(32)

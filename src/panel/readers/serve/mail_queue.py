@@ -1,7 +1,7 @@
-"""Confirmation mails, written and sent in a thread of their own.
+"""Writes and sends confirmation mails in a separate thread.
 
-A request only leaves an address here, known or not, and is answered the same way in the
-same time: nobody learns from the answer who is subscribed.
+A request only puts an address into the queue. It gets the same answer in the same time
+whether the address is known or not, so that nobody learns from it who is subscribed.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ on no list, and nothing more will be sent.
 
 
 class MailQueue:
-    """Writes to who asked, at most once a day each; without SMTP settings mails stay in the outbox.
+    """Sends confirmation mails. Without SMTP settings they stay in the outbox.
 
-    ``log`` takes one line of narration; no address is ever in it.
+    ``log`` takes one line of text, which never holds an address.
     """
 
     def __init__(
@@ -54,19 +54,19 @@ class MailQueue:
         self._subscribers, self._outbox = subscribers, outbox
         self._base_url, self._settings = base_url, settings
         self._asked: queue.Queue[str | None] = queue.Queue(MOST_WAITING)
-        self._thread = threading.Thread(target=self._work, name="mailroom", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="mail-queue", daemon=True)
 
     def start(self) -> None:
-        """Begin: finish what an earlier process left, then wait for addresses."""
+        """Start the thread: finish what an earlier process left, then wait for addresses."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End after what is waiting; give up after five seconds."""
+        """Stop once the queue is empty; give up after five seconds."""
         self._asked.put(None)
         self._thread.join(JOIN_SECONDS)
 
     def ask(self, address: str) -> bool:
-        """Leave an address (already validated); False when too many wait."""
+        """Queue an address (already validated); False when the queue is full."""
         try:
             self._asked.put_nowait(address)
         except queue.Full:
@@ -87,7 +87,7 @@ class MailQueue:
             self._safely(lambda address=address: self._answer(address))  # type: ignore[misc]
 
     def _safely(self, work: Callable[[], None]) -> None:
-        """Do something that may fail today; the thread goes on."""
+        """Do something that may fail; log the error, so that the thread goes on."""
         try:
             work()
         except (PanelError, OSError) as error:
@@ -113,7 +113,7 @@ class MailQueue:
         if self._settings is None:
             self._outbox.expire()
             return
-        with SmtpSender(self._settings) as postman:
-            flushed = self._outbox.flush(postman)
+        with SmtpSender(self._settings) as smtp:
+            flushed = self._outbox.flush(smtp)
         if flushed.bounced or flushed.waiting:
             self.log(f"outbox: {flushed.bounced} mail(s) refused, {flushed.waiting} wait.")

@@ -1,4 +1,4 @@
-"""The published pages: files of one folder, and nothing else of the machine."""
+"""Serves the published pages: the files of one folder and nothing outside it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from panel.errors import UsageError
 from panel.readers.serve.guard import content_policy
 from panel.workspace.tools import slugify
 
-# What a site is made of. Anything else in the folder was not put there to be read.
+# The files of a site. Anything else in the folder is not meant for readers.
 TEXTS = frozenset({".html", ".xml", ".json", ".txt", ".webmanifest"})
 FILES = frozenset({".css", ".js", ".map", ".pdf", ".csv", ".woff", ".woff2"})
 IMAGES = frozenset({".svg", ".png", ".jpg", ".jpeg", ".gif", ".webp", ".avif", ".ico"})
@@ -29,17 +29,17 @@ _STYLE = re.compile(rb"<style(?:\s[^>]*)?>(.*?)</style\s*>", re.DOTALL | re.IGNO
 
 
 class SiteFiles(StaticFiles):
-    """The files of a site: by ending, no hidden ones, no listing, nothing outside the folder."""
+    """Static files with known endings: no hidden files, no listings, nothing outside the folder."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(directory=folder, html=True)
         self._root = os.path.realpath(folder)
 
     def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
-        """Find a file by its path; nothing is found that is hidden or of a foreign kind."""
+        """Find a file by its path; files that are hidden or of another kind are not found."""
         try:
             found, state = super().lookup_path(path)
-        except OSError:  # a name too long, a circle of links, a folder shut to us
+        except OSError:  # the name is too long, links form a circle, a folder is not readable
             return "", None
         if state is None:
             return "", None
@@ -51,10 +51,10 @@ class SiteFiles(StaticFiles):
         return found, state
 
     async def get_response(self, path: str, scope: Scope) -> Response:
-        """Answer with a file and headers that say how long it may be kept."""
+        """Answer with a file, and headers that say how long it may be cached."""
         response = await super().get_response(path, scope)
         if isinstance(response, RedirectResponse):
-            # Relative to this host, whatever scheme a proxy speaks; one slash: never a host.
+            # Relative, so that it works behind a proxy; one slash, so that it never names a host.
             response.headers["location"] = quote("/" + scope["path"].strip("/") + "/")
             return response
         ending = Path(path).suffix.lower()
@@ -77,7 +77,7 @@ class SiteFiles(StaticFiles):
 def style_hashes(file: str, _changed_ns: int, _size: int) -> tuple[str, ...]:
     """Return the CSP hashes of a page's own <style> elements, at most ten.
 
-    They are of the file as it was published; a page has no other way to style itself inline.
+    The hashes are of the published file, so no other inline style is allowed.
     """
     styles = _STYLE.findall(Path(file).read_bytes())[:10]
     digests = {hashlib.sha256(style.replace(b"\r\n", b"\n")).digest() for style in styles}
@@ -85,13 +85,13 @@ def style_hashes(file: str, _changed_ns: int, _size: int) -> tuple[str, ...]:
 
 
 class Tools:
-    """The tools that may be voted on: those with a page, and those given by name."""
+    """The tools that may be voted on: those with a page, and those given by slug."""
 
     def __init__(self, folder: Path, given: Collection[str] = ()) -> None:
         self._folder, self._given = folder / "tools", frozenset(given)
 
     def __contains__(self, slug: str) -> bool:
-        """Whether there is such a tool; looked up anew, since the site may be published again."""
+        """Whether there is such a tool. The folder is read each time: a site is published again."""
         if slug in self._given:
             return True
         if not slug or slugify(slug) != slug:
@@ -101,12 +101,12 @@ class Tools:
 
 
 def check_folder(folder: Path) -> None:
-    """Raise UsageError unless the folder is a published site and no workspace."""
+    """Raise UsageError unless the folder may be a published site; a workspace may not."""
     if not folder.is_dir():
         raise UsageError(f"{folder} is not a folder. Make the site first: panel publish {folder}")
     for name in ("panel.toml", "community", ".git"):
         if (folder / name).exists():
             raise UsageError(
-                f"{folder} holds {name}: it is no folder to show to the world. Publish into one "
+                f"{folder} holds {name}, so it must not be made public. Publish into a folder "
                 "of its own: panel publish OUT"
             )

@@ -1,4 +1,4 @@
-"""The server process: a socket, uvicorn with deadlines, and nothing logged about visitors."""
+"""The server process: a socket and uvicorn, with deadlines and without logs of visitors."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from panel.errors import UsageError
 
-HEAD_SECONDS = 15.0  # for a request's head, from the connection or the last answer on
+HEAD_SECONDS = 15.0  # for a request's head, from the connection or from the last answer
 MOST_CONNECTIONS = 512
 LONGEST_HEAD = 16384  # bytes
 
 
 class PunctualProtocol(H11Protocol):
-    """Closes connections on which no whole request head arrives in time.
+    """Closes connections on which no complete request head arrives in time.
 
-    uvicorn's own timeout ends with the first byte, so that a trickle would hold a place
-    for ever.
+    uvicorn's own timeout ends with the first byte, so a client that sends a byte now and
+    then could hold a connection for ever.
     """
 
     _deadline: asyncio.TimerHandle | None = None
@@ -54,17 +54,17 @@ class PunctualProtocol(H11Protocol):
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """Return a bound socket; port 0 takes any free one. Raises UsageError."""
+    """Return a bound socket; port 0 takes any free port. Raises UsageError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((host, port))
-    except OSError as error:
+    except (OSError, OverflowError) as error:  # OverflowError: a port above 65535
         bound.close()
+        reason = getattr(error, "strerror", None) or error
         raise UsageError(
-            f"cannot listen on {host} port {port}: {error.strerror}. Name another with --host or "
-            "--port."
+            f"cannot listen on {host} port {port}: {reason}. Name another with --host or --port."
         ) from None
     return bound
 
@@ -90,7 +90,7 @@ def make_server(app: ASGIApp) -> uvicorn.Server:
 
 
 def narrate(log: Callable[[str], None]) -> None:
-    """Let uvicorn's and the application's errors be said by ``log``, one line each."""
+    """Pass the errors of uvicorn and the application to ``log``, one line each."""
 
     class Narrator(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:

@@ -1,4 +1,4 @@
-"""What the handlers share: the stores, the bounds, and the pages they answer with."""
+"""What the handlers share: the stores, the limits, and the server's own pages."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ from panel.readers.community.votes import Votes
 from panel.readers.serve.limits import Bound, VisitLimiter
 from panel.readers.serve.mail_queue import MailQueue
 from panel.readers.serve.pages import Tools
+from panel.site.assets import palette
 
 VOTES_BOUND = Bound(burst=30, seconds=4, daily=300)
-# Votes on one tool from one address by visitors without a cookie: a shared flat, not a ballot box.
+# Votes on one tool from one address by visitors without a cookie: enough for a household.
 NEW_VISITORS_BOUND = Bound(burst=5, seconds=0, daily=5)
 SUBSCRIBE_BOUND = Bound(burst=5, seconds=120, daily=20)
-EVERYBODY_BOUND = Bound(burst=60, seconds=10, daily=5000)  # mails in all, whoever asks
+EVERYBODY_BOUND = Bound(burst=60, seconds=10, daily=5000)  # mails in total
 LINKS_BOUND = Bound(burst=30, seconds=4, daily=300)
 
 
 @dataclass(frozen=True, slots=True)
 class ServerLimits:
-    """The bounds of a running server."""
+    """The limits of a running server."""
 
     votes: VisitLimiter
     new_visitors: VisitLimiter
@@ -37,7 +38,7 @@ class ServerLimits:
 
 
 def usual_limits() -> ServerLimits:
-    """Return the bounds that stand in docs/community.md."""
+    """Return the limits that docs/community.md describes."""
     return ServerLimits(
         VisitLimiter(VOTES_BOUND),
         VisitLimiter(NEW_VISITORS_BOUND),
@@ -53,7 +54,7 @@ class Site:
 
     votes: Votes
     subscribers: Subscribers
-    mailroom: MailQueue
+    mail_queue: MailQueue
     secret: Secret
     tools: Tools
     limits: ServerLimits
@@ -68,7 +69,7 @@ def site_of(request: Request) -> Site:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A small page: what it says, and a button (its form's address and words) if any."""
+    """A small page: its words, and a button with its form's address, if there is one."""
 
     title: str
     text: str
@@ -78,20 +79,20 @@ class Notice:
 
 
 def notice(shown: Notice, status: int = 200, **headers: str) -> HTMLResponse:
-    """Return a small page of the server's own; never kept by a cache."""
+    """Return a small page of the server's own, which is never cached."""
     page = _environment().get_template("notice.html.j2").render(notice=shown)
     kept = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex"}
     return HTMLResponse(page, status, kept | headers)
 
 
 def subscribe_page(problem: str, status: int = 200) -> HTMLResponse:
-    """Return the page with the form to subscribe, and what was wrong with the last try."""
+    """Return the page with the subscription form; ``problem``: what was wrong before, or ""."""
     page = _environment().get_template("subscribe.html.j2").render(problem=problem)
     return HTMLResponse(page, status, {"Cache-Control": "no-store"})
 
 
 def too_often(wait: float) -> HTMLResponse:
-    """Return the answer for who asks too often: when to come back, in seconds."""
+    """Return the answer to a client that asks too often; ``wait``: seconds until it may again."""
     seconds = max(1, round(wait))
     when = f"in {seconds} seconds" if seconds < 120 else "later"
     shown = Notice("Not so fast", f"There were many requests from your network. Try again {when}.")
@@ -111,5 +112,6 @@ def _environment() -> Environment:
 
 @functools.cache
 def asset(name: str) -> bytes:
-    """Return one of the server's own files."""
-    return (resources.files("panel.readers.serve") / "static" / name).read_bytes()
+    """Return one of the server's own files; a stylesheet begins with the palette."""
+    content = (resources.files("panel.readers.serve") / "static" / name).read_bytes()
+    return palette().encode() + content if name.endswith(".css") else content

@@ -1,4 +1,4 @@
-"""Subscriptions over HTTP. What changes anything is a POST: scanners that open links do nothing."""
+"""Subscriptions over HTTP. Only a POST changes anything: mail scanners open every link."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from panel.readers.serve.forms import BadForm, read_fields
 from panel.readers.serve.site import Notice, Site, notice, site_of, subscribe_page, too_often
 from panel.readers.serve.visitors import address_of
 
-TRAP = "website"  # a field that no reader sees; what fills it in is a machine
+TRAP = "website"  # a field that readers cannot see; only programs fill it in
 ASKED = Notice(
     "Look into your inbox",
     "If that address is not subscribed yet, a mail is on its way to it. Press the button on the "
     "page it links to within seven days; until then your address is on no list.",
 )
 BAD_LINK = Notice(
-    "This link is not good",
-    "It is older than seven days, was used up, or is not complete. Copy the whole address from the "
-    "mail, or subscribe again.",
+    "This link is not valid",
+    "It is older than seven days, has been used, or is not complete. Copy the whole address from "
+    "the mail, or subscribe again.",
 )
 LEFT = Notice("You are unsubscribed", "Nothing will be sent to you again. Your address is erased.")
 BUSY = Notice("Not now", "That could not be saved. Try again later.")
@@ -48,11 +48,11 @@ async def subscribe(request: Request) -> Response:
         return notice(ASKED, 202)
     address = validated(fields.get("email", ""))
     if address is None:
-        return subscribe_page("That is no e-mail address. Write it like name@example.org.", 400)
+        return subscribe_page("That is not an e-mail address. Write it like name@example.org.", 400)
     wait = site.limits.everybody.wait("everybody")
     if wait is not None:
         return too_often(wait)
-    return notice(ASKED, 202) if site.mailroom.ask(address) else notice(BUSY, 503)
+    return notice(ASKED, 202) if site.mail_queue.ask(address) else notice(BUSY, 503)
 
 
 async def confirm_form(request: Request) -> Response:
@@ -92,20 +92,20 @@ async def leave_form(request: Request) -> Response:
     """GET /unsubscribe?token=: the button."""
     site, token = site_of(request), request.query_params.get("token", "")
     if not token:
-        text = "Open the link at the end of any issue: it knows which address to take off the list."
+        text = "Open the link at the end of any issue: it says which address to take off the list."
         return notice(Notice("To unsubscribe", text))
     if site.subscribers.leaver(token) is None:
         return notice(BAD_LINK, 400)
     text = "Press the button, and nothing will be sent to you again."
-    action = f"/unsubscribe?token={token}"  # genuine, so of letters, digits and -_. only
+    action = f"/unsubscribe?token={token}"  # genuine, so it holds only letters, digits and -_.
     return notice(Notice("Unsubscribe", text, action, "Unsubscribe"))
 
 
 async def leave(request: Request) -> Response:
-    """POST /unsubscribe?token=: off the list, by the button or a mail program's own (RFC 8058).
+    """POST /unsubscribe?token=: unsubscribe, by the button or a mail program's own (RFC 8058).
 
-    Whatever form the body has (``List-Unsubscribe=One-Click``, as multipart or not), the
-    token in the address says it all.
+    The body (``List-Unsubscribe=One-Click``, as multipart or not) is ignored: the token in
+    the address is enough.
     """
     site = site_of(request)
     address_hash = site.subscribers.leaver(request.query_params.get("token", ""))
@@ -119,5 +119,5 @@ async def leave(request: Request) -> Response:
 
 
 def _failed(site: Site, error: Exception) -> Response:
-    site.mailroom.log(str(error))
+    site.mail_queue.log(str(error))
     return notice(BUSY, 503)

@@ -1,4 +1,4 @@
-"""Who asks, as far as that is known: a random number in a signed cookie, and an address."""
+"""Who asks: a random number in a signed cookie, and a network address."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ COOKIE_SECONDS = 400 * 86400  # as long as browsers keep any
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Somebody who votes: the hash they are stored as, their cookie, whether it is new."""
+    """Somebody who votes: the hash they are stored as, their cookie, and whether it is new."""
 
     hash: str
     token: str
@@ -27,7 +27,7 @@ class Visitor:
 
 
 def visitor_of(request: Request, secret: Secret) -> Visitor:
-    """Return who the signed cookie says asks; somebody new without a genuine one."""
+    """Return the visitor of the signed cookie; a new one when there is no genuine cookie."""
     token = request.cookies.get(COOKIE, "")
     known = secret.read(PURPOSE, token)
     if known is not None:
@@ -39,7 +39,7 @@ def visitor_of(request: Request, secret: Secret) -> Visitor:
 
 
 def remember(response: Response, visitor: Visitor, secure: bool) -> None:
-    """Set the cookie of a new visitor: out of reach of scripts and of other sites."""
+    """Set the cookie of a new visitor, hidden from scripts and from other sites."""
     if visitor.new:
         response.set_cookie(
             COOKIE,
@@ -52,16 +52,16 @@ def remember(response: Response, visitor: Visitor, secure: bool) -> None:
 
 
 def is_secure(request: Request, trust_proxy: bool) -> bool:
-    """Whether the visitor's browser speaks https, to us or to the proxy in front."""
+    """Whether the visitor's browser uses https, with us or with the proxy in front."""
     forwarded = request.headers.get("x-forwarded-proto", "") if trust_proxy else ""
     return request.url.scheme == "https" or forwarded.strip().lower() == "https"
 
 
 def address_of(request: Request, trust_proxy: bool) -> str:
-    """Return what counts as one address: an IPv4 address, or an IPv6 network of one customer.
+    """Return what counts as one address: an IPv4 address, or an IPv6 network (/64).
 
-    Only the last entry of X-Forwarded-For is the proxy's own word; all before it are the
-    visitor's.
+    Only the last entry of X-Forwarded-For comes from the proxy; the visitor may have made up
+    all the others.
     """
     peer = request.client.host if request.client else ""
     if trust_proxy:

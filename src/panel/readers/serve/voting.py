@@ -1,4 +1,4 @@
-"""Votes over HTTP: for a script as JSON, for a plain form with a way back."""
+"""Votes over HTTP: as JSON for the script, as a form with a redirect without it."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from panel.workspace.verdict import SHIP, SKIP
 UNSAVED = "The vote could not be saved. Try again later."
 
 
-class _Refused(Exception):  # noqa: N818 - it names what happened to the vote
-    """A vote that does not count; wait: seconds until another try, where that helps."""
+class _Refused(Exception):  # noqa: N818 - named after what happened to the vote
+    """A vote that does not count; wait: seconds until another try, None where that is no use."""
 
     def __init__(self, status: int, message: str, wait: float | None = None) -> None:
         self.status, self.message, self.wait = status, message, wait
@@ -48,17 +48,17 @@ async def _cast(request: Request, allowed: frozenset[str]) -> tuple[dict[str, st
     if visitor.new:
         wait = site.limits.new_visitors.wait(f"{address} {tool}")
         if wait is not None:
-            raise _Refused(429, "Too many new visitors of your network voted on this.", wait)
+            raise _Refused(429, "Too many new visitors from your network voted on this.", wait)
     try:
         await run_in_threadpool(site.votes.record, visitor.hash, tool, vote, utc_now())
     except PanelError as error:
-        site.mailroom.log(str(error))
+        site.mail_queue.log(str(error))
         raise _Refused(503, UNSAVED) from None
     return fields, visitor
 
 
 async def vote_by_script(request: Request) -> Response:
-    """POST /api/vote {tool, vote}: count it and answer with the tool's share."""
+    """POST /api/vote {tool, vote}: count the vote and answer with the tool's share."""
     site = site_of(request)
     try:
         fields, visitor = await _cast(request, frozenset({"tool", "vote"}))
@@ -76,7 +76,7 @@ async def vote_by_script(request: Request) -> Response:
 
 
 async def vote_by_form(request: Request) -> Response:
-    """POST /vote {tool, vote, next}: count it and go back to a page of this site."""
+    """POST /vote {tool, vote, next}: count the vote and go back to a page of this site."""
     try:
         fields, visitor = await _cast(request, frozenset({"tool", "vote", "next"}))
     except _Refused as error:
@@ -100,7 +100,7 @@ async def share(request: Request) -> Response:
 
 
 async def shares(request: Request) -> Response:
-    """GET /api/votes.json: the same of every tool that has votes."""
+    """GET /api/votes.json: the same for every tool that has votes."""
     counts = await run_in_threadpool(site_of(request).votes.counts)
     records = [share_record(tool, Tally(*pair)) for tool, pair in counts.items()]
     return _tagged(request, {"votes": records})

@@ -1,7 +1,4 @@
-"""Stylesheet, script and icon: files of this folder, published under names that tell them apart.
-
-A name holds the hash of the content, so that browsers may keep a file for ever.
-"""
+"""Stylesheet, script and icon, published under names that hold the hash of their content."""
 
 from __future__ import annotations
 
@@ -12,7 +9,8 @@ from dataclasses import dataclass
 from panel.hashing import text_hash
 
 STYLE, SCRIPT, ICON = "site.css", "site.js", "icon.svg"
-FORMS = "community.css"  # added to the stylesheet of a site that has forms
+_COLOUR = re.compile(r"--([a-z-]+): (#[0-9a-f]{6})")
+FORMS = "community.css"  # added to the stylesheet of a site with forms
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,15 +20,14 @@ class Assets:
     files: dict[str, tuple[str, bytes]]
 
     def path(self, name: str) -> str:
-        """Return where an asset stands in the site."""
+        """Return the path of an asset in the site."""
         return self.files[name][0]
 
 
 def load_assets(forms: bool = False) -> Assets:
-    """Read the assets of this package; with ``forms``, the style of those is among them."""
+    """Read the assets of this package; ``forms`` adds the style of the readers' forms."""
     here = importlib.resources.files(__name__)
-    shared = importlib.resources.files("panel.site") / "templates" / "comparison.css"
-    style = shared.read_text("utf-8") + (here / STYLE).read_text("utf-8")
+    style = palette() + _template("comparison.css") + (here / STYLE).read_text("utf-8")
     if forms:
         style += (here / FORMS).read_text("utf-8")
     texts = {
@@ -41,8 +38,24 @@ def load_assets(forms: bool = False) -> Assets:
     return Assets({name: (_named(name, text), text.encode()) for name, text in texts.items()})
 
 
+def palette() -> str:
+    """Return the CSS variables that every stylesheet of this program uses."""
+    return _template("palette.css")
+
+
+def colours() -> tuple[dict[str, str], dict[str, str]]:
+    """Return the palette's light and dark colours by name, for mails, which take no variables."""
+    light, dark = palette().split("@media")
+    return dict(_COLOUR.findall(light)), dict(_COLOUR.findall(dark))
+
+
+def _template(name: str) -> str:
+    folder = importlib.resources.files("panel.site") / "templates"
+    return (folder / name).read_text("utf-8")
+
+
 def slim(style: str) -> str:
-    """Return a stylesheet without comments and needless blanks; no string in ours holds any."""
+    """Return a stylesheet without comments and needless blanks; our strings hold neither."""
     style = re.sub(r"/\*.*?\*/", "", style, flags=re.DOTALL)
     style = re.sub(r"\s+", " ", style)
     return re.sub(r" ?([{};]) ?", r"\1", style).replace(";}", "}").strip() + "\n"

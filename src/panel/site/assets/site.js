@@ -1,4 +1,4 @@
-/* The search box. Without this script the box stays hidden and the lists are the way in. */
+/* The search box. Without this script it stays hidden, and readers use the lists. */
 (() => {
   "use strict";
   const form = document.querySelector("form.search");

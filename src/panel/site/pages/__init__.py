@@ -1,1 +1,1 @@
-"""The pages of the site, a module for each kind. Each gives its sheets, unmade."""
+"""The pages of the site, a module for each kind, which yields its files to be made."""

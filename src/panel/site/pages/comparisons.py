@@ -17,17 +17,19 @@ from panel.site.render import Head, OutputFile, PageRenderer
 MORE = 6
 
 
-def sheets(press: PageRenderer, pictures: Pictures) -> Iterator[OutputFile]:
-    """Give every comparison's page, and the list of comparisons by name."""
-    contents = press.contents
-    for pair in contents.pairs:
-        yield OutputFile(pair.path, partial(_page, press, pictures, pair))
-    head = Head("All comparisons", f"Two tools side by side: every comparison on {_title(press)}.")
-    ordered = sorted(contents.pairs, key=_named)
+def output_files(renderer: PageRenderer, pictures: Pictures) -> Iterator[OutputFile]:
+    """Yield every comparison's page, and the list of comparisons by name."""
+    index = renderer.index
+    for pair in index.pairs:
+        yield OutputFile(pair.path, partial(_page, renderer, pictures, pair))
+    head = Head(
+        "All comparisons", f"Two tools side by side: every comparison on {_title(renderer)}."
+    )
+    ordered = sorted(index.pairs, key=_named)
     yield from spread(
-        press,
+        renderer,
         head,
-        partial(addresses.listing_path, addresses.COMPARISONS),
+        partial(addresses.numbered_path, addresses.COMPARISONS),
         "pairs",
         ordered,
         PAIRS_A_PAGE,
@@ -35,20 +37,20 @@ def sheets(press: PageRenderer, pictures: Pictures) -> Iterator[OutputFile]:
     )
 
 
-def _title(press: PageRenderer) -> str:
-    return press.contents.site.title
+def _title(renderer: PageRenderer) -> str:
+    return renderer.index.site.title
 
 
 def _named(pair: Pair) -> tuple[str, str, str]:
     return pair.left.tool.name.casefold(), pair.right.tool.name.casefold(), pair.path
 
 
-def _page(press: PageRenderer, pictures: Pictures, pair: Pair) -> bytes:
-    contents, left, right = press.contents, pair.left, pair.right
+def _page(renderer: PageRenderer, pictures: Pictures, pair: Pair) -> bytes:
+    index, left, right = renderer.index, pair.left, pair.right
     name = f"{left.tool.name} vs {right.tool.name}"
-    absolute = press.absolute(pair.path)
-    way = crumbs([("Comparisons", press.absolute(addresses.COMPARISONS)), (name, absolute)])
-    linked = [comparison_page(contents, left, right, absolute), *([way] if way else [])]
+    absolute = renderer.absolute(pair.path)
+    way = crumbs([("Comparisons", renderer.absolute(addresses.COMPARISONS)), (name, absolute)])
+    linked = [comparison_page(index, left, right, absolute), *([way] if way else [])]
     head = Head(
         f"{name}: which one should you ship with?",
         f"{summary(left.tool.name, left.card)} {summary(right.tool.name, right.card)}",
@@ -56,31 +58,26 @@ def _page(press: PageRenderer, pictures: Pictures, pair: Pair) -> bytes:
         linked,
         "article",
     )
-    compared = contents.comparison(pair)
+    compared = index.comparison(pair)
     rows = [
-        (
-            one.name,
-            one.motto,
-            persona_page(contents, one.persona),
-            press.take(left, one),
-            press.take(right, other),
-        )
+        (one, other, renderer.link("../", where) if where else None)
         for one, other in compared.pairs()
+        for where in [persona_page(index, one.persona)]
     ]
     more = [
         other
-        for edition in (left, right)
-        for other in contents.pairs_of[edition.tool.slug][: MORE + 1]
+        for published in (left, right)
+        for other in index.pairs_of[published.tool.slug][: MORE + 1]
         if other is not pair
     ]
-    return press.page(
+    return renderer.page(
         pair.path,
         "comparison",
         head,
         left=left,
         right=right,
-        left_card=press.card(left),
-        right_card=press.card(right),
+        renderer=renderer,
+        comparison=compared,
         difference=difference(compared),
         rows=rows,
         more=more[:MORE],

@@ -1,4 +1,4 @@
-"""The front page and the page for what is not there."""
+"""The front page, and the page for addresses that do not exist."""
 
 from __future__ import annotations
 
@@ -12,46 +12,46 @@ from panel.site.pages.personas import introduced
 from panel.site.pictures import Pictures
 from panel.site.render import Head, OutputFile, PageRenderer
 
-LATEST, PAIRS, CONTESTED, SHELVES = 8, 12, 4, 40
+LATEST, PAIRS, CONTESTED, LISTINGS = 8, 12, 4, 40
 
 
-def sheets(press: PageRenderer, pictures: Pictures) -> Iterator[OutputFile]:
-    """Give the front page and 404.html."""
-    yield OutputFile(addresses.HOME, lambda: _home(press, pictures))
-    yield OutputFile(addresses.NOT_FOUND, lambda: _missing(press))
+def output_files(renderer: PageRenderer, pictures: Pictures) -> Iterator[OutputFile]:
+    """Yield the front page and 404.html."""
+    yield OutputFile(addresses.HOME, lambda: _home(renderer, pictures))
+    yield OutputFile(addresses.NOT_FOUND, lambda: _missing(renderer))
 
 
-def _home(press: PageRenderer, pictures: Pictures) -> bytes:
-    contents = press.contents
-    shelves = _largest(contents.categories)
-    # Chosen pairs first among those of one day: somebody thought them worth choosing.
-    newest = sorted(contents.pairs, key=lambda pair: (pair.date, pair.chosen), reverse=True)
+def _home(renderer: PageRenderer, pictures: Pictures) -> bytes:
+    index = renderer.index
+    listings = _largest(index.categories)
+    # Among the pairs of one day, the chosen ones come first.
+    newest = sorted(index.pairs, key=lambda pair: (pair.date, pair.chosen), reverse=True)
     head = Head(
-        contents.site.title,
-        contents.site.description,
+        index.site.title,
+        index.site.description,
         pictures.front_path(),
-        [website(contents)],
+        [website(index)],
     )
-    return press.page(
+    return renderer.page(
         addresses.HOME,
         "home",
         head,
-        latest=contents.newest[:LATEST],
+        latest=index.newest[:LATEST],
         pairs=newest[:PAIRS],
-        contested=contents.contested(CONTESTED),
-        personas=introduced(contents),
-        shelves=shelves,
-        more_shelves=len(contents.categories) > len(shelves),
+        contested=index.contested(CONTESTED),
+        personas=introduced(index),
+        listings=listings,
+        more_listings=len(index.categories) > len(listings),
     )
 
 
-def _largest(shelves: list[Listing]) -> list[Listing]:
-    chosen = sorted(shelves, key=lambda shelf: -len(shelf.editions))[:SHELVES]
-    return sorted(chosen, key=lambda shelf: shelf.name.casefold())
+def _largest(listings: list[Listing]) -> list[Listing]:
+    chosen = sorted(listings, key=lambda listing: -len(listing.tools))[:LISTINGS]
+    return sorted(chosen, key=lambda listing: listing.name.casefold())
 
 
-def _missing(press: PageRenderer) -> bytes:
-    """Set the page that a host shows under any address, so its links begin at the site's root."""
-    root = urlsplit(press.contents.site.base_url or "/").path
+def _missing(renderer: PageRenderer) -> bytes:
+    """Render the page that a host shows at any address: its links begin at the site's root."""
+    root = urlsplit(renderer.index.site.base_url or "/").path
     head = Head("There is no such page", "This page does not exist, or is not published any more.")
-    return press.page(addresses.NOT_FOUND, "missing", head, root=root)
+    return renderer.page(addresses.NOT_FOUND, "missing", head, root=root)

@@ -1,4 +1,4 @@
-"""Lists of tools over pages of their own: categories, tags, and the list of categories."""
+"""Lists of tools on numbered pages: categories, tags, and the list of categories."""
 
 from __future__ import annotations
 
@@ -11,60 +11,66 @@ from panel.site.index import TAG, Listing, Pair, SiteIndex
 from panel.site.publication import PublishedTool
 from panel.site.render import Head, OutputFile, PageRenderer
 
-TOOLS_A_PAGE, PAIRS_A_PAGE, SHELVES_A_PAGE, PAIRS = 40, 100, 200, 24
+TOOLS_A_PAGE, PAIRS_A_PAGE, LISTINGS_A_PAGE, PAIRS = 40, 100, 200, 24
 
 Place = Callable[[int], str]
 
 
-def sheets(press: PageRenderer) -> Iterator[OutputFile]:
-    """Give the pages of every category and tag, and the list of categories."""
-    contents = press.contents
-    for shelf in (*contents.categories, *contents.tags):
-        yield from _shelf(press, shelf)
-    head = Head("Categories", f"Every category on {contents.site.title}.")
-    place = partial(addresses.listing_path, addresses.CATEGORIES)
+def output_files(renderer: PageRenderer) -> Iterator[OutputFile]:
+    """Yield the pages of every category and tag, and the list of categories."""
+    index = renderer.index
+    for listing in (*index.categories, *index.tags):
+        yield from _listing(renderer, listing)
+    head = Head("Categories", f"Every category on {index.site.title}.")
+    place = partial(addresses.numbered_path, addresses.CATEGORIES)
     yield from spread(
-        press, head, place, "shelves", contents.categories, SHELVES_A_PAGE, lede="What is reviewed."
-    )
-
-
-def _shelf(press: PageRenderer, shelf: Listing) -> Iterator[OutputFile]:
-    contents, tagged = press.contents, shelf.kind == TAG
-    title = f"Tools tagged “{shelf.name}”" if tagged else shelf.name
-    count = len(shelf.editions)
-    head = Head(title, f"{title}: {count} tool{'' if count == 1 else 's'}, reviewed by a panel.")
-    place = partial(addresses.shelf_path, shelf.kind, shelf.slug)
-    yield from listing(
-        press,
+        renderer,
         head,
         place,
-        shelf.editions,
-        lede=f"{count} tool{'' if count == 1 else 's'} reviewed, from A to Z.",
-        trail=() if tagged else ((addresses.CATEGORIES, "Categories"),),
-        compared=[] if tagged else _compared(contents, shelf),
+        "listings",
+        index.categories,
+        LISTINGS_A_PAGE,
+        lede="What is reviewed.",
     )
 
 
-def _compared(contents: SiteIndex, shelf: Listing) -> list[Pair]:
-    """Return the newest comparisons of two tools of a category."""
-    name = shelf.name
+def _listing(renderer: PageRenderer, listing: Listing) -> Iterator[OutputFile]:
+    index, tagged = renderer.index, listing.kind == TAG
+    title = f"Tools tagged “{listing.name}”" if tagged else listing.name
+    count = len(listing.tools)
+    head = Head(title, f"{title}: {count} tool{'' if count == 1 else 's'}, reviewed by a panel.")
+    place = partial(addresses.listing_path, listing.kind, listing.slug)
+    yield from tool_list(
+        renderer,
+        head,
+        place,
+        listing.tools,
+        lede=f"{count} tool{'' if count == 1 else 's'} reviewed, from A to Z.",
+        trail=() if tagged else ((addresses.CATEGORIES, "Categories"),),
+        compared=[] if tagged else _compared(index, listing),
+    )
+
+
+def _compared(index: SiteIndex, listing: Listing) -> list[Pair]:
+    """Return the newest comparisons between two tools of a category."""
+    name = listing.name
     pairs = [
         pair
-        for pair in contents.pairs_in.get(name, ())
+        for pair in index.pairs_in.get(name, ())
         if pair.left.tool.category == pair.right.tool.category
     ]
     return sorted(pairs, key=lambda pair: pair.date, reverse=True)[:PAIRS]
 
 
-def listing(
-    press: PageRenderer, head: Head, place: Place, editions: Sequence[PublishedTool], **context: Any
+def tool_list(
+    renderer: PageRenderer, head: Head, place: Place, tools: Sequence[PublishedTool], **context: Any
 ) -> Iterator[OutputFile]:
-    """Give the pages of a list of tools."""
-    yield from spread(press, head, place, "editions", editions, TOOLS_A_PAGE, **context)
+    """Yield the pages of a list of tools."""
+    yield from spread(renderer, head, place, "tools", tools, TOOLS_A_PAGE, **context)
 
 
 def spread(
-    press: PageRenderer,
+    renderer: PageRenderer,
     head: Head,
     place: Place,
     kind: str,
@@ -72,25 +78,25 @@ def spread(
     most: int,
     **context: Any,
 ) -> Iterator[OutputFile]:
-    """Give as many pages as a list needs, ``most`` of its entries on each."""
+    """Yield as many pages as a list needs, with ``most`` entries on each."""
     pages = max(1, -(-len(listed) // most))
     for number in range(1, pages + 1):
         part = listed[(number - 1) * most : number * most]
         known: dict[str, Any] = {"trail": (), "compared": [], **context}
-        known |= {"editions": [], "pairs": [], "shelves": [], kind: part}
+        known |= {"tools": [], "pairs": [], "listings": [], kind: part}
         if number > 1:
             known["compared"] = []
         title = head.title if number == 1 else f"{head.title}, page {number}"
         paged = Head(title, head.description, head.picture, head.linked, head.kind)
         make = partial(
-            press.page,
+            renderer.page,
             place(number),
             "list",
             paged,
             heading=head.title,
             pages=pages,
             number=number,
-            listing=place,
+            page_path=place,
             **known,
         )
         yield OutputFile(place(number), make)

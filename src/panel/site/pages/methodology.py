@@ -1,4 +1,4 @@
-"""How it works: the real prompts, the model, the figures. And the page of all changes."""
+"""The methodology page (prompts, model, figures), and the page of all changes."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from panel.site.pages.tools import persona_names
 from panel.site.render import Head, OutputFile, PageRenderer
 from panel.text import shortened
 
-PROMPTS = 60_000  # characters of all system messages together: a page stays light
+PROMPTS = 60_000  # characters of all system messages together, to keep the page small
 QUESTION = 6_000
 CHANGES = 100
 
 
-def sheets(press: PageRenderer) -> Iterator[OutputFile]:
-    """Give the methodology page and the page of changes."""
-    yield OutputFile(addresses.METHODOLOGY, lambda: _methodology(press))
-    yield OutputFile(addresses.CHANGES, lambda: _changes(press))
+def output_files(renderer: PageRenderer) -> Iterator[OutputFile]:
+    """Yield the methodology page and the page of changes."""
+    yield OutputFile(addresses.METHODOLOGY, lambda: _methodology(renderer))
+    yield OutputFile(addresses.CHANGES, lambda: _changes(renderer))
 
 
-def _methodology(press: PageRenderer) -> bytes:
-    publication = press.contents.publication
+def _methodology(renderer: PageRenderer) -> bytes:
+    publication = renderer.index.publication
     systems = [
         (persona, publication.systems[persona.id])
         for persona in publication.personas
         if persona.id in publication.systems
     ]
     each = PROMPTS // max(1, len(systems))
-    return press.page(
+    return renderer.page(
         addresses.METHODOLOGY,
         "methodology",
         Head("How it works", "What a panel of personas is asked, who checks it, what it means."),
-        personas=introduced(press.contents),
+        personas=introduced(renderer.index),
         systems=[(persona, shortened(text, each)) for persona, text in systems],
         review=shortened(publication.review, QUESTION),
         review_of=publication.review_of,
@@ -47,14 +47,14 @@ def _settings(sampling: Any) -> list[tuple[str, str]]:
     return [(name, str(value)) for name, value in sampling.items()]
 
 
-def _changes(press: PageRenderer) -> bytes:
-    contents = press.contents
-    turned = [each for each in contents.publication.changes if each.before is not None]
-    return press.page(
+def _changes(renderer: PageRenderer) -> bytes:
+    index = renderer.index
+    changed = [each for each in index.publication.changes if each.before is not None]
+    return renderer.page(
         addresses.CHANGES,
         "changes",
-        Head("What changed", "Every verdict that turned, and what had changed in the question."),
-        changes=turned[:CHANGES],
-        older=max(0, len(turned) - CHANGES),
-        names=persona_names(contents),
+        Head("What changed", "Every verdict that changed, and what had changed in the question."),
+        changes=changed[:CHANGES],
+        older=max(0, len(changed) - CHANGES),
+        names=persona_names(index),
     )

@@ -1,4 +1,4 @@
-"""Persona pages: what each asks, and how often it ships; and the list of them."""
+"""Persona pages: what each persona asks and how often it ships; and their list."""
 
 from __future__ import annotations
 
@@ -13,51 +13,51 @@ from panel.site.render import Head, OutputFile, PageRenderer
 from panel.stats import Tally, combine
 from panel.workspace.personas import Persona
 
-SHELVES, VERDICTS = 40, 40
+LISTINGS, VERDICTS = 40, 40
 
 
-def sheets(press: PageRenderer) -> Iterator[OutputFile]:
-    """Give every persona's page, and the list of personas."""
-    personas = press.contents.publication.personas
+def output_files(renderer: PageRenderer) -> Iterator[OutputFile]:
+    """Yield every persona's page, and the list of personas."""
+    personas = renderer.index.publication.personas
     for persona in personas:
-        yield OutputFile(persona_path(persona.id), partial(_page, press, persona))
+        yield OutputFile(persona_path(persona.id), partial(_page, renderer, persona))
     head = Head("The reviewers", "Who reviews here: personas of one language model.")
-    context = {"personas": introduced(press.contents)}
+    context = {"personas": introduced(renderer.index)}
     yield OutputFile(
-        addresses.PERSONAS, lambda: press.page(addresses.PERSONAS, "personas", head, **context)
+        addresses.PERSONAS, lambda: renderer.page(addresses.PERSONAS, "personas", head, **context)
     )
 
 
-def introduced(contents: SiteIndex) -> list[tuple[Persona, str, Tally]]:
-    """Return the panel in order: persona, its page, how often it ships."""
+def introduced(index: SiteIndex) -> list[tuple[Persona, str, Tally]]:
+    """Return (persona, path of its page, its verdicts) for the panel, in order."""
     return [
-        (persona, persona_path(persona.id), contents.base_rate(persona.id))
-        for persona in contents.publication.personas
+        (persona, persona_path(persona.id), index.base_rate(persona.id))
+        for persona in index.publication.personas
     ]
 
 
-def _page(press: PageRenderer, persona: Persona) -> bytes:
-    contents, path = press.contents, persona_path(persona.id)
-    rate = contents.base_rate(persona.id)
-    shelves = [pair for pair in contents.base_rate_by_category(persona.id) if pair[1].n]
-    shelves.sort(key=lambda pair: (-pair[1].n, pair[0].name.casefold()))
+def _page(renderer: PageRenderer, persona: Persona) -> bytes:
+    index, path = renderer.index, persona_path(persona.id)
+    rate = index.base_rate(persona.id)
+    listings = [pair for pair in index.base_rate_by_category(persona.id) if pair[1].n]
+    listings.sort(key=lambda pair: (-pair[1].n, pair[0].name.casefold()))
     said = f"Ships {rate.ships} of {rate.n}"
     if rate.interval is not None:
         share, interval = percent(rate.ship_percent), interval_text(rate.interval)
         said += f" ({share}, 95 % interval {interval})"
     voted = [
-        (edition, line)
-        for edition, line in contents.lines_of.get(persona.id, ())
+        (published, line)
+        for published, line in index.lines_of.get(persona.id, ())
         if line.take is not None and line.take.outcome == "verdict"
     ]
-    return press.page(
+    return renderer.page(
         path,
         "persona",
         Head(f"{persona.name}, a reviewer", f"{persona.motto} {said}."),
         persona=persona,
         rate=rate,
         result=combine([rate]),
-        shelves=shelves[:SHELVES],
-        more_shelves=max(0, len(shelves) - SHELVES),
+        listings=listings[:LISTINGS],
+        more_listings=max(0, len(listings) - LISTINGS),
         verdicts=voted[:VERDICTS],
     )

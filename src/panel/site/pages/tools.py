@@ -10,7 +10,7 @@ from panel.site import addresses
 from panel.site.formats import interval_text, percent
 from panel.site.index import SiteIndex, published_path
 from panel.site.jsonld import crumbs, tool_page
-from panel.site.pages.listings import listing
+from panel.site.pages.listings import tool_list
 from panel.site.pictures import Pictures
 from panel.site.publication import PublishedTool
 from panel.site.render import Head, OutputFile, PageRenderer
@@ -18,58 +18,58 @@ from panel.site.render import Head, OutputFile, PageRenderer
 PAIRS, CHANGES, LINKS = 24, 40, 20
 
 
-def sheets(press: PageRenderer, pictures: Pictures) -> Iterator[OutputFile]:
-    """Give every tool's page, and the list of tools from A to Z."""
-    contents = press.contents
-    for edition in contents.by_name:
-        yield OutputFile(published_path(edition), partial(_page, press, pictures, edition))
-    head = Head("All tools", f"Every published tool, from A to Z, on {contents.site.title}.")
-    yield from listing(
-        press,
+def output_files(renderer: PageRenderer, pictures: Pictures) -> Iterator[OutputFile]:
+    """Yield every tool's page, and the list of tools from A to Z."""
+    index = renderer.index
+    for published in index.by_name:
+        yield OutputFile(published_path(published), partial(_page, renderer, pictures, published))
+    head = Head("All tools", f"Every published tool, from A to Z, on {index.site.title}.")
+    yield from tool_list(
+        renderer,
         head,
-        partial(addresses.listing_path, addresses.TOOLS),
-        contents.by_name,
+        partial(addresses.numbered_path, addresses.TOOLS),
+        index.by_name,
         lede="From A to Z. The symbols are the reviewers’ verdicts, in the panel’s order.",
     )
 
 
-def _page(press: PageRenderer, pictures: Pictures, edition: PublishedTool) -> bytes:
-    contents, card = press.contents, edition.card
-    path = published_path(edition)
-    shelf = contents.category[edition.tool.category]
+def _page(renderer: PageRenderer, pictures: Pictures, published: PublishedTool) -> bytes:
+    index, card = renderer.index, published.card
+    path = published_path(published)
+    listing = index.category[published.tool.category]
     way = crumbs(
         [
-            ("Tools", press.absolute(addresses.TOOLS)),
-            (edition.tool.category, press.absolute(shelf.path)),
-            (edition.tool.name, press.absolute(path)),
+            ("Tools", renderer.absolute(addresses.TOOLS)),
+            (published.tool.category, renderer.absolute(listing.path)),
+            (published.tool.name, renderer.absolute(path)),
         ]
     )
-    linked = [tool_page(contents, edition, press.absolute(path)), *([way] if way else [])]
+    linked = [tool_page(index, published, renderer.absolute(path)), *([way] if way else [])]
     head = Head(
-        f"{edition.tool.name}: ship or skip?",
-        summary(edition.tool.name, card) + f" {edition.tool.tagline}",
-        pictures.tool_path(edition),
+        f"{published.tool.name}: ship or skip?",
+        summary(published.tool.name, card) + f" {published.tool.tagline}",
+        pictures.tool_path(published),
         linked,
         "article",
     )
-    changes = contents.changes_of.get(edition.tool.slug, [])
-    return press.page(
+    changes = index.changes_of.get(published.tool.slug, [])
+    return renderer.page(
         path,
         "tool",
         head,
-        edition=edition,
-        lines=[(line, persona_page(contents, line.persona)) for line in card.lines],
+        published=published,
+        lines=[(line, persona_page(index, line.persona)) for line in card.lines],
         missing=sum(line.take is None for line in card.lines),
-        links=list(edition.tool.links.items())[:LINKS],
-        pairs=contents.pairs_of.get(edition.tool.slug, [])[:PAIRS],
+        links=list(published.tool.links.items())[:LINKS],
+        pairs=index.pairs_of.get(published.tool.slug, [])[:PAIRS],
         changes=changes[:CHANGES],
         older=max(0, len(changes) - CHANGES),
-        names=persona_names(contents),
+        names=persona_names(index),
     )
 
 
 def summary(name: str, card: Scorecard) -> str:
-    """Say a tool's result in one sentence, the count and the interval with it."""
+    """Return a tool's result in one sentence, with the count and the interval."""
     result = card.result
     if not result.n:
         return f"{name}: nobody has voted yet."
@@ -79,12 +79,12 @@ def summary(name: str, card: Scorecard) -> str:
     )
 
 
-def persona_page(contents: SiteIndex, persona: str) -> str | None:
+def persona_page(index: SiteIndex, persona: str) -> str | None:
     """Return a persona's page; None for one that is no longer on the panel."""
-    known = any(each.id == persona for each in contents.publication.personas)
+    known = any(each.id == persona for each in index.publication.personas)
     return addresses.persona_path(persona) if known else None
 
 
-def persona_names(contents: SiteIndex) -> dict[str, str]:
+def persona_names(index: SiteIndex) -> dict[str, str]:
     """Return the names of the panel's personas by their ids."""
-    return {persona.id: persona.name for persona in contents.publication.personas}
+    return {persona.id: persona.name for persona in index.publication.personas}

@@ -9,7 +9,7 @@
 //   <span data-community-status role="status"></span>
 // </div>
 //
-// Without this script the form works by itself and comes back to the page.
+// Without this script the form works by itself and returns to the page.
 "use strict";
 (() => {
   const percent = (value) => {
@@ -51,7 +51,7 @@
       const share = await answer.json();
       if (!answer.ok) throw new Error(share.error);
       show(slug, share);
-      put(box, "data-community-status", `Your vote: ${vote}. You may change it.`);
+      put(box, "data-community-status", `Your vote: ${vote}. You can change it.`);
     } catch (error) {
       put(box, "data-community-status", `Not counted. ${error.message}`);
     }
@@ -62,7 +62,7 @@
       const answer = await fetch(`/api/votes/${encodeURIComponent(slug)}.json`);
       if (answer.ok) show(slug, await answer.json());
     } catch {
-      // The page keeps what was baked in when it was published.
+      // The page keeps the shares from when it was published.
     }
   };
 

@@ -1,0 +1,203 @@
+"""What README.md, CONTRIBUTING.md and docs/ say of the program and the repository is so."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from pathlib import Path
+
+import jinja2
+import pytest
+from jinja2.filters import FILTERS
+
+from panel.errors import WorkspaceError
+from panel.workspace.loading import load_workspace
+from panel.workspace.sandbox import render
+from panel.workspace.settings import load_settings
+from tests.support import cli_help
+from tests.support.markdown_pages import Page, pages
+from tests.support.space import ROOT
+
+PAGES = {page.name: page for page in pages()}
+EVERY_PAGE = pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
+
+COMMANDS = cli_help.commands()
+GROUPS = {path[:-1] for path in COMMANDS if path}
+OPTIONS = {path: cli_help.options(command) for path, command in COMMANDS.items()}
+# Pages that also name options of other programs.
+OTHER_PROGRAMS = {"docs/servers.md", "bench/README.md", "CONTRIBUTING.md"}
+
+TABLES = ("panel", "sampling", "limits", "ci", "site", "endpoints.embedded")
+ROOMS = {folder.name for folder in (ROOT / "src" / "panel").iterdir() if folder.is_dir()}
+# Folders of this repository that pages name; a workspace's own hold what a run writes.
+FOLDERS = ("src", "docs", "tests", "bench", "prompts", "personas", "tools", ".ci")
+FILES = [*ROOT.glob("*"), *(file for name in FOLDERS for file in (ROOT / name).rglob("*"))]
+
+
+# --- the command line -----------------------------------------------------------------------
+
+
+def test_the_page_of_the_command_line_is_what_help_prints() -> None:
+    assert cli_help.render() == cli_help.PAGE.read_text(encoding="utf-8"), "run `make docs`"
+
+
+def test_every_command_is_in_the_readme() -> None:
+    called = list(PAGES["README.md"].calls())
+    assert not [
+        path for path in COMMANDS if not any(tuple(words[: len(path)]) == path for words in called)
+    ]
+
+
+@EVERY_PAGE
+def test_every_call_of_the_program_names_a_command_and_its_options(page: Page) -> None:
+    for words in page.calls():
+        path: tuple[str, ...] = ()
+        rest = iter(words)
+        for word in rest:
+            told = f"{page.name}: {word!r} of {' '.join(['panel', *words])!r}"
+            if word.startswith("-"):
+                name, given, _ = word.partition("=")
+                assert name in OPTIONS[path], told
+                if OPTIONS[path][name] and not given:
+                    next(rest)
+            elif path in GROUPS:
+                path = (*path, word)
+                assert path in COMMANDS, told
+
+
+@EVERY_PAGE
+def test_every_option_named_alone_is_one_of_some_command(page: Page) -> None:
+    if page.name not in OTHER_PROGRAMS:
+        named = {re.split(r"[ =]", span)[0] for span in page.spans if span.startswith("--")}
+        assert named <= {name for options in OPTIONS.values() for name in options}
+
+
+# --- panel.toml -----------------------------------------------------------------------------
+
+
+def accepted(folder: Path, text: str) -> bool:
+    """Whether the program reads a panel.toml of this text without a complaint."""
+    (folder / "panel.toml").write_text(text, encoding="utf-8")
+    try:
+        load_settings(folder)
+    except WorkspaceError:
+        return False
+    return True
+
+
+@EVERY_PAGE
+def test_every_piece_of_panel_toml_on_a_page_is_accepted(page: Page, tmp_path: Path) -> None:
+    for language, text in page.blocks:
+        if language == "toml" or (not language and text.startswith("[")):
+            assert accepted(tmp_path, text), text
+    for span in page.spans:
+        if re.fullmatch(r"\[[a-z]+\]", span):
+            assert accepted(tmp_path, span), span
+        elif re.fullmatch(r"[a-z_]+ = \S.*", span):
+            assert any(accepted(tmp_path, f"[{table}]\n{span}") for table in TABLES), span
+
+
+def test_the_sample_panel_toml_is_accepted_with_all_that_it_comments_out(tmp_path: Path) -> None:
+    lines = (ROOT / "panel.toml").read_text(encoding="utf-8").splitlines()
+    plain = [re.sub(r"^# (?=\[|[a-z_]+ = )", "", line) for line in lines]
+    assert plain != lines
+    assert accepted(tmp_path, "\n".join(plain))
+
+
+# --- the repository -------------------------------------------------------------------------
+
+
+@EVERY_PAGE
+def test_every_file_of_the_repository_that_is_named_exists(page: Page) -> None:
+    for word in (word for line in page.code for word in line.split()):
+        if re.fullmatch(r"[\w.<>*-]+(?:/[\w.<>*-]+)*/?", word):
+            assert is_there(word), word
+
+
+def is_there(word: str) -> bool:
+    """Whether a word that can only be a file of this repository is one; others pass."""
+    pattern = re.sub(r"<[^>]*>", "*", word).rstrip("/")
+    first = pattern.partition("/")[0]
+    if "/" not in word:
+        is_source = re.fullmatch(r".+\.(?:py|j2|toml|yml|sh|css)", word)
+        return not is_source or any(file.match(pattern) for file in FILES)
+    if first in FOLDERS:
+        return any(ROOT.glob(pattern))
+    if first in ROOMS - {"runs"}:
+        return any((ROOT / "src" / "panel").glob(pattern))
+    return True
+
+
+@EVERY_PAGE
+def test_every_module_target_and_test_that_is_named_exists(page: Page) -> None:
+    text = "\n".join(page.code)
+    for module in re.findall(r"-m (tests(?:\.\w+)+)", text):
+        assert (ROOT / module.replace(".", "/")).with_suffix(".py").is_file(), module
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert set(re.findall(r"\bmake ([a-z][a-z-]*)", text)) <= set(targets)
+    tests = [file for file in FILES if file.match("test_*.py")]
+    written = "\n".join(file.read_text(encoding="utf-8") for file in tests)
+    for name in re.findall(r"\btest_\w+", text):  # a name may end in an ellipsis
+        assert f"def {name}" in written or any(file.stem == name for file in tests), name
+
+
+@EVERY_PAGE
+def test_every_link_within_the_repository_leads_somewhere(page: Page) -> None:
+    for link in page.links:
+        path, _, anchor = link.partition("#")
+        target = (page.file.parent / path).resolve() if path else page.file
+        if not re.match(r"[a-z]+:", link):
+            assert target.exists(), link
+            if anchor:
+                assert anchor in PAGES[target.relative_to(ROOT).as_posix()].anchors, link
+
+
+# --- prompt templates -----------------------------------------------------------------------
+
+
+def listed(title: str) -> str:
+    """Return one entry of the list in docs/prompts.md."""
+    text = (ROOT / "docs" / "prompts.md").read_text(encoding="utf-8")
+    return text.partition(f"- **{title}**")[2].partition("\n- ")[0]
+
+
+def names(text: str) -> set[str]:
+    """Return the names in backticks."""
+    return set(re.findall(r"`(\w+)(?:\(\))?`", text))
+
+
+@pytest.fixture(scope="module")
+def environment() -> jinja2.Environment:
+    """Return what this repository's own prompt templates are compiled with."""
+    return load_workspace(ROOT).prompts.system.environment
+
+
+def test_the_page_lists_the_filters_and_globals_that_a_template_may_use(
+    environment: jinja2.Environment,
+) -> None:
+    def may_use(name: str) -> bool:
+        try:
+            environment.from_string(f"{{{{ value | {name} }}}}")
+        except jinja2.TemplateError:
+            return False
+        return True
+
+    filters, globals_ = map(names, listed("Filters").split("The one global is"))
+    assert {name for name in {*FILTERS, *filters} if may_use(name)} == filters
+    assert set(environment.globals) == globals_
+
+
+@pytest.mark.parametrize("value", ["text", {}, date(2026, 1, 1)], ids=["text", "dict", "date"])
+def test_the_page_lists_the_methods_that_a_template_may_call(
+    environment: jinja2.Environment, value: object, request: pytest.FixtureRequest
+) -> None:
+    def may_read(name: str) -> bool:
+        try:
+            render(environment.from_string(f"{{{{ value.{name} }}}}"), value=value)
+        except jinja2.TemplateError:
+            return False
+        return True
+
+    kind = request.node.callspec.id
+    told = names(listed("Methods").partition(f"of a {kind} ")[2].partition(";")[0])
+    assert {name for name in {*dir(value), *told} if may_read(name)} == told
