@@ -15,7 +15,7 @@ from panel.errors import PanelError
 from panel.stats import ShipOrSkip
 
 Action = Literal["approve", "reject", "edit", "ask_again", "undo"]
-State = Literal["draft", "edited", "approved", "rejected"]  # where a take stands
+State = Literal["draft", "edited", "approved", "rejected"]  # what was decided on a take
 Pair = tuple[str, str]  # tool, persona
 
 

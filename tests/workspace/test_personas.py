@@ -82,7 +82,7 @@ def test_a_misspelt_key_names_the_nearest(tmp_path: Path) -> None:
 def test_a_beat_that_stands_twice_has_the_second_line(tmp_path: Path) -> None:
     write(tmp_path, BEATS, BEATS + BEATS.removeprefix("beats:\n"))
     (problem,) = refused(tmp_path)
-    assert (problem.line, problem.message) == (7, "'claim' stands twice")
+    assert (problem.line, problem.message) == (7, "'claim' appears twice")
 
 
 @pytest.mark.parametrize(

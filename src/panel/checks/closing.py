@@ -9,7 +9,7 @@ from panel.checks.findings import Finding, Subject, at
 from panel.checks.sentences import Sentences
 
 Stand = Literal["ship", "skip"]
-LAST = 3  # sentences from the end in which a stand is looked for
+LAST = 3  # sentences at the end that are searched for a verdict
 
 # "would move me to skip" implies that the take now stands on the other side
 _TURN = re.compile(
@@ -99,7 +99,7 @@ _SPOKEN = (
         re.I | re.X,
     ),
 )
-# what turns a stand that follows into the other one: "no reason to <skip>"
+# what turns a verdict that follows into the other one: "no reason to <skip>"
 _TURNED = re.compile(
     r"""
     \b(?:

@@ -194,7 +194,7 @@ def _refuse_repeats(root: yaml.Node, file: Path, first_line: int) -> None:
                 if key.value in keys:
                     line = first_line + key.start_mark.line
                     raise WorkspaceError.single(
-                        file, line, str(key.value), "stands twice", "Keep one of them."
+                        file, line, str(key.value), "appears twice", "Keep one of them."
                     )
                 keys.add(key.value)
                 waiting.append(child)

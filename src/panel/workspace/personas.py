@@ -117,7 +117,7 @@ def _persona(file: Path) -> Persona:
         if beat.id in seen:
             line = document.lines(("beats", index, "id"))
             raise WorkspaceError.single(
-                file, line, "beats", f"{beat.id!r} stands twice", "Rename one."
+                file, line, "beats", f"{beat.id!r} appears twice", "Rename one."
             )
         seen.add(beat.id)
     return persona

@@ -61,7 +61,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(mapping) != len(pairs):
         names = [name for name, _value in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {twice!r} stands twice in one object")
+        raise ValueError(f"the key {twice!r} appears twice in one object")
     return mapping
 
 
@@ -100,7 +100,7 @@ def _csv_rows(file: Path) -> list[Row]:
         names = [name.strip() for name in reader.fieldnames or ()]
         for name in names:
             if names.count(name) > 1:
-                raise csv.Error(f"the column {name!r} stands twice")
+                raise csv.Error(f"the column {name!r} appears twice")
         for fields in reader:
             if None in fields:
                 raise csv.Error("more cells than the header has columns")

@@ -224,7 +224,7 @@ def _markdown_row(file: Path) -> Row:
             file,
             document.lines(("description",)),
             "description",
-            "stands in the front matter",
+            "must not be in the front matter",
             "Write it below the closing '---'.",
         )
     fields = {"slug": slugify(file.stem), **document.fields, "description": document.body}
