@@ -276,14 +276,14 @@ def test_a_page_elsewhere_can_neither_post_nor_read_through_a_name_of_its_own(
         page = new_page()
         page.goto(f"http://evil.test:{evil.server_port}/")
         page.wait_for_url(target)
-        assert "does not come from a page of this desk" in page.inner_text("body")
+        assert "sent from another site" in page.inner_text("body")
         evil.shutdown()
     page.faults.clear()  # the other page's own: its fetch failed
     assert decisions(session) == []
     port = session.base.rsplit(":", 1)[1]
     page = new_page()  # DNS rebinding: the attacker's name now leads to loopback
     answer = page.goto(f"http://rebound.test:{port}{TAKE}")
-    assert answer.status == 421 and "Mistral" not in page.content()
+    assert answer.status == 400 and "Mistral" not in page.content()
     frame = new_page()
     frame.goto(f"{session.base}/")
     framed = "new Promise(done => {const f = document.createElement('iframe'); f.src = '/';"

@@ -38,7 +38,7 @@ def owned(out: Path) -> dict[str, str]:
     if not manifest.exists():
         if any(out.iterdir()):
             raise UsageError(
-                f"{out} holds files, but no {MANIFEST} that says they are a site's. Name an empty "
+                f"{out} holds files, and no {MANIFEST} says that they are a site's. Name an empty "
                 "folder, or a new one."
             )
         return {}

@@ -110,7 +110,7 @@ class Guard:
         if scope["method"] != "POST":
             return 405, "Only GET, HEAD and POST are answered."
         if not _same_origin(headers, hosts[0], scope["path"] in self._rules.without_origin):
-            return 403, "This form was sent from another site, and is refused."
+            return 403, "This form was sent from another site and is refused."
         return None
 
     def _seal(self, message: Message) -> None:
