@@ -20,7 +20,7 @@ from panel.checks import Finding, OtherTools, check_take
 from panel.decisions import Decision, Pair
 from panel.desk.asking import BackgroundAsker, adopt
 from panel.desk.decide import decide
-from panel.endpoint.target import resolve_target
+from panel.endpoint.target import Chosen, resolve_target
 from panel.errors import WorkspaceError
 from panel.frozen.thaw import thaw_if_fresh
 from panel.hashing import text_hash
@@ -118,7 +118,7 @@ class Desk:
     def _load(self, files: _Files) -> _Kept:
         workspace = load_workspace(self.root)
         thaw_if_fresh(workspace)
-        target = resolve_target(workspace, *self._chosen)
+        target = resolve_target(workspace, Chosen((), (), (), *self._chosen))
         return _Kept(files, workspace, target, OtherTools(workspace.tools))
 
     def snapshot(self) -> DeskSnapshot:

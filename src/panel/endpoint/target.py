@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from panel.cells.cells import NO_GUIDANCE, Guidance, Target
 from panel.endpoint.embedded import model_identity
@@ -12,25 +12,30 @@ from panel.workspace.endpoints import resolve_endpoint
 from panel.workspace.loading import Workspace
 
 
-def resolve_target(
-    workspace: Workspace,
-    endpoint: str | None = None,
-    model: str | None = None,
-    guidance: Guidance = NO_GUIDANCE,
-    tools: Sequence[str] = (),
-    personas: Sequence[str] = (),
-    categories: Sequence[str] = (),
-) -> Target:
-    """Return the target with these names; None or nothing means panel.toml's, or all.
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Names of what a command is about: None or nothing means panel.toml's, or all."""
 
-    Opens no connection. Raises UsageError with the nearest valid name for an unknown one.
+    tools: Sequence[str] = ()
+    personas: Sequence[str] = ()
+    categories: Sequence[str] = ()
+    endpoint: str | None = None
+    model: str | None = None
+
+
+def resolve_target(
+    workspace: Workspace, chosen: Chosen, guidance: Guidance = NO_GUIDANCE
+) -> Target:
+    """Return the target with these names. Opens no connection.
+
+    Raises UsageError with the nearest valid name for an unknown one.
     """
-    found = resolve_endpoint(workspace.settings, workspace.root, endpoint, model)
+    found = resolve_endpoint(workspace.settings, workspace.root, chosen.endpoint, chosen.model)
     return Target(
         prompts=workspace.prompts,
         endpoint=replace(found, prices=known_prices(found)),
         model=model_identity(found),
-        tools=workspace.select_tools(list(tools), list(categories)),
-        personas=workspace.select_personas(list(personas)),
+        tools=workspace.select_tools(list(chosen.tools), list(chosen.categories)),
+        personas=workspace.select_personas(list(chosen.personas)),
         guidance=guidance,
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from panel.decisions import Decision, replay
-from panel.endpoint.target import resolve_target
+from panel.endpoint.target import Chosen, resolve_target
 from panel.frozen.files import FOLDER, Frozen, decisions_of, read_frozen
 from panel.frozen.staleness import StaleEntry, orphaned, stale_entries
 from panel.workspace.loading import Workspace
@@ -41,7 +41,8 @@ def frozen_status(
     WorkspaceError for files that cannot be read, UsageError for an unknown endpoint.
     """
     frozen = read_frozen(folder or workspace.root / FOLDER)
-    target = resolve_target(workspace, endpoint, model, guidance_on_file(frozen))
+    chosen = Chosen(endpoint=endpoint, model=model)
+    target = resolve_target(workspace, chosen, guidance_on_file(frozen))
     found = stale_entries(target, frozen)
     found += orphaned(workspace.tools, workspace.personas, frozen)
     return FrozenStatus(str(target.model), len(target.pairs), found)

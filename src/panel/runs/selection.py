@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from panel.cells.cells import Cell, CellKey, Target
 from panel.cells.journal import find_journals
 from panel.cells.plan import Estimate, Known, Plan, estimate, make_plan
-from panel.endpoint.target import resolve_target
+from panel.endpoint.target import Chosen, resolve_target
 from panel.errors import UsageError, WorkspaceError
 from panel.frozen.files import FOLDER, Frozen, read_frozen
 from panel.frozen.staleness import frozen_repeats, stale_entries
@@ -24,8 +24,8 @@ from panel.workspace.loading import Workspace, load_workspace
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
-    """What a command was asked to cover; empty lists mean everything.
+class Selection(Chosen):
+    """What a command was asked to cover; nothing means everything.
 
     again: ask new repeats, whatever is stored. retry: outcomes ("error", "abstain") whose
     cells alone are to be asked once more. changed: only what ``verdicts/`` does not hold, with
@@ -33,11 +33,6 @@ class Selection:
     repeats: None is 1, or what ``[ci]`` says for a changed selection.
     """
 
-    tools: list[str] = field(default_factory=list)
-    personas: list[str] = field(default_factory=list)
-    categories: list[str] = field(default_factory=list)
-    endpoint: str | None = None
-    model: str | None = None
     repeats: int | None = None
     again: bool = False
     retry: frozenset[str] = frozenset()
@@ -50,15 +45,7 @@ def resolve(workspace: Workspace, selection: Selection, connection: Connection) 
 
     Raises UsageError with the nearest valid name for an unknown one.
     """
-    return resolve_target(
-        workspace,
-        selection.endpoint,
-        selection.model,
-        guidance_notes(connection),
-        selection.tools,
-        selection.personas,
-        selection.categories,
-    )
+    return resolve_target(workspace, selection, guidance_notes(connection))
 
 
 @contextmanager
