@@ -12,8 +12,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
-import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,14 +23,12 @@ import yaml
 
 from panel.ci.markdown import MARKER
 from tests.support.faces import always
-from tests.support.fork_server import forked_programs
 from tests.support.frozen_verdicts import freeze
 from tests.support.git_repository import commit, git, repository
 from tests.support.github_api import REPOSITORY, Forge, served
 from tests.support.mock_endpoint import MockEndpoint
 from tests.support.rendered_markdown import check
 from tests.support.runs import run
-from tests.support.sizes import LONG
 from tests.support.space import ROOT, Space, edit
 from tests.support.templates import Make, all_ship
 
@@ -223,26 +219,6 @@ def _pairs(file: Path) -> dict[str, str]:
     lines = file.read_text().splitlines()
     assert all(re.fullmatch(r"[\w-]+=.*", line) for line in lines), lines
     return dict(line.split("=", 1) for line in lines)
-
-
-@pytest.fixture(scope="module")
-def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Make a folder with the programs that pyproject.toml promises.
-
-    In `make test-long` they are as pip would make them: each call is a start of Python.
-    """
-    folder = tmp_path_factory.mktemp("bin")
-    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
-    if not LONG:
-        with forked_programs(folder, scripts):
-            yield folder
-        return
-    for name, entry in scripts.items():
-        module, function = entry.split(":")
-        file = folder / name
-        file.write_text(f"#!{sys.executable}\nfrom {module} import {function}\n{function}()\n")
-        file.chmod(0o755)
-    yield folder
 
 
 @pytest.fixture

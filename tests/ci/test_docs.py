@@ -8,7 +8,6 @@ import os
 import re
 import shlex
 import subprocess
-import sys
 import tomllib
 from dataclasses import fields
 from pathlib import Path
@@ -167,13 +166,8 @@ def test_what_panel_toml_says_of_ci_is_accepted_once_it_is_uncommented() -> None
     assert ships_probability(ci.repeats, ci.repeats) >= SURE, "as the comment says"
 
 
-def test_the_worked_repository_works(tmp_path: Path, mock: MockEndpoint) -> None:
+def test_the_worked_repository_works(tmp_path: Path, mock: MockEndpoint, programs: Path) -> None:
     mock.face = always("ship")
-    programs = tmp_path / "bin"
-    programs.mkdir()
-    file = programs / "panel"
-    file.write_text(f"#!{sys.executable}\nfrom panel.cli.main import main\nmain()\n")
-    file.chmod(0o755)
     [settings] = blocks("toml")
     settings = settings.replace("https://llm.example.org/v1", mock.base_url)
     assert mock.base_url in settings

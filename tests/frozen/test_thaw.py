@@ -25,6 +25,7 @@ from tests.support.frozen_verdicts import freeze, on_file, status, texts
 from tests.support.mock_endpoint import MockEndpoint
 from tests.support.results import cards_of
 from tests.support.runs import pending, rows, run
+from tests.support.sizes import size
 from tests.support.space import ROOT, Panel, Space, edit
 from tests.support.templates import Make
 
@@ -377,7 +378,7 @@ def step(space: Space, name: str) -> None:
 
 
 @settings(
-    max_examples=3,
+    max_examples=size(1, 3),
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture],

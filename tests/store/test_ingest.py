@@ -131,7 +131,7 @@ def test_a_journal_shorter_than_what_was_read_is_an_error(ledger: Ledger) -> Non
     assert ledger.ask("SELECT count(*) FROM attempts") == [(1,)]
 
 
-@pytest.mark.parametrize("chunk", [3, 10])
+@pytest.mark.parametrize("chunk", size([10], [3, 10]))
 def test_the_size_of_a_transaction_changes_nothing(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch, chunk: int
 ) -> None:

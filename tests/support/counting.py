@@ -31,8 +31,8 @@ def calls(work: Callable[[], Any]) -> int:
 def growth(work: Callable[[int], Callable[[], Any]], count: int) -> float:
     """Return how many times more calls twice as much takes: 2 where the work grows in line.
 
-    ``work(n)`` prepares n things and returns what works on them. The first call, which may
-    import or compile, is not counted.
+    ``work(n)`` prepares n things and returns what works on them. A first call, which imports,
+    compiles and fills caches, is not counted.
     """
-    work(1)()
+    work(2 * count)()
     return calls(work(2 * count)) / calls(work(count))

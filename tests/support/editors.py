@@ -15,10 +15,12 @@ PAIR = ("anvil", "builder")
 
 
 def entries(space: Space) -> dict[tuple[str, str], Entry]:
-    return entries_of(space.root)
+    """Return what editors see, by tool and persona."""
+    return entries_of(load_workspace(space.root))
 
 
 def entry(space: Space, pair: tuple[str, str] = PAIR) -> Entry:
+    """Return what editors see of one take."""
     return entries(space)[pair]
 
 
@@ -34,8 +36,13 @@ def on(seen: Entry, action: Any, editor: str = "Ada", **more: Any) -> Decision:
 
 
 def do(space: Space, action: Any, pair: tuple[str, str] = PAIR, **more: Any) -> Decision:
-    return decide(load_workspace(space.root), on(entry(space, pair), action, **more))
+    """Look at a take as it is now, and decide on it."""
+    workspace = load_workspace(space.root)
+    return decide(workspace, on(entries_of(workspace)[pair], action, **more))
 
 
 def undo(space: Space, pair: tuple[str, str] = PAIR) -> Decision:
-    return do(space, "undo", pair, undoes=entry(space, pair).review.in_force[-1])
+    """Take back the last decision on a take."""
+    workspace = load_workspace(space.root)
+    seen = entries_of(workspace)[pair]
+    return decide(workspace, on(seen, "undo", undoes=seen.review.in_force[-1]))

@@ -17,13 +17,14 @@ from panel.runs.selection import Selection, opened_for
 from panel.scorecard import Scorecard
 from panel.store.connection import Connection
 from panel.store.ingest import opened
-from panel.workspace.loading import load_workspace
+from panel.workspace.loading import Workspace, load_workspace
 
 
 @contextmanager
-def target_of(root: Path, **selection: Any) -> Iterator[tuple[Target, Connection]]:
-    """Resolve a selection over an open store."""
-    with opened_for(load_workspace(root), Selection(**selection)) as found:
+def target_of(read: Path | Workspace, **selection: Any) -> Iterator[tuple[Target, Connection]]:
+    """Resolve a selection over an open store; ``read``: a workspace, or the folder of one."""
+    workspace = load_workspace(read) if isinstance(read, Path) else read
+    with opened_for(workspace, Selection(**selection)) as found:
         yield found
 
 
@@ -33,9 +34,9 @@ def cards_of(root: Path, published: bool = False, **selection: Any) -> list[Scor
         return scorecards(target, connection, published)
 
 
-def entries_of(root: Path, **selection: Any) -> dict[Pair, Entry]:
+def entries_of(read: Path | Workspace, **selection: Any) -> dict[Pair, Entry]:
     """Return the editors' entries of a selection."""
-    with target_of(root, **selection) as (target, connection):
+    with target_of(read, **selection) as (target, connection):
         return {entry.pair: entry for entry in entries(target, connection)}
 
 

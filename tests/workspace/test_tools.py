@@ -374,7 +374,7 @@ def test_an_impossible_date_has_its_line(tools: Path) -> None:
 def test_the_work_of_loading_a_catalog_grows_in_line_with_it(tmp_path: Path) -> None:
     def loading(count: int) -> Callable[[], None]:
         folder = tmp_path / str(count)
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         for number in range(count):
             (folder / f"t{number}.md").write_text(MARKDOWN + "word " * 200)
 
