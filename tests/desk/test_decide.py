@@ -22,7 +22,7 @@ from panel.scorecard import published
 from panel.store.decisions import review_states
 from panel.store.ingest import rebuild
 from panel.store.queries import opened, select
-from panel.workspace.loading import Workspace, load_workspace
+from panel.workspace.loading import WorkspaceFiles, load_workspace
 from tests.support.editors import PAIR, do, entries, entry, on, undo
 from tests.support.mock_endpoint import MockEndpoint
 from tests.support.results import cards_of
@@ -144,7 +144,7 @@ def test_a_take_that_says_the_opposite_of_the_published_one_flips(asked: Space) 
 # --- guidance ---------------------------------------------------------------------------------
 
 
-def everything(workspace: Workspace, guidance: dict[tuple[str, str], str]) -> dict[Any, Any]:
+def everything(workspace: WorkspaceFiles, guidance: dict[tuple[str, str], str]) -> dict[Any, Any]:
     target = replace(prepare(workspace, Selection()).target, guidance=guidance)
     return {((cell.key[0], cell.key[1]), cell.repeat): cell for cell in target.lay_out(2)}
 

@@ -17,7 +17,7 @@ from panel.endpoint.cell_runner import CellRunner, Settled
 from panel.endpoint.client import Client
 from panel.endpoint.limits import ConcurrencyLimiter
 from panel.workspace.endpoints import Endpoint, resolve_endpoint
-from panel.workspace.loading import Workspace, load_workspace
+from panel.workspace.loading import WorkspaceFiles, load_workspace
 from tests.support.mock_endpoint import Answer, MockEndpoint, completion, filled, reply_for
 from tests.support.space import Space
 
@@ -38,7 +38,7 @@ def script(*answers: Answer) -> Face:
     return lambda index, _body: answers[min(index, len(answers) - 1)]
 
 
-def cells_of(workspace: Workspace, endpoint: Endpoint, repeats: int = 1) -> list[Cell]:
+def cells_of(workspace: WorkspaceFiles, endpoint: Endpoint, repeats: int = 1) -> list[Cell]:
     model = identify(endpoint, None)
     tools, personas = workspace.tools, workspace.personas
     return Target(workspace.prompts, endpoint, model, tools, personas).lay_out(repeats)

@@ -17,7 +17,7 @@ from panel.runs.selection import Selection, prepare
 from panel.store.connection import FILE, reading
 from panel.store.ingest import ingest, rebuild
 from panel.store.queries import known_cells
-from panel.workspace.loading import Workspace, load_workspace
+from panel.workspace.loading import WorkspaceFiles, load_workspace
 from panel.workspace.personas import Persona
 from panel.workspace.verdict import UnparsableReply, Verdict, parse
 from tests.support.mock_endpoint import Answer, MockEndpoint, completion, reply_for
@@ -42,7 +42,7 @@ def other(reply: str, persona: Persona) -> Verdict:
     return Verdict(read.evidence, read.beats, "ship", 1)
 
 
-def workspace(space: Space) -> Workspace:
+def workspace(space: Space) -> WorkspaceFiles:
     return load_workspace(space.root)
 
 

@@ -36,7 +36,7 @@ from panel.results.entries import Entry
 from panel.runs.selection import Prepared, Selection, prepare
 from panel.store.decisions import review_states
 from panel.store.ingest import opened, rebuild
-from panel.workspace.loading import Workspace, load_workspace
+from panel.workspace.loading import WorkspaceFiles, load_workspace
 from panel.workspace.verdict import Verdict
 from tests.support.results import entries_of
 from tests.support.space import ROOT, write_tool
@@ -111,7 +111,7 @@ class Editors(RuleBasedStateMachine):
         write_tool(self.root, "anvil", description="anvil, edition 0. MIT licence.")
         self.edition = 0
         self.editions = 0
-        self.read: dict[int, Workspace] = {}
+        self.read: dict[int, WorkspaceFiles] = {}
         self.answers = 0
         self.made: dict[tuple[str, str], list[Decision]] = {pair: [] for pair in PAIRS}
         self.before: dict[str, Stands] = {}  # what stood before a decision
@@ -129,13 +129,13 @@ class Editors(RuleBasedStateMachine):
 
     # --- the world --------------------------------------------------------------------------
 
-    def _workspace(self) -> Workspace:
+    def _workspace(self) -> WorkspaceFiles:
         """Return the files as they are now, read once for each edition."""
         if self.edition not in self.read:
             self.read = {self.edition: load_workspace(self.root)}
         return self.read[self.edition]
 
-    def _space(self) -> tuple[Workspace, Prepared]:
+    def _space(self) -> tuple[WorkspaceFiles, Prepared]:
         workspace = self._workspace()
         return workspace, prepare(workspace, Selection())
 

@@ -17,11 +17,11 @@ from panel.runs.selection import Selection, opened_for
 from panel.scorecard import Scorecard
 from panel.store.connection import Connection
 from panel.store.ingest import opened
-from panel.workspace.loading import Workspace, load_workspace
+from panel.workspace.loading import WorkspaceFiles, load_workspace
 
 
 @contextmanager
-def target_of(read: Path | Workspace, **selection: Any) -> Iterator[tuple[Target, Connection]]:
+def target_of(read: Path | WorkspaceFiles, **selection: Any) -> Iterator[tuple[Target, Connection]]:
     """Resolve a selection over an open store; ``read``: a workspace, or the folder of one."""
     workspace = load_workspace(read) if isinstance(read, Path) else read
     with opened_for(workspace, Selection(**selection)) as found:
@@ -34,7 +34,7 @@ def cards_of(root: Path, published: bool = False, **selection: Any) -> list[Scor
         return scorecards(target, connection, published)
 
 
-def entries_of(read: Path | Workspace, **selection: Any) -> dict[Pair, Entry]:
+def entries_of(read: Path | WorkspaceFiles, **selection: Any) -> dict[Pair, Entry]:
     """Return the editors' entries of a selection."""
     with target_of(read, **selection) as (target, connection):
         return {entry.pair: entry for entry in entries(target, connection)}

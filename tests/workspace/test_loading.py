@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from panel.errors import UsageError, WorkspaceError
-from panel.workspace.loading import Workspace, check_rendering, find_root, load_workspace
+from panel.workspace.loading import WorkspaceFiles, check_rendering, find_root, load_workspace
 from tests.support.space import ROOT, Space
 
 
-def load(space: Space) -> Workspace:
+def load(space: Space) -> WorkspaceFiles:
     return load_workspace(space.root)
 
 

@@ -17,7 +17,7 @@ from panel.frozen.freeze import as_canary_check, publish
 from panel.store.ingest import opened
 from panel.store.queries import answers_by_pair, latest_canaries, run_totals
 from panel.workspace.git import commit_of, workspace_at
-from panel.workspace.loading import RUNS, Workspace, load_workspace
+from panel.workspace.loading import RUNS, WorkspaceFiles, load_workspace
 
 _RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}")
 NOW = "now"
@@ -36,13 +36,13 @@ class Snapshot:
     frozen: Frozen
     canaries: CanaryCheck | None
     revision: str | None = None
-    workspace: Workspace | None = None
+    workspace: WorkspaceFiles | None = None
     folder: Path | None = None
 
 
 @contextmanager
 def snapshots(
-    workspace: Workspace, base: str, head: str | None
+    workspace: WorkspaceFiles, base: str, head: str | None
 ) -> Iterator[tuple[Snapshot, Snapshot]]:
     """Read both snapshots. Without a head, the second is the workspace as it is now.
 
@@ -61,7 +61,7 @@ def snapshots(
 
 
 @contextmanager
-def _snapshot(workspace: Workspace, word: str, with_files: bool) -> Iterator[Snapshot]:
+def _snapshot(workspace: WorkspaceFiles, word: str, with_files: bool) -> Iterator[Snapshot]:
     """Read one snapshot.
 
     Tools, personas and prompts are read for a head only: those of a base may be of a version
@@ -83,18 +83,18 @@ def _snapshot(workspace: Workspace, word: str, with_files: bool) -> Iterator[Sna
         )
 
 
-def _working_tree(workspace: Workspace) -> Snapshot:
+def _working_tree(workspace: WorkspaceFiles) -> Snapshot:
     folder = workspace.root / FOLDER
     return Snapshot(
         NOW, read_frozen(folder), read_canaries(folder), workspace=workspace, folder=folder
     )
 
 
-def _is_run(workspace: Workspace, word: str) -> bool:
+def _is_run(workspace: WorkspaceFiles, word: str) -> bool:
     return bool(_RUN_ID.fullmatch(word)) and (workspace.runs / word / FILE).is_file()
 
 
-def _model_of(workspace: Workspace, run_id: str) -> str:
+def _model_of(workspace: WorkspaceFiles, run_id: str) -> str:
     with opened(workspace.runs) as connection:
         totals = run_totals(connection, run_id)
     if totals is None or not totals["model"]:
@@ -102,7 +102,7 @@ def _model_of(workspace: Workspace, run_id: str) -> str:
     return str(totals["model_identity"])
 
 
-def _after(workspace: Workspace, run_id: str | None, model: str) -> Snapshot:
+def _after(workspace: WorkspaceFiles, run_id: str | None, model: str) -> Snapshot:
     """Return what the store held of a model after a run, or holds now if ``run_id`` is None.
 
     Reads the journals up to that run into a temporary store, since the store has no history.

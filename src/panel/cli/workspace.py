@@ -13,13 +13,13 @@ from panel.cli.output import note, print_json, say
 from panel.errors import WorkspaceError
 from panel.frozen.check import frozen_status
 from panel.workspace.endpoints import check_endpoint
-from panel.workspace.loading import Workspace, check_rendering, find_root, load_workspace
+from panel.workspace.loading import WorkspaceFiles, check_rendering, find_root, load_workspace
 from panel.workspace.scaffold import create
 
 app = typer.Typer(rich_markup_mode=None)
 
 
-def open_workspace() -> Workspace:
+def open_workspace() -> WorkspaceFiles:
     """Load the workspace at or above the current folder."""
     return load_workspace(find_root(Path.cwd()))
 
@@ -66,7 +66,7 @@ def check(
 
 
 def _check_frozen(
-    workspace: Workspace, endpoint: str | None, model: str | None, as_json: bool
+    workspace: WorkspaceFiles, endpoint: str | None, model: str | None, as_json: bool
 ) -> None:
     status = frozen_status(workspace, endpoint, model)
     if as_json:
@@ -85,7 +85,7 @@ def _check_frozen(
         raise typer.Exit(ExitCode.FAILED)
 
 
-def _checked(as_json: bool) -> Workspace:
+def _checked(as_json: bool) -> WorkspaceFiles:
     """Check the files that people write; prints what is wrong with them and exits."""
     root = find_root(Path.cwd())
     try:

@@ -30,7 +30,7 @@ from panel.store.ingest import ingest, opened
 from panel.store.queries import answer_of
 from panel.text import clean_text
 from panel.workspace.git import user_name
-from panel.workspace.loading import Workspace
+from panel.workspace.loading import WorkspaceFiles
 
 LOCK = ".deciding"  # in runs/
 TEXT_LIMIT = 20_000  # characters of a take
@@ -63,7 +63,7 @@ def deciding(runs: Path) -> Iterator[None]:
 
 
 def decide(
-    workspace: Workspace, decision: Decision, writer: JournalWriter | None = None
+    workspace: WorkspaceFiles, decision: Decision, writer: JournalWriter | None = None
 ) -> Decision:
     """Write a decision down; returns it with its id, its time and what its answer said.
 
@@ -179,7 +179,7 @@ def _after(latest: str) -> str:
     return moment.isoformat(timespec="microseconds")
 
 
-def history(workspace: Workspace, tool: str, persona: str) -> list[Decision]:
+def history(workspace: WorkspaceFiles, tool: str, persona: str) -> list[Decision]:
     """Return every decision on a tool × persona, oldest first, those taken back included."""
     with opened(workspace.runs) as connection:
         return decisions_on(connection, tool, persona)

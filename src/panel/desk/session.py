@@ -28,7 +28,7 @@ from panel.results.entries import Entry, entry_of, repeats_asked
 from panel.store.decisions import review_states
 from panel.store.ingest import opened
 from panel.store.queries import answers_by_pair
-from panel.workspace.loading import Workspace, load_workspace
+from panel.workspace.loading import WorkspaceFiles, load_workspace
 from panel.workspace.personas import Persona
 from panel.workspace.tools import Tool
 
@@ -59,7 +59,7 @@ class DeskSnapshot:
     problems: what is wrong in the files now; the entries are then those of the last good ones.
     """
 
-    workspace: Workspace
+    workspace: WorkspaceFiles
     target: Target
     entries: list[Entry]
     places: dict[Pair, int]
@@ -76,7 +76,7 @@ class _Kept:
     """What is kept of the workspace's files until they change."""
 
     files: _Files
-    workspace: Workspace
+    workspace: WorkspaceFiles
     target: Target
     others: OtherTools
     repeats: dict[str, int] = field(default_factory=dict)

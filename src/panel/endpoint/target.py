@@ -9,7 +9,7 @@ from panel.cells.cells import NO_GUIDANCE, Guidance, Target
 from panel.endpoint.embedded import model_identity
 from panel.endpoint.prices import known_prices
 from panel.workspace.endpoints import resolve_endpoint
-from panel.workspace.loading import Workspace
+from panel.workspace.loading import WorkspaceFiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Chosen:
 
 
 def resolve_target(
-    workspace: Workspace, chosen: Chosen, guidance: Guidance = NO_GUIDANCE
+    workspace: WorkspaceFiles, chosen: Chosen, guidance: Guidance = NO_GUIDANCE
 ) -> Target:
     """Return the target with these names. Opens no connection.
 

@@ -10,7 +10,7 @@ from panel.decisions import Decision, replay
 from panel.endpoint.target import Chosen, resolve_target
 from panel.frozen.files import FOLDER, Frozen, decisions_of, read_frozen
 from panel.frozen.staleness import StaleEntry, orphaned, stale_entries
-from panel.workspace.loading import Workspace
+from panel.workspace.loading import WorkspaceFiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class FrozenStatus:
 
 
 def frozen_status(
-    workspace: Workspace,
+    workspace: WorkspaceFiles,
     endpoint: str | None = None,
     model: str | None = None,
     folder: Path | None = None,

@@ -35,7 +35,7 @@ from panel.store.queries import (
     latest_canaries,
     repeats_by_tool,
 )
-from panel.workspace.loading import Workspace
+from panel.workspace.loading import WorkspaceFiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Freezing:
 
 
 def freeze(
-    workspace: Workspace,
+    workspace: WorkspaceFiles,
     target: Target,
     frozen: Frozen,
     connection: Connection,
@@ -221,7 +221,12 @@ def shown_answer(verdict: FrozenVerdict) -> Answer | None:
 
 
 def _orphans(
-    workspace: Workspace, frozen: Frozen, files: Frozen, folder: Path, prune: bool, done: Freezing
+    workspace: WorkspaceFiles,
+    frozen: Frozen,
+    files: Frozen,
+    folder: Path,
+    prune: bool,
+    done: Freezing,
 ) -> None:
     """Name, or remove, what is on file of tools and personas that are gone."""
     for gone in orphaned(workspace.tools, workspace.personas, frozen):

@@ -34,7 +34,7 @@ from panel.store.connection import Connection
 from panel.store.decisions import chains
 from panel.store.ingest import opened
 from panel.store.queries import held_fingerprints, known_records
-from panel.workspace.loading import Workspace
+from panel.workspace.loading import WorkspaceFiles
 
 WRITTEN_AT_ONCE = 2000  # lines to one forcing to disk
 
@@ -53,7 +53,7 @@ class Thawed:
     decisions_brought_in: int = 0
 
 
-def thaw(workspace: Workspace, frozen: Frozen, connection: Connection) -> Thawed:
+def thaw(workspace: WorkspaceFiles, frozen: Frozen, connection: Connection) -> Thawed:
     """Journal what is on file and not in the store; a store opened later holds it.
 
     Raises JournalError. Once more changes nothing.
@@ -65,7 +65,7 @@ def thaw(workspace: Workspace, frozen: Frozen, connection: Connection) -> Thawed
 
 
 @contextmanager
-def opened_with_frozen(workspace: Workspace, frozen: Frozen) -> Iterator[Connection]:
+def opened_with_frozen(workspace: WorkspaceFiles, frozen: Frozen) -> Iterator[Connection]:
     """Open the store for reading with all in it that is on file; raises as thaw and opened do."""
     thaw_if_fresh(workspace)
     with opened(workspace.runs) as connection:
@@ -76,7 +76,7 @@ def opened_with_frozen(workspace: Workspace, frozen: Frozen) -> Iterator[Connect
         yield connection
 
 
-def thaw_if_fresh(workspace: Workspace) -> Thawed | None:
+def thaw_if_fresh(workspace: WorkspaceFiles) -> Thawed | None:
     """Thaw where nothing has been journaled yet and there is something on file."""
     if not is_fresh(workspace.root, workspace.runs):
         return None
@@ -90,7 +90,7 @@ def is_fresh(root: Path, runs: Path) -> bool:
 
 
 def _bring_in(
-    workspace: Workspace,
+    workspace: WorkspaceFiles,
     frozen: Frozen,
     held: Container[str],
     decided: Container[str],

@@ -16,13 +16,13 @@ from panel.site.publication import Publication, PublishedTool
 from panel.stats import Tally
 from panel.store.connection import Connection
 from panel.store.history import changes
-from panel.workspace.loading import Workspace
+from panel.workspace.loading import WorkspaceFiles
 from panel.workspace.settings import SiteSettings
 from panel.workspace.validation import did_you_mean
 
 
 def publication(
-    workspace: Workspace,
+    workspace: WorkspaceFiles,
     target: Target,
     connection: Connection,
     drafts: bool = False,
@@ -78,7 +78,7 @@ def _addressed(site: SiteSettings, base_url: str | None) -> SiteSettings:
         ) from None
 
 
-def _pairs(workspace: Workspace, site: SiteSettings) -> tuple[tuple[str, str], ...]:
+def _pairs(workspace: WorkspaceFiles, site: SiteSettings) -> tuple[tuple[str, str], ...]:
     """Return the chosen pairs as slugs; each may be written as slugs or as names."""
     slugs = {tool.name: tool.slug for tool in workspace.tools}
     slugs |= {tool.slug: tool.slug for tool in workspace.tools}

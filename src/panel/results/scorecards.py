@@ -15,7 +15,7 @@ from panel.scorecard import Comparison, PersonaLine, Scorecard, Take
 from panel.stats import combine, tally
 from panel.store.connection import Connection
 from panel.store.queries import models_with_outcomes
-from panel.workspace.loading import Workspace
+from panel.workspace.loading import WorkspaceFiles
 from panel.workspace.tools import Tool
 
 
@@ -35,7 +35,7 @@ def scorecards(target: Target, connection: Connection, published: bool = False) 
     ]
 
 
-def subjects(workspace: Workspace, target: Target, connection: Connection) -> list[Subject]:
+def subjects(workspace: WorkspaceFiles, target: Target, connection: Connection) -> list[Subject]:
     """Return the takes of the target's model as the checks want them, of the whole catalog.
 
     One per tool and persona of the panel that has a verdict, the one that ``scorecards``
@@ -60,7 +60,7 @@ def _answered(target: Target, connection: Connection, staleness: bool = True) ->
 
 
 def comparison(
-    workspace: Workspace, cards: list[Scorecard], target: Target, left: str, right: str
+    workspace: WorkspaceFiles, cards: list[Scorecard], target: Target, left: str, right: str
 ) -> Comparison:
     """Set two tools (by slug or name) side by side; raises UsageError for the same one twice."""
     by_slug = {card.tool: card for card in cards}

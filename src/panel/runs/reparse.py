@@ -25,7 +25,7 @@ from panel.endpoint.client import RawResponse
 from panel.endpoint.replies import BROKEN_OFF, FILTERED, Reply, read_reply
 from panel.store.ingest import ingest, opened
 from panel.store.replies import StoredReply, replies_by_cell
-from panel.workspace.loading import Workspace
+from panel.workspace.loading import WorkspaceFiles
 from panel.workspace.personas import Persona
 from panel.workspace.verdict import UnparsableReply, Verdict, parse
 
@@ -92,7 +92,7 @@ class Report:
 Found = list[tuple[StoredReply, Reading]]
 
 
-def reparse(workspace: Workspace, tools: list[str] | None, dry_run: bool = False) -> Report:
+def reparse(workspace: WorkspaceFiles, tools: list[str] | None, dry_run: bool = False) -> Report:
     """Read the stored replies of these tools (None: all) and journal what reads differently.
 
     Raises JournalError, StoreError, StoreBusyError; what was journaled until then counts.
@@ -181,7 +181,7 @@ def _read(stored: StoredReply, personas: _Personas, report: Report) -> Reading |
         return Reading(reply, reason="unparsable", detail=str(error))
 
 
-def _write(workspace: Workspace, found: Found) -> str:
+def _write(workspace: WorkspaceFiles, found: Found) -> str:
     """Journal the readings as a run that asked nothing; returns its id."""
     writer = JournalWriter(workspace.runs, new_run_id())
     try:

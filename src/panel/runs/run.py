@@ -35,7 +35,7 @@ from panel.hashing import text_hash
 from panel.runs.selection import Prepared, journals_now
 from panel.store.ingest import ingest, opened
 from panel.store.queries import known_cells, known_records, run_totals
-from panel.workspace.loading import Workspace
+from panel.workspace.loading import WorkspaceFiles
 
 MEMORY = "endpoints.json"  # in runs/: what requests an endpoint takes
 
@@ -91,40 +91,42 @@ NO_RECORDING = Recording()
 
 @dataclass(frozen=True, slots=True)
 class _How:
-    listener: ProgressReporter
-    bounds: RunBudget
-    tape: Recording
+    reporter: ProgressReporter
+    budget: RunBudget
+    recording: Recording
 
 
 def execute(
-    workspace: Workspace,
+    workspace: WorkspaceFiles,
     prepared: Prepared,
-    listener: ProgressReporter,
-    bounds: RunBudget = NO_BUDGET,
-    tape: Recording = NO_RECORDING,
+    reporter: ProgressReporter,
+    budget: RunBudget = NO_BUDGET,
+    recording: Recording = NO_RECORDING,
 ) -> tuple[RunSummary, RunStats]:
-    """Ask what is pending within bounds, keep everything, return the summary.
+    """Ask what is pending within a budget, keep everything, return the summary.
 
     Raises UsageError for a bound on the cost of a model whose price is not known,
     EndpointError, JournalError, StoreError; what was answered until then is kept.
     """
     started = time.perf_counter()
     endpoint = prepared.target.endpoint
-    if bounds.max_cost is not None and endpoint.prices is None:
+    if budget.max_cost is not None and endpoint.prices is None:
         raise UsageError(
             f"the price of {prepared.target.model} is not known, so --max-cost cannot hold. Write "
             f"prices under [endpoints.{endpoint.name}] in panel.toml, or use --max-tokens."
         )
-    how = _How(listener, bounds, tape)
+    how = _How(reporter, budget, recording)
     if not prepared.plan.pending:
         return _execute(workspace, prepared, how, started)
-    if tape.replay is None:
+    if recording.replay is None:
         endpoint.api_key()  # a missing one is said before anything is written
-    elif not tape.replay.is_file():
-        raise UsageError(f"there is no file {tape.replay}. Make it: 'panel run --record FILE'.")
-    if tape.record is not None and tape.record.exists():
-        raise UsageError(f"{tape.record} is there already. Remove it, or name another file.")
-    if tape.replay is not None:  # what was paid for once is not paid for again
+    elif not recording.replay.is_file():
+        raise UsageError(
+            f"there is no file {recording.replay}. Make it: 'panel run --record FILE'."
+        )
+    if recording.record is not None and recording.record.exists():
+        raise UsageError(f"{recording.record} is there already. Remove it, or name another file.")
+    if recording.replay is not None:  # what was paid for once is not paid for again
         target = replace(prepared.target, endpoint=replace(endpoint, prices=None))
         prepared = replace(prepared, target=target)
     with _run_lock(workspace.runs, prepared.target.model):
@@ -150,7 +152,7 @@ def _run_lock(runs: Path, model: ModelIdentity) -> Iterator[None]:
         yield
 
 
-def _planned_anew(workspace: Workspace, prepared: Prepared) -> Prepared:
+def _planned_anew(workspace: WorkspaceFiles, prepared: Prepared) -> Prepared:
     """Plan the pending cells again if journals have grown: another run may have settled some."""
     journals = journals_now(workspace)
     if journals == prepared.journals:
@@ -170,31 +172,33 @@ def _planned_anew(workspace: Workspace, prepared: Prepared) -> Prepared:
 
 
 def _execute(
-    workspace: Workspace, prepared: Prepared, how: _How, started: float
+    workspace: WorkspaceFiles, prepared: Prepared, how: _How, started: float
 ) -> tuple[RunSummary, RunStats]:
     writer = JournalWriter(workspace.runs, new_run_id())
     opening = _opening(workspace, prepared)
-    tallies = RunStats()
+    stats = RunStats()
     if opening:
         try:
             writer.append(opening)
-            tallies = _ask(workspace, prepared, writer, how)
+            stats = _ask(workspace, prepared, writer, how)
         except KeyboardInterrupt:
-            tallies.stopped = "interrupted"
+            stats.stopped = "interrupted"
         except BaseException as error:
-            tallies.stopped = _stopped_by(error)
+            stats.stopped = _stopped_by(error)
             raise
         finally:
-            _end(writer, tallies)
+            _end(writer, stats)
     totals: dict[str, Any] = {}
     if opening:
         with opened(workspace.runs) as connection:
             totals = run_totals(connection, writer.run_id) or {}
     run_id, seconds = writer.run_id if opening else None, time.perf_counter() - started
-    return _summary(prepared.plan, run_id, totals, tallies, seconds), tallies
+    return _summary(prepared.plan, run_id, totals, stats, seconds), stats
 
 
-def _ask(workspace: Workspace, prepared: Prepared, writer: JournalWriter, how: _How) -> RunStats:
+def _ask(
+    workspace: WorkspaceFiles, prepared: Prepared, writer: JournalWriter, how: _How
+) -> RunStats:
     cells = [*(cell for cell, _reason in prepared.plan.pending), *prepared.canaries]
     if not prepared.plan.pending:
         return RunStats()
@@ -209,18 +213,18 @@ def _ask(workspace: Workspace, prepared: Prepared, writer: JournalWriter, how: _
         prepared.target.endpoint,
         workspace.prompts,
         writer,
-        how.listener.progress,
+        how.reporter.progress,
         checkpoint,
-        how.listener.notice,
+        how.reporter.notice,
         workspace.runs / MEMORY,
-        how.bounds,
-        how.tape.record,
-        how.tape.replay,
+        how.budget,
+        how.recording.record,
+        how.recording.replay,
     )
     return load_engine("local").ask_all(job)
 
 
-def _opening(workspace: Workspace, prepared: Prepared) -> bytes:
+def _opening(workspace: WorkspaceFiles, prepared: Prepared) -> bytes:
     """Return the first lines of the journal: the run, and tools and personas not yet stored."""
     plan, target = prepared.plan, prepared.target
     records = record_lines(target.tools, target.personas, prepared.stored_digests)
@@ -245,13 +249,13 @@ def _stopped_by(error: BaseException) -> str:
     return "endpoint" if isinstance(error, EndpointError) else "error"
 
 
-def _end(writer: JournalWriter, tallies: RunStats) -> None:
+def _end(writer: JournalWriter, stats: RunStats) -> None:
     line = end_line(
-        tallies.stopped,
-        server=tallies.server or None,
-        server_version=tallies.server_version,
-        output_mode=tallies.output_mode or None,
-        concurrency=tallies.concurrency,
+        stats.stopped,
+        server=stats.server or None,
+        server_version=stats.server_version,
+        output_mode=stats.output_mode or None,
+        concurrency=stats.concurrency,
     )
     try:
         if writer.started:
@@ -266,12 +270,12 @@ def _summary(
     plan: Plan,
     run_id: str | None,
     totals: Mapping[str, Any],
-    tallies: RunStats,
+    stats: RunStats,
     seconds: float,
 ) -> RunSummary:
     """Sum up a run; totals: its row of the view ``runs``, empty where it wrote nothing."""
-    counted = totals if tallies.asked else {}
-    unknown = None if tallies.asked else 0
+    counted = totals if stats.asked else {}
+    unknown = None if stats.asked else 0
     return RunSummary(
         run_id=run_id,
         planned=plan.cells,
@@ -285,7 +289,7 @@ def _summary(
         prompt_tokens=counted.get("prompt_tokens", unknown),
         completion_tokens=counted.get("completion_tokens", unknown),
         cached_tokens=counted.get("cached_tokens", unknown),
-        cost_usd=counted.get("cost_usd", None if tallies.asked else 0.0),
+        cost_usd=counted.get("cost_usd", None if stats.asked else 0.0),
         seconds=round(seconds, 3),
-        stopped=tallies.stopped,
+        stopped=stats.stopped,
     )

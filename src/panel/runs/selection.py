@@ -20,7 +20,7 @@ from panel.store.ingest import opened
 from panel.store.queries import answered_elsewhere, experience, known_cells, known_records
 from panel.workspace.endpoints import resolve_endpoint
 from panel.workspace.git import workspace_at
-from panel.workspace.loading import Workspace, load_workspace
+from panel.workspace.loading import WorkspaceFiles, load_workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Selection(Chosen):
     since: str | None = None
 
 
-def resolve(workspace: Workspace, selection: Selection, connection: Connection) -> Target:
+def resolve(workspace: WorkspaceFiles, selection: Selection, connection: Connection) -> Target:
     """Return the target of a selection, with the editors' notes that stand in the store.
 
     Raises UsageError with the nearest valid name for an unknown one.
@@ -49,7 +49,9 @@ def resolve(workspace: Workspace, selection: Selection, connection: Connection) 
 
 
 @contextmanager
-def opened_for(workspace: Workspace, selection: Selection) -> Iterator[tuple[Target, Connection]]:
+def opened_for(
+    workspace: WorkspaceFiles, selection: Selection
+) -> Iterator[tuple[Target, Connection]]:
     """Open the store once and resolve a selection: what every command that only reads needs.
 
     On a fresh clone the answers in ``verdicts/`` are brought in first.
@@ -81,7 +83,7 @@ class Prepared:
     canaries: tuple[Cell, ...] = ()
 
 
-def prepare(workspace: Workspace, selection: Selection) -> Prepared:
+def prepare(workspace: WorkspaceFiles, selection: Selection) -> Prepared:
     """Resolve and plan a selection. Opens no connection to any endpoint."""
     if selection.changed:
         frozen = read_frozen(workspace.root / FOLDER)
@@ -92,13 +94,13 @@ def prepare(workspace: Workspace, selection: Selection) -> Prepared:
         return _prepare(workspace, selection, connection, {})
 
 
-def journals_now(workspace: Workspace) -> Journals:
+def journals_now(workspace: WorkspaceFiles) -> Journals:
     """Return every journal with its size, to tell whether a plan has seen them all."""
     return {journal.run_id: journal.size for journal in find_journals(workspace.runs)}
 
 
 def _prepare(
-    workspace: Workspace, selection: Selection, connection: Connection, frozen: Frozen
+    workspace: WorkspaceFiles, selection: Selection, connection: Connection, frozen: Frozen
 ) -> Prepared:
     journals = journals_now(workspace)
     target = resolve(workspace, selection, connection)
@@ -130,7 +132,7 @@ def _prepare(
 
 
 def _changed(
-    workspace: Workspace, target: Target, selection: Selection, frozen: Frozen
+    workspace: WorkspaceFiles, target: Target, selection: Selection, frozen: Frozen
 ) -> tuple[list[Cell], int]:
     """Return the cells whose tool × persona has no frozen verdict that holds, and the rest's count.
 
@@ -153,7 +155,9 @@ def _changed(
     return chosen, len(cells) - len(chosen)
 
 
-def _fingerprints_at(workspace: Workspace, target: Target, revision: str) -> dict[CellKey, str]:
+def _fingerprints_at(
+    workspace: WorkspaceFiles, target: Target, revision: str
+) -> dict[CellKey, str]:
     """Return what each cell would have shown the same model at a git revision, by its hash.
 
     With the guidance of now: git says what files said, and nothing of editors' notes.
@@ -177,7 +181,7 @@ def _fingerprints_at(workspace: Workspace, target: Target, revision: str) -> dic
 
 
 def _canaries(
-    workspace: Workspace, target: Target, known: Mapping[CellKey, Known], plan: Plan
+    workspace: WorkspaceFiles, target: Target, known: Mapping[CellKey, Known], plan: Plan
 ) -> list[Cell]:
     """Return the canaries' cells to ask again: none when nothing else is asked.
 

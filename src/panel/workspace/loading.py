@@ -20,7 +20,7 @@ RUNS = "runs"
 
 
 @dataclass(frozen=True, slots=True)
-class Workspace:
+class WorkspaceFiles:
     """Everything read from a workspace folder.
 
     personas: the panel, in order; tools: the whole catalog, sorted by slug.
@@ -92,7 +92,7 @@ def find_root(start: Path) -> Path:
     )
 
 
-def load_workspace(root: Path) -> Workspace:
+def load_workspace(root: Path) -> WorkspaceFiles:
     """Read every file of a workspace; raises WorkspaceError with the problems of all of them."""
     problems: list[Problem] = []
 
@@ -118,7 +118,7 @@ def load_workspace(root: Path) -> Workspace:
         problems += _unknown_canaries(root / FILE, settings, tools)
     if settings is None or personas is None or tools is None or prompts is None or problems:
         raise WorkspaceError(problems)
-    return Workspace(root, settings, personas, tools, prompts)
+    return WorkspaceFiles(root, settings, personas, tools, prompts)
 
 
 def _unknown_canaries(file: Path, settings: Settings, tools: list[Tool]) -> list[Problem]:
@@ -130,7 +130,7 @@ def _unknown_canaries(file: Path, settings: Settings, tools: list[Tool]) -> list
     ]
 
 
-def check_rendering(workspace: Workspace) -> None:
+def check_rendering(workspace: WorkspaceFiles) -> None:
     """Render every persona and tool once; raises WorkspaceError with what fails."""
     problems: dict[str, Problem] = {}
     prompts = workspace.prompts
