@@ -24,8 +24,8 @@ def test_editors_lose_no_approved_word() -> None:
     run_state_machine_as_test(
         Editors,
         settings=settings(
-            max_examples=size(2, 5),
-            stateful_step_count=size(15, 20),
+            max_examples=size(4, 5),
+            stateful_step_count=20,
             derandomize=True,
             **QUICK,  # type: ignore[arg-type]
         ),
