@@ -25,8 +25,8 @@ from panel.cells.cells import ModelIdentity, Target, identify
 from panel.cells.plan import make_plan
 from panel.checks import OtherTools, check_catalog, check_take
 from panel.desk.session import Desk
-from panel.store.ingest import ingest
-from panel.store.queries import known_cells, opened
+from panel.store.ingest import ingest, opened, rebuild
+from panel.store.queries import known_cells
 from panel.workspace.endpoints import resolve_endpoint
 from panel.workspace.loading import load_workspace
 from panel.workspace.tools import load_catalog
@@ -68,6 +68,8 @@ def main() -> None:
         ledger.run([(cell, "ship") for cell in ledger.cells()])
         with measured(f"ingest {4 * count:,} attempts"):
             ingest(ledger.runs)
+        with measured(f"rebuild from {4 * count:,} attempts"):
+            rebuild(ledger.runs)
         with (
             opened(ledger.runs) as store,
             measured(f"what is known of {4 * count:,} cells"),

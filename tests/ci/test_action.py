@@ -1,6 +1,6 @@
-"""action.yml as it is: its own scripts, in order, in a simulation of a GitHub runner.
+"""action.yml itself: its own scripts, in order, on a simulated GitHub runner.
 
-What is simulated is the runner: files for outputs, summary and PATH, the expressions that
+Only the runner is simulated: files for outputs, summary and PATH, the expressions that
 action.yml uses, the state of steps. The scripts, the program, git, the endpoint and GitHub's
 API are real processes and real sockets on loopback.
 """
@@ -92,13 +92,13 @@ class Expressions:
         return value
 
     def filled(self, text: str) -> str:
-        """Put values in the place of the expressions of a text."""
+        """Replace the expressions in a text with their values."""
         return EXPRESSION.sub(lambda found: str(self.value(found[1])), text)
 
 
 @dataclass
 class Done:
-    """What became of a job: of each step, its log, and what it left behind."""
+    """The result of a job: how each step ended, its log, and the files it wrote."""
 
     ok: bool = True
     steps: dict[str, str] = field(default_factory=dict)  # name → success, failure, skipped, used
@@ -116,7 +116,7 @@ class Done:
 
     @property
     def diff(self) -> dict[str, Any]:
-        """The difference as JSON, as it is in the artifact."""
+        """The diff as JSON, from the artifact."""
         told: dict[str, Any] = json.loads((self.folder / "diff.json").read_text())
         return told
 
@@ -269,7 +269,7 @@ def pull_request(runner: Runner, of: str = REPOSITORY, branch: str = "work") -> 
 
 
 def test_no_script_holds_an_expression() -> None:
-    """What comes from outside would be run as a part of the script."""
+    """An expression with text from outside would run that text as a part of the script."""
     for step in STEPS:
         assert "${{" not in step.get("run", ""), step["name"]
 
@@ -341,7 +341,7 @@ def test_a_pull_request_that_edits_one_description_asks_exactly_four_cells(
     text = check(comment["body"])
     assert comment["body"].startswith(MARKER) and comment["body"] == done.summary
     assert "4 × description changed" in text and "tools/anvil.md" in text
-    assert "4 in other words" in text and "bellows" not in text
+    assert "4 reworded" in text and "bellows" not in text
     suite = done.junit
     assert (suite.get("tests"), suite.get("failures")) == ("8", "0")
     told = {case.get("classname"): case.findtext("system-out") for case in suite}
@@ -369,7 +369,7 @@ def test_a_second_push_to_it_asks_nothing_more_and_writes_over_the_comment(
     done = runner.job("pull_request", pull_request(runner))
     assert done.ok and mock.asked == asked + 4
     assert len(forge.comments) == 1 and forge.comments[0]["body"] != first
-    assert "8 in other words" in forge.comments[0]["body"]
+    assert "8 reworded" in forge.comments[0]["body"]
 
 
 def test_a_no_op_makes_no_request_and_opens_no_connection(
@@ -415,7 +415,7 @@ def test_a_fork_asks_nothing_and_says_what_is_stale(
     assert done.steps["Keep earlier answers"] == "skipped", "no cache to be poisoned"
     text = check(done.summary)
     assert "4 verdicts on file do not hold: anvil × builder (description changed)" in text
-    assert "::notice::This comes from a fork" in done.log
+    assert "::notice::A fork has no keys" in done.log
     assert "::notice::GitHub refused the comment (403)" in done.log
     assert git(runner.root, "status", "--porcelain") == ""
 
@@ -607,7 +607,7 @@ def test_a_replay_answers_without_a_model_even_in_a_fork(
         "push" if of != REPOSITORY else "none"))  # fmt: skip
     assert done.ok, done.log
     assert (mock.asked, mock.connections) == (asked, connections)
-    assert done.outputs["asked"] == "4" and "4 in other words" in check(done.summary)
+    assert done.outputs["asked"] == "4" and "4 reworded" in check(done.summary)
     if of == REPOSITORY:
         return
     edit(runner.root / "tools/bellows.md", "reads JSON", "eats JSON")

@@ -101,7 +101,7 @@ def test_it_may_be_stopped_the_moment_it_has_started() -> None:
     """Its loop has begun before it is handed out; stopped earlier, it would never end."""
     script = (
         "from panel.endpoint.embedded import serve\n"
-        "from panel.workspace.settings import Endpoint\n"
+        "from panel.workspace.endpoints import Endpoint\n"
         "tiny = Endpoint('embedded', 'embedded', None, 'tiny', context=512)\n"
         f"for _time in range({size(1, 3)}):\n"
         "    with serve(tiny): pass\n"

@@ -12,12 +12,12 @@ import pytest
 
 from panel.errors import WorkspaceError
 from panel.frozen.files import CANARIES, FOLDER, read_frozen
-from panel.frozen.thaw import thaw
 from panel.workspace.loading import load_workspace
 from tests.support.faces import always, voting
 from tests.support.frozen_verdicts import freeze, on_file, status, texts
 from tests.support.git_repository import commit, git, repository
 from tests.support.mock_endpoint import Answer, MockEndpoint
+from tests.support.results import thaw
 from tests.support.runs import pending, rows, run
 from tests.support.space import Panel, Space, edit
 from tests.support.templates import Make, all_ship

@@ -217,7 +217,7 @@ def test_every_repeat_on_file_has_to_hold_and_none_beyond(frozen: Space) -> None
     assert status(frozen) == []
     tool = verdicts["anvil"]
     builder = tool.personas["builder"]
-    last = builder.answers[2].model_copy(update={"fingerprint": "b2:" + "0" * 32})
+    last = replace(builder.answers[2], fingerprint="b2:" + "0" * 32)
     old = builder.model_copy(update={"answers": (*builder.answers[:2], last)})
     tool = tool.model_copy(update={"personas": tool.personas | {"builder": old}})
     (frozen.root / FOLDER / "anvil.json").write_text(encode_frozen(tool))

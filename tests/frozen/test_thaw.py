@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 
 from panel.cells.journal import find_journals
 from panel.frozen.files import FOLDER, answers_of, read_frozen
-from panel.frozen.thaw import Thawed, is_fresh, thaw
+from panel.frozen.thaw import Thawed, is_fresh
 from panel.scorecard import Scorecard
 from panel.store.ingest import rebuild
 from panel.store.queries import held_fingerprints, opened
 from tests.support.faces import always, voting
 from tests.support.frozen_verdicts import freeze, on_file, status, texts
 from tests.support.mock_endpoint import MockEndpoint
-from tests.support.results import cards_of
+from tests.support.results import cards_of, thaw
 from tests.support.runs import pending, rows, run
 from tests.support.sizes import size
 from tests.support.space import ROOT, Panel, Space, edit

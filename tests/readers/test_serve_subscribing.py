@@ -87,7 +87,7 @@ def test_what_is_no_address_is_refused_and_never_written_to(
     site: Served, box: Mailbox, email: str
 ) -> None:
     reply = site.post("/subscribe", {"email": email})
-    assert reply.status == 400 and "That is no e-mail address" in reply.text
+    assert reply.status == 400 and "That is not an e-mail address" in reply.text
     assert "<script>" not in reply.text and box.attempts == []
 
 
@@ -164,7 +164,7 @@ def test_a_server_of_mails_that_is_down_is_said_and_the_mail_waits(
     outbox = Outbox(tmp_path / "space" / "community" / "outbox")
     with serving(tmp_path, environment) as site:
         assert site.post("/subscribe", {"email": ANN}).status == 202
-        wait_until(lambda: any("takes no mail" in line for line in site.said))
+        wait_until(lambda: any("accepts no mail" in line for line in site.said))
         assert site.get("/").status == 200
         assert all(ANN not in line for line in site.said)
     assert len(outbox.waiting()) == 1

@@ -12,7 +12,6 @@ import pytest
 
 from panel.errors import UsageError
 from panel.results.publication import publication, unapproved
-from panel.runs.selection import Selection, prepare
 from panel.site.publication import Publication
 from panel.stats import Tally
 from panel.workspace.loading import load_workspace
@@ -46,8 +45,8 @@ def approved(copied: Callable[[Make], Space]) -> Space:
 
 def test_nothing_is_published_before_an_editor_has_approved_it(asked: Space) -> None:
     assert gathered(asked).tools == ()
-    workspace = load_workspace(asked.root)
-    assert unapproved(workspace, prepare(workspace, Selection())) == 8
+    with target_of(asked.root) as (target, connection):
+        assert unapproved(target, connection) == 8
 
 
 def test_drafts_hold_every_take_and_say_so(asked: Space) -> None:

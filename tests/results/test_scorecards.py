@@ -8,7 +8,6 @@ import pytest
 
 from panel.errors import UsageError
 from panel.results.scorecards import comparison, scorecards
-from panel.runs.selection import Selection, prepare
 from panel.scorecard import Comparison, Scorecard
 from panel.workspace.loading import load_workspace
 from tests.support.faces import in_turn
@@ -85,14 +84,12 @@ def test_without_verdicts_the_models_that_are_there_are_named(mocked: Space) -> 
 
 
 def test_a_comparison_sets_the_two_in_the_order_they_were_named(asked: Space) -> None:
-    workspace = load_workspace(asked.root)
-    compared = comparison(workspace, prepare(workspace, Selection()), "Bellows", "anvil")
-    assert (compared.left.tool, compared.right.tool) == ("bellows", "anvil")
-    assert not compared.embedded
+    pair = compared(asked, "Bellows", "anvil")
+    assert (pair.left.tool, pair.right.tool) == ("bellows", "anvil")
+    assert not pair.embedded
 
 
 @pytest.mark.parametrize("other", ["anvil", "Anvil"])
 def test_a_tool_is_not_compared_with_itself(asked: Space, other: str) -> None:
-    workspace = load_workspace(asked.root)
     with pytest.raises(UsageError, match="the same tool"):
-        comparison(workspace, prepare(workspace, Selection()), "anvil", other)
+        compared(asked, "anvil", other)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from panel.cells.plan import make_plan
-from panel.endpoint import cell_runner as ladder
+from panel.endpoint import attempts
 from panel.runs import reparse as room
 from panel.runs.reparse import Report, reparse
 from panel.runs.selection import Selection, prepare
@@ -62,7 +62,7 @@ def changes(report: Report) -> dict[str, int]:
 def the_skeptic_abstains(mocked: Space, _mock: MockEndpoint) -> None:
     """Run with a parser that makes the skeptic abstain on both tools, after a repair each."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ladder, "parse", strict)
+        patch.setattr(attempts, "parse", strict)
         run(mocked)
     assert outcomes(mocked) == {"verdict": 6, "abstain": 2}
 
@@ -191,7 +191,7 @@ def test_a_verdict_of_another_reply_takes_the_place_of_one_taken_back(
 ) -> None:
     """The repair counted; now it cannot be read, and the first reply can."""
     with monkeypatch.context() as patch:
-        patch.setattr(ladder, "parse", _after("repair"))
+        patch.setattr(attempts, "parse", _after("repair"))
         mock.face = _marked
         run(mocked)
     assert rows(mocked, "SELECT DISTINCT repair, outcome FROM verdicts") == [(True, "verdict")]
@@ -256,7 +256,7 @@ def test_a_reply_cut_short_counts_only_when_it_is_whole(
 
     mock.face = face
     with monkeypatch.context() as patch:
-        patch.setattr(ladder, "parse", nothing)
+        patch.setattr(attempts, "parse", nothing)
         run(mocked)
     assert outcomes(mocked) == {"abstain": CELLS}
     assert changes(reparse(workspace(mocked), None)) == {"abstain -> verdict": 4}

@@ -287,7 +287,7 @@ class Editors(RuleBasedStateMachine):
             if now is None:
                 assert made == []
                 continue
-            words, published = now.wording, now.published
+            words, published = now.revision, now.published
             assert Stands(
                 now.state,
                 (words.fingerprint, words.text) if words else None,
