@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -25,12 +26,26 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave what is marked long to `make test-long`, and say how many that are."""
+    """Leave what is marked long, and all but a sample of what is sampled, to `make test-long`."""
     if LONG:
         return
-    long = [item for item in items if item.get_closest_marker("long")]
-    items[:] = [item for item in items if not item.get_closest_marker("long")]
-    config.hook.pytest_deselected(items=long)
+    cases: dict[str, list[pytest.Item]] = defaultdict(list)
+    for item in items:
+        cases[item.nodeid.split("[", 1)[0]].append(item)
+    kept = {item.nodeid for group in cases.values() for item in _sample(group)}
+    config.hook.pytest_deselected(items=[item for item in items if item.nodeid not in kept])
+    items[:] = [item for item in items if item.nodeid in kept]
+
+
+def _sample(cases: list[pytest.Item]) -> list[pytest.Item]:
+    """Return the cases of one test that `make test` runs: evenly spaced, first and last included."""
+    if cases[0].get_closest_marker("long"):
+        return []
+    sampled = cases[0].get_closest_marker("sample")
+    if sampled is None or len(cases) <= sampled.args[0]:
+        return cases
+    many, last = sampled.args[0], len(cases) - 1
+    return [cases[round(place * last / max(1, many - 1))] for place in range(many)]
 
 
 @pytest.fixture(autouse=True)

@@ -591,6 +591,7 @@ def test_a_push_is_reported_in_the_summary_against_what_was_there_before(
 # Replay
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("of", [REPOSITORY, "stranger/reviews"])
 def test_a_replay_answers_without_a_model_even_in_a_fork(
     runner: Runner, mock: MockEndpoint, tmp_path: Path, of: str, programs: Path

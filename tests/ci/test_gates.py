@@ -213,6 +213,7 @@ def flip(space: Space, mock: MockEndpoint) -> None:
     freeze(space)
 
 
+@pytest.mark.sample(6)
 @pytest.mark.parametrize(
     ("words", "code"),
     [

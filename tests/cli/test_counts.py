@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from panel.cells.cells import Cell, Target
 from panel.frozen import files
 from panel.store import ingest as ingest_room
 from tests.support.space import Panel, Result, Space
+from tests.support.templates import Make, everything_frozen
 
 CELLS = 8  # two tools, four personas
 
@@ -57,11 +58,9 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counted]:
 
 
 @pytest.fixture
-def prepared(mocked: Space, panel: Panel) -> Space:
-    """Make a workspace where all is asked, approved nothing, and frozen."""
-    assert panel("run", cwd=mocked.root).code == 0
-    assert panel("freeze", cwd=mocked.root).code == 0
-    return mocked
+def prepared(copied: Callable[[Make], Space]) -> Space:
+    """Make a workspace where everything is asked and frozen, and nothing approved."""
+    return copied(everything_frozen)
 
 
 def done(result: Result, code: int = 0) -> None:

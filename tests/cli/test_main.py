@@ -279,6 +279,7 @@ def test_a_missing_key_names_its_variable(space: Space, panel: Panel) -> None:
     assert not space.journals, "nothing was begun"
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("form", ["csv", "table", "json"])
 def test_a_reader_that_goes_away_is_no_error(asked: Space, panel: Panel, form: str) -> None:
     query = "'SELECT range FROM range(40000)'"

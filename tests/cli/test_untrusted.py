@@ -214,6 +214,7 @@ def test_no_command_prints_a_control_character_or_a_change_of_direction(
     told("export", "-o", f"no{ESCAPES}/such/folder.csv", code=2)
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize(
     ("name", "text"),
     [
@@ -244,6 +245,7 @@ def test_no_problem_of_a_file_prints_a_control_character(
     assert any(name in problem["file"] for problem in problems), "JSON stays exact"
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("status", [200, 302, 400, 401, 404, 413, 429, 500])
 def test_no_word_of_a_server_reaches_the_terminal_raw(
     hostile: Space, panel: Panel, mock: MockEndpoint, status: int
@@ -402,6 +404,7 @@ LEAKS = {
 }
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("leak", LEAKS)
 def test_the_key_is_in_no_file_and_no_output_whatever_a_server_does_with_it(
     mocked: Space, panel: Panel, mock: MockEndpoint, monkeypatch: pytest.MonkeyPatch, leak: str

@@ -49,6 +49,7 @@ def questions(mock: MockEndpoint) -> Counter[str]:
 # --- bounds ---
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("calls", [1, 2, 5, 7])
 def test_calls_are_bounded_and_the_next_run_goes_on(
     mocked: Space, mock: MockEndpoint, panel: Panel, all_cells: int, calls: int

@@ -95,6 +95,7 @@ def test_one_answer_of_the_same_mind_takes_the_place_of_the_old_one(published: S
     assert now.fingerprint == now.answers[0].fingerprint
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     ("repeats", "skips", "verdict"),
     [
@@ -439,6 +440,7 @@ def test_a_file_in_conflict_is_refused_by_every_command_that_reads_it(
         freeze(mine)
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("taken", ["ours", "theirs"])
 @pytest.mark.parametrize("store", ["mine", "yours"])
 def test_a_tool_and_a_persona_edited_apart_leave_their_one_cell_to_ask(

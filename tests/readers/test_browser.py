@@ -370,6 +370,7 @@ def test_a_form_on_another_site_can_neither_vote_nor_subscribe(
     assert counted(page, CODESTRAL) == "— no votes" and box.taken == []
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("scheme", "width"),
     size(

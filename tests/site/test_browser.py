@@ -75,6 +75,7 @@ def drafts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield base
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("scheme", "width"),
     size(
@@ -112,6 +113,7 @@ def test_axe_finds_nothing_in_marked_drafts_and_open_parts(
     assert violations(page) == []
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("width", size([320, 768, 1920], [320, 390, 768, 1024, 1280, 1920]))
 def test_no_page_is_wider_than_its_window(site: Served, new_page: NewPage, width: int) -> None:
     page = new_page(width=width)

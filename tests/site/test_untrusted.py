@@ -25,6 +25,7 @@ PLAIN = {tag for content in files_of(seed_publication()).values() if content[:9]
          for tag, _ in Reading(content).tags}  # fmt: skip
 
 
+@pytest.mark.sample(6)
 @pytest.mark.parametrize("bad", BAD)
 def test_hostile_text_is_shown_on_pages_and_does_nothing(bad: str) -> None:
     for path, content in files_of(poisoned(bad)).items():
@@ -57,6 +58,7 @@ def test_scripts_hold_only_json_that_says_what_was_meant(bad: str) -> None:
     assert raw and not any(set(each) & set(b"<>&") for each in raw)
 
 
+@pytest.mark.sample(6)
 @pytest.mark.parametrize("bad", BAD)
 def test_feeds_maps_robots_and_the_search_index_hold_text_as_text(bad: str) -> None:
     files = files_of(poisoned(bad))

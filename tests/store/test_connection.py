@@ -103,6 +103,7 @@ def test_what_duckdb_refuses_is_told_with_the_remedy(file: Path) -> None:
             connection.execute("SELECT * FROM nowhere").fetchall()
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("how", ["garbage", "empty", "truncated", "middle"])
 def test_a_broken_file_is_made_again_or_named_with_the_remedy(ledger: Ledger, how: str) -> None:
     ledger.run([(cell, "ship") for cell in ledger.cells()])

@@ -472,6 +472,7 @@ def test_a_journal_shorter_than_what_was_read_of_it_is_said_and_rebuild_takes_it
 # Disks.
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("room", [16, 200, 900, 2700])
 def test_a_full_disk_is_one_line_and_with_room_again_the_run_goes_on(
     mocked: Space, mock: MockEndpoint, disk: Server, room: int
@@ -666,6 +667,7 @@ DAMAGE = {
 }
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_a_damaged_database_is_made_again_or_is_one_line_and_nothing_is_lost(
     mocked: Space, mock: MockEndpoint, server: Server, damage: str
@@ -689,6 +691,7 @@ def test_a_damaged_database_is_made_again_or_is_one_line_and_nothing_is_lost(
     assert len(holds(server, runs).verdicts) == mock.asked == 2 * PERSONAS
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("wal", ["deleted", "foreign", "of another", "cut"])
 def test_a_log_of_the_database_that_is_not_its_own_is_no_loss(
     mocked: Space, mock: MockEndpoint, server: Server, wal: str, tmp_path: Path

@@ -66,6 +66,7 @@ def test_an_answer_that_counts_again_is_a_change_back(one: Space, mock: MockEndp
     assert steps(one)[0] == ("skip", "ship", "description changed")
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("file", "old", "new", "reason"),
     [

@@ -96,6 +96,7 @@ SPOILT = (
 )  # fmt: skip
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("spoil", SPOILT, ids=lambda spoil: spoil.__name__)
 def test_a_database_that_cannot_be_used_is_made_again_with_the_same_rows(
     asked: Ledger, spoil: Any
@@ -107,6 +108,7 @@ def test_a_database_that_cannot_be_used_is_made_again_with_the_same_rows(
         assert schema.is_current(connection)
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("spoil", SPOILT[1:], ids=lambda spoil: spoil.__name__)
 def test_the_command_line_says_in_one_line_that_it_is_made_again(
     space: Space, panel: Panel, spoil: Any

@@ -206,6 +206,7 @@ BOMBS = {
 }
 
 
+@pytest.mark.sample(20)
 @pytest.mark.parametrize("source", BOMBS.values(), ids=BOMBS.keys())
 def test_a_template_that_makes_or_takes_too_much_is_refused(space: Space, source: str) -> None:
     """Without its bound each of these runs for hours or is killed; the timeout would stop it."""
