@@ -38,7 +38,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _sample(cases: list[pytest.Item]) -> list[pytest.Item]:
-    """Return the cases of one test that `make test` runs: evenly spaced, first and last included."""
+    """Return the cases of one test that `make test` runs: evenly spaced, from first to last."""
     if cases[0].get_closest_marker("long"):
         return []
     sampled = cases[0].get_closest_marker("sample")
