@@ -17,15 +17,14 @@ from hypothesis import strategies as st
 
 from panel.cells.cells import Cell, Target, identify
 from panel.cells.journal import (
-    Attempt,
     JournalWriter,
-    Recorder,
     encode,
     find_journals,
     new_run_id,
     read_lines,
     utc_now,
 )
+from panel.cells.lines import Attempt, Recorder
 from panel.errors import JournalError
 from panel.workspace.endpoints import Endpoint
 from panel.workspace.loading import load_workspace

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from panel.cells.cells import Cell, Target, identify
-from panel.cells.journal import Attempt
+from panel.cells.lines import Attempt
 from panel.endpoint import cell_runner as ladder_module
 from panel.endpoint.cell_runner import CellRunner, Settled
 from panel.endpoint.client import Client

@@ -21,7 +21,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from panel.cells.cells import Cell
-from panel.cells.journal import JournalWriter, Recorder, encode
+from panel.cells.journal import JournalWriter, encode
+from panel.cells.lines import Recorder
 from panel.errors import StoreError
 from panel.stats import combine, tally
 from panel.store import ingest as room

@@ -19,16 +19,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from panel.cells.journal import (
-    Attempt,
     JournalWriter,
-    Recorder,
-    cell_fields,
     find_journals,
     journal_line,
     new_run_id,
     read_lines,
     utc_now,
 )
+from panel.cells.lines import Attempt, Recorder, cell_fields
 from panel.decisions import ConflictError, Decision
 from panel.desk.decide import decide, history
 from panel.errors import UsageError

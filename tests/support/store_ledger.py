@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from panel.cells.cells import Cell, Target, identify
-from panel.cells.journal import Attempt, JournalWriter, Recorder, cell_fields, journal_line
+from panel.cells.journal import JournalWriter, journal_line
+from panel.cells.lines import Attempt, Recorder, cell_fields
 from panel.store.connection import FILE, reading
 from panel.workspace.endpoints import Endpoint
 from panel.workspace.personas import Persona

@@ -23,26 +23,17 @@ line without its line feed alone.
 
 from __future__ import annotations
 
-import base64
 import os
 import secrets
-from collections.abc import Container, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
-from panel import __version__
-from panel.cells.cells import Cell, ModelIdentity
 from panel.errors import JournalError
-from panel.hashing import content_hash
-from panel.text import clean_text
-from panel.workspace.personas import Persona
-from panel.workspace.prompts import Messages
-from panel.workspace.tools import Tool
-from panel.workspace.verdict import Verdict
 
 FILE = "attempts.jsonl"
 FORMAT = 2
@@ -71,51 +62,6 @@ def encode(line: Mapping[str, Any]) -> bytes:
 def journal_line(kind: str, fields: Mapping[str, Any]) -> bytes:
     """Serialise one line of a journal."""
     return encode({"kind": kind, "format": FORMAT, **fields})
-
-
-def run_line(
-    panel: Iterable[Persona],
-    asked: ModelIdentity | None = None,
-    purpose: str = "",
-    planned: int = 0,
-    reused: int = 0,
-) -> bytes:
-    """Return the first line of a run. purpose: what a run that asks no model does."""
-    return journal_line(
-        "run",
-        {
-            "started_at": utc_now(),
-            "version": __version__,
-            "endpoint": asked.endpoint if asked else "",
-            "model": asked.model if asked else "",
-            "model_identity": str(asked) if asked else purpose,
-            "panel": [persona.id for persona in panel],
-            "planned": planned,
-            "reused": reused,
-        },
-    )
-
-
-def record_lines(
-    tools: Iterable[Tool], personas: Iterable[Persona], known: Container[str]
-) -> bytes:
-    """Return the lines of tools and personas as they are now, but for those already ``known``.
-
-    known: content hashes of records that a journal holds as the latest ones.
-    """
-    now = utc_now()
-    lines = [
-        journal_line(kind, {"digest": digest, "seen_at": now, "record": item.record()})
-        for kind, items in (("tool", tools), ("persona", personas))
-        for item in items
-        if (digest := item.digest()) not in known
-    ]
-    return b"".join(lines)
-
-
-def end_line(stopped: str | None = None, **server: Any) -> bytes:
-    """Return the last line of a run. stopped: why early, None when it went to its end."""
-    return journal_line("end", {"finished_at": utc_now(), "stopped": stopped, **server})
 
 
 def _encodable(value: Any) -> Any:
@@ -247,125 +193,3 @@ def _present(fields: dict[str, Any], file: Path) -> dict[str, Any]:
     if fields.get("kind") in _OLD_KINDS:
         fields["kind"] = _OLD_KINDS[fields["kind"]]
     return {_OLD_FIELDS.get(name, name): value for name, value in fields.items()}
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One request and what became of it: everything an ``attempt`` line holds.
-
-    messages: what this very request showed the model, repairs included. final: the cell
-    ends with it. body: the raw answer, kept whatever it is; None when none arrived.
-    """
-
-    cell: Cell
-    ordinal: int
-    messages: Messages
-    output_mode: str
-    repair: bool
-    started_at: str
-    finished_at: str
-    seconds: float
-    final: bool
-    outcome: str
-    reason: str | None = None
-    detail: str | None = None
-    verdict: Verdict | None = None
-    reply: str | None = None
-    http_status: int | None = None
-    finish_reason: str | None = None
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    cached_tokens: int | None = None
-    cost_usd: float | None = None
-    returned_model: str | None = None
-    system_fingerprint: str | None = None
-    body: bytes | None = None
-    degraded: bool = False
-    adapted: tuple[str, ...] = ()
-
-
-_COPIED = [
-    item.name
-    for item in fields(Attempt)
-    if item.name not in ("cell", "messages", "verdict", "body")
-]
-
-
-class Recorder:
-    """Turns attempts into journal lines; writes each message of a run only once."""
-
-    def __init__(self, run_id: str) -> None:
-        self._run_id = run_id
-        self._count = 0
-        self._messages: dict[tuple[str, str], str] = {}
-
-    def attempt_lines(self, attempt: Attempt) -> bytes:
-        """Return the lines of an attempt: messages not yet written, then the attempt."""
-        lines: list[bytes] = []
-        hashes = []
-        for message in attempt.messages:
-            known = self._messages.get(message)
-            if known is None:
-                role, content = message
-                known = self._messages[message] = content_hash([role, content])
-                shown = {"message": known, "role": role, "content": content}
-                lines.append(journal_line("message", shown))
-            hashes.append(known)
-        self._count += 1
-        line: dict[str, Any] = {
-            "attempt_id": f"{self._run_id}-{self._count:07}",
-            **cell_fields(attempt.cell),
-            **{name: getattr(attempt, name) for name in _COPIED},
-            "messages": hashes,
-        }
-        if attempt.verdict is not None:
-            line |= verdict_fields(attempt.verdict)
-        lines.append(journal_line("attempt", line | body_fields(attempt.body)))
-        return b"".join(lines)
-
-
-def cell_fields(cell: Cell) -> dict[str, Any]:
-    """Return what names a cell in a journal line, with the hashes of what went into it."""
-    return {
-        "tool": cell.tool.slug,
-        "persona": cell.persona.id,
-        "endpoint": cell.model.endpoint,
-        "model": cell.model.model,
-        "model_identity": str(cell.model),
-        "repeat": cell.repeat,
-        "fingerprint": cell.fingerprint,
-        **asdict(cell.inputs),
-    }
-
-
-def verdict_fields(verdict: Verdict) -> dict[str, Any]:
-    """Return a verdict as the fields of a journal line."""
-    return {
-        "verdict": verdict.verdict,
-        "confidence": verdict.confidence,
-        "take": verdict.take,
-        "beats": verdict.beats,
-        "evidence": verdict.evidence,
-    }
-
-
-def body_fields(body: bytes | None) -> dict[str, str]:
-    """Keep a body without loss: as text where it is UTF-8, else also in base64."""
-    if body is None:
-        return {}
-    try:
-        return {"body": clean_text(body.decode())} if b"\0" not in body else _binary(body)
-    except UnicodeDecodeError:
-        return _binary(body)
-
-
-def _binary(body: bytes) -> dict[str, str]:
-    readable = clean_text(body.decode("utf-8", "replace"))
-    return {"body": readable, "body_base64": base64.b64encode(body).decode()}
-
-
-def bytes_of(line: Mapping[str, Any]) -> bytes:
-    """Return the body that ``body_fields`` wrote into a line; raises ValueError for none."""
-    if "body_base64" in line:
-        return base64.b64decode(line["body_base64"], validate=True)
-    return str(line.get("body", "")).encode()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from panel.cells.journal import Attempt
+from panel.cells.lines import Attempt
 from panel.endpoint.client import RawResponse
 from panel.endpoint.faults import Fault, classify_fault
 from panel.endpoint.output_modes import fewest_tokens

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 import tenacity
 
 from panel.cells.cells import REPLY_SHOWN, Cell
-from panel.cells.journal import Attempt, utc_now
+from panel.cells.journal import utc_now
+from panel.cells.lines import Attempt
 from panel.endpoint.attempts import AttemptContext, AttemptResult, read_attempt
 from panel.endpoint.client import CompletionClient, RawResponse
 from panel.endpoint.faults import Fault

@@ -16,7 +16,7 @@ from typing import Any, Self, TextIO
 from pydantic_core import from_json
 
 from panel.cells.cells import Cell
-from panel.cells.journal import body_fields, bytes_of
+from panel.cells.lines import body_fields, bytes_of
 from panel.endpoint.client import Client, RawResponse
 from panel.endpoint.faults import NOT_RECORDED
 from panel.endpoint.output_modes import RequestProfile

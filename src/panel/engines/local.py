@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from panel.cells.journal import Attempt, Recorder
+from panel.cells.lines import Attempt, Recorder
 from panel.endpoint import detect
 from panel.endpoint.cell_runner import CellRunner, OverBudget, Settled
 from panel.endpoint.client import Client, CompletionClient

@@ -12,15 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from panel.cells.answers import Answer
-from panel.cells.journal import (
-    JournalWriter,
-    end_line,
-    find_journals,
-    journal_line,
-    new_run_id,
-    record_lines,
-    run_line,
-)
+from panel.cells.journal import JournalWriter, find_journals, journal_line, new_run_id
+from panel.cells.lines import end_line, record_lines, run_line
 from panel.frozen.files import (
     FOLDER,
     Frozen,

@@ -12,15 +12,8 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from panel.cells.journal import (
-    JournalWriter,
-    end_line,
-    journal_line,
-    new_run_id,
-    run_line,
-    utc_now,
-    verdict_fields,
-)
+from panel.cells.journal import JournalWriter, journal_line, new_run_id, utc_now
+from panel.cells.lines import end_line, run_line, verdict_fields
 from panel.endpoint.client import RawResponse
 from panel.endpoint.replies import BROKEN_OFF, FILTERED, Reply, read_reply
 from panel.store.ingest import ingest, opened

@@ -12,16 +12,8 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from panel.cells.cells import ModelIdentity
-from panel.cells.journal import (
-    JournalWriter,
-    cell_fields,
-    end_line,
-    journal_line,
-    new_run_id,
-    record_lines,
-    run_line,
-    utc_now,
-)
+from panel.cells.journal import JournalWriter, journal_line, new_run_id, utc_now
+from panel.cells.lines import cell_fields, end_line, record_lines, run_line
 from panel.cells.plan import Plan, make_plan
 from panel.engines.base import NO_BUDGET, Job, RunBudget, RunStats, load_engine
 from panel.errors import (

@@ -12,7 +12,7 @@ from panel.hashing import content_hash
 
 SCHEMA = resources.files("panel.store").joinpath("schema.sql").read_text("utf-8")
 HASH = content_hash([SCHEMA, FORMAT])
-VIEWS = tuple(re.findall(r"^CREATE VIEW (\w+) AS", SCHEMA, re.MULTILINE))  # those for users
+VIEWS = tuple(re.findall(r"^CREATE +VIEW (\w+) AS", SCHEMA, re.MULTILINE))  # those for users
 
 
 def create_schema(connection: duckdb.DuckDBPyConnection) -> None:
