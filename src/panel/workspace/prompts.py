@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import traceback
 from dataclasses import dataclass, field
@@ -167,7 +168,7 @@ def _compile(
     refuse_outside(file.parent, file)
     source = read_text(file)
     try:
-        tree = environment.parse(source, file.name, str(file))
+        undeclared = _undeclared(source)
         template = _template(environment, file)
     except Exception as error:  # Python's own limits (nesting, digits) among them
         line = getattr(error, "lineno", None) if isinstance(error, jinja2.TemplateError) else None
@@ -176,20 +177,24 @@ def _compile(
         raise WorkspaceError.single(
             file, line, "", f"is not a valid template: {error}", remedy
         ) from None
-    unknown = jinja2.meta.find_undeclared_variables(tree) - set(known)
     problems = [
         Problem(
-            file,
-            _line_of(tree, word),
-            "",
-            f"{word!r} is not known in this template",
-            did_you_mean(word, known),
+            file, line, "", f"{word!r} is not known in this template", did_you_mean(word, known)
         )
-        for word in sorted(unknown)
+        for word, line in undeclared.items()
+        if word not in known
     ]
     if problems:
         raise WorkspaceError(problems)
     return template
+
+
+@functools.lru_cache(maxsize=64)  # a process loads the same templates again and again
+def _undeclared(source: str) -> dict[str, int | None]:
+    """Return the names that a template takes from outside, sorted, and where each first stands."""
+    tree = template_environment(Path(), {"fenced": fenced}).parse(source)
+    names = sorted(jinja2.meta.find_undeclared_variables(tree))
+    return {name: _line_of(tree, name) for name in names}
 
 
 def _template(environment: jinja2.Environment, file: Path) -> jinja2.Template:
@@ -209,7 +214,7 @@ def _fault(error: Exception, template: jinja2.Template, folder: Path) -> Problem
     line, file = None, folder / str(template.name)
     for frame in traceback.extract_tb(error.__traceback__):
         if frame.filename.endswith(".j2"):
-            line, file = frame.lineno, Path(frame.filename)
+            line, file = frame.lineno, folder / frame.filename
     return Problem(file, line, "", f"cannot be rendered: {error}", "Correct that line.")
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import jinja2
 import jinja2.compiler
@@ -247,7 +247,20 @@ class _Folder(jinja2.FileSystemLoader):
         for folder in map(Path, self.searchpath):
             if not inside(folder, folder / template):
                 raise jinja2.TemplateNotFound(template, f"{template!r} leads out of the folder")
-        return super().get_source(environment, template)
+        source, _file, current = super().get_source(environment, template)
+        return source, template, current  # named without its folder: compiled once for all
+
+
+class _Compiled(jinja2.BytecodeCache):
+    """Keeps what was compiled for as long as the process: workspaces are loaded again in it."""
+
+    _codes: ClassVar[dict[tuple[str, str], Any]] = {}
+
+    def load_bytecode(self, bucket: Any) -> None:
+        bucket.code = self._codes.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Any) -> None:
+        self._codes[bucket.key, bucket.checksum] = bucket.code
 
 
 def template_environment(
@@ -262,6 +275,7 @@ def template_environment(
         undefined=jinja2.StrictUndefined,
         autoescape=False,  # prompts are plain text
         finalize=_finalize,
+        bytecode_cache=_Compiled(),
         optimized=False,  # constants are computed when rendered, under the budget
         trim_blocks=True,
         lstrip_blocks=True,
