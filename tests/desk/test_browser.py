@@ -162,6 +162,7 @@ def test_a_reviewer_is_asked_again_and_the_note_taken_back_by_keyboard(
     assert page.locator(".published").count() == 0
 
 
+@pytest.mark.long
 @pytest.mark.model
 @pytest.mark.timeout(600)
 def test_the_embedded_model_is_asked_again_from_the_desk(page: Any, tmp_path: Path) -> None:

@@ -164,6 +164,7 @@ def test_damaged_default_weights_are_noticed(
         serve(endpoint()).__enter__()
 
 
+@pytest.mark.long
 @pytest.mark.model
 def test_a_real_model_settles_real_cells_and_its_cache_serves_the_second(space: Space) -> None:
     """Two tools before one persona: verdicts that hold to the schema, and a warm prefix."""

@@ -250,6 +250,7 @@ def test_four_hundred_cells_in_mixed_weather(space: Space, panel: Panel, seed: i
     assert all(at < settled[cell] for at, cell in received)
 
 
+@pytest.mark.long
 @pytest.mark.model
 def test_the_real_model_passes_like_the_face_ok(space: Space, panel: Panel) -> None:
     """What holds for the mock holds for the embedded model: all verdicts, nothing asked twice."""
