@@ -358,6 +358,7 @@ def test_a_pull_request_that_edits_one_description_asks_exactly_four_cells(
     }
 
 
+@pytest.mark.long
 def test_a_second_push_to_it_asks_nothing_more_and_writes_over_the_comment(
     runner: Runner, mock: MockEndpoint, forge: Forge
 ) -> None:
@@ -386,6 +387,7 @@ def test_a_no_op_makes_no_request_and_opens_no_connection(
     assert git(runner.root, "status", "--porcelain") == ""
 
 
+@pytest.mark.long
 def test_a_pull_request_is_not_charged_with_what_main_has_changed_since(
     runner: Runner, mock: MockEndpoint, forge: Forge
 ) -> None:
@@ -420,6 +422,7 @@ def test_a_fork_asks_nothing_and_says_what_is_stale(
     assert git(runner.root, "status", "--porcelain") == ""
 
 
+@pytest.mark.long
 def test_a_fork_is_stopped_where_the_team_chose_so(runner: Runner, forge: Forge) -> None:
     reword(runner)
     done = runner.job("pull_request", pull_request(runner, "stranger/reviews"), fail_on="stale")
@@ -471,6 +474,7 @@ def test_a_flip_shuts_its_gate_with_the_comment_already_posted(
     assert done.outputs["asked"] == "16"
 
 
+@pytest.mark.long
 def test_one_answer_of_another_mind_flips_nothing(
     runner: Runner, mock: MockEndpoint, forge: Forge
 ) -> None:
@@ -481,6 +485,7 @@ def test_one_answer_of_another_mind_flips_nothing(
     assert "4 contested, kept as published" in check(forge.comments[0]["body"])
 
 
+@pytest.mark.long
 def test_a_budget_that_is_reached_is_an_error_and_the_report_says_what_is_left(
     runner: Runner, mock: MockEndpoint, forge: Forge
 ) -> None:
@@ -494,6 +499,7 @@ def test_a_budget_that_is_reached_is_an_error_and_the_report_says_what_is_left(
     assert "4 verdicts on file do not hold" in text, "nothing half asked is frozen"
 
 
+@pytest.mark.long
 def test_an_endpoint_that_is_down_leaves_an_error_and_a_report(
     runner: Runner, mock: MockEndpoint, forge: Forge
 ) -> None:
@@ -505,6 +511,7 @@ def test_an_endpoint_that_is_down_leaves_an_error_and_a_report(
     assert "Traceback" not in done.log
 
 
+@pytest.mark.long
 def test_an_endpoint_that_is_not_the_workspaces_own_is_asked(
     runner: Runner, mock: MockEndpoint
 ) -> None:
@@ -520,6 +527,7 @@ def test_an_endpoint_that_is_not_the_workspaces_own_is_asked(
     assert mock.asked == 4 and done.diff["model"]["models"] is None
 
 
+@pytest.mark.long
 def test_canaries_that_moved_shut_drift_and_say_that_it_was_the_model(
     runner: Runner, mock: MockEndpoint, forge: Forge, published: Space, tmp_path: Path
 ) -> None:
@@ -547,6 +555,7 @@ def test_canaries_that_moved_shut_drift_and_say_that_it_was_the_model(
 # Giving back
 
 
+@pytest.mark.long
 def test_push_gives_the_verdicts_to_the_pull_requests_branch(
     runner: Runner, tmp_path: Path
 ) -> None:
@@ -562,6 +571,7 @@ def test_push_gives_the_verdicts_to_the_pull_requests_branch(
     assert again.ok, "the branch now holds what it needs"
 
 
+@pytest.mark.long
 def test_a_nightly_run_opens_a_pull_request_with_the_new_verdicts(
     runner: Runner, tmp_path: Path, forge: Forge
 ) -> None:
@@ -577,6 +587,7 @@ def test_a_nightly_run_opens_a_pull_request_with_the_new_verdicts(
     assert forge.comments == []
 
 
+@pytest.mark.long
 def test_a_push_is_reported_in_the_summary_against_what_was_there_before(
     runner: Runner, mock: MockEndpoint, forge: Forge
 ) -> None:
@@ -591,6 +602,7 @@ def test_a_push_is_reported_in_the_summary_against_what_was_there_before(
 # Replay
 
 
+@pytest.mark.long
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("of", [REPOSITORY, "stranger/reviews"])
 def test_a_replay_answers_without_a_model_even_in_a_fork(
@@ -640,6 +652,7 @@ def test_inputs_and_names_of_branches_are_never_run(
         assert not owned.exists() and "Traceback" not in done.log
 
 
+@pytest.mark.long
 def test_a_workspace_in_a_folder_below_the_repository(
     runner: Runner, mock: MockEndpoint, tmp_path: Path
 ) -> None:

@@ -154,6 +154,7 @@ def test_a_run_is_the_state_as_of_its_end_whatever_came_after(
     assert not list((mocked.root / "runs").glob("panel-*")), "its store is elsewhere, and gone"
 
 
+@pytest.mark.long
 def test_runs_that_began_in_the_same_second_stay_in_their_order(
     mocked: Space, mock: MockEndpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:

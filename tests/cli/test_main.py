@@ -325,6 +325,7 @@ def test_no_proxy_sees_what_stays_on_this_machine(
         assert proxy.connections == 0
 
 
+@pytest.mark.long
 def test_two_runs_at_once_do_not_pay_twice(space: Space, panel: Panel) -> None:
     """The second is told to wait, and what it asks afterwards is only what is left."""
     with MockEndpoint(delay=0.8) as mock:

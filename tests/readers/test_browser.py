@@ -317,6 +317,7 @@ def turned(edited: Space) -> Space:
     return edited
 
 
+@pytest.mark.long
 def test_the_digest_of_the_week_holds_the_comparison_and_what_changed_and_reads_well(
     turned: Space, new_page: NewPage, panel: Panel, tmp_path: Path
 ) -> None:
@@ -391,6 +392,7 @@ def test_pages_with_forms_are_for_everybody_and_fit_their_window(
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
 
 
+@pytest.mark.long
 def test_paper_has_no_forms_but_the_share(site: Served, page: Any) -> None:
     page.goto(site.at(VERSUS))
     assert page.locator("form[action='/vote']").first.is_visible()
@@ -401,6 +403,7 @@ def test_paper_has_no_forms_but_the_share(site: Served, page: Any) -> None:
     assert page.get_by_text("no votes").first.is_visible()
 
 
+@pytest.mark.long
 def test_the_voted_page_is_photographed(
     site: Served, new_page: NewPage, panel: Panel, tmp_path: Path
 ) -> None:

@@ -64,6 +64,7 @@ def _load(folder: Path, found: multiprocessing.Queue[str]) -> None:
     found.put(load_secret(folder, {}).hash("test", "x"))
 
 
+@pytest.mark.long
 def test_processes_that_start_together_agree_on_one_secret(tmp_path: Path) -> None:
     spawn = multiprocessing.get_context("spawn")
     found = spawn.Queue()

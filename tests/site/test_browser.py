@@ -216,6 +216,7 @@ def test_verdicts_are_told_in_words_to_those_who_cannot_see_them(site: Served, p
     assert meter.count() == 1
 
 
+@pytest.mark.long
 def test_the_pages_are_photographed(site: Served, new_page: NewPage, tmp_path: Path) -> None:
     looks = [("light", 390), ("dark", 1280), ("light", 1280)]
     for scheme, width in looks[: size(1, 3)]:

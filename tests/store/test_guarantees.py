@@ -596,6 +596,7 @@ def test_a_second_run_of_a_model_says_so_and_asks_nothing(
     holds(server, mocked.root / "runs")
 
 
+@pytest.mark.long
 def test_runs_of_different_models_at_once_both_finish(
     mocked: Space, mock: MockEndpoint, server: Server
 ) -> None:
@@ -620,6 +621,7 @@ sys.stdin.read()
 """
 
 
+@pytest.mark.long
 def test_a_notebook_that_holds_the_database_keeps_no_reply_from_being_written(
     mocked: Space, mock: MockEndpoint, server: Server
 ) -> None:
