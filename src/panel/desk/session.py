@@ -243,7 +243,7 @@ class Desk:
         threading.Thread(target=work, daemon=True).start()
 
     def decide(self, decision: Decision) -> Decision:
-        """Write a decision of this session down; see ``editorial.decide``.
+        """Write a decision of this session down; see ``desk.decide``.
 
         A note taken back lets the earlier answer count again at once.
         """
