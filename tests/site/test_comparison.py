@@ -7,7 +7,6 @@ import os
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -16,10 +15,10 @@ from panel.scorecard import Comparison, PersonaLine, Scorecard, Take
 from panel.site import formats as room
 from panel.site.comparison import render_comparison
 from panel.stats import Interval, Tally, combine
+from tests.support.site_pages import Reading
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "comparison.html"
 MADE = datetime(2026, 11, 24, 6, 30, tzinfo=UTC)
-VOID = {"meta", "br", "hr", "img", "input", "link"}
 PERSONAS = (
     ("Builder", "Show me the call I would write."),
     ("Skeptic", "What breaks first, and who already does this?"),
@@ -80,38 +79,6 @@ def a_comparison(
 
 def page_of(comparison: Comparison | None = None) -> str:
     return render_comparison(comparison or a_comparison(), MADE, "0.1.0")
-
-
-class Reading(HTMLParser):
-    """The page's tags in order, their attributes, and its visible text."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.open: list[str] = []
-        self.words: list[str] = []
-        self.feed(page)
-        self.close()
-        self.text = " ".join("".join(self.words).replace("\u00a0", " ").split())
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        assert len({name for name, _ in attrs}) == len(attrs), (tag, attrs)
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self.open and self.open[-1] != "style":
-            self.words.append(data)
-
-    def values(self, name: str) -> list[str]:
-        return [attrs[name] or "" for _, attrs in self.tags if name in attrs]
 
 
 def poisoned(bad: str) -> Comparison:

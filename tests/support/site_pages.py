@@ -26,13 +26,13 @@ def files_of(publication: Publication) -> dict[str, bytes]:
 class Reading(HTMLParser):
     """A page's tags in order, its visible text, and its JSON-LD."""
 
-    def __init__(self, page: bytes) -> None:
+    def __init__(self, page: str | bytes) -> None:
         super().__init__()
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.open: list[str] = []
         self.words: list[str] = []
         self.linked: list[Any] = []
-        self.feed(page.decode())
+        self.feed(page if isinstance(page, str) else page.decode())
         self.close()
         self.text = " ".join("".join(self.words).replace("\u00a0", " ").split())
 
@@ -53,7 +53,7 @@ class Reading(HTMLParser):
     def handle_data(self, data: str) -> None:
         if self.open and self.open[-1] == "script":
             self.linked.append(json.loads(data))
-        else:
+        elif self.open and self.open[-1] != "style":
             self.words.append(data)
 
     def values(self, name: str) -> list[str]:
