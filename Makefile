@@ -32,8 +32,7 @@ quick: check  ## lint, types, floors, and the tests that need no socket, browser
 	$(PYTEST) -n 2 -q -m 'not process and not model' $(PURE)
 
 test: $(VENV)/test weights browser check  ## lint, types, floors, then every test, the real model included
-	$(PYTEST) $(MANY) -m 'not model'
-	$(PYTEST) -m model
+	$(PYTEST) $(MANY)
 
 test-long: export PANEL_TEST_LONG := 1
 test-long: $(VENV)/test weights browser check  ## the same at full size, the soak included: about an hour

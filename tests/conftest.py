@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from jinja2 import BytecodeCache
+from jinja2.bccache import Bucket
 
 from panel.cli.main import main
+from panel.site.formats import environment
 from tests.support.browser import browser, new_page, page  # noqa: F401 - fixtures
 from tests.support.mock_endpoint import MockEndpoint
 from tests.support.network_guard import GUARD, guard
@@ -23,6 +26,25 @@ from tests.support.templates import Make, Templates, everything_asked
 settings.register_profile("suite", max_examples=40, deadline=None)
 settings.register_profile("thorough", max_examples=1000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
+
+
+class _Compiled(BytecodeCache):
+    """Keeps the site's compiled templates for the tests that build one site after another."""
+
+    def __init__(self) -> None:
+        self.code: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Give back what was compiled before."""
+        if bucket.key in self.code:
+            bucket.bytecode_from_string(self.code[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep what was compiled."""
+        self.code[bucket.key] = bucket.bytecode_to_string()
+
+
+environment().bytecode_cache = _Compiled()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
