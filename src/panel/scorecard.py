@@ -9,18 +9,19 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from panel.decisions import State
-from panel.stats import Outcome, PanelResult, Tally, combine
+from panel.stats import Interval, Outcome, PanelResult, Tally, combine, newcombe
 
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """What one persona wrote about one tool in its newest repeat, with its verdict.
+    """What one persona wrote about one tool: the take that speaks for it, with its verdict.
 
     outcome: verdict, abstain or error. verdict, confidence, take and evidence are
     None or empty unless the outcome is a verdict; reason says why not.
     beats: (label, text) in order. stale: the files have changed since it was asked.
     state: what editors decided; ``take`` of an approved one is the published wording.
-    editor: who decided last, None where nobody has.
+    editor: who decided last, None where nobody has. overturned: its verdict is not what the
+    persona says now.
     """
 
     outcome: Outcome
@@ -35,25 +36,35 @@ class Take:
     stale: bool
     state: State = "draft"
     editor: str | None = None
+    overturned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Superseded:
+    """Answers that are not counted: to how many earlier wordings, and how many answers."""
+
+    wordings: int = 0
+    answers: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class PersonaLine:
-    """One row of a scorecard: a persona, its tally, its newest take (None: never asked)."""
+    """One row of a scorecard: a persona, its votes, its take (None: never asked).
+
+    tally: of the answers to the present question alone; superseded: those left out.
+    """
 
     persona: str
     name: str
     motto: str
     tally: Tally
     take: Take | None
+    superseded: Superseded = Superseded()
 
 
 @dataclass(frozen=True, slots=True)
 class Scorecard:
-    """One tool's numbers across the panel, for one model identity.
-
-    community_percent: share of ship among readers' votes, None when there are none.
-    """
+    """One tool's numbers across the panel, for one model identity."""
 
     tool: str
     name: str
@@ -65,7 +76,14 @@ class Scorecard:
     model: str
     lines: tuple[PersonaLine, ...]
     result: PanelResult
-    community_percent: float | None = None
+
+    @property
+    def superseded(self) -> Superseded:
+        """What is not counted: the most wordings of a persona, and the answers of all."""
+        left = [line.superseded for line in self.lines]
+        return Superseded(
+            max((each.wordings for each in left), default=0), sum(each.answers for each in left)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,20 +100,24 @@ class Comparison:
         return list(zip(self.left.lines, self.right.lines, strict=True))
 
     @property
+    def difference(self) -> Interval | None:
+        """Newcombe's 95 % interval of left minus right in points; None when a side has no votes."""
+        left, right = self.left.result.rate, self.right.result.rate
+        return newcombe(left, right) if left and right else None
+
+    @property
     def difference_shown(self) -> bool | None:
-        """Whether the two intervals do not overlap; None when a side has no votes."""
-        a, b = self.left.result.interval, self.right.result.interval
-        if a is None or b is None:
-            return None
-        return a.high < b.low or b.high < a.low
+        """Whether that interval leaves out 0; None when a side has no votes."""
+        difference = self.difference
+        return None if difference is None else not difference.holds(0)
 
 
 @dataclass(frozen=True, slots=True)
 class VerdictChange:
-    """A persona's verdict on a tool changed. before: None for its first verdict.
+    """The published verdict of a persona on a tool changed. before: None for the first one.
 
-    changed_at: ISO time in UTC. reason: what had changed in the question, in the words of
-    ``panel plan``. model: the model identity that answered.
+    changed_at: when it was approved, ISO time in UTC. reason: what had changed in the question,
+    in the words of ``panel plan``. model: the model identity that answered.
     """
 
     tool: str
@@ -108,12 +130,12 @@ class VerdictChange:
 
 
 def published(card: Scorecard, drafts: bool = False) -> Scorecard:
-    """Return the scorecard as readers may see it: one vote for each published take.
+    """Return the scorecard as readers may see it.
 
-    A take is published once it is approved or, with ``drafts``, unless it is rejected. A
-    persona without a published take has no vote. An abstention has no words to approve: it is
-    counted as one, without its reason. Other repeats are not votes here, since nobody approved
-    them.
+    A take is published once it is approved or, with ``drafts``, unless it is rejected. The votes
+    are those of every answer to the present question, as everywhere. A persona without a published
+    take has none here unless ``drafts``. An abstention has no words to approve: it is counted,
+    without its reason.
     """
     lines = tuple(_published_line(line, drafts) for line in card.lines)
     return replace(card, lines=lines, result=combine([line.tally for line in lines]))
@@ -122,10 +144,10 @@ def published(card: Scorecard, drafts: bool = False) -> Scorecard:
 def _published_line(line: PersonaLine, drafts: bool) -> PersonaLine:
     take = line.take
     if take is not None and take.outcome == "abstain":
-        return replace(line, tally=Tally(abstains=1), take=replace(take, reason=None))
-    if take is None or take.outcome != "verdict" or not is_published(take, drafts):
-        return replace(line, tally=Tally(), take=None)
-    return replace(line, tally=Tally().plus("verdict", take.verdict))
+        return replace(line, take=replace(take, reason=None))
+    if take is not None and take.outcome == "verdict" and is_published(take, drafts):
+        return line
+    return replace(line, tally=line.tally if drafts else Tally(), take=None)
 
 
 def is_published(take: Take, drafts: bool = False) -> bool:

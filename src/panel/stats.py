@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Z_95 = 1.959963984540054  # the standard normal's 97.5 % point
+SURE = 0.95  # from this probability on, a majority is more than a persona's own noise
 
 
 Outcome = Literal["verdict", "abstain", "error"]
@@ -27,6 +28,11 @@ class Interval:
     def holds(self, percent: float) -> bool:
         """Whether a percentage lies inside."""
         return self.low <= percent <= self.high
+
+    @property
+    def reversed(self) -> Interval:
+        """The interval of a difference the other way round."""
+        return Interval(-self.high, -self.low)
 
 
 def wilson(successes: float, n: float, z: float = Z_95) -> Interval | None:
@@ -99,6 +105,26 @@ def tally(cells: Iterable[tuple[Outcome, str | None]]) -> Tally:
     return counted
 
 
+def newcombe(one: Rate, other: Rate) -> Interval:
+    """Return the 95 % interval of the difference of two rates, one minus other, in points.
+
+    The hybrid score interval: each rate's distance to the ends of its own Wilson interval,
+    squared and added (Newcombe 1998, Statistics in Medicine 17:873-890, method 10).
+    """
+    difference = one.percent - other.percent
+    below = math.hypot(one.percent - one.interval.low, other.interval.high - other.percent)
+    above = math.hypot(one.interval.high - one.percent, other.percent - other.interval.low)
+    return Interval(difference - below, difference + above)
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A percentage and its Wilson interval."""
+
+    percent: float
+    interval: Interval
+
+
 @dataclass(frozen=True, slots=True)
 class PanelResult:
     """A panel's numbers on one tool: every persona that voted weighs the same.
@@ -108,7 +134,9 @@ class PanelResult:
     interval: Wilson on the effective sample size m²/Σ(1/nᵢ) of m equally weighted
     personas with nᵢ votes each (Kish's weighting formula). With equal nᵢ that is
     plain Wilson on the pooled votes; it is conservative for a fixed panel.
-    contested: both sides have votes and the interval holds 50 %; None without votes.
+    undecided: the interval holds 50 %. split: one persona surely ships while another surely
+    skips, each with a probability of at least 0.95 by its own votes (``ships_probability``).
+    Both are None without votes.
     """
 
     ships: int
@@ -118,20 +146,30 @@ class PanelResult:
     n: int
     ship_percent: float | None
     interval: Interval | None
-    contested: bool | None
+    undecided: bool | None
+    split: bool | None
+
+    @property
+    def rate(self) -> Rate | None:
+        """The ship percentage with its interval; None without votes."""
+        if self.ship_percent is None or self.interval is None:
+            return None
+        return Rate(self.ship_percent, self.interval)
 
 
 def combine(tallies: Sequence[Tally]) -> PanelResult:
     """Combine the personas' tallies of one tool, with equal weight per persona that voted."""
     ships, skips = sum(t.ships for t in tallies), sum(t.skips for t in tallies)
     voted = [t for t in tallies if t.n]
-    percent = interval = contested = None
+    percent = interval = undecided = split = None
     if voted:
         rate = sum(t.ships / t.n for t in voted) / len(voted)
         effective = len(voted) ** 2 / sum(1 / t.n for t in voted)
         percent = 100 * rate
         interval = wilson(rate * effective, effective)
-        contested = bool(ships and skips and interval and interval.holds(50))
+        undecided = interval is not None and interval.holds(50)
+        likely = [ships_probability(t.ships, t.n) for t in voted]
+        split = max(likely) >= SURE and min(likely) <= 1 - SURE
     return PanelResult(
         ships,
         skips,
@@ -140,7 +178,8 @@ def combine(tallies: Sequence[Tally]) -> PanelResult:
         ships + skips,
         percent,
         interval,
-        contested,
+        undecided,
+        split,
     )
 
 

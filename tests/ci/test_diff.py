@@ -66,7 +66,8 @@ def test_what_became_of_a_pair(
 def test_what_is_the_same_on_both_sides_is_no_change() -> None:
     found = difference({PAIR: OLD}, {PAIR: OLD})
     assert (found.tools, found.reasons, found.abstained) == ([], {}, [])
-    assert change(published(answer(take="Before."), answer(take="Again.", repeat=2))) is None
+    more = change(published(answer(take="Before."), answer(take="Again.", repeat=2)))
+    assert more is not None and more.kind == "rewritten", "the newest take of the majority is shown"
 
 
 def test_a_verdict_that_was_contested_before_is_said_once_and_not_for_ever() -> None:
@@ -141,7 +142,7 @@ def test_the_takes_shown_are_those_that_tell_the_change() -> None:
     flipped, leaning = change(anew(*["skip"] * 4)), change(anew("skip"))
     rewritten, new = change(anew("ship")), change(OLD, None)
     assert flipped and leaning and rewritten and new
-    assert flipped.takes() == [("before, ship", "Before."), ("after, skip", "After, 1.")]
+    assert flipped.takes() == [("before, ship", "Before."), ("after, skip", "After, 4.")]
     assert leaning.takes() == [("before, ship", "Before."), ("answered now, skip", "After, 1.")]
     assert rewritten.takes() == [("before, ship", "Before."), ("after, ship", "After, 1.")]
     assert new.takes() == [("after, ship", "Before.")]
@@ -282,7 +283,8 @@ def test_the_record_is_plain_json_with_the_three_parts_apart() -> None:
         "n": 2,
         "abstains": 0,
         "interval": tool["before"]["interval"],
-        "contested": False,
+        "undecided": True,
+        "split": False,
     }
     [pair] = tool["personas"]
     assert (pair["kind"], pair["cause"]) == ("flipped", "description changed")

@@ -21,8 +21,7 @@ from panel.cells.answers import Answer, Inputs
 from panel.ci.gates import PLAIN, SHIP_BELOW, parse_gates
 from panel.cli.main import COMMANDS, LazyGroup, app
 from panel.frozen.files import CanaryCheck, CanaryCount, FrozenTool, FrozenVerdict
-from panel.frozen.rule import SURE
-from panel.stats import ships_probability
+from panel.stats import SURE, ships_probability
 from panel.workspace.settings import Settings
 from tests.support.faces import always
 from tests.support.git_repository import git

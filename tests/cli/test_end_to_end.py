@@ -41,7 +41,7 @@ def test_real_verdicts_from_the_embedded_model(tmp_path: Path) -> None:
     assert all(len(row["take"]) > 300 and 2 <= row["quotes"] <= 3 for row in rows)
 
     shown = child("show", "codestral-2-0", cwd=root)
-    assert f"{many // 2} of {many} ship" in shown.stdout and "contested" in shown.stdout
+    assert f"{many // 2} of {many} ship" in shown.stdout and "undecided" in shown.stdout
     pages = ("codestral-2-0", "mistral-8x22b-instruct-v2", "--html", "page.html")
     assert child("compare", *pages, cwd=root).returncode == 0
     page = (root / "page.html").read_text()

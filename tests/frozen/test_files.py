@@ -44,6 +44,7 @@ inputs = st.builds(
 common = {
     "repeat": st.integers(1, 99),
     "fingerprint": line,
+    "wording": line,
     "attempt_id": line,
     "endpoint": line,
     "model": line,
@@ -116,6 +117,7 @@ def an_answer(repeat: int = 1, verdict: str | None = "ship", **more: Any) -> Ans
         "confidence": 70 if verdict else None,
         "output_mode": "json_schema",
         "asked_at": "2026-11-24T09:30:00Z",
+        "wording": "b2:1",
         "inputs": Inputs("a", "b", "c", "d"),
         "beats": {"one": f"First {repeat}.", "two": "Second."} if verdict else {},
         "evidence": ("It reads.",) if verdict else (),

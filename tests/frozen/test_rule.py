@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from panel.frozen.rule import SURE, PublishOutcome, publish_rule
+from panel.frozen.rule import PublishOutcome, publish_rule
 from panel.stats import (
+    SURE,
     Tally,
 )
 

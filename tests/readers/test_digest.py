@@ -22,6 +22,7 @@ from panel.readers.digest.render import render_digest
 from panel.readers.mail.settings import Sender
 from panel.scorecard import VerdictChange
 from panel.site.publication import Publication
+from panel.stats import Tally
 from tests.support.seed_takes import CODESTRAL, MISTRAL
 from tests.support.site_publication import MODEL, a_line, a_take, an_edition, seed_publication
 from tests.support.space import Panel, Space
@@ -50,7 +51,9 @@ def split_publication(**tool: Any) -> Publication:
         assert line.take is not None
         fields = {"confidence": 60, "beats": dict(line.take.beats), "evidence": line.take.evidence}
         verdict = "ship" if number < 2 else "skip"
-        lines.append(a_line(persona, a_take(persona, fields | {"verdict": verdict})))
+        made = a_line(persona, a_take(persona, fields | {"verdict": verdict}))
+        votes = Tally(ships=4) if verdict == "ship" else Tally(skips=4)
+        lines.append(replace(made, tally=votes))
     edition = an_edition(first.tool.model_copy(update=tool), lines)
     history = (
         change(MISTRAL, "skip", "ship", "2026-11-20T10:00:00Z", "skeptic"),
@@ -83,10 +86,10 @@ def test_a_verdict_that_changed_is_told_with_its_reason_and_a_first_one_is_not()
     assert len(content.new_tools) == 1  # the other one's first verdict is older
 
 
-def test_the_contested_are_those_the_panel_splits_on() -> None:
+def test_the_split_panels_are_those_of_which_each_side_is_sure() -> None:
     content = content_of(split_publication())
-    assert [(tool.name, tool.ship_percent) for tool in content.contested] == [("Codestral 2.0", 50)]
-    assert content_of(seed_publication()).contested == ()
+    assert [(tool.name, tool.ship_percent) for tool in content.split] == [("Codestral 2.0", 50)]
+    assert content_of(seed_publication()).split == ()
 
 
 def test_long_lists_are_cut_and_say_how_much_was_left_out() -> None:

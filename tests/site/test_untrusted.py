@@ -35,7 +35,7 @@ def test_hostile_text_is_shown_on_pages_and_does_nothing(bad: str) -> None:
         shown = " ".join(bad.replace("\u2028", " ").replace("\u2029", " ").split())
         text = reading.text.replace("\u2028", " ").replace("\u2029", " ")
         assert shown in " ".join(text.split()), path
-        assert "49" not in re.sub(r"\d{3,}|\d\d–\d+", "", reading.text)
+        assert "59829" not in reading.text
         assert {tag for tag, _ in reading.tags} <= PLAIN | {"br"}, path
         assert not [name for _, attrs in reading.tags for name in attrs if name.startswith("on")]
         for tag, attrs in reading.tags:

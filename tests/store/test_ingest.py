@@ -24,7 +24,7 @@ from panel.cells.cells import Cell
 from panel.cells.journal import JournalWriter, encode
 from panel.cells.lines import Recorder
 from panel.errors import StoreError
-from panel.stats import combine, tally
+from panel.stats import Tally, combine, newcombe, tally
 from panel.store import ingest as room
 from panel.store.connection import FILE
 from panel.store.ingest import Ingested, ingest, rebuild
@@ -45,6 +45,9 @@ def test_a_journal_fills_every_view(ledger: Ledger) -> None:
         "decisions": 0,
         "published": 0,
         "ship_percentages": 2 + 8,
+        "ship_percentages_by_panel": 2 + 8,
+        "model_differences": 0,
+        "superseded": 0,
         "runs": 1,
         "tools": 2,
         "personas": 4,
@@ -305,7 +308,7 @@ SAID = st.sampled_from(["ship", "skip", "abstain", "error"])
 def percentages(ledger: Ledger, level: str) -> dict[str, tuple[Any, ...]]:
     rows = ledger.ask(
         "SELECT concat_ws('/', tool, model_identity, persona), ships, skips, abstains, errors, n, "
-        f"ship_percent, low, high, contested FROM ship_percentages WHERE level = '{level}'"
+        f"ship_percent, low, high, undecided, split FROM ship_percentages WHERE level = '{level}'"
     )
     assert len({name for name, *_ in rows}) == len(rows)
     return {name: tuple(rest) for name, *rest in rows}
@@ -328,7 +331,8 @@ def worked_out(said: Sequence[Said], name: Callable[[Cell], str]) -> dict[str, t
             pytest.approx(result.ship_percent),
             pytest.approx(interval.low if interval else None),
             pytest.approx(interval.high if interval else None),
-            result.contested,
+            result.undecided,
+            result.split,
         )
     return found
 
@@ -353,15 +357,65 @@ def test_ship_percentages_are_the_scorecards_own_numbers(
     )
 
 
-def test_a_persona_taken_off_the_panel_no_longer_counts_there(ledger: Ledger) -> None:
+def test_another_panel_rewrites_no_number_of_an_earlier_one_or_of_another_model(
+    ledger: Ledger,
+) -> None:
     said = ["ship", "ship", "skip", "skip", "ship", "ship", "ship", "ship"]  # persona by persona
     ledger.run([*zip(ledger.cells(), said, strict=True)])
+    ledger.run([*zip(ledger.cells("mock-2"), said, strict=True)])
     ingest(ledger.runs)
     assert percentages(ledger, "panel")["anvil/mock/mock-1"][:2] == (3, 1)
-    ledger.run([], panel=[p.id for p in ledger.personas if p is not ledger.personas[1]])
+    whole = [persona.id for persona in ledger.personas]
+    ledger.run([], panel=[name for name in whole if name != whole[1]])
     ingest(ledger.runs)
-    assert percentages(ledger, "panel")["anvil/mock/mock-1"][:2] == (3, 0)
-    assert len(percentages(ledger, "persona")) == 8
+    shown = percentages(ledger, "panel")
+    assert shown["anvil/mock/mock-1"][:2] == (3, 0)
+    assert shown["anvil/mock/mock-2"][:2] == (3, 1)
+    assert len(percentages(ledger, "persona")) == 16
+    assert ledger.ask(
+        "SELECT len(panel), present, ships, skips FROM ship_percentages_by_panel "
+        "WHERE level = 'panel' AND tool = 'anvil' AND model_identity = 'mock/mock-1' ORDER BY 1"
+    ) == [(3, True, 3, 0), (4, False, 3, 1)]
+
+
+def test_answers_to_an_earlier_wording_are_counted_nowhere_but_as_superseded(
+    ledger: Ledger,
+) -> None:
+    first = ledger.cells(repeats=5)
+    ledger.run([(cell, "ship") for cell in first])
+    ledger.tools[0] = ledger.tools[0].model_copy(update={"description": "It only sings now."})
+    ledger.run([(cell, "skip") for cell in ledger.cells()])
+    ingest(ledger.runs)
+    rows = ledger.ask(
+        "SELECT tool, ships, skips, n, superseded FROM ship_percentages WHERE level = 'panel' "
+        "ORDER BY tool"
+    )
+    edited, other = (tool.slug for tool in ledger.tools[:2])
+    assert sorted(rows) == sorted([(edited, 0, 4, 4, 20), (other, 16, 4, 20, 0)])
+    assert ledger.ask(f"SELECT count(*) FROM verdicts WHERE tool = '{edited}'") == [(4,)]
+    assert ledger.ask("SELECT tool, count(*) FROM superseded GROUP BY tool") == [(edited, 20)]
+    ledger.run([], adopted=[cell for cell in first if cell.repeat == 1])
+    ingest(ledger.runs)
+    assert ledger.ask(
+        f"SELECT ships, skips, superseded FROM ship_percentages WHERE tool = '{edited}' "
+        "AND level = 'panel'"
+    ) == [(20, 0, 4)], "a text changed back brings every repeat of it back"
+
+
+def test_two_models_are_compared_by_newcombes_interval_of_the_difference(ledger: Ledger) -> None:
+    for model, said in (("mock-1", "ship"), ("mock-2", "skip")):
+        ledger.run([(cell, said) for cell in ledger.cells(model, repeats=5)])
+    ingest(ledger.runs)
+    one, other = combine([Tally(ships=5)]).rate, combine([Tally(skips=5)]).rate
+    assert one is not None and other is not None
+    expected = newcombe(one, other)
+    rows = ledger.ask(
+        "SELECT difference, difference_low, difference_high, differs FROM model_differences "
+        "WHERE level = 'persona'"
+    )
+    assert len(rows) == 8
+    wanted = (100.0, pytest.approx(expected.low), pytest.approx(expected.high), True)
+    assert all(row == wanted for row in rows)
 
 
 def test_ten_thousand_attempts_of_one_journal_are_all_read(ledger: Ledger) -> None:

@@ -225,6 +225,8 @@ def test_every_example_query_runs(ledger: Ledger, sql: str) -> None:
     third = ledger.cells(model="mock-3", repeats=2)
     ships = {cell.key for cell in third if cell.persona.order * 2 - cell.repeat in (0, 1, 2)}
     ledger.run([(cell, "ship" if cell.key in ships else "skip") for cell in third])
+    sure = ledger.cells(model="mock-4", repeats=4)
+    ledger.run([(cell, "ship" if cell.persona.order % 2 else "skip") for cell in sure])
     with opened(ledger.runs) as connection:
         table = select(connection, sql.replace("'ferrowisp'", "'anvil'"))
     assert table.columns and table.rows

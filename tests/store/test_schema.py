@@ -24,7 +24,7 @@ from tests.support.store_ledger import VIEWS, Ledger
 # A row that the table takes, and ways to spoil it.
 GOOD: dict[str, Any] = {
     "attempt_id": "a", "run_id": "r", "tool": "t", "persona": "p", "endpoint": "e", "model": "m",
-    "model_identity": "e/m", "repeat": 1, "fingerprint": "f", "ordinal": 1,
+    "model_identity": "e/m", "repeat": 1, "fingerprint": "f", "wording": "w", "ordinal": 1,
     "output_mode": "prompted",
     "repair": False, "final": True, "outcome": "verdict", "verdict": "ship", "confidence": 50,
     "take": "Good.", "started_at": "2026-11-24", "finished_at": "2026-11-24", "seconds": 0,
@@ -145,6 +145,7 @@ def test_the_help_of_sql_names_every_view(space: Space, panel: Panel) -> None:
         ("outcome", "maybe"), ("verdict", "perhaps"), ("verdict", None), ("take", None),
         ("confidence", 101), ("repeat", 0), ("ordinal", 0), ("seconds", -1), ("final", False),
         ("prompt_tokens", -1), ("cost_usd", -0.1), ("messages", None), ("tool_digest", None),
+        ("wording", None),
     ],
 )  # fmt: skip
 def test_the_table_of_attempts_takes_nothing_that_contradicts_itself(

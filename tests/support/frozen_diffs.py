@@ -43,6 +43,7 @@ def answer(
         asked_at=asked_at,
         returned_model=served[0],
         system_fingerprint=served[1],
+        wording="b2:" + "/".join(f"{name} {text}" for name, text in sorted(inputs.items())),
         inputs=Inputs(**{f"{name}_digest": text for name, text in inputs.items()}),
         beats={"primitive": take} if verdict else {},
         evidence=("It reads JSON.",) if verdict else (),

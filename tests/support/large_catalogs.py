@@ -54,6 +54,7 @@ def frozen_by_hand(space: Space, cells: list[Cell]) -> None:
         answer = Answer(
             repeat=cell.repeat,
             fingerprint=cell.fingerprint,
+            wording=cell.wording,
             attempt_id=f"attempt-{cell.repeat}",
             endpoint=cell.model.endpoint,
             model=cell.model.model,

@@ -15,7 +15,7 @@ BAD = [
     "\"'><img src=x onerror=alert(1)>",
     "</script></style></title></svg><iframe srcdoc=x>",
     "javascript:alert(1)",
-    "{{ 7*7 }}{% raw %}<!--",
+    "{{ 777*77 }}{% raw %}<!--",
     "&lt;b onclick=x&gt;",
     "../../../etc/passwd",
     "]]><x/>\r\nUser-agent: *\r\nDisallow: /",

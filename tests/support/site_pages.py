@@ -10,6 +10,7 @@ from typing import Any
 from panel.scorecard import published
 from panel.site.build import SiteBuilder
 from panel.site.publication import Publication, PublishedTool
+from panel.stats import Tally
 from tests.support.seed_takes import CODESTRAL, MISTRAL, TAKES
 from tests.support.site_publication import a_line, a_take, an_edition, seed_publication
 
@@ -74,12 +75,14 @@ def page(publication: Publication, path: str) -> Reading:
 
 
 def with_take(publication: Publication, place: int = 0, **changed: Any) -> Publication:
-    """Return the publication with Codestral's take of one persona changed."""
+    """Return the publication with Codestral's take of one persona changed, and its vote."""
     first, *rest = publication.tools
     lines = list(first.card.lines)
     take = lines[place].take
     assert take is not None
-    lines[place] = replace(lines[place], take=replace(take, **changed))
+    made = replace(take, **changed)
+    votes = Tally().plus(made.outcome, made.verdict)
+    lines[place] = replace(lines[place], take=made, tally=votes)
     card = published(replace(first.card, lines=tuple(lines)), publication.drafts)
     return replace(publication, tools=(replace(first, card=card), *rest))
 

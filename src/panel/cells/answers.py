@@ -7,14 +7,14 @@ fields of a frozen file have the names of ``Answer`` and ``Inputs``, and are mad
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, ConfigDict, Field
 
-from panel.stats import Outcome, ShipOrSkip
+from panel.stats import Outcome, ShipOrSkip, tally
 
 MOST_REPEATS = 10_000  # a check lays out every repeat on file
 
@@ -39,9 +39,12 @@ Confidence = Annotated[int, Field(ge=0, le=100)]
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """Content hashes of what goes into a cell, kept to tell what has changed.
+    """Content hashes of what the model is shown, part by part, to tell what has changed.
 
-    guidance_digest: of an editor's note to this tool × persona; None where there is none.
+    tool_digest: of the rendered review; persona_digest: of the rendered rules and the schema;
+    templates_digest: of what the templates make of a sample; guidance_digest: of an editor's
+    rendered note to this tool × persona, None where there is none. What no prompt shows (a day
+    on which prices were checked) is in none of them.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")  # used where a file is read
@@ -57,7 +60,8 @@ class Inputs:
 class Answer:
     """The outcome of one cell: who was asked what (by its hash), and what came back.
 
-    attempt_id: of the store that asked; editors' decisions refer to it. verdict, confidence,
+    wording: what the repeats of the question share. attempt_id: of the store that asked;
+    editors' decisions refer to it. verdict, confidence,
     beats (id → text, in order) and evidence are None or empty unless the outcome is a verdict;
     reason says why there is none. asked_at: when the answer came, UTC, ISO 8601.
     """
@@ -66,6 +70,7 @@ class Answer:
 
     repeat: Repeat
     fingerprint: OneLine
+    wording: OneLine
     attempt_id: OneLine
     endpoint: OneLine
     model: OneLine
@@ -112,6 +117,28 @@ class Answer:
         values["beats"] = values["beats"] or {}
         values["evidence"] = tuple(values["evidence"] or ())
         return cls(**values, inputs=inputs)
+
+
+def said(answers: Iterable[Answer]) -> ShipOrSkip | None:
+    """Return what a persona says by its answers to one question: what most of them say.
+
+    On a tie it is what the first repeat that voted says. None where nobody voted.
+    """
+    voted = sorted((each for each in answers if each.verdict), key=lambda each: each.repeat)
+    counted = tally((each.outcome, each.verdict) for each in voted)
+    return counted.majority or (voted[0].verdict if voted else None)
+
+
+def speaking(answers: Iterable[Answer], verdict: ShipOrSkip | None = None) -> Answer | None:
+    """Return the answer whose take is shown: the newest one that says what the persona says.
+
+    verdict: what it says, where that is known; None for ``said``. Where nobody voted it is the
+    newest answer; None for no answers, or where none has that verdict.
+    """
+    found = list(answers)
+    word = verdict or said(found)
+    fitting = [each for each in found if each.verdict == word]
+    return max(fitting, key=lambda each: (each.asked_at, each.repeat), default=None)
 
 
 INPUT_NAMES = tuple(item.name for item in fields(Inputs))

@@ -47,7 +47,8 @@ class Cell:
     """One question to one model: exactly what it will see, and the hash of just that.
 
     sampling: request fields besides messages and schema; schema: the verdict's JSON
-    Schema; fingerprint: ``b2:`` + hash over all of it, the model and the repeat.
+    Schema; fingerprint: ``b2:`` + hash over all of it, the model and the repeat. wording: what
+    the repeats of one question share, which is the fingerprint of the first of them.
     """
 
     tool: Tool
@@ -59,6 +60,7 @@ class Cell:
     sampling: dict[str, Any]
     inputs: Inputs
     fingerprint: str
+    wording: str
 
     @property
     def key(self) -> CellKey:
@@ -132,17 +134,18 @@ class Target:
         Touches neither network nor store. Raises WorkspaceError where a template fails.
         """
         endpoint, counted = self.endpoint, range(first, first + repeats)
-        samplings = {repeat: _sampling(endpoint, repeat) for repeat in counted}
+        samplings = {repeat: _sampling(endpoint, repeat) for repeat in (1, *counted)}
         templates = template_digest(self.prompts)
         reviewers = [self._reviewer(persona, templates) for persona in self.personas]
         cells: list[Cell] = []
         for start in range(0, len(self.tools), BLOCK):
-            block = [(tool, tool.digest()) for tool in self.tools[start : start + BLOCK]]
+            block = self.tools[start : start + BLOCK]
             for reviewer in reviewers:
+                wordings: dict[str, str] = {}
                 asked = [
-                    self._cell(reviewer, tool, digest, repeat, samplings[repeat])
+                    self._cell(reviewer, tool, repeat, samplings, wordings)
                     for repeat in counted
-                    for tool, digest in block
+                    for tool in block
                 ]
                 # Equal beginnings follow one another; what differs only in the last message
                 # stays where it is.
@@ -156,29 +159,41 @@ class Target:
         schema = schema_for(persona, EMBEDDED_LENGTHS if embedded else None)
         if embedded:  # the worked examples are wording too, where they are shown
             templates = content_hash([templates, self.prompts.example_records(persona)])
-        return _Reviewer(persona, persona.digest(), schema, templates)
+        digest = content_hash([self.prompts.system_text(persona), schema])
+        return _Reviewer(persona, digest, schema, templates)
 
     def _cell(
-        self, reviewer: _Reviewer, tool: Tool, digest: str, repeat: int, sampled: _Sampled
+        self,
+        reviewer: _Reviewer,
+        tool: Tool,
+        repeat: int,
+        samplings: Mapping[int, _Sampled],
+        wordings: dict[str, str],
     ) -> Cell:
-        persona, templates = reviewer.persona, reviewer.templates
-        sampling, sampling_digest = sampled
+        """Make a cell. wordings: by tool, of those laid out before; the cell's is put there."""
+        persona, schema = reviewer.persona, reviewer.schema
         note = self.guidance.get((tool.slug, persona.id))
-        messages = self.prompts.messages(persona, tool, repeat, self.endpoint.profile, note)
-        if note is not None:
-            templates = content_hash([templates, self.prompts.guidance_text("note")])
-        inputs = Inputs(
-            digest,
-            reviewer.digest,
-            templates,
-            sampling_digest,
-            None if note is None else content_hash(note),
-        )
         identity = [self.model.endpoint, self.model.model, self.model.digest]
-        fingerprint = content_hash([messages, reviewer.schema, identity, sampling, repeat])
+
+        def shown(repeat: int) -> tuple[Messages, str]:
+            messages = self.prompts.messages(persona, tool, repeat, self.endpoint.profile, note)
+            fields = samplings[repeat][0]
+            return messages, content_hash([messages, schema, identity, fields, repeat])
+
+        messages, fingerprint = shown(repeat)
+        if tool.slug not in wordings:
+            wordings[tool.slug] = fingerprint if repeat == 1 else shown(1)[1]
+        sampling, sampling_digest = samplings[repeat]
+        inputs = Inputs(
+            content_hash(self.prompts.review_text(tool)),
+            reviewer.digest,
+            reviewer.templates,
+            sampling_digest,
+            None if note is None else content_hash(self.prompts.guidance_text(note)),
+        )
         return Cell(
-            tool, persona, self.model, repeat, messages, reviewer.schema, sampling, inputs,
-            fingerprint,
+            tool, persona, self.model, repeat, messages, schema, sampling, inputs,
+            fingerprint, wordings[tool.slug],
         )  # fmt: skip
 
     def lay_out_each(self, repeats: Mapping[str, int]) -> list[Cell]:
@@ -192,13 +207,9 @@ class Target:
         laid = (replace(self, tools=group).lay_out(many) for many, group in groups.items())
         return [cell for cells in laid for cell in cells]
 
-    def fingerprints(self, repeats: Mapping[str, int]) -> dict[PairKey, frozenset[str]]:
-        """Return what each tool × persona would be asked now, by the hash; repeats by tool."""
-        cells = cells_by_pair(self.lay_out_each(repeats))
-        return {
-            pair: frozenset(cell.fingerprint for cell in repeated.values())
-            for pair, repeated in cells.items()
-        }
+    def wordings(self) -> dict[PairKey, str]:
+        """Return the wording in which each tool × persona would be asked now."""
+        return {(cell.tool.slug, cell.persona.id): cell.wording for cell in self.lay_out()}
 
 
 def cells_by_pair(cells: Iterable[Cell]) -> dict[PairKey, dict[int, Cell]]:

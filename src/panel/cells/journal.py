@@ -36,7 +36,7 @@ from pydantic_core import PydanticSerializationError, from_json, to_json
 from panel.errors import JournalError
 
 FILE = "attempts.jsonl"
-FORMAT = 2
+FORMAT = 3
 _OLD_KINDS = {"reading": "reparse"}  # of format 1, whose lines need not say their format
 _OLD_FIELDS = {"rung": "output_mode"}
 

@@ -129,6 +129,8 @@ class Recorder:
         line: dict[str, Any] = {
             "attempt_id": f"{self._run_id}-{self._count:07}",
             **cell_fields(attempt.cell),
+            "tool_record": attempt.cell.tool.digest(),
+            "persona_record": attempt.cell.persona.digest(),
             **{name: getattr(attempt, name) for name in _COPIED},
             "messages": hashes,
         }
@@ -148,6 +150,7 @@ def cell_fields(cell: Cell) -> dict[str, Any]:
         "model_identity": str(cell.model),
         "repeat": cell.repeat,
         "fingerprint": cell.fingerprint,
+        "wording": cell.wording,
         **asdict(cell.inputs),
     }
 

@@ -164,13 +164,16 @@ def _reason(cell: Cell, stored: Known | None, elsewhere: bool) -> Reason:
 
 
 def changed_input(was: Inputs, now: Inputs) -> Reason:
-    """Say which input tells two wordings of a cell apart; the first of several."""
+    """Say which input tells two wordings of a cell apart; the first of several.
+
+    Templates come first: another wording of theirs changes how a tool and a persona are shown.
+    """
+    if was.templates_digest != now.templates_digest:
+        return "template changed"
     if was.tool_digest != now.tool_digest:
         return "description changed"
     if was.persona_digest != now.persona_digest:
         return "persona changed"
     if was.guidance_digest != now.guidance_digest:
         return "guidance changed"
-    if was.templates_digest != now.templates_digest:
-        return "template changed"
     return "settings changed"

@@ -247,7 +247,8 @@ def _numbers(result: PanelResult | None) -> dict[str, Any] | None:
         "n": result.n,
         "abstains": result.abstains,
         "interval": [interval.low, interval.high] if interval else None,
-        "contested": result.contested,
+        "undecided": result.undecided,
+        "split": result.split,
     }
 
 

@@ -156,7 +156,7 @@ def _record(
         "new_tools": len(content.new_tools) + content.more_tools,
         "comparisons": len(content.comparisons) + content.more_comparisons,
         "changes": len(content.changes) + content.more_changes,
-        "contested": len(content.contested),
+        "split": len(content.split),
         "waiting": waiting if sent is None else None,
         "sending": asdict(sent) if sent else None,
     }

@@ -42,8 +42,9 @@ def sql(
 ) -> None:
     """Query the store, read-only.
 
-    Views: attempts, verdicts, takes, tools, personas, ship_percentages, runs, decisions and
-    published. docs/store.md describes their columns.
+    Views: attempts, verdicts, superseded, takes, tools, personas, ship_percentages,
+    ship_percentages_by_panel, model_differences, runs, decisions and published. docs/store.md
+    describes their columns.
     """
     with opened(_runs()) as connection:
         table = select(connection, query)

@@ -21,8 +21,9 @@ from panel.endpoint.embedded import NOT_JUDGEMENT
 from panel.errors import UsageError
 from panel.results.scorecards import comparison, scorecards
 from panel.runs.selection import Selection, opened_for
-from panel.scorecard import PersonaLine, Scorecard, Take
-from panel.site.comparison import render_comparison
+from panel.scorecard import PersonaLine, Scorecard, Superseded
+from panel.site.comparison import difference, render_comparison
+from panel.stats import Interval
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -89,6 +90,7 @@ def compare(
             {
                 "left": card_record(pair.left),
                 "right": card_record(pair.right),
+                "difference": _ends(pair.difference),
                 "difference_shown": pair.difference_shown,
             }
         )
@@ -105,20 +107,12 @@ def compare(
             table.add_row(_card(pair.left, True))
             table.add_row(_card(pair.right, True))
         console.print(table)
-        say(_difference(pair.difference_shown))
+        say(difference(pair))
 
 
 def _warn(target: Target) -> None:
     if target.endpoint.profile == "embedded":
         note(NOT_JUDGEMENT)
-
-
-def _difference(shown: bool | None) -> str:
-    if shown is None:
-        return "No comparison: a tool has no votes."
-    if shown:
-        return "The two intervals lie apart."
-    return "The two intervals overlap: this panel does not tell the two apart."
 
 
 def _card(card: Scorecard, with_takes: bool) -> Frame:
@@ -132,10 +126,13 @@ def _card(card: Scorecard, with_takes: bool) -> Frame:
         ship.append(f"95 % interval {result.interval.low:.0f}–{result.interval.high:.0f} %")
     else:
         ship.append("  nobody voted")
-    if result.contested:
-        ship.append("  contested", "bold yellow")
+    for word, shown in (("undecided", result.undecided), ("split", result.split)):
+        if shown:
+            ship.append(f"  {word}", "bold yellow")
     if result.abstains or result.errors:
         ship.append(f"\n{result.abstains} abstained, {result.errors} errors: not counted", "yellow")
+    if card.superseded.answers:
+        ship.append(f"\n{_superseded(card.superseded)}", "yellow")
     parts: list[Any] = [head, Text(), ship, Text()]
     parts += [_line(line, with_takes) for line in card.lines]
     parts += [safe(f"asked of {card.model}", "dim")]
@@ -143,11 +140,11 @@ def _card(card: Scorecard, with_takes: bool) -> Frame:
 
 
 def _line(line: PersonaLine, with_takes: bool) -> Text:
-    shown = Text.assemble((f"{line.name}: ", "bold"), _word(line.take, line.tally.n))
+    shown = Text.assemble((f"{line.name}: ", "bold"), _word(line))
     if line.tally.n > 1:
         shown.append(f"  {line.tally.ships} of {line.tally.n} ship")
     if line.take and line.take.stale:
-        shown.append("  stale: its text has changed since", "yellow")
+        shown.append("  stale: its text has changed since, so it is not counted", "yellow")
     if with_takes and line.take and line.take.take:
         shown.append("\n")
         shown.append_text(safe(line.take.take))
@@ -155,12 +152,25 @@ def _line(line: PersonaLine, with_takes: bool) -> Text:
     return shown
 
 
-def _word(take: Take | None, votes: int) -> Text:
+def _superseded(left: Superseded) -> str:
+    wordings = "wording" if left.wordings == 1 else "wordings"
+    answers = "answer" if left.answers == 1 else "answers"
+    return f"{left.wordings} superseded {wordings} not counted ({left.answers} {answers})"
+
+
+def _word(line: PersonaLine) -> Text:
+    take = line.take
     if take is None:
         return Text("not asked", "dim")
+    if line.tally.n and line.tally.majority is None:
+        return Text("TIED", "bold yellow")
     if take.verdict is not None:
         return Text(take.verdict.upper(), STYLES[take.verdict])
     return safe(f"{take.outcome} ({take.reason})", "yellow")
+
+
+def _ends(interval: Interval | None) -> list[float] | None:
+    return [interval.low, interval.high] if interval else None
 
 
 def card_record(card: Scorecard) -> dict[str, Any]:
@@ -175,11 +185,13 @@ def card_record(card: Scorecard) -> dict[str, Any]:
         "ships": result.ships,
         "skips": result.skips,
         "n": result.n,
-        "interval": [result.interval.low, result.interval.high] if result.interval else None,
-        "contested": result.contested,
+        "interval": _ends(result.interval),
+        "undecided": result.undecided,
+        "split": result.split,
         "abstains": result.abstains,
         "errors": result.errors,
-        "community_percent": card.community_percent,
+        "superseded": card.superseded.answers,
+        "superseded_wordings": card.superseded.wordings,
         "personas": [
             {
                 "persona": line.persona,
@@ -187,6 +199,7 @@ def card_record(card: Scorecard) -> dict[str, Any]:
                 "skips": line.tally.skips,
                 "abstains": line.tally.abstains,
                 "errors": line.tally.errors,
+                "superseded": line.superseded.answers,
                 "outcome": line.take.outcome if line.take else None,
                 "verdict": line.take.verdict if line.take else None,
                 "confidence": line.take.confidence if line.take else None,

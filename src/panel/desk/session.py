@@ -24,7 +24,7 @@ from panel.endpoint.target import Chosen, resolve_target
 from panel.errors import WorkspaceError
 from panel.frozen.thaw import thaw_if_fresh
 from panel.hashing import text_hash
-from panel.results.entries import Entry, entry_of, repeats_asked
+from panel.results.entries import Entry, entry_of
 from panel.store.decisions import review_states
 from panel.store.ingest import opened
 from panel.store.queries import answers_by_pair
@@ -79,9 +79,8 @@ class _Kept:
     workspace: WorkspaceFiles
     target: Target
     others: OtherTools
-    repeats: dict[str, int] = field(default_factory=dict)
-    plain: dict[Pair, frozenset[str]] = field(default_factory=dict)
-    guided: dict[tuple[Pair, str], frozenset[str]] = field(default_factory=dict)
+    plain: dict[Pair, str] = field(default_factory=dict)
+    guided: dict[tuple[Pair, str], str] = field(default_factory=dict)
 
 
 class Desk:
@@ -151,13 +150,13 @@ class Desk:
         before = self._snapshot if self._journals and self._only_decided(journals) else None
         with opened(kept.workspace.runs) as connection:
             if before is None:
-                self._answers = answers_by_pair(connection, kept.target.model)
+                self._answers = answers_by_pair(connection, kept.target.model, every=True)
             reviews = review_states(connection)
-        fresh = self._fresh({pair: each.guidance for pair, each in reviews.items()})
+        wordings = self._wordings({pair: each.guidance for pair, each in reviews.items()})
 
         def made(tool: Tool, persona: Persona) -> Entry:
             pair = (tool.slug, persona.id)
-            return entry_of(tool, persona, self._answers.get(pair, []), reviews, fresh[pair])
+            return entry_of(tool, persona, self._answers.get(pair, []), reviews, wordings[pair])
 
         if before is None:
             workspace = kept.workspace
@@ -177,13 +176,11 @@ class Desk:
         before = self._journals or {}
         return {**before, self.writer.run_id: 0} == {**journals, self.writer.run_id: 0}
 
-    def _fresh(self, guidance: Mapping[Pair, str | None]) -> dict[Pair, frozenset[str]]:
-        """Return what each pair would be asked now; only what is new is rendered."""
+    def _wordings(self, guidance: Mapping[Pair, str | None]) -> dict[Pair, str]:
+        """Return the wording in which each pair would be asked now; only new ones are rendered."""
         kept, workspace = self._kept, self._kept.workspace
-        repeats = repeats_asked(self._answers)
-        if repeats != kept.repeats or not kept.plain:
-            kept.plain = kept.target.fingerprints(repeats)
-            kept.repeats, kept.guided = repeats, {}
+        if not kept.plain:
+            kept.plain = kept.target.wordings()
         found = dict(kept.plain)
         tools = {tool.slug: tool for tool in workspace.tools}
         personas = {persona.id: persona for persona in workspace.personas}
@@ -197,7 +194,7 @@ class Desk:
                     personas=[personas[pair[1]]],
                     guidance={pair: note},
                 )
-                kept.guided[pair, note] = guided.fingerprints(repeats)[pair]
+                kept.guided[pair, note] = guided.wordings()[pair]
             found[pair] = kept.guided[pair, note]
         return found
 
@@ -254,7 +251,7 @@ class Desk:
         if made.action == "undo":
             after = self.snapshot().entry(*decision.pair)
             if before and after and before.review.guidance != after.review.guidance:
-                repeats = self._kept.repeats.get(decision.tool, 1)
+                repeats = max((a.repeat for a in self._answers.get(made.pair, ())), default=1)
                 adopt(self.root, made.pair, repeats, *self._chosen)
         return made
 

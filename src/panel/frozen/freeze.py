@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from panel.cells.answers import Answer
+from panel.cells.answers import Answer, said, speaking
 from panel.cells.cells import Cell, Target, cells_by_pair
 from panel.decisions import Decision, replay
 from panel.errors import UsageError
@@ -144,9 +144,8 @@ def publish(now: list[Answer], old: FrozenVerdict | None) -> FrozenVerdict:
     """Return what answers to the present wording make of what was published before, if anything."""
     votes: Tally = tally((answer.outcome, answer.verdict) for answer in now)
     decision = publish_rule(old.verdict if old else None, votes)
-    first = next((answer for answer in now if answer.verdict), None)
-    word = decision.verdict or (first.verdict if first else None)
-    shown = next((answer for answer in now if word and answer.verdict == word), None)
+    word = decision.verdict or said(now)
+    shown = speaking(now, word) if word else None
     kept = None
     if shown is None and word is not None and old is not None:
         shown = kept = shown_answer(old)

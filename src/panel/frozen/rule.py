@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from panel.stats import Tally, ships_probability
-
-SURE = 0.95  # from here on, a majority is more than the panel's own noise
+from panel.stats import SURE, Tally, ships_probability
 
 
 @dataclass(frozen=True, slots=True)

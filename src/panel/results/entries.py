@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from panel.cells.answers import Answer
+from panel.cells.answers import Answer, said, speaking
 from panel.cells.cells import Target
 from panel.checks import Subject
 from panel.decisions import UNTOUCHED, Pair, ReviewState, State
+from panel.scorecard import Superseded
+from panel.stats import ShipOrSkip, Tally, tally
 from panel.store.connection import Connection
 from panel.store.decisions import review_states
 from panel.store.queries import answers_by_pair
@@ -20,23 +22,45 @@ from panel.workspace.tools import Tool
 class Entry:
     """One tool × persona in the editors' queue.
 
-    answer: the one that speaks for the persona, of ``answers``; None where it was never asked.
-    review: what editors decided. stale: the answer is not to what would be asked now;
-    published_stale: neither is the published wording.
+    answers: those to what would be asked now, which alone count; older: those to earlier
+    wordings. answer: the one that speaks for the persona, of ``answers`` or, where there are none
+    (it is stale then), of the newest of ``older``; None where it was never asked. review: what
+    editors decided. published_stale: the published wording is not to what would be asked now.
     """
 
     tool: Tool
     persona: Persona
     answer: Answer | None
     review: ReviewState
-    stale: bool
     published_stale: bool
     answers: tuple[Answer, ...] = ()
+    older: tuple[Answer, ...] = ()
 
     @property
     def pair(self) -> Pair:
         """The tool × persona."""
         return (self.tool.slug, self.persona.id)
+
+    @property
+    def stale(self) -> bool:
+        """Whether the answer is not to what would be asked now."""
+        return self.answer is not None and not self.answers
+
+    @property
+    def says(self) -> ShipOrSkip | None:
+        """What the persona says now: the majority of the answers that count."""
+        return said(self.answers)
+
+    @property
+    def tally(self) -> Tally:
+        """The votes that count."""
+        return tally((answer.outcome, answer.verdict) for answer in self.answers)
+
+    @property
+    def superseded(self) -> Superseded:
+        """How many earlier wordings were answered, and how often; none of it counts."""
+        left = [answer.wording for answer in self.older if answer.outcome != "error"]
+        return Superseded(len(set(left)), len(left))
 
     @property
     def has_words(self) -> bool:
@@ -60,23 +84,23 @@ class Entry:
 
     @property
     def flips(self) -> bool:
-        """Whether the verdict is another than the published one."""
-        said, published = self.answer and self.answer.verdict, self.review.published
-        return said is not None and published is not None and said != published.verdict
+        """Whether the persona now says something else than is published."""
+        says, published = self.says, self.review.published
+        return says is not None and published is not None and says != published.verdict
 
     def subject(self) -> Subject | None:
         """Return the take as the checks want it; None without words."""
-        said = self.answer
-        if said is None or said.verdict is None:
+        answer = self.answer
+        if answer is None or answer.verdict is None:
             return None
         return Subject(
             tool=self.tool,
             persona=self.persona,
             text=self.text,
-            verdict=said.verdict,
-            confidence=said.confidence,
-            beats=said.beats if self.text == said.take else {},
-            evidence=said.evidence,
+            verdict=answer.verdict,
+            confidence=answer.confidence,
+            beats=answer.beats if self.text == answer.take else {},
+            evidence=answer.evidence,
         )
 
     @property
@@ -88,59 +112,59 @@ class Entry:
 def entries(target: Target, connection: Connection, staleness: bool = True) -> list[Entry]:
     """Return every tool × persona of the target, in the order of tools and panel.
 
-    staleness: whether to lay out what would be asked now; without, nothing is called stale.
+    staleness: whether to lay out what would be asked now; without, that is taken to be the
+    wording that was asked last, and nothing is called stale.
     """
-    answers = answers_by_pair(connection, target.model)
+    answers = answers_by_pair(connection, target.model, every=staleness)
     reviews = review_states(connection)
-    fresh = target.fingerprints(repeats_asked(answers)) if staleness else {}
+    wordings = target.wordings() if staleness else {}
     return [
-        entry_of(tool, persona, answers.get(pair, []), reviews, fresh.get(pair))
+        entry_of(tool, persona, answers.get(pair, []), reviews, wordings.get(pair))
         for tool, persona in target.pairs
         for pair in ((tool.slug, persona.id),)
     ]
 
 
-def repeats_asked(answers: Mapping[Pair, list[Answer]]) -> dict[str, int]:
-    """Return the highest repeat of each tool."""
-    found: dict[str, int] = {}
-    for (tool, _persona), each in answers.items():
-        found[tool] = max(found.get(tool, 1), *(answer.repeat for answer in each))
-    return found
-
-
 def entry_of(
     tool: Tool,
     persona: Persona,
-    answers: list[Answer],
+    answers: Sequence[Answer],
     reviews: Mapping[Pair, ReviewState],
-    fresh: Collection[str] | None,
+    wording: str | None,
 ) -> Entry:
     """Make the entry of a tool × persona.
 
-    answers: the latest one of each repeat; fresh: the fingerprints of its cells as of now, None
-    where nobody wants to know what is stale.
+    answers: those of every wording; wording: the present one, None where all of them count.
     """
     review = reviews.get((tool.slug, persona.id), UNTOUCHED)
-    answer, published = speaking(answers), review.published
-
-    def stale(fingerprint: str) -> bool:
-        return fresh is not None and fingerprint not in fresh
-
+    present = [each for each in answers if wording in (None, each.wording)]
+    older = [each for each in answers if wording not in (None, each.wording)]
+    fingerprints = {each.fingerprint for each in present}
+    published = review.published
     return Entry(
         tool,
         persona,
-        answer,
+        _shown(present or _newest(older), review),
         review,
-        stale=answer is not None and stale(answer.fingerprint),
-        published_stale=published is not None and stale(published.fingerprint),
-        answers=tuple(answers),
+        published_stale=published is not None
+        and wording is not None
+        and published.fingerprint not in fingerprints,
+        answers=tuple(present),
+        older=tuple(older),
     )
 
 
-def speaking(answers: list[Answer]) -> Answer | None:
-    """Return the answer that speaks for a persona: the first repeat's that has a verdict.
+def _newest(older: Sequence[Answer]) -> list[Answer]:
+    """Return the answers to the wording that was answered last."""
+    latest = max(older, key=lambda each: each.asked_at, default=None)
+    return [each for each in older if latest is not None and each.wording == latest.wording]
 
-    The first one's where none has; None for no answers.
-    """
-    voted = (answer for answer in answers if answer.outcome == "verdict")
-    return next(voted, answers[0] if answers else None)
+
+def _shown(answers: Sequence[Answer], review: ReviewState) -> Answer | None:
+    """Return the answer that speaks: of the majority's, the one decided on, else the newest."""
+    decided, word = review.revision, said(answers)
+    if decided is not None and decided.verdict == word:
+        for answer in answers:
+            if answer.fingerprint == decided.fingerprint and answer.verdict == word:
+                return answer
+    return speaking(answers)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from panel import __version__
@@ -10,12 +10,12 @@ from panel.cells.cells import Target, request_sampling
 from panel.errors import UsageError
 from panel.results.entries import entries
 from panel.results.scorecards import scorecards
-from panel.scorecard import published
-from panel.site.index import has_takes, seen_changes
+from panel.scorecard import VerdictChange, published
+from panel.site.index import has_takes
 from panel.site.publication import Publication, PublishedTool
 from panel.stats import Tally
 from panel.store.connection import Connection
-from panel.store.history import changes
+from panel.store.history import FIRST, changes
 from panel.workspace.loading import WorkspaceFiles
 from panel.workspace.settings import SiteSettings
 from panel.workspace.validation import did_you_mean
@@ -40,7 +40,7 @@ def publication(
     cards = {card.tool: card for card in found}
     shaped = (PublishedTool(tool, published(cards[tool.slug], drafts)) for tool in target.tools)
     tools = tuple(each for each in shaped if has_takes(each, drafts))
-    history = changes(connection, target.model)
+    history = changes(connection)
     shown = tools[0].tool if tools else None
     return Publication(
         site=site,
@@ -49,7 +49,7 @@ def publication(
         model=target.model,
         today=datetime.now(UTC).date(),
         pairs=pairs,
-        changes=tuple(seen_changes(history, tools, drafts)),
+        changes=tuple(_changes(history, tools)),
         systems={each.id: workspace.prompts.system_text(each) for each in target.personas},
         review=workspace.prompts.review_text(shown) if shown else "",
         review_of=shown.name if shown else "",
@@ -59,6 +59,28 @@ def publication(
         drafts=drafts,
         version=__version__,
     )
+
+
+def _changes(
+    history: Iterable[VerdictChange], tools: Iterable[PublishedTool]
+) -> list[VerdictChange]:
+    """Return the changes of the verdicts that are shown, newest first.
+
+    A draft that was never published is shown as a first verdict, of the day it was asked.
+    """
+    shown = {
+        (published.tool.slug, line.persona): (line.take, published.card.model)
+        for published in tools
+        for line in published.card.lines
+        if line.take is not None and line.take.outcome == "verdict"
+    }
+    found = [change for change in history if (change.tool, change.persona) in shown]
+    known = {(change.tool, change.persona) for change in found}
+    for (tool, persona), (take, model) in shown.items():
+        if (tool, persona) not in known and take.verdict is not None:
+            first = VerdictChange(tool, persona, None, take.verdict, take.asked_at, FIRST, model)
+            found.append(first)
+    return sorted(found, key=lambda change: change.changed_at, reverse=True)
 
 
 def unapproved(target: Target, connection: Connection) -> int:

@@ -12,7 +12,7 @@ from panel.decisions import Revision
 from panel.errors import UsageError
 from panel.results.entries import Entry, entries
 from panel.scorecard import Comparison, PersonaLine, Scorecard, Take
-from panel.stats import combine, tally
+from panel.stats import combine
 from panel.store.connection import Connection
 from panel.store.queries import models_with_outcomes
 from panel.workspace.loading import WorkspaceFiles
@@ -22,10 +22,11 @@ from panel.workspace.tools import Tool
 def scorecards(target: Target, connection: Connection, published: bool = False) -> list[Scorecard]:
     """Return a scorecard for every tool of the target, in the order of their slugs.
 
-    Counts every stored repeat of the target's model and personas. A take carries an editor's
-    words where the present answer was edited or approved. ``published``: wherever an approved
-    wording stands, that is the take, marked stale if its question has changed, whatever has
-    been answered since; ``scorecard.published`` then leaves out what readers may not see.
+    Counts every answer of the target's model and personas to what would be asked now, and no
+    other. A take carries an editor's words where the present answer was edited or approved.
+    ``published``: wherever an approved wording stands, that is the take, marked stale if its
+    question has changed and overturned if the persona now says something else;
+    ``scorecard.published`` then leaves out what readers may not see.
     Raises UsageError when the store holds nothing of this model, naming the models it does hold.
     """
     found = _answered(target, connection)
@@ -89,11 +90,10 @@ def _scorecard(tool: Tool, target: Target, found: list[Entry], published: bool) 
 
 def _line(entry: Entry, published: bool) -> PersonaLine:
     persona = entry.persona
-    counted = tally((answer.outcome, answer.verdict) for answer in entry.answers)
     take = None if entry.answer is None else _take(entry, entry.answer)
     if published and entry.review.published is not None:
         take = _published(entry, entry.review.published)
-    return PersonaLine(persona.id, persona.name, persona.motto, counted, take)
+    return PersonaLine(persona.id, persona.name, persona.motto, entry.tally, take, entry.superseded)
 
 
 def _take(entry: Entry, answer: Answer) -> Take:
@@ -116,7 +116,8 @@ def _take(entry: Entry, answer: Answer) -> Take:
 
 def _published(entry: Entry, revision: Revision) -> Take:
     """Make a take of an approved wording; what only its answer knows is left out once replaced."""
-    to_it = (each for each in entry.answers if each.fingerprint == revision.fingerprint)
+    every = (*entry.answers, *entry.older)
+    to_it = (each for each in every if each.fingerprint == revision.fingerprint)
     answered = next(to_it, None)
     return Take(
         outcome="verdict",
@@ -131,6 +132,7 @@ def _published(entry: Entry, revision: Revision) -> Take:
         stale=entry.published_stale,
         state="approved",
         editor=revision.editor,
+        overturned=entry.flips,
     )
 
 

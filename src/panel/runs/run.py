@@ -151,7 +151,7 @@ def _planned_anew(workspace: WorkspaceFiles, prepared: Prepared) -> Prepared:
         return prepared
     with opened(workspace.runs) as connection:
         known = known_cells(connection, prepared.target.model)
-        digests, panel = known_records(connection)
+        digests, panel = known_records(connection, prepared.target.model)
     old = prepared.plan
     wanted, cells = prepared.selection, [cell for cell, _reason in old.pending]
     new = make_plan(cells, known, (), wanted.retry, wanted.again)

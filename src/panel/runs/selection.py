@@ -106,7 +106,7 @@ def _prepare(
     target = resolve(workspace, selection, connection)
     known, seen = known_cells(connection, target.model), experience(connection, target.model)
     elsewhere = answered_elsewhere(connection, target.model)
-    digests, panel = known_records(connection)
+    digests, panel = known_records(connection, target.model)
     canaries: list[Cell] = []
     if selection.changed:
         cells, reused = _changed(workspace, target, selection, frozen)

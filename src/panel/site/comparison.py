@@ -36,14 +36,23 @@ def render_comparison(comparison: Comparison, generated_at: datetime, version: s
 def difference(comparison: Comparison) -> str:
     """Return one sentence on whether the two percentages differ."""
     left, right = comparison.left, comparison.right
-    if comparison.difference_shown is None:
+    if comparison.difference is None:
         silent = [card.name for card in (left, right) if not card.result.n]
         return f"Nobody voted on {' or '.join(silent)}, so there is nothing to compare."
-    if not comparison.difference_shown:
-        return "The two intervals overlap: the panel does not tell these two apart."
-    leads = (left.result.ship_percent or 0) > (right.result.ship_percent or 0)
+    leads = (left.result.ship_percent or 0) >= (right.result.ship_percent or 0)
     ahead, behind = (left, right) if leads else (right, left)
-    return f"The two intervals lie apart: the panel prefers {ahead.name} to {behind.name}."
+    margin = comparison.difference if leads else comparison.difference.reversed
+    points = f"{margin.low:+.0f} to {margin.high:+.0f} points".replace("-", "\N{MINUS SIGN}")
+    if not comparison.difference_shown:
+        return (
+            f"By these votes the panel does not tell these two apart: {ahead.name} minus "
+            f"{behind.name} is {points} (Newcombe\u2019s 95 % interval of the difference), "
+            "which holds 0."
+        )
+    return (
+        f"The panel prefers {ahead.name} to {behind.name}: the difference is {points} "
+        "(Newcombe\u2019s 95 % interval)."
+    )
 
 
 def _days(takes: Iterable[Take]) -> list[str]:

@@ -18,7 +18,7 @@ from panel.scorecard import PersonaLine, Take
 from panel.stats import Interval
 from panel.text import clean, day, shortened
 
-Standing = Literal["ship", "skip", "split", "abstain", "error", "unasked"]
+Standing = Literal["ship", "skip", "tied", "abstain", "error", "unasked"]
 
 NOBODY = "—"
 NBSP = "\u00a0"
@@ -49,9 +49,9 @@ def position(value: float) -> str:
 
 
 def standing(line: PersonaLine) -> Standing:
-    """Return a persona's verdict on a tool by the majority of its repeats."""
+    """Return a persona's verdict on a tool by the majority of its answers."""
     if line.tally.n:
-        return line.tally.majority or "split"
+        return line.tally.majority or "tied"
     if line.take is None or line.take.outcome == "verdict":
         return "unasked"
     return line.take.outcome

@@ -181,9 +181,9 @@ class SiteIndex:
         age = self.publication.today - verified
         return age > timedelta(days=self.site.stale_price_days)
 
-    def contested(self, most: int) -> list[PublishedTool]:
-        """Return the ``most`` tools with the most even split; of equal ones, the most voted on."""
-        split = [each for each in self.newest if each.card.result.contested]
+    def split(self, most: int) -> list[PublishedTool]:
+        """Return the ``most`` split tools nearest to 50 %; of equal ones, the most voted on."""
+        split = [each for each in self.newest if each.card.result.split]
         return sorted(split, key=_distance)[:most]
 
 
@@ -201,27 +201,6 @@ def published_date(published: PublishedTool) -> str:
 def published_path(published: PublishedTool) -> str:
     """Return the file of a tool's page."""
     return tool_path(published.tool.slug)
-
-
-def seen_changes(
-    changes: Iterable[VerdictChange], tools: Iterable[PublishedTool], drafts: bool
-) -> list[VerdictChange]:
-    """Return the changes that readers may see: up to the published take of each pair.
-
-    A newer draft's verdict stays private until an editor has approved it.
-    """
-    until = {
-        (published.tool.slug, line.persona): line.take.asked_at
-        for published in tools
-        for line in published.card.lines
-        if line.take is not None and line.take.outcome == "verdict"
-    }
-    return [
-        change
-        for change in changes
-        if (change.tool, change.persona) in until
-        and (drafts or change.changed_at <= until[change.tool, change.persona])
-    ]
 
 
 def has_takes(published: PublishedTool, drafts: bool) -> bool:

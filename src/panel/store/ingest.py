@@ -31,7 +31,7 @@ from panel.store.connection import (
     writing,
 )
 from panel.store.decisions import put_review_states
-from panel.store.percentages import count_ships, latest_panel
+from panel.store.percentages import count_ships, panels_by_model
 from panel.store.rows import JOURNAL_KINDS, Row, insert
 from panel.store.schema import is_current
 
@@ -167,17 +167,19 @@ class _Touched:
 
     tools: set[str] = field(default_factory=set)
     decided: set[Pair] = field(default_factory=set)
-    panel: bool = False  # another panel: every percentage changes
+    models: set[str] = field(default_factory=set)  # asked for another panel than before
 
     def add(self, lines: Mapping[str, list[Row]]) -> None:
         self.decided |= {(str(row["tool"]), str(row["persona"])) for row in lines["decision"]}
         for kind in ("attempt", "thaw", "adopt"):
             self.tools |= {str(row["tool"]) for row in lines[kind]}
 
-    def count(self, connection: Connection) -> None:
+    def count(self, connection: Connection, whole: bool = False) -> None:
         put_review_states(connection, self.decided)
-        if self.panel or self.tools:
-            count_ships(connection, set() if self.panel else self.tools)
+        if whole:
+            count_ships(connection)
+        elif self.models or self.tools:
+            count_ships(connection, self.tools, self.models)
 
 
 def _read_in(file: Path, journals: list[JournalFile], whole: bool = False) -> Ingested:
@@ -207,7 +209,7 @@ def _read_in(file: Path, journals: list[JournalFile], whole: bool = False) -> In
         progress.done(journal.size)
     if whole and journals:
         with writing(file) as connection:
-            total.count(connection)
+            total.count(connection, whole=True)
     return Ingested(lines, unreadable)
 
 
@@ -246,7 +248,7 @@ def _read_chunk(
             lines += 1
             line.fields["run_id"] = journal.run_id
             by_kind[str(line.fields.get("kind"))].append(line.fields)
-    panel = latest_panel(connection) if by_kind["run"] else None
+    panels = panels_by_model(connection) if by_kind["run"] else {}
     try:
         for kind in JOURNAL_KINDS:
             if by_kind[kind]:
@@ -255,7 +257,9 @@ def _read_chunk(
     except _UNFIT:
         raise _UnfitLineError from None
     touched.tools |= _tools_reparsed(connection, by_kind["reparse"])
-    touched.panel |= by_kind["run"] != [] and latest_panel(connection) != panel
+    if by_kind["run"]:
+        now = panels_by_model(connection)
+        touched.models |= {model for model in now if now[model] != panels.get(model)}
     if lines or unreadable:
         connection.execute(
             "INSERT OR REPLACE INTO journal.files VALUES (?, ?, ?)",

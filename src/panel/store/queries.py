@@ -16,7 +16,7 @@ from panel.cells.plan import Experience, Known
 from panel.errors import StoreError, UsageError
 from panel.store.connection import Connection
 from panel.store.ingest import opened
-from panel.store.percentages import latest_panel
+from panel.store.percentages import panels_by_model
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +97,18 @@ def experience(connection: Connection, model: ModelIdentity) -> Experience:
     return Experience(ratio, mean) if ratio else Experience()
 
 
-def known_records(connection: Connection) -> tuple[set[str], list[str]]:
-    """Return the digests of the latest tools and personas, and the latest run's panel."""
+def known_records(
+    connection: Connection, model: ModelIdentity | None = None
+) -> tuple[set[str], list[str]]:
+    """Return the digests of the latest tools and personas, and the panel of the latest run.
+
+    model: whose latest run; None for that of any.
+    """
     digests = connection.execute(
         "SELECT digest FROM tools UNION ALL SELECT digest FROM personas"
     ).fetchall()
-    return {digest for (digest,) in digests}, latest_panel(connection)
+    panels = panels_by_model(connection).get("" if model is None else str(model), [()])
+    return {digest for (digest,) in digests}, list(panels[-1])
 
 
 # The columns of an answer, as ``Answer.of_row`` wants them.
@@ -120,13 +126,16 @@ def answer_from(row: Sequence[Any]) -> Answer:
 
 
 def answers_by_pair(
-    connection: Connection, model: ModelIdentity | str
+    connection: Connection, model: ModelIdentity | str, every: bool = False
 ) -> dict[PairKey, list[Answer]]:
-    """Return the latest outcomes of a model by tool × persona, repeats in order."""
+    """Return the outcomes of a model by tool × persona, repeats in order.
+
+    Those to the wording asked last; with ``every`` also those to earlier ones.
+    """
     rows = connection.execute(
-        f"SELECT tool, persona, {ANSWER} FROM verdicts WHERE model_identity = ? "
-        "ORDER BY tool, persona, repeat",
-        [str(model)],
+        f"SELECT tool, persona, {ANSWER} FROM journal.outcomes WHERE model_identity = ? "
+        "AND (present OR ?) ORDER BY tool, persona, repeat, finished_at",
+        [str(model), every],
     ).fetchall()
     found: dict[PairKey, list[Answer]] = {}
     for tool, persona, *row in rows:

@@ -50,7 +50,7 @@ reviewers AS (
 SELECT tool, persona, cell_outcome, record, body, {ANSWER}
 FROM journal.current_attempts
 JOIN cells USING (tool, persona, model_identity, repeat, fingerprint)
-LEFT JOIN reviewers ON reviewer = persona AND digest = persona_digest
+LEFT JOIN reviewers ON reviewer = persona AND digest = persona_record
 WHERE http_status = 200 AND body IS NOT NULL
   AND (outcome <> 'error' OR reason IN ('truncated', 'whitespace_runaway'))
 ORDER BY tool, persona, model_identity, repeat, finished_at, attempt_id

@@ -11,6 +11,9 @@ from typing import Any
 import duckdb
 from pydantic_core import to_json
 
+from panel.cells.answers import INPUT_NAMES
+from panel.hashing import content_hash
+
 Row = Mapping[str, Any]
 Fields = dict[str, Any]
 
@@ -30,10 +33,22 @@ def _persona(line: Row) -> Fields:
     return {**record, **line, "persona": record["id"], "position": record["order"]}
 
 
+def _worded(line: Row) -> Fields:
+    """Read a line of an older format, which names no wording and whose digests are of records."""
+    if "wording" in line:
+        return {**line}
+    return {
+        **line,
+        "wording": content_hash([line.get(name) for name in INPUT_NAMES]),
+        "tool_record": line.get("tool_digest"),
+        "persona_record": line.get("persona_digest"),
+    }
+
+
 def _thaw(line: Row) -> Fields:
     """Make an attempt of an answer from ``verdicts/``: one that nothing was asked for here."""
     return {
-        **line,
+        **_worded(line),
         "ordinal": 1,
         "repair": False,
         "final": True,
@@ -52,9 +67,9 @@ JOURNAL_KINDS: dict[str, tuple[str, Callable[[Row], Fields] | None]] = {
     "tool": ("tools", _tool),
     "persona": ("personas", _persona),
     "message": ("messages", None),
-    "adopt": ("adoptions", None),
+    "adopt": ("adoptions", _worded),
     "canary": ("canaries", None),
-    "attempt": ("attempts", None),
+    "attempt": ("attempts", _worded),
     "thaw": ("attempts", _thaw),
     "decision": ("decisions", None),
     "reparse": ("reparses", None),

@@ -80,6 +80,7 @@ CREATE TABLE journal.attempts (
     model_identity VARCHAR NOT NULL,
     repeat INTEGER NOT NULL CHECK (repeat >= 1),
     fingerprint VARCHAR NOT NULL,
+    wording VARCHAR NOT NULL,
     ordinal INTEGER NOT NULL CHECK (ordinal >= 1),
     output_mode VARCHAR NOT NULL,
     repair BOOLEAN NOT NULL,
@@ -111,6 +112,8 @@ CREATE TABLE journal.attempts (
     templates_digest VARCHAR NOT NULL,
     sampling_digest VARCHAR NOT NULL,
     guidance_digest VARCHAR,
+    tool_record VARCHAR,
+    persona_record VARCHAR,
     adapted VARCHAR[],
     body VARCHAR,
     thawed BOOLEAN,
@@ -126,6 +129,7 @@ CREATE TABLE journal.adoptions (
     model_identity VARCHAR NOT NULL,
     repeat INTEGER NOT NULL,
     fingerprint VARCHAR NOT NULL,
+    wording VARCHAR NOT NULL,
     adopted_at TIMESTAMP NOT NULL,
     tool_digest VARCHAR NOT NULL,
     persona_digest VARCHAR NOT NULL,
@@ -212,12 +216,15 @@ CREATE TABLE journal.review_states (
     PRIMARY KEY (tool, persona)
 );
 
--- Counted by panel.stats at ingest.
+-- Counted by panel.stats at ingest, over answers to the present wording alone. At level panel once
+-- for each panel that the model has been asked for, so that another panel rewrites no number.
 CREATE TABLE journal.ship_percentages (
     tool VARCHAR NOT NULL,
     model_identity VARCHAR NOT NULL,
     level VARCHAR NOT NULL CHECK (level IN ('panel', 'persona')),
     persona VARCHAR,
+    panel VARCHAR[],
+    present BOOLEAN NOT NULL,
     ships BIGINT NOT NULL,
     skips BIGINT NOT NULL,
     abstains BIGINT NOT NULL,
@@ -226,8 +233,11 @@ CREATE TABLE journal.ship_percentages (
     ship_percent DOUBLE CHECK (ship_percent BETWEEN 0 AND 100),
     low DOUBLE,
     high DOUBLE,
-    contested BOOLEAN,
+    undecided BOOLEAN,
+    split BOOLEAN,
+    superseded BIGINT NOT NULL,
     CHECK ((level = 'persona') = (persona IS NOT NULL)),
+    CHECK ((level = 'panel') = (panel IS NOT NULL)),
     CHECK ((n = 0) = (ship_percent IS NULL))
 );
 
@@ -269,7 +279,7 @@ WHERE a.thawed IS NOT TRUE;
 -- What happened to a cell, in time. What was asked after a reply that now reads as a verdict (its
 -- repair) is no event of the cell.
 CREATE VIEW journal.cell_events AS
-SELECT tool, persona, model_identity, repeat, fingerprint, final, outcome,
+SELECT tool, persona, model_identity, repeat, fingerprint, wording, final, outcome,
        tool_digest, persona_digest, templates_digest, sampling_digest, guidance_digest,
        finished_at AS happened_at, attempt_id AS id
 FROM journal.current_attempts AS asked
@@ -280,27 +290,34 @@ WHERE NOT EXISTS (
       AND earlier.ordinal < asked.ordinal
 )
 UNION ALL
-SELECT tool, persona, model_identity, repeat, fingerprint, true, 'adopted',
+SELECT tool, persona, model_identity, repeat, fingerprint, wording, true, 'adopted',
        tool_digest, persona_digest, templates_digest, sampling_digest, guidance_digest,
        adopted_at, run_id
 FROM journal.adoptions;
 
-CREATE VIEW verdicts AS
+-- The outcome of every cell in every wording, and whether that wording is the present one of its
+-- tool × persona: the one that ended last, in whichever repeat, or was adopted last.
+CREATE VIEW journal.outcomes AS
 WITH latest AS (
-    SELECT tool, persona, model_identity, repeat,
-           arg_max(fingerprint, row(happened_at, id)) AS fingerprint
+    SELECT tool, persona, model_identity,
+           arg_max(wording, row(happened_at, id)) AS present_wording
     FROM journal.cell_events WHERE final
     GROUP BY ALL
 )
-SELECT current.* EXCLUDE (final, body)
-FROM journal.current_attempts AS current
-JOIN latest USING (tool, persona, model_identity, repeat, fingerprint)
+SELECT current.* EXCLUDE (final, body), wording = present_wording AS present
+FROM journal.current_attempts AS current JOIN latest USING (tool, persona, model_identity)
 WHERE current.final
 QUALIFY row_number() OVER (
-    PARTITION BY tool, persona, model_identity, repeat
+    PARTITION BY tool, persona, model_identity, repeat, wording
     ORDER BY CASE outcome WHEN 'verdict' THEN 0 WHEN 'abstain' THEN 1 ELSE 2 END,
              finished_at DESC, attempt_id DESC
 ) = 1;
+
+CREATE VIEW verdicts AS SELECT * EXCLUDE (present) FROM journal.outcomes WHERE present;
+
+-- Answers to wordings that are not the present one: history, and never a vote.
+CREATE VIEW superseded AS
+SELECT * EXCLUDE (present) FROM journal.outcomes WHERE NOT present AND outcome <> 'error';
 
 CREATE VIEW takes AS
 SELECT v.tool, v.persona, v.model_identity, v.repeat, v.verdict, v.confidence, v.take, v.beats,
@@ -322,7 +339,27 @@ SELECT persona, name, motto, position, record, digest, seen_at
 FROM journal.personas
 QUALIFY row_number() OVER (PARTITION BY persona ORDER BY seen_at DESC, digest) = 1;
 
-CREATE VIEW ship_percentages AS SELECT * FROM journal.ship_percentages;
+CREATE VIEW ship_percentages AS
+SELECT * EXCLUDE (present) FROM journal.ship_percentages WHERE present;
+
+-- The same for every panel that was ever used.
+CREATE VIEW ship_percentages_by_panel AS SELECT * FROM journal.ship_percentages;
+
+-- Two models on the same tool or tool × persona, asked by the same panel: the difference of their
+-- ship percentages, and its interval by Newcombe (panel.stats has the source).
+CREATE VIEW model_differences AS
+SELECT a.tool, a.level, a.persona, a.model_identity, a.ship_percent, a.n,
+       b.model_identity AS other_model_identity, b.ship_percent AS other_ship_percent,
+       b.n AS other_n, a.ship_percent - b.ship_percent AS difference,
+       difference - sqrt((a.ship_percent - a.low) ** 2 + (b.high - b.ship_percent) ** 2)
+           AS difference_low,
+       difference + sqrt((a.high - a.ship_percent) ** 2 + (b.ship_percent - b.low) ** 2)
+           AS difference_high,
+       difference_low > 0 OR difference_high < 0 AS differs
+FROM ship_percentages AS a JOIN ship_percentages AS b
+  ON a.tool = b.tool AND a.level = b.level AND a.persona IS NOT DISTINCT FROM b.persona
+ AND a.panel IS NOT DISTINCT FROM b.panel AND a.model_identity < b.model_identity
+WHERE a.n > 0 AND b.n > 0;
 
 CREATE VIEW runs AS
 WITH asked AS (

@@ -248,6 +248,13 @@ _SAMPLE = Tool(
     tagline="tagline",
     category="category",
     description="description",
-    pricing=Pricing(entry="entry", plans=(PricePlan(name="plan", price="price", includes="more"),)),
+    pricing=Pricing(
+        entry="entry",
+        plans=(PricePlan(name="plan", price="price", includes="more"),),
+        verified=date(2000, 1, 1),
+    ),
+    url="https://tool.example",
+    links={"link": "https://link.example"},
+    tags=("tag",),
     released=date(2000, 1, 1),
 )

@@ -13,7 +13,7 @@ from panel.site.publication import Publication, PublishedTool
 from panel.stats import Interval
 from panel.text import day
 
-MOST_TOOLS, MOST_COMPARISONS, MOST_CHANGES, MOST_CONTESTED = 12, 8, 20, 5
+MOST_TOOLS, MOST_COMPARISONS, MOST_CHANGES, MOST_SPLIT = 12, 8, 20, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class DigestContent:
     new_tools: tuple[ToolLine, ...] = ()
     comparisons: tuple[PairLine, ...] = ()
     changes: tuple[ChangeLine, ...] = ()
-    contested: tuple[ToolLine, ...] = ()
+    split: tuple[ToolLine, ...] = ()
     more_tools: int = 0
     more_comparisons: int = 0
     more_changes: int = 0
@@ -91,7 +91,7 @@ class DigestContent:
 
     @property
     def empty(self) -> bool:
-        """Whether nothing happened. Contested tools alone are not news."""
+        """Whether nothing happened. Split panels alone are not news."""
         return not (self.new_tools or self.comparisons or self.changes)
 
     @property
@@ -141,7 +141,7 @@ def digest_content(
             _change(each, index.tools[each.tool], names, base_url)
             for each in changed[:MOST_CHANGES]
         ),
-        contested=tuple(_tool(each, base_url) for each in index.contested(MOST_CONTESTED)),
+        split=tuple(_tool(each, base_url) for each in index.split(MOST_SPLIT)),
         more_tools=max(0, len(new_tools) - MOST_TOOLS),
         more_comparisons=max(0, len(pairs) - MOST_COMPARISONS),
         more_changes=max(0, len(changed) - MOST_CHANGES),

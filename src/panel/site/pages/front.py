@@ -12,7 +12,7 @@ from panel.site.pages.personas import introduced
 from panel.site.pictures import Pictures
 from panel.site.render import Head, OutputFile, PageRenderer
 
-LATEST, PAIRS, CONTESTED, LISTINGS = 8, 12, 4, 40
+LATEST, PAIRS, SPLIT, LISTINGS = 8, 12, 4, 40
 
 
 def output_files(renderer: PageRenderer, pictures: Pictures) -> Iterator[OutputFile]:
@@ -38,7 +38,7 @@ def _home(renderer: PageRenderer, pictures: Pictures) -> bytes:
         head,
         latest=index.newest[:LATEST],
         pairs=newest[:PAIRS],
-        contested=index.contested(CONTESTED),
+        split=index.split(SPLIT),
         personas=introduced(index),
         listings=listings,
         more_listings=len(index.categories) > len(listings),
