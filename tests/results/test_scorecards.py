@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,11 +11,13 @@ from panel.errors import UsageError
 from panel.results.scorecards import comparison, scorecards
 from panel.scorecard import Comparison, Scorecard
 from panel.workspace.loading import load_workspace
+from tests.support.editors import do
 from tests.support.faces import in_turn
 from tests.support.mock_endpoint import MockEndpoint
 from tests.support.results import cards_of, target_of
 from tests.support.runs import run
-from tests.support.space import Space, edit
+from tests.support.site_pages import Reading
+from tests.support.space import Panel, Space, edit
 
 
 def cards(space: Space, **selection: Any) -> list[Scorecard]:
@@ -49,6 +52,41 @@ def test_the_take_shown_is_one_with_a_verdict(one: Space, mock: MockEndpoint) ->
     [card] = cards(one, tools=["anvil"], personas=["builder"])
     take = card.lines[0].take
     assert take is not None and (take.outcome, take.verdict) == ("verdict", "skip")
+
+
+def test_an_approved_take_that_most_answers_now_contradict_is_marked_and_stays(
+    one: Space, mock: MockEndpoint, panel: Panel, tmp_path: Path
+) -> None:
+    chosen: dict[str, Any] = {"tools": ["anvil"], "personas": ["builder"]}
+    mock.face = in_turn("ship", "skip", "skip")
+    run(one, **chosen)
+    do(one, "approve")
+    for _ in range(2):
+        run(one, again=True, **chosen)
+    now, public = (cards_of(one.root, published, **chosen)[0] for published in (False, True))
+    for card in (now, public):
+        assert (card.result.ships, card.result.skips) == (1, 2)
+    said, kept = now.lines[0].take, public.lines[0].take
+    assert said is not None and (said.verdict, said.state) == ("skip", "draft")
+    assert kept is not None and (kept.verdict, kept.state) == ("ship", "approved")
+    assert (said.overturned, kept.overturned) == (False, True)
+    assert panel("publish", tmp_path / "site", cwd=one.root).code == 0
+    text = Reading((tmp_path / "site" / "tools" / "anvil.html").read_bytes()).text
+    assert "Overturned: most answers to the present description say the opposite." in text
+    assert "1 of 3 ship" in text
+
+
+def test_an_edited_take_of_the_majority_is_shown_before_newer_answers(
+    one: Space, mock: MockEndpoint
+) -> None:
+    chosen: dict[str, Any] = {"tools": ["anvil"], "personas": ["builder"]}
+    mock.face = in_turn("ship", "ship", "skip")
+    run(one, **chosen)
+    do(one, "edit", text="In words of their own.")
+    for _ in range(2):
+        run(one, again=True, **chosen)
+    take = cards(one, **chosen)[0].lines[0].take
+    assert take is not None and (take.take, take.state) == ("In words of their own.", "edited")
 
 
 def test_a_panel_that_only_abstains_has_no_percentage(one: Space, mock: MockEndpoint) -> None:

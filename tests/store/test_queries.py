@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from pathlib import Path
 
@@ -216,6 +217,28 @@ def test_every_column_of_every_view_is_documented(ledger: Ledger) -> None:
         for view in VIEWS:
             described = select(connection, f"DESCRIBE {view}").rows
             assert pages[view] == [(name, kind) for name, kind, *_ in described], view
+
+
+def test_models_that_differ_by_noise_alone_differ_in_few_rows(ledger: Ledger) -> None:
+    """Two models with the same rates, ten tools, five repeats: single answers differ in a third."""
+    draw = random.Random(5)
+    tool = ledger.tools[0]
+    ledger.tools = [tool.model_copy(update={"slug": f"t{n}", "name": f"T{n}"}) for n in range(10)]
+    rates = {cell.key[:2]: draw.random() for cell in ledger.cells()}
+    for model in ("mock-1", "mock-2"):
+        cells = ledger.cells(model, repeats=5)
+        ships = [draw.random() < rates[cell.key[:2]] for cell in cells]
+        ledger.run([(c, "ship" if ship else "skip") for c, ship in zip(cells, ships, strict=True)])
+    with opened(ledger.runs) as connection:
+        [(naive,)] = select(
+            connection,
+            "SELECT count(*) FROM verdicts a JOIN verdicts b USING (tool, persona, repeat) "
+            "WHERE a.model_identity < b.model_identity AND a.verdict <> b.verdict",
+        ).rows
+        rows = select(connection, "SELECT level, differs FROM model_differences").rows
+    assert naive > 200 * 0.25
+    assert len(rows) == 10 + 40
+    assert [differs for _level, differs in rows].count(True) <= 0.1 * len(rows)
 
 
 @pytest.mark.parametrize("sql", re.findall(r"```sql\n(.*?)```", DOCS, re.DOTALL))
