@@ -96,7 +96,7 @@ def test_an_approval_taken_back_is_taken_back_on_file_too(decided: Space, panel:
     freeze(decided, panel)
     undo(decided)
     freeze(decided, panel)
-    assert on_file(decided)["state"] == "edited"
+    assert (on_file(decided)["state"], on_file(decided)["take"]) == ("edited", WORDS)
     undo(decided)
     freeze(decided, panel)
     assert on_file(decided)["state"] == "draft" and on_file(decided)["take"] != WORDS

@@ -9,7 +9,7 @@ from panel.cells.answers import Answer, Inputs
 from panel.ci.diff import Diff, compare
 from panel.ci.snapshots import Snapshot
 from panel.frozen.files import CanaryCheck, CanaryCount, FrozenTool, FrozenVerdict
-from panel.frozen.freeze import publish
+from panel.frozen.publish import publish
 from panel.hashing import content_hash
 
 Key = tuple[str, str]

@@ -6,22 +6,31 @@ from typing import Any
 
 from panel.frozen.check import frozen_status
 from panel.frozen.files import FOLDER, FrozenVerdict, read_frozen
-from panel.frozen.freeze import Freezing
+from panel.frozen.freeze import FreezeOptions, Freezing
 from panel.frozen.freeze import freeze as freeze_verdicts
 from panel.frozen.staleness import StaleEntry
 from panel.frozen.thaw import opened_with_frozen
 from panel.runs.selection import Selection, resolve
+from panel.runs.since import opened_base
 from panel.workspace.loading import load_workspace
 from tests.support.space import Space
 
 
-def freeze(space: Space, prune: bool = False, accept: bool = False, **selection: Any) -> Freezing:
+def freeze(
+    space: Space,
+    prune: bool = False,
+    accept: bool = False,
+    since: str | None = None,
+    **selection: Any,
+) -> Freezing:
     """Freeze a selection; returns what became of it."""
     workspace = load_workspace(space.root)
     frozen = read_frozen(space.root / FOLDER)
-    with opened_with_frozen(workspace, frozen) as connection:
+    with opened_base(space.root, since) as base:
+        options = FreezeOptions(prune, accept, base.frozen if base else None)
+    with opened_with_frozen(workspace, frozen, options.since) as connection:
         target = resolve(workspace, Selection(**selection), connection)
-        return freeze_verdicts(workspace, target, frozen, connection, prune, accept)
+        return freeze_verdicts(workspace, target, frozen, connection, options)
 
 
 def status(space: Space) -> list[StaleEntry]:

@@ -68,6 +68,11 @@ class Cell:
         return (self.tool.slug, self.persona.id, self.repeat)
 
     @property
+    def pair(self) -> PairKey:
+        """The tool × persona that the cell is about."""
+        return (self.tool.slug, self.persona.id)
+
+    @property
     def prompt_characters(self) -> int:
         """The size of the prompt, in characters."""
         return sum(len(content) for _role, content in self.messages)
@@ -216,7 +221,7 @@ def cells_by_pair(cells: Iterable[Cell]) -> dict[PairKey, dict[int, Cell]]:
     """Return cells by tool × persona, and there by repeat."""
     found: dict[PairKey, dict[int, Cell]] = {}
     for cell in cells:
-        found.setdefault((cell.tool.slug, cell.persona.id), {})[cell.repeat] = cell
+        found.setdefault(cell.pair, {})[cell.repeat] = cell
     return found
 
 

@@ -47,7 +47,8 @@ class Plan:
 
     reused: cells whose answer is in the store. adopted: those among them whose answer is
     not the latest one (a text was changed back), to be made the latest again. left: cells
-    that are not asked now, since only errors or abstentions are to be asked again.
+    that are not asked now: only errors or abstentions are to be asked again, or only what
+    differs from a revision.
     """
 
     pending: list[tuple[Cell, Reason]]

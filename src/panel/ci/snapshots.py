@@ -13,7 +13,8 @@ from pathlib import Path
 from panel.cells.journal import FILE, JournalFile, find_journals, read_lines
 from panel.errors import UsageError
 from panel.frozen.files import FOLDER, CanaryCheck, Frozen, FrozenTool, read_canaries, read_frozen
-from panel.frozen.freeze import as_canary_check, publish
+from panel.frozen.freeze import as_canary_check
+from panel.frozen.publish import publish
 from panel.store.ingest import opened
 from panel.store.queries import answers_by_pair, latest_canaries, run_totals
 from panel.workspace.git import commit_of, workspace_at

@@ -27,10 +27,12 @@ from panel.cli.output import (
 )
 from panel.cli.workspace import open_workspace
 from panel.frozen.files import FOLDER, read_frozen
+from panel.frozen.freeze import FreezeOptions
 from panel.frozen.freeze import freeze as freeze_verdicts
 from panel.frozen.thaw import opened_with_frozen, thaw_if_fresh
 from panel.frozen.thaw import thaw as thaw_verdicts
 from panel.runs.selection import Selection, resolve
+from panel.runs.since import opened_base
 from panel.stats import PanelResult
 from panel.store.ingest import opened
 
@@ -53,6 +55,13 @@ def freeze(
         bool,
         typer.Option("--accept", help="Publish what was answered last, however few the votes."),
     ] = False,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--since",
+            help="Where a text was changed back to that of this git revision, restore its verdict.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Write the verdicts into verdicts/<slug>.json, to be kept in git beside the tools.
@@ -62,9 +71,11 @@ def freeze(
     workspace = open_workspace()
     selection = Selection(tool or [], persona or [], category or [], endpoint, model)
     frozen = read_frozen(workspace.root / FOLDER)
-    with opened_with_frozen(workspace, frozen) as connection:
+    with opened_base(workspace.root, since) as base:
+        options = FreezeOptions(prune, accept, base.frozen if base else None)
+    with opened_with_frozen(workspace, frozen, options.since) as connection:
         target = resolve(workspace, selection, connection)
-        done = freeze_verdicts(workspace, target, frozen, connection, prune, accept)
+        done = freeze_verdicts(workspace, target, frozen, connection, options)
     if as_json:
         print_json(asdict(done))
         return

@@ -261,6 +261,12 @@ def write_changed(folder: Path, texts: Mapping[str, str]) -> list[str]:
     return written
 
 
+def verdict_on(frozen: Frozen, pair: tuple[str, str]) -> FrozenVerdict | None:
+    """Return what is on file of a tool × persona; None where nothing is."""
+    tool = frozen.get(pair[0])
+    return tool.personas.get(pair[1]) if tool else None
+
+
 def answers_of(frozen: Iterable[FrozenTool]) -> Iterable[tuple[str, str, Answer]]:
     """Yield (tool, persona, answer) for every answer on file, those kept included."""
     for tool in frozen:

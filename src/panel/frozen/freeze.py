@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from panel.cells.answers import Answer, said, speaking
-from panel.cells.cells import Cell, Target, cells_by_pair
-from panel.decisions import Decision, replay
+from panel.cells.answers import Answer
+from panel.cells.cells import Cell, CellKey, PairKey, Target, cells_by_pair
+from panel.cells.plan import Known
+from panel.decisions import Decision
 from panel.errors import UsageError
 from panel.frozen.files import (
     CANARIES,
@@ -17,21 +17,22 @@ from panel.frozen.files import (
     CanaryCheck,
     CanaryCount,
     Frozen,
-    FrozenDecision,
     FrozenTool,
     FrozenVerdict,
     encode_frozen,
     read_canaries,
+    verdict_on,
     write_changed,
 )
-from panel.frozen.rule import publish_rule
-from panel.frozen.staleness import orphaned
-from panel.stats import ShipOrSkip, Tally, tally
+from panel.frozen.publish import edited, publish, published, shown_answer
+from panel.frozen.staleness import answers_now, orphaned
+from panel.stats import ShipOrSkip
 from panel.store.connection import Connection
 from panel.store.decisions import chains
 from panel.store.queries import (
     CanaryVotes,
     answers_by_fingerprint,
+    known_cells,
     latest_canaries,
     repeats_by_tool,
 )
@@ -65,46 +66,61 @@ class Freezing:
     unasked: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class FreezeOptions:
+    """How to freeze.
+
+    prune: remove what is on file of tools and personas that are gone. accept: publish what was
+    answered last, however few the votes. since: what was on file at a git revision; where a
+    text has been changed back to that of the revision, its published verdicts stand again.
+    """
+
+    prune: bool = False
+    accept: bool = False
+    since: Frozen | None = None
+
+
+PLAINLY = FreezeOptions()
+
+
 def freeze(
     workspace: WorkspaceFiles,
     target: Target,
     frozen: Frozen,
     connection: Connection,
-    prune: bool = False,
-    accept: bool = False,
+    options: FreezeOptions = PLAINLY,
 ) -> Freezing:
     """Freeze the target's tools and personas; running it again changes nothing.
 
     frozen: what is on file; connection: of a store that holds it, so that the answers of
     either side of a merge are there. A published verdict that newer answers do not overturn is
-    kept (frozen/rule.py) unless ``accept``. prune: remove what is on file of tools and personas
-    that are gone. Raises UsageError where a file cannot be written.
+    kept (frozen/rule.py) unless it is to be accepted. Raises UsageError where a file cannot be
+    written.
     """
     folder, done = workspace.root / FOLDER, Freezing()
-    answers = answers_by_fingerprint(connection, target.model)
-    decided = chains(connection)
+    held = _Held(
+        frozen,
+        options,
+        answers_by_fingerprint(connection, target.model),
+        known_cells(connection, target.model),
+        chains(connection),
+    )
     cells = cells_by_pair(target.lay_out_each(repeats_by_tool(connection, target.model)))
+    order = [persona.id for persona in workspace.personas]
     files: Frozen = {}
     for tool in target.tools:
-        before = frozen.get(tool.slug)
-        personas = dict(before.personas) if before else {}
+        personas = dict(frozen[tool.slug].personas) if tool.slug in frozen else {}
         for persona in target.personas:
-            old = personas.get(persona.id)
-            now = _present(cells[tool.slug, persona.id], answers, old)
-            chain = decided.get((tool.slug, persona.id), [])
-            if now or chain:
-                new = publish(now, None if accept else old) if now else old or _NOTHING
-                new = personas[persona.id] = edited(new, chain, old)
-                if now and new.verdict is not None and 2 * new.against > new.n:
-                    done.kept.append(Kept(tool.slug, persona.id, new.verdict, new.ships, new.n))
-            done.unasked += not now
+            pair = (tool.slug, persona.id)
+            new = _frozen_pair(pair, cells[pair], held, done)
+            if new is not None:
+                personas[persona.id] = new
         if personas:
-            order = [persona.id for persona in workspace.personas]
             files[tool.slug] = FrozenTool(
                 tool=tool.slug,
                 personas=dict(sorted(personas.items(), key=lambda item: _place(item[0], order))),
             )
-    _orphans(workspace, frozen, files, folder, prune, done)
+    _orphans(workspace, frozen, files, folder, options.prune, done)
     texts = {f"{slug}.json": encode_frozen(file) for slug, file in files.items()}
     texts |= _canary_text(folder, latest_canaries(connection, target.model))
     done.written = write_changed(folder, texts)
@@ -112,19 +128,70 @@ def freeze(
     return done
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """All that a verdict is frozen from: what is on file, and what the store holds."""
+
+    frozen: Frozen
+    options: FreezeOptions
+    answers: Mapping[str, Answer]
+    known: Mapping[CellKey, Known]
+    chains: Mapping[PairKey, list[Decision]]
+
+
+def _frozen_pair(
+    pair: PairKey, cells: Mapping[int, Cell], held: _Held, done: Freezing
+) -> FrozenVerdict | None:
+    """Return what is to be on file of a pair; None where it stays as it is."""
+    old = _before(pair, cells, held)
+    filed = [entry for entry in (verdict_on(held.frozen, pair), old) if entry is not None]
+    now = _present(cells, held.answers, filed)
+    done.unasked += not now
+    chain = held.chains.get(pair, [])
+    if not now and not chain:
+        return None
+    if now:
+        new = publish(now, None if held.options.accept else old)
+    else:
+        new = published(*(old.verdict, old.answers, shown_answer(old)) if old else (None, ()))
+    new = edited(new, chain, [answer for entry in filed for answer in entry.every_answer()])
+    if now and new.verdict is not None and 2 * new.against > new.n:
+        done.kept.append(Kept(*pair, new.verdict, new.ships, new.n))
+    return new
+
+
+def _before(pair: PairKey, cells: Mapping[int, Cell], held: _Held) -> FrozenVerdict | None:
+    """Return what was published before, which newer answers have to overturn.
+
+    What is on file, unless the text has been changed back since: then what was published of
+    that text at the revision. Without the revision, nothing, if a run has found that earlier
+    answers count again: they are published as they were the first time.
+    """
+    old, then = verdict_on(held.frozen, pair), verdict_on(held.options.since or {}, pair)
+    if old is None or answers_now(old, cells):
+        return old or then
+    if answers_now(then, cells):
+        return then
+    known = [held.known.get(cell.key) for cell in cells.values()]
+    back = any(each is not None and each.outcome == "adopted" for each in known)
+    return None if back else old
+
+
 def _place(persona: str, order: list[str]) -> tuple[int, str]:
     return (order.index(persona) if persona in order else len(order), persona)
 
 
 def _present(
-    cells: Mapping[int, Cell], answers: Mapping[str, Answer], old: FrozenVerdict | None
+    cells: Mapping[int, Cell], answers: Mapping[str, Answer], entries: list[FrozenVerdict]
 ) -> list[Answer]:
     """Return the answers to the present wording, by repeat.
 
     Where two people have asked the same, the answer on file counts, in every store: it was
     taken, by a merge say. The same answer read anew by a later parser is taken from the store.
     """
-    filed = {answer.fingerprint: answer for answer in old.every_answer()} if old else {}
+    filed: dict[str, Answer] = {}
+    for answer in (each for entry in entries for each in entry.every_answer()):
+        filed.setdefault(answer.fingerprint, answer)
     found = []
     for _repeat, cell in sorted(cells.items()):
         stored, on_file = answers.get(cell.fingerprint), filed.get(cell.fingerprint)
@@ -138,85 +205,6 @@ def _present(
         elif on_file is not None:
             found.append(on_file)
     return found
-
-
-def publish(now: list[Answer], old: FrozenVerdict | None) -> FrozenVerdict:
-    """Return what answers to the present wording make of what was published before, if anything."""
-    votes: Tally = tally((answer.outcome, answer.verdict) for answer in now)
-    decision = publish_rule(old.verdict if old else None, votes)
-    word = decision.verdict or said(now)
-    shown = speaking(now, word) if word else None
-    kept = None
-    if shown is None and word is not None and old is not None:
-        shown = kept = shown_answer(old)
-    return FrozenVerdict(
-        verdict=word,
-        confidence=shown.confidence if shown else None,
-        ships=votes.ships,
-        n=votes.n,
-        contested=decision.contested,
-        state="draft",
-        take=shown.take if shown else "",
-        fingerprint=shown.fingerprint if shown else None,
-        answers=tuple(now),
-        kept=kept,
-    )
-
-
-_NOTHING = FrozenVerdict(
-    verdict=None,
-    confidence=None,
-    ships=0,
-    n=0,
-    contested=False,
-    state="draft",
-    take="",
-    fingerprint=None,
-    answers=(),
-)
-
-
-def edited(
-    verdict: FrozenVerdict, chain: list[Decision], old: FrozenVerdict | None
-) -> FrozenVerdict:
-    """Lay editors' decisions over what the answers come to: approved words stand, whatever comes.
-
-    old: what is on file, which may hold the answer that was approved.
-    """
-    review = replay(chain)
-    words, state = review.published, verdict.state
-    if words is not None:
-        state = "approved"
-    elif review.revision is not None and verdict.fingerprint == review.revision.fingerprint:
-        words, state = review.revision, review.state
-    update: dict[str, Any] = {"state": state, "decisions": tuple(map(_as_frozen, chain))}
-    if words is not None:
-        update |= {
-            "verdict": words.verdict,
-            "confidence": words.confidence,
-            "take": words.text,
-            "fingerprint": words.fingerprint,
-        }
-        held = {answer.fingerprint for answer in verdict.answers}
-        on_file = {answer.fingerprint: answer for answer in old.every_answer()} if old else {}
-        if words.fingerprint not in held:
-            update["kept"] = on_file.get(words.fingerprint, verdict.kept)
-        votes = Tally(verdict.ships, verdict.n - verdict.ships)
-        update["contested"] = publish_rule(words.verdict, votes).contested
-    return verdict.model_copy(update=update)
-
-
-def _as_frozen(decision: Decision) -> FrozenDecision:
-    fields = {name: getattr(decision, name) for name in FrozenDecision.model_fields}
-    return FrozenDecision.model_validate(fields)
-
-
-def shown_answer(verdict: FrozenVerdict) -> Answer | None:
-    """Return the answer whose take is published."""
-    if verdict.kept is not None:
-        return verdict.kept
-    found = (a for a in verdict.answers if a.fingerprint == verdict.fingerprint)
-    return next(found, None)
 
 
 def _orphans(

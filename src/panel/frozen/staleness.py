@@ -9,7 +9,7 @@ from typing import Literal
 from panel.cells.answers import Answer
 from panel.cells.cells import Cell, Target, cells_by_pair
 from panel.cells.plan import Reason, changed_input
-from panel.frozen.files import Frozen, FrozenVerdict
+from panel.frozen.files import Frozen, FrozenVerdict, verdict_on
 from panel.workspace.personas import Persona
 from panel.workspace.tools import Tool
 
@@ -54,8 +54,7 @@ def stale_entries(
     by_pair = cells_by_pair(cells)
     found = []
     for tool, persona in target.pairs:
-        file = frozen.get(tool.slug)
-        verdict = file.personas.get(persona.id) if file else None
+        verdict = verdict_on(frozen, (tool.slug, persona.id))
         if verdict is None or not verdict.answers:
             found.append(StaleEntry(tool.slug, persona.id, "missing", "new"))
         elif reason := stale_reason(verdict, by_pair[tool.slug, persona.id]):
@@ -70,6 +69,13 @@ def stale_reason(verdict: FrozenVerdict, now: Mapping[int, Cell]) -> Reason | No
         if answer.fingerprint != cell.fingerprint:
             return _reason(answer, cell)
     return None
+
+
+def answers_now(verdict: FrozenVerdict | None, now: Mapping[int, Cell]) -> list[Answer]:
+    """Return the answers on file if they are to what the model would see now; else none."""
+    if verdict is None or any(answer.repeat not in now for answer in verdict.answers):
+        return []
+    return [] if stale_reason(verdict, now) else [*verdict.answers]
 
 
 def _reason(answer: Answer, cell: Cell) -> Reason:

@@ -46,23 +46,31 @@ class Thawed:
     decisions_brought_in: int = 0
 
 
-def thaw(workspace: WorkspaceFiles, frozen: Frozen, connection: Connection) -> Thawed:
+def thaw(
+    workspace: WorkspaceFiles,
+    frozen: Frozen,
+    connection: Connection,
+    since: Frozen | None = None,
+) -> Thawed:
     """Journal what is on file and not in the store; a store opened later holds it.
 
-    Raises JournalError. Once more changes nothing.
+    since: what was on file at another revision, whose answers are wanted too: a text may have
+    been changed back. Raises JournalError. Once more changes nothing.
     """
     held = held_fingerprints(connection)
     decided = {each.decision_id for chain in chains(connection).values() for each in chain}
     digests, _panel = known_records(connection)
-    return _bring_in(workspace, frozen, held, decided, digests)
+    return _bring_in(workspace, _wanted(frozen, since), held, decided, digests)
 
 
 @contextmanager
-def opened_with_frozen(workspace: WorkspaceFiles, frozen: Frozen) -> Iterator[Connection]:
+def opened_with_frozen(
+    workspace: WorkspaceFiles, frozen: Frozen, since: Frozen | None = None
+) -> Iterator[Connection]:
     """Open the store for reading with all in it that is on file; raises as thaw and opened do."""
     thaw_if_fresh(workspace)
     with opened(workspace.runs) as connection:
-        if thaw(workspace, frozen, connection).run_id is None:
+        if thaw(workspace, frozen, connection, since).run_id is None:
             yield connection
             return
     with opened(workspace.runs) as connection:
@@ -74,7 +82,7 @@ def thaw_if_fresh(workspace: WorkspaceFiles) -> Thawed | None:
     if not is_fresh(workspace.root, workspace.runs):
         return None
     frozen = read_frozen(workspace.root / FOLDER)
-    return _bring_in(workspace, frozen, set(), set(), set())
+    return _bring_in(workspace, _wanted(frozen), set(), set(), set())
 
 
 def is_fresh(root: Path, runs: Path) -> bool:
@@ -82,18 +90,32 @@ def is_fresh(root: Path, runs: Path) -> bool:
     return bool(frozen_files(root / FOLDER)) and not find_journals(runs)
 
 
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What the store is to hold, each with its tool and persona."""
+
+    answers: list[tuple[str, str, Answer]]
+    decisions: list[tuple[str, str, FrozenDecision]]
+
+
+def _wanted(frozen: Frozen, since: Frozen | None = None) -> _Wanted:
+    answers = [*answers_of(frozen.values()), *answers_of((since or {}).values())]
+    return _Wanted(answers, list(decisions_of(frozen.values())))
+
+
 def _bring_in(
     workspace: WorkspaceFiles,
-    frozen: Frozen,
+    wanted: _Wanted,
     held: Container[str],
     decided: Container[str],
     digests: Container[str],
 ) -> Thawed:
-    answers = list(answers_of(frozen.values()))
-    missing = [found for found in answers if found[2].fingerprint not in held]
-    decisions = list(decisions_of(frozen.values()))
-    undecided = [found for found in decisions if found[2].decision_id not in decided]
-    counts = (len(answers), len(missing), len(decisions), len(undecided))
+    known: dict[str, tuple[str, str, Answer]] = {}
+    for found in wanted.answers:  # of two answers to one question, that of the file
+        known.setdefault(found[2].fingerprint, found)
+    missing = [found for key, found in known.items() if key not in held]
+    undecided = [found for found in wanted.decisions if found[2].decision_id not in decided]
+    counts = (len(known), len(missing), len(wanted.decisions), len(undecided))
     if not missing and not undecided:
         return Thawed(None, *counts)
     writer = JournalWriter(workspace.runs, new_run_id())

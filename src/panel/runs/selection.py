@@ -6,21 +6,19 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from panel.cells.cells import Cell, CellKey, Target
+from panel.cells.cells import Cell, CellKey, PairKey, Target, cells_by_pair
 from panel.cells.journal import find_journals
 from panel.cells.plan import Estimate, Known, Plan, estimate, make_plan
 from panel.endpoint.target import Chosen, resolve_target
-from panel.errors import UsageError, WorkspaceError
-from panel.frozen.files import FOLDER, Frozen, read_frozen
-from panel.frozen.staleness import frozen_repeats, stale_entries
+from panel.frozen.files import FOLDER, Frozen, read_frozen, verdict_on
+from panel.frozen.staleness import answers_now, frozen_repeats, stale_entries
 from panel.frozen.thaw import opened_with_frozen, thaw_if_fresh
+from panel.runs.since import Base, opened_base
 from panel.store.connection import Connection
 from panel.store.decisions import guidance_notes
 from panel.store.ingest import opened
 from panel.store.queries import answered_elsewhere, experience, known_cells, known_records
-from panel.workspace.endpoints import resolve_endpoint
-from panel.workspace.git import workspace_at
-from panel.workspace.loading import WorkspaceFiles, load_workspace
+from panel.workspace.loading import WorkspaceFiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +85,28 @@ def prepare(workspace: WorkspaceFiles, selection: Selection) -> Prepared:
     """Resolve and plan a selection. Opens no connection to any endpoint."""
     if selection.changed:
         frozen = read_frozen(workspace.root / FOLDER)
-        with opened_with_frozen(workspace, frozen) as connection:
-            return _prepare(workspace, selection, connection, frozen)
+        with opened_base(workspace.root, selection.since) as base:
+            since = base.frozen if base else None
+            with opened_with_frozen(workspace, frozen, since) as connection:
+                return _prepare(workspace, selection, connection, _Filed(frozen, base))
     thaw_if_fresh(workspace)
     with opened(workspace.runs) as connection:
-        return _prepare(workspace, selection, connection, {})
+        return _prepare(workspace, selection, connection, _Filed({}))
+
+
+@dataclass(frozen=True, slots=True)
+class _Filed:
+    """What is on file, and at the revision that a changed selection is narrowed by."""
+
+    frozen: Frozen
+    base: Base | None = None
+
+    def repeats(self) -> dict[str, int]:
+        """Return the highest repeat on file of each tool, there or here."""
+        found = frozen_repeats(self.frozen)
+        for slug, many in frozen_repeats(self.base.frozen if self.base else {}).items():
+            found[slug] = max(many, found.get(slug, 1))
+        return found
 
 
 def journals_now(workspace: WorkspaceFiles) -> Journals:
@@ -100,7 +115,7 @@ def journals_now(workspace: WorkspaceFiles) -> Journals:
 
 
 def _prepare(
-    workspace: WorkspaceFiles, selection: Selection, connection: Connection, frozen: Frozen
+    workspace: WorkspaceFiles, selection: Selection, connection: Connection, filed: _Filed
 ) -> Prepared:
     journals = journals_now(workspace)
     target = resolve(workspace, selection, connection)
@@ -109,9 +124,9 @@ def _prepare(
     digests, panel = known_records(connection, target.model)
     canaries: list[Cell] = []
     if selection.changed:
-        cells, reused = _changed(workspace, target, selection, frozen)
+        cells, held, left = _changed(workspace, target, selection, filed)
         plan = make_plan(cells, known, elsewhere)
-        plan = replace(plan, reused=plan.reused + reused)
+        plan = replace(plan, reused=plan.reused + held, left=left)
         canaries = _canaries(workspace, target, known, plan)
     else:
         first = 1 + _repeats_known(known, target) if selection.again else 1
@@ -132,52 +147,35 @@ def _prepare(
 
 
 def _changed(
-    workspace: WorkspaceFiles, target: Target, selection: Selection, frozen: Frozen
-) -> tuple[list[Cell], int]:
-    """Return the cells whose tool × persona has no frozen verdict that holds, and the rest's count.
+    workspace: WorkspaceFiles, target: Target, selection: Selection, filed: _Filed
+) -> tuple[list[Cell], int, int]:
+    """Return the cells of the pairs to ask, the answers on file that hold, and cells left alone.
 
     Compared by pairs and not by cells: one answer of a pair too old makes all repeats anew,
-    and a pair that holds is not asked for repeats that it never had.
+    and a pair that holds is not asked for repeats that it never had. Where a text was changed
+    back to that of the revision, the answers on file there are taken: nothing is asked.
     """
     repeats = selection.repeats or workspace.settings.ci.repeats
-    filed = frozen_repeats(frozen)
-    laid = target.lay_out_each({t.slug: max(repeats, filed.get(t.slug, 1)) for t in target.tools})
-    pairs = {(each.tool, each.persona) for each in stale_entries(target, frozen, laid)}
-    cells = [cell for cell in laid if cell.repeat <= repeats]
-    if selection.since is not None:
-        then = _fingerprints_at(workspace, target, selection.since)
-        pairs &= {
-            (cell.tool.slug, cell.persona.id)
-            for cell in cells
-            if cell.repeat == 1 and cell.fingerprint != then.get(cell.key)
-        }
-    chosen = [cell for cell in cells if (cell.tool.slug, cell.persona.id) in pairs]
-    return chosen, len(cells) - len(chosen)
-
-
-def _fingerprints_at(
-    workspace: WorkspaceFiles, target: Target, revision: str
-) -> dict[CellKey, str]:
-    """Return what each cell would have shown the same model at a git revision, by its hash.
-
-    With the guidance of now: git says what files said, and nothing of editors' notes.
-    """
-    with workspace_at(workspace.root, revision) as folder:
-        try:
-            then = load_workspace(folder)
-            endpoint = resolve_endpoint(
-                then.settings, workspace.root, target.endpoint.name, target.endpoint.model
-            )
-        except (WorkspaceError, UsageError):
-            return {}  # what could not be asked then is new now
-        before = replace(
-            target,
-            prompts=then.prompts,
-            endpoint=endpoint,
-            tools=then.tools,
-            personas=then.personas,
-        )
-        return {cell.key: cell.fingerprint for cell in before.lay_out()}
+    highest = filed.repeats()
+    laid = target.lay_out_each({t.slug: max(repeats, highest.get(t.slug, 1)) for t in target.tools})
+    by_pair = cells_by_pair(laid)
+    stale = {(each.tool, each.persona) for each in stale_entries(target, filed.frozen, laid)}
+    pairs = {pair for pair in by_pair if pair in stale}
+    back: dict[PairKey, frozenset[int]] = {}
+    if filed.base is not None:
+        first = [by_pair[pair][1] for pair in pairs]
+        pairs = filed.base.differing(first, filed.frozen)
+        for pair in pairs:
+            then = answers_now(verdict_on(filed.base.frozen, pair), by_pair[pair])
+            back[pair] = frozenset(answer.repeat for answer in then)
+    chosen = [
+        cell
+        for cell in laid
+        if cell.pair in pairs and cell.repeat in (back.get(cell.pair) or range(1, repeats + 1))
+    ]
+    entries = (verdict_on(filed.frozen, pair) for pair in by_pair if pair not in stale)
+    held = sum(len(entry.answers) for entry in entries if entry)
+    return chosen, held, repeats * (len(stale) - len(pairs))
 
 
 def _canaries(

@@ -1,0 +1,74 @@
+"""The revision of ``--since``: its verdicts on file, and what its own files would have asked."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from panel.cells.cells import Cell, CellKey, PairKey
+from panel.endpoint.target import Chosen, resolve_target
+from panel.errors import UsageError, WorkspaceError
+from panel.frozen.check import guidance_on_file
+from panel.frozen.files import FOLDER, Frozen, read_frozen, verdict_on
+from panel.workspace.git import workspace_at
+from panel.workspace.loading import WorkspaceFiles, load_workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A git revision that a branch is compared with.
+
+    folder: its files, there as long as it is open. frozen: its verdicts; none where they cannot
+    be read. root: of the workspace now, since weights are in no revision.
+    """
+
+    root: Path
+    folder: Path
+    frozen: Frozen
+
+    def differing(self, cells: Collection[Cell], frozen: Frozen) -> set[PairKey]:
+        """Return the pairs of these first repeats that are not as they were at the revision.
+
+        Their question was another one then, or what is on file (``frozen``) was.
+        """
+        then = self._fingerprints({cell.tool.slug for cell in cells})
+        return {
+            cell.pair
+            for cell in cells
+            if cell.fingerprint != then.get(cell.key)
+            or verdict_on(frozen, cell.pair) != verdict_on(self.frozen, cell.pair)
+        }
+
+    def _fingerprints(self, tools: Collection[str]) -> dict[CellKey, str]:
+        """Return what the revision's own files would have asked of its own model, by its hash.
+
+        The model, the endpoint, the settings and the editors' notes are those of its files: a
+        branch that changes one of them has changed every question. Empty where the files
+        cannot be read: what could not be asked then is new now.
+        """
+        try:
+            then: WorkspaceFiles = replace(load_workspace(self.folder), root=self.root)
+            target = resolve_target(then, Chosen(), guidance_on_file(self.frozen))
+            known = [tool for tool in target.tools if tool.slug in tools]
+            return {cell.key: cell.fingerprint for cell in replace(target, tools=known).lay_out()}
+        except (WorkspaceError, UsageError):
+            return {}
+
+
+@contextmanager
+def opened_base(root: Path, revision: str | None) -> Iterator[Base | None]:
+    """Read a revision for as long as the block runs; None without one.
+
+    Raises UsageError as workspace_at does.
+    """
+    if revision is None:
+        yield None
+        return
+    with workspace_at(root, revision) as folder:
+        try:
+            frozen = read_frozen(folder / FOLDER)
+        except WorkspaceError:
+            frozen = {}
+        yield Base(root, folder, frozen)
