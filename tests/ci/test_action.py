@@ -455,12 +455,12 @@ def test_a_file_that_is_wrong_stops_the_job_before_anything_is_asked(
     assert done.steps["Comment on the pull request"] == "skipped"
 
 
-def test_a_flip_shuts_its_gate_with_the_comment_already_posted(
+def test_a_change_shuts_its_gate_with_the_comment_already_posted(
     runner: Runner, mock: MockEndpoint, forge: Forge
 ) -> None:
     reword(runner)
     mock.face = always("skip")
-    done = runner.job("pull_request", pull_request(runner), repeats="4", fail_on="flip")
+    done = runner.job("pull_request", pull_request(runner), repeats="4", fail_on="change")
     assert not done.ok
     assert done.steps["Comment on the pull request"] == "success"
     assert done.steps["Keep the report"] == "used"
@@ -469,7 +469,7 @@ def test_a_flip_shuts_its_gate_with_the_comment_already_posted(
         ["Stop the merge where you chose so"]
     )
     text = check(forge.comments[0]["body"])
-    assert "4 verdicts flipped: anvil × builder (ship → skip)" in text
+    assert "4 verdicts changed: anvil × builder (ship → skip)" in text
     assert done.junit.get("failures") == "4"
     assert done.outputs["asked"] == "16"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from panel.ci.drift import Drift
 from panel.frozen.files import CANARIES, FOLDER, FrozenVerdict
 from panel.stats import sign_flip
 from tests.support.faces import always, voting
-from tests.support.frozen_diffs import LATER, answer, canaries, difference, published
+from tests.support.frozen_diffs import LATER, answer, canaries, difference, published, sure
 from tests.support.frozen_verdicts import freeze
 from tests.support.git_repository import commit, repository
 from tests.support.mock_endpoint import Answer, MockEndpoint
@@ -22,6 +23,7 @@ from tests.support.space import Panel, Space, edit
 
 PAIR = ("anvil", "builder")
 OLD = published(answer(take="Before."))
+SURE = sure("Before.")
 
 
 def anew(*verdicts: str | None, over: FrozenVerdict | None = OLD, **more: Any) -> FrozenVerdict:
@@ -45,13 +47,20 @@ def change(after: FrozenVerdict | None, before: FrozenVerdict | None = OLD) -> P
     [
         (None, OLD, "new", "1 of 1 ship"),
         (OLD, None, "gone", "no votes"),
-        (OLD, anew(*["skip"] * 4), "flipped", "0 of 4 ship"),
+        (SURE, anew(*["skip"] * 4, over=SURE), "flipped", "0 of 4 ship"),
+        (OLD, anew(*["skip"] * 4), "settled", "0 of 4 ship"),
+        (SURE, anew(*["skip"] * 3, over=SURE), "leaning", "0 of 3 ship"),
+        # Frozen apart: no file has seen the other's answers.
+        (OLD, anew("skip", over=None), "leaning", "0 of 1 ship"),
+        (SURE, anew(*["skip"] * 3, over=None), "leaning", "0 of 3 ship"),
+        (SURE, anew(*["skip"] * 4, over=None), "flipped", "0 of 4 ship"),
         (OLD, anew("skip"), "leaning", "0 of 1 ship"),
         (OLD, anew("skip", "skip", "ship"), "leaning", "1 of 3 ship"),
         (OLD, anew("ship"), "rewritten", "1 of 1 ship"),
         (OLD, anew(None), "leaning", "no votes"),
         (OLD, anew("skip", "ship"), "rewritten", "1 of 2 ship"),
-        (anew(None, over=None), anew("skip", over=anew(None, over=None)), "flipped", "0 of 1 ship"),
+        (anew(None, over=None), anew("skip", over=anew(None, over=None)), "leaning", "0 of 1 ship"),
+        (anew(None, over=None), anew(*["skip"] * 4, over=None), "settled", "0 of 4 ship"),
     ],
 )
 def test_what_became_of_a_pair(
@@ -139,11 +148,13 @@ def test_abstentions_that_were_there_before_are_not_new() -> None:
 
 
 def test_the_takes_shown_are_those_that_tell_the_change() -> None:
-    flipped, leaning = change(anew(*["skip"] * 4)), change(anew("skip"))
+    flipped = change(anew(*["skip"] * 4, over=SURE), SURE)
+    leaning, apart = change(anew("skip")), change(anew("skip", over=None))
     rewritten, new = change(anew("ship")), change(OLD, None)
-    assert flipped and leaning and rewritten and new
+    assert flipped and leaning and apart and rewritten and new
     assert flipped.takes() == [("before, ship", "Before."), ("after, skip", "After, 4.")]
     assert leaning.takes() == [("before, ship", "Before."), ("answered now, skip", "After, 1.")]
+    assert apart.takes() == [("before, ship", "Before."), ("after, skip", "After, 1.")]
     assert rewritten.takes() == [("before, ship", "Before."), ("after, ship", "After, 1.")]
     assert new.takes() == [("after, ship", "Before.")]
 
@@ -269,8 +280,8 @@ def test_another_model_asked_is_an_input_and_no_drift() -> None:
 def test_the_record_is_plain_json_with_the_three_parts_apart() -> None:
     keys = [PAIR, ("anvil", "skeptic")]
     found = difference(
-        dict.fromkeys(keys, OLD),
-        {keys[0]: anew(*["skip"] * 4), keys[1]: OLD},
+        dict.fromkeys(keys, SURE),
+        {keys[0]: anew(*["skip"] * 4, over=SURE), keys[1]: SURE},
         head=canaries(*[(1, 1, 0, 1)] * 6),
     )
     told = json.loads(json.dumps(record(found)))
@@ -279,11 +290,11 @@ def test_the_record_is_plain_json_with_the_three_parts_apart() -> None:
     [tool] = told["verdicts"]
     assert tool["before"] == {
         "ship_percent": 100.0,
-        "ships": 2,
-        "n": 2,
+        "ships": 8,
+        "n": 8,
         "abstains": 0,
         "interval": tool["before"]["interval"],
-        "undecided": True,
+        "undecided": False,
         "split": False,
     }
     [pair] = tool["personas"]
@@ -305,6 +316,7 @@ def versioned(mocked: Space, mock: MockEndpoint) -> Space:
     mocked.point_at(mock, f"[ci]\ncanaries = [{names}]\nrepeats = 4\n")
     mock.face = always("ship")
     run(mocked)
+    run(mocked, tools=["anvil"], repeats=4)
     freeze(mocked)
     repository(mocked.root)
     return mocked
@@ -410,15 +422,45 @@ def test_two_runs_are_compared_without_git_or_frozen_verdicts(
     mocked: Space, mock: MockEndpoint, panel: Panel
 ) -> None:
     mock.face = always("ship")
-    first = run(mocked).run_id
+    first = run(mocked, repeats=4).run_id
     reword(mocked.root)
     mock.face = always("skip")
-    second = run(mocked).run_id
+    second = run(mocked, repeats=4).run_id
     assert first and second
     told = diff(panel, mocked, first, second)
     assert (told["base"], told["head"]) == (first, second)
     assert told["inputs"] == {"files": [], "reasons": {"description changed": 4}}
     assert {pair["kind"] for tool in told["verdicts"] for pair in tool["personas"]} == {"flipped"}
+
+
+@pytest.mark.parametrize("form", ["runs", "a run and now", "folders", "revisions"])
+def test_a_panel_that_is_asked_again_flips_nothing_by_noise_whatever_is_compared(
+    mocked: Space, mock: MockEndpoint, panel: Panel, tmp_path: Path, form: str
+) -> None:
+    """Nothing has changed, and the second time every persona says the other word."""
+    mock.face = always("ship")
+    first = run(mocked).run_id
+    repository(mocked.root)
+    freeze(mocked)
+    commit(mocked.root, "once")
+    shutil.copytree(mocked.root / FOLDER, tmp_path / "once")
+    mock.face = always("skip")
+    if form in ("runs", "a run and now"):
+        second = run(mocked, again=True).run_id
+        sides = [first, second] if form == "runs" else [first]
+    else:  # frozen from a store of its own, that has not seen the first answers
+        shutil.rmtree(mocked.root / "runs")
+        shutil.rmtree(mocked.root / FOLDER)
+        run(mocked)
+        freeze(mocked)
+        commit(mocked.root, "again")
+        folders = [str(tmp_path / "once"), str(mocked.root / FOLDER)]
+        sides = folders if form == "folders" else ["HEAD~1", "HEAD"]
+    words = ("diff", *sides, "--fail-on", "flip", "--format", "json")
+    done = panel(*map(str, words), cwd=mocked.root)
+    assert done.code == 0, done.err
+    kinds = {p["kind"] for tool in json.loads(done.out)["verdicts"] for p in tool["personas"]}
+    assert kinds <= {"leaning"}
 
 
 def test_the_text_says_all_three_parts(versioned: Space, mock: MockEndpoint, panel: Panel) -> None:
@@ -433,7 +475,7 @@ def test_the_text_says_all_three_parts(versioned: Space, mock: MockEndpoint, pan
     assert "  4 × description changed" in lines
     assert "  tools/anvil.md: +1 -1" in lines
     assert any(
-        line.startswith("  anvil: panel ship 100 % (4 of 4, 51–100 %) → 0 %") for line in lines
+        line.startswith("  anvil: panel ship 100 % (16 of 16, 81–100 %) → 0 %") for line in lines
     )
     assert "    builder: ship kept, contested  leaning (0 of 1 ship, description changed)" in lines
     assert any(line.startswith("      before, ship: ") for line in lines)

@@ -14,17 +14,18 @@ from panel.ci.snapshots import Snapshot
 from panel.errors import UsageError
 from panel.frozen.files import FrozenVerdict
 from tests.support.faces import always, voting
-from tests.support.frozen_diffs import answer, canaries, difference, flips, published, side
+from tests.support.frozen_diffs import answer, canaries, difference, flips, published, side, sure
 from tests.support.frozen_verdicts import freeze
 from tests.support.git_repository import commit, repository
 from tests.support.mock_endpoint import MockEndpoint
 from tests.support.runs import run
 from tests.support.space import Panel, Space, edit
-from tests.support.templates import Make, all_ship
+from tests.support.templates import Make, surely_ship
 
 Key = tuple[str, str]
 OLD = published(answer())
-SKIPPED = published(*(answer("skip", "No.", n, tool="t2") for n in range(1, 5)), over=OLD)
+SURE = sure()
+SKIPPED = published(*(answer("skip", "No.", n, tool="t2") for n in range(1, 5)), over=SURE)
 KEYS = [("anvil", "builder"), ("anvil", "skeptic"), ("bellows", "builder")]
 
 
@@ -87,7 +88,7 @@ def test_no_gate_is_never_shut() -> None:
 
 def test_flip_shuts_on_flips_and_names_them() -> None:
     [failure] = shut(
-        difference(dict.fromkeys(KEYS, OLD), {**dict.fromkeys(KEYS, OLD), KEYS[1]: SKIPPED}),
+        difference(dict.fromkeys(KEYS, SURE), {**dict.fromkeys(KEYS, SURE), KEYS[1]: SKIPPED}),
         flip=True,
     )
     assert failure == Failure(
@@ -103,6 +104,27 @@ def test_flip_stays_open_for_what_is_new_gone_contested_or_in_other_words() -> N
         KEYS[1]: published(answer("ship", "Otherwise.", tool="t2"), over=OLD),
     }
     assert shut(difference(before, after), flip=True) == []
+
+
+def test_flip_is_not_shut_by_a_base_of_one_answer_and_change_is() -> None:
+    """One answer is wrong too often for its correction to be called a flip."""
+    diff = difference(dict.fromkeys(KEYS, OLD), {**dict.fromkeys(KEYS, OLD), KEYS[1]: SKIPPED})
+    assert shut(diff, flip=True) == []
+    assert shut(diff, change=True) == [
+        Failure("change", "1 verdict changed: anvil × skeptic (ship → skip).", frozenset({KEYS[1]}))
+    ]
+
+
+def test_change_shuts_on_what_was_published_on_few_answers_too() -> None:
+    """As with 'panel freeze --accept', or where files were frozen apart."""
+    accepted = published(answer("skip", tool="t2"))
+    diff = difference(dict.fromkeys(KEYS, SURE), {**dict.fromkeys(KEYS, SURE), KEYS[1]: accepted})
+    assert shut(diff, flip=True) == []
+    [failure] = shut(diff, change=True)
+    assert failure.pairs == {KEYS[1]}
+    kept = published(answer("skip", tool="t2"), over=SURE)
+    diff = difference(dict.fromkeys(KEYS, SURE), {**dict.fromkeys(KEYS, SURE), KEYS[1]: kept})
+    assert shut(diff, change=True) == [], "ship stays published"
 
 
 def test_a_sentence_names_a_few_and_counts_the_rest() -> None:
@@ -154,28 +176,51 @@ def test_drift_stays_open_for_another_model_that_was_asked_for() -> None:
     assert shut(difference({KEYS[0]: OLD}, after), drift=True) == []
 
 
-def test_ship_below_shuts_on_changed_tools_with_their_interval() -> None:
+def test_ship_below_shuts_on_tools_that_fall_below_with_their_interval() -> None:
     before = dict.fromkeys(KEYS, OLD)
     after = before | {KEYS[0]: SKIPPED}
     diff = difference(before, after)
     [failure] = shut(diff, below=60)
     assert failure.gate == "ship-below" and failure.pairs == {KEYS[0], KEYS[1]}
     assert failure.sentence.startswith(
-        "anvil has a panel ship percentage of 50 % (1 of 5, 95 % interval "
+        "anvil has a panel ship percentage of 50 % (1 of 5 answers, every persona alike, "
+        "95 % interval "
     )
-    assert failure.sentence.endswith("below 60 %.")
+    assert failure.sentence.endswith("below 60 %; it was at 100 %.")
     assert shut(diff, below=50) == [], "50 is not below 50"
 
 
-def test_ship_below_leaves_alone_what_does_not_differ_or_is_gone() -> None:
+def test_ship_below_leaves_alone_what_was_below_already_or_is_gone() -> None:
     before = dict.fromkeys(KEYS, SKIPPED)
     assert shut(difference(before, before), below=100) == []
     assert shut(difference(before, {}), {}, below=100) == []
+    worse = {key: published(answer("skip", "Worse.", tool="t3")) for key in KEYS}
+    assert shut(difference(before, worse), below=100) == [], "it differs, and was below"
+    half = before | {KEYS[0]: SURE}
+    assert shut(difference(half, before), below=50)[0].pairs == {KEYS[0], KEYS[1]}
+    assert shut(difference(half, before), below=60) == [], "50 % was below 60 %, too"
+
+
+def test_ship_below_shuts_on_a_new_tool_and_on_one_that_nobody_had_voted_on() -> None:
+    after = {KEYS[2]: SKIPPED}
+    [failure] = shut(difference({}, after), below=50)
+    assert failure.sentence.endswith("below 50 %; it is new.")
+    silent = {KEYS[2]: published(answer(None))}
+    assert [each.gate for each in shut(difference(silent, after), below=50)] == ["ship-below"]
+    assert shut(difference(after, silent), below=50) == [], "no votes are no percentage"
+
+
+def test_ship_below_sees_a_fall_that_changes_no_verdict() -> None:
+    before = {KEYS[2]: OLD}
+    after = {KEYS[2]: published(answer(), answer("skip", repeat=2), over=OLD)}
+    diff = difference(before, after)
+    assert diff.changes == []
+    assert [each.gate for each in shut(diff, below=60)] == ["ship-below"]
 
 
 def test_several_gates_give_a_sentence_each_in_one_order() -> None:
-    before = dict.fromkeys(KEYS, OLD)
-    after = before | {KEYS[0]: SKIPPED, KEYS[2]: published(answer(None, tool="t2"), over=OLD)}
+    before = dict.fromkeys(KEYS, SURE)
+    after = before | {KEYS[0]: SKIPPED, KEYS[2]: published(answer(None, tool="t2"), over=SURE)}
     diff = difference(before, after, head=canaries(*[(1, 1, 0, 1)] * 6))
     found = shut(diff, flip=True, drift=True, abstain=True, below=90)
     assert [each.gate for each in found] == ["flip", "drift", "abstain", "ship-below"]
@@ -201,7 +246,7 @@ def test_stale_needs_a_head_with_files() -> None:
 def versioned(copied: Callable[[Make], Space], mock: MockEndpoint) -> Space:
     """Make a repository of frozen verdicts, all of them ship."""
     mock.face = always("ship")
-    space = copied(all_ship)
+    space = copied(surely_ship)
     repository(space.root)
     return space
 
@@ -222,6 +267,7 @@ def flip(space: Space, mock: MockEndpoint) -> None:
         (("--fail-on", "flip"), 1),
         (("--fail-on=stale,drift,abstain"), 0),
         (("--fail-on", "stale", "--fail-on", "flip"), 1),
+        (("--fail-on", "change"), 1),
         (("--fail-on", "ship-below=1"), 1),
         (("--fail-on", "flop"), 2),
         (("--fail-on", "ship-below=0"), 2),
@@ -241,7 +287,7 @@ def test_the_exit_code_says_whether_a_gate_is_shut(
     done = panel("diff", "HEAD", "--format", form, *given, cwd=versioned.root)
     assert done.code == code, done.err
     if code == 1:
-        assert "anvil" in done.err and (": 4 verdicts flipped" in done.err or "0 %" in done.err)
+        assert "anvil" in done.err and (": 4 verdicts " in done.err or "0 %" in done.err)
     if code == 2:
         assert done.out == "" and "--fail-on" in done.err
     elif form == "json":

@@ -17,14 +17,14 @@ from panel.ci.gates import Failure
 from panel.ci.markdown import COMMENT_BYTES, MARKER, harmless, render_markdown
 from panel.frozen.files import CanaryCheck, CanaryCount
 from tests.support.faces import always
-from tests.support.frozen_diffs import answer, canaries, difference, flips, published
+from tests.support.frozen_diffs import answer, canaries, difference, flips, published, sure
 from tests.support.frozen_verdicts import freeze
 from tests.support.git_repository import repository
 from tests.support.mock_endpoint import MockEndpoint
 from tests.support.rendered_markdown import ACTIVE, LIVE, RENDERER, check, visible, walk
 from tests.support.runs import run
 from tests.support.space import Panel, Space, edit
-from tests.support.templates import Make, all_ship
+from tests.support.templates import Make, surely_ship
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "comment.md"
 
@@ -82,7 +82,7 @@ def said(text: str) -> str:
 def example_diff() -> Diff:
     """Return a difference with something of everything."""
     before, after = {}, {}
-    old = published(answer(take="It reads JSON lines. The way in is one command."))
+    old = sure("It reads JSON lines. The way in is one command.")
     for who in ("builder", "skeptic", "futurist"):
         before["anvil", who] = after["anvil", who] = old
     after["anvil", "builder"] = published(
@@ -265,7 +265,7 @@ def test_many_long_names_of_files_gates_canaries_and_models_leave_the_limit_whol
 def test_the_command_writes_it_with_real_verdicts(
     copied: Callable[[Make], Space], mock: MockEndpoint, panel: Panel
 ) -> None:
-    space = copied(all_ship)
+    space = copied(surely_ship)
     repository(space.root)
     edit(space.root / "tools/anvil.md", "reads JSON", "eats JSON")
     mock.face = always("skip")

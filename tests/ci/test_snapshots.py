@@ -19,14 +19,14 @@ from tests.support.git_repository import commit, git, repository
 from tests.support.mock_endpoint import MockEndpoint
 from tests.support.runs import run
 from tests.support.space import Panel, Space, edit
-from tests.support.templates import Make, all_ship
+from tests.support.templates import Make, surely_ship
 
 
 @pytest.fixture
 def versioned(copied: Callable[[Make], Space], mock: MockEndpoint) -> Space:
     """Make a repository of frozen verdicts, all of them ship."""
     mock.face = always("ship")
-    space = copied(all_ship)
+    space = copied(surely_ship)
     repository(space.root)
     return space
 
@@ -136,13 +136,13 @@ def test_a_run_is_the_state_as_of_its_end_whatever_came_after(
     mocked: Space, mock: MockEndpoint
 ) -> None:
     mock.face = always("ship")
-    first = run(mocked).run_id
+    first = run(mocked, repeats=4).run_id
     edit(mocked.root / "tools/anvil.md", "reads JSON", "eats JSON")
     mock.face = always("skip")
-    second = run(mocked).run_id
+    second = run(mocked, repeats=4).run_id
     edit(mocked.root / "tools/anvil.md", "eats JSON", "drinks JSON")
     mock.face = always("ship")
-    third = run(mocked).run_id
+    third = run(mocked, repeats=4).run_id
     assert first and second and third
     expected = {first: ALL_SHIP, second: ALL_SKIP, third: ALL_SHIP}
     assert [words(both(mocked, run_id, run_id)[0])["anvil"] for run_id in expected] == list(
@@ -188,7 +188,7 @@ def test_a_run_is_compared_over_the_answers_of_its_own_model(
     mock.face = always("ship")
     first = run(mocked, model="mock-1").run_id
     mock.face = always("skip")
-    second = run(mocked, model="mock-2").run_id
+    second = run(mocked, model="mock-2", repeats=4).run_id
     assert first and second
     base, head = both(mocked, first, second)
     assert words(base) == {"anvil": ALL_SHIP, "bellows": ALL_SHIP}

@@ -55,6 +55,11 @@ def published(*answers: Answer, over: FrozenVerdict | None = None) -> FrozenVerd
     return publish(list(answers), over)
 
 
+def sure(take: str = "It does one thing.") -> FrozenVerdict:
+    """Return a ship that so many answers agree on that it is sure."""
+    return published(*(answer(take=take, repeat=n) for n in range(1, 5)))
+
+
 def side(
     name: str, verdicts: dict[Key, FrozenVerdict], canaries: CanaryCheck | None = None
 ) -> Snapshot:
@@ -89,6 +94,6 @@ def flips(
     keys: list[Key], take: str = "It does one thing.", after: str = "It does too much."
 ) -> Diff:
     """Return a difference in which every one of these pairs flips from ship to skip."""
-    old = published(answer(take=take))
+    old = sure(take)
     new = published(*(answer("skip", after, n, tool="t2") for n in range(1, 5)), over=old)
     return difference(dict.fromkeys(keys, old), dict.fromkeys(keys, new))

@@ -62,6 +62,13 @@ def all_ship(space: Space, mock: MockEndpoint) -> None:
     everything_frozen(space, mock)
 
 
+def surely_ship(space: Space, mock: MockEndpoint) -> None:
+    """Ask every cell so often that its ship is sure, and freeze the answers."""
+    mock.face = always("ship")
+    assert run(space, repeats=4).verdicts == 4 * 4 * len(space.tools)
+    freeze(space)
+
+
 def thirty_frozen(space: Space, mock: MockEndpoint) -> None:
     """Ask thirty tools and freeze the answers."""
     for number in range(28):

@@ -16,19 +16,22 @@ from panel.cells.plan import changed_input
 from panel.ci.drift import Drift, find_drift
 from panel.ci.snapshots import Snapshot
 from panel.frozen.files import FrozenVerdict
-from panel.stats import PanelResult, combine, tally
+from panel.frozen.publish import votes_of
+from panel.frozen.rule import is_sure
+from panel.stats import PanelResult, combine
 from panel.workspace.git import changed_files
 
-Kind = Literal["new", "gone", "flipped", "leaning", "rewritten"]
+Kind = Literal["new", "gone", "flipped", "settled", "leaning", "rewritten"]
 
 
 @dataclass(frozen=True, slots=True)
 class PairChange:
     """One persona on one tool, where something differs.
 
-    kind: new or gone; flipped: another verdict is published; leaning: newer answers speak
-    for another verdict, or for none, but do not overturn the published one; rewritten: the
-    same verdict with another take.
+    kind: new or gone; flipped: a sure verdict has become the other one, surely; settled: a
+    verdict that rested on too few answers to be sure has become the other one, surely; leaning:
+    newer answers speak for another verdict, or for none, and are too few to be sure of it;
+    rewritten: the same verdict with another take.
     cause: why it was asked, as in ``panel plan``, or "asked again"; None for new and gone.
     """
 
@@ -38,6 +41,28 @@ class PairChange:
     cause: str | None
     before: FrozenVerdict | None
     after: FrozenVerdict | None
+
+    @property
+    def changed(self) -> bool:
+        """Whether both sides publish a verdict, and not the same one."""
+        before, after = self.before, self.after
+        return before is not None and after is not None and before.verdict != after.verdict
+
+    @property
+    def said(self) -> str:
+        """What became of the published verdict, in words."""
+        before = (self.before and self.before.verdict) or "no verdict"
+        after = (self.after and self.after.verdict) or "no verdict"
+        if self.kind == "new":
+            return f"new: {after}"
+        if self.kind == "gone":
+            return f"gone (was {before})"
+        if self.kind == "leaning" and not self.changed:
+            return f"{after} kept, contested"
+        if self.kind == "rewritten":
+            return f"{after} reworded"
+        why = {"settled": ", which few answers had left open", "leaning": ", on too few answers"}
+        return f"{before} → {after}{why.get(self.kind, '')}"
 
     @property
     def certainty(self) -> str:
@@ -53,7 +78,7 @@ class PairChange:
         if self.before is not None and self.before.take:
             found.append((f"before, {self.before.verdict}", self.before.take))
         after = self.after
-        if after is not None and self.kind == "leaning":
+        if after is not None and self.kind == "leaning" and not self.changed:
             other = (a for a in after.answers if a.verdict and a.verdict != after.verdict)
             found += [(f"answered now, {a.verdict}", a.take) for a in list(other)[:1]]
         elif after is not None and after.take:
@@ -80,12 +105,16 @@ class InputFile:
     removed: int
 
 
+Panels = tuple[PanelResult | None, PanelResult | None]  # before, after
+
+
 @dataclass(frozen=True, slots=True)
 class Diff:
     """All that differs between two snapshots.
 
     reasons: how many pairs were asked again, by cause. pairs: every verdict of the head, by
-    (tool, persona). abstained: the pairs with an abstention that the base does not have.
+    (tool, persona). panels: every tool's panel before and after. abstained: the pairs with an
+    abstention that the base does not have.
     """
 
     base: str
@@ -96,6 +125,7 @@ class Diff:
     drift: Drift
     pairs: dict[tuple[str, str], FrozenVerdict] = field(repr=False)
     abstained: list[tuple[str, str]] = field(default_factory=list)
+    panels: dict[str, Panels] = field(default_factory=dict, repr=False)
 
     @property
     def changes(self) -> list[PairChange]:
@@ -119,17 +149,16 @@ def compare(root: Path, base: Snapshot, head: Snapshot) -> Diff:
             reasons[cause] += 1
         if change is not None:
             changes.setdefault(key[0], []).append(change)
-    tools = [
-        ToolChange(slug, _panel(slug, base), _panel(slug, head), tuple(pairs))
-        for slug, pairs in changes.items()
-    ]
+    slugs = sorted(base.frozen.keys() | head.frozen.keys())
+    panels = {slug: (_panel(slug, base), _panel(slug, head)) for slug in slugs}
+    tools = [ToolChange(slug, *panels[slug], tuple(pairs)) for slug, pairs in changes.items()]
     files = []
     if base.revision is not None and head.folder is not None:
         rows = changed_files(root, base.revision, head.revision)
         files = [InputFile(*row) for row in rows]
     drift = find_drift(base, head, before.values(), after.values())
     silent = [key for key in after if _abstains_anew(before.get(key), after[key])]
-    return Diff(base.name, head.name, files, dict(reasons), tools, drift, after, silent)
+    return Diff(base.name, head.name, files, dict(reasons), tools, drift, after, silent, panels)
 
 
 def _pairs(snapshot: Snapshot) -> dict[tuple[str, str], FrozenVerdict]:
@@ -157,7 +186,7 @@ def _change(
     elif after is None:
         kind = "gone"
     elif before.verdict != after.verdict:
-        kind = "flipped"
+        kind = _turned(before, after)
     elif before.answers != after.answers and (leans(after) or after.kept is not None):
         kind = "leaning"
     elif before.take != after.take:
@@ -165,6 +194,21 @@ def _change(
     else:
         return None
     return PairChange(*key, kind, _cause(before, after), before, after)
+
+
+def _turned(before: FrozenVerdict, after: FrozenVerdict) -> Kind:
+    """Say what it is that another verdict is published: what the rule of publication allows.
+
+    However the two came about: files may have been frozen apart, without one another's answers.
+    """
+    if not _firm(after):
+        return "leaning"
+    return "flipped" if _firm(before) else "settled"
+
+
+def _firm(verdict: FrozenVerdict) -> bool:
+    """Whether the answers on file are sure of the published verdict, or an editor approved it."""
+    return verdict.state == "approved" or is_sure(verdict.verdict, votes_of(verdict.answers))
 
 
 def leans(verdict: FrozenVerdict) -> bool:
@@ -203,7 +247,7 @@ def _panel(slug: str, snapshot: Snapshot) -> PanelResult | None:
 
 def panel_result(verdicts: Iterable[FrozenVerdict]) -> PanelResult:
     """Return a panel's numbers, counted over the answers on file."""
-    return combine([tally((a.outcome, a.verdict) for a in v.answers) for v in verdicts])
+    return combine([votes_of(verdict.answers) for verdict in verdicts])
 
 
 def record(diff: Diff) -> dict[str, Any]:

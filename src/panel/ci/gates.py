@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from panel.ci.diff import Diff, PairChange, panel_result
+from panel.ci.diff import Diff, PairChange
 from panel.ci.snapshots import Snapshot
 from panel.errors import UsageError
 from panel.frozen.check import frozen_status
 from panel.workspace.validation import did_you_mean
 
-PLAIN = ("flip", "stale", "drift", "abstain")
+PLAIN = ("flip", "change", "stale", "drift", "abstain")
 SHIP_BELOW = "ship-below"
 NAMED = 5  # pairs named in one sentence
 
@@ -20,7 +20,7 @@ NAMED = 5  # pairs named in one sentence
 class Gates:
     """The gates a team has chosen.
 
-    plain: any of flip, stale, drift, abstain. ship_below: a percentage; None if not chosen.
+    plain: any of flip, change, stale, drift, abstain. ship_below: a percentage; None if not chosen.
     """
 
     plain: frozenset[str] = frozenset()
@@ -64,16 +64,21 @@ def failures(
 ) -> list[Failure]:
     """Return the reasons why gates are shut, in the order of the gates.
 
-    ``flip`` and ``ship-below`` look at tools that differ, ``abstain`` at abstentions that the
-    base does not have, ``stale`` at the whole head, as ``endpoint`` and ``model`` would be asked.
-    Raises UsageError for ``stale`` if the head is a folder or a run, which has no tools of its own.
+    ``flip`` and ``change`` look at verdicts that differ, ``ship-below`` at tools that were not
+    below before, ``abstain`` at abstentions that the base does not have, ``stale`` at the whole
+    head, as ``endpoint`` and ``model`` would be asked. Raises UsageError for ``stale`` if the
+    head is a folder or a run, which has no tools of its own.
     """
     found: list[Failure] = []
-    if "flip" in gates.plain and (flips := diff.of_kind("flipped")):
-        words = _named([f"{p.tool} × {p.persona} ({_flip(p)})" for p in flips])
-        found.append(
-            Failure("flip", f"{_many(len(flips), 'verdict')} flipped: {words}.", _keys(flips))
-        )
+    turned = (
+        ("flip", "flipped", diff.of_kind("flipped")),
+        ("change", "changed", [pair for pair in diff.changes if pair.changed]),
+    )
+    for gate, verb, pairs in turned:
+        if gate in gates.plain and pairs:
+            words = _named([f"{p.tool} × {p.persona} ({_flip(p)})" for p in pairs])
+            sentence = f"{_many(len(pairs), 'verdict')} {verb}: {words}."
+            found.append(Failure(gate, sentence, _keys(pairs)))
     if "stale" in gates.plain:
         found += _stale(head, endpoint, model)
     if "drift" in gates.plain and (diff.drift.moved or diff.drift.served):
@@ -83,7 +88,7 @@ def failures(
         sentence = f"{_many(len(silent), 'persona')} abstained: {words}."
         found.append(Failure("abstain", sentence, frozenset(silent)))
     if gates.ship_below is not None:
-        found += _below(diff, head, gates.ship_below)
+        found += _below(diff, gates.ship_below)
     return found
 
 
@@ -119,24 +124,23 @@ def _stale(head: Snapshot, endpoint: str | None, model: str | None) -> list[Fail
     return [Failure("stale", sentence, keys)]
 
 
-def _below(diff: Diff, head: Snapshot, percent: float) -> list[Failure]:
+def _below(diff: Diff, percent: float) -> list[Failure]:
+    """Return the tools that are below now and were not before: above, new, or without votes."""
     found = []
-    for tool in diff.tools:
-        file = head.frozen.get(tool.tool)
-        result = panel_result(file.personas.values()) if file else None
-        if result and result.ship_percent is not None and result.ship_percent < percent:
-            low, high = (result.interval.low, result.interval.high) if result.interval else (0, 100)
-            sentence = (
-                f"{_named([tool.tool])} has a panel ship percentage of {result.ship_percent:.0f} % "
-                f"({result.ships} of {result.n}, 95 % interval {low:.0f}–{high:.0f} %), "
-                f"below {percent:g} %."
-            )
-            keys = (
-                frozenset((tool.tool, persona) for persona in file.personas)
-                if file
-                else frozenset()
-            )
-            found.append(Failure(SHIP_BELOW, sentence, keys))
+    for slug, (before, after) in diff.panels.items():
+        was = before.ship_percent if before else None
+        now = after.ship_percent if after else None
+        if after is None or now is None or now >= percent or (was is not None and was < percent):
+            continue
+        low, high = (after.interval.low, after.interval.high) if after.interval else (0, 100)
+        fell = "is new" if was is None else f"was at {was:.0f} %"
+        sentence = (
+            f"{_named([slug])} has a panel ship percentage of {now:.0f} % "
+            f"({after.ships} of {after.n} answers, every persona alike, 95 % interval "
+            f"{low:.0f}–{high:.0f} %), below {percent:g} %; it {fell}."
+        )
+        keys = frozenset(key for key in diff.pairs if key[0] == slug)
+        found.append(Failure(SHIP_BELOW, sentence, keys))
     return found
 
 

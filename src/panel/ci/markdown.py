@@ -74,15 +74,16 @@ def _size(lines: list[str]) -> int:
 
 
 def _headline(diff: Diff) -> str:
-    flips, leaning = len(diff.of_kind("flipped")), len(diff.of_kind("leaning"))
-    new, gone = len(diff.of_kind("new")), len(diff.of_kind("gone"))
-    rewritten = len(diff.of_kind("rewritten"))
+    leaning = diff.of_kind("leaning")
+    changed = sum(pair.changed for pair in leaning)
     counts = [
-        (flips, "flipped"),
-        (leaning, "contested, kept as published"),
-        (new, "new"),
-        (gone, "gone"),
-        (rewritten, "reworded"),
+        (len(diff.of_kind("flipped")), "flipped"),
+        (len(diff.of_kind("settled")), "settled the other way"),
+        (changed, "changed on too few answers"),
+        (len(leaning) - changed, "contested, kept as published"),
+        (len(diff.of_kind("new")), "new"),
+        (len(diff.of_kind("gone")), "gone"),
+        (len(diff.of_kind("rewritten")), "reworded"),
     ]
     said = ", ".join(f"{many:,} {what}" for many, what in counts if many)
     prefix = "the model moved; " if diff.drift.moved else ""
@@ -171,19 +172,9 @@ def _percent(result: PanelResult | None) -> str:
 
 
 def _said(pair: PairChange) -> str:
-    before = (pair.before.verdict if pair.before else None) or "no verdict"
-    after = (pair.after.verdict if pair.after else None) or "no verdict"
     cause = f", {pair.cause}" if pair.cause else ""
-    match pair.kind:
-        case "flipped":
-            return f"**{before} → {after}** ({pair.certainty}{cause})"
-        case "leaning":
-            return f"{after} kept, contested ({pair.certainty}{cause})"
-        case "rewritten":
-            return f"{after} reworded ({pair.certainty}{cause})"
-        case "new":
-            return f"new: {after} ({pair.certainty})"
-    return f"gone (was {before})"
+    said = f"**{pair.said}**" if pair.kind == "flipped" else pair.said
+    return said if pair.kind == "gone" else f"{said} ({pair.certainty}{cause})"
 
 
 def _takes(tool: ToolChange) -> str:

@@ -12,7 +12,15 @@ from pathlib import Path
 
 from panel.cells.journal import FILE, JournalFile, find_journals, read_lines
 from panel.errors import UsageError
-from panel.frozen.files import FOLDER, CanaryCheck, Frozen, FrozenTool, read_canaries, read_frozen
+from panel.frozen.files import (
+    FOLDER,
+    CanaryCheck,
+    Frozen,
+    FrozenTool,
+    read_canaries,
+    read_frozen,
+    verdict_on,
+)
 from panel.frozen.freeze import as_canary_check
 from panel.frozen.publish import publish
 from panel.store.ingest import opened
@@ -51,29 +59,31 @@ def snapshots(
     WorkspaceError for files that cannot be read.
     """
     with ExitStack() as stack:
-        before = stack.enter_context(_snapshot(workspace, base, with_files=False))
+        before = stack.enter_context(_snapshot(workspace, base))
         if head is None and _is_run(workspace, base):
-            after = _after(workspace, None, _model_of(workspace, base))
+            after = _after(workspace, None, _model_of(workspace, base), before.frozen)
         elif head is None:
             after = _working_tree(workspace)
         else:
-            after = stack.enter_context(_snapshot(workspace, head, with_files=True))
+            after = stack.enter_context(_snapshot(workspace, head, before.frozen))
         yield before, after
 
 
 @contextmanager
-def _snapshot(workspace: WorkspaceFiles, word: str, with_files: bool) -> Iterator[Snapshot]:
-    """Read one snapshot.
+def _snapshot(
+    workspace: WorkspaceFiles, word: str, over: Frozen | None = None
+) -> Iterator[Snapshot]:
+    """Read one snapshot. over: the verdicts of the base, for a head.
 
     Tools, personas and prompts are read for a head only: those of a base may be of a version
     that this one no longer reads.
     """
     if _is_run(workspace, word):
-        yield _after(workspace, word, _model_of(workspace, word))
+        yield _after(workspace, word, _model_of(workspace, word), over or {})
     elif (commit := commit_of(workspace.root, word)) is not None:
         with workspace_at(workspace.root, commit) as root:
             folder = root / FOLDER
-            then = load_workspace(root) if with_files else None
+            then = load_workspace(root) if over is not None else None
             yield Snapshot(word, read_frozen(folder), read_canaries(folder), commit, then, folder)
     elif word and Path(word).is_dir():
         yield Snapshot(word, read_frozen(Path(word)), read_canaries(Path(word)))
@@ -103,13 +113,14 @@ def _model_of(workspace: WorkspaceFiles, run_id: str) -> str:
     return str(totals["model_identity"])
 
 
-def _after(workspace: WorkspaceFiles, run_id: str | None, model: str) -> Snapshot:
+def _after(workspace: WorkspaceFiles, run_id: str | None, model: str, over: Frozen) -> Snapshot:
     """Return what the store held of a model after a run, or holds now if ``run_id`` is None.
 
-    Reads the journals up to that run into a temporary store, since the store has no history.
+    over: what had been published before, which the answers have to overturn. Reads the journals
+    up to that run into a temporary store, since the store has no history.
     """
     if run_id is None:
-        return _from_store(workspace.runs, NOW, model)
+        return _from_store(workspace.runs, NOW, model, over)
     began = {journal: _began(journal) for journal in find_journals(workspace.runs)}
     until = next(at for journal, at in began.items() if journal.run_id == run_id)
     with tempfile.TemporaryDirectory(prefix="panel-") as folder:
@@ -118,7 +129,7 @@ def _after(workspace: WorkspaceFiles, run_id: str | None, model: str) -> Snapsho
         for journal, at in began.items():
             if at <= until:
                 (runs / journal.run_id).symlink_to(journal.file.parent.resolve())
-        return _from_store(runs, run_id, model)
+        return _from_store(runs, run_id, model, over)
 
 
 def _began(journal: JournalFile) -> tuple[str, str]:
@@ -128,7 +139,7 @@ def _began(journal: JournalFile) -> tuple[str, str]:
     return str(fields.get("started_at", "")), journal.run_id
 
 
-def _from_store(runs: Path, name: str, model: str) -> Snapshot:
+def _from_store(runs: Path, name: str, model: str, over: Frozen) -> Snapshot:
     with opened(runs) as connection:
         answers = answers_by_pair(connection, model)
         canaries = latest_canaries(connection, model)
@@ -138,6 +149,6 @@ def _from_store(runs: Path, name: str, model: str) -> Snapshot:
         for pair in group:
             settled = [answer for answer in answers[pair] if answer.outcome != "error"]
             if settled:
-                personas[pair[1]] = publish(settled, None)
+                personas[pair[1]] = publish(settled, verdict_on(over, pair))
         frozen[tool] = FrozenTool(tool=tool, personas=personas)
     return Snapshot(name, frozen, as_canary_check(canaries))

@@ -142,7 +142,8 @@ def diff(
     fail_on: Annotated[
         list[str] | None,
         typer.Option(
-            "--fail-on", help="flip, stale, drift, abstain or ship-below=PCT; exit 1; repeatable."
+            "--fail-on",
+            help="flip, change, stale, drift, abstain, ship-below=PCT; exit 1; repeatable.",
         ),
     ] = None,
     endpoint: EndpointName = None,
@@ -203,11 +204,9 @@ def _ship(result: PanelResult | None) -> str:
 
 
 def _print_pair(pair: PairChange) -> None:
-    before = (pair.before.verdict if pair.before else None) or "—"
-    after = (pair.after.verdict if pair.after else None) or "—"
     cause = f", {pair.cause}" if pair.cause else ""
-    word = f"{after} kept, contested" if pair.kind == "leaning" else f"{before} → {after}"
     persona = " ".join(pair.persona.split())
-    say(f"    {persona}: {word}  {pair.kind} ({pair.certainty}{cause})")
+    kind = "" if pair.said.startswith(pair.kind) else f"  {pair.kind}"
+    say(f"    {persona}: {pair.said}{kind} ({pair.certainty}{cause})")
     for label, take in pair.takes():
         say(f"      {label}: {' '.join(take.split())}")
