@@ -1,4 +1,4 @@
-"""Noise before alarm: what `scorecard.decide` publishes of panels whose flip rates are known.
+"""Noise before alarm: what the publish rule makes of panels whose flip rates are known.
 
 A panel's cells are asked once or a few times, frozen, and wholly asked again though nothing has
 changed. "5 % background flips" is read both ways: each answer is the minority's with p = .05,
@@ -8,6 +8,7 @@ or two answers to one question differ with p = .05, 2p(1 - p) = .05. Run with -s
 from __future__ import annotations
 
 import random
+import re
 from collections import Counter
 from collections.abc import Callable
 from itertools import product
@@ -15,9 +16,10 @@ from math import comb, sqrt
 
 import pytest
 
-from panel.frozen.rule import publish_rule
+from panel.frozen.rule import is_sure, more_to_ask, publish_rule
 from panel.stats import ShipOrSkip, Tally, tally
 from tests.support.sizes import size
+from tests.support.space import ROOT
 
 TOOLS, PERSONAS, REPEATS = 100, 4, (1, 3, 5, 7)
 TRIALS = size(10, 50)  # regenerations of the whole panel, 400 decisions each
@@ -124,6 +126,79 @@ def test_what_the_simulation_finds_is_what_the_binomial_says(repeats: int) -> No
     share = sum(publish_rule("ship", draw(0.1, repeats)).verdict == "skip" for _ in range(trials))
     print(f"\n{repeats} repeats: a reversal is published in {100 * share / trials:.1f} %")
     assert share / trials == pytest.approx(exact, abs=0.03)
+
+
+Policy = tuple[int, int]  # repeats at first, and at most
+
+
+def asked(rate: float, policy: Policy, source: random.Random) -> tuple[Tally, int]:
+    """Ask a pair that ships at this rate as the policy does; return the votes and the calls."""
+    votes, calls, many = Tally(), 0, policy[0]
+    while many:
+        for _ in range(many):
+            votes = votes.plus("verdict", "ship" if source.random() < rate else "skip")
+        calls += many
+        many = more_to_ask(votes, calls, policy[1])
+    return votes, calls
+
+
+def turned(before: Tally, after: Tally) -> str | None:
+    """Return what the diff of a pair says that was published on these votes, and is on those."""
+    was = first_published(before)
+    now = publish_rule(was, after).verdict
+    if now == was:
+        return None
+    return "flipped" if is_sure(was, before) else "settled"
+
+
+def shares(
+    policy: Policy, before: float, after: float, base: Policy | None = None
+) -> tuple[dict[str | None, float], float]:
+    """Return the shares of what becomes of pairs whose rate changes, and the calls for one.
+
+    base: how the verdict on file was asked for; as now, if None.
+    """
+    source, trials, calls, found = random.Random(10), size(3000, 20_000), 0, Counter[str | None]()
+    for _ in range(trials):
+        old, _calls = asked(before, base or policy, source)
+        new, many = asked(after, policy, source)
+        calls += many
+        found[turned(old, new)] += 1
+    return {kind: found[kind] / trials for kind in ("flipped", "settled", None)}, calls / trials
+
+
+CI = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
+ROW = re.compile(
+    r"^\| (\d+) \| (\d+|–) \| ([\d.]+) \| (\d+) \| (\d+) \| (\d+) % \| (\d+) % \|$", re.MULTILINE
+)
+
+
+@pytest.mark.parametrize("row", ROW.findall(CI), ids=lambda row: "-".join(row[:2]))
+def test_calls_false_changes_and_power_are_what_the_page_says(row: tuple[str, ...]) -> None:
+    policy = (int(row[0]), int(row[0] if row[1] == "–" else row[1]))
+    same, calls = shares(policy, 0.95, 0.95)
+    assert calls == pytest.approx(float(row[2]), abs=0.1)
+    assert 400 * same["flipped"] == pytest.approx(float(row[3]), abs=0.5)
+    single, _calls = shares(policy, 0.95, 0.95, base=(1, 1))
+    assert single["flipped"] == 0, "one answer is never sure, so nothing of it can flip"
+    assert 400 * single["settled"] == pytest.approx(float(row[4]), abs=4)
+    for wrong, percent in ((0.05, row[5]), (0.1, row[6])):
+        reversal, _calls = shares(policy, 1 - wrong, wrong)
+        assert 100 * reversal["flipped"] == pytest.approx(float(percent), abs=3)
+
+
+def test_the_page_has_a_row_for_single_answers_a_fixed_number_and_two_bounds() -> None:
+    assert [row[:2] for row in ROW.findall(CI)] == [
+        ("1", "–"), ("5", "–"), ("4", "7"), ("4", "12")
+    ]  # fmt: skip
+
+
+def test_a_panel_that_is_truly_divided_is_asked_to_the_bound_as_the_page_says() -> None:
+    told = re.search(r"is asked ([\d.]+) times up to a bound of 12, and flips in (\d+) %", CI)
+    assert told
+    found, calls = shares((4, 12), 0.5, 0.5)
+    assert calls == pytest.approx(float(told[1]), abs=0.2)
+    assert 100 * found["flipped"] == pytest.approx(float(told[2]), abs=1.5)
 
 
 def test_the_same_seed_gives_the_same_figures() -> None:

@@ -6,11 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from panel.frozen.rule import PublishOutcome, publish_rule
-from panel.stats import (
-    SURE,
-    Tally,
+from panel.frozen.rule import (
+    PublishOutcome,
+    is_sure,
+    more_to_ask,
+    publish_rule,
+    votes_missing,
 )
+from panel.stats import SURE, Tally
 
 
 @pytest.mark.parametrize(
@@ -86,3 +89,36 @@ def test_a_decision_is_symmetric_stable_and_never_moves_without_certainty(
         again = publish_rule(decision.verdict, votes)
         assert again.verdict == decision.verdict, "deciding anew changes nothing"
         assert publish_rule(again.verdict, votes) == again
+
+
+@pytest.mark.parametrize(
+    ("votes", "missing"),
+    [
+        (Tally(), 4),
+        (Tally(1, 0), 3),
+        (Tally(0, 3), 1),
+        (Tally(4, 0), 0),
+        (Tally(3, 1), 3),
+        (Tally(1, 1), 5),
+        (Tally(6, 1), 0),
+        (Tally(0, 4, abstains=3), 0),
+        (Tally(abstains=3), 4),
+    ],
+)
+def test_so_many_more_votes_for_the_side_that_leads_make_it_sure(
+    votes: Tally, missing: int
+) -> None:
+    assert votes_missing(votes) == missing
+    assert (missing == 0) == (is_sure("ship", votes) or is_sure("skip", votes))
+    asked = votes.n + votes.abstains
+    assert more_to_ask(votes, asked, 9) == min(missing, max(0, 9 - asked))
+    assert more_to_ask(votes, asked, asked) == 0
+
+
+@given(st.integers(0, 20), st.integers(0, 20))
+def test_with_the_missing_votes_a_side_is_sure_and_with_one_less_it_is_not(
+    ships: int, skips: int
+) -> None:
+    more = votes_missing(Tally(ships, skips), "skip")
+    assert is_sure("skip", Tally(ships, skips + more))
+    assert not more or not is_sure("skip", Tally(ships, skips + more - 1))

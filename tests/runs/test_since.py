@@ -163,7 +163,7 @@ def test_a_verdict_that_main_kept_or_accepted_is_restored_as_it_was(
     """Main published ship over one skip; its answers alone would say skip."""
     git(versioned.root, "switch", "-q", "main")
     reword(versioned)
-    mock.face = voting(lambda system, _user: "skip" if "builder" in system.lower() else "ship")
+    mock.face = voting(lambda system, _user: "skip" if "You are the Builder" in system else "ship")
     run(versioned, changed=True)
     freeze(versioned)
     commit(versioned.root)

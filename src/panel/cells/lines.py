@@ -11,6 +11,7 @@ from panel import __version__
 from panel.cells.cells import Cell, ModelIdentity
 from panel.cells.journal import journal_line, utc_now
 from panel.hashing import content_hash
+from panel.stats import Outcome
 from panel.text import clean_text
 from panel.workspace.personas import Persona
 from panel.workspace.prompts import Messages
@@ -80,7 +81,7 @@ class Attempt:
     finished_at: str
     seconds: float
     final: bool
-    outcome: str
+    outcome: Outcome
     reason: str | None = None
     detail: str | None = None
     verdict: Verdict | None = None

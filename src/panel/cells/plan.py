@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Container, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from panel.cells.answers import Inputs
@@ -97,8 +97,18 @@ class Estimate:
     worst_cost_usd: float | None
 
 
-def estimate(cells: Collection[Cell], endpoint: Endpoint, seen: Experience) -> Estimate:
-    """Work out the size of asking these cells."""
+def estimate(
+    cells: Collection[Cell],
+    endpoint: Endpoint,
+    seen: Experience,
+    perhaps: Collection[Cell] = (),
+) -> Estimate:
+    """Work out the size of asking these cells. perhaps: cells that may be asked besides."""
+    if perhaps:
+        worst = estimate([*cells, *perhaps], endpoint, seen)
+        names = ("worst_calls", "worst_tokens", "worst_cost_usd")
+        changed = {name: getattr(worst, name) for name in names}
+        return replace(estimate(cells, endpoint, seen), **changed)
     calls, cap, prices = len(cells), endpoint.sampling.max_tokens, endpoint.prices
     prompt = round(sum(cell.prompt_characters for cell in cells) / seen.chars_per_token)
     mean = seen.completion_tokens if seen.completion_tokens is not None else cap

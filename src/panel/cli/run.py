@@ -119,7 +119,8 @@ def _shown(plan: Plan, canaries: int) -> Iterator[ProgressReporter]:
                 state += f", {stats.abstains} abstained, {stats.errors} errors"
             state += f", {stats.prompt_tokens + stats.completion_tokens:,} tokens"
             rate = f"{speed * 60:.0f}/min" if speed else ""
-            bar.update(task, completed=stats.asked, rate=rate, state=state)
+            total = len(plan.pending) + canaries + stats.added
+            bar.update(task, completed=stats.asked, total=total, rate=rate, state=state)
 
         yield ProgressReporter(progress, note)
 
@@ -131,10 +132,10 @@ def _print_plan(prepared: Prepared, as_json: bool) -> None:
     plan, target = prepared.plan, prepared.target
     tools, personas = len(target.tools), len(target.personas)
     repeats = plan.cells // max(1, tools * personas)
-    say(
-        f"{plan.cells:,} cells: {tools:,} tools × {personas} personas × {repeats} repeat(s), "
-        f"asked of {target.model}"
-    )
+    product = f"{tools:,} tools × {personas} personas"
+    if plan.cells == tools * personas * repeats:
+        product += f" × {repeats} repeat(s)"
+    say(f"{plan.cells:,} cells: {product}, asked of {target.model}")
     out().print(_plan_table(prepared))
     for cell, reason in plan.pending[:CELLS_SHOWN]:
         say(f"  {cell.tool.slug} × {cell.persona.id} × repeat {cell.repeat}: {reason}")
@@ -156,6 +157,7 @@ def _plan_record(prepared: Prepared) -> dict[str, Any]:
         "reused": plan.reused,
         "left": plan.left,
         "canaries": len(prepared.canaries),
+        "perhaps": len(prepared.perhaps),
         "reasons": plan.reasons(),
         "estimate": asdict(prepared.estimate),
         "pending_cells": [
@@ -179,6 +181,8 @@ def _plan_table(prepared: Prepared) -> Table:
         table.add_row(f"to ask: {reason}", f"{count:,}")
     if plan.left:
         table.add_row("left alone", f"{plan.left:,}")
+    if prepared.perhaps:
+        table.add_row("more where answers are not sure, at most", f"{len(prepared.perhaps):,}")
     if prepared.canaries:
         table.add_row("canaries, asked again", f"{len(prepared.canaries):,}")
     return table

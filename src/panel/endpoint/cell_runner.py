@@ -21,6 +21,7 @@ from panel.endpoint.client import CompletionClient, RawResponse
 from panel.endpoint.faults import Fault
 from panel.endpoint.limits import Budget, ConcurrencyLimiter, Slot
 from panel.endpoint.output_modes import OutputMode, RequestProfile, optional_fields, plain_fields
+from panel.stats import Outcome
 from panel.workspace.endpoints import Endpoint
 from panel.workspace.prompts import Messages, Prompts
 from panel.workspace.verdict import Verdict
@@ -53,7 +54,7 @@ class Settled:
     endpoint gave no answer in any of the tries.
     """
 
-    outcome: str
+    outcome: Outcome
     verdict: Verdict | None = None
     reason: str | None = None
     detail: str | None = None

@@ -7,13 +7,14 @@ do need not import the HTTP stack.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from panel.cells.cells import Cell
 from panel.cells.journal import JournalWriter
+from panel.stats import Outcome, ShipOrSkip
 from panel.workspace.endpoints import Endpoint
 from panel.workspace.prompts import Prompts
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:  # detect.py imports the HTTP stack, which this module must no
 class RunStats:
     """A run's counts so far: cells by outcome, requests, tokens.
 
+    asked: cells that ended; canaries: those among them that are no outcome of their cell, and
+    in none of the counts of outcomes. added: cells asked for while the run went on.
     stopped: None when every cell was asked, else "interrupted", "endpoint", "budget" or
     "journal". why: one sentence about that. degraded: replies found only in a reasoning field.
     adapted: how requests differed from the settings. models: names that the server returned.
@@ -32,6 +35,8 @@ class RunStats:
     """
 
     asked: int = 0
+    canaries: int = 0
+    added: int = 0
     ships: int = 0
     skips: int = 0
     abstains: int = 0
@@ -51,6 +56,16 @@ class RunStats:
     why: str | None = None
     reasons: dict[str, int] = field(default_factory=dict)
 
+    def count(self, outcome: Outcome, verdict: ShipOrSkip | None, reason: str | None) -> None:
+        """Count how a cell ended."""
+        self.abstains += outcome == "abstain"
+        self.errors += outcome == "error"
+        self.ships += verdict == "ship"
+        self.skips += verdict == "skip"
+        if reason is not None:
+            label = f"{outcome}: {reason}"
+            self.reasons[label] = self.reasons.get(label, 0) + 1
+
 
 @dataclass(frozen=True, slots=True)
 class RunBudget:
@@ -64,6 +79,11 @@ class RunBudget:
 NO_BUDGET = RunBudget()
 
 
+def nothing_more(_cell: Cell, _outcome: Outcome, _verdict: ShipOrSkip | None) -> Collection[Cell]:
+    """Ask no cell but those of the plan."""
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """What an engine is given: cells in asking order, endpoint, prompts, the run's journal.
@@ -71,7 +91,9 @@ class Job:
     progress: called after each settled cell. checkpoint: called every few seconds, from a
     thread, to bring the store up to date. notice: called with one sentence for the person
     waiting. memory: the file that remembers which requests an endpoint accepts. record: a new
-    file for every answer. replay: a file of such answers, which is asked instead.
+    file for every answer. replay: a file of such answers, which is asked instead. canaries:
+    the fingerprints of cells that are asked again only to be compared. more: called with each
+    other cell that ended, its outcome and verdict; returns cells to ask besides.
     """
 
     cells: Sequence[Cell]
@@ -85,6 +107,8 @@ class Job:
     budget: RunBudget = NO_BUDGET
     record: Path | None = None
     replay: Path | None = None
+    canaries: frozenset[str] = frozenset()
+    more: Callable[[Cell, Outcome, ShipOrSkip | None], Collection[Cell]] = nothing_more
 
 
 class Engine(Protocol):

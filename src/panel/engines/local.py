@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from panel.cells.cells import Cell
 from panel.cells.lines import Attempt, Recorder
 from panel.endpoint import detect
 from panel.endpoint.cell_runner import CellRunner, OverBudget, Settled
@@ -85,13 +87,15 @@ class _Run:
     def __init__(self, job: Job) -> None:
         self._job = job
         self._stats = RunStats()
-        self._cells = iter(job.cells)
+        self._cells = deque(job.cells)
         self._recorder = Recorder(job.writer.run_id)
         self._commits = GroupCommit(job.writer)
         self._workers: list[asyncio.Task[None]] = []
         self._limiter = ConcurrencyLimiter(1)
         self._fault: Fault | None = None  # what the endpoint was given up for
         self._unanswered = 0  # cells in a row that the endpoint gave no answer for
+        self._flying = 0  # cells being asked
+        self._landed = asyncio.Event()  # one of them has ended
         self._led = asyncio.Event()  # the first request has been answered
         self._halt = asyncio.Event()
 
@@ -145,7 +149,7 @@ class _Run:
         """Let the workers ask until no cell is left; return how each of them ended."""
         checkpoints = asyncio.create_task(self._checkpoints())
         # Twice as many as may be in flight: a cell that waits to try again holds no slot.
-        many = min(2 * self._job.endpoint.concurrency, len(self._job.cells))
+        many = 2 * self._job.endpoint.concurrency
         self._workers = [asyncio.create_task(self._work(runner, n)) for n in range(many)]
         ended = await asyncio.gather(*self._workers, return_exceptions=True)
         checkpoints.cancel()
@@ -176,10 +180,7 @@ class _Run:
         # server that caches prompt prefixes has this one ready for the others.
         if number:
             await self._led.wait()
-        while self._stats.stopped is None:
-            cell = next(self._cells, None)
-            if cell is None:
-                return
+        while (cell := await self._next_cell()) is not None:
             try:
                 settled = await runner.settle(cell, self._record)
             except OverBudget:
@@ -191,7 +192,19 @@ class _Run:
             finally:
                 self._led.set()
                 self._sum_up(runner)
-            self._count(settled)
+                self._flying -= 1
+                self._landed.set()
+            self._count(cell, settled)
+
+    async def _next_cell(self) -> Cell | None:
+        """Return what to ask next; None once the run is stopped, or no cell can follow."""
+        while not self._cells and self._flying and self._stats.stopped is None:
+            self._landed.clear()
+            await self._landed.wait()  # a cell that ends may bring others
+        if not self._cells or self._stats.stopped is not None:
+            return None
+        self._flying += 1
+        return self._cells.popleft()
 
     async def _record(self, attempt: Attempt) -> None:
         await self._commits.append(self._recorder.attempt_lines(attempt))
@@ -218,17 +231,17 @@ class _Run:
         stats.output_mode = runner.request_profile.output_mode
         stats.adapted = runner.request_profile.adapted()
 
-    def _count(self, settled: Settled) -> None:
+    def _count(self, cell: Cell, settled: Settled) -> None:
         stats = self._stats
         stats.asked += 1
-        stats.abstains += settled.outcome == "abstain"
-        stats.errors += settled.outcome == "error"
-        if settled.verdict is not None:
-            stats.ships += settled.verdict.verdict == "ship"
-            stats.skips += settled.verdict.verdict == "skip"
-        if settled.reason is not None:
-            label = f"{settled.outcome}: {settled.reason}"
-            stats.reasons[label] = stats.reasons.get(label, 0) + 1
+        if cell.fingerprint in self._job.canaries:
+            stats.canaries += 1
+        else:
+            word = settled.verdict.verdict if settled.verdict else None
+            stats.count(settled.outcome, word, settled.reason)
+            more = self._job.more(cell, settled.outcome, word)
+            stats.added += len(more)
+            self._cells.extendleft(reversed([*more]))  # before the canaries
         if settled.stop is not None:
             self._stop_asking(settled.stop)
         self._watch(settled)

@@ -15,7 +15,14 @@ from panel.cells.cells import ModelIdentity
 from panel.cells.journal import JournalWriter, journal_line, new_run_id, utc_now
 from panel.cells.lines import cell_fields, end_line, record_lines, run_line
 from panel.cells.plan import Plan, make_plan
-from panel.engines.base import NO_BUDGET, Job, RunBudget, RunStats, load_engine
+from panel.engines.base import (
+    NO_BUDGET,
+    Job,
+    RunBudget,
+    RunStats,
+    load_engine,
+    nothing_more,
+)
 from panel.errors import (
     EndpointError,
     JournalError,
@@ -24,7 +31,7 @@ from panel.errors import (
     UsageError,
 )
 from panel.hashing import text_hash
-from panel.runs.selection import Prepared, journals_now
+from panel.runs.selection import Prepared, journals_now, prepare
 from panel.store.ingest import ingest, opened
 from panel.store.queries import known_cells, known_records, run_totals
 from panel.workspace.loading import WorkspaceFiles
@@ -149,6 +156,8 @@ def _planned_anew(workspace: WorkspaceFiles, prepared: Prepared) -> Prepared:
     journals = journals_now(workspace)
     if journals == prepared.journals:
         return prepared
+    if prepared.selection.changed:
+        return replace(prepare(workspace, prepared.selection), target=prepared.target)
     with opened(workspace.runs) as connection:
         known = known_cells(connection, prepared.target.model)
         digests, panel = known_records(connection, prepared.target.model)
@@ -212,6 +221,8 @@ def _ask(
         how.budget,
         how.recording.record,
         how.recording.replay,
+        frozenset(cell.fingerprint for cell in prepared.canaries),
+        prepared.settling.answered if prepared.settling else nothing_more,
     )
     return load_engine("local").ask_all(job)
 
@@ -270,7 +281,7 @@ def _summary(
     unknown = None if stats.asked else 0
     return RunSummary(
         run_id=run_id,
-        planned=plan.cells,
+        planned=plan.cells + stats.added,
         reused=plan.reused,
         asked=counted.get("asked", 0),
         verdicts=counted.get("verdicts", 0),

@@ -13,11 +13,18 @@ from panel.endpoint.target import Chosen, resolve_target
 from panel.frozen.files import FOLDER, Frozen, read_frozen, verdict_on
 from panel.frozen.staleness import answers_now, frozen_repeats, stale_entries
 from panel.frozen.thaw import opened_with_frozen, thaw_if_fresh
+from panel.runs.settling import Settling
 from panel.runs.since import Base, opened_base
 from panel.store.connection import Connection
 from panel.store.decisions import guidance_notes
 from panel.store.ingest import opened
-from panel.store.queries import answered_elsewhere, experience, known_cells, known_records
+from panel.store.queries import (
+    answered_elsewhere,
+    answers_by_fingerprint,
+    experience,
+    known_cells,
+    known_records,
+)
 from panel.workspace.loading import WorkspaceFiles
 
 
@@ -68,7 +75,7 @@ class Prepared:
 
     journals: those that the plan has seen. stored_digests, stored_panel: the records and the
     panel that the store knows. canaries: cells with an answer, asked again if anything is asked
-    at all.
+    at all. settling: asks more while the run goes on; None where all is planned.
     """
 
     target: Target
@@ -79,6 +86,12 @@ class Prepared:
     stored_digests: set[str]
     stored_panel: list[str]
     canaries: tuple[Cell, ...] = ()
+    settling: Settling | None = None
+
+    @property
+    def perhaps(self) -> list[Cell]:
+        """Cells that the run may add: one for each repeat up to the bound."""
+        return self.settling.at_most() if self.settling else []
 
 
 def prepare(workspace: WorkspaceFiles, selection: Selection) -> Prepared:
@@ -123,8 +136,12 @@ def _prepare(
     elsewhere = answered_elsewhere(connection, target.model)
     digests, panel = known_records(connection, target.model)
     canaries: list[Cell] = []
+    settling = None
     if selection.changed:
+        settling = _settling(workspace, target, selection, connection)
         cells, held, left = _changed(workspace, target, selection, filed)
+        if settling is not None:
+            cells = settling.planned(cells)
         plan = make_plan(cells, known, elsewhere)
         plan = replace(plan, reused=plan.reused + held, left=left)
         canaries = _canaries(workspace, target, known, plan)
@@ -134,16 +151,28 @@ def _prepare(
         plan = make_plan(cells, known, elsewhere, selection.retry, selection.again)
     endpoint = replace(target.endpoint, chars_per_token=seen.chars_per_token)
     asked = [*(cell for cell, _reason in plan.pending), *canaries]
+    perhaps = settling.at_most() if settling else []
     return Prepared(
         replace(target, endpoint=endpoint),
         plan,
         selection,
-        estimate(asked, endpoint, seen),
+        estimate(asked, endpoint, seen, perhaps),
         journals,
         digests,
         panel,
         tuple(canaries),
+        settling,
     )
+
+
+def _settling(
+    workspace: WorkspaceFiles, target: Target, selection: Selection, connection: Connection
+) -> Settling | None:
+    """Return what asks more where answers are not sure; None where repeats are to be exact."""
+    ci = workspace.settings.ci
+    if selection.repeats is not None or (ci.most_repeats or 1) <= ci.repeats:
+        return None
+    return Settling(target, ci.most_repeats or 1, answers_by_fingerprint(connection, target.model))
 
 
 def _changed(

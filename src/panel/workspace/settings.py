@@ -6,10 +6,17 @@ import os
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
 
 from panel.errors import Problem, WorkspaceError
 from panel.workspace.documents import FieldPath, Lines, read_text, toml_lines
@@ -114,11 +121,22 @@ class CiSettings(_Strict):
     """The ``[ci]`` table: what ``panel run --changed`` asks besides what is stale.
 
     canaries: slugs of unchanged tools that every such run asks again, to see whether the model
-    has changed. repeats: how often each stale cell is asked.
+    has changed. repeats: how often each stale cell is asked. most_repeats: how often at most,
+    while its answers are not sure; None for no more than ``repeats``.
     """
 
     canaries: tuple[str, ...] = ()
     repeats: int = Field(default=1, ge=1, le=1000)
+    most_repeats: int | None = Field(default=None, ge=1, le=1000)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.most_repeats is not None and self.most_repeats < self.repeats:
+            raise ValueError(
+                f"most_repeats = {self.most_repeats} is below repeats = {self.repeats}. Raise it, "
+                "or leave it out."
+            )
+        return self
 
 
 def _site_url(text: str) -> str:
