@@ -11,7 +11,8 @@ import pytest
 
 from panel.ci.diff import PairChange, leans, record
 from panel.ci.drift import Drift
-from panel.frozen.files import CANARIES, FOLDER, FrozenVerdict
+from panel.frozen.files import CANARIES, FOLDER
+from panel.frozen.verdicts import FrozenVerdict
 from panel.stats import sign_flip
 from tests.support.faces import always, voting
 from tests.support.frozen_diffs import LATER, answer, canaries, difference, published, sure

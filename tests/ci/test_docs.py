@@ -17,10 +17,11 @@ import pytest
 import typer
 import yaml
 
-from panel.cells.answers import Answer, Inputs
+from panel.cells.answers import Inputs
 from panel.ci.gates import PLAIN, SHIP_BELOW, parse_gates
 from panel.cli.main import COMMANDS, LazyGroup, app
-from panel.frozen.files import CanaryCheck, CanaryCount, FrozenTool, FrozenVerdict
+from panel.frozen.files import CanaryCheck, CanaryCount, FrozenTool
+from panel.frozen.verdicts import FrozenAnswer, FrozenVerdict
 from panel.stats import SURE, ships_probability
 from panel.workspace.settings import Settings
 from tests.support.faces import always
@@ -130,7 +131,7 @@ def test_the_hook_runs_on_every_folder_that_people_write() -> None:
 
 @pytest.mark.parametrize(
     ("title", "models"),
-    [("What a file holds", (FrozenTool, FrozenVerdict, Answer, CanaryCheck, CanaryCount))],
+    [("What a file holds", (FrozenTool, FrozenVerdict, FrozenAnswer, CanaryCheck, CanaryCount))],
 )
 def test_every_field_of_a_file_is_described(title: str, models: tuple[Any, ...]) -> None:
     told = set(re.findall(r"`([a-z_]+)`", section(title)))

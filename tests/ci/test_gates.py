@@ -12,7 +12,7 @@ from panel.ci.diff import Diff
 from panel.ci.gates import NAMED, Failure, Gates, failures, parse_gates
 from panel.ci.snapshots import Snapshot
 from panel.errors import UsageError
-from panel.frozen.files import FrozenVerdict
+from panel.frozen.verdicts import FrozenVerdict
 from tests.support.faces import always, voting
 from tests.support.frozen_diffs import answer, canaries, difference, flips, published, side, sure
 from tests.support.frozen_verdicts import freeze

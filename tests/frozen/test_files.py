@@ -20,7 +20,6 @@ from panel.frozen.files import (
     CanaryCheck,
     CanaryCount,
     FrozenTool,
-    FrozenVerdict,
     answers_of,
     encode_frozen,
     frozen_files,
@@ -29,6 +28,7 @@ from panel.frozen.files import (
     read_frozen,
     write_changed,
 )
+from panel.frozen.verdicts import FrozenAnswer, FrozenVerdict
 from panel.workspace.tools import slugify
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
@@ -54,16 +54,17 @@ common = {
     "returned_model": st.none() | text,
     "system_fingerprint": st.none() | text,
     "inputs": inputs,
+    "digest": line,
 }
 answers = st.builds(
-    Answer,
+    FrozenAnswer,
     outcome=st.just("verdict"),
     verdict=st.sampled_from(["ship", "skip"]),
     confidence=st.integers(0, 100),
     beats=st.dictionaries(line, text, min_size=1, max_size=4),
     evidence=st.lists(text, max_size=3).map(tuple),
     **common,
-) | st.builds(Answer, outcome=st.just("abstain"), reason=text, **common)
+) | st.builds(FrozenAnswer, outcome=st.just("abstain"), reason=text, **common)
 verdicts = st.builds(
     FrozenVerdict,
     verdict=st.sampled_from(["ship", "skip", None]),
@@ -76,6 +77,7 @@ verdicts = st.builds(
     fingerprint=st.none() | line,
     answers=st.lists(answers, max_size=3).map(tuple),
     kept=st.none() | answers,
+    digest=line,
 )
 tools = st.builds(FrozenTool, tool=line, personas=st.dictionaries(line, verdicts, max_size=3))
 
@@ -103,7 +105,7 @@ def test_a_file_goes_through_the_disk_byte_for_byte(tool: FrozenTool) -> None:
     assert json.loads(written)["tool"] == tool.tool
 
 
-def an_answer(repeat: int = 1, verdict: str | None = "ship", **more: Any) -> Answer:
+def an_answer(repeat: int = 1, verdict: str | None = "ship", **more: Any) -> FrozenAnswer:
     fields: dict[str, Any] = {
         "repeat": repeat,
         "fingerprint": f"b2:{repeat:032}",
@@ -122,10 +124,10 @@ def an_answer(repeat: int = 1, verdict: str | None = "ship", **more: Any) -> Ans
         "beats": {"one": f"First {repeat}.", "two": "Second."} if verdict else {},
         "evidence": ("It reads.",) if verdict else (),
     }
-    return Answer(**fields | more)
+    return FrozenAnswer.of(Answer(**fields | more))
 
 
-def a_verdict(*rest_on: Answer) -> FrozenVerdict:
+def a_verdict(*rest_on: FrozenAnswer) -> FrozenVerdict:
     first = rest_on[0]
     ships = sum(answer.verdict == "ship" for answer in rest_on)
     return FrozenVerdict(
@@ -187,7 +189,8 @@ def test_an_unknown_key_is_named_with_the_nearest_valid_one() -> None:
         (with_answer(outcome="abstain", verdict=None), "any other outcome has neither"),
         (with_answer(asked_at="2026-99-99T99:99:99Z"), "month must be"),
         (with_answer(repeat=10**4 + 1), "less than or equal to"),  # each repeat is laid out
-        (changed(format=3), "2"),
+        (changed(format="3"), "3"),
+        (changed(format=True), "3"),
         (changed(personas=[]), "dictionary"),
     ],
 )
@@ -195,6 +198,24 @@ def test_a_value_that_cannot_be_is_refused_with_its_place(source: str, says: str
     found = problem(source)
     assert says in f"{found.message}. {found.remedy}"
     assert str(found).startswith("verdicts/anvil.json") and found.remedy
+
+
+@pytest.mark.parametrize(
+    ("written", "made", "remedy"),
+    [(4, "a newer version", "Update panel."), (2, "an earlier version", "'panel freeze'")],
+)
+def test_a_file_of_another_format_says_so_and_names_no_field_of_it(
+    written: int, made: str, remedy: str
+) -> None:
+    found = problem(changed(format=written, votes="a field of that version"))
+    assert found.field == "format" and f"is of format {written}" in found.message
+    assert f"It was made by {made}" in found.message and remedy in found.remedy
+
+
+def test_canaries_of_a_newer_format_say_so_too(tmp_path: Path) -> None:
+    (tmp_path / CANARIES).write_text('{"format": 99, "tools": []}')
+    with pytest.raises(WorkspaceError, match="made by a newer version"):
+        read_canaries(tmp_path)
 
 
 def test_a_missing_key_is_named() -> None:
@@ -374,7 +395,7 @@ def test_one_changed_answer_is_one_small_piece_of_a_diff() -> None:
     )
     found = list(difflib.unified_diff(before.splitlines(), after.splitlines(), n=0))[2:]
     assert sum(each.startswith("@@") for each in found) == 1
-    assert len(found) <= 1 + 3 + 1  # the place, two beats and their comma, the new beat
+    assert len(found) <= 1 + 7 + 6  # the place, and from the beats to the digest both ways
 
 
 def test_an_answer_is_as_many_lines_as_it_has_things_to_say() -> None:

@@ -10,6 +10,8 @@ import pytest
 
 from panel.cells.cells import Target, cells_by_pair, identify
 from panel.frozen.files import FOLDER, encode_frozen, read_frozen
+from panel.frozen.integrity import with_digest
+from panel.frozen.publish import publish
 from panel.frozen.staleness import StaleEntry, frozen_repeats, orphaned, stale_entries
 from panel.workspace.endpoints import resolve_endpoint
 from panel.workspace.loading import load_workspace
@@ -218,7 +220,8 @@ def test_every_repeat_on_file_has_to_hold_and_none_beyond(frozen: Space) -> None
     tool = verdicts["anvil"]
     builder = tool.personas["builder"]
     last = replace(builder.answers[2], fingerprint="b2:" + "0" * 32)
-    old = builder.model_copy(update={"answers": (*builder.answers[:2], last)})
+    last = replace(last, digest=last.content_digest())
+    old = with_digest(builder.model_copy(update={"answers": (*builder.answers[:2], last)}))
     tool = tool.model_copy(update={"personas": tool.personas | {"builder": old}})
     (frozen.root / FOLDER / "anvil.json").write_text(encode_frozen(tool))
     found = status(frozen)
@@ -233,7 +236,7 @@ def test_a_middle_repeat_alone_is_compared_with_its_own_cell(frozen: Space) -> N
     freeze(frozen)
     tool = read_frozen(frozen.root / FOLDER)["anvil"]
     builder = tool.personas["builder"]
-    one = builder.model_copy(update={"answers": builder.answers[1:2]})
+    one = with_digest(publish(builder.answers[1:2], None))
     tool = tool.model_copy(update={"personas": tool.personas | {"builder": one}})
     (frozen.root / FOLDER / "anvil.json").write_text(encode_frozen(tool))
     assert status(frozen) == []

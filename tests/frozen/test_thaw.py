@@ -261,6 +261,7 @@ def test_the_command_says_how_many_were_brought_in(frozen: Space, panel: Panel) 
         "brought_in": 0,
         "decisions": 0,
         "decisions_brought_in": 0,
+        "altered": 0,
     }
 
 

@@ -8,8 +8,9 @@ from typing import Any, Literal
 from panel.cells.answers import Answer, Inputs
 from panel.ci.diff import Diff, compare
 from panel.ci.snapshots import Snapshot
-from panel.frozen.files import CanaryCheck, CanaryCount, FrozenTool, FrozenVerdict
+from panel.frozen.files import CanaryCheck, CanaryCount, FrozenTool
 from panel.frozen.publish import publish
+from panel.frozen.verdicts import FrozenVerdict
 from panel.hashing import content_hash
 
 Key = tuple[str, str]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from panel.frozen.check import frozen_status
-from panel.frozen.files import FOLDER, FrozenVerdict, read_frozen
+from panel.frozen.files import FOLDER, read_frozen
 from panel.frozen.freeze import FreezeOptions, Freezing
 from panel.frozen.freeze import freeze as freeze_verdicts
 from panel.frozen.staleness import StaleEntry
 from panel.frozen.thaw import opened_with_frozen
+from panel.frozen.verdicts import FrozenVerdict
 from panel.runs.selection import Selection, resolve
 from panel.runs.since import opened_base
 from panel.workspace.loading import load_workspace

@@ -8,13 +8,10 @@ import re
 from panel.cells.answers import Answer
 from panel.cells.cells import Cell, Target, identify
 from panel.checks import Subject
-from panel.frozen.files import (
-    FOLDER,
-    FrozenTool,
-    FrozenVerdict,
-    encode_frozen,
-    write_changed,
-)
+from panel.frozen.files import FOLDER, FrozenTool, encode_frozen, write_changed
+from panel.frozen.integrity import with_digest
+from panel.frozen.publish import publish
+from panel.frozen.verdicts import FrozenVerdict
 from panel.workspace.endpoints import resolve_endpoint
 from panel.workspace.loading import load_workspace
 from panel.workspace.tools import Pricing, Tool
@@ -68,16 +65,8 @@ def frozen_by_hand(space: Space, cells: list[Cell]) -> None:
             beats={beat.id: sentence * 3 for beat in cell.persona.beats},
             evidence=(sentence, sentence),
         )
-        by_tool.setdefault(cell.tool.slug, {})[cell.persona.id] = FrozenVerdict(
-            verdict="ship",
-            confidence=70,
-            ships=1,
-            n=1,
-            contested=False,
-            state="draft",
-            take=answer.take,
-            fingerprint=answer.fingerprint,
-            answers=(answer,),
+        by_tool.setdefault(cell.tool.slug, {})[cell.persona.id] = with_digest(
+            publish([answer], None)
         )
     files = {
         f"{slug}.json": encode_frozen(FrozenTool(tool=slug, personas=personas))

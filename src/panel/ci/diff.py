@@ -15,9 +15,9 @@ from typing import Any, Literal
 from panel.cells.plan import changed_input
 from panel.ci.drift import Drift, find_drift
 from panel.ci.snapshots import Snapshot
-from panel.frozen.files import FrozenVerdict
 from panel.frozen.publish import votes_of
 from panel.frozen.rule import is_sure
+from panel.frozen.verdicts import FrozenVerdict
 from panel.stats import PanelResult, combine
 from panel.workspace.git import changed_files
 

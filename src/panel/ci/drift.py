@@ -9,7 +9,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from panel.ci.snapshots import Snapshot
-from panel.frozen.files import CanaryCheck, FrozenVerdict
+from panel.frozen.files import CanaryCheck
+from panel.frozen.verdicts import FrozenVerdict
 from panel.stats import sign_flip
 
 MOVED_BELOW = 0.05  # below this p-value the canaries say that the model has moved

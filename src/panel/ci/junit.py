@@ -7,7 +7,7 @@ from xml.etree import ElementTree as Xml
 
 from panel.ci.diff import Diff, PairChange
 from panel.ci.gates import Failure
-from panel.frozen.files import FrozenVerdict
+from panel.frozen.verdicts import FrozenVerdict
 
 # Characters that XML 1.0 cannot hold even when escaped. And, since people read the file in logs and
 # terminals, other control characters and those that change the direction of text.

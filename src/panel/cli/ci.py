@@ -120,6 +120,11 @@ def thaw(as_json: Json = False) -> None:
         print_json(asdict(done))
     else:
         say(f"{done.answers:,} answers on file, {done.brought_in:,} of them brought in.")
+        if done.altered:
+            note(
+                f"{done.altered:,} answers on file were changed by hand and are left out: "
+                "'panel check --frozen' names them."
+            )
 
 
 @app.command()

@@ -51,7 +51,7 @@ def check(
 ) -> None:
     """Check every file of the workspace, without a model. Exit 2 when something is wrong.
 
-    With --frozen, exit 1 when a verdict in verdicts/ is stale, missing or orphaned.
+    With --frozen, exit 1 when a verdict in verdicts/ is stale, missing, altered or orphaned.
     """
     workspace = _checked(as_json)
     if frozen:
@@ -77,8 +77,10 @@ def _check_frozen(
             say(f"{each.status}: {pair}: {each.reason}")
         holds = status.pairs - sum(each.status != "orphaned" for each in status.found)
         note(f"{holds:,} of {status.pairs:,} verdicts of {status.model} hold.")
+        if any(each.status == "altered" for each in status.found):
+            note("What is altered was not written by 'panel freeze', which writes it anew.")
         if any(each.status != "orphaned" for each in status.found):
-            note("'panel run --changed' asks what is stale or missing; 'panel freeze' writes it.")
+            note("'panel run --changed' asks what has no answer; 'panel freeze' writes it.")
         if any(each.status == "orphaned" for each in status.found):
             note("'panel freeze --prune' removes what is orphaned.")
     if status.found:

@@ -9,6 +9,7 @@ from typing import Any
 from panel.decisions import Decision, replay
 from panel.endpoint.target import Chosen, resolve_target
 from panel.frozen.files import FOLDER, Frozen, decisions_of, read_frozen
+from panel.frozen.integrity import decision_of
 from panel.frozen.staleness import StaleEntry, orphaned, stale_entries
 from panel.workspace.loading import WorkspaceFiles
 
@@ -17,7 +18,7 @@ from panel.workspace.loading import WorkspaceFiles
 class FrozenStatus:
     """What ``panel check --frozen --json`` prints. pairs: tool × persona pairs of the workspace.
 
-    found: those stale, missing or orphaned; empty when everything holds.
+    found: those stale, missing, altered or orphaned; empty when everything holds.
     """
 
     model: str
@@ -52,7 +53,7 @@ def guidance_on_file(frozen: Frozen) -> dict[tuple[str, str], str]:
     """Return the editors' notes that stand in questions, by tool × persona."""
     chains: dict[tuple[str, str], list[Decision]] = {}
     for tool, persona, decision in decisions_of(frozen.values()):
-        made = Decision(tool=tool, persona=persona, **decision.model_dump())
-        chains.setdefault((tool, persona), []).append(made)
+        made = decision_of(tool, persona, decision)
+        chains.setdefault(made.pair, []).append(made)
     notes = {pair: replay(chain).guidance for pair, chain in chains.items()}
     return {pair: note for pair, note in notes.items() if note is not None}

@@ -12,14 +12,13 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ValidationError
 
-from panel.cells.answers import Answer, Confidence, Moment, OneLine, Repeat
-from panel.decisions import Action, State
+from panel.cells.answers import OneLine
 from panel.errors import Problem, UsageError, WorkspaceError
-from panel.stats import ShipOrSkip
+from panel.frozen.verdicts import FrozenAnswer, FrozenDecision, FrozenVerdict, Strict
 from panel.text import clean_text
 from panel.workspace.documents import no_lines, read_text
 from panel.workspace.validation import validate
@@ -30,89 +29,15 @@ CANARIES = "_canaries.json"  # a slug has no underscore, so no tool can be calle
 Model = TypeVar("Model", bound=BaseModel)
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class FrozenDecision(_Strict):
-    """An editor's decision on a take, as panel.decisions has it."""
-
-    decision_id: OneLine
-    action: Action
-    editor: OneLine
-    decided_at: Moment
-    follows: OneLine | None = None
-    undoes: OneLine | None = None
-    note: str | None = None
-    text: str | None = None
-    verdict: ShipOrSkip | None = None
-    confidence: Confidence | None = None
-    evidence: tuple[str, ...] = ()
-    fingerprint: OneLine | None = None
-    attempt_id: OneLine | None = None
-    model_identity: OneLine | None = None
-    repeat: Repeat | None = None
-
-    @model_validator(mode="after")
-    def _whole(self) -> Self:
-        on_words = self.action in ("approve", "reject", "edit")
-        named = (self.text, self.verdict, self.fingerprint, self.attempt_id, self.model_identity)
-        if on_words and (None in named or self.repeat is None):
-            raise ValueError("a decision on words holds them, their verdict and their answer.")
-        if self.action == "ask_again" and self.note is None:
-            raise ValueError("asking again holds a note.")
-        if (self.action == "undo") != (self.undoes is not None):
-            raise ValueError("an undo, and nothing else, names what it undoes.")
-        return self
-
-
-class FrozenVerdict(_Strict):
-    """What is published of one persona on one tool, and what it rests on.
-
-    verdict, take: None and "" where nobody has ever voted. ships, n: votes among
-    ``answers``. contested: the answers do not settle the verdict. state: of the take, which
-    is an editor's wording once approved or edited. decisions: all of them, oldest first.
-    fingerprint: of the answer whose take it is. kept: that answer, where it is to an
-    earlier wording, and the answers to the present one are too few to overturn it.
-    """
-
-    verdict: ShipOrSkip | None
-    confidence: int | None
-    ships: int
-    n: int
-    contested: bool
-    state: State
-    take: str
-    fingerprint: str | None
-    answers: tuple[Answer, ...]
-    kept: Answer | None = None
-    decisions: tuple[FrozenDecision, ...] = ()
-
-    @model_validator(mode="after")
-    def _answered(self) -> Self:
-        if any(answer.outcome == "error" for answer in self.every_answer()):
-            raise ValueError("an error is no answer: outcome is verdict or abstain.")
-        return self
-
-    @property
-    def against(self) -> int:
-        """How many of the votes are for another verdict than is published."""
-        return self.n - self.ships if self.verdict == "ship" else self.ships
-
-    def every_answer(self) -> tuple[Answer, ...]:
-        """Return the answers on file, with that to an earlier wording."""
-        return (*self.answers, self.kept) if self.kept is not None else self.answers
-
-
-class FrozenTool(_Strict):
+class FrozenTool(Strict):
     """One file of ``verdicts/``: a tool's frozen verdicts by persona id."""
 
-    format: Literal[2] = 2
+    format: Literal[3] = 3
     tool: OneLine
     personas: dict[str, FrozenVerdict]
 
 
-class CanaryCount(_Strict):
+class CanaryCount(Strict):
     """One canary tool: votes on record, and votes when it was asked again."""
 
     tool: OneLine
@@ -122,7 +47,7 @@ class CanaryCount(_Strict):
     n_again: int
 
 
-class CanaryCheck(_Strict):
+class CanaryCheck(Strict):
     """``_canaries.json``: what became of the canaries the last time they were asked again."""
 
     format: Literal[1] = 1
@@ -136,8 +61,8 @@ Frozen = dict[str, FrozenTool]
 
 def encode_frozen(value: BaseModel) -> str:
     """Return the one text of a file: two spaces deep, fields in order, a line feed at the end."""
-    fields = value.model_dump(mode="json")
-    return json.dumps(_without_nothing(fields), ensure_ascii=False, indent=2) + "\n"
+    plain = value.model_dump(mode="json")
+    return json.dumps(_without_nothing(plain), ensure_ascii=False, indent=2) + "\n"
 
 
 def _without_nothing(value: Any) -> Any:
@@ -183,18 +108,33 @@ def _parse(model: type[Model], text: str, file: Path) -> Model:
         )
         raise WorkspaceError([Problem(file, at, "", "holds the marks of a merge", remedy)])
     try:
-        fields = json.loads(text)
+        read = json.loads(text)
     except (ValueError, RecursionError) as error:
         line = error.lineno if isinstance(error, json.JSONDecodeError) else None
         remedy = "Take it from git again, then run 'panel freeze'."
         raise WorkspaceError([Problem(file, line, "", "is not valid JSON", remedy)]) from None
-    if not isinstance(fields, dict):
+    if not isinstance(read, dict):
         raise WorkspaceError([Problem(file, 1, "", "is not an object", "Take it from git again.")])
-    validate(model, fields, file, no_lines)
+    _refuse_other_format(model, read, file)
+    validate(model, read, file, no_lines)
     # What JSON's escapes can say and UTF-8 cannot: half a surrogate pair.
-    field = next(_no_unicode(fields), "")
+    field = next(_no_unicode(read), "")
     remedy = "Take it from git again, then run 'panel freeze'."
     raise WorkspaceError([Problem(file, None, field, "holds text that is no Unicode", remedy)])
+
+
+def _refuse_other_format(model: type[Model], read: dict[str, Any], file: Path) -> None:
+    """Raise WorkspaceError for a file of another version, before its fields are called wrong."""
+    written, ours = read.get("format"), model.model_fields["format"].default
+    if not isinstance(written, int) or isinstance(written, bool) or written == ours:
+        return
+    made = f"is of format {written}; this version of panel reads format {ours}"
+    if written > ours:
+        message, remedy = f"{made}. It was made by a newer version", "Update panel."
+    else:
+        message = f"{made}. It was made by an earlier version"
+        remedy = "Remove the file and run 'panel freeze': it is made again from the stored answers."
+    raise WorkspaceError([Problem(file, None, "format", message, remedy)])
 
 
 def _no_unicode(value: Any, path: str = "") -> Iterator[str]:
@@ -267,7 +207,7 @@ def verdict_on(frozen: Frozen, pair: tuple[str, str]) -> FrozenVerdict | None:
     return tool.personas.get(pair[1]) if tool else None
 
 
-def answers_of(frozen: Iterable[FrozenTool]) -> Iterable[tuple[str, str, Answer]]:
+def answers_of(frozen: Iterable[FrozenTool]) -> Iterable[tuple[str, str, FrozenAnswer]]:
     """Yield (tool, persona, answer) for every answer on file, those kept included."""
     for tool in frozen:
         for persona, verdict in tool.personas.items():

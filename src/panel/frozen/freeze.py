@@ -18,14 +18,15 @@ from panel.frozen.files import (
     CanaryCount,
     Frozen,
     FrozenTool,
-    FrozenVerdict,
     encode_frozen,
     read_canaries,
     verdict_on,
     write_changed,
 )
+from panel.frozen.integrity import is_intact, with_digest
 from panel.frozen.publish import edited, publish, published, shown_answer
 from panel.frozen.staleness import answers_now, orphaned
+from panel.frozen.verdicts import FrozenVerdict
 from panel.stats import ShipOrSkip
 from panel.store.connection import Connection
 from panel.store.decisions import chains
@@ -154,7 +155,8 @@ def _frozen_pair(
         new = publish(now, None if held.options.accept else old)
     else:
         new = published(*(old.verdict, old.answers, shown_answer(old)) if old else (None, ()))
-    new = edited(new, chain, [answer for entry in filed for answer in entry.every_answer()])
+    on_file = [answer for entry in filed for answer in entry.every_answer() if answer.intact]
+    new = with_digest(edited(new, chain, on_file))
     if now and new.verdict is not None and 2 * new.against > new.n:
         done.kept.append(Kept(*pair, new.verdict, new.ships, new.n))
     return new
@@ -166,8 +168,10 @@ def _before(pair: PairKey, cells: Mapping[int, Cell], held: _Held) -> FrozenVerd
     What is on file, unless the text has been changed back since: then what was published of
     that text at the revision. Without the revision, nothing, if a run has found that earlier
     answers count again: they are published as they were the first time.
+    What was changed by hand counts for nothing.
     """
-    old, then = verdict_on(held.frozen, pair), verdict_on(held.options.since or {}, pair)
+    filed = (verdict_on(held.frozen, pair), verdict_on(held.options.since or {}, pair))
+    old, then = (entry if entry and is_intact(entry) else None for entry in filed)
     if old is None or answers_now(old, cells):
         return old or then
     if answers_now(then, cells):
@@ -191,7 +195,8 @@ def _present(
     """
     filed: dict[str, Answer] = {}
     for answer in (each for entry in entries for each in entry.every_answer()):
-        filed.setdefault(answer.fingerprint, answer)
+        if answer.intact:
+            filed.setdefault(answer.fingerprint, answer)
     found = []
     for _repeat, cell in sorted(cells.items()):
         stored, on_file = answers.get(cell.fingerprint), filed.get(cell.fingerprint)

@@ -7,8 +7,8 @@ from typing import Any
 
 from panel.cells.answers import Answer, said, speaking
 from panel.decisions import Decision, replay
-from panel.frozen.files import FrozenDecision, FrozenVerdict
 from panel.frozen.rule import publish_rule
+from panel.frozen.verdicts import FrozenAnswer, FrozenDecision, FrozenVerdict
 from panel.stats import ShipOrSkip, Tally, tally
 
 
@@ -45,8 +45,8 @@ def published(
         state="draft",
         take=shown.take if shown else "",
         fingerprint=shown.fingerprint if shown else None,
-        answers=tuple(now),
-        kept=kept,
+        answers=tuple(map(FrozenAnswer.of, now)),
+        kept=FrozenAnswer.of(kept) if kept else None,
     )
 
 

@@ -9,11 +9,13 @@ from typing import Literal
 from panel.cells.answers import Answer
 from panel.cells.cells import Cell, Target, cells_by_pair
 from panel.cells.plan import Reason, changed_input
-from panel.frozen.files import Frozen, FrozenVerdict, verdict_on
+from panel.frozen.files import Frozen, verdict_on
+from panel.frozen.integrity import faults
+from panel.frozen.verdicts import FrozenVerdict
 from panel.workspace.personas import Persona
 from panel.workspace.tools import Tool
 
-Staleness = Literal["stale", "missing", "orphaned"]
+Staleness = Literal["stale", "missing", "altered", "orphaned"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +48,9 @@ def stale_entries(
     """Return what does not hold of a target's tools and personas, in the order of its pairs.
 
     Stale: an answer on file is not to what the model would see now. Missing: no answer is on
-    file. cells: those of the target, at least as many repeats as are on file; laid out when
-    None. Opens no connection, no store.
+    file. Altered: what is on file is not as it was written (frozen/integrity.py). cells: those
+    of the target, at least as many repeats as are on file; laid out when None. Opens no
+    connection, no store.
     """
     if cells is None:
         cells = target.lay_out_each(frozen_repeats(frozen))
@@ -57,6 +60,8 @@ def stale_entries(
         verdict = verdict_on(frozen, (tool.slug, persona.id))
         if verdict is None or not verdict.answers:
             found.append(StaleEntry(tool.slug, persona.id, "missing", "new"))
+        elif wrong := faults(verdict, by_pair[tool.slug, persona.id]):
+            found.append(StaleEntry(tool.slug, persona.id, "altered", "; ".join(wrong)))
         elif reason := stale_reason(verdict, by_pair[tool.slug, persona.id]):
             found.append(StaleEntry(tool.slug, persona.id, "stale", reason))
     return found

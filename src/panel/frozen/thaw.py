@@ -11,18 +11,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from panel.cells.answers import Answer
 from panel.cells.journal import JournalWriter, find_journals, journal_line, new_run_id
 from panel.cells.lines import end_line, record_lines, run_line
-from panel.frozen.files import (
-    FOLDER,
-    Frozen,
-    FrozenDecision,
-    answers_of,
-    decisions_of,
-    frozen_files,
-    read_frozen,
-)
+from panel.frozen.files import FOLDER, Frozen, answers_of, frozen_files, read_frozen
+from panel.frozen.integrity import is_intact
+from panel.frozen.verdicts import FrozenAnswer, FrozenDecision
 from panel.store.connection import Connection
 from panel.store.decisions import chains
 from panel.store.ingest import opened
@@ -36,7 +29,8 @@ WRITTEN_AT_ONCE = 2000  # lines to one forcing to disk
 class Thawed:
     """What ``panel thaw --json`` prints: answers and decisions on file, and those brought in.
 
-    run_id: None where the store held them all.
+    run_id: None where the store held them all. altered: answers on file that were changed by
+    hand, and are left out.
     """
 
     run_id: str | None
@@ -44,6 +38,7 @@ class Thawed:
     brought_in: int
     decisions: int = 0
     decisions_brought_in: int = 0
+    altered: int = 0
 
 
 def thaw(
@@ -94,13 +89,23 @@ def is_fresh(root: Path, runs: Path) -> bool:
 class _Wanted:
     """What the store is to hold, each with its tool and persona."""
 
-    answers: list[tuple[str, str, Answer]]
+    answers: list[tuple[str, str, FrozenAnswer]]
     decisions: list[tuple[str, str, FrozenDecision]]
+    altered: int
 
 
 def _wanted(frozen: Frozen, since: Frozen | None = None) -> _Wanted:
+    """Return what is on file as it was written; what was changed by hand is not brought in."""
     answers = [*answers_of(frozen.values()), *answers_of((since or {}).values())]
-    return _Wanted(answers, list(decisions_of(frozen.values())))
+    intact = [found for found in answers if found[2].intact]
+    decisions = [
+        (tool.tool, persona, decision)
+        for tool in frozen.values()
+        for persona, verdict in tool.personas.items()
+        if verdict.decisions and is_intact(verdict)
+        for decision in verdict.decisions
+    ]
+    return _Wanted(intact, decisions, len(answers) - len(intact))
 
 
 def _bring_in(
@@ -110,12 +115,12 @@ def _bring_in(
     decided: Container[str],
     digests: Container[str],
 ) -> Thawed:
-    known: dict[str, tuple[str, str, Answer]] = {}
+    known: dict[str, tuple[str, str, FrozenAnswer]] = {}
     for found in wanted.answers:  # of two answers to one question, that of the file
         known.setdefault(found[2].fingerprint, found)
     missing = [found for key, found in known.items() if key not in held]
     undecided = [found for found in wanted.decisions if found[2].decision_id not in decided]
-    counts = (len(known), len(missing), len(wanted.decisions), len(undecided))
+    counts = (len(known), len(missing), len(wanted.decisions), len(undecided), wanted.altered)
     if not missing and not undecided:
         return Thawed(None, *counts)
     writer = JournalWriter(workspace.runs, new_run_id())
@@ -133,8 +138,10 @@ def _bring_in(
     return Thawed(writer.run_id, *counts)
 
 
-def _answer_line(tool: str, persona: str, answer: Answer) -> bytes:
-    return journal_line("thaw", {"tool": tool, "persona": persona, **answer.line_fields()})
+def _answer_line(tool: str, persona: str, answer: FrozenAnswer) -> bytes:
+    line = {"tool": tool, "persona": persona, **answer.line_fields()}
+    del line["digest"]
+    return journal_line("thaw", line)
 
 
 def _decision_line(tool: str, persona: str, decision: FrozenDecision) -> bytes:

@@ -1,0 +1,117 @@
+"""What is on file of a persona on a tool: the published verdict, its answers, the decisions."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from panel.cells.answers import Answer, Confidence, Moment, OneLine, Repeat
+from panel.decisions import Action, State
+from panel.hashing import content_hash
+from panel.stats import ShipOrSkip
+
+
+class Strict(BaseModel):
+    """A part of a file: no unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FrozenDecision(Strict):
+    """An editor's decision on a take, as panel.decisions has it."""
+
+    decision_id: OneLine
+    action: Action
+    editor: OneLine
+    decided_at: Moment
+    follows: OneLine | None = None
+    undoes: OneLine | None = None
+    note: str | None = None
+    text: str | None = None
+    verdict: ShipOrSkip | None = None
+    confidence: Confidence | None = None
+    evidence: tuple[str, ...] = ()
+    fingerprint: OneLine | None = None
+    attempt_id: OneLine | None = None
+    model_identity: OneLine | None = None
+    repeat: Repeat | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        on_words = self.action in ("approve", "reject", "edit")
+        named = (self.text, self.verdict, self.fingerprint, self.attempt_id, self.model_identity)
+        if on_words and (None in named or self.repeat is None):
+            raise ValueError("a decision on words holds them, their verdict and their answer.")
+        if self.action == "ask_again" and self.note is None:
+            raise ValueError("asking again holds a note.")
+        if (self.action == "undo") != (self.undoes is not None):
+            raise ValueError("an undo, and nothing else, names what it undoes.")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenAnswer(Answer):
+    """An answer on file. digest: the hash of all the rest, so that an edited one is noticed."""
+
+    digest: str = ""
+
+    @classmethod
+    def of(cls, answer: Answer) -> FrozenAnswer:
+        """Return an answer with its digest; one on file as it is."""
+        if isinstance(answer, cls):
+            return answer
+        values = {item.name: getattr(answer, item.name) for item in fields(Answer)}
+        return cls(**values, digest=cls(**values).content_digest())
+
+    def content_digest(self) -> str:
+        """Return the hash of everything but the digest itself."""
+        values = asdict(self)
+        del values["digest"]
+        return content_hash(values | {"beats": [*self.beats.items()]})  # their order counts
+
+    @property
+    def intact(self) -> bool:
+        """Whether the answer is as it was when its digest was made."""
+        return self.digest == self.content_digest()
+
+
+class FrozenVerdict(Strict):
+    """What is published of one persona on one tool, and what it rests on.
+
+    verdict, take: None and "" where nobody has ever voted. ships, n: votes among
+    ``answers``. contested: the answers do not settle the verdict. state: of the take, which
+    is an editor's wording once approved or edited. decisions: all of them, oldest first.
+    fingerprint: of the answer whose take it is. kept: that answer, where it is to an
+    earlier wording, and the answers to the present one are too few to overturn it. digest: the
+    hash of all the rest, given by ``panel freeze``.
+    """
+
+    verdict: ShipOrSkip | None
+    confidence: int | None
+    ships: int
+    n: int
+    contested: bool
+    state: State
+    take: str
+    fingerprint: str | None
+    answers: tuple[FrozenAnswer, ...]
+    kept: FrozenAnswer | None = None
+    decisions: tuple[FrozenDecision, ...] = ()
+    digest: str = ""
+
+    @model_validator(mode="after")
+    def _answered(self) -> Self:
+        if any(answer.outcome == "error" for answer in self.every_answer()):
+            raise ValueError("an error is no answer: outcome is verdict or abstain.")
+        return self
+
+    @property
+    def against(self) -> int:
+        """How many of the votes are for another verdict than is published."""
+        return self.n - self.ships if self.verdict == "ship" else self.ships
+
+    def every_answer(self) -> tuple[FrozenAnswer, ...]:
+        """Return the answers on file, with that to an earlier wording."""
+        return (*self.answers, self.kept) if self.kept is not None else self.answers
