@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from panel.ci.diff import PairChange, leans, record
+from panel.ci.changes import PairChange, ship_words
+from panel.ci.diff import leans, record
 from panel.ci.drift import Drift
 from panel.frozen.files import CANARIES, FOLDER
 from panel.frozen.verdicts import FrozenVerdict
@@ -364,6 +365,26 @@ def test_input_files_come_with_the_lines_that_differ(versioned: Space, panel: Pa
     assert diff(panel, versioned, "HEAD~1", "HEAD")["inputs"]["files"] == told["inputs"]["files"]
     back = diff(panel, versioned, "HEAD", "HEAD~1")["inputs"]["files"]
     assert [(row["added"], row["removed"]) for row in back] == [(0, 2), (1, 3)]
+
+
+def test_a_tool_that_git_does_not_track_yet_is_an_input_that_differs(
+    versioned: Space, panel: Panel
+) -> None:
+    lines = len(versioned.tool("crucible").read_text().splitlines())
+    row = {"file": "tools/crucible.md", "added": lines, "removed": 0}
+    assert diff(panel, versioned, "HEAD")["inputs"]["files"] == [row]
+    done = panel("diff", "HEAD", cwd=versioned.root)
+    assert f"  tools/crucible.md: +{lines} -0" in done.out
+    assert "  nothing differs" not in done.out
+
+
+def test_a_percentage_that_is_not_that_of_the_votes_says_why() -> None:
+    after = dict.fromkeys([("anvil", who) for who in ("builder", "skeptic", "futurist")], OLD)
+    before = after | {("anvil", "builder"): anew(*["skip"] * 4)}
+    [tool] = difference(before, after).tools
+    assert ship_words(tool.before).startswith("67 % (2 of 6 answers, every persona alike, ")
+    assert ship_words(tool.after).startswith("100 % (3 of 3, ")
+    assert ship_words(None) == "—"
 
 
 def test_a_changed_tool_that_the_panel_now_skips_has_flipped(

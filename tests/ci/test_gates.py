@@ -184,7 +184,6 @@ def test_ship_below_shuts_on_tools_that_fall_below_with_their_interval() -> None
     assert failure.gate == "ship-below" and failure.pairs == {KEYS[0], KEYS[1]}
     assert failure.sentence.startswith(
         "anvil has a panel ship percentage of 50 % (1 of 5 answers, every persona alike, "
-        "95 % interval "
     )
     assert failure.sentence.endswith("below 60 %; it was at 100 %.")
     assert shut(diff, below=50) == [], "50 is not below 50"

@@ -335,6 +335,14 @@ def test_only_what_differs_is_written(tmp_path: Path) -> None:
     assert sorted(file.name for file in folder.iterdir()) == ["a.json", "b.json"]
 
 
+def test_a_checkout_with_other_line_ends_is_not_rewritten(tmp_path: Path) -> None:
+    text = encode_frozen(a_tool())
+    (tmp_path / "anvil.json").write_bytes(text.replace("\n", "\r\n").encode())
+    assert write_changed(tmp_path, {"anvil.json": text}) == []
+    assert read_frozen(tmp_path) == {"anvil": a_tool()}
+    assert write_changed(tmp_path, {"anvil.json": text.replace("First", "Last")}) == ["anvil.json"]
+
+
 def test_a_reader_of_the_old_file_never_sees_half_of_the_new_one(tmp_path: Path) -> None:
     write_changed(tmp_path, {"a.json": "old\n"})
     with (tmp_path / "a.json").open() as reader:

@@ -598,3 +598,59 @@ def test_the_canaries_file_in_conflict_is_refused_and_resolved_likewise(
     (published.root / FOLDER / CANARIES).write_text("<<<<<<< HEAD\n{}\n=======\n{}\n>>>>>>> x\n")
     done = panel("freeze", cwd=published.root)
     assert done.code == 2 and f"{CANARIES}:1: holds the marks of a merge" in done.err
+
+
+# -- what the command says -------------------------------------------------------------------
+
+
+def test_the_hint_asks_so_often_that_the_kept_verdicts_could_be_overturned(
+    published: Space, mock: MockEndpoint, panel: Panel
+) -> None:
+    """Five repeats were no more than there were already, and of everything of the tool."""
+    anvil_eats(published.root)
+    edit(published.root / "panel.toml", "concurrency = 4", "concurrency = 1")
+    said = iter(["skip", "ship", "skip", "skip", "skip", *["skip"] * 20])
+    mock.face = voting(
+        lambda system, user: (
+            next(said) if "You are the Builder" in system and "eats JSON" in user else "ship"
+        )
+    )
+    run(published, changed=True, repeats=5)
+    err = panel("freeze", cwd=published.root).err
+    hint = "panel run --repeats 7 --tool anvil --persona builder"
+    assert f"'{hint}'" in err
+    assert panel(*hint.split()[1:], cwd=published.root).code == 0
+    done = panel("freeze", cwd=published.root)
+    assert "stays published" not in done.out and on_file(published).verdict == "skip"
+
+
+def test_the_hint_asks_the_model_that_was_frozen(
+    published: Space, mock: MockEndpoint, panel: Panel
+) -> None:
+    mock.face = always("skip")
+    assert panel("run", "--model", "mock-2", "--tool", "anvil", cwd=published.root).code == 0
+    err = panel("freeze", "--model", "mock-2", "--tool", "anvil", cwd=published.root).err
+    assert "'panel run --repeats 4 --model mock-2 --tool anvil --persona " in err
+
+
+def test_a_checkout_with_other_line_ends_holds_reads_the_same_and_is_not_rewritten(
+    published: Space, panel: Panel
+) -> None:
+    """As Git for Windows makes it, with core.autocrlf."""
+    repository(published.root)
+    git(published.root, "config", "core.autocrlf", "true")
+    for part in ("panel.toml", "personas", "prompts", "tools", FOLDER):
+        top = published.root / part
+        for file in [top] if top.is_file() else sorted(top.rglob("*.*")):
+            text = file.read_bytes().replace(b"\r\n", b"\n")
+            file.write_bytes(text.replace(b"\n", b"\r\n"))
+    assert status(published) == [] and pending(published, changed=True, since="main") == []
+    before = texts(published)
+    assert freeze(published).written == [] and texts(published) == before
+    done = panel("diff", "main", "--fail-on", "flip,stale,change", cwd=published.root)
+    assert done.code == 0 and "nothing differs" in done.out and "none differs" in done.out
+    anvil_eats(published.root)
+    run(published, changed=True)
+    assert freeze(published).written == ["anvil.json"]
+    shown = git(published.root, "diff", "--numstat", "--", FOLDER).split()
+    assert shown[2::3] == ["verdicts/anvil.json"]

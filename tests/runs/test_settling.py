@@ -146,7 +146,7 @@ def test_the_plan_says_what_may_come_on_top_and_at_worst(reworded: Space, panel:
     assert (told["estimate"]["calls"], told["estimate"]["worst_calls"]) == (16, 3 * 36)
     shown = panel("plan", "--changed", cwd=reworded.root).out
     assert "not sure, at most" in shown and "20" in shown
-    assert "32 cells: 2 tools × 4 personas × 4 repeat(s)" in shown
+    assert "32 cells: 2 tools × 4 personas, asked of" in shown
 
 
 def test_canaries_settle_nothing(reworded: Space, mock: MockEndpoint) -> None:

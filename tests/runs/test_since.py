@@ -13,7 +13,7 @@ from tests.support.frozen_verdicts import freeze, on_file, status, texts
 from tests.support.git_repository import commit, git, repository
 from tests.support.mock_endpoint import MockEndpoint
 from tests.support.runs import pending, run
-from tests.support.space import Space, edit
+from tests.support.space import Panel, Space, edit
 from tests.support.templates import Make, all_ship
 
 
@@ -195,19 +195,26 @@ def test_freezing_twice_after_a_text_was_taken_back_changes_nothing(
 
 
 def test_what_is_held_by_one_answer_is_counted_as_one_whatever_the_repeats(
-    versioned: Space,
+    versioned: Space, panel: Panel
 ) -> None:
     """Four pairs asked three times, four that hold by one answer each: 16 cells and not 24."""
     reword(versioned)
+    shown = panel("plan", "--changed", "--repeats", "3", cwd=versioned.root).out
+    assert "16 cells: 2 tools × 4 personas, asked of" in shown, "no product that is none"
     done = run(versioned, changed=True, repeats=3)
     assert (done.planned, done.reused, done.asked) == (16, 4, 12)
 
 
-def test_what_is_stale_on_main_is_left_and_not_called_reused(versioned: Space) -> None:
+def test_what_is_stale_on_main_is_left_alone_and_every_sum_adds_up(
+    versioned: Space, panel: Panel
+) -> None:
     git(versioned.root, "switch", "-q", "main")
     reword(versioned)
     commit(versioned.root)
     git(versioned.root, "switch", "-qc", "later")
     edit(versioned.root / "tools/bellows.md", "reads JSON", "drinks JSON")
-    done = run(versioned, changed=True, since="main")
-    assert (done.planned, done.reused, done.asked) == (8, 0, 4)
+    out = panel("run", "--changed", "--since", "main", cwd=versioned.root).out
+    assert "4 cells asked" in out and "0 reused, 4 left alone." in out
+    assert "not asked; the next run" not in out
+    again = panel("run", "--changed", "--since", "main", cwd=versioned.root).out
+    assert again == "Nothing asked: 4 of 8 cells reused, 4 left alone.\n"

@@ -318,6 +318,32 @@ def test_changed_files_without_a_head_looks_at_the_files_now(kept: Space) -> Non
     assert changed_files(kept.root, "HEAD", None) == [("panel.toml", 2, 0)]
 
 
+def test_changed_files_now_are_those_too_that_git_does_not_track_yet(kept: Space) -> None:
+    (kept.root / ".gitignore").write_text("runs/\n*.bak\n")
+    write_tool(kept.root, "crucible")
+    (kept.root / "tools/crucible.md.bak").write_text("ignored\n")
+    git(kept.root, "rm", "-q", "--cached", "tools/bellows.md")
+    edit(kept.root / "tools/anvil.md", "reads JSON", "eats JSON")
+    git(kept.root, "add", "tools/anvil.md")
+    lines = len((kept.root / "tools/crucible.md").read_text().splitlines())
+    before = git(kept.root, "status", "--porcelain")
+    assert changed_files(kept.root, "HEAD", None) == [
+        ("tools/anvil.md", 1, 1),
+        ("tools/crucible.md", lines, 0),
+    ]
+    assert git(kept.root, "status", "--porcelain") == before, "the index is left alone"
+    (kept.root / "tools/bellows.md").unlink()
+    assert ("tools/bellows.md", 0, lines) in changed_files(kept.root, "HEAD", None)
+
+
+def test_line_ends_are_no_change_of_a_file(kept: Space) -> None:
+    file = kept.root / "tools/anvil.md"
+    file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
+    assert changed_files(kept.root, "HEAD", None) == []
+    edit(file, "reads JSON", "eats JSON")
+    assert changed_files(kept.root, "HEAD", None) == [("tools/anvil.md", 1, 1)]
+
+
 @pytest.mark.parametrize("base", ["nowhere", "--output=stolen.txt", "-h"])
 def test_changed_files_of_no_revision_is_an_error_and_never_an_option(
     kept: Space, base: str

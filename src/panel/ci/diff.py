@@ -8,133 +8,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from panel.cells.plan import changed_input
-from panel.ci.drift import Drift, find_drift
+from panel.ci.changes import Diff, InputFile, Kind, PairChange, ToolChange
+from panel.ci.drift import find_drift
 from panel.ci.snapshots import Snapshot
 from panel.frozen.publish import votes_of
 from panel.frozen.rule import is_sure
 from panel.frozen.verdicts import FrozenVerdict
 from panel.stats import PanelResult, combine
 from panel.workspace.git import changed_files
-
-Kind = Literal["new", "gone", "flipped", "settled", "leaning", "rewritten"]
-
-
-@dataclass(frozen=True, slots=True)
-class PairChange:
-    """One persona on one tool, where something differs.
-
-    kind: new or gone; flipped: a sure verdict has become the other one, surely; settled: a
-    verdict that rested on too few answers to be sure has become the other one, surely; leaning:
-    newer answers speak for another verdict, or for none, and are too few to be sure of it;
-    rewritten: the same verdict with another take.
-    cause: why it was asked, as in ``panel plan``, or "asked again"; None for new and gone.
-    """
-
-    tool: str
-    persona: str
-    kind: Kind
-    cause: str | None
-    before: FrozenVerdict | None
-    after: FrozenVerdict | None
-
-    @property
-    def changed(self) -> bool:
-        """Whether both sides publish a verdict, and not the same one."""
-        before, after = self.before, self.after
-        return before is not None and after is not None and before.verdict != after.verdict
-
-    @property
-    def said(self) -> str:
-        """What became of the published verdict, in words."""
-        before = (self.before and self.before.verdict) or "no verdict"
-        after = (self.after and self.after.verdict) or "no verdict"
-        if self.kind == "new":
-            return f"new: {after}"
-        if self.kind == "gone":
-            return f"gone (was {before})"
-        if self.kind == "leaning" and not self.changed:
-            return f"{after} kept, contested"
-        if self.kind == "rewritten":
-            return f"{after} reworded"
-        why = {"settled": ", which few answers had left open", "leaning": ", on too few answers"}
-        return f"{before} → {after}{why.get(self.kind, '')}"
-
-    @property
-    def certainty(self) -> str:
-        """The votes after the change, in words."""
-        after = self.after
-        if after is None or not after.n:
-            return "no votes"
-        return f"{after.ships} of {after.n} ship"
-
-    def takes(self) -> list[tuple[str, str]]:
-        """Return (label, take) for each take to show: before, after, or answered now."""
-        found = []
-        if self.before is not None and self.before.take:
-            found.append((f"before, {self.before.verdict}", self.before.take))
-        after = self.after
-        if after is not None and self.kind == "leaning" and not self.changed:
-            other = (a for a in after.answers if a.verdict and a.verdict != after.verdict)
-            found += [(f"answered now, {a.verdict}", a.take) for a in list(other)[:1]]
-        elif after is not None and after.take:
-            found.append((f"after, {after.verdict}", after.take))
-        return found
-
-
-@dataclass(frozen=True, slots=True)
-class ToolChange:
-    """A tool where something differs: its panel before and after, and its changed personas."""
-
-    tool: str
-    before: PanelResult | None
-    after: PanelResult | None
-    pairs: tuple[PairChange, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class InputFile:
-    """A file that people write, and the lines that differ."""
-
-    file: str
-    added: int
-    removed: int
-
-
-Panels = tuple[PanelResult | None, PanelResult | None]  # before, after
-
-
-@dataclass(frozen=True, slots=True)
-class Diff:
-    """All that differs between two snapshots.
-
-    reasons: how many pairs were asked again, by cause. pairs: every verdict of the head, by
-    (tool, persona). panels: every tool's panel before and after. abstained: the pairs with an
-    abstention that the base does not have.
-    """
-
-    base: str
-    head: str
-    files: list[InputFile]
-    reasons: dict[str, int]
-    tools: list[ToolChange]
-    drift: Drift
-    pairs: dict[tuple[str, str], FrozenVerdict] = field(repr=False)
-    abstained: list[tuple[str, str]] = field(default_factory=list)
-    panels: dict[str, Panels] = field(default_factory=dict, repr=False)
-
-    @property
-    def changes(self) -> list[PairChange]:
-        """Every pair where something differs, by tool."""
-        return [pair for tool in self.tools for pair in tool.pairs]
-
-    def of_kind(self, kind: Kind) -> list[PairChange]:
-        """Return the pairs of a kind."""
-        return [pair for pair in self.changes if pair.kind == kind]
 
 
 def compare(root: Path, base: Snapshot, head: Snapshot) -> Diff:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from panel.ci.diff import Diff, PairChange
+from panel.ci.changes import Diff, PairChange, ship_words
 from panel.ci.snapshots import Snapshot
 from panel.errors import UsageError
 from panel.frozen.check import frozen_status
@@ -132,12 +132,10 @@ def _below(diff: Diff, percent: float) -> list[Failure]:
         now = after.ship_percent if after else None
         if after is None or now is None or now >= percent or (was is not None and was < percent):
             continue
-        low, high = (after.interval.low, after.interval.high) if after.interval else (0, 100)
         fell = "is new" if was is None else f"was at {was:.0f} %"
         sentence = (
-            f"{_named([slug])} has a panel ship percentage of {now:.0f} % "
-            f"({after.ships} of {after.n} answers, every persona alike, 95 % interval "
-            f"{low:.0f}–{high:.0f} %), below {percent:g} %; it {fell}."
+            f"{_named([slug])} has a panel ship percentage of {ship_words(after)}, "
+            f"below {percent:g} %; it {fell}."
         )
         keys = frozenset(key for key in diff.pairs if key[0] == slug)
         found.append(Failure(SHIP_BELOW, sentence, keys))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree as Xml
 
-from panel.ci.diff import Diff, PairChange
+from panel.ci.changes import Diff, PairChange
 from panel.ci.gates import Failure
 from panel.frozen.verdicts import FrozenVerdict
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 import html
 import re
 
-from panel.ci.diff import Diff, PairChange, ToolChange
+from panel.ci.changes import Diff, PairChange, ToolChange, ship_words
 from panel.ci.gates import Failure
-from panel.stats import PanelResult
 
 COMMENT_BYTES = 64_000  # GitHub takes 65,536 characters of a comment
 MARKER = "<!-- reviewer-panel -->"
@@ -161,14 +160,7 @@ def _fitting(diff: Diff, room: int) -> tuple[list[str], int]:
 def _row(tool: ToolChange) -> str:
     said = "; ".join(f"{harmless(pair.persona, NAME)} {_said(pair)}" for pair in tool.pairs)
     name = harmless(tool.tool, NAME)
-    return f"| {name} | {_percent(tool.before)} | {_percent(tool.after)} | {said} |"
-
-
-def _percent(result: PanelResult | None) -> str:
-    if result is None or result.ship_percent is None or result.interval is None:
-        return "—"
-    low, high = result.interval.low, result.interval.high
-    return f"{result.ship_percent:.0f} % ({result.ships} of {result.n}, {low:.0f}–{high:.0f} %)"
+    return f"| {name} | {ship_words(tool.before)} | {ship_words(tool.after)} | {said} |"
 
 
 def _said(pair: PairChange) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from panel.ci.diff import Diff, PairChange, compare, record
+from panel.ci.changes import Diff, PairChange, ship_words
+from panel.ci.diff import compare, record
 from panel.ci.gates import failures, parse_gates
 from panel.ci.junit import render_junit
 from panel.ci.markdown import render_markdown
@@ -20,20 +22,18 @@ from panel.cli.output import (
     json_text,
     note,
     one_of,
-    percent,
     print_json,
     say,
     write_text,
 )
 from panel.cli.workspace import open_workspace
 from panel.frozen.files import FOLDER, read_frozen
-from panel.frozen.freeze import FreezeOptions
+from panel.frozen.freeze import FreezeOptions, Kept
 from panel.frozen.freeze import freeze as freeze_verdicts
 from panel.frozen.thaw import opened_with_frozen, thaw_if_fresh
 from panel.frozen.thaw import thaw as thaw_verdicts
 from panel.runs.selection import Selection, resolve
 from panel.runs.since import opened_base
-from panel.stats import PanelResult
 from panel.store.ingest import opened
 
 app = typer.Typer(rich_markup_mode=None)
@@ -92,12 +92,21 @@ def freeze(
     if len(done.kept) > NAMED:
         say(f"... and {len(done.kept) - NAMED:,} more kept; --json lists them all.")
     if done.kept:
-        named = " ".join(f"--tool {tool}" for tool in dict.fromkeys(k.tool for k in done.kept[:3]))
-        note(f"Ask more ('panel run --repeats 5 {named}'), or publish with --accept.")
+        words = _asking_more(done.kept[:NAMED], endpoint, model)
+        note(f"Ask more ('panel run {words}'), or publish with --accept.")
     if done.unasked:
         note(f"{done.unasked:,} verdicts are not answered as the files are now: 'panel run'.")
     if done.orphaned:
         note(f"On file, and gone: {_named(done.orphaned)}. 'panel freeze --prune' removes them.")
+
+
+def _asking_more(kept: list[Kept], endpoint: str | None, model: str | None) -> str:
+    """Return the options that ask so often that the answers could overturn what is kept."""
+    named = [("endpoint", endpoint), ("model", model)]
+    named += [("tool", tool) for tool in dict.fromkeys(each.tool for each in kept)]
+    named += [("persona", who) for who in dict.fromkeys(each.persona for each in kept)]
+    words = [f"--{name} {shlex.quote(word)}" for name, word in named if word]
+    return " ".join([f"--repeats {max(each.repeats for each in kept)}", *words])
 
 
 def _named(names: list[str]) -> str:
@@ -188,7 +197,7 @@ def _print_diff(found: Diff) -> None:
     say("")
     say("Verdicts")
     for tool in found.tools:
-        say(f"  {tool.tool}: panel ship {_ship(tool.before)} → {_ship(tool.after)}")
+        say(f"  {tool.tool}: panel ship {ship_words(tool.before)} → {ship_words(tool.after)}")
         for pair in tool.pairs:
             _print_pair(pair)
     if not found.tools:
@@ -199,13 +208,6 @@ def _print_diff(found: Diff) -> None:
     for what, names in (("asked", found.drift.models), ("served", found.drift.served)):
         if names is not None:
             say(f"  {what}: {', '.join(names[0])} → {', '.join(names[1])}")
-
-
-def _ship(result: PanelResult | None) -> str:
-    if result is None or result.interval is None:
-        return "—"
-    votes, interval = f"{result.ships} of {result.n}", result.interval
-    return f"{percent(result.ship_percent)} ({votes}, {interval.low:.0f}–{interval.high:.0f} %)"
 
 
 def _print_pair(pair: PairChange) -> None:

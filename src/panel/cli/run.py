@@ -133,7 +133,7 @@ def _print_plan(prepared: Prepared, as_json: bool) -> None:
     tools, personas = len(target.tools), len(target.personas)
     repeats = plan.cells // max(1, tools * personas)
     product = f"{tools:,} tools × {personas} personas"
-    if plan.cells == tools * personas * repeats:
+    if not prepared.selection.changed:  # there, every pair has repeats of its own
         product += f" × {repeats} repeat(s)"
     say(f"{plan.cells:,} cells: {product}, asked of {target.model}")
     out().print(_plan_table(prepared))
@@ -210,12 +210,13 @@ def _print_summary(target: Target, summary: RunSummary, stats: RunStats, as_json
     if as_json:
         print_json(summary.record())
         return
+    left = f", {summary.left:,} left alone" if summary.left else ""
     if not summary.asked:
-        say(f"Nothing asked: {summary.reused:,} of {summary.planned:,} cells reused.")
+        say(f"Nothing asked: {summary.reused:,} of {summary.planned:,} cells reused{left}.")
         return
     say(
         f"{summary.asked:,} cells asked of {target.model} in {summary.seconds:,.1f} s, "
-        f"{summary.reused:,} reused."
+        f"{summary.reused:,} reused{left}."
     )
     say(
         f"{summary.verdicts:,} verdicts ({stats.ships:,} ship, {stats.skips:,} skip), "
@@ -224,7 +225,7 @@ def _print_summary(target: Target, summary: RunSummary, stats: RunStats, as_json
     )
     if summary.canaries:
         say(f"{summary.canaries:,} canaries asked again; 'panel diff' says whether they moved.")
-    unasked = summary.planned - summary.reused - summary.asked
+    unasked = summary.planned - summary.reused - summary.asked - summary.left
     if unasked:
         say(f"{unasked:,} cells not asked; the next run asks them.")
     for reason, count in sorted(stats.reasons.items()):

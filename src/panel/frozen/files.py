@@ -188,8 +188,8 @@ def write_changed(folder: Path, texts: Mapping[str, str]) -> list[str]:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
             file = folder / name
-            if file.is_file() and file.read_bytes() == text.encode():
-                continue
+            if file.is_file() and file.read_bytes().replace(b"\r\n", b"\n") == text.encode():
+                continue  # line ends are git's affair, where it is set to change them
             fresh = folder / f".{name}.new"
             fresh.write_bytes(text.encode())
             fresh.replace(file)

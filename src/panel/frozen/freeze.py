@@ -24,7 +24,8 @@ from panel.frozen.files import (
     write_changed,
 )
 from panel.frozen.integrity import is_intact, with_digest
-from panel.frozen.publish import edited, publish, published, shown_answer
+from panel.frozen.publish import edited, publish, published, shown_answer, votes_of
+from panel.frozen.rule import votes_missing
 from panel.frozen.staleness import answers_now, orphaned
 from panel.frozen.verdicts import FrozenVerdict
 from panel.stats import ShipOrSkip
@@ -42,13 +43,17 @@ from panel.workspace.loading import WorkspaceFiles
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A published verdict that newer answers speak against, and do not overturn."""
+    """A published verdict that newer answers speak against, and do not overturn.
+
+    repeats: how many there must be to overturn it, if all further ones speak against it, too.
+    """
 
     tool: str
     persona: str
     published: ShipOrSkip
     ships: int
     n: int
+    repeats: int
 
 
 @dataclass(slots=True)
@@ -158,7 +163,9 @@ def _frozen_pair(
     on_file = [answer for entry in filed for answer in entry.every_answer() if answer.intact]
     new = with_digest(edited(new, chain, on_file))
     if now and new.verdict is not None and 2 * new.against > new.n:
-        done.kept.append(Kept(*pair, new.verdict, new.ships, new.n))
+        missing = votes_missing(votes_of(now), "skip" if new.verdict == "ship" else "ship")
+        repeats = max(answer.repeat for answer in now) + missing
+        done.kept.append(Kept(*pair, new.verdict, new.ships, new.n, repeats))
     return new
 
 

@@ -44,6 +44,7 @@ class RunSummary:
     """What ``panel run --json`` prints; counts are of cells of the selection, None is unknown.
 
     canaries: those asked again beside the selection; not printed, the view ``runs`` has them.
+    left: cells of the selection that were not to be asked; not printed, planned holds them.
     """
 
     run_id: str | None
@@ -61,11 +62,12 @@ class RunSummary:
     cost_usd: float | None
     seconds: float
     stopped: str | None
+    left: int
 
     def record(self) -> dict[str, Any]:
         """Return the summary as plain JSON types."""
         fields = asdict(self)
-        del fields["canaries"]
+        del fields["canaries"], fields["left"]
         return fields
 
 
@@ -295,4 +297,5 @@ def _summary(
         cost_usd=counted.get("cost_usd", None if stats.asked else 0.0),
         seconds=round(seconds, 3),
         stopped=stats.stopped,
+        left=plan.left,
     )

@@ -77,15 +77,21 @@ def _commit(root: Path, revision: str) -> str:
 def changed_files(root: Path, base: str, head: str | None) -> list[tuple[str, int, int]]:
     """Return (file, lines added, lines removed) between two revisions.
 
-    head: None for the files as they are now. Only tools, personas, prompts and panel.toml are
-    compared. Binary files count 0 lines. Raises UsageError as workspace_at does.
+    head: None for the files as they are now, those that git does not track yet included; not
+    those that it ignores. Only tools, personas, prompts and panel.toml are compared. Binary
+    files count 0 lines; line ends do not count. Raises UsageError as workspace_at does.
     """
     revisions = [_commit(root, revision) for revision in (base, head) if revision is not None]
     inputs = [part for part in PARTS if part != "verdicts"]
-    told = _git(
-        root, "diff", "--numstat", "-z", "--no-renames", "--no-ext-diff", "--no-textconv",
-        "--relative", *revisions, "--", *inputs,
+    asked = (
+        "diff", "--numstat", "-z", "--no-renames", "--no-ext-diff", "--no-textconv",
+        "--ignore-cr-at-eol", "--relative", *revisions, "--", *inputs,
     )  # fmt: skip
+    if head is None:
+        with _index_of_all(root, inputs) as index:
+            told = _git(root, *asked, index=index)
+    else:
+        told = _git(root, *asked)
     rows = []
     for row in told.stdout.decode("utf-8", "replace").split("\0"):
         if row:
@@ -95,9 +101,27 @@ def changed_files(root: Path, base: str, head: str | None) -> list[tuple[str, in
     return rows
 
 
-def _git(root: Path, *words: str, sent: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
+@contextmanager
+def _index_of_all(root: Path, parts: list[str]) -> Iterator[Path]:
+    """Copy the index, and enter into the copy what git does not track yet, without its content."""
+    with tempfile.TemporaryDirectory(prefix="panel-") as folder:
+        index = Path(folder) / "index"
+        own = root / _git(root, "rev-parse", "--git-path", "index").stdout.decode().strip()
+        if own.is_file():
+            shutil.copyfile(own, index)
+        there = [part for part in parts if (root / part).exists()]
+        _git(root, "add", "--intent-to-add", "--", *there, index=index)
+        yield index
+
+
+def _git(
+    root: Path, *words: str, sent: bytes | None = None, index: Path | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    """Run git. index: the file that takes the place of the repository's own index."""
     # Inside a hook, git's variables point at another index, or at an outer repository.
     environment = {name: value for name, value in os.environ.items() if name not in _LOCAL}
+    if index is not None:
+        environment["GIT_INDEX_FILE"] = str(index)
     return subprocess.run(
         ["git", "-C", str(root), *words],
         input=sent,
