@@ -64,7 +64,7 @@ def forge(space: Space, change: Callable[[Entry], object], persona: str = "build
 
 def swap(entry: Entry) -> None:
     """Publish the verdict of the one answer of another mind, with its take."""
-    other = entry["answers"][1]
+    other = next(each for each in entry["answers"] if each["verdict"] != entry["verdict"])
     entry |= {
         "verdict": other["verdict"],
         "take": " ".join(other["beats"].values()),
@@ -75,7 +75,8 @@ def swap(entry: Entry) -> None:
 
 def turn(entry: Entry) -> None:
     """Turn an answer."""
-    entry["answers"][0]["verdict"] = "skip"
+    said = entry["answers"][0]["verdict"]
+    entry["answers"][0]["verdict"] = "skip" if said == "ship" else "ship"
 
 
 def invent(entry: Entry) -> None:

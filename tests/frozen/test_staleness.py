@@ -221,7 +221,7 @@ def test_every_repeat_on_file_has_to_hold_and_none_beyond(frozen: Space) -> None
     builder = tool.personas["builder"]
     last = replace(builder.answers[2], fingerprint="b2:" + "0" * 32)
     last = replace(last, digest=last.content_digest())
-    old = with_digest(builder.model_copy(update={"answers": (*builder.answers[:2], last)}))
+    old = with_digest(publish((*builder.answers[:2], last), None))
     tool = tool.model_copy(update={"personas": tool.personas | {"builder": old}})
     (frozen.root / FOLDER / "anvil.json").write_text(encode_frozen(tool))
     found = status(frozen)

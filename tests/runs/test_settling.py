@@ -19,11 +19,6 @@ from tests.support.runs import pending, rows, run
 from tests.support.space import Panel, Space, edit
 from tests.support.templates import Make, surely_ship
 
-ASKED = (
-    "SELECT persona, count(*), max(repeat) FROM attempts WHERE tool = 'anvil' AND NOT canary "
-    "AND attempt_id > ? GROUP BY ALL ORDER BY ALL"
-)
-
 
 @pytest.fixture
 def reworded(copied: Callable[[Make], Space], mock: MockEndpoint) -> Space:
@@ -56,8 +51,8 @@ def highest(space: Space) -> dict[str, int]:
     return dict(
         rows(
             space,
-            "SELECT persona, max(repeat) FROM attempts WHERE tool = 'anvil' AND tool_digest = ("
-            "SELECT digest FROM tools WHERE tool = 'anvil') GROUP BY ALL",
+            "SELECT persona, max(repeat) FROM attempts WHERE tool = 'anvil' AND run_id = ("
+            "SELECT run_id FROM runs ORDER BY started_at DESC LIMIT 1) GROUP BY ALL",
         )
     )
 
