@@ -184,3 +184,24 @@ def test_publish_refuses_an_address_that_is_none(
 def test_publish_refuses_a_folder_that_is_not_a_sites(asked: Space, panel: Panel) -> None:
     done = panel("publish", asked.root, "--drafts", cwd=asked.root)
     assert done.code == 2 and "holds files" in done.err
+
+
+def test_a_withdrawn_tool_leaves_the_site_only_with_remove(approved: Space, panel: Panel) -> None:
+    out = approved.root / "site"
+    assert panel("publish", out, cwd=approved.root).code == 0
+    for persona in ("builder", "skeptic"):
+        do(approved, "reject", ("bellows", persona))
+    refused = panel("publish", out, cwd=approved.root)
+    assert refused.code == 2 and "tools/bellows.html" in refused.err and "--remove" in refused.err
+    assert refused.err.count("\n") == 1 and (out / "tools" / "bellows.html").exists()
+    assert panel("publish", out, "--remove", cwd=approved.root).code == 0
+    assert not (out / "tools" / "bellows.html").exists()
+
+
+def test_drafts_do_not_overwrite_what_readers_have(approved: Space, panel: Panel) -> None:
+    out = approved.root / "site"
+    assert panel("publish", out, cwd=approved.root).code == 0
+    refused = panel("publish", out, "--drafts", cwd=approved.root)
+    assert refused.code == 2 and "Name another folder" in refused.err
+    assert "Drafts. Not for readers" not in (out / "index.html").read_text(encoding="utf-8")
+    assert panel("publish", f"{out}-drafts", "--drafts", cwd=approved.root).code == 0
