@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,11 @@ from panel.results.publication import publication, unapproved
 from panel.site.publication import Publication
 from panel.stats import Tally
 from panel.workspace.loading import load_workspace
-from tests.support.editors import do
+from tests.support.editors import do, entry
 from tests.support.mock_endpoint import MockEndpoint
 from tests.support.results import target_of
 from tests.support.runs import run
-from tests.support.space import Panel, Space
+from tests.support.space import Panel, Space, edit
 from tests.support.templates import Make, everything_asked
 
 
@@ -205,3 +206,29 @@ def test_drafts_do_not_overwrite_what_readers_have(approved: Space, panel: Panel
     assert refused.code == 2 and "Name another folder" in refused.err
     assert "Drafts. Not for readers" not in (out / "index.html").read_text(encoding="utf-8")
     assert panel("publish", f"{out}-drafts", "--drafts", cwd=approved.root).code == 0
+
+
+def headings(space: Space, panel: Panel) -> list[str]:
+    """Publish, and return the headings in the builder's take on anvil."""
+    out = space.root / "site"
+    assert panel("publish", out, cwd=space.root).code == 0
+    page = (out / "tools" / "anvil.html").read_text(encoding="utf-8")
+    take = page.split('id="reviewer-1"', 1)[1].split("</article>", 1)[0]
+    return re.findall(r"<dt dir=\"auto\">(.*?)</dt>", take)
+
+
+def test_a_take_keeps_its_headings_whatever_becomes_of_it(approved: Space, panel: Panel) -> None:
+    whole = headings(approved, panel)
+    assert len(whole) == 4
+    words = entry(approved).text.split()
+    words[3] = "edited"
+    do(approved, "edit", text=" ".join(words))
+    do(approved, "approve")
+    assert headings(approved, panel) == whole, "edited by a word"
+    edit(approved.root / "tools" / "anvil.md", "writes Parquet", "writes Arrow")
+    assert headings(approved, panel) == whole, "stale"
+    run(approved, tools=["anvil"])
+    assert headings(approved, panel) == whole, "stale beside a newer answer"
+    (approved.root / "prompts" / "examples" / "builder.yaml").unlink()
+    edit(approved.root / "personas" / "builder.md", "id: dx_bet", "id: bet")
+    assert headings(approved, panel) == whole, "of beats that the persona no longer has"

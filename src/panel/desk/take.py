@@ -12,6 +12,7 @@ from panel.decisions import Decision, redoable, undoable
 from panel.desk.diffing import Piece, pieces, word_changes, word_count
 from panel.hashing import text_hash
 from panel.results.entries import Entry
+from panel.site.beats import lay_out
 from panel.workspace.tools import Tool
 
 
@@ -76,7 +77,16 @@ def describe(
         "changes": [] if original == text else word_changes(original, text),
         "quotes_gone": [quote for quote in quotes if quote not in evidence],
         "words": word_count(text),
+        "headings": _headings(entry, text),
     }
+
+
+def _headings(entry: Entry, text: str) -> list[str]:
+    """Return the headings under which readers will see a wording."""
+    labels = {beat.id: beat.label for beat in entry.persona.beats}
+    said = entry.answer.beats if entry.answer else {}
+    beats = [(labels.get(beat, beat), words) for beat, words in said.items()]
+    return [label for label, _part in lay_out(text, beats)]
 
 
 def _source(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from panel.scorecard import Scorecard
+from panel.checks import locate_evidence
+from panel.scorecard import PersonaLine, Scorecard
 from panel.site import addresses
 from panel.site.formats import interval_text, percent
 from panel.site.index import SiteIndex, published_path
@@ -58,7 +59,10 @@ def _page(renderer: PageRenderer, pictures: Pictures, published: PublishedTool) 
         "tool",
         head,
         published=published,
-        lines=[(line, persona_page(index, line.persona)) for line in card.lines],
+        lines=[
+            (line, persona_page(index, line.persona), _quoted(published, line))
+            for line in card.lines
+        ],
         missing=sum(line.take is None for line in card.lines),
         links=list(published.tool.links.items())[:LINKS],
         pairs=index.pairs_of.get(published.tool.slug, [])[:PAIRS],
@@ -66,6 +70,14 @@ def _page(renderer: PageRenderer, pictures: Pictures, published: PublishedTool) 
         older=max(0, len(changes) - CHANGES),
         names=persona_names(index),
     )
+
+
+def _quoted(published: PublishedTool, line: PersonaLine) -> str:
+    """Return where a take's quotes come from, as the heading above them."""
+    quotes, described = line.take.evidence if line.take else (), published.tool.description
+    if all(locate_evidence(quote, described) for quote in quotes):
+        return "From the description"
+    return "From the description and the prices"
 
 
 def summary(name: str, card: Scorecard) -> str:
