@@ -14,8 +14,9 @@ from panel import __version__
 from panel.desk.decide import history
 from panel.desk.filters import PER_PAGE, STATES, Filter, counts
 from panel.desk.pages import DeskPages, NotFoundError
+from panel.results.publication import as_readers_see, public_panel
 from panel.results.scorecards import comparison, scorecards
-from panel.scorecard import Comparison, published
+from panel.scorecard import Comparison
 from panel.site.assets import palette
 from panel.site.comparison import render_comparison
 from panel.store.decisions import guidance_notes
@@ -149,10 +150,16 @@ class Looking(DeskPages):
                 guidance=guidance_notes(connection),
             )
             cards = scorecards(target, connection, published=not drafts)
+            site = workspace.settings.site
+            personas = public_panel(site, target, connection, cards if drafts else None)
         pair = comparison(workspace, cards, target, left, right)
-        shown = (published(pair.left, drafts), published(pair.right, drafts))
+        left_card, right_card = (
+            as_readers_see(card, personas, drafts) for card in (pair.left, pair.right)
+        )
         page = render_comparison(
-            Comparison(*shown, pair.model, pair.embedded), datetime.now(UTC), __version__
+            Comparison(left_card, right_card, pair.model, pair.embedded),
+            datetime.now(UTC),
+            __version__,
         )
         return HTMLResponse(page, headers=PREVIEW_POLICY)
 

@@ -159,8 +159,9 @@ OneLine = Annotated[str, Field(min_length=1, max_length=300, pattern=r"^[^\x00-\
 class SiteSettings(_Strict):
     """The ``[site]`` table: what ``panel publish`` writes, under which name and address.
 
-    pairs: comparisons to make in any case, as slugs or names. all_pairs: whether to compare
-    the tools of each category too, in at most ``max_pairs_per_category`` pairs.
+    personas: ids of the reviewers that readers see; by default each joins with its first
+    approved take. pairs: comparisons to make in any case, as slugs or names. all_pairs: whether
+    to compare the tools of each category too, in at most ``max_pairs_per_category`` pairs.
     stale_price_days: the age from which a checked price is marked. community: whether pages
     have forms to vote and to subscribe, which only ``panel serve`` answers.
     """
@@ -170,6 +171,7 @@ class SiteSettings(_Strict):
     description: OneLine = "AI tools, reviewed by a panel of personas: ship or skip, and why."
     author: OneLine | None = None
     contact: OneLine | None = None
+    personas: tuple[OneLine, ...] | None = Field(default=None, min_length=1)
     pairs: tuple[tuple[OneLine, OneLine], ...] = ()
     all_pairs: bool = True
     max_pairs_per_category: int = Field(default=100, ge=0, le=10_000)
