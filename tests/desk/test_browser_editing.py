@@ -175,3 +175,18 @@ def test_where_nothing_can_be_kept_the_browser_warns_before_the_page_is_left(
     page.evaluate("location.assign('/')")
     page.wait_for_timeout(300)
     assert asked == ["beforeunload"] and page.input_value("#text") == "Only here."
+
+
+@pytest.mark.parametrize("path", [TAKE, f"{TAKE}/history", f"{TAKE}/source"])
+def test_c_compares_the_tool_of_the_take_and_offers_others(
+    page: Any, session: Session, path: str
+) -> None:
+    page.goto(session.base + path)
+    keys(page, "c")
+    page.wait_for_url("**/compare?a=anvil**")
+    assert page.input_value("[name=a]") == "anvil" and page.is_checked("[name=drafts]")
+    assert page.evaluate("document.activeElement.name") == "b"
+    assert violations(page) == []
+    page.click("main a:has-text('Bellows')")
+    page.wait_for_selector("iframe.preview")
+    assert "a=anvil&b=bellows" in page.get_attribute("iframe.preview", "src")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import resources
@@ -22,7 +23,9 @@ from panel.site.comparison import render_comparison
 from panel.store.decisions import guidance_notes
 from panel.store.ingest import opened
 from panel.store.replies import exchanges
+from panel.workspace.tools import Tool
 
+OFFERED = 12  # tools to compare one with
 ASSETS = {
     "desk.css": "text/css",
     "desk.js": "text/javascript",
@@ -41,6 +44,13 @@ PREVIEW_POLICY = {
 def _asset(name: str) -> bytes:
     content = (resources.files("panel.desk") / "assets" / name).read_bytes()
     return palette().encode() + content if name.endswith(".css") else content
+
+
+def _alike(tools: Sequence[Tool], slug: str) -> list[Tool]:
+    """Return tools to compare one with: of its category first; none for an unknown slug."""
+    this = next((tool for tool in tools if tool.slug == slug), None)
+    others = [tool for tool in tools if this and tool.slug != slug]
+    return sorted(others, key=lambda tool: this is None or tool.category != this.category)[:OFFERED]
 
 
 class Looking(DeskPages):
@@ -136,6 +146,7 @@ class Looking(DeskPages):
             drafts=asked.get("drafts") == "1",
             problem=problem,
             ready=all(chosen) and problem is None,
+            offered=_alike(snapshot.workspace.tools, chosen[0]) if not chosen[1] else [],
         )
 
     def compare_page(self, request: Request) -> Response:

@@ -107,7 +107,8 @@ def build(publication: Publication, out: Path, remove: bool = True) -> Built:
     out.mkdir(parents=True, exist_ok=True)
     # Written first, so that the next build knows the files of one that was interrupted.
     claimed = known | {path: known.get(path, "") for path in mine}
-    output.keep_manifest(out, claimed, publication.drafts)
+    kind = publication.drafts, publication.site.base_url
+    output.keep_manifest(out, claimed, *kind)
     if "" in known.values():
         output.sweep(out, claimed)
     fresh = _named_and_there(builder.files, known, out)
@@ -115,7 +116,7 @@ def build(publication: Publication, out: Path, remove: bool = True) -> Built:
     made = dict(_make_all(builder, publication, out, wanted))
     removed = output.remove(out, sorted(known.keys() - set(paths)))
     digests = fresh | {path: digest for path, (digest, _new) in made.items()}
-    output.keep_manifest(out, digests, publication.drafts)
+    output.keep_manifest(out, digests, *kind)
     written = tuple(sorted(path for path, (_digest, new) in made.items() if new))
     return Built(
         written=written,

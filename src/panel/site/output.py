@@ -84,9 +84,21 @@ def foreign(out: Path, planned: Iterable[str], known: Mapping[str, str]) -> list
     return [path for path in planned if path not in known and os.path.lexists(out / path)]
 
 
-def keep_manifest(out: Path, files: Mapping[str, str], drafts: bool) -> None:
+def published_address(out: Path) -> str | None:
+    """Return the address that a site was published for; None for one without, or no site."""
+    try:
+        address = json.loads((out / MANIFEST).read_text("utf-8"))["base_url"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return address if isinstance(address, str) else None
+
+
+def keep_manifest(
+    out: Path, files: Mapping[str, str], drafts: bool, base_url: str | None = None
+) -> None:
     """Write the manifest, completely or not at all."""
-    record = {"format": FORMAT, "drafts": drafts, "files": dict(sorted(files.items()))}
+    known = dict(sorted(files.items()))
+    record = {"format": FORMAT, "drafts": drafts, "base_url": base_url, "files": known}
     text = json.dumps(record, ensure_ascii=False, indent=0, separators=(",", ":"))
     write_if_changed(out / MANIFEST, (text + "\n").encode())
 

@@ -163,7 +163,8 @@ class SiteSettings(_Strict):
     approved take. pairs: comparisons to make in any case, as slugs or names. all_pairs: whether
     to compare the tools of each category too, in at most ``max_pairs_per_category`` pairs.
     stale_price_days: the age from which a checked price is marked. community: whether pages
-    have forms to vote and to subscribe, which only ``panel serve`` answers.
+    have forms to vote and to subscribe, which only ``panel serve`` answers. newsletter: what the
+    box to subscribe is headed with.
     """
 
     title: OneLine = "Panel verdicts"
@@ -177,6 +178,7 @@ class SiteSettings(_Strict):
     max_pairs_per_category: int = Field(default=100, ge=0, le=10_000)
     stale_price_days: int = Field(default=90, ge=1, le=3650)
     community: bool = False
+    newsletter: OneLine = "Weekly AI Tool Verdicts"
 
 
 class Settings(_Strict):
