@@ -8,7 +8,7 @@ decision holds the words that were decided on; a later answer never changes them
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from panel.errors import PanelError
@@ -91,9 +91,10 @@ class Revision:
     decided_at: str
     decision_id: str
     question: str | None = None
-    beats: tuple[tuple[str, str], ...] = ()
-    asked_at: str = ""
-    output_mode: str = ""
+    # No part of what was decided: a fresh clone may know less of the answer.
+    beats: tuple[tuple[str, str], ...] = field(default=(), compare=False)
+    asked_at: str = field(default="", compare=False)
+    output_mode: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
