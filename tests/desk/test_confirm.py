@@ -172,7 +172,7 @@ def test_a_question_that_changed_after_the_page_was_opened_is_not_confirmed(
 def test_the_desk_shows_what_changed_in_the_description_and_the_price(session: Session) -> None:
     shown = session.get(TAKE)[1].split('id="since"', 1)[1].split("</section>", 1)[0]
     assert "Changed since the published words" in shown and "description changed" in shown
-    assert [html.unescape(each).strip() for each in re.findall(r"<h4>(.*?)</h4>", shown)] == [
+    assert [html.unescape(each).strip() for each in re.findall(r"<h3>(.*?)</h3>", shown)] == [
         "Entry price",
         "Description",
     ]

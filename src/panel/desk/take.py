@@ -56,7 +56,7 @@ def take_page(
         "redo_id": redo.decision_id if redo else "",
         "published": published if beside else None,
         "against_published": word_changes(published.text, entry.text)
-        if published is not None and beside and entry.has_words
+        if published is not None and published.text != entry.text and entry.has_words
         else [],
         "preview": None,
     }
