@@ -8,13 +8,14 @@ decision holds the words that were decided on; a later answer never changes them
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from panel.errors import PanelError
 from panel.stats import ShipOrSkip
 
-Action = Literal["approve", "reject", "edit", "ask_again", "undo"]
+Action = Literal["approve", "reject", "edit", "confirm", "ask_again", "undo"]
+ON_WORDS: tuple[Action, ...] = ("approve", "reject", "edit", "confirm")  # hold a whole wording
 State = Literal["draft", "edited", "approved", "rejected"]  # what was decided on a take
 Pair = tuple[str, str]  # tool, persona
 
@@ -24,10 +25,13 @@ class Decision:
     """One decision of an editor on a tool × persona.
 
     fingerprint, attempt_id, model_identity, repeat: the answer decided on, None where
-    ask_again had no answer yet. text: the whole wording that was approved, written or rejected.
-    verdict, confidence, evidence: what the answer said beside it. note: the guidance of
-    ask_again, or a remark. follows: the latest decision that the editor saw, None for none.
-    undoes: the decision taken back. decision_id, decided_at (ISO time in UTC): given on writing.
+    ask_again had no answer yet. text, evidence: the whole wording that was approved, written,
+    rejected or confirmed, with its quotes; evidence None: those of the words decided on.
+    verdict, confidence: what the answer said beside it. question: of confirm, the question
+    (one of its fingerprints) for which the published words still stand. note: the guidance of
+    ask_again, a remark, or why words with errors were approved. follows: the latest decision
+    that the editor saw, None for none. undoes: the decision taken back. decision_id, decided_at
+    (ISO time in UTC): given on writing.
     """
 
     tool: str
@@ -42,7 +46,8 @@ class Decision:
     text: str | None = None
     verdict: ShipOrSkip | None = None
     confidence: int | None = None
-    evidence: tuple[str, ...] = ()
+    evidence: tuple[str, ...] | None = None
+    question: str | None = None
     note: str | None = None
     undoes: str | None = None
     decision_id: str = ""
@@ -67,7 +72,12 @@ class ConflictError(PanelError):
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """Words that an editor decided on, with the verdict and evidence of their answer."""
+    """Words that an editor decided on, with their quotes and the verdict of their answer.
+
+    question: the later question for which an editor confirmed them, None where nobody did.
+    beats ((label, text), in order), asked_at (ISO time in UTC), output_mode: of their answer,
+    as the store has it; empty where it has none.
+    """
 
     text: str
     verdict: ShipOrSkip
@@ -80,6 +90,11 @@ class Revision:
     editor: str
     decided_at: str
     decision_id: str
+    question: str | None = None
+    # No part of what was decided: a fresh clone may know less of the answer.
+    beats: tuple[tuple[str, str], ...] = field(default=(), compare=False)
+    asked_at: str = field(default="", compare=False)
+    output_mode: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,27 +163,45 @@ def undoable(chain: Sequence[Decision]) -> Decision | None:
 
 
 def redoable(chain: Sequence[Decision]) -> Decision | None:
-    """Return the undo that a redo would take back: the newest decision, if it is an undo."""
-    return chain[-1] if chain and chain[-1].action == "undo" else None
+    """Return the undo that a redo would take back, None where nothing can be redone.
+
+    The newest undo that no redo has taken back, unless a decision has come after it.
+    """
+    redone: set[str] = set()
+    undos = {each.decision_id: each for each in chain if each.action == "undo"}
+    for decision in reversed(chain):
+        if decision.action != "undo":
+            return None
+        if decision.undoes in undos:
+            redone.add(decision.undoes or "")
+        elif decision.decision_id not in redone:
+            return decision
+    return None
 
 
 def _after(review: ReviewState, decision: Decision) -> ReviewState:
     force = (*review.in_force, decision.decision_id)
     if decision.action == "ask_again":
         return replace(review, guidance=decision.note, guided_by=decision.editor, in_force=force)
-    revision = _revision(decision)
-    published = review.published
+    revision = revision_of(decision)
+    published, words = review.published, review.revision
+    later = words is not None and not _same(words, revision)  # these keep their state
     if decision.action == "approve":
         published = revision
+    elif decision.action == "confirm":
+        if published is None or not _same(published, revision):
+            return replace(review, in_force=force)  # withdrawn or replaced in another copy
+        published = revision
+        if later:
+            return replace(review, published=published, note=decision.note, in_force=force)
     elif decision.action == "reject" and published is not None and _same(published, revision):
         published = None
-        words = review.revision
-        if words is not None and not _same(words, revision):  # later words keep their state
+        if later:
             return replace(review, published=None, note=decision.note, in_force=force)
-    states: dict[str, State] = {"approve": "approved", "reject": "rejected", "edit": "edited"}
+    states: dict[str, State] = {"reject": "rejected", "edit": "edited"}
     return replace(
         review,
-        state=states[decision.action],
+        state=states.get(decision.action, "approved"),
         revision=revision,
         published=published,
         note=decision.note,
@@ -177,16 +210,21 @@ def _after(review: ReviewState, decision: Decision) -> ReviewState:
 
 
 def _same(one: Revision, other: Revision) -> bool:
-    return (one.fingerprint, one.text) == (other.fingerprint, other.text)
+    return (one.fingerprint, one.text, one.evidence) == (
+        other.fingerprint,
+        other.text,
+        other.evidence,
+    )
 
 
-def _revision(decision: Decision) -> Revision:
+def revision_of(decision: Decision) -> Revision:
+    """Return the words that a decision holds; only those of ``ON_WORDS`` do."""
     assert decision.verdict is not None  # the store refuses these actions without a verdict
     return Revision(
         text=decision.text or "",
         verdict=decision.verdict,
         confidence=decision.confidence,
-        evidence=decision.evidence,
+        evidence=decision.evidence or (),
         fingerprint=decision.fingerprint or "",
         attempt_id=decision.attempt_id or "",
         model_identity=decision.model_identity or "",
@@ -194,4 +232,5 @@ def _revision(decision: Decision) -> Revision:
         editor=decision.editor,
         decided_at=decision.decided_at,
         decision_id=decision.decision_id,
+        question=decision.question,
     )

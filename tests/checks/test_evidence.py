@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from panel.checks import check_take, locate_evidence
+from panel.checks import check_take, find_quote, locate_evidence, published_quotes, shown_source
 from panel.checks.folding import folded
 from tests.support.check_subjects import DESCRIPTION, a_take, a_tool
 
@@ -106,3 +106,77 @@ def test_evidence_is_looked_for_in_the_whole_record() -> None:
     tool = a_tool(pricing={"entry": "$5", "plans": [{"name": "Pro", "price": "$5 a month"}]})
     findings = check_take(a_take("A ship.", tool, evidence=("$5 a month",)), [])
     assert not any(finding.check.startswith("evidence") for finding in findings)
+
+
+PRICED = a_tool(
+    name="Sieve",
+    tagline="Rows out of lines",
+    category="Data",
+    released="2026-05-04",
+    tags=["parquet"],
+    pricing={
+        "entry": "$5 a month",
+        "plans": [{"name": "Team", "price": "$25 per seat", "includes": "single sign-on"}],
+    },
+    description="Sieve is free to try. Each seat costs $30 per seat. It does not run offline.",
+)
+
+
+@pytest.mark.parametrize(
+    ("quote", "field"),
+    [
+        ("Sieve is free to try", "Description"),
+        ("Rows out of lines", "Tagline"),
+        ("$5 a month", "Entry price"),
+        ("Entry price: $5 a month", "Entry price"),
+        ("Team, $25 per seat, single sign-on", "Plan"),
+        ("$25 per seat", "Plan"),
+        ("Category: Data", "Category"),
+        ("2026-05-04", "Released"),
+        ("parquet", "Tags"),
+    ],
+)
+def test_a_quote_from_any_field_that_was_shown_is_found_there_and_is_no_finding(
+    quote: str, field: str
+) -> None:
+    found = find_quote(quote, PRICED)
+    assert found is not None and found.exact and not found.altered
+    places = [each.label for each in shown_source(PRICED).fields if each.cut(found.span)]
+    assert places == [field]
+    assert published_quotes((quote,), PRICED) == (quote,)
+    findings = check_take(a_take("A ship.", PRICED, evidence=(quote,)), [])
+    assert not any(finding.check.startswith("evidence") for finding in findings)
+
+
+@pytest.mark.parametrize(
+    "quote",
+    [
+        "trusted by nine of ten banks",
+        "$35 per seat, each seat",
+        "It does run offline",
+        "It does … run offline",
+        "",
+        "…",
+    ],
+)
+def test_words_that_the_source_does_not_say_are_never_the_vendors(quote: str) -> None:
+    assert published_quotes((quote, "Sieve is free to try"), PRICED) == ("Sieve is free to try",)
+    findings = check_take(a_take("A ship.", PRICED, evidence=(quote,)), [])
+    assert [f.severity for f in findings if f.check.startswith("evidence")] == ["error"]
+
+
+def test_a_quote_with_slips_is_published_in_the_words_of_the_source() -> None:
+    quotes = ("sieve is FREE  to try!", "Each seat cossts $30 per seat", "Sieve is free to try")
+    assert published_quotes((*quotes, quotes[0]), PRICED) == (
+        "sieve is FREE  to try!",
+        "Each seat costs $30 per seat.",
+        "Sieve is free to try",
+    )
+
+
+@given(st.text(max_size=60))
+def test_what_is_published_stands_in_the_source_letter_for_letter(quote: str) -> None:
+    for words in published_quotes((quote, f"Sieve {quote}", f"free to try {quote[:3]}"), PRICED):
+        parts = [folded(part).text.strip(" .,;:!?'\"()[]*_-") for part in words.split("…")]
+        whole = folded(shown_source(PRICED).text).text
+        assert all(part in whole for part in parts)

@@ -6,6 +6,7 @@ import http.client
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -265,11 +266,17 @@ def test_asking_again_with_a_note_brings_a_new_answer_and_undo_the_old_one(
 def test_pairs_asked_again_at_once_are_asked_one_after_the_other(
     session: Session, mock: MockEndpoint
 ) -> None:
-    mock.delay = 0.3
+    gate = threading.Event()
+
+    def held(_index: int, _body: dict[str, Any]) -> None:
+        gate.wait(30)
+
+    mock.face = held
     before = mock.asked
     for persona in ("builder", "skeptic", "futurist"):
         session.decide("anvil", persona, action="ask_again", note="Look again.")
     assert "Asking again:" in session.get("/")[1]
+    gate.set()
     assert session.desk.asker.wait(60)
     assert mock.asked == before + 3
     told = [session.desk.asker.on(("anvil", each)) for each in ("builder", "skeptic")]

@@ -55,6 +55,14 @@ def keys(page: Any, *pressed: str) -> None:
         page.keyboard.press(key)
 
 
+def give_a_reason(page: Any) -> None:
+    """Say why words with errors stand all the same."""
+    page.wait_for_selector("h1:has-text('These words have errors')")
+    assert page.evaluate("document.activeElement.id") == "reason"
+    page.keyboard.type("The vendor says so elsewhere.")
+    keys(page, "Control+Enter")
+
+
 def test_a_batch_is_worked_through_by_keyboard_alone(page: Any, session: Session) -> None:
     page.goto(f"{session.base}/")
     keys(page, "j", "j", "k")
@@ -69,7 +77,13 @@ def test_a_batch_is_worked_through_by_keyboard_alone(page: Any, session: Session
     keys(page, "u")  # undo what has just been approved
     page.wait_for_selector(".done:has-text('Undone')")
     assert page.inner_text("h1") == first and "draft" in page.inner_text(".badges")
-    keys(page, "U")  # and undo the undo
+    keys(page, "U")  # and redo it
+    page.wait_for_selector(".done:has-text('Redone')")
+    assert "approved" in page.inner_text(".badges") and page.inner_text(".done button") == "Undo u"
+    keys(page, "u")
+    page.wait_for_selector(".badges:has-text('draft')")
+    assert page.inner_text(".done button") == "Redo U"
+    keys(page, "U")
     page.wait_for_selector(".badges:has-text('approved')")
     keys(page, "j")
     page.locator("h1").filter(has_not_text=first).wait_for()
@@ -99,6 +113,7 @@ def test_a_false_claim_is_found_edited_out_and_approved_by_keyboard(
     assert page.inner_text(".words.take").startswith("It is one of several")
     assert page.locator(".words.diff del").count() >= 1
     keys(page, "a")
+    give_a_reason(page)  # fourteen words are far too few
     page.wait_for_selector(".done:has-text('Approved')")
     assert stands(session, PAIR).published.text.endswith("its licence is plain.")
 
@@ -142,6 +157,7 @@ def test_a_reviewer_is_asked_again_and_the_note_taken_back_by_keyboard(
     page.goto(session.base + TAKE)
     before = page.inner_text(".words.take")
     keys(page, "a")
+    give_a_reason(page)
     page.wait_for_selector(".done")
     page.goto(session.base + TAKE)
     keys(page, "g")
@@ -304,4 +320,5 @@ def test_a_token_in_the_address_opens_the_desk_and_leaves_the_address(
         assert "token" not in page.url
         page.goto(session.base + TAKE)
         keys(page, "a")
+        give_a_reason(page)
         page.wait_for_selector(".done:has-text('Approved')")

@@ -22,6 +22,7 @@ from panel.readers.serve.forms import own_path
 from panel.readers.serve.limits import MOST_KNOWN, Bound, VisitLimiter
 from panel.readers.serve.pages import check_folder
 from panel.readers.serve.site import ServerLimits, usual_limits
+from panel.site.build import MANIFEST
 from tests.support.readers_server import Served, serving, write_site
 from tests.support.space import Panel, Space
 
@@ -619,3 +620,23 @@ def test_without_the_extra_one_line_says_what_to_install(
     result = panel("serve", tmp_path, cwd=space.root)
     assert result.code == 2 and "pip install 'reviewer-panel[desk]'" in result.err
     assert len(result.err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(("published_for", "says"), [("https://a.example/", False), (None, True)])
+def test_the_command_says_when_the_links_in_mails_would_reach_nobody(
+    space: Space, tmp_path: Path, published_for: str | None, says: bool
+) -> None:
+    out = write_site(tmp_path / "out")
+    (out / MANIFEST).write_text(json.dumps({"files": {}, "base_url": published_for}))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "panel", "serve", str(out), "--port", "0"],
+        cwd=space.root,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    _out, err = process.communicate(timeout=30)
+    assert ("the links in mails lead to http://127.0.0.1:" in err) == says, err

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from email import message_from_bytes
+from email.policy import default
 from pathlib import Path
 
 import pytest
 
 from panel.readers.mail import smtp
 from panel.readers.mail.outbox import Outbox
+from panel.site.build import build
+from panel.site.output import published_address
+from panel.workspace.settings import SiteSettings
 from tests.support.readers_server import Served, serving
+from tests.support.site_publication import seed_publication
 from tests.support.smtp_server import Mailbox
 from tests.support.subscribing import ANN, addresses, leave_path, link, subscribe, wait_for
 from tests.support.threads import wait_until
@@ -168,3 +174,22 @@ def test_a_server_of_mails_that_is_down_is_said_and_the_mail_waits(
         assert site.get("/").status == 200
         assert all(ANN not in line for line in site.said)
     assert len(outbox.waiting()) == 1
+
+
+def test_the_mail_names_the_site_and_leads_to_the_address_it_was_published_for(
+    tmp_path: Path,
+) -> None:
+    home = "https://verdicts.example.org"
+    with serving(tmp_path, title="Ship or Skip\r\nWeekly") as site:
+        site.post("/subscribe", {"email": ANN, "website": ""})
+        outbox = site.root / "community" / "outbox"
+        wait_until(lambda: any(outbox.glob("*.eml")))
+        (file,) = outbox.glob("*.eml")
+        mail = message_from_bytes(file.read_bytes(), policy=default)
+    assert mail["Subject"] == "Confirm your subscription: Ship or Skip Weekly"
+    first = mail.get_content().split("To get it")[0]
+    assert "Ship or Skip Weekly" in first and "127.0.0.1" not in first
+    site = SiteSettings(base_url=home)
+    build(seed_publication(site=site), tmp_path / "published")
+    assert published_address(tmp_path / "published") == f"{home}/"
+    assert published_address(tmp_path / "nothing") is None

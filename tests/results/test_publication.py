@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,11 @@ from panel.results.publication import publication, unapproved
 from panel.site.publication import Publication
 from panel.stats import Tally
 from panel.workspace.loading import load_workspace
-from tests.support.editors import do
+from tests.support.editors import do, entry
 from tests.support.mock_endpoint import MockEndpoint
 from tests.support.results import target_of
 from tests.support.runs import run
-from tests.support.space import Panel, Space
+from tests.support.space import Panel, Space, edit
 from tests.support.templates import Make, everything_asked
 
 
@@ -137,6 +138,7 @@ def test_publish_with_an_address_makes_the_whole_site(
     approved: Space, panel: Panel, tmp_path: Path
 ) -> None:
     site(approved, 'pairs = [["anvil", "bellows"]]')
+    do(approved, "approve", ("bellows", "futurist"))
     out = tmp_path / "out"
     done = panel("publish", out, "--base-url", "https://a.example", "--json", cwd=approved.root)
     assert done.code == 0, done.err
@@ -184,3 +186,119 @@ def test_publish_refuses_an_address_that_is_none(
 def test_publish_refuses_a_folder_that_is_not_a_sites(asked: Space, panel: Panel) -> None:
     done = panel("publish", asked.root, "--drafts", cwd=asked.root)
     assert done.code == 2 and "holds files" in done.err
+
+
+def test_a_withdrawn_tool_leaves_the_site_only_with_remove(approved: Space, panel: Panel) -> None:
+    out = approved.root / "site"
+    assert panel("publish", out, cwd=approved.root).code == 0
+    for persona in ("builder", "skeptic"):
+        do(approved, "reject", ("bellows", persona))
+    refused = panel("publish", out, cwd=approved.root)
+    assert refused.code == 2 and "tools/bellows.html" in refused.err and "--remove" in refused.err
+    assert refused.err.count("\n") == 1 and (out / "tools" / "bellows.html").exists()
+    assert panel("publish", out, "--remove", cwd=approved.root).code == 0
+    assert not (out / "tools" / "bellows.html").exists()
+
+
+def test_drafts_do_not_overwrite_what_readers_have(approved: Space, panel: Panel) -> None:
+    out = approved.root / "site"
+    assert panel("publish", out, cwd=approved.root).code == 0
+    refused = panel("publish", out, "--drafts", cwd=approved.root)
+    assert refused.code == 2 and "Name another folder" in refused.err
+    assert "Drafts. Not for readers" not in (out / "index.html").read_text(encoding="utf-8")
+    assert panel("publish", f"{out}-drafts", "--drafts", cwd=approved.root).code == 0
+
+
+def headings(space: Space, panel: Panel) -> list[str]:
+    """Publish, and return the headings in the builder's take on anvil."""
+    out = space.root / "site"
+    assert panel("publish", out, cwd=space.root).code == 0
+    page = (out / "tools" / "anvil.html").read_text(encoding="utf-8")
+    take = page.split('id="reviewer-1"', 1)[1].split("</article>", 1)[0]
+    return re.findall(r"<dt dir=\"auto\">(.*?)</dt>", take)
+
+
+def test_a_take_keeps_its_headings_whatever_becomes_of_it(approved: Space, panel: Panel) -> None:
+    whole = headings(approved, panel)
+    assert len(whole) == 4
+    words = entry(approved).text.split()
+    words[3] = "edited"
+    do(approved, "edit", text=" ".join(words))
+    do(approved, "approve")
+    assert headings(approved, panel) == whole, "edited by a word"
+    edit(approved.root / "tools" / "anvil.md", "writes Parquet", "writes Arrow")
+    assert headings(approved, panel) == whole, "stale"
+    run(approved, tools=["anvil"])
+    assert headings(approved, panel) == whole, "stale beside a newer answer"
+    (approved.root / "prompts" / "examples" / "builder.yaml").unlink()
+    edit(approved.root / "personas" / "builder.md", "id: dx_bet", "id: bet")
+    assert headings(approved, panel) == whole, "of beats that the persona no longer has"
+
+
+FIFTH = """---
+name: Fifth
+motto: What is missing here?
+order: 5
+beats:
+  - {id: gap, label: The gap, ask: Say what is missing.}
+ship_bar: Nothing is missing.
+skip_bar: Something is missing.
+---
+You look for what is not there.
+"""
+
+
+def pages(out: Path) -> dict[str, str]:
+    return {file.name: file.read_text(encoding="utf-8") for file in out.rglob("*.html")}
+
+
+def test_a_persona_that_is_added_changes_no_page_before_a_take_of_it_is_approved(
+    approved: Space, panel: Panel
+) -> None:
+    out = approved.root / "site"
+    for pair in [
+        (tool, who) for tool in approved.tools for who in ("futurist", "business-analyst")
+    ]:
+        do(approved, "approve", pair)
+    assert panel("publish", out, cwd=approved.root).code == 0
+    before = pages(out)
+    (approved.root / "personas" / "fifth.md").write_text(FIFTH)
+    for asked in (False, True):
+        if asked:
+            run(approved)
+        assert panel("publish", out, cwd=approved.root).code == 0
+        assert pages(out) == before, f"asked: {asked}"
+    do(approved, "approve", ("anvil", "fifth"))
+    assert panel("publish", out, cwd=approved.root).code == 0
+    now = pages(out)
+    assert "Fifth" in now["anvil.html"] and "fifth.html" in now
+    assert "1 of 5 reviewers not published yet" in now["bellows.html"]
+
+
+def test_the_settings_say_whom_readers_see(approved: Space) -> None:
+    site(approved, 'personas = ["skeptic", "futurist"]')
+    made = gathered(approved)
+    assert [each.id for each in made.personas] == ["skeptic", "futurist"], "in the panel's order"
+    for each in made.tools:
+        assert [line.persona for line in each.card.lines] == ["skeptic", "futurist"]
+        assert each.card.result.n == 1
+    assert made.systems.keys() == {"skeptic", "futurist"}
+    assert {change.persona for change in made.changes} == {"skeptic"}
+
+
+def test_a_reviewer_without_a_published_verdict_is_said_to_have_none(
+    approved: Space, panel: Panel
+) -> None:
+    site(approved, 'personas = ["builder", "futurist"]')
+    out = approved.root / "site"
+    assert panel("publish", out, cwd=approved.root).code == 0
+    for name in ("index.html", "personas.html", "futurist.html"):
+        page = pages(out)[name]
+        assert "Ships nobody" not in page and "Ships 0 of 0" not in page
+    assert "No verdict published yet" in pages(out)["index.html"]
+
+
+def test_a_persona_of_the_settings_that_is_not_on_the_panel_is_named(approved: Space) -> None:
+    site(approved, 'personas = ["sceptic"]')
+    with pytest.raises(UsageError, match=r"'sceptic' is not on the panel\. Did you mean 'skeptic'"):
+        gathered(approved)

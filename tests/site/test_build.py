@@ -283,3 +283,50 @@ def test_any_name_can_be_drawn(drawn: Any, name: str) -> None:
     for sheet in SiteBuilder(seed_publication(tools=(strange, second))).files:
         if sheet.named:
             assert sheet.make()[:4] == b"\x89PNG"
+
+
+def test_drafts_go_nowhere_where_a_published_site_stands(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    build(seed_publication(), out)
+    before = stamps(out)
+    with pytest.raises(UsageError, match=r"holds the published site.*out-drafts --drafts"):
+        build(seed_publication(drafts=True), out)
+    assert stamps(out) == before
+    build(seed_publication(drafts=True), tmp_path / "drafts")
+    build(seed_publication(drafts=True), tmp_path / "drafts")
+    build(seed_publication(), tmp_path / "drafts")  # readers' pages may replace drafts
+    with pytest.raises(UsageError, match="holds the published site"):
+        build(seed_publication(drafts=True), tmp_path / "drafts")
+
+
+def test_a_site_whose_manifest_does_not_say_its_kind_counts_as_published(tmp_path: Path) -> None:
+    build(seed_publication(), tmp_path)
+    manifest = json.loads((tmp_path / MANIFEST).read_text())
+    del manifest["drafts"]
+    (tmp_path / MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(UsageError, match="holds the published site"):
+        build(seed_publication(drafts=True), tmp_path)
+
+
+def test_published_pages_go_only_when_that_is_wanted(tmp_path: Path) -> None:
+    build(seed_publication(), tmp_path)
+    one = replace(seed_publication(), tools=seed_publication().tools[:1], pairs=())
+    before = stamps(tmp_path)
+    with pytest.raises(UsageError) as refused:
+        build(one, tmp_path, remove=False)
+    gone = sorted((f"tools/{MISTRAL}.html", VERSUS))
+    assert f"2 published pages: {', '.join(gone)}" in str(refused.value)
+    assert "--remove" in str(refused.value) and stamps(tmp_path) == before
+    assert set(gone) <= set(build(one, tmp_path, remove=True).removed)
+    build(seed_publication(drafts=True), tmp_path / "drafts")
+    build(one, tmp_path / "drafts", remove=False)  # nobody has links to drafts
+
+
+def test_lists_that_are_no_longer_made_go_without_asking(tmp_path: Path) -> None:
+    build(seed_publication(), tmp_path)
+    tools = [
+        PublishedTool(each.tool.model_copy(update={"category": "Other"}), each.card)
+        for each in seed_publication().tools
+    ]
+    removed = build(replace(seed_publication(), tools=tuple(tools)), tmp_path, remove=False).removed
+    assert any(path.startswith("categories/") for path in removed)

@@ -296,3 +296,34 @@ def test_a_page_with_its_stylesheet_and_script_stays_under_a_hundred_kilobytes()
 def test_an_empty_date_of_verification_is_never_taken_for_today() -> None:
     contents = SiteBuilder(seed_publication(today=date(2030, 1, 1))).index
     assert all(contents.price_is_stale(edition) for edition in contents.by_name)
+
+
+def test_a_long_description_says_that_it_goes_on_and_where() -> None:
+    whole = "\n\n".join(f"Paragraph {number} of many. MIT licence." for number in range(400))
+    described = with_tool(seed_publication(), description=whole)
+    first, *rest = described.tools
+    first = replace(first, card=replace(first.card, description=whole))
+    publication = replace(described, tools=(first, *rest))
+    files = files_of(publication)
+    said = page(publication, f"tools/{CODESTRAL}.html")
+    assert f"The whole description has {len(whole):,} characters." in said.text
+    assert f"{CODESTRAL}.txt" in files[f"tools/{CODESTRAL}.html"].decode()
+    assert files[f"tools/{CODESTRAL}.txt"].decode() == whole + "\n"
+    assert "Paragraph 399" not in said.text
+    assert f'href="../tools/{CODESTRAL}.html#described"' in files[VERSUS].decode()
+    assert f"tools/{MISTRAL}.txt" not in files, "a short one is on its page as a whole"
+    assert ".txt" not in files["sitemap.xml"].decode()
+
+
+def test_prompts_that_are_cut_say_so() -> None:
+    text = page(seed_publication(review="word " * 2000), "methodology.html").text
+    assert "Only the beginning is shown" in text
+    assert "Only the beginning" not in page(seed_publication(), "methodology.html").text
+
+
+def test_the_box_to_subscribe_is_headed_as_the_settings_say() -> None:
+    site = seed_publication().site.model_copy(
+        update={"community": True, "newsletter": "Brief & <us>"}
+    )
+    text = page(seed_publication(site=site), "index.html").text
+    assert "Brief & <us> Get the next comparison" in text

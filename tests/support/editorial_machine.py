@@ -27,7 +27,7 @@ from panel.cells.journal import (
     utc_now,
 )
 from panel.cells.lines import Attempt, Recorder, cell_fields
-from panel.decisions import ConflictError, Decision
+from panel.decisions import ConflictError, Decision, redoable
 from panel.desk.decide import decide, history
 from panel.errors import UsageError
 from panel.results.entries import Entry
@@ -58,13 +58,17 @@ model = "none-1"
 
 @dataclass(frozen=True)
 class Stands:
-    """What must stand of a pair: state and words decided last, what is published, the note."""
+    """What must stand of a pair: state and words decided last, what is published, the note.
+
+    question: what the published words were confirmed for.
+    """
 
     state: str = "draft"
     words: tuple[str, str] | None = None  # fingerprint, text
     published: tuple[str, str] | None = None
     verdict: str | None = None  # of the published words
     note: str | None = None
+    question: str | None = None
 
 
 def holds(made: Sequence[Decision], decision: Decision) -> bool:
@@ -86,6 +90,10 @@ def expected(made: Sequence[Decision]) -> Stands:
             now = replace(now, note=each.note)
         elif each.action == "approve":
             now = Stands("approved", said, said, each.verdict, now.note)
+        elif each.action == "confirm":
+            now = replace(now, question=each.question)
+            if now.words in (None, said):
+                now = replace(now, state="approved", words=said)
         elif each.action == "edit":
             now = replace(now, state="edited", words=said)
         elif now.published != said:
@@ -93,7 +101,7 @@ def expected(made: Sequence[Decision]) -> Stands:
         elif now.words == said:
             now = Stands("rejected", said, None, None, now.note)
         else:  # the published words are withdrawn, later ones stay as they are
-            now = replace(now, published=None, verdict=None)
+            now = replace(now, published=None, verdict=None, question=None)
     return now
 
 
@@ -205,13 +213,18 @@ class Editors(RuleBasedStateMachine):
         self._decide(editor, pair, "reject", "", looks)
 
     @rule(editor=EDITORS, pair=st.sampled_from(PAIRS), looks=LOOKS)
+    def confirm(self, editor: str, pair: tuple[str, str], looks: bool) -> None:
+        """Say that the published words still stand."""
+        self._decide(editor, pair, "confirm", "", looks)
+
+    @rule(editor=EDITORS, pair=st.sampled_from(PAIRS), looks=LOOKS)
     def undo(self, editor: str, pair: tuple[str, str], looks: bool) -> None:
         """Take the last decision back."""
         self._decide(editor, pair, "undo", "", looks)
 
     @rule(editor=EDITORS, pair=st.sampled_from(PAIRS), looks=LOOKS)
     def redo(self, editor: str, pair: tuple[str, str], looks: bool) -> None:
-        """Take the newest decision back, if it is an undo."""
+        """Take the newest undo back that no redo has taken back."""
         self._decide(editor, pair, "redo", "", looks)
 
     @rule(editor=EDITORS, pair=st.sampled_from(PAIRS), words=WORDS, looks=LOOKS)
@@ -236,6 +249,8 @@ class Editors(RuleBasedStateMachine):
         workspace = self._workspace()
         chain = history(workspace, *pair)
         latest = chain[-1].decision_id if chain else None
+        if action == "redo":
+            words = again.decision_id if (again := redoable(chain)) else ""
         made = self._decision(saw, editor, action, words)
         if made is None:
             return
@@ -246,7 +261,7 @@ class Editors(RuleBasedStateMachine):
             assert error.other is not None and error.other.decision_id == latest
             return
         except UsageError:
-            assert action in ("undo", "redo")
+            assert action in ("undo", "redo", "confirm")
             return
         assert saw.review.latest == latest, "written though another decision came between"
         DECIDED.append(action)
@@ -264,7 +279,9 @@ class Editors(RuleBasedStateMachine):
             last = saw.review.in_force[-1] if saw.review.in_force else "nothing"
             return replace(plain, undoes=last)
         if action == "redo":
-            return replace(plain, undoes=saw.review.latest or "nothing")
+            return replace(plain, undoes=words or "nothing")
+        if action == "confirm":
+            return replace(plain, action="confirm", question=saw.question)
         if action == "ask_again":
             return replace(plain, action="ask_again", note=words)
         if saw.answer is None:
@@ -292,6 +309,7 @@ class Editors(RuleBasedStateMachine):
                 (published.fingerprint, published.text) if published else None,
                 published.verdict if published else None,
                 now.guidance,
+                published.question if published else None,
             ) == expected(made)
         written = [
             ((line["tool"], line["persona"]), line["text"], line["verdict"])

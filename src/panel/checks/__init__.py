@@ -2,20 +2,32 @@
 
 from panel.checks.across import check_catalog
 from panel.checks.closing import closing_verdict
-from panel.checks.evidence import locate_evidence
+from panel.checks.evidence import (
+    DESCRIPTION,
+    ShownField,
+    find_quote,
+    locate_evidence,
+    published_quotes,
+    shown_source,
+)
 from panel.checks.findings import SEVERITIES, Finding, Severity, Subject, in_order
 from panel.checks.others import OtherTools
 from panel.checks.take import check_take
 
 __all__ = [
+    "DESCRIPTION",
     "SEVERITIES",
     "Finding",
     "OtherTools",
     "Severity",
+    "ShownField",
     "Subject",
     "check_catalog",
     "check_take",
     "closing_verdict",
+    "find_quote",
     "in_order",
     "locate_evidence",
+    "published_quotes",
+    "shown_source",
 ]

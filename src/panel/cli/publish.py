@@ -34,6 +34,9 @@ def publish(
     drafts: Annotated[
         bool, typer.Option("--drafts", help="Also takes nobody has approved, marked as drafts.")
     ] = False,
+    remove: Annotated[
+        bool, typer.Option("--remove", help="Also remove published pages that are no longer made.")
+    ] = False,
     base_url: Annotated[
         str | None, typer.Option("--base-url", help="The site's address, over panel.toml's.")
     ] = None,
@@ -42,7 +45,8 @@ def publish(
     """Write the static site of approved takes: pages, feed, sitemap, search, pictures.
 
     Writes only files whose content changed. Exit 1, and nothing written, when no take is
-    approved yet.
+    approved yet. Exit 2, and nothing written, when pages that stand in OUT would be removed
+    (--remove does), or when drafts would replace a published site.
     """
     workspace = open_workspace()
     votes = Votes(workspace.root).tallies()
@@ -58,7 +62,7 @@ def publish(
         raise typer.Exit(ExitCode.FAILED)
     if gathered.embedded:
         note(NOT_JUDGEMENT)
-    built = build(gathered, out)
+    built = build(gathered, out, remove)
     _remark(gathered, built)
     if as_json:
         print_json(_record(gathered, built, out))

@@ -18,6 +18,7 @@ from panel.readers.community.ledger import FOLDER
 from panel.readers.community.links import VARIABLE, parse_base_url
 from panel.readers.community.secret import load_secret
 from panel.readers.community.votes import Votes, share_record
+from panel.site.output import published_address
 from panel.stats import Tally
 from panel.workspace.loading import find_root, load_workspace
 from panel.workspace.settings import load_settings
@@ -61,10 +62,18 @@ def serve(
     with server.bind(host, port) as bound:
         shown = f"[{host}]" if ":" in host else host
         address = f"http://{shown}:{bound.getsockname()[1]}"
-        home = base_url or load_settings(root).site.base_url
-        home = home or (f"https://{min(allowed)}" if allowed else address)
-        hosts = allowed | _own_address(host, shown)
-        serving = application.Serving(root, folder, _at_root(home), hosts, trust_proxy=trust_proxy)
+        site = load_settings(root).site
+        named = base_url or published_address(folder) or site.base_url
+        named = named or (f"https://{min(allowed)}" if allowed else None)
+        if named is None:
+            note(
+                f"No address: the links in mails lead to {address}, which other machines do not "
+                "reach. Set base_url under [site] in panel.toml, or give --base-url."
+            )
+        home, hosts = _at_root(named or address), allowed | _own_address(host, shown)
+        serving = application.Serving(
+            root, folder, home, site.title, hosts, trust_proxy=trust_proxy
+        )
         made = application.create_app(serving, os.environ, note)
         if not _loopback(host):
             note(

@@ -19,9 +19,13 @@ from filelock import FileLock
 from panel.cells.answers import Answer
 from panel.cells.journal import JournalWriter, journal_line, new_run_id, utc_now
 from panel.decisions import (
+    ON_WORDS,
     ConflictError,
     Decision,
+    ReviewState,
+    Revision,
     redoable,
+    replay,
     undoable,
 )
 from panel.errors import StoreBusyError, UsageError
@@ -34,6 +38,8 @@ from panel.workspace.loading import WorkspaceFiles
 
 LOCK = ".deciding"  # in runs/
 TEXT_LIMIT = 20_000  # characters of a take
+QUOTE_LIMIT = 1_000  # characters of one quote
+MOST_QUOTES = 20
 NOTE_LIMIT = 2_000
 NAME_LIMIT = 200
 
@@ -67,11 +73,12 @@ def decide(
 ) -> Decision:
     """Write a decision down; returns it with its id, its time and what its answer said.
 
-    Of approve, edit and reject ``attempt_id`` names the answer and ``text`` is the whole
-    wording; verdict, confidence and evidence are taken from the answer. ``writer``: the
-    journal of a session; None writes one of its own. Raises ConflictError where ``follows``
-    is not the latest decision any more, UsageError for a decision that cannot be,
-    JournalError, StoreError.
+    Of approve, edit and reject ``attempt_id`` names the answer, ``text`` is the whole wording
+    and ``evidence`` its quotes, None for those that the words have now; verdict and confidence
+    are taken from the answer. Of confirm all of these are the published words', and ``question``
+    is what they are confirmed for. ``writer``: the journal of a session; None writes one of its
+    own. Raises ConflictError where ``follows`` is not the latest decision any more, UsageError
+    for a decision that cannot be, JournalError, StoreError.
     """
     decision = _checked(decision)
     journal = writer or JournalWriter(workspace.runs, new_run_id())
@@ -79,8 +86,13 @@ def decide(
         with deciding(workspace.runs):
             with opened(workspace.runs) as connection:
                 chain = decisions_on(connection, *decision.pair)
-                decision = _answered(decision, answer_of(connection, decision.attempt_id or ""))
-            latest = chain[-1] if chain else None
+                latest, review = chain[-1] if chain else None, replay(chain)
+                if decision.action == "confirm":
+                    _refuse_late(decision, latest)
+                    decision = _confirming(decision, review.published)
+                else:
+                    found = answer_of(connection, decision.attempt_id or "")
+                    decision = _answered(decision, found, review)
             _refuse_late(decision, latest)
             if decision.action == "undo":
                 _refuse_deeper(decision, chain)
@@ -106,6 +118,8 @@ def _checked(decision: Decision) -> Decision:
         raise UsageError("a decision needs an editor's name.")
     if decision.action in ("approve", "edit", "reject") and not text:
         raise UsageError("the take is empty. Write its words, or reject it.")
+    if (decision.action == "confirm") != (decision.question is not None):
+        raise UsageError("a confirmation, and nothing else, names its question. Load it again.")
     if text and len(text) > TEXT_LIMIT:
         raise UsageError(
             f"the take has {len(text):,} characters, more than {TEXT_LIMIT:,}. Shorten it."
@@ -116,11 +130,48 @@ def _checked(decision: Decision) -> Decision:
         )
     if decision.action == "ask_again" and not note:
         raise UsageError("asking again needs a note. Write what the reviewer is to look at.")
-    return replace(decision, text=text, note=note, editor=editor)
+    evidence = _quotes(decision.evidence)
+    return replace(decision, text=text, evidence=evidence, note=note, editor=editor)
 
 
-def _answered(decision: Decision, found: Answer | None) -> Decision:
+def _quotes(evidence: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """Return quotes without the empty ones and without repetition; raises UsageError."""
+    if evidence is None:
+        return None
+    cleaned = (clean_text(quote).strip() for quote in evidence)
+    quotes = tuple(dict.fromkeys(quote for quote in cleaned if quote))
+    if len(quotes) > MOST_QUOTES:
+        raise UsageError(f"{len(quotes)} quotes are more than {MOST_QUOTES}. Remove some.")
+    for quote in quotes:
+        if len(quote) > QUOTE_LIMIT:
+            raise UsageError(
+                f"the quote {quote[:40]!r}... has {len(quote):,} characters, more than "
+                f"{QUOTE_LIMIT:,}. Shorten it."
+            )
+    return quotes
+
+
+def _confirming(decision: Decision, published: Revision | None) -> Decision:
+    """Take over the published words; raises UsageError where nothing is published."""
+    if published is None:
+        raise UsageError("nothing is published here, so there is nothing to confirm.")
+    return replace(
+        decision,
+        fingerprint=published.fingerprint,
+        attempt_id=published.attempt_id,
+        model_identity=published.model_identity,
+        repeat=published.repeat,
+        text=published.text,
+        verdict=published.verdict,
+        confidence=published.confidence,
+        evidence=published.evidence,
+    )
+
+
+def _answered(decision: Decision, found: Answer | None, review: ReviewState) -> Decision:
     """Take from the answer what it said; raises UsageError where there is no such answer."""
+    if decision.action not in ON_WORDS:
+        decision = replace(decision, evidence=())
     if found is None:
         if decision.action in ("approve", "edit", "reject"):
             raise UsageError(
@@ -137,14 +188,25 @@ def _answered(decision: Decision, found: Answer | None) -> Decision:
         repeat=found.repeat,
         verdict=found.verdict,
         confidence=found.confidence,
-        evidence=found.evidence,
+        evidence=_evidence(decision, found, review),
     )
+
+
+def _evidence(decision: Decision, found: Answer, review: ReviewState) -> tuple[str, ...]:
+    """Return the quotes of a decision: those given, or those of the words that it is on."""
+    if decision.evidence is not None:
+        return decision.evidence
+    words = [each for each in (review.revision, review.published) if each is not None]
+    here = [each for each in words if each.fingerprint == found.fingerprint]
+    same = [each for each in here if each.text == decision.text] or here
+    return same[0].evidence if same else found.evidence
 
 
 DONE = {
     "approve": "approved this take",
     "reject": "rejected this take",
     "edit": "edited this take",
+    "confirm": "confirmed the published words",
     "ask_again": "asked this reviewer again",
     "undo": "taken back the last decision",
 }

@@ -18,7 +18,7 @@ STATES: dict[str, Callable[[Entry], bool]] = {
     "edited": lambda entry: entry.has_words and entry.state == "edited",
     "approved": lambda entry: entry.has_words and entry.state == "approved",
     "rejected": lambda entry: entry.has_words and entry.state == "rejected",
-    "stale": lambda entry: entry.stale or entry.published_stale,
+    "stale": lambda entry: (entry.stale and not entry.confirmed) or entry.published_stale,
     "unanswered": lambda entry: not entry.has_words,
     "all": lambda entry: True,
 }

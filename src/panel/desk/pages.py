@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, quote
@@ -12,12 +13,13 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from panel import __version__
-from panel.decisions import Pair
+from panel.decisions import Pair, undoable
 from panel.desk.decide import history
 from panel.desk.diffing import pieces, word_changes, word_count
 from panel.desk.filters import Filter
 from panel.desk.session import Desk, DeskSnapshot
-from panel.desk.take import take_page
+from panel.desk.since import since
+from panel.desk.take import take_page, wording_hash
 from panel.errors import UsageError
 from panel.hashing import text_hash
 from panel.results.entries import Entry
@@ -29,10 +31,12 @@ KEYS = (
     ("Enter", "open the row"),
     ("a", "approve the words shown, go on to the next"),
     ("r", "reject the take, go on to the next"),
+    ("y", "yes, the published words still stand; go on to the next"),
     ("e", "edit the words (Ctrl+Enter saves, Ctrl+Shift+Enter saves and approves)"),
     ("g", "ask the reviewer again, with a note (Ctrl+Enter sends)"),
     ("u", "undo the last decision"),
-    ("U", "undo the undo"),
+    ("U", "redo what was undone"),
+    ("x", "remove the first quote that is not in the source"),
     ("f", "next finding"),
     ("s", "prompt and raw reply"),
     ("h", "history of the take"),
@@ -63,6 +67,7 @@ def environment() -> Environment:
         percent=percent,
         words=word_count,
         hash=text_hash,
+        wording_hash=wording_hash,
         pieces=pieces,
         address=lambda text: quote(text, safe=""),
         moment=lambda text: str(text)[:16].replace("T", " "),
@@ -81,6 +86,19 @@ class Form:
         return self.fields.get(name, "")
 
     @property
+    def evidence(self) -> tuple[str, ...] | None:
+        """The quotes in the fields, without the one to remove; None for a form without them."""
+        if not self["quotes"]:
+            return None
+        numbered = (
+            (int(name[6:]), value)
+            for name, value in self.fields.items()
+            if re.fullmatch(r"quote-\d{1,3}", name)
+        )
+        kept = [quote for number, quote in sorted(numbered) if str(number) != self["remove"]]
+        return tuple(quote for quote in kept if quote.strip())
+
+    @property
     def filter(self) -> Filter:
         """The filter under which the take was opened."""
         return Filter.of_query(self["filter"])
@@ -90,7 +108,7 @@ async def read_form(request: Request) -> Form:
     """Read the fields of a POST; raises UsageError for too many."""
     body = (await request.body()).decode("utf-8", "replace")
     try:
-        pairs = parse_qsl(body, keep_blank_values=True, max_num_fields=30)
+        pairs = parse_qsl(body, keep_blank_values=True, max_num_fields=60)
     except ValueError:
         raise UsageError("the form has too many fields.") from None
     return Form({name: value.replace("\r\n", "\n") for name, value in pairs})
@@ -123,8 +141,18 @@ class DeskPages:
         entry = snapshot.entry(*made.pair) if made else None
         if made is None or entry is None:
             return None
-        last = entry.review.latest == made.decision_id
-        return {"decision": made, "entry": entry, "undoable": last}
+        chain = history(snapshot.workspace, *made.pair)
+        target = next((each for each in chain if each.decision_id == made.undoes), None)
+        redone = target is not None and target.action == "undo"
+        back = undoable(chain) if redone else made
+        return {
+            "decision": made,
+            "entry": entry,
+            "undoable": entry.review.latest == made.decision_id and back is not None,
+            "undoes": back.decision_id if back else "",
+            "redone": redone,
+            "key": "U" if made.action == "undo" and not redone else "u",
+        }
 
     def matching(self, snapshot: DeskSnapshot, wanted: Filter) -> list[Entry]:
         """Return the entries that a filter shows, in the order of the queue."""
@@ -151,14 +179,8 @@ class DeskPages:
         """Render the page of a take; ``more``: the fields of a form that failed."""
         chain = history(snapshot.workspace, *entry.pair)
         before, after = self.neighbours(snapshot, entry, wanted)
-        words = next(
-            (
-                each.text
-                for each in chain
-                if each.decision_id == request.query_params.get("words") and each.text
-            ),
-            None,
-        )
+        wanted_words = request.query_params.get("words")
+        words = next((e for e in chain if e.decision_id == wanted_words and e.text), None)
         context = {
             "snapshot": snapshot,
             "filter": wanted,
@@ -166,7 +188,9 @@ class DeskPages:
             "after": after,
             "asked": self.desk.asker.on(entry.pair),
             "done": self.done(request, snapshot),
-            "draft": words,
+            "draft": words.text if words else None,
+            "quotes": (words.evidence or ()) if words else entry.evidence,
+            "since": since(snapshot, entry),
             "error": None,
             "note": "",
             **take_page(entry, self.desk.findings(entry), chain),

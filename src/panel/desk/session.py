@@ -16,14 +16,14 @@ from pathlib import Path
 from panel.cells.answers import Answer
 from panel.cells.cells import Target
 from panel.cells.journal import JournalWriter, find_journals, new_run_id
-from panel.checks import Finding, OtherTools, check_take
+from panel.checks import Finding, OtherTools, Subject, check_take
 from panel.decisions import Decision, Pair
 from panel.desk.asking import BackgroundAsker, adopt
 from panel.desk.decide import decide
+from panel.desk.take import wording_hash
 from panel.endpoint.target import Chosen, resolve_target
-from panel.errors import WorkspaceError
+from panel.errors import PanelError, WorkspaceError
 from panel.frozen.thaw import thaw_if_fresh
-from panel.hashing import text_hash
 from panel.results.entries import Entry, entry_of
 from panel.store.decisions import review_states
 from panel.store.ingest import opened
@@ -69,6 +69,17 @@ class DeskSnapshot:
         """Return the entry of a tool × persona; None where there is no such."""
         place = self.places.get((tool, persona))
         return None if place is None else self.entries[place]
+
+
+class DoubtError(PanelError):
+    """Words with errors are approved or confirmed, and no reason is given yet."""
+
+    def __init__(self, errors: list[Finding]) -> None:
+        self.errors = errors
+        many = f"{len(errors)} errors" if len(errors) > 1 else "an error"
+        super().__init__(
+            f"the checks found {many} in these words. Say why they stand all the same."
+        )
 
 
 @dataclass(slots=True)
@@ -198,13 +209,19 @@ class Desk:
             found[pair] = kept.guided[pair, note]
         return found
 
-    def findings(self, entry: Entry, text: str | None = None) -> list[Finding]:
+    def findings(
+        self, entry: Entry, text: str | None = None, evidence: tuple[str, ...] | None = None
+    ) -> list[Finding]:
         """Return what the checks find in a take, or in other words for it; kept once found."""
         subject = entry.subject()
         if subject is None:
             return []
-        if text is not None and text != subject.text:
-            return check_take(replace(subject, text=text, beats={}), self._kept.others)
+        text = subject.text if text is None else text
+        evidence = subject.evidence if evidence is None else evidence
+        if (text, evidence) != (subject.text, subject.evidence):
+            beats = subject.beats if text == subject.text else {}
+            other = replace(subject, text=text, beats=beats, evidence=evidence)
+            return check_take(other, self._kept.others)
         known = self.counted(entry)
         if known is None:
             known = check_take(subject, self._kept.others)
@@ -214,7 +231,7 @@ class Desk:
     @staticmethod
     def _key(entry: Entry) -> tuple[Pair, str]:
         answered = entry.answer.fingerprint if entry.answer else ""
-        return entry.pair, f"{answered} {text_hash(entry.text)}"
+        return entry.pair, f"{answered} {wording_hash(entry)}"
 
     def counted(self, entry: Entry) -> list[Finding] | None:
         """Return the findings of a take if they are there already; None if not yet."""
@@ -242,10 +259,15 @@ class Desk:
     def decide(self, decision: Decision) -> Decision:
         """Write a decision of this session down; see ``desk.decide``.
 
-        A note taken back lets the earlier answer count again at once.
+        Raises DoubtError for words with errors that are approved or confirmed without a note
+        that says why. A note taken back lets the earlier answer count again at once.
         """
         with self._lock:
             before = self._snapshot and self._snapshot.entry(*decision.pair)
+            if before and not (decision.note or "").strip():
+                errors = [each for each in self._judged(before, decision) if not each.rank]
+                if errors:
+                    raise DoubtError(errors)
             made = decide(self._kept.workspace, decision, self.writer)
             self.made[made.decision_id] = made
         if made.action == "undo":
@@ -254,6 +276,22 @@ class Desk:
                 repeats = max((a.repeat for a in self._answers.get(made.pair, ())), default=1)
                 adopt(self.root, made.pair, repeats, *self._chosen)
         return made
+
+    def _judged(self, entry: Entry, decision: Decision) -> list[Finding]:
+        """Return the findings in the words that a decision would put before readers."""
+        published = entry.review.published
+        if decision.action == "approve":
+            return self.findings(entry, decision.text, decision.evidence)
+        if decision.action != "confirm" or published is None:
+            return []
+        words = Subject(
+            entry.tool,
+            entry.persona,
+            published.text,
+            published.verdict,
+            evidence=published.evidence,
+        )
+        return check_take(words, self._kept.others)
 
     def ask(self, pair: Pair) -> None:
         """Ask what is pending of a pair, in the background."""

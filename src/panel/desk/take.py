@@ -7,18 +7,34 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from panel.checks import Finding, locate_evidence
+from panel.checks import DESCRIPTION, Finding, ShownField, find_quote, shown_source
 from panel.decisions import Decision, redoable, undoable
-from panel.desk.diffing import pieces, word_changes, word_count
+from panel.desk.diffing import Piece, pieces, word_changes, word_count
+from panel.hashing import text_hash
 from panel.results.entries import Entry
+from panel.site.beats import lay_out
+from panel.workspace.tools import Tool
 
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """A quote given as evidence; ``place``: name of its mark, None if not in the description."""
+    """A quote given as evidence, and where it stands.
+
+    field: the label of the first field that holds it, None where it is nowhere. place: name of
+    its mark there. published: whether readers may see it as the vendor's words. stands: what the
+    source says there, where that is something else.
+    """
 
     text: str
+    field: str | None
     place: str | None
+    published: bool
+    stands: str | None
+
+
+def wording_hash(entry: Entry) -> str:
+    """Return a hash of what an editor sees of a take: its words and its quotes."""
+    return text_hash("\0".join((entry.text, *entry.evidence)))
 
 
 def take_page(
@@ -28,42 +44,91 @@ def take_page(
     published = entry.review.published
     undo, redo = undoable(chain), redoable(chain)
     beside = published is not None and (
-        published.text != entry.text or entry.state != "approved" or entry.published_stale
+        (published.text, published.evidence) != (entry.text, entry.evidence)
+        or entry.state != "approved"
+        or entry.published_stale
     )
     return {
         "entry": entry,
-        **describe(entry, entry.text, findings),
+        **describe(entry, entry.text, entry.evidence, findings),
         "undo": undo,
-        "redo": redo,
+        "redo": next((each for each in chain if redo and each.decision_id == redo.undoes), None),
+        "redo_id": redo.decision_id if redo else "",
         "published": published if beside else None,
         "against_published": word_changes(published.text, entry.text)
-        if published is not None and beside and entry.has_words
+        if published is not None and published.text != entry.text and entry.has_words
         else [],
         "preview": None,
     }
 
 
-def describe(entry: Entry, text: str, findings: Sequence[Finding]) -> dict[str, Any]:
-    """Return a wording with its findings marked, and the description with their sources marked."""
+def describe(
+    entry: Entry, text: str, evidence: Sequence[str], findings: Sequence[Finding]
+) -> dict[str, Any]:
+    """Return a wording with its findings marked, and all that was shown with its quotes marked."""
     named = [(f"f{number}", each) for number, each in enumerate(findings, 1)]
-    quotes = entry.answer.evidence if entry.answer else ()
-    places = [(quote, locate_evidence(quote, entry.tool.description)) for quote in quotes]
-    evidence = [
-        Quote(quote, f"e{number}" if span else None)
-        for number, (quote, span) in enumerate(places, 1)
-    ]
-    in_source = [(span, f"e{number}") for number, (_quote, span) in enumerate(places, 1) if span]
-    in_source += [(each.source_span, f"s{name}") for name, each in named if each.source_span]
     original = entry.answer.take if entry.answer and entry.answer.take else ""
+    quotes = entry.answer.evidence if entry.answer else ()
     return {
         "findings": named,
         "severities": {name: each.severity for name, each in named},
         "pieces": pieces(text, [(each.span, name) for name, each in named if each.span]),
-        "description": pieces(reflowed(entry.tool.description), in_source),
-        "evidence": evidence,
+        **_source(entry, evidence, named),
         "changes": [] if original == text else word_changes(original, text),
+        "quotes_gone": [quote for quote in quotes if quote not in evidence],
         "words": word_count(text),
+        "headings": _headings(entry, text),
     }
+
+
+def _headings(entry: Entry, text: str) -> list[str]:
+    """Return the headings under which readers will see a wording."""
+    labels = {beat.id: beat.label for beat in entry.persona.beats}
+    said = entry.answer.beats if entry.answer else {}
+    beats = [(labels.get(beat, beat), words) for beat, words in said.items()]
+    return [label for label, _part in lay_out(text, beats)]
+
+
+def _source(
+    entry: Entry, evidence: Sequence[str], named: Sequence[tuple[str, Finding]]
+) -> dict[str, Any]:
+    """Return the description, the other fields that were shown, and where each quote stands."""
+    source = shown_source(entry.tool)
+    start = next(each.start for each in source.fields if each.label == DESCRIPTION)
+    marks, quotes = [], []
+    for number, quote in enumerate(evidence, 1):
+        found = find_quote(quote, entry.tool)
+        name = f"e{number}" if found else None
+        if found and name:
+            marks.append((found.span, name))
+        held = (each.label for each in source.fields if found and each.cut(found.span))
+        published = found is not None and not found.altered
+        stands = None if found is None or found.exact else source_words(quote, entry.tool)
+        quotes.append(Quote(quote, next(held, None), name, published, stands))
+    for name, finding in named:
+        if finding.source_span:
+            begin, end = finding.source_span
+            marks.append(((begin + start, end + start), f"s{name}"))
+
+    def marked(each: ShownField) -> list[Piece]:
+        cut = [(span, name) for place, name in marks if (span := each.cut(place))]
+        return pieces(reflowed(each.text), cut)
+
+    return {
+        "evidence": quotes,
+        "description": [
+            piece for each in source.fields if each.label == DESCRIPTION for piece in marked(each)
+        ],
+        "facts": [
+            (each.label, marked(each)) for each in source.fields if each.label != DESCRIPTION
+        ],
+    }
+
+
+def source_words(quote: str, tool: Tool) -> str:
+    """Return what the source says where a quote stands; the quote where it stands nowhere."""
+    found = find_quote(quote, tool)
+    return " ".join(shown_source(tool).text[slice(*found.span)].split()) if found else quote
 
 
 def reflowed(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import resources
@@ -14,14 +15,17 @@ from panel import __version__
 from panel.desk.decide import history
 from panel.desk.filters import PER_PAGE, STATES, Filter, counts
 from panel.desk.pages import DeskPages, NotFoundError
+from panel.results.publication import as_readers_see, public_panel
 from panel.results.scorecards import comparison, scorecards
-from panel.scorecard import Comparison, published
+from panel.scorecard import Comparison
 from panel.site.assets import palette
 from panel.site.comparison import render_comparison
 from panel.store.decisions import guidance_notes
 from panel.store.ingest import opened
 from panel.store.replies import exchanges
+from panel.workspace.tools import Tool
 
+OFFERED = 12  # tools to compare one with
 ASSETS = {
     "desk.css": "text/css",
     "desk.js": "text/javascript",
@@ -40,6 +44,13 @@ PREVIEW_POLICY = {
 def _asset(name: str) -> bytes:
     content = (resources.files("panel.desk") / "assets" / name).read_bytes()
     return palette().encode() + content if name.endswith(".css") else content
+
+
+def _alike(tools: Sequence[Tool], slug: str) -> list[Tool]:
+    """Return tools to compare one with: of its category first; none for an unknown slug."""
+    this = next((tool for tool in tools if tool.slug == slug), None)
+    others = [tool for tool in tools if this and tool.slug != slug]
+    return sorted(others, key=lambda tool: this is None or tool.category != this.category)[:OFFERED]
 
 
 class Looking(DeskPages):
@@ -135,6 +146,7 @@ class Looking(DeskPages):
             drafts=asked.get("drafts") == "1",
             problem=problem,
             ready=all(chosen) and problem is None,
+            offered=_alike(snapshot.workspace.tools, chosen[0]) if not chosen[1] else [],
         )
 
     def compare_page(self, request: Request) -> Response:
@@ -149,10 +161,16 @@ class Looking(DeskPages):
                 guidance=guidance_notes(connection),
             )
             cards = scorecards(target, connection, published=not drafts)
+            site = workspace.settings.site
+            personas = public_panel(site, target, connection, cards if drafts else None)
         pair = comparison(workspace, cards, target, left, right)
-        shown = (published(pair.left, drafts), published(pair.right, drafts))
+        left_card, right_card = (
+            as_readers_see(card, personas, drafts) for card in (pair.left, pair.right)
+        )
         page = render_comparison(
-            Comparison(*shown, pair.model, pair.embedded), datetime.now(UTC), __version__
+            Comparison(left_card, right_card, pair.model, pair.embedded),
+            datetime.now(UTC),
+            __version__,
         )
         return HTMLResponse(page, headers=PREVIEW_POLICY)
 

@@ -78,7 +78,7 @@ def _without_nothing(value: Any) -> Any:
 
 _OPTIONAL = {
     *("decisions", "guidance_digest", "kept", "reason", "returned_model", "system_fingerprint"),
-    *("follows", "undoes", "note", "attempt_id"),
+    *("follows", "undoes", "question", "note", "attempt_id"),
 }
 
 

@@ -8,7 +8,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from panel.cells.answers import Answer, Confidence, Moment, OneLine, Repeat
-from panel.decisions import Action, State
+from panel.decisions import ON_WORDS, Action, State
 from panel.hashing import content_hash
 from panel.stats import ShipOrSkip
 
@@ -33,6 +33,7 @@ class FrozenDecision(Strict):
     verdict: ShipOrSkip | None = None
     confidence: Confidence | None = None
     evidence: tuple[str, ...] = ()
+    question: OneLine | None = None
     fingerprint: OneLine | None = None
     attempt_id: OneLine | None = None
     model_identity: OneLine | None = None
@@ -40,10 +41,12 @@ class FrozenDecision(Strict):
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        on_words = self.action in ("approve", "reject", "edit")
+        on_words = self.action in ON_WORDS
         named = (self.text, self.verdict, self.fingerprint, self.attempt_id, self.model_identity)
         if on_words and (None in named or self.repeat is None):
             raise ValueError("a decision on words holds them, their verdict and their answer.")
+        if (self.action == "confirm") != (self.question is not None):
+            raise ValueError("a confirmation, and nothing else, names its question.")
         if self.action == "ask_again" and self.note is None:
             raise ValueError("asking again holds a note.")
         if (self.action == "undo") != (self.undoes is not None):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from panel.cells.answers import Answer, said, speaking
 from panel.cells.cells import Target
 from panel.checks import Subject
-from panel.decisions import UNTOUCHED, Pair, ReviewState, State
+from panel.decisions import UNTOUCHED, Pair, ReviewState, Revision, State
 from panel.scorecard import Superseded
 from panel.stats import ShipOrSkip, Tally, tally
 from panel.store.connection import Connection
@@ -25,7 +25,9 @@ class Entry:
     answers: those to what would be asked now, which alone count; older: those to earlier
     wordings. answer: the one that speaks for the persona, of ``answers`` or, where there are none
     (it is stale then), of the newest of ``older``; None where it was never asked. review: what
-    editors decided. published_stale: the published wording is not to what would be asked now.
+    editors decided. published_stale: the published wording is not to what would be asked now, and
+    no editor has confirmed it since. question: the wording of what would be asked now, None where
+    nobody wants to know.
     """
 
     tool: Tool
@@ -35,6 +37,7 @@ class Entry:
     published_stale: bool
     answers: tuple[Answer, ...] = ()
     older: tuple[Answer, ...] = ()
+    question: str | None = None
 
     @property
     def pair(self) -> Pair:
@@ -77,10 +80,27 @@ class Entry:
         """The wording an editor sees now: their own words if edited, else the model's."""
         if self.answer is None:
             return ""
+        return self._revision.text if self._revision else self.answer.take
+
+    @property
+    def evidence(self) -> tuple[str, ...]:
+        """The quotes an editor sees now: their own choice if edited, else the model's."""
+        if self.answer is None:
+            return ()
+        return self._revision.evidence if self._revision else self.answer.evidence
+
+    @property
+    def _revision(self) -> Revision | None:
+        """What was decided on the present answer, None where nothing was."""
         words = self.review.revision
-        if words is not None and words.fingerprint == self.answer.fingerprint:
-            return words.text
-        return self.answer.take
+        here = words is not None and self.answer and words.fingerprint == self.answer.fingerprint
+        return words if here else None
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether an editor has said that the published words stand for the present question."""
+        published = self.review.published
+        return published is not None and bool(published.question) and not self.published_stale
 
     @property
     def flips(self) -> bool:
@@ -100,13 +120,15 @@ class Entry:
             verdict=answer.verdict,
             confidence=answer.confidence,
             beats=answer.beats if self.text == answer.take else {},
-            evidence=answer.evidence,
+            evidence=self.evidence,
         )
 
     @property
     def waits(self) -> bool:
-        """Whether an editor has something to decide here."""
-        return self.has_words and self.state in ("draft", "edited")
+        """Whether an editor has something to decide here; not on a draft beside confirmed words."""
+        return self.has_words and (
+            self.state == "edited" or (self.state == "draft" and not self.confirmed)
+        )
 
 
 def entries(target: Target, connection: Connection, staleness: bool = True) -> list[Entry]:
@@ -148,9 +170,11 @@ def entry_of(
         review,
         published_stale=published is not None
         and wording is not None
+        and published.question != wording
         and published.fingerprint not in fingerprints,
         answers=tuple(present),
         older=tuple(older),
+        question=wording,
     )
 
 

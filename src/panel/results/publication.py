@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from panel import __version__
@@ -10,13 +11,15 @@ from panel.cells.cells import Target, request_sampling
 from panel.errors import UsageError
 from panel.results.entries import entries
 from panel.results.scorecards import scorecards
-from panel.scorecard import VerdictChange, published
+from panel.scorecard import Scorecard, VerdictChange, published
 from panel.site.index import has_takes
 from panel.site.publication import Publication, PublishedTool
 from panel.stats import Tally
 from panel.store.connection import Connection
+from panel.store.decisions import review_states
 from panel.store.history import FIRST, changes
 from panel.workspace.loading import WorkspaceFiles
+from panel.workspace.personas import Persona
 from panel.workspace.settings import SiteSettings
 from panel.workspace.validation import did_you_mean
 
@@ -32,25 +35,27 @@ def publication(
     """Gather all that ``panel.site.build`` needs, of the target's model and tools.
 
     base_url stands over the settings'. votes: readers' votes by tool slug. Raises UsageError
-    for a pair of panel.toml that names no tool, and when the store has nothing of the model.
+    for a pair of panel.toml that names no tool, a persona that is not on the panel, and when the
+    store has nothing of the model.
     """
     site = _addressed(workspace.settings.site, base_url)
     pairs = _pairs(workspace, site)
     found = scorecards(target, connection, published=not drafts)
-    cards = {card.tool: card for card in found}
-    shaped = (PublishedTool(tool, published(cards[tool.slug], drafts)) for tool in target.tools)
+    personas = public_panel(site, target, connection, found if drafts else None)
+    cards = {card.tool: as_readers_see(card, personas, drafts) for card in found}
+    shaped = (PublishedTool(tool, cards[tool.slug]) for tool in target.tools)
     tools = tuple(each for each in shaped if has_takes(each, drafts))
     history = changes(connection)
     shown = tools[0].tool if tools else None
     return Publication(
         site=site,
         tools=tools,
-        personas=tuple(target.personas),
+        personas=personas,
         model=target.model,
         today=datetime.now(UTC).date(),
         pairs=pairs,
         changes=tuple(_changes(history, tools)),
-        systems={each.id: workspace.prompts.system_text(each) for each in target.personas},
+        systems={each.id: workspace.prompts.system_text(each) for each in personas},
         review=workspace.prompts.review_text(shown) if shown else "",
         review_of=shown.name if shown else "",
         sampling=request_sampling(target.endpoint, 1),
@@ -81,6 +86,41 @@ def _changes(
             first = VerdictChange(tool, persona, None, take.verdict, take.asked_at, FIRST, model)
             found.append(first)
     return sorted(found, key=lambda change: change.changed_at, reverse=True)
+
+
+def public_panel(
+    site: SiteSettings,
+    target: Target,
+    connection: Connection,
+    drafts: Sequence[Scorecard] | None = None,
+) -> tuple[Persona, ...]:
+    """Return the personas that readers see, in the panel's order.
+
+    Those that ``[site]`` names; by default each that has an approved take on any tool, or, with
+    the cards of ``drafts``, a take there. So a persona that is added changes no published page
+    until an editor lets it. Raises UsageError for a name that is not on the panel.
+    """
+    ids = [persona.id for persona in target.personas]
+    for name in site.personas or ():
+        if name not in ids:
+            hint = did_you_mean(name, ids)
+            raise UsageError(f"panel.toml, site.personas: {name!r} is not on the panel. {hint}")
+    if site.personas is not None:
+        joined = {*site.personas}
+    elif drafts is not None:
+        takes = ((line.persona, line.take) for card in drafts for line in card.lines)
+        joined = {persona for persona, take in takes if take and take.outcome == "verdict"}
+    else:
+        approved = ((pair, review.published) for pair, review in review_states(connection).items())
+        joined = {persona for (_tool, persona), words in approved if words is not None}
+    return tuple(persona for persona in target.personas if persona.id in joined)
+
+
+def as_readers_see(card: Scorecard, personas: Sequence[Persona], drafts: bool) -> Scorecard:
+    """Return a scorecard with the published takes of the personas that readers see."""
+    public = {persona.id for persona in personas}
+    lines = tuple(line for line in card.lines if line.persona in public)
+    return published(replace(card, lines=lines), drafts)
 
 
 def unapproved(target: Target, connection: Connection) -> int:

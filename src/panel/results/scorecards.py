@@ -7,7 +7,7 @@ from itertools import groupby
 
 from panel.cells.answers import Answer
 from panel.cells.cells import Target
-from panel.checks import Subject
+from panel.checks import Subject, published_quotes
 from panel.decisions import Revision
 from panel.errors import UsageError
 from panel.results.entries import Entry, entries
@@ -26,7 +26,9 @@ def scorecards(target: Target, connection: Connection, published: bool = False) 
     other. A take carries an editor's words where the present answer was edited or approved.
     ``published``: wherever an approved wording stands, that is the take, marked stale if its
     question has changed and overturned if the persona now says something else;
-    ``scorecard.published`` then leaves out what readers may not see.
+    ``scorecard.published`` then leaves out what readers may not see. Of the quotes only those are
+    there that stand in the source as it is now: whatever shows a take to readers makes it of a
+    scorecard, so an invented quote reaches none of them.
     Raises UsageError when the store holds nothing of this model, naming the models it does hold.
     """
     found = _answered(target, connection)
@@ -104,7 +106,7 @@ def _take(entry: Entry, answer: Answer) -> Take:
         confidence=answer.confidence,
         take=entry.text,
         beats=_beats(entry, answer),
-        evidence=answer.evidence,
+        evidence=published_quotes(entry.evidence, entry.tool),
         reason=answer.reason,
         asked_at=answer.asked_at,
         output_mode=answer.output_mode,
@@ -115,20 +117,18 @@ def _take(entry: Entry, answer: Answer) -> Take:
 
 
 def _published(entry: Entry, revision: Revision) -> Take:
-    """Make a take of an approved wording; what only its answer knows is left out once replaced."""
-    every = (*entry.answers, *entry.older)
-    to_it = (each for each in every if each.fingerprint == revision.fingerprint)
-    answered = next(to_it, None)
+    """Make a take of an approved wording, with the beats that its own answer had."""
+    labels = {beat.id: beat.label for beat in entry.persona.beats}
     return Take(
         outcome="verdict",
         verdict=revision.verdict,
         confidence=revision.confidence,
         take=revision.text,
-        beats=_beats(entry, answered) if answered else (),
-        evidence=revision.evidence,
+        beats=tuple((labels.get(label, label), text) for label, text in revision.beats),
+        evidence=published_quotes(revision.evidence, entry.tool),
         reason=None,
-        asked_at=answered.asked_at if answered else revision.decided_at,
-        output_mode=answered.output_mode if answered else "",
+        asked_at=revision.asked_at or revision.decided_at,
+        output_mode=revision.output_mode,
         stale=entry.published_stale,
         state="approved",
         editor=revision.editor,

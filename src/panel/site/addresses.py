@@ -20,6 +20,11 @@ def tool_path(slug: str) -> str:
     return f"tools/{slug}.html"
 
 
+def description_path(slug: str) -> str:
+    """Return the file of a tool's whole description, where its page has only the beginning."""
+    return f"tools/{slug}.txt"
+
+
 def persona_path(persona: str) -> str:
     """Return the file of a persona's page."""
     return f"personas/{persona}.html"

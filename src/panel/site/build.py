@@ -9,7 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from panel.errors import PanelError
+from panel.errors import PanelError, UsageError
 from panel.site import feeds, output
 from panel.site.assets import load_assets
 from panel.site.index import SiteIndex
@@ -27,6 +27,8 @@ from panel.site.pictures import Pictures
 from panel.site.publication import Publication
 from panel.site.render import OutputFile, PageRenderer
 
+GUARDED = ("tools/", "personas/", "compare/")  # pages of approved takes, which readers link to
+NAMED = 8  # of the pages that would be removed, in the message
 ALONE = 300  # up to this many files, no other process is started
 CHUNK = 60
 
@@ -85,21 +87,28 @@ class SiteBuilder:
             yield OutputFile(path, lambda content=content: content)  # type: ignore[misc]
 
 
-def build(publication: Publication, out: Path) -> Built:
+def build(publication: Publication, out: Path, remove: bool = True) -> Built:
     """Write the site to ``out``; only files whose bytes differ are written.
 
-    Removes files that an earlier build wrote and this one does not. Raises UsageError for a
-    folder that holds something other than a site.
+    Removes files that an earlier build wrote and this one does not; without ``remove``, no page
+    of a tool, a persona or a comparison. Raises UsageError, with nothing written, for such a
+    page, for drafts where a published site stands, and for a folder that holds something other
+    than a site.
     """
     builder = SiteBuilder(publication)
-    known = output.owned(out)
+    before = output.standing(out)
+    known = before.files
     paths = [file.path for file in builder.files]
+    _refuse_drafts(publication, before, out)
+    if not remove and not before.drafts:
+        _refuse_loss(known.keys() - set(paths))
     kept = output.foreign(out, paths, known)
     mine = set(paths) - set(kept)
     out.mkdir(parents=True, exist_ok=True)
     # Written first, so that the next build knows the files of one that was interrupted.
     claimed = known | {path: known.get(path, "") for path in mine}
-    output.keep_manifest(out, claimed)
+    kind = publication.drafts, publication.site.base_url
+    output.keep_manifest(out, claimed, *kind)
     if "" in known.values():
         output.sweep(out, claimed)
     fresh = _named_and_there(builder.files, known, out)
@@ -107,7 +116,7 @@ def build(publication: Publication, out: Path) -> Built:
     made = dict(_make_all(builder, publication, out, wanted))
     removed = output.remove(out, sorted(known.keys() - set(paths)))
     digests = fresh | {path: digest for path, (digest, _new) in made.items()}
-    output.keep_manifest(out, digests)
+    output.keep_manifest(out, digests, *kind)
     written = tuple(sorted(path for path, (_digest, new) in made.items() if new))
     return Built(
         written=written,
@@ -118,6 +127,27 @@ def build(publication: Publication, out: Path) -> Built:
         comparisons=len(builder.index.pairs),
         pages=sum(path.endswith(".html") for path in paths),
         pictures=builder.pictures.drawn,
+    )
+
+
+def _refuse_drafts(publication: Publication, before: output.Standing, out: Path) -> None:
+    if publication.drafts and before.files and not before.drafts:
+        raise UsageError(
+            f"{str(out)!r} holds the published site, and drafts would replace it. Name another "
+            f"folder: 'panel publish {out}-drafts --drafts'."
+        )
+
+
+def _refuse_loss(gone: Iterable[str]) -> None:
+    """Raise UsageError where pages would go that readers may have links to."""
+    pages = sorted(path for path in gone if path.startswith(GUARDED) and path.endswith(".html"))
+    if not pages:
+        return
+    more = f" and {len(pages) - NAMED:,} more" if len(pages) > NAMED else ""
+    many = "a published page" if len(pages) == 1 else f"{len(pages):,} published pages"
+    raise UsageError(
+        f"this would remove {many}: {', '.join(pages[:NAMED])}{more}. Approve a take again that "
+        "is to stay, or publish with --remove."
     )
 
 

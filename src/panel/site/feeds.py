@@ -40,7 +40,7 @@ def output_files(renderer: PageRenderer, pages: Sequence[str]) -> Iterator[Outpu
     # What is not for readers is not for search engines either.
     if index.site.base_url is not None and not _hidden(index):
         dated = _dates(index)
-        listed = [path for path in pages if path != addresses.NOT_FOUND]
+        listed = [path for path in pages if path.endswith(".html") and path != addresses.NOT_FOUND]
         parts = [listed[i : i + MOST_ADDRESSES] for i in range(0, len(listed), MOST_ADDRESSES)]
         maps = [addresses.SITEMAP] if len(parts) == 1 else [
             f"sitemap-{number}.xml" for number in range(1, len(parts) + 1)

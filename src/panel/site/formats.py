@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from panel.scorecard import PersonaLine, Take
+from panel.scorecard import PersonaLine
+from panel.site.beats import moves
 from panel.stats import Interval
 from panel.text import clean, day, shortened
 
@@ -86,11 +87,6 @@ def grouped(count: int) -> str:
     return f"{count:,}"
 
 
-def is_beats(take: Take) -> bool:
-    """Whether a take is the model's beats, unchanged by an editor."""
-    return bool(take.beats) and take.take == " ".join(text for _label, text in take.beats)
-
-
 def mail_address(text: str) -> str | None:
     """Return a plain mail address; None for anything else."""
     return text if re.fullmatch(r"[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9.-]{1,190}", text) else None
@@ -132,6 +128,6 @@ def environment() -> Environment:
         outcome,
         count_word,
     ]
-    filters += [paragraphs, has_list, web_address, day, shortened, grouped, is_beats, mail_address]
+    filters += [paragraphs, has_list, web_address, day, shortened, grouped, moves, mail_address]
     environment.filters.update({each.__name__: each for each in filters})
     return environment

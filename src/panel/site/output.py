@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from panel.errors import UsageError
@@ -25,13 +26,24 @@ def digest_of(content: bytes) -> str:
     return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
-def owned(out: Path) -> dict[str, str]:
-    """Return the files of a site written earlier: path → hash of the content.
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What stands in a folder: files of a site (path → hash of the content), and of which kind.
+
+    drafts: whether they show drafts; a site that readers have is not.
+    """
+
+    files: dict[str, str] = field(default_factory=dict)
+    drafts: bool = False
+
+
+def standing(out: Path) -> Standing:
+    """Return what an earlier build wrote to a folder.
 
     Raises UsageError for a folder that holds something else, or a manifest that is not one.
     """
     if not out.exists():
-        return {}
+        return Standing()
     if not out.is_dir():
         raise UsageError(f"{out} is a file. Name a folder for the site.")
     manifest = out / MANIFEST
@@ -41,10 +53,11 @@ def owned(out: Path) -> dict[str, str]:
                 f"{out} holds files, and no {MANIFEST} says that they are a site's. Name an empty "
                 "folder, or a new one."
             )
-        return {}
+        return Standing()
     try:
         record = json.loads(manifest.read_text("utf-8"))
         files = {str(path): str(digest) for path, digest in record["files"].items()}
+        drafts = bool(record.get("drafts"))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise UsageError(
             f"{manifest} cannot be read as a site's list of files. Restore it, or name another "
@@ -56,7 +69,7 @@ def owned(out: Path) -> dict[str, str]:
                 f"{manifest} names {path!r}, which is not inside the folder. Restore it, or name "
                 "another folder."
             )
-    return files
+    return Standing(files, drafts)
 
 
 def is_inside(path: str) -> bool:
@@ -71,9 +84,21 @@ def foreign(out: Path, planned: Iterable[str], known: Mapping[str, str]) -> list
     return [path for path in planned if path not in known and os.path.lexists(out / path)]
 
 
-def keep_manifest(out: Path, files: Mapping[str, str]) -> None:
+def published_address(out: Path) -> str | None:
+    """Return the address that a site was published for; None for one without, or no site."""
+    try:
+        address = json.loads((out / MANIFEST).read_text("utf-8"))["base_url"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return address if isinstance(address, str) else None
+
+
+def keep_manifest(
+    out: Path, files: Mapping[str, str], drafts: bool, base_url: str | None = None
+) -> None:
     """Write the manifest, completely or not at all."""
-    record = {"format": FORMAT, "files": dict(sorted(files.items()))}
+    known = dict(sorted(files.items()))
+    record = {"format": FORMAT, "drafts": drafts, "base_url": base_url, "files": known}
     text = json.dumps(record, ensure_ascii=False, indent=0, separators=(",", ":"))
     write_if_changed(out / MANIFEST, (text + "\n").encode())
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Iterable
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import duckdb
 
-from panel.decisions import Decision, Pair, ReviewState, Revision, replay
+from panel.decisions import Decision, Pair, ReviewState, Revision, replay, revision_of
 from panel.store.rows import put
 
 _NAMES = [item.name for item in fields(Decision)]
@@ -58,12 +59,8 @@ def review_states(connection: duckdb.DuckDBPyConnection) -> dict[Pair, ReviewSta
         "latest, in_force FROM journal.review_states ORDER BY tool, persona"
     ).fetchall()
     wanted = {id_ for row in rows for id_ in (row[3], row[4]) if id_}
-    words = {
-        each.decision_id: _wording(each)
-        for each in _decisions(
-            connection, "WHERE decision_id IN (SELECT unnest(?))", [sorted(wanted)]
-        )
-    }
+    found = _decisions(connection, "WHERE decision_id IN (SELECT unnest(?))", [sorted(wanted)])
+    words = _with_answers(connection, {each.decision_id: revision_of(each) for each in found})
     return {
         (tool, persona): ReviewState(
             state, words.get(id_), words.get(published), guidance, by, note, latest, tuple(force)
@@ -113,5 +110,33 @@ def _decisions(
     return found
 
 
-def _wording(decision: Decision) -> Revision | None:
-    return replay([decision]).revision
+_ANSWERS = """
+SELECT a.attempt_id, strftime(a.finished_at, '%Y-%m-%dT%H:%M:%SZ'), a.output_mode, a.beats,
+       a.persona, a.persona_record
+FROM journal.current_attempts AS a
+WHERE a.attempt_id IN (SELECT unnest(?))
+"""
+_LABELS = "SELECT persona, digest, record FROM journal.personas WHERE digest IN (SELECT unnest(?))"
+
+
+def _with_answers(
+    connection: duckdb.DuckDBPyConnection, words: dict[str, Revision]
+) -> dict[str, Revision]:
+    """Add to each wording what its answer alone knows, which another may have replaced since.
+
+    The beats carry the labels that they had when the reviewer was asked.
+    """
+    wanted = sorted({each.attempt_id for each in words.values()})
+    rows = connection.execute(_ANSWERS, [wanted]).fetchall()
+    digests = sorted({row[5] for row in rows if row[5]})
+    labels = {
+        (persona, digest): {beat["id"]: beat["label"] for beat in json.loads(record)["beats"]}
+        for persona, digest, record in connection.execute(_LABELS, [digests]).fetchall()
+    }
+    known = {}
+    for attempt_id, asked_at, output_mode, beats, *reviewer in rows:
+        label = labels.get((reviewer[0], reviewer[1]), {})
+        said = json.loads(beats) if beats else {}
+        laid = tuple((label.get(beat, beat), text) for beat, text in said.items())
+        known[attempt_id] = {"beats": laid, "asked_at": asked_at, "output_mode": output_mode}
+    return {id_: replace(each, **known.get(each.attempt_id, {})) for id_, each in words.items()}

@@ -91,6 +91,19 @@ class Exchange:
     body: str | None
 
 
+_TOOL = """
+SELECT t.record FROM journal.attempts AS a
+JOIN journal.tools AS t ON t.tool = a.tool AND t.digest = a.tool_record
+WHERE a.attempt_id = ?
+"""
+
+
+def tool_when_asked(connection: Connection, attempt_id: str) -> dict[str, Any] | None:
+    """Return the record of a tool as an attempt showed it; None where no journal has it."""
+    row = connection.execute(_TOOL, [attempt_id]).fetchone()
+    return json.loads(row[0]) if row else None
+
+
 _EXCHANGES = f"""
 SELECT finished_at, messages, reply, body, {ANSWER}
 FROM journal.current_attempts

@@ -179,20 +179,24 @@ CREATE TABLE journal.decisions (
     repeat INTEGER CHECK (repeat >= 1),
     fingerprint VARCHAR,
     attempt_id VARCHAR,
-    action VARCHAR NOT NULL CHECK (action IN ('approve', 'reject', 'edit', 'ask_again', 'undo')),
+    action VARCHAR NOT NULL CHECK (
+        action IN ('approve', 'reject', 'edit', 'confirm', 'ask_again', 'undo')
+    ),
     text VARCHAR,
     verdict VARCHAR CHECK (verdict IN ('ship', 'skip')),
     confidence INTEGER CHECK (confidence BETWEEN 0 AND 100),
     evidence VARCHAR[],
+    question VARCHAR,
     note VARCHAR,
     editor VARCHAR NOT NULL,
     decided_at TIMESTAMP NOT NULL,
     follows VARCHAR,
     undoes VARCHAR,
-    CHECK (action NOT IN ('approve', 'reject', 'edit') OR (
+    CHECK (action NOT IN ('approve', 'reject', 'edit', 'confirm') OR (
         text IS NOT NULL AND verdict IS NOT NULL AND fingerprint IS NOT NULL
         AND attempt_id IS NOT NULL AND model_identity IS NOT NULL AND repeat IS NOT NULL
     )),
+    CHECK ((action = 'confirm') = (question IS NOT NULL)),
     CHECK (action <> 'ask_again' OR note IS NOT NULL),
     CHECK ((action = 'undo') = (undoes IS NOT NULL))
 );
@@ -392,12 +396,12 @@ LEFT JOIN asked USING (run_id);
 CREATE VIEW decisions AS
 SELECT d.decision_id, d.tool, d.persona, d.action, d.text, d.verdict, d.confidence, d.evidence,
        d.note, d.editor, d.decided_at, list_contains(s.in_force, d.decision_id) AS in_force,
-       d.follows, d.undoes, d.model_identity, d.repeat, d.fingerprint, d.attempt_id, d.run_id
+       d.follows, d.undoes, d.question, d.model_identity, d.repeat, d.fingerprint, d.attempt_id, d.run_id
 FROM journal.decisions AS d JOIN journal.review_states AS s USING (tool, persona)
 ORDER BY d.decided_at, d.decision_id;
 
 CREATE VIEW published AS
 SELECT d.tool, d.persona, d.verdict, d.confidence, d.text, d.evidence, d.editor,
        d.decided_at AS approved_at, d.model_identity, d.repeat, d.fingerprint, d.attempt_id,
-       d.decision_id
+       d.question, d.decision_id
 FROM journal.review_states AS s JOIN journal.decisions AS d ON d.decision_id = s.published_id;

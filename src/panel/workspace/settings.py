@@ -159,10 +159,12 @@ OneLine = Annotated[str, Field(min_length=1, max_length=300, pattern=r"^[^\x00-\
 class SiteSettings(_Strict):
     """The ``[site]`` table: what ``panel publish`` writes, under which name and address.
 
-    pairs: comparisons to make in any case, as slugs or names. all_pairs: whether to compare
-    the tools of each category too, in at most ``max_pairs_per_category`` pairs.
+    personas: ids of the reviewers that readers see; by default each joins with its first
+    approved take. pairs: comparisons to make in any case, as slugs or names. all_pairs: whether
+    to compare the tools of each category too, in at most ``max_pairs_per_category`` pairs.
     stale_price_days: the age from which a checked price is marked. community: whether pages
-    have forms to vote and to subscribe, which only ``panel serve`` answers.
+    have forms to vote and to subscribe, which only ``panel serve`` answers. newsletter: what the
+    box to subscribe is headed with.
     """
 
     title: OneLine = "Panel verdicts"
@@ -170,11 +172,13 @@ class SiteSettings(_Strict):
     description: OneLine = "AI tools, reviewed by a panel of personas: ship or skip, and why."
     author: OneLine | None = None
     contact: OneLine | None = None
+    personas: tuple[OneLine, ...] | None = Field(default=None, min_length=1)
     pairs: tuple[tuple[OneLine, OneLine], ...] = ()
     all_pairs: bool = True
     max_pairs_per_category: int = Field(default=100, ge=0, le=10_000)
     stale_price_days: int = Field(default=90, ge=1, le=3650)
     community: bool = False
+    newsletter: OneLine = "Weekly AI Tool Verdicts"
 
 
 class Settings(_Strict):

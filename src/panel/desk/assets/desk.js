@@ -1,5 +1,6 @@
 "use strict";
-// Keyboard shortcuts and the word count. Everything works without this file, by mouse or by Tab.
+// Keyboard shortcuts, the word count, and typed words that are kept until they are saved. Deciding
+// works without this file, by mouse or by Tab.
 
 const one = (selector) => document.querySelector(selector);
 const writing = (element) => element.matches("input:not([type=checkbox]), textarea, select");
@@ -87,12 +88,128 @@ for (const field of document.querySelectorAll("textarea[data-count]")) {
   tell();
 }
 
+// Typed words are kept in this browser until the desk has saved them: they outlive leaving the page,
+// a reload, a conflict, a log-in and the end of the desk.
+const KEPT = "panel-unsaved ";
+const SENT = "panel-sent";
+const fields = [...document.querySelectorAll("[data-keep]")];
+// Not form.action: a button of that name hides it.
+const pathOf = (form) => form.getAttribute("action").replace(/\/(decide|preview)$/, "");
+const keyOf = (field) => `${KEPT}${pathOf(field.form)}#${field.id}`;
+const saved = (field) => (field.hasAttribute("data-unsaved") ? null : field.defaultValue);
+const unsaved = (field) => field.value !== saved(field);
+let leaving = false;
+let unkept = false;
+
+function kept(key) {
+  try { return JSON.parse(localStorage.getItem(key)); } catch { return null; }
+}
+
+function keep(field) {
+  try {
+    if (unsaved(field)) localStorage.setItem(keyOf(field), JSON.stringify({ text: field.value, at: Date.now() }));
+    else localStorage.removeItem(keyOf(field));
+    unkept = false;
+  } catch { unkept = true; } // no storage: then the browser warns before the page is left
+}
+
+// What the last form sent has been saved once the page says that it is done.
+function forgetSent() {
+  const done = one(".done[data-path]");
+  try {
+    const sent = JSON.parse(sessionStorage.getItem(SENT));
+    if (sent && done && done.dataset.path === sent.path) for (const key of sent.keys) localStorage.removeItem(key);
+    if (done) sessionStorage.removeItem(SENT);
+  } catch { /* no storage, nothing kept */ }
+}
+
+function tellRestored(form, at) {
+  const said = document.createElement("p");
+  said.className = "restored";
+  said.setAttribute("role", "status");
+  said.append(`Not saved yet: your words of ${new Date(at).toLocaleString()} are back. `);
+  const discard = document.createElement("button");
+  discard.type = "button";
+  discard.className = "small";
+  discard.textContent = "Discard them";
+  discard.addEventListener("click", () => {
+    for (const field of fields.filter((each) => each.form === form)) {
+      field.value = field.defaultValue;
+      field.removeAttribute("data-unsaved");
+      field.dispatchEvent(new Event("input", { bubbles: true }));
+    }
+    said.remove();
+  });
+  said.append(discard);
+  form.prepend(said);
+}
+
+function restore() {
+  const told = new Set();
+  for (const field of fields) {
+    const found = kept(keyOf(field));
+    if (field.hasAttribute("data-unsaved")) keep(field);
+    else if (found && found.text !== field.value) {
+      field.value = found.text;
+      field.dispatchEvent(new Event("input", { bubbles: true }));
+      const details = field.closest("details");
+      if (details) details.open = true;
+      if (!told.has(field.form)) tellRestored(field.form, found.at);
+      told.add(field.form);
+    } else if (found) keep(field);
+  }
+}
+
+function listUnsaved() {
+  const line = one(".unsaved");
+  const here = new Set(fields.map((field) => pathOf(field.form)));
+  const names = (() => { try { return Object.keys(localStorage); } catch { return []; } })();
+  const paths = new Set(names.filter((name) => name.startsWith(KEPT)).map((name) => name.slice(KEPT.length).split("#")[0]));
+  for (const path of [...paths].filter((each) => !here.has(each))) {
+    const link = document.createElement("a");
+    link.href = path;
+    link.textContent = decodeURIComponent(path.replace("/take/", "").replace("/", " × "));
+    line.append(link, " ");
+    line.hidden = false;
+  }
+}
+
+forgetSent();
+for (const field of fields) field.addEventListener("input", () => keep(field));
+restore();
+listUnsaved();
+window.addEventListener("beforeunload", (event) => {
+  if (unkept && !leaving && fields.some(unsaved)) event.preventDefault();
+});
+
+// Approving or rejecting what is shown would pass over words that stand unsaved in the fields.
+function passesOver(form) {
+  const edit = one("#edit-form");
+  const dirty = edit && form.closest(".actions") && fields.find((each) => each.form === edit && unsaved(each));
+  if (!dirty) return false;
+  const details = edit.closest("details");
+  details.open = true;
+  let said = edit.querySelector("[role=alert]");
+  if (!said) {
+    said = document.createElement("p");
+    said.className = "problem";
+    said.setAttribute("role", "alert");
+    edit.prepend(said);
+  }
+  said.textContent = "These words are not saved. Save or discard them before you decide on the others.";
+  dirty.focus();
+  return true;
+}
+
 // A form sent twice would conflict with itself.
 for (const form of document.querySelectorAll("form[method=post]")) {
   let sent = false;
   form.addEventListener("submit", (event) => {
-    if (sent) event.preventDefault();
+    if (sent || passesOver(form)) { event.preventDefault(); return; }
     sent = true;
+    leaving = true;
+    const keys = fields.filter((field) => field.form === form).map(keyOf);
+    try { sessionStorage.setItem(SENT, JSON.stringify({ path: pathOf(form), keys })); } catch { /* nothing kept */ }
   });
 }
 window.addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });

@@ -24,9 +24,10 @@ from panel.readers.mail.outbox import Outbox
 from panel.readers.mail.settings import mail_settings
 from panel.readers.serve import subscribing, voting
 from panel.readers.serve.guard import LOOPBACK, Guard, GuardRules, host_name
-from panel.readers.serve.mail_queue import MailQueue
+from panel.readers.serve.mail_queue import Home, MailQueue
 from panel.readers.serve.pages import SiteFiles, Tools, check_folder
 from panel.readers.serve.site import Notice, ServerLimits, Site, asset, notice, usual_limits
+from panel.workspace.settings import SiteSettings
 
 # A mail provider unsubscribes for its user from a machine that is not a browser (RFC 8058). The
 # signed token in the address is all the right it needs.
@@ -39,14 +40,15 @@ class Serving:
     """What is served and how.
 
     root: the workspace, whose community/ folder is written; folder: the published site;
-    base_url: its address in mails; hosts: names it is reached by, besides loopback's;
-    tools: slugs that may be voted on besides those with a page; trust_proxy: believe the
-    last X-Forwarded-For and X-Forwarded-Proto.
+    title, base_url: its name and address in mails; hosts: names it is reached by, besides
+    loopback's; tools: slugs that may be voted on besides those with a page; trust_proxy:
+    believe the last X-Forwarded-For and X-Forwarded-Proto.
     """
 
     root: Path
     folder: Path
     base_url: str
+    title: str = SiteSettings().title
     hosts: frozenset[str] = frozenset()
     tools: frozenset[str] = frozenset()
     trust_proxy: bool = False
@@ -67,7 +69,7 @@ def create_app(
     mail_queue = MailQueue(
         subscribers,
         Outbox(community / OUTBOX),
-        serving.base_url,
+        Home(serving.title, serving.base_url),
         mail_settings(environment),
         log,
     )

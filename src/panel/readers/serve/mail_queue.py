@@ -9,12 +9,13 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from panel.errors import PanelError
 from panel.readers.community.links import confirm_link
 from panel.readers.community.subscribers import Subscribers
-from panel.readers.mail.message import Letter, build_message
+from panel.readers.mail.message import Letter, build_message, one_line
 from panel.readers.mail.outbox import Outbox
 from panel.readers.mail.settings import MailSettings, Sender
 from panel.readers.mail.smtp import SmtpSender
@@ -25,7 +26,7 @@ JOIN_SECONDS = 5.0
 
 TEXT = """\
 Somebody, hopefully you, asked for the weekly digest of
-{base_url}
+{title}
 for this address. To get it, open this page within seven days and press
 the button:
 
@@ -34,6 +35,14 @@ the button:
 If it was not you, do nothing: without the button this address is put
 on no list, and nothing more will be sent.
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The site that mails speak of: its name, and the address that their links lead to."""
+
+    title: str
+    base_url: str
 
 
 class MailQueue:
@@ -46,13 +55,13 @@ class MailQueue:
         self,
         subscribers: Subscribers,
         outbox: Outbox,
-        base_url: str,
+        home: Home,
         settings: MailSettings | None,
         log: Callable[[str], None],
     ) -> None:
         self.log = log
         self._subscribers, self._outbox = subscribers, outbox
-        self._base_url, self._settings = base_url, settings
+        self._home, self._settings = home, settings
         self._asked: queue.Queue[str | None] = queue.Queue(MOST_WAITING)
         self._thread = threading.Thread(target=self._work, name="mail-queue", daemon=True)
 
@@ -96,10 +105,12 @@ class MailQueue:
     def _answer(self, address: str) -> None:
         now = datetime.now(UTC)
         if self._subscribers.ask(address, now) == "ask":
-            link = confirm_link(self._base_url, self._subscribers.confirm_token(address, now))
+            token = self._subscribers.confirm_token(address, now)
+            link = confirm_link(self._home.base_url, token)
+            title = one_line(self._home.title)
             letter = Letter(
-                "Confirm your subscription",
-                TEXT.format(base_url=self._base_url, link=link),
+                f"Confirm your subscription: {title}",
+                TEXT.format(title=title, link=link),
                 headers={"Auto-Submitted": "auto-generated"},
             )
             self._outbox.put(build_message(letter, self._sender, address, now))

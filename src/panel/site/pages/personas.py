@@ -41,7 +41,7 @@ def _page(renderer: PageRenderer, persona: Persona) -> bytes:
     rate = index.base_rate(persona.id)
     listings = [pair for pair in index.base_rate_by_category(persona.id) if pair[1].n]
     listings.sort(key=lambda pair: (-pair[1].n, pair[0].name.casefold()))
-    said = f"Ships {rate.ships} of {rate.n}"
+    said = f"Ships {rate.ships} of {rate.n}" if rate.n else "No verdict is published yet"
     if rate.interval is not None:
         share, interval = percent(rate.ship_percent), interval_text(rate.interval)
         said += f" ({share}, 95 % interval {interval})"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from panel.scorecard import Scorecard
+from panel.checks import locate_evidence
+from panel.scorecard import PersonaLine, Scorecard
 from panel.site import addresses
 from panel.site.formats import interval_text, percent
 from panel.site.index import SiteIndex, published_path
@@ -14,8 +15,10 @@ from panel.site.pages.listings import tool_list
 from panel.site.pictures import Pictures
 from panel.site.publication import PublishedTool
 from panel.site.render import Head, OutputFile, PageRenderer
+from panel.text import clean
 
 PAIRS, CHANGES, LINKS = 24, 40, 20
+DESCRIPTION = 8_000  # characters of a description on a page; a longer one has a file of its own
 
 
 def output_files(renderer: PageRenderer, pictures: Pictures) -> Iterator[OutputFile]:
@@ -23,6 +26,9 @@ def output_files(renderer: PageRenderer, pictures: Pictures) -> Iterator[OutputF
     index = renderer.index
     for published in index.by_name:
         yield OutputFile(published_path(published), partial(_page, renderer, pictures, published))
+        if len(published.tool.description) > DESCRIPTION:
+            path = addresses.description_path(published.tool.slug)
+            yield OutputFile(path, partial(_whole, published))
     head = Head("All tools", f"Every published tool, from A to Z, on {index.site.title}.")
     yield from tool_list(
         renderer,
@@ -58,14 +64,30 @@ def _page(renderer: PageRenderer, pictures: Pictures, published: PublishedTool) 
         "tool",
         head,
         published=published,
-        lines=[(line, persona_page(index, line.persona)) for line in card.lines],
+        lines=[
+            (line, persona_page(index, line.persona), _quoted(published, line))
+            for line in card.lines
+        ],
         missing=sum(line.take is None for line in card.lines),
+        described=DESCRIPTION,
         links=list(published.tool.links.items())[:LINKS],
         pairs=index.pairs_of.get(published.tool.slug, [])[:PAIRS],
         changes=changes[:CHANGES],
         older=max(0, len(changes) - CHANGES),
         names=persona_names(index),
     )
+
+
+def _whole(published: PublishedTool) -> bytes:
+    return (clean(published.tool.description) + "\n").encode("utf-8", "replace")
+
+
+def _quoted(published: PublishedTool, line: PersonaLine) -> str:
+    """Return where a take's quotes come from, as the heading above them."""
+    quotes, described = line.take.evidence if line.take else (), published.tool.description
+    if all(locate_evidence(quote, described) for quote in quotes):
+        return "From the description"
+    return "From the description and the prices"
 
 
 def summary(name: str, card: Scorecard) -> str:
