@@ -191,7 +191,7 @@ def test_an_unknown_key_is_named_with_the_nearest_valid_one() -> None:
         (with_answer(repeat=10**4 + 1), "less than or equal to"),  # each repeat is laid out
         (changed(format="3"), "3"),
         (changed(format=True), "3"),
-        (changed(personas=[]), "dictionary"),
+        (changed(personas=[]), "object"),
     ],
 )
 def test_a_value_that_cannot_be_is_refused_with_its_place(source: str, says: str) -> None:
@@ -216,6 +216,16 @@ def test_canaries_of_a_newer_format_say_so_too(tmp_path: Path) -> None:
     (tmp_path / CANARIES).write_text('{"format": 99, "tools": []}')
     with pytest.raises(WorkspaceError, match="made by a newer version"):
         read_canaries(tmp_path)
+
+
+def test_what_is_wrong_in_a_file_as_it_is_written_is_told_with_its_line() -> None:
+    lines = encode_frozen(a_tool()).splitlines()
+    at = next(n for n, each in enumerate(lines, 1) if '"repeat": 1,' in each)
+    lines[at - 1] = lines[at - 1].replace("1", "0")
+    found = problem("\n".join(lines))
+    assert (found.line, found.field) == (at, "personas.builder.answers.0.repeat")
+    deep = problem('{"format": 3, "tool": "anvil", "personas": ' + "[" * 900 + "]" * 900 + "}")
+    assert deep.line == 1 and "recursion limit" in deep.message
 
 
 def test_a_missing_key_is_named() -> None:
