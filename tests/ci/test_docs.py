@@ -192,7 +192,8 @@ def test_the_worked_repository_works(tmp_path: Path, mock: MockEndpoint, program
     assert "14 files written" in sh(first, root)
     assert mock.asked == 14 * 4 * 4
     tracked = git(root, "ls-files").splitlines()
-    assert len([name for name in tracked if name.startswith("verdicts/")]) == 14
+    assert len([name for name in tracked if re.fullmatch(r"verdicts/[\w-]+.json", name)]) == 14
+    assert "verdicts/.gitattributes" in tracked
     assert [name for name in tracked if name.startswith("runs/")] == ["runs/.gitignore"]
     mock.asked = 0
     told = sh(edit, root)
