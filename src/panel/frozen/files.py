@@ -24,7 +24,6 @@ from panel.workspace.documents import Lines, json_lines, read_text
 from panel.workspace.validation import validate
 
 FOLDER = "verdicts"
-CANARIES = "_canaries.json"  # a slug has no underscore, so no tool can be called so
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -35,25 +34,6 @@ class FrozenTool(Strict):
     format: Literal[3] = 3
     tool: OneLine
     personas: dict[str, FrozenVerdict]
-
-
-class CanaryCount(Strict):
-    """One canary tool: votes on record, and votes when it was asked again."""
-
-    tool: OneLine
-    ships: int
-    n: int
-    ships_again: int
-    n_again: int
-
-
-class CanaryCheck(Strict):
-    """``_canaries.json``: what became of the canaries the last time they were asked again."""
-
-    format: Literal[1] = 1
-    model_identity: OneLine
-    asked_at: str
-    canaries: tuple[CanaryCount, ...]
 
 
 Frozen = dict[str, FrozenTool]
@@ -176,13 +156,7 @@ def frozen_files(folder: Path) -> list[Path]:
     """Return the files of tools in a ``verdicts`` folder, sorted by slug."""
     if not folder.is_dir():
         return []
-    return sorted(file for file in folder.glob("*.json") if file.name != CANARIES)
-
-
-def read_canaries(folder: Path) -> CanaryCheck | None:
-    """Read what became of the canaries; None where none were ever asked."""
-    file = folder / CANARIES
-    return parse_document(CanaryCheck, read_text(file), file) if file.is_file() else None
+    return sorted(folder.glob("*.json"))
 
 
 def write_changed(folder: Path, texts: Mapping[str, str]) -> list[str]:
