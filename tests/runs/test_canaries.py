@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from panel.frozen.canaries import CANARIES, CanaryCheck, latest, read_canaries
+from panel.frozen.canaries import CANARIES, CanaryCheck, in_order, latest, read_canaries
 from panel.frozen.files import FOLDER
 from panel.store.ingest import rebuild
 from tests.support.faces import always, voting
@@ -137,7 +138,7 @@ def test_a_later_run_adds_a_file_and_leaves_the_earlier_one(
         mock.face = always(word)
         assert run(watched, changed=True).canaries == 4
         freeze(watched)
-    first, second = read_canaries(watched.root / FOLDER).values()
+    first, second = in_order(read_canaries(watched.root / FOLDER).values())
     assert (votes_of(first), votes_of(second)) == (
         {"bellows": ["skip"] * 4},
         {"bellows": ["ship"] * 4},
@@ -267,6 +268,23 @@ def test_a_canary_that_is_deleted_is_asked_no_more_and_the_rest_as_before(
     assert run(watched, changed=True).canaries == 4
     freeze(watched, prune=True)
     assert votes_of(only_check(watched)) == {"bellows": ["ship"] * 4}
+
+
+def test_a_tool_with_the_wording_of_a_canary_is_a_tool_and_its_answers_count(
+    watched: Space,
+) -> None:
+    """A copy is asked the very same questions, beside the canary, in the same run."""
+    shutil.copy(watched.root / "tools/bellows.md", watched.root / "tools/blower.md")
+    summary = run(watched, changed=True)
+    assert (summary.asked, summary.verdicts, summary.canaries) == (4, 4, 4)
+    assert rows(
+        watched, "SELECT tool, canary, count(*) FROM attempts WHERE tool LIKE 'b%' "
+        "GROUP BY ALL ORDER BY ALL"
+    ) == [("bellows", False, 4), ("bellows", True, 4), ("blower", False, 4)]  # fmt: skip
+    assert pending(watched) == []
+    freeze(watched)
+    assert list(only_check(watched).canaries) == ["bellows"]
+    assert on_file(watched, "blower").n == 1
 
 
 def test_nothing_but_the_canaries_is_asked_where_only_they_are_wanted(

@@ -194,12 +194,13 @@ class CanaryAnswer:
 
 
 _CANARIES = """
-SELECT run_id, a.tool, a.persona, fingerprint, verdict,
+SELECT run_id, tool, persona, fingerprint, verdict,
        strftime(finished_at, '%Y-%m-%dT%H:%M:%S.%fZ'), returned_model, system_fingerprint
-FROM journal.attempts AS a JOIN journal.canaries AS c USING (run_id, fingerprint)
+FROM journal.attempts AS a
+JOIN journal.canaries AS c USING (run_id, tool, persona, fingerprint)
 JOIN journal.runs AS runs USING (run_id)
 WHERE a.model_identity = ? AND a.final AND a.outcome = 'verdict'
-ORDER BY runs.started_at, run_id, a.tool, a.persona, a.repeat
+ORDER BY runs.started_at, run_id, tool, persona, a.repeat
 """
 
 
