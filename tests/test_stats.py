@@ -13,15 +13,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from panel.stats import (
-    DRAWS,
-    MOST_EXACT,
     Interval,
     Rate,
     Tally,
+    at_least,
+    beta_binomial,
     combine,
     newcombe,
     ships_probability,
-    sign_flip,
     tally,
     wilson,
 )
@@ -319,69 +318,43 @@ def test_the_probability_of_counts_that_cannot_be_is_refused(ships: int, n: int)
         ships_probability(ships, n)
 
 
-def by_brute_force(differences: Sequence[int]) -> float:
-    """Return the share of all sign patterns with a sum as far from 0 as the one seen."""
-    seen = abs(sum(differences))
-    patterns = list(product((1, -1), repeat=len(differences)))
-    far = sum(
-        abs(sum(sign * d for sign, d in zip(signs, differences, strict=True))) >= seen
-        for signs in patterns
-    )
-    return far / len(patterns)
-
-
-@given(
-    st.lists(st.integers(-10, 10).filter(bool), min_size=1, max_size=10),
-    st.sampled_from([3, 7, 8, 10]),
+@pytest.mark.parametrize(
+    ("n", "alpha", "beta", "chances"),
+    [
+        (3, 1, 1, [1 / 4, 1 / 4, 1 / 4, 1 / 4]),  # a uniform rate: every count is as likely
+        (1, 0.5, 1.5, [3 / 4, 1 / 4]),
+        (2, 0.5, 1.5, [5 / 8, 1 / 4, 1 / 8]),  # both: 1/4 · (3/2)/3
+        (2, 1e5, 1e5, [1 / 4, 1 / 2, 1 / 4]),  # a known rate: a binomial
+        (0, 2, 3, [1]),
+    ],
 )
-@example([1, 2, 6], 10)
-@example([7, 1, -2, 6, 4], 10)
-def test_the_sign_flip_test_is_the_share_of_all_sign_patterns(
-    differences: list[int], votes: int
+def test_a_beta_binomial_gives_known_values(
+    n: int, alpha: float, beta: float, chances: list[float]
 ) -> None:
-    """Thirds and tenths too: 0.1 + 0.2 is not 0.3 to a float, and such sums tie."""
-    found = sign_flip([d / votes for d in differences])
-    assert found == pytest.approx(by_brute_force(differences))
+    assert beta_binomial(n, alpha, beta) == pytest.approx(chances, rel=1e-5)
 
 
-@pytest.mark.parametrize("none", [[], [0.0], [0.0, 0.0, -0.0]])
-def test_without_a_difference_there_is_no_p_value(none: list[float]) -> None:
-    assert sign_flip(none) is None
+@given(st.integers(0, 300), st.floats(0.01, 50), st.floats(0.01, 50))
+def test_a_beta_binomial_is_a_distribution_with_the_mean_of_its_rate(
+    n: int, alpha: float, beta: float
+) -> None:
+    chances = beta_binomial(n, alpha, beta)
+    assert sum(chances) == pytest.approx(1) and min(chances) >= 0
+    mean = sum(k * chance for k, chance in enumerate(chances))
+    assert mean == pytest.approx(n * alpha / (alpha + beta))
 
 
-@given(st.lists(st.integers(-4, 4), min_size=1, max_size=8).filter(any), st.integers(1, 5))
-def test_zeros_order_and_side_make_no_difference(differences: list[int], zeros: int) -> None:
-    p = sign_flip(differences)
-    assert p is not None and 0 < p <= 1
-    assert sign_flip([*([0] * zeros), *differences]) == p
-    assert sign_flip(differences[::-1]) == pytest.approx(p)
-    assert sign_flip([-d for d in differences]) == pytest.approx(p)
-
-
-@pytest.mark.parametrize("n", [1, 2, 5, 10, MOST_EXACT])
-def test_tools_that_all_move_one_way_are_two_patterns_of_all(n: int) -> None:
-    assert sign_flip([0.5] * n) == pytest.approx(2 / 2**n)
-
-
-def test_beyond_20_differences_the_draw_is_close_to_the_truth_and_always_the_same() -> None:
-    moved = [1.0] * 16 + [-1.0] * 9  # a sum of 7 or more in size, of 25 signs
-    exact = 2 * sum(math.comb(25, k) for k in range(16, 26)) / 2**25
-    p = sign_flip(moved)
-    assert p == sign_flip(moved)
-    assert p == pytest.approx(exact, abs=4 * math.sqrt(exact * (1 - exact) / DRAWS))
-    hits = (p or 0) * (DRAWS + 1) - 1
-    assert hits == pytest.approx(round(hits)), "counted with the pattern seen among the draws"
-
-
-def test_a_draw_never_says_0_and_leaves_the_worlds_own_random_alone() -> None:
-    random.seed(5)
-    expected = random.Random(5).random()
-    assert sign_flip([1.0] * 60) == 1 / (DRAWS + 1)
-    assert random.random() == expected
-
-
-def test_one_more_difference_than_are_counted_out_gives_much_the_same_answer() -> None:
-    source = random.Random(3)
-    moved = [source.choice((-0.25, 0.25, 0.5)) for _ in range(MOST_EXACT)]
-    counted, drawn = sign_flip(moved), sign_flip([*moved, 1e-12])
-    assert counted is not None and drawn == pytest.approx(counted, abs=0.02)
+@given(st.lists(st.lists(st.floats(0.01, 1), min_size=1, max_size=4), max_size=4))
+def test_the_chance_of_at_least_so_many_is_that_of_all_combinations(
+    weights: list[list[float]],
+) -> None:
+    counts = [[each / sum(some) for each in some] for some in weights]
+    found = at_least(counts)
+    for k, chance in enumerate(found):
+        combined = sum(
+            math.prod(count[each] for count, each in zip(counts, picked, strict=True))
+            for picked in product(*(range(len(count)) for count in counts))
+            if sum(picked) >= k
+        )
+        assert chance == pytest.approx(combined) and chance <= 1
+    assert len(found) == 1 + sum(len(count) - 1 for count in counts)

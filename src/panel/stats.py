@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Literal
 
 Z_95 = 1.959963984540054  # the standard normal's 97.5 % point
@@ -198,32 +198,29 @@ def ships_probability(ships: int, n: int) -> float:
     return below / (1 << (n + 1))
 
 
-MOST_EXACT = 20  # differences for which all sign flips are still enumerated
-DRAWS = 20_000  # random sign flips for more differences than that
+def beta_binomial(n: int, alpha: float, beta: float) -> list[float]:
+    """Return P(k of n) for k = 0 ... n, where all n share a rate drawn from Beta(alpha, beta).
 
-
-def sign_flip(differences: Sequence[float]) -> float | None:
-    """Return the two-sided p-value of the sign-flip test that the mean difference is zero.
-
-    One difference per tool, since the answers about one tool are not independent (Fisher 1935,
-    The Design of Experiments, section 21). Zeros are left out; None where no difference is left.
-    Exact for up to 20 differences. For more, 20,000 flips are drawn with a fixed seed, so that
-    the same votes always give the same p-value.
+    Skellam (1948), Journal of the Royal Statistical Society B 10:257. The larger alpha + beta
+    are, the less the n lean on each other.
     """
-    moved = [difference for difference in differences if difference]
-    if not moved:
-        return None
-    seen = abs(math.fsum(moved)) - 1e-9
-    if len(moved) <= MOST_EXACT:
-        sums = [0.0]
-        for difference in moved[1:]:  # the first sign is fixed: the other half mirrors it
-            sums = [total + sign * difference for total in sums for sign in (1, -1)]
-        hits = sum(abs(total + moved[0]) >= seen for total in sums)
-        return hits / len(sums)
-    draw = random.Random(1)  # noqa: S311 - a permutation test, no secret
-    hits = 0
-    for _ in range(DRAWS):
-        signs = draw.getrandbits(len(moved))
-        total = math.fsum(d if signs >> n & 1 else -d for n, d in enumerate(moved))
-        hits += abs(total) >= seen
-    return (hits + 1) / (DRAWS + 1)
+
+    def log_beta(a: float, b: float) -> float:
+        return math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
+
+    whole = log_beta(alpha, beta)
+    return [
+        math.comb(n, k) * math.exp(log_beta(alpha + k, beta + n - k) - whole) for k in range(n + 1)
+    ]
+
+
+def at_least(counts: Iterable[Sequence[float]]) -> list[float]:
+    """Return P(the sum >= k) for every k, of independent counts given by P(0), P(1), ..."""
+    total = [1.0]
+    for count in counts:
+        summed = [0.0] * (len(total) + len(count) - 1)
+        for k, known in enumerate(total):
+            for more, chance in enumerate(count):
+                summed[k + more] += known * chance
+        total = summed
+    return [min(1.0, chance) for chance in accumulate(reversed(total))][::-1]

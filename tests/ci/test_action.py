@@ -548,7 +548,7 @@ def test_canaries_that_moved_shut_drift_and_say_that_it_was_the_model(
     assert not done.ok and mock.asked == 4 + 24
     assert done.outputs["asked"] == "4"
     text = check(forge.comments[0]["body"])
-    assert "the model moved" in text and "6 of 6 canaries" in text
+    assert "the model moved" in text and "24 of 24 answers, on 6 of 6 canaries" in text
     assert ("panel", "drift") in {(c.get("classname"), c.get("name")) for c in done.junit}
 
 

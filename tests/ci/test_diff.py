@@ -11,10 +11,9 @@ import pytest
 
 from panel.ci.changes import PairChange, ship_words
 from panel.ci.diff import leans, record
-from panel.ci.drift import Drift
-from panel.frozen.files import CANARIES, FOLDER
+from panel.frozen.canaries import CANARIES
+from panel.frozen.files import FOLDER
 from panel.frozen.verdicts import FrozenVerdict
-from panel.stats import sign_flip
 from tests.support.faces import always, voting
 from tests.support.frozen_diffs import LATER, answer, canaries, difference, published, sure
 from tests.support.frozen_verdicts import freeze
@@ -183,102 +182,6 @@ def test_changes_come_by_tool_and_in_the_panels_order() -> None:
     ]
 
 
-# The model itself
-
-
-def drift(*votes: tuple[int, int, int, int]) -> Drift:
-    """Return the drift that is found after canaries voted like this."""
-    return difference({PAIR: OLD}, {PAIR: OLD}, head=canaries(*votes)).drift
-
-
-def test_canaries_that_all_turn_say_that_the_model_moved_and_not_the_tools() -> None:
-    found = drift(*[(1, 1, 0, 1)] * 6)
-    assert found.moved is True and found.p == pytest.approx(1 / 32)
-    assert found.sentence == (
-        "The model moved: 6 of 6 canaries answer differently from the record "
-        "(sign-flip test, p = 0.031)."
-    )
-
-
-def test_canaries_that_stand_are_no_sign_of_a_move() -> None:
-    found = drift(*[(1, 1, 1, 1)] * 12)
-    assert (found.moved, found.p) == (False, None)
-    assert found.sentence == (
-        "No sign that the model has moved: 0 of 12 canaries answer differently from the record."
-    )
-
-
-def test_canaries_that_turn_both_ways_are_noise() -> None:
-    found = drift(*[(1, 1, 0, 1)] * 3, *[(0, 1, 1, 1)] * 3, *[(1, 1, 1, 1)] * 6)
-    assert found.moved is False and found.p is not None and found.p > 0.5
-
-
-def test_shares_are_compared_where_repeats_differ() -> None:
-    found = drift(*[(3, 4, 0, 2)] * 7)
-    assert found.moved is True and found.p == sign_flip([-0.75] * 7)
-
-
-def test_fewer_canaries_than_can_ever_tell_say_so() -> None:
-    found = drift(*[(1, 1, 0, 1)] * 5)
-    assert found.moved is None and found.p == pytest.approx(1 / 16)
-    assert "not known whether the model has moved: 5 of 5 canaries" in found.sentence
-    assert "fewer than 6 canaries cannot tell" in found.sentence
-
-
-def test_canaries_without_votes_do_not_count() -> None:
-    found = drift(*[(1, 1, 0, 0)] * 6, *[(0, 0, 1, 1)] * 6)
-    assert found.moved is None and "0 of 0 canaries" in found.sentence
-
-
-def test_without_canaries_nothing_is_said_of_the_model() -> None:
-    found = difference({PAIR: OLD}, {PAIR: OLD}).drift
-    assert (found.moved, found.p, found.canaries) == (None, None, None)
-    assert (
-        found.sentence == "No canaries were asked, so it is not known whether the model has moved."
-    )
-
-
-def test_canaries_on_file_on_both_sides_were_not_asked_between_them() -> None:
-    check = canaries(*[(1, 1, 0, 1)] * 6)
-    same = difference({PAIR: OLD}, {PAIR: OLD}, base=check, head=check).drift
-    assert same.moved is None and same.canaries is None
-    older = canaries(*[(1, 1, 0, 1)] * 6, asked_at="2026-01-01T00:00:00Z")
-    assert difference({}, {}, base=check, head=older).drift.canaries is None, "main is ahead"
-    assert difference({}, {}, base=older, head=check).drift.moved is True
-
-
-@pytest.mark.parametrize("served", [("mock-1-0613", "fp_mock"), ("mock-1", "fp_9")])
-def test_a_server_that_names_another_model_or_configuration_is_told(
-    served: tuple[str, str],
-) -> None:
-    after = published(answer(take="After.", tool="t2", served=served))
-    found = difference({PAIR: OLD}, {PAIR: after}).drift
-    assert found.served == (["mock-1 / fp_mock"], [" / ".join(served)])
-    assert found.sentence.endswith("The server names another model or configuration than before.")
-    assert found.moved is None, "a name is no vote"
-
-
-def test_names_that_were_known_before_are_no_news() -> None:
-    other = ("bellows", "builder")
-    before = {PAIR: OLD, other: published(answer(served=("mock-2", None)))}
-    after = before | {PAIR: published(answer(take="After.", tool="t2", served=("mock-2", None)))}
-    assert difference(before, after).drift.served is None
-    assert difference(before, {PAIR: OLD}).drift.served is None
-
-
-def test_a_server_that_names_nothing_is_told_of_nothing() -> None:
-    silent = published(answer(served=(None, None)))
-    for before, after in ((OLD, silent), (silent, OLD), (silent, silent)):
-        assert difference({PAIR: before}, {PAIR: after}).drift.served is None
-
-
-def test_another_model_asked_is_an_input_and_no_drift() -> None:
-    after = published(answer(take="After.", model="lab/mock-2", served=("mock-2", "fp_2")))
-    found = difference({PAIR: OLD}, {PAIR: after}).drift
-    assert found.models == (["lab/mock-1"], ["lab/mock-2"])
-    assert found.served is None and "another model" not in found.sentence
-
-
 def test_the_record_is_plain_json_with_the_three_parts_apart() -> None:
     keys = [PAIR, ("anvil", "skeptic")]
     found = difference(
@@ -303,7 +206,9 @@ def test_the_record_is_plain_json_with_the_three_parts_apart() -> None:
     assert (pair["kind"], pair["cause"]) == ("flipped", "description changed")
     assert pair["before"]["take"] == "Before." and pair["after"]["n"] == 4
     assert told["model"]["moved"] is True
-    assert len(told["model"]["canaries"]["canaries"]) == 6
+    assert told["model"]["canaries"][0] == {
+        "tool": "canary-00", "ships": 4, "n": 4, "ships_again": 0, "n_again": 4, "differ": 4
+    }  # fmt: skip
 
 
 # Whole: real files, git, the mock endpoint, the command line
@@ -401,7 +306,7 @@ def test_a_changed_tool_that_the_panel_now_skips_has_flipped(
     assert {each["kind"] for each in tool["personas"]} == {"flipped"}
     assert (tool["before"]["ship_percent"], tool["after"]["ship_percent"]) == (100.0, 0.0)
     assert told["model"]["moved"] is False
-    assert "0 of 6 canaries" in told["model"]["sentence"]
+    assert "0 of 24 answers, on 0 of 6 canaries" in told["model"]["sentence"]
 
 
 def test_a_model_that_moved_is_told_as_such_beside_the_flips(
@@ -411,11 +316,11 @@ def test_a_model_that_moved_is_told_as_such_beside_the_flips(
     mock.face = always("skip")
     run(versioned, changed=True)
     freeze(versioned)
-    assert (versioned.root / FOLDER / CANARIES).is_file()
+    assert len([*(versioned.root / FOLDER / CANARIES).iterdir()]) == 1
     told = diff(panel, versioned, "HEAD")
     assert {tool["tool"] for tool in told["verdicts"]} == {"anvil"}, "canaries keep their verdicts"
     assert told["model"]["moved"] is True
-    assert told["model"]["sentence"].startswith("The model moved: 6 of 6 canaries")
+    assert told["model"]["sentence"].startswith("The model moved: 24 of 24 answers, on 6 of 6")
     commit(versioned.root)
     assert diff(panel, versioned, "HEAD")["model"]["moved"] is None, "told once"
 
@@ -433,10 +338,8 @@ def test_a_server_that_serves_another_model_is_told_from_the_answers_themselves(
     run(versioned, changed=True)
     freeze(versioned)
     told = diff(panel, versioned, "HEAD")["model"]
-    assert told["served"] == [
-        ["mock-1 / fp_mock"],
-        ["mock-1 / fp_mock", "mock-1-0613 / fp_new"],
-    ]
+    assert told["served"] == [["mock-1"], ["mock-1", "mock-1-0613"]]
+    assert told["configured"] == [["fp_mock"], ["fp_mock", "fp_new"]]
     assert "names another model" in told["sentence"]
 
 

@@ -20,10 +20,11 @@ import yaml
 from panel.cells.answers import Inputs
 from panel.ci.gates import PLAIN, SHIP_BELOW, parse_gates
 from panel.cli.main import COMMANDS, LazyGroup, app
-from panel.frozen.files import CanaryCheck, CanaryCount, FrozenTool
+from panel.frozen.canaries import CanaryCheck
+from panel.frozen.files import FrozenTool
 from panel.frozen.verdicts import FrozenAnswer, FrozenVerdict
 from panel.stats import SURE, ships_probability
-from panel.workspace.settings import Settings
+from panel.workspace.settings import CiSettings, Settings
 from tests.support.faces import always
 from tests.support.git_repository import git
 from tests.support.mock_endpoint import MockEndpoint
@@ -131,7 +132,7 @@ def test_the_hook_runs_on_every_folder_that_people_write() -> None:
 
 @pytest.mark.parametrize(
     ("title", "models"),
-    [("What a file holds", (FrozenTool, FrozenVerdict, FrozenAnswer, CanaryCheck, CanaryCount))],
+    [("What a file holds", (FrozenTool, FrozenVerdict, FrozenAnswer, CanaryCheck))],
 )
 def test_every_field_of_a_file_is_described(title: str, models: tuple[Any, ...]) -> None:
     told = set(re.findall(r"`([a-z_]+)`", section(title)))
@@ -163,6 +164,7 @@ def test_what_panel_toml_says_of_ci_is_accepted_once_it_is_uncommented() -> None
     plain = "\n".join(line.removeprefix("# ") for line in part.splitlines())
     ci = Settings.model_validate(tomllib.loads(plain)).ci
     assert (ci.repeats, ci.most_repeats, ci.canaries) == (4, 12, ())
+    assert ci.canary_cells == CiSettings().canary_cells
     assert ships_probability(ci.repeats, ci.repeats) >= SURE, "as the comment says"
 
 
@@ -192,15 +194,16 @@ def test_the_worked_repository_works(tmp_path: Path, mock: MockEndpoint, program
     assert "14 files written" in sh(first, root)
     assert mock.asked == 14 * 4 * 4
     tracked = git(root, "ls-files").splitlines()
-    assert len([name for name in tracked if name.startswith("verdicts/")]) == 14
+    assert len([name for name in tracked if re.fullmatch(r"verdicts/[\w-]+.json", name)]) == 14
+    assert "verdicts/.gitattributes" in tracked
     assert [name for name in tracked if name.startswith("runs/")] == ["runs/.gitignore"]
     mock.asked = 0
     told = sh(edit, root)
-    assert mock.asked == 4 * 4 + 12 * 4 * 4
+    assert mock.asked == 4 * 4 + 12 * 4 and "16 + 48 = 64 requests" in TEXT
     assert "to ask: description changed" in told and "canaries, asked again" in told
-    assert "No sign that the model has moved: 0 of 12 canaries" in told
-    shown = git(root, "show", "--name-only", "--format=", "HEAD").split()
-    assert shown == ["tools/fennmark.md", "verdicts/_canaries.json", "verdicts/fennmark.json"]
+    assert "No sign that the model has moved: 0 of 48 answers, on 0 of 12 canaries" in told
+    check, *shown = sorted(git(root, "show", "--name-only", "--format=", "HEAD").split())[1:]
+    assert shown == ["verdicts/fennmark.json"]
     assert git(root, "status", "--porcelain") == ""
-    canaries = json.loads((root / "verdicts/_canaries.json").read_text())
-    assert len(canaries["canaries"]) == 12
+    assert re.fullmatch(r"verdicts/_canaries/[\w-]+\.json", check)
+    assert len(json.loads((root / check).read_text())["canaries"]) == 12

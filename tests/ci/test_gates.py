@@ -157,13 +157,23 @@ def test_drift_shuts_on_canaries_that_moved_and_says_their_sentence() -> None:
     assert diff.drift.sentence.startswith("The model moved")
 
 
+def test_drift_stays_open_for_a_move_that_is_accepted() -> None:
+    diff = difference({}, {}, head=canaries(*[(1, 1, 0, 1)] * 6, accepted=True))
+    assert diff.drift.moved and shut(diff, drift=True) == []
+
+
 def test_drift_shuts_on_a_server_that_names_another_model() -> None:
     after = {KEYS[0]: published(answer(take="After.", tool="t2", served=("mock-9", None)))}
     [failure] = shut(difference({KEYS[0]: OLD}, after), drift=True)
     assert "names another model" in failure.sentence
 
 
-@pytest.mark.parametrize("check", [None, [(1, 1, 0, 1)] * 5, [(1, 1, 1, 1)] * 12])
+def test_drift_stays_open_for_another_configuration_of_the_same_model() -> None:
+    after = {KEYS[0]: published(answer(take="After.", tool="t2", served=("mock-1", "fp_9")))}
+    assert shut(difference({KEYS[0]: OLD}, after), drift=True) == []
+
+
+@pytest.mark.parametrize("check", [None, [(1, 1, 0, 1), *[(1, 1, 1, 1)] * 4], [(1, 1, 1, 1)] * 12])
 def test_drift_stays_open_where_canaries_do_not_say_so(
     check: list[tuple[int, int, int, int]] | None,
 ) -> None:
@@ -233,7 +243,7 @@ def test_a_name_with_line_feeds_begins_no_line_of_its_own() -> None:
 
 
 def test_stale_needs_a_head_with_files() -> None:
-    head = Snapshot("kept", {}, None)
+    head = Snapshot("kept", {}, {})
     with pytest.raises(UsageError, match="'kept' has none"):
         failures(difference({}, {}), head, Gates(frozenset({"stale"})))
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from panel.ci.agreement import CanaryCount
 from panel.ci.diff import Diff, InputFile
 from panel.ci.drift import Drift
 from panel.ci.gates import Failure
 from panel.ci.markdown import COMMENT_BYTES, MARKER, harmless, render_markdown
-from panel.frozen.files import CanaryCheck, CanaryCount
 from tests.support.faces import always
 from tests.support.frozen_diffs import answer, canaries, difference, flips, published, sure
 from tests.support.frozen_verdicts import freeze
@@ -94,10 +95,9 @@ def example_diff() -> Diff:
     after["anvil", "futurist"] = published(answer("ship", "A bet with a date.", tool="t2"))
     before["bellows", "builder"] = old
     after["caliper", "builder"] = published(answer("skip", "Nothing to call.", tool="t9"))
-    check = canaries(*[(1, 1, 0, 1)] * 6, (1, 1, 1, 1))
-    found = difference(before, after, head=check)
-    served = (["mock-1 / fp_mock"], ["mock-1 / fp_new"])
-    drift = Drift(True, found.drift.sentence, found.drift.p, check, None, served)
+    asked = canaries(*[(1, 1, 0, 1)] * 6, (1, 1, 1, 1))
+    found = difference(before, after, head=asked)
+    drift = replace(found.drift, served=(["mock-1-0512"], ["mock-1-1124"]))
     files = [InputFile("tools/anvil.md", 3, 1), InputFile("tools/caliper.md", 12, 0)]
     return Diff(found.base, found.head, files, found.reasons, found.tools, drift, found.pairs, [])
 
@@ -142,11 +142,8 @@ def test_hostile_text_anywhere_in_a_report_does_nothing(text: str) -> None:
     old = published(answer(take=text))
     new = published(*(answer("skip", text, n, tool="t2") for n in range(1, 5)), over=old)
     diff = difference({key: old}, {key: new})
-    check_ = CanaryCheck(
-        model_identity="m", asked_at="2026-11-24T09:30:00Z",
-        canaries=(CanaryCount(tool=text, ships=1, n=1, ships_again=0, n_again=1),),
-    )  # fmt: skip
-    drift = Drift(True, text, 0.01, check_, ([text], [text, text]), ([text], [text]))
+    counts = (CanaryCount(text, 1, 1, 0, 1, 1),)
+    drift = Drift(True, text, 0.01, counts, ([text], [text, text]), ([text], [text]))
     whole = Diff(
         text, text, [InputFile(text, 1, 1)], {text: 2}, diff.tools, drift, diff.pairs, [key]
     )
@@ -244,12 +241,8 @@ def test_a_smaller_limit_holds_too(limit: int) -> None:
 def test_many_long_names_of_files_gates_canaries_and_models_leave_the_limit_whole() -> None:
     long = "@#&" * 3000
     names = [f"{n}{long}" for n in range(300)]
-    counts = tuple(
-        CanaryCount(tool=f"{n}" + long[:490], ships=1, n=1, ships_again=0, n_again=1)
-        for n in range(300)
-    )
-    check_ = CanaryCheck(model_identity="m", asked_at="2026-11-24T09:30:00Z", canaries=counts)
-    drift = Drift(True, "The model moved.", 0.01, check_, (names, names), (names, names))
+    counts = tuple(CanaryCount(f"{n}" + long[:490], 1, 1, 0, 1, 1) for n in range(300))
+    drift = Drift(True, "The model moved.", 0.01, counts, (names, names), (names, names))
     small = many(500, "A take.")
     files = [InputFile(name, 1, 1) for name in names]
     diff = Diff("a", "b", files, {"description changed": 9}, small.tools, drift, small.pairs, [])

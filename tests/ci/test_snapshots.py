@@ -128,7 +128,7 @@ def test_a_folder_of_frozen_verdicts_is_a_side_without_files(
 def test_an_empty_folder_has_no_verdicts(versioned: Space, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     base, head = both(versioned, str(tmp_path / "empty"))
-    assert base.frozen == {} and base.canaries is None
+    assert base.frozen == {} and base.canaries == {}
     assert words(head) == {"anvil": ALL_SHIP, "bellows": ALL_SHIP}
 
 

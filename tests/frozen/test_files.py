@@ -16,20 +16,15 @@ from hypothesis import strategies as st
 from panel.cells.answers import Answer, Inputs
 from panel.errors import UsageError, WorkspaceError
 from panel.frozen.files import (
-    CANARIES,
-    CanaryCheck,
-    CanaryCount,
     FrozenTool,
     answers_of,
     encode_frozen,
     frozen_files,
     parse_frozen,
-    read_canaries,
     read_frozen,
     write_changed,
 )
 from panel.frozen.verdicts import FrozenAnswer, FrozenVerdict
-from panel.workspace.tools import slugify
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 line = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
@@ -191,7 +186,7 @@ def test_an_unknown_key_is_named_with_the_nearest_valid_one() -> None:
         (with_answer(repeat=10**4 + 1), "less than or equal to"),  # each repeat is laid out
         (changed(format="3"), "3"),
         (changed(format=True), "3"),
-        (changed(personas=[]), "dictionary"),
+        (changed(personas=[]), "object"),
     ],
 )
 def test_a_value_that_cannot_be_is_refused_with_its_place(source: str, says: str) -> None:
@@ -212,10 +207,14 @@ def test_a_file_of_another_format_says_so_and_names_no_field_of_it(
     assert f"It was made by {made}" in found.message and remedy in found.remedy
 
 
-def test_canaries_of_a_newer_format_say_so_too(tmp_path: Path) -> None:
-    (tmp_path / CANARIES).write_text('{"format": 99, "tools": []}')
-    with pytest.raises(WorkspaceError, match="made by a newer version"):
-        read_canaries(tmp_path)
+def test_what_is_wrong_in_a_file_as_it_is_written_is_told_with_its_line() -> None:
+    lines = encode_frozen(a_tool()).splitlines()
+    at = next(n for n, each in enumerate(lines, 1) if '"repeat": 1,' in each)
+    lines[at - 1] = lines[at - 1].replace("1", "0")
+    found = problem("\n".join(lines))
+    assert (found.line, found.field) == (at, "personas.builder.answers.0.repeat")
+    deep = problem('{"format": 3, "tool": "anvil", "personas": ' + "[" * 900 + "]" * 900 + "}")
+    assert deep.line == 1 and "recursion limit" in deep.message
 
 
 def test_a_missing_key_is_named() -> None:
@@ -322,7 +321,6 @@ def test_the_problems_of_all_files_are_said_at_once(tmp_path: Path) -> None:
 
 def test_no_folder_is_no_frozen_verdict(tmp_path: Path) -> None:
     assert read_frozen(tmp_path / "verdicts") == {} and frozen_files(tmp_path / "x") == []
-    assert read_canaries(tmp_path / "verdicts") is None
 
 
 def test_only_what_differs_is_written(tmp_path: Path) -> None:
@@ -376,23 +374,6 @@ def test_a_file_in_the_place_of_the_folder_is_a_usage_error(tmp_path: Path) -> N
     (tmp_path / "verdicts").write_text("")
     with pytest.raises(UsageError, match="cannot be written"):
         write_changed(tmp_path / "verdicts", {"a.json": "1\n"})
-
-
-@given(st.text(max_size=30) | st.just("_canaries") | st.just("_Canaries.json"))
-def test_no_tool_can_take_the_canaries_place(name: str) -> None:
-    assert f"{slugify(name)}.json" != CANARIES and not slugify(name).startswith("_")
-
-
-def test_the_canaries_file_is_no_tool(tmp_path: Path) -> None:
-    check = CanaryCheck(
-        model_identity="mock/mock-1",
-        asked_at="2026-11-24T09:30:00Z",
-        canaries=(CanaryCount(tool="anvil", ships=4, n=4, ships_again=0, n_again=4),),
-    )
-    (tmp_path / CANARIES).write_text(encode_frozen(check))
-    (tmp_path / "anvil.json").write_text(encode_frozen(a_tool()))
-    assert list(read_frozen(tmp_path)) == ["anvil"]
-    assert read_canaries(tmp_path) == check
 
 
 def test_one_changed_answer_is_one_small_piece_of_a_diff() -> None:

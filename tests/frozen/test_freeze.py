@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from panel.errors import WorkspaceError
-from panel.frozen.files import CANARIES, FOLDER, read_frozen
+from panel.frozen.files import FOLDER, read_frozen
 from panel.workspace.loading import load_workspace
 from tests.support.faces import always, voting
 from tests.support.frozen_verdicts import freeze, on_file, status, texts
@@ -590,14 +590,6 @@ def test_answers_that_do_not_overturn_leave_published_what_the_side_taken_had_pu
     assert (found["ours"].verdict, found["ours"].contested) == ("skip", True)
     assert (found["theirs"].verdict, found["theirs"].contested) == ("ship", False)
     assert found["ours"].answers == found["theirs"].answers
-
-
-def test_the_canaries_file_in_conflict_is_refused_and_resolved_likewise(
-    published: Space, panel: Panel
-) -> None:
-    (published.root / FOLDER / CANARIES).write_text("<<<<<<< HEAD\n{}\n=======\n{}\n>>>>>>> x\n")
-    done = panel("freeze", cwd=published.root)
-    assert done.code == 2 and f"{CANARIES}:1: holds the marks of a merge" in done.err
 
 
 # -- what the command says -------------------------------------------------------------------

@@ -8,19 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from panel.cells.cells import identify
 from panel.engines.base import RunBudget
 from panel.errors import UsageError
-from panel.frozen.files import (
-    CANARIES,
-    FOLDER,
-    read_canaries,
-)
-from panel.store.ingest import rebuild
-from panel.store.queries import latest_canaries, opened
-from panel.workspace.endpoints import resolve_endpoint
-from panel.workspace.loading import load_workspace
-from tests.support.faces import always, voting
 from tests.support.frozen_verdicts import freeze, on_file, status, texts
 from tests.support.git_repository import commit, git, repository
 from tests.support.large_catalogs import frozen_catalog
@@ -29,7 +18,7 @@ from tests.support.mock_endpoint import MockEndpoint
 from tests.support.runs import pending, rows, run
 from tests.support.sizes import size
 from tests.support.space import Panel, Space, edit
-from tests.support.templates import Make, all_ship, thirty_frozen
+from tests.support.templates import Make, thirty_frozen
 
 
 @pytest.fixture
@@ -233,7 +222,7 @@ def test_with_repeats_a_cut_off_run_goes_on_where_it_stopped(
 
 
 def test_repeats_come_from_panel_toml_where_none_are_named(thirty: Space) -> None:
-    add_ci(thirty, "repeats = 3")
+    thirty.ci("repeats = 3")
     assert status(thirty) == [] and pending(thirty, changed=True) == []
     a_description(thirty.root)
     assert len(pending(thirty, changed=True)) == 12
@@ -254,207 +243,6 @@ def test_errors_of_a_changed_run_are_asked_by_the_next(thirty: Space, mock: Mock
     assert freeze(thirty).unasked == 4 and len(status(thirty)) == 4
     mock.face = None
     assert run(thirty, changed=True).verdicts == 4
-
-
-# -- canaries --------------------------------------------------------------------------------
-
-
-def add_ci(space: Space, text: str) -> None:
-    file = space.root / "panel.toml"
-    file.write_text(file.read_text() + f"[ci]\n{text}\n")
-
-
-def three_ship(space: Space, mock: MockEndpoint) -> None:
-    """Ask three tools, each answer a ship, and freeze the answers."""
-    space.tool("crucible")
-    all_ship(space, mock)
-
-
-@pytest.fixture
-def watched(copied: Callable[[Make], Space], mock: MockEndpoint) -> Space:
-    """Make a workspace of three tools that all ship, bellows a canary, frozen."""
-    mock.face = always("ship")
-    space = copied(three_ship)
-    add_ci(space, 'canaries = ["bellows"]')
-    return space
-
-
-def reword(space: Space) -> None:
-    edit(space.root / "tools/anvil.md", "reads JSON", "eats JSON")
-
-
-def test_canaries_are_not_asked_when_nothing_else_is(
-    watched: Space, mock: MockEndpoint, panel: Panel
-) -> None:
-    connections = mock.connections
-    told = json.loads(panel("plan", "--changed", "--json", cwd=watched.root).out)
-    assert (told["pending"], told["canaries"], told["estimate"]["calls"]) == (0, 0, 0)
-    summary = run(watched, changed=True)
-    assert (summary.asked, summary.canaries) == (0, 0) and mock.connections == connections
-    assert not (watched.root / FOLDER / CANARIES).exists()
-
-
-def test_canaries_are_asked_beside_what_changed_and_counted_apart(
-    watched: Space, mock: MockEndpoint, panel: Panel
-) -> None:
-    reword(watched)
-    plan = json.loads(panel("plan", "--changed", "--json", cwd=watched.root).out)
-    assert (plan["pending"], plan["canaries"], plan["estimate"]["calls"]) == (4, 4, 8)
-    before = mock.asked
-    summary = run(watched, changed=True)
-    assert (summary.asked, summary.canaries, summary.planned, summary.reused) == (4, 4, 12, 8)
-    assert (summary.verdicts, summary.requests, mock.asked - before) == (4, 8, 8)
-    assert "canaries" not in summary.record()
-    assert rows(watched, "SELECT asked, verdicts, canaries, requests FROM runs "
-                "ORDER BY started_at DESC LIMIT 1") == [(4, 4, 4, 8)]  # fmt: skip
-    assert rows(
-        watched, "SELECT tool, canary, count(*) FROM attempts GROUP BY ALL ORDER BY ALL"
-    ) == [
-        ("anvil", False, 8),
-        ("bellows", False, 4),
-        ("bellows", True, 4),
-        ("crucible", False, 4),
-    ]
-
-
-def test_a_plain_run_asks_no_canaries(watched: Space) -> None:
-    reword(watched)
-    assert run(watched).canaries == 0
-
-
-def test_canaries_that_moved_are_no_outcome_and_move_no_percentage(
-    watched: Space, mock: MockEndpoint
-) -> None:
-    reword(watched)
-    shown = "SELECT * FROM ship_percentages WHERE tool <> 'anvil' ORDER BY ALL"
-    cells = (
-        "SELECT tool, persona, repeat, verdict, attempt_id FROM verdicts "
-        "WHERE tool <> 'anvil' ORDER BY ALL"
-    )
-    takes = "SELECT * FROM takes WHERE tool = 'bellows' ORDER BY ALL"
-    before = [rows(watched, sql) for sql in (shown, cells, takes)]
-    files = texts(watched)
-    mock.face = always("skip")
-    assert run(watched, changed=True).canaries == 4
-    assert [rows(watched, sql) for sql in (shown, cells, takes)] == before
-    done = freeze(watched)
-    assert done.written == ["anvil.json", CANARIES]
-    assert texts(watched)["bellows.json"] == files["bellows.json"]
-    rebuild(watched.root / "runs")
-    assert [rows(watched, sql) for sql in (shown, cells, takes)] == before
-    assert rows(watched, "SELECT count(*) FROM attempts WHERE canary") == [(4,)]
-    assert pending(watched) == []
-
-
-def test_what_became_of_the_canaries_is_frozen_and_stays_until_they_are_asked_again(
-    watched: Space, mock: MockEndpoint
-) -> None:
-    reword(watched)
-    mock.face = voting(lambda _system, user: "skip" if "Bellows" in user else "ship")
-    run(watched, changed=True)
-    freeze(watched)
-    check = read_canaries(watched.root / FOLDER)
-    assert check is not None and check.model_identity == "mock/mock-1"
-    assert [c.model_dump() for c in check.canaries] == [
-        {"tool": "bellows", "ships": 4, "n": 4, "ships_again": 0, "n_again": 4}
-    ]
-    with opened(watched.root / "runs") as store:
-        workspace = load_workspace(watched.root)
-        endpoint = resolve_endpoint(workspace.settings, watched.root)
-        votes = latest_canaries(store, identify(endpoint, None))
-        assert votes is not None and votes.by_tool[0]["ships_again"] == 0
-        assert latest_canaries(store, identify(resolve_endpoint(
-            workspace.settings, watched.root, None, "mock-2"), None)) is None  # fmt: skip
-    before = texts(watched)
-    assert freeze(watched).written == [] and texts(watched) == before
-    assert run(watched, changed=True).canaries == 0
-    assert freeze(watched).written == []
-
-
-def test_of_two_runs_with_canaries_the_later_one_tells(watched: Space, mock: MockEndpoint) -> None:
-    for word, old, new in (("skip", "reads JSON", "eats JSON"), ("ship", "eats", "drinks")):
-        edit(watched.root / "tools/anvil.md", old, new)
-        mock.face = always(word)
-        assert run(watched, changed=True).canaries == 4
-    workspace = load_workspace(watched.root)
-    model = identify(resolve_endpoint(workspace.settings, watched.root), None)
-    with opened(watched.root / "runs") as store:
-        votes = latest_canaries(store, model)
-    assert votes is not None and votes.by_tool == [
-        {"tool": "bellows", "ships": 4, "n": 4, "ships_again": 4, "n_again": 4}
-    ]
-
-
-def test_on_a_fresh_clone_canaries_are_compared_with_what_is_on_file(
-    watched: Space, mock: MockEndpoint, tmp_path: Path
-) -> None:
-    repository(watched.root)
-    git(tmp_path, "clone", "-q", str(watched.root), "clone")
-    clone = Space(tmp_path / "clone")
-    reword(clone)
-    mock.face = always("skip")
-    assert run(clone, changed=True).canaries == 4
-    freeze(clone)
-    check = read_canaries(clone.root / FOLDER)
-    assert check is not None
-    assert (check.canaries[0].ships, check.canaries[0].ships_again) == (4, 0)
-    assert rows(clone, "SELECT count(*) FROM attempts WHERE canary") == [(4,)]
-
-
-def test_a_canary_that_has_changed_itself_is_asked_as_a_tool(watched: Space) -> None:
-    edit(watched.root / "tools/bellows.md", "reads JSON", "eats JSON")
-    summary = run(watched, changed=True)
-    assert (summary.asked, summary.canaries) == (4, 0)
-    assert rows(watched, "SELECT count(*) FROM attempts WHERE canary") == [(0,)]
-
-
-def test_a_canary_never_asked_has_nothing_to_be_compared_with(
-    mocked: Space, mock: MockEndpoint
-) -> None:
-    add_ci(mocked, 'canaries = ["bellows"]')
-    summary = run(mocked, changed=True, tools=["anvil"])
-    assert (summary.asked, summary.canaries, mock.asked) == (4, 0, 4)
-
-
-def test_canaries_that_fail_do_not_fail_the_run(
-    watched: Space, mock: MockEndpoint, panel: Panel
-) -> None:
-    reword(watched)
-    plain = always("ship")
-    mock.face = lambda index, body: (
-        Reply(413, "too large") if "Bellows" in body["messages"][-1]["content"]
-        else plain(index, body)
-    )  # fmt: skip
-    done = panel("run", "--changed", "--json", cwd=watched.root)
-    assert (done.code, json.loads(done.out)["errors"]) == (0, 0)
-    assert rows(watched, "SELECT outcome, count(*) FROM verdicts GROUP BY 1") == [("verdict", 12)]
-    freeze(watched)
-    assert read_canaries(watched.root / FOLDER) is None, "none has voted"
-    assert status(watched) == []
-
-
-def test_a_budget_counts_canaries_too(watched: Space, mock: MockEndpoint, panel: Panel) -> None:
-    reword(watched)
-    before = mock.asked
-    done = panel("run", "--changed", "--max-calls", "6", "--json", cwd=watched.root)
-    assert (done.code, mock.asked - before) == (4, 6)
-    assert json.loads(done.out)["asked"] == 4, "what changed goes before canaries"
-
-
-def test_every_repeat_of_a_canary_is_asked_again(watched: Space) -> None:
-    run(watched, repeats=3, tools=["bellows"])
-    freeze(watched)
-    reword(watched)
-    summary = run(watched, changed=True)
-    assert (summary.asked, summary.canaries) == (4, 12)
-
-
-def test_a_canary_that_is_no_tool_is_a_problem_of_the_settings(
-    watched: Space, panel: Panel
-) -> None:
-    edit(watched.root / "panel.toml", '"bellows"', '"bellow"')
-    done = panel("check", cwd=watched.root)
-    assert done.code == 2 and "'bellow'" in done.out and "'bellows'" in done.out
 
 
 # -- size ------------------------------------------------------------------------------------

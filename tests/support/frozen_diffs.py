@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from panel.cells.answers import Answer, Inputs
 from panel.ci.diff import Diff, compare
 from panel.ci.snapshots import Snapshot
-from panel.frozen.files import CanaryCheck, CanaryCount, FrozenTool
+from panel.frozen.canaries import CanaryCheck
+from panel.frozen.files import FrozenTool
 from panel.frozen.publish import publish
 from panel.frozen.verdicts import FrozenVerdict
 from panel.hashing import content_hash
+from panel.stats import ShipOrSkip
 
 Key = tuple[str, str]
 WORDING = {"tool": "t1", "persona": "p1", "templates": "m1", "sampling": "s1"}  # digests
@@ -19,7 +23,7 @@ LONG_AGO, LATER = "2026-01-02T03:04:05Z", "2026-11-24T09:30:00Z"
 
 
 def answer(
-    verdict: Literal["ship", "skip"] | None = "ship",
+    verdict: ShipOrSkip | None = "ship",
     take: str = "It does one thing.",
     repeat: int = 1,
     model: str = "lab/mock-1",
@@ -61,31 +65,74 @@ def sure(take: str = "It does one thing.") -> FrozenVerdict:
     return published(*(answer(take=take, repeat=n) for n in range(1, 5)))
 
 
-def side(
-    name: str, verdicts: dict[Key, FrozenVerdict], canaries: CanaryCheck | None = None
-) -> Snapshot:
-    """Return a side of these verdicts."""
+@dataclass(frozen=True)
+class Asked:
+    """Canaries asked again: the verdicts on record, which both sides hold, and the check."""
+
+    record: dict[Key, FrozenVerdict]
+    check: CanaryCheck
+
+
+def side(name: str, verdicts: dict[Key, FrozenVerdict], *checks: CanaryCheck) -> Snapshot:
+    """Return a side of these verdicts and checks of canaries."""
     tools: dict[str, dict[str, FrozenVerdict]] = {}
     for (tool, persona), verdict in verdicts.items():
         tools.setdefault(tool, {})[persona] = verdict
     frozen = {tool: FrozenTool(tool=tool, personas=personas) for tool, personas in tools.items()}
-    return Snapshot(name, frozen, canaries)
+    return Snapshot(name, frozen, {check.run_id: check for check in checks})
 
 
-def canaries(*votes: tuple[int, int, int, int], asked_at: str = LATER) -> CanaryCheck:
-    """Return a check of canaries, each (ships, n, ships again, n again)."""
-    names = ("ships", "n", "ships_again", "n_again")
-    rows = [dict(zip(names, row, strict=True)) for row in votes]
-    counts = tuple(CanaryCount(tool=f"canary-{n:02}", **row) for n, row in enumerate(rows))
-    return CanaryCheck(model_identity="lab/mock-1", asked_at=asked_at, canaries=counts)
+PERSONAS = ("builder", "skeptic", "futurist", "business-analyst")
+
+
+def canaries(
+    *votes: tuple[int, int, int, int], run_id: str = "20261124T093000Z-000001", **fields: Any
+) -> Asked:
+    """Return canaries with (ships, n, ships again, n again) for each of four personas."""
+    record: dict[Key, FrozenVerdict] = {}
+    again: dict[str, dict[str, dict[str, ShipOrSkip]]] = {}
+    for number, (ships, n, ships_again, n_again) in enumerate(votes):
+        tool = f"canary-{number:02}"
+        for persona in PERSONAS:
+            cells = [
+                answer(word(r <= ships), repeat=r, tool=tool, persona=persona)
+                for r in range(1, max(n, n_again) + 1)
+            ]
+            if n:
+                record[tool, persona] = published(*cells[:n])
+            if n_again:
+                again.setdefault(tool, {})[persona] = {
+                    cell.fingerprint: word(r <= ships_again)
+                    for r, cell in enumerate(cells[:n_again], 1)
+                }
+    fields = {"model_identity": "lab/mock-1", "asked_at": LATER} | fields
+    return Asked(record, CanaryCheck(run_id=run_id, canaries=again, **fields))
+
+
+def word(ships: bool) -> ShipOrSkip:
+    """Return the word of a vote."""
+    return "ship" if ships else "skip"
 
 
 def difference(
-    before: dict[Key, FrozenVerdict], after: dict[Key, FrozenVerdict], **checks: Any
+    before: dict[Key, FrozenVerdict],
+    after: dict[Key, FrozenVerdict],
+    base: Asked | None = None,
+    head: Asked | None = None,
+    earlier: Sequence[Asked] = (),
 ) -> Diff:
-    """Compare two sets of verdicts; ``checks``: canaries of the base and of the head."""
-    base = side("main", before, checks.get("base"))
-    return compare(Path(), base, side("now", after, checks.get("head")))
+    """Compare two sets of verdicts; base, head: the canaries asked again on either side.
+
+    earlier: canaries whose checks both sides hold.
+    """
+    record = (base.record if base else {}) | (head.record if head else {})
+    sides = (("main", before, base), ("now", after, head))
+    known = [each.check for each in earlier]
+    old, new = (
+        side(name, verdicts | record, *known, *([asked.check] if asked else []))
+        for name, verdicts, asked in sides
+    )
+    return compare(Path(), old, new)
 
 
 SKIPS = tuple(answer("skip", f"Skip number {n}.", n, tool="t2") for n in range(1, 5))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from panel.frozen.canaries import CanaryCheck, read_canaries
 from panel.frozen.check import frozen_status
 from panel.frozen.files import FOLDER, read_frozen
 from panel.frozen.freeze import FreezeOptions, Freezing
@@ -45,5 +46,13 @@ def on_file(space: Space, tool: str = "anvil", persona: str = "builder") -> Froz
 
 
 def texts(space: Space) -> dict[str, bytes]:
-    """Return every file of ``verdicts/`` by name."""
-    return {file.name: file.read_bytes() for file in sorted((space.root / FOLDER).iterdir())}
+    """Return every file of ``verdicts/`` by its path there."""
+    folder = space.root / FOLDER
+    files = (file for file in sorted(folder.rglob("*")) if file.is_file())
+    return {file.relative_to(folder).as_posix(): file.read_bytes() for file in files}
+
+
+def only_check(space: Space) -> CanaryCheck:
+    """Return the one check of canaries on file."""
+    [check] = read_canaries(space.root / FOLDER).values()
+    return check

@@ -81,6 +81,11 @@ class Space:
             f'base_url = "{mock.base_url}"\nmodel = "mock-1"\nconcurrency = 4\n{more}'
         )
 
+    def ci(self, text: str) -> None:
+        """Add a ``[ci]`` table to panel.toml."""
+        file = self.root / "panel.toml"
+        file.write_text(file.read_text(encoding="utf-8") + f"[ci]\n{text}\n", encoding="utf-8")
+
     @property
     def journals(self) -> list[Path]:
         """The journals written so far, oldest first."""

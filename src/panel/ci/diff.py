@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -159,9 +160,11 @@ def record(diff: Diff) -> dict[str, Any]:
             "moved": drift.moved,
             "sentence": drift.sentence,
             "p": drift.p,
-            "canaries": drift.canaries.model_dump(mode="json") if drift.canaries else None,
+            "accepted": drift.accepted,
+            "canaries": [asdict(each) for each in drift.canaries] if drift.canaries else None,
             "models": drift.models,
             "served": drift.served,
+            "configured": drift.configured,
         },
     }
 

@@ -1,38 +1,52 @@
 """Drift: what is known of the model itself between two snapshots, beside all that people changed.
 
-Canaries are tools that nobody edits. If their answers move, the model has moved.
+Canaries are tools that nobody edits. If more of their answers differ from the record than its own
+noise explains, the model has moved.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 
-from panel.ci.snapshots import Snapshot
-from panel.frozen.files import CanaryCheck
+from panel.cells.cells import ModelIdentity
+from panel.ci.agreement import Agreement, CanaryCount, PairVotes, judge
+from panel.ci.snapshots import NOW, Snapshot, from_store
+from panel.frozen.canaries import CanaryCheck, in_order, latest, read_canaries
+from panel.frozen.files import FOLDER, Frozen
 from panel.frozen.verdicts import FrozenVerdict
-from panel.stats import sign_flip
+from panel.stats import Tally, tally
+from panel.workspace.loading import WorkspaceFiles
 
-MOVED_BELOW = 0.05  # below this p-value the canaries say that the model has moved
-FEWEST_CANARIES = 6  # with fewer tools that differ, a sign-flip test never gives p < 0.05
+Names = tuple[list[str], list[str]]  # before, after
 
 
 @dataclass(frozen=True, slots=True)
 class Drift:
     """What is known of the model itself between two snapshots.
 
-    moved: whether the canaries say so; None if they cannot tell. p: p-value of the sign-flip
-    test over canary tools; ships and n: their votes on record and when asked again.
-    models, served: (before, after), only where they differ: the identities of the models asked,
-    and the names that the server gave (returned model and system fingerprint).
+    moved: whether the canaries say so; None if they cannot tell. p: see Agreement. canaries:
+    their votes, None where none were asked. accepted: whether their answers are the record from
+    now on. models, served, configured: (before, after), only where they differ: the identities
+    of the models asked, and what the server called its model and its configuration.
     """
 
     moved: bool | None
     sentence: str
     p: float | None = None
-    canaries: CanaryCheck | None = None
-    models: tuple[list[str], list[str]] | None = None
-    served: tuple[list[str], list[str]] | None = None
+    canaries: tuple[CanaryCount, ...] | None = None
+    models: Names | None = None
+    served: Names | None = None
+    configured: Names | None = None
+    accepted: bool = False
+
+    @property
+    def shut(self) -> bool:
+        """Whether the gate ``drift`` is shut: another model than before, and not accepted.
+
+        Another configuration alone shuts nothing: servers change it for reasons of their own.
+        """
+        return bool(self.moved or self.served) and not self.accepted
 
 
 def find_drift(
@@ -41,54 +55,155 @@ def find_drift(
     before: Collection[FrozenVerdict],
     after: Collection[FrozenVerdict],
 ) -> Drift:
-    """Compare the canaries and the models' names of two snapshots with these verdicts."""
-    asked = head.canaries if _asked_since(base.canaries, head.canaries) else None
-    models = _differing(_models(before), _models(after))
-    served = None if models else _differing(_served(before), _served(after))
-    moved, sentence, p = _canaries(asked)
-    if served is not None:
-        sentence += " The server names another model or configuration than before."
-    return Drift(moved, sentence, p, asked, models, served)
+    """Compare the canaries and the models' names of two snapshots with these verdicts.
+
+    What counts is the latest check that the head has and the base has not.
+    """
+    asked = latest(c for run_id, c in head.canaries.items() if run_id not in base.canaries)
+    checks = {**base.canaries, **head.canaries}.values()
+    drift = judge_check(asked, checks, base.frozen)
+    models = _differing(_names(before, "model_identity"), _names(after, "model_identity"))
+    if models is not None:
+        return replace(drift, models=models)
+    return _named(drift, (before, after), asked, checks)
 
 
-def _asked_since(base: CanaryCheck | None, head: CanaryCheck | None) -> bool:
-    """Whether canaries were asked between the two. The head's may be older than the base's."""
-    if base is None or head is None:
-        return head is not None
-    return head != base and head.asked_at >= base.asked_at
+def latest_drift(workspace: WorkspaceFiles, model: ModelIdentity, run_id: str | None) -> Drift:
+    """Say what the canaries of a run tell, against the store's answers and the checks on file."""
+    stored = from_store(workspace.runs, NOW, str(model), {})
+    checks = {**stored.canaries, **read_canaries(workspace.root / FOLDER)}
+    asked = checks.get(run_id or "")
+    drift = judge_check(asked, checks.values(), stored.frozen)
+    before = [each for tool in stored.frozen.values() for each in tool.personas.values()]
+    return _named(drift, (before, ()), asked, checks.values())
 
 
-def _canaries(asked: CanaryCheck | None) -> tuple[bool | None, str, float | None]:
+def _named(
+    drift: Drift,
+    verdicts: tuple[Collection[FrozenVerdict], Collection[FrozenVerdict]],
+    asked: CanaryCheck | None,
+    checks: Collection[CanaryCheck],
+) -> Drift:
+    """Add what the server called its model and configuration in verdicts before and after."""
+    accepted = latest(
+        check
+        for check in checks
+        if check.accepted and (asked is None or check.model_identity == asked.model_identity)
+    )
+    before, after = verdicts
+    served, configured = (
+        _differing(
+            _names(before, name) | _told(accepted, f"{name}s"),
+            _names(after, name) | _told(asked, f"{name}s"),
+        )
+        for name in ("returned_model", "system_fingerprint")
+    )
+    sentence = drift.sentence
+    if served:
+        sentence += " The server names another model than before."
+    elif configured:
+        sentence += " The server names another configuration than before; alone that is no sign."
+    return replace(drift, sentence=sentence, served=served, configured=configured)
+
+
+def judge_check(
+    asked: CanaryCheck | None, checks: Collection[CanaryCheck], frozen: Frozen
+) -> Drift:
+    """Say what a check tells of the model; checks: all that are known, this one among them."""
     if asked is None:
-        return None, "No canaries were asked, so it is not known whether the model has moved.", None
-    counted = [c for c in asked.canaries if c.n and c.n_again]
-    differences = [c.ships_again / c.n_again - c.ships / c.n for c in counted]
-    p, differ = sign_flip(differences), sum(bool(each) for each in differences)
-    many = f"{differ} of {len(counted)} canaries answer differently from the record"
-    if p is not None and p < MOVED_BELOW:
-        return True, f"The model moved: {many} (sign-flip test, p = {p:.3f}).", p
-    if len(counted) < FEWEST_CANARIES:
-        few = f"fewer than {FEWEST_CANARIES} canaries cannot tell"
-        return None, f"It is not known whether the model has moved: {many}; {few}.", p
-    test = "" if p is None else f" (sign-flip test, p = {p:.3f})"
-    return False, f"No sign that the model has moved: {many}{test}.", p
+        return Drift(None, _said(None))
+    found = judge(votes_of(asked, frozen, _earlier(asked, checks, frozen)))
+    sentence = _said(found)
+    if asked.accepted:
+        sentence += " These answers are accepted: later ones are compared with them."
+    return Drift(found.moved, sentence, found.p, found.canaries, accepted=asked.accepted)
 
 
-def _differing(before: set[str], after: set[str]) -> tuple[list[str], list[str]] | None:
+def _earlier(
+    asked: CanaryCheck, checks: Collection[CanaryCheck], frozen: Frozen
+) -> list[CanaryCheck]:
+    """Return the checks that are part of the record of ``asked``, in order.
+
+    Those of the same model, from the last accepted one on, that did not say that it had moved:
+    each tells more of the panel's noise.
+    """
+    record: list[CanaryCheck] = []
+    for check in in_order(checks):
+        if check.run_id == asked.run_id or check.model_identity != asked.model_identity:
+            continue
+        if check.accepted:
+            record = [check]
+        elif not judge(votes_of(check, frozen, record)).moved:
+            record.append(check)
+    return record
+
+
+def votes_of(
+    check: CanaryCheck, frozen: Frozen, earlier: Sequence[CanaryCheck] = ()
+) -> list[PairVotes]:
+    """Return the votes of a check beside those on record of the same wording.
+
+    The record is the answers in ``frozen`` and those of the checks in ``earlier``. Where the first
+    of these is accepted, the answers in ``frozen`` that are older than it are of another model,
+    and left out. So is a pair without a record.
+    """
+    since = earlier[0].asked_at if earlier and earlier[0].accepted else ""
+    found = []
+    for tool, personas in check.canaries.items():
+        file = frozen.get(tool)
+        for persona, again in personas.items():
+            verdict = file.personas.get(persona) if file else None
+            answers = verdict.answers if verdict else ()
+            record: list[str | None] = []
+            if any(answer.fingerprint in again for answer in answers):
+                record += [answer.verdict for answer in answers if answer.asked_at > since]
+            for each in earlier:
+                votes = each.canaries.get(tool, {}).get(persona, {})
+                if votes.keys() & again.keys():
+                    record += votes.values()
+            if any(record):
+                found.append(PairVotes(tool, _votes(record), _votes(again.values())))
+    return found
+
+
+def _votes(words: Iterable[str | None]) -> Tally:
+    return tally(("verdict", word) for word in words if word)
+
+
+def _said(found: Agreement | None) -> str:
+    if found is None:
+        return "No canaries were asked, so it is not known whether the model has moved."
+    if found.p is None:
+        return (
+            "It is not known whether the model has moved: no canary has answers on record to "
+            "compare with."
+        )
+    turned = sum(bool(each.differ) for each in found.canaries)
+    many = (
+        f"{found.differ:,} of {found.compared:,} answers, on {turned} of {len(found.canaries)} "
+        "canaries, differ from the record"
+    )
+    p = "p < 0.001" if found.p < 0.001 else f"p = {found.p:.3f}"
+    noise = f"its noise explains up to {found.expected:,} ({p})"
+    if found.moved:
+        return f"The model moved: {many}; {noise}."
+    if found.moved is None:
+        return f"It is not known whether the model has moved: {many}; {noise}: too few can tell."
+    return f"No sign that the model has moved: {many}; {noise}."
+
+
+def _differing(before: set[str], after: set[str]) -> Names | None:
     """Return both if ``after`` has a name that ``before`` lacks."""
     if not before or after <= before:
         return None
     return sorted(before), sorted(after)
 
 
-def _models(verdicts: Collection[FrozenVerdict]) -> set[str]:
-    return {answer.model_identity for verdict in verdicts for answer in verdict.answers}
+def _names(verdicts: Collection[FrozenVerdict], field: str) -> set[str]:
+    """Return the names in a field of the answers, without those who have none."""
+    names = {getattr(answer, field) for verdict in verdicts for answer in verdict.answers}
+    return names - {None, ""}
 
 
-def _served(verdicts: Collection[FrozenVerdict]) -> set[str]:
-    return {
-        " / ".join(filter(None, (answer.returned_model, answer.system_fingerprint)))
-        for verdict in verdicts
-        for answer in verdict.answers
-        if answer.returned_model or answer.system_fingerprint
-    }
+def _told(check: CanaryCheck | None, field: str) -> set[str]:
+    return set(getattr(check, field)) if check else set()

@@ -81,7 +81,7 @@ def failures(
             found.append(Failure(gate, sentence, _keys(pairs)))
     if "stale" in gates.plain:
         found += _stale(head, endpoint, model)
-    if "drift" in gates.plain and (diff.drift.moved or diff.drift.served):
+    if "drift" in gates.plain and diff.drift.shut:
         found.append(Failure("drift", diff.drift.sentence))
     if "abstain" in gates.plain and (silent := diff.abstained):
         words = _named([f"{tool} × {persona}" for tool, persona in silent])

@@ -117,13 +117,12 @@ def _model(diff: Diff) -> list[str]:
             lines += ["", f"{what}: {before} → {after}."]
     if drift.canaries is not None:
         lines += ["", "| canary | ships on record | asked again |", "|---|---|---|"]
-        asked = drift.canaries.canaries
         lines += [
             f"| {harmless(c.tool, NAME)} | {c.ships} of {c.n} | {c.ships_again} of {c.n_again} |"
-            for c in asked[:SHOWN]
+            for c in drift.canaries[:SHOWN]
         ]
-        if len(asked) > SHOWN:
-            lines.append(f"| … {len(asked) - SHOWN:,} more | | |")
+        if len(drift.canaries) > SHOWN:
+            lines.append(f"| … {len(drift.canaries) - SHOWN:,} more | | |")
     return lines
 
 

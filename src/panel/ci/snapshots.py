@@ -12,19 +12,11 @@ from pathlib import Path
 
 from panel.cells.journal import FILE, JournalFile, find_journals, read_lines
 from panel.errors import UsageError
-from panel.frozen.files import (
-    FOLDER,
-    CanaryCheck,
-    Frozen,
-    FrozenTool,
-    read_canaries,
-    read_frozen,
-    verdict_on,
-)
-from panel.frozen.freeze import as_canary_check
+from panel.frozen.canaries import CanaryChecks, read_canaries, stored_canaries
+from panel.frozen.files import FOLDER, Frozen, FrozenTool, read_frozen, verdict_on
 from panel.frozen.publish import publish
 from panel.store.ingest import opened
-from panel.store.queries import answers_by_pair, latest_canaries, run_totals
+from panel.store.queries import answers_by_pair, run_totals
 from panel.workspace.git import commit_of, workspace_at
 from panel.workspace.loading import RUNS, WorkspaceFiles, load_workspace
 
@@ -43,7 +35,7 @@ class Snapshot:
 
     name: str
     frozen: Frozen
-    canaries: CanaryCheck | None
+    canaries: CanaryChecks
     revision: str | None = None
     workspace: WorkspaceFiles | None = None
     folder: Path | None = None
@@ -120,7 +112,7 @@ def _after(workspace: WorkspaceFiles, run_id: str | None, model: str, over: Froz
     up to that run into a temporary store, since the store has no history.
     """
     if run_id is None:
-        return _from_store(workspace.runs, NOW, model, over)
+        return from_store(workspace.runs, NOW, model, over)
     began = {journal: _began(journal) for journal in find_journals(workspace.runs)}
     until = next(at for journal, at in began.items() if journal.run_id == run_id)
     with tempfile.TemporaryDirectory(prefix="panel-") as folder:
@@ -129,7 +121,7 @@ def _after(workspace: WorkspaceFiles, run_id: str | None, model: str, over: Froz
         for journal, at in began.items():
             if at <= until:
                 (runs / journal.run_id).symlink_to(journal.file.parent.resolve())
-        return _from_store(runs, run_id, model, over)
+        return from_store(runs, run_id, model, over)
 
 
 def _began(journal: JournalFile) -> tuple[str, str]:
@@ -139,10 +131,14 @@ def _began(journal: JournalFile) -> tuple[str, str]:
     return str(fields.get("started_at", "")), journal.run_id
 
 
-def _from_store(runs: Path, name: str, model: str, over: Frozen) -> Snapshot:
+def from_store(runs: Path, name: str, model: str, over: Frozen) -> Snapshot:
+    """Return what a store holds of a model: its latest answers and its canaries.
+
+    over: what had been published before, which the answers have to overturn.
+    """
     with opened(runs) as connection:
         answers = answers_by_pair(connection, model)
-        canaries = latest_canaries(connection, model)
+        canaries = stored_canaries(connection, model)
     frozen = {}
     for tool, group in groupby(answers, key=lambda pair: pair[0]):
         personas = {}
@@ -151,4 +147,4 @@ def _from_store(runs: Path, name: str, model: str, over: Frozen) -> Snapshot:
             if settled:
                 personas[pair[1]] = publish(settled, verdict_on(over, pair))
         frozen[tool] = FrozenTool(tool=tool, personas=personas)
-    return Snapshot(name, frozen, as_canary_check(canaries))
+    return Snapshot(name, frozen, canaries)

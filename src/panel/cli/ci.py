@@ -205,7 +205,12 @@ def _print_diff(found: Diff) -> None:
     say("")
     say("Model")
     say(f"  {found.drift.sentence}")
-    for what, names in (("asked", found.drift.models), ("served", found.drift.served)):
+    drift = found.drift
+    for what, names in (
+        ("asked", drift.models),
+        ("served", drift.served),
+        ("configured", drift.configured),
+    ):
         if names is not None:
             say(f"  {what}: {', '.join(names[0])} → {', '.join(names[1])}")
 

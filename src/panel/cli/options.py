@@ -5,10 +5,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from panel.runs.run import Recording
 from panel.runs.selection import Selection
 
 Tools = Annotated[
@@ -29,6 +31,20 @@ ToolNames = Annotated[
     list[str] | None, typer.Argument(metavar="[TOOL]...", help="Slug or name; all when none.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+MaxCalls = Annotated[int | None, typer.Option(min=1, help="Stop before more requests than this.")]
+MaxTokens = Annotated[
+    int | None, typer.Option(min=1, help="Stop before more tokens than this, both ways.")
+]
+MaxCost = Annotated[
+    float | None, typer.Option(min=0, help="Stop before more US dollars than this.")
+]
+Record = Annotated[
+    Path | None, typer.Option("--record", help="Write every answer into this new file.")
+]
+Replay = Annotated[
+    Path | None,
+    typer.Option("--replay", help="Take the answers from such a file; no model is asked."),
+]
 
 
 def _selection(
@@ -71,6 +87,13 @@ def _selection(
     retry = frozenset(("error",) * retry_errors + ("abstain",) * retry_abstained)
     chosen = (tool or [], persona or [], category or [], endpoint, model)
     return Selection(*chosen, repeats, again, retry, changed, since)
+
+
+def recording(record: Path | None, replay: Path | None) -> Recording:
+    """Return where answers go to or come from; raises typer.BadParameter for both at once."""
+    if record is not None and replay is not None:
+        raise typer.BadParameter("--record asks a model and --replay none; name one of them.")
+    return Recording(record, replay)
 
 
 def selecting(command: Callable[..., None]) -> Callable[..., None]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -13,14 +12,23 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from panel.cells.cells import Target
-from panel.cells.plan import Estimate, Plan
+from panel.cells.plan import Estimate
 from panel.cli.main import ExitCode
-from panel.cli.options import Json, selecting
+from panel.cli.options import (
+    Json,
+    MaxCalls,
+    MaxCost,
+    MaxTokens,
+    Record,
+    Replay,
+    recording,
+    selecting,
+)
 from panel.cli.output import err, note, out, percent, print_json, say
 from panel.cli.workspace import open_workspace
 from panel.endpoint.embedded import NOT_JUDGEMENT
 from panel.engines.base import RunBudget, RunStats
-from panel.runs.run import ProgressReporter, Recording, RunSummary, execute
+from panel.runs.run import ProgressReporter, RunSummary, execute
 from panel.runs.selection import Prepared, Selection, prepare
 
 app = typer.Typer(rich_markup_mode=None)
@@ -39,22 +47,11 @@ def plan(selection: Selection, as_json: Json = False) -> None:
 @selecting
 def run(
     selection: Selection,
-    max_calls: Annotated[
-        int | None, typer.Option(min=1, help="Stop before more requests than this.")
-    ] = None,
-    max_tokens: Annotated[
-        int | None, typer.Option(min=1, help="Stop before more tokens than this, both ways.")
-    ] = None,
-    max_cost: Annotated[
-        float | None, typer.Option(min=0, help="Stop before more US dollars than this.")
-    ] = None,
-    record: Annotated[
-        Path | None, typer.Option("--record", help="Write every answer into this new file.")
-    ] = None,
-    replay: Annotated[
-        Path | None,
-        typer.Option("--replay", help="Take the answers from such a file; no model is asked."),
-    ] = None,
+    max_calls: MaxCalls = None,
+    max_tokens: MaxTokens = None,
+    max_cost: MaxCost = None,
+    record: Record = None,
+    replay: Replay = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would be asked.")
     ] = False,
@@ -65,8 +62,7 @@ def run(
     Exit 1: cells ended in error. 3: the endpoint refused or is not there. 4: a --max-...
     bound is reached. 130: interrupted.
     """
-    if record is not None and replay is not None:
-        raise typer.BadParameter("--record asks a model and --replay none; name one of them.")
+    tape = recording(record, replay)
     workspace = open_workspace()
     prepared = prepare(workspace, selection)
     if dry_run:
@@ -78,15 +74,15 @@ def run(
     if prepared.plan.pending:
         more = f" and {len(prepared.canaries):,} canaries" if prepared.canaries else ""
         note(f"Asking {len(prepared.plan.pending):,} cells{more} of {target.model} ...")
-    with _shown(prepared.plan, len(prepared.canaries)) as reporter:
+    with shown(len(prepared.asking)) as reporter:
         budget = RunBudget(max_calls, max_tokens, max_cost)
-        recording = Recording(record, replay)
-        summary, stats = execute(workspace, prepared, reporter, budget, recording)
+        summary, stats = execute(workspace, prepared, reporter, budget, tape)
     _print_summary(target, summary, stats, as_json)
-    raise typer.Exit(_code(summary))
+    raise typer.Exit(how_ended(summary))
 
 
-def _code(summary: RunSummary) -> ExitCode:
+def how_ended(summary: RunSummary) -> ExitCode:
+    """Return the exit code of a run."""
     if summary.stopped == "interrupted":
         return ExitCode.INTERRUPTED
     if summary.stopped == "endpoint":
@@ -97,8 +93,8 @@ def _code(summary: RunSummary) -> ExitCode:
 
 
 @contextmanager
-def _shown(plan: Plan, canaries: int) -> Iterator[ProgressReporter]:
-    """Show progress on stderr while the block runs; nothing where that is no terminal."""
+def shown(cells: int) -> Iterator[ProgressReporter]:
+    """Show on stderr how many cells are asked while the block runs; where it is a terminal."""
     columns = (
         BarColumn(bar_width=24),
         MofNCompleteColumn(),
@@ -106,12 +102,12 @@ def _shown(plan: Plan, canaries: int) -> Iterator[ProgressReporter]:
         TimeRemainingColumn(compact=True),
         TextColumn("{task.fields[state]}"),
     )
-    shown = err.is_terminal and bool(plan.pending)
-    with Progress(*columns, console=err, disable=not shown, transient=True) as bar:
-        task = bar.add_task("asking", total=len(plan.pending) + canaries, rate="", state="loading")
+    visible = err.is_terminal and bool(cells)
+    with Progress(*columns, console=err, disable=not visible, transient=True) as bar:
+        task = bar.add_task("asking", total=cells, rate="", state="loading")
 
         def progress(stats: RunStats) -> None:
-            if not shown:
+            if not visible:
                 return
             speed = bar.tasks[0].speed
             state = f"{stats.ships} ship, {stats.skips} skip"
@@ -119,7 +115,7 @@ def _shown(plan: Plan, canaries: int) -> Iterator[ProgressReporter]:
                 state += f", {stats.abstains} abstained, {stats.errors} errors"
             state += f", {stats.prompt_tokens + stats.completion_tokens:,} tokens"
             rate = f"{speed * 60:.0f}/min" if speed else ""
-            total = len(plan.pending) + canaries + stats.added
+            total = cells + stats.added
             bar.update(task, completed=stats.asked, total=total, rate=rate, state=state)
 
         yield ProgressReporter(progress, note)
@@ -206,7 +202,7 @@ def _dollars(amount: float | None) -> str:
 
 
 def _print_summary(target: Target, summary: RunSummary, stats: RunStats, as_json: bool) -> None:
-    _remark(target.endpoint.name, summary, stats)
+    remark(target.endpoint.name, summary, stats)
     if as_json:
         print_json(summary.record())
         return
@@ -236,10 +232,10 @@ def _print_summary(target: Target, summary: RunSummary, stats: RunStats, as_json
         say(f"{stats.degraded:,} replies stood in the reasoning field only (degraded).")
     if len(stats.models) > 1:
         say(f"The server names more than one model: {', '.join(sorted(stats.models))}.")
-    say(_tokens(summary))
+    say(tokens(summary))
 
 
-def _remark(endpoint: str, summary: RunSummary, stats: RunStats) -> None:
+def remark(endpoint: str, summary: RunSummary, stats: RunStats) -> None:
     """Say on stderr why a run stopped early, and what a recording lacks."""
     if stats.stopped == "endpoint":
         note(
@@ -257,7 +253,8 @@ def _remark(endpoint: str, summary: RunSummary, stats: RunStats) -> None:
         )
 
 
-def _tokens(summary: RunSummary) -> str:
+def tokens(summary: RunSummary) -> str:
+    """Return one sentence about the tokens of a run and their cost."""
     if summary.prompt_tokens is None:
         return "Tokens: the server counts none."
     text = f"{summary.prompt_tokens:,} prompt tokens"

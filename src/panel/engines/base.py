@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from panel.cells.cells import Cell
+from panel.cells.cells import Cell, CellKey
 from panel.cells.journal import JournalWriter
 from panel.stats import Outcome, ShipOrSkip
 from panel.workspace.endpoints import Endpoint
@@ -92,8 +92,8 @@ class Job:
     thread, to bring the store up to date. notice: called with one sentence for the person
     waiting. memory: the file that remembers which requests an endpoint accepts. record: a new
     file for every answer. replay: a file of such answers, which is asked instead. canaries:
-    the fingerprints of cells that are asked again only to be compared. more: called with each
-    other cell that ended, its outcome and verdict; returns cells to ask besides.
+    the keys of cells that are asked again beside others, only to be compared. more: called with
+    each other cell that ended, its outcome and verdict; returns cells to ask besides.
     """
 
     cells: Sequence[Cell]
@@ -107,7 +107,7 @@ class Job:
     budget: RunBudget = NO_BUDGET
     record: Path | None = None
     replay: Path | None = None
-    canaries: frozenset[str] = frozenset()
+    canaries: frozenset[CellKey] = frozenset()
     more: Callable[[Cell, Outcome, ShipOrSkip | None], Collection[Cell]] = nothing_more
 
 

@@ -234,7 +234,7 @@ class _Run:
     def _count(self, cell: Cell, settled: Settled) -> None:
         stats = self._stats
         stats.asked += 1
-        if cell.fingerprint in self._job.canaries:
+        if cell.key in self._job.canaries:
             stats.canaries += 1
         else:
             word = settled.verdict.verdict if settled.verdict else None

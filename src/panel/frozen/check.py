@@ -8,6 +8,7 @@ from typing import Any
 
 from panel.decisions import Decision, replay
 from panel.endpoint.target import Chosen, resolve_target
+from panel.frozen.canaries import read_canaries
 from panel.frozen.files import FOLDER, Frozen, decisions_of, read_frozen
 from panel.frozen.integrity import decision_of
 from panel.frozen.staleness import StaleEntry, orphaned, stale_entries
@@ -41,7 +42,9 @@ def frozen_status(
     folder: of the frozen verdicts, where it is not the workspace's own. Raises
     WorkspaceError for files that cannot be read, UsageError for an unknown endpoint.
     """
-    frozen = read_frozen(folder or workspace.root / FOLDER)
+    folder = folder or workspace.root / FOLDER
+    frozen = read_frozen(folder)
+    read_canaries(folder)  # one that cannot be read is found here, and not in the next job
     chosen = Chosen(endpoint=endpoint, model=model)
     target = resolve_target(workspace, chosen, guidance_on_file(frozen))
     found = stale_entries(target, frozen)

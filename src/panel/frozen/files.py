@@ -20,11 +20,10 @@ from panel.cells.answers import OneLine
 from panel.errors import Problem, UsageError, WorkspaceError
 from panel.frozen.verdicts import FrozenAnswer, FrozenDecision, FrozenVerdict, Strict
 from panel.text import clean_text
-from panel.workspace.documents import no_lines, read_text
+from panel.workspace.documents import Lines, json_lines, read_text
 from panel.workspace.validation import validate
 
 FOLDER = "verdicts"
-CANARIES = "_canaries.json"  # a slug has no underscore, so no tool can be called so
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -35,25 +34,6 @@ class FrozenTool(Strict):
     format: Literal[3] = 3
     tool: OneLine
     personas: dict[str, FrozenVerdict]
-
-
-class CanaryCount(Strict):
-    """One canary tool: votes on record, and votes when it was asked again."""
-
-    tool: OneLine
-    ships: int
-    n: int
-    ships_again: int
-    n_again: int
-
-
-class CanaryCheck(Strict):
-    """``_canaries.json``: what became of the canaries the last time they were asked again."""
-
-    format: Literal[1] = 1
-    model_identity: OneLine
-    asked_at: str
-    canaries: tuple[CanaryCount, ...]
 
 
 Frozen = dict[str, FrozenTool]
@@ -87,14 +67,18 @@ _CONFLICT = re.compile(r"^(<<<<<<<|=======|>>>>>>>)( |$)", re.MULTILINE)
 
 def parse_frozen(text: str, file: Path) -> FrozenTool:
     """Read one file; raises WorkspaceError, for the marks of a merge with what to do."""
-    frozen = _parse(FrozenTool, text, file)
+    frozen = parse_document(FrozenTool, text, file)
     if frozen.tool != file.stem:
         message = f"is about {frozen.tool!r}, which its name does not say"
         raise WorkspaceError([Problem(file, None, "tool", message, "Run 'panel freeze'.")])
     return frozen
 
 
-def _parse(model: type[Model], text: str, file: Path) -> Model:
+def parse_document(model: type[Model], text: str, file: Path) -> Model:
+    """Read the JSON of one file; raises WorkspaceError, for the marks of a merge with what to do.
+
+    Every problem names its line, where the text has one for it.
+    """
     try:
         return model.model_validate_json(text)
     except ValidationError:
@@ -107,23 +91,26 @@ def _parse(model: type[Model], text: str, file: Path) -> Model:
             "'panel freeze'."
         )
         raise WorkspaceError([Problem(file, at, "", "holds the marks of a merge", remedy)])
+    remedy = "Take it from git again, then run 'panel freeze'."
     try:
         read = json.loads(text)
     except (ValueError, RecursionError) as error:
         line = error.lineno if isinstance(error, json.JSONDecodeError) else None
-        remedy = "Take it from git again, then run 'panel freeze'."
         raise WorkspaceError([Problem(file, line, "", "is not valid JSON", remedy)]) from None
     if not isinstance(read, dict):
         raise WorkspaceError([Problem(file, 1, "", "is not an object", "Take it from git again.")])
-    _refuse_other_format(model, read, file)
-    validate(model, read, file, no_lines)
+    lines = json_lines(text)
+    _refuse_other_format(model, read, file, lines)
     # What JSON's escapes can say and UTF-8 cannot: half a surrogate pair.
-    field = next(_no_unicode(read), "")
-    remedy = "Take it from git again, then run 'panel freeze'."
-    raise WorkspaceError([Problem(file, None, field, "holds text that is no Unicode", remedy)])
+    field = next(_no_unicode(read), None)
+    if field is not None:
+        raise WorkspaceError([Problem(file, None, field, "holds text that is no Unicode", remedy)])
+    return validate(model, text, file, lines)
 
 
-def _refuse_other_format(model: type[Model], read: dict[str, Any], file: Path) -> None:
+def _refuse_other_format(
+    model: type[Model], read: dict[str, Any], file: Path, lines: Lines
+) -> None:
     """Raise WorkspaceError for a file of another version, before its fields are called wrong."""
     written, ours = read.get("format"), model.model_fields["format"].default
     if not isinstance(written, int) or isinstance(written, bool) or written == ours:
@@ -134,7 +121,7 @@ def _refuse_other_format(model: type[Model], read: dict[str, Any], file: Path) -
     else:
         message = f"{made}. It was made by an earlier version"
         remedy = "Remove the file and run 'panel freeze': it is made again from the stored answers."
-    raise WorkspaceError([Problem(file, None, "format", message, remedy)])
+    raise WorkspaceError([Problem(file, lines(("format",)), "format", message, remedy)])
 
 
 def _no_unicode(value: Any, path: str = "") -> Iterator[str]:
@@ -169,13 +156,7 @@ def frozen_files(folder: Path) -> list[Path]:
     """Return the files of tools in a ``verdicts`` folder, sorted by slug."""
     if not folder.is_dir():
         return []
-    return sorted(file for file in folder.glob("*.json") if file.name != CANARIES)
-
-
-def read_canaries(folder: Path) -> CanaryCheck | None:
-    """Read what became of the canaries; None where none were ever asked."""
-    file = folder / CANARIES
-    return _parse(CanaryCheck, read_text(file), file) if file.is_file() else None
+    return sorted(folder.glob("*.json"))
 
 
 def write_changed(folder: Path, texts: Mapping[str, str]) -> list[str]:

@@ -11,15 +11,12 @@ from panel.cells.cells import Cell, CellKey, PairKey, Target, cells_by_pair
 from panel.cells.plan import Known
 from panel.decisions import Decision
 from panel.errors import UsageError
+from panel.frozen.canaries import write_latest
 from panel.frozen.files import (
-    CANARIES,
     FOLDER,
-    CanaryCheck,
-    CanaryCount,
     Frozen,
     FrozenTool,
     encode_frozen,
-    read_canaries,
     verdict_on,
     write_changed,
 )
@@ -32,10 +29,8 @@ from panel.stats import ShipOrSkip
 from panel.store.connection import Connection
 from panel.store.decisions import chains
 from panel.store.queries import (
-    CanaryVotes,
     answers_by_fingerprint,
     known_cells,
-    latest_canaries,
     repeats_by_tool,
 )
 from panel.workspace.loading import WorkspaceFiles
@@ -128,9 +123,10 @@ def freeze(
             )
     _orphans(workspace, frozen, files, folder, options.prune, done)
     texts = {f"{slug}.json": encode_frozen(file) for slug, file in files.items()}
-    texts |= _canary_text(folder, latest_canaries(connection, target.model))
+    canaries = write_latest(folder, connection, target.model)
     done.written = write_changed(folder, texts)
     done.unchanged = len(texts) - len(done.written)
+    done.written += canaries
     return done
 
 
@@ -246,22 +242,3 @@ def _orphans(
             }
             files[gone.tool] = file.model_copy(update={"personas": left})
             done.pruned.append(f"{gone.tool} × {gone.persona}")
-
-
-def _canary_text(folder: Path, canaries: CanaryVotes | None) -> dict[str, str]:
-    """Return the file of the canaries, if they have been asked again since it was written."""
-    on_file, check = read_canaries(folder), as_canary_check(canaries)
-    if check is None or (on_file is not None and on_file.asked_at >= check.asked_at):
-        return {}
-    return {CANARIES: encode_frozen(check)}
-
-
-def as_canary_check(canaries: CanaryVotes | None) -> CanaryCheck | None:
-    """Return the votes of canaries as what is kept on file of them."""
-    if canaries is None:
-        return None
-    return CanaryCheck(
-        model_identity=canaries.model_identity,
-        asked_at=canaries.asked_at,
-        canaries=tuple(CanaryCount(**row) for row in canaries.by_tool),
-    )

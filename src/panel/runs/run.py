@@ -117,7 +117,7 @@ def execute(
             f"prices under [endpoints.{endpoint.name}] in panel.toml, or use --max-tokens."
         )
     how = _How(reporter, budget, recording)
-    if not prepared.plan.pending:
+    if not prepared.asking:
         return _execute(workspace, prepared, how, started)
     if recording.replay is None:
         endpoint.api_key()  # a missing one is said before anything is written
@@ -202,8 +202,8 @@ def _execute(
 def _ask(
     workspace: WorkspaceFiles, prepared: Prepared, writer: JournalWriter, how: _How
 ) -> RunStats:
-    cells = [*(cell for cell, _reason in prepared.plan.pending), *prepared.canaries]
-    if not prepared.plan.pending:
+    cells = prepared.asking
+    if not cells:
         return RunStats()
 
     def checkpoint() -> None:
@@ -223,7 +223,8 @@ def _ask(
         how.budget,
         how.recording.record,
         how.recording.replay,
-        frozenset(cell.fingerprint for cell in prepared.canaries),
+        # Where nothing else is asked, the outcomes of the canaries are what is counted.
+        frozenset(cell.key for cell in prepared.canaries if prepared.plan.pending),
         prepared.settling.answered if prepared.settling else nothing_more,
     )
     return load_engine("local").ask_all(job)
@@ -234,17 +235,14 @@ def _opening(workspace: WorkspaceFiles, prepared: Prepared) -> bytes:
     plan, target = prepared.plan, prepared.target
     records = record_lines(target.tools, target.personas, prepared.stored_digests)
     panel = [persona.id for persona in workspace.personas]
-    if not (plan.pending or records or plan.adopted or panel != prepared.stored_panel):
+    if not (prepared.asking or records or plan.adopted or panel != prepared.stored_panel):
         return b""
     run = run_line(workspace.personas, target.model, planned=plan.cells, reused=plan.reused)
     now = utc_now()
     adopted = [
         journal_line("adopt", {**cell_fields(cell), "adopted_at": now}) for cell in plan.adopted
     ]
-    canaries = [
-        journal_line("canary", cell_fields(cell))
-        for cell in (prepared.canaries if plan.pending else ())
-    ]
+    canaries = [journal_line("canary", cell_fields(cell)) for cell in prepared.canaries]
     return b"".join([run, records, *adopted, *canaries])
 
 

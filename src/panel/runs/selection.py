@@ -13,6 +13,7 @@ from panel.endpoint.target import Chosen, resolve_target
 from panel.frozen.files import FOLDER, Frozen, read_frozen, verdict_on
 from panel.frozen.staleness import answers_now, frozen_repeats, stale_entries
 from panel.frozen.thaw import opened_with_frozen, thaw_if_fresh
+from panel.runs.canaries import canary_cells
 from panel.runs.settling import Settling
 from panel.runs.since import Base, opened_base
 from panel.store.connection import Connection
@@ -35,7 +36,8 @@ class Selection(Chosen):
     again: ask new repeats, whatever is stored. retry: outcomes ("error", "abstain") whose
     cells alone are to be asked once more. changed: only what ``verdicts/`` does not hold, with
     canaries; since: and of that only what a git revision would have asked otherwise.
-    repeats: None is 1, or what ``[ci]`` says for a changed selection.
+    repeats: None is 1, or what ``[ci]`` says for a changed selection. canaries: nothing but the
+    canaries, once more.
     """
 
     repeats: int | None = None
@@ -43,6 +45,7 @@ class Selection(Chosen):
     retry: frozenset[str] = frozenset()
     changed: bool = False
     since: str | None = None
+    canaries: bool = False
 
 
 def resolve(workspace: WorkspaceFiles, selection: Selection, connection: Connection) -> Target:
@@ -74,8 +77,8 @@ class Prepared:
     """A selection, resolved and planned against the store. Nothing has been asked.
 
     journals: those that the plan has seen. stored_digests, stored_panel: the records and the
-    panel that the store knows. canaries: cells with an answer, asked again if anything is asked
-    at all. settling: asks more while the run goes on; None where all is planned.
+    panel that the store knows. canaries: cells with an answer, asked again after what is pending.
+    settling: asks more while the run goes on; None where all is planned.
     """
 
     target: Target
@@ -93,10 +96,15 @@ class Prepared:
         """Cells that the run may add: one for each repeat up to the bound."""
         return self.settling.at_most() if self.settling else []
 
+    @property
+    def asking(self) -> list[Cell]:
+        """All cells to ask, in order: those pending, then the canaries."""
+        return [*(cell for cell, _reason in self.plan.pending), *self.canaries]
+
 
 def prepare(workspace: WorkspaceFiles, selection: Selection) -> Prepared:
     """Resolve and plan a selection. Opens no connection to any endpoint."""
-    if selection.changed:
+    if selection.changed or selection.canaries:
         frozen = read_frozen(workspace.root / FOLDER)
         with opened_base(workspace.root, selection.since) as base:
             since = base.frozen if base else None
@@ -137,14 +145,18 @@ def _prepare(
     digests, panel = known_records(connection, target.model)
     canaries: list[Cell] = []
     settling = None
-    if selection.changed:
+    if selection.canaries:
+        plan, canaries = Plan([], 0, []), canary_cells(workspace, target, known)
+    elif selection.changed:
         settling = _settling(workspace, target, selection, connection)
         cells, held, left = _changed(workspace, target, selection, filed)
         if settling is not None:
             cells = settling.planned(cells)
         plan = make_plan(cells, known, elsewhere)
         plan = replace(plan, reused=plan.reused + held, left=left)
-        canaries = _canaries(workspace, target, known, plan)
+        if plan.pending:
+            pending = {cell.key for cell, _reason in plan.pending}
+            canaries = canary_cells(workspace, target, known, pending)
     else:
         first = 1 + _repeats_known(known, target) if selection.again else 1
         cells = target.lay_out(selection.repeats or 1, first)
@@ -205,29 +217,6 @@ def _changed(
     entries = (verdict_on(filed.frozen, pair) for pair in by_pair if pair not in stale)
     held = sum(len(entry.answers) for entry in entries if entry)
     return chosen, held, repeats * (len(stale) - len(pairs))
-
-
-def _canaries(
-    workspace: WorkspaceFiles, target: Target, known: Mapping[CellKey, Known], plan: Plan
-) -> list[Cell]:
-    """Return the canaries' cells to ask again: none when nothing else is asked.
-
-    Only cells whose present wording has an answer to be compared with.
-    """
-    wanted = set(workspace.settings.ci.canaries)
-    if not plan.pending or not wanted:
-        return []
-    tools = [tool for tool in workspace.tools if tool.slug in wanted]
-    pending = {cell.key for cell, _reason in plan.pending}
-    repeats = max((key[2] for key in known if key[0] in wanted), default=1)
-    cells = replace(target, tools=tools, personas=workspace.personas).lay_out(repeats)
-    return [
-        cell
-        for cell in cells
-        if cell.key not in pending
-        and (stored := known.get(cell.key)) is not None
-        and cell.fingerprint in stored.settled
-    ]
 
 
 def _repeats_known(known: Mapping[CellKey, Known], target: Target) -> int:

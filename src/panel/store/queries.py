@@ -14,6 +14,7 @@ from panel.cells.answers import ROW, Answer, Inputs
 from panel.cells.cells import CellKey, ModelIdentity, PairKey
 from panel.cells.plan import Experience, Known
 from panel.errors import StoreError, UsageError
+from panel.stats import ShipOrSkip
 from panel.store.connection import Connection
 from panel.store.ingest import opened
 from panel.store.percentages import panels_by_model
@@ -179,55 +180,34 @@ def repeats_by_tool(connection: Connection, model: ModelIdentity) -> dict[str, i
 
 
 @dataclass(frozen=True, slots=True)
-class CanaryVotes:
-    """The canaries of the latest run that asked some: votes on record, and votes again.
-
-    by_tool: tool, ships, n, ships_again, n_again, over the cells that voted both times.
-    """
+class CanaryAnswer:
+    """A vote of a canary that a run asked again. asked_at: when it came, UTC, ISO 8601."""
 
     run_id: str
-    model_identity: str
+    tool: str
+    persona: str
+    fingerprint: str
+    verdict: ShipOrSkip
     asked_at: str
-    by_tool: list[dict[str, Any]]
+    returned_model: str | None
+    system_fingerprint: str | None
 
 
 _CANARIES = """
-WITH latest AS (
-    SELECT canaries.run_id FROM journal.canaries AS canaries
-    JOIN journal.runs AS runs USING (run_id)
-    WHERE canaries.model_identity = ?
-    ORDER BY runs.started_at DESC, run_id DESC LIMIT 1
-),
-again AS (
-    SELECT a.run_id, a.tool, a.fingerprint, a.verdict, a.finished_at
-    FROM journal.attempts AS a
-    JOIN journal.canaries AS c ON c.run_id = a.run_id AND c.fingerprint = a.fingerprint
-    WHERE a.run_id = (SELECT run_id FROM latest) AND a.final AND a.outcome = 'verdict'
-),
-record AS (
-    SELECT fingerprint, verdict FROM journal.current_attempts
-    WHERE final AND outcome = 'verdict'
-    QUALIFY row_number() OVER (
-        PARTITION BY fingerprint ORDER BY finished_at DESC, attempt_id DESC
-    ) = 1
-)
-SELECT tool, any_value(run_id), max(finished_at),
-       count(*) FILTER (record.verdict = 'ship'), count(*),
-       count(*) FILTER (again.verdict = 'ship'), count(*)
-FROM again JOIN record USING (fingerprint)
-GROUP BY tool ORDER BY tool
+SELECT run_id, tool, persona, fingerprint, verdict,
+       strftime(finished_at, '%Y-%m-%dT%H:%M:%S.%fZ'), returned_model, system_fingerprint
+FROM journal.attempts AS a
+JOIN journal.canaries AS c USING (run_id, tool, persona, fingerprint)
+JOIN journal.runs AS runs USING (run_id)
+WHERE a.model_identity = ? AND a.final AND a.outcome = 'verdict'
+ORDER BY runs.started_at, run_id, tool, persona, a.repeat
 """
 
 
-def latest_canaries(connection: Connection, model: ModelIdentity | str) -> CanaryVotes | None:
-    """Return the votes of the latest canaries; None where none has voted."""
+def canary_answers(connection: Connection, model: ModelIdentity | str) -> list[CanaryAnswer]:
+    """Return every vote of a model's canaries, the run that asked first first."""
     rows = connection.execute(_CANARIES, [str(model)]).fetchall()
-    if not rows:
-        return None
-    asked_at = max(row[2] for row in rows).isoformat(timespec="seconds") + "Z"
-    names = ("ships", "n", "ships_again", "n_again")
-    by_tool = [{"tool": row[0], **dict(zip(names, row[3:], strict=True))} for row in rows]
-    return CanaryVotes(rows[0][1], str(model), asked_at, by_tool)
+    return [CanaryAnswer(*row) for row in rows]
 
 
 def models_with_outcomes(connection: Connection) -> list[str]:

@@ -167,7 +167,7 @@ CREATE TABLE journal.canaries (
     model_identity VARCHAR NOT NULL,
     repeat INTEGER NOT NULL,
     fingerprint VARCHAR NOT NULL,
-    PRIMARY KEY (run_id, fingerprint)
+    PRIMARY KEY (run_id, tool, persona, fingerprint)  -- two tools may have the same wording
 );
 
 CREATE TABLE journal.decisions (
@@ -270,14 +270,16 @@ SELECT a.* REPLACE (
        r.read_at
 FROM journal.attempts AS a LEFT JOIN latest AS r USING (attempt_id)
 WHERE NOT EXISTS (
-    FROM journal.canaries AS c WHERE c.run_id = a.run_id AND c.fingerprint = a.fingerprint
+    FROM journal.canaries AS c
+    WHERE c.run_id = a.run_id AND c.tool = a.tool AND c.persona = a.persona
+      AND c.fingerprint = a.fingerprint
 );
 
 -- What was asked of the model here: not what was thawed from verdicts/.
 CREATE VIEW attempts AS
-SELECT a.* EXCLUDE (thawed), c.run_id IS NOT NULL AS canary
+SELECT a.* EXCLUDE (thawed), c.repeat IS NOT NULL AS canary
 FROM journal.attempts AS a
-LEFT JOIN journal.canaries AS c ON c.run_id = a.run_id AND c.fingerprint = a.fingerprint
+LEFT JOIN journal.canaries AS c USING (run_id, tool, persona, fingerprint)
 WHERE a.thawed IS NOT TRUE;
 
 -- What happened to a cell, in time. What was asked after a reply that now reads as a verdict (its

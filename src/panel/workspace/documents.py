@@ -229,6 +229,24 @@ def yaml_lines(source: str, first_line: int = 1) -> Lines:
     return find
 
 
+def json_lines(source: str) -> Lines:
+    """Return a finder from field path to line for JSON, which all but a few texts of is YAML.
+
+    It finds none in those, nor in text that nests as deep as YAML cannot be read.
+    """
+    find = yaml_lines(source)
+
+    def found(path: FieldPath) -> int | None:
+        try:
+            if len(source) > DEEPEST:
+                _refuse_depth(source)
+            return find(path)
+        except (yaml.YAMLError, ValueError, RecursionError):
+            return None
+
+    return found
+
+
 def toml_lines(source: str) -> Lines:
     """Return a finder from field path to line for TOML, which looks for keys as written."""
 

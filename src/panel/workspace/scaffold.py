@@ -7,7 +7,7 @@ from pathlib import Path
 
 from panel.errors import UsageError
 
-PARTS = ("panel.toml", "personas", "prompts", "tools", "runs/.gitignore")
+PARTS = ("panel.toml", "personas", "prompts", "tools", "runs/.gitignore", "verdicts/.gitattributes")
 
 
 def shipped() -> Path:

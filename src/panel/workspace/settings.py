@@ -121,11 +121,13 @@ class CiSettings(_Strict):
     """The ``[ci]`` table: what ``panel run --changed`` asks besides what is stale.
 
     canaries: slugs of unchanged tools that every such run asks again, to see whether the model
-    has changed. repeats: how often each stale cell is asked. most_repeats: how often at most,
-    while its answers are not sure; None for no more than ``repeats``.
+    has changed. canary_cells: the most of their cells that one run asks. repeats: how often each
+    stale cell is asked. most_repeats: how often at most, while its answers are not sure; None for
+    no more than ``repeats``.
     """
 
     canaries: tuple[str, ...] = ()
+    canary_cells: int = Field(default=48, ge=1, le=100_000)
     repeats: int = Field(default=1, ge=1, le=1000)
     most_repeats: int | None = Field(default=None, ge=1, le=1000)
 

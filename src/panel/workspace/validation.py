@@ -44,9 +44,14 @@ def did_you_mean(word: str, valid: Iterable[str]) -> str:
     return "Valid here: " + ", ".join(sorted(words)[:MOST_NAMED]) + more + "."
 
 
-def validate(model: type[Model], fields: dict[str, Any], file: Path, lines: Lines) -> Model:
-    """Build ``model`` from ``fields``; raises WorkspaceError with every problem found."""
+def validate(model: type[Model], fields: dict[str, Any] | str, file: Path, lines: Lines) -> Model:
+    """Build ``model`` from ``fields``, or from JSON text; raises WorkspaceError with every problem.
+
+    Text has to be valid JSON.
+    """
     try:
+        if isinstance(fields, str):
+            return model.model_validate_json(fields)
         return model.model_validate(fields)
     except ValidationError as error:
         raise WorkspaceError(
@@ -73,7 +78,7 @@ def _problem(model: type[BaseModel], item: Any, file: Path, lines: Lines) -> Pro
         message = f"has more than {bounds.get('max_length')} characters"
         if item["type"].endswith("too_short"):
             message = "is empty"
-    elif item["type"] not in ("value_error", "model_type", "dict_type"):
+    elif item["type"] not in ("value_error", "model_type", "dict_type", "json_invalid"):
         # Text in place of a table may be a misplaced secret; it is not repeated.
         message += f", not {_shown.repr(item['input'])}"
     return Problem(file, line, field, message, remedy)
