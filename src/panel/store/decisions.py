@@ -116,7 +116,11 @@ SELECT a.attempt_id, strftime(a.finished_at, '%Y-%m-%dT%H:%M:%SZ'), a.output_mod
 FROM journal.current_attempts AS a
 WHERE a.attempt_id IN (SELECT unnest(?))
 """
-_LABELS = "SELECT persona, digest, record FROM journal.personas WHERE digest IN (SELECT unnest(?))"
+# As they were when asked; of an answer thawed from verdicts/, which does not know them, as now.
+_LABELS = """
+SELECT persona, digest, record FROM journal.personas WHERE digest IN (SELECT unnest(?))
+UNION ALL SELECT persona, NULL, record FROM personas
+"""
 
 
 def _with_answers(
@@ -134,8 +138,8 @@ def _with_answers(
         for persona, digest, record in connection.execute(_LABELS, [digests]).fetchall()
     }
     known = {}
-    for attempt_id, asked_at, output_mode, beats, *reviewer in rows:
-        label = labels.get((reviewer[0], reviewer[1]), {})
+    for attempt_id, asked_at, output_mode, beats, persona, digest in rows:
+        label = labels.get((persona, digest)) or labels.get((persona, None), {})
         said = json.loads(beats) if beats else {}
         laid = tuple((label.get(beat, beat), text) for beat, text in said.items())
         known[attempt_id] = {"beats": laid, "asked_at": asked_at, "output_mode": output_mode}
