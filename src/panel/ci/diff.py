@@ -20,6 +20,7 @@ from panel.stats import PanelResult, combine, tally
 from panel.workspace.git import changed_files
 
 Kind = Literal["new", "gone", "flipped", "leaning", "rewritten"]
+WEIGHT: tuple[Kind, ...] = ("flipped", "leaning", "gone", "new", "rewritten")  # most telling first
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,11 @@ class PairChange:
     cause: str | None
     before: FrozenVerdict | None
     after: FrozenVerdict | None
+
+    @property
+    def weight(self) -> int:
+        """Where a report shows it: flips first."""
+        return WEIGHT.index(self.kind)
 
     @property
     def certainty(self) -> str:
@@ -70,6 +76,11 @@ class ToolChange:
     after: PanelResult | None
     pairs: tuple[PairChange, ...]
 
+    @property
+    def flipped(self) -> bool:
+        """Whether another verdict is published of any persona."""
+        return any(pair.kind == "flipped" for pair in self.pairs)
+
 
 @dataclass(frozen=True, slots=True)
 class InputFile:
@@ -84,8 +95,9 @@ class InputFile:
 class Diff:
     """All that differs between two snapshots.
 
-    reasons: how many pairs were asked again, by cause. pairs: every verdict of the head, by
-    (tool, persona). abstained: the pairs with an abstention that the base does not have.
+    reasons: how many pairs were asked again, by cause. tools: those that flipped first. pairs:
+    every verdict of the head, by (tool, persona). abstained: the pairs with an abstention that
+    the base does not have.
     """
 
     base: str
@@ -123,6 +135,7 @@ def compare(root: Path, base: Snapshot, head: Snapshot) -> Diff:
         ToolChange(slug, _panel(slug, base), _panel(slug, head), tuple(pairs))
         for slug, pairs in changes.items()
     ]
+    tools.sort(key=lambda tool: min(pair.weight for pair in tool.pairs))  # then as before, by slug
     files = []
     if base.revision is not None and head.folder is not None:
         rows = changed_files(root, base.revision, head.revision)

@@ -26,6 +26,11 @@ class Gates:
     plain: frozenset[str] = frozenset()
     ship_below: float | None = None
 
+    def besides(self, other: Gates) -> Gates:
+        """Return these gates without those that ``other`` has too."""
+        below = self.ship_below if other.ship_below is None else None
+        return Gates(self.plain - other.plain, below)
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from panel.ci.annotations import annotate, render_commands, render_sarif
+from panel.ci.context import Context
 from panel.ci.diff import Diff, PairChange, compare, record
-from panel.ci.gates import failures, parse_gates
+from panel.ci.gates import Failure, failures, parse_gates
 from panel.ci.junit import render_junit
 from panel.ci.markdown import render_markdown
+from panel.ci.outcome import read_outcome
+from panel.ci.places import find_places, tools_to_place
 from panel.ci.snapshots import snapshots
 from panel.cli.main import ExitCode
 from panel.cli.options import Categories, EndpointName, Json, Model, Personas, Tools
@@ -122,40 +126,110 @@ def diff(
     form: Annotated[
         str,
         typer.Option(
-            "--format", help="text, markdown, json or junit.", callback=one_of(DiffFormat)
+            "--format",
+            help="Of stdout: text, markdown, json, junit, sarif or github (workflow commands).",
+            callback=one_of(DiffFormat),
         ),
     ] = "text",
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The file; stdout when none.")
+        Path | None, typer.Option("--output", "-o", help="A file in place of stdout.")
     ] = None,
+    markdown: Annotated[
+        Path | None, typer.Option(help="Write Markdown into this file, besides.")
+    ] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write JSON into this file, besides.")
+    ] = None,
+    junit: Annotated[
+        Path | None, typer.Option(help="Write JUnit XML into this file, besides.")
+    ] = None,
+    sarif: Annotated[Path | None, typer.Option(help="Write SARIF into this file, besides.")] = None,
     fail_on: Annotated[
         list[str] | None,
         typer.Option(
             "--fail-on", help="flip, stale, drift, abstain or ship-below=PCT; exit 1; repeatable."
         ),
     ] = None,
+    warn_on: Annotated[
+        list[str] | None,
+        typer.Option("--warn-on", help="The same words: said in the report, and exit 0."),
+    ] = None,
+    run: Annotated[
+        Path | None,
+        typer.Option(help="What 'panel run --json' has printed: its cost, what it left unasked."),
+    ] = None,
+    name: Annotated[
+        str, typer.Option(help="Tells several reports on one pull request apart.")
+    ] = "",
     endpoint: EndpointName = None,
     model: Model = None,
 ) -> None:
     """Say what changed in the inputs, which verdicts flipped, and whether the model moved."""
-    gates = parse_gates(fail_on or [])
+    gates, warnings = parse_gates(fail_on or []), parse_gates(warn_on or [])
+    outcome = read_outcome(run) if run is not None else None
     workspace = open_workspace()
     with snapshots(workspace, base, head) as (before, after):
         found = compare(workspace.root, before, after)
         shut = failures(found, after, gates, endpoint, model)
-    if form == DiffFormat.MARKDOWN:
-        write_text(render_markdown(found, shut), output)
-    elif form == DiffFormat.JUNIT:
-        write_text(render_junit(found, shut), output)
-    elif form == DiffFormat.JSON:
-        told = [{"gate": each.gate, "sentence": each.sentence} for each in shut]
-        write_text(json_text({**record(found), "failures": told}), output)
-    else:
+        warned = failures(found, after, warnings.besides(gates), endpoint, model)
+        places = find_places(workspace.root, before, after, tools_to_place(found, [*shut, *warned]))
+    report = Report(found, shut, Context(name, warned, outcome, places))
+    files = {
+        DiffFormat.MARKDOWN: markdown,
+        DiffFormat.JSON: json_file,
+        DiffFormat.JUNIT: junit,
+        DiffFormat.SARIF: sarif,
+    }
+    for kind, file in files.items():
+        if file is not None:
+            write_text(report.text(kind), file)
+    if form == DiffFormat.TEXT:
         _print_diff(found)
-    for failure in shut:
+    else:
+        write_text(report.text(DiffFormat(form)), output)
+    for failure in (*shut, *warned):
         note(f"{failure.gate}: {failure.sentence}")
+    if report.context.trouble:
+        note(report.context.trouble)
     if shut:
         raise typer.Exit(ExitCode.FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A difference with all that is said of it, to be written in several forms."""
+
+    diff: Diff
+    shut: list[Failure]
+    context: Context
+
+    def text(self, form: DiffFormat) -> str:
+        """Return it in one form."""
+        match form:
+            case DiffFormat.MARKDOWN:
+                return render_markdown(self.diff, self.shut, self.context)
+            case DiffFormat.JUNIT:
+                return render_junit(self.diff, self.shut, self.context)
+            case DiffFormat.JSON:
+                return json_text(self._record())
+        remarks = annotate(self.diff, self.shut, self.context)
+        if form == DiffFormat.SARIF:
+            return render_sarif(remarks, self.context.name)
+        return render_commands(remarks)
+
+    def _record(self) -> dict[str, Any]:
+        run = self.context.run
+        asking = {**run.model_dump(), "trouble": run.trouble()} if run else None
+        return {
+            **record(self.diff),
+            "failures": [_sentence(each) for each in self.shut],
+            "warnings": [_sentence(each) for each in self.context.warned],
+            "run": asking,
+        }
+
+
+def _sentence(failure: Failure) -> dict[str, str]:
+    return {"gate": failure.gate, "sentence": failure.sentence}
 
 
 def _print_diff(found: Diff) -> None:
@@ -172,7 +246,7 @@ def _print_diff(found: Diff) -> None:
     say("Verdicts")
     for tool in found.tools:
         say(f"  {tool.tool}: panel ship {_ship(tool.before)} → {_ship(tool.after)}")
-        for pair in tool.pairs:
+        for pair in sorted(tool.pairs, key=lambda pair: pair.weight):
             _print_pair(pair)
     if not found.tools:
         say("  none differs")

@@ -95,6 +95,40 @@ def changed_files(root: Path, base: str, head: str | None) -> list[tuple[str, in
     return rows
 
 
+_HUNK = re.compile(rb"@@ -\S+ \+(\d+)")
+
+
+def changed_lines(root: Path, base: str, head: str | None, folder: str) -> dict[str, int]:
+    """Return the first line that differs of each file of a folder, as in ``head``, by its path.
+
+    head: None for the files as they are now; binary files are left out. Raises UsageError as
+    workspace_at does.
+    """
+    revisions = [_commit(root, revision) for revision in (base, head) if revision is not None]
+    told = _git(
+        root, "-c", "core.quotePath=false", "diff", "--unified=0", "--no-color", "--no-renames",
+        "--no-ext-diff", "--no-textconv", "--relative", "--src-prefix=a/", "--dst-prefix=b/",
+        *revisions, "--", folder,
+    )  # fmt: skip
+    lines: dict[str, int] = {}
+    file: str | None = None
+    for row in told.stdout.split(b"\n"):
+        if row.startswith(b"diff --git "):
+            file = None
+        elif file is None and row.startswith(b"+++ b/"):
+            file = row[6:].rstrip(b"\t").decode("utf-8", "surrogateescape")
+        elif file is not None and file not in lines and (hunk := _HUNK.match(row)):
+            lines[file] = max(1, int(hunk[1]))
+    return lines
+
+
+def folder_in_repository(root: Path) -> str:
+    """Return the path of a folder from its repository's root, ending in "/"; "" at the root."""
+    if shutil.which("git") is None:
+        return ""
+    return _git(root, "rev-parse", "--show-prefix").stdout.decode().removesuffix("\n")
+
+
 def _git(root: Path, *words: str, sent: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
     # Inside a hook, git's variables point at another index, or at an outer repository.
     environment = {name: value for name, value in os.environ.items() if name not in _LOCAL}

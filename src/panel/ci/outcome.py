@@ -1,0 +1,82 @@
+"""How asking ended, for a report: what a run has cost, and what it left unasked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from panel.errors import UsageError
+
+_STOPPED = {
+    "budget": "by its budget",
+    "endpoint": "by the endpoint, which refused or could not be reached",
+    "interrupted": "from outside",
+}
+
+
+class RunOutcome(BaseModel):
+    """What ``panel run --json`` has printed; the defaults are those of a run that never began."""
+
+    model_config = ConfigDict(frozen=True)
+
+    planned: int = 0
+    reused: int = 0
+    asked: int = 0
+    errors: int = 0
+    requests: int = 0
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    cost_usd: float | None = None
+    stopped: str | None = None
+    began: bool = True
+
+    @property
+    def unasked(self) -> int:
+        """How many cells of the selection have been neither asked nor reused."""
+        return self.planned - self.reused - self.asked
+
+    def trouble(self) -> str | None:
+        """Say in one sentence why not every cell has an answer; None if every one has."""
+        if not self.began:
+            return "The run ended before it asked anything; the job's log says why."
+        if self.stopped is not None:
+            by = _STOPPED.get(self.stopped, f"({self.stopped})")
+            return (
+                f"The run was stopped {by}: {self.asked:,} of {self.asked + self.unasked:,} cells "
+                f"were asked, {self.unasked:,} were left unasked. The next run goes on from there."
+            )
+        if self.errors:
+            return (
+                f"{self.errors:,} of the {self.asked:,} cells asked ended in an error. "
+                "The next run asks them again."
+            )
+        return None
+
+    def cost(self) -> str:
+        """Say in one sentence what was asked and what it cost."""
+        if not self.requests:
+            return "Nothing was asked."
+        parts = [f"{self.asked:,} cells asked in {self.requests:,} requests"]
+        for many, what in ((self.prompt_tokens, "prompt"), (self.completion_tokens, "completion")):
+            if many is not None:
+                parts.append(f"{many:,} {what} tokens")
+        cost = "cost unknown" if self.cost_usd is None else f"${self.cost_usd:,.4f}"
+        return ", ".join([*parts, cost]) + "."
+
+
+def read_outcome(file: Path) -> RunOutcome:
+    """Read what ``panel run --json`` wrote into a file; an empty one: it ended before it asked.
+
+    Raises UsageError for a file that cannot be read or holds something else.
+    """
+    try:
+        text = file.read_text(encoding="utf-8")
+        return RunOutcome.model_validate_json(text) if text.strip() else RunOutcome(began=False)
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"--run {str(file)!r} cannot be read: {error}.") from None
+    except ValidationError:
+        raise UsageError(
+            f"--run {str(file)!r} does not hold what 'panel run --json' prints. Write its output "
+            "there, and nothing else."
+        ) from None
