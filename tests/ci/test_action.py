@@ -155,7 +155,8 @@ def test_a_pull_request_that_edits_one_description_asks_exactly_four_cells(
     used = ("Bring earlier answers back", "Keep the answers", "Keep the report")
     assert [done.steps[name] for name in used] == ["used"] * 3
     assert done.used["Keep the report"]["path"] == str(done.folder)
-    assert {"report.md", "junit.xml", "diff.json", "run.json"} <= {
+    assert "4 cells asked in 4 requests" in text
+    assert {"report.md", "junit.xml", "diff.json", "run.json", "panel.sarif"} <= {
         file.name for file in done.folder.iterdir()
     }
 
@@ -185,6 +186,8 @@ def test_a_no_op_makes_no_request_and_opens_no_connection(
     assert done.ok, done.log
     assert (mock.asked, mock.connections, len(mock.requests)) == before
     assert (done.outputs["asked"], done.outputs["changed"]) == ("0", "false")
+    for step in ("Bring earlier answers back", "Ask what is stale", "Freeze the verdicts"):
+        assert done.steps[step] == "skipped", "the files alone say that there is nothing to ask"
     assert "no verdict differs" in check(forge.comments[0]["body"])
     assert git(runner.root, "status", "--porcelain") == ""
 
@@ -273,6 +276,8 @@ def test_a_flip_shuts_its_gate_with_the_comment_already_posted(
     )
     text = check(forge.comments[0]["body"])
     assert "4 verdicts flipped: anvil × builder (ship → skip)" in text
+    assert done.log.count("\n::error file=tools/anvil.md,line=") == 4
+    assert Path(done.outputs["sarif"]).is_file()
     assert done.junit.get("failures") == "4"
     assert done.outputs["asked"] == "16"
 
@@ -288,7 +293,6 @@ def test_one_answer_of_another_mind_flips_nothing(
     assert "4 contested, kept as published" in check(forge.comments[0]["body"])
 
 
-@pytest.mark.long
 def test_a_budget_that_is_reached_is_an_error_and_the_report_says_what_is_left(
     runner: Runner, mock: MockEndpoint, forge: Forge
 ) -> None:
@@ -299,7 +303,63 @@ def test_a_budget_that_is_reached_is_an_error_and_the_report_says_what_is_left(
     assert done.steps["Ask what is stale"] == "success", "nothing that was answered is lost"
     assert "::error::The run did not answer every cell (exit 4)" in done.log
     text = check(forge.comments[0]["body"])
+    assert "stopped by its budget: 2 of 4 cells were asked, 2 were left unasked" in text
     assert "4 verdicts on file do not hold" in text, "nothing half asked is frozen"
+    suite = done.junit
+    assert [suite.get(name) for name in ("errors", "skipped", "failures")] == ["1", "4", "0"]
+    told = {(case.get("classname"), case.get("name")): case for case in suite}
+    assert told["panel", "run"].find("error") is not None
+    assert told["anvil", "builder"].find("skipped") is not None
+    assert told["bellows", "builder"].find("skipped") is None
+
+
+def test_a_missing_key_in_a_pull_request_of_ones_own_still_gives_a_report(
+    runner: Runner, mock: MockEndpoint, forge: Forge
+) -> None:
+    """Dependabot's pull requests come from the repository itself, and get no secrets."""
+    edit(
+        runner.root / "panel.toml", 'model = "mock-1"', 'model = "mock-1"\napi_key_env = "LAB_KEY"'
+    )
+    reword(runner)
+    before = mock.asked, mock.connections
+    done = runner.job("pull_request", pull_request(runner))
+    assert not done.ok and (mock.asked, mock.connections) == before
+    assert "LAB_KEY" in done.log and "Traceback" not in done.log
+    assert done.steps["Stop the merge where you chose so"] == "failure"
+    text = check(forge.comments[0]["body"])
+    assert "The run ended before it asked anything" in text
+    assert "4 verdicts on file do not hold: anvil × builder (description changed)" in text
+    assert done.junit.get("errors") == "1" and done.steps["Keep the report"] == "used"
+    assert done.steps["Keep the answers"] == "skipped"
+    runner.secrets["LAB_KEY"] = "sk-test"
+    assert runner.job("pull_request", pull_request(runner)).ok
+    assert len(forge.comments) == 1 and "4 reworded" in forge.comments[0]["body"]
+
+
+def test_two_workspaces_in_one_job_share_no_artifact_comment_or_cache(
+    runner: Runner, mock: MockEndpoint, forge: Forge
+) -> None:
+    inner = runner.root / "reviews"
+    parts = ("panel.toml", "personas", "prompts", "tools", "verdicts")
+    for part in parts[1:]:
+        shutil.copytree(runner.root / part, inner / part)
+    shutil.copy(runner.root / "panel.toml", inner)
+    commit(runner.root)
+    git(runner.root, "push", "-q", "origin", "work:main")
+    reword(runner)
+    edit(inner / "tools/bellows.md", "reads JSON", "eats JSON")
+    commit(runner.root)
+    told = pull_request(runner)
+    first = runner.job("pull_request", told)
+    second = runner.step("pull_request", told, working_directory="reviews")
+    assert first.ok and second.ok, second.log
+    assert runner.artifacts == {"reviewer-panel-panel", "reviewer-panel-reviews-panel"}
+    assert len(runner.caches) == 2 and first.folder != second.folder
+    texts = [check(each["body"]) for each in forge.comments]
+    assert ["anvil" in text for text in texts] == [True, False]
+    assert "Reviewer panel (reviews): 4 reworded" in texts[1]
+    again = runner.step("pull_request", told, working_directory="./reviews/", mode="check")
+    assert again.ok and len(forge.comments) == 2 and len(runner.artifacts) == 2
 
 
 def test_each_job_that_is_stopped_by_its_budget_gets_further_than_the_last(

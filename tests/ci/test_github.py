@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +14,9 @@ from typing import Any
 import pytest
 
 from panel.ci import github
-from panel.ci.markdown import MARKER
+from panel.ci.markdown import MARKER, marker
 from tests.support.git_repository import commit, git, repository
+from tests.support.git_server import git_served
 from tests.support.github_api import REPOSITORY, Forge, served
 
 
@@ -55,7 +58,8 @@ def job(tmp_path: Path, forge: Forge, monkeypatch: pytest.MonkeyPatch) -> Job:
     outputs = tmp_path / "outputs"
     outputs.touch()
     monkeypatch.chdir(root)
-    for name in ("BASE", "MODE", "COMMIT", "REPLAY", "GITHUB_REF_NAME"):
+    inputs = ("BASE", "MODE", "COMMIT", "REPLAY", "WORKING_DIRECTORY", "ENDPOINT", "MODEL")
+    for name in (*inputs, "GITHUB_REF_NAME", "GITHUB_SERVER_URL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("GITHUB_OUTPUT", str(outputs))
     monkeypatch.setenv("GITHUB_API_URL", forge.url)
@@ -121,6 +125,9 @@ def test_a_pull_request_of_the_same_repository_may_ask(job: Job, happens: Happen
         "branch": "work",
         "fork": "false",
         "may-ask": "true",
+        "always-ask": "false",
+        "name": "",
+        "id": "reviewer-panel",
     }
 
 
@@ -204,6 +211,9 @@ def test_a_push_is_compared_with_what_was_there_before(
         "branch": "main",
         "fork": "false",
         "may-ask": "true",
+        "always-ask": "false",
+        "name": "",
+        "id": "reviewer-panel",
     }
 
 
@@ -287,13 +297,66 @@ def test_what_a_stopped_run_left_half_answered_is_not_frozen(
     assert job.output()["freeze"] == freeze
 
 
-def test_a_run_that_never_began_ends_the_job(
+def test_a_run_that_never_began_is_an_error_and_the_job_goes_on_to_its_report(
     job: Job, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "run.json").touch()
-    assert job.step("asked", "3", str(tmp_path / "run.json")) == 1
-    assert "ended with exit 3" in capfd.readouterr().out
-    assert job.output() == {}
+    assert job.step("asked", "3", str(tmp_path / "run.json")) == 0
+    assert "::error::The run ended with exit 3 before" in capfd.readouterr().out
+    assert job.output() == {"asked": "0", "code": "3", "freeze": "false"}
+
+
+def test_what_no_run_has_printed_is_refused(
+    job: Job, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "run.json").write_text("Traceback")
+    assert job.step("asked", "1", str(tmp_path / "run.json")) == 1
+    assert capfd.readouterr().out.startswith("::error::--run ")
+
+
+# What tells one use of the action from another
+
+
+USES = [
+    ("reviews", "", ""),
+    ("a/b", "", ""),
+    ("a-b", "", ""),
+    ("a", "b", ""),
+    ("a", "", "b"),
+    ("", "a", "b"),
+    ("", "reviews", ""),
+    ("", "", "org/model:1"),
+    ("", "", "org-model-1"),
+    ("ümlaut", "", ""),
+    ("../up", "", ""),
+    ("--x", "", ""),
+]
+
+
+def test_every_workspace_and_model_has_a_name_of_its_own(job: Job, happens: Happens) -> None:
+    names = ["WORKING_DIRECTORY", "ENDPOINT", "MODEL"]
+    told = [happens("push", {}, **dict(zip(names, use, strict=True))) for use in USES]
+    ids = [each["id"] for each in told]
+    assert len(set(ids)) == len(USES) and "reviewer-panel" not in ids
+    assert ids[0] == "reviewer-panel-reviews"
+    assert all(re.fullmatch(r"reviewer-panel(-[\w.]+)+", each, re.ASCII) for each in ids)
+    assert all(each["id"] == f"reviewer-panel-{each['name']}" for each in told)
+
+
+@pytest.mark.parametrize("folder", ["", ".", "./", "reviews/..", "./."])
+def test_the_roots_workspace_asked_of_its_own_model_needs_no_name(
+    job: Job, happens: Happens, folder: str
+) -> None:
+    told = happens("push", {}, WORKING_DIRECTORY=folder)
+    assert (told["name"], told["id"]) == ("", "reviewer-panel")
+
+
+@pytest.mark.parametrize(("event", "always"), [("schedule", "true"), ("push", "false")])
+def test_a_night_asks_even_if_no_file_has_changed(
+    job: Job, happens: Happens, event: str, always: str
+) -> None:
+    assert happens(event, {})["always-ask"] == always
+    assert happens(event, {}, MODE="check")["always-ask"] == "false"
 
 
 # The comment
@@ -327,6 +390,18 @@ def test_a_strangers_comment_with_our_mark_is_left_alone(
     before = json.dumps(forge.comments)
     assert job.step("comment", "7", str(report)) == 0
     assert json.dumps(forge.comments[:4]) == before and len(forge.comments) == 5
+
+
+def test_two_reports_on_one_pull_request_have_a_comment_each(
+    job: Job, forge: Forge, report: Path
+) -> None:
+    for word in ("first", "second"):
+        for name in ("", "reviews", "reviews-2"):
+            report.write_text(f"{marker(name)}\n### {word} {name}\n")
+            assert job.step("comment", "7", str(report)) == 0
+    assert [each["body"].splitlines()[1] for each in forge.comments] == (
+        ["### second ", "### second reviews", "### second reviews-2"]
+    )
 
 
 def test_our_comment_is_found_on_a_later_page(job: Job, forge: Forge, report: Path) -> None:
@@ -481,16 +556,116 @@ def test_odd_names_of_branches_are_names_and_nothing_else(job: Job, branch: str)
     assert show(job, branch) == '{"new": true}\n'
 
 
-def test_a_push_that_comes_too_late_is_refused_and_overwrites_nothing(
-    job: Job, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture
+def others(job: Job, tmp_path: Path) -> Path:
+    """Make new verdicts on the branch ``work``, and another clone of that branch."""
     new_verdicts(job)
     git(job.root, "push", "-q", "origin", "work")
     other = tmp_path / "other"
     git(tmp_path, "clone", "-q", "-b", "work", str(tmp_path / "origin.git"), str(other))
-    (other / "verdicts/anvil.json").write_text("theirs\n")
-    commit(other)
+    return other
+
+
+def pushed_by_others(other: Path, file: str, text: str) -> None:
+    (other / file).parent.mkdir(exist_ok=True)
+    (other / file).write_text(text)
+    commit(other, "theirs")
     git(other, "push", "-q", "origin", "work")
+
+
+def test_a_push_that_loses_a_race_is_made_anew_on_what_was_faster(job: Job, others: Path) -> None:
+    pushed_by_others(others, "tools/new.md", "theirs\n")
+    pushed_by_others(others, "verdicts/caliper.json", "theirs\n")
+    status = git(job.root, "status", "--porcelain", "elsewhere.txt")
+    assert job.step("commit", "push", "work") == 0
+    assert show(job, "work") == '{"new": true}\n'
+    assert show(job, "work", "tools/new.md") == "theirs\n"
+    origin = job.root.parent / "origin.git"
+    assert git(origin, "log", "--format=%s|%an", "-2", "work").splitlines() == [
+        f"Freeze the panel's verdicts on what has changed|{github.BOT}",
+        "theirs|author@example.org",
+    ]  # fmt: skip
+    changed = git(origin, "show", "--name-only", "--format=", "work").split()
+    assert changed == ["verdicts/anvil.json", "verdicts/bellows.json"]
+    assert git(job.root, "status", "--porcelain", "elsewhere.txt") == status
+
+
+def test_a_shallow_clone_wins_its_race_too(
+    job: Job, others: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shallow = tmp_path / "shallow"
+    origin = f"file://{tmp_path / 'origin.git'}"
+    git(tmp_path, "clone", "-q", "--depth=1", "-b", "work", origin, str(shallow))
+    pushed_by_others(others, "tools/new.md", "theirs\n")
+    (shallow / "verdicts/anvil.json").write_text("ours\n")
+    monkeypatch.chdir(shallow)
+    assert job.step("commit", "push", "work") == 0, "the parent of our commit is enough"
+    assert show(job, "work") == "ours\n" and show(job, "work", "tools/new.md") == "theirs\n"
+
+
+def hooked(job: Job, script: str) -> None:
+    """Give origin a hook that is run before each push is taken."""
+    hook = job.root.parent / "origin.git/hooks/pre-receive"
+    hook.write_text(f"#!/bin/sh\n{script}\n")
+    hook.chmod(0o755)
+
+
+def test_a_push_gives_up_after_so_many_races(
+    job: Job, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Somebody else's commit lands just before each of ours is taken."""
+    new_verdicts(job)
+    git(job.root, "push", "-q", "origin", "work")
+    count = tmp_path / "pushes"
+    hooked(
+        job,
+        f"""echo x >> {count}
+unset GIT_QUARANTINE_PATH GIT_OBJECT_DIRECTORY GIT_ALTERNATE_OBJECT_DIRECTORIES
+new=$(git -c user.name=o -c user.email=o@x commit-tree work^{{tree}} -p work -m theirs)
+git update-ref refs/heads/work $new""",
+    )
     assert job.step("commit", "push", "work") == 1
-    assert "::error::git push" in capfd.readouterr().out
+    assert "5 times in a row" in capfd.readouterr().out
+    assert count.read_text().count("x") == 5
+
+
+def test_a_push_that_is_refused_is_not_tried_again(
+    job: Job, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    new_verdicts(job)
+    git(job.root, "push", "-q", "origin", "work")
+    hooked(job, f"echo x >> {tmp_path / 'pushes'}; echo protected branch >&2; exit 1")
+    assert job.step("commit", "push", "work") == 1
+    assert "protected branch" in capfd.readouterr().out
+    assert (tmp_path / "pushes").read_text() == "x\n"
+
+
+def test_a_verdict_that_others_have_changed_too_is_never_merged_nor_overwritten(
+    job: Job, others: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    pushed_by_others(others, "verdicts/anvil.json", "theirs\n")
+    assert job.step("commit", "push", "work") == 1
+    told = capfd.readouterr().out
+    assert "::error::git push: on 'work' others have meanwhile changed the same files" in told
+    assert "(verdicts/anvil.json)" in told
     assert show(job, "work") == "theirs\n"
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_the_jobs_token_pushes_whether_or_not_the_checkout_kept_one(
+    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: bool
+) -> None:
+    """With ``persist-credentials: false`` no other step of the job can push."""
+    word = b64encode(b"x-access-token:the-token").decode()
+    git(tmp_path / "origin.git", "config", "http.receivepack", "true")
+    new_verdicts(job)
+    with git_served(tmp_path, f"basic {word}") as url:
+        git(job.root, "remote", "set-url", "origin", f"{url}/origin.git")
+        monkeypatch.setenv("GITHUB_SERVER_URL", url)
+        if kept:
+            git(job.root, "config", f"http.{url}/.extraheader", "AUTHORIZATION: basic b3RoZXI=")
+        assert job.step("commit", "push", "work") == 0
+        assert job.step("commit", "pull-request", "work") == 1, "nothing new to commit"
+    assert show(job, "work") == '{"new": true}\n'
+    assert "the-token" not in (job.root / ".git/config").read_text()
+    assert word not in (job.root / ".git/config").read_text()

@@ -205,7 +205,7 @@ class Runner:
     def _use(self, action: str, given: dict[str, str]) -> None:
         """Do what GitHub's own actions do: keep and bring back caches, refuse a name used twice."""
         if action == "actions/upload-artifact":
-            assert given["name"] not in self.artifacts, f"artifact {given['name']!r} twice"
+            assert given["name"] not in self.artifacts or given.get("overwrite") == "True"
             self.artifacts.add(given["name"])
             return
         folder, key = self.root / given["path"], (given["path"], given["key"])
