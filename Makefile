@@ -62,6 +62,12 @@ soak: $(VENV)/test  ## ten minutes of editors doing anything, in search of a los
 docs: $(VENV)/test  ## write docs/cli.md anew from the program's own --help
 	$(BIN)/python -m tests.support.cli_help
 
+.PHONY: hashes
+hashes: $(VENV)/test  ## write requirements.txt anew: the versions of constraints.txt with their hashes
+	$(BIN)/uv pip compile --quiet pyproject.toml --group build --constraint constraints.txt --upgrade \
+	  --generate-hashes --universal --python-version 3.11 --no-annotate --no-emit-index-url \
+	  --custom-compile-command 'make hashes' --output-file requirements.txt
+
 format: $(VENV)/test  ## rewrite the sources in the project's format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .

@@ -90,6 +90,18 @@ def test_every_step_has_a_name_and_every_script_stops_at_its_first_failure() -> 
             assert step["shell"] == "bash" and step["run"].startswith("set -euo pipefail\n")
 
 
+def test_libraries_are_installed_by_their_hashes_and_never_onto_the_jobs_path() -> None:
+    [install] = [step["run"] for step in STEPS if step["name"] == "Install the program"]
+    first, second = re.findall(r"pip install (?:\\\n|[^\n])*", install)
+    assert "--require-hashes" in first and "/requirements.txt" in first
+    assert {"--no-index", "--no-deps", "--no-build-isolation"} <= set(second.split())
+    assert not any("GITHUB_PATH" in step.get("run", "") for step in STEPS)
+    for step in STEPS:
+        if re.search(r"\bpanel ", step.get("run", "")):
+            assert step["env"]["BIN"] == "${{ steps.install.outputs.bin }}"
+            assert 'PATH="${BIN:+$BIN:}$PATH"' in step["run"]
+
+
 def test_every_input_is_described_and_used_and_no_other_is() -> None:
     text = (ROOT / "action.yml").read_text()
     used = set(re.findall(r"inputs\.([\w-]+)", text))
