@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from panel.ci.outcome import RunOutcome, read_outcome
+from panel.ci.outcome import RunOutcome, read_checked, read_outcome
 from panel.errors import UsageError
+from tests.support.frozen_verdicts import status
+from tests.support.git_repository import repository
+from tests.support.space import Panel, Space, edit
+from tests.support.templates import Make, all_ship
 
 
 @pytest.mark.parametrize("text", ["", "\n"])
@@ -47,3 +52,29 @@ def test_a_file_of_something_else_is_refused_by_name(tmp_path: Path, text: str |
         file.write_bytes(text.encode("utf-8", "surrogatepass"))
     with pytest.raises(UsageError, match=r"--run '.*run\.json'"):
         read_outcome(file)
+
+
+def test_what_a_check_has_found_is_read_as_it_was_printed(
+    copied: Callable[[Make], Space], panel: Panel, tmp_path: Path
+) -> None:
+    space = copied(all_ship)
+    repository(space.root)
+    edit(space.root / "tools/anvil.md", "reads JSON", "eats JSON")
+    (space.root / "tools/bellows.md").unlink()
+    file = tmp_path / "check.json"
+    file.write_text(panel("check", "--frozen", "--json", cwd=space.root).out)
+    assert read_checked(file) == status(space)
+    gate = ("diff", "HEAD", "--fail-on", "stale", "--format", "json")
+    anew = panel(*gate, cwd=space.root)
+    told = panel(*gate, "--checked", file, cwd=space.root)
+    assert (told.code, told.out) == (anew.code, anew.out) and anew.code == 1
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"problems": []}'])
+def test_a_check_that_did_not_get_to_its_end_is_not_taken_for_one_that_found_nothing(
+    tmp_path: Path, text: str
+) -> None:
+    file = tmp_path / "check.json"
+    file.write_text(text)
+    with pytest.raises(UsageError, match=r"--checked '.*check\.json'"):
+        read_checked(file)

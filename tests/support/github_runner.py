@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,7 @@ class Done:
 
     ok: bool = True
     steps: dict[str, str] = field(default_factory=dict)  # name → success, failure, skipped, used
+    seconds: dict[str, float] = field(default_factory=dict)  # of each script
     log: str = ""
     summary: str = ""
     outputs: dict[str, str] = field(default_factory=dict)
@@ -234,6 +236,7 @@ class Runner:
         ours = {name: asked.filled(str(text)) for name, text in step.get("env", {}).items()}
         keep = ("PYTHONPATH", "PANEL_TEST_GUARD_LOG", "LANG", "PANEL_CACHE", "TMPDIR")
         plain = {name: os.environ[name] for name in keep if name in os.environ}
+        began = time.perf_counter()
         ended = subprocess.run(
             ["bash", "--noprofile", "--norc", "-eo", "pipefail", str(script)],
             cwd=self.root / asked.filled(step.get("working-directory", ".")),
@@ -242,6 +245,7 @@ class Runner:
             | {"PATH": f"{self.path}:/usr/bin:/bin", "HOME": str(self.temp)},
             capture_output=True, text=True, check=False, timeout=120,
         )  # fmt: skip
+        done.seconds[step["name"]] = time.perf_counter() - began
         done.log += f"## {step['name']}\n{ended.stdout}{ended.stderr}"
         for line in files["GITHUB_PATH"].read_text().splitlines():
             self.path = f"{line}:{self.path}"

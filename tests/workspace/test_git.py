@@ -9,6 +9,7 @@ import pytest
 
 from panel.errors import UsageError
 from panel.workspace.git import (
+    changed_contents,
     changed_files,
     changed_lines,
     commit_of,
@@ -360,3 +361,23 @@ def test_a_folder_says_where_in_its_repository_it_lies(space: Space, tmp_path: P
     inner.mkdir(parents=True)
     repository(outer)
     assert (folder_in_repository(outer), folder_in_repository(inner)) == ("", "a b/ümlaut/")
+
+
+@pytest.mark.parametrize("method", ["sha1", "sha256"])
+def test_only_what_differs_from_a_folder_is_read_from_git(tmp_path: Path, method: str) -> None:
+    root, folder = tmp_path, tmp_path / "verdicts"
+    git(root, "init", "-q", f"--object-format={method}")
+    (folder / "deep").mkdir(parents=True)
+    for name in ("same.json", "other.json", "gone.json", "ümlaut.json", "deep/left-out.json"):
+        (folder / name).write_bytes(b"then\r\n\n")
+    (folder / "empty.json").touch()
+    (folder / "link.json").symlink_to("same.json")
+    commit(root)
+    (folder / "other.json").write_bytes(b"now\n")
+    (folder / "gone.json").unlink()
+    (folder / "new.json").write_bytes(b"now\n")
+    found = changed_contents(root, "HEAD", "verdicts", folder)
+    assert found == {"same.json": None, "other.json": b"then\r\n\n", "gone.json": b"then\r\n\n",
+                     "ümlaut.json": None, "empty.json": None}  # fmt: skip
+    whole = changed_contents(root, "HEAD", "verdicts", None)
+    assert whole.keys() == found.keys() and whole["same.json"] == b"then\r\n\n"

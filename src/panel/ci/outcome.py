@@ -1,12 +1,14 @@
-"""How asking ended, for a report: what a run has cost, and what it left unasked."""
+"""What earlier steps of a job have found out, for its report: how asking ended, what is stale."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from panel.errors import UsageError
+from panel.frozen.staleness import StaleEntry
 
 _STOPPED = {
     "budget": "by its budget",
@@ -65,18 +67,41 @@ class RunOutcome(BaseModel):
         return ", ".join([*parts, cost]) + "."
 
 
+class _Checked(BaseModel):
+    found: list[StaleEntry]
+
+
+Told = TypeVar("Told", bound=BaseModel)
+
+
 def read_outcome(file: Path) -> RunOutcome:
     """Read what ``panel run --json`` wrote into a file; an empty one: it ended before it asked.
 
     Raises UsageError for a file that cannot be read or holds something else.
     """
+    told = _read(RunOutcome, file, "--run", "panel run --json")
+    return RunOutcome(began=False) if told is None else told
+
+
+def read_checked(file: Path) -> list[StaleEntry]:
+    """Read what ``panel check --frozen --json`` has found; raises UsageError as read_outcome does.
+
+    An empty file is an error here: a check that ended before it looked has not found nothing.
+    """
+    told = _read(_Checked, file, "--checked", "panel check --frozen --json")
+    if told is None:
+        raise UsageError(f"--checked {str(file)!r} is empty: the check did not get to its end.")
+    return told.found
+
+
+def _read(model: type[Told], file: Path, option: str, command: str) -> Told | None:
     try:
         text = file.read_text(encoding="utf-8")
-        return RunOutcome.model_validate_json(text) if text.strip() else RunOutcome(began=False)
+        return model.model_validate_json(text) if text.strip() else None
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"--run {str(file)!r} cannot be read: {error}.") from None
+        raise UsageError(f"{option} {str(file)!r} cannot be read: {error}.") from None
     except ValidationError:
         raise UsageError(
-            f"--run {str(file)!r} does not hold what 'panel run --json' prints. Write its output "
+            f"{option} {str(file)!r} does not hold what '{command}' prints. Write its output "
             "there, and nothing else."
         ) from None

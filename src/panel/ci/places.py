@@ -31,9 +31,9 @@ def find_places(
     The line is the first one that differs from the base, where a tool has a file of its own and
     it differs; else the line where the tool begins. A tool that is gone has no place.
     """
-    if not slugs or head.workspace is None:
+    if not slugs or head.root is None:
         return {}
-    rows = find_tools(head.workspace.root / TOOLS, slugs)
+    rows = find_tools(head.root / TOOLS, slugs)
     if not rows:
         return {}
     within = folder_in_repository(root)

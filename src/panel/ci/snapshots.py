@@ -5,19 +5,30 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
 from panel.cells.journal import FILE, JournalFile, find_journals, read_lines
-from panel.errors import UsageError
-from panel.frozen.files import FOLDER, CanaryCheck, Frozen, FrozenTool, read_canaries, read_frozen
+from panel.errors import Problem, UsageError, WorkspaceError
+from panel.frozen.files import (
+    CANARIES,
+    FOLDER,
+    CanaryCheck,
+    Frozen,
+    FrozenTool,
+    parse_canaries,
+    parse_frozen,
+    read_canaries,
+    read_frozen,
+)
 from panel.frozen.freeze import as_canary_check, publish
 from panel.store.ingest import opened
 from panel.store.queries import answers_by_pair, latest_canaries, run_totals
-from panel.workspace.git import commit_of, workspace_at
-from panel.workspace.loading import RUNS, WorkspaceFiles, load_workspace
+from panel.workspace.documents import decode_text
+from panel.workspace.git import changed_contents, commit_of, workspace_at
+from panel.workspace.loading import RUNS
 
 _RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}")
 NOW = "now"
@@ -27,89 +38,123 @@ NOW = "now"
 class Snapshot:
     """One of the two states that a diff compares.
 
-    name: as the user wrote it. revision: its commit, if it is one. workspace: the tools,
-    personas and prompts that go with it; None for a folder, a run or a base. folder: where its
-    ``verdicts/`` can be read; None for a folder or a run.
+    name: as the user wrote it. revision: its commit, if it is one. root: of the workspace that
+    goes with it, while the diff is made; None for a base, a run or a folder.
     """
 
     name: str
     frozen: Frozen
     canaries: CanaryCheck | None
     revision: str | None = None
-    workspace: WorkspaceFiles | None = None
-    folder: Path | None = None
+    root: Path | None = None
+
+    @property
+    def folder(self) -> Path | None:
+        """Where its ``verdicts/`` can be read."""
+        return self.root / FOLDER if self.root else None
 
 
 @contextmanager
-def snapshots(
-    workspace: WorkspaceFiles, base: str, head: str | None
-) -> Iterator[tuple[Snapshot, Snapshot]]:
+def snapshots(root: Path, base: str, head: str | None) -> Iterator[tuple[Snapshot, Snapshot]]:
     """Read both snapshots. Without a head, the second is the workspace as it is now.
 
-    Raises UsageError for a word that is neither a revision, a folder nor a run, and
-    WorkspaceError for files that cannot be read.
+    root: of the workspace. Raises UsageError for a word that is neither a revision, a folder nor
+    a run, and WorkspaceError for verdicts that cannot be read. No other files are read yet.
     """
-    with ExitStack() as stack:
-        before = stack.enter_context(_snapshot(workspace, base, with_files=False))
-        if head is None and _is_run(workspace, base):
-            after = _after(workspace, None, _model_of(workspace, base))
-        elif head is None:
-            after = _working_tree(workspace)
-        else:
-            after = stack.enter_context(_snapshot(workspace, head, with_files=True))
-        yield before, after
+    if head is None and _is_run(root, base):
+        now = _after(root, None, _model_of(root, base))
+        yield _without_files(root, base), now
+    elif head is None:
+        now = _of_folder(NOW, root / FOLDER, root=root)
+        yield _base(root, base, now), now
+    else:
+        with _head(root, head) as then:
+            yield _base(root, base, then), then
 
 
 @contextmanager
-def _snapshot(workspace: WorkspaceFiles, word: str, with_files: bool) -> Iterator[Snapshot]:
-    """Read one snapshot.
+def _head(root: Path, word: str) -> Iterator[Snapshot]:
+    """Read a head: at a revision, with the tools, personas and prompts that go with it."""
+    commit = _commit(root, word)
+    if commit is None:
+        yield _without_files(root, word)
+        return
+    with workspace_at(root, commit) as then:
+        yield _of_folder(word, then / FOLDER, commit, then)
 
-    Tools, personas and prompts are read for a head only: those of a base may be of a version
-    that this one no longer reads.
+
+def _base(root: Path, word: str, head: Snapshot) -> Snapshot:
+    """Read a base: at a revision, the verdicts alone.
+
+    Its tools, personas and prompts may be of a version that this one no longer reads. A file
+    that is the same in the head is not read twice: in a large catalog most of them are.
     """
-    if _is_run(workspace, word):
-        yield _after(workspace, word, _model_of(workspace, word))
-    elif (commit := commit_of(workspace.root, word)) is not None:
-        with workspace_at(workspace.root, commit) as root:
-            folder = root / FOLDER
-            then = load_workspace(root) if with_files else None
-            yield Snapshot(word, read_frozen(folder), read_canaries(folder), commit, then, folder)
-    elif word and Path(word).is_dir():
-        yield Snapshot(word, read_frozen(Path(word)), read_canaries(Path(word)))
-    else:
-        raise UsageError(
-            f"{word!r} is neither a git revision, a folder of frozen verdicts nor a run. Name one: "
-            "'git log' lists revisions (in CI, fetch them first), the view 'runs' runs."
-        )
+    commit = _commit(root, word)
+    if commit is None:
+        return _without_files(root, word)
+    frozen: Frozen = {}
+    canaries: CanaryCheck | None = None
+    problems: list[Problem] = []
+    found = changed_contents(root, commit, FOLDER, head.folder)
+    for name, content in sorted(found.items()):
+        file = Path(f"{word}:{FOLDER}") / name
+        try:
+            if name == CANARIES:
+                canaries = head.canaries
+                if content is not None:
+                    canaries = parse_canaries(decode_text(content, file), file)
+            elif file.suffix == ".json":
+                same = head.frozen[file.stem] if content is None else None
+                frozen[file.stem] = same or parse_frozen(decode_text(content or b"", file), file)
+        except WorkspaceError as error:
+            problems += error.problems
+    if problems:
+        raise WorkspaceError(problems)
+    return Snapshot(word, frozen, canaries, commit)
 
 
-def _working_tree(workspace: WorkspaceFiles) -> Snapshot:
-    folder = workspace.root / FOLDER
-    return Snapshot(
-        NOW, read_frozen(folder), read_canaries(folder), workspace=workspace, folder=folder
+def _commit(root: Path, word: str) -> str | None:
+    return None if _is_run(root, word) else commit_of(root, word)
+
+
+def _without_files(root: Path, word: str) -> Snapshot:
+    """Read what is no revision: a run, or a folder of verdicts."""
+    if _is_run(root, word):
+        return _after(root, word, _model_of(root, word))
+    if word and Path(word).is_dir():
+        return _of_folder(word, Path(word))
+    raise UsageError(
+        f"{word!r} is neither a git revision, a folder of frozen verdicts nor a run. Name one: "
+        "'git log' lists revisions (in CI, fetch them first), the view 'runs' runs."
     )
 
 
-def _is_run(workspace: WorkspaceFiles, word: str) -> bool:
-    return bool(_RUN_ID.fullmatch(word)) and (workspace.runs / word / FILE).is_file()
+def _of_folder(
+    name: str, folder: Path, revision: str | None = None, root: Path | None = None
+) -> Snapshot:
+    return Snapshot(name, read_frozen(folder), read_canaries(folder), revision, root)
 
 
-def _model_of(workspace: WorkspaceFiles, run_id: str) -> str:
-    with opened(workspace.runs) as connection:
+def _is_run(root: Path, word: str) -> bool:
+    return bool(_RUN_ID.fullmatch(word)) and (root / RUNS / word / FILE).is_file()
+
+
+def _model_of(root: Path, run_id: str) -> str:
+    with opened(root / RUNS) as connection:
         totals = run_totals(connection, run_id)
     if totals is None or not totals["model"]:
         raise UsageError(f"run {run_id} asked no model, so there is nothing to compare.")
     return str(totals["model_identity"])
 
 
-def _after(workspace: WorkspaceFiles, run_id: str | None, model: str) -> Snapshot:
+def _after(root: Path, run_id: str | None, model: str) -> Snapshot:
     """Return what the store held of a model after a run, or holds now if ``run_id`` is None.
 
     Reads the journals up to that run into a temporary store, since the store has no history.
     """
     if run_id is None:
-        return _from_store(workspace.runs, NOW, model)
-    began = {journal: _began(journal) for journal in find_journals(workspace.runs)}
+        return _from_store(root / RUNS, NOW, model)
+    began = {journal: _began(journal) for journal in find_journals(root / RUNS)}
     until = next(at for journal, at in began.items() if journal.run_id == run_id)
     with tempfile.TemporaryDirectory(prefix="panel-") as folder:
         runs = Path(folder) / RUNS

@@ -11,10 +11,10 @@ import typer
 from panel.ci.annotations import annotate, render_commands, render_sarif
 from panel.ci.context import Context
 from panel.ci.diff import Diff, PairChange, compare, record
-from panel.ci.gates import Failure, failures, parse_gates
+from panel.ci.gates import Asked, Failure, failures, parse_gates
 from panel.ci.junit import render_junit
 from panel.ci.markdown import render_markdown
-from panel.ci.outcome import read_outcome
+from panel.ci.outcome import read_checked, read_outcome
 from panel.ci.places import find_places, tools_to_place
 from panel.ci.snapshots import snapshots
 from panel.cli.main import ExitCode
@@ -37,6 +37,7 @@ from panel.frozen.thaw import thaw as thaw_verdicts
 from panel.runs.selection import Selection, resolve
 from panel.stats import PanelResult
 from panel.store.ingest import opened
+from panel.workspace.loading import find_root
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -158,6 +159,10 @@ def diff(
         Path | None,
         typer.Option(help="What 'panel run --json' has printed: its cost, what it left unasked."),
     ] = None,
+    checked: Annotated[
+        Path | None,
+        typer.Option(help="What 'panel check --frozen --json' has printed, not to check anew."),
+    ] = None,
     name: Annotated[
         str, typer.Option(help="Tells several reports on one pull request apart.")
     ] = "",
@@ -167,12 +172,13 @@ def diff(
     """Say what changed in the inputs, which verdicts flipped, and whether the model moved."""
     gates, warnings = parse_gates(fail_on or []), parse_gates(warn_on or [])
     outcome = read_outcome(run) if run is not None else None
-    workspace = open_workspace()
-    with snapshots(workspace, base, head) as (before, after):
-        found = compare(workspace.root, before, after)
-        shut = failures(found, after, gates, endpoint, model)
-        warned = failures(found, after, warnings.besides(gates), endpoint, model)
-        places = find_places(workspace.root, before, after, tools_to_place(found, [*shut, *warned]))
+    asked = Asked(endpoint, model, read_checked(checked) if checked is not None else None)
+    root = find_root(Path.cwd())
+    with snapshots(root, base, head) as (before, after):
+        found = compare(root, before, after)
+        shut = failures(found, after, gates, asked)
+        warned = failures(found, after, warnings.besides(gates), asked)
+        places = find_places(root, before, after, tools_to_place(found, [*shut, *warned]))
     report = Report(found, shut, Context(name, warned, outcome, places))
     files = {
         DiffFormat.MARKDOWN: markdown,

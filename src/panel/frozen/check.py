@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from panel.decisions import Decision, replay
@@ -33,14 +32,15 @@ def frozen_status(
     workspace: WorkspaceFiles,
     endpoint: str | None = None,
     model: str | None = None,
-    folder: Path | None = None,
+    frozen: Frozen | None = None,
 ) -> FrozenStatus:
     """Compare every tool × persona with its file. Opens no connection and no store.
 
-    folder: of the frozen verdicts, where it is not the workspace's own. Raises
-    WorkspaceError for files that cannot be read, UsageError for an unknown endpoint.
+    frozen: what is on file, where it has been read already. Raises WorkspaceError for files
+    that cannot be read, UsageError for an unknown endpoint.
     """
-    frozen = read_frozen(folder or workspace.root / FOLDER)
+    if frozen is None:
+        frozen = read_frozen(workspace.root / FOLDER)
     chosen = Chosen(endpoint=endpoint, model=model)
     target = resolve_target(workspace, chosen, guidance_on_file(frozen))
     found = stale_entries(target, frozen)

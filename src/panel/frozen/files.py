@@ -235,7 +235,12 @@ def frozen_files(folder: Path) -> list[Path]:
 def read_canaries(folder: Path) -> CanaryCheck | None:
     """Read what became of the canaries; None where none were ever asked."""
     file = folder / CANARIES
-    return _parse(CanaryCheck, read_text(file), file) if file.is_file() else None
+    return parse_canaries(read_text(file), file) if file.is_file() else None
+
+
+def parse_canaries(text: str, file: Path) -> CanaryCheck:
+    """Read what became of the canaries; raises WorkspaceError as parse_frozen does."""
+    return _parse(CanaryCheck, text, file)
 
 
 def write_changed(folder: Path, texts: Mapping[str, str]) -> list[str]:
