@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +15,13 @@ from panel.ci.markdown import MARKER
 from tests.support.faces import always
 from tests.support.frozen_verdicts import freeze
 from tests.support.git_repository import commit, git, repository
-from tests.support.github_api import REPOSITORY, Forge, served
+from tests.support.github_api import REPOSITORY, Forge
 from tests.support.github_runner import ACTION, STEPS, Expressions, Runner
 from tests.support.mock_endpoint import MockEndpoint
 from tests.support.rendered_markdown import check
 from tests.support.runs import run
 from tests.support.space import ROOT, Space, edit
 from tests.support.templates import Make, all_ship
-
-
-@pytest.fixture
-def forge() -> Iterator[Forge]:
-    with served(Forge()) as made:
-        yield made
 
 
 @pytest.fixture
