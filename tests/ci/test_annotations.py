@@ -112,9 +112,9 @@ def test_foreign_text_is_neither_a_command_nor_a_link(text: str) -> None:
 # With real files
 
 
-def flip(space: Space, mock: MockEndpoint, tool: str = "anvil") -> None:
+def flip(space: Space, mock: MockEndpoint, *tools: str) -> None:
     mock.face = always("skip")
-    run(space, tools=[tool], repeats=4)
+    run(space, tools=list(tools), repeats=4)
     freeze(space)
 
 
@@ -128,7 +128,7 @@ def test_one_diff_writes_every_form_and_names_the_line_that_was_edited(
     line = 1 + file.read_text().splitlines().index(
         next(each for each in file.read_text().splitlines() if "eats JSON" in each)
     )
-    flip(space, mock)
+    flip(space, mock, "anvil")
     written = {form: tmp_path / form for form in ("markdown", "json", "junit", "sarif")}
     files = [f"--{form}={file}" for form, file in written.items()]
     done = panel("diff", "HEAD", "--format", "github", "--fail-on", "flip", *files, cwd=space.root)
@@ -160,6 +160,11 @@ def test_a_tool_of_a_table_in_a_folder_of_the_repository_has_its_own_line(
         "- name: Dibber\n  slug: dibber\n  tagline: t\n  category: Data\n"
         "  pricing: {entry: Free}\n  description: Digs.\n"
     )
+    rows = space.root / "tools/rows.csv"
+    rows.write_text(
+        "name,tagline,category,description,pricing.entry\n"
+        "Ewer,t,Data,Pours.,Free\nFlail,t,Data,Threshes.,Free\n"
+    )
     mock.face = always("ship")
     space.point_at(mock)
     run(space)
@@ -171,13 +176,17 @@ def test_a_tool_of_a_table_in_a_folder_of_the_repository_has_its_own_line(
     repository(outer)
     (outer / ".gitignore").write_text("runs/\n")
     edit(inner / "tools/more & others.yaml", "Digs.", "Digs holes.")
+    edit(inner / "tools/rows.csv", "Pours.", "Pours water.")
+    edit(inner / "tools/rows.csv", "Threshes.", "Threshes rye.")
     moved = Space(inner, [*space.tools])
-    flip(moved, mock, "dibber")
+    flip(moved, mock, "dibber", "flail")
     commit(outer, "flip")
     done = panel("diff", "HEAD~1", "HEAD", "--format", "sarif", cwd=inner)
     assert done.code == 0, done.err
     places = {place(each) for each in results(done.out)}
-    assert places == {("reviews/tools/more%20%26%20others.yaml", 7)}
+    assert places == {
+        ("reviews/tools/more%20%26%20others.yaml", 7), ("reviews/tools/rows.csv", 3),
+    }  # fmt: skip
     assert git(outer, "status", "--porcelain") == ""
 
 

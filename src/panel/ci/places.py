@@ -41,7 +41,7 @@ def find_places(
     places = {}
     for slug, row in rows.items():
         name = f"{TOOLS}/{row.file.name}"
-        line = row.lines(row.path) if row.path else changed.get(name)
+        line = changed.get(name) if row.file.suffix == ".md" else row.lines(row.path)
         places[slug] = Place(within + name, line or 1)
     return places
 
