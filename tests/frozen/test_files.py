@@ -176,8 +176,8 @@ def test_an_unknown_key_is_named_with_the_nearest_valid_one() -> None:
     ("source", "says"),
     [
         (with_answer(verdict="maybe"), "ship"),
-        (with_answer(repeat=0), "greater than or equal to 1"),
-        (with_answer(confidence=101), "less than or equal to 100"),
+        (with_answer(repeat=0), "must be at least 1"),
+        (with_answer(confidence=101), "must be at most 100"),
         (with_answer(outcome="error", verdict=None, beats={}), "an error is no answer"),
         (with_answer(asked_at="yesterday"), "is no time"),
         (with_answer(fingerprint=""), "is empty"),
@@ -186,9 +186,9 @@ def test_an_unknown_key_is_named_with_the_nearest_valid_one() -> None:
         (with_answer(outcome="abstain", beats={}), "any other outcome has neither"),
         (with_answer(outcome="abstain", verdict=None), "any other outcome has neither"),
         (with_answer(asked_at="2026-99-99T99:99:99Z"), "month must be"),
-        (with_answer(repeat=10**4 + 1), "less than or equal to"),  # each repeat is laid out
+        (with_answer(repeat=10**4 + 1), "must be at most 10000"),  # each repeat is laid out
         (changed(format=3), "2"),
-        (changed(personas=[]), "dictionary"),
+        (changed(personas=[]), "must be a table of fields"),
     ],
 )
 def test_a_value_that_cannot_be_is_refused_with_its_place(source: str, says: str) -> None:

@@ -9,6 +9,7 @@ import csv
 import glob
 import io
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,8 @@ def _csv_rows(file: Path) -> list[Row]:
         for name in names:
             if names.count(name) > 1:
                 raise csv.Error(f"the column {name!r} appears twice")
+        if len(names) == 1 and (other := re.search(r"[;|\t]", names[0])):
+            raise csv.Error(f"its columns are separated by {other[0]!r}")
         for fields in reader:
             if None in fields:
                 raise csv.Error("more cells than the header has columns")
@@ -114,7 +117,8 @@ def _csv_rows(file: Path) -> list[Row]:
             reader.line_num + broke,
             "",
             f"is not valid CSV: {error}",
-            "Quote cells that hold commas, quotes or line breaks; name each column once.",
+            "Separate columns by commas, name each once, and quote cells that hold commas, quotes "
+            "or line breaks.",
         ) from None
     return rows
 
