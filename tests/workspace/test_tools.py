@@ -241,7 +241,7 @@ def test_a_misspelt_nested_key_names_the_nearest(tools: Path) -> None:
         ("a.yaml", "", 1, "is not a list of tools"),
         ("a.json", '[\n{"name": }]', 2, "is not valid JSON"),
         ("a.json", '[{"name": "a", "name": "b"}]', 1, "the key 'name' appears twice"),
-        ("a.json", "[" * 100_000, 1, "is not valid JSON"),
+        ("a.json", "[" * 100_000, 1, "is not valid JSON: it nests too deeply"),
         ("a.jsonl", "\n[1]\n", 2, "is not a JSON object"),
         ("a.jsonl", json.dumps(FIELDS) + "\n{", 2, "is not valid JSON"),
         ("a.csv", CSV + "a,b\n1,2,3,4,5,6,7", 3, "more cells than the header"),

@@ -9,7 +9,6 @@ small diff.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
@@ -21,7 +20,7 @@ from panel.decisions import Action, State
 from panel.errors import Problem, UsageError, WorkspaceError
 from panel.stats import ShipOrSkip
 from panel.text import clean_text
-from panel.workspace.documents import no_lines, read_text
+from panel.workspace.documents import no_lines, read_text, refuse_merge
 from panel.workspace.validation import validate
 
 FOLDER = "verdicts"
@@ -157,7 +156,9 @@ _OPTIONAL = {
 }
 
 
-_CONFLICT = re.compile(r"^(<<<<<<<|=======|>>>>>>>)( |$)", re.MULTILINE)
+RESOLVE = (
+    "Take either side ('git checkout --ours' or '--theirs' and the file), then run 'panel freeze'."
+)
 
 
 def parse_frozen(text: str, file: Path) -> FrozenTool:
@@ -174,14 +175,7 @@ def _parse(model: type[Model], text: str, file: Path) -> Model:
         return model.model_validate_json(text)
     except ValidationError:
         pass
-    conflict = _CONFLICT.search(text)
-    if conflict:
-        at = text.count("\n", 0, conflict.start()) + 1
-        remedy = (
-            "Take either side ('git checkout --ours' or '--theirs' and the file), then run "
-            "'panel freeze'."
-        )
-        raise WorkspaceError([Problem(file, at, "", "holds the marks of a merge", remedy)])
+    refuse_merge(text, file, RESOLVE)
     try:
         fields = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -217,7 +211,7 @@ def read_frozen(folder: Path) -> Frozen:
     problems: list[Problem] = []
     for file in frozen_files(folder):
         try:
-            found[file.stem] = parse_frozen(read_text(file), file)
+            found[file.stem] = parse_frozen(read_text(file, RESOLVE), file)
         except WorkspaceError as error:
             problems += error.problems
     if problems:
@@ -235,7 +229,7 @@ def frozen_files(folder: Path) -> list[Path]:
 def read_canaries(folder: Path) -> CanaryCheck | None:
     """Read what became of the canaries; None where none were ever asked."""
     file = folder / CANARIES
-    return _parse(CanaryCheck, read_text(file), file) if file.is_file() else None
+    return _parse(CanaryCheck, read_text(file, RESOLVE), file) if file.is_file() else None
 
 
 def write_changed(folder: Path, texts: Mapping[str, str]) -> list[str]:

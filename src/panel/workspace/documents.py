@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from panel.errors import WorkspaceError
+from panel.errors import Problem, WorkspaceError
 
 FieldPath = tuple[str | int, ...]
 Lines = Callable[[FieldPath], int | None]
@@ -21,6 +21,8 @@ Lines = Callable[[FieldPath], int | None]
 FENCE = "---"
 DEEPEST = 1000  # levels of YAML; libyaml overruns its stack somewhere below 100,000
 MOST_VALUES = 2_000_000  # in one file, counting what aliases stand for
+RESOLVE = "Keep the lines that hold and remove the marks. Indent a mark that is meant as text."
+_MARK = re.compile(r"^(?:<{7}|\|{7}|={7}|>{7})(?=\s|\Z)", re.MULTILINE)
 
 # What an author writes stays as written: `1.10`, `12:30`, `no` and `2026-01-31` stay text, which
 # a date field can still read. YAML 1.1 would make 1.1, 750, false and a date of them.
@@ -65,8 +67,12 @@ def refuse_outside(folder: Path, file: Path) -> None:
         )
 
 
-def read_text(file: Path) -> str:
-    """Read a UTF-8 file; raises WorkspaceError naming the byte that is not UTF-8."""
+def read_text(file: Path, resolve: str = RESOLVE) -> str:
+    """Read a UTF-8 file.
+
+    Raises WorkspaceError naming the byte that is not UTF-8, or the lines of a merge that is not
+    resolved, with ``resolve`` as its remedy.
+    """
     try:
         raw = file.read_bytes()
     except OSError as error:
@@ -74,7 +80,7 @@ def read_text(file: Path) -> str:
             file, None, "", f"cannot be read: {error.strerror}", "Check path and rights."
         ) from None
     try:
-        return raw.decode("utf-8-sig").replace("\r\n", "\n")
+        text = raw.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise WorkspaceError.single(
@@ -84,6 +90,34 @@ def read_text(file: Path) -> str:
             f"byte {error.start} (0x{raw[error.start]:02x}) is not UTF-8",
             "Save the file as UTF-8.",
         ) from None
+    refuse_merge(text, file, resolve)
+    return text
+
+
+def refuse_merge(text: str, file: Path, resolve: str = RESOLVE) -> None:
+    """Raise WorkspaceError with the line of each conflict that git left in a text.
+
+    A line ``=======`` alone is none: in Markdown it underlines a heading.
+    """
+    if "<<<<<<<" not in text and ">>>>>>>" not in text:
+        return
+    begin: list[int] = []
+    inside_one, middle = False, None
+    for mark in _MARK.finditer(text):
+        line = text.count("\n", 0, mark.start()) + 1
+        match mark[0][0]:
+            case "<":
+                begin.append(line)
+                inside_one = True
+            case ">":
+                if not inside_one:  # what stood before it was taken out by hand
+                    begin.append(middle or line)
+                inside_one, middle = False, None
+            case _:
+                middle = line
+    if begin:
+        message = "holds the marks of a merge"
+        raise WorkspaceError([Problem(file, line, "", message, resolve) for line in begin])
 
 
 def read_front_matter(file: Path) -> Document:
@@ -139,11 +173,19 @@ def parse_yaml(source: str, file: Path, first_line: int = 1) -> Any:
             "Quote text that holds ': ' or begins with a special character.",
         ) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise WorkspaceError.single(
-            file, None, "", f"is not valid YAML: {reason}", "Write it more plainly."
+            file, None, "", f"is not valid YAML: {reason_of(error)}", "Write it more plainly."
         ) from None
     return value
+
+
+def reason_of(error: Exception) -> str:
+    """Return what a parser says, on one line; Python's own limits in plain words."""
+    if isinstance(error, RecursionError):
+        return "it nests too deeply"
+    if "set_int_max_str_digits" in str(error):
+        return "a number has too many digits"
+    return str(error).splitlines()[0]
 
 
 def _refuse_depth(source: str) -> None:

@@ -16,7 +16,7 @@ import jinja2.nodes
 
 from panel.errors import Problem, WorkspaceError
 from panel.hashing import content_hash, text_hash
-from panel.workspace.documents import read_text, refuse_outside
+from panel.workspace.documents import inside, read_text, refuse_outside
 from panel.workspace.examples import EXAMPLES, Example, load_examples
 from panel.workspace.personas import Beat, Persona
 from panel.workspace.sandbox import render, template_environment
@@ -143,6 +143,7 @@ def load_prompts(folder: Path, personas: list[Persona]) -> Prompts:
             compiled[name] = _compile(environment, file, known)
         except WorkspaceError as error:
             problems += error.problems
+    problems += _unread(folder)
     examples: dict[str, tuple[Example, ...]] = {}
     for persona in personas:
         try:
@@ -154,6 +155,18 @@ def load_prompts(folder: Path, personas: list[Persona]) -> Prompts:
     templates = (compiled[name] for name in ("system", "review", "repair", "guidance"))
     system, review, repair, guidance = templates
     return Prompts(folder, system, review, repair, guidance, examples)
+
+
+def _unread(folder: Path) -> list[Problem]:
+    """Return what makes the templates that others include unreadable: Jinja reads them late."""
+    problems: list[Problem] = []
+    for file in sorted(folder.rglob("*.j2")):
+        if file.name not in {f"{name}.md.j2" for name in TEMPLATES} and inside(folder, file):
+            try:
+                read_text(file)
+            except WorkspaceError as error:
+                problems += error.problems
+    return problems
 
 
 def _source(folder: Path, name: str) -> Path:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from panel.errors import Problem, WorkspaceError
-from panel.workspace.documents import FieldPath, Lines, read_text, toml_lines
+from panel.workspace.documents import FieldPath, Lines, read_text, reason_of, toml_lines
 from panel.workspace.presets import EMBEDDED, PRESETS, Profile
 from panel.workspace.validation import did_you_mean, validate
 
@@ -211,7 +211,7 @@ def load_settings(root: Path) -> Settings:
         found = re.search(r"line (\d+)", str(error))
         line = int(found[1]) if found else None
         raise WorkspaceError.single(
-            file, line, "", f"is not valid TOML: {error}", "Correct that line."
+            file, line, "", f"is not valid TOML: {reason_of(error)}", "Correct that line."
         ) from None
     lines = toml_lines(source)
     if problems := _refused_secrets(fields, file, lines):

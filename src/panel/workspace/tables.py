@@ -15,7 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from panel.errors import WorkspaceError
-from panel.workspace.documents import FieldPath, Lines, no_lines, parse_yaml, read_text, yaml_lines
+from panel.workspace.documents import (
+    FieldPath,
+    Lines,
+    no_lines,
+    parse_yaml,
+    read_text,
+    reason_of,
+    yaml_lines,
+)
 
 TABLE_ENDINGS = (".yaml", ".yml", ".json", ".jsonl", ".csv", ".parquet")
 
@@ -77,7 +85,7 @@ def _json(source: str, file: Path, line: int) -> Any:
         elif "\n" in source:
             place = None
         raise WorkspaceError.single(
-            file, place, "", f"is not valid JSON: {error}", "Correct it."
+            file, place, "", f"is not valid JSON: {reason_of(error)}", "Correct it."
         ) from None
 
 
