@@ -8,8 +8,8 @@ from panel.frozen.check import frozen_status
 from panel.frozen.files import FOLDER, FrozenVerdict, read_frozen
 from panel.frozen.freeze import Freezing
 from panel.frozen.freeze import freeze as freeze_verdicts
+from panel.frozen.renames import opened_as_filed
 from panel.frozen.staleness import StaleEntry
-from panel.frozen.thaw import opened_with_frozen
 from panel.runs.selection import Selection, resolve
 from panel.workspace.loading import load_workspace
 from tests.support.space import Space
@@ -19,8 +19,9 @@ def freeze(space: Space, prune: bool = False, accept: bool = False, **selection:
     """Freeze a selection; returns what became of it."""
     workspace = load_workspace(space.root)
     frozen = read_frozen(space.root / FOLDER)
-    with opened_with_frozen(workspace, frozen) as connection:
-        target = resolve(workspace, Selection(**selection), connection)
+    chosen = Selection(**selection)
+    with opened_as_filed(workspace, frozen, chosen) as connection:
+        target = resolve(workspace, chosen, connection)
         return freeze_verdicts(workspace, target, frozen, connection, prune, accept)
 
 

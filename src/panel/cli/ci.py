@@ -28,8 +28,9 @@ from panel.cli.output import (
 from panel.cli.workspace import open_workspace
 from panel.frozen.files import FOLDER, read_frozen
 from panel.frozen.freeze import freeze as freeze_verdicts
-from panel.frozen.thaw import opened_with_frozen, thaw_if_fresh
+from panel.frozen.renames import opened_as_filed
 from panel.frozen.thaw import thaw as thaw_verdicts
+from panel.frozen.thaw import thaw_if_fresh
 from panel.runs.selection import Selection, resolve
 from panel.stats import PanelResult
 from panel.store.ingest import opened
@@ -62,13 +63,15 @@ def freeze(
     workspace = open_workspace()
     selection = Selection(tool or [], persona or [], category or [], endpoint, model)
     frozen = read_frozen(workspace.root / FOLDER)
-    with opened_with_frozen(workspace, frozen) as connection:
+    with opened_as_filed(workspace, frozen, selection) as connection:
         target = resolve(workspace, selection, connection)
         done = freeze_verdicts(workspace, target, frozen, connection, prune, accept)
     if as_json:
         print_json(asdict(done))
         return
     say(f"{FOLDER}/: {len(done.written):,} files written, {done.unchanged:,} as they were.")
+    for was, now in done.renamed.items():
+        say(f"{was}.json is {now}.json now: the tool was renamed.")
     if done.pruned:
         say(f"Removed: {_named(done.pruned)}.")
     for kept in done.kept[:NAMED]:

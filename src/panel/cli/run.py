@@ -135,6 +135,8 @@ def _print_plan(prepared: Prepared, as_json: bool) -> None:
         f"{plan.cells:,} cells: {tools:,} tools × {personas} personas × {repeats} repeat(s), "
         f"asked of {target.model}"
     )
+    for rename in prepared.renamed:
+        say(f"{rename.of} {rename.now}: renamed from {rename.was}, with its answers and decisions")
     out().print(_plan_table(prepared))
     for cell, reason in plan.pending[:CELLS_SHOWN]:
         say(f"  {cell.tool.slug} × {cell.persona.id} × repeat {cell.repeat}: {reason}")
@@ -157,6 +159,7 @@ def _plan_record(prepared: Prepared) -> dict[str, Any]:
         "left": plan.left,
         "canaries": len(prepared.canaries),
         "reasons": plan.reasons(),
+        "renamed": [asdict(rename) for rename in prepared.renamed],
         "estimate": asdict(prepared.estimate),
         "pending_cells": [
             {

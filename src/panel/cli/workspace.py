@@ -75,10 +75,12 @@ def _check_frozen(
         for each in status.found:
             pair = each.tool if each.persona is None else f"{each.tool} × {each.persona}"
             say(f"{each.status}: {pair}: {each.reason}")
-        holds = status.pairs - sum(each.status != "orphaned" for each in status.found)
+        holds = status.pairs - sum(each.status in ("stale", "missing") for each in status.found)
         note(f"{holds:,} of {status.pairs:,} verdicts of {status.model} hold.")
-        if any(each.status != "orphaned" for each in status.found):
+        if any(each.status in ("stale", "missing") for each in status.found):
             note("'panel run --changed' asks what is stale or missing; 'panel freeze' writes it.")
+        if any(each.status == "renamed" for each in status.found):
+            note("'panel freeze' writes what is renamed under its new name, and asks nothing.")
         if any(each.status == "orphaned" for each in status.found):
             note("'panel freeze --prune' removes what is orphaned.")
     if status.found:

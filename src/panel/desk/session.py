@@ -22,6 +22,7 @@ from panel.desk.asking import BackgroundAsker, adopt
 from panel.desk.decide import decide
 from panel.endpoint.target import Chosen, resolve_target
 from panel.errors import WorkspaceError
+from panel.frozen.renames import opened_renamed
 from panel.frozen.thaw import thaw_if_fresh
 from panel.hashing import text_hash
 from panel.results.entries import Entry, entry_of
@@ -117,6 +118,8 @@ class Desk:
     def _load(self, files: _Files) -> _Kept:
         workspace = load_workspace(self.root)
         thaw_if_fresh(workspace)
+        with opened_renamed(workspace, Chosen((), (), (), *self._chosen)):
+            pass
         target = resolve_target(workspace, Chosen((), (), (), *self._chosen))
         return _Kept(files, workspace, target, OtherTools(workspace.tools))
 

@@ -9,7 +9,8 @@ from typing import Any
 from panel.decisions import Decision, replay
 from panel.endpoint.target import Chosen, resolve_target
 from panel.frozen.files import FOLDER, Frozen, decisions_of, read_frozen
-from panel.frozen.staleness import StaleEntry, orphaned, stale_entries
+from panel.frozen.renames import moved_by_sight
+from panel.frozen.staleness import StaleEntry, orphaned, renamed, stale_entries
 from panel.workspace.loading import WorkspaceFiles
 
 
@@ -17,7 +18,7 @@ from panel.workspace.loading import WorkspaceFiles
 class FrozenStatus:
     """What ``panel check --frozen --json`` prints. pairs: tool × persona pairs of the workspace.
 
-    found: those stale, missing or orphaned; empty when everything holds.
+    found: those stale, missing, renamed or orphaned; empty when everything holds.
     """
 
     model: str
@@ -43,7 +44,11 @@ def frozen_status(
     frozen = read_frozen(folder or workspace.root / FOLDER)
     chosen = Chosen(endpoint=endpoint, model=model)
     target = resolve_target(workspace, chosen, guidance_on_file(frozen))
+    seen = moved_by_sight(workspace, frozen, target)
+    frozen = seen.frozen
+    target = resolve_target(workspace, chosen, guidance_on_file(frozen))
     found = stale_entries(target, frozen)
+    found += [renamed(rename) for rename in seen.renames]
     found += orphaned(workspace.tools, workspace.personas, frozen)
     return FrozenStatus(str(target.model), len(target.pairs), found)
 

@@ -104,10 +104,16 @@ class FrozenVerdict(_Strict):
 
 
 class FrozenTool(_Strict):
-    """One file of ``verdicts/``: a tool's frozen verdicts by persona id."""
+    """One file of ``verdicts/``: a tool's frozen verdicts by persona id.
+
+    described: hash of the description, by which a tool is known under another name. formerly:
+    slugs that it had before, oldest first.
+    """
 
     format: Literal[2] = 2
     tool: OneLine
+    formerly: tuple[OneLine, ...] = ()
+    described: OneLine | None = None
     personas: dict[str, FrozenVerdict]
 
 
@@ -152,7 +158,7 @@ def _without_nothing(value: Any) -> Any:
 
 _OPTIONAL = {
     *("decisions", "guidance_digest", "kept", "reason", "returned_model", "system_fingerprint"),
-    *("follows", "undoes", "note", "attempt_id"),
+    *("follows", "undoes", "note", "attempt_id", "formerly", "described"),
 }
 
 

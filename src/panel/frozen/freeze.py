@@ -9,6 +9,7 @@ from typing import Any
 
 from panel.cells.answers import Answer, said, speaking
 from panel.cells.cells import Cell, Target, cells_by_pair
+from panel.cells.renames import described
 from panel.decisions import Decision, replay
 from panel.errors import UsageError
 from panel.frozen.files import (
@@ -24,6 +25,7 @@ from panel.frozen.files import (
     read_canaries,
     write_changed,
 )
+from panel.frozen.renames import all_renames, former_names, moved
 from panel.frozen.rule import publish_rule
 from panel.frozen.staleness import orphaned
 from panel.stats import ShipOrSkip, Tally, tally
@@ -53,6 +55,7 @@ class Kept:
 class Freezing:
     """What ``panel freeze --json`` prints: files by what became of them, verdicts kept.
 
+    renamed: former slug → present one of files that have another name now.
     unasked: tool × persona pairs of which no answer to the present wording is there, so that
     their file stays as it was (or is not there).
     """
@@ -63,6 +66,7 @@ class Freezing:
     orphaned: list[str] = field(default_factory=list)
     kept: list[Kept] = field(default_factory=list)
     unasked: int = 0
+    renamed: dict[str, str] = field(default_factory=dict)
 
 
 def freeze(
@@ -81,12 +85,15 @@ def freeze(
     that are gone. Raises UsageError where a file cannot be written.
     """
     folder, done = workspace.root / FOLDER, Freezing()
+    renames = all_renames(workspace, frozen, connection)
+    found = moved(workspace, frozen, connection)
+    frozen = found.frozen
     answers = answers_by_fingerprint(connection, target.model)
     decided = chains(connection)
     cells = cells_by_pair(target.lay_out_each(repeats_by_tool(connection, target.model)))
     files: Frozen = {}
     for tool in target.tools:
-        before = frozen.get(tool.slug)
+        before, answered = frozen.get(tool.slug), False
         personas = dict(before.personas) if before else {}
         for persona in target.personas:
             old = personas.get(persona.id)
@@ -98,16 +105,23 @@ def freeze(
                 if now and new.verdict is not None and 2 * new.against > new.n:
                     done.kept.append(Kept(tool.slug, persona.id, new.verdict, new.ships, new.n))
             done.unasked += not now
+            answered = answered or bool(now)
         if personas:
             order = [persona.id for persona in workspace.personas]
             files[tool.slug] = FrozenTool(
                 tool=tool.slug,
+                formerly=former_names(tool.slug, before, renames),
+                described=described(tool) if answered or not before else before.described,
                 personas=dict(sorted(personas.items(), key=lambda item: _place(item[0], order))),
             )
     _orphans(workspace, frozen, files, folder, prune, done)
     texts = {f"{slug}.json": encode_frozen(file) for slug, file in files.items()}
     texts |= _canary_text(folder, latest_canaries(connection, target.model))
     done.written = write_changed(folder, texts)
+    for rename in found.renames:
+        if rename.of == "tool" and rename.now in files:
+            _remove(folder, rename.was)
+            done.renamed[rename.was] = rename.now
     done.unchanged = len(texts) - len(done.written)
     return done
 
@@ -234,10 +248,7 @@ def _orphans(
                 gone.tool if gone.persona is None else f"{gone.tool} × {gone.persona}"
             )
         elif gone.persona is None:
-            try:
-                (folder / f"{gone.tool}.json").unlink(missing_ok=True)
-            except OSError as error:
-                raise UsageError(f"{error.filename} cannot be removed: {error.strerror}.") from None
+            _remove(folder, gone.tool)
             done.pruned.append(gone.tool)
         else:
             file = files.get(gone.tool) or frozen[gone.tool]
@@ -246,6 +257,13 @@ def _orphans(
             }
             files[gone.tool] = file.model_copy(update={"personas": left})
             done.pruned.append(f"{gone.tool} × {gone.persona}")
+
+
+def _remove(folder: Path, slug: str) -> None:
+    try:
+        (folder / f"{slug}.json").unlink(missing_ok=True)
+    except OSError as error:
+        raise UsageError(f"{error.filename} cannot be removed: {error.strerror}.") from None
 
 
 def _canary_text(folder: Path, canaries: CanaryVotes | None) -> dict[str, str]:

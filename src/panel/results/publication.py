@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from panel import __version__
 from panel.cells.cells import Target, request_sampling
 from panel.errors import UsageError
+from panel.frozen.files import FOLDER, read_frozen
+from panel.frozen.renames import all_renames
 from panel.results.entries import entries
 from panel.results.scorecards import scorecards
 from panel.scorecard import VerdictChange, published
@@ -55,6 +57,7 @@ def publication(
         review_of=shown.name if shown else "",
         sampling=request_sampling(target.endpoint, 1),
         votes=votes or {},
+        renames=tuple(all_renames(workspace, read_frozen(workspace.root / FOLDER), connection)),
         embedded=target.endpoint.profile == "embedded",
         drafts=drafts,
         version=__version__,

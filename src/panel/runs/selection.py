@@ -9,15 +9,17 @@ from dataclasses import dataclass, replace
 from panel.cells.cells import Cell, CellKey, Target
 from panel.cells.journal import find_journals
 from panel.cells.plan import Estimate, Known, Plan, estimate, make_plan
+from panel.cells.renames import Rename
 from panel.endpoint.target import Chosen, resolve_target
 from panel.errors import UsageError, WorkspaceError
 from panel.frozen.files import FOLDER, Frozen, read_frozen
+from panel.frozen.renames import moved, opened_as_filed, opened_renamed
 from panel.frozen.staleness import frozen_repeats, stale_entries
-from panel.frozen.thaw import opened_with_frozen, thaw_if_fresh
+from panel.frozen.thaw import thaw_if_fresh
 from panel.store.connection import Connection
 from panel.store.decisions import guidance_notes
-from panel.store.ingest import opened
 from panel.store.queries import answered_elsewhere, experience, known_cells, known_records
+from panel.store.renames import renamed_since_asked
 from panel.workspace.endpoints import resolve_endpoint
 from panel.workspace.git import workspace_at
 from panel.workspace.loading import WorkspaceFiles, load_workspace
@@ -57,7 +59,7 @@ def opened_for(
     On a fresh clone the answers in ``verdicts/`` are brought in first.
     """
     thaw_if_fresh(workspace)
-    with opened(workspace.runs) as connection:
+    with opened_renamed(workspace, selection) as connection:
         yield resolve(workspace, selection, connection), connection
 
 
@@ -68,6 +70,7 @@ Journals = dict[str, int]  # run id → size in bytes
 class Prepared:
     """A selection, resolved and planned against the store. Nothing has been asked.
 
+    renamed: tools and personas that go by another name since a model was last asked.
     journals: those that the plan has seen. stored_digests, stored_panel: the records and the
     panel that the store knows. canaries: cells with an answer, asked again if anything is asked
     at all.
@@ -81,16 +84,18 @@ class Prepared:
     stored_digests: set[str]
     stored_panel: list[str]
     canaries: tuple[Cell, ...] = ()
+    renamed: tuple[Rename, ...] = ()
 
 
 def prepare(workspace: WorkspaceFiles, selection: Selection) -> Prepared:
     """Resolve and plan a selection. Opens no connection to any endpoint."""
     if selection.changed:
         frozen = read_frozen(workspace.root / FOLDER)
-        with opened_with_frozen(workspace, frozen) as connection:
+        with opened_as_filed(workspace, frozen, selection) as connection:
+            frozen = moved(workspace, frozen, connection).frozen
             return _prepare(workspace, selection, connection, frozen)
     thaw_if_fresh(workspace)
-    with opened(workspace.runs) as connection:
+    with opened_renamed(workspace, selection) as connection:
         return _prepare(workspace, selection, connection, {})
 
 
@@ -128,6 +133,7 @@ def _prepare(
         digests,
         panel,
         tuple(canaries),
+        tuple(renamed_since_asked(connection)),
     )
 
 

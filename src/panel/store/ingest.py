@@ -32,6 +32,7 @@ from panel.store.connection import (
 )
 from panel.store.decisions import put_review_states
 from panel.store.percentages import count_ships, panels_by_model
+from panel.store.renames import LateRenameError, is_rename, put_renames, under_present_names
 from panel.store.rows import JOURNAL_KINDS, Row, insert
 from panel.store.schema import is_current
 
@@ -39,6 +40,7 @@ REBUILDING = "rebuilding.duckdb"
 LOCK = ".rebuilding.lock"
 CHUNK = 5000  # lines to one transaction: half a second
 REPORT_SECONDS = 1.0
+SHOWS_KIND = 64  # bytes of a line in which its kind stands
 log = logging.getLogger("panel.store")
 # What DuckDB and a kind's row function say of a line that does not fit the table.
 _UNFIT = (
@@ -110,7 +112,10 @@ def _opened_if_current(
 def _catch_up(runs: Path, fresh: list[JournalFile] | None) -> Ingested:
     """Read the journals that have grown; with None make the database first."""
     if fresh is not None:
-        return _read_in(runs / FILE, fresh)
+        try:
+            return _read_in(runs / FILE, fresh)
+        except LateRenameError:
+            return rebuild(runs)
     with _rebuild_lock(runs):
         with ExitStack() as stack:  # another process may have made it meanwhile
             made = _opened_if_current(stack, runs / FILE, False, tell=False) is not None
@@ -174,6 +179,11 @@ class _Touched:
         for kind in ("attempt", "thaw", "adopt"):
             self.tools |= {str(row["tool"]) for row in lines[kind]}
 
+    def move(self, connection: Connection, renames: Sequence[Row]) -> None:
+        moved = put_renames(connection, renames)
+        self.tools |= {tool for tool, _persona in moved}
+        self.decided |= moved
+
     def count(self, connection: Connection, whole: bool = False) -> None:
         put_review_states(connection, self.decided)
         if whole:
@@ -189,18 +199,22 @@ def _read_in(file: Path, journals: list[JournalFile], whole: bool = False) -> In
     """
     lines = unreadable = 0
     total, touched, progress = _Touched(), _Touched(), _Progress(sum(j.size for j in journals))
+    renamed = False
     for journal in journals:
         many, leave_out = CHUNK, False
         while True:
             touched = total if whole else _Touched()
             try:
                 with writing(file) as connection:
+                    if not renamed:  # first: what they move may be read in any order
+                        touched.move(connection, _renames(connection, journals))
                     read, end = _read_chunk(connection, journal, many, leave_out, touched)
                     if not whole:
                         touched.count(connection)
             except _UnfitLineError:  # close in on it, until it stands alone
                 many, leave_out = max(1, many // 8), many == 1
                 continue
+            renamed = True
             lines, unreadable = lines + read.lines, unreadable + read.unreadable
             progress.tell(end)
             if read.lines + read.unreadable < many:
@@ -211,6 +225,23 @@ def _read_in(file: Path, journals: list[JournalFile], whole: bool = False) -> In
         with writing(file) as connection:
             total.count(connection, whole=True)
     return Ingested(lines, unreadable)
+
+
+def _renames(connection: Connection, journals: list[JournalFile]) -> list[Row]:
+    """Return the renames in what is still to be read."""
+    found: list[Row] = []
+    for journal in journals:
+        offset, _bad = _read_before(connection, journal)
+        with journal.file.open("rb") as handle:
+            handle.seek(offset)
+            if not any(b'"rename"' in line[:SHOWS_KIND] for line in handle):
+                continue
+        found += [
+            {**line.fields, "run_id": journal.run_id}
+            for line in read_lines(journal.file, offset)
+            if line.fields is not None and is_rename(line.fields)
+        ]
+    return found
 
 
 class _Progress:
@@ -250,8 +281,10 @@ def _read_chunk(
             by_kind[str(line.fields.get("kind"))].append(line.fields)
     panels = panels_by_model(connection) if by_kind["run"] else {}
     try:
+        touched.move(connection, by_kind.pop("rename", []))
         for kind in JOURNAL_KINDS:
             if by_kind[kind]:
+                by_kind[kind] = list(under_present_names(connection, kind, by_kind[kind]))
                 insert(connection, kind, by_kind[kind])
         touched.add(by_kind)
     except _UNFIT:

@@ -21,7 +21,7 @@ from panel.workspace.examples import EXAMPLES, Example, load_examples
 from panel.workspace.personas import Beat, Persona
 from panel.workspace.sandbox import render, template_environment
 from panel.workspace.scaffold import shipped
-from panel.workspace.tools import PricePlan, Pricing, Tool
+from panel.workspace.tools import PricePlan, Pricing, Tool, slugify
 from panel.workspace.validation import did_you_mean
 from panel.workspace.verdict import schema_for
 
@@ -111,7 +111,8 @@ class Prompts:
         over personas and repeats within a tool, so that neither verdict is favoured.
         """
         examples = self.examples.get(persona.id, ())
-        turned = (int(text_hash(tool.slug), 16) + persona.order + repeat) % 2
+        # By the name and not by the slug: a file that is renamed asks the same question.
+        turned = (int(text_hash(slugify(tool.name)), 16) + persona.order + repeat) % 2
         turns: list[Message] = []
         for example in reversed(examples) if turned else examples:
             turns.append(("user", self._render(self.review, tool=example.as_tool())))

@@ -1,0 +1,241 @@
+"""Renamed tools and personas: recognised, written down, and followed in ``verdicts/``.
+
+A tool or persona goes on under its new name with its answers and decisions. It is looked for
+only if its old name is gone from the workspace, so that nothing is taken from what is there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+from panel.cells.cells import Target
+from panel.cells.journal import JournalWriter, new_run_id
+from panel.cells.lines import end_line, record_lines, rename_line, run_line
+from panel.cells.renames import (
+    Kind,
+    Rename,
+    Trace,
+    fingerprints_of,
+    recognise,
+    resolve_names,
+    trace_of,
+)
+from panel.endpoint.target import Chosen, resolve_target
+from panel.errors import PanelError
+from panel.frozen.files import FOLDER, Frozen, FrozenTool, read_frozen
+from panel.frozen.thaw import opened_with_frozen
+from panel.store.connection import Connection
+from panel.store.ingest import opened
+from panel.store.queries import known_records
+from panel.store.renames import asked_under, known_renames, names_in_store, records_of
+from panel.workspace.loading import WorkspaceFiles
+from panel.workspace.personas import Persona, load_personas
+from panel.workspace.tools import Tool
+
+KINDS: tuple[Kind, ...] = ("persona", "tool")
+
+
+@contextmanager
+def opened_renamed(workspace: WorkspaceFiles, chosen: Chosen) -> Iterator[Connection]:
+    """Open the store for reading, with all that was renamed under its present name.
+
+    A rename is journaled when it is first seen. Raises as ``opened`` and JournalError.
+    """
+    with opened(workspace.runs) as connection:
+        found = find_renames(workspace, chosen, connection)
+        if not found:
+            yield connection
+            return
+        digests, _panel = known_records(connection)
+    writer = JournalWriter(workspace.runs, new_run_id())
+    try:
+        writer.append(
+            run_line(workspace.personas, purpose="rename")
+            + record_lines(workspace.tools, workspace.personas, digests)
+            + b"".join(map(rename_line, found))
+            + end_line()
+        )
+    finally:
+        writer.close()
+    with opened(workspace.runs) as connection:
+        yield connection
+
+
+@contextmanager
+def opened_as_filed(
+    workspace: WorkspaceFiles, frozen: Frozen, chosen: Chosen
+) -> Iterator[Connection]:
+    """Open the store likewise, with all in it that is on file."""
+    with opened_with_frozen(workspace, frozen):
+        pass
+    with opened_renamed(workspace, chosen) as connection:
+        yield connection
+
+
+def find_renames(workspace: WorkspaceFiles, chosen: Chosen, connection: Connection) -> list[Rename]:
+    """Return what has another name in the workspace than in the store.
+
+    chosen: its endpoint and model, whose cells are compared.
+    """
+    found: list[Rename] = []
+    for kind in KINDS:
+        present = _present(workspace, kind)
+        stored = names_in_store(connection, kind)
+        new, gone = present.keys() - stored, stored - present.keys()
+        if new and gone:
+            target = _target(workspace, chosen)
+            found += recognise(
+                kind,
+                _new_traces(kind, target, present, new, asked_under(connection, kind, gone)[1]),
+                _stored_traces(workspace, kind, connection, gone),
+            )
+    return found
+
+
+def _present(workspace: WorkspaceFiles, kind: Kind) -> Mapping[str, Tool | Persona]:
+    if kind == "tool":
+        return {tool.slug: tool for tool in workspace.tools}
+    # Those that are not on the panel are there, too.
+    return {persona.id: persona for persona in load_personas(workspace.root / "personas")}
+
+
+def _target(workspace: WorkspaceFiles, chosen: Chosen) -> Target | None:
+    try:
+        return resolve_target(workspace, Chosen(endpoint=chosen.endpoint, model=chosen.model))
+    except PanelError:  # no such endpoint, or no model: what is asked for then says so itself
+        return None
+
+
+def _new_traces(
+    kind: Kind,
+    target: Target | None,
+    present: Mapping[str, Tool | Persona],
+    new: set[str],
+    repeats: int,
+) -> dict[str, Trace]:
+    prints: dict[str, frozenset[str]] = {}
+    if target is not None:
+        if kind == "tool":
+            target = replace(target, tools=[each for each in target.tools if each.slug in new])
+        else:
+            target = replace(target, personas=[each for each in target.personas if each.id in new])
+        prints = fingerprints_of(kind, target, frozenset(new), repeats)
+    return {name: trace_of(present[name], prints.get(name, frozenset())) for name in sorted(new)}
+
+
+def _stored_traces(
+    workspace: WorkspaceFiles, kind: Kind, connection: Connection, gone: set[str]
+) -> dict[str, Trace]:
+    prints, _repeats = asked_under(connection, kind, gone)
+    model: type[Tool] | type[Persona] = Tool if kind == "tool" else Persona
+    frozen = read_frozen(workspace.root / FOLDER) if kind == "tool" else {}
+    found = {}
+    for name in sorted(gone):
+        trace = Trace(described=frozen[name].described or "" if name in frozen else "")
+        if record := records_of(connection, kind, [name]).get(name):
+            with suppress(ValueError):  # a record of a version with other fields
+                trace = trace_of(model.model_validate(json.loads(record)))
+        found[name] = replace(trace, fingerprints=prints.get(name, frozenset()))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Frozen verdicts under their present names. renames: those that the files do not know."""
+
+    frozen: Frozen
+    renames: tuple[Rename, ...] = ()
+
+
+def all_renames(workspace: WorkspaceFiles, frozen: Frozen, connection: Connection) -> list[Rename]:
+    """Return former and present name of all that was renamed, by the store and by what is on file.
+
+    What goes by a former name now is not among them.
+    """
+    known = known_renames(connection)
+    found = {(kind, was): now for kind in KINDS for was, now in resolve_names(known, kind).items()}
+    for slug, file in frozen.items():
+        now = found.get(("tool", slug), slug)
+        found |= {("tool", was): now for was in file.formerly if ("tool", was) not in found}
+    return [
+        Rename(kind, was, now)
+        for (kind, was), now in sorted(found.items())
+        if was not in _present(workspace, kind)
+    ]
+
+
+def former_names(slug: str, file: FrozenTool | None, renames: Sequence[Rename]) -> tuple[str, ...]:
+    """Return the slugs that a tool had before: those on file, then those that are not yet."""
+    known = [each.was for each in renames if each.of == "tool" and each.now == slug]
+    return tuple(dict.fromkeys((*(file.formerly if file else ()), *known)))
+
+
+def moved(workspace: WorkspaceFiles, frozen: Frozen, connection: Connection) -> Moved:
+    """Return frozen verdicts under the names that the store knows for them."""
+    known = known_renames(connection)
+    return _moved(workspace, frozen, [
+        Rename(kind, was, now)
+        for kind in KINDS
+        for was, now in resolve_names(known, kind).items()
+    ])  # fmt: skip
+
+
+def moved_by_sight(workspace: WorkspaceFiles, frozen: Frozen, target: Target) -> Moved:
+    """Return frozen verdicts under present names, by the files alone: no store is opened."""
+    renames: list[Rename] = []
+    for kind in KINDS:
+        present = _present(workspace, kind)
+        filed = _filed(kind, frozen)
+        new, gone = present.keys() - filed.keys(), filed.keys() - present.keys()
+        if new and gone:
+            repeats = max(
+                (answer.repeat for file in frozen.values() for answer in _answers(file)), default=1
+            )
+            renames += recognise(
+                kind,
+                _new_traces(kind, target, present, set(new), repeats),
+                {name: filed[name] for name in sorted(gone)},
+            )
+    return _moved(workspace, frozen, renames)
+
+
+def _answers(file: FrozenTool) -> list[Any]:
+    return [answer for verdict in file.personas.values() for answer in verdict.answers]
+
+
+def _filed(kind: Kind, frozen: Frozen) -> dict[str, Trace]:
+    """Return what is on file by tool or persona, as far as it can be recognised by."""
+    prints: dict[str, set[str]] = {}
+    for slug, file in frozen.items():
+        for persona, verdict in file.personas.items():
+            found = prints.setdefault(slug if kind == "tool" else persona, set())
+            found |= {answer.fingerprint for answer in verdict.answers}
+    told = {slug: file.described or "" for slug, file in frozen.items()} if kind == "tool" else {}
+    return {name: Trace(frozenset(each), told.get(name, "")) for name, each in prints.items()}
+
+
+def _moved(workspace: WorkspaceFiles, frozen: Frozen, renames: Sequence[Rename]) -> Moved:
+    found, told = dict(frozen), []
+    for rename in renames:
+        if rename.was in _present(workspace, rename.of):
+            continue
+        if rename.of == "tool":
+            if rename.was in found and rename.now not in found:
+                file = found.pop(rename.was)
+                former = tuple(dict.fromkeys((*file.formerly, rename.was)))
+                found[rename.now] = file.model_copy(update={"tool": rename.now, "formerly": former})
+                told.append(rename)
+            continue
+        for slug, file in found.items():
+            if rename.was in file.personas and rename.now not in file.personas:
+                verdicts = {
+                    rename.now if name == rename.was else name: verdict
+                    for name, verdict in file.personas.items()
+                }
+                found[slug] = file.model_copy(update={"personas": verdicts})
+                told.append(rename)
+    return Moved(found, tuple(dict.fromkeys(told)))
