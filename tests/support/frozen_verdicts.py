@@ -8,7 +8,7 @@ from panel.frozen.check import frozen_status
 from panel.frozen.files import FOLDER, FrozenVerdict, read_frozen
 from panel.frozen.freeze import Freezing
 from panel.frozen.freeze import freeze as freeze_verdicts
-from panel.frozen.renames import opened_as_filed
+from panel.frozen.renames import opened_renamed
 from panel.frozen.staleness import StaleEntry
 from panel.runs.selection import Selection, resolve
 from panel.workspace.loading import load_workspace
@@ -20,7 +20,7 @@ def freeze(space: Space, prune: bool = False, accept: bool = False, **selection:
     workspace = load_workspace(space.root)
     frozen = read_frozen(space.root / FOLDER)
     chosen = Selection(**selection)
-    with opened_as_filed(workspace, frozen, chosen) as connection:
+    with opened_renamed(workspace, chosen, frozen) as connection:
         target = resolve(workspace, chosen, connection)
         return freeze_verdicts(workspace, target, frozen, connection, prune, accept)
 

@@ -28,7 +28,7 @@ from panel.cli.output import (
 from panel.cli.workspace import open_workspace
 from panel.frozen.files import FOLDER, read_frozen
 from panel.frozen.freeze import freeze as freeze_verdicts
-from panel.frozen.renames import opened_as_filed
+from panel.frozen.renames import opened_renamed
 from panel.frozen.thaw import thaw as thaw_verdicts
 from panel.frozen.thaw import thaw_if_fresh
 from panel.runs.selection import Selection, resolve
@@ -63,7 +63,7 @@ def freeze(
     workspace = open_workspace()
     selection = Selection(tool or [], persona or [], category or [], endpoint, model)
     frozen = read_frozen(workspace.root / FOLDER)
-    with opened_as_filed(workspace, frozen, selection) as connection:
+    with opened_renamed(workspace, selection, frozen) as connection:
         target = resolve(workspace, selection, connection)
         done = freeze_verdicts(workspace, target, frozen, connection, prune, accept)
     if as_json:

@@ -51,7 +51,7 @@ def check(
 ) -> None:
     """Check every file of the workspace, without a model. Exit 2 when something is wrong.
 
-    With --frozen, exit 1 when a verdict in verdicts/ is stale, missing or orphaned.
+    With --frozen, exit 1 when a verdict in verdicts/ is stale, missing, renamed or orphaned.
     """
     workspace = _checked(as_json)
     if frozen:

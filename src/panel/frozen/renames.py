@@ -7,7 +7,7 @@ only if its old name is gone from the workspace, so that nothing is taken from w
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -27,7 +27,7 @@ from panel.cells.renames import (
 from panel.endpoint.target import Chosen, resolve_target
 from panel.errors import PanelError
 from panel.frozen.files import FOLDER, Frozen, FrozenTool, read_frozen
-from panel.frozen.thaw import opened_with_frozen
+from panel.frozen.thaw import thaw, thaw_if_fresh
 from panel.store.connection import Connection
 from panel.store.ingest import opened
 from panel.store.queries import known_records
@@ -40,40 +40,43 @@ KINDS: tuple[Kind, ...] = ("persona", "tool")
 
 
 @contextmanager
-def opened_renamed(workspace: WorkspaceFiles, chosen: Chosen) -> Iterator[Connection]:
+def opened_renamed(
+    workspace: WorkspaceFiles, chosen: Chosen, frozen: Frozen | None = None
+) -> Iterator[Connection]:
     """Open the store for reading, with all that was renamed under its present name.
 
-    A rename is journaled when it is first seen. Raises as ``opened`` and JournalError.
+    frozen: what is to be in the store besides; None for what is there. A rename is journaled
+    when it is first seen. Raises as ``thaw`` and ``opened``.
     """
+    if frozen is not None:
+        thaw_if_fresh(workspace)
     with opened(workspace.runs) as connection:
-        found = find_renames(workspace, chosen, connection)
-        if not found:
+        thawed = frozen is not None and thaw(workspace, frozen, connection).run_id is not None
+        found = [] if thawed else find_renames(workspace, chosen, connection)
+        if not thawed and not found:
             yield connection
             return
         digests, _panel = known_records(connection)
+    if found:
+        _write(workspace, found, digests)
+        with opened(workspace.runs) as connection:
+            yield connection
+        return
+    with opened_renamed(workspace, chosen) as connection:  # with what was brought in
+        yield connection
+
+
+def _write(workspace: WorkspaceFiles, found: Sequence[Rename], known: Container[str]) -> None:
     writer = JournalWriter(workspace.runs, new_run_id())
     try:
         writer.append(
             run_line(workspace.personas, purpose="rename")
-            + record_lines(workspace.tools, workspace.personas, digests)
+            + record_lines(workspace.tools, workspace.personas, known)
             + b"".join(map(rename_line, found))
             + end_line()
         )
     finally:
         writer.close()
-    with opened(workspace.runs) as connection:
-        yield connection
-
-
-@contextmanager
-def opened_as_filed(
-    workspace: WorkspaceFiles, frozen: Frozen, chosen: Chosen
-) -> Iterator[Connection]:
-    """Open the store likewise, with all in it that is on file."""
-    with opened_with_frozen(workspace, frozen):
-        pass
-    with opened_renamed(workspace, chosen) as connection:
-        yield connection
 
 
 def find_renames(workspace: WorkspaceFiles, chosen: Chosen, connection: Connection) -> list[Rename]:

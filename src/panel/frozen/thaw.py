@@ -6,8 +6,7 @@ by a journal like everything else, as lines of kind ``thaw``.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
-from contextlib import contextmanager
+from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +24,6 @@ from panel.frozen.files import (
 )
 from panel.store.connection import Connection
 from panel.store.decisions import chains
-from panel.store.ingest import opened
 from panel.store.queries import held_fingerprints, known_records
 from panel.workspace.loading import WorkspaceFiles
 
@@ -55,18 +53,6 @@ def thaw(workspace: WorkspaceFiles, frozen: Frozen, connection: Connection) -> T
     decided = {each.decision_id for chain in chains(connection).values() for each in chain}
     digests, _panel = known_records(connection)
     return _bring_in(workspace, frozen, held, decided, digests)
-
-
-@contextmanager
-def opened_with_frozen(workspace: WorkspaceFiles, frozen: Frozen) -> Iterator[Connection]:
-    """Open the store for reading with all in it that is on file; raises as thaw and opened do."""
-    thaw_if_fresh(workspace)
-    with opened(workspace.runs) as connection:
-        if thaw(workspace, frozen, connection).run_id is None:
-            yield connection
-            return
-    with opened(workspace.runs) as connection:
-        yield connection
 
 
 def thaw_if_fresh(workspace: WorkspaceFiles) -> Thawed | None:

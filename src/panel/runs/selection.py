@@ -13,7 +13,7 @@ from panel.cells.renames import Rename
 from panel.endpoint.target import Chosen, resolve_target
 from panel.errors import UsageError, WorkspaceError
 from panel.frozen.files import FOLDER, Frozen, read_frozen
-from panel.frozen.renames import moved, opened_as_filed, opened_renamed
+from panel.frozen.renames import moved, opened_renamed
 from panel.frozen.staleness import frozen_repeats, stale_entries
 from panel.frozen.thaw import thaw_if_fresh
 from panel.store.connection import Connection
@@ -91,7 +91,7 @@ def prepare(workspace: WorkspaceFiles, selection: Selection) -> Prepared:
     """Resolve and plan a selection. Opens no connection to any endpoint."""
     if selection.changed:
         frozen = read_frozen(workspace.root / FOLDER)
-        with opened_as_filed(workspace, frozen, selection) as connection:
+        with opened_renamed(workspace, selection, frozen) as connection:
             frozen = moved(workspace, frozen, connection).frozen
             return _prepare(workspace, selection, connection, frozen)
     thaw_if_fresh(workspace)

@@ -31,8 +31,8 @@ from panel.store.connection import (
     writing,
 )
 from panel.store.decisions import put_review_states
-from panel.store.percentages import count_ships, panels_by_model
-from panel.store.renames import LateRenameError, is_rename, put_renames, under_present_names
+from panel.store.percentages import count_ships, panels_by_model, tools_reparsed
+from panel.store.renames import LateRenameError, put_renames, read_renames, under_present_names
 from panel.store.rows import JOURNAL_KINDS, Row, insert
 from panel.store.schema import is_current
 
@@ -40,7 +40,6 @@ REBUILDING = "rebuilding.duckdb"
 LOCK = ".rebuilding.lock"
 CHUNK = 5000  # lines to one transaction: half a second
 REPORT_SECONDS = 1.0
-SHOWS_KIND = 64  # bytes of a line in which its kind stands
 log = logging.getLogger("panel.store")
 # What DuckDB and a kind's row function say of a line that does not fit the table.
 _UNFIT = (
@@ -229,19 +228,8 @@ def _read_in(file: Path, journals: list[JournalFile], whole: bool = False) -> In
 
 def _renames(connection: Connection, journals: list[JournalFile]) -> list[Row]:
     """Return the renames in what is still to be read."""
-    found: list[Row] = []
-    for journal in journals:
-        offset, _bad = _read_before(connection, journal)
-        with journal.file.open("rb") as handle:
-            handle.seek(offset)
-            if not any(b'"rename"' in line[:SHOWS_KIND] for line in handle):
-                continue
-        found += [
-            {**line.fields, "run_id": journal.run_id}
-            for line in read_lines(journal.file, offset)
-            if line.fields is not None and is_rename(line.fields)
-        ]
-    return found
+    offsets = ((journal, _read_before(connection, journal)[0]) for journal in journals)
+    return [line for journal, offset in offsets for line in read_renames(journal, offset)]
 
 
 class _Progress:
@@ -289,7 +277,7 @@ def _read_chunk(
         touched.add(by_kind)
     except _UNFIT:
         raise _UnfitLineError from None
-    touched.tools |= _tools_reparsed(connection, by_kind["reparse"])
+    touched.tools |= tools_reparsed(connection, by_kind["reparse"])
     if by_kind["run"]:
         now = panels_by_model(connection)
         touched.models |= {model for model in now if now[model] != panels.get(model)}
@@ -314,14 +302,3 @@ def _read_before(connection: Connection, journal: JournalFile) -> tuple[int, int
             f"({offset:,}): it was cut or replaced. Put the journal back, or 'panel rebuild'."
         )
     return offset, unreadable
-
-
-def _tools_reparsed(connection: Connection, reparses: Sequence[Row]) -> set[str]:
-    """Return the tools of reparses; an attempt not yet there brings its own when it comes."""
-    if not reparses:
-        return set()
-    found = connection.execute(
-        "SELECT DISTINCT tool FROM journal.attempts WHERE attempt_id IN (SELECT unnest(?))",
-        [[str(line["attempt_id"]) for line in reparses]],
-    ).fetchall()
-    return {tool for (tool,) in found}

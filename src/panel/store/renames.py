@@ -11,10 +11,12 @@ from datetime import datetime
 
 import duckdb
 
+from panel.cells.journal import JournalFile, read_lines
 from panel.cells.renames import Kind, Rename
 from panel.decisions import Pair
 from panel.store.rows import Fields, Row, insert
 
+SHOWS_KIND = 64  # bytes of a line in which its kind stands
 # Tables with the columns tool and persona, and the time at which a row happened.
 _MOVED = {
     "attempts": "started_at",
@@ -86,6 +88,19 @@ def put_renames(connection: duckdb.DuckDBPyConnection, lines: Sequence[Row]) -> 
         raise LateRenameError
     insert(connection, "rename", fresh)
     return _move(connection, fresh)
+
+
+def read_renames(journal: JournalFile, offset: int) -> list[Row]:
+    """Return the renames that a journal tells of from a byte on, without reading the rest."""
+    with journal.file.open("rb") as handle:
+        handle.seek(offset)
+        if not any(b'"rename"' in line[:SHOWS_KIND] for line in handle):
+            return []
+    return [
+        {**line.fields, "run_id": journal.run_id}
+        for line in read_lines(journal.file, offset)
+        if line.fields is not None and is_rename(line.fields)
+    ]
 
 
 def is_rename(line: Row) -> bool:
