@@ -52,21 +52,37 @@ def test_one_copy_is_found_among_thousands_of_takes() -> None:
     assert set(checks(check_catalog(many), "near-duplicate")) == {1234, 3001}
 
 
-def test_an_opening_that_three_takes_of_a_persona_share_is_worn_with_its_place() -> None:
-    opening = "{} is, at heart, a parser"
-    subjects = [
-        a_take(f"{opening.format(name)} number {name[:2]} of its own sort.", a_tool(name))
-        for name in ("Anvilo", "Bellowfax", "Crane Desk")
+NAMES = ("Anvilo", "Bellowfax", "Crane Desk")
+ALIKE = [
+    a_take(f"{name} is, at heart, a parser number {name[:2]} of its own sort.", a_tool(name))
+    for name in NAMES
+]
+
+
+def test_an_opening_that_three_takes_of_a_persona_share_is_one_finding_that_lists_them() -> None:
+    found = check_catalog([a_take(SECOND, a_tool("Dray")), *ALIKE])
+    assert checks(found, "worn-opening") == {1: "warning"}
+    (finding,) = [one for one in found[1] if one.check == "worn-opening"]
+    assert finding.span and ALIKE[0].text[slice(*finding.span)] == finding.quote
+    assert finding.quote.startswith("Anvilo") and "“the tool is at heart”" in finding.message
+    assert "3 of 4 takes" in finding.message and finding.message.endswith(": " + ", ".join(NAMES))
+    assert finding.tools == ("anvilo", "bellowfax", "crane-desk")
+    assert check_catalog(ALIKE[:2]) == {}
+
+
+def test_an_opening_is_told_on_the_first_take_that_is_looked_at() -> None:
+    assert set(check_catalog(ALIKE, [1, 2])) == {1}
+    assert set(check_catalog(ALIKE, [2])) == {2}
+    assert check_catalog([*ALIKE, a_take(SECOND, a_tool("Dray"))], [3]) == {}
+
+
+def test_an_opening_of_very_many_takes_names_a_few_of_them_and_counts_the_rest() -> None:
+    many = [
+        a_take(f"Here we have a parser of {number} parts.", a_tool(f"Tool {number}"))
+        for number in range(30)
     ]
-    found = check_catalog(subjects)
-    assert set(checks(found, "worn-opening")) == {0, 1, 2}
-    for index, subject in enumerate(subjects):
-        (finding,) = [one for one in found[index] if one.check == "worn-opening"]
-        assert finding.span and subject.text[slice(*finding.span)] == finding.quote
-        assert finding.quote.startswith(subject.tool.name) and "the tool is at heart" in (
-            finding.message
-        )
-    assert check_catalog(subjects[:2]) == {}
+    (finding,) = [one for one in check_catalog(many)[0] if one.check == "worn-opening"]
+    assert len(finding.tools) == 30 and finding.message.endswith("Tool 7 and 22 more")
 
 
 def test_openings_are_counted_by_persona() -> None:

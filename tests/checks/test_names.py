@@ -19,6 +19,10 @@ from tests.support.check_subjects import PERSONAS, a_tool, found, said
         ("Falcon 180B stands beside it.", ["Falcon 180B"]),
         ("It hurts Stripe's users.", ["Stripe"]),
         ("An OpenAI-compatible call does it.", ["OpenAI-compatible"]),
+        ("Slack has it. Linear could add it.", ["Slack", "Linear"]),
+        ("Notion's users know. Whisper and Otter are older.", ["Notion", "Whisper", "Otter"]),
+        ("Granola or another will do.", ["Granola"]),
+        ("Descript charges more.", ["Descript"]),
     ],
 )
 def test_names_outside_the_source_are_warnings(text: str, names: list[str]) -> None:
@@ -39,6 +43,35 @@ def test_names_outside_the_source_are_warnings(text: str, names: list[str]) -> N
 )
 def test_known_names_and_plain_capitals_are_no_finding(text: str) -> None:
     assert [one for one in said(found(text, "name-outside-source")) if one[0] != "note"] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Unlike Tablecrow, it never guesses. Against Tablecrow, it is slow.",
+        "Nearly 3.5 hours pass. About 94.2% of cells are exact. Around 32B stand beside it.",
+        "Hosting has its price. Pricing has no floor. Accuracy offers no number.",
+        "Hosting, which costs money, is absent. Buyers or another team decide.",
+        "Windows of opportunity close. Slack in the schedule helps. Linear growth is claimed.",
+        "Whisper it softly. Granola bars are cheaper. Renovate the kitchen first.",
+        "I'd ship it, and I’m fine; she says I’ve no licence, and we’re done.",
+        "Say Anvilo fails at night. Take Anvilo's own figures. Fetch Parquet.",
+        "Rows first\nColumns later\n- Sorting next\n• Closing last\n1. Opening again",
+        "An A/B test is missing, plan B holds, and mid-2027 is near. A Ph.D. helps.",
+    ],
+)
+def test_a_capital_that_only_begins_a_sentence_is_no_name(text: str) -> None:
+    assert [one for one in said(found(text, "name-outside-source")) if one[0] != "note"] == []
+
+
+def test_a_beat_without_a_full_stop_ends_a_sentence() -> None:
+    beats = {"primitive": "It reads lines", "dx_bet": "Sorting comes next", "rest": "Vendors wait"}
+    text = " ".join(beats.values())
+    assert found(text, "name-outside-source", beats=beats) == []
+    assert said(found(text, "name-outside-source")) == [
+        ("warning", "Sorting"),
+        ("warning", "Vendors"),
+    ]
 
 
 def test_a_name_is_reported_once_a_take() -> None:

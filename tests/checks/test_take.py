@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 import pytest
@@ -14,6 +15,7 @@ from tests.support.counting import growth
 from tests.support.large_catalogs import many_takes
 from tests.support.sizes import size
 
+ENDS = ("closing-unclear", "verdict-contradicted")
 OTHERS = OtherTools([a_tool(), a_tool("Bellowfax", "17.9 seconds on 3,450 pages.")])
 WORDS = (
     "I tried it Apache 2.0 MIT (CC BY-NC) Command R+ Bellowfax 17.9 $0.30 94.1% 128K four `x y` "
@@ -50,6 +52,25 @@ def test_findings_come_in_the_order_of_their_places() -> None:
     findings = check_take(a_take(text), [])
     places = [finding.span or (-1, -1) for finding in findings]
     assert places == sorted(places) and len(places) >= 5
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "It took me ten minutes.",
+        "I tried it on my laptop and I ran it for a week, in our tests.",
+        "I ran Copilot for two weeks.",
+        "It costs $77. For $77 one gets more elsewhere.",
+        "About 87.5% is claimed.",
+    ],
+)
+def test_no_words_and_no_claim_are_told_twice(text: str) -> None:
+    findings = [
+        one for one in check_take(a_take(text), OTHERS) if one.span and one.check not in ENDS
+    ]
+    spans = [one.span for one in findings if one.span]
+    assert len({one.check for one in findings}) == len(findings) >= 1
+    assert all(a[1] <= b[0] for a, b in itertools.pairwise(spans)), findings
 
 
 @pytest.mark.parametrize(

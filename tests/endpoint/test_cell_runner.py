@@ -113,8 +113,8 @@ def test_an_unreadable_reply_gets_one_repair_that_says_what_was_wrong(
     shown, repair = second[len(first) :]
     assert shown == {"role": "assistant", "content": '{"evidence": [], "verdict": "maybe"}'}
     assert repair["role"] == "user"
-    assert "verdict: Input should be 'ship' or 'skip'" in repair["content"]
-    assert "verdict_confidence: Field required" in repair["content"]
+    assert "verdict: must be 'ship' or 'skip'" in repair["content"]
+    assert "verdict_confidence: is missing" in repair["content"]
     assert tuple(asked.attempts[1].messages[-1]) == ("user", repair["content"])
 
 

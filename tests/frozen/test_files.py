@@ -173,8 +173,8 @@ def test_an_unknown_key_is_named_with_the_nearest_valid_one() -> None:
     ("source", "says"),
     [
         (with_answer(verdict="maybe"), "ship"),
-        (with_answer(repeat=0), "greater than or equal to 1"),
-        (with_answer(confidence=101), "less than or equal to 100"),
+        (with_answer(repeat=0), "must be at least 1"),
+        (with_answer(confidence=101), "must be at most 100"),
         (with_answer(outcome="error", verdict=None, beats={}), "an error is no answer"),
         (with_answer(asked_at="yesterday"), "is no time"),
         (with_answer(fingerprint=""), "is empty"),
@@ -183,10 +183,10 @@ def test_an_unknown_key_is_named_with_the_nearest_valid_one() -> None:
         (with_answer(outcome="abstain", beats={}), "any other outcome has neither"),
         (with_answer(outcome="abstain", verdict=None), "any other outcome has neither"),
         (with_answer(asked_at="2026-99-99T99:99:99Z"), "month must be"),
-        (with_answer(repeat=10**4 + 1), "less than or equal to"),  # each repeat is laid out
+        (with_answer(repeat=10**4 + 1), "must be at most 10000"),  # each repeat is laid out
         (changed(format="3"), "3"),
         (changed(format=True), "3"),
-        (changed(personas=[]), "object"),
+        (changed(personas=[]), "must be a table of fields"),
     ],
 )
 def test_a_value_that_cannot_be_is_refused_with_its_place(source: str, says: str) -> None:
@@ -214,7 +214,7 @@ def test_what_is_wrong_in_a_file_as_it_is_written_is_told_with_its_line() -> Non
     found = problem("\n".join(lines))
     assert (found.line, found.field) == (at, "personas.builder.answers.0.repeat")
     deep = problem('{"format": 3, "tool": "anvil", "personas": ' + "[" * 900 + "]" * 900 + "}")
-    assert deep.line == 1 and "recursion limit" in deep.message
+    assert deep.line == 1 and deep.message == "nests too deeply"
 
 
 def test_a_missing_key_is_named() -> None:
@@ -249,11 +249,16 @@ MARKED = """{{
     ],
 )
 def test_the_marks_of_a_merge_are_named_with_their_line_and_what_to_do(
-    marks: tuple[str, str, str], at: int
+    marks: tuple[str, str, str], at: int, tmp_path: Path
 ) -> None:
     ours, middle, theirs = marks
-    found = problem(MARKED.format(ours=ours, middle=middle, theirs=theirs))
-    assert str(found).startswith(f"verdicts/anvil.json:{at}: holds the marks of a merge.")
+    file = tmp_path / "anvil.json"
+    file.write_bytes(MARKED.format(ours=ours, middle=middle, theirs=theirs).encode())
+    with pytest.raises(WorkspaceError) as raised:
+        read_frozen(tmp_path)
+    [found] = raised.value.problems
+    assert (found.file, found.line) == (file, at)
+    assert found.message == "holds the marks of a merge"
     assert "--ours" in found.remedy and "'panel freeze'" in found.remedy
 
 

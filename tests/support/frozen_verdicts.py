@@ -9,8 +9,8 @@ from panel.frozen.check import frozen_status
 from panel.frozen.files import FOLDER, read_frozen
 from panel.frozen.freeze import FreezeOptions, Freezing
 from panel.frozen.freeze import freeze as freeze_verdicts
+from panel.frozen.renames import opened_renamed
 from panel.frozen.staleness import StaleEntry
-from panel.frozen.thaw import opened_with_frozen
 from panel.frozen.verdicts import FrozenVerdict
 from panel.runs.selection import Selection, resolve
 from panel.runs.since import opened_base
@@ -30,8 +30,9 @@ def freeze(
     frozen = read_frozen(space.root / FOLDER)
     with opened_base(space.root, since) as base:
         options = FreezeOptions(prune, accept, base.frozen if base else None)
-    with opened_with_frozen(workspace, frozen, options.since) as connection:
-        target = resolve(workspace, Selection(**selection), connection)
+    chosen = Selection(**selection)
+    with opened_renamed(workspace, chosen, frozen, options.since) as connection:
+        target = resolve(workspace, chosen, connection)
         return freeze_verdicts(workspace, target, frozen, connection, options)
 
 

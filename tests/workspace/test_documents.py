@@ -88,3 +88,36 @@ def test_a_file_that_cannot_be_read_is_a_problem(tmp_path: Path) -> None:
         read_text(tmp_path / "none.md")
     with pytest.raises(WorkspaceError, match="cannot be read: Is a directory"):
         read_text(tmp_path)
+
+
+# --- the marks of a merge ---------------------------------------------------------------------
+
+MERGE = "<<<<<<< HEAD\nours\n=======\ntheirs\n>>>>>>> branch\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        (MERGE, [1]),
+        (f"a\n\n{MERGE}b\n{MERGE}", [3, 9]),
+        (MERGE.replace("\n", "\r\n"), [1]),
+        (MERGE.replace("=======", "||||||| base\nb\n======="), [1]),
+        ("<<<<<<<\n", [1]),
+        ("a\n>>>>>>> branch", [2]),
+        ("a\n=======\nb\n>>>>>>> branch", [2]),
+        ("Heading\n=======\n\n" + MERGE, [4]),
+        ("Heading\n=======\n\ntext\n", []),
+        ("a <<<<<<< b\n    <<<<<<< HEAD\n<<<<<<<<<< ten\n> > > > > > > deep\n", []),
+    ],
+)
+def test_each_conflict_that_git_left_has_its_line_and_a_heading_is_none(
+    tmp_path: Path, text: str, lines: list[int]
+) -> None:
+    file = tmp_path / "a.md"
+    file.write_bytes(text.encode())
+    if lines:
+        with pytest.raises(WorkspaceError, match="holds the marks of a merge") as refusal:
+            read_text(file)
+        assert [problem.line for problem in refusal.value.problems] == lines
+    else:
+        assert read_text(file)

@@ -104,3 +104,22 @@ def test_every_rendering_is_tried_and_each_fault_told_once(space: Space) -> None
         check_rendering(load(space))
     places = [(problem.file.name, problem.line) for problem in refusal.value.problems]
     assert places == [("system.md.j2", 2), ("review.md.j2", 2), ("repair.md.j2", 2)]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("panel.toml", "tools/anvil.md", "tools/more.csv", "tools/more.yaml", "tools/more.jsonl"),
+        *("personas/skeptic.md", "prompts/review.md.j2", "prompts/parts/bar.j2"),
+        "prompts/examples/builder.yaml",
+    ],
+)
+def test_a_merge_that_is_not_resolved_is_named_with_file_and_line(space: Space, name: str) -> None:
+    file = space.root / name
+    file.parent.mkdir(exist_ok=True)
+    before = file.read_text(encoding="utf-8") if file.exists() else ""
+    file.write_text(before + "<<<<<<< HEAD\na\n=======\nb\n>>>>>>> theirs\n", encoding="utf-8")
+    with pytest.raises(WorkspaceError) as refusal:
+        load_workspace(space.root)
+    (problem,) = [one for one in refusal.value.problems if "merge" in one.message]
+    assert (problem.file, problem.line) == (file, before.count("\n") + 1)

@@ -71,8 +71,8 @@ def test_the_messages_are_as_they_were(profile: str) -> None:
 
 
 def test_the_repair_message_names_problems_and_fields() -> None:
-    text = shipped().repair_text(BUILDER, ["dx_bet: Field required"])
-    assert "- dx_bet: Field required\n" in text
+    text = shipped().repair_text(BUILDER, ["dx_bet: is missing"])
+    assert "- dx_bet: is missing\n" in text
     assert "evidence, primitive, dx_bet, first_ten_minutes, deciding_detail, verdict, " in text
 
 
@@ -229,7 +229,7 @@ def test_a_persona_without_examples_is_asked_without(space: Space) -> None:
     [
         ("verdict: skip", "verdict: ship", "does not show both verdicts"),
         ("verdict: skip", "verdict: maybe", "has no verdict"),
-        ("    dx_bet:", "    dx_bte:", "dx_bet: Field required"),
+        ("    dx_bet:", "    dx_bte:", "dx_bet: is missing"),
         ("confidence: 82", "confidence: high", "verdict_confidence"),
         ("tagline: I", "taglin: I", "unknown key 'taglin'"),
         ("name: Grandivox", "name: ''", "name: is empty"),

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from panel.errors import UsageError
+from panel.workspace.endpoints import BASE_SAMPLING
 from panel.workspace.loading import check_rendering, load_workspace
 from panel.workspace.scaffold import create, shipped
+from panel.workspace.settings import FILE, Settings
 
 
 def test_a_new_workspace_is_whole_and_loads(tmp_path: Path) -> None:
@@ -52,3 +57,38 @@ def test_files_beside_it_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text("mine")
     create(tmp_path)
     assert (tmp_path / "README.md").read_text() == "mine"
+
+
+SETTING = re.compile(r"(?:# )?(\w+) = ([^#]+?)\s*(?:#.*?default: ([^;,]+).*|#.*)?$")
+
+
+def shown_settings() -> Iterator[tuple[str, str, str]]:
+    """Yield table, key and what is shown as the default of every line of panel.toml.
+
+    Tables of endpoints hold examples. A comment may give the default of another example.
+    """
+    table = ""
+    for line in (shipped() / FILE).read_text(encoding="utf-8").splitlines():
+        if head := re.match(r"(?:# )?\[([\w.]+)\]", line):
+            table = head[1]
+        found = SETTING.match(line)
+        if found and not table.startswith("endpoints"):
+            yield table, found[1], found[3] or found[2]
+
+
+def test_every_default_that_a_new_panel_toml_shows_is_the_programs_own() -> None:
+    shown = list(shown_settings())
+    assert len(shown) >= 14
+    defaults = {**Settings().model_dump(mode="json"), "sampling": BASE_SAMPLING.model_dump()}
+    for table, key, text in shown:
+        if text in ("none", "all"):
+            assert defaults[table][key] is None, key
+        else:
+            assert tomllib.loads(f"x = {text}") == {"x": defaults[table][key]} or (
+                text == "[]" and not defaults[table][key]
+            ), key
+
+
+def test_the_readme_gives_the_programs_own_number_of_tries() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    assert re.findall(r"attempts = (\d+)", readme) == [str(Settings().limits.attempts)]

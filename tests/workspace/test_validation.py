@@ -39,16 +39,24 @@ def test_valid_fields_become_the_model() -> None:
 
 
 def test_all_problems_come_at_once_each_with_its_line() -> None:
-    source = "nmae: x\nprice:\n  entri: Free\n"
-    found = problems({"nmae": "x", "price": {"entri": "Free"}}, source)
+    source = "zzz: x\nprice:\n  zzz: Free\n"
+    found = problems({"zzz": "x", "price": {"zzz": "Free"}}, source)
     assert sorted(found) == sorted(
         [
             "here.yaml:1: name: is missing. Add 'name'.",
-            "here.yaml:1: nmae: unknown key 'nmae'. Did you mean 'name'?",
+            "here.yaml:1: zzz: unknown key 'zzz'. Valid here: name, price.",
             "here.yaml:2: price.entry: is missing. Add 'entry'.",
-            "here.yaml:3: price.entri: unknown key 'entri'. Did you mean 'entry'?",
+            "here.yaml:3: price.zzz: unknown key 'zzz'. Valid here: entry, plans.",
         ]
     )
+
+
+def test_a_misspelt_key_is_one_problem_and_the_right_one_is_not_missing_besides() -> None:
+    source = "nmae: x\nprice:\n  Entry: Free\n"
+    assert sorted(problems({"nmae": "x", "price": {"Entry": "Free"}}, source)) == [
+        "here.yaml:1: nmae: unknown key 'nmae'. Did you mean 'name'?",
+        "here.yaml:3: price.Entry: unknown key 'Entry'. Did you mean 'entry'?",
+    ]
 
 
 def test_a_length_is_said_in_words() -> None:

@@ -163,7 +163,7 @@ def test_evidence_must_be_a_few_quotes(value: Any) -> None:
 
 
 def test_every_missing_field_is_named() -> None:
-    assert problems("{}") == "; ".join(f"{name}: Field required" for name in _required())
+    assert problems("{}") == "; ".join(f"{name}: is missing" for name in _required())
 
 
 def _required() -> list[str]:
@@ -195,7 +195,7 @@ def test_a_beat_may_have_any_name(name: str) -> None:
     persona = BUILDER.model_copy(update={"beats": (Beat(id=name, label="l", ask="a"),)})
     text = json.dumps({name: "t", "evidence": ["q"], "verdict": "ship", "verdict_confidence": 1})
     assert parse(text, persona).beats == {name: "t"}
-    with pytest.raises(UnparsableReply, match=f"{name}: Field required"):
+    with pytest.raises(UnparsableReply, match=f"{name}: is missing"):
         parse("{}", persona)
 
 

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, ConfigDict, Field
 
 from panel.stats import Outcome, ShipOrSkip, tally
+from panel.workspace.mistakes import shown
 
 MOST_REPEATS = 10_000  # a check lays out every repeat on file
 
@@ -28,7 +29,7 @@ def _moment(text: str) -> str:
             problem = str(error)
         else:
             return text
-    raise ValueError(f"{text!r} is no time ({problem}). Write it as 2026-11-24T09:30:00Z.")
+    raise ValueError(f"{shown(text)} is no time ({problem}). Write it as 2026-11-24T09:30:00Z.")
 
 
 OneLine = Annotated[str, Field(min_length=1, max_length=500)]

@@ -13,6 +13,7 @@ Kinds of lines (field ``kind``):
     thaw     an answer brought in from verdicts/, where an earlier store froze it
     decision what an editor decided on a take: approve, reject, edit, ask_again or undo, with
              the whole wording decided on
+    rename   a tool or persona that goes by another name from now on, with all it has
     reparse  what a later parser made of the reply of an attempt, of any run
     end      how the run stopped, and what was learned of the server
 

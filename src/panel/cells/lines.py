@@ -10,6 +10,7 @@ from typing import Any
 from panel import __version__
 from panel.cells.cells import Cell, ModelIdentity
 from panel.cells.journal import journal_line, utc_now
+from panel.cells.renames import Rename
 from panel.hashing import content_hash
 from panel.stats import Outcome
 from panel.text import clean_text
@@ -57,6 +58,11 @@ def record_lines(
         if (digest := item.digest()) not in known
     ]
     return b"".join(lines)
+
+
+def rename_line(rename: Rename) -> bytes:
+    """Return the line that says under which name a tool or persona goes on."""
+    return journal_line("rename", {**asdict(rename), "renamed_at": utc_now()})
 
 
 def end_line(stopped: str | None = None, **server: Any) -> bytes:

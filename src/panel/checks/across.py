@@ -8,18 +8,19 @@ compared, however large the catalog (Broder 1997; one permutation, Li, Owen and 
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from zlib import crc32
 
-from panel.checks.findings import Finding, Severity, Subject, at, in_order, whole
+from panel.checks.findings import Finding, Severity, Span, Subject, in_order, whole
 
 BINS, ROWS = 48, 2  # 24 bands of two values: 94 % of the pairs that share a third are found
 BUCKET = 12  # takes that a bucket holds; later ones are compared with them but not added
 ALIKE, SAME = 0.42, 0.8  # share of three-word sequences in common
 OPENING = 4  # words
-WORN, WORN_SHARE = 3, 0.1  # takes of one persona that begin alike, and their share
+WORN, WORN_SHARE, MANY = 3, 0.1, 20  # takes of one persona that begin alike, and their share
+NAMED = 8  # tools named of those
 
 _WORD = re.compile(r"\w+(?:['’]\w+)?")
 _MIX = 0x9E3779B1
@@ -31,13 +32,25 @@ class _Signature:
     sketch: tuple[int, ...]
 
 
-def check_catalog(subjects: Sequence[Subject]) -> dict[int, list[Finding]]:
-    """Find near-duplicate takes and worn openings; keys are indexes of ``subjects``."""
+def check_catalog(
+    subjects: Sequence[Subject], shown: Collection[int] | None = None
+) -> dict[int, list[Finding]]:
+    """Find near-duplicate takes and worn openings; keys are indexes of ``subjects``.
+
+    shown: indexes of the takes that are looked at (None: all), which are compared with all
+    others. An opening is one finding, on the first of them that has it.
+    """
+    seen = range(len(subjects)) if shown is None else shown
     found: dict[int, list[Finding]] = defaultdict(list)
     for index, (other, share) in _twins(subjects).items():
-        found[index].append(_twin(subjects[other], share))
-    for index, finding in _openings(subjects):
-        found[index].append(finding)
+        if index in seen:
+            found[index].append(_twin(subjects[other], share))
+    for places, finding in _openings(subjects):
+        first = next((index for index in places if index in seen), None)
+        if first is not None:
+            subject, span = subjects[first], places[first]
+            placed = replace(finding, span=span, quote=subject.text[slice(*span)])
+            found[first].append(placed)
     return {index: in_order(findings) for index, findings in sorted(found.items())}
 
 
@@ -100,44 +113,34 @@ def _twin(other: Subject, share: float) -> Finding:
     return whole("near-duplicate", severity, says)
 
 
-def _openings(subjects: Sequence[Subject]) -> list[tuple[int, Finding]]:
-    """Find the beats (or rewritten takes) that begin alike in many takes of one persona."""
-    places: dict[tuple[str, str], list[tuple[int, tuple[int, int]]]] = defaultdict(list)
-    takes: dict[str, int] = defaultdict(int)
+def _openings(subjects: Sequence[Subject]) -> Iterator[tuple[dict[int, Span], Finding]]:
+    """Yield what many takes of one persona have a part begin with, and where it stands in each."""
+    places: dict[tuple[str, str], dict[int, Span]] = defaultdict(dict)
+    takes = Counter(subject.persona.id for subject in subjects)
     for index, subject in enumerate(subjects):
-        takes[subject.persona.id] += 1
         for opening, span in _begins(subject).items():
-            places[subject.persona.id, opening].append((index, span))
-    found = []
+            places[subject.persona.id, opening][index] = span
     for (persona, opening), where in places.items():
         if len(where) < WORN:
             continue
         share = len(where) / takes[persona]
-        severity: Severity = "warning" if share >= WORN_SHARE or len(where) >= 20 else "note"
-        for index, span in where:
-            subject = subjects[index]
-            begins = opening.replace("\x01", "the tool")
-            whose = f"{len(where)} of {takes[persona]} takes of the {subject.persona.name}"
-            says = (
-                f"{whose} have a part that begins “{begins}”",
-                "Begin this one with something specific to the tool.",
-            )
-            found.append((index, at(subject.text, span, "worn-opening", severity, says)))
-    return found
+        severity: Severity = "warning" if share >= WORN_SHARE or len(where) >= MANY else "note"
+        names = [subjects[index].tool.name for index in where]
+        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        whose = f"{len(where)} of {takes[persona]} takes of the {subjects[min(where)].persona.name}"
+        begins = f"have a part that begins “{opening.replace(chr(1), 'the tool')}”"
+        message = f"{whose} {begins}: {', '.join(names[:NAMED])}{more}"
+        says = (message, "Begin all but one of them with something specific to the tool.")
+        slugs = tuple(subjects[index].tool.slug for index in where)
+        yield where, replace(whole("worn-opening", severity, says), tools=slugs)
 
 
-def _begins(subject: Subject) -> dict[str, tuple[int, int]]:
+def _begins(subject: Subject) -> dict[str, Span]:
     """Return the openings of a take's beats: folded words → span in the text."""
-    begins: dict[str, tuple[int, int]] = {}
-    position = 0
-    parts = [part for part in subject.beats.values() if part] or [subject.text]
+    begins: dict[str, Span] = {}
     name = subject.tool.name.casefold()
-    for part in parts:
-        start = subject.text.find(part, position)
-        if start < 0:
-            continue
-        position = start + len(part)
-        words = list(_WORD.finditer(subject.text, start, position))[: OPENING + len(name.split())]
+    for start, end in subject.parts():
+        words = list(_WORD.finditer(subject.text, start, end))[: OPENING + len(name.split())]
         own = len(_WORD.findall(name))
         folded = [word[0].casefold() for word in words]
         if own and folded[:own] == _WORD.findall(name):

@@ -14,9 +14,11 @@ LAST = 3  # sentences at the end that are searched for a verdict
 # "would move me to skip" implies that the take now stands on the other side
 _TURN = re.compile(
     r"""
-    \b(?: would|could|might|will|can|to )\s+ (?:\w+\s+){0,2}?   # "would still"
-    (?: move|change|flip|turn|sway|persuade|convince|send|bring|win|tip|push|take|make|earn
-      |reverse|get )\w*\b
+    (?: \b(?: would|could|might|will|can )\s+ (?:\w+\s+){0,2}?   # "would still"
+        (?: move|change|flip|turn|sway|persuade|convince|send|bring|win|tip|push|take|make|earn
+          |reverse|get|start )\w*\b
+      | \bto\s+ (?: move|change|flip|turn|sway|persuade|convince|send|bring|tip|push|make )\s+
+        (?: me|us|it|this|my\s+\w+ )\b )                         # "enough to move me"
     [^.;:]{0,40}? \b(?P<to> ship|skip )\b                       # "move me to skip"
     | \b(?: from | keeps?\s+(?:me|it|this)\s+from )\s+ (?:a\s+)?
       (?P<off> ship|skip )\b (?!\s+to\b)                        # "keeps me from a ship"
@@ -29,12 +31,54 @@ _FROM_TO = re.compile(
 )
 _SUPPOSED = re.compile(
     r"""
-    \b(?: if|unless|suppose|were\s+it|had\s+it|until )\b [^.;:,]* ,?   # "if it were open, "
+    \b(?: if|unless|suppose|were\s+it|had\s+it|until|before )\b [^.;:,]* ,?   # "if it were open, "
     | \b(?: would|could|might )\s+ (?:\w+\s+){0,3}?                    # "would soon earn ..."
       (?: change|move|flip|turn|earn|make )\b [^.;:]*
     """,
     re.I | re.X,
 )
+# Where a supposition ends: "..., but today it is a ship".
+_PART = re.compile(
+    r"""
+    [;:—–]
+    | ,\s+ (?= (?: but|yet|though|so|still|and\s+so|and\s+even\s+so|as\s+it|today|for\s+now )\b )
+    """,
+    re.I | re.X,
+)
+_CONDITION = re.compile(
+    r"""
+    (?<! \beven\s )
+    \b(?: if (?! \s+(?: only|not|\w+ly|pressed|forced|asked|I\s+(?: must|had\s+to|were\s+to ) )\b )
+      |unless|suppose|provided|were\s+(?: it|the|this|its|there )|had\s+(?: it|the|this|its ) )\b
+    """,
+    re.I | re.X,
+)
+# "a named customer would be enough for a ship", "a ship would need a price"
+_WOULD = re.compile(
+    r"""
+    (?: \b(?: would|could|might )\b | (?<=\w)[’']d\b )
+    (?: (?! \b(?: means|makes|is|are|was|has|earns|forces|leaves|becomes )\b ) [^.;:,] ){0,80}?
+    \b(?: an?|the|my|to|into|for|towards?|me|it|this|us|of|on|at )\s+ (?P<word> ship|skip )\b
+    (?= \s*[.,;:!?)—–] | \s*$
+      | \s+(?: it|this|for|on|because|from|needs?|today|now|as|and|even|if|when|is )\b )
+    | \b(?: an?|the )\s+ (?P<noun> ship|skip )\s+ (?: (?:it|this)\s+ )?
+      (?: would|could|might|needs|requires )\b [^.;:,]*
+    """,
+    re.I | re.X,
+)
+_I_WOULD = re.compile(
+    r"""
+    \b(?: I|we )(?: \s+(?: would|could|might ) | [’']d )
+    (?: \s+\w+ ){0,2}? \s+ (?P<word> ship|skip )\b
+    """,
+    re.I | re.X,
+)
+# Who says so now, in the politest form: "I would call it a ship", "this would be a skip"
+_SPEAKER = re.compile(
+    r"\b(?: I|we )\b,? (?: \s+(?: still|also|now|too|myself|therefore|for\s+one|\w+ly ),? )* \s* $",
+    re.I | re.X,
+)
+_IT_WOULD_BE = re.compile(r"\b(?: this|that|it ) \s* $", re.I | re.X)
 _NOUN = r"""
     (?P<word> ship|skip )\b
     # "ship with weights" and the like: another verb
@@ -58,9 +102,19 @@ _SPOKEN = (
     ),
     # "... — ship", "so: a skip"
     re.compile(rf"(?: [:—–] | \bso: ) \s* (?: an?\s+ | the\s+ )? {_NOUN}", re.I | re.X),
-    # no reason to skip, cannot ship on that
+    # no reason to skip, wrong to skip, cannot ship on that
     re.compile(
-        rf"\b(?: (?:no|little|every|good)\s+reason\s+to | cannot|can[’']t|won[’']t )\s+ {_NOUN}",
+        rf"""
+        \b(?: (?:no|little|every|good)\s+reason\s+to
+          |(?: wrong|unfair|foolish|rash|a\s+(?:mistake|shame|pity) )\s+to
+          |cannot|can[’']t|won[’']t )\s+ {_NOUN}
+        """,
+        re.I | re.X,
+    ),
+    # enough to ship, too little here to ship
+    re.compile(
+        rf"\b(?: enough|too\s+little )\s+ (?: \w+\s+ ){{0,2}} to\s+ {_NOUN}"
+        r" (?= \s*[.,;:!—–] | \s*$ | \s+(?:it|this|on)\b )",
         re.I | re.X,
     ),
     # I would ship it, I will skip, we ship, I still skip, I'd skip
@@ -77,7 +131,7 @@ _SPOKEN = (
     # Ship. Skip for now; Shipping because; ships, narrowly
     re.compile(
         r"""
-        (?: ^ | [.;!?]\s+ | ,\s+(?: so|and|hence|thus|but )\s+ )   # where a statement begins
+        (?: ^\s* | [.;!?]\s+ | ,\s+(?: so|and|hence|thus|but )\s+ )   # where a statement begins
         (?: still,?\s+ | so,?\s+ | verdict:\s* )?
         (?: an?\s+ )?
         (?P<word> ship|skip )(?: s|ping )?\b
@@ -105,7 +159,8 @@ _TURNED = re.compile(
     \b(?:
       not|never|no|cannot|can[’']t|won[’']t|wouldn[’']t|don[’']t|isn[’']t|hardly   # negations
       |short\s+of|far\s+from|stops?\s+short\s+of                                  # distance
-      |(?: too\s+little|not\s+enough )\s+for
+      |not\s+enough\s+for|too\s+little
+      |(?: wrong|unfair|foolish|rash|mistake|shame|pity )\s+to
       |away\s+from|than|nor|instead\s+of|rather\s+than|out\s+of                   # alternatives
       |keeps?\s+(?:me|it|this)\s+from
       |neither|without|no\s+reason\s+to|hard\s+to|against
@@ -147,8 +202,9 @@ def _closing(text: str) -> tuple[Stand, int] | None:
 
 
 def _stand(sentence: str) -> Stand | None:
-    turned = _FROM_TO.search(sentence) or _TURN.search(sentence)
-    kept = _blank(_FROM_TO, sentence)
+    supposed, kept = _suppositions(sentence)
+    turned = _FROM_TO.search(kept) or _TURN.search(kept)
+    kept = _blank(_FROM_TO, kept)
     kept = _blank(_TURN, kept)
     kept = _blank(_SUPPOSED, kept)
     stands: list[tuple[int, Stand]] = []
@@ -164,7 +220,36 @@ def _stand(sentence: str) -> Stand | None:
         if off and turned.re is _TURN:  # "keeps me from a ship"
             return _other(off.lower())
         return _read(off, "") if off else _other(turned["to"].lower())
-    return None
+    return supposed
+
+
+def _suppositions(sentence: str) -> tuple[Stand | None, str]:
+    """Return the stand that suppositions imply, and the sentence with them blanked out.
+
+    What would bring a ship says that this is none yet: "a price would be enough for a ship".
+    """
+    implied: Stand | None = None
+    start = 0
+    for end in [*(mark.start() for mark in _PART.finditer(sentence)), len(sentence)]:
+        part = sentence[start:end]
+        condition = _CONDITION.search(part)
+        for match in [*_WOULD.finditer(part), *(_I_WOULD.finditer(part) if condition else ())]:
+            if not condition and _spoken(part[: match.start()], match[0]):
+                continue
+            word = match["word"] or match["noun"]
+            denied = condition and re.search(r"\b(?:not|never)\b", match[0], re.I)
+            implied = _read(word, "") if denied else _other(word.lower())
+            place = start + match.start()
+            blank = " " * len(match[0])
+            sentence = sentence[:place] + blank + sentence[place + len(blank) :]
+        start = end
+    return implied, sentence
+
+
+def _spoken(before: str, words: str) -> bool:
+    """Whether "would" is a polite form of the speaker's own verdict."""
+    be = re.match(r"\S+\s+(?:\w+\s+)?be\b", words)
+    return bool(_SPEAKER.search(before) or (be and _IT_WOULD_BE.search(before)))
 
 
 def _blank(pattern: re.Pattern[str], text: str) -> str:

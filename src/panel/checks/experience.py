@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from panel.checks.findings import Finding, Span, at
+from panel.checks.findings import Finding, Span, at, overlap
 from panel.checks.folding import folded
 from panel.checks.sentences import Sentences
 from panel.checks.source import Source
@@ -189,8 +189,9 @@ def check_experience(text: str, sentences: Sentences, source: Source) -> list[Fi
             start, end = sentences.clause(span[0])
             if number == _NEEDS_DEED and not _DEED.search(text, start, end):
                 continue
-            if any(one.span and one.span[0] < span[1] and span[0] < one.span[1] for one in found):
-                continue
+            around = sentences.around(span[0])
+            if any(one.span and overlap(one.span, around) for one in found):
+                continue  # a sentence makes one such claim, in however many words
             says = ("a claim of own use, and nobody used the tool", _REMEDY)
             found.append(at(text, span, "first-person-use", "error", says))
     return found

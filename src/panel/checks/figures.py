@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from panel.checks.findings import Finding, Severity, Span, at, overlap
+from panel.checks.findings import SEVERITIES, Finding, Severity, Span, at, overlap
 from panel.checks.folding import folded
 from panel.checks.quantities import Quantity, quantities
 from panel.checks.sentences import Sentences
@@ -32,8 +32,12 @@ _CHECKS |= {"date": "date-outside-source"}
 def check_figures(
     text: str, sentences: Sentences, source: Source, taken: list[Span]
 ) -> list[tuple[Finding, Quantity]]:
-    """Find figures that the source does not state, each with the quantity it was read as."""
-    found = []
+    """Find figures that the source does not state, each with the quantity it was read as.
+
+    A figure that is repeated is reported once, unless it is first supposed and then stated.
+    """
+    found: list[tuple[Finding, Quantity]] = []
+    worst: dict[tuple[str, str, float], int] = {}
     for quantity in quantities(text):
         if any(overlap(quantity.span, span) for span in taken) or source.holds(quantity):
             continue
@@ -41,7 +45,11 @@ def check_figures(
         if severity is None:
             continue
         check = _CHECKS.get(quantity.kind, "number-outside-source")
-        found.append((at(text, quantity.span, check, severity, (message, _REMEDY)), quantity))
+        finding = at(text, quantity.span, check, severity, (message, _REMEDY))
+        key = (quantity.kind, quantity.unit, quantity.size if quantity.unit else quantity.value)
+        if finding.rank < worst.get(key, len(SEVERITIES)):
+            worst[key] = finding.rank
+            found.append((finding, quantity))
     return found
 
 
@@ -95,6 +103,10 @@ def _weigh(
 def _derived(quantity: Quantity, text: str, source: Source) -> tuple[Severity | None, str] | None:
     """Recognise figures that follow from the source: 62% from 38%, "about 94%" from 94.1%."""
     alike = [known for known in source.quantities if known.kind == quantity.kind]
+    if quantity.kind == "plain" and any(
+        known.kind == "times" and known.value == quantity.value for known in source.quantities
+    ):
+        return None, ""  # "up to 40 times", and then "measured against forty"
     if quantity.kind == "percent":
         rest = 100 - quantity.value
         if any(abs(known.value - rest) < 1e-6 for known in alike):

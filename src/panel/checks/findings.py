@@ -24,6 +24,7 @@ class Finding:
     excluded; None for the take as a whole. quote: ``text[start:end]``; without a span the
     words concerned (an evidence quote, say) or "". message: what is wrong; remedy: how to
     fix it. source_span: (start, end) in the tool's description, None without a place to show.
+    tools: slugs of the tools whose takes share what is found, this one among them.
     """
 
     check: str
@@ -33,6 +34,7 @@ class Finding:
     message: str
     remedy: str
     source_span: Span | None = None
+    tools: tuple[str, ...] = ()
 
     @property
     def rank(self) -> int:
@@ -55,6 +57,17 @@ class Subject:
     confidence: int | None = None
     beats: Mapping[str, str] = field(default_factory=dict)
     evidence: tuple[str, ...] = ()
+
+    def parts(self) -> list[Span]:
+        """Return the spans of the beats in the text; the whole text where there are none."""
+        found: list[Span] = []
+        position = 0
+        for part in [part for part in self.beats.values() if part] or [self.text]:
+            start = self.text.find(part, position)
+            if start >= 0:
+                position = start + len(part)
+                found.append((start, position))
+        return found
 
 
 def at(text: str, span: Span, check: str, severity: Severity, says: tuple[str, str]) -> Finding:

@@ -5,15 +5,40 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from panel.checks.findings import Finding, Severity, Span, Subject, at, overlap
 from panel.checks.sentences import Sentences
 from panel.checks.source import WORD, Source, bare, unpossessed, words_of
-from panel.checks.vocabulary import FORMATS, PLAIN, STARTERS, WELL_KNOWN
+from panel.checks.vocabulary import AMBIGUOUS, FORMATS, PLAIN, STARTERS, WELL_KNOWN
+from panel.workspace.personas import Persona
+
+SHORTEST = 3  # letters by which a longer name of the source is recognised
+REACH = 20  # characters before a word that show a bullet
 
 _DOTTED = re.compile(r"[A-Za-z]\w*\.(?:js|cpp|ai|io|dev|py|rs|net|com|org|app|sh)", re.I)
 _UNIT = re.compile(r"[A-Za-z]{1,4}(?:/s)?")  # GB, MB/s
-_FIGURE = re.compile(r"\d[\d.,]*(?:[A-Za-z]{1,3})?(?:-\w+)?")  # 8x, 128K, 70B-class
+# 8x, 128K, 70B-class, mid-2027
+_FIGURE = re.compile(r"\d[\d.,]*(?:[A-Za-z]{1,3})?(?:-\w+)?|(?:mid|early|late|pre|post)-\d+", re.I)
+_SHORTENED = re.compile(r"(\w+)['’](?:m|ve|d|ll|re|s|t)", re.I)  # I'm, we've
+_BULLET = re.compile(r"(?:^|\n)\s*(?:[-*•]|\d+[.)])\s*$")
+_SMALL = re.compile(r"(?<![\w.-])[a-z]\w{2,}(?![\w.-])")  # words written small
+# Endings of words that begin a sentence without being a name: Hosting, Accuracy, Nearly.
+_COMMON = re.compile(
+    r"\w+(?:ing|ed|ly|[ts]ion|ment|ness|ity|ance|ence|racy|vacy|ism|ship|ware|able|ible|ful|less"
+    r"|ous|ive|ers|ies)"
+)
+# What makes a name of a word that is a common one, too, at the start of a sentence: Slack, Windows.
+_NAME_AFTER_ALL = re.compile(
+    r"""
+    ['’]s\b
+    | ,? \s+ (?: and\s+ | or\s+ )? [A-Z] | ,\s+which\b
+    | \s+ (?: or\s+another|with\s+its )\b
+    | \s+ (?: is|has|does|was|could|can|will|would|might|may|already|offers|charges|ships|sells
+      |owns|itself|alone|users )\b
+    """,
+    re.X,
+)
 _NUMBERED = re.compile(r" v?(?:\d+(?:\.\d+)+|\d+(?:\.\d+)?[BbMK])\b")  # Falcon 180B
 # What makes a name of an unknown capitalised word at the start of a sentence, if it follows.
 _NAME_FOLLOWS = re.compile(
@@ -32,6 +57,29 @@ _JOINED = re.compile(r" v?\d+(?:\.\d+)*[A-Za-z]*(?![\w%])")  # the 3.1 of Llama 
 
 
 @dataclass(frozen=True, slots=True)
+class _Known:
+    """Words that are no names from outside. labels: of the persona; plain: written small."""
+
+    source: Source
+    labels: frozenset[str]
+    plain: frozenset[str]
+
+    def holds(self, word: str) -> bool:
+        """Whether a word is in the source or in the persona's labels, or names no product."""
+        word = bare(word)
+        words = self.source.words
+        if word in words or word in PLAIN or word in self.labels:
+            return True
+        stem = word.removesuffix("s")
+        if stem in words or stem in PLAIN:
+            return True
+        # "Mac" where the source says macOS, "Postgres" where it says PostgreSQL
+        if len(word) < SHORTEST or word not in self.source.folded:
+            return False
+        return any(known.startswith(word) for known in words)
+
+
+@dataclass(frozen=True, slots=True)
 class _Token:
     span: Span
     text: str
@@ -47,9 +95,9 @@ def check_names(
     taken: spans that other checks report on.
     """
     text = subject.text
-    persona = frozenset(words_of(f"{subject.persona.name} {subject.persona.motto}"))
-    persona |= {word for beat in subject.persona.beats for word in words_of(beat.label)}
-    tokens = [token for token in _tokens(text, sentences, source, persona) if token.unknown]
+    plain = _written_small(subject.persona) | frozenset(_SMALL.findall(text))
+    known = _Known(source, _labels(subject.persona), plain)
+    tokens = [token for token in _tokens(text, sentences, known) if token.unknown]
     found: list[Finding] = []
     seen: set[str] = set()
     for span, formats in _runs(text, tokens, taken):
@@ -74,25 +122,38 @@ def _finding(text: str, span: Span, formats: bool, sentences: Sentences) -> Find
     return at(text, span, "name-outside-source", severity, (message, remedy))
 
 
-def _tokens(
-    text: str, sentences: Sentences, source: Source, persona: frozenset[str]
-) -> Iterator[_Token]:
+@lru_cache(maxsize=64)
+def _labels(persona: Persona) -> frozenset[str]:
+    """Return the words of a persona's name, motto and beats, which it may write with capitals."""
+    named = [persona.name, persona.motto, *(beat.label for beat in persona.beats)]
+    return frozenset(words_of(" ".join(named)))
+
+
+@lru_cache(maxsize=64)
+def _written_small(persona: Persona) -> frozenset[str]:
+    """Return the words that a persona's file writes without a capital: no names, most likely."""
+    parts = [persona.voice, persona.ship_bar, persona.skip_bar, *persona.avoid]
+    return frozenset(_SMALL.findall(" ".join([*parts, *(beat.ask for beat in persona.beats)])))
+
+
+def _tokens(text: str, sentences: Sentences, known: _Known) -> Iterator[_Token]:
     for match in WORD.finditer(text):
         if match[0].islower() and "." not in match[0]:
             continue  # most words end here
         word = unpossessed(match[0])
         if _UNIT.fullmatch(word) and text[: match.start()].rstrip()[-1:].isdigit():
             continue
-        initial = _initial(text, match.start(), sentences)
-        if not _is_name(word, initial, text[match.end() :][:60]):
+        if not _is_name(word):
             continue
-        folded_word = word.casefold()
+        after = match[0][len(word) :] + text[match.end() :][:60]
+        if _initial(text, match.start(), sentences) and not _is_name_first(word, after, known):
+            continue
         parts = [part for part in re.split(r"[-/]", word) if any(map(str.isupper, part))] or [word]
-        strangers = [part for part in parts if not _known(part.casefold(), source, persona)]
+        strangers = [part for part in parts if not known.holds(part)]
         yield _Token(
             (match.start(), match.start() + len(word)),
             word,
-            unknown=bool(strangers) and not _known(folded_word, source, persona),
+            unknown=bool(strangers) and not known.holds(word),
             known_format=all(_format(part.casefold()) for part in strangers),
         )
 
@@ -102,46 +163,43 @@ def _format(word: str) -> bool:
 
 
 def _initial(text: str, position: int, sentences: Sentences) -> bool:
-    before = text[:position].rstrip(" ")
-    return sentences.begins(position) or before.endswith((":", "“", '"', "‘", "(", "—", "/", "*"))
+    before = text[max(0, position - REACH) : position].rstrip(" ")
+    return (
+        sentences.begins(position)
+        or before.endswith((":", "“", '"', "‘", "(", "—", "–", "/", "*", "\n", "…"))
+        or bool(_BULLET.search(before))
+    )
 
 
-def _is_name(word: str, initial: bool, after: str) -> bool:
+def _is_name(word: str) -> bool:
+    """Whether a word is written as a name is, wherever it stands."""
     if _DOTTED.fullmatch(word):
         return True
-    if _FIGURE.fullmatch(word):
+    if _FIGURE.fullmatch(word) or all(len(part) < SHORTEST - 1 for part in re.split("[-/]", word)):
+        return False  # a figure; a letter: plan B, A/B
+    pair = _SHORTENED.fullmatch(word)
+    if pair and pair[1].casefold() in STARTERS:  # I'm, we've
         return False
-    first, rest = word[:1], word[1:]
-    inner = re.sub(r"-[A-Z]", "-", rest) if initial else rest  # Open-Source
-    if any(map(str.isupper, inner)) and not (word.isupper() and len(word) < 2):
-        return True
-    if not first.isupper():
-        return False
-    if not initial or any(map(str.isdigit, rest)):
-        return True
-    if word.casefold() in STARTERS:
-        return False
-    if word.casefold() in WELL_KNOWN:
-        return True
-    if _NUMBERED.match(after):
-        return True
-    follows = re.match(r"\s+([A-Z][\w.+-]*)", after)
-    if follows and follows[1].casefold() not in (*PLAIN, *FORMATS):
-        return True
-    return bool(_NAME_FOLLOWS.match(after))
+    return any(map(str.isupper, word))
 
 
-def _known(word: str, source: Source, persona: frozenset[str]) -> bool:
-    word = bare(word)
-    if word in source.words or word in PLAIN or word in persona:
+def _is_name_first(word: str, after: str, known: _Known) -> bool:
+    """Whether a name is still one at the start of a sentence, where every word has a capital."""
+    if _DOTTED.fullmatch(word) or any(map(str.isupper, re.sub(r"-[A-Z]", "-", word[1:]))):
         return True
-    stem = word.removesuffix("s")
-    if stem in source.words or stem in PLAIN:
+    small = word.casefold()
+    if any(map(str.isdigit, small)):
         return True
-    # "Mac" where the source says macOS, "Postgres" where it says PostgreSQL
-    if len(word) < 3 or word not in source.folded:
+    if small in AMBIGUOUS:
+        return bool(_NAME_AFTER_ALL.match(after))
+    if small in WELL_KNOWN:
+        return True
+    if small in STARTERS or small in known.plain or _COMMON.fullmatch(small):
         return False
-    return any(known.startswith(word) for known in source.words)
+    if _NUMBERED.match(after) or _NAME_FOLLOWS.match(after):
+        return True
+    follows = re.match(r"\s+([A-Z][\w.+-]+)", after)
+    return bool(follows and _is_name(follows[1]) and not known.holds(follows[1]))
 
 
 def _runs(text: str, tokens: list[_Token], taken: list[Span]) -> Iterator[tuple[Span, bool]]:

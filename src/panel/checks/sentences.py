@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections.abc import Iterable
 
 from panel.checks.findings import Span
 
@@ -94,17 +95,23 @@ _MARKED = re.compile(r"outside (?:knowledge|the source)|to (?:be )?verif(?:y|ied
 
 
 class Sentences:
-    """The sentences of a text, found once. spans: (start, end) of each, in order."""
+    """The sentences of a text, found once. spans: (start, end) of each, in order.
 
-    def __init__(self, text: str) -> None:
+    ends: places where a sentence ends in any case, as with a beat that has no full stop.
+    """
+
+    def __init__(self, text: str, ends: Iterable[int] = ()) -> None:
         self.text = text
         self.spans: list[Span] = []
+        found = {
+            end.end()
+            for end in _SENTENCE_END.finditer(text)
+            if not _ABBREVIATION.search(text, max(0, end.start() - 8), end.start() + 1)
+        }
         start = 0
-        for end in _SENTENCE_END.finditer(text):
-            if _ABBREVIATION.search(text, max(0, end.start() - 8), end.start() + 1):
-                continue
-            self._add(start, end.end())
-            start = end.end()
+        for end in sorted(found.union(ends)):
+            self._add(start, end)
+            start = end
         self._add(start, len(text))
         self._starts = [span[0] for span in self.spans]
 

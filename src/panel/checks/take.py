@@ -27,28 +27,30 @@ def check_take(subject: Subject, others: Sequence[Tool]) -> list[Finding]:
     which is indexed once. Raises nothing, whatever the text.
     """
     text = subject.text
-    sentences, source = Sentences(text), source_of(subject.tool)
+    sentences = Sentences(text, (end for _start, end in subject.parts()))
+    source = source_of(subject.tool)
     found = check_evidence(subject) + check_form(subject) + check_closing(subject)
     mentions = licence_mentions(text)
     licences = check_licences(text, mentions, sentences, source)
     used = check_experience(text, sentences, source)
-    worded = _without(check_wording(subject, source), _spans(used))
     # Words are reported by the check that knows most about them, and by no other.
-    taken = code_spans(text) + [mention.span for mention in mentions]
-    taken += _spans(licences)
+    told = [*licences, *_without(used, licences)]
+    told += _without(check_wording(subject, source), told)
+    taken = code_spans(text) + [mention.span for mention in mentions] + _spans(told)
     figures = check_figures(text, sentences, source, taken)
-    strayed = check_others(subject, index_of(others), source, figures)
-    names = check_names(subject, sentences, source, taken + _spans(strayed) + _spans(worded))
-    numbers = _without([finding for finding, _read in figures], _spans(strayed) + _spans(names))
-    code = check_code(text, source)
-    return in_order([*found, *licences, *used, *worded, *strayed, *names, *numbers, *code])
+    told += _without(check_others(subject, index_of(others), source, figures), told)
+    told += check_names(subject, sentences, source, taken + _spans(told))
+    told += _without([finding for finding, _read in figures], told)
+    return in_order([*found, *told, *check_code(text, source)])
 
 
 def _spans(findings: Sequence[Finding]) -> list[Span]:
     return [finding.span for finding in findings if finding.span is not None]
 
 
-def _without(findings: Sequence[Finding], spans: Sequence[Span]) -> list[Finding]:
+def _without(findings: Sequence[Finding], told: Sequence[Finding]) -> list[Finding]:
+    """Return the findings on words that no other one is about yet."""
+    spans = _spans(told)
     return [
         finding
         for finding in findings

@@ -6,18 +6,20 @@ noise explains, the model has moved.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
-from panel.cells.cells import ModelIdentity
+from panel.cells.cells import ModelIdentity, PairKey
 from panel.ci.agreement import Agreement, CanaryCount, PairVotes, judge
 from panel.ci.snapshots import NOW, Snapshot, from_store
 from panel.frozen.canaries import CanaryCheck, in_order, latest, read_canaries
 from panel.frozen.files import FOLDER, Frozen
 from panel.frozen.verdicts import FrozenVerdict
-from panel.stats import Tally, tally
+from panel.stats import ShipOrSkip, Tally, tally
 from panel.workspace.loading import WorkspaceFiles
 
+Each = TypeVar("Each")
 Names = tuple[list[str], list[str]]  # before, after
 
 
@@ -145,25 +147,48 @@ def votes_of(
 
     The record is the answers in ``frozen`` and those of the checks in ``earlier``. Where the first
     of these is accepted, the answers in ``frozen`` that are older than it are of another model,
-    and left out. So is a pair without a record.
+    and left out. So is a pair without a record. A tool or persona that had another name then is
+    known by its question.
     """
     since = earlier[0].asked_at if earlier and earlier[0].accepted else ""
+    filed = {
+        (slug, persona): {answer.fingerprint: answer for answer in verdict.answers}
+        for slug, file in frozen.items()
+        for persona, verdict in file.personas.items()
+    }
+    before, asked = [_by_pair(each) for each in earlier], _by_pair(check)
     found = []
-    for tool, personas in check.canaries.items():
-        file = frozen.get(tool)
-        for persona, again in personas.items():
-            verdict = file.personas.get(persona) if file else None
-            answers = verdict.answers if verdict else ()
-            record: list[str | None] = []
-            if any(answer.fingerprint in again for answer in answers):
-                record += [answer.verdict for answer in answers if answer.asked_at > since]
-            for each in earlier:
-                votes = each.canaries.get(tool, {}).get(persona, {})
-                if votes.keys() & again.keys():
-                    record += votes.values()
-            if any(record):
-                found.append(PairVotes(tool, _votes(record), _votes(again.values())))
+    for pair in asked:
+        answers = _on_record(pair, asked, filed).values()
+        record = [answer.verdict for answer in answers if answer.asked_at > since]
+        for votes in before:
+            record += _on_record(pair, asked, votes).values()
+        if any(record):
+            found.append(PairVotes(pair[0], _votes(record), _votes(asked[pair].values())))
     return found
+
+
+def _by_pair(check: CanaryCheck) -> Mapping[PairKey, Mapping[str, ShipOrSkip]]:
+    return {
+        (tool, persona): votes
+        for tool, personas in check.canaries.items()
+        for persona, votes in personas.items()
+    }
+
+
+def _on_record(
+    pair: PairKey,
+    asked: Mapping[PairKey, Mapping[str, ShipOrSkip]],
+    record: Mapping[PairKey, Mapping[str, Each]],
+) -> Mapping[str, Each]:
+    """Return what is on record of a canary's present wording, by fingerprint; empty without any."""
+    prints = asked[pair].keys()
+    if pair in record:
+        named = record[pair]
+        return named if named.keys() & prints else {}
+    # Under another name then: the one with the question that is no other canary's.
+    others = [each for other, each in record.items() if other not in asked and each.keys() & prints]
+    return others[0] if len(others) == 1 else {}
 
 
 def _votes(words: Iterable[str | None]) -> Tally:

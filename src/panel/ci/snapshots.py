@@ -25,13 +25,13 @@ from panel.frozen.files import (
     Frozen,
     FrozenTool,
     parse_frozen,
+    read_document,
     read_frozen,
     verdict_on,
 )
 from panel.frozen.publish import publish
 from panel.store.ingest import opened
 from panel.store.queries import answers_by_pair, run_totals
-from panel.workspace.documents import decode_text
 from panel.workspace.git import changed_contents, commit_of, workspace_at
 from panel.workspace.loading import RUNS
 
@@ -125,7 +125,7 @@ def _read_at(
             continue
         try:
             found[file.stem] = (
-                read[file.stem] if content is None else parse(decode_text(content, file), file)
+                read[file.stem] if content is None else parse(read_document(file, content), file)
             )
         except WorkspaceError as error:
             problems += error.problems

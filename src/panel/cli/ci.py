@@ -21,10 +21,11 @@ from panel.cli.output import DiffFormat, note, one_of, print_json, say, write_te
 from panel.cli.report import Report, print_diff
 from panel.cli.workspace import open_workspace
 from panel.frozen.files import FOLDER, read_frozen
-from panel.frozen.freeze import FreezeOptions, Kept
+from panel.frozen.freeze import FreezeOptions, Freezing, Kept
 from panel.frozen.freeze import freeze as freeze_verdicts
-from panel.frozen.thaw import opened_with_frozen, thaw_if_fresh
+from panel.frozen.renames import opened_renamed
 from panel.frozen.thaw import thaw as thaw_verdicts
+from panel.frozen.thaw import thaw_if_fresh
 from panel.runs.selection import Selection, resolve
 from panel.runs.since import opened_base
 from panel.store.ingest import opened
@@ -67,13 +68,19 @@ def freeze(
     frozen = read_frozen(workspace.root / FOLDER)
     with opened_base(workspace.root, since) as base:
         options = FreezeOptions(prune, accept, base.frozen if base else None)
-    with opened_with_frozen(workspace, frozen, options.since) as connection:
+    with opened_renamed(workspace, selection, frozen, options.since) as connection:
         target = resolve(workspace, selection, connection)
         done = freeze_verdicts(workspace, target, frozen, connection, options)
     if as_json:
         print_json(asdict(done))
-        return
+    else:
+        _print_freezing(done, endpoint, model)
+
+
+def _print_freezing(done: Freezing, endpoint: str | None, model: str | None) -> None:
     say(f"{FOLDER}/: {len(done.written):,} files written, {done.unchanged:,} as they were.")
+    for was, now in done.renamed.items():
+        say(f"{was}.json is {now}.json now: the tool was renamed.")
     if done.pruned:
         say(f"Removed: {_named(done.pruned)}.")
     for kept in done.kept[:NAMED]:

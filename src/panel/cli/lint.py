@@ -72,12 +72,16 @@ def lint(
         # Near-duplicates and worn openings show only across the whole catalog.
         every = subjects(workspace, target, connection)
     others = OtherTools(workspace.tools)
-    across = check_catalog(every)
     wanted = {(one.slug, who.id) for one, who in target.pairs}
-    checked = [
-        _Checked(subject, in_order(check_take(subject, others) + across.get(index, [])))
+    chosen = {
+        index: subject
         for index, subject in enumerate(every)
         if (subject.tool.slug, subject.persona.id) in wanted
+    }
+    across = check_catalog(every, chosen)
+    checked = [
+        _Checked(subject, in_order(check_take(subject, others) + across.get(index, [])))
+        for index, subject in chosen.items()
     ]
     if as_json:
         print_json([_record(one) for one in checked])
@@ -134,6 +138,7 @@ def _record(one: _Checked) -> dict[str, Any]:
                 "message": finding.message,
                 "remedy": finding.remedy,
                 "source_span": finding.source_span,
+                "tools": finding.tools,
             }
             for finding in one.findings
         ],

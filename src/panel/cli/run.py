@@ -132,6 +132,8 @@ def _print_plan(prepared: Prepared, as_json: bool) -> None:
     if not prepared.selection.changed:  # there, every pair has repeats of its own
         product += f" × {repeats} repeat(s)"
     say(f"{plan.cells:,} cells: {product}, asked of {target.model}")
+    for rename in prepared.renamed:
+        say(f"{rename.of} {rename.now}: renamed from {rename.was}, with its answers and decisions")
     out().print(_plan_table(prepared))
     for cell, reason in plan.pending[:CELLS_SHOWN]:
         say(f"  {cell.tool.slug} × {cell.persona.id} × repeat {cell.repeat}: {reason}")
@@ -155,6 +157,7 @@ def _plan_record(prepared: Prepared) -> dict[str, Any]:
         "canaries": len(prepared.canaries),
         "perhaps": len(prepared.perhaps),
         "reasons": plan.reasons(),
+        "renamed": [asdict(rename) for rename in prepared.renamed],
         "estimate": asdict(prepared.estimate),
         "pending_cells": [
             {

@@ -51,7 +51,8 @@ def check(
 ) -> None:
     """Check every file of the workspace, without a model. Exit 2 when something is wrong.
 
-    With --frozen, exit 1 when a verdict in verdicts/ is stale, missing, altered or orphaned.
+    With --frozen, exit 1 when a verdict in verdicts/ is stale, missing, renamed, altered or
+    orphaned.
     """
     workspace = _checked(as_json)
     if frozen:
@@ -75,12 +76,16 @@ def _check_frozen(
         for each in status.found:
             pair = each.tool if each.persona is None else f"{each.tool} × {each.persona}"
             say(f"{each.status}: {pair}: {each.reason}")
-        holds = status.pairs - sum(each.status != "orphaned" for each in status.found)
+        wrong = ("stale", "missing", "altered")
+        fallen = [each for each in status.found if each.persona and each.status in wrong]
+        holds = status.pairs - len(fallen)
         note(f"{holds:,} of {status.pairs:,} verdicts of {status.model} hold.")
         if any(each.status == "altered" for each in status.found):
             note("What is altered was not written by 'panel freeze', which writes it anew.")
-        if any(each.status != "orphaned" for each in status.found):
+        if fallen:
             note("'panel run --changed' asks what has no answer; 'panel freeze' writes it.")
+        if any(each.status == "renamed" for each in status.found):
+            note("'panel freeze' writes what is renamed under its new name, and asks nothing.")
         if any(each.status == "orphaned" for each in status.found):
             note("'panel freeze --prune' removes what is orphaned.")
     if status.found:

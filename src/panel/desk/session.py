@@ -23,6 +23,7 @@ from panel.desk.decide import decide
 from panel.desk.take import wording_hash
 from panel.endpoint.target import Chosen, resolve_target
 from panel.errors import PanelError, WorkspaceError
+from panel.frozen.renames import opened_renamed
 from panel.frozen.thaw import thaw_if_fresh
 from panel.results.entries import Entry, entry_of
 from panel.store.decisions import review_states
@@ -128,7 +129,8 @@ class Desk:
     def _load(self, files: _Files) -> _Kept:
         workspace = load_workspace(self.root)
         thaw_if_fresh(workspace)
-        target = resolve_target(workspace, Chosen((), (), (), *self._chosen))
+        with opened_renamed(workspace, chosen := Chosen((), (), (), *self._chosen)):
+            target = resolve_target(workspace, chosen)
         return _Kept(files, workspace, target, OtherTools(workspace.tools))
 
     def snapshot(self) -> DeskSnapshot:

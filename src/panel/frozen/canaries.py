@@ -16,12 +16,12 @@ from pydantic import ConfigDict, model_validator
 from panel.cells.answers import Moment, OneLine
 from panel.cells.cells import ModelIdentity
 from panel.errors import Problem, UsageError, WorkspaceError
-from panel.frozen.files import encode_frozen, parse_document, write_changed
+from panel.frozen.files import encode_frozen, parse_document, read_document, write_changed
 from panel.frozen.verdicts import Strict
 from panel.stats import ShipOrSkip
 from panel.store.connection import Connection
 from panel.store.queries import CanaryAnswer, canary_answers
-from panel.workspace.documents import parse_yaml, read_text
+from panel.workspace.documents import parse_yaml
 
 CANARIES = "_canaries"  # a slug has no underscore, so no tool can be called so
 
@@ -64,7 +64,7 @@ def read_canaries(folder: Path) -> CanaryChecks:
     problems: list[Problem] = []
     for file in sorted((folder / CANARIES).glob("*.json")):
         try:
-            found[file.stem] = parse_canaries(read_text(file), file)
+            found[file.stem] = parse_canaries(read_document(file), file)
         except WorkspaceError as error:
             problems += error.problems
     if problems:

@@ -10,7 +10,8 @@ from panel.endpoint.target import Chosen, resolve_target
 from panel.frozen.canaries import read_canaries
 from panel.frozen.files import FOLDER, Frozen, decisions_of, read_frozen
 from panel.frozen.integrity import decision_of
-from panel.frozen.staleness import StaleEntry, orphaned, stale_entries
+from panel.frozen.renames import moved_by_sight
+from panel.frozen.staleness import StaleEntry, altered_names, orphaned, renamed, stale_entries
 from panel.workspace.loading import WorkspaceFiles
 
 
@@ -18,7 +19,7 @@ from panel.workspace.loading import WorkspaceFiles
 class FrozenStatus:
     """What ``panel check --frozen --json`` prints. pairs: tool × persona pairs of the workspace.
 
-    found: those stale, missing, altered or orphaned; empty when everything holds.
+    found: those stale, missing, renamed, altered or orphaned; empty when everything holds.
     """
 
     model: str
@@ -47,7 +48,12 @@ def frozen_status(
         read_canaries(folder)  # one that cannot be read is found here, and not in the next job
     chosen = Chosen(endpoint=endpoint, model=model)
     target = resolve_target(workspace, chosen, guidance_on_file(frozen))
+    seen = moved_by_sight(workspace, frozen, target)
+    frozen = seen.frozen
+    target = resolve_target(workspace, chosen, guidance_on_file(frozen))
     found = stale_entries(target, frozen)
+    found += [renamed(rename) for rename in seen.renames]
+    found += altered_names(frozen)
     found += orphaned(workspace.tools, workspace.personas, frozen)
     return FrozenStatus(str(target.model), len(target.pairs), found)
 

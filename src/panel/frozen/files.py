@@ -9,18 +9,18 @@ small diff.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from panel.cells.answers import OneLine
 from panel.errors import Problem, UsageError, WorkspaceError
 from panel.frozen.verdicts import FrozenAnswer, FrozenDecision, FrozenVerdict, Strict
+from panel.hashing import content_hash
 from panel.text import clean_text
-from panel.workspace.documents import Lines, json_lines, read_text
+from panel.workspace.documents import Lines, decode_text, json_lines, read_text
 from panel.workspace.validation import validate
 
 FOLDER = "verdicts"
@@ -29,11 +29,43 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class FrozenTool(Strict):
-    """One file of ``verdicts/``: a tool's frozen verdicts by persona id."""
+    """One file of ``verdicts/``: a tool's frozen verdicts by persona id.
+
+    described: hash of the description, by which a tool is known under another name. formerly:
+    slugs that it had before, oldest first. digest: the hash of these two, given by ``named``.
+    """
 
     format: Literal[3] = 3
     tool: OneLine
+    formerly: tuple[OneLine, ...] = ()
+    described: OneLine | None = None
+    digest: str = ""
     personas: dict[str, FrozenVerdict]
+
+    def named(self, tool: str, formerly: tuple[str, ...], described: str | None) -> Self:
+        """Return the file under a name, with a digest of what it says besides its verdicts."""
+        made = self.model_copy(update={"tool": tool, "formerly": formerly, "described": described})
+        return made.model_copy(update={"digest": made.content_digest()})
+
+    def content_digest(self) -> str:
+        """Return the hash of the names and the description; verdicts have digests of their own."""
+        return content_hash([*self.formerly, self.described])
+
+    @property
+    def names_intact(self) -> bool:
+        """Whether the names are as ``panel freeze`` wrote them; a file may be without any."""
+        bare = not self.formerly and self.described is None and not self.digest
+        return bare or self.digest == self.content_digest()
+
+    @property
+    def known_as(self) -> tuple[str, ...]:
+        """The slugs that it had before; none where they were changed by hand."""
+        return self.formerly if self.names_intact else ()
+
+    @property
+    def known_by(self) -> str | None:
+        """The hash of the description, likewise."""
+        return self.described if self.names_intact else None
 
 
 Frozen = dict[str, FrozenTool]
@@ -58,15 +90,24 @@ def _without_nothing(value: Any) -> Any:
 
 _OPTIONAL = {
     *("decisions", "guidance_digest", "kept", "reason", "returned_model", "system_fingerprint"),
-    *("follows", "undoes", "question", "note", "attempt_id"),
+    *("follows", "undoes", "question", "note", "attempt_id", "formerly", "described"),
 }
 
 
-_CONFLICT = re.compile(r"^(<<<<<<<|=======|>>>>>>>)( |$)", re.MULTILINE)
+def read_document(file: Path, content: bytes | None = None) -> str:
+    """Return the text of a file; raises WorkspaceError, for a merge's marks with what to do.
+
+    content: its bytes, where they come from elsewhere (a git revision).
+    """
+    remedy = (
+        "Take either side ('git checkout --ours' or '--theirs' and the file), then run "
+        "'panel freeze'."
+    )
+    return read_text(file, remedy) if content is None else decode_text(content, file, remedy)
 
 
 def parse_frozen(text: str, file: Path) -> FrozenTool:
-    """Read one file; raises WorkspaceError, for the marks of a merge with what to do."""
+    """Read the text of one file; raises WorkspaceError."""
     frozen = parse_document(FrozenTool, text, file)
     if frozen.tool != file.stem:
         message = f"is about {frozen.tool!r}, which its name does not say"
@@ -75,7 +116,7 @@ def parse_frozen(text: str, file: Path) -> FrozenTool:
 
 
 def parse_document(model: type[Model], text: str, file: Path) -> Model:
-    """Read the JSON of one file; raises WorkspaceError, for the marks of a merge with what to do.
+    """Read the JSON of one file; raises WorkspaceError.
 
     Every problem names its line, where the text has one for it.
     """
@@ -83,14 +124,6 @@ def parse_document(model: type[Model], text: str, file: Path) -> Model:
         return model.model_validate_json(text)
     except ValidationError:
         pass
-    conflict = _CONFLICT.search(text)
-    if conflict:
-        at = text.count("\n", 0, conflict.start()) + 1
-        remedy = (
-            "Take either side ('git checkout --ours' or '--theirs' and the file), then run "
-            "'panel freeze'."
-        )
-        raise WorkspaceError([Problem(file, at, "", "holds the marks of a merge", remedy)])
     remedy = "Take it from git again, then run 'panel freeze'."
     try:
         read = json.loads(text)
@@ -144,7 +177,7 @@ def read_frozen(folder: Path) -> Frozen:
     problems: list[Problem] = []
     for file in frozen_files(folder):
         try:
-            found[file.stem] = parse_frozen(read_text(file), file)
+            found[file.stem] = parse_frozen(read_document(file), file)
         except WorkspaceError as error:
             problems += error.problems
     if problems:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from panel.cells.answers import Answer
 from panel.cells.cells import Cell, CellKey, PairKey, Target, cells_by_pair
 from panel.cells.plan import Known
+from panel.cells.renames import Rename, described
 from panel.decisions import Decision
 from panel.errors import UsageError
 from panel.frozen.canaries import write_latest
@@ -22,6 +23,7 @@ from panel.frozen.files import (
 )
 from panel.frozen.integrity import is_intact, with_digest
 from panel.frozen.publish import edited, publish, published, shown_answer, votes_of
+from panel.frozen.renames import all_renames, former_names, moved, moved_since
 from panel.frozen.rule import votes_missing
 from panel.frozen.staleness import answers_now, orphaned
 from panel.frozen.verdicts import FrozenVerdict
@@ -34,6 +36,7 @@ from panel.store.queries import (
     repeats_by_tool,
 )
 from panel.workspace.loading import WorkspaceFiles
+from panel.workspace.tools import Tool
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,7 @@ class Kept:
 class Freezing:
     """What ``panel freeze --json`` prints: files by what became of them, verdicts kept.
 
+    renamed: former slug → present one of files that have another name now.
     unasked: tool × persona pairs of which no answer to the present wording is there, so that
     their file stays as it was (or is not there).
     """
@@ -65,6 +69,7 @@ class Freezing:
     orphaned: list[str] = field(default_factory=list)
     kept: list[Kept] = field(default_factory=list)
     unasked: int = 0
+    renamed: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,32 +104,28 @@ def freeze(
     written.
     """
     folder, done = workspace.root / FOLDER, Freezing()
+    found = moved(workspace, frozen, connection)
+    since = moved_since(workspace, options.since or {}, frozen, target, connection).frozen
     held = _Held(
-        frozen,
-        options,
+        found.frozen,
+        replace(options, since=since),
         answers_by_fingerprint(connection, target.model),
         known_cells(connection, target.model),
         chains(connection),
+        all_renames(workspace, frozen, connection),
+        [persona.id for persona in workspace.personas],
     )
     cells = cells_by_pair(target.lay_out_each(repeats_by_tool(connection, target.model)))
-    order = [persona.id for persona in workspace.personas]
     files: Frozen = {}
     for tool in target.tools:
-        personas = dict(frozen[tool.slug].personas) if tool.slug in frozen else {}
-        for persona in target.personas:
-            pair = (tool.slug, persona.id)
-            new = _frozen_pair(pair, cells[pair], held, done)
-            if new is not None:
-                personas[persona.id] = new
-        if personas:
-            files[tool.slug] = FrozenTool(
-                tool=tool.slug,
-                personas=dict(sorted(personas.items(), key=lambda item: _place(item[0], order))),
-            )
-    _orphans(workspace, frozen, files, folder, options.prune, done)
+        of_tool = {who.id: cells[tool.slug, who.id] for who in target.personas}
+        if file := _frozen_tool(tool, of_tool, held, done):
+            files[tool.slug] = file
+    _orphans(workspace, held.frozen, files, folder, options.prune, done)
     texts = {f"{slug}.json": encode_frozen(file) for slug, file in files.items()}
     canaries = write_latest(folder, connection, target.model)
     done.written = write_changed(folder, texts)
+    _remove_renamed(folder, found.renames, files, done)
     done.unchanged = len(texts) - len(done.written)
     done.written += canaries
     return done
@@ -139,6 +140,29 @@ class _Held:
     answers: Mapping[str, Answer]
     known: Mapping[CellKey, Known]
     chains: Mapping[PairKey, list[Decision]]
+    renames: Sequence[Rename]
+    order: list[str]  # of the panel's persona ids
+
+
+def _frozen_tool(
+    tool: Tool, cells: Mapping[str, Mapping[int, Cell]], held: _Held, done: Freezing
+) -> FrozenTool | None:
+    """Return the file of a tool, whose cells come by persona id; None without any verdict."""
+    before, unasked = held.frozen.get(tool.slug), done.unasked
+    personas = dict(before.personas) if before else {}
+    for persona, of_pair in cells.items():
+        new = _frozen_pair((tool.slug, persona), of_pair, held, done)
+        if new is not None:
+            personas[persona] = new
+    if not personas:
+        return None
+    ordered = dict(sorted(personas.items(), key=lambda item: _place(item[0], held.order)))
+    answered = done.unasked - unasked < len(cells)
+    return FrozenTool(tool=tool.slug, personas=ordered).named(
+        tool.slug,
+        former_names(tool.slug, before, held.renames),
+        described(tool) if answered or not before else before.known_by,
+    )
 
 
 def _frozen_pair(
@@ -230,10 +254,7 @@ def _orphans(
                 gone.tool if gone.persona is None else f"{gone.tool} × {gone.persona}"
             )
         elif gone.persona is None:
-            try:
-                (folder / f"{gone.tool}.json").unlink(missing_ok=True)
-            except OSError as error:
-                raise UsageError(f"{error.filename} cannot be removed: {error.strerror}.") from None
+            _remove(folder, gone.tool)
             done.pruned.append(gone.tool)
         else:
             file = files.get(gone.tool) or frozen[gone.tool]
@@ -242,3 +263,18 @@ def _orphans(
             }
             files[gone.tool] = file.model_copy(update={"personas": left})
             done.pruned.append(f"{gone.tool} × {gone.persona}")
+
+
+def _remove_renamed(folder: Path, renames: Sequence[Rename], files: Frozen, done: Freezing) -> None:
+    """Remove the files whose content has been written under another name."""
+    for rename in renames:
+        if rename.of == "tool" and rename.now in files:
+            _remove(folder, rename.was)
+            done.renamed[rename.was] = rename.now
+
+
+def _remove(folder: Path, slug: str) -> None:
+    try:
+        (folder / f"{slug}.json").unlink(missing_ok=True)
+    except OSError as error:
+        raise UsageError(f"{error.filename} cannot be removed: {error.strerror}.") from None

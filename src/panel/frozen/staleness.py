@@ -9,13 +9,14 @@ from typing import Literal
 from panel.cells.answers import Answer
 from panel.cells.cells import Cell, Target, cells_by_pair
 from panel.cells.plan import Reason, changed_input
+from panel.cells.renames import Rename
 from panel.frozen.files import Frozen, verdict_on
 from panel.frozen.integrity import faults
 from panel.frozen.verdicts import FrozenVerdict
 from panel.workspace.personas import Persona
 from panel.workspace.tools import Tool
 
-Staleness = Literal["stale", "missing", "altered", "orphaned"]
+Staleness = Literal["stale", "missing", "renamed", "altered", "orphaned"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,23 @@ def _reason(answer: Answer, cell: Cell) -> Reason:
     if answer.model_identity != str(cell.model):
         return "model changed"
     return changed_input(answer.inputs, cell.inputs)
+
+
+def renamed(rename: Rename) -> StaleEntry:
+    """Return what is on file under a name that it no longer has in the workspace."""
+    persona = rename.now if rename.of == "persona" else None
+    tool = rename.now if rename.of == "tool" else "*"
+    return StaleEntry(tool, persona, "renamed", f"renamed from {rename.was}")
+
+
+def altered_names(frozen: Frozen) -> list[StaleEntry]:
+    """Return the files whose former names or description were changed by hand."""
+    reason = "formerly or described was changed by hand"
+    return [
+        StaleEntry(slug, None, "altered", reason)
+        for slug, file in sorted(frozen.items())
+        if not file.names_intact
+    ]
 
 
 def orphaned(

@@ -6,8 +6,7 @@ by a journal like everything else, as lines of kind ``thaw``.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
-from contextlib import contextmanager
+from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +17,6 @@ from panel.frozen.integrity import is_intact
 from panel.frozen.verdicts import FrozenAnswer, FrozenDecision
 from panel.store.connection import Connection
 from panel.store.decisions import chains
-from panel.store.ingest import opened
 from panel.store.queries import held_fingerprints, known_records
 from panel.workspace.loading import WorkspaceFiles
 
@@ -56,20 +54,6 @@ def thaw(
     decided = {each.decision_id for chain in chains(connection).values() for each in chain}
     digests, _panel = known_records(connection)
     return _bring_in(workspace, _wanted(frozen, since), held, decided, digests)
-
-
-@contextmanager
-def opened_with_frozen(
-    workspace: WorkspaceFiles, frozen: Frozen, since: Frozen | None = None
-) -> Iterator[Connection]:
-    """Open the store for reading with all in it that is on file; raises as thaw and opened do."""
-    thaw_if_fresh(workspace)
-    with opened(workspace.runs) as connection:
-        if thaw(workspace, frozen, connection, since).run_id is None:
-            yield connection
-            return
-    with opened(workspace.runs) as connection:
-        yield connection
 
 
 def thaw_if_fresh(workspace: WorkspaceFiles) -> Thawed | None:

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from panel import __version__
 from panel.cells.cells import Target, request_sampling
 from panel.errors import UsageError
+from panel.frozen.files import FOLDER, read_frozen
+from panel.frozen.renames import all_renames
 from panel.results.entries import entries
 from panel.results.scorecards import scorecards
 from panel.scorecard import Scorecard, VerdictChange, published
@@ -39,7 +41,6 @@ def publication(
     store has nothing of the model.
     """
     site = _addressed(workspace.settings.site, base_url)
-    pairs = _pairs(workspace, site)
     found = scorecards(target, connection, published=not drafts)
     personas = public_panel(site, target, connection, found if drafts else None)
     cards = {card.tool: as_readers_see(card, personas, drafts) for card in found}
@@ -53,13 +54,14 @@ def publication(
         personas=personas,
         model=target.model,
         today=datetime.now(UTC).date(),
-        pairs=pairs,
+        pairs=_pairs(workspace, site),
         changes=tuple(_changes(history, tools)),
         systems={each.id: workspace.prompts.system_text(each) for each in personas},
         review=workspace.prompts.review_text(shown) if shown else "",
         review_of=shown.name if shown else "",
         sampling=request_sampling(target.endpoint, 1),
         votes=votes or {},
+        renames=tuple(all_renames(workspace, read_frozen(workspace.root / FOLDER), connection)),
         embedded=target.endpoint.profile == "embedded",
         drafts=drafts,
         version=__version__,

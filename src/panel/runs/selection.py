@@ -9,16 +9,17 @@ from dataclasses import dataclass, replace
 from panel.cells.cells import Cell, CellKey, PairKey, Target, cells_by_pair
 from panel.cells.journal import find_journals
 from panel.cells.plan import Estimate, Known, Plan, estimate, make_plan
+from panel.cells.renames import Rename
 from panel.endpoint.target import Chosen, resolve_target
 from panel.frozen.files import FOLDER, Frozen, read_frozen, verdict_on
+from panel.frozen.renames import moved, moved_since, opened_renamed
 from panel.frozen.staleness import answers_now, frozen_repeats, stale_entries
-from panel.frozen.thaw import opened_with_frozen, thaw_if_fresh
+from panel.frozen.thaw import thaw_if_fresh
 from panel.runs.canaries import canary_cells
 from panel.runs.settling import Settling
 from panel.runs.since import Base, opened_base
 from panel.store.connection import Connection
 from panel.store.decisions import guidance_notes
-from panel.store.ingest import opened
 from panel.store.queries import (
     answered_elsewhere,
     answers_by_fingerprint,
@@ -26,6 +27,7 @@ from panel.store.queries import (
     known_cells,
     known_records,
 )
+from panel.store.renames import renamed_since_asked
 from panel.workspace.loading import WorkspaceFiles
 
 
@@ -65,7 +67,7 @@ def opened_for(
     On a fresh clone the answers in ``verdicts/`` are brought in first.
     """
     thaw_if_fresh(workspace)
-    with opened(workspace.runs) as connection:
+    with opened_renamed(workspace, selection) as connection:
         yield resolve(workspace, selection, connection), connection
 
 
@@ -78,7 +80,8 @@ class Prepared:
 
     journals: those that the plan has seen. stored_digests, stored_panel: the records and the
     panel that the store knows. canaries: cells with an answer, asked again after what is pending.
-    settling: asks more while the run goes on; None where all is planned.
+    settling: asks more while the run goes on; None where all is planned. renamed: tools and
+    personas that go by another name since a model was last asked.
     """
 
     target: Target
@@ -90,6 +93,7 @@ class Prepared:
     stored_panel: list[str]
     canaries: tuple[Cell, ...] = ()
     settling: Settling | None = None
+    renamed: tuple[Rename, ...] = ()
 
     @property
     def perhaps(self) -> list[Cell]:
@@ -108,10 +112,10 @@ def prepare(workspace: WorkspaceFiles, selection: Selection) -> Prepared:
         frozen = read_frozen(workspace.root / FOLDER)
         with opened_base(workspace.root, selection.since) as base:
             since = base.frozen if base else None
-            with opened_with_frozen(workspace, frozen, since) as connection:
+            with opened_renamed(workspace, selection, frozen, since) as connection:
                 return _prepare(workspace, selection, connection, _Filed(frozen, base))
     thaw_if_fresh(workspace)
-    with opened(workspace.runs) as connection:
+    with opened_renamed(workspace, selection) as connection:
         return _prepare(workspace, selection, connection, _Filed({}))
 
 
@@ -121,6 +125,16 @@ class _Filed:
 
     frozen: Frozen
     base: Base | None = None
+
+    def under_present_names(
+        self, workspace: WorkspaceFiles, target: Target, connection: Connection
+    ) -> _Filed:
+        """Return both under the names that tools and personas have in the workspace."""
+        base = self.base
+        if base is not None:
+            then = moved_since(workspace, base.frozen, self.frozen, target, connection)
+            base = replace(base, frozen=then.frozen, renames=then.renames)
+        return _Filed(moved(workspace, self.frozen, connection).frozen, base)
 
     def repeats(self) -> dict[str, int]:
         """Return the highest repeat on file of each tool, there or here."""
@@ -143,12 +157,12 @@ def _prepare(
     known, seen = known_cells(connection, target.model), experience(connection, target.model)
     elsewhere = answered_elsewhere(connection, target.model)
     digests, panel = known_records(connection, target.model)
-    canaries: list[Cell] = []
-    settling = None
+    canaries, settling = list[Cell](), None
     if selection.canaries:
         plan, canaries = Plan([], 0, []), canary_cells(workspace, target, known)
     elif selection.changed:
         settling = _settling(workspace, target, selection, connection)
+        filed = filed.under_present_names(workspace, target, connection)
         cells, held, left = _changed(workspace, target, selection, filed)
         if settling is not None:
             cells = settling.planned(cells)
@@ -163,17 +177,17 @@ def _prepare(
         plan = make_plan(cells, known, elsewhere, selection.retry, selection.again)
     endpoint = replace(target.endpoint, chars_per_token=seen.chars_per_token)
     asked = [*(cell for cell, _reason in plan.pending), *canaries]
-    perhaps = settling.at_most() if settling else []
     return Prepared(
         replace(target, endpoint=endpoint),
         plan,
         selection,
-        estimate(asked, endpoint, seen, perhaps),
+        estimate(asked, endpoint, seen, settling.at_most() if settling else []),
         journals,
         digests,
         panel,
         tuple(canaries),
         settling,
+        tuple(renamed_since_asked(connection)),
     )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from panel.cells.cells import Cell, CellKey, PairKey
+from panel.cells.renames import Kind, Rename
 from panel.endpoint.target import Chosen, resolve_target
 from panel.errors import UsageError, WorkspaceError
 from panel.frozen.check import guidance_on_file
@@ -21,17 +22,21 @@ class Base:
     """A git revision that a branch is compared with.
 
     folder: its files, there as long as it is open. frozen: its verdicts; none where they cannot
-    be read. root: of the workspace now, since weights are in no revision.
+    be read. notes: the editors' notes on file, under the names of the revision. root: of the
+    workspace now, since weights are in no revision. renames: what has another name now.
     """
 
     root: Path
     folder: Path
     frozen: Frozen
+    notes: Mapping[PairKey, str] = field(default_factory=dict)
+    renames: tuple[Rename, ...] = ()
 
     def differing(self, cells: Collection[Cell], frozen: Frozen) -> set[PairKey]:
         """Return the pairs of these first repeats that are not as they were at the revision.
 
-        Their question was another one then, or what is on file (``frozen``) was.
+        Their question was another one then, or what is on file (``frozen``) was. All is under
+        present names.
         """
         then = self._fingerprints({cell.tool.slug for cell in cells})
         return {
@@ -50,11 +55,22 @@ class Base:
         """
         try:
             then: WorkspaceFiles = replace(load_workspace(self.folder), root=self.root)
-            target = resolve_target(then, Chosen(), guidance_on_file(self.frozen))
-            known = [tool for tool in target.tools if tool.slug in tools]
-            return {cell.key: cell.fingerprint for cell in replace(target, tools=known).lay_out()}
+            target = resolve_target(then, Chosen(), self.notes)
+            known = [tool for tool in target.tools if self._now("tool", tool.slug) in tools]
+            return {
+                (
+                    self._now("tool", cell.tool.slug),
+                    self._now("persona", cell.persona.id),
+                    cell.repeat,
+                ): cell.fingerprint
+                for cell in replace(target, tools=known).lay_out()
+            }
         except (WorkspaceError, UsageError):
             return {}
+
+    def _now(self, of: Kind, name: str) -> str:
+        """Return the present name of what had this one at the revision."""
+        return next((each.now for each in self.renames if (each.of, each.was) == (of, name)), name)
 
 
 @contextmanager
@@ -71,4 +87,4 @@ def opened_base(root: Path, revision: str | None) -> Iterator[Base | None]:
             frozen = read_frozen(folder / FOLDER)
         except WorkspaceError:
             frozen = {}
-        yield Base(root, folder, frozen)
+        yield Base(root, folder, frozen, guidance_on_file(frozen))

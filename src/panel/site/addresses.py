@@ -30,6 +30,11 @@ def persona_path(persona: str) -> str:
     return f"personas/{persona}.html"
 
 
+def pair_path(name: str) -> str:
+    """Return the file of a comparison, of a name from ``pair_slugs``."""
+    return f"compare/{name}.html"
+
+
 def listing_path(kind: str, slug: str, page: int = 1) -> str:
     """Return the file of one page (from 1) of a category or tag."""
     return f"{kind}/{slug}.html" if page == 1 else f"{kind}/{slug}/{page}.html"

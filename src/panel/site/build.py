@@ -22,7 +22,7 @@ from panel.site import feeds, output
 from panel.site.assets import load_assets
 from panel.site.index import SiteIndex
 from panel.site.output import MANIFEST
-from panel.site.pages import comparisons, front, listings, methodology, personas, tools
+from panel.site.pages import comparisons, front, listings, methodology, moved, personas, tools
 from panel.site.pictures import Pictures
 from panel.site.publication import Publication
 from panel.site.render import OutputFile, PageRenderer
@@ -74,6 +74,7 @@ class SiteBuilder:
         found = {file.path: file for file in pages}
         assert len(found) == len(pages), "two pages share a path"
         rest = [
+            *moved.output_files(renderer, found),
             *feeds.output_files(renderer, list(found)),
             *self._assets(),
             *self.pictures.output_files(),

@@ -13,7 +13,7 @@ from functools import cached_property
 from itertools import islice
 
 from panel.scorecard import Comparison, PersonaLine, Take, VerdictChange, is_published
-from panel.site.addresses import listing_path, listing_slugs, pair_slugs, tool_path
+from panel.site.addresses import listing_path, listing_slugs, pair_path, pair_slugs, tool_path
 from panel.site.publication import Publication, PublishedTool
 from panel.stats import Tally
 from panel.text import day
@@ -116,7 +116,7 @@ class SiteIndex:
             Pair(
                 self.tools[left],
                 self.tools[right],
-                f"compare/{slugs_of[left, right]}.html",
+                pair_path(slugs_of[left, right]),
                 index < named,
             )
             for index, (left, right) in enumerate(found.values())

@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any
 
 from panel.cells.cells import ModelIdentity
+from panel.cells.renames import Rename
 from panel.scorecard import Scorecard, VerdictChange
 from panel.stats import Tally
 from panel.workspace.personas import Persona
@@ -34,6 +35,7 @@ class Publication:
     comparisons, as slugs. changes: what readers may see of the verdicts' history, newest
     first. systems: persona id → its rendered system prompt. review: the rendered question
     on one published tool, named in ``review_of``. votes: tool slug → readers' votes.
+    renames: tools and personas that had another name; their old addresses lead to the new ones.
     today: the day by which a price is stale or not, and the only date from outside the
     content. drafts: takes that nobody has approved are included, and marked.
     """
@@ -50,6 +52,7 @@ class Publication:
     review_of: str = ""
     sampling: Mapping[str, Any] = field(default_factory=dict)
     votes: Mapping[str, Tally] = field(default_factory=dict)
+    renames: tuple[Rename, ...] = ()
     embedded: bool = False
     drafts: bool = False
     version: str = ""

@@ -25,7 +25,7 @@ def put_review_states(connection: duckdb.DuckDBPyConnection, pairs: Iterable[Pai
     tools = {tool for tool, _persona in wanted}
     chains = _chains(connection, "WHERE tool IN (SELECT unnest(?))", [sorted(tools)])
     rows = []
-    for pair in wanted:
+    for pair in (pair for pair in wanted if pair in chains):  # not those since renamed
         review = replay(chains[pair])
         words = review.revision
         rows.append(

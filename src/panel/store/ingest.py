@@ -7,7 +7,6 @@ is made again beside the old file and then put in its place.
 from __future__ import annotations
 
 import logging
-import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -31,14 +30,15 @@ from panel.store.connection import (
     writing,
 )
 from panel.store.decisions import put_review_states
-from panel.store.percentages import count_ships, panels_by_model
+from panel.store.percentages import count_ships, panels_by_model, tools_reparsed
+from panel.store.progress import Progress
+from panel.store.renames import LateRenameError, put_renames, read_renames, under_present_names
 from panel.store.rows import JOURNAL_KINDS, Row, insert
 from panel.store.schema import is_current
 
 REBUILDING = "rebuilding.duckdb"
 LOCK = ".rebuilding.lock"
 CHUNK = 5000  # lines to one transaction: half a second
-REPORT_SECONDS = 1.0
 log = logging.getLogger("panel.store")
 # What DuckDB and a kind's row function say of a line that does not fit the table.
 _UNFIT = (
@@ -110,7 +110,10 @@ def _opened_if_current(
 def _catch_up(runs: Path, fresh: list[JournalFile] | None) -> Ingested:
     """Read the journals that have grown; with None make the database first."""
     if fresh is not None:
-        return _read_in(runs / FILE, fresh)
+        try:
+            return _read_in(runs / FILE, fresh)
+        except LateRenameError:
+            return rebuild(runs)
     with _rebuild_lock(runs):
         with ExitStack() as stack:  # another process may have made it meanwhile
             made = _opened_if_current(stack, runs / FILE, False, tell=False) is not None
@@ -174,6 +177,11 @@ class _Touched:
         for kind in ("attempt", "thaw", "adopt"):
             self.tools |= {str(row["tool"]) for row in lines[kind]}
 
+    def move(self, connection: Connection, renames: Sequence[Row]) -> None:
+        moved = put_renames(connection, renames)
+        self.tools |= {tool for tool, _persona in moved}
+        self.decided |= moved
+
     def count(self, connection: Connection, whole: bool = False) -> None:
         put_review_states(connection, self.decided)
         if whole:
@@ -188,19 +196,23 @@ def _read_in(file: Path, journals: list[JournalFile], whole: bool = False) -> In
     whole: nobody reads the file meanwhile, so that what is counted is counted once, at the end.
     """
     lines = unreadable = 0
-    total, touched, progress = _Touched(), _Touched(), _Progress(sum(j.size for j in journals))
+    total, touched, progress = _Touched(), _Touched(), Progress(sum(j.size for j in journals))
+    renamed = False
     for journal in journals:
         many, leave_out = CHUNK, False
         while True:
             touched = total if whole else _Touched()
             try:
                 with writing(file) as connection:
+                    if not renamed:  # first: what they move may be read in any order
+                        touched.move(connection, _renames(connection, journals))
                     read, end = _read_chunk(connection, journal, many, leave_out, touched)
                     if not whole:
                         touched.count(connection)
             except _UnfitLineError:  # close in on it, until it stands alone
                 many, leave_out = max(1, many // 8), many == 1
                 continue
+            renamed = True
             lines, unreadable = lines + read.lines, unreadable + read.unreadable
             progress.tell(end)
             if read.lines + read.unreadable < many:
@@ -213,20 +225,10 @@ def _read_in(file: Path, journals: list[JournalFile], whole: bool = False) -> In
     return Ingested(lines, unreadable)
 
 
-class _Progress:
-    """Says how far a long reading is, once a second."""
-
-    def __init__(self, size: int) -> None:
-        self._size, self._before, self._told = size, 0, time.monotonic()
-
-    def tell(self, offset: int) -> None:
-        if self._size and time.monotonic() - self._told >= REPORT_SECONDS:
-            self._told = time.monotonic()
-            percent = min(100, 100 * (self._before + offset) // self._size)
-            log.info("Reading the journals: %d %% of %.0f MB.", percent, self._size / 1e6)
-
-    def done(self, size: int) -> None:
-        self._before += size
+def _renames(connection: Connection, journals: list[JournalFile]) -> list[Row]:
+    """Return the renames in what is still to be read."""
+    offsets = ((journal, _read_before(connection, journal)[0]) for journal in journals)
+    return [line for journal, offset in offsets for line in read_renames(journal, offset)]
 
 
 class _UnfitLineError(Exception):
@@ -250,13 +252,15 @@ def _read_chunk(
             by_kind[str(line.fields.get("kind"))].append(line.fields)
     panels = panels_by_model(connection) if by_kind["run"] else {}
     try:
+        touched.move(connection, by_kind.pop("rename", []))
         for kind in JOURNAL_KINDS:
             if by_kind[kind]:
+                by_kind[kind] = list(under_present_names(connection, kind, by_kind[kind]))
                 insert(connection, kind, by_kind[kind])
         touched.add(by_kind)
     except _UNFIT:
         raise _UnfitLineError from None
-    touched.tools |= _tools_reparsed(connection, by_kind["reparse"])
+    touched.tools |= tools_reparsed(connection, by_kind["reparse"])
     if by_kind["run"]:
         now = panels_by_model(connection)
         touched.models |= {model for model in now if now[model] != panels.get(model)}
@@ -281,14 +285,3 @@ def _read_before(connection: Connection, journal: JournalFile) -> tuple[int, int
             f"({offset:,}): it was cut or replaced. Put the journal back, or 'panel rebuild'."
         )
     return offset, unreadable
-
-
-def _tools_reparsed(connection: Connection, reparses: Sequence[Row]) -> set[str]:
-    """Return the tools of reparses; an attempt not yet there brings its own when it comes."""
-    if not reparses:
-        return set()
-    found = connection.execute(
-        "SELECT DISTINCT tool FROM journal.attempts WHERE attempt_id IN (SELECT unnest(?))",
-        [[str(line["attempt_id"]) for line in reparses]],
-    ).fetchall()
-    return {tool for (tool,) in found}

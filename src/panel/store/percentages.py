@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 import duckdb
 
 from panel.stats import PanelResult, Tally, combine
-from panel.store.rows import Fields, put
+from panel.store.rows import Fields, Row, put
 
 Panel = tuple[str, ...]  # persona ids, in order
 
@@ -116,3 +116,14 @@ def _row(tool: str, model: str, result: PanelResult, superseded: int) -> Fields:
         "split": result.split,
         "superseded": superseded,
     }
+
+
+def tools_reparsed(connection: duckdb.DuckDBPyConnection, reparses: Sequence[Row]) -> set[str]:
+    """Return the tools of reparses; an attempt not yet there brings its own when it comes."""
+    if not reparses:
+        return set()
+    found = connection.execute(
+        "SELECT DISTINCT tool FROM journal.attempts WHERE attempt_id IN (SELECT unnest(?))",
+        [[str(line["attempt_id"]) for line in reparses]],
+    ).fetchall()
+    return {tool for (tool,) in found}

@@ -73,6 +73,7 @@ JOURNAL_KINDS: dict[str, tuple[str, Callable[[Row], Fields] | None]] = {
     "thaw": ("attempts", _thaw),
     "decision": ("decisions", None),
     "reparse": ("reparses", None),
+    "rename": ("renames", None),
 }
 # JSON is sent as text, or DuckDB would see structs of varying shape; times by way of the type
 # that heeds a zone, since TIMESTAMP drops one.
@@ -112,7 +113,7 @@ def put(
     for name in (name for name, kind in columns.items() if kind == "JSON"):
         values[name] = [None if cell is None else to_json(cell).decode() for cell in values[name]]
     wanted = ", ".join(
-        f"unnest(${name}::{_SENT_AS.get(kind, kind)}[])::{kind} AS {name}"
+        f'unnest(${name}::{_SENT_AS.get(kind, kind)}[])::{kind} AS "{name}"'
         for name, kind in columns.items()
     )
     connection.execute(

@@ -159,6 +159,16 @@ CREATE TABLE journal.reparses (
     CHECK ((verdict IS NULL) = (take IS NULL))
 );
 
+-- Under which name a tool or persona goes on: what it had before then is moved at ingest.
+CREATE TABLE journal.renames (
+    run_id VARCHAR NOT NULL,
+    "of" VARCHAR NOT NULL CHECK ("of" IN ('tool', 'persona')),
+    was VARCHAR NOT NULL,
+    now VARCHAR NOT NULL,
+    renamed_at TIMESTAMP NOT NULL,
+    PRIMARY KEY ("of", was, renamed_at)
+);
+
 -- Cells asked again to see whether the model has moved.
 CREATE TABLE journal.canaries (
     run_id VARCHAR NOT NULL,

@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from panel.errors import WorkspaceError
+from panel.workspace.merges import RESOLVE, refuse_merge
 
 FieldPath = tuple[str | int, ...]
 Lines = Callable[[FieldPath], int | None]
@@ -65,21 +66,25 @@ def refuse_outside(folder: Path, file: Path) -> None:
         )
 
 
-def read_text(file: Path) -> str:
-    """Read a UTF-8 file; raises WorkspaceError naming the byte that is not UTF-8."""
+def read_text(file: Path, resolve: str = RESOLVE) -> str:
+    """Read a UTF-8 file.
+
+    Raises WorkspaceError naming the byte that is not UTF-8, or the lines of a merge that is not
+    resolved, with ``resolve`` as its remedy.
+    """
     try:
         raw = file.read_bytes()
     except OSError as error:
         raise WorkspaceError.single(
             file, None, "", f"cannot be read: {error.strerror}", "Check path and rights."
         ) from None
-    return decode_text(raw, file)
+    return decode_text(raw, file, resolve)
 
 
-def decode_text(raw: bytes, file: Path) -> str:
+def decode_text(raw: bytes, file: Path, resolve: str = RESOLVE) -> str:
     """Return what a file of these bytes says; raises WorkspaceError as read_text does."""
     try:
-        return raw.decode("utf-8-sig").replace("\r\n", "\n")
+        text = raw.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise WorkspaceError.single(
@@ -89,6 +94,8 @@ def decode_text(raw: bytes, file: Path) -> str:
             f"byte {error.start} (0x{raw[error.start]:02x}) is not UTF-8",
             "Save the file as UTF-8.",
         ) from None
+    refuse_merge(text, file, resolve)
+    return text
 
 
 def read_front_matter(file: Path) -> Document:
@@ -144,11 +151,19 @@ def parse_yaml(source: str, file: Path, first_line: int = 1) -> Any:
             "Quote text that holds ': ' or begins with a special character.",
         ) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise WorkspaceError.single(
-            file, None, "", f"is not valid YAML: {reason}", "Write it more plainly."
+            file, None, "", f"is not valid YAML: {reason_of(error)}", "Write it more plainly."
         ) from None
     return value
+
+
+def reason_of(error: Exception) -> str:
+    """Return what a parser says, on one line; Python's own limits in plain words."""
+    if isinstance(error, RecursionError):
+        return "it nests too deeply"
+    if "set_int_max_str_digits" in str(error):
+        return "a number has too many digits"
+    return str(error).splitlines()[0]
 
 
 def _refuse_depth(source: str) -> None:

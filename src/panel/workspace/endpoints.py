@@ -9,7 +9,15 @@ from typing import Any
 
 from panel.errors import EndpointError, Problem, UsageError, WorkspaceError
 from panel.workspace.presets import EMBEDDED, PRESETS, Profile
-from panel.workspace.settings import FILE, EndpointSettings, Prices, Sampling, Settings
+from panel.workspace.settings import (
+    ATTEMPTS,
+    FILE,
+    TIMEOUT_SECONDS,
+    EndpointSettings,
+    Prices,
+    Sampling,
+    Settings,
+)
 from panel.workspace.validation import did_you_mean
 
 CHARACTERS_PER_TOKEN = 4.0  # rough, English prose; until the endpoint's own counts are known
@@ -32,8 +40,8 @@ class Endpoint:
     model: str
     api_key_env: str | None = None
     concurrency: int = 8
-    timeout_seconds: float = 180.0
-    attempts: int = 8
+    timeout_seconds: float = TIMEOUT_SECONDS
+    attempts: int = ATTEMPTS
     rpm: int | None = None
     tpm: int | None = None
     profile: Profile = "standard"

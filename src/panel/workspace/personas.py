@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from panel.errors import Problem, WorkspaceError
 from panel.hashing import content_hash
 from panel.workspace.documents import read_front_matter
+from panel.workspace.mistakes import shown
 from panel.workspace.validation import did_you_mean, validate
 
 # Some servers write the fields of a schema in alphabetical order. Reasons must come before the
@@ -22,13 +23,13 @@ RESERVED = ("evidence", "verdict", "verdict_confidence")
 def _beat_id(text: str) -> str:
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", text):
         raise ValueError(
-            f"{text!r} is not a beat id. Use a-z, 0-9 and _, beginning with a letter, at most 40."
+            f"{shown(text)} is not a beat id. Use a-z, 0-9 and _, at most 40, a letter first."
         )
     if text in RESERVED:
-        raise ValueError(f"{text!r} is a field of every verdict. Choose another id.")
+        raise ValueError(f"{shown(text)} is a field of every verdict. Choose another id.")
     if text > LAST_FIELD:
         raise ValueError(
-            f"{text!r} sorts after 'verdict', and servers that sort fields would ask for the "
+            f"{shown(text)} sorts after 'verdict', and servers that sort fields would ask for the "
             "verdict before this reason. Choose an id that sorts before 'verdict'."
         )
     return text

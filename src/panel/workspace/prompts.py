@@ -16,12 +16,12 @@ import jinja2.nodes
 
 from panel.errors import Problem, WorkspaceError
 from panel.hashing import content_hash, text_hash
-from panel.workspace.documents import read_text, refuse_outside
+from panel.workspace.documents import inside, read_text, refuse_outside
 from panel.workspace.examples import EXAMPLES, Example, load_examples
 from panel.workspace.personas import Beat, Persona
 from panel.workspace.sandbox import render, template_environment
 from panel.workspace.scaffold import shipped
-from panel.workspace.tools import PricePlan, Pricing, Tool
+from panel.workspace.tools import PricePlan, Pricing, Tool, slugify
 from panel.workspace.validation import did_you_mean
 from panel.workspace.verdict import schema_for
 
@@ -111,7 +111,8 @@ class Prompts:
         over personas and repeats within a tool, so that neither verdict is favoured.
         """
         examples = self.examples.get(persona.id, ())
-        turned = (int(text_hash(tool.slug), 16) + persona.order + repeat) % 2
+        # By the name and not by the slug: a file that is renamed asks the same question.
+        turned = (int(text_hash(slugify(tool.name)), 16) + persona.order + repeat) % 2
         turns: list[Message] = []
         for example in reversed(examples) if turned else examples:
             turns.append(("user", self._render(self.review, tool=example.as_tool())))
@@ -143,6 +144,7 @@ def load_prompts(folder: Path, personas: list[Persona]) -> Prompts:
             compiled[name] = _compile(environment, file, known)
         except WorkspaceError as error:
             problems += error.problems
+    problems += _unread(folder)
     examples: dict[str, tuple[Example, ...]] = {}
     for persona in personas:
         try:
@@ -154,6 +156,18 @@ def load_prompts(folder: Path, personas: list[Persona]) -> Prompts:
     templates = (compiled[name] for name in ("system", "review", "repair", "guidance"))
     system, review, repair, guidance = templates
     return Prompts(folder, system, review, repair, guidance, examples)
+
+
+def _unread(folder: Path) -> list[Problem]:
+    """Return what makes the templates that others include unreadable: Jinja reads them late."""
+    problems: list[Problem] = []
+    for file in sorted(folder.rglob("*.j2")):
+        if file.name not in {f"{name}.md.j2" for name in TEMPLATES} and inside(folder, file):
+            try:
+                read_text(file)
+            except WorkspaceError as error:
+                problems += error.problems
+    return problems
 
 
 def _source(folder: Path, name: str) -> Path:

@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from panel.errors import Problem, WorkspaceError
-from panel.workspace.documents import FieldPath, Lines, read_text, toml_lines
+from panel.workspace.documents import FieldPath, Lines, read_text, reason_of, toml_lines
 from panel.workspace.presets import EMBEDDED, PRESETS, Profile
 from panel.workspace.validation import did_you_mean, validate
 
@@ -73,12 +73,16 @@ class Sampling(_Strict):
         return base.model_copy(update={**self.model_dump(exclude_none=True), "extra": extra})
 
 
+ATTEMPTS = 8  # tries of one request, the first included
+TIMEOUT_SECONDS = 180.0
+
+
 class Limits(_Strict):
     """How endpoints are asked; never part of a fingerprint. rpm, tpm: per minute."""
 
     concurrency: int | None = Field(default=None, ge=1, le=1000)
-    timeout_seconds: float = Field(default=180.0, gt=0, le=86_400)
-    attempts: int = Field(default=8, ge=1, le=20)
+    timeout_seconds: float = Field(default=TIMEOUT_SECONDS, gt=0, le=86_400)
+    attempts: int = Field(default=ATTEMPTS, ge=1, le=20)
     rpm: int | None = Field(default=None, ge=1)
     tpm: int | None = Field(default=None, ge=1)
 
@@ -155,7 +159,15 @@ def _site_url(text: str) -> str:
 
 
 SiteUrl = Annotated[str, AfterValidator(_site_url)]
-OneLine = Annotated[str, Field(min_length=1, max_length=300, pattern=r"^[^\x00-\x1f\x7f]+$")]
+
+
+def _one_line(text: str) -> str:
+    if re.search(r"[\x00-\x1f\x7f]", text):
+        raise ValueError("holds a line break or a control character. Write it on one line.")
+    return text
+
+
+OneLine = Annotated[str, Field(min_length=1, max_length=300), AfterValidator(_one_line)]
 
 
 class SiteSettings(_Strict):
@@ -223,7 +235,7 @@ def load_settings(root: Path) -> Settings:
         found = re.search(r"line (\d+)", str(error))
         line = int(found[1]) if found else None
         raise WorkspaceError.single(
-            file, line, "", f"is not valid TOML: {error}", "Correct that line."
+            file, line, "", f"is not valid TOML: {reason_of(error)}", "Correct that line."
         ) from None
     lines = toml_lines(source)
     if problems := _refused_secrets(fields, file, lines):

@@ -9,12 +9,21 @@ import csv
 import glob
 import io
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from panel.errors import WorkspaceError
-from panel.workspace.documents import FieldPath, Lines, no_lines, parse_yaml, read_text, yaml_lines
+from panel.workspace.documents import (
+    FieldPath,
+    Lines,
+    no_lines,
+    parse_yaml,
+    read_text,
+    reason_of,
+    yaml_lines,
+)
 
 TABLE_ENDINGS = (".yaml", ".yml", ".json", ".jsonl", ".csv", ".parquet")
 
@@ -76,7 +85,7 @@ def _json(source: str, file: Path, line: int) -> Any:
         elif "\n" in source:
             place = None
         raise WorkspaceError.single(
-            file, place, "", f"is not valid JSON: {error}", "Correct it."
+            file, place, "", f"is not valid JSON: {reason_of(error)}", "Correct it."
         ) from None
 
 
@@ -101,6 +110,8 @@ def _csv_rows(file: Path) -> list[Row]:
         for name in names:
             if names.count(name) > 1:
                 raise csv.Error(f"the column {name!r} appears twice")
+        if len(names) == 1 and (other := re.search(r"[;|\t]", names[0])):
+            raise csv.Error(f"its columns are separated by {other[0]!r}")
         for fields in reader:
             if None in fields:
                 raise csv.Error("more cells than the header has columns")
@@ -114,7 +125,8 @@ def _csv_rows(file: Path) -> list[Row]:
             reader.line_num + broke,
             "",
             f"is not valid CSV: {error}",
-            "Quote cells that hold commas, quotes or line breaks; name each column once.",
+            "Separate columns by commas, name each once, and quote cells that hold commas, quotes "
+            "or line breaks.",
         ) from None
     return rows
 

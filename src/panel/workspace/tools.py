@@ -15,8 +15,9 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from panel.errors import Problem, WorkspaceError
 from panel.hashing import content_hash, text_hash
 from panel.workspace.documents import read_front_matter
+from panel.workspace.mistakes import shown
 from panel.workspace.tables import TABLE_ENDINGS, Row, read_table
-from panel.workspace.validation import validate
+from panel.workspace.validation import by_column, validate
 
 DESCRIPTION_LIMIT = 100_000
 SLUG_CHARACTERS = 80
@@ -67,7 +68,7 @@ def _quick_clean(text: str) -> str:
 
 def _http_address(text: str) -> str:
     if not re.match(r"https?://[^\s/]", text):
-        raise ValueError(f"{text!r} is not a web address. Begin it with https:// or http://.")
+        raise ValueError(f"{shown(text)} is not a web address. Begin it with https:// or http://.")
     return text
 
 
@@ -147,15 +148,17 @@ def load_catalog(folder: Path) -> list[Tool]:
         except WorkspaceError as error:
             problems += error.problems
             continue
+        of_rows: list[Problem] = []
         for row in rows:
             try:
                 tool = _tool(row)
             except WorkspaceError as error:
-                problems += error.problems
+                of_rows += error.problems
                 continue
             if tool.slug in tools:
                 problems.append(_same_slug(tool, row, *tools[tool.slug]))
             tools.setdefault(tool.slug, (tool, row))
+        problems += by_column(of_rows, len(rows))
     if problems:
         raise WorkspaceError(problems)
     return [tools[slug][0] for slug in sorted(tools)]

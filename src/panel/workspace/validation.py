@@ -6,10 +6,9 @@ The only place that turns a pydantic ValidationError into Problems.
 from __future__ import annotations
 
 import difflib
-import reprlib
 import types
 from collections.abc import Iterable
-from dataclasses import is_dataclass
+from dataclasses import is_dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -17,12 +16,12 @@ from pydantic import BaseModel, ValidationError
 
 from panel.errors import Problem, WorkspaceError
 from panel.workspace.documents import FieldPath, Lines
+from panel.workspace.mistakes import TABLE, in_words, shown
 
 Model = TypeVar("Model", bound=BaseModel)
 MOST_NAMED = 16  # valid words listed where none is similar
-
-_shown = reprlib.Repr()
-_shown.maxstring = _shown.maxother = _shown.maxlong = 60
+FEW = 5  # lines named of the rows that share a problem
+UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
 
 
 def nearest(word: str, valid: Iterable[str]) -> str | None:
@@ -54,33 +53,72 @@ def validate(model: type[Model], fields: dict[str, Any] | str, file: Path, lines
             return model.model_validate_json(fields)
         return model.model_validate(fields)
     except ValidationError as error:
-        raise WorkspaceError(
-            [_problem(model, item, file, lines) for item in error.errors(include_url=False)]
-        ) from None
+        found = error.errors(include_url=False)
+    meant = {_meant(model, item["loc"]) for item in found if item["type"] in UNKNOWN}
+    raise WorkspaceError(
+        [
+            _problem(model, item, file, lines)
+            for item in found
+            # A misspelt key is one mistake: the right one is not missing besides.
+            if not (item["type"] == "missing" and item["loc"] in meant)
+        ]
+    )
+
+
+def by_column(problems: list[Problem], rows: int) -> list[Problem]:
+    """Return the problems of one table, with those that many of its rows share told once.
+
+    They are shared if field and remedy are the same; the first of them says what is wrong.
+    """
+    alike: dict[tuple[str, str], list[Problem]] = {}
+    for problem in problems:
+        alike.setdefault((problem.field, problem.remedy), []).append(problem)
+    return [_told_once(same, rows) for same in alike.values()]
+
+
+def _told_once(same: list[Problem], rows: int) -> Problem:
+    first, count = same[0], len(same)
+    if count == 1:
+        return first
+    if count == rows:
+        share = "both rows" if rows == 2 else f"all {rows:,} rows"
+        return replace(first, message=f"{first.message} (in {share})")
+    others = [str(problem.line) for problem in same[1:] if problem.line not in (None, first.line)]
+    more = f" and {len(others) - FEW} more" if len(others) > FEW else ""
+    also = "also on line" if len(others) == 1 else "also on lines"
+    named = f"; {also} {', '.join(others[:FEW])}{more}" if others else ""
+    return replace(first, message=f"{first.message} (in {count:,} of {rows:,} rows{named})")
+
+
+def _meant(model: type[BaseModel], path: FieldPath) -> FieldPath:
+    """Return the path of the valid key that an unknown one is nearest to."""
+    close = nearest(str(path[-1]), _valid_keys(model, path[:-1]))
+    return (*path[:-1], close) if close else ()
 
 
 def _problem(model: type[BaseModel], item: Any, file: Path, lines: Lines) -> Problem:
     path: FieldPath = tuple(item["loc"])
-    field = ".".join(_printable(part) for part in path)
     line = lines(path)
-    if item["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        valid = _valid_keys(model, path[:-1])
-        remedy = did_you_mean(str(path[-1]), valid)
-        return Problem(file, line, field, f"unknown key {str(path[-1])!r}", remedy)
-    if item["type"] == "missing":
-        return Problem(file, line, field, "is missing", f"Add {path[-1]!r}.")
-    message = item["msg"].removeprefix("Value error, ")
-    remedy = "Correct the value."
-    if item["type"] == "value_error" and ". " in message:
-        message, remedy = message.split(". ", 1)
-    elif item["type"].endswith(("too_short", "too_long")) and isinstance(item["input"], str):
-        bounds = item["ctx"]
-        message = f"has more than {bounds.get('max_length')} characters"
-        if item["type"].endswith("too_short"):
-            message = "is empty"
-    elif item["type"] not in ("value_error", "model_type", "dict_type", "json_invalid"):
-        # Text in place of a table may be a misplaced secret; it is not repeated.
-        message += f", not {_shown.repr(item['input'])}"
+    of_key = bool(path) and path[-1] == "[key]"  # pydantic's mark for the key itself
+    path = path[:-1] if of_key else path
+    field = ".".join(_printable(part) for part in path)
+    kind, last = item["type"], path[-1] if path else ""
+    if kind in UNKNOWN:
+        remedy = did_you_mean(str(last), _valid_keys(model, path[:-1]))
+        return Problem(file, line, field, f"unknown key {shown(str(last))}", remedy)
+    if kind == "missing" and isinstance(last, int):  # a list of so many entries
+        above = ".".join(_printable(part) for part in path[:-1])
+        return Problem(file, line, above, f"has no entry {last + 1}", "Add the missing entry.")
+    if kind == "missing":
+        return Problem(file, line, field, "is missing", f"Add {last!r}.")
+    message, remedy = in_words(item)
+    if of_key:
+        return Problem(file, line, field, f"its name {message}", remedy)
+    names = _valid_keys(model, path)
+    if names and f"must be {TABLE}" in message:
+        remedy = f"Its fields are {', '.join(names)}."
+        if file.suffix in (".csv", ".parquet"):
+            remedy = f"Name the columns {', '.join(f'{field}.{name}' for name in names)}."
     return Problem(file, line, field, message, remedy)
 
 

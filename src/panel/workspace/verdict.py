@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 
 from panel.text import clean_text
+from panel.workspace.mistakes import in_words
 from panel.workspace.personas import Persona
 
 SHIP, SKIP = "ship", "skip"
@@ -139,7 +140,7 @@ def parse(reply: str, persona: Persona) -> Verdict:
     except ValidationError as error:
         raise UnparsableReply(
             [
-                f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}"
+                f"{'.'.join(str(part) for part in item['loc'])}: {_wrong(item)}"
                 for item in error.errors(include_url=False, include_input=False)
             ]
         ) from None
@@ -150,6 +151,10 @@ def parse(reply: str, persona: Persona) -> Verdict:
         verdict=values["verdict"],
         confidence=values["verdict_confidence"],
     )
+
+
+def _wrong(item: Any) -> str:
+    return "is missing" if item["type"] == "missing" else in_words(item)[0]
 
 
 class _Repeating(dict[str, Any]):
