@@ -51,6 +51,7 @@ browser: $(VENV)/test  ## a Chromium for the browser tests, if there is a way to
 bench: $(VENV)/test  ## the overhead against a bare openai loop, and what grows with a catalog
 	$(BIN)/python bench/overhead.py
 	$(BIN)/python -m bench.scale
+	$(BIN)/python -m bench.no_op_job
 
 servers: $(VENV)/test  ## real servers, long and optional: llama-server, llama-cpp-python, vLLM on CPU
 	$(BIN)/python bench/servers.py
@@ -61,6 +62,12 @@ soak: $(VENV)/test  ## ten minutes of editors doing anything, in search of a los
 .PHONY: docs
 docs: $(VENV)/test  ## write docs/cli.md anew from the program's own --help
 	$(BIN)/python -m tests.support.cli_help
+
+.PHONY: hashes
+hashes: $(VENV)/test  ## write requirements.txt anew: the versions of constraints.txt with their hashes
+	$(BIN)/uv pip compile --quiet pyproject.toml --group build --constraint constraints.txt --upgrade \
+	  --generate-hashes --universal --python-version 3.11 --no-annotate --no-emit-index-url \
+	  --custom-compile-command 'make hashes' --output-file requirements.txt
 
 format: $(VENV)/test  ## rewrite the sources in the project's format
 	$(BIN)/ruff check --fix .

@@ -27,6 +27,18 @@ def clean(text: str) -> str:
     return _UNSEEN.sub("", text)
 
 
+_JOINERS = "\u200c\u200d"  # invisible characters that Persian words and emoji need
+
+
+def one_line(text: str) -> str:
+    """Return untrusted text as one line: what cannot be printed, and every run of spaces, is one.
+
+    Neither a line feed in a name nor a sequence for a terminal is left in it.
+    """
+    kept = (c if c.isprintable() or c in _JOINERS else " " for c in text)
+    return " ".join("".join(kept).split())
+
+
 def shortened(text: str, most: int) -> str:
     """Return cleaned text; one longer than ``most`` characters is cut after a word."""
     text = clean(text)

@@ -1,230 +1,27 @@
-"""action.yml itself: its own scripts, in order, on a simulated GitHub runner.
-
-Only the runner is simulated: files for outputs, summary and PATH, the expressions that
-action.yml uses, the state of steps. The scripts, the program, git, the endpoint and GitHub's
-API are real processes and real sockets on loopback.
-"""
+"""action.yml itself: its own scripts, in order, on a simulated GitHub runner."""
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree as Xml
 
 import pytest
-import yaml
 
 from panel.ci.markdown import MARKER
 from tests.support.faces import always
 from tests.support.frozen_verdicts import freeze
 from tests.support.git_repository import commit, git, repository
-from tests.support.github_api import REPOSITORY, Forge, served
+from tests.support.github_api import REPOSITORY, Forge
+from tests.support.github_runner import ACTION, STEPS, Expressions, Runner
 from tests.support.mock_endpoint import MockEndpoint
 from tests.support.rendered_markdown import check
 from tests.support.runs import run
 from tests.support.space import ROOT, Space, edit
 from tests.support.templates import Make, all_ship
-
-ACTION: dict[str, Any] = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
-STEPS: list[dict[str, Any]] = ACTION["runs"]["steps"]
-TOKENS = re.compile(r"\s*('(?:[^']|'')*'|==|!=|&&|\|\||!|\(|\)|[A-Za-z_][\w.-]*)")
-EXPRESSION = re.compile(r"\$\{\{(.*?)\}\}", re.DOTALL)
-
-
-class Expressions:
-    """Evaluates what action.yml uses of GitHub's expressions; refuses everything else."""
-
-    def __init__(self, contexts: dict[str, Any], ok: bool) -> None:
-        self.contexts, self.ok = contexts, ok
-        self.asked_state = False  # whether a function of state was called
-
-    def value(self, text: str) -> Any:
-        """Return the value of one expression."""
-        self.tokens = TOKENS.findall(text)
-        assert "".join(self.tokens) == re.sub(r"\s(?=(?:[^']*'[^']*')*[^']*$)", "", text), text
-        found = self._or()
-        assert not self.tokens, f"cannot read {text!r}"
-        return found
-
-    def _or(self) -> Any:
-        left = self._and()
-        while self.tokens[:1] == ["||"]:
-            self.tokens.pop(0)
-            right = self._and()
-            left = left or right
-        return left
-
-    def _and(self) -> Any:
-        left = self._equal()
-        while self.tokens[:1] == ["&&"]:
-            self.tokens.pop(0)
-            right = self._equal()
-            left = left and right
-        return left
-
-    def _equal(self) -> Any:
-        left = self._one()
-        while self.tokens[:1] in (["=="], ["!="]):
-            sign, right = self.tokens.pop(0), self._one()
-            left = (str(left).lower() == str(right).lower()) == (sign == "==")
-        return left
-
-    def _one(self) -> Any:
-        token = self.tokens.pop(0)
-        if token.startswith("'"):
-            return token[1:-1].replace("''", "'")
-        if self.tokens[:2] == ["(", ")"]:
-            del self.tokens[:2]
-            self.asked_state = True
-            return {"always": True, "success": self.ok, "failure": not self.ok}[token]
-        value: Any = self.contexts
-        first, *names = token.split(".")
-        assert first in self.contexts, f"no context {first!r}"
-        for name in (first, *names):  # what is not there is empty, as with GitHub
-            value = value.get(name, "") if isinstance(value, dict) else ""
-        return value
-
-    def filled(self, text: str) -> str:
-        """Replace the expressions in a text with their values."""
-        return EXPRESSION.sub(lambda found: str(self.value(found[1])), text)
-
-
-@dataclass
-class Done:
-    """The result of a job: how each step ended, its log, and the files it wrote."""
-
-    ok: bool = True
-    steps: dict[str, str] = field(default_factory=dict)  # name → success, failure, skipped, used
-    log: str = ""
-    summary: str = ""
-    outputs: dict[str, str] = field(default_factory=dict)
-    used: list[dict[str, Any]] = field(default_factory=list)
-    folder: Path = Path()
-
-    @property
-    def junit(self) -> Xml.Element:
-        """The one suite of the JUnit file."""
-        [suite] = Xml.parse(self.outputs["junit"]).getroot()
-        return suite
-
-    @property
-    def diff(self) -> dict[str, Any]:
-        """The diff as JSON, from the artifact."""
-        told: dict[str, Any] = json.loads((self.folder / "diff.json").read_text())
-        return told
-
-
-@dataclass
-class Runner:
-    """A runner: where the workspace is checked out, and where it puts its files."""
-
-    root: Path
-    temp: Path
-    bin: Path
-    forge: Forge
-
-    def job(self, event: str, told: dict[str, Any], ref: str = "main", **inputs: str) -> Done:
-        """Run every step of action.yml for one event, as a runner does."""
-        shutil.rmtree(self.temp, ignore_errors=True)
-        self.temp.mkdir()
-        payload = self.temp / "event.json"
-        payload.write_text(json.dumps(told))
-        given = {name: str(each.get("default", "")) for name, each in ACTION["inputs"].items()}
-        given |= {"install": "false", "token": "the-token"}
-        given |= {name.replace("_", "-"): value for name, value in inputs.items()}
-        assert given.keys() == ACTION["inputs"].keys()
-        contexts: dict[str, Any] = {
-            "inputs": given,
-            "steps": {},
-            "github": {"run_id": "17", "run_attempt": "1", "job": "panel", "token": "the-token"},
-            "runner": {"temp": str(self.temp)},
-        }
-        self.path, self.env = (
-            str(self.bin),
-            {
-                "GITHUB_EVENT_NAME": event,
-                "GITHUB_EVENT_PATH": str(payload),
-                "GITHUB_REPOSITORY": REPOSITORY,
-                "GITHUB_API_URL": self.forge.url,
-                "GITHUB_REF_NAME": ref,
-                "GITHUB_ACTION_PATH": str(ROOT),
-                "GITHUB_STEP_SUMMARY": str(self.temp / "summary.md"),
-                "RUNNER_TEMP": str(self.temp),
-                "GIT_CONFIG_GLOBAL": os.devnull,
-            },
-        )
-        done = Done(folder=self.temp / "reviewer-panel")
-        for step in STEPS:
-            done.steps[step["name"]] = self._step(step, contexts, done)
-        summary = self.temp / "summary.md"
-        done.summary = summary.read_text() if summary.exists() else ""
-        at_end = Expressions(contexts, done.ok)
-        done.outputs = {
-            name: at_end.filled(each["value"]) for name, each in ACTION["outputs"].items()
-        }
-        return done
-
-    def _step(self, step: dict[str, Any], contexts: dict[str, Any], done: Done) -> str:
-        asked = Expressions(contexts, done.ok)
-        condition = str(step.get("if", "success()")).strip()
-        wanted = asked.value(condition.removeprefix("${{").removesuffix("}}"))
-        if not wanted or not (done.ok or asked.asked_state):
-            return "skipped"
-        if "uses" in step:
-            done.used.append(
-                {name: asked.filled(str(text)) for name, text in step.get("with", {}).items()}
-            )
-            return "used"
-        code, outputs = self._bash(step, asked, done)
-        contexts["steps"][step.get("id", step["name"])] = {"outputs": outputs}
-        done.ok = done.ok and code == 0
-        return "success" if code == 0 else "failure"
-
-    def _bash(
-        self, step: dict[str, Any], asked: Expressions, done: Done
-    ) -> tuple[int, dict[str, str]]:
-        assert step["shell"] == "bash"
-        files = {f"GITHUB_{name}": self.temp / f"set_{name.lower()}" for name in
-                 ("OUTPUT", "PATH", "ENV")}  # fmt: skip
-        script = self.temp / "script.sh"
-        script.write_text(step["run"], encoding="utf-8")
-        for file in files.values():
-            file.write_text("")
-        ours = {name: asked.filled(str(text)) for name, text in step.get("env", {}).items()}
-        keep = ("PYTHONPATH", "PANEL_TEST_GUARD_LOG", "LANG", "PANEL_CACHE", "TMPDIR")
-        plain = {name: os.environ[name] for name in keep if name in os.environ}
-        ended = subprocess.run(
-            ["bash", "--noprofile", "--norc", "-eo", "pipefail", str(script)],
-            cwd=self.root / asked.filled(step.get("working-directory", ".")),
-            env=plain | self.env | ours
-            | {name: str(file) for name, file in files.items()}
-            | {"PATH": f"{self.path}:/usr/bin:/bin", "HOME": str(self.temp)},
-            capture_output=True, text=True, check=False, timeout=120,
-        )  # fmt: skip
-        done.log += f"## {step['name']}\n{ended.stdout}{ended.stderr}"
-        for line in files["GITHUB_PATH"].read_text().splitlines():
-            self.path = f"{line}:{self.path}"
-        self.env |= _pairs(files["GITHUB_ENV"])
-        return ended.returncode, _pairs(files["GITHUB_OUTPUT"])
-
-
-def _pairs(file: Path) -> dict[str, str]:
-    lines = file.read_text().splitlines()
-    assert all(re.fullmatch(r"[\w-]+=.*", line) for line in lines), lines
-    return dict(line.split("=", 1) for line in lines)
-
-
-@pytest.fixture
-def forge() -> Iterator[Forge]:
-    with served(Forge()) as made:
-        yield made
 
 
 @pytest.fixture
@@ -276,8 +73,8 @@ def test_no_script_holds_an_expression() -> None:
 
 def test_every_action_that_is_used_is_pinned_to_a_commit() -> None:
     used = [step["uses"] for step in STEPS if "uses" in step]
-    assert len(used) == 2
-    assert all(re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", each) for each in used)
+    assert len(used) == 3
+    assert all(re.fullmatch(r"actions/[\w/-]+@[0-9a-f]{40}", each) for each in used)
 
 
 def test_every_step_has_a_name_and_every_script_stops_at_its_first_failure() -> None:
@@ -285,6 +82,18 @@ def test_every_step_has_a_name_and_every_script_stops_at_its_first_failure() -> 
         assert step["name"]
         if "run" in step:
             assert step["shell"] == "bash" and step["run"].startswith("set -euo pipefail\n")
+
+
+def test_libraries_are_installed_by_their_hashes_and_never_onto_the_jobs_path() -> None:
+    [install] = [step["run"] for step in STEPS if step["name"] == "Install the program"]
+    first, second = re.findall(r"pip install (?:\\\n|[^\n])*", install)
+    assert "--require-hashes" in first and "/requirements.txt" in first
+    assert {"--no-index", "--no-deps", "--no-build-isolation"} <= set(second.split())
+    assert not any("GITHUB_PATH" in step.get("run", "") for step in STEPS)
+    for step in STEPS:
+        if re.search(r"\bpanel ", step.get("run", "")):
+            assert step["env"]["BIN"] == "${{ steps.install.outputs.bin }}"
+            assert 'PATH="${BIN:+$BIN:}$PATH"' in step["run"]
 
 
 def test_every_input_is_described_and_used_and_no_other_is() -> None:
@@ -321,7 +130,7 @@ def test_the_simulations_own_expressions(text: str, value: Any) -> None:
 
 def test_a_step_after_a_failure_runs_only_if_it_says_always() -> None:
     kept = [step["name"] for step in STEPS if "always()" in step.get("if", "")]
-    assert kept == ["Keep the report"]
+    assert kept == ["Keep the answers", "Keep the report"]
 
 
 # Pull requests
@@ -345,15 +154,15 @@ def test_a_pull_request_that_edits_one_description_asks_exactly_four_cells(
     suite = done.junit
     assert (suite.get("tests"), suite.get("failures")) == ("8", "0")
     told = {case.get("classname"): case.findtext("system-out") for case in suite}
-    assert "rewritten (description changed)" in (told["anvil"] or "")
+    assert "ship reworded (description changed)" in (told["anvil"] or "")
     assert told["bellows"] == "ship, 1 of 1 ship"
     assert done.diff["inputs"]["reasons"] == {"description changed": 4}
     assert done.steps["Install the program"] == "skipped"
-    assert [done.steps[name] for name in ("Keep earlier answers", "Keep the report")] == (
-        ["used", "used"]
-    )
-    assert done.used[1]["path"] == str(done.folder)
-    assert {"report.md", "junit.xml", "diff.json", "run.json"} <= {
+    used = ("Bring earlier answers back", "Keep the answers", "Keep the report")
+    assert [done.steps[name] for name in used] == ["used"] * 3
+    assert done.used["Keep the report"]["path"] == str(done.folder)
+    assert "4 cells asked in 4 requests" in text
+    assert {"report.md", "junit.xml", "diff.json", "run.json", "panel.sarif"} <= {
         file.name for file in done.folder.iterdir()
     }
 
@@ -383,6 +192,8 @@ def test_a_no_op_makes_no_request_and_opens_no_connection(
     assert done.ok, done.log
     assert (mock.asked, mock.connections, len(mock.requests)) == before
     assert (done.outputs["asked"], done.outputs["changed"]) == ("0", "false")
+    for step in ("Bring earlier answers back", "Ask what is stale", "Freeze the verdicts"):
+        assert done.steps[step] == "skipped", "the files alone say that there is nothing to ask"
     assert "no verdict differs" in check(forge.comments[0]["body"])
     assert git(runner.root, "status", "--porcelain") == ""
 
@@ -414,7 +225,8 @@ def test_a_fork_asks_nothing_and_says_what_is_stale(
     assert (mock.asked, mock.connections) == before
     for step in ("Ask what is stale", "Freeze the verdicts", "Give the new verdicts back"):
         assert done.steps[step] == "skipped"
-    assert done.steps["Keep earlier answers"] == "skipped", "no cache to be poisoned"
+    for step in ("Bring earlier answers back", "Keep the answers"):
+        assert done.steps[step] == "skipped", "no cache to be poisoned"
     text = check(done.summary)
     assert "4 verdicts on file do not hold: anvil × builder (description changed)" in text
     assert "::notice::A fork has no keys" in done.log
@@ -470,8 +282,29 @@ def test_a_change_shuts_its_gate_with_the_comment_already_posted(
     )
     text = check(forge.comments[0]["body"])
     assert "4 verdicts changed: anvil × builder (ship → skip)" in text
+    assert done.log.count("\n::error file=tools/anvil.md,line=") == 4
+    assert Path(done.outputs["sarif"]).is_file()
     assert done.junit.get("failures") == "4"
     assert done.outputs["asked"] == "16"
+
+
+def test_an_edit_that_is_taken_back_restores_the_files_of_the_base(
+    runner: Runner, mock: MockEndpoint, forge: Forge
+) -> None:
+    before = {file: file.read_bytes() for file in (runner.root / "verdicts").glob("*.json")}
+    text = (runner.root / "tools/anvil.md").read_bytes()
+    reword(runner)
+    mock.face = always("skip")
+    assert runner.job("pull_request", pull_request(runner), repeats="4", commit="push").ok
+    assert {file: file.read_bytes() for file in before} != before
+    (runner.root / "tools/anvil.md").write_bytes(text)
+    commit(runner.root)
+    asked = mock.asked
+    done = runner.job("pull_request", pull_request(runner), fail_on="change, stale")
+    assert done.ok and mock.asked == asked
+    assert {file: file.read_bytes() for file in before} == before
+    said = check(forge.comments[0]["body"])
+    assert "no verdict differs" in said and "Nothing was asked." in said
 
 
 @pytest.mark.long
@@ -485,7 +318,6 @@ def test_one_answer_of_another_mind_flips_nothing(
     assert "4 contested, kept as published" in check(forge.comments[0]["body"])
 
 
-@pytest.mark.long
 def test_a_budget_that_is_reached_is_an_error_and_the_report_says_what_is_left(
     runner: Runner, mock: MockEndpoint, forge: Forge
 ) -> None:
@@ -496,7 +328,84 @@ def test_a_budget_that_is_reached_is_an_error_and_the_report_says_what_is_left(
     assert done.steps["Ask what is stale"] == "success", "nothing that was answered is lost"
     assert "::error::The run did not answer every cell (exit 4)" in done.log
     text = check(forge.comments[0]["body"])
+    assert "stopped by its budget: 2 of 4 cells were asked, 2 were left unasked" in text
     assert "4 verdicts on file do not hold" in text, "nothing half asked is frozen"
+    suite = done.junit
+    assert [suite.get(name) for name in ("errors", "skipped", "failures")] == ["1", "4", "0"]
+    told = {(case.get("classname"), case.get("name")): case for case in suite}
+    assert told["panel", "run"].find("error") is not None
+    assert told["anvil", "builder"].find("skipped") is not None
+    assert told["bellows", "builder"].find("skipped") is None
+
+
+def test_a_missing_key_in_a_pull_request_of_ones_own_still_gives_a_report(
+    runner: Runner, mock: MockEndpoint, forge: Forge
+) -> None:
+    """Dependabot's pull requests come from the repository itself, and get no secrets."""
+    edit(
+        runner.root / "panel.toml", 'model = "mock-1"', 'model = "mock-1"\napi_key_env = "LAB_KEY"'
+    )
+    reword(runner)
+    before = mock.asked, mock.connections
+    done = runner.job("pull_request", pull_request(runner))
+    assert not done.ok and (mock.asked, mock.connections) == before
+    assert "LAB_KEY" in done.log and "Traceback" not in done.log
+    assert done.steps["Stop the merge where you chose so"] == "failure"
+    text = check(forge.comments[0]["body"])
+    assert "The run ended before it asked anything" in text
+    assert "4 verdicts on file do not hold: anvil × builder (description changed)" in text
+    assert done.junit.get("errors") == "1" and done.steps["Keep the report"] == "used"
+    assert done.steps["Keep the answers"] == "skipped"
+    runner.secrets["LAB_KEY"] = "sk-test"
+    assert runner.job("pull_request", pull_request(runner)).ok
+    assert len(forge.comments) == 1 and "4 reworded" in forge.comments[0]["body"]
+
+
+def test_two_workspaces_in_one_job_share_no_artifact_comment_or_cache(
+    runner: Runner, mock: MockEndpoint, forge: Forge
+) -> None:
+    inner = runner.root / "reviews"
+    parts = ("panel.toml", "personas", "prompts", "tools", "verdicts")
+    for part in parts[1:]:
+        shutil.copytree(runner.root / part, inner / part)
+    shutil.copy(runner.root / "panel.toml", inner)
+    commit(runner.root)
+    git(runner.root, "push", "-q", "origin", "work:main")
+    reword(runner)
+    edit(inner / "tools/bellows.md", "reads JSON", "eats JSON")
+    commit(runner.root)
+    told = pull_request(runner)
+    first = runner.job("pull_request", told)
+    second = runner.step("pull_request", told, working_directory="reviews")
+    assert first.ok and second.ok, second.log
+    assert runner.artifacts == {"reviewer-panel-panel", "reviewer-panel-reviews-panel"}
+    assert len(runner.caches) == 2 and first.folder != second.folder
+    texts = [check(each["body"]) for each in forge.comments]
+    assert ["anvil" in text for text in texts] == [True, False]
+    assert "Reviewer panel (reviews): 4 reworded" in texts[1]
+    again = runner.step("pull_request", told, working_directory="./reviews/", mode="check")
+    assert again.ok and len(forge.comments) == 2 and len(runner.artifacts) == 2
+
+
+def test_each_job_that_is_stopped_by_its_budget_gets_further_than_the_last(
+    runner: Runner, mock: MockEndpoint
+) -> None:
+    reword(runner)
+    mock.asked = 0
+    first = runner.job("pull_request", pull_request(runner), max_calls="2")
+    second = runner.job("pull_request", pull_request(runner), max_calls="2", commit="none")
+    assert not first.ok and second.ok, second.log
+    assert mock.asked == 4, "nothing is paid for twice"
+    assert git(runner.root, "status", "--porcelain", "-uall") == " M verdicts/anvil.json\n"
+
+
+def test_a_job_that_asked_nothing_keeps_no_second_copy_of_the_answers(runner: Runner) -> None:
+    reword(runner)
+    runner.job("pull_request", pull_request(runner))
+    kept = list(runner.caches)
+    done = runner.job("pull_request", pull_request(runner))
+    assert done.ok and done.outputs["asked"] == "0"
+    assert list(runner.caches) == kept
 
 
 @pytest.mark.long
@@ -671,6 +580,6 @@ def test_a_workspace_in_a_folder_below_the_repository(
         "pull_request", pull_request(runner), working_directory="reviews", commit="push"
     )
     assert done.ok, done.log
-    assert mock.asked == 4 and done.used[0]["path"] == "reviews/runs"
+    assert mock.asked == 4 and done.used["Keep the answers"]["path"] == "reviews/runs"
     listed = git(tmp_path / "origin.git", "show", "--name-only", "--format=", "work")
     assert listed == "reviews/verdicts/anvil.json\n"

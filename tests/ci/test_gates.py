@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from panel.ci.diff import Diff
+from panel.ci.changes import Diff
 from panel.ci.gates import NAMED, Failure, Gates, failures, parse_gates
 from panel.ci.snapshots import Snapshot
 from panel.errors import UsageError

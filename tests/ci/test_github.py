@@ -3,75 +3,18 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from panel.ci import github
-from panel.ci.markdown import MARKER
-from tests.support.git_repository import commit, git, repository
-from tests.support.github_api import REPOSITORY, Forge, served
-
-
-@pytest.fixture
-def forge() -> Iterator[Forge]:
-    """Start a stand-in for GitHub's API."""
-    with served(Forge()) as made:
-        yield made
-
-
-@dataclass
-class Job:
-    """The environment of a job: its folder, its outputs, and a way to run a step."""
-
-    root: Path
-    outputs: Path
-    step: Callable[..., int]
-
-    def output(self) -> dict[str, str]:
-        """Return the outputs as a runner reads them, and forget them."""
-        lines = self.outputs.read_text().split("\n")
-        self.outputs.write_text("")
-        assert lines.pop() == "", "the last line is whole"
-        assert all("=" in line for line in lines)
-        pairs = [line.split("=", 1) for line in lines]
-        assert len({name for name, _value in pairs}) == len(pairs)
-        return dict(pairs)
-
-
-@pytest.fixture
-def job(tmp_path: Path, forge: Forge, monkeypatch: pytest.MonkeyPatch) -> Job:
-    """Make a clone of a bare repository with one commit on main, and a job's environment."""
-    made, origin, root = tmp_path / "made", tmp_path / "origin.git", tmp_path / "work"
-    (made / "verdicts").mkdir(parents=True)
-    (made / "verdicts/anvil.json").write_text("{}\n")
-    repository(made)
-    git(tmp_path, "clone", "-q", "--bare", str(made), str(origin))
-    git(tmp_path, "clone", "-q", str(origin), str(root))
-    outputs = tmp_path / "outputs"
-    outputs.touch()
-    monkeypatch.chdir(root)
-    for name in ("BASE", "MODE", "COMMIT", "REPLAY", "GITHUB_REF_NAME"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("GITHUB_OUTPUT", str(outputs))
-    monkeypatch.setenv("GITHUB_API_URL", forge.url)
-    monkeypatch.setenv("GITHUB_REPOSITORY", REPOSITORY)
-    monkeypatch.setenv("GITHUB_TOKEN", "the-token")
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
-
-    def step(*words: str) -> int:
-        monkeypatch.setattr(sys, "argv", ["panel-github", *words])
-        try:
-            github.main()
-        except SystemExit as ended:
-            return ended.code if isinstance(ended.code, int) else 2
-        return 0
-
-    return Job(root, outputs, step)
+from panel.ci.markdown import MARKER, marker
+from tests.support.git_repository import commit, git
+from tests.support.github_api import REPOSITORY, Forge
+from tests.support.github_job import Job, head
 
 
 @pytest.fixture
@@ -91,10 +34,6 @@ def happens(
         return {"code": str(code), **job.output()}
 
     return run
-
-
-def head(root: Path, revision: str = "HEAD") -> str:
-    return git(root, "rev-parse", revision).strip()
 
 
 def request(root: Path, branch: str = "work", of: str | None = REPOSITORY) -> dict[str, Any]:
@@ -121,6 +60,9 @@ def test_a_pull_request_of_the_same_repository_may_ask(job: Job, happens: Happen
         "branch": "work",
         "fork": "false",
         "may-ask": "true",
+        "always-ask": "false",
+        "name": "",
+        "id": "reviewer-panel",
     }
 
 
@@ -204,6 +146,9 @@ def test_a_push_is_compared_with_what_was_there_before(
         "branch": "main",
         "fork": "false",
         "may-ask": "true",
+        "always-ask": "false",
+        "name": "",
+        "id": "reviewer-panel",
     }
 
 
@@ -287,13 +232,66 @@ def test_what_a_stopped_run_left_half_answered_is_not_frozen(
     assert job.output()["freeze"] == freeze
 
 
-def test_a_run_that_never_began_ends_the_job(
+def test_a_run_that_never_began_is_an_error_and_the_job_goes_on_to_its_report(
     job: Job, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "run.json").touch()
-    assert job.step("asked", "3", str(tmp_path / "run.json")) == 1
-    assert "ended with exit 3" in capfd.readouterr().out
-    assert job.output() == {}
+    assert job.step("asked", "3", str(tmp_path / "run.json")) == 0
+    assert "::error::The run ended with exit 3 before" in capfd.readouterr().out
+    assert job.output() == {"asked": "0", "code": "3", "freeze": "false"}
+
+
+def test_what_no_run_has_printed_is_refused(
+    job: Job, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "run.json").write_text("Traceback")
+    assert job.step("asked", "1", str(tmp_path / "run.json")) == 1
+    assert capfd.readouterr().out.startswith("::error::--run ")
+
+
+# What tells one use of the action from another
+
+
+USES = [
+    ("reviews", "", ""),
+    ("a/b", "", ""),
+    ("a-b", "", ""),
+    ("a", "b", ""),
+    ("a", "", "b"),
+    ("", "a", "b"),
+    ("", "reviews", ""),
+    ("", "", "org/model:1"),
+    ("", "", "org-model-1"),
+    ("ümlaut", "", ""),
+    ("../up", "", ""),
+    ("--x", "", ""),
+]
+
+
+def test_every_workspace_and_model_has_a_name_of_its_own(job: Job, happens: Happens) -> None:
+    names = ["WORKING_DIRECTORY", "ENDPOINT", "MODEL"]
+    told = [happens("push", {}, **dict(zip(names, use, strict=True))) for use in USES]
+    ids = [each["id"] for each in told]
+    assert len(set(ids)) == len(USES) and "reviewer-panel" not in ids
+    assert ids[0] == "reviewer-panel-reviews"
+    assert all(re.fullmatch(r"reviewer-panel(-[\w.]+)+", each, re.ASCII) for each in ids)
+    assert all(each["id"] == f"reviewer-panel-{each['name']}" for each in told)
+
+
+@pytest.mark.parametrize("folder", ["", ".", "./", "reviews/..", "./."])
+def test_the_roots_workspace_asked_of_its_own_model_needs_no_name(
+    job: Job, happens: Happens, folder: str
+) -> None:
+    told = happens("push", {}, WORKING_DIRECTORY=folder)
+    assert (told["name"], told["id"]) == ("", "reviewer-panel")
+
+
+@pytest.mark.parametrize(("event", "always"), [("schedule", "true"), ("push", "false")])
+def test_a_night_asks_even_if_no_file_has_changed(
+    job: Job, happens: Happens, event: str, always: str
+) -> None:
+    assert happens(event, {})["always-ask"] == always
+    assert happens(event, {}, MODE="check")["always-ask"] == "false"
 
 
 # The comment
@@ -327,6 +325,18 @@ def test_a_strangers_comment_with_our_mark_is_left_alone(
     before = json.dumps(forge.comments)
     assert job.step("comment", "7", str(report)) == 0
     assert json.dumps(forge.comments[:4]) == before and len(forge.comments) == 5
+
+
+def test_two_reports_on_one_pull_request_have_a_comment_each(
+    job: Job, forge: Forge, report: Path
+) -> None:
+    for word in ("first", "second"):
+        for name in ("", "reviews", "reviews-2"):
+            report.write_text(f"{marker(name)}\n### {word} {name}\n")
+            assert job.step("comment", "7", str(report)) == 0
+    assert [each["body"].splitlines()[1] for each in forge.comments] == (
+        ["### second ", "### second reviews", "### second reviews-2"]
+    )
 
 
 def test_our_comment_is_found_on_a_later_page(job: Job, forge: Forge, report: Path) -> None:
@@ -381,116 +391,3 @@ def test_a_repositorys_name_is_never_a_path_of_another_kind(
     monkeypatch.setenv("GITHUB_REPOSITORY", name)
     assert job.step("comment", "7", str(report)) == 1
     assert forge.calls == []
-
-
-# Verdicts given back
-
-
-def new_verdicts(job: Job, branch: str = "work") -> None:
-    git(job.root, "switch", "-qc", branch)
-    (job.root / "verdicts/anvil.json").write_text('{"new": true}\n')
-    (job.root / "verdicts/bellows.json").write_text("{}\n")
-    (job.root / "elsewhere.txt").write_text("not ours to commit\n")
-
-
-def show(job: Job, branch: str, file: str = "verdicts/anvil.json") -> str:
-    return git(job.root.parent / "origin.git", "show", f"refs/heads/{branch}:{file}")
-
-
-def test_push_gives_the_verdicts_and_nothing_else_to_the_branch_itself(job: Job) -> None:
-    new_verdicts(job)
-    git(job.root, "add", "elsewhere.txt")
-    assert job.step("commit", "push", "work") == 0
-    assert show(job, "work") == '{"new": true}\n'
-    origin = job.root.parent / "origin.git"
-    listed = git(origin, "show", "--stat=200", "--format=%an <%ae>%n%s", "work")
-    assert listed.startswith(f"{github.BOT} <{github.BOT_MAIL}>\nFreeze the panel's verdicts")
-    assert "verdicts/bellows.json" in listed and "elsewhere" not in listed
-    assert git(origin, "branch", "--list", "reviewer-panel/*") == ""
-
-
-def test_a_removed_verdict_is_removed_there_too(job: Job) -> None:
-    git(job.root, "switch", "-qc", "work")
-    (job.root / "verdicts/anvil.json").unlink()
-    assert job.step("commit", "push", "work") == 0
-    assert git(job.root.parent / "origin.git", "ls-tree", "-r", "--name-only", "work") == (
-        ".gitignore\n"
-    )
-
-
-def test_pull_request_pushes_a_branch_of_its_own_and_opens_one_request(
-    job: Job, forge: Forge
-) -> None:
-    new_verdicts(job, "main-line")
-    assert job.step("commit", "pull-request", "main-line") == 0
-    target = "reviewer-panel/verdicts-main-line"
-    assert show(job, target) == '{"new": true}\n'
-    [pull] = forge.pulls
-    assert (pull["head"], pull["base"]) == (target, "main-line")
-    assert git(job.root.parent / "origin.git", "branch", "--list", "main-line") == ""
-
-
-def test_a_request_that_is_open_already_is_brought_up_to_date(job: Job, forge: Forge) -> None:
-    new_verdicts(job, "line")
-    first = head(job.root)
-    assert job.step("commit", "pull-request", "line") == 0
-    git(job.root, "reset", "-q", "--hard", first)
-    (job.root / "verdicts/anvil.json").write_text('{"newer": true}\n')
-    assert job.step("commit", "pull-request", "line") == 0
-    assert show(job, "reviewer-panel/verdicts-line") == '{"newer": true}\n'
-    assert len(forge.pulls) == 1
-
-
-def test_a_request_that_is_refused_says_which_permissions_it_needs(
-    job: Job, forge: Forge, capfd: pytest.CaptureFixture[str]
-) -> None:
-    new_verdicts(job)
-    forge.refuse = {"POST pulls": 403}
-    assert job.step("commit", "pull-request", "work") == 1
-    told = capfd.readouterr().out
-    assert "HTTP 403" in told and "contents: write, pull-requests: write" in told
-
-
-@pytest.mark.parametrize("branch", ["", "-d", "--delete", "--mirror"])
-@pytest.mark.parametrize("how", ["push", "pull-request"])
-def test_a_branch_that_reads_as_an_option_is_never_given_to_git(
-    job: Job, branch: str, how: str, capfd: pytest.CaptureFixture[str]
-) -> None:
-    new_verdicts(job)
-    assert job.step("commit", how, branch) == 1
-    assert "there is no branch" in capfd.readouterr().out
-    assert git(job.root.parent / "origin.git", "branch", "--format=%(refname:short)") == "main\n"
-
-
-def test_a_branch_that_is_not_checked_out_is_left_alone_and_the_remedy_said(
-    job: Job, capfd: pytest.CaptureFixture[str]
-) -> None:
-    new_verdicts(job)
-    for at in ("main", "detached"):
-        if at == "detached":
-            git(job.root, "switch", "-q", "--detach")
-        assert job.step("commit", "push", "main" if at == "main" else "work") == 1
-        assert "is not checked out" in capfd.readouterr().out
-    assert head(job.root) == head(job.root, "origin/main")
-
-
-@pytest.mark.parametrize("branch", ["a;id", "a$(id)", "a'b", "feature/x", "ümlaut"])
-def test_odd_names_of_branches_are_names_and_nothing_else(job: Job, branch: str) -> None:
-    new_verdicts(job, branch)
-    assert job.step("commit", "push", branch) == 0
-    assert show(job, branch) == '{"new": true}\n'
-
-
-def test_a_push_that_comes_too_late_is_refused_and_overwrites_nothing(
-    job: Job, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    new_verdicts(job)
-    git(job.root, "push", "-q", "origin", "work")
-    other = tmp_path / "other"
-    git(tmp_path, "clone", "-q", "-b", "work", str(tmp_path / "origin.git"), str(other))
-    (other / "verdicts/anvil.json").write_text("theirs\n")
-    commit(other)
-    git(other, "push", "-q", "origin", "work")
-    assert job.step("commit", "push", "work") == 1
-    assert "::error::git push" in capfd.readouterr().out
-    assert show(job, "work") == "theirs\n"

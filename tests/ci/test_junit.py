@@ -11,9 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from panel.ci.diff import Diff
+from panel.ci.changes import Diff
+from panel.ci.context import PLAIN, Context
 from panel.ci.gates import Failure
 from panel.ci.junit import render_junit
+from panel.ci.outcome import RunOutcome
+from panel.ci.places import Place
 from tests.support.frozen_diffs import answer, difference, flips, published
 from tests.support.git_repository import repository
 from tests.support.mock_endpoint import MockEndpoint
@@ -28,18 +31,18 @@ TEXTS = st.text(st.characters(codec=None, categories=None), max_size=40) | st.te
 )
 
 
-def suite(diff: Diff, *shut: Failure) -> Xml.Element:
+def suite(diff: Diff, *shut: Failure, context: Context = PLAIN) -> Xml.Element:
     """Parse what is rendered; return its only suite, with counts checked against the cases."""
-    root = Xml.fromstring(render_junit(diff, list(shut)))
+    root = Xml.fromstring(render_junit(diff, list(shut), context))
     assert root.tag == "testsuites"
     [found] = root
     cases = list(found)
     assert {case.tag for case in cases} == ({"testcase"} if cases else set())
-    failed = [case for case in cases if case.find("failure") is not None]
     assert found.get("tests") == str(len(cases))
-    assert found.get("failures") == str(len(failed))
-    assert (found.get("errors"), found.get("skipped")) == ("0", "0")
-    assert all(len(case.findall("failure")) <= 1 for case in cases)
+    ends = {"failures": "failure", "errors": "error", "skipped": "skipped"}
+    for counted, tag in ends.items():
+        assert found.get(counted) == str(sum(case.find(tag) is not None for case in cases))
+    assert all(sum(len(case.findall(tag)) for tag in ends.values()) <= 1 for case in cases)
     return found
 
 
@@ -61,7 +64,7 @@ def test_every_tool_and_persona_has_a_case_whether_it_differs_or_not() -> None:
 def test_a_changed_case_tells_its_kind_cause_and_takes() -> None:
     found = suite(flips(KEYS[:1], "Before."))
     assert cases(found)[KEYS[0]].findtext("system-out") == (
-        "skip, 0 of 4 ship\nflipped (description changed)\n"
+        "skip, 0 of 4 ship\nship → skip (description changed)\n"
         "before, ship: Before.\nafter, skip: It does too much."
     )
     assert failed(found) == set(), "no gate, no failure"
@@ -101,6 +104,33 @@ def test_a_pair_that_was_never_answered_has_a_case_once_a_gate_is_about_it() -> 
     missing = ("caliper", "builder")
     found = suite(flips(KEYS), Failure("stale", "1 verdict does not hold.", frozenset({missing})))
     assert failed(found) == {missing} and found.get("tests") == "5"
+
+
+def test_a_stopped_run_is_an_error_and_what_it_left_unasked_is_skipped() -> None:
+    run = RunOutcome(planned=4, asked=1, requests=1, stopped="budget")
+    never = ("caliper", "builder")
+    stale = Failure("stale", "2 verdicts do not hold.", frozenset({KEYS[1], never}))
+    found = suite(flips(KEYS[:2]), context=Context(warned=[stale], run=run))
+    error = cases(found)["panel", "run"].find("error")
+    assert error is not None and "1 of 4 cells were asked, 3 were" in error.get("message", "")
+    skipped = {key for key, case in cases(found).items() if case.find("skipped") is not None}
+    assert skipped == {KEYS[1], never} and failed(found) == set()
+    message = cases(found)[never].find("skipped")
+    assert message is not None and "stopped by its budget" in message.get("message", "")
+    shut = suite(flips(KEYS[:2]), stale, context=Context(run=run))
+    assert failed(shut) == {KEYS[1], never}, "a gate that is shut says more than a skip"
+
+
+def test_a_run_that_answered_everything_adds_no_case() -> None:
+    found = suite(flips(KEYS), context=Context(run=RunOutcome(planned=4, asked=4, requests=4)))
+    assert set(cases(found)) == set(KEYS)
+
+
+def test_a_case_says_in_which_file_and_line_its_tool_is_written() -> None:
+    found = suite(flips(KEYS), context=Context(places={"anvil": Place("a/tools/anvil.md", 7)}))
+    assert [(case.get("file"), case.get("line")) for case in found] == [
+        ("a/tools/anvil.md", "7"), ("a/tools/anvil.md", "7"), (None, None), (None, None),
+    ]  # fmt: skip
 
 
 def test_nothing_at_all_is_an_empty_suite() -> None:

@@ -13,10 +13,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from panel.ci.agreement import CanaryCount
-from panel.ci.diff import Diff, InputFile
+from panel.ci.changes import Diff, InputFile
+from panel.ci.context import Context
 from panel.ci.drift import Drift
 from panel.ci.gates import Failure
-from panel.ci.markdown import COMMENT_BYTES, MARKER, harmless, render_markdown
+from panel.ci.markdown import COMMENT_BYTES, MARKER, harmless, marker, render_markdown
+from panel.ci.outcome import RunOutcome
 from tests.support.faces import always
 from tests.support.frozen_diffs import answer, canaries, difference, flips, published, sure
 from tests.support.frozen_verdicts import freeze
@@ -129,11 +131,76 @@ def test_nothing_that_differs_is_said_in_a_few_lines() -> None:
 
 def test_takes_stand_before_and_after_in_folded_sections() -> None:
     text = render_markdown(flips([("anvil", "builder")], "The old take.", "The new take."), [])
-    section = text[text.index("<details>") : text.index("</details>")]
+    section = text[text.index("<details open>") : text.index("</details>")]
     assert section.index("The old take") < section.index("The new take")
     assert "before, ship:" in section and "after, skip:" in section
     tokens = [token.type for token in walk(text)]
     assert tokens.count("html_block") == 3 and tokens.count("blockquote_open") == 2
+
+
+def test_flips_stand_first_with_their_takes_open_whatever_else_differs() -> None:
+    """A reader who sees one screen of a comment sees what turned."""
+    old, reworded = published(answer(take="Old.")), published(answer(take="Other words."))
+    flipped = published(
+        *(answer("skip", "It flipped.", n, tool="t2") for n in range(1, 5)), over=old
+    )
+    minor = [(f"a-{n:04}", "builder") for n in range(2_000)]
+    before = {**dict.fromkeys(minor, old), ("zither", "builder"): old, ("zither", "a"): old}
+    after = {**dict.fromkeys(minor, reworded), ("zither", "builder"): flipped,
+             ("zither", "a"): reworded}  # fmt: skip
+    text = render_markdown(difference(before, after), [])
+    rows = [line for line in text.splitlines() if line.startswith("| ")][1:]
+    assert rows[0].startswith("| zither ") and "| a\\-0000 " in rows[1]
+    assert rows[0].index("builder") < rows[0].index("a ship reworded"), "flips first in a row, too"
+    assert text.index("#### Verdicts") < text.index("#### Inputs") < text.index("#### The model")
+    assert text.count("<details open>") == 1
+    assert text.index("<details open><summary>Takes on zither") < text.index("It flipped")
+    assert "more tools that differ" in text
+    assert len(text.encode()) <= COMMENT_BYTES
+    check(text)
+
+
+def test_takes_of_flips_come_before_the_rows_of_anything_else() -> None:
+    old = published(answer(take="Old. " * 500))
+    new = published(*(answer("skip", "New. " * 500, n, tool="t2") for n in range(1, 5)), over=old)
+    reworded = published(answer(take="Other words."))
+    minor = [(f"a-{n:04}", "builder") for n in range(2_000)]
+    turned = [(f"z-{n}", "builder") for n in range(3)]
+    keys = [*minor, *turned]
+    diff = difference(
+        dict.fromkeys(keys, old), {**dict.fromkeys(minor, reworded), **dict.fromkeys(turned, new)}
+    )
+    text = render_markdown(diff, [])
+    assert text.count("<details open>") == 3 and text.count("New\\. New") > 100
+    whole(text)
+
+
+def test_a_report_says_what_asking_has_cost_and_what_it_left_unasked() -> None:
+    run = RunOutcome(planned=9, reused=1, asked=5, requests=6, prompt_tokens=12_000,
+                     completion_tokens=900, cost_usd=0.0123, stopped="budget")  # fmt: skip
+    text = check(render_markdown(difference({}, {}), [], Context(run=run)))
+    assert "stopped by its budget: 5 of 8 cells were asked, 3 were left unasked." in text
+    assert (
+        "5 cells asked in 6 requests, 12,000 prompt tokens, 900 completion tokens, $0.0123." in text
+    )
+    quiet = check(render_markdown(difference({}, {}), [], Context(run=RunOutcome())))
+    assert "Nothing was asked." in quiet and "stopped" not in quiet
+    assert "asked." not in check(render_markdown(difference({}, {}), []))
+
+
+def test_a_warning_is_said_below_what_stops_the_merge() -> None:
+    shut, warned = Failure("flip", "One flipped."), Failure("stale", "Two are stale.")
+    text = render_markdown(difference({}, {}), [shut], Context(warned=[warned]))
+    assert text.index("- **One flipped") < text.index("- Two are stale")
+
+
+@pytest.mark.parametrize("name", ["reviews", "a--> <h1>b", "team/reviews", "-- >"])
+def test_a_report_with_a_name_has_a_mark_of_its_own(name: str) -> None:
+    text = render_markdown(difference({}, {}), [], Context(name=name))
+    first = text.partition("\n")[0]
+    assert first == marker(name)
+    assert (first != MARKER) == any(c.isalnum() for c in name)
+    check(text)
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -209,7 +276,7 @@ def many(tools: int, take: str) -> Diff:
 
 def whole(text: str) -> None:
     """Fail where a section, a row or a line is cut in the middle."""
-    assert text.count("<details>") == text.count("</details>") == text.count("</summary>")
+    assert text.count("<details") == text.count("</details>") == text.count("</summary>")
     assert all(row.endswith("|") for row in text.splitlines() if row.startswith("|"))
     assert text.count("#### The model") == 1 and text.endswith("\n")
 
@@ -225,7 +292,7 @@ def test_a_comment_fits_whatever_has_changed(tools: int, take: str) -> None:
     rows = len(re.findall(r"^\| tool\\-\d\d\d ", text, re.MULTILINE))
     left = re.search(r"… and ([\d,]+) more tools", text)
     assert rows + (int(left[1].replace(",", "")) if left else 0) == tools, "none is unaccounted for"
-    sections = text.count("<details>")
+    sections = text.count("<details open>")
     if sections < rows:
         assert "The takes of further tools do not fit here." in text
     check(text)
@@ -233,7 +300,7 @@ def test_a_comment_fits_whatever_has_changed(tools: int, take: str) -> None:
 
 @pytest.mark.parametrize("limit", [1_500, 3_000, 10_000])
 def test_a_smaller_limit_holds_too(limit: int) -> None:
-    text = render_markdown(many(60, "A take of some length. " * 8), [], limit)
+    text = render_markdown(many(60, "A take of some length. " * 8), [], limit=limit)
     assert len(text.encode()) <= limit
     whole(text)
 

@@ -8,12 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from panel.ci.gates import Gates, failures
 from panel.ci.snapshots import Snapshot, snapshots
 from panel.errors import UsageError, WorkspaceError
+from panel.frozen.canaries import CANARIES, write_check
 from panel.frozen.files import FOLDER
 from panel.workspace.git import commit_of
 from panel.workspace.loading import load_workspace
 from tests.support.faces import always, voting
+from tests.support.frozen_diffs import canaries, difference
 from tests.support.frozen_verdicts import freeze
 from tests.support.git_repository import commit, git, repository
 from tests.support.mock_endpoint import MockEndpoint
@@ -33,7 +36,7 @@ def versioned(copied: Callable[[Make], Space], mock: MockEndpoint) -> Space:
 
 def both(space: Space, base: str, head: str | None = None) -> tuple[Snapshot, Snapshot]:
     """Read both snapshots; the files laid out for them are gone afterwards."""
-    with snapshots(load_workspace(space.root), base, head) as read:
+    with snapshots(space.root, base, head) as read:
         return read
 
 
@@ -66,7 +69,7 @@ def test_without_a_head_a_revision_is_set_against_the_files_as_they_are_now(
     assert words(base) == {"anvil": ALL_SHIP, "bellows": ALL_SHIP}
     assert words(head) == {"anvil": ALL_SKIP, "bellows": ALL_SHIP}
     assert base.revision == commit_of(versioned.root, "HEAD") and head.revision is None
-    assert head.workspace is not None and head.folder == versioned.root / FOLDER
+    assert head.root == versioned.root and head.folder == versioned.root / FOLDER
 
 
 @pytest.mark.parametrize("name", ["main", "branch", "v1", "HEAD~1", "short id"])
@@ -85,23 +88,56 @@ def test_every_name_git_has_for_a_commit_is_a_side(
     assert words(head)["anvil"] == (ALL_SHIP if name == "main" else ALL_SKIP)
 
 
+def test_a_file_that_is_the_same_on_both_sides_is_read_once(
+    versioned: Space, mock: MockEndpoint
+) -> None:
+    """Most of a large catalog is, in every pull request."""
+    overturn(versioned, mock)
+    commit(versioned.root)
+    for revisions in (("HEAD~1",), ("HEAD~1", "HEAD")):
+        base, head = both(versioned, *revisions)
+        assert base.frozen["bellows"] is head.frozen["bellows"]
+        assert words(base)["anvil"] == ALL_SHIP and words(head)["anvil"] == ALL_SKIP
+
+
+def test_a_base_has_the_canaries_of_its_revision_and_a_broken_one_is_named(
+    versioned: Space,
+) -> None:
+    folder = versioned.root / FOLDER
+    first, second = (
+        canaries((1, 1, 1, 1), run_id=f"20261124T093000Z-00000{n}").check for n in (1, 2)
+    )
+    write_check(folder, first)
+    commit(versioned.root)
+    write_check(folder, second)
+    base, head = both(versioned, "HEAD")
+    assert base.canaries == {first.run_id: first}
+    assert head.canaries == {first.run_id: first, second.run_id: second}
+    assert base.canaries[first.run_id] is head.canaries[first.run_id], "read once"
+    (folder / CANARIES / "broken.json").write_text("{}")
+    commit(versioned.root)
+    (folder / CANARIES / "broken.json").unlink()
+    with pytest.raises(WorkspaceError, match=r"HEAD:verdicts/_canaries/broken\.json"):
+        both(versioned, "HEAD")
+
+
 def test_a_head_brings_its_own_files_and_a_base_does_not(versioned: Space) -> None:
     git(versioned.root, "switch", "-qc", "work")
     edit(versioned.root / "tools/anvil.md", "reads JSON", "eats JSON")
     commit(versioned.root)
     git(versioned.root, "switch", "-q", "main")
-    with snapshots(load_workspace(versioned.root), "main", "work") as (base, head):
-        assert base.workspace is None
-        assert head.workspace is not None and head.folder is not None
+    with snapshots(versioned.root, "main", "work") as (base, head):
+        assert base.root is None
+        assert head.root is not None and head.folder is not None
         assert head.folder.is_dir() and head.folder != versioned.root / FOLDER
-        anvil = next(tool for tool in head.workspace.tools if tool.slug == "anvil")
+        anvil = next(tool for tool in load_workspace(head.root).tools if tool.slug == "anvil")
         assert "eats JSON" in anvil.description
         laid_out = head.folder
     assert not laid_out.exists()
     assert "reads JSON" in (versioned.root / "tools/anvil.md").read_text()
 
 
-def test_a_base_whose_files_this_version_cannot_read_is_a_side_all_the_same(
+def test_files_that_this_version_cannot_read_matter_to_the_gate_on_stale_alone(
     versioned: Space,
 ) -> None:
     good = (versioned.root / "panel.toml").read_text()
@@ -110,8 +146,11 @@ def test_a_base_whose_files_this_version_cannot_read_is_a_side_all_the_same(
     versioned.settings(good)
     base, _head = both(versioned, "HEAD")
     assert words(base)["anvil"] == ALL_SHIP
-    with pytest.raises(WorkspaceError, match="of_another_version"):
-        both(versioned, "HEAD", "HEAD")
+    with snapshots(versioned.root, "HEAD", "HEAD") as (_base, head):
+        assert words(head)["anvil"] == ALL_SHIP, "what is published can be compared all the same"
+        stale = Gates(frozenset({"stale"}))
+        with pytest.raises(WorkspaceError, match="of_another_version"):
+            failures(difference({}, {}), head, stale)
 
 
 def test_a_folder_of_frozen_verdicts_is_a_side_without_files(
@@ -122,7 +161,7 @@ def test_a_folder_of_frozen_verdicts_is_a_side_without_files(
     overturn(versioned, mock)
     base, head = both(versioned, str(kept), str(versioned.root / FOLDER))
     assert words(base)["anvil"] == ALL_SHIP and words(head)["anvil"] == ALL_SKIP
-    assert (base.revision, head.workspace, head.folder) == (None, None, None)
+    assert (base.revision, head.root, head.folder) == (None, None, None)
 
 
 def test_an_empty_folder_has_no_verdicts(versioned: Space, tmp_path: Path) -> None:

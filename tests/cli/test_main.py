@@ -33,6 +33,8 @@ SUMMARY_KEYS = [
     "cost_usd",
     "seconds",
     "stopped",
+    "left",
+    "canary_cells",
 ]
 
 

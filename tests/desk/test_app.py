@@ -27,6 +27,7 @@ from panel.workspace.loading import load_workspace
 from tests.support.counting import calls
 from tests.support.desk_session import Session, ask, desk_open, seed_face, seed_tools, stands
 from tests.support.editors import entry, on
+from tests.support.faces import always
 from tests.support.mock_endpoint import MockEndpoint
 from tests.support.seed_takes import MISTRAL, PLANTED
 from tests.support.sizes import size
@@ -205,6 +206,17 @@ def test_an_answer_that_came_in_meanwhile_is_not_decided_on_unseen(
     status, page = session.post(f"{TAKE}/decide", form)
     assert status == 409 and "A new answer has come in" in page
     assert stands(session) is None
+
+
+def test_a_take_says_how_many_answers_it_speaks_for_and_what_is_not_counted(
+    session: Session, asked: Space, mock: MockEndpoint
+) -> None:
+    mock.face = always("skip")
+    asked.tool("anvil", description="Another description. MIT licence.")
+    ask(asked.root, tools=["anvil"], repeats=3)
+    shown = " ".join(session.get(TAKE)[1].split())
+    assert "0 of 3 answers ship; the take is one of the majority" in shown
+    assert "1 superseded wording not counted (1 answer)" in shown
 
 
 def test_approved_words_stay_published_beside_the_new_draft_until_it_is_approved(

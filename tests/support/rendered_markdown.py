@@ -13,8 +13,8 @@ RENDERER = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethro
 HEADINGS = 4  # the title and its three parts
 
 OURS = re.compile(  # the tags that the report itself writes
-    r"<!-- reviewer-panel -->|<details><summary>Takes on [^<>\n]*, before and after</summary>"
-    r"|</details>"
+    r"<!-- reviewer-panel( [\w.-]+)? -->|</details>"
+    r"|<details( open)?><summary>Takes on [^<>\n]*, before and after</summary>"
 )
 
 ACTIVE = {"link_open", "image", "html_inline", "code_inline", "code_block", "fence", "s_open"}

@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 from panel.errors import UsageError
-from panel.workspace.git import changed_files, commit_of, workspace_at
+from panel.workspace.git import (
+    changed_contents,
+    changed_files,
+    changed_lines,
+    commit_of,
+    folder_in_repository,
+    workspace_at,
+)
 from panel.workspace.loading import load_workspace
 from tests.support.git_repository import commit, git, repository
 from tests.support.space import Space, edit, write_tool
@@ -351,3 +358,52 @@ def test_changed_files_of_no_revision_is_an_error_and_never_an_option(
     with pytest.raises(UsageError):
         changed_files(kept.root, base, None)
     assert not (kept.root / "stolen.txt").exists()
+
+
+def test_changed_lines_gives_the_first_line_that_differs_of_each_file(kept: Space) -> None:
+    def write(name: str, text: str) -> None:
+        (kept.root / "tools" / name).write_text(text)
+
+    write("a b.md", "1\n2\n3\n4\n")
+    write("gone.md", "1\n2\n3\n")
+    write("plus.md", "1\n+++ b/tools/forged.md\n@@ -1 +99 @@\n")
+    write("ümlaut.md", "1\n2\n")
+    commit(kept.root)
+    write("a b.md", "1\n2\nthree\n4\nfive\n")
+    write("gone.md", "2\n3\n")
+    write("plus.md", "1\n++ b/tools/forged.md\n@@ -1 +77 @@\n")
+    write("ümlaut.md", "1\n2\n3\n")
+    expected = {"tools/a b.md": 3, "tools/gone.md": 1, "tools/plus.md": 2, "tools/ümlaut.md": 3}
+    assert changed_lines(kept.root, "HEAD", None, "tools") == expected
+    commit(kept.root)
+    assert changed_lines(kept.root, "HEAD~1", "HEAD", "tools") == expected
+    assert changed_lines(kept.root, "HEAD", None, "tools") == {}
+
+
+def test_a_folder_says_where_in_its_repository_it_lies(space: Space, tmp_path: Path) -> None:
+    assert folder_in_repository(space.root) == ""
+    outer = tmp_path / "outer"
+    inner = outer / "a b" / "ümlaut"
+    inner.mkdir(parents=True)
+    repository(outer)
+    assert (folder_in_repository(outer), folder_in_repository(inner)) == ("", "a b/ümlaut/")
+
+
+@pytest.mark.parametrize("method", ["sha1", "sha256"])
+def test_only_what_differs_from_a_folder_is_read_from_git(tmp_path: Path, method: str) -> None:
+    root, folder = tmp_path, tmp_path / "verdicts"
+    git(root, "init", "-q", f"--object-format={method}")
+    (folder / "deep").mkdir(parents=True)
+    for name in ("same.json", "other.json", "gone.json", "ümlaut.json", "deep/left-out.json"):
+        (folder / name).write_bytes(b"then\r\n\n")
+    (folder / "empty.json").touch()
+    (folder / "link.json").symlink_to("same.json")
+    commit(root)
+    (folder / "other.json").write_bytes(b"now\n")
+    (folder / "gone.json").unlink()
+    (folder / "new.json").write_bytes(b"now\n")
+    found = changed_contents(root, "HEAD", "verdicts", folder)
+    assert found == {"same.json": None, "other.json": b"then\r\n\n", "gone.json": b"then\r\n\n",
+                     "ümlaut.json": None, "empty.json": None}  # fmt: skip
+    whole = changed_contents(root, "HEAD", "verdicts", None)
+    assert whole.keys() == found.keys() and whole["same.json"] == b"then\r\n\n"

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from panel.errors import Problem, WorkspaceError
-from panel.workspace.tools import Tool, load_catalog, slugify
+from panel.workspace.tools import Tool, find_tools, load_catalog, slugify
 from tests.support.counting import growth
 from tests.support.sizes import size
 
@@ -442,3 +442,19 @@ def test_many_problems_of_one_table_do_not_read_it_again_each_time(tools: Path) 
         return work
 
     assert growth(refusing, size(100, 1000)) < 2.2
+
+
+def test_a_tool_is_found_in_its_file_or_table_whatever_the_file_is_called(tmp_path: Path) -> None:
+    (tmp_path / "anvil.md").write_text(MARKDOWN + "Holds.\n")
+    own = MARKDOWN.replace("name: Anvil", "name: Bellows\nslug: bellows")
+    (tmp_path / "Other Name.md").write_text(own + "Blows.\n")
+    (tmp_path / "more.csv").write_text(CSV + "Crank,t,c,Turns.,Free,\nDibber,t,c,Digs.,Free,\n")
+    (tmp_path / "broken.md").write_text("no front matter")
+    (tmp_path / "elf.md").write_text("no front matter")
+    found = find_tools(tmp_path, {"anvil", "bellows", "dibber", "elf", "gone"})
+    assert {slug: row.file.name for slug, row in found.items()} == {
+        "anvil": "anvil.md", "bellows": "Other Name.md", "dibber": "more.csv",
+    }  # fmt: skip
+    row = found["dibber"]
+    assert row.lines(row.path) == 3
+    assert find_tools(tmp_path / "none", {"anvil"}) == {}

@@ -1,1 +1,1 @@
-"""``panel diff`` and the GitHub job: what differs, gates, Markdown, JUnit. Asks no model."""
+"""``panel diff`` and the GitHub job: what differs, gates, Markdown, JUnit, SARIF. Asks no model."""

@@ -10,6 +10,8 @@ from panel.frozen.verdicts import FrozenVerdict
 from panel.stats import PanelResult
 
 Kind = Literal["new", "gone", "flipped", "settled", "leaning", "rewritten"]
+# The most telling first, for reports.
+WEIGHT: tuple[Kind, ...] = ("flipped", "settled", "leaning", "gone", "new", "rewritten")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,11 @@ class PairChange:
         """Whether both sides publish a verdict, and not the same one."""
         before, after = self.before, self.after
         return before is not None and after is not None and before.verdict != after.verdict
+
+    @property
+    def weight(self) -> int:
+        """Where a report shows it: first what is published otherwise, flips at the top."""
+        return WEIGHT.index(self.kind) + (0 if self.changed else len(WEIGHT))
 
     @property
     def said(self) -> str:
@@ -83,6 +90,11 @@ class ToolChange:
     after: PanelResult | None
     pairs: tuple[PairChange, ...]
 
+    @property
+    def changed(self) -> bool:
+        """Whether another verdict is published of any persona."""
+        return any(pair.changed for pair in self.pairs)
+
 
 @dataclass(frozen=True, slots=True)
 class InputFile:
@@ -100,9 +112,9 @@ Panels = tuple[PanelResult | None, PanelResult | None]  # before, after
 class Diff:
     """All that differs between two snapshots.
 
-    reasons: how many pairs were asked again, by cause. pairs: every verdict of the head, by
-    (tool, persona). panels: every tool's panel before and after. abstained: the pairs with an
-    abstention that the base does not have.
+    reasons: how many pairs were asked again, by cause. tools: the most telling changes first.
+    pairs: every verdict of the head, by (tool, persona). panels: every tool's panel before and
+    after. abstained: the pairs with an abstention that the base does not have.
     """
 
     base: str

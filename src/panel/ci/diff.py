@@ -38,6 +38,7 @@ def compare(root: Path, base: Snapshot, head: Snapshot) -> Diff:
     slugs = sorted(base.frozen.keys() | head.frozen.keys())
     panels = {slug: (_panel(slug, base), _panel(slug, head)) for slug in slugs}
     tools = [ToolChange(slug, *panels[slug], tuple(pairs)) for slug, pairs in changes.items()]
+    tools.sort(key=lambda tool: min(pair.weight for pair in tool.pairs))  # then as before, by slug
     files = []
     if base.revision is not None and head.folder is not None:
         rows = changed_files(root, base.revision, head.revision)

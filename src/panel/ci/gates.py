@@ -9,6 +9,8 @@ from panel.ci.changes import Diff, PairChange, ship_words
 from panel.ci.snapshots import Snapshot
 from panel.errors import UsageError
 from panel.frozen.check import frozen_status
+from panel.frozen.staleness import StaleEntry
+from panel.workspace.loading import load_workspace
 from panel.workspace.validation import did_you_mean
 
 PLAIN = ("flip", "change", "stale", "drift", "abstain")
@@ -25,6 +27,11 @@ class Gates:
 
     plain: frozenset[str] = frozenset()
     ship_below: float | None = None
+
+    def besides(self, other: Gates) -> Gates:
+        """Return these gates without those that ``other`` has too."""
+        below = self.ship_below if other.ship_below is None else None
+        return Gates(self.plain - other.plain, below)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +66,28 @@ def parse_gates(words: Sequence[str]) -> Gates:
     return Gates(frozenset(plain), below)
 
 
-def failures(
-    diff: Diff, head: Snapshot, gates: Gates, endpoint: str | None = None, model: str | None = None
-) -> list[Failure]:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Whom ``stale`` is about: as this endpoint and model would be asked.
+
+    found: what does not hold of the head, where that has been looked for already.
+    """
+
+    endpoint: str | None = None
+    model: str | None = None
+    found: Sequence[StaleEntry] | None = None
+
+
+ANYONE = Asked()
+
+
+def failures(diff: Diff, head: Snapshot, gates: Gates, asked: Asked = ANYONE) -> list[Failure]:
     """Return the reasons why gates are shut, in the order of the gates.
 
     ``flip`` and ``change`` look at verdicts that differ, ``ship-below`` at tools that were not
     below before, ``abstain`` at abstentions that the base does not have, ``stale`` at the whole
-    head, as ``endpoint`` and ``model`` would be asked. Raises UsageError for ``stale`` if the
-    head is a folder or a run, which has no tools of its own.
+    head. Raises UsageError for ``stale`` if the head is a folder or a run, which has no tools of
+    its own.
     """
     found: list[Failure] = []
     turned = (
@@ -80,7 +100,7 @@ def failures(
             sentence = f"{_many(len(pairs), 'verdict')} {verb}: {words}."
             found.append(Failure(gate, sentence, _keys(pairs)))
     if "stale" in gates.plain:
-        found += _stale(head, endpoint, model)
+        found += _stale(head, asked)
     if "drift" in gates.plain and diff.drift.shut:
         found.append(Failure("drift", diff.drift.sentence))
     if "abstain" in gates.plain and (silent := diff.abstained):
@@ -102,24 +122,27 @@ def _keys(pairs: list[PairChange]) -> frozenset[tuple[str, str]]:
     return frozenset((pair.tool, pair.persona) for pair in pairs)
 
 
-def _stale(head: Snapshot, endpoint: str | None, model: str | None) -> list[Failure]:
-    if head.workspace is None:
+def _stale(head: Snapshot, asked: Asked) -> list[Failure]:
+    if head.root is None:
         raise UsageError(
             f"--fail-on stale needs the files that people write, and {head.name!r} has none. "
             "Compare with a git revision, or with the workspace as it is."
         )
-    status = frozen_status(head.workspace, endpoint, model, head.folder)
-    if not status.found:
+    found = asked.found
+    if found is None:
+        workspace = load_workspace(head.root)
+        found = frozen_status(workspace, asked.endpoint, asked.model, head.frozen).found
+    if not found:
         return []
     words = _named(
         [
             f"{each.tool} × {each.persona} ({each.reason})" if each.persona else each.tool
-            for each in status.found
+            for each in found
         ]
     )
-    keys = frozenset((each.tool, each.persona) for each in status.found if each.persona)
-    sentence = f"{_many(len(status.found), 'verdict')} on file does not hold: {words}."
-    if len(status.found) > 1:
+    keys = frozenset((each.tool, each.persona) for each in found if each.persona)
+    sentence = f"{_many(len(found), 'verdict')} on file does not hold: {words}."
+    if len(found) > 1:
         sentence = sentence.replace("does not", "do not")
     return [Failure("stale", sentence, keys)]
 

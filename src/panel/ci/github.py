@@ -13,24 +13,26 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from base64 import b64encode
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from panel.ci.markdown import MARKER
+from panel.ci.outcome import read_outcome
+from panel.ci.pushing import JobError, commit_folder, git, push_onto
+from panel.errors import UsageError
 from panel.frozen.files import FOLDER
+from panel.hashing import text_hash
+from panel.text import one_line
 
 BOT = "github-actions[bot]"
 BOT_MAIL = "41898282+github-actions[bot]@users.noreply.github.com"
 SECONDS = 30
 # Events that give the secrets of this repository to a job on text that a stranger may have written.
 WITH_SECRETS = ("pull_request_target", "workflow_run", "issue_comment")
+TIMED = ("schedule", "workflow_dispatch")  # these ask whether or not a file has changed
 PAGES = 20  # the most pages of a hundred comments that are searched for our own
-
-
-class JobError(Exception):
-    """What the job should fail with, in one sentence."""
 
 
 def main() -> None:
@@ -46,15 +48,16 @@ def main() -> None:
         sys.exit(f"panel-github is part of the GitHub action; its steps are {', '.join(steps)}.")
     try:
         steps[name](*words)
-    except JobError as error:
-        print(f"::error::{_one_line(str(error))}")  # noqa: T201 - a command to the runner
+    except (JobError, UsageError) as error:
+        _error(str(error))
         sys.exit(1)
 
 
 def event() -> None:
     """Find out what this event allows, and which revision to compare with.
 
-    Writes the outputs base, since, number and branch (of a pull request), fork and may-ask.
+    Writes the outputs base, since, number and branch (of a pull request), fork, may-ask and
+    always-ask; and name and id, which no other workspace or model of the repository has.
     Raises JobError for an event or an input that the action does not take.
     """
     name = os.environ["GITHUB_EVENT_NAME"]
@@ -84,6 +87,24 @@ def event() -> None:
     _output("branch", "" if fork else branch)
     _output("fork", str(fork).lower())
     _output("may-ask", str(may_ask).lower())
+    _output("always-ask", str(may_ask and os.environ["GITHUB_EVENT_NAME"] in TIMED).lower())
+    name = _name()
+    _output("name", name)
+    _output("id", f"reviewer-panel-{name}" if name else "reviewer-panel")
+
+
+def _name() -> str:
+    """Name this use of the action: "" for the root's workspace asked of its own model.
+
+    Artifacts, caches, folders and comments are told apart by it.
+    """
+    words = [os.environ.get(word, "") for word in ("WORKING_DIRECTORY", "ENDPOINT", "MODEL")]
+    words[0] = os.path.normpath(words[0] or ".")
+    given = [word for word in words if word not in ("", ".")]
+    plain = "-".join(re.findall(r"[A-Za-z0-9_.]+", "-".join(given)))[:80]
+    # One folder is its own name. Anything else could be two things, as a/b and a-b are.
+    same = given == [plain] and words[0] == plain
+    return plain if same or not given else f"{plain}-{text_hash(repr(words))[:8]}".lstrip("-")
 
 
 def _base(request: dict[str, Any], told: dict[str, Any]) -> str:
@@ -99,7 +120,7 @@ def _base(request: dict[str, Any], told: dict[str, Any]) -> str:
                 f"the revision {asked_for!r} to compare with is not in this clone. Give "
                 "actions/checkout 'fetch-depth: 0'."
             )
-        began = _git("merge-base", asked_for, "HEAD", may_fail=True) if request else ""
+        began = git("merge-base", asked_for, "HEAD", may_fail=True) if request else ""
         return began or str(asked_for)
     before = str(told.get("before") or "")
     if not before.strip("0"):
@@ -127,24 +148,23 @@ def _known(revision: str) -> bool:
 
 def asked(code: str, file: str) -> None:
     """Write how the run ended to the outputs, so that the job can go on to its report."""
-    text = Path(file).read_text(encoding="utf-8")
-    try:
-        summary = json.loads(text)
-    except ValueError:
-        raise JobError(f"the run ended with exit {code} before it asked anything.") from None
-    _output("asked", str(int(summary["asked"])))
+    outcome = read_outcome(Path(file))
+    if not outcome.began:
+        _error(f"The run ended with exit {int(code)} before it asked anything; its log says why.")
+    _output("asked", str(outcome.asked))
     _output("code", str(int(code)))
     # A run that was stopped leaves pairs with only some of their answers. The next run asks the
     # rest, but would not if these were frozen.
-    _output("freeze", str(int(code) in (0, 1)).lower())
+    _output("freeze", str(outcome.began and int(code) in (0, 1)).lower())
 
 
 def comment(number: str, file: str) -> None:
     """Write the report into our one comment on a pull request; make the comment if needed."""
     body = Path(file).read_text(encoding="utf-8")
+    mark = body.partition("\n")[0]  # each workspace of a repository has a comment of its own
     issue = f"/repos/{_repository()}/issues/{int(number)}/comments"
     try:
-        known = _own_comment(issue)
+        known = _own_comment(issue, mark)
         if known is None:
             _api("POST", issue, {"body": body})
         else:
@@ -162,8 +182,8 @@ def comment(number: str, file: str) -> None:
         raise JobError(f"GitHub cannot be reached: {error}.") from None
 
 
-def _own_comment(issue: str) -> int | None:
-    """Find our comment: it bears our mark and is ours, since a stranger could copy the mark."""
+def _own_comment(issue: str, mark: str) -> int | None:
+    """Find our comment: with this report's mark, and ours, since a stranger could copy the mark."""
     login = BOT
     with suppress(urllib.error.HTTPError):
         login = _api("GET", "/user")["login"]  # works for a person's token, not for a job's
@@ -171,7 +191,7 @@ def _own_comment(issue: str) -> int | None:
         found = _api("GET", f"{issue}?per_page=100&page={page}")
         for each in found:
             by = (each.get("user") or {}).get("login")  # no user: the account was deleted
-            if by == login and str(each["body"]).startswith(MARKER):
+            if by == login and str(each["body"]).startswith(mark):
                 return int(each["id"])
         if len(found) < 100:
             break
@@ -182,22 +202,37 @@ def commit(how: str, branch: str) -> None:
     """Commit verdicts/; push it to the branch, or open a pull request to the branch."""
     if not branch or branch.startswith("-"):
         raise JobError("there is no branch of this repository to push the verdicts to.")
-    head = _git("symbolic-ref", "--quiet", "--short", "HEAD", may_fail=True)
+    head = git("symbolic-ref", "--quiet", "--short", "HEAD", may_fail=True)
     if head != branch:
         raise JobError(
             f"the branch {branch!r} is not checked out. Give actions/checkout "
             "'ref: ${{ github.head_ref || github.ref_name }}'."
         )
-    _git("add", "--all", "--", FOLDER)
-    who = ["-c", f"user.name={BOT}", "-c", f"user.email={BOT_MAIL}"]
-    said = "Freeze the panel's verdicts on what has changed"
-    _git(*who, "commit", "--quiet", "-m", said, "--", FOLDER)
+    commit_folder(FOLDER, "Freeze the panel's verdicts on what has changed", (BOT, BOT_MAIL))
     if how == "push":
-        _git("push", "origin", f"HEAD:refs/heads/{branch}")
+        push_onto(branch, (BOT, BOT_MAIL), _credentials())
         return
     target = f"reviewer-panel/verdicts-{branch}"
-    _git("push", "--force", "origin", f"HEAD:refs/heads/{target}")
+    git("push", "--force", "origin", f"HEAD:refs/heads/{target}", added=_credentials())
     _open_pull_request(target, branch)
+
+
+def _credentials() -> dict[str, str]:
+    """Return git's settings to push with the job's token, whatever the checkout has kept.
+
+    In the environment, where no list of processes shows them. An empty header takes back one
+    that actions/checkout has left: GitHub refuses two.
+    """
+    server, token = os.environ.get("GITHUB_SERVER_URL"), os.environ.get("GITHUB_TOKEN")
+    if not server or not token:
+        return {}
+    word = b64encode(f"x-access-token:{token}".encode()).decode()
+    before = int(os.environ.get("GIT_CONFIG_COUNT") or 0)
+    settings = {"GIT_CONFIG_COUNT": str(before + 2), "GIT_TERMINAL_PROMPT": "0"}
+    for number, header in enumerate(("", f"AUTHORIZATION: basic {word}"), before):
+        settings[f"GIT_CONFIG_KEY_{number}"] = f"http.{server}/.extraheader"
+        settings[f"GIT_CONFIG_VALUE_{number}"] = header
+    return settings
 
 
 def _open_pull_request(head: str, base: str) -> None:
@@ -218,13 +253,6 @@ def _open_pull_request(head: str, base: str) -> None:
             ) from None
     except OSError as error:
         raise JobError(f"GitHub cannot be reached: {error}.") from None
-
-
-def _git(*words: str, may_fail: bool = False) -> str:
-    told = subprocess.run(["git", *words], capture_output=True, text=True, check=False)
-    if told.returncode and not may_fail:
-        raise JobError(f"git {words[0] if words[0] != '-c' else 'commit'}: {told.stderr.strip()}")
-    return told.stdout.strip()
 
 
 def _api(method: str, path: str, fields: dict[str, Any] | None = None) -> Any:
@@ -253,13 +281,12 @@ def _repository() -> str:
 
 def _output(name: str, value: str) -> None:
     with Path(os.environ["GITHUB_OUTPUT"]).open("a", encoding="utf-8") as file:
-        file.write(f"{name}={_one_line(value)}\n")
+        file.write(f"{name}={one_line(value)}\n")
 
 
 def _notice(text: str) -> None:
-    print(f"::notice::{_one_line(text)}")  # noqa: T201 - a command to the runner
+    print(f"::notice::{one_line(text)}")  # noqa: T201 - a command to the runner
 
 
-def _one_line(text: str) -> str:
-    """Join the lines of a value, which would else be several outputs or commands to the runner."""
-    return " ".join(text.split())
+def _error(text: str) -> None:
+    print(f"::error::{one_line(text)}")  # noqa: T201 - a command to the runner

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from xml.etree import ElementTree as Xml
 
 from panel.ci.changes import Diff, PairChange
+from panel.ci.context import PLAIN, Context
 from panel.ci.gates import Failure
 from panel.frozen.verdicts import FrozenVerdict
 
@@ -17,33 +19,39 @@ _UNFIT = re.compile(
 )
 
 
-def render_junit(diff: Diff, shut: list[Failure]) -> str:
+def render_junit(diff: Diff, shut: Sequence[Failure], context: Context = PLAIN) -> str:
     """Return the suite: a case for every pair, and one for every failure that is about no pair.
 
     A case has at most one failure, which names all gates that are shut on it: some readers of
-    JUnit files take only one.
+    JUnit files take only one. A run that left cells unasked is an error of the case "run", and
+    the pairs that do not hold for want of an answer are skipped.
     """
     changes = {(pair.tool, pair.persona): pair for pair in diff.changes}
-    unanswered = sorted(set().union(*(failure.pairs for failure in shut)))
-    keys = dict.fromkeys([*diff.pairs, *changes, *unanswered])
+    stopped = {pair for failure in shut for pair in failure.pairs}
+    unasked = {pair for failure in context.warned for pair in failure.pairs} - stopped
+    keys = dict.fromkeys([*diff.pairs, *changes, *sorted(stopped | unasked)])
     general = [failure for failure in shut if not failure.pairs]
-    failed = sum(any(key in failure.pairs for failure in shut) for key in keys) + len(general)
+    trouble = context.trouble
     suite = Xml.Element(
         "testsuite",
         {
             "name": "reviewer-panel",
-            "tests": str(len(keys) + len(general)),
-            "failures": str(failed),
-            "errors": "0",
-            "skipped": "0",
+            "tests": str(len(keys) + len(general) + (trouble is not None)),
+            "failures": str(len(stopped) + len(general)),
+            "errors": str(int(trouble is not None)),
+            "skipped": str(len(unasked)),
         },
     )
-    for tool, persona in keys:
-        case = Xml.SubElement(
-            suite, "testcase", {"classname": _clean(tool), "name": _clean(persona)}
-        )
-        _fail(case, [failure for failure in shut if (tool, persona) in failure.pairs])
-        out = _told(changes.get((tool, persona)), diff.pairs.get((tool, persona)))
+    if trouble is not None:
+        case = Xml.SubElement(suite, "testcase", {"classname": "panel", "name": "run"})
+        Xml.SubElement(case, "error", {"message": _clean(trouble), "type": "run"})
+    for key in keys:
+        case = Xml.SubElement(suite, "testcase", _named(key, context))
+        if key in stopped:
+            _fail(case, [failure for failure in shut if key in failure.pairs])
+        elif key in unasked:
+            Xml.SubElement(case, "skipped", {"message": _clean(_unasked(trouble))})
+        out = _told(changes.get(key), diff.pairs.get(key))
         Xml.SubElement(case, "system-out").text = _clean(out)
     for failure in general:
         case = Xml.SubElement(suite, "testcase", {"classname": "panel", "name": failure.gate})
@@ -56,11 +64,24 @@ def render_junit(diff: Diff, shut: list[Failure]) -> str:
     )
 
 
+def _named(pair: tuple[str, str], context: Context) -> dict[str, str]:
+    """Return the attributes of a case: its names, and where its tool is written."""
+    tool, persona = pair
+    told = {"classname": _clean(tool), "name": _clean(persona)}
+    if place := context.places.get(tool):
+        told |= {"file": _clean(place.file), "line": str(place.line)}
+    return told
+
+
 def _fail(case: Xml.Element, shut: list[Failure]) -> None:
     if shut:
         sentences = " ".join(failure.sentence for failure in shut)
         told = {"message": _clean(sentences), "type": " ".join(failure.gate for failure in shut)}
         Xml.SubElement(case, "failure", told)
+
+
+def _unasked(trouble: str | None) -> str:
+    return " ".join(filter(None, ("Not answered as the files are now.", trouble)))
 
 
 def _told(change: PairChange | None, now: FrozenVerdict | None) -> str:
@@ -69,7 +90,7 @@ def _told(change: PairChange | None, now: FrozenVerdict | None) -> str:
         lines.append(f"{now.verdict or 'no verdict'}, {now.ships} of {now.n} ship")
     if change is not None:
         cause = f" ({change.cause})" if change.cause else ""
-        lines.append(f"{change.kind}{cause}")
+        lines.append(f"{change.said}{cause}")
         lines += [f"{label}: {take}" for label, take in change.takes()]
     return "\n".join(lines)
 

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Iterable, Sequence
 
 from panel.ci.changes import Diff, PairChange, ToolChange, ship_words
+from panel.ci.context import PLAIN, Context
 from panel.ci.gates import Failure
+from panel.text import one_line
 
 COMMENT_BYTES = 64_000  # GitHub takes 65,536 characters of a comment
 MARKER = "<!-- reviewer-panel -->"
+TURNED = 0.6  # of the room for verdicts: the most for rows of changed ones, so that takes fit, too
 SHOWN = 20  # files, canaries
 REASONS_SHOWN, NAMES_SHOWN = 10, 3
 # The most characters of one name and of one sentence. Escaped and all together, what surrounds the
@@ -21,7 +25,6 @@ REASONS_SHOWN, NAMES_SHOWN = 10, 3
 NAME, SENTENCE = 100, 400
 LEFT_OUT = 200  # bytes for the lines that say what is left out
 _SPACE = "\u200b"  # invisible; breaks up what GitHub would turn into a link or a mention
-_JOINERS = "\u200c\u200d"  # invisible characters that Persian words and emoji need
 _MARKUP = re.compile(r"([\\`*_{}\[\]()#+\-!|~.:=^$])")
 # Web addresses, mentions, issue numbers and emoji names; below, hashes of commits.
 _LINKS = re.compile(r"(?i)(?:https?|ftp|www|mailto|xmpp|gh-)(?=[:./\d])|[@#]|:(?=[\w+-]+:)")
@@ -40,20 +43,32 @@ def harmless(text: str, most: int | None = None) -> str:
 
 def _plain(text: str, most: int | None = None) -> str:
     """Return one line in which GitHub finds no link; not yet escaped for Markdown or HTML."""
-    kept = (c if c.isprintable() or c in _JOINERS else " " for c in text)
-    line = " ".join("".join(kept).split())
+    line = one_line(text)
     if most is not None and len(line) > most:
         line = line[: most - 1] + "…"
     line = _HASHES.sub(lambda found: _SIX.sub(rf"\g<0>{_SPACE}", found[0]), line)
     return _LINKS.sub(lambda found: found[0] + _SPACE, line)
 
 
-def render_markdown(diff: Diff, shut: list[Failure], limit: int = COMMENT_BYTES) -> str:
-    """Return the diff as Markdown of at most ``limit`` bytes, with the takes in folded sections."""
-    head = [MARKER, f"### Reviewer panel: {_headline(diff)}", ""]
-    head += _reasons(shut)
-    head += [*_inputs(diff), "", "#### Verdicts", ""]
-    tail = ["", "#### The model", "", *_model(diff), ""]
+def marker(name: str = "") -> str:
+    """Return the first line of a report, by which the next one finds its comment."""
+    word = "-".join(re.findall(r"[\w.]+", name))
+    return f"<!-- reviewer-panel {word} -->" if word else MARKER
+
+
+def render_markdown(
+    diff: Diff, shut: Sequence[Failure], context: Context = PLAIN, limit: int = COMMENT_BYTES
+) -> str:
+    """Return the diff as Markdown of at most ``limit`` bytes: verdicts first, flips before others.
+
+    The takes stand in folded sections, those of tools with another verdict unfolded.
+    """
+    named = f" ({harmless(context.name, NAME)})" if context.name else ""
+    head = [marker(context.name), f"### Reviewer panel{named}: {_headline(diff)}", ""]
+    head += [*_reasons(shut, context), "#### Verdicts", ""]
+    tail = ["", *_inputs(diff), "", "#### The model", "", *_model(diff), ""]
+    if context.run is not None:
+        tail += [harmless(context.run.cost()), ""]
     room = limit - _size(head) - _size(tail) - LEFT_OUT
     body, left = _fitting(diff, room)
     if left:
@@ -61,11 +76,13 @@ def render_markdown(diff: Diff, shut: list[Failure], limit: int = COMMENT_BYTES)
     return "\n".join([*head, *body, *tail])
 
 
-def _reasons(shut: list[Failure]) -> list[str]:
-    lines = [f"- **{harmless(each.sentence, SENTENCE)}**" for each in shut[:REASONS_SHOWN]]
-    if len(shut) > REASONS_SHOWN:
-        lines.append(f"- … and {len(shut) - REASONS_SHOWN:,} more reasons.")
-    return [*lines, ""] if lines else []
+def _reasons(shut: Sequence[Failure], context: Context) -> list[str]:
+    lines = [f"**{harmless(context.trouble, SENTENCE)}**"] if context.trouble else []
+    lines += [f"**{harmless(each.sentence, SENTENCE)}**" for each in shut]
+    lines += [harmless(each.sentence, SENTENCE) for each in context.warned]
+    if len(lines) > REASONS_SHOWN:
+        lines[REASONS_SHOWN:] = [f"… and {len(lines) - REASONS_SHOWN:,} more reasons."]
+    return [*(f"- {line}" for line in lines), ""] if lines else []
 
 
 def _size(lines: list[str]) -> int:
@@ -132,32 +149,51 @@ def _names(names: list[str]) -> str:
 
 
 def _fitting(diff: Diff, room: int) -> tuple[list[str], int]:
-    """Return the tools that fit, a table and then their takes, and how many tools do not fit."""
+    """Return the tools that fit, a table and then their takes, and how many tools do not fit.
+
+    What is published otherwise comes first, and its takes before the rows of anything else.
+    """
     if not diff.tools:
         return ["No verdict differs."], 0
     rows = ["| tool | panel ship before | after | what differs |", "|---|---|---|---|"]
     room -= _size(rows)
-    shown = []
-    for tool in diff.tools:
-        row = _row(tool)
-        if len(row.encode()) + 1 > room:
+    changed = [tool for tool in diff.tools if tool.changed]
+    others = [tool for tool in diff.tools if not tool.changed]
+    folded: list[str] = []
+    shown = 0
+    for tools, share in ((changed, TURNED), (others, 1.0)):
+        fit, left = _first(map(_row, tools), int(room * share))
+        rows += fit
+        shown += len(fit)
+        room -= int(room * share) - left
+        if not folded or folded[-1] != _NO_ROOM:
+            takes, room = _first(map(_takes, tools[: len(fit)]), room)
+            folded += takes
+            if len(takes) < len(fit):
+                folded.append(_NO_ROOM)
+        if len(fit) < len(tools):
             break
-        rows.append(row)
-        shown.append(tool)
-        room -= len(row.encode()) + 1
-    folded = []
-    for tool in shown:
-        section = _takes(tool)
-        if len(section.encode()) + 1 > room:
-            folded.append("\nThe takes of further tools do not fit here.")
+    return [*rows, "", *folded], len(diff.tools) - shown
+
+
+_NO_ROOM = "\nThe takes of further tools do not fit here."
+
+
+def _first(texts: Iterable[str], room: int) -> tuple[list[str], int]:
+    """Return the first texts that fit into so many bytes, and the bytes that are left."""
+    fit: list[str] = []
+    for text in texts:
+        size = len(text.encode()) + 1
+        if size > room:
             break
-        folded.append(section)
-        room -= len(section.encode()) + 1
-    return [*rows, "", *folded], len(diff.tools) - len(shown)
+        fit.append(text)
+        room -= size
+    return fit, room
 
 
 def _row(tool: ToolChange) -> str:
-    said = "; ".join(f"{harmless(pair.persona, NAME)} {_said(pair)}" for pair in tool.pairs)
+    pairs = sorted(tool.pairs, key=lambda pair: pair.weight)
+    said = "; ".join(f"{harmless(pair.persona, NAME)} {_said(pair)}" for pair in pairs)
     name = harmless(tool.tool, NAME)
     return f"| {name} | {ship_words(tool.before)} | {ship_words(tool.after)} | {said} |"
 
@@ -170,8 +206,9 @@ def _said(pair: PairChange) -> str:
 
 def _takes(tool: ToolChange) -> str:
     name = html.escape(_plain(tool.tool, NAME))
-    parts = [f"<details><summary>Takes on {name}, before and after</summary>", ""]
-    for pair in tool.pairs:
+    opened = " open" if tool.changed else ""
+    parts = [f"<details{opened}><summary>Takes on {name}, before and after</summary>", ""]
+    for pair in sorted(tool.pairs, key=lambda pair: pair.weight):
         parts.append(f"**{harmless(pair.persona, NAME)}**")
         for label, take in pair.takes():
             parts += ["", f"{label}:", "", f"> {harmless(take)}"]

@@ -4,116 +4,177 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+from typing import TypeVar
 
 from panel.cells.journal import FILE, JournalFile, find_journals, read_lines
-from panel.errors import UsageError
-from panel.frozen.canaries import CanaryChecks, read_canaries, stored_canaries
-from panel.frozen.files import FOLDER, Frozen, FrozenTool, read_frozen, verdict_on
+from panel.errors import Problem, UsageError, WorkspaceError
+from panel.frozen.canaries import (
+    CANARIES,
+    CanaryChecks,
+    parse_canaries,
+    read_canaries,
+    stored_canaries,
+)
+from panel.frozen.files import (
+    FOLDER,
+    Frozen,
+    FrozenTool,
+    parse_frozen,
+    read_frozen,
+    verdict_on,
+)
 from panel.frozen.publish import publish
 from panel.store.ingest import opened
 from panel.store.queries import answers_by_pair, run_totals
-from panel.workspace.git import commit_of, workspace_at
-from panel.workspace.loading import RUNS, WorkspaceFiles, load_workspace
+from panel.workspace.documents import decode_text
+from panel.workspace.git import changed_contents, commit_of, workspace_at
+from panel.workspace.loading import RUNS
 
 _RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}")
 NOW = "now"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """One of the two states that a diff compares.
 
-    name: as the user wrote it. revision: its commit, if it is one. workspace: the tools,
-    personas and prompts that go with it; None for a folder, a run or a base. folder: where its
-    ``verdicts/`` can be read; None for a folder or a run.
+    name: as the user wrote it. revision: its commit, if it is one. root: of the workspace that
+    goes with it, while the diff is made; None for a base, a run or a folder.
     """
 
     name: str
     frozen: Frozen
     canaries: CanaryChecks
     revision: str | None = None
-    workspace: WorkspaceFiles | None = None
-    folder: Path | None = None
+    root: Path | None = None
+
+    @property
+    def folder(self) -> Path | None:
+        """Where its ``verdicts/`` can be read."""
+        return self.root / FOLDER if self.root else None
 
 
 @contextmanager
-def snapshots(
-    workspace: WorkspaceFiles, base: str, head: str | None
-) -> Iterator[tuple[Snapshot, Snapshot]]:
+def snapshots(root: Path, base: str, head: str | None) -> Iterator[tuple[Snapshot, Snapshot]]:
     """Read both snapshots. Without a head, the second is the workspace as it is now.
 
-    Raises UsageError for a word that is neither a revision, a folder nor a run, and
-    WorkspaceError for files that cannot be read.
+    root: of the workspace. Raises UsageError for a word that is neither a revision, a folder nor
+    a run, and WorkspaceError for verdicts that cannot be read. No other files are read yet.
     """
-    with ExitStack() as stack:
-        before = stack.enter_context(_snapshot(workspace, base))
-        if head is None and _is_run(workspace, base):
-            after = _after(workspace, None, _model_of(workspace, base), before.frozen)
-        elif head is None:
-            after = _working_tree(workspace)
-        else:
-            after = stack.enter_context(_snapshot(workspace, head, before.frozen))
-        yield before, after
-
-
-@contextmanager
-def _snapshot(
-    workspace: WorkspaceFiles, word: str, over: Frozen | None = None
-) -> Iterator[Snapshot]:
-    """Read one snapshot. over: the verdicts of the base, for a head.
-
-    Tools, personas and prompts are read for a head only: those of a base may be of a version
-    that this one no longer reads.
-    """
-    if _is_run(workspace, word):
-        yield _after(workspace, word, _model_of(workspace, word), over or {})
-    elif (commit := commit_of(workspace.root, word)) is not None:
-        with workspace_at(workspace.root, commit) as root:
-            folder = root / FOLDER
-            then = load_workspace(root) if over is not None else None
-            yield Snapshot(word, read_frozen(folder), read_canaries(folder), commit, then, folder)
-    elif word and Path(word).is_dir():
-        yield Snapshot(word, read_frozen(Path(word)), read_canaries(Path(word)))
+    if head is None and _is_run(root, base):
+        before = _without_files(root, base)
+        yield before, _after(root, None, _model_of(root, base), before.frozen)
+    elif head is None:
+        now = _of_folder(NOW, root / FOLDER, root=root)
+        yield _base(root, base, now), now
+    elif (commit := _commit(root, head)) is not None:
+        with workspace_at(root, commit) as folder:
+            then = _of_folder(head, folder / FOLDER, commit, folder)
+            yield _base(root, base, then), then
     else:
-        raise UsageError(
-            f"{word!r} is neither a git revision, a folder of frozen verdicts nor a run. Name one: "
-            "'git log' lists revisions (in CI, fetch them first), the view 'runs' runs."
-        )
+        before = _base(root, base)
+        yield before, _without_files(root, head, before.frozen)
 
 
-def _working_tree(workspace: WorkspaceFiles) -> Snapshot:
-    folder = workspace.root / FOLDER
-    return Snapshot(
-        NOW, read_frozen(folder), read_canaries(folder), workspace=workspace, folder=folder
+def _base(root: Path, word: str, head: Snapshot | None = None) -> Snapshot:
+    """Read a base: at a revision, the verdicts and the canaries alone.
+
+    Its tools, personas and prompts may be of a version that this one no longer reads. A file
+    that is the same in the head is not read twice: in a large catalog most of them are.
+    """
+    commit = _commit(root, word)
+    if commit is None:
+        return _without_files(root, word)
+    problems: list[Problem] = []
+    own = head.folder if head else None
+    same = head.frozen if head else {}
+    frozen = _read_at(root, (commit, word, FOLDER), (own, same), parse_frozen, problems)
+    part = f"{FOLDER}/{CANARIES}"
+    checked = head.canaries if head else {}
+    beside = own / CANARIES if own else None
+    canaries = _read_at(root, (commit, word, part), (beside, checked), parse_canaries, problems)
+    if problems:
+        raise WorkspaceError(problems)
+    return Snapshot(word, frozen, canaries, commit)
+
+
+def _read_at(
+    root: Path,
+    where: tuple[str, str, str],
+    known: tuple[Path | None, Mapping[str, T]],
+    parse: Callable[[str, Path], T],
+    problems: list[Problem],
+) -> dict[str, T]:
+    """Read the JSON files of a folder at a commit; what cannot be read goes into ``problems``.
+
+    where: the commit, the word for it, and the folder. known: a folder of the head, and what has
+    been read from its files already.
+    """
+    commit, word, part = where
+    own, read = known
+    found = {}
+    for name, content in sorted(changed_contents(root, commit, part, own).items()):
+        file = Path(f"{word}:{part}") / name
+        if file.suffix != ".json":
+            continue
+        try:
+            found[file.stem] = (
+                read[file.stem] if content is None else parse(decode_text(content, file), file)
+            )
+        except WorkspaceError as error:
+            problems += error.problems
+    return found
+
+
+def _commit(root: Path, word: str) -> str | None:
+    return None if _is_run(root, word) else commit_of(root, word)
+
+
+def _without_files(root: Path, word: str, over: Frozen | None = None) -> Snapshot:
+    """Read what is no revision: a run, or a folder of verdicts. over: see from_store."""
+    if _is_run(root, word):
+        return _after(root, word, _model_of(root, word), over or {})
+    if word and Path(word).is_dir():
+        return _of_folder(word, Path(word))
+    raise UsageError(
+        f"{word!r} is neither a git revision, a folder of frozen verdicts nor a run. Name one: "
+        "'git log' lists revisions (in CI, fetch them first), the view 'runs' runs."
     )
 
 
-def _is_run(workspace: WorkspaceFiles, word: str) -> bool:
-    return bool(_RUN_ID.fullmatch(word)) and (workspace.runs / word / FILE).is_file()
+def _of_folder(
+    name: str, folder: Path, revision: str | None = None, root: Path | None = None
+) -> Snapshot:
+    return Snapshot(name, read_frozen(folder), read_canaries(folder), revision, root)
 
 
-def _model_of(workspace: WorkspaceFiles, run_id: str) -> str:
-    with opened(workspace.runs) as connection:
+def _is_run(root: Path, word: str) -> bool:
+    return bool(_RUN_ID.fullmatch(word)) and (root / RUNS / word / FILE).is_file()
+
+
+def _model_of(root: Path, run_id: str) -> str:
+    with opened(root / RUNS) as connection:
         totals = run_totals(connection, run_id)
     if totals is None or not totals["model"]:
         raise UsageError(f"run {run_id} asked no model, so there is nothing to compare.")
     return str(totals["model_identity"])
 
 
-def _after(workspace: WorkspaceFiles, run_id: str | None, model: str, over: Frozen) -> Snapshot:
+def _after(root: Path, run_id: str | None, model: str, over: Frozen) -> Snapshot:
     """Return what the store held of a model after a run, or holds now if ``run_id`` is None.
 
     over: what had been published before, which the answers have to overturn. Reads the journals
     up to that run into a temporary store, since the store has no history.
     """
     if run_id is None:
-        return from_store(workspace.runs, NOW, model, over)
-    began = {journal: _began(journal) for journal in find_journals(workspace.runs)}
+        return from_store(root / RUNS, NOW, model, over)
+    began = {journal: _began(journal) for journal in find_journals(root / RUNS)}
     until = next(at for journal, at in began.items() if journal.run_id == run_id)
     with tempfile.TemporaryDirectory(prefix="panel-") as folder:
         runs = Path(folder) / RUNS

@@ -23,12 +23,12 @@ from panel.cli.options import (
 from panel.cli.output import note, print_json, say
 from panel.cli.run import how_ended, remark, shown, tokens
 from panel.cli.workspace import open_workspace
-from panel.engines.base import RunBudget
+from panel.engines.base import RunBudget, RunStats
 from panel.errors import UsageError
 from panel.frozen.canaries import accept_latest
 from panel.frozen.files import FOLDER
 from panel.runs.run import RunSummary, execute
-from panel.runs.selection import Selection, opened_for, prepare
+from panel.runs.selection import Prepared, Selection, opened_for, prepare
 from panel.workspace.loading import WorkspaceFiles
 
 app = typer.Typer(rich_markup_mode=None)
@@ -77,8 +77,7 @@ def canary(
     remark(target.endpoint.name, summary, stats)
     drift = latest_drift(workspace, target.model, summary.run_id)
     if as_json:
-        fields = {**summary.record(), "asked": stats.asked, "verdicts": stats.ships + stats.skips}
-        print_json({**fields, "abstains": stats.abstains, "errors": stats.errors, **_told(drift)})
+        print_json({**_counts(prepared, summary, stats), **_told(drift)})
     else:
         _print(summary, drift)
     code = how_ended(summary)
@@ -120,6 +119,19 @@ def _print(summary: RunSummary, drift: Drift) -> None:
     say(tokens(summary))
     if drift.shut:
         note("If that is to be so, 'panel canary --accept' makes these answers the record.")
+
+
+def _counts(prepared: Prepared, summary: RunSummary, stats: RunStats) -> dict[str, Any]:
+    """Return the counts of a run in which the canaries are all there is to ask."""
+    fields = summary.record()
+    del fields["canary_cells"]
+    return fields | {
+        "planned": len(prepared.canaries),
+        "asked": stats.asked,
+        "verdicts": stats.ships + stats.skips,
+        "abstains": stats.abstains,
+        "errors": stats.errors,
+    }
 
 
 def _told(drift: Drift) -> dict[str, Any]:

@@ -9,23 +9,16 @@ from typing import Annotated
 
 import typer
 
-from panel.ci.changes import Diff, PairChange, ship_words
-from panel.ci.diff import compare, record
-from panel.ci.gates import failures, parse_gates
-from panel.ci.junit import render_junit
-from panel.ci.markdown import render_markdown
+from panel.ci.context import Context
+from panel.ci.diff import compare
+from panel.ci.gates import Asked, failures, parse_gates
+from panel.ci.outcome import read_checked, read_outcome
+from panel.ci.places import find_places, tools_to_place
 from panel.ci.snapshots import snapshots
 from panel.cli.main import ExitCode
 from panel.cli.options import Categories, EndpointName, Json, Model, Personas, Tools
-from panel.cli.output import (
-    DiffFormat,
-    json_text,
-    note,
-    one_of,
-    print_json,
-    say,
-    write_text,
-)
+from panel.cli.output import DiffFormat, note, one_of, print_json, say, write_text
+from panel.cli.report import Report, print_diff
 from panel.cli.workspace import open_workspace
 from panel.frozen.files import FOLDER, read_frozen
 from panel.frozen.freeze import FreezeOptions, Freezing, Kept
@@ -36,6 +29,7 @@ from panel.frozen.thaw import thaw_if_fresh
 from panel.runs.selection import Selection, resolve
 from panel.runs.since import opened_base
 from panel.store.ingest import opened
+from panel.workspace.loading import find_root
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -154,12 +148,24 @@ def diff(
     form: Annotated[
         str,
         typer.Option(
-            "--format", help="text, markdown, json or junit.", callback=one_of(DiffFormat)
+            "--format",
+            help="Of stdout: text, markdown, json, junit, sarif or github (workflow commands).",
+            callback=one_of(DiffFormat),
         ),
     ] = "text",
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The file; stdout when none.")
+        Path | None, typer.Option("--output", "-o", help="A file in place of stdout.")
     ] = None,
+    markdown: Annotated[
+        Path | None, typer.Option(help="Write Markdown into this file, besides.")
+    ] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write JSON into this file, besides.")
+    ] = None,
+    junit: Annotated[
+        Path | None, typer.Option(help="Write JUnit XML into this file, besides.")
+    ] = None,
+    sarif: Annotated[Path | None, typer.Option(help="Write SARIF into this file, besides.")] = None,
     fail_on: Annotated[
         list[str] | None,
         typer.Option(
@@ -167,65 +173,51 @@ def diff(
             help="flip, change, stale, drift, abstain, ship-below=PCT; exit 1; repeatable.",
         ),
     ] = None,
+    warn_on: Annotated[
+        list[str] | None,
+        typer.Option("--warn-on", help="The same words: said in the report, and exit 0."),
+    ] = None,
+    run: Annotated[
+        Path | None,
+        typer.Option(help="What 'panel run --json' has printed: its cost, what it left unasked."),
+    ] = None,
+    checked: Annotated[
+        Path | None,
+        typer.Option(help="What 'panel check --frozen --json' has printed, not to check anew."),
+    ] = None,
+    name: Annotated[
+        str, typer.Option(help="Tells several reports on one pull request apart.")
+    ] = "",
     endpoint: EndpointName = None,
     model: Model = None,
 ) -> None:
     """Say what changed in the inputs, which verdicts flipped, and whether the model moved."""
-    gates = parse_gates(fail_on or [])
-    workspace = open_workspace()
-    with snapshots(workspace, base, head) as (before, after):
-        found = compare(workspace.root, before, after)
-        shut = failures(found, after, gates, endpoint, model)
-    if form == DiffFormat.MARKDOWN:
-        write_text(render_markdown(found, shut), output)
-    elif form == DiffFormat.JUNIT:
-        write_text(render_junit(found, shut), output)
-    elif form == DiffFormat.JSON:
-        told = [{"gate": each.gate, "sentence": each.sentence} for each in shut]
-        write_text(json_text({**record(found), "failures": told}), output)
+    gates, warnings = parse_gates(fail_on or []), parse_gates(warn_on or [])
+    outcome = read_outcome(run) if run is not None else None
+    asked = Asked(endpoint, model, read_checked(checked) if checked is not None else None)
+    root = find_root(Path.cwd())
+    with snapshots(root, base, head) as (before, after):
+        found = compare(root, before, after)
+        shut = failures(found, after, gates, asked)
+        warned = failures(found, after, warnings.besides(gates), asked)
+        places = find_places(root, before, after, tools_to_place(found, [*shut, *warned]))
+    report = Report(found, shut, Context(name, warned, outcome, places))
+    files = {
+        DiffFormat.MARKDOWN: markdown,
+        DiffFormat.JSON: json_file,
+        DiffFormat.JUNIT: junit,
+        DiffFormat.SARIF: sarif,
+    }
+    for kind, file in files.items():
+        if file is not None:
+            write_text(report.text(kind), file)
+    if form == DiffFormat.TEXT:
+        print_diff(found)
     else:
-        _print_diff(found)
-    for failure in shut:
+        write_text(report.text(DiffFormat(form)), output)
+    for failure in (*shut, *warned):
         note(f"{failure.gate}: {failure.sentence}")
+    if report.context.trouble:
+        note(report.context.trouble)
     if shut:
         raise typer.Exit(ExitCode.FAILED)
-
-
-def _print_diff(found: Diff) -> None:
-    say(f"{found.base} → {found.head}")
-    say("")
-    say("Inputs")
-    for reason, many in found.reasons.items():
-        say(f"  {many:,} × {reason}")
-    for file in found.files:
-        say(f"  {file.file}: +{file.added} -{file.removed}")
-    if not found.reasons and not found.files:
-        say("  nothing differs")
-    say("")
-    say("Verdicts")
-    for tool in found.tools:
-        say(f"  {tool.tool}: panel ship {ship_words(tool.before)} → {ship_words(tool.after)}")
-        for pair in tool.pairs:
-            _print_pair(pair)
-    if not found.tools:
-        say("  none differs")
-    say("")
-    say("Model")
-    say(f"  {found.drift.sentence}")
-    drift = found.drift
-    for what, names in (
-        ("asked", drift.models),
-        ("served", drift.served),
-        ("configured", drift.configured),
-    ):
-        if names is not None:
-            say(f"  {what}: {', '.join(names[0])} → {', '.join(names[1])}")
-
-
-def _print_pair(pair: PairChange) -> None:
-    cause = f", {pair.cause}" if pair.cause else ""
-    persona = " ".join(pair.persona.split())
-    kind = "" if pair.said.startswith(pair.kind) else f"  {pair.kind}"
-    say(f"    {persona}: {pair.said}{kind} ({pair.certainty}{cause})")
-    for label, take in pair.takes():
-        say(f"      {label}: {' '.join(take.split())}")

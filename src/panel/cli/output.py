@@ -59,6 +59,8 @@ class DiffFormat(StrEnum):
     MARKDOWN = "markdown"
     JSON = "json"
     JUNIT = "junit"
+    SARIF = "sarif"
+    GITHUB = "github"
 
 
 def one_of(forms: type[StrEnum]) -> Callable[[str | None], str | None]:

@@ -58,25 +58,32 @@ CanaryChecks = dict[str, CanaryCheck]  # by run id
 def read_canaries(folder: Path) -> CanaryChecks:
     """Read every check of a ``verdicts`` folder; empty where canaries were never asked.
 
-    Raises WorkspaceError with the problems of all files: no JSON, the marks of a merge, a key
-    that is unknown or there twice, a value of another type, a name that is not the run's.
+    Raises WorkspaceError with the problems of all files.
     """
     found: CanaryChecks = {}
     problems: list[Problem] = []
     for file in sorted((folder / CANARIES).glob("*.json")):
         try:
-            text = read_document(file)
-            check = parse_document(CanaryCheck, text, file)
-            _refuse_repeats(text, file)
-            if check.run_id != file.stem:
-                message = f"is of the run {check.run_id!r}, which its name does not say"
-                raise WorkspaceError.single(file, None, "run_id", message, "Rename the file.")
-            found[file.stem] = check
+            found[file.stem] = parse_canaries(read_document(file), file)
         except WorkspaceError as error:
             problems += error.problems
     if problems:
         raise WorkspaceError(problems)
     return found
+
+
+def parse_canaries(text: str, file: Path) -> CanaryCheck:
+    """Read one file.
+
+    Raises WorkspaceError: no JSON, the marks of a merge, a key that is unknown or there twice, a
+    value of another type, a name that is not the run's.
+    """
+    check = parse_document(CanaryCheck, text, file)
+    _refuse_repeats(text, file)
+    if check.run_id != file.stem:
+        message = f"is of the run {check.run_id!r}, which its name does not say"
+        raise WorkspaceError.single(file, None, "run_id", message, "Rename the file.")
+    return check
 
 
 def _refuse_repeats(text: str, file: Path) -> None:

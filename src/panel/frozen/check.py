@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from panel.decisions import Decision, replay
@@ -36,16 +35,17 @@ def frozen_status(
     workspace: WorkspaceFiles,
     endpoint: str | None = None,
     model: str | None = None,
-    folder: Path | None = None,
+    frozen: Frozen | None = None,
 ) -> FrozenStatus:
     """Compare every tool × persona with its file. Opens no connection and no store.
 
-    folder: of the frozen verdicts, where it is not the workspace's own. Raises
-    WorkspaceError for files that cannot be read, UsageError for an unknown endpoint.
+    frozen: what is on file, where it has been read already. Raises WorkspaceError for files
+    that cannot be read, UsageError for an unknown endpoint.
     """
-    folder = folder or workspace.root / FOLDER
-    frozen = read_frozen(folder)
-    read_canaries(folder)  # one that cannot be read is found here, and not in the next job
+    if frozen is None:
+        folder = workspace.root / FOLDER
+        frozen = read_frozen(folder)
+        read_canaries(folder)  # one that cannot be read is found here, and not in the next job
     chosen = Chosen(endpoint=endpoint, model=model)
     target = resolve_target(workspace, chosen, guidance_on_file(frozen))
     seen = moved_by_sight(workspace, frozen, target)

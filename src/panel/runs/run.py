@@ -43,8 +43,8 @@ MEMORY = "endpoints.json"  # in runs/: what requests an endpoint takes
 class RunSummary:
     """What ``panel run --json`` prints; counts are of cells of the selection, None is unknown.
 
-    canaries: those asked again beside the selection; not printed, the view ``runs`` has them.
-    left: cells of the selection that were not to be asked; not printed, planned holds them.
+    canaries: those asked again beside the selection, printed as ``canary_cells``. left: cells of
+    the selection that were not to be asked; planned holds them, too.
     """
 
     run_id: str | None
@@ -67,7 +67,7 @@ class RunSummary:
     def record(self) -> dict[str, Any]:
         """Return the summary as plain JSON types."""
         fields = asdict(self)
-        del fields["canaries"], fields["left"]
+        fields["canary_cells"] = fields.pop("canaries")
         return fields
 
 

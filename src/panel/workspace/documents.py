@@ -78,6 +78,11 @@ def read_text(file: Path, resolve: str = RESOLVE) -> str:
         raise WorkspaceError.single(
             file, None, "", f"cannot be read: {error.strerror}", "Check path and rights."
         ) from None
+    return decode_text(raw, file, resolve)
+
+
+def decode_text(raw: bytes, file: Path, resolve: str = RESOLVE) -> str:
+    """Return what a file of these bytes says; raises WorkspaceError as read_text does."""
     try:
         text = raw.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:

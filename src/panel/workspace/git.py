@@ -6,12 +6,13 @@ The only place that calls git. It reads blobs, so hooks and attributes of the re
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
@@ -114,6 +115,40 @@ def _index_of_all(root: Path, parts: list[str]) -> Iterator[Path]:
         yield index
 
 
+_HUNK = re.compile(rb"@@ -\S+ \+(\d+)")
+
+
+def changed_lines(root: Path, base: str, head: str | None, folder: str) -> dict[str, int]:
+    """Return the first line that differs of each file of a folder, as in ``head``, by its path.
+
+    head: None for the files as they are now; binary files are left out. Raises UsageError as
+    workspace_at does.
+    """
+    revisions = [_commit(root, revision) for revision in (base, head) if revision is not None]
+    told = _git(
+        root, "-c", "core.quotePath=false", "diff", "--unified=0", "--no-color", "--no-renames",
+        "--no-ext-diff", "--no-textconv", "--relative", "--src-prefix=a/", "--dst-prefix=b/",
+        *revisions, "--", folder,
+    )  # fmt: skip
+    lines: dict[str, int] = {}
+    file: str | None = None
+    for row in told.stdout.split(b"\n"):
+        if row.startswith(b"diff --git "):
+            file = None
+        elif file is None and row.startswith(b"+++ b/"):
+            file = row[6:].rstrip(b"\t").decode("utf-8", "surrogateescape")
+        elif file is not None and file not in lines and (hunk := _HUNK.match(row)):
+            lines[file] = max(1, int(hunk[1]))
+    return lines
+
+
+def folder_in_repository(root: Path) -> str:
+    """Return the path of a folder from its repository's root, ending in "/"; "" at the root."""
+    if shutil.which("git") is None:
+        return ""
+    return _git(root, "rev-parse", "--show-prefix").stdout.decode().removesuffix("\n")
+
+
 def _git(
     root: Path, *words: str, sent: bytes | None = None, index: Path | None = None
 ) -> subprocess.CompletedProcess[bytes]:
@@ -150,33 +185,73 @@ _LOCAL = {
 
 
 def _write_blobs(root: Path, commit: str, target: Path) -> None:
-    listed = _git(root, "ls-tree", "-r", "-z", commit, "--", *PARTS)
-    if listed.returncode:
-        raise UsageError(f"git cannot list {commit}: {_said(listed)}.")
-    files: list[tuple[str, str]] = []
-    for entry in listed.stdout.split(b"\0"):
-        if entry:
-            kinds, name = entry.split(b"\t", 1)
-            mode, _kind, blob = kinds.split()
-            if mode in _PLAIN_FILES:  # no links: they may lead anywhere
-                files.append((blob.decode(), name.decode("utf-8", "surrogateescape")))
-    asked = "".join(blob + "\n" for blob, _path in files).encode()
-    told = _git(root, "cat-file", "--batch", sent=asked)
-    if told.returncode:
-        raise UsageError(f"git cannot read {commit}: {_said(told)}.")
-    position, stream = 0, told.stdout
-    for _blob, path in files:
-        end = stream.index(b"\n", position)
-        about = stream[position:end].split()
-        if len(about) != 3:  # "<id> missing", for example in a partial clone
-            raise UsageError(f"git does not have {path!r} of {commit}. Fetch it first.")
-        size = int(about[2])
-        content, position = stream[end + 1 : end + 1 + size], end + 2 + size
+    for path, content in _contents(root, commit, _listed(root, commit, PARTS)):
         parts = PurePosixPath(path).parts
         if ".." not in parts and not path.startswith("/"):
             file = target.joinpath(*parts)
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(content)
+
+
+def _listed(root: Path, commit: str, parts: Sequence[str]) -> dict[str, str]:
+    """Return the id of each plain file's content below these paths, by the file's path."""
+    listed = _git(root, "ls-tree", "-r", "-z", commit, "--", *parts)
+    if listed.returncode:
+        raise UsageError(f"git cannot list {commit}: {_said(listed)}.")
+    files = {}
+    for entry in listed.stdout.split(b"\0"):
+        if entry:
+            kinds, name = entry.split(b"\t", 1)
+            mode, _kind, blob = kinds.split()
+            if mode in _PLAIN_FILES:  # no links: they may lead anywhere
+                files[name.decode("utf-8", "surrogateescape")] = blob.decode()
+    return files
+
+
+def _contents(root: Path, commit: str, files: Mapping[str, str]) -> Iterator[tuple[str, bytes]]:
+    """Yield the path and the content of each of these files (path → id)."""
+    asked = "".join(blob + "\n" for blob in files.values()).encode()
+    told = _git(root, "cat-file", "--batch", sent=asked)
+    if told.returncode:
+        raise UsageError(f"git cannot read {commit}: {_said(told)}.")
+    position, stream = 0, told.stdout
+    for path in files:
+        end = stream.index(b"\n", position)
+        about = stream[position:end].split()
+        if len(about) != 3:  # "<id> missing", for example in a partial clone
+            raise UsageError(f"git does not have {path!r} of {commit}. Fetch it first.")
+        size = int(about[2])
+        yield path, stream[end + 1 : end + 1 + size]
+        position = end + 2 + size
+
+
+def changed_contents(
+    root: Path, commit: str, part: str, folder: Path | None
+) -> dict[str, bytes | None]:
+    """Return what each file of ``part`` of the workspace was at a commit, by the file's name.
+
+    None: the same as in ``folder``, byte for byte; only the others are read from git. Files in
+    folders further down are left out. Raises UsageError as workspace_at does.
+    """
+    there = {
+        path.rpartition("/")[2]: blob
+        for path, blob in _listed(root, commit, [part]).items()
+        if path.rpartition("/")[0] == part
+    }
+    same = {name for name, blob in there.items() if folder and _has_id(folder / name, blob)}
+    others = {f"{part}/{name}": blob for name, blob in there.items() if name not in same}
+    read = {path.rpartition("/")[2]: text for path, text in _contents(root, commit, others)}
+    return {name: read.get(name) for name in there}
+
+
+def _has_id(file: Path, blob: str) -> bool:
+    """Whether git would give a file's content, unfiltered, this id."""
+    try:
+        content = file.read_bytes()
+    except OSError:
+        return False
+    method = hashlib.sha1 if len(blob) == 40 else hashlib.sha256  # as the repository has chosen
+    return method(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest() == blob
 
 
 def _said(told: subprocess.CompletedProcess[bytes]) -> str:

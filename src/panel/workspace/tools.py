@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
@@ -161,6 +162,23 @@ def load_catalog(folder: Path) -> list[Tool]:
     if problems:
         raise WorkspaceError(problems)
     return [tools[slug][0] for slug in sorted(tools)]
+
+
+def find_tools(folder: Path, slugs: Collection[str]) -> dict[str, Row]:
+    """Return where these tools are written, by slug; one that is not found is left out.
+
+    Files that are called like one of them are read first, and the rest only if need be. Of files
+    that cannot be read nothing is said: ``load_catalog`` does.
+    """
+    found: dict[str, Row] = {}
+    files = list(_files(folder, []))
+    for file in sorted(files, key=lambda file: slugify(file.stem) not in slugs):
+        if len(found) == len(slugs):
+            break
+        with suppress(WorkspaceError):
+            rows = {_tool(row).slug: row for row in _rows(file)}
+            found |= {slug: row for slug, row in rows.items() if slug in slugs}
+    return found
 
 
 def _files(folder: Path, problems: list[Problem]) -> Iterator[Path]:
