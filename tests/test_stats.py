@@ -147,6 +147,8 @@ def test_undecided_means_that_the_interval_holds_half(
     [
         ([Tally(ships=4), Tally(skips=4)], True),  # each with a probability of 0.969
         ([Tally(ships=3), Tally(skips=3)], False),  # 0.9375
+        ([Tally(ships=4), Tally(skips=3)], False),  # one side alone is sure
+        ([Tally(ships=3), Tally(skips=4)], False),
         ([Tally(ships=4), Tally(ships=2, skips=2)], False),
         ([Tally(ships=20), Tally(ships=20)], False),
         ([Tally(ships=1), Tally(skips=1)], False),  # nobody is sure of a single answer

@@ -133,6 +133,8 @@ def said(answers: Iterable[Answer]) -> ShipOrSkip | None:
 def speaking(answers: Iterable[Answer], verdict: ShipOrSkip | None = None) -> Answer | None:
     """Return the answer whose take is shown: the newest one that says what the persona says.
 
+    Of one second, which is all that a file on record knows, it is the highest repeat's.
+
     verdict: what it says, where that is known; None for ``said``. Where nobody voted it is the
     newest answer; None for no answers, or where none has that verdict.
     """
