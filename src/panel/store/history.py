@@ -42,7 +42,7 @@ def _steps(chain: list[Decision]) -> Iterator[_Step]:
     kept = in_force(chain)
     before = None
     for place, decision in enumerate(kept, 1):
-        after = replay(kept[:place]).published if decision.action == "approve" else None
+        after = replay(kept[:place]).published
         if after is not None:
             if before is None or before.verdict != after.verdict:
                 yield decision, before, after
