@@ -15,8 +15,8 @@ from pydantic import ConfigDict, model_validator
 
 from panel.cells.answers import Moment, OneLine
 from panel.cells.cells import ModelIdentity
-from panel.errors import Problem, UsageError, WorkspaceError
-from panel.frozen.files import encode_frozen, parse_document, read_document, write_changed
+from panel.errors import UsageError, WorkspaceError
+from panel.frozen.files import encode_frozen, parse_document, read_each, write_changed
 from panel.frozen.verdicts import Strict
 from panel.stats import ShipOrSkip
 from panel.store.connection import Connection
@@ -60,16 +60,7 @@ def read_canaries(folder: Path) -> CanaryChecks:
 
     Raises WorkspaceError with the problems of all files.
     """
-    found: CanaryChecks = {}
-    problems: list[Problem] = []
-    for file in sorted((folder / CANARIES).glob("*.json")):
-        try:
-            found[file.stem] = parse_canaries(read_document(file), file)
-        except WorkspaceError as error:
-            problems += error.problems
-    if problems:
-        raise WorkspaceError(problems)
-    return found
+    return read_each(sorted((folder / CANARIES).glob("*.json")), parse_canaries)
 
 
 def parse_canaries(text: str, file: Path) -> CanaryCheck:

@@ -9,7 +9,7 @@ small diff.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
@@ -26,6 +26,7 @@ from panel.workspace.validation import validate
 FOLDER = "verdicts"
 
 Model = TypeVar("Model", bound=BaseModel)
+T = TypeVar("T")
 
 
 class FrozenTool(Strict):
@@ -173,11 +174,16 @@ def read_frozen(folder: Path) -> Frozen:
 
     Raises WorkspaceError with the problems of all files.
     """
-    found: Frozen = {}
+    return read_each(frozen_files(folder), parse_frozen)
+
+
+def read_each(files: Iterable[Path], parse: Callable[[str, Path], T]) -> dict[str, T]:
+    """Read files by their names without ending; raises WorkspaceError with all problems."""
+    found: dict[str, T] = {}
     problems: list[Problem] = []
-    for file in frozen_files(folder):
+    for file in files:
         try:
-            found[file.stem] = parse_frozen(read_document(file), file)
+            found[file.stem] = parse(read_document(file), file)
         except WorkspaceError as error:
             problems += error.problems
     if problems:
