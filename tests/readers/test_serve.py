@@ -21,18 +21,10 @@ from panel.readers.serve import guard, server
 from panel.readers.serve.forms import own_path
 from panel.readers.serve.limits import MOST_KNOWN, Bound, VisitLimiter
 from panel.readers.serve.pages import check_folder
-from panel.readers.serve.site import ServerLimits, usual_limits
+from panel.readers.serve.site import ServerLimits
 from panel.site.build import MANIFEST
-from tests.support.readers_server import Served, serving, write_site
+from tests.support.readers_server import Served, limits, serving, write_site
 from tests.support.space import Panel, Space
-
-
-def limits(**bounds: Bound) -> ServerLimits:
-    usual = usual_limits()
-    for name in ServerLimits.__slots__:
-        if name not in bounds:
-            bounds[name] = getattr(usual, name).bound
-    return ServerLimits(**{name: VisitLimiter(bound) for name, bound in bounds.items()})
 
 
 @pytest.fixture
@@ -332,50 +324,6 @@ def test_votes_at_the_same_time_all_count(site: Served) -> None:
 
 
 # Bounds
-
-
-def test_an_address_that_votes_too_often_is_told_when_to_come_back(tmp_path: Path) -> None:
-    with serving(tmp_path, limits=limits(votes=Bound(3, 60, 100))) as site:
-        cookie = site.vote("anvil", "ship").cookie
-        answers = [site.vote("anvil", vote, cookie) for vote in ("skip", "ship", "skip")]
-        assert [answer.status for answer in answers] == [200, 200, 429]
-        assert 50 < int(answers[-1].headers["retry-after"]) <= 60
-        form = site.post("/vote", {"tool": "anvil", "vote": "skip"})
-        assert form.status == 429 and "Not so fast" in form.text
-
-
-def test_throwing_the_cookie_away_does_not_fill_the_ballot_box(site: Served) -> None:
-    statuses = [site.vote("anvil", "ship").status for _ in range(8)]
-    assert statuses == [200] * 5 + [429] * 3
-    assert site.get("/api/votes/anvil.json").json["n"] == 5
-
-
-def test_only_with_a_trusted_proxy_does_its_header_tell_the_address(tmp_path: Path) -> None:
-    few = limits(votes=Bound(1, 60, 100))
-    with serving(tmp_path, limits=few) as site:
-        for turn, status in enumerate([200, 429]):
-            reply = site.post(
-                "/vote", {"tool": "anvil", "vote": "ship"}, X_Forwarded_For=f"192.0.2.{turn}"
-            )
-            assert reply.status in (303, status)
-        assert reply.status == 429
-    few = limits(votes=Bound(1, 60, 100))
-    with serving(tmp_path, limits=few, trust_proxy=True) as site:
-        fields = {"tool": "anvil", "vote": "ship"}
-        spoofed = [
-            site.post("/vote", fields, X_Forwarded_For=f"192.0.2.{turn}, 198.51.100.7").status
-            for turn in range(2)
-        ]
-        assert spoofed == [303, 429]
-        other = site.post(
-            "/vote", fields, X_Forwarded_For="198.51.100.8", X_Forwarded_Proto="https"
-        )
-        assert other.status == 303 and "Secure" in other.headers["set-cookie"]
-        networks = [
-            site.post("/vote", fields, X_Forwarded_For=f"2001:db8::{turn}").status
-            for turn in range(1, 3)
-        ]
-        assert networks == [303, 429]
 
 
 def test_a_bucket_refills_and_the_day_has_its_own_bound() -> None:

@@ -14,10 +14,20 @@ from typing import Any
 from urllib.parse import urlencode
 
 from panel.readers.serve.app import Serving, create_app
+from panel.readers.serve.limits import Bound, VisitLimiter
 from panel.readers.serve.server import bind, make_server
+from panel.readers.serve.site import ServerLimits, usual_limits
 
 PAGE = "<!doctype html><html lang=en><title>{title}</title><style>p{{color:#123}}</style><p>{title}"
 SECRET = "a secret of the tests, long enough to be one"
+
+
+def limits(**bounds: Bound) -> ServerLimits:
+    """Return the usual limits with other bounds for those named."""
+    usual = usual_limits()
+    for name in ServerLimits.__slots__:
+        bounds.setdefault(name, getattr(usual, name).bound)
+    return ServerLimits(**{name: VisitLimiter(bound) for name, bound in bounds.items()})
 
 
 def write_site(folder: Path) -> Path:

@@ -72,7 +72,13 @@ def serve(
             )
         home, hosts = _at_root(named or address), allowed | _own_address(host, shown)
         serving = application.Serving(
-            root, folder, home, site.title, hosts, trust_proxy=trust_proxy
+            root,
+            folder,
+            home,
+            site.title,
+            hosts,
+            trust_proxy=trust_proxy,
+            votes_per_address=site.votes_per_address,
         )
         made = application.create_app(serving, os.environ, note)
         if not _loopback(host):

@@ -178,7 +178,8 @@ class SiteSettings(_Strict):
     to compare the tools of each category too, in at most ``max_pairs_per_category`` pairs.
     stale_price_days: the age from which a checked price is marked. community: whether pages
     have forms to vote and to subscribe, which only ``panel serve`` answers. newsletter: what the
-    box to subscribe is headed with.
+    box to subscribe is headed with. votes_per_address: how many new votes on one tool count from
+    one network address in 24 hours.
     """
 
     title: OneLine = "Panel verdicts"
@@ -193,6 +194,7 @@ class SiteSettings(_Strict):
     stale_price_days: int = Field(default=90, ge=1, le=3650)
     community: bool = False
     newsletter: OneLine = "Weekly AI Tool Verdicts"
+    votes_per_address: int = Field(default=5, ge=1, le=10_000)
 
 
 class Settings(_Strict):

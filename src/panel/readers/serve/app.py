@@ -16,6 +16,7 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
 from panel.readers.community.ledger import FOLDER
+from panel.readers.community.quota import Quota
 from panel.readers.community.secret import load_secret
 from panel.readers.community.subscribers import Subscribers
 from panel.readers.community.votes import Votes
@@ -42,7 +43,8 @@ class Serving:
     root: the workspace, whose community/ folder is written; folder: the published site;
     title, base_url: its name and address in mails; hosts: names it is reached by, besides
     loopback's; tools: slugs that may be voted on besides those with a page; trust_proxy:
-    believe the last X-Forwarded-For and X-Forwarded-Proto.
+    believe the last X-Forwarded-For and X-Forwarded-Proto of a peer that may be the proxy.
+    votes_per_address: new votes on one tool that count from one address in 24 hours.
     """
 
     root: Path
@@ -52,6 +54,7 @@ class Serving:
     hosts: frozenset[str] = frozenset()
     tools: frozenset[str] = frozenset()
     trust_proxy: bool = False
+    votes_per_address: int = SiteSettings().votes_per_address
     limits: ServerLimits = field(default_factory=usual_limits)
 
 
@@ -66,6 +69,7 @@ def create_app(
     community = serving.root / FOLDER
     secret = load_secret(community, environment)
     subscribers = Subscribers(serving.root, secret)
+    quota = Quota(serving.root)
     mail_queue = MailQueue(
         subscribers,
         Outbox(community / OUTBOX),
@@ -73,6 +77,7 @@ def create_app(
         mail_settings(environment),
         log,
     )
+    mail_queue.chores.append(quota.tidy)
     tools = Tools(serving.folder, serving.tools)
     site = Site(
         Votes(serving.root),
@@ -81,6 +86,8 @@ def create_app(
         secret,
         tools,
         serving.limits,
+        quota,
+        serving.votes_per_address,
         serving.trust_proxy,
     )
 

@@ -48,7 +48,8 @@ class Home:
 class MailQueue:
     """Sends confirmation mails. Without SMTP settings they stay in the outbox.
 
-    ``log`` takes one line of text, which never holds an address.
+    ``log`` takes one line of text, which never holds an address. ``chores`` are done at the
+    start and every few minutes.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class MailQueue:
         self.log = log
         self._subscribers, self._outbox = subscribers, outbox
         self._home, self._settings = home, settings
+        self.chores: list[Callable[[], None]] = [subscribers.tidy]
         self._asked: queue.Queue[str | None] = queue.Queue(MOST_WAITING)
         self._thread = threading.Thread(target=self._work, name="mail-queue", daemon=True)
 
@@ -83,17 +85,20 @@ class MailQueue:
         return True
 
     def _work(self) -> None:
-        self._safely(self._subscribers.tidy)
-        self._safely(self._flush)
+        self._routine()
         while True:
             try:
                 address = self._asked.get(timeout=RETRY_SECONDS)
             except queue.Empty:
-                self._safely(self._flush)
+                self._routine()
                 continue
             if address is None:
                 return
             self._safely(lambda address=address: self._answer(address))  # type: ignore[misc]
+
+    def _routine(self) -> None:
+        for chore in (*self.chores, self._flush):
+            self._safely(chore)
 
     def _safely(self, work: Callable[[], None]) -> None:
         """Do something that may fail; log the error, so that the thread goes on."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import dataclass
 from importlib import resources
 
@@ -10,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from panel.readers.community.quota import Quota
 from panel.readers.community.secret import Secret
 from panel.readers.community.subscribers import Subscribers
 from panel.readers.community.votes import Votes
@@ -19,8 +21,7 @@ from panel.readers.serve.pages import Tools
 from panel.site.assets import palette
 
 VOTES_BOUND = Bound(burst=30, seconds=4, daily=300)
-# Votes on one tool from one address by visitors without a cookie: enough for a household.
-NEW_VISITORS_BOUND = Bound(burst=5, seconds=0, daily=5)
+CHANGES_BOUND = Bound(burst=30, seconds=4, daily=300)  # of a vote that is there, by its visitor
 SUBSCRIBE_BOUND = Bound(burst=5, seconds=120, daily=20)
 EVERYBODY_BOUND = Bound(burst=60, seconds=10, daily=5000)  # mails in total
 LINKS_BOUND = Bound(burst=30, seconds=4, daily=300)
@@ -31,7 +32,7 @@ class ServerLimits:
     """The limits of a running server."""
 
     votes: VisitLimiter
-    new_visitors: VisitLimiter
+    changes: VisitLimiter
     subscribe: VisitLimiter
     everybody: VisitLimiter
     links: VisitLimiter
@@ -41,7 +42,7 @@ def usual_limits() -> ServerLimits:
     """Return the limits that docs/community.md describes."""
     return ServerLimits(
         VisitLimiter(VOTES_BOUND),
-        VisitLimiter(NEW_VISITORS_BOUND),
+        VisitLimiter(CHANGES_BOUND),
         VisitLimiter(SUBSCRIBE_BOUND),
         VisitLimiter(EVERYBODY_BOUND),
         VisitLimiter(LINKS_BOUND),
@@ -58,6 +59,8 @@ class Site:
     secret: Secret
     tools: Tools
     limits: ServerLimits
+    quota: Quota
+    votes_per_address: int
     trust_proxy: bool = False
 
 
@@ -93,10 +96,22 @@ def subscribe_page(problem: str, status: int = 200) -> HTMLResponse:
 
 def too_often(wait: float) -> HTMLResponse:
     """Return the answer to a client that asks too often; ``wait``: seconds until it may again."""
-    seconds = max(1, round(wait))
-    when = f"in {seconds} seconds" if seconds < 120 else "later"
-    shown = Notice("Not so fast", f"There were many requests from your network. Try again {when}.")
-    return notice(shown, 429, **{"Retry-After": str(seconds)})
+    text = f"There were many requests from your network. Try again {from_now(wait)}."
+    return notice(Notice("Not so fast", text), 429, **retry_after(wait))
+
+
+def retry_after(wait: float) -> dict[str, str]:
+    """Return the header that says when to come back; ``wait``: seconds."""
+    return {"Retry-After": str(max(1, math.ceil(wait)))}
+
+
+def from_now(wait: float) -> str:
+    """Return a time in plain words, rounded up; ``wait``: seconds from now."""
+    for seconds, unit in ((3600, "hour"), (60, "minute"), (1, "second")):
+        if wait > seconds or unit == "second":
+            count = max(1, math.ceil(wait / seconds))
+            break
+    return f"in {count} {unit}{'s' if count > 1 else ''}"
 
 
 @functools.cache

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import secrets
 import time
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
+from panel.readers.community.networks import Address, networks_of, parse_network_address
 from panel.readers.community.secret import Secret
 
 COOKIE = "panel_visitor"
@@ -53,26 +53,37 @@ def remember(response: Response, visitor: Visitor, secure: bool) -> None:
 
 def is_secure(request: Request, trust_proxy: bool) -> bool:
     """Whether the visitor's browser uses https, with us or with the proxy in front."""
-    forwarded = request.headers.get("x-forwarded-proto", "") if trust_proxy else ""
+    trusted = trust_proxy and _is_proxy(_peer(request))
+    forwarded = request.headers.get("x-forwarded-proto", "") if trusted else ""
     return request.url.scheme == "https" or forwarded.strip().lower() == "https"
 
 
-def address_of(request: Request, trust_proxy: bool) -> str:
-    """Return what counts as one address: an IPv4 address, or an IPv6 network (/64).
+def address_of(request: Request, trust_proxy: bool) -> Address | None:
+    """Return a visitor's network address; None where it is not known.
 
     Only the last entry of X-Forwarded-For comes from the proxy; the visitor may have made up
     all the others.
     """
-    peer = request.client.host if request.client else ""
-    if trust_proxy:
+    peer = _peer(request)
+    if trust_proxy and _is_proxy(peer):
         forwarded = ",".join(request.headers.getlist("x-forwarded-for")).rpartition(",")[2]
-        peer = forwarded.strip() or peer
-    try:
-        address = ipaddress.ip_address(peer.split("%")[0])
-    except ValueError:
-        return "unknown"
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped is not None:
-            return str(address.ipv4_mapped)
-        return str(ipaddress.ip_network((address, 64), strict=False))
-    return str(address)
+        if forwarded.strip():
+            return parse_network_address(forwarded)
+    return peer
+
+
+def household(address: Address | None) -> str:
+    """Return what counts as one address: an IPv4 address, or an IPv6 network (/64)."""
+    return networks_of(address)[0][0]
+
+
+def _peer(request: Request) -> Address | None:
+    return parse_network_address(request.client.host) if request.client else None
+
+
+def _is_proxy(peer: Address | None) -> bool:
+    """Whether a proxy may be there: on this machine or its own network, or a Unix socket.
+
+    Somebody who comes from a public address has gone around the proxy.
+    """
+    return peer is None or not peer.is_global
