@@ -170,6 +170,23 @@ def test_an_address_is_asked_once_a_day_whoever_asks(tmp_path: Path) -> None:
     assert store(tmp_path).ask(ANN, NOW + timedelta(days=1, minutes=1)) == "ask"
 
 
+def test_a_mail_that_was_begun_goes_on_after_a_restart_and_no_other_does(tmp_path: Path) -> None:
+    assert store(tmp_path).ask(ANN, NOW, "first") == "ask"
+    assert store(tmp_path).ask(ANN, NOW, "second") == "recently asked"
+    late = NOW + timedelta(days=2)
+    assert store(tmp_path).ask(ANN, late, "first") == "ask"
+    assert store(tmp_path).ask(ANN, late, "third") == "ask"
+    assert store(tmp_path).ask(ANN, late, "first") == "recently asked"
+
+
+def test_a_mail_that_was_refused_for_good_blocks_no_new_request(tmp_path: Path) -> None:
+    assert store(tmp_path).ask(ANN, NOW, "first") == "ask"
+    store(tmp_path).undelivered(ANN, NOW, "another")
+    assert store(tmp_path).ask(ANN, NOW, "second") == "recently asked"
+    store(tmp_path).undelivered(ANN, NOW, "first")
+    assert store(tmp_path).ask(ANN, NOW, "second") == "ask"
+
+
 def test_who_is_subscribed_is_not_asked(tmp_path: Path) -> None:
     subscribe(tmp_path)
     assert store(tmp_path).ask(ANN, NOW + timedelta(days=9)) == "known"

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from panel.errors import UsageError
+from panel.errors import JournalError, UsageError
 from panel.readers.mail.message import WIRE, Letter, build_message, one_line
 from panel.readers.mail.outbox import Flushed, Outbox
 from panel.readers.mail.settings import MailSettings, Sender, mail_settings
@@ -286,3 +286,66 @@ def test_an_unreachable_server_loses_no_waiting_mail(tmp_path: Path) -> None:
     with pytest.raises(MailError):
         outbox.flush(carrier)
     assert len(outbox.waiting()) == 1
+
+
+def test_a_mail_that_cannot_go_out_now_is_tried_again_later_and_delays_no_other(
+    tmp_path: Path, box: Mailbox
+) -> None:
+    outbox = Outbox(tmp_path / "outbox", retry_seconds=3600)
+    box.faults[TO] = ["450"] * 100
+    outbox.put(build_message(Letter("s", "t"), FROM, TO))
+    with postman(box) as carrier:
+        assert outbox.flush(carrier) == Flushed(waiting=1)
+        outbox.put(build_message(Letter("s", "t"), FROM, "bob@example.org"))
+        assert outbox.flush(carrier) == Flushed(sent=1, waiting=1)
+        assert box.attempts == [TO] * ATTEMPTS + ["bob@example.org"]
+        Outbox(tmp_path / "outbox").flush(carrier)  # as after a restart
+    assert box.attempts.count(TO) == 2 * ATTEMPTS
+
+
+@pytest.mark.parametrize("ruin", ["", "To: \n\nx", "To: a@example.org, b@example.org\n\nx", "\0"])
+def test_a_file_that_is_no_mail_is_deleted_and_stops_no_other(
+    tmp_path: Path, box: Mailbox, ruin: str
+) -> None:
+    outbox = Outbox(tmp_path / "outbox")
+    outbox.put(MESSAGE)
+    (tmp_path / "outbox" / "20200101T000000000000-00000000.eml").write_text(ruin)
+    with postman(box) as carrier:
+        assert outbox.flush(carrier) == Flushed(sent=1, damaged=1)
+    assert box.addresses == [TO] and outbox.waiting() == []
+
+
+def test_a_mail_that_is_sent_once_more_has_the_same_id(tmp_path: Path, box: Mailbox) -> None:
+    outbox = Outbox(tmp_path / "outbox")
+    file = outbox.put(MESSAGE)
+    written = file.read_bytes()
+    with postman(box) as carrier:
+        outbox.flush(carrier)
+        file.write_bytes(written)  # as if the process had been killed before it deleted the file
+        outbox.flush(carrier)
+    first, second = (message["Message-ID"] for _to, message in box.taken)
+    assert first == second == f"<{file.stem}@verdicts.example>"
+
+
+def test_a_mail_that_cannot_be_written_leaves_no_part_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    outbox = Outbox(tmp_path / "outbox")
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(JournalError, match=r"cannot write .*outbox: No space left"):
+        outbox.put(MESSAGE)
+    assert list((tmp_path / "outbox").iterdir()) == []
+
+
+def test_what_a_kill_left_half_written_is_deleted_after_an_hour(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path / "outbox")
+    file = outbox.put(MESSAGE)
+    for name, age in ((".old.eml", 4000), (".new.eml", 0)):
+        half = file.with_name(name)
+        half.write_text("To: ann")
+        os.utime(half, (time.time() - age,) * 2)
+    assert outbox.expire() == 1
+    assert sorted(each.name for each in outbox.folder.iterdir()) == [".new.eml", file.name]

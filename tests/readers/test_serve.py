@@ -23,7 +23,7 @@ from panel.readers.serve.limits import MOST_KNOWN, Bound, VisitLimiter
 from panel.readers.serve.pages import check_folder
 from panel.readers.serve.site import ServerLimits
 from panel.site.build import MANIFEST
-from tests.support.readers_server import Served, limits, serving, write_site
+from tests.support.readers_server import Served, limits, serving, serving_process, write_site
 from tests.support.space import Panel, Space
 
 
@@ -509,30 +509,8 @@ def test_the_script_is_served_under_a_name_of_its_own_and_uses_text_only(site: S
 
 
 def test_the_command_serves_until_it_is_told_to_end(space: Space, tmp_path: Path) -> None:
-    out = write_site(tmp_path / "out")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "panel", "serve", str(out), "--port", "0"],
-        cwd=space.root,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        address = process.stdout.readline().strip()
-        found = re.fullmatch(r"http://127\.0\.0\.1:(\d+)", address)
-        assert found
-        site = Served(space.root, out, int(found[1]))
-        until = time.monotonic() + 30
-        while True:
-            try:
-                assert site.get("/").status == 200
-                break
-            except OSError:
-                assert time.monotonic() < until
-                time.sleep(0.05)
+    with serving_process(space.root, write_site(tmp_path / "out")) as (site, process):
         assert site.vote("anvil", "ship").json["n"] == 1
-    finally:
         process.send_signal(signal.SIGINT)
         out_text, err_text = process.communicate(timeout=30)
     assert process.returncode in (0, 130) and "Traceback" not in err_text

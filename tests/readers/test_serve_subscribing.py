@@ -15,9 +15,10 @@ from panel.readers.mail.outbox import Outbox
 from panel.site.build import build
 from panel.site.output import published_address
 from panel.workspace.settings import SiteSettings
-from tests.support.readers_server import Served, serving
+from tests.support.readers_server import Served, serving, serving_process, write_site
 from tests.support.site_publication import seed_publication
-from tests.support.smtp_server import Mailbox
+from tests.support.smtp_server import HANG, Mailbox
+from tests.support.space import Space
 from tests.support.subscribing import ANN, addresses, leave_path, link, subscribe, wait_for
 from tests.support.threads import wait_until
 
@@ -193,3 +194,80 @@ def test_the_mail_names_the_site_and_leads_to_the_address_it_was_published_for(
     build(seed_publication(site=site), tmp_path / "published")
     assert published_address(tmp_path / "published") == f"{home}/"
     assert published_address(tmp_path / "nothing") is None
+
+
+# What was promised
+
+
+def test_what_was_acknowledged_is_sent_after_a_kill(
+    tmp_path: Path, box: Mailbox, space: Space
+) -> None:
+    with Mailbox() as gone:
+        nowhere = gone.environment
+    out = write_site(tmp_path / "out")
+    with serving_process(space.root, out, nowhere) as (site, process):
+        for address in (ANN, "bob@example.org", ANN):
+            assert site.post("/subscribe", {"email": address}).status == 202
+        process.kill()
+    with serving(tmp_path, box.environment) as site:
+        wait_for(box, 2)
+        assert site.post("/subscribe", {"email": ANN}).status == 202
+        assert site.post("/subscribe", {"email": "last@example.org"}).status == 202
+        wait_for(box, 3)
+    assert sorted(box.addresses) == [ANN, "bob@example.org", "last@example.org"]
+
+
+def test_a_kill_before_the_mail_servers_answer_repeats_that_mail_alone_with_its_id(
+    tmp_path: Path, box: Mailbox, space: Space
+) -> None:
+    box.faults[ANN] = [HANG]
+    out = write_site(tmp_path / "out")
+    with serving_process(space.root, out, box.environment) as (site, process):
+        assert site.post("/subscribe", {"email": "bob@example.org"}).status == 202
+        wait_for(box, 1)
+        assert site.post("/subscribe", {"email": ANN}).status == 202
+        wait_for(box, 2)
+        process.kill()
+    for _restart in range(2):
+        with serving(tmp_path, box.environment):
+            wait_for(box, 3)
+    assert box.addresses == ["bob@example.org", ANN, ANN]
+    assert len({message["Message-ID"] for _to, message in box.taken}) == 2
+
+
+def test_a_mail_that_bounced_blocks_no_new_request(site: Served, box: Mailbox) -> None:
+    box.faults[ANN] = ["550"]
+    site.post("/subscribe", {"email": ANN})
+    wait_until(lambda: any("1 refused" in line for line in site.said))
+    assert site.post("/subscribe", {"email": ANN}).status == 202
+    wait_for(box, 1)
+    assert box.attempts == [ANN, ANN] and all(ANN not in line for line in site.said)
+
+
+def test_without_smtp_settings_one_mail_waits_for_each_address(
+    tmp_path: Path, box: Mailbox
+) -> None:
+    outbox = Outbox(tmp_path / "space" / "community" / "outbox")
+    with serving(tmp_path, box.environment) as site:
+        subscribe(site, box, "bob@example.org")
+    with serving(tmp_path) as site:
+        for address in (ANN, ANN.upper(), "bob@example.org", ANN):
+            assert site.post("/subscribe", {"email": address}).status == 202
+    assert len(outbox.waiting()) == 1
+
+
+def test_one_mail_that_cannot_be_sent_stops_no_other(
+    tmp_path: Path, box: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(smtp, "FIRST_WAIT_SECONDS", 0.01)
+    box.faults[ANN] = ["450"] * 100
+    folder = tmp_path / "space" / "community" / "outbox"
+    folder.mkdir(parents=True)
+    (folder / "20200101T000000000000-00000000.eml").write_text("no mail at all")
+    with serving(tmp_path, box.environment) as site:
+        for address in (ANN, "bob@example.org", "eve@example.org"):
+            site.post("/subscribe", {"email": address})
+        wait_for(box, 2)
+    assert box.addresses == ["bob@example.org", "eve@example.org"]
+    assert any("1 unreadable and deleted" in line for line in site.said)
+    assert len(Outbox(folder).waiting()) == 1

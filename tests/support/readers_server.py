@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
+import re
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -147,3 +151,35 @@ def serving(
         thread.join(20)
         bound.close()
         assert not thread.is_alive()
+
+
+@contextmanager
+def serving_process(
+    root: Path, folder: Path, environment: Mapping[str, str] | None = None
+) -> Iterator[tuple[Served, subprocess.Popen[str]]]:
+    """Serve a folder by ``panel serve`` in a process of its own, which is killed at the end."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "panel", "serve", str(folder), "--port", "0"],
+        cwd=root,
+        env={**os.environ, "PANEL_SECRET": SECRET, **(environment or {})},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        found = re.fullmatch(r"http://127\.0\.0\.1:(\d+)", process.stdout.readline().strip())
+        assert found
+        site = Served(root, folder, int(found[1]))
+        until = time.monotonic() + 30
+        while True:
+            try:
+                assert site.get("/").status == 200
+                break
+            except OSError:
+                assert time.monotonic() < until
+                time.sleep(0.05)
+        yield site, process
+    finally:
+        process.kill()
+        process.communicate(timeout=30)

@@ -6,6 +6,7 @@ itself. An address that has not been confirmed is stored only in the link of its
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -43,25 +44,35 @@ class Subscribers:
 
     def _restart(self) -> None:
         self._confirmed: dict[str, Subscriber] = {}
-        self._asked: dict[str, float] = {}
+        self._asked: dict[str, tuple[float, str | None]] = {}  # when, and by which mail
         self._left: dict[str, float] = {}
         self._unerased = False
 
-    def ask(self, address: str, now: datetime) -> Asked:
+    def ask(self, address: str, now: datetime, mail: str | None = None) -> Asked:
         """Record a request for a confirmation mail; send one only when this returns 'ask'.
 
-        An address gets at most one such mail a day, whoever asks. Raises UsageError for what
-        is not an address.
+        An address gets at most one such mail a day, whoever asks. ``mail``: an id of the mail,
+        for which the answer stays 'ask', so that it goes on after a restart. Raises UsageError
+        for what is not an address.
         """
         address_hash = self.hash(parse_address(address))
         with self._ledger.writing():
             if address_hash in self._confirmed:
                 return "known"
-            before = self._asked.get(address_hash)
-            if before is not None and now.timestamp() - before < ASK_AGAIN_AFTER.total_seconds():
+            at, by = self._asked.get(address_hash, (-math.inf, None))
+            if mail is not None and mail == by:
+                return "ask"
+            if now.timestamp() - at < ASK_AGAIN_AFTER.total_seconds():
                 return "recently asked"
-            self._ledger.append(_line("asked", address_hash, now))
+            self._ledger.append({**_line("asked", address_hash, now), "mail": mail})
         return "ask"
+
+    def undelivered(self, address: str, now: datetime, mail: str) -> None:
+        """Record that a mail was refused for good, so that the address may ask again at once."""
+        address_hash = self.hash(parse_address(address))
+        with self._ledger.writing():
+            if self._asked.get(address_hash, (0, None))[1] == mail:
+                self._ledger.append(_line("undelivered", address_hash, now))
 
     def confirm_token(self, address: str, now: datetime) -> str:
         """Return the token of a confirmation link; it is valid for seven days."""
@@ -140,7 +151,9 @@ class Subscribers:
     def _replay(self, line: dict[str, Any]) -> None:
         kind, address_hash, at = line["kind"], str(line["hash"]), float(line["at"])
         if kind == "asked":
-            self._asked[address_hash] = at
+            self._asked[address_hash] = at, line.get("mail")
+        elif kind == "undelivered":
+            self._asked.pop(address_hash, None)
         elif kind == "confirmed":
             self._confirmed[address_hash] = Subscriber(
                 parse_address(line["address"]), address_hash, at

@@ -21,7 +21,6 @@ from panel.readers.community.secret import load_secret
 from panel.readers.community.subscribers import Subscribers
 from panel.readers.community.votes import Votes
 from panel.readers.mail.outbox import FOLDER as OUTBOX
-from panel.readers.mail.outbox import Outbox
 from panel.readers.mail.settings import mail_settings
 from panel.readers.serve import subscribing, voting
 from panel.readers.serve.guard import LOOPBACK, Guard, GuardRules, host_name
@@ -72,7 +71,7 @@ def create_app(
     quota = Quota(serving.root)
     mail_queue = MailQueue(
         subscribers,
-        Outbox(community / OUTBOX),
+        community / OUTBOX,
         Home(serving.title, serving.base_url),
         mail_settings(environment),
         log,

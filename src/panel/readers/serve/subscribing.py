@@ -26,6 +26,7 @@ BAD_LINK = Notice(
     "the mail, or subscribe again.",
 )
 LEFT = Notice("You are unsubscribed", "Nothing will be sent to you again. Your address is erased.")
+FULL = Notice("Not now", "Too many mails wait to be sent. Try again later.")
 BUSY = Notice("Not now", "That could not be saved. Try again later.")
 
 
@@ -52,7 +53,11 @@ async def subscribe(request: Request) -> Response:
     wait = site.limits.everybody.wait("everybody")
     if wait is not None:
         return too_often(wait)
-    return notice(ASKED, 202) if site.mail_queue.ask(address) else notice(BUSY, 503)
+    try:
+        asked = await run_in_threadpool(site.mail_queue.ask, address)
+    except PanelError as error:
+        return _failed(site, error)
+    return notice(ASKED, 202) if asked else notice(FULL, 503)
 
 
 async def confirm_form(request: Request) -> Response:
