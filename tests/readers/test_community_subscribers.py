@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from panel.errors import UsageError
-from panel.readers.community.addresses import parse_address
+from panel.readers.community.addresses import mail_domain, mailbox_of, parse_address
 from panel.readers.community.ledger import Ledger
 from panel.readers.community.links import confirm_link, leave_link, parse_base_url
 from panel.readers.community.secret import Secret
@@ -95,6 +95,25 @@ def test_what_is_not_plainly_an_address_is_refused(text: str) -> None:
         parse_address(text)
 
 
+@pytest.mark.parametrize(
+    ("address", "mailbox", "domain"),
+    [
+        ("Ann@example.org", "ann@example.org", "example.org"),
+        ("ann+1@mail.example.org", "ann@mail.example.org", "example.org"),
+        ("a.nn+x+y@example.org", "a.nn@example.org", "example.org"),
+        ("+ann@example.org", "+ann@example.org", "example.org"),
+        ("a.n.n+x@gmail.com", "ann@gmail.com", "gmail.com"),
+        ("Ann@GoogleMail.com", "ann@gmail.com", "googlemail.com"),
+        ("ann@a.b.co.uk", "ann@a.b.co.uk", "co.uk"),
+    ],
+)
+def test_the_spellings_of_one_mailbox_are_counted_as_one(
+    address: str, mailbox: str, domain: str
+) -> None:
+    parsed = parse_address(address)
+    assert (mailbox_of(parsed), mail_domain(parsed)) == (mailbox, domain)
+
+
 @given(st.text(max_size=80) | st.emails())
 def test_an_address_that_is_taken_is_harmless_wherever_it_stands(text: str) -> None:
     try:
@@ -168,6 +187,23 @@ def test_an_address_is_asked_once_a_day_whoever_asks(tmp_path: Path) -> None:
         later = NOW + timedelta(minutes=minutes)
         assert store(tmp_path).ask(ANN.upper(), later) == "recently asked"
     assert store(tmp_path).ask(ANN, NOW + timedelta(days=1, minutes=1)) == "ask"
+
+
+def test_a_mailbox_is_asked_once_a_day_under_any_spelling(tmp_path: Path) -> None:
+    assert store(tmp_path).ask("ann+1@example.org", NOW) == "ask"
+    for other in ("ann@example.org", "ann+2@example.org", "ANN+3@EXAMPLE.org"):
+        assert store(tmp_path).ask(other, NOW) == "recently asked"
+    assert store(tmp_path).ask("bob@example.org", NOW) == "ask"
+    assert store(tmp_path).ask("a.nn@example.org", NOW) == "ask"  # dots count, but at Gmail
+    assert store(tmp_path).ask("a.nn@gmail.com", NOW) == "ask"
+    assert store(tmp_path).ask("an.n@googlemail.com", NOW) == "recently asked"
+
+
+def test_who_leaves_may_subscribe_again_at_once_under_any_spelling(tmp_path: Path) -> None:
+    subscribe(tmp_path, "ann+1@example.org")
+    subscribers = store(tmp_path)
+    subscribers.unsubscribe(subscribers.hash("ann+1@example.org"), NOW)
+    assert store(tmp_path).ask("ann@example.org", NOW) == "ask"
 
 
 def test_a_mail_that_was_begun_goes_on_after_a_restart_and_no_other_does(tmp_path: Path) -> None:

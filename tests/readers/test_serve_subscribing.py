@@ -10,16 +10,18 @@ from pathlib import Path
 
 import pytest
 
+from panel.readers.community import work
 from panel.readers.mail import smtp
 from panel.readers.mail.outbox import Outbox
+from panel.readers.serve.limits import Bound
 from panel.site.build import build
 from panel.site.output import published_address
 from panel.workspace.settings import SiteSettings
-from tests.support.readers_server import Served, serving, serving_process, write_site
+from tests.support.readers_server import Served, limits, serving, serving_process, write_site
 from tests.support.site_publication import seed_publication
 from tests.support.smtp_server import HANG, Mailbox
 from tests.support.space import Space
-from tests.support.subscribing import ANN, addresses, leave_path, link, subscribe, wait_for
+from tests.support.subscribing import ANN, addresses, leave_path, link, subscribe, wait_for, work_of
 from tests.support.threads import wait_until
 
 
@@ -98,9 +100,93 @@ def test_what_is_no_address_is_refused_and_never_written_to(
     assert "<script>" not in reply.text and box.attempts == []
 
 
+def test_one_mailbox_gets_one_mail_under_all_its_spellings(site: Served, box: Mailbox) -> None:
+    for written in ("ann+1@example.org", "ann+2@example.org", "a.b@gmail.com", "ab@googlemail.com"):
+        assert site.post("/subscribe", {"email": written}).status == 202
+    site.post("/subscribe", {"email": "last@example.org"})
+    wait_for(box, 3)
+    assert len(box.addresses) == 3 and len({each[:2] for each in box.addresses}) == 3
+
+
 def test_subscribing_is_bounded_by_address(site: Served) -> None:
-    statuses = [site.post("/subscribe", {"email": f"n{n}@example.org"}).status for n in range(7)]
-    assert statuses == [202] * 5 + [429] * 2
+    replies = [site.post("/subscribe", {"email": f"n{n}@example.org"}) for n in range(7)]
+    assert [each.status for each in replies] == [202] * 5 + [429] * 2
+    assert "Without it, wait: press the button in 2 minutes" in replies[-1].text
+    assert 100 < int(replies[-1].headers["retry-after"]) <= 120
+
+
+@pytest.mark.parametrize(
+    ("pattern", "taken"),
+    [
+        ("198.51.100.{}", 20),
+        ("2001:db8:1:1::{}", 5),
+        ("2001:db8:1:1{:02x}::1", 10),
+        ("2001:db8:1:{:02x}00::1", 20),
+        ("198.51.{}.7", 25),
+    ],
+)
+def test_rotating_addresses_of_one_network_have_a_common_bound(
+    tmp_path: Path, pattern: str, taken: int
+) -> None:
+    with serving(tmp_path, trust_proxy=True) as site:
+        statuses = [
+            site.post(
+                "/subscribe",
+                {"email": f"a@{n}.n{n}.example"},
+                X_Forwarded_For=pattern.format(n),
+            ).status
+            for n in range(25)
+        ]
+    assert statuses == [202] * taken + [429] * (25 - taken)
+
+
+def test_one_domain_has_a_bound_wherever_the_requests_come_from(tmp_path: Path) -> None:
+    with serving(tmp_path, trust_proxy=True) as site:
+        statuses = [
+            site.post(
+                "/subscribe",
+                {"email": f"x{n}@{n}.victim.example"},
+                X_Forwarded_For=f"198.51.{n}.7",
+            ).status
+            for n in range(23)
+        ]
+    assert statuses == [202] * 20 + [429] * 3
+
+
+def test_above_the_bound_a_solved_puzzle_subscribes_and_counts_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "BITS", 8)
+    few = limits(subscribe=Bound(0, 3600, 100))
+    outbox = Outbox(tmp_path / "space" / "community" / "outbox")
+    with serving(tmp_path, limits=few) as site:
+        fields = work_of(site.post("/subscribe", {"email": ANN}).text)
+        assert site.post("/subscribe", {**fields, "email": "bob@example.org"}).status == 429
+        assert site.post("/subscribe", {**fields, "solution": "x"}).status == 429
+        assert outbox.waiting() == []
+        assert site.post("/subscribe", fields).status == 202
+        again = site.post("/subscribe", fields)
+        assert again.status == 429 and "data-again" in again.text
+    with serving(tmp_path, limits=few) as site:  # a restart does not make it new
+        assert site.post("/subscribe", fields).status == 429
+        assert site.post("/subscribe", work_of(again.text)).status == 202
+    assert len(outbox.waiting()) == 1
+
+
+def test_no_work_gets_around_the_bound_of_a_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "BITS", 1)
+    few = limits(subscribe=Bound(0, 3600, 100))
+    with serving(tmp_path, limits=few) as site:
+        for n in range(20):
+            asked = site.post("/subscribe", {"email": f"x{n}@example.org"})
+            assert site.post("/subscribe", work_of(asked.text)).status == 202
+    with serving(tmp_path, limits=few) as site:
+        asked = site.post("/subscribe", {"email": "y@example.org"})
+        refused = site.post("/subscribe", work_of(asked.text))
+    assert refused.status == 429 and "Try again in 24 hours" in refused.text
+    assert "data-puzzle" not in refused.text
 
 
 @pytest.mark.parametrize("token", ["", "x", "a.b", "MTphbm5AZXhhbXBsZS5vcmc.AAAA", "é", "x" * 4000])

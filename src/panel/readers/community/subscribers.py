@@ -1,7 +1,8 @@
 """Who gets the digest: double opt-in, one-click unsubscribe, and as little stored as possible.
 
-Each line holds a keyed hash of the address; only a ``confirmed`` line holds the address
-itself. An address that has not been confirmed is stored only in the link of its mail.
+Each line holds a keyed hash of the address, or of its mailbox, to count requests. Only a
+``confirmed`` line holds the address itself. An address that has not been confirmed is stored
+only in its mail.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from panel.errors import UsageError
-from panel.readers.community.addresses import parse_address
+from panel.readers.community.addresses import mailbox_of, parse_address
 from panel.readers.community.ledger import FOLDER, Ledger
 from panel.readers.community.secret import Secret
 
@@ -21,6 +22,7 @@ FILE = "subscribers.jsonl"
 CONFIRM_WITHIN = timedelta(days=7)
 ASK_AGAIN_AFTER = timedelta(days=1)
 CONFIRM, LEAVE, ADDRESS = "confirm a subscription", "unsubscribe", "address"
+MAILBOX = "mailbox"
 
 Asked = Literal["ask", "known", "recently asked"]
 
@@ -51,28 +53,30 @@ class Subscribers:
     def ask(self, address: str, now: datetime, mail: str | None = None) -> Asked:
         """Record a request for a confirmation mail; send one only when this returns 'ask'.
 
-        An address gets at most one such mail a day, whoever asks. ``mail``: an id of the mail,
+        A mailbox gets at most one such mail a day, whoever asks, under whatever spelling of
+        its address (``mailbox_of``). ``mail``: an id of the mail,
         for which the answer stays 'ask', so that it goes on after a restart. Raises UsageError
         for what is not an address.
         """
-        address_hash = self.hash(parse_address(address))
+        parsed = parse_address(address)
+        mailbox = self._mailbox(parsed)
         with self._ledger.writing():
-            if address_hash in self._confirmed:
+            if self.hash(parsed) in self._confirmed:
                 return "known"
-            at, by = self._asked.get(address_hash, (-math.inf, None))
+            at, by = self._asked.get(mailbox, (-math.inf, None))
             if mail is not None and mail == by:
                 return "ask"
             if now.timestamp() - at < ASK_AGAIN_AFTER.total_seconds():
                 return "recently asked"
-            self._ledger.append({**_line("asked", address_hash, now), "mail": mail})
+            self._ledger.append({**_line("asked", mailbox, now), "mail": mail})
         return "ask"
 
     def undelivered(self, address: str, now: datetime, mail: str) -> None:
         """Record that a mail was refused for good, so that the address may ask again at once."""
-        address_hash = self.hash(parse_address(address))
+        mailbox = self._mailbox(parse_address(address))
         with self._ledger.writing():
-            if self._asked.get(address_hash, (0, None))[1] == mail:
-                self._ledger.append(_line("undelivered", address_hash, now))
+            if self._asked.get(mailbox, (0, None))[1] == mail:
+                self._ledger.append(_line("undelivered", mailbox, now))
 
     def confirm_token(self, address: str, now: datetime) -> str:
         """Return the token of a confirmation link; it is valid for seven days."""
@@ -114,8 +118,10 @@ class Subscribers:
     def unsubscribe(self, address_hash: str, now: datetime) -> None:
         """Remove an address from the list and erase it from the file. May be repeated."""
         with self._ledger.writing():
-            if address_hash in self._confirmed:
-                self._ledger.append(_line("left", address_hash, now))
+            subscriber = self._confirmed.get(address_hash)
+            if subscriber is not None:
+                line = _line("left", address_hash, now)
+                self._ledger.append({**line, "mailbox": self._mailbox(subscriber.address)})
                 self._erase()
 
     def all(self) -> list[Subscriber]:
@@ -137,6 +143,9 @@ class Subscribers:
     def hash(self, address: str) -> str:
         """Return the keyed hash of an address, ignoring upper and lower case."""
         return self._secret.hash(ADDRESS, address.lower())
+
+    def _mailbox(self, address: str) -> str:
+        return self._secret.hash(MAILBOX, mailbox_of(address))
 
     def _erase(self) -> None:
         known = set(self._confirmed)
@@ -161,7 +170,7 @@ class Subscribers:
         elif kind == "left":
             if self._confirmed.pop(address_hash, None) is not None:
                 self._unerased = True
-            self._asked.pop(address_hash, None)  # who left may subscribe again at once
+            self._asked.pop(line.get("mailbox", ""), None)  # who left may subscribe again at once
             self._left[address_hash] = at
         else:
             raise ValueError(f"{kind!r} is not a kind of line")

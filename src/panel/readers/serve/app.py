@@ -32,7 +32,11 @@ from panel.workspace.settings import SiteSettings
 # A mail provider unsubscribes for its user from a machine that is not a browser (RFC 8058). The
 # signed token in the address is all the right it needs.
 WITHOUT_ORIGIN = frozenset({"/unsubscribe"})
-ASSETS = {"vote.js": "text/javascript", "community.css": "text/css"}
+ASSETS = {
+    "vote.js": "text/javascript",
+    "work.js": "text/javascript",
+    "community.css": "text/css",
+}
 
 
 @dataclass(frozen=True, slots=True)

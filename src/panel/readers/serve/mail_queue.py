@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from panel.errors import PanelError
+from panel.errors import JournalError, PanelError
 from panel.readers.community.links import confirm_link
 from panel.readers.community.subscribers import Subscribers
 from panel.readers.mail.message import Letter, build_message, one_line
@@ -78,13 +78,16 @@ class MailQueue:
         self._news.set()
         self._thread.join(JOIN_SECONDS)
 
-    def ask(self, address: str) -> bool:
-        """Put a mail to an address (already validated) on disk; False when too many wait.
+    def ask(self, address: str) -> None:
+        """Put a mail to an address (already validated) on disk.
 
-        Raises JournalError where it cannot be written.
+        Raises JournalError where it cannot be written, or too many mails wait already.
         """
         if len(self._outbox.waiting()) >= MOST_WAITING:
-            return False
+            raise JournalError(
+                f"{self._outbox.folder} holds {MOST_WAITING} mails, so no other is taken. Check "
+                "PANEL_SMTP_HOST, or delete them."
+            )
         now = datetime.now(UTC)
         link = confirm_link(self._home.base_url, self._subscribers.confirm_token(address, now))
         title = one_line(self._home.title)
@@ -96,7 +99,6 @@ class MailQueue:
         sender = self._settings.sender if self._settings else None
         self._outbox.put(build_message(letter, sender, address, now))
         self._news.set()
-        return True
 
     def _work(self) -> None:
         chores = self.chores

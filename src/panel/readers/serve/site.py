@@ -15,6 +15,7 @@ from panel.readers.community.quota import Quota
 from panel.readers.community.secret import Secret
 from panel.readers.community.subscribers import Subscribers
 from panel.readers.community.votes import Votes
+from panel.readers.community.work import Challenge
 from panel.readers.serve.limits import Bound, VisitLimiter
 from panel.readers.serve.mail_queue import MailQueue
 from panel.readers.serve.pages import Tools
@@ -22,8 +23,10 @@ from panel.site.assets import palette
 
 VOTES_BOUND = Bound(burst=30, seconds=4, daily=300)
 CHANGES_BOUND = Bound(burst=30, seconds=4, daily=300)  # of a vote that is there, by its visitor
+# Mails without a proof of work: for one address, to one domain, in total.
 SUBSCRIBE_BOUND = Bound(burst=5, seconds=120, daily=20)
-EVERYBODY_BOUND = Bound(burst=60, seconds=10, daily=5000)  # mails in total
+DOMAIN_BOUND = Bound(burst=20, seconds=60, daily=500)
+EVERYBODY_BOUND = Bound(burst=60, seconds=10, daily=5000)
 LINKS_BOUND = Bound(burst=30, seconds=4, daily=300)
 
 
@@ -34,6 +37,7 @@ class ServerLimits:
     votes: VisitLimiter
     changes: VisitLimiter
     subscribe: VisitLimiter
+    domains: VisitLimiter
     everybody: VisitLimiter
     links: VisitLimiter
 
@@ -44,6 +48,7 @@ def usual_limits() -> ServerLimits:
         VisitLimiter(VOTES_BOUND),
         VisitLimiter(CHANGES_BOUND),
         VisitLimiter(SUBSCRIBE_BOUND),
+        VisitLimiter(DOMAIN_BOUND),
         VisitLimiter(EVERYBODY_BOUND),
         VisitLimiter(LINKS_BOUND),
     )
@@ -92,6 +97,17 @@ def subscribe_page(problem: str, status: int = 200) -> HTMLResponse:
     """Return the page with the subscription form; ``problem``: what was wrong before, or ""."""
     page = _environment().get_template("subscribe.html.j2").render(problem=problem)
     return HTMLResponse(page, status, {"Cache-Control": "no-store"})
+
+
+def work_page(address: str, challenge: Challenge, wait: float, again: bool) -> HTMLResponse:
+    """Return the page that has a browser work for a subscription.
+
+    wait: seconds until none is asked for; again: whether an answer was not accepted, so that the
+    page does not send the next one by itself.
+    """
+    page = _environment().get_template("work.html.j2")
+    shown = page.render(address=address, challenge=challenge, when=from_now(wait), again=again)
+    return HTMLResponse(shown, 429, {"Cache-Control": "no-store"} | retry_after(wait))
 
 
 def too_often(wait: float) -> HTMLResponse:
