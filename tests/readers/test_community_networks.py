@@ -139,7 +139,10 @@ def test_damaged_lines_of_the_counts_count_for_nothing(tmp_path: Path) -> None:
     take(quota)
     file = tmp_path / "community" / "counts.jsonl"
     with file.open("a") as handle:
-        handle.write('{"kind":"counted"}\n[]\n7\n{"kind":"key","at":"x","key":"zz"}\n{"kind":"t')
+        handle.write('{"kind":"counted"}\n[]\n7\n{"kind":"key","at":"x","key":"zz"}\n')
+        for key in ("", "00" * 100):
+            handle.write(f'{{"kind":"key","at":{NOON},"key":"{key}"}}\n')
+        handle.write('{"kind":"t')
     assert [take(quota), take(quota) is None] == [None, False]
     now[0] += 3 * DAY
     assert take(quota) is None and len(file.read_text().splitlines()) == 2

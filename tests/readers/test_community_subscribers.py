@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from panel.errors import UsageError
+from panel.errors import JournalError, UsageError
 from panel.readers.community.addresses import mail_domain, mailbox_of, parse_address
 from panel.readers.community.ledger import Ledger
 from panel.readers.community.links import confirm_link, leave_link, parse_base_url
@@ -270,6 +270,44 @@ def test_an_erasure_that_a_kill_cut_short_is_finished(
     assert late.all() == []
     late.tidy()
     assert b"ann@" not in content(tmp_path) and late.all() == []
+
+
+def test_an_erasure_that_failed_is_made_up_for_by_the_next_try(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subscribe(tmp_path)
+    subscribe(tmp_path, "bob@example.org")
+    subscribers = store(tmp_path)
+    with monkeypatch.context() as patch:
+
+        def full(_file: Path, _target: Path) -> None:
+            raise OSError(28, "No space left on device")
+
+        patch.setattr(Path, "replace", full)
+        for _ in range(2):
+            with pytest.raises(JournalError, match="No space left"):
+                subscribers.unsubscribe(subscribers.hash(ANN), NOW)
+    assert not subscribers.still(subscribers.hash(ANN)) and b"ann@" in content(tmp_path)
+    assert not list((tmp_path / "community").glob("*.new"))
+    subscribers.unsubscribe(subscribers.hash(ANN), NOW)
+    assert b"ann@" not in content(tmp_path) and b"bob@" in content(tmp_path)
+
+
+@pytest.mark.parametrize("address", ['"no address"', "7", "null", '"ann@example.org\\r\\nX: y"'])
+def test_a_damaged_line_takes_nobody_else_off_the_list(tmp_path: Path, address: str) -> None:
+    subscribe(tmp_path)
+    watcher = store(tmp_path)
+    with (tmp_path / "community" / "subscribers.jsonl").open("a") as handle:
+        handle.write(f'{{"kind":"confirmed","hash":"x","at":1,"address":{address}}}\n')
+    subscribe(tmp_path, "bob@example.org")
+    for each in (watcher, store(tmp_path)):
+        assert [one.address for one in each.all()] == [ANN, "bob@example.org"]
+
+
+def test_a_clock_that_was_ahead_blocks_nobody_until_then(tmp_path: Path) -> None:
+    assert store(tmp_path).ask(ANN, NOW + timedelta(days=400)) == "ask"
+    assert store(tmp_path).ask(ANN, NOW) == "ask"
+    assert store(tmp_path).ask(ANN, NOW - timedelta(minutes=5)) == "recently asked"
 
 
 def test_two_stores_that_erase_and_append_in_turn_lose_nobody(tmp_path: Path) -> None:

@@ -280,6 +280,7 @@ def test_what_is_no_vote_on_a_tool_of_this_site_is_refused(
         ("application/json", '{"tool":["anvil"],"vote":"ship"}', 400),
         ("application/json", '{"tool":"anvil","vote":', 400),
         ("application/json", "[" * 4000, 400),
+        ("application/json", '{"tool":"anvil","vote":"ship\\ud800"}', 400),
         ("application/x-www-form-urlencoded", "tool=anvil&vote=ship&vote=skip", 400),
         ("application/x-www-form-urlencoded", "tool=anvil&vote=%ff", 400),
         ("application/x-www-form-urlencoded", "&".join(f"a{n}=1" for n in range(50)), 400),
@@ -291,6 +292,16 @@ def test_bodies_that_are_neither_form_nor_json_are_refused(
     shared: Served, kind: str, body: str, status: int
 ) -> None:
     assert shared.post("/api/vote", body, Content_Type=kind).status == status
+    assert lines(shared) == []
+
+
+@pytest.mark.parametrize("path", ["/vote", "/subscribe", "/confirm"])
+def test_text_that_is_no_unicode_is_refused_in_every_field(shared: Served, path: str) -> None:
+    fields = {"/vote": "next", "/subscribe": "email", "/confirm": "token"}
+    sent = {"tool": "anvil", "vote": "ship"} if path == "/vote" else {}
+    body = json.dumps(sent | {fields[path]: "/\ud800"})
+    reply = shared.post(path, body, Content_Type="application/json")
+    assert reply.status == 400 and f"The field {fields[path]} is not text" in reply.text
     assert lines(shared) == []
 
 

@@ -173,6 +173,18 @@ def test_above_the_bound_a_solved_puzzle_subscribes_and_counts_once(
     assert len(outbox.waiting()) == 1
 
 
+def test_requests_that_are_refused_use_up_no_bound_that_others_share(tmp_path: Path) -> None:
+    few = limits(domains=Bound(7, 3600, 100), everybody=Bound(7, 3600, 100))
+    with serving(tmp_path, limits=few, trust_proxy=True) as site:
+
+        def ask(n: int, address: str) -> int:
+            fields = {"email": f"x{n}@example.org"}
+            return site.post("/subscribe", fields, X_Forwarded_For=address).status
+
+        assert [ask(n, "203.0.113.9") for n in range(20)] == [202] * 5 + [429] * 15
+        assert [ask(n, f"198.51.{n}.7") for n in range(20, 24)] == [202] * 2 + [429] * 2
+
+
 def test_no_work_gets_around_the_bound_of_a_day(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,7 +18,7 @@ from filelock import FileLock
 from pydantic_core import from_json
 
 from panel.cells.journal import encode
-from panel.errors import JournalError
+from panel.errors import JournalError, PanelError
 
 FOLDER = "community"
 
@@ -79,7 +79,7 @@ class Ledger:
             self._offset += len(raw)
             try:
                 self._replay(from_json(raw))
-            except (ValueError, TypeError, AttributeError, KeyError):
+            except (ValueError, TypeError, AttributeError, KeyError, PanelError):
                 self.damaged += 1  # not JSON, or not in the form that is written here
 
     @contextmanager
@@ -146,12 +146,16 @@ class Ledger:
                         lines.append(encode(kept))
             fresh = self.file.with_name(f".{self.file.name}.new")
             fresh.unlink(missing_ok=True)
-            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "wb") as new:
-                new.write(b"".join(lines))
-                new.flush()
-                os.fsync(new.fileno())
-            fresh.replace(self.file)
+            try:
+                descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                with os.fdopen(descriptor, "wb") as new:
+                    new.write(b"".join(lines))
+                    new.flush()
+                    os.fsync(new.fileno())
+                fresh.replace(self.file)
+            except OSError:
+                fresh.unlink(missing_ok=True)  # it may hold what is to be erased next
+                raise
             sync_folder(self.file.parent)
             self._inode = None  # inode numbers are reused
             self.refresh()

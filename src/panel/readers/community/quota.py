@@ -18,6 +18,7 @@ from panel.readers.community.ledger import FOLDER, Ledger
 
 FILE = "counts.jsonl"
 DAY_SECONDS = 86400.0
+KEY_BYTES = 32
 DAYS_KEPT = {
     "key": 2,
     "counted": 1,
@@ -102,14 +103,17 @@ class Quota:
 
     def _salt(self, now: float) -> bytes:
         if not self._keys or not _recent(self._keys[-1][0], now, 1):
-            fresh = {"kind": "key", "at": now, "key": secrets.token_hex(32)}
+            fresh = {"kind": "key", "at": now, "key": secrets.token_hex(KEY_BYTES)}
             self._ledger.append(fresh, durable=False)
         return self._keys[-1][1]
 
     def _replay(self, line: dict[str, Any]) -> None:
         kind, at = line["kind"], float(line["at"])
         if kind == "key":
-            self._keys.append((at, bytes.fromhex(line["key"])))
+            key = bytes.fromhex(line["key"])
+            if len(key) != KEY_BYTES:
+                raise ValueError(f"a key has {KEY_BYTES} bytes, not {len(key)}")
+            self._keys.append((at, key))
         elif kind == "counted":
             for hashed in line["keys"]:
                 self._counted.setdefault(hashed, []).append(at)

@@ -66,7 +66,8 @@ class Subscribers:
             at, by = self._asked.get(mailbox, (-math.inf, None))
             if mail is not None and mail == by:
                 return "ask"
-            if now.timestamp() - at < ASK_AGAIN_AFTER.total_seconds():
+            # A clock that was ahead for a while must not block an address until then.
+            if abs(now.timestamp() - at) < ASK_AGAIN_AFTER.total_seconds():
                 return "recently asked"
             self._ledger.append({**_line("asked", mailbox, now), "mail": mail})
         return "ask"
@@ -116,12 +117,16 @@ class Subscribers:
         return found[0] if found else None
 
     def unsubscribe(self, address_hash: str, now: datetime) -> None:
-        """Remove an address from the list and erase it from the file. May be repeated."""
+        """Remove an address from the list and erase it from the file. May be repeated.
+
+        Raises JournalError, also where it is off the list but could not be erased yet.
+        """
         with self._ledger.writing():
             subscriber = self._confirmed.get(address_hash)
             if subscriber is not None:
                 line = _line("left", address_hash, now)
                 self._ledger.append({**line, "mailbox": self._mailbox(subscriber.address)})
+            if self._unerased:
                 self._erase()
 
     def all(self) -> list[Subscriber]:

@@ -128,8 +128,11 @@ class Votes:
         if kind == "vote":
             self._place(line.get("visitor"), line.get("tool"), line.get("vote"))
         elif kind == "import" and line.get("digest") not in self._imported:
+            counted = [(tool, *pair) for tool, pair in line.get("counted", {}).items()]
+            if any(type(each) is not int or each < 0 for _tool, *pair in counted for each in pair):
+                raise ValueError("a count is a whole number")
             self._imported.add(str(line.get("digest")))
-            for tool, (ships, skips) in line.get("counted", {}).items():
+            for tool, ships, skips in counted:
                 self._add(tool, ships, skips)
             for visitor, tool, vote in line.get("placed", ()):
                 self._place(visitor, tool, vote)
