@@ -268,7 +268,7 @@ def test_an_erasure_that_a_kill_cut_short_is_finished(
     assert b"ann@" in content(tmp_path)
     late = store(tmp_path)
     assert late.all() == []
-    late.tidy()
+    late.tidy(NOW)
     assert b"ann@" not in content(tmp_path) and late.all() == []
 
 
@@ -291,6 +291,20 @@ def test_an_erasure_that_failed_is_made_up_for_by_the_next_try(
     assert not list((tmp_path / "community").glob("*.new"))
     subscribers.unsubscribe(subscribers.hash(ANN), NOW)
     assert b"ann@" not in content(tmp_path) and b"bob@" in content(tmp_path)
+
+
+def test_the_hashes_of_who_asked_are_erased_within_a_week(tmp_path: Path) -> None:
+    subscribers = store(tmp_path)
+    for number, age in enumerate((7.1, 3, 0.5)):
+        subscribers.ask(f"n{number}@example.org", NOW - timedelta(days=age))
+    subscribe(tmp_path)
+    subscribers.tidy(NOW - timedelta(days=1))
+    assert content(tmp_path).count(b'"asked"') == 4
+    subscribers.tidy(NOW)
+    assert content(tmp_path).count(b'"asked"') == 2
+    assert [each.address for each in store(tmp_path).all()] == [ANN]
+    assert store(tmp_path).ask("n2@example.org", NOW) == "recently asked"
+    assert store(tmp_path).ask("n1@example.org", NOW) == "ask"
 
 
 @pytest.mark.parametrize("address", ['"no address"', "7", "null", '"ann@example.org\\r\\nX: y"'])
@@ -322,6 +336,27 @@ def test_two_stores_that_erase_and_append_in_turn_lose_nobody(tmp_path: Path) ->
     left |= {f"m{n}@example.org" for n in range(0, 10, 2)}
     for each in (first, second, store(tmp_path)):
         assert {subscriber.address for subscriber in each.all()} == left
+
+
+def test_a_file_that_was_rewritten_twice_is_never_taken_for_the_first_one(tmp_path: Path) -> None:
+    """The system gives the number of a file that is gone to the next one."""
+    other = store(tmp_path)
+    join = [f"n{number}@example.org" for number in range(50)]
+    for address in join[:20]:
+        other.confirm(other.confirm_token(address, NOW), NOW)
+    file, later = tmp_path / "community" / "subscribers.jsonl", NOW + timedelta(hours=1)
+    for address in join[:4]:
+        other.unsubscribe(other.hash(address), later)
+    watcher = store(tmp_path)
+    assert len(watcher.all()) == 16
+    number = file.stat().st_ino
+    for address in join[4:16]:
+        other.unsubscribe(other.hash(address), later)
+        if file.stat().st_ino == number:
+            break
+    for address in join[20:]:
+        other.confirm(other.confirm_token(address, later), later)
+    assert watcher.all() == other.all() == store(tmp_path).all()
 
 
 class Comings(RuleBasedStateMachine):

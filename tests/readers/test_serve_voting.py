@@ -91,6 +91,15 @@ def test_changes_of_a_vote_have_a_bound_of_their_own(tmp_path: Path) -> None:
         assert 50 < int(answers[-1].headers["retry-after"]) <= 60
 
 
+def test_the_changes_of_all_voters_at_one_address_have_a_wide_bound(tmp_path: Path) -> None:
+    narrow = limits(votes=LOOSE, changes=Bound(1, 3600, 1))
+    with serving(tmp_path, limits=narrow, votes_per_address=100) as site:
+        cookies = [site.vote("anvil", "ship").cookie for _ in range(31)]
+        statuses = [site.vote("anvil", "skip", cookie).status for cookie in cookies]
+        assert statuses == [200] * 30 + [429]
+        assert site.get("/api/votes/anvil.json").json["skips"] == 30
+
+
 @pytest.mark.parametrize(
     ("pattern", "counted"),
     [

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,6 +51,7 @@ class Ledger:
         self.damaged = 0
         self._replay, self._restart = replay, restart
         self._inode: int | None = None
+        self._release: Callable[[], object] = int  # closes the file that ``_inode`` is of
         self._offset = 0
         self._threads = threading.RLock()
         self._depth = 0
@@ -66,11 +68,18 @@ class Ledger:
             with handle:
                 state = os.fstat(handle.fileno())
                 if state.st_ino != self._inode or state.st_size < self._offset:
-                    self._inode, self._offset, self.damaged = state.st_ino, 0, 0
+                    self._hold(handle.fileno(), state.st_ino)
+                    self._offset = self.damaged = 0
                     self._restart()
                 if state.st_size > self._offset:
                     handle.seek(self._offset)
                     self._read(handle)
+
+    def _hold(self, descriptor: int, inode: int) -> None:
+        """Keep the file open that was read: its number would be given to a later one."""
+        self._release()
+        self._inode = inode
+        self._release = weakref.finalize(self, os.close, os.dup(descriptor))
 
     def _read(self, handle: Iterable[bytes]) -> None:
         for raw in handle:
@@ -157,7 +166,6 @@ class Ledger:
                 fresh.unlink(missing_ok=True)  # it may hold what is to be erased next
                 raise
             sync_folder(self.file.parent)
-            self._inode = None  # inode numbers are reused
             self.refresh()
 
     @contextmanager

@@ -7,7 +7,6 @@ only in its mail.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,7 +19,8 @@ from panel.readers.community.secret import Secret
 
 FILE = "subscribers.jsonl"
 CONFIRM_WITHIN = timedelta(days=7)
-ASK_AGAIN_AFTER = timedelta(days=1)
+ASK_AGAIN_AFTER = 86400.0  # seconds
+REQUESTS_KEPT = 7 * 86400.0  # seconds, at most: the hashes of who asked
 CONFIRM, LEAVE, ADDRESS = "confirm a subscription", "unsubscribe", "address"
 MAILBOX = "mailbox"
 
@@ -63,11 +63,10 @@ class Subscribers:
         with self._ledger.writing():
             if self.hash(parsed) in self._confirmed:
                 return "known"
-            at, by = self._asked.get(mailbox, (-math.inf, None))
-            if mail is not None and mail == by:
+            before = self._asked.get(mailbox)
+            if before is not None and mail is not None and mail == before[1]:
                 return "ask"
-            # A clock that was ahead for a while must not block an address until then.
-            if abs(now.timestamp() - at) < ASK_AGAIN_AFTER.total_seconds():
+            if before is not None and _age(before[0], now) < ASK_AGAIN_AFTER:
                 return "recently asked"
             self._ledger.append({**_line("asked", mailbox, now), "mail": mail})
         return "ask"
@@ -127,7 +126,7 @@ class Subscribers:
                 line = _line("left", address_hash, now)
                 self._ledger.append({**line, "mailbox": self._mailbox(subscriber.address)})
             if self._unerased:
-                self._erase()
+                self._erase(now)
 
     def all(self) -> list[Subscriber]:
         """Return the current subscribers in the order of their confirmation."""
@@ -139,11 +138,12 @@ class Subscribers:
         self._ledger.refresh()
         return address_hash in self._confirmed
 
-    def tidy(self) -> None:
-        """Finish an erasure that a kill interrupted."""
+    def tidy(self, now: datetime) -> None:
+        """Finish an erasure that a kill interrupted; erase hashes of requests that are over."""
         with self._ledger.writing():
-            if self._unerased:
-                self._erase()
+            old = any(_age(at, now) > REQUESTS_KEPT for at, _mail in self._asked.values())
+            if self._unerased or old:
+                self._erase(now)
 
     def hash(self, address: str) -> str:
         """Return the keyed hash of an address, ignoring upper and lower case."""
@@ -152,13 +152,14 @@ class Subscribers:
     def _mailbox(self, address: str) -> str:
         return self._secret.hash(MAILBOX, mailbox_of(address))
 
-    def _erase(self) -> None:
+    def _erase(self, now: datetime) -> None:
         known = set(self._confirmed)
+        recent = {each for each, (at, _) in self._asked.items() if _age(at, now) < ASK_AGAIN_AFTER}
+        kept = {"confirmed": known, "asked": recent, "undelivered": recent}
 
         def keep(line: dict[str, Any]) -> dict[str, Any] | None:
-            if line.get("kind") == "confirmed" and line.get("hash") not in known:
-                return None
-            return line
+            hashes = kept.get(str(line.get("kind")))
+            return line if hashes is None or str(line.get("hash")) in hashes else None
 
         self._ledger.rewrite(keep)
 
@@ -179,6 +180,11 @@ class Subscribers:
             self._left[address_hash] = at
         else:
             raise ValueError(f"{kind!r} is not a kind of line")
+
+
+def _age(at: float, now: datetime) -> float:
+    """Return how many seconds ago a time is, or ahead: a clock may have been wrong for a while."""
+    return abs(now.timestamp() - at)
 
 
 def _line(kind: str, address_hash: str, now: datetime) -> dict[str, Any]:

@@ -64,7 +64,7 @@ class MailQueue:
         self.log = log
         self._subscribers, self._home, self._settings = subscribers, home, settings
         self._outbox = Outbox(folder, self._wanted, self._bounced, RETRY_SECONDS)
-        self.chores: list[Callable[[], None]] = [subscribers.tidy]
+        self.chores: list[Callable[[], None]] = [lambda: subscribers.tidy(datetime.now(UTC))]
         self._news, self._ending = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._work, name="mail-queue", daemon=True)
 

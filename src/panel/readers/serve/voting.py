@@ -20,6 +20,7 @@ from panel.readers.serve.visitors import Visitor, address_of, is_secure, remembe
 from panel.stats import Tally
 from panel.workspace.verdict import SHIP, SKIP
 
+CHANGING = 30  # voters who change their votes as often as they may, from one address
 UNSAVED = "The vote could not be saved. Try again later."
 
 
@@ -57,11 +58,13 @@ async def _cast(request: Request, allowed: frozenset[str]) -> tuple[dict[str, st
 def _count(site: Site, visitor: str, fields: Mapping[str, str], address: Address | None) -> None:
     """Record a vote. Raises _Refused, and PanelError where it cannot be saved.
 
-    Whoever has a vote on the tool may change it, whatever others of the same network do.
+    Whoever has a vote on the tool may change it, whatever others of the same network vote. The
+    changes from one address are bounded too, so that nobody fills the disk with them.
     """
     tool, networks = fields["tool"], networks_of(address)
     if site.votes.voted(visitor, tool):
-        wait = site.limits.changes.wait(visitor)
+        changes = site.limits.changes
+        wait = changes.wait(visitor) or changes.wait(networks[0][0], CHANGING)
         if wait is not None:
             raise _Refused(429, "This vote was changed very often.", wait)
     else:
