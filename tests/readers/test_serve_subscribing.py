@@ -11,8 +11,11 @@ from pathlib import Path
 import pytest
 
 from panel.readers.community import work
+from panel.readers.community.secret import Secret
+from panel.readers.community.subscribers import Subscribers
 from panel.readers.mail import smtp
 from panel.readers.mail.outbox import Outbox
+from panel.readers.serve import mail_queue
 from panel.readers.serve.limits import Bound
 from panel.site.build import build
 from panel.site.output import published_address
@@ -292,6 +295,27 @@ def test_the_mail_names_the_site_and_leads_to_the_address_it_was_published_for(
     build(seed_publication(site=site), tmp_path / "published")
     assert published_address(tmp_path / "published") == f"{home}/"
     assert published_address(tmp_path / "nothing") is None
+
+
+def test_what_is_to_be_erased_is_erased_however_many_requests_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mail_queue, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(mail_queue, "MOST_WAITING", 10_000)
+    done: list[int] = []
+    subscribers = Subscribers(tmp_path, Secret(b"k" * 64))
+    home = mail_queue.Home("Verdicts", "https://verdicts.example")
+    queue = mail_queue.MailQueue(subscribers, tmp_path / "outbox", home, None, print)
+    queue.chores.append(lambda: done.append(1))
+    queue.start()
+    try:
+        for n in range(1000):
+            queue.ask(f"x{n}@example.org")
+            if len(done) >= 3:
+                break
+    finally:
+        queue.stop()
+    assert len(done) >= 3
 
 
 # What was promised

@@ -8,6 +8,7 @@ promised. The thread then deletes the mails to addresses that are known or were 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -101,13 +102,16 @@ class MailQueue:
         self._news.set()
 
     def _work(self) -> None:
-        chores = self.chores
+        due = time.monotonic()
         while True:
-            for chore in (*chores, self._flush):
-                self._safely(chore)
+            if time.monotonic() >= due:
+                due = time.monotonic() + RETRY_SECONDS
+                for chore in self.chores:
+                    self._safely(chore)
+            self._safely(self._flush)
             if self._ending.is_set():
                 return
-            chores = [] if self._news.wait(RETRY_SECONDS) else self.chores
+            self._news.wait(RETRY_SECONDS)
             self._news.clear()
 
     def _safely(self, work: Callable[[], None]) -> None:
