@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from panel.readers.serve import guard
 from panel.readers.serve.guard import LOOPBACK, POLICY, Guard, GuardRules, content_policy
+from panel.workspace.addresses import is_loopback
 
 COOKIE = "panel_desk"
 BODY_LIMIT = 256 * 1024  # bytes of a POST
@@ -25,16 +26,6 @@ HEADERS = guard.HEADERS | {
     POLICY: f"{content_policy()}; frame-src 'self'",  # the preview of a comparison
     "Cache-Control": "no-store",
 }
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address to listen on is reached from this machine only."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def own_hosts(host: str, port: int) -> frozenset[str]:

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 import uvicorn
 
 from panel.desk.app import application
-from panel.desk.guard import guarded, is_loopback, own_hosts
+from panel.desk.guard import guarded, own_hosts
 from panel.desk.session import Desk
 from panel.errors import UsageError
 from panel.readers.serve.server import bind
+from panel.workspace.addresses import is_loopback
 
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - recognised, not bound
 TOKEN_LENGTH = 12

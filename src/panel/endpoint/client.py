@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import html
-import ipaddress
 import json
 import socket
 import ssl
@@ -22,6 +21,7 @@ from pydantic_core import from_json
 
 from panel.cells.cells import Cell
 from panel.errors import EndpointError
+from panel.workspace.addresses import is_loopback
 from panel.workspace.endpoints import Endpoint
 
 CONNECT_SECONDS = 10.0
@@ -120,14 +120,6 @@ def _written(secret: str) -> tuple[str, ...]:
     return tuple(sorted(forms, key=len, reverse=True))
 
 
-def _on_this_machine(base_url: str) -> bool:
-    host = urlsplit(base_url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
-
-
 class CompletionClient(Protocol):
     """What answers a request about a cell: an endpoint's client, or a recording."""
 
@@ -160,7 +152,7 @@ class Client:
                 max_keepalive_connections=endpoint.concurrency + 8,
             ),
             follow_redirects=False,
-            trust_env=not _on_this_machine(base_url),  # no proxy for what stays on this machine
+            trust_env=not is_loopback(self.host),  # no proxy for what stays on this machine
         )
         self._openai = openai.AsyncOpenAI(
             base_url=base_url, api_key=key or NO_KEY, max_retries=0, http_client=self._http

@@ -19,12 +19,12 @@ from pydantic import (
 )
 
 from panel.errors import Problem, WorkspaceError
+from panel.workspace.addresses import endpoint_address
 from panel.workspace.documents import FieldPath, Lines, read_text, reason_of, toml_lines
 from panel.workspace.presets import EMBEDDED, PRESETS, Profile
 from panel.workspace.validation import did_you_mean, validate
 
 FILE = "panel.toml"
-_SECRET_IN_QUERY = re.compile(r"(?i)(^|&)[^=&]*(key|token|secret|password|auth)[^=&]*=")
 
 
 def _variable_name(text: Any) -> Any:
@@ -35,20 +35,6 @@ def _variable_name(text: Any) -> Any:
             "the key itself belongs in the environment."
         )
     return text
-
-
-def _base_url(text: str) -> str:
-    try:
-        parts = urlsplit(text if "://" in text else f"//{text}")
-        _ = parts.port  # raises where it is none
-    except ValueError:  # its message may hold a password
-        raise ValueError("is not a web address. Begin it with http:// or https://.") from None
-    if "@" in parts.netloc or parts.fragment or _SECRET_IN_QUERY.search(parts.query):
-        raise ValueError("holds credentials. Put the key in the environment (api_key_env).")
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        # The text is not shown: it may be a key on the wrong line.
-        raise ValueError("is not a web address. Begin it with http:// or https://.")
-    return text.rstrip("/").removesuffix("/chat/completions").rstrip("/")
 
 
 class _Strict(BaseModel):
@@ -99,7 +85,7 @@ class EndpointSettings(_Strict):
     """One ``[endpoints.<name>]`` table."""
 
     preset: str | None = None
-    base_url: Annotated[str, AfterValidator(_base_url)] | None = None
+    base_url: Annotated[str, AfterValidator(endpoint_address)] | None = None
     model: str | None = Field(default=None, min_length=1)
     api_key_env: Annotated[str, BeforeValidator(_variable_name)] | None = None
     concurrency: int | None = Field(default=None, ge=1, le=1000)
