@@ -176,8 +176,9 @@ class MockEndpoint:
         self._loop.run_until_complete(asyncio.sleep(0))
         self._loop.close()
 
-    def answer(self, method: str, path: str, headers: dict[str, str], raw: bytes) -> Answer:
-        """Record one request and return its answer."""
+    def answer(self, method: str, target: str, headers: dict[str, str], raw: bytes) -> Answer:
+        """Record one request and return its answer; a proxy's target is a whole address."""
+        path, _, query = target.partition("?")
         if path == STATS:
             counts = {"requests": len(self.requests), "asked": self.asked}
             return Answer(body={**counts, "connections": self.connections})
@@ -185,7 +186,8 @@ class MockEndpoint:
             body = json.loads(raw) if raw else None
         except ValueError:
             body = None
-        self.requests.append({"method": method, "path": path, "headers": headers, "body": body})
+        sent = {"method": method, "path": path, "query": query, "headers": headers, "body": body}
+        self.requests.append(sent)
         if path in self.pages:
             return self.pages[path]
         if path == MODELS:
@@ -250,7 +252,7 @@ class _Connection(asyncio.Protocol):
 
 
 def _take(buffer: bytearray) -> tuple[str, str, dict[str, str], bytes] | None:
-    """Take method, path, headers and body of one request off the buffer, once all is there."""
+    """Take method, target, headers and body of one request off the buffer, once all is there."""
     start = buffer.find(b"\r\n\r\n") + 4
     if start < len(b"\r\n\r\n"):
         return None
@@ -266,7 +268,7 @@ def _take(buffer: bytearray) -> tuple[str, str, dict[str, str], bytes] | None:
         return None
     del buffer[:end]
     method, target, _version = first.split(" ")
-    return method, target.partition("?")[0], headers, body
+    return method, target, headers, body
 
 
 def _dechunked(buffer: bytearray, start: int) -> tuple[bytes, int]:

@@ -9,6 +9,7 @@ import json
 import socket
 import ssl
 import time
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any, Protocol, Self
@@ -141,7 +142,8 @@ class Client:
                 "carry, such as a line break or an accent. Copy it again."
             )
         self.endpoint = endpoint
-        self.host = urlsplit(base_url).hostname or ""
+        self._base = urlsplit(base_url)
+        self.host = self._base.hostname or ""
         self._deadline = endpoint.timeout_seconds
         self._forms = _written(key) if key and len(key) >= SECRET_LENGTH else ()
         # aiohttp underneath: the default pool starves at a few hundred requests in flight.
@@ -154,8 +156,13 @@ class Client:
             follow_redirects=False,
             trust_env=not is_loopback(self.host),  # no proxy for what stays on this machine
         )
+        nobody = {} if key else {"Authorization": openai.Omit()}
+        self._options: Any = {"headers": nobody}  # of each request below base_url
         self._openai = openai.AsyncOpenAI(
-            base_url=base_url, api_key=key or NO_KEY, max_retries=0, http_client=self._http
+            base_url=self._base._replace(path="", query="").geturl(),
+            api_key=key or NO_KEY,
+            max_retries=0,
+            http_client=self._http,
         )
         if endpoint.preset != "openai":
             # The openai client reads OPENAI_ORG_ID, OPENAI_PROJECT_ID and OPENAI_CUSTOM_HEADERS
@@ -171,19 +178,35 @@ class Client:
 
     async def complete(self, body: dict[str, Any], _cell: Cell | None = None) -> RawResponse:
         """POST /chat/completions once, within a wall-clock deadline. Never raises for a failure."""
-        return await self._send(
-            self._openai.post("/chat/completions", body=body, cast_to=httpx2.Response)
+        address = self._below("/chat/completions")
+        request = self._openai.post(
+            address, body=body, cast_to=httpx2.Response, options=self._options
         )
+        return await self._send(request)
 
     async def models(self, deadline: float | None = None) -> RawResponse:
         """GET /models once."""
-        return await self._send(self._openai.get("/models", cast_to=httpx2.Response), deadline)
+        return await self.below("/models", deadline)
+
+    async def below(self, path: str, deadline: float | None = None) -> RawResponse:
+        """GET a path below base_url once, with the key."""
+        return await self._send(self._get(self._below(path)), deadline)
 
     async def page(self, path: str, deadline: float) -> RawResponse:
-        """GET a path of the same host once, outside base_url, such as /api/version."""
-        parts = urlsplit(str(self._openai.base_url))
-        address = f"{parts.scheme}://{parts.netloc}{path}"
-        return await self._send(self._openai.get(address, cast_to=httpx2.Response), deadline)
+        """GET a path of the same host once, outside base_url, such as /api/version.
+
+        Who answers there may be somebody else than below base_url: neither the key nor any
+        header of the endpoint is sent, unless this program serves the model itself.
+        """
+        address = self._base._replace(path=path, query="").geturl()
+        own = self.endpoint.embedded
+        return await self._send(self._get(address) if own else self._http.get(address), deadline)
+
+    def _get(self, address: str) -> Awaitable[httpx2.Response]:
+        return self._openai.get(address, cast_to=httpx2.Response, options=self._options)
+
+    def _below(self, path: str) -> str:
+        return self._base._replace(path=self._base.path.rstrip("/") + path).geturl()
 
     async def _send(self, request: Any, deadline: float | None = None) -> RawResponse:
         started = time.perf_counter()
@@ -193,7 +216,7 @@ class Client:
                 response = await request
         except openai.APIStatusError as error:
             response = error.response
-        except (TimeoutError, openai.APIError, aiohttp.ClientError) as error:
+        except (TimeoutError, openai.APIError, httpx2.HTTPError, aiohttp.ClientError) as error:
             kind, detail = _transport_fault(error, deadline)
             return RawResponse(
                 time.perf_counter() - started, transport_fault=(kind, self._redacted(detail))
