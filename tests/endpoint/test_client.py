@@ -97,6 +97,34 @@ def test_a_base_url_may_end_as_people_paste_it(mock: MockEndpoint, ending: str) 
     assert [request["path"] for request in mock.requests] == ["/v1/chat/completions"]
 
 
+@pytest.mark.parametrize(
+    ("written", "query"),
+    [
+        ("?api-version=2024-10-21", "api-version=2024-10-21"),
+        ("/?api-version=2024-10-21", "api-version=2024-10-21"),
+        ("/chat/completions?a=1&a=%2F&b=", "a=1&a=%2F&b="),
+    ],
+)
+def test_a_query_comes_after_the_path_and_never_outside_base_url(
+    mock: MockEndpoint, written: str, query: str
+) -> None:
+    url = EndpointSettings(base_url=f"http://127.0.0.1:{mock.port}/d{written}").base_url
+    assert url is not None
+
+    async def everything() -> None:
+        async with Client(url, KEY, endpoint(url)) as client:
+            await client.complete({"model": "mock-1", "messages": []})
+            await client.models()
+            await client.page("/props", 5)
+
+    asyncio.run(everything())
+    assert [(request["path"], request["query"]) for request in mock.requests] == [
+        ("/d/chat/completions", query),
+        ("/d/models", query),
+        ("/props", ""),
+    ]
+
+
 def test_the_client_itself_takes_a_trailing_slash(mock: MockEndpoint) -> None:
     assert ask(mock.base_url + "/").status == 200
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
-import ssl
 import stat
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +17,7 @@ from panel.readers.mail.message import WIRE, Letter, build_message, one_line
 from panel.readers.mail.outbox import Flushed, Outbox
 from panel.readers.mail.settings import MailSettings, Sender, mail_settings
 from panel.readers.mail.smtp import ATTEMPTS, MailError, SmtpSender
+from tests.support.certificates import make_certificate, server_context
 from tests.support.smtp_server import DROP_AT_DATA, DROP_BEFORE_REPLY, Mailbox
 
 FROM = Sender("The Panel", "panel@verdicts.example")
@@ -129,38 +127,14 @@ def test_a_refused_sender_is_no_subscribers_fault() -> None:
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make a certificate for 127.0.0.1 that only those trust who are told to."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("no openssl here to make a certificate with")
-    folder = tmp_path_factory.mktemp("tls")
-    command = [
-        "req",
-        "-x509",
-        "-newkey",
-        "rsa:2048",
-        "-nodes",
-        "-days",
-        "2",
-        "-subj",
-        "/CN=127.0.0.1",
-    ]
-    command += ["-addext", "subjectAltName=IP:127.0.0.1"]
-    command += ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")]
-    subprocess.run([openssl, *command], check=True, capture_output=True)
-    return folder
-
-
-def context(certificate: Path) -> ssl.SSLContext:
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    made.load_cert_chain(certificate / "cert.pem", certificate / "key.pem")
-    return made
+    return make_certificate(tmp_path_factory.mktemp("tls"), "IP:127.0.0.1")
 
 
 @pytest.mark.parametrize(("security", "implicit"), [("starttls", False), ("tls", True)])
 def test_a_certificate_is_checked(
     certificate: Path, monkeypatch: pytest.MonkeyPatch, security: str, implicit: bool
 ) -> None:
-    with Mailbox(tls=context(certificate), implicit_tls=implicit) as box:
+    with Mailbox(tls=server_context(certificate), implicit_tls=implicit) as box:
         carrier = postman(box, PANEL_SMTP_SECURITY=security)
         with pytest.raises(MailError, match="its certificate is not valid"):
             carrier.hand_over(TO, MESSAGE)
@@ -174,7 +148,7 @@ def test_a_login_is_used_and_a_wrong_one_is_an_error(
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate / "cert.pem"))
     login = {"PANEL_SMTP_SECURITY": "starttls", "PANEL_SMTP_USER": "panel"}
-    with Mailbox(tls=context(certificate), password="right") as box:
+    with Mailbox(tls=server_context(certificate), password="right") as box:
         with postman(box, **login, PANEL_SMTP_PASSWORD="right") as carrier:
             assert carrier.hand_over(TO, MESSAGE).state == "sent"
         carrier = postman(box, **login, PANEL_SMTP_PASSWORD="wrong")

@@ -572,8 +572,8 @@ WEATHER: dict[str, Face] = {
         "https:// where plain HTTP is spoken",
         _ok,
         3,
-        "unreachable",
-        "correct base_url",
+        "tls_not_spoken",
+        "write http:// in base_url",
         door="wrong",
     ),
     "down": Face(

@@ -6,8 +6,6 @@ import asyncio
 import base64
 import html
 import json
-import socket
-import ssl
 import time
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
@@ -21,11 +19,10 @@ import openai
 from pydantic_core import from_json
 
 from panel.cells.cells import Cell
+from panel.endpoint.transport import Transport, route_to, transport_fault, way_fault
 from panel.errors import EndpointError
-from panel.workspace.addresses import is_loopback
 from panel.workspace.endpoints import Endpoint
 
-CONNECT_SECONDS = 10.0
 NO_KEY = "none"  # the client insists on a key; local servers ignore it
 REDACTED = "[key]"
 SECRET_LENGTH = 8  # shorter keys ("ollama", "EMPTY") are words, not secrets
@@ -145,16 +142,17 @@ class Client:
         self._base = urlsplit(base_url)
         self.host = self._base.hostname or ""
         self._deadline = endpoint.timeout_seconds
+        self._tls_wanted: bool | None = None  # None until a first answer, or a failure, tells
         self._forms = _written(key) if key and len(key) >= SECRET_LENGTH else ()
-        # aiohttp underneath: the default pool starves at a few hundred requests in flight.
-        self._http = openai.DefaultAioHttpClient(
-            timeout=httpx2.Timeout(endpoint.timeout_seconds, connect=CONNECT_SECONDS),
-            limits=httpx2.Limits(
-                max_connections=endpoint.concurrency + 8,
-                max_keepalive_connections=endpoint.concurrency + 8,
-            ),
-            follow_redirects=False,
-            trust_env=not is_loopback(self.host),  # no proxy for what stays on this machine
+        self._route = route_to(self._base)
+        if key and self._route.proxy and self._base.scheme == "http":
+            raise EndpointError(
+                f"{self._route.proxy} could read the key in {endpoint.api_key_env}, since base_url "
+                f"begins with http://. Use https://, or put {self.host} into NO_PROXY."
+            )
+        self._transport = Transport(self._route, connections=endpoint.concurrency + 8)
+        self._http = httpx2.AsyncClient(
+            transport=self._transport, timeout=None, follow_redirects=False, trust_env=False
         )
         nobody = {} if key else {"Authorization": openai.Omit()}
         self._options: Any = {"headers": nobody}  # of each request below base_url
@@ -217,10 +215,16 @@ class Client:
         except openai.APIStatusError as error:
             response = error.response
         except (TimeoutError, openai.APIError, httpx2.HTTPError, aiohttp.ClientError) as error:
-            kind, detail = _transport_fault(error, deadline)
-            return RawResponse(
-                time.perf_counter() - started, transport_fault=(kind, self._redacted(detail))
-            )
+            seconds = time.perf_counter() - started
+            kind, detail = transport_fault(error, deadline, self._route)
+            if self._tls_wanted is None:
+                self._tls_wanted = kind == "dropped" and await self._transport.wants_tls()
+            if self._tls_wanted:
+                kind, detail = "tls_wanted", f"{self._route.host} speaks TLS, and not plain HTTP"
+            return RawResponse(seconds, transport_fault=(kind, self._redacted(detail)))
+        self._tls_wanted = False
+        if (fault := way_fault(response, self._route)) is not None:
+            return RawResponse(time.perf_counter() - started, transport_fault=fault)
         return RawResponse(
             time.perf_counter() - started,
             response.status_code,
@@ -232,23 +236,3 @@ class Client:
         for form in self._forms:
             text = text.replace(form, REDACTED)
         return text
-
-
-def _transport_fault(error: BaseException, deadline: float) -> tuple[str, str]:
-    """Return label and detail from an error's first cause: the client calls most a timeout."""
-    cause = error
-    while cause.__cause__ is not None and not isinstance(cause, TimeoutError):
-        cause = cause.__cause__
-    detail = f"{type(cause).__name__}: {cause}"
-    match cause:
-        case aiohttp.ConnectionTimeoutError():
-            return "timeout", f"no connection within {CONNECT_SECONDS:g} s"
-        case TimeoutError() | openai.APITimeoutError():
-            return "timeout", f"no whole answer within {deadline:g} s"
-        case ConnectionRefusedError() | ssl.SSLError():
-            return "refused", detail
-        case socket.gaierror(errno=number) if number != socket.EAI_AGAIN:
-            return "refused", detail
-        case openai.APIResponseValidationError():
-            return "broken", detail
-    return "dropped", detail

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from panel.endpoint.client import RawResponse
+from panel.endpoint.transport import WAY_REMEDIES
 
 Action = Literal["retry", "stop", "degrade", "record"]
 
@@ -66,6 +67,7 @@ REMEDIES = {
     "silent": "Is its model still loading? Run again, or raise timeout_seconds.",
     "timeout": "Is its model still loading? Run again, or raise timeout_seconds.",
     "no_answer": "Look at the server's own log; the next run goes on.",
+    **WAY_REMEDIES,
 }
 
 _FORMAT = (
@@ -149,6 +151,8 @@ def classify_fault(
         kind, detail = answer.transport_fault
         if kind == "refused":
             return Fault("stop", "unreachable", detail)
+        if kind in WAY_REMEDIES:
+            return Fault("stop", kind, detail)
         return Fault("record" if kind == NOT_RECORDED else "retry", kind, detail)
     status = answer.status or 0
     if 200 <= status < 300 and answer.completion() is not None:
