@@ -93,7 +93,7 @@ def test_plain_http_goes_through_a_proxy_only_without_a_key(
         [answer] = ask(f"http://{ELSEWHERE}/v1")
         assert answer.status == 200
         assert "Proxy-Authorization: Basic bWU6cGFzcw==\r\n" in proxy.heads[0]
-        with pytest.raises(EndpointError, match=r"HTTP_PROXY.*could read the key in LAB_API_KEY"):
+        with pytest.raises(EndpointError, match=r"HTTP_PROXY.*could read what is in LAB_API_KEY"):
             ask(f"http://{ELSEWHERE}/v1", KEY)
     assert len(proxy.heads) == 1
 

@@ -108,8 +108,19 @@ def _seconds(value: str, unit: float) -> float | None:
         return None
 
 
+def _forms(secret: str | None) -> tuple[str, ...]:
+    """Return the forms a secret may take in an answer: plain, in JSON, in an address, in HTML.
+
+    A header's may have a scheme before it ("Bearer ..."), and come back without.
+    """
+    bare = (secret or "").rpartition(" ")[2]
+    if not secret or len(bare) < SECRET_LENGTH:
+        return ()
+    return (*(_written(secret) if bare != secret else ()), *_written(bare))
+
+
 def _written(secret: str) -> tuple[str, ...]:
-    """Return the forms a key may take in an answer: plain, in JSON, in an address, in HTML."""
+    """Return how a text may be written, the longest way first."""
     escaped = json.dumps(secret)[1:-1]
     forms = {secret, escaped, escaped.replace("/", "\\/"), html.escape(secret)}
     for code in ("\\u{:04x}", "\\u{:04X}", "%{:02X}", "%{:02x}", "&#x{:X};", "&#x{:x};", "&#{};"):
@@ -133,21 +144,18 @@ class Client:
     """
 
     def __init__(self, base_url: str, key: str | None, endpoint: Endpoint) -> None:
-        if key and not (key.isascii() and key.isprintable()):
-            raise EndpointError(
-                f"the key in {endpoint.api_key_env} holds a character that no HTTP header can "
-                "carry, such as a line break or an accent. Copy it again."
-            )
         self.endpoint = endpoint
         self._base = urlsplit(base_url)
         self.host = self._base.hostname or ""
         self._deadline = endpoint.timeout_seconds
         self._tls_wanted: bool | None = None  # None until a first answer, or a failure, tells
-        self._forms = _written(key) if key and len(key) >= SECRET_LENGTH else ()
+        secret = endpoint.secret_headers()
+        self._forms = tuple(form for text in (key, *secret.values()) for form in _forms(text))
         self._route = route_to(self._base)
-        if key and self._route.proxy and self._base.scheme == "http":
+        named = [name for name in (endpoint.api_key_env, *endpoint.headers_env.values()) if name]
+        if (key or secret) and self._route.proxy and self._base.scheme == "http":
             raise EndpointError(
-                f"{self._route.proxy} could read the key in {endpoint.api_key_env}, since base_url "
+                f"{self._route.proxy} could read what is in {' and '.join(named)}, since base_url "
                 f"begins with http://. Use https://, or put {self.host} into NO_PROXY."
             )
         self._transport = Transport(self._route, connections=endpoint.concurrency + 8)
@@ -155,7 +163,8 @@ class Client:
             transport=self._transport, timeout=None, follow_redirects=False, trust_env=False
         )
         nobody = {} if key else {"Authorization": openai.Omit()}
-        self._options: Any = {"headers": nobody}  # of each request below base_url
+        # Of each request below base_url; one that is named Authorization replaces the key.
+        self._options: Any = {"headers": {**nobody, **endpoint.headers, **secret}}
         self._openai = openai.AsyncOpenAI(
             base_url=self._base._replace(path="", query="").geturl(),
             api_key=key or NO_KEY,

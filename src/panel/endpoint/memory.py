@@ -91,7 +91,8 @@ class Memory:
 
 def endpoint_key(endpoint: Endpoint) -> str:
     """Return the key of an endpoint in the file; it changes with what decides who answers."""
-    return text_hash(json.dumps([endpoint.base_url, endpoint.model, endpoint.api_key_env]))
+    sent = [endpoint.api_key_env, dict(endpoint.headers), dict(endpoint.headers_env)]
+    return text_hash(json.dumps([endpoint.base_url, endpoint.model, *sent], sort_keys=True))
 
 
 def _recent(seen_at: str) -> bool:
