@@ -30,16 +30,6 @@ KEY = "sk-0123456789abcdef"
 ELSEWHERE = "llm.example"  # led to by a proxy, and never looked up
 
 
-@pytest.fixture(autouse=True)
-def _no_way_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the developer's proxies and certificates out of the tests."""
-    for name in ("http", "https", "all", "no"):
-        monkeypatch.delenv(f"{name}_proxy", raising=False)
-        monkeypatch.delenv(f"{name.upper()}_PROXY", raising=False)
-    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
-        monkeypatch.delenv(name, raising=False)
-
-
 def ask(url: str, key: str | None = None, times: int = 1) -> list[RawResponse]:
     async def asking() -> list[RawResponse]:
         endpoint = Endpoint("lab", None, url, "m", api_key_env="LAB_API_KEY", timeout_seconds=20)

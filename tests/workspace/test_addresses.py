@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from panel.workspace.addresses import endpoint_address, is_loopback
+from panel.workspace.addresses import endpoint_address, is_loopback, ollama_address
 
 
 @pytest.mark.parametrize(
@@ -81,4 +81,40 @@ def test_a_base_url_is_cut_where_its_path_ends_and_keeps_its_query(
 def test_what_is_no_base_url_is_refused_without_being_repeated(written: str, why: str) -> None:
     with pytest.raises(ValueError, match=why) as refusal:
         endpoint_address(written)
+    assert "hunter" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("gpu", "http://gpu:11434/v1"),
+        ("gpu:8080", "http://gpu:8080/v1"),
+        (" 'gpu' ", "http://gpu:11434/v1"),
+        ("http://gpu", "http://gpu:80/v1"),
+        ("HTTPS://gpu", "https://gpu:443/v1"),
+        ("http://gpu:11434/", "http://gpu:11434/v1"),
+        ("https://gpu/ollama/", "https://gpu:443/ollama/v1"),
+        ("gpu/ollama", "http://gpu:11434/ollama/v1"),
+        (":8080", "http://127.0.0.1:8080/v1"),
+        ("0.0.0.0", "http://127.0.0.1:11434/v1"),
+        ("0.0.0.0:8080", "http://127.0.0.1:8080/v1"),
+        ("http://0.0.0.0:8080", "http://127.0.0.1:8080/v1"),
+        ("::1", "http://[::1]:11434/v1"),
+        ("[::1]", "http://[::1]:11434/v1"),
+        ("[::1]:8080", "http://[::1]:8080/v1"),
+        ("[::]:8080", "http://[::1]:8080/v1"),
+        ("http://[::1]", "http://[::1]:80/v1"),
+        ("ollama.com", "https://ollama.com:443/v1"),
+    ],
+)
+def test_ollama_host_means_what_it_means_to_ollama(written: str, meant: str) -> None:
+    assert ollama_address(written) == meant
+
+
+@pytest.mark.parametrize(
+    "written", ["gpu:port", "ftp://gpu", "me:hunter2@gpu", "http://me:hunter2@gpu", "a b"]
+)
+def test_what_ollama_host_cannot_mean_is_refused(written: str) -> None:
+    with pytest.raises(ValueError, match=r"is not a web address|holds credentials") as refusal:
+        ollama_address(written)
     assert "hunter" not in str(refusal.value)

@@ -115,9 +115,7 @@ def test_headers_are_read_and_those_that_are_secrets_by_their_variables(
     endpoint = resolved(tmp_path, text, "a")
     assert endpoint.headers == {"X-Tenant": "atelier"}
     monkeypatch.setenv("AZURE_KEY", f" {SECRET}\n")
-    with pytest.raises(
-        EndpointError, match=r"header Authorization in .* PORTAL_AUTH, which"
-    ):
+    with pytest.raises(EndpointError, match=r"header Authorization in .* PORTAL_AUTH, which"):
         endpoint.secret_headers()
     monkeypatch.setenv("PORTAL_AUTH", "Basic bWU6")
     assert endpoint.secret_headers() == {"api-key": SECRET, "Authorization": "Basic bWU6"}
@@ -266,6 +264,24 @@ def test_the_embedded_model_is_not_renamed_by_model(tmp_path: Path) -> None:
 def test_a_base_url_may_be_pasted_in_full(tmp_path: Path, end: str) -> None:
     text = f"[endpoints.a]\nmodel = 'm'\nbase_url = 'http://h:8000/v1{end}'"
     assert resolved(tmp_path, text, "a").base_url == "http://h:8000/v1"
+
+
+def test_ollama_is_asked_where_its_own_variable_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OLLAMA_HOST", "gpu:8080")
+    assert resolved(tmp_path, "", "ollama", "m").base_url == "http://gpu:8080/v1"
+    own = "[endpoints.a]\npreset = 'ollama'\nmodel = 'm'\n"
+    assert resolved(tmp_path, own, "a").base_url == "http://gpu:8080/v1"
+    written = f"{own}base_url = 'http://other/v1'"
+    assert resolved(tmp_path, written, "a").base_url == "http://other/v1"
+    assert resolved(tmp_path, "", "vllm", "m").base_url == PRESETS["vllm"]["base_url"]
+    monkeypatch.setenv("OLLAMA_HOST", " ")
+    assert resolved(tmp_path, own, "a").base_url == PRESETS["ollama"]["base_url"]
+    monkeypatch.setenv("OLLAMA_HOST", "http://me:hunter2@gpu")
+    with pytest.raises(UsageError, match=r"OLLAMA_HOST holds credentials.*base_url") as refusal:
+        resolved(tmp_path, own, "a")
+    assert "hunter2" not in str(refusal.value)
 
 
 def test_an_unset_key_names_its_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,3 +51,27 @@ def endpoint_address(text: str) -> str:
     parts = split_address(text)
     path = parts.path.rstrip("/").removesuffix("/chat/completions").rstrip("/")
     return parts._replace(path=path).geturl()
+
+
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where a server listens
+
+
+def ollama_address(written: str) -> str:
+    """Return the base_url that OLLAMA_HOST means; raises ValueError.
+
+    The forms and default ports are those of Ollama's own (envconfig.Host): a host, ``host:port``,
+    ``:port``, an IPv6 address with or without brackets, each with or without a scheme and a
+    path. An address to listen on everywhere is asked on this machine.
+    """
+    text = written.strip().strip("\"'")
+    scheme, _, rest = ("https://ollama.com" if text == "ollama.com" else text).rpartition("://")
+    place, slash, path = rest.partition("/")
+    if place.count(":") > 1 and not place.startswith("["):
+        place = f"[{place}]"
+    if not place or place.startswith(":"):
+        place = f"127.0.0.1{place}"
+    parts = split_address(f"{scheme or 'http'}://{place}{slash}{path}")
+    host = _EVERYWHERE.get(parts.hostname or "", parts.hostname or "")
+    port = parts.port or {"": 11434, "http": 80, "https": 443}[scheme.lower()]
+    netloc = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return parts._replace(netloc=netloc, path=f"{parts.path.rstrip('/')}/v1").geturl()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from panel.errors import EndpointError, Problem, UsageError, WorkspaceError
+from panel.workspace.addresses import ollama_address
 from panel.workspace.headers import is_header_value
 from panel.workspace.presets import EMBEDDED, PRESETS, Profile
 from panel.workspace.settings import (
@@ -22,6 +23,7 @@ from panel.workspace.settings import (
 )
 from panel.workspace.validation import did_you_mean
 
+OLLAMA_HOST = "OLLAMA_HOST"  # where Ollama's own programs look for it
 CHARACTERS_PER_TOKEN = 4.0  # rough, English prose; until the endpoint's own counts are known
 BASE_SAMPLING = Sampling(temperature=0.7, max_tokens=1500)
 
@@ -141,9 +143,19 @@ def _merged(settings: Settings, table: EndpointSettings, preset: str | None) -> 
     merged.pop("sampling", None)
     if limits.concurrency is not None and preset != EMBEDDED:
         merged["concurrency"] = limits.concurrency
+    if preset == "ollama" and table.base_url is None and os.environ.get(OLLAMA_HOST, "").strip():
+        merged["base_url"] = _ollama_url(os.environ[OLLAMA_HOST])
     if "timeout_seconds" in limits.model_fields_set:
         merged["timeout_seconds"] = limits.timeout_seconds
     return merged | table.model_dump(exclude_none=True, exclude={"preset", "sampling", "prices"})
+
+
+def _ollama_url(written: str) -> str:
+    try:
+        return ollama_address(written)
+    except ValueError as error:
+        # The text is not shown: it may hold a password.
+        raise UsageError(f"{OLLAMA_HOST} {error} Or write base_url in {FILE}.") from None
 
 
 def _own_weights(table: EndpointSettings, weights: Path) -> dict[str, Any]:
