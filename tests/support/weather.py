@@ -494,8 +494,21 @@ WEATHER: dict[str, Face] = {
         error(401, "Incorrect API key provided: sk-…", "invalid_api_key"),
         "key_refused",
         "Check the key",
+        key_env="WEATHER_API_KEY",
     ),
-    "forbidden": _stops("403", error(403, "Country not supported"), "key_refused", "Check the key"),
+    "forbidden": _stops(
+        "403",
+        error(403, "Country not supported"),
+        "key_refused",
+        "Check the key",
+        key_env="WEATHER_API_KEY",
+    ),
+    "no-key": _stops(
+        "401 where no key was sent",
+        error(401, "Unauthorized"),
+        "key_refused",
+        "No key was sent",
+    ),
     "no-credit": _stops(
         "402, as OpenRouter sends it",
         Answer(402, {"error": {"code": 402, "message": "Insufficient credits"}}),

@@ -33,6 +33,7 @@ class RawResponse:
     """What one request returned: status, headers and body, or how the transport failed.
 
     transport_fault: (label, detail) when no complete answer arrived; status is None then.
+    keyless: no secret was sent with the request.
     """
 
     seconds: float
@@ -40,6 +41,7 @@ class RawResponse:
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
     transport_fault: tuple[str, str] | None = None
+    keyless: bool = False
     _parsed: Any = None
 
     def text(self) -> str:
@@ -76,7 +78,7 @@ class RawResponse:
         if isinstance(error, str):
             kind = body.get("error_type") if isinstance(body, dict) else None
             return error[:2000], str(kind) if kind is not None else None
-        return self.text()[:500], None
+        return self.text()[:2000], None
 
     def error_param(self) -> str | None:
         """Return the request field that an error blames (``param``)."""
@@ -163,6 +165,7 @@ class Client:
             transport=self._transport, timeout=None, follow_redirects=False, trust_env=False
         )
         nobody = {} if key else {"Authorization": openai.Omit()}
+        self._keyless = not (key or secret)
         # Of each request below base_url; one that is named Authorization replaces the key.
         self._options: Any = {"headers": {**nobody, **endpoint.headers, **secret}}
         self._openai = openai.AsyncOpenAI(
@@ -239,6 +242,7 @@ class Client:
             response.status_code,
             {name.lower(): self._redacted(value) for name, value in response.headers.items()},
             self._redacted(response.content.decode("latin-1")).encode("latin-1"),
+            keyless=self._keyless,
         )
 
     def _redacted(self, text: str) -> str:
