@@ -90,6 +90,25 @@ def test_a_redirect_is_shown_and_not_followed(mock: MockEndpoint) -> None:
     assert len(mock.requests) == 1
 
 
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        (
+            "https://me:hunter2@sso.example/login?ticket=hunter2#hunter2",
+            "https://sso.example/login",
+        ),
+        ("https://sso.example?ticket=hunter2", "https://sso.example"),
+        ("//hunter2@sso.example/a@b", "//sso.example/a@b"),
+        ("/login", "/login"),
+    ],
+)
+def test_of_a_redirect_the_address_is_kept_and_no_credentials(
+    mock: MockEndpoint, sent: str, kept: str
+) -> None:
+    mock.face = lambda _index, _body: mock_endpoint.Answer(302, "", {"location": sent})
+    assert ask(mock.base_url).headers["location"] == kept
+
+
 @pytest.mark.parametrize("ending", ["", "/", "/chat/completions", "/chat/completions/"])
 def test_a_base_url_may_end_as_people_paste_it(mock: MockEndpoint, ending: str) -> None:
     url = EndpointSettings(base_url=mock.base_url + ending).base_url

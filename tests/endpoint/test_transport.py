@@ -17,8 +17,8 @@ import pytest
 
 from panel.endpoint.client import Client, RawResponse
 from panel.endpoint.faults import Fault, classify_fault
-from panel.endpoint.proxies import proxy_for
-from panel.endpoint.transport import HEADER_BYTES
+from panel.endpoint.proxies import Proxy, proxy_for
+from panel.endpoint.transport import HEADER_BYTES, Route, transport_fault
 from panel.errors import EndpointError
 from panel.workspace.endpoints import Endpoint
 from tests.support.certificates import make_certificate, server_context
@@ -164,7 +164,9 @@ def test_a_proxy_that_cannot_be_used_is_one_line_that_names_its_variable(
     assert "hunter2" not in ran.err + ran.out
 
 
-@pytest.mark.parametrize(("scheme", "status"), [("http", 407), ("https", 403), ("https", 407)])
+@pytest.mark.parametrize(
+    ("scheme", "status"), [("http", 403), ("http", 407), ("https", 403), ("https", 407)]
+)
 def test_a_proxy_that_refuses_stops_a_run_after_one_request(
     space: Space, panel: Panel, monkeypatch: pytest.MonkeyPatch, scheme: str, status: int
 ) -> None:
@@ -198,6 +200,26 @@ def test_a_proxy_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> 
     fault = fault_of(f"https://{ELSEWHERE}/v1")
     assert (fault.action, fault.label) == ("stop", "proxy_unreachable")
     assert f"{proxy.address} (HTTPS_PROXY) cannot be reached" in fault.detail
+
+
+def test_a_name_that_is_not_known_is_the_proxys_where_one_is_used() -> None:
+    unknown = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+    address, proxy = (
+        urlsplit(f"https://{ELSEWHERE}/v1"),
+        Proxy("http://gone.example:1", "ALL_PROXY"),
+    )
+    label, detail = transport_fault(unknown, 1.0, Route(address, proxy, None))
+    assert label == "proxy_unreachable" and "gone.example:1 (ALL_PROXY) cannot be" in detail
+    assert transport_fault(unknown, 1.0, Route(address, None, None))[0] == "refused"
+
+
+def test_a_connection_that_is_dropped_on_the_way_names_the_proxy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with answering_bytes(b"") as port:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
+        fault = fault_of(f"https://{ELSEWHERE}/v1")
+    assert fault.action == "retry" and f"127.0.0.1:{port} (HTTPS_PROXY)" in fault.detail
 
 
 # --- certificates ---

@@ -57,6 +57,7 @@ def _serve(proxy: ProxyServer, client: socket.socket) -> None:
     if proxy.status != 200:
         body = b"<html><title>Access denied</title></html>"
         lines = f"HTTP/1.1 {proxy.status} Denied\r\nContent-Length: {len(body)}\r\n"
+        lines += "X-Squid-Error: ERR_ACCESS_DENIED 0\r\n"
         client.sendall(f"{lines}Connection: close\r\n\r\n".encode() + body)
         return
     with socket.create_connection(("127.0.0.1", proxy.leads_to)) as there:

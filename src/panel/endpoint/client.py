@@ -6,6 +6,7 @@ import asyncio
 import base64
 import html
 import json
+import re
 import time
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
@@ -240,10 +241,17 @@ class Client:
         return RawResponse(
             time.perf_counter() - started,
             response.status_code,
-            {name.lower(): self._redacted(value) for name, value in response.headers.items()},
+            self._header_lines(response),
             self._redacted(response.content.decode("latin-1")).encode("latin-1"),
             keyless=self._keyless,
         )
+
+    def _header_lines(self, response: httpx2.Response) -> dict[str, str]:
+        """Return the headers without keys, and without what a redirect's address may hold."""
+        lines = {name.lower(): self._redacted(value) for name, value in response.headers.items()}
+        if "location" in lines:
+            lines["location"] = re.sub(r"(?<=//)[^/?#]*@|[?#].*", "", lines["location"])
+        return lines
 
     def _redacted(self, text: str) -> str:
         for form in self._forms:

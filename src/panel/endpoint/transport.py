@@ -11,7 +11,7 @@ import os
 import re
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import SplitResult
@@ -192,17 +192,14 @@ def way_fault(answer: httpx2.Response, route: Route) -> tuple[str, str] | None:
 def transport_fault(error: BaseException, deadline: float, route: Route) -> tuple[str, str]:
     """Return label and detail of why no whole answer came; faults.py knows what they mean."""
     causes = list(_causes(error))
-    for cause in causes:
-        if isinstance(cause, aiohttp.ClientHttpProxyError):
-            said = f"{route.proxy} answered {cause.status} {cause.message}".rstrip()
-            return ("dropped" if cause.status >= 500 else "proxy_refused"), said
-        if isinstance(cause, aiohttp.ClientProxyConnectionError):
-            return "proxy_unreachable", f"{route.proxy} cannot be reached: {cause.os_error}"
     first = causes[-1]
     detail = f"{type(first).__name__}: {first}"
+    if route.proxy and (fault := _proxy_fault(causes, route.proxy)) is not None:
+        return fault
+    way = f" through {route.proxy}" if route.proxy else ""
     match first:
         case aiohttp.ConnectionTimeoutError():
-            return "timeout", f"no connection within {CONNECT_SECONDS:g} s"
+            return "timeout", f"no connection{way} within {CONNECT_SECONDS:g} s"
         case TimeoutError():
             return "timeout", f"no whole answer within {deadline:g} s"
         case ssl.SSLEOFError() | ssl.SSLZeroReturnError():
@@ -219,7 +216,20 @@ def transport_fault(error: BaseException, deadline: float, route: Route) -> tupl
             return "head_too_long", _too_long(route)
         case http_exceptions.HttpProcessingError() if _TLS_ALERT in first.message:
             return "tls_wanted", f"{route.host} answers plain HTTP with TLS"
-    return "dropped", detail
+    return "dropped", f"{detail}{way}"
+
+
+def _proxy_fault(causes: Sequence[BaseException], proxy: Proxy) -> tuple[str, str] | None:
+    """Return label and detail where the proxy refused or cannot be reached; else None."""
+    first = causes[-1]
+    gone = isinstance(first, socket.gaierror) and first.errno != socket.EAI_AGAIN
+    for cause in causes:
+        if isinstance(cause, aiohttp.ClientHttpProxyError):
+            said = f"{proxy} answered {cause.status} {cause.message}".rstrip()
+            return ("dropped" if cause.status >= 500 else "proxy_refused"), said
+        if gone or isinstance(cause, aiohttp.ClientProxyConnectionError):
+            return "proxy_unreachable", f"{proxy} cannot be reached: {first}"
+    return None
 
 
 def _too_long(route: Route) -> str:
