@@ -131,6 +131,11 @@ def test_no_proxy_is_read_as_other_programs_read_it(
         assert proxy_for(urlsplit(address)) is None
 
 
+def test_a_blank_variable_names_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", " ")
+    assert proxy_for(urlsplit("https://llm.example/v1")) is None
+
+
 def test_the_proxy_of_the_scheme_comes_before_the_one_for_all(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

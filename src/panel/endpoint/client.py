@@ -111,7 +111,7 @@ def _seconds(value: str, unit: float) -> float | None:
         return None
 
 
-def _forms(secret: str | None) -> tuple[str, ...]:
+def _forms_of(secret: str | None) -> tuple[str, ...]:
     """Return the forms a secret may take in an answer: plain, in JSON, in an address, in HTML.
 
     A header's may have a scheme before it ("Bearer ..."), and come back without.
@@ -153,7 +153,7 @@ class Client:
         self._deadline = endpoint.timeout_seconds
         self._tls_wanted: bool | None = None  # None until a first answer, or a failure, tells
         secret = endpoint.secret_headers()
-        self._forms = tuple(form for text in (key, *secret.values()) for form in _forms(text))
+        self._forms = tuple(form for text in (key, *secret.values()) for form in _forms_of(text))
         self._route = route_to(self._base)
         named = [name for name in (endpoint.api_key_env, *endpoint.headers_env.values()) if name]
         if (key or secret) and self._route.proxy and self._base.scheme == "http":

@@ -34,12 +34,13 @@ def proxy_for(parts: SplitResult) -> Proxy | None:
     HTTPS_PROXY or HTTP_PROXY counts, by the address's scheme, before ALL_PROXY; in capitals or
     not. Raises EndpointError for what is no HTTP proxy's address.
     """
-    host, known = parts.hostname or "", getproxies()
+    host = parts.hostname or ""
+    known = {scheme: written.strip() for scheme, written in getproxies().items()}
     scheme = parts.scheme if known.get(parts.scheme) else "all"
     port = parts.port or (443 if parts.scheme == "https" else 80)
     if not known.get(scheme) or is_loopback(host) or _excepted(known.get("no", ""), host, port):
         return None
-    return _proxy(known[scheme].strip(), _variable(scheme), host)
+    return _proxy(known[scheme], _variable(scheme), host)
 
 
 def _variable(scheme: str) -> str:
