@@ -14,12 +14,10 @@ from panel.endpoint.output_modes import (
     OUTPUT_MODES,
     OutputMode,
     RequestProfile,
-    fewest_tokens,
     optional_fields,
     plain_fields,
 )
 from panel.workspace.endpoints import Endpoint
-from tests.support.space import ROOT
 
 ENDPOINT = Endpoint("mock", None, "http://localhost:9/v1", "mock-1")
 MESSAGES = (("system", "Rules."), ("user", "Question."))
@@ -253,72 +251,3 @@ def test_a_reply_that_was_too_short_gets_twice_the_room(longer: bool) -> None:
     assert plain_fields(cell, ENDPOINT, longer)["max_tokens"] == (200 if longer else 100)
     assert Asked.sampling["max_tokens"] == 100
     assert plain_fields(cell, replace(ENDPOINT, max_tokens_field="x"), longer) == Asked.sampling
-
-
-# --- what cannot be fewer ---
-
-# Texts, and the tokens that a large vocabulary (Mistral's Tekken, 131,072 entries) makes of them.
-RUSSIAN = (
-    "Международные организации предоставляют использование информационных технологий для "
-    "государственного управления. Правительство Российской Федерации утвердило постановление "
-    "о предоставлении государственных услуг населению. Компания разработала систему управления "
-    "производственными процессами и автоматизации документооборота."
-)
-PROSE = (
-    "It takes plain text and returns a short answer, and nothing here says what it costs to run "
-    "for a month."
-)
-CHINESE = (
-    "该工具可以帮助开发人员快速构建人工智能应用程序，并提供完善的技术支持和安全保障。"
-    "中华人民共和国国务院关于加强国际合作的通知。"
-)
-JAPANESE = (
-    "このツールは開発者が人工知能アプリケーションを迅速に構築できるように支援し、"
-    "ありがとうございます。"
-)
-GREEK = (
-    "Η διεθνής συνεργασία για την ανάπτυξη της τεχνολογίας είναι σημαντική για τις "
-    "ευρωπαϊκές επιχειρήσεις και τους οργανισμούς."
-)
-COUNTED = [
-    (PROSE, 23),
-    (RUSSIAN, 60),
-    (GREEK, 36),
-    (CHINESE, 53),
-    (JAPANESE, 32),
-    ("이 도구는 개발자가 인공지능 애플리케이션을 빠르게 구축할 수 있도록 지원합니다.", 25),
-    ("تساعد هذه الأداة المطورين على بناء تطبيقات الذكاء الاصطناعي بسرعة وأمان.", 22),
-    ("    def __init__(self):\n        return self.value\n" * 50, 600),
-    ("AbstractSingletonProxyFactoryBean InternalFrameInternalFrameTitlePane", 11),
-    ("ha" * 500, 500),
-    ("-=" * 500, 501),
-    ("| --- " * 200, 401),
-    ("very " * 300, 301),
-    ("0" * 1000, 1000),
-]
-
-
-@pytest.mark.parametrize(("text", "tokens"), COUNTED)
-def test_no_prompt_is_thought_cut_that_was_read_whole(text: str, tokens: int) -> None:
-    assert fewest_tokens((("user", text),)) <= tokens
-
-
-def test_blanks_and_rules_are_counted_once() -> None:
-    """There are tokens for long runs of them."""
-    assert fewest_tokens((("user", " " * 5000 + "=" * 5000 + "\n" * 5000),)) == 0
-
-
-def test_the_projects_own_texts_are_counted_low_and_not_for_nothing() -> None:
-    """Four characters to a token is what the mock counts, and what English has at most."""
-    for folder in ("prompts", "personas", "tools"):
-        for file in (ROOT / folder).rglob("*"):
-            if file.suffix in (".md", ".j2"):
-                text = file.read_text("utf-8")
-                least = fewest_tokens((("system", text), ("user", text)))
-                assert 2 * len(text) / 9 < least < 2 * len(text) / 4.5 or len(text) < 200
-
-
-@given(st.lists(st.tuples(st.just("user"), st.text(max_size=300)), max_size=5).map(tuple))
-def test_the_fewest_are_never_more_than_a_quarter_of_the_characters(messages: Any) -> None:
-    characters = sum(len(text) + 1 for _role, text in messages)
-    assert 0 <= fewest_tokens(messages) <= characters / 4

@@ -75,11 +75,45 @@ def test_counts_that_are_not_given_are_unknown(usage: Any) -> None:
     assert usage_of(usage) == TokenUsage(None, None, None)
 
 
-@pytest.mark.parametrize("count", [-1, 2**53, 10**40, True, 12.0, "12", None])
+@pytest.mark.parametrize("count", [-1, 2**53, 10**40, True, 12.5, "many", "-1", "", [12], None])
 def test_a_count_that_cannot_be_is_unknown(count: Any) -> None:
     details = {"cached_tokens": count}
     usage = {"prompt_tokens": count, "completion_tokens": 5, "prompt_tokens_details": details}
     assert usage_of(usage) == TokenUsage(None, 5, None)
+
+
+@pytest.mark.parametrize("count", [12, 12.0, "12", " 12 ", "12.0"])
+def test_a_count_may_be_written_as_text_or_with_a_point(count: Any) -> None:
+    details = {"cached_tokens": count}
+    usage = {"prompt_tokens": count, "completion_tokens": 5, "prompt_tokens_details": details}
+    assert usage_of(usage) == TokenUsage(12, 5, 12)
+
+
+@pytest.mark.parametrize(
+    ("usage", "prompt", "cached"),
+    [
+        ({"prompt_tokens": 1350, "prompt_tokens_details": {"cached_tokens": 1346}}, 1350, 1346),
+        ({"prompt_tokens": 4, "prompt_tokens_details": {"cached_tokens": 1346}}, 1350, 1346),
+        ({"prompt_tokens": 900, "cached_tokens": 450, "total_tokens": 1360}, 1350, 450),
+        ({"prompt_tokens": 900, "cached_tokens": 450, "total_tokens": 910}, 900, 450),
+        ({"prompt_tokens": 1350, "prompt_cache_hit_tokens": 1280}, 1350, 1280),
+        (
+            {
+                "input_tokens": 50,
+                "cache_read_input_tokens": 40,
+                "cache_creation_input_tokens": 1260,
+            },
+            1350,
+            40,
+        ),
+        ({"input_tokens": 1350, "input_tokens_details": {"cached_tokens": 128}}, 1350, 128),
+        ({"prompt_tokens": 1350, "cached_tokens": 0, "num_cached_tokens": 64}, 1350, 64),
+    ],
+)
+def test_the_prompt_is_counted_with_what_was_cached_wherever_it_is_told(
+    usage: dict[str, Any], prompt: int, cached: int
+) -> None:
+    assert usage_of({"completion_tokens": 10, **usage}) == TokenUsage(prompt, 10, cached)
 
 
 def test_zero_is_a_count_and_details_may_be_null() -> None:

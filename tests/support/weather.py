@@ -447,9 +447,40 @@ def _runaway(_seed: int) -> Answering:
 def _truncating(_seed: int) -> Answering:
     def answer(_index: int, body: Body) -> Answer:
         text = answer_of(body, form_of(body)[1])
-        return Answer(body=completion(text, usage=usage_of("x" * 200, text)))
+        return Answer(body=completion(text, usage=usage_of("x" * 4 * 258, text)))
 
     return answer
+
+
+def _alike(one: str, other: str) -> int:
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((place for place, (a, b) in pairs if a != b), min(len(one), len(other)))
+
+
+def _uncached(told: bool) -> Callable[[int], Answering]:
+    """Count only what no prompt before began with, as Ollama 0.30 does; may tell the rest."""
+
+    def make(_seed: int) -> Answering:
+        read: list[str] = []
+
+        def answer(_index: int, body: Body) -> Answer:
+            prompt, text = _text(body), answer_of(body, form_of(body)[1])
+            known = max((_alike(prompt, other) for other in read), default=0)
+            read.append(prompt)
+            usage = usage_of(prompt[known:], text)
+            usage["prompt_tokens_details"] = {"cached_tokens": known // 4} if told else None
+            return Answer(body=completion(text, usage=usage))
+
+        return answer
+
+    return make
+
+
+def _stub(_seed: int) -> Answering:
+    usage = {"prompt_tokens": 10, "completion_tokens": 20, "total_tokens": 30}
+    return lambda _index, body: Answer(
+        body=completion(answer_of(body, form_of(body)[1]), usage=usage)
+    )
 
 
 _NO_SCHEMA = error(400, "response_format type 'json_schema' is not supported by this model")
@@ -597,9 +628,12 @@ WEATHER: dict[str, Face] = {
         "no_answer",
         "Look at the server's own log",
     ),
+    "uncached": Face("ok", "counts only the tokens that its cache had not", _uncached(told=False)),
+    "uncached-told": Face("ok", "the same, and tells the others beside", _uncached(told=True)),
+    "stub": Face("ok", "a stub that counts 10 tokens for every prompt", _stub),
     "truncates": Face(
         "cell",
-        "drops most of the prompt without a word, as a small window does",
+        "drops most of the prompt without a word, as a window of 512 tokens does",
         _truncating,
         1,
         "prompt_truncated",

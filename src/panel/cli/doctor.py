@@ -134,6 +134,11 @@ def _advice(endpoint: Endpoint, seen: Diagnosis, longest: int | None) -> list[st
         advice.append("Answers come in the reasoning field: switch the model's thinking off.")
     if seen.usage == [] and seen.output_mode is not None:
         advice.append("No token counts come back: --max-calls is the budget to rely on.")
+    if seen.miscounted:
+        advice.append(
+            "The token counts are unreliable: fewer than the question has (a cache may be left "
+            "out). Such counts are left out; --max-calls is the budget to rely on."
+        )
     return advice
 
 

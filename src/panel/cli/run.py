@@ -249,6 +249,12 @@ def remark(endpoint: str, summary: RunSummary, stats: RunStats) -> None:
         note(f"Stopped: {stats.why}. Everything answered is kept; the next run goes on.")
     if summary.stopped == "interrupted":
         note("Interrupted. Everything answered is kept; run again to go on.")
+    if stats.miscounted:
+        note(
+            f"The token counts of {endpoint!r} are unreliable: {stats.miscounted:,} replies count "
+            "fewer tokens than their prompts have. These counts are left out, and budgets keep to "
+            "the estimate."
+        )
     if missed := stats.reasons.get("error: not_recorded"):
         note(
             f"{missed:,} cells have no answer in the recording as they are now: record them again "

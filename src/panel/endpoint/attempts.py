@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 from panel.cells.lines import Attempt
 from panel.endpoint.client import RawResponse
 from panel.endpoint.faults import Fault, classify_fault
-from panel.endpoint.output_modes import fewest_tokens
+from panel.endpoint.prompt_counts import PromptCounts
 from panel.endpoint.replies import BROKEN_OFF, FILTERED, TRUNCATED, Reply, cost, read_reply
-from panel.workspace.prompts import Messages
 from panel.workspace.settings import Prices
 from panel.workspace.verdict import UnparsableReply, parse
 
@@ -23,6 +22,7 @@ class AttemptContext:
 
     last: no further try is allowed. heard: the endpoint has answered something before.
     longer: the cap on the reply is doubled already. sent: the optional fields of the request.
+    counts: how the endpoint counts prompts.
     """
 
     last: bool
@@ -30,6 +30,7 @@ class AttemptContext:
     longer: bool
     sent: Collection[str]
     prices: Prices | None
+    counts: PromptCounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +57,9 @@ def read_attempt(answer: RawResponse, asked: Attempt, context: AttemptContext) -
     completion = answer.completion()
     assert completion is not None  # classify_fault() calls its absence a fault
     reply = read_reply(completion)
-    attempt = _with_reply(asked, reply, context.prices)
-    if (cut := _cut_short(reply.usage.prompt_tokens, asked.messages)) is not None:
+    usage, cut = context.counts.judge(asked.messages, reply.usage)
+    attempt = _with_reply(asked, replace(reply, usage=usage), context.prices)
+    if cut is not None:
         return AttemptResult(replace(attempt, reason="prompt_truncated", detail=cut))
     if reply.finish_reason in BROKEN_OFF:
         detail = f"the server ended the reply with {reply.finish_reason!r}"
@@ -119,16 +121,3 @@ def _unreadable(
         )
     truncated = replace(attempt, final=longer, reason="truncated", detail=detail)
     return AttemptResult(truncated, truncated=True)
-
-
-def _cut_short(read: int | None, messages: Messages) -> str | None:
-    """Say that the server cannot have read the whole prompt; None where it can have."""
-    if not read or 4 * read >= sum(len(text) for _role, text in messages):
-        return None  # counting the fewest tokens is slow, and never more than a quarter
-    least = fewest_tokens(messages)
-    if read >= least:
-        return None
-    return (
-        f"the server read {read:,} tokens of a prompt of at least {least:,}: its context window is "
-        "too small, and it dropped the rest without saying so"
-    )

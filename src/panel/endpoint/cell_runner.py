@@ -21,6 +21,7 @@ from panel.endpoint.client import CompletionClient, RawResponse
 from panel.endpoint.faults import Fault
 from panel.endpoint.limits import Budget, ConcurrencyLimiter, Slot
 from panel.endpoint.output_modes import OutputMode, RequestProfile, optional_fields, plain_fields
+from panel.endpoint.prompt_counts import PromptCounts
 from panel.stats import Outcome
 from panel.workspace.endpoints import Endpoint
 from panel.workspace.prompts import Messages, Prompts
@@ -97,9 +98,10 @@ class Reserved:
 class CellRunner:
     """Runs the cells of one endpoint, and remembers what its server refuses.
 
-    request_profile: how requests are made; changed by what is learned. pause: waits some
-    seconds before the next try; it may raise to end the waiting. heard: whether the endpoint
-    has answered anything at all. runaways: how many cells had a reply that ran on in blanks.
+    request_profile: how requests are made; changed by what is learned. counts: how the endpoint
+    counts prompts. pause: waits some seconds before the next try; it may raise to end the
+    waiting. heard: whether the endpoint has answered anything at all. runaways: how many cells
+    had a reply that ran on in blanks.
     """
 
     client: CompletionClient
@@ -109,6 +111,7 @@ class CellRunner:
     request_profile: RequestProfile = field(default_factory=RequestProfile)
     budget: Budget = field(default_factory=Budget)
     usage: RunUsage = field(default_factory=RunUsage)
+    counts: PromptCounts = field(default_factory=PromptCounts)
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep
     heard: bool = False
     runaways: int = 0
@@ -219,7 +222,9 @@ class _CellInProgress:
         except asyncio.CancelledError:
             runner.limiter.abandoned(reserved.slot)
             raise
-        context = AttemptContext(last, runner.heard, self.longer, sent, runner.endpoint.prices)
+        context = AttemptContext(
+            last, runner.heard, self.longer, sent, runner.endpoint.prices, runner.counts
+        )
         result = read_attempt(answer, asked, context)
         runner.heard = runner.heard or answer.status is not None
         self._learn(result.fault, output_mode)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from panel.endpoint.client import Client, RawResponse
 from panel.endpoint.faults import classify_fault
 from panel.endpoint.output_modes import OutputMode, RequestProfile, native_form, optional_fields
+from panel.endpoint.prompt_counts import PromptCounts
 from panel.endpoint.replies import read_reply
 from panel.endpoint.servers import Server, identify, patiently
 from panel.workspace.endpoints import Endpoint
@@ -24,8 +25,9 @@ class Diagnosis:
     structured_output: enforced; not enforced (the schema was ignored); refused (an error);
     unknown (no model to ask). output_mode: the strictest that the server takes. place: where
     the server puts its JSON. order: whether fields come as in the schema or alphabetically.
-    system_role: whether it takes a system message. usage: the token counts it reports. adapted:
-    how requests must differ from the settings. seconds: the time of the last answer.
+    system_role: whether it takes a system message. usage: the token counts it reports. miscounted:
+    whether it counted fewer tokens than the question has. adapted: how requests must differ
+    from the settings. seconds: the time of the last answer.
     """
 
     server: str
@@ -38,6 +40,7 @@ class Diagnosis:
     order: FieldOrder | None
     system_role: bool | None
     usage: list[str]
+    miscounted: bool
     adapted: list[str]
     fault: str | None
     seconds: float
@@ -70,6 +73,7 @@ class _Canary:
     place: str | None = None
     order: FieldOrder | None = None
     usage: tuple[str, ...] = ()
+    miscounted: bool = False
 
 
 async def diagnose(client: Client, endpoint: Endpoint) -> tuple[Diagnosis, RequestProfile]:
@@ -122,6 +126,7 @@ def _diagnosis(
         order=canary.order,
         system_role=not profile.merge_system if completion is not None else None,
         usage=list(canary.usage),
+        miscounted=canary.miscounted,
         adapted=list(profile.adapted()),
         fault=fault,
         seconds=answer.seconds if answer is not None else server.seconds,
@@ -137,9 +142,12 @@ def _read_canary(completion: dict[str, Any], mode_refused: bool) -> _Canary:
     held = '"k7"' in reply.text or '"q9"' in reply.text
     usage = completion.get("usage")
     counts = usage if isinstance(usage, dict) else {}
+    prompts = PromptCounts()
+    prompts.judge(_MESSAGES, reply.usage)
     return _Canary(
         enforced="refused" if mode_refused else "enforced" if held else "not enforced",
         place=reply.place,
         order=order,
         usage=tuple(sorted(name for name in counts if counts[name] is not None)),
+        miscounted=prompts.unbelieved > 0,
     )

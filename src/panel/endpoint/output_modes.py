@@ -160,19 +160,6 @@ def optional_fields(body: dict[str, Any]) -> set[str]:
     return set(body) - needed
 
 
-def fewest_tokens(messages: Messages) -> int:
-    """Return the least number of tokens that any tokenizer makes of these messages.
-
-    Prose has 4 to 5 characters per token, with large vocabularies in other alphabets too. No
-    text reaches 7, unless it is made of repetitions, which are counted once. Characters from
-    the CJK blocks up are words or syllables. A server that read fewer tokens did not read all.
-    """
-    text = "\n".join(content for _role, content in messages)
-    text = re.sub(r"(\W)\1+", r"\1", text)
-    wide = 0 if text.isascii() else sum(character >= "\u2e80" for character in text)
-    return (len(text) - wide) // 7 + wide // 4
-
-
 def plain_fields(cell: Cell, endpoint: Endpoint, longer: bool) -> dict[str, Any]:
     """Return a cell's sampling fields; ``longer`` doubles the cap on the reply."""
     fields = dict(cell.sampling)

@@ -30,6 +30,7 @@ class RunStats:
     in none of the counts of outcomes. added: cells asked for while the run went on.
     stopped: None when every cell was asked, else "interrupted", "endpoint", "budget" or
     "journal". why: one sentence about that. degraded: replies found only in a reasoning field.
+    miscounted: replies whose count of prompt tokens cannot be of the whole prompt.
     adapted: how requests differed from the settings. models: names that the server returned.
     concurrency: (seconds, limit, why) of every change of the limit. reasons: label → cells.
     """
@@ -46,6 +47,7 @@ class RunStats:
     completion_tokens: int = 0
     cached_tokens: int = 0
     degraded: int = 0
+    miscounted: int = 0
     output_mode: str = ""
     adapted: tuple[str, ...] = ()
     models: set[str] = field(default_factory=set)

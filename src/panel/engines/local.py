@@ -23,6 +23,7 @@ from panel.endpoint.faults import REFUSALS, Fault
 from panel.endpoint.limits import Budget, ConcurrencyLimiter
 from panel.endpoint.memory import Memory
 from panel.endpoint.output_modes import RequestProfile
+from panel.endpoint.prompt_counts import PromptCounts
 from panel.endpoint.recording import RecordingClient, ReplayClient
 from panel.endpoint.servers import STARTS, Server, listed_models
 from panel.engines.base import Job, RunStats
@@ -176,6 +177,7 @@ class _Run:
             self._limiter,
             profile,
             budget,
+            counts=PromptCounts(server.context),
             pause=self._pause,
         )
 
@@ -231,6 +233,7 @@ class _Run:
         stats.completion_tokens = usage.completion_tokens
         stats.cached_tokens = usage.cached_tokens
         stats.degraded = usage.degraded
+        stats.miscounted = runner.counts.unbelieved
         stats.models = usage.models
         stats.output_mode = runner.request_profile.output_mode
         stats.adapted = runner.request_profile.adapted()

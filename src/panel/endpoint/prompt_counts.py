@@ -1,0 +1,116 @@
+"""What a server's count of a prompt's tokens is worth, and whether it cut the prompt.
+
+A small count has two causes. A server whose window is too small drops the rest without saying
+so, and its answer is no verdict. Others (Ollama 0.30, some gateways) count only what was not in
+their cache. So a count convicts nobody as long as a cache can explain it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from dataclasses import dataclass, field, replace
+
+from panel.endpoint.replies import TokenUsage
+from panel.workspace.prompts import Messages
+
+SMALLEST_WINDOW = 128  # tokens; a count below it comes from no window, but from a stub or a cache
+REMEMBERED = 64  # prompts whose beginnings a server may still have in its cache
+
+
+def fewest_tokens(messages: Messages) -> int:
+    """Return the least number of tokens that any tokenizer makes of these messages.
+
+    Prose has 4 to 5 characters per token, with large vocabularies in other alphabets too. No
+    text reaches 7, unless it is made of repetitions, which are counted once. Characters from
+    the CJK blocks up are words or syllables. A server that read fewer tokens did not read all.
+    """
+    return _fewest(_joined(messages))
+
+
+def _joined(messages: Messages) -> str:
+    return "\n".join(content for _role, content in messages)
+
+
+def _fewest(text: str) -> int:
+    text = re.sub(r"(\W)\1+", r"\1", text)
+    wide = 0 if text.isascii() else sum(character >= "\u2e80" for character in text)
+    return (len(text) - wide) // 7 + wide // 4
+
+
+@dataclass(slots=True)
+class PromptCounts:
+    """The prompts that one endpoint has read, and how it counts them.
+
+    window: the server's context window in tokens, None where it does not tell. unbelieved: how
+    many counts were left out, since they cannot be of the whole prompt.
+    """
+
+    window: int | None = None
+    unbelieved: int = 0
+    _read: deque[Messages] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    _cuts: set[int] = field(default_factory=set)
+
+    def judge(self, messages: Messages, usage: TokenUsage) -> tuple[TokenUsage, str | None]:
+        """Return the usage without a count that is not of the whole prompt, and what was cut.
+
+        The second is one sentence where the server cannot have read the whole prompt, else None.
+        """
+        judged = self._judge(messages, usage)
+        self._read.append(messages)  # the server may have its beginning in its cache from now on
+        return judged
+
+    def _judge(self, messages: Messages, usage: TokenUsage) -> tuple[TokenUsage, str | None]:
+        read = usage.prompt_tokens
+        if not read or 4 * read >= sum(len(text) for _role, text in messages):
+            return usage, None  # counting the fewest tokens is slow, and never above a quarter
+        least = fewest_tokens(messages)
+        if read + (usage.cached_tokens or 0) >= least:
+            return usage, None
+        if self._cut(messages, usage, read, least):
+            self._cuts.add(read)
+            return usage, (
+                f"the server read {read:,} tokens of a prompt of at least {least:,}: its context "
+                "window is too small, and it dropped the rest without saying so"
+            )
+        self.unbelieved += 1
+        return replace(usage, prompt_tokens=None), None
+
+    def _cut(self, messages: Messages, usage: TokenUsage, read: int, least: int) -> bool:
+        if read < SMALLEST_WINDOW:
+            return False
+        if usage.cached_tokens or (self.window is not None and self.window < least):
+            return True  # what is cached is told and added, or the window is known
+        if any(abs(read - cut) <= 2 for cut in self._cuts):  # the window is known by now
+            return True
+        if self._fresh(messages) <= read:
+            return False
+        # An earlier run may have left all but the last message in the cache.
+        return _fills_a_window(read) or _fewest(messages[-1][1]) > read
+
+    def _fresh(self, messages: Messages) -> int:
+        """Return the fewest tokens of what no prompt before it begins with."""
+        text = _joined(messages)
+        shared = (_shared(text, _joined(other)) for other in self._read)
+        return _fewest(text[max(shared, default=0) :])
+
+
+def _fills_a_window(read: int) -> bool:
+    """Whether a count is what a cut leaves: a window, a power of two, or half of one.
+
+    Ollama keeps half of its window and two tokens: 2,050 of 4,096.
+    """
+    power = 1 << (read + 2).bit_length() - 1
+    return power > SMALLEST_WINDOW and -2 <= read - power <= 4
+
+
+def _shared(one: str, other: str) -> int:
+    """Return how many characters two texts begin with alike."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one.startswith(other[:middle]):
+            low = middle
+        else:
+            high = middle - 1
+    return low
