@@ -142,6 +142,8 @@ def test_an_empty_reply_is_shown_again_as_empty(mocked: Space, mock: MockEndpoin
     [
         (completion(None, refusal="I cannot help with that."), "refusal"),
         (completion("", "content_filter"), "filtered"),
+        (completion('{"evidence": ["a', "SAFETY"), "filtered"),
+        (completion("I will not.", "refusal"), "filtered"),
     ],
 )
 def test_a_refusal_or_a_filter_is_an_abstention_and_is_not_argued_with(
@@ -158,6 +160,32 @@ def test_a_reply_cut_short_may_be_twice_as_long_once(mocked: Space, mock: MockEn
     assert Asked(mocked.root).end.outcome == "verdict"
     limits = [request["body"]["max_tokens"] for request in mock.requests]
     assert limits == [1500, 3000]
+
+
+@pytest.mark.parametrize("finish", ["length", "MAX_TOKENS", "max_output_tokens"])
+@pytest.mark.parametrize("place", ["reasoning", "reasoning_content", "think", "magistral", "parts"])
+def test_a_draft_in_a_thought_that_was_cut_is_asked_again_with_more_room(
+    mocked: Space, mock: MockEndpoint, place: str, finish: str
+) -> None:
+    """The draft says the opposite; it must not be taken for the answer."""
+
+    def face(index: int, body: dict[str, Any]) -> Answer | None:
+        if index:
+            return None
+        draft = reply_for(body)["choices"][0]["message"]["content"]
+        parts = [{"type": "thinking", "thinking": [{"type": "text", "text": draft}]}]
+        thought: dict[str, Any] = {
+            "think": {"content": f"<think>{draft}"},
+            "magistral": {"content": f"[THINK]Perhaps {draft}? Hm"},
+            "parts": {"content": parts},
+        }.get(place, {"content": "", place: draft})
+        return Answer(body=completion(thought.pop("content"), finish, **thought))
+
+    mock.face = face
+    asked = Asked(mocked.root)
+    assert [a.reason for a in asked.attempts] == ["truncated", None]
+    assert asked.end.outcome == "verdict"
+    assert [request["body"]["max_tokens"] for request in mock.requests] == [1500, 3000]
 
 
 def test_a_reply_cut_short_twice_is_an_error(mocked: Space, mock: MockEndpoint) -> None:

@@ -319,7 +319,14 @@ class Thinking:
     def cases(draw: st.DrawFn) -> Case:
         own = draw(answers(plain))
         vendor = draw(forged)
-        match draw(st.integers(0, 2)):
+        opened, closed = draw(
+            st.sampled_from(
+                [("<think>", "</think>"), ("[THINK]", "[/THINK]"), ("<thought>", "</thought>"),
+                 ("<|channel|>analysis<|message|>", "<|end|><|channel|>final<|message|>"),
+                 ("<|channel>thought\n", "<channel|>"), ("◁think▷", "◁/think▷")]
+            )
+        )  # fmt: skip
+        match draw(st.integers(0, 3)):
             case 0:
                 own[BEATS[0]] = "It cuts </think> out."
                 own["vendor"] = vendor
@@ -327,9 +334,12 @@ class Thinking:
                     draw(st.sampled_from(["", "Well, ", "<think>"])) + written(own), own, True
                 )
             case 1:
-                return Case(f"<think>I could say {written(vendor)} but", None)
+                return Case(f"{opened}I could say {written(vendor)} but", None)
+            case 2:
+                return Case(f"{opened}{written(vendor)}{closed}", None)
             case _:
-                return Case(f"<think>{written(vendor)}</think>", None)
+                thought = draw(st.sampled_from(["{", "} or {{", written(vendor)[:-4], "{so}"]))
+                return Case(f"{opened}{thought}{closed}\n{written(own)}", own, must=True)
 
 
 cases = st.one_of(

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from panel.endpoint.prompt_counts import PromptCounts, fewest_tokens
-from panel.endpoint.replies import TokenUsage
+from panel.endpoint.usage import TokenUsage
 from panel.workspace.prompts import Messages
 from tests.support.space import ROOT, Panel, Space
 from tests.support.weather import WEATHER, serve

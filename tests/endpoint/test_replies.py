@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from panel.endpoint.replies import TokenUsage, cost, read_reply
+from panel.endpoint.replies import read_reply
+from panel.endpoint.usage import TokenUsage, cost
 from panel.workspace.settings import Prices
 from tests.support.mock_endpoint import completion
 
@@ -51,6 +52,35 @@ def test_tool_calls_of_any_shape_are_no_crash(calls: Any) -> None:
     assert text_of(None, tool_calls=calls) == ""
 
 
+THINKING = [{"type": "thinking", "thinking": [{"type": "text", "text": "draft"}]}]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"content": THINKING},
+        {"content": [{"type": "reasoning", "text": "draft"}, {"text": "draft", "thought": True}]},
+        {"content": None, "tool_calls": []},
+    ],
+)
+def test_thoughts_among_the_parts_are_no_text(message: dict[str, Any]) -> None:
+    reply = read_reply({"choices": [{"message": message}]})
+    assert (reply.text, reply.degraded) == ("", False)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"thinking": "thought"},
+        {"reasoning_details": [{"type": "reasoning.text", "text": "thought"}]},
+        {"thinking_blocks": [{"type": "thinking", "thinking": "thought"}]},
+    ],
+)
+def test_a_reasoning_field_is_known_under_all_its_names(message: dict[str, Any]) -> None:
+    reply = read_reply({"choices": [{"message": {"content": "", **message}}]})
+    assert (reply.text, reply.degraded) == ("thought", True)
+
+
 @pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])
 def test_reasoning_counts_only_when_there_is_nothing_else(name: str) -> None:
     assert text_of("", **{name: "thought"}) == "thought"
@@ -63,6 +93,43 @@ def test_a_refusal_is_kept_apart_from_the_text() -> None:
     reply = read_reply(completion(None, usage={}, refusal="I cannot."))
     assert (reply.text, reply.refusal) == ("", "I cannot.")
     assert read_reply(completion("x", usage={}, refusal="")).refusal is None
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"content": [{"type": "refusal", "refusal": "I cannot."}]},
+        {"content": None, "refusal": [{"type": "refusal", "refusal": "I cannot."}]},
+    ],
+)
+def test_a_refusal_may_be_a_part_of_the_content(message: dict[str, Any]) -> None:
+    reply = read_reply({"choices": [{"message": message}]})
+    assert (reply.text, reply.abstention) == ("", ("refusal", "I cannot."))
+
+
+ENDINGS = {
+    "whole": "stop STOP end_turn stop_sequence eos_token COMPLETE tool_calls function_call OTHER",
+    "truncated": "length LENGTH max_tokens MAX_TOKENS max_output_tokens model_length maxTokens "
+    "FinishReason.MAX_TOKENS model_context_window_exceeded token_limit max_new_tokens ERROR_LIMIT",
+    "filtered": "content_filter content-filter SAFETY RECITATION BLOCKLIST PROHIBITED_CONTENT SPII "
+    "refusal sensitive guardrail_intervened ERROR_TOXIC contentFiltered content_filter:SAFETY",
+    "broken_off": "error ERROR abort load network_error cancelled MALFORMED_FUNCTION_CALL timeout "
+    "insufficient_system_resource rate_limit error_rate_limit",
+}
+
+
+@pytest.mark.parametrize(
+    ("said", "ending"), [(said, ending) for ending in ENDINGS for said in ENDINGS[ending].split()]
+)
+def test_a_finish_reason_is_known_by_its_family(said: str, ending: str) -> None:
+    assert read_reply(completion("x", said, {})).ending == ending
+
+
+def test_a_word_of_the_provider_beside_a_gateway_s_stop_counts() -> None:
+    choice = {"message": {"content": "x"}, "finish_reason": "stop"}
+    for native, ending in (("MAX_TOKENS", "truncated"), ("SAFETY", "filtered"), ("STOP", "whole")):
+        body = {"choices": [{**choice, "native_finish_reason": native}]}
+        assert read_reply(body).ending == ending
 
 
 def test_any_finish_reason_is_passed_through_and_an_odd_one_is_none() -> None:

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from panel.cells.plan import make_plan
-from panel.endpoint import attempts
-from panel.runs import reparse as room
+from panel.endpoint import replies
 from panel.runs.reparse import Report, reparse
 from panel.runs.selection import Selection, prepare
 from panel.store.connection import FILE, reading
@@ -29,16 +28,16 @@ from tests.support.templates import Make
 CELLS = 8
 
 
-def strict(reply: str, persona: Persona) -> Verdict:
+def strict(reply: str, persona: Persona, whole: bool = True) -> Verdict:
     """Read nothing of one persona: a parser with a fault."""
     if persona.id == "skeptic":
         raise UnparsableReply(["I do not like it"])
-    return parse(reply, persona)
+    return parse(reply, persona, whole)
 
 
-def other(reply: str, persona: Persona) -> Verdict:
+def other(reply: str, persona: Persona, whole: bool = True) -> Verdict:
     """Read every verdict as ship, with the confidence 1."""
-    read = parse(reply, persona)
+    read = parse(reply, persona, whole)
     return Verdict(read.evidence, read.beats, "ship", 1)
 
 
@@ -62,7 +61,7 @@ def changes(report: Report) -> dict[str, int]:
 def the_skeptic_abstains(mocked: Space, _mock: MockEndpoint) -> None:
     """Run with a parser that makes the skeptic abstain on both tools, after a repair each."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(attempts, "parse", strict)
+        patch.setattr(replies, "parse", strict)
         run(mocked)
     assert outcomes(mocked) == {"verdict": 6, "abstain": 2}
 
@@ -126,7 +125,7 @@ def test_a_stricter_parser_takes_a_verdict_back_and_the_old_one_returns_it(
 ) -> None:
     takes = rows(asked, "FROM takes ORDER BY tool, persona")
     with monkeypatch.context() as patch:
-        patch.setattr(room, "parse", strict)
+        patch.setattr(replies, "parse", strict)
         report = reparse(workspace(asked), None)
         assert changes(report) == {"verdict -> abstain": 2}
         again = reparse(workspace(asked), None)
@@ -144,7 +143,7 @@ def test_a_stricter_parser_takes_a_verdict_back_and_the_old_one_returns_it(
 def test_a_verdict_that_reads_differently_is_changed(
     asked: Space, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(room, "parse", other)
+    monkeypatch.setattr(replies, "parse", other)
     report = reparse(workspace(asked), ["anvil"])
     assert changes(report) == {"verdict changed": 4} and report.cells == 4
     confident = "SELECT tool, min(confidence), max(confidence) FROM verdicts GROUP BY 1 ORDER BY 1"
@@ -157,12 +156,12 @@ def test_a_verdict_that_reads_differently_is_changed(
 def a_history(space: Space, monkeypatch: pytest.MonkeyPatch) -> None:
     """Read the same replies three ways, the last with the real parser."""
     for parser in (strict, other, parse):
-        monkeypatch.setattr(room, "parse", parser)
+        monkeypatch.setattr(replies, "parse", parser)
         assert reparse(workspace(space), None).run_id
 
 
 def test_rebuild_gives_the_same_views(abstained: Space, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "parse", other)
+    monkeypatch.setattr(replies, "parse", other)
     assert reparse(workspace(abstained), None).run_id
     a_history(abstained, monkeypatch)
     before = views(abstained)
@@ -191,11 +190,11 @@ def test_a_verdict_of_another_reply_takes_the_place_of_one_taken_back(
 ) -> None:
     """The repair counted; now it cannot be read, and the first reply can."""
     with monkeypatch.context() as patch:
-        patch.setattr(attempts, "parse", _after("repair"))
+        patch.setattr(replies, "parse", _after("repair"))
         mock.face = _marked
         run(mocked)
     assert rows(mocked, "SELECT DISTINCT repair, outcome FROM verdicts") == [(True, "verdict")]
-    monkeypatch.setattr(room, "parse", _after("first"))
+    monkeypatch.setattr(replies, "parse", _after("first"))
     assert changes(reparse(workspace(mocked), None)) == {"verdict changed": CELLS}
     assert rows(mocked, "SELECT DISTINCT repair, outcome FROM verdicts") == [(False, "verdict")]
 
@@ -209,8 +208,8 @@ def _marked(_index: int, body: dict[str, Any]) -> Answer:
 
 
 def _after(which: str) -> Any:
-    def only(reply: str, persona: Persona) -> Verdict:
-        read = parse(reply, persona)
+    def only(reply: str, persona: Persona, whole: bool = True) -> Verdict:
+        read = parse(reply, persona, whole)
         if read.evidence != (which,):
             raise UnparsableReply(["not this one"])
         return read
@@ -251,12 +250,12 @@ def test_a_reply_cut_short_counts_only_when_it_is_whole(
         whole = "Blows air" in str(body["messages"])
         return Answer(body=completion(text if whole else text[:-1], "length"))
 
-    def nothing(_reply: str, _persona: Persona) -> Verdict:
+    def nothing(_reply: str, _persona: Persona, _whole: bool) -> Verdict:
         raise UnparsableReply(["no"])
 
     mock.face = face
     with monkeypatch.context() as patch:
-        patch.setattr(attempts, "parse", nothing)
+        patch.setattr(replies, "parse", nothing)
         run(mocked)
     assert outcomes(mocked) == {"abstain": CELLS}
     assert changes(reparse(workspace(mocked), None)) == {"abstain -> verdict": 4}

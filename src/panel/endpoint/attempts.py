@@ -9,9 +9,10 @@ from panel.cells.lines import Attempt
 from panel.endpoint.client import RawResponse
 from panel.endpoint.faults import Fault, classify_fault
 from panel.endpoint.prompt_counts import PromptCounts
-from panel.endpoint.replies import BROKEN_OFF, FILTERED, TRUNCATED, Reply, cost, read_reply
+from panel.endpoint.replies import Reply, read_reply
+from panel.endpoint.usage import cost
 from panel.workspace.settings import Prices
-from panel.workspace.verdict import UnparsableReply, parse
+from panel.workspace.verdict import UnparsableReply
 
 RUNAWAY_SPACE = 0.5  # share of blanks from which a reply cut short is a runaway
 
@@ -61,17 +62,15 @@ def read_attempt(answer: RawResponse, asked: Attempt, context: AttemptContext) -
     attempt = _with_reply(asked, replace(reply, usage=usage), context.prices)
     if cut is not None:
         return AttemptResult(replace(attempt, reason="prompt_truncated", detail=cut))
-    if reply.finish_reason in BROKEN_OFF:
+    if reply.ending == "broken_off":
         detail = f"the server ended the reply with {reply.finish_reason!r}"
         attempt = replace(attempt, final=context.last, reason="broken_off", detail=detail)
         return AttemptResult(attempt, Fault("retry", "broken_off", detail))
-    if reply.refusal:
-        abstained = replace(attempt, outcome="abstain", reason="refusal", detail=reply.refusal)
-        return AttemptResult(abstained)
-    if reply.finish_reason in FILTERED:
-        return AttemptResult(replace(attempt, outcome="abstain", reason="filtered"))
+    if reply.abstention is not None:
+        reason, words = reply.abstention
+        return AttemptResult(replace(attempt, outcome="abstain", reason=reason, detail=words))
     try:
-        verdict = parse(reply.text, asked.cell.persona)
+        verdict = reply.verdict(asked.cell.persona)
     except UnparsableReply as error:
         return _unreadable(attempt, reply, error, context.longer)
     return AttemptResult(replace(attempt, outcome="verdict", verdict=verdict))
@@ -107,7 +106,7 @@ def _unreadable(
     attempt: Attempt, reply: Reply, error: UnparsableReply, longer: bool
 ) -> AttemptResult:
     detail = str(error)
-    if reply.finish_reason not in TRUNCATED:
+    if reply.ending != "truncated":
         abstained = replace(
             attempt, final=attempt.repair, outcome="abstain", reason="unparsable", detail=detail
         )

@@ -11,7 +11,7 @@ import re
 from collections import deque
 from dataclasses import dataclass, field, replace
 
-from panel.endpoint.replies import TokenUsage
+from panel.endpoint.usage import TokenUsage
 from panel.workspace.prompts import Messages
 
 SMALLEST_WINDOW = 128  # tokens; a count below it comes from no window, but from a stub or a cache

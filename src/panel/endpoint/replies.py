@@ -2,35 +2,51 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from panel.endpoint.usage import TokenUsage, read_usage
 from panel.text import clean_text
-from panel.workspace.settings import Prices
+from panel.workspace.personas import Persona
+from panel.workspace.verdict import UnparsableReply, Verdict, parse
 
-# Finish reasons, as different servers word them.
-TRUNCATED = {"length", "model_length", "max_tokens"}
-FILTERED = {"content_filter", "safety"}
-BROKEN_OFF = {"error", "abort", "load"}  # the server gave up in the middle and still said 200
+Ending = Literal["whole", "truncated", "filtered", "broken_off"]
+# Words in finish reasons, which every server and gateway spells in its own way; the first counts.
+_FILTER = (
+    r"filter|safety|recit|block|prohibit|spii|refus|sensitive|moderat|guardrail|toxic|policy|armor"
+    r"|violat|flagged"
+)
+_CUT = r"length|max.*(token|output)|(?<!rate_)(?<!rate)limit|context|truncat|incomplete"
+_GIVEN_UP = (  # in the middle, and still with status 200
+    r"error|abort|(^|_)load(_|$)|fail|cancel|time_?out|interrupt|malformed|insufficient|rate_?limit"
+    r"|unavailable|overload|disconnect"
+)
+_ENDINGS: tuple[tuple[Ending, str], ...] = (
+    ("filtered", _FILTER),
+    ("truncated", _CUT),
+    ("broken_off", _GIVEN_UP),
+)
 
 
-@dataclass(frozen=True, slots=True)
-class TokenUsage:
-    """Token counts; None where the server gave none. The prompt's hold the cached ones."""
-
-    prompt_tokens: int | None
-    completion_tokens: int | None
-    cached_tokens: int | None
+def _ending(choice: dict[str, Any]) -> Ending:
+    """Return how a reply ended. A gateway may say "stop", and its provider's word beside it."""
+    for name in ("finish_reason", "native_finish_reason"):
+        said = re.sub(r"[\W_]+", "_", str(choice.get(name) or "")).lower()
+        for ending, words in _ENDINGS:
+            if re.search(words, said):
+                return ending
+    return "whole"
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
     """One completion, read: text (may be ""), refusal, finish reason, usage, identity.
 
-    place: where the text was. Text from "reasoning" is degraded: the server put its answer
-    where the model's thoughts belong, so it may be thoughts instead of an answer.
+    ending: what the finish reason means. place: where the text was. Text from "reasoning" is
+    degraded: the server put its answer where the model's thoughts belong, so it may be thoughts
+    instead of an answer.
     """
 
     text: str
@@ -39,12 +55,29 @@ class Reply:
     usage: TokenUsage
     model: str | None
     system_fingerprint: str | None
+    ending: Ending = "whole"
     place: Literal["content", "tool", "reasoning"] = "content"
 
     @property
     def degraded(self) -> bool:
         """Whether the text was found only in a reasoning field."""
         return self.place == "reasoning"
+
+    @property
+    def abstention(self) -> tuple[str, str | None] | None:
+        """Return the reason and the words of a reply that declines to answer; else None."""
+        if self.refusal:
+            return "refusal", self.refusal
+        return ("filtered", None) if self.ending == "filtered" else None
+
+    def verdict(self, persona: Persona) -> Verdict:
+        """Return the verdict in the text; raises UnparsableReply with the reasons.
+
+        What a server cut short while the model was still thinking is a draft, and no verdict.
+        """
+        if self.degraded and self.ending == "truncated":
+            raise UnparsableReply(["the reply was cut short before the thought had ended"])
+        return parse(self.text, persona, self.ending != "truncated" and not self.degraded)
 
 
 def read_reply(completion: dict[str, Any]) -> Reply:
@@ -57,13 +90,16 @@ def read_reply(completion: dict[str, Any]) -> Reply:
     message = choice["message"]
     text, place = _found(message)
     refusal = message.get("refusal")
+    if not isinstance(refusal, str):
+        refusal = _parts(refusal, "refusal") or _parts(message.get("content"), "refusal")
     return Reply(
         text=clean_text(text),
-        refusal=clean_text(refusal) if isinstance(refusal, str) and refusal else None,
+        refusal=clean_text(refusal) or None,
         finish_reason=_word(choice.get("finish_reason")),
-        usage=_usage(completion.get("usage")),
+        usage=read_usage(completion.get("usage")),
         model=_word(completion.get("model")),
         system_fingerprint=_word(completion.get("system_fingerprint")),
+        ending=_ending(choice),
         place=place,
     )
 
@@ -75,21 +111,40 @@ def _found(message: dict[str, Any]) -> tuple[str, Literal["content", "tool", "re
         return arguments, "tool"
     if text.strip():
         return text, "content"
-    thought = _content(message.get("reasoning_content") or message.get("reasoning"))
-    return (thought, "reasoning") if thought.strip() else (text, "content")
+    thought = _thought(message)
+    return (thought, "reasoning") if thought else (text, "content")
+
+
+# Fields that hold thoughts.
+_THOUGHTS = ("reasoning_content", "reasoning", "thinking", "reasoning_details", "thinking_blocks")
 
 
 def _content(content: Any) -> str:
-    if isinstance(content, str):
-        return content
-    if isinstance(content, list):
-        return "".join(
-            part["text"]
-            for part in content
-            if isinstance(part, dict)
-            and part.get("type") in ("text", "output_text")
-            and isinstance(part.get("text"), str)
-        )
+    if isinstance(content, dict) and "type" not in content:
+        return json.dumps(content)  # JSON that the server has parsed
+    return content if isinstance(content, str) else _parts(content, "text", "output_text")
+
+
+def _parts(parts: Any, *types: str) -> str:
+    """Return the text of a list's parts of these types, joined, without those marked as thought."""
+    texts = (
+        part.get("text", part.get("refusal"))
+        for part in (parts if isinstance(parts, list) else ())
+        if isinstance(part, dict) and part.get("type", "text") in types and not part.get("thought")
+    )
+    return "".join(text for text in texts if isinstance(text, str))
+
+
+def _thought(message: dict[str, Any]) -> str:
+    """Return the text of the first field that holds thoughts, whatever its form."""
+    for name in _THOUGHTS:
+        value = message.get(name)
+        texts = [
+            part.get("text") or part.get("thinking") if isinstance(part, dict) else part
+            for part in (value if isinstance(value, list) else [value])
+        ]
+        if text := "".join(text for text in texts if isinstance(text, str)).strip():
+            return text
     return ""
 
 
@@ -107,73 +162,3 @@ def _tool_arguments(message: dict[str, Any]) -> str:
 
 def _word(value: Any) -> str | None:
     return clean_text(value)[:500] if isinstance(value, str) else None
-
-
-def _count(value: Any) -> int | None:
-    """Return a count of tokens; some gateways write it as text or with a decimal point."""
-    if isinstance(value, str) and re.fullmatch(r"\s*\d{1,16}(\.0*)?\s*", value):
-        value = float(value)
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    return value if whole and 0 <= value < 2**53 else None
-
-
-# Where servers put a count, in the order of belief; the second word is a field of the first.
-_PROMPT = ("prompt_tokens", "input_tokens", "promptTokens", "inputTokens")
-_COMPLETION = ("completion_tokens", "output_tokens", "completionTokens", "outputTokens")
-_CACHED = (
-    "prompt_tokens_details.cached_tokens",
-    "input_tokens_details.cached_tokens",
-    "cache_read_input_tokens",
-    "prompt_cache_hit_tokens",
-    "cached_tokens",
-    "num_cached_tokens",
-    "cached_prompt_tokens",
-)
-_WRITTEN = (  # into the cache, by this request
-    "cache_creation_input_tokens",
-    "prompt_tokens_details.cache_creation_tokens",
-    "prompt_tokens_details.cache_write_tokens",
-)
-
-
-def _usage(usage: Any) -> TokenUsage:
-    """Read the counts, with the cached tokens in the prompt's where the server left them out.
-
-    OpenAI counts cached tokens as part of the prompt, Anthropic beside it. Which was meant
-    shows where the sum is told, or where more is cached than the prompt is said to have.
-    """
-    if not isinstance(usage, dict):
-        return TokenUsage(None, None, None)
-    prompt, completion = _told(usage, _PROMPT), _told(usage, _COMPLETION)
-    cached = _told(usage, _CACHED)
-    beside = (cached or 0) + (_told(usage, _WRITTEN) or 0)
-    if prompt is not None and beside:
-        total = _told(usage, ("total_tokens", "totalTokens"))
-        anthropic = "prompt_tokens" not in usage and "cache_read_input_tokens" in usage
-        if anthropic or beside > prompt or total == prompt + beside + (completion or 0):
-            prompt += beside
-    return TokenUsage(prompt, completion, cached)
-
-
-def _told(usage: dict[str, Any], names: Iterable[str]) -> int | None:
-    """Return the first of the counts that is told; one of 0 only where no other is."""
-    counts = []
-    for name in names:
-        value: Any = usage
-        for part in name.split("."):
-            value = value.get(part) if isinstance(value, dict) else None
-        counts.append(_count(value))
-    return next((count for count in counts if count), 0 if 0 in counts else None)
-
-
-def cost(usage: TokenUsage, prices: Prices | None) -> float | None:
-    """Return the US dollars for a request; None, not 0, when a price or a count is not known."""
-    if prices is None or usage.prompt_tokens is None or usage.completion_tokens is None:
-        return None
-    cached = usage.cached_tokens or 0
-    cached_price = prices.prompt if prices.cached is None else prices.cached
-    full = usage.prompt_tokens - min(cached, usage.prompt_tokens)
-    total = full * prices.prompt + min(cached, usage.prompt_tokens) * cached_price
-    return (total + usage.completion_tokens * prices.completion) / 1_000_000

@@ -15,12 +15,12 @@ from pydantic import ValidationError
 from panel.cells.journal import JournalWriter, journal_line, new_run_id, utc_now
 from panel.cells.lines import end_line, run_line, verdict_fields
 from panel.endpoint.client import RawResponse
-from panel.endpoint.replies import BROKEN_OFF, FILTERED, Reply, read_reply
+from panel.endpoint.replies import Reply, read_reply
 from panel.store.ingest import ingest, opened
 from panel.store.replies import StoredReply, replies_by_cell
 from panel.workspace.loading import WorkspaceFiles
 from panel.workspace.personas import Persona
-from panel.workspace.verdict import UnparsableReply, Verdict, parse
+from panel.workspace.verdict import UnparsableReply, Verdict
 
 WRITTEN_AT_ONCE = 1000  # readings to one forcing to disk
 
@@ -157,19 +157,17 @@ def _read(stored: StoredReply, personas: _Personas, report: Report) -> Reading |
     """Read one reply as a run would; None where there is no whole reply to read."""
     completion = RawResponse(0, 200, body=stored.body.encode()).completion()
     reply = read_reply(completion) if completion else None
-    if reply is None or reply.finish_reason in BROKEN_OFF:
+    if reply is None or reply.ending == "broken_off":
         return None
     persona = personas.of(stored)
     if persona is None:
         report.unknown += 1
         return None
     report.replies += 1
-    if reply.refusal:
-        return Reading(reply, reason="refusal", detail=reply.refusal)
-    if reply.finish_reason in FILTERED:
-        return Reading(reply, reason="filtered")
+    if reply.abstention is not None:
+        return Reading(reply, None, *reply.abstention)
     try:
-        return Reading(reply, parse(reply.text, persona))
+        return Reading(reply, reply.verdict(persona))
     except UnparsableReply as error:
         return Reading(reply, reason="unparsable", detail=str(error))
 

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -14,13 +10,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from panel.text import clean_text
 from panel.workspace.mistakes import in_words
 from panel.workspace.personas import Persona
+from panel.workspace.reply_objects import NoObject, last_object
 
 SHIP, SKIP = "ship", "skip"
 BEAT_LIMIT = 2000
-REPLY_LIMIT = 262_144  # characters of a reply that are searched for JSON, from its end
-JSON_STARTS = 2000  # braces at which an object is tried, so that no reply costs minutes
-JSON_READ = 4 * REPLY_LIMIT  # characters read in tries that failed
-THOUGHT_BEGINS, THOUGHT_ENDS = "<think>", "</think>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,16 +118,17 @@ def _reader(persona: Persona) -> type[BaseModel]:
     return _readers[ids]
 
 
-def parse(reply: str, persona: Persona) -> Verdict:
+def parse(reply: str, persona: Persona, whole: bool = True) -> Verdict:
     """Read a verdict out of a reply's text; raises UnparsableReply with the reasons.
 
-    Text before ``</think>`` is thought, not answer, unless that mark is inside an object. The
-    LAST JSON object counts: an answer may quote the vendor's text, which could hold a forged
-    verdict, before it gives its own. An object that names a field twice is refused.
+    Thoughts are no answer. The LAST JSON object counts: an answer may quote the vendor's text,
+    which could hold a forged verdict, before it gives its own. An object that names a field
+    twice is refused. whole: False where the reply ran into its cap, so that more was to come.
     """
-    found = _last_object(reply)
-    if found is None:
-        raise UnparsableReply(["the reply holds no JSON object"])
+    try:
+        found = last_object(reply, whole)
+    except NoObject as none:
+        raise UnparsableReply([str(none)]) from None
     try:
         answer = _reader(persona).model_validate(found)
     except ValidationError as error:
@@ -155,86 +149,3 @@ def parse(reply: str, persona: Persona) -> Verdict:
 
 def _wrong(item: Any) -> str:
     return "is missing" if item["type"] == "missing" else in_words(item)[0]
-
-
-class _Repeating(dict[str, Any]):
-    """An object that names a field twice."""
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    mapping = dict(pairs)
-    return mapping if len(mapping) == len(pairs) else _Repeating(mapping)
-
-
-# Control characters inside strings are accepted: small models write line breaks there.
-# A very long number becomes a float and is refused by its type, not by Python's digit limit.
-_decoder = json.JSONDecoder(
-    strict=False,
-    object_pairs_hook=_unique,
-    parse_int=lambda digits: int(digits) if len(digits) < 20 else float(digits),
-)
-
-
-def _last_object(reply: str) -> dict[str, Any] | None:
-    """Return the last object after the thought, or the one around the thought's end.
-
-    It must stand free. Inside or before an object that cannot be read (cut off, a quote not
-    escaped), it may be the vendor's and the unreadable one the model's own.
-    """
-    cut = max(0, len(reply) - REPLY_LIMIT)
-    text = reply[cut:]
-    thought = text.rfind(THOUGHT_ENDS)
-    last, position, left_open = None, max(thought, 0), 0
-    if thought < 0:
-        if reply.lstrip().startswith(THOUGHT_BEGINS):
-            raise UnparsableReply(["the thought never ends"])
-        left_open = max(0, reply.count("{", 0, cut) - reply.count("}", 0, cut))
-    else:
-        with suppress(UnparsableReply):
-            for value, start, end in _objects(text, 0):
-                if start < thought < end:
-                    last, position = value, end
-    free = True
-    for value, start, end in _objects(text, position):
-        left_open = _left_open(text[position:start], left_open)
-        last, position, free = value, end, not left_open
-    # A surplus brace at its end is a slip; "{so}" is a word in braces.
-    after = _WORD_IN_BRACES.sub("", text[position:]).lstrip("} \t\r\n")
-    if last is not None and not (free and "{" not in after and "}" not in after):
-        raise UnparsableReply(["the JSON object stands inside or before one that cannot be read"])
-    if isinstance(last, _Repeating):
-        raise UnparsableReply(["the JSON object names a field twice"])
-    return last
-
-
-_WORD_IN_BRACES = re.compile(r"\{[^{}:]*\}")
-
-
-def _left_open(before: str, depth: int) -> int:
-    """Count the braces that are open before an object, without those right before its own."""
-    for brace in re.findall("[{}]", before.rstrip("{ \t\r\n")):
-        depth = depth + 1 if brace == "{" else max(0, depth - 1)
-    return depth
-
-
-def _objects(text: str, position: int) -> Iterator[tuple[dict[str, Any], int, int]]:
-    """Yield objects from a position on, with start and end; raises for a maze of braces."""
-    unread = JSON_READ
-    for _try in range(JSON_STARTS):
-        position = text.find("{", position)
-        if position < 0:
-            return
-        try:
-            value, end = _decoder.raw_decode(text, position)
-        except json.JSONDecodeError as error:
-            unread -= error.pos - position
-            position += 1
-        except RecursionError:
-            unread -= JSON_READ // 100  # a hundred such nestings are enough
-            position += 1
-        else:
-            yield value, position, end
-            position = end
-        if unread < 0:
-            break
-    raise UnparsableReply(["the reply opens more objects than it closes"])

@@ -1,0 +1,89 @@
+"""Reads token counts, wherever a server puts them, and what they cost."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from panel.workspace.settings import Prices
+
+
+@dataclass(frozen=True, slots=True)
+class TokenUsage:
+    """Token counts; None where the server gave none. The prompt's hold the cached ones."""
+
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    cached_tokens: int | None
+
+
+def _count(value: Any) -> int | None:
+    """Return a count of tokens; some gateways write it as text or with a decimal point."""
+    if isinstance(value, str) and re.fullmatch(r"\s*\d{1,16}(\.0*)?\s*", value):
+        value = float(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return value if whole and 0 <= value < 2**53 else None
+
+
+# Where servers put a count, in the order of belief; the second word is a field of the first.
+_PROMPT = ("prompt_tokens", "input_tokens", "promptTokens", "inputTokens")
+_COMPLETION = ("completion_tokens", "output_tokens", "completionTokens", "outputTokens")
+_CACHED = (
+    "prompt_tokens_details.cached_tokens",
+    "input_tokens_details.cached_tokens",
+    "cache_read_input_tokens",
+    "prompt_cache_hit_tokens",
+    "cached_tokens",
+    "num_cached_tokens",
+    "cached_prompt_tokens",
+)
+_WRITTEN = (  # into the cache, by this request
+    "cache_creation_input_tokens",
+    "prompt_tokens_details.cache_creation_tokens",
+    "prompt_tokens_details.cache_write_tokens",
+)
+
+
+def read_usage(usage: Any) -> TokenUsage:
+    """Read the counts, with the cached tokens in the prompt's where the server left them out.
+
+    OpenAI counts cached tokens as part of the prompt, Anthropic beside it. Which was meant
+    shows where the sum is told, or where more is cached than the prompt is said to have.
+    """
+    if not isinstance(usage, dict):
+        return TokenUsage(None, None, None)
+    prompt, completion = _told(usage, _PROMPT), _told(usage, _COMPLETION)
+    cached = _told(usage, _CACHED)
+    beside = (cached or 0) + (_told(usage, _WRITTEN) or 0)
+    if prompt is not None and beside:
+        total = _told(usage, ("total_tokens", "totalTokens"))
+        anthropic = "prompt_tokens" not in usage and "cache_read_input_tokens" in usage
+        if anthropic or beside > prompt or total == prompt + beside + (completion or 0):
+            prompt += beside
+    return TokenUsage(prompt, completion, cached)
+
+
+def _told(usage: dict[str, Any], names: Iterable[str]) -> int | None:
+    """Return the first of the counts that is told; one of 0 only where no other is."""
+    counts = []
+    for name in names:
+        value: Any = usage
+        for part in name.split("."):
+            value = value.get(part) if isinstance(value, dict) else None
+        counts.append(_count(value))
+    return next((count for count in counts if count), 0 if 0 in counts else None)
+
+
+def cost(usage: TokenUsage, prices: Prices | None) -> float | None:
+    """Return the US dollars for a request; None, not 0, when a price or a count is not known."""
+    if prices is None or usage.prompt_tokens is None or usage.completion_tokens is None:
+        return None
+    cached = usage.cached_tokens or 0
+    cached_price = prices.prompt if prices.cached is None else prices.cached
+    full = usage.prompt_tokens - min(cached, usage.prompt_tokens)
+    total = full * prices.prompt + min(cached, usage.prompt_tokens) * cached_price
+    return (total + usage.completion_tokens * prices.completion) / 1_000_000

@@ -1,0 +1,143 @@
+"""Finds the JSON object that is a reply's answer: the last one that stands free of the thoughts."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from panel.workspace.thoughts import Mark, next_mark, thought_end
+
+REPLY_LIMIT = 262_144  # characters of a reply that are searched for JSON, from its end
+JSON_STARTS = 2000  # braces at which an object is tried, so that no reply costs minutes
+JSON_READ = 4 * REPLY_LIMIT  # characters read in tries that failed
+
+
+class NoObject(ValueError):  # noqa: N818 - it names the reply, not the fault
+    """A reply without an object that is surely the model's own answer; says why."""
+
+
+class _Repeating(dict[str, Any]):
+    """An object that names a field twice."""
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    mapping = dict(pairs)
+    return mapping if len(mapping) == len(pairs) else _Repeating(mapping)
+
+
+# Control characters inside strings are accepted: small models write line breaks there.
+# A very long number becomes a float and is refused by its type, not by Python's digit limit.
+_decoder = json.JSONDecoder(
+    strict=False,
+    object_pairs_hook=_unique,
+    parse_int=lambda digits: int(digits) if len(digits) < 20 else float(digits),
+)
+
+
+def last_object(reply: str, whole: bool = True) -> dict[str, Any]:
+    """Return the last object outside the thoughts; raises NoObject with the reason.
+
+    It must stand free. Inside or before an object that cannot be read (cut off, a quote not
+    escaped), it may be the vendor's and the unreadable one the model's own. In a reply that is
+    not ``whole`` it must also begin or end the answer: else the model's own was still to come.
+    """
+    scan = _Scan(reply, whole)
+    scan.run()
+    if scan.last is None:
+        raise NoObject("the reply holds no JSON object")
+    # A surplus brace at its end is a slip; "{so}" is a word in braces.
+    after = _WORD_IN_BRACES.sub("", scan.gap).lstrip("} \t\r\n")
+    if scan.depth or "{" in after or "}" in after:
+        raise NoObject("the JSON object stands inside or before one that cannot be read")
+    if not whole and scan.began and _has_words(after):
+        raise NoObject("the reply was cut short after words that may be about another's object")
+    if isinstance(scan.last, _Repeating):
+        raise NoObject("the JSON object names a field twice")
+    return scan.last
+
+
+_WORD_IN_BRACES = re.compile(r"\{[^{}:]*\}")
+
+
+def _has_words(text: str) -> bool:
+    """Whether a text has words besides tags and code fences."""
+    return re.search(r"\w", re.sub(r"<[^<>\s]{1,40}>|```\w*", "", text)) is not None
+
+
+class _Scan:
+    """A way through a reply, object by object, past the thoughts.
+
+    last: the object found last. depth: the braces open before it. gap: the answer's text since
+    then. began: whether words of the answer stand before that object.
+    """
+
+    def __init__(self, reply: str, whole: bool) -> None:
+        before, self.text = reply[:-REPLY_LIMIT], reply[-REPLY_LIMIT:]
+        self.whole = whole
+        self.last: dict[str, Any] | None = None
+        self.gap, self.began = "", bool(before)
+        self.depth = max(0, before.count("{") - before.count("}"))
+        # Where an answer begins at once, an end of a thought in it is a word in its text.
+        self._own = re.match(r"\W*(json\W*)?\{", reply) is not None
+        self._tries, self._unread = JSON_STARTS, JSON_READ
+        first = next_mark(before, 0)
+        if first and first.opens and not before[: first.start].strip():
+            self._end_of(first, reply)
+
+    def run(self) -> None:
+        """Go to the end; raises NoObject for a thought without end or a maze of braces."""
+        text, position, seen = self.text, 0, 0  # seen: up to where the gap has been collected
+        mark = next_mark(text, 0)
+        while True:
+            if mark is not None and mark.start < position:
+                mark = next_mark(text, position)
+            brace = text.find("{", position)
+            if mark is not None and (brace < 0 or mark.start < brace):
+                self.gap += text[seen : mark.start]
+                position = seen = self._end_of(mark, text) if mark.opens else self._restart(mark)
+            elif brace < 0:
+                self.gap += text[seen:]
+                return
+            elif (end := self._read(brace, seen)) is not None:
+                position = seen = end
+            else:
+                position = brace + 1
+
+    def _end_of(self, mark: Mark, text: str) -> int:
+        end = thought_end(text, mark, self.whole)
+        if end is None and text[mark.end :].strip():
+            raise NoObject("the thought never ends")
+        return len(text) if end is None else end
+
+    def _restart(self, mark: Mark) -> int:
+        """Forget all before the end of a thought that nothing opened: it was the thought."""
+        self.depth = _left_open(self.gap, self.depth) if self._own else 0
+        self.last, self.gap, self.began = None, "", False
+        return mark.end
+
+    def _read(self, brace: int, seen: int) -> int | None:
+        """Read the object at a brace; returns its end, None where none can be read."""
+        if not self._tries or self._unread < 0:
+            raise NoObject("the reply opens more objects than it closes")
+        self._tries -= 1
+        try:
+            value, end = _decoder.raw_decode(self.text, brace)
+        except json.JSONDecodeError as error:
+            self._unread -= error.pos - brace
+            return None
+        except RecursionError:
+            self._unread -= JSON_READ // 100  # a hundred such nestings are enough
+            return None
+        before = self.gap + self.text[seen:brace]
+        self.depth = _left_open(before, self.depth)
+        self.began = self.began or self.last is not None or _has_words(before)
+        self.last, self.gap = value, ""
+        return end
+
+
+def _left_open(before: str, depth: int) -> int:
+    """Count the braces that are open before an object, without those right before its own."""
+    for brace in re.findall("[{}]", before.rstrip("{ \t\r\n")):
+        depth = depth + 1 if brace == "{" else max(0, depth - 1)
+    return depth

@@ -1,0 +1,96 @@
+"""Where a model's thoughts begin and end in its reply, in the marks that model families use.
+
+``<think>`` (DeepSeek, Qwen), ``<thinking>``, ``<thought>``, ``[THINK]`` (Magistral), ``◁think▷``
+(Kimi), ``<seed:think>``, ``<|begin_of_thought|>``, ``<|START_THINKING|>`` (Cohere),
+``<|inner_prefix|>`` (Apertus), the channels of gpt-oss (harmony) and Gemma, and the headings of
+Granite. A server that knows its model cuts them out; many do not.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_WORDS = r"think(?:ing)?|thoughts?|reason(?:ing)?|reflect(?:ion)?|analysis|scratch_?pad"
+_MARKS = re.compile(
+    rf"""
+    (?<!`)                                              # `<think>` in prose is a mention
+    (?: (?:<[|｜]?|◁) (?P<slash>/)?                      # <think> </think> <|think|> ◁/think▷
+        (?:(?P<side>begin|start|end)_(?:of_)?)?         # <|begin_of_thought|> <|END_THINKING|>
+        (?:[\w.]{{1,20}}:)?                             # <seed:think>
+        (?P<tag>{_WORDS}|inner(?=_)|(?:inner_)?monologue|cot|chain_of_thought)
+        (?P<fix>_prefix|_suffix)?                       # <|inner_prefix|> <|inner_suffix|>
+        (?:\s[^<>]{{0,200}})? (?:[|｜]?>|▷)
+      | \[(?P<bracket_slash>/)?(?P<bracket>think(?:ing)?|thoughts?|reasoning)\]
+      | <unused9(?P<unused>[45])>                       # MedGemma
+      | <\|channel\|?>\s*(?P<channel>\w+)               # harmony, Gemma
+      | (?P<leaked>assistant\s?(?:final|commentary))(?=\W|json)  # harmony, its marks cut out
+      | here(?:\ is|'s)\ my\ (?P<heading>thought\ process|response)\b:?  # Granite
+    )
+    """,
+    re.I | re.X,
+)
+_CHANNEL_ENDS = re.compile(r"<\|(?:end|return|call)\|>|<channel\|>|(?=<\|start\|>|<\|channel\|?>)")
+_NO_THOUGHTS = ("final", "commentary")  # channels: the answer, and a call of a tool
+_STEMS = {"thinking": "think", "thoughts": "thought", "reasoning": "reason"}
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A mark in a text, from ``start`` to ``end``: it opens a thought of this name, or ends one."""
+
+    name: str
+    opens: bool
+    start: int
+    end: int
+
+
+def next_mark(text: str, position: int) -> Mark | None:
+    """Return the first mark from a position on; None where there is none."""
+    return next(_marks(text, position), None)
+
+
+def _marks(text: str, position: int) -> Iterator[Mark]:
+    for found in _MARKS.finditer(text, position):
+        name, opens = _read(found)
+        yield Mark(name, opens, found.start(), found.end())
+
+
+def _read(found: re.Match[str]) -> tuple[str, bool]:
+    if tag := found["tag"]:
+        side = (found["side"] or "").lower()
+        ends = found["slash"] or side == "end" or (found["fix"] or "").lower() == "_suffix"
+        return _STEMS.get(tag.lower(), tag.lower()), not ends
+    if bracket := found["bracket"]:
+        return f"[{_STEMS.get(bracket.lower(), bracket.lower())}]", not found["bracket_slash"]
+    if unused := found["unused"]:
+        return "unused", unused == "4"
+    if channel := found["channel"]:
+        return "channel", channel.lower() not in _NO_THOUGHTS
+    if heading := found["heading"]:
+        return "heading", heading.lower() != "response"
+    return "channel", False
+
+
+def thought_end(text: str, opening: Mark, whole: bool) -> int | None:
+    """Return where the thought that a mark opens has ended; None where it never does.
+
+    Thoughts within thoughts are passed over. Where they do not add up, since a thought spoke of
+    such marks, the last fitting one ends it; but in a reply that is not ``whole`` none does.
+    """
+    if opening.name == "channel":
+        found = _CHANNEL_ENDS.search(text, opening.end)
+        return found.end() if found else None
+    inside, fitting = [opening.name], None
+    for mark in _marks(text, opening.end):
+        if mark.opens:
+            inside.append(mark.name)
+        elif mark.name in inside:
+            del inside[len(inside) - 1 - inside[::-1].index(mark.name) :]
+            if not inside:
+                return mark.end
+            fitting = mark.end if mark.name == opening.name else fitting
+        else:
+            fitting = mark.end  # of another name than the one that opened it
+    return fitting if whole else None
