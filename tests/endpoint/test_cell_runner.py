@@ -278,7 +278,8 @@ def test_sampling_is_sent_as_it_is_written(mocked: Space, mock: MockEndpoint) ->
     Asked(mocked.root)
     sent = mock.requests[0]["body"]
     assert set(sent) == {
-        *("model", "messages", "response_format", "temperature", "top_p", "max_tokens", "min_p")
+        *("model", "messages", "response_format", "stream"),
+        *("temperature", "top_p", "max_tokens", "min_p"),
     }
     assert (sent["temperature"], sent["top_p"], sent["max_tokens"]) == (0.25, 0.5, 321)
     assert sent["min_p"] == 0.1

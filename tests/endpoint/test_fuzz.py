@@ -81,6 +81,8 @@ def verdict_of(answer: dict[str, Any] | None) -> Verdict | None:
         return None
     if not all(1 <= len(each) <= 2000 for each in takes.values()):
         return None
+    if type(confidence) is float and confidence.is_integer():
+        confidence = int(confidence)
     if type(confidence) is not int or not 0 <= confidence <= 100:
         return None
     word = word.strip().lower()

@@ -32,7 +32,7 @@ def request(
 
 def form(shape: RequestProfile, output_mode: OutputMode) -> Any:
     body = request(shape, output_mode)
-    return {name: body[name] for name in body.keys() - {"model", "messages"}}
+    return {name: body[name] for name in body.keys() - {"model", "messages", "stream"}}
 
 
 # --- the way down ---
@@ -109,6 +109,7 @@ def test_a_request_carries_model_messages_and_fields() -> None:
             {"role": "system", "content": "Rules."},
             {"role": "user", "content": "Question."},
         ],
+        "stream": False,
         "temperature": 0.7,
         "max_tokens": 10,
     }
@@ -136,7 +137,14 @@ def test_the_settings_own_provider_table_is_left_as_it_is() -> None:
 def test_what_a_request_cannot_do_without_is_not_optional(output_mode: OutputMode) -> None:
     for native in ("TGI", "vLLM", "llama.cpp"):
         body = request(RequestProfile(native=native), output_mode, temperature=1, min_p=0.1)
-        assert optional_fields(body) == {"temperature", "min_p"}
+        assert optional_fields(body) == {"temperature", "min_p", "stream"}
+
+
+def test_no_stream_is_asked_for_unless_the_settings_do() -> None:
+    """Some gateways stream where nothing is said; the fingerprint knows nothing of it."""
+    assert request(RequestProfile(), "prompted")["stream"] is False
+    assert request(RequestProfile(), "prompted", stream=True)["stream"] is True
+    assert "stream" not in request(RequestProfile(without={"stream"}), "prompted")
 
 
 # --- what is learned ---
@@ -149,7 +157,7 @@ def test_a_refused_field_gets_its_other_name_then_goes() -> None:
     assert shape.adapted() == ("max_tokens sent as max_completion_tokens",)
     shape.drop("max_completion_tokens")
     body = request(shape, "prompted", max_tokens=9, temperature=1)
-    assert body.keys() == {"model", "messages", "temperature"}
+    assert body.keys() == {"model", "messages", "stream", "temperature"}
     assert (shape.without, shape.renamed) == ({"max_tokens"}, {})
     assert shape.adapted() == ("without max_tokens",)
 

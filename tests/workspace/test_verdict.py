@@ -139,12 +139,19 @@ def test_another_verdict_is_refused(value: Any) -> None:
 
 @pytest.mark.parametrize(
     "written",
-    ["101", "-1", '"80"', "80.5", "80.0", "8e1", "true", "null", "NaN", "Infinity", "1" * 5000],
+    ["101", "-1", '"80"', "80.5", "8e2", "101.0", "1e999", "true", "null", "NaN", "Infinity", "1" * 5000],
     ids=lambda written: written[:8],
 )
 def test_a_confidence_that_is_no_whole_number_to_100_is_refused(written: str) -> None:
     text = reply().replace('"verdict_confidence": 80', f'"verdict_confidence": {written}')
     assert problems(text).startswith("verdict_confidence: ")
+
+
+@pytest.mark.parametrize("written", ["80", "80.0", "8e1", "8.0E+1", "800e-1"])
+def test_a_whole_number_may_be_written_with_a_point_or_an_exponent(written: str) -> None:
+    text = reply().replace('"verdict_confidence": 80', f'"verdict_confidence": {written}')
+    confidence = parse(text, BUILDER).confidence
+    assert confidence == 80 and type(confidence) is int
 
 
 @pytest.mark.parametrize("value", [0, 100])

@@ -241,7 +241,7 @@ class _CellInProgress:
         adapted, shown = profile.adapted(), profile.shown(messages)
         fields = plain_fields(self.cell, endpoint, self.longer)
         body = profile.request(endpoint, shown, self.cell.schema, fields, output_mode)
-        sent = optional_fields(body) & (fields.keys() | profile.renamed.values())
+        sent = optional_fields(body)
         started = utc_now()
         answer = await self.runner.client.complete(body, self.cell)
         self.ordinal += 1

@@ -17,9 +17,9 @@ from urllib.parse import urlsplit
 import aiohttp
 import httpx2
 import openai
-from pydantic_core import from_json
 
 from panel.cells.cells import Cell
+from panel.endpoint.bodies import decoded, read_body
 from panel.endpoint.transport import Transport, route_to, transport_fault, way_fault
 from panel.errors import EndpointError
 from panel.workspace.endpoints import Endpoint
@@ -46,27 +46,30 @@ class RawResponse:
     _parsed: Any = None
 
     def text(self) -> str:
-        """Return the body as text; bytes that are not UTF-8 become U+FFFD."""
-        return self.body.decode("utf-8", "replace")
+        """Return the body as text; bytes that are not in its encoding become U+FFFD."""
+        return decoded(self.body)
 
     def json(self) -> Any:
-        """Return the body as JSON; None when it is not JSON."""
+        """Return the body as JSON, an event stream as what it adds up to; None where it is none."""
         if self._parsed is None and self.body:
-            try:
-                self._parsed = from_json(self.body, allow_inf_nan=True)
-            except ValueError:
-                return None
+            self._parsed = read_body(self.body)
         return self._parsed
 
     def completion(self) -> dict[str, Any] | None:
-        """Return the body as a chat completion with a choice; None when it is not one."""
+        """Return the body as a chat completion with a choice; None when it is not one.
+
+        A choice that has an ending but no message has an empty one: it was filtered, say.
+        """
         body = self.json()
-        if not isinstance(body, dict):
+        if isinstance(body, str):  # JSON in a JSON string, as some gateways send it
+            body = read_body(body.encode())
+        choices = body.get("choices") if isinstance(body, dict) else None
+        choice = choices[0] if isinstance(choices, list) and choices else None
+        if not isinstance(body, dict) or not isinstance(choice, dict):
             return None
-        choices = body.get("choices")
-        if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
-            return None
-        return body if isinstance(choices[0].get("message"), dict) else None
+        if choice.get("message") is None and choice.get("finish_reason"):
+            choice["message"] = {"content": choice.get("text")}
+        return body if isinstance(choice.get("message"), dict) else None
 
     def error_text(self) -> tuple[str, str | None]:
         """Return an error's message and code, in any server's form; else the start of the body."""

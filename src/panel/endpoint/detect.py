@@ -91,7 +91,7 @@ async def diagnose(client: Client, endpoint: Endpoint) -> tuple[Diagnosis, Reque
         messages = profile.shown(_MESSAGES)
         body = profile.request(endpoint, messages, _CANARY, fields, profile.output_mode)
         answer = await patiently(partial(client.complete, body))
-        sent = optional_fields(body) & (fields.keys() | profile.renamed.values())
+        sent = optional_fields(body)
         fault = classify_fault(answer, profile.output_mode != "prompted", sent)
         if fault is None or fault.action != "degrade":
             break

@@ -121,7 +121,8 @@ class RequestProfile:
             "model": endpoint.model,
             "messages": [{"role": role, "content": content} for role, content in messages],
         }
-        for name, value in fields.items():
+        # No stream is the default, but some gateways have another.
+        for name, value in {"stream": False, **fields}.items():
             if name not in self.without:
                 body[self.renamed.get(name, name)] = value
         body |= self._form(schema, output_mode)
@@ -156,8 +157,8 @@ def native_form(server: str) -> str | None:
 
 def optional_fields(body: dict[str, Any]) -> set[str]:
     """Return the names of the fields that a request still makes sense without."""
-    needed = {"model", "messages", "response_format", "tools", "tool_choice", "structured_outputs"}
-    return set(body) - needed
+    forms = {"response_format", "tools", "tool_choice", "structured_outputs", "provider"}
+    return set(body) - forms - {"model", "messages"}
 
 
 def plain_fields(cell: Cell, endpoint: Endpoint, longer: bool) -> dict[str, Any]:

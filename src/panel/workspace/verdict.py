@@ -93,9 +93,15 @@ def _lower(value: Any) -> Any:
     return value.strip().lower() if isinstance(value, str) else value
 
 
+def _whole(value: Any) -> Any:
+    """Read 70.0 and 7e1 as 70: to JSON Schema, and to servers that hold a model to it, they are."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 Quote = Annotated[str, BeforeValidator(_tidy), Field(min_length=1, max_length=1000)]
 BeatText = Annotated[str, BeforeValidator(_tidy), Field(min_length=1, max_length=BEAT_LIMIT)]
 ShipOrSkip = Annotated[Literal["ship", "skip"], BeforeValidator(_lower)]
+Confidence = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=100)]
 _readers: dict[tuple[str, ...], type[BaseModel]] = {}
 
 
@@ -112,7 +118,7 @@ def _reader(persona: Persona) -> type[BaseModel]:
             __config__=ConfigDict(extra="ignore", strict=True),
             evidence=(Annotated[list[Quote], Field(min_length=1, max_length=8)], ...),
             verdict=(ShipOrSkip, ...),
-            verdict_confidence=(Annotated[int, Field(ge=0, le=100)], ...),
+            verdict_confidence=(Confidence, ...),
             **fields,
         )
     return _readers[ids]
