@@ -99,6 +99,30 @@ def test_a_refused_schema_is_refused_once_and_the_way_down_remembered(
     assert asked.ladder.request_profile.output_mode == "tool"
 
 
+@pytest.mark.parametrize("form", ["object", "text", "old", "beside prose"])
+def test_a_call_is_read_wherever_the_server_left_it(
+    mocked: Space, mock: MockEndpoint, form: str
+) -> None:
+    def face(_index: int, body: dict[str, Any]) -> Answer:
+        if "tools" not in body:
+            return REFUSED
+        whole = reply_for(body)
+        function = whole["choices"][0]["message"]["tool_calls"][0]["function"]
+        parsed = {**function, "arguments": json.loads(function["arguments"])}
+        content, message = {
+            "object": (None, {"tool_calls": [{"id": "c", "function": parsed}]}),
+            "text": (f"<tool_call>\n{json.dumps(parsed)}\n</tool_call>", {}),
+            "old": (None, {"function_call": function}),
+            "beside prose": ("I fill {evidence}.", {"tool_calls": [{"function": function}]}),
+        }[form]
+        return Answer(body=completion(content, usage=whole["usage"], **message))
+
+    mock.face = face
+    asked = Asked(mocked.root)
+    assert asked.end.outcome == "verdict" and not asked.attempts[-1].repair
+    assert [a.output_mode for a in asked.attempts] == ["json_schema", "tool"]
+
+
 def test_an_unreadable_reply_gets_one_repair_that_says_what_was_wrong(
     mocked: Space, mock: MockEndpoint
 ) -> None:

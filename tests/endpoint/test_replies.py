@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -41,10 +42,53 @@ def test_a_list_of_parts_gives_its_text_parts_and_not_its_thinking() -> None:
     assert text_of(parts) == "hello"
 
 
-def test_tool_arguments_stand_in_for_missing_content() -> None:
-    assert text_of(None, **called('{"a": 1}')) == '{"a": 1}'
-    assert text_of("said", **called('{"a": 1}')) == '{"a": 1}', "prose is no answer"
-    assert text_of('{"b": 2}', **called('{"a": 1}')) == '{"b": 2}'
+VERDICT = '{"evidence": ["q"], "verdict": "skip"}'
+
+
+def call(arguments: Any, name: str = "give_verdict") -> dict[str, Any]:
+    return {"type": "function", "function": {"name": name, "arguments": arguments}}
+
+
+def test_a_call_of_the_verdict_is_read_before_the_content() -> None:
+    for content in (None, "", "said", "I fill in {evidence} with the tool.", '{"b": 2}'):
+        reply = read_reply(completion(content, usage={}, tool_calls=[call(VERDICT)]))
+        assert (reply.text, reply.place) == (VERDICT, "tool")
+    cut = read_reply(completion('It says {"verdict": "ship"}', tool_calls=[call(VERDICT[:20])]))
+    assert cut.text == VERDICT[:20], "what the vendor says does not stand in for the model's own"
+
+
+def test_a_call_of_another_tool_does_not_hide_a_verdict_in_the_content() -> None:
+    other = [call('{"query": "anvil"}', "search")]
+    assert text_of(VERDICT, tool_calls=other) == VERDICT
+    assert text_of("said", tool_calls=other) == '{"query": "anvil"}'
+    assert text_of("said", tool_calls=[call(VERDICT), *other]) == VERDICT
+
+
+def test_of_several_verdicts_the_last_counts() -> None:
+    calls = [call(VERDICT.replace("skip", "ship")), call(VERDICT)]
+    assert text_of(None, tool_calls=calls) == VERDICT
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [VERDICT, json.loads(VERDICT), json.dumps(VERDICT), json.dumps(json.dumps(VERDICT))],
+)
+def test_arguments_may_be_text_an_object_or_text_in_text(arguments: Any) -> None:
+    for message in (
+        {"tool_calls": [call(arguments)]},
+        {"tool_calls": call(arguments)},
+        {"function_call": {"name": "give_verdict", "arguments": arguments}},
+        {"tool_calls": [{"name": "give_verdict", "parameters": arguments}]},
+        {"content": [{"type": "tool_use", "name": "give_verdict", "input": arguments}]},
+    ):
+        reply = read_reply({"choices": [{"message": message}]})
+        assert (json.loads(reply.text), reply.place) == (json.loads(VERDICT), "tool")
+
+
+def test_content_may_be_an_object_or_json_in_a_string() -> None:
+    assert json.loads(text_of(json.loads(VERDICT))) == json.loads(VERDICT)
+    assert text_of(json.dumps(VERDICT)) == VERDICT
+    assert text_of('"quoted" words') == '"quoted" words'
 
 
 @pytest.mark.parametrize("calls", [None, {}, [], [None], [{"function": None}], [{"function": {}}]])

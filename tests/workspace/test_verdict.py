@@ -139,7 +139,20 @@ def test_another_verdict_is_refused(value: Any) -> None:
 
 @pytest.mark.parametrize(
     "written",
-    ["101", "-1", '"80"', "80.5", "8e2", "101.0", "1e999", "true", "null", "NaN", "Infinity", "1" * 5000],
+    [
+        "101",
+        "-1",
+        '"80"',
+        "80.5",
+        "8e2",
+        "101.0",
+        "1e999",
+        "true",
+        "null",
+        "NaN",
+        "Infinity",
+        "1" * 5000,
+    ],
     ids=lambda written: written[:8],
 )
 def test_a_confidence_that_is_no_whole_number_to_100_is_refused(written: str) -> None:

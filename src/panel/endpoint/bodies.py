@@ -15,12 +15,7 @@ from pydantic_core import from_json
 
 from panel.endpoint.event_stream import events_of, is_chunk, joined, looks_like_events
 from panel.text import clean_text
-
-# Line breaks inside strings, NaN and Infinity are let through. A number of thousands of digits
-# is a float, whatever it means, and not an error of Python's.
-_decoder = json.JSONDecoder(
-    strict=False, parse_int=lambda digits: int(digits) if len(digits) < 20 else float(digits)
-)
+from panel.workspace.lenient_json import decoder
 
 
 def decoded(body: bytes) -> str:
@@ -54,7 +49,7 @@ def read_text(text: str) -> Any:
     start = _BEFORE.match(text)
     text = text[start.end() if start else 0 :].rstrip("\0 \t\r\n")
     try:
-        value, end = _decoder.raw_decode(text)
+        value, end = decoder.raw_decode(text)
         return _storable(value) if end == len(text) or isinstance(value, dict) else None
     except (ValueError, RecursionError):
         return None

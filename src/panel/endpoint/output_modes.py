@@ -9,10 +9,10 @@ from typing import Any, Literal
 from panel.cells.cells import Cell
 from panel.workspace.endpoints import Endpoint
 from panel.workspace.prompts import Messages
+from panel.workspace.verdict import TOOL
 
 OutputMode = Literal["json_schema", "native", "tool", "json_object", "prompted"]
 OUTPUT_MODES: tuple[OutputMode, ...] = ("json_schema", "native", "tool", "json_object", "prompted")
-TOOL = "give_verdict"
 Schema = dict[str, Any]
 
 # How some servers enforce a schema in a form of their own, besides json_schema.

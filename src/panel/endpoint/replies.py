@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from panel.endpoint.bodies import read_text
 from panel.endpoint.usage import TokenUsage, read_usage
 from panel.text import clean_text
 from panel.workspace.personas import Persona
-from panel.workspace.verdict import UnparsableReply, Verdict, parse
+from panel.workspace.verdict import TOOL, UnparsableReply, Verdict, parse
 
 Ending = Literal["whole", "truncated", "filtered", "broken_off"]
 # Words in finish reasons, which every server and gateway spells in its own way; the first counts.
@@ -83,8 +85,8 @@ class Reply:
 def read_reply(completion: dict[str, Any]) -> Reply:
     """Read a chat completion of any server: plain content, lists of parts, tool arguments.
 
-    Tool arguments count where the content holds no JSON object, reasoning fields only where
-    there is nothing else.
+    A call of the verdict's tool counts before the content, a call of another where the content
+    holds no verdict, and reasoning fields only where there is nothing else.
     """
     choice = completion["choices"][0]
     message = choice["message"]
@@ -105,17 +107,17 @@ def read_reply(completion: dict[str, Any]) -> Reply:
 
 
 def _found(message: dict[str, Any]) -> tuple[str, Literal["content", "tool", "reasoning"]]:
-    text = _content(message.get("content"))
-    arguments = "" if "{" in text else _tool_arguments(message)
-    if arguments:
-        return arguments, "tool"
+    text = _once_encoded(_content(message.get("content")))
+    own, other = _calls(message)
+    if own or (other and '"verdict"' not in text):
+        return own or other, "tool"
     if text.strip():
         return text, "content"
     thought = _thought(message)
     return (thought, "reasoning") if thought else (text, "content")
 
 
-# Fields that hold thoughts.
+_CALLS = ("function_call", "tool_calls")
 _THOUGHTS = ("reasoning_content", "reasoning", "thinking", "reasoning_details", "thinking_blocks")
 
 
@@ -148,16 +150,43 @@ def _thought(message: dict[str, Any]) -> str:
     return ""
 
 
-def _tool_arguments(message: dict[str, Any]) -> str:
-    calls = message.get("tool_calls")
-    if not isinstance(calls, list):
-        return ""
-    for call in calls:
-        function = call.get("function") if isinstance(call, dict) else None
-        arguments = function.get("arguments") if isinstance(function, dict) else None
-        if isinstance(arguments, str) and arguments.strip():
-            return arguments
+def _calls(message: dict[str, Any]) -> tuple[str, str]:
+    """Return the arguments of the last call that gives a verdict, and of the last other one."""
+    own = other = ""
+    for function in _functions(message):
+        arguments = _arguments(function)
+        if '"' in arguments and "verdict" in str(function.get("name") or TOOL).lower():
+            own = arguments
+        elif arguments.strip():
+            other = arguments
+    return own, other
+
+
+def _functions(message: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the called functions: from their fields, and from the parts of the content."""
+    parts = message.get("content")
+    for calls in (parts if isinstance(parts, list) else None, *map(message.get, _CALLS)):
+        for call in calls if isinstance(calls, list) else [calls]:
+            if isinstance(call, dict):
+                yield call["function"] if isinstance(call.get("function"), dict) else call
+
+
+def _arguments(function: dict[str, Any]) -> str:
+    """Return a call's arguments as JSON text: some servers send the object itself."""
+    for name in ("arguments", "parameters", "input"):
+        value = function.get(name)
+        if isinstance(value, dict | list):
+            return json.dumps(value)
+        if isinstance(value, str) and value.strip():
+            return _once_encoded(value)
     return ""
+
+
+def _once_encoded(text: str) -> str:
+    """Take a text out of the JSON strings that it stands in as a whole."""
+    while text.lstrip().startswith('"') and isinstance(inner := read_text(text), str):
+        text = inner
+    return text
 
 
 def _word(value: Any) -> str | None:

@@ -6,6 +6,8 @@ import json
 import re
 from typing import Any
 
+from panel.workspace.lenient_json import decoder
+from panel.workspace.text_calls import tagged_arguments
 from panel.workspace.thoughts import Mark, next_mark, thought_end
 
 REPLY_LIMIT = 262_144  # characters of a reply that are searched for JSON, from its end
@@ -17,26 +19,10 @@ class NoObject(ValueError):  # noqa: N818 - it names the reply, not the fault
     """A reply without an object that is surely the model's own answer; says why."""
 
 
-class _Repeating(dict[str, Any]):
-    """An object that names a field twice."""
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    mapping = dict(pairs)
-    return mapping if len(mapping) == len(pairs) else _Repeating(mapping)
-
-
-# Control characters inside strings are accepted: small models write line breaks there.
-# A very long number becomes a float and is refused by its type, not by Python's digit limit.
-_decoder = json.JSONDecoder(
-    strict=False,
-    object_pairs_hook=_unique,
-    parse_int=lambda digits: int(digits) if len(digits) < 20 else float(digits),
-)
-
-
 def last_object(reply: str, whole: bool = True) -> dict[str, Any]:
-    """Return the last object outside the thoughts; raises NoObject with the reason.
+    """Return the last object outside the thoughts, or a call's arguments in tags.
+
+    Raises NoObject with the reason where there is neither.
 
     It must stand free. Inside or before an object that cannot be read (cut off, a quote not
     escaped), it may be the vendor's and the unreadable one the model's own. In a reply that is
@@ -45,6 +31,8 @@ def last_object(reply: str, whole: bool = True) -> dict[str, Any]:
     scan = _Scan(reply, whole)
     scan.run()
     if scan.last is None:
+        if (tagged := tagged_arguments(scan.gap)) is not None:
+            return tagged
         raise NoObject("the reply holds no JSON object")
     # A surplus brace at its end is a slip; "{so}" is a word in braces.
     after = _WORD_IN_BRACES.sub("", scan.gap).lstrip("} \t\r\n")
@@ -52,8 +40,6 @@ def last_object(reply: str, whole: bool = True) -> dict[str, Any]:
         raise NoObject("the JSON object stands inside or before one that cannot be read")
     if not whole and scan.began and _has_words(after):
         raise NoObject("the reply was cut short after words that may be about another's object")
-    if isinstance(scan.last, _Repeating):
-        raise NoObject("the JSON object names a field twice")
     return scan.last
 
 
@@ -122,7 +108,7 @@ class _Scan:
             raise NoObject("the reply opens more objects than it closes")
         self._tries -= 1
         try:
-            value, end = _decoder.raw_decode(self.text, brace)
+            value, end = decoder.raw_decode(self.text, brace)
         except json.JSONDecodeError as error:
             self._unread -= error.pos - brace
             return None

@@ -8,11 +8,14 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 
 from panel.text import clean_text
+from panel.workspace.lenient_json import Repeating
 from panel.workspace.mistakes import in_words
 from panel.workspace.personas import Persona
 from panel.workspace.reply_objects import NoObject, last_object
+from panel.workspace.text_calls import called_with
 
 SHIP, SKIP = "ship", "skip"
+TOOL = "give_verdict"  # the function that a model is asked to call in the output mode "tool"
 BEAT_LIMIT = 2000
 
 
@@ -129,12 +132,15 @@ def parse(reply: str, persona: Persona, whole: bool = True) -> Verdict:
 
     Thoughts are no answer. The LAST JSON object counts: an answer may quote the vendor's text,
     which could hold a forged verdict, before it gives its own. An object that names a field
-    twice is refused. whole: False where the reply ran into its cap, so that more was to come.
+    twice is refused; one that calls the tool in words is read as the call's arguments. whole:
+    False where the reply ran into its cap, so that more was to come.
     """
     try:
-        found = last_object(reply, whole)
+        found = called_with(last_object(reply, whole), TOOL, "verdict")
     except NoObject as none:
         raise UnparsableReply([str(none)]) from None
+    if isinstance(found, Repeating):
+        raise UnparsableReply(["the JSON object names a field twice"])
     try:
         answer = _reader(persona).model_validate(found)
     except ValidationError as error:
