@@ -212,6 +212,25 @@ def test_a_draft_in_a_thought_that_was_cut_is_asked_again_with_more_room(
     assert [request["body"]["max_tokens"] for request in mock.requests] == [1500, 3000]
 
 
+def test_a_thought_alone_counts_only_where_it_ends_in_an_answer(
+    mocked: Space, mock: MockEndpoint
+) -> None:
+    """Some servers put the answer there; others sent no answer at all."""
+
+    def face(index: int, body: dict[str, Any]) -> Answer:
+        text = reply_for(body)["choices"][0]["message"]["content"]
+        thought = f"{text}\nWait, that is too kind." if index == 0 else text
+        return Answer(body=completion("", reasoning_content=thought))
+
+    mock.face = face
+    asked = Asked(mocked.root)
+    assert [(a.outcome, a.reason) for a in asked.attempts] == [
+        ("abstain", "unparsable"),
+        ("verdict", None),
+    ]
+    assert all(a.degraded for a in asked.attempts)
+
+
 def test_a_reply_cut_short_twice_is_an_error(mocked: Space, mock: MockEndpoint) -> None:
     mock.face = script(CUT)
     asked = Asked(mocked.root)

@@ -99,7 +99,7 @@ def counted(read: int, cached: int | None = None) -> TokenUsage:
     return TokenUsage(read, 200, cached)
 
 
-@pytest.mark.parametrize("read", [1026, 2048, 2050])
+@pytest.mark.parametrize("read", [258, 512, 1026, 1502, 2047, 2048, 2050, 3000])
 def test_a_window_that_is_too_small_convicts_every_prompt_it_cut(read: int) -> None:
     """Ollama keeps half of its window; the next prompts begin alike and were cut all the same."""
     counts = PromptCounts()
@@ -122,16 +122,22 @@ def test_a_beginning_that_the_request_before_had_explains_a_small_count() -> Non
     assert (usage.prompt_tokens, cut, counts.unbelieved) == (None, None, 1)
 
 
-def test_what_an_earlier_run_left_in_the_cache_explains_a_small_count() -> None:
-    """The first prompt of this run may begin as the last one of another did."""
-    counts = PromptCounts()
-    _usage, cut = counts.judge(prompt("anvil", RULES * 5, size=3000), counted(700))
-    assert cut is None and counts.unbelieved == 1
+def test_a_server_that_counts_what_is_cached_has_no_such_excuse() -> None:
+    """Most prompts fit into its window, and then comes a long one that begins as they do."""
+    for tools, cut in ((4, True), (1, False)):
+        counts = PromptCounts()
+        for number in range(tools):
+            usage = counted(1800)
+            assert counts.judge(prompt(f"tool {number}", size=1500), usage) == (usage, None)
+        assert (counts.judge(prompt("anvil", size=7000), counted(1026))[1] is not None) is cut
 
 
-def test_a_count_that_no_cache_explains_convicts_the_prompt() -> None:
+@pytest.mark.parametrize("read", [131, 700, 1437, 3100])
+def test_what_an_earlier_run_left_in_the_cache_explains_a_small_count(read: int) -> None:
+    """The first prompt of a run may begin as one of another run did, up to any place."""
     counts = PromptCounts()
-    assert counts.judge(prompt("anvil"), counted(1500))[1] is not None
+    assert counts.judge(prompt("anvil"), counted(read)) == (TokenUsage(None, 200, None), None)
+    assert counts.unbelieved == 1
 
 
 @pytest.mark.parametrize("read", [1, 10, 127])
@@ -150,7 +156,8 @@ def test_a_window_that_the_server_tells_convicts_what_cannot_fit() -> None:
 def test_cached_tokens_that_are_told_are_added_before_anything_is_judged() -> None:
     counts = PromptCounts()
     assert counts.judge(prompt("anvil"), counted(900, 4000)) == (counted(900, 4000), None)
-    assert counts.judge(prompt("anvil"), counted(900, 200))[1] is not None
+    assert counts.judge(prompt("anvil"), counted(1437, 200))[1] is None
+    assert counts.judge(prompt("anvil"), counted(1502, 200))[1] is not None
 
 
 @pytest.mark.parametrize(

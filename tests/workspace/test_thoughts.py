@@ -105,6 +105,9 @@ def test_a_thought_that_the_template_opened_ends_where_it_is_closed(
         "<think>DRAFT</think>ANSWER<think>",
         "DRAFT</think>ANSWER",
         "analysisMaybe DRAFT? No.assistantfinalANSWER",
+        "analysisMaybe {not assistantcommentary to=functions.give_verdict jsonANSWER",
+        "analysis<|message|>DRAFT or {<|end|><|start|>assistant<|channel|>final<|message|>ANSWER",
+        "Analysis follows. ANSWER",
         "<|channel|>analysis<|message|>DRAFT<|start|>assistant<|channel|>final<|message|>ANSWER",
         "<|channel|>analysis<|message|>a<|end|><|channel|>final<|message|>ANSWER<|return|>",
     ],
@@ -122,6 +125,8 @@ def test_nested_doubled_and_leaked_marks_leave_the_answer(reply: str) -> None:
         "<thinking>use </reasoning> or DRAFT",
         "<think>DRAFT",
         "Sure. <think>hm DRAFT\n",
+        "analysis<|message|>DRAFT",
+        "analysisI could say DRAFT",
     ],
 )
 def test_a_reply_cut_short_in_a_nested_thought_is_no_verdict(reply: str) -> None:

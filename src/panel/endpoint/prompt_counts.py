@@ -2,7 +2,8 @@
 
 A small count has two causes. A server whose window is too small drops the rest without saying
 so, and its answer is no verdict. Others (Ollama 0.30, some gateways) count only what was not in
-their cache. So a count convicts nobody as long as a cache can explain it.
+their cache, which an earlier run may have filled. So a count alone convicts nobody: it must be
+what a window leaves, and no prompt before may have begun like this one.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from panel.endpoint.usage import TokenUsage
 from panel.workspace.prompts import Messages
 
 SMALLEST_WINDOW = 128  # tokens; a count below it comes from no window, but from a stub or a cache
+SURE_AFTER = 3  # counts that held what was cached, after which the server is known to count that
+_MOST = 4  # how many times its fewest tokens a text may have
 REMEMBERED = 64  # prompts whose beginnings a server may still have in its cache
 
 
@@ -50,6 +53,7 @@ class PromptCounts:
     unbelieved: int = 0
     _read: deque[Messages] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
     _cuts: set[int] = field(default_factory=set)
+    _whole: int = 0  # counts that held more than what was new in their prompts
 
     def judge(self, messages: Messages, usage: TokenUsage) -> tuple[TokenUsage, str | None]:
         """Return the usage without a count that is not of the whole prompt, and what was cut.
@@ -61,11 +65,14 @@ class PromptCounts:
         return judged
 
     def _judge(self, messages: Messages, usage: TokenUsage) -> tuple[TokenUsage, str | None]:
-        read = usage.prompt_tokens
-        if not read or 4 * read >= sum(len(text) for _role, text in messages):
-            return usage, None  # counting the fewest tokens is slow, and never above a quarter
-        least = fewest_tokens(messages)
+        read, characters = usage.prompt_tokens, sum(len(text) for _role, text in messages)
+        if not read:
+            return usage, None
+        # Counting the fewest tokens is slow, and never gives more than a quarter of these.
+        least = 0 if 4 * read >= characters else fewest_tokens(messages)
         if read + (usage.cached_tokens or 0) >= least:
+            if self._whole < SURE_AFTER and _MOST * self._fresh(messages) < read:
+                self._whole += 1
             return usage, None
         if self._cut(messages, usage, read, least):
             self._cuts.add(read)
@@ -79,14 +86,14 @@ class PromptCounts:
     def _cut(self, messages: Messages, usage: TokenUsage, read: int, least: int) -> bool:
         if read < SMALLEST_WINDOW:
             return False
-        if usage.cached_tokens or (self.window is not None and self.window < least):
-            return True  # what is cached is told and added, or the window is known
+        if self.window is not None and self.window < least:
+            return True
         if any(abs(read - cut) <= 2 for cut in self._cuts):  # the window is known by now
             return True
-        if self._fresh(messages) <= read:
-            return False
-        # An earlier run may have left all but the last message in the cache.
-        return _fills_a_window(read) or _fewest(messages[-1][1]) > read
+        # Where cached tokens are counted or told, a beginning read before explains nothing.
+        counted = self._whole >= SURE_AFTER and not self.unbelieved
+        unexplained = counted or bool(usage.cached_tokens) or self._fresh(messages) > read
+        return unexplained and _fills_a_window(read)
 
     def _fresh(self, messages: Messages) -> int:
         """Return the fewest tokens of what no prompt before it begins with."""
@@ -96,12 +103,14 @@ class PromptCounts:
 
 
 def _fills_a_window(read: int) -> bool:
-    """Whether a count is what a cut leaves: a window, a power of two, or half of one.
+    """Whether a count is what a cut leaves: a window, or half of one and a few marks.
 
-    Ollama keeps half of its window and two tokens: 2,050 of 4,096.
+    Windows are powers of two or multiples of 1,000 or 1,024. Ollama keeps half of its own and
+    two tokens, 2,050 of 4,096. By chance a count is one of these in 3 of 100 cases.
     """
-    power = 1 << (read + 2).bit_length() - 1
-    return power > SMALLEST_WINDOW and -2 <= read - power <= 4
+    power = max(256, 1 << (read + 2).bit_length() - 1)
+    rests = (read - power, *((read + 2) % step - 2 for step in (500, 512)))
+    return any(-2 <= rest <= 4 for rest in rests)
 
 
 def _shared(one: str, other: str) -> int:

@@ -79,6 +79,8 @@ class Reply:
         """
         if self.degraded and self.ending == "truncated":
             raise UnparsableReply(["the reply was cut short before the thought had ended"])
+        if self.degraded and not re.search(r"[}>\]`]\s*$", self.text):
+            raise UnparsableReply(["there is only a thought, which does not end in an answer"])
         return parse(self.text, persona, self.ending != "truncated" and not self.degraded)
 
 

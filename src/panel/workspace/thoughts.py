@@ -24,14 +24,19 @@ _MARKS = re.compile(
         (?:\s[^<>]{{0,200}})? (?:[|｜]?>|▷)
       | \[(?P<bracket_slash>/)?(?P<bracket>think(?:ing)?|thoughts?|reasoning)\]
       | <unused9(?P<unused>[45])>                       # MedGemma
-      | <\|channel\|?>\s*(?P<channel>\w+)               # harmony, Gemma
+      | (?:<\|channel\|?>\s*                            # harmony, Gemma
+        | \A\s*(?=\w+<\|message\|>|analysis(?-i:[A-Z{{]))  # harmony, its first marks cut out
+        ) (?P<channel>analysis(?=(?-i:[A-Z{{]))|\w+)
       | (?P<leaked>assistant\s?(?:final|commentary))(?=\W|json)  # harmony, its marks cut out
       | here(?:\ is|'s)\ my\ (?P<heading>thought\ process|response)\b:?  # Granite
     )
     """,
     re.I | re.X,
 )
-_CHANNEL_ENDS = re.compile(r"<\|(?:end|return|call)\|>|<channel\|>|(?=<\|start\|>|<\|channel\|?>)")
+_CHANNEL_ENDS = re.compile(
+    r"<\|(?:end|return|call)\|>|<channel\|>"
+    r"|(?=<\|start\|>|<\|channel\|?>|assistant\s?(?:final|commentary))"
+)
 _NO_THOUGHTS = ("final", "commentary")  # channels: the answer, and a call of a tool
 _STEMS = {"thinking": "think", "thoughts": "thought", "reasoning": "reason"}
 
