@@ -233,8 +233,13 @@ def test_a_beat_may_have_any_name(name: str) -> None:
         '{"a":"' + "x" * 1_000_000,
         "x" * 5_000_000,
         "[" * 100_000,
+        "<think>" * 60_000 + "</think>" * 40_000,
+        "<think>" * 60_000 + "</thought>" * 40_000,
+        "</parameter>" + "<parameter=a>" * 5_000,
+        "<think></think>" * 17_000 + "{" * 1000,
+        "assistantfinal " * 17_000,
     ],
-    ids=lambda text: text[:8],
+    ids=lambda text: text[:12] + text[-4:],
 )
 @pytest.mark.timeout(60)
 def test_a_hostile_reply_is_refused_in_time(text: str) -> None:

@@ -9,6 +9,7 @@ Granite. A server that knows its model cuts them out; many do not.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -27,7 +28,7 @@ _MARKS = re.compile(
       | (?:<\|channel\|?>\s*                            # harmony, Gemma
         | \A\s*(?=\w+<\|message\|>|analysis(?-i:[A-Z{{]))  # harmony, its first marks cut out
         ) (?P<channel>analysis(?=(?-i:[A-Z{{]))|\w+)
-      | (?P<leaked>assistant\s?(?:final|commentary))(?=\W|json)  # harmony, its marks cut out
+      | (?P<leaked>assistant(?:final|commentary))(?=\W|json)  # harmony, its marks cut out
       | here(?:\ is|'s)\ my\ (?P<heading>thought\ process|response)\b:?  # Granite
     )
     """,
@@ -35,7 +36,7 @@ _MARKS = re.compile(
 )
 _CHANNEL_ENDS = re.compile(
     r"<\|(?:end|return|call)\|>|<channel\|>"
-    r"|(?=<\|start\|>|<\|channel\|?>|assistant\s?(?:final|commentary))"
+    r"|(?=<\|start\|>|<\|channel\|?>|assistant(?:final|commentary))"
 )
 _NO_THOUGHTS = ("final", "commentary")  # channels: the answer, and a call of a tool
 _STEMS = {"thinking": "think", "thoughts": "thought", "reasoning": "reason"}
@@ -87,15 +88,18 @@ def thought_end(text: str, opening: Mark, whole: bool) -> int | None:
     if opening.name == "channel":
         found = _CHANNEL_ENDS.search(text, opening.end)
         return found.end() if found else None
-    inside, fitting = [opening.name], None
+    inside, counts, fitting = [opening.name], Counter([opening.name]), None
     for mark in _marks(text, opening.end):
         if mark.opens:
             inside.append(mark.name)
-        elif mark.name in inside:
-            del inside[len(inside) - 1 - inside[::-1].index(mark.name) :]
-            if not inside:
-                return mark.end
-            fitting = mark.end if mark.name == opening.name else fitting
-        else:
-            fitting = mark.end  # of another name than the one that opened it
+            counts[mark.name] += 1
+            continue
+        if counts[mark.name] == 0 or mark.name == opening.name:
+            fitting = mark.end  # or of another name than the one that opened it
+        if counts[mark.name]:
+            while (name := inside.pop()) != mark.name:
+                counts[name] -= 1
+            counts[mark.name] -= 1
+        if not inside:
+            return mark.end
     return fitting if whole else None
