@@ -9,7 +9,7 @@ A      := mistral-8x22b-instruct-v2
 B      := codestral-2-0
 PAGE   := runs/comparison.html
 
-.PHONY: demo quick test test-long check browser bench soak servers format clean help
+.PHONY: demo quick test test-long check browser bench soak servers model-servers format clean help
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -53,7 +53,10 @@ bench: $(VENV)/test  ## the overhead against a bare openai loop, and what grows 
 	$(BIN)/python -m bench.scale
 	$(BIN)/python -m bench.no_op_job
 
-servers: $(VENV)/test  ## real servers, long and optional: llama-server, llama-cpp-python, vLLM on CPU
+servers: $(VENV)/test  ## ten gateways, proxies and mock servers of others: about five minutes, with downloads
+	$(BIN)/python -m bench.gateways
+
+model-servers: $(VENV)/test  ## real servers, long and optional: llama-server, llama-cpp-python, vLLM on CPU
 	$(BIN)/python bench/servers.py
 
 soak: $(VENV)/test  ## ten minutes of editors doing anything, in search of a lost word

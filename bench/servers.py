@@ -462,7 +462,7 @@ def panel(folder: Path, *arguments: str) -> str:
 HEAD = """\
 # Real servers
 
-Written by `make servers`: three real servers, each with the weights of the embedded endpoint
+Written by `make model-servers`: three real servers, each with the weights of the embedded endpoint
 (SmolLM2-135M-Instruct; vLLM serves them dequantised to bfloat16), asked through `panel doctor`
 and one `panel run` of eight cells: two tools, four personas, at most four requests in flight.
 The model is far too small to judge anything, so the page shows what travels over the wire, and
