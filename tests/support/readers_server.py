@@ -6,7 +6,7 @@ import http.client
 import json
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from panel.readers.serve.app import Serving, create_app
+from panel.readers.serve.proxies import TrustedProxies
 from panel.readers.serve.server import bind, make_server
 
 PAGE = "<!doctype html><html lang=en><title>{title}</title><style>p{{color:#123}}</style><p>{title}"
@@ -112,9 +113,12 @@ class Served:
 
 @contextmanager
 def serving(
-    tmp_path: Path, environment: Mapping[str, str] | None = None, **more: Any
+    tmp_path: Path,
+    environment: Mapping[str, str] | None = None,
+    trust_proxy: Sequence[str] = (),
+    **more: Any,
 ) -> Iterator[Served]:
-    """Serve a small site until the block ends."""
+    """Serve a small site until the block ends; ``more``: fields of Serving."""
     root, folder = tmp_path / "space", tmp_path / "out"
     root.mkdir(exist_ok=True)
     if not folder.exists():
@@ -123,7 +127,7 @@ def serving(
     served = Served(root, folder, bound.getsockname()[1])
     what = Serving(root=root, folder=folder, base_url=served.origin, **more)
     app = create_app(what, {"PANEL_SECRET": SECRET} | dict(environment or {}), served.said.append)
-    server = make_server(app)
+    server = make_server(app, what.bounds, TrustedProxies.parse(trust_proxy))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
     thread.start()
     try:

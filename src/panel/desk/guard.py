@@ -62,7 +62,7 @@ def guarded(app: ASGIApp, hosts: frozenset[str], any_address: bool, token: str |
     rules = GuardRules(
         known=lambda host: host.lower() in hosts or (any_address and _is_address(host)),
         unknown_host="This desk is not known by that host name. Use the address it printed.",
-        longest_body=BODY_LIMIT,
+        longest_body=lambda _scope: BODY_LIMIT,
         headers=HEADERS,
     )
     return Guard(app if token is None else TokenGate(app, token), rules)

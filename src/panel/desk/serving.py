@@ -12,7 +12,7 @@ from panel.desk.app import application
 from panel.desk.guard import guarded, is_loopback, own_hosts
 from panel.desk.session import Desk
 from panel.errors import UsageError
-from panel.readers.serve.server import bind
+from panel.readers.serve.server import BACKLOG, bind, make_server
 
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - recognised, not bound
 TOKEN_LENGTH = 12
@@ -44,7 +44,7 @@ def listen(place: Place) -> socket.socket:
     """Open the socket; raises UsageError when the address cannot be listened on."""
     place.check()
     opened = bind(place.host, place.port)
-    opened.listen(64)
+    opened.listen(BACKLOG)
     return opened
 
 
@@ -62,16 +62,7 @@ def server(desk: Desk, place: Place, port: int) -> uvicorn.Server:
     if place.host in EVERYWHERE:
         hosts = own_hosts("127.0.0.1", port) | {f"{socket.gethostname().lower()}:{port}"}
     app = guarded(application(desk), hosts, place.host in EVERYWHERE, place.token)
-    config = uvicorn.Config(
-        app,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        lifespan="off",
-        proxy_headers=False,
-        timeout_graceful_shutdown=3,
-    )
-    return uvicorn.Server(config)
+    return make_server(app)
 
 
 def serve(desk: Desk, place: Place, opened: Callable[[str], None]) -> None:

@@ -23,6 +23,7 @@ from panel.readers.mail.outbox import FOLDER as OUTBOX
 from panel.readers.mail.outbox import Outbox
 from panel.readers.mail.settings import mail_settings
 from panel.readers.serve import subscribing, voting
+from panel.readers.serve.connections import Bounds
 from panel.readers.serve.guard import LOOPBACK, Guard, GuardRules, host_name
 from panel.readers.serve.mail_queue import Home, MailQueue
 from panel.readers.serve.pages import SiteFiles, Tools, check_folder
@@ -41,8 +42,8 @@ class Serving:
 
     root: the workspace, whose community/ folder is written; folder: the published site;
     title, base_url: its name and address in mails; hosts: names it is reached by, besides
-    loopback's; tools: slugs that may be voted on besides those with a page; trust_proxy:
-    believe the last X-Forwarded-For and X-Forwarded-Proto.
+    loopback's; tools: slugs that may be voted on besides those with a page; bounds: how long
+    a body may take.
     """
 
     root: Path
@@ -51,7 +52,7 @@ class Serving:
     title: str = SiteSettings().title
     hosts: frozenset[str] = frozenset()
     tools: frozenset[str] = frozenset()
-    trust_proxy: bool = False
+    bounds: Bounds = field(default_factory=Bounds)
     limits: ServerLimits = field(default_factory=usual_limits)
 
 
@@ -74,15 +75,7 @@ def create_app(
         log,
     )
     tools = Tools(serving.folder, serving.tools)
-    site = Site(
-        Votes(serving.root),
-        subscribers,
-        mail_queue,
-        secret,
-        tools,
-        serving.limits,
-        serving.trust_proxy,
-    )
+    site = Site(Votes(serving.root), subscribers, mail_queue, secret, tools, serving.limits)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -96,14 +89,15 @@ def create_app(
         lifespan=lifespan,
     )
     app.state.site = site
-    return Guard(app, _rules(serving.hosts))
+    return Guard(app, _rules(serving))
 
 
-def _rules(hosts: frozenset[str]) -> GuardRules:
+def _rules(serving: Serving) -> GuardRules:
     return GuardRules(
-        known=lambda host: host_name(host) in LOOPBACK | hosts,
+        known=lambda host: host_name(host) in LOOPBACK | serving.hosts,
         unknown_host="This host name is not served here. The operator adds it: --allow-host.",
         without_origin=WITHOUT_ORIGIN,
+        bounds=serving.bounds,
     )
 
 

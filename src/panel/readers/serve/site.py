@@ -58,7 +58,6 @@ class Site:
     secret: Secret
     tools: Tools
     limits: ServerLimits
-    trust_proxy: bool = False
 
 
 def site_of(request: Request) -> Site:

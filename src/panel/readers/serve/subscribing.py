@@ -37,7 +37,7 @@ async def subscribe_form(_request: Request) -> Response:
 async def subscribe(request: Request) -> Response:
     """POST /subscribe {email}: the same answer for every address, known or not."""
     site = site_of(request)
-    wait = site.limits.subscribe.wait(address_of(request, site.trust_proxy))
+    wait = site.limits.subscribe.wait(address_of(request))
     if wait is not None:
         return too_often(wait)
     try:
@@ -58,7 +58,7 @@ async def subscribe(request: Request) -> Response:
 async def confirm_form(request: Request) -> Response:
     """GET /confirm?token=: the button."""
     site, token = site_of(request), request.query_params.get("token", "")
-    wait = site.limits.links.wait(address_of(request, site.trust_proxy))
+    wait = site.limits.links.wait(address_of(request))
     if wait is not None:
         return too_often(wait)
     address = await run_in_threadpool(site.subscribers.pending, token, datetime.now(UTC))
@@ -71,7 +71,7 @@ async def confirm_form(request: Request) -> Response:
 async def confirm(request: Request) -> Response:
     """POST /confirm {token}: subscribe."""
     site = site_of(request)
-    wait = site.limits.links.wait(address_of(request, site.trust_proxy))
+    wait = site.limits.links.wait(address_of(request))
     if wait is not None:
         return too_often(wait)
     try:

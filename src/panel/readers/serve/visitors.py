@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from panel.readers.community.secret import Secret
+from panel.readers.serve.connections import parse_address
 
 COOKIE = "panel_visitor"
 PURPOSE = "visitor"
@@ -51,28 +52,16 @@ def remember(response: Response, visitor: Visitor, secure: bool) -> None:
         )
 
 
-def is_secure(request: Request, trust_proxy: bool) -> bool:
-    """Whether the visitor's browser uses https, with us or with the proxy in front."""
-    forwarded = request.headers.get("x-forwarded-proto", "") if trust_proxy else ""
-    return request.url.scheme == "https" or forwarded.strip().lower() == "https"
+def is_secure(request: Request) -> bool:
+    """Whether the visitor's browser uses https, with us or with a trusted proxy in front."""
+    return request.url.scheme == "https"
 
 
-def address_of(request: Request, trust_proxy: bool) -> str:
-    """Return what counts as one address: an IPv4 address, or an IPv6 network (/64).
-
-    Only the last entry of X-Forwarded-For comes from the proxy; the visitor may have made up
-    all the others.
-    """
-    peer = request.client.host if request.client else ""
-    if trust_proxy:
-        forwarded = ",".join(request.headers.getlist("x-forwarded-for")).rpartition(",")[2]
-        peer = forwarded.strip() or peer
-    try:
-        address = ipaddress.ip_address(peer.split("%")[0])
-    except ValueError:
+def address_of(request: Request) -> str:
+    """Return what counts as one address: an IPv4 address, or an IPv6 network (/64)."""
+    address = parse_address(request.client.host if request.client else "")
+    if address is None:
         return "unknown"
     if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped is not None:
-            return str(address.ipv4_mapped)
         return str(ipaddress.ip_network((address, 64), strict=False))
     return str(address)

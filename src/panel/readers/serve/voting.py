@@ -31,7 +31,7 @@ class _Refused(Exception):  # noqa: N818 - named after what happened to the vote
 async def _cast(request: Request, allowed: frozenset[str]) -> tuple[dict[str, str], Visitor]:
     """Count the vote of a request; return its fields and who sent it. Raises _Refused."""
     site = site_of(request)
-    address = address_of(request, site.trust_proxy)
+    address = address_of(request)
     wait = site.limits.votes.wait(address)
     if wait is not None:
         raise _Refused(429, "Too many votes from your network.", wait)
@@ -71,7 +71,7 @@ async def vote_by_script(request: Request) -> Response:
     response = JSONResponse(
         {**share, "vote": fields["vote"]}, headers={"Cache-Control": "no-store"}
     )
-    remember(response, visitor, is_secure(request, site.trust_proxy))
+    remember(response, visitor, is_secure(request))
     return response
 
 
@@ -86,7 +86,7 @@ async def vote_by_form(request: Request) -> Response:
     response = RedirectResponse(
         own_path(fields.get("next", "/")), 303, {"Cache-Control": "no-store"}
     )
-    remember(response, visitor, is_secure(request, site_of(request).trust_proxy))
+    remember(response, visitor, is_secure(request))
     return response
 
 
