@@ -11,13 +11,18 @@ from pathlib import Path
 
 import pytest
 
+from panel.desk.guard import BODY_LIMIT, LOGIN_LIMIT
+from panel.desk.serving import Place
 from panel.readers.serve.connections import Bounds, Connections, Group, parse_address
 from panel.readers.serve.guard import LONGEST_BODY
 from panel.readers.serve.protocol import LONGEST_HEAD, LONGEST_LINE, MOST_HEADERS
 from panel.readers.serve.server import narrate
+from tests.support.desk_session import desk_open
 from tests.support.raw_client import GET, answered, asked, heard, opened, wait_until_cut
 from tests.support.readers_server import Served, serving
+from tests.support.space import Space
 
+TOKEN = "a long enough token"
 PATIENT = Bounds(8, 4, *[600.0] * 2, answer_seconds=600.0, linger_seconds=600.0)
 HASTY = Bounds(
     head_seconds=0.4, body_seconds=0.4, answer_seconds=0.4, answer_bytes=1, linger_seconds=0.4
@@ -32,15 +37,20 @@ Open = Callable[[Bounds], contextlib.AbstractContextManager[int]]
 OpenSite = Callable[[Bounds], contextlib.AbstractContextManager[Served]]
 
 
-@pytest.fixture(params=["serve"])
+@pytest.fixture(params=["serve", "desk"])
 def program(request: pytest.FixtureRequest) -> Open:
     """Start one of the two programs with bounds; gives its port."""
-    fixture = request.getfixturevalue
+    name, fixture = request.param, request.getfixturevalue
 
     @contextlib.contextmanager
     def started(bounds: Bounds) -> Iterator[int]:
-        with serving(fixture("tmp_path"), bounds=bounds) as site:
-            yield site.port
+        if name == "serve":
+            with serving(fixture("tmp_path"), bounds=bounds) as site:
+                yield site.port
+        else:
+            place = Place("127.0.0.1", 0, TOKEN, bounds=bounds)
+            with desk_open(fixture("asked").root, place=place) as session:
+                yield int(session.base.rsplit(":", 1)[1])
 
     return started
 
@@ -71,12 +81,7 @@ def test_clients_that_wait_make_room_for_others_also_from_their_own_address(
         addresses = ["127.0.0.9" if one else f"127.0.1.{turn}" for turn in range(1, 21)]
         for address in addresses:
             held.enter_context(opened(port, slow(port)[kind], address))
-        assert answered_at_login(port, "127.0.0.9") and answered_at_login(port, "127.0.0.3")
-
-
-def answered_at_login(port: int, address: str) -> bool:
-    request = GET.replace(b"/ ", b"/login ") % port + b"Connection: close\r\n\r\n"
-    return asked(port, request, address).startswith((b"HTTP/1.1 200", b"HTTP/1.1 404"))
+        assert answered(port, "127.0.0.9") and answered(port, "127.0.0.3")
 
 
 @pytest.mark.parametrize("kind", slow(0))
@@ -292,7 +297,9 @@ def test_a_second_head_on_a_connection_is_bounded_as_well(program: Open) -> None
             assert b"HTTP/1.1 431 " in asked(port, said)
 
 
-@pytest.mark.parametrize(("program", "longest"), [("serve", LONGEST_BODY)], indirect=["program"])
+@pytest.mark.parametrize(
+    ("program", "longest"), [("serve", LONGEST_BODY), ("desk", LOGIN_LIMIT)], indirect=["program"]
+)
 def test_a_body_over_the_bound_is_refused_and_the_client_reads_why(
     program: Open, longest: int
 ) -> None:
@@ -304,6 +311,15 @@ def test_a_body_over_the_bound_is_refused_and_the_client_reads_why(
             chunk = b"%x\r\n%s\r\n0\r\n\r\n" % (size, b"x" * size)
             said = post(port, close + b"Transfer-Encoding: chunked\r\n\r\n" + chunk)
             assert (b" 413 " in asked(port, said)[:20]) == refused
+
+
+def test_before_the_token_bodies_are_small_and_after_it_as_long_as_a_take(asked: Space) -> None:
+    assert LOGIN_LIMIT < BODY_LIMIT
+    with desk_open(asked.root, place=Place("127.0.0.1", 0, TOKEN)) as session:
+        large = {"text": "x" * (LOGIN_LIMIT + 1)}
+        assert session.post("/take/anvil/builder/preview", large)[0] == 413
+        headers = session.log_in(TOKEN)
+        assert session.post("/take/anvil/builder/preview", large, headers)[0] == 200
 
 
 def test_the_same_line_is_narrated_once_a_minute() -> None:

@@ -51,11 +51,11 @@ def wait_until_cut(client: socket.socket) -> None:
 
 
 def answered(port: int, address: str = "127.0.0.1") -> bool:
-    """Whether a plain request is answered soon; 503 is asked again, as it says."""
-    request = GET % port + b"Connection: close\r\n\r\n"
+    """Whether a plain request is answered soon; one that finds no room is sent again."""
+    request = GET.replace(b"/ ", b"/login ") % port + b"Connection: close\r\n\r\n"
     for _ in range(100):
         answer = asked(port, request, address)
-        if b" 503 " not in answer[:20]:
-            return answer.startswith(b"HTTP/1.1 200 ")
+        if answer and b" 503 " not in answer[:20]:
+            return answer.startswith((b"HTTP/1.1 200 ", b"HTTP/1.1 404 "))
         time.sleep(0.05)
     return False
