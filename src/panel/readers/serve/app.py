@@ -24,6 +24,7 @@ from panel.readers.mail.outbox import Outbox
 from panel.readers.mail.settings import mail_settings
 from panel.readers.serve import subscribing, voting
 from panel.readers.serve.connections import Bounds
+from panel.readers.serve.files import has_tag
 from panel.readers.serve.guard import LOOPBACK, Guard, GuardRules, host_name
 from panel.readers.serve.mail_queue import Home, MailQueue
 from panel.readers.serve.pages import SiteFiles, Tools, check_folder
@@ -125,7 +126,7 @@ async def _asset(request: Request) -> Response:
     content = asset(name)
     tag = f'"{hashlib.blake2b(content, digest_size=16).hexdigest()}"'
     headers = {"ETag": tag, "Cache-Control": "public, max-age=3600"}
-    if request.headers.get("if-none-match") == tag:
+    if has_tag(request.headers, tag):
         return Response(status_code=304, headers=headers)
     return Response(content, headers=headers, media_type=ASSETS[name])
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import h11
 from starlette.responses import PlainTextResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
@@ -37,6 +37,10 @@ def head_refusal(received: bytes) -> tuple[int, str] | None:
     if head.count(b"\n") > MOST_HEADERS + 2:  # the request line and the empty line
         return 431, f"There are more than {MOST_HEADERS} headers."
     return None
+
+
+class ClientGoneError(OSError):
+    """The client has closed the connection before its answer was whole."""
 
 
 class Wire:
@@ -187,8 +191,17 @@ class BoundedProtocol(H11Protocol):
         if not self._house.enter(self, groups):
             await PlainTextResponse(FULL + "\n", 503, RETRY)(scope, receive, send)
             return
+        cycle = self.cycle
+
+        async def sent(message: Message) -> None:
+            if cycle.disconnected:  # uvicorn would let the rest of a long answer be made
+                raise ClientGoneError
+            await send(message)
+
         try:
-            await self._answer(scope, receive, send)
+            await self._answer(scope, receive, sent)
+        except ClientGoneError:
+            pass
         finally:
             self._house.leave(self, groups)
 
