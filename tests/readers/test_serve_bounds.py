@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import logging
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -237,6 +240,7 @@ class Still:
 
 def test_the_one_that_waits_longest_makes_room_and_one_that_works_never_does() -> None:
     house, small, wide = Connections(), Group("small", 2), Group("wide", 3)
+    assert not house.crowded(wide)
     works, old, older = Still(None), Still(5.0), Still(3.0)
     assert all(house.enter(each, [wide]) for each in (works, old, older))
     newest = Still(None)
@@ -325,14 +329,44 @@ def test_before_the_token_bodies_are_small_and_after_it_as_long_as_a_take(asked:
 def test_the_same_line_is_narrated_once_a_minute() -> None:
     said: list[str] = []
     now = [0.0]
-    logger = logging.getLogger("uvicorn")
-    before = logger.handlers, logger.level, logger.propagate
+    names = ("uvicorn", "asyncio")
+    loggers = {name: logging.getLogger(name) for name in names}
+    before = {name: (each.handlers, each.level, each.propagate) for name, each in loggers.items()}
     try:
         narrate(said.append, lambda: now[0])
         for turn in range(1000):
             logging.getLogger("uvicorn.error").warning("Invalid HTTP request received.")
+            loggers["asyncio"].error("no room", exc_info=OSError(24, "Too many open files"))
             now[0] = turn / 10
         logging.getLogger("uvicorn.error").warning("another\nline")
     finally:
-        logger.handlers, logger.level, logger.propagate = before
-    assert said == ["Invalid HTTP request received."] * 2 + ["another line"]
+        for name, logger in loggers.items():
+            logger.handlers, logger.level, logger.propagate = before[name]
+    room = "no room OSError(24, 'Too many open files')"
+    assert said == ["Invalid HTTP request received.", room] * 2 + ["another line"]
+
+
+def test_connections_fit_into_the_descriptors_that_there_are() -> None:
+    program = (
+        "import resource, sys\n"
+        "from panel.readers.serve.server import with_room\n"
+        "from panel.readers.serve.connections import Bounds\n"
+        "hard = int(sys.argv[1])\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (hard // 2, hard))\n"
+        "print(with_room(Bounds()).connections, resource.getrlimit(resource.RLIMIT_NOFILE)[0])\n"
+    )
+    for hard, connections in ((4096, 512), (1024, 277)):
+        run = [sys.executable, "-c", program, str(hard)]
+        done = subprocess.run(run, check=True, capture_output=True, text=True)
+        found, soft = map(int, done.stdout.split())
+        assert found == connections and 3 * found < soft <= hard
+
+
+def test_a_crowd_gets_one_answer_a_connection(tmp_path: Path) -> None:
+    with serving(tmp_path, bounds=replace(PATIENT, connections=4)) as site:
+        request = GET.replace(b"/ ", b"/-/vote.js ") % site.port + b"\r\n"
+        with contextlib.ExitStack() as held:
+            for turn in range(1, 4):
+                held.enter_context(opened(site.port, b"", f"127.0.1.{turn}"))
+            answer = asked(site.port, request * 5, "127.0.0.3")
+        assert answer.count(b"HTTP/1.1 200") == 1 and b"connection: close" in answer.lower()

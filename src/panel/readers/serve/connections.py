@@ -104,6 +104,10 @@ class Connections:
             self._groups.setdefault(connection, set()).add(group)
         return True
 
+    def crowded(self, group: Group) -> bool:
+        """Whether a group is nearly full, so that each connection gets one answer at a time."""
+        return len(self._members.get(group, {})) > group.most * 3 // 4
+
     def leave(self, connection: Connection, groups: Iterable[Group] | None = None) -> None:
         """Take a connection out of groups, None for all of them."""
         mine = self._groups.get(connection, set())

@@ -12,6 +12,7 @@ import h11
 from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 from uvicorn.config import Config
+from uvicorn.protocols.http.flow_control import CLOSE_HEADER
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
@@ -109,6 +110,7 @@ class BoundedProtocol(H11Protocol):
         self._answer, self.app = self.app, self._answer_within_bounds
         self._idle_since = self._asked_at = self.loop.time()
         self._paused_at: float | None = None
+        self._fresh = True  # what it has sent already has not been read yet
         self._seen: tuple[float, int] | None = None  # when, and how many bytes had gone out
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -121,6 +123,11 @@ class BoundedProtocol(H11Protocol):
         if not self._house.enter(self, (*groups, self._bounds.everybody())):
             self._wire.write(_plain(503, FULL, "Retry-After: 5\r\n"))
             self._wire.close()
+        # asyncio reads what is there in its next turn, after the calls that are due by then.
+        self.loop.call_soon(self.loop.call_soon, self._read_once)
+
+    def _read_once(self) -> None:
+        self._fresh = False
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Give its place back."""
@@ -191,11 +198,13 @@ class BoundedProtocol(H11Protocol):
         if not self._house.enter(self, groups):
             await PlainTextResponse(FULL + "\n", 503, RETRY)(scope, receive, send)
             return
-        cycle = self.cycle
+        cycle, crowded = self.cycle, self._house.crowded(self._bounds.everybody())
 
         async def sent(message: Message) -> None:
             if cycle.disconnected:  # uvicorn would let the rest of a long answer be made
                 raise ClientGoneError
+            if message["type"] == "http.response.start" and crowded:
+                message["headers"] = [*message["headers"], CLOSE_HEADER]
             await send(message)
 
         try:
@@ -214,6 +223,8 @@ class BoundedProtocol(H11Protocol):
             return self._wire.ended_at
         if self._paused_at is not None:
             return self._paused_at
+        if self._fresh:
+            return None
         if self._between_requests():
             return self._idle_since
         return self._asked_at if self.cycle.more_body else None

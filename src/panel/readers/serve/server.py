@@ -7,6 +7,7 @@ import logging
 import socket
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -17,6 +18,7 @@ from panel.readers.serve.protocol import LONGEST_HEAD, BoundedProtocol
 from panel.readers.serve.proxies import TrustedProxies
 
 BACKLOG = 128  # accepted at once, so that a rush of connections does not use up all descriptors
+OTHER_DESCRIPTORS = 64  # files of the workspace, the database, the event loop
 SEND_BUFFER = 128 * 1024  # bytes: what the kernel takes of an answer, and so hides whether it moves
 SAME_LINE_SECONDS = 60.0
 MOST_LINES = 100  # remembered
@@ -39,6 +41,28 @@ def bind(host: str, port: int) -> socket.socket:
     return bound
 
 
+def with_room(bounds: Bounds) -> Bounds:
+    """Return bounds whose connections fit into the descriptors that the process may open.
+
+    A connection takes up to three: itself, the file that is sent on it, and as much again while
+    one that was cut is being cleared away. The system's soft limit is raised as far as they need
+    it and the hard one allows.
+    """
+    try:
+        import resource  # noqa: PLC0415 - there is none on Windows
+    except ModuleNotFoundError:
+        return bounds
+    needed = 3 * bounds.connections + BACKLOG + OTHER_DESCRIPTORS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft not in (resource.RLIM_INFINITY, -1) and soft < needed:
+        soft = needed if hard in (resource.RLIM_INFINITY, -1) else min(needed, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        if soft < needed:
+            fitting = max(8, (soft - BACKLOG - OTHER_DESCRIPTORS) // 3)
+            return replace(bounds, connections=fitting)
+    return bounds
+
+
 class BoundedServer(uvicorn.Server):
     """A server that looks at its connections' deadlines at each of its ticks, ten a second."""
 
@@ -56,7 +80,7 @@ def make_server(
     """Return a server for the application; ``server.run(sockets=[...])`` serves until a signal."""
     protocol = functools.partial(
         BoundedProtocol,
-        bounds=bounds or Bounds(),
+        bounds=with_room(bounds or Bounds()),
         proxies=proxies or TrustedProxies(),
         connections=Connections(),
     )
@@ -79,7 +103,7 @@ def make_server(
 
 
 def narrate(log: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
-    """Pass the errors of uvicorn and the application to ``log``, one line each.
+    """Pass the errors of uvicorn, asyncio and the application to ``log``, one line each.
 
     The same line comes once a minute at most, so that what anybody may send fills no disk.
     """
@@ -100,7 +124,8 @@ def narrate(log: Callable[[str], None], clock: Callable[[], float] = time.monoto
                 del self.said[next(iter(self.said))]
             log(line)
 
-    logger = logging.getLogger("uvicorn")
-    logger.handlers = [Narrator(level=logging.WARNING)]
-    logger.setLevel(logging.WARNING)
-    logger.propagate = False
+    narrator = Narrator(level=logging.WARNING)
+    for name in ("uvicorn", "asyncio"):
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate = [narrator], False
+        logger.setLevel(logging.WARNING)
