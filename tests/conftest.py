@@ -82,9 +82,10 @@ def _no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
 
 @pytest.fixture(autouse=True)
 def _no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the developer's keys and terminal out of the tests."""
+    """Keep the developer's keys, proxies, certificates and terminal out of the tests."""
+    ways = ("_API_KEY", "_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "_CA_BUNDLE", "OLLAMA_HOST")
     for name in list(os.environ):
-        if name.endswith("_API_KEY"):
+        if name.upper().endswith(ways):
             monkeypatch.delenv(name)
     monkeypatch.setenv("COLUMNS", "100")
     for name in ("FORCE_COLOR", "CLICOLOR_FORCE"):

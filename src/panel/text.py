@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from datetime import UTC, datetime
 
@@ -37,6 +38,32 @@ def one_line(text: str) -> str:
     """
     kept = (c if c.isprintable() or c in _JOINERS else " " for c in text)
     return " ".join("".join(kept).split())
+
+
+_PAGE = re.compile(r"<(!doctype|html|head|title|body|center|h1)\b", re.I)
+_TITLE = re.compile(r"<title[^>]*>(.*?)(</title|$)", re.I | re.S)
+_UNREAD = re.compile(r"<!--.*?(-->|$)|<(script|style|head)\b.*?(</\2\s*>|$)", re.I | re.S)
+_TAG = re.compile(r"<[^>]*(>|$)")
+PAGE_WORDS = 120  # characters of a web page that a sentence shows
+
+
+def without_pages(text: str) -> str:
+    """Return a message in which a web page is its title, or else its first line of text.
+
+    Gateways put whole pages into their errors, alone or after words of their own; what follows
+    the beginning of a page is part of it.
+    """
+    page = _PAGE.search(text)
+    if page is None:
+        return text
+    markup = text[page.start() :]
+    title = _TITLE.search(markup)
+    words = one_line(html.unescape(title[1])) if title else ""
+    if not words:
+        lines = _TAG.sub("\n", _UNREAD.sub("", markup)).split("\n")
+        words = next(filter(None, (one_line(html.unescape(line)) for line in lines)), "")
+    shown = f'the web page "{shortened(words, PAGE_WORDS)}"' if words else "a web page"
+    return text[: page.start()] + shown
 
 
 def shortened(text: str, most: int) -> str:

@@ -90,11 +90,58 @@ def test_a_redirect_is_shown_and_not_followed(mock: MockEndpoint) -> None:
     assert len(mock.requests) == 1
 
 
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        (
+            "https://me:hunter2@sso.example/login?ticket=hunter2#hunter2",
+            "https://sso.example/login",
+        ),
+        ("https://sso.example?ticket=hunter2", "https://sso.example"),
+        ("//hunter2@sso.example/a@b", "//sso.example/a@b"),
+        ("/login", "/login"),
+    ],
+)
+def test_of_a_redirect_the_address_is_kept_and_no_credentials(
+    mock: MockEndpoint, sent: str, kept: str
+) -> None:
+    mock.face = lambda _index, _body: mock_endpoint.Answer(302, "", {"location": sent})
+    assert ask(mock.base_url).headers["location"] == kept
+
+
 @pytest.mark.parametrize("ending", ["", "/", "/chat/completions", "/chat/completions/"])
 def test_a_base_url_may_end_as_people_paste_it(mock: MockEndpoint, ending: str) -> None:
     url = EndpointSettings(base_url=mock.base_url + ending).base_url
     assert url is not None and ask(url).status == 200
     assert [request["path"] for request in mock.requests] == ["/v1/chat/completions"]
+
+
+@pytest.mark.parametrize(
+    ("written", "query"),
+    [
+        ("?api-version=2024-10-21", "api-version=2024-10-21"),
+        ("/?api-version=2024-10-21", "api-version=2024-10-21"),
+        ("/chat/completions?a=1&a=%2F&b=", "a=1&a=%2F&b="),
+    ],
+)
+def test_a_query_comes_after_the_path_and_never_outside_base_url(
+    mock: MockEndpoint, written: str, query: str
+) -> None:
+    url = EndpointSettings(base_url=f"http://127.0.0.1:{mock.port}/d{written}").base_url
+    assert url is not None
+
+    async def everything() -> None:
+        async with Client(url, KEY, endpoint(url)) as client:
+            await client.complete({"model": "mock-1", "messages": []})
+            await client.models()
+            await client.page("/props", 5)
+
+    asyncio.run(everything())
+    assert [(request["path"], request["query"]) for request in mock.requests] == [
+        ("/d/chat/completions", query),
+        ("/d/models", query),
+        ("/props", ""),
+    ]
 
 
 def test_the_client_itself_takes_a_trailing_slash(mock: MockEndpoint) -> None:
@@ -135,11 +182,60 @@ def test_a_short_local_key_is_a_word_and_stays(mock: MockEndpoint) -> None:
     assert ask(mock.base_url, key="ollama").text() == '"ollama pulls a model"'
 
 
-@pytest.mark.parametrize("key", ["schlüssel-1", "two\nlines-1"])
-def test_a_key_no_header_can_carry_is_named_by_its_variable(mock: MockEndpoint, key: str) -> None:
-    with pytest.raises(EndpointError, match="MY_API_KEY") as raised:
-        ask(mock.base_url, key=key, api_key_env="MY_API_KEY")
-    assert key not in str(raised.value)
+HEADERS = {"X-Tenant": "atelier", "HTTP-Referer": "https://a.example"}
+SECRETS = {"X-Portal-Key": "PORTAL", "Authorization": "BASIC"}
+
+
+def test_headers_of_its_own_go_below_base_url_and_nowhere_else(
+    mock: MockEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is named Authorization replaces the key."""
+    monkeypatch.setenv("PORTAL", "portal-0123456789")
+    monkeypatch.setenv("BASIC", "Basic bWU6aHVudGVyMg==")
+
+    async def everything() -> None:
+        asked = endpoint(mock.base_url, headers=HEADERS, headers_env=SECRETS)
+        async with Client(mock.base_url, KEY, asked) as client:
+            await client.complete({"model": "mock-1", "messages": []})
+            await client.models()
+            await client.page("/props", 5)
+
+    asyncio.run(everything())
+    *below, outside = (request["headers"] for request in mock.requests)
+    for sent in below:
+        assert (sent["x-tenant"], sent["http-referer"]) == ("atelier", "https://a.example")
+        assert sent["x-portal-key"] == "portal-0123456789"
+        assert sent["authorization"] == "Basic bWU6aHVudGVyMg=="
+    assert not {"x-tenant", "http-referer", "x-portal-key", "authorization"} & set(outside)
+
+
+def test_without_a_key_there_is_no_header_for_one(mock: MockEndpoint) -> None:
+    ask(mock.base_url, key=None)
+    assert "authorization" not in mock.requests[0]["headers"]
+
+
+def test_a_secret_header_that_comes_back_is_cut_out_with_and_without_its_scheme(
+    mock: MockEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BASIC", "Basic bWU6aHVudGVyMg==")
+    body = '{"error": "Basic bWU6aHVudGVyMg== or bWU6aHVudGVyMg== of atelier"}'
+    mock.face = lambda _index, _body: mock_endpoint.Answer(401, body)
+    answer = ask(mock.base_url, headers=HEADERS, headers_env=SECRETS | {"X-Portal-Key": "BASIC"})
+    assert answer.error_text()[0] == f"{REDACTED} or {REDACTED} of atelier"
+
+
+@pytest.mark.parametrize("secret", ["schlüssel-1", "two\nlines-1", "bell\a-12345"])
+def test_a_secret_no_header_can_carry_is_named_by_its_variable(
+    monkeypatch: pytest.MonkeyPatch, secret: str
+) -> None:
+    monkeypatch.setenv("PORTAL", secret)
+    for read in (
+        endpoint("http://h", api_key_env="PORTAL").api_key,
+        endpoint("http://h", headers_env={"X-Portal-Key": "PORTAL"}).secret_headers,
+    ):
+        with pytest.raises(EndpointError, match="PORTAL holds a character") as raised:
+            read()
+        assert secret not in str(raised.value)
 
 
 ERRORS = {

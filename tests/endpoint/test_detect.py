@@ -6,7 +6,6 @@ import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,12 +13,12 @@ import pytest
 from panel.endpoint import servers
 from panel.endpoint.client import Client, RawResponse
 from panel.endpoint.detect import Diagnosis, Server, diagnose, identify
-from panel.endpoint.memory import Memory
 from panel.endpoint.output_modes import RequestProfile
 from panel.workspace.endpoints import Endpoint
 from tests.support.mock_endpoint import Answer, MockEndpoint, completion
 
 ENDPOINT = Endpoint("mock", None, "http://localhost:9/v1", "mock-1", timeout_seconds=5)
+KEY = "sk-0123456789abcdef"
 OBEYED = '{"zone": "k7", "answer": "q9"}'
 IGNORED = '{"zone": "banana", "answer": "banana"}'
 
@@ -70,9 +69,10 @@ def chats(mock: MockEndpoint) -> list[dict[str, Any]]:
         ({"owned_by": "llamacpp"}, "llama.cpp"),
         ({"owned_by": "library"}, "Ollama"),
         ({"owned_by": "organization_owner"}, "LM Studio"),
-        ({"owned_by": "mistralai"}, "Mistral"),
-        ({"owned_by": "system"}, "OpenAI"),
-        ({"owned_by": "openai", "supported_parameters": []}, "OpenRouter"),
+        ({"owned_by": "mistralai"}, "unknown"),
+        ({"owned_by": "system"}, "unknown"),
+        ({"owned_by": "openai"}, "unknown"),
+        ({"owned_by": "openai", "supported_parameters": []}, "unknown"),
         ({"owned_by": None}, "unknown"),
         ({"owned_by": ["vllm"]}, "unknown"),
     ],
@@ -244,30 +244,30 @@ def test_a_model_list_that_hangs_costs_the_time_of_a_probe(
     assert seen.name == "unknown" and seen.fault and seen.fault.startswith("timeout: ")
 
 
-def test_pages_that_hang_cost_it_once_since_they_are_asked_together(
+def test_pages_that_hang_cost_it_once_since_no_other_is_asked_after_them(
     mock: MockEndpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mock.pages = listing()
-    know(mock)
-    paths = {request["path"] for request in mock.requests} - mock.pages.keys()
-    monkeypatch.setattr(servers, "PROBE_SECONDS", 1.0)
-    peak = 0
-
-    class Hanging(dict[str, Answer]):
-        def __getitem__(self, path: str) -> Answer:
-            nonlocal peak
-            peak = max(peak, len(mock.transports))
-            return super().__getitem__(path)
-
+    monkeypatch.setattr(servers, "PROBE_SECONDS", 0.3)
     slow = Answer(body={}, delay=120)
-    mock.pages = Hanging({**listing(), **dict.fromkeys(paths, slow)})
-    assert know(mock).name == "unknown"
-    assert peak >= len(paths) > 1
+    mock.pages = {**listing(), **{probe.path: slow for probe in servers.PROBES.values()}}
+    seen = know(mock)
+    assert (seen.name, seen.seen_at) == ("unknown", "")
+    assert len(mock.requests) == 3, "the list, LiteLLM's page, which is not there, and one more"
 
 
-def test_a_hosted_service_is_known_by_its_name_and_asked_for_its_list_only() -> None:
+@pytest.mark.parametrize(
+    ("name", "service"),
+    [
+        ("api.mistral.ai", "Mistral"),
+        ("eu.api.openai.com", "OpenAI"),
+        ("lab.openai.azure.com", "Azure OpenAI"),
+    ],
+)
+def test_a_hosted_service_is_known_by_its_name_and_asked_for_its_list_only(
+    name: str, service: str
+) -> None:
     class Hosted:
-        host = "api.mistral.ai"
+        host = name
 
         async def models(self, _deadline: float) -> Any:
             entries = {"data": [{"id": "m", "max_context_length": 131072}]}
@@ -275,7 +275,96 @@ def test_a_hosted_service_is_known_by_its_name_and_asked_for_its_list_only() -> 
 
     client: Any = Hosted()
     seen = asyncio.run(identify(client, replace(ENDPOINT, model="m")))
-    assert (seen.name, seen.models, seen.context) == ("Mistral", ["m"], 131072)
+    assert (seen.name, seen.models, seen.context) == (service, ["m"], 131072)
+
+
+@pytest.mark.parametrize("host", ["api.mistral.ai.example", "notopenrouter.ai", "mistral.ai", ""])
+def test_no_other_host_is_taken_for_a_hosted_service(host: str) -> None:
+    assert servers.hosted_by(host) is None
+
+
+def test_litellm_is_known_by_its_page_and_tells_the_smallest_window_of_a_name(
+    mock: MockEndpoint,
+) -> None:
+    """It names "openai" as the owner of every model, whatever stands behind it."""
+
+    def deployment(name: str, window: int | None) -> dict[str, Any]:
+        return {
+            "model_name": name,
+            "litellm_params": {"model": f"openai/{name}"},
+            "model_info": {"max_input_tokens": window},
+        }
+
+    described = [deployment("m", None), deployment("m", 32768), deployment("m", 8192)]
+    page = Answer(body={"data": [*described, deployment("other", 10)]})
+    mock.pages = {**listing(owned_by="openai"), "/v1/model/info": page}
+    seen = know(mock)
+    assert (seen.name, seen.context, servers.STARTS[seen.name]) == ("LiteLLM", 8192, 1)
+    assert know(mock, "missing").context is None
+
+
+# --- who is told the key ---
+
+
+def test_the_key_stays_below_base_url_while_a_server_is_found_out(mock: MockEndpoint) -> None:
+    async def look_with_key() -> None:
+        url = f"http://127.0.0.1:{mock.port}/team-a/llm/v1"
+        endpoint = replace(ENDPOINT, base_url=url)
+        async with Client(url, KEY, endpoint) as client:
+            await identify(client, endpoint)
+
+    asyncio.run(look_with_key())
+    told = {request["path"] for request in mock.requests if KEY in str(request["headers"])}
+    assert told == {"/team-a/llm/v1/models", "/team-a/llm/v1/model/info"}
+    others = [request for request in mock.requests if request["path"] not in told]
+    assert {probe.path for probe in servers.PROBES.values() if not probe.below} == {
+        request["path"] for request in others
+    }
+    assert not any("authorization" in request["headers"] for request in others)
+
+
+# --- a server that wants to be asked slowly ---
+
+
+def busy_twice(mock: MockEndpoint, monkeypatch: pytest.MonkeyPatch, status: int) -> list[str]:
+    """Let the mock refuse each path twice before it answers; return the paths it was asked."""
+    answer, asked = mock.answer, list[str]()
+
+    def refusing(method: str, target: str, headers: dict[str, str], raw: bytes) -> Answer:
+        asked.append(target)
+        if asked.count(target) <= 2:
+            return Answer(status, "<html>limited</html>", {"retry-after": "0.01"})
+        return answer(method, target, headers, raw)
+
+    monkeypatch.setattr(mock, "answer", refusing)
+    return asked
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_busy_server_is_asked_again_until_it_is_known(
+    mock: MockEndpoint, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    mock.pages = {**listing(), "/props": Answer(body={"build_info": "b1"})}
+    asked = busy_twice(mock, monkeypatch, status)
+    seen = look(mock.base_url, "m")
+    assert (seen.server, seen.fault, seen.structured_output) == ("llama.cpp", None, "enforced")
+    assert len(asked) == 3 * len(set(asked))
+
+
+def test_a_server_that_stays_busy_is_left_alone(
+    mock: MockEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def refusing(_method: str, target: str, _headers: dict[str, str], _raw: bytes) -> Answer:
+        asked.append(target)
+        return Answer(503, "", {"retry-after": "0.01"})
+
+    monkeypatch.setattr(mock, "answer", refusing)
+    seen = look(mock.base_url, "m")
+    assert (seen.server, seen.structured_output) == ("unknown", "unknown")
+    assert seen.fault and seen.fault.startswith("http_503: ")
+    assert len(asked) == 9, "the list, one page, the question: three times each"
 
 
 # --- what it holds a model to ---
@@ -406,83 +495,3 @@ def test_nothing_listening_is_the_fault() -> None:
         url = gone.base_url
     fault = look(url).fault
     assert fault is not None and fault.startswith("unreachable: ")
-
-
-# --- what is remembered ---
-
-LEARNED = RequestProfile(
-    output_mode="native",
-    native="TGI",
-    without={"seed"},
-    renamed={"max_tokens": "max_completion_tokens"},
-    merge_system=True,
-)
-TGI = Server("TGI", "3.3.5")
-
-
-def test_a_shape_is_remembered_for_just_its_address_model_and_version(tmp_path: Path) -> None:
-    memory = Memory(tmp_path / "runs" / "endpoints.json")
-    memory.keep(ENDPOINT, TGI, LEARNED)
-    memory.keep(replace(ENDPOINT, model="other"), TGI, RequestProfile(output_mode="tool"))
-    assert memory.recall(ENDPOINT, TGI) == LEARNED
-    assert memory.recall(replace(ENDPOINT, name="renamed"), TGI) == LEARNED
-    assert memory.recall(ENDPOINT, Server("TGI", "4.0")) == RequestProfile(native="TGI")
-    assert memory.recall(ENDPOINT, Server("Ollama", "3.3.5")) == RequestProfile()
-    assert memory.recall(replace(ENDPOINT, base_url="http://b/v1"), TGI) == RequestProfile(
-        native="TGI"
-    )
-    assert memory.recall(replace(ENDPOINT, model="other"), TGI).output_mode == "tool"
-
-
-def test_what_is_known_already_is_not_written_again(tmp_path: Path) -> None:
-    file = tmp_path / "endpoints.json"
-    Memory(file).keep(ENDPOINT, TGI, LEARNED)
-    before = file.stat().st_mtime_ns, file.stat().st_ino
-    Memory(file).keep(ENDPOINT, TGI, LEARNED)
-    assert (file.stat().st_mtime_ns, file.stat().st_ino) == before
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [
-        b"",
-        b"{",
-        b"[]",
-        b"7",
-        b"\xff\xfe",
-        b"[" * 100_000,
-        b"KEY:null",
-        b"KEY:[]",
-        b'KEY:{"output_mode": "ladder"}',
-        b'KEY:{"output_mode": "tool"}',
-        b'KEY:{"output_mode": [], "native": [], "without": 3, "renamed": [], "merge_system": 1}',
-        b'KEY:{"output_mode": "tool", "native": [], "without": [], "renamed": {}, "merge_system": 1}',  # noqa: E501
-        b'KEY:{"output_mode": "tool", "native": null, "without": 3, "renamed": {}, "merge_system": 1}',  # noqa: E501
-        b'KEY:{"output_mode": "tool", "native": null, "without": [], "renamed": [], "merge_system": 1}',  # noqa: E501
-    ],
-)
-def test_a_damaged_memory_is_an_empty_one(tmp_path: Path, damage: bytes) -> None:
-    file = tmp_path / "endpoints.json"
-    Memory(file).keep(ENDPOINT, TGI, LEARNED)
-    [key] = json.loads(file.read_text())
-    if damage.startswith(b"KEY:"):
-        damage = b'{"%s": %s}' % (key.encode(), damage[4:])
-    file.write_bytes(damage)
-    assert Memory(file).recall(ENDPOINT, TGI) == RequestProfile(native="TGI")
-    Memory(file).keep(ENDPOINT, TGI, LEARNED)
-    assert Memory(file).recall(ENDPOINT, TGI) == LEARNED
-
-
-def test_a_place_that_takes_no_file_is_no_error(tmp_path: Path) -> None:
-    occupied = tmp_path / "runs"
-    occupied.write_text("a file where the folder should be")
-    memory = Memory(occupied / "endpoints.json")
-    memory.keep(ENDPOINT, TGI, LEARNED)
-    assert memory.recall(ENDPOINT, TGI) == RequestProfile(native="TGI")
-    locked = tmp_path / "locked"
-    locked.mkdir(mode=0o500)
-    Memory(locked / "endpoints.json").keep(ENDPOINT, TGI, LEARNED)  # root may write all the same
-    folder = tmp_path / "endpoints.json"
-    folder.mkdir()
-    Memory(folder).keep(ENDPOINT, TGI, LEARNED)
-    assert Memory(folder).recall(ENDPOINT, TGI) == RequestProfile(native="TGI")

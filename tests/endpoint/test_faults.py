@@ -74,7 +74,7 @@ ROWS: list[tuple[int, bytes, str, str]] = [
     (404, HTML, "stop", "not_found"),
     (404, body("Not Found"), "stop", "not_found"),
     (404, bare(detail="Not Found"), "stop", "not_found"),
-    (405, bare(detail="Method Not Allowed"), "stop", "not_found"),
+    (405, bare(detail="Method Not Allowed"), "stop", "not_an_api"),
     (404, body('model "phi9" not found, try pulling it first'), "stop", "not_found"),  # Ollama
     (404, body("The model `x` does not exist.", code=404), "stop", "not_found"),  # vLLM
     (404, body("The model `gpt-9` does not exist", code="model_not_found"), "stop", "not_found"),
@@ -300,6 +300,27 @@ def test_every_stop_says_what_to_do() -> None:
     for label in stops:
         sentence = Fault("stop", label, " it said so. ").sentence(" (twice)")
         assert sentence == f"{label}: it said so (twice). {REMEDIES[label]}"
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_nobody_is_told_to_check_a_key_that_was_not_sent(status: int) -> None:
+    raw = body("Unauthorized")
+    sent, missing = (
+        classify_fault(RawResponse(0.0, status, {}, raw, keyless=keyless), constrained=False)
+        for keyless in (False, True)
+    )
+    assert sent is not None and "Check the key" in sent.sentence()
+    assert missing is not None and missing.label == sent.label
+    assert "No key was sent" in missing.sentence() and "Check" not in missing.sentence()
+
+
+def test_of_a_web_page_a_sentence_shows_the_title_and_the_journal_all() -> None:
+    page = "<html><head><title>502 Bad\nGateway</title></head>" + "<p>deep</p>" * 200 + "</html>"
+    for raw, before in ((page.encode(), ""), (body(f"litellm.APIError: {page}"), "litellm.APIErr")):
+        fault = classify_fault(RawResponse(0.0, 502, {}, raw), constrained=False)
+        assert fault is not None and "<p>deep</p>" in fault.detail
+        assert 'the web page "502 Bad Gateway". ' in fault.sentence()
+        assert before in fault.sentence() and "<" not in fault.sentence()
 
 
 @given(

@@ -97,3 +97,13 @@ def test_the_environment_goes_before_the_file_and_must_be_long(tmp_path: Path) -
     assert given != load_secret(tmp_path, {"PANEL_SECRET": "y" * 32})
     with pytest.raises(UsageError, match="PANEL_SECRET has 5 characters; 32 are the least"):
         load_secret(tmp_path, {"PANEL_SECRET": "short"})
+
+
+def test_a_secret_that_cannot_be_made_is_told_in_one_line(tmp_path: Path) -> None:
+    folder = tmp_path / "community"
+    folder.write_text("no folder")
+    with pytest.raises(
+        UsageError, match=r"community/secret cannot be read or made: .*PANEL_SECRET"
+    ):
+        load_secret(folder, {})
+    assert load_secret(folder, {"PANEL_SECRET": "x" * 32}).key

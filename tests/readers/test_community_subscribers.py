@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from panel.errors import UsageError
-from panel.readers.community.addresses import parse_address
+from panel.errors import JournalError, UsageError
+from panel.readers.community.addresses import mail_domain, mailbox_of, parse_address
 from panel.readers.community.ledger import Ledger
 from panel.readers.community.links import confirm_link, leave_link, parse_base_url
 from panel.readers.community.secret import Secret
@@ -95,6 +95,25 @@ def test_what_is_not_plainly_an_address_is_refused(text: str) -> None:
         parse_address(text)
 
 
+@pytest.mark.parametrize(
+    ("address", "mailbox", "domain"),
+    [
+        ("Ann@example.org", "ann@example.org", "example.org"),
+        ("ann+1@mail.example.org", "ann@mail.example.org", "example.org"),
+        ("a.nn+x+y@example.org", "a.nn@example.org", "example.org"),
+        ("+ann@example.org", "+ann@example.org", "example.org"),
+        ("a.n.n+x@gmail.com", "ann@gmail.com", "gmail.com"),
+        ("Ann@GoogleMail.com", "ann@gmail.com", "googlemail.com"),
+        ("ann@a.b.co.uk", "ann@a.b.co.uk", "co.uk"),
+    ],
+)
+def test_the_spellings_of_one_mailbox_are_counted_as_one(
+    address: str, mailbox: str, domain: str
+) -> None:
+    parsed = parse_address(address)
+    assert (mailbox_of(parsed), mail_domain(parsed)) == (mailbox, domain)
+
+
 @given(st.text(max_size=80) | st.emails())
 def test_an_address_that_is_taken_is_harmless_wherever_it_stands(text: str) -> None:
     try:
@@ -170,6 +189,40 @@ def test_an_address_is_asked_once_a_day_whoever_asks(tmp_path: Path) -> None:
     assert store(tmp_path).ask(ANN, NOW + timedelta(days=1, minutes=1)) == "ask"
 
 
+def test_a_mailbox_is_asked_once_a_day_under_any_spelling(tmp_path: Path) -> None:
+    assert store(tmp_path).ask("ann+1@example.org", NOW) == "ask"
+    for other in ("ann@example.org", "ann+2@example.org", "ANN+3@EXAMPLE.org"):
+        assert store(tmp_path).ask(other, NOW) == "recently asked"
+    assert store(tmp_path).ask("bob@example.org", NOW) == "ask"
+    assert store(tmp_path).ask("a.nn@example.org", NOW) == "ask"  # dots count, but at Gmail
+    assert store(tmp_path).ask("a.nn@gmail.com", NOW) == "ask"
+    assert store(tmp_path).ask("an.n@googlemail.com", NOW) == "recently asked"
+
+
+def test_who_leaves_may_subscribe_again_at_once_under_any_spelling(tmp_path: Path) -> None:
+    subscribe(tmp_path, "ann+1@example.org")
+    subscribers = store(tmp_path)
+    subscribers.unsubscribe(subscribers.hash("ann+1@example.org"), NOW)
+    assert store(tmp_path).ask("ann@example.org", NOW) == "ask"
+
+
+def test_a_mail_that_was_begun_goes_on_after_a_restart_and_no_other_does(tmp_path: Path) -> None:
+    assert store(tmp_path).ask(ANN, NOW, "first") == "ask"
+    assert store(tmp_path).ask(ANN, NOW, "second") == "recently asked"
+    late = NOW + timedelta(days=2)
+    assert store(tmp_path).ask(ANN, late, "first") == "ask"
+    assert store(tmp_path).ask(ANN, late, "third") == "ask"
+    assert store(tmp_path).ask(ANN, late, "first") == "recently asked"
+
+
+def test_a_mail_that_was_refused_for_good_blocks_no_new_request(tmp_path: Path) -> None:
+    assert store(tmp_path).ask(ANN, NOW, "first") == "ask"
+    store(tmp_path).undelivered(ANN, NOW, "another")
+    assert store(tmp_path).ask(ANN, NOW, "second") == "recently asked"
+    store(tmp_path).undelivered(ANN, NOW, "first")
+    assert store(tmp_path).ask(ANN, NOW, "second") == "ask"
+
+
 def test_who_is_subscribed_is_not_asked(tmp_path: Path) -> None:
     subscribe(tmp_path)
     assert store(tmp_path).ask(ANN, NOW + timedelta(days=9)) == "known"
@@ -215,8 +268,60 @@ def test_an_erasure_that_a_kill_cut_short_is_finished(
     assert b"ann@" in content(tmp_path)
     late = store(tmp_path)
     assert late.all() == []
-    late.tidy()
+    late.tidy(NOW)
     assert b"ann@" not in content(tmp_path) and late.all() == []
+
+
+def test_an_erasure_that_failed_is_made_up_for_by_the_next_try(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subscribe(tmp_path)
+    subscribe(tmp_path, "bob@example.org")
+    subscribers = store(tmp_path)
+    with monkeypatch.context() as patch:
+
+        def full(_file: Path, _target: Path) -> None:
+            raise OSError(28, "No space left on device")
+
+        patch.setattr(Path, "replace", full)
+        for _ in range(2):
+            with pytest.raises(JournalError, match="No space left"):
+                subscribers.unsubscribe(subscribers.hash(ANN), NOW)
+    assert not subscribers.still(subscribers.hash(ANN)) and b"ann@" in content(tmp_path)
+    assert not list((tmp_path / "community").glob("*.new"))
+    subscribers.unsubscribe(subscribers.hash(ANN), NOW)
+    assert b"ann@" not in content(tmp_path) and b"bob@" in content(tmp_path)
+
+
+def test_the_hashes_of_who_asked_are_erased_within_a_week(tmp_path: Path) -> None:
+    subscribers = store(tmp_path)
+    for number, age in enumerate((7.1, 3, 0.5)):
+        subscribers.ask(f"n{number}@example.org", NOW - timedelta(days=age))
+    subscribe(tmp_path)
+    subscribers.tidy(NOW - timedelta(days=1))
+    assert content(tmp_path).count(b'"asked"') == 4
+    subscribers.tidy(NOW)
+    assert content(tmp_path).count(b'"asked"') == 2
+    assert [each.address for each in store(tmp_path).all()] == [ANN]
+    assert store(tmp_path).ask("n2@example.org", NOW) == "recently asked"
+    assert store(tmp_path).ask("n1@example.org", NOW) == "ask"
+
+
+@pytest.mark.parametrize("address", ['"no address"', "7", "null", '"ann@example.org\\r\\nX: y"'])
+def test_a_damaged_line_takes_nobody_else_off_the_list(tmp_path: Path, address: str) -> None:
+    subscribe(tmp_path)
+    watcher = store(tmp_path)
+    with (tmp_path / "community" / "subscribers.jsonl").open("a") as handle:
+        handle.write(f'{{"kind":"confirmed","hash":"x","at":1,"address":{address}}}\n')
+    subscribe(tmp_path, "bob@example.org")
+    for each in (watcher, store(tmp_path)):
+        assert [one.address for one in each.all()] == [ANN, "bob@example.org"]
+
+
+def test_a_clock_that_was_ahead_blocks_nobody_until_then(tmp_path: Path) -> None:
+    assert store(tmp_path).ask(ANN, NOW + timedelta(days=400)) == "ask"
+    assert store(tmp_path).ask(ANN, NOW) == "ask"
+    assert store(tmp_path).ask(ANN, NOW - timedelta(minutes=5)) == "recently asked"
 
 
 def test_two_stores_that_erase_and_append_in_turn_lose_nobody(tmp_path: Path) -> None:
@@ -231,6 +336,27 @@ def test_two_stores_that_erase_and_append_in_turn_lose_nobody(tmp_path: Path) ->
     left |= {f"m{n}@example.org" for n in range(0, 10, 2)}
     for each in (first, second, store(tmp_path)):
         assert {subscriber.address for subscriber in each.all()} == left
+
+
+def test_a_file_that_was_rewritten_twice_is_never_taken_for_the_first_one(tmp_path: Path) -> None:
+    """The system gives the number of a file that is gone to the next one."""
+    other = store(tmp_path)
+    join = [f"n{number}@example.org" for number in range(50)]
+    for address in join[:20]:
+        other.confirm(other.confirm_token(address, NOW), NOW)
+    file, later = tmp_path / "community" / "subscribers.jsonl", NOW + timedelta(hours=1)
+    for address in join[:4]:
+        other.unsubscribe(other.hash(address), later)
+    watcher = store(tmp_path)
+    assert len(watcher.all()) == 16
+    number = file.stat().st_ino
+    for address in join[4:16]:
+        other.unsubscribe(other.hash(address), later)
+        if file.stat().st_ino == number:
+            break
+    for address in join[20:]:
+        other.confirm(other.confirm_token(address, later), later)
+    assert watcher.all() == other.all() == store(tmp_path).all()
 
 
 class Comings(RuleBasedStateMachine):

@@ -117,9 +117,11 @@ def test_damaged_lines_are_counted_and_count_for_nothing(tmp_path: Path) -> None
     Votes(tmp_path).record(FIRST, "anvil", "ship", AT)
     with file_of(tmp_path).open("ab") as handle:
         handle.write(b'nonsense\n[]\n{"kind":"import","digest":"x","counted":{"anvil":3}}\n')
+        for count in (b"[-5,1]", b"[1,0.5]", b'["1",1]', b"[true,1]"):
+            handle.write(b'{"kind":"import","digest":"y","counted":{"anvil":%s}}\n' % count)
     votes = Votes(tmp_path)
     votes.record(SECOND, "anvil", "ship", AT)
-    assert votes.counts() == {"anvil": (2, 0)} and votes.damaged == 3
+    assert votes.counts() == {"anvil": (2, 0)} and votes.damaged == 7
 
 
 def test_a_full_disk_is_an_error_and_leaves_no_half_line(

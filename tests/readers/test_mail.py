@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
-import ssl
 import stat
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,11 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from panel.errors import UsageError
+from panel.errors import JournalError, UsageError
 from panel.readers.mail.message import WIRE, Letter, build_message, one_line
 from panel.readers.mail.outbox import Flushed, Outbox
 from panel.readers.mail.settings import MailSettings, Sender, mail_settings
 from panel.readers.mail.smtp import ATTEMPTS, MailError, SmtpSender
+from tests.support.certificates import make_certificate, server_context
 from tests.support.smtp_server import DROP_AT_DATA, DROP_BEFORE_REPLY, Mailbox
 
 FROM = Sender("The Panel", "panel@verdicts.example")
@@ -129,38 +127,14 @@ def test_a_refused_sender_is_no_subscribers_fault() -> None:
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make a certificate for 127.0.0.1 that only those trust who are told to."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("no openssl here to make a certificate with")
-    folder = tmp_path_factory.mktemp("tls")
-    command = [
-        "req",
-        "-x509",
-        "-newkey",
-        "rsa:2048",
-        "-nodes",
-        "-days",
-        "2",
-        "-subj",
-        "/CN=127.0.0.1",
-    ]
-    command += ["-addext", "subjectAltName=IP:127.0.0.1"]
-    command += ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")]
-    subprocess.run([openssl, *command], check=True, capture_output=True)
-    return folder
-
-
-def context(certificate: Path) -> ssl.SSLContext:
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    made.load_cert_chain(certificate / "cert.pem", certificate / "key.pem")
-    return made
+    return make_certificate(tmp_path_factory.mktemp("tls"), "IP:127.0.0.1")
 
 
 @pytest.mark.parametrize(("security", "implicit"), [("starttls", False), ("tls", True)])
 def test_a_certificate_is_checked(
     certificate: Path, monkeypatch: pytest.MonkeyPatch, security: str, implicit: bool
 ) -> None:
-    with Mailbox(tls=context(certificate), implicit_tls=implicit) as box:
+    with Mailbox(tls=server_context(certificate), implicit_tls=implicit) as box:
         carrier = postman(box, PANEL_SMTP_SECURITY=security)
         with pytest.raises(MailError, match="its certificate is not valid"):
             carrier.hand_over(TO, MESSAGE)
@@ -174,7 +148,7 @@ def test_a_login_is_used_and_a_wrong_one_is_an_error(
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate / "cert.pem"))
     login = {"PANEL_SMTP_SECURITY": "starttls", "PANEL_SMTP_USER": "panel"}
-    with Mailbox(tls=context(certificate), password="right") as box:
+    with Mailbox(tls=server_context(certificate), password="right") as box:
         with postman(box, **login, PANEL_SMTP_PASSWORD="right") as carrier:
             assert carrier.hand_over(TO, MESSAGE).state == "sent"
         carrier = postman(box, **login, PANEL_SMTP_PASSWORD="wrong")
@@ -286,3 +260,66 @@ def test_an_unreachable_server_loses_no_waiting_mail(tmp_path: Path) -> None:
     with pytest.raises(MailError):
         outbox.flush(carrier)
     assert len(outbox.waiting()) == 1
+
+
+def test_a_mail_that_cannot_go_out_now_is_tried_again_later_and_delays_no_other(
+    tmp_path: Path, box: Mailbox
+) -> None:
+    outbox = Outbox(tmp_path / "outbox", retry_seconds=3600)
+    box.faults[TO] = ["450"] * 100
+    outbox.put(build_message(Letter("s", "t"), FROM, TO))
+    with postman(box) as carrier:
+        assert outbox.flush(carrier) == Flushed(waiting=1)
+        outbox.put(build_message(Letter("s", "t"), FROM, "bob@example.org"))
+        assert outbox.flush(carrier) == Flushed(sent=1, waiting=1)
+        assert box.attempts == [TO] * ATTEMPTS + ["bob@example.org"]
+        Outbox(tmp_path / "outbox").flush(carrier)  # as after a restart
+    assert box.attempts.count(TO) == 2 * ATTEMPTS
+
+
+@pytest.mark.parametrize("ruin", ["", "To: \n\nx", "To: a@example.org, b@example.org\n\nx", "\0"])
+def test_a_file_that_is_no_mail_is_deleted_and_stops_no_other(
+    tmp_path: Path, box: Mailbox, ruin: str
+) -> None:
+    outbox = Outbox(tmp_path / "outbox")
+    outbox.put(MESSAGE)
+    (tmp_path / "outbox" / "20200101T000000000000-00000000.eml").write_text(ruin)
+    with postman(box) as carrier:
+        assert outbox.flush(carrier) == Flushed(sent=1, damaged=1)
+    assert box.addresses == [TO] and outbox.waiting() == []
+
+
+def test_a_mail_that_is_sent_once_more_has_the_same_id(tmp_path: Path, box: Mailbox) -> None:
+    outbox = Outbox(tmp_path / "outbox")
+    file = outbox.put(MESSAGE)
+    written = file.read_bytes()
+    with postman(box) as carrier:
+        outbox.flush(carrier)
+        file.write_bytes(written)  # as if the process had been killed before it deleted the file
+        outbox.flush(carrier)
+    first, second = (message["Message-ID"] for _to, message in box.taken)
+    assert first == second == f"<{file.stem}@verdicts.example>"
+
+
+def test_a_mail_that_cannot_be_written_leaves_no_part_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    outbox = Outbox(tmp_path / "outbox")
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(JournalError, match=r"cannot write .*outbox: No space left"):
+        outbox.put(MESSAGE)
+    assert list((tmp_path / "outbox").iterdir()) == []
+
+
+def test_what_a_kill_left_half_written_is_deleted_after_an_hour(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path / "outbox")
+    file = outbox.put(MESSAGE)
+    for name, age in ((".old.eml", 4000), (".new.eml", 0)):
+        half = file.with_name(name)
+        half.write_text("To: ann")
+        os.utime(half, (time.time() - age,) * 2)
+    assert outbox.expire() == 1
+    assert sorted(each.name for each in outbox.folder.iterdir()) == [".new.eml", file.name]

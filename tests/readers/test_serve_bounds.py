@@ -16,9 +16,10 @@ import pytest
 
 from panel.desk.guard import BODY_LIMIT, LOGIN_LIMIT
 from panel.desk.serving import Place
-from panel.readers.serve.connections import Bounds, Connections, Group, parse_address
+from panel.readers.serve.connections import Bounds, Connections, Group
 from panel.readers.serve.guard import LONGEST_BODY
 from panel.readers.serve.protocol import LONGEST_HEAD, LONGEST_LINE, MOST_HEADERS
+from panel.readers.serve.proxies import TrustedProxies, parse_address
 from panel.readers.serve.server import narrate
 from tests.support.desk_session import desk_open
 from tests.support.raw_client import GET, answered, asked, heard, opened, wait_until_cut
@@ -185,7 +186,7 @@ def test_behind_a_proxy_clients_are_bounded_and_the_proxy_is_not(tmp_path: Path)
         serving(tmp_path, bounds=bounds, trust_proxy=["127.0.0.2"]) as site,
         contextlib.ExitStack() as held,
     ):
-        others = [held.enter_context(posted(b"192.0.2.%d" % turn)) for turn in range(20)]
+        others = [held.enter_context(posted(b"192.0.%d.1" % turn)) for turn in range(20)]
         greedy = [held.enter_context(posted(b"198.51.100.7")) for _ in range(10)]
         for client in greedy[:6]:
             assert heard(client) == b""  # cut, the oldest first
@@ -202,7 +203,7 @@ def test_a_network_of_ipv6_has_more_room_the_wider_it_is() -> None:
         Group("2001:db8:1::/48", 40),
     )
     assert bounds.networks("192.0.2.1") == bounds.networks("::ffff:192.0.2.1")
-    assert bounds.networks("192.0.2.1") == (Group("192.0.2.1", 10),)
+    assert bounds.networks("192.0.2.1") == (Group("192.0.2.1/32", 10), Group("192.0.2.0/24", 40))
 
 
 @pytest.mark.parametrize(
@@ -223,6 +224,13 @@ def test_a_network_of_ipv6_has_more_room_the_wider_it_is() -> None:
 def test_addresses_are_read_as_proxies_write_them(text: str, address: str | None) -> None:
     found = parse_address(text)
     assert (found and str(found)) == address
+
+
+@pytest.mark.parametrize("made_up", ["2002:7f00:1::1", "64:ff9b::7f00:1", "::127.0.0.1", ""])
+def test_only_the_address_itself_is_trusted_and_none_that_stands_for_it(made_up: str) -> None:
+    proxies = TrustedProxies.parse(["127.0.0.0/8", "::1"])
+    assert proxies.trust("127.3.2.1") and proxies.trust("::1") and proxies.trust("::ffff:127.0.0.1")
+    assert not proxies.trust(made_up)
 
 
 class Still:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from panel.readers.serve.limits import Bound, VisitLimiter
 from panel.site.build import build
 from tests.support.browser import NewPage, violations
 from tests.support.browser import serving as serving_folder
-from tests.support.readers_server import Served, serving
+from tests.support.readers_server import Served, limits, serving
 from tests.support.seed_takes import CODESTRAL, MISTRAL
 from tests.support.site_publication import seed_publication
 from tests.support.smtp_server import Mailbox
@@ -132,6 +134,55 @@ def test_a_reader_subscribes_by_keyboard(
     page.get_by_role("button", name="Subscribe").press("Enter")
     page.get_by_role("heading", name="You are subscribed").wait_for()
     assert addresses(site) == ["ann@example.org"]
+
+
+def test_a_browser_works_for_a_subscription_above_the_bound(
+    new_page: NewPage, tmp_path: Path, box: Mailbox
+) -> None:
+    with serving(tmp_path, box.environment, limits=limits(subscribe=Bound(0, 3600, 100))) as site:
+        page = new_page(width=390)
+        page.goto(f"{site.origin}/subscribe")
+        page.get_by_label("E-mail address").fill("ann@example.org")
+        page.get_by_label("E-mail address").press("Enter")
+        page.get_by_role("heading", name="Look into your inbox").wait_for()
+        wait_for(box, 1)
+        assert box.addresses == ["ann@example.org"]
+
+
+def test_without_scripts_a_reader_above_the_bound_is_told_to_wait_and_may_then_subscribe(
+    new_page: NewPage, tmp_path: Path, box: Mailbox
+) -> None:
+    now = [1000.0]
+    slow = VisitLimiter(Bound(1, 120, 100), clock=lambda: now[0])
+    with serving(tmp_path, box.environment, limits=replace(limits(), subscribe=slow)) as site:
+        site.post("/subscribe", {"email": "bob@example.org"})
+        page = new_page(scripts=False)
+        page.goto(f"{site.origin}/subscribe")
+        page.get_by_label("E-mail address").fill("ann@example.org")
+        for _ in range(2):
+            page.get_by_role("button", name="Subscribe").click()
+            page.get_by_text("Without it, wait: press the button in 2 minutes").wait_for()
+        now[0] += 120
+        page.get_by_role("button", name="Subscribe").click()
+        page.get_by_role("heading", name="Look into your inbox").wait_for()
+        wait_for(box, 2)
+    assert box.addresses == ["bob@example.org", "ann@example.org"]
+
+
+def test_the_page_that_asks_for_work_is_readable_for_everybody(
+    new_page: NewPage, site: Served
+) -> None:
+    for n in range(5):
+        site.post("/subscribe", {"email": f"n{n}@example.org"})
+    page = new_page(scheme="dark", width=390)
+    page.route("**/work.js", lambda route: route.abort())
+    page.goto(f"{site.origin}/subscribe")
+    page.get_by_label("E-mail address").fill("ann@example.org")
+    page.get_by_label("E-mail address").press("Enter")
+    page.get_by_role("heading", name="One moment").wait_for()
+    assert page.get_by_text("Without it, wait: press the button in 2 minutes").is_visible()
+    assert violations(page) == []
+    page.faults.clear()  # the script that was left out
 
 
 def test_the_digest_is_readable_for_everybody(new_page: NewPage) -> None:

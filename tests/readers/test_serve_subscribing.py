@@ -10,15 +10,21 @@ from pathlib import Path
 
 import pytest
 
+from panel.readers.community import work
+from panel.readers.community.secret import Secret
+from panel.readers.community.subscribers import Subscribers
 from panel.readers.mail import smtp
 from panel.readers.mail.outbox import Outbox
+from panel.readers.serve import mail_queue
+from panel.readers.serve.limits import Bound
 from panel.site.build import build
 from panel.site.output import published_address
 from panel.workspace.settings import SiteSettings
-from tests.support.readers_server import Served, serving
+from tests.support.readers_server import Served, limits, serving, serving_process, write_site
 from tests.support.site_publication import seed_publication
-from tests.support.smtp_server import Mailbox
-from tests.support.subscribing import ANN, addresses, leave_path, link, subscribe, wait_for
+from tests.support.smtp_server import HANG, Mailbox
+from tests.support.space import Space
+from tests.support.subscribing import ANN, addresses, leave_path, link, subscribe, wait_for, work_of
 from tests.support.threads import wait_until
 
 
@@ -97,9 +103,105 @@ def test_what_is_no_address_is_refused_and_never_written_to(
     assert "<script>" not in reply.text and box.attempts == []
 
 
+def test_one_mailbox_gets_one_mail_under_all_its_spellings(site: Served, box: Mailbox) -> None:
+    for written in ("ann+1@example.org", "ann+2@example.org", "a.b@gmail.com", "ab@googlemail.com"):
+        assert site.post("/subscribe", {"email": written}).status == 202
+    site.post("/subscribe", {"email": "last@example.org"})
+    wait_for(box, 3)
+    assert len(box.addresses) == 3 and len({each[:2] for each in box.addresses}) == 3
+
+
 def test_subscribing_is_bounded_by_address(site: Served) -> None:
-    statuses = [site.post("/subscribe", {"email": f"n{n}@example.org"}).status for n in range(7)]
-    assert statuses == [202] * 5 + [429] * 2
+    replies = [site.post("/subscribe", {"email": f"n{n}@example.org"}) for n in range(7)]
+    assert [each.status for each in replies] == [202] * 5 + [429] * 2
+    assert "Without it, wait: press the button in 2 minutes" in replies[-1].text
+    assert 100 < int(replies[-1].headers["retry-after"]) <= 120
+
+
+@pytest.mark.parametrize(
+    ("pattern", "taken"),
+    [
+        ("198.51.100.{}", 20),
+        ("2001:db8:1:1::{}", 5),
+        ("2001:db8:1:1{:02x}::1", 10),
+        ("2001:db8:1:{:02x}00::1", 20),
+        ("198.51.{}.7", 25),
+    ],
+)
+def test_rotating_addresses_of_one_network_have_a_common_bound(
+    tmp_path: Path, pattern: str, taken: int
+) -> None:
+    with serving(tmp_path, trust_proxy=["127.0.0.1"]) as site:
+        statuses = [
+            site.post(
+                "/subscribe",
+                {"email": f"a@{n}.n{n}.example"},
+                X_Forwarded_For=pattern.format(n),
+            ).status
+            for n in range(25)
+        ]
+    assert statuses == [202] * taken + [429] * (25 - taken)
+
+
+def test_one_domain_has_a_bound_wherever_the_requests_come_from(tmp_path: Path) -> None:
+    with serving(tmp_path, trust_proxy=["127.0.0.1"]) as site:
+        statuses = [
+            site.post(
+                "/subscribe",
+                {"email": f"x{n}@{n}.victim.example"},
+                X_Forwarded_For=f"198.51.{n}.7",
+            ).status
+            for n in range(23)
+        ]
+    assert statuses == [202] * 20 + [429] * 3
+
+
+def test_above_the_bound_a_solved_puzzle_subscribes_and_counts_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "BITS", 8)
+    few = limits(subscribe=Bound(0, 3600, 100))
+    outbox = Outbox(tmp_path / "space" / "community" / "outbox")
+    with serving(tmp_path, limits=few) as site:
+        fields = work_of(site.post("/subscribe", {"email": ANN}).text)
+        assert site.post("/subscribe", {**fields, "email": "bob@example.org"}).status == 429
+        assert site.post("/subscribe", {**fields, "solution": "x"}).status == 429
+        assert outbox.waiting() == []
+        assert site.post("/subscribe", fields).status == 202
+        again = site.post("/subscribe", fields)
+        assert again.status == 429 and "data-again" in again.text
+    with serving(tmp_path, limits=few) as site:  # a restart does not make it new
+        assert site.post("/subscribe", fields).status == 429
+        assert site.post("/subscribe", work_of(again.text)).status == 202
+    assert len(outbox.waiting()) == 1
+
+
+def test_requests_that_are_refused_use_up_no_bound_that_others_share(tmp_path: Path) -> None:
+    few = limits(domains=Bound(7, 3600, 100), everybody=Bound(7, 3600, 100))
+    with serving(tmp_path, limits=few, trust_proxy=["127.0.0.1"]) as site:
+
+        def ask(n: int, address: str) -> int:
+            fields = {"email": f"x{n}@example.org"}
+            return site.post("/subscribe", fields, X_Forwarded_For=address).status
+
+        assert [ask(n, "203.0.113.9") for n in range(20)] == [202] * 5 + [429] * 15
+        assert [ask(n, f"198.51.{n}.7") for n in range(20, 24)] == [202] * 2 + [429] * 2
+
+
+def test_no_work_gets_around_the_bound_of_a_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "BITS", 1)
+    few = limits(subscribe=Bound(0, 3600, 100))
+    with serving(tmp_path, limits=few) as site:
+        for n in range(20):
+            asked = site.post("/subscribe", {"email": f"x{n}@example.org"})
+            assert site.post("/subscribe", work_of(asked.text)).status == 202
+    with serving(tmp_path, limits=few) as site:
+        asked = site.post("/subscribe", {"email": "y@example.org"})
+        refused = site.post("/subscribe", work_of(asked.text))
+    assert refused.status == 429 and "Try again in 24 hours" in refused.text
+    assert "data-puzzle" not in refused.text
 
 
 @pytest.mark.parametrize("token", ["", "x", "a.b", "MTphbm5AZXhhbXBsZS5vcmc.AAAA", "é", "x" * 4000])
@@ -193,3 +295,101 @@ def test_the_mail_names_the_site_and_leads_to_the_address_it_was_published_for(
     build(seed_publication(site=site), tmp_path / "published")
     assert published_address(tmp_path / "published") == f"{home}/"
     assert published_address(tmp_path / "nothing") is None
+
+
+def test_what_is_to_be_erased_is_erased_however_many_requests_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mail_queue, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(mail_queue, "MOST_WAITING", 10_000)
+    done: list[int] = []
+    subscribers = Subscribers(tmp_path, Secret(b"k" * 64))
+    home = mail_queue.Home("Verdicts", "https://verdicts.example")
+    queue = mail_queue.MailQueue(subscribers, tmp_path / "outbox", home, None, print)
+    queue.chores.append(lambda: done.append(1))
+    queue.start()
+    try:
+        for n in range(1000):
+            queue.ask(f"x{n}@example.org")
+            if len(done) >= 3:
+                break
+    finally:
+        queue.stop()
+    assert len(done) >= 3
+
+
+# What was promised
+
+
+def test_what_was_acknowledged_is_sent_after_a_kill(
+    tmp_path: Path, box: Mailbox, space: Space
+) -> None:
+    with Mailbox() as gone:
+        nowhere = gone.environment
+    out = write_site(tmp_path / "out")
+    with serving_process(space.root, out, nowhere) as (site, process):
+        for address in (ANN, "bob@example.org", ANN):
+            assert site.post("/subscribe", {"email": address}).status == 202
+        process.kill()
+    with serving(tmp_path, box.environment) as site:
+        wait_for(box, 2)
+        assert site.post("/subscribe", {"email": ANN}).status == 202
+        assert site.post("/subscribe", {"email": "last@example.org"}).status == 202
+        wait_for(box, 3)
+    assert sorted(box.addresses) == [ANN, "bob@example.org", "last@example.org"]
+
+
+def test_a_kill_before_the_mail_servers_answer_repeats_that_mail_alone_with_its_id(
+    tmp_path: Path, box: Mailbox, space: Space
+) -> None:
+    box.faults[ANN] = [HANG]
+    out = write_site(tmp_path / "out")
+    with serving_process(space.root, out, box.environment) as (site, process):
+        assert site.post("/subscribe", {"email": "bob@example.org"}).status == 202
+        wait_for(box, 1)
+        assert site.post("/subscribe", {"email": ANN}).status == 202
+        wait_for(box, 2)
+        process.kill()
+    for _restart in range(2):
+        with serving(tmp_path, box.environment):
+            wait_for(box, 3)
+    assert box.addresses == ["bob@example.org", ANN, ANN]
+    assert len({message["Message-ID"] for _to, message in box.taken}) == 2
+
+
+def test_a_mail_that_bounced_blocks_no_new_request(site: Served, box: Mailbox) -> None:
+    box.faults[ANN] = ["550"]
+    site.post("/subscribe", {"email": ANN})
+    wait_until(lambda: any("1 refused" in line for line in site.said))
+    assert site.post("/subscribe", {"email": ANN}).status == 202
+    wait_for(box, 1)
+    assert box.attempts == [ANN, ANN] and all(ANN not in line for line in site.said)
+
+
+def test_without_smtp_settings_one_mail_waits_for_each_address(
+    tmp_path: Path, box: Mailbox
+) -> None:
+    outbox = Outbox(tmp_path / "space" / "community" / "outbox")
+    with serving(tmp_path, box.environment) as site:
+        subscribe(site, box, "bob@example.org")
+    with serving(tmp_path) as site:
+        for address in (ANN, ANN.upper(), "bob@example.org", ANN):
+            assert site.post("/subscribe", {"email": address}).status == 202
+    assert len(outbox.waiting()) == 1
+
+
+def test_one_mail_that_cannot_be_sent_stops_no_other(
+    tmp_path: Path, box: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(smtp, "FIRST_WAIT_SECONDS", 0.01)
+    box.faults[ANN] = ["450"] * 100
+    folder = tmp_path / "space" / "community" / "outbox"
+    folder.mkdir(parents=True)
+    (folder / "20200101T000000000000-00000000.eml").write_text("no mail at all")
+    with serving(tmp_path, box.environment) as site:
+        for address in (ANN, "bob@example.org", "eve@example.org"):
+            site.post("/subscribe", {"email": address})
+        wait_for(box, 2)
+    assert box.addresses == ["bob@example.org", "eve@example.org"]
+    assert any("1 unreadable and deleted" in line for line in site.said)
+    assert len(Outbox(folder).waiting()) == 1

@@ -12,6 +12,7 @@ import asyncio
 import itertools
 import json
 import signal
+import ssl
 import sys
 import threading
 import time
@@ -142,6 +143,7 @@ class MockEndpoint:
     ``face(index, body)`` is called in that thread for each chat request, counted from 0; None
     means the default answer; what it raises comes back as the message of a 500.
     ``pages`` answers other paths ("/api/version"), or GET /v1/models in place of the default.
+    ``tls`` makes it speak https only.
     """
 
     delay: float = 0.0
@@ -149,6 +151,7 @@ class MockEndpoint:
     port: int = 0
     prompted_fields: Sequence[str] = ()
     pages: Mapping[str, Answer] = field(default_factory=dict)
+    tls: ssl.SSLContext | None = None
     requests: list[dict[str, Any]] = field(default_factory=list, init=False)
     asked: int = field(default=0, init=False)  # chat requests among them
     connections: int = field(default=0, init=False)
@@ -158,10 +161,10 @@ class MockEndpoint:
         """Start serving; ``port`` is the real one from here on."""
         self._loop = asyncio.new_event_loop()
         make = partial(_Connection, self)
-        listen = self._loop.create_server(make, "127.0.0.1", self.port, backlog=1024)
+        listen = self._loop.create_server(make, "127.0.0.1", self.port, backlog=1024, ssl=self.tls)
         self._server = self._loop.run_until_complete(listen)
         self.port = self._server.sockets[0].getsockname()[1]
-        self.base_url = f"http://127.0.0.1:{self.port}/v1"
+        self.base_url = f"http{'s' if self.tls else ''}://127.0.0.1:{self.port}/v1"
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
         return self
@@ -176,8 +179,9 @@ class MockEndpoint:
         self._loop.run_until_complete(asyncio.sleep(0))
         self._loop.close()
 
-    def answer(self, method: str, path: str, headers: dict[str, str], raw: bytes) -> Answer:
-        """Record one request and return its answer."""
+    def answer(self, method: str, target: str, headers: dict[str, str], raw: bytes) -> Answer:
+        """Record one request and return its answer; a proxy's target is a whole address."""
+        path, _, query = target.partition("?")
         if path == STATS:
             counts = {"requests": len(self.requests), "asked": self.asked}
             return Answer(body={**counts, "connections": self.connections})
@@ -185,7 +189,8 @@ class MockEndpoint:
             body = json.loads(raw) if raw else None
         except ValueError:
             body = None
-        self.requests.append({"method": method, "path": path, "headers": headers, "body": body})
+        sent = {"method": method, "path": path, "query": query, "headers": headers, "body": body}
+        self.requests.append(sent)
         if path in self.pages:
             return self.pages[path]
         if path == MODELS:
@@ -250,7 +255,7 @@ class _Connection(asyncio.Protocol):
 
 
 def _take(buffer: bytearray) -> tuple[str, str, dict[str, str], bytes] | None:
-    """Take method, path, headers and body of one request off the buffer, once all is there."""
+    """Take method, target, headers and body of one request off the buffer, once all is there."""
     start = buffer.find(b"\r\n\r\n") + 4
     if start < len(b"\r\n\r\n"):
         return None
@@ -266,7 +271,7 @@ def _take(buffer: bytearray) -> tuple[str, str, dict[str, str], bytes] | None:
         return None
     del buffer[:end]
     method, target, _version = first.split(" ")
-    return method, target.partition("?")[0], headers, body
+    return method, target, headers, body
 
 
 def _dechunked(buffer: bytearray, start: int) -> tuple[bytes, int]:

@@ -4,21 +4,38 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
+import re
+import signal
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import pytest
+
 from panel.readers.serve.app import Serving, create_app
+from panel.readers.serve.limits import Bound, VisitLimiter
 from panel.readers.serve.proxies import TrustedProxies
 from panel.readers.serve.server import bind, make_server
+from panel.readers.serve.site import ServerLimits, usual_limits
 
 PAGE = "<!doctype html><html lang=en><title>{title}</title><style>p{{color:#123}}</style><p>{title}"
 SECRET = "a secret of the tests, long enough to be one"
+
+
+def limits(**bounds: Bound) -> ServerLimits:
+    """Return the usual limits with other bounds for those named."""
+    usual = usual_limits()
+    for name in ServerLimits.__slots__:
+        bounds.setdefault(name, getattr(usual, name).bound)
+    return ServerLimits(**{name: VisitLimiter(bound) for name, bound in bounds.items()})
 
 
 def write_site(folder: Path) -> Path:
@@ -141,3 +158,79 @@ def serving(
         thread.join(20)
         bound.close()
         assert not thread.is_alive()
+
+
+@contextmanager
+def serving_process(
+    root: Path,
+    folder: Path,
+    environment: Mapping[str, str] | None = None,
+    before: Sequence[str] = (),
+) -> Iterator[tuple[Served, subprocess.Popen[str]]]:
+    """Serve a folder by ``panel serve`` in a process of its own, which is killed at the end.
+
+    What it said is known then. before: words put before its command line.
+    """
+    process = subprocess.Popen(
+        [*before, sys.executable, "-m", "panel", "serve", str(folder), "--port", "0"],
+        cwd=root,
+        env={**os.environ, "PANEL_SECRET": SECRET, **(environment or {})},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    said: list[str] = []
+    try:
+        assert process.stdout is not None
+        found = re.fullmatch(r"http://127\.0\.0\.1:(\d+)", process.stdout.readline().strip())
+        assert found
+        site = Served(root, folder, int(found[1]), said)
+        until = time.monotonic() + 30
+        while True:
+            try:
+                assert site.get("/").status == 200
+                break
+            except OSError:
+                assert time.monotonic() < until
+                time.sleep(0.05)
+        yield site, process
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        said += (process.communicate(timeout=30)[1] or "").splitlines()
+
+
+# A shell that mounts a small disk on community/, starts the command line, and does what it reads.
+SMALL_DISK = """
+mount -t tmpfs -o size=64k,mode=700 tmpfs community || exit
+"$@" &
+while read -r order; do eval "$order"; echo "done: $?"; done
+"""
+
+
+@contextmanager
+def serving_on_a_small_disk(
+    root: Path, folder: Path, environment: Mapping[str, str] | None = None
+) -> Iterator[tuple[Served, Callable[[str], str]]]:
+    """Serve with ``community/`` on a disk of 64 KiB of its own; ``order`` runs a shell command.
+
+    Skips the test where this machine gives no mount namespace.
+    """
+    inside = ["unshare", "--mount", "--user", "--map-root-user"]
+    try:
+        subprocess.run([*inside, "mount", "-t", "tmpfs", "x", root], check=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("this machine gives no mount namespace")
+    (root / "community").mkdir()
+    shell = [*inside, "sh", "-c", SMALL_DISK, "sh"]
+    with serving_process(root, folder, environment, shell) as (site, process):
+
+        def order(command: str) -> str:
+            assert process.stdin is not None and process.stdout is not None
+            process.stdin.write(command + "\n")
+            process.stdin.flush()
+            return process.stdout.readline().strip()
+
+        yield site, order

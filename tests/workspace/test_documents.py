@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from panel.errors import WorkspaceError
 from panel.workspace.documents import (
+    LONGEST_FRONT_MATTER,
     parse_yaml,
     read_front_matter,
     read_text,
     toml_lines,
     yaml_lines,
 )
+from panel.workspace.loading import load_workspace
+from tests.support.space import Space
 
 HERE = Path("here.yaml")
 YAML = "a: 1\nb:\n  - c: x\n    d: y\n  - e\nf: {g: 1,\n  h: 2}\n"
@@ -121,3 +125,41 @@ def test_each_conflict_that_git_left_has_its_line_and_a_heading_is_none(
         assert [problem.line for problem in refusal.value.problems] == lines
     else:
         assert read_text(file)
+
+
+@pytest.mark.parametrize(
+    "name", ["tools/x.md", "tools/x.csv", "tools/x.parquet", "personas/x.md", "panel.toml"]
+)
+@pytest.mark.parametrize("target", ["secret", "/dev/zero", "/proc/self/environ"])
+def test_a_link_out_of_its_folder_is_refused_and_not_read(
+    space: Space, name: str, target: str
+) -> None:
+    secret = space.root.parent / "secret"
+    secret.write_text("name,description\nKEPT OUT,KEPT OUT\n")
+    file = space.root / name
+    file.unlink(missing_ok=True)
+    file.symlink_to(secret if target == "secret" else target)
+    with pytest.raises(WorkspaceError) as error:
+        load_workspace(space.root)
+    assert f"{file}: leads out of its folder" in str(error.value)
+    assert "KEPT OUT" not in str(error.value)
+
+
+def test_a_link_within_its_folder_is_read(space: Space) -> None:
+    (space.root / "tools" / "second.md").symlink_to("anvil.md")
+    assert {tool.slug for tool in load_workspace(space.root).tools} >= {"anvil", "second"}
+
+
+def test_a_pipe_in_the_place_of_a_file_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.md")
+    with pytest.raises(WorkspaceError, match="is not a plain file"):
+        read_text(tmp_path / "a.md")
+
+
+def test_a_front_matter_is_refused_by_its_size(tmp_path: Path) -> None:
+    file = tmp_path / "a.md"
+    file.write_text("---\na: " + "x" * (LONGEST_FRONT_MATTER - 4) + "\n---\nbody")
+    assert read_front_matter(file).body == "body"
+    file.write_text("---\na: " + "[" * 3_000_000 + "\n---\nbody")
+    with pytest.raises(WorkspaceError, match="the front matter has 3,000,004 characters"):
+        read_front_matter(file)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
+import jinja2
 import pytest
+from jinja2.runtime import BlockReference, Macro
 
 from panel.errors import WorkspaceError
 from panel.workspace.loading import check_rendering, load_workspace
@@ -83,6 +85,109 @@ def test_a_template_reads_the_fields_of_its_data_and_nothing_else(
 ) -> None:
     (space.root / "prompts" / "macros.md.j2").write_text("{% macro m() %}x{% endmacro %}")
     assert "Traceback" not in refusal(space, source)
+
+
+# Every kind of value that a template can hold: how it is named, and in what frame if not in none.
+VALUES = {
+    "a dict": "tool",
+    "an inner dict": "tool.pricing",
+    "a text": "tool.name",
+    "a list": "tool.tags",
+    "a tuple": "(1, 2)",
+    "a whole number": "(1)",
+    "a number": "(1.5)",
+    "a truth": "true",
+    "nothing": "none",
+    "a date": "tool.released",
+    "an undefined name": "nowhere",
+    "a generator": "(tool | items)",
+    "a method": "tool.name.upper",
+    "the global": "range",
+    "a range": "range(3)",
+    "a made text": "x",
+    "a loop": "loop",
+    "a loop that may call itself": "loop",
+    "a macro": "m",
+    "what a macro is given": "varargs",
+    "what a macro is given by name": "kwargs",
+    "a caller": "caller",
+    "the template": "self",
+    "a block": "self.b",
+    "a block above": "super",
+    "an imported template": "s",
+    "an imported macro": "n",
+}
+FRAMES = {
+    "a made text": "{% set x %}a{% endset %}@",
+    "a loop": "{% for x in [1] %}@{% endfor %}",
+    "a loop that may call itself": "{% for x in [1] recursive %}@{% endfor %}",
+    "a macro": "{% macro m() %}{% endmacro %}@",
+    "what a macro is given": "{% macro m() %}@{{ varargs }}{% endmacro %}{{ m(1) }}",
+    "what a macro is given by name": "{% macro m() %}@{{ kwargs }}{% endmacro %}{{ m(a=2) }}",
+    "a caller": "{% macro m() %}@{{ caller() }}{% endmacro %}{% call m() %}{% endcall %}",
+    "the template": "{% block b %}{% endblock %}@",
+    "a block": "{% block b %}{% endblock %}@",
+    "a block above": "{% extends 'base.md.j2' %}{% block b %}@{% endblock %}",
+    "an imported template": "{% import 'base.md.j2' as s %}@",
+    "an imported macro": "{% from 'base.md.j2' import n %}@",
+}
+PLAIN = (str, int, float, bool, type(None), list, tuple, dict, date)
+# What a template may call on a text, a dict, a date, a loop or a block; docs/prompts.md lists it.
+METHODS = {
+    *("capitalize", "endswith", "lower", "lstrip", "rstrip", "split", "splitlines"),
+    *("startswith", "strip", "title", "upper"),
+    *("get", "items", "keys", "values", "isoformat", "changed", "cycle"),
+}
+NAMES = {  # besides all that Python lists of a value
+    *("__dict__", "__globals__", "__code__", "__self__", "__func__", "__wrapped__", "gi_frame"),
+    *("_func", "_environment", "_stack", "_context", "_iterable", "_TemplateReference__context"),
+    *("environment", "parse_raw", "format", "format_map", "mro", "append", "update", "pop"),
+}
+NOTHING = object()
+
+
+@pytest.mark.parametrize("kind", VALUES)
+def test_no_attribute_of_any_value_leads_out_of_plain_data(tmp_path: Path, kind: str) -> None:
+    """Tries every name that Python knows of the value, and of the methods that they lead to."""
+    (tmp_path / "base.md.j2").write_text(
+        "{% macro n() %}{% endmacro %}{% block b %}x{% endblock %}", encoding="utf-8"
+    )
+    waiting = [VALUES[kind]]
+    for value in waiting:
+        for name, made in reached(tmp_path, FRAMES.get(kind, "@"), value).items():
+            word = name.strip(".[]'")
+            if callable(made) and word in METHODS:
+                if len(waiting) < 40:
+                    waiting.append(f"{value}{name}")
+            elif isinstance(made, Macro | BlockReference):
+                assert word in ("n", "b")  # what the templates name so themselves
+            else:
+                assert made is NOTHING or isinstance(made, PLAIN), f"{value}{name}: {made!r}"
+
+
+def reached(folder: Path, frame: str, value: str) -> dict[str, object]:
+    """Return what each attribute of a value is inside a template; NOTHING where it is undefined."""
+    found: dict[str, object] = {}
+
+    def see(made: object, name: str) -> str:
+        found[name] = NOTHING if isinstance(made, jinja2.Undefined) else made
+        return ""
+
+    environment = template_environment(folder, {"see": see})
+
+    def look(*names: str) -> None:
+        body = "".join(f'{{{{ {value}{name} | see("{name}") }}}}' for name in names)
+        tool = {"name": "A", "tags": ["x"], "pricing": {"plans": []}, "released": date(2026, 1, 2)}
+        render(environment.from_string(frame.replace("@", body)), tool=tool)
+
+    look("")
+    itself = found.pop("")  # a frame that shows the value nowhere fails here
+    if itself is NOTHING:
+        return found
+    names = sorted(NAMES.union(dir(itself)))
+    look(*(f".{name}" for name in names), *(f"['{name}']" for name in names))
+    assert len(found) == 2 * len(names)
+    return found
 
 
 def test_a_template_changes_none_of_its_data(space: Space) -> None:

@@ -71,6 +71,11 @@ def test_a_misspelt_word_names_the_nearest(
         "[endpoints.a]\nAPI-Key = 'SECRET'",
         "[endpoints.a.sampling.extra]\ntoken = 'SECRET'",
         "[endpoints.a]\nheaders = {Authorization = 'Bearer SECRET'}",
+        "[endpoints.a]\nheaders = {X-Portal-Key = 'SECRET'}",
+        "[endpoints.a.headers]\nCookie = 'SECRET'",
+        "[endpoints.a.headers]\nX-Plain = 'Bearer SECRET'",
+        "[endpoints.a.headers]\nX-Plain = 'SECRET'",
+        "[endpoints.a]\nheaders_env = {X-Portal-Key = 'SECRET'}",
         "[endpoints]\napi_key = 'SECRET'",
         "[endpoints]\na = 'SECRET'",
         "[panel]\napi_key = 'SECRET'",
@@ -98,6 +103,49 @@ def test_a_refused_secret_says_where_it_belongs(tmp_path: Path) -> None:
     (problem,) = refused(tmp_path, f"[endpoints.a]\nbase_url = 'http://h'\napi_key = '{SECRET}'")
     assert (problem.line, problem.field) == (3, "endpoints.a.api_key")
     assert "api_key_env" in problem.remedy
+
+
+def test_headers_are_read_and_those_that_are_secrets_by_their_variables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (
+        "[endpoints.a]\nbase_url = 'http://h'\nmodel = 'm'\nheaders = {X-Tenant = 'atelier'}\n"
+        "[endpoints.a.headers_env]\napi-key = 'AZURE_KEY'\nAuthorization = 'PORTAL_AUTH'"
+    )
+    endpoint = resolved(tmp_path, text, "a")
+    assert endpoint.headers == {"X-Tenant": "atelier"}
+    monkeypatch.setenv("AZURE_KEY", f" {SECRET}\n")
+    with pytest.raises(EndpointError, match=r"header Authorization in .* PORTAL_AUTH, which"):
+        endpoint.secret_headers()
+    monkeypatch.setenv("PORTAL_AUTH", "Basic bWU6")
+    assert endpoint.secret_headers() == {"api-key": SECRET, "Authorization": "Basic bWU6"}
+
+
+@pytest.mark.parametrize(
+    ("table", "line", "says"),
+    [
+        ("headers = {'X Tenant' = 'a'}", 2, "is not the name of a header"),
+        ("headers = {'X-Tenant: a' = ''}", 2, "is not the name of a header"),
+        ("headers = {Content-Length = '5'}", 2, "the connection sets"),
+        ("headers = {Proxy-Thing = '5'}", 2, "the connection sets"),
+        ('headers = {X-Tenant = "a\\r\\nHost: b"}', 2, "no header can carry"),
+        ("headers = {X-Tenant = 'Müller'}", 2, "no header can carry"),
+        ("headers = {X-Tenant = 5}", 2, "must be text"),
+        ("headers_env = {X-Pass = 'a b'}", 2, "is not the name of an environment variable"),
+        ("headers = {X-A = 'a'}\nheaders_env = {x-a = 'A'}", 3, "is set twice"),
+        ("headers_env = {x-a = 'A', X-A = 'B'}", 2, "is set twice"),
+    ],
+)
+def test_a_header_that_cannot_be_sent_is_named(
+    tmp_path: Path, table: str, line: int, says: str
+) -> None:
+    problems = refused(tmp_path, f"[endpoints.vllm]\n{table}")
+    assert says in str(problems[0]) and problems[0].line == line
+
+
+def test_a_secret_header_says_where_it_belongs(tmp_path: Path) -> None:
+    (problem,) = refused(tmp_path, f"[endpoints.vllm]\nheaders = {{X-Api-Key = '{SECRET}'}}")
+    assert 'headers_env = {X-Api-Key = "NAME_OF_THE_VARIABLE"}' in problem.remedy
 
 
 @pytest.mark.parametrize(
@@ -216,6 +264,24 @@ def test_the_embedded_model_is_not_renamed_by_model(tmp_path: Path) -> None:
 def test_a_base_url_may_be_pasted_in_full(tmp_path: Path, end: str) -> None:
     text = f"[endpoints.a]\nmodel = 'm'\nbase_url = 'http://h:8000/v1{end}'"
     assert resolved(tmp_path, text, "a").base_url == "http://h:8000/v1"
+
+
+def test_ollama_is_asked_where_its_own_variable_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OLLAMA_HOST", "gpu:8080")
+    assert resolved(tmp_path, "", "ollama", "m").base_url == "http://gpu:8080/v1"
+    own = "[endpoints.a]\npreset = 'ollama'\nmodel = 'm'\n"
+    assert resolved(tmp_path, own, "a").base_url == "http://gpu:8080/v1"
+    written = f"{own}base_url = 'http://other/v1'"
+    assert resolved(tmp_path, written, "a").base_url == "http://other/v1"
+    assert resolved(tmp_path, "", "vllm", "m").base_url == PRESETS["vllm"]["base_url"]
+    monkeypatch.setenv("OLLAMA_HOST", " ")
+    assert resolved(tmp_path, own, "a").base_url == PRESETS["ollama"]["base_url"]
+    monkeypatch.setenv("OLLAMA_HOST", "http://me:hunter2@gpu")
+    with pytest.raises(UsageError, match=r"OLLAMA_HOST holds credentials.*base_url") as refusal:
+        resolved(tmp_path, own, "a")
+    assert "hunter2" not in str(refusal.value)
 
 
 def test_an_unset_key_names_its_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -114,7 +114,7 @@ def _mailing(content: DigestContent, sender: Sender | None, root: Path) -> Maili
     if not (root / FOLDER / FILE).exists():
         return None
     subscribers = Subscribers(root, load_secret(root / FOLDER, os.environ))
-    subscribers.tidy()
+    subscribers.tidy(datetime.now(UTC))
     return Mailing(content, sender or Sender("", ""), subscribers, Deliveries(root))
 
 

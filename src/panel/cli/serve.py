@@ -19,6 +19,7 @@ from panel.readers.community.secret import load_secret
 from panel.readers.community.votes import Votes, share_record
 from panel.site.output import published_address
 from panel.stats import Tally
+from panel.workspace.addresses import is_loopback
 from panel.workspace.loading import find_root, load_workspace
 from panel.workspace.settings import load_settings
 
@@ -66,9 +67,16 @@ def serve(
                 "reach. Set base_url under [site] in panel.toml, or give --base-url."
             )
         home, hosts = _at_root(named or address), allowed | _own_address(host, shown)
-        serving = application.Serving(root, folder, home, site.title, hosts)
+        serving = application.Serving(
+            root,
+            folder,
+            home,
+            site.title,
+            hosts,
+            votes_per_address=site.votes_per_address,
+        )
         made = application.create_app(serving, os.environ, note)
-        if not _loopback(host):
+        if not is_loopback(host):
             note(
                 f"Listening on {host}: other machines can reach this. Put a proxy that speaks "
                 "https in front, and name the site: --allow-host NAME (docs/community.md)."
@@ -99,10 +107,6 @@ def _is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _loopback(host: str) -> bool:
-    return host == "localhost" or (_is_address(host) and ipaddress.ip_address(host).is_loopback)
 
 
 @votes_app.command("import")

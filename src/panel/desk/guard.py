@@ -11,6 +11,7 @@ from panel.desk.login import TokenGate
 from panel.readers.serve import guard
 from panel.readers.serve.connections import Bounds
 from panel.readers.serve.guard import LOOPBACK, POLICY, Guard, GuardRules, content_policy
+from panel.workspace.addresses import is_loopback
 
 BODY_LIMIT = 256 * 1024  # bytes of a POST
 LOGIN_LIMIT = 4096  # bytes of a POST by somebody who has not logged in
@@ -19,16 +20,6 @@ HEADERS = guard.HEADERS | {
     POLICY: f"{content_policy()}; frame-src 'self'",  # the preview of a comparison
     "Cache-Control": "no-store",
 }
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address to listen on is reached from this machine only."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def own_hosts(host: str, port: int) -> frozenset[str]:

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from panel.desk.pages import read_form
 from panel.errors import UsageError
 from panel.readers.serve.limits import Bound, VisitLimiter
-from panel.readers.serve.visitors import address_of, is_secure
+from panel.readers.serve.visitors import address_of, household, is_secure
 
 COOKIE = "panel_desk"
 IDLE_SECONDS = 2 * 3600.0
@@ -111,7 +111,7 @@ class TokenGate:
         return self._sessions.admit(_cookie(Request(scope)))
 
     async def _login(self, request: Request) -> Response:
-        address = address_of(request)
+        address = household(address_of(request))
         wait = self._guesses.wait(address) or self._all_guesses.wait("everybody")
         if wait is not None:
             words = f"Too many tries to log in. Try again in {max(1, round(wait))} seconds."

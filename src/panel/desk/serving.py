@@ -10,13 +10,14 @@ from pathlib import Path
 import uvicorn
 
 from panel.desk.app import application
-from panel.desk.guard import guarded, is_address, is_loopback, own_hosts
+from panel.desk.guard import guarded, is_address, own_hosts
 from panel.desk.session import Desk
 from panel.errors import UsageError
 from panel.readers.serve.connections import Bounds
 from panel.readers.serve.guard import host_name
 from panel.readers.serve.proxies import TrustedProxies
 from panel.readers.serve.server import BACKLOG, bind, make_server, narrate
+from panel.workspace.addresses import is_loopback
 
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - recognised, not bound
 TOKEN_LENGTH = 12

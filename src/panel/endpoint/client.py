@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import base64
 import html
-import ipaddress
 import json
-import socket
-import ssl
+import re
 import time
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any, Protocol, Self
@@ -21,10 +20,10 @@ import openai
 from pydantic_core import from_json
 
 from panel.cells.cells import Cell
+from panel.endpoint.transport import Transport, route_to, transport_fault, way_fault
 from panel.errors import EndpointError
 from panel.workspace.endpoints import Endpoint
 
-CONNECT_SECONDS = 10.0
 NO_KEY = "none"  # the client insists on a key; local servers ignore it
 REDACTED = "[key]"
 SECRET_LENGTH = 8  # shorter keys ("ollama", "EMPTY") are words, not secrets
@@ -35,6 +34,7 @@ class RawResponse:
     """What one request returned: status, headers and body, or how the transport failed.
 
     transport_fault: (label, detail) when no complete answer arrived; status is None then.
+    keyless: no secret was sent with the request.
     """
 
     seconds: float
@@ -42,6 +42,7 @@ class RawResponse:
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
     transport_fault: tuple[str, str] | None = None
+    keyless: bool = False
     _parsed: Any = None
 
     def text(self) -> str:
@@ -78,7 +79,7 @@ class RawResponse:
         if isinstance(error, str):
             kind = body.get("error_type") if isinstance(body, dict) else None
             return error[:2000], str(kind) if kind is not None else None
-        return self.text()[:500], None
+        return self.text()[:2000], None
 
     def error_param(self) -> str | None:
         """Return the request field that an error blames (``param``)."""
@@ -110,22 +111,25 @@ def _seconds(value: str, unit: float) -> float | None:
         return None
 
 
+def _forms_of(secret: str | None) -> tuple[str, ...]:
+    """Return the forms a secret may take in an answer: plain, in JSON, in an address, in HTML.
+
+    A header's may have a scheme before it ("Bearer ..."), and come back without.
+    """
+    bare = (secret or "").rpartition(" ")[2]
+    if not secret or len(bare) < SECRET_LENGTH:
+        return ()
+    return (*(_written(secret) if bare != secret else ()), *_written(bare))
+
+
 def _written(secret: str) -> tuple[str, ...]:
-    """Return the forms a key may take in an answer: plain, in JSON, in an address, in HTML."""
+    """Return how a text may be written, the longest way first."""
     escaped = json.dumps(secret)[1:-1]
     forms = {secret, escaped, escaped.replace("/", "\\/"), html.escape(secret)}
     for code in ("\\u{:04x}", "\\u{:04X}", "%{:02X}", "%{:02x}", "&#x{:X};", "&#x{:x};", "&#{};"):
         forms.add("".join(c if c.isalnum() or c in "-_." else code.format(ord(c)) for c in secret))
     forms.add(base64.b64encode(secret.encode()).decode())
     return tuple(sorted(forms, key=len, reverse=True))
-
-
-def _on_this_machine(base_url: str) -> bool:
-    host = urlsplit(base_url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 class CompletionClient(Protocol):
@@ -143,27 +147,33 @@ class Client:
     """
 
     def __init__(self, base_url: str, key: str | None, endpoint: Endpoint) -> None:
-        if key and not (key.isascii() and key.isprintable()):
-            raise EndpointError(
-                f"the key in {endpoint.api_key_env} holds a character that no HTTP header can "
-                "carry, such as a line break or an accent. Copy it again."
-            )
         self.endpoint = endpoint
-        self.host = urlsplit(base_url).hostname or ""
+        self._base = urlsplit(base_url)
+        self.host = self._base.hostname or ""
         self._deadline = endpoint.timeout_seconds
-        self._forms = _written(key) if key and len(key) >= SECRET_LENGTH else ()
-        # aiohttp underneath: the default pool starves at a few hundred requests in flight.
-        self._http = openai.DefaultAioHttpClient(
-            timeout=httpx2.Timeout(endpoint.timeout_seconds, connect=CONNECT_SECONDS),
-            limits=httpx2.Limits(
-                max_connections=endpoint.concurrency + 8,
-                max_keepalive_connections=endpoint.concurrency + 8,
-            ),
-            follow_redirects=False,
-            trust_env=not _on_this_machine(base_url),  # no proxy for what stays on this machine
+        self._tls_wanted: bool | None = None  # None until a first answer, or a failure, tells
+        secret = endpoint.secret_headers()
+        self._forms = tuple(form for text in (key, *secret.values()) for form in _forms_of(text))
+        self._route = route_to(self._base)
+        named = [name for name in (endpoint.api_key_env, *endpoint.headers_env.values()) if name]
+        if (key or secret) and self._route.proxy and self._base.scheme == "http":
+            raise EndpointError(
+                f"{self._route.proxy} could read what is in {' and '.join(named)}, since base_url "
+                f"begins with http://. Use https://, or put {self.host} into NO_PROXY."
+            )
+        self._transport = Transport(self._route, connections=endpoint.concurrency + 8)
+        self._http = httpx2.AsyncClient(
+            transport=self._transport, timeout=None, follow_redirects=False, trust_env=False
         )
+        nobody = {} if key else {"Authorization": openai.Omit()}
+        self._keyless = not (key or secret)
+        # Of each request below base_url; one that is named Authorization replaces the key.
+        self._options: Any = {"headers": {**nobody, **endpoint.headers, **secret}}
         self._openai = openai.AsyncOpenAI(
-            base_url=base_url, api_key=key or NO_KEY, max_retries=0, http_client=self._http
+            base_url=self._base._replace(path="", query="").geturl(),
+            api_key=key or NO_KEY,
+            max_retries=0,
+            http_client=self._http,
         )
         if endpoint.preset != "openai":
             # The openai client reads OPENAI_ORG_ID, OPENAI_PROJECT_ID and OPENAI_CUSTOM_HEADERS
@@ -179,19 +189,35 @@ class Client:
 
     async def complete(self, body: dict[str, Any], _cell: Cell | None = None) -> RawResponse:
         """POST /chat/completions once, within a wall-clock deadline. Never raises for a failure."""
-        return await self._send(
-            self._openai.post("/chat/completions", body=body, cast_to=httpx2.Response)
+        address = self._below("/chat/completions")
+        request = self._openai.post(
+            address, body=body, cast_to=httpx2.Response, options=self._options
         )
+        return await self._send(request)
 
     async def models(self, deadline: float | None = None) -> RawResponse:
         """GET /models once."""
-        return await self._send(self._openai.get("/models", cast_to=httpx2.Response), deadline)
+        return await self.below("/models", deadline)
+
+    async def below(self, path: str, deadline: float | None = None) -> RawResponse:
+        """GET a path below base_url once, with the key."""
+        return await self._send(self._get(self._below(path)), deadline)
 
     async def page(self, path: str, deadline: float) -> RawResponse:
-        """GET a path of the same host once, outside base_url, such as /api/version."""
-        parts = urlsplit(str(self._openai.base_url))
-        address = f"{parts.scheme}://{parts.netloc}{path}"
-        return await self._send(self._openai.get(address, cast_to=httpx2.Response), deadline)
+        """GET a path of the same host once, outside base_url, such as /api/version.
+
+        Who answers there may be somebody else than below base_url: neither the key nor any
+        header of the endpoint is sent, unless this program serves the model itself.
+        """
+        address = self._base._replace(path=path, query="").geturl()
+        own = self.endpoint.embedded
+        return await self._send(self._get(address) if own else self._http.get(address), deadline)
+
+    def _get(self, address: str) -> Awaitable[httpx2.Response]:
+        return self._openai.get(address, cast_to=httpx2.Response, options=self._options)
+
+    def _below(self, path: str) -> str:
+        return self._base._replace(path=self._base.path.rstrip("/") + path).geturl()
 
     async def _send(self, request: Any, deadline: float | None = None) -> RawResponse:
         started = time.perf_counter()
@@ -201,39 +227,33 @@ class Client:
                 response = await request
         except openai.APIStatusError as error:
             response = error.response
-        except (TimeoutError, openai.APIError, aiohttp.ClientError) as error:
-            kind, detail = _transport_fault(error, deadline)
-            return RawResponse(
-                time.perf_counter() - started, transport_fault=(kind, self._redacted(detail))
-            )
+        except (TimeoutError, openai.APIError, httpx2.HTTPError, aiohttp.ClientError) as error:
+            seconds = time.perf_counter() - started
+            kind, detail = transport_fault(error, deadline, self._route)
+            if self._tls_wanted is None:
+                self._tls_wanted = kind == "dropped" and await self._transport.wants_tls()
+            if self._tls_wanted:
+                kind, detail = "tls_wanted", f"{self._route.host} speaks TLS, and not plain HTTP"
+            return RawResponse(seconds, transport_fault=(kind, self._redacted(detail)))
+        self._tls_wanted = False
+        if (fault := way_fault(response, self._route)) is not None:
+            return RawResponse(time.perf_counter() - started, transport_fault=fault)
         return RawResponse(
             time.perf_counter() - started,
             response.status_code,
-            {name.lower(): self._redacted(value) for name, value in response.headers.items()},
+            self._header_lines(response),
             self._redacted(response.content.decode("latin-1")).encode("latin-1"),
+            keyless=self._keyless,
         )
+
+    def _header_lines(self, response: httpx2.Response) -> dict[str, str]:
+        """Return the headers without keys, and without what a redirect's address may hold."""
+        lines = {name.lower(): self._redacted(value) for name, value in response.headers.items()}
+        if "location" in lines:
+            lines["location"] = re.sub(r"(?<=//)[^/?#]*@|[?#].*", "", lines["location"])
+        return lines
 
     def _redacted(self, text: str) -> str:
         for form in self._forms:
             text = text.replace(form, REDACTED)
         return text
-
-
-def _transport_fault(error: BaseException, deadline: float) -> tuple[str, str]:
-    """Return label and detail from an error's first cause: the client calls most a timeout."""
-    cause = error
-    while cause.__cause__ is not None and not isinstance(cause, TimeoutError):
-        cause = cause.__cause__
-    detail = f"{type(cause).__name__}: {cause}"
-    match cause:
-        case aiohttp.ConnectionTimeoutError():
-            return "timeout", f"no connection within {CONNECT_SECONDS:g} s"
-        case TimeoutError() | openai.APITimeoutError():
-            return "timeout", f"no whole answer within {deadline:g} s"
-        case ConnectionRefusedError() | ssl.SSLError():
-            return "refused", detail
-        case socket.gaierror(errno=number) if number != socket.EAI_AGAIN:
-            return "refused", detail
-        case openai.APIResponseValidationError():
-            return "broken", detail
-    return "dropped", detail

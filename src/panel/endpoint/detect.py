@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 from panel.endpoint.client import Client, RawResponse
 from panel.endpoint.faults import classify_fault
 from panel.endpoint.output_modes import OutputMode, RequestProfile, native_form, optional_fields
 from panel.endpoint.replies import read_reply
-from panel.endpoint.servers import Server, identify
+from panel.endpoint.servers import Server, identify, patiently
 from panel.workspace.endpoints import Endpoint
 
 Enforced = Literal["enforced", "not enforced", "refused", "unknown"]
@@ -85,7 +86,7 @@ async def diagnose(client: Client, endpoint: Endpoint) -> tuple[Diagnosis, Reque
         fields = {"temperature": 0, endpoint.max_tokens_field: 64}
         messages = profile.shown(_MESSAGES)
         body = profile.request(endpoint, messages, _CANARY, fields, profile.output_mode)
-        answer = await client.complete(body)
+        answer = await patiently(partial(client.complete, body))
         sent = optional_fields(body) & (fields.keys() | profile.renamed.values())
         fault = classify_fault(answer, profile.output_mode != "prompted", sent)
         if fault is None or fault.action != "degrade":

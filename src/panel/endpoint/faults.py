@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from panel.endpoint.client import RawResponse
+from panel.endpoint.transport import WAY_REMEDIES
+from panel.text import without_pages
 
 Action = Literal["retry", "stop", "degrade", "record"]
 
@@ -23,7 +25,8 @@ class Fault:
     """A failed request: what to do about it, its label, and what the server said.
 
     retry_after: seconds that the server asked to wait, None when it named none. field: the
-    request field that the server does not accept, None when no field is to blame.
+    request field that the server does not accept, None when no field is to blame. remedy: what
+    to do, where it is not what REMEDIES says.
     """
 
     action: Action
@@ -31,6 +34,7 @@ class Fault:
     detail: str
     retry_after: float | None = None
     field: str | None = None
+    remedy: str | None = None
 
     @property
     def overload(self) -> bool:
@@ -39,9 +43,10 @@ class Fault:
 
     def sentence(self, more: str = "") -> str:
         """Say what happened, ``more`` about it, and what to do."""
-        remedy = REMEDIES.get(self.label, TRY_AGAIN if self.action == "retry" else "")
-        said = " ".join(self.detail.split()).rstrip(".")
-        if len(said) > SHOWN:  # a whole web page, for example; the journal has all of it
+        usual = REMEDIES.get(self.label, TRY_AGAIN if self.action == "retry" else "")
+        remedy = self.remedy or usual
+        said = " ".join(without_pages(self.detail).split()).rstrip(".")
+        if len(said) > SHOWN:  # the journal has all of it
             said = f"{said[:SHOWN]} [...]"
         return f"{self.label}: {said}{more}. {remedy}".rstrip()
 
@@ -55,6 +60,9 @@ REFUSALS = {"schema_refused", "field_refused", "system_refused"}  # of one part 
 NOT_RECORDED = "not_recorded"  # the recording that is replayed holds no such answer
 
 TRY_AGAIN = "This may pass: try again."
+NO_KEY_SENT = (
+    'No key was sent: write api_key_env = "NAME_OF_THE_VARIABLE" under the endpoint in panel.toml.'
+)
 # What a person can do about a fault that stops a run.
 REMEDIES = {
     "key_refused": "Check the key in the environment and what it is allowed to use.",
@@ -66,6 +74,7 @@ REMEDIES = {
     "silent": "Is its model still loading? Run again, or raise timeout_seconds.",
     "timeout": "Is its model still loading? Run again, or raise timeout_seconds.",
     "no_answer": "Look at the server's own log; the next run goes on.",
+    **WAY_REMEDIES,
 }
 
 _FORMAT = (
@@ -131,8 +140,8 @@ TABLE = (
     _Row((400, 422, 500), "degrade", "system_refused", says=_SYSTEM),
     _Row(_REFUSED, "degrade", "schema_refused", says=_FORMAT, constrained=True),
     _Row((400, 404), "stop", "not_found", says=_MODEL, codes=("model_not_found", "1500")),
-    _Row((404, 405), "stop", "not_found"),
-    _Row((501, 505), "stop", "not_an_api"),
+    _Row((404,), "stop", "not_found"),
+    _Row((405, 501, 505), "stop", "not_an_api"),
     _Row(_OK, "stop", "not_an_api", says=r"^\s*<(!doctype|html)|unexpected endpoint or method"),
 )
 
@@ -149,6 +158,8 @@ def classify_fault(
         kind, detail = answer.transport_fault
         if kind == "refused":
             return Fault("stop", "unreachable", detail)
+        if kind in WAY_REMEDIES:
+            return Fault("stop", kind, detail)
         return Fault("record" if kind == NOT_RECORDED else "retry", kind, detail)
     status = answer.status or 0
     if 200 <= status < 300 and answer.completion() is not None:
@@ -165,7 +176,8 @@ def classify_fault(
         return Fault("degrade", "field_refused", message, field=field)
     for row in TABLE:
         if row.fits(status, said, code, constrained):
-            found = Fault(row.action, row.label, message)
+            missing = answer.keyless and row.label == "key_refused"
+            found = Fault(row.action, row.label, message, remedy=NO_KEY_SENT if missing else None)
             if row.label == "redirected":
                 return replace(
                     found, detail=f"{message} (to {answer.headers.get('location', '?')})"

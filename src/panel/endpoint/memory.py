@@ -1,37 +1,78 @@
-"""Remembers what endpoints refused, so that the next run does not ask for it again."""
+"""Remembers which server an endpoint is and what it refused, so that the next run need not ask."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from panel.endpoint.client import Client
 from panel.endpoint.output_modes import RequestProfile, native_form
-from panel.endpoint.servers import Server
+from panel.endpoint.servers import Server, identify
 from panel.hashing import text_hash
+from panel.text import utc
 from panel.workspace.endpoints import Endpoint
+
+KNOWN_FOR = timedelta(days=1)  # after which it is looked again: servers are updated, ports reused
 
 
 class Memory:
-    """Request profiles in one JSON file, by the endpoint's address, model, server and version."""
+    """Servers and request profiles in one JSON file, by an endpoint's settings and model."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
 
-    def recall(self, endpoint: Endpoint, server: Server) -> RequestProfile:
-        """Return the remembered profile, or a fresh one for an endpoint that is not known."""
+    async def recognise(self, client: Client, endpoint: Endpoint) -> Server:
+        """Return which server answers: the remembered one for a day, else the one found out.
+
+        Where the server does not let itself be found out now, the remembered one counts.
+        """
+        known = self.server(endpoint)
+        if known is not None and _recent(known.seen_at):
+            return known
+        found = await identify(client, endpoint)
+        return found if found.seen_at or known is None else replace(known, seen_at="")
+
+    def server(self, endpoint: Endpoint) -> Server | None:
+        """Return the server that answered last, however long ago; None where none did."""
         try:
-            return RequestProfile.of(self._read()[endpoint_key(endpoint, server)])
+            entry = self._read()[endpoint_key(endpoint)]
+            version = entry["version"] and str(entry["version"])
+            return Server(str(entry["server"]), version, seen_at=str(entry["seen_at"]))
+        except (KeyError, TypeError):
+            return None
+
+    def recall(self, endpoint: Endpoint, server: Server) -> RequestProfile:
+        """Return the profile remembered of a server and its version, or a fresh one."""
+        known = self.server(endpoint)
+        try:
+            if known is not None and (known.name, known.version) == (server.name, server.version):
+                return RequestProfile.of(self._read()[endpoint_key(endpoint)])
         except (KeyError, TypeError, ValueError, AttributeError):
-            return RequestProfile(native=native_form(server.name))
+            pass
+        return RequestProfile(native=native_form(server.name))
 
     def keep(self, endpoint: Endpoint, server: Server, profile: RequestProfile) -> None:
-        """Remember a profile. A file that cannot be written is no error: it is learned again."""
+        """Remember server and profile; one whose ``seen_at`` is "" is found out again next time.
+
+        A file that cannot be written is no error: it is learned again.
+        """
         known = self._read()
-        entry = {"endpoint": endpoint.name, "server": server.name, **profile.record()}
-        if known.get(endpoint_key(endpoint, server)) == entry:
+        old = known.get(endpoint_key(endpoint))
+        entry = {
+            "endpoint": endpoint.name,
+            "server": server.name,
+            "version": server.version,
+            "seen_at": server.seen_at,
+            **profile.record(),
+        }
+        if old == entry:
             return
-        known[endpoint_key(endpoint, server)] = entry
+        if isinstance(old, dict) and old.get("seen_at") == server.seen_at:
+            entry["seen_at"] = ""  # it refused what it took before, so it may be another
+        known[endpoint_key(endpoint)] = entry
         fresh = self._file.with_suffix(".new")
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
@@ -48,7 +89,15 @@ class Memory:
         return known if isinstance(known, dict) else {}
 
 
-def endpoint_key(endpoint: Endpoint, server: Server) -> str:
-    """Return the key of an endpoint in the file."""
-    parts = [endpoint.base_url, endpoint.model, server.name, server.version]
-    return text_hash(json.dumps(parts))
+def endpoint_key(endpoint: Endpoint) -> str:
+    """Return the key of an endpoint in the file; it changes with what decides who answers."""
+    sent = [endpoint.api_key_env, dict(endpoint.headers), dict(endpoint.headers_env)]
+    return text_hash(json.dumps([endpoint.base_url, endpoint.model, *sent], sort_keys=True))
+
+
+def _recent(seen_at: str) -> bool:
+    try:
+        age = datetime.now(UTC) - utc(datetime.fromisoformat(seen_at))
+    except ValueError:
+        return False
+    return timedelta() <= age < KNOWN_FOR

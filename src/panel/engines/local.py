@@ -8,9 +8,11 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from panel.cells.cells import Cell
+from panel.cells.journal import utc_now
 from panel.cells.lines import Attempt, Recorder
 from panel.endpoint import detect
 from panel.endpoint.cell_runner import CellRunner, OverBudget, Settled
@@ -22,7 +24,7 @@ from panel.endpoint.limits import Budget, ConcurrencyLimiter
 from panel.endpoint.memory import Memory
 from panel.endpoint.output_modes import RequestProfile
 from panel.endpoint.recording import RecordingClient, ReplayClient
-from panel.endpoint.servers import STARTS, Server, identify
+from panel.endpoint.servers import STARTS, Server, listed_models
 from panel.engines.base import Job, RunStats
 from panel.engines.commits import GroupCommit
 from panel.errors import PanelError
@@ -53,7 +55,7 @@ def diagnose(endpoint: Endpoint, memory: Path) -> Diagnosis:
         async with Client(served.base_url, served.key, endpoint) as client:
             found, profile = await detect.diagnose(client, endpoint)
         if found.output_mode is not None:
-            server = Server(found.server, found.version)
+            server = Server(found.server, found.version, seen_at=utc_now())
             Memory(memory).keep(endpoint, server, profile)
         return found
 
@@ -73,11 +75,11 @@ def _opened(endpoint: Endpoint) -> Iterator[Served]:
 
 async def _models_there(client: Client) -> str:
     """Return a sentence that names the models of the server, "" where it lists none."""
-    server = await identify(client, client.endpoint)
-    if not server.models:
+    models = await listed_models(client)
+    if not models:
         return ""
-    more = len(server.models) - MODELS_SHOWN
-    names = ", ".join(server.models[:MODELS_SHOWN]) + (f" and {more} more" if more > 0 else "")
+    more = len(models) - MODELS_SHOWN
+    names = ", ".join(models[:MODELS_SHOWN]) + (f" and {more} more" if more > 0 else "")
     return f". Models there: {names}"
 
 
@@ -103,7 +105,7 @@ class _Run:
         endpoint, memory = self._job.endpoint, Memory(self._job.memory)
         async with Client(served.base_url, served.key, endpoint) as client:
             with self._signals():
-                server = EMBEDDED if endpoint.embedded else await identify(client, endpoint)
+                server = EMBEDDED if endpoint.embedded else await memory.recognise(client, endpoint)
                 profile = memory.recall(endpoint, server)
                 with self._recorded(client, server, profile) as asker:
                     runner = self._runner(asker, server, profile)
@@ -113,6 +115,8 @@ class _Run:
                 more = await _models_there(client) if self._fault.label == "not_found" else ""
                 self._stats.why = self._fault.sentence(more)
         if runner.heard:
+            if self._fault is not None:  # it may be another by now: the next run looks again
+                server = replace(server, seen_at="")
             memory.keep(endpoint, server, runner.request_profile)
         return self._ended(ended)
 

@@ -120,7 +120,8 @@ def execute(
     if not prepared.asking:
         return _execute(workspace, prepared, how, started)
     if recording.replay is None:
-        endpoint.api_key()  # a missing one is said before anything is written
+        endpoint.api_key()  # a missing one is said before anything is written,
+        endpoint.secret_headers()  # and so is a missing secret of another header
     elif not recording.replay.is_file():
         raise UsageError(
             f"there is no file {recording.replay}. Make it: 'panel run --record FILE'."

@@ -5,7 +5,9 @@ The only place that knows YAML.
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +24,8 @@ Lines = Callable[[FieldPath], int | None]
 FENCE = "---"
 DEEPEST = 1000  # levels of YAML; libyaml overruns its stack somewhere below 100,000
 MOST_VALUES = 2_000_000  # in one file, counting what aliases stand for
+LARGEST = 256 * 1024 * 1024  # bytes of a file; a table may hold a whole catalog
+LONGEST_FRONT_MATTER = 200_000  # characters; YAML takes a second for a million of them
 
 # What an author writes stays as written: `1.10`, `12:30`, `no` and `2026-01-31` stay text, which
 # a date field can still read. YAML 1.1 would make 1.1, 750, false and a date of them.
@@ -66,19 +70,48 @@ def refuse_outside(folder: Path, file: Path) -> None:
         )
 
 
-def read_text(file: Path, resolve: str = RESOLVE) -> str:
-    """Read a UTF-8 file.
+def refuse_link(file: Path) -> None:
+    """Raise WorkspaceError for a link to a place outside the folder that the link stands in."""
+    if file.is_symlink():
+        refuse_outside(file.parent, file)
 
-    Raises WorkspaceError naming the byte that is not UTF-8, or the lines of a merge that is not
-    resolved, with ``resolve`` as its remedy.
+
+def read_bytes(file: Path) -> bytes:
+    """Read a plain file that people wrote.
+
+    Raises WorkspaceError: a link that leads out of its folder, a pipe or a device (which may
+    never end), more than LARGEST bytes, or no right to read it.
     """
+    refuse_link(file)
     try:
-        raw = file.read_bytes()
+        with open(file, "rb", opener=_without_waiting) as handle:
+            if not stat.S_ISREG(os.fstat(handle.fileno()).st_mode):
+                raise WorkspaceError.single(
+                    file, None, "", "is not a plain file", "Put a file there, or remove it."
+                )
+            raw = handle.read(LARGEST + 1)
     except OSError as error:
         raise WorkspaceError.single(
             file, None, "", f"cannot be read: {error.strerror}", "Check path and rights."
         ) from None
-    return decode_text(raw, file, resolve)
+    if len(raw) > LARGEST:
+        raise WorkspaceError.single(
+            file, None, "", f"is larger than {LARGEST // 1024**2} MiB", "Split it."
+        )
+    return raw
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # a pipe waits for its writer
+
+
+def read_text(file: Path, resolve: str = RESOLVE) -> str:
+    """Read a UTF-8 file.
+
+    Raises WorkspaceError as read_bytes does, for a byte that is not UTF-8, and for the lines of a
+    merge that is not resolved, with ``resolve`` as its remedy.
+    """
+    return decode_text(read_bytes(file), file, resolve)
 
 
 def decode_text(raw: bytes, file: Path, resolve: str = RESOLVE) -> str:
@@ -117,6 +150,15 @@ def read_front_matter(file: Path) -> Document:
             file, 1, "", "the front matter never ends", "Add a closing line '---'."
         )
     source = text[len(FENCE) + 1 : end + 1]
+    if len(source) > LONGEST_FRONT_MATTER:
+        raise WorkspaceError.single(
+            file,
+            2,
+            "",
+            f"the front matter has {len(source):,} characters; the limit is "
+            f"{LONGEST_FRONT_MATTER:,}",
+            "Move text below the closing '---'.",
+        )
     body = text[end + len(FENCE) + 2 :].strip("\n")
     fields = parse_yaml(source, file, first_line=2)
     if not isinstance(fields, dict):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from panel.errors import EndpointError, Problem, UsageError, WorkspaceError
+from panel.workspace.addresses import ollama_address
+from panel.workspace.headers import is_header_value
 from panel.workspace.presets import EMBEDDED, PRESETS, Profile
 from panel.workspace.settings import (
     ATTEMPTS,
@@ -20,6 +23,7 @@ from panel.workspace.settings import (
 )
 from panel.workspace.validation import did_you_mean
 
+OLLAMA_HOST = "OLLAMA_HOST"  # where Ollama's own programs look for it
 CHARACTERS_PER_TOKEN = 4.0  # rough, English prose; until the endpoint's own counts are known
 BASE_SAMPLING = Sampling(temperature=0.7, max_tokens=1500)
 
@@ -28,7 +32,8 @@ BASE_SAMPLING = Sampling(temperature=0.7, max_tokens=1500)
 class Endpoint:
     """A resolved endpoint: preset, panel.toml and command line put together.
 
-    base_url: None for the embedded endpoint, which starts its own server. concurrency: the
+    base_url: None for the embedded endpoint, which starts its own server. headers: added to its
+    requests; headers_env: those whose values are in environment variables. concurrency: the
     most requests in flight. attempts: tries of one request. rpm, tpm: requests and tokens a
     minute, None for no bound. profile: which prompts its model is given. weights, context,
     threads: for the embedded endpoint. chars_per_token: for estimates.
@@ -39,6 +44,8 @@ class Endpoint:
     base_url: str | None
     model: str
     api_key_env: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    headers_env: Mapping[str, str] = field(default_factory=dict)
     concurrency: int = 8
     timeout_seconds: float = TIMEOUT_SECONDS
     attempts: int = ATTEMPTS
@@ -60,16 +67,27 @@ class Endpoint:
         return self.base_url is None
 
     def api_key(self) -> str | None:
-        """Read the key from the environment; raises EndpointError naming an unset variable."""
-        if self.api_key_env is None:
-            return None
-        key = os.environ.get(self.api_key_env, "").strip()
-        if not key:
+        """Read the key from the environment; raises EndpointError naming the variable at fault."""
+        return self._secret("its key", self.api_key_env) if self.api_key_env else None
+
+    def secret_headers(self) -> dict[str, str]:
+        """Read the headers that are secrets from the environment; raises as ``api_key`` does."""
+        named = self.headers_env.items()
+        return {header: self._secret(f"its header {header}", name) for header, name in named}
+
+    def _secret(self, what: str, variable: str) -> str:
+        secret = os.environ.get(variable, "").strip()
+        if not secret:
             raise EndpointError(
-                f"endpoint {self.name!r} needs its key in the environment variable "
-                f"{self.api_key_env}, which is not set. Set it and run again."
+                f"endpoint {self.name!r} needs {what} in the environment variable {variable}, "
+                "which is not set. Set it and run again."
             )
-        return key
+        if not is_header_value(secret):
+            raise EndpointError(
+                f"{variable} holds a character that no HTTP header can carry, such as a line "
+                "break or an accent. Copy it again."
+            )
+        return secret
 
 
 def resolve_endpoint(
@@ -125,9 +143,19 @@ def _merged(settings: Settings, table: EndpointSettings, preset: str | None) -> 
     merged.pop("sampling", None)
     if limits.concurrency is not None and preset != EMBEDDED:
         merged["concurrency"] = limits.concurrency
+    if preset == "ollama" and table.base_url is None and os.environ.get(OLLAMA_HOST, "").strip():
+        merged["base_url"] = _ollama_url(os.environ[OLLAMA_HOST])
     if "timeout_seconds" in limits.model_fields_set:
         merged["timeout_seconds"] = limits.timeout_seconds
     return merged | table.model_dump(exclude_none=True, exclude={"preset", "sampling", "prices"})
+
+
+def _ollama_url(written: str) -> str:
+    try:
+        return ollama_address(written)
+    except ValueError as error:
+        # The text is not shown: it may hold a password.
+        raise UsageError(f"{OLLAMA_HOST} {error} Or write base_url in {FILE}.") from None
 
 
 def _own_weights(table: EndpointSettings, weights: Path) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import jinja2.nodes
 
 from panel.errors import Problem, WorkspaceError
 from panel.hashing import content_hash, text_hash
-from panel.workspace.documents import inside, read_text, refuse_outside
+from panel.workspace.documents import inside, read_text
 from panel.workspace.examples import EXAMPLES, Example, load_examples
 from panel.workspace.personas import Beat, Persona
 from panel.workspace.sandbox import render, template_environment
@@ -179,7 +179,6 @@ def _source(folder: Path, name: str) -> Path:
 def _compile(
     environment: jinja2.Environment, file: Path, known: tuple[str, ...]
 ) -> jinja2.Template:
-    refuse_outside(file.parent, file)
     source = read_text(file)
     try:
         undeclared = _undeclared(source)

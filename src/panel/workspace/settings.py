@@ -19,12 +19,13 @@ from pydantic import (
 )
 
 from panel.errors import Problem, WorkspaceError
+from panel.workspace.addresses import endpoint_address
 from panel.workspace.documents import FieldPath, Lines, read_text, reason_of, toml_lines
+from panel.workspace.headers import HeaderName, HeaderValue, holds_secret
 from panel.workspace.presets import EMBEDDED, PRESETS, Profile
 from panel.workspace.validation import did_you_mean, validate
 
 FILE = "panel.toml"
-_SECRET_IN_QUERY = re.compile(r"(?i)(^|&)[^=&]*(key|token|secret|password|auth)[^=&]*=")
 
 
 def _variable_name(text: Any) -> Any:
@@ -37,18 +38,7 @@ def _variable_name(text: Any) -> Any:
     return text
 
 
-def _base_url(text: str) -> str:
-    try:
-        parts = urlsplit(text if "://" in text else f"//{text}")
-        _ = parts.port  # raises where it is none
-    except ValueError:  # its message may hold a password
-        raise ValueError("is not a web address. Begin it with http:// or https://.") from None
-    if "@" in parts.netloc or parts.fragment or _SECRET_IN_QUERY.search(parts.query):
-        raise ValueError("holds credentials. Put the key in the environment (api_key_env).")
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        # The text is not shown: it may be a key on the wrong line.
-        raise ValueError("is not a web address. Begin it with http:// or https://.")
-    return text.rstrip("/").removesuffix("/chat/completions").rstrip("/")
+VariableName = Annotated[str, BeforeValidator(_variable_name)]
 
 
 class _Strict(BaseModel):
@@ -96,12 +86,18 @@ class Prices(_Strict):
 
 
 class EndpointSettings(_Strict):
-    """One ``[endpoints.<name>]`` table."""
+    """One ``[endpoints.<name>]`` table.
+
+    headers: sent with every request below base_url, and no secrets. headers_env: the same for
+    secrets, each the name of the environment variable that holds it.
+    """
 
     preset: str | None = None
-    base_url: Annotated[str, AfterValidator(_base_url)] | None = None
+    base_url: Annotated[str, AfterValidator(endpoint_address)] | None = None
     model: str | None = Field(default=None, min_length=1)
-    api_key_env: Annotated[str, BeforeValidator(_variable_name)] | None = None
+    api_key_env: VariableName | None = None
+    headers: dict[HeaderName, HeaderValue] = {}
+    headers_env: dict[HeaderName, VariableName] = {}
     concurrency: int | None = Field(default=None, ge=1, le=1000)
     timeout_seconds: float | None = Field(default=None, gt=0, le=86_400)
     rpm: int | None = Field(default=None, ge=1)
@@ -178,7 +174,8 @@ class SiteSettings(_Strict):
     to compare the tools of each category too, in at most ``max_pairs_per_category`` pairs.
     stale_price_days: the age from which a checked price is marked. community: whether pages
     have forms to vote and to subscribe, which only ``panel serve`` answers. newsletter: what the
-    box to subscribe is headed with.
+    box to subscribe is headed with. votes_per_address: how many new votes on one tool count from
+    one network address in 24 hours.
     """
 
     title: OneLine = "Panel verdicts"
@@ -193,6 +190,7 @@ class SiteSettings(_Strict):
     stale_price_days: int = Field(default=90, ge=1, le=3650)
     community: bool = False
     newsletter: OneLine = "Weekly AI Tool Verdicts"
+    votes_per_address: int = Field(default=5, ge=1, le=10_000)
 
 
 class Settings(_Strict):
@@ -261,6 +259,10 @@ def _endpoint_problems(settings: Settings, file: Path, lines: Lines) -> list[Pro
             message = "has no base_url and no preset"
             remedy = "Add base_url, or preset = one of " + ", ".join(PRESETS) + "."
             problems.append(Problem(file, lines(("endpoints", name)), place, message, remedy))
+        for header in _twice(table):
+            message, line = "is set twice", lines(("endpoints", name, "headers_env", header))
+            field = f"{place}.headers_env.{header}"
+            problems.append(Problem(file, line, field, message, "Remove one of the two."))
     chosen = settings.panel.endpoint
     if chosen not in settings.endpoint_names():
         remedy = did_you_mean(chosen, settings.endpoint_names())
@@ -269,16 +271,26 @@ def _endpoint_problems(settings: Settings, file: Path, lines: Lines) -> list[Pro
     return problems
 
 
+def _twice(table: EndpointSettings) -> list[str]:
+    """Return the secret headers whose names stand elsewhere in the table, in capitals or not."""
+    names = [name.lower() for name in (*table.headers, *table.headers_env)]
+    return [name for name in table.headers_env if names.count(name.lower()) > 1]
+
+
 def _refused_secrets(
     table: dict[str, Any], file: Path, lines: Lines, above: FieldPath = ()
 ) -> list[Problem]:
     problems = []
     for key, value in table.items():
         path = (*above, key)
+        header = above[-1:] == ("headers",)
         if isinstance(value, dict):
-            problems += _refused_secrets(value, file, lines, path)
-        elif key.lower().replace("-", "_") in _SECRET_KEYS:
+            if key != "headers_env":  # that holds names of variables
+                problems += _refused_secrets(value, file, lines, path)
+        elif key.lower().replace("-", "_") in _SECRET_KEYS or (header and holds_secret(key, value)):
             message = "a secret must not be in this file"
-            remedy = 'Set it in the environment and write api_key_env = "NAME_OF_THE_VARIABLE".'
+            written = f"headers_env = {{{key} = " if header else "api_key_env = "
+            written += '"NAME_OF_THE_VARIABLE"' + ("}" if header else "")
+            remedy = f"Set it in the environment and write {written}."
             problems.append(Problem(file, lines(path), ".".join(map(str, path)), message, remedy))
     return problems

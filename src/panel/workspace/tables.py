@@ -22,6 +22,7 @@ from panel.workspace.documents import (
     parse_yaml,
     read_text,
     reason_of,
+    refuse_link,
     yaml_lines,
 )
 
@@ -135,6 +136,7 @@ def _parquet_rows(file: Path) -> list[Row]:
     # DuckDB, which the store needs anyway, reads Parquet. It is slow to import.
     import duckdb  # noqa: PLC0415
 
+    refuse_link(file)
     try:
         with duckdb.connect() as connection:
             cursor = connection.execute("SELECT * FROM read_parquet(?)", [glob.escape(str(file))])

@@ -26,5 +26,26 @@ def parse_address(text: str) -> str:
     return found.ascii_email
 
 
+def mailbox_of(address: str) -> str:
+    """Return what all spellings of one mailbox have in common; ``address`` is a parsed one.
+
+    Upper case and what follows a plus (RFC 5233) are left out, and the dots that Gmail ignores.
+    It is for counting alone: elsewhere a plus may belong to the name, so nothing is sent to it.
+    """
+    local, _at, domain = address.lower().rpartition("@")
+    local = local.partition("+")[0] or local
+    if domain in ("gmail.com", "googlemail.com"):
+        local, domain = local.replace(".", ""), "gmail.com"
+    return f"{local}@{domain}"
+
+
+def mail_domain(address: str) -> str:
+    """Return the last two labels of an address's domain.
+
+    Whoever has a domain can have every name below it lead to one mailbox.
+    """
+    return ".".join(address.lower().rpartition("@")[2].split(".")[-2:])
+
+
 def _shown(text: str) -> str:
     return repr(text if len(text) <= 100 else text[:100] + "…")

@@ -71,8 +71,9 @@ class Deliveries:
 
     def _fold(self, line: dict[str, Any]) -> None:
         digest, address_hash, state = str(line["digest"]), str(line["hash"]), line["state"]
+        at = float(line["at"])
         if state not in STATES:
             raise ValueError(f"{state!r} is not a state of a delivery")
         self._states[digest, address_hash] = state
         if state == "bounced":
-            self._bounced[address_hash] = float(line["at"])
+            self._bounced[address_hash] = at

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +19,7 @@ from filelock import FileLock
 from pydantic_core import from_json
 
 from panel.cells.journal import encode
-from panel.errors import JournalError
+from panel.errors import JournalError, PanelError
 
 FOLDER = "community"
 
@@ -50,6 +51,7 @@ class Ledger:
         self.damaged = 0
         self._replay, self._restart = replay, restart
         self._inode: int | None = None
+        self._release: Callable[[], object] = int  # closes the file that ``_inode`` is of
         self._offset = 0
         self._threads = threading.RLock()
         self._depth = 0
@@ -66,11 +68,18 @@ class Ledger:
             with handle:
                 state = os.fstat(handle.fileno())
                 if state.st_ino != self._inode or state.st_size < self._offset:
-                    self._inode, self._offset, self.damaged = state.st_ino, 0, 0
+                    self._hold(handle.fileno(), state.st_ino)
+                    self._offset = self.damaged = 0
                     self._restart()
                 if state.st_size > self._offset:
                     handle.seek(self._offset)
                     self._read(handle)
+
+    def _hold(self, descriptor: int, inode: int) -> None:
+        """Keep the file open that was read: its number would be given to a later one."""
+        self._release()
+        self._inode = inode
+        self._release = weakref.finalize(self, os.close, os.dup(descriptor))
 
     def _read(self, handle: Iterable[bytes]) -> None:
         for raw in handle:
@@ -79,7 +88,7 @@ class Ledger:
             self._offset += len(raw)
             try:
                 self._replay(from_json(raw))
-            except (ValueError, TypeError, AttributeError, KeyError):
+            except (ValueError, TypeError, AttributeError, KeyError, PanelError):
                 self.damaged += 1  # not JSON, or not in the form that is written here
 
     @contextmanager
@@ -89,10 +98,12 @@ class Ledger:
             if self._depth:  # this thread holds it already
                 yield
                 return
-            private_folder(self.file.parent)
             # Beside the file, not the file itself: that one may be replaced by a new one.
             lock = self.file.with_name(f".{self.file.name}.lock")
-            with FileLock(lock, mode=0o600, fallback_to_soft=False):
+            with self._on_disk():
+                private_folder(self.file.parent)
+                held = FileLock(lock, mode=0o600, fallback_to_soft=False).acquire()
+            with held:
                 self._depth += 1
                 try:
                     self.refresh()
@@ -100,42 +111,38 @@ class Ledger:
                 finally:
                     self._depth -= 1
 
-    def append(self, *lines: Mapping[str, Any]) -> None:
-        """Write lines, force them to disk and replay them; raises JournalError."""
+    def append(self, *lines: Mapping[str, Any], durable: bool = True) -> None:
+        """Write lines, force them to disk if ``durable``, and replay them; raises JournalError."""
         with self.writing():
-            try:
+            with self._on_disk():
                 descriptor = os.open(self.file, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
                 try:
-                    self._append(descriptor, b"".join(encode(line) for line in lines))
+                    self._append(descriptor, b"".join(encode(line) for line in lines), durable)
                 finally:
                     os.close(descriptor)
-            except OSError as error:
-                raise JournalError(
-                    f"cannot write {self.file}: {error.strerror}. Free some space or fix the "
-                    "rights; everything written so far is kept."
-                ) from None
             self.refresh()
 
-    def _append(self, descriptor: int, content: bytes) -> None:
+    def _append(self, descriptor: int, content: bytes, durable: bool) -> None:
         end = _whole_end(descriptor)
         try:
             view = memoryview(content)
             while view:
                 view = view[os.write(descriptor, view) :]
-            os.fsync(descriptor)
+            if durable:
+                os.fsync(descriptor)
         except OSError:
             os.ftruncate(descriptor, end)
             raise
-        if end == 0:
-            _sync_folder(self.file.parent)  # a new file's name is on disk only once its folder is
+        if durable and end == 0:
+            sync_folder(self.file.parent)  # a new file's name is on disk only once its folder is
 
     def rewrite(self, keep: Callable[[dict[str, Any]], dict[str, Any] | None]) -> None:
         """Rewrite the file with each line as ``keep`` returns it; None removes the line.
 
         For erasing what must not be kept any longer. The old file stays until the new one
-        is complete and on disk.
+        is complete and on disk. Raises JournalError.
         """
-        with self.writing():
+        with self.writing(), self._on_disk():
             lines: list[bytes] = []
             with self.file.open("rb") as old:
                 for raw in old:
@@ -148,15 +155,29 @@ class Ledger:
                         lines.append(encode(kept))
             fresh = self.file.with_name(f".{self.file.name}.new")
             fresh.unlink(missing_ok=True)
-            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "wb") as new:
-                new.write(b"".join(lines))
-                new.flush()
-                os.fsync(new.fileno())
-            fresh.replace(self.file)
-            _sync_folder(self.file.parent)
-            self._inode = None  # inode numbers are reused
+            try:
+                descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                with os.fdopen(descriptor, "wb") as new:
+                    new.write(b"".join(lines))
+                    new.flush()
+                    os.fsync(new.fileno())
+                fresh.replace(self.file)
+            except OSError:
+                fresh.unlink(missing_ok=True)  # it may hold what is to be erased next
+                raise
+            sync_folder(self.file.parent)
             self.refresh()
+
+    @contextmanager
+    def _on_disk(self) -> Iterator[None]:
+        """Do something to the disk; raises JournalError where it is full or read-only."""
+        try:
+            yield
+        except OSError as error:
+            raise JournalError(
+                f"cannot write {self.file}: {error.strerror}. Free some space or fix the "
+                "rights; everything written so far is kept."
+            ) from None
 
     def _unreadable(self, error: OSError) -> JournalError:
         return JournalError(f"cannot read {self.file}: {error.strerror}. Fix its rights.")
@@ -178,7 +199,8 @@ def _whole_end(descriptor: int) -> int:
     return whole
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Force the names in a folder to disk."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -56,7 +56,7 @@ def load_secret(folder: Path, environment: Mapping[str, str]) -> Secret:
     """Return the secret in PANEL_SECRET, or else the one in ``folder/secret``.
 
     The file is made on the first call, with mode 0600. Raises UsageError when the secret is
-    too short or when others may read the file.
+    too short, when others may read the file, or when it cannot be read or made.
     """
     given = environment.get(VARIABLE, "").strip()
     if given:
@@ -67,11 +67,18 @@ def load_secret(folder: Path, environment: Mapping[str, str]) -> Secret:
             )
         return Secret(hashlib.blake2b(given.encode()).digest())
     file = folder / FILE
-    if not file.exists():
-        _make(file)
-    if file.stat().st_mode & 0o077:
+    try:
+        if not file.exists():
+            _make(file)
+        private = not file.stat().st_mode & 0o077
+        text = file.read_text(encoding="ascii", errors="replace").strip()
+    except OSError as error:
+        raise UsageError(
+            f"{file} cannot be read or made: {error.strerror}. Fix its rights or free some space, "
+            f"or set {VARIABLE}."
+        ) from None
+    if not private:
         raise UsageError(f"{file} can be read by others. Make it private: chmod 600 {file}")
-    text = file.read_text(encoding="ascii", errors="replace").strip()
     if len(text) < FEWEST_CHARACTERS:
         raise UsageError(
             f"{file} holds no secret. Delete it to have a new one made; cookies and links signed "

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +43,25 @@ class Votes:
         """How many lines of the file cannot be read, and so do not count."""
         return self._ledger.damaged
 
-    def record(self, visitor_hash: str, tool: str, vote: str, at: str) -> bool:
+    def voted(self, visitor_hash: str, tool: str) -> bool:
+        """Whether a visitor has a vote on a tool."""
+        self._ledger.refresh()
+        return (visitor_hash, tool) in self._placed
+
+    def record(
+        self,
+        visitor_hash: str,
+        tool: str,
+        vote: str,
+        at: str,
+        counting: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> bool:
         """Keep one vote; return whether it changed anything.
 
         visitor_hash: 32 hex digits; tool: a slug; vote: ship or skip; at: ISO time, UTC.
-        A vote like the visitor's last one is not written again. Raises UsageError.
+        A visitor's first vote on a tool is written inside of ``counting()``, which may refuse
+        it by raising an error. A vote like the visitor's last one is not written again. Raises
+        UsageError.
         """
         if vote not in (SHIP, SKIP):
             raise UsageError(f"{vote!r} is not a vote. Send 'ship' or 'skip'.")
@@ -54,10 +70,12 @@ class Votes:
         if not _HASH.fullmatch(visitor_hash):
             raise UsageError("a visitor's hash is 32 hex digits.")
         with self._ledger.writing():
-            if self._placed.get((visitor_hash, tool)) == vote:
+            before = self._placed.get((visitor_hash, tool))
+            if before == vote:
                 return False
             line = {"kind": "vote", "visitor": visitor_hash, "tool": tool, "vote": vote, "at": at}
-            self._ledger.append(line)
+            with counting() if before is None else nullcontext():
+                self._ledger.append(line)
         return True
 
     def counts(self) -> dict[str, tuple[int, int]]:
@@ -110,8 +128,11 @@ class Votes:
         if kind == "vote":
             self._place(line.get("visitor"), line.get("tool"), line.get("vote"))
         elif kind == "import" and line.get("digest") not in self._imported:
+            counted = [(tool, *pair) for tool, pair in line.get("counted", {}).items()]
+            if any(type(each) is not int or each < 0 for _tool, *pair in counted for each in pair):
+                raise ValueError("a count is a whole number")
             self._imported.add(str(line.get("digest")))
-            for tool, (ships, skips) in line.get("counted", {}).items():
+            for tool, ships, skips in counted:
                 self._add(tool, ships, skips)
             for visitor, tool, vote in line.get("placed", ()):
                 self._place(visitor, tool, vote)

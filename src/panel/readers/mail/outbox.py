@@ -6,7 +6,7 @@ import email
 import os
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,40 +15,85 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from panel.errors import JournalError, UsageError
+from panel.readers.community.addresses import parse_address
+from panel.readers.community.ledger import sync_folder
 from panel.readers.mail.message import POLICY, WIRE, address_header, one_line
 from panel.readers.mail.smtp import SmtpSender
 
 FOLDER = "outbox"
 KEPT = timedelta(days=7)  # as long as the links in them are valid
+HALVES_KEPT = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Flushed:
-    """How many mails were sent, were refused for good, still wait, and were too old."""
+    """How many mails were sent, refused for good, still wait, were too old or unreadable."""
 
     sent: int = 0
     bounced: int = 0
     waiting: int = 0
     expired: int = 0
+    damaged: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A mail that waits: its id (which stays the same), its file, whom it goes to, and the mail."""
+
+    id: str
+    file: Path
+    to: str
+    message: EmailMessage
+
+
+def _anything(_mail: Waiting) -> bool:
+    return True
+
+
+def _nothing(_mail: Waiting) -> None:
+    return
 
 
 class Outbox:
-    """A folder of mails to single addresses, ``<time>-<random>.eml``, mode 0600."""
+    """A folder of mails to single addresses, ``<time>-<random>.eml``, mode 0600.
 
-    def __init__(self, folder: Path) -> None:
+    wanted: whether a mail is to be sent still; asked before each attempt, newest mail first.
+    bounced: told of each mail that is refused for good. retry_seconds: how long a mail waits that
+    could not be sent. Raises JournalError where the folder cannot be written.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        wanted: Callable[[Waiting], bool] = _anything,
+        bounced: Callable[[Waiting], None] = _nothing,
+        retry_seconds: float = 0.0,
+    ) -> None:
         self.folder = folder
+        self._wanted, self._bounced = wanted, bounced
+        self._retry_seconds = retry_seconds
+        self._due: dict[str, float] = {}
 
     def put(self, message: EmailMessage) -> Path:
-        """Store a message, completely or not at all; return its file."""
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        """Store a message, completely or not at all; it is on disk when this returns its file."""
         name = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{secrets.token_hex(4)}.eml"
-        fresh = self.folder / f".{name}"
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as handle:
-            handle.write(message.as_bytes(policy=WIRE))
-            handle.flush()
-            os.fsync(handle.fileno())
-        return fresh.rename(self.folder / name)
+        fresh, file = self.folder / f".{name}", self.folder / name
+        with self._on_disk():
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            try:
+                descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                with os.fdopen(descriptor, "wb") as handle:
+                    handle.write(message.as_bytes(policy=WIRE))
+                    handle.flush()
+                    os.fsync(handle.fileno())
+                fresh.rename(file)
+                sync_folder(self.folder)
+            except OSError:
+                for left in (fresh, file):  # it holds an address, and nobody was promised it
+                    left.unlink(missing_ok=True)
+                raise
+        return file
 
     def waiting(self) -> list[Path]:
         """Return the files of the waiting mails, oldest first."""
@@ -57,38 +102,80 @@ class Outbox:
         return sorted(file for file in self.folder.glob("*.eml") if not file.name.startswith("."))
 
     def expire(self) -> int:
-        """Delete the mails older than seven days; return how many."""
+        """Delete the mails older than seven days, and halves that a kill left; return how many."""
         expired = 0
-        for file in self.waiting():
-            if time.time() - file.stat().st_mtime > KEPT.total_seconds():
+        for file in self.folder.glob("*.eml"):
+            kept = HALVES_KEPT if file.name.startswith(".") else KEPT
+            if time.time() - file.stat().st_mtime > kept.total_seconds():
                 file.unlink(missing_ok=True)
                 expired += 1
         return expired
 
-    def flush(self, smtp: SmtpSender) -> Flushed:
+    def flush(self, smtp: SmtpSender | None) -> Flushed:
         """Send the waiting mails; raises MailError and keeps everything that is unsent.
 
-        A mail that may have arrived is not sent again. While another process flushes this
-        outbox, this does nothing.
+        Without ``smtp``, only what is not wanted or too old is deleted. A mail that may have
+        arrived is not sent again, unless the process is killed between the server's answer and
+        the deletion of the file; the Message-ID is then the same. While another process flushes
+        this outbox, this does nothing.
         """
         if not self.folder.is_dir():
             return Flushed()
-        with self._alone() as alone:
+        with self._on_disk(), self._alone() as alone:
             if not alone:
                 return Flushed(waiting=len(self.waiting()))
+            counts = dict.fromkeys(("sent", "bounced", "failed", "unknown"), 0)
             expired = self.expire()
-            counts = {"sent": 0, "bounced": 0, "failed": 0, "unknown": 0}
-            for file in self.waiting():
-                message = email.message_from_bytes(file.read_bytes(), policy=POLICY)
-                if "From" not in message:  # written before there were settings
-                    sender = smtp.settings.sender
-                    message["From"] = address_header(sender.address, one_line(sender.name))
-                handed = smtp.hand_over(message["To"].addresses[0].addr_spec, message)
-                counts[handed.state] += 1
-                if handed.state != "failed":
-                    file.unlink(missing_ok=True)
+            due, damaged = self._sift()
+            for mail in due:
+                state = self._send(mail, smtp) if smtp is not None else "failed"
+                counts[state] += 1
+                if state == "failed":
+                    self._due[mail.id] = time.monotonic() + self._retry_seconds
             sent = counts["sent"] + counts["unknown"]
-            return Flushed(sent, counts["bounced"], counts["failed"], expired)
+            return Flushed(sent, counts["bounced"], len(self.waiting()), expired, damaged)
+
+    def _sift(self) -> tuple[list[Waiting], int]:
+        """Return the mails that are due, oldest first, and how many were unreadable.
+
+        Those that are not wanted or cannot be read are deleted.
+        """
+        due: list[Waiting] = []
+        damaged, now, files = 0, time.monotonic(), self.waiting()
+        self._due = {file.stem: self._due.get(file.stem, now) for file in files}
+        for file in reversed(files):
+            if self._due[file.stem] > now:
+                continue
+            mail = _read(file)
+            if mail is not None and self._wanted(mail):
+                due.append(mail)
+            else:
+                damaged += mail is None
+                file.unlink(missing_ok=True)
+        return due[::-1], damaged
+
+    def _send(self, mail: Waiting, smtp: SmtpSender) -> str:
+        """Hand one mail over; return what became of it."""
+        sender = smtp.settings.sender
+        if "From" not in mail.message:  # written before there were settings
+            mail.message["From"] = address_header(sender.address, one_line(sender.name))
+        if "Message-ID" not in mail.message:
+            mail.message["Message-ID"] = f"<{mail.id}@{sender.domain}>"
+        handed = smtp.hand_over(mail.to, mail.message)
+        if handed.state == "bounced":
+            self._bounced(mail)
+        if handed.state != "failed":
+            mail.file.unlink(missing_ok=True)
+        return handed.state
+
+    @contextmanager
+    def _on_disk(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise JournalError(
+                f"cannot write {self.folder}: {error.strerror}. Free some space or fix the rights."
+            ) from None
 
     @contextmanager
     def _alone(self) -> Iterator[bool]:
@@ -100,3 +187,13 @@ class Outbox:
             return
         with held:
             yield True
+
+
+def _read(file: Path) -> Waiting | None:
+    """Return a waiting mail; None where the file holds none to a single address."""
+    message = email.message_from_bytes(file.read_bytes(), policy=POLICY)
+    try:
+        to = parse_address(str(message["To"]))
+    except (UsageError, ValueError, IndexError, AttributeError):  # the parser's own, for ruins
+        return None
+    return Waiting(file.stem, file, to, message)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from typing import Literal, get_args
 
 from panel.errors import UsageError
 from panel.readers.community.addresses import parse_address
+from panel.workspace.addresses import is_loopback
 
 Security = Literal["starttls", "tls", "none"]
 PORTS: dict[Security, int] = {"starttls": 587, "tls": 465, "none": 25}
@@ -59,7 +59,7 @@ def mail_settings(environment: Mapping[str, str]) -> MailSettings | None:
         raise UsageError(f"PANEL_SMTP_PORT is {port!r}. Write a number from 1 to 65535.")
     if bool(user) != bool(password):
         raise UsageError("Set both PANEL_SMTP_USER and PANEL_SMTP_PASSWORD, or neither.")
-    if user and security == "none" and not _loopback(host):
+    if user and security == "none" and not is_loopback(host):
         raise UsageError(
             f"PANEL_SMTP_SECURITY is none: the password would go to {host} in clear. Use starttls "
             "or tls."
@@ -83,12 +83,3 @@ def mail_sender(environment: Mapping[str, str]) -> Sender | None:
         return Sender("", parse_address(text))
     except UsageError as error:
         raise UsageError(f"PANEL_MAIL_FROM: {error}") from None
-
-
-def _loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

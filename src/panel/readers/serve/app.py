@@ -16,11 +16,11 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
 from panel.readers.community.ledger import FOLDER
+from panel.readers.community.quota import Quota
 from panel.readers.community.secret import load_secret
 from panel.readers.community.subscribers import Subscribers
 from panel.readers.community.votes import Votes
 from panel.readers.mail.outbox import FOLDER as OUTBOX
-from panel.readers.mail.outbox import Outbox
 from panel.readers.mail.settings import mail_settings
 from panel.readers.serve import subscribing, voting
 from panel.readers.serve.connections import Bounds
@@ -34,7 +34,11 @@ from panel.workspace.settings import SiteSettings
 # A mail provider unsubscribes for its user from a machine that is not a browser (RFC 8058). The
 # signed token in the address is all the right it needs.
 WITHOUT_ORIGIN = frozenset({"/unsubscribe"})
-ASSETS = {"vote.js": "text/javascript", "community.css": "text/css"}
+ASSETS = {
+    "vote.js": "text/javascript",
+    "work.js": "text/javascript",
+    "community.css": "text/css",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,8 @@ class Serving:
     root: the workspace, whose community/ folder is written; folder: the published site;
     title, base_url: its name and address in mails; hosts: names it is reached by, besides
     loopback's; tools: slugs that may be voted on besides those with a page; bounds: how long
-    a body may take.
+    a body may take; votes_per_address: new votes on one tool that count from one address in 24
+    hours.
     """
 
     root: Path
@@ -54,6 +59,7 @@ class Serving:
     hosts: frozenset[str] = frozenset()
     tools: frozenset[str] = frozenset()
     bounds: Bounds = field(default_factory=Bounds)
+    votes_per_address: int = SiteSettings().votes_per_address
     limits: ServerLimits = field(default_factory=usual_limits)
 
 
@@ -68,15 +74,26 @@ def create_app(
     community = serving.root / FOLDER
     secret = load_secret(community, environment)
     subscribers = Subscribers(serving.root, secret)
+    quota = Quota(serving.root)
     mail_queue = MailQueue(
         subscribers,
-        Outbox(community / OUTBOX),
+        community / OUTBOX,
         Home(serving.title, serving.base_url),
         mail_settings(environment),
         log,
     )
+    mail_queue.chores.append(quota.tidy)
     tools = Tools(serving.folder, serving.tools)
-    site = Site(Votes(serving.root), subscribers, mail_queue, secret, tools, serving.limits)
+    site = Site(
+        Votes(serving.root),
+        subscribers,
+        mail_queue,
+        secret,
+        tools,
+        serving.limits,
+        quota,
+        serving.votes_per_address,
+    )
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:

@@ -6,10 +6,11 @@ idle nor slow clients shut anybody out. One whose answer is being made never is.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
+
+from panel.readers.community.networks import networks_of, parse_network_address
 
 
 class Group(NamedTuple):
@@ -23,12 +24,12 @@ class Group(NamedTuple):
 class Bounds:
     """What clients may take of the server's room and time.
 
-    connections: in all. one_address: from one IPv4 address or IPv6 network (/64); twice as many
-    from a /56, four times from a /48, since a /48 is what one customer may have. head_seconds:
-    for a request's head, from the connection or the last answer. body_seconds: for a body, and
-    one more for each body_rate bytes that have come. answer_seconds: in each such span an answer
-    moves on by answer_bytes or is cut. linger_seconds: how long a client that is refused may go
-    on sending before it is cut, so that it reads why.
+    connections: in all. one_address: from one IPv4 address or IPv6 network (/64); wider
+    networks have their share of it (``networks_of``). head_seconds: for a request's head, from
+    the connection or the last answer. body_seconds: for a body, and one more for each body_rate
+    bytes that have come. answer_seconds: in each such span an answer moves on by answer_bytes
+    or is cut. linger_seconds: how long a client that is refused may go on sending before it is
+    cut, so that it reads why.
     """
 
     connections: int = 512
@@ -46,31 +47,8 @@ class Bounds:
 
     def networks(self, address: str) -> tuple[Group, ...]:
         """Return the groups of a client by its address; one for all that have no address."""
-        found = parse_address(address)
-        if not isinstance(found, ipaddress.IPv6Address):
-            return (Group(str(found), self.one_address),)
-        widths = ((64, self.one_address), (56, 2 * self.one_address), (48, 4 * self.one_address))
-        return tuple(
-            Group(str(ipaddress.ip_network((found, width), strict=False)), most)
-            for width, most in widths
-        )
-
-
-def parse_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """Return an address, also of ``[::1]:80`` and ``192.0.2.1:80``; None for anything else.
-
-    An IPv4 address in IPv6's clothes (``::ffff:192.0.2.1``) is the IPv4 address.
-    """
-    bare = text.strip()
-    if bare.startswith("["):
-        bare = bare[1:].partition("]")[0]
-    elif bare.count(":") == 1:
-        bare = bare.partition(":")[0]
-    try:
-        found = ipaddress.ip_address(bare.partition("%")[0])
-    except ValueError:
-        return None
-    return (isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped) or found
+        networks = networks_of(parse_network_address(address))
+        return tuple(Group(name, share * self.one_address) for name, share in networks)
 
 
 class Connection(Protocol):

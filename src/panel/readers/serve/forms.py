@@ -45,7 +45,7 @@ async def read_fields(request: Request, allowed: frozenset[str]) -> dict[str, st
     for name, value in fields.items():
         if name not in allowed:
             raise BadForm("The fields are: " + ", ".join(sorted(allowed)) + ".")
-        if not isinstance(value, str):
+        if not isinstance(value, str) or any("\ud800" <= each <= "\udfff" for each in value):
             raise BadForm(f"The field {name} is not text.")
     return fields
 

@@ -43,17 +43,23 @@ class VisitLimiter:
         self._salt = b""
         self._buckets: dict[bytes, _Bucket] = {}
 
-    def wait(self, key: str) -> float | None:
-        """Ask for one request: None when it is allowed, else the seconds until one will be."""
+    def wait(self, key: str, share: int = 1) -> float | None:
+        """Ask for one request: None when it is allowed, else the seconds until one will be.
+
+        share: how many times the bound the key may use, for what many people have in common.
+        """
+        bound = Bound(
+            self.bound.burst * share, self.bound.seconds / share, self.bound.daily * share
+        )
         with self._guard:
             now = self._clock()
             self._start_day(now)
             hashed = self._hashed(key)
-            bucket = self._buckets.pop(hashed, None) or _Bucket(self.bound.burst, now)
+            bucket = self._buckets.pop(hashed, None) or _Bucket(bound.burst, now)
             self._buckets[hashed] = bucket  # last in the order: used just now
             if len(self._buckets) > MOST_KNOWN:
                 del self._buckets[next(iter(self._buckets))]
-            return self._take(bucket, now)
+            return _take(bucket, bound, now)
 
     def forget(self, key: str) -> None:
         """Let a key start anew."""
@@ -63,23 +69,23 @@ class VisitLimiter:
     def _hashed(self, key: str) -> bytes:
         return hashlib.blake2b(key.encode(), key=self._salt, digest_size=16).digest()
 
-    def _take(self, bucket: _Bucket, now: float) -> float | None:
-        bound = self.bound
-        tomorrow = DAY_SECONDS - now % DAY_SECONDS
-        if bound.seconds:
-            gained = max(0.0, now - bucket.at) / bound.seconds
-            bucket.left = min(bound.burst, bucket.left + gained)
-        bucket.at = now
-        if bucket.used >= bound.daily:
-            return tomorrow
-        if bucket.left < 1:
-            return (1 - bucket.left) * bound.seconds if bound.seconds else tomorrow
-        bucket.left -= 1
-        bucket.used += 1
-        return None
-
     def _start_day(self, now: float) -> None:
         day = int(now // DAY_SECONDS)
         if day != self._day:
             self._day, self._salt = day, secrets.token_bytes(32)
             self._buckets.clear()
+
+
+def _take(bucket: _Bucket, bound: Bound, now: float) -> float | None:
+    tomorrow = DAY_SECONDS - now % DAY_SECONDS
+    if bound.seconds:
+        gained = max(0.0, now - bucket.at) / bound.seconds
+        bucket.left = min(bound.burst, bucket.left + gained)
+    bucket.at = now
+    if bucket.used >= bound.daily:
+        return tomorrow
+    if bucket.left < 1:
+        return (1 - bucket.left) * bound.seconds if bound.seconds else tomorrow
+    bucket.left -= 1
+    bucket.used += 1
+    return None

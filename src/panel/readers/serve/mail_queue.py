@@ -1,23 +1,25 @@
-"""Writes and sends confirmation mails in a separate thread.
+"""Writes confirmation mails to the outbox at once, and sends them in a separate thread.
 
-A request only puts an address into the queue. It gets the same answer in the same time
-whether the address is known or not, so that nobody learns from it who is subscribed.
+A request writes its mail to disk before it is answered, for every address alike, so that
+nobody learns from the answer or its time who is subscribed, and no kill loses what was
+promised. The thread then deletes the mails to addresses that are known or were just asked.
 """
 
 from __future__ import annotations
 
-import queue
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
-from panel.errors import PanelError
+from panel.errors import JournalError, PanelError
 from panel.readers.community.links import confirm_link
 from panel.readers.community.subscribers import Subscribers
 from panel.readers.mail.message import Letter, build_message, one_line
-from panel.readers.mail.outbox import Outbox
-from panel.readers.mail.settings import MailSettings, Sender
+from panel.readers.mail.outbox import Outbox, Waiting
+from panel.readers.mail.settings import MailSettings
 from panel.readers.mail.smtp import SmtpSender
 
 MOST_WAITING = 1000
@@ -48,52 +50,69 @@ class Home:
 class MailQueue:
     """Sends confirmation mails. Without SMTP settings they stay in the outbox.
 
-    ``log`` takes one line of text, which never holds an address.
+    ``log`` takes one line of text, which never holds an address. ``chores`` are done at the
+    start and every few minutes.
     """
 
     def __init__(
         self,
         subscribers: Subscribers,
-        outbox: Outbox,
+        folder: Path,
         home: Home,
         settings: MailSettings | None,
         log: Callable[[str], None],
     ) -> None:
         self.log = log
-        self._subscribers, self._outbox = subscribers, outbox
-        self._home, self._settings = home, settings
-        self._asked: queue.Queue[str | None] = queue.Queue(MOST_WAITING)
+        self._subscribers, self._home, self._settings = subscribers, home, settings
+        self._outbox = Outbox(folder, self._wanted, self._bounced, RETRY_SECONDS)
+        self.chores: list[Callable[[], None]] = [lambda: subscribers.tidy(datetime.now(UTC))]
+        self._news, self._ending = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._work, name="mail-queue", daemon=True)
 
     def start(self) -> None:
-        """Start the thread: finish what an earlier process left, then wait for addresses."""
+        """Start the thread: finish what an earlier process left, then wait for mails."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop once the queue is empty; give up after five seconds."""
-        self._asked.put(None)
+        """Stop after what is being sent, or after five seconds; the rest waits on disk."""
+        self._ending.set()
+        self._news.set()
         self._thread.join(JOIN_SECONDS)
 
-    def ask(self, address: str) -> bool:
-        """Queue an address (already validated); False when the queue is full."""
-        try:
-            self._asked.put_nowait(address)
-        except queue.Full:
-            return False
-        return True
+    def ask(self, address: str) -> None:
+        """Put a mail to an address (already validated) on disk.
+
+        Raises JournalError where it cannot be written, or too many mails wait already.
+        """
+        if len(self._outbox.waiting()) >= MOST_WAITING:
+            raise JournalError(
+                f"{self._outbox.folder} holds {MOST_WAITING} mails, so no other is taken. Check "
+                "PANEL_SMTP_HOST, or delete them."
+            )
+        now = datetime.now(UTC)
+        link = confirm_link(self._home.base_url, self._subscribers.confirm_token(address, now))
+        title = one_line(self._home.title)
+        letter = Letter(
+            f"Confirm your subscription: {title}",
+            TEXT.format(title=title, link=link),
+            headers={"Auto-Submitted": "auto-generated"},
+        )
+        sender = self._settings.sender if self._settings else None
+        self._outbox.put(build_message(letter, sender, address, now))
+        self._news.set()
 
     def _work(self) -> None:
-        self._safely(self._subscribers.tidy)
-        self._safely(self._flush)
+        due = time.monotonic()
         while True:
-            try:
-                address = self._asked.get(timeout=RETRY_SECONDS)
-            except queue.Empty:
-                self._safely(self._flush)
-                continue
-            if address is None:
+            if time.monotonic() >= due:
+                due = time.monotonic() + RETRY_SECONDS
+                for chore in self.chores:
+                    self._safely(chore)
+            self._safely(self._flush)
+            if self._ending.is_set():
                 return
-            self._safely(lambda address=address: self._answer(address))  # type: ignore[misc]
+            self._news.wait(RETRY_SECONDS)
+            self._news.clear()
 
     def _safely(self, work: Callable[[], None]) -> None:
         """Do something that may fail; log the error, so that the thread goes on."""
@@ -101,30 +120,24 @@ class MailQueue:
             work()
         except (PanelError, OSError) as error:
             self.log(str(error))
+        except Exception as error:
+            # A fault of ours. Its words might hold an address; without the thread, no mail goes.
+            self.log(f"mails: {type(error).__name__} in {work.__qualname__}; trying again later.")
 
-    def _answer(self, address: str) -> None:
-        now = datetime.now(UTC)
-        if self._subscribers.ask(address, now) == "ask":
-            token = self._subscribers.confirm_token(address, now)
-            link = confirm_link(self._home.base_url, token)
-            title = one_line(self._home.title)
-            letter = Letter(
-                f"Confirm your subscription: {title}",
-                TEXT.format(title=title, link=link),
-                headers={"Auto-Submitted": "auto-generated"},
-            )
-            self._outbox.put(build_message(letter, self._sender, address, now))
-        self._flush()
+    def _wanted(self, mail: Waiting) -> bool:
+        return self._subscribers.ask(mail.to, datetime.now(UTC), mail.id) == "ask"
 
-    @property
-    def _sender(self) -> Sender | None:
-        return self._settings.sender if self._settings else None
+    def _bounced(self, mail: Waiting) -> None:
+        self._subscribers.undelivered(mail.to, datetime.now(UTC), mail.id)
 
     def _flush(self) -> None:
         if self._settings is None:
-            self._outbox.expire()
-            return
-        with SmtpSender(self._settings) as smtp:
-            flushed = self._outbox.flush(smtp)
-        if flushed.bounced or flushed.waiting:
-            self.log(f"outbox: {flushed.bounced} mail(s) refused, {flushed.waiting} wait.")
+            flushed = self._outbox.flush(None)
+        else:
+            with SmtpSender(self._settings) as smtp:
+                flushed = self._outbox.flush(smtp)
+        said = {"refused": flushed.bounced, "unreadable and deleted": flushed.damaged}
+        said |= {"waiting": flushed.waiting} if self._settings is not None else {}
+        if any(said.values()):
+            told = ", ".join(f"{count} {what}" for what, count in said.items() if count)
+            self.log(f"mails in the outbox: {told}.")

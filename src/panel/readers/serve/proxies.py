@@ -10,9 +10,26 @@ from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from panel.errors import UsageError
-from panel.readers.serve.connections import parse_address
 
 FORWARDED_HOST = "forwarded_host"  # in the state of a request
+
+
+def parse_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Return an address, also of ``[::1]:80`` and ``192.0.2.1:80``; None for anything else.
+
+    ``::ffff:192.0.2.1`` is how a socket of both kinds shows 192.0.2.1. Other IPv6 addresses
+    that stand for an IPv4 address stay what they are: 2002:7f00:1:: is not this machine.
+    """
+    bare = text.strip()
+    if bare.startswith("["):
+        bare = bare[1:].partition("]")[0]
+    elif bare.count(":") == 1:
+        bare = bare.partition(":")[0]
+    try:
+        found = ipaddress.ip_address(bare.partition("%")[0])
+    except ValueError:
+        return None
+    return (isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped) or found
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import dataclass
 from importlib import resources
 
@@ -10,19 +11,22 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from panel.readers.community.quota import Quota
 from panel.readers.community.secret import Secret
 from panel.readers.community.subscribers import Subscribers
 from panel.readers.community.votes import Votes
+from panel.readers.community.work import Challenge
 from panel.readers.serve.limits import Bound, VisitLimiter
 from panel.readers.serve.mail_queue import MailQueue
 from panel.readers.serve.pages import Tools
 from panel.site.assets import palette
 
 VOTES_BOUND = Bound(burst=30, seconds=4, daily=300)
-# Votes on one tool from one address by visitors without a cookie: enough for a household.
-NEW_VISITORS_BOUND = Bound(burst=5, seconds=0, daily=5)
+CHANGES_BOUND = Bound(burst=30, seconds=4, daily=300)  # of a vote that is there, by its visitor
+# Mails without a proof of work: for one address, to one domain, in total.
 SUBSCRIBE_BOUND = Bound(burst=5, seconds=120, daily=20)
-EVERYBODY_BOUND = Bound(burst=60, seconds=10, daily=5000)  # mails in total
+DOMAIN_BOUND = Bound(burst=20, seconds=60, daily=500)
+EVERYBODY_BOUND = Bound(burst=60, seconds=10, daily=5000)
 LINKS_BOUND = Bound(burst=30, seconds=4, daily=300)
 
 
@@ -31,8 +35,9 @@ class ServerLimits:
     """The limits of a running server."""
 
     votes: VisitLimiter
-    new_visitors: VisitLimiter
+    changes: VisitLimiter
     subscribe: VisitLimiter
+    domains: VisitLimiter
     everybody: VisitLimiter
     links: VisitLimiter
 
@@ -41,8 +46,9 @@ def usual_limits() -> ServerLimits:
     """Return the limits that docs/community.md describes."""
     return ServerLimits(
         VisitLimiter(VOTES_BOUND),
-        VisitLimiter(NEW_VISITORS_BOUND),
+        VisitLimiter(CHANGES_BOUND),
         VisitLimiter(SUBSCRIBE_BOUND),
+        VisitLimiter(DOMAIN_BOUND),
         VisitLimiter(EVERYBODY_BOUND),
         VisitLimiter(LINKS_BOUND),
     )
@@ -58,6 +64,8 @@ class Site:
     secret: Secret
     tools: Tools
     limits: ServerLimits
+    quota: Quota
+    votes_per_address: int
 
 
 def site_of(request: Request) -> Site:
@@ -90,12 +98,35 @@ def subscribe_page(problem: str, status: int = 200) -> HTMLResponse:
     return HTMLResponse(page, status, {"Cache-Control": "no-store"})
 
 
+def work_page(address: str, challenge: Challenge, wait: float, again: bool) -> HTMLResponse:
+    """Return the page that has a browser work for a subscription.
+
+    wait: seconds until none is asked for; again: whether an answer was not accepted, so that the
+    page does not send the next one by itself.
+    """
+    page = _environment().get_template("work.html.j2")
+    shown = page.render(address=address, challenge=challenge, when=from_now(wait), again=again)
+    return HTMLResponse(shown, 429, {"Cache-Control": "no-store"} | retry_after(wait))
+
+
 def too_often(wait: float) -> HTMLResponse:
     """Return the answer to a client that asks too often; ``wait``: seconds until it may again."""
-    seconds = max(1, round(wait))
-    when = f"in {seconds} seconds" if seconds < 120 else "later"
-    shown = Notice("Not so fast", f"There were many requests from your network. Try again {when}.")
-    return notice(shown, 429, **{"Retry-After": str(seconds)})
+    text = f"There were many requests from your network. Try again {from_now(wait)}."
+    return notice(Notice("Not so fast", text), 429, **retry_after(wait))
+
+
+def retry_after(wait: float) -> dict[str, str]:
+    """Return the header that says when to come back; ``wait``: seconds."""
+    return {"Retry-After": str(max(1, math.ceil(wait)))}
+
+
+def from_now(wait: float) -> str:
+    """Return a time in plain words, rounded up; ``wait``: seconds from now."""
+    for seconds, unit in ((3600, "hour"), (60, "minute"), (1, "second")):
+        if wait > seconds or unit == "second":
+            count = max(1, math.ceil(wait / seconds))
+            break
+    return f"in {count} {unit}{'s' if count > 1 else ''}"
 
 
 @functools.cache

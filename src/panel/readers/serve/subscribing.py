@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from starlette.concurrency import run_in_threadpool
@@ -9,11 +10,26 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from panel.errors import PanelError
+from panel.readers.community.addresses import mail_domain
+from panel.readers.community.networks import networks_of
+from panel.readers.community.quota import Exceeded
 from panel.readers.community.subscribers import validated
+from panel.readers.community.work import is_solved, new_challenge
 from panel.readers.serve.forms import BadForm, read_fields
-from panel.readers.serve.site import Notice, Site, notice, site_of, subscribe_page, too_often
-from panel.readers.serve.visitors import address_of
+from panel.readers.serve.site import (
+    Notice,
+    Site,
+    notice,
+    site_of,
+    subscribe_page,
+    too_often,
+    work_page,
+)
+from panel.readers.serve.visitors import address_of, household
 
+# Mails in any 24 hours, with a proof of work or without: for an address (wider networks more), to
+# a domain, in total.
+MOST_FROM_ADDRESS, MOST_TO_DOMAIN, MOST_MAILS = 20, 500, 5000
 TRAP = "website"  # a field that readers cannot see; only programs fill it in
 ASKED = Notice(
     "Look into your inbox",
@@ -37,11 +53,8 @@ async def subscribe_form(_request: Request) -> Response:
 async def subscribe(request: Request) -> Response:
     """POST /subscribe {email}: the same answer for every address, known or not."""
     site = site_of(request)
-    wait = site.limits.subscribe.wait(address_of(request))
-    if wait is not None:
-        return too_often(wait)
     try:
-        fields = await read_fields(request, frozenset({"email", TRAP}))
+        fields = await read_fields(request, frozenset({"email", TRAP, "work", "solution"}))
     except BadForm as error:
         return notice(Notice("Not subscribed", str(error)), error.status)
     if fields.get(TRAP):
@@ -49,16 +62,62 @@ async def subscribe(request: Request) -> Response:
     address = validated(fields.get("email", ""))
     if address is None:
         return subscribe_page("That is not an e-mail address. Write it like name@example.org.", 400)
-    wait = site.limits.everybody.wait("everybody")
-    if wait is not None:
-        return too_often(wait)
-    return notice(ASKED, 202) if site.mail_queue.ask(address) else notice(BUSY, 503)
+    networks = networks_of(address_of(request))
+    wish = _Wish(address, networks, fields.get("work", ""), fields.get("solution", ""))
+    try:
+        return await run_in_threadpool(_ask, site, wish)
+    except Exceeded as error:
+        return too_often(error.wait)
+    except PanelError as error:
+        return _failed(site, error)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """A mail address, the networks that ask for it, a puzzle's token and its solution."""
+
+    address: str
+    networks: list[tuple[str, int]]
+    work: str
+    solution: str
+
+    @property
+    def whose(self) -> str:
+        """Whom a puzzle is for."""
+        return f"{self.networks[0][0]} {self.address.lower()}"
+
+
+def _ask(site: Site, wish: _Wish) -> Response:
+    """Put a mail on its way, or ask for a proof of work; raises Exceeded and PanelError."""
+    now, domain = datetime.now(UTC), mail_domain(wish.address)
+    spent = f"work {wish.work}"
+    worked = is_solved(site.secret, wish.work, wish.solution, wish.whose, now)
+    if not worked or site.quota.used(spent):
+        wait = _wait(site, wish, domain)
+        if wait:
+            challenge = new_challenge(site.secret, wish.whose, now)
+            return work_page(wish.address, challenge, wait, again=bool(wish.solution))
+    bounds = [(f"mail {name}", share * MOST_FROM_ADDRESS) for name, share in wish.networks]
+    bounds += [(f"mail to {domain}", MOST_TO_DOMAIN), ("mail", MOST_MAILS)]
+    with site.quota.taking(*bounds, *([(spent, 1)] if worked else ())):
+        site.mail_queue.ask(wish.address)
+    return notice(ASKED, 202)
+
+
+def _wait(site: Site, wish: _Wish, domain: str) -> float:
+    """Return the seconds until a mail may go without a proof of work; 0: now."""
+    limits = site.limits
+    bounds = [(limits.subscribe, name, share) for name, share in wish.networks]
+    bounds += [(limits.domains, domain, 1), (limits.everybody, "everybody", 1)]
+    # Narrow ones first: what one of them refuses uses up nothing that others share.
+    waits = (limiter.wait(key, share) for limiter, key, share in bounds)
+    return next((wait for wait in waits if wait is not None), 0.0)
 
 
 async def confirm_form(request: Request) -> Response:
     """GET /confirm?token=: the button."""
     site, token = site_of(request), request.query_params.get("token", "")
-    wait = site.limits.links.wait(address_of(request))
+    wait = site.limits.links.wait(household(address_of(request)))
     if wait is not None:
         return too_often(wait)
     address = await run_in_threadpool(site.subscribers.pending, token, datetime.now(UTC))
@@ -71,7 +130,7 @@ async def confirm_form(request: Request) -> Response:
 async def confirm(request: Request) -> Response:
     """POST /confirm {token}: subscribe."""
     site = site_of(request)
-    wait = site.limits.links.wait(address_of(request))
+    wait = site.limits.links.wait(household(address_of(request)))
     if wait is not None:
         return too_often(wait)
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import secrets
 import time
 from dataclasses import dataclass
@@ -10,8 +9,8 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
+from panel.readers.community.networks import Address, networks_of, parse_network_address
 from panel.readers.community.secret import Secret
-from panel.readers.serve.connections import parse_address
 
 COOKIE = "panel_visitor"
 PURPOSE = "visitor"
@@ -57,11 +56,11 @@ def is_secure(request: Request) -> bool:
     return request.url.scheme == "https"
 
 
-def address_of(request: Request) -> str:
+def address_of(request: Request) -> Address | None:
+    """Return a visitor's network address; None where it is not known."""
+    return parse_network_address(request.client.host) if request.client else None
+
+
+def household(address: Address | None) -> str:
     """Return what counts as one address: an IPv4 address, or an IPv6 network (/64)."""
-    address = parse_address(request.client.host if request.client else "")
-    if address is None:
-        return "unknown"
-    if isinstance(address, ipaddress.IPv6Address):
-        return str(ipaddress.ip_network((address, 64), strict=False))
-    return str(address)
+    return networks_of(address)[0][0]

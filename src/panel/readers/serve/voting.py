@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -10,13 +11,16 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from panel.cells.journal import utc_now
 from panel.errors import PanelError
+from panel.readers.community.networks import Address, networks_of
+from panel.readers.community.quota import Exceeded
 from panel.readers.community.votes import share_record, shares_etag
 from panel.readers.serve.forms import BadForm, own_path, read_fields
-from panel.readers.serve.site import Notice, notice, site_of, too_often
+from panel.readers.serve.site import Notice, Site, from_now, notice, retry_after, site_of
 from panel.readers.serve.visitors import Visitor, address_of, is_secure, remember, visitor_of
 from panel.stats import Tally
 from panel.workspace.verdict import SHIP, SKIP
 
+CHANGING = 30  # voters who change their votes as often as they may, from one address
 UNSAVED = "The vote could not be saved. Try again later."
 
 
@@ -24,37 +28,57 @@ class _Refused(Exception):  # noqa: N818 - named after what happened to the vote
     """A vote that does not count; wait: seconds until another try, None where that is no use."""
 
     def __init__(self, status: int, message: str, wait: float | None = None) -> None:
-        self.status, self.message, self.wait = status, message, wait
-        super().__init__(message)
+        self.status, self.wait = status, wait
+        self.message = message if wait is None else f"{message} Try again {from_now(wait)}."
+        self.headers = {} if wait is None else retry_after(wait)
+        super().__init__(self.message)
 
 
 async def _cast(request: Request, allowed: frozenset[str]) -> tuple[dict[str, str], Visitor]:
     """Count the vote of a request; return its fields and who sent it. Raises _Refused."""
     site = site_of(request)
-    address = address_of(request)
-    wait = site.limits.votes.wait(address)
-    if wait is not None:
-        raise _Refused(429, "Too many votes from your network.", wait)
     try:
         fields = await read_fields(request, allowed)
     except BadForm as error:
         raise _Refused(error.status, str(error)) from None
-    tool, vote = fields.get("tool", ""), fields.get("vote", "")
-    if vote not in (SHIP, SKIP):
+    if fields.get("vote") not in (SHIP, SKIP):
         raise _Refused(400, f"Send vote={SHIP} or vote={SKIP}.")
-    if not await run_in_threadpool(site.tools.__contains__, tool):
+    if not await run_in_threadpool(site.tools.__contains__, fields.get("tool", "")):
         raise _Refused(404, "There is no such tool.")
     visitor = visitor_of(request, site.secret)
-    if visitor.new:
-        wait = site.limits.new_visitors.wait(f"{address} {tool}")
-        if wait is not None:
-            raise _Refused(429, "Too many new visitors from your network voted on this.", wait)
+    address = address_of(request)
     try:
-        await run_in_threadpool(site.votes.record, visitor.hash, tool, vote, utc_now())
+        await run_in_threadpool(_count, site, visitor.hash, fields, address)
     except PanelError as error:
         site.mail_queue.log(str(error))
         raise _Refused(503, UNSAVED) from None
     return fields, visitor
+
+
+def _count(site: Site, visitor: str, fields: Mapping[str, str], address: Address | None) -> None:
+    """Record a vote. Raises _Refused, and PanelError where it cannot be saved.
+
+    Whoever has a vote on the tool may change it, whatever others of the same network vote. The
+    changes from one address are bounded too, so that nobody fills the disk with them.
+    """
+    tool, networks = fields["tool"], networks_of(address)
+    if site.votes.voted(visitor, tool):
+        changes = site.limits.changes
+        wait = changes.wait(visitor) or changes.wait(networks[0][0], CHANGING)
+        if wait is not None:
+            raise _Refused(429, "This vote was changed very often.", wait)
+    else:
+        wait = site.limits.votes.wait(networks[0][0])
+        if wait is not None:
+            raise _Refused(429, "There were many votes from your network.", wait)
+    bounds = [(f"{tool} {name}", share * site.votes_per_address) for name, share in networks]
+    try:
+        site.votes.record(
+            visitor, tool, fields["vote"], utc_now(), lambda: site.quota.taking(*bounds)
+        )
+    except Exceeded as error:
+        text = "As many new votes on this tool as count in a day have come from your network."
+        raise _Refused(429, text, error.wait) from None
 
 
 async def vote_by_script(request: Request) -> Response:
@@ -63,9 +87,7 @@ async def vote_by_script(request: Request) -> Response:
     try:
         fields, visitor = await _cast(request, frozenset({"tool", "vote"}))
     except _Refused as error:
-        headers = {"Cache-Control": "no-store"}
-        if error.wait is not None:
-            headers["Retry-After"] = str(max(1, round(error.wait)))
+        headers = {"Cache-Control": "no-store"} | error.headers
         return JSONResponse({"error": error.message}, error.status, headers)
     share = share_record(fields["tool"], await run_in_threadpool(site.votes.tally, fields["tool"]))
     response = JSONResponse(
@@ -80,9 +102,7 @@ async def vote_by_form(request: Request) -> Response:
     try:
         fields, visitor = await _cast(request, frozenset({"tool", "vote", "next"}))
     except _Refused as error:
-        if error.wait is not None:
-            return too_often(error.wait)
-        return notice(Notice("Not counted", error.message), error.status)
+        return notice(Notice("Not counted", error.message), error.status, **error.headers)
     response = RedirectResponse(
         own_path(fields.get("next", "/")), 303, {"Cache-Control": "no-store"}
     )

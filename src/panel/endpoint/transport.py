@@ -1,0 +1,264 @@
+"""Carries one endpoint's requests: by which way, trusting whom, and what it means when none comes.
+
+aiohttp underneath: httpx's own pool starves at a few hundred requests in flight. What the
+environment says is read here: HTTPS_PROXY and its kin (proxies.py), SSL_CERT_FILE and its kin.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import socket
+import ssl
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import SplitResult
+
+import aiohttp
+import httpx2
+from aiohttp import http_exceptions
+from yarl import URL
+
+from panel.endpoint.proxies import Proxy, proxy_for
+from panel.errors import EndpointError
+
+CONNECT_SECONDS = 10.0
+HELLO_SECONDS = 1.0  # for the question whether a port speaks TLS
+HEADER_BYTES = 256 * 1024  # of one line of a response's head; curl reads 100 KiB
+HEADERS = 2_000  # lines of a response's head
+# Files and folders of trusted authorities, as OpenSSL, requests and curl are told of them. The
+# first one that is set counts, but OpenSSL takes both of its own.
+CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+_UNTRUSTED = {18, 19, 20, 21, 27}  # X509_V_ERR_*: self-signed, unknown issuer, untrusted
+_DATES = {9, 10}
+_NAMES = {62, 64}
+_NOT_TLS = {"WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"}
+_NOT_TLS |= {"PACKET_LENGTH_TOO_LONG", "UNEXPECTED_MESSAGE", "BAD_RECORD_TYPE"}
+_TLS_ALERT = r"\x15\x03"  # how a TLS server answers plain HTTP, as aiohttp quotes it
+_TLS_ASKED_FOR = re.compile(  # nginx, Go, Apache, with status 400
+    r"plain HTTP request was sent to HTTPS|HTTP request to an HTTPS server|speaking plain HTTP"
+)
+# What a person can do about a fault of the way; none of them passes by itself.
+WAY_REMEDIES = {
+    "proxy_refused": "Give it the name and password it wants, http://NAME:PASSWORD@HOST:PORT, or "
+    "put the endpoint's host into NO_PROXY.",
+    "proxy_unreachable": "Correct or unset the variable, or put the endpoint's host into NO_PROXY.",
+    "tls_untrusted": "If it is the right server, write its certificate, or its authority's, into a "
+    "file and name that in SSL_CERT_FILE.",
+    "tls_expired": "Renew the server's certificate, and look at this machine's clock.",
+    "tls_wrong_name": "Write a host into base_url that the certificate is for.",
+    "tls_not_spoken": "If it serves plain HTTP, write http:// in base_url.",
+    "tls_wanted": "Write https:// in base_url.",
+    "tls_failed": "Look at the server's TLS settings.",
+    "head_too_long": "Look at what stands before the server: an answer's head is a few lines.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The way to an endpoint: its address, the proxy before it, whom to trust.
+
+    trust: None for plain http, which needs none.
+    """
+
+    address: SplitResult
+    proxy: Proxy | None
+    trust: ssl.SSLContext | None
+
+    @property
+    def host(self) -> str:
+        """Return host and port, as in the address."""
+        return self.address.netloc
+
+
+def route_to(address: SplitResult) -> Route:
+    """Return the way that the environment names; raises EndpointError where it names none."""
+    proxy = proxy_for(address)
+    encrypted = address.scheme == "https" or (proxy and proxy.address.startswith("https:"))
+    return Route(address, proxy, _trust() if encrypted else None)
+
+
+def _trust() -> ssl.SSLContext:
+    named = [name for name in CERTIFICATES if os.environ.get(name)]
+    if not named:
+        return httpx2.create_ssl_context(trust_env=False)  # the system's
+    trust = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    for name in [name for name in named if name.startswith("SSL_")] or named[:1]:
+        try:
+            _load(trust, os.environ[name])
+        except OSError as error:
+            # A file that holds no certificate is an ssl.SSLError, whose words say less.
+            why = "it holds none" if isinstance(error, ssl.SSLError) else error.strerror
+            raise EndpointError(
+                f"the certificates in {os.environ[name]} ({name}) cannot be used: {why}. Correct "
+                "or unset the variable."
+            ) from None
+    return trust
+
+
+def _load(trust: ssl.SSLContext, path: str) -> None:
+    """Trust a file, or OpenSSL's kind of folders, apart by ':'; OpenSSL itself misses none."""
+    folders = [folder for folder in path.split(os.pathsep) if Path(folder).is_dir()]
+    if folders:
+        trust.load_verify_locations(capath=os.pathsep.join(folders))
+    else:
+        trust.load_verify_locations(cafile=path)
+
+
+class Transport(httpx2.AsyncBaseTransport):
+    """Sends requests by one route; raises aiohttp's errors, which ``transport_fault`` reads."""
+
+    def __init__(self, route: Route, connections: int) -> None:
+        self._route, self._connections = route, connections
+        self._session: aiohttp.ClientSession | None = None
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Send one request and read the whole answer, as it was sent: not decompressed."""
+        proxy = self._route.proxy
+        proof = (
+            {"Proxy-Authorization": proxy.authorization} if proxy and proxy.authorization else {}
+        )
+        headers = request.headers.multi_items()
+        if self._route.address.scheme == "http":  # the proxy reads this request itself
+            headers += proof.items()
+        async with self._opened().request(
+            request.method,
+            URL(str(request.url), encoded=True),
+            headers=headers,
+            data=await request.aread() or None,
+            allow_redirects=False,
+            proxy=proxy.address if proxy else None,
+            proxy_headers=proof,
+        ) as answer:
+            body = await answer.read()
+        return httpx2.Response(
+            answer.status,
+            headers=answer.raw_headers,
+            stream=httpx2.ByteStream(body),
+            request=request,
+        )
+
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:  # only now: it wants a running loop
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(
+                    limit=self._connections, keepalive_timeout=5.0, ssl=self._route.trust or True
+                ),
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+                max_line_size=HEADER_BYTES,
+                max_field_size=HEADER_BYTES,
+                max_headers=HEADERS,
+            )
+        return self._session
+
+    async def wants_tls(self) -> bool:
+        """Whether the server that did not answer plain HTTP takes a TLS handshake instead."""
+        if self._route.address.scheme != "http" or self._route.proxy is not None:
+            return False
+        anyone = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        anyone.check_hostname, anyone.verify_mode = False, ssl.CERT_NONE  # nothing is sent
+        address = self._route.address
+        try:
+            async with asyncio.timeout(HELLO_SECONDS):
+                _, writer = await asyncio.open_connection(
+                    address.hostname, address.port or 80, ssl=anyone
+                )
+        except OSError:  # and ssl.SSLError, TimeoutError
+            return False
+        writer.close()
+        return True
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        if self._session is not None:
+            await self._session.close()
+
+
+def way_fault(answer: httpx2.Response, route: Route) -> tuple[str, str] | None:
+    """Return label and detail of an answer that is not the endpoint's; None where it may be."""
+    refused = answer.status_code == 407 or "x-squid-error" in answer.headers
+    if refused and route.proxy and answer.status_code < 500:
+        said = f"{route.proxy} answered {answer.status_code} {answer.reason_phrase}".rstrip()
+        return "proxy_refused", said
+    if answer.status_code == 400 and _TLS_ASKED_FOR.search(answer.text[:2000]):
+        return "tls_wanted", f"{route.host} speaks TLS, and not plain HTTP"
+    return None
+
+
+def transport_fault(error: BaseException, deadline: float, route: Route) -> tuple[str, str]:
+    """Return label and detail of why no whole answer came; faults.py knows what they mean."""
+    causes = list(_causes(error))
+    first = causes[-1]
+    detail = f"{type(first).__name__}: {first}"
+    if route.proxy and (fault := _proxy_fault(causes, route.proxy)) is not None:
+        return fault
+    way = f" through {route.proxy}" if route.proxy else ""
+    match first:
+        case aiohttp.ConnectionTimeoutError():
+            return "timeout", f"no connection{way} within {CONNECT_SECONDS:g} s"
+        case TimeoutError():
+            return "timeout", f"no whole answer within {deadline:g} s"
+        case ssl.SSLEOFError() | ssl.SSLZeroReturnError():
+            return "dropped", detail
+        case ssl.SSLError():
+            return _tls_fault(first, route)
+        case ConnectionRefusedError():
+            return "refused", detail
+        case socket.gaierror(errno=number) if number != socket.EAI_AGAIN:
+            return "refused", detail
+        case http_exceptions.LineTooLong():
+            return "head_too_long", _too_long(route)
+        case http_exceptions.BadHttpMessage(message="Too many headers received"):
+            return "head_too_long", _too_long(route)
+        case http_exceptions.HttpProcessingError() if _TLS_ALERT in first.message:
+            return "tls_wanted", f"{route.host} answers plain HTTP with TLS"
+    return "dropped", f"{detail}{way}"
+
+
+def _proxy_fault(causes: Sequence[BaseException], proxy: Proxy) -> tuple[str, str] | None:
+    """Return label and detail where the proxy refused or cannot be reached; else None."""
+    first = causes[-1]
+    gone = isinstance(first, socket.gaierror) and first.errno != socket.EAI_AGAIN
+    for cause in causes:
+        if isinstance(cause, aiohttp.ClientHttpProxyError):
+            said = f"{proxy} answered {cause.status} {cause.message}".rstrip()
+            return ("dropped" if cause.status >= 500 else "proxy_refused"), said
+        if gone or isinstance(cause, aiohttp.ClientProxyConnectionError):
+            return "proxy_unreachable", f"{proxy} cannot be reached: {first}"
+    return None
+
+
+def _too_long(route: Route) -> str:
+    return (
+        f"the head of {route.host}'s answer is too long: a line of more than "
+        f"{HEADER_BYTES // 1024} KiB, or more than {HEADERS:,} lines"
+    )
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error and what it was raised from, the outermost first, up to a timeout."""
+    while error is not None:
+        yield error
+        error = None if isinstance(error, TimeoutError) else error.__cause__
+
+
+def _tls_fault(error: ssl.SSLError, route: Route) -> tuple[str, str]:
+    where = f"{route.host} through {route.proxy}" if route.proxy else route.host
+    if isinstance(error, ssl.SSLCertVerificationError):
+        said = f"the certificate of {where} is not accepted: {error.verify_message}"
+        for label, codes in (
+            ("tls_untrusted", _UNTRUSTED),
+            ("tls_expired", _DATES),
+            ("tls_wrong_name", _NAMES),
+        ):
+            if error.verify_code in codes:
+                return label, said
+        return "tls_failed", said
+    if error.reason in _NOT_TLS:
+        return "tls_not_spoken", f"{where} does not answer in TLS"
+    reason = (error.reason or str(error)).replace("_", " ").lower()
+    return "tls_failed", f"no encrypted connection to {where}: {reason}"

@@ -1,0 +1,210 @@
+"""How many votes one person, household or network may cast, over real sockets."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from ipaddress import IPv6Address
+from pathlib import Path
+
+import pytest
+from starlette.requests import Request
+
+from panel.readers.serve.limits import Bound
+from panel.readers.serve.proxies import TrustedProxies
+from panel.readers.serve.visitors import address_of, is_secure
+from tests.support.readers_server import Reply, Served, limits, serving
+
+LOOSE = Bound(10_000, 1, 10_000)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Served]:
+    with serving(tmp_path) as served:
+        yield served
+
+
+@pytest.fixture
+def proxied(tmp_path: Path) -> Iterator[Served]:
+    """Serve behind a trusted proxy, with no bound on the speed."""
+    loose = limits(votes=LOOSE, changes=LOOSE)
+    with serving(tmp_path, trust_proxy=["127.0.0.1"], limits=loose) as served:
+        yield served
+
+
+def vote_from(
+    site: Served, address: str, tool: str = "anvil", vote: str = "ship", cookie: str = ""
+) -> Reply:
+    """Vote through the proxy, which names the visitor's address last."""
+    body = json.dumps({"tool": tool, "vote": vote})
+    return site.post(
+        "/api/vote",
+        body,
+        Content_Type="application/json",
+        Cookie=cookie,
+        X_Forwarded_For=f"192.0.2.99, {address}",
+    )
+
+
+def votes(site: Served, tool: str = "anvil") -> int:
+    return int(site.get(f"/api/votes/{tool}.json").json["n"])
+
+
+def test_throwing_the_cookie_away_does_not_fill_the_ballot_box(site: Served) -> None:
+    answers = [site.vote("anvil", "ship") for _ in range(8)]
+    assert [each.status for each in answers] == [200] * 5 + [429] * 3
+    assert votes(site) == 5
+    assert "have come from your network. Try again in 24 hours." in answers[-1].json["error"]
+    assert 86000 < int(answers[-1].headers["retry-after"]) <= 86400
+    form = site.post("/vote", {"tool": "anvil", "vote": "skip"})
+    assert form.status == 429 and "<h1>Not counted" in form.text and "24 hours" in form.text
+
+
+def test_cookies_earned_on_another_tool_are_counted_like_new_ones(proxied: Served) -> None:
+    cookies = [vote_from(proxied, f"198.51.{n}.7", "bellows").cookie for n in range(30)]
+    assert all(cookies) and votes(proxied, "bellows") == 30
+    statuses = [vote_from(proxied, "203.0.113.5", "anvil", cookie=each).status for each in cookies]
+    assert statuses == [200] * 5 + [429] * 25 and votes(proxied) == 5
+
+
+def test_the_same_voter_may_change_the_vote_whatever_the_network_has_used(site: Served) -> None:
+    cookies = [site.vote("anvil", "ship").cookie for _ in range(5)]
+    assert site.vote("anvil", "ship").status == 429
+    for cookie in cookies:
+        assert site.vote("anvil", "skip", cookie).status == 200
+    assert site.get("/api/votes/anvil.json").json["skips"] == 5
+    assert site.vote("bellows", "ship", cookies[0]).status == 200
+
+
+def test_a_neighbour_who_votes_without_end_blocks_no_change(tmp_path: Path) -> None:
+    with serving(tmp_path, limits=limits(votes=Bound(2, 60, 100))) as site:
+        cookie = site.vote("anvil", "ship").cookie
+        assert [site.vote("bellows", "ship").status for _ in range(3)] == [200, 429, 429]
+        assert site.vote("anvil", "skip", cookie).status == 200
+
+
+def test_changes_of_a_vote_have_a_bound_of_their_own(tmp_path: Path) -> None:
+    with serving(tmp_path, limits=limits(changes=Bound(2, 60, 100))) as site:
+        cookie = site.vote("anvil", "ship").cookie
+        answers = [site.vote("anvil", vote, cookie) for vote in ("skip", "ship", "skip")]
+        assert [answer.status for answer in answers] == [200, 200, 429]
+        assert 50 < int(answers[-1].headers["retry-after"]) <= 60
+
+
+def test_the_changes_of_all_voters_at_one_address_have_a_wide_bound(tmp_path: Path) -> None:
+    narrow = limits(votes=LOOSE, changes=Bound(1, 3600, 1))
+    with serving(tmp_path, limits=narrow, votes_per_address=100) as site:
+        cookies = [site.vote("anvil", "ship").cookie for _ in range(31)]
+        statuses = [site.vote("anvil", "skip", cookie).status for cookie in cookies]
+        assert statuses == [200] * 30 + [429]
+        assert site.get("/api/votes/anvil.json").json["skips"] == 30
+
+
+@pytest.mark.parametrize(
+    ("pattern", "counted"),
+    [
+        ("2001:db8:1:1::{:x}", 5),  # one /64
+        ("2001:db8:1:1{:02x}::1", 10),  # the /64s of one /56
+        ("2001:db8:1:{:02x}00::1", 20),  # the /56s of one /48
+        ("2001:db8:{:x}::1", 50),  # a /48 for each
+        ("198.51.100.{}", 20),  # one /24
+        ("198.51.{}.7", 50),  # a /24 for each
+        ("::ffff:198.51.100.7", 5),
+        ("2002:c633:6407:{:x}::1", 5),  # 6to4: the 65,536 networks of one IPv4 address
+        ("64:ff9b::198.51.100.7", 5),
+        ("198.51.100.7:{}", 5),  # with the port, as some proxies write it
+        ("made-up-{}", 5),
+    ],
+)
+def test_votes_are_bounded_by_network(proxied: Served, pattern: str, counted: int) -> None:
+    statuses = [vote_from(proxied, pattern.format(n)).status for n in range(50)]
+    assert statuses == [200] * counted + [429] * (50 - counted)
+    assert votes(proxied) == counted
+
+
+def test_one_ipv4_address_is_the_same_in_all_its_forms(proxied: Served) -> None:
+    forms = ["198.51.100.7", "::ffff:198.51.100.7", "64:ff9b::c633:6407", "2002:c633:6407::1"]
+    forms += ["2001:0:5ef5:79fd:0:59:39cc:9bf8", str(IPv6Address("::ffff:0:198.51.100.7"))]
+    statuses = [vote_from(proxied, each).status for each in forms]
+    assert statuses == [200] * 5 + [429]
+
+
+def test_each_tool_has_a_bound_of_its_own(proxied: Served) -> None:
+    for tool in ("anvil", "bellows"):
+        assert [vote_from(proxied, "198.51.100.7", tool).status for _ in range(6)][4:] == [200, 429]
+
+
+def test_an_office_may_be_given_more_votes(tmp_path: Path) -> None:
+    with serving(tmp_path, votes_per_address=12) as site:
+        assert [site.vote("anvil", "ship").status for _ in range(14)] == [200] * 12 + [429] * 2
+
+
+def test_what_was_counted_is_known_after_a_restart(tmp_path: Path) -> None:
+    for counted in (5, 0):
+        with serving(tmp_path) as site:
+            statuses = [site.vote("anvil", "ship").status for _ in range(6)]
+            assert statuses == [200] * counted + [429] * (6 - counted)
+            assert votes(site) == 5
+
+
+def test_one_voter_in_many_threads_is_counted_once(site: Served) -> None:
+    cookie = site.vote("bellows", "ship").cookie
+    threads = [
+        threading.Thread(target=site.vote, args=("anvil", vote, cookie))
+        for vote in ("ship", "skip") * 6
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert votes(site) == 1
+    assert [site.vote("anvil", "ship").status for _ in range(5)] == [200] * 4 + [429]
+
+
+def test_without_a_trusted_proxy_its_header_tells_nothing(site: Served) -> None:
+    statuses = [vote_from(site, f"198.51.{n}.7").status for n in range(6)]
+    assert statuses == [200] * 5 + [429]
+
+
+def test_what_the_visitor_put_before_the_proxys_entry_tells_nothing(proxied: Served) -> None:
+    statuses = [
+        proxied.post(
+            "/vote", {"tool": "anvil", "vote": "ship"}, X_Forwarded_For=f"198.51.{n}.7, 203.0.113.9"
+        ).status
+        for n in range(6)
+    ]
+    assert statuses == [303] * 5 + [429]
+
+
+@pytest.mark.parametrize(
+    ("peer", "believed"),
+    [
+        ("127.0.0.1", True),
+        ("172.17.0.2", True),
+        ("fd00::2", True),
+        ("::ffff:172.17.0.2", True),
+        ("172.18.0.2", False),
+        ("8.8.8.8", False),
+        ("64:ff9b::172.17.0.2", False),
+    ],
+)
+def test_only_who_was_named_is_a_proxy(peer: str, believed: bool) -> None:
+    proxies = TrustedProxies.parse(["127.0.0.1", "172.17.0.0/16", "fd00::/8"])
+    headers = [(b"x-forwarded-for", b"9.9.9.9, 172.17.0.3"), (b"x-forwarded-proto", b"https")]
+    scope = {"type": "http", "client": (peer, 4711), "headers": headers, "scheme": "http"}
+    scope |= {"server": ("127.0.0.1", 80), "path": "/", "query_string": b"", "state": {}}
+    proxies.apply(scope)
+    request = Request(scope)
+    assert (str(address_of(request)) == "9.9.9.9") is believed
+    assert is_secure(request) is believed
+
+
+def test_only_a_trusted_proxy_can_say_that_the_browser_uses_https(
+    site: Served, proxied: Served
+) -> None:
+    for served, secure in ((site, False), (proxied, True)):
+        fields = {"tool": "anvil", "vote": "ship"}
+        origin = served.origin.replace("http:", "https:") if secure else served.origin
+        reply = served.post("/vote", fields, X_Forwarded_Proto="https", Origin=origin)
+        assert ("Secure" in reply.headers["set-cookie"]) is secure
