@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from panel.desk.decide import decide, history
-from panel.desk.serving import Place, address
+from panel.desk.serving import Place
 from panel.workspace.loading import load_workspace
 from panel.workspace.scaffold import create
-from tests.support.browser import NewPage, violations
+from tests.support.browser import NewPage, shoot, violations
 from tests.support.desk_session import (
     Session,
     ask,
@@ -309,16 +309,32 @@ def test_a_page_elsewhere_can_neither_post_nor_read_through_a_name_of_its_own(
     frame.faults.clear()
 
 
-def test_a_token_in_the_address_opens_the_desk_and_leaves_the_address(
-    page: Any, seeded: Space
+@pytest.mark.parametrize("width", [1280, 390])
+def test_an_editor_logs_in_works_and_logs_out_by_keyboard(
+    new_page: NewPage, seeded: Space, tmp_path: Path, width: int
 ) -> None:
     place = Place("127.0.0.1", 0, "a long enough token")
+    page = new_page(width=width)
     with desk_open(seeded.root, place=place) as session:
-        port = int(session.base.rsplit(":", 1)[1])
-        page.goto(address(place, port))
+        page.goto(session.base)
+        page.wait_for_url("**/login")
+        shoot(page, f"desk-login-{width}", tmp_path)
+        page.keyboard.type("not the token of it")
+        keys(page, "Enter")
+        page.wait_for_selector("[role=alert]")
+        assert violations(page) == []
+        page.keyboard.type("a long enough token")
+        keys(page, "Enter")
         page.wait_for_selector("table.queue")
-        assert "token" not in page.url
+        assert violations(page) == []
+        shoot(page, f"desk-queue-{width}", tmp_path)
         page.goto(session.base + TAKE)
         keys(page, "a")
         give_a_reason(page)
         page.wait_for_selector(".done:has-text('Approved')")
+        page.focus("text=Log out")
+        keys(page, "Enter")
+        page.wait_for_selector("[role=status]:has-text('You are logged out.')")
+        shoot(page, f"desk-out-{width}", tmp_path)
+        page.goto(session.base + TAKE)
+        assert page.url.endswith("/login")

@@ -131,7 +131,7 @@ def test_subscribing_is_bounded_by_address(site: Served) -> None:
 def test_rotating_addresses_of_one_network_have_a_common_bound(
     tmp_path: Path, pattern: str, taken: int
 ) -> None:
-    with serving(tmp_path, trust_proxy=True) as site:
+    with serving(tmp_path, trust_proxy=["127.0.0.1"]) as site:
         statuses = [
             site.post(
                 "/subscribe",
@@ -144,7 +144,7 @@ def test_rotating_addresses_of_one_network_have_a_common_bound(
 
 
 def test_one_domain_has_a_bound_wherever_the_requests_come_from(tmp_path: Path) -> None:
-    with serving(tmp_path, trust_proxy=True) as site:
+    with serving(tmp_path, trust_proxy=["127.0.0.1"]) as site:
         statuses = [
             site.post(
                 "/subscribe",
@@ -178,7 +178,7 @@ def test_above_the_bound_a_solved_puzzle_subscribes_and_counts_once(
 
 def test_requests_that_are_refused_use_up_no_bound_that_others_share(tmp_path: Path) -> None:
     few = limits(domains=Bound(7, 3600, 100), everybody=Bound(7, 3600, 100))
-    with serving(tmp_path, limits=few, trust_proxy=True) as site:
+    with serving(tmp_path, limits=few, trust_proxy=["127.0.0.1"]) as site:
 
         def ask(n: int, address: str) -> int:
             fields = {"email": f"x{n}@example.org"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import re
 import shutil
@@ -48,6 +49,33 @@ class Session:
         body = urllib.parse.urlencode(fields).encode()
         sent = own if headers is None else headers
         return self.send(urllib.request.Request(self.base + path, body, sent))
+
+    def raw(
+        self, method: str, path: str, headers: dict[str, str], body: str = ""
+    ) -> http.client.HTTPResponse:
+        """Send one request with these headers and no other; follows nothing."""
+        port = int(self.base.rsplit(":", 1)[1])
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
+        for name, value in headers.items():
+            connection.putheader(name, value)
+        connection.endheaders(body.encode() or None)
+        answer = connection.getresponse()
+        answer.read()
+        connection.close()
+        return answer
+
+    def token(self, token: str, headers: dict[str, str] | None = None) -> http.client.HTTPResponse:
+        """Post a token as the page to log in does, or with other headers."""
+        body = urllib.parse.urlencode({"token": token})
+        sent = {"Host": self.base[7:], "Origin": self.base} | (headers or {})
+        sent["Content-Length"] = str(len(body))
+        return self.raw("POST", "/login", sent, body)
+
+    def log_in(self, token: str) -> dict[str, str]:
+        """Log in; returns the headers of a form that is sent from then on."""
+        cookie = (self.token(token).getheader("set-cookie") or "").partition(";")[0]
+        return {"Origin": self.base, "Cookie": cookie}
 
     @staticmethod
     def send(request: urllib.request.Request) -> tuple[int, str]:

@@ -22,6 +22,7 @@ import pytest
 
 from panel.readers.serve.app import Serving, create_app
 from panel.readers.serve.limits import Bound, VisitLimiter
+from panel.readers.serve.proxies import TrustedProxies
 from panel.readers.serve.server import bind, make_server
 from panel.readers.serve.site import ServerLimits, usual_limits
 
@@ -129,9 +130,12 @@ class Served:
 
 @contextmanager
 def serving(
-    tmp_path: Path, environment: Mapping[str, str] | None = None, **more: Any
+    tmp_path: Path,
+    environment: Mapping[str, str] | None = None,
+    trust_proxy: Sequence[str] = (),
+    **more: Any,
 ) -> Iterator[Served]:
-    """Serve a small site until the block ends."""
+    """Serve a small site until the block ends; ``more``: fields of Serving."""
     root, folder = tmp_path / "space", tmp_path / "out"
     root.mkdir(exist_ok=True)
     if not folder.exists():
@@ -140,7 +144,7 @@ def serving(
     served = Served(root, folder, bound.getsockname()[1])
     what = Serving(root=root, folder=folder, base_url=served.origin, **more)
     app = create_app(what, {"PANEL_SECRET": SECRET} | dict(environment or {}), served.said.append)
-    server = make_server(app)
+    server = make_server(app, what.bounds, TrustedProxies.parse(trust_proxy))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
     thread.start()
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from panel.errors import UsageError
 from panel.runs.run import Recording
 from panel.runs.selection import Selection
 
@@ -24,6 +26,18 @@ Categories = Annotated[
 ]
 EndpointName = Annotated[
     str | None, typer.Option("--endpoint", help="An endpoint of panel.toml, or a preset.")
+]
+AllowHost = Annotated[
+    list[str] | None,
+    typer.Option("--allow-host", metavar="NAME", help="A name it is reached by; repeatable."),
+]
+TrustProxy = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--trust-proxy",
+        metavar="ADDRESS",
+        help="A proxy (or network) whose X-Forwarded-* are believed; repeatable.",
+    ),
 ]
 Model = Annotated[str | None, typer.Option("--model", help="The model to ask.")]
 StoredModel = Annotated[str | None, typer.Option("--model", help="Whose verdicts.")]
@@ -113,3 +127,14 @@ def selecting(command: Callable[..., None]) -> Callable[..., None]:
     )
     called.__annotations__ = {each.name: each.annotation for each in parameters}
     return called
+
+
+def host_names(names: list[str] | None) -> frozenset[str]:
+    """Return the names of --allow-host in lower case; raises UsageError for what is none."""
+    for name in names or ():
+        if not re.fullmatch(r"[A-Za-z0-9_.-]{1,253}|\[[0-9A-Fa-f:.]+\]", name):
+            raise UsageError(
+                f"--allow-host {name!r} is not a host name. Write it like example.org, without "
+                "https:// and port."
+            )
+    return frozenset(name.lower().rstrip(".") for name in names or ())

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 import os
-import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from panel.cells.journal import utc_now
-from panel.cli.options import Json
+from panel.cli.options import AllowHost, Json, TrustProxy, host_names
 from panel.cli.output import note, percent, print_json, say
 from panel.errors import UsageError
 from panel.readers.community.ledger import FOLDER
@@ -38,28 +37,24 @@ def serve(
     folder: Annotated[Path, typer.Argument(metavar="OUT", help="What 'panel publish' wrote.")],
     host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: any free one.")] = 8321,
-    allow_host: Annotated[
-        list[str] | None,
-        typer.Option("--allow-host", metavar="NAME", help="A name the site is reached by."),
-    ] = None,
+    allow_host: AllowHost = None,
     base_url: Annotated[
         str | None, typer.Option("--base-url", envvar=VARIABLE, help="Its address, for mails.")
     ] = None,
-    trust_proxy: Annotated[
-        bool, typer.Option("--trust-proxy", help="Believe X-Forwarded-For and -Proto.")
-    ] = False,
+    trust_proxy: TrustProxy = None,
 ) -> None:
     """Serve a published site; take readers' votes and subscriptions."""
     try:
         from panel.readers.serve import app as application  # noqa: PLC0415 - an optional extra
         from panel.readers.serve import server  # noqa: PLC0415
+        from panel.readers.serve.proxies import TrustedProxies  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise UsageError(
             f"'panel serve' needs {error.name}, which is not installed. Install it: "
             "pip install 'reviewer-panel[desk]'"
         ) from None
     root = find_root(Path.cwd())
-    allowed = frozenset(map(_host_name, allow_host or ()))
+    allowed, proxies = host_names(allow_host), TrustedProxies.parse(trust_proxy or ())
     with server.bind(host, port) as bound:
         shown = f"[{host}]" if ":" in host else host
         address = f"http://{shown}:{bound.getsockname()[1]}"
@@ -78,7 +73,6 @@ def serve(
             home,
             site.title,
             hosts,
-            trust_proxy=trust_proxy,
             votes_per_address=site.votes_per_address,
         )
         made = application.create_app(serving, os.environ, note)
@@ -90,7 +84,7 @@ def serve(
         server.narrate(note)
         say(address)
         note("Ctrl-C ends it.")
-        server.make_server(made).run(sockets=[bound])
+        server.make_server(made, serving.bounds, proxies).run(sockets=[bound])
 
 
 def _at_root(text: str) -> str:
@@ -105,15 +99,6 @@ def _own_address(host: str, shown: str) -> frozenset[str]:
     if not _is_address(host) or ipaddress.ip_address(host).is_unspecified:
         return frozenset()
     return frozenset({shown.lower()})
-
-
-def _host_name(name: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9_.-]{1,253}|\[[0-9A-Fa-f:.]+\]", name):
-        raise UsageError(
-            f"--allow-host {name!r} is not a host name. Write it like example.org, without "
-            "https:// and port."
-        )
-    return name.lower().rstrip(".")
 
 
 def _is_address(host: str) -> bool:

@@ -27,9 +27,12 @@ class Answers(Looking, Deciding):
         return self.page("failed", status, message=str(error))
 
 
-def application(desk: Desk) -> Starlette:
-    """Return the web application of a desk; ``guard.guarded`` puts a guard around it."""
-    pages = Answers(desk)
+def application(desk: Desk, gated: bool = False) -> Starlette:
+    """Return the web application of a desk; ``guard.guarded`` puts a guard around it.
+
+    gated: it is behind a token, so its pages have a button to log out.
+    """
+    pages = Answers(desk, gated)
     take = "/take/{tool}/{persona}"
     handled: Callable[..., Awaitable[Response]] | Callable[..., Response] = pages.failed
     return Starlette(

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import hmac
 import ipaddress
-import secrets
-from http.cookies import CookieError, SimpleCookie
-from urllib.parse import parse_qs
+from collections.abc import Callable
 
-import anyio
-from starlette.datastructures import Headers
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Scope
 
+from panel.desk.login import TokenGate
 from panel.readers.serve import guard
+from panel.readers.serve.connections import Bounds
 from panel.readers.serve.guard import LOOPBACK, POLICY, Guard, GuardRules, content_policy
 from panel.workspace.addresses import is_loopback
 
-COOKIE = "panel_desk"
 BODY_LIMIT = 256 * 1024  # bytes of a POST
-WRONG_TOKEN_SECONDS = 1.0
+LOGIN_LIMIT = 4096  # bytes of a POST by somebody who has not logged in
 
 HEADERS = guard.HEADERS | {
     POLICY: f"{content_policy()}; frame-src 'self'",  # the preview of a comparison
@@ -34,7 +28,7 @@ def own_hosts(host: str, port: int) -> frozenset[str]:
     return frozenset(f"{name}:{port}" for name in names) | (names if port == 80 else frozenset())
 
 
-def _is_address(host: str) -> bool:
+def is_address(host: str) -> bool:
     """Whether a Host header is a bare address, and so not a name that DNS could rebind."""
     name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
     try:
@@ -44,62 +38,23 @@ def _is_address(host: str) -> bool:
     return True
 
 
-def guarded(app: ASGIApp, hosts: frozenset[str], any_address: bool, token: str | None) -> Guard:
+def guarded(app: ASGIApp, known: Callable[[str], bool], token: str | None, bounds: Bounds) -> Guard:
     """Return the desk's application behind its guard.
 
-    hosts: the Host headers it is known by. any_address: also any bare address, for a desk
-    that listens on all of them. token: what a visitor must know; None on loopback.
+    known: whether a Host header names this desk. token: what a visitor must know; None for a
+    desk that only this machine reaches.
     """
+    gate = None if token is None else TokenGate(app, token)
+
+    def longest(scope: Scope) -> int:
+        return BODY_LIMIT if gate is None or gate.admit(scope) else LOGIN_LIMIT
+
     rules = GuardRules(
-        known=lambda host: host.lower() in hosts or (any_address and _is_address(host)),
-        unknown_host="This desk is not known by that host name. Use the address it printed.",
-        longest_body=BODY_LIMIT,
+        known=known,
+        unknown_host="This desk is not known by that host name. Use the address it printed, or "
+        "name it: --allow-host.",
+        longest_body=longest,
         headers=HEADERS,
+        bounds=bounds,
     )
-    return Guard(app if token is None else TokenGate(app, token), rules)
-
-
-class TokenGate:
-    """Asks each browser once for the token, then recognises it by a random cookie."""
-
-    def __init__(self, app: ASGIApp, token: str) -> None:
-        self._app, self._token = app, token
-        self._sessions: set[str] = set()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one request (ASGI)."""
-        app = self._app
-        if scope["type"] == "http":
-            if scope["path"] == "/login" and scope["method"] == "POST":
-                app = await self._login(Request(scope, receive))
-            elif not self._admitted(scope):
-                app = (
-                    RedirectResponse("/login", 303)
-                    if scope["method"] == "GET"
-                    else PlainTextResponse("Log in first: open the address with its token.", 401)
-                )
-        await app(scope, receive, send)
-
-    def _admitted(self, scope: Scope) -> bool:
-        path = scope["path"]
-        if path == "/login" or path.startswith("/assets/"):
-            return True
-        jar = SimpleCookie()
-        try:
-            jar.load(Headers(scope=scope).get("cookie", ""))
-        except CookieError:
-            return False
-        held = jar[COOKIE].value if COOKIE in jar else ""
-        return any(hmac.compare_digest(held.encode(), known.encode()) for known in self._sessions)
-
-    async def _login(self, request: Request) -> Response:
-        body = (await request.body()).decode("utf-8", "replace")
-        said = parse_qs(body).get("token", [""])[0]
-        if not hmac.compare_digest(said.encode(), self._token.encode()):
-            await anyio.sleep(WRONG_TOKEN_SECONDS)
-            return RedirectResponse("/login?wrong=1", 303)
-        session = secrets.token_urlsafe(32)
-        self._sessions.add(session)
-        answer = RedirectResponse("/", 303)
-        answer.set_cookie(COOKIE, session, httponly=True, samesite="strict", path="/")
-        return answer
+    return Guard(gate or app, rules)

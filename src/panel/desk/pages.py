@@ -126,12 +126,17 @@ def take_path(pair: Pair) -> str:
 class DeskPages:
     """Renders pages of a desk."""
 
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
+    def __init__(self, desk: Desk, gated: bool = False) -> None:
+        self.desk, self.gated = desk, gated
 
     def page(self, name: str, status: int = 200, **context: Any) -> HTMLResponse:
         """Render a template of the desk."""
-        fields = {"editor": self.desk.editor, "done": None, "busy": self.desk.asker.under_way()}
+        fields = {
+            "editor": self.desk.editor,
+            "gated": self.gated,
+            "done": None,
+            "busy": self.desk.asker.under_way(),
+        }
         template = environment().get_template(f"{name}.html.j2")
         return HTMLResponse(template.render(**(fields | context)), status)
 

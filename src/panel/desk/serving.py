@@ -3,29 +3,41 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import uvicorn
 
 from panel.desk.app import application
-from panel.desk.guard import guarded, own_hosts
+from panel.desk.guard import guarded, is_address, own_hosts
 from panel.desk.session import Desk
 from panel.errors import UsageError
-from panel.readers.serve.server import bind
+from panel.readers.serve.connections import Bounds
+from panel.readers.serve.guard import host_name
+from panel.readers.serve.proxies import TrustedProxies
+from panel.readers.serve.server import BACKLOG, bind, make_server, narrate
 from panel.workspace.addresses import is_loopback
 
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - recognised, not bound
 TOKEN_LENGTH = 12
+TOKEN_VARIABLE = "PANEL_DESK_TOKEN"  # noqa: S105 - its name
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the desk listens; port 0 takes a free port. token: what visitors must know."""
+    """Where the desk listens; port 0 takes a free port. token: what visitors must know.
+
+    names: host names by which a proxy in front is reached; proxies: whom to believe what
+    X-Forwarded-* say; bounds: what clients may take.
+    """
 
     host: str = "127.0.0.1"
     port: int = 8320
-    token: str | None = None
+    token: str | None = field(default=None, repr=False)
+    names: frozenset[str] = frozenset()
+    proxies: TrustedProxies = field(default_factory=TrustedProxies)
+    bounds: Bounds = field(default_factory=Bounds)
 
     def check(self) -> None:
         """Raise UsageError for a desk open to others without a token, or with a weak one."""
@@ -34,18 +46,49 @@ class Place:
                 f"the token is shorter than {TOKEN_LENGTH} characters. Make one: "
                 "python -c 'import secrets; print(secrets.token_urlsafe())'"
             )
-        if self.token is None and not is_loopback(self.host):
+        others = self.names or self.proxies.networks
+        if self.token is None and (others or not is_loopback(self.host)):
             raise UsageError(
-                f"{self.host} is reached from other machines, so the desk needs --token TOKEN "
-                "there. Without --host it is on loopback and needs none."
+                f"{'behind a proxy' if others else f'on {self.host}'} the desk is reached from "
+                f"other machines, so it needs a token: set {TOKEN_VARIABLE}, or name the file "
+                "that holds it with --token-file. On loopback alone it needs none."
             )
+
+    def known(self, port: int) -> Callable[[str], bool]:
+        """Return what says whether a Host header names the desk that listens on ``port``."""
+        everywhere = self.host in EVERYWHERE
+        hosts = own_hosts("127.0.0.1" if everywhere else self.host, port)
+        if everywhere:
+            hosts |= {f"{socket.gethostname().lower()}:{port}"}
+        return lambda host: (
+            host.lower() in hosts
+            or host_name(host) in self.names
+            or (everywhere and is_address(host))
+        )
+
+
+def read_token(file: Path | None, environment: Mapping[str, str]) -> str | None:
+    """Return the token of a file or of PANEL_DESK_TOKEN, None without both; raises UsageError.
+
+    Never of the command line: every user of a machine sees the arguments of every process.
+    """
+    if file is None:
+        return environment.get(TOKEN_VARIABLE, "").strip() or None
+    try:
+        token = file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise UsageError(f"the token cannot be read from {file}: {reason}.") from None
+    if not token:
+        raise UsageError(f"{file} is empty. Write the token into it.")
+    return token
 
 
 def listen(place: Place) -> socket.socket:
     """Open the socket; raises UsageError when the address cannot be listened on."""
     place.check()
     opened = bind(place.host, place.port)
-    opened.listen(64)
+    opened.listen(BACKLOG)
     return opened
 
 
@@ -53,30 +96,21 @@ def address(place: Place, port: int) -> str:
     """Return the address to open in a browser."""
     host = "127.0.0.1" if place.host in EVERYWHERE else place.host
     shown = f"[{host}]" if ":" in host else host
-    secret = f"login#token={place.token}" if place.token else ""
-    return f"http://{shown}:{port}/{secret}"
+    return f"http://{shown}:{port}/"
 
 
 def server(desk: Desk, place: Place, port: int) -> uvicorn.Server:
     """Return the server of a desk; ``run(sockets=[...])`` serves until it is told to stop."""
-    hosts = own_hosts(place.host, port)
-    if place.host in EVERYWHERE:
-        hosts = own_hosts("127.0.0.1", port) | {f"{socket.gethostname().lower()}:{port}"}
-    app = guarded(application(desk), hosts, place.host in EVERYWHERE, place.token)
-    config = uvicorn.Config(
-        app,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        lifespan="off",
-        proxy_headers=False,
-        timeout_graceful_shutdown=3,
-    )
-    return uvicorn.Server(config)
+    pages = application(desk, gated=place.token is not None)
+    app = guarded(pages, place.known(port), place.token, place.bounds)
+    return make_server(app, place.bounds, place.proxies)
 
 
-def serve(desk: Desk, place: Place, opened: Callable[[str], None]) -> None:
+def serve(
+    desk: Desk, place: Place, opened: Callable[[str], None], log: Callable[[str], None]
+) -> None:
     """Serve until interrupted; calls ``opened`` with the address once the socket listens."""
+    narrate(log)
     with listen(place) as listening:
         port = listening.getsockname()[1]
         opened(address(place, port))

@@ -29,8 +29,13 @@ OFFERED = 12  # tools to compare one with
 ASSETS = {
     "desk.css": "text/css",
     "desk.js": "text/javascript",
-    "login.js": "text/javascript",
     "htmx.min.js": "text/javascript",
+}
+WHY_LOGIN = {
+    "wrong": "That is not the token of this desk.",
+    "late": "You are not logged in any more, so nothing was saved. What you typed is kept in "
+    "this browser: log in and open the take again.",
+    "out": "You are logged out.",
 }
 # The comparison page has its style inside. The sandbox keeps it from running or sending anything.
 PREVIEW_POLICY = {
@@ -176,7 +181,8 @@ class Looking(DeskPages):
 
     def login(self, request: Request) -> Response:
         """Ask for the token of a desk that is open beyond loopback."""
-        return self.page("login", wrong=request.query_params.get("wrong") == "1")
+        why = next((each for each in WHY_LOGIN if request.query_params.get(each) == "1"), "")
+        return self.page("login", why=WHY_LOGIN.get(why, ""), wrong=why == "wrong")
 
     def asset(self, request: Request) -> Response:
         """Return a stylesheet or script of the desk."""

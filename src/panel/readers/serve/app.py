@@ -23,6 +23,8 @@ from panel.readers.community.votes import Votes
 from panel.readers.mail.outbox import FOLDER as OUTBOX
 from panel.readers.mail.settings import mail_settings
 from panel.readers.serve import subscribing, voting
+from panel.readers.serve.connections import Bounds
+from panel.readers.serve.files import has_tag
 from panel.readers.serve.guard import LOOPBACK, Guard, GuardRules, host_name
 from panel.readers.serve.mail_queue import Home, MailQueue
 from panel.readers.serve.pages import SiteFiles, Tools, check_folder
@@ -45,9 +47,9 @@ class Serving:
 
     root: the workspace, whose community/ folder is written; folder: the published site;
     title, base_url: its name and address in mails; hosts: names it is reached by, besides
-    loopback's; tools: slugs that may be voted on besides those with a page; trust_proxy:
-    believe the last X-Forwarded-For and X-Forwarded-Proto of a peer that may be the proxy.
-    votes_per_address: new votes on one tool that count from one address in 24 hours.
+    loopback's; tools: slugs that may be voted on besides those with a page; bounds: how long
+    a body may take; votes_per_address: new votes on one tool that count from one address in 24
+    hours.
     """
 
     root: Path
@@ -56,7 +58,7 @@ class Serving:
     title: str = SiteSettings().title
     hosts: frozenset[str] = frozenset()
     tools: frozenset[str] = frozenset()
-    trust_proxy: bool = False
+    bounds: Bounds = field(default_factory=Bounds)
     votes_per_address: int = SiteSettings().votes_per_address
     limits: ServerLimits = field(default_factory=usual_limits)
 
@@ -91,7 +93,6 @@ def create_app(
         serving.limits,
         quota,
         serving.votes_per_address,
-        serving.trust_proxy,
     )
 
     @asynccontextmanager
@@ -106,14 +107,15 @@ def create_app(
         lifespan=lifespan,
     )
     app.state.site = site
-    return Guard(app, _rules(serving.hosts))
+    return Guard(app, _rules(serving))
 
 
-def _rules(hosts: frozenset[str]) -> GuardRules:
+def _rules(serving: Serving) -> GuardRules:
     return GuardRules(
-        known=lambda host: host_name(host) in LOOPBACK | hosts,
+        known=lambda host: host_name(host) in LOOPBACK | serving.hosts,
         unknown_host="This host name is not served here. The operator adds it: --allow-host.",
         without_origin=WITHOUT_ORIGIN,
+        bounds=serving.bounds,
     )
 
 
@@ -141,7 +143,7 @@ async def _asset(request: Request) -> Response:
     content = asset(name)
     tag = f'"{hashlib.blake2b(content, digest_size=16).hexdigest()}"'
     headers = {"ETag": tag, "Cache-Control": "public, max-age=3600"}
-    if request.headers.get("if-none-match") == tag:
+    if has_tag(request.headers, tag):
         return Response(status_code=304, headers=headers)
     return Response(content, headers=headers, media_type=ASSETS[name])
 

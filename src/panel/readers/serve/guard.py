@@ -17,8 +17,10 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from panel.readers.serve.connections import Bounds
+from panel.readers.serve.proxies import FORWARDED_HOST
+
 LONGEST_BODY = 8192  # bytes
-BODY_SECONDS = 10.0
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _HOST = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[a-z0-9_.-]{1,253})(:[0-9]{1,5})?")
 
@@ -52,15 +54,17 @@ class GuardRules:
     """What a guard lets through.
 
     known: whether a Host header names this site. unknown_host: the answer to any other.
-    longest_body: bytes of a POST. headers: set on each answer that does not set them itself.
-    without_origin: paths that also take a POST from a client that is not a browser.
+    longest_body: bytes of the body of a request. headers: set on each answer that does not set
+    them itself. without_origin: paths that also take a POST from a client that is not a browser.
+    bounds: how long a body may take.
     """
 
     known: Callable[[str], bool]
     unknown_host: str
-    longest_body: int = LONGEST_BODY
+    longest_body: Callable[[Scope], int] = lambda _scope: LONGEST_BODY
     headers: Mapping[str, str] = field(default_factory=lambda: HEADERS)
     without_origin: frozenset[str] = frozenset()
+    bounds: Bounds = field(default_factory=Bounds)
 
 
 def host_name(host: str) -> str | None:
@@ -87,8 +91,8 @@ class Guard:
             await send(message)
 
         refusal = self._refusal(scope)
-        if refusal is None and scope["method"] == "POST":
-            body = await _body(Headers(scope=scope), receive, self._rules.longest_body)
+        if refusal is None and _has_body(scope):
+            body = await _body(scope, receive, self._rules)
             if isinstance(body, bytes):
                 receive = _replay(body, receive)
             else:
@@ -103,13 +107,16 @@ class Guard:
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
         headers = Headers(scope=scope)
         hosts = headers.getlist("host")
-        if len(hosts) != 1 or not self._rules.known(hosts[0]):
+        # Both: a page whose name was rebound to this machine can set any header but Host.
+        shown = scope.get("state", {}).get(FORWARDED_HOST, hosts[0] if hosts else "")
+        if len(hosts) != 1 or not self._rules.known(hosts[0]) or not self._rules.known(shown):
             return 400, self._rules.unknown_host
+        _set_host(scope, shown)
         if scope["method"] in ("GET", "HEAD"):
             return None
         if scope["method"] != "POST":
             return 405, "Only GET, HEAD and POST are answered."
-        if not _same_origin(headers, hosts[0], scope["path"] in self._rules.without_origin):
+        if not _same_origin(scope, scope["path"] in self._rules.without_origin):
             return 403, "This form was sent from another site and is refused."
         return None
 
@@ -122,36 +129,52 @@ class Guard:
                 headers.setdefault(name, value)
 
 
-def _same_origin(headers: Headers, host: str, without: bool) -> bool:
-    """Whether a POST comes from a page of this site: same name and port, any scheme.
+def _set_host(scope: Scope, host: str) -> None:
+    others = [pair for pair in scope["headers"] if pair[0] != b"host"]
+    scope["headers"] = [(b"host", host.encode("latin-1")), *others]
 
-    ``without``: the answer for a client that sends neither header, as browsers do.
+
+def _same_origin(scope: Scope, without: bool) -> bool:
+    """Whether a POST comes from a page of this site: same name and port.
+
+    The scheme may be any unless a trusted proxy says that it is https: a proxy that is not
+    trusted may speak https as well. ``without``: the answer for a client that sends neither
+    header, as browsers do.
     """
+    headers = Headers(scope=scope)
     sites, origins = headers.getlist("sec-fetch-site"), headers.getlist("origin")
     if not sites and not origins:
         return without
     if any(site != "same-origin" for site in sites):
         return False
-    return all(_is_origin(origin, host) for origin in origins)
+    schemes = ("https",) if scope["scheme"] == "https" else ("http", "https")
+    return all(_is_origin(origin, headers["host"], schemes) for origin in origins)
 
 
-def _is_origin(origin: str, host: str) -> bool:
+def _is_origin(origin: str, host: str, schemes: tuple[str, ...]) -> bool:
     try:
         parts = urlsplit(origin)
     except ValueError:
         return False
-    return parts.scheme in ("http", "https") and parts.netloc.lower() == host.strip().lower()
+    return parts.scheme in schemes and parts.netloc.lower() == host.strip().lower()
 
 
-async def _body(headers: Headers, receive: Receive, longest: int) -> bytes | tuple[int, str]:
+def _has_body(scope: Scope) -> bool:
+    headers = Headers(scope=scope)
+    return headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
+
+
+async def _body(scope: Scope, receive: Receive, rules: GuardRules) -> bytes | tuple[int, str]:
     """Return the whole body, or the status and words of a refusal."""
+    longest, bounds = rules.longest_body(scope), rules.bounds
     too_long = 413, f"The body is longer than {longest} bytes."
-    announced = headers.get("content-length", "0")
+    announced = Headers(scope=scope).get("content-length", "0")
     if not announced.isdecimal() or int(announced) > longest:
         return too_long
     body = bytearray()
+    until = asyncio.get_running_loop().time() + bounds.body_seconds
     try:
-        async with asyncio.timeout(BODY_SECONDS):
+        async with asyncio.timeout_at(until) as limit:
             while True:
                 message = await receive()
                 if message["type"] == "http.disconnect":
@@ -161,8 +184,9 @@ async def _body(headers: Headers, receive: Receive, longest: int) -> bytes | tup
                     return too_long
                 if not message.get("more_body"):
                     return bytes(body)
+                limit.reschedule(until + len(body) / bounds.body_rate)
     except TimeoutError:
-        return 408, f"The body did not arrive within {BODY_SECONDS:g} s."
+        return 408, "The body came too slowly."
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -54,12 +54,20 @@ class VisitLimiter:
         with self._guard:
             now = self._clock()
             self._start_day(now)
-            hashed = hashlib.blake2b(key.encode(), key=self._salt, digest_size=16).digest()
+            hashed = self._hashed(key)
             bucket = self._buckets.pop(hashed, None) or _Bucket(bound.burst, now)
             self._buckets[hashed] = bucket  # last in the order: used just now
             if len(self._buckets) > MOST_KNOWN:
                 del self._buckets[next(iter(self._buckets))]
             return _take(bucket, bound, now)
+
+    def forget(self, key: str) -> None:
+        """Let a key start anew."""
+        with self._guard:
+            self._buckets.pop(self._hashed(key), None)
+
+    def _hashed(self, key: str) -> bytes:
+        return hashlib.blake2b(key.encode(), key=self._salt, digest_size=16).digest()
 
     def _start_day(self, now: float) -> None:
         day = int(now // DAY_SECONDS)

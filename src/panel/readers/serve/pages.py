@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import base64
-import functools
 import hashlib
+import mimetypes
 import os
 import re
 from collections.abc import Collection
@@ -12,12 +12,13 @@ from pathlib import Path
 from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import FileResponse, RedirectResponse, Response
-from starlette.staticfiles import StaticFiles
-from starlette.types import Scope
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from panel.errors import UsageError
-from panel.readers.serve.guard import content_policy
+from panel.readers.serve.files import FileAnswer, OpenFile
+from panel.readers.serve.guard import POLICY, content_policy
 from panel.workspace.tools import slugify
 
 # The files of a site. Anything else in the folder is not meant for readers.
@@ -25,63 +26,83 @@ TEXTS = frozenset({".html", ".xml", ".json", ".txt", ".webmanifest"})
 FILES = frozenset({".css", ".js", ".map", ".pdf", ".csv", ".woff", ".woff2"})
 IMAGES = frozenset({".svg", ".png", ".jpg", ".jpeg", ".gif", ".webp", ".avif", ".ico"})
 ENDINGS = TEXTS | FILES | IMAGES
+MOST_PAGES = 10_000  # whose styles are remembered
 _STYLE = re.compile(rb"<style(?:\s[^>]*)?>(.*?)</style\s*>", re.DOTALL | re.IGNORECASE)
 
 
-class SiteFiles(StaticFiles):
-    """Static files with known endings: no hidden files, no listings, nothing outside the folder."""
+class SiteFiles:
+    """Files with known endings: no hidden files, no listings, nothing outside the folder."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(directory=folder, html=True)
         self._root = os.path.realpath(folder)
+        self._hashes: dict[tuple[int, int, int], tuple[str, ...]] = {}
 
-    def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
-        """Find a file by its path; files that are hidden or of another kind are not found."""
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request (ASGI)."""
+        if scope["method"] not in ("GET", "HEAD"):
+            raise HTTPException(405, headers={"Allow": "GET, HEAD"})
+        answer = await run_in_threadpool(self._answer, scope["path"])
+        await answer(scope, receive, send)
+
+    def _answer(self, path: str) -> Response:
+        opened = self._open(path)
+        if opened is not None:
+            return self._file(opened)
+        if not path.endswith("/"):
+            index = self._open(path + "/")
+            if index is not None:
+                index.file.close()
+                # Relative, so that it works behind a proxy; one slash: it never names a host.
+                return Response(status_code=307, headers={"Location": quote(path) + "/"})
+        missing = self._open("/404.html")
+        if missing is None:
+            raise HTTPException(404)
+        return self._file(missing, 404)
+
+    def _open(self, path: str) -> OpenFile | None:
+        """Open the file that a path leads to; None for one that is not there or not for readers."""
+        names = path.removeprefix("/").split("/")
+        if names[-1] == "":
+            names[-1] = "index.html"
+        if any(name == "" or name.startswith(".") or "\\" in name for name in names):
+            return None
         try:
-            found, state = super().lookup_path(path)
-        except OSError:  # the name is too long, links form a circle, a folder is not readable
-            return "", None
-        if state is None:
-            return "", None
-        inside = Path(found).relative_to(self._root)
-        if any(part.startswith(".") for part in inside.parts):
-            return "", None
-        if not Path(found).is_dir() and inside.suffix.lower() not in ENDINGS:
-            return "", None
-        return found, state
+            found = os.path.realpath(os.path.join(self._root, *names), strict=True)  # noqa: PTH118
+            inside = Path(found).relative_to(self._root)
+            if inside.suffix.lower() not in ENDINGS or any(p.startswith(".") for p in inside.parts):
+                return None
+            return OpenFile.of(found)
+        # Outside of the folder, or no name of a file: too long, a zero byte, links in a circle.
+        except (ValueError, OSError):
+            return None
 
-    async def get_response(self, path: str, scope: Scope) -> Response:
+    def _file(self, opened: OpenFile, status: int = 200) -> Response:
         """Answer with a file, and headers that say how long it may be cached."""
-        response = await super().get_response(path, scope)
-        if isinstance(response, RedirectResponse):
-            # Relative, so that it works behind a proxy; one slash, so that it never names a host.
-            response.headers["location"] = quote("/" + scope["path"].strip("/") + "/")
-            return response
-        ending = Path(path).suffix.lower()
-        if isinstance(response, FileResponse):
-            ending = Path(response.path).suffix.lower()
-            state = response.stat_result
-            if ending == ".html" and state is not None:
-                hashes = await run_in_threadpool(
-                    style_hashes, str(response.path), state.st_mtime_ns, state.st_size
-                )
-                response.headers["content-security-policy"] = content_policy(*hashes)
+        name = str(opened.file.name)
+        ending = Path(name).suffix.lower()
+        lasting = ending in FILES | IMAGES and status == 200
+        headers = {"Cache-Control": "public, max-age=3600" if lasting else "no-cache"}
+        if ending == ".html":
+            headers[POLICY] = content_policy(*self._style_hashes(opened))
         if ending in IMAGES:
-            response.headers["cross-origin-resource-policy"] = "cross-origin"
-        lasting = ending in FILES | IMAGES
-        response.headers["cache-control"] = "public, max-age=3600" if lasting else "no-cache"
-        return response
+            headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+        media_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        return FileAnswer(opened, media_type, headers, status)
 
+    def _style_hashes(self, opened: OpenFile) -> tuple[str, ...]:
+        """Return the CSP hashes of a page's own <style> elements, at most ten.
 
-@functools.lru_cache(maxsize=10_000)
-def style_hashes(file: str, _changed_ns: int, _size: int) -> tuple[str, ...]:
-    """Return the CSP hashes of a page's own <style> elements, at most ten.
-
-    The hashes are of the published file, so no other inline style is allowed.
-    """
-    styles = _STYLE.findall(Path(file).read_bytes())[:10]
-    digests = {hashlib.sha256(style.replace(b"\r\n", b"\n")).digest() for style in styles}
-    return tuple(sorted("sha256-" + base64.b64encode(digest).decode() for digest in digests))
+        They are of the very file that is sent, so no other inline style is allowed.
+        """
+        found = self._hashes.get(opened.key)
+        if found is None:
+            styles = _STYLE.findall(opened.file.read())[:10]
+            digests = {hashlib.sha256(style.replace(b"\r\n", b"\n")).digest() for style in styles}
+            found = tuple(sorted("sha256-" + base64.b64encode(each).decode() for each in digests))
+            if len(self._hashes) >= MOST_PAGES:
+                self._hashes.clear()
+            self._hashes[opened.key] = found
+        return found
 
 
 class Tools:

@@ -1,56 +1,27 @@
-"""The server process: a socket and uvicorn, with deadlines and without logs of visitors."""
+"""The server process: a socket and uvicorn, with bounds and without logs of visitors."""
 
 from __future__ import annotations
 
-import asyncio
+import functools
 import logging
 import socket
+import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from panel.errors import UsageError
+from panel.readers.serve.connections import Bounds, Connections
+from panel.readers.serve.protocol import LONGEST_HEAD, BoundedProtocol
+from panel.readers.serve.proxies import TrustedProxies
 
-HEAD_SECONDS = 15.0  # for a request's head, from the connection or from the last answer
-MOST_CONNECTIONS = 512
-LONGEST_HEAD = 16384  # bytes
-
-
-class PunctualProtocol(H11Protocol):
-    """Closes connections on which no complete request head arrives in time.
-
-    uvicorn's own timeout ends with the first byte, so a client that sends a byte now and
-    then could hold a connection for ever.
-    """
-
-    _deadline: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Start the clock."""
-        super().connection_made(transport)
-        self._start_clock()
-
-    def on_response_complete(self) -> None:
-        """Start the clock for the next request."""
-        super().on_response_complete()
-        self._start_clock()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the clock."""
-        if self._deadline is not None:
-            self._deadline.cancel()
-        super().connection_lost(exc)
-
-    def _start_clock(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-        self._deadline = self.loop.call_later(HEAD_SECONDS, self._time_is_up)
-
-    def _time_is_up(self) -> None:
-        if self.cycle is None or self.cycle.response_complete:
-            self.transport.close()
+BACKLOG = 128  # accepted at once, so that a rush of connections does not use up all descriptors
+OTHER_DESCRIPTORS = 64  # files of the workspace, the database, the event loop
+SEND_BUFFER = 128 * 1024  # bytes: what the kernel takes of an answer, and so hides whether it moves
+SAME_LINE_SECONDS = 60.0
+MOST_LINES = 100  # remembered
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -58,6 +29,7 @@ def bind(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
     try:
         bound.bind((host, port))
     except (OSError, OverflowError) as error:  # OverflowError: a port above 65535
@@ -69,37 +41,91 @@ def bind(host: str, port: int) -> socket.socket:
     return bound
 
 
-def make_server(app: ASGIApp) -> uvicorn.Server:
+def with_room(bounds: Bounds) -> Bounds:
+    """Return bounds whose connections fit into the descriptors that the process may open.
+
+    A connection takes up to three: itself, the file that is sent on it, and as much again while
+    one that was cut is being cleared away. The system's soft limit is raised as far as they need
+    it and the hard one allows.
+    """
+    try:
+        import resource  # noqa: PLC0415 - there is none on Windows
+    except ModuleNotFoundError:
+        return bounds
+    needed = 3 * bounds.connections + BACKLOG + OTHER_DESCRIPTORS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft not in (resource.RLIM_INFINITY, -1) and soft < needed:
+        soft = needed if hard in (resource.RLIM_INFINITY, -1) else min(needed, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        if soft < needed:
+            fitting = max(8, (soft - BACKLOG - OTHER_DESCRIPTORS) // 3)
+            return replace(bounds, connections=fitting)
+    return bounds
+
+
+class BoundedServer(uvicorn.Server):
+    """A server that looks at its connections' deadlines at each of its ticks, ten a second."""
+
+    async def on_tick(self, counter: int) -> bool:
+        """Cut the connections that are late."""
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, BoundedProtocol):
+                connection.sweep()
+        return await super().on_tick(counter)
+
+
+def make_server(
+    app: ASGIApp, bounds: Bounds | None = None, proxies: TrustedProxies | None = None
+) -> uvicorn.Server:
     """Return a server for the application; ``server.run(sockets=[...])`` serves until a signal."""
-    return uvicorn.Server(
+    protocol = functools.partial(
+        BoundedProtocol,
+        bounds=with_room(bounds or Bounds()),
+        proxies=proxies or TrustedProxies(),
+        connections=Connections(),
+    )
+    return BoundedServer(
         uvicorn.Config(
             app,
-            http=PunctualProtocol,
+            http=protocol,  # type: ignore[arg-type]
             ws="none",
             lifespan="on",
             access_log=False,  # it would hold addresses
             log_config=None,
-            proxy_headers=False,  # the application reads them itself, if told to
+            proxy_headers=False,  # the protocol reads them itself, if told to
             server_header=False,
-            limit_concurrency=MOST_CONNECTIONS,
+            backlog=BACKLOG,
             timeout_keep_alive=5,
-            timeout_graceful_shutdown=5,
+            timeout_graceful_shutdown=3,
             h11_max_incomplete_event_size=LONGEST_HEAD,
         )
     )
 
 
-def narrate(log: Callable[[str], None]) -> None:
-    """Pass the errors of uvicorn and the application to ``log``, one line each."""
+def narrate(log: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
+    """Pass the errors of uvicorn, asyncio and the application to ``log``, one line each.
+
+    The same line comes once a minute at most, so that what anybody may send fills no disk.
+    """
 
     class Narrator(logging.Handler):
+        said: dict[str, float] = {}  # noqa: RUF012 - one handler, made here
+
         def emit(self, record: logging.LogRecord) -> None:
             line = record.getMessage()
             if record.exc_info and record.exc_info[1] is not None:
                 line += f" {record.exc_info[1]!r}"
-            log(" ".join(line.split()))
+            line, now = " ".join(line.split()), clock()
+            if now - self.said.get(line, -SAME_LINE_SECONDS) < SAME_LINE_SECONDS:
+                return
+            self.said.pop(line, None)
+            self.said[line] = now
+            if len(self.said) > MOST_LINES:
+                del self.said[next(iter(self.said))]
+            log(line)
 
-    logger = logging.getLogger("uvicorn")
-    logger.handlers = [Narrator(level=logging.WARNING)]
-    logger.setLevel(logging.WARNING)
-    logger.propagate = False
+    narrator = Narrator(level=logging.WARNING)
+    for name in ("uvicorn", "asyncio"):
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate = [narrator], False
+        logger.setLevel(logging.WARNING)

@@ -66,7 +66,6 @@ class Site:
     limits: ServerLimits
     quota: Quota
     votes_per_address: int
-    trust_proxy: bool = False
 
 
 def site_of(request: Request) -> Site:

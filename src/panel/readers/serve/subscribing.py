@@ -62,7 +62,7 @@ async def subscribe(request: Request) -> Response:
     address = validated(fields.get("email", ""))
     if address is None:
         return subscribe_page("That is not an e-mail address. Write it like name@example.org.", 400)
-    networks = networks_of(address_of(request, site.trust_proxy))
+    networks = networks_of(address_of(request))
     wish = _Wish(address, networks, fields.get("work", ""), fields.get("solution", ""))
     try:
         return await run_in_threadpool(_ask, site, wish)
@@ -117,7 +117,7 @@ def _wait(site: Site, wish: _Wish, domain: str) -> float:
 async def confirm_form(request: Request) -> Response:
     """GET /confirm?token=: the button."""
     site, token = site_of(request), request.query_params.get("token", "")
-    wait = site.limits.links.wait(household(address_of(request, site.trust_proxy)))
+    wait = site.limits.links.wait(household(address_of(request)))
     if wait is not None:
         return too_often(wait)
     address = await run_in_threadpool(site.subscribers.pending, token, datetime.now(UTC))
@@ -130,7 +130,7 @@ async def confirm_form(request: Request) -> Response:
 async def confirm(request: Request) -> Response:
     """POST /confirm {token}: subscribe."""
     site = site_of(request)
-    wait = site.limits.links.wait(household(address_of(request, site.trust_proxy)))
+    wait = site.limits.links.wait(household(address_of(request)))
     if wait is not None:
         return too_often(wait)
     try:

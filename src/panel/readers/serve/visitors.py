@@ -51,39 +51,16 @@ def remember(response: Response, visitor: Visitor, secure: bool) -> None:
         )
 
 
-def is_secure(request: Request, trust_proxy: bool) -> bool:
-    """Whether the visitor's browser uses https, with us or with the proxy in front."""
-    trusted = trust_proxy and _is_proxy(_peer(request))
-    forwarded = request.headers.get("x-forwarded-proto", "") if trusted else ""
-    return request.url.scheme == "https" or forwarded.strip().lower() == "https"
+def is_secure(request: Request) -> bool:
+    """Whether the visitor's browser uses https, with us or with a trusted proxy in front."""
+    return request.url.scheme == "https"
 
 
-def address_of(request: Request, trust_proxy: bool) -> Address | None:
-    """Return a visitor's network address; None where it is not known.
-
-    Only the last entry of X-Forwarded-For comes from the proxy; the visitor may have made up
-    all the others.
-    """
-    peer = _peer(request)
-    if trust_proxy and _is_proxy(peer):
-        forwarded = ",".join(request.headers.getlist("x-forwarded-for")).rpartition(",")[2]
-        if forwarded.strip():
-            return parse_network_address(forwarded)
-    return peer
+def address_of(request: Request) -> Address | None:
+    """Return a visitor's network address; None where it is not known."""
+    return parse_network_address(request.client.host) if request.client else None
 
 
 def household(address: Address | None) -> str:
     """Return what counts as one address: an IPv4 address, or an IPv6 network (/64)."""
     return networks_of(address)[0][0]
-
-
-def _peer(request: Request) -> Address | None:
-    return parse_network_address(request.client.host) if request.client else None
-
-
-def _is_proxy(peer: Address | None) -> bool:
-    """Whether a proxy may be there: on this machine or its own network, or a Unix socket.
-
-    Somebody who comes from a public address has gone around the proxy.
-    """
-    return peer is None or not peer.is_global

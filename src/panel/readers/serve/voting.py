@@ -46,7 +46,7 @@ async def _cast(request: Request, allowed: frozenset[str]) -> tuple[dict[str, st
     if not await run_in_threadpool(site.tools.__contains__, fields.get("tool", "")):
         raise _Refused(404, "There is no such tool.")
     visitor = visitor_of(request, site.secret)
-    address = address_of(request, site.trust_proxy)
+    address = address_of(request)
     try:
         await run_in_threadpool(_count, site, visitor.hash, fields, address)
     except PanelError as error:
@@ -93,7 +93,7 @@ async def vote_by_script(request: Request) -> Response:
     response = JSONResponse(
         {**share, "vote": fields["vote"]}, headers={"Cache-Control": "no-store"}
     )
-    remember(response, visitor, is_secure(request, site.trust_proxy))
+    remember(response, visitor, is_secure(request))
     return response
 
 
@@ -106,7 +106,7 @@ async def vote_by_form(request: Request) -> Response:
     response = RedirectResponse(
         own_path(fields.get("next", "/")), 303, {"Cache-Control": "no-store"}
     )
-    remember(response, visitor, is_secure(request, site_of(request).trust_proxy))
+    remember(response, visitor, is_secure(request))
     return response
 
 

@@ -1,0 +1,265 @@
+"""One connection: uvicorn's HTTP/1.1 over h11, with the bounds on room and time that it lacks."""
+
+from __future__ import annotations
+
+import asyncio
+import http
+import re
+from collections.abc import Callable
+from typing import Any
+
+import h11
+from starlette.responses import PlainTextResponse
+from starlette.types import Message, Receive, Scope, Send
+from uvicorn.config import Config
+from uvicorn.protocols.http.flow_control import CLOSE_HEADER
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
+
+from panel.readers.serve.connections import Bounds, Connections
+from panel.readers.serve.proxies import TrustedProxies
+
+LONGEST_HEAD = 16384  # bytes: request line, headers and the empty line
+LONGEST_LINE = 8192  # bytes: the request line alone
+MOST_HEADERS = 100
+FULL = "Too many connections from your network are being answered. Try again in a few seconds."
+RETRY = {"Retry-After": "5", "Connection": "close", "Cache-Control": "no-store"}
+_END_OF_HEAD = re.compile(rb"\n\r?\n")
+
+
+def head_refusal(received: bytes) -> tuple[int, str] | None:
+    """Return status and words for a head, whole or not yet, that is over a bound; else None."""
+    end = _END_OF_HEAD.search(received)
+    head = received[: end.end()] if end else received
+    if len(head.partition(b"\n")[0]) > LONGEST_LINE:
+        return 414, f"The address is longer than {LONGEST_LINE} bytes."
+    if len(head) > LONGEST_HEAD:
+        return 431, f"The headers are longer than {LONGEST_HEAD} bytes."
+    if head.count(b"\n") > MOST_HEADERS + 2:  # the request line and the empty line
+        return 431, f"There are more than {MOST_HEADERS} headers."
+    return None
+
+
+class ClientGoneError(OSError):
+    """The client has closed the connection before its answer was whole."""
+
+
+class Wire:
+    """A transport that counts what is written, and closes so that the client reads the answer.
+
+    Closing a socket on which unread data waits resets the connection, and the client may lose
+    the answer that says why. So while the client is still sending (``sending``), only our side
+    is ended; what still comes is thrown away.
+    """
+
+    def __init__(self, transport: asyncio.Transport, sending: Callable[[], bool]) -> None:
+        self._transport, self._sending = transport, sending
+        self.written = 0
+        self.ended_at: float | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Send bytes; none once our side is ended."""
+        if self.ended_at is None:
+            self.written += len(data)
+            self._transport.write(data)
+
+    def moved(self) -> int:
+        """Return how many bytes have gone out."""
+        return self.written - self._transport.get_write_buffer_size()
+
+    def is_closing(self) -> bool:
+        """Whether nothing more is to be sent."""
+        return self.ended_at is not None or self._transport.is_closing()
+
+    def close(self) -> None:
+        """Close, or end our side of it."""
+        if self._transport.is_closing() or not self._sending():
+            self._transport.close()
+        else:
+            self.end()
+
+    def end(self) -> None:
+        """End our side."""
+        if not self.is_closing():
+            self.ended_at = asyncio.get_running_loop().time()
+            self._transport.write_eof()
+            self._transport.resume_reading()
+
+
+class BoundedProtocol(H11Protocol):
+    """A connection that keeps to ``Bounds``, and believes what trusted proxies say of clients."""
+
+    _wire: Wire
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+        *,
+        bounds: Bounds,
+        proxies: TrustedProxies,
+        connections: Connections,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._bounds, self._proxies, self._house = bounds, proxies, connections
+        self._answer, self.app = self.app, self._answer_within_bounds
+        self._idle_since = self._asked_at = self.loop.time()
+        self._paused_at: float | None = None
+        self._fresh = True  # what it has sent already has not been read yet
+        self._seen: tuple[float, int] | None = None  # when, and how many bytes had gone out
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Make room for the connection, or say that there is none."""
+        self._wire = Wire(transport, self._client_sends)
+        super().connection_made(self._wire)  # type: ignore[arg-type]
+        peer = self.client[0] if self.client else ""
+        self._proxied = self._proxies.trust(peer)
+        groups = () if self._proxied else self._bounds.networks(peer)
+        if not self._house.enter(self, (*groups, self._bounds.everybody())):
+            self._wire.write(_plain(503, FULL, "Retry-After: 5\r\n"))
+            self._wire.close()
+        # asyncio reads what is there in its next turn, after the calls that are due by then.
+        self.loop.call_soon(self.loop.call_soon, self._read_once)
+
+    def _read_once(self) -> None:
+        self._fresh = False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Give its place back."""
+        self._house.leave(self)
+        super().connection_lost(exc)
+
+    def _client_sends(self) -> bool:
+        """Whether the client may be in the middle of a request."""
+        return self.conn.their_state in (h11.SEND_BODY, h11.ERROR)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes; throw them away once the connection is ended."""
+        if not self._wire.is_closing():
+            super().data_received(data)
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Answer a client that has ended its side after a whole request; else close."""
+        if self._between_requests() or self.cycle.more_body or self._wire.is_closing():
+            return False
+        self.cycle.keep_alive = False
+        return True
+
+    def handle_events(self) -> None:
+        """Refuse a head that is over a bound. h11 looks at incomplete ones alone."""
+        if self.conn.their_state is h11.IDLE:
+            refusal = head_refusal(self.conn.trailing_data[0])
+            if refusal is not None:
+                self._refuse(*refusal)
+                return
+        super().handle_events()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is not HTTP, unless an answer has begun."""
+        if self._between_requests() or not self.cycle.response_started:
+            self._refuse(400, msg)
+        else:
+            self.cut()
+
+    def _refuse(self, status: int, words: str) -> None:
+        self._wire.write(_plain(status, words))
+        self._wire.end()
+
+    def on_response_complete(self) -> None:
+        """Note when the client's turn began."""
+        self._idle_since = self.loop.time()
+        super().on_response_complete()
+
+    def shutdown(self) -> None:
+        """End with the server; wait for an answer that is being made, for no other client."""
+        super().shutdown()
+        if self._wire.ended_at is not None:
+            self.cut()
+
+    def pause_writing(self) -> None:
+        """Note since when the client does not read."""
+        self._paused_at = self.loop.time()
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        """Note that it reads again."""
+        self._paused_at = None
+        super().resume_writing()
+
+    async def _answer_within_bounds(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._asked_at = self.loop.time()
+        self._proxies.apply(scope)
+        groups = self._bounds.networks(scope["client"][0]) if self._proxied else ()
+        if not self._house.enter(self, groups):
+            await PlainTextResponse(FULL + "\n", 503, RETRY)(scope, receive, send)
+            return
+        cycle, crowded = self.cycle, self._house.crowded(self._bounds.everybody())
+
+        async def sent(message: Message) -> None:
+            if cycle.disconnected:  # uvicorn would let the rest of a long answer be made
+                raise ClientGoneError
+            if message["type"] == "http.response.start" and crowded:
+                message["headers"] = [*message["headers"], CLOSE_HEADER]
+            await send(message)
+
+        try:
+            await self._answer(scope, receive, sent)
+        except ClientGoneError:
+            pass
+        finally:
+            self._house.leave(self, groups)
+
+    def _between_requests(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
+
+    def waits_since(self) -> float | None:
+        """Return since when the client keeps the server waiting; None while the server works."""
+        if self._wire.ended_at is not None:
+            return self._wire.ended_at
+        if self._paused_at is not None:
+            return self._paused_at
+        if self._fresh:
+            return None
+        if self._between_requests():
+            return self._idle_since
+        return self._asked_at if self.cycle.more_body else None
+
+    def cut(self) -> None:
+        """End the connection at once, whatever has not been sent yet."""
+        self._wire.abort()
+
+    def sweep(self) -> None:
+        """Cut the connection if it is over a bound on time; called several times a second."""
+        now, ended = self.loop.time(), self._wire.ended_at
+        if self._wire.get_write_buffer_size():
+            self._watch_answer(now)
+            return
+        self._seen = None
+        late = self._between_requests() and now - self._idle_since > self._bounds.head_seconds
+        if late or (ended is not None and now - ended > self._bounds.linger_seconds):
+            self.cut()
+
+    def _watch_answer(self, now: float) -> None:
+        moved = self._wire.moved()
+        since, before = self._seen or (now, moved)
+        if now - since >= self._bounds.answer_seconds:
+            if moved - before < self._bounds.answer_bytes:
+                self.cut()
+            since, before = now, moved
+        self._seen = since, before
+
+
+def _plain(status: int, words: str, more: str = "") -> bytes:
+    """Return a whole answer, for when no request has been read that an application could answer."""
+    body = f"{words}\n".encode()
+    return (
+        f"HTTP/1.1 {status} {http.HTTPStatus(status).phrase}\r\n"
+        "Content-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n"
+        f"Cache-Control: no-store\r\n{more}Connection: close\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    ).encode() + body
