@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from panel.endpoint import cell_runner as ladder
-from panel.endpoint.client import REDACTED
+from panel.endpoint.masking import MASK
 from panel.engines import local
 from panel.engines.base import RunStats
 from panel.errors import JournalError, StoreError
@@ -193,7 +193,7 @@ def test_the_key_is_nowhere_though_the_server_repeats_it(
     escaped = json.dumps({"error": {"message": f"bad header: Bearer {key}"}}).replace("/", "\\/")
     mock.face = lambda _index, _body: Answer(401, escaped)
     refused = panel("run", cwd=busy.root)
-    assert f"Bearer {REDACTED}" in refused.err
+    assert f"Bearer {MASK}" in refused.err
     mock.face = lambda _index, _body: Answer(body=completion(f"You sent {key}."))
     for words in (("run",), ("run", "--json"), ("doctor",), ("sql", "FROM attempts")):
         done = panel(*words, cwd=busy.root)

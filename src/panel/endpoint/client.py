@@ -9,7 +9,7 @@ import json
 import re
 import time
 from collections.abc import Awaitable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from typing import Any, Protocol, Self
 from urllib.parse import urlsplit
@@ -20,12 +20,12 @@ import openai
 
 from panel.cells.cells import Cell
 from panel.endpoint.bodies import decoded, read_body
+from panel.endpoint.masking import MASK, mask_keys
 from panel.endpoint.transport import Transport, route_to, transport_fault, way_fault
 from panel.errors import EndpointError
 from panel.workspace.endpoints import Endpoint
 
 NO_KEY = "none"  # the client insists on a key; local servers ignore it
-REDACTED = "[key]"
 SECRET_LENGTH = 8  # shorter keys ("ollama", "EMPTY") are words, not secrets
 
 
@@ -237,26 +237,33 @@ class Client:
                 self._tls_wanted = kind == "dropped" and await self._transport.wants_tls()
             if self._tls_wanted:
                 kind, detail = "tls_wanted", f"{self._route.host} speaks TLS, and not plain HTTP"
-            return RawResponse(seconds, transport_fault=(kind, self._redacted(detail)))
+            return RawResponse(seconds, transport_fault=(kind, self._masked(detail)))
         self._tls_wanted = False
         if (fault := way_fault(response, self._route)) is not None:
             return RawResponse(time.perf_counter() - started, transport_fault=fault)
-        return RawResponse(
+        answer = RawResponse(
             time.perf_counter() - started,
             response.status_code,
             self._header_lines(response),
-            self._redacted(response.content.decode("latin-1")).encode("latin-1"),
+            self._own_key_cut(response.content.decode("latin-1")).encode("latin-1"),
             keyless=self._keyless,
         )
+        if answer.completion() is None:  # an error's words; a reply is the model's, and data
+            masked = mask_keys(answer.body.decode("latin-1")).encode("latin-1")
+            answer = replace(answer, body=masked, _parsed=None)
+        return answer
 
     def _header_lines(self, response: httpx2.Response) -> dict[str, str]:
         """Return the headers without keys, and without what a redirect's address may hold."""
-        lines = {name.lower(): self._redacted(value) for name, value in response.headers.items()}
+        lines = {name.lower(): self._masked(value) for name, value in response.headers.items()}
         if "location" in lines:
             lines["location"] = re.sub(r"(?<=//)[^/?#]*@|[?#].*", "", lines["location"])
         return lines
 
-    def _redacted(self, text: str) -> str:
+    def _own_key_cut(self, text: str) -> str:
         for form in self._forms:
-            text = text.replace(form, REDACTED)
+            text = text.replace(form, MASK)
         return text
+
+    def _masked(self, text: str) -> str:
+        return mask_keys(self._own_key_cut(text))

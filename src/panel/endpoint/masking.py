@@ -1,0 +1,49 @@
+"""Cuts out of a server's words whatever looks like a key, be it the one in use or another.
+
+Servers and the gateways before them quote keys in their errors: one of their own, the last one
+of somebody else, one that was just replaced. A reply of the model is data and is left alone.
+"""
+
+from __future__ import annotations
+
+import re
+
+MASK = "[key]"
+
+# Prefixes by which services mark their keys. After the short ones, ordinary words are common
+# ("hf_transfer"), so only a long run of letters and digits counts.
+_MARKED = (
+    r"(?<![A-Za-z0-9])(?:"
+    r"(?:sk|pk|rk|gsk|csk|xai|nvapi|pplx|ghp|gho|ghs|ghu|github_pat|glpat|xox[abprs]|sess|ya29)"
+    r"[-_.][A-Za-z0-9*.…_\x80-\xff-]{6,}(?<!\.)"
+    r"|(?:hf|fw|r8|tgp)[-_](?=[A-Za-z_-]*[0-9*])[A-Za-z0-9*_-]{14,}"
+    r"|AIza[A-Za-z0-9*_-]{6,}|(?:AKIA|ASIA)[A-Z0-9*]{12,}|dapi[0-9a-f*]{16,}"
+    r"|eyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*){1,2}"
+    r")"
+)
+# What stands after "Bearer", or after the name of a secret and a colon.
+_NAMED = (
+    r"(?i:\b(?:bearer|basic)\s+|"
+    r"\b(?:[a-z]+[-_ ])?(?:api[-_ ]?key|access[-_ ]?key|secret(?:[-_ ]?key)?|password|passwd"
+    r"|authorization|auth[-_ ]?token|access[-_ ]?token|token|key)"
+    r"(?:\s+(?:provided|given|used|received|is|was))?\\?[\"'`]?\s*[:=]\s*)"
+    r"\\?[\"'`]?(?:(?i:bearer|basic)\s+)?"
+    r"(?P<value>(?=[^\s\"'`,;<>(){}\[\]\\]*[0-9*…])[^\s\"'`,;<>(){}\[\]\\]{6,}(?<![.:]))"
+)
+_CREDENTIALS = r"(?P<scheme>\b[a-z][a-z0-9+.-]*://)[^\s/@\"'<>]+@"
+
+_SECRETS = re.compile(f"{_CREDENTIALS}|{_MARKED}|{_NAMED}")
+
+
+def mask_keys(text: str) -> str:
+    """Return the text with MASK in the place of everything in it that looks like a key."""
+    return _SECRETS.sub(_masked, text)
+
+
+def _masked(found: re.Match[str]) -> str:
+    if found["scheme"] is not None:
+        return f"{found['scheme']}{MASK}@"
+    if found["value"] is not None:
+        start = found.start("value") - found.start()
+        return f"{found[0][:start]}{MASK}"
+    return MASK

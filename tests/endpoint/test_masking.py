@@ -1,0 +1,64 @@
+"""What is cut out of a server's words, and what is left in them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from panel.endpoint.masking import MASK, mask_keys
+
+
+@pytest.mark.parametrize(
+    ("said", "left"),
+    [
+        (
+            "Incorrect API key provided: sk-proj-Ab12Cd34Ef56.",
+            f"Incorrect API key provided: {MASK}.",
+        ),
+        ("Incorrect API key provided: sk-ab*****wxyz.", f"Incorrect API key provided: {MASK}."),
+        ("api key provided: 0a1b2c3d4e5f, get one", f"api key provided: {MASK}, get one"),
+        ("header Authorization: Bearer q1w2e3r4t5", f"header Authorization: Bearer {MASK}"),
+        ("Bearer abc123def456 is unknown", f"Bearer {MASK} is unknown"),
+        ('{"api_key": "0123456789abcdef"}', f'{{"api_key": "{MASK}"}}'),
+        (r"{\"api_key\": \"0123456789abcdef\"}", rf"{{\"api_key\": \"{MASK}\"}}"),
+        ("x-api-key=0123456789abcdef&x=1", f"x-api-key={MASK}"),
+        ("token: 8f14e45fceea167a", f"token: {MASK}"),
+        ("?key=AIzaSyA1234567890abcdef", f"?key={MASK}"),
+        ("AIzaSyA1234567890abcdef is blocked", f"{MASK} is blocked"),
+        ("gsk_1234567890abcdefGHIJ", MASK),
+        ("hf_AbCdEfGh1234567890xyz", MASK),
+        ("xai-0123456789abcdef", MASK),
+        ("AKIA1234567890ABCDEF", MASK),
+        ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl", MASK),
+        ("postgres://admin:s3cret@db.example.org/x", f"postgres://{MASK}@db.example.org/x"),
+        ("https://sk-abcdef123456@gw.example.org", f"https://{MASK}@gw.example.org"),
+    ],
+)
+def test_what_looks_like_a_key_is_cut_out(said: str, left: str) -> None:
+    assert mask_keys(said) == left
+    assert mask_keys(mask_keys(said)) == left
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Rate limit reached for gpt-4o: Limit 30000, Used 29500, Requested 1200.",
+        "the token limit is 4096; max_tokens: 1500",
+        "Invalid API key. Check api_key_env.",
+        "Missing bearer authentication in header",
+        "model mistral-7b-instruct-v0.3.Q4_K_M not found; see https://docs.example.org/keys#a",
+        "task-specific, risk-averse and hf_transfer",
+        '{"error": {"message": "bad", "type": "x", "code": 400, "param": "max_tokens"}}',
+        f"Bearer {MASK}",
+    ],
+)
+def test_ordinary_words_are_left(said: str) -> None:
+    assert mask_keys(said) == said
+
+
+def test_json_is_still_json_when_a_key_is_cut_out_of_it() -> None:
+    body = {"error": {"message": 'key: "sk-0123456789abcdef" \\ no', "token": "a1b2c3d4e5f6"}}
+    masked = json.loads(mask_keys(json.dumps(body)))
+    assert masked["error"]["token"] == MASK
+    assert "0123456789" not in masked["error"]["message"]
