@@ -12,10 +12,12 @@ import pytest
 
 from panel.cells.cells import Cell, Target, identify
 from panel.cells.lines import Attempt
-from panel.endpoint import cell_runner as ladder_module
+from panel.endpoint import health
 from panel.endpoint.cell_runner import CellRunner, Settled
 from panel.endpoint.client import Client
+from panel.endpoint.health import EndpointHealth
 from panel.endpoint.limits import ConcurrencyLimiter
+from panel.endpoint.patience import Patience
 from panel.workspace.endpoints import Endpoint, resolve_endpoint
 from panel.workspace.loading import WorkspaceFiles, load_workspace
 from tests.support.mock_endpoint import Answer, MockEndpoint, completion, filled, reply_for
@@ -30,7 +32,7 @@ CUT = Answer(body=completion('{"evidence": ["a', "length"))
 
 @pytest.fixture(autouse=True)
 def _no_long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ladder_module, "WAIT_CAP_SECONDS", 0.1)
+    monkeypatch.setattr(health, "WAIT_CAP_SECONDS", 0.1)
 
 
 def script(*answers: Answer) -> Face:
@@ -58,7 +60,9 @@ class Asked:
 
         async def settle() -> list[Settled]:
             async with Client(str(endpoint.base_url), None, endpoint) as client:
-                self.ladder = CellRunner(client, endpoint, workspace.prompts, ConcurrencyLimiter(4))
+                health = EndpointHealth(endpoint.attempts, endpoint.timeout_seconds)
+                patience = Patience(endpoint.name, ConcurrencyLimiter(4), health)
+                self.ladder = CellRunner(client, endpoint, workspace.prompts, patience)
                 return [await self.ladder.settle(cell, record) for cell in chosen]
 
         self.ends = asyncio.run(settle())
@@ -263,10 +267,20 @@ def test_the_wish_of_the_server_to_wait_is_kept(mocked: Space, mock: MockEndpoin
 
 def test_after_the_last_try_the_cell_is_an_error(mocked: Space, mock: MockEndpoint) -> None:
     mocked.point_at(mock, "[limits]\nattempts = 3\n")
+    mock.face = script(GOOD, Answer(500, {"error": {"message": "CUDA error"}}))
+    end = Asked(mocked.root, cells=2).ends[1]
+    assert (end.outcome, end.reason, end.detail) == ("error", "http_500", "CUDA error")
+    assert end.stop is None and mock.asked == 1 + 3
+
+
+def test_an_endpoint_that_has_never_answered_is_given_up_after_as_many_tries(
+    mocked: Space, mock: MockEndpoint
+) -> None:
+    mocked.point_at(mock, "[limits]\nattempts = 3\n")
     mock.face = script(Answer(500, {"error": {"message": "CUDA error"}}))
     asked = Asked(mocked.root)
-    assert (asked.end.outcome, asked.end.reason) == ("error", "http_500")
-    assert asked.end.detail == "CUDA error" and asked.end.stop is None
+    assert asked.end.stop is not None and asked.end.stop.label == "no_answer"
+    assert asked.end.detail == "3 requests in a row failed, the last with http_500: CUDA error"
     assert [a.final for a in asked.attempts] == [False, False, True]
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import time
-from email.utils import formatdate
 from typing import Any
 
 import pytest
@@ -222,7 +220,7 @@ def test_a_secret_header_that_comes_back_is_cut_out_with_and_without_its_scheme(
     body = '{"error": "Basic bWU6aHVudGVyMg== or bWU6aHVudGVyMg== of atelier"}'
     mock.face = lambda _index, _body: mock_endpoint.Answer(401, body)
     answer = ask(mock.base_url, headers=HEADERS, headers_env=SECRETS | {"X-Portal-Key": "BASIC"})
-    assert answer.error_text()[0] == f"{MASK} or {REDACTED} of atelier"
+    assert answer.error_text()[0] == f"{MASK} or {MASK} of atelier"
 
 
 @pytest.mark.parametrize("secret", ["schlüssel-1", "two\nlines-1", "bell\a-12345"])
@@ -267,28 +265,6 @@ ERRORS = {
 def test_the_message_is_found_in_every_server_s_shape(server: str) -> None:
     body, expected = ERRORS[server]
     assert RawResponse(0.0, 400, {}, body).error_text() == expected
-
-
-@pytest.mark.parametrize(
-    ("headers", "seconds"),
-    [
-        ({}, None),
-        ({"retry-after": "7"}, 7.0),
-        ({"retry-after": "0.5"}, 0.5),
-        ({"retry-after": "-3"}, 0.0),
-        ({"retry-after": "soon"}, None),
-        ({"retry-after-ms": "250", "retry-after": "9"}, 0.25),
-        ({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0.0),
-    ],
-)
-def test_the_wish_to_wait_is_read(headers: dict[str, str], seconds: float | None) -> None:
-    assert RawResponse(0.0, 429, headers).retry_after() == seconds
-
-
-def test_a_date_to_wait_for_becomes_seconds() -> None:
-    date = formatdate(time.time() + 60, usegmt=True)
-    seconds = RawResponse(0.0, 429, {"retry-after": date}).retry_after()
-    assert seconds is not None and 55 < seconds <= 60
 
 
 def test_only_a_body_with_a_message_in_its_first_choice_is_a_completion() -> None:

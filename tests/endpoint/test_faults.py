@@ -60,12 +60,26 @@ TGI_OVERFLOW = (
 ALTERNATE = "Conversation roles must alternate user/assistant/user/assistant/..."
 MODERATED = "Your chosen model requires moderation and your input was flagged"
 
+FIREWALL = b"<html><head><title>Access denied</title></head><body>Ray ID 8f1</body></html>"
+FILTERED = (
+    "The response was filtered due to the prompt triggering Azure OpenAI's content management "
+    "policy. Please modify your prompt and retry."
+)
+TPM = (
+    "Request too large for gpt-4o on tokens per min (TPM): Limit 3000, Requested 3971. The input "
+    "or output tokens must be reduced in order to run successfully."
+)
+TPD = "on tokens per day (TPD): Limit 100000, Used 99500, Requested 1200. Please try again in 9m."
+NO_CREDIT = "Your credit balance is too low to access the API. Please purchase credits."
+BLOCKED = bare(promptFeedback={"blockReason": "PROHIBITED_CONTENT"}, usageMetadata={})
+SLIP = "Generated JSON does not match the expected schema. Error: '/evidence' does not validate"
+
 # status, body, action, label
 ROWS: list[tuple[int, bytes, str, str]] = [
     (401, body("Incorrect API key"), "stop", "key_refused"),
     (403, body("Country not supported"), "stop", "key_refused"),
-    (403, HTML, "stop", "key_refused"),
-    (403, body(MODERATED, code=403), "record", "moderated"),
+    (403, HTML, "suspect", "forbidden"),
+    (403, body(MODERATED, code=403), "abstain", "filtered"),
     (402, body("Payment required"), "stop", "quota"),
     (429, QUOTA, "stop", "quota"),
     (429, body("quota", type="insufficient_quota", code=None), "stop", "quota"),
@@ -85,8 +99,8 @@ ROWS: list[tuple[int, bytes, str, str]] = [
     (404, body("No models loaded. Please load a model first."), "stop", "not_found"),
     (501, b"Unsupported method ('POST')", "stop", "not_an_api"),
     (505, b"", "stop", "not_an_api"),
-    (200, HTML, "stop", "not_an_api"),
-    (200, b"<html>login</html>", "stop", "not_an_api"),
+    (200, HTML, "suspect", "not_an_api"),
+    (200, b"<html>login</html>", "suspect", "not_an_api"),
     (200, bare(error="Unexpected endpoint or method. (POST /v1/v1/x)"), "stop", "not_an_api"),
     (429, body("Rate limit reached"), "retry", "http_429"),
     (408, b"", "retry", "http_408"),
@@ -95,7 +109,7 @@ ROWS: list[tuple[int, bytes, str, str]] = [
     (500, body(CUDA), "retry", "http_500"),
     (500, b"", "retry", "http_500"),
     (502, HTML, "retry", "http_502"),
-    (503, body("Loading model"), "retry", "http_503"),
+    (503, body("Loading model"), "retry", "loading"),
     (529, b"overloaded", "retry", "http_529"),
     (400, body(FORMAT), "degrade", "schema_refused"),
     (422, bare(error="Invalid grammar", error_type="x"), "degrade", "schema_refused"),
@@ -143,6 +157,65 @@ ROWS: list[tuple[int, bytes, str, str]] = [
     ),
     (413, b"too large", "record", "http_413"),
     (418, b"", "record", "http_418"),
+    # A firewall, or a gateway: of one tool, or of all?
+    (403, FIREWALL, "suspect", "forbidden"),
+    (406, FIREWALL, "suspect", "forbidden"),
+    (403, bare(message="Forbidden"), "suspect", "forbidden"),
+    (406, b"", "suspect", "forbidden"),
+    (413, FIREWALL, "record", "http_413"),
+    # Keys and money, by another status than their own.
+    (400, body("API key not valid. Please pass a valid API key."), "suspect", "key_refused"),
+    (400, b'[{"error": {"message": "x", "status": "API_KEY_INVALID"}}]', "suspect", "key_refused"),
+    (400, body("Incorrect API key provided: [key]"), "suspect", "key_refused"),
+    (422, body("Missing access token"), "suspect", "key_refused"),
+    (400, body("Missing Authorization header"), "suspect", "key_refused"),
+    (400, body("Invalid Authentication"), "suspect", "key_refused"),
+    (200, body("Unauthorized: x-api-key is required"), "suspect", "key_refused"),
+    (421, FIREWALL, "suspect", "not_an_api"),
+    (200, b"\xef\xbb\xbf" + HTML, "suspect", "not_an_api"),
+    (400, body("Your account has been suspended"), "suspect", "key_refused"),
+    (403, body("You do not have permission", type="permission_error"), "stop", "key_refused"),
+    (400, body(NO_CREDIT), "suspect", "quota"),
+    (429, body("Insufficient balance, please recharge", code="1113"), "suspect", "quota"),
+    (429, body("Insufficient quota for now, slow down"), "retry", "http_429"),
+    (400, body("No connected db.", type="no_db_connection"), "record", "http_400"),
+    # Filters.
+    (400, body(FILTERED, code="content_filter", param="prompt"), "abstain", "filtered"),
+    (400, body("x", innererror={"code": "ResponsibleAIPolicyViolation"}), "abstain", "filtered"),
+    (400, body("Rejected", code="content_policy_violation"), "abstain", "filtered"),
+    (400, body("Rejected", code="moderation_blocked"), "abstain", "filtered"),
+    (400, body("Your input was flagged as violating our usage policy"), "abstain", "filtered"),
+    (400, bare(message="The guardrail intervened: blocked topic"), "abstain", "filtered"),
+    (400, bare(message="<400> data_inspection_failed"), "abstain", "filtered"),
+    (200, BLOCKED, "abstain", "filtered"),
+    (
+        200,
+        bare(choices=[], prompt_filter_results=[{"content_filter_results": {"filtered": True}}]),
+        "abstain",
+        "filtered",
+    ),
+    (
+        200,
+        bare(choices=[], prompt_filter_results=[{"content_filter_results": {"filtered": False}}]),
+        "retry",
+        "no_completion",
+    ),
+    # No waiting makes a request smaller.
+    (429, body(TPM, code="rate_limit_exceeded"), "record", "request_too_large"),
+    (429, body("requested: 7012 tokens, limit: 6000"), "record", "request_too_large"),
+    (429, body("Limit 3,000, Requested 3,971"), "record", "request_too_large"),
+    (429, body("Rate limit reached " + TPD), "retry", "http_429"),
+    (429, body("Rate limit exceeded: free-models-per-day"), "stop", "daily_quota"),
+    # The model slipped, the form is known.
+    (400, body("Failed to generate JSON.", code="json_validate_failed"), "retry", "reply_rejected"),
+    (400, body(SLIP), "retry", "reply_rejected"),
+    (400, body("Failed to call a function.", code="tool_use_failed"), "retry", "reply_rejected"),
+    # The server is there, its model not yet.
+    (503, body("Model x is currently loading"), "retry", "loading"),
+    (503, bare(detail="model is not ready"), "retry", "loading"),
+    (502, b"warming up", "retry", "loading"),
+    (503, body("no healthy upstream"), "retry", "http_503"),
+    (444, b"", "retry", "http_444"),
     (422, body("bad temperature"), "record", "http_422"),
     (200, body("Provider returned an error", code=502), "retry", "http_502"),
     (200, body("Slow down", code=429), "retry", "http_429"),
@@ -207,6 +280,31 @@ def test_every_row_of_the_table_is_reached_by_one_of_these() -> None:
         ),
         (422, bare(detail=[{"loc": ["body", "min_p"], "type": "extra_forbidden"}]), ("min_p",), ""),
         (200, body("min_p: unknown field", code=400), ("min_p",), "min_p"),
+        (400, body("`temperature` is deprecated for this model."), SENT, "temperature"),
+        (400, body("invalid temperature: only 1 is allowed for this model"), SENT, "temperature"),
+        (400, body("`temperature` may only be set to 1 with thinking"), SENT, "temperature"),
+        (400, body("Temperature is not supported with this model"), SENT, "temperature"),
+        (400, body("temperature must be 1 for this model"), SENT, "temperature"),
+        (400, body("unknown field `seed`, expected one of `model`, `max_tokens`"), SENT, "seed"),
+        (400, body("property 'seed' is unsupported"), SENT, "seed"),
+        (400, body('json: unknown field "seed"'), SENT, "seed"),
+        (400, body('Unknown name "topP": Cannot find field.'), ("top_p", "seed"), "top_p"),
+        (400, body("Unknown parameter: 'seed'.", code="unknown_parameter", param="seed"), SENT, ""),
+        (500, body("create() got an unexpected keyword argument 'seed'"), SENT, "seed"),
+        (400, body("seed is not supported when temperature is 0"), SENT, "seed"),
+        (400, body("Unknown field seed in {'temperature': 0.7, 'seed': 9}"), SENT, "seed"),
+        (
+            400,
+            body("`temperature` and `top_p` cannot both be specified. Please use only one."),
+            ("top_p", "temperature"),
+            "top_p",
+        ),
+        (
+            400,
+            body("top_p must be greater than or equal to 0.95 or unset when thinking is on"),
+            ("top_p", "temperature"),
+            "top_p",
+        ),
     ],
 )
 def test_a_refused_field_is_named(
@@ -214,7 +312,7 @@ def test_a_refused_field_is_named(
 ) -> None:
     fault = classify_fault(RawResponse(0.0, status, {}, raw), constrained=True, sent=sent)
     assert fault is not None
-    wanted = ("degrade", "field_refused", field or sent[0])
+    wanted = ("degrade", "field_refused", field or ("seed" if "seed" in sent else sent[0]))
     assert (fault.action, fault.label, fault.field) == wanted
 
 
@@ -230,10 +328,11 @@ def test_a_refused_field_is_named(
             "http_400",
         ),
         (422, "Input should be less than or equal to 1.5: body.temperature", {}, "http_422"),
+        (400, "Only temperatures between 0 and 1 are allowed: temperature", {}, "http_400"),
         # Not sent, so not to be left out.
         (400, "Unrecognized request argument supplied: top_k", {}, "http_400"),
         (400, "unknown: seedling, xseed, seed_2", {}, "http_400"),
-        # Only these two statuses are about the request itself.
+        # Not every status is about the request itself.
         (418, "seed is not supported", {}, "http_418"),
     ],
 )
@@ -295,7 +394,7 @@ def test_overload_is_what_fewer_requests_would_help() -> None:
 
 
 def test_every_stop_says_what_to_do() -> None:
-    stops = {label for _status, _raw, action, label in ROWS if action == "stop"}
+    stops = {label for _status, _raw, action, label in ROWS if action in ("stop", "suspect")}
     assert stops | {"unreachable"} <= set(REMEDIES)
     for label in stops:
         sentence = Fault("stop", label, " it said so. ").sentence(" (twice)")

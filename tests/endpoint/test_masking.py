@@ -26,6 +26,14 @@ from panel.endpoint.masking import MASK, mask_keys
         ("token: 8f14e45fceea167a", f"token: {MASK}"),
         ("?key=AIzaSyA1234567890abcdef", f"?key={MASK}"),
         ("AIzaSyA1234567890abcdef is blocked", f"{MASK} is blocked"),
+        (
+            "Incorrect API key provided: correcthorsebattery.",
+            f"Incorrect API key provided: {MASK}.",
+        ),
+        ("Bearer abcdefghijklmnopqrstuvwxyz", f"Bearer {MASK}"),
+        ("Authorization: Token 0123456789ab", f"Authorization: Token {MASK}"),
+        ('{"x-api-key": ["0123456789ab"]}', f'{{"x-api-key": ["{MASK}"]}}'),
+        ("hf_abcdefghijklmnopqrst is expired", f"{MASK} is expired"),
         ("gsk_1234567890abcdefGHIJ", MASK),
         ("hf_AbCdEfGh1234567890xyz", MASK),
         ("xai-0123456789abcdef", MASK),
@@ -51,6 +59,8 @@ def test_what_looks_like_a_key_is_cut_out(said: str, left: str) -> None:
         "task-specific, risk-averse and hf_transfer",
         '{"error": {"message": "bad", "type": "x", "code": 400, "param": "max_tokens"}}',
         f"Bearer {MASK}",
+        'www-authenticate: Bearer error="invalid_token"',
+        "write to admin@example.org or https://example.org?mail=a@b",
     ],
 )
 def test_ordinary_words_are_left(said: str) -> None:

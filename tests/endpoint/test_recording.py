@@ -54,6 +54,21 @@ def test_a_replay_gives_the_same_verdicts_without_a_model(
     assert verdicts(mocked, panel) == live
 
 
+def test_a_replay_waits_for_nothing_and_says_nothing_of_waits(
+    mocked: Space, mock: MockEndpoint, panel: Panel, tape: Path
+) -> None:
+    """However long the server asked to wait in the words of its error."""
+    slow = Answer(429, {"error": {"message": "Please try again in 40 ms."}})
+    mock.face = lambda index, _body: slow if index in (0, 5) else None
+    assert panel("run", "--record", tape, cwd=mocked.root).code == 0
+    recorded = tape.read_text(encoding="utf-8")
+    assert recorded.count("in 40 ms") == 2
+    tape.write_text(recorded.replace("in 40 ms", "in 40 days"), encoding="utf-8")
+    summary = replayed(mocked, panel, tape)
+    assert (summary["code"], summary["verdicts"], summary["requests"]) == (0, 8, 10)
+    assert "cannot answer now" not in summary["err"]
+
+
 def test_faults_repairs_and_steps_down_are_replayed(
     mocked: Space, mock: MockEndpoint, panel: Panel, tape: Path
 ) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from panel.endpoint import cell_runner as ladder
+from panel.endpoint import health
 from panel.endpoint.masking import MASK
 from panel.engines import local
 from panel.engines.base import RunStats
@@ -364,14 +364,14 @@ def test_a_text_no_database_would_take_from_a_server_is_kept_all_the_same(
 ) -> None:
     mock.face = lambda _index, _body: Answer(413, b'{"error": "a\\u0000b \\ud800 \xff"}')
     summary, _tallies, _notices = run(busy)
-    assert summary.errors == 4 * TOOLS and summary.stopped is None
+    assert summary.errors == 16 and summary.stopped == "endpoint"
 
 
 def test_sigterm_stops_a_run_like_ctrl_c(
     busy: Space, mock: MockEndpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As a supervisor sends it; the handler from before is put back."""
-    monkeypatch.setattr(ladder, "WAIT_CAP_SECONDS", 0.1)
+    monkeypatch.setattr(health, "WAIT_CAP_SECONDS", 0.1)
     mock.delay = 0.1
     handler = signal.getsignal(signal.SIGTERM)
     summary, _tallies, notices = run(busy, lambda _tallies: os.kill(os.getpid(), signal.SIGTERM))

@@ -50,7 +50,8 @@ class Face:
     settings: more lines of its table in panel.toml. label: of the fault it stops with or its
     cells end in. says: what the person is told to do. adapted: how requests were changed.
     key_env: the variable its key stands in. path: of its base_url. door: closed where nobody
-    listens, wrong where no TLS is spoken behind https://.
+    listens, wrong where no TLS is spoken behind https://. requests: the most that a run makes
+    before it stops.
     """
 
     kind: Kind
@@ -69,6 +70,7 @@ class Face:
     key_env: str = ""
     path: str = "/v1"
     door: Literal["open", "closed", "wrong"] = "open"
+    requests: int = 1
 
     def toml(self, base_url: str, more: str = "") -> str:
         """Return the panel.toml that points at it."""
@@ -184,6 +186,10 @@ FAULTS: dict[str, tuple[str, Callable[[Body], Answer]]] = {
     "loading": (
         "503 while the model is loading, as llama.cpp says it",
         lambda _: error(503, "Loading model", 503, type="unavailable_error"),
+    ),
+    "rejected": (
+        "400 for a reply that the server's own check rejects, as Groq says it",
+        lambda _: error(400, "Failed to generate JSON.", "json_validate_failed"),
     ),
     "server-error": ("500", lambda _: error(500, "internal error", type="server_error")),
     "gateway": (
@@ -409,6 +415,11 @@ def _reasoning_model(_seed: int) -> Answering:
     return answer
 
 
+def _fixed_temperature(_seed: int) -> Answering:
+    refused = error(400, "invalid temperature: only 1 is allowed for this model")
+    return lambda _index, body: refused if "temperature" in body else reply(body)
+
+
 def _openrouter(_seed: int) -> Answering:
     """Refuse what the provider has not, if asked to; else drop it and chat."""
 
@@ -540,6 +551,34 @@ WEATHER: dict[str, Face] = {
         "key_refused",
         "No key was sent",
     ),
+    "bad-key-400": _stops(
+        "400 for a bad key, as Gemini says it",
+        error(400, "API key not valid. Please pass a valid API key."),
+        "key_refused",
+        "Check the key",
+        key_env="WEATHER_API_KEY",
+        requests=3,
+    ),
+    "no-credit-400": _stops(
+        "400 for an account without money, as Anthropic says it",
+        error(400, "Your credit balance is too low to access the API."),
+        "quota",
+        "Top up the account",
+        requests=3,
+    ),
+    "firewall": _stops(
+        "403 with a firewall's page",
+        Answer(403, "<html><h1>Access denied</h1></html>", {"content-type": "text/html"}),
+        "forbidden",
+        "a firewall stands before the endpoint",
+        requests=3,
+    ),
+    "daily-quota": _stops(
+        "429 for the rest of the day",
+        error(429, "Rate limit exceeded: free-models-per-day", 429),
+        "daily_quota",
+        "Run again when it is renewed",
+    ),
     "no-credit": _stops(
         "402, as OpenRouter sends it",
         Answer(402, {"error": {"code": 402, "message": "Insufficient credits"}}),
@@ -578,6 +617,7 @@ WEATHER: dict[str, Face] = {
         "not_an_api",
         "Correct base_url",
         pages=_Everywhere(_HTML),
+        requests=3,
     ),
     "no-v1": _stops(
         "LM Studio asked without /v1: 200 on every path",
@@ -780,6 +820,12 @@ WEATHER: dict[str, Face] = {
         _reasoning_model,
         adapted=("without temperature", "max_tokens sent as max_completion_tokens"),
         pages=_listed({"id": "mock-1", "owned_by": "system"}),
+    ),
+    "fixed-temperature": Face(
+        "server",
+        "a model that takes no temperature, and says so in words of its own",
+        _fixed_temperature,
+        adapted=("without temperature",),
     ),
     "openrouter": Face(
         "server",

@@ -55,8 +55,8 @@ def canary(
     """Ask the canaries again, and nothing else, to see whether the model has moved.
 
     'panel freeze' writes their answers into verdicts/. Exit 1: the model moved, or cells ended in
-    error. 3: the endpoint refused or is not there. 4: a --max-... bound is reached.
-    130: interrupted.
+    error. 3: the endpoint refused, is not there, or asks to wait too long. 4: a --max-... bound is
+    reached. 130: interrupted.
     """
     tape = recording(record, replay)
     budget = RunBudget(max_calls, max_tokens, max_cost)

@@ -59,8 +59,8 @@ def run(
 ) -> None:
     """Ask what is pending, keep every answer, sum up. A second run asks nothing.
 
-    Exit 1: cells ended in error. 3: the endpoint refused or is not there. 4: a --max-...
-    bound is reached. 130: interrupted.
+    Exit 1: cells ended in error. 3: the endpoint refused, is not there, or asks to wait too
+    long. 4: a --max-... bound is reached. 130: interrupted.
     """
     tape = recording(record, replay)
     workspace = open_workspace()

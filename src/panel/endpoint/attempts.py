@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 from panel.cells.lines import Attempt
 from panel.endpoint.client import RawResponse
-from panel.endpoint.faults import Fault, classify_fault
+from panel.endpoint.faults import BROKEN, Fault, classify_fault
 from panel.endpoint.prompt_counts import PromptCounts
 from panel.endpoint.replies import Reply, read_reply
 from panel.endpoint.usage import cost
@@ -23,7 +23,8 @@ class AttemptContext:
 
     last: no further try is allowed. heard: the endpoint has answered something before.
     longer: the cap on the reply is doubled already. sent: the optional fields of the request.
-    counts: how the endpoint counts prompts.
+    counts: how the endpoint counts prompts. judge: says what a fault means for the whole run, and
+    returns it, changed where that differs.
     """
 
     last: bool
@@ -32,6 +33,7 @@ class AttemptContext:
     sent: Collection[str]
     prices: Prices | None
     counts: PromptCounts
+    judge: Callable[[Fault], Fault]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +54,13 @@ def read_attempt(answer: RawResponse, asked: Attempt, context: AttemptContext) -
     """Complete ``asked``, an attempt without its outcome, from the answer it got."""
     fault = _fault(answer, asked, context)
     if fault is not None:
-        final = fault.action in ("stop", "record") or (fault.action == "retry" and context.last)
-        failed = replace(asked, final=final, reason=fault.label, detail=fault.detail)
+        failed = replace(
+            asked,
+            final=fault.ends_cell(context.last),
+            outcome="abstain" if fault.action == "abstain" else "error",
+            reason=fault.label,
+            detail=fault.detail,
+        )
         return AttemptResult(failed, fault)
     completion = answer.completion()
     assert completion is not None  # classify_fault() calls its absence a fault
@@ -61,18 +68,17 @@ def read_attempt(answer: RawResponse, asked: Attempt, context: AttemptContext) -
     usage, cut = context.counts.judge(asked.messages, reply.usage)
     attempt = _with_reply(asked, replace(reply, usage=usage), context.prices)
     if cut is not None:
-        return AttemptResult(replace(attempt, reason="prompt_truncated", detail=cut))
+        return _spoilt(attempt, Fault("record", "prompt_truncated", cut), context)
     if reply.ending == "broken_off":
         detail = f"the server ended the reply with {reply.finish_reason!r}"
-        attempt = replace(attempt, final=context.last, reason="broken_off", detail=detail)
-        return AttemptResult(attempt, Fault("retry", "broken_off", detail))
+        return _spoilt(attempt, Fault("retry", BROKEN, detail), context)
     if reply.abstention is not None:
         reason, words = reply.abstention
         return AttemptResult(replace(attempt, outcome="abstain", reason=reason, detail=words))
     try:
         verdict = reply.verdict(asked.cell.persona)
     except UnparsableReply as error:
-        return _unreadable(attempt, reply, error, context.longer)
+        return _unreadable(attempt, reply, error, context)
     return AttemptResult(replace(attempt, outcome="verdict", verdict=verdict))
 
 
@@ -81,10 +87,17 @@ def _fault(answer: RawResponse, asked: Attempt, context: AttemptContext) -> Faul
     if fault is None:
         return None
     if fault.label == "system_refused" and all(role != "system" for role, _ in asked.messages):
-        return replace(fault, action="record")  # it is merged already: nothing is left to change
+        fault = replace(fault, action="record")  # it is merged already: nothing left to change
     if fault.label == "timeout" and not context.heard:
-        return replace(fault, action="stop", label="silent")
-    return fault
+        fault = replace(fault, action="stop", label="silent")
+    return context.judge(fault)
+
+
+def _spoilt(attempt: Attempt, fault: Fault, context: AttemptContext) -> AttemptResult:
+    """Return an attempt whose reply is there and of no use."""
+    fault = context.judge(fault)
+    final, label = fault.ends_cell(context.last), fault.label
+    return AttemptResult(replace(attempt, final=final, reason=label, detail=fault.detail), fault)
 
 
 def _with_reply(asked: Attempt, reply: Reply, prices: Prices | None) -> Attempt:
@@ -103,7 +116,7 @@ def _with_reply(asked: Attempt, reply: Reply, prices: Prices | None) -> Attempt:
 
 
 def _unreadable(
-    attempt: Attempt, reply: Reply, error: UnparsableReply, longer: bool
+    attempt: Attempt, reply: Reply, error: UnparsableReply, context: AttemptContext
 ) -> AttemptResult:
     detail = str(error)
     if reply.ending != "truncated":
@@ -118,5 +131,7 @@ def _unreadable(
         return AttemptResult(
             replace(attempt, final=False, reason=fault.label, detail=detail), fault
         )
-    truncated = replace(attempt, final=longer, reason="truncated", detail=detail)
+    if context.longer:
+        return _spoilt(attempt, Fault("record", "truncated", detail), context)
+    truncated = replace(attempt, final=False, reason="truncated", detail=detail)
     return AttemptResult(truncated, truncated=True)

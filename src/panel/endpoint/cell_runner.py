@@ -7,20 +7,18 @@ answer. A model is never swapped for another.
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-
-import tenacity
 
 from panel.cells.cells import REPLY_SHOWN, Cell
 from panel.cells.journal import utc_now
 from panel.cells.lines import Attempt
 from panel.endpoint.attempts import AttemptContext, AttemptResult, read_attempt
 from panel.endpoint.client import CompletionClient, RawResponse
-from panel.endpoint.faults import Fault
+from panel.endpoint.faults import LOADING, SLIPPED, Fault
 from panel.endpoint.limits import Budget, ConcurrencyLimiter, Slot
 from panel.endpoint.output_modes import OutputMode, RequestProfile, optional_fields, plain_fields
+from panel.endpoint.patience import Patience
 from panel.endpoint.prompt_counts import PromptCounts
 from panel.stats import Outcome
 from panel.workspace.endpoints import Endpoint
@@ -29,9 +27,9 @@ from panel.workspace.verdict import Verdict
 
 Record = Callable[[Attempt], Awaitable[None]]
 
-WAIT_CAP_SECONDS = 60.0
-RETRY_AFTER_CAP_SECONDS = 600.0
-RUNAWAYS_REMEMBERED = 3  # of single cells, after which the whole endpoint changes its output mode
+# Cells whose own output mode had to be weaker, after which the whole endpoint's is.
+WEAKENED_REMEMBERED = 3
+SLIPS = 2  # replies of one cell that the server itself rejects, before it is asked another way
 ROOM_SECONDS = 0.05  # between two looks at whether the budget has room again
 
 
@@ -39,20 +37,11 @@ class OverBudget(Exception):  # noqa: N818 - it names the state, not a fault
     """The budget does not allow the next request."""
 
 
-class _MayPass(Exception):  # noqa: N818 - it names the state, not a fault
-    """The fault of a try that may pass, so that another try is worth its wait."""
-
-    def __init__(self, fault: Fault) -> None:
-        self.fault = fault
-        super().__init__(fault.label)
-
-
 @dataclass(frozen=True, slots=True)
 class Settled:
     """How a cell ended. outcome: verdict, abstain or error.
 
-    stop: the fault after which this endpoint should not be asked again. exhausted: the
-    endpoint gave no answer in any of the tries.
+    stop: the fault after which this endpoint should not be asked again.
     """
 
     outcome: Outcome
@@ -60,7 +49,6 @@ class Settled:
     reason: str | None = None
     detail: str | None = None
     stop: Fault | None = None
-    exhausted: bool = False
 
 
 @dataclass(slots=True)
@@ -98,43 +86,50 @@ class Reserved:
 class CellRunner:
     """Runs the cells of one endpoint, and remembers what its server refuses.
 
-    request_profile: how requests are made; changed by what is learned. counts: how the endpoint
-    counts prompts. pause: waits some seconds before the next try; it may raise to end the
-    waiting. heard: whether the endpoint has answered anything at all. runaways: how many cells
-    had a reply that ran on in blanks.
+    patience: waits for the endpoint. request_profile: how requests are made; changed by what is
+    learned. counts: how the endpoint counts prompts. heard: whether the endpoint has answered
+    anything at all. worked: the output modes that brought a verdict. weakened: how many cells
+    have needed a weaker one since it changed.
     """
 
     client: CompletionClient
     endpoint: Endpoint
     prompts: Prompts
-    limiter: ConcurrencyLimiter
+    patience: Patience
     request_profile: RequestProfile = field(default_factory=RequestProfile)
     budget: Budget = field(default_factory=Budget)
     usage: RunUsage = field(default_factory=RunUsage)
     counts: PromptCounts = field(default_factory=PromptCounts)
-    pause: Callable[[float], Awaitable[None]] = asyncio.sleep
     heard: bool = False
-    runaways: int = 0
+    worked: set[OutputMode] = field(default_factory=set)
+    weakened: int = 0
+
+    @property
+    def limiter(self) -> ConcurrencyLimiter:
+        """How many requests may be in flight."""
+        return self.patience.limiter
 
     async def settle(self, cell: Cell, record: Record) -> Settled:
-        """Ask until the cell has ended, one way or another. Raises OverBudget."""
+        """Ask until the cell has ended, one way or another. Raises OverBudget, MustWait."""
         return await _CellInProgress(self, cell, record).settle()
 
     async def reserve(self, messages: Messages, longer: bool) -> Reserved:
-        """Wait for a slot and set the request's worst size aside; raises OverBudget."""
+        """Wait for a slot and set the request's worst size aside; raises OverBudget, MustWait."""
         prompt = round(sum(len(text) for _role, text in messages) / self.endpoint.chars_per_token)
         completion = (self.endpoint.sampling.max_tokens or 0) * (2 if longer else 1)
         tokens, prices = prompt + completion, self.endpoint.prices
         worst = (prices.prompt * prompt + prices.completion * completion) / 1e6 if prices else None
         while True:
-            slot = await self.limiter.acquire(tokens)
+            slot = await self.patience.slot(tokens)
             if self.budget.reserve(tokens, worst):
                 return Reserved(slot, tokens, worst)
             alone = self.limiter.in_flight == 1
             self.limiter.abandoned(slot)
             if alone:
                 raise OverBudget
-            await self.pause(ROOM_SECONDS)  # a reply under way may take less than was set aside
+            await self.patience.pause(
+                ROOM_SECONDS
+            )  # a reply under way may take less than was set aside
 
     def release(self, reserved: Reserved, answer: RawResponse, result: AttemptResult) -> None:
         """Give the slot back and put what was really used in the place of the reservation."""
@@ -144,9 +139,9 @@ class CellRunner:
             tokens = attempt.prompt_tokens + (attempt.completion_tokens or 0)
         elif answer.status is not None and answer.completion() is None:
             tokens = 0  # refused: nothing was read or written
-        self.limiter.apply_rate_limit_headers(answer.headers)
+        self.patience.heed(answer, fault)
         if fault is not None and fault.overload:
-            self.limiter.overloaded(reserved.slot, fault.label, fault.retry_after)
+            self.limiter.overloaded(reserved.slot, fault.label)
         else:
             self.limiter.answered(reserved.slot, tokens)
         cost = 0.0 if tokens == 0 else attempt.cost_usd
@@ -160,7 +155,7 @@ class _CellInProgress:
 
     ordinal: requests made. repair: the model was asked to repair its reply. longer: the cap on
     the reply is doubled. own_mode: an output mode of this cell alone, weaker than the
-    endpoint's; None where it has none.
+    endpoint's; None where it has none. slips: replies that the server itself rejected.
     """
 
     runner: CellRunner
@@ -170,6 +165,7 @@ class _CellInProgress:
     repair: bool = False
     longer: bool = False
     own_mode: OutputMode | None = None
+    slips: int = 0
 
     async def settle(self) -> Settled:
         messages = self.cell.messages
@@ -183,7 +179,6 @@ class _CellInProgress:
                     attempt.reason,
                     attempt.detail,
                     stop=fault if fault is not None and fault.action == "stop" else None,
-                    exhausted=fault is not None and fault.action == "retry",
                 )
             if fault is not None:
                 continue  # the next request is made differently
@@ -197,19 +192,14 @@ class _CellInProgress:
 
     async def _until_answered(self, messages: Messages) -> AttemptResult:
         """Ask, and ask again while the fault may pass; every attempt is journaled."""
-        tries = self.runner.endpoint.attempts
-        async for attempt in tenacity.AsyncRetrying(
-            retry=tenacity.retry_if_exception_type(_MayPass),
-            stop=tenacity.stop_after_attempt(tries),
-            wait=_wait_seconds,
-            sleep=self.runner.pause,
-        ):
-            with attempt:
-                last = attempt.retry_state.attempt_number == tries
-                result = await self._once(messages, last)
-                if result.fault is not None and result.fault.action == "retry" and not last:
-                    raise _MayPass(result.fault)
-        return result
+        tries = 0
+        while True:
+            result = await self._once(messages, last=tries + 1 >= self.runner.endpoint.attempts)
+            fault = result.fault
+            if fault is None or fault.action != "retry" or result.attempt.final:
+                return result
+            tries += fault.label != LOADING
+            await self.runner.patience.wait(fault, tries)
 
     async def _once(self, messages: Messages, last: bool) -> AttemptResult:
         """Send one request, journal what became of it, and learn from it."""
@@ -222,11 +212,22 @@ class _CellInProgress:
         except asyncio.CancelledError:
             runner.limiter.abandoned(reserved.slot)
             raise
+        began, prices = reserved.slot.began, runner.endpoint.prices
         context = AttemptContext(
-            last, runner.heard, self.longer, sent, runner.endpoint.prices, runner.counts
+            last,
+            runner.heard,
+            self.longer,
+            sent,
+            prices,
+            runner.counts,
+            judge=lambda fault: runner.patience.health.judge(fault, self.cell, began, last),
         )
         result = read_attempt(answer, asked, context)
         runner.heard = runner.heard or answer.status is not None
+        if result.attempt.outcome != "error":
+            runner.patience.health.answered()
+        if result.attempt.outcome == "verdict":
+            runner.worked.add(output_mode)
         self._learn(result.fault, output_mode)
         await self.record(result.attempt)
         # Only now: a freed slot is the next request, which a fault of this one may forbid.
@@ -264,33 +265,31 @@ class _CellInProgress:
 
     def _learn(self, fault: Fault | None, output_mode: OutputMode) -> None:
         """Remember for the endpoint what a refusal says about how requests must be made."""
-        runner, profile = self.runner, self.runner.request_profile
+        profile = self.runner.request_profile
+        if fault is not None and fault.label == SLIPPED:
+            self.slips += 1
+            if self.slips >= SLIPS:
+                self._weaken(output_mode, for_all=False)
         if fault is None or fault.action != "degrade":
             return
         if fault.field is not None:
             profile.drop(fault.field)
         elif fault.label == "system_refused":
             profile.merge_system = True
-        elif fault.label == "whitespace_runaway":
-            runner.runaways += 1
-            self.own_mode = profile.weaker_mode(below=output_mode)
-            if runner.runaways == RUNAWAYS_REMEMBERED:
-                profile.output_mode = self.own_mode
         else:
-            weaker = profile.weaker_mode(fault.detail, output_mode)
-            if self.own_mode is not None:
-                self.own_mode = weaker
-            if profile.output_mode == output_mode:  # else another cell has changed it meanwhile
-                profile.output_mode = weaker
+            # What one cell meets says little against a mode that has brought others a verdict.
+            once = fault.label == "whitespace_runaway" or output_mode in self.runner.worked
+            self._weaken(output_mode, for_all=not once, said=fault.detail)
 
-
-def _wait_seconds(state: tenacity.RetryCallState) -> float:
-    """Seconds before the next try: what the server asked for, or doubling with full jitter."""
-    error = state.outcome.exception() if state.outcome is not None else None
-    if isinstance(error, _MayPass) and error.fault.retry_after is not None:
-        return min(error.fault.retry_after, RETRY_AFTER_CAP_SECONDS) + _jitter(0, 0.25)
-    return _jitter(0.1, min(WAIT_CAP_SECONDS, 2.0**state.attempt_number))
-
-
-def _jitter(low: float, high: float) -> float:
-    return random.uniform(low, high)  # noqa: S311 - spreads load, hides nothing
+    def _weaken(self, output_mode: OutputMode, for_all: bool, said: str = "") -> None:
+        """Ask this cell in a weaker mode; all cells, if ``for_all`` or after a few such cells."""
+        runner, profile = self.runner, self.runner.request_profile
+        weaker = profile.weaker_mode(said, output_mode)
+        if not for_all:
+            runner.weakened += self.own_mode is None
+            for_all = runner.weakened >= WEAKENED_REMEMBERED
+            self.own_mode = weaker
+        elif self.own_mode is not None:
+            self.own_mode = weaker
+        if for_all and profile.output_mode == output_mode:  # else another has changed it meanwhile
+            profile.output_mode, runner.weakened = weaker, 0

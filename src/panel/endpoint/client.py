@@ -10,7 +10,6 @@ import re
 import time
 from collections.abc import Awaitable
 from dataclasses import dataclass, field, replace
-from email.utils import parsedate_to_datetime
 from typing import Any, Protocol, Self
 from urllib.parse import urlsplit
 
@@ -74,7 +73,7 @@ class RawResponse:
     def error_text(self) -> tuple[str, str | None]:
         """Return an error's message and code, in any server's form; else the start of the body."""
         body = self.json()
-        error = body.get("error", body) if isinstance(body, dict) else body
+        error = _error_of(body)
         if isinstance(error, dict):
             message = error.get("message", error.get("detail", error))
             code = error.get("code") or error.get("type") or error.get("error_type")
@@ -86,32 +85,16 @@ class RawResponse:
 
     def error_param(self) -> str | None:
         """Return the request field that an error blames (``param``)."""
-        body = self.json()
-        error = body.get("error", body) if isinstance(body, dict) else None
+        error = _error_of(self.json())
         param = error.get("param") if isinstance(error, dict) else None
         return param if isinstance(param, str) else None
 
-    def retry_after(self) -> float | None:
-        """Return the seconds that the server asks to wait, from retry-after-ms or Retry-After."""
-        if "retry-after-ms" in self.headers:
-            return _seconds(self.headers["retry-after-ms"], 0.001)
-        value = self.headers.get("retry-after")
-        if value is None:
-            return None
-        seconds = _seconds(value, 1.0)
-        if seconds is not None:
-            return seconds
-        try:
-            return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-        except (ValueError, TypeError):
-            return None
 
-
-def _seconds(value: str, unit: float) -> float | None:
-    try:
-        return max(0.0, float(value) * unit)
-    except ValueError:
-        return None
+def _error_of(body: Any) -> Any:
+    """Return the error in a body: in an envelope, bare, or the only one of a list (Gemini)."""
+    if isinstance(body, list) and len(body) == 1:
+        [body] = body
+    return body.get("error", body) if isinstance(body, dict) else body
 
 
 def _forms_of(secret: str | None) -> tuple[str, ...]:

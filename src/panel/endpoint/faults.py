@@ -2,7 +2,9 @@
 
 retry    the fault may pass: ask again later
 stop     the fault concerns every cell: ask this endpoint no more, keep what is there
+suspect  the fault may concern this cell or every cell: health.py asks others before it stops
 degrade  the server does not support a part of the request: ask again without it, and remember
+abstain  the server will not have this question answered: an abstention
 record   the fault concerns this cell only: note it and go on
 """
 
@@ -13,11 +15,13 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from panel.endpoint import fault_words as words
 from panel.endpoint.client import RawResponse
 from panel.endpoint.transport import WAY_REMEDIES
+from panel.endpoint.waits import asked_wait, daily, named_values, reset_wait
 from panel.text import without_pages
 
-Action = Literal["retry", "stop", "degrade", "record"]
+Action = Literal["retry", "stop", "suspect", "degrade", "abstain", "record"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +45,46 @@ class Fault:
         """Whether the endpoint has too much to do."""
         return self.label in OVERLOADS
 
+    @property
+    def replied(self) -> bool:
+        """Whether the model did reply, though the reply is of no use."""
+        return self.label in (SLIPPED, BROKEN, "prompt_truncated", "truncated")
+
+    def ends_cell(self, last: bool) -> bool:
+        """Whether its cell ends with it; ``last``: no try is left. A model may load for long."""
+        if self.action == "retry":
+            return last and self.label != LOADING
+        return self.action != "degrade"
+
+    @property
+    def busy(self) -> bool:
+        """Whether a server that is alive says that it has too much to do."""
+        if self.label in ("http_429", "http_529"):
+            return True
+        if not self.overload or words.is_page(self.detail):
+            return False
+        return re.search(words.BUSY, self.detail, re.I) is not None
+
     def sentence(self, more: str = "") -> str:
         """Say what happened, ``more`` about it, and what to do."""
-        usual = REMEDIES.get(self.label, TRY_AGAIN if self.action == "retry" else "")
-        remedy = self.remedy or usual
+        usual = REMEDIES.get(self.label, TRY_AGAIN if self.action == "retry" else LOOK)
+        return f"{self.label}: {self.said}{more}. {self.remedy or usual}".rstrip()
+
+    @property
+    def said(self) -> str:
+        """What the server said, in one line for a person."""
         said = " ".join(without_pages(self.detail).split()).rstrip(".")
-        if len(said) > SHOWN:  # the journal has all of it
-            said = f"{said[:SHOWN]} [...]"
-        return f"{self.label}: {said}{more}. {remedy}".rstrip()
+        # It may be long; the journal has all of it.
+        return f"{said[:SHOWN]} [...]" if len(said) > SHOWN else said
 
 
 SHOWN = 300  # characters of what a server said, in one line for a person
 
 OVERLOADS = {"http_429", "http_503", "http_529", "timeout"}
+
+LOADING = "loading"  # the server is there, its model not yet
+BROKEN = "broken_off"  # the server gave up in the middle of a reply
+SLIPPED = "reply_rejected"  # the server's own check of the model's reply failed
 
 REFUSALS = {"schema_refused", "field_refused", "system_refused"}  # of one part of the request
 
@@ -63,42 +94,26 @@ TRY_AGAIN = "This may pass: try again."
 NO_KEY_SENT = (
     'No key was sent: write api_key_env = "NAME_OF_THE_VARIABLE" under the endpoint in panel.toml.'
 )
+LOOK = "Look at the server's own log; the next run goes on."
 # What a person can do about a fault that stops a run.
 REMEDIES = {
     "key_refused": "Check the key in the environment and what it is allowed to use.",
+    "forbidden": "Look whether the key may do this, or a firewall stands before the endpoint.",
     "quota": "Top up the account, or choose another with --endpoint; the next run goes on.",
     "not_found": "Name a model that is there with --model; a base_url usually ends in /v1.",
-    "not_an_api": "Correct base_url: it usually ends in /v1.",
+    "not_an_api": "Correct base_url: it usually ends in /v1. Or a firewall stands before it.",
     "redirected": "Put the new address into base_url; the key is not sent after a redirect.",
     "unreachable": "Start the server, or correct base_url.",
     "silent": "Is its model still loading? Run again, or raise timeout_seconds.",
     "timeout": "Is its model still loading? Run again, or raise timeout_seconds.",
-    "no_answer": "Look at the server's own log; the next run goes on.",
+    "context_overflow": "Give the model a larger context window, or shorten the descriptions.",
+    "prompt_truncated": "Give the model a larger context window, or shorten the descriptions.",
+    "truncated": "Raise max_tokens in [sampling].",
+    "daily_quota": "Run again when it is renewed: the next run goes on. Or choose --endpoint.",
+    "long_wait": "Run again then: the next run goes on. Or raise longest_wait_seconds in [limits].",
+    "no_answer": LOOK,
     **WAY_REMEDIES,
 }
-
-_FORMAT = (
-    r"response_format|json_schema|json_object|structured|guided|grammar|schema|\bstrict\b"
-    r"|\btools?\b.{0,40}(support|parser|choice|allow|enabled)|support.{0,30}\btools?\b"
-    r"|tool_choice|function.call|missing field `value`|requested parameters"
-)
-_OVERFLOW = (
-    r"context.{0,12}(length|size|window)|exceed_context|n_keep|keep the first|too many tokens"
-    r"|max_model_len|input (length|is too long)|prompt is too long|maximum.{0,20}tokens"
-    r"|tokens.{0,30}must be <="
-)
-_SYSTEM = (
-    r"system.{0,24}(role|message|instruction)|only user and assistant roles"
-    r"|roles must alternate|developer instruction is not enabled|does not support .?system"
-)
-_MODEL = (
-    r"model.{0,80}(not (found|exist|available|loaded)|does ?n.t exist|no longer)"
-    r"|(unknown|invalid|no such) model|invalid_model|no models? loaded|not a valid model"
-)
-_EXTRA = (
-    r"extra|unknown|unrecogni[sz]ed|unexpected|not (permitted|supported|allowed)|unsupported"
-    r"|does not support|forbidden"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,34 +130,54 @@ class _Row:
     codes: Collection[str] = ()
     constrained: bool = False
 
-    def fits(self, status: int, message: str, code: str | None, constrained: bool) -> bool:
+    def fits(self, status: int, said: str, codes: Collection[str], constrained: bool) -> bool:
         if status not in self.statuses or (self.constrained and not constrained):
             return False
-        if self.codes and code in self.codes:
+        if not self.says and not self.codes:
             return True
-        if self.says:
-            return re.search(self.says, message, re.I | re.S) is not None
-        return not self.codes
+        if any(code in self.codes for code in codes):
+            return True
+        return bool(self.says) and re.search(self.says, said, re.I | re.S) is not None
 
 
 _OK = range(200, 300)
 _ANY = range(100, 1000)
 _REFUSED = (400, 404, 415, 422, 500, 501)
-RETRIED = (408, 409, 425, 429, *range(500, 600))
+_ASKED_BADLY = (400, 403, 406, 412, 422, *_OK)
+_FORBIDDEN = (403, 406, 451)
+_PAGES = {*range(400, 500)} - {404, 405, 408, 409, 413, 425, 429, 444, 499}  # a firewall's, too
+_FIELDS = (400, 415, 422, 500, 501)  # where a field that was sent may be refused
+RETRIED = (408, 409, 425, 429, 444, 499, *range(500, 600))
 
 TABLE = (
-    _Row(_ANY, "stop", "quota", codes=("insufficient_quota", "billing_hard_limit_reached")),
-    _Row((403,), "record", "moderated", says="requires moderation|was flagged"),  # OpenRouter
-    _Row((401, 403), "stop", "key_refused"),
+    _Row(_ANY, "stop", "quota", codes=words.MONEY_CODES),
+    _Row((401,), "stop", "key_refused"),
     _Row((402,), "stop", "quota"),
     _Row(range(300, 400), "stop", "redirected"),
-    _Row((400, 413, 422, 500), "record", "context_overflow", says=_OVERFLOW),
-    _Row((400, 422, 500), "degrade", "system_refused", says=_SYSTEM),
-    _Row(_REFUSED, "degrade", "schema_refused", says=_FORMAT, constrained=True),
-    _Row((400, 404), "stop", "not_found", says=_MODEL, codes=("model_not_found", "1500")),
+    _Row(_FORBIDDEN, "suspect", "forbidden", words.HTML),
+    _Row((*_PAGES, *_OK), "suspect", "not_an_api", words.HTML),
+    _Row((429,), "suspect", "quota", words.NO_MONEY),
+    _Row((403,), "stop", "key_refused", words.KEY),
+    _Row(_ASKED_BADLY, "suspect", "quota", words.MONEY),
+    _Row(_ASKED_BADLY, "suspect", "key_refused", words.KEY),
+    _Row(
+        (400, 403, 406, 422, 451, 500, *_OK),
+        "abstain",
+        "filtered",
+        words.FILTER,
+        words.FILTER_CODES,
+    ),
+    _Row(_FORBIDDEN, "suspect", "forbidden"),
+    _Row((400, 413, 422, 500), "record", "context_overflow", words.OVERFLOW),
+    _Row((429,), "record", "request_too_large", words.TOO_LARGE),
+    _Row((400, 422, 424, 500, 502), "retry", SLIPPED, words.SLIP, constrained=True),
+    _Row((400, 422, 500), "degrade", "system_refused", words.SYSTEM),
+    _Row(_REFUSED, "degrade", "schema_refused", words.FORMAT, constrained=True),
+    _Row((400, 404), "stop", "not_found", words.MODEL, ("model_not_found", "1500")),
     _Row((404,), "stop", "not_found"),
     _Row((405, 501, 505), "stop", "not_an_api"),
-    _Row(_OK, "stop", "not_an_api", says=r"^\s*<(!doctype|html)|unexpected endpoint or method"),
+    _Row(_OK, "stop", "not_an_api", "unexpected endpoint or method"),
+    _Row((409, 425, 500, 502, 503), "retry", LOADING, words.LOADING),
 )
 
 
@@ -166,40 +201,65 @@ def classify_fault(
         return None
     message, code = answer.error_text()
     message = message.strip() or f"HTTP {status} with an empty body"
-    said = f"{message} {code or ''}"
+    codes = _codes(answer, code)
+    said = " ".join((message, *codes))
     if status in _OK and code is not None and re.fullmatch(r"[45]\d\d", code):
         status = int(code)  # OpenRouter says 200 and means this
-    field = (
-        refused_field(message, code, answer.error_param(), sent) if status in (400, 422) else None
-    )
-    if field is not None:
+    if status in _FIELDS and (field := refused_field(message, codes, answer, sent)) is not None:
         return Fault("degrade", "field_refused", message, field=field)
+    if status == 429 and _alone_too_large(message):
+        return Fault("record", "request_too_large", message)
     for row in TABLE:
-        if row.fits(status, said, code, constrained):
+        if row.fits(status, said, codes, constrained):
             missing = answer.keyless and row.label == "key_refused"
             found = Fault(row.action, row.label, message, remedy=NO_KEY_SENT if missing else None)
             if row.label == "redirected":
-                return replace(
-                    found, detail=f"{message} (to {answer.headers.get('location', '?')})"
-                )
-            return found
+                to = answer.headers.get("location", "?")
+                return replace(found, detail=f"{message} (to {to})")
+            return (
+                replace(found, retry_after=asked_wait(answer)) if row.action == "retry" else found
+            )
     if status in RETRIED:
-        return Fault("retry", f"http_{status}", message, answer.retry_after())
+        return _passing(answer, status, message)
     if status in _OK:
         return Fault("retry", "no_completion", message)
     return Fault("record", f"http_{status}", message)
 
 
+def _passing(answer: RawResponse, status: int, message: str) -> Fault:
+    """Return a fault that may pass, and when; one of a daily quota passes in no time to wait."""
+    wait = asked_wait(answer)
+    if wait is None and status == 429:
+        wait = reset_wait(answer)
+    if wait is None and status == 429 and daily(answer.text()):
+        return Fault("stop", "daily_quota", message)
+    return Fault("retry", f"http_{status}", message, wait)
+
+
+def _codes(answer: RawResponse, code: str | None) -> list[str]:
+    """Return the words by which an error is told apart, wherever its body has them."""
+    names = ("code", "type", "status", "reason", "error_type", "blockreason")
+    found = [str(value)[:SHOWN] for name, value in named_values(answer.json()) if name in names]
+    return [*([code] if code is not None else []), *found[:20]]
+
+
+def _alone_too_large(message: str) -> bool:
+    """Whether a rate limit's own figures say that this request alone exceeds it."""
+    figures = []
+    for name in ("limit", "requested"):
+        found = re.search(rf"\b{name}(?: is| of|:| =)?\s*(\d[\d,]*)", message, re.I)
+        if found is None:
+            return False
+        figures.append(int(found[1].replace(",", "")))
+    return figures[1] > figures[0]
+
+
 def refused_field(
-    message: str, code: str | None, param: str | None, sent: Collection[str]
+    message: str, codes: Collection[str], answer: RawResponse, sent: Collection[str]
 ) -> str | None:
-    """Return the field that a server says it does not accept, if it was sent."""
-    if param in sent and (code or "").startswith("unsupported"):
+    """Return the field that a server says it does not take; None unless it was sent."""
+    param = words.same_field(answer.error_param() or "", sent)
+    said = " ".join((message, *codes))
+    if param is not None and (words.blamed_field(f"{said} {param}", (param,)) is not None):
         return param
-    if not re.search(_EXTRA, f"{message} {code or ''}", re.I):
-        return None
-    # The longest first, so that the most specific name is found.
-    for field in sorted(sent, key=len, reverse=True):
-        if re.search(rf"(?<![\w]){re.escape(field)}(?![\w])", message):
-            return field
-    return None
+    return words.blamed_field(message, sent)

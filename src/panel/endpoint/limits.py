@@ -13,11 +13,10 @@ asks for delays every request and takes no slot.
 from __future__ import annotations
 
 import asyncio
-import re
+import math
 import statistics
 import time
 from collections import deque
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 GAIN = 1.1  # how many times the answers a second a higher limit must bring
@@ -26,7 +25,14 @@ PATIENCE = 64  # most rounds of answers before a higher limit is tried again aft
 TRIAL = 4  # most rounds of answers that such a try takes
 MINUTE = 60.0
 HISTORY = 500
-LONGEST_WAIT = 600.0
+
+
+class LongWait(Exception):  # noqa: N818 - it names the state, not a fault
+    """Requests are held back for longer than anybody should wait."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        super().__init__(f"{seconds:.0f} s")
 
 
 @dataclass(slots=True)
@@ -42,13 +48,18 @@ class ConcurrencyLimiter:
     """Slots for requests to one endpoint.
 
     ceiling: the most requests ever in flight. start: how many at first. rpm, tpm: requests and
-    tokens a minute, None for no such limit. history: (seconds since the start, limit, why).
+    tokens a minute, None for no such limit. alone: one request at a time whatever the limit.
+    longest: the most seconds that it lets a hold last. holds: whether it waits at all; a
+    recording needs no waiting. history: (seconds since the start, limit, why).
     """
 
     ceiling: int
     start: int = 1
     rpm: int | None = None
     tpm: int | None = None
+    alone: bool = False
+    longest: float = math.inf
+    holds: bool = True
     history: list[tuple[float, int, str]] = field(default_factory=list)
     in_flight: int = 0
     limit: int = 0
@@ -72,9 +83,12 @@ class ConcurrencyLimiter:
     async def acquire(self, tokens: int) -> Slot:
         """Wait for a slot for a request of about this many tokens.
 
-        Raises CancelledError once the limiter is closed.
+        Raises LongWait where the wait is longer than ``longest``, and CancelledError once the
+        limiter is closed.
         """
         while (delay := self._delay(tokens)) != 0:
+            if not self._closed and self.held() > self.longest:
+                raise LongWait(self.held())
             turn = asyncio.get_running_loop().create_future()
             self._waiting.append(turn)
             if delay is None:
@@ -127,12 +141,10 @@ class ConcurrencyLimiter:
             grown = self.limit + (self.limit if self._doubling else max(1, self.limit // 4))
             self._set(min(self.ceiling, grown), "answers keep their pace")
 
-    def overloaded(self, slot: Slot, why: str, retry_after: float | None) -> None:
-        """Give the slot back after 429, 503 or a timeout; halve the limit, and wait as asked."""
+    def overloaded(self, slot: Slot, why: str) -> None:
+        """Give the slot back after 429, 503 or a timeout, and halve the limit."""
         self._free(slot, None)
         now = time.monotonic()
-        if retry_after is not None:
-            self._not_before = max(self._not_before, now + min(retry_after, LONGEST_WAIT))
         self._doubling, self._before = False, None
         if slot.began >= self._decreased:  # earlier requests suffer from the same overload
             self._decreased, self._patience = now, min(PATIENCE, self._patience * 4)
@@ -142,17 +154,29 @@ class ConcurrencyLimiter:
         """Give back the slot of a request that was dropped before its answer."""
         self._free(slot, None)
 
-    def apply_rate_limit_headers(self, headers: Mapping[str, str]) -> None:
-        """Delay requests when rate-limit headers say that nothing remains."""
-        for kind in ("requests", "tokens", ""):
-            suffix = f"-{kind}" if kind else ""
-            remaining = headers.get(f"x-ratelimit-remaining{suffix}")
-            if remaining is None or remaining.strip() != "0":
-                continue
-            seconds = reset_seconds(headers.get(f"x-ratelimit-reset{suffix}", ""))
-            if seconds:
-                until = time.monotonic() + min(seconds, LONGEST_WAIT)
-                self._not_before = max(self._not_before, until)
+    def hold(self, seconds: float) -> None:
+        """Let no request begin for some seconds; a longer hold than this one stays."""
+        if self.holds:
+            self._not_before = max(self._not_before, time.monotonic() + seconds)
+        if self.held() > self.longest:
+            for turn in self._waiting:
+                if not turn.done():
+                    turn.set_result(None)
+            self._waiting.clear()
+
+    def held(self) -> float:
+        """Return the seconds until a request may begin again."""
+        return max(0.0, self._not_before - time.monotonic())
+
+    def narrow(self, alone: bool) -> None:
+        """Have one request in flight at a time, or again as many as the limit says."""
+        if alone != self.alone:
+            self.alone = alone
+            self._wake()
+
+    @property
+    def _most(self) -> int:
+        return 1 if self.alone else self.limit
 
     def _free(self, slot: Slot, tokens: int | None) -> None:
         if tokens is not None:
@@ -164,10 +188,9 @@ class ConcurrencyLimiter:
         """Return 0 to go now, seconds to wait for, or None to wait until a slot is free."""
         if self._closed:
             return 0
-        if self.in_flight >= self.limit:
+        if self.in_flight >= self._most:
             return None
-        now = time.monotonic()
-        wait = max(0.0, self._not_before - now)
+        now, wait = time.monotonic(), self.held()
         while self._spent and self._spent[0].began <= now - MINUTE:
             self._spent.popleft()
         if self._spent:
@@ -189,7 +212,7 @@ class ConcurrencyLimiter:
         self._wake()
 
     def _wake(self) -> None:
-        for _ in range(max(0, self.limit - self.in_flight)):
+        for _ in range(max(0, self._most - self.in_flight)):
             while self._waiting:
                 turn = self._waiting.popleft()
                 if not turn.done():
@@ -204,25 +227,6 @@ class ConcurrencyLimiter:
                 return  # an earlier alarm is set; whoever wakes too early waits again
             self._alarm.cancel()
         self._alarm = loop.call_at(when, self._wake)
-
-
-def reset_seconds(text: str) -> float | None:
-    """Read a rate-limit reset: "1s", "6m0s", "120ms", seconds, or a Unix time (s or ms)."""
-    text = text.strip()
-    try:
-        number = float(text)
-    except ValueError:
-        parts = re.findall(r"([\d.]+)(ms|h|m|s)", text)
-        if not parts or "".join(amount + unit for amount, unit in parts) != text:
-            return None
-        unit_seconds = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-        try:
-            return sum(float(amount) * unit_seconds[unit] for amount, unit in parts)
-        except ValueError:
-            return None
-    if number > 1e11:
-        number /= 1000
-    return max(0.0, number - time.time()) if number > 1e9 else max(0.0, number)
 
 
 @dataclass(slots=True)

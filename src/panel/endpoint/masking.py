@@ -16,21 +16,27 @@ _MARKED = (
     r"(?<![A-Za-z0-9])(?:"
     r"(?:sk|pk|rk|gsk|csk|xai|nvapi|pplx|ghp|gho|ghs|ghu|github_pat|glpat|xox[abprs]|sess|ya29)"
     r"[-_.][A-Za-z0-9*.…_\x80-\xff-]{6,}(?<!\.)"
-    r"|(?:hf|fw|r8|tgp)[-_](?=[A-Za-z_-]*[0-9*])[A-Za-z0-9*_-]{14,}"
+    r"|(?:hf|fw|r8|tgp)_[A-Za-z0-9*]{10,}"
     r"|AIza[A-Za-z0-9*_-]{6,}|(?:AKIA|ASIA)[A-Z0-9*]{12,}|dapi[0-9a-f*]{16,}"
     r"|eyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*){1,2}"
     r")"
 )
-# What stands after "Bearer", or after the name of a secret and a colon.
-_NAMED = (
-    r"(?i:\b(?:bearer|basic)\s+|"
+# What stands after "Bearer", or after the name of a secret and a colon. A word is no key, but for
+# what is said to have been provided, and for a very long one.
+_LETTER = r"[^\s\"'`,;<>(){}\[\]\\]"
+_QUOTE = r"\\?[\"'`]?"
+_NAME = (
     r"\b(?:[a-z]+[-_ ])?(?:api[-_ ]?key|access[-_ ]?key|secret(?:[-_ ]?key)?|password|passwd"
     r"|authorization|auth[-_ ]?token|access[-_ ]?token|token|key)"
-    r"(?:\s+(?:provided|given|used|received|is|was))?\\?[\"'`]?\s*[:=]\s*)"
-    r"\\?[\"'`]?(?:(?i:bearer|basic)\s+)?"
-    r"(?P<value>(?=[^\s\"'`,;<>(){}\[\]\\]*[0-9*…])[^\s\"'`,;<>(){}\[\]\\]{6,}(?<![.:]))"
 )
-_CREDENTIALS = r"(?P<scheme>\b[a-z][a-z0-9+.-]*://)[^\s/@\"'<>]+@"
+_NAMED = (
+    rf"(?i:(?P<named>(?:{_NAME}(?:\s+(?:is|was))?{_QUOTE}\s*[:=]\s*\[?{_QUOTE}"
+    rf"(?:(?:bearer|basic|token)\s+)?|\b(?:bearer|basic)\s+{_QUOTE})"
+    rf"(?=(?:{_LETTER}*[0-9*…]|{_LETTER}{{20}}))"
+    rf"|{_NAME}\s+(?:provided|given|used|received|supplied){_QUOTE}\s*[:=]\s*{_QUOTE})"
+    rf"{_LETTER}{{6,}}(?<![.:]))"
+)
+_CREDENTIALS = r"(?P<scheme>\b[a-z][a-z0-9+.-]{0,20}://)[^\s/@?#\"'<>]+@"
 
 _SECRETS = re.compile(f"{_CREDENTIALS}|{_MARKED}|{_NAMED}")
 
@@ -43,7 +49,4 @@ def mask_keys(text: str) -> str:
 def _masked(found: re.Match[str]) -> str:
     if found["scheme"] is not None:
         return f"{found['scheme']}{MASK}@"
-    if found["value"] is not None:
-        start = found.start("value") - found.start()
-        return f"{found[0][:start]}{MASK}"
-    return MASK
+    return f"{found['named'] or ''}{MASK}"

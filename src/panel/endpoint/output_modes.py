@@ -87,6 +87,8 @@ class RequestProfile:
 
     def drop(self, name: str) -> None:
         """Rename a refused field, or leave it out if its other name was refused too."""
+        if name in self.without | self.renamed.keys():
+            return  # another cell has learned it meanwhile
         original = next((old for old, new in self.renamed.items() if new == name), name)
         if original == name and name in _OTHER_NAME:
             self.renamed[name] = _OTHER_NAME[name]

@@ -15,6 +15,7 @@ from typing import Any
 from panel.cells.journal import utc_now
 from panel.endpoint.client import Client, RawResponse
 from panel.endpoint.faults import classify_fault
+from panel.endpoint.waits import asked_wait
 from panel.workspace.endpoints import Endpoint
 
 PROBE_SECONDS = 3.0
@@ -127,7 +128,7 @@ async def patiently(ask: Callable[[], Awaitable[RawResponse]]) -> RawResponse:
     answer = await ask()
     for pause in (PAUSE_SECONDS, 2 * PAUSE_SECONDS):
         if answer.status in BUSY:
-            await asyncio.sleep(min(answer.retry_after() or pause, LONGEST_PAUSE_SECONDS))
+            await asyncio.sleep(min(asked_wait(answer) or pause, LONGEST_PAUSE_SECONDS))
             answer = await ask()
     return answer
 

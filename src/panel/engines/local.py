@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -20,19 +19,21 @@ from panel.endpoint.client import Client, CompletionClient
 from panel.endpoint.detect import Diagnosis
 from panel.endpoint.embedded import Served, serve
 from panel.endpoint.faults import REFUSALS, Fault
+from panel.endpoint.health import EndpointHealth
 from panel.endpoint.limits import Budget, ConcurrencyLimiter
 from panel.endpoint.memory import Memory
 from panel.endpoint.output_modes import RequestProfile
+from panel.endpoint.patience import MustWait, Patience
 from panel.endpoint.prompt_counts import PromptCounts
 from panel.endpoint.recording import RecordingClient, ReplayClient
 from panel.endpoint.servers import STARTS, Server, listed_models
 from panel.engines.base import Job, RunStats
 from panel.engines.commits import GroupCommit
+from panel.engines.queue import CellQueue
 from panel.errors import PanelError
 from panel.workspace.endpoints import Endpoint
 
 CHECKPOINT_SECONDS = 5.0
-UNANSWERED = 16  # cells in a row without an answer in any of their tries, which end a run
 MODELS_SHOWN = 12
 EMBEDDED = Server("llama.cpp (embedded)")
 
@@ -90,16 +91,15 @@ class _Run:
     def __init__(self, job: Job) -> None:
         self._job = job
         self._stats = RunStats()
-        self._cells = deque(job.cells)
+        self._queue = CellQueue(job.cells)
         self._recorder = Recorder(job.writer.run_id)
         self._commits = GroupCommit(job.writer)
         self._workers: list[asyncio.Task[None]] = []
         self._limiter = ConcurrencyLimiter(1)
+        self._health = EndpointHealth(job.endpoint.attempts, job.endpoint.timeout_seconds)
         self._fault: Fault | None = None  # what the endpoint was given up for
-        self._unanswered = 0  # cells in a row that the endpoint gave no answer for
-        self._flying = 0  # cells being asked
-        self._landed = asyncio.Event()  # one of them has ended
-        self._led = asyncio.Event()  # the first request has been answered
+        self._led = asyncio.Event()  # the model has replied to something
+        self._doubted = asyncio.Event()  # the first request failed: a second cell may tell more
         self._halt = asyncio.Event()
 
     async def go(self, served: Served) -> RunStats:
@@ -125,7 +125,7 @@ class _Run:
         """Let a recording answer: nothing is sent, waited for or remembered."""
         with self._signals():
             runner = self._runner(recording, recording.server, recording.request_profile)
-            runner.pause = self._no_pause
+            runner.patience.pause, runner.limiter.holds = self._no_pause, False
             ended = await self._ask(runner)
         await self._commits.close()
         return self._ended(ended)
@@ -156,6 +156,8 @@ class _Run:
         # Twice as many as may be in flight: a cell that waits to try again holds no slot.
         many = 2 * self._job.endpoint.concurrency
         self._workers = [asyncio.create_task(self._work(runner, n)) for n in range(many)]
+        for worker in self._workers:
+            worker.add_done_callback(lambda _worker: self._open())
         ended = await asyncio.gather(*self._workers, return_exceptions=True)
         checkpoints.cancel()
         # The ingest at the end meets the error of a failed checkpoint again, and reports it.
@@ -166,56 +168,67 @@ class _Run:
         self, client: CompletionClient, server: Server, profile: RequestProfile
     ) -> CellRunner:
         job, endpoint = self._job, self._job.endpoint
-        start = STARTS.get(server.name, 2)
-        self._limiter = ConcurrencyLimiter(endpoint.concurrency, start, endpoint.rpm, endpoint.tpm)
+        self._limiter = ConcurrencyLimiter(
+            endpoint.concurrency,
+            STARTS.get(server.name, 2),
+            endpoint.rpm,
+            endpoint.tpm,
+            alone=True,
+            longest=endpoint.longest_wait_seconds,
+        )
+        self._health = EndpointHealth(
+            endpoint.attempts,
+            loading_seconds=endpoint.timeout_seconds,
+            cells=len(job.cells),
+            tools=len({cell.tool.slug for cell in job.cells}),
+        )
         self._stats.server, self._stats.server_version = server.name, server.version
         budget = Budget(job.budget.max_calls, job.budget.max_tokens, job.budget.max_cost)
         return CellRunner(
             client,
             endpoint,
             job.prompts,
-            self._limiter,
+            Patience(endpoint.name, self._limiter, self._health, self._pause, job.notice),
             profile,
             budget,
             counts=PromptCounts(server.context),
-            pause=self._pause,
         )
 
     async def _work(self, runner: CellRunner, number: int) -> None:
-        # One request goes ahead of the rest: a schema or key is then refused only once, and a
-        # server that caches prompt prefixes has this one ready for the others.
+        # One cell goes ahead of the rest: a schema or key is then refused only once, and a
+        # server that caches prompt prefixes has this one ready for the others. Where it fails, a
+        # second one goes along: what one cell meets says little about the endpoint.
         if number:
-            await self._led.wait()
-        while (cell := await self._next_cell()) is not None:
+            await (self._doubted if number == 1 else self._led).wait()
+        while await self._queue.more():
+            cell = self._queue.take(self._health.suspects)
             try:
                 settled = await runner.settle(cell, self._record)
             except OverBudget:
                 self._stop("budget", f"{runner.budget.exceeded} is reached")
                 return
+            except MustWait as asked:
+                self._stop_asking(asked.fault)
+                return
             except PanelError as error:
                 self._stop("journal", str(error))
                 raise
             finally:
-                self._led.set()
                 self._sum_up(runner)
-                self._flying -= 1
-                self._landed.set()
+                self._queue.ended()
             self._count(cell, settled)
-
-    async def _next_cell(self) -> Cell | None:
-        """Return what to ask next; None once the run is stopped, or no cell can follow."""
-        while not self._cells and self._flying and self._stats.stopped is None:
-            self._landed.clear()
-            await self._landed.wait()  # a cell that ends may bring others
-        if not self._cells or self._stats.stopped is not None:
-            return None
-        self._flying += 1
-        return self._cells.popleft()
 
     async def _record(self, attempt: Attempt) -> None:
         await self._commits.append(self._recorder.attempt_lines(attempt))
-        if not attempt.final and attempt.reason not in REFUSALS:
-            self._led.set()  # the leading cell may wait long before its next request
+        if not self._health.alone:
+            self._open()
+        elif not attempt.final and attempt.reason not in REFUSALS:
+            self._doubted.set()
+
+    def _open(self) -> None:
+        """Let all workers ask."""
+        self._led.set()
+        self._doubted.set()
 
     async def _pause(self, seconds: float) -> None:
         """Wait before a retry; once the run is stopped, leave the cell for the next run."""
@@ -248,24 +261,10 @@ class _Run:
             stats.count(settled.outcome, word, settled.reason)
             more = self._job.more(cell, settled.outcome, word)
             stats.added += len(more)
-            self._cells.extendleft(reversed([*more]))  # before the canaries
+            self._queue.add(more)  # before the canaries
         if settled.stop is not None:
             self._stop_asking(settled.stop)
-        self._watch(settled)
         self._job.progress(stats)
-
-    def _watch(self, settled: Settled) -> None:
-        """Stop asking when the first cell, or many in a row, got no answer."""
-        if not settled.exhausted:
-            self._unanswered = 0
-            return
-        self._unanswered += 1
-        if self._unanswered == self._stats.asked or self._unanswered >= UNANSWERED:
-            tries = self._job.endpoint.attempts
-            last = f"{settled.reason}: {settled.detail}"
-            self._stop_asking(
-                Fault("stop", "no_answer", f"{tries} tries failed, the last with {last}")
-            )
 
     def _stop_asking(self, fault: Fault) -> None:
         if self._stats.stopped is None:
@@ -275,8 +274,14 @@ class _Run:
     def _stop(self, stopped: str, why: str) -> None:
         if self._stats.stopped is None:
             self._stats.stopped, self._stats.why = stopped, why
-            self._halt.set()
-            self._limiter.close()
+            self._close()
+
+    def _close(self) -> None:
+        """Send away whoever waits."""
+        self._halt.set()
+        self._queue.close()
+        self._limiter.close()
+        self._open()
 
     async def _checkpoints(self) -> None:
         while True:
@@ -303,8 +308,7 @@ class _Run:
                 worker.cancel()
             return
         self._stats.stopped = "interrupted"
-        self._halt.set()
-        self._limiter.close()
+        self._close()
         if flying := self._limiter.in_flight:
             self._job.notice(
                 f"Stopping: {flying} call(s) in flight are paid for and will be kept. "

@@ -15,6 +15,7 @@ from panel.workspace.presets import EMBEDDED, PRESETS, Profile
 from panel.workspace.settings import (
     ATTEMPTS,
     FILE,
+    LONGEST_WAIT_SECONDS,
     TIMEOUT_SECONDS,
     EndpointSettings,
     Prices,
@@ -34,7 +35,8 @@ class Endpoint:
 
     base_url: None for the embedded endpoint, which starts its own server. headers: added to its
     requests; headers_env: those whose values are in environment variables. concurrency: the
-    most requests in flight. attempts: tries of one request. rpm, tpm: requests and tokens a
+    most requests in flight. longest_wait_seconds: the most that a server may ask a run to
+    wait. attempts: tries of one request. rpm, tpm: requests and tokens a
     minute, None for no bound. profile: which prompts its model is given. weights, context,
     threads: for the embedded endpoint. chars_per_token: for estimates.
     """
@@ -48,6 +50,7 @@ class Endpoint:
     headers_env: Mapping[str, str] = field(default_factory=dict)
     concurrency: int = 8
     timeout_seconds: float = TIMEOUT_SECONDS
+    longest_wait_seconds: float = LONGEST_WAIT_SECONDS
     attempts: int = ATTEMPTS
     rpm: int | None = None
     tpm: int | None = None
@@ -123,6 +126,7 @@ def resolve_endpoint(
         name=name,
         preset=preset,
         attempts=settings.limits.attempts,
+        longest_wait_seconds=settings.limits.longest_wait_seconds,
         sampling=_sampling(settings, table, preset),
         prices=table.prices,
         **merged,

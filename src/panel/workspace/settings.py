@@ -65,13 +65,18 @@ class Sampling(_Strict):
 
 ATTEMPTS = 8  # tries of one request, the first included
 TIMEOUT_SECONDS = 180.0
+LONGEST_WAIT_SECONDS = 600.0
 
 
 class Limits(_Strict):
-    """How endpoints are asked; never part of a fingerprint. rpm, tpm: per minute."""
+    """How endpoints are asked; never part of a fingerprint. rpm, tpm: per minute.
+
+    longest_wait_seconds: a run that a server asks to wait for longer ends instead.
+    """
 
     concurrency: int | None = Field(default=None, ge=1, le=1000)
     timeout_seconds: float = Field(default=TIMEOUT_SECONDS, gt=0, le=86_400)
+    longest_wait_seconds: float = Field(default=LONGEST_WAIT_SECONDS, ge=0, le=86_400)
     attempts: int = Field(default=ATTEMPTS, ge=1, le=20)
     rpm: int | None = Field(default=None, ge=1)
     tpm: int | None = Field(default=None, ge=1)

@@ -1,0 +1,165 @@
+"""What requests about different cells say about the endpoint that they share.
+
+One cell's trouble is not the endpoint's: its prompt may be too long, or hold a word that a
+firewall fears. So other cells are asked before an endpoint is given up, and those of other tools
+first. Until an endpoint has answered anything, and again when it seems to be gone, one request
+is in flight at a time: a dead one costs few requests.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+
+from panel.cells.cells import Cell
+from panel.endpoint.faults import LOADING, NOT_RECORDED, Fault
+
+FEW = 3  # tools refused alike, with no answer between, that end a run where all may be refused
+MANY = 16  # cells that ended alike in an error, with no answer between, that end a run
+GONE = 8  # requests in a row without an answer, after which one is in flight at a time
+FIRST_SECONDS = 9.0  # for which an endpoint that has never answered is asked again
+FIRST_WAIT_CAP = 3.0
+WAIT_CAP_SECONDS = 60.0
+OWN_WAIT_CAP = 8.0  # of one cell, while others are answered: only overload passes by waiting
+LOADING_WAIT_CAP = 5.0
+
+# Faults of the whole endpoint which, once it has answered, may be those of one cell.
+_SOMETIMES = {"key_refused", "not_found", "not_an_api", "redirected"}
+
+
+@dataclass(slots=True)
+class _Alike:
+    """Cells that ended in one kind of fault since the endpoint last answered, by tool."""
+
+    cells: set[str] = field(default_factory=set)
+    tools: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class EndpointHealth:
+    """Judges an endpoint by what its cells meet.
+
+    attempts: requests in a row without an answer that end a run, once one is in flight at a
+    time. loading_seconds: for how long a model may load. cells, tools: how many of them the run
+    has. alone: whether only one request should be in flight. answered_once: whether there was
+    ever an answer.
+    """
+
+    attempts: int
+    loading_seconds: float
+    cells: int = 1
+    tools: int = 1
+    alone: bool = True
+    answered_once: bool = False
+    _failed: int = 0  # requests in a row without an answer
+    _tried: int = 0  # those among them that were alone in flight
+    _first_failed: float = 0.0
+    _alone_since: float = 0.0
+    _failing: set[str] = field(default_factory=set)  # their tools
+    _alike: dict[str, _Alike] = field(default_factory=dict)
+    _own_trouble: set[tuple[str, str]] = field(default_factory=set)  # labels and their tools
+
+    @property
+    def suspects(self) -> set[str]:
+        """The tools in trouble since the last answer; cells of others tell the most now."""
+        return self._failing.union(*(alike.tools for alike in self._alike.values()))
+
+    def alive(self) -> None:
+        """Note that the model has replied, whatever the reply was worth."""
+        self._failing.clear()
+        self._failed = self._tried = 0
+        self.alone, self.answered_once = False, True
+
+    def answered(self) -> None:
+        """Note a verdict or an abstention: what others met since the last one was their own."""
+        self.alive()
+        self._own_trouble |= {
+            (label, tool) for label, alike in self._alike.items() for tool in alike.tools
+        }
+        self._alike.clear()
+
+    def judge(self, fault: Fault, cell: Cell, began: float, last: bool) -> Fault:
+        """Return the fault with what follows from it for the run.
+
+        began: when the request was sent, in monotonic seconds. last: its cell has no try left.
+        """
+        if fault.action == "stop" and self.answered_once and fault.label in _SOMETIMES:
+            fault = replace(fault, action="suspect")
+        if fault.replied:
+            self.alive()
+        elif fault.action == "retry":
+            fault = self._failure(fault, cell, began)
+        if fault.ends_cell(last) and fault.action != "stop" and fault.label != NOT_RECORDED:
+            fault = self._ended(fault, cell)
+        return fault
+
+    def hold(self, fault: Fault) -> float | None:
+        """Return the seconds for which nobody should ask; None where others may go on."""
+        if fault.retry_after is not None:
+            return fault.retry_after if fault.overload or self.alone else None
+        if not self.alone or fault.action != "retry" or fault.replied:
+            return None
+        if fault.label == LOADING:
+            return min(LOADING_WAIT_CAP, WAIT_CAP_SECONDS, 1.5**self._tried)
+        if self._patient(fault):
+            return min(WAIT_CAP_SECONDS, 2.0 ** max(0, self._tried - 1))
+        return min(FIRST_WAIT_CAP, WAIT_CAP_SECONDS, 2.0 ** (self._tried - 3))
+
+    def longest_backoff(self, fault: Fault, tries: int) -> float:
+        """Return the most seconds that a cell waits after so many tries, asked for no wait."""
+        return min(WAIT_CAP_SECONDS if fault.overload else OWN_WAIT_CAP, 2.0**tries)
+
+    def _patient(self, fault: Fault) -> bool:
+        """Whether the server is known to be alive, so that waiting for it may pay."""
+        return self.answered_once or fault.busy
+
+    def _failure(self, fault: Fault, cell: Cell, began: float) -> Fault:
+        now = time.monotonic()
+        if not self._failed:
+            self._first_failed = now
+        self._failed += 1
+        self._failing.add(cell.tool.slug)
+        if self.alone and began >= self._alone_since:
+            self._tried += 1
+        if not self.alone and self._gone(fault):
+            self.alone, self._alone_since, self._tried = True, now, 0
+            self._first_failed = now
+            return fault
+        if not self.alone or not self._tried:
+            return fault
+        if fault.label == LOADING:
+            over = now - self._first_failed >= self.loading_seconds
+        else:
+            # One cell alone may be what breaks a server: another tool's is asked as well.
+            enough = len(self._failing) >= min(2, self.tools)
+            over = enough and (self._tried >= self.attempts or self._too_long(fault, now))
+        if not over:
+            return fault
+        took = f" in {now - self._first_failed:.0f} s" if now - self._first_failed >= 1 else ""
+        many = f"{self._failed} requests in a row" if self._failed > 1 else "the request"
+        detail = f"{many} failed{took}, the last with {fault.label}: {fault.said}"
+        return Fault("stop", "no_answer", detail)
+
+    def _gone(self, fault: Fault) -> bool:
+        if fault.label == LOADING:
+            return True
+        return self._failed >= GONE and len(self._failing) >= min(2, self.tools)
+
+    def _too_long(self, fault: Fault, now: float) -> bool:
+        """Whether a server that never answered would still not have by the next request."""
+        if self._patient(fault) or self._tried < min(2, self.attempts):
+            return False
+        return now - self._first_failed + (self.hold(fault) or 0.0) > FIRST_SECONDS
+
+    def _ended(self, fault: Fault, cell: Cell) -> Fault:
+        """Count a cell that ended so; stop where enough others ended alike."""
+        alike = self._alike.setdefault(fault.label, _Alike())
+        alike.cells.add(cell.fingerprint)
+        if (fault.label, cell.tool.slug) not in self._own_trouble:
+            alike.tools.add(cell.tool.slug)
+        many = len(alike.cells)
+        everyone = len(alike.tools) >= min(FEW, self.tools) and many >= min(FEW, self.cells)
+        if (fault.action == "suspect" and everyone) or many >= MANY:
+            first = f"{many} cells in a row: " if many > 1 else ""
+            return replace(fault, action="stop", detail=f"{first}{fault.detail}")
+        return fault
