@@ -226,7 +226,7 @@ def test_a_prompt_that_is_never_read_whole_ends_the_run_too(
     """Such answers cost money."""
 
     def face(_index: int, body: dict[str, Any]) -> Answer:
-        usage = {"prompt_tokens": 50, "completion_tokens": 10}
+        usage = {"prompt_tokens": 258, "completion_tokens": 10}
         return Answer(body=reply_for(body) | {"usage": usage})
 
     mock.face = face
@@ -249,7 +249,7 @@ def test_a_key_that_is_revoked_in_the_middle_ends_the_run(
     mock.face = lambda index, _body: error(401, "Revoked") if index >= 6 else None
     code, summary, done = run(wide, panel)
     assert (code, summary["verdicts"]) == (3, 6)
-    assert mock.asked <= 6 + 3 * 4 and "key_refused: Revoked" in done.err
+    assert mock.asked <= 6 + 3 * 4 and "key_refused: 3 cells in a row: Revoked" in done.err
 
 
 # --- waits ---
