@@ -13,6 +13,7 @@ from panel.frozen.files import FOLDER, read_frozen
 from panel.store.ingest import ingest, rebuild
 from tests.support.editors import do, entry
 from tests.support.frozen_verdicts import freeze, status
+from tests.support.journals import renamed_run
 from tests.support.mock_endpoint import MockEndpoint
 from tests.support.runs import pending, rows, run
 from tests.support.space import Panel, Space, edit, write_tool
@@ -244,7 +245,7 @@ def test_renames_are_followed_in_time_in_whatever_order_their_journals_are_read(
     told = [file.parent for file in published.journals if '"rename"' in file.read_text()]
     first, _second, third = sorted(told, key=lambda each: (each / "attempts.jsonl").stat().st_mtime)
     for folder, name in ((third, "20200101T000000Z-000000"), (first, "20300101T000000Z-000000")):
-        folder.rename(folder.with_name(name))
+        renamed_run(folder, name)
     rebuild(published.root / "runs")
     assert pending(published) == [] and len(lines(published)) == 3
     late = published.root / "runs/20300101T000000Z-000000"

@@ -22,6 +22,7 @@ from panel.readers.serve.limits import MOST_KNOWN, Bound, VisitLimiter
 from panel.readers.serve.pages import check_folder
 from panel.readers.serve.site import ServerLimits
 from panel.site.build import MANIFEST
+from tests.support.journals import changed, plain_lines
 from tests.support.readers_server import Served, limits, serving, serving_process, write_site
 from tests.support.space import Panel, Space
 
@@ -57,7 +58,7 @@ def lay_traps(site: Served) -> None:
 
 def lines(site: Served) -> list[dict[str, str]]:
     file = site.root / "community" / "votes.jsonl"
-    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+    return plain_lines(file) if file.exists() else []
 
 
 # Pages
@@ -315,9 +316,8 @@ def test_shares_are_answered_with_a_tag_that_changes_with_the_votes(site: Served
 def test_votes_imported_while_the_server_runs_are_seen(site: Served) -> None:
     site.vote("anvil", "ship")
     write = site.root / "community" / "votes.jsonl"
-    with write.open("a") as handle:
-        line = {"kind": "import", "digest": "b2:1", "counted": {"anvil": [4, 5]}, "placed": []}
-        handle.write(json.dumps(line) + "\n")
+    line = {"kind": "import", "digest": "b2:1", "counted": {"anvil": [4, 5]}, "placed": []}
+    changed(write, lambda lines: [*lines, line])
     assert site.get("/api/votes/anvil.json").json["n"] == 10
 
 

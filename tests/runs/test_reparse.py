@@ -19,6 +19,7 @@ from panel.store.queries import known_cells
 from panel.workspace.loading import WorkspaceFiles, load_workspace
 from panel.workspace.personas import Persona
 from panel.workspace.verdict import UnparsableReply, Verdict, parse
+from tests.support.journals import changed
 from tests.support.mock_endpoint import Answer, MockEndpoint, completion, reply_for
 from tests.support.runs import rows, run
 from tests.support.space import Panel, Space
@@ -322,7 +323,6 @@ def test_a_reading_that_is_none_is_left_out(abstained: Space) -> None:
     whole = {"kind": "reading", "attempt_id": "nobody", "read_at": "2026-11-24", "take": "x"}
     good = whole | {"outcome": "verdict", "verdict": "ship"}
     bad = good | {"outcome": "abstain", "attempt_id": "somebody"}
-    text = b"".join(json.dumps(line).encode() + b"\n" for line in (good, bad))
-    file.write_bytes(file.read_bytes() + text)
+    changed(file, lambda lines: [*lines, good, bad])
     assert ingest(abstained.root / "runs").unreadable == 1
     assert outcomes(abstained) == before

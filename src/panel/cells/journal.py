@@ -18,8 +18,8 @@ Kinds of lines (field ``kind``):
     end      how the run stopped, and what was learned of the server
 
 Every line carries its ``format``. Lines of an older format are read as lines of the present
-one; a line of a newer one is refused. A kill can tear at most the last line; readers leave a
-line without its line feed alone.
+one; a line of a newer one is refused. Every line is sealed (cells/seals.py). A kill can tear at
+most the last line; readers leave a line without its line feed alone.
 """
 
 from __future__ import annotations
@@ -34,10 +34,14 @@ from typing import Any
 
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
+from panel.cells.seals import UNSEALED, Chain, RawLine, line_at, raw_lines
 from panel.errors import JournalError
 
 FILE = "attempts.jsonl"
-FORMAT = 3
+FORMAT = 4
+NO_OBJECT = "is no JSON object. It is left out"
+UNFIT = "has fields that fit no table. It is left out"
+SEALED_FORMATS = (4,)  # whose lines have seals
 _OLD_KINDS = {"reading": "reparse"}  # of format 1, whose lines need not say their format
 _OLD_FIELDS = {"rung": "output_mode"}
 
@@ -84,6 +88,7 @@ class JournalWriter:
     def __init__(self, runs: Path, run_id: str) -> None:
         self.run_id = run_id
         self.file = runs / run_id / FILE
+        self._chain = Chain(run_id)
         self._descriptor: int | None = None
 
     @property
@@ -92,17 +97,18 @@ class JournalWriter:
         return self._descriptor is not None
 
     def append(self, lines: bytes) -> None:
-        """Write complete lines and force them to disk; raises JournalError.
+        """Seal complete lines, write them and force them to disk; raises JournalError.
 
         After a failed write the file is cut back to its last whole line, so that what
         follows does not run into the torn one.
         """
+        sealed, furthest = self._chain.seal(lines)
         try:
             if self._descriptor is None:
                 self._descriptor = self._create()
             end = os.lseek(self._descriptor, 0, os.SEEK_END)
             try:
-                view = memoryview(lines)
+                view = memoryview(sealed)
                 while view:
                     view = view[os.write(self._descriptor, view) :]
                 os.fsync(self._descriptor)
@@ -114,6 +120,7 @@ class JournalWriter:
                 f"cannot write {self.file}: {error.strerror}. Make room or mend the rights, then "
                 "run again: everything written so far is kept."
             ) from None
+        self._chain.furthest = furthest
 
     def _create(self) -> int:
         self.file.parent.mkdir(parents=True, exist_ok=False)
@@ -156,10 +163,25 @@ def find_journals(runs: Path) -> list[JournalFile]:
 
 @dataclass(frozen=True, slots=True)
 class JournalLine:
-    """A line read back: ``fields`` (None when it is not a JSON object), and where it ends."""
+    """A line read back: its fields, the byte where it ends, and its seal, None without one.
+
+    fields: None where it is no JSON object, or does not hold its seal. fault: what is wrong
+    with it or with its place, None where nothing is.
+    """
 
     fields: dict[str, Any] | None
     end: int
+    seal: str | None = None
+    fault: str | None = None
+
+    def told(self, file: Path) -> str:
+        """Say what is wrong with the line, and where in ``file``."""
+        return f"{file}:{line_at(file, self.end)}: {self.fault or UNFIT}."
+
+
+def name_of(file: Path) -> str:
+    """Return the name of a journal, under which its seals hold: its run's, or its own."""
+    return file.parent.name if file.name == FILE else file.name
 
 
 def read_lines(file: Path, offset: int = 0) -> Iterator[JournalLine]:
@@ -169,16 +191,33 @@ def read_lines(file: Path, offset: int = 0) -> Iterator[JournalLine]:
     of a newer format.
     """
     with file.open("rb") as handle:
-        handle.seek(offset)
-        for raw in handle:
-            if not raw.endswith(b"\n"):
-                return
-            offset += len(raw)
-            try:
-                fields = from_json(raw)
-            except ValueError:
-                fields = None
-            yield JournalLine(_present(fields, file) if isinstance(fields, dict) else None, offset)
+        chain = Chain.at(handle, name_of(file), offset)
+        for line in raw_lines(handle, chain, offset):
+            yield parsed(line, file)
+
+
+def parsed(line: RawLine, file: Path) -> JournalLine:
+    """Return a line with its fields, without those of its seal; raises as ``read_lines``."""
+    fields = fields_of(line)
+    if fields is None:
+        return JournalLine(None, line.end, None, line.fault or NO_OBJECT)
+    if line.link is None and fields.get("format") in SEALED_FORMATS:
+        return JournalLine(None, line.end, None, UNSEALED)
+    seal = line.link.seal if line.link else None
+    return JournalLine(_present(fields, file), line.end, seal, line.fault)
+
+
+def fields_of(line: RawLine) -> dict[str, Any] | None:
+    """Return the fields of a line that counts, without those of its seal; None for no object."""
+    try:
+        fields = from_json(line.raw) if line.counts else None
+    except ValueError:
+        return None
+    if not isinstance(fields, dict):
+        return None
+    for name in ("line", "after", "seal") if line.link else ():
+        del fields[name]
+    return fields
 
 
 def _present(fields: dict[str, Any], file: Path) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from pathlib import Path
 import duckdb
 from filelock import FileLock
 
-from panel.cells.journal import JournalFile, find_journals, read_lines
+from panel.cells.journal import JournalFile, JournalLine, find_journals, read_lines
 from panel.decisions import Pair
 from panel.errors import StoreError
 from panel.store.connection import (
@@ -39,6 +39,7 @@ from panel.store.schema import is_current
 REBUILDING = "rebuilding.duckdb"
 LOCK = ".rebuilding.lock"
 CHUNK = 5000  # lines to one transaction: half a second
+NAMED = 3  # faults of a chunk that are told one by one
 log = logging.getLogger("panel.store")
 # What DuckDB and a kind's row function say of a line that does not fit the table.
 _UNFIT = (
@@ -242,13 +243,16 @@ def _read_chunk(
     offset, bad_before = _read_before(connection, journal)
     by_kind: dict[str, list[Row]] = defaultdict(list)
     lines = unreadable = 0
+    faults: list[JournalLine] = []
     for line in islice(read_lines(journal.file, offset), many):
         offset = line.end
+        if line.fault or leave_out:
+            faults.append(line)
         if line.fields is None or leave_out:
             unreadable += 1
         else:
             lines += 1
-            line.fields["run_id"] = journal.run_id
+            line.fields.update(run_id=journal.run_id, seal=line.seal)
             by_kind[str(line.fields.get("kind"))].append(line.fields)
     panels = panels_by_model(connection) if by_kind["run"] else {}
     try:
@@ -269,6 +273,10 @@ def _read_chunk(
             "INSERT OR REPLACE INTO journal.files VALUES (?, ?, ?)",
             [journal.run_id, offset, bad_before + unreadable],
         )
+    for line in faults[:NAMED]:
+        log.warning("%s", line.told(journal.file))
+    if more := len(faults[NAMED:]):
+        log.warning("%s: %d more are at fault: 'panel verify' names each.", journal.file, more)
     return Ingested(lines, unreadable), offset
 
 

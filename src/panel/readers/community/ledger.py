@@ -2,7 +2,8 @@
 
 Any number of processes may read and append. Every append holds the file's lock, and a line
 counts once it is on disk (fsync). A kill can leave at most the last line incomplete: readers
-skip it, and the next writer removes it.
+skip it, and the next writer removes it. Every line is sealed, as in a run's journal
+(cells/seals.py); the first append to a file of older lines seals these.
 """
 
 from __future__ import annotations
@@ -10,15 +11,15 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from filelock import FileLock
-from pydantic_core import from_json
 
-from panel.cells.journal import encode
+from panel.cells.journal import encode, fields_of
+from panel.cells.seals import Chain, as_written, raw_lines
 from panel.errors import JournalError, PanelError
 
 FOLDER = "community"
@@ -33,12 +34,17 @@ def private_folder(folder: Path) -> None:
         ignore.write_text("*\n", encoding="utf-8")
 
 
+def ledgers(root: Path) -> list[Path]:
+    """Return the files of lines that a workspace holds."""
+    return sorted((root / FOLDER).glob("*.jsonl"))
+
+
 class Ledger:
     """One file of JSON lines, whose owner keeps its state in memory.
 
-    ``replay`` is called once with every complete line, in the order of the file. ``restart``
-    is called first when the file was rewritten (an erasure). ``damaged`` counts the lines
-    that cannot be read. Safe for several threads.
+    ``replay`` is called once with every complete line, in the order in which they were
+    written. ``restart`` is called first when the file was rewritten (an erasure). ``damaged``
+    counts the lines that cannot be read. Safe for several threads.
     """
 
     def __init__(
@@ -53,6 +59,7 @@ class Ledger:
         self._inode: int | None = None
         self._release: Callable[[], object] = int  # closes the file that ``_inode`` is of
         self._offset = 0
+        self._chain = Chain(file.name)
         self._threads = threading.RLock()
         self._depth = 0
 
@@ -70,9 +77,9 @@ class Ledger:
                 if state.st_ino != self._inode or state.st_size < self._offset:
                     self._hold(handle.fileno(), state.st_ino)
                     self._offset = self.damaged = 0
+                    self._chain = Chain.at(handle, self.file.name)
                     self._restart()
                 if state.st_size > self._offset:
-                    handle.seek(self._offset)
                     self._read(handle)
 
     def _hold(self, descriptor: int, inode: int) -> None:
@@ -81,15 +88,18 @@ class Ledger:
         self._inode = inode
         self._release = weakref.finalize(self, os.close, os.dup(descriptor))
 
-    def _read(self, handle: Iterable[bytes]) -> None:
-        for raw in handle:
-            if not raw.endswith(b"\n"):
-                return
-            self._offset += len(raw)
+    def _read(self, handle: BinaryIO) -> None:
+        above = self._chain.furthest.number
+        lines = list(raw_lines(handle, self._chain, self._offset))
+        for line in as_written(lines, above):
+            fields = fields_of(line)
             try:
-                self._replay(from_json(raw))
+                if fields is None:
+                    raise ValueError("is not as it was written")
+                self._replay(fields)
             except (ValueError, TypeError, AttributeError, KeyError, PanelError):
-                self.damaged += 1  # not JSON, or not in the form that is written here
+                self.damaged += 1  # or not in the form that is written here
+        self._offset = lines[-1].end if lines else self._offset
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -114,10 +124,13 @@ class Ledger:
     def append(self, *lines: Mapping[str, Any], durable: bool = True) -> None:
         """Write lines, force them to disk if ``durable``, and replay them; raises JournalError."""
         with self.writing():
+            if self._offset and not self._chain.sealed:  # as older versions wrote it
+                self.rewrite(lambda line: line)
+            content, _last = self._chain.seal(b"".join(map(encode, lines)))
             with self._on_disk():
                 descriptor = os.open(self.file, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
                 try:
-                    self._append(descriptor, b"".join(encode(line) for line in lines), durable)
+                    self._append(descriptor, content, durable)
                 finally:
                     os.close(descriptor)
             self.refresh()
@@ -143,22 +156,19 @@ class Ledger:
         is complete and on disk. Raises JournalError.
         """
         with self.writing(), self._on_disk():
-            lines: list[bytes] = []
             with self.file.open("rb") as old:
-                for raw in old:
-                    try:
-                        line = from_json(raw)
-                    except ValueError:
-                        continue  # incomplete or damaged: its content is unknown
-                    kept = keep(line) if isinstance(line, dict) else None
-                    if kept is not None:
-                        lines.append(encode(kept))
+                chain = Chain.at(old, self.file.name)
+                found = map(fields_of, as_written(raw_lines(old, chain)))
+                # Of an incomplete or damaged line the content is unknown.
+                kept = [keep(line) for line in found if line is not None]
+            lines = b"".join(encode(line) for line in kept if line is not None)
+            content, _last = Chain(self.file.name).seal(lines)
             fresh = self.file.with_name(f".{self.file.name}.new")
             fresh.unlink(missing_ok=True)
             try:
                 descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
                 with os.fdopen(descriptor, "wb") as new:
-                    new.write(b"".join(lines))
+                    new.write(content)
                     new.flush()
                     os.fsync(new.fileno())
                 fresh.replace(self.file)
