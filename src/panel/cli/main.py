@@ -50,6 +50,7 @@ COMMANDS = {
     "export": ("export", "Write verdicts as CSV, JSON, JSON lines or Parquet."),
     "sql": ("export", "Query the store, read-only."),
     "rebuild": ("export", "Make the database anew from the journals."),
+    "verify": ("verify", "Say whether every journal is as it was written."),
     "reparse": ("reparse", "Read the stored replies again; asks no model."),
     "serve": ("serve", "Serve a published site; take readers' votes and subscriptions."),
     "digest": ("digest", "Write the digest of some days, and send it to its subscribers."),

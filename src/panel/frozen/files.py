@@ -84,7 +84,7 @@ def _without_nothing(value: Any) -> Any:
         return {
             name: _without_nothing(item)
             for name, item in value.items()
-            if not (name in _OPTIONAL and item in (None, []))
+            if not (name in _OPTIONAL and item in (None, [], {}))
         }
     return [_without_nothing(item) for item in value] if isinstance(value, list) else value
 
@@ -92,6 +92,7 @@ def _without_nothing(value: Any) -> Any:
 _OPTIONAL = {
     *("decisions", "guidance_digest", "kept", "reason", "returned_model", "system_fingerprint"),
     *("follows", "undoes", "question", "note", "attempt_id", "formerly", "described"),
+    "receipts",
 }
 
 

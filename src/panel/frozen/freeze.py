@@ -23,6 +23,7 @@ from panel.frozen.files import (
 )
 from panel.frozen.integrity import is_intact, with_digest
 from panel.frozen.publish import edited, publish, published, shown_answer, votes_of
+from panel.frozen.receipts import with_receipts
 from panel.frozen.renames import all_renames, former_names, moved, moved_since
 from panel.frozen.rule import votes_missing
 from panel.frozen.staleness import answers_now, orphaned
@@ -34,6 +35,7 @@ from panel.store.queries import (
     answers_by_fingerprint,
     known_cells,
     repeats_by_tool,
+    seals_by_id,
 )
 from panel.workspace.loading import WorkspaceFiles
 from panel.workspace.tools import Tool
@@ -112,6 +114,7 @@ def freeze(
         answers_by_fingerprint(connection, target.model),
         known_cells(connection, target.model),
         chains(connection),
+        seals_by_id(connection),
         all_renames(workspace, frozen, connection),
         [persona.id for persona in workspace.personas],
     )
@@ -140,6 +143,7 @@ class _Held:
     answers: Mapping[str, Answer]
     known: Mapping[CellKey, Known]
     chains: Mapping[PairKey, list[Decision]]
+    seals: Mapping[str, str]
     renames: Sequence[Rename]
     order: list[str]  # of the panel's persona ids
 
@@ -181,7 +185,7 @@ def _frozen_pair(
     else:
         new = published(*(old.verdict, old.answers, shown_answer(old)) if old else (None, ()))
     on_file = [answer for entry in filed for answer in entry.every_answer() if answer.intact]
-    new = with_digest(edited(new, chain, on_file))
+    new = with_digest(with_receipts(edited(new, chain, on_file), filed, held.seals))
     if now and new.verdict is not None and 2 * new.against > new.n:
         missing = votes_missing(votes_of(now), "skip" if new.verdict == "ship" else "ship")
         repeats = max(answer.repeat for answer in now) + missing

@@ -30,7 +30,8 @@ def content_digest(verdict: FrozenVerdict) -> str:
     """Return the hash of everything but the digest itself."""
     answers = {"answers": [answer.digest for answer in verdict.answers]}
     kept = {"kept": verdict.kept.digest if verdict.kept else None}
-    rest = verdict.model_dump(mode="json", exclude={"answers", "kept", "digest"})
+    without = {"answers", "kept", "digest", *(() if verdict.receipts else ("receipts",))}
+    rest = verdict.model_dump(mode="json", exclude=without)
     return content_hash(rest | answers | kept)
 
 

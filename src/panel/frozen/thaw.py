@@ -14,6 +14,7 @@ from panel.cells.journal import JournalWriter, find_journals, journal_line, new_
 from panel.cells.lines import end_line, record_lines, run_line
 from panel.frozen.files import FOLDER, Frozen, answers_of, frozen_files, read_frozen
 from panel.frozen.integrity import is_intact
+from panel.frozen.receipts import Receipts, receipts_of
 from panel.frozen.verdicts import FrozenAnswer, FrozenDecision
 from panel.store.connection import Connection
 from panel.store.decisions import chains
@@ -76,6 +77,7 @@ class _Wanted:
     answers: list[tuple[str, str, FrozenAnswer]]
     decisions: list[tuple[str, str, FrozenDecision]]
     altered: int
+    receipts: Receipts
 
 
 def _wanted(frozen: Frozen, since: Frozen | None = None) -> _Wanted:
@@ -89,7 +91,8 @@ def _wanted(frozen: Frozen, since: Frozen | None = None) -> _Wanted:
         if verdict.decisions and is_intact(verdict)
         for decision in verdict.decisions
     ]
-    return _Wanted(intact, decisions, len(answers) - len(intact))
+    receipts = receipts_of([*frozen.values(), *(since or {}).values()])
+    return _Wanted(intact, decisions, len(answers) - len(intact), receipts)
 
 
 def _bring_in(
@@ -115,19 +118,22 @@ def _bring_in(
         )
         for start in range(0, len(missing), WRITTEN_AT_ONCE):
             part = missing[start : start + WRITTEN_AT_ONCE]
-            writer.append(b"".join(_answer_line(*found) for found in part))
-        writer.append(b"".join(_decision_line(*found) for found in undecided) + end_line())
+            writer.append(b"".join(_answer_line(*found, wanted.receipts) for found in part))
+        decided_on = (_decision_line(*found, wanted.receipts) for found in undecided)
+        writer.append(b"".join(decided_on) + end_line())
     finally:
         writer.close()
     return Thawed(writer.run_id, *counts)
 
 
-def _answer_line(tool: str, persona: str, answer: FrozenAnswer) -> bytes:
+def _answer_line(tool: str, persona: str, answer: FrozenAnswer, receipts: Receipts) -> bytes:
     line = {"tool": tool, "persona": persona, **answer.line_fields()}
     del line["digest"]
+    line["receipt"] = receipts.get(answer.attempt_id)
     return journal_line("thaw", line)
 
 
-def _decision_line(tool: str, persona: str, decision: FrozenDecision) -> bytes:
+def _decision_line(tool: str, persona: str, decision: FrozenDecision, receipts: Receipts) -> bytes:
     fields = decision.model_dump(mode="json")
+    fields["receipt"] = receipts.get(decision.decision_id)
     return journal_line("decision", {"tool": tool, "persona": persona, **fields})

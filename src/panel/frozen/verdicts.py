@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from panel.cells.answers import Answer, Confidence, Moment, OneLine, Repeat
 from panel.decisions import ON_WORDS, Action, State
@@ -87,8 +87,9 @@ class FrozenVerdict(Strict):
     ``answers``. contested: the answers do not settle the verdict. state: of the take, which
     is an editor's wording once approved or edited. decisions: all of them, oldest first.
     fingerprint: of the answer whose take it is. kept: that answer, where it is to an
-    earlier wording, and the answers to the present one are too few to overturn it. digest: the
-    hash of all the rest, given by ``panel freeze``.
+    earlier wording, and the answers to the present one are too few to overturn it. receipts:
+    the seals of the journal lines that answers and decisions come from, by attempt_id and
+    decision_id. digest: the hash of all the rest, given by ``panel freeze``.
     """
 
     verdict: ShipOrSkip | None
@@ -102,6 +103,7 @@ class FrozenVerdict(Strict):
     answers: tuple[FrozenAnswer, ...]
     kept: FrozenAnswer | None = None
     decisions: tuple[FrozenDecision, ...] = ()
+    receipts: dict[OneLine, OneLine] = Field(default_factory=dict)
     digest: str = ""
 
     @model_validator(mode="after")
@@ -118,3 +120,8 @@ class FrozenVerdict(Strict):
     def every_answer(self) -> tuple[FrozenAnswer, ...]:
         """Return the answers on file, with that to an earlier wording."""
         return (*self.answers, self.kept) if self.kept is not None else self.answers
+
+    def line_ids(self) -> tuple[str, ...]:
+        """Return the ids of the journal lines that it is made from, in order."""
+        answers = (answer.attempt_id for answer in self.every_answer())
+        return (*answers, *(decision.decision_id for decision in self.decisions))

@@ -144,6 +144,17 @@ def answers_by_pair(
     return found
 
 
+_SEALS = """
+SELECT attempt_id, seal FROM journal.attempts WHERE seal IS NOT NULL
+UNION ALL SELECT decision_id, seal FROM journal.decisions WHERE seal IS NOT NULL
+"""
+
+
+def seals_by_id(connection: Connection) -> dict[str, str]:
+    """Return the seals of the lines of attempts and decisions, wherever these are, by their ids."""
+    return dict(connection.execute(_SEALS).fetchall())
+
+
 def answers_by_fingerprint(connection: Connection, model: ModelIdentity) -> dict[str, Answer]:
     """Return every settled cell of a model by its fingerprint, earlier wordings included.
 

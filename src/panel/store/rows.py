@@ -57,7 +57,12 @@ def _thaw(line: Row) -> Fields:
         "seconds": 0.0,
         "messages": [],
         "thawed": True,
+        "seal": line.get("receipt"),
     }
+
+
+def _decision(line: Row) -> Fields:
+    return {**line, "seal": line.get("receipt", line.get("seal"))}  # one that was thawed says it
 
 
 # Kind of line → its table, and the row made of a line where that is not the line itself.
@@ -71,7 +76,7 @@ JOURNAL_KINDS: dict[str, tuple[str, Callable[[Row], Fields] | None]] = {
     "canary": ("canaries", None),
     "attempt": ("attempts", _worded),
     "thaw": ("attempts", _thaw),
-    "decision": ("decisions", None),
+    "decision": ("decisions", _decision),
     "reparse": ("reparses", None),
     "rename": ("renames", None),
 }

@@ -116,6 +116,7 @@ CREATE TABLE journal.attempts (
     persona_record VARCHAR,
     adapted VARCHAR[],
     body VARCHAR,
+    seal VARCHAR, -- of the line, or of the one that a thawed line tells of
     thawed BOOLEAN,
     CHECK ((outcome = 'verdict') = (verdict IS NOT NULL)),
     CHECK ((verdict IS NULL) = (take IS NULL)),
@@ -202,6 +203,7 @@ CREATE TABLE journal.decisions (
     decided_at TIMESTAMP NOT NULL,
     follows VARCHAR,
     undoes VARCHAR,
+    seal VARCHAR,
     CHECK (action NOT IN ('approve', 'reject', 'edit', 'confirm') OR (
         text IS NOT NULL AND verdict IS NOT NULL AND fingerprint IS NOT NULL
         AND attempt_id IS NOT NULL AND model_identity IS NOT NULL AND repeat IS NOT NULL
@@ -263,7 +265,7 @@ WITH latest AS (
     SELECT * FROM journal.reparses
     QUALIFY row_number() OVER (PARTITION BY attempt_id ORDER BY read_at DESC, run_id DESC) = 1
 )
-SELECT a.* REPLACE (
+SELECT a.* EXCLUDE (seal) REPLACE (
            a.final OR coalesce(r.outcome = 'verdict', false) AS final,
            coalesce(r.outcome, a.outcome) AS outcome,
            CASE WHEN r.outcome IS NULL THEN a.reason ELSE r.reason END AS reason,
@@ -287,7 +289,7 @@ WHERE NOT EXISTS (
 
 -- What was asked of the model here: not what was thawed from verdicts/.
 CREATE VIEW attempts AS
-SELECT a.* EXCLUDE (thawed), c.repeat IS NOT NULL AS canary
+SELECT a.* EXCLUDE (thawed, seal), c.repeat IS NOT NULL AS canary
 FROM journal.attempts AS a
 LEFT JOIN journal.canaries AS c USING (run_id, tool, persona, fingerprint)
 WHERE a.thawed IS NOT TRUE;
