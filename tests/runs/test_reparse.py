@@ -321,7 +321,7 @@ def test_a_reading_that_is_none_is_left_out(abstained: Space) -> None:
     before = outcomes(abstained)
     file = abstained.journals[0]
     whole = {"kind": "reading", "attempt_id": "nobody", "read_at": "2026-11-24", "take": "x"}
-    good = whole | {"outcome": "verdict", "verdict": "ship"}
+    good = whole | {"outcome": "verdict", "verdict": "ship", "beats": {"one": "x"}}
     bad = good | {"outcome": "abstain", "attempt_id": "somebody"}
     changed(file, lambda lines: [*lines, good, bad])
     assert ingest(abstained.root / "runs").unreadable == 1

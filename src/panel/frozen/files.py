@@ -16,8 +16,9 @@ from typing import Any, Literal, Self, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from panel.cells.answers import OneLine
+from panel.cells.decided import RecordedDecision
 from panel.errors import Problem, UsageError, WorkspaceError
-from panel.frozen.verdicts import FrozenAnswer, FrozenDecision, FrozenVerdict, Strict
+from panel.frozen.verdicts import FrozenAnswer, FrozenVerdict, Strict
 from panel.hashing import content_hash
 from panel.text import clean_text
 from panel.workspace.documents import Lines, decode_text, json_lines, read_text
@@ -236,7 +237,7 @@ def answers_of(frozen: Iterable[FrozenTool]) -> Iterable[tuple[str, str, FrozenA
                 yield tool.tool, persona, answer
 
 
-def decisions_of(frozen: Iterable[FrozenTool]) -> Iterator[tuple[str, str, FrozenDecision]]:
+def decisions_of(frozen: Iterable[FrozenTool]) -> Iterator[tuple[str, str, RecordedDecision]]:
     """Yield (tool, persona, decision) for every editor's decision on file."""
     for tool in frozen:
         for persona, verdict in tool.personas.items():

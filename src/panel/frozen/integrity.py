@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from panel.cells.cells import Cell
+from panel.cells.decided import RecordedDecision
 from panel.decisions import Decision, replay
 from panel.frozen.publish import edited, published, votes_of
 from panel.frozen.rule import publish_rule
-from panel.frozen.verdicts import FrozenAnswer, FrozenDecision, FrozenVerdict
+from panel.frozen.verdicts import FrozenAnswer, FrozenVerdict
 from panel.hashing import content_hash
 
 _FOLLOWS = (
@@ -74,7 +75,7 @@ def _not_of(answer: FrozenAnswer, cell: Cell) -> Iterator[str]:
         yield f"answer {answer.repeat} does not have the beats of {cell.persona.id}"
 
 
-def _chain_faults(chain: Sequence[FrozenDecision]) -> Iterator[str]:
+def _chain_faults(chain: Sequence[RecordedDecision]) -> Iterator[str]:
     """Say where editors' decisions do not follow one another.
 
     Two editors may have followed the same decision, in stores apart.
@@ -106,6 +107,6 @@ def _consequences(verdict: FrozenVerdict) -> Iterator[str]:
         yield f"{verdict.verdict} is not what {votes.ships} ships of {votes.n} votes publish"
 
 
-def decision_of(tool: str, persona: str, decision: FrozenDecision) -> Decision:
+def decision_of(tool: str, persona: str, decision: RecordedDecision) -> Decision:
     """Return a decision on file as one on a tool × persona."""
     return Decision(tool=tool, persona=persona, **decision.model_dump())

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from panel.cells.answers import Answer, said, speaking
+from panel.cells.decided import RecordedDecision
 from panel.decisions import Decision, replay
 from panel.frozen.rule import publish_rule
-from panel.frozen.verdicts import FrozenAnswer, FrozenDecision, FrozenVerdict
+from panel.frozen.verdicts import FrozenAnswer, FrozenVerdict
 from panel.stats import ShipOrSkip, Tally, tally
 
 
@@ -84,9 +85,9 @@ def edited(
     return verdict.model_copy(update=update)
 
 
-def _as_frozen(decision: Decision) -> FrozenDecision:
-    fields = {name: getattr(decision, name) for name in FrozenDecision.model_fields}
-    return FrozenDecision.model_validate(fields)
+def _as_frozen(decision: Decision) -> RecordedDecision:
+    fields = {name: getattr(decision, name) for name in RecordedDecision.model_fields}
+    return RecordedDecision.model_validate(fields)
 
 
 def shown_answer(verdict: FrozenVerdict) -> Answer | None:

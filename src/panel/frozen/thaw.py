@@ -10,12 +10,13 @@ from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 
+from panel.cells.decided import RecordedDecision
 from panel.cells.journal import JournalWriter, find_journals, journal_line, new_run_id
 from panel.cells.lines import end_line, record_lines, run_line
 from panel.frozen.files import FOLDER, Frozen, answers_of, frozen_files, read_frozen
 from panel.frozen.integrity import is_intact
 from panel.frozen.receipts import Receipts, receipts_of
-from panel.frozen.verdicts import FrozenAnswer, FrozenDecision
+from panel.frozen.verdicts import FrozenAnswer
 from panel.store.connection import Connection
 from panel.store.decisions import chains
 from panel.store.queries import held_fingerprints, known_records
@@ -75,7 +76,7 @@ class _Wanted:
     """What the store is to hold, each with its tool and persona."""
 
     answers: list[tuple[str, str, FrozenAnswer]]
-    decisions: list[tuple[str, str, FrozenDecision]]
+    decisions: list[tuple[str, str, RecordedDecision]]
     altered: int
     receipts: Receipts
 
@@ -133,7 +134,9 @@ def _answer_line(tool: str, persona: str, answer: FrozenAnswer, receipts: Receip
     return journal_line("thaw", line)
 
 
-def _decision_line(tool: str, persona: str, decision: FrozenDecision, receipts: Receipts) -> bytes:
+def _decision_line(
+    tool: str, persona: str, decision: RecordedDecision, receipts: Receipts
+) -> bytes:
     fields = decision.model_dump(mode="json")
     fields["receipt"] = receipts.get(decision.decision_id)
     return journal_line("decision", {"tool": tool, "persona": persona, **fields})

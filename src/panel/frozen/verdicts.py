@@ -7,8 +7,9 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from panel.cells.answers import Answer, Confidence, Moment, OneLine, Repeat
-from panel.decisions import ON_WORDS, Action, State
+from panel.cells.answers import Answer, OneLine
+from panel.cells.decided import RecordedDecision
+from panel.decisions import State
 from panel.hashing import content_hash
 from panel.stats import ShipOrSkip
 
@@ -17,41 +18,6 @@ class Strict(BaseModel):
     """A part of a file: no unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class FrozenDecision(Strict):
-    """An editor's decision on a take, as panel.decisions has it."""
-
-    decision_id: OneLine
-    action: Action
-    editor: OneLine
-    decided_at: Moment
-    follows: OneLine | None = None
-    undoes: OneLine | None = None
-    note: str | None = None
-    text: str | None = None
-    verdict: ShipOrSkip | None = None
-    confidence: Confidence | None = None
-    evidence: tuple[str, ...] = ()
-    question: OneLine | None = None
-    fingerprint: OneLine | None = None
-    attempt_id: OneLine | None = None
-    model_identity: OneLine | None = None
-    repeat: Repeat | None = None
-
-    @model_validator(mode="after")
-    def _whole(self) -> Self:
-        on_words = self.action in ON_WORDS
-        named = (self.text, self.verdict, self.fingerprint, self.attempt_id, self.model_identity)
-        if on_words and (None in named or self.repeat is None):
-            raise ValueError("a decision on words holds them, their verdict and their answer.")
-        if (self.action == "confirm") != (self.question is not None):
-            raise ValueError("a confirmation, and nothing else, names its question.")
-        if self.action == "ask_again" and self.note is None:
-            raise ValueError("asking again holds a note.")
-        if (self.action == "undo") != (self.undoes is not None):
-            raise ValueError("an undo, and nothing else, names what it undoes.")
-        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +68,7 @@ class FrozenVerdict(Strict):
     fingerprint: str | None
     answers: tuple[FrozenAnswer, ...]
     kept: FrozenAnswer | None = None
-    decisions: tuple[FrozenDecision, ...] = ()
+    decisions: tuple[RecordedDecision, ...] = ()
     receipts: dict[OneLine, OneLine] = Field(default_factory=dict)
     digest: str = ""
 

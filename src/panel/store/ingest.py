@@ -46,6 +46,7 @@ _UNFIT = (
     duckdb.ConstraintException,
     duckdb.ConversionException,
     duckdb.InvalidInputException,
+    ValueError,
     KeyError,
     TypeError,
     AttributeError,

@@ -1,6 +1,9 @@
 """Where journal lines go: the table of each kind, the row made of a line, and the insert.
 
-A line's fields are the columns of its table. What a table has is read from the schema itself.
+A line's fields are the columns of its table. What a table has is read from the schema itself. A
+line that does not hold what others make of it later (an answer, a decision, the beats of a
+persona) goes into no table: the functions that make rows raise ValueError, KeyError, TypeError or
+AttributeError for it.
 """
 
 from __future__ import annotations
@@ -9,13 +12,29 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import duckdb
+from pydantic import TypeAdapter
 from pydantic_core import to_json
 
-from panel.cells.answers import INPUT_NAMES
+from panel.cells.answers import INPUT_NAMES, ROW, Answer, OneLine
+from panel.cells.decided import RecordedDecision
 from panel.hashing import content_hash
 
 Row = Mapping[str, Any]
 Fields = dict[str, Any]
+
+_NAMES = TypeAdapter(tuple[OneLine, ...])
+_ANSWER = TypeAdapter(Answer)
+_BEATS = TypeAdapter(dict[str, str])
+# What a reading of an earlier reply does not say of its answer; it is laid over the attempt's.
+_UNSAID = {
+    **dict.fromkeys(("endpoint", "model", "model_identity", "output_mode", "wording"), "-"),
+    **dict.fromkeys(("fingerprint", *INPUT_NAMES), "-"),
+    "repeat": 1,
+}
+
+
+def _run(line: Row) -> Fields:
+    return {**line, "panel": _NAMES.validate_python(line["panel"])}
 
 
 def _tool(line: Row) -> Fields:
@@ -30,6 +49,7 @@ def _tool(line: Row) -> Fields:
 
 def _persona(line: Row) -> Fields:
     record = line["record"]
+    _BEATS.validate_python({beat["id"]: beat["label"] for beat in record["beats"]})
     return {**record, **line, "persona": record["id"], "position": record["order"]}
 
 
@@ -45,10 +65,30 @@ def _worded(line: Row) -> Fields:
     }
 
 
+def _attempt(line: Row) -> Fields:
+    made = _worded(line)
+    _NAMES.validate_python((made["tool"], made["persona"], *made.get("messages", ())))
+    _be_answer(made)
+    return made
+
+
+def _be_answer(line: Row) -> None:
+    """Raise ValidationError for a line of which no answer can be made."""
+    said = {name: line[name] for name in ROW if line.get(name) is not None}
+    inputs = {name: said.pop(name) for name in INPUT_NAMES if name in said}
+    # Its time may be written in any way that the database reads.
+    _ANSWER.validate_python(said | {"inputs": inputs, "asked_at": "2026-01-01T00:00:00Z"})
+
+
+def _reparse(line: Row) -> Fields:
+    _be_answer(_UNSAID | dict(line))
+    return {**line}
+
+
 def _thaw(line: Row) -> Fields:
     """Make an attempt of an answer from ``verdicts/``: one that nothing was asked for here."""
     return {
-        **_worded(line),
+        **_attempt(line),
         "ordinal": 1,
         "repair": False,
         "final": True,
@@ -62,22 +102,27 @@ def _thaw(line: Row) -> Fields:
 
 
 def _decision(line: Row) -> Fields:
+    said = {name: line.get(name) for name in RecordedDecision.model_fields}
+    RecordedDecision.model_validate(
+        {name: value for name, value in said.items() if value is not None}
+    )
+    _NAMES.validate_python((line["tool"], line["persona"]))
     return {**line, "seal": line.get("receipt", line.get("seal"))}  # one that was thawed says it
 
 
 # Kind of line → its table, and the row made of a line where that is not the line itself.
 JOURNAL_KINDS: dict[str, tuple[str, Callable[[Row], Fields] | None]] = {
-    "run": ("runs", None),
+    "run": ("runs", _run),
     "end": ("ends", None),
     "tool": ("tools", _tool),
     "persona": ("personas", _persona),
     "message": ("messages", None),
     "adopt": ("adoptions", _worded),
     "canary": ("canaries", None),
-    "attempt": ("attempts", _worded),
+    "attempt": ("attempts", _attempt),
     "thaw": ("attempts", _thaw),
     "decision": ("decisions", _decision),
-    "reparse": ("reparses", None),
+    "reparse": ("reparses", _reparse),
     "rename": ("renames", None),
 }
 # JSON is sent as text, or DuckDB would see structs of varying shape; times by way of the type
