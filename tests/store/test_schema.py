@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import signal
+import subprocess
+import sys
 import threading
 from collections import Counter
 from pathlib import Path
@@ -224,6 +227,31 @@ def test_a_line_of_a_newer_format_is_refused_by_name(asked: Ledger, written: Any
 
 
 # --- several at once ------------------------------------------------------------------------
+
+
+DIES = """
+import os, signal, sys
+from pathlib import Path
+from panel.store import ingest
+ingest.refuse_if_held = lambda _file: os.kill(os.getpid(), signal.SIGKILL)
+ingest.rebuild(Path(sys.argv[1]))
+"""
+
+
+@pytest.mark.process
+def test_what_a_killed_rebuild_leaves_behind_is_removed_by_the_next(asked: Ledger) -> None:
+    """Each has a file of its own; one that is killed before it is put in place changes nothing."""
+    before = rows(asked.runs)
+    for _kill in range(2):
+        done = subprocess.run([sys.executable, "-c", DIES, asked.runs], check=False)
+        assert done.returncode == -signal.SIGKILL
+    [left] = asked.runs.glob("rebuilding*.duckdb")
+    left.with_name(left.name + ".tmp").mkdir()  # where DuckDB puts what memory does not hold
+    (asked.runs / "rebuilding.duckdb.wal").write_bytes(b"of an earlier version")
+    assert rows(asked.runs) == before
+    rebuild(asked.runs)
+    assert rows(asked.runs) == before
+    assert not list(asked.runs.glob("rebuilding*"))
 
 
 def test_two_rebuilds_at_once_leave_one_whole_database(asked: Ledger) -> None:

@@ -7,6 +7,8 @@ is made again beside the old file and then put in its place.
 from __future__ import annotations
 
 import logging
+import secrets
+import shutil
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -36,7 +38,7 @@ from panel.store.renames import LateRenameError, put_renames, read_renames, unde
 from panel.store.rows import JOURNAL_KINDS, Row, insert
 from panel.store.schema import is_current
 
-REBUILDING = "rebuilding.duckdb"
+REBUILDING = "rebuilding"  # beginning of the names of new databases
 LOCK = ".rebuilding.lock"
 CHUNK = 5000  # lines to one transaction: half a second
 NAMED = 3  # faults of a chunk that are told one by one
@@ -139,9 +141,9 @@ def _rebuild_lock(runs: Path) -> FileLock:
 
 
 def _rebuild(runs: Path) -> Ingested:
-    fresh = runs / REBUILDING
-    for leftover in (fresh, _wal(fresh)):
-        leftover.unlink(missing_ok=True)
+    for left in runs.glob(f"{REBUILDING}*.duckdb*"):  # a killed one, for this has the lock
+        shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
+    fresh = runs / f"{REBUILDING}-{secrets.token_hex(4)}.duckdb"
     create(fresh)
     done = _read_in(fresh, find_journals(runs), whole=True)
     if (runs / FILE).exists():
