@@ -15,6 +15,7 @@ import errno
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -48,6 +49,7 @@ CASES, KILLS = size((1, 8), (4, 26))  # docs/guarantees.md tells of the 104 of t
 CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
 MS_RDONLY, MS_REMOUNT = 1, 32
 MIB = 1 << 20
+SERVERS = ("panel.cli.desk", "panel.desk.serving", "panel.cli.serve", "panel.readers.serve.server")
 
 
 # The server: forks commands, kills them, mounts disks.
@@ -73,7 +75,12 @@ def _serve() -> None:
     import panel.cli.run
     import panel.endpoint.client  # noqa: F401
 
-    for name in ("httpcore2", "truststore", "statistics"):  # what a first request would import
+    for name in (
+        "httpcore2",
+        "truststore",
+        "statistics",
+        *SERVERS,
+    ):  # what a first request would import
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
     local.CHECKPOINT_SECONDS = 0.1  # so that kills meet writing into the database, too
@@ -81,7 +88,7 @@ def _serve() -> None:
         order = json.loads(line)
         number = order.pop("number")
         try:
-            done = {"do": _do, "unshare": _unshare, "mount": _mount}[order.pop("op")](**order)
+            done = OPERATIONS[order.pop("op")](**order)
         except OSError as error:
             done = {"refused": f"{error.strerror} (errno {error.errno})"}
         print(json.dumps([number, done]), flush=True)
@@ -110,6 +117,22 @@ def _do(
             stream.seek(0)
             said.append(stream.read())
     return {"code": os.waitstatus_to_exitcode(status), "out": said[0], "err": said[1]}
+
+
+def _start(cwd: str, words: list[str], log: str, env: dict[str, str]) -> dict[str, Any]:
+    """Start a command that goes on; returns its process and the file that it says things in."""
+    descriptor, said = tempfile.mkstemp(prefix="panel-")
+    child = os.fork()
+    if child == 0:
+        os.environ.update(env | {guard.LOG: log})
+        _be_panel(cwd, words, (descriptor, descriptor), die=False)
+    os.close(descriptor)
+    return {"process": child, "said": said}
+
+
+def _kill(process: int) -> dict[str, Any]:
+    os.kill(process, signal.SIGKILL)
+    return {"code": os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])}
 
 
 def _be_panel(cwd: str, words: list[str], streams: tuple[int, int], die: bool) -> NoReturn:
@@ -164,6 +187,15 @@ def _mount(path: str, flags: int, options: str) -> dict[str, Any]:
     return {}
 
 
+OPERATIONS: dict[str, Callable[..., dict[str, Any]]] = {
+    "do": _do,
+    "start": _start,
+    "kill": _kill,
+    "unshare": _unshare,
+    "mount": _mount,
+}
+
+
 # The tests' side of it.
 
 
@@ -178,6 +210,9 @@ class Done:
     @property
     def killed(self) -> bool:
         return self.code == -signal.SIGKILL
+
+
+_ADDRESS = re.compile(r"^http://\S+:\d+(?=/?$)", re.MULTILINE)
 
 
 @dataclass
@@ -211,6 +246,21 @@ class Server:
             die_at_close=die_at_close,
         )
         return Done(**done)
+
+    @contextmanager
+    def running(self, *words: str, **env: str) -> Iterator[str]:
+        """Start a command that serves, give its address to the block, and kill it then."""
+        log = os.environ[guard.LOG]
+        begun = self.order("start", cwd=str(self.cwd), words=words, log=log, env=env)
+        said = Path(begun["said"])
+        try:
+            wait_until(lambda: _ADDRESS.search(said.read_text()))
+            yield _ADDRESS.findall(said.read_text())[0]
+        finally:
+            code = self.order("kill", process=begun["process"])["code"]
+            text = said.read_text()
+            said.unlink()
+        assert code == -signal.SIGKILL and "Traceback" not in text, text
 
     def rows(self, query: str) -> list[dict[str, Any]]:
         done = self("sql", "--format", "json", query)

@@ -208,6 +208,8 @@ def write_changed(folder: Path, texts: Mapping[str, str]) -> list[str]:
     written = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        for left in folder.glob(".*.json.new"):  # of a freeze that was killed: git would take it
+            left.unlink(missing_ok=True)
         for name, text in texts.items():
             file = folder / name
             if file.is_file() and file.read_bytes().replace(b"\r\n", b"\n") == text.encode():
