@@ -1,35 +1,52 @@
-"""Measures what grows with a catalog, and `--help`.
+"""Measures what grows with a catalog, with the answers to it and with the folders below runs/.
 
-Usage: python -m bench.scale [--tools 10000], in the project's folder
-Prints wall and CPU seconds of each, once; nothing is asserted. That work grows in line with the
-catalog is what the tests check, by counting it.
+Usage: python -m bench.scale [PART ...] [--tools 10000] [--folders 5000], in the project's folder
+
+Parts: catalog, folders, lint, desk; all of them where none is named. Prints wall and CPU seconds
+of each step, once; nothing is asserted. That work grows in line with the catalog is what the tests
+check, by counting it.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import random
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.support.large_catalogs import frozen_catalog, many_takes
-from tests.support.space import new_space
+from tests.support.space import Space, new_space
 from tests.support.store_ledger import Ledger
 
-from panel.cells.cells import ModelIdentity, Target, identify
+from panel.cells.cells import Cell, ModelIdentity, Target, identify
+from panel.cells.lines import Attempt
 from panel.cells.plan import make_plan
 from panel.checks import OtherTools, check_catalog, check_take
 from panel.desk.session import Desk
+from panel.store.connection import FILE
 from panel.store.ingest import ingest, opened, rebuild
 from panel.store.queries import known_cells
 from panel.workspace.endpoints import resolve_endpoint
-from panel.workspace.loading import load_workspace
+from panel.workspace.loading import WorkspaceFiles, load_workspace
 from panel.workspace.tools import load_catalog
+
+NEW = 30  # run folders that come to a store with many answers
+PANEL = (sys.executable, "-m", "panel")
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is made."""
+
+    tools: int
+    folders: int
 
 
 @contextmanager
@@ -41,19 +58,66 @@ def measured(what: str) -> Iterator[None]:
     print(f"{what:48} {seconds:7.2f} s wall {cpu:7.2f} s CPU", flush=True)
 
 
-def main() -> None:
-    """Measure everything once."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tools", type=int, default=10_000)
-    count = parser.parse_args().tools
-    panel = [sys.executable, "-m", "panel"]
-    with measured("panel --help"):
-        subprocess.run([*panel, "--help"], check=True, stdout=subprocess.DEVNULL)
+@contextmanager
+def a_space() -> Iterator[Space]:
+    """Make a small workspace, for as long as the block runs."""
     with tempfile.TemporaryDirectory(prefix="panel-scale-") as folder:
-        space = new_space(Path(folder) / "space")
+        yield new_space(Path(folder) / "space")
+
+
+class TalkativeLedger(Ledger):
+    """Writes answers whose takes are those of ``many_takes``, each another one."""
+
+    def speak(self, texts: list[str]) -> None:
+        """Take the words of all answers from these texts, in turn."""
+        self.pick, self.texts = random.Random(2), texts
+
+    def attempt(self, cell: Cell, said: str) -> Attempt:
+        """Make an answer of as many parts as the persona has beats."""
+        made = super().attempt(cell, said)
+        assert made.verdict is not None
+        words = self.pick.choice(self.texts).split()
+        many = -(-len(words) // len(cell.persona.beats))
+        beats = {
+            beat.id: " ".join(words[place * many : (place + 1) * many]) or "Nothing more."
+            for place, beat in enumerate(cell.persona.beats)
+        }
+        quote = cell.tool.description[40:120]
+        return replace(made, verdict=replace(made.verdict, beats=beats, evidence=(quote,)))
+
+
+def a_ledger(space: Space) -> Ledger:
+    """Return a ledger of what stands in a workspace."""
+    files = load_workspace(space.root)
+    return Ledger(files.runs, files.prompts, files.tools, files.personas)
+
+
+def answered_catalog(space: Space, count: int) -> WorkspaceFiles:
+    """Fill a workspace with so many tools, and a take of each persona on each."""
+    space.settings(
+        '[panel]\nendpoint = "mock"\n[endpoints.mock]\n'
+        'base_url = "http://127.0.0.1:9/v1"\nmodel = "mock-1"\n'
+    )
+    made, subjects = many_takes(count)
+    for tool in made:
+        space.tool(tool.slug, name=tool.name, description=tool.description)
+    files = load_workspace(space.root)
+    ledger = TalkativeLedger(files.runs, files.prompts, files.tools, files.personas)
+    ledger.speak([subject.text for subject in subjects])
+    ledger.run([(cell, "ship") for cell in ledger.cells()])
+    ingest(files.runs)
+    return files
+
+
+def measure_catalog(sizes: Sizes) -> None:
+    """Measure a large catalog: loading, planning, ingesting, what is on file."""
+    with measured("panel --help"):
+        subprocess.run([*PANEL, "--help"], check=True, stdout=subprocess.DEVNULL)
+    count = sizes.tools
+    with a_space() as space:
         frozen_catalog(space, count)
         with measured(f"panel check --frozen, {count:,} tools"):
-            subprocess.run([*panel, "check", "--frozen"], cwd=space.root, check=True)
+            subprocess.run([*PANEL, "check", "--frozen"], cwd=space.root, check=True)
         with measured(f"load {count:,} tools"):
             load_catalog(space.root / "tools")
         workspace = load_workspace(space.root)
@@ -64,29 +128,109 @@ def main() -> None:
                 workspace.prompts, endpoint, model, workspace.tools, workspace.personas
             ).lay_out(1)
             make_plan(cells, {})
-        ledger = Ledger(workspace.runs, workspace.prompts, workspace.tools, workspace.personas)
+        ledger = a_ledger(space)
         ledger.run([(cell, "ship") for cell in ledger.cells()])
         with measured(f"ingest {4 * count:,} attempts"):
             ingest(ledger.runs)
         with measured(f"rebuild from {4 * count:,} attempts"):
             rebuild(ledger.runs)
-        with (
-            opened(ledger.runs) as store,
-            measured(f"what is known of {4 * count:,} cells"),
-        ):
+        with opened(ledger.runs) as store, measured(f"what is known of {4 * count:,} cells"):
             known_cells(store, ModelIdentity("mock", "mock-1"))
-        desk = Desk(space.root, "Ada")
-        with measured(f"the desk's first look at {4 * count:,} takes"):
-            desk.snapshot()
-        with measured("the desk's next look, nothing changed"):
-            desk.snapshot()
-        desk.close()
-    made, subjects = many_takes(count // 20)
-    with measured(f"check {len(subjects):,} takes of {len(made):,} tools"):
+
+
+def measure_folders(sizes: Sizes) -> None:
+    """Measure many small run folders, and a few more beside many answers."""
+    with a_space() as space:
+        ledger = a_ledger(space)
+        ledger.tools = ledger.tools[:1]
+        cells = ledger.cells()
+        for turn in range(sizes.folders):
+            ledger.run([(cell, "skip" if turn % 3 else "ship") for cell in cells])
+        with measured(f"read {sizes.folders:,} run folders, no database"):
+            ingest(ledger.runs)
+        (ledger.runs / FILE).unlink()
+        panels = [[persona.id for persona in ledger.personas[:many]] for many in (2, 3, 4)]
+        for turn in range(sizes.folders):
+            ledger.run([(cells[0], "ship")], panel=panels[turn % 3])
+        with measured(f"read {2 * sizes.folders:,}, half of them of other panels"):
+            ingest(ledger.runs)
+    with a_space() as space:
+        ledger = a_ledger(space)
+        made, _subjects = many_takes(sizes.tools // 2)
+        ledger.tools = made
+        cells = ledger.cells()
+        ledger.run([(cell, "ship") for cell in cells])
+        ingest(ledger.runs)
+        for turn in range(NEW):
+            ledger.tools = made[turn : turn + 1]
+            ledger.run(
+                [(cell, "skip") for cell in ledger.cells()],
+                panel=[persona.id for persona in ledger.personas[: 2 + turn % 3]],
+            )
+        with measured(f"read {NEW} new run folders beside {len(cells):,} answers"):
+            ingest(ledger.runs)
+
+
+def measure_lint(sizes: Sizes) -> None:
+    """Measure the checks on many takes, alone and by the command."""
+    count = sizes.tools // 2
+    made, subjects = many_takes(count)
+    with measured(f"check {len(subjects):,} takes of {len(made):,} tools, one by one"):
         others = OtherTools(made)
         for subject in subjects:
             check_take(subject, others)
+    with measured(f"compare {len(subjects):,} takes with each other"):
         check_catalog(subjects)
+    with a_space() as space:
+        answered_catalog(space, count)
+        with measured(f"panel lint, {4 * count:,} takes"):
+            subprocess.run([*PANEL, "lint"], cwd=space.root, stdout=subprocess.DEVNULL, check=False)
+
+
+def measure_desk(sizes: Sizes) -> None:
+    """Measure how long the desk takes to look at its queue."""
+    with a_space() as space:
+        files = answered_catalog(space, sizes.tools)
+        desk, takes = Desk(space.root, "Ada"), f"{4 * sizes.tools:,} takes"
+        with measured(f"the desk's first look at {takes}"):
+            desk.snapshot()
+        with measured("the desk's next look, nothing changed"):
+            desk.snapshot()
+        edited = files.tools[len(files.tools) // 2]
+        space.tool(edited.slug, name=edited.name, description="It does another thing now.")
+        with measured("the desk's next look, one tool's file changed"):
+            desk.snapshot()
+        ledger = a_ledger(space)
+        ledger.tools, ledger.ticks = ledger.tools[:1], 10**6
+        ledger.run([(cell, "skip") for cell in ledger.cells()])
+        with measured("the desk's next look, one more run"):
+            desk.snapshot()
+        persona = space.root / "personas" / f"{files.personas[0].id}.md"
+        persona.write_text(persona.read_text("utf-8") + "\nBe brief.\n", "utf-8")
+        with measured("the desk's next look, one persona's file changed"):
+            desk.snapshot()
+        desk.close()
+
+
+PARTS: dict[str, Callable[[Sizes], None]] = {
+    "catalog": measure_catalog,
+    "folders": measure_folders,
+    "lint": measure_lint,
+    "desk": measure_desk,
+}
+
+
+def main() -> None:
+    """Measure what is asked for, once."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
+    parser.add_argument("--tools", type=int, default=10_000)
+    parser.add_argument("--folders", type=int, default=5_000)
+    chosen = parser.parse_args()
+    if unknown := set(chosen.parts) - set(PARTS):
+        parser.error(f"no part is named {', '.join(sorted(unknown))}")
+    for part in chosen.parts or PARTS:
+        PARTS[part](Sizes(chosen.tools, chosen.folders))
 
 
 if __name__ == "__main__":

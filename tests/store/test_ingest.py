@@ -26,8 +26,10 @@ from panel.cells.lines import Recorder
 from panel.errors import StoreError
 from panel.stats import Tally, combine, newcombe, tally
 from panel.store import ingest as room
+from panel.store import touched
 from panel.store.connection import FILE
 from panel.store.ingest import Ingested, ingest, rebuild
+from panel.store.percentages import count_ships
 from panel.workspace.loading import load_workspace
 from tests.support.journals import changed, older
 from tests.support.sizes import size
@@ -123,6 +125,41 @@ def test_a_line_that_cannot_be_read_is_counted_and_left_out(ledger: Ledger, bad:
     assert ledger.ask("SELECT unreadable FROM journal.files") == [(1,)]
     assert ingest(ledger.runs) == Ingested(0, 0)
     assert rebuild(ledger.runs) == Ingested(len(lines), 1)
+
+
+def test_bad_lines_of_several_journals_are_counted_where_they_stand(ledger: Ledger) -> None:
+    bad = b'{"kind":"run","started_at":"yesterday"}\n'
+    files = [ledger.run([(cell, "ship")]) for cell in ledger.cells()[:5]]
+    for place, many in ((1, 1), (3, 2)):
+        files[place].write_bytes(bad * many + files[place].read_bytes())
+    assert ingest(ledger.runs).unreadable == 3
+    found = ledger.ask("SELECT unreadable, bytes FROM journal.files ORDER BY run_id")
+    sizes = [file.stat().st_size for file in files]
+    assert found == [*zip([0, 1, 0, 2, 0], sizes, strict=True)]
+    assert ledger.ask("SELECT count(*) FROM attempts") == [(5,)]
+
+
+def test_many_new_journals_are_counted_once(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A count looks at every answer in the store, however short the journals are."""
+    counted = []
+
+    def count(*words: Any) -> None:
+        counted.append(words)
+        count_ships(*words)
+
+    monkeypatch.setattr(touched, "count_ships", count)
+    panels = [[persona.id for persona in ledger.personas[:many]] for many in (2, 3, 4)]
+    cells = ledger.cells()
+    for read in (ingest, ingest, rebuild):  # a database made, a known one, one made again
+        counted.clear()
+        for turn in range(6):
+            said = "ship" if turn % 2 else "skip"
+            ledger.run([(cells[turn], said)], panel=panels[turn % 3])
+        read(ledger.runs)
+        assert len(counted) == 1
+    assert ledger.ask("SELECT count(*) FROM runs") == [(18,)]
 
 
 def test_a_kind_of_line_from_a_later_version_is_passed_over(ledger: Ledger) -> None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import logging
 import secrets
 import shutil
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
@@ -20,7 +20,6 @@ import duckdb
 from filelock import FileLock
 
 from panel.cells.journal import JournalFile, JournalLine, find_journals, read_lines
-from panel.decisions import Pair
 from panel.errors import StoreError
 from panel.store.connection import (
     FILE,
@@ -31,12 +30,12 @@ from panel.store.connection import (
     refuse_if_held,
     writing,
 )
-from panel.store.decisions import put_review_states
-from panel.store.percentages import count_ships, panels_by_model, tools_reparsed
+from panel.store.percentages import panels_by_model, tools_reparsed
 from panel.store.progress import Progress
-from panel.store.renames import LateRenameError, put_renames, read_renames, under_present_names
-from panel.store.rows import JOURNAL_KINDS, Row, insert
+from panel.store.renames import LateRenameError, read_renames, under_present_names
+from panel.store.rows import JOURNAL_KINDS, Row, insert, put
 from panel.store.schema import is_current
+from panel.store.touched import Touched
 
 REBUILDING = "rebuilding"  # beginning of the names of new databases
 LOCK = ".rebuilding.lock"
@@ -158,8 +157,8 @@ def _wal(file: Path) -> Path:
 
 
 def _grown(connection: Connection, journals: list[JournalFile]) -> list[JournalFile]:
-    known = dict(connection.execute("SELECT run_id, bytes FROM journal.files").fetchall())
-    return [journal for journal in journals if _has_news(journal, known.get(journal.run_id, 0))]
+    read = _places(connection)
+    return [each for each in journals if _has_news(each, read.get(each.run_id, (0, 0))[0])]
 
 
 def _has_news(journal: JournalFile, read: int) -> bool:
@@ -168,61 +167,34 @@ def _has_news(journal: JournalFile, read: int) -> bool:
     return next(read_lines(journal.file, read), None) is not None  # else only a torn line
 
 
-@dataclass(slots=True)
-class _Touched:
-    """What the lines read so far concern, so that what is counted of it is counted again."""
-
-    tools: set[str] = field(default_factory=set)
-    decided: set[Pair] = field(default_factory=set)
-    models: set[str] = field(default_factory=set)  # asked for another panel than before
-
-    def add(self, lines: Mapping[str, list[Row]]) -> None:
-        self.decided |= {(str(row["tool"]), str(row["persona"])) for row in lines["decision"]}
-        for kind in ("attempt", "thaw", "adopt"):
-            self.tools |= {str(row["tool"]) for row in lines[kind]}
-
-    def move(self, connection: Connection, renames: Sequence[Row]) -> None:
-        moved = put_renames(connection, renames)
-        self.tools |= {tool for tool, _persona in moved}
-        self.decided |= moved
-
-    def count(self, connection: Connection, whole: bool = False) -> None:
-        put_review_states(connection, self.decided)
-        if whole:
-            count_ships(connection)
-        elif self.models or self.tools:
-            count_ships(connection, self.tools, self.models)
-
-
 def _read_in(file: Path, journals: list[JournalFile], whole: bool = False) -> Ingested:
     """Read journals from where they were left, some thousand lines to a transaction.
 
-    whole: nobody reads the file meanwhile, so that what is counted is counted once, at the end.
+    Many short journals share a transaction, and what is counted is counted once in each.
+    whole: nobody reads the file meanwhile, so that it is counted once, at the end.
     """
     lines = unreadable = 0
-    total, touched, progress = _Touched(), _Touched(), Progress(sum(j.size for j in journals))
-    renamed = False
-    for journal in journals:
-        many, leave_out = CHUNK, False
-        while True:
-            touched = total if whole else _Touched()
-            try:
-                with writing(file) as connection:
-                    if not renamed:  # first: what they move may be read in any order
-                        touched.move(connection, _renames(connection, journals))
-                    read, end = _read_chunk(connection, journal, many, leave_out, touched)
-                    if not whole:
-                        touched.count(connection)
-            except _UnfitLineError:  # close in on it, until it stands alone
-                many, leave_out = max(1, many // 8), many == 1
-                continue
-            renamed = True
-            lines, unreadable = lines + read.lines, unreadable + read.unreadable
-            progress.tell(end)
-            if read.lines + read.unreadable < many:
-                break
-            many, leave_out = min(CHUNK, many * 8), False
-        progress.done(journal.size)
+    total, touched, progress = Touched(), Touched(), Progress(sum(j.size for j in journals))
+    left, many, leave_out, renamed = deque(journals), CHUNK, False, False
+    while left:
+        touched = total if whole else Touched()
+        try:
+            with writing(file) as connection:
+                if not renamed:  # first: what they move may be read in any order
+                    touched.move(connection, _renames(connection, journals))
+                chunk = _read_chunk(_places(connection), left, many, leave_out)
+                chunk.insert(connection, touched)
+                if not whole:
+                    touched.count(connection)
+        except _UnfitLineError:  # close in on it, until it stands alone
+            many, leave_out = max(1, many // 8), many == 1
+            continue
+        renamed = True
+        lines, unreadable = lines + chunk.lines, unreadable + chunk.unreadable
+        for _journal in range(chunk.finished):
+            progress.done(left.popleft().size)
+        progress.tell(chunk.end)
+        many, leave_out = min(CHUNK, many * 8), False
     if whole and journals:
         with writing(file) as connection:
             total.count(connection, whole=True)
@@ -231,7 +203,8 @@ def _read_in(file: Path, journals: list[JournalFile], whole: bool = False) -> In
 
 def _renames(connection: Connection, journals: list[JournalFile]) -> list[Row]:
     """Return the renames in what is still to be read."""
-    offsets = ((journal, _read_before(connection, journal)[0]) for journal in journals)
+    read = _places(connection)
+    offsets = ((journal, _read_before(read, journal)[0]) for journal in journals)
     return [line for journal, offset in offsets for line in read_renames(journal, offset)]
 
 
@@ -239,56 +212,85 @@ class _UnfitLineError(Exception):
     """Among the lines of a chunk is one that no table takes."""
 
 
+@dataclass(slots=True)
+class _Chunk:
+    """Lines that go into the database together, of one journal or of several.
+
+    files: rows of journal.files: how far each is read then. finished: journals read to their end;
+    end: the byte reached in the one after those. faults: what is wrong with lines, by journal.
+    """
+
+    by_kind: dict[str, list[Row]] = field(default_factory=lambda: defaultdict(list))
+    files: list[Row] = field(default_factory=list)
+    lines: int = 0
+    unreadable: int = 0
+    finished: int = 0
+    end: int = 0
+    faults: dict[Path, list[JournalLine]] = field(default_factory=lambda: defaultdict(list))
+
+    def insert(self, connection: Connection, touched: Touched) -> None:
+        by_kind = self.by_kind
+        panels = panels_by_model(connection) if by_kind["run"] else {}
+        try:
+            touched.move(connection, by_kind.pop("rename", []))
+            for kind in JOURNAL_KINDS:
+                if by_kind[kind]:
+                    by_kind[kind] = list(under_present_names(connection, kind, by_kind[kind]))
+                    insert(connection, kind, by_kind[kind])
+            touched.add(by_kind)
+        except _UNFIT:
+            raise _UnfitLineError from None
+        touched.tools |= tools_reparsed(connection, by_kind["reparse"])
+        if by_kind["run"]:
+            now = panels_by_model(connection)
+            touched.models |= {model for model in now if now[model] != panels.get(model)}
+        if self.files:
+            put(connection, "files", self.files, "OR REPLACE")
+        for file, faults in self.faults.items():
+            for line in faults[:NAMED]:
+                log.warning("%s", line.told(file))
+            if more := len(faults[NAMED:]):
+                log.warning("%s: %d more are at fault: 'panel verify' names each.", file, more)
+
+
 def _read_chunk(
-    connection: Connection, journal: JournalFile, many: int, leave_out: bool, touched: _Touched
-) -> tuple[Ingested, int]:
-    """Insert the next ``many`` lines of a journal; returns the counts and the byte they end at."""
-    offset, bad_before = _read_before(connection, journal)
-    by_kind: dict[str, list[Row]] = defaultdict(list)
-    lines = unreadable = 0
-    faults: list[JournalLine] = []
-    for line in islice(read_lines(journal.file, offset), many):
-        offset = line.end
-        if line.fault or leave_out:
-            faults.append(line)
-        if line.fields is None or leave_out:
-            unreadable += 1
-        else:
-            lines += 1
-            line.fields.update(run_id=journal.run_id, seal=line.seal)
-            by_kind[str(line.fields.get("kind"))].append(line.fields)
-    panels = panels_by_model(connection) if by_kind["run"] else {}
-    try:
-        touched.move(connection, by_kind.pop("rename", []))
-        for kind in JOURNAL_KINDS:
-            if by_kind[kind]:
-                by_kind[kind] = list(under_present_names(connection, kind, by_kind[kind]))
-                insert(connection, kind, by_kind[kind])
-        touched.add(by_kind)
-    except _UNFIT:
-        raise _UnfitLineError from None
-    touched.tools |= tools_reparsed(connection, by_kind["reparse"])
-    if by_kind["run"]:
-        now = panels_by_model(connection)
-        touched.models |= {model for model in now if now[model] != panels.get(model)}
-    if lines or unreadable:
-        connection.execute(
-            "INSERT OR REPLACE INTO journal.files VALUES (?, ?, ?)",
-            [journal.run_id, offset, bad_before + unreadable],
-        )
-    for line in faults[:NAMED]:
-        log.warning("%s", line.told(journal.file))
-    if more := len(faults[NAMED:]):
-        log.warning("%s: %d more are at fault: 'panel verify' names each.", journal.file, more)
-    return Ingested(lines, unreadable), offset
+    read: Mapping[str, _Place], journals: Iterable[JournalFile], many: int, leave_out: bool
+) -> _Chunk:
+    """Return the next ``many`` lines of these journals; leave_out: count them as unreadable."""
+    chunk = _Chunk()
+    for journal in journals:
+        chunk.end, unreadable = _read_before(read, journal)
+        wanted = before = many - chunk.lines - chunk.unreadable
+        for line in islice(read_lines(journal.file, chunk.end), wanted):
+            chunk.end, wanted = line.end, wanted - 1
+            if line.fault or leave_out:
+                chunk.faults[journal.file].append(line)
+            if line.fields is None or leave_out:
+                unreadable += 1
+                chunk.unreadable += 1
+            else:
+                chunk.lines += 1
+                line.fields.update(run_id=journal.run_id, seal=line.seal)
+                chunk.by_kind[str(line.fields.get("kind"))].append(line.fields)
+        if wanted < before:
+            place = {"run_id": journal.run_id, "bytes": chunk.end, "unreadable": unreadable}
+            chunk.files.append(place)
+        if not wanted:
+            break
+        chunk.finished, chunk.end = chunk.finished + 1, 0
+    return chunk
 
 
-def _read_before(connection: Connection, journal: JournalFile) -> tuple[int, int]:
-    """Return how many bytes of a journal were read, and how many lines were left out."""
-    found = connection.execute(
-        "SELECT bytes, unreadable FROM journal.files WHERE run_id = ?", [journal.run_id]
-    ).fetchall()
-    offset, unreadable = found[0] if found else (0, 0)
+_Place = tuple[int, int]  # how many bytes of a journal were read, how many lines were left out
+
+
+def _places(connection: Connection) -> dict[str, _Place]:
+    rows = connection.execute("SELECT run_id, bytes, unreadable FROM journal.files").fetchall()
+    return {run_id: (read, unreadable) for run_id, read, unreadable in rows}
+
+
+def _read_before(read: Mapping[str, _Place], journal: JournalFile) -> _Place:
+    offset, unreadable = read.get(journal.run_id, (0, 0))
     size = journal.file.stat().st_size  # now: it may have grown, and another process read it
     if offset > size:
         raise StoreError(

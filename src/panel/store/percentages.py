@@ -19,7 +19,8 @@ def panels_by_model(connection: duckdb.DuckDBPyConnection) -> dict[str, list[Pan
     A model that has only been thawed has no runs of its own.
     """
     rows = connection.execute(
-        "SELECT model_identity, panel FROM journal.runs ORDER BY started_at, run_id"
+        "SELECT model_identity, panel FROM journal.runs "
+        "GROUP BY ALL ORDER BY max(row(started_at, run_id))"
     ).fetchall()
     found: dict[str, list[Panel]] = defaultdict(list)
     for model, panel in rows:
