@@ -7,6 +7,7 @@ from typing import Literal
 
 from panel.checks.findings import Finding, Subject, at
 from panel.checks.sentences import Sentences
+from panel.checks.words import lowered
 
 Stand = Literal["ship", "skip"]
 LAST = 3  # sentences at the end that are searched for a verdict
@@ -180,6 +181,8 @@ _WALKED = re.compile(
     """,
     re.I | re.X,
 )
+# One of these is in every sentence that states a verdict.
+_TELLING = ("ship", "skip", "walk", "pass", "decline", "worth", "leave")
 
 
 def closing_verdict(text: str) -> Stand | None:
@@ -188,15 +191,14 @@ def closing_verdict(text: str) -> Stand | None:
     "Ship" in another sense ("ships with weights") and suppositions ("would move me to
     skip") do not count. The last statement decides.
     """
-    found = _closing(text)
+    found = _closing(Sentences(text))
     return found[0] if found else None
 
 
-def _closing(text: str) -> tuple[Stand, int] | None:
-    sentences = Sentences(text)
+def _closing(sentences: Sentences) -> tuple[Stand, int] | None:
     for start, end in reversed(sentences.spans[-LAST:]):
-        sentence = text[start:end]
-        if stand := _stand(sentence):
+        sentence = sentences.text[start:end]
+        if any(word in lowered(sentence) for word in _TELLING) and (stand := _stand(sentence)):
             return stand, start
     return None
 
@@ -269,9 +271,10 @@ def check_closing(subject: Subject) -> list[Finding]:
     """Find a take whose last sentences contradict its verdict, or state none."""
     if not subject.text.strip():
         return []
-    found = _closing(subject.text)
+    sentences = Sentences(subject.text)
+    found = _closing(sentences)
     if found is None:
-        spans = Sentences(subject.text).spans
+        spans = sentences.spans
         says = (
             "the take's end does not say whether it is a ship or a skip",
             f"Make the last sentence say that this is a {subject.verdict}.",
@@ -280,7 +283,7 @@ def check_closing(subject: Subject) -> list[Finding]:
     stand, start = found
     if stand == subject.verdict:
         return []
-    span = Sentences(subject.text).around(start)
+    span = sentences.around(start)
     says = (
         f"the take ends on {stand}, but its verdict is {subject.verdict}",
         "Read the take again: correct the ending, reject it, or ask again.",

@@ -15,6 +15,7 @@ from rapidfuzz import fuzz
 
 from panel.checks.findings import Finding, Severity, Span, Subject, whole
 from panel.checks.folding import Folded, folded
+from panel.checks.source import ById
 from panel.workspace.tools import Tool
 
 CLOSE = 85.0  # percent of letters in common that make two passages the same one
@@ -90,6 +91,12 @@ def shown_source(tool: Tool) -> ShownSource:
     In the order and with the labels of the shipped template ``prompts/review.md.j2``. What
     only another template shows (tags, links, address) stands after the description.
     """
+    return _source(ById(tool))
+
+
+@lru_cache(maxsize=4096)
+def _source(key: ById) -> ShownSource:
+    tool, text, placed = key.tool, "", []
     plans = ((plan.name, plan.price, plan.includes) for plan in tool.pricing.plans)
     fields = [
         ("Name", tool.name),
@@ -103,12 +110,6 @@ def shown_source(tool: Tool) -> ShownSource:
         *tool.links.items(),
         *([("Address", tool.url)] if tool.url else []),
     ]
-    return _source(tuple(fields))
-
-
-@lru_cache(maxsize=4096)
-def _source(fields: tuple[tuple[str, str], ...]) -> ShownSource:
-    text, placed = "", []
     for label, shown in fields:
         text += f"{label}: " if label != DESCRIPTION else ""
         placed.append(ShownField(label, shown, len(text)))
@@ -192,9 +193,9 @@ def locate_evidence(quote: str, description: str) -> Span | None:
 
 
 def _part(part: str, source: Folded, begin: int, near: bool) -> Span | None:
-    exact = re.compile(rf"(?<!\w){re.escape(part)}(?!\w)").search(source.text, begin)
+    exact = _exact(part, source.text, begin)
     if exact is not None:
-        return exact.span()
+        return exact
     rest = source.text[begin:]
     if not near or len(part) < SHORT or len(rest) < SHORT:
         return None
@@ -202,6 +203,21 @@ def _part(part: str, source: Folded, begin: int, near: bool) -> Span | None:
     if best is None or best.dest_end - best.dest_start < len(part) // 2:
         return None
     return _whole_words(source.text, begin + best.dest_start, begin + best.dest_end)
+
+
+def _exact(part: str, text: str, begin: int) -> Span | None:
+    """Return where a part stands letter for letter, no word cut at its ends."""
+    place = text.find(part, begin)
+    while place >= 0:
+        end = place + len(part)
+        if not (_in_word(text[place - 1 : place]) or _in_word(text[end : end + 1])):
+            return place, end
+        place = text.find(part, place + 1)
+    return None
+
+
+def _in_word(character: str) -> bool:
+    return character.isalnum() or character == "_"
 
 
 def _whole_words(text: str, start: int, end: int) -> Span | None:

@@ -12,6 +12,7 @@ from panel.checks.findings import Finding, Span, at, overlap
 from panel.checks.folding import folded
 from panel.checks.sentences import Sentences
 from panel.checks.source import Source
+from panel.checks.words import wanted
 
 _THING = r"""
     (?:
@@ -48,6 +49,7 @@ _FIRST = r"""
       |[Mm]y\s+(?: team|colleagues?|company )
       |[Oo]ur\s+(?: team|engineers?|company ))
 """
+_TIMES = "a an one two three four five six seven eight ten several some"
 _SPAN_OF_TIME = r"""
     (?:
       (?: an?|one|two|three|four|five|six|seven|eight|ten|\d+|several|a\s+few|a\s+couple\s+of
@@ -57,29 +59,30 @@ _SPAN_OF_TIME = r"""
     )
 """
 
-
-def _claim(pattern: str, exact: bool = False) -> re.Pattern[str]:
-    """Compile a verbose pattern; ``exact``: capitals matter, since it asks for names."""
-    return re.compile(pattern, re.X if exact else re.I | re.X)
-
-
 _CLAIMS = (
     # I tried it, we have tested, my team ran it
-    _claim(rf"{_FIRST} {_ADVERBS} \s+ {_DID}", exact=True),
+    wanted("i we my our", rf"{_FIRST} {_ADVERBS} \s+ {_DID}", flags=re.X),
     # I have been using it, we've been running this
-    _claim(r"""
+    wanted(
+        "i we",
+        r"""
         \b(?: I|we )(?: [’']ve | \s+have | \s+had )(?: \s+\w+ly )?\s+been\s+
         (?: using|running|testing|trying|working\s+with|playing\s+with|relying\s+on )
         (?: \s+(?: it|this|the\s+\w+ ))?
-    """),
+    """,
+    ),
     # we are running it in production
-    _claim(r"""
+    wanted(
+        "i we",
+        r"""
         \b(?: I|we )(?: [’'](?:m|re) | \s+(?:am|are) )\s+
         (?: now\s+ | already\s+ | currently\s+ )?
         (?: using|running|testing|trying(?!\s+to) )\s+(?: it|this|the\s+\w+ )
-    """),
+    """,
+    ),
     # I use it daily, we still run this in production
-    _claim(
+    wanted(
+        "i we",
         r"""
         \b(?: I|[Ww]e )\s+ (?: now\s+ | already\s+ | still\s+ )?
         (?: use|run|deploy|rely\s+on|keep )\s+
@@ -87,71 +90,99 @@ _CLAIMS = (
         (?: daily|every\s+day|every\s+week|in\s+production|at\s+work|for\s+(?:our|my)
           |on\s+(?:our|my)|open )
         """,
-        exact=True,
+        flags=re.X,  # capitals matter: it asks for names
     ),
     # my team swears by
-    _claim(
-        r"\bmy\s+team\s+(?: uses|runs|relies\s+on|swears\s+by|waited|switched|adopted|loves|loved )"
+    wanted(
+        "my",
+        r"""
+        \bmy\s+team\s+
+        (?: uses|runs|relies\s+on|swears\s+by|waited|switched|adopted|loves|loved )
+    """,
     ),
     # in my tests, in our experience
-    _claim(r"""
+    wanted(
+        "in from during across throughout",
+        r"""
         \b(?: in|from|during|across|throughout )\s+(?: my|our )\s+
         (?: own\s+ | limited\s+ | early\s+ | informal\s+ | brief\s+ )?
         (?: tests?|testing|trials?|benchmarks?|experience|experiments?|hands-on|usage|use
           |evaluation\s+runs?|sessions?|deployment )\b
         (?! \s+with\s+(?: pages|copy|claims|vendors ))   # of vendors' pages, not of the tool
-    """),
+    """,
+    ),
     # our benchmarks show, my own test runs
-    _claim(r"""
+    wanted(
+        "my our",
+        r"""
         \b(?: my|our )\s+ (?: own\s+ )?
         (?: hands-on | test\s+runs? | benchmarks?\s+(?: show|gave|put )
           | tests\s+(?: show|gave|put|confirm )\w* )
-    """),
+    """,
+    ),
     # we had it running
-    _claim(r"""
+    wanted(
+        "i we",
+        r"""
         \b(?: I|we )\s+(?: had|got )\s+(?: it|this )\s+ (?: \w+\s+ )?
         (?: running|working|up|going|installed|deployed|set\s+up )\b
-    """),
+    """,
+    ),
     # I checked it against our own books
-    _claim(r"""
+    wanted(
+        "i we",
+        r"""
         \b(?: I|we )\s+(?: checked|compared|tried|verified|validated )\s+
         (?: it|this|them|its\s+\w+ )\s+
         (?: against|on|with )\s+(?: my|our )\b
-    """),
-    _claim(r"\bhands-on\s+(?: with|time|testing|use )\b"),
+    """,
+    ),
+    wanted("hands", r"\bhands-on\s+(?: with|time|testing|use )\b"),
     # after a week with it, a week of using it
-    _claim(
+    wanted(
+        _TIMES,
         rf"""
         \b {_SPAN_OF_TIME} \s+
         (?: with | of\s+(?: use|using|testing|running|daily\s+use|working\s+with ) )\s+
         (?: it|this|the\s+\w+|[A-Z][\w.-]+ )?
         """,
-        exact=True,
+        figures=True,
+        flags=re.X,  # capitals matter: it asks for names
     ),
     # it took me ten minutes, saved us hours
-    _claim(rf"""
+    wanted(
+        "took cost saved",
+        rf"""
         \b(?: took|cost|saved )\s+(?: me|us )\s+
         (?: about\s+ | only\s+ | just\s+ | under\s+ )?
         (?: {_SPAN_OF_TIME} | hours|days|minutes )
-    """),
+    """,
+    ),
     # worked for me, crashed on me
-    _claim(r"\b(?: worked|failed|crashed|broke|froze|stalled )\s+(?: for|on )\s+(?: me|us )\b"),
+    wanted(
+        "worked failed crashed broke froze stalled",
+        r"\b(?: worked|failed|crashed|broke|froze|stalled )\s+(?: for|on )\s+(?: me|us )\b",
+    ),
     # I found the output slow, I noticed its latency
-    _claim(
+    wanted(
+        "i we",
         r"""
         \b(?: I|[Ww]e )\s+(?: found|noticed|saw|got|observed|experienced|encountered|hit )\s+
         (?: that\s+ )? (?: the|its|an?|some )?\s* (?: \w+\s+ )?
         (?: output|outputs|latency|interface|answers|results|responses?|completions?|transcripts?
           |installation|setup|crash\w*|bugs? )\b
         """,
-        exact=True,
+        flags=re.X,  # capitals matter: it asks for names
     ),
     # on my laptop, on our codebase
-    _claim(r"""
+    wanted(
+        "on",
+        r"""
         \bon\s+(?: my|our )\s+ (?: own\s+ )?
         (?: machine|laptop|desk|macbook|server|cluster|gpus?|phone|codebase|repo(?:sitory)?|data
           |files|documents|invoices )\b
-    """),
+    """,
+    ),
 )
 # before the words: a supposition, a wish or a denial in the same clause
 _EMPTY_BEFORE = re.compile(
@@ -181,8 +212,8 @@ _REMEDY = (
 def check_experience(text: str, sentences: Sentences, source: Source) -> list[Finding]:
     """Find claims to have used the tool; suppositions and denials do not count."""
     found: list[Finding] = []
-    for number, pattern in enumerate(_CLAIMS):
-        for match in pattern.finditer(text):
+    for number, claim in enumerate(_CLAIMS):
+        for match in claim.finditer(text):
             span = (match.start(), match.start() + len(match[0].rstrip()))
             if _empty(text, span, sentences, source):
                 continue
@@ -199,7 +230,7 @@ def check_experience(text: str, sentences: Sentences, source: Source) -> list[Fi
 
 def claims_use(phrase: str) -> bool:
     """Whether a phrase is itself such a claim ("I tried"), which this check reports."""
-    return any(pattern.search(phrase) for pattern in _CLAIMS)
+    return any(next(claim.finditer(phrase), None) for claim in _CLAIMS)
 
 
 def _empty(text: str, span: Span, sentences: Sentences, source: Source) -> bool:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -11,8 +14,8 @@ from panel.checks.findings import Span
 _SAME = dict.fromkeys("‘’‚‛′`´＇", "'") | dict.fromkeys("“”„‟″«»＂", '"')
 _SAME |= dict.fromkeys("‐‑‒–—―−－", "-")
 
-
 _KNOWN = {chr(code): " " if chr(code).isspace() else chr(code).lower() for code in range(128)}
+_PIECE = re.compile(r"[!-~]+|[^!-~]")  # a plain word at once, anything else by the character
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +23,7 @@ class Folded:
     """Folded text; ``places[i]`` is the index of the original character behind ``text[i]``."""
 
     text: str
-    places: tuple[int, ...]
+    places: Sequence[int]
 
     def back(self, start: int, end: int) -> Span:
         """Return the original span of a folded one, which must not be empty."""
@@ -39,9 +42,15 @@ def _letters(character: str) -> str:
 
 def _folded(text: str) -> Folded:
     letters: list[str] = []
-    places: list[int] = []
+    places = array("I")
     blank = True
-    for place, character in enumerate(text):
+    for piece in _PIECE.finditer(text):
+        place, character = piece.start(), piece[0]
+        if "!" <= character[0] <= "~":
+            letters.append(character.lower())
+            places.extend(range(place, piece.end()))
+            blank = False
+            continue
         known = _KNOWN.get(character)
         for letter in _letters(character) if known is None else known:
             if letter.isspace():
@@ -54,7 +63,7 @@ def _folded(text: str) -> Folded:
     if letters and letters[-1] == " ":
         letters.pop()
         places.pop()
-    return Folded("".join(letters), tuple(places))
+    return Folded("".join(letters), places)
 
 
 @lru_cache(maxsize=4096)

@@ -13,6 +13,7 @@ from panel.checks.mentions import FAMILIES, Mention
 from panel.checks.sentences import Sentences
 from panel.checks.source import Source
 from panel.checks.vocabulary import STARTERS, WELL_KNOWN
+from panel.checks.words import words_in
 
 NEAR = 120  # characters before a licence that are searched for its owner's name
 MOST = 40  # licences checked in one text; no real take has so many
@@ -217,11 +218,10 @@ def _of_the_tool(
 
 def _terms(text: str, sentences: Sentences, source: Source) -> list[Finding]:
     """Find claims about openness and commercial use that the source does not support."""
-    families = {mention.family for mention in source.licences}
-    barred = bool(families & _CLOSED_TO_TRADE or _TRADE_BARRED.search(source.text))
-    barred = barred or bool(re.search(r"\bnon-?commercial\b", source.text, re.I))
-    allowed = bool(_TRADE_ALLOWED.search(source.text) or families & _OPEN)
-    opened = bool(families & _OPEN or re.search(r"\bopen[\s-]source", source.text, re.I))
+    lower = words_in(text).lower
+    if "commercial" not in lower and "source" not in lower:
+        return []  # as in most takes
+    barred, allowed, opened = _terms_of(source)
     rules: list[tuple[re.Pattern[str], bool, Severity, str]] = [
         (_TRADE_ALLOWED, not allowed, "error" if barred else "warning", "commercial use allowed"),
         (_TRADE_BARRED, allowed and not barred, "error", "commercial use excluded"),
@@ -239,3 +239,13 @@ def _terms(text: str, sentences: Sentences, source: Source) -> list[Finding]:
             says = (f"the source does not call {claim}", "Check the terms, and say what they say.")
             found.append(at(text, span, "licence-outside-source", severity, says))
     return found
+
+
+def _terms_of(source: Source) -> tuple[bool, bool, bool]:
+    """Whether the source bars commercial use, allows it, and calls the tool open source."""
+    families = {mention.family for mention in source.licences}
+    barred = bool(families & _CLOSED_TO_TRADE or _TRADE_BARRED.search(source.text))
+    barred = barred or bool(re.search(r"\bnon-?commercial\b", source.text, re.I))
+    allowed = bool(_TRADE_ALLOWED.search(source.text) or families & _OPEN)
+    opened = bool(families & _OPEN or re.search(r"\bopen[\s-]source", source.text, re.I))
+    return barred, allowed, opened

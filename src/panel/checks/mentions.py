@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from panel.checks.findings import Span
+from panel.checks.words import words_in
 
 _TAIL = r"(?: [\s-](?: licen[sc]ed? | licen[sc]es ))?"  # "Apache-licensed", "MIT licence"
 # Family → how it is written. A version, where there is one, is the first group.
@@ -57,11 +58,7 @@ _NAMED = {
     )
     for family, pattern in _FAMILIES.items()
 }
-# One look at a text that names no licence at all, as most do not.
-_QUICK = re.compile(
-    r"licen[sc]|apache|\bMIT\b|BSD|GPL|MPL|\bCC|B[US]*SL|SSPL|ELv2|RAIL|\bEPL", re.I
-)
-# What a text must hold, in lower case, for a family's pattern to be worth a try.
+# What a text must hold, in small letters, for a family's pattern to be worth a try.
 _HINTS = {family: (family.split()[0].lower(),) for family in _FAMILIES} | {
     "AGPL": ("agpl", "affero"),
     "GPL": ("gpl", "general public"),
@@ -72,6 +69,10 @@ _HINTS = {family: (family.split()[0].lower(),) for family in _FAMILIES} | {
     "EPL": ("epl", "eclipse"),
     "Unlicense": ("unlicen",),
 }
+# The same where it is a word of its own, or every "commit" and "access" would do.
+_LONE = {"MIT": frozenset({"mit"}), "ISC": frozenset({"isc"})} | dict.fromkeys(
+    ("CC BY-NC", "CC BY-SA", "CC BY"), frozenset({"cc"})
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +93,13 @@ class Mention:
 
 def licence_mentions(text: str) -> list[Mention]:
     """Return the licences named in a text, in order."""
-    if not _QUICK.search(text):
-        return []
     found: list[Mention] = []
-    lower = text.lower()
+    words = words_in(text)
     for family, pattern in _NAMED.items():
-        if not any(hint in lower for hint in _HINTS[family]):
+        if family in _LONE:
+            if not words.any_of(_LONE[family]):
+                continue
+        elif not any(hint in words.lower for hint in _HINTS[family]):
             continue
         for match in pattern.finditer(text):
             version = next(filter(None, match.groups()), "")

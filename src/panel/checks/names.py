@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from panel.checks.findings import Finding, Severity, Span, Subject, at, overlap
 from panel.checks.sentences import Sentences
-from panel.checks.source import WORD, Source, bare, unpossessed, words_of
+from panel.checks.source import Source, bare, tokens_in, words_of
 from panel.checks.vocabulary import AMBIGUOUS, FORMATS, PLAIN, STARTERS, WELL_KNOWN
 from panel.workspace.personas import Persona
 
@@ -137,21 +137,20 @@ def _written_small(persona: Persona) -> frozenset[str]:
 
 
 def _tokens(text: str, sentences: Sentences, known: _Known) -> Iterator[_Token]:
-    for match in WORD.finditer(text):
-        if match[0].islower() and "." not in match[0]:
+    for start, end, word in tokens_in(text):
+        if word.islower() and "." not in word:
             continue  # most words end here
-        word = unpossessed(match[0])
-        if _UNIT.fullmatch(word) and text[: match.start()].rstrip()[-1:].isdigit():
+        if _UNIT.fullmatch(word) and text[max(0, start - REACH) : start].rstrip()[-1:].isdigit():
             continue
         if not _is_name(word):
             continue
-        after = match[0][len(word) :] + text[match.end() :][:60]
-        if _initial(text, match.start(), sentences) and not _is_name_first(word, after, known):
+        after = text[start + len(word) : end + 60]
+        if _initial(text, start, sentences) and not _is_name_first(word, after, known):
             continue
         parts = [part for part in re.split(r"[-/]", word) if any(map(str.isupper, part))] or [word]
         strangers = [part for part in parts if not known.holds(part)]
         yield _Token(
-            (match.start(), match.start() + len(word)),
+            (start, start + len(word)),
             word,
             unknown=bool(strangers) and not known.holds(word),
             known_format=all(_format(part.casefold()) for part in strangers),

@@ -11,7 +11,7 @@ from typing import overload
 from panel.checks.findings import Finding, Span, Subject, at, overlap
 from panel.checks.folding import folded
 from panel.checks.quantities import Quantity
-from panel.checks.source import WORD, Source, source_of, unpossessed
+from panel.checks.source import ById, Source, figures_of, tokens_in
 from panel.workspace.tools import Tool
 
 _Key = tuple[str, str, float, str]
@@ -29,7 +29,7 @@ class OtherTools(Sequence[Tool]):
         self._figures: dict[_Key, list[str]] = {}
         self._slugs = {tool.slug: tool for tool in self._tools}
         for tool in self._tools:
-            words, keys = _traces(_Same((tool,)))
+            words, keys = _traces(ById(tool))
             if len("".join(words)) > 2:
                 self._names.setdefault(words[0], []).append((words, tool))
             for key in keys:
@@ -47,13 +47,13 @@ class OtherTools(Sequence[Tool]):
 
     def named(self, text: str) -> Iterator[tuple[Span, Tool]]:
         """Yield spans and tools of the names in a text that are spelled as in the catalog."""
-        places = list(WORD.finditer(text))
-        words = [unpossessed(match[0]) for match in places]
+        tokens = tokens_in(text)
+        words = [word for _start, _end, word in tokens]
         for place, first in enumerate(words):
             for name, tool in self._names.get(first, ()):
                 last = place + len(name) - 1
                 if tuple(words[place : last + 1]) == name:
-                    yield (places[place].start(), places[last].start() + len(words[last])), tool
+                    yield (tokens[place][0], tokens[last][0] + len(words[last])), tool
 
     def owner(self, quantity: Quantity, but: str) -> Tool | None:
         """Return the only tool, besides the slug ``but``, that states a figure; None otherwise."""
@@ -94,11 +94,10 @@ class _Same:
 
 
 @lru_cache(maxsize=8192)
-def _traces(same: _Same) -> tuple[tuple[str, ...], frozenset[_Key]]:
+def _traces(key: ById) -> tuple[tuple[str, ...], frozenset[_Key]]:
     """Return the words of one tool's name and the keys of its distinctive figures."""
-    (tool,) = same.tools
-    words = tuple(unpossessed(match[0]) for match in WORD.finditer(tool.name))
-    keys = (_telling(one) for one in source_of(tool).quantities)
+    words = tuple(word for _start, _end, word in tokens_in(key.tool.name))
+    keys = (_telling(one) for one in figures_of(key.tool))
     return words, frozenset(key for key in keys if key is not None)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from panel.checks.findings import Span, overlap
+from panel.checks.words import wanted, words_in
 
 Kind = Literal["plain", "percent", "money", "year", "date", "version", "times"]
 
@@ -50,7 +51,8 @@ _NUMBER_WORD = "|".join([*_WORDS, *_SCALES])
 _AND = r"(?:(?<=hundred)|(?<=thousand)|(?<=million))\sand\s"  # not "nine and fifteen"
 _MONTH = "|".join([*_MONTHS, *(month[:3] + r"\.?" for month in _MONTHS), "sept"])
 
-_DATE = re.compile(
+_DATE = wanted(
+    " ".join([*_MONTHS, *(month[:3] for month in _MONTHS), "sept"]),
     rf"""
     \b (?P<iso> \d{{4}}-\d\d(?:-\d\d)? ) \b                        # 2026-05, 2026-05-31
     | \b (?: (?P<day> \d\d? )(?: st|nd|rd|th )? \s+ )?             # 31st
@@ -58,9 +60,10 @@ _DATE = re.compile(
       (?: \s+ (?P<day2> \d\d? )(?: st|nd|rd|th )? ,? )?            # or May 31,
       \s+ (?P<year> (?:19|20)\d\d ) \b                             # 2026
     """,
-    re.I | re.X,
+    figures=True,
 )
-_FIGURE = re.compile(
+_FIGURE = wanted(  # a sum of money may begin elsewhere: see _of_money
+    " ".join([*_WORDS, *_SCALES, "a usd eur gbp"]),
     rf"""
     (?P<currency> (?: US|USD|EUR|GBP )?\s?[$€£]\s? | \b(?: USD|EUR|GBP )\s )?
     (?<![\w.]) (?<![A-Za-z]-)                                # not inside a name: GPT-4, v1.2
@@ -78,15 +81,16 @@ _FIGURE = re.compile(
     (?: (?:\s|-)? (?: (?P<bytes> [KMGT]i?B ) | {_TIME} ) (?![\w]) )?   # 8 GB, 30-minute
     (?![A-Za-z_]*\d) (?!\w)                                  # not the start of a name: 8x22B
     """,
-    re.I | re.X,
+    figures=True,
 )
-_ORDINAL = re.compile(
+_SIGN = re.compile(r"[$€£]")
+_ORDINAL = wanted(
+    " ".join(_ORDINALS),
     # not "a third of", not "third-party"
     rf"\b (?: {'|'.join(_ORDINALS)} ) \b (?! \s+of\b | [\s-]part )",
-    re.I | re.X,
 )
-_FRACTION = re.compile(
-    r"\b (?: a|one|two|three ) [\s-] (?: third|quarter|fifth|tenth )s? \b", re.I | re.X
+_FRACTION = wanted(
+    "a one two three", r"\b (?: a|one|two|three ) [\s-] (?: third|quarter|fifth|tenth )s? \b"
 )
 
 
@@ -132,14 +136,29 @@ def _close(first: float, second: float) -> bool:
 
 def quantities(text: str) -> list[Quantity]:
     """Return the figures of a text in order; none overlaps another."""
+    words = words_in(text)
     found = [_date(match) for match in _DATE.finditer(text)]
     taken = [quantity.span for quantity in found]
-    for match in _FIGURE.finditer(text):
+    places = words.starts(_FIGURE)
+    if signs := [place for sign in _SIGN.finditer(text) for place in _of_money(text, sign.start())]:
+        places = sorted({*places, *signs})
+    for match in words.matches(_FIGURE.pattern, places):
         quantity = _figure(match)
         if quantity is not None and not any(overlap(quantity.span, span) for span in taken):
             found.append(quantity)
     found += _ordinals(text, [quantity.span for quantity in found])
     return sorted(found, key=lambda quantity: quantity.span)
+
+
+def _of_money(text: str, sign: int) -> Iterator[int]:
+    """Yield where a sum of money may begin that has its sign here: $, " $" or "US $"."""
+    yield sign
+    last = sign - text[max(0, sign - 1) : sign].isspace()
+    if last < sign:
+        yield last
+    for letters in ("US", "USD", "EUR", "GBP"):
+        if words_in(text).lower.endswith(letters.lower(), 0, last):
+            yield last - len(letters)
 
 
 def _date(match: re.Match[str]) -> Quantity:

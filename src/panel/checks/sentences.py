@@ -7,7 +7,9 @@ from bisect import bisect_right
 from collections.abc import Iterable
 
 from panel.checks.findings import Span
+from panel.checks.words import wanted, words_in
 
+NEAR = 80  # characters before a name that are searched for a denial of it
 REACH = 300  # characters to each side that are looked at, so that no odd text costs minutes
 
 _SENTENCE_END = re.compile(
@@ -29,7 +31,9 @@ _CLAUSE_END = re.compile(
 )
 
 _PART_END = re.compile(r"[;—–]|:\s")
-_HYPOTHETICAL = re.compile(
+_HYPOTHETICAL = wanted(
+    "if unless until suppose supposing imagine would could might should may whether were had "
+    "i he she it they we",
     r"""
     \b(
       if|unless|until|suppose|supposing|imagine     # conditions
@@ -40,7 +44,6 @@ _HYPOTHETICAL = re.compile(
     )\b
     | \b(?: I|he|she|it|they|we )[’']d\b            # "I'd"
     """,
-    re.I | re.X,
 )
 _IF_FIRST = re.compile(
     r"""
@@ -49,14 +52,14 @@ _IF_FIRST = re.compile(
     """,
     re.I | re.X,
 )
-_WOULD_MOVE = re.compile(
+_WOULD_MOVE = wanted(
+    "would could might can",
     r"""
     \b(?: would|could|might|can )\s+
     (?:\w+\s+){0,2}?   # "would still", "could at last"
     ( move|change|flip|turn|sway|persuade|convince|send|bring|win|undo|tip|push|earn|reverse
       |settle )\b
     """,
-    re.I | re.X,
 )
 _BET = re.compile(r"\b(?:thesis|bets?|claim to test|predict\w*)\b", re.I)
 _AHEAD = re.compile(
@@ -67,7 +70,9 @@ _AHEAD = re.compile(
     """,
     re.I | re.X,
 )
-_SILENCE = re.compile(
+_SILENCE = wanted(
+    "nothing nowhere silent silence unstated unnamed missing absent absence lack lacks lacking "
+    "omit omits leave leaves left no not never does doesn do nor without is are",
     r"""
     \b(
       nothing|nowhere|silen(?:t|ce)|unstated|unnamed|missing|absent|absence|lacks?|lacking|omits?
@@ -80,16 +85,15 @@ _SILENCE = re.compile(
        (?: stated|mentioned|named|listed|supported|described|offered|claimed )
     )\b
     """,
-    re.I | re.X,
 )
-_NO_BEFORE = re.compile(
+_NO_BEFORE = wanted(
+    "no not nor without neither never nothing",
     r"""
     \b(?: no|not|nor|without|neither|never|nothing\ like )\s+
     (?: an?\s+ | any\s+ | even\s+ )?
     (?: [\w.+-]+ (?: ,\s* | \s+(?:or|nor)\s+(?:an?\s+)? ) ){0,3}   # "no SAML, SCIM or <here>"
     $
     """,
-    re.I | re.X,
 )
 _MARKED = re.compile(r"outside (?:knowledge|the source)|to (?:be )?verif(?:y|ied)|unverified", re.I)
 
@@ -113,7 +117,14 @@ class Sentences:
             self._add(start, end)
             start = end
         self._add(start, len(text))
+        self._words = words_in(text)
         self._starts = [span[0] for span in self.spans]
+        # What is known of a sentence or clause, which holds for every place in it.
+        self._marked: dict[Span, bool] = {}
+        self._silent: dict[Span, bool] = {}
+        self._supposed: dict[Span, bool] = {}
+        self._begun: dict[Span, bool] = {}
+        self._marks: dict[Span, list[Span]] = {}
 
     def _add(self, start: int, end: int) -> None:
         part = self.text[start:end]
@@ -140,12 +151,15 @@ class Sentences:
 
     def clause(self, position: int) -> Span:
         """Return the clause around a position: the piece between marks like , ; : —."""
-        start, end = self.around(position)
-        for mark in _CLAUSE_END.finditer(self.text, start, end):
-            if mark.end() <= position:
-                start = mark.end()
-            elif mark.start() > position:
-                return (start, mark.start())
+        start, end = around = self.around(position)
+        if around not in self._marks:
+            marks = _CLAUSE_END.finditer(self.text, start, end)
+            self._marks[around] = [mark.span() for mark in marks]
+        for first, last in self._marks[around]:
+            if last <= position:
+                start = last
+            elif first > position:
+                return (start, first)
         return (start, end)
 
     def supposed(self, position: int) -> bool:
@@ -157,11 +171,12 @@ class Sentences:
             elif mark.start() > position:
                 end = mark.start()
                 break
-        part = self.text[start:end]
-        if _IF_FIRST.match(part) or _WOULD_MOVE.search(part):
-            return True
-        first, last = self.clause(position)
-        return bool(_HYPOTHETICAL.search(self.text[first:last]))
+        if (part := (start, end)) not in self._begun:
+            begun = _IF_FIRST.match(self.text, *part)
+            self._begun[part] = bool(begun) or self._words.match(_WOULD_MOVE, *part)
+        if (clause := self.clause(position)) not in self._supposed:
+            self._supposed[clause] = self._words.match(_HYPOTHETICAL, *clause)
+        return self._begun[part] or self._supposed[clause]
 
     def foretold(self, position: int) -> bool:
         """Whether the sentence is a bet on the future."""
@@ -172,13 +187,15 @@ class Sentences:
 
     def said_missing(self, span: Span) -> bool:
         """Whether the clause says that the words of a span are missing from the description."""
-        start, end = self.clause(span[0])
-        if _SILENCE.search(self.text, start, end):
+        if (clause := self.clause(span[0])) not in self._silent:
+            self._silent[clause] = self._words.match(_SILENCE, *clause)
+        if self._silent[clause]:
             return True
         first, _last = self.around(span[0])
-        return bool(_NO_BEFORE.search(self.text[first : span[0]][-80:]))
+        return self._words.match(_NO_BEFORE, max(first, span[0] - NEAR), span[0])
 
     def marked(self, position: int) -> bool:
         """Whether the sentence marks itself as outside knowledge, to verify."""
-        start, end = self.around(position)
-        return bool(_MARKED.search(self.text, start, end))
+        if (around := self.around(position)) not in self._marked:
+            self._marked[around] = bool(_MARKED.search(self.text, *around))
+        return self._marked[around]

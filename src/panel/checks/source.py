@@ -47,21 +47,48 @@ def record_text(tool: Tool) -> str:
     return "\n\n".join([*lines, tool.description])
 
 
+class ById:
+    """A cache key: this very tool, which is quicker to compare than all that it holds."""
+
+    __slots__ = ("tool",)
+
+    def __init__(self, tool: Tool) -> None:
+        self.tool = tool
+
+    def __hash__(self) -> int:
+        return id(self.tool)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ById) and self.tool is other.tool
+
+
 def source_of(tool: Tool) -> Source:
     """Return a tool's source; cached for the latest tools."""
-    return _source(record_text(tool))
+    return _source(ById(tool))
 
 
 @lru_cache(maxsize=4096)
-def _source(text: str) -> Source:
+def _source(key: ById) -> Source:
+    text = record_text(key.tool)
     return Source(
         text=text,
         folded=folded(text).text,
         words=frozenset(words_of(text)),
-        quantities=tuple(quantities(text)),
+        quantities=_quantities(text),
         licences=tuple(licence_mentions(text)),
         sentences=Sentences(text),
     )
+
+
+@lru_cache(maxsize=16384)
+def _quantities(text: str) -> tuple[Quantity, ...]:
+    """Return the figures of a text; small beside the rest of a source, and so kept for longer."""
+    return tuple(quantities(text))
+
+
+def figures_of(tool: Tool) -> tuple[Quantity, ...]:
+    """Return the figures of a tool's source, without the rest of it."""
+    return _quantities(record_text(tool))
 
 
 def bare(word: str) -> str:
@@ -75,6 +102,19 @@ def unpossessed(word: str) -> str:
         if word.endswith(ending):
             return word[: -len(ending)]
     return word
+
+
+@lru_cache(maxsize=16)
+def tokens_in(text: str) -> list[tuple[int, int, str]]:
+    """Return start, end and word of the words of a text; cached for the latest few texts.
+
+    Compounds are one word; the word is without a possessive ending, start and end are with it.
+    """
+    return [
+        (match.start(), match.end(), word if word.isalnum() else unpossessed(word))
+        for match in WORD.finditer(text)
+        for word in (match[0],)
+    ]
 
 
 def words_of(text: str) -> Iterator[str]:

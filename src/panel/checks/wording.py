@@ -9,6 +9,7 @@ from panel.checks.experience import claims_use
 from panel.checks.findings import Finding, Severity, Subject, at
 from panel.checks.folding import folded
 from panel.checks.source import Source
+from panel.checks.words import Wanted
 
 BANNED = (
     "paradigm shift", "game-changer", "game-changing", "revolutionary", "revolutionize",
@@ -27,18 +28,24 @@ BANNED = (
 _QUOTED = re.compile(r"[\"“‘'«] ( [^\"“”‘’'«»]{3,80} ) [\"”’'»]", re.X)
 _OPENED = re.compile(r"[\"“‘«'] [^\"“”‘’«»]{0,60} $", re.X)  # a quotation begun and not ended
 _CLOSED = re.compile(r"[^\"“”‘«]{0,60} [\"”’»']", re.X)  # the end of one
+_ENDINGS = ("s", "ly", "d", "ed")
 LONGEST = 8  # words; a longer `avoid` entry is an instruction, not a phrase
 
 
 @lru_cache(maxsize=512)
-def _pattern(phrases: tuple[str, ...]) -> re.Pattern[str] | None:
+def _worn(phrases: tuple[str, ...]) -> Wanted | re.Pattern[str]:
     """Build one pattern of all phrases: blanks or hyphens between words, common endings."""
-    built = []
+    built, begins = [], set()
     for phrase in sorted(set(phrases), key=len, reverse=True):
         words = re.findall(r"[^\s-]+", folded(phrase).text)
         if words:
-            built.append(r"[\s-]+".join(map(_word, words)) + r"(?:s|ly|d|ed)?")
-    return re.compile(rf"(?<!\w)(?:{'|'.join(built)})(?!\w)", re.I) if built else None
+            built.append(r"[\s-]+".join(map(_word, words)) + f"(?:{'|'.join(_ENDINGS)})?")
+            first = re.match(r"\w*", words[0])
+            assert first is not None
+            begins |= {first[0] + ending for ending in ("", *_ENDINGS)}
+    pattern = re.compile(rf"(?<!\w)(?:{'|'.join(built) or '(?!)'})(?!\w)", re.I)
+    plain = all(begin.isascii() and begin not in ("", *_ENDINGS) for begin in begins)
+    return Wanted(pattern, frozenset(begins)) if plain else pattern
 
 
 def _word(word: str) -> str:
@@ -65,11 +72,11 @@ def avoided(entries: tuple[str, ...]) -> tuple[str, ...]:
 def check_wording(subject: Subject, source: Source) -> list[Finding]:
     """Find worn phrases; those quoted from the description are only a note."""
     found: list[Finding] = []
-    own = _pattern(avoided(subject.persona.avoid))
+    own = _worn(avoided(subject.persona.avoid))
     lists = [(own, f"the {subject.persona.name} was told never to write this")]
-    lists.append((_pattern(BANNED), "a worn phrase that tells the reader nothing"))
-    for pattern, message in lists:
-        for match in pattern.finditer(subject.text) if pattern else ():
+    lists.append((_worn(BANNED), "a worn phrase that tells the reader nothing"))
+    for worn, message in lists:
+        for match in worn.finditer(subject.text):
             if any(
                 one.span and one.span[0] < match.end() and match.start() < one.span[1]
                 for one in found

@@ -1,0 +1,94 @@
+"""The words of a text and where each begins: found once, and asked by every check.
+
+Most patterns of the checks begin with one of a few words. Tried where those stand, and nowhere
+else, they cost a look-up each for a text that has none of them.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Set
+from dataclasses import dataclass
+from functools import lru_cache
+
+_WORD = re.compile(r"\w+")
+# Letters that a pattern without regard to case takes for others; one by one, so that places stay.
+_ALIKE = str.maketrans("İıſ", "iis")
+
+
+def lowered(text: str) -> str:
+    """Return a text in small letters, every one of them at its place."""
+    return (text if text.isascii() else text.translate(_ALIKE)).lower()
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Wanted:
+    """A pattern, and the words in small letters of which one begins each of its matches.
+
+    figures: what begins with a digit may begin a match as well. ``pattern.finditer`` finds the
+    same as ``finditer``, and takes longer.
+    """
+
+    pattern: re.Pattern[str]
+    begins: frozenset[str]
+    figures: bool = False
+
+    def finditer(self, text: str) -> Iterator[re.Match[str]]:
+        """Yield the matches in a text, in order; none overlaps another."""
+        words = words_in(text)
+        return words.matches(self.pattern, words.starts(self))
+
+
+def wanted(begins: str, pattern: str, flags: int = re.I | re.X, figures: bool = False) -> Wanted:
+    """Compile a pattern, verbose and without regard to case; begins: words, blanks between."""
+    return Wanted(re.compile(pattern, flags), frozenset(begins.split()), figures)
+
+
+class Words:
+    """The words of a text. lower: the text in small letters, as long as the text itself."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.lower = lowered(text)
+        self._starts: dict[str, list[int]] = {}
+        self._places: dict[Wanted, list[int]] = {}
+        for match in _WORD.finditer(self.lower):
+            word = match[0]
+            if word in self._starts:
+                self._starts[word].append(match.start())
+            else:
+                self._starts[word] = [match.start()]
+
+    def any_of(self, words: Set[str]) -> bool:
+        """Whether one of these words, in small letters, is in the text."""
+        return not self._starts.keys().isdisjoint(words)
+
+    def starts(self, wanted: Wanted) -> list[int]:
+        """Return where a match of this pattern may begin, in order."""
+        if wanted not in self._places:
+            found = self._starts.keys() & wanted.begins
+            if wanted.figures:
+                found |= {word for word in self._starts if word[0].isdecimal()}
+            self._places[wanted] = sorted(place for word in found for place in self._starts[word])
+        return self._places[wanted]
+
+    def match(self, wanted: Wanted, start: int, end: int) -> bool:
+        """Whether a pattern matches anywhere between two places; the text ends at the second."""
+        places = self.starts(wanted)
+        within = places[bisect_left(places, start) : bisect_left(places, end)]
+        return any(wanted.pattern.match(self.text, place, end) for place in within)
+
+    def matches(self, pattern: re.Pattern[str], places: Iterable[int]) -> Iterator[re.Match[str]]:
+        """Yield what ``pattern.finditer`` would, if it matches at no other places."""
+        end = 0
+        for place in places:
+            if place >= end and (match := pattern.match(self.text, place)):
+                end = match.end()
+                yield match
+
+
+@lru_cache(maxsize=16)
+def words_in(text: str) -> Words:
+    """Return the words of a text; cached for the latest few."""
+    return Words(text)
