@@ -21,7 +21,7 @@ from panel.checks import (
 )
 from panel.cli.main import ExitCode
 from panel.cli.options import Categories, EndpointName, Json, Personas, StoredModel, ToolNames
-from panel.cli.output import note, out, print_json, safe
+from panel.cli.output import note, out, print_json, safe, write_text
 from panel.cli.workspace import open_workspace
 from panel.results.scorecards import subjects
 from panel.runs.selection import Selection, opened_for
@@ -101,9 +101,11 @@ def _print(checked: list[_Checked], shown: tuple[str, ...]) -> None:
         head = safe(one.subject.tool.name, "bold")
         head.append(" · ").append_text(safe(one.subject.persona.name)).append(": ")
         head.append(one.subject.verdict)
-        console.print(head)
-        for finding in findings:
-            console.print(_lines(finding), soft_wrap=True)
+        for line in (head, *map(_lines, findings)):
+            if console.is_terminal:
+                console.print(line, soft_wrap=True)
+            else:  # rich takes longer to lay out plain text than the checks take to find it
+                write_text(f"{line.plain}\n", None)
 
 
 def _lines(finding: Finding) -> Text:

@@ -84,7 +84,9 @@ def out() -> Console:
 
 def safe(text: str, style: str = "") -> Text:
     """Make foreign text fit for a terminal: no escape sequences, no direction overrides."""
-    return Text("".join(_harmless(character) for character in text), style=style)
+    if not text.isprintable():
+        text = "".join(map(_harmless, text))
+    return Text(text, style=style)
 
 
 def _harmless(character: str) -> str:
