@@ -15,6 +15,7 @@ from panel.checks.source import ById, Source, figures_of, tokens_in
 from panel.workspace.tools import Tool
 
 _Key = tuple[str, str, float, str]
+_Traces = tuple[tuple[str, ...], frozenset[_Key]]
 
 
 class OtherTools(Sequence[Tool]):
@@ -23,13 +24,17 @@ class OtherTools(Sequence[Tool]):
     A sequence of its tools. The tool under review may be among them; the checks skip it.
     """
 
-    def __init__(self, tools: Sequence[Tool]) -> None:
+    def __init__(self, tools: Sequence[Tool], before: OtherTools | None = None) -> None:
+        """Index a catalog; of tools that are in the index of ``before`` nothing is read again."""
         self._tools = tuple(tools)
+        known = {} if before is None else before._traces
+        self._traces: dict[ById, _Traces] = {
+            key: known.get(key) or _traces(key) for key in map(ById, self._tools)
+        }
         self._names: dict[str, list[tuple[tuple[str, ...], Tool]]] = {}
         self._figures: dict[_Key, list[str]] = {}
         self._slugs = {tool.slug: tool for tool in self._tools}
-        for tool in self._tools:
-            words, keys = _traces(ById(tool))
+        for tool, (words, keys) in zip(self._tools, self._traces.values(), strict=True):
             if len("".join(words)) > 2:
                 self._names.setdefault(words[0], []).append((words, tool))
             for key in keys:
@@ -44,6 +49,13 @@ class OtherTools(Sequence[Tool]):
 
     def __len__(self) -> int:
         return len(self._tools)
+
+    def same_traces(self, other: OtherTools) -> bool:
+        """Whether both catalogs leave the same findings in a take, whatever it says."""
+        return self._told() == other._told()
+
+    def _told(self) -> dict[str, tuple[str, object]]:
+        return {key.tool.slug: (key.tool.name, traces) for key, traces in self._traces.items()}
 
     def named(self, text: str) -> Iterator[tuple[Span, Tool]]:
         """Yield spans and tools of the names in a text that are spelled as in the catalog."""
@@ -94,7 +106,7 @@ class _Same:
 
 
 @lru_cache(maxsize=8192)
-def _traces(key: ById) -> tuple[tuple[str, ...], frozenset[_Key]]:
+def _traces(key: ById) -> _Traces:
     """Return the words of one tool's name and the keys of its distinctive figures."""
     words = tuple(word for _start, _end, word in tokens_in(key.tool.name))
     keys = (_telling(one) for one in figures_of(key.tool))

@@ -6,51 +6,33 @@ kept is thrown away once files or journals have changed.
 
 from __future__ import annotations
 
-import os
 import threading
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from panel.cells.answers import Answer
 from panel.cells.cells import Target
 from panel.cells.journal import JournalWriter, find_journals, new_run_id
-from panel.checks import Finding, OtherTools, Subject, check_take
-from panel.decisions import Decision, Pair
+from panel.checks import Finding, Subject, check_take
+from panel.decisions import UNTOUCHED, Decision, Pair
 from panel.desk.asking import BackgroundAsker, adopt
 from panel.desk.decide import decide
+from panel.desk.keeping import FILES, load_files
 from panel.desk.take import wording_hash
-from panel.endpoint.target import Chosen, resolve_target
+from panel.endpoint.target import Chosen
 from panel.errors import PanelError, WorkspaceError
-from panel.frozen.renames import opened_renamed
-from panel.frozen.thaw import thaw_if_fresh
 from panel.results.entries import Entry, entry_of
+from panel.store.connection import Connection
 from panel.store.decisions import review_states
 from panel.store.ingest import opened
-from panel.store.queries import answers_by_pair
-from panel.workspace.loading import WorkspaceFiles, load_workspace
+from panel.store.queries import answers_by_pair, tools_of_runs
+from panel.workspace.loading import WorkspaceFiles
 from panel.workspace.personas import Persona
 from panel.workspace.tools import Tool
+from panel.workspace.watch import Marks, Watched
 
-FILES = ("panel.toml", "personas", "prompts", "tools")
-_Files = tuple[tuple[str, int, int], ...]
 _Journals = dict[str, int]
-
-
-def _files_key(root: Path) -> _Files:
-    """Return name, time and size of every file people write."""
-    found = []
-    for part in FILES:
-        top = str(root / part)
-        walked = [os.path.join(folder, name) for folder, _, names in os.walk(top) for name in names]  # noqa: PTH118 - thousands of files at every look
-        for file in walked or [top]:
-            try:
-                about = os.stat(file)  # noqa: PTH116
-            except OSError:
-                continue
-            found.append((file, about.st_mtime_ns, about.st_size))
-    return tuple(sorted(found))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,18 +65,6 @@ class DoubtError(PanelError):
         )
 
 
-@dataclass(slots=True)
-class _Kept:
-    """What is kept of the workspace's files until they change."""
-
-    files: _Files
-    workspace: WorkspaceFiles
-    target: Target
-    others: OtherTools
-    plain: dict[Pair, str] = field(default_factory=dict)
-    guided: dict[tuple[Pair, str], str] = field(default_factory=dict)
-
-
 class Desk:
     """One editor's session: the queue, the checks, deciding, asking again.
 
@@ -106,11 +76,13 @@ class Desk:
         self, root: Path, editor: str, endpoint: str | None = None, model: str | None = None
     ) -> None:
         self.root, self.editor = root, editor
-        self._chosen = (endpoint, model)
+        self._chosen = Chosen((), (), (), endpoint, model)
         self._lock = threading.RLock()
-        self._kept = self._load(_files_key(root))
-        self._broken: tuple[_Files, tuple[str, ...]] | None = None
-        self._journals: _Journals | None = None
+        self._watched = Watched(root, FILES)
+        self._kept = load_files(root, self._chosen, self._watched.look(), None)
+        self._broken: tuple[Marks, tuple[str, ...]] | None = None
+        self._journals: _Journals = {}  # as they were when the answers were read
+        self._stale = True  # whether files have changed since the entries were made
         self._answers: dict[Pair, list[Answer]] = {}
         self._snapshot: DeskSnapshot | None = None
         # With the tool they are about: one that has been read again is another.
@@ -126,13 +98,6 @@ class Desk:
         with self._lock:
             self.writer.close()
 
-    def _load(self, files: _Files) -> _Kept:
-        workspace = load_workspace(self.root)
-        thaw_if_fresh(workspace)
-        with opened_renamed(workspace, chosen := Chosen((), (), (), *self._chosen)):
-            target = resolve_target(workspace, chosen)
-        return _Kept(files, workspace, target, OtherTools(workspace.tools))
-
     def snapshot(self) -> DeskSnapshot:
         """Return the queue as the files and journals are now."""
         with self._lock:
@@ -142,74 +107,75 @@ class Desk:
             return replace(self._snapshot, problems=problems)
 
     def _refresh_files(self) -> tuple[str, ...]:
-        files = _files_key(self.root)
-        if files == self._kept.files:
+        marks = self._watched.look()
+        if marks == self._kept.marks:
             return ()
-        if self._broken is not None and self._broken[0] == files:
+        if self._broken is not None and self._broken[0] == marks:
             return self._broken[1]
+        before = self._kept
         try:
-            self._kept = self._load(files)
+            self._kept = load_files(self.root, self._chosen, marks, before)
         except WorkspaceError as error:
-            self._broken = (files, tuple(str(problem) for problem in error.problems))
+            self._broken = (marks, tuple(str(problem) for problem in error.problems))
             return self._broken[1]
-        self._journals, self._snapshot, self._findings = None, None, {}
+        if self._kept.target.model != before.target.model:
+            self._journals = {}
+        self._stale = True
+        tools = {id(tool) for tool in self._kept.workspace.tools}
+        kept = self._findings if self._kept.finds_the_same(before) else {}
+        self._findings = {key: each for key, each in kept.items() if id(each[0]) in tools}
         return ()
 
     def _refresh_entries(self) -> None:
         kept = self._kept
         journals = {each.run_id: each.size for each in find_journals(kept.workspace.runs)}
-        if journals == self._journals and self._snapshot is not None:
+        if journals == self._journals and not self._stale:
             return
-        before = self._snapshot if self._journals and self._only_decided(journals) else None
         with opened(kept.workspace.runs) as connection:
-            if before is None:
-                self._answers = answers_by_pair(connection, kept.target.model, every=True)
+            read = self._read_answers(connection, journals)
             reviews = review_states(connection)
-        wordings = self._wordings({pair: each.guidance for pair, each in reviews.items()})
+        wordings = kept.wordings({pair: each.guidance for pair, each in reviews.items()})
+        before = self._snapshot
 
-        def made(tool: Tool, persona: Persona) -> Entry:
+        def entry(tool: Tool, persona: Persona) -> Entry:
+            """Make the entry of a pair, where it is not as it was."""
             pair = (tool.slug, persona.id)
+            was = before and before.entry(*pair)
+            if (
+                was
+                and was.tool is tool
+                and was.persona is persona
+                and was.question == wordings[pair]
+                and was.review == reviews.get(pair, UNTOUCHED)
+                and not (read is None or pair[0] in read)
+            ):
+                return was
             return entry_of(tool, persona, self._answers.get(pair, []), reviews, wordings[pair])
 
-        if before is None:
-            workspace = kept.workspace
-            entries = [made(tool, each) for tool in workspace.tools for each in workspace.personas]
-        else:  # only decisions have come in: the other entries are as they were
-            entries = list(before.entries)
-            for pair, each in reviews.items():
-                place = before.places.get(pair)
-                if place is not None and entries[place].review != each:
-                    entries[place] = made(entries[place].tool, entries[place].persona)
+        files = kept.workspace
+        entries = [entry(tool, persona) for tool in files.tools for persona in files.personas]
         places = {entry.pair: place for place, entry in enumerate(entries)}
-        self._snapshot = DeskSnapshot(kept.workspace, kept.target, entries, places)
-        self._journals = journals
+        self._snapshot = DeskSnapshot(files, kept.target, entries, places)
+        self._journals, self._stale = journals, False
 
-    def _only_decided(self, journals: _Journals) -> bool:
-        """Whether nothing but this session's own journal has grown, which holds no answers."""
-        before = self._journals or {}
-        return {**before, self.writer.run_id: 0} == {**journals, self.writer.run_id: 0}
+    def _read_answers(self, connection: Connection, journals: _Journals) -> set[str] | None:
+        """Read the answers that journals have brought; returns whose tools' (None: all).
 
-    def _wordings(self, guidance: Mapping[Pair, str | None]) -> dict[Pair, str]:
-        """Return the wording in which each pair would be asked now; only new ones are rendered."""
-        kept, workspace = self._kept, self._kept.workspace
-        if not kept.plain:
-            kept.plain = kept.target.wordings()
-        found = dict(kept.plain)
-        tools = {tool.slug: tool for tool in workspace.tools}
-        personas = {persona.id: persona for persona in workspace.personas}
-        for pair, note in guidance.items():
-            if note is None or pair not in found:
-                continue
-            if (pair, note) not in kept.guided:
-                guided = replace(
-                    kept.target,
-                    tools=[tools[pair[0]]],
-                    personas=[personas[pair[1]]],
-                    guidance={pair: note},
-                )
-                kept.guided[pair, note] = guided.wordings()[pair]
-            found[pair] = kept.guided[pair, note]
-        return found
+        This session's own journal holds none.
+        """
+        before, own = self._journals, self.writer.run_id
+        grown = {run for run, size in journals.items() if before.get(run) != size} - {own}
+        lost = before.keys() - journals.keys()
+        tools = tools_of_runs(connection, grown) if before and not lost else None
+        if tools == set():
+            return tools
+        model = self._kept.target.model
+        found = answers_by_pair(connection, model, every=True, tools=tools)
+        if tools is not None:
+            known = self._answers.items()
+            found |= {pair: each for pair, each in known if pair[0] not in tools}
+        self._answers = found
+        return tools
 
     def findings(
         self, entry: Entry, text: str | None = None, evidence: tuple[str, ...] | None = None
@@ -246,8 +212,12 @@ class Desk:
         """Check every take in the background, leaving the processor to whoever asks."""
 
         def work() -> None:
+            done: list[Entry] | None = None
             while not self._closed.is_set():
-                waiting = [each for each in self.snapshot().entries if self.counted(each) is None]
+                entries = self.snapshot().entries
+                looked = [] if entries is done else entries
+                waiting = [each for each in looked if self.counted(each) is None]
+                done = None if waiting else entries
                 for entry in waiting:
                     if self._closed.wait(0.002):
                         return
@@ -276,7 +246,7 @@ class Desk:
             after = self.snapshot().entry(*decision.pair)
             if before and after and before.review.guidance != after.review.guidance:
                 repeats = max((a.repeat for a in self._answers.get(made.pair, ())), default=1)
-                adopt(self.root, made.pair, repeats, *self._chosen)
+                adopt(self.root, made.pair, repeats, self._chosen.endpoint, self._chosen.model)
         return made
 
     def _judged(self, entry: Entry, decision: Decision) -> list[Finding]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -127,16 +127,21 @@ def answer_from(row: Sequence[Any]) -> Answer:
 
 
 def answers_by_pair(
-    connection: Connection, model: ModelIdentity | str, every: bool = False
+    connection: Connection,
+    model: ModelIdentity | str,
+    every: bool = False,
+    tools: Collection[str] | None = None,
 ) -> dict[PairKey, list[Answer]]:
     """Return the outcomes of a model by tool × persona, repeats in order.
 
-    Those to the wording asked last; with ``every`` also those to earlier ones.
+    Those to the wording asked last; with ``every`` also those to earlier ones. tools: of these
+    slugs; None for all.
     """
     rows = connection.execute(
         f"SELECT tool, persona, {ANSWER} FROM journal.outcomes WHERE model_identity = ? "
-        "AND (present OR ?) ORDER BY tool, persona, repeat, finished_at",
-        [str(model), every],
+        "AND (present OR ?) AND (? OR tool IN (SELECT unnest(?::VARCHAR[]))) "
+        "ORDER BY tool, persona, repeat, finished_at",
+        [str(model), every, tools is None, sorted(tools or ())],
     ).fetchall()
     found: dict[PairKey, list[Answer]] = {}
     for tool, persona, *row in rows:
@@ -153,6 +158,24 @@ UNION ALL SELECT decision_id, seal FROM journal.decisions WHERE seal IS NOT NULL
 def seals_by_id(connection: Connection) -> dict[str, str]:
     """Return the seals of the lines of attempts and decisions, wherever these are, by their ids."""
     return dict(connection.execute(_SEALS).fetchall())
+
+
+_TOUCHED = """
+WITH asked AS (SELECT unnest(?::VARCHAR[]) AS run_id)
+SELECT tool FROM journal.attempts SEMI JOIN asked USING (run_id)
+UNION SELECT tool FROM journal.adoptions SEMI JOIN asked USING (run_id)
+UNION SELECT tool FROM journal.canaries SEMI JOIN asked USING (run_id)
+UNION SELECT a.tool FROM journal.reparses AS r JOIN journal.attempts AS a USING (attempt_id)
+WHERE r.run_id IN (SELECT run_id FROM asked)
+UNION SELECT NULL FROM journal.renames SEMI JOIN asked USING (run_id)
+"""
+
+
+def tools_of_runs(connection: Connection, runs: Collection[str]) -> set[str] | None:
+    """Return the tools whose answers these runs may have changed; None: any tool's."""
+    rows = connection.execute(_TOUCHED, [sorted(runs)]).fetchall()
+    tools = {tool for (tool,) in rows}
+    return None if None in tools else tools
 
 
 def answers_by_fingerprint(connection: Connection, model: ModelIdentity) -> dict[str, Answer]:

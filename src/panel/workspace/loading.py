@@ -12,7 +12,7 @@ from panel.errors import Problem, UsageError, WorkspaceError
 from panel.workspace.personas import Persona, choose_personas, load_personas
 from panel.workspace.prompts import Prompts, load_prompts
 from panel.workspace.settings import FILE, Settings, load_settings
-from panel.workspace.tools import Tool, load_catalog
+from panel.workspace.tools import KeptTools, Tool, load_catalog
 from panel.workspace.validation import did_you_mean, nearest
 
 Part = TypeVar("Part")
@@ -92,8 +92,11 @@ def find_root(start: Path) -> Path:
     )
 
 
-def load_workspace(root: Path) -> WorkspaceFiles:
-    """Read every file of a workspace; raises WorkspaceError with the problems of all of them."""
+def load_workspace(root: Path, kept: KeptTools | None = None) -> WorkspaceFiles:
+    """Read every file of a workspace; raises WorkspaceError with the problems of all of them.
+
+    kept: the tools of an earlier load, of which only those whose files have changed are read.
+    """
     problems: list[Problem] = []
 
     def part(load: Callable[[], Part]) -> Part | None:
@@ -105,7 +108,7 @@ def load_workspace(root: Path) -> WorkspaceFiles:
 
     settings = part(lambda: load_settings(root))
     personas = part(lambda: load_personas(root / "personas"))
-    tools = part(lambda: load_catalog(root / "tools"))
+    tools = part(lambda: load_catalog(root / "tools", kept))
     prompts = part(lambda: load_prompts(root / "prompts", personas or []))
     if settings is not None and personas is not None:
         try:

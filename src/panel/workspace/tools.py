@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,6 +19,7 @@ from panel.workspace.documents import read_front_matter
 from panel.workspace.mistakes import shown
 from panel.workspace.tables import TABLE_ENDINGS, Row, read_table
 from panel.workspace.validation import by_column, validate
+from panel.workspace.watch import Marks
 
 DESCRIPTION_LIMIT = 100_000
 SLUG_CHARACTERS = 80
@@ -135,33 +137,63 @@ class Tool(_Strict):
         return content_hash(self.record())
 
 
-def load_catalog(folder: Path) -> list[Tool]:
-    """Read every tool below ``folder``, sorted by slug.
+@dataclass(slots=True)
+class KeptTools:
+    """The tools of each file as they were read last, for whoever loads a catalog again.
+
+    marks: of the files as they are now; the tools of a file that has its mark still are the
+    same objects as before.
+    """
+
+    marks: Marks = field(default_factory=dict)
+    files: dict[Path, tuple[object, list[_Read]]] = field(default_factory=dict)
+
+
+_Read = tuple[Tool, Row]
+
+
+def load_catalog(folder: Path, kept: KeptTools | None = None) -> list[Tool]:
+    """Read every tool below ``folder``, sorted by slug; only what has changed if some are kept.
 
     Raises WorkspaceError with the problems of all files, and of tools that share a slug.
     """
     problems: list[Problem] = []
-    tools: dict[str, tuple[Tool, Row]] = {}
+    tools: dict[str, _Read] = {}
+    kept = KeptTools() if kept is None else kept
+    before, kept.files = kept.files, {}
     for file in _files(folder, problems):
-        try:
-            rows = list(_rows(file))
-        except WorkspaceError as error:
-            problems += error.problems
-            continue
-        of_rows: list[Problem] = []
-        for row in rows:
-            try:
-                tool = _tool(row)
-            except WorkspaceError as error:
-                of_rows += error.problems
-                continue
+        mark, read = before.get(file, (None, []))
+        if mark is None or mark is not kept.marks.get(str(file)):
+            count = len(problems)
+            mark, read = kept.marks.get(str(file)), _read(file, problems)
+            if len(problems) > count:
+                mark = None
+        kept.files[file] = mark, read
+        for tool, row in read:
             if tool.slug in tools:
                 problems.append(_same_slug(tool, row, *tools[tool.slug]))
             tools.setdefault(tool.slug, (tool, row))
-        problems += by_column(of_rows, len(rows))
     if problems:
         raise WorkspaceError(problems)
     return [tools[slug][0] for slug in sorted(tools)]
+
+
+def _read(file: Path, problems: list[Problem]) -> list[_Read]:
+    """Return the tools of a file; what is wrong in it is added to ``problems``."""
+    try:
+        rows = list(_rows(file))
+    except WorkspaceError as error:
+        problems += error.problems
+        return []
+    read: list[_Read] = []
+    of_rows: list[Problem] = []
+    for row in rows:
+        try:
+            read.append((_tool(row), row))
+        except WorkspaceError as error:
+            of_rows += error.problems
+    problems += by_column(of_rows, len(rows))
+    return read
 
 
 def find_tools(folder: Path, slugs: Collection[str]) -> dict[str, Row]:
