@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from panel.checks import check_take
 from panel.checks.quantities import quantities
-from tests.support.check_subjects import a_tool, found, said
+from tests.support.check_subjects import a_take, a_tool, found, said
 
 
 @pytest.mark.parametrize(
@@ -153,3 +154,8 @@ def test_the_plans_and_the_dates_of_the_record_belong_to_the_source() -> None:
     text = "For $190 the Firm plan takes 5,000 invoices; it came out in June 2026, entry $49."
     for check in ("number-outside-source", "price-outside-source", "date-outside-source"):
         assert found(text, check, tool) == []
+
+
+def test_a_number_too_large_to_count_is_a_figure_like_any_other() -> None:
+    take = "It reads " + "hundred and " * 400 + "one pages. I ship it."
+    assert "number-outside-source" in {one.check for one in check_take(a_take(take), [])}

@@ -73,14 +73,43 @@ def test_no_words_and_no_claim_are_told_twice(text: str) -> None:
     assert all(a[1] <= b[0] for a, b in itertools.pairwise(spans)), findings
 
 
-@pytest.mark.parametrize(
-    "piece", ["A ", "CC BY ", "A Apache 2.0 ", "9 ", "12 June ", "I ran Tool at ", "A(", "no x, "]
+ODD = (
+    *("A ", "CC BY ", "A Apache 2.0 ", "9 ", "9,", "12 June ", "I ran Tool at ", "A(", "no x, "),
+    *(
+        " ",
+        "\n",
+        "A",
+        "-",
+        "\"'",
+        "\u201c\u2018",
+        "1",
+        "1,000,",
+        "ship ",
+        "I ship ",
+        "would ",
+        "MIT ",
+    ),
+    *("Apache License ", "no reason to skip ", "\u201cseamless ", "a third ", "two hundred and "),
+    *(
+        "hundred and ",
+        "8 GB ",
+        "Bellowfax ",
+        "I tried it ",
+        "`x",
+        "1. ",
+        "CC BY Apache ",
+        "$ ",
+        "Apache 9",
+    ),
 )
+
+
+@pytest.mark.parametrize("piece", ODD)
 @pytest.mark.timeout(60)
-def test_an_odd_text_of_a_takes_full_length_keeps_the_checks_busy_for_no_minute(piece: str) -> None:
+def test_an_odd_text_longer_than_any_take_keeps_the_checks_busy_for_no_minute(piece: str) -> None:
     """Takes are foreign text: what takes minutes is stopped by the timeout."""
-    length = size(2000, 8000)
-    check_take(a_take((piece * length)[:length]), [])
+    length = size(30_000, 150_000)
+    check_take(a_take((piece * length)[:length]), OTHERS)
 
 
 def test_the_work_of_checking_a_catalog_grows_in_line_with_it() -> None:

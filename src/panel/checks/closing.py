@@ -10,6 +10,7 @@ from panel.checks.sentences import Sentences
 from panel.checks.words import lowered
 
 Stand = Literal["ship", "skip"]
+REACH = 1000  # characters of a sentence, a whole take, that are read
 LAST = 3  # sentences at the end that are searched for a verdict
 
 # "would move me to skip" implies that the take now stands on the other side
@@ -197,7 +198,7 @@ def closing_verdict(text: str) -> Stand | None:
 
 def _closing(sentences: Sentences) -> tuple[Stand, int] | None:
     for start, end in reversed(sentences.spans[-LAST:]):
-        sentence = sentences.text[start:end]
+        sentence = sentences.text[max(start, end - REACH) : end]
         if any(word in lowered(sentence) for word in _TELLING) and (stand := _stand(sentence)):
             return stand, start
     return None

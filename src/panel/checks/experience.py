@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from panel.checks.findings import Finding, Span, at, overlap
+from panel.checks.findings import Finding, Span, Spans, at
 from panel.checks.folding import folded
 from panel.checks.sentences import Sentences
 from panel.checks.source import Source
@@ -212,6 +212,7 @@ _REMEDY = (
 def check_experience(text: str, sentences: Sentences, source: Source) -> list[Finding]:
     """Find claims to have used the tool; suppositions and denials do not count."""
     found: list[Finding] = []
+    told = Spans()
     for number, claim in enumerate(_CLAIMS):
         for match in claim.finditer(text):
             span = (match.start(), match.start() + len(match[0].rstrip()))
@@ -221,10 +222,11 @@ def check_experience(text: str, sentences: Sentences, source: Source) -> list[Fi
             if number == _NEEDS_DEED and not _DEED.search(text, start, end):
                 continue
             around = sentences.around(span[0])
-            if any(one.span and overlap(one.span, around) for one in found):
+            if told.touch(around):
                 continue  # a sentence makes one such claim, in however many words
             says = ("a claim of own use, and nobody used the tool", _REMEDY)
             found.append(at(text, span, "first-person-use", "error", says))
+            told.add(span)
     return found
 
 

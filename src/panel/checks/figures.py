@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from panel.checks.findings import SEVERITIES, Finding, Severity, Span, at, overlap
+from panel.checks.findings import SEVERITIES, Finding, Severity, Span, Spans, at
 from panel.checks.folding import folded
 from panel.checks.quantities import Quantity, quantities
 from panel.checks.sentences import Sentences
@@ -30,7 +30,7 @@ _CHECKS |= {"date": "date-outside-source"}
 
 
 def check_figures(
-    text: str, sentences: Sentences, source: Source, taken: list[Span]
+    text: str, sentences: Sentences, source: Source, taken: Spans
 ) -> list[tuple[Finding, Quantity]]:
     """Find figures that the source does not state, each with the quantity it was read as.
 
@@ -39,7 +39,7 @@ def check_figures(
     found: list[tuple[Finding, Quantity]] = []
     worst: dict[tuple[str, str, float], int] = {}
     for quantity in quantities(text):
-        if any(overlap(quantity.span, span) for span in taken) or source.holds(quantity):
+        if taken.touch(quantity.span) or source.holds(quantity):
             continue
         severity, message = _weigh(quantity, text, sentences, source)
         if severity is None:

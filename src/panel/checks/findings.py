@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -80,9 +81,26 @@ def whole(check: str, severity: Severity, says: tuple[str, str], quote: str = ""
     return Finding(check, severity, None, quote, *says)
 
 
-def overlap(first: Span, second: Span) -> bool:
-    """Whether two spans share a character."""
-    return first[0] < second[1] and second[0] < first[1]
+class Spans:
+    """Spans of a text, to ask whether another one shares a character with any of them."""
+
+    def __init__(self, spans: Iterable[Span] = ()) -> None:
+        self._starts: list[int] = []  # of what they cover, in pieces that do not touch
+        self._ends: list[int] = []
+        for span in spans:
+            self.add(span)
+
+    def add(self, span: Span) -> None:
+        """Add one, which may overlap others."""
+        start, end = span
+        first, last = bisect_right(self._ends, start), bisect_left(self._starts, end)
+        if first < last:
+            start, end = min(start, self._starts[first]), max(end, self._ends[last - 1])
+        self._starts[first:last], self._ends[first:last] = [start], [end]
+
+    def touch(self, span: Span) -> bool:
+        """Whether a span shares a character with one of these."""
+        return bisect_right(self._ends, span[0]) < bisect_left(self._starts, span[1])
 
 
 def in_order(findings: Iterable[Finding]) -> list[Finding]:

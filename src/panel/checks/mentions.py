@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from panel.checks.findings import Span
+from panel.checks.findings import Span, Spans
 from panel.checks.words import words_in
 
 _TAIL = r"(?: [\s-](?: licen[sc]ed? | licen[sc]es ))?"  # "Apache-licensed", "MIT licence"
@@ -94,6 +94,7 @@ class Mention:
 def licence_mentions(text: str) -> list[Mention]:
     """Return the licences named in a text, in order."""
     found: list[Mention] = []
+    told = Spans()
     words = words_in(text)
     for family, pattern in _NAMED.items():
         if family in _LONE:
@@ -103,6 +104,7 @@ def licence_mentions(text: str) -> list[Mention]:
             continue
         for match in pattern.finditer(text):
             version = next(filter(None, match.groups()), "")
-            if not any(match.start() < one.span[1] and one.span[0] < match.end() for one in found):
+            if not told.touch(match.span()):
+                told.add(match.span())
                 found.append(Mention(family, version, match.span()))
     return sorted(found, key=lambda mention: mention.span)

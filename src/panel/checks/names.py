@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from panel.checks.findings import Finding, Severity, Span, Subject, at, overlap
+from panel.checks.findings import Finding, Severity, Span, Spans, Subject, at
 from panel.checks.sentences import Sentences
 from panel.checks.source import Source, bare, tokens_in, words_of
 from panel.checks.vocabulary import AMBIGUOUS, FORMATS, PLAIN, STARTERS, WELL_KNOWN
 from panel.workspace.personas import Persona
 
 SHORTEST = 3  # letters by which a longer name of the source is recognised
+NUMBERS = 4  # that belong to a name
 REACH = 20  # characters before a word that show a bullet
 
 _DOTTED = re.compile(r"[A-Za-z]\w*\.(?:js|cpp|ai|io|dev|py|rs|net|com|org|app|sh)", re.I)
@@ -88,7 +89,7 @@ class _Token:
 
 
 def check_names(
-    subject: Subject, sentences: Sentences, source: Source, taken: list[Span]
+    subject: Subject, sentences: Sentences, source: Source, taken: Spans
 ) -> list[Finding]:
     """Find names that are not in the source; each is reported once per take.
 
@@ -201,11 +202,11 @@ def _is_name_first(word: str, after: str, known: _Known) -> bool:
     return bool(follows and _is_name(follows[1]) and not known.holds(follows[1]))
 
 
-def _runs(text: str, tokens: list[_Token], taken: list[Span]) -> Iterator[tuple[Span, bool]]:
+def _runs(text: str, tokens: list[_Token], taken: Spans) -> Iterator[tuple[Span, bool]]:
     """Join neighbouring names, and the numbers that follow one: "Llama 3.1 405B"."""
     runs: list[tuple[Span, bool]] = []
     for token in tokens:
-        if any(overlap(token.span, span) for span in taken):
+        if taken.touch(token.span):
             continue
         span = _with_numbers(text, token.span)
         if runs and text[runs[-1][0][1] : span[0]] == " ":
@@ -217,8 +218,9 @@ def _runs(text: str, tokens: list[_Token], taken: list[Span]) -> Iterator[tuple[
 
 def _with_numbers(text: str, span: Span) -> Span:
     end = span[1]
-    while (number := _JOINED.match(text, end)) is not None:
-        if re.match(r" (?:19|20)\d\d$", number[0]):
+    for _number in range(NUMBERS):
+        number = _JOINED.match(text, end)
+        if number is None or re.match(r" (?:19|20)\d\d$", number[0]):
             break
         end = number.end()
     return span[0], end

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import overload
 
-from panel.checks.findings import Finding, Span, Subject, at, overlap
+from panel.checks.findings import Finding, Span, Spans, Subject, at
 from panel.checks.folding import folded
 from panel.checks.quantities import Quantity
 from panel.checks.source import ById, Source, figures_of, tokens_in
@@ -131,11 +131,13 @@ def check_others(
     """
     text = subject.text
     found: list[tuple[Span, Tool, str]] = []
+    told = Spans()
     for span, tool in others.named(text):
         name = folded(tool.name).text
         if tool.slug == subject.tool.slug or not name or name in source.folded:
             continue
-        if not any(overlap(span, known) for known, _tool, _what in found):
+        if not told.touch(span):
+            told.add(span)
             found.append((span, tool, "the name"))
     for finding, quantity in figures:
         owner = others.owner(quantity, subject.tool.slug) if finding.severity == "warning" else None

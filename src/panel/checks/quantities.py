@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from panel.checks.findings import Span, overlap
+from panel.checks.findings import Span, Spans
 from panel.checks.words import wanted, words_in
 
 Kind = Literal["plain", "percent", "money", "year", "date", "version", "times"]
@@ -17,6 +17,7 @@ def _split(words: str) -> list[str]:
     return words.split()
 
 
+MOST = 1e300  # a number that is larger is this one
 _ONES = _split(
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
     "fifteen sixteen seventeen eighteen nineteen"
@@ -138,13 +139,13 @@ def quantities(text: str) -> list[Quantity]:
     """Return the figures of a text in order; none overlaps another."""
     words = words_in(text)
     found = [_date(match) for match in _DATE.finditer(text)]
-    taken = [quantity.span for quantity in found]
+    dated = Spans(quantity.span for quantity in found)
     places = words.starts(_FIGURE)
     if signs := [place for sign in _SIGN.finditer(text) for place in _of_money(text, sign.start())]:
         places = sorted({*places, *signs})
     for match in words.matches(_FIGURE.pattern, places):
         quantity = _figure(match)
-        if quantity is not None and not any(overlap(quantity.span, span) for span in taken):
+        if quantity is not None and not dated.touch(quantity.span):
             found.append(quantity)
     found += _ordinals(text, [quantity.span for quantity in found])
     return sorted(found, key=lambda quantity: quantity.span)
@@ -228,16 +229,16 @@ def _spoken(words: str) -> float:
         if word in _WORDS:
             group += _WORDS[word]
         elif word == "hundred":
-            group = (group or 1) * 100
+            group = min((group or 1) * 100, MOST)
         elif word in _SCALES:
             total += (group or 1) * _SCALES[word]
             group = 0.0
-    return total + group
+    return min(total + group, MOST)
 
 
 def _ordinals(text: str, taken: list[Span]) -> Iterator[Quantity]:
-    fractions = [match.span() for match in _FRACTION.finditer(text)]
+    told = Spans([*taken, *(match.span() for match in _FRACTION.finditer(text))])
     for match in _ORDINAL.finditer(text):
-        if not any(overlap(match.span(), span) for span in (*taken, *fractions)):
+        if not told.touch(match.span()):
             value = float(_ORDINALS[match[0].lower()])
             yield Quantity(match.span(), "plain", value, worded=True, ordinal=True)

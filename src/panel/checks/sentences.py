@@ -140,7 +140,8 @@ class Sentences:
             start, end = self.spans[max(0, bisect_right(self._starts, position) - 1)]
         if end - start <= 2 * REACH:
             return start, end
-        return max(start, position - REACH), max(min(end, position + REACH), start)
+        block = position // REACH * REACH  # the same part for neighbours, so that it is known
+        return max(start, block - REACH), max(min(end, block + 2 * REACH), start)
 
     def begins(self, position: int) -> bool:
         """Whether a sentence begins here, quotation marks and brackets aside."""

@@ -8,7 +8,7 @@ from panel.checks.closing import check_closing
 from panel.checks.evidence import check_evidence
 from panel.checks.experience import check_experience
 from panel.checks.figures import check_code, check_figures, code_spans
-from panel.checks.findings import Finding, Span, Subject, in_order, overlap
+from panel.checks.findings import Finding, Span, Spans, Subject, in_order
 from panel.checks.form import check_form
 from panel.checks.licences import check_licences
 from panel.checks.mentions import licence_mentions
@@ -36,10 +36,11 @@ def check_take(subject: Subject, others: Sequence[Tool]) -> list[Finding]:
     # Words are reported by the check that knows most about them, and by no other.
     told = [*licences, *_without(used, licences)]
     told += _without(check_wording(subject, source), told)
-    taken = code_spans(text) + [mention.span for mention in mentions] + _spans(told)
+    exact = code_spans(text) + [mention.span for mention in mentions]
+    taken = Spans(exact + _spans(told))
     figures = check_figures(text, sentences, source, taken)
     told += _without(check_others(subject, index_of(others), source, figures), told)
-    told += check_names(subject, sentences, source, taken + _spans(told))
+    told += check_names(subject, sentences, source, Spans(exact + _spans(told)))
     told += _without([finding for finding, _read in figures], told)
     return in_order([*found, *told, *check_code(text, source)])
 
@@ -50,9 +51,7 @@ def _spans(findings: Sequence[Finding]) -> list[Span]:
 
 def _without(findings: Sequence[Finding], told: Sequence[Finding]) -> list[Finding]:
     """Return the findings on words that no other one is about yet."""
-    spans = _spans(told)
+    spans = Spans(_spans(told))
     return [
-        finding
-        for finding in findings
-        if finding.span is None or not any(overlap(finding.span, span) for span in spans)
+        finding for finding in findings if finding.span is None or not spans.touch(finding.span)
     ]

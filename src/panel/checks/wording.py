@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 
 from panel.checks.experience import claims_use
-from panel.checks.findings import Finding, Severity, Subject, at
+from panel.checks.findings import Finding, Severity, Spans, Subject, at
 from panel.checks.folding import folded
 from panel.checks.source import Source
 from panel.checks.words import Wanted
@@ -29,6 +29,7 @@ _QUOTED = re.compile(r"[\"“‘'«] ( [^\"“”‘’'«»]{3,80} ) [\"”’'
 _OPENED = re.compile(r"[\"“‘«'] [^\"“”‘’«»]{0,60} $", re.X)  # a quotation begun and not ended
 _CLOSED = re.compile(r"[^\"“”‘«]{0,60} [\"”’»']", re.X)  # the end of one
 _ENDINGS = ("s", "ly", "d", "ed")
+NEAR = 64  # characters to each side that show whether words are quoted
 LONGEST = 8  # words; a longer `avoid` entry is an instruction, not a phrase
 
 
@@ -72,16 +73,15 @@ def avoided(entries: tuple[str, ...]) -> tuple[str, ...]:
 def check_wording(subject: Subject, source: Source) -> list[Finding]:
     """Find worn phrases; those quoted from the description are only a note."""
     found: list[Finding] = []
+    told = Spans()
     own = _worn(avoided(subject.persona.avoid))
     lists = [(own, f"the {subject.persona.name} was told never to write this")]
     lists.append((_worn(BANNED), "a worn phrase that tells the reader nothing"))
     for worn, message in lists:
         for match in worn.finditer(subject.text):
-            if any(
-                one.span and one.span[0] < match.end() and match.start() < one.span[1]
-                for one in found
-            ):
+            if told.touch(match.span()):
                 continue
+            told.add(match.span())
             quoted = _in_quotes(subject.text, match) and folded(match[0]).text in source.folded
             severity: Severity = "note" if quoted else "warning"
             says = (message, "Say the same thing plainly, or leave it out.")
@@ -90,5 +90,6 @@ def check_wording(subject: Subject, source: Source) -> list[Finding]:
 
 
 def _in_quotes(text: str, match: re.Match[str]) -> bool:
-    before, after = text[: match.start()], text[match.end() :]
+    start, end = match.span()
+    before, after = text[max(0, start - NEAR) : start], text[end : end + NEAR]
     return bool(_OPENED.search(before) and _CLOSED.match(after))
