@@ -45,6 +45,13 @@ def test_a_change_gives_that_file_another_mark_though_size_and_time_are_the_same
         assert {file for file in now if now[file] is not before[file]} == {str(tmp_path / name)}
 
 
+def test_a_pipe_among_the_files_holds_nobody_up(watched: Watched, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "folder/pipe.md")
+    before = watched.look()
+    assert str(tmp_path / "folder/pipe.md") in before
+    assert watched.look() == before
+
+
 def test_new_files_and_those_that_are_gone_are_seen(watched: Watched, tmp_path: Path) -> None:
     before = watched.look()
     (tmp_path / "folder/two.md").rename(tmp_path / "folder/four.md")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import stat
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-from panel.hashing import text_hash
 
 RECENT = 2.0  # seconds in which a file may change twice at what its times call one moment
 
@@ -44,7 +44,8 @@ class Watched:
             except OSError:
                 continue
             about = (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
-            recent = time.time() - found.st_ctime < RECENT
+            plain = stat.S_ISREG(found.st_mode)  # of others nothing is read: a pipe may never end
+            recent = plain and time.time() - found.st_ctime < RECENT
             seen[file] = _look(file, about, recent, self._seen.get(file))
         self._seen = seen
         return {file: each.mark for file, each in seen.items()}
@@ -71,6 +72,7 @@ def _look(file: str, about: tuple[int, ...], recent: bool, before: _Seen | None)
 
 def _content(file: str) -> str:
     try:
-        return text_hash(Path(file).read_bytes().decode("latin-1"))
+        with Path(file).open("rb") as handle:
+            return hashlib.file_digest(handle, "blake2b").hexdigest()
     except OSError as error:
         return f"unreadable: {error.errno}"
