@@ -126,9 +126,7 @@ class Chain:
 
     def _stand_at(self, handle: BinaryIO, offset: int) -> None:
         handle.seek(0)
-        self.sealed = _tail(handle.readline()) is not None or (
-            not offset and any(_tail(raw) for raw in handle)
-        )
+        self.sealed = any(_tail(raw) for raw in handle)  # the first has one, unless it is damaged
         for raw in _lines_before(handle, offset) if self.sealed else ():
             found = _tail(raw)
             if found is not None and self._hash(raw[:-_UNCOVERED]) == found[3].decode():
