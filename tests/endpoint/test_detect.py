@@ -364,7 +364,7 @@ def test_a_server_that_stays_busy_is_left_alone(
     seen = look(mock.base_url, "m")
     assert (seen.server, seen.structured_output) == ("unknown", "unknown")
     assert seen.fault and seen.fault.startswith("http_503: ")
-    assert len(asked) == 9, "the list, one page, the question: three times each"
+    assert len(asked) == 6, "the list and the question: three times each"
 
 
 # --- what it holds a model to ---

@@ -102,12 +102,33 @@ def test_a_dead_backend_is_given_up_within_seconds(
     def leap(_limiter: limits.ConcurrencyLimiter, seconds: float) -> None:
         clock.now += seconds
 
-    monkeypatch.setattr(health, "time", ticking)
+    for module in (health, limits):
+        monkeypatch.setattr(module, "time", ticking)
     monkeypatch.setattr(limits.ConcurrencyLimiter, "hold", leap)
     mock.face = lambda _index, _body: Answer(503, "Backend fetch failed", {"retry-after": "5"})
     code, _summary, done = run(wide, panel)
     assert (code, mock.asked) == (3, 2) and clock.now - 1000 <= 10
     assert "2 requests in a row failed in 5 s, the last with http_503: Backend fetch" in done.err
+
+
+def test_a_dead_backend_behind_a_slow_gateway_is_asked_no_third_time(
+    wide: Space, mock: MockEndpoint, panel: Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each answer takes four seconds, by a clock that the requests move: two are enough."""
+    clock = SimpleNamespace(now=1000.0)
+    ticking = SimpleNamespace(monotonic=lambda: clock.now)
+
+    def face(_index: int, _body: dict[str, Any]) -> Answer:
+        clock.now += 4
+        return Answer(503, "No server is available")
+
+    for module in (health, limits):
+        monkeypatch.setattr(module, "time", ticking)
+    monkeypatch.setattr(limits.ConcurrencyLimiter, "hold", lambda _limiter, _seconds: None)
+    mock.face = face
+    code, _summary, done = run(wide, panel)
+    assert (code, mock.asked) == (3, 2)
+    assert "2 requests in a row failed in 8 s" in done.err
 
 
 def test_a_server_that_loads_its_model_is_waited_for_and_it_is_said(

@@ -116,7 +116,7 @@ class EndpointHealth:
     def _failure(self, fault: Fault, cell: Cell, began: float) -> Fault:
         now = time.monotonic()
         if not self._failed:
-            self._first_failed = now
+            self._first_failed = began
         self._failed += 1
         self._failing.add(cell.tool.slug)
         if self.alone and began >= self._alone_since:
@@ -132,7 +132,8 @@ class EndpointHealth:
         else:
             # One cell alone may be what breaks a server: another tool's is asked as well.
             enough = len(self._failing) >= min(2, self.tools)
-            over = enough and (self._tried >= self.attempts or self._too_long(fault, now))
+            next_ends = now + (self.hold(fault) or 0.0) + (now - began)  # if it takes as long
+            over = enough and (self._tried >= self.attempts or self._too_long(fault, next_ends))
         if not over:
             return fault
         took = f" in {now - self._first_failed:.0f} s" if now - self._first_failed >= 1 else ""
@@ -145,11 +146,11 @@ class EndpointHealth:
             return True
         return self._failed >= GONE and len(self._failing) >= min(2, self.tools)
 
-    def _too_long(self, fault: Fault, now: float) -> bool:
-        """Whether a server that never answered would still not have by the next request."""
+    def _too_long(self, fault: Fault, next_ends: float) -> bool:
+        """Whether a server that never answered is likely to end the next request too late."""
         if self._patient(fault) or self._tried < min(2, self.attempts):
             return False
-        return now - self._first_failed + (self.hold(fault) or 0.0) > FIRST_SECONDS
+        return next_ends - self._first_failed > FIRST_SECONDS
 
     def _ended(self, fault: Fault, cell: Cell) -> Fault:
         """Count a cell that ended so; stop where enough others ended alike."""

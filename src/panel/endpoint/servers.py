@@ -7,6 +7,7 @@ imitates a third one's paths.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -123,12 +124,19 @@ class Server:
     seen_at: str = ""
 
 
-async def patiently(ask: Callable[[], Awaitable[RawResponse]]) -> RawResponse:
-    """Ask, and ask again twice at most where the server is busy or limits the rate."""
+async def patiently(
+    ask: Callable[[], Awaitable[RawResponse]], seconds: float = LONGEST_PAUSE_SECONDS
+) -> RawResponse:
+    """Ask, and ask again twice at most where the server is busy or limits the rate.
+
+    seconds: by when the last try begins, and the longest that the server may ask to wait.
+    """
+    ends = time.monotonic() + seconds
     answer = await ask()
     for pause in (PAUSE_SECONDS, 2 * PAUSE_SECONDS):
-        if answer.status in BUSY:
-            await asyncio.sleep(min(asked_wait(answer) or pause, LONGEST_PAUSE_SECONDS))
+        wait = min(asked_wait(answer) or pause, seconds)
+        if answer.status in BUSY and time.monotonic() + wait <= ends:
+            await asyncio.sleep(wait)
             answer = await ask()
     return answer
 
@@ -140,7 +148,7 @@ async def identify(client: Client, endpoint: Endpoint) -> Server:
     raises for what a server does.
     """
     hosted = hosted_by(client.host)
-    listing = await patiently(lambda: client.models(PROBE_SECONDS))
+    listing = await patiently(lambda: client.models(PROBE_SECONDS), PROBE_SECONDS)
     if listing.transport_fault is not None:
         missing = classify_fault(listing, constrained=False)
         fault = missing.sentence() if missing else None
@@ -149,7 +157,7 @@ async def identify(client: Client, endpoint: Endpoint) -> Server:
     models = [str(entry["id"]) for entry in entries]
     window = _window(entries, endpoint.model)
     found = Server(hosted or "unknown", None, models, window, seconds=listing.seconds)
-    if hosted is None:
+    if hosted is None and listing.status not in BUSY:
         found = await _probed(client, endpoint.model, _signed(entries), found)
     elif listing.status not in BUSY:
         found = replace(found, seen_at=utc_now())
@@ -191,7 +199,7 @@ async def _probed(client: Client, model: str, named: str | None, listed: Server)
     wanted = {named: PROBES[named]} if named in PROBES else PROBES
     for name, probe in wanted.items():
         ask = client.below if probe.below else client.page
-        page = await patiently(partial(ask, probe.path, PROBE_SECONDS))
+        page = await patiently(partial(ask, probe.path, PROBE_SECONDS), PROBE_SECONDS)
         if page.transport_fault is not None or page.status in BUSY:
             return replace(listed, name=named or "unknown")
         body = page.json() if page.status == 200 else None
