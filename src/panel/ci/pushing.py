@@ -24,7 +24,12 @@ def git(*words: str, may_fail: bool = False, added: Mapping[str, str] | None = N
     """
     environment = {**os.environ, **(added or {})}
     told = subprocess.run(
-        ["git", *words], capture_output=True, text=True, check=False, env=environment
+        ["git", *words],
+        capture_output=True,
+        encoding="utf-8",
+        errors="surrogateescape",
+        check=False,
+        env=environment,
     )
     if told.returncode and not may_fail:
         raise JobError(f"git {words[0]}: {told.stderr.strip()}")

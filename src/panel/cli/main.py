@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from enum import IntEnum
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -13,6 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from panel import __version__
+from panel.cli.streams import give_up_streams, open_streams
 from panel.errors import EndpointError, PanelError, StoreBusyError
 
 
@@ -26,6 +30,7 @@ class ExitCode(IntEnum):
     BUDGET = 4  # stopped by a budget
     BUSY = 5  # the store is held by another process
     INTERRUPTED = 130  # state kept
+    READER_GONE = 141  # whoever read stdout wanted no more (`| head`): 128 + SIGPIPE
 
 
 # Command → (module of panel.cli, its one line in --help). A module is imported when its
@@ -75,20 +80,35 @@ class LazyGroup(TyperGroup):
         importlib.import_module("panel.cli.output").narrate()
         return typer.main.get_group(module.app).commands[cmd_name]
 
+    def make_context(self, *words: Any, **more: Any) -> Any:
+        """Read the command line, which prints `--help` and `--version`."""
+        with _reader_may_leave():
+            return super().make_context(*words, **more)
+
     def invoke(self, ctx: Any) -> Any:
-        """Run the command; a reader of stdout that has gone (`| head`) is no error."""
-        try:
+        """Run the command."""
+        with _reader_may_leave():
             result = super().invoke(ctx)
             sys.stdout.flush()
-        except BrokenPipeError:
-            _give_up_stdout()
-            return None
-        return result
+            return result
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write names and lines from the table, importing nothing."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_module, line) in COMMANDS.items()])
+
+
+@contextmanager
+def _reader_may_leave() -> Iterator[None]:
+    """End quietly, with the code of the signal, when nobody reads stdout any more.
+
+    Not with 0: what the command had to say, or that it failed, was not all said.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        give_up_streams()
+        raise typer.Exit(ExitCode.READER_GONE) from None
 
 
 app = typer.Typer(
@@ -136,33 +156,47 @@ def exit_code(error: PanelError) -> ExitCode:
 
 def main() -> NoReturn:
     """Run the command line and exit."""
-    try:
-        code = app(standalone_mode=False, prog_name="panel")
-    except PanelError as error:
-        typer.echo(_visible(f"panel: {error}"), err=True)
-        code = exit_code(error)
-    except (typer.Abort, KeyboardInterrupt):
-        typer.echo("panel: interrupted; everything answered so far is kept.", err=True)
-        code = ExitCode.INTERRUPTED
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        typer.echo(_visible(f"panel: {where}{error.strerror or error}."), err=True)
-        _give_up_stdout()
-        code = ExitCode.USAGE
-    except typer.TyperException as error:
-        show = getattr(error, "show", None)
-        if show is not None:
-            show()
-        code = getattr(error, "exit_code", ExitCode.USAGE)
+    open_streams()
+    code = _run()
+    give_up_streams()
     sys.exit(code or ExitCode.OK)
 
 
-def _give_up_stdout() -> None:
-    """Point stdout elsewhere if it takes no more, or Python's own flush at exit complains."""
+def _run() -> int:
     try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return int(app(standalone_mode=False, prog_name="panel") or ExitCode.OK)
+    except PanelError as error:
+        _complain(f"panel: {error}")
+        return exit_code(error)
+    except (typer.Abort, KeyboardInterrupt):
+        _complain("panel: interrupted; everything answered so far is kept.")
+        return ExitCode.INTERRUPTED
+    except OSError as error:
+        _complain(f"panel: {_reason(error)}")
+        return ExitCode.USAGE
+    except typer.TyperException as error:
+        text = io.StringIO()
+        show = getattr(error, "show", None)
+        if show is not None:
+            show(file=text)
+        _complain(text.getvalue().rstrip("\n"))
+        return int(getattr(error, "exit_code", ExitCode.USAGE))
+
+
+def _complain(text: str) -> None:
+    with suppress(OSError):  # nobody is there to be told; the exit code still says it
+        typer.echo(_visible(text), err=True)
+
+
+def _reason(error: OSError) -> str:
+    """Say what the system refused, and of which file."""
+    if error.filename:
+        return f"{error.filename}: {error.strerror or error}."
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return "the folder that this was called in is gone. Go into another, or name one with -C."
+    return f"{error.strerror or error}."
 
 
 def _visible(text: str) -> str:

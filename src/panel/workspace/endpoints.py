@@ -21,6 +21,7 @@ from panel.workspace.settings import (
     Prices,
     Sampling,
     Settings,
+    at_home,
 )
 from panel.workspace.validation import did_you_mean
 
@@ -115,7 +116,7 @@ def resolve_endpoint(
         preset = EMBEDDED
     merged = _merged(settings, table, preset)
     if table.weights is not None:
-        merged |= _own_weights(table, root / table.weights.expanduser())
+        merged |= _own_weights(table, root / at_home(table.weights))
     merged["model"] = _model(name, merged, model)
     if not merged["model"] and model_needed:
         raise UsageError(

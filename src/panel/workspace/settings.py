@@ -18,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from panel.errors import Problem, WorkspaceError
+from panel.errors import Problem, UsageError, WorkspaceError
 from panel.workspace.addresses import endpoint_address
 from panel.workspace.documents import FieldPath, Lines, read_text, reason_of, toml_lines
 from panel.workspace.headers import HeaderName, HeaderValue, holds_secret
@@ -214,12 +214,30 @@ class Settings(_Strict):
 
 
 def cache_folder() -> Path:
-    """Return where downloaded weights are kept: PANEL_CACHE, or a folder of the user's cache."""
+    """Return where downloaded weights are kept: PANEL_CACHE, or a folder of the user's cache.
+
+    Raises UsageError where neither is set and the user has no home folder.
+    """
     chosen = os.environ.get("PANEL_CACHE")
     if chosen:
-        return Path(chosen).expanduser()
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "reviewer-panel"
+        return at_home(Path(chosen))
+    base = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (base if base.is_absolute() else at_home(Path("~/.cache"))) / "reviewer-panel"
+
+
+def at_home(path: Path) -> Path:
+    """Return a path with a leading "~" or "~name" replaced; raises UsageError for an unknown home.
+
+    A container that was started under a bare user number has neither HOME nor an entry in passwd.
+    """
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise UsageError(
+            f"nothing says which folder {path.parts[0]!r} in {str(path)!r} is: HOME is not set, "
+            "and the system does not know the user. Set HOME; or set PANEL_CACHE to a folder, for "
+            "the embedded model's weights."
+        ) from None
 
 
 _SECRET_KEYS = (
