@@ -17,7 +17,7 @@ from panel.store.connection import FILE, reading, refuse_if_held, writing
 from panel.store.ingest import ingest, rebuild
 from panel.store.queries import opened
 from tests.support.sizes import size
-from tests.support.space import Space
+from tests.support.space import Panel, Space, new_space
 from tests.support.store_ledger import Ledger
 
 HOLD = (
@@ -189,3 +189,37 @@ def test_processes_that_all_come_first_share_one_database(tmp_path: Path) -> Non
     started = [subprocess.Popen(words, stderr=subprocess.PIPE, text=True) for _ in range(4)]
     assert [process.communicate(timeout=120)[1] for process in started] == [""] * 4
     assert {path.name for path in tmp_path.glob("*/[!.]*")} == {FILE}
+
+
+@pytest.mark.parametrize(
+    "name", ["ship or skip?", "?/a?b=c", "it's [*]{a}", "x=1;#%20", "-a", "é\n😀"]
+)
+def test_a_database_works_below_a_folder_of_any_name(
+    ledger: Ledger, tmp_path: Path, name: str
+) -> None:
+    """Nothing is left beside it either: DuckDB puts a log elsewhere where a "?" is in the path."""
+    ledger.runs = runs = tmp_path / name / "runs"
+    for _ in range(2):
+        ledger.run([(cell, "ship") for cell in ledger.cells()])
+        ingest(runs)
+    with suppress(ZeroDivisionError), writing(runs / FILE) as connection:
+        connection.execute("DELETE FROM journal.attempts")
+        raise ZeroDivisionError
+    rows = ledger.ask("SELECT count(*) FROM attempts")
+    rebuild(runs)
+    assert ledger.ask("SELECT count(*) FROM attempts") == rows != [(0,)]
+    assert sorted(path.name for path in runs.glob("panel*")) == [FILE]
+
+
+@pytest.mark.parametrize(("name", "why"), [("a\udcffb", "not UTF-8"), ("a\\b", "a backslash")])
+def test_a_path_that_duckdb_cannot_open_is_said_by_check_before_anything_is_asked(
+    tmp_path: Path, panel: Panel, name: str, why: str
+) -> None:
+    space = new_space(tmp_path / name)
+    space.settings('[panel]\nendpoint = "ollama"\n[endpoints.ollama]\nmodel = "m"\n')
+    checked = panel("check", cwd=space.root)
+    assert checked.code == 2 and why in checked.out and "Move the workspace" in checked.out
+    for words in (["run"], ["rebuild"]):
+        done = panel(*words, cwd=space.root)
+        assert done.code == 2 and why in done.err and "Move the workspace" in done.err
+    assert not space.journals

@@ -92,6 +92,72 @@ def test_a_parquet_file_is_never_a_pattern_for_others(tools: Path) -> None:
     assert [tool.slug for tool in load_catalog(tools)] == ["one", "two"]
 
 
+def write_parquet(tools: Path, **columns: str) -> None:
+    """Write a table of one tool; columns: SQL for those that are not text."""
+    known = {"name": "'Anvil'", "tagline": "'t'", "category": "'c'", "description": "'d'"}
+    known |= {"slug": "'anvil'", "pricing.entry": "'Free'"}
+    shown = ", ".join(f'{value} AS "{name}"' for name, value in (known | columns).items())
+    duckdb.sql(f"SELECT {shown}").write_parquet(str(tools / "t.parquet"))
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "read"),
+    [
+        ("released", "TIMESTAMPTZ '2026-03-02 00:00:00+00'", "2026-03-02"),
+        ("released", "TIMESTAMPTZ '2026-03-02 02:00:00+02'", "2026-03-02"),
+        ("released", "TIMESTAMP_NS '2026-03-02 00:00:00'", "2026-03-02"),
+        ("released", "'nan'::DOUBLE", "None"),
+        ("pricing.verified", "TIMESTAMPTZ '2026-03-02 00:00:00+00'", "2026-03-02"),
+        ("name", "1.10::DECIMAL(9, 2)", "1.10"),
+        ("name", "TIME '10:00:00'", "10:00:00"),
+        (
+            "name",
+            "'00000000-0000-0000-0000-0000000000ff'::UUID",
+            "00000000-0000-0000-0000-0000000000ff",
+        ),
+        ("name", "INTERVAL 3 DAYS", "3 days"),
+        ("name", "'Anvil'::BLOB", "Anvil"),
+        ("tags", "[1.50::DECIMAL(9, 2)]", "('1.50',)"),
+        ("tags", "['a', 'b']::VARCHAR[2]", "('a', 'b')"),
+    ],
+)
+def test_a_parquet_column_of_any_type_is_read(
+    tools: Path, column: str, value: str, read: str
+) -> None:
+    write_parquet(tools, **{column: value})
+    found: object = load_catalog(tools)[0]
+    for part in column.split("."):
+        found = getattr(found, part)
+    assert str(found) == read
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [
+        ("released", "TIMESTAMPTZ '2026-03-02 10:00:00+00'", "must be a date"),
+        ("name", "{'a': TIMESTAMPTZ '2026-03-02 00:00:00+00'}", "must be text"),
+        ("name", "MAP {'k': [TIMESTAMPTZ '2026-03-02 00:00:00+00']}", "must be text"),
+        ("name", "'a\\xff'::BLOB", "must be readable text"),
+        ("tagline", "TIMESTAMPTZ 'infinity'", "must be text"),
+    ],
+)
+def test_a_parquet_value_that_does_not_fit_is_named_by_column_and_line(
+    tools: Path, column: str, value: str, said: str
+) -> None:
+    write_parquet(tools, **{column: value})
+    with pytest.raises(WorkspaceError) as caught:
+        load_catalog(tools)
+    (problem,) = caught.value.problems
+    assert (problem.field, problem.line) == (column, 1) and said in problem.message
+
+
+def test_a_folder_above_a_parquet_table_brings_no_column(tmp_path: Path) -> None:
+    tools = tmp_path / "extra=1" / "tools"
+    tools.mkdir(parents=True)
+    write_parquet(tools)
+    assert load_catalog(tools)[0].slug == "anvil"
+
+
 def test_a_file_that_is_no_parquet_is_named(tools: Path) -> None:
     (problem,) = refused(tools, "t.parquet", b"nothing of the kind")
     assert problem.file.name == "t.parquet" and "Parquet" in problem.message

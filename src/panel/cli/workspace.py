@@ -12,6 +12,7 @@ from panel.cli.options import Json
 from panel.cli.output import note, print_json, say
 from panel.errors import WorkspaceError
 from panel.frozen.check import frozen_status
+from panel.store.connection import FILE, MOVE, unfit_path
 from panel.workspace.endpoints import check_endpoint
 from panel.workspace.loading import WorkspaceFiles, check_rendering, find_root, load_workspace
 from panel.workspace.scaffold import create
@@ -99,6 +100,8 @@ def _checked(as_json: bool) -> WorkspaceFiles:
         workspace = load_workspace(root)
         check_rendering(workspace)
         check_endpoint(workspace.settings, root)
+        if unfit := unfit_path(workspace.runs / FILE):
+            raise WorkspaceError.single(root, None, "", unfit, MOVE)
     except WorkspaceError as error:
         if as_json:
             print_json(

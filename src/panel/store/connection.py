@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,9 +13,11 @@ import tenacity
 
 from panel.errors import StoreBusyError, StoreError
 from panel.store.schema import create_schema
+from panel.workspace.documents import not_utf8
 
 FILE = "panel.duckdb"
 WAIT_SECONDS = 10.0
+MOVE = "Move the workspace to another folder."
 Connection = duckdb.DuckDBPyConnection  # what other rooms pass on without knowing DuckDB
 _OFFLINE = {
     "autoinstall_known_extensions": "false",
@@ -23,6 +25,9 @@ _OFFLINE = {
     "TimeZone": "UTC",
 }
 _SHUT = {"enable_external_access": "false", "lock_configuration": "true"}
+# DuckDB takes what follows a "?" in a path for parameters and puts its write-ahead log before it,
+# into a folder that is not there. So there each commit goes into the file itself, at once.
+_NO_LOG = {"checkpoint_threshold": "0b", "auto_checkpoint_skip_wal_threshold": "0"}
 # Connections of one process to one file share their settings, and a locked one takes no SET.
 _opening = threading.Lock()
 # DuckDB's own lock keeps other processes out, and no thread of this one.
@@ -40,8 +45,10 @@ def _locked(error: BaseException) -> bool:
 
 
 def _connect(
-    file: Path, read_only: bool, wait: float, settings: Mapping[str, str] = _OFFLINE
+    file: Path, read_only: bool, wait: float, settings: dict[str, str] = _OFFLINE
 ) -> Connection:
+    if unfit := unfit_path(file):
+        raise StoreError(f"{file} cannot be opened: {unfit}. {MOVE}")
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception(_locked),
         wait=tenacity.wait_random(0.02, 0.1),
@@ -62,12 +69,23 @@ def _connect(
         raise UnusableError(f"{file} cannot be opened: {reason}") from None
 
 
-def _open(file: Path, read_only: bool, settings: Mapping[str, str]) -> Connection:
+def unfit_path(file: Path) -> str | None:
+    """Say why DuckDB can open no database of this path; None where it can."""
+    where = file.resolve()
+    if not_utf8(where):
+        return "the path is not UTF-8, and DuckDB opens no such file"
+    if "\\" in where.as_posix():
+        return "the path holds a backslash, which DuckDB takes for a slash"
+    return None
+
+
+def _open(file: Path, read_only: bool, settings: dict[str, str]) -> Connection:
     with _opening:
         connection = duckdb.connect(str(file), read_only=read_only)
         try:
             locked = connection.execute("SELECT current_setting('lock_configuration')").fetchall()
-            for name, value in () if locked[0][0] else settings.items():
+            more = _NO_LOG if "?" in str(file.resolve()) else {}
+            for name, value in () if locked[0][0] else (more | settings).items():
                 connection.execute(f"SET GLOBAL {name} = '{value}'").fetchall()
         except BaseException:
             connection.close()

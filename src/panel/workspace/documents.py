@@ -70,6 +70,11 @@ def refuse_outside(folder: Path, file: Path) -> None:
         )
 
 
+def not_utf8(path: Path) -> bool:
+    """Whether a path holds bytes that are not UTF-8."""
+    return any("\ud800" <= character <= "\udfff" for character in str(path))
+
+
 def refuse_link(file: Path) -> None:
     """Raise WorkspaceError for a link to a place outside the folder that the link stands in."""
     if file.is_symlink():

@@ -11,6 +11,7 @@ import io
 import json
 import re
 from dataclasses import dataclass
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from panel.workspace.documents import (
     FieldPath,
     Lines,
     no_lines,
+    not_utf8,
     parse_yaml,
     read_text,
     reason_of,
@@ -137,13 +139,23 @@ def _parquet_rows(file: Path) -> list[Row]:
     import duckdb  # noqa: PLC0415
 
     refuse_link(file)
+    if not_utf8(file):
+        raise WorkspaceError.single(
+            file, None, "", "its path is not UTF-8, and DuckDB opens no such file", "Rename it."
+        )
     try:
         with duckdb.connect() as connection:
-            cursor = connection.execute("SELECT * FROM read_parquet(?)", [glob.escape(str(file))])
-            names = [column[0] for column in cursor.description or []]
+            connection.execute("SET TimeZone = 'UTC'")
+            # A folder called "a=b" above the file would bring a column otherwise.
+            table = connection.sql(
+                "SELECT * FROM read_parquet(?, hive_partitioning = false)",
+                params=[glob.escape(str(file))],
+            )
+            kinds = zip(table.columns, table.types, strict=True)
+            shown = [f"CAST({_quoted(name)} AS {_plain_type(kind)})" for name, kind in kinds]
             found = [
-                _nested(dict(zip(names, _without_nulls(row), strict=True)))
-                for row in cursor.fetchall()
+                _nested(dict(zip(table.columns, _without_nulls(row), strict=True)))
+                for row in table.project(", ".join(shown)).fetchall()
             ]
     except (duckdb.Error, ValueError) as error:
         reason = str(error).splitlines()[0]
@@ -153,8 +165,38 @@ def _parquet_rows(file: Path) -> list[Row]:
     return [Row(fields, file, (), _at(number)) for number, fields in enumerate(found, 1)]
 
 
+# Types that Python has, too. Others (decimals, times of day, UUIDs, intervals) become the text that
+# DuckDB writes for them: 1.10 stays 1.10.
+_PLAIN_TYPES = {
+    *("boolean", "tinyint", "smallint", "integer", "bigint", "utinyint", "usmallint", "uinteger"),
+    *("ubigint", "float", "double", "varchar", "date", "timestamp", "blob"),
+}
+
+
+def _plain_type(kind: Any) -> str:
+    """Return the SQL type that a value of a DuckDB type is read as, in lists and structs too."""
+    if kind.id.startswith("timestamp"):
+        return "TIMESTAMP"  # one with a zone in UTC: DuckDB needs another package to hand it out
+    if kind.id in ("list", "array"):
+        return _plain_type(kind.children[0][1]) + "[]"
+    if kind.id == "struct":
+        return f"STRUCT({', '.join(f'{_quoted(n)} {_plain_type(t)}' for n, t in kind.children)})"
+    if kind.id == "map":
+        return f"MAP({', '.join(_plain_type(inner) for _name, inner in kind.children)})"
+    return str(kind.id) if kind.id in _PLAIN_TYPES else "VARCHAR"
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
 def _without_nulls(value: Any) -> Any:
-    """Drop the NULL fields of structs: all structs of a column have the same fields."""
+    """Drop the NULL fields of structs: all structs of a column have the same fields.
+
+    NaN is what pandas writes for a missing value.
+    """
+    if isinstance(value, float) and isnan(value):
+        return None
     if isinstance(value, dict):
         return {key: _without_nulls(inner) for key, inner in value.items() if inner is not None}
     if isinstance(value, list | tuple):
