@@ -28,6 +28,21 @@ def clean(text: str) -> str:
     return _UNSEEN.sub("", text)
 
 
+# What acts on a terminal, or is not seen there: controls (C0, C1) but tab and line feed, marks and
+# overrides of direction, spaces and hyphens without a width, letters that are blank, tags, line
+# ends that only some take for such, halves of surrogate pairs. Joiners of letters are text.
+HIDDEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u180e\u200b\u200e\u200f\u2028-\u202e"
+    "\u2060-\u206f\u3164\ud800-\udfff\ufeff\uffa0\ufff9-\ufffb\U0001bca0-\U0001bca3"
+    "\U0001d173-\U0001d17a\U000e0000-\U000e007f]"
+)
+
+
+def harmless(text: str) -> str:
+    """Return untrusted text fit for a terminal: what is hidden or acts becomes U+FFFD."""
+    return HIDDEN.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
 _JOINERS = "\u200c\u200d"  # invisible characters that Persian words and emoji need
 
 

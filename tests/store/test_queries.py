@@ -178,7 +178,8 @@ def test_a_query_answers_with_columns_and_rows(ledger: Ledger) -> None:
 def test_parquet_holds_the_rows_of_verdicts(ledger: Ledger, tmp_path: Path) -> None:
     a_long_history(ledger)
     file = tmp_path / "it's.parquet"
-    export_parquet(ledger.runs, file)
+    with file.open("wb") as stream:
+        export_parquet(ledger.runs, stream)
     with duckdb.connect() as connection:
         found = connection.execute("SELECT count(*) FROM read_parquet(?)", [str(file)]).fetchall()
     assert found == ledger.ask("SELECT count(*) FROM verdicts")

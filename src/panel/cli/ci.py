@@ -16,9 +16,17 @@ from panel.ci.outcome import read_checked, read_outcome
 from panel.ci.places import find_places, tools_to_place
 from panel.ci.snapshots import snapshots
 from panel.cli.main import ExitCode
-from panel.cli.options import Categories, EndpointName, Json, Model, Personas, Tools
-from panel.cli.output import DiffFormat, note, one_of, print_json, say, write_text
-from panel.cli.report import Report, print_diff
+from panel.cli.options import (
+    Categories,
+    EndpointName,
+    Json,
+    Model,
+    Personas,
+    Tools,
+    stdin_for_dash,
+)
+from panel.cli.output import DiffFormat, note, one_of, print_json, say, to_stdout
+from panel.cli.report import Report
 from panel.cli.workspace import open_workspace
 from panel.frozen.files import FOLDER, read_frozen
 from panel.frozen.freeze import FreezeOptions, Freezing, Kept
@@ -154,18 +162,21 @@ def diff(
         ),
     ] = "text",
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="A file in place of stdout.")
+        Path | None, typer.Option("--output", "-o", help="A file in place of stdout; - is stdout.")
     ] = None,
     markdown: Annotated[
-        Path | None, typer.Option(help="Write Markdown into this file, besides.")
+        Path | None, typer.Option(help="Write Markdown into this file, besides; or to stdout: -.")
     ] = None,
     json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write JSON into this file, besides.")
+        Path | None,
+        typer.Option("--json", help="Write JSON into this file, besides; or to stdout: -."),
     ] = None,
     junit: Annotated[
-        Path | None, typer.Option(help="Write JUnit XML into this file, besides.")
+        Path | None, typer.Option(help="Write JUnit XML into this file, besides; or to stdout: -.")
     ] = None,
-    sarif: Annotated[Path | None, typer.Option(help="Write SARIF into this file, besides.")] = None,
+    sarif: Annotated[
+        Path | None, typer.Option(help="Write SARIF into this file, besides; or to stdout: -.")
+    ] = None,
     fail_on: Annotated[
         list[str] | None,
         typer.Option(
@@ -179,11 +190,17 @@ def diff(
     ] = None,
     run: Annotated[
         Path | None,
-        typer.Option(help="What 'panel run --json' has printed: its cost, what it left unasked."),
+        typer.Option(
+            help="What 'panel run --json' has printed: its cost, what it left unasked; - is stdin.",
+            callback=stdin_for_dash,
+        ),
     ] = None,
     checked: Annotated[
         Path | None,
-        typer.Option(help="What 'panel check --frozen --json' has printed, not to check anew."),
+        typer.Option(
+            help="What 'panel check --frozen --json' has printed, not to check anew; - is stdin.",
+            callback=stdin_for_dash,
+        ),
     ] = None,
     name: Annotated[
         str, typer.Option(help="Tells several reports on one pull request apart.")
@@ -192,6 +209,15 @@ def diff(
     model: Model = None,
 ) -> None:
     """Say what changed in the inputs, which verdicts flipped, and whether the model moved."""
+    files = {
+        DiffFormat.MARKDOWN: markdown,
+        DiffFormat.JSON: json_file,
+        DiffFormat.JUNIT: junit,
+        DiffFormat.SARIF: sarif,
+    }
+    stdout = [file for file in (*files.values(), output) if file is not None and to_stdout(file)]
+    if len(stdout) > 1:
+        raise typer.BadParameter("two forms want stdout (-), which takes one. Name a file.")
     gates, warnings = parse_gates(fail_on or []), parse_gates(warn_on or [])
     outcome = read_outcome(run) if run is not None else None
     asked = Asked(endpoint, model, read_checked(checked) if checked is not None else None)
@@ -202,19 +228,11 @@ def diff(
         warned = failures(found, after, warnings.besides(gates), asked)
         places = find_places(root, before, after, tools_to_place(found, [*shut, *warned]))
     report = Report(found, shut, Context(name, warned, outcome, places))
-    files = {
-        DiffFormat.MARKDOWN: markdown,
-        DiffFormat.JSON: json_file,
-        DiffFormat.JUNIT: junit,
-        DiffFormat.SARIF: sarif,
-    }
     for kind, file in files.items():
         if file is not None:
-            write_text(report.text(kind), file)
-    if form == DiffFormat.TEXT:
-        print_diff(found)
-    else:
-        write_text(report.text(DiffFormat(form)), output)
+            report.write(kind, file)
+    if output is not None or not stdout:
+        report.write(DiffFormat(form), output)
     for failure in (*shut, *warned):
         note(f"{failure.gate}: {failure.sentence}")
     if report.context.trouble:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -14,9 +13,11 @@ from panel.cli.output import (
     Format,
     note,
     one_of,
+    opened_output,
     print_json,
     print_rows,
     say,
+    to_stdout,
     write_csv,
     write_json_lines,
 )
@@ -62,7 +63,7 @@ def export(
         ),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The file; stdout when none.")
+        Path | None, typer.Option("--output", "-o", help="The file; stdout when none, or -.")
     ] = None,
 ) -> None:
     """Write verdicts as CSV, JSON, JSON lines or Parquet: one row a cell, the latest outcome."""
@@ -71,22 +72,14 @@ def export(
         ending = output.suffix.lstrip(".") if output else ""
         form = ending if ending in set(ExportFormat) else ExportFormat.CSV
     if form == ExportFormat.PARQUET:
-        if output is None:
+        if output is None or (to_stdout(output) and sys.stdout.isatty()):
             raise UsageError("Parquet is binary: name a file with --output.")
-        export_parquet(runs, output)
-        note(f"Wrote {output}.")
+        with opened_output(output) as stream:
+            export_parquet(runs, stream.buffer)
         return
     with opened(runs) as connection:
         table = select(connection, EXPORT)
-    with ExitStack() as stack:
-        try:
-            stream = (
-                stack.enter_context(output.open("w", encoding="utf-8", newline=""))
-                if output
-                else sys.stdout
-            )
-        except OSError as error:
-            raise UsageError(f"{output} cannot be written: {error.strerror}.") from None
+    with opened_output(output) as stream:
         if form == ExportFormat.CSV:
             write_csv(stream, table.columns, table.rows)
         elif form == ExportFormat.JSONL:
@@ -94,8 +87,6 @@ def export(
         else:
             rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
             print_json(rows, stream)
-    if output:
-        note(f"Wrote {len(table.rows):,} rows to {output}.")
 
 
 @app.command()

@@ -18,6 +18,7 @@ from typer.core import TyperGroup
 from panel import __version__
 from panel.cli.streams import give_up_streams, open_streams
 from panel.errors import EndpointError, PanelError, StoreBusyError
+from panel.text import HIDDEN
 
 
 class ExitCode(IntEnum):
@@ -184,8 +185,9 @@ def _run() -> int:
 
 
 def _complain(text: str) -> None:
+    text = HIDDEN.sub(lambda found: ascii(found[0])[1:-1], text)  # it may quote what others wrote
     with suppress(OSError):  # nobody is there to be told; the exit code still says it
-        typer.echo(_visible(text), err=True)
+        typer.echo(text, err=True)
 
 
 def _reason(error: OSError) -> str:
@@ -197,11 +199,3 @@ def _reason(error: OSError) -> str:
     except FileNotFoundError:
         return "the folder that this was called in is gone. Go into another, or name one with -C."
     return f"{error.strerror or error}."
-
-
-def _visible(text: str) -> str:
-    """Escape control characters: an error may quote what somebody else wrote."""
-    return "".join(
-        character if character.isprintable() or character in "\n\t" else repr(character)[1:-1]
-        for character in text
-    )

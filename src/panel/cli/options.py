@@ -52,12 +52,23 @@ MaxTokens = Annotated[
 MaxCost = Annotated[
     float | None, typer.Option(min=0, help="Stop before more US dollars than this.")
 ]
+
+
+def stdin_for_dash(file: Path | None) -> Path | None:
+    """Return where a file to be read is: of "-", stdin."""
+    return Path("/dev/stdin") if file is not None and str(file) == "-" else file
+
+
 Record = Annotated[
     Path | None, typer.Option("--record", help="Write every answer into this new file.")
 ]
 Replay = Annotated[
     Path | None,
-    typer.Option("--replay", help="Take the answers from such a file; no model is asked."),
+    typer.Option(
+        "--replay",
+        help="Take the answers from such a file, or stdin (-); no model is asked.",
+        callback=stdin_for_dash,
+    ),
 ]
 
 
@@ -104,9 +115,11 @@ def _selection(
 
 
 def recording(record: Path | None, replay: Path | None) -> Recording:
-    """Return where answers go to or come from; raises typer.BadParameter for both at once."""
+    """Return where answers go to or come from; raises typer.BadParameter for both, and stdout."""
     if record is not None and replay is not None:
         raise typer.BadParameter("--record asks a model and --replay none; name one of them.")
+    if record is not None and str(record) == "-":
+        raise typer.BadParameter("a recording needs a file of its own: stdout has the summary.")
     return Recording(record, replay)
 
 

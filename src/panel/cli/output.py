@@ -5,15 +5,17 @@ from __future__ import annotations
 import csv
 import json
 import logging
-import re
+import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from math import isfinite
 from pathlib import Path
-from typing import Any, TextIO
+from stat import S_ISREG
+from typing import Any, BinaryIO, TextIO, cast
 
 import typer
 from rich.console import Console
@@ -21,8 +23,11 @@ from rich.table import Table
 from rich.text import Text
 
 from panel.errors import UsageError
+from panel.text import HIDDEN, harmless
 
 CELL_SHOWN = 72  # characters of a cell in a table
+# The second four as Japanese and Chinese spreadsheets take them.
+FORMULA_STARTS = (*"=+-@", *"＝＋－＠", "\t", "\r", "\n")
 
 
 class Terminal(Console):
@@ -92,16 +97,7 @@ def out() -> Console:
 
 def safe(text: str, style: str = "") -> Text:
     """Make foreign text fit for a terminal: no escape sequences, no direction overrides."""
-    if not text.isprintable():
-        text = "".join(map(_harmless, text))
-    return Text(text, style=style)
-
-
-def _harmless(character: str) -> str:
-    if character in "\n\t" or character.isprintable():
-        return character
-    # Format characters that join letters (Persian, emoji) are text; those that reorder it are not.
-    return character if character in "\u200c\u200d" else "\N{REPLACEMENT CHARACTER}"
+    return Text(harmless(text), style=style)
 
 
 def say(text: str) -> None:
@@ -131,40 +127,83 @@ def _takes_unicode(stream: TextIO) -> bool:
     return (getattr(stream, "encoding", None) or "utf-8").lower().startswith("utf")
 
 
-def write_text(text: str, output: Path | None) -> None:
-    """Write text, to stdout or a file; raises UsageError where the file takes it not."""
-    if output is None:
-        sys.stdout.write(text)
+def to_stdout(output: Path | None) -> bool:
+    """Whether the value of an output option means stdout: none is given, or "-"."""
+    return output is None or str(output) == "-"
+
+
+@contextmanager
+def opened_output(output: Path | None) -> Iterator[TextIO]:
+    """Open what an output option names, and say so once it is written.
+
+    What is printed is made harmless, unless the shell has put a file in stdout's place: a file
+    gets everything as it is. Raises UsageError where the file takes it not.
+    """
+    if output is None or to_stdout(output):
+        yield sys.stdout if _is_a_file(sys.stdout) else cast(TextIO, _Printed(sys.stdout))
         return
     try:
-        output.write_text(text, encoding="utf-8")
+        with output.open("w", encoding="utf-8", newline="") as stream:
+            yield stream
     except OSError as error:
         raise UsageError(f"{output} cannot be written: {error.strerror}.") from None
     note(f"Wrote {output}.")
 
 
+def _is_a_file(stream: TextIO) -> bool:
+    try:
+        return S_ISREG(os.fstat(stream.fileno()).st_mode)
+    except (OSError, ValueError):  # no stream of the system's
+        return False
+
+
+class _Printed:
+    """Stdout for a reader that may be a terminal: what could act on one is made harmless."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    @property
+    def buffer(self) -> BinaryIO:
+        """For bytes, which only one who asked for them gets."""
+        return self._stream.buffer
+
+    @property
+    def encoding(self) -> str:
+        """As of stdout."""
+        return self._stream.encoding
+
+    def write(self, text: str) -> int:
+        """Write harmless text."""
+        return self._stream.write(harmless(text))
+
+
+def write_text(text: str, output: Path | None) -> None:
+    """Write text, to stdout or a file; raises UsageError where the file takes it not."""
+    with opened_output(output) as stream:
+        stream.write(text)
+
+
 def _json(value: Any, indent: int | None = None, ascii_only: bool = False) -> str:
     """Return JSON that says the same on a terminal, to a reader of lines and to a parser.
 
-    JSON asks that ASCII's control characters be escaped; here the others are too.
+    JSON asks that ASCII's control characters be escaped; here all that is hidden is.
     """
-    text = json.dumps(value, ensure_ascii=ascii_only, indent=indent, default=_plain)
-    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    text = json.dumps(_sayable(value), ensure_ascii=ascii_only, indent=indent, allow_nan=False)
+    return HIDDEN.sub(lambda found: json.dumps(found[0])[1:-1], text)
 
 
-# C1 controls, marks and overrides of direction, line ends that only some take for such; halves
-# of surrogate pairs, which no stream takes.
-_UNSEEN = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, Decimal):
-        return float(value)
-    return str(value)
+def _sayable(value: Any) -> Any:
+    """Return a value in JSON's own types; null for infinity and NaN, which JSON cannot say."""
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float | Decimal):
+        return float(value) if isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): _sayable(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_sayable(inner) for inner in value]
+    return value.isoformat() if isinstance(value, date) else str(value)  # a datetime is a date
 
 
 def print_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]], form: Format) -> None:
@@ -172,7 +211,8 @@ def print_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]], form: Form
     if form is Format.JSON:
         print_json([dict(zip(columns, row, strict=True)) for row in rows])
     elif form is Format.CSV:
-        write_csv(sys.stdout, columns, rows)
+        with opened_output(None) as stream:
+            write_csv(stream, columns, rows)
     else:
         table = Table(box=None, pad_edge=False, header_style="bold")
         for column in columns:
@@ -201,7 +241,8 @@ def _short(cell: Any) -> str:
 
 def write_csv(stream: TextIO, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Write RFC 4180 CSV that no spreadsheet takes for formulas."""
-    writer = csv.writer(stream, lineterminator="\r\n" if stream is not sys.stdout else "\n")
+    to_file = stream is not sys.stdout and not isinstance(stream, _Printed)
+    writer = csv.writer(stream, lineterminator="\r\n" if to_file else "\n")
     writer.writerow([_cell(column) for column in columns])
     for row in rows:
         writer.writerow([_cell(cell) for cell in row])
@@ -211,11 +252,11 @@ def _cell(value: Any) -> Any:
     if value is None:
         return ""
     if isinstance(value, list | tuple | dict):
-        value = json.dumps(value, ensure_ascii=False, default=_plain)
+        value = json.dumps(_sayable(value), ensure_ascii=False)
     elif isinstance(value, datetime | date):
         value = value.isoformat()
     # Spreadsheets run text that begins like this; the apostrophe makes them show it.
-    if isinstance(value, str) and value.lstrip(" ")[:1] in ("=", "+", "-", "@", "\t", "\r", "\n"):
+    if isinstance(value, str) and value.lstrip(" ").startswith(FORMULA_STARTS):
         return "'" + value
     return value
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from panel.ci.annotations import annotate, render_commands, render_sarif
@@ -12,7 +14,8 @@ from panel.ci.diff import record
 from panel.ci.gates import Failure
 from panel.ci.junit import render_junit
 from panel.ci.markdown import render_markdown
-from panel.cli.output import DiffFormat, json_text, say
+from panel.cli.output import DiffFormat, opened_output, print_json
+from panel.text import harmless
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +26,22 @@ class Report:
     shut: list[Failure]
     context: Context
 
-    def text(self, form: DiffFormat) -> str:
-        """Return it in one form."""
+    def write(self, form: DiffFormat, output: Path | None) -> None:
+        """Write it in one form, to stdout or a file; raises UsageError."""
+        with opened_output(output) as stream:
+            if form == DiffFormat.JSON:
+                print_json(self._record(), stream)
+            else:
+                stream.write(self._text(form))
+
+    def _text(self, form: DiffFormat) -> str:
         match form:
+            case DiffFormat.TEXT:
+                return harmless("".join(line + "\n" for line in _lines(self.diff)))
             case DiffFormat.MARKDOWN:
                 return render_markdown(self.diff, self.shut, self.context)
             case DiffFormat.JUNIT:
                 return render_junit(self.diff, self.shut, self.context)
-            case DiffFormat.JSON:
-                return json_text(self._record())
         remarks = annotate(self.diff, self.shut, self.context)
         if form == DiffFormat.SARIF:
             return render_sarif(remarks, self.context.name)
@@ -52,28 +62,28 @@ def _sentence(failure: Failure) -> dict[str, str]:
     return {"gate": failure.gate, "sentence": failure.sentence}
 
 
-def print_diff(found: Diff) -> None:
-    """Print it as text for people."""
-    say(f"{found.base} → {found.head}")
-    say("")
-    say("Inputs")
+def _lines(found: Diff) -> Iterator[str]:
+    """Return it as text for people."""
+    yield f"{found.base} → {found.head}"
+    yield ""
+    yield "Inputs"
     for reason, many in found.reasons.items():
-        say(f"  {many:,} × {reason}")
+        yield f"  {many:,} × {reason}"
     for file in found.files:
-        say(f"  {file.file}: +{file.added} -{file.removed}")
+        yield f"  {file.file}: +{file.added} -{file.removed}"
     if not found.reasons and not found.files:
-        say("  nothing differs")
-    say("")
-    say("Verdicts")
+        yield "  nothing differs"
+    yield ""
+    yield "Verdicts"
     for tool in found.tools:
-        say(f"  {tool.tool}: panel ship {ship_words(tool.before)} → {ship_words(tool.after)}")
+        yield f"  {tool.tool}: panel ship {ship_words(tool.before)} → {ship_words(tool.after)}"
         for pair in sorted(tool.pairs, key=lambda pair: pair.weight):
-            _print_pair(pair)
+            yield from _pair_lines(pair)
     if not found.tools:
-        say("  none differs")
-    say("")
-    say("Model")
-    say(f"  {found.drift.sentence}")
+        yield "  none differs"
+    yield ""
+    yield "Model"
+    yield f"  {found.drift.sentence}"
     drift = found.drift
     for what, names in (
         ("asked", drift.models),
@@ -81,13 +91,13 @@ def print_diff(found: Diff) -> None:
         ("configured", drift.configured),
     ):
         if names is not None:
-            say(f"  {what}: {', '.join(names[0])} → {', '.join(names[1])}")
+            yield f"  {what}: {', '.join(names[0])} → {', '.join(names[1])}"
 
 
-def _print_pair(pair: PairChange) -> None:
+def _pair_lines(pair: PairChange) -> Iterator[str]:
     cause = f", {pair.cause}" if pair.cause else ""
     persona = " ".join(pair.persona.split())
     kind = "" if pair.said.startswith(pair.kind) else f"  {pair.kind}"
-    say(f"    {persona}: {pair.said}{kind} ({pair.certainty}{cause})")
+    yield f"    {persona}: {pair.said}{kind} ({pair.certainty}{cause})"
     for label, take in pair.takes():
-        say(f"      {label}: {' '.join(take.split())}")
+        yield f"      {label}: {' '.join(take.split())}"

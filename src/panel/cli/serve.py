@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from panel.cells.journal import utc_now
-from panel.cli.options import AllowHost, Json, TrustProxy, host_names
+from panel.cli.options import AllowHost, Json, TrustProxy, host_names, stdin_for_dash
 from panel.cli.output import note, percent, print_json, say
 from panel.errors import UsageError
 from panel.readers.community.ledger import FOLDER
@@ -113,7 +113,11 @@ def _is_address(host: str) -> bool:
 def import_votes(
     file: Annotated[
         Path,
-        typer.Argument(metavar="VOTES.CSV", help="Columns tool,ships,skips or tool,vote,voter."),
+        typer.Argument(
+            metavar="VOTES.CSV",
+            help="Columns tool,ships,skips or tool,vote,voter; - is stdin.",
+            callback=stdin_for_dash,
+        ),
     ],
     as_json: Json = False,
 ) -> None:

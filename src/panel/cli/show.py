@@ -15,10 +15,18 @@ from rich.text import Text
 from panel import __version__
 from panel.cells.cells import Target
 from panel.cli.options import Categories, EndpointName, Json, StoredModel, ToolNames
-from panel.cli.output import note, out, percent, print_json, safe, say
+from panel.cli.output import (
+    note,
+    out,
+    percent,
+    print_json,
+    safe,
+    say,
+    to_stdout,
+    write_text,
+)
 from panel.cli.workspace import open_workspace
 from panel.endpoint.embedded import NOT_JUDGEMENT
-from panel.errors import UsageError
 from panel.results.scorecards import comparison, scorecards
 from panel.runs.selection import Selection, opened_for
 from panel.scorecard import PersonaLine, Scorecard, Superseded
@@ -66,25 +74,23 @@ def compare(
     left: Annotated[str, typer.Argument(metavar="A", help="A tool: slug or name.")],
     right: Annotated[str, typer.Argument(metavar="B", help="Another tool.")],
     html: Annotated[
-        Path | None, typer.Option("--html", help="Write a self-contained page to this file.")
+        Path | None,
+        typer.Option("--html", help="Write a self-contained page to this file; - is stdout."),
     ] = None,
     endpoint: EndpointName = None,
     model: StoredModel = None,
     as_json: Json = False,
 ) -> None:
     """Set two tools side by side, in the terminal or as a page."""
+    if as_json and html is not None and to_stdout(html):
+        raise typer.BadParameter("--json and --html - both want stdout. Name a file for the page.")
     workspace = open_workspace()
     selection = Selection([left, right], endpoint=endpoint, model=model)
     with opened_for(workspace, selection) as (target, connection):
         cards = scorecards(target, connection)
     pair = comparison(workspace, cards, target, left, right)
     if html is not None:
-        page = render_comparison(pair, datetime.now(UTC), __version__)
-        try:
-            html.write_text(page, encoding="utf-8")
-        except OSError as error:
-            raise UsageError(f"{html} cannot be written: {error.strerror}.") from None
-        note(f"Wrote {html}.")
+        write_text(render_comparison(pair, datetime.now(UTC), __version__), html)
     if as_json:
         print_json(
             {

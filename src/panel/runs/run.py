@@ -122,7 +122,7 @@ def execute(
     if recording.replay is None:
         endpoint.api_key()  # a missing one is said before anything is written,
         endpoint.secret_headers()  # and so is a missing secret of another header
-    elif not recording.replay.is_file():
+    elif not recording.replay.exists() or recording.replay.is_dir():  # it may be a pipe
         raise UsageError(
             f"there is no file {recording.replay}. Make it: 'panel run --record FILE'."
         )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
+import tempfile
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import duckdb
 
@@ -294,11 +296,19 @@ EXPORT = (
 )
 
 
-def export_parquet(runs: Path, file: Path) -> None:
-    """Write the rows of the export as a Parquet file; raises StoreError where it cannot."""
-    target = str(file).replace("'", "''")
-    with opened(runs, files=True) as connection:
-        try:
-            connection.execute(f"COPY ({EXPORT}) TO '{target}' (FORMAT parquet)").fetchall()
-        except duckdb.Error as error:
-            raise StoreError(f"{file} cannot be written: {str(error).splitlines()[0]}") from None
+def export_parquet(runs: Path, stream: BinaryIO) -> None:
+    """Write the rows of the export as Parquet; raises StoreError where it cannot.
+
+    DuckDB writes it beside, since it takes some characters of a path for something else.
+    """
+    with tempfile.TemporaryDirectory(prefix="panel-") as folder:
+        made = Path(folder) / "rows.parquet"
+        target = str(made).replace("'", "''")
+        with opened(runs, files=True) as connection:
+            try:
+                connection.execute(f"COPY ({EXPORT}) TO '{target}' (FORMAT parquet)").fetchall()
+            except duckdb.Error as error:
+                reason = str(error).splitlines()[0]
+                raise StoreError(f"{made} cannot be written: {reason}") from None
+        with made.open("rb") as rows:
+            shutil.copyfileobj(rows, stream)

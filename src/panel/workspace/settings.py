@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from panel.errors import Problem, UsageError, WorkspaceError
+from panel.hashing import canonical_json
 from panel.workspace.addresses import endpoint_address
 from panel.workspace.documents import FieldPath, Lines, read_text, reason_of, toml_lines
 from panel.workspace.headers import HeaderName, HeaderValue, holds_secret
@@ -41,8 +42,20 @@ def _variable_name(text: Any) -> Any:
 VariableName = Annotated[str, BeforeValidator(_variable_name)]
 
 
+def _json_values(fields: dict[str, Any]) -> dict[str, Any]:
+    try:
+        canonical_json(fields)
+    except (TypeError, ValueError):  # TOML knows inf, nan, dates and times
+        raise ValueError(
+            "holds a value that JSON cannot say (inf, nan, a date or a time). Write a number or "
+            "text."
+        ) from None
+    return fields
+
+
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # JSON, in which everything is sent and printed, has neither infinity nor NaN.
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Sampling(_Strict):
@@ -55,7 +68,7 @@ class Sampling(_Strict):
     top_p: float | None = Field(default=None, gt=0, le=1)
     max_tokens: int | None = Field(default=None, ge=16, le=1_000_000)
     seed: int | None = None
-    extra: dict[str, Any] = {}
+    extra: Annotated[dict[str, Any], AfterValidator(_json_values)] = {}
 
     def over(self, base: Sampling) -> Sampling:
         """Return ``base``, overridden by what is set here."""
