@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -269,6 +270,21 @@ def test_outside_a_repository_folders_and_runs_are_sides_and_revisions_are_not(
     assert words(both(mocked, run_id)[0]) == words(both(mocked, str(mocked.root / FOLDER))[0])
     with pytest.raises(UsageError, match="neither a git revision"):
         both(mocked, "HEAD")
+
+
+def test_where_git_refuses_a_diff_gives_its_reason_and_folders_are_sides_still(
+    versioned: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    folder = str(versioned.root / FOLDER)
+    for base, head in (("HEAD", None), (folder, "HEAD")):
+        with pytest.raises(UsageError, match=r"dubious ownership.*safe\.directory"):
+            both(versioned, base, head)
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(UsageError, match="git is not installed"):
+        both(versioned, "HEAD")
+    assert words(both(versioned, folder, folder)[0]) == words(both(versioned, folder, folder)[1])
 
 
 def test_frozen_verdicts_with_the_marks_of_a_merge_name_their_file(versioned: Space) -> None:

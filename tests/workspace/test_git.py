@@ -14,6 +14,7 @@ from panel.workspace.git import (
     changed_lines,
     commit_of,
     folder_in_repository,
+    user_name,
     workspace_at,
 )
 from panel.workspace.loading import load_workspace
@@ -251,7 +252,10 @@ def test_a_shallow_clone_says_how_to_fetch_the_rest(kept: Space, tmp_path: Path)
     git(tmp_path, "clone", "-q", "--depth", "1", f"file://{kept.root}", "shallow")
     shallow = tmp_path / "shallow"
     assert laid_out(shallow, "HEAD") == working(kept.root)
-    with pytest.raises(UsageError, match="fetch-depth: 0"), workspace_at(shallow, "HEAD~1"):
+    with (
+        pytest.raises(UsageError, match="shallow.*fetch-depth: 0"),
+        workspace_at(shallow, "HEAD~1"),
+    ):
         pass
 
 
@@ -262,6 +266,39 @@ def test_a_repository_that_git_distrusts_is_said_in_gits_own_words(
     monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
     with pytest.raises(UsageError, match="ownership"), workspace_at(kept.root, "HEAD"):
+        pass
+
+
+def test_a_name_whose_commit_is_lost_is_not_called_unknown(kept: Space) -> None:
+    lost = git(kept.root, "rev-parse", "HEAD").strip()
+    (kept.root / ".git/objects" / lost[:2] / lost[2:]).unlink()
+    with pytest.raises(UsageError, match=f"{lost}.*damaged"), workspace_at(kept.root, "main"):
+        pass
+
+
+def test_a_damaged_repository_is_never_one_in_which_nothing_differs(kept: Space) -> None:
+    """Whatever is asked of it, git's own reason comes back."""
+    edit(kept.root / "tools/anvil.md", "reads JSON", "eats JSON")
+    blob = git(kept.root, "rev-parse", "HEAD:tools/anvil.md").strip()
+    file = kept.root / ".git/objects" / blob[:2] / blob[2:]
+    file.chmod(0o600)
+    file.write_bytes(b"junk")
+    for ask in (
+        lambda: changed_files(kept.root, "HEAD", None),
+        lambda: changed_lines(kept.root, "HEAD", None, "tools"),
+        lambda: changed_contents(kept.root, "HEAD", "tools", kept.root / "tools"),
+        lambda: laid_out(kept.root, "HEAD"),
+    ):
+        with pytest.raises(UsageError, match=r"inflate|corrupt|unable to"):
+            ask()
+
+
+def test_settings_that_git_cannot_read_are_the_reason_that_nobody_is_named(kept: Space) -> None:
+    with (kept.root / ".git/config").open("a") as config:
+        config.write("[broken\n")
+    with pytest.raises(UsageError, match="bad config line"):
+        user_name(kept.root)
+    with pytest.raises(UsageError, match="bad config line"), workspace_at(kept.root, "main"):
         pass
 
 

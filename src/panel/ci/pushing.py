@@ -23,14 +23,17 @@ def git(*words: str, may_fail: bool = False, added: Mapping[str, str] | None = N
     added: to the environment. Raises JobError with git's own words unless it ``may_fail``.
     """
     environment = {**os.environ, **(added or {})}
-    told = subprocess.run(
-        ["git", *words],
-        capture_output=True,
-        encoding="utf-8",
-        errors="surrogateescape",
-        check=False,
-        env=environment,
-    )
+    try:
+        told = subprocess.run(
+            ["git", *words],
+            capture_output=True,
+            encoding="utf-8",
+            errors="surrogateescape",
+            check=False,
+            env=environment,
+        )
+    except FileNotFoundError:
+        raise JobError("git is not installed. Install git.") from None
     if told.returncode and not may_fail:
         raise JobError(f"git {words[0]}: {told.stderr.strip()}")
     return told.stdout.strip()

@@ -32,7 +32,7 @@ from panel.frozen.files import (
 from panel.frozen.publish import publish
 from panel.store.ingest import opened
 from panel.store.queries import answers_by_pair, run_totals
-from panel.workspace.git import changed_contents, commit_of, workspace_at
+from panel.workspace.git import changed_contents, commit_of, why_unknown, workspace_at
 from panel.workspace.loading import RUNS
 
 _RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}")
@@ -143,8 +143,8 @@ def _without_files(root: Path, word: str, over: Frozen | None = None) -> Snapsho
     if word and Path(word).is_dir():
         return _of_folder(word, Path(word))
     raise UsageError(
-        f"{word!r} is neither a git revision, a folder of frozen verdicts nor a run. Name one: "
-        "'git log' lists revisions (in CI, fetch them first), the view 'runs' runs."
+        f"{word!r} is neither a git revision, a folder of frozen verdicts nor a run (the view "
+        f"'runs' lists runs): {why_unknown(root, word)}"
     )
 
 

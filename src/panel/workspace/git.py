@@ -23,7 +23,7 @@ _PLAIN_FILES = (b"100644", b"100755")
 
 
 def commit_of(root: Path, revision: str) -> str | None:
-    """Return the full id of a commit; None where git does not know the revision."""
+    """Return the full id of a commit; None where git has none: ``why_unknown`` says why."""
     return _resolve(root, revision)[0]
 
 
@@ -31,19 +31,49 @@ def _resolve(root: Path, revision: str) -> tuple[str | None, str]:
     """Return a commit's id; or None, and what git said if more than the revision is wrong."""
     if revision.startswith("-") or "\0" in revision or shutil.which("git") is None:
         return None, ""
+    # Of a revision that it only does not know, git says nothing when asked quietly.
     asked = ("rev-parse", "--verify", "--quiet", "--end-of-options", revision + "^{commit}")
     found = _git(root, *asked)
     if found.returncode:
-        said = _said(found)
-        return None, said if re.search(r"ownership|not a git repository", said) else ""
+        return None, _words(found)
     return found.stdout.decode().strip(), ""
 
 
+def why_unknown(root: Path, revision: str) -> str:
+    """Say why there is no such commit, in git's own words where it gives a reason."""
+    if shutil.which("git") is None:
+        return "git is not installed, so no revision can be read. Install git."
+    said = _resolve(root, revision)[1]
+    if said:
+        return f"git cannot read {revision!r}: {said}."
+    named = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", revision)
+    lost = named.stdout.decode().strip()
+    if len(lost.split()) == 1 and _git(root, "cat-file", "-e", lost).returncode:
+        return (
+            f"git does not have {lost}, which {revision!r} names: the repository is damaged or "
+            "incomplete. 'git fsck' says more; fetch it again."
+        )
+    if _git(root, "rev-parse", "--is-shallow-repository").stdout.strip() == b"true":
+        return (
+            f"there is no revision {revision!r} in this clone, which is shallow. Fetch the rest: "
+            "'git fetch --unshallow', or in CI a checkout with 'fetch-depth: 0'."
+        )
+    return (
+        f"there is no revision {revision!r} here. In CI, fetch it first: a checkout with "
+        "'fetch-depth: 0' has all revisions."
+    )
+
+
 def user_name(root: Path) -> str | None:
-    """Return git's user.name; None where git is not installed or has none."""
+    """Return git's user.name; None where git is not installed or has none.
+
+    Raises UsageError where git cannot read its settings.
+    """
     if shutil.which("git") is None:
         return None
     found = _git(root, "config", "--get", "user.name")
+    if found.returncode > 1:  # 1: there is none
+        raise UsageError(f"git cannot say who you are: {_said(found)}.")
     return found.stdout.decode("utf-8", "replace").strip() or None
 
 
@@ -62,16 +92,9 @@ def workspace_at(root: Path, revision: str) -> Iterator[Path]:
 
 
 def _commit(root: Path, revision: str) -> str:
-    if shutil.which("git") is None:
-        raise UsageError("git is not installed, so no revision can be read. Install git.")
-    commit, said = _resolve(root, revision)
-    if commit is None and said:
-        raise UsageError(f"git cannot read {revision!r}: {said}.")
+    commit = commit_of(root, revision)
     if commit is None:
-        raise UsageError(
-            f"there is no revision {revision!r} here. In CI, fetch it first: a checkout with "
-            "'fetch-depth: 0' has all revisions."
-        )
+        raise UsageError(why_unknown(root, revision))
     return commit
 
 
@@ -90,9 +113,9 @@ def changed_files(root: Path, base: str, head: str | None) -> list[tuple[str, in
     )  # fmt: skip
     if head is None:
         with _index_of_all(root, inputs) as index:
-            told = _git(root, *asked, index=index)
+            told = _compared(_git(root, *asked, index=index))
     else:
-        told = _git(root, *asked)
+        told = _compared(_git(root, *asked))
     rows = []
     for row in told.stdout.decode("utf-8", "replace").split("\0"):
         if row:
@@ -125,11 +148,11 @@ def changed_lines(root: Path, base: str, head: str | None, folder: str) -> dict[
     workspace_at does.
     """
     revisions = [_commit(root, revision) for revision in (base, head) if revision is not None]
-    told = _git(
+    told = _compared(_git(
         root, "-c", "core.quotePath=false", "diff", "--unified=0", "--no-color", "--no-renames",
         "--no-ext-diff", "--no-textconv", "--relative", "--src-prefix=a/", "--dst-prefix=b/",
         *revisions, "--", folder,
-    )  # fmt: skip
+    ))  # fmt: skip
     lines: dict[str, int] = {}
     file: str | None = None
     for row in told.stdout.split(b"\n"):
@@ -219,7 +242,8 @@ def _contents(root: Path, commit: str, files: Mapping[str, str]) -> Iterator[tup
         end = stream.index(b"\n", position)
         about = stream[position:end].split()
         if len(about) != 3:  # "<id> missing", for example in a partial clone
-            raise UsageError(f"git does not have {path!r} of {commit}. Fetch it first.")
+            why = _words(told) or "it is not here, as in a partial clone. Fetch it first"
+            raise UsageError(f"git cannot read {path!r} of {commit}: {why}.")
         size = int(about[2])
         yield path, stream[end + 1 : end + 1 + size]
         position = end + 2 + size
@@ -254,5 +278,17 @@ def _has_id(file: Path, blob: str) -> bool:
     return method(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest() == blob
 
 
+def _compared(told: subprocess.CompletedProcess[bytes]) -> subprocess.CompletedProcess[bytes]:
+    if told.returncode:  # a damaged repository, say: that is not "nothing differs"
+        raise UsageError(f"git cannot compare: {_said(told)}.")
+    return told
+
+
 def _said(told: subprocess.CompletedProcess[bytes]) -> str:
-    return told.stderr.decode("utf-8", "replace").strip().replace("\n", "; ") or "no reason given"
+    return _words(told) or "no reason given"
+
+
+def _words(told: subprocess.CompletedProcess[bytes]) -> str:
+    """Return what git said, on one line."""
+    lines = told.stderr.decode("utf-8", "replace").splitlines()
+    return "; ".join(line.strip() for line in lines if line.strip()).rstrip(".")
