@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+import unicodedata
 from datetime import UTC, datetime
 
 
@@ -26,6 +27,16 @@ _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud8
 def clean(text: str) -> str:
     """Drop the characters that could reorder, hide or break the page's text."""
     return _UNSEEN.sub("", text)
+
+
+def composed(name: str) -> str:
+    """Return a name in Unicode's form NFC, in which all names are compared.
+
+    macOS writes "é" as two characters in file names and what is copied from them (NFD), other
+    systems write one. Names pass here where they enter: from files, file names, options. Prose
+    (descriptions, personas' voices) stays as its author wrote it.
+    """
+    return unicodedata.normalize("NFC", name)
 
 
 # What acts on a terminal, or is not seen there: controls (C0, C1) but tab and line feed, marks and

@@ -253,7 +253,7 @@ def test_a_shallow_clone_says_how_to_fetch_the_rest(kept: Space, tmp_path: Path)
     shallow = tmp_path / "shallow"
     assert laid_out(shallow, "HEAD") == working(kept.root)
     with (
-        pytest.raises(UsageError, match="shallow.*fetch-depth: 0"),
+        pytest.raises(UsageError, match=r"shallow.*fetch-depth: 0"),
         workspace_at(shallow, "HEAD~1"),
     ):
         pass

@@ -32,6 +32,7 @@ from panel.frozen.files import (
 from panel.frozen.publish import publish
 from panel.store.ingest import opened
 from panel.store.queries import answers_by_pair, run_totals
+from panel.text import composed
 from panel.workspace.git import changed_contents, commit_of, why_unknown, workspace_at
 from panel.workspace.loading import RUNS
 
@@ -124,8 +125,9 @@ def _read_at(
         if file.suffix != ".json":
             continue
         try:
-            found[file.stem] = (
-                read[file.stem] if content is None else parse(read_document(file, content), file)
+            slug = composed(file.stem)
+            found[slug] = (
+                read[slug] if content is None else parse(read_document(file, content), file)
             )
         except WorkspaceError as error:
             problems += error.problems

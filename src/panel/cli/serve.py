@@ -19,6 +19,7 @@ from panel.readers.community.secret import load_secret
 from panel.readers.community.votes import Votes, share_record
 from panel.site.output import published_address
 from panel.stats import Tally
+from panel.text import composed
 from panel.workspace.addresses import is_loopback
 from panel.workspace.loading import find_root, load_workspace
 from panel.workspace.settings import load_settings
@@ -144,7 +145,8 @@ def show_votes(
     """Print ships, skips, percentage and interval of each tool that readers voted on."""
     votes = Votes(find_root(Path.cwd()))
     counts = votes.counts()
-    for slug in tool or []:
+    tool = [composed(slug) for slug in tool or ()]
+    for slug in tool:
         if slug not in counts:
             raise UsageError(f"nobody has voted on {slug!r} yet.")
     shown = {slug: Tally(*counts[slug]) for slug in tool or counts}

@@ -20,7 +20,7 @@ from panel.cells.decided import RecordedDecision
 from panel.errors import Problem, UsageError, WorkspaceError
 from panel.frozen.verdicts import FrozenAnswer, FrozenVerdict, Strict
 from panel.hashing import content_hash
-from panel.text import clean_text
+from panel.text import clean_text, composed
 from panel.workspace.documents import Lines, decode_text, json_lines, read_text
 from panel.workspace.validation import validate
 
@@ -112,7 +112,7 @@ def read_document(file: Path, content: bytes | None = None) -> str:
 def parse_frozen(text: str, file: Path) -> FrozenTool:
     """Read the text of one file; raises WorkspaceError."""
     frozen = parse_document(FrozenTool, text, file)
-    if frozen.tool != file.stem:
+    if frozen.tool != composed(file.stem):
         message = f"is about {frozen.tool!r}, which its name does not say"
         raise WorkspaceError([Problem(file, None, "tool", message, "Run 'panel freeze'.")])
     return frozen
@@ -185,7 +185,7 @@ def read_each(files: Iterable[Path], parse: Callable[[str, Path], T]) -> dict[st
     problems: list[Problem] = []
     for file in files:
         try:
-            found[file.stem] = parse(read_document(file), file)
+            found[composed(file.stem)] = parse(read_document(file), file)
         except WorkspaceError as error:
             problems += error.problems
     if problems:

@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from panel.errors import WorkspaceError
+from panel.text import composed
 from panel.workspace.merges import RESOLVE, refuse_merge
 
 FieldPath = tuple[str | int, ...]
@@ -258,12 +259,12 @@ def _refuse_repeats(root: yaml.Node, file: Path, first_line: int) -> None:
                     raise WorkspaceError.single(
                         file, line, "", "a key is not a word", "Write 'key: value'."
                     )
-                if key.value in keys:
+                if composed(key.value) in keys:
                     line = first_line + key.start_mark.line
                     raise WorkspaceError.single(
                         file, line, str(key.value), "appears twice", "Keep one of them."
                     )
-                keys.add(key.value)
+                keys.add(composed(key.value))
                 waiting.append(child)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from panel.errors import EndpointError, Problem, UsageError, WorkspaceError
+from panel.text import composed
 from panel.workspace.addresses import ollama_address
 from panel.workspace.headers import is_header_value
 from panel.workspace.presets import EMBEDDED, PRESETS, Profile
@@ -106,7 +107,7 @@ def resolve_endpoint(
     Raises UsageError for an unknown endpoint, or one that names no model where
     ``model_needed``; the model is "" otherwise.
     """
-    name = name or settings.panel.endpoint
+    name = composed(name or settings.panel.endpoint)
     names = settings.endpoint_names()
     if name not in names:
         raise UsageError(f"there is no endpoint {name!r}. {did_you_mean(name, names)}")

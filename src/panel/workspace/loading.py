@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from panel.errors import Problem, UsageError, WorkspaceError
+from panel.text import composed
 from panel.workspace.personas import Persona, choose_personas, load_personas
 from panel.workspace.prompts import Prompts, load_prompts
 from panel.workspace.settings import FILE, Settings, load_settings
@@ -44,9 +45,10 @@ class WorkspaceFiles:
         """
         chosen = self.tools
         if slugs:
-            wanted = {self._slug(word) for word in slugs}
+            wanted = {self._slug(composed(word)) for word in slugs}
             chosen = [tool for tool in chosen if tool.slug in wanted]
         if categories:
+            categories = [composed(category) for category in categories]
             existing = {tool.category for tool in self.tools}
             for category in categories:
                 if category not in existing:

@@ -20,6 +20,7 @@ from pydantic import (
 
 from panel.errors import Problem, UsageError, WorkspaceError
 from panel.hashing import canonical_json
+from panel.text import composed
 from panel.workspace.addresses import endpoint_address
 from panel.workspace.documents import FieldPath, Lines, read_text, reason_of, toml_lines
 from panel.workspace.headers import HeaderName, HeaderValue, holds_secret
@@ -132,7 +133,7 @@ class PanelSettings(_Strict):
     """The ``[panel]`` table: the panel's personas (default: all), in order, and its endpoint."""
 
     personas: tuple[str, ...] | None = Field(default=None, min_length=1)
-    endpoint: str = EMBEDDED
+    endpoint: Annotated[str, AfterValidator(composed)] = EMBEDDED
 
 
 class CiSettings(_Strict):
@@ -144,7 +145,7 @@ class CiSettings(_Strict):
     no more than ``repeats``.
     """
 
-    canaries: tuple[str, ...] = ()
+    canaries: tuple[Annotated[str, AfterValidator(composed)], ...] = ()
     canary_cells: int = Field(default=48, ge=1, le=100_000)
     repeats: int = Field(default=1, ge=1, le=1000)
     most_repeats: int | None = Field(default=None, ge=1, le=1000)
@@ -181,7 +182,9 @@ def _one_line(text: str) -> str:
     return text
 
 
-OneLine = Annotated[str, Field(min_length=1, max_length=300), AfterValidator(_one_line)]
+OneLine = Annotated[
+    str, Field(min_length=1, max_length=300), AfterValidator(_one_line), AfterValidator(composed)
+]
 
 
 class SiteSettings(_Strict):
@@ -218,7 +221,7 @@ class Settings(_Strict):
     sampling: Sampling = Sampling()
     limits: Limits = Limits()
     ci: CiSettings = CiSettings()
-    endpoints: dict[str, EndpointSettings] = {}
+    endpoints: dict[Annotated[str, AfterValidator(composed)], EndpointSettings] = {}
     site: SiteSettings = SiteSettings()
 
     def endpoint_names(self) -> list[str]:

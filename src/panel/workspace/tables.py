@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from panel.errors import WorkspaceError
+from panel.text import composed
 from panel.workspace.documents import (
     FieldPath,
     Lines,
@@ -69,9 +70,9 @@ def _listed(value: Any, file: Path, lines: Lines) -> list[Row]:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    mapping = dict(pairs)
+    names = [composed(name) for name, _value in pairs]
+    mapping = dict(zip(names, (value for _name, value in pairs), strict=True))
     if len(mapping) != len(pairs):
-        names = [name for name, _value in pairs]
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"the key {twice!r} appears twice in one object")
     return mapping
@@ -109,7 +110,7 @@ def _csv_rows(file: Path) -> list[Row]:
     reader = csv.DictReader(io.StringIO(read_text(file)), strict=True)
     rows = []
     try:
-        names = [name.strip() for name in reader.fieldnames or ()]
+        names = [composed(name.strip()) for name in reader.fieldnames or ()]
         for name in names:
             if names.count(name) > 1:
                 raise csv.Error(f"the column {name!r} appears twice")
@@ -214,7 +215,7 @@ def _nested(cells: dict[str, Any]) -> dict[str, Any]:
     for column, cell in cells.items():
         if cell is None or cell == "":
             continue
-        target, parts = fields, column.strip().split(".")
+        target, parts = fields, composed(column).strip().split(".")
         for part in parts[:-1]:
             target = target.setdefault(part, {})
             if not isinstance(target, dict):

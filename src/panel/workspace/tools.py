@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from panel.errors import Problem, WorkspaceError
 from panel.hashing import content_hash, text_hash
+from panel.text import composed
 from panel.workspace.documents import read_front_matter
 from panel.workspace.mistakes import shown
 from panel.workspace.tables import TABLE_ENDINGS, Row, read_table
@@ -38,7 +39,7 @@ def slugify(name: str) -> str:
         character if character.isalnum() or unicodedata.category(character)[0] == "M" else " "
         for character in folded
     )
-    slug = unicodedata.normalize("NFC", "-".join(words.split()))
+    slug = composed("-".join(words.split()))
     short = slug[:SLUG_CHARACTERS].encode()[:SLUG_BYTES].decode("utf-8", "ignore").rstrip("-")
     if not short or short != slug or _RESERVED.fullmatch(slug):
         start = short[:70].encode()[: SLUG_BYTES - 9].decode("utf-8", "ignore").rstrip("-")
@@ -90,8 +91,8 @@ def _plain_number(value: Any) -> Any:
 
 
 Text = Annotated[str, BeforeValidator(_plain_number), AfterValidator(_quick_clean)]
-Line = Annotated[Text, Field(min_length=1, max_length=500)]
-Address = Annotated[Text, AfterValidator(_http_address)]
+Line = Annotated[Text, AfterValidator(composed), Field(min_length=1, max_length=500)]
+Address = Annotated[Text, AfterValidator(composed), AfterValidator(_http_address)]
 
 
 class _Strict(BaseModel):
@@ -255,7 +256,7 @@ def _tool(row: Row) -> Tool:
     fields = dict(row.fields)
     if fields.get("slug") is None:
         fields["slug"] = slugify(str(fields.get("name", "")))
-    elif slugify(str(fields["slug"])) != str(fields["slug"]):
+    elif slugify(str(fields["slug"])) != composed(str(fields["slug"])):
         raise WorkspaceError.single(
             row.file,
             row.lines((*prefix, "slug")),
