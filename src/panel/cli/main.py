@@ -16,6 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from panel import __version__
+from panel.cli.signals import signals_taken
 from panel.cli.streams import give_up_streams, open_streams
 from panel.errors import EndpointError, PanelError, StoreBusyError
 from panel.text import HIDDEN
@@ -158,8 +159,9 @@ def exit_code(error: PanelError) -> ExitCode:
 def main() -> NoReturn:
     """Run the command line and exit."""
     open_streams()
-    code = _run()
-    give_up_streams()
+    with signals_taken():
+        code = _run()
+        give_up_streams()
     sys.exit(code or ExitCode.OK)
 
 
