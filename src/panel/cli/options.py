@@ -14,6 +14,7 @@ import typer
 from panel.errors import UsageError
 from panel.runs.run import Recording
 from panel.runs.selection import Selection
+from panel.workspace.documents import STDIN
 
 Tools = Annotated[
     list[str] | None, typer.Option("--tool", help="Only this tool (slug or name); repeatable.")
@@ -56,7 +57,7 @@ MaxCost = Annotated[
 
 def stdin_for_dash(file: Path | None) -> Path | None:
     """Return where a file to be read is: of "-", stdin."""
-    return Path("/dev/stdin") if file is not None and str(file) == "-" else file
+    return STDIN if file is not None and str(file) == "-" else file
 
 
 Record = Annotated[

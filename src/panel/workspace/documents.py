@@ -22,6 +22,7 @@ from panel.workspace.merges import RESOLVE, refuse_merge
 FieldPath = tuple[str | int, ...]
 Lines = Callable[[FieldPath], int | None]
 
+STDIN = Path("/dev/stdin")  # what "-" stands for where a command reads a file
 FENCE = "---"
 DEEPEST = 1000  # levels of YAML; libyaml overruns its stack somewhere below 100,000
 MOST_VALUES = 2_000_000  # in one file, counting what aliases stand for
@@ -86,12 +87,15 @@ def read_bytes(file: Path) -> bytes:
     """Read a plain file that people wrote.
 
     Raises WorkspaceError: a link that leads out of its folder, a pipe or a device (which may
-    never end), more than LARGEST bytes, or no right to read it.
+    never end), more than LARGEST bytes, or no right to read it. STDIN may be a pipe.
     """
-    refuse_link(file)
+    if file != STDIN:
+        refuse_link(file)
     try:
         with open(file, "rb", opener=_without_waiting) as handle:
-            if not stat.S_ISREG(os.fstat(handle.fileno()).st_mode):
+            if file == STDIN:
+                os.set_blocking(handle.fileno(), True)
+            elif not stat.S_ISREG(os.fstat(handle.fileno()).st_mode):
                 raise WorkspaceError.single(
                     file, None, "", "is not a plain file", "Put a file there, or remove it."
                 )
