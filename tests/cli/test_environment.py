@@ -15,6 +15,7 @@ from panel.cli.streams import open_streams
 from panel.errors import UsageError
 from panel.workspace.settings import cache_folder
 from tests.support.mock_endpoint import MockEndpoint
+from tests.support.readers_server import write_site
 from tests.support.space import Panel, Space, write_tool
 from tests.support.templates import Make, everything_asked
 
@@ -197,3 +198,25 @@ def test_a_cache_that_cannot_be_written_is_one_sentence(
     monkeypatch.setenv("PANEL_CACHE", str(tmp_path / "file" / "cache"))
     done = panel("fetch", cwd=tmp_path)
     assert done.code == 3 and "set PANEL_CACHE to another folder" in done.err
+
+
+# --- a disk that is read-only -------------------------------------------------------------------
+
+
+def test_servers_on_a_read_only_disk_say_so_in_one_line(asked: Space, tmp_path: Path) -> None:
+    site, disk = write_site(tmp_path / "site"), tmp_path / "disk"
+    disk.mkdir()
+    (asked.root / "runs" / "panel.duckdb").unlink()  # it would have to be made
+    mounted = (
+        f"mount -t tmpfs -o size=64m tmpfs {disk} && cp -r {asked.root} {disk}/space && "
+        f"mount -o remount,ro {disk} && cd {disk}/space || exit 99\n"
+    )
+    commands = ("desk --no-browser --port 0 --editor Ada", f"serve {site} --port 0", "show")
+    line = mounted + "; ".join(f"$PANEL {words}; echo $?" for words in commands)
+    done = shell(f"unshare -rm bash -c '{line}'", tmp_path)
+    if done.returncode in (1, 99):
+        pytest.skip("no mount namespace of one's own on this machine")
+    assert done.stdout == b"2\n2\n2\n"
+    said = done.stderr.decode().splitlines()
+    assert len([each for each in said if "Read-only file system" in each]) == 3
+    assert len([each for each in said if each.startswith("panel: ")]) == 3

@@ -434,6 +434,18 @@ def test_foreign_text_is_escaped_wherever_it_is_shown(asked: Space) -> None:
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in pages[2]
 
 
+def test_a_decision_that_the_disk_does_not_take_is_said_on_a_page(session: Session) -> None:
+    """As on a disk that has become read-only; what was looked at before can be looked at still."""
+    lock = session.desk.root / "runs" / ".deciding"
+    lock.unlink(missing_ok=True)
+    lock.mkdir()
+    status, page = session.decide(*PAIR, action="reject")
+    assert status == 500 and "This was not saved" in page and ".deciding" in page
+    assert "Traceback" not in page and session.get("/")[0] == 200
+    lock.rmdir()
+    assert session.decide(*PAIR, action="reject")[0] == 200
+
+
 # --- the command, and size --------------------------------------------------------------------
 
 

@@ -480,6 +480,21 @@ def test_a_full_disk_is_said_and_the_site_goes_on(
     assert site.vote("anvil", "ship").json["n"] == 1
 
 
+def test_a_folder_that_takes_nothing_more_is_one_line_and_a_plain_page(site: Served) -> None:
+    """As on a disk that has become read-only."""
+    community = site.root / "community"
+    community.rename(site.root / "aside")
+    community.write_text("")
+    for reply in (
+        site.vote("anvil", "ship"),
+        site.post("/vote", {"tool": "anvil", "vote": "ship", "next": "/"}),
+    ):
+        assert reply.status == 503 and "Try again later" in reply.text
+        assert "Traceback" not in reply.text and str(site.root) not in reply.text
+    assert len(site.said) == 2 and not any("\n" in line for line in site.said)
+    assert all("community" in line for line in site.said)
+
+
 # The script
 
 

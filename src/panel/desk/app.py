@@ -23,6 +23,10 @@ class Answers(Looking, Deciding):
         """Show a page that says what went wrong."""
         if isinstance(error, NotFoundError):
             return self.page("failed", 404, message="There is no such page or take.")
+        if isinstance(error, OSError):  # a disk that is full, or read-only by now
+            where = f"{error.filename}: " if error.filename else ""
+            message = f"This was not saved. {where}{error.strerror or error}. Make room or mend"
+            return self.page("failed", 500, message=f"{message} the rights, then try again.")
         status = 503 if isinstance(error, StoreBusyError) else 422
         return self.page("failed", status, message=str(error))
 
@@ -50,7 +54,10 @@ def application(desk: Desk, gated: bool = False) -> Starlette:
             Route("/login", pages.login),
             Route("/assets/{name}", pages.asset),
         ],
-        exception_handlers={PanelError: handled, NotFoundError: handled, 404: _nowhere(pages)},
+        exception_handlers={
+            **dict.fromkeys((PanelError, NotFoundError, OSError), handled),
+            404: _nowhere(pages),
+        },
     )
 
 

@@ -28,7 +28,15 @@ from panel.readers.serve.files import has_tag
 from panel.readers.serve.guard import LOOPBACK, Guard, GuardRules, host_name
 from panel.readers.serve.mail_queue import Home, MailQueue
 from panel.readers.serve.pages import SiteFiles, Tools, check_folder
-from panel.readers.serve.site import Notice, ServerLimits, Site, asset, notice, usual_limits
+from panel.readers.serve.site import (
+    Notice,
+    ServerLimits,
+    Site,
+    asset,
+    notice,
+    site_of,
+    usual_limits,
+)
 from panel.workspace.settings import SiteSettings
 
 # A mail provider unsubscribes for its user from a machine that is not a browser (RFC 8058). The
@@ -103,7 +111,7 @@ def create_app(
 
     app = Starlette(
         routes=_routes(serving.folder),
-        exception_handlers={HTTPException: _refused, 500: _broken},
+        exception_handlers={HTTPException: _refused, OSError: _unkept, 500: _broken},
         lifespan=lifespan,
     )
     app.state.site = site
@@ -153,6 +161,11 @@ async def _refused(_request: Request, error: Exception) -> Response:
     if error.status_code == 404:
         return notice(Notice("Not here", "There is no such page."), 404)
     return notice(Notice("Not done", error.detail), error.status_code, **(error.headers or {}))
+
+
+async def _unkept(request: Request, error: Exception) -> Response:
+    site_of(request).mail_queue.log(f"{request.url.path}: {error}")
+    return notice(Notice("Not done", "It could not be saved. Try again later."), 503)
 
 
 async def _broken(_request: Request, _error: Exception) -> Response:

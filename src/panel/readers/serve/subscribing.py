@@ -68,7 +68,7 @@ async def subscribe(request: Request) -> Response:
         return await run_in_threadpool(_ask, site, wish)
     except Exceeded as error:
         return too_often(error.wait)
-    except PanelError as error:
+    except (PanelError, OSError) as error:
         return _failed(site, error)
 
 

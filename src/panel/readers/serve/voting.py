@@ -49,7 +49,7 @@ async def _cast(request: Request, allowed: frozenset[str]) -> tuple[dict[str, st
     address = address_of(request)
     try:
         await run_in_threadpool(_count, site, visitor.hash, fields, address)
-    except PanelError as error:
+    except (PanelError, OSError) as error:
         site.mail_queue.log(str(error))
         raise _Refused(503, UNSAVED) from None
     return fields, visitor
