@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from panel.workspace.endpoints import BASE_SAMPLING
 from panel.workspace.loading import check_rendering, load_workspace
 from panel.workspace.scaffold import create, shipped
 from panel.workspace.settings import FILE, Settings
+from tests.support.space import Panel, Space
 
 
 def test_a_new_workspace_is_whole_and_loads(tmp_path: Path) -> None:
@@ -92,3 +94,30 @@ def test_every_default_that_a_new_panel_toml_shows_is_the_programs_own() -> None
 def test_the_readme_gives_the_programs_own_number_of_tries() -> None:
     readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
     assert re.findall(r"attempts = (\d+)", readme) == [str(Settings().limits.attempts)]
+
+
+def test_what_runs_hold_is_for_their_owner_alone(
+    mocked: Space, panel: Panel, tmp_path: Path
+) -> None:
+    """Made by init or by the first command that writes; never changed afterwards."""
+    before = os.umask(0o022)
+    try:
+        assert panel("init", tmp_path / "new", cwd=tmp_path).code == 0
+        assert panel("run", "--tool", "anvil", cwd=mocked.root).code == 0
+    finally:
+        os.umask(before)
+    runs = mocked.root / "runs"
+    for folder in (tmp_path / "new" / "runs", runs):
+        assert folder.stat().st_mode & 0o777 == 0o700
+    assert panel("check", cwd=mocked.root).err == ""
+    for mode, said in ((0o755, True), (0o750, False), (0o701, True)):
+        runs.chmod(mode)
+        assert panel("run", cwd=mocked.root).code == 0
+        assert ("Other users" in panel("check", cwd=mocked.root).err) is said
+        assert runs.stat().st_mode & 0o777 == mode
+
+
+def test_a_fresh_clone_without_runs_has_nothing_to_say_of_them(mocked: Space, panel: Panel) -> None:
+    (mocked.root / "runs").mkdir(mode=0o755)
+    (mocked.root / "runs" / ".gitignore").write_text("*\n!.gitignore\n")
+    assert panel("check", cwd=mocked.root).err == ""

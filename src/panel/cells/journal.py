@@ -36,6 +36,7 @@ from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from panel.cells.seals import UNSEALED, Chain, RawLine, line_at, raw_lines
 from panel.errors import JournalError
+from panel.workspace.scaffold import make_runs
 
 FILE = "attempts.jsonl"
 FORMAT = 4
@@ -123,7 +124,8 @@ class JournalWriter:
         self._chain.furthest = furthest
 
     def _create(self) -> int:
-        self.file.parent.mkdir(parents=True, exist_ok=False)
+        make_runs(self.file.parent.parent)
+        self.file.parent.mkdir()
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
         descriptor = os.open(self.file, flags, 0o644)
         for folder in (self.file.parent, self.file.parent.parent):

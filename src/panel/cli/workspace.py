@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +16,7 @@ from panel.frozen.check import frozen_status
 from panel.store.connection import FILE, MOVE, unfit_path
 from panel.workspace.endpoints import check_endpoint
 from panel.workspace.loading import WorkspaceFiles, check_rendering, find_root, load_workspace
-from panel.workspace.scaffold import create
+from panel.workspace.scaffold import create, others_can_read
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -65,6 +66,11 @@ def check(
             f"{len(workspace.tools)} tools, {len(workspace.personas)} personas, 4 templates: "
             "all in order."
         )
+        if others_can_read(workspace.runs):
+            note(
+                f"Other users of this machine can read {workspace.runs}, where prompts, replies "
+                f"and decisions are: 'chmod o-rwx {shlex.quote(str(workspace.runs))}'."
+            )
 
 
 def _check_frozen(

@@ -35,6 +35,7 @@ from panel.store.queries import answer_of
 from panel.text import clean_text
 from panel.workspace.git import user_name
 from panel.workspace.loading import WorkspaceFiles
+from panel.workspace.scaffold import make_runs
 
 LOCK = ".deciding"  # in runs/
 TEXT_LIMIT = 20_000  # characters of a take
@@ -63,7 +64,7 @@ def _line(text: str) -> str:
 @contextmanager
 def deciding(runs: Path) -> Iterator[None]:
     """Hold the lock under which decisions are read and written; waits for its turn."""
-    runs.mkdir(parents=True, exist_ok=True)
+    make_runs(runs)
     with FileLock(runs / LOCK, fallback_to_soft=False):
         yield
 

@@ -14,6 +14,7 @@ from panel.endpoint.servers import Server, identify
 from panel.hashing import text_hash
 from panel.text import utc
 from panel.workspace.endpoints import Endpoint
+from panel.workspace.scaffold import make_runs
 
 KNOWN_FOR = timedelta(days=1)  # after which it is looked again: servers are updated, ports reused
 
@@ -75,7 +76,7 @@ class Memory:
         known[endpoint_key(endpoint)] = entry
         fresh = self._file.with_suffix(".new")
         try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
+            make_runs(self._file.parent)
             fresh.write_text(json.dumps(known, indent=1))
             fresh.replace(self._file)
         except OSError:

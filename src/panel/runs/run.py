@@ -35,6 +35,7 @@ from panel.runs.selection import Prepared, journals_now, prepare
 from panel.store.ingest import ingest, opened
 from panel.store.queries import known_cells, known_records, run_totals
 from panel.workspace.loading import WorkspaceFiles
+from panel.workspace.scaffold import make_runs
 
 MEMORY = "endpoints.json"  # in runs/: what requests an endpoint takes
 
@@ -141,7 +142,7 @@ def _run_lock(runs: Path, model: ModelIdentity) -> Iterator[None]:
 
     The lock goes with the process, however that ends. Raises StoreBusyError.
     """
-    runs.mkdir(parents=True, exist_ok=True)
+    make_runs(runs)
     lock = FileLock(runs / f".asking-{text_hash(str(model))[:12]}", fallback_to_soft=False)
     try:
         held = lock.acquire(blocking=False)

@@ -36,6 +36,7 @@ from panel.store.renames import LateRenameError, read_renames, under_present_nam
 from panel.store.rows import JOURNAL_KINDS, Row, insert, put
 from panel.store.schema import is_current
 from panel.store.touched import Touched
+from panel.workspace.scaffold import make_runs
 
 REBUILDING = "rebuilding"  # beginning of the names of new databases
 LOCK = ".rebuilding.lock"
@@ -135,7 +136,7 @@ def rebuild(runs: Path) -> Ingested:
 
 
 def _rebuild_lock(runs: Path) -> FileLock:
-    runs.mkdir(parents=True, exist_ok=True)
+    make_runs(runs)
     return FileLock(runs / LOCK)
 
 

@@ -1,8 +1,10 @@
-"""Makes a workspace from the files shipped with the program."""
+"""Makes a workspace from the files shipped with the program, and the folder of its runs."""
 
 from __future__ import annotations
 
+import os
 import shutil
+import stat
 from pathlib import Path
 
 from panel.errors import UsageError
@@ -15,6 +17,22 @@ def shipped() -> Path:
     package = Path(__file__).parents[1]
     packed = package / "_workspace"
     return packed if packed.is_dir() else package.parents[1]
+
+
+def make_runs(runs: Path) -> None:
+    """Make the folder of journals and of the database, for its owner alone; one there is left.
+
+    What models were shown and said, and editors decided, is not for every user of the machine.
+    The files in it have the usual rights: who opens the folder to a group has opened them.
+    """
+    runs.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def others_can_read(runs: Path) -> bool:
+    """Whether users outside the owner's group can read what runs have asked and answered."""
+    if os.name == "nt" or not any(runs.glob("*/attempts.jsonl")):
+        return False
+    return bool(runs.stat().st_mode & stat.S_IXOTH)
 
 
 def create(target: Path) -> list[Path]:
@@ -41,6 +59,7 @@ def create(target: Path) -> list[Path]:
         if folder.exists() and not folder.is_dir():
             raise UsageError(f"{folder} is a file. Nothing was written; name another folder.")
     try:
+        make_runs(target / "runs")
         for file in files:
             (target / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source / file, target / file)
