@@ -25,8 +25,9 @@ from panel.cli.options import (
     Tools,
     stdin_for_dash,
 )
-from panel.cli.output import DiffFormat, note, one_of, print_json, say, to_stdout
+from panel.cli.output import DiffFormat, note, one_of, print_json, say
 from panel.cli.report import Report
+from panel.cli.streams import to_stdout
 from panel.cli.workspace import open_workspace
 from panel.frozen.files import FOLDER, read_frozen
 from panel.frozen.freeze import FreezeOptions, Freezing, Kept

@@ -17,10 +17,10 @@ from panel.cli.output import (
     print_json,
     print_rows,
     say,
-    to_stdout,
     write_csv,
     write_json_lines,
 )
+from panel.cli.streams import to_stdout
 from panel.errors import UsageError
 from panel.store.ingest import opened
 from panel.store.ingest import rebuild as rebuild_store

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import logging
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -14,14 +13,14 @@ from decimal import Decimal
 from enum import StrEnum
 from math import isfinite
 from pathlib import Path
-from stat import S_ISREG
-from typing import Any, BinaryIO, TextIO, cast
+from typing import Any, TextIO, cast
 
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from panel.cli.streams import Printed, is_a_file, to_stdout
 from panel.errors import UsageError
 from panel.text import HIDDEN, harmless
 
@@ -127,11 +126,6 @@ def _takes_unicode(stream: TextIO) -> bool:
     return (getattr(stream, "encoding", None) or "utf-8").lower().startswith("utf")
 
 
-def to_stdout(output: Path | None) -> bool:
-    """Whether the value of an output option means stdout: none is given, or "-"."""
-    return output is None or str(output) == "-"
-
-
 @contextmanager
 def opened_output(output: Path | None) -> Iterator[TextIO]:
     """Open what an output option names, and say so once it is written.
@@ -140,7 +134,7 @@ def opened_output(output: Path | None) -> Iterator[TextIO]:
     gets everything as it is. Raises UsageError where the file takes it not.
     """
     if output is None or to_stdout(output):
-        yield sys.stdout if _is_a_file(sys.stdout) else cast(TextIO, _Printed(sys.stdout))
+        yield sys.stdout if is_a_file(sys.stdout) else cast(TextIO, Printed(sys.stdout))
         return
     try:
         with output.open("w", encoding="utf-8", newline="") as stream:
@@ -148,34 +142,6 @@ def opened_output(output: Path | None) -> Iterator[TextIO]:
     except OSError as error:
         raise UsageError(f"{output} cannot be written: {error.strerror}.") from None
     note(f"Wrote {output}.")
-
-
-def _is_a_file(stream: TextIO) -> bool:
-    try:
-        return S_ISREG(os.fstat(stream.fileno()).st_mode)
-    except (OSError, ValueError):  # no stream of the system's
-        return False
-
-
-class _Printed:
-    """Stdout for a reader that may be a terminal: what could act on one is made harmless."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    @property
-    def buffer(self) -> BinaryIO:
-        """For bytes, which only one who asked for them gets."""
-        return self._stream.buffer
-
-    @property
-    def encoding(self) -> str:
-        """As of stdout."""
-        return self._stream.encoding
-
-    def write(self, text: str) -> int:
-        """Write harmless text."""
-        return self._stream.write(harmless(text))
 
 
 def write_text(text: str, output: Path | None) -> None:
@@ -241,7 +207,7 @@ def _short(cell: Any) -> str:
 
 def write_csv(stream: TextIO, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Write RFC 4180 CSV that no spreadsheet takes for formulas."""
-    to_file = stream is not sys.stdout and not isinstance(stream, _Printed)
+    to_file = stream is not sys.stdout and not isinstance(stream, Printed)
     writer = csv.writer(stream, lineterminator="\r\n" if to_file else "\n")
     writer.writerow([_cell(column) for column in columns])
     for row in rows:

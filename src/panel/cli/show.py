@@ -22,9 +22,9 @@ from panel.cli.output import (
     print_json,
     safe,
     say,
-    to_stdout,
     write_text,
 )
+from panel.cli.streams import to_stdout
 from panel.cli.workspace import open_workspace
 from panel.endpoint.embedded import NOT_JUDGEMENT
 from panel.results.scorecards import comparison, scorecards

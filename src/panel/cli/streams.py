@@ -7,7 +7,11 @@ import os
 import re
 import sys
 from contextlib import suppress
-from typing import TextIO
+from pathlib import Path
+from stat import S_ISREG
+from typing import BinaryIO, TextIO
+
+from panel.text import harmless
 
 _FORGIVING = "replace"
 # What raises for a character that the stream's encoding lacks. Python picks the second itself in
@@ -70,3 +74,37 @@ def give_up_streams() -> None:
                 null = os.open(os.devnull, os.O_WRONLY)
                 os.dup2(null, stream.fileno())
                 os.close(null)
+
+
+def to_stdout(output: Path | None) -> bool:
+    """Whether the value of an output option means stdout: none is given, or "-"."""
+    return output is None or str(output) == "-"
+
+
+def is_a_file(stream: TextIO) -> bool:
+    """Whether the shell has put a file in the stream's place."""
+    try:
+        return S_ISREG(os.fstat(stream.fileno()).st_mode)
+    except (OSError, ValueError):  # no stream of the system's
+        return False
+
+
+class Printed:
+    """Stdout for a reader that may be a terminal: what could act on one is made harmless."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    @property
+    def buffer(self) -> BinaryIO:
+        """For bytes, which only one who asked for them gets."""
+        return self._stream.buffer
+
+    @property
+    def encoding(self) -> str:
+        """As of stdout."""
+        return self._stream.encoding
+
+    def write(self, text: str) -> int:
+        """Write harmless text."""
+        return self._stream.write(harmless(text))
