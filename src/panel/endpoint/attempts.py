@@ -69,12 +69,12 @@ def read_attempt(answer: RawResponse, asked: Attempt, context: AttemptContext) -
     attempt = _with_reply(asked, replace(reply, usage=usage), context.prices)
     if cut is not None:
         return _spoilt(attempt, Fault("record", "prompt_truncated", cut), context)
-    if reply.ending == "broken_off":
-        detail = f"the server ended the reply with {reply.finish_reason!r}"
-        return _spoilt(attempt, Fault("retry", BROKEN, detail), context)
     if reply.abstention is not None:
         reason, words = reply.abstention
         return AttemptResult(replace(attempt, outcome="abstain", reason=reason, detail=words))
+    if reply.ending == "broken_off":
+        detail = f"the server ended the reply with {reply.finish_reason!r}"
+        return _spoilt(attempt, Fault("retry", BROKEN, detail), context)
     try:
         verdict = reply.verdict(asked.cell.persona)
     except UnparsableReply as error:
