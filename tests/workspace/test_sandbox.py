@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import date
 from pathlib import Path
 
@@ -305,6 +306,26 @@ BOMBS = {
     "{% endfor %}",
     "slices in a loop": "{% set a = 'a' * 900000 %}{% for i in range(9999999) %}"
     "{% set b = a[1:] %}{% endfor %}",
+    "rounded up to many digits": "{{ 1.5 | round(10 ** 9, 'ceil') }}",
+    "a whole number rounded to many": "{{ 5 | round(-(10 ** 9)) }}",
+    "a list rounded up": "{{ [1] | round(8, 'ceil') }}",
+    "a wide format as a test": "{{ '%1000000000d' is divisibleby(1) }}",
+    "a wide format as odd": "{{ '%1000000000d' is odd }}",
+    "large numbers divided": "{% set a = ('f' * 900000) | int(base=16) %}"
+    "{% for i in range(9999) %}{% set b = a // (a // 2 ** 250) %}{% endfor %}",
+    "large literals divided": "{{ 0x" + "f" * 3500 + " // 0x" + "f" * 1700 + " }}",
+    "a large literal subtracted": "{{ 1 - 0x" + "f" * 3500 + " }}",
+    "computed when compiled": "{% autoescape '%1000000000d' is even %}{% endautoescape %}",
+    "many letters stripped": "{{ ('a' * 400000).strip('b' * 400000 ~ 'a') }}",
+    "many letters trimmed": "{{ ('a' * 400000) | trim('b' * 400000 ~ 'a') }}",
+    "sorted by a long way": "{{ range(3000) | list | sort(attribute='.' * 100000) }}",
+    "unique by a long way": "{{ {'a': 1} | items | unique(attribute='.' * 9000000) | list }}",
+    "what a macro is given, doubled": "{% macro m(n) %}{% if n %}{{ m(n - 1, varargs, varargs) }}"
+    "{% else %}{{ {}[varargs] }}{% endif %}{% endmacro %}{{ m(60, 1, 1) }}",
+    "many expressions": "{{ tool.name }}" * 3000,
+    "many conditions": "".join(f"{{% set a{i} = 1 %}}" for i in range(900))
+    + "{% if 1 %}{% endif %}" * 1500,
+    "many characters": "x" * 200_001,
     "nested too deep for Python": "{% for a in [1] %}" * 30 + "{% endfor %}" * 30,
     "brackets too deep for Python": "{{ " + "(" * 3000 + "1" + ")" * 3000 + " }}",
     "too many digits for Python": "{{ " + "9" * 5000 + " }}",
@@ -318,6 +339,39 @@ def test_a_template_that_makes_or_takes_too_much_is_refused(space: Space, source
     assert refusal(space, source)
 
 
+def test_what_is_too_much_for_each_of_many_tools_is_refused_after_a_few(space: Space) -> None:
+    """A rendering that stays below its own bound would hold up a catalog for hours."""
+    for number in range(300):
+        space.tool(f"tool-{number}")
+    file = space.root / "prompts" / "review.md.j2"
+    file.write_text(file.read_text() + "{% for i in range(200000) %}{% endfor %}")
+    workspace = load_workspace(space.root)
+    asked = 0
+    with pytest.raises(WorkspaceError, match="more than 5 ms for each of many tools"):
+        for tool in workspace.tools:
+            workspace.prompts.review_text(tool)
+            asked += 1
+    assert 1 <= asked < len(workspace.tools)
+
+
+@pytest.mark.parametrize("name", ["big.md.j2", "deep/review.md.j2"])
+def test_an_included_template_has_the_same_bounds(space: Space, name: str) -> None:
+    file = space.root / "prompts" / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("{{ 1 }}" * 6000, encoding="utf-8")
+    review = space.root / "prompts" / "review.md.j2"
+    review.write_text(review.read_text() + f"{{% include {name!r} %}}", encoding="utf-8")
+    with pytest.raises(WorkspaceError, match=f"{name}:1: .*more than 5,000 expressions"):
+        check_rendering(load_workspace(space.root))
+
+
+def test_an_included_pipe_is_refused_and_not_waited_for(space: Space) -> None:
+    (space.root / "prompts" / "deep").mkdir()
+    os.mkfifo(space.root / "prompts" / "deep" / "review.md.j2")
+    with pytest.raises(WorkspaceError, match=r"deep/review.md.j2: is not a plain file"):
+        load_workspace(space.root)
+
+
 def test_what_an_honest_template_uses_works(tmp_path: Path) -> None:
     source = (
         "{%- macro plan(p) %}{{ p.name | upper }}: {{ p.price }}{% endmacro -%}"
@@ -329,6 +383,9 @@ def test_what_an_honest_template_uses_works(tmp_path: Path) -> None:
         "|{% set x %}a{% endset %}{{ x }}|{{ range(3) | list }}|{{ none is none }}"
         "|{{ plans[0]['price'] }}|{{ missing | default('nothing') }}|{{ '-' * 3 }}"
         "|{% if 'b' in tags %}yes{% endif %}|{{ 1.5 + 1 }}"
+        "|{{ 7 is odd }}|{{ 7 is divisibleby(7) }}|{{ 1.25 | round(1, 'floor') }}|{{ 9 // 2 - 1 }}"
+        "|{{ 'xax'.strip('x') }}|{{ 'xax' | trim('x') }}|{{ plans | sort(attribute='price') "
+        "| first }}"
     )
     plans = [{"name": "free", "price": "0"}, {"name": "pro", "price": "$5"}]
     seen = rendered(
@@ -344,6 +401,7 @@ def test_what_an_honest_template_uses_works(tmp_path: Path) -> None:
         "1/2 FREE: 0, 2/2 PRO: $5|a + b|hello...|2|docs=https://d.example"
         "|[('docs', 'https://d.example')]|2026|42|3|1024|hell0 w0rld|a|[0, 1, 2]|True"
         "|0|nothing|---|yes|2.5"
+        "|True|True|1.2|3|a|a|{'name': 'pro', 'price': '$5'}"
     )
 
 

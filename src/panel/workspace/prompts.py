@@ -18,6 +18,7 @@ from panel.errors import Problem, WorkspaceError
 from panel.hashing import content_hash, text_hash
 from panel.workspace.documents import inside, read_text
 from panel.workspace.examples import EXAMPLES, Example, load_examples
+from panel.workspace.mistakes import shown
 from panel.workspace.personas import Beat, Persona
 from panel.workspace.sandbox import render, template_environment
 from panel.workspace.scaffold import shipped
@@ -161,8 +162,9 @@ def load_prompts(folder: Path, personas: list[Persona]) -> Prompts:
 def _unread(folder: Path) -> list[Problem]:
     """Return what makes the templates that others include unreadable: Jinja reads them late."""
     problems: list[Problem] = []
+    read = {folder / f"{name}.md.j2" for name in TEMPLATES}
     for file in sorted(folder.rglob("*.j2")):
-        if file.name not in {f"{name}.md.j2" for name in TEMPLATES} and inside(folder, file):
+        if file not in read and inside(folder, file):
             try:
                 read_text(file)
             except WorkspaceError as error:
@@ -192,7 +194,11 @@ def _compile(
         ) from None
     problems = [
         Problem(
-            file, line, "", f"{word!r} is not known in this template", did_you_mean(word, known)
+            file,
+            line,
+            "",
+            f"{shown(word)} is not known in this template",
+            did_you_mean(word, known),
         )
         for word, line in undeclared.items()
         if word not in known
@@ -206,21 +212,17 @@ def _compile(
 def _undeclared(source: str) -> dict[str, int | None]:
     """Return the names that a template takes from outside, sorted, and where each first stands."""
     tree = template_environment(Path(), {"fenced": fenced}).parse(source)
+    lines: dict[str, int] = {}
+    for node in tree.find_all(jinja2.nodes.Name):
+        lines.setdefault(node.name, node.lineno)
     names = sorted(jinja2.meta.find_undeclared_variables(tree))
-    return {name: _line_of(tree, name) for name in names}
+    return {name: lines.get(name) for name in names}
 
 
 def _template(environment: jinja2.Environment, file: Path) -> jinja2.Template:
     if file.parent == shipped() / "prompts":
         environment = template_environment(file.parent, {"fenced": fenced})
     return environment.get_template(file.name)
-
-
-def _line_of(tree: jinja2.nodes.Template, word: str) -> int | None:
-    for node in tree.find_all(jinja2.nodes.Name):
-        if node.name == word:
-            return int(node.lineno)
-    return None
 
 
 def _fault(error: Exception, template: jinja2.Template, folder: Path) -> Problem:

@@ -13,20 +13,38 @@ from jinja2.exceptions import SecurityError
 LONGEST_TEXT = 1_000_000  # characters that one rendering, or one text in it, may have
 MOST_WORK = 8_000_000  # of one rendering: a character made costs 1, a step STEP, a call CALL
 STEP, CALL = 16, 200
+INCLUDE = 5000  # an include, which may have to be compiled
+LARGEST_BITS = 256  # of a whole number
 MOST_SECONDS = 5.0  # of CPU; an honest prompt takes a tenth of a millisecond
+SECONDS_EACH = 0.005  # of CPU, that many renderings may take on average
 
 
 class TooMuchError(SecurityError):
     """A template made more, or took longer, than a rendering may."""
 
 
+class Allowance:
+    """The CPU that all renderings with the templates of a workspace may still take, in seconds.
+
+    A template that is just quick enough for one tool would still hold up a catalog of them.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = MOST_SECONDS
+
+
 class _Budget:
     """What one rendering may still do."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float) -> None:
         self.left = MOST_WORK
         self.steps = 0
-        self.ends = time.thread_time() + MOST_SECONDS
+        self.began = time.thread_time()
+        self.seconds = seconds
+
+    @property
+    def used(self) -> float:
+        return time.thread_time() - self.began
 
     def take(self, amount: int) -> None:
         self.left -= amount + STEP
@@ -34,20 +52,25 @@ class _Budget:
         if self.left < 0:
             raise TooMuchError("makes or does too much for one prompt")
         # Asking the clock costs more than a step, so it is asked at every 256th or a large one.
-        if (amount > 4096 or not self.steps & 255) and time.thread_time() > self.ends:
-            raise TooMuchError(f"takes longer than {MOST_SECONDS:g} seconds")
+        if (amount > 4096 or not self.steps & 255) and self.used > self.seconds:
+            if self.seconds == MOST_SECONDS:
+                raise TooMuchError(f"takes longer than {MOST_SECONDS:g} seconds")
+            raise TooMuchError(f"takes more than {SECONDS_EACH * 1000:g} ms for each of many tools")
 
 
 _BUDGET: ContextVar[_Budget | None] = ContextVar("_BUDGET", default=None)
 
 
 @contextmanager
-def budgeted() -> Iterator[None]:
-    """Give the block a fresh budget; one at a time in each context."""
-    token = _BUDGET.set(_Budget())
+def budgeted(allowance: Allowance) -> Iterator[None]:
+    """Give the block a fresh budget, its seconds from the allowance; one at a time in a context."""
+    allowance.seconds += SECONDS_EACH
+    budget = _Budget(min(MOST_SECONDS, allowance.seconds))
+    token = _BUDGET.set(budget)
     try:
         yield
     finally:
+        allowance.seconds -= budget.used
         _BUDGET.reset(token)
 
 
@@ -59,7 +82,10 @@ def take(amount: int = 0) -> None:
 
 
 def measured(value: Any) -> Any:
-    """Charge for a value at its full size, shared parts each time; returns the value."""
+    """Charge for a value at its full size, shared parts each time; returns the value.
+
+    Raises TooMuchError, also for a text or a whole number that is too large.
+    """
     if isinstance(value, str):
         if len(value) > LONGEST_TEXT:
             raise TooMuchError(f"makes a text of more than {LONGEST_TEXT:,} characters")
@@ -73,6 +99,8 @@ def measured(value: Any) -> Any:
         take(len(value))
         for item in value:
             measured(item)
+    elif isinstance(value, int) and value.bit_length() > LARGEST_BITS:
+        raise TooMuchError("makes too large a number")
     else:
         take()
     return value

@@ -7,7 +7,7 @@ outside its folder, and is stopped when it makes too much or takes too long.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,19 +15,19 @@ from typing import Any, ClassVar
 import jinja2
 import jinja2.compiler
 import jinja2.environment
-import jinja2.filters
+import jinja2.loaders
 import jinja2.runtime
 from jinja2 import nodes
-from jinja2.exceptions import SecurityError
+from jinja2.exceptions import SecurityError, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import BaseModel
 
-from panel.workspace.documents import inside
+from panel.workspace.documents import inside, read_text
 from panel.workspace.render_budget import (
     CALL,
-    LONGEST_TEXT,
-    MOST_WORK,
-    STEP,
+    INCLUDE,
+    LARGEST_BITS,
+    Allowance,
     TooMuchError,
     as_text,
     budgeted,
@@ -36,16 +36,11 @@ from panel.workspace.render_budget import (
     measured,
     take,
 )
+from panel.workspace.template_words import FILTERS, GLOBALS, SCANNING, TESTS, charged, scanned
 
-LARGEST_BITS = 256  # of a whole number
+LONGEST_TEMPLATE = 200_000  # characters
+MOST_PARTS = 5_000  # expressions and statements of a template; compiling takes a second for them
 ENDING = ".j2"
-
-# Filters whose result is no longer than their input, or that are bounded further down.
-_FILTERS = (
-    *("abs", "capitalize", "count", "d", "default", "dictsort", "first", "float", "int", "items"),
-    *("last", "length", "list", "lower", "round", "sort", "title", "trim", "truncate"),
-    *("unique", "upper", "wordcount"),
-)
 
 # What may be read from an object that is not a plain key of a dict.
 _ATTRIBUTES: dict[type, frozenset[str]] = {
@@ -66,52 +61,6 @@ _ATTRIBUTES: dict[type, frozenset[str]] = {
 def _finalize(_context: jinja2.runtime.Context, value: Any) -> str:
     # With the context asked for, the compiler computes no constants: nothing runs unbudgeted.
     return as_text(value)
-
-
-def _join(value: Iterable[Any], d: Any = "", attribute: Any = None) -> str:
-    """Join the items of a list by a separator; the template engine's `join`, bounded."""
-    if attribute is not None:
-        raise TypeError("join takes no attribute here; loop over the items")
-    separator = as_text(d)
-    texts = [as_text(item) for item in value]
-    take(len(separator) * len(texts))
-    return joined([separator.join(texts)])
-
-
-def _replace(value: Any, old: str, new: str, count: int | None = None) -> str:
-    text, many = as_text(value), -1 if count is None else count
-    # An empty `old` is found before every character and at the end.
-    found = text.count(old) if old else len(text) + 1
-    size = len(text) + (min(found, many) if many >= 0 else found) * max(0, len(new) - len(old))
-    if size > LONGEST_TEXT:
-        raise TooMuchError(f"makes a text of more than {LONGEST_TEXT:,} characters")
-    take(size)
-    return text.replace(old, new, many)
-
-
-def _range(*bounds: int) -> Iterable[int]:
-    numbers = range(*bounds)  # lazy: a loop over it is charged by the step
-    if numbers[MOST_WORK // STEP :]:
-        raise TooMuchError("makes or does too much for one prompt")
-    return numbers
-
-
-def _charged(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Charge for what a filter is given and makes; keep its calling convention."""
-
-    def filtered(*values: Any, **options: Any) -> Any:
-        for value in values:
-            if not isinstance(value, jinja2.Environment | jinja2.runtime.Context):
-                measured(value)
-        made = function(*values, **options)
-        if isinstance(made, Iterator):
-            return counted(made)
-        return measured(made)
-
-    wants = getattr(function, "jinja_pass_arg", None)
-    if wants is not None:
-        filtered.jinja_pass_arg = wants  # type: ignore[attr-defined]
-    return filtered
 
 
 class _Counted(Sequence[Any]):
@@ -170,9 +119,13 @@ class _Compiler(jinja2.compiler.CodeGenerator):
 
 class _Environment(ImmutableSandboxedEnvironment):
     code_generator_class = _Compiler
-    intercepted_binops = frozenset({"+", "*", "**", "%"})
+    intercepted_binops = frozenset(ImmutableSandboxedEnvironment.default_binop_table)
     concat = staticmethod(joined)
     measured = staticmethod(measured)
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.allowance = Allowance()
 
     def stepped(self, items: Any) -> Any:
         if isinstance(items, Mapping):
@@ -184,16 +137,13 @@ class _Environment(ImmutableSandboxedEnvironment):
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         numbers = isinstance(left, int | float) and isinstance(right, int | float)
-        whole = isinstance(left, int) and isinstance(right, int)
         if operator == "%" and not numbers:
             raise SecurityError("% is for numbers; put texts together with ~")
         if operator == "**" and not (numbers and abs(right) <= LARGEST_BITS):
             raise TooMuchError("makes too large a number")
-        if whole and operator in ("*", "**"):
-            bits = left.bit_length() * right if operator == "**" else left.bit_length()
-            if bits + (right.bit_length() if operator == "*" else 0) > LARGEST_BITS:
-                raise TooMuchError("makes too large a number")
-        if not numbers and operator == "*":
+        if numbers:
+            measured((left, right))  # a literal may have more digits than a number may
+        elif operator == "*":
             many, thing = (left, right) if isinstance(left, int) else (right, left)
             if isinstance(many, int) and isinstance(thing, str | list | tuple):
                 take(max(0, many) * len(thing))
@@ -201,12 +151,30 @@ class _Environment(ImmutableSandboxedEnvironment):
 
     def call(self, context: Any, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
         take(CALL)
+        measured([args, kwargs])  # what a macro gets as varargs is a list that nobody measured
+        if isinstance(text := getattr(obj, "__self__", None), str) and obj.__name__ in SCANNING:
+            scanned(text, args)
         made = super().call(context, obj, *args, **kwargs)
         return measured(made) if isinstance(made, str | list | tuple | dict) else made
 
     def join_path(self, template: str, parent: str) -> str:
-        take(10 * CALL)  # an include that includes itself twice ends too
+        take(INCLUDE)  # an include that includes itself twice ends too
         return template
+
+    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        """Refuse what would take long to compile, and what is computed when compiled."""
+        if len(source) > LONGEST_TEMPLATE:
+            message = f"has more than {LONGEST_TEMPLATE:,} characters"
+            raise TemplateSyntaxError(message, 1, name, filename)
+        tree = super()._parse(source, name, filename)
+        for number, node in enumerate(tree.find_all(nodes.Node)):
+            if number > MOST_PARTS:
+                message = f"has more than {MOST_PARTS:,} expressions and statements"
+                raise TemplateSyntaxError(message, node.lineno, name, filename)
+            if isinstance(node, nodes.EvalContextModifier):
+                message = "'autoescape' is not for prompts, which are plain text"
+                raise TemplateSyntaxError(message, node.lineno, name, filename)
+        return tree
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         if isinstance(obj, dict) and attribute in obj:
@@ -236,19 +204,24 @@ def _may_read(obj: Any, attribute: str) -> bool:
     return any(isinstance(obj, kind) and attribute in names for kind, names in _ATTRIBUTES.items())
 
 
-class _Folder(jinja2.FileSystemLoader):
+class _Folder(jinja2.BaseLoader):
     """Loads ``*.j2`` of one folder; a link that leads out of it is refused."""
 
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
     def get_source(self, environment: jinja2.Environment, template: str) -> Any:
+        file = self.folder.joinpath(*jinja2.loaders.split_template_path(template))
         if not template.endswith(ENDING):
             raise jinja2.TemplateNotFound(
                 template, f"{template!r} is not a template; its name does not end in {ENDING}"
             )
-        for folder in map(Path, self.searchpath):
-            if not inside(folder, folder / template):
-                raise jinja2.TemplateNotFound(template, f"{template!r} leads out of the folder")
-        source, _file, current = super().get_source(environment, template)
-        return source, template, current  # named without its folder: compiled once for all
+        if not inside(self.folder, file):
+            raise jinja2.TemplateNotFound(template, f"{template!r} leads out of the folder")
+        if not file.exists():
+            raise jinja2.TemplateNotFound(template, f"there is no template {template!r}")
+        # Named without its folder: compiled once for all.
+        return read_text(file), template, None
 
 
 class _Compiled(jinja2.BytecodeCache):
@@ -271,7 +244,7 @@ def template_environment(
     Templates compiled with it must be rendered by ``render``.
     """
     environment = _Environment(
-        loader=_Folder(folder, encoding="utf-8-sig"),
+        loader=_Folder(folder),
         undefined=jinja2.StrictUndefined,
         autoescape=False,  # prompts are plain text
         finalize=_finalize,
@@ -280,10 +253,9 @@ def template_environment(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    known = {name: _charged(jinja2.filters.FILTERS[name]) for name in _FILTERS}
-    environment.filters = {**known, "join": _join, "replace": _replace, "string": as_text}
-    environment.filters |= {name: _charged(made) for name, made in filters.items()}
-    environment.globals = {"range": _range}
+    environment.filters = FILTERS | {name: charged(made) for name, made in filters.items()}
+    environment.tests = dict(TESTS)
+    environment.globals = dict(GLOBALS)
     return environment
 
 
@@ -293,7 +265,9 @@ def render(template: jinja2.Template, **values: Any) -> str:
     Raises TooMuchError when it makes too much or takes too long, and whatever else a template
     can raise (jinja2.TemplateError, TypeError, RecursionError, ...).
     """
-    with budgeted():
+    environment = template.environment
+    assert isinstance(environment, _Environment), "compiled with template_environment()"
+    with budgeted(environment.allowance):
         return template.render({name: plain(value) for name, value in values.items()})
 
 
