@@ -42,7 +42,9 @@ class Problem:
     def __str__(self) -> str:
         place = str(self.file) if self.line is None else f"{self.file}:{self.line}"
         field = f" {self.field}:" if self.field else ""
-        return f"{place}:{field} {self.message}. {self.remedy}"
+        told = f"{place}:{field} {self.message}. {self.remedy}"
+        # One line, whatever a file or key is called: CI takes some lines of a log for commands.
+        return "".join(each if each.isprintable() else repr(each)[1:-1] for each in told)
 
 
 class WorkspaceError(PanelError):

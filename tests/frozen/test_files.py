@@ -74,7 +74,8 @@ verdicts = st.builds(
     kept=st.none() | answers,
     digest=line,
 )
-tools = st.builds(FrozenTool, tool=line, personas=st.dictionaries(line, verdicts, max_size=3))
+names = st.text(st.characters(exclude_categories=["C"], exclude_characters="/\\."), min_size=1)
+tools = st.builds(FrozenTool, tool=names, personas=st.dictionaries(names, verdicts, max_size=3))
 
 
 class Named(type(Path())):  # type: ignore[misc]
@@ -404,3 +405,20 @@ def test_answers_are_read_off_in_order_and_those_kept_with_them() -> None:
     old, new = an_answer(1), an_answer(1, "skip", fingerprint="b2:new")
     tool = a_tool(builder=a_verdict(new).model_copy(update={"kept": old}))
     assert list(answers_of([tool])) == [("anvil", "builder", new), ("anvil", "builder", old)]
+
+
+@pytest.mark.parametrize("name", ["../../x", "/x", "a/b", "..", ".a", "a\\b", "a\x1bb", "a\nb"])
+def test_no_name_on_file_is_a_path(name: str) -> None:
+    """A former name becomes the name of a page, and of a file that is removed."""
+    for file in (
+        {"format": 3, "tool": "anvil", "personas": {}, "formerly": [name]},
+        {"format": 3, "tool": "anvil", "personas": {name: {}}},
+    ):
+        with pytest.raises(WorkspaceError, match="is no name of a tool or persona"):
+            parse_frozen(json.dumps(file), Path("anvil.json"))
+
+
+def test_a_file_with_very_many_objects_is_refused_before_each_is_looked_at() -> None:
+    many = json.dumps({"format": 3, "tool": "a", "personas": {str(n): {} for n in range(100_000)}})
+    with pytest.raises(WorkspaceError, match="holds more than 100,000 objects"):
+        parse_frozen(many, Path("a.json"))

@@ -6,12 +6,14 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from xml.etree import ElementTree as ET
 
 import pytest
 
+from panel.cells.renames import Rename
 from panel.site.build import build
+from panel.site.output import is_inside
 from panel.site.publication import PublishedTool
 from panel.workspace.settings import SiteSettings
 from tests.support.site_hostile import BAD, poisoned
@@ -88,6 +90,21 @@ def test_every_file_stays_in_the_folder(bad: str, tmp_path: Path) -> None:
             file.parents] == []  # fmt: skip
     for file in out.rglob("*"):
         assert re.fullmatch(r"[\w.-]+", file.name) and file.resolve().is_relative_to(out)
+
+
+@pytest.mark.parametrize("kind", ["tool", "persona"])
+def test_no_old_name_writes_a_page_outside_the_folder(kind: Literal["tool", "persona"],
+                                                      tmp_path: Path) -> None:  # fmt: skip
+    seed = seed_publication()
+    now = seed.tools[0].tool.slug if kind == "tool" else seed.personas[0].id
+    names = ("../../../evil", "..", "a/../../../evil", "fine")
+    renames = tuple(Rename(kind, name, now) for name in names)
+    out = tmp_path / "deep" / "out"
+    built = build(replace(seed, renames=renames), out)
+    assert f"{kind}s/fine.html" in built.written
+    assert all(is_inside(path) for path in built.written)
+    pages = [file for file in tmp_path.rglob("*.html") if out not in file.parents]
+    assert pages == []
 
 
 def test_control_and_direction_override_characters_are_dropped_everywhere() -> None:

@@ -123,3 +123,16 @@ def test_a_merge_that_is_not_resolved_is_named_with_file_and_line(space: Space, 
         load_workspace(space.root)
     (problem,) = [one for one in refusal.value.problems if "merge" in one.message]
     assert (problem.file, problem.line) == (file, before.count("\n") + 1)
+
+
+def test_many_unknown_canaries_in_a_large_catalog_are_told_of_at_once(space: Space) -> None:
+    """Comparing each with every tool would take hours."""
+    canaries = ", ".join(f'"{"abcdefgh" * 9}-{number}"' for number in range(300))
+    space.ci(f"canaries = [{canaries}]")
+    rows = "".join(f"{'hgfedcba' * 8} x{number},b,c,d,e\n" for number in range(5000))
+    head = "name,tagline,category,pricing.entry,description\n"
+    (space.root / "tools" / "all.csv").write_text(head + rows, encoding="utf-8")
+    with pytest.raises(WorkspaceError) as error:
+        load_workspace(space.root)
+    assert 1 <= len(error.value.problems) <= 10
+    assert "there is no tool" in str(error.value)

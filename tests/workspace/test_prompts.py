@@ -234,7 +234,7 @@ def test_a_persona_without_examples_is_asked_without(space: Space) -> None:
         ("tagline: I", "taglin: I", "unknown key 'taglin'"),
         ("name: Grandivox", "name: ''", "name: is empty"),
         ("verdict: skip", "verdict: skip\n    verdict: ship", "appears twice"),
-        ("evidence: [", "evidence: [!!set {a, b}, ", "is no verdict of 'builder'"),
+        ("evidence: [", "evidence: [{a: b}, ", "is no verdict of 'builder'"),
         ("- tool:", "- tol:", "unknown key 'tol'"),
         ("- tool:\n    name: Grandivox", "- 7\n- tool:\n    name: G", "not a list of two"),
     ],

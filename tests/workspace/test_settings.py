@@ -302,3 +302,27 @@ def test_weights_are_kept_where_the_user_says(monkeypatch: pytest.MonkeyPatch) -
     assert cache_folder() == Path("/x/reviewer-panel")
     monkeypatch.setenv("PANEL_CACHE", "/y")
     assert cache_folder() == Path("/y")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[sampling.extra]\nx = 2020-01-01", "holds a value that JSON cannot say"),
+        ("[sampling.extra]\nx = [nan]", "holds a value that JSON cannot say"),
+        ("[sampling.extra]\nx = 0x1" + "0" * 4299, "holds a value that JSON cannot say"),
+        ("[sampling.extra]\n" + "a." * 800 + "b = 1", "nests deeper than 32 levels"),
+        ("[sampling.extra]\na = " + "[" * 90 + "]" * 90, "nests deeper than 32 levels"),
+        ("[sampling.extra]\n" + "a." * 100_000 + "b = 1", "1,000 dots in one line"),
+        ("[sampling.extra]\na = [{api_key = 'x'}]", "a secret must not be in this file"),
+        ("[sampling]\nseed = 1" + "0" * 30, "must be less than"),
+        ("[endpoints.embedded.prices]\nprompt = inf\ncompletion = 1", "must be a number"),
+        ("\n".join(f"k{number} = 1" for number in range(9_000)), "8,900 more problems"),
+        ("# " + "x" * 1_000_000, "more than 1,000,000 characters"),
+    ],
+)
+def test_settings_that_no_request_can_hold_or_that_take_long_are_refused(
+    tmp_path: Path, text: str, told: str
+) -> None:
+    (tmp_path / "panel.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(WorkspaceError, match=told):
+        load_settings(tmp_path)

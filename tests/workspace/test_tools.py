@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -524,3 +525,71 @@ def test_a_tool_is_found_in_its_file_or_table_whatever_the_file_is_called(tmp_pa
     row = found["dibber"]
     assert row.lines(row.path) == 3
     assert find_tools(tmp_path / "none", {"anvil"}) == {}
+
+
+def catalog_refusal(tmp_path: Path, name: str, content: str) -> str:
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    with pytest.raises(WorkspaceError) as error:
+        load_catalog(tmp_path)
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.json", "[" + "{}," * 2_500_001 + "{}]"),
+        ("a.jsonl", "{}\n" * 5_000_001),
+        ("a.csv", "name\n" + "," * 5_000_001),
+    ],
+)
+def test_a_table_with_very_many_values_is_refused_before_they_are_made(
+    tmp_path: Path, name: str, content: str
+) -> None:
+    assert "has more than 5,000,000 values" in catalog_refusal(tmp_path, name, content)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT 1 AS name FROM range(5000001)",
+        "SELECT repeat('x', 1000000) AS name FROM range(100)",
+        "SELECT {'entry': repeat('x', 1000000)} AS pricing FROM range(100)",
+    ],
+)
+def test_a_small_parquet_file_that_stands_for_much_is_refused(tmp_path: Path, query: str) -> None:
+    file = tmp_path / "a.parquet"
+    duckdb.execute(f"COPY ({query}) TO '{file}' (FORMAT parquet, COMPRESSION zstd)")
+    assert file.stat().st_size < 1_000_000
+    with pytest.raises(WorkspaceError, match=r"a.parquet: (has more than|cannot be read)"):
+        load_catalog(tmp_path)
+
+
+def test_a_pipe_is_no_table(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.parquet")
+    with pytest.raises(WorkspaceError, match=r"a.parquet: is not a plain file"):
+        load_catalog(tmp_path)
+
+
+def test_a_key_that_is_twice_among_very_many_is_named_at_once(tmp_path: Path) -> None:
+    """Looking at each against all others would take a day."""
+    many = [f"k{number}" for number in range(400_000)]
+    keys = ",".join(f'"{key}":1' for key in [*many, many[-1]])
+    assert "the key 'k399999' appears twice" in catalog_refusal(tmp_path, "a.json", f"[{{{keys}}}]")
+    (tmp_path / "a.json").unlink()
+    header = ",".join([*many, many[-1]])
+    assert "'k399999' appears twice" in catalog_refusal(tmp_path, "a.csv", f"{header}\n")
+
+
+def test_of_very_many_problems_the_first_are_told(tmp_path: Path) -> None:
+    lines = "\n".join(f"k{number}: 1" for number in range(10_000))
+    told = catalog_refusal(tmp_path, "a.md", f"---\n{lines}\n---\nText\n").splitlines()
+    assert len(told) == 101 and "9,904 more problems" in told[-1]
+    (tmp_path / "a.md").unlink()
+    told = catalog_refusal(tmp_path, "a.jsonl", "{}\n" * 20_000).splitlines()
+    assert len(told) < 10 and "more than 10,000 problems in its first rows" in told[0]
+
+
+def test_a_problem_takes_one_line_whatever_its_file_is_called(tmp_path: Path) -> None:
+    """A runner of CI would take a line that begins so for a command."""
+    told = catalog_refusal(tmp_path, "a\n::add-mask::x\x1b[2J.md", "no front matter")
+    assert len(told.splitlines()) == 1 and told.isprintable() and "a\\n::add-mask" in told

@@ -21,7 +21,7 @@ from panel.frozen.verdicts import Strict
 from panel.stats import ShipOrSkip
 from panel.store.connection import Connection
 from panel.store.queries import CanaryAnswer, canary_answers
-from panel.workspace.documents import parse_yaml
+from panel.workspace.documents import parse_yaml, twice
 
 CANARIES = "_canaries"  # a slug has no underscore, so no tool can be called so
 
@@ -79,16 +79,16 @@ def parse_canaries(text: str, file: Path) -> CanaryCheck:
 
 def _refuse_repeats(text: str, file: Path) -> None:
     """Raise WorkspaceError for a key that is there twice: JSON takes the last and says nothing."""
-    twice: list[str] = []
+    found: list[str] = []
 
-    def pairs(found: list[tuple[str, Any]]) -> None:
-        names = [name for name, _value in found]
-        twice.extend(name for name in names if names.count(name) > 1)
+    def pairs(each: list[tuple[str, Any]]) -> None:
+        if (name := twice(name for name, _value in each)) is not None:
+            found.append(name)
 
     json.loads(text, object_pairs_hook=pairs)
-    if twice:
+    if found:
         parse_yaml(text, file)  # which knows the line
-        raise WorkspaceError.single(file, None, twice[0], "appears twice", "Keep one of them.")
+        raise WorkspaceError.single(file, None, found[0], "appears twice", "Keep one of them.")
 
 
 def write_check(folder: Path, check: CanaryCheck) -> list[str]:

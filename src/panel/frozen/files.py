@@ -9,11 +9,12 @@ small diff.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import AfterValidator, BaseModel, ValidationError
 
 from panel.cells.answers import OneLine
 from panel.cells.decided import RecordedDecision
@@ -22,12 +23,24 @@ from panel.frozen.verdicts import FrozenAnswer, FrozenVerdict, Strict
 from panel.hashing import content_hash
 from panel.text import clean_text, composed
 from panel.workspace.documents import Lines, decode_text, json_lines, read_text
+from panel.workspace.mistakes import shown
 from panel.workspace.validation import validate
 
 FOLDER = "verdicts"
+MOST_OBJECTS = 100_000  # of one file; each that is wrong has a kilobyte of errors
 
 Model = TypeVar("Model", bound=BaseModel)
 T = TypeVar("T")
+
+
+def _no_path(text: str) -> str:
+    if re.search(r"^\.|[/\\\x00-\x1f]", text):
+        raise ValueError(f"{shown(text)} is no name of a tool or persona. Correct it.")
+    return text
+
+
+# Names become names of files: of verdicts that are removed, and of pages.
+Name = Annotated[OneLine, AfterValidator(_no_path)]
 
 
 class FrozenTool(Strict):
@@ -38,11 +51,11 @@ class FrozenTool(Strict):
     """
 
     format: Literal[3] = 3
-    tool: OneLine
-    formerly: tuple[OneLine, ...] = ()
+    tool: Name
+    formerly: tuple[Name, ...] = ()
     described: OneLine | None = None
     digest: str = ""
-    personas: dict[str, FrozenVerdict]
+    personas: dict[Name, FrozenVerdict]
 
     def named(self, tool: str, formerly: tuple[str, ...], described: str | None) -> Self:
         """Return the file under a name, with a digest of what it says besides its verdicts."""
@@ -123,6 +136,9 @@ def parse_document(model: type[Model], text: str, file: Path) -> Model:
 
     Every problem names its line, where the text has one for it.
     """
+    if text.count("{") > MOST_OBJECTS:
+        message = f"holds more than {MOST_OBJECTS:,} objects"
+        raise WorkspaceError.single(file, None, "", message, "Take it from git again.")
     try:
         return model.model_validate_json(text)
     except ValidationError:

@@ -278,6 +278,8 @@ def _remove_renamed(folder: Path, renames: Sequence[Rename], files: Frozen, done
 
 
 def _remove(folder: Path, slug: str) -> None:
+    if Path(slug).name != slug:
+        return  # no file of this folder
     try:
         (folder / f"{slug}.json").unlink(missing_ok=True)
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from urllib.parse import quote
 
@@ -52,11 +53,11 @@ def listing_slugs(names: Iterable[str]) -> dict[str, str]:
     others get a hash appended. The result does not depend on the order of the names.
     """
     wanted = {name: slugify(name) for name in sorted(set(names))}
+    sharing = Counter(wanted.values())
     given: dict[str, str] = {}
     taken: set[str] = set()
     for name, slug in wanted.items():
-        alone = sum(other == slug for other in wanted.values()) == 1
-        if alone or (slug not in taken and slug == "-".join(name.casefold().split())):
+        if sharing[slug] == 1 or (slug not in taken and slug == "-".join(name.casefold().split())):
             given[name] = slug
             taken.add(slug)
     for name, slug in wanted.items():
@@ -69,9 +70,7 @@ def listing_slugs(names: Iterable[str]) -> dict[str, str]:
 def pair_slugs(pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
     """Return pair of tool slugs → file name, unique and short enough for any file system."""
     wanted = {(left, right): f"{left}-vs-{right}" for left, right in pairs}
-    seen: dict[str, int] = {}
-    for name in wanted.values():
-        seen[name] = seen.get(name, 0) + 1
+    seen = Counter(wanted.values())
     taken = set(seen)
     given = {}
     for pair, name in wanted.items():

@@ -18,6 +18,7 @@ import yaml
 from panel.errors import WorkspaceError
 from panel.text import composed
 from panel.workspace.merges import RESOLVE, refuse_merge
+from panel.workspace.mistakes import shown
 
 FieldPath = tuple[str | int, ...]
 Lines = Callable[[FieldPath], int | None]
@@ -25,8 +26,9 @@ Lines = Callable[[FieldPath], int | None]
 STDIN = Path("/dev/stdin")  # what "-" stands for where a command reads a file
 FENCE = "---"
 DEEPEST = 1000  # levels of YAML; libyaml overruns its stack somewhere below 100,000
-MOST_VALUES = 2_000_000  # in one file, counting what aliases stand for
-LARGEST = 256 * 1024 * 1024  # bytes of a file; a table may hold a whole catalog
+MOST_VALUES = 2_000_000  # in one file of YAML, counting what aliases stand for
+MOST_WRITTEN = 500_000  # in one, not counting that; each takes half a kilobyte and some time
+LARGEST = 64 * 1024 * 1024  # bytes of a file; a table may hold a whole catalog
 LONGEST_FRONT_MATTER = 200_000  # characters; YAML takes a second for a million of them
 
 # What an author writes stays as written: `1.10`, `12:30`, `no` and `2026-01-31` stay text, which
@@ -36,9 +38,9 @@ _Loader.yaml_implicit_resolvers = {
     first: [pair for pair in pairs if pair[0].rpartition(":")[2] in ("null", "merge")]
     for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:int", re.compile(r"-?(0|[1-9][0-9]{0,17})$"), list("-0123456789")
-)
+_INT = re.compile(r"-?(0|[1-9][0-9]{0,17})$")
+_Loader.add_implicit_resolver("tag:yaml.org,2002:int", _INT, list("-0123456789"))
+_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "null", "int", "merge", "seq", "map")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,16 @@ class Document:
 
 def no_lines(_path: FieldPath) -> int | None:
     """Find no line: for formats whose fields are not located (JSON)."""
+    return None
+
+
+def twice(names: Iterable[str]) -> str | None:
+    """Return the first name that has been there before; None where each is there once."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
     return None
 
 
@@ -109,6 +121,15 @@ def read_bytes(file: Path) -> bytes:
             file, None, "", f"is larger than {LARGEST // 1024**2} MiB", "Split it."
         )
     return raw
+
+
+def refuse_special(file: Path) -> None:
+    """Raise WorkspaceError for what read_bytes would refuse to read, but for its size."""
+    refuse_link(file)
+    if not file.is_file():
+        raise WorkspaceError.single(
+            file, None, "", "is not a plain file", "Put a file there, or remove it."
+        )
 
 
 def _without_waiting(path: str, flags: int) -> int:
@@ -182,7 +203,7 @@ def parse_yaml(source: str, file: Path, first_line: int = 1) -> Any:
     """Parse YAML and refuse repeated keys; raises WorkspaceError with the line."""
     try:
         if len(source) > DEEPEST:  # each level takes a character
-            _refuse_depth(source)
+            _refuse_size(source)
         loader = _Loader(source)
         # The nodes are checked before anything is built from them, because PyYAML
         # silently keeps the last of two equal keys.
@@ -218,9 +239,11 @@ def reason_of(error: Exception) -> str:
     return str(error).splitlines()[0]
 
 
-def _refuse_depth(source: str) -> None:
+def _refuse_size(source: str) -> None:
     depth = 0
-    for event in yaml.parse(source, Loader=_Loader):
+    for number, event in enumerate(yaml.parse(source, Loader=_Loader)):
+        if number > MOST_WRITTEN:
+            raise ValueError(f"it has more than {MOST_WRITTEN:,} values")
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
         if depth > DEEPEST:
@@ -253,11 +276,18 @@ def _refuse_repeats(root: yaml.Node, file: Path, first_line: int) -> None:
         if id(node) in visited:  # an alias; following it again could take forever
             continue
         visited.add(id(node))
+        whole = not node.tag.endswith(":int") or bool(_INT.match(str(node.value)))
+        if node.tag not in _TAGS or not whole:  # others make objects, or long calculations
+            line, tag = first_line + node.start_mark.line, shown(node.tag)
+            raise WorkspaceError.single(
+                file, line, "", f"has the tag {tag}, which is not read", "Remove the tag."
+            )
         if isinstance(node, yaml.SequenceNode):
             waiting.extend(node.value)
         elif isinstance(node, yaml.MappingNode):
             keys: set[str] = set()
             for key, child in node.value:
+                waiting.append(key)
                 if not isinstance(key, yaml.ScalarNode):
                     line = first_line + key.start_mark.line
                     raise WorkspaceError.single(
@@ -311,7 +341,7 @@ def json_lines(source: str) -> Lines:
     def found(path: FieldPath) -> int | None:
         try:
             if len(source) > DEEPEST:
-                _refuse_depth(source)
+                _refuse_size(source)
             return find(path)
         except (yaml.YAMLError, ValueError, RecursionError):
             return None

@@ -172,6 +172,10 @@ def folder_in_repository(root: Path) -> str:
     return _git(root, "rev-parse", "--show-prefix").stdout.decode().removesuffix("\n")
 
 
+# What a repository's own configuration may have git start for the commands that are used here.
+_NO_PROGRAMS = ("-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}")
+
+
 def _git(
     root: Path, *words: str, sent: bytes | None = None, index: Path | None = None
 ) -> subprocess.CompletedProcess[bytes]:
@@ -181,7 +185,7 @@ def _git(
     if index is not None:
         environment["GIT_INDEX_FILE"] = str(index)
     return subprocess.run(
-        ["git", "-C", str(root), *words],
+        ["git", *_NO_PROGRAMS, "-C", str(root), *words],
         input=sent,
         capture_output=True,
         check=False,

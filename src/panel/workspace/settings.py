@@ -46,7 +46,7 @@ VariableName = Annotated[str, BeforeValidator(_variable_name)]
 def _json_values(fields: dict[str, Any]) -> dict[str, Any]:
     try:
         canonical_json(fields)
-    except (TypeError, ValueError):  # TOML knows inf, nan, dates and times
+    except (TypeError, ValueError):  # TOML knows inf, nan, dates, times and 5,000 digits
         raise ValueError(
             "holds a value that JSON cannot say (inf, nan, a date or a time). Write a number or "
             "text."
@@ -68,7 +68,7 @@ class Sampling(_Strict):
     temperature: float | None = Field(default=None, ge=0, le=2)
     top_p: float | None = Field(default=None, gt=0, le=1)
     max_tokens: int | None = Field(default=None, ge=16, le=1_000_000)
-    seed: int | None = None
+    seed: int | None = Field(default=None, ge=-(2**63), lt=2**63)
     extra: Annotated[dict[str, Any], AfterValidator(_json_values)] = {}
 
     def over(self, base: Sampling) -> Sampling:
@@ -77,6 +77,9 @@ class Sampling(_Strict):
         return base.model_copy(update={**self.model_dump(exclude_none=True), "extra": extra})
 
 
+DEEPEST = 32  # levels of tables and lists
+LONGEST = 1_000_000  # characters of panel.toml
+MOST_DOTS = 1000  # in one of its lines: reading a key takes the square of its parts
 ATTEMPTS = 8  # tries of one request, the first included
 TIMEOUT_SECONDS = 180.0
 LONGEST_WAIT_SECONDS = 600.0
@@ -266,6 +269,9 @@ def load_settings(root: Path) -> Settings:
     """Read ``panel.toml`` below ``root``; raises WorkspaceError with all its problems."""
     file = root / FILE
     source = read_text(file)
+    if len(source) > LONGEST or any(line.count(".") > MOST_DOTS for line in source.split("\n")):
+        message = f"has more than {LONGEST:,} characters, or {MOST_DOTS:,} dots in one line"
+        raise WorkspaceError.single(file, None, "", message, "Shorten it.")
     try:
         fields = tomllib.loads(source)
     except (ValueError, RecursionError) as error:  # TOMLDecodeError is a ValueError
@@ -316,17 +322,28 @@ def _twice(table: EndpointSettings) -> list[str]:
     return [name for name in table.headers_env if names.count(name.lower()) > 1]
 
 
+def _is_secret(key: Any) -> bool:
+    return str(key).lower().replace("-", "_") in _SECRET_KEYS
+
+
 def _refused_secrets(
-    table: dict[str, Any], file: Path, lines: Lines, above: FieldPath = ()
+    table: dict[Any, Any], file: Path, lines: Lines, above: FieldPath = ()
 ) -> list[Problem]:
-    problems = []
+    problems: list[Problem] = []
     for key, value in table.items():
         path = (*above, key)
         header = above[-1:] == ("headers",)
-        if isinstance(value, dict):
+        inner = dict(enumerate(value)) if isinstance(value, list) else value
+        if isinstance(inner, dict):
+            if len(path) > DEEPEST:  # what sends it could not nest as deep
+                message, place = f"nests deeper than {DEEPEST} levels", ".".join(map(str, path))
+                problem = Problem(file, lines(path), place, message, "Write it more plainly.")
+                return [*problems, problem]
             if key != "headers_env":  # that holds names of variables
-                problems += _refused_secrets(value, file, lines, path)
-        elif key.lower().replace("-", "_") in _SECRET_KEYS or (header and holds_secret(key, value)):
+                problems += _refused_secrets(inner, file, lines, path)
+        elif str(key).lower().replace("-", "_") in _SECRET_KEYS or (
+            header and holds_secret(key, value)
+        ):
             message = "a secret must not be in this file"
             written = f"headers_env = {{{key} = " if header else "api_key_env = "
             written += '"NAME_OF_THE_VARIABLE"' + ("}" if header else "")

@@ -18,6 +18,7 @@ from typing import Any
 from panel.errors import WorkspaceError
 from panel.text import composed
 from panel.workspace.documents import (
+    LARGEST,
     FieldPath,
     Lines,
     no_lines,
@@ -25,10 +26,12 @@ from panel.workspace.documents import (
     parse_yaml,
     read_text,
     reason_of,
-    refuse_link,
+    refuse_special,
+    twice,
     yaml_lines,
 )
 
+MOST_VALUES = 5_000_000  # of one table
 TABLE_ENDINGS = (".yaml", ".yml", ".json", ".jsonl", ".csv", ".parquet")
 
 
@@ -49,13 +52,27 @@ def read_table(file: Path) -> list[Row]:
             source = read_text(file)
             return _listed(parse_yaml(source, file), file, yaml_lines(source))
         case ".json":
-            return _listed(_json(read_text(file), file, 1), file, no_lines)
+            return _listed(_json(_source(file), file, 1), file, no_lines)
         case ".jsonl":
             return _json_lines(file)
         case ".csv":
             return _csv_rows(file)
         case _:
             return _parquet_rows(file)
+
+
+def _source(file: Path) -> str:
+    """Read the text of a table; raises WorkspaceError, also for more values than it may have."""
+    source = read_text(file)
+    # Each may take a hundred times the room of its text, so they are counted before any is made.
+    if sum(map(source.count, ",[{\n")) > MOST_VALUES:
+        raise _too_many(file)
+    return source
+
+
+def _too_many(file: Path) -> WorkspaceError:
+    message = f"has more than {MOST_VALUES:,} values, or lines"
+    return WorkspaceError.single(file, None, "", message, "Split it.")
 
 
 def _listed(value: Any, file: Path, lines: Lines) -> list[Row]:
@@ -70,12 +87,10 @@ def _listed(value: Any, file: Path, lines: Lines) -> list[Row]:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    names = [composed(name) for name, _value in pairs]
-    mapping = dict(zip(names, (value for _name, value in pairs), strict=True))
-    if len(mapping) != len(pairs):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {twice!r} appears twice in one object")
-    return mapping
+    named = [(composed(name), value) for name, value in pairs]
+    if (name := twice(name for name, _value in named)) is not None:
+        raise ValueError(f"the key {name!r} appears twice in one object")
+    return dict(named)
 
 
 def _json(source: str, file: Path, line: int) -> Any:
@@ -95,7 +110,7 @@ def _json(source: str, file: Path, line: int) -> Any:
 
 def _json_lines(file: Path) -> list[Row]:
     rows = []
-    for number, source in enumerate(read_text(file).split("\n"), 1):
+    for number, source in enumerate(_source(file).split("\n"), 1):
         if source.strip():
             fields = _json(source, file, number)
             if not isinstance(fields, dict):
@@ -107,13 +122,12 @@ def _json_lines(file: Path) -> list[Row]:
 
 
 def _csv_rows(file: Path) -> list[Row]:
-    reader = csv.DictReader(io.StringIO(read_text(file)), strict=True)
+    reader = csv.DictReader(io.StringIO(_source(file)), strict=True)
     rows = []
     try:
         names = [composed(name.strip()) for name in reader.fieldnames or ()]
-        for name in names:
-            if names.count(name) > 1:
-                raise csv.Error(f"the column {name!r} appears twice")
+        if (name := twice(names)) is not None:
+            raise csv.Error(f"the column {name!r} appears twice")
         if len(names) == 1 and (other := re.search(r"[;|\t]", names[0])):
             raise csv.Error(f"its columns are separated by {other[0]!r}")
         for fields in reader:
@@ -139,19 +153,20 @@ def _parquet_rows(file: Path) -> list[Row]:
     # DuckDB, which the store needs anyway, reads Parquet. It is slow to import.
     import duckdb  # noqa: PLC0415
 
-    refuse_link(file)
+    refuse_special(file)
     if not_utf8(file):
         raise WorkspaceError.single(
             file, None, "", "its path is not UTF-8, and DuckDB opens no such file", "Rename it."
         )
     try:
-        with duckdb.connect() as connection:
+        with duckdb.connect(config=_BOUNDED) as connection:
             connection.execute("SET TimeZone = 'UTC'")
             # A folder called "a=b" above the file would bring a column otherwise.
             table = connection.sql(
                 "SELECT * FROM read_parquet(?, hive_partitioning = false)",
                 params=[glob.escape(str(file))],
             )
+            _refuse_unpacked(table, file)
             kinds = zip(table.columns, table.types, strict=True)
             shown = [f"CAST({_quoted(name)} AS {_plain_type(kind)})" for name, kind in kinds]
             found = [
@@ -189,6 +204,33 @@ def _plain_type(kind: Any) -> str:
 
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
+
+
+_BOUNDED: dict[str, Any] = {
+    "memory_limit": "512MB",
+    "max_temp_directory_size": "0B",
+    "threads": 2,
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+}
+
+
+def _refuse_unpacked(table: Any, file: Path) -> None:
+    """Raise WorkspaceError for more than a table may hold.
+
+    A kilobyte of Parquet may stand for a billion rows, or for a long text a million times.
+    """
+    named = [
+        (_quoted(name), kind.id) for name, kind in zip(table.columns, table.types, strict=True)
+    ]
+    # Texts first, as they stand; the rest, which are numbers, dates and lists, as they are shown.
+    texts = [name for name, kind in named if kind == "varchar"]
+    rest = [f"CAST({name} AS VARCHAR)" for name, kind in named if kind != "varchar"]
+    for some in (texts, rest):
+        sizes = ", ".join(["count(*)", *(f"sum(strlen({value}))" for value in some)])
+        rows, *sums = table.limit(MOST_VALUES + 1).aggregate(sizes).fetchall()[0]
+        if rows * len(named) > MOST_VALUES or sum(each or 0 for each in sums) > LARGEST:
+            raise _too_many(file)
 
 
 def _without_nulls(value: Any) -> Any:

@@ -23,6 +23,7 @@ from panel.workspace.validation import by_column, validate
 from panel.workspace.watch import Marks
 
 DESCRIPTION_LIMIT = 100_000
+MOST_PROBLEMS = 10_000  # of one table, before those that its rows share are put together
 SLUG_CHARACTERS = 80
 SLUG_BYTES = 200  # file systems take 255; an ending is added to it
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)")
@@ -189,6 +190,10 @@ def _read(file: Path, problems: list[Problem]) -> list[_Read]:
     read: list[_Read] = []
     of_rows: list[Problem] = []
     for row in rows:
+        if len(of_rows) > MOST_PROBLEMS:
+            message = f"has more than {MOST_PROBLEMS:,} problems in its first rows"
+            problems.append(Problem(file, None, "", message, "Correct these first."))
+            break
         try:
             read.append((_tool(row), row))
         except WorkspaceError as error:

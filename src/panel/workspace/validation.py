@@ -19,14 +19,19 @@ from panel.workspace.documents import FieldPath, Lines
 from panel.workspace.mistakes import TABLE, in_words, shown
 
 Model = TypeVar("Model", bound=BaseModel)
+MOST_COMPARED = 10_000_000  # characters with characters
 MOST_NAMED = 16  # valid words listed where none is similar
+MOST_PROBLEMS = 100  # told of one thing
+MOST_LISTED = 50_000  # looked at; a list of them takes a kilobyte for each
 FEW = 5  # lines named of the rows that share a problem
 UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
 
 
 def nearest(word: str, valid: Iterable[str]) -> str | None:
-    """Return the valid word closest in spelling; None when none is similar."""
+    """Return the valid word closest in spelling; None when none is, or comparing takes long."""
     folded = {candidate.casefold(): candidate for candidate in valid}
+    if len(word) * sum(map(len, folded)) > MOST_COMPARED:  # a second, or hours
+        return None
     found = difflib.get_close_matches(word.casefold(), list(folded), n=1, cutoff=0.65)
     return folded[found[0]] if found else None
 
@@ -53,16 +58,23 @@ def validate(model: type[Model], fields: dict[str, Any] | str, file: Path, lines
             return model.model_validate_json(fields)
         return model.model_validate(fields)
     except ValidationError as error:
+        if error.error_count() > MOST_LISTED:
+            message = f"has {error.error_count():,} problems"
+            raise WorkspaceError.single(file, None, "", message, "Write it anew.") from None
         found = error.errors(include_url=False)
+    # Each takes a look at the whole file for its line.
+    more, found = len(found) - MOST_PROBLEMS, found[:MOST_PROBLEMS]
     meant = {_meant(model, item["loc"]) for item in found if item["type"] in UNKNOWN}
-    raise WorkspaceError(
-        [
-            _problem(model, item, file, lines)
-            for item in found
-            # A misspelt key is one mistake: the right one is not missing besides.
-            if not (item["type"] == "missing" and item["loc"] in meant)
-        ]
-    )
+    problems = [
+        _problem(model, item, file, lines)
+        for item in found
+        # A misspelt key is one mistake: the right one is not missing besides.
+        if not (item["type"] == "missing" and item["loc"] in meant)
+    ]
+    if more > 0:
+        message = f"has {more:,} more problems of this kind"
+        problems.append(Problem(file, None, "", message, "Correct these first."))
+    raise WorkspaceError(problems)
 
 
 def by_column(problems: list[Problem], rows: int) -> list[Problem]:

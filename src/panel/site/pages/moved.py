@@ -10,6 +10,7 @@ from collections.abc import Container, Iterator
 from functools import partial
 
 from panel.site import addresses
+from panel.site.output import is_inside
 from panel.site.render import Head, OutputFile, PageRenderer
 
 
@@ -20,7 +21,8 @@ def output_files(renderer: PageRenderer, pages: Container[str]) -> Iterator[Outp
     """
     made: set[str] = set()
     for was, now, name in _addresses(renderer):
-        if now in pages and was not in pages and was not in made:
+        # An old name may come from a file of verdicts that somebody has written.
+        if now in pages and was not in pages and was not in made and is_inside(was):
             made.add(was)
             yield OutputFile(was, partial(_page, renderer, was, now, name))
 
