@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from panel.errors import UsageError
+from panel.workspace.documents import LARGEST
 from panel.workspace.git import (
     changed_contents,
     changed_files,
@@ -201,6 +202,43 @@ def test_empty_and_large_files_come_back(kept: Space) -> None:
     commit(kept.root)
     found = laid_out(kept.root, "HEAD")
     assert found["tools/empty.md"] == b"" and found["tools/large.bin"] == large
+
+
+def test_files_of_more_bytes_than_are_read_at_once_come_back(kept: Space) -> None:
+    half = LARGEST // 2 + 1
+    for name in ("a", "b"):
+        with (kept.root / "tools" / f"{name}.bin").open("wb") as file:
+            file.truncate(half)
+    (kept.root / "tools" / "c.bin").write_bytes(b"last")
+    commit(kept.root)
+    found = laid_out(kept.root, "HEAD")
+    assert [found[f"tools/{name}.bin"].count(0) for name in ("a", "b")] == [half, half]
+    assert len(found["tools/b.bin"]) == half and found["tools/c.bin"] == b"last"
+
+
+def test_a_file_that_is_large_only_when_unpacked_is_refused_before_it_is_read(kept: Space) -> None:
+    with (kept.root / "tools" / "zeros.md").open("wb") as file:
+        file.truncate(LARGEST + 1)
+    commit(kept.root)
+    with pytest.raises(UsageError, match=r"'tools/zeros.md' of .* is larger than 64 MiB"):
+        laid_out(kept.root, "HEAD")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the program that git would start is a shell script")
+def test_no_program_of_the_repositorys_configuration_is_started(
+    kept: Space, tmp_path: Path
+) -> None:
+    program = tmp_path / "program"
+    program.write_text(f"#!/bin/sh\ntouch {tmp_path}/started\n")
+    program.chmod(0o755)
+    hooks = tmp_path / "hooks"
+    hooks.mkdir()
+    (hooks / "post-index-change").symlink_to(program)
+    git(kept.root, "config", "core.fsmonitor", str(program))
+    git(kept.root, "config", "core.hooksPath", str(hooks))
+    (kept.root / "tools" / "anvil.md").write_text("changed")
+    assert changed_files(kept.root, "HEAD", None) and laid_out(kept.root, "HEAD")
+    assert not (tmp_path / "started").exists()
 
 
 @pytest.mark.parametrize("name", ["main", "v1", "HEAD", "HEAD~0", "HEAD^{commit}", "main@{0}"])

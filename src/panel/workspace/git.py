@@ -17,9 +17,11 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from panel.errors import UsageError
+from panel.workspace.documents import LARGEST
 
 PARTS = ("panel.toml", "personas", "prompts", "tools", "verdicts")
 _PLAIN_FILES = (b"100644", b"100755")
+MOST_BYTES = 4 * 1024**3  # of all files of a revision, which are written to a temporary folder
 
 
 def commit_of(root: Path, revision: str) -> str | None:
@@ -236,21 +238,59 @@ def _listed(root: Path, commit: str, parts: Sequence[str]) -> dict[str, str]:
 
 
 def _contents(root: Path, commit: str, files: Mapping[str, str]) -> Iterator[tuple[str, bytes]]:
-    """Yield the path and the content of each of these files (path → id)."""
-    asked = "".join(blob + "\n" for blob in files.values()).encode()
-    told = _git(root, "cat-file", "--batch", sent=asked)
-    if told.returncode:
-        raise UsageError(f"git cannot read {commit}: {_said(told)}.")
-    position, stream = 0, told.stdout
-    for path in files:
-        end = stream.index(b"\n", position)
-        about = stream[position:end].split()
+    """Yield the path and the content of each of these files (path → id).
+
+    git keeps gigabytes of one letter in kilobytes, so sizes are asked for first, and contents a
+    part at a time.
+    """
+    sizes = _sizes(root, commit, files)
+    part: dict[str, str] = {}
+    length = 0
+    for path, size in sizes.items():
+        if part and length + size > LARGEST:
+            yield from _part(root, commit, part, sizes)
+            part, length = {}, 0
+        part[path] = files[path]
+        length += size
+    yield from _part(root, commit, part, sizes)
+
+
+def _sizes(root: Path, commit: str, files: Mapping[str, str]) -> dict[str, int]:
+    told = _asked(root, commit, "--batch-check", files)
+    sizes = {}
+    for path, line in zip(files, told.stdout.split(b"\n"), strict=False):
+        about = line.split()
         if len(about) != 3:  # "<id> missing", for example in a partial clone
             why = _words(told) or "it is not here, as in a partial clone. Fetch it first"
             raise UsageError(f"git cannot read {path!r} of {commit}: {why}.")
-        size = int(about[2])
-        yield path, stream[end + 1 : end + 1 + size]
-        position = end + 2 + size
+        sizes[path] = int(about[2])
+        if sizes[path] > LARGEST:
+            most = f"{LARGEST // 1024**2} MiB"
+            raise UsageError(f"{path!r} of {commit} is larger than {most}. Name another revision.")
+    if sum(sizes.values()) > MOST_BYTES:
+        most = f"{MOST_BYTES // 1024**2:,} MiB"
+        raise UsageError(f"the files of {commit} have more than {most}. Name another revision.")
+    return sizes
+
+
+def _part(
+    root: Path, commit: str, files: Mapping[str, str], sizes: Mapping[str, int]
+) -> Iterator[tuple[str, bytes]]:
+    position, stream = 0, _asked(root, commit, "--batch", files).stdout
+    for path in files:
+        start = stream.index(b"\n", position) + 1
+        position = start + sizes[path] + 1
+        yield path, stream[start : position - 1]
+
+
+def _asked(
+    root: Path, commit: str, how: str, files: Mapping[str, str]
+) -> subprocess.CompletedProcess[bytes]:
+    names = "".join(f"{blob}\n" for blob in files.values())
+    told = _git(root, "cat-file", how, sent=names.encode())
+    if told.returncode:
+        raise UsageError(f"git cannot read {commit}: {_said(told)}.")
+    return told
 
 
 def changed_contents(
