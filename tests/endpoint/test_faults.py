@@ -73,6 +73,8 @@ TPD = "on tokens per day (TPD): Limit 100000, Used 99500, Requested 1200. Please
 NO_CREDIT = "Your credit balance is too low to access the API. Please purchase credits."
 BLOCKED = bare(promptFeedback={"blockReason": "PROHIBITED_CONTENT"}, usageMetadata={})
 SLIP = "Generated JSON does not match the expected schema. Error: '/evidence' does not validate"
+GUIDELINES = "Content violates usage guidelines. Failed check: SAFETY_CHECK_TYPE_BIO"
+ACCOUNT = ("suspect", "key_refused")
 
 # status, body, action, label
 ROWS: list[tuple[int, bytes, str, str]] = [
@@ -216,6 +218,61 @@ ROWS: list[tuple[int, bytes, str, str]] = [
     (502, b"warming up", "retry", "loading"),
     (503, body("no healthy upstream"), "retry", "http_503"),
     (444, b"", "retry", "http_444"),
+    # The same in the words, and with the statuses, of other servers.
+    (403, body(GUIDELINES, code="permission_denied"), "abstain", "filtered"),  # xAI
+    (400, body("Content Exists Risk"), "abstain", "filtered"),  # DeepSeek
+    (400, body("The request was rejected: considered high risk"), "abstain", "filtered"),
+    (400, body("We've limited access to this for safety reasons."), "abstain", "filtered"),
+    (424, bare(errors=[{"message": "Prompt blocked: security"}]), "abstain", "filtered"),
+    (446, body("The guardrail checks failed.", type="hooks_failed"), "abstain", "filtered"),
+    (200, bare(base_resp={"status_msg": "input new_sensitive"}), "abstain", "filtered"),  # MiniMax
+    (400, body("Prompt injection detected"), "abstain", "filtered"),
+    (400, body("Header names are case sensitive"), "record", "http_400"),
+    (400, body("The prompt was rejected: it exceeds n_ctx"), "record", "context_overflow"),
+    (400, body("Your account was suspended for violating our usage policy"), *ACCOUNT),
+    (429, body("Your account is suspended, see your plan and billing details"), *ACCOUNT),
+    (400, body("Access denied, see that your account is in good standing", code="x"), *ACCOUNT),
+    (403, bare(message="The security token in the request is expired"), "stop", "key_refused"),
+    (200, bare(base_resp={"status_msg": "login fail: see the header"}), "suspect", "key_refused"),
+    (200, bare(code=401, msg="token expired or incorrect"), "stop", "key_refused"),
+    (403, body("Your new team doesn't have any credits yet"), "suspect", "quota"),
+    (403, body("The account has an overdue balance"), "suspect", "quota"),
+    (400, body("Organization has reached its spend limit"), "suspect", "quota"),
+    (400, body("Budget has been exceeded! Current cost: 10.5"), "suspect", "quota"),  # LiteLLM
+    (429, body("Blocked: your spend alert threshold was reached"), "suspect", "quota"),
+    (400, body("The thinking budget exceeded its cap"), "record", "http_400"),
+    (429, body("Too many requests. Reduce the number of requests."), "retry", "http_429"),
+    (429, body("Server is busy: reduce your request rate"), "retry", "http_429"),
+    (429, body("Reduce the number of input tokens"), "record", "request_too_large"),
+    (400, bare(__type="ThrottlingException", message="Rate exceeded"), "retry", "http_429"),
+    (400, body("Requests exceed the limit, try again", code="limit_requests"), "retry", "http_429"),
+    (498, body("Flex tier", code="capacity_exceeded"), "retry", "http_429"),  # Groq
+    (430, body("Too many requests"), "retry", "http_429"),
+    (200, bare(success=False, message="rate limit exceeded"), "retry", "http_429"),
+    (200, bare(status=429, message="slow down"), "retry", "http_429"),
+    (403, b"<html><body>You are being rate limited</body></html>", "suspect", "forbidden"),
+    (400, body("This model's maximum prompt length is 9"), "record", "context_overflow"),  # xAI
+    (400, body("Your request exceeded model token limit: 8192"), "record", "context_overflow"),
+    (422, body("`inputs` input must have less than 9 tokens"), "record", "context_overflow"),
+    (500, body("the maximum model length of 4096"), "record", "context_overflow"),
+    (400, bare(error={"code": "1261", "message": "Prompt 超长"}), "record", "context_overflow"),
+    (400, bare(message="The provided model identifier is invalid."), "stop", "not_found"),
+    (400, body("The model 'x' is not supported by any provider"), "stop", "not_found"),
+    (410, body("The model x has been retired"), "stop", "not_found"),
+    (410, b"", "record", "http_410"),
+    (400, bare(error="Model is still loading. Please wait"), "retry", "loading"),
+    (424, bare(error="Model warming up"), "retry", "loading"),
+    (503, body("The endpoint is scaled to zero and is being started"), "retry", "loading"),
+    (503, bare(message="worker initializing"), "retry", "loading"),
+    (500, body("llama runner has terminated: error loading model"), "retry", "http_500"),  # Ollama
+    (500, body("Failed to load model: insufficient memory"), "retry", "http_500"),
+    (500, body("Unable to parse model output as JSON"), "retry", "reply_rejected"),
+    (422, body("model generated invalid tool call"), "retry", "reply_rejected"),
+    (400, body("Failed to parse request body as JSON"), "record", "http_400"),
+    (400, body("JSON mode is not enabled for this model"), "degrade", "schema_refused"),
+    (400, body("output_format: Extra inputs are not permitted"), "degrade", "schema_refused"),
+    (422, body("role: Input should be 'user' or 'assistant'"), "degrade", "system_refused"),
+    (400, body("The first message must be a user message"), "degrade", "system_refused"),
     (422, body("bad temperature"), "record", "http_422"),
     (200, body("Provider returned an error", code=502), "retry", "http_502"),
     (200, body("Slow down", code=429), "retry", "http_429"),
@@ -292,6 +349,14 @@ def test_every_row_of_the_table_is_reached_by_one_of_these() -> None:
         (400, body("Unknown parameter: 'seed'.", code="unknown_parameter", param="seed"), SENT, ""),
         (500, body("create() got an unexpected keyword argument 'seed'"), SENT, "seed"),
         (400, body("seed is not supported when temperature is 0"), SENT, "seed"),
+        (400, body("temperature must be null for reasoning models"), SENT, "temperature"),
+        (400, body("`temperature` must not be set for this model"), SENT, "temperature"),
+        (400, body("temperature is fixed at 1 for this model"), SENT, "temperature"),
+        (400, body("Invalid value for 'temperature': expected 1"), SENT, "temperature"),
+        (400, body("Please remove the 'temperature' parameter"), SENT, "temperature"),
+        (400, body("You cannot set 'seed' on this deployment"), SENT, "seed"),
+        (400, body("Parameter seed is disabled by the administrator"), SENT, "seed"),
+        (400, body("disallowed parameter: seed"), SENT, "seed"),
         (400, body("Unknown field seed in {'temperature': 0.7, 'seed': 9}"), SENT, "seed"),
         (
             400,

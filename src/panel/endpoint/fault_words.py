@@ -11,41 +11,65 @@ from collections.abc import Collection
 
 HTML = r"^[\s\ufeff]*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(!doctype|html|head|body|center|h1)\b"
 FORMAT = (
-    r"response_format|json_schema|json_object|structured|guided|grammar|schema|\bstrict\b"
+    r"response[ _]format|output_format|json_schema|json_object|json[ _-]?mode|structured|guided"
+    r"|grammar|schema|\bstrict\b"
     r"|\btools?\b.{0,40}(support|parser|choice|allow|enabled)|support.{0,30}\btools?\b"
     r"|tool_choice|function.call|missing field `value`|requested parameters"
 )
 # The model's reply did not pass the server's own check: the model slipped, the form is known.
 SLIP = (
     r"failed_generation|json_validate_failed|tool_use_failed|output_parse_failed"
-    r"|fail\w* to (generate|produce|parse|validate|call)\b.{0,30}\b(json|output|response|function)"
+    r"|(fail\w* to|unable to|could ?n[o']t|can ?not) (generate|produce|parse|validate|call)\b"
+    r"(?:(?!request|body).){0,30}\b(json|output|response|function)"
     r"|(generated|model'?s?|completion) (json|output|response|reply|text)\b.{0,40}"
     r"\b(not|n't|invalid|fail\w*)\b.{0,20}\b(match|valid|conform|parse|json|schema)"
+    r"|\bmodel (generated|produced|returned|wrote)\b.{0,20}\b(invalid|malformed|bad)\b"
 )
 OVERFLOW = (
     r"context.{0,12}(length|size|window)|exceed_context|n_keep|keep the first|too many tokens"
-    r"|max_model_len|input (length|is too long)|prompt is too long|maximum.{0,20}tokens"
-    r"|tokens.{0,30}must be <="
+    r"|max_model_len|n_ctx|input (length|is too long)|prompt is too long|maximum.{0,20}tokens"
+    r"|max\w* (prompt|input|sequence|model|model'?s) (length|size)|(model|input|prompt) token limit"
+    r"|tokens.{0,30}must be <=|(input|prompt).{0,30}must have (less|fewer) than \d+ tokens"
+    r"|(input|prompt|输入).{0,20}(超长|过长|超过)"
 )
 # Of a rate limit that this request alone exceeds: no waiting lets it pass.
 TOO_LARGE = (
     r"request (is )?too large|(single|this) request exceeds|larger than the .{0,20}limit"
     r"|(input|output|prompt|tokens|message\w*|request|size|length).{0,40}must be (reduced|shortened"
-    r"|smaller)|reduce (the |your )?(length|size|number|input|prompt|messages?|request|max_tokens)"
+    r"|smaller)|reduce (the |your )?(length|size|input|prompt|messages?|max_tokens|request size"
+    r"|number of (input |prompt )?(tokens|messages|characters|words))"
 )
 SYSTEM = (
     r"system.{0,24}(role|message|instruction)|only user and assistant roles"
     r"|roles must alternate|developer instruction is not enabled|does not support .?system"
+    r"|system\W{0,3} is not (one of|valid|supported|allowed|permitted)"
+    r"|\brole\b.{0,40}(should be|must be|one of|expected).{0,20}\buser\b"
+    r"|(first|initial) message (must|should|has to) be.{0,16}\buser"
+    r"|must (start|begin) with.{0,16}user"
 )
 MODEL = (
     r"model.{0,80}(not (found|exist|available|loaded)|does ?n.t exist|no longer)"
     r"|(unknown|invalid|no such) model|invalid_model|no models? loaded|not a valid model"
+    r"|model (identifier|name|id)\b.{0,30}(invalid|unknown|un-?recogni[sz]ed|not supported)"
+    r"|model.{0,80}(retired|decommissioned|discontinued|been (removed|shut down)|end of life)"
+    r"|model.{0,60}not supported by any|no route (for|match)"
 )
 LOADING = (
-    r"\bload(?:ing)? (?:the )?model|\bmodel\b.{0,80}\b(?:is|still|currently|being)\s+"
+    # One that failed to load is not loading.
+    r"^(?!.*\b(?:fail\w*|error|unable|could ?n[o']t|can ?not|insufficient)\b.{0,30}\bload)"
+    r".*?(?:\bload(?:ing)? (?:the )?model|\bmodel\b.{0,80}\b(?:is|still|currently|being)\s+"
     r"(?:loading|loaded|starting|initiali[sz]ing|warming)|\bwarm(?:ing)?[ -]?up"
-    r"|\b(?:is|still|currently) (?:loading|starting|initiali[sz]ing|booting)|starting up"
-    r"|\bnot (?:yet )?(?:ready|loaded)\b|cold[ -]?start|spinning up|scaling up"
+    r"|\b(?:is|still|currently|being) (?:loading|starting|started|initiali[sz]ing|booting)"
+    r"|\b(?:workers?|replicas?|engine|instances?) (?:loading|starting|initiali[sz]ing|booting)"
+    r"|\bnot (?:yet )?(?:ready|loaded)\b|cold[ -]?start|(?:spinning|scaling|starting|waking) up"
+    r"|scaled (?:down )?to (?:zero|0))"
+)
+# Of a rate limit or too much to do, whatever the status.
+THROTTLED = (
+    r"rate.?limit|\brate exceeded|throttl|too many (concurrent )?requests|limit_requests"
+    r"|\boverload(ed)?\b|capacity[ _]exceeded|(no|at|over|insufficient) capacity"
+    r"|concurren(cy|t requests?) limit|(server|system|service|engine|model) (is )?(too )?busy"
+    r"|(requests?|tokens) per (second|minute|hour|day)\b|enhance your calm"
 )
 BUSY = r"overload|\bbusy\b|too many|queue|capacity|rate.?limit|throttl|high demand|concurren"
 FILTER = (
@@ -54,7 +78,10 @@ FILTER = (
     r"|guardrails?.{0,60}(interven|block|violat|reject|fail)|violat\w*.{0,20}guardrail"
     r"|(safety|content|usage|acceptable)[ _](system|filters?(?!_result)|settings|polic\w+"
     r"|guidelines?)"
-    r"|block\w*.{0,30}\b(safety|polic\w+|filters?|prohibited)|data_inspection_failed"
+    r"|block\w*.{0,30}\b(safety|security|polic\w+|filters?|prohibited)|data_inspection_failed"
+    r"|\b(prompt|response|input|output|content|completion|answer)\b.{0,20}\b(is|was|been) (blocked"
+    r"|rejected|filtered)|(high|content|exists?)[ _]risk\b|for safety reasons|prompt[ _]injection"
+    r"|\bpii\b|(new_|\b(is|are|contain\w*) )sensitive\b(?! to)"
     r"|(inappropriate|prohibited|harmful|sensitive|unsafe)[ _](content|words?|input|prompt)"
     r"|safety[ _](violation|check)|'?\"?filtered'?\"?: true|敏感内容"
 )
@@ -62,7 +89,10 @@ FILTER_CODES = (
     *("content_filter", "content_policy_violation", "moderation_blocked", "prompt_blocked"),
     *("ResponsibleAIPolicyViolation", "data_inspection_failed", "guardrail_intervened"),
 )
-_KEYS = r"\b(api|access|secret|auth\w*|subscription|bearer)[ _-]?(keys?|tokens?)\b|\bcredentials?\b"
+_KEYS = (
+    r"\b(api|access|secret|auth\w*|subscription|bearer|security|session|id)[ _-]?(keys?|tokens?)\b"
+    r"|\bcredentials?\b"
+)
 _BAD = (
     r"\b(in(valid|correct|active)|not (valid|found|recogni[sz]ed|provided|authori[sz]ed|set)"
     r"|missing|required?|expired|revoked|disabled|wrong|malformed|unknown|bad|no|provide|pass|check)\b"
@@ -75,14 +105,21 @@ KEY = (
     r"|\b(invalid|expired|unknown|missing) (token|key)\b(?! (in|at|limit))"
     r"|permission[ _]?(denied|error)|not (permitted|authori[sz]ed|allowed) to|lacks? .{0,30}"
     r"permission|(country|region|territory).{0,30}(not|un)[ -]?(supported|available|allowed)"
-    r"|account.{0,40}(suspend|disabled|deactivat|terminat|block|restrict|flagged|banned|not active)"
-    r"|organi[sz]ation.{0,40}(suspend|disabled|deactivat|terminat|block|restrict|banned)"
+    r"|\blog ?-?in (fail\w*|required)"
+)
+# Of whoever asks, and not of what was asked, even where the reason is a policy.
+ACCOUNT = (
+    r"\b(account|organi[sz]ation)\b.{0,40}(suspend|disabled|deactivat|terminat|block|restrict"
+    r"|flagged|banned|not active|in good standing)"
 )
 NO_MONEY = (
     r"insufficient.{0,12}(credit|balance|fund)|(credit|balance|funds).{0,40}"
     r"(too low|insufficient|exhausted|depleted|exceeded|empty|negative|run out|used up|not enough)"
-    r"|(out of|no( more)?|not enough) (credits?|funds|balance)|in arrears|payment (is )?required"
-    r"|余额不足|欠费"
+    r"|(out of|no( more)?|not enough|n[o']t have (any|enough)) (credits?|funds|balance)"
+    r"|used (up )?(all|your)\b.{0,20}\bcredits|arrear|overdue|payment (is )?required"
+    r"|\bspend(ing)?[ _-](limit|cap|alert)|(?<!thinking )(?<!reasoning )(?<!token )\bbudget\b"
+    r".{0,20}(exceed|exhaust|reached|used up)|(over|exceeded) ?budget|exceeded_current_quota"
+    r"|(add|valid|no) (a )?(credit card|payment method)|余额不足|额度不足|欠费"
 )
 MONEY = NO_MONEY + r"|insufficient.{0,12}quota|\bbilling\b|(add|purchase|buy)( more)? credits"
 MONEY_CODES = (
@@ -99,7 +136,11 @@ _UNSUPPORTED = re.compile(
     r"|cannot find field|no such (field|parameter|argument)"
     r"|no longer (supported|accepted|available)"
     r"|\bonly\b.{0,30}\b(allow|support|accept|permit|valid|available)"
-    r"|(allow|support|accept)\w* only|only be (set to|used)"
+    r"|(allow|support|accept)\w* only|only be (set to|used)|dis-?allowed|\bdisabled\b|unhandled"
+    r"|(must|can|may|should) ?not be (set|sent|given|specified|provided|included|present|used)"
+    r"|can ?not (set|specify|use|pass)|must be (null|none|empty)|\bfixed (at|to)\b|has no effect"
+    r"|expected (a value of )?(1|1\.0|the default)\b(?!\.?\d)"
+    r"|(remove|omit|drop) (the |this )?\W?\w+\W? (param\w*|argument|field|option|setting)"
     r"|invalid (parameter|argument|field|option|property) ?(name)?\b"
     r"|can ?not (both )?be (both )?(set|used|specified|combined|passed|sent)|mutually exclusive"
     r"|must (be|equal) (set to )?(1|1\.0|the default)\b(?!\.?\d)|(additional|extra) propert"

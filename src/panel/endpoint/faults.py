@@ -145,6 +145,8 @@ _ANY = range(100, 1000)
 _REFUSED = (400, 404, 415, 422, 500, 501)
 _ASKED_BADLY = (400, 403, 406, 412, 422, *_OK)
 _FORBIDDEN = (403, 406, 451)
+_OF_WORDS = {*range(400, 500)} - {401, 402, 404, 405, 407, 408, 409, 413, 429}
+_THROTTLED = {*range(400, 500)} - {401, 402, 404, 405, 407, 408, 409, 413, 425, 429}
 _PAGES = {*range(400, 500)} - {404, 405, 408, 409, 413, 425, 429, 444, 499}  # a firewall's, too
 _FIELDS = (400, 415, 422, 500, 501)  # where a field that was sent may be refused
 RETRIED = (408, 409, 425, 429, 444, 499, *range(500, 600))
@@ -157,27 +159,23 @@ TABLE = (
     _Row(_FORBIDDEN, "suspect", "forbidden", words.HTML),
     _Row((*_PAGES, *_OK), "suspect", "not_an_api", words.HTML),
     _Row((429,), "suspect", "quota", words.NO_MONEY),
-    _Row((403,), "stop", "key_refused", words.KEY),
     _Row(_ASKED_BADLY, "suspect", "quota", words.MONEY),
-    _Row(_ASKED_BADLY, "suspect", "key_refused", words.KEY),
-    _Row(
-        (400, 403, 406, 422, 451, 500, *_OK),
-        "abstain",
-        "filtered",
-        words.FILTER,
-        words.FILTER_CODES,
-    ),
-    _Row(_FORBIDDEN, "suspect", "forbidden"),
+    _Row((429, *_ASKED_BADLY), "suspect", "key_refused", words.ACCOUNT),
     _Row((400, 413, 422, 500), "record", "context_overflow", words.OVERFLOW),
+    # A filter may say that the caller may not do this, and a key's refusal names no filter.
+    _Row((*_OF_WORDS, 500, *_OK), "abstain", "filtered", words.FILTER, words.FILTER_CODES),
+    _Row((403,), "stop", "key_refused", words.KEY),
+    _Row(_ASKED_BADLY, "suspect", "key_refused", words.KEY),
+    _Row(_FORBIDDEN, "suspect", "forbidden"),
     _Row((429,), "record", "request_too_large", words.TOO_LARGE),
     _Row((400, 422, 424, 500, 502), "retry", SLIPPED, words.SLIP, constrained=True),
     _Row((400, 422, 500), "degrade", "system_refused", words.SYSTEM),
     _Row(_REFUSED, "degrade", "schema_refused", words.FORMAT, constrained=True),
-    _Row((400, 404), "stop", "not_found", words.MODEL, ("model_not_found", "1500")),
+    _Row((400, 409, 424, 425, 500, 502, 503, 504), "retry", LOADING, words.LOADING),
+    _Row((400, 404, 410, 422), "stop", "not_found", words.MODEL, ("model_not_found", "1500")),
     _Row((404,), "stop", "not_found"),
     _Row((405, 501, 505), "stop", "not_an_api"),
     _Row(_OK, "stop", "not_an_api", "unexpected endpoint or method"),
-    _Row((409, 425, 500, 502, 503), "retry", LOADING, words.LOADING),
 )
 
 
@@ -203,8 +201,7 @@ def classify_fault(
     message = message.strip() or f"HTTP {status} with an empty body"
     codes = _codes(answer, code)
     said = " ".join((message, *codes))
-    if status in _OK and code is not None and re.fullmatch(r"[45]\d\d", code):
-        status = int(code)  # OpenRouter says 200 and means this
+    status = _meant(status, said, codes)
     if status in _FIELDS and (field := refused_field(message, codes, answer, sent)) is not None:
         return Fault("degrade", "field_refused", message, field=field)
     if status == 429 and _alone_too_large(message):
@@ -224,6 +221,15 @@ def classify_fault(
     if status in _OK:
         return Fault("retry", "no_completion", message)
     return Fault("record", f"http_{status}", message)
+
+
+def _meant(status: int, said: str, codes: Collection[str]) -> int:
+    """Return the status that a server means: OpenRouter says 200, Bedrock 400 to too many."""
+    if status in _OK:
+        status = next((int(code) for code in codes if re.fullmatch(r"[45]\d\d", code)), status)
+    if status not in (*_THROTTLED, *_OK) or words.is_page(said):
+        return status
+    return 429 if re.search(words.THROTTLED, said, re.I) else status
 
 
 def _passing(answer: RawResponse, status: int, message: str) -> Fault:
