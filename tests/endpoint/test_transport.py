@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gzip
+import json
 import socket
 import socketserver
 import ssl
 import threading
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +18,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from panel.endpoint.bodies import BODY_BYTES, BodyTooLong, unpacked
 from panel.endpoint.client import Client, RawResponse
 from panel.endpoint.faults import Fault, classify_fault
 from panel.endpoint.proxies import Proxy, proxy_for
@@ -22,7 +26,7 @@ from panel.endpoint.transport import HEADER_BYTES, Route, transport_fault
 from panel.errors import EndpointError
 from panel.workspace.endpoints import Endpoint
 from tests.support.certificates import make_certificate, server_context
-from tests.support.mock_endpoint import Answer, MockEndpoint
+from tests.support.mock_endpoint import Answer, MockEndpoint, completion
 from tests.support.proxy import proxy_server
 from tests.support.space import Panel, Space
 
@@ -383,3 +387,51 @@ def test_a_head_without_end_is_said_to_be_one(mock: MockEndpoint, lines: int, le
     fault = fault_of(mock.base_url)
     assert (fault.action, fault.label) == ("stop", "head_too_long")
     assert "256 KiB" in fault.detail and "2,000 lines" in fault.detail
+
+
+# --- the body of an answer ---
+
+
+PLAIN = json.dumps(completion("Ship it.")).encode()
+
+
+def deflated(text: bytes) -> bytes:
+    """Return deflate without a head, as some servers understand the name."""
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return packer.compress(text) + packer.flush()
+
+
+PACKED: dict[str, tuple[str, bytes]] = {
+    "gzip": ("gzip", gzip.compress(PLAIN)),
+    "an older name of it": ("x-gzip", gzip.compress(PLAIN)),
+    "no name": ("", gzip.compress(PLAIN)),
+    "a name only": ("gzip", PLAIN),
+    "twice": ("gzip, gzip", gzip.compress(gzip.compress(PLAIN))),
+    "two members": ("gzip", gzip.compress(PLAIN[:50]) + gzip.compress(PLAIN[50:])),
+    "no trailer": ("gzip", gzip.compress(PLAIN)[:-8]),
+    "zlib": ("deflate", zlib.compress(PLAIN)),
+    "deflate": ("deflate", deflated(PLAIN)),
+    "deflate in name only": ("deflate", PLAIN),
+    "an unknown name": ("utf-8", PLAIN),
+}
+
+
+@pytest.mark.parametrize(("encoding", "body"), PACKED.values(), ids=PACKED)
+def test_a_body_is_unpacked_by_its_bytes_whatever_its_head_says(
+    mock: MockEndpoint, encoding: str, body: bytes
+) -> None:
+    mock.face = lambda _index, _body: Answer(body=body, headers={"content-encoding": encoding})
+    [answer] = ask(mock.base_url)
+    assert answer.body == PLAIN and answer.completion() is not None
+
+
+def test_a_body_has_a_bound_packed_or_not(mock: MockEndpoint) -> None:
+    """What never ends takes no more memory than the bound, and is not asked for again."""
+    packed = gzip.compress(b" " * (BODY_BYTES + 1))
+    with pytest.raises(BodyTooLong):
+        unpacked(gzip.compress(packed), "gzip")
+    for body in (packed, b" " * (BODY_BYTES + 1)):
+        mock.face = lambda _index, _body, body=body: Answer(body=body)
+        fault = fault_of(mock.base_url)
+        assert (fault.action, fault.label) == ("stop", "body_too_long")
+        assert "64 MiB" in fault.detail

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import zlib
 from typing import Any
 
 from pydantic_core import from_json
@@ -16,6 +17,52 @@ from pydantic_core import from_json
 from panel.endpoint.event_stream import events_of, is_chunk, joined, looks_like_events
 from panel.text import clean_text
 from panel.workspace.lenient_json import decoder
+
+BODY_BYTES = 64 * 2**20  # of an answer, unpacked; a verdict has some 3 KiB
+
+
+class BodyTooLong(ValueError):  # noqa: N818 - it names the body, not the fault
+    """A body of more than BODY_BYTES."""
+
+
+def unpacked(body: bytes, encoding: str) -> bytes:
+    """Return a body without its gzip or zlib packing, which its first bytes tell.
+
+    encoding: the Content-Encoding. It is believed only of deflate without a head: some gateways
+    unpack a body and leave the name, or pack it and give none. Of a body that was cut short, what
+    there is is returned. Raises BodyTooLong.
+    """
+    for _ in range(_LAYERS):
+        packing = _packing(body, encoding)
+        if packing is None:
+            break
+        whole = b""
+        try:
+            for _member in range(_MEMBERS):
+                inflater = zlib.decompressobj(packing)
+                whole += inflater.decompress(body, BODY_BYTES + 1 - len(whole))
+                if len(whole) > BODY_BYTES:
+                    raise BodyTooLong
+                body = inflater.unused_data
+                if body[:2] != _GZIP:
+                    break
+        except zlib.error:
+            return whole or body
+        body, encoding = whole, ""
+    return body
+
+
+_LAYERS = 3  # a gateway may pack what its server has packed
+_MEMBERS = 1000  # of one gzip body
+_GZIP = b"\x1f\x8b"
+
+
+def _packing(body: bytes, encoding: str) -> int | None:
+    """Return how zlib unpacks a body (its wbits); None where it is not packed, as all JSON."""
+    if body[:2] == _GZIP or (body[:1] == b"\x78" and int.from_bytes(body[:2]) % 31 == 0):
+        return zlib.MAX_WBITS | 32
+    bare = encoding.strip().lower() == "deflate" and body[:1].strip()[:1] not in b'{["<'
+    return -zlib.MAX_WBITS if bare else None
 
 
 def decoded(body: bytes) -> str:

@@ -21,6 +21,7 @@ import httpx2
 from aiohttp import http_exceptions
 from yarl import URL
 
+from panel.endpoint.bodies import BODY_BYTES, BodyTooLong, unpacked
 from panel.endpoint.proxies import Proxy, proxy_for
 from panel.errors import EndpointError
 
@@ -52,6 +53,7 @@ WAY_REMEDIES = {
     "tls_not_spoken": "If it serves plain HTTP, write http:// in base_url.",
     "tls_wanted": "Write https:// in base_url.",
     "tls_failed": "Look at the server's TLS settings.",
+    "body_too_long": "Look at what stands before the server: an answer is a few thousand bytes.",
     "head_too_long": "Look at what stands before the server: an answer's head is a few lines.",
 }
 
@@ -108,14 +110,14 @@ def _load(trust: ssl.SSLContext, path: str) -> None:
 
 
 class Transport(httpx2.AsyncBaseTransport):
-    """Sends requests by one route; raises aiohttp's errors, which ``transport_fault`` reads."""
+    """Sends requests by one route; raises what ``transport_fault`` reads: aiohttp's errors."""
 
     def __init__(self, route: Route, connections: int) -> None:
         self._route, self._connections = route, connections
         self._session: aiohttp.ClientSession | None = None
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Send one request and read the whole answer, as it was sent: not decompressed."""
+        """Send one request and read the whole answer, unpacked."""
         proxy = self._route.proxy
         proof = (
             {"Proxy-Authorization": proxy.authorization} if proxy and proxy.authorization else {}
@@ -132,10 +134,11 @@ class Transport(httpx2.AsyncBaseTransport):
             proxy=proxy.address if proxy else None,
             proxy_headers=proof,
         ) as answer:
-            body = await answer.read()
+            body = await _whole(answer)
+        packed = (b"content-encoding", b"content-length")
         return httpx2.Response(
             answer.status,
-            headers=answer.raw_headers,
+            headers=[line for line in answer.raw_headers if line[0].lower() not in packed],
             stream=httpx2.ByteStream(body),
             request=request,
         )
@@ -178,6 +181,19 @@ class Transport(httpx2.AsyncBaseTransport):
             await self._session.close()
 
 
+async def _whole(answer: aiohttp.ClientResponse) -> bytes:
+    """Read a body and unpack it; raises ClientPayloadError from BodyTooLong."""
+    body = bytearray()
+    try:
+        async for piece in answer.content.iter_any():
+            body += piece
+            if len(body) > BODY_BYTES:
+                raise BodyTooLong
+        return unpacked(bytes(body), answer.headers.get("content-encoding", ""))
+    except BodyTooLong as error:
+        raise aiohttp.ClientPayloadError from error
+
+
 def way_fault(answer: httpx2.Response, route: Route) -> tuple[str, str] | None:
     """Return label and detail of an answer that is not the endpoint's; None where it may be."""
     refused = answer.status_code == 407 or "x-squid-error" in answer.headers
@@ -210,6 +226,9 @@ def transport_fault(error: BaseException, deadline: float, route: Route) -> tupl
             return "refused", detail
         case socket.gaierror(errno=number) if number != socket.EAI_AGAIN:
             return "refused", detail
+        case BodyTooLong():
+            most = f"{BODY_BYTES // 2**20} MiB"
+            return "body_too_long", f"the body of {route.host}'s answer has more than {most}"
         case http_exceptions.LineTooLong():
             return "head_too_long", _too_long(route)
         case http_exceptions.BadHttpMessage(message="Too many headers received"):
