@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 from typing import Any
 
@@ -14,7 +15,7 @@ from panel.errors import EndpointError
 from panel.workspace.endpoints import Endpoint
 from panel.workspace.settings import EndpointSettings
 from tests.support import mock_endpoint
-from tests.support.mock_endpoint import MockEndpoint
+from tests.support.mock_endpoint import MockEndpoint, completion
 
 KEY = "sk-a/secret+of=mine"
 
@@ -265,6 +266,30 @@ ERRORS = {
 def test_the_message_is_found_in_every_server_s_shape(server: str) -> None:
     body, expected = ERRORS[server]
     assert RawResponse(0.0, 400, {}, body).error_text() == expected
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda body: [body],
+        lambda body: {"code": 0, "data": body},
+        lambda body: {"result": body, "success": True, "errors": []},
+        lambda body: {"output": {"choices": body["choices"]}, "usage": body["usage"]},
+        lambda body: {"statusCode": 200, "body": json.dumps(body)},
+        lambda body: {**body, "choices": [{"index": 0, "message": None}, *body["choices"]]},
+    ],
+)
+def test_a_completion_is_found_in_the_envelope_of_a_gateway(wrap: Any) -> None:
+    body = completion("Ship it.", usage={"prompt_tokens": 5})
+    found = RawResponse(0.0, 200, {}, json.dumps(wrap(body)).encode()).completion()
+    assert found is not None
+    assert (found["choices"], found["usage"]) == (body["choices"], {"prompt_tokens": 5})
+
+
+@pytest.mark.parametrize("choices", [5, {"0": {}}, "x", [1, 2], [[]]])
+def test_choices_of_any_shape_are_no_crash(choices: Any) -> None:
+    body = json.dumps({"choices": choices, "data": {"choices": choices}}).encode()
+    assert RawResponse(0.0, 200, {}, body).completion() is None
 
 
 def test_only_a_body_with_a_message_in_its_first_choice_is_a_completion() -> None:

@@ -85,6 +85,31 @@ def test_arguments_may_be_text_an_object_or_text_in_text(arguments: Any) -> None
         assert (json.loads(reply.text), reply.place) == (json.loads(VERDICT), "tool")
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        [VERDICT],
+        [{"type": "text", "content": VERDICT}],
+        [{"type": "text", "text": {"value": VERDICT, "annotations": []}}],
+        {"type": "text", "text": VERDICT},
+        {"parts": [{"thought": True, "text": "hm"}, {"text": VERDICT}]},
+        [json.loads(VERDICT)],
+    ],
+)
+def test_content_may_be_parts_of_any_shape(content: Any) -> None:
+    assert json.loads(read_reply(completion(content, usage={})).text) == json.loads(VERDICT)
+
+
+def test_an_answer_that_only_its_parsed_form_has_is_read() -> None:
+    parsed = read_reply(completion("", parsed=json.loads(VERDICT), reasoning="hm"))
+    assert (json.loads(parsed.text), parsed.place) == (json.loads(VERDICT), "content")
+
+
+@pytest.mark.parametrize("content", [{}, [{}], [], 5, [None], {"parts": []}])
+def test_a_content_without_text_leaves_the_reasoning_to_be_read(content: Any) -> None:
+    assert read_reply(completion(content, usage={}, reasoning=VERDICT)).place == "reasoning"
+
+
 def test_content_may_be_an_object_or_json_in_a_string() -> None:
     assert json.loads(text_of(json.loads(VERDICT))) == json.loads(VERDICT)
     assert text_of(json.dumps(VERDICT)) == VERDICT
@@ -157,8 +182,9 @@ ENDINGS = {
     "FinishReason.MAX_TOKENS model_context_window_exceeded token_limit max_new_tokens ERROR_LIMIT",
     "filtered": "content_filter content-filter SAFETY RECITATION BLOCKLIST PROHIBITED_CONTENT SPII "
     "refusal sensitive guardrail_intervened ERROR_TOXIC contentFiltered content_filter:SAFETY",
-    "broken_off": "error ERROR abort load network_error cancelled MALFORMED_FUNCTION_CALL timeout "
+    "broken_off": "error ERROR abort load network_error cancelled timeout "
     "insufficient_system_resource rate_limit error_rate_limit",
+    "slipped": "MALFORMED_FUNCTION_CALL UNEXPECTED_TOOL_CALL malformed invalid_function_call",
 }
 
 

@@ -61,6 +61,8 @@ CALLS = {
     "qwen coder": "<tool_call>\n<function=give_verdict>\nQWEN\n</function>\n</tool_call>",
     "minimax": '<invoke name="give_verdict">\nMINIMAX\n</invoke>',
     "glm": "<tool_call>give_verdict\nGLM\n</tool_call>",
+    "its answer by a name": '{"result": VERDICT}',
+    "the schema's own form": '{"type": "object", "properties": VERDICT}',
 }
 TAGS = {
     "QWEN": tagged("<parameter=NAME>\nVALUE\n</parameter>"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from panel.cells.lines import Attempt
 from panel.endpoint.client import RawResponse
-from panel.endpoint.faults import BROKEN, Fault, classify_fault
+from panel.endpoint.faults import BROKEN, SLIPPED, Fault, classify_fault
 from panel.endpoint.prompt_counts import PromptCounts
 from panel.endpoint.replies import Reply, read_reply
 from panel.endpoint.usage import cost
@@ -72,9 +72,10 @@ def read_attempt(answer: RawResponse, asked: Attempt, context: AttemptContext) -
     if reply.abstention is not None:
         reason, words = reply.abstention
         return AttemptResult(replace(attempt, outcome="abstain", reason=reason, detail=words))
-    if reply.ending == "broken_off":
+    if reply.ending in ("broken_off", "slipped"):
+        label = BROKEN if reply.ending == "broken_off" else SLIPPED
         detail = f"the server ended the reply with {reply.finish_reason!r}"
-        return _spoilt(attempt, Fault("retry", BROKEN, detail), context)
+        return _spoilt(attempt, Fault("retry", label, detail), context)
     try:
         verdict = reply.verdict(asked.cell.persona)
     except UnparsableReply as error:

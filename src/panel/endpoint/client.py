@@ -62,10 +62,15 @@ class RawResponse:
         body = self.json()
         if isinstance(body, str):  # JSON in a JSON string, as some gateways send it
             body = read_body(body.encode())
+        body = _unwrapped(body)
         choices = body.get("choices") if isinstance(body, dict) else None
-        choice = choices[0] if isinstance(choices, list) and choices else None
-        if not isinstance(body, dict) or not isinstance(choice, dict):
+        listed = choices if isinstance(choices, list) else ()
+        choices = [each for each in listed if isinstance(each, dict)]
+        # Some gateways put a choice without an answer first, which tells of their filter.
+        choice = next((each for each in choices if _answers(each)), (choices or [None])[0])
+        if not isinstance(body, dict) or choice is None:
             return None
+        body["choices"] = [choice]
         if choice.get("message") is None and choice.get("finish_reason"):
             choice["message"] = {"content": choice.get("text")}
         return body if isinstance(choice.get("message"), dict) else None
@@ -88,6 +93,29 @@ class RawResponse:
         error = _error_of(self.json())
         param = error.get("param") if isinstance(error, dict) else None
         return param if isinstance(param, str) else None
+
+
+_ENVELOPES = ("result", "data", "response", "output", "body")
+
+
+def _unwrapped(body: Any) -> Any:
+    """Take a completion out of a list of one and of the envelopes in which gateways send it."""
+    for _ in range(4):
+        if isinstance(body, list) and len(body) == 1:
+            [body] = body
+        if not isinstance(body, dict) or "choices" in body:
+            break
+        inner = next((body[name] for name in _ENVELOPES if body.get(name)), None)
+        if isinstance(inner, str):
+            inner = read_body(inner.encode())
+        if not isinstance(inner, dict | list):
+            break
+        body = {"usage": body.get("usage"), **inner} if isinstance(inner, dict) else inner
+    return body
+
+
+def _answers(choice: dict[str, Any]) -> bool:
+    return isinstance(choice.get("message"), dict) or isinstance(choice.get("text"), str)
 
 
 def _error_of(body: Any) -> Any:

@@ -14,20 +14,22 @@ from panel.text import clean_text
 from panel.workspace.personas import Persona
 from panel.workspace.verdict import TOOL, UnparsableReply, Verdict, parse
 
-Ending = Literal["whole", "truncated", "filtered", "broken_off"]
+Ending = Literal["whole", "truncated", "filtered", "slipped", "broken_off"]
 # Words in finish reasons, which every server and gateway spells in its own way; the first counts.
 _FILTER = (
     r"filter|safety|recit|block|prohibit|spii|refus|sensitive|moderat|guardrail|toxic|policy|armor"
     r"|violat|flagged"
 )
 _CUT = r"length|max.*(token|output)|(?<!rate_)(?<!rate)limit|context|truncat|incomplete"
+_SLIPPED = r"malformed|(invalid|unexpected)_(tool|function)"  # the model's call is none (Gemini)
 _GIVEN_UP = (  # in the middle, and still with status 200
-    r"error|abort|(^|_)load(_|$)|fail|cancel|time_?out|interrupt|malformed|insufficient|rate_?limit"
+    r"error|abort|(^|_)load(_|$)|fail|cancel|time_?out|interrupt|insufficient|rate_?limit"
     r"|unavailable|overload|disconnect"
 )
 _ENDINGS: tuple[tuple[Ending, str], ...] = (
     ("filtered", _FILTER),
     ("truncated", _CUT),
+    ("slipped", _SLIPPED),
     ("broken_off", _GIVEN_UP),
 )
 
@@ -115,6 +117,8 @@ def _found(message: dict[str, Any]) -> tuple[str, Literal["content", "tool", "re
         return own or other, "tool"
     if text.strip():
         return text, "content"
+    if isinstance(parsed := message.get("parsed"), dict):
+        return json.dumps(parsed), "content"
     thought = _thought(message)
     return (thought, "reasoning") if thought else (text, "content")
 
@@ -124,19 +128,44 @@ _THOUGHTS = ("reasoning_content", "reasoning", "thinking", "reasoning_details", 
 
 
 def _content(content: Any) -> str:
-    if isinstance(content, dict) and "type" not in content:
-        return json.dumps(content)  # JSON that the server has parsed
-    return content if isinstance(content, str) else _parts(content, "text", "output_text")
+    """Return the text of a content: text, JSON that the server has parsed, or a list of parts."""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, dict) and isinstance(content.get("parts"), list):  # Gemini
+        content = content["parts"]
+    parts = content if isinstance(content, list) else [content]
+    if all(isinstance(part, str) for part in parts):
+        return "".join(parts)
+    parsed = [part for part in parts if isinstance(part, dict) and part and _is_parsed(part)]
+    return json.dumps(parsed[-1]) if parsed else _parts(parts, "text", "output_text")
 
 
 def _parts(parts: Any, *types: str) -> str:
     """Return the text of a list's parts of these types, joined, without those marked as thought."""
-    texts = (
-        part.get("text", part.get("refusal"))
+    return "".join(
+        _part_text(part)
         for part in (parts if isinstance(parts, list) else ())
-        if isinstance(part, dict) and part.get("type", "text") in types and not part.get("thought")
+        if isinstance(part, dict) and part.get("type", "text") in types
     )
-    return "".join(text for text in texts if isinstance(text, str))
+
+
+def _is_parsed(part: dict[str, Any]) -> bool:
+    return "verdict" in part or not _PART & part.keys()
+
+
+_PART = {"type", "text", "thought", "refusal"}  # a part of a content has one of these
+
+
+def _part_text(part: dict[str, Any]) -> str:
+    if part.get("thought"):
+        return ""
+    for name in ("text", "content", "refusal"):
+        value = part.get(name)
+        if isinstance(value, dict):  # as the Assistants API writes it
+            value = value.get("value")
+        if isinstance(value, str):
+            return value
+    return ""
 
 
 def _thought(message: dict[str, Any]) -> str:

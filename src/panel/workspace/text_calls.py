@@ -14,6 +14,8 @@ from panel.workspace.lenient_json import Repeating, decoder
 _NAMES = ("name", "tool", "tool_name", "function", "function_name", "recipient_name", "action")
 _ARGUMENTS = ("arguments", "parameters", "args", "input", "tool_input", "action_input", "kwargs")
 _WRAPPERS = ("function", "function_call", "tool_call", "tool_calls", *_ARGUMENTS)
+# What a model calls its answer, and the name under which the schema itself has its fields.
+_ANSWERS = ("properties", "response", "result", "output", "answer", "final_answer", "json")
 _DEPTH = 6  # of a call's own wrapping, JSON inside strings included
 _TAGGED = re.compile(
     r"<parameter(?:=|\s+name=[\"']?)(\w+)[\"']?>(.{0,10000}?)</parameter>"
@@ -38,9 +40,11 @@ def called_with(found: dict[str, Any], tool: str, answer: str) -> dict[str, Any]
 def _arguments(found: dict[str, Any], tool: str, answer: str) -> dict[str, Any] | None:
     if len(found) == 1:
         ((name, value),) = found.items()
-        return _object(value) if name in (tool, answer, *_WRAPPERS) else None
+        return _object(value) if name in (tool, answer, *_WRAPPERS, *_ANSWERS) else None
     if answer in found:
         return None
+    if found.get("type") == "object" and len(found) == 2:  # in the form of a schema
+        return _object(found.get("properties"))
     if any(isinstance(found.get(name), str) for name in _NAMES):
         inside = (_object(found.get(name)) for name in _ARGUMENTS)
         return next((value for value in inside if value is not None), None)
