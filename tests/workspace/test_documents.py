@@ -190,3 +190,19 @@ def test_the_tags_of_plain_data_are_read() -> None:
 def test_yaml_with_very_many_values_is_refused_before_they_are_made() -> None:
     with pytest.raises(WorkspaceError, match="more than 500,000 values"):
         parse_yaml("- a\n" * 500_001, Path("x.yaml"))
+
+
+@pytest.mark.parametrize("name", ["tools", "personas", "prompts", "verdicts"])
+def test_a_folder_that_is_a_link_stays_in_its_repository(
+    space: Space, tmp_path: Path, name: str
+) -> None:
+    """A link is a file like any other to git, and may come with a stranger's branch."""
+    folder = space.root / name
+    folder.mkdir(exist_ok=True)
+    shared = tmp_path / "shared"
+    folder.rename(shared)
+    folder.symlink_to(shared)
+    with pytest.raises(WorkspaceError, match=f"{name}: leads out of its folder"):
+        load_workspace(space.root)
+    (tmp_path / ".git").mkdir()
+    assert load_workspace(space.root)

@@ -89,6 +89,12 @@ def not_utf8(path: Path) -> bool:
     return any("\ud800" <= character <= "\udfff" for character in str(path))
 
 
+def home_of(root: Path) -> Path:
+    """Return the folder whose owner answers for a workspace: its repository, or itself."""
+    root = root.resolve()
+    return next((each for each in (root, *root.parents) if (each / ".git").exists()), root)
+
+
 def refuse_link(file: Path) -> None:
     """Raise WorkspaceError for a link to a place outside the folder that the link stands in."""
     if file.is_symlink():

@@ -10,6 +10,8 @@ from typing import TypeVar
 
 from panel.errors import Problem, UsageError, WorkspaceError
 from panel.text import composed
+from panel.workspace.documents import home_of, refuse_outside
+from panel.workspace.git import PARTS
 from panel.workspace.personas import Persona, choose_personas, load_personas
 from panel.workspace.prompts import Prompts, load_prompts
 from panel.workspace.settings import FILE, Settings, load_settings
@@ -109,6 +111,11 @@ def load_workspace(root: Path, kept: KeptTools | None = None) -> WorkspaceFiles:
             problems.extend(error.problems)
             return None
 
+    for folder in PARTS:
+        if (root / folder).is_symlink():
+            part(partial(refuse_outside, home_of(root), root / folder))
+    if problems:
+        raise WorkspaceError(problems)
     settings = part(lambda: load_settings(root))
     personas = part(lambda: load_personas(root / "personas"))
     tools = part(lambda: load_catalog(root / "tools", kept))
