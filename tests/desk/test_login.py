@@ -139,6 +139,15 @@ def test_logging_out_is_a_form_and_ends_the_session(session: Session) -> None:
     assert session.raw("GET", TAKE, own).status == 303
 
 
+@pytest.mark.parametrize("cookies", ['prefs={{"a":1}}; {}', "a b=c; {}", "{}; =;;", "x=1; {}"])
+def test_cookies_of_other_programs_on_the_host_log_nobody_out(
+    session: Session, cookies: str
+) -> None:
+    held = session.log_in(TOKEN)["Cookie"]
+    headers = {"Host": session.base[7:], "cookie": "y=2", "Cookie": cookies.format(held)}
+    assert session.raw("GET", TAKE, headers).status == 200
+
+
 def test_a_desk_without_a_token_has_nothing_to_log_out_of(asked: Space) -> None:
     with desk_open(asked.root) as session:
         assert "/logout" not in session.get("/")[1]

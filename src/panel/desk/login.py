@@ -8,10 +8,8 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
 
 import anyio
-from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -160,12 +158,8 @@ def _name(request: Request) -> str:
 
 
 def _cookie(request: Request) -> str:
-    jar, name = SimpleCookie(), _name(request)
-    try:
-        jar.load(Headers(scope=request.scope).get("cookie", ""))
-    except CookieError:
-        return ""
-    return jar[name].value if name in jar else ""
+    # Not http.cookies: it drops all cookies where one of another program on this host is odd.
+    return request.cookies.get(_name(request), "")
 
 
 def _set_cookie(answer: Response, request: Request, key: str) -> None:
