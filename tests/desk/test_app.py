@@ -65,6 +65,7 @@ def test_the_queue_lists_what_waits_and_counts_every_state(session: Session) -> 
         ("persona=nobody", 0),
         ("flips=1&state=all", 0),
         ("state=nonsense&page=99999999999999999999", 6),
+        (f"page={'9' * 5000}", 6),
     ):
         assert session.get(f"/?{query}")[1].count('class="row"') == many, query
 

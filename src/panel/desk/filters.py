@@ -51,7 +51,7 @@ class Filter:
             persona=fields.get("persona", "")[:200],
             findings=findings if findings in FINDINGS else "",
             flips=fields.get("flips") == "1",
-            page=int(page) if page.isascii() and page.isdigit() and int(page[:9]) > 0 else 1,
+            page=max(1, int(page[:9])) if page.isascii() and page.isdigit() else 1,
         )
 
     @classmethod

@@ -75,7 +75,7 @@ def _unchanged(opened: OpenFile, headers: Headers) -> bool:
         return has_tag(headers, opened.tag)
     try:
         since = parsedate_to_datetime(headers["if-modified-since"]).timestamp()
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, OverflowError):  # OverflowError: a year or a zone of many digits
         return False
     return opened.changed is not None and int(opened.state.st_mtime) <= since
 
