@@ -190,8 +190,20 @@ def test_wrong_tokens_are_bounded_by_address_and_right_ones_are_not(
     assert proxied.token(TOKEN, made_up).status == 429
 
 
+@pytest.mark.parametrize(
+    ("mine", "share"),
+    [("2001:db8::{:x}:0:0:0:1", 2), ("2001:db8:0:{:x}00::1", 4), ("192.0.2.{}", 4)],
+)
+def test_who_has_a_whole_network_keeps_nobody_else_from_logging_in(
+    proxied: Session, waits: list[float], mine: str, share: int
+) -> None:
+    statuses = [proxied.token("wrong", forwarded(mine.format(turn))).status for turn in range(120)]
+    assert statuses.count(303) == share * GUESSES_BOUND.burst
+    assert proxied.token(TOKEN, forwarded("198.51.100.1")).getheader("location") == "/"
+
+
 def test_guesses_from_everywhere_are_bounded_in_all(proxied: Session, waits: list[float]) -> None:
-    statuses = [proxied.token("wrong", forwarded(f"192.0.2.{turn}")).status for turn in range(120)]
+    statuses = [proxied.token("wrong", forwarded(f"192.0.{turn}.1")).status for turn in range(120)]
     assert statuses[:100] == [303] * 100 and statuses[-1] == 429 and len(waits) < 110
 
 

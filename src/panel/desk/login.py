@@ -16,8 +16,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from panel.desk.pages import read_form
 from panel.errors import UsageError
+from panel.readers.community.networks import networks_of
 from panel.readers.serve.limits import Bound, VisitLimiter
-from panel.readers.serve.visitors import address_of, household, is_secure
+from panel.readers.serve.visitors import address_of, is_secure
 
 COOKIE = "panel_desk"
 IDLE_SECONDS = 2 * 3600.0
@@ -25,7 +26,7 @@ LONGEST_SECONDS = 12 * 3600.0
 MOST_SESSIONS = 100
 WRONG_TOKEN_SECONDS = 1.0
 # A right token is forgotten by the first of these, so that nobody is locked out by logging in.
-GUESSES_BOUND = Bound(burst=10, seconds=60, daily=200)  # of one address
+GUESSES_BOUND = Bound(burst=10, seconds=60, daily=200)  # of one address; wider networks have more
 ALL_GUESSES_BOUND = Bound(burst=100, seconds=10, daily=5000)
 
 
@@ -109,8 +110,8 @@ class TokenGate:
         return self._sessions.admit(_cookie(Request(scope)))
 
     async def _login(self, request: Request) -> Response:
-        address = household(address_of(request))
-        wait = self._guesses.wait(address) or self._all_guesses.wait("everybody")
+        networks = networks_of(address_of(request))
+        wait = self._guesses.wait_for(networks) or self._all_guesses.wait("everybody")
         if wait is not None:
             words = f"Too many tries to log in. Try again in {max(1, round(wait))} seconds."
             return PlainTextResponse(words, 429, {"Retry-After": str(max(1, round(wait)))})
@@ -121,7 +122,7 @@ class TokenGate:
         if not hmac.compare_digest(said.encode(), self._token.encode()):
             await anyio.sleep(WRONG_TOKEN_SECONDS)
             return RedirectResponse("/login?wrong=1", 303)
-        self._guesses.forget(address)
+        self._guesses.forget(networks)
         self._sessions.end(_cookie(request))
         answer = RedirectResponse("/", 303)
         _set_cookie(answer, request, self._sessions.begin())

@@ -9,7 +9,7 @@ import hashlib
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 DAY_SECONDS = 86400.0
@@ -61,10 +61,19 @@ class VisitLimiter:
                 del self._buckets[next(iter(self._buckets))]
             return _take(bucket, bound, now)
 
-    def forget(self, key: str) -> None:
-        """Let a key start anew."""
+    def wait_for(self, networks: Iterable[tuple[str, int]]) -> float | None:
+        """Ask for one request of networks, each with its share, narrowest first (``networks_of``).
+
+        What a narrow one refuses uses up nothing of the wider ones, which others share.
+        """
+        waits = (self.wait(name, share) for name, share in networks)
+        return next((wait for wait in waits if wait is not None), None)
+
+    def forget(self, networks: Iterable[tuple[str, int]]) -> None:
+        """Let networks start anew."""
         with self._guard:
-            self._buckets.pop(self._hashed(key), None)
+            for name, _share in networks:
+                self._buckets.pop(self._hashed(name), None)
 
     def _hashed(self, key: str) -> bytes:
         return hashlib.blake2b(key.encode(), key=self._salt, digest_size=16).digest()

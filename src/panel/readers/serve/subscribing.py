@@ -107,11 +107,9 @@ def _ask(site: Site, wish: _Wish) -> Response:
 def _wait(site: Site, wish: _Wish, domain: str) -> float:
     """Return the seconds until a mail may go without a proof of work; 0: now."""
     limits = site.limits
-    bounds = [(limits.subscribe, name, share) for name, share in wish.networks]
-    bounds += [(limits.domains, domain, 1), (limits.everybody, "everybody", 1)]
     # Narrow ones first: what one of them refuses uses up nothing that others share.
-    waits = (limiter.wait(key, share) for limiter, key, share in bounds)
-    return next((wait for wait in waits if wait is not None), 0.0)
+    wait = limits.subscribe.wait_for(wish.networks) or limits.domains.wait(domain)
+    return wait or limits.everybody.wait("everybody") or 0.0
 
 
 async def confirm_form(request: Request) -> Response:
