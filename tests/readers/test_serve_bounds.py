@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import gc
 import logging
 import socket
+import struct
 import subprocess
 import sys
+import threading
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
 
 from panel.desk.guard import BODY_LIMIT, LOGIN_LIMIT
 from panel.desk.serving import Place
 from panel.readers.serve.connections import Bounds, Connections, Group
 from panel.readers.serve.guard import LONGEST_BODY
-from panel.readers.serve.protocol import LONGEST_HEAD, LONGEST_LINE, MOST_HEADERS
+from panel.readers.serve.protocol import (
+    LONGEST_HEAD,
+    LONGEST_LINE,
+    MOST_HEADERS,
+    BoundedProtocol,
+)
 from panel.readers.serve.proxies import TrustedProxies, parse_address
-from panel.readers.serve.server import narrate
+from panel.readers.serve.server import bind, make_server, narrate
 from tests.support.desk_session import desk_open
 from tests.support.raw_client import GET, answered, asked, heard, opened, wait_until_cut
 from tests.support.readers_server import Served, serving
@@ -378,3 +392,72 @@ def test_a_crowd_gets_one_answer_a_connection(tmp_path: Path) -> None:
                 held.enter_context(opened(site.port, b"", f"127.0.1.{turn}"))
             answer = asked(site.port, request * 5, "127.0.0.3")
         assert answer.count(b"HTTP/1.1 200") == 1 and b"connection: close" in answer.lower()
+
+
+@contextlib.contextmanager
+def working(bounds: Bounds | None = None) -> Iterator[tuple[int, Callable[[], None]]]:
+    """Serve an application that answers nobody before the call that is given with its port."""
+    done = threading.Event()
+
+    async def answer(_request: Request) -> Response:
+        while not done.is_set():
+            await asyncio.sleep(0.01)
+        return PlainTextResponse("done")
+
+    with bind("127.0.0.1", 0) as bound:
+        server = make_server(Starlette(routes=[Route("/", answer)]), bounds)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
+        thread.start()
+        try:
+            while not server.started:
+                assert thread.is_alive(), "the server did not start"
+                time.sleep(0.01)
+            yield bound.getsockname()[1], done.set
+        finally:
+            done.set()
+            server.should_exit = True
+            thread.join(20)
+
+
+def open_protocols() -> int:
+    return sum(type(each) is BoundedProtocol for each in gc.get_objects())
+
+
+def test_a_connection_that_is_gone_is_forgotten_without_the_garbage_collector(
+    tmp_path: Path,
+) -> None:
+    with serving(tmp_path) as site:
+        site.get("/")
+        gc.collect()
+        gc.disable()
+        try:
+            junk = b"x" * (1 << 17)
+            said = (GET % site.port + b"\r\n" + junk, b"", junk, post(site.port, b"\r\n"))
+            for each in said:
+                with opened(site.port, each) as client:
+                    reset = struct.pack("ii", 1, 0)  # closing it resets the connection
+                    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
+            asked(site.port, post(site.port, b"Content-Length: 9999999\r\n\r\n") + junk)
+            until = time.monotonic() + 20
+            while open_protocols():
+                assert time.monotonic() < until, "some are kept"
+                time.sleep(0.05)
+        finally:
+            gc.enable()
+
+
+def test_little_is_read_of_a_client_before_its_turn_comes() -> None:
+    with working() as (port, _finish), contextlib.ExitStack() as held:
+        junk, many = b"x" * (1 << 22), 8
+        tracemalloc.start()
+        try:
+            before = tracemalloc.get_traced_memory()[0]
+            for _ in range(many):
+                client = held.enter_context(opened(port, GET % port + b"\r\n"))
+                client.settimeout(0.2)
+                with contextlib.suppress(TimeoutError):
+                    client.sendall(junk)  # until neither the kernel nor the server takes more
+            taken = tracemalloc.get_traced_memory()[0] - before
+        finally:
+            tracemalloc.stop()
+        assert taken < many * 90_000

@@ -12,6 +12,8 @@ from typing import NamedTuple, Protocol
 
 from panel.readers.community.networks import networks_of, parse_network_address
 
+READ_BYTES = 16 * 1024  # of one connection at once
+
 
 class Group(NamedTuple):
     """Connections that are counted together: their name, and how many there may be."""
@@ -67,6 +69,9 @@ class Connections:
     def __init__(self) -> None:
         self._members: dict[Group, dict[Connection, None]] = {}
         self._groups: dict[Connection, set[Group]] = {}
+        # What comes is copied out of here at once. It is small, since each connection keeps what
+        # it was given until its turn comes.
+        self.arriving = memoryview(bytearray(READ_BYTES))
 
     def enter(self, connection: Connection, groups: Iterable[Group]) -> bool:
         """Put a connection into groups, cutting others where one is full.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import http
 import re
-from collections.abc import Callable
 from typing import Any
 
 import h11
@@ -48,12 +47,12 @@ class Wire:
     """A transport that counts what is written, and closes so that the client reads the answer.
 
     Closing a socket on which unread data waits resets the connection, and the client may lose
-    the answer that says why. So while the client is still sending (``sending``), only our side
-    is ended; what still comes is thrown away.
+    the answer that says why. So while the client may be in the middle of a request (``conn``
+    tells), only our side is ended; what still comes is thrown away.
     """
 
-    def __init__(self, transport: asyncio.Transport, sending: Callable[[], bool]) -> None:
-        self._transport, self._sending = transport, sending
+    def __init__(self, transport: asyncio.Transport, conn: h11.Connection) -> None:
+        self._transport, self._conn = transport, conn
         self.written = 0
         self.ended_at: float | None = None
 
@@ -76,10 +75,11 @@ class Wire:
 
     def close(self) -> None:
         """Close, or end our side of it."""
-        if self._transport.is_closing() or not self._sending():
-            self._transport.close()
-        else:
+        sending = self._conn.their_state in (h11.SEND_BODY, h11.ERROR)
+        if sending and not self._transport.is_closing():
             self.end()
+        else:
+            self._transport.close()
 
     def end(self) -> None:
         """End our side."""
@@ -89,7 +89,7 @@ class Wire:
             self._transport.resume_reading()
 
 
-class BoundedProtocol(H11Protocol):
+class BoundedProtocol(H11Protocol, asyncio.BufferedProtocol):
     """A connection that keeps to ``Bounds``, and believes what trusted proxies say of clients."""
 
     _wire: Wire
@@ -115,7 +115,7 @@ class BoundedProtocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Make room for the connection, or say that there is none."""
-        self._wire = Wire(transport, self._client_sends)
+        self._wire = Wire(transport, self.conn)
         super().connection_made(self._wire)  # type: ignore[arg-type]
         peer = self.client[0] if self.client else ""
         self._proxied = self._proxies.trust(peer)
@@ -130,13 +130,21 @@ class BoundedProtocol(H11Protocol):
         self._fresh = False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Give its place back."""
+        """Give its place back, and all that was read."""
         self._house.leave(self)
         super().connection_lost(exc)
+        # What refers to this object from its inside would keep it until the garbage collector
+        # has its next full turn, thousands of connections later.
+        self._unset_keepalive_if_required()
+        self.app = self._answer
 
-    def _client_sends(self) -> bool:
-        """Whether the client may be in the middle of a request."""
-        return self.conn.their_state in (h11.SEND_BODY, h11.ERROR)
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Return where asyncio puts what comes, a little at a time."""
+        return self._house.arriving
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Take what has come."""
+        self.data_received(bytes(self._house.arriving[:nbytes]))
 
     def data_received(self, data: bytes) -> None:
         """Take bytes; throw them away once the connection is ended."""
