@@ -348,22 +348,50 @@ def test_before_the_token_bodies_are_small_and_after_it_as_long_as_a_take(asked:
         assert session.post("/take/anvil/builder/preview", large, headers)[0] == 200
 
 
-def test_the_same_line_is_narrated_once_a_minute() -> None:
+def test_a_request_with_two_lengths_is_refused_and_nothing_behind_it_is_read(
+    program: Open,
+) -> None:
+    with program(Bounds()) as port:
+        body = b"0\r\n\r\n"
+        both = b"Content-Length: %d\r\nTransfer-Encoding: chunked\r\n\r\n" % len(body)
+        for said in (post(port, both), GET % port + both):
+            answer = asked(port, said + body + GET % port + b"\r\n")
+            assert answer.startswith(b"HTTP/1.1 400 ") and answer.count(b"HTTP/1.1") == 1
+
+
+@contextlib.contextmanager
+def narrated(clock: Callable[[], float] = time.monotonic) -> Iterator[list[str]]:
+    """Give what is narrated until the block ends."""
     said: list[str] = []
-    now = [0.0]
-    names = ("uvicorn", "asyncio")
-    loggers = {name: logging.getLogger(name) for name in names}
-    before = {name: (each.handlers, each.level, each.propagate) for name, each in loggers.items()}
+    loggers = [logging.getLogger(name) for name in ("uvicorn", "asyncio")]
+    before = [(each.handlers, each.level, each.propagate) for each in loggers]
     try:
-        narrate(said.append, lambda: now[0])
+        narrate(said.append, clock)
+        yield said
+    finally:
+        for logger, kept in zip(loggers, before, strict=True):
+            logger.handlers, logger.level, logger.propagate = kept
+
+
+@pytest.mark.parametrize("what", [b"websocket", b"h2c"])
+def test_who_asks_for_another_protocol_gets_http_and_the_operator_no_advice(
+    program: Open, what: bytes
+) -> None:
+    with narrated() as said, program(Bounds()) as port:
+        wish = b"Connection: close, Upgrade\r\nUpgrade: %s\r\n\r\n" % what
+        answer = asked(port, GET.replace(b"/ ", b"/login ") % port + wish)
+        assert answer[9:12] in (b"200", b"404") and said == []
+
+
+def test_the_same_line_is_narrated_once_a_minute() -> None:
+    now = [0.0]
+    with narrated(lambda: now[0]) as said:
         for turn in range(1000):
             logging.getLogger("uvicorn.error").warning("Invalid HTTP request received.")
-            loggers["asyncio"].error("no room", exc_info=OSError(24, "Too many open files"))
+            no_room = OSError(24, "Too many open files")
+            logging.getLogger("asyncio").error("no room", exc_info=no_room)
             now[0] = turn / 10
         logging.getLogger("uvicorn.error").warning("another\nline")
-    finally:
-        for name, logger in loggers.items():
-            logger.handlers, logger.level, logger.propagate = before[name]
     room = "no room OSError(24, 'Too many open files')"
     assert said == ["Invalid HTTP request received.", room] * 2 + ["another line"]
 

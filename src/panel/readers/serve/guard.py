@@ -112,6 +112,9 @@ class Guard:
         if len(hosts) != 1 or not self._rules.known(hosts[0]) or not self._rules.known(shown):
             return 400, self._rules.unknown_host
         _set_host(scope, shown)
+        if "content-length" in headers and "transfer-encoding" in headers:
+            # A proxy may go by the one where h11 goes by the other (RFC 9112, 6.1).
+            return 400, "Send either Content-Length or Transfer-Encoding."
         if scope["method"] in ("GET", "HEAD"):
             return None
         if scope["method"] != "POST":

@@ -167,6 +167,13 @@ class BoundedProtocol(H11Protocol, asyncio.BufferedProtocol):
                 return
         super().handle_events()
 
+    def _should_upgrade(self) -> bool:
+        """No: the request is answered as HTTP/1.1 (RFC 9110, 7.8).
+
+        uvicorn would tell the operator to install another package, whenever anybody asks.
+        """
+        return False
+
     def send_400_response(self, msg: str) -> None:
         """Answer what is not HTTP, unless an answer has begun."""
         if self._between_requests() or not self.cycle.response_started:
