@@ -25,7 +25,7 @@ from starlette.routing import Route
 
 from panel.desk.guard import BODY_LIMIT, LOGIN_LIMIT
 from panel.desk.serving import Place
-from panel.readers.serve.connections import Bounds, Connections, Group
+from panel.readers.serve.connections import REFUSED, Bounds, Connections, Group
 from panel.readers.serve.guard import LONGEST_BODY
 from panel.readers.serve.protocol import (
     LONGEST_HEAD,
@@ -405,7 +405,7 @@ def test_connections_fit_into_the_descriptors_that_there_are() -> None:
         "resource.setrlimit(resource.RLIMIT_NOFILE, (hard // 2, hard))\n"
         "print(with_room(Bounds()).connections, resource.getrlimit(resource.RLIMIT_NOFILE)[0])\n"
     )
-    for hard, connections in ((4096, 512), (1024, 277)):
+    for hard, connections in ((4096, 512), (1024, 266)):
         run = [sys.executable, "-c", program, str(hard)]
         done = subprocess.run(run, check=True, capture_output=True, text=True)
         found, soft = map(int, done.stdout.split())
@@ -445,6 +445,23 @@ def working(bounds: Bounds | None = None) -> Iterator[tuple[int, Callable[[], No
             done.set()
             server.should_exit = True
             thread.join(20)
+
+
+def test_who_finds_no_room_reads_why_though_the_request_comes_later() -> None:
+    with (
+        working(replace(PATIENT, one_address=1)) as (port, _finish),
+        contextlib.ExitStack() as held,
+    ):
+        held.enter_context(opened(port, GET % port + b"\r\n"))
+        refused = held.enter_context(opened(port))
+        answer = heard(refused)
+        for said in (GET % port, b"\r\n"):  # a connection that is reset takes no second word
+            refused.sendall(said)
+            time.sleep(0.05)
+        assert answer.startswith(b"HTTP/1.1 503 ") and b"Retry-After: 5" in answer
+        for _ in range(REFUSED.most):
+            held.enter_context(opened(port))
+        wait_until_cut(refused)
 
 
 def open_protocols() -> int:

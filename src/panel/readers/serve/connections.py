@@ -22,6 +22,9 @@ class Group(NamedTuple):
     most: int
 
 
+REFUSED = Group("refused", 32)  # those that found no room and are being told so
+
+
 @dataclass(frozen=True, slots=True)
 class Bounds:
     """What clients may take of the server's room and time.

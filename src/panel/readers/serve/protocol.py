@@ -15,7 +15,7 @@ from uvicorn.protocols.http.flow_control import CLOSE_HEADER
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
-from panel.readers.serve.connections import Bounds, Connections
+from panel.readers.serve.connections import REFUSED, Bounds, Connections
 from panel.readers.serve.proxies import TrustedProxies
 
 LONGEST_HEAD = 16384  # bytes: request line, headers and the empty line
@@ -121,8 +121,10 @@ class BoundedProtocol(H11Protocol, asyncio.BufferedProtocol):
         self._proxied = self._proxies.trust(peer)
         groups = () if self._proxied else self._bounds.networks(peer)
         if not self._house.enter(self, (*groups, self._bounds.everybody())):
+            # Closed at once, it would be reset by the request that comes, and tell nobody why.
+            self._house.enter(self, (REFUSED,))
             self._wire.write(_plain(503, FULL, "Retry-After: 5\r\n"))
-            self._wire.close()
+            self._wire.end()
         # asyncio reads what is there in its next turn, after the calls that are due by then.
         self.loop.call_soon(self.loop.call_soon, self._read_once)
 

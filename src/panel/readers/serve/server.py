@@ -13,7 +13,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from panel.errors import UsageError
-from panel.readers.serve.connections import Bounds, Connections
+from panel.readers.serve.connections import REFUSED, Bounds, Connections
 from panel.readers.serve.protocol import LONGEST_HEAD, BoundedProtocol
 from panel.readers.serve.proxies import TrustedProxies
 
@@ -52,13 +52,14 @@ def with_room(bounds: Bounds) -> Bounds:
         import resource  # noqa: PLC0415 - there is none on Windows
     except ModuleNotFoundError:
         return bounds
-    needed = 3 * bounds.connections + BACKLOG + OTHER_DESCRIPTORS
+    others = BACKLOG + REFUSED.most + OTHER_DESCRIPTORS
+    needed = 3 * bounds.connections + others
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft not in (resource.RLIM_INFINITY, -1) and soft < needed:
         soft = needed if hard in (resource.RLIM_INFINITY, -1) else min(needed, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         if soft < needed:
-            fitting = max(8, (soft - BACKLOG - OTHER_DESCRIPTORS) // 3)
+            fitting = max(8, (soft - others) // 3)
             return replace(bounds, connections=fitting)
     return bounds
 
