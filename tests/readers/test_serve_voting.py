@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from starlette.requests import Request
 
+from panel.readers.community.ledger import FOLDER, Ledger
+from panel.readers.community.votes import FILE
 from panel.readers.serve.limits import Bound
 from panel.readers.serve.proxies import TrustedProxies
 from panel.readers.serve.visitors import address_of, is_secure
@@ -160,6 +162,28 @@ def test_one_voter_in_many_threads_is_counted_once(site: Served) -> None:
         thread.join()
     assert votes(site) == 1
     assert [site.vote("anvil", "ship").status for _ in range(5)] == [200] * 4 + [429]
+
+
+def test_pages_and_shares_are_answered_while_many_votes_wait_for_another_writer(
+    proxied: Served,
+) -> None:
+    statuses: list[int] = []
+
+    def cast(number: int) -> None:
+        statuses.append(vote_from(proxied, f"198.51.{number}.7").status)
+
+    other = Ledger(proxied.root / FOLDER / FILE, lambda _line: None, lambda: None)
+    threads = [threading.Thread(target=cast, args=(number,)) for number in range(60)]
+    with other.writing():
+        for thread in threads:
+            thread.start()
+        for _ in range(20):
+            assert proxied.get("/").status == 200 and votes(proxied) == 0
+            assert proxied.get("/confirm?token=x").status == 400
+        assert statuses == []
+    for thread in threads:
+        thread.join()
+    assert statuses == [200] * 60 and votes(proxied) == 60
 
 
 def test_without_a_trusted_proxy_its_header_tells_nothing(site: Served) -> None:

@@ -44,7 +44,7 @@ class Ledger:
 
     ``replay`` is called once with every complete line, in the order in which they were
     written. ``restart`` is called first when the file was rewritten (an erasure). ``damaged``
-    counts the lines that cannot be read. Safe for several threads.
+    counts the lines that cannot be read. Safe for several threads; who reads waits for no writer.
     """
 
     def __init__(
@@ -60,12 +60,13 @@ class Ledger:
         self._release: Callable[[], object] = int  # closes the file that ``_inode`` is of
         self._offset = 0
         self._chain = Chain(file.name)
-        self._threads = threading.RLock()
+        self._reading = threading.Lock()
+        self._writing = threading.RLock()  # taken first, and held while others have the file's lock
         self._depth = 0
 
     def refresh(self) -> None:
         """Read what this or another process has appended since the last call."""
-        with self._threads:
+        with self._reading:
             try:
                 handle = self.file.open("rb")
             except FileNotFoundError:
@@ -104,7 +105,7 @@ class Ledger:
     @contextmanager
     def writing(self) -> Iterator[None]:
         """Hold the file's lock, with everything that others wrote read in."""
-        with self._threads:
+        with self._writing:
             if self._depth:  # this thread holds it already
                 yield
                 return
@@ -145,6 +146,7 @@ class Ledger:
                 os.fsync(descriptor)
         except OSError:
             os.ftruncate(descriptor, end)
+            self.refresh()  # a reader may have seen what is taken back
             raise
         if durable and end == 0:
             sync_folder(self.file.parent)  # a new file's name is on disk only once its folder is

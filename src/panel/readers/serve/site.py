@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import functools
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from importlib import resources
+from typing import Any, TypeVar
 
+from anyio import CapacityLimiter, to_thread
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
@@ -28,6 +31,8 @@ SUBSCRIBE_BOUND = Bound(burst=5, seconds=120, daily=20)
 DOMAIN_BOUND = Bound(burst=20, seconds=60, daily=500)
 EVERYBODY_BOUND = Bound(burst=60, seconds=10, daily=5000)
 LINKS_BOUND = Bound(burst=30, seconds=4, daily=300)
+WRITING_THREADS = 16
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,14 @@ class Site:
     limits: ServerLimits
     quota: Quota
     votes_per_address: int
+    threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(WRITING_THREADS))
+
+    async def writing(self, work: Callable[..., T], *given: Any) -> T:
+        """Call what writes, in threads for that alone: it may wait for the disk and for locks.
+
+        Pages and shares have other threads, so they are answered meanwhile.
+        """
+        return await to_thread.run_sync(work, *given, limiter=self.threads)
 
 
 def site_of(request: Request) -> Site:

@@ -65,7 +65,7 @@ async def subscribe(request: Request) -> Response:
     networks = networks_of(address_of(request))
     wish = _Wish(address, networks, fields.get("work", ""), fields.get("solution", ""))
     try:
-        return await run_in_threadpool(_ask, site, wish)
+        return await site.writing(_ask, site, wish)
     except Exceeded as error:
         return too_often(error.wait)
     except (PanelError, OSError) as error:
@@ -134,7 +134,7 @@ async def confirm(request: Request) -> Response:
     try:
         fields = await read_fields(request, frozenset({"token"}))
         now = datetime.now(UTC)
-        good = await run_in_threadpool(site.subscribers.confirm, fields.get("token", ""), now)
+        good = await site.writing(site.subscribers.confirm, fields.get("token", ""), now)
     except BadForm as error:
         return notice(Notice("Not subscribed", str(error)), error.status)
     except (PanelError, OSError) as error:
@@ -169,7 +169,7 @@ async def leave(request: Request) -> Response:
     if address_hash is None:
         return notice(BAD_LINK, 400)
     try:
-        await run_in_threadpool(site.subscribers.unsubscribe, address_hash, datetime.now(UTC))
+        await site.writing(site.subscribers.unsubscribe, address_hash, datetime.now(UTC))
     except (PanelError, OSError) as error:
         return _failed(site, error)
     return notice(LEFT)

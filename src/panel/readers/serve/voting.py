@@ -48,7 +48,7 @@ async def _cast(request: Request, allowed: frozenset[str]) -> tuple[dict[str, st
     visitor = visitor_of(request, site.secret)
     address = address_of(request)
     try:
-        await run_in_threadpool(_count, site, visitor.hash, fields, address)
+        await site.writing(_count, site, visitor.hash, fields, address)
     except (PanelError, OSError) as error:
         site.mail_queue.log(str(error))
         raise _Refused(503, UNSAVED) from None
