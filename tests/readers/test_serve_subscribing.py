@@ -378,6 +378,23 @@ def test_without_smtp_settings_one_mail_waits_for_each_address(
     assert len(outbox.waiting()) == 1
 
 
+def test_while_the_outbox_is_full_nothing_is_counted_and_no_work_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mail_queue, "MOST_WAITING", 2)
+    with serving(tmp_path) as site:
+        for address in (ANN, "bob@example.org"):
+            assert site.post("/subscribe", {"email": address}).status == 202
+        counts = (site.root / "community" / "counts.jsonl").read_bytes()
+        for turn in range(10):  # twice as many as are taken without work
+            reply = site.post("/subscribe", {"email": f"reader{turn}@example.org"})
+            assert reply.status == 503 and "Try again later" in reply.text
+        assert (site.root / "community" / "counts.jsonl").read_bytes() == counts
+        for file in (site.root / "community" / "outbox").glob("*.eml"):
+            file.unlink()
+        assert site.post("/subscribe", {"email": "eve@example.org"}).status == 202
+
+
 def test_one_mail_that_cannot_be_sent_stops_no_other(
     tmp_path: Path, box: Mailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:

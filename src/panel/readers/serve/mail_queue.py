@@ -79,16 +79,20 @@ class MailQueue:
         self._news.set()
         self._thread.join(JOIN_SECONDS)
 
-    def ask(self, address: str) -> None:
-        """Put a mail to an address (already validated) on disk.
-
-        Raises JournalError where it cannot be written, or too many mails wait already.
-        """
+    def check_room(self) -> None:
+        """Raise JournalError where too many mails wait already."""
         if len(self._outbox.waiting()) >= MOST_WAITING:
             raise JournalError(
                 f"{self._outbox.folder} holds {MOST_WAITING} mails, so no other is taken. Check "
                 "PANEL_SMTP_HOST, or delete them."
             )
+
+    def ask(self, address: str) -> None:
+        """Put a mail to an address (already validated) on disk.
+
+        Raises JournalError where it cannot be written, or too many mails wait already.
+        """
+        self.check_room()
         now = datetime.now(UTC)
         link = confirm_link(self._home.base_url, self._subscribers.confirm_token(address, now))
         title = one_line(self._home.title)

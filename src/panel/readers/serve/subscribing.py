@@ -89,6 +89,7 @@ class _Wish:
 
 def _ask(site: Site, wish: _Wish) -> Response:
     """Put a mail on its way, or ask for a proof of work; raises Exceeded and PanelError."""
+    site.mail_queue.check_room()  # before anything is counted, or worked for in vain
     now, domain = datetime.now(UTC), mail_domain(wish.address)
     spent = f"work {wish.work}"
     worked = is_solved(site.secret, wish.work, wish.solution, wish.whose, now)
