@@ -45,6 +45,8 @@ SIX = ["2001:db8:1:2f3::/64", "2001:db8:1:200::/56", "2001:db8:1::/48"]
         ("[2001:DB8:1:2f3::]", SIX),
         ("fe80::1%eth0", ["fe80::/64", "fe80::/56", "fe80::/48"]),
         ("::1", ["::/64", "::/56", "::/48"]),
+        ("127.3.2.1", ["127.3.2.1/32", "127.3.2.0/24", "127.0.0.0/8"]),
+        ("::ffff:127.3.2.1", ["127.3.2.1/32", "127.3.2.0/24", "127.0.0.0/8"]),
         ("", ["unknown"]),
         ("unknown", ["unknown"]),
         ("198.51.100.7.8", ["unknown"]),
@@ -58,7 +60,7 @@ def test_an_address_belongs_to_the_networks_that_one_person_may_have(
     assert [name for name, _share in networks_of(parse_network_address(text))] == networks
 
 
-@pytest.mark.parametrize("text", ["198.51.100.7", "2001:db8::1", ""])
+@pytest.mark.parametrize("text", ["198.51.100.7", "2001:db8::1", "127.0.0.1", ""])
 def test_a_wider_network_has_a_larger_share(text: str) -> None:
     shares = [share for _name, share in networks_of(parse_network_address(text))]
     assert shares[0] == 1 and shares == sorted(set(shares))

@@ -112,6 +112,7 @@ def test_the_changes_of_all_voters_at_one_address_have_a_wide_bound(tmp_path: Pa
         ("2001:db8:{:x}::1", 50),  # a /48 for each
         ("198.51.100.{}", 20),  # one /24
         ("198.51.{}.7", 50),  # a /24 for each
+        ("127.1.{}.7", 40),  # all of them are this machine
         ("::ffff:198.51.100.7", 5),
         ("2002:c633:6407:{:x}::1", 5),  # 6to4: the 65,536 networks of one IPv4 address
         ("64:ff9b::198.51.100.7", 5),

@@ -11,6 +11,7 @@ UNKNOWN = "unknown"
 # Prefix lengths, narrowest first, and how many times the bound of one address each may use.
 # An IPv6 customer has a /64 at least, often a /56, at some hosts a /48 (RFC 6177).
 WIDTHS = {4: ((32, 1), (24, 4)), 6: ((64, 1), (56, 2), (48, 4))}
+LOOPBACK = ((8, 8),)  # wider still: whoever is on this machine has all of 127.0.0.0/8
 
 # IPv6 addresses that stand for an IPv4 address: how far it is from the right end, and its mask.
 # Mapped and translated (RFC 4291, 2765), NAT64 (RFC 6052, 8215: /96), 6to4 (RFC 3056), Teredo
@@ -55,7 +56,7 @@ def networks_of(address: Address | None) -> list[tuple[str, int]]:
     """
     if address is None:
         return [(UNKNOWN, 1)]
-    return [
-        (str(ip_network((address, width), strict=False)), share)
-        for width, share in WIDTHS[address.version]
-    ]
+    widths = WIDTHS[address.version]
+    if address.version == 4 and address.is_loopback:
+        widths += LOOPBACK
+    return [(str(ip_network((address, width), strict=False)), share) for width, share in widths]
