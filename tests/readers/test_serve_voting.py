@@ -12,7 +12,7 @@ import pytest
 from starlette.requests import Request
 
 from panel.readers.community.ledger import FOLDER, Ledger
-from panel.readers.community.votes import FILE
+from panel.readers.community.votes import FILE, share_json
 from panel.readers.serve.limits import Bound
 from panel.readers.serve.proxies import TrustedProxies
 from panel.readers.serve.visitors import address_of, is_secure
@@ -163,6 +163,23 @@ def test_one_voter_in_many_threads_is_counted_once(site: Served) -> None:
         thread.join()
     assert votes(site) == 1
     assert [site.vote("anvil", "ship").status for _ in range(5)] == [200] * 4 + [429]
+
+
+def test_all_shares_are_made_anew_only_where_votes_came_in(tmp_path: Path) -> None:
+    root = tmp_path / "space"
+    tools = [f"tool-{number}" for number in range(300)]
+    counted = {"kind": "import", "digest": "x", "counted": {tool: [1, 2] for tool in tools}}
+    Ledger(root / FOLDER / FILE, lambda _line: None, lambda: None).append(counted)
+    share_json.cache_clear()
+    with serving(tmp_path, tools=frozenset(tools)) as site:
+        shares = [site.get("/api/votes.json") for _ in range(3)]
+        assert share_json.cache_info().misses == len(shares[0].json["votes"]) == 300
+        tag = shares[0].headers["etag"]
+        assert site.get("/api/votes.json", If_None_Match=tag).status == 304
+        mine = site.vote("tool-7", "ship").json
+        after = site.get("/api/votes.json", If_None_Match=tag).json["votes"]
+        assert share_json.cache_info().misses == 301
+        assert {**next(each for each in after if each["n"] == 4), "vote": "ship"} == mine
 
 
 def test_pages_and_shares_are_answered_while_many_votes_wait_for_another_writer(

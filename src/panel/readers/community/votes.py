@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
+from panel.cells.journal import encode
 from panel.errors import UsageError
-from panel.hashing import content_hash
 from panel.readers.community.ballots import Ballots, read_ballots
 from panel.readers.community.ledger import FOLDER, Ledger
 from panel.readers.community.secret import Secret
@@ -18,6 +19,7 @@ from panel.workspace.tools import slugify
 from panel.workspace.verdict import SHIP, SKIP
 
 FILE = "votes.jsonl"
+MOST_SHARES = 20_000  # kept as they are sent
 _HASH = re.compile(r"[0-9a-f]{32}")
 Place = dict[tuple[str, str], str]
 
@@ -167,6 +169,10 @@ def share_record(tool: str, tally: Tally) -> dict[str, Any]:
     }
 
 
-def shares_etag(records: Any) -> str:
-    """Return the entity tag of shares as they are sent."""
-    return f'"{content_hash(records)[3:]}"'
+@functools.lru_cache(maxsize=MOST_SHARES)
+def share_json(tool: str, ships: int, skips: int) -> bytes:
+    """Return a share as it is sent: compact JSON, kept for the next who asks.
+
+    With thousands of tools, whoever asks for all shares would else stop everybody for a while.
+    """
+    return encode(share_record(tool, Tally(ships, skips))).strip()
