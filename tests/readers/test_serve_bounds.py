@@ -491,6 +491,20 @@ def test_a_connection_that_is_gone_is_forgotten_without_the_garbage_collector(
             gc.enable()
 
 
+def test_a_client_that_leaves_a_long_answer_is_no_fault(big: OpenSite) -> None:
+    with narrated() as said, big(PATIENT) as site:
+        for _ in range(3):
+            with opened(site.port, BIG_FILE % site.port + b"\r\n", room=4096) as client:
+                client.recv(1)
+        assert site.get("/").status == 200
+        until = time.monotonic() + 20
+        while open_protocols():
+            assert time.monotonic() < until, "some are answered still"
+            gc.collect()
+            time.sleep(0.05)
+    assert said == site.said == []
+
+
 def test_little_is_read_of_a_client_before_its_turn_comes() -> None:
     with working() as (port, _finish), contextlib.ExitStack() as held:
         junk, many = b"x" * (1 << 22), 8

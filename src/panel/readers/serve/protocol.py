@@ -39,8 +39,11 @@ def head_refusal(received: bytes) -> tuple[int, str] | None:
     return None
 
 
-class ClientGoneError(OSError):
-    """The client has closed the connection before its answer was whole."""
+class ClientGoneError(Exception):
+    """The client has closed the connection before its answer was whole.
+
+    No OSError: the application answers those, and says that the disk is at fault.
+    """
 
 
 class Wire:
