@@ -134,7 +134,7 @@ def test_no_decision_that_the_desk_acknowledged_is_lost_or_there_twice(
 
 
 def served(running: Server, site: Path, **env: str) -> Iterator[str]:
-    words = ("serve", str(site), "--port", "0", "--trust-proxy")
+    words = ("serve", str(site), "--port", "0", "--trust-proxy", "127.0.0.1")
     return cast("Iterator[str]", running.running(*words, PANEL_SECRET=SECRET, **env))
 
 
