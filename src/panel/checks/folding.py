@@ -6,24 +6,32 @@ import re
 import unicodedata
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from panel.checks.findings import Span
 
 _SAME = dict.fromkeys("‘’‚‛′`´＇", "'") | dict.fromkeys("“”„‟″«»＂", '"')
 _SAME |= dict.fromkeys("‐‑‒–—―−－", "-")
 
-_KNOWN = {chr(code): " " if chr(code).isspace() else chr(code).lower() for code in range(128)}
-_PIECE = re.compile(r"[!-~]+|[^!-~]")  # a plain word at once, anything else by the character
+# A plain word, blanks, or any other character.
+_PIECE = re.compile(r"([!-~]+)|(\s+)|.", re.S)
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
 
 
-@dataclass(frozen=True, slots=True)
 class Folded:
-    """Folded text; ``places[i]`` is the index of the original character behind ``text[i]``."""
+    """Folded text, and where its letters come from."""
 
-    text: str
-    places: Sequence[int]
+    def __init__(self, text: str) -> None:
+        self._unfolded = text
+        self.text = _letters_of(text)
+
+    @cached_property
+    def places(self) -> Sequence[int]:
+        """``places[i]`` is the index of the original character behind ``text[i]``.
+
+        Found when first asked for: most texts are only searched.
+        """
+        return _places(self._unfolded)
 
     def back(self, start: int, end: int) -> Span:
         """Return the original span of a folded one, which must not be empty."""
@@ -40,33 +48,35 @@ def _letters(character: str) -> str:
     return unicodedata.normalize("NFKC", character).casefold()
 
 
-def _folded(text: str) -> Folded:
-    letters: list[str] = []
-    places = array("I")
-    blank = True
+def _letters_of(text: str) -> str:
+    if text.isascii():
+        return " ".join(text.lower().split())
+    letters, end = list[str](), 0
+    for odd in _BEYOND_ASCII.finditer(text):
+        letters += [text[end : odd.start()].lower(), *map(_letters, odd[0])]
+        end = odd.end()
+    return " ".join("".join([*letters, text[end:].lower()]).split())
+
+
+def _places(text: str) -> Sequence[int]:
+    places, blank = array("I"), True
     for piece in _PIECE.finditer(text):
-        place, character = piece.start(), piece[0]
-        if "!" <= character[0] <= "~":
-            letters.append(character.lower())
+        place, kind = piece.start(), piece.lastindex
+        if kind == 1:
             places.extend(range(place, piece.end()))
             blank = False
             continue
-        known = _KNOWN.get(character)
-        for letter in _letters(character) if known is None else known:
-            if letter.isspace():
-                letter = " "  # noqa: PLW2901 - NFKC turns some signs into blanks
-            if letter == " " and blank:
+        for letter in " " if kind else _letters(piece[0]):
+            if blank and letter.isspace():
                 continue
-            blank = letter == " "
-            letters.append(letter)
+            blank = letter.isspace()  # NFKC turns some signs into blanks
             places.append(place)
-    if letters and letters[-1] == " ":
-        letters.pop()
+    if blank and places:
         places.pop()
-    return Folded("".join(letters), places)
+    return places
 
 
 @lru_cache(maxsize=4096)
 def folded(text: str) -> Folded:
     """Fold a text: lower case, plain quotes and dashes, single blanks. Cached."""
-    return _folded(text)
+    return Folded(text)
