@@ -85,6 +85,22 @@ def test_an_opening_of_very_many_takes_names_a_few_of_them_and_counts_the_rest()
     assert len(finding.tools) == 30 and finding.message.endswith("Tool 7 and 22 more")
 
 
+def test_takes_are_alike_by_the_sequences_they_share_and_by_nothing_else() -> None:
+    """Also around the bound, and for takes of more sequences than are told apart at first."""
+    pick = random.Random(11)
+    for length in (150, 4000):
+        words = [f"w{number}" for number in range(length)]
+        other = [f"v{number}" for number in range(length)]
+        for kept in range(length // 4, length, max(1, length // 12)):
+            mixed = words[:kept] + other[kept:]
+            common = kept - 2
+            share = common / (2 * (length - 2) - common)
+            pick.shuffle(other)
+            found = check_catalog([a_take(" ".join(words)), a_take(" ".join(mixed))])
+            expected = {0, 1} if share >= 0.42 else set()
+            assert set(checks(found, "near-duplicate")) == expected, (length, kept)
+
+
 def test_openings_are_counted_by_persona() -> None:
     ids = ("builder", "skeptic", "futurist")
     subjects = [

@@ -11,6 +11,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from zlib import crc32
 
 from panel.checks.findings import Finding, Severity, Span, Subject, in_order, whole
@@ -18,6 +19,7 @@ from panel.checks.findings import Finding, Severity, Span, Subject, in_order, wh
 BINS, ROWS = 48, 2  # 24 bands of two values: 94 % of the pairs that share a third are found
 BUCKET = 12  # takes that a bucket holds; later ones are compared with them but not added
 ALIKE, SAME = 0.42, 0.8  # share of three-word sequences in common
+MARKS = 2048  # bits by which two takes are compared first
 OPENING = 4  # words
 WORN, WORN_SHARE, MANY = 3, 0.1, 20  # takes of one persona that begin alike, and their share
 NAMED = 8  # tools named of those
@@ -28,8 +30,25 @@ _MIX = 0x9E3779B1
 
 @dataclass(frozen=True, slots=True)
 class _Signature:
+    """A take's three-word sequences as numbers, and what bounds how many it shares.
+
+    marks: a bit set for each; hidden: how many of them set one that another had set.
+    """
+
     shingles: frozenset[int]
     sketch: tuple[int, ...]
+    marks: int
+    hidden: int
+
+    def share(self, other: _Signature) -> float:
+        """Return the share of the sequences in common; 0 where it is surely below ALIKE."""
+        many = len(self.shingles) + len(other.shingles)
+        # Those in common set at most these bits, and of either take at most so many set none.
+        most = (self.marks & other.marks).bit_count() + min(self.hidden, other.hidden)
+        if most / (many - most) < ALIKE:
+            return 0.0
+        common = len(self.shingles & other.shingles)
+        return common / (many - common)
 
 
 def check_catalog(
@@ -61,15 +80,16 @@ def _words(subject: Subject) -> list[str]:
 
 
 def _signature(words: list[str]) -> _Signature:
-    runs = zip(words, words[1:], words[2:], strict=False)
-    shingles = frozenset(crc32(" ".join(run).encode("utf-8", "replace")) for run in runs)
-    least = [-1] * BINS
+    raw = " ".join(words).encode("utf-8", "replace").split(b" ")
+    runs = zip(raw, raw[1:], raw[2:], strict=False)
+    shingles = frozenset(map(crc32, map(b" ".join, runs)))
+    mixed = sorted(((shingle * _MIX) & 0xFFFFFFFF for shingle in shingles), reverse=True)
+    least = {each % BINS: each for each in mixed}  # the last one stays
+    marks = 0
     for shingle in shingles:
-        mixed = (shingle * _MIX) & 0xFFFFFFFF
-        place = mixed % BINS
-        if least[place] < 0 or mixed < least[place]:
-            least[place] = mixed
-    return _Signature(shingles, tuple(least))
+        marks |= 1 << shingle % MARKS
+    sketch = tuple(least.get(place, -1) for place in range(BINS))
+    return _Signature(shingles, sketch, marks, len(shingles) - marks.bit_count())
 
 
 def _twins(subjects: Sequence[Subject]) -> dict[int, tuple[int, float]]:
@@ -90,17 +110,12 @@ def _twins(subjects: Sequence[Subject]) -> dict[int, tuple[int, float]]:
             if len(bucket) < BUCKET:
                 bucket.append(index)
         for other in candidates:
-            share = _share(signature.shingles, signatures[other].shingles)
+            share = signature.share(signatures[other])
             if share >= ALIKE:
                 for one, two in ((index, other), (other, index)):
                     if one not in closest or share > closest[one][1]:
                         closest[one] = (two, share)
     return closest
-
-
-def _share(first: frozenset[int], second: frozenset[int]) -> float:
-    common = len(first & second)
-    return common / (len(first) + len(second) - common)
 
 
 def _twin(other: Subject, share: float) -> Finding:
@@ -139,12 +154,12 @@ def _begins(subject: Subject) -> dict[str, Span]:
     """Return the openings of a take's beats: folded words → span in the text."""
     begins: dict[str, Span] = {}
     name = subject.tool.name.casefold()
+    own = _WORD.findall(name)
     for start, end in subject.parts():
-        words = list(_WORD.finditer(subject.text, start, end))[: OPENING + len(name.split())]
-        own = len(_WORD.findall(name))
+        words = list(islice(_WORD.finditer(subject.text, start, end), OPENING + len(name.split())))
         folded = [word[0].casefold() for word in words]
-        if own and folded[:own] == _WORD.findall(name):
-            folded, words = ["\x01", *folded[own:]], [words[own - 1], *words[own:]]
+        if own and folded[: len(own)] == own:
+            folded, words = ["\x01", *folded[len(own) :]], words[len(own) - 1 :]
         if len(folded) >= OPENING:
             begins.setdefault(" ".join(folded[:OPENING]), (start, words[OPENING - 1].end()))
     return begins
