@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
-from rich.text import Text
 
 from panel.checks import (
     SEVERITIES,
@@ -21,10 +21,11 @@ from panel.checks import (
 )
 from panel.cli.main import ExitCode
 from panel.cli.options import Categories, EndpointName, Json, Personas, StoredModel, ToolNames
-from panel.cli.output import note, out, print_json, safe, write_text
+from panel.cli.output import note, print_json, print_lines
 from panel.cli.workspace import open_workspace
 from panel.results.scorecards import subjects
 from panel.runs.selection import Selection, opened_for
+from panel.text import harmless
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -92,28 +93,32 @@ def lint(
         raise typer.Exit(ExitCode.FAILED)
 
 
+_Line = list[tuple[str, str]]  # pieces of a line, each with its style
+
+
 def _print(checked: list[_Checked], shown: tuple[str, ...]) -> None:
-    console = out()
+    lines = list[_Line]()
     for one in checked:
-        findings = [finding for finding in one.findings if finding.severity in shown]
-        if not findings:
-            continue
-        head = safe(one.subject.tool.name, "bold")
-        head.append(" · ").append_text(safe(one.subject.persona.name)).append(": ")
-        head.append(one.subject.verdict)
-        for line in (head, *map(_lines, findings)):
-            if console.is_terminal:
-                console.print(line, soft_wrap=True)
-            else:  # rich takes longer to lay out plain text than the checks take to find it
-                write_text(f"{line.plain}\n", None)
+        if findings := [finding for finding in one.findings if finding.severity in shown]:
+            lines.append(_head(one.subject))
+            for finding in findings:
+                lines += _lines(finding)
+    print_lines(lines)
 
 
-def _lines(finding: Finding) -> Text:
-    line = Text("  ").append(f"{finding.severity:8}", STYLES[finding.severity])
-    if finding.quote:
-        line.append("“").append_text(safe(" ".join(finding.quote.split()))).append("”: ")
-    line.append_text(safe(finding.message)).append(f" [{finding.check}]", "dim")
-    return line.append("\n" + " " * 10).append_text(safe(finding.remedy, "dim"))
+def _head(subject: Subject) -> _Line:
+    tool, persona = harmless(subject.tool.name), harmless(subject.persona.name)
+    return [(f"{tool} · {persona}: {subject.verdict}", "bold")]
+
+
+def _lines(finding: Finding) -> Iterator[_Line]:
+    quote = f"“{harmless(' '.join(finding.quote.split()))}”: " if finding.quote else ""
+    yield [
+        (f"  {finding.severity:8}", STYLES[finding.severity]),
+        (quote + harmless(finding.message), ""),
+        (f" [{finding.check}]", "dim"),
+    ]
+    yield [(" " * 10 + harmless(finding.remedy), "dim")]
 
 
 def _sum_up(checked: list[_Checked]) -> None:

@@ -104,6 +104,16 @@ def say(text: str) -> None:
     out().print(safe(text), soft_wrap=True)
 
 
+def print_lines(lines: Iterable[Sequence[tuple[str, str]]]) -> None:
+    """Print lines of harmless text, none of them broken: each is pieces of it with their styles."""
+    console = out()
+    if console.is_terminal:
+        for line in lines:
+            console.print(Text.assemble(*line), soft_wrap=True)
+    else:  # at once: rich takes longer to lay out plain text than the checks take to find it
+        write_text("".join(f"{''.join(text for text, _ in line)}\n" for line in lines), None)
+
+
 def note(text: str) -> None:
     """Say one thing on stderr; where it takes nothing (a full disk), the work still goes on."""
     with suppress(OSError):
