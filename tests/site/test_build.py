@@ -225,7 +225,7 @@ def test_a_worker_that_the_system_ends_is_one_line_and_the_next_build_goes_on(
 ) -> None:
     monkeypatch.setattr(room, "ALONE", 0)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _process: {0, 1})
-    with pytest.raises(PanelError, match="ended a process that made pages"):
+    with pytest.raises(PanelError, match="ended a process that did a part"):
         build(seed_publication(version=Deadly("0.1.0")), tmp_path)
     build(seed_publication(), tmp_path)
     assert files_in(tmp_path) == files_in_of(seed_publication(), tmp_path.parent / "fresh")

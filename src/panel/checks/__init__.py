@@ -11,6 +11,7 @@ from panel.checks.evidence import (
     shown_source,
 )
 from panel.checks.findings import SEVERITIES, Finding, Severity, Subject, in_order
+from panel.checks.many import checking
 from panel.checks.others import OtherTools
 from panel.checks.take import check_take
 
@@ -24,6 +25,7 @@ __all__ = [
     "Subject",
     "check_catalog",
     "check_take",
+    "checking",
     "closing_verdict",
     "find_quote",
     "in_order",

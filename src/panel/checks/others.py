@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import overload
@@ -15,7 +15,7 @@ from panel.checks.source import ById, Source, figures_of, tokens_in
 from panel.workspace.tools import Tool
 
 _Key = tuple[str, str, float, str]
-_Traces = tuple[tuple[str, ...], frozenset[_Key]]
+Traces = tuple[tuple[str, ...], frozenset[_Key]]  # words of a tool's name, its telling figures
 
 
 class OtherTools(Sequence[Tool]):
@@ -24,11 +24,13 @@ class OtherTools(Sequence[Tool]):
     A sequence of its tools. The tool under review may be among them; the checks skip it.
     """
 
-    def __init__(self, tools: Sequence[Tool], before: OtherTools | None = None) -> None:
-        """Index a catalog; of tools that are in the index of ``before`` nothing is read again."""
+    def __init__(
+        self, tools: Sequence[Tool], before: OtherTools | Mapping[ById, Traces] | None = None
+    ) -> None:
+        """Index a catalog; of tools that are in ``before`` nothing is read again."""
         self._tools = tuple(tools)
-        known = {} if before is None else before._traces
-        self._traces: dict[ById, _Traces] = {
+        known = before._traces if isinstance(before, OtherTools) else before or {}
+        self._traces: dict[ById, Traces] = {
             key: known.get(key) or _traces(key) for key in map(ById, self._tools)
         }
         self._names: dict[str, list[tuple[tuple[str, ...], Tool]]] = {}
@@ -105,9 +107,13 @@ class _Same:
         return isinstance(other, _Same) and self.key == other.key
 
 
+def traces_of(tool: Tool) -> Traces:
+    """Return what an index of a catalog holds of one tool; cached for the latest tools."""
+    return _traces(ById(tool))
+
+
 @lru_cache(maxsize=8192)
-def _traces(key: ById) -> _Traces:
-    """Return the words of one tool's name and the keys of its distinctive figures."""
+def _traces(key: ById) -> Traces:
     words = tuple(word for _start, _end, word in tokens_in(key.tool.name))
     keys = (_telling(one) for one in figures_of(key.tool))
     return words, frozenset(key for key in keys if key is not None)

@@ -13,10 +13,9 @@ import typer
 from panel.checks import (
     SEVERITIES,
     Finding,
-    OtherTools,
     Subject,
     check_catalog,
-    check_take,
+    checking,
     in_order,
 )
 from panel.cli.main import ExitCode
@@ -72,18 +71,18 @@ def lint(
     with opened_for(workspace, selection) as (target, connection):
         # Near-duplicates and worn openings show only across the whole catalog.
         every = subjects(workspace, target, connection)
-    others = OtherTools(workspace.tools)
     wanted = {(one.slug, who.id) for one, who in target.pairs}
     chosen = {
         index: subject
         for index, subject in enumerate(every)
         if (subject.tool.slug, subject.persona.id) in wanted
     }
-    across = check_catalog(every, chosen)
-    checked = [
-        _Checked(subject, in_order(check_take(subject, others) + across.get(index, [])))
-        for index, subject in chosen.items()
-    ]
+    with checking(list(chosen.values()), workspace.tools) as found:
+        across = check_catalog(every, chosen)
+        checked = [
+            _Checked(subject, in_order(findings + across.get(index, [])))
+            for (index, subject), findings in zip(chosen.items(), found, strict=True)
+        ]
     if as_json:
         print_json([_record(one) for one in checked])
     else:

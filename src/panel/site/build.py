@@ -6,18 +6,12 @@ Publication. No file holds the date of the build.
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from panel.errors import PanelError, UsageError
+from panel.errors import UsageError
 from panel.site import feeds, output
 from panel.site.assets import load_assets
 from panel.site.index import SiteIndex
@@ -26,6 +20,7 @@ from panel.site.pages import comparisons, front, listings, methodology, moved, p
 from panel.site.pictures import Pictures
 from panel.site.publication import Publication
 from panel.site.render import OutputFile, PageRenderer
+from panel.workspace.processes import cores, pool, without_interrupts
 
 GUARDED = ("tools/", "personas/", "compare/")  # pages of approved takes, which readers link to
 NAMED = 8  # of the pages that would be removed, in the message
@@ -170,35 +165,15 @@ Made = tuple[str, tuple[str, bool]]
 def _make_all(
     builder: SiteBuilder, publication: Publication, out: Path, wanted: list[int]
 ) -> Iterator[Made]:
-    workers = min(_cores(), 8)
-    if len(wanted) <= ALONE or workers < 2:
+    if len(wanted) <= ALONE or cores() < 2:
         yield from _make(builder, out, wanted)
         return
     chunks = [wanted[start : start + CHUNK] for start in range(0, len(wanted), CHUNK)]
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, _begin, (publication, out)) as pool:
-        try:
-            with _no_interrupts():
-                results = pool.map(_make_chunk, chunks)  # starts the workers
-            for made in results:
-                yield from made
-        except BrokenProcessPool:
-            raise PanelError(
-                "the system ended a process that made pages, perhaps because memory ran out. The "
-                "files written so far are complete; publish again to continue."
-            ) from None
-        finally:
-            pool.shutdown(cancel_futures=True)  # after Ctrl-C nothing more is started
-
-
-@contextmanager
-def _no_interrupts() -> Iterator[None]:
-    """Hide Ctrl-C from processes that start in the block; this one gets it after the block."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # which they inherit
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    with pool(cores(), _begin, publication, out) as started:
+        with without_interrupts():
+            results = started.map(_make_chunk, chunks)
+        for made in results:
+            yield from made
 
 
 def _make(builder: SiteBuilder, out: Path, wanted: list[int]) -> Iterator[Made]:
@@ -220,13 +195,6 @@ def _begin(publication: Publication, out: Path) -> None:
 def _make_chunk(wanted: list[int]) -> list[Made]:
     assert _here is not None
     return list(_make(*_here, wanted))
-
-
-def _cores() -> int:
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on Linux
-        return os.cpu_count() or 1
 
 
 __all__ = ["MANIFEST", "Built", "SiteBuilder", "build"]
