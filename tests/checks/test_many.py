@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 from dataclasses import replace
@@ -71,3 +72,4 @@ def test_what_ends_the_block_ends_the_processes() -> None:
         next(found)
         raise KeyboardInterrupt
     assert multiprocessing.active_children() == []
+    assert gc.isenabled()

@@ -5,6 +5,7 @@ Each process has a part of the tools and all takes on them, so that no tool is r
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -38,12 +39,13 @@ def checking(
     if processes is None:
         processes = cores() if len(subjects) > ALONE else 1
     if processes < 2:
-        others = OtherTools(catalog)
-        yield (check_take(subject, others) for subject in subjects)
+        with _no_collecting():
+            others = OtherTools(catalog)
+            yield (check_take(subject, others) for subject in subjects)
         return
     tools = _each_once([*catalog, *(subject.tool for subject in subjects)])
     personas = _each_once(subject.persona for subject in subjects)
-    with ExitStack() as stack:
+    with _no_collecting(), ExitStack() as stack:
         parts = [
             _Part(stack, tools[start::processes], personas)
             for start in range(min(processes, len(tools)))
@@ -57,6 +59,18 @@ def checking(
             whose[ById(subject.tool)].takes.append(subject)
         found = {part: part.check(others) for part in parts}
         yield (next(found[whose[ById(subject.tool)]]) for subject in subjects)
+
+
+@contextmanager
+def _no_collecting() -> Iterator[None]:
+    """Look for no garbage in circles, which no check makes, among so many findings."""
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
 
 
 def _each_once(things: Iterable[Thing]) -> list[Thing]:
@@ -104,6 +118,7 @@ _here = _Here([], [])
 
 def _begin(tools: list[Tool], personas: list[Persona]) -> None:
     global _here  # noqa: PLW0603
+    gc.disable()
     _here = _Here(tools, personas)
 
 
