@@ -67,7 +67,7 @@ def one_line(text: str) -> str:
 
 
 _PAGE = re.compile(r"<(!doctype|html|head|title|body|center|h1)\b", re.I)
-_TITLE = re.compile(r"<title[^>]*>(.*?)(</title|$)", re.I | re.S)
+_TITLE = re.compile(r"<title[^<>]*>(.*?)(</title|$)", re.I | re.S)
 _UNREAD = re.compile(r"<!--.*?(-->|$)|<(script|style|head)\b.*?(</\2\s*>|$)", re.I | re.S)
 _TAG = re.compile(r"<[^>]*(>|$)")
 PAGE_WORDS = 120  # characters of a web page that a sentence shows

@@ -6,13 +6,13 @@ import importlib
 import pkgutil
 import random
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
 import panel.checks
 from panel.checks.words import Wanted
 from tests.support.labelled_takes import HALVES, takes
+from tests.support.patterns import held
 
 PIECES = (
     *(
@@ -46,21 +46,11 @@ PIECES = (
 )
 
 
-def held(kind: type[Any]) -> Iterator[tuple[str, Any]]:
-    """Yield what the modules of checks/ hold of a kind, in tuples, lists and dicts too."""
-
-    def inside(name: str, value: object) -> Iterator[tuple[str, Any]]:
-        if isinstance(value, kind):
-            yield name, value
-        items = value.items() if isinstance(value, dict) else ()
-        if isinstance(value, tuple | list):
-            items = enumerate(value)
-        for key, item in items:
-            yield from inside(f"{name}[{key}]", item)
-
+def wanted() -> Iterator[tuple[str, Wanted]]:
+    """Yield what the modules of checks/ look up by its words, in tuples, lists and dicts too."""
     for module in pkgutil.iter_modules(panel.checks.__path__):
         for name, value in vars(importlib.import_module(f"panel.checks.{module.name}")).items():
-            yield from inside(f"{module.name}.{name}", value)
+            yield from held(f"{module.name}.{name}", value, Wanted)
 
 
 def texts() -> list[str]:
@@ -71,7 +61,7 @@ def texts() -> list[str]:
     return [text.replace("$", "").replace("€", "") for text in (*real, *odd)]
 
 
-@pytest.mark.parametrize(("name", "wanted"), [*held(Wanted)])
+@pytest.mark.parametrize(("name", "wanted"), [*wanted()])
 def test_a_pattern_begins_with_the_words_it_is_looked_up_by_and_with_no_other(
     name: str, wanted: Wanted
 ) -> None:

@@ -89,6 +89,7 @@ ODD = (
         "would ",
         "MIT ",
     ),
+    *(".", ". ", "A.", "MIT licensed A+++!", "I found", "I found " + " " * 40),
     *("Apache License ", "no reason to skip ", "\u201cseamless ", "a third ", "two hundred and "),
     *(
         "hundred and ",

@@ -487,6 +487,14 @@ def test_of_a_web_page_a_sentence_shows_the_title_and_the_journal_all() -> None:
         assert before in fault.sentence() and "<" not in fault.sentence()
 
 
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(("end", "label"), [("<html>", "forbidden"), ("no page", "key_refused")])
+def test_a_page_that_begins_with_many_comments_is_told_at_once(end: str, label: str) -> None:
+    answer = RawResponse(0.0, 403, {}, b"<!-- a --> " * 100 + f"{end} invalid api key".encode())
+    fault = classify_fault(answer, constrained=False)
+    assert fault is not None and fault.label == label
+
+
 @given(
     st.integers(100, 999),
     st.one_of(

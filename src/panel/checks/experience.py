@@ -167,8 +167,8 @@ _CLAIMS = (
     wanted(
         "i we",
         r"""
-        \b(?: I|[Ww]e )\s+(?: found|noticed|saw|got|observed|experienced|encountered|hit )\s+
-        (?: that\s+ )? (?: the|its|an?|some )?\s* (?: \w+\s+ )?
+        \b(?: I|[Ww]e )\s+(?: found|noticed|saw|got|observed|experienced|encountered|hit )\s++
+        (?: that\s++ )? (?: (?: the|its|an?|some )\s*+ )? (?: \w+\s++ )?
         (?: output|outputs|latency|interface|answers|results|responses?|completions?|transcripts?
           |installation|setup|crash\w*|bugs? )\b
         """,

@@ -69,13 +69,15 @@ _VERB = r"""
     (?: is|are|was|were|has|have|carries|carry|uses?|comes?|ships?|sits?|stands?|remains?|stays?
       |went|goes|licen[sc]ed|released|published|offered|available|distributed )
 """
-_NAME = r"""
-    (?: [A-Z][\w.]* | \w*[A-Z]\w* | [a-z]+\.[a-z]+ )   # Falcon, macOS, llama.cpp
-    (?: [-+][\w.+]* )*
+# Each part of a name is taken whole or not at all, so that no run of letters is gone through twice.
+_DOTS = r"(?: \.++\w++ )*+"
+_NAME = rf"""
+    (?: [A-Z]\w*+ {_DOTS} | [^\WA-Z]*+[A-Z]\w*+ | [a-z]++\.[a-z]++ )   # Falcon, macOS, llama.cpp
+    (?: [-+] [\w+]*+ (?: \.++[\w+]++ )*+ ){{0,9}}+ \.*?
 """
 _NAMES = rf"""
     {_NAME}
-    (?: \s(?: {_NAME} | v?\d[\w.]* ) ){{0,5}}           # Llama 3.1 Instruct
+    (?: \s(?: {_NAME} | v?\d\w*+ {_DOTS} \.*? ) ){{0,5}}           # Llama 3.1 Instruct
 """
 _SAID_OF = re.compile(
     rf"""
@@ -105,7 +107,9 @@ _OWN = re.compile(
     re.I | re.X,
 )
 _A_NAME = re.compile(rf"(?<![\w.+-]) {_NAMES}", re.X)
-_POSSESSED = re.compile(rf"(?P<name> {_NAMES} ) ['’]s \s+ (?: own\s+ )? $ | \bits\s $", re.X)
+_POSSESSED = re.compile(
+    rf"(?<![\w.+]) (?P<name> {_NAMES} ) ['’]s \s++ (?: own\s++ )? $ | \bits\s $", re.X
+)
 _PREFIXED = re.compile(
     rf"(?: -licen[sc]ed | \slicen[sc]ed )? \s (?P<name> {_NAMES} ) (?= [\s,.;:)] | $ )", re.X
 )
@@ -133,17 +137,14 @@ def _whose(text: str, mention: Mention, sentences: Sentences, source: Source) ->
     start = max(start, mention.span[0] - NEAR)
     before = text[start : mention.span[0]]
     first_word = len(before) - len(before.lstrip("\"'“‘("))
-    for pattern in (_SAID_OF, _POSSESSED):
-        for match in pattern.finditer(before) if pattern is _POSSESSED else _tails(before):
-            name = match["name"]
-            if not name or _OWN.search(before, match.end("name")):
-                continue
-            if match.start("name") == first_word and _plain_word(
-                name, text, match.end("name") + start
-            ):
-                continue
-            if not _own_name(name, source):
-                return name
+    for match in (*_tails(before), *_POSSESSED.finditer(before)):
+        name = match["name"]
+        if not name or _OWN.search(before, match.end("name")):
+            continue
+        if match.start("name") == first_word and _plain_word(name, text, match.end("name") + start):
+            continue
+        if not _own_name(name, source):
+            return name
     after = _PREFIXED.match(text[mention.span[1] : end])
     licensed = text[: mention.span[1]].endswith(("licensed", "licenced"))
     if after and (licensed or "licen" in after[0]) and not _own_name(after["name"], source):

@@ -46,7 +46,7 @@ _FAMILIES = {
     "ISC": rf"ISC {_TAIL.removesuffix('?')}",  # the letters alone are too common
     "Unlicense": r"(?: The\s )? Unlicen[sc]e\b",
     "Community": r"""
-        (?: [A-Z][\w.]*\s )? (?: \d(?:\.\d)?\s )?   # "Llama 3.1 Community License"
+        (?: (?<!\.)[A-Z][\w.]*+\s )? (?: \d(?:\.\d)?\s )?   # "Llama 3.1 Community License"
         Community\sLicen[sc]e (?: \sAgreement )?
     """,
 }

@@ -14,9 +14,9 @@ REACH = 300  # characters to each side that are looked at, so that no odd text c
 
 _SENTENCE_END = re.compile(
     r"""
-    [.!?…]+ [\"'”’)\]]*        # the mark, and quotes or brackets closed after it
-    (?= \s+[^\sa-z] | \s*$ )   # then no small letter
-    | \n{2,}                   # or an empty line
+    (?<![.!?…]) [.!?…]++ [\"'”’)\]]*+   # the mark, and quotes or brackets closed after it
+    (?= \s++[^a-z] | \s*+$ )            # then no small letter
+    | \n{2,}                            # or an empty line
     """,
     re.X,
 )
@@ -47,7 +47,7 @@ _HYPOTHETICAL = wanted(
 )
 _IF_FIRST = re.compile(
     r"""
-    \s* (?: and|but|so|even|only )? \s*   # "But if ..."
+    \s*+ (?: (?: and|but|so|even|only )\s*+ )?   # "But if ..."
     ( if|suppose|imagine|were|had|unless )\b
     """,
     re.I | re.X,

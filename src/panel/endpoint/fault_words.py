@@ -9,7 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-HTML = r"^[\s\ufeff]*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(!doctype|html|head|body|center|h1)\b"
+HTML = (
+    r"^[\s\ufeff]*(?:<\?xml[^>]*>\s*)?(?:<!--(?>.*?-->)\s*+)*+"
+    r"<(!doctype|html|head|body|center|h1)\b"
+)
 FORMAT = (
     r"response[ _]format|output_format|json_schema|json_object|json[ _-]?mode|structured|guided"
     r"|grammar|schema|\bstrict\b"
@@ -136,7 +139,7 @@ _UNSUPPORTED = re.compile(
     r"|cannot find field|no such (field|parameter|argument)"
     r"|no longer (supported|accepted|available)"
     r"|\bonly\b.{0,30}\b(allow|support|accept|permit|valid|available)"
-    r"|(allow|support|accept)\w* only|only be (set to|used)|dis-?allowed|\bdisabled\b|unhandled"
+    r"|(allow|support|accept)\w{0,4} only|only be (set to|used)|dis-?allowed|\bdisabled\b|unhandled"
     r"|(must|can|may|should) ?not be (set|sent|given|specified|provided|included|present|used)"
     r"|can ?not (set|specify|use|pass)|must be (null|none|empty)|\bfixed (at|to)\b|has no effect"
     r"|expected (a value of )?(1|1\.0|the default)\b(?!\.?\d)"

@@ -18,7 +18,7 @@ _MARKED = (
     r"[-_.][A-Za-z0-9*.…_\x80-\xff-]{6,}(?<!\.)"
     r"|(?:hf|fw|r8|tgp)_[A-Za-z0-9*]{10,}"
     r"|AIza[A-Za-z0-9*_-]{6,}|(?:AKIA|ASIA)[A-Z0-9*]{12,}|dapi[0-9a-f*]{16,}"
-    r"|eyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*){1,2}"
+    r"|eyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*){0,2}"
     r")"
 )
 # What stands after "Bearer", or after the name of a secret and a colon. A word is no key, but for
@@ -32,7 +32,7 @@ _NAME = (
 _NAMED = (
     rf"(?i:(?P<named>(?:{_NAME}(?:\s+(?:is|was))?{_QUOTE}\s*[:=]\s*\[?{_QUOTE}"
     rf"(?:(?:bearer|basic|token)\s+)?|\b(?:bearer|basic)\s+{_QUOTE})"
-    rf"(?=(?:{_LETTER}*[0-9*…]|{_LETTER}{{20}}))"
+    rf"(?={_LETTER}{{20}}|{_LETTER}{{0,19}}[0-9*…])"
     rf"|{_NAME}\s+(?:provided|given|used|received|supplied){_QUOTE}\s*[:=]\s*{_QUOTE})"
     rf"{_LETTER}{{6,}}(?<![.:]))"
 )

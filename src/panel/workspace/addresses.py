@@ -7,7 +7,7 @@ import re
 from urllib.parse import SplitResult, urlsplit
 
 NO_ADDRESS = "is not a web address. Begin it with http:// or https://."
-_SECRET_IN_QUERY = re.compile(r"(?i)(^|&)[^=&]*(key|token|secret|password|auth)[^=&]*=")
+_SECRET_IN_QUERY = re.compile(r"(?i)(?:^|&)(?>[^=&]*?(?:key|token|secret|password|auth))[^=&]*+=")
 
 
 def is_loopback(host: str) -> bool:

@@ -27,7 +27,7 @@ FILES = frozenset({".css", ".js", ".map", ".pdf", ".csv", ".woff", ".woff2"})
 IMAGES = frozenset({".svg", ".png", ".jpg", ".jpeg", ".gif", ".webp", ".avif", ".ico"})
 ENDINGS = TEXTS | FILES | IMAGES
 MOST_PAGES = 10_000  # whose styles are remembered
-_STYLE = re.compile(rb"<style(?:\s[^>]*)?>(.*?)</style\s*>", re.DOTALL | re.IGNORECASE)
+_STYLE = re.compile(rb"<style(?:\s[^<>]*)?>(.*?)(?:</style\s*>|\Z)", re.DOTALL | re.IGNORECASE)
 
 
 class SiteFiles:

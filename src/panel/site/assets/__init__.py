@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from panel.hashing import text_hash
 
 STYLE, SCRIPT, ICON = "site.css", "site.js", "icon.svg"
-_COLOUR = re.compile(r"--([a-z-]+): (#[0-9a-f]{6})")
+_COLOUR = re.compile(r"(?<![a-z-])--([a-z-]++): (#[0-9a-f]{6})")
 FORMS = "community.css"  # added to the stylesheet of a site with forms
 
 
@@ -56,7 +56,7 @@ def _template(name: str) -> str:
 
 def slim(style: str) -> str:
     """Return a stylesheet without comments and needless blanks; our strings hold neither."""
-    style = re.sub(r"/\*.*?\*/", "", style, flags=re.DOTALL)
+    style = re.sub(r"/\*.*?(?:\*/|$)", "", style, flags=re.DOTALL)
     style = re.sub(r"\s+", " ", style)
     return re.sub(r" ?([{};]) ?", r"\1", style).replace(";}", "}").strip() + "\n"
 
