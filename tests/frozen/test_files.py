@@ -25,6 +25,7 @@ from panel.frozen.files import (
     write_changed,
 )
 from panel.frozen.verdicts import FrozenAnswer, FrozenVerdict
+from panel.text import composed
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 line = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
@@ -74,7 +75,9 @@ verdicts = st.builds(
     kept=st.none() | answers,
     digest=line,
 )
-names = st.text(st.characters(exclude_categories=["C"], exclude_characters="/\\."), min_size=1)
+names = st.text(st.characters(exclude_categories=["C"], exclude_characters="/\\."), min_size=1).map(
+    composed
+)
 tools = st.builds(FrozenTool, tool=names, personas=st.dictionaries(names, verdicts, max_size=3))
 
 

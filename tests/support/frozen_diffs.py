@@ -78,7 +78,11 @@ def side(name: str, verdicts: dict[Key, FrozenVerdict], *checks: CanaryCheck) ->
     tools: dict[str, dict[str, FrozenVerdict]] = {}
     for (tool, persona), verdict in verdicts.items():
         tools.setdefault(tool, {})[persona] = verdict
-    frozen = {tool: FrozenTool(tool=tool, personas=personas) for tool, personas in tools.items()}
+    # Unchecked: names that no file may hold are to do no harm in a report either.
+    frozen = {
+        tool: FrozenTool.model_construct(tool=tool, personas=personas)
+        for tool, personas in tools.items()
+    }
     return Snapshot(name, frozen, {check.run_id: check for check in checks})
 
 
