@@ -195,6 +195,11 @@ def test_a_finish_reason_is_known_by_its_family(said: str, ending: str) -> None:
     assert read_reply(completion("x", said, {})).ending == ending
 
 
+def test_a_finish_reason_without_end_takes_no_time() -> None:
+    """It would be searched for minutes, and the timeout of tests would stop it."""
+    assert read_reply(completion("x", "max" * 500_000, {})).ending == "whole"
+
+
 def test_a_word_of_the_provider_beside_a_gateway_s_stop_counts() -> None:
     choice = {"message": {"content": "x"}, "finish_reason": "stop"}
     for native, ending in (("MAX_TOKENS", "truncated"), ("SAFETY", "filtered"), ("STOP", "whole")):

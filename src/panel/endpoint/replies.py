@@ -15,6 +15,7 @@ from panel.workspace.personas import Persona
 from panel.workspace.verdict import TOOL, UnparsableReply, Verdict, parse
 
 Ending = Literal["whole", "truncated", "filtered", "slipped", "broken_off"]
+LONGEST_REASON = 200  # characters of a finish reason that are looked at
 # Words in finish reasons, which every server and gateway spells in its own way; the first counts.
 _FILTER = (
     r"filter|safety|recit|block|prohibit|spii|refus|sensitive|moderat|guardrail|toxic|policy|armor"
@@ -37,7 +38,7 @@ _ENDINGS: tuple[tuple[Ending, str], ...] = (
 def _ending(choice: dict[str, Any]) -> Ending:
     """Return how a reply ended. A gateway may say "stop", and its provider's word beside it."""
     for name in ("finish_reason", "native_finish_reason"):
-        said = re.sub(r"[\W_]+", "_", str(choice.get(name) or "")).lower()
+        said = re.sub(r"[\W_]+", "_", str(choice.get(name) or "")[:LONGEST_REASON]).lower()
         for ending, words in _ENDINGS:
             if re.search(words, said):
                 return ending
