@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,6 +23,11 @@ from tests.support.network_guard import GUARD, guard
 from tests.support.sizes import LONG
 from tests.support.space import ROOT, Panel, Result, Space, new_space
 from tests.support.templates import Make, Templates, everything_asked
+
+# A shell without job control starts what runs in the background with SIGINT ignored, and every
+# process started from it would ignore it, too.
+if threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Enough examples to find a fault in a suite of minutes; HYPOTHESIS_PROFILE=thorough looks longer.
 settings.register_profile("suite", max_examples=40, deadline=None)
