@@ -69,10 +69,10 @@ def _unmark(marked: str, offset: int, spans: bool = True) -> tuple[str, list[Lab
 
 @cache
 def tools() -> dict[str, Tool]:
-    """Return the sample tools and the fictional ones, by slug."""
+    """Return the tools that the takes were written about, as they then were, by slug."""
     written = yaml.safe_load((FOLDER / "tools.yaml").read_text(encoding="utf-8"))
     made = [Tool.model_validate({"slug": slugify(one["name"]), **one}) for one in written]
-    return {tool.slug: tool for tool in [*load_catalog(ROOT / "tools"), *made]}
+    return {tool.slug: tool for tool in [*load_catalog(FOLDER / "tools"), *made]}
 
 
 @cache
