@@ -13,7 +13,7 @@ from jinja2.filters import FILTERS
 from panel.errors import WorkspaceError
 from panel.workspace.loading import load_workspace
 from panel.workspace.sandbox import render
-from panel.workspace.settings import load_settings
+from panel.workspace.settings_file import load_settings
 from tests.support import cli_help
 from tests.support.markdown_pages import Page, pages
 from tests.support.space import ROOT

@@ -14,7 +14,8 @@ from panel.errors import UsageError
 from panel.workspace.endpoints import BASE_SAMPLING
 from panel.workspace.loading import check_rendering, load_workspace
 from panel.workspace.scaffold import create, shipped
-from panel.workspace.settings import FILE, Settings
+from panel.workspace.settings import Settings
+from panel.workspace.settings_file import FILE
 from tests.support.space import Panel, Space
 
 

@@ -9,7 +9,8 @@ import pytest
 from panel.errors import EndpointError, Problem, UsageError, WorkspaceError
 from panel.workspace.endpoints import Endpoint, resolve_endpoint
 from panel.workspace.presets import EMBEDDED_MODEL, PRESETS
-from panel.workspace.settings import Settings, cache_folder, load_settings
+from panel.workspace.settings import Settings, cache_folder
+from panel.workspace.settings_file import load_settings
 
 SECRET = "sk-Very5ecretValue"
 

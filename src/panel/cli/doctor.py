@@ -20,7 +20,7 @@ from panel.errors import WorkspaceError
 from panel.runs.run import MEMORY
 from panel.workspace.endpoints import Endpoint, resolve_endpoint
 from panel.workspace.loading import RUNS, find_root, load_workspace
-from panel.workspace.settings import load_settings
+from panel.workspace.settings_file import load_settings
 
 if TYPE_CHECKING:  # it pulls in the HTTP stack, which 'panel fetch' needs not
     from panel.endpoint.detect import Diagnosis

@@ -22,7 +22,7 @@ from panel.stats import Tally
 from panel.text import composed
 from panel.workspace.addresses import is_loopback
 from panel.workspace.loading import find_root, load_workspace
-from panel.workspace.settings import load_settings
+from panel.workspace.settings_file import load_settings
 
 app = typer.Typer(rich_markup_mode=None)
 votes_app = typer.Typer(

@@ -15,7 +15,6 @@ from panel.workspace.headers import is_header_value
 from panel.workspace.presets import EMBEDDED, PRESETS, Profile
 from panel.workspace.settings import (
     ATTEMPTS,
-    FILE,
     LONGEST_WAIT_SECONDS,
     TIMEOUT_SECONDS,
     EndpointSettings,
@@ -24,6 +23,7 @@ from panel.workspace.settings import (
     Settings,
     at_home,
 )
+from panel.workspace.settings_file import FILE
 from panel.workspace.validation import did_you_mean
 
 OLLAMA_HOST = "OLLAMA_HOST"  # where Ollama's own programs look for it

@@ -14,7 +14,8 @@ from panel.workspace.documents import home_of, refuse_outside
 from panel.workspace.git import PARTS
 from panel.workspace.personas import Persona, choose_personas, load_personas
 from panel.workspace.prompts import Prompts, load_prompts
-from panel.workspace.settings import FILE, Settings, load_settings
+from panel.workspace.settings import Settings
+from panel.workspace.settings_file import FILE, load_settings
 from panel.workspace.tools import KeptTools, Tool, load_catalog
 from panel.workspace.validation import did_you_mean, nearest
 
