@@ -72,13 +72,25 @@ EDITS: dict[str, tuple[Callable[[Path], None], str, int]] = {
         2,
     ),
     "one word of a beat": (
-        lambda root: edit(root / "personas/skeptic.md", "Place the tool", "Put the tool"),
+        lambda root: edit(
+            root / "personas/skeptic.md", "One scenario in which", "A scenario in which"
+        ),
         "persona changed",
         2,
     ),
     "one word of a template": (
         lambda root: add(root / "prompts/review.md.j2", "\nWeigh it.\n"),
         "template changed",
+        8,
+    ),
+    "the panel's language": (
+        lambda root: add(root / "panel.toml", '\n[panel]\nlanguage = "fr"\n'),
+        "settings changed",
+        8,
+    ),
+    "the present month": (
+        lambda root: add(root / "panel.toml", '\n[panel]\nas_of = "2026-11"\n'),
+        "settings changed",
         8,
     ),
 }

@@ -34,7 +34,7 @@ def a_description(root: Path) -> None:
 
 
 def a_personas_wording(root: Path) -> None:
-    edit(root / "personas/skeptic.md", "Place the tool", "Put the tool")
+    edit(root / "personas/skeptic.md", "One scenario in which", "A scenario in which")
 
 
 def a_template_comment(root: Path) -> None:

@@ -224,7 +224,7 @@ def test_an_edited_example_is_a_change_of_the_template(space: Space) -> None:
     """Where examples are shown, that is: the embedded profile alone has them."""
     before = prepare(load_workspace(space.root), Selection())
     example = space.root / "prompts" / "examples" / "builder.yaml"
-    example.write_text(example.read_text().replace("a log grouper", "a line grouper", 1))
+    example.write_text(example.read_text().replace("A grouper", "A line grouper", 1))
     after = prepare(load_workspace(space.root), Selection())
     changed = [
         (was.persona.id, was.inputs.templates_digest != now.inputs.templates_digest)

@@ -65,7 +65,7 @@ def test_a_changed_description_is_named_as_the_reason_and_the_newest_stands_firs
 @pytest.mark.parametrize(
     ("file", "old", "new", "reason"),
     [
-        ("personas/builder.md", "Show me", "Read me", "persona changed"),
+        ("personas/builder.md", "What goes in", "Which goes in", "persona changed"),
         ("prompts/system.md.j2", "one reviewer", "a reviewer", "template changed"),
         ("panel.toml", "[panel]", "[sampling]\ntemperature = 0.1\n[panel]", "settings changed"),
     ],
@@ -91,7 +91,7 @@ def test_an_editors_note_is_guidance_and_no_changed_template(
 def test_what_no_prompt_shows_is_no_reason(mocked: Space, mock: MockEndpoint) -> None:
     publish(mocked, mock, "ship")
     edit(mocked.root / "tools" / "anvil.md", "entry:", "verified: 2026-11-01\n  entry:")
-    edit(mocked.root / "personas" / "builder.md", "Show me", "Read me")
+    edit(mocked.root / "personas" / "builder.md", "What goes in", "Which goes in")
     publish(mocked, mock, "skip")
     assert steps(mocked)[0] == ("ship", "skip", "persona changed")
 

@@ -16,6 +16,7 @@ from panel.errors import Problem, WorkspaceError
 from panel.workspace.loading import check_rendering, load_workspace
 from panel.workspace.personas import load_personas
 from panel.workspace.prompts import Messages, Prompts, fenced, load_prompts, template_digest
+from panel.workspace.settings import PanelSettings
 from panel.workspace.tools import PricePlan, Pricing, Tool
 from tests.support.space import ROOT, Space
 
@@ -76,6 +77,24 @@ def test_the_repair_message_names_problems_and_fields() -> None:
     assert "evidence, primitive, dx_bet, first_ten_minutes, deciding_detail, verdict, " in text
 
 
+def test_the_reviewers_are_told_the_month_and_the_language_or_that_the_month_is_unknown() -> None:
+    told = load_prompts(ROOT / "prompts", PERSONAS, PanelSettings(language="fr", as_of="2026-11"))
+    text = told.system_text(BUILDER)
+    assert "The present month is 2026-11." in text and 'the language with the code "fr"' in text
+    assert "You do not know today's date" not in text
+    plain = shipped().system_text(BUILDER)
+    assert "You do not know today's date" in plain and "Write in English" in plain
+
+
+def test_a_reviewer_is_told_what_it_weighs_and_what_it_leaves_to_others() -> None:
+    text = shipped().system_text(BUILDER)
+    assert f"## What you weigh\n{BUILDER.weighs}\n" in text
+    assert f"## What you leave to the others\n{BUILDER.leaves}\n" in text
+    silent = BUILDER.model_copy(update={"weighs": "", "leaves": "", "id": "silent"})
+    assert "What you weigh" not in (plain := shipped().system_text(silent))
+    assert "What you leave" not in plain
+
+
 def test_nothing_of_the_tool_stands_in_the_system_message() -> None:
     first, second = (shipped().messages(BUILDER, t, 1, "standard") for t in (TOOL, tool("other")))
     assert first[0] == second[0] and first[1] != second[1]
@@ -129,7 +148,7 @@ def test_a_misspelt_variable_is_found_before_anything_is_asked(space: Space) -> 
     with pytest.raises(WorkspaceError) as refusal:
         load_prompts(space.root / "prompts", PERSONAS)
     (problem,) = refusal.value.problems
-    assert (problem.file.name, problem.line) == ("system.md.j2", 13)
+    assert (problem.file.name, problem.line) == ("system.md.j2", 21)
     assert "'persnoa'" in problem.message and problem.remedy == "Did you mean 'persona'?"
 
 

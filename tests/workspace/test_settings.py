@@ -41,6 +41,18 @@ def test_an_empty_file_means_the_embedded_model(tmp_path: Path) -> None:
     [
         ("[panle]", 1, "panle", "Did you mean 'panel'?"),
         ("[panel]\n\nendpiont = 'x'", 3, "panel.endpiont", "Did you mean 'endpoint'?"),
+        (
+            "[panel]\nlanguage = 'French!'",
+            2,
+            "panel.language",
+            "Write one such as en, fr or pt-BR.",
+        ),
+        (
+            "[panel]\nas_of = '2026-13'",
+            2,
+            "panel.as_of",
+            'Write year and month, such as "2026-11".',
+        ),
         ("[sampling]\ntemprature = 1", 2, "sampling.temprature", "Did you mean 'temperature'?"),
         (
             "[endpoints.vllm]\nmodle = 'x'",

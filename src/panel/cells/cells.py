@@ -104,9 +104,9 @@ def request_sampling(endpoint: Endpoint, repeat: int) -> dict[str, Any]:
     return fields
 
 
-def _sampling(endpoint: Endpoint, repeat: int) -> _Sampled:
+def _sampling(endpoint: Endpoint, repeat: int, panel: dict[str, str]) -> _Sampled:
     fields = request_sampling(endpoint, repeat)
-    return fields, content_hash([fields, endpoint.profile == "embedded"])
+    return fields, content_hash([fields, endpoint.profile == "embedded", panel])
 
 
 _Sampled = tuple[dict[str, Any], str]  # request fields and their hash
@@ -139,7 +139,9 @@ class Target:
         Touches neither network nor store. Raises WorkspaceError where a template fails.
         """
         endpoint, counted = self.endpoint, range(first, first + repeats)
-        samplings = {repeat: _sampling(endpoint, repeat) for repeat in (1, *counted)}
+        samplings = {
+            repeat: _sampling(endpoint, repeat, self.prompts.panel) for repeat in (1, *counted)
+        }
         templates = template_digest(self.prompts)
         reviewers = [self._reviewer(persona, templates) for persona in self.personas]
         cells: list[Cell] = []

@@ -177,10 +177,12 @@ def _reason(cell: Cell, stored: Known | None, elsewhere: bool) -> Reason:
 def changed_input(was: Inputs, now: Inputs) -> Reason:
     """Say which input tells two wordings of a cell apart; the first of several.
 
-    Templates come first: another wording of theirs changes how a tool and a persona are shown.
+    Templates and settings come first: they change how a tool and a persona are shown.
     """
     if was.templates_digest != now.templates_digest:
         return "template changed"
+    if was.sampling_digest != now.sampling_digest:
+        return "settings changed"
     if was.tool_digest != now.tool_digest:
         return "description changed"
     if was.persona_digest != now.persona_digest:

@@ -120,7 +120,8 @@ def load_workspace(root: Path, kept: KeptTools | None = None) -> WorkspaceFiles:
     settings = part(lambda: load_settings(root))
     personas = part(lambda: load_personas(root / "personas"))
     tools = part(lambda: load_catalog(root / "tools", kept))
-    prompts = part(lambda: load_prompts(root / "prompts", personas or []))
+    panel = settings.panel if settings is not None else None
+    prompts = part(lambda: load_prompts(root / "prompts", personas or [], panel))
     if settings is not None and personas is not None:
         try:
             personas = choose_personas(personas, settings.panel.personas or ())

@@ -36,6 +36,7 @@ def _beat_id(text: str) -> str:
 
 
 Filled = Annotated[str, Field(min_length=1, max_length=4000)]
+Optional = Annotated[str, Field(max_length=4000)]
 
 
 class _Strict(BaseModel):
@@ -51,13 +52,19 @@ class Beat(_Strict):
 
 
 class Persona(_Strict):
-    """A reviewer: what it writes about (beats), when it ships and skips, how it speaks (voice)."""
+    """A reviewer: what it writes about (beats), when it ships and skips, how it speaks (voice).
+
+    weighs: what its verdict rests on; leaves: what it leaves to the other reviewers. Both may be
+    empty. avoid: phrases that its takes must not hold.
+    """
 
     id: str
     name: Filled
     motto: Filled
     order: int
     beats: Annotated[tuple[Beat, ...], Field(min_length=1, max_length=12)]
+    weighs: Optional = ""
+    leaves: Optional = ""
     ship_bar: Filled
     skip_bar: Filled
     avoid: tuple[Filled, ...] = ()

@@ -22,6 +22,7 @@ from panel.workspace.mistakes import shown
 from panel.workspace.personas import Beat, Persona
 from panel.workspace.sandbox import render, template_environment
 from panel.workspace.scaffold import shipped
+from panel.workspace.settings import PanelSettings
 from panel.workspace.tools import PricePlan, Pricing, Tool, slugify
 from panel.workspace.validation import did_you_mean
 from panel.workspace.verdict import schema_for
@@ -31,8 +32,8 @@ Messages = tuple[Message, ...]
 
 # What each template may use. A name outside its list is an error before anything is asked.
 TEMPLATES = {
-    "system": ("persona",),
-    "review": ("tool",),
+    "system": ("persona", "panel"),
+    "review": ("tool", "panel"),
     "repair": ("problems", "fields"),
     "guidance": ("note",),
 }
@@ -56,6 +57,7 @@ def fenced(text: str) -> str:
 class Prompts:
     """The compiled templates of a workspace, and the worked examples for small models.
 
+    panel: what of the settings stands in the prompts: "language", and "as_of" (YYYY-MM, or "").
     Rendered system and review messages are kept, since each is used many times.
     """
 
@@ -65,6 +67,7 @@ class Prompts:
     repair: jinja2.Template
     guidance: jinja2.Template
     examples: dict[str, tuple[Example, ...]]
+    panel: dict[str, str]
     _systems: dict[str, str] = field(default_factory=dict)
     _reviews: dict[str, str] = field(default_factory=dict)
 
@@ -87,13 +90,13 @@ class Prompts:
     def system_text(self, persona: Persona) -> str:
         """Render the system message of a persona."""
         if persona.id not in self._systems:
-            self._systems[persona.id] = self._render(self.system, persona=persona)
+            self._systems[persona.id] = self._render(self.system, persona=persona, panel=self.panel)
         return self._systems[persona.id]
 
     def review_text(self, tool: Tool) -> str:
         """Render the user message of a tool."""
         if tool.slug not in self._reviews:
-            self._reviews[tool.slug] = self._render(self.review, tool=tool)
+            self._reviews[tool.slug] = self._render(self.review, tool=tool, panel=self.panel)
         return self._reviews[tool.slug]
 
     def repair_text(self, persona: Persona, problems: list[str]) -> str:
@@ -116,7 +119,8 @@ class Prompts:
         turned = (int(text_hash(slugify(tool.name)), 16) + persona.order + repeat) % 2
         turns: list[Message] = []
         for example in reversed(examples) if turned else examples:
-            turns.append(("user", self._render(self.review, tool=example.as_tool())))
+            asked = self._render(self.review, tool=example.as_tool(), panel=self.panel)
+            turns.append(("user", asked))
             turns.append(("assistant", example.reply(persona)))
         return tuple(turns)
 
@@ -131,8 +135,12 @@ class Prompts:
             raise WorkspaceError([_fault(error, template, self.folder)]) from None
 
 
-def load_prompts(folder: Path, personas: list[Persona]) -> Prompts:
+def load_prompts(
+    folder: Path, personas: list[Persona], settings: PanelSettings | None = None
+) -> Prompts:
     """Compile the templates and read the examples; raises WorkspaceError with all problems.
+
+    settings: the ``[panel]`` table; None for one without a word in it.
 
     A workspace that is older than the guidance template gets the shipped one.
     """
@@ -156,7 +164,9 @@ def load_prompts(folder: Path, personas: list[Persona]) -> Prompts:
         raise WorkspaceError(problems)
     templates = (compiled[name] for name in ("system", "review", "repair", "guidance"))
     system, review, repair, guidance = templates
-    return Prompts(folder, system, review, repair, guidance, examples)
+    settings = settings or PanelSettings()
+    panel = {"language": settings.language, "as_of": settings.as_of or ""}
+    return Prompts(folder, system, review, repair, guidance, examples, panel)
 
 
 def _unread(folder: Path) -> list[Problem]:
@@ -234,24 +244,28 @@ def _fault(error: Exception, template: jinja2.Template, folder: Path) -> Problem
 
 
 def template_digest(prompts: Prompts) -> str:
-    """Hash the wording of the templates: what they make of a fixed persona and tool.
+    """Hash the wording of the templates: what they make of a fixed persona, tool and settings.
 
     A comment in a template does not change it. It only serves to say why a cell is pending;
     what is asked again is decided by the fingerprint of the whole rendered text.
     """
     try:
-        return content_hash([render(prompts.system, persona=_PROBE), prompts.review_text(_SAMPLE)])
+        system = render(prompts.system, persona=_PROBE, panel=_PANEL)
+        return content_hash([system, render(prompts.review, tool=_SAMPLE, panel=_PANEL)])
     except (jinja2.TemplateError, WorkspaceError, TypeError, ValueError):
         files = [_source(prompts.folder, name) for name in TEMPLATES if name != "guidance"]
         return content_hash([read_text(file) for file in files])
 
 
+_PANEL = {"language": "en", "as_of": "2000-01"}
 _PROBE = Persona(
     id="probe",
     name="name",
     motto="motto",
     order=1,
     beats=(Beat(id="beat", label="label", ask="ask"),),
+    weighs="weighs",
+    leaves="leaves",
     ship_bar="ship bar",
     skip_bar="skip bar",
     avoid=("avoid",),

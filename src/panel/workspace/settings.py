@@ -22,6 +22,7 @@ from panel.hashing import canonical_json
 from panel.text import composed
 from panel.workspace.addresses import endpoint_address
 from panel.workspace.headers import HeaderName, HeaderValue
+from panel.workspace.mistakes import shown
 from panel.workspace.presets import EMBEDDED, PRESETS, Profile
 
 
@@ -124,11 +125,33 @@ class EndpointSettings(_Strict):
     prices: Prices | None = None
 
 
+def _language(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,4}", text):
+        raise ValueError(
+            f"{shown(text)} is not the code of a language (BCP 47). Write one such as en, fr or "
+            "pt-BR."
+        )
+    return text
+
+
+def _month(text: str) -> str:
+    if not re.fullmatch(r"[0-9]{4}-(0[1-9]|1[0-2])", text):
+        raise ValueError(f'{shown(text)} is not a month. Write year and month, such as "2026-11".')
+    return text
+
+
 class PanelSettings(_Strict):
-    """The ``[panel]`` table: the panel's personas (default: all), in order, and its endpoint."""
+    """The ``[panel]`` table: the panel's personas (default: all), in order, and its endpoint.
+
+    language: a BCP 47 code; the reviewers write in it. as_of: the month (YYYY-MM) that they take
+    for the present one; without it they are told that the date is unknown. Both stand in the
+    prompts, so a change asks again.
+    """
 
     personas: tuple[str, ...] | None = Field(default=None, min_length=1)
     endpoint: Annotated[str, AfterValidator(composed)] = EMBEDDED
+    language: Annotated[str, AfterValidator(_language)] = "en"
+    as_of: Annotated[str, AfterValidator(_month)] | None = None
 
 
 class CiSettings(_Strict):
