@@ -24,7 +24,7 @@ demo: $(VENV)/demo weights  ## real verdicts of a real local model on two tools,
 PYTEST := $(BIN)/python -m pytest
 MANY   := -n 4 --dist worksteal
 
-PURE   := tests/test_*.py tests/cells tests/checks tests/workspace tests/frozen/test_rule.py \
+PURE   := tests/test_*.py tests/stats tests/cells tests/checks tests/workspace tests/frozen/test_rule.py \
 	tests/frozen/test_files.py $(filter-out %build.py %browser.py,$(wildcard tests/site/test_*.py)) \
 	$(patsubst %,tests/endpoint/test_%.py,faults limits output_modes replies)
 

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from panel.scorecard import Comparison, PersonaLine, Scorecard, Take, published
-from panel.stats import (
-    Tally,
-    combine,
-)
+from panel.scorecard import Comparison, PersonaLine, Scorecard, Take, health, published
+from panel.stats import Tally, combine
 
 
 def a_card(*tallies: Tally) -> Scorecard:
@@ -84,3 +81,15 @@ def test_abstentions_stay_counted_apart_and_errors_are_no_news_for_readers() -> 
     assert silent.take.reason is None
     assert failed.tally == Tally() and failed.take is None
     assert published(card).result.ship_percent is None
+
+
+def test_the_panel_has_one_vote_on_a_tool_for_the_majority_of_a_personas_answers() -> None:
+    line = a_line("verdict", "ship", "approved", Tally(ships=4, skips=1))
+    hidden = a_line("verdict", "skip", "draft", Tally(skips=5))
+    cards = [a_whole_card(line)] * 3 + [a_whole_card(hidden)]
+    [rate] = health(cards).personas
+    assert (rate.persona, rate.votes, rate.unvoted) == ("p", Tally(ships=3, skips=1), 0)
+    [seen] = health(map(published, cards)).personas
+    assert (seen.votes, seen.unvoted) == (Tally(ships=3), 1), (
+        "readers' figures are of what they see"
+    )

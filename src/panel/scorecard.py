@@ -5,11 +5,21 @@ Pure: no store, no files. The percentages come from panel.stats.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from panel.decisions import State
-from panel.stats import Interval, Outcome, PanelResult, Tally, combine, newcombe
+from panel.stats import (
+    Interval,
+    Outcome,
+    PanelHealth,
+    PanelResult,
+    Tally,
+    combine,
+    newcombe,
+    panel_health,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +120,14 @@ class Comparison:
         """Whether that interval leaves out 0; None when a side has no votes."""
         difference = self.difference
         return None if difference is None else not difference.holds(0)
+
+
+def health(cards: Iterable[Scorecard]) -> PanelHealth:
+    """Return what the votes on many tools say of the panel: how often each ships, who agrees.
+
+    It counts what the cards count: answers to the present question, or what readers see of them.
+    """
+    return panel_health({line.persona: line.tally for line in card.lines} for card in cards)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The arithmetic of votes: tallies, intervals, and how sure a majority is."""
+"""The votes on one tool: tallies, intervals, and how sure a majority is."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ShipOrSkip = Literal["ship", "skip"]
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A 95 % interval in percent, 0 to 100."""
+    """A 95 % interval: in percent from 0 to 100, unless its place says another unit."""
 
     low: float
     high: float

@@ -1,0 +1,53 @@
+"""The arithmetic of votes: of one tool (votes), and of a panel over many tools (health)."""
+
+from panel.stats.health import (
+    ENOUGH,
+    PanelHealth,
+    PersonaPair,
+    PersonaRate,
+    effective_votes,
+    panel_health,
+    phi,
+)
+from panel.stats.votes import (
+    SURE,
+    Z_95,
+    Interval,
+    Outcome,
+    PanelResult,
+    Rate,
+    ShipOrSkip,
+    Tally,
+    at_least,
+    beta_binomial,
+    combine,
+    newcombe,
+    ships_probability,
+    tally,
+    wilson,
+)
+
+__all__ = [
+    "ENOUGH",
+    "SURE",
+    "Z_95",
+    "Interval",
+    "Outcome",
+    "PanelHealth",
+    "PanelResult",
+    "PersonaPair",
+    "PersonaRate",
+    "Rate",
+    "ShipOrSkip",
+    "Tally",
+    "at_least",
+    "beta_binomial",
+    "combine",
+    "effective_votes",
+    "newcombe",
+    "panel_health",
+    "phi",
+    "ships_probability",
+    "tally",
+    "wilson",
+]
