@@ -86,10 +86,10 @@ def test_abstentions_stay_counted_apart_and_errors_are_no_news_for_readers() -> 
 def test_the_panel_has_one_vote_on_a_tool_for_the_majority_of_a_personas_answers() -> None:
     line = a_line("verdict", "ship", "approved", Tally(ships=4, skips=1))
     hidden = a_line("verdict", "skip", "draft", Tally(skips=5))
-    cards = [a_whole_card(line)] * 3 + [a_whole_card(hidden)]
-    [rate] = health(cards).personas
-    assert (rate.persona, rate.votes, rate.unvoted) == ("p", Tally(ships=3, skips=1), 0)
-    [seen] = health(map(published, cards)).personas
-    assert (seen.votes, seen.unvoted) == (Tally(ships=3), 1), (
-        "readers' figures are of what they see"
-    )
+    silent = a_line("abstain", None, "draft", Tally(abstains=2))
+    cards = [*[a_whole_card(line)] * 3, a_whole_card(hidden), a_whole_card(silent), a_whole_card()]
+    found, seen = health(cards), health(map(published, cards))
+    assert (found.tools, seen.tools) == (5, 4), "without what was never asked, or is not published"
+    [rate], [public] = found.personas, seen.personas
+    assert (rate.persona, rate.votes, rate.unvoted) == ("p", Tally(ships=3, skips=1), 1)
+    assert (public.votes, public.unvoted) == (Tally(ships=3), 1)

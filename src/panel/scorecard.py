@@ -88,6 +88,11 @@ class Scorecard:
     result: PanelResult
 
     @property
+    def asked(self) -> bool:
+        """Whether anybody was ever asked."""
+        return any(line.take for line in self.lines)
+
+    @property
     def superseded(self) -> Superseded:
         """What is not counted: the most wordings of a persona, and the answers of all."""
         left = [line.superseded for line in self.lines]
@@ -126,8 +131,11 @@ def health(cards: Iterable[Scorecard]) -> PanelHealth:
     """Return what the votes on many tools say of the panel: how often each ships, who agrees.
 
     It counts what the cards count: answers to the present question, or what readers see of them.
+    Tools that were never asked are left out.
     """
-    return panel_health({line.persona: line.tally for line in card.lines} for card in cards)
+    return panel_health(
+        {line.persona: line.tally for line in card.lines} for card in cards if card.asked
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,7 @@ def done(result: Result, code: int = 0) -> None:
     [
         (("show",), CELLS),
         (("show", "anvil"), CELLS // 2),
+        (("show", "--panel"), CELLS),
         (("compare", "anvil", "bellows"), CELLS),
         (("lint", "--fail-on", "error"), 0),  # the takes are checked, not their questions
         (("publish", "site", "--drafts"), CELLS),

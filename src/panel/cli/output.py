@@ -22,6 +22,7 @@ from rich.text import Text
 
 from panel.cli.streams import Printed, is_a_file, to_stdout
 from panel.errors import UsageError
+from panel.stats import Interval
 from panel.text import HIDDEN, harmless
 
 CELL_SHOWN = 72  # characters of a cell in a table
@@ -254,6 +255,11 @@ def percent(value: float | None) -> str:
     if 99 < value < 100:
         return ">99 %"
     return f"{value:.0f} %"
+
+
+def ends(interval: Interval | None) -> list[float] | None:
+    """Return an interval as JSON has it: its lower and its upper end."""
+    return [interval.low, interval.high] if interval else None
 
 
 class _Narrator(logging.Handler):

@@ -14,8 +14,10 @@ from rich.text import Text
 
 from panel import __version__
 from panel.cells.cells import Target
-from panel.cli.options import Categories, EndpointName, Json, StoredModel, ToolNames
+from panel.cli.health import health_record, print_health, warning_with_remedy
+from panel.cli.options import Categories, EndpointName, Json, Personas, StoredModel, ToolNames
 from panel.cli.output import (
+    ends,
     note,
     out,
     percent,
@@ -29,9 +31,9 @@ from panel.cli.workspace import open_workspace
 from panel.endpoint.embedded import NOT_JUDGEMENT
 from panel.results.scorecards import comparison, scorecards
 from panel.runs.selection import Selection, opened_for
-from panel.scorecard import PersonaLine, Scorecard, Superseded
+from panel.scorecard import PersonaLine, Scorecard, Superseded, health
 from panel.site.comparison import difference, render_comparison
-from panel.stats import Interval
+from panel.site.health import warning
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -41,32 +43,54 @@ STYLES = {"ship": "bold green", "skip": "bold red"}
 @app.command()
 def show(
     tool: ToolNames = None,
+    persona: Personas = None,
     category: Categories = None,
     endpoint: EndpointName = None,
     model: StoredModel = None,
+    the_panel: Annotated[
+        bool,
+        typer.Option(
+            "--panel", help="The panel over these tools: who ships how often, who agrees."
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Print the scorecards of tools: ship percentage with n and interval.
 
-    Name a tool to read its takes too.
+    Name a tool to read its takes too. With --panel, print as how many independent votes the
+    personas count.
     """
     workspace = open_workspace()
-    selection = Selection(tool or [], [], category or [], endpoint, model)
+    selection = Selection(tool or [], persona or [], category or [], endpoint, model)
     with opened_for(workspace, selection) as (target, connection):
         cards = scorecards(target, connection)
-    asked = [card for card in cards if any(line.take for line in card.lines)]
-    if not tool:
-        cards = asked
-    if as_json:
-        print_json([card_record(card) for card in cards])
-        return
-    _warn(target)
-    console = out()
-    for card in cards:
-        console.print(_card(card, with_takes=bool(tool)))
+    asked = [card for card in cards if card.asked]
     missing = len(target.tools) - len(asked)
-    if missing:
+    if the_panel:
+        _show_panel(target, asked, as_json)
+    elif as_json:
+        print_json([card_record(card) for card in (cards if tool else asked)])
+    else:
+        _warn(target)
+        console = out()
+        for card in cards if tool else asked:
+            console.print(_card(card, with_takes=bool(tool)))
+        warned = None if tool else warning(health(asked))
+        if warned:
+            note(f"{warned} 'panel show --panel' has the figures.")
+    if missing and not as_json:
         note(f"{missing} tool(s) have no verdicts from {target.model} yet: 'panel run' asks.")
+
+
+def _show_panel(target: Target, cards: list[Scorecard], as_json: bool) -> None:
+    found, model = health(cards), str(target.model)
+    if as_json:
+        print_json(health_record(found, model))
+    else:
+        _warn(target)
+        print_health(found, {each.id: each.name for each in target.personas}, model)
+    if warned := warning_with_remedy(found):
+        note(warned)
 
 
 @app.command()
@@ -96,7 +120,7 @@ def compare(
             {
                 "left": card_record(pair.left),
                 "right": card_record(pair.right),
-                "difference": _ends(pair.difference),
+                "difference": ends(pair.difference),
                 "difference_shown": pair.difference_shown,
             }
         )
@@ -175,10 +199,6 @@ def _word(line: PersonaLine) -> Text:
     return safe(f"{take.outcome} ({take.reason})", "yellow")
 
 
-def _ends(interval: Interval | None) -> list[float] | None:
-    return [interval.low, interval.high] if interval else None
-
-
 def card_record(card: Scorecard) -> dict[str, Any]:
     """Return a scorecard as plain JSON types."""
     result = card.result
@@ -191,7 +211,7 @@ def card_record(card: Scorecard) -> dict[str, Any]:
         "ships": result.ships,
         "skips": result.skips,
         "n": result.n,
-        "interval": _ends(result.interval),
+        "interval": ends(result.interval),
         "undecided": result.undecided,
         "split": result.split,
         "abstains": result.abstains,

@@ -1,0 +1,50 @@
+"""What a panel's own figures come to, in sentences for the terminal and for readers."""
+
+from __future__ import annotations
+
+from panel.site.formats import count_word
+from panel.stats import ENOUGH, PanelHealth
+
+
+def sentence(health: PanelHealth, model: str) -> str:
+    """Return one sentence on how many independent votes the panel is; model: who was asked."""
+    who = _who(health)
+    if len(health.voting) < 2:
+        return f"It takes the votes of two reviewers to compare them; {model} has {who}."
+    if health.complete < ENOUGH:
+        tools = "tool has" if health.complete == 1 else "tools have"
+        return (
+            f"Too few tools to say how many independent votes these {who} are: on {model}, "
+            f"{health.complete} {tools} a vote of each, and it takes {ENOUGH}."
+        )
+    if health.effective is None or health.interval is None:
+        return (
+            f"On {model}, no two of these {who} vary on the same tools, so nothing tells how many "
+            "independent votes they are."
+        )
+    return (
+        f"On {model}, these {who} count as about {health.effective:.1f} independent votes "
+        f"(95 % interval {health.interval.low:.1f} to {health.interval.high:.1f}, "
+        f"{health.complete:,} tools)."
+    )
+
+
+def warning(health: PanelHealth) -> str | None:
+    """Return one sentence where the reviewers count for less than half as many; else None."""
+    if not health.below_half:
+        return None
+    who = _who(health)
+    if health.effective is None:
+        return (
+            f"Hardly one of these {who} ever changes its verdict: their percentage tells next to "
+            "nothing about a tool."
+        )
+    return (
+        f"These {who} count for less than half as many independent votes: their percentage is "
+        "less certain than its interval says."
+    )
+
+
+def _who(health: PanelHealth) -> str:
+    count = len(health.voting)
+    return f"{count_word(count).lower()} reviewer{'' if count == 1 else 's'}"
