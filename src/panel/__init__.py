@@ -4,7 +4,7 @@
 
     workspace = panel.Workspace.load("my-panel")
     workspace.run(endpoint="ollama", model="mistral-small", repeats=3)
-    workspace.verdicts(), workspace.scorecards()
+    workspace.verdicts(), workspace.scorecards(), workspace.panel_health()
 
 Importing this package is cheap on purpose: neither openai nor duckdb nor the network is touched
 until a name of the API is used. docs/python.md has examples.
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from panel.results.api import CellVerdict, PendingCell, RunPlan, Workspace
     from panel.runs.run import RunSummary
     from panel.scorecard import PersonaLine, Scorecard, Take
-    from panel.stats import Interval, PanelResult, Tally
+    from panel.stats import Interval, PanelHealth, PanelResult, PersonaPair, PersonaRate, Tally
 
 __version__ = "0.1.0"
 
@@ -42,15 +42,18 @@ _HOMES = {
     "panel.results.api": ("CellVerdict", "PendingCell", "RunPlan", "Workspace"),
     "panel.runs.run": ("RunSummary",),
     "panel.scorecard": ("PersonaLine", "Scorecard", "Take"),
-    "panel.stats": ("Interval", "PanelResult", "Tally"),
+    "panel.stats": (
+        *("Interval", "PanelHealth", "PanelResult"),
+        *("PersonaPair", "PersonaRate", "Tally"),
+    ),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
-    "CellVerdict", "EndpointError", "Interval", "JournalError", "PanelError", "PanelResult",
-    "PendingCell", "PersonaLine", "RunBudget", "RunPlan", "RunSummary", "Scorecard",
-    "StoreBusyError", "StoreError", "Take", "Tally", "UsageError", "Workspace", "WorkspaceError",
-    "__version__",
+    "CellVerdict", "EndpointError", "Interval", "JournalError", "PanelError", "PanelHealth",
+    "PanelResult", "PendingCell", "PersonaLine", "PersonaPair", "PersonaRate", "RunBudget",
+    "RunPlan", "RunSummary", "Scorecard", "StoreBusyError", "StoreError", "Take", "Tally",
+    "UsageError", "Workspace", "WorkspaceError", "__version__",
 ]  # fmt: skip
 
 

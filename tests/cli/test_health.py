@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from panel import Workspace
 from tests.support.faces import voting
 from tests.support.mock_endpoint import MockEndpoint
 from tests.support.runs import run
@@ -113,6 +114,18 @@ def test_json_has_every_figure(agreeing: Space, panel: Panel) -> None:
         each for each in found["pairs"] if (each["one"], each["other"]) == ("builder", "futurist")
     ]
     assert (pair["n"], pair["agreed"], pair["agreement"], pair["phi"]) == (9, 9, 100, 1)
+
+
+def test_the_python_api_has_the_figures_of_the_command_line(agreeing: Space, panel: Panel) -> None:
+    told = record(panel, agreeing, "--persona", "builder", "--persona", "futurist")
+    found = Workspace.load(agreeing.root).panel_health(personas=["builder", "futurist"])
+    assert found.interval is not None
+    assert [found.interval.low, found.interval.high] == told["effective_interval"]
+    assert (found.effective, found.mean_phi) == (told["effective_votes"], told["mean_phi"])
+    assert [pair.phi for pair in found.pairs] == [pair["phi"] for pair in told["pairs"]]
+    assert [rate.votes.ships for rate in found.personas] == [
+        each["ships"] for each in told["personas"]
+    ]
 
 
 def test_a_selection_of_reviewers_or_tools_is_counted_alone(agreeing: Space, panel: Panel) -> None:

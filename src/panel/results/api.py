@@ -15,8 +15,8 @@ from panel.engines.base import NO_BUDGET, RunBudget, RunStats
 from panel.results.scorecards import scorecards
 from panel.runs.run import ProgressReporter, RunSummary, execute
 from panel.runs.selection import Prepared, Selection, opened_for, prepare
-from panel.scorecard import Scorecard
-from panel.stats import Outcome, ShipOrSkip
+from panel.scorecard import Scorecard, health
+from panel.stats import Outcome, PanelHealth, ShipOrSkip
 from panel.store.ingest import opened
 from panel.store.queries import answers_by_pair, models_with_outcomes
 from panel.workspace.loading import find_root, load_workspace
@@ -166,6 +166,14 @@ class Workspace:
         """
         with opened_for(self._files, _selection(choice)) as (target, connection):
             return scorecards(target, connection)
+
+    def panel_health(self, **choice: Unpack[Choice]) -> PanelHealth:
+        """Return as how many independent votes the personas count on the chosen tools, and why.
+
+        The figures of ``panel show --panel``; tools that were never asked are left out. Raises
+        UsageError when the store holds nothing of the model.
+        """
+        return health(self.scorecards(**choice))
 
 
 def _selection(choice: Choice) -> Selection:
