@@ -45,7 +45,7 @@ def test_hostile_text_is_shown_on_pages_and_does_nothing(bad: str) -> None:
                 if name in attrs:
                     address = attrs[name] or ""
                     assert address.startswith(("https://verdicts.example/", "../", "#", "/")) or (
-                        re.match(r"[\w%-]+(/[\w%.-]+)*\.(html|xml|css|js|svg)$", address)
+                        re.match(r"[\w%-]+(/[\w%.-]+)*\.(html|xml|css|js|svg)(#[\w-]+)?$", address)
                     ), (path, tag, address)
 
 

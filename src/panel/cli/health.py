@@ -73,8 +73,9 @@ def _phi(pair: PersonaPair, names: Mapping[str, str]) -> Text:
         return Text(f"{pair.phi:.2f}")
     if not pair.n:
         return Text("— no tool in common", "dim")
-    still = " and ".join(names[each] for each in pair.constant)
-    return safe(f"— {still} never var{'y' if len(pair.constant) > 1 else 'ies'}", "dim")
+    if len(pair.constant) > 1:
+        return Text("— neither varies", "dim")
+    return safe(f"— {names[pair.constant[0]]} never varies", "dim")
 
 
 def health_record(health: PanelHealth, model: str) -> dict[str, Any]:

@@ -12,10 +12,17 @@ from datetime import timedelta
 from functools import cached_property
 from itertools import islice
 
-from panel.scorecard import Comparison, PersonaLine, Take, VerdictChange, is_published
+from panel.scorecard import (
+    Comparison,
+    PersonaLine,
+    Take,
+    VerdictChange,
+    health,
+    is_published,
+)
 from panel.site.addresses import listing_path, listing_slugs, pair_path, pair_slugs, tool_path
 from panel.site.publication import Publication, PublishedTool
-from panel.stats import Tally
+from panel.stats import PanelHealth, Tally
 from panel.text import day
 
 CATEGORY, TAG = "categories", "tags"
@@ -172,6 +179,11 @@ class SiteIndex:
             sum(take.stale for take in takes),
             tuple(sorted({take.editor for take in takes if take.editor})),
         )
+
+    @cached_property
+    def health(self) -> PanelHealth:
+        """As how many independent votes the panel counts, by the published votes alone."""
+        return health(published.card for published in self.by_name)
 
     def price_is_stale(self, published: PublishedTool) -> bool:
         """Whether a price was checked too long ago, or never."""

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from panel.site import addresses
+from panel.site.health import sentence, warning
 from panel.site.pages.personas import introduced
 from panel.site.pages.tools import persona_names
 from panel.site.render import Head, OutputFile, PageRenderer
+from panel.stats import Tally
 from panel.text import shortened
 
 PROMPTS = 60_000  # characters of all system messages together, to keep the page small
@@ -23,7 +25,8 @@ def output_files(renderer: PageRenderer) -> Iterator[OutputFile]:
 
 
 def _methodology(renderer: PageRenderer) -> bytes:
-    publication = renderer.index.publication
+    index = renderer.index
+    publication = index.publication
     systems = [
         (persona, publication.systems[persona.id])
         for persona in publication.personas
@@ -34,7 +37,13 @@ def _methodology(renderer: PageRenderer) -> bytes:
         addresses.METHODOLOGY,
         "methodology",
         Head("How it works", "What a panel of personas is asked, who checks it, what it means."),
-        personas=introduced(renderer.index),
+        personas=introduced(index),
+        names=persona_names(index),
+        health=index.health,
+        sentence=sentence(index.health, str(publication.model)),
+        warned=warning(index.health),
+        shipped={rate.persona: rate.votes for rate in index.health.personas},
+        unvoted=Tally(),
         systems=[(persona, shortened(text, each), len(text) > each) for persona, text in systems],
         review=shortened(publication.review, QUESTION),
         review_cut=len(publication.review) > QUESTION,
