@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from tests.support.mock_endpoint import Answer, MockEndpoint, completion
-from tests.support.space import Panel, Space
+from tests.support.space import Panel, Space, edit
 
 CLAIM = (
     "I tried it on a laptop. Rivals such as Tablecrow (MIT, but weaker) ask for $77 a month.\x1b[2J"
@@ -114,3 +114,10 @@ def test_the_repositorys_worked_examples_are_free_of_errors_and_warnings() -> No
             take = Subject(tool, persona, " ".join(beats.values()), verdict, 50, beats, evidence)
             findings = [one for one in check_take(take, []) if one.severity != "note"]
             assert findings == [], (file.name, tool.name)
+
+
+def test_takes_in_another_language_are_said_to_be_read_in_part(space: Space, panel: Panel) -> None:
+    asked(space, panel, "Il lit JSON et il écrit Parquet.")
+    assert "read English" not in panel("lint", cwd=space.root).err
+    edit(space.root / "panel.toml", "[panel]", '[panel]\nlanguage = "fr"')
+    assert "in 'fr', and the checks read English" in panel("lint", cwd=space.root).err

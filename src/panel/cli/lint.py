@@ -88,6 +88,11 @@ def lint(
     else:
         _print(checked, shown=SEVERITIES if notes or fail_on is FailOn.NOTE else SEVERITIES[:2])
     _sum_up(checked)
+    if (language := workspace.settings.panel.language).split("-")[0].lower() != "en":
+        note(
+            f"The takes are in {language!r}, and the checks read English: quotes and figures are "
+            "compared all the same, but licences, claims of own use, closings and worn words pass."
+        )
     if any(finding.rank <= fail_on.rank for one in checked for finding in one.findings):
         raise typer.Exit(ExitCode.FAILED)
 
