@@ -61,9 +61,9 @@ def test_two_numbers_joined_by_and_are_two() -> None:
     assert [one.value for one in quantities("two hundred and five rows")] == [205]
 
 
-@pytest.mark.parametrize("text", ["GPT-4o", "8x22B", "A100", "Qwen2.5", "v2x7", "per million"])
+@pytest.mark.parametrize("text", ["GPT-4o", "8x22B", "A100", "Qwen2.5", "v2x7", "mid-2027"])
 def test_digits_inside_a_name_are_no_figure(text: str) -> None:
-    assert quantities(text) == []
+    assert list(quantities(text)) == []
 
 
 @given(st.text())

@@ -7,8 +7,9 @@ import re
 from panel.checks.findings import SEVERITIES, Finding, Severity, Span, Spans, at
 from panel.checks.folding import folded
 from panel.checks.quantities import Quantity, quantities
-from panel.checks.sentences import Sentences
+from panel.checks.scenario import Scenario
 from panel.checks.source import Source
+from panel.checks.sums import explained, price_for
 
 SMALL = 12  # up to this, a number is mostly a way of speaking
 _HEDGE = re.compile(
@@ -24,13 +25,20 @@ _MEASURE = re.compile(
     r"[\s-]? (?: [kMGT]?(?: Hz|bps|Wh? ) | dB|fps|bits?|px|nm|points? )\b", re.X
 )  # right after the figure: not a way of speaking
 _CODE = re.compile(r"`([^`\n]{2,120})`")
+_COSTS = re.compile(
+    r"\b(?:cost|pay|paid|bill|spend|charge|invoice|come[s]? to|total|run[s]? to|amount[s]? to)",
+    re.I,
+)
+_RIVAL = re.compile(r"\b(?:rival|competit|elsewhere|others?|alternative|contractor|instead)", re.I)
 _REMEDY = "Check it, or remove it, or mark it “outside knowledge, to verify”."
 _CHECKS = {"money": "price-outside-source", "year": "date-outside-source"}
 _CHECKS |= {"date": "date-outside-source"}
+_SUPPOSED = "a figure from outside, in a supposition"
+_Said = tuple[Severity | None, str]
 
 
 def check_figures(
-    text: str, sentences: Sentences, source: Source, taken: Spans
+    text: str, scenario: Scenario, source: Source, taken: Spans
 ) -> list[tuple[Finding, Quantity]]:
     """Find figures that the source does not state, each with the quantity it was read as.
 
@@ -38,19 +46,21 @@ def check_figures(
     """
     found: list[tuple[Finding, Quantity]] = []
     worst: dict[tuple[str, str, float], int] = {}
-    for quantity in quantities(text):
-        if taken.touch(quantity.span) or source.holds(quantity):
-            continue
-        severity, message = _weigh(quantity, text, sentences, source)
+    for quantity, (severity, message) in _Take(text, scenario, source).outside(taken):
         if severity is None:
             continue
         check = _CHECKS.get(quantity.kind, "number-outside-source")
         finding = at(text, quantity.span, check, severity, (message, _REMEDY))
-        key = (quantity.kind, quantity.unit, quantity.size if quantity.unit else quantity.value)
+        key = _key(quantity)
         if finding.rank < worst.get(key, len(SEVERITIES)):
             worst[key] = finding.rank
             found.append((finding, quantity))
     return found
+
+
+def _key(quantity: Quantity) -> tuple[str, str, float]:
+    value = quantity.size if quantity.unit and quantity.size else quantity.value
+    return quantity.kind, quantity.unit, value
 
 
 def check_code(text: str, source: Source) -> list[Finding]:
@@ -70,62 +80,114 @@ def code_spans(text: str) -> list[Span]:
     return [match.span() for match in _CODE.finditer(text)]
 
 
-def _weigh(
-    quantity: Quantity, text: str, sentences: Sentences, source: Source
-) -> tuple[Severity | None, str]:
-    """Return severity and message of a figure from outside; no severity where it is harmless."""
-    start = quantity.span[0]
-    if quantity.worded and quantity.value <= 1 and quantity.kind == "plain" and not quantity.unit:
-        return None, ""  # "one" is mostly no number
-    derived = _derived(quantity, text, source)
-    if derived is not None:
-        return derived
-    if sentences.marked(start):
-        return "note", "a figure from outside, marked as such"
-    if sentences.supposed(start) or sentences.said_missing(quantity.span):
-        return "note", "a figure from outside, in a supposition"
-    if quantity.kind == "year":
-        latest = max(
-            (known.value for known in source.quantities if known.key or known.kind == "year"),
-            default=0.0,
-        )
-        if quantity.value > latest and (latest or sentences.foretold(start)):
-            return "note", "a year in the future, the take's own bet"
-        return "warning", "a date that is not in the source: verify"
-    if quantity.kind == "date":
-        return "warning", "a date that is not in the source: verify"
-    if _way_of_speaking(quantity, text):
-        return "note", "a small number, or a way of speaking, that the source does not state"
-    kind = {"money": "price", "percent": "percentage"}.get(quantity.kind, "figure")
-    return "warning", f"a {kind} that is not in the source: verify"
+class _Take:
+    """The figures of one take, weighed one by one and then together."""
 
+    def __init__(self, text: str, scenario: Scenario, source: Source) -> None:
+        self.text, self.source = text, source
+        self.scenario, self.sentences = scenario, scenario.sentences
+        self.read = quantities(text)
 
-def _derived(quantity: Quantity, text: str, source: Source) -> tuple[Severity | None, str] | None:
-    """Recognise figures that follow from the source: 62% from 38%, "about 94%" from 94.1%."""
-    alike = [known for known in source.quantities if known.kind == quantity.kind]
-    if quantity.kind == "plain" and any(
-        known.kind == "times" and known.value == quantity.value for known in source.quantities
-    ):
-        return None, ""  # "up to 40 times", and then "measured against forty"
-    if quantity.kind == "percent":
-        rest = 100 - quantity.value
-        if any(abs(known.value - rest) < 1e-6 for known in alike):
-            return "note", f"follows from the source as 100 − {rest:g}: check what it says"
-    if quantity.kind in ("percent", "plain", "money") and quantity.value >= 1:
+    def outside(self, taken: Spans) -> list[tuple[Quantity, _Said]]:
+        """Return the figures that the source does not state, with severity and message."""
+        said = {
+            quantity: self._weigh(quantity)
+            for quantity in self.read
+            if not quantity.implied
+            and not taken.touch(quantity.span)
+            and not self.source.holds(quantity)
+        }
+        results = [quantity for quantity, (severity, _) in said.items() if severity is not None]
+        assumed: set[tuple[str, str, float]] = set()
+        # What a sum takes stands mostly before what it comes to, and a price is what it comes to.
+        for result in sorted(results, key=lambda one: (one.kind != "money", -one.span[0])):
+            severity, message = said[result]
+            if severity != "warning" and not (result.kind == "money" and message == _SUPPOSED):
+                continue
+            if _key(result) in assumed or result.kind in ("year", "date", "version"):
+                continue
+            said[result], used = self._summed(result, said[result])
+            assumed |= {_key(one) for one in used}
+        for quantity in results:
+            if said[quantity][0] == "warning" and _key(quantity) in assumed:
+                said[quantity] = "note", "a number that the take assumes for a sum"
+        return list(said.items())
+
+    def _summed(self, result: Quantity, said: _Said) -> tuple[_Said, tuple[Quantity, ...]]:
+        """Look for a sum that a figure follows from, or for the one that it should follow."""
+        start = result.span[0]
+        first, last = self.sentences.around(start)
+        from_ = first
+        if first and (result.kind == "money" or result.unit):
+            from_, _ = self.sentences.around(max(0, first - 2))
+        near = [one for one in self.read if from_ <= one.span[0] < last and one is not result]
+        hedged = bool(_HEDGE.search(self.text[max(0, start - 20) : start]))
+        if found := explained(result, near, self.source.rates, hedged):
+            return ("note", f"follows from the source: {found.shown}"), found.used
+        if result.kind == "money" and not _RIVAL.search(self.text, first, last):
+            expected = price_for(result, near, self.source.rates)
+            if expected is not None and _COSTS.search(self.text, first, last):
+                message = f"not what the source's price comes to ({expected.shown}): verify"
+                return ("warning", message), expected.used
+        return said, ()
+
+    def _weigh(self, quantity: Quantity) -> _Said:
+        """Return severity and message of a figure from outside; no severity if it is harmless."""
+        start, sentences = quantity.span[0], self.sentences
+        if quantity.worded and quantity.value <= 1 and quantity.kind == "plain":
+            return None, ""  # "one" is mostly no number
+        if quantity.worded and quantity.kind == "times" and _power_of_ten(quantity):
+            return None, ""  # "ten times cheaper", "tenfold"
+        if (rounded := self._rounded(quantity)) is not None:
+            return rounded
+        if sentences.marked(start):
+            return "note", "a figure from outside, marked as such"
+        if sentences.supposed(start) or sentences.said_missing(quantity.span):
+            return "note", _SUPPOSED
+        if quantity.kind == "year":
+            latest = max(
+                (one.value for one in self.source.quantities if one.key or one.kind == "year"),
+                default=0.0,
+            )
+            if quantity.value > latest and (latest or sentences.foretold(start)):
+                return "note", "a year in the future, the take's own bet"
+        if quantity.kind in ("year", "date"):
+            return "warning", "a date that is not in the source: verify"
+        if _way_of_speaking(quantity, self.text):
+            return "note", "a small number, or a way of speaking, that the source does not state"
+        rival = any(one.noun == quantity.noun != "" for one in self.source.quantities)
+        if self.scenario.assumes(quantity, rival):
+            return "note", "a figure of an imagined user or future"
+        kind = {"money": "price", "percent": "percentage"}.get(quantity.kind, "figure")
+        return "warning", f"a {kind} that is not in the source: verify"
+
+    def _rounded(self, quantity: Quantity) -> _Said | None:
+        """Recognise a figure of the source in round numbers: "about 94%" from 94.1%."""
+        if quantity.kind not in ("percent", "plain", "money") or quantity.value < 1:
+            return None
         step = 10 ** (len(f"{quantity.value:.0f}") - max(2, quantity.digits))
         step = max(step, 1.0)
-        for known in alike:
-            if known.unit == quantity.unit and 0 < abs(known.value - quantity.value) <= step / 2:
+        for known in self.source.quantities:
+            if known.kind != quantity.kind or known.unit != quantity.unit or known.implied:
+                continue
+            if 0 < abs(known.value - quantity.value) <= step / 2:
                 if known.value == round(known.value) and known.value < 100:
                     continue
-                if _HEDGE.search(text[max(0, quantity.span[0] - 20) : quantity.span[0]]):
+                start = quantity.span[0]
+                if _HEDGE.search(self.text[max(0, start - 20) : start]):
                     return None, ""
                 return "note", "a rounded figure: the source is more exact"
-    return None
+        return None
+
+
+def _power_of_ten(quantity: Quantity) -> bool:
+    return f"{quantity.value:.0f}".rstrip("0") == "1"
 
 
 def _way_of_speaking(quantity: Quantity, text: str) -> bool:
-    if quantity.kind == "times" or quantity.ordinal:
+    if quantity.kind == "times":
+        return quantity.value <= SMALL or _power_of_ten(quantity)
+    if quantity.ordinal:
         return True
     if quantity.kind != "plain":
         return False

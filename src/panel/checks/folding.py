@@ -76,6 +76,17 @@ def _places(text: str) -> Sequence[int]:
     return places
 
 
+_UNMARKED = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ı": "i", "æ": "ae", "œ": "oe"})
+
+
+def unaccented(word: str) -> str:
+    """Return a case-folded word without the marks on its letters: zürich → zurich."""
+    if word.isascii():
+        return word
+    letters = unicodedata.normalize("NFKD", word.translate(_UNMARKED))
+    return "".join(letter for letter in letters if not unicodedata.combining(letter))
+
+
 @lru_cache(maxsize=4096)
 def folded(text: str) -> Folded:
     """Fold a text: lower case, plain quotes and dashes, single blanks. Cached."""

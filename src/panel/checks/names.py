@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from panel.checks.findings import Finding, Severity, Span, Spans, Subject, at
+from panel.checks.scenario import Scenario
 from panel.checks.sentences import Sentences
-from panel.checks.source import Source, bare, tokens_in, words_of
+from panel.checks.source import OTHER_SCRIPT, Source, bare, words_of
 from panel.checks.vocabulary import AMBIGUOUS, FORMATS, PLAIN, STARTERS, WELL_KNOWN
+from panel.checks.words import words_in
 from panel.workspace.personas import Persona
 
 SHORTEST = 3  # letters by which a longer name of the source is recognised
@@ -54,14 +56,19 @@ _NAME_FOLLOWS = re.compile(
     """,
     re.X,
 )
+_PLACED = re.compile(r"\b(?:in|at|from|near|outside|around|across)\s+(?:the\s+)?$", re.I)
 _JOINED = re.compile(r" v?\d+(?:\.\d+)*[A-Za-z]*(?![\w%])")  # the 3.1 of Llama 3.1
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """Words that are no names from outside. labels: of the persona; plain: written small."""
+    """What is known of the take's words.
+
+    labels: words of the persona; plain: words that are written small somewhere.
+    """
 
     source: Source
+    scenario: Scenario
     labels: frozenset[str]
     plain: frozenset[str]
 
@@ -79,6 +86,15 @@ class _Known:
             return False
         return any(known.startswith(word) for known in words)
 
+    def spelt_otherwise(self, text: str, span: Span) -> bool:
+        """Whether the source may have a name in other letters: 東京 for Tokyo, Köln for Cologne."""
+        if self.source.unlatin > OTHER_SCRIPT:
+            return True
+        if not (self.source.unlatin or self.source.foreign):
+            return False
+        before = text[max(0, span[0] - REACH) : span[0]]
+        return bool(_PLACED.search(before)) and bare(text[slice(*span)]) not in WELL_KNOWN
+
 
 @dataclass(frozen=True, slots=True)
 class _Token:
@@ -89,7 +105,7 @@ class _Token:
 
 
 def check_names(
-    subject: Subject, sentences: Sentences, source: Source, taken: Spans
+    subject: Subject, scenario: Scenario, source: Source, taken: Spans
 ) -> list[Finding]:
     """Find names that are not in the source; each is reported once per take.
 
@@ -97,7 +113,8 @@ def check_names(
     """
     text = subject.text
     plain = _written_small(subject.persona) | frozenset(_SMALL.findall(text))
-    known = _Known(source, _labels(subject.persona), plain)
+    sentences = scenario.sentences
+    known = _Known(source, scenario, _labels(subject.persona), plain)
     tokens = [token for token in _tokens(text, sentences, known) if token.unknown]
     found: list[Finding] = []
     seen: set[str] = set()
@@ -106,11 +123,11 @@ def check_names(
         if name in seen:
             continue
         seen.add(name)
-        found.append(_finding(text, span, formats, sentences))
+        found.append(_finding(text, span, formats, known, sentences))
     return found
 
 
-def _finding(text: str, span: Span, formats: bool, sentences: Sentences) -> Finding:
+def _finding(text: str, span: Span, formats: bool, known: _Known, sentences: Sentences) -> Finding:
     severity: Severity = "warning"
     message = "a name that is not in the source: verify"
     if sentences.marked(span[0]):
@@ -119,6 +136,10 @@ def _finding(text: str, span: Span, formats: bool, sentences: Sentences) -> Find
         severity, message = "note", "a name from outside, named as missing"
     elif formats:
         severity, message = "note", "a format or protocol that is not in the source"
+    elif known.scenario.place(span):
+        severity, message = "note", "a name of an imagined user's place or things"
+    elif known.spelt_otherwise(text, span):
+        severity, message = "note", "a name that the source may spell in another language"
     remedy = "Check what is said about it, or remove it, or mark it “outside knowledge, to verify”."
     return at(text, span, "name-outside-source", severity, (message, remedy))
 
@@ -138,9 +159,10 @@ def _written_small(persona: Persona) -> frozenset[str]:
 
 
 def _tokens(text: str, sentences: Sentences, known: _Known) -> Iterator[_Token]:
-    for start, end, word in tokens_in(text):
-        if word.islower() and "." not in word:
-            continue  # most words end here
+    # Most words are not even looked at.
+    for start, end, word in [
+        one for one in words_in(text).tokens if not one[2].islower() or "." in one[2]
+    ]:
         if _UNIT.fullmatch(word) and text[max(0, start - REACH) : start].rstrip()[-1:].isdigit():
             continue
         if not _is_name(word):

@@ -1,107 +1,87 @@
-"""Reads figures in prose so that they compare: 128K = 128,000, four = 4, $0.30 = 30 cents."""
+"""Reads figures in prose so that they compare: 128K = 128,000, four = 4, $0.30 = 30 cents.
+
+Numbers are read in the digits of any script, with the separators of any country, in English and
+Chinese words; their units, scales and currencies in the languages of ``measures.py``.
+"""
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any
 
+from panel.checks.dates import dates
 from panel.checks.findings import Span, Spans
-from panel.checks.words import wanted, words_in
-
-Kind = Literal["plain", "percent", "money", "year", "date", "version", "times"]
-
-
-def _split(words: str) -> list[str]:
-    return words.split()
-
-
-MOST = 1e300  # a number that is larger is this one
-_ONES = _split(
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
-    "fifteen sixteen seventeen eighteen nineteen"
+from panel.checks.measures import (
+    AS_MANY,
+    BETWEEN,
+    BYTES,
+    CENTS,
+    COINS,
+    CURRENCY_BEFORE,
+    PER_CENT,
+    PER_CENT_BEGINS,
+    PERCENT,
+    PERIODS,
+    SCALES,
+    SIGNS,
+    Following,
+    following,
+    looked_up,
+    noun,
 )
-_TENS = _split("twenty thirty forty fifty sixty seventy eighty ninety")
-_WORDS = {word: value for value, word in enumerate(_ONES)}
-_WORDS |= {word: 10 * value for value, word in enumerate(_TENS, 2)}
-_SCALES = {"hundred": 1e2, "thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12}
-_LETTERS = {"k": 1e3, "m": 1e6, "b": 1e9, "bn": 1e9, "t": 1e12, "dozen": 12.0}
+from panel.checks.numerals import (
+    MOST,
+    PARTS,
+    Kind,
+    Numeral,
+    fractions,
+    numeral_at,
+    numeral_places,
+    plain_digits,
+)
+from panel.checks.words import listed, wanted
+
 _ORDINALS = {
-    word: value
+    word: float(value)
     for value, word in enumerate(
-        _split(
+        listed(
             "third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth "
             "fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth"
         ),
         3,
     )
 }
-_SECONDS = {"ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
-_SECONDS |= {"w": 604800.0, "mo": 2629800.0, "q": 7889400.0, "y": 31557600.0}
-_BYTES = {"KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12, "KIB": 1e3, "MIB": 1e6, "GIB": 1e9}
-_MONTHS = _split(
-    "january february march april may june july august september october november december"
-)
-_TIME = r"""
-    (?P<ms> milliseconds?|ms ) | (?P<s> seconds?|secs?|s ) | (?P<min> minutes?|mins? )
-    | (?P<h> hours?|hrs?|h ) | (?P<d> days? ) | (?P<w> weeks? ) | (?P<mo> months? )
-    | (?P<q> quarters? ) | (?P<y> years? )
-"""
-_NUMBER_WORD = "|".join([*_WORDS, *_SCALES])
-_AND = r"(?:(?<=hundred)|(?<=thousand)|(?<=million))\sand\s"  # not "nine and fifteen"
-_MONTH = "|".join([*_MONTHS, *(month[:3] + r"\.?" for month in _MONTHS), "sept"])
-
-_DATE = wanted(
-    " ".join([*_MONTHS, *(month[:3] for month in _MONTHS), "sept"]),
-    rf"""
-    \b (?P<iso> \d{{4}}-\d\d(?:-\d\d)? ) \b                        # 2026-05, 2026-05-31
-    | \b (?: (?P<day> \d\d? )(?: st|nd|rd|th )? \s+ )?             # 31st
-      (?P<month> {_MONTH} )                                        # May
-      (?: \s+ (?P<day2> \d\d? )(?: st|nd|rd|th )? ,? )?            # or May 31,
-      \s+ (?P<year> (?:19|20)\d\d ) \b                             # 2026
-    """,
-    figures=True,
-)
-_FIGURE = wanted(  # a sum of money may begin elsewhere: see _of_money
-    " ".join([*_WORDS, *_SCALES, "a usd eur gbp"]),
-    rf"""
-    (?P<currency> (?: US|USD|EUR|GBP )?\s?[$€£]\s? | \b(?: USD|EUR|GBP )\s )?
-    (?<![\w.]) (?<![A-Za-z]-)                                # not inside a name: GPT-4, v1.2
-    (?:
-      (?P<digits> \d{{1,3}}(?:[,\u2009\u202f]\d{{3}})+(?:\.\d+)?   # 128,000
-        | \d+(?:\.\d+)* )                                    # 3.5, and versions: 1.2.3
-      (?: \s? (?P<scale> (?: bn|[kmbt] )(?!\w)               # 128K, 3 million
-        | (?: hundred|thousand|million|billion|trillion|dozen )\b ) )?
-      | (?P<words> \b (?:{_NUMBER_WORD}) (?: (?: [-\s] | {_AND} ) (?:{_NUMBER_WORD}) )* \b )
-      | (?P<article> \ba ) \s (?P<alone> hundred|thousand|million|billion|dozen ) \b
-    )
-    (?P<percent> \s?% | \s(?: percent|per\scent )\b )?
-    (?: \s? (?P<coin> \b(?: dollars?|cents?|euros?|pounds?|USD|EUR|GBP )\b ) )?
-    (?P<times> \s?[x×](?!\w) | \stimes\b | -?fold\b )?
-    (?: (?:\s|-)? (?: (?P<bytes> [KMGT]i?B ) | {_TIME} ) (?![\w]) )?   # 8 GB, 30-minute
-    (?![A-Za-z_]*\d) (?!\w)                                  # not the start of a name: 8x22B
-    """,
-    figures=True,
-)
-_SIGN = re.compile(r"[$€£]")
 _ORDINAL = wanted(
     " ".join(_ORDINALS),
     # not "a third of", not "third-party"
     rf"\b (?: {'|'.join(_ORDINALS)} ) \b (?! \s+of\b | [\s-]part )",
 )
-_FRACTION = wanted(
-    "a one two three", r"\b (?: a|one|two|three ) [\s-] (?: third|quarter|fifth|tenth )s? \b"
+_BOUND = re.compile(
+    r"[A-Za-z_\u00c0-\u00d6\u00d8-\u024f]"
+)  # letters that make a digit part of a name
+_NAME_GOES_ON = re.compile(
+    r"[A-Za-z_\u00c0-\u00d6\u00d8-\u024f]*\d|[A-Za-z_\u00c0-\u00d6\u00d8-\u024f]"
 )
+_AND_A_PART = re.compile(r"[\s-]and[\s-](?:a|one)[\s-](half|third|quarter)\b|\s?([¼½¾⅓⅔])", re.I)
+_STOP_AND_SIGN = re.compile(rf"\.\s[{SIGNS}]")
+_SIGN_AFTER = re.compile(rf"\s?([{SIGNS}])(?!\s?\d)")
+_RANGE = re.compile(r"\s?(?:[-–—~〜]|to|or|and|bis|à|a|y|et|und|до|から)\s?", re.I)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Quantity:
     """One figure of a text, with its place, kind and value.
 
-    unit: "time", "bytes" or "" (none, or one that is not converted). size: the value in seconds
-    or bytes where it has such a unit. worded: written in letters. ordinal: "fifteenth". key:
-    what a date or a version is compared by.
+    unit: "time", "bytes", a currency's sign, or "" (none, or one that is not converted). size:
+    the value in seconds or bytes where it has such a unit. other: what else the digits may mean
+    (1.200 is 1200 in German), or None. worded: written in letters. ordinal: "fifteenth".
+    implied: said by the way, as in "per thousand", "a day", "half of". noun: the word that
+    follows one without a unit. key: what a date or a version is compared by.
     """
 
     span: Span
@@ -109,136 +89,200 @@ class Quantity:
     value: float
     unit: str = ""
     size: float = 0.0
+    other: float | None = None
     worded: bool = False
     ordinal: bool = False
+    implied: bool = False
+    noun: str = ""
     key: str = ""
 
     def same(self, other: Quantity) -> bool:
         """Whether both state the same figure, as far as their units can be compared."""
+        if "date" in (self.kind, other.kind):
+            return bool(self.key) and (other.key + "-").startswith(self.key + "-")
+        if self.kind == "version" == other.kind:
+            return self.key == other.key
+        if {self.kind, other.kind} == {"year", "plain"}:
+            return self.value == other.value and not self.unit and not other.unit
         if self.kind != other.kind:
             return False
-        if self.kind in ("date", "version"):
-            return self.key == other.key or (
-                self.kind == "date" and other.key.startswith(self.key + "-")
-            )
         if self.unit and other.unit:
-            return self.unit == other.unit and _close(self.size, other.size)
-        return _close(self.value, other.value)
+            if self.unit != other.unit:
+                return False
+            if self.kind == "plain":
+                return _close(self.size, other.size)
+        elif self.kind == "plain" and ((self.unit and other.noun) or (other.unit and self.noun)):
+            return False  # 50 seconds, and 50 tables
+        return self.as_much(other)
+
+    def as_much(self, other: Quantity) -> bool:
+        """Whether both have the same bare value, in one of the ways to read them."""
+        mine = [self.value] if self.other is None else [self.value, self.other]
+        theirs = [other.value] if other.other is None else [other.value, other.other]
+        return any(_close(one, two) for one in mine for two in theirs)
+
+    @property
+    def bare(self) -> bool:
+        """Whether it is a number without a unit, and not "fifteenth"."""
+        return self.kind == "plain" and not self.unit and not self.ordinal
 
     @property
     def digits(self) -> int:
         """How many significant digits the value has."""
-        return len(f"{self.value:.6e}".split("e")[0].replace(".", "").rstrip("0")) or 1
+        return len(self.mantissa.replace(".", "")) or 1
+
+    @property
+    def mantissa(self) -> str:
+        """The significant digits of the value: "1.28" of 128,000."""
+        return f"{self.value:.6e}".split("e")[0].rstrip("0").rstrip(".")
 
 
 def _close(first: float, second: float) -> bool:
     return abs(first - second) <= 1e-6 * max(abs(first), abs(second))
 
 
-def quantities(text: str) -> list[Quantity]:
-    """Return the figures of a text in order; none overlaps another."""
-    words = words_in(text)
-    found = [_date(match) for match in _DATE.finditer(text)]
-    dated = Spans(quantity.span for quantity in found)
-    places = words.starts(_FIGURE)
-    if signs := [place for sign in _SIGN.finditer(text) for place in _of_money(text, sign.start())]:
-        places = sorted({*places, *signs})
-    for match in words.matches(_FIGURE.pattern, places):
-        quantity = _figure(match)
-        if quantity is not None and not dated.touch(quantity.span):
-            found.append(quantity)
-    found += _ordinals(text, [quantity.span for quantity in found])
-    return sorted(found, key=lambda quantity: quantity.span)
+@lru_cache(maxsize=16)
+def quantities(text: str) -> tuple[Quantity, ...]:
+    """Return the figures of a text in order; none overlaps another. Cached for the latest few."""
+    plain = plain_digits(text)
+    found = [Quantity(span, "date", float(key[:4]), key=key) for span, key in dates(plain)] + [
+        Quantity(span, "percent", share, worded=True, implied=True)
+        for span, share in fractions(plain)
+    ]
+    told = Spans(quantity.span for quantity in found)
+    numbers: list[Quantity] = []
+    end = 0
+    for place, reader in numeral_places(plain).items():
+        if place < end:
+            continue
+        number = numeral_at(plain, place, reader)
+        quantity = number and _with_unit(plain, number)
+        if quantity and not told.touch(quantity.span):
+            numbers.append(quantity)
+            end = quantity.span[1]
+    found += _ranges(plain, numbers)
+    found += _ordinals(plain, Spans(quantity.span for quantity in found))
+    return tuple(sorted(found, key=lambda quantity: quantity.span))
 
 
-def _of_money(text: str, sign: int) -> Iterator[int]:
-    """Yield where a sum of money may begin that has its sign here: $, " $" or "US $"."""
-    yield sign
-    last = sign - text[max(0, sign - 1) : sign].isspace()
-    if last < sign:
-        yield last
-    for letters in ("US", "USD", "EUR", "GBP"):
-        if words_in(text).lower.endswith(letters.lower(), 0, last):
-            yield last - len(letters)
+def _with_unit(text: str, number: Numeral) -> Quantity | None:
+    """Read what stands around a number; None where it belongs to a name."""
+    if number.kind != "version":
+        _scale(text, number)
+    start = number.start
+    before = _currency_before(text, start)
+    if _inside_a_name(text, number, bool(before)):
+        return None
+    if number.kind in ("percent", "year", "version"):
+        return _quantity(number, number.end, number.kind, key=number.key)
+    number.start -= len(before)
+    after = following(text, number.end)
+    return _money(text, number, before.strip(), after) or _measured(text, number, after)
 
 
-def _date(match: re.Match[str]) -> Quantity:
-    if match["iso"]:
-        key = match["iso"]
-    else:
-        month = next(
-            number
-            for number, name in enumerate(_MONTHS, 1)
-            if name.startswith(match["month"].lower().rstrip(".")[:3])
-        )
-        key = f"{match['year']}-{month:02}"
-        day = match["day"] or match["day2"]
-        key += f"-{int(day):02}" if day else ""
-    return Quantity(match.span(), "date", float(key[:4]), key=key)
+def _quantity(number: Numeral, end: int, kind: Kind, **more: Any) -> Quantity:
+    more |= {"other": number.other, "worded": number.worded, "implied": number.implied}
+    return Quantity((number.start, end), kind, number.value, **more)
 
 
-def _figure(match: re.Match[str]) -> Quantity | None:
-    digits, words = match["digits"], match["words"]
-    span = (match.start(), match.start() + len(match[0].rstrip()))
-    lead = len(match[0]) - len(match[0].lstrip())
-    span = (span[0] + lead, span[1])
-    if digits and digits.count(".") > 1:
-        return Quantity(span, "version", 0.0, key=digits.strip("."))
-    if digits:
-        value = float(re.sub(r"[^\d.]", "", digits)[:300])
-        scale = (match["scale"] or "").lower()
-        value *= _LETTERS.get(scale) or _SCALES.get(scale, 1.0)
-    elif words:
-        if words.lower() in _SCALES:  # "per million", "a few hundred"
+def _scale(text: str, number: Numeral) -> None:
+    """Add to a number what makes it larger: "and a half", "million", "Mio."."""
+    if part := _AND_A_PART.match(text, number.end):
+        number.value += PARTS[part[1].lower()] if part[1] else unicodedata.numeric(part[2])
+        number.end = part.end()
+    if scale := looked_up(SCALES, following(text, number.end)):
+        number.value, number.end = min(number.value * SCALES[scale[0]], MOST), scale[1]
+        number.other = None
+        if _STOP_AND_SIGN.match(text, number.end):  # 5 Mio. €
+            number.end += 1
+
+
+def _currency_before(text: str, start: int) -> str:
+    """Return the sign or code right before a number, with the blank between; "" if none."""
+    last = text[start - 1] if start else ""
+    if last and (last in SIGNS or last.isspace() or last.isupper()):
+        found = CURRENCY_BEFORE.search(text[max(0, start - 6) : start])
+        return found[0] if found else ""
+    return ""
+
+
+def _inside_a_name(text: str, number: Numeral, money: bool) -> bool:
+    """Whether a number is part of a name: GPT-4, v1.2, 8x22B."""
+    start = number.start
+    if not money and start and text[start].isdigit():
+        before = text[start - 1]
+        if before == "." or before.isdigit() or _BOUND.match(before):
+            return True
+        if before == "-" and start > 1 and _BOUND.match(text[start - 2]):
+            return True
+    if not _NAME_GOES_ON.match(text, number.end):
+        return False
+    after = following(text, number.end)
+    if after is None or text[after.end : after.end + 1].isdigit():
+        return True
+    return not any(looked_up(table, after) for table in (PERIODS, BYTES, COINS, AS_MANY))
+
+
+def _money(text: str, number: Numeral, before: str, after: Following | None) -> Quantity | None:
+    """Read a number as a sum of money, if a sign, code or word on one of its sides says so."""
+    end, sign = number.end, ""
+    if before:
+        sign = next((one for one in before if one in SIGNS), "") or COINS[before.casefold()]
+    if coin := looked_up(COINS, after):
+        sign, end = sign or COINS[coin[0]], coin[1]
+    elif cent := looked_up(CENTS, after):
+        sign, end = sign or CENTS[cent[0]], cent[1]
+        number.value /= 100
+    elif not before:
+        written = _SIGN_AFTER.match(text, end)
+        if written is None:
             return None
-        value = _spoken(words)
-    else:
-        alone = match["alone"].lower()
-        value = _SCALES.get(alone) or _LETTERS[alone]
-    return _with_unit(match, span, value)
+        sign, end = written[1], written.end(1)
+    return _quantity(number, end, "money", unit=sign)
 
 
-def _with_unit(match: re.Match[str], span: Span, value: float) -> Quantity:
-    worded = not match["digits"]
-    coin = (match["coin"] or "").lower()
-    if match["currency"] or coin:
-        if coin.startswith("cent"):
-            value /= 100
-        return Quantity(span, "money", value, worded=worded)
-    if match["percent"]:
-        return Quantity(span, "percent", value, worded=worded)
-    if match["times"]:
-        return Quantity(span, "times", value, worded=worded)
-    if match["bytes"]:
-        return Quantity(
-            span, "plain", value, "bytes", value * _BYTES.get(match["bytes"].upper(), 1)
-        )
-    for unit, seconds in _SECONDS.items():
-        if match[unit]:
-            return Quantity(span, "plain", value, "time", value * seconds, worded)
-    bare = match["digits"] and match["digits"].isdecimal() and len(match["digits"]) == 4
-    if bare and not match["scale"] and 1900 <= value <= 2100:
-        return Quantity(span, "year", value)
-    return Quantity(span, "plain", value, worded=worded)
+def _measured(text: str, number: Numeral, after: Following | None) -> Quantity:
+    """Read a number as a percentage, a multiple, a measure, a year, or as nothing but a number."""
+    start, end = number.start, number.end
+    if percent := looked_up(PERCENT, after):
+        return _quantity(number, percent[1], "percent")
+    signed = after is None or text[end : end + 1] == "%" or after.small in PER_CENT_BEGINS
+    if signed and (written := PER_CENT.match(text, end)):
+        return _quantity(number, written.end(), "percent")
+    if many := looked_up(AS_MANY, after):
+        return _quantity(number, many[1], "times")
+    if "×" in text[max(0, start - 1) : end + 2]:
+        return _quantity(number, end, "times")
+    year = end - start == 4 and text[start:end].isdecimal() and 1900 <= number.value <= 2100
+    if year and text[end : end + 1] in ("年", "년"):
+        return _quantity(number, end, "year")
+    unit_word = following(text, after.end) if after and after.small in BETWEEN else after
+    for unit, table in (("bytes", BYTES), ("time", PERIODS)):
+        if found := looked_up(table, unit_word):
+            size = number.value * table[found[0]]
+            return _quantity(number, found[1], "plain", unit=unit, size=size)
+    return _quantity(number, end, "year" if year else "plain", noun=noun(after))
 
 
-def _spoken(words: str) -> float:
-    """Read number words: "two hundred and fifty thousand" → 250000."""
-    total, group = 0.0, 0.0
-    for word in re.findall(r"[a-z]+", words.lower()):
-        if word in _WORDS:
-            group += _WORDS[word]
-        elif word == "hundred":
-            group = min((group or 1) * 100, MOST)
-        elif word in _SCALES:
-            total += (group or 1) * _SCALES[word]
-            group = 0.0
-    return min(total + group, MOST)
+def _ranges(text: str, numbers: list[Quantity]) -> list[Quantity]:
+    """Give a bare number of a range the unit of the other: "20 to 30 %", "$5–10"."""
+    for at, (before, after) in enumerate(pairwise(numbers)):
+        if not _RANGE.fullmatch(text, before.span[1], after.span[0]):
+            continue
+        if before.bare and not after.bare and after.kind in ("plain", "percent", "times"):
+            numbers[at] = _alike(before, after)
+        elif after.bare and before.kind == "money":
+            numbers[at + 1] = _alike(after, before)
+    return numbers
 
 
-def _ordinals(text: str, taken: list[Span]) -> Iterator[Quantity]:
-    told = Spans([*taken, *(match.span() for match in _FRACTION.finditer(text))])
+def _alike(number: Quantity, other: Quantity) -> Quantity:
+    size = number.value * other.size / other.value if other.value else 0.0
+    return replace(number, kind=other.kind, unit=other.unit, size=size, noun=other.noun)
+
+
+def _ordinals(text: str, taken: Spans) -> Iterator[Quantity]:
     for match in _ORDINAL.finditer(text):
-        if not told.touch(match.span()):
-            value = float(_ORDINALS[match[0].lower()])
+        if not taken.touch(match.span()):
+            value = _ORDINALS[match[0].lower()]
             yield Quantity(match.span(), "plain", value, worded=True, ordinal=True)

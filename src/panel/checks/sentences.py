@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections.abc import Iterable
 
 from panel.checks.findings import Span
-from panel.checks.words import wanted, words_in
+from panel.checks.words import Wanted, wanted, words_in
 
 NEAR = 80  # characters before a name that are searched for a denial of it
 REACH = 300  # characters to each side that are looked at, so that no odd text costs minutes
@@ -142,6 +142,10 @@ class Sentences:
             return start, end
         block = position // REACH * REACH  # the same part for neighbours, so that it is known
         return max(start, block - REACH), max(min(end, block + 2 * REACH), start)
+
+    def first(self, wanted: Wanted, span: Span) -> int | None:
+        """Return where the first match of a pattern within a span ends; None if there is none."""
+        return self._words.first(wanted, *span)
 
     def begins(self, position: int) -> bool:
         """Whether a sentence begins here, quotation marks and brackets aside."""

@@ -5,19 +5,30 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
-from panel.checks.folding import folded
+from panel.checks.folding import folded, unaccented
 from panel.checks.mentions import Mention, licence_mentions
 from panel.checks.quantities import Quantity, quantities
+from panel.checks.rates import Rate, rates
 from panel.checks.sentences import Sentences
+from panel.checks.words import TOKEN, listed, unpossessed
 from panel.workspace.tools import Tool
 
-WORD = re.compile(r"\w+(?:[.&/'’+#-]\w+)*\+{0,2}|\w+#")
+_LATIN = re.compile(r"[A-Za-z0-9\u00c0-\u024f]+(?:[.&/'’+#-][A-Za-z0-9\u00c0-\u024f]+)*")
+_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa"})  # Muenchen
 _PART = re.compile(r"[\w.+#&]+")
 
+OTHER_SCRIPT = 0.05  # share of letters by which a source is in another script
+_LETTERS = re.compile(r"[^\W\d_]+")
+_BEYOND_LATIN = re.compile(r"[^\W\d_\u0000-\u024f\u1e00-\u1eff]")
+_TELLING = 20  # words by which a language is known
+_ENGLISH = frozenset(
+    listed("the of and to for with that it by be are or from at its can not they which")
+)
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class Source:
     """A tool's record as one text, with its words, figures and licences.
 
@@ -29,11 +40,64 @@ class Source:
     words: frozenset[str]
     quantities: tuple[Quantity, ...]
     licences: tuple[Mention, ...]
-    sentences: Sentences
+
+    @cached_property
+    def sentences(self) -> Sentences:
+        """The sentences of the text."""
+        return Sentences(self.text)
+
+    @cached_property
+    def unlatin(self) -> float:
+        """The share of its characters that are letters of another script than Latin, 0-1."""
+        return len(_BEYOND_LATIN.findall(self.text)) / (len(self.text) or 1)
+
+    @cached_property
+    def foreign(self) -> bool:
+        """Whether it is in another language than English, or in another script."""
+        return self.unlatin > OTHER_SCRIPT or not _english(self.text)
+
+    @cached_property
+    def rates(self) -> list[Rate]:
+        """The figures, each with what it is for."""
+        return rates(self.text, self.quantities)
 
     def holds(self, quantity: Quantity) -> bool:
-        """Whether the source states this figure."""
-        return any(quantity.same(known) for known in self.quantities)
+        """Whether the source states this figure.
+
+        In a foreign source, a number whose unit is not read is compared by its bare value.
+        """
+        if quantity.key == "" and self._values.isdisjoint(_values(quantity)):
+            return False
+        if any(quantity.same(one) or _as_many(quantity, one) for one in self.quantities):
+            return True
+        return self.foreign and any(_unread(quantity, one) for one in self.quantities)
+
+    @cached_property
+    def _values(self) -> frozenset[float]:
+        """All that its figures come to, so that most others are known at once to be none."""
+        return frozenset(value for one in self.quantities for value in _values(one))
+
+
+def _values(quantity: Quantity) -> list[float]:
+    values = (quantity.value, quantity.size, quantity.other or 0.0)
+    return [float(f"{value:.5g}") for value in values if value] or [0.0]
+
+
+def _as_many(quantity: Quantity, known: Quantity) -> bool:
+    """Whether "forty" is meant where the source says "40 times"."""
+    return known.kind == "times" and quantity.kind == "plain" and quantity.value == known.value
+
+
+def _unread(quantity: Quantity, known: Quantity) -> bool:
+    if quantity.kind == "date":  # the month's name is not read
+        return known.kind == "year" and known.value == quantity.value
+    return known.kind == "plain" and not known.unit and quantity.as_much(known)
+
+
+def _english(text: str) -> bool:
+    """Whether a text is in English, by its small words; so is one that is too short to tell."""
+    words = [word.casefold() for word in _LETTERS.findall(text)]
+    return len(words) < _TELLING or 10 * sum(word in _ENGLISH for word in words) >= len(words)
 
 
 def record_text(tool: Tool) -> str:
@@ -76,14 +140,13 @@ def _source(key: ById) -> Source:
         words=frozenset(words_of(text)),
         quantities=_quantities(text),
         licences=tuple(licence_mentions(text)),
-        sentences=Sentences(text),
     )
 
 
 @lru_cache(maxsize=16384)
 def _quantities(text: str) -> tuple[Quantity, ...]:
     """Return the figures of a text; small beside the rest of a source, and so kept for longer."""
-    return tuple(quantities(text))
+    return quantities(text)
 
 
 def figures_of(tool: Tool) -> tuple[Quantity, ...]:
@@ -92,35 +155,20 @@ def figures_of(tool: Tool) -> tuple[Quantity, ...]:
 
 
 def bare(word: str) -> str:
-    """Return a word folded, without its possessive ending."""
-    return unpossessed(word.casefold())
-
-
-def unpossessed(word: str) -> str:
-    """Return a word without its possessive ending: Mistral's → Mistral."""
-    for ending in ("'s", "’s", "'", "’"):
-        if word.endswith(ending):
-            return word[: -len(ending)]
-    return word
-
-
-@lru_cache(maxsize=16)
-def tokens_in(text: str) -> list[tuple[int, int, str]]:
-    """Return start, end and word of the words of a text; cached for the latest few texts.
-
-    Compounds are one word; the word is without a possessive ending, start and end are with it.
-    """
-    return [
-        (match.start(), match.end(), word if word.isalnum() else unpossessed(word))
-        for match in WORD.finditer(text)
-        for word in (match[0],)
-    ]
+    """Return a word folded, without its possessive ending and without accents."""
+    return unaccented(unpossessed(word.casefold()))
 
 
 def words_of(text: str) -> Iterator[str]:
-    """Yield the folded words of a text, and the parts of compound ones."""
-    for match in WORD.finditer(text):
-        word = bare(match[0])
-        yield word
+    """Yield the folded words of a text, and the parts of compound ones.
+
+    Letters of a script that writes no blanks are not part of a Latin word beside them.
+    """
+    for match in TOKEN.finditer(text):
+        word = unpossessed(match[0].casefold())
+        yield unaccented(word)
         if not word.isalnum():
-            yield from _PART.findall(word)
+            yield from _PART.findall(unaccented(word))
+        if not match[0].isascii():
+            yield from map(bare, _LATIN.findall(match[0]))
+            yield unaccented(word.translate(_UMLAUTS))

@@ -14,6 +14,7 @@ from panel.checks.licences import check_licences
 from panel.checks.mentions import licence_mentions
 from panel.checks.names import check_names
 from panel.checks.others import check_others, index_of
+from panel.checks.scenario import Scenario
 from panel.checks.sentences import Sentences
 from panel.checks.source import source_of
 from panel.checks.wording import check_wording
@@ -28,6 +29,7 @@ def check_take(subject: Subject, others: Sequence[Tool]) -> list[Finding]:
     """
     text = subject.text
     sentences = Sentences(text, (end for _start, end in subject.parts()))
+    scenario = Scenario(sentences)
     source = source_of(subject.tool)
     found = check_evidence(subject) + check_form(subject) + check_closing(subject)
     mentions = licence_mentions(text)
@@ -38,9 +40,9 @@ def check_take(subject: Subject, others: Sequence[Tool]) -> list[Finding]:
     told += _without(check_wording(subject, source), told)
     exact = code_spans(text) + [mention.span for mention in mentions]
     taken = Spans(exact + _spans(told))
-    figures = check_figures(text, sentences, source, taken)
+    figures = check_figures(text, scenario, source, taken)
     told += _without(check_others(subject, index_of(others), source, figures), told)
-    told += check_names(subject, sentences, source, Spans(exact + _spans(told)))
+    told += check_names(subject, scenario, source, Spans(exact + _spans(told)))
     told += _without([finding for finding, _read in figures], told)
     return in_order([*found, *told, *check_code(text, source)])
 

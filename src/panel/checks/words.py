@@ -8,18 +8,33 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 from functools import lru_cache
 
+TOKEN = re.compile(r"\w+(?:[.&/'’+#-]\w+)*\+{0,2}|\w+#")  # a word, compounds as one
 _WORD = re.compile(r"\w+")
 # Letters that a pattern without regard to case takes for others; one by one, so that places stay.
 _ALIKE = str.maketrans("İıſ", "iis")
 
 
+def listed(words: str) -> list[str]:
+    """Return the words of a table, written with blanks between."""
+    return words.split()
+
+
 def lowered(text: str) -> str:
     """Return a text in small letters, every one of them at its place."""
     return (text if text.isascii() else text.translate(_ALIKE)).lower()
+
+
+def unpossessed(word: str) -> str:
+    """Return a word without its possessive ending: Mistral's → Mistral."""
+    for ending in ("'s", "’s", "'", "’"):
+        if word.endswith(ending):
+            return word[: -len(ending)]
+    return word
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -46,19 +61,27 @@ def wanted(begins: str, pattern: str, flags: int = re.I | re.X, figures: bool = 
 
 
 class Words:
-    """The words of a text. lower: the text in small letters, as long as the text itself."""
+    """The words of a text.
+
+    lower: the text in small letters, as long as the text itself. tokens: start, end and word;
+    compounds are one word, which is without a possessive ending, start and end are with it.
+    """
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.lower = lowered(text)
-        self._starts: dict[str, list[int]] = {}
+        self.lower = lower = lowered(text)
+        self.tokens: list[tuple[int, int, str]] = []
+        self._starts: defaultdict[str, list[int]] = defaultdict(list)
         self._places: dict[Wanted, list[int]] = {}
-        for match in _WORD.finditer(self.lower):
-            word = match[0]
-            if word in self._starts:
-                self._starts[word].append(match.start())
-            else:
-                self._starts[word] = [match.start()]
+        for match in TOKEN.finditer(text):
+            word, (start, end) = match[0], match.span()
+            if word.isalnum():
+                self.tokens.append((start, end, word))
+                self._starts[lower[start:end]].append(start)
+                continue
+            self.tokens.append((start, end, unpossessed(word)))
+            for part in _WORD.finditer(lower, start, end):
+                self._starts[part[0]].append(part.start())
 
     def any_of(self, words: Set[str]) -> bool:
         """Whether one of these words, in small letters, is in the text."""
@@ -75,9 +98,15 @@ class Words:
 
     def match(self, wanted: Wanted, start: int, end: int) -> bool:
         """Whether a pattern matches anywhere between two places; the text ends at the second."""
+        return self.first(wanted, start, end) is not None
+
+    def first(self, wanted: Wanted, start: int, end: int) -> int | None:
+        """Return where the first match between two places ends; None if there is none."""
         places = self.starts(wanted)
-        within = places[bisect_left(places, start) : bisect_left(places, end)]
-        return any(wanted.pattern.match(self.text, place, end) for place in within)
+        for place in places[bisect_left(places, start) : bisect_left(places, end)]:
+            if match := wanted.pattern.match(self.text, place, end):
+                return match.end()
+        return None
 
     def matches(self, pattern: re.Pattern[str], places: Iterable[int]) -> Iterator[re.Match[str]]:
         """Yield what ``pattern.finditer`` would, if it matches at no other places."""

@@ -1,0 +1,193 @@
+"""Tells what a take assumes of an imagined user from what it says of the tool.
+
+"A clinic in Lyon with 300 staff", "firms of forty", "a 2,000-page report" and "by 2029 a million
+archives will" claim nothing that a description could hold.
+"""
+
+from __future__ import annotations
+
+import re
+
+from panel.checks.findings import Span
+from panel.checks.quantities import Quantity
+from panel.checks.sentences import Sentences
+from panel.checks.words import listed, wanted, words_in
+
+REACH = 60  # characters before a figure or name that are read
+
+_USERS = listed(
+    "team firm company clinic hospital shop store agency newsroom charity school university "
+    "college court library lab laboratory startup studio bank office department ministry council "
+    "museum practice bureau broadcaster cooperative co-op hotel restaurant bakery farm factory "
+    "warehouse insurer brokerage consultancy organisation organization business enterprise "
+    "household family parish municipality city town village utility airline retailer wholesaler "
+    "supermarket pharmacy foundation publisher group crew squad analyst accountant lawyer nurse "
+    "doctor clerk engineer developer manager director officer teacher student researcher "
+    "journalist reporter librarian translator designer paralegal bookkeeper founder freelancer "
+    "consultant administrator operator dispatcher planner buyer clinician physician therapist "
+    "pharmacist scientist archivist curator auditor actuary underwriter broker adviser advisor "
+    "technician programmer maintainer tester recruiter secretary registrar solicitor barrister "
+    "judge photographer musician podcaster producer novelist farmer baker owner tutor professor "
+    "linguist interpreter mechanic plumber electrician architect surveyor desk committee institute"
+)
+# What a user brings to a tool, and what the tool does not consist of.
+_BROUGHT = listed(
+    "report contract book manual filing codebase repository monorepo thesis archive spreadsheet "
+    "backlog interview recording lecture meeting hearing podcast catalogue inbox ledger dossier "
+    "brochure tender deposition transcript novel portfolio correspondence invoice statement job "
+    "project site schema warehouse queue budget mailbox collection workload migration"
+)
+
+
+def _plurals(words: list[str]) -> list[str]:
+    return [word[:-1] + "ies" if word[-1] == "y" else word + "s" for word in words]
+
+
+_USERS += _plurals(_USERS)
+_BROUGHT += _plurals(_BROUGHT)
+_NOUNS = frozenset(_USERS + _BROUGHT)
+_USER, _BRINGS = "|".join(_USERS), "|".join(_BROUGHT)
+_OPENED = wanted(
+    "a an one any some every each another imagine suppose supposing picture assume assuming say "
+    "take consider think give feed hand someone anyone whoever somebody",
+    rf"""
+    \b(?: (?: an?|one|any|some|every|each|another )\s+ (?: [\w'’-]+\s+ ){{0,4}}? (?: {_USER} )\b
+      | imagine|suppose|supposing|picture|assume|assuming|whoever
+      | (?: say|take|consider|think\sof|give\sit|feed\sit|hand\sit ),?\s+ an?\b
+      | (?: someone|anyone|somebody )\s+ (?: who|with|whose|running|at|in ) )\b
+    """,
+)
+_PEOPLE = frozenset(_USERS) | frozenset(
+    listed(
+        "imagine suppose supposing picture assume assuming whoever someone anyone somebody say "
+        "take consider think give feed hand"
+    )
+)
+_GOES_ON = re.compile(r"\W*(?:he|she|they|their|his|her|there)\b", re.I)
+_ABOUT = frozenset(
+    listed("about some roughly over nearly around almost another only just say perhaps")
+)
+_ABOUT_TWO = (["more", "than"], ["at", "least"], ["fewer", "than"], ["less", "than"])
+_HAVE = frozenset(  # right before a figure that belongs to somebody
+    listed(
+        "with of has have having had holding holds owns owning keeps keeping brings uploads sends "
+        "feeds feeding drops hands records handles handling processes receives receiving "
+        "processing files runs running employs employing serves serving on"
+    )
+)
+_LINKS = frozenset(listed("of with holding containing"))  # "firms of forty"
+_ARTICLES = frozenset(listed("a an one any some every each another"))
+_COMPOUND = re.compile(rf"-\w+ (?: \s[\w-]+ )? \s (?: {_USER}|{_BRINGS} )\b", re.I | re.X)
+# Up to two words before a figure, or up to four: it says something of the tool.
+_STATED = frozenset(
+    listed(
+        "the its this that these those stated claimed published advertised promised quoted listed "
+        "documented measured reported same"
+    )
+)
+_TOOLS = frozenset(
+    listed(
+        "it itself software service engine plan model version vendor maker page copy description "
+        "limit cap ceiling maximum price rate benchmark accuracy"
+    )
+)
+_WORD = re.compile(r"[\w'’-]+|[^\w\s]")
+_AHEAD = wanted(
+    "by before within until", r"\b(?:by|before|within|until)\s[^.,;]{0,30}?(?:20\d\d|years)\b"
+)
+_WILL = wanted("will shall", r"\b(?:will|shall)\b")
+_PLACE = re.compile(
+    r"\b(?:in|at|from|near|outside|around|across|of|to)\s+"
+    r"(?:the\s+|central\s+|rural\s+|northern\s+|southern\s+|eastern\s+|western\s+)?$",
+    re.I,
+)
+_MODIFIES = re.compile(rf"(?: \s[\w-]+ )? \s (?: (?P<user> {_USER} ) | {_BRINGS} )\b", re.I | re.X)
+_WITHIN = re.compile(r"\b(?:an?|one|any|some|every|each|another)\s+(?:[\w-]+\s+){0,2}$", re.I)
+
+
+class Scenario:
+    """What of a take's sentences is a scene with an imagined user, or a bet on the future."""
+
+    def __init__(self, sentences: Sentences) -> None:
+        self._peopled = words_in(sentences.text).any_of(_PEOPLE)
+        self.sentences = sentences
+        self._opened: dict[Span, int | None] = {}
+
+    def assumes(self, quantity: Quantity, rival: bool) -> bool:
+        """Whether a figure describes the imagined user or future, and not the tool.
+
+        rival: whether the source has another number of the same things.
+        """
+        if quantity.kind in ("year", "date", "version", "times"):
+            return False
+        text, (start, end) = self.sentences.text, quantity.span
+        first, _last = self.sentences.around(start)
+        words = _WORD.findall(text[max(first, start - REACH) : start].lower())
+        while words and (words[-1] in _ABOUT or words[-2:] in _ABOUT_TWO):
+            del words[-1 if words[-1] in _ABOUT else -2 :]
+        if words[-2:] == ["up", "to"]:
+            return False  # a limit
+        if quantity.kind != "percent" and self._attached(words, end):
+            return True
+        if not _STATED.isdisjoint(words[-3:]) or not _TOOLS.isdisjoint(words[-5:]):
+            return False
+        if self.opened(start):
+            if quantity.kind == "plain" and not quantity.unit and not rival:
+                return True
+            has = words[-2:-1] if words[-1:] and words[-1] in ("a", "an", "in") else words[-1:]
+            return quantity.kind != "percent" and not _HAVE.isdisjoint(has)
+        return self._bet(start) and not quantity.unit and not rival
+
+    def _attached(self, words: list[str], end: int) -> bool:
+        """Whether the words before a figure make it one of firms, reports and the like."""
+        if words[-1:] == ["and"]:  # "firms of five and five thousand"
+            words = words[:-2]
+        if words[-1:] and words[-1] in _LINKS and not _NOUNS.isdisjoint(words[-2:-1]):
+            return True
+        text = self.sentences.text
+        return not _ARTICLES.isdisjoint(words[-2:]) and bool(
+            _COMPOUND.match(text, _number_end(text, end))
+        )
+
+    def place(self, span: Span) -> bool:
+        """Whether a name says where an imagined user is, or what kind of one it is."""
+        text = self.sentences.text
+        around = first, _last = self.sentences.around(span[0])
+        if self._opening_of(around) is None:
+            return False
+        before = text[max(first, span[0] - REACH) : span[0]]
+        if (noun := _MODIFIES.match(text, span[1])) and _WITHIN.search(before):
+            return noun["user"] is not None or self.opened(span[0])
+        return bool(_PLACE.search(before)) and self.opened(span[0])
+
+    def opened(self, position: int) -> bool:
+        """Whether the sentence, up to a position, brings in a user who is made up."""
+        opening = self._opening_of(self.sentences.around(position))
+        return opening is not None and opening <= position
+
+    def _opening_of(self, around: Span) -> int | None:
+        if not self._peopled:
+            return None
+        if around not in self._opened:
+            self._opened[around] = self._opening(around)
+        return self._opened[around]
+
+    def _opening(self, around: Span) -> int | None:
+        text = self.sentences.text
+        found = self.sentences.first(_OPENED, around)
+        if found is None and around[0] and _GOES_ON.match(text, *around):
+            before = self.sentences.around(around[0] - 2)
+            if before != around and self.sentences.first(_OPENED, before) is not None:
+                return around[0]
+        return found
+
+    def _bet(self, position: int) -> bool:
+        around = self.sentences.around(position)
+        ahead = self.sentences.first(_AHEAD, (around[0], position))
+        return ahead is not None and self.sentences.first(_WILL, around) is not None
+
+
+def _number_end(text: str, end: int) -> int:
+    """Return where the number itself ends, if its unit is joined to it: "2,000-page"."""
+    hyphen = text.rfind("-", max(0, end - 12), end)
+    return hyphen if hyphen > 0 else end
