@@ -24,6 +24,20 @@ def test_a_telling_figure_of_just_one_other_tool_is_a_warning_that_names_it() ->
     assert said(found("It reads 3,450 pages.", "number-outside-source", others=OTHERS))
 
 
+def test_a_common_figure_points_at_no_tool() -> None:
+    common = "It keeps files for 30 days or a year, answers within 24 hours on 128K rows, for $20."
+    others = [a_tool(), a_tool("Crane Desk", common)]
+    for text in (
+        "Files stay 30 days.",
+        "An answer takes 24 hours.",
+        "A year passes.",
+        "It is $20.",
+    ):
+        assert found(text, "other-tools-fact", a_tool(description="It reads."), others) == []
+    rows = found("It reads 128,000 rows.", "other-tools-fact", a_tool(description="x"), others)
+    assert rows == []
+
+
 def test_two_facts_of_the_same_other_tool_are_errors() -> None:
     text = "Bellowfax waits 17.9 seconds."
     assert said(found(text, "other-tools-fact", others=OTHERS)) == [

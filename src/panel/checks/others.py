@@ -11,9 +11,13 @@ from typing import overload
 from panel.checks.findings import Finding, Span, Spans, Subject, at
 from panel.checks.folding import folded
 from panel.checks.quantities import Quantity
-from panel.checks.source import ById, Source, figures_of, tokens_in
+from panel.checks.source import ById, Source, figures_of
+from panel.checks.words import listed, words_in
 from panel.workspace.tools import Tool
 
+TELLING = 3  # significant digits
+# Figures that look exact and are not: powers of two, the days of a year, usual uptimes.
+_COMMON = frozenset(listed("1.28 2.56 5.12 1.024 2.048 4.096 8.192 3.65 9.99 9.999 9.95"))
 _Key = tuple[str, str, float, str]
 Traces = tuple[tuple[str, ...], frozenset[_Key]]  # words of a tool's name, its telling figures
 
@@ -61,8 +65,10 @@ class OtherTools(Sequence[Tool]):
 
     def named(self, text: str) -> Iterator[tuple[Span, Tool]]:
         """Yield spans and tools of the names in a text that are spelled as in the catalog."""
-        tokens = tokens_in(text)
+        tokens = words_in(text).tokens
         words = [word for _start, _end, word in tokens]
+        if self._names.keys().isdisjoint(words):
+            return  # as for most takes
         for place, first in enumerate(words):
             for name, tool in self._names.get(first, ()):
                 last = place + len(name) - 1
@@ -77,13 +83,16 @@ class OtherTools(Sequence[Tool]):
 
 
 def _telling(quantity: Quantity) -> _Key | None:
-    """Return the index key of a figure that is distinctive enough to point at one tool."""
-    if quantity.kind in ("year", "date", "version", "times"):
+    """Return the index key of a figure that is distinctive enough to point at one tool.
+
+    It takes three significant digits: 30 days, 24 hours and $20 are in many descriptions.
+    """
+    if quantity.kind in ("year", "date", "version", "times") or quantity.implied:
         return None
-    if quantity.digits < 3 and not quantity.unit:
+    if quantity.digits < TELLING or quantity.mantissa in _COMMON:
         return None
-    value = quantity.size if quantity.unit else quantity.value
-    return quantity.kind, quantity.unit, float(f"{value:.9g}"), ""
+    size = quantity.size if quantity.unit in ("time", "bytes") else quantity.value
+    return quantity.kind, quantity.unit, float(f"{size:.9g}"), ""
 
 
 def index_of(others: Sequence[Tool]) -> OtherTools:
@@ -114,7 +123,7 @@ def traces_of(tool: Tool) -> Traces:
 
 @lru_cache(maxsize=8192)
 def _traces(key: ById) -> Traces:
-    words = tuple(word for _start, _end, word in tokens_in(key.tool.name))
+    words = tuple(word for _start, _end, word in words_in(key.tool.name).tokens)
     keys = (_telling(one) for one in figures_of(key.tool))
     return words, frozenset(key for key in keys if key is not None)
 
