@@ -140,6 +140,24 @@ def test_a_supposition_does_not_cover_what_stands_before_the_semicolon() -> None
     assert said(found(text, "number-outside-source")) == [("warning", "4,210")]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "If few teams pay $28 a year, support stops.",
+        "If a seat costs three dollars, nobody renews.",
+        "If anything newer than the March 2026 release failed, I would skip.",
+        "Funding has a printed end of late 2028.",
+        "Prices fall (outside knowledge, to verify), and an add-on released in May 2026 is late.",
+    ],
+)
+def test_an_altered_price_or_date_is_a_warning_even_in_a_supposition(text: str) -> None:
+    tool = a_tool(
+        description="A seat costs $0.30. It came in May 2025 and is funded until 2027. $18 a year.",
+    )
+    checks = ("price-outside-source", "date-outside-source")
+    assert "warning" in {one for check in checks for one, _ in said(found(text, check, tool))}
+
+
 def test_a_figure_of_another_kind_or_unit_is_outside() -> None:
     tool = a_tool(description="It flags 38% of commits in 30 seconds.")
     assert said(found("It costs $38.", "price-outside-source", tool)) == [("warning", "$38")]

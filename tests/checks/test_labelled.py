@@ -27,7 +27,7 @@ def test_labels_stand_where_they_say(half: str) -> None:
 
 @pytest.mark.parametrize(
     ("half", "precision", "recall"),
-    [("development", 0.95, 0.95), ("held-out", 0.85, 0.8), ("fresh", 0.9, 0.85)],
+    [("development", 0.95, 0.95), ("held-out", 0.92, 0.85), ("fresh", 0.95, 0.9)],
 )
 def test_precision_and_recall_keep_their_floors(half: str, precision: float, recall: float) -> None:
     figures = measure(half).all

@@ -59,6 +59,7 @@ def test_a_sum_is_a_note_that_shows_it(text: str, shown: str) -> None:
         "The plan saves $300 over the metered price of two million pages.",
         "In an hour it reads 5,600,000 words.",
         "A hundred queries take 90 minutes.",
+        "With 100 free ones a month, a thousand devices come to $300.",
     ],
 )
 def test_a_sum_that_does_not_come_out_is_a_warning(text: str) -> None:

@@ -87,6 +87,7 @@ class _Take:
         self.text, self.source = text, source
         self.scenario, self.sentences = scenario, scenario.sentences
         self.read = quantities(text)
+        self.wrong: set[Quantity] = set()
 
     def outside(self, taken: Spans) -> list[tuple[Quantity, _Said]]:
         """Return the figures that the source does not state, with severity and message."""
@@ -108,6 +109,8 @@ class _Take:
                 continue
             said[result], used = self._summed(result, said[result])
             assumed |= {_key(one) for one in used}
+            if result.kind == "money" and said[result][0] == "warning":
+                self.wrong.add(result)  # nothing follows from it
         for quantity in results:
             if said[quantity][0] == "warning" and _key(quantity) in assumed:
                 said[quantity] = "note", "a number that the take assumes for a sum"
@@ -120,7 +123,7 @@ class _Take:
         from_ = first
         if first and (result.kind == "money" or result.unit):
             from_, _ = self.sentences.around(max(0, first - 2))
-        near = [one for one in self.read if from_ <= one.span[0] < last and one is not result]
+        near = [one for one in self.read if from_ <= one.span[0] < last and one not in self.wrong]
         hedged = bool(_HEDGE.search(self.text[max(0, start - 20) : start]))
         if found := explained(result, near, self.source.rates, hedged):
             return ("note", f"follows from the source: {found.shown}"), found.used
@@ -142,17 +145,14 @@ class _Take:
             return rounded
         if sentences.marked(start):
             return "note", "a figure from outside, marked as such"
-        if sentences.supposed(start) or sentences.said_missing(quantity.span):
+        if quantity.kind in ("year", "date") and not sentences.said_missing(quantity.span):
+            return self._dated(quantity)
+        if sentences.said_missing(quantity.span):
             return "note", _SUPPOSED
-        if quantity.kind == "year":
-            latest = max(
-                (one.value for one in self.source.quantities if one.key or one.kind == "year"),
-                default=0.0,
-            )
-            if quantity.value > latest and (latest or sentences.foretold(start)):
-                return "note", "a year in the future, the take's own bet"
-        if quantity.kind in ("year", "date"):
-            return "warning", "a date that is not in the source: verify"
+        if sentences.supposed(start):
+            if near := self._slip(quantity):
+                return "warning", f"close to the source's {near}, and not the same: verify"
+            return "note", _SUPPOSED
         if _way_of_speaking(quantity, self.text):
             return "note", "a small number, or a way of speaking, that the source does not state"
         rival = any(one.noun == quantity.noun != "" for one in self.source.quantities)
@@ -160,6 +160,30 @@ class _Take:
             return "note", "a figure of an imagined user or future"
         kind = {"money": "price", "percent": "percentage"}.get(quantity.kind, "figure")
         return "warning", f"a {kind} that is not in the source: verify"
+
+    def _dated(self, quantity: Quantity) -> _Said:
+        """Weigh a date: a past one is a claim, one to come a bet where the sentence looks ahead."""
+        start, sentences = quantity.span[0], self.sentences
+        dates = [one.value for one in self.source.quantities if one.kind in ("date", "year")]
+        ahead = sentences.supposed(start) or sentences.foretold(start)
+        ahead = ahead or self.scenario.looks_ahead(start)
+        if ahead and (not dates or quantity.value > max(dates)):
+            return "note", "a year in the future, the take's own bet"
+        return "warning", "a date that is not in the source: verify"
+
+    def _slip(self, quantity: Quantity) -> str:
+        """Return the stated price from which a supposed one differs by a digit or the point."""
+        if quantity.kind != "money" or not quantity.value:
+            return ""
+        for known in self.source.quantities:
+            joined = not (known.unit and quantity.unit) or known.unit == quantity.unit
+            if known.kind == "money" and known.value and joined:
+                one, other = f"{quantity.value:.2f}", f"{known.value:.2f}"
+                digits = [a != b for a, b in zip(one, other, strict=False)]
+                slipped = len(one) == len(other) and sum(digits) == 1 and quantity.digits > 1
+                if slipped or _power_of_ten_apart(quantity.value / known.value):
+                    return self.source.text[slice(*known.span)]
+        return ""
 
     def _rounded(self, quantity: Quantity) -> _Said | None:
         """Recognise a figure of the source in round numbers: "about 94%" from 94.1%."""
@@ -178,6 +202,10 @@ class _Take:
                     return None, ""
                 return "note", "a rounded figure: the source is more exact"
         return None
+
+
+def _power_of_ten_apart(ratio: float) -> bool:
+    return any(abs(ratio / power - 1) < 1e-6 for power in (0.01, 0.1, 10, 100))
 
 
 def _power_of_ten(quantity: Quantity) -> bool:

@@ -261,7 +261,17 @@ def _measured(text: str, number: Numeral, after: Following | None) -> Quantity:
         if found := looked_up(table, unit_word):
             size = number.value * table[found[0]]
             return _quantity(number, found[1], "plain", unit=unit, size=size)
-    return _quantity(number, end, "year" if year else "plain", noun=noun(after))
+    return _quantity(number, end, "year" if year else "plain", noun=_counted(text, after))
+
+
+def _counted(text: str, after: Following | None) -> str:
+    """Return what a number counts: pages in "1,200 hand-labelled pages"."""
+    while after and (after.small.endswith("ed") or text[after.end : after.end + 1] == "-"):
+        further = following(text, after.end)
+        if further is None:
+            break
+        after = further
+    return noun(after)
 
 
 def _ranges(text: str, numbers: list[Quantity]) -> list[Quantity]:

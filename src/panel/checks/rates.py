@@ -10,6 +10,8 @@ from panel.checks.measures import PERIODS, SCALES, following, looked_up
 from panel.checks.quantities import Quantity
 
 KNOWN = 40  # figures of a source that are tried
+BEFORE = 24  # characters before a price in which stands what it is for
+_COSTING = re.compile(r"\b([^\W\d_]{3,20})\s+(?:costs?|is|are)\s*$", re.I)
 CLOSE = 9  # characters between a price and what it is for
 _PER = re.compile(
     r"\s*(?:(?:per|an?|each|every|for\s+(?:each|every)|par|pro|je|por|al|لكل)\b|/|の|每)\s*", re.I
@@ -51,6 +53,9 @@ def _rate(text: str, at: int, figures: Sequence[Quantity]) -> Rate:
     figure = figures[at]
     end, per, period = figure.span[1], 1.0, 0.0
     things: list[str] = []
+    if figure.kind == "money":  # "each device costs $3"
+        costing = _COSTING.search(text[max(0, figure.span[0] - BEFORE) : figure.span[0]])
+        things += [_stem(costing[1])] if costing else []
     if figure.bare:  # "1,000 words a second"
         while len(things) < 2 and (word := following(text, end)) and not _PER.match(text, end):
             things.append(_stem(word.word))

@@ -95,7 +95,10 @@ _WORD = re.compile(r"[\w'’-]+|[^\w\s]")
 _AHEAD = wanted(
     "by before within until", r"\b(?:by|before|within|until)\s[^.,;]{0,30}?(?:20\d\d|years)\b"
 )
-_WILL = wanted("will shall", r"\b(?:will|shall)\b")
+_WILL = wanted(
+    "will shall would could may might until expect expects next",
+    r"\b(?:will|shall|would|could|(?-i:may)|might|until|expects?|next)\b",
+)
 _PLACE = re.compile(
     r"\b(?:in|at|from|near|outside|around|across|of|to)\s+"
     r"(?:the\s+|central\s+|rural\s+|northern\s+|southern\s+|eastern\s+|western\s+)?$",
@@ -181,10 +184,14 @@ class Scenario:
                 return around[0]
         return found
 
+    def looks_ahead(self, position: int) -> bool:
+        """Whether the sentence speaks of what will or would be."""
+        return self.sentences.first(_WILL, self.sentences.around(position)) is not None
+
     def _bet(self, position: int) -> bool:
         around = self.sentences.around(position)
         ahead = self.sentences.first(_AHEAD, (around[0], position))
-        return ahead is not None and self.sentences.first(_WILL, around) is not None
+        return ahead is not None and self.looks_ahead(position)
 
 
 def _number_end(text: str, end: int) -> int:

@@ -120,7 +120,7 @@ class Sentences:
         self._words = words_in(text)
         self._starts = [span[0] for span in self.spans]
         # What is known of a sentence or clause, which holds for every place in it.
-        self._marked: dict[Span, bool] = {}
+        self._marked: dict[Span, Span | None] = {}
         self._silent: dict[Span, bool] = {}
         self._supposed: dict[Span, bool] = {}
         self._begun: dict[Span, bool] = {}
@@ -200,7 +200,14 @@ class Sentences:
         return self._words.match(_NO_BEFORE, max(first, span[0] - NEAR), span[0])
 
     def marked(self, position: int) -> bool:
-        """Whether the sentence marks itself as outside knowledge, to verify."""
+        """Whether the sentence marks this as outside knowledge, to verify.
+
+        A mark in brackets is about what stands before it, and about the rest of its clause.
+        """
         if (around := self.around(position)) not in self._marked:
-            self._marked[around] = bool(_MARKED.search(self.text, *around))
-        return self._marked[around]
+            marks = [mark.span() for mark in _MARKED.finditer(self.text, *around)]
+            self._marked[around] = marks[-1] if marks else None
+        mark = self._marked[around]
+        if mark is None or position < mark[1] or self.text[mark[1] : mark[1] + 1] != ")":
+            return mark is not None
+        return self.clause(position)[0] <= mark[1]

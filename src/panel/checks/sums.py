@@ -113,13 +113,16 @@ def _bill(rate: Rate, numbers: tuple[Quantity, ...], factor: float) -> Sum:
 def _money(result: Quantity, near: Sequence[Quantity], source: Sequence[Rate]) -> Iterator[Sum]:
     counts = [one for one in near if _counted(one)]
     sets = [(), *((one,) for one in counts), *combinations(counts, 2)]
-    for rate in source:
+    prices = [rate for rate in source if rate.figure.kind == "money"]
+    # Of numbers that count what is paid for, one must be in the sum.
+    sold = {one for one in counts for rate in prices if rate.counts(one)}
+    for rate in prices:
         price = rate.figure
-        if price.kind != "money" or not _joins(price, result):
+        if not _joins(price, result):
             continue
         for numbers in sets:
             for factor in _factors(rate, near):
-                if numbers or factor != 1:
+                if (numbers or factor != 1) and (not sold or not sold.isdisjoint(numbers)):
                     yield _bill(rate, numbers, factor)
         for one in near:
             if _counted(one) and not one.implied:  # what one of them, or a thousand, costs by this
