@@ -145,10 +145,10 @@ class _Take:
             return rounded
         if sentences.marked(start):
             return "note", "a figure from outside, marked as such"
-        if quantity.kind in ("year", "date") and not sentences.said_missing(quantity.span):
-            return self._dated(quantity)
         if sentences.said_missing(quantity.span):
-            return "note", _SUPPOSED
+            return "note", "a figure from outside, said to be missing"
+        if quantity.kind in ("year", "date"):
+            return self._dated(quantity)
         if sentences.supposed(start):
             if near := self._slip(quantity):
                 return "warning", f"close to the source's {near}, and not the same: verify"

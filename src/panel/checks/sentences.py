@@ -14,12 +14,12 @@ REACH = 300  # characters to each side that are looked at, so that no odd text c
 
 _SENTENCE_END = re.compile(
     r"""
-    (?<![.!?…]) [.!?…]++ [\"'”’)\]]*+   # the mark, and quotes or brackets closed after it
-    (?= \s++[^a-z] | \s*+$ )            # then no small letter
-    | \n{2,}                            # or an empty line
+    [.!?…] (?<! [.!?…]{2} ) [.!?…]*+ [\"'”’)\]]*+   # the marks, and quotes or brackets after them
+    (?= \s++[^a-z] | \s*+$ )                        # then no small letter
     """,
     re.X,
 )
+_EMPTY_LINE = re.compile(r"\n{2,}")
 _ABBREVIATION = re.compile(r"\b(e\.g|i\.e|vs|etc|approx|no|dr|mr|ms|st|inc|ltd|cf)\.$", re.I)
 _CLAUSE_END = re.compile(
     r"""
@@ -112,6 +112,8 @@ class Sentences:
             for end in _SENTENCE_END.finditer(text)
             if not _ABBREVIATION.search(text, max(0, end.start() - 8), end.start() + 1)
         }
+        if "\n\n" in text:
+            found.update(line.end() for line in _EMPTY_LINE.finditer(text))
         start = 0
         for end in sorted(found.union(ends)):
             self._add(start, end)

@@ -12,7 +12,7 @@ from panel.checks.mentions import Mention, licence_mentions
 from panel.checks.quantities import Quantity, quantities
 from panel.checks.rates import Rate, rates
 from panel.checks.sentences import Sentences
-from panel.checks.words import TOKEN, listed, unpossessed
+from panel.checks.words import listed, unpossessed, words_in
 from panel.workspace.tools import Tool
 
 _LATIN = re.compile(r"[A-Za-z0-9\u00c0-\u024f]+(?:[.&/'’+#-][A-Za-z0-9\u00c0-\u024f]+)*")
@@ -164,11 +164,11 @@ def words_of(text: str) -> Iterator[str]:
 
     Letters of a script that writes no blanks are not part of a Latin word beside them.
     """
-    for match in TOKEN.finditer(text):
-        word = unpossessed(match[0].casefold())
+    for _start, _end, token in words_in(text).tokens:
+        word = token.casefold()
         yield unaccented(word)
         if not word.isalnum():
             yield from _PART.findall(unaccented(word))
-        if not match[0].isascii():
-            yield from map(bare, _LATIN.findall(match[0]))
+        if not token.isascii():
+            yield from map(bare, _LATIN.findall(token))
             yield unaccented(word.translate(_UMLAUTS))

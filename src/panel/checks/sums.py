@@ -203,7 +203,8 @@ def _counts(result: Quantity, near: Sequence[Quantity], source: Sequence[Rate]) 
                 yield _of_whole(used, whole.value, 100 - share.value)
     for rate in source:
         for one in near:
-            yield from _of_two(result, one, rate)
+            if one.kind == rate.figure.kind:
+                yield from _of_two(result, one, rate)
 
 
 def _ours_and(
@@ -220,8 +221,6 @@ def _of_whole(used: tuple[Quantity, ...], whole: float, share: float) -> Sum:
 
 def _of_two(result: Quantity, one: Quantity, rate: Rate) -> Iterator[Sum]:
     known = rate.figure
-    if one.kind != known.kind:
-        return
     if one.kind == known.kind == "money" and _joins(known, one):  # what a sum of money buys
         yield _sum((one,), one.value, "/", known.value, "×", rate.per)
     if one.unit == "time" and known.unit == "time":  # how often it goes into a time

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 from functools import lru_cache
 
-TOKEN = re.compile(r"\w+(?:[.&/'’+#-]\w+)*\+{0,2}|\w+#")  # a word, compounds as one
+_TOKEN = re.compile(r"\w+(?:[.&/'’+#-]\w+)*\+{0,2}|\w+#")  # a word, compounds as one
 _WORD = re.compile(r"\w+")
 # Letters that a pattern without regard to case takes for others; one by one, so that places stay.
 _ALIKE = str.maketrans("İıſ", "iis")
@@ -73,7 +73,7 @@ class Words:
         self.tokens: list[tuple[int, int, str]] = []
         self._starts: defaultdict[str, list[int]] = defaultdict(list)
         self._places: dict[Wanted, list[int]] = {}
-        for match in TOKEN.finditer(text):
+        for match in _TOKEN.finditer(text):
             word, (start, end) = match[0], match.span()
             if word.isalnum():
                 self.tokens.append((start, end, word))
