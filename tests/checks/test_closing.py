@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+import yaml
 
 from panel.checks import closing_verdict
 from tests.support.check_subjects import found
 
+WRITTEN = Path(__file__).parents[1] / "labelled" / "closings.yaml"
+CLOSINGS: dict[str, list[str]] = yaml.safe_load(WRITTEN.read_text(encoding="utf-8"))
 SHIP = [
     "That earns a ship from me.",
     "On that I would ship it, and my bar was high.",
@@ -108,6 +113,37 @@ def test_a_skip_is_read(text: str) -> None:
 @pytest.mark.parametrize("text", NONE)
 def test_where_no_stand_is_taken_none_is_read(text: str) -> None:
     assert closing_verdict(text) is None
+
+
+def contradicted(closing: str, verdict: str) -> list[str]:
+    """Return the severities of the findings on a take that ends with these sentences."""
+    text = "The description is plain. " + closing
+    return [one.severity for one in found(text, "verdict-contradicted", verdict=verdict)]
+
+
+@pytest.mark.parametrize("closing", [*CLOSINGS["ship"], *CLOSINGS["skip"]])
+def test_a_closing_never_contradicts_the_verdict_that_it_states(closing: str) -> None:
+    verdict = "ship" if closing in CLOSINGS["ship"] else "skip"
+    assert contradicted(closing, verdict) == []
+
+
+@pytest.mark.parametrize("closing", CLOSINGS["open"])
+def test_a_closing_that_takes_no_stand_contradicts_no_verdict(closing: str) -> None:
+    assert contradicted(closing, "ship") == contradicted(closing, "skip") == []
+
+
+def test_nine_of_ten_closings_against_their_verdict_are_errors() -> None:
+    told = [
+        contradicted(closing, other) == ["error"]
+        for verdict, other in (("ship", "skip"), ("skip", "ship"))
+        for closing in CLOSINGS[verdict]
+    ]
+    assert len(told) >= 60 and sum(told) >= 0.9 * len(told)
+
+
+def test_a_take_that_only_says_what_would_turn_it_the_same_way_is_a_warning() -> None:
+    closing = "A public rerun would move me to ship."
+    assert contradicted(closing, "ship") == ["warning"] and contradicted(closing, "skip") == []
 
 
 def test_a_take_that_ends_against_its_verdict_is_an_error_at_that_sentence() -> None:
