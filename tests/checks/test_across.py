@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
-from panel.checks import check_catalog
+import pytest
+
+from panel.checks import Finding, check_catalog
 from tests.support.check_subjects import PERSONAS, a_take, a_tool
 from tests.support.labelled_takes import takes
 
@@ -53,9 +56,10 @@ def test_one_copy_is_found_among_thousands_of_takes() -> None:
 
 
 NAMES = ("Anvilo", "Bellowfax", "Crane Desk")
+RESTS = ("parser of rows.", "queue that waits for letters.", "lamp above the till, lit by hand.")
 ALIKE = [
-    a_take(f"{name} is, at heart, a parser number {name[:2]} of its own sort.", a_tool(name))
-    for name in NAMES
+    a_take(f"{name} is, at heart, a {rest}", a_tool(name))
+    for name, rest in zip(NAMES, RESTS, strict=True)
 ]
 
 
@@ -113,3 +117,132 @@ def test_openings_are_counted_by_persona() -> None:
 def test_nothing_and_empty_takes_are_no_trouble() -> None:
     assert check_catalog([]) == {}
     assert check_catalog([a_take(""), a_take(""), a_take("one two"), a_take("")]) == {}
+
+
+def worn(texts: Sequence[str], check: str, persona: str = "skeptic") -> list[Finding]:
+    """Return the findings of one check on takes of one persona, each on another tool."""
+    names = ["Anvilo", "Bellowfax", "Crane Desk", "Dray 2.0", "Ewer", "Flint"]
+    takes = [
+        a_take(text.format(name=name), a_tool(name), PERSONAS[persona])
+        for text, name in zip(texts, names, strict=False)
+    ]
+    found = check_catalog(takes).values()
+    return [one for findings in found for one in findings if one.check == check]
+
+
+@pytest.mark.parametrize(
+    ("texts", "words"),
+    [
+        (
+            [
+                "No method is given. A public rerun would move me to ship.",
+                "The limits are vague. An error rate by accent could bring me to ship.",
+                "Silence is counted. One log of misses, unedited, would turn me to ship.",
+            ],
+            "me to ship",
+        ),
+        (
+            [
+                "It is closed at both ends, so I skip.",
+                "Late, so I skip!",
+                "No price is set; so I skip",
+            ],
+            "so I skip",
+        ),
+        (
+            [
+                "The record outlives the model, and that makes it a ship.",
+                "Its format is plain: that makes it a ship.",
+                "Nothing is hidden, which makes it a ship.",
+            ],
+            "makes it a ship",
+        ),
+        (
+            [
+                "Plain files earn a place for {name}.",
+                "Ten rows, a place for {name}.",
+                "A place for {name}.",
+            ],
+            "place for {name}",
+        ),
+        (
+            [
+                "It fails within 12 months.",
+                "Gone, I fear, within 18 months.",
+                "Sold within 9 months.",
+            ],
+            "within 12 months",
+        ),
+        (["Open, so ship.", "Cheap as it is, so ship.", "It is early, so ship."], "so ship"),
+    ],
+)
+def test_an_ending_that_three_takes_of_a_persona_share_is_one_finding(
+    texts: list[str], words: str
+) -> None:
+    (finding,) = worn(texts, "worn-closing")
+    assert finding.severity == "warning" and "3 of 3 takes" in finding.message
+    assert finding.quote == words.format(name="Anvilo")
+    assert finding.tools == ("anvilo", "bellowfax", "crane-desk")
+    assert worn(texts[:2], "worn-closing") == []
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["The price is fair: skip.", "Nobody pays: skip.", "Its copy is grand: skip."],
+        ["A wall is a skip.", "No exit is a skip.", "A sealed core is a skip."],
+        ["I would ship it now.", "Hence, cautiously, a ship.", "On balance it earns one."],
+    ],
+)
+def test_the_verdict_alone_is_no_worn_ending(texts: list[str]) -> None:
+    assert worn(texts, "worn-closing") == []
+
+
+@pytest.mark.parametrize(
+    ("texts", "quote"),
+    [
+        (
+            [
+                "By 2028 a court will ask for it, in writing, before any trial.",
+                "By 2029, two banks publish their misses.",
+                "By 2031 most phones hold a model.",
+            ],
+            "By 2028",
+        ),
+        (
+            [
+                "{name} is a hosted store of letters.",
+                "{name} is a hosted queue for the desk.",
+                "{name} is a hosted lamp.",
+                "{name} is a hosted voice.",
+            ],
+            "Anvilo is a hosted",
+        ),
+        (
+            [
+                "{name}’s weak point is money, and it shows.",
+                "{name}'s weak point is speed.",
+                "{name}’s weak point is its maker.",
+            ],
+            "Anvilo’s weak point is",
+        ),
+        (
+            [
+                "For 3 euros one gets a row.",
+                "For 90 euros one buys a lamp.",
+                "For 7 euros one waits.",
+            ],
+            "For 3 euros one",
+        ),
+    ],
+)
+def test_the_tools_name_and_figures_do_not_hide_a_worn_opening(
+    texts: list[str], quote: str
+) -> None:
+    (finding,) = worn(texts, "worn-opening")
+    assert finding.quote == quote and len(finding.tools) == len(texts)
+
+
+def test_a_first_name_stands_for_a_tool_of_several_words() -> None:
+    texts = ["{name} reads old rows.", "{name} reads old rows.", "Crane reads old rows."]
+    assert worn(texts, "worn-opening")[0].tools[-1] == "crane-desk"

@@ -1,4 +1,4 @@
-"""Compares takes with each other: the same take written twice, openings worn by repetition.
+"""Compares takes with each other: the same take written twice, and what wears by repetition.
 
 Takes are compared by the sets of their three-word sequences, without the tool's own name.
 One pass of min-hashing puts likely pairs into the same bucket, so that only those are
@@ -8,24 +8,19 @@ compared, however large the catalog (Broder 1997; one permutation, Li, Owen and 
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from zlib import crc32
 
-from panel.checks.findings import Finding, Severity, Span, Subject, in_order, whole
+from panel.checks.findings import Finding, Severity, Subject, in_order, whole
+from panel.checks.moulds import moulds
 
-BINS, ROWS = 48, 2  # 24 bands of two values: 94 % of the pairs that share a third are found
+BINS = 48  # 24 bands of two values: 94 % of the pairs that share a third are found
 BUCKET = 12  # takes that a bucket holds; later ones are compared with them but not added
 ALIKE, SAME = 0.42, 0.8  # share of three-word sequences in common
 MARKS = 2048  # bits by which two takes are compared first
-OPENING = 4  # words
-WORN, WORN_SHARE, MANY = 3, 0.1, 20  # takes of one persona that begin alike, and their share
-NAMED = 8  # tools named of those
-
-_WORD = re.compile(r"\w+(?:['’]\w+)?")
-_MIX = 0x9E3779B1
+_EMPTY = dict.fromkeys(range(BINS), -1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +49,17 @@ class _Signature:
 def check_catalog(
     subjects: Sequence[Subject], shown: Collection[int] | None = None
 ) -> dict[int, list[Finding]]:
-    """Find near-duplicate takes and worn openings; keys are indexes of ``subjects``.
+    """Find near-duplicates, worn openings and worn closings; keys are indexes of ``subjects``.
 
     shown: indexes of the takes that are looked at (None: all), which are compared with all
-    others. An opening is one finding, on the first of them that has it.
+    others. What is worn is one finding, on the first of them that has it.
     """
     seen = range(len(subjects)) if shown is None else shown
     found: dict[int, list[Finding]] = defaultdict(list)
     for index, (other, share) in _twins(subjects).items():
         if index in seen:
             found[index].append(_twin(subjects[other], share))
-    for places, finding in _openings(subjects):
+    for places, finding in moulds(subjects):
         first = next((index for index in places if index in seen), None)
         if first is not None:
             subject, span = subjects[first], places[first]
@@ -83,30 +78,27 @@ def _signature(words: list[str]) -> _Signature:
     raw = " ".join(words).encode("utf-8", "replace").split(b" ")
     runs = zip(raw, raw[1:], raw[2:], strict=False)
     shingles = frozenset(map(crc32, map(b" ".join, runs)))
-    mixed = sorted(((shingle * _MIX) & 0xFFFFFFFF for shingle in shingles), reverse=True)
-    least = {each % BINS: each for each in mixed}  # the last one stays
+    # CRC-32 scatters well enough to serve as the one permutation.
+    least = _EMPTY | {each % BINS: each for each in sorted(shingles, reverse=True)}
     marks = 0
     for shingle in shingles:
         marks |= 1 << shingle % MARKS
-    sketch = tuple(least.get(place, -1) for place in range(BINS))
-    return _Signature(shingles, sketch, marks, len(shingles) - marks.bit_count())
+    return _Signature(shingles, tuple(least.values()), marks, len(shingles) - marks.bit_count())
 
 
 def _twins(subjects: Sequence[Subject]) -> dict[int, tuple[int, float]]:
     """Return, for each take that has a near-duplicate, the closest one's index and share."""
     signatures = [_signature(_words(subject)) for subject in subjects]
-    buckets: dict[tuple[int, ...], list[int]] = defaultdict(list)
+    buckets: dict[tuple[int, tuple[int, ...]], list[int]] = defaultdict(list)
     closest: dict[int, tuple[int, float]] = {}
     for index, signature in enumerate(signatures):
         if not signature.shingles:
             continue
-        candidates: set[int] = set()
-        for band in range(0, BINS, ROWS):
-            values = signature.sketch[band : band + ROWS]
-            if min(values) < 0:
-                continue
-            bucket = buckets[band, *values]
-            candidates.update(bucket)
+        sketch = signature.sketch
+        bands = enumerate(zip(sketch[::2], sketch[1::2], strict=True))
+        shared = [buckets[band] for band in bands if -1 not in band[1]]
+        candidates: set[int] = set().union(*shared)
+        for bucket in shared:
             if len(bucket) < BUCKET:
                 bucket.append(index)
         for other in candidates:
@@ -126,40 +118,3 @@ def _twin(other: Subject, share: float) -> Finding:
         "Ask again for one of the two, or rewrite it.",
     )
     return whole("near-duplicate", severity, says)
-
-
-def _openings(subjects: Sequence[Subject]) -> Iterator[tuple[dict[int, Span], Finding]]:
-    """Yield what many takes of one persona have a part begin with, and where it stands in each."""
-    places: dict[tuple[str, str], dict[int, Span]] = defaultdict(dict)
-    takes = Counter(subject.persona.id for subject in subjects)
-    for index, subject in enumerate(subjects):
-        for opening, span in _begins(subject).items():
-            places[subject.persona.id, opening][index] = span
-    for (persona, opening), where in places.items():
-        if len(where) < WORN:
-            continue
-        share = len(where) / takes[persona]
-        severity: Severity = "warning" if share >= WORN_SHARE or len(where) >= MANY else "note"
-        names = [subjects[index].tool.name for index in where]
-        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-        whose = f"{len(where)} of {takes[persona]} takes of the {subjects[min(where)].persona.name}"
-        begins = f"have a part that begins “{opening.replace(chr(1), 'the tool')}”"
-        message = f"{whose} {begins}: {', '.join(names[:NAMED])}{more}"
-        says = (message, "Begin all but one of them with something specific to the tool.")
-        slugs = tuple(subjects[index].tool.slug for index in where)
-        yield where, replace(whole("worn-opening", severity, says), tools=slugs)
-
-
-def _begins(subject: Subject) -> dict[str, Span]:
-    """Return the openings of a take's beats: folded words → span in the text."""
-    begins: dict[str, Span] = {}
-    name = subject.tool.name.casefold()
-    own = _WORD.findall(name)
-    for start, end in subject.parts():
-        words = list(islice(_WORD.finditer(subject.text, start, end), OPENING + len(name.split())))
-        folded = [word[0].casefold() for word in words]
-        if own and folded[: len(own)] == own:
-            folded, words = ["\x01", *folded[len(own) :]], words[len(own) - 1 :]
-        if len(folded) >= OPENING:
-            begins.setdefault(" ".join(folded[:OPENING]), (start, words[OPENING - 1].end()))
-    return begins
