@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from panel.checks import check_take, find_quote, locate_evidence, published_quotes, shown_source
 from panel.checks.folding import folded
+from panel.workspace.prompts import load_prompts
 from tests.support.check_subjects import DESCRIPTION, a_take, a_tool
+from tests.support.labelled_takes import ROOT, tools
 
 
 def shown(quote: str) -> str | None:
@@ -88,8 +90,7 @@ def test_a_place_lies_inside_any_description(quote: str, description: str) -> No
 def test_every_cut_of_a_text_of_whole_words_is_found(text: str, start: int, size: int) -> None:
     words = text.split()
     quote = " ".join(words[start : start + size])
-    letters = folded(quote).text.strip(" .,;:!?'\"()[]*_-")
-    if letters and "…" not in quote and "..." not in quote:
+    if any(map(str.isalnum, quote)) and not any(mark in quote for mark in ("…", "...", "⋯")):
         assert locate_evidence(quote, text) is not None
 
 
@@ -169,7 +170,7 @@ def test_a_quote_with_slips_is_published_in_the_words_of_the_source() -> None:
     quotes = ("sieve is FREE  to try!", "Each seat cossts $30 per seat", "Sieve is free to try")
     assert published_quotes((*quotes, quotes[0]), PRICED) == (
         "sieve is FREE  to try!",
-        "Each seat costs $30 per seat.",
+        "Each seat costs $30 per seat",
         "Sieve is free to try",
     )
 
@@ -180,3 +181,128 @@ def test_what_is_published_stands_in_the_source_letter_for_letter(quote: str) ->
         parts = [folded(part).text.strip(" .,;:!?'\"()[]*_-") for part in words.split("…")]
         whole = folded(shown_source(PRICED).text).text
         assert all(part in whole for part in parts)
+
+
+MARKED = a_tool(
+    name="Kiln",
+    tagline="Sorts letters, café menus & forms",
+    category="Data",
+    released="2026-04-09",
+    pricing={
+        "entry": "$3 per merged upgrade",
+        "plans": [
+            {"name": "Hosted", "price": "$18 per reviewer and month", "includes": "audit report"},
+            {"name": "Team", "price": "$12 per seat"},
+        ],
+    },
+    description="""# Kiln
+
+Kiln **sorts** letters with `kiln sort`, see [the manual](https://kiln.example/m?a=1) &amp; its
+<b>three</b> examples.<br>It does not read hand\u00adwriting.
+
+| Script | Cells exact |
+|---|---|
+| Latin | 94.1% |
+| Greek | 81.6% |
+
+- reads PDF and TIFF
+- up to 128K rows, about 40 pages a minute
+
+> “One folder in, one folder out” — users’ own words.
+
+請求書の金額を読み取ります。手書きには対応していません。 Работает без сети и аккаунта.""",
+)
+
+
+@pytest.mark.parametrize(
+    "quote",
+    [
+        "Entry price: $3 per merged upgrade",
+        "Entry price - $3 per merged upgrade",
+        "Price: $3 per merged upgrade",
+        "Plan: Hosted, $18 per reviewer and month, audit report",
+        "Plan: Team, $12 per seat",
+        "Team: $12 per seat",
+        "Hosted ($18 per reviewer and month)",
+        "Released: 2026-04-09",
+        "Category: Data",
+        "Tagline: Sorts letters, cafe menus & forms",
+        "Category: Data\nEntry price: $3 per merged upgrade",
+        "Category: Data; Plan: Team, $12 per seat",
+        "Entry price: $3 per merged upgrade. Released: 2026-04-09",
+        "$12 per seat\n\nReleased: 2026-04-09",
+        "Kiln sorts letters with kiln sort, see the manual & its three examples",
+        "Kiln **sorts** letters with `kiln sort`",
+        "see [the manual](https://kiln.example/m?a=1)",
+        "the manual &amp; its <b>three</b> examples",
+        "its three examples. It does not read handwriting.",
+        "does not read hand\u00adwriting",
+        "Latin 94.1%",
+        "Latin | 94.1% | Greek | 81.6%",
+        "Latin: 94.1%, Greek: 81.6%",
+        "Script, Cells exact",
+        "reads PDF and TIFF; up to 128K rows",
+        '"One folder in, one folder out" - users\' own words',
+        "One folder in … own words",
+        "one folder in . . . own words",
+        "手書きには対応していません",
+        "Работает без сети",
+        "Ｋｉｌｎ ｓｏｒｔｓ ｌｅｔｔｅｒｓ",
+        "café menus",
+        "cafe\u0301 menus",
+        "９４．１％",
+    ],
+)
+def test_a_quote_of_what_was_shown_is_no_finding_whatever_its_marks(quote: str) -> None:
+    found = find_quote(quote, MARKED)
+    assert found is not None and found.exact and not found.altered
+    assert evidence_findings(quote) == []
+    (words,) = published_quotes((quote,), MARKED)
+    assert words == quote or not any(mark in words for mark in ("**", "<b>", "](", "|", "\u00ad"))
+
+
+@pytest.mark.parametrize(
+    "quote",
+    [
+        "Entry price: $5 per merged upgrade",
+        "Entry price: €3 per merged upgrade",
+        "Entry price: $3 per opened upgrade",
+        "Plan: Hosted, $18 per reviewer and year",
+        "Plan: Team, $18 per reviewer and month",
+        "Plan: Enterprise, price on request",
+        "Released: 2025-04-09",
+        "Category: Finance",
+        "It does read handwriting",
+        "read handwriting",
+        "It does not read PDF and TIFF",
+        "Latin 81.6%",
+        "its four examples",
+        "up to 256K rows, about 40 pages a minute",
+        "up to 128K rows, about 40 pages an hour",
+        "128K rows, only 40 pages a minute",
+        "Kiln sorts invoices with kiln sort, see the manual",
+        "One folder in, two folders out",
+        "trusted by nine of ten banks",
+        "Kiln sorts letters with kiln sort and is free for commercial use",
+        "Работает без сети и пароля на телефоне",
+    ],
+)
+def test_an_invented_or_altered_quote_is_an_error(quote: str) -> None:
+    assert evidence_findings(quote) == ["error"]
+    assert published_quotes((quote,), MARKED) == ()
+
+
+def evidence_findings(quote: str) -> list[str]:
+    findings = check_take(a_take("A ship.", MARKED, evidence=(quote,)), [])
+    return [one.severity for one in findings if one.check.startswith("evidence")]
+
+
+@pytest.mark.parametrize("slug", sorted(tools()))
+def test_every_line_that_the_template_shows_of_a_tool_is_found_as_a_quote(slug: str) -> None:
+    asked = load_prompts(ROOT / "prompts", []).review_text(tools()[slug])
+    lines = asked.split("=====")[2].strip().splitlines()
+    for first, second in zip(lines, [*lines[1:], ""], strict=True):
+        for quote in (first, f"{first}\n{second}"):
+            if any(map(str.isalnum, quote)):
+                found = find_quote(quote, tools()[slug])
+                assert found is not None and found.exact, quote

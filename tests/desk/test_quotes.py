@@ -93,12 +93,12 @@ def test_a_quote_is_removed_corrected_rewritten_and_added_each_by_itself(session
     session.post(f"{TAKE}/decide", edit_form(session, remove="2"))
     assert stands(session).revision.evidence == (TRUE, ALTERED, "Free")
     session.post(f"{TAKE}/decide", edit_form(session, correct="2"))
-    assert stands(session).revision.evidence == (TRUE, "It is under the MIT licence.", "Free")
+    assert stands(session).revision.evidence == (TRUE, "It is under the MIT licence", "Free")
     session.post(
         f"{TAKE}/decide", edit_form(session, action="edit", **{"quote-1": "", "quote-4": SLIP})
     )
     revision = stands(session).revision
-    assert revision.evidence == ("It is under the MIT licence.", "Free", SLIP)
+    assert revision.evidence == ("It is under the MIT licence", "Free", SLIP)
     assert revision.text == words, "the words stay as they are"
     session.decide(*PAIR, action="undo", undoes=stands(session).in_force[-1])
     assert stands(session).revision.evidence[0] == TRUE

@@ -9,60 +9,30 @@ from __future__ import annotations
 import itertools
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 
 from rapidfuzz import fuzz
 
 from panel.checks.findings import Finding, Severity, Span, Subject, whole
-from panel.checks.folding import Folded, folded
-from panel.checks.source import ById
+from panel.checks.folding import folded
+from panel.checks.reading import Reading, legible, readings
+from panel.checks.shown import DESCRIPTION, ShownSource, shown_source
+from panel.checks.wordings import differs, kept
 from panel.workspace.tools import Tool
 
 CLOSE = 85.0  # percent of letters in common that make two passages the same one
+SAME = 95.0  # percent above which other words are a slip of the pen
 WITHIN = 600  # characters between the first and the last part of a quote with an ellipsis
 SHORT = 12  # characters; shorter quotes must match letter for letter
+PIECE = 3  # words of a line that is quoted beside another, unless it has its label
 
-_ELLIPSIS = re.compile(r"\[?(?:\.\.\.|…)\]?")
+_ELLIPSIS = re.compile(r"[\[(]?(?:\. ?\. ?\.|…|⋯)[\])]?")
 _EDGES = " .,;:!?'\"()[]*_-"
-# What turns a quote into another one, however alike the letters are.
-_TELLING = re.compile(
-    r"""
-    \d+(?:[.,]\d+)* | [%$€£]                              # figures, percent, money
-    | \b(?:
-        not?|never|none|without|nor|cannot                # negations
-        |only|every|all|any|most|up|least                 # "up to", "at least"
-        |un\w+|in(?: able|accurate|complete|compatible )  # prefixes that deny
-        |\w+n't
-      )\b
-    """,
-    re.X,
-)
 _DENIED = re.compile(r"\b(?:not?|never|none|nor|without|cannot|hardly|\w+n't)\b")
+_JUST_DENIED = re.compile(r"(?:not|never|cannot|\w+n't)")
 _SENTENCE_END = re.compile(r"[.!?](?:\s|$)")
-
-DESCRIPTION = "Description"
-
-
-@dataclass(frozen=True, slots=True)
-class ShownField:
-    """One field of a tool as its reviewers are shown it; ``start``: its place in the source."""
-
-    label: str
-    text: str
-    start: int
-
-    def cut(self, span: Span) -> Span | None:
-        """Return the part of a span of the source that lies in this field, as places in it."""
-        start, end = max(0, span[0] - self.start), min(len(self.text), span[1] - self.start)
-        return (start, end) if start < end else None
-
-
-@dataclass(frozen=True, slots=True)
-class ShownSource:
-    """All that reviewers are shown of a tool: one text, and the fields in it."""
-
-    text: str
-    fields: tuple[ShownField, ...]
+_LABELS = "Name|Tagline|Category|Entry price|Plan|Released"
+_LINES = re.compile(rf"[\n;|]|[.,]? (?=(?:{_LABELS}): )")
+_LABEL = re.compile(r"[ *]*(?P<label>[^\W\d][\w ]{0,30}?)[ *]*:[ *]+(?P<value>\S.*)", re.S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +40,7 @@ class FoundQuote:
     """Where a quote stands in the source, and what the source says there.
 
     spans: places in ``ShownSource.text``, one for each part between ellipses. words: what may be
-    published: the quote, or the source's own words where the quote has slips. exact: the letters
+    published: the quote, or the source's own words where the letters differ. exact: the words
     agree. altered: the source says something else there (another number, a "not").
     """
 
@@ -85,151 +55,149 @@ class FoundQuote:
         return self.spans[0][0], self.spans[-1][1]
 
 
-def shown_source(tool: Tool) -> ShownSource:
-    """Return all that reviewers are shown of a tool; cached for the latest tools.
-
-    In the order and with the labels of the shipped template ``prompts/review.md.j2``. What
-    only another template shows (tags, links, address) stands after the description.
-    """
-    return _source(ById(tool))
-
-
-@lru_cache(maxsize=4096)
-def _source(key: ById) -> ShownSource:
-    tool, text, placed = key.tool, "", []
-    plans = ((plan.name, plan.price, plan.includes) for plan in tool.pricing.plans)
-    fields = [
-        ("Name", tool.name),
-        ("Tagline", tool.tagline),
-        ("Category", tool.category),
-        ("Entry price", tool.pricing.entry),
-        *(("Plan", ", ".join(filter(None, plan))) for plan in plans),
-        *([("Released", tool.released.isoformat())] if tool.released else []),
-        (DESCRIPTION, tool.description),
-        *([("Tags", ", ".join(tool.tags))] if tool.tags else []),
-        *tool.links.items(),
-        *([("Address", tool.url)] if tool.url else []),
-    ]
-    for label, shown in fields:
-        text += f"{label}: " if label != DESCRIPTION else ""
-        placed.append(ShownField(label, shown, len(text)))
-        text += shown + "\n\n"
-    return ShownSource(text, tuple(placed))
-
-
 def find_quote(quote: str, tool: Tool) -> FoundQuote | None:
     """Return where a quote stands in all that was shown of a tool; None where it does not.
 
-    Letter for letter in the description, else in the other fields, else with small slips in
-    any of them; see ``locate_evidence``.
+    Word for word in the description, else in the other fields or over several of them, else
+    with small slips; see ``locate_evidence``.
     """
-    parts, source = _parts(quote), shown_source(tool)
-    text = folded(source.text)
-    description = next(field for field in source.fields if field.label == DESCRIPTION)
-    own = folded(description.text)
-    if spans := _spans(quote, parts, own, near=False):
-        places = tuple(own.back(*span) for span in spans)
-        moved = tuple((a + description.start, b + description.start) for a, b in places)
-        return FoundQuote(moved, quote, exact=True, altered=_denial_left_out(own, spans))
-    for near in (False, True):
-        if spans := _spans(quote, parts, text, near):
-            altered = _denial_left_out(text, spans)
-            places = tuple(text.back(*span) for span in spans)
-            if not near:
-                return FoundQuote(places, quote, exact=True, altered=altered)
-            stands = [text.text[start:end] for start, end in spans]
-            altered = altered or _telling(parts) != _telling(stands)
-            words = " … ".join(" ".join(source.text[a:b].split()) for a, b in places)
-            return FoundQuote(places, words, exact=False, altered=altered)
-    return None
+    source = shown_source(tool)
+    begin = next(field.start for field in source.fields if field.label == DESCRIPTION)
+    for start in (begin, 0):
+        if stands := _stands(quote, source.text, start, near=False):
+            return _found(quote, source, stands)
+    if spans := _lines(quote, source):
+        words = " … ".join(legible(source.text[slice(*span)]) for span in spans)
+        return FoundQuote(spans, words, exact=True, altered=False)
+    stands = _stands(quote, source.text, 0, near=True)
+    return _found(quote, source, stands) if stands else None
 
 
 def published_quotes(quotes: tuple[str, ...], tool: Tool) -> tuple[str, ...]:
     """Return the quotes that may be shown to readers as the vendor's words, each once.
 
     Those that stand in what was shown of the tool, without another number or a "not"; one
-    with slips comes in the source's own words.
+    whose letters differ comes in the source's own words.
     """
     found = (find_quote(quote, tool) for quote in quotes)
     return tuple(dict.fromkeys(each.words for each in found if each and not each.altered))
 
 
-def _telling(parts: list[str]) -> list[str]:
-    return [word for part in parts for word in _TELLING.findall(part)]
-
-
-def _denial_left_out(source: Folded, spans: list[Span]) -> bool:
-    """Whether an ellipsis swallows a "not" of the sentence that is quoted."""
-    gaps = (source.text[one[1] : two[0]] for one, two in itertools.pairwise(spans))
-    return any(_DENIED.search(gap) and not _SENTENCE_END.search(gap) for gap in gaps)
-
-
-def _parts(quote: str) -> list[str]:
-    return [part for raw in _ELLIPSIS.split(quote) if (part := folded(raw).text.strip(_EDGES))]
-
-
-def _spans(quote: str, parts: list[str], source: Folded, near: bool) -> list[Span]:
-    """Return the places of a quote's parts in a folded text, in order; [] where one is missing."""
-    spans: list[Span] = []
-    for part in parts:
-        found = _part(part, source, spans[-1][1] if spans else 0, near)
-        if found is None:
-            return []
-        spans.append(found)
-    apart = spans[-1][1] - spans[0][0] if spans else 0
-    return [] if apart > len(quote) + WITHIN else spans
-
-
 def locate_evidence(quote: str, description: str) -> Span | None:
     """Return the (start, end) of a quote in a description; None where it is not there.
 
-    Case, quotation marks, dashes, blanks and the punctuation at the quote's ends do not
-    count. An ellipsis stands for words left out. Small slips are forgiven. A quote with a
-    changed number or an added "not" is still located; ``check_evidence`` reports it.
+    Case, marks, markup, accents, blanks and line breaks do not count. An ellipsis stands for
+    words left out. Small slips are forgiven. A quote with a changed number or an added "not"
+    is still located; ``check_evidence`` reports it.
     """
-    source = folded(description)
-    spans = _spans(quote, _parts(quote), source, near=True)
-    return source.back(spans[0][0], spans[-1][1]) if spans else None
+    stands = _stands(quote, description, 0, near=True)
+    return (stands[0].span[0], stands[-1].span[1]) if stands else None
 
 
-def _part(part: str, source: Folded, begin: int, near: bool) -> Span | None:
-    exact = _exact(part, source.text, begin)
+@dataclass(frozen=True, slots=True)
+class _Stand:
+    """One part of a quote, and the words of the source that it stands for."""
+
+    given: tuple[str, ...]
+    reading: Reading
+    first: int
+    last: int
+
+    @property
+    def span(self) -> Span:
+        return self.reading.back(self.first, self.last)
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        return self.reading.words[self.first : self.last]
+
+
+def _found(quote: str, source: ShownSource, stands: list[_Stand]) -> FoundQuote:
+    spans = tuple(stand.span for stand in stands)
+    exact = all(stand.given == stand.words for stand in stands)
+    altered = _denial_left_out(source.text, stands) or any(
+        differs(stand.given, stand.words) for stand in stands
+    )
+    text = folded(source.text).text
+    parts = (folded(part).text.strip(_EDGES) for part in _ELLIPSIS.split(quote))
+    if exact and all(part in text for part in parts):
+        return FoundQuote(spans, quote, exact, altered)
+    words = " … ".join(legible(source.text[slice(*span)]) for span in spans)
+    return FoundQuote(spans, words, exact, altered)
+
+
+def _denial_left_out(text: str, stands: list[_Stand]) -> bool:
+    """Whether a quote leaves a "not" out: before its first word, or where it has an ellipsis."""
+    gaps = [text[one.span[1] : two.span[0]] for one, two in itertools.pairwise(stands)]
+    if any(_DENIED.search(folded(gap).text) and not _SENTENCE_END.search(gap) for gap in gaps):
+        return True
+    reading, first = stands[0].reading, stands[0].first
+    if not first or not _JUST_DENIED.fullmatch(reading.words[first - 1]):
+        return False
+    return not _SENTENCE_END.search(text, reading.places[first - 1][1], stands[0].span[0])
+
+
+def _stands(quote: str, text: str, begin: int, near: bool) -> list[_Stand]:
+    """Return where the parts of a quote stand in a text, in order; [] where one is missing."""
+    parts = [readings(part) for part in _ELLIPSIS.split(quote)]
+    for source, number in itertools.product(readings(text), (0, -1)):
+        given = [words for part in parts if (words := part[number].words)]
+        stands: list[_Stand] = []
+        start = next((at for at, (_, end) in enumerate(source.places) if end > begin), 0)
+        for words in given:
+            stand = _part(words, source, stands[-1].last if stands else start, near)
+            if stand is None:
+                break
+            stands.append(stand)
+        if not stands or len(stands) < len(given):
+            continue
+        if stands[-1].span[1] - stands[0].span[0] <= len(quote) + WITHIN:
+            return stands
+    return []
+
+
+def _part(given: tuple[str, ...], source: Reading, begin: int, near: bool) -> _Stand | None:
+    exact = source.find(given, begin)
     if exact is not None:
-        return exact
-    rest = source.text[begin:]
-    if not near or len(part) < SHORT or len(rest) < SHORT:
+        return _Stand(given, source, exact, exact + len(given))
+    wanted = " ".join(given)
+    if not near or len(wanted) < SHORT or begin >= len(source.words):
         return None
-    best = fuzz.partial_ratio_alignment(part, rest, score_cutoff=CLOSE)
-    if best is None or best.dest_end - best.dest_start < len(part) // 2:
+    start = source.start(begin)
+    rest = source.text[start:]
+    best = fuzz.partial_ratio_alignment(wanted, rest, score_cutoff=CLOSE)
+    if len(rest) < SHORT or best is None or best.dest_end - best.dest_start < len(wanted) // 2:
         return None
-    return _whole_words(source.text, begin + best.dest_start, begin + best.dest_end)
+    first, last = source.at(start + best.dest_start), source.at(start + best.dest_end - 1) + 1
+    before, after = kept(given, source.words[first:last])
+    return _Stand(given, source, first + before, last - after)
 
 
-def _exact(part: str, text: str, begin: int) -> Span | None:
-    """Return where a part stands letter for letter, no word cut at its ends."""
-    place = text.find(part, begin)
-    while place >= 0:
-        end = place + len(part)
-        if not (_in_word(text[place - 1 : place]) or _in_word(text[end : end + 1])):
-            return place, end
-        place = text.find(part, place + 1)
+def _lines(quote: str, source: ShownSource) -> tuple[Span, ...]:
+    """Return where a quote's lines or labelled fields stand, each for itself; () where not."""
+    lines = [line for line in _LINES.split(quote) if line.strip(_EDGES)]
+    spans = []
+    for line in lines:
+        labelled = _LABEL.fullmatch(line)
+        whole_field = _field(labelled["value"], source) if labelled else None
+        if whole_field is None and len(lines) > 1 and (labelled or len(line.split()) >= PIECE):
+            stands = _stands(line, source.text, 0, near=False)
+            whole_field = stands[0].span if stands else None
+        if whole_field is None:
+            return ()
+        spans.append(whole_field)
+    return tuple(sorted(spans))
+
+
+def _field(value: str, source: ShownSource) -> Span | None:
+    """Return the place of a value at the start of a field, whatever its label is."""
+    words = readings(value)[-1].words
+    for field in source.fields:
+        own = readings(field.text)[-1]
+        if words and own.words[: len(words)] == words:
+            first, last = own.back(0, len(words))
+            return field.start + first, field.start + last
     return None
-
-
-def _in_word(character: str) -> bool:
-    return character.isalnum() or character == "_"
-
-
-def _whole_words(text: str, start: int, end: int) -> Span | None:
-    while start > 0 and text[start - 1].isalnum() and text[start].isalnum():
-        start -= 1
-    while end < len(text) and text[end - 1].isalnum() and text[end].isalnum():
-        end += 1
-    while start < end and text[start] == " ":
-        start += 1
-    while end > start and text[end - 1] == " ":
-        end -= 1
-    return (start, end) if start < end else None
 
 
 def check_evidence(subject: Subject) -> list[Finding]:
@@ -253,11 +221,11 @@ def _quote(quote: str, tool: Tool) -> Finding | None:
         return whole("evidence-not-found", "error", says, quote)
     source = shown_source(tool)
     stands = source.text[slice(*found.span)]
-    if not found.altered:
-        given, there = (_ELLIPSIS.sub(" ", folded(text).text) for text in (quote, found.words))
-        same = found.exact or fuzz.ratio(given.strip(_EDGES), there.strip(_EDGES)) >= CLOSE + 10
-        if same or _ELLIPSIS.search(quote):
-            return None
+    if not found.altered and (found.exact or _ELLIPSIS.search(quote)):
+        return None
+    given, there = (" ".join(readings(text)[-1].words) for text in (quote, found.words))
+    if not found.altered and fuzz.ratio(given, there) >= SAME:
+        return None
     severity: Severity = "error" if found.altered else "note"
     says = (
         f"the source says it differently: “{' '.join(stands.split())}”",

@@ -1,0 +1,148 @@
+"""Reads a text as words alone, so that a quote is found whatever marks stand between them.
+
+Quotation marks, dashes, brackets, line breaks, table pipes, bullets, emphasis, soft hyphens and
+accents do not count; figures, "%", money and signs such as "+" do. Marked-up text is read a
+second time without its tags, the targets of its links and with its entities resolved.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+from bisect import bisect_right
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+from panel.checks.findings import Span
+
+_JOIN = "\u00ad"  # a soft hyphen: stands in a word, and is no part of it
+_MARKS = re.compile(
+    r"(?P<inline></?(?:a|abbr|b|big|code|del|em|font|i|ins|kbd|mark|q|s|small|span|strong|sub|sup|tt|u"
+    r"|var|wbr)\b[^<>]{0,300}>)"
+    r"|(?P<block></?[a-z][^<>]{0,300}>|<!--(?:[^-]|-(?!->)){0,300}-->)"
+    r"|(?P<link>(?<=\])\([^()\s]{0,500}(?: \"[^\"]{0,100}\")?\))"
+    r"|(?P<entity>&(?:\#\d{1,7}|\#x[0-9a-f]{1,6}|[a-z]{2,8}\d{0,2});)"
+    r"|(?P<quoted>(?:^|(?<=\n))>)",
+    re.I,
+)
+# Kinds of characters: w letter, d digit, c letter of a script without blanks, j part of a word
+# that is not compared, ' apostrophe, n sign between digits, s sign that is compared.
+_TOKEN = re.compile(
+    r"(?:(?<![^ ])-(?=d))?[wd][wdj]*+(?:(?:'|(?<=d)n(?=d))[wdj]++)*+\#?"
+    r"|cj*+|s|<(?= ?[ds])"
+)
+_KINDS = dict.fromkeys("'’ʼ‘`´＇", "'") | dict.fromkeys(".,", "n") | dict.fromkeys("-−", "-")
+_KINDS |= dict.fromkeys("%‰$€£¥₹±≥≤≠≈×+°", "s") | dict.fromkeys("*~\\", "j") | {"#": "#"}
+_KINDS |= dict.fromkeys("<>", "<")
+_WITHOUT_BLANKS = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR", "IDEOGRAPHIC")
+
+
+class _Table(dict[int, str]):
+    """The kind of each character, found when it is first met."""
+
+    def __missing__(self, code: int) -> str:
+        self[code] = kind = _kind(chr(code))
+        return kind
+
+
+def _kind(character: str) -> str:
+    plain = unicodedata.normalize("NFKC", character)
+    for each in (character, plain):
+        if each in _KINDS:
+            return "'" if each == "`" else _KINDS[each]
+    if unicodedata.category(plain[:1] or character) in ("Mn", "Me", "Cf"):
+        return "j"
+    if plain.isdecimal():
+        return "d"
+    if unicodedata.name(plain[:1] or character, "").startswith(_WITHOUT_BLANKS):
+        return "c" if character.isalnum() else " "
+    return "w" if character.isalnum() or unicodedata.category(character) == "Mc" else " "
+
+
+_TABLE = _Table()
+
+
+def _folded(token: str) -> str:
+    if token.isascii():
+        token = token.lower()
+    else:
+        token = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", token).casefold())
+        token = "".join(
+            str(unicodedata.decimal(each, each))
+            for each in token.translate(_STRAIGHT)
+            if unicodedata.category(each) not in ("Mn", "Me", "Cf")
+        )
+    return token.replace("*", "").replace("~", "").replace("\\", "")
+
+
+_STRAIGHT = str.maketrans({"’": "'", "ʼ": "'", "‘": "'", "´": "'", "−": "-"})
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The words of a text in order. words: folded; places: where each stands in the text."""
+
+    words: tuple[str, ...]
+    places: tuple[Span, ...]
+
+    @cached_property
+    def text(self) -> str:
+        """The words, with a blank before and after each."""
+        return f" {' '.join(self.words)} "
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        starts, place = [], 1
+        for word in self.words:
+            starts.append(place)
+            place += len(word) + 1
+        return starts
+
+    def at(self, place: int) -> int:
+        """Return which word stands at a place of ``text``."""
+        return max(0, bisect_right(self._starts, place) - 1)
+
+    def start(self, word: int) -> int:
+        """Return where a word begins in ``text``."""
+        return self._starts[word]
+
+    def back(self, first: int, last: int) -> Span:
+        """Return the place in the text of the words from ``first`` to the one before ``last``."""
+        return self.places[first][0], self.places[last - 1][1]
+
+    def find(self, words: tuple[str, ...], begin: int = 0) -> int | None:
+        """Return the number of the word from which on these words stand; None where they do not."""
+        if not words or begin >= len(self.words):
+            return None
+        place = self.text.find(f" {' '.join(words)} ", self._starts[begin] - 1)
+        return self.at(place + 1) if place >= 0 else None
+
+
+def without_markup(text: str) -> str:
+    """Return a text of the same length without tags, targets of links and entities."""
+
+    def plain(mark: re.Match[str]) -> str:
+        if mark["entity"]:
+            return html.unescape(mark[0])[:1].ljust(len(mark[0]), _JOIN)
+        return (_JOIN if mark["inline"] else " ") * len(mark[0])
+
+    return _MARKS.sub(plain, text)
+
+
+@lru_cache(maxsize=4096)
+def readings(text: str) -> tuple[Reading, ...]:
+    """Return the readings of a text: as it is, and without markup where it has any. Cached."""
+    plain = without_markup(text)
+    return tuple(_read(each) for each in dict.fromkeys((text, plain)))
+
+
+def _read(text: str) -> Reading:
+    places = tuple(token.span() for token in _TOKEN.finditer(text.translate(_TABLE)))
+    return Reading(tuple(_folded(text[start:end]) for start, end in places), places)
+
+
+def legible(text: str) -> str:
+    """Return a piece of a source as readers may see it: one line, without markup."""
+    plain = re.sub(r"[*`~\\\u00ad]++|(?<!\w)_+|_+(?!\w)", "", without_markup(text))
+    return " ".join(plain.replace("|", " ").split())

@@ -1,0 +1,66 @@
+"""All that reviewers are shown of a tool, as one text, with its fields."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from panel.checks.findings import Span
+from panel.checks.source import ById
+from panel.workspace.tools import Tool
+
+DESCRIPTION = "Description"
+
+
+@dataclass(frozen=True, slots=True)
+class ShownField:
+    """One field of a tool as its reviewers are shown it; ``start``: its place in the source."""
+
+    label: str
+    text: str
+    start: int
+
+    def cut(self, span: Span) -> Span | None:
+        """Return the part of a span of the source that lies in this field, as places in it."""
+        start, end = max(0, span[0] - self.start), min(len(self.text), span[1] - self.start)
+        return (start, end) if start < end else None
+
+
+@dataclass(frozen=True, slots=True)
+class ShownSource:
+    """All that reviewers are shown of a tool: one text, and the fields in it."""
+
+    text: str
+    fields: tuple[ShownField, ...]
+
+
+def shown_source(tool: Tool) -> ShownSource:
+    """Return all that reviewers are shown of a tool; cached for the latest tools.
+
+    In the order and with the labels of the shipped template ``prompts/review.md.j2``. What
+    only another template shows (tags, links, address) stands after the description.
+    """
+    return _source(ById(tool))
+
+
+@lru_cache(maxsize=4096)
+def _source(key: ById) -> ShownSource:
+    tool, text, placed = key.tool, "", []
+    plans = ((plan.name, plan.price, plan.includes) for plan in tool.pricing.plans)
+    fields = [
+        ("Name", tool.name),
+        ("Tagline", tool.tagline),
+        ("Category", tool.category),
+        ("Entry price", tool.pricing.entry),
+        *(("Plan", ", ".join(filter(None, plan))) for plan in plans),
+        *([("Released", tool.released.isoformat())] if tool.released else []),
+        (DESCRIPTION, tool.description),
+        *([("Tags", ", ".join(tool.tags))] if tool.tags else []),
+        *tool.links.items(),
+        *([("Address", tool.url)] if tool.url else []),
+    ]
+    for label, shown in fields:
+        text += f"{label}: " if label != DESCRIPTION else ""
+        placed.append(ShownField(label, shown, len(text)))
+        text += shown + "\n\n"
+    return ShownSource(text, tuple(placed))
