@@ -105,6 +105,83 @@ def test_open_source_is_held_against_the_source() -> None:
     assert found("It is open source.", "licence-outside-source") == []
 
 
+CLOSED = a_tool(
+    "Kiln",
+    "Kiln sorts letters in its own cloud. The model is not disclosed. Team costs $12 per seat.",
+)
+CLAIMED = [
+    "It is MIT licensed and runs anywhere.",
+    "The whole thing sits under AGPL.",
+    "The weights are open, so nobody is locked in.",
+    "It is source-available under BUSL.",
+    "Kiln is open source, which settles it.",
+    "The code is on a permissive licence.",
+    "Open weights make it a safe bet.",
+    "It is free for commercial use.",
+    "Its engine is Apache-licensed.",
+    "A permissively licensed core keeps the exit open.",
+    "The source is public, so a fork is possible.",
+    "It is a copyleft project.",
+    "Anyone may fork the code under GPLv3.",
+    "The model is open-weight.",
+    "It comes with a commercial licence at no charge.",
+    "The terms allow commercial use without royalties.",
+    "Its code is in the public domain.",
+    "The licence is dual: AGPL or paid.",
+    "Everything is open-sourced on GitHub.",
+    "The weights can be downloaded and fine-tuned freely.",
+    "The project is royalty-free.",
+    "Because the model is openly licensed, others can build on it.",
+    "Weights are published under OpenRAIL.",
+    "The client is open source under BSD-3-Clause.",
+]
+NOT_CLAIMED = [
+    "The licence is not stated.",
+    "No licence is named.",
+    "An MIT licence would move me to ship.",
+    "If the weights were open, I would ship.",
+    "Nothing says whether the weights are open.",
+    "It is not open source.",
+    "Neither code nor weights are open.",
+    "An open-source rival could copy it.",
+    "Open weights are missing here.",
+    "Without open weights nobody can build on it.",
+    "Rivals with open weights will catch up.",
+    "A permissive licence would change that.",
+    "The page names no licence, so commercial use is a guess.",
+    "Were it open source, the bet would hold.",
+    "The model is closed.",
+    "General open-weight models are close behind.",
+    "Whether commercial use is allowed is not said.",
+    "Open questions remain.",
+    "An open door is no moat.",
+    "It is licensed per seat.",
+    "The source of the letters is unclear.",
+]
+
+
+@pytest.mark.parametrize("text", CLAIMED)
+def test_a_licence_or_openness_that_the_source_does_not_give_is_found(text: str) -> None:
+    (severity, _quote), *_more = said(found(text, "licence-outside-source", CLOSED))
+    assert severity in ("error", "warning")
+
+
+@pytest.mark.parametrize("text", NOT_CLAIMED)
+def test_words_on_openness_that_claim_nothing_of_the_tool_pass(text: str) -> None:
+    findings = [
+        *found(text, "licence-outside-source", CLOSED),
+        *found(text, "licence-about-another", CLOSED),
+    ]
+    assert {one.severity for one in findings} <= {"note"}
+
+
+@pytest.mark.parametrize("text", ["The weights are open.", "A permissively licensed core."])
+def test_openness_that_the_source_gives_is_no_finding(text: str) -> None:
+    open_weights = a_tool("Kiln", "Kiln publishes its weights under a permissive licence.")
+    for tool in (open_weights, a_tool()):  # the other one is under Apache 2.0
+        assert found(text, "licence-outside-source", tool) == []
+
+
 @given(st.text() | st.text(alphabet="Apache MIT GPL CC BY-NC 2.0()'s,"))
 def test_any_text_is_read_and_every_mention_lies_inside(text: str) -> None:
     for mention in licence_mentions(text):

@@ -9,62 +9,14 @@ from __future__ import annotations
 import re
 
 from panel.checks.findings import Finding, Severity, at
-from panel.checks.mentions import FAMILIES, Mention
+from panel.checks.mentions import Mention
 from panel.checks.sentences import Sentences
 from panel.checks.source import Source
+from panel.checks.terms import check_terms, unclaimed
 from panel.checks.vocabulary import STARTERS, WELL_KNOWN
-from panel.checks.words import words_in
 
 NEAR = 120  # characters before a licence that are searched for its owner's name
 MOST = 40  # licences checked in one text; no real take has so many
-_OPEN = FAMILIES - {"CC BY-NC", "BUSL", "SSPL", "Elastic", "OpenRAIL", "Community"}
-_CLOSED_TO_TRADE = frozenset({"CC BY-NC"})
-
-_OPEN_SOURCE = re.compile(
-    r"""
-    \b(?: is|are|being|stays?|remains?|its|fully|entirely|completely|as|this )\s+ (?: an?\s+ )?
-    (?P<it> open[\s-]sourced? )\b
-    (?! \s+(?: rival|alternative|competitor|clone|communit|ecosystem|project|model|world
-      |equivalent ))   # said of something else
-    """,
-    re.I | re.X,
-)
-_TRADE_ALLOWED = re.compile(
-    r"""
-    \b(?:
-      commercial\ use\ is\ (?: allowed|permitted|free|fine )
-      | (?: allows?|permits?|free\ for )\ commercial\ use
-      | (?: may|can )\ be\ used\ commercially
-      | commercially\ usable
-    )\b
-    """,
-    re.I | re.X,
-)
-_TRADE_BARRED = re.compile(
-    r"""
-    \b(?:
-      (?: forbids?|bars?|excludes?|prohibits?|no|rules?\ out )\ commercial\ use
-      | commercial\ use\ is\ (?:
-          excluded|forbidden|barred|prohibited|not\ (?: allowed|permitted ) )
-      | non-?commercial(?:\ use)?\ only
-    )\b
-    """,
-    re.I | re.X,
-)
-_DENIED = re.compile(
-    r"""
-    \b(?:
-      not(?: \ an? | \ the | \ under | \ just | \ merely )?
-      |no|nor|never|isn[’']t|rather\ than|instead\ of|unlike
-      |without(?: \ an? )?
-      |neither
-      |than(?: \ an? | \ the )?
-      |lacks?\ an?
-    )\s+
-    (?: [\w'’-]+\s+ ){0,2}? $   # up to two words before the licence
-    """,
-    re.I | re.X,
-)
 _VERB = r"""
     (?: is|are|was|were|has|have|carries|carry|uses?|comes?|ships?|sits?|stands?|remains?|stays?
       |went|goes|licen[sc]ed|released|published|offered|available|distributed )
@@ -128,7 +80,7 @@ def check_licences(
             finding = _of_the_tool(text, mention, source, sentences)
         if finding is not None:
             found.append(finding)
-    return found + _terms(text, sentences, source)
+    return found + check_terms(text, sentences, source)
 
 
 def _whose(text: str, mention: Mention, sentences: Sentences, source: Source) -> str:
@@ -202,9 +154,7 @@ def _of_the_tool(
 ) -> Finding | None:
     if any(mention.agrees(known) for known in source.licences):
         return None
-    start, _end = sentences.around(mention.span[0])
-    denied = _DENIED.search(text[start : mention.span[0]])
-    if denied or sentences.said_missing(mention.span) or sentences.supposed(mention.span[0]):
+    if unclaimed(text, mention.span, sentences):
         says = (
             "a licence that the source does not name, here denied or supposed",
             "Read it again.",
@@ -215,38 +165,3 @@ def _of_the_tool(
     says = (message, "Correct the licence, or look it up and add it to the description.")
     severity: Severity = "warning" if sentences.marked(mention.span[0]) else "error"
     return at(text, mention.span, "licence-outside-source", severity, says)
-
-
-def _terms(text: str, sentences: Sentences, source: Source) -> list[Finding]:
-    """Find claims about openness and commercial use that the source does not support."""
-    lower = words_in(text).lower
-    if "commercial" not in lower and "source" not in lower:
-        return []  # as in most takes
-    barred, allowed, opened = _terms_of(source)
-    rules: list[tuple[re.Pattern[str], bool, Severity, str]] = [
-        (_TRADE_ALLOWED, not allowed, "error" if barred else "warning", "commercial use allowed"),
-        (_TRADE_BARRED, allowed and not barred, "error", "commercial use excluded"),
-        (_OPEN_SOURCE, not opened, "warning", "the tool open source"),
-    ]
-    found = []
-    for pattern, wrong, severity, claim in rules:
-        for match in pattern.finditer(text) if wrong else ():
-            span = match.span("it") if "it" in match.re.groupindex else match.span()
-            start, _end = sentences.around(span[0])
-            if _DENIED.search(text[start : span[0]]) or sentences.supposed(span[0]):
-                continue
-            if sentences.said_missing(span):
-                continue
-            says = (f"the source does not call {claim}", "Check the terms, and say what they say.")
-            found.append(at(text, span, "licence-outside-source", severity, says))
-    return found
-
-
-def _terms_of(source: Source) -> tuple[bool, bool, bool]:
-    """Whether the source bars commercial use, allows it, and calls the tool open source."""
-    families = {mention.family for mention in source.licences}
-    barred = bool(families & _CLOSED_TO_TRADE or _TRADE_BARRED.search(source.text))
-    barred = barred or bool(re.search(r"\bnon-?commercial\b", source.text, re.I))
-    allowed = bool(_TRADE_ALLOWED.search(source.text) or families & _OPEN)
-    opened = bool(families & _OPEN or re.search(r"\bopen[\s-]source", source.text, re.I))
-    return barred, allowed, opened

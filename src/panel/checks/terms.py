@@ -1,0 +1,188 @@
+"""Checks claims of openness and of what one may do, where no licence is named."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from panel.checks.findings import Finding, Severity, Span, Spans, at
+from panel.checks.mentions import FAMILIES
+from panel.checks.sentences import Sentences
+from panel.checks.source import Source
+from panel.checks.words import words_in
+
+_OPEN = FAMILIES - {"CC BY-NC", "BUSL", "SSPL", "Elastic", "OpenRAIL", "Community"}
+_CLOSED_TO_TRADE = frozenset({"CC BY-NC"})
+# One of these is in every claim of the kind.
+_HINTS = frozenset(
+    {
+        *("commercial", "commercially", "noncommercial", "source", "sourced", "weights", "weight"),
+        *("licensed", "licenced", "licence", "license", "licences", "copyleft", "fork", "royalty"),
+        *("royalties", "domain", "permissive", "permissively", "openly", "open", "code"),
+    }
+)
+_DENIED = re.compile(
+    r"""
+    \b(?:
+      not(?: \ an? | \ the | \ under | \ just | \ merely )?
+      |no|nor|never|isn[’']t|rather\ than|instead\ of|unlike
+      |without(?: \ an? )?
+      |neither
+      |than(?: \ an? | \ the )?
+      |lacks?\ an?
+    )\s+
+    (?: [\w'’-]+\s+ ){0,2}? $   # up to two words before the licence
+    """,
+    re.I | re.X,
+)
+# To be allowed is no supposition: "anyone may fork it".
+_ALLOWED = re.compile(
+    r"\b(?:anyone|anybody|everyone|everybody|you|one|users?|teams?|developers?|strangers|it|they|code"
+    r"|weights)\ may\ (?:\w+\ )?(?:fork|use|copy|modify|sell|run|build|host|redistribute|be)\b",
+    re.I,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Term:
+    """A claim: how it is written, what is said of it, and what in a source bears it out.
+
+    The group "it" of the pattern, where there is one, is the place of the finding. families:
+    whether an open licence bears it out as well.
+    """
+
+    claim: str
+    pattern: re.Pattern[str]
+    borne_out: re.Pattern[str]
+    families: bool = True
+
+
+def _term(claim: str, pattern: str, borne_out: str, families: bool = True) -> _Term:
+    flags = re.I | re.X
+    return _Term(claim, re.compile(pattern, flags), re.compile(borne_out, re.I), families)
+
+
+_TRADE_ALLOWED = r"""
+    \b(?:
+      commercial\ use\ is\ (?: allowed|permitted|free|fine )
+      | (?: allows?|permits?|free\ for|fit\ for|covers?|permitting|allowing )\ commercial\ use
+      | (?: may|can )\ be\ used\ commercially
+      | commercially\ usable
+    )\b
+"""
+_TRADE_BARRED = r"""
+    \b(?:
+      (?: forbids?|bars?|excludes?|prohibits?|no|rules?\ out )\ commercial\ use
+      | commercial\ use\ is\ (?:
+          excluded|forbidden|barred|prohibited|not\ (?: allowed|permitted ) )
+      | non-?commercial(?:\ use)?\ only
+    )\b
+"""
+_BARS = re.compile(_TRADE_BARRED + r"| \bnon-?commercial\b", re.I | re.X)
+_ALLOWS = _term("commercial use allowed", _TRADE_ALLOWED, r"(?!)")
+_EXCLUDES = _term("commercial use excluded", _TRADE_BARRED, r"(?!)", families=False)
+_TERMS = (
+    _term(
+        "the tool open source",
+        r"""
+        \b(?: is|are|being|stays?|remains?|its|fully|entirely|completely|as|this )\s+ (?: an?\s+ )?
+        (?P<it> open[\s-]sourced? )\b
+        (?! \s+(?: rival|alternative|competitor|clone|communit|ecosystem|project|model|world
+          |equivalent ))   # said of something else
+        """,
+        r"\bopen[\s-]source",
+    ),
+    _term(
+        "the weights open",
+        r"""
+        \b(?: the|its|their|these|those|whose|both|published )\ (?:\w+\ )?
+        (?P<it> weights\ (?: are|being|stay|remain|come )\ (?: \w+ly\ )?
+            (?: open|public|published|free|available|downloadable )\b
+          | weights\ (?: can|may )\ be\ (?: downloaded|fetched|fine-tuned|inspected|hosted|run )\b )
+        | (?: ^ | (?<=[.!?]\ ) | \b(?: its|the|these|their|such )\ )
+        (?P<weights> open\ weights )\b (?! \ (?: rival|release|competitor|model|alternative ) )
+        | \b(?: it|model|tool|this|engine )\ (?: is|stays|remains )\ (?: an?\ )?
+        (?P<model> open-weights? )\b
+        """,
+        r"open[\s-]weights?\b|\bweights\b[^.]{0,60}\b(?:open|publi|download|fetch|includ|availab|releas"
+        r"|free)|\b(?:open|publish|download|includ|fetch|releas|get)\w*\b[^.]{0,60}\bweights\b",
+    ),
+    _term(
+        "its licence open or permissive",
+        r"""
+        \b(?: permissive(?:ly)?|openly|liberally|freely )[\ -]licen[sc]ed?\b
+        | \b(?: is|on|under|has|have|with|carries|by|of )\ an?\ (?: \w+\ )?
+          (?: permissive|copyleft|open|liberal|free )\ (?: licen[sc]e|project )\b
+        | \blicen[sc]e\ (?: is|stays )\ (?: \w+ly\ )? (?: permissive|open|liberal|generous|free )\b
+        | \bcopyleft\ (?: project|code|licen[sc]e )\b
+        """,
+        r"\b(?:permissive|copyleft|openly licen|open[\s-]source|open licen)",
+    ),
+    _term(
+        "its source public",
+        r"""
+        \b(?: the|its|whose|all )\ (?P<it> (?: source(?:\ code)?|code )\ (?: is|stays|sits|lives )
+          \ (?: \w+ly\ )? (?: public|open|available|published|visible|on\ GitHub|in\ the\ open ) )\b
+        | \bsource[\ -]available\b | \b(?: in|into )\ the\ public\ domain\b
+        | \b(?: anyone|anybody|you|users?|teams?|developers?|one|strangers )\ (?: can|may )
+          \ fork\ (?: it|the\ \w+ )\b
+        | \bopen-sourced\b
+        """,
+        r"\bopen[\s-]source|\bsource[\s-]available|public domain|repository|github"
+        r"|\bsource\b[^.]{0,40}\b(?:public|open|availab|publish)"
+        r"|\bcode (?:is|that|can)\b|so is the code",
+    ),
+    _term(
+        "it royalty-free",
+        r"\broyalty-free\b | \b(?: without|no )\ royalt(?:y|ies)\b",
+        r"royalt",
+        families=False,
+    ),
+    _term(
+        "a commercial licence included",
+        r"""
+        \b(?: comes\ with|has|offers|includes|with|sells )\ (?P<it> an?\ (?: \w+\ )?
+          commercial\ licen[sc]e )\b
+        """,
+        r"\bcommercial\b",
+        families=False,
+    ),
+)
+
+
+def unclaimed(text: str, span: Span, sentences: Sentences) -> bool:
+    """Whether the words around a licence or a term deny or suppose it."""
+    start, end = sentences.around(span[0])
+    if _DENIED.search(text[start : span[0]]) or sentences.said_missing(span):
+        return True
+    return sentences.supposed(span[0]) and not _ALLOWED.search(text, start, end)
+
+
+def check_terms(text: str, sentences: Sentences, source: Source) -> list[Finding]:
+    """Find claims about openness and commercial use that the source does not support."""
+    if not words_in(text).any_of(_HINTS):
+        return []
+    families = {mention.family for mention in source.licences}
+    opened = bool(families & _OPEN)
+    barred = bool(families & _CLOSED_TO_TRADE or _BARS.search(source.text))
+    allowed = opened or bool(_ALLOWS.pattern.search(source.text))
+    rules: list[tuple[_Term, bool, Severity]] = [
+        (_ALLOWS, not allowed, "error" if barred else "warning"),
+        (_EXCLUDES, allowed and not barred, "error"),
+    ]
+    rules += [(term, not (term.families and opened), "warning") for term in _TERMS]
+    found, told = list[Finding](), Spans()
+    for term, wrong, severity in rules:
+        for match in term.pattern.finditer(text) if wrong else ():
+            span = match.span(match.lastgroup or 0)
+            if told.touch(span) or unclaimed(text, span, sentences):
+                continue
+            if term.borne_out.search(source.text):
+                break
+            told.add(span)
+            says = (
+                f"the source does not call {term.claim}",
+                "Check the terms, and say what they say.",
+            )
+            found.append(at(text, span, "licence-outside-source", severity, says))
+    return found
