@@ -13,14 +13,6 @@ from panel.checks.words import words_in
 
 _OPEN = FAMILIES - {"CC BY-NC", "BUSL", "SSPL", "Elastic", "OpenRAIL", "Community"}
 _CLOSED_TO_TRADE = frozenset({"CC BY-NC"})
-# One of these is in every claim of the kind.
-_HINTS = frozenset(
-    {
-        *("commercial", "commercially", "noncommercial", "source", "sourced", "weights", "weight"),
-        *("licensed", "licenced", "licence", "license", "licences", "copyleft", "fork", "royalty"),
-        *("royalties", "domain", "permissive", "permissively", "openly", "open", "code"),
-    }
-)
 _DENIED = re.compile(
     r"""
     \b(?:
@@ -45,23 +37,28 @@ _ALLOWED = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class _Term:
-    """A claim: how it is written, what is said of it, and what in a source bears it out.
+    """A claim: what it says, how it is written, and what in a source bears it out.
 
+    hints: words, in small letters, of which one is in every such claim.
     The group "it" of the pattern, where there is one, is the place of the finding. families:
     whether an open licence bears it out as well.
     """
 
     claim: str
+    hints: frozenset[str]
     pattern: re.Pattern[str]
     borne_out: re.Pattern[str]
     families: bool = True
 
 
-def _term(claim: str, pattern: str, borne_out: str, families: bool = True) -> _Term:
-    flags = re.I | re.X
-    return _Term(claim, re.compile(pattern, flags), re.compile(borne_out, re.I), families)
+def _term(
+    claim: str, hints: str, pattern: str, borne_out: str = r"(?!)", families: bool = True
+) -> _Term:
+    written = re.compile(pattern, re.I | re.X)
+    return _Term(claim, frozenset(hints.split()), written, re.compile(borne_out, re.I), families)
 
 
+_TRADE = "commercial commercially noncommercial"
 _TRADE_ALLOWED = r"""
     \b(?:
       commercial\ use\ is\ (?: allowed|permitted|free|fine )
@@ -79,11 +76,12 @@ _TRADE_BARRED = r"""
     )\b
 """
 _BARS = re.compile(_TRADE_BARRED + r"| \bnon-?commercial\b", re.I | re.X)
-_ALLOWS = _term("commercial use allowed", _TRADE_ALLOWED, r"(?!)")
-_EXCLUDES = _term("commercial use excluded", _TRADE_BARRED, r"(?!)", families=False)
+_ALLOWS = _term("commercial use allowed", _TRADE, _TRADE_ALLOWED)
+_EXCLUDES = _term("commercial use excluded", _TRADE, _TRADE_BARRED, families=False)
 _TERMS = (
     _term(
         "the tool open source",
+        "source sourced",
         r"""
         \b(?: is|are|being|stays?|remains?|its|fully|entirely|completely|as|this )\s+ (?: an?\s+ )?
         (?P<it> open[\s-]sourced? )\b
@@ -94,6 +92,7 @@ _TERMS = (
     ),
     _term(
         "the weights open",
+        "weight weights",
         r"""
         \b(?: the|its|their|these|those|whose|both|published )\ (?:\w+\ )?
         (?P<it> weights\ (?: are|being|stay|remain|come )\ (?: \w+ly\ )?
@@ -109,6 +108,7 @@ _TERMS = (
     ),
     _term(
         "its licence open or permissive",
+        "licence licensed license licenced copyleft",
         r"""
         \b(?: permissive(?:ly)?|openly|liberally|freely )[\ -]licen[sc]ed?\b
         | \b(?: is|on|under|has|have|with|carries|by|of )\ an?\ (?: \w+\ )?
@@ -120,6 +120,7 @@ _TERMS = (
     ),
     _term(
         "its source public",
+        "source sourced code domain fork",
         r"""
         \b(?: the|its|whose|all )\ (?P<it> (?: source(?:\ code)?|code )\ (?: is|stays|sits|lives )
           \ (?: \w+ly\ )? (?: public|open|available|published|visible|on\ GitHub|in\ the\ open ) )\b
@@ -134,12 +135,14 @@ _TERMS = (
     ),
     _term(
         "it royalty-free",
+        "royalty royalties",
         r"\broyalty-free\b | \b(?: without|no )\ royalt(?:y|ies)\b",
         r"royalt",
         families=False,
     ),
     _term(
         "a commercial licence included",
+        "commercial",
         r"""
         \b(?: comes\ with|has|offers|includes|with|sells )\ (?P<it> an?\ (?: \w+\ )?
           commercial\ licen[sc]e )\b
@@ -160,19 +163,22 @@ def unclaimed(text: str, span: Span, sentences: Sentences) -> bool:
 
 def check_terms(text: str, sentences: Sentences, source: Source) -> list[Finding]:
     """Find claims about openness and commercial use that the source does not support."""
-    if not words_in(text).any_of(_HINTS):
+    words = words_in(text)
+    rules = [term for term in (_ALLOWS, _EXCLUDES, *_TERMS) if words.any_of(term.hints)]
+    if not rules:
         return []
     families = {mention.family for mention in source.licences}
     opened = bool(families & _OPEN)
     barred = bool(families & _CLOSED_TO_TRADE or _BARS.search(source.text))
     allowed = opened or bool(_ALLOWS.pattern.search(source.text))
-    rules: list[tuple[_Term, bool, Severity]] = [
-        (_ALLOWS, not allowed, "error" if barred else "warning"),
-        (_EXCLUDES, allowed and not barred, "error"),
-    ]
-    rules += [(term, not (term.families and opened), "warning") for term in _TERMS]
     found, told = list[Finding](), Spans()
-    for term, wrong, severity in rules:
+    for term in rules:
+        wrong = not (term.families and opened)
+        severity: Severity = "warning"
+        if term is _ALLOWS:
+            wrong, severity = not allowed, "error" if barred else "warning"
+        elif term is _EXCLUDES:
+            wrong, severity = allowed and not barred, "error"
         for match in term.pattern.finditer(text) if wrong else ():
             span = match.span(match.lastgroup or 0)
             if told.touch(span) or unclaimed(text, span, sentences):
