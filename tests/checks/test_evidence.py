@@ -10,7 +10,8 @@ from panel.checks import check_take, find_quote, locate_evidence, published_quot
 from panel.checks.folding import folded
 from panel.workspace.prompts import load_prompts
 from tests.support.check_subjects import DESCRIPTION, a_take, a_tool
-from tests.support.labelled_takes import ROOT, tools
+from tests.support.labelled_takes import tools
+from tests.support.space import ROOT
 
 
 def shown(quote: str) -> str | None:
