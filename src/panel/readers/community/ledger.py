@@ -111,7 +111,7 @@ class Ledger:
                 return
             # Beside the file, not the file itself: that one may be replaced by a new one.
             lock = self.file.with_name(f".{self.file.name}.lock")
-            with self._on_disk():
+            with writing_to(self.file):
                 private_folder(self.file.parent)
                 held = FileLock(lock, mode=0o600, fallback_to_soft=False).acquire()
             with held:
@@ -128,7 +128,7 @@ class Ledger:
             if self._offset and not self._chain.sealed:  # as older versions wrote it
                 self.rewrite(lambda line: line)
             content, _last = self._chain.seal(b"".join(map(encode, lines)))
-            with self._on_disk():
+            with writing_to(self.file):
                 descriptor = os.open(self.file, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
                 try:
                     self._append(descriptor, content, durable)
@@ -157,7 +157,7 @@ class Ledger:
         For erasing what must not be kept any longer. The old file stays until the new one
         is complete and on disk. Raises JournalError.
         """
-        with self.writing(), self._on_disk():
+        with self.writing(), writing_to(self.file):
             with self.file.open("rb") as old:
                 chain = Chain.at(old, self.file.name)
                 found = map(fields_of, as_written(raw_lines(old, chain)))
@@ -180,17 +180,6 @@ class Ledger:
             sync_folder(self.file.parent)
             self.refresh()
 
-    @contextmanager
-    def _on_disk(self) -> Iterator[None]:
-        """Do something to the disk; raises JournalError where it is full or read-only."""
-        try:
-            yield
-        except OSError as error:
-            raise JournalError(
-                f"cannot write {self.file}: {error.strerror}. Free some space or fix the "
-                "rights; everything written so far is kept."
-            ) from None
-
     def _unreadable(self, error: OSError) -> JournalError:
         return JournalError(f"cannot read {self.file}: {error.strerror}. Fix its rights.")
 
@@ -209,6 +198,18 @@ def _whole_end(descriptor: int) -> int:
     if whole != end:
         os.ftruncate(descriptor, whole)
     return whole
+
+
+@contextmanager
+def writing_to(place: Path) -> Iterator[None]:
+    """Do something to the disk; raises JournalError where it is full or read-only."""
+    try:
+        yield
+    except OSError as error:
+        raise JournalError(
+            f"cannot write {place}: {error.strerror}. Free some space or fix the rights; "
+            "everything written so far is kept."
+        ) from None
 
 
 def sync_folder(folder: Path) -> None:

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from panel.errors import JournalError, UsageError
+from panel.errors import UsageError
 from panel.readers.community.addresses import parse_address
-from panel.readers.community.ledger import sync_folder
+from panel.readers.community.ledger import sync_folder, writing_to
 from panel.readers.mail.message import POLICY, WIRE, address_header, one_line
 from panel.readers.mail.smtp import SmtpSender
 
@@ -79,7 +79,7 @@ class Outbox:
         """Store a message, completely or not at all; it is on disk when this returns its file."""
         name = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{secrets.token_hex(4)}.eml"
         fresh, file = self.folder / f".{name}", self.folder / name
-        with self._on_disk():
+        with writing_to(self.folder):
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             try:
                 descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -121,7 +121,7 @@ class Outbox:
         """
         if not self.folder.is_dir():
             return Flushed()
-        with self._on_disk(), self._alone() as alone:
+        with writing_to(self.folder), self._alone() as alone:
             if not alone:
                 return Flushed(waiting=len(self.waiting()))
             counts = dict.fromkeys(("sent", "bounced", "failed", "unknown"), 0)
@@ -167,15 +167,6 @@ class Outbox:
         if handed.state != "failed":
             mail.file.unlink(missing_ok=True)
         return handed.state
-
-    @contextmanager
-    def _on_disk(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise JournalError(
-                f"cannot write {self.folder}: {error.strerror}. Free some space or fix the rights."
-            ) from None
 
     @contextmanager
     def _alone(self) -> Iterator[bool]:
