@@ -15,7 +15,7 @@ from tests.support.counting import growth
 from tests.support.large_catalogs import many_takes
 from tests.support.sizes import size
 
-ENDS = ("closing-unclear", "verdict-contradicted")
+ENDS = ("verdict-contradicted",)
 OTHERS = OtherTools([a_tool(), a_tool("Bellowfax", "17.9 seconds on 3,450 pages.")])
 WORDS = (
     "I tried it Apache 2.0 MIT (CC BY-NC) Command R+ Bellowfax 17.9 $0.30 94.1% 128K four `x y` "

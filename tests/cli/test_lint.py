@@ -7,18 +7,16 @@ import json
 from tests.support.mock_endpoint import Answer, MockEndpoint, completion
 from tests.support.space import Panel, Space, edit
 
-CLAIM = (
-    "I tried it on a laptop. Rivals such as Tablecrow (MIT, but weaker) ask for $77 a month.\x1b[2J"
-)
+CLAIM = "I tried it on a laptop. Rivals such as Tablecrow (MIT, but weaker) ask for $77 a month."
 
 
-def answering(text: str, verdict: str = "ship") -> MockEndpoint:
-    """Make an endpoint whose takes say this in every beat."""
+def answering(text: str, quote: str = "writes Parquet") -> MockEndpoint:
+    """Make an endpoint whose takes say this in every beat, and quote this."""
 
     def face(_index: int, body: dict[str, object]) -> Answer:
         schema = body["response_format"]["json_schema"]["schema"]  # type: ignore[index,call-overload]
         reply = dict.fromkeys(schema["properties"], text)
-        reply |= {"evidence": ["writes Parquet"], "verdict": verdict, "verdict_confidence": 50}
+        reply |= {"evidence": [quote], "verdict": "ship", "verdict_confidence": 50}
         return Answer(body=completion(json.dumps(reply)))
 
     return MockEndpoint(face=face)
@@ -44,7 +42,9 @@ def test_an_error_is_printed_with_words_message_and_remedy_and_makes_exit_1(
 
 
 def test_foreign_text_cannot_act_on_the_terminal(space: Space, panel: Panel) -> None:
-    asked(space, panel, CLAIM)
+    with answering("It reads lines.", "an invented\x1b[2J quote") as mock:
+        space.point_at(mock)
+        panel("run", cwd=space.root)
     result = panel("lint", "--notes", cwd=space.root)
     assert "\x1b" not in result.out + result.err and "\ufffd[2J" in result.out
 
@@ -72,17 +72,17 @@ def test_json_gives_every_finding_with_places_in_the_take(space: Space, panel: P
 
 
 def test_fail_on_says_from_which_severity_on_the_exit_code_is_1(space: Space, panel: Panel) -> None:
-    """A take that lacks nothing but a stand fails only those who ask for notes."""
+    """A take in which a name is marked as outside knowledge fails only those who ask for notes."""
     (space.root / "tools" / "bellows.md").unlink()
-    words = " ".join(f"word{number} thing" for number in range(13))
+    words = " ".join(f"word{number} thing" for number in range(13)) + " of Tabula [unverified]"
     with answering(words) as mock:
         space.point_at(mock)
         panel("run", "--persona", "builder", cwd=space.root)
     for words_, code in ((), 0), (("--fail-on", "warning"), 0), (("--fail-on", "note"), 1):
         result = panel("lint", *words_, cwd=space.root)
         assert result.code == code, result.out
-    assert "closing-unclear" in result.out, "asked for notes, one sees them"
-    assert "closing-unclear" not in panel("lint", cwd=space.root).out
+    assert "marked as such" in result.out, "asked for notes, one sees them"
+    assert "marked as such" not in panel("lint", cwd=space.root).out
 
 
 def test_without_any_verdict_and_with_a_wrong_word_it_says_so(mocked: Space, panel: Panel) -> None:

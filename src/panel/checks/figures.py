@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from panel.checks.equations import equations
 from panel.checks.findings import SEVERITIES, Finding, Severity, Span, Spans, at
 from panel.checks.folding import folded
 from panel.checks.quantities import Quantity, quantities
@@ -29,8 +30,10 @@ _COSTS = re.compile(
     r"\b(?:cost|pay|paid|bill|spend|charge|invoice|come[s]? to|total|run[s]? to|amount[s]? to)",
     re.I,
 )
+_HORIZON = re.compile(r"\s(?:from\s(?:now|today)|hence|ahead|out)\b", re.I)
+_WOULD = re.compile(r"\b(?:would|could|might)\b")
 _RIVAL = re.compile(r"\b(?:rival|competit|elsewhere|others?|alternative|contractor|instead)", re.I)
-_REMEDY = "Check it, or remove it, or mark it “outside knowledge, to verify”."
+_REMEDY = "Check it, or remove it, or mark it “[unverified]”."
 _CHECKS = {"money": "price-outside-source", "year": "date-outside-source"}
 _CHECKS |= {"date": "date-outside-source"}
 _SUPPOSED = "a figure from outside, in a supposition"
@@ -98,11 +101,16 @@ class _Take:
             and not taken.touch(quantity.span)
             and not self.source.holds(quantity)
         }
+        shown = self._shown(said)
+        said |= shown
+        self.wrong |= {one for one, (severity, _) in shown.items() if severity == "warning"}
         results = [quantity for quantity, (severity, _) in said.items() if severity is not None]
         assumed: set[tuple[str, str, float]] = set()
         # What a sum takes stands mostly before what it comes to, and a price is what it comes to.
         for result in sorted(results, key=lambda one: (one.kind != "money", -one.span[0])):
             severity, message = said[result]
+            if result in shown:
+                continue
             if severity != "warning" and not (result.kind == "money" and message == _SUPPOSED):
                 continue
             if _key(result) in assumed or result.kind in ("year", "date", "version"):
@@ -115,6 +123,40 @@ class _Take:
             if said[quantity][0] == "warning" and _key(quantity) in assumed:
                 said[quantity] = "note", "a number that the take assumes for a sum"
         return list(said.items())
+
+    def _shown(self, said: dict[Quantity, _Said]) -> dict[Quantity, _Said]:
+        """Weigh the figures of the sums that the take writes out, and what repeats their results.
+
+        A sum counts where a figure of the source, or the result of one that counts, is in it.
+        """
+        weighed: dict[Quantity, _Said] = {}
+        known = {
+            value / scale
+            for one in self.source.quantities
+            for value in (one.value, one.size)
+            for scale in (1.0, 1e3, 1e6, 1e9)
+            if value >= scale
+        } | {one.value for one in self.source.quantities}
+        results: set[float] = set()
+        for sum_ in equations(self.text):
+            if not any({term.value, term.scaled} & (known | results) for term in sum_.terms):
+                continue
+            within, at_end = Spans([sum_.span]), Spans([sum_.result.span])
+            for quantity in said:
+                if within.touch(quantity.span):
+                    weighed[quantity] = "note", "a figure of a sum that the take shows"
+                    if not sum_.right and at_end.touch(quantity.span):
+                        message = f"not what the sum comes to ({sum_.worth}): verify"
+                        weighed[quantity] = "warning", message
+            if sum_.right:
+                results |= {sum_.result.value, sum_.result.scaled}
+                first, last = self.sentences.around(sum_.span[0])
+                for one in said:
+                    if one not in weighed and one.bare and first <= one.span[0] < last:
+                        weighed[one] = "note", "a number that the take assumes for a sum"
+        result: _Said = ("note", "the result of a sum that the take shows")
+        repeated = [one for one in said if not results.isdisjoint((one.value, one.size))]
+        return dict.fromkeys(repeated, result) | weighed
 
     def _summed(self, result: Quantity, said: _Said) -> tuple[_Said, tuple[Quantity, ...]]:
         """Look for a sum that a figure follows from, or for the one that it should follow."""
@@ -153,6 +195,10 @@ class _Take:
             if near := self._slip(quantity):
                 return "warning", f"close to the source's {near}, and not the same: verify"
             return "note", _SUPPOSED
+        if quantity.unit == "time" and _HORIZON.match(self.text, quantity.span[1]):
+            return "note", "the horizon of the take's own bet"
+        if self._wanted(quantity):
+            return "note", "a figure of the evidence that the take would want"
         if _way_of_speaking(quantity, self.text):
             return "note", "a small number, or a way of speaking, that the source does not state"
         rival = any(one.noun == quantity.noun != "" for one in self.source.quantities)
@@ -160,6 +206,15 @@ class _Take:
             return "note", "a figure of an imagined user or future"
         kind = {"money": "price", "percent": "percentage"}.get(quantity.kind, "figure")
         return "warning", f"a {kind} that is not in the source: verify"
+
+    def _wanted(self, quantity: Quantity) -> bool:
+        """Whether a count begins a sentence of what would be: "Two hundred questions would"."""
+        first, last = self.sentences.around(quantity.span[0])
+        return (
+            quantity.bare
+            and not self.text[first : quantity.span[0]].strip()
+            and _WOULD.search(self.text, quantity.span[1], last) is not None
+        )
 
     def _dated(self, quantity: Quantity) -> _Said:
         """Weigh a date: a past one is a claim, one to come a bet where the sentence looks ahead."""

@@ -136,11 +136,13 @@ def _finding(text: str, span: Span, formats: bool, known: _Known, sentences: Sen
         severity, message = "note", "a name from outside, named as missing"
     elif formats:
         severity, message = "note", "a format or protocol that is not in the source"
+    elif known.scenario.person(span):
+        severity, message = "note", "the name of somebody who is made up"
     elif known.scenario.place(span):
         severity, message = "note", "a name of an imagined user's place or things"
     elif known.spelt_otherwise(text, span):
         severity, message = "note", "a name that the source may spell in another language"
-    remedy = "Check what is said about it, or remove it, or mark it “outside knowledge, to verify”."
+    remedy = "Check what is said about it, or remove it, or mark it “[unverified]”."
     return at(text, span, "name-outside-source", severity, (message, remedy))
 
 

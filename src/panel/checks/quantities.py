@@ -175,7 +175,7 @@ def _with_unit(text: str, number: Numeral) -> Quantity | None:
         return None
     if number.kind in ("percent", "year", "version"):
         return _quantity(number, number.end, number.kind, key=number.key)
-    number.start -= len(before)
+    number.start -= len(before.lstrip())
     after = following(text, number.end)
     return _money(text, number, before.strip(), after) or _measured(text, number, after)
 

@@ -35,7 +35,8 @@ _BROUGHT = listed(
     "report contract book manual filing codebase repository monorepo thesis archive spreadsheet "
     "backlog interview recording lecture meeting hearing podcast catalogue inbox ledger dossier "
     "brochure tender deposition transcript novel portfolio correspondence invoice statement job "
-    "project site schema warehouse queue budget mailbox collection workload migration"
+    "project site schema warehouse queue budget mailbox collection workload migration refactoring "
+    "changeset commit ruling judgment memo letter article dataset notebook"
 )
 
 
@@ -105,6 +106,13 @@ _PLACE = re.compile(
     re.I,
 )
 _MODIFIES = re.compile(rf"(?: \s[\w-]+ )? \s (?: (?P<user> {_USER} ) | {_BRINGS} )\b", re.I | re.X)
+_CALLED = re.compile(rf"\b(?: named | called | (?: {_USER} ),? )\s$", re.I | re.X)
+_MEET = re.compile(r"\b(?:take|say|imagine|picture|suppose|consider|meet)\s(?:\w+\s){0,2}$", re.I)
+_WHO = re.compile(
+    r",\s(?:who|whose|an?|the|in|at|from|head|lead)\b|\s(?:who|in|at|from)\b|,\s\w+s\b"
+)
+_DOES = re.compile(r"(?:['’]s)?\s(?!is\b|has\b|was\b)[a-z]+s\b")
+_PRONOUN = re.compile(r"\b(?:he|she|his|her|him|hers)\b")
 _WITHIN = re.compile(r"\b(?:an?|one|any|some|every|each|another)\s+(?:[\w-]+\s+){0,2}$", re.I)
 
 
@@ -162,6 +170,21 @@ class Scenario:
         if (noun := _MODIFIES.match(text, span[1])) and _WITHIN.search(before):
             return noun["user"] is not None or self.opened(span[0])
         return bool(_PLACE.search(before)) and self.opened(span[0])
+
+    def person(self, span: Span) -> bool:
+        """Whether a name is that of somebody made up: "Take Marit, who", "a nurse called Ines".
+
+        A name alone is somebody where "he", "she" and the like go on from it.
+        """
+        text, (start, end) = self.sentences.text, span
+        if not text[start:end].isalpha():
+            return False
+        first, last = self.sentences.around(start)
+        if _CALLED.search(text, max(first, start - REACH), start):
+            return True
+        if _WHO.match(text, end) and (_MEET.search(text, first, start) or self.opened(start)):
+            return True
+        return bool(_DOES.match(text, end)) and bool(_PRONOUN.search(text, end, last + REACH))
 
     def opened(self, position: int) -> bool:
         """Whether the sentence, up to a position, brings in a user who is made up."""

@@ -202,7 +202,7 @@ class Sentences:
         return self._words.match(_NO_BEFORE, max(first, span[0] - NEAR), span[0])
 
     def marked(self, position: int) -> bool:
-        """Whether the sentence marks this as outside knowledge, to verify.
+        """Whether the sentence marks this as outside knowledge, as by “[unverified]”.
 
         A mark in brackets is about what stands before it, and about the rest of its clause.
         """

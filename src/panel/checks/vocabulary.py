@@ -12,7 +12,7 @@ PLAIN = _words(
     "i ai api apis sdk sdks cli gui ui ux dx ide ides it hr ceo cto cfo cio ciso vp ml llm llms "
     "gpu gpus cpu cpus ram ssd vram saas b2b b2c sla slas faq readme url urls http https os pr "
     "prs roi moe nlp ocr ok eu us uk usa rag mvp poc crud dns ip vpn ci cd devops qa kpi kpis "
-    "crm erp etc rfp mcp tts asr fim january february march april may june july august "
+    "crm erp vat etc rfp mcp tts asr fim january february march april may june july august "
     "ph.d p.s a.m p.m e.g i.e mr mrs ms dr jr sr "
     "september october november december monday tuesday wednesday thursday friday saturday "
     "sunday christmas q1 q2 q3 q4 english german french spanish italian polish chinese japanese "
@@ -24,7 +24,8 @@ FORMATS = _words(
     "json csv tsv xml yaml sql pdf html css rest graphql grpc sso saml oauth oidc scim rbac "
     "webhook websocket ssml sarif parquet markdown lsp onnx gguf docx xlsx zip tls ssl ssh git "
     "regex unicode utf-8 posix cuda wasm png jpeg svg mp3 wav rss atom smtp imap ftp soap cron "
-    "vtt srt linux unix"
+    "vtt srt linux unix flac pcm opus ogg aac midi exif ris bibtex latex epub webp tiff avro orc "
+    "arrow protobuf toml mqtt amqp udp tcp usb jwt openapi"
 )
 # Well-known names that are common words as well.
 AMBIGUOUS = _words(
@@ -59,8 +60,9 @@ STARTERS = _words(
     "like including excluding except beside instead rather either neither just too far yes well "
     "first second third last next finally meanwhile indeed again together apart three four five "
     "six seven eight nine ten dozens hundreds thousands half twice say says take takes give fetch "
-    "get put run read ask pay buy try call look see think suppose imagine watch mind note add "
-    "point start stop make let keep leave bring send show tell find expect grant assume people "
+    "get put run read ask pay buy try call look see think suppose imagine picture watch mind "
+    "note add point start stop make let keep leave bring send show tell find expect grant "
+    "assume people "
     "users teams buyers vendors makers engineers developers readers refunds support price prices "
     "cost costs money data code software hardware documentation speed trust evidence copy revenue "
     "growth compliance work time noise size scale output input access text proof credit open "

@@ -1,0 +1,122 @@
+"""The sums that a take writes out are worked out; people who are made up are no names."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from panel.checks.equations import equations
+from tests.support.check_subjects import a_tool, found
+
+TOOL = a_tool(
+    description=(
+        "Anvilo has 39B active of 141B parameters, stops after 30 seconds and costs $0.40 per 1k "
+        "pages or $19 per developer and month. Of 412 commits it flagged 38%."
+    )
+)
+FIGURES = ("number-outside-source", "price-outside-source")
+
+
+def warned(text: str) -> list[tuple[str, str]]:
+    """Return the words and messages of the warnings on figures and names."""
+    return [
+        (one.quote, one.message)
+        for check in (*FIGURES, "name-outside-source")
+        for one in found(text, check, TOOL)
+        if one.severity != "note"
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Memory follows the total: 141B x 2 bytes = 282 GB of weights.",
+        "Few are awake: 39 / 141 = 28%, and 28% is what a pass costs.",
+        "A firm of 40 developers pays 40 x $19 = $760 a month, and $760 is no secret.",
+        "A clerk with 25,000 pages pays $0.40 × 25,000 / 1,000 = $10.",
+        "It misses 100% - 38% = 62% of them.",
+        "It flagged 412 × 38% ≈ 157 of them, so 157 / 2 = 78.5 for each reader.",
+        "At 19 dollars, 12 × $19 = $228 a year.",
+        "Six runs fit in three minutes: 3 x 60 / 30 = 6.",
+    ],
+)
+def test_a_sum_that_comes_out_brings_no_warning(text: str) -> None:
+    assert warned(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "quote", "worth"),
+    [
+        ("Memory follows: 141B x 2 bytes = 382 GB of weights.", "382 GB", "282"),
+        ("A pass costs 39 / 141 = 38.5% of it.", "38.5%", "27.6596"),
+        ("A firm pays 40 x $19 = $960 a month.", "$960", "760"),
+        ("A clerk pays $0.40 × 25,000 / 1,000 = $100.", "$100", "10"),
+        ("It misses 100% - 38% = 72% of them.", "72%", "62"),
+    ],
+)
+def test_a_sum_that_does_not_come_out_is_a_warning_that_shows_what_it_comes_to(
+    text: str, quote: str, worth: str
+) -> None:
+    assert warned(text) == [(quote, f"not what the sum comes to ({worth}): verify")]
+
+
+def test_a_sum_on_the_takes_own_figures_alone_proves_nothing() -> None:
+    quotes = [quote for quote, _message in warned("Rivals take $7.70 x 300 = $2,310 a month.")]
+    assert {"$7.70", "$2,310"} <= set(quotes)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("$49 + 8,500 x €0.04 = €389", 389.0),
+        ("212 / 14 = about 15 times", 212 / 14),
+        ("2,600 conversations x $0.70 = $1,820", 1820.0),
+        ("1.5 million / 3 = 500,000", 500_000.0),
+    ],
+)
+def test_a_sum_is_worked_out_as_it_is_written(text: str, value: float) -> None:
+    (one,) = equations(text)
+    assert one.right and one.value == pytest.approx(value)
+    assert text[slice(*one.span)].startswith(one.terms[0].written)
+
+
+@given(st.text("0123456789x×/+-=≈$%., abk()", max_size=80))
+def test_any_text_is_read_without_an_error(text: str) -> None:
+    for one in equations(text):
+        assert 0 <= one.span[0] < one.span[1] <= len(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Take Marit, who loads price lists overnight.",
+        "An analyst named Bartosz asks for late orders.",
+        "Say a junior designer, Tamsin, trains a kit on twelve pictures.",
+        "Late on a Friday, Ignacio stages a change and tells his colleague nothing.",
+    ],
+)
+def test_somebody_who_is_made_up_is_no_name_to_verify(text: str) -> None:
+    assert warned(text) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "It is close to Tablecrow, which costs less.",
+        "Unlike Tablecrow it reads lines and its limits.",
+    ],
+)
+def test_a_product_is_no_somebody(text: str) -> None:
+    assert [quote for quote, _message in warned(text)] == ["Tablecrow"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Eighteen months from now, editors will write it themselves.",
+        "Two hundred real questions, scored in the open, would undercut this.",
+    ],
+)
+def test_a_horizon_and_the_evidence_one_would_want_claim_nothing(text: str) -> None:
+    assert warned(text) == []
