@@ -155,3 +155,37 @@ def test_words_quoted_from_the_description_are_not_the_personas() -> None:
     tool = a_tool(description="Users write: we tested the binary for a year and kept it.")
     text = "The page quotes “we tested the binary for a year” as praise."
     assert found(text, "first-person-use", tool) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "In the account I was lent, no query opens.",
+        "It went to a staging branch, which we left running.",
+        "The review my colleagues screened with it took a week.",
+        "This desk served the weights, and the invoice was for hardware.",
+        "A fortnight inside the Workspace leaves me where I began.",
+        "It has caught a bad reference in a manuscript of mine.",
+        "Ours arrived late and left us nothing to connect.",
+        "The machine on my desk already finishes such lines.",
+        "An interview recorded in my kitchen came back worse.",
+        "The bill fell, as it did for us.",
+    ],
+)
+def test_a_fact_in_the_first_person_is_suspected(text: str) -> None:
+    assert len(found(text, "first-person-use")) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "My team would need a week, and my doubts remain.",
+        "I was shown no figure, and I counted three claims.",
+        "We read pages, and my verdict rests on this one.",
+        "A mail says “my heating is off”, and it is sorted.",
+        "A gold mine it is not; the page leaves us to guess.",
+        "If our invoices went there, nobody would know.",
+    ],
+)
+def test_reading_judging_and_supposing_are_not_suspected(text: str) -> None:
+    assert found(text, "first-person-use") == []

@@ -13,6 +13,7 @@ from panel.checks.findings import Finding, Span, Spans, at
 from panel.checks.folding import folded
 from panel.checks.sentences import Sentences
 from panel.checks.source import Source
+from panel.checks.suspicions import suspicions
 
 # before the words: a supposition, a wish or a denial in the same clause
 _EMPTY_BEFORE = re.compile(
@@ -63,6 +64,15 @@ def check_experience(text: str, sentences: Sentences, source: Source) -> list[Fi
             says = ("a claim of own use, and nobody used the tool", _REMEDY)
             found.append(at(text, span, "first-person-use", "error", says))
             told.add(span)
+    for span in suspicions(text, sentences):
+        if (
+            told.touch(sentences.around(span[0]))
+            or folded(text[slice(*span)]).text in source.folded
+        ):
+            continue
+        says = ("said as by somebody who used the tool, and nobody did", _REMEDY)
+        found.append(at(text, span, "first-person-use", "warning", says))
+        told.add(span)
     return found
 
 

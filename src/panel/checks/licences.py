@@ -123,6 +123,7 @@ def _plain_word(name: str, text: str, end: int) -> bool:
     return not re.match(r"\s\(|,\s(?:which|that)\b", text[end:])
 
 
+_SAID = re.compile(r"\b(?:the|its|their)\s$")  # "the MIT terms": the tool has them
 _NO_NAME = STARTERS | {"license", "licence", "weights", "terms", "code", "engine", "entry", "api"}
 
 
@@ -154,7 +155,8 @@ def _of_the_tool(
 ) -> Finding | None:
     if any(mention.agrees(known) for known in source.licences):
         return None
-    if unclaimed(text, mention.span, sentences):
+    said = bool(source.licences and _SAID.search(text, 0, mention.span[0]))
+    if not said and unclaimed(text, mention.span, sentences):
         says = (
             "a licence that the source does not name, here denied or supposed",
             "Read it again.",

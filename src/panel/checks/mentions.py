@@ -34,7 +34,10 @@ _FAMILIES = {
         (?: [\s-]?v?(\d)(?:\.0)? )? (?: -only | -or-later )? \b {_TAIL}
     """,
     "MPL": rf"(?: MPL | Mozilla\sPublic\sLicen[sc]e ) (?: [\s-]?v?(\d)(?:\.0)? )? \b {_TAIL}",
-    "CC BY-NC": rf"CC[\s-]BY[\s-]NC (?: [\s-](?: SA|ND ))? (?: [\s-](\d\.\d) )? \b {_TAIL}",
+    "CC BY-NC-SA": rf"CC[\s-]BY[\s-]NC[\s-]SA (?: [\s-](\d\.\d) )? \b {_TAIL}",
+    "CC BY-NC-ND": rf"CC[\s-]BY[\s-]NC[\s-]ND (?: [\s-](\d\.\d) )? \b {_TAIL}",
+    "CC BY-NC": rf"CC[\s-]BY[\s-]NC (?! [\s-](?: SA|ND )) (?: [\s-](\d\.\d) )? \b {_TAIL}",
+    "CC BY-ND": rf"CC[\s-]BY[\s-]ND (?: [\s-](\d\.\d) )? \b {_TAIL}",
     "CC BY-SA": rf"CC[\s-]BY[\s-]SA (?: [\s-](\d\.\d) )? \b {_TAIL}",
     "CC BY": rf"CC[\s-]BY (?! [\s-](?: NC|SA|ND )) (?: [\s-](\d\.\d) )? \b {_TAIL}",
     "CC0": rf"CC0 (?: [\s-](\d\.\d) )? \b {_TAIL}",
@@ -45,13 +48,15 @@ _FAMILIES = {
     "EPL": rf"EPL (?: [\s-]?(\d)(?:\.0)? )? \b {_TAIL} | Eclipse\sPublic\sLicen[sc]e",
     "ISC": rf"ISC {_TAIL.removesuffix('?')}",  # the letters alone are too common
     "Unlicense": r"(?: The\s )? Unlicen[sc]e\b",
+    # Any other by its full name, which stands for its version: "CERN Open Hardware Licence".
+    "Named": r"( (?: [A-Z][\w-]{1,20}\s ){2,4} )Licen[sc]e\b",
     "Community": r"""
         (?: (?<!\.)[A-Z][\w.]*+\s )? (?: \d(?:\.\d)?\s )?   # "Llama 3.1 Community License"
         Community\sLicen[sc]e (?: \sAgreement )?
     """,
 }
 FAMILIES = frozenset(_FAMILIES)
-_CAPITALS_MATTER = ("MIT", "ISC", "Community")
+_CAPITALS_MATTER = ("MIT", "ISC", "Community", "Named")
 _NAMED = {
     family: re.compile(
         rf"(?<![\w-])(?:{pattern})", re.X if family in _CAPITALS_MATTER else re.I | re.X
@@ -68,10 +73,11 @@ _HINTS = {family: (family.split()[0].lower(),) for family in _FAMILIES} | {
     "OpenRAIL": ("rail",),
     "EPL": ("epl", "eclipse"),
     "Unlicense": ("unlicen",),
+    "Named": ("licen",),
 }
 # The same where it is a word of its own, or every "commit" and "access" would do.
 _LONE = {"MIT": frozenset({"mit"}), "ISC": frozenset({"isc"})} | dict.fromkeys(
-    ("CC BY-NC", "CC BY-SA", "CC BY"), frozenset({"cc"})
+    ("CC BY-NC-SA", "CC BY-NC-ND", "CC BY-NC", "CC BY-ND", "CC BY-SA", "CC BY"), frozenset({"cc"})
 )
 
 

@@ -78,7 +78,7 @@ _HAVE = frozenset(  # right before a figure that belongs to somebody
 )
 _LINKS = frozenset(listed("of with holding containing"))  # "firms of forty"
 _ARTICLES = frozenset(listed("a an one any some every each another"))
-_COMPOUND = re.compile(rf"-\w+ (?: \s[\w-]+ )? \s (?: {_USER}|{_BRINGS} )\b", re.I | re.X)
+_COMPOUND = re.compile(rf"-\w+ (?: \s[\w-]+ ){{0,2}} \s (?: {_USER}|{_BRINGS} )\b", re.I | re.X)
 # Up to two words before a figure, or up to four: it says something of the tool.
 _STATED = frozenset(
     listed(
@@ -112,6 +112,7 @@ _WHO = re.compile(
     r",\s(?:who|whose|an?|the|in|at|from|head|lead)\b|\s(?:who|in|at|from)\b|,\s\w+s\b"
 )
 _DOES = re.compile(r"(?:['’]s)?\s(?!is\b|has\b|was\b)[a-z]+s\b")
+_AGED = re.compile(r"\b[A-Z][a-z]+,\s$")  # "Wilhelmina, 81, sits"
 _PRONOUN = re.compile(r"\b(?:he|she|his|her|him|hers)\b")
 _WITHIN = re.compile(r"\b(?:an?|one|any|some|every|each|another)\s+(?:[\w-]+\s+){0,2}$", re.I)
 
@@ -132,6 +133,8 @@ class Scenario:
         if quantity.kind in ("year", "date", "version", "times"):
             return False
         text, (start, end) = self.sentences.text, quantity.span
+        if quantity.bare and _AGED.search(text, 0, start) and text[end : end + 1] == ",":
+            return True
         first, _last = self.sentences.around(start)
         words = _WORD.findall(text[max(first, start - REACH) : start].lower())
         while words and (words[-1] in _ABOUT or words[-2:] in _ABOUT_TWO):

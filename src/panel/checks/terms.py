@@ -11,8 +11,10 @@ from panel.checks.sentences import Sentences
 from panel.checks.source import Source
 from panel.checks.words import words_in
 
-_OPEN = FAMILIES - {"CC BY-NC", "BUSL", "SSPL", "Elastic", "OpenRAIL", "Community"}
-_CLOSED_TO_TRADE = frozenset({"CC BY-NC"})
+_CLOSED_TO_TRADE = frozenset({"CC BY-NC", "CC BY-NC-SA", "CC BY-NC-ND"})
+_OPEN = (
+    FAMILIES - _CLOSED_TO_TRADE - {"CC BY-ND", "BUSL", "SSPL", "Elastic", "OpenRAIL", "Community"}
+)
 _DENIED = re.compile(
     r"""
     \b(?:
@@ -61,7 +63,8 @@ def _term(
 _TRADE = "commercial commercially noncommercial"
 _TRADE_ALLOWED = r"""
     \b(?:
-      commercial\ use\ is\ (?: allowed|permitted|free|fine )
+      commercial\ (?: use|work|projects?|resale )\ (?: is|are )\ (?: allowed|permitted|free|fine )
+      | (?: as|so )\ (?: is|are )\ commercial\ (?: use|work|projects?|resale )
       | (?: allows?|permits?|free\ for|fit\ for|covers?|permitting|allowing )\ commercial\ use
       | (?: may|can )\ be\ used\ commercially
       | commercially\ usable
@@ -87,6 +90,9 @@ _TERMS = (
         (?P<it> open[\s-]sourced? )\b
         (?! \s+(?: rival|alternative|competitor|clone|communit|ecosystem|project|model|world
           |equivalent ))   # said of something else
+        | \bits\ (?P<its> open[\s-]source )\ \w
+        | \b(?P<part> open[\s-]source )\ (?: engine|core|client|runtime|parser|server|backend|base
+          |foundation|kernel|library|libraries|component|stack|model )\b
         """,
         r"\bopen[\s-]source",
     ),
@@ -102,6 +108,9 @@ _TERMS = (
         (?P<weights> open\ weights )\b (?! \ (?: rival|release|competitor|model|alternative ) )
         | \b(?: it|model|tool|this|engine )\ (?: is|stays|remains )\ (?: an?\ )?
         (?P<model> open-weights? )\b
+        | \b(?: comes?|ships?|released|offered|published|built|model|engine )\ (?: with|on|under )\s
+        (?P<with> open\ weights )\b
+        | \b(?: on|uses|runs|wraps|around|behind|inside )\ an?\ (?P<on> open[\ -]weights? )\ model\b
         """,
         r"open[\s-]weights?\b|\bweights\b[^.]{0,60}\b(?:open|publi|download|fetch|includ|availab|releas"
         r"|free)|\b(?:open|publish|download|includ|fetch|releas|get)\w*\b[^.]{0,60}\bweights\b",
@@ -129,9 +138,11 @@ _TERMS = (
           \ fork\ (?: it|the\ \w+ )\b
         | \bopen-sourced\b
         """,
-        r"\bopen[\s-]source|\bsource[\s-]available|public domain|repository|github"
+        r"\bopen[\s-]source|\bsource[\s-]available|public domain|\bon github\b"
+        r"|\b(?:the|a|public|in our) repository\b"
         r"|\bsource\b[^.]{0,40}\b(?:public|open|availab|publish)"
-        r"|\bcode (?:is|that|can)\b|so is the code",
+        r"|\bcode (?:is|can be) (?:\w+ly )?(?:public|open|availab|publish|read|fetch|download)"
+        r"|code that produced|so is the code",
     ),
     _term(
         "it royalty-free",
