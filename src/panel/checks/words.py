@@ -11,9 +11,10 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from itertools import accumulate
 
-_TOKEN = re.compile(r"\w+(?:[.&/'’+#-]\w+)*\+{0,2}|\w+#")  # a word, compounds as one
+_TOKEN = re.compile(r"(\w+(?:[.&/'’+#-]\w+)*\+{0,2}|\w+#)")  # a word, compounds as one
 _WORD = re.compile(r"\w+")
 # Letters that a pattern without regard to case takes for others; one by one, so that places stay.
 _ALIKE = str.maketrans("İıſ", "iis")
@@ -70,18 +71,18 @@ class Words:
     def __init__(self, text: str) -> None:
         self.text = text
         self.lower = lower = lowered(text)
-        self.tokens: list[tuple[int, int, str]] = []
-        self._starts: defaultdict[str, list[int]] = defaultdict(list)
+        pieces = _TOKEN.split(text)  # words at odd places; quicker than to make a match of each
+        ends = list(accumulate(map(len, pieces)))
+        self.tokens = list(zip(ends[:-1:2], ends[1::2], pieces[1::2], strict=True))
+        self._starts = starts = defaultdict[str, list[int]](list)
         self._places: dict[Wanted, list[int]] = {}
-        for match in _TOKEN.finditer(text):
-            word, (start, end) = match[0], match.span()
+        for place, (start, end, word) in enumerate(self.tokens):
             if word.isalnum():
-                self.tokens.append((start, end, word))
-                self._starts[lower[start:end]].append(start)
+                starts[lower[start:end]].append(start)
                 continue
-            self.tokens.append((start, end, unpossessed(word)))
+            self.tokens[place] = (start, end, unpossessed(word))
             for part in _WORD.finditer(lower, start, end):
-                self._starts[part[0]].append(part.start())
+                starts[part[0]].append(part.start())
 
     def any_of(self, words: Set[str]) -> bool:
         """Whether one of these words, in small letters, is in the text."""
@@ -92,9 +93,13 @@ class Words:
         if wanted not in self._places:
             found = self._starts.keys() & wanted.begins
             if wanted.figures:
-                found |= {word for word in self._starts if word[0].isdecimal()}
+                found |= self._figures
             self._places[wanted] = sorted(place for word in found for place in self._starts[word])
         return self._places[wanted]
+
+    @cached_property
+    def _figures(self) -> set[str]:
+        return {word for word in self._starts if word[0].isdecimal()}
 
     def match(self, wanted: Wanted, start: int, end: int) -> bool:
         """Whether a pattern matches anywhere between two places; the text ends at the second."""
