@@ -106,7 +106,7 @@ _PLACE = re.compile(
     re.I,
 )
 _MODIFIES = re.compile(rf"(?: \s[\w-]+ )? \s (?: (?P<user> {_USER} ) | {_BRINGS} )\b", re.I | re.X)
-_CALLED = re.compile(rf"\b(?: named | called | (?: {_USER} ),? )\s$", re.I | re.X)
+_ROLES = frozenset(_USERS)  # "a junior designer, Tamsin"
 _MEET = re.compile(r"\b(?:take|say|imagine|picture|suppose|consider|meet)\s(?:\w+\s){0,2}$", re.I)
 _WHO = re.compile(
     r",\s(?:who|whose|an?|the|in|at|from|head|lead)\b|\s(?:who|in|at|from)\b|,\s\w+s\b"
@@ -183,7 +183,8 @@ class Scenario:
         if not text[start:end].isalpha():
             return False
         first, last = self.sentences.around(start)
-        if _CALLED.search(text, max(first, start - REACH), start):
+        before = text[max(first, start - REACH) : start].lower().replace(",", "").split()
+        if before and (before[-1] in ("named", "called") or before[-1] in _ROLES):
             return True
         if _WHO.match(text, end) and (_MEET.search(text, first, start) or self.opened(start)):
             return True
