@@ -96,6 +96,21 @@ def test_commercial_use_is_held_against_the_source() -> None:
     assert found("It permits commercial use.", "licence-outside-source") == []
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The CC BY-NC-SA term keeps sellers away.",
+        "The weights are CC BY-NC-ND 4.0.",
+        "It comes under the CERN Open Hardware Licence.",
+    ],
+)
+def test_a_licence_close_to_that_of_the_source_is_another(text: str) -> None:
+    closed = a_tool(description="The weights are CC BY-NC 4.0, so commercial use is excluded.")
+    (finding,) = found(text, "licence-outside-source", closed)
+    assert finding.severity == "error"
+    assert found("The weights are CC BY-NC 4.0.", "licence-outside-source", closed) == []
+
+
 def test_open_source_is_held_against_the_source() -> None:
     secret = a_tool(description="Source and model are closed. It costs $3.")
     assert said(found("Its open-source core is small.", "licence-outside-source", secret)) == [
