@@ -11,7 +11,7 @@ import re
 from panel.checks.findings import Span
 from panel.checks.quantities import Quantity
 from panel.checks.sentences import Sentences
-from panel.checks.words import listed, wanted, words_in
+from panel.checks.words import listed, one_of, wanted, words_in
 
 REACH = 60  # characters before a figure or name that are read
 
@@ -47,7 +47,7 @@ def _plurals(words: list[str]) -> list[str]:
 _USERS += _plurals(_USERS)
 _BROUGHT += _plurals(_BROUGHT)
 _NOUNS = frozenset(_USERS + _BROUGHT)
-_USER, _BRINGS = "|".join(_USERS), "|".join(_BROUGHT)
+_USER, _BRINGS = one_of(_USERS), one_of(_BROUGHT)
 _OPENED = wanted(
     "a an one any some every each another imagine suppose supposing picture assume assuming say "
     "take consider think give feed hand someone anyone whoever somebody",

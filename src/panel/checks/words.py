@@ -25,6 +25,14 @@ def listed(words: str) -> list[str]:
     return words.split()
 
 
+def one_of(patterns: Iterable[str]) -> str:
+    """Return a pattern of several, which begin with letters: each first letter is tried once."""
+    found = defaultdict[str, list[str]](list)
+    for pattern in patterns:
+        found[pattern[0]].append(pattern[1:])
+    return "|".join(f"{first}(?:{'|'.join(rest)})" for first, rest in found.items())
+
+
 def lowered(text: str) -> str:
     """Return a text in small letters, every one of them at its place."""
     return (text if text.isascii() else text.translate(_ALIKE)).lower()
