@@ -46,7 +46,8 @@ def _stands(sentences: Sentences) -> list[tuple[Stand, Span]]:
     found: list[tuple[Stand, Span]] = []
     for start, end in sentences.spans[-LAST:]:
         sentence = sentences.text[max(start, end - REACH) : end]
-        if any(word in lowered(sentence) for word in _TELLING):
+        small = lowered(sentence)
+        if any(word in small for word in _TELLING):
             found += [(stand, (start, end)) for stand in stands_in(sentence)]
     return found
 

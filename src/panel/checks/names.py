@@ -25,7 +25,7 @@ _UNIT = re.compile(r"[A-Za-z]{1,4}(?:/s)?")  # GB, MB/s
 _FIGURE = re.compile(r"\d[\d.,]*(?:[A-Za-z]{1,3})?(?:-\w+)?|(?:mid|early|late|pre|post)-\d+", re.I)
 _SHORTENED = re.compile(r"(\w+)['’](?:m|ve|d|ll|re|s|t)", re.I)  # I'm, we've
 _BULLET = re.compile(r"(?:^|\n)[^\S\n]*(?:[-*•]|\d+[.)])\s*$")
-_SMALL = re.compile(r"(?<![\w.-])[a-z]\w{2,}(?![\w.-])")  # words written small
+_SMALL = re.compile(r"(?<![\w.-])[a-z]\w{2,}+(?![\w.-])")  # words written small
 # Endings of words that begin a sentence without being a name: Hosting, Accuracy, Nearly.
 _COMMON = re.compile(
     r"\w+(?:ing|ed|ly|[ts]ion|ment|ness|ity|ance|ence|racy|vacy|ism|ship|ware|able|ible|ful|less"

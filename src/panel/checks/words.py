@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import accumulate
+from itertools import accumulate, chain
 
 _TOKEN = re.compile(r"(\w+(?:[.&/'’+#-]\w+)*\+{0,2}|\w+#)")  # a word, compounds as one
 _WORD = re.compile(r"\w+")
@@ -94,20 +94,26 @@ class Words:
 
     def any_of(self, words: Set[str]) -> bool:
         """Whether one of these words, in small letters, is in the text."""
-        return not self._starts.keys().isdisjoint(words)
+        return not self._words.isdisjoint(words)
 
     def starts(self, wanted: Wanted) -> list[int]:
         """Return where a match of this pattern may begin, in order."""
         if wanted not in self._places:
-            found = self._starts.keys() & wanted.begins
+            found = wanted.begins & self._words
             if wanted.figures:
                 found |= self._figures
-            self._places[wanted] = sorted(place for word in found for place in self._starts[word])
+            places = map(self._starts.__getitem__, found)
+            self._places[wanted] = sorted(chain.from_iterable(places)) if found else []
         return self._places[wanted]
 
     @cached_property
-    def _figures(self) -> set[str]:
-        return {word for word in self._starts if word[0].isdecimal()}
+    def _words(self) -> frozenset[str]:
+        """Its words; unlike those of a dict, the fewer of two sets are gone through."""
+        return frozenset(self._starts)
+
+    @cached_property
+    def _figures(self) -> frozenset[str]:
+        return frozenset(word for word in self._words if word[0].isdecimal())
 
     def match(self, wanted: Wanted, start: int, end: int) -> bool:
         """Whether a pattern matches anywhere between two places; the text ends at the second."""
