@@ -180,16 +180,15 @@ def check_terms(text: str, sentences: Sentences, source: Source) -> list[Finding
         return []
     families = {mention.family for mention in source.licences}
     opened = bool(families & _OPEN)
-    barred = bool(families & _CLOSED_TO_TRADE or _BARS.search(source.text))
-    allowed = opened or bool(_ALLOWS.pattern.search(source.text))
     found, told = list[Finding](), Spans()
     for term in rules:
         wrong = not (term.families and opened)
         severity: Severity = "warning"
-        if term is _ALLOWS:
-            wrong, severity = not allowed, "error" if barred else "warning"
-        elif term is _EXCLUDES:
-            wrong, severity = allowed and not barred, "error"
+        if term in (_ALLOWS, _EXCLUDES):
+            barred = bool(families & _CLOSED_TO_TRADE or _BARS.search(source.text))
+            allowed = opened or bool(_ALLOWS.pattern.search(source.text))
+            wrong = not allowed if term is _ALLOWS else allowed and not barred
+            severity = "error" if barred or term is _EXCLUDES else "warning"
         for match in term.pattern.finditer(text) if wrong else ():
             span = match.span(match.lastgroup or 0)
             if told.touch(span) or unclaimed(text, span, sentences):
