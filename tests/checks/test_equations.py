@@ -39,6 +39,19 @@ def warned(text: str) -> list[tuple[str, str]]:
         "It flagged 412 × 38% ≈ 157 of them, so 157 / 2 = 78.5 for each reader.",
         "At 19 dollars, 12 × $19 = $228 a year.",
         "Six runs fit in three minutes: 3 x 60 / 30 = 6.",
+        "Few are awake: 39B / 141B is roughly 28% of the parameters.",
+        "39B of 141B is 28%.",
+        "Forty developers times $19 comes to $760.",
+        "412 minus 157 is 255, and 255 / 5 = 51 stay for each.",
+        "38% of 412 commits is about 157.",
+        "After twelve free ones, (52 - 12) x $19 = $760.",
+        "A hundred queries: 100 x 30 seconds = 50 minutes.",
+        "Memory is 141B x 2 bytes = 282 GB, so two cards of 282 / 2 = 141 GB each.",
+        "A clerk with 25,000 pages pays 25,000 x $0.40 = $10.",
+        "Ten with 20 on each of 20 days make 10 x 20 x 20 = 4,000, or $19 / 4,000 = $0.00475 each.",
+        "Half awake it is not: 39 / 141 = 0.277 = 27.7%.",
+        "A pass is 39/141=28% of it.",
+        "$19 per developer and month x 12 = $228.",
     ],
 )
 def test_a_sum_that_comes_out_brings_no_warning(text: str) -> None:
@@ -53,6 +66,17 @@ def test_a_sum_that_comes_out_brings_no_warning(text: str) -> None:
         ("A firm pays 40 x $19 = $960 a month.", "$960", "760"),
         ("A clerk pays $0.40 × 25,000 / 1,000 = $100.", "$100", "10"),
         ("It misses 100% - 38% = 72% of them.", "72%", "62"),
+        ("39B of 141B is 38%.", "38%", "27.6596"),
+        ("Forty developers times $19 comes to $960.", "$960", "760"),
+        ("After twelve free ones, (52 - 12) x $19 = $976.", "$976", "760"),
+        ("A hundred queries: 100 x 30 seconds = 30 minutes.", "30 minutes", "50"),
+        ("A firm pays 40 x $19 = €760 a month.", "€760", "760"),
+        ("A pass is 39 / 141 = 28 of it.", "28", "0.2766"),
+        ("38% of 412 commits is 187.", "187", "156.56"),
+        ("A clerk with 25,000 pages pays 25,000 x $0.40 = $10,000.", "$10,000", "10"),
+        ("Few are awake: 39 / 141 = 30%.", "30%", "27.6596"),
+        ("It flagged 412 × 38% ≈ 187 of them.", "187", "156.56"),
+        ("Two are 2 x $19 = $38, and so 12 x $38 = $356.", "$356", "456"),
     ],
 )
 def test_a_sum_that_does_not_come_out_is_a_warning_that_shows_what_it_comes_to(
@@ -77,8 +101,8 @@ def test_a_sum_on_the_takes_own_figures_alone_proves_nothing() -> None:
 )
 def test_a_sum_is_worked_out_as_it_is_written(text: str, value: float) -> None:
     (one,) = equations(text)
-    assert one.right and one.value == pytest.approx(value)
-    assert text[slice(*one.span)].startswith(one.terms[0].written)
+    assert one.right and one.worth == pytest.approx(value)
+    assert text[slice(*one.span)] == text
 
 
 @given(st.text("0123456789x×/+-=≈$%., abk()", max_size=80))

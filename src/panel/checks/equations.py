@@ -1,53 +1,63 @@
-"""Reads the sums that a take shows: "$0.40 x 10,000 / 1,000 = $4", "39 / 141 = 28%"."""
+"""Reads the sums that a take shows: "$0.40 x 10,000 / 1,000 = $4", "11 of 412 is 2.7%".
+
+A sum is two or more figures with signs or words between, and what it is said to come to. It is
+worked out with its units, its brackets, × and / before + and −, and compared as it is rounded.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from panel.checks.findings import Span
+from panel.checks.quantities import Quantity, quantities
+from panel.checks.rates import Rate
+from panel.checks.workings import Part, balanced, same, value_of, worked_out
 
-_NUMBER = r"""
-    (?P<coin> [$€£¥] \s? )?
-    (?P<digits> \d{1,3} (?: [,\u202f\u00a0]\d{3} )+ (?: \.\d+ )? | \d+ (?: \.\d+ )? )
-    (?P<scale> \s? (?: % | (?: k|K|M|B|bn|G|GB|MB|TB|KB|ct|million|billion|thousand|cents? )\b ) )?
-"""
-_NUMBER_AT = re.compile(_NUMBER, re.X)
-# Between a number and what is done with it may stand what it counts: "2,600 conversations x".
-_SIGN_AFTER = re.compile(
-    r"(?: [ -][^\W\d]\w{0,20} ){0,3} \s? (?: (?P<sign> [x×*·/÷+−–] | - ) \s? | \)\s? )", re.X
+LONGEST = 12  # figures of one sum
+GAP = 60  # characters between two of them
+_EQUALS = re.compile(
+    r"""
+    (?P<equals> [=≈] | (?: ,?\s(?:which|that) )? \s (?: is|are|equals?|makes?|gives?|yields?
+      |(?: comes?|amounts?|adds?\sup )\sto | works?\sout\s(?:at|to|as) )\b )
+    \s? (?P<about> (?: about|around|roughly|nearly|almost|approximately|some|just\s(?:over|under)
+      |close\sto|~|≈ )\s? )? \({0,2} \Z
+    """,
+    re.I | re.X,
 )
-_EQUALS = re.compile(r"(?: [ -][^\W\d]\w{0,20} ){0,3} \s? [=≈] \s?", re.X)
-_ABOUT = re.compile(
-    r"(?: about|around|roughly|nearly|almost|some|just\s(?:over|under)|~|≈ ) \s?", re.X
+_SIGN = re.compile(
+    r"""
+    (?P<sign> [×*·/÷+−–-] | \b(?: x|times|multiplied\sby|divided\sby|over|plus|minus|of|per )\b )
+    (?P<after> \s? ) (?: (?:the|its|all)\s )? (?P<open> \({0,2} ) \Z
+    """,
+    re.I | re.X,
 )
-_SCALES = {"k": 1e3, "kb": 1e3, "thousand": 1e3, "m": 1e6, "mb": 1e6, "million": 1e6}
-_SCALES |= {"b": 1e9, "bn": 1e9, "g": 1e9, "gb": 1e9, "billion": 1e9, "tb": 1e12}
-_SCALES |= {"%": 0.01, "ct": 0.01, "cent": 0.01, "cents": 0.01}
-_LONGEST = 12  # numbers of one sum
-_CLOSE, _ROUGH = 0.02, 0.05  # how far a rounded result may be off; one that says "about"
-
-
-@dataclass(frozen=True, slots=True)
-class Number:
-    """A number of a sum: its place, its bare value, and the value with "%", "k" or "cents"."""
-
-    span: Span
-    value: float
-    scaled: float
-    written: str
+# What may stand between a figure and the sign: "2,600 conversations x", "$19 per seat) x".
+_COUNTED = re.compile(r"(?: [\s/-]{1,2} [^\W\d_]{1,24} ){0,6} (?P<close> \){0,2} ) \s?", re.X)
+_ADDS = {"+": "+", "plus": "+", "−": "-", "–": "-", "-": "-", "minus": "-"}
+_DIVIDES = frozenset(("/", "÷", "divided by", "over", "per"))
+_LOOSE = frozenset(("over", "per", "of"))  # they join figures of which no sum is made, too
+_ENDS = re.compile(r"\s?(?:[.,;:!?)\]]|of\b|\Z)")
 
 
 @dataclass(frozen=True, slots=True)
 class Equation:
-    """A sum that a take shows. terms: numbers and the signs between; value: what it comes to."""
+    """A sum that a take shows, and whether it is right.
 
-    terms: tuple[Number, ...]
-    signs: tuple[str, ...]
-    result: Number
-    value: float
+    parts: its figures, signs and brackets. worth: what it comes to, in the unit of its result.
+    """
+
+    parts: tuple[Part, ...]
+    result: Quantity
+    rough: bool
     right: bool
+    worth: float
+
+    @property
+    def terms(self) -> list[Quantity]:
+        """Its figures without the result."""
+        return [part for part in self.parts if isinstance(part, Quantity)]
 
     @property
     def span(self) -> Span:
@@ -55,79 +65,127 @@ class Equation:
         return self.terms[0].span[0], self.result.span[1]
 
     @property
-    def worth(self) -> str:
-        """What it comes to, in the unit in which its result is written."""
-        unit = self.result.scaled / self.result.value if self.result.value else 1.0
-        return f"{self.value / unit:,.6g}"
+    def shown(self) -> str:
+        """What it comes to, in digits: "27.6596"."""
+        if 0 < abs(self.worth) < 1e-2:
+            return f"{self.worth:.4g}"
+        return f"{self.worth:,.4f}".rstrip("0").rstrip(".")
 
 
-def equations(text: str) -> Iterator[Equation]:
-    """Yield the sums that a text shows with a sign of equality, in order."""
-    place = 0
-    while "=" in text[place:] or "≈" in text[place:]:
-        first = _NUMBER_AT.search(text, place)
-        if first is None:
-            return
-        found, place = _equation(text, first)
+def equations(text: str, known: Sequence[Rate] = ()) -> Iterator[Equation]:
+    """Yield the sums that a text shows, in order.
+
+    known: the source's rates. A price for a thousand pages is divided by a thousand where the
+    text counts pages.
+    """
+    figures = [
+        one
+        for one in quantities(text)
+        if one.kind not in ("date", "version")
+        and not one.ordinal
+        and not (one.implied and one.unit == "time")  # "a month"
+    ]
+    at = 0
+    while at + 1 < len(figures):
+        side = _Side.read(text, figures, at)
+        found = _equation(text, figures, at, side)
         if found is not None:
-            yield found
+            yield _priced(found, figures, known)
+        at = side.last if found is not None and side.signs else at + 1
 
 
-def _equation(text: str, match: re.Match[str]) -> tuple[Equation | None, int]:
-    """Read a sum from its first number on; return it, or None, and where to look next."""
-    terms, signs, next_start = [_number(match)], list[str](), match.end()
-    while len(terms) < _LONGEST:
-        end = terms[-1].span[1]
-        if equals := _EQUALS.match(text, end):
-            about = _ABOUT.match(text, equals.end())
-            result = _NUMBER_AT.match(text, about.end() if about else equals.end())
-            if result is None or not signs:
-                return None, next_start
-            rough = about is not None or "≈" in equals[0]
-            # The result may be the first number of the next: "a x b = c / d = e".
-            return _worked_out(terms, signs, _number(result), rough), result.start()
-        sign = _SIGN_AFTER.match(text, end)
-        following = sign and sign["sign"] and _NUMBER_AT.match(text, sign.end())
-        if not sign or not following:
-            return None, next_start
-        signs.append(sign["sign"])
-        terms.append(_number(following))
-    return None, next_start
+@dataclass(slots=True)
+class _Side:
+    """One side of a sum: from one figure up to the last that is joined to it by signs."""
 
+    parts: list[Part]
+    last: int
+    signs: list[str]
+    tight: bool = False  # 24/7, 10-40
 
-def _number(match: re.Match[str]) -> Number:
-    value = float(re.sub(r"[^\d.]", "", match["digits"]))
-    scale = (match["scale"] or "").strip().lower()
-    return Number(match.span(), value, value * _SCALES.get(scale, 1.0), match[0].strip())
+    @classmethod
+    def read(cls, text: str, figures: Sequence[Quantity], at: int) -> _Side:
+        start = figures[at].span[0]
+        before = text[max(0, start - 2) : start]
+        side = cls([*"(" * (len(before) - len(before.rstrip("("))), figures[at]], at, [])
+        while side.last + 1 < len(figures) and len(side.signs) < LONGEST - 1:
+            if not side._joined(text, figures[side.last], figures[side.last + 1]):
+                break
+        return side
 
-
-def _worked_out(terms: list[Number], signs: list[str], result: Number, rough: bool) -> Equation:
-    scaled = _value([one.scaled for one in terms], signs)
-    bare = _value([one.value for one in terms], signs)
-    right = _agrees(scaled, result.scaled, result, rough) or any(
-        _agrees(bare * unit, result.value, result, rough) for unit in (1.0, 100.0, 0.01)
-    )
-    return Equation(tuple(terms), tuple(signs), result, scaled, right)
-
-
-def _value(numbers: list[float], signs: list[str]) -> float:
-    """Work out numbers with signs between, × and / before + and −."""
-    parts = [numbers[0]]
-    for sign, number in zip(signs, numbers[1:], strict=True):
-        if sign in "x×*·":
-            parts[-1] *= number
-        elif sign in "/÷":
-            parts[-1] = parts[-1] / number if number else float("inf")
-        else:
-            parts.append(number if sign == "+" else -number)
-    return sum(parts)
-
-
-def _agrees(value: float, stated: float, result: Number, rough: bool) -> bool:
-    """Whether a value is the one that is stated, or what it is rounded to as it is written."""
-    off = abs(value - stated)
-    if off <= 1e-6 * abs(value) or (rough and off <= _ROUGH * abs(value)):
+    def _joined(self, text: str, one: Quantity, other: Quantity) -> bool:
+        gap = text[one.span[1] : min(other.span[0], one.span[1] + GAP)]
+        sign = _SIGN.search(gap)
+        counted = sign and _COUNTED.fullmatch(gap, 0, sign.start())
+        if not sign or not counted or len(gap) < other.span[0] - one.span[1]:
+            return False
+        written = " ".join(sign["sign"].lower().split())
+        self.tight |= written in "-–/" and not sign["after"]
+        self.signs.append(written)
+        by = "*" if written == "of" and one.kind == "percent" else "/"
+        if written not in _DIVIDES and written != "of":
+            by = _ADDS.get(written, "*")
+        self.parts += [*counted["close"], by, *sign["open"], other]
+        self.last += 1
         return True
-    _whole, _point, places = re.sub(r"[^\d.]", "", result.written).partition(".")
-    step = 10.0 ** -len(places) * (stated / result.value if result.value else 1.0)
-    return off <= step / 2 * (1 + 1e-9) and (off <= _CLOSE * abs(value) or abs(result.value) < 100)
+
+
+def _equation(text: str, figures: Sequence[Quantity], at: int, side: _Side) -> Equation | None:
+    """Read what a side is said to come to; None if nothing is said, or it is no sum."""
+    if side.last + 1 >= len(figures):
+        return None
+    result, end = figures[side.last + 1], figures[side.last].span[1]
+    gap = text[end : min(result.span[0], end + GAP)]
+    equals = _EQUALS.search(gap)
+    counted = equals and _COUNTED.fullmatch(gap, 0, equals.start())
+    if not equals or not counted or len(gap) < result.span[0] - end:
+        return None
+    signed = equals["equals"] in "=≈"
+    if not side.signs:  # a result that is written once more: = 0.28 = 28%
+        again = at and text[figures[at - 1].span[1] : figures[at].span[0]].strip() == "="
+        if not (signed and again):
+            return None
+    parts = balanced([*side.parts, *counted["close"]])
+    rough = bool(equals["about"]) or equals["equals"] == "≈"
+    right, worth = worked_out(text, parts, result, rough)
+    if not right and signed:  # a / b = c / d
+        other = _Side.read(text, figures, side.last + 1)
+        right = bool(other.signs) and same(value_of(parts), value_of(balanced(other.parts)))
+    if not right and not _firm(text, side, signed, result):
+        return None
+    return Equation(parts, result, rough, right, worth)
+
+
+def _firm(text: str, side: _Side, signed: bool, result: Quantity) -> bool:
+    """Whether it must be a sum, so that a wrong one is a fault, and not a turn of phrase."""
+    if _LOOSE.isdisjoint(side.signs):
+        return signed or not (side.tight or {"-", "–"}.intersection(side.signs))
+    if side.signs != ["of"]:
+        return signed and len(side.signs) == 1
+    part, whole = (one for one in side.parts if isinstance(one, Quantity))
+    if part.kind == "percent":
+        alike = (result.kind, result.unit) == (whole.kind, whole.unit)
+        return alike and (signed or result.noun in ("", whole.noun))
+    alike = part.bare and whole.bare and part.value <= whole.value and result.kind == "percent"
+    return alike and (signed or _ENDS.match(text, result.span[1]) is not None)
+
+
+def _priced(one: Equation, figures: Sequence[Quantity], known: Sequence[Rate]) -> Equation:
+    """Divide by a thousand where the source's price is for a thousand, and the text is not."""
+    for rate in known:
+        if rate.per == 1 or rate.figure.kind != "money" or not _product(one):
+            continue
+        if not any(rate.figure.same(term) for term in one.terms):
+            continue
+        counts = [term for term in one.terms if term.bare and term.value >= rate.per]
+        pages = {each.value for each in figures if rate.counts(each)}
+        worth = one.worth / rate.per
+        if not one.right and same(worth, one.result.value):
+            return replace(one, right=True, worth=worth)
+        if one.right and any(term.value in pages for term in counts):
+            return replace(one, right=False, worth=worth)
+    return one
+
+
+def _product(one: Equation) -> bool:
+    return {part for part in one.parts if isinstance(part, str)} == {"*"}

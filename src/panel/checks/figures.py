@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from panel.checks.equations import equations
-from panel.checks.findings import SEVERITIES, Finding, Severity, Span, Spans, at
+from panel.checks.findings import SEVERITIES, Finding, Span, Spans, at
 from panel.checks.folding import folded
 from panel.checks.quantities import Quantity, quantities
 from panel.checks.scenario import Scenario
+from panel.checks.shown_sums import ASSUMED, Said, weighed_sums
 from panel.checks.source import Source
 from panel.checks.sums import explained, price_for
 
@@ -37,7 +37,6 @@ _REMEDY = "Check it, or remove it, or mark it “[unverified]”."
 _CHECKS = {"money": "price-outside-source", "year": "date-outside-source"}
 _CHECKS |= {"date": "date-outside-source"}
 _SUPPOSED = "a figure from outside, in a supposition"
-_Said = tuple[Severity | None, str]
 
 
 def check_figures(
@@ -92,7 +91,7 @@ class _Take:
         self.read = quantities(text)
         self.wrong: set[Quantity] = set()
 
-    def outside(self, taken: Spans) -> list[tuple[Quantity, _Said]]:
+    def outside(self, taken: Spans) -> list[tuple[Quantity, Said]]:
         """Return the figures that the source does not state, with severity and message."""
         said = {
             quantity: self._weigh(quantity)
@@ -101,7 +100,7 @@ class _Take:
             and not taken.touch(quantity.span)
             and not self.source.holds(quantity)
         }
-        shown = self._shown(said)
+        shown = weighed_sums(self.sentences, said, self.source)
         said |= shown
         self.wrong |= {one for one, (severity, _) in shown.items() if severity == "warning"}
         results = [quantity for quantity, (severity, _) in said.items() if severity is not None]
@@ -121,44 +120,10 @@ class _Take:
                 self.wrong.add(result)  # nothing follows from it
         for quantity in results:
             if said[quantity][0] == "warning" and _key(quantity) in assumed:
-                said[quantity] = "note", "a number that the take assumes for a sum"
+                said[quantity] = ASSUMED
         return list(said.items())
 
-    def _shown(self, said: dict[Quantity, _Said]) -> dict[Quantity, _Said]:
-        """Weigh the figures of the sums that the take writes out, and what repeats their results.
-
-        A sum counts where a figure of the source, or the result of one that counts, is in it.
-        """
-        weighed: dict[Quantity, _Said] = {}
-        known = {
-            value / scale
-            for one in self.source.quantities
-            for value in (one.value, one.size)
-            for scale in (1.0, 1e3, 1e6, 1e9)
-            if value >= scale
-        } | {one.value for one in self.source.quantities}
-        results: set[float] = set()
-        for sum_ in equations(self.text):
-            if not any({term.value, term.scaled} & (known | results) for term in sum_.terms):
-                continue
-            within, at_end = Spans([sum_.span]), Spans([sum_.result.span])
-            for quantity in said:
-                if within.touch(quantity.span):
-                    weighed[quantity] = "note", "a figure of a sum that the take shows"
-                    if not sum_.right and at_end.touch(quantity.span):
-                        message = f"not what the sum comes to ({sum_.worth}): verify"
-                        weighed[quantity] = "warning", message
-            if sum_.right:
-                results |= {sum_.result.value, sum_.result.scaled}
-                first, last = self.sentences.around(sum_.span[0])
-                for one in said:
-                    if one not in weighed and one.bare and first <= one.span[0] < last:
-                        weighed[one] = "note", "a number that the take assumes for a sum"
-        result: _Said = ("note", "the result of a sum that the take shows")
-        repeated = [one for one in said if not results.isdisjoint((one.value, one.size))]
-        return dict.fromkeys(repeated, result) | weighed
-
-    def _summed(self, result: Quantity, said: _Said) -> tuple[_Said, tuple[Quantity, ...]]:
+    def _summed(self, result: Quantity, said: Said) -> tuple[Said, tuple[Quantity, ...]]:
         """Look for a sum that a figure follows from, or for the one that it should follow."""
         start = result.span[0]
         first, last = self.sentences.around(start)
@@ -176,7 +141,7 @@ class _Take:
                 return ("warning", message), expected.used
         return said, ()
 
-    def _weigh(self, quantity: Quantity) -> _Said:
+    def _weigh(self, quantity: Quantity) -> Said:
         """Return severity and message of a figure from outside; no severity if it is harmless."""
         start, sentences = quantity.span[0], self.sentences
         if quantity.worded and quantity.value <= 1 and quantity.kind == "plain":
@@ -216,7 +181,7 @@ class _Take:
             and _WOULD.search(self.text, quantity.span[1], last) is not None
         )
 
-    def _dated(self, quantity: Quantity) -> _Said:
+    def _dated(self, quantity: Quantity) -> Said:
         """Weigh a date: a past one is a claim, one to come a bet where the sentence looks ahead."""
         start, sentences = quantity.span[0], self.sentences
         dates = [one.value for one in self.source.quantities if one.kind in ("date", "year")]
@@ -240,7 +205,7 @@ class _Take:
                     return self.source.text[slice(*known.span)]
         return ""
 
-    def _rounded(self, quantity: Quantity) -> _Said | None:
+    def _rounded(self, quantity: Quantity) -> Said | None:
         """Recognise a figure of the source in round numbers: "about 94%" from 94.1%."""
         if quantity.kind not in ("percent", "plain", "money") or quantity.value < 1:
             return None

@@ -68,6 +68,7 @@ _NAME_GOES_ON = re.compile(
     r"[A-Za-z_\u00c0-\u00d6\u00d8-\u024f]*\d|[A-Za-z_\u00c0-\u00d6\u00d8-\u024f]"
 )
 _AND_A_PART = re.compile(r"[\s-]and[\s-](?:a|one)[\s-](half|third|quarter)\b|\s?([¼½¾⅓⅔])", re.I)
+_FACTOR = re.compile(rf"\s?(?:×|\b(?:x|times)\b)\s?\(?[{SIGNS}]?\s?\d")  # 50 x $12: a sum
 _STOP_AND_SIGN = re.compile(rf"\.\s[{SIGNS}]")
 _SIGN_AFTER = re.compile(rf"\s?([{SIGNS}])(?!\s?\d)")
 _RANGE = re.compile(r"\s?(?:[-–—~〜]|to|or|and|bis|à|a|y|et|und|до|から)\s?", re.I)
@@ -249,10 +250,10 @@ def _measured(text: str, number: Numeral, after: Following | None) -> Quantity:
     signed = after is None or text[end : end + 1] == "%" or after.small in PER_CENT_BEGINS
     if signed and (written := PER_CENT.match(text, end)):
         return _quantity(number, written.end(), "percent")
-    if many := looked_up(AS_MANY, after):
-        return _quantity(number, many[1], "times")
-    if "×" in text[max(0, start - 1) : end + 2]:
-        return _quantity(number, end, "times")
+    if _FACTOR.match(text, end):
+        after = None
+    elif (many := looked_up(AS_MANY, after)) or "×" in text[max(0, start - 1) : end + 2]:
+        return _quantity(number, many[1] if many else end, "times")
     year = end - start == 4 and text[start:end].isdecimal() and 1900 <= number.value <= 2100
     if year and text[end : end + 1] in ("年", "년"):
         return _quantity(number, end, "year")
@@ -281,7 +282,7 @@ def _ranges(text: str, numbers: list[Quantity]) -> list[Quantity]:
             continue
         if before.bare and not after.bare and after.kind in ("plain", "percent", "times"):
             numbers[at] = _alike(before, after)
-        elif after.bare and before.kind == "money":
+        elif after.bare and before.kind == "money" and not _FACTOR.match(text, after.span[1]):
             numbers[at + 1] = _alike(after, before)
     return numbers
 

@@ -73,6 +73,14 @@ class Source:
         return self.foreign and any(_unread(quantity, one) for one in self.quantities)
 
     @cached_property
+    def bare_values(self) -> frozenset[float]:
+        """What its figures come to, also without their "thousand" or "B": 141 of 141B."""
+        values = {value for one in self.quantities for value in (one.value, one.size)}
+        return frozenset(
+            value / scale for value in values for scale in (1, 1e3, 1e6, 1e9) if value >= scale
+        ) | {value for value in values if 0 < value < 1}
+
+    @cached_property
     def _values(self) -> frozenset[float]:
         """All that its figures come to, so that most others are known at once to be none."""
         return frozenset(value for one in self.quantities for value in _values(one))
