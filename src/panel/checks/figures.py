@@ -21,6 +21,7 @@ _HEDGE = re.compile(
     """,
     re.I | re.X,
 )
+MONTHS = 5e6  # seconds from which on a time may be the horizon of a bet
 _LOOSE_TIME = {3600.0 * 24 * days for days in (7, 30.4375, 91.3125, 365.25)}
 _MEASURE = re.compile(
     r"[\s-]? (?: [kMGT]?(?: Hz|bps|Wh? ) | dB|fps|bits?|px|nm|points? )\b", re.X
@@ -30,6 +31,18 @@ _COSTS = re.compile(
     r"\b(?:cost|pay|paid|bill|spend|charge|invoice|come[s]? to|total|run[s]? to|amount[s]? to)",
     re.I,
 )
+_BEFORE_LONG = re.compile(r"\b(?:within|inside|(?:over|in)\sthe\snext)\s$", re.I)
+_LATER = re.compile(r"\s(?:on|later)\b")
+_AHEAD = re.compile(r"\b(?:within|inside|by|before|in)\s[^.,;]{0,20}years?\b|\byears from now\b")
+_BEGINS = re.compile(r"(?:(?:and|but|so)\s)?(?:at least|at most|about|some|over|only)?\s?", re.I)
+_WILL = re.compile(r"\bwill\b")
+_TURNS = r"(?:becomes|turns\sinto|is\sread\sas|reads\sas)"
+_TURNS_INTO = re.compile(rf"\s{_TURNS}\s\d")
+_INVENTED = re.compile(  # "say, 2,000", "12.50 becomes 1250", "one report or a million"
+    rf"(?:\bsay,\s|\d\s{_TURNS}\s|\bone\s[a-z]+\sor\s)$", re.I
+)
+_NAMED = re.compile(r"(?:^|[.!?,]\s|\s)[A-Z][a-z]+,\s$")  # "Wilhelmina, 81, sits"
+OLDEST = 110  # years of somebody made up
 _HORIZON = re.compile(r"\s(?:from\s(?:now|today)|hence|ahead|out)\b", re.I)
 _WOULD = re.compile(r"\b(?:would|could|might)\b")
 _RIVAL = re.compile(r"\b(?:rival|competit|elsewhere|others?|alternative|contractor|instead)", re.I)
@@ -160,26 +173,40 @@ class _Take:
             if near := self._slip(quantity):
                 return "warning", f"close to the source's {near}, and not the same: verify"
             return "note", _SUPPOSED
-        if quantity.unit == "time" and _HORIZON.match(self.text, quantity.span[1]):
+        if quantity.unit == "time" and self._horizon(quantity):
             return "note", "the horizon of the take's own bet"
         if self._wanted(quantity):
             return "note", "a figure of the evidence that the take would want"
         if _way_of_speaking(quantity, self.text):
             return "note", "a small number, or a way of speaking, that the source does not state"
         rival = any(one.noun == quantity.noun != "" for one in self.source.quantities)
-        if self.scenario.assumes(quantity, rival):
+        if self.scenario.assumes(quantity, rival) or _invented(quantity, self.text):
             return "note", "a figure of an imagined user or future"
         kind = {"money": "price", "percent": "percentage"}.get(quantity.kind, "figure")
         return "warning", f"a {kind} that is not in the source: verify"
 
     def _wanted(self, quantity: Quantity) -> bool:
-        """Whether a count begins a sentence of what would be: "Two hundred questions would"."""
-        first, last = self.sentences.around(quantity.span[0])
-        return (
-            quantity.bare
-            and not self.text[first : quantity.span[0]].strip()
-            and _WOULD.search(self.text, quantity.span[1], last) is not None
-        )
+        """Whether a count begins a clause of what would be: "Two hundred questions would"."""
+        start, end = quantity.span
+        first, last = self.sentences.around(start)
+        if not quantity.bare or not _BEGINS.fullmatch(
+            self.text, self.sentences.clause(start)[0], start
+        ):
+            return False
+        if start == first and _WOULD.search(self.text, end, last):
+            return True
+        ahead = _AHEAD.search(self.text, first, last)
+        return ahead is not None and _WILL.search(self.text, end, last) is not None
+
+    def _horizon(self, quantity: Quantity) -> bool:
+        """Whether a time is that of a bet: "four years from now", "within eighteen months"."""
+        start, end = quantity.span
+        if _HORIZON.match(self.text, end):
+            return True
+        if quantity.size < MONTHS or not self.scenario.looks_ahead(start):
+            return False
+        before = _BEFORE_LONG.search(self.text, max(0, start - 20), start)
+        return before is not None or _LATER.match(self.text, end) is not None
 
     def _dated(self, quantity: Quantity) -> Said:
         """Weigh a date: a past one is a claim, one to come a bet where the sentence looks ahead."""
@@ -222,6 +249,16 @@ class _Take:
                     return None, ""
                 return "note", "a rounded figure: the source is more exact"
         return None
+
+
+def _invented(quantity: Quantity, text: str) -> bool:
+    """Whether a figure is an example, or somebody's age."""
+    start, end = quantity.span
+    before = text[max(0, start - 30) : start]
+    if _INVENTED.search(before) or _TURNS_INTO.match(text, end):
+        return True
+    aged = quantity.bare and quantity.value <= OLDEST and text[end : end + 1] == ","
+    return aged and _NAMED.search(before) is not None
 
 
 def _power_of_ten_apart(ratio: float) -> bool:

@@ -36,7 +36,7 @@ _BROUGHT = listed(
     "backlog interview recording lecture meeting hearing podcast catalogue inbox ledger dossier "
     "brochure tender deposition transcript novel portfolio correspondence invoice statement job "
     "project site schema warehouse queue budget mailbox collection workload migration refactoring "
-    "changeset commit ruling judgment memo letter article dataset notebook"
+    "refactor changeset commit ruling judgment memo letter article dataset notebook"
 )
 
 
@@ -50,10 +50,10 @@ _NOUNS = frozenset(_USERS + _BROUGHT)
 _USER, _BRINGS = one_of(_USERS), one_of(_BROUGHT)
 _OPENED = wanted(
     "a an one any some every each another imagine suppose supposing picture assume assuming say "
-    "take consider think give feed hand someone anyone whoever somebody",
+    "take consider think give feed hand someone anyone whoever somebody wanting",
     rf"""
     \b(?: (?: an?|one|any|some|every|each|another )\s+ (?: [\w'’-]+\s+ ){{0,4}}? (?: {_USER} )\b
-      | imagine|suppose|supposing|picture|assume|assuming|whoever
+      | imagine|suppose|supposing|picture|assume|assuming|whoever|wanting
       | (?: say|take|consider|think\sof|give\sit|feed\sit|hand\sit ),?\s+ an?\b
       | (?: someone|anyone|somebody )\s+ (?: who|with|whose|running|at|in ) )\b
     """,
@@ -61,7 +61,7 @@ _OPENED = wanted(
 _PEOPLE = frozenset(_USERS) | frozenset(
     listed(
         "imagine suppose supposing picture assume assuming whoever someone anyone somebody say "
-        "take consider think give feed hand"
+        "take consider think give feed hand wanting"
     )
 )
 _GOES_ON = re.compile(r"\W*(?:he|she|they|their|his|her|there)\b", re.I)
@@ -101,8 +101,8 @@ _WILL = wanted(
     r"\b(?:will|shall|would|could|(?-i:may)|might|until|expects?|next)\b",
 )
 _PLACE = re.compile(
-    r"\b(?:in|at|from|near|outside|around|across|of|to)\s+"
-    r"(?:the\s+|central\s+|rural\s+|northern\s+|southern\s+|eastern\s+|western\s+)?$",
+    r"\b(?:in|at|from|near|outside|around|across|of|to|writing|writes|maintaining)\s+"
+    r"(?:the\s+|old\s+|legacy\s+|central\s+|rural\s+|northern\s+|southern\s+|eastern\s+|western\s+)?$",
     re.I,
 )
 _MODIFIES = re.compile(rf"(?: \s[\w-]+ )? \s (?: (?P<user> {_USER} ) | {_BRINGS} )\b", re.I | re.X)
@@ -147,6 +147,8 @@ class Scenario:
             return False
         if self.opened(start):
             if quantity.kind == "plain" and not quantity.unit and not rival:
+                return True
+            if _COMPOUND.match(text, _number_end(text, end)):
                 return True
             has = words[-2:-1] if words[-1:] and words[-1] in ("a", "an", "in") else words[-1:]
             return quantity.kind != "percent" and not _HAVE.isdisjoint(has)

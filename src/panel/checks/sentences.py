@@ -95,6 +95,9 @@ _NO_BEFORE = wanted(
     $
     """,
 )
+_NONE_OF = re.compile(  # "SAML, SCIM, the page commits to none of them": a list, and no more
+    r"(?:,\s[\w.+-]+){0,4},\s(?:the|its)\s\w+\s\w+\s(?:to\s)?(?:none|neither)\sof\s(?:them|these|those)\b"
+)
 _MARKED = re.compile(r"outside (?:knowledge|the source)|to (?:be )?verif(?:y|ied)|unverified", re.I)
 
 
@@ -198,7 +201,9 @@ class Sentences:
             self._silent[clause] = self._words.match(_SILENCE, *clause)
         if self._silent[clause]:
             return True
-        first, _last = self.around(span[0])
+        first, last = self.around(span[0])
+        if _NONE_OF.match(self.text, span[1], last):
+            return True
         return self._words.match(_NO_BEFORE, max(first, span[0] - NEAR), span[0])
 
     def marked(self, position: int) -> bool:

@@ -84,6 +84,7 @@ def _weigh_beside(
 ) -> None:
     """Weigh the numbers of its sentence that a sum takes: "ten people, so 10 x ..."."""
     numbers = _numbers(one)
+    numbers -= {term.value for term in one.terms if _claims(term, one.terms, source)}
     taken = numbers | {n + more for n in numbers if n >= MANY for more in source.bare_values}
     first, last = sentences.around(one.span[0])
     for quantity in said:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, pairwise
 
 from panel.checks.measures import PERIODS
 from panel.checks.quantities import Quantity
@@ -201,6 +201,9 @@ def _counts(result: Quantity, near: Sequence[Quantity], source: Sequence[Rate]) 
                 yield _of_whole(used, whole.value, share.value)
             if used:
                 yield _of_whole(used, whole.value, 100 - share.value)
+    for one, other in pairwise(known):  # "2.8 points", from 61.8 to 59.0 in a row of a table
+        if one.kind == other.kind and (one.value % 1 or other.value % 1) and result.value % 1:
+            yield from _plus_and_minus(one, other, 1.0)
     for rate in source:
         for one in near:
             if one.kind == rate.figure.kind:
