@@ -41,7 +41,7 @@ def test_errors_are_nearly_always_right(half: str) -> None:
     assert errors.findings >= 3 and errors.precision >= 0.9, measure(half).misses
 
 
-@pytest.mark.parametrize(("name", "warnings"), [("recorded", 0), ("second/recorded", 11)])
+@pytest.mark.parametrize(("name", "warnings"), [("recorded", 0), ("second/recorded", 1)])
 def test_a_capable_models_takes_as_they_came_have_no_errors(name: str, warnings: int) -> None:
     measured = measure(name)
     assert measured.errors.findings == 0, measured.misses
@@ -52,7 +52,7 @@ def test_a_capable_models_takes_as_they_came_have_no_errors(name: str, warnings:
 def test_faults_that_others_planted_are_found_and_little_else(name: str) -> None:
     measured = measure(name)
     assert measured.errors.precision >= 0.95, measured.misses
-    assert measured.warnings.precision >= 0.75, measured.misses
+    assert measured.warnings.precision >= 0.9, measured.misses
     assert measured.all.labels == 60 and measured.all.recall >= 0.85, measured.misses
 
 
