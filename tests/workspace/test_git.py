@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from panel.errors import UsageError
-from panel.workspace.documents import LARGEST
 from panel.workspace.git import (
     changed_contents,
     changed_files,
@@ -19,6 +18,7 @@ from panel.workspace.git import (
     workspace_at,
 )
 from panel.workspace.loading import load_workspace
+from panel.workspace.plain_files import LARGEST
 from tests.support.git_repository import commit, git, repository
 from tests.support.space import Space, edit, write_tool
 

@@ -14,7 +14,7 @@ import typer
 from panel.errors import UsageError
 from panel.runs.run import Recording
 from panel.runs.selection import Selection
-from panel.workspace.documents import STDIN
+from panel.workspace.plain_files import STDIN
 
 Tools = Annotated[
     list[str] | None, typer.Option("--tool", help="Only this tool (slug or name); repeatable.")

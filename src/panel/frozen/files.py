@@ -22,8 +22,9 @@ from panel.errors import Problem, UsageError, WorkspaceError
 from panel.frozen.verdicts import FrozenAnswer, FrozenVerdict, Strict
 from panel.hashing import content_hash
 from panel.text import clean_text, composed
-from panel.workspace.documents import Lines, decode_text, json_lines, read_text
+from panel.workspace.documents import Lines, json_lines
 from panel.workspace.mistakes import shown
+from panel.workspace.plain_files import decode_text, read_text
 from panel.workspace.validation import validate
 
 FOLDER = "verdicts"

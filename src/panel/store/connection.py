@@ -13,7 +13,7 @@ import tenacity
 
 from panel.errors import StoreBusyError, StoreError
 from panel.store.schema import create_schema
-from panel.workspace.documents import not_utf8
+from panel.workspace.plain_files import not_utf8
 
 FILE = "panel.duckdb"
 WAIT_SECONDS = 10.0

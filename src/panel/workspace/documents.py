@@ -1,13 +1,11 @@
-"""Reads the files that people write (text, YAML, front matter); finds the lines of fields.
+"""Reads YAML and front matter that people write; finds the lines of fields.
 
 The only place that knows YAML.
 """
 
 from __future__ import annotations
 
-import os
 import re
-import stat
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,18 +15,16 @@ import yaml
 
 from panel.errors import WorkspaceError
 from panel.text import composed
-from panel.workspace.merges import RESOLVE, refuse_merge
 from panel.workspace.mistakes import shown
+from panel.workspace.plain_files import read_text
 
 FieldPath = tuple[str | int, ...]
 Lines = Callable[[FieldPath], int | None]
 
-STDIN = Path("/dev/stdin")  # what "-" stands for where a command reads a file
 FENCE = "---"
 DEEPEST = 1000  # levels of YAML; libyaml overruns its stack somewhere below 100,000
 MOST_VALUES = 2_000_000  # in one file of YAML, counting what aliases stand for
 MOST_WRITTEN = 500_000  # in one, not counting that; each takes half a kilobyte and some time
-LARGEST = 64 * 1024 * 1024  # bytes of a file; a table may hold a whole catalog
 LONGEST_FRONT_MATTER = 200_000  # characters; YAML takes a second for a million of them
 
 # What an author writes stays as written: `1.10`, `12:30`, `no` and `2026-01-31` stay text, which
@@ -69,103 +65,6 @@ def twice(names: Iterable[str]) -> str | None:
             return name
         seen.add(name)
     return None
-
-
-def inside(folder: Path, file: Path) -> bool:
-    """Whether a file lies in a folder, after links in both paths are followed."""
-    return file.resolve().is_relative_to(folder.resolve())
-
-
-def refuse_outside(folder: Path, file: Path) -> None:
-    """Raise WorkspaceError for a link that leads out of its folder."""
-    if not inside(folder, file):
-        raise WorkspaceError.single(
-            file, None, "", "leads out of its folder", "Put the file itself there."
-        )
-
-
-def not_utf8(path: Path) -> bool:
-    """Whether a path holds bytes that are not UTF-8."""
-    return any("\ud800" <= character <= "\udfff" for character in str(path))
-
-
-def home_of(root: Path) -> Path:
-    """Return the folder whose owner answers for a workspace: its repository, or itself."""
-    root = root.resolve()
-    return next((each for each in (root, *root.parents) if (each / ".git").exists()), root)
-
-
-def refuse_link(file: Path) -> None:
-    """Raise WorkspaceError for a link to a place outside the folder that the link stands in."""
-    if file.is_symlink():
-        refuse_outside(file.parent, file)
-
-
-def read_bytes(file: Path) -> bytes:
-    """Read a plain file that people wrote.
-
-    Raises WorkspaceError: a link that leads out of its folder, a pipe or a device (which may
-    never end), more than LARGEST bytes, or no right to read it. STDIN may be a pipe.
-    """
-    if file != STDIN:
-        refuse_link(file)
-    try:
-        with open(file, "rb", opener=_without_waiting) as handle:
-            if file == STDIN:
-                os.set_blocking(handle.fileno(), True)
-            elif not stat.S_ISREG(os.fstat(handle.fileno()).st_mode):
-                raise WorkspaceError.single(
-                    file, None, "", "is not a plain file", "Put a file there, or remove it."
-                )
-            raw = handle.read(LARGEST + 1)
-    except OSError as error:
-        raise WorkspaceError.single(
-            file, None, "", f"cannot be read: {error.strerror}", "Check path and rights."
-        ) from None
-    if len(raw) > LARGEST:
-        raise WorkspaceError.single(
-            file, None, "", f"is larger than {LARGEST // 1024**2} MiB", "Split it."
-        )
-    return raw
-
-
-def refuse_special(file: Path) -> None:
-    """Raise WorkspaceError for what read_bytes would refuse to read, but for its size."""
-    refuse_link(file)
-    if not file.is_file():
-        raise WorkspaceError.single(
-            file, None, "", "is not a plain file", "Put a file there, or remove it."
-        )
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # a pipe waits for its writer
-
-
-def read_text(file: Path, resolve: str = RESOLVE) -> str:
-    """Read a UTF-8 file.
-
-    Raises WorkspaceError as read_bytes does, for a byte that is not UTF-8, and for the lines of a
-    merge that is not resolved, with ``resolve`` as its remedy.
-    """
-    return decode_text(read_bytes(file), file, resolve)
-
-
-def decode_text(raw: bytes, file: Path, resolve: str = RESOLVE) -> str:
-    """Return what a file of these bytes says; raises WorkspaceError as read_text does."""
-    try:
-        text = raw.decode("utf-8-sig").replace("\r\n", "\n")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise WorkspaceError.single(
-            file,
-            line,
-            "",
-            f"byte {error.start} (0x{raw[error.start]:02x}) is not UTF-8",
-            "Save the file as UTF-8.",
-        ) from None
-    refuse_merge(text, file, resolve)
-    return text
 
 
 def read_front_matter(file: Path) -> Document:

@@ -9,15 +9,9 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from panel.errors import WorkspaceError
-from panel.workspace.documents import (
-    FieldPath,
-    Lines,
-    parse_yaml,
-    read_text,
-    refuse_outside,
-    yaml_lines,
-)
+from panel.workspace.documents import FieldPath, Lines, parse_yaml, yaml_lines
 from panel.workspace.personas import Persona
+from panel.workspace.plain_files import read_text, refuse_outside
 from panel.workspace.tools import DESCRIPTION_LIMIT, Line, Pricing, Text, Tool, slugify
 from panel.workspace.validation import validate
 from panel.workspace.verdict import parse, schema_for

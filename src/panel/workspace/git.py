@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from panel.errors import UsageError
-from panel.workspace.documents import LARGEST
+from panel.workspace.plain_files import LARGEST
 
 PARTS = ("panel.toml", "personas", "prompts", "tools", "verdicts")
 _PLAIN_FILES = (b"100644", b"100755")

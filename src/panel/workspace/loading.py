@@ -10,9 +10,9 @@ from typing import TypeVar
 
 from panel.errors import Problem, UsageError, WorkspaceError
 from panel.text import composed
-from panel.workspace.documents import home_of, refuse_outside
 from panel.workspace.git import PARTS
 from panel.workspace.personas import Persona, choose_personas, load_personas
+from panel.workspace.plain_files import home_of, refuse_outside
 from panel.workspace.prompts import Prompts, load_prompts
 from panel.workspace.settings import Settings
 from panel.workspace.settings_file import FILE, load_settings

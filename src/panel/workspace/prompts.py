@@ -16,10 +16,10 @@ import jinja2.nodes
 
 from panel.errors import Problem, WorkspaceError
 from panel.hashing import content_hash, text_hash
-from panel.workspace.documents import inside, read_text
 from panel.workspace.examples import EXAMPLES, Example, load_examples
 from panel.workspace.mistakes import shown
 from panel.workspace.personas import Beat, Persona
+from panel.workspace.plain_files import inside, read_text
 from panel.workspace.sandbox import render, template_environment
 from panel.workspace.scaffold import shipped
 from panel.workspace.settings import PanelSettings

@@ -22,7 +22,7 @@ from jinja2.exceptions import SecurityError, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import BaseModel
 
-from panel.workspace.documents import inside, read_text
+from panel.workspace.plain_files import inside, read_text
 from panel.workspace.render_budget import (
     CALL,
     INCLUDE,

@@ -18,18 +18,15 @@ from typing import Any
 from panel.errors import WorkspaceError
 from panel.text import composed
 from panel.workspace.documents import (
-    LARGEST,
     FieldPath,
     Lines,
     no_lines,
-    not_utf8,
     parse_yaml,
-    read_text,
     reason_of,
-    refuse_special,
     twice,
     yaml_lines,
 )
+from panel.workspace.plain_files import LARGEST, not_utf8, read_text, refuse_special
 
 MOST_VALUES = 5_000_000  # of one table
 TABLE_ENDINGS = (".yaml", ".yml", ".json", ".jsonl", ".csv", ".parquet")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from panel.errors import Problem, WorkspaceError
 from panel.hashing import text_hash
-from panel.workspace.documents import read_text
+from panel.workspace.plain_files import read_text
 from panel.workspace.validation import did_you_mean
 from panel.workspace.verdict import SHIP, SKIP
 
