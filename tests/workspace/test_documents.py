@@ -16,7 +16,7 @@ from panel.workspace.documents import (
     yaml_lines,
 )
 from panel.workspace.loading import load_workspace
-from panel.workspace.plain_files import read_text
+from panel.workspace.plain_files import LARGEST, read_text
 from tests.support.space import Space
 
 HERE = Path("here.yaml")
@@ -206,3 +206,11 @@ def test_a_folder_that_is_a_link_stays_in_its_repository(
         load_workspace(space.root)
     (tmp_path / ".git").mkdir()
     assert load_workspace(space.root)
+
+
+def test_a_file_larger_than_any_catalog_is_refused_by_its_size(tmp_path: Path) -> None:
+    file = tmp_path / "zeros.md"
+    with file.open("wb") as hole:
+        hole.truncate(LARGEST + 1)
+    with pytest.raises(WorkspaceError, match="is larger than 64 MiB"):
+        read_text(file)
