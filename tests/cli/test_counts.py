@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 
 from panel.cells.cells import Cell, Target
@@ -36,7 +35,7 @@ class Counted:
 def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counted]:
     """Count, and do what is counted all the same."""
     seen = Counted()
-    lay_out, connect = Target.lay_out, duckdb.connect
+    lay_out, reading, writing = Target.lay_out, ingest_room.reading, ingest_room.writing
     catch_up, read_frozen = ingest_room.opened, files.read_frozen
 
     def laid(target: Target, *words: Any, **options: Any) -> list[Cell]:
@@ -44,15 +43,17 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counted]:
         seen.cells.update((cell.fingerprint, str(target.prompts.folder)) for cell in cells)
         return cells
 
-    def connected(*words: Any, **options: Any) -> Any:
-        if options.get("read_only"):
-            seen.read += 1
-        else:
-            seen.written += 1
-        return connect(*words, **options)
+    def read(*words: Any, **options: Any) -> Any:
+        seen.read += 1
+        return reading(*words, **options)
+
+    def written(*words: Any, **options: Any) -> Any:
+        seen.written += 1
+        return writing(*words, **options)
 
     monkeypatch.setattr(Target, "lay_out", laid)
-    monkeypatch.setattr(duckdb, "connect", connected)
+    monkeypatch.setattr(ingest_room, "reading", read)
+    monkeypatch.setattr(ingest_room, "writing", written)
     yield seen
     assert catch_up is ingest_room.opened and read_frozen is files.read_frozen
 

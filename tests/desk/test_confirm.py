@@ -15,11 +15,11 @@ from panel.errors import UsageError
 from panel.frozen.files import FOLDER
 from panel.scorecard import published
 from panel.store.ingest import rebuild
-from panel.store.queries import opened, select
 from tests.support.desk_session import Session, ask, desk_open, stands
 from tests.support.editors import do, entry, undo
 from tests.support.frozen_verdicts import freeze
 from tests.support.results import cards_of, thaw
+from tests.support.runs import rows
 from tests.support.space import Space, edit
 
 PAIR = ("anvil", "builder")
@@ -111,9 +111,8 @@ def test_a_confirmation_is_frozen_thawed_and_rebuilt(stale: Space) -> None:
     now = entry(stale)
     assert now.confirmed and now.review.published is not None
     assert now.review.published.text == before.published.text  # type: ignore[union-attr]
-    with opened(stale.root / "runs") as connection:
-        rows = select(connection, "SELECT action, question FROM decisions ORDER BY decided_at").rows
-    assert rows == [("approve", None), ("confirm", now.question)]
+    decided = rows(stale, "SELECT action, question FROM decisions ORDER BY decided_at")
+    assert decided == [("approve", None), ("confirm", now.question)]
 
 
 def test_words_that_another_copy_withdrew_are_not_published_by_confirming_them() -> None:

@@ -21,11 +21,12 @@ from panel.runs.selection import Selection, prepare
 from panel.scorecard import published
 from panel.store.decisions import review_states
 from panel.store.ingest import rebuild
-from panel.store.queries import opened, select
+from panel.store.queries import opened
 from panel.workspace.loading import WorkspaceFiles, load_workspace
 from tests.support.editors import PAIR, do, entries, entry, on, undo
 from tests.support.mock_endpoint import MockEndpoint
 from tests.support.results import cards_of
+from tests.support.runs import rows
 from tests.support.runs import run as ask
 from tests.support.space import Panel, Space
 
@@ -185,9 +186,8 @@ def test_asking_again_asks_exactly_that_cell_for_the_reason_of_the_note(
     assert json.loads(done.out)["asked"] == 1
     now = entry(asked)
     assert (now.state, now.stale, now.published_stale) == ("draft", False, True)
-    with opened(asked.root / "runs") as connection:
-        rows = select(connection, "SELECT count(*) FROM verdicts WHERE guidance_digest NOT NULL")
-    assert rows.rows == [(1,)]
+    noted = rows(asked, "SELECT count(*) FROM verdicts WHERE guidance_digest NOT NULL")
+    assert noted == [(1,)]
 
 
 def test_the_latest_note_wins_and_undo_brings_the_earlier_answer_back_unasked(
@@ -293,12 +293,12 @@ def test_a_rebuild_brings_every_decision_back(asked: Space) -> None:
     undo(asked)
     runs = asked.root / "runs"
     with opened(runs) as connection:
-        before = review_states(connection), select(connection, "SELECT * FROM decisions").rows
+        before = review_states(connection), rows(asked, "SELECT * FROM decisions")
     rebuild(runs)
     with opened(runs) as connection:
         assert (
             review_states(connection),
-            select(connection, "SELECT * FROM decisions").rows,
+            rows(asked, "SELECT * FROM decisions"),
         ) == before
     assert len(before[1]) == 4 and [row[11] for row in before[1]] == [True, False, True, False]
 

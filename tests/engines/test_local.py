@@ -24,10 +24,9 @@ from panel.engines.base import RunStats
 from panel.errors import JournalError, StoreError
 from panel.runs.run import ProgressReporter, RunSummary, execute
 from panel.runs.selection import Selection, prepare
-from panel.store.ingest import opened
-from panel.store.queries import select
 from panel.workspace.loading import load_workspace
 from tests.support.mock_endpoint import Answer, MockEndpoint, completion, reply_for
+from tests.support.runs import rows
 from tests.support.space import Panel, Space
 from tests.support.threads import wait_until
 
@@ -268,9 +267,8 @@ def test_kill_9_loses_only_what_was_in_flight(
     assert again["asked"] == 4 * TOOLS - len(kept)
     repeated = [cell for cell, count in asked_cells(mock).items() if count > 1]
     assert len(repeated) == lost <= 4 and set(repeated) <= set(before)
-    with opened(busy.root / "runs") as store:
-        rows = select(store, "SELECT fingerprint FROM verdicts WHERE outcome = 'verdict'").rows
-    assert kept <= {fingerprint for (fingerprint,) in rows} and len(rows) == 4 * TOOLS
+    stored = rows(busy, "SELECT fingerprint FROM verdicts WHERE outcome = 'verdict'")
+    assert kept <= {fingerprint for (fingerprint,) in stored} and len(stored) == 4 * TOOLS
 
 
 @contextmanager

@@ -9,7 +9,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import pytest
 
 from panel.errors import StoreBusyError, StoreError
@@ -66,12 +68,33 @@ def test_many_processes_may_read_at_once(file: Path) -> None:
         assert connection.execute("SELECT count(*) FROM runs").fetchall() == [(0,)]
 
 
-def test_two_parts_of_one_process_may_read_at_once(file: Path) -> None:
-    with reading(file) as one, reading(file) as other:
+@pytest.mark.parametrize("shut", [False, True])
+def test_two_parts_of_one_process_may_read_at_once(file: Path, shut: bool) -> None:
+    with reading(file, shut=shut) as one, reading(file, shut=shut) as other:
         for connection in (one, other):
             assert connection.execute("SELECT count(*) FROM runs").fetchall() == [(0,)]
-            shut = "SELECT current_setting('enable_external_access')"
-            assert connection.execute(shut).fetchall() == [(False,)]
+            access = "SELECT current_setting('enable_external_access')"
+            assert connection.execute(access).fetchall() == [(not shut,)]
+
+
+@pytest.mark.parametrize("shut", [False, True])
+def test_a_part_that_ends_reading_leaves_the_other_its_lock(file: Path, shut: bool) -> None:
+    with reading(file, shut=shut):
+        with reading(file, shut=shut):
+            pass
+        words = [sys.executable, "-c", HOLD, str(file), "write"]
+        done = subprocess.run(words, input="", capture_output=True, text=True, check=False)
+        assert "Could not set lock" in done.stderr
+    with held(file):
+        pass
+
+
+def test_what_others_ask_waits_for_what_the_program_asks_itself(file: Path) -> None:
+    """They differ in what they may reach, and one process opens a file once."""
+    with reading(file), pytest.raises(StoreBusyError), reading(file, wait=0.1, shut=True):
+        pass
+    with reading(file, shut=True), pytest.raises(StoreBusyError), reading(file, wait=0.1):
+        pass
 
 
 def test_a_reader_in_the_same_process_makes_a_writer_wait(file: Path) -> None:
@@ -79,6 +102,95 @@ def test_a_reader_in_the_same_process_makes_a_writer_wait(file: Path) -> None:
         pass
     with writing(file, wait=0.1):
         pass
+
+
+def test_threads_read_and_write_several_databases_at_once(tmp_path: Path) -> None:
+    files = [tmp_path / str(n) / FILE for n in range(3)]
+    for each in files:
+        ingest(each.parent)
+    turns, faults = size(8, 50), []
+
+    def write(number: int) -> None:
+        try:
+            for turn in range(turns):
+                with writing(files[number % 3]) as connection:
+                    values = f"('{number}-{turn}', 1, 0)"
+                    connection.execute(f"INSERT INTO journal.files VALUES {values}").fetchall()
+                with reading(files[turn % 3]) as connection:
+                    connection.execute("SELECT count(*) FROM attempts").fetchall()
+        except Exception as error:
+            faults.append(error)
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert faults == []
+    for each in files:
+        with reading(each) as connection:
+            counted = connection.execute("SELECT count(*) FROM journal.files").fetchall()
+        assert counted == [(2 * turns,)]
+    assert {path.name for path in tmp_path.glob("*/[!.]*")} == {FILE}
+
+
+def test_what_one_block_makes_for_itself_is_not_there_for_the_next(file: Path) -> None:
+    with reading(file) as one, reading(file) as other:
+        one.execute("CREATE TEMP TABLE mine AS SELECT 1")
+        one.execute("SET VARIABLE mine = 1")
+        with reading(file) as third:
+            for connection in (other, third):
+                assert connection.execute("SELECT getvariable('mine')").fetchall() == [(None,)]
+                with pytest.raises(duckdb.CatalogException):
+                    connection.execute("FROM mine")
+
+
+@pytest.mark.parametrize("opening", [reading, writing])
+def test_a_variable_of_the_program_is_no_table(file: Path, opening: Any) -> None:
+    attempt = duckdb.sql("SELECT 1")
+    with pytest.raises(StoreError, match="attempt does not exist"), opening(file) as connection:
+        connection.execute("FROM attempt")
+    assert attempt.fetchall() == [(1,)]
+
+
+def test_what_memory_cannot_hold_goes_beside_the_database_and_is_gone_at_the_next_opening(
+    file: Path, tmp_path: Path
+) -> None:
+    ingest(tmp_path / "other")
+    with reading(file) as connection:
+        [(before,)] = connection.execute("SELECT current_setting('memory_limit')").fetchall()
+        connection.execute("SET memory_limit = '30MB'")
+        connection.execute(
+            "CREATE TEMP TABLE t AS SELECT hash(n)::VARCHAR FROM range(1500000) r(n)"
+        )
+        assert list(file.with_name(f"{FILE}.tmp").iterdir())
+    with reading(tmp_path / "other" / FILE) as connection:
+        assert connection.execute("SELECT current_setting('memory_limit')").fetchall() == [
+            (before,)
+        ]
+    assert {path.name for path in tmp_path.glob("*/[!.]*")} == {FILE}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system copies no processes")
+def test_the_copy_of_a_process_opens_the_database_by_itself(file: Path) -> None:
+    """And ends as usual: what it does not have, the threads of DuckDB, it does not wait for."""
+    script = (
+        "import os, sys; from pathlib import Path\n"
+        "from panel.store.connection import reading, writing\n"
+        "def counted():\n"
+        "    with reading(Path(sys.argv[1])) as c:\n"
+        "        return c.execute('SELECT count(*) FROM journal.files').fetchall()\n"
+        "print(counted(), flush=True)\n"
+        "if os.fork() == 0:\n"
+        "    with writing(Path(sys.argv[1])) as c:\n"
+        "        c.execute(\"INSERT INTO journal.files VALUES ('r', 1, 0)\").fetchall()\n"
+        "    sys.exit()\n"
+        "assert os.wait()[1] == 0\n"
+        "print(counted())\n"
+    )
+    words = [sys.executable, "-c", script, str(file)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr) == ("[(0,)]\n[(1,)]\n", "")
 
 
 def test_a_block_that_fails_leaves_nothing_behind(file: Path) -> None:

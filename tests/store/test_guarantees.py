@@ -55,17 +55,21 @@ SERVERS = ("panel.cli.desk", "panel.desk.serving", "panel.cli.serve", "panel.rea
 # The server: forks commands, kills them, mounts disks.
 
 
-class _DiesAtClose:
-    """A database connection whose process is killed after the commit, before the close."""
+class _DiesAtDetach:
+    """A DuckDB whose process is killed after the commit, before the database is let go."""
 
     def __init__(self, real: duckdb.DuckDBPyConnection) -> None:
-        self._real = real
+        self._real, self._written = real, False
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._real, name)
 
-    def close(self) -> None:
-        os.kill(os.getpid(), signal.SIGKILL)
+    def execute(self, sql: str) -> Any:
+        if self._written and sql.startswith("DETACH"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        if sql.startswith("ATTACH"):
+            self._written = "/panel.duckdb'" in sql and "READ_ONLY" not in sql
+        return self._real.execute(sql)
 
 
 def _serve() -> None:
@@ -145,13 +149,7 @@ def _be_panel(cwd: str, words: list[str], streams: tuple[int, int], die: bool) -
         sys.argv = ["panel", *words]
         if die:
             real = duckdb.connect
-
-            def connect(file: str, read_only: bool = False) -> Any:
-                opened = real(file, read_only=read_only)
-                lasting = read_only or not Path(file).name.startswith("panel.")
-                return opened if lasting else _DiesAtClose(opened)
-
-            duckdb.connect = connect
+            duckdb.connect = lambda *words, **more: _DiesAtDetach(real(*words, **more))
         main()
     except SystemExit as ended:
         code = int(ended.code or 0)

@@ -134,6 +134,7 @@ def test_a_run_is_summed_up(ledger: Ledger) -> None:
         "UPDATE journal.attempts SET take = ''",
         "DROP VIEW verdicts",
         "CREATE TABLE mine (x INTEGER)",
+        "CREATE TABLE memory.main.mine (x INTEGER)",
         "COPY (SELECT 1) TO '{folder}/out.csv'",
         "COPY attempts TO '{folder}/out.parquet'",
         "EXPORT DATABASE '{folder}/out'",
@@ -162,16 +163,15 @@ def test_a_query_can_only_read_the_store(ledger: Ledger, tmp_path: Path, sql: st
     ledger.run([(ledger.cells()[0], "ship")])
     (tmp_path / "secret.csv").write_text("a,b\n1,2\n")
     files = sorted(tmp_path.iterdir())
-    with opened(ledger.runs) as connection, pytest.raises(UsageError) as refused:
-        select(connection, sql.replace("{folder}", str(tmp_path)))
+    with pytest.raises(UsageError) as refused:
+        select(ledger.runs, sql.replace("{folder}", str(tmp_path)))
     assert "Traceback" not in str(refused.value)
     assert sorted(tmp_path.iterdir()) == files
     assert ledger.ask("SELECT count(*) FROM attempts") == [(1,)]
 
 
 def test_a_query_answers_with_columns_and_rows(ledger: Ledger) -> None:
-    with opened(ledger.runs) as connection:
-        table = select(connection, "SELECT 1 AS one, NULL AS nothing")
+    table = select(ledger.runs, "SELECT 1 AS one, NULL AS nothing")
     assert (table.columns, table.rows) == (["one", "nothing"], [(1, None)])
 
 
@@ -209,15 +209,14 @@ def documented() -> dict[str, list[tuple[str, str]]]:
 
 def test_every_column_of_every_view_is_documented(ledger: Ledger) -> None:
     pages = documented()
-    with opened(ledger.runs) as connection:
-        views = select(
-            connection,
-            "SELECT view_name FROM duckdb_views() WHERE NOT internal AND schema_name = 'main'",
-        )
-        assert {name for (name,) in views.rows} == set(VIEWS)
-        for view in VIEWS:
-            described = select(connection, f"DESCRIBE {view}").rows
-            assert pages[view] == [(name, kind) for name, kind, *_ in described], view
+    views = select(
+        ledger.runs,
+        "SELECT view_name FROM duckdb_views() WHERE NOT internal AND schema_name = 'main'",
+    )
+    assert {name for (name,) in views.rows} == set(VIEWS)
+    for view in VIEWS:
+        described = ledger.ask(f"DESCRIBE {view}")
+        assert pages[view] == [(name, kind) for name, kind, *_ in described], view
 
 
 def test_models_that_differ_by_noise_alone_differ_in_few_rows(ledger: Ledger) -> None:
@@ -230,13 +229,12 @@ def test_models_that_differ_by_noise_alone_differ_in_few_rows(ledger: Ledger) ->
         cells = ledger.cells(model, repeats=5)
         ships = [draw.random() < rates[cell.key[:2]] for cell in cells]
         ledger.run([(c, "ship" if ship else "skip") for c, ship in zip(cells, ships, strict=True)])
-    with opened(ledger.runs) as connection:
-        [(naive,)] = select(
-            connection,
-            "SELECT count(*) FROM verdicts a JOIN verdicts b USING (tool, persona, repeat) "
-            "WHERE a.model_identity < b.model_identity AND a.verdict <> b.verdict",
-        ).rows
-        rows = select(connection, "SELECT level, differs FROM model_differences").rows
+    ingest(ledger.runs)
+    [(naive,)] = ledger.ask(
+        "SELECT count(*) FROM verdicts a JOIN verdicts b USING (tool, persona, repeat) "
+        "WHERE a.model_identity < b.model_identity AND a.verdict <> b.verdict"
+    )
+    rows = ledger.ask("SELECT level, differs FROM model_differences")
     assert naive > 200 * 0.25
     assert len(rows) == 10 + 40
     assert [differs for _level, differs in rows].count(True) <= 0.1 * len(rows)
@@ -251,6 +249,5 @@ def test_every_example_query_runs(ledger: Ledger, sql: str) -> None:
     ledger.run([(cell, "ship" if cell.key in ships else "skip") for cell in third])
     sure = ledger.cells(model="mock-4", repeats=4)
     ledger.run([(cell, "ship" if cell.persona.order % 2 else "skip") for cell in sure])
-    with opened(ledger.runs) as connection:
-        table = select(connection, sql.replace("'ferrowisp'", "'anvil'"))
+    table = select(ledger.runs, sql.replace("'ferrowisp'", "'anvil'"))
     assert table.columns and table.rows

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,6 @@ from panel.errors import JournalError, StoreError
 from panel.store import schema
 from panel.store.connection import FILE, reading, writing
 from panel.store.ingest import ingest, opened, rebuild
-from panel.store.queries import select
 from tests.support.space import ROOT, Panel, Space
 from tests.support.store_ledger import VIEWS, Ledger
 
@@ -41,7 +42,7 @@ def rows(runs: Path) -> dict[str, list[tuple[Any, ...]]]:
     tables = [f"journal.{name}" for name in ("cell_events", "review_states", "reparses")]
     with opened(runs) as connection:
         return {
-            name: sorted(select(connection, f"SELECT * FROM {name}").rows, key=repr)
+            name: sorted(connection.execute(f"FROM {name}").fetchall(), key=repr)
             for name in (*schema.VIEWS, *tables)
         }
 
@@ -86,6 +87,13 @@ def cut_short(file: Path) -> None:
     file.write_bytes(file.read_bytes()[:5000])
 
 
+def of_sqlite(file: Path) -> None:
+    """DuckDB would fetch an extension for it."""
+    file.unlink()
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("CREATE TABLE attempts (x INTEGER)")
+
+
 def no_database(file: Path) -> None:
     file.write_bytes(b"This is a note, not a database.\n" * 400)
 
@@ -95,7 +103,8 @@ def empty(file: Path) -> None:
 
 
 SPOILT = (
-    missing, of_another_schema, without_a_schema, of_migrations, cut_short, no_database, empty,
+    missing, of_another_schema, without_a_schema, of_migrations, cut_short, of_sqlite, no_database,
+    empty,
 )  # fmt: skip
 
 
@@ -198,10 +207,8 @@ def test_journals_of_an_older_format_give_the_same_rows(asked: Ledger) -> None:
 
 
 def test_a_reparse_of_an_older_format_counts(asked: Ledger) -> None:
-    with opened(asked.runs) as connection:
-        attempt = select(
-            connection, "SELECT attempt_id FROM verdicts WHERE outcome = 'abstain' LIMIT 1"
-        ).rows[0][0]
+    ingest(asked.runs)
+    [(attempt,)] = asked.ask("SELECT attempt_id FROM verdicts WHERE outcome = 'abstain' LIMIT 1")
     old = {
         "kind": "reading", "attempt_id": attempt, "read_at": "2026-11-25T00:00:00",
         "outcome": "verdict", "verdict": "ship", "confidence": 60, "take": "Read anew.",
@@ -210,10 +217,8 @@ def test_a_reparse_of_an_older_format_counts(asked: Ledger) -> None:
     file = asked.runs / "20261125T000000Z-aaaaaa" / "attempts.jsonl"
     file.parent.mkdir()
     file.write_text(json.dumps(old) + "\n", encoding="utf-8")
-    with opened(asked.runs) as connection:
-        told = select(
-            connection, f"SELECT verdict, take FROM verdicts WHERE attempt_id = '{attempt}'"
-        ).rows
+    ingest(asked.runs)
+    told = asked.ask(f"SELECT verdict, take FROM verdicts WHERE attempt_id = '{attempt}'")
     assert told == [("ship", "Read anew.")]
 
 

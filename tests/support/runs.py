@@ -7,7 +7,7 @@ from typing import Any
 from panel.engines.base import NO_BUDGET, RunBudget
 from panel.runs.run import ProgressReporter, RunSummary, execute
 from panel.runs.selection import Selection, prepare
-from panel.store.queries import opened, select
+from panel.store.ingest import opened
 from panel.workspace.loading import load_workspace
 from tests.support.space import Space
 
@@ -30,4 +30,4 @@ def pending(space: Space, **selection: Any) -> list[tuple[str, str, int, str]]:
 def rows(space: Space, sql: str) -> list[tuple[Any, ...]]:
     """Return the rows of a query, the store brought up to date."""
     with opened(space.root / "runs") as store:
-        return select(store, sql).rows
+        return store.execute(sql).fetchall()

@@ -22,7 +22,6 @@ from panel.cli.output import (
 )
 from panel.cli.streams import to_stdout
 from panel.errors import UsageError
-from panel.store.ingest import opened
 from panel.store.ingest import rebuild as rebuild_store
 from panel.store.queries import EXPORT, export_parquet, select
 from panel.workspace.loading import RUNS, find_root
@@ -47,8 +46,7 @@ def sql(
     ship_percentages_by_panel, model_differences, runs, decisions and published. docs/store.md
     describes their columns.
     """
-    with opened(_runs()) as connection:
-        table = select(connection, query)
+    table = select(_runs(), query)
     print_rows(table.columns, table.rows, Format(form))
 
 
@@ -77,8 +75,7 @@ def export(
         with opened_output(output) as stream:
             export_parquet(runs, stream.buffer)
         return
-    with opened(runs) as connection:
-        table = select(connection, EXPORT)
+    table = select(runs, EXPORT)
     with opened_output(output) as stream:
         if form == ExportFormat.CSV:
             write_csv(stream, table.columns, table.rows)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
 import tenacity
 
 from panel.errors import StoreBusyError, StoreError
+from panel.store.attached import How, attach
 from panel.store.schema import create_schema
 from panel.workspace.plain_files import not_utf8
 
@@ -19,17 +20,6 @@ FILE = "panel.duckdb"
 WAIT_SECONDS = 10.0
 MOVE = "Move the workspace to another folder."
 Connection = duckdb.DuckDBPyConnection  # what other rooms pass on without knowing DuckDB
-_OFFLINE = {
-    "autoinstall_known_extensions": "false",
-    "autoload_known_extensions": "false",
-    "TimeZone": "UTC",
-}
-_SHUT = {"enable_external_access": "false", "lock_configuration": "true"}
-# DuckDB takes what follows a "?" in a path for parameters and puts its write-ahead log before it,
-# into a folder that is not there. So there each commit goes into the file itself, at once.
-_NO_LOG = {"checkpoint_threshold": "0b", "auto_checkpoint_skip_wal_threshold": "0"}
-# Connections of one process to one file share their settings, and a locked one takes no SET.
-_opening = threading.Lock()
 # DuckDB's own lock keeps other processes out, and no thread of this one.
 _one_writer = threading.RLock()
 
@@ -39,14 +29,21 @@ class UnusableError(StoreError):
 
 
 def _locked(error: BaseException) -> bool:
-    if isinstance(error, duckdb.ConnectionException):  # held by this very process
-        return "different configuration" in str(error)
+    if isinstance(error, duckdb.ResourceInUseException):  # held by this very process
+        return True
     return isinstance(error, duckdb.IOException) and "Could not set lock" in str(error)
 
 
-def _connect(
-    file: Path, read_only: bool, wait: float, settings: dict[str, str] = _OFFLINE
-) -> Connection:
+@contextmanager
+def _connected(file: Path, how: How, wait: float) -> Iterator[Connection]:
+    connection, close = _attached(file, how, wait)
+    try:
+        yield connection
+    finally:
+        close()
+
+
+def _attached(file: Path, how: How, wait: float) -> tuple[Connection, Callable[[], None]]:
     if unfit := unfit_path(file):
         raise StoreError(f"{file} cannot be opened: {unfit}. {MOVE}")
     retrying = tenacity.Retrying(
@@ -56,7 +53,7 @@ def _connect(
         reraise=True,
     )
     try:
-        return retrying(_open, file, read_only, settings)
+        return retrying(attach, file, how)
     except duckdb.Error as error:
         if _locked(error):
             holder = re.search(r"\(PID (\d+)\)", str(error))
@@ -79,20 +76,6 @@ def unfit_path(file: Path) -> str | None:
     return None
 
 
-def _open(file: Path, read_only: bool, settings: dict[str, str]) -> Connection:
-    with _opening:
-        connection = duckdb.connect(str(file), read_only=read_only)
-        try:
-            locked = connection.execute("SELECT current_setting('lock_configuration')").fetchall()
-            more = _NO_LOG if "?" in str(file.resolve()) else {}
-            for name, value in () if locked[0][0] else (more | settings).items():
-                connection.execute(f"SET GLOBAL {name} = '{value}'").fetchall()
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
-
 _empty: list[bytes] = []  # the first database that this process made, to be copied
 
 
@@ -104,12 +87,8 @@ def create(file: Path) -> None:
         except OSError as error:
             raise StoreError(f"{file} cannot be written: {error.strerror}.") from None
         return
-    with _telling(file, "written"):
-        connection = _connect(file, read_only=False, wait=0)
-        try:
-            create_schema(connection)
-        finally:
-            connection.close()
+    with _telling(file, "written"), _connected(file, "write", wait=0) as connection:
+        create_schema(connection)
     _empty.append(file.read_bytes())
 
 
@@ -125,35 +104,27 @@ def writing(file: Path, wait: float = WAIT_SECONDS) -> Iterator[Connection]:
             f"{wait:g} s. Try again: nothing is lost."
         )
     try:
-        with _telling(file, "written"):
-            connection = _connect(file, read_only=False, wait=wait)
+        with _telling(file, "written"), _connected(file, "write", wait) as connection:
+            connection.execute("BEGIN TRANSACTION")
             try:
-                connection.execute("BEGIN TRANSACTION")
-                try:
-                    yield connection
-                except BaseException:
-                    connection.execute("ROLLBACK")
-                    raise
-                connection.execute("COMMIT")
-            finally:
-                connection.close()
+                yield connection
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
     finally:
         _one_writer.release()
 
 
 @contextmanager
-def reading(file: Path, wait: float = WAIT_SECONDS, files: bool = False) -> Iterator[Connection]:
-    """Open the database read-only and, unless ``files``, shut off from files and network.
+def reading(file: Path, wait: float = WAIT_SECONDS, shut: bool = False) -> Iterator[Connection]:
+    """Open the database read-only; ``shut`` off from files and network for what others ask.
 
     Raises StoreBusyError, StoreError.
     """
-    settings = _OFFLINE if files else _OFFLINE | _SHUT
-    connection = _connect(file, read_only=True, wait=wait, settings=settings)
-    try:
-        with _telling(file, "read"):
-            yield connection
-    finally:
-        connection.close()
+    how: How = "shut" if shut else "read"
+    with _connected(file, how, wait) as connection, _telling(file, "read"):
+        yield connection
 
 
 @contextmanager
@@ -170,7 +141,5 @@ def _telling(file: Path, done: str) -> Iterator[None]:
 
 def refuse_if_held(file: Path, wait: float = WAIT_SECONDS) -> None:
     """Raise StoreBusyError while another process holds the file; a broken file is let pass."""
-    try:
-        _connect(file, read_only=False, wait=wait).close()
-    except UnusableError:
-        return
+    with suppress(UnusableError), _connected(file, "write", wait):
+        pass

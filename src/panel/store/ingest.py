@@ -64,20 +64,21 @@ class Ingested:
 
 
 @contextmanager
-def opened(runs: Path, files: bool = False) -> Iterator[Connection]:
+def opened(runs: Path, shut: bool = False) -> Iterator[Connection]:
     """Bring the database up to date with the journals below ``runs``, then open it for reading.
 
-    It is opened for writing only when there is something new. files: whether queries may read
-    and write files. Raises StoreBusyError, StoreError, JournalError for a line of a newer format.
+    It is opened for writing only when there is something new. shut: cut off from files and
+    network, for what others ask. Raises StoreBusyError, StoreError, JournalError for a line of a
+    newer format.
     """
     with ExitStack() as stack:
-        connection = _opened_if_current(stack, runs / FILE, files)
+        connection = _opened_if_current(stack, runs / FILE, shut)
         fresh = None if connection is None else _grown(connection, find_journals(runs))
         if connection is not None and not fresh:
             yield connection
             return
     _catch_up(runs, fresh)
-    with reading(runs / FILE, files=files) as connection:
+    with reading(runs / FILE, shut=shut) as connection:
         yield connection
 
 
@@ -93,13 +94,13 @@ def ingest(runs: Path) -> Ingested:
 
 
 def _opened_if_current(
-    stack: ExitStack, file: Path, files: bool, tell: bool = True
+    stack: ExitStack, file: Path, shut: bool, tell: bool = True
 ) -> Connection | None:
     """Return the opened database; None where it has to be made (again), and say why."""
     if not file.exists():
         return None
     try:
-        connection = stack.enter_context(reading(file, files=files))
+        connection = stack.enter_context(reading(file, shut=shut))
     except UnusableError as error:
         why = str(error)
     else:

@@ -262,32 +262,37 @@ def run_totals(connection: Connection, run_id: str) -> dict[str, Any] | None:
     return dict(zip(names, rows[0], strict=True)) if rows else None
 
 
-def select(connection: Connection, sql: str) -> QueryResult:
-    """Run one query of the user's; raises UsageError with DuckDB's own words.
+def select(runs: Path, sql: str) -> QueryResult:
+    """Run one query of the user's; raises UsageError with DuckDB's own words, and as ``opened``.
 
-    The connection is read-only and shut off from files and network, so nothing a query
+    The database is read-only then and shut off from files and network, so nothing a query
     says can change or leak anything.
     """
     if any("\ud800" <= character <= "\udfff" for character in sql):
         raise UsageError("The query is not valid UTF-8. Write it as UTF-8 text.")
-    try:
-        if len(connection.extract_statements(sql)) > 1:
-            raise UsageError("The query is more than one statement. Write one SELECT statement.")
-        cursor: duckdb.DuckDBPyConnection | None = connection.execute(sql)
-        if cursor is None:  # only blanks and comments
-            raise UsageError("The query is empty. Write one SELECT statement.")
-        columns = [column[0] for column in cursor.description or []]
-        for column in columns:
-            if columns.count(column) > 1:
-                raise UsageError(f"Two columns are named {column!r}. Name one of them with AS.")
-        return QueryResult(columns, cursor.fetchall())
-    except duckdb.Error as error:
-        if "'pytz'" in str(error):
-            raise UsageError(
-                "The query returns a time with a zone. The store's times are UTC without one: "
-                "write (…)::TIMESTAMP around it."
-            ) from None
-        raise UsageError(f"DuckDB refused the query: {error}") from None
+    with opened(runs, shut=True) as connection:
+        try:
+            return _selected(connection, sql)
+        except duckdb.Error as error:
+            if "'pytz'" in str(error):
+                raise UsageError(
+                    "The query returns a time with a zone. The store's times are UTC without "
+                    "one: write (…)::TIMESTAMP around it."
+                ) from None
+            raise UsageError(f"DuckDB refused the query: {error}") from None
+
+
+def _selected(connection: Connection, sql: str) -> QueryResult:
+    if len(connection.extract_statements(sql)) > 1:
+        raise UsageError("The query is more than one statement. Write one SELECT statement.")
+    cursor: duckdb.DuckDBPyConnection | None = connection.execute(sql)
+    if cursor is None:  # only blanks and comments
+        raise UsageError("The query is empty. Write one SELECT statement.")
+    columns = [column[0] for column in cursor.description or []]
+    for column in columns:
+        if columns.count(column) > 1:
+            raise UsageError(f"Two columns are named {column!r}. Name one of them with AS.")
+    return QueryResult(columns, cursor.fetchall())
 
 
 EXPORT = (
@@ -304,7 +309,7 @@ def export_parquet(runs: Path, stream: BinaryIO) -> None:
     with tempfile.TemporaryDirectory(prefix="panel-") as folder:
         made = Path(folder) / "rows.parquet"
         target = str(made).replace("'", "''")
-        with opened(runs, files=True) as connection:
+        with opened(runs) as connection:
             try:
                 connection.execute(f"COPY ({EXPORT}) TO '{target}' (FORMAT parquet)").fetchall()
             except duckdb.Error as error:

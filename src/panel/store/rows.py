@@ -136,12 +136,8 @@ _columns: dict[str, dict[str, str]] = {}  # by table; every database has the one
 def columns_of(connection: duckdb.DuckDBPyConnection, table: str) -> dict[str, str]:
     """Return the columns of a table of the schema ``journal``, and their types, in order."""
     if table not in _columns:
-        rows = connection.execute(
-            "SELECT column_name, data_type FROM duckdb_columns() "
-            "WHERE schema_name = 'journal' AND table_name = ? ORDER BY column_index",
-            [table],
-        ).fetchall()
-        _columns[table] = dict(rows)
+        rows = connection.execute(f"DESCRIBE journal.{table}").fetchall()
+        _columns[table] = {name: kind for name, kind, *_ in rows}
     return _columns[table]
 
 
