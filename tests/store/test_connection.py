@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -191,6 +192,19 @@ def test_the_copy_of_a_process_opens_the_database_by_itself(file: Path) -> None:
     words = [sys.executable, "-c", script, str(file)]
     done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
     assert (done.stdout, done.stderr) == ("[(0,)]\n[(1,)]\n", "")
+
+
+@pytest.mark.parametrize("opening", [reading, writing])
+def test_ctrl_c_amid_a_query_is_ctrl_c_and_lets_the_database_go(file: Path, opening: Any) -> None:
+    """DuckDB has two ways to tell of it, and which comes is a matter of chance."""
+    for turn in range(20):
+        with pytest.raises(KeyboardInterrupt), opening(file) as connection:
+            wait = 0.005 + turn / 1000
+            threading.Timer(wait, os.kill, (os.getpid(), signal.SIGINT)).start()
+            while True:
+                connection.execute("SELECT max(hash(n)) FROM range(1000000) AS r(n)")
+    with held(file):
+        pass
 
 
 def test_a_block_that_fails_leaves_nothing_behind(file: Path) -> None:

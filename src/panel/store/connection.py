@@ -36,11 +36,16 @@ def _locked(error: BaseException) -> bool:
 
 @contextmanager
 def _connected(file: Path, how: How, wait: float) -> Iterator[Connection]:
-    connection, close = _attached(file, how, wait)
     try:
-        yield connection
-    finally:
-        close()
+        connection, close = _attached(file, how, wait)
+        try:
+            yield connection
+        finally:
+            close()
+    except RuntimeError as error:
+        if str(error) == "Query interrupted":  # what DuckDB sometimes makes of Ctrl-C
+            raise KeyboardInterrupt from None
+        raise
 
 
 def _attached(file: Path, how: How, wait: float) -> tuple[Connection, Callable[[], None]]:
