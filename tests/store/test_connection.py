@@ -349,3 +349,19 @@ def test_a_path_that_duckdb_cannot_open_is_said_by_check_before_anything_is_aske
         done = panel(*words, cwd=space.root)
         assert done.code == 2 and why in done.err and "Move the workspace" in done.err
     assert not space.journals
+
+
+@pytest.mark.process
+def test_duckdb_draws_no_progress_bar_on_the_stdout_of_a_program_without_a_script(
+    file: Path,
+) -> None:
+    asked = "c.execute(\"SELECT current_setting('enable_progress_bar')\").fetchall()"
+    script = (
+        "from pathlib import Path; from panel.store.connection import reading, writing\n"
+        f"file = Path({str(file)!r})\n"
+        f"with reading(file) as c: print({asked})\n"
+        f"with reading(file, shut=True) as c: print({asked})\n"
+        f"with writing(file) as c: print({asked})\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ran.stdout == "[(False,)]\n" * 3, ran.stderr

@@ -135,8 +135,8 @@ def _open(file: Path, how: How) -> _Open:
     path, temporary = str(file), {"temp_directory": f"{file}.tmp"}
     if how == "shut" or "?" in path:
         odd = _NO_LOG if "?" in path else {}
-        instance = duckdb.connect(path, how != "write", _OFFLINE | temporary | odd)
-        _set(instance, _UTC | (_SHUT if how == "shut" else {}))
+        instance = _started(path, how != "write", _OFFLINE | temporary | odd)
+        _set(instance, _SHUT if how == "shut" else {})
         return _Open(instance, None, how)
     instance, name = _shared(temporary), f"panel_{next(_numbers)}"
     mode = "" if how == "write" else ", READ_ONLY"
@@ -158,9 +158,16 @@ def _shared(temporary: _Settings) -> duckdb.DuckDBPyConnection:
             _set(_here.instance, temporary)
             return _here.instance
     _here.end_instance()
-    _here.instance = duckdb.connect(config=_OFFLINE | temporary)
-    _set(_here.instance, _UTC)
+    _here.instance = _started(":memory:", False, _OFFLINE | temporary)
     return _here.instance
+
+
+def _started(file: str, read_only: bool, settings: _Settings) -> duckdb.DuckDBPyConnection:
+    instance = duckdb.connect(file, read_only, settings)
+    _set(instance, _UTC)
+    # On by default where Python has no script to run, as in a shell of its own; and on stdout.
+    instance.execute("SET enable_progress_bar = false")
+    return instance
 
 
 def _detach(instance: duckdb.DuckDBPyConnection, name: str) -> None:
