@@ -1,0 +1,1 @@
+"""Research: experiments as arms of the same cells, the statistics of votes, probes, reports."""

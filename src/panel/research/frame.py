@@ -1,0 +1,151 @@
+"""The frame: the votes that an analysis stands on, counted, and where they come from.
+
+Repeats of one question are counted and not listed: no statistic of this room needs their order,
+and a million verdicts fit.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from panel.errors import UsageError
+from panel.store.connection import Connection
+from panel.store.frames import counts_of_experiment, counts_of_house, counts_of_run
+
+Kind = Literal["house", "model", "run", "experiment"]
+FORMS = "house, model:IDENTITY, run:RUN_ID, EXPERIMENT or EXPERIMENT/ARM"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Which votes: ``kind``, and the name of the model, the run or the experiment.
+
+    arm: one arm of an experiment; None for all of them.
+    """
+
+    kind: Kind
+    name: str = ""
+    arm: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Source:
+        """Read what stands on the command line; raises UsageError for none of the forms."""
+        if text == "house":
+            return cls("house")
+        kind, colon, name = text.partition(":")
+        if colon and kind == "model" and name:
+            return cls("model", name)
+        if colon and kind == "run" and name:
+            return cls("run", name)
+        experiment, slash, arm = text.partition("/")
+        if colon or not experiment or (slash and not arm):
+            raise UsageError(f"{text!r} names no votes. Write {FORMS}.")
+        return cls("experiment", experiment, arm or None)
+
+    def __str__(self) -> str:
+        if self.kind == "house":
+            return "house"
+        if self.kind == "experiment":
+            return f"{self.name}/{self.arm}" if self.arm else self.name
+        return f"{self.kind}:{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class VoteCount:
+    """The outcomes of one question, over its repeats.
+
+    model: a model identity. prompt: the hash of the templates. arm: "" outside an experiment.
+    """
+
+    tool: str
+    persona: str
+    model: str
+    prompt: str
+    arm: str
+    ships: int
+    skips: int
+    abstains: int = 0
+    errors: int = 0
+
+    @property
+    def n(self) -> int:
+        """The votes: ships and skips."""
+        return self.ships + self.skips
+
+    @property
+    def ship(self) -> float | None:
+        """The share of votes that ship, 0 to 1; None where nobody voted."""
+        return self.ships / self.n if self.n else None
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Counted votes, sorted by tool, persona, model, prompt and arm, and where they are from."""
+
+    source: str
+    rows: tuple[VoteCount, ...]
+
+    @cached_property
+    def tools(self) -> tuple[str, ...]:
+        """The tools with a row, sorted."""
+        return tuple(sorted({row.tool for row in self.rows}))
+
+    @cached_property
+    def personas(self) -> tuple[str, ...]:
+        """The personas with a row, sorted."""
+        return tuple(sorted({row.persona for row in self.rows}))
+
+    @cached_property
+    def models(self) -> tuple[str, ...]:
+        """The model identities with a row, sorted."""
+        return tuple(sorted({row.model for row in self.rows}))
+
+    @cached_property
+    def prompts(self) -> tuple[str, ...]:
+        """The templates' hashes with a row, sorted."""
+        return tuple(sorted({row.prompt for row in self.rows}))
+
+    @property
+    def votes(self) -> int:
+        """All votes: ships and skips."""
+        return sum(row.n for row in self.rows)
+
+    def tool_means(self) -> dict[str, float]:
+        """Return each tool's ship share, 0 to 1: the mean of its personas', each of equal weight.
+
+        A persona's share is that of all its votes on the tool. Tools without a vote are left out.
+        """
+        counted: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(lambda: [0, 0]))
+        for row in self.rows:
+            if row.n:
+                both = counted[row.tool][row.persona]
+                both[0] += row.ships
+                both[1] += row.n
+        return {
+            tool: sum(ships / n for ships, n in by.values()) / len(by)
+            for tool, by in sorted(counted.items())
+        }
+
+
+def load_frame(connection: Connection, source: Source) -> Frame:
+    """Count the votes of a source; raises UsageError where the store holds none."""
+    if source.kind == "run":
+        rows = counts_of_run(connection, source.name)
+    elif source.kind == "experiment":
+        rows = counts_of_experiment(connection, source.name, source.arm)
+    else:
+        rows = counts_of_house(connection, source.name or None)
+    if not rows:
+        raise UsageError(f"the store holds no answers of {str(source)!r}. Write {FORMS}.")
+    return frame_of(str(source), (VoteCount(*row) for row in rows))
+
+
+def frame_of(source: str, rows: Iterable[VoteCount]) -> Frame:
+    """Make a frame of counted votes, sorted."""
+    return Frame(
+        source, tuple(sorted(rows, key=lambda r: (r.tool, r.persona, r.model, r.prompt, r.arm)))
+    )
