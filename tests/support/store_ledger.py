@@ -32,6 +32,7 @@ VIEWS = (
     "runs",
     "tools",
     "personas",
+    "labels",
 )
 
 Said = tuple[Cell, str]  # ship, skip, abstain, error, or begun: a failed try before the end

@@ -43,7 +43,7 @@ def sql(
     """Query the store, read-only.
 
     Views: attempts, verdicts, superseded, takes, tools, personas, ship_percentages,
-    ship_percentages_by_panel, model_differences, runs, decisions and published. docs/store.md
+    ship_percentages_by_panel, model_differences, runs, decisions, published and labels. docs/store.md
     describes their columns.
     """
     table = select(_runs(), query)
