@@ -185,7 +185,7 @@ def test_rogan_gladens_interval_holds_the_planted_truth_in_93_to_97_percent(
 def test_prediction_powered_intervals_hold_the_planted_truth_in_93_to_97_percent(
     truth: float, q1: float, q0: float, n: int, labels: int
 ) -> None:
-    """A catalog of n questions is planted, and labels are drawn from it: in turn from the sorted."""
+    """Labels are drawn from n questions at equal steps, sorted by the panel's verdict."""
     numpy = pytest.importorskip("numpy")
     rng = numpy.random.default_rng(14)
 
