@@ -16,7 +16,6 @@ from panel.cells.cells import Cell, CellKey
 from panel.cells.journal import JournalWriter
 from panel.stats import Outcome, ShipOrSkip
 from panel.workspace.endpoints import Endpoint
-from panel.workspace.prompts import Prompts
 
 if TYPE_CHECKING:  # detect.py imports the HTTP stack, which this module must not
     from panel.endpoint.detect import Diagnosis
@@ -88,7 +87,7 @@ def nothing_more(_cell: Cell, _outcome: Outcome, _verdict: ShipOrSkip | None) ->
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What an engine is given: cells in asking order, endpoint, prompts, the run's journal.
+    """What an engine is given: cells in asking order, endpoint, the run's journal.
 
     progress: called after each settled cell. checkpoint: called every few seconds, from a
     thread, to bring the store up to date. notice: called with one sentence for the person
@@ -100,7 +99,6 @@ class Job:
 
     cells: Sequence[Cell]
     endpoint: Endpoint
-    prompts: Prompts
     writer: JournalWriter
     progress: Callable[[RunStats], None]
     checkpoint: Callable[[], None]

@@ -187,7 +187,6 @@ class _Run:
         return CellRunner(
             client,
             endpoint,
-            job.prompts,
             Patience(endpoint.name, self._limiter, self._health, self._pause, job.notice),
             profile,
             budget,

@@ -216,7 +216,6 @@ def _ask(
     job = Job(
         cells,
         prepared.target.endpoint,
-        workspace.prompts,
         writer,
         how.reporter.progress,
         checkpoint,
