@@ -56,7 +56,7 @@ class Cell:
     persona: Persona
     model: ModelIdentity
     repeat: int
-    prompts: Prompts
+    prompts: Prompts = field(compare=False, repr=False)
     messages: Messages
     schema: dict[str, Any]
     sampling: dict[str, Any]
@@ -165,7 +165,7 @@ class Target:
 
     def _reviewer(self, persona: Persona, templates: str) -> _Reviewer:
         embedded = self.endpoint.profile == "embedded"
-        schema = schema_for(persona, EMBEDDED_LENGTHS if embedded else None)
+        schema = schema_for(persona, EMBEDDED_LENGTHS if embedded else None, self.prompts.form)
         if embedded:  # the worked examples are wording too, where they are shown
             templates = content_hash([templates, self.prompts.example_records(persona)])
         digest = content_hash([self.prompts.system_text(persona), schema])

@@ -59,6 +59,7 @@ class RunUsage:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0
+    cost_usd: float = 0.0
     degraded: int = 0
     models: set[str] = field(default_factory=set)
 
@@ -68,6 +69,7 @@ class RunUsage:
         self.prompt_tokens += attempt.prompt_tokens or 0
         self.completion_tokens += attempt.completion_tokens or 0
         self.cached_tokens += attempt.cached_tokens or 0
+        self.cost_usd += attempt.cost_usd or 0
         self.degraded += attempt.degraded
         if attempt.returned_model:
             self.models.add(attempt.returned_model)

@@ -22,6 +22,7 @@ _MOVED = {
     "attempts": "started_at",
     "adoptions": "adopted_at",
     "decisions": "decided_at",
+    "enrolments": "enrolled_at",
     "canaries": "(SELECT r.started_at FROM journal.runs AS r WHERE r.run_id = canaries.run_id)",
 }
 # Kind of line → the field with its time.
@@ -31,8 +32,10 @@ _TIMES = {
     "adopt": "adopted_at",
     "decision": "decided_at",
     "canary": "",
+    "enrol": "enrolled_at",
     "run": "started_at",
 }
+_EXPERIMENTS = "(SELECT run_id FROM journal.runs WHERE experiment IS NOT NULL)"
 _Known = list[tuple[Rename, datetime]]
 
 
@@ -158,7 +161,7 @@ def _pairs(connection: duckdb.DuckDBPyConnection, of: Kind, name: str) -> set[Pa
 def names_in_store(connection: duckdb.DuckDBPyConnection, kind: Kind) -> set[str]:
     """Return the tools (slugs) or personas (ids) that were answered for or decided on."""
     rows = connection.execute(
-        f"SELECT DISTINCT {kind} FROM journal.attempts UNION "
+        f"SELECT DISTINCT {kind} FROM journal.attempts WHERE run_id NOT IN {_EXPERIMENTS} UNION "
         f"SELECT DISTINCT {kind} FROM journal.decisions"
     ).fetchall()
     return {name for (name,) in rows}
