@@ -357,3 +357,21 @@ def test_the_tidy_export_has_a_row_for_each_enrolment_and_explains_its_columns(
     meanings = {each["column"]: each["meaning"] for each in told}
     assert json.loads(kept[0][0]) == meanings and all(meanings.values())
     assert list(meanings) == duckdb.sql(f"SELECT * FROM '{target}'").columns
+
+
+def test_check_reads_experiments_and_lays_their_overlays(mocked: Space, panel: Panel) -> None:
+    write(mocked, PLAN + '[arms.later]\nmodel = "next"\nprompts = "rubric/prompts"\n')
+    assert panel("check", cwd=mocked.root).code == 0
+    over = mocked.root / "experiments" / "rubric" / "prompts" / "system.md.j2"
+    edit(over, "{{ persona.motto }}", "{{ persona.moto }}")
+    done = panel("check", cwd=mocked.root)
+    assert done.code == 2 and f"{over}:22" in done.out
+    assert not mocked.journals
+
+
+def test_the_sample_experiment_is_in_order(panel: Panel, tmp_path: Path) -> None:
+    panel("init", "new", cwd=tmp_path)
+    done = panel("experiment", "plan", "label-order", "--json", cwd=tmp_path / "new")
+    assert done.code == 0, done.err
+    told = json.loads(done.out)
+    assert [each["pending"] for each in told["arms"]] == [56, 56] and told["asking"] == 112

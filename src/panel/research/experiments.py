@@ -7,13 +7,15 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from itertools import combinations
 
+from panel.cells.cells import NO_GUIDANCE, Guidance
+from panel.endpoint.target import Chosen, resolve_target
 from panel.errors import Problem, WorkspaceError
 from panel.research.arms import Arm, Protocol
-from panel.runs.selection import Selection, resolve
 from panel.store.connection import Connection
+from panel.store.decisions import guidance_notes
 from panel.store.registrations import ArmConditions, Registration, registrations
-from panel.workspace.experiments import FOLDER, ArmSettings, Experiment
-from panel.workspace.loading import WorkspaceFiles
+from panel.workspace.experiments import FOLDER, ArmSettings, Experiment, load_experiments
+from panel.workspace.loading import WorkspaceFiles, check_rendering
 from panel.workspace.overlays import overlaid
 from panel.workspace.verdict import HOUSE_FORM
 
@@ -33,12 +35,28 @@ def opened_arms(
     Their files stay together until the context ends. Raises WorkspaceError for what is wrong in
     an overlay, UsageError for an unknown name.
     """
+    notes = guidance_notes(connection)
     with ExitStack() as stack:
         yield [
-            stack.enter_context(_arm(workspace, experiment, name, connection))
+            stack.enter_context(_arm(workspace, experiment, name, notes))
             for name, settings in experiment.plan.arms.items()
             if not settings.waiting
         ]
+
+
+def check_experiments(workspace: WorkspaceFiles) -> int:
+    """Read every experiment, lay its overlays and render them; return how many there are.
+
+    Raises WorkspaceError, UsageError for an unknown name in one.
+    """
+    found = load_experiments(workspace.root)
+    for experiment in found:
+        for name in experiment.plan.arms:
+            with _arm(workspace, experiment, name, NO_GUIDANCE) as arm:
+                target = arm.target
+                laid = replace(workspace, tools=[*target.tools], personas=[*target.personas])
+                check_rendering(replace(laid, prompts=target.prompts))
+    return len(found)
 
 
 def waiting_arms(experiment: Experiment) -> list[str]:
@@ -48,15 +66,15 @@ def waiting_arms(experiment: Experiment) -> list[str]:
 
 @contextmanager
 def _arm(
-    workspace: WorkspaceFiles, experiment: Experiment, name: str, connection: Connection
+    workspace: WorkspaceFiles, experiment: Experiment, name: str, notes: Guidance
 ) -> Iterator[Arm]:
     settings, chosen = experiment.plan.arms[name], experiment.plan.select
     folder = workspace.root / FOLDER
     with overlaid(workspace, folder, settings.overlays()) as files:
-        selection = Selection(
+        names = Chosen(
             chosen.tools, chosen.personas, chosen.categories, settings.endpoint, settings.model
         )
-        target = resolve(files, selection, connection)
+        target = resolve_target(files, names, notes)
         sampling = settings.sampling.over(target.endpoint.sampling)
         prompts = target.prompts.in_form(settings.form)
         target = replace(
