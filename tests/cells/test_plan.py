@@ -20,7 +20,7 @@ from panel.cells.cells import (
     identify,
     request_sampling,
 )
-from panel.cells.plan import REASONS, Known, make_plan
+from panel.cells.plan import REASONS, Asked, Known, make_plan
 from panel.workspace.endpoints import Endpoint
 from panel.workspace.loading import load_workspace
 from panel.workspace.settings import Sampling
@@ -47,9 +47,7 @@ def answered(cells: list[Cell], outcome: str | None = "verdict") -> dict[CellKey
     settled = outcome in ("verdict", "abstain")
     return {
         cell.key: Known(
-            cell.fingerprint,
-            outcome,
-            cell.inputs,
+            Asked(cell.fingerprint, outcome, cell.inputs),
             frozenset([cell.fingerprint] if settled else []),
         )
         for cell in cells
@@ -227,9 +225,7 @@ def test_a_text_changed_back_takes_its_old_answer_and_is_adopted(space: Space) -
     second = {cell.key: cell for cell in cells_of(space)}
     known = {
         cell.key: Known(
-            second[cell.key].fingerprint,
-            "verdict",
-            second[cell.key].inputs,
+            Asked(second[cell.key].fingerprint, "verdict", second[cell.key].inputs),
             frozenset([cell.fingerprint, second[cell.key].fingerprint]),
         )
         for cell in first

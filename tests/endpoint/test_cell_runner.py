@@ -62,7 +62,7 @@ class Asked:
             async with Client(str(endpoint.base_url), None, endpoint) as client:
                 health = EndpointHealth(endpoint.attempts, endpoint.timeout_seconds)
                 patience = Patience(endpoint.name, ConcurrencyLimiter(4), health)
-                self.ladder = CellRunner(client, endpoint, workspace.prompts, patience)
+                self.ladder = CellRunner(client, endpoint, patience)
                 return [await self.ladder.settle(cell, record) for cell in chosen]
 
         self.ends = asyncio.run(settle())

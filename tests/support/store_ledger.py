@@ -28,6 +28,7 @@ VIEWS = (
     "ship_percentages",
     "ship_percentages_by_panel",
     "model_differences",
+    "observations",
     "superseded",
     "runs",
     "tools",

@@ -148,7 +148,7 @@ def test_a_misspelt_variable_is_found_before_anything_is_asked(space: Space) -> 
     with pytest.raises(WorkspaceError) as refusal:
         load_prompts(space.root / "prompts", PERSONAS)
     (problem,) = refusal.value.problems
-    assert (problem.file.name, problem.line) == ("system.md.j2", 21)
+    assert (problem.file.name, problem.line) == ("system.md.j2", 22)
     assert "'persnoa'" in problem.message and problem.remedy == "Did you mean 'persona'?"
 
 

@@ -46,15 +46,17 @@ NO_GUIDANCE: Guidance = {}
 class Cell:
     """One question to one model: exactly what it will see, and the hash of just that.
 
-    sampling: request fields besides messages and schema; schema: the verdict's JSON
-    Schema; fingerprint: ``b2:`` + hash over all of it, the model and the repeat. wording: what
-    the repeats of one question share, which is the fingerprint of the first of them.
+    prompts: what its messages are made of, those of a repair among them. sampling: request fields
+    besides messages and schema; schema: the verdict's JSON Schema; fingerprint: ``b2:`` + hash
+    over all of it, the model and the repeat. wording: what the repeats of one question share,
+    which is the fingerprint of the first of them.
     """
 
     tool: Tool
     persona: Persona
     model: ModelIdentity
     repeat: int
+    prompts: Prompts = field(compare=False, repr=False)
     messages: Messages
     schema: dict[str, Any]
     sampling: dict[str, Any]
@@ -163,7 +165,7 @@ class Target:
 
     def _reviewer(self, persona: Persona, templates: str) -> _Reviewer:
         embedded = self.endpoint.profile == "embedded"
-        schema = schema_for(persona, EMBEDDED_LENGTHS if embedded else None)
+        schema = schema_for(persona, EMBEDDED_LENGTHS if embedded else None, self.prompts.form)
         if embedded:  # the worked examples are wording too, where they are shown
             templates = content_hash([templates, self.prompts.example_records(persona)])
         digest = content_hash([self.prompts.system_text(persona), schema])
@@ -199,7 +201,7 @@ class Target:
             None if note is None else content_hash(self.prompts.guidance_text(note)),
         )
         return Cell(
-            tool, persona, self.model, repeat, messages, schema, sampling, inputs,
+            tool, persona, self.model, repeat, self.prompts, messages, schema, sampling, inputs,
             fingerprint, wordings[tool.slug],
         )  # fmt: skip
 

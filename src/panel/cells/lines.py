@@ -24,10 +24,13 @@ def run_line(
     panel: Iterable[Persona],
     asked: ModelIdentity | None = None,
     purpose: str = "",
-    planned: int = 0,
-    reused: int = 0,
+    experiment: str | None = None,
+    **counts: int,
 ) -> bytes:
-    """Return the first line of a run. purpose: what a run that asks no model does."""
+    """Return the first line of a run. purpose: what a run that asks no model does.
+
+    experiment: that it asks for. counts: cells ``planned`` and ``reused``.
+    """
     return journal_line(
         "run",
         {
@@ -37,8 +40,9 @@ def run_line(
             "model": asked.model if asked else "",
             "model_identity": str(asked) if asked else purpose,
             "panel": [persona.id for persona in panel],
-            "planned": planned,
-            "reused": reused,
+            "planned": counts.get("planned", 0),
+            "reused": counts.get("reused", 0),
+            "experiment": experiment,
         },
     )
 

@@ -28,16 +28,26 @@ REASONS: tuple[Reason, ...] = get_args(Reason)
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """What the store holds on a cell key: the latest fingerprint, its outcome and inputs.
+class Asked:
+    """What the house panel was last asked on a cell key, and what it was made of.
 
-    settled: every fingerprint of this key that ended as a verdict or an abstention.
     outcome: verdict, abstain, error, or None when it was begun and never ended.
     """
 
     fingerprint: str
     outcome: str | None
     inputs: Inputs
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the store holds on a cell key.
+
+    asked: None where only experiments have asked it. settled: every fingerprint of this key that
+    ended as a verdict or an abstention, in experiments, too.
+    """
+
+    asked: Asked | None
     settled: frozenset[str]
 
 
@@ -149,29 +159,30 @@ def make_plan(
     reused = left = 0
     for cell in cells:
         stored = known.get(cell.key)
-        same = stored is not None and stored.fingerprint == cell.fingerprint
-        if again and not (same and stored is not None and stored.outcome in again):
-            settled = stored is not None and cell.fingerprint in stored.settled
+        asked = stored.asked if stored is not None else None
+        settled = stored is not None and cell.fingerprint in stored.settled
+        same = asked is not None and asked.fingerprint == cell.fingerprint
+        if again and not (same and asked is not None and asked.outcome in again):
             reused, left = reused + settled, left + (not settled)
-        elif again and stored is not None and stored.outcome == "abstain":
+        elif again and asked is not None and asked.outcome == "abstain":
             pending.append((cell, "previous abstention"))
-        elif stored is not None and cell.fingerprint in stored.settled:
+        elif settled:
             reused += 1
             if not same:
                 adopted.append(cell)
         elif forced:
             pending.append((cell, "forced"))
         else:
-            pending.append((cell, _reason(cell, stored, cell.key in elsewhere)))
+            pending.append((cell, _reason(cell, asked, cell.key in elsewhere)))
     return Plan(pending, reused, adopted, left)
 
 
-def _reason(cell: Cell, stored: Known | None, elsewhere: bool) -> Reason:
-    if stored is None:
+def _reason(cell: Cell, asked: Asked | None, elsewhere: bool) -> Reason:
+    if asked is None:
         return "model changed" if elsewhere else "new"
-    if stored.fingerprint == cell.fingerprint:
-        return "previous error" if stored.outcome == "error" else "unfinished"
-    return changed_input(stored.inputs, cell.inputs)
+    if asked.fingerprint == cell.fingerprint:
+        return "previous error" if asked.outcome == "error" else "unfinished"
+    return changed_input(asked.inputs, cell.inputs)
 
 
 def changed_input(was: Inputs, now: Inputs) -> Reason:

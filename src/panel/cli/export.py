@@ -23,7 +23,7 @@ from panel.cli.output import (
 from panel.cli.streams import to_stdout
 from panel.errors import UsageError
 from panel.store.ingest import rebuild as rebuild_store
-from panel.store.queries import EXPORT, export_parquet, select
+from panel.store.queries import DICTIONARY, EXPORT, TIDY, export_parquet, select
 from panel.workspace.loading import RUNS, find_root
 
 app = typer.Typer(rich_markup_mode=None)
@@ -43,8 +43,8 @@ def sql(
     """Query the store, read-only.
 
     Views: attempts, verdicts, superseded, takes, tools, personas, ship_percentages,
-    ship_percentages_by_panel, model_differences, runs, decisions, published and labels.
-    docs/store.md describes their columns.
+    ship_percentages_by_panel, model_differences, runs, decisions, published, observations and
+    labels. docs/store.md describes their columns.
     """
     table = select(_runs(), query)
     print_rows(table.columns, table.rows, Format(form))
@@ -63,19 +63,33 @@ def export(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The file; stdout when none, or -.")
     ] = None,
+    tidy: Annotated[
+        bool,
+        typer.Option(
+            "--tidy", help="Experiments: a row for each arm × cell, all factors in clear."
+        ),
+    ] = False,
+    dictionary: Annotated[
+        bool, typer.Option("--dictionary", help="What the columns of --tidy mean, and no rows.")
+    ] = False,
 ) -> None:
-    """Write verdicts as CSV, JSON, JSON lines or Parquet: one row a cell, the latest outcome."""
+    """Write verdicts as CSV, JSON, JSON lines or Parquet: one row a cell, the latest outcome.
+
+    With --tidy, what experiments have enrolled, for analyses: the view `observations`. As Parquet
+    it carries its data dictionary.
+    """
     runs = _runs()
     if form is None:
         ending = output.suffix.lstrip(".") if output else ""
         form = ending if ending in set(ExportFormat) else ExportFormat.CSV
-    if form == ExportFormat.PARQUET:
+    if form == ExportFormat.PARQUET and not dictionary:
         if output is None or (to_stdout(output) and sys.stdout.isatty()):
             raise UsageError("Parquet is binary: name a file with --output.")
         with opened_output(output) as stream:
-            export_parquet(runs, stream.buffer)
+            export_parquet(runs, stream.buffer, tidy)
         return
-    table = select(runs, EXPORT)
+    query = DICTIONARY if dictionary else TIDY if tidy else EXPORT
+    table = select(runs, query)
     with opened_output(output) as stream:
         if form == ExportFormat.CSV:
             write_csv(stream, table.columns, table.rows)

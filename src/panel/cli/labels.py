@@ -54,8 +54,8 @@ POWERED_ASSUMES = (
 )
 GLADEN = "Rogan-Gladen, interval of Lang and Reiczigel (Lee et al.)"
 GLADEN_ASSUMES = (
-    "the panel errs on its present questions as often as on the labelled ones; the interval is made "
-    "as for labels from elsewhere, and is wider than need be for labels of the same questions"
+    "the panel errs on its present questions as often as on the labelled ones; the interval is "
+    "made as for labels from elsewhere, and is wider than need be for labels of the same questions"
 )
 
 
@@ -213,8 +213,8 @@ def _print_between(found: LabelReport) -> None:
         say("Agreement between labellers: not estimable: no question has two labels.")
         return
     say(
-        f"Agreement between labellers: {percent(100 * same / pairs)} of {pairs:,} pairs of labels on "
-        f"{len(found.ratings):,} questions."
+        f"Agreement between labellers: {percent(100 * same / pairs)} of {pairs:,} pairs of labels "
+        f"on {len(found.ratings):,} questions."
     )
 
 

@@ -42,6 +42,7 @@ COMMANDS = {
     "check": ("workspace", "Check every file of the workspace, without a model."),
     "plan": ("run", "Say what a run would ask, and why."),
     "run": ("run", "Ask what is pending, keep every answer, sum up."),
+    "experiment": ("experiment", "Ask the same cells under other settings, and compare."),
     "canary": ("canary", "Ask the canaries again: has the model moved?"),
     "desk": ("desk", "Open the editors' desk in a browser: edit, approve, ask again."),
     "show": ("show", "Print the scorecards of tools."),

@@ -140,7 +140,7 @@ def _print_plan(prepared: Prepared, as_json: bool) -> None:
     if len(plan.pending) > CELLS_SHOWN:
         say(f"  ... and {len(plan.pending) - CELLS_SHOWN:,} more; --json lists them all.")
     if plan.pending:
-        _print_estimate(prepared.estimate)
+        print_estimate(prepared.estimate)
     else:
         say("Nothing to ask.")
 
@@ -187,7 +187,8 @@ def _plan_table(prepared: Prepared) -> Table:
     return table
 
 
-def _print_estimate(size: Estimate) -> None:
+def print_estimate(size: Estimate) -> None:
+    """Print what asking cells will take."""
     completion = "?" if size.completion_tokens is None else f"{size.completion_tokens:,}"
     say(
         f"{size.calls:,} calls, roughly {size.prompt_tokens:,} prompt and {completion} completion "

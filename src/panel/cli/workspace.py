@@ -13,6 +13,7 @@ from panel.cli.options import Json
 from panel.cli.output import note, print_json, say
 from panel.errors import WorkspaceError
 from panel.frozen.check import frozen_status
+from panel.research.experiments import check_experiments
 from panel.store.connection import FILE, MOVE, unfit_path
 from panel.workspace.endpoints import check_endpoint
 from panel.workspace.loading import WorkspaceFiles, check_rendering, find_root, load_workspace
@@ -106,6 +107,7 @@ def _checked(as_json: bool) -> WorkspaceFiles:
         workspace = load_workspace(root)
         check_rendering(workspace)
         check_endpoint(workspace.settings, root)
+        check_experiments(workspace)
         if unfit := unfit_path(workspace.runs / FILE):
             raise WorkspaceError.single(root, None, "", unfit, MOVE)
     except WorkspaceError as error:

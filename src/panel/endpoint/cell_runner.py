@@ -22,7 +22,7 @@ from panel.endpoint.patience import Patience
 from panel.endpoint.prompt_counts import PromptCounts
 from panel.stats import Outcome
 from panel.workspace.endpoints import Endpoint
-from panel.workspace.prompts import Messages, Prompts
+from panel.workspace.prompts import Messages
 from panel.workspace.verdict import Verdict
 
 Record = Callable[[Attempt], Awaitable[None]]
@@ -59,6 +59,7 @@ class RunUsage:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0
+    cost_usd: float = 0.0
     degraded: int = 0
     models: set[str] = field(default_factory=set)
 
@@ -68,6 +69,7 @@ class RunUsage:
         self.prompt_tokens += attempt.prompt_tokens or 0
         self.completion_tokens += attempt.completion_tokens or 0
         self.cached_tokens += attempt.cached_tokens or 0
+        self.cost_usd += attempt.cost_usd or 0
         self.degraded += attempt.degraded
         if attempt.returned_model:
             self.models.add(attempt.returned_model)
@@ -94,7 +96,6 @@ class CellRunner:
 
     client: CompletionClient
     endpoint: Endpoint
-    prompts: Prompts
     patience: Patience
     request_profile: RequestProfile = field(default_factory=RequestProfile)
     budget: Budget = field(default_factory=Budget)
@@ -113,10 +114,11 @@ class CellRunner:
         """Ask until the cell has ended, one way or another. Raises OverBudget, MustWait."""
         return await _CellInProgress(self, cell, record).settle()
 
-    async def reserve(self, messages: Messages, longer: bool) -> Reserved:
+    async def reserve(self, cell: Cell, messages: Messages, longer: bool) -> Reserved:
         """Wait for a slot and set the request's worst size aside; raises OverBudget, MustWait."""
         prompt = round(sum(len(text) for _role, text in messages) / self.endpoint.chars_per_token)
-        completion = (self.endpoint.sampling.max_tokens or 0) * (2 if longer else 1)
+        cap = cell.sampling.get(self.endpoint.max_tokens_field) or 0
+        completion = cap * (2 if longer else 1)
         tokens, prices = prompt + completion, self.endpoint.prices
         worst = (prices.prompt * prompt + prices.completion * completion) / 1e6 if prices else None
         while True:
@@ -186,7 +188,7 @@ class _CellInProgress:
                 self.longer = True
             else:
                 self.repair = True
-                repair = self.runner.prompts.repair_text(self.cell.persona, list(result.problems))
+                repair = self.cell.prompts.repair_text(self.cell.persona, list(result.problems))
                 shown = (attempt.reply or "")[:REPLY_SHOWN] or "(empty)"
                 messages = (*self.cell.messages, ("assistant", shown), ("user", repair))
 
@@ -204,7 +206,7 @@ class _CellInProgress:
     async def _once(self, messages: Messages, last: bool) -> AttemptResult:
         """Send one request, journal what became of it, and learn from it."""
         runner = self.runner
-        reserved = await runner.reserve(messages, self.longer)
+        reserved = await runner.reserve(self.cell, messages, self.longer)
         # Read only now: other cells may have learned something while this one waited.
         output_mode = self.own_mode or runner.request_profile.output_mode
         try:

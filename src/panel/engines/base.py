@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from panel.cells.cells import Cell, CellKey
 from panel.cells.journal import JournalWriter
+from panel.cells.lines import Recorder
 from panel.stats import Outcome, ShipOrSkip
 from panel.workspace.endpoints import Endpoint
-from panel.workspace.prompts import Prompts
 
 if TYPE_CHECKING:  # detect.py imports the HTTP stack, which this module must not
     from panel.endpoint.detect import Diagnosis
@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # detect.py imports the HTTP stack, which this module must no
 
 @dataclass(slots=True)
 class RunStats:
-    """A run's counts so far: cells by outcome, requests, tokens.
+    """A run's counts so far: cells by outcome, requests, tokens, and US dollars where known.
 
     asked: cells that ended; canaries: those among them that are no outcome of their cell, and
     in none of the counts of outcomes. added: cells asked for while the run went on.
@@ -46,6 +46,7 @@ class RunStats:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0
+    cost_usd: float = 0.0
     degraded: int = 0
     miscounted: int = 0
     output_mode: str = ""
@@ -77,6 +78,15 @@ class RunBudget:
     max_tokens: int | None = None
     max_cost: float | None = None
 
+    def less(self, spent: RunStats) -> RunBudget:
+        """Return what is left of it; a bound that is used up is 0."""
+        tokens = spent.prompt_tokens + spent.completion_tokens
+        return RunBudget(
+            None if self.max_calls is None else max(0, self.max_calls - spent.requests),
+            None if self.max_tokens is None else max(0, self.max_tokens - tokens),
+            None if self.max_cost is None else max(0.0, self.max_cost - spent.cost_usd),
+        )
+
 
 NO_BUDGET = RunBudget()
 
@@ -88,10 +98,11 @@ def nothing_more(_cell: Cell, _outcome: Outcome, _verdict: ShipOrSkip | None) ->
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What an engine is given: cells in asking order, endpoint, prompts, the run's journal.
+    """What an engine is given: cells in asking order, endpoint, the run's journal.
 
-    progress: called after each settled cell. checkpoint: called every few seconds, from a
-    thread, to bring the store up to date. notice: called with one sentence for the person
+    recorder: numbers the attempts of the run, which may have several jobs. progress: called after
+    each settled cell. checkpoint: called every few seconds, from a thread, to bring the store up
+    to date. notice: called with one sentence for the person
     waiting. memory: the file that remembers which requests an endpoint accepts. record: a new
     file for every answer. replay: a file of such answers, which is asked instead. canaries:
     the keys of cells that are asked again beside others, only to be compared. more: called with
@@ -100,8 +111,8 @@ class Job:
 
     cells: Sequence[Cell]
     endpoint: Endpoint
-    prompts: Prompts
     writer: JournalWriter
+    recorder: Recorder
     progress: Callable[[RunStats], None]
     checkpoint: Callable[[], None]
     notice: Callable[[str], None]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from panel.cells.cells import Cell
 from panel.cells.journal import utc_now
-from panel.cells.lines import Attempt, Recorder
+from panel.cells.lines import Attempt
 from panel.endpoint import detect
 from panel.endpoint.cell_runner import CellRunner, OverBudget, Settled
 from panel.endpoint.client import Client, CompletionClient
@@ -92,7 +92,7 @@ class _Run:
         self._job = job
         self._stats = RunStats()
         self._queue = CellQueue(job.cells)
-        self._recorder = Recorder(job.writer.run_id)
+        self._recorder = job.recorder
         self._commits = GroupCommit(job.writer)
         self._workers: list[asyncio.Task[None]] = []
         self._limiter = ConcurrencyLimiter(1)
@@ -187,7 +187,6 @@ class _Run:
         return CellRunner(
             client,
             endpoint,
-            job.prompts,
             Patience(endpoint.name, self._limiter, self._health, self._pause, job.notice),
             profile,
             budget,
@@ -245,6 +244,7 @@ class _Run:
         stats.prompt_tokens = usage.prompt_tokens
         stats.completion_tokens = usage.completion_tokens
         stats.cached_tokens = usage.cached_tokens
+        stats.cost_usd = usage.cost_usd
         stats.degraded = usage.degraded
         stats.miscounted = runner.counts.unbelieved
         stats.models = usage.models

@@ -208,7 +208,7 @@ def _before(pair: PairKey, cells: Mapping[int, Cell], held: _Held) -> FrozenVerd
     if answers_now(then, cells):
         return then
     known = [held.known.get(cell.key) for cell in cells.values()]
-    back = any(each is not None and each.outcome == "adopted" for each in known)
+    back = any(each and each.asked and each.asked.outcome == "adopted" for each in known)
     return None if back else old
 
 

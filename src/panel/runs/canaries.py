@@ -30,7 +30,9 @@ def canary_cells(
     by_pair: dict[PairKey, list[Cell]] = defaultdict(list)
     for cell in replace(target, tools=tools, personas=workspace.personas).lay_out(repeats):
         stored = known.get(cell.key)
-        if stored and cell.fingerprint in stored.settled and cell.key not in pending:
+        if stored is None or stored.asked is None or cell.key in pending:
+            continue
+        if cell.fingerprint in stored.settled:
             by_pair[cell.tool.slug, cell.persona.id].append(cell)
     many = len(workspace.personas)
     places = {

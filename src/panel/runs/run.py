@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 
 from panel.cells.cells import ModelIdentity
 from panel.cells.journal import JournalWriter, journal_line, new_run_id, utc_now
-from panel.cells.lines import cell_fields, end_line, record_lines, run_line
+from panel.cells.lines import Recorder, cell_fields, end_line, record_lines, run_line
 from panel.cells.plan import Plan, make_plan
 from panel.engines.base import (
     NO_BUDGET,
@@ -132,12 +132,12 @@ def execute(
     if recording.replay is not None:  # what was paid for once is not paid for again
         target = replace(prepared.target, endpoint=replace(endpoint, prices=None))
         prepared = replace(prepared, target=target)
-    with _run_lock(workspace.runs, prepared.target.model):
+    with run_lock(workspace.runs, prepared.target.model):
         return _execute(workspace, _planned_anew(workspace, prepared), how, started)
 
 
 @contextmanager
-def _run_lock(runs: Path, model: ModelIdentity) -> Iterator[None]:
+def run_lock(runs: Path, model: ModelIdentity) -> Iterator[None]:
     """Let one run at a time ask a model, or two would pay for the same cells.
 
     The lock goes with the process, however that ends. Raises StoreBusyError.
@@ -189,10 +189,10 @@ def _execute(
         except KeyboardInterrupt:
             stats.stopped = "interrupted"
         except BaseException as error:
-            stats.stopped = _stopped_by(error)
+            stats.stopped = stopped_by(error)
             raise
         finally:
-            _end(writer, stats)
+            end_run(writer, stats)
     totals: dict[str, Any] = {}
     if opening:
         with opened(workspace.runs) as connection:
@@ -216,8 +216,8 @@ def _ask(
     job = Job(
         cells,
         prepared.target.endpoint,
-        workspace.prompts,
         writer,
+        Recorder(writer.run_id),
         how.reporter.progress,
         checkpoint,
         how.reporter.notice,
@@ -248,13 +248,15 @@ def _opening(workspace: WorkspaceFiles, prepared: Prepared) -> bytes:
     return b"".join([run, records, *adopted, *canaries])
 
 
-def _stopped_by(error: BaseException) -> str:
+def stopped_by(error: BaseException) -> str:
+    """Return the word for what ended a run early."""
     if isinstance(error, JournalError):
         return "journal"
     return "endpoint" if isinstance(error, EndpointError) else "error"
 
 
-def _end(writer: JournalWriter, stats: RunStats) -> None:
+def end_run(writer: JournalWriter, stats: RunStats) -> None:
+    """Write the last line of a journal that was begun, and close it."""
     line = end_line(
         stats.stopped,
         server=stats.server or None,

@@ -236,5 +236,6 @@ def _changed(
 def _repeats_known(known: Mapping[CellKey, Known], target: Target) -> int:
     tools = {tool.slug for tool in target.tools}
     personas = {persona.id for persona in target.personas}
-    keys = (key for key in known if key[0] in tools and key[1] in personas)
+    asked = (key for key, each in known.items() if each.asked is not None)
+    keys = (key for key in asked if key[0] in tools and key[1] in personas)
     return max((repeat for _tool, _persona, repeat in keys), default=0)

@@ -19,7 +19,7 @@ def panels_by_model(connection: duckdb.DuckDBPyConnection) -> dict[str, list[Pan
     A model that has only been thawed has no runs of its own.
     """
     rows = connection.execute(
-        "SELECT model_identity, panel FROM journal.runs "
+        "SELECT model_identity, panel FROM journal.runs WHERE experiment IS NULL "
         "GROUP BY ALL ORDER BY max(row(started_at, run_id))"
     ).fetchall()
     found: dict[str, list[Panel]] = defaultdict(list)
@@ -45,7 +45,8 @@ def count_ships(
         where = (
             "WHERE (tool IN (SELECT unnest(?::VARCHAR[])) "
             "OR model_identity IN (SELECT unnest(?::VARCHAR[])) "
-            "OR (? AND model_identity NOT IN (SELECT model_identity FROM journal.runs)))"
+            "OR (? AND model_identity NOT IN (SELECT model_identity FROM journal.runs "
+            "WHERE experiment IS NULL)))"
         )
         values = [sorted(tools), sorted(models), "" in models]
     counted = _tallies(connection, where, values)

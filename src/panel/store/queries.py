@@ -14,7 +14,7 @@ import duckdb
 
 from panel.cells.answers import ROW, Answer, Inputs
 from panel.cells.cells import CellKey, ModelIdentity, PairKey
-from panel.cells.plan import Experience, Known
+from panel.cells.plan import Asked, Experience, Known
 from panel.errors import StoreError, UsageError
 from panel.stats import ShipOrSkip
 from panel.store.connection import Connection
@@ -31,32 +31,54 @@ class QueryResult:
 
 
 _KNOWN = """
-SELECT tool, persona, repeat,
-       arg_max(
-           {fingerprint: fingerprint, outcome: CASE WHEN final THEN outcome END, inputs: {
-               tool_digest: tool_digest, persona_digest: persona_digest,
-               templates_digest: templates_digest, sampling_digest: sampling_digest,
-               guidance_digest: guidance_digest}}, row(happened_at, id)
-       ) AS latest,
-       list(DISTINCT fingerprint) FILTER (final AND outcome IN ('verdict', 'abstain')) AS settled
-FROM journal.cell_events
-WHERE model_identity = ?
-GROUP BY ALL
+WITH house AS (
+    SELECT tool, persona, repeat,
+           arg_max(
+               {fingerprint: fingerprint, outcome: CASE WHEN final THEN outcome END, inputs: {
+                   tool_digest: tool_digest, persona_digest: persona_digest,
+                   templates_digest: templates_digest, sampling_digest: sampling_digest,
+                   guidance_digest: guidance_digest}}, row(happened_at, id)
+           ) AS latest,
+           list(DISTINCT fingerprint) FILTER (final AND outcome IN ('verdict', 'abstain'))
+               AS settled
+    FROM journal.cell_events
+    WHERE model_identity = $model
+    GROUP BY ALL
+),
+elsewhere AS (
+    SELECT tool, persona, repeat, list(DISTINCT fingerprint) AS settled
+    FROM journal.outcome_attempts
+    WHERE model_identity = $model AND final AND outcome IN ('verdict', 'abstain')
+      AND run_id IN (SELECT run_id FROM journal.runs WHERE experiment IS NOT NULL)
+    GROUP BY ALL
+)
+SELECT tool, persona, repeat, latest, list_concat(house.settled, elsewhere.settled)
+FROM house FULL JOIN elsewhere USING (tool, persona, repeat)
 """
 
 
 def known_cells(connection: Connection, model: ModelIdentity) -> dict[CellKey, Known]:
-    """Return what the store holds on every cell of this model."""
-    rows = connection.execute(_KNOWN, [str(model)]).fetchall()
+    """Return what the store holds on every cell of this model, asked for an experiment or not."""
+    rows = connection.execute(_KNOWN, {"model": str(model)}).fetchall()
     return {
-        (tool, persona, repeat): Known(
-            fingerprint=latest["fingerprint"],
-            outcome=latest["outcome"],
-            inputs=Inputs(**latest["inputs"]),
-            settled=frozenset(settled or ()),
-        )
+        (tool, persona, repeat): Known(_asked(latest), frozenset(settled or ()))
         for tool, persona, repeat, latest, settled in rows
     }
+
+
+def _asked(latest: dict[str, Any] | None) -> Asked | None:
+    if latest is None:
+        return None
+    return Asked(latest["fingerprint"], latest["outcome"], Inputs(**latest["inputs"]))
+
+
+def settled_cells(connection: Connection) -> set[tuple[str, str, str]]:
+    """Return tool, persona and fingerprint of all that has ended as a verdict or an abstention."""
+    rows = connection.execute(
+        "SELECT DISTINCT tool, persona, fingerprint FROM journal.outcome_attempts "
+        "WHERE final AND outcome IN ('verdict', 'abstain')"
+    ).fetchall()
+    return set(rows)
 
 
 def held_fingerprints(connection: Connection) -> set[str]:
@@ -72,7 +94,8 @@ def answered_elsewhere(connection: Connection, model: ModelIdentity) -> set[Cell
     """Return the cells that another model of the same endpoint has been asked."""
     rows = connection.execute(
         "SELECT DISTINCT tool, persona, repeat FROM journal.attempts "
-        "WHERE endpoint = ? AND model_identity <> ?",
+        "WHERE endpoint = ? AND model_identity <> ? "
+        "AND run_id NOT IN (SELECT run_id FROM journal.runs WHERE experiment IS NOT NULL)",
         [model.endpoint, str(model)],
     ).fetchall()
     return set(rows)
@@ -301,17 +324,37 @@ EXPORT = (
 )
 
 
-def export_parquet(runs: Path, stream: BinaryIO) -> None:
+TIDY = "SELECT * FROM observations ORDER BY experiment, position, arm"
+DICTIONARY = """
+SELECT column_name AS column, data_type AS type, comment AS meaning FROM duckdb_columns()
+WHERE table_name = 'observations' AND database_name = current_database() ORDER BY column_index
+"""
+
+
+def data_dictionary(connection: Connection) -> list[tuple[str, str, str]]:
+    """Return name, type and meaning of every column of ``observations``, in order."""
+    return connection.execute(DICTIONARY).fetchall()
+
+
+def export_parquet(runs: Path, stream: BinaryIO, tidy: bool = False) -> None:
     """Write the rows of the export as Parquet; raises StoreError where it cannot.
 
-    DuckDB writes it beside, since it takes some characters of a path for something else.
+    tidy: those of ``observations``, with its data dictionary as JSON in the file's metadata, key
+    "dictionary". DuckDB writes it beside, since it takes some characters of a path for something
+    else.
     """
     with tempfile.TemporaryDirectory(prefix="panel-") as folder:
         made = Path(folder) / "rows.parquet"
         target = str(made).replace("'", "''")
         with opened(runs) as connection:
+            how = "FORMAT parquet"
+            if tidy:
+                meanings = {name: said for name, _type, said in data_dictionary(connection)}
+                told = json.dumps(meanings).replace("'", "''")
+                how += f", KV_METADATA {{dictionary: '{told}'}}"
+            query = TIDY if tidy else EXPORT
             try:
-                connection.execute(f"COPY ({EXPORT}) TO '{target}' (FORMAT parquet)").fetchall()
+                connection.execute(f"COPY ({query}) TO '{target}' ({how})").fetchall()
             except duckdb.Error as error:
                 reason = str(error).splitlines()[0]
                 raise StoreError(f"{made} cannot be written: {reason}") from None

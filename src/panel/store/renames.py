@@ -23,6 +23,7 @@ _MOVED = {
     "adoptions": "adopted_at",
     "decisions": "decided_at",
     "draws": "drawn_at",
+    "enrolments": "enrolled_at",
     "canaries": "(SELECT r.started_at FROM journal.runs AS r WHERE r.run_id = canaries.run_id)",
 }
 # Kind of line → the field with its time.
@@ -33,8 +34,10 @@ _TIMES = {
     "decision": "decided_at",
     "draw": "drawn_at",
     "canary": "",
+    "enrol": "enrolled_at",
     "run": "started_at",
 }
+_EXPERIMENTS = "(SELECT run_id FROM journal.runs WHERE experiment IS NOT NULL)"
 _Known = list[tuple[Rename, datetime]]
 
 
@@ -160,7 +163,7 @@ def _pairs(connection: duckdb.DuckDBPyConnection, of: Kind, name: str) -> set[Pa
 def names_in_store(connection: duckdb.DuckDBPyConnection, kind: Kind) -> set[str]:
     """Return the tools (slugs) or personas (ids) that were answered for or decided on."""
     rows = connection.execute(
-        f"SELECT DISTINCT {kind} FROM journal.attempts UNION "
+        f"SELECT DISTINCT {kind} FROM journal.attempts WHERE run_id NOT IN {_EXPERIMENTS} UNION "
         f"SELECT DISTINCT {kind} FROM journal.decisions"
     ).fetchall()
     return {name for (name,) in rows}

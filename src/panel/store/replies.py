@@ -43,12 +43,15 @@ WITH cells AS (
     SELECT tool, persona, model_identity, repeat, fingerprint, outcome AS cell_outcome
     FROM verdicts
     WHERE outcome IN ('verdict', 'abstain') AND ($all OR tool IN (SELECT unnest($tools)))
+    UNION
+    SELECT tool, persona, model_identity, repeat, fingerprint, outcome FROM observations
+    WHERE outcome IN ('verdict', 'abstain') AND ($all OR tool IN (SELECT unnest($tools)))
 ),
 reviewers AS (
     SELECT DISTINCT ON (persona, digest) persona AS reviewer, digest, record FROM journal.personas
 )
 SELECT tool, persona, cell_outcome, record, body, {ANSWER}
-FROM journal.current_attempts
+FROM journal.outcome_attempts
 JOIN cells USING (tool, persona, model_identity, repeat, fingerprint)
 LEFT JOIN reviewers ON reviewer = persona AND digest = persona_record
 WHERE http_status = 200 AND body IS NOT NULL

@@ -65,6 +65,10 @@ def _worded(line: Row) -> Fields:
     }
 
 
+def _arm(line: Row) -> Fields:
+    return {**line, **line["sampling"], **line["form"]}
+
+
 def _attempt(line: Row) -> Fields:
     made = _worded(line)
     _NAMES.validate_python((made["tool"], made["persona"], *made.get("messages", ())))
@@ -138,6 +142,9 @@ JOURNAL_KINDS: dict[str, tuple[str, Callable[[Row], Fields] | None]] = {
     "rename": ("renames", None),
     "draw": ("draws", _draw),
     "label": ("labels", _label),
+    "experiment": ("experiments", None),
+    "arm": ("arms", _arm),
+    "enrol": ("enrolments", None),
 }
 # JSON is sent as text, or DuckDB would see structs of varying shape; times by way of the type
 # that heeds a zone, since TIMESTAMP drops one.

@@ -26,7 +26,8 @@ CREATE TABLE journal.runs (
     model_identity VARCHAR NOT NULL,
     panel VARCHAR[] NOT NULL,
     planned BIGINT NOT NULL,
-    reused BIGINT NOT NULL
+    reused BIGINT NOT NULL,
+    experiment VARCHAR -- that it asks for; its answers are none of the house panel's
 );
 
 CREATE TABLE journal.ends (
@@ -50,6 +51,7 @@ CREATE TABLE journal.tools (
     url VARCHAR,
     description VARCHAR NOT NULL,
     record JSON NOT NULL,
+    run_id VARCHAR NOT NULL,
     PRIMARY KEY (tool, digest, seen_at)
 );
 
@@ -61,6 +63,7 @@ CREATE TABLE journal.personas (
     motto VARCHAR NOT NULL,
     position INTEGER NOT NULL,
     record JSON NOT NULL,
+    run_id VARCHAR NOT NULL,
     PRIMARY KEY (persona, digest, seen_at)
 );
 
@@ -181,6 +184,55 @@ CREATE TABLE journal.canaries (
     PRIMARY KEY (run_id, tool, persona, fingerprint)  -- two tools may have the same wording
 );
 
+-- An experiment as it was registered: another text or other arms make another version of it.
+CREATE TABLE journal.experiments (
+    experiment VARCHAR NOT NULL,
+    version VARCHAR NOT NULL,
+    run_id VARCHAR NOT NULL,
+    registered_at TIMESTAMP NOT NULL,
+    question VARCHAR NOT NULL,
+    text VARCHAR NOT NULL,
+    comparisons VARCHAR NOT NULL, -- hash of what was to be compared, and by which margins
+    PRIMARY KEY (experiment, version)
+);
+
+CREATE TABLE journal.arms (
+    experiment VARCHAR NOT NULL,
+    version VARCHAR NOT NULL,
+    arm VARCHAR NOT NULL,
+    place INTEGER NOT NULL,
+    endpoint VARCHAR NOT NULL,
+    model VARCHAR NOT NULL,
+    model_identity VARCHAR NOT NULL,
+    repeats INTEGER NOT NULL CHECK (repeats >= 1),
+    labels VARCHAR NOT NULL,
+    verdict_field VARCHAR NOT NULL,
+    temperature DOUBLE,
+    top_p DOUBLE,
+    max_tokens BIGINT,
+    seed BIGINT,
+    extra JSON NOT NULL, -- other sampling fields
+    prompts_hash VARCHAR NOT NULL,
+    personas_hash VARCHAR NOT NULL,
+    tools_hash VARCHAR NOT NULL,
+    PRIMARY KEY (experiment, version, arm)
+);
+
+-- A cell that an arm is made of, in the order drawn. The cell does not know its arms.
+CREATE TABLE journal.enrolments (
+    experiment VARCHAR NOT NULL,
+    version VARCHAR NOT NULL,
+    arm VARCHAR NOT NULL,
+    position INTEGER NOT NULL,
+    tool VARCHAR NOT NULL,
+    persona VARCHAR NOT NULL,
+    model_identity VARCHAR NOT NULL,
+    repeat INTEGER NOT NULL CHECK (repeat >= 1),
+    fingerprint VARCHAR NOT NULL,
+    enrolled_at TIMESTAMP NOT NULL,
+    PRIMARY KEY (experiment, version, arm, tool, persona, repeat)
+);
+
 CREATE TABLE journal.decisions (
     decision_id VARCHAR PRIMARY KEY,
     run_id VARCHAR NOT NULL,
@@ -258,9 +310,8 @@ CREATE TABLE journal.ship_percentages (
 );
 
 -- An attempt as it is read now: the newest reparse of its reply is laid over it. An attempt that
--- now reads as a verdict ended its cell, whatever was asked after it. A canary's attempts are no
--- outcome of its cell.
-CREATE VIEW journal.current_attempts AS
+-- now reads as a verdict ended its cell, whatever was asked after it.
+CREATE VIEW journal.read_attempts AS
 WITH latest AS (
     SELECT * FROM journal.reparses
     QUALIFY row_number() OVER (PARTITION BY attempt_id ORDER BY read_at DESC, run_id DESC) = 1
@@ -280,18 +331,33 @@ SELECT a.* EXCLUDE (seal) REPLACE (
            coalesce(a.thawed, false) AS thawed
        ),
        r.read_at
-FROM journal.attempts AS a LEFT JOIN latest AS r USING (attempt_id)
+FROM journal.attempts AS a LEFT JOIN latest AS r USING (attempt_id);
+
+-- The same without canaries, whose attempts are no outcome of their cells.
+CREATE VIEW journal.outcome_attempts AS
+SELECT * FROM journal.read_attempts AS a
 WHERE NOT EXISTS (
     FROM journal.canaries AS c
     WHERE c.run_id = a.run_id AND c.tool = a.tool AND c.persona = a.persona
       AND c.fingerprint = a.fingerprint
 );
 
+-- Those of the house panel. What was asked for an experiment is among them once the house panel
+-- has come to ask the same, and took that answer for its own.
+CREATE VIEW journal.current_attempts AS
+SELECT * FROM journal.outcome_attempts AS a
+WHERE a.run_id NOT IN (SELECT run_id FROM journal.runs WHERE experiment IS NOT NULL)
+   OR EXISTS (
+       FROM journal.adoptions AS d
+       WHERE d.tool = a.tool AND d.persona = a.persona AND d.fingerprint = a.fingerprint
+   );
+
 -- What was asked of the model here: not what was thawed from verdicts/.
 CREATE VIEW attempts AS
-SELECT a.* EXCLUDE (thawed, seal), c.repeat IS NOT NULL AS canary
+SELECT a.* EXCLUDE (thawed, seal), c.repeat IS NOT NULL AS canary, r.experiment
 FROM journal.attempts AS a
 LEFT JOIN journal.canaries AS c USING (run_id, tool, persona, fingerprint)
+LEFT JOIN (SELECT run_id, experiment FROM journal.runs) AS r USING (run_id)
 WHERE a.thawed IS NOT TRUE;
 
 -- What happened to a cell, in time. What was asked after a reply that now reads as a verdict (its
@@ -350,11 +416,13 @@ WHERE v.outcome = 'verdict';
 CREATE VIEW tools AS
 SELECT tool, name, tagline, category, entry_price, url, description, record, digest, seen_at
 FROM journal.tools
+WHERE run_id NOT IN (SELECT run_id FROM journal.runs WHERE experiment IS NOT NULL)
 QUALIFY row_number() OVER (PARTITION BY tool ORDER BY seen_at DESC, digest) = 1;
 
 CREATE VIEW personas AS
 SELECT persona, name, motto, position, record, digest, seen_at
 FROM journal.personas
+WHERE run_id NOT IN (SELECT run_id FROM journal.runs WHERE experiment IS NOT NULL)
 QUALIFY row_number() OVER (PARTITION BY persona ORDER BY seen_at DESC, digest) = 1;
 
 CREATE VIEW ship_percentages AS
@@ -402,7 +470,7 @@ SELECT runs.run_id, started_at, coalesce(ends.finished_at, asked.last_at) AS fin
        coalesce(abstains, 0) AS abstains, coalesce(errors, 0) AS errors,
        coalesce(canaries, 0) AS canaries,
        coalesce(requests, 0) AS requests, prompt_tokens, completion_tokens, cached_tokens,
-       cost_usd, server, server_version, output_mode, concurrency
+       cost_usd, server, server_version, output_mode, concurrency, experiment
 FROM journal.runs AS runs
 LEFT JOIN journal.ends AS ends USING (run_id)
 LEFT JOIN asked USING (run_id);
@@ -455,3 +523,87 @@ FROM journal.labels AS l JOIN journal.draws AS d USING (item)
 QUALIFY row_number() OVER (
     PARTITION BY l.item, l.labeller ORDER BY l.labelled_at DESC, l.run_id DESC
 ) = 1;
+
+-- What the latest version of every experiment has enrolled: a row for each arm × cell, with the
+-- factors of its arm in clear, and the outcome where there is one yet.
+CREATE VIEW observations AS
+WITH latest AS (
+    SELECT experiment, arg_max(version, row(registered_at, run_id)) AS version
+    FROM journal.experiments GROUP BY ALL
+),
+asked AS (
+    SELECT * FROM journal.outcome_attempts
+    WHERE final AND fingerprint IN (SELECT fingerprint FROM journal.enrolments)
+    QUALIFY row_number() OVER (
+        PARTITION BY tool, persona, fingerprint
+        ORDER BY CASE outcome WHEN 'verdict' THEN 0 WHEN 'abstain' THEN 1 ELSE 2 END,
+                 finished_at DESC, attempt_id DESC
+    ) = 1
+)
+SELECT e.experiment, e.version, e.arm, e.position, e.tool, e.persona, e.repeat,
+       arms.endpoint, arms.model, e.model_identity, arms.labels, arms.verdict_field,
+       arms.temperature, arms.top_p, arms.max_tokens,
+       arms.seed + e.repeat - 1 AS seed, arms.extra,
+       arms.prompts_hash, arms.personas_hash, arms.tools_hash,
+       asked.outcome, asked.reason, asked.verdict,
+       CASE asked.verdict WHEN 'ship' THEN 1 WHEN 'skip' THEN 0 END::TINYINT AS ship,
+       asked.confidence, asked.take, asked.beats, asked.evidence,
+       asked.output_mode, asked.adapted, asked.returned_model, asked.system_fingerprint,
+       asked.started_at, asked.finished_at AS asked_at, asked.seconds,
+       asked.prompt_tokens, asked.completion_tokens, asked.cached_tokens, asked.cost_usd,
+       e.fingerprint, asked.wording, asked.tool_digest, asked.persona_digest,
+       asked.templates_digest, asked.sampling_digest, asked.attempt_id, asked.run_id
+FROM journal.enrolments AS e
+JOIN latest USING (experiment, version)
+JOIN journal.arms AS arms USING (experiment, version, arm)
+LEFT JOIN asked
+       ON asked.tool = e.tool AND asked.persona = e.persona AND asked.fingerprint = e.fingerprint;
+
+-- The data dictionary of `panel export --tidy`.
+COMMENT ON COLUMN observations.experiment IS 'name of the experiment';
+COMMENT ON COLUMN observations.version IS 'hash of its registered text, arms and cells; the view shows the latest';
+COMMENT ON COLUMN observations.arm IS 'name of the arm';
+COMMENT ON COLUMN observations.position IS 'place in the drawn asking order, from 1';
+COMMENT ON COLUMN observations.tool IS 'slug of the tool';
+COMMENT ON COLUMN observations.persona IS 'id of the persona';
+COMMENT ON COLUMN observations.repeat IS '1 for the first asking';
+COMMENT ON COLUMN observations.endpoint IS 'factor: name of the endpoint';
+COMMENT ON COLUMN observations.model IS 'factor: the model as it is asked for';
+COMMENT ON COLUMN observations.model_identity IS 'factor: endpoint, model and, where known, the digest of its weights';
+COMMENT ON COLUMN observations.labels IS 'factor: the word named first, ship-first or skip-first';
+COMMENT ON COLUMN observations.verdict_field IS 'factor: where the verdict stands in the reply, last or first';
+COMMENT ON COLUMN observations.temperature IS 'factor: sampling temperature';
+COMMENT ON COLUMN observations.top_p IS 'factor: nucleus sampling';
+COMMENT ON COLUMN observations.max_tokens IS 'factor: cap on the reply, in tokens';
+COMMENT ON COLUMN observations.seed IS 'sampling seed of this repeat';
+COMMENT ON COLUMN observations.extra IS 'factor: other sampling fields';
+COMMENT ON COLUMN observations.prompts_hash IS 'factor: hash of the rendered rules of every persona';
+COMMENT ON COLUMN observations.personas_hash IS 'factor: hash of the personas as they are written';
+COMMENT ON COLUMN observations.tools_hash IS 'factor: hash of the rendered descriptions of every tool';
+COMMENT ON COLUMN observations.outcome IS 'verdict, abstain or error';
+COMMENT ON COLUMN observations.reason IS 'why there is no verdict';
+COMMENT ON COLUMN observations.verdict IS 'ship or skip';
+COMMENT ON COLUMN observations.ship IS '1 for ship, 0 for skip';
+COMMENT ON COLUMN observations.confidence IS 'the confidence that the model stated, 0 to 100; not calibrated';
+COMMENT ON COLUMN observations.take IS 'the paragraph';
+COMMENT ON COLUMN observations.beats IS 'beat id → text, in order';
+COMMENT ON COLUMN observations.evidence IS 'quotes from the description';
+COMMENT ON COLUMN observations.output_mode IS 'how structure was asked for in fact';
+COMMENT ON COLUMN observations.adapted IS 'how the request differed in fact from what the arm says';
+COMMENT ON COLUMN observations.returned_model IS 'the model that the endpoint says answered';
+COMMENT ON COLUMN observations.system_fingerprint IS 'the endpoint''s name for its configuration';
+COMMENT ON COLUMN observations.started_at IS 'when the request went out, UTC';
+COMMENT ON COLUMN observations.asked_at IS 'when its answer was complete, UTC';
+COMMENT ON COLUMN observations.seconds IS 'latency of the request that ended the cell, in seconds';
+COMMENT ON COLUMN observations.prompt_tokens IS 'tokens read by that request';
+COMMENT ON COLUMN observations.completion_tokens IS 'tokens written in answer to it';
+COMMENT ON COLUMN observations.cached_tokens IS 'those of prompt_tokens that came from a cache';
+COMMENT ON COLUMN observations.cost_usd IS 'cost of that request, in US dollars';
+COMMENT ON COLUMN observations.fingerprint IS 'hash of the question: messages, schema, model, sampling, repeat';
+COMMENT ON COLUMN observations.wording IS 'what the repeats of one question share';
+COMMENT ON COLUMN observations.tool_digest IS 'hash of what the prompt shows of the tool';
+COMMENT ON COLUMN observations.persona_digest IS 'hash of what the prompt and the schema show of the persona';
+COMMENT ON COLUMN observations.templates_digest IS 'hash of the templates'' wording';
+COMMENT ON COLUMN observations.sampling_digest IS 'hash of the sampling';
+COMMENT ON COLUMN observations.attempt_id IS 'the attempt that the answer comes from';
+COMMENT ON COLUMN observations.run_id IS 'the run that it comes from: of this experiment, another, or the house panel';

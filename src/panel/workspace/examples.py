@@ -14,7 +14,7 @@ from panel.workspace.personas import Persona
 from panel.workspace.plain_files import read_text, refuse_outside
 from panel.workspace.tools import DESCRIPTION_LIMIT, Line, Pricing, Text, Tool, slugify
 from panel.workspace.validation import validate
-from panel.workspace.verdict import parse, schema_for
+from panel.workspace.verdict import HOUSE_FORM, Form, parse, schema_for
 
 EXAMPLES = "examples"  # the folder below prompts/
 
@@ -47,14 +47,14 @@ class Example(BaseModel):
         """Return the fictional tool as one under review."""
         return Tool(slug=slugify(self.tool.name), description=self.description, **dict(self.tool))
 
-    def reply(self, persona: Persona) -> str:
+    def reply(self, persona: Persona, form: Form = HOUSE_FORM) -> str:
         """Return the answer as a model should write it: JSON, fields in the schema's order."""
-        answer = {name: self.answer[name] for name in _fields(persona) if name in self.answer}
+        answer = {name: self.answer[name] for name in _fields(persona, form) if name in self.answer}
         return json.dumps(answer, ensure_ascii=False)
 
 
-def _fields(persona: Persona) -> list[str]:
-    return list(schema_for(persona)["properties"])
+def _fields(persona: Persona, form: Form = HOUSE_FORM) -> list[str]:
+    return list(schema_for(persona, form=form)["properties"])
 
 
 def load_examples(file: Path, persona: Persona) -> tuple[Example, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 import traceback
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from panel.workspace.scaffold import shipped
 from panel.workspace.settings import PanelSettings
 from panel.workspace.tools import PricePlan, Pricing, Tool, slugify
 from panel.workspace.validation import did_you_mean
-from panel.workspace.verdict import schema_for
+from panel.workspace.verdict import HOUSE_FORM, Form, schema_for
 
 Message = tuple[str, str]  # role, content
 Messages = tuple[Message, ...]
@@ -58,6 +58,7 @@ class Prompts:
     """The compiled templates of a workspace, and the worked examples for small models.
 
     panel: what of the settings stands in the prompts: "language", and "as_of" (YYYY-MM, or "").
+    form: how the verdict is asked for.
     Rendered system and review messages are kept, since each is used many times.
     """
 
@@ -68,6 +69,7 @@ class Prompts:
     guidance: jinja2.Template
     examples: dict[str, tuple[Example, ...]]
     panel: dict[str, str]
+    form: Form = HOUSE_FORM
     _systems: dict[str, str] = field(default_factory=dict)
     _reviews: dict[str, str] = field(default_factory=dict)
 
@@ -90,18 +92,20 @@ class Prompts:
     def system_text(self, persona: Persona) -> str:
         """Render the system message of a persona."""
         if persona.id not in self._systems:
-            self._systems[persona.id] = self._render(self.system, persona=persona, panel=self.panel)
+            self._systems[persona.id] = self._render(
+                self.system, persona=persona, panel=self._panel()
+            )
         return self._systems[persona.id]
 
     def review_text(self, tool: Tool) -> str:
         """Render the user message of a tool."""
         if tool.slug not in self._reviews:
-            self._reviews[tool.slug] = self._render(self.review, tool=tool, panel=self.panel)
+            self._reviews[tool.slug] = self._render(self.review, tool=tool, panel=self._panel())
         return self._reviews[tool.slug]
 
     def repair_text(self, persona: Persona, problems: list[str]) -> str:
         """Render the message that asks for a repair of an unreadable reply."""
-        fields = list(schema_for(persona)["properties"])
+        fields = list(schema_for(persona, form=self.form)["properties"])
         return self._render(self.repair, problems=problems, fields=fields)
 
     def guidance_text(self, note: str) -> str:
@@ -119,20 +123,31 @@ class Prompts:
         turned = (int(text_hash(slugify(tool.name)), 16) + persona.order + repeat) % 2
         turns: list[Message] = []
         for example in reversed(examples) if turned else examples:
-            asked = self._render(self.review, tool=example.as_tool(), panel=self.panel)
+            asked = self._render(self.review, tool=example.as_tool(), panel=self._panel())
             turns.append(("user", asked))
-            turns.append(("assistant", example.reply(persona)))
+            turns.append(("assistant", example.reply(persona, self.form)))
         return tuple(turns)
 
     def example_records(self, persona: Persona) -> list[dict[str, Any]]:
         """Return a persona's worked examples as plain JSON types."""
         return [example.model_dump(mode="json") for example in self.examples.get(persona.id, ())]
 
+    def in_form(self, form: Form) -> Prompts:
+        """Return the same prompts, asking for the verdict in another form."""
+        return replace(self, form=form, _systems={}, _reviews={})
+
+    def _panel(self) -> dict[str, Any]:
+        return self.panel | _form_fields(self.form)
+
     def _render(self, template: jinja2.Template, **context: Any) -> str:
         try:
             return render(template, **context)
         except Exception as error:  # whatever a template does wrong, its author can fix
             raise WorkspaceError([_fault(error, template, self.folder)]) from None
+
+
+def _form_fields(form: Form) -> dict[str, Any]:
+    return {"labels": [*form.words], "verdict_field": form.verdict_field}
 
 
 def load_prompts(
@@ -257,7 +272,7 @@ def template_digest(prompts: Prompts) -> str:
         return content_hash([read_text(file) for file in files])
 
 
-_PANEL = {"language": "en", "as_of": "2000-01"}
+_PANEL = {"language": "en", "as_of": "2000-01", **_form_fields(HOUSE_FORM)}
 _PROBE = Persona(
     id="probe",
     name="name",

@@ -9,7 +9,10 @@ from pathlib import Path
 
 from panel.errors import UsageError
 
-PARTS = ("panel.toml", "personas", "prompts", "tools", "runs/.gitignore", "verdicts/.gitattributes")
+PARTS = (
+    *("panel.toml", "personas", "prompts", "tools", "experiments"),
+    *("runs/.gitignore", "verdicts/.gitattributes"),
+)
 
 
 def shipped() -> Path:

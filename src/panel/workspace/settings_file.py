@@ -28,6 +28,18 @@ _SECRET_KEYS = (
 def load_settings(root: Path) -> Settings:
     """Read ``panel.toml`` below ``root``; raises WorkspaceError with all its problems."""
     file = root / FILE
+    _source, fields, lines = read_toml(file)
+    settings = validate(Settings, fields, file, lines)
+    if problems := _endpoint_problems(settings, file, lines):
+        raise WorkspaceError(problems)
+    return settings
+
+
+def read_toml(file: Path) -> tuple[str, dict[str, Any], Lines]:
+    """Read a TOML file that people write: its text, its fields, and where each stands.
+
+    Raises WorkspaceError for what is not TOML, too large or too deep, and for secrets in it.
+    """
     source = read_text(file)
     if len(source) > LONGEST or any(line.count(".") > MOST_DOTS for line in source.split("\n")):
         message = f"has more than {LONGEST:,} characters, or {MOST_DOTS:,} dots in one line"
@@ -43,10 +55,7 @@ def load_settings(root: Path) -> Settings:
     lines = toml_lines(source)
     if problems := _refused_secrets(fields, file, lines):
         raise WorkspaceError(problems)
-    settings = validate(Settings, fields, file, lines)
-    if problems := _endpoint_problems(settings, file, lines):
-        raise WorkspaceError(problems)
-    return settings
+    return source, fields, lines
 
 
 def _endpoint_problems(settings: Settings, file: Path, lines: Lines) -> list[Problem]:

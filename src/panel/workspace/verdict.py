@@ -53,8 +53,31 @@ class Lengths:
 EMBEDDED_LENGTHS = Lengths(quote=(12, 90), beat=(90, 210))
 
 
-def schema_for(persona: Persona, lengths: Lengths | None = None) -> dict[str, Any]:
-    """Return the JSON Schema of a persona's verdict, reasons first, in the portable subset.
+class Form(BaseModel):
+    """How a verdict is asked for: which of its words is named first, and where its field stands.
+
+    The house panel names ship first and asks for the reasons before the verdict. An experiment
+    may vary both, to see how much of the verdicts is owed to them.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    labels: Literal["ship-first", "skip-first"] = "ship-first"
+    verdict_field: Literal["last", "first"] = "last"
+
+    @property
+    def words(self) -> tuple[str, str]:
+        """The two words in the order in which they are named."""
+        return (SHIP, SKIP) if self.labels == "ship-first" else (SKIP, SHIP)
+
+
+HOUSE_FORM = Form()
+
+
+def schema_for(
+    persona: Persona, lengths: Lengths | None = None, form: Form = HOUSE_FORM
+) -> dict[str, Any]:
+    """Return the JSON Schema of a persona's verdict, in the portable subset.
 
     Flat, all required, no extra properties, enums and bounded integers only: every
     server that enforces schemas understands that. lengths: bounds of strings and lists
@@ -72,10 +95,12 @@ def schema_for(persona: Persona, lengths: Lengths | None = None) -> dict[str, An
     }
     if lengths:
         evidence |= {"minItems": 2, "maxItems": 3}
-    properties: dict[str, Any] = {"evidence": evidence}
+    verdict = {"verdict": {"type": "string", "enum": [*form.words]}}
+    properties: dict[str, Any] = {**(verdict if form.verdict_field == "first" else {})}
+    properties["evidence"] = evidence
     for beat in persona.beats:
         properties[beat.id] = text(lengths.beat if lengths else None)
-    properties["verdict"] = {"type": "string", "enum": [SHIP, SKIP]}
+    properties |= verdict
     properties["verdict_confidence"] = {"type": "integer", "minimum": 0, "maximum": 100}
     return {
         "type": "object",

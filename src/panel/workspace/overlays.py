@@ -1,0 +1,68 @@
+"""Overlays: folders of an experiment that hold only the files that differ."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from panel.errors import WorkspaceError
+from panel.workspace.loading import WorkspaceFiles, load_workspace
+from panel.workspace.plain_files import home_of, refuse_outside
+from panel.workspace.settings_file import FILE
+
+PARTS = ("personas", "prompts", "tools")
+
+
+@contextmanager
+def overlaid(
+    workspace: WorkspaceFiles, folder: Path, overlays: Mapping[str, str]
+) -> Iterator[WorkspaceFiles]:
+    """Load a workspace with other files laid over its own.
+
+    folder: where the overlays lie; overlays: by part of the workspace, folders below it. The files
+    stay together in a temporary folder until the context ends, since templates are read late. Its
+    root, and with it ``runs``, is the workspace's. Raises WorkspaceError.
+    """
+    if not overlays:
+        yield workspace
+        return
+    with tempfile.TemporaryDirectory(prefix="panel-") as place:
+        made = Path(place)
+        origins: dict[Path, Path] = {}
+        home = home_of(workspace.root)
+        _lay(workspace.root / FILE, made / FILE, home, origins)
+        for part in PARTS:
+            (made / part).mkdir()
+            for file in _files(workspace.root / part):
+                _lay(file, made / part / file.relative_to(workspace.root / part), home, origins)
+            if part in overlays:
+                over = folder / overlays[part]
+                refuse_outside(folder, over)
+                files = _files(over)
+                if not files:
+                    raise WorkspaceError.single(
+                        over, None, "", "holds no file", "Put the files that differ there."
+                    )
+                for file in files:
+                    _lay(file, made / part / file.relative_to(over), folder, origins)
+        try:
+            yield replace(load_workspace(made), root=workspace.root)
+        except WorkspaceError as error:
+            raise WorkspaceError(
+                [replace(each, file=origins.get(each.file, each.file)) for each in error.problems]
+            ) from None
+
+
+def _files(folder: Path) -> list[Path]:
+    return [file for file in sorted(folder.rglob("*")) if file.is_file()]
+
+
+def _lay(file: Path, target: Path, home: Path, origins: dict[Path, Path]) -> None:
+    refuse_outside(home, file)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(file, target)
+    origins[target] = file

@@ -1,0 +1,377 @@
+"""Experiments: arms of the same cells, in one drawn order, that change nothing of the house."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from panel.research.experiments import standing, unrealised
+from panel.store.ingest import opened, rebuild
+from panel.store.registrations import arm_conditions
+from panel.workspace.experiments import load_experiment
+from tests.support.mock_endpoint import MockEndpoint
+from tests.support.runs import run
+from tests.support.space import Panel, Space, edit
+from tests.support.weather import error
+
+HOUSE = (
+    *("verdicts", "superseded", "takes", "tools", "personas", "published", "decisions"),
+    *("ship_percentages", "ship_percentages_by_panel", "model_differences"),
+)
+PLAN = """
+question = "Does rubric two ship more?"
+repeats = 1
+seed = 7
+[arms.control]
+[arms.rubric]
+prompts = "rubric/prompts"
+"""
+
+
+def write(space: Space, text: str = PLAN, name: str = "rubric") -> Path:
+    """Write an experiment, and the overlay ``rubric/prompts`` beside it."""
+    folder = space.root / "experiments"
+    over = folder / "rubric" / "prompts"
+    over.mkdir(parents=True, exist_ok=True)
+    system = (space.root / "prompts" / "system.md.j2").read_text(encoding="utf-8")
+    assert "A famous name" in system
+    (over / "system.md.j2").write_text(system.replace("A famous name", "Fame"), encoding="utf-8")
+    file = folder / f"{name}.toml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def house(space: Space) -> dict[str, list[Any]]:
+    """Return every row of every view of the house panel."""
+    with opened(space.root / "runs") as connection:
+        return {
+            view: connection.execute(f"SELECT * FROM {view} ORDER BY ALL").fetchall()
+            for view in HOUSE
+        }
+
+
+def query(space: Space, sql: str) -> list[Any]:
+    with opened(space.root / "runs") as connection:
+        return connection.execute(sql).fetchall()
+
+
+def test_the_arm_that_repeats_the_house_panel_asks_nothing(
+    asked: Space, panel: Panel, mock: MockEndpoint
+) -> None:
+    write(asked, PLAN.split("[arms.rubric]", maxsplit=1)[0])
+    before = mock.asked
+    done = panel("experiment", "run", "rubric", "--json", cwd=asked.root)
+    assert done.code == 0, done.err
+    (told,) = json.loads(done.out)["runs"]
+    assert (told["planned"], told["reused"], told["asked"]) == (8, 8, 0)
+    assert mock.asked == before
+    seen = query(asked, "SELECT arm, count(*), count(outcome) FROM observations GROUP BY arm")
+    assert seen == [("control", 8, 8)]
+    again = panel("experiment", "run", "rubric", "--json", cwd=asked.root)
+    assert json.loads(again.out)["runs"] == [] and len(asked.journals) == 2
+
+
+def test_no_row_of_the_house_panel_changes_with_an_experiment_or_a_rebuild(
+    asked: Space, panel: Panel, mock: MockEndpoint
+) -> None:
+    before = house(asked)
+    shown = panel("show", "--json", cwd=asked.root).out
+    write(asked, PLAN.replace("repeats = 1", "repeats = 3"))
+    asked_before = mock.asked
+    done = panel("experiment", "run", "rubric", cwd=asked.root)
+    assert done.code == 0, done.err
+    assert mock.asked - asked_before == 3 * 8 + 2 * 8  # rubric's all, and control's new repeats
+    assert house(asked) == before
+    assert panel("show", "--json", cwd=asked.root).out == shown
+    rebuild(asked.root / "runs")
+    assert house(asked) == before
+    assert query(asked, "SELECT count(*), count(outcome) FROM observations") == [(48, 48)]
+    assert json.loads(panel("plan", "--json", cwd=asked.root).out)["pending"] == 0
+
+
+def test_what_an_experiment_asked_is_taken_by_the_house_panel_that_comes_to_ask_it(
+    asked: Space, panel: Panel, mock: MockEndpoint
+) -> None:
+    write(asked)
+    panel("experiment", "run", "rubric", cwd=asked.root)
+    over = asked.root / "experiments" / "rubric" / "prompts" / "system.md.j2"
+    (asked.root / "prompts" / "system.md.j2").write_text(over.read_text("utf-8"), "utf-8")
+    before = mock.asked
+    summary = run(asked)
+    assert (summary.asked, summary.reused, mock.asked) == (0, 8, before)
+    wordings = query(asked, "SELECT count(DISTINCT wording), count(*) FROM verdicts")
+    assert wordings == [(8, 8)]
+    arm = query(asked, "SELECT fingerprint FROM observations WHERE arm = 'rubric' ORDER BY 1")
+    assert query(asked, "SELECT fingerprint FROM verdicts ORDER BY 1") == arm
+
+
+def test_an_experiment_that_was_stopped_goes_on_and_asks_nothing_twice(
+    mocked: Space, panel: Panel, mock: MockEndpoint
+) -> None:
+    write(mocked)
+    first = panel("experiment", "run", "rubric", "--max-calls", "5", cwd=mocked.root)
+    assert first.code == 4 and "Stopped early (budget)" in first.out
+    assert mock.asked == 5
+    done = panel("experiment", "run", "rubric", cwd=mocked.root)
+    assert done.code == 0 and mock.asked == 16
+    assert query(mocked, "SELECT count(*), count(outcome) FROM observations") == [(16, 16)]
+    assert query(mocked, "SELECT count(*) FROM journal.experiments") == [(1,)]
+
+
+@pytest.mark.process
+def test_kill_9_amid_an_experiment_loses_no_reply_that_was_written(
+    mocked: Space, mock: MockEndpoint
+) -> None:
+    write(mocked, PLAN.replace("repeats = 1", "repeats = 4"))
+    mock.delay = 0.05
+    words = [sys.executable, "-m", "panel", "experiment", "run", "rubric"]
+    with subprocess.Popen(words, cwd=mocked.root, stderr=subprocess.PIPE) as process:
+        while mock.asked < 20 and process.poll() is None:
+            pass
+        os.kill(process.pid, signal.SIGKILL)
+    written = query(mocked, "SELECT count(*) FROM attempts")[0][0]
+    mock.delay, before = 0.0, mock.asked
+    ended = subprocess.run(words, cwd=mocked.root, check=False, capture_output=True)
+    assert ended.returncode == 0, ended.stderr
+    assert written > 0 and mock.asked - before == 64 - written
+    assert query(mocked, "SELECT count(*), count(outcome) FROM observations") == [(64, 64)]
+    assert query(mocked, "SELECT count(*) FROM attempts WHERE final") == [(64,)]
+
+
+def test_the_arms_are_asked_over_the_same_time(
+    mocked: Space, panel: Panel, mock: MockEndpoint
+) -> None:
+    write(mocked, PLAN.replace("repeats = 1", "repeats = 15"))
+    panel("experiment", "run", "rubric", cwd=mocked.root)
+    rows = query(mocked, "SELECT arm, median(position), max(position) FROM observations GROUP BY 1")
+    places = {arm: middle for arm, middle, _last in rows}
+    assert abs(places["control"] - places["rubric"]) < 0.05 * 240
+    in_a_row = query(
+        mocked,
+        "SELECT count(*) FROM (SELECT row(arm, tool, persona) AS cell, lag(cell) OVER "
+        "(ORDER BY position) AS last FROM observations) WHERE cell = last",
+    )
+    assert in_a_row[0][0] < 0.2 * 240  # repeats of one question do not follow one another
+    sent = [row[0] for row in query(mocked, "SELECT fingerprint FROM attempts ORDER BY attempt_id")]
+    drawn = query(mocked, "SELECT fingerprint FROM observations ORDER BY position")
+    assert len(sent) == len(drawn) == 240
+
+
+def test_two_models_are_asked_in_turns(mocked: Space, panel: Panel, mock: MockEndpoint) -> None:
+    write(
+        mocked,
+        'question = "Which model ships more?"\nrepeats = 10\n[arms.one]\n[arms.other]\n'
+        'model = "mock-2"\n',
+    )
+    done = panel("experiment", "run", "rubric", "--json", cwd=mocked.root)
+    assert done.code == 0, done.err
+    assert [each["asked"] for each in json.loads(done.out)["runs"]] == [80, 80]
+    models = [each["body"]["model"] for each in mock.requests if each["body"]]
+    middles = [
+        sum(place for place, model in enumerate(models) if model == name) / 80
+        for name in ("mock-1", "mock-2")
+    ]
+    assert abs(middles[0] - middles[1]) < 0.05 * 160
+
+
+def test_a_factor_that_the_server_drops_is_not_realised(
+    mocked: Space, panel: Panel, mock: MockEndpoint
+) -> None:
+    write(mocked, PLAN + "[arms.cool.sampling]\ntemperature = 0.2\n")
+    refused = error(400, "Unsupported parameter: 'temperature' is not supported with this model.")
+    mock.face = lambda _index, body: refused if "temperature" in body else None
+    panel("experiment", "run", "rubric", cwd=mocked.root)
+    found = load_experiment(mocked.root, "rubric")
+    with opened(mocked.root / "runs") as connection:
+        told = unrealised(found, arm_conditions(connection, "rubric"))
+    assert told == {"cool": ["the server does not take temperature, which was left out"]}
+    record = panel("experiment", "report", "rubric", "--json", cwd=mocked.root)
+    (cool,) = [each for each in json.loads(record.out)["arms"] if each["arm"] == "cool"]
+    assert cool["realised"] is False and "temperature" in cool["unrealised"][0]
+
+
+COMPARE = '[[compare]]\na = "control"\nb = "rubric"\nmargin = 5\n'
+
+
+def test_comparisons_that_are_changed_after_the_first_answer_only_explore(
+    mocked: Space, panel: Panel
+) -> None:
+    file = write(mocked, PLAN + COMPARE)
+    panel("experiment", "run", "rubric", cwd=mocked.root)
+
+    def stands() -> tuple[bool, str]:
+        with opened(mocked.root / "runs") as connection:
+            found = standing(connection, load_experiment(mocked.root, "rubric"))
+        return found.confirmatory, found.why
+
+    assert stands()[0] is True
+    edit(file, "margin = 5", "margin = 12")
+    assert stands() == (False, "Its comparisons differ from those that are registered.")
+    panel("experiment", "run", "rubric", cwd=mocked.root)
+    confirms, why = stands()
+    assert not confirms and "after the first answer" in why
+    edit(file, "margin = 12", "margin = 5")
+    assert stands()[0] is True
+
+
+def test_an_arm_is_registered_before_its_model_appears(
+    mocked: Space, panel: Panel, mock: MockEndpoint
+) -> None:
+    file = write(
+        mocked, PLAN + '[arms.later]\nmodel = "next"\n' + COMPARE.replace("rubric", "later")
+    )
+    done = panel("experiment", "run", "rubric", cwd=mocked.root)
+    assert done.code == 0 and "later waits for its model" in done.err
+    assert mock.asked == 16
+    edit(file, 'model = "next"', 'model = "mock-2"')
+    panel("experiment", "run", "rubric", cwd=mocked.root)
+    assert mock.asked == 24
+    with opened(mocked.root / "runs") as connection:
+        assert standing(connection, load_experiment(mocked.root, "rubric")).confirmatory
+
+
+def test_the_form_is_in_the_question_and_in_the_schema(
+    mocked: Space, panel: Panel, mock: MockEndpoint
+) -> None:
+    write(
+        mocked,
+        'question = "Does the order matter?"\n[select]\ntools = ["anvil"]\npersonas = ["skeptic"]\n'
+        '[arms.turned.form]\nlabels = "skip-first"\nverdict_field = "first"\n',
+    )
+    done = panel("experiment", "run", "rubric", cwd=mocked.root)
+    assert done.code == 0, done.err
+    (body,) = [each["body"] for each in mock.requests if each["body"]]
+    schema = body["response_format"]["json_schema"]["schema"]
+    assert next(iter(schema["properties"])) == "verdict"
+    assert schema["properties"]["verdict"]["enum"] == ["skip", "ship"]
+    text = body["messages"][0]["content"]
+    assert '- "verdict": "skip" or "ship"' in text
+    assert text.index('- "verdict"') < text.index('- "evidence"')
+
+
+def test_a_form_that_the_template_does_not_show_is_refused(mocked: Space, panel: Panel) -> None:
+    write(mocked, 'question = "?"\n[arms.turned.form]\nlabels = "skip-first"\n')
+    file = mocked.root / "prompts" / "system.md.j2"
+    file.write_text(file.read_text("utf-8").replace("panel.labels", "['ship', 'skip']"), "utf-8")
+    done = panel("experiment", "plan", "rubric", cwd=mocked.root)
+    assert done.code == 2 and "does not use panel.labels" in done.err
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[arms.a]\n", "question: is missing"),
+        ('question = "q"\n', "arms: is missing"),
+        ('question = "q"\n[arms.a]\nprompt = "x"\n', "Did you mean 'prompts'?"),
+        ('question = "q"\n[arms.a]\nprompts = "../prompts"\n', "not a folder below experiments/"),
+        ('question = "q"\n[arms.a]\nprompts = "/etc"\n', "not a folder below experiments/"),
+        ('question = "q"\n[arms.a]\nprompts = "gone"\n', "holds no file"),
+        ('question = "q"\n[arms.a]\n[[compare]]\na = "a"\nb = "c"\n', "there is no arm 'c'"),
+        ('question = "q"\n[arms.a]\n[[compare]]\na = "a"\nb = "a"\n', "compared with itself"),
+        ('question = "q"\n[arms.a]\nendpoint = "mcok"\n', "Did you mean 'mock'?"),
+        ('question = "q"\n[select]\ntools = ["anvl"]\n[arms.a]\n', "Did you mean 'anvil'?"),
+        ('question = "q"\n[arms."a b"]\n', "is no name of an arm"),
+        (
+            'question = "q"\n[arms.a]\napi_key = "sk-123456789012345678901234"\n',
+            "a secret must not",
+        ),
+        ("question = \n", "is not valid TOML"),
+    ],
+)
+def test_a_mistake_in_an_experiment_is_named(
+    mocked: Space, panel: Panel, text: str, told: str
+) -> None:
+    write(mocked, text)
+    done = panel("experiment", "plan", "rubric", cwd=mocked.root)
+    assert done.code == 2 and told in done.err, done.err
+    assert "Traceback" not in done.err and "sk-1234" not in done.err
+
+
+def test_a_mistake_in_an_overlay_is_named_where_it_stands(mocked: Space, panel: Panel) -> None:
+    write(mocked)
+    over = mocked.root / "experiments" / "rubric" / "prompts" / "system.md.j2"
+    edit(over, "{{ persona.motto }}", "{{ persona.moto }}")
+    done = panel("experiment", "plan", "rubric", cwd=mocked.root)
+    assert done.code == 2 and str(over) in done.err, done.err
+
+
+def test_an_overlay_cannot_lead_out_of_its_folder(
+    mocked: Space, panel: Panel, tmp_path: Path
+) -> None:
+    write(mocked)
+    secret = tmp_path / "secret.txt"
+    secret.write_text("hidden", encoding="utf-8")
+    over = mocked.root / "experiments" / "rubric" / "prompts" / "guidance.md.j2"
+    over.symlink_to(secret)
+    done = panel("experiment", "plan", "rubric", cwd=mocked.root)
+    assert done.code == 2 and "leads out of its folder" in done.err
+    over.unlink()
+    (mocked.root / "experiments" / "away").symlink_to(tmp_path)
+    write(mocked, 'question = "q"\n[arms.a]\nprompts = "away"\n')
+    done = panel("experiment", "plan", "rubric", cwd=mocked.root)
+    assert done.code == 2 and "leads out of its folder" in done.err
+
+
+def test_an_experiment_that_is_not_there_is_named(mocked: Space, panel: Panel) -> None:
+    write(mocked)
+    done = panel("experiment", "plan", "rubik", cwd=mocked.root)
+    assert done.code == 2 and "Did you mean 'rubric'?" in done.err
+    for name in ("../panel", "a/b", ""):
+        assert panel("experiment", "plan", name, cwd=mocked.root).code == 2
+
+
+def test_a_renamed_tool_keeps_its_place_in_an_experiment(
+    asked: Space, panel: Panel, mock: MockEndpoint
+) -> None:
+    write(asked)
+    panel("experiment", "run", "rubric", cwd=asked.root)
+    (asked.root / "tools" / "anvil.md").rename(asked.root / "tools" / "hammer.md")
+    before = mock.asked
+    assert run(asked).asked == 0
+    done = panel("experiment", "run", "rubric", cwd=asked.root)
+    assert done.code == 0 and mock.asked == before
+    tools = query(asked, "SELECT DISTINCT tool FROM observations WHERE outcome IS NOT NULL")
+    assert sorted(tool for (tool,) in tools) == ["bellows", "hammer"]
+
+
+def test_the_tidy_export_has_a_row_for_each_enrolment_and_explains_its_columns(
+    asked: Space, panel: Panel, tmp_path: Path
+) -> None:
+    write(asked)
+    panel("experiment", "run", "rubric", cwd=asked.root)
+    target = tmp_path / "tidy.parquet"
+    done = panel("export", "--tidy", "-o", str(target), cwd=asked.root)
+    assert done.code == 0, done.err
+    sql = f"SELECT arm, count(*), sum(ship) FROM '{target}' GROUP BY arm ORDER BY arm"
+    assert [row[:2] for row in duckdb.sql(sql).fetchall()] == [("control", 8), ("rubric", 8)]
+    kept = duckdb.sql(f"SELECT value FROM parquet_kv_metadata('{target}')").fetchall()
+    told = json.loads(panel("export", "--dictionary", "--format", "json", cwd=asked.root).out)
+    meanings = {each["column"]: each["meaning"] for each in told}
+    assert json.loads(kept[0][0]) == meanings and all(meanings.values())
+    assert list(meanings) == duckdb.sql(f"SELECT * FROM '{target}'").columns
+
+
+def test_check_reads_experiments_and_lays_their_overlays(mocked: Space, panel: Panel) -> None:
+    write(mocked, PLAN + '[arms.later]\nmodel = "next"\nprompts = "rubric/prompts"\n')
+    assert panel("check", cwd=mocked.root).code == 0
+    over = mocked.root / "experiments" / "rubric" / "prompts" / "system.md.j2"
+    edit(over, "{{ persona.motto }}", "{{ persona.moto }}")
+    done = panel("check", cwd=mocked.root)
+    assert done.code == 2 and f"{over}:22" in done.out
+    assert not mocked.journals
+
+
+def test_the_sample_experiment_is_in_order(panel: Panel, tmp_path: Path) -> None:
+    panel("init", "new", cwd=tmp_path)
+    done = panel("experiment", "plan", "label-order", "--json", cwd=tmp_path / "new")
+    assert done.code == 0, done.err
+    told = json.loads(done.out)
+    assert [each["pending"] for each in told["arms"]] == [56, 56] and told["asking"] == 112
