@@ -206,27 +206,19 @@ def _print_report(found: LabelReport) -> None:
 
 
 def _print_between(found: LabelReport) -> None:
+    between = found.between
     if len(found.labels) < 2:
         return
-    pairs, same = _pairs(found)
-    if not pairs:
-        say("Agreement between labellers: not estimable: no question has two labels.")
+    if between.raw is None:
+        say(f"Agreement between labellers: not estimable: {between.why}.")
         return
+    alpha = f"not estimable ({between.why})" if between.alpha is None else f"{between.alpha:.2f}"
+    ac1 = "not estimable" if between.ac1 is None else f"{between.ac1:.2f}"
     say(
-        f"Agreement between labellers: {percent(100 * same / pairs)} of {pairs:,} pairs of labels "
-        f"on {len(found.ratings):,} questions."
+        f"Agreement between labellers on {between.units_with_two:,} questions: "
+        f"{percent(100 * between.raw)}; alpha {alpha}; AC1 {ac1}; "
+        f"{percent(100 * between.marginal.get('ship', 0))} of their labels ship."
     )
-
-
-def _pairs(found: LabelReport) -> tuple[int, int]:
-    """Return how many pairs of labels there are on the same question, and how many are the same."""
-    pairs = same = 0
-    for said in found.ratings:
-        ships = said.count("ship")
-        skips = len(said) - ships
-        pairs += len(said) * (len(said) - 1) // 2
-        same += (ships * (ships - 1) + skips * (skips - 1)) // 2
-    return pairs, same
 
 
 def _share(successes: int, n: int) -> str:
@@ -244,7 +236,7 @@ def _corrected(found: Corrected | str) -> str:
 
 
 def _report_record(found: LabelReport) -> dict[str, Any]:
-    pairs, same = _pairs(found)
+    between = found.between
     return {
         "draw": found.draw,
         "drawn_at": found.drawn_at,
@@ -258,9 +250,12 @@ def _report_record(found: LabelReport) -> dict[str, Any]:
         "panel": _counts_record(found.table),
         "personas": {who: _counts_record(each) for who, each in found.personas.items()},
         "between_labellers": {
-            "questions": len(found.ratings),
-            "pairs": pairs,
-            "agreement_percent": 100 * same / pairs if pairs else None,
+            "questions": between.units_with_two,
+            "agreement_percent": None if between.raw is None else 100 * between.raw,
+            "alpha": between.alpha,
+            "ac1": between.ac1,
+            "ship_percent": 100 * between.marginal.get("ship", 0) if between.ratings else None,
+            "not_estimable": between.why,
         },
         "ship_rate": {
             "panel": _share_record(found.population_ships, found.population),

@@ -49,6 +49,7 @@ COMMANDS = {
     "compare": ("show", "Set two tools side by side, in the terminal or as a page."),
     "takes": ("takes", "Say whether takes tell personas apart, and how alike they are."),
     "labels": ("labels", "Draw questions for people to answer; correct the panel by them."),
+    "stats": ("stats", "Say what a set of votes tells of tools, the catalog and the panel."),
     "lint": ("lint", "Check the takes for what an editor should look at, without a model."),
     "freeze": ("ci", "Write the verdicts into verdicts/, to be kept in git."),
     "thaw": ("ci", "Bring answers in verdicts/ into the store, where it does not hold them."),

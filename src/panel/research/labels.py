@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from panel.errors import UsageError
+from panel.stats.agreement import Agreement, agreement_of_ratings
 from panel.stats.correction import (
     Calibration,
     Corrected,
@@ -64,8 +65,8 @@ class LabelReport:
 
     drawn: its questions; labelled: those with a label; tied: of these, those on which as many
     people ship as skip, which count nowhere else. population, population_ships: the questions it
-    was drawn from. labels: by labeller. personas: a table for each. ratings: what all labellers
-    said of each question that has two labels or more. ships, votes: the panel's present majorities
+    was drawn from. labels: by labeller. personas: a table for each. between: the
+    agreement of all labellers with each other. ships, votes: the panel's present majorities
     on the same model. reworded: labelled questions whose wording is another one now. The two
     corrected rates are words where they are refused: why.
     """
@@ -81,7 +82,7 @@ class LabelReport:
     labels: dict[str, int]
     table: Table
     personas: dict[str, Table]
-    ratings: list[list[str]]
+    between: Agreement
     ships: int
     votes: int
     reworded: int
@@ -120,7 +121,7 @@ def label_report(connection: Connection, draw: str | None = None) -> LabelReport
             persona: _table([pair for pair in pairs if pair[0].persona == persona])
             for persona in sorted({item.persona for item in judged})
         },
-        ratings=[list(item.labels.values()) for item in items if len(item.labels) > 1],
+        between=agreement_of_ratings(item.labels.values() for item in items),
         ships=ships,
         votes=votes,
         reworded=_reworded(judged, present),

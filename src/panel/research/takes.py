@@ -22,7 +22,7 @@ from panel.stats.diversity import (
     words,
 )
 from panel.store.connection import Connection
-from panel.store.frames import persona_records, takes_of
+from panel.store.takes import persona_records, takes_of
 
 FEWEST_TEXTS = 10  # of a persona, to say how alike they are
 SHORT = 0.05  # share of the takes that may be too short for the matched length
