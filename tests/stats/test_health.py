@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from itertools import combinations
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -15,10 +16,12 @@ from panel.stats import (
     PersonaPair,
     Tally,
     effective_votes,
+    health_of,
     panel_health,
     phi,
     wilson,
 )
+from tests.support.reference import EXACT, REFERENCE
 
 # One tool a row, one persona a column: ships, skips, tied, no vote at all.
 ANSWERS = {"1": Tally(3, 1), "0": Tally(0, 1), "t": Tally(2, 2, abstains=1), "-": Tally(errors=1)}
@@ -268,3 +271,24 @@ def test_the_interval_holds_the_truth_of_simulated_panels(rho: float) -> None:
         interval = health(*random_rows(draw, 14, rho)).interval
         held += interval is not None and interval.holds(truth)
     assert held >= 0.85 * 60
+
+
+@pytest.mark.parametrize("row", REFERENCE["effective_votes"]["rows"])
+def test_effective_votes_are_those_of_kish(row: dict[str, Any]) -> None:
+    assert effective_votes(row["k"], row["rho"]) == pytest.approx(row["n_eff"], abs=EXACT)
+
+
+def test_the_reference_table_gives_its_correlation_and_effective_votes() -> None:
+    rows = ["".join(map(str, row)) for row in REFERENCE["agreement"]["votes_20x4"]["input"]]
+    found, expected = health(*rows), REFERENCE["effective_votes"]
+    assert found.mean_phi == pytest.approx(expected["rho"], abs=EXACT)
+    assert found.effective == pytest.approx(expected["n_eff"], abs=EXACT)
+
+
+def test_a_tie_and_no_answer_are_told_apart_and_neither_is_a_vote() -> None:
+    found = health_of(["a", "b"], {("ship", "tie"): 3, ("skip", ""): 2, ("", "ship"): 1})
+    assert [(each.votes.n, each.ties, each.unvoted) for each in found.personas] == [
+        (5, 0, 1),
+        (1, 3, 2),
+    ]
+    assert (found.tools, found.complete) == (6, 0)

@@ -7,6 +7,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -24,6 +25,7 @@ from panel.stats import (
     tally,
     wilson,
 )
+from tests.support.reference import EXACT, REFERENCE
 
 counts = st.integers(1, 10_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 
@@ -360,3 +362,51 @@ def test_the_chance_of_at_least_so_many_is_that_of_all_combinations(
         )
         assert chance == pytest.approx(combined) and chance <= 1
     assert len(found) == 1 + sum(len(count) - 1 for count in counts)
+
+
+# -- what independent libraries give --
+
+
+@pytest.mark.parametrize("row", REFERENCE["rate_intervals"]["rows"])
+def test_wilson_is_that_of_the_reference(row: dict[str, Any]) -> None:
+    found = wilson(row["k"], row["n"])
+    assert found is not None
+    assert [found.low / 100, found.high / 100] == pytest.approx(row["wilson"], abs=EXACT)
+
+
+@pytest.mark.parametrize("row", REFERENCE["wilson_exact_coverage"]["rows"])
+def test_wilson_covers_as_often_as_enumeration_says(row: dict[str, Any]) -> None:
+    n, p = row["n"], row["p"]
+    held = 0.0
+    for k in range(n + 1):
+        interval = wilson(k, n)
+        assert interval is not None
+        if interval.holds(100 * p):
+            held += math.comb(n, k) * p**k * (1 - p) ** (n - k)
+    assert held == pytest.approx(row["coverage"], abs=EXACT)
+
+
+@pytest.mark.parametrize("row", REFERENCE["panel_interval"]["rows"])
+def test_a_panel_of_equal_weights_has_the_interval_of_the_reference(row: dict[str, Any]) -> None:
+    tallies = [Tally(k, n - k) for k, n in zip(row["ships"], row["n"], strict=True)]
+    rate = combine(tallies).rate
+    assert rate is not None
+    assert rate.percent == pytest.approx(row["ship_percent"], abs=EXACT)
+    assert rate.interval.low == pytest.approx(row["low"], abs=EXACT)
+    assert rate.interval.high == pytest.approx(row["high"], abs=EXACT)
+
+
+@pytest.mark.parametrize("row", REFERENCE["majority_posterior"]["rows"])
+def test_how_sure_a_majority_is_stands_in_the_reference(row: dict[str, Any]) -> None:
+    assert ships_probability(row["k"], row["n"]) == pytest.approx(row["p"], abs=EXACT)
+
+
+@pytest.mark.parametrize("row", REFERENCE["two_tools_exact"]["rows"])
+def test_the_difference_of_two_tools_has_the_interval_of_the_reference(row: dict[str, Any]) -> None:
+    one, other = (
+        combine([Tally(ships, n - ships) for ships, n in row[side]]).rate for side in "ab"
+    )
+    assert one is not None and other is not None
+    found = newcombe(one, other)
+    assert found.low == pytest.approx(row["newcombe_low"], abs=EXACT)
+    assert found.high == pytest.approx(row["newcombe_high"], abs=EXACT)

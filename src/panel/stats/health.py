@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from statistics import fmean, quantiles
+from typing import Literal
 
 from panel.stats.votes import Interval, Tally
 
@@ -17,6 +18,9 @@ DRAWS = 1000  # of an interval
 SEED = 1965
 
 Votes = tuple[bool | None, ...]  # on one tool, of each persona: ships, skips, no vote
+# What a persona says of a tool over its answers: "" where none of them is a vote.
+Said = Literal["ship", "skip", "tie", ""]
+SHIPS: Mapping[Said, bool] = {"ship": True, "skip": False}
 Square = tuple[list[int], list[int], list[int], list[int]]  # places: both ship, one, other, none
 
 
@@ -141,24 +145,33 @@ def effective_votes(k: int, rho: float) -> float:
 
 
 def panel_health(tools: Iterable[Mapping[str, Tally]]) -> PanelHealth:
-    """Work out a panel's figures from the tallies of each tool, by persona.
+    """Work out a panel's figures from the tallies of each tool, by persona."""
+    found = list(tools)
+    names = list(dict.fromkeys(name for tallies in found for name in tallies))
+    return health_of(
+        names,
+        Counter(tuple(_said(tallies.get(name, Tally())) for name in names) for tallies in found),
+    )
+
+
+def health_of(names: Sequence[str], said: Mapping[tuple[Said, ...], int]) -> PanelHealth:
+    """Work out a panel's figures from how many tools its personas say what of.
 
     Each persona has one vote on a tool, the majority of its answers. Of the effective votes, a
     pair without a phi is left out, and so is a persona without any pair: one that says the same
     of every tool tells none from another, so it adds no vote.
     """
-    found = list(tools)
-    names = list(dict.fromkeys(name for tallies in found for name in tallies))
-    rates = tuple(_rate(name, found) for name in names)
-    voting = [rate.persona for rate in rates if rate.votes.n]
-    patterns = Counter(
-        tuple(_ships(tallies.get(name, Tally())) for name in voting) for tallies in found
-    )
+    rates = tuple(_rate(name, place, said) for place, name in enumerate(names))
+    voting = [place for place, rate in enumerate(rates) if rate.votes.n]
+    patterns: Counter[Votes] = Counter()
+    for each, many in said.items():
+        patterns[tuple(SHIPS.get(each[place]) for place in voting)] += many
     squares = {two: _square(patterns, *two) for two in combinations(range(len(voting)), 2)}
     counts = list(patterns.values())
     known = {two: phi(*_filled(square, counts)) for two, square in squares.items()}
+    voters = [names[place] for place in voting]
     pairs = tuple(
-        _pair((voting[i], voting[j]), _filled(squares[i, j], counts), known[i, j]) for i, j in known
+        _pair((voters[i], voters[j]), _filled(squares[i, j], counts), known[i, j]) for i, j in known
     )
     complete = sum(many for votes, many in patterns.items() if voting and None not in votes)
     together = sum(many for votes, many in patterns.items() if set(votes) in ({True}, {False}))
@@ -168,18 +181,22 @@ def panel_health(tools: Iterable[Mapping[str, Tally]]) -> PanelHealth:
     if mean is not None and complete >= ENOUGH:
         effective = effective_votes(len({each for two in phis for each in two}), mean)
         interval = _interval(patterns, list(phis), effective)
-    return PanelHealth(len(found), rates, pairs, complete, together, mean, effective, interval)
+    return PanelHealth(
+        sum(said.values()), rates, pairs, complete, together, mean, effective, interval
+    )
 
 
-def _ships(tally: Tally) -> bool | None:
-    return tally.majority == "ship" if tally.majority else None
+def _said(tally: Tally) -> Said:
+    return tally.majority or ("tie" if tally.n else "")
 
 
-def _rate(persona: str, tools: Sequence[Mapping[str, Tally]]) -> PersonaRate:
-    tallies = [tallies.get(persona, Tally()) for tallies in tools]
-    majorities = Counter(tally.majority for tally in tallies if tally.n)
-    voted = Tally(majorities["ship"], majorities["skip"])
-    return PersonaRate(persona, voted, majorities[None], sum(not tally.n for tally in tallies))
+def _rate(persona: str, place: int, said: Mapping[tuple[Said, ...], int]) -> PersonaRate:
+    counted: Counter[Said] = Counter()
+    for each, many in said.items():
+        counted[each[place]] += many
+    return PersonaRate(
+        persona, Tally(counted["ship"], counted["skip"]), counted["tie"], counted[""]
+    )
 
 
 def _pair(names: tuple[str, str], square: Sequence[float], known: float | None) -> PersonaPair:
