@@ -131,16 +131,25 @@ class Frame:
         }
 
 
+def counted(connection: Connection, source: Source) -> Connection:
+    """Ask for the counted votes of a source: the columns of ``frames.COLUMNS``, to be fetched."""
+    if source.kind == "run":
+        return counts_of_run(connection, source.name)
+    if source.kind == "experiment":
+        return counts_of_experiment(connection, source.name, source.arm)
+    return counts_of_house(connection, source.name or None)
+
+
+def no_votes(source: Source) -> UsageError:
+    """Return the error of a source of which the store holds nothing."""
+    return UsageError(f"the store holds no answers of {str(source)!r}. Write {FORMS}.")
+
+
 def load_frame(connection: Connection, source: Source) -> Frame:
     """Count the votes of a source; raises UsageError where the store holds none."""
-    if source.kind == "run":
-        rows = counts_of_run(connection, source.name)
-    elif source.kind == "experiment":
-        rows = counts_of_experiment(connection, source.name, source.arm)
-    else:
-        rows = counts_of_house(connection, source.name or None)
+    rows = counted(connection, source).fetchall()
     if not rows:
-        raise UsageError(f"the store holds no answers of {str(source)!r}. Write {FORMS}.")
+        raise no_votes(source)
     return frame_of(str(source), (VoteCount(*row) for row in rows))
 
 

@@ -1,0 +1,280 @@
+"""``panel stats``: what a set of votes says of tools, of the catalog and of the panel itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from panel.cli.options import Json
+from panel.cli.output import ends, out, percent, print_json, safe, say
+from panel.research.frame import FORMS, Source
+from panel.research.panels import PanelStatistics, ToolRates
+from panel.research.rates import OVER_MODELS, Estimate
+from panel.research.statistics import LISTED, ArmStatistics, Statistics, statistics_of
+from panel.research.table import Grid, load_table
+from panel.research.variance import Component, VarianceSplit
+from panel.stats import Interval
+from panel.store.ingest import opened
+from panel.workspace.loading import RUNS, find_root
+
+app = typer.Typer(rich_markup_mode=None)
+NONE = "—"
+
+
+@app.command()
+def stats(
+    source: Annotated[
+        str, typer.Argument(metavar="[SOURCE]", help=f"Which votes: {FORMS}.")
+    ] = "house",
+    model: Annotated[
+        list[str] | None, typer.Option("--model", help="Only this model; repeatable.")
+    ] = None,
+    tool: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--tool", help=f"List this tool's rate; repeatable. Up to {LISTED} are listed unasked."
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Say what a set of votes tells of tools, of the catalog and of the panel itself.
+
+    Rates with the question that each answers, agreement, flips, effective votes, the parts of the
+    variance and what more repeats or tools would buy, and each persona's influence. Models, prompts
+    and arms are never pooled. docs/statistics.md explains every figure.
+    """
+    asked = Source.parse(source)
+    with opened(find_root(Path.cwd()) / RUNS) as connection:
+        table = load_table(connection, asked)
+    found = statistics_of(table.of_models(model) if model else table, tool or ())
+    if as_json:
+        print_json(record(found))
+    else:
+        _print(found)
+
+
+def record(value: Any) -> Any:
+    """Return statistics as plain JSON types."""
+    if isinstance(value, Interval):
+        return ends(value)
+    if isinstance(value, Grid):
+        return {
+            "arm": value.arm,
+            "model": value.model,
+            "prompt": value.prompt,
+            "tools": len(value.tools),
+            "personas": list(value.personas),
+            "votes": int(value.votes.sum()),
+            "abstains": value.abstains,
+            "errors": value.errors,
+        }
+    if is_dataclass(value):
+        made = {each.name: record(getattr(value, each.name)) for each in fields(value)}
+        if isinstance(value, PanelStatistics):
+            made = {**made.pop("grid"), **made}
+        if isinstance(value, Component):
+            made["points"] = value.points
+        return made
+    if isinstance(value, tuple):
+        return [record(each) for each in value]
+    return dict(value) if isinstance(value, dict) else value
+
+
+def _print(found: Statistics) -> None:
+    for arm in found.arms:
+        for panel in arm.panels:
+            _print_panel(found.source, panel, arm)
+        if len(arm.panels) > 1:
+            _print_over(arm)
+        _print_tools(arm)
+
+
+def _title(grid: Grid) -> str:
+    arm = f"arm {grid.arm}, " if grid.arm else ""
+    return f"{arm}{grid.model}, prompt {grid.prompt[:12]}"
+
+
+def _print_panel(source: str, panel: PanelStatistics, arm: ArmStatistics) -> None:
+    grid = panel.grid
+    left = f"; {grid.abstains:,} abstained and {grid.errors:,} errors are no votes"
+    say(f"{source}: {_title(grid)}")
+    say(
+        f"{int(grid.votes.sum()):,} votes of {len(grid.personas)} persona(s) on "
+        f"{len(grid.tools):,} tool(s){left if grid.abstains or grid.errors else ''}."
+    )
+    for alarm in panel.alarms:
+        say(f"Base-rate alarm: {alarm}")
+    rates = [(each.persona, each.rate) for each in panel.base_rates]
+    _table("How often it ships", [*rates, ("the catalog", panel.catalog)], _rate)
+    say("")
+    say(f"1. {_tools_said(panel.tool_rates)}")
+    over = f"below, over the {len(arm.panels)} panels" if len(arm.panels) > 1 else arm.catalog.why
+    say(f"2. Over prompts and models, of which those asked are a sample: {over}.")
+    say(f"3. The catalog, of which the tools are a sample: {_said(panel.catalog)}.")
+    _print_agreement(panel)
+    _print_variance(panel.variance)
+    _print_projections(panel)
+    rows = [
+        (f"{each.persona}: {what}", estimate)
+        for each in panel.influence
+        for what, estimate in (("left out", each.left_out), ("turned", each.pivotal))
+    ]
+    _table("Tools whose majority changes", rows, _rate)
+    _table("Pull on the majority", [(e.persona, e.shapley) for e in panel.influence], _number)
+
+
+def _print_agreement(panel: PanelStatistics) -> None:
+    found = panel.agreement
+    rows = [
+        ("raw agreement", found.raw),
+        ("Krippendorff's alpha", found.alpha),
+        ("Fleiss' kappa", found.fleiss),
+        ("Gwet's AC1", found.ac1),
+    ]
+    _table("Agreement of majorities", rows, _number)
+    if found.ships is not None:
+        say(
+            f"Of these {found.ratings:,} majorities {percent(100 * found.ships)} ship. Where "
+            "nearly all are the same, alpha is low and AC1 high: read them together."
+        )
+    _table("Repeats and independence", [("answers that flip", found.flips)], _rate)
+    effective = found.effective
+    said = effective.why and f"not estimable: {effective.why}"
+    if effective.value is not None:
+        said = (
+            f"{effective.value:.1f} independent votes (95 % interval "
+            f"{_span(effective.interval, 1)}, {effective.n:,} tools; {effective.method})"
+        )
+    say(f"The {len(panel.grid.personas)} persona(s) count as: {said}.")
+
+
+def _print_variance(split: VarianceSplit) -> None:
+    if split.why:
+        say(f"The parts of the variance are not estimable: {split.why}.")
+        return
+    table = _head("Variance of a vote", "share", "SD in points", "variance", "95 % interval")
+    total = sum(max(0.0, each.value) for each in split.components if each.value is not None)
+    for each in split.components:
+        if each.value is None or each.points is None:
+            table.add_row(safe(each.name), NONE, NONE, NONE, NONE, safe(each.why or "", "dim"))
+            continue
+        share = 100 * max(0.0, each.value) / total if total else None
+        cells = (
+            percent(share),
+            f"{each.points:.1f}",
+            f"{each.value:z.4f}",
+            _span(each.interval, 4),
+        )
+        table.add_row(safe(each.name), *cells, "")
+    _show(table)
+    sizes = ", ".join(
+        f"{n:,} {name}(s)" for name, n in zip(split.factors, split.sizes, strict=True)
+    )
+    left = (
+        f"; {split.left_out:,} tool(s) without a vote somewhere left out" if split.left_out else ""
+    )
+    say(
+        f"Analysis of variance, random effects, of {sizes} and {split.repeats:.3g} repeat(s)"
+        f"{left}; intervals by the grouped jackknife over tools."
+    )
+
+
+def _print_projections(panel: PanelStatistics) -> None:
+    if not panel.projections:
+        return
+    table = _head("What more would buy", "repeats", "SE of the catalog", "SE of one tool")
+    for each in panel.projections:
+        cells = [NONE if se is None else f"{se:.2f}" for se in (each.catalog, each.tool)]
+        table.add_row(f"{each.tools:,} tools", f"{each.repeats:.3g}", *cells, "")
+    _show(table)
+    why = panel.projections[0].why
+    say(f"Standard errors in points, by the same personas{f'; {why}' if why else ''}.")
+
+
+def _print_over(arm: ArmStatistics) -> None:
+    say("")
+    where = f" of arm {arm.arm}" if arm.arm else ""
+    say(f"Over the {len(arm.panels)} panels{where}: the catalog as other prompts and models see it")
+    say(f"2. {OVER_MODELS[0].upper()}{OVER_MODELS[1:]}: {_said(arm.catalog)}.")
+    if arm.variance is not None:
+        _print_variance(arm.variance)
+
+
+def _print_tools(arm: ArmStatistics) -> None:
+    for place, panel in enumerate(arm.panels):
+        if not arm.tools:
+            continue
+        table = _head(f"By {_title(panel.grid)}", "ship", "95 % interval", "votes")
+        for line in arm.tools:
+            result = line.panels[place]
+            if result is not None:
+                cells = (_ship(result.ship_percent), _span(result.interval, 1), f"{result.n:,}")
+                table.add_row(safe(line.tool), *cells, "")
+        _show(table)
+    if len(arm.panels) > 1 and arm.tools:
+        _table("Tools over prompts and models", [(e.tool, e.over) for e in arm.tools], _rate)
+
+
+def _tools_said(rates: ToolRates) -> str:
+    if rates.width is None:
+        return "This tool by this panel, prompt and model: no tool has votes."
+    return (
+        f"This tool by this panel, prompt and model (only the noise of asking again): of "
+        f"{rates.tools:,} tools, {rates.undecided:,} have a 95 % interval that holds 50 %; the "
+        f"median interval is {rates.width:.0f} points wide (Wilson, personas of equal weight)."
+    )
+
+
+def _said(each: Estimate) -> str:
+    """Say a rate in words, with its interval, its n and its method."""
+    if each.value is None:
+        return f"not estimable, since {each.why}"
+    why = f", since {each.why}" if each.why else ""
+    span = f"95 % interval {_span(each.interval, 1)} %" if each.interval else f"no interval{why}"
+    return f"{each.value:.1f} % ship ({span}, {each.n:,} {each.of}; {each.method})"
+
+
+def _rate(each: Estimate) -> tuple[str, str]:
+    return _ship(each.value), _span(each.interval, 1)
+
+
+def _number(each: Estimate) -> tuple[str, str]:
+    return NONE if each.value is None else f"{each.value:z.3f}", _span(each.interval, 3)
+
+
+def _ship(value: float | None) -> str:
+    return NONE if value is None else f"{value:.1f} %"
+
+
+def _span(interval: Interval | None, digits: int) -> str:
+    if interval is None:
+        return NONE
+    return f"{interval.low:z.{digits}f} to {interval.high:z.{digits}f}"
+
+
+def _head(title: str, *columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column(safe(title))
+    for column in columns:
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("")
+    return table
+
+
+def _table(title: str, rows: Iterable[tuple[str, Estimate]], form: Any) -> None:
+    table = _head(title, "value", "95 % interval", "n")
+    for name, each in rows:
+        about = each.method if each.why is None else each.why
+        table.add_row(safe(name), *form(each), f"{each.n:,} {each.of}", safe(about, "dim"))
+    _show(table)
+
+
+def _show(table: Table) -> None:
+    console = out()
+    console.print()
+    console.print(table)

@@ -1,0 +1,202 @@
+"""Rates with their uncertainty: exact intervals of counts, and means whose sample are clusters.
+
+A percentage answers one of three questions (estimands), and each has another interval:
+
+this tool     by this panel, prompt and model: nothing but the noise of asking again is random
+over models   this tool (or the catalog) as other prompts and models would have judged it
+the catalog   what tools like these are given: tools are the sample, and more repeats are not
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Any
+
+from panel.research.extras import needed
+from panel.stats import Interval
+
+LEVEL = 0.95
+THIS_TOOL = "this tool by this panel, prompt and model: only the noise of asking again"
+OVER_MODELS = "over prompts and models: those asked are a sample of others"
+CATALOG = "the catalog: tools are the sample"
+CLUSTER_T = "mean of tool means; t interval over tools"
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """One figure: what it estimates, of how many, how, and how sure it is.
+
+    estimates: in words. value and its 95 % interval: in percent, unless ``estimates`` says other.
+    standard_error: in the same unit. n: the size of the sample that the interval is of, and
+    ``of`` what it counts: tools, votes, models. why: why there is no value or no interval.
+    """
+
+    estimates: str
+    value: float | None
+    interval: Interval | None
+    standard_error: float | None
+    n: int
+    of: str
+    method: str
+    why: str | None = None
+
+
+def exact(k: int, n: int) -> Interval | None:
+    """Return the exact 95 % interval of k of n, in percent; None when n is 0.
+
+    Clopper and Pearson (1934), Biometrika 26:404-413. Raises ValueError unless 0 <= k <= n.
+    """
+    if not 0 <= k <= n:
+        raise ValueError(f"need 0 <= k <= n, got {k!r} of {n!r}")
+    if n == 0:
+        return None
+    below, above = _exact_end(k, n, (1 - LEVEL) / 2), _exact_end(n - k, n, (1 - LEVEL) / 2)
+    return Interval(100 * below, 100 * (1 - above))
+
+
+def exact_upper(k: int, n: int) -> float:
+    """Return the one-sided 95 % upper bound of k of n, in percent: the exact one.
+
+    Of 0 of n it is 1 - 0.05^(1/n), near 3/n. Raises ValueError unless 0 <= k <= n and n > 0.
+    """
+    if not 0 <= k <= n or n == 0:
+        raise ValueError(f"need 0 <= k <= n and n > 0, got {k!r} of {n!r}")
+    return 100 * (1 - _exact_end(n - k, n, 1 - LEVEL))
+
+
+def _exact_end(k: int, n: int, tail: float) -> float:
+    """Return the rate at which k or more of n have a chance of ``tail``; 0 for k = 0."""
+    if k == 0:
+        return 0.0
+    return float(needed("scipy.special").betaincinv(k, n - k + 1, tail))
+
+
+def t_interval(mean: float, standard_error: float, df: int) -> Interval:
+    """Return the 95 % t interval of a mean, in the mean's unit."""
+    half = float(needed("scipy.special").stdtrit(df, (1 + LEVEL) / 2)) * standard_error
+    return Interval(mean - half, mean + half)
+
+
+def within_percent(interval: Interval) -> Interval:
+    """Cut an interval to what a percentage can be."""
+    return Interval(max(0.0, interval.low), min(100.0, interval.high))
+
+
+def tool_rate(means: Any, estimates: str = CATALOG, what: str = "the catalog's rate") -> Estimate:
+    """Estimate a rate of which tools are the sample, from each tool's own share, 0 to 1.
+
+    The mean of tool means, with a t interval on G - 1 degrees of freedom (Miller 2024, Adding
+    Error Bars to Evals, arXiv 2411.00640; Cameron, Gelbach and Miller 2008 on few clusters).
+    Refused below two tools: one says nothing of others. Where every tool's share is the same, t
+    has no width: of shares that are all 0 or all 1 the interval is the exact one of so many tools,
+    of others there is none. Shares that are nan (no votes) are left out.
+    """
+    np = needed("numpy")
+    values = np.asarray(means, float)
+    values = values[~np.isnan(values)]
+    count = len(values)
+    known = Estimate(estimates, None, None, None, count, "tools", CLUSTER_T)
+    if count < 2:
+        found = "there is 1" if count else "there is none"
+        return replace(known, why=f"{what} takes two tools with votes, and {found}")
+    mean = float(100 * values.mean())
+    if values.min() == values.max():
+        return _of_one_value(replace(known, value=mean))
+    error = float(100 * values.std(ddof=1) / math.sqrt(count))
+    interval = within_percent(t_interval(mean, error, count - 1))
+    return replace(known, value=mean, interval=interval, standard_error=error)
+
+
+def _of_one_value(known: Estimate) -> Estimate:
+    """Complete an estimate of tools whose shares are all the same."""
+    if known.value in (0, 100):
+        interval = exact(known.n if known.value else 0, known.n)
+        method = "every tool the same; exact (Clopper-Pearson) interval of so many tools"
+        return replace(known, interval=interval, method=method)
+    return replace(known, why="every tool has the same share, so their spread says nothing")
+
+
+def count_rate(k: int, n: int, estimates: str, of: str) -> Estimate:
+    """Estimate a rate of n independent ones, k of which count: the exact interval."""
+    value = 100 * k / n if n else None
+    why = None if n else f"there are no {of}"
+    return Estimate(estimates, value, exact(k, n), None, n, of, "exact (Clopper-Pearson)", why)
+
+
+@dataclass(frozen=True, slots=True)
+class ClusteredMean:
+    """A mean, its standard error in the same unit, and the degrees of freedom of its t."""
+
+    mean: float
+    standard_error: float
+    df: int
+
+
+def clustered_mean(values: Sequence[float] | Any, *clusters: Sequence[Any] | Any) -> ClusteredMean:
+    """Return the mean of values that are alike within clusters, of one kind or of several at once.
+
+    clusters: of each kind (tools, models) the label of every value. Cameron, Gelbach and Miller
+    (2011), Robust Inference with Multiway Clustering, JBES 29:238-249: the variances by single
+    kinds are added, those by pairs of kinds subtracted, and so on, each with its G/(G - 1); the
+    degrees of freedom are those of the smallest kind, less one. Where that sum is below the
+    largest of a single kind, that one counts, since no further kind can make a mean more certain.
+    With one kind and clusters of one size it is the standard error of cluster means. Raises
+    ValueError for no kind, and for a kind with fewer than two clusters.
+    """
+    np = needed("numpy")
+    values = np.asarray(values, float)
+    coded = [np.unique(np.asarray(each), return_inverse=True)[1] for each in clusters]
+    sizes = [int(each.max()) + 1 if len(each) else 0 for each in coded]
+    if not sizes or min(sizes) < 2:
+        raise ValueError(f"a mean over clusters takes two of each kind, got {sizes!r}")
+    rest = values - values.mean()
+    single = [_between(rest, each) for each in coded]
+    total = sum(single)
+    for many in range(2, len(coded) + 1):
+        for some in combinations(coded, many):
+            joint = np.unique(np.stack(some), axis=1, return_inverse=True)[1]
+            total += (-1) ** (many + 1) * _between(rest, joint.ravel())
+    variance = max(total, *single) if len(single) > 1 else total
+    return ClusteredMean(float(values.mean()), math.sqrt(variance), min(sizes) - 1)
+
+
+def _between(rest: Any, cluster: Any) -> float:
+    """Return the variance of the mean of values, of which ``rest`` is left, by their clusters."""
+    np = needed("numpy")
+    sums = np.bincount(cluster, weights=rest)
+    count = len(sums)
+    return float(count / (count - 1) * (sums**2).sum() / len(rest) ** 2)
+
+
+def rate_over(
+    shares: Any, estimates: str, kinds: dict[str, Any], needs: Sequence[str] = ()
+) -> Estimate:
+    """Estimate a rate of which several things are samples at once, from shares of 0 to 1.
+
+    kinds: of each (tools, models, prompts) the label of every share. One with a single label is
+    no sample, so its part cannot be estimated, and it is left out; those that ``needs`` names
+    are such that at least one of them must have two. n counts the labels of the smallest.
+    """
+    sampled = {name: labels for name, labels in kinds.items() if len(set(labels)) > 1}
+    method = f"mean; t interval with clusters by {' and '.join(sampled)}"
+    known = Estimate(estimates, None, None, None, 0, " and ".join(needs), method)
+    if not len(shares):
+        return replace(known, why="there are no votes that every prompt and model share")
+    if not sampled or (needs and not any(name in sampled for name in needs)):
+        one = " and ".join(f"one {name.removesuffix('s')}" for name in needs)
+        return replace(known, why=f"{one}: what another would say is not estimable", method="")
+    found = clustered_mean(shares, *sampled.values())
+    mean, error = 100 * found.mean, 100 * found.standard_error
+    smallest = min(sampled, key=lambda name: len(set(sampled[name])))
+    return replace(
+        known,
+        value=mean,
+        interval=within_percent(t_interval(mean, error, found.df)) if error else None,
+        standard_error=error,
+        n=found.df + 1,
+        of=smallest,
+        why=None if error else "all shares are the same, so their spread says nothing",
+    )

@@ -1,0 +1,167 @@
+"""The statistics of a source: each panel by itself, and what they say over models and prompts.
+
+Models, prompts and arms are never pooled: each combination is a panel of its own. Over models and
+prompts stands an estimate that takes those asked for a sample of others. Arms are chosen, so
+nothing is estimated over them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from panel.errors import UsageError
+from panel.research.extras import needed
+from panel.research.panels import ONE_MODEL, PanelStatistics, panel_statistics, tool_result
+from panel.research.rates import OVER_MODELS, Estimate, rate_over
+from panel.research.table import Grid, VoteTable
+from panel.research.variance import VarianceSplit, variance_split
+from panel.stats import PanelResult
+from panel.workspace.validation import did_you_mean
+
+LISTED = 30  # tools that are named without being asked for
+TOGETHER = "model and prompt"
+SAMPLED = ("models", "prompts")
+
+
+@dataclass(frozen=True, slots=True)
+class ToolLine:
+    """One tool: its rate by each panel, in their order (None: not asked), and over all of them."""
+
+    tool: str
+    panels: tuple[PanelResult | None, ...]
+    over: Estimate
+
+
+@dataclass(frozen=True)
+class ArmStatistics:
+    """An arm (or the house): its panels, and what they say over models and prompts.
+
+    catalog: over prompts, models and tools at once. variance: over all panels; None where there
+    is one, whose own split says it. tools: those that were asked for, or all of a small catalog.
+    """
+
+    arm: str
+    panels: tuple[PanelStatistics, ...]
+    catalog: Estimate
+    variance: VarianceSplit | None
+    tools: tuple[ToolLine, ...]
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """All that ``panel stats`` says of a source."""
+
+    source: str
+    arms: tuple[ArmStatistics, ...]
+
+
+def statistics_of(table: VoteTable, tools: Iterable[str] = ()) -> Statistics:
+    """Work out the statistics of counted votes. tools: to be listed one by one.
+
+    Raises UsageError for a tool that has no answers.
+    """
+    wanted = list(dict.fromkeys(tools))
+    for tool in wanted:
+        if tool not in table.names["tool"]:
+            near = did_you_mean(tool, table.names["tool"])
+            raise UsageError(f"{table.source} has no answers on a tool {tool!r}. {near}")
+    by_arm = groupby(table.grids(), key=lambda grid: grid.arm)
+    return Statistics(table.source, tuple(_arm(arm, list(grids), wanted) for arm, grids in by_arm))
+
+
+def _arm(arm: str, grids: Sequence[Grid], wanted: Sequence[str]) -> ArmStatistics:
+    listed = wanted
+    if not listed:
+        names = {tool for grid in grids for tool in grid.tools}
+        listed = sorted(names) if len(names) <= LISTED else []
+    return ArmStatistics(
+        arm,
+        tuple(panel_statistics(grid) for grid in grids),
+        _catalog_over(grids),
+        _variance_over(grids) if len(grids) > 1 else None,
+        _lines(grids, listed),
+    )
+
+
+def _lines(grids: Sequence[Grid], listed: Sequence[str]) -> tuple[ToolLine, ...]:
+    means = [_means(grid) if listed else {} for grid in grids]
+    lines = []
+    for tool in listed:
+        found = [
+            (each[tool], grid) for each, grid in zip(means, grids, strict=True) if tool in each
+        ]
+        kinds = {
+            "models": [grid.model for _share, grid in found],
+            "prompts": [grid.prompt for _share, grid in found],
+        }
+        shares = [share for share, _grid in found]
+        over = rate_over(shares, f"this tool {OVER_MODELS}", kinds, SAMPLED)
+        lines.append(ToolLine(tool, tuple(tool_result(grid, tool) for grid in grids), over))
+    return tuple(lines)
+
+
+def _means(grid: Grid) -> dict[str, float]:
+    """Return the ship share of each tool that has votes, 0 to 1."""
+    both = zip(grid.tools, grid.tool_means.tolist(), strict=True)
+    return {tool: mean for tool, mean in both if not math.isnan(mean)}
+
+
+def _catalog_over(grids: Sequence[Grid]) -> Estimate:
+    """Estimate the catalog's rate over models and prompts, on tools that every panel voted on."""
+    np = needed("numpy")
+    if len(grids) == 1:
+        return rate_over([0.0], f"the catalog {OVER_MODELS}", {}, SAMPLED)
+    means = [_means(grid) for grid in grids]
+    common = sorted(set.intersection(*map(set, means)))
+    shares = np.array([[each[tool] for each in means] for tool in common])
+    shape = (len(common), len(grids))
+    kinds = {
+        "tools": np.broadcast_to(np.arange(len(common))[:, None], shape).ravel(),
+        "models": np.tile([grid.model for grid in grids], len(common)),
+        "prompts": np.tile([grid.prompt for grid in grids], len(common)),
+    }
+    return rate_over(shares.ravel(), f"the catalog {OVER_MODELS}", kinds, SAMPLED)
+
+
+def _variance_over(grids: Sequence[Grid]) -> VarianceSplit:
+    """Split the variance over all panels, on the tools and personas that all of them have."""
+    np = needed("numpy")
+    tools = sorted(set.intersection(*(set(grid.tools) for grid in grids)))
+    personas = sorted(set.intersection(*(set(grid.personas) for grid in grids)))
+    models = sorted({grid.model for grid in grids})
+    prompts = sorted({grid.prompt for grid in grids})
+    cells = {}
+    for grid in grids:
+        rows = np.searchsorted(np.array(grid.tools), tools)
+        columns = np.searchsorted(np.array(grid.personas), personas)
+        place = np.ix_(rows.astype(int), columns.astype(int))
+        cells[grid.model, grid.prompt] = (grid.ships[place], grid.votes[place])
+    if len(cells) < len(models) * len(prompts):  # not crossed: their parts cannot be told apart
+        stacked = list(cells.values())
+        apart = "models and prompts change together, so their parts cannot be told apart"
+        return variance_split(
+            np.stack([ships for ships, _votes in stacked], axis=2),
+            np.stack([votes for _ships, votes in stacked], axis=2),
+            ("tool", "persona", TOGETHER),
+            {"model": apart, "prompt": apart},
+        )
+    both = [
+        np.stack(
+            [
+                np.stack([cells[model, prompt][side] for prompt in prompts], axis=-1)
+                for model in models
+            ],
+            axis=2,
+        )
+        for side in (0, 1)
+    ]
+    names = ("tool", "persona", "model", "prompt")
+    one = {
+        name: ONE_MODEL[name]
+        for name, many in (("model", models), ("prompt", prompts))
+        if len(many) == 1
+    }
+    return variance_split(both[0], both[1], names, one)
