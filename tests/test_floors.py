@@ -76,6 +76,12 @@ def test_the_package_as_it_is_breaks_no_contract(copied: Path) -> None:
             id="a library used outside its room",
         ),
         pytest.param(
+            "results/wrong.py",
+            "import scipy.stats\n\nfrom panel.research.extras import needed\n",
+            ["panel.results.wrong -> scipy", "panel.results.wrong -> panel.research.extras"],
+            id="a library of research, imported elsewhere at once and late",
+        ),
+        pytest.param(
             "site/wrong.py",
             "def late() -> None:\n    import panel.store\n",
             ["panel.site.wrong -> panel.store"],

@@ -23,3 +23,19 @@ def test_every_module_can_be_imported_without_the_modules_that_only_posix_has() 
     command = [sys.executable, "-c", IMPORT_ALL, *POSIX]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+IMPORT_COMMANDS = """
+import importlib, pkgutil, sys
+import panel.cli, panel.research, panel.stats
+for package in (panel.cli, panel.research, panel.stats):
+    for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+        importlib.import_module(module.name)
+print(*sorted({"numpy", "scipy", "sklearn", "altair", "vl_convert"} & set(sys.modules)))
+"""
+
+
+def test_no_command_imports_the_libraries_of_research_before_it_is_called() -> None:
+    command = [sys.executable, "-c", IMPORT_COMMANDS]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr

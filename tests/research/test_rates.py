@@ -141,7 +141,7 @@ def test_a_rate_over_models_and_tools_holds_the_truth_at_least_as_often_as_it_sa
 def test_over_models_takes_two_of_them_and_says_so() -> None:
     found = rate_over([0.1, 0.9], "", {"tools": [1, 2], "models": [1, 1]}, ("models", "prompts"))
     assert (found.value, found.interval) == (None, None)
-    assert found.why == "one model and one prompt: what another would say is not estimable"
+    assert found.why == "it takes two models or two prompts, and there is one of each"
 
 
 @pytest.mark.parametrize("labels", [[], [[1, 1, 1]]])

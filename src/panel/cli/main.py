@@ -47,7 +47,7 @@ COMMANDS = {
     "desk": ("desk", "Open the editors' desk in a browser: edit, approve, ask again."),
     "show": ("show", "Print the scorecards of tools."),
     "compare": ("show", "Set two tools side by side, in the terminal or as a page."),
-    "stats": ("stats", "Say what votes tell of tools, the catalog and the panel itself."),
+    "stats": ("stats", "Say what a set of votes tells of tools, the catalog and the panel."),
     "lint": ("lint", "Check the takes for what an editor should look at, without a model."),
     "freeze": ("ci", "Write the verdicts into verdicts/, to be kept in git."),
     "thaw": ("ci", "Bring answers in verdicts/ into the store, where it does not hold them."),

@@ -29,7 +29,7 @@ NONE = "—"
 @app.command()
 def stats(
     source: Annotated[
-        str, typer.Argument(metavar="[SOURCE]", help=f"Which votes: {FORMS}.")
+        str, typer.Argument(metavar="SOURCE", help=f"Which votes: {FORMS}.")
     ] = "house",
     model: Annotated[
         list[str] | None, typer.Option("--model", help="Only this model; repeatable.")
@@ -113,7 +113,8 @@ def _print_panel(source: str, panel: PanelStatistics, arm: ArmStatistics) -> Non
     _table("How often it ships", [*rates, ("the catalog", panel.catalog)], _rate)
     say("")
     say(f"1. {_tools_said(panel.tool_rates)}")
-    over = f"below, over the {len(arm.panels)} panels" if len(arm.panels) > 1 else arm.catalog.why
+    many = len(arm.panels) > 1
+    over = f"below, over the {len(arm.panels)} panels" if many else _said(arm.catalog)
     say(f"2. Over prompts and models, of which those asked are a sample: {over}.")
     say(f"3. The catalog, of which the tools are a sample: {_said(panel.catalog)}.")
     _print_agreement(panel)
@@ -125,7 +126,8 @@ def _print_panel(source: str, panel: PanelStatistics, arm: ArmStatistics) -> Non
         for what, estimate in (("left out", each.left_out), ("turned", each.pivotal))
     ]
     _table("Tools whose majority changes", rows, _rate)
-    _table("Pull on the majority", [(e.persona, e.shapley) for e in panel.influence], _number)
+    pulls = [(each.persona, each.shapley) for each in panel.influence]
+    _table("Pull on the majority (Shapley)", pulls, _number)
 
 
 def _print_agreement(panel: PanelStatistics) -> None:

@@ -202,7 +202,7 @@ def _agreement(
             return replace(known, why=f"its interval takes {SPREAD} tools with two votes or more")
         if not error:
             return replace(known, why="every tool says the same, so their spread says nothing")
-        return replace(known, interval=t_interval(value, error, found.units - 1))
+        return replace(known, interval=t_interval(value, error, found.units_with_two - 1))
 
     return AgreementFigures(
         found.ratings,

@@ -186,8 +186,8 @@ def rate_over(
     if not len(shares):
         return replace(known, why="there are no votes that every prompt and model share")
     if not sampled or (needs and not any(name in sampled for name in needs)):
-        one = " and ".join(f"one {name.removesuffix('s')}" for name in needs)
-        return replace(known, why=f"{one}: what another would say is not estimable", method="")
+        two = " or ".join(f"two {name}" for name in needs)
+        return replace(known, why=f"it takes {two}, and there is one of each", method="")
     found = clustered_mean(shares, *sampled.values())
     mean, error = 100 * found.mean, 100 * found.standard_error
     smallest = min(sampled, key=lambda name: len(set(sampled[name])))

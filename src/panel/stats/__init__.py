@@ -1,9 +1,4 @@
-"""The arithmetic of votes: of one tool (votes), and of a panel over many tools.
-
-Over many tools: how often each persona ships and as how many votes they count (health), how far
-they agree (agreement), what each does to the majority (influence), how often an answer flips
-(flips). The standard library suffices.
-"""
+"""The arithmetic of votes, of one tool and of a panel over many: the standard library alone."""
 
 from panel.stats.agreement import (
     Agreement,
