@@ -48,6 +48,7 @@ COMMANDS = {
     "show": ("show", "Print the scorecards of tools."),
     "compare": ("show", "Set two tools side by side, in the terminal or as a page."),
     "stats": ("stats", "Say what a set of votes tells of tools, the catalog and the panel."),
+    "compare-arms": ("compare_arms", "Compare two sets of votes: arms, models, runs."),
     "lint": ("lint", "Check the takes for what an editor should look at, without a model."),
     "freeze": ("ci", "Write the verdicts into verdicts/, to be kept in git."),
     "thaw": ("ci", "Bring answers in verdicts/ into the store, where it does not hold them."),

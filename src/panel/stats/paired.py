@@ -104,22 +104,30 @@ def stratified_exact(one: Sequence[Pair], other: Sequence[Pair]) -> float:
     the probability of all sums that are no more likely than the one seen. With one persona that
     is Fisher's exact test. Raises ValueError unless 0 <= ships <= votes.
     """
-    seen, ways = 0, [1]
+    seen, chances = 0, [1.0]
     for (ships, votes), (others, other_votes) in zip(one, other, strict=True):
         if not (0 <= ships <= votes and 0 <= others <= other_votes):
             raise ValueError(f"need 0 <= ships <= votes, got {(ships, votes, others, other_votes)}")
-        both, lowest = ships + others, max(0, ships + others - other_votes)
-        stratum = [
-            math.comb(votes, k) * math.comb(other_votes, both - k)
-            for k in range(lowest, min(votes, both) + 1)
-        ]
-        seen += ships - lowest
-        summed = [0] * (len(ways) + len(stratum) - 1)
-        for place, known in enumerate(ways):
-            for more, count in enumerate(stratum):
-                summed[place + more] += known * count
-        ways = summed
-    return sum(count for count in ways if count <= ways[seen]) / sum(ways)
+        both = ships + others
+        stratum = _hypergeometric(votes, other_votes, both)
+        seen += ships - max(0, both - other_votes)
+        summed = [0.0] * (len(chances) + len(stratum) - 1)
+        for place, known in enumerate(chances):
+            for more, chance in enumerate(stratum):
+                summed[place + more] += known * chance
+        chances = summed
+    no_more = chances[seen] * (1 + 1e-9)  # as likely ones differ in their last digits
+    return min(1.0, math.fsum(chance for chance in chances if chance <= no_more))
+
+
+def _hypergeometric(votes: int, others: int, both: int) -> list[float]:
+    """Return the chances of each count of ships in ``votes``, from the smallest possible one."""
+    lowest, highest = max(0, both - others), min(votes, both)
+    ways = [math.comb(votes, lowest) * math.comb(others, both - lowest)]
+    for k in range(lowest, highest):
+        ways.append(ways[-1] * (votes - k) * (both - k) // ((k + 1) * (others - both + k + 1)))
+    total = sum(ways)
+    return [each / total for each in ways]
 
 
 def benjamini_hochberg(p: Sequence[float]) -> list[float]:
