@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from panel.stats import Rate, Tally, combine, newcombe, ships_probability
 from panel.stats.paired import (
     benjamini_hochberg,
+    fisher_repeats,
     holm,
     mcnemar,
     power_fisher,
@@ -139,6 +140,11 @@ def test_the_certainty_of_a_majority_equals_the_reference() -> None:
 def test_the_power_of_fishers_test_equals_the_reference() -> None:
     for row in REFERENCE["power_fisher"]["rows"]:
         assert power_fisher(row["p1"], row["p2"], row["n"]) == near(row["power"]), row
+
+
+def test_the_votes_that_fishers_test_needs_are_the_fewest_with_its_power() -> None:
+    assert [fisher_repeats(*rates) for rates in ((1, 0), (0.95, 0.05), (0.9, 0.5))] == [4, 5, 23]
+    assert fisher_repeats(0.9, 0.8, most=20) is None
 
 
 def test_the_power_of_mcnemars_test_equals_the_reference() -> None:

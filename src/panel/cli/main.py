@@ -49,6 +49,7 @@ COMMANDS = {
     "compare": ("show", "Set two tools side by side, in the terminal or as a page."),
     "stats": ("stats", "Say what a set of votes tells of tools, the catalog and the panel."),
     "compare-arms": ("compare_arms", "Compare two sets of votes: arms, models, runs."),
+    "power": ("power", "Say what so many calls can show, and how best to spend them."),
     "lint": ("lint", "Check the takes for what an editor should look at, without a model."),
     "freeze": ("ci", "Write the verdicts into verdicts/, to be kept in git."),
     "thaw": ("ci", "Bring answers in verdicts/ into the store, where it does not hold them."),

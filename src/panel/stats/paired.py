@@ -176,6 +176,12 @@ def power_fisher(one: float, other: float, n: int, alpha: float = 0.05) -> float
     return power
 
 
+def fisher_repeats(one: float, other: float, power: float = 0.8, most: int = 200) -> int | None:
+    """Return how many votes a side Fisher's test needs for a power; None for more than ``most``."""
+    enough = (n for n in range(2, most + 1) if power_fisher(one, other, n) >= power)
+    return next(enough, None)
+
+
 def power_mcnemar(cells: int, discordant: float, net: float, alpha: float = 0.05) -> float:
     """Return the power of McNemar's exact test over so many independent cells.
 
