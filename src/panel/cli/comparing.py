@@ -26,6 +26,11 @@ def _p(value: float | None) -> str:
     return f"{value:.4f}" if value >= 0.0001 else "<0.0001"
 
 
+def _said(value: float | None) -> str:
+    shown = _p(value)
+    return f"p {shown}" if value is None or shown.startswith("<") else f"p = {shown}"
+
+
 def _span(interval: Interval | None) -> str:
     return f"{_points(interval.low)} to {_points(interval.high)}" if interval else "not estimable"
 
@@ -45,13 +50,13 @@ def print_comparison(found: Comparison, noise: Noise | None) -> None:
     kind = f"one-sided ({found.expect})" if found.expect else "two-sided"
     rows = [
         ("Difference", f"{_shift(found.shift)} (t over tools, n = {found.shift.n})"),
-        ("Decides", f"sign-flip test over tools, exact, {kind}: p = {_p(found.p)}"),
+        ("Decides", f"sign-flip test over tools, exact, {kind}: {_said(found.p)}"),
     ]
     if same := found.equivalence:
-        said = f"TOST p = {_p(same.p)}, 90 % interval {_span(same.interval)}"
+        said = f"TOST {_said(same.p)}, 90 % interval {_span(same.interval)}"
         rows.append((f"Within ±{same.margin:g}", said))
     test = found.cells
-    counts = f"{test.to_ship} to ship, {test.to_skip} to skip, p = {_p(test.p)}"
+    counts = f"{test.to_ship} to ship, {test.to_skip} to skip, {_said(test.p)}"
     rows += [
         (
             "Descriptive",
