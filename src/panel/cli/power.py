@@ -55,9 +55,9 @@ def power(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Say which split of calls over tools and repeats shows most, from a pilot's spread.
+    """Say what so many calls can show, and how best to spend them.
 
-    The test of compare-arms is simulated on 2,000 catalogs for each split.
+    The splits over tools and repeats are ranked by a pilot's spread. The test of compare-arms is simulated on 2,000 catalogs for each split.
     """
     if effect is not None and margin is not None:
         raise typer.BadParameter("--effect asks for a difference and --margin for none; name one.")
