@@ -57,16 +57,11 @@ def counts_of_experiment(
 
 def _answers(kind: str, name: str, arm: str | None) -> tuple[str, list[Any]]:
     """Return a query of the answers of a source, one row an answer, and its parameters."""
-    columns = "tool, persona, repeat, verdict, take, fingerprint"
+    columns = "tool, persona, repeat, verdict, take, fingerprint, tool_digest"
     if kind == "experiment":
-        query = (
-            f"SELECT {columns}, asked_at, digests.tool_digest FROM observations LEFT JOIN ("
-            "SELECT fingerprint, any_value(tool_digest) AS tool_digest FROM journal.attempts "
-            "GROUP BY fingerprint) AS digests USING (fingerprint) "
-            "WHERE experiment = ? AND (? IS NULL OR arm = ?)"
-        )
-        return query, [name, arm, arm]
-    columns = f"{columns}, finished_at AS asked_at, tool_digest"
+        chosen = "observations WHERE experiment = ? AND (? IS NULL OR arm = ?)"
+        return f"SELECT {columns}, asked_at FROM {chosen}", [name, arm, arm]
+    columns = f"{columns}, finished_at AS asked_at"
     if kind == "run":
         return f"SELECT {columns} FROM attempts WHERE final AND run_id = ?", [name]
     return f"SELECT {columns} FROM verdicts WHERE ? = '' OR model_identity = ?", [name, name]
