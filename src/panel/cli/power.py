@@ -57,7 +57,8 @@ def power(
 ) -> None:
     """Say what so many calls can show, and how best to spend them.
 
-    The splits over tools and repeats are ranked by a pilot's spread. The test of compare-arms is simulated on 2,000 catalogs for each split.
+    The splits over tools and repeats are ranked by a pilot's spread. The test of compare-arms is
+    simulated on 2,000 catalogs for each split.
     """
     if effect is not None and margin is not None:
         raise typer.BadParameter("--effect asks for a difference and --margin for none; name one.")

@@ -52,7 +52,6 @@ def counts_of_experiment(
         "GROUP BY ALL ORDER BY ALL",
         [experiment, arm, arm],
     )
-    ).fetchall()
 
 
 def _answers(kind: str, name: str, arm: str | None) -> tuple[str, list[Any]]:
