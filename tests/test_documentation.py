@@ -97,7 +97,7 @@ def accepted_as_experiment(folder: Path, text: str) -> bool:
     return True
 
 
-EXPERIMENT = "experiments.md"  # whose pieces are of experiments/NAME.toml
+EXPERIMENT = "docs/experiments.md"  # whose pieces are of experiments/NAME.toml
 _IN_ARMS = ("", "[arms.b.sampling]\n", "[arms.b.form]\n", "[arms.b]\n")
 
 
