@@ -109,6 +109,9 @@ CREATE TABLE journal.attempts (
     cost_usd DOUBLE CHECK (cost_usd >= 0),
     returned_model VARCHAR,
     system_fingerprint VARCHAR,
+    p_ship DOUBLE CHECK (p_ship BETWEEN 0 AND 1),
+    p_ship_mass DOUBLE CHECK (p_ship_mass BETWEEN 0 AND 1),
+    p_ship_source VARCHAR,
     messages VARCHAR[] NOT NULL,
     tool_digest VARCHAR NOT NULL,
     persona_digest VARCHAR NOT NULL,
@@ -161,6 +164,18 @@ CREATE TABLE journal.reparses (
     PRIMARY KEY (attempt_id, run_id),
     CHECK ((outcome = 'verdict') = (verdict IS NOT NULL)),
     CHECK ((verdict IS NULL) = (take IS NULL))
+);
+
+-- The probability of "ship" that the model gave when an attempt's take was put to it again.
+CREATE TABLE journal.probabilities (
+    attempt_id VARCHAR NOT NULL,
+    run_id VARCHAR NOT NULL,
+    read_at TIMESTAMP NOT NULL,
+    p_ship DOUBLE NOT NULL CHECK (p_ship BETWEEN 0 AND 1),
+    p_ship_mass DOUBLE CHECK (p_ship_mass BETWEEN 0 AND 1),
+    p_ship_source VARCHAR NOT NULL,
+    body VARCHAR,
+    PRIMARY KEY (attempt_id, run_id)
 );
 
 -- Under which name a tool or persona goes on: what it had before then is moved at ingest.
@@ -315,6 +330,9 @@ CREATE VIEW journal.read_attempts AS
 WITH latest AS (
     SELECT * FROM journal.reparses
     QUALIFY row_number() OVER (PARTITION BY attempt_id ORDER BY read_at DESC, run_id DESC) = 1
+), told AS (
+    SELECT * FROM journal.probabilities
+    QUALIFY row_number() OVER (PARTITION BY attempt_id ORDER BY read_at DESC, run_id DESC) = 1
 )
 SELECT a.* EXCLUDE (seal) REPLACE (
            a.final OR coalesce(r.outcome = 'verdict', false) AS final,
@@ -328,7 +346,10 @@ SELECT a.* EXCLUDE (seal) REPLACE (
            CASE WHEN r.outcome IS NULL THEN a.evidence ELSE r.evidence END AS evidence,
            CASE WHEN r.outcome IS NULL THEN a.reply ELSE r.reply END AS reply,
            CASE WHEN r.outcome IS NULL THEN a.degraded ELSE r.degraded END AS degraded,
-           coalesce(a.thawed, false) AS thawed
+           coalesce(a.thawed, false) AS thawed,
+           coalesce(a.p_ship, t.p_ship) AS p_ship,
+           CASE WHEN a.p_ship IS NULL THEN t.p_ship_mass ELSE a.p_ship_mass END AS p_ship_mass,
+           coalesce(a.p_ship_source, t.p_ship_source) AS p_ship_source
        ),
        r.read_at
 FROM journal.attempts AS a LEFT JOIN latest AS r USING (attempt_id);
@@ -336,6 +357,8 @@ FROM journal.attempts AS a LEFT JOIN latest AS r USING (attempt_id);
 -- The same without canaries, whose attempts are no outcome of their cells.
 CREATE VIEW journal.outcome_attempts AS
 SELECT * FROM journal.read_attempts AS a
+FROM journal.attempts AS a LEFT JOIN latest AS r USING (attempt_id)
+LEFT JOIN told AS t USING (attempt_id)
 WHERE NOT EXISTS (
     FROM journal.canaries AS c
     WHERE c.run_id = a.run_id AND c.tool = a.tool AND c.persona = a.persona
