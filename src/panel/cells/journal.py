@@ -15,7 +15,6 @@ Kinds of lines (field ``kind``):
              the whole wording decided on
     rename   a tool or persona that goes by another name from now on, with all it has
     reparse  what a later parser made of the reply of an attempt, of any run
-    probability  the probability of "ship" that the model gave to the take of an attempt
     end      how the run stopped, and what was learned of the server
 
 Every line carries its ``format``. Lines of an older format are read as lines of the present

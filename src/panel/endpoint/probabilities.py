@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Source = Literal["logprobs", "decisions"]
+Source = Literal["logprobs"]
 TOP = 20  # alternatives asked for at each token: the most that hosted services give
 LOGPROB_FIELDS = ("logprobs", "top_logprobs")
 WORDS = ("ship", "skip")
@@ -33,12 +33,12 @@ class ShipProbability:
     """The probability of "ship" among the two verdicts, 0 to 1, as the model gave it.
 
     mass: the probability of both verdicts together, before the division; near 1 where the
-    server had ruled other words out, None where it is not told. It is no frequency: nothing
-    here says that the model is right as often as it claims.
+    server had ruled other words out. It is no frequency: nothing here says that the model is
+    right as often as it claims.
     """
 
     p_ship: float
-    mass: float | None
+    mass: float
     source: Source
 
     def fields(self) -> dict[str, Any]:

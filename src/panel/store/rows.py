@@ -127,7 +127,6 @@ JOURNAL_KINDS: dict[str, tuple[str, Callable[[Row], Fields] | None]] = {
     "thaw": ("attempts", _thaw),
     "decision": ("decisions", _decision),
     "reparse": ("reparses", _reparse),
-    "probability": ("probabilities", None),
     "rename": ("renames", None),
     "experiment": ("experiments", None),
     "arm": ("arms", _arm),

@@ -166,18 +166,6 @@ CREATE TABLE journal.reparses (
     CHECK ((verdict IS NULL) = (take IS NULL))
 );
 
--- The probability of "ship" that the model gave when an attempt's take was put to it again.
-CREATE TABLE journal.probabilities (
-    attempt_id VARCHAR NOT NULL,
-    run_id VARCHAR NOT NULL,
-    read_at TIMESTAMP NOT NULL,
-    p_ship DOUBLE NOT NULL CHECK (p_ship BETWEEN 0 AND 1),
-    p_ship_mass DOUBLE CHECK (p_ship_mass BETWEEN 0 AND 1),
-    p_ship_source VARCHAR NOT NULL,
-    body VARCHAR,
-    PRIMARY KEY (attempt_id, run_id)
-);
-
 -- Under which name a tool or persona goes on: what it had before then is moved at ingest.
 CREATE TABLE journal.renames (
     run_id VARCHAR NOT NULL,
@@ -330,9 +318,6 @@ CREATE VIEW journal.read_attempts AS
 WITH latest AS (
     SELECT * FROM journal.reparses
     QUALIFY row_number() OVER (PARTITION BY attempt_id ORDER BY read_at DESC, run_id DESC) = 1
-), told AS (
-    SELECT * FROM journal.probabilities
-    QUALIFY row_number() OVER (PARTITION BY attempt_id ORDER BY read_at DESC, run_id DESC) = 1
 )
 SELECT a.* EXCLUDE (seal) REPLACE (
            a.final OR coalesce(r.outcome = 'verdict', false) AS final,
@@ -346,10 +331,7 @@ SELECT a.* EXCLUDE (seal) REPLACE (
            CASE WHEN r.outcome IS NULL THEN a.evidence ELSE r.evidence END AS evidence,
            CASE WHEN r.outcome IS NULL THEN a.reply ELSE r.reply END AS reply,
            CASE WHEN r.outcome IS NULL THEN a.degraded ELSE r.degraded END AS degraded,
-           coalesce(a.thawed, false) AS thawed,
-           coalesce(a.p_ship, t.p_ship) AS p_ship,
-           CASE WHEN a.p_ship IS NULL THEN t.p_ship_mass ELSE a.p_ship_mass END AS p_ship_mass,
-           coalesce(a.p_ship_source, t.p_ship_source) AS p_ship_source
+           coalesce(a.thawed, false) AS thawed
        ),
        r.read_at
 FROM journal.attempts AS a LEFT JOIN latest AS r USING (attempt_id);
@@ -358,7 +340,6 @@ FROM journal.attempts AS a LEFT JOIN latest AS r USING (attempt_id);
 CREATE VIEW journal.outcome_attempts AS
 SELECT * FROM journal.read_attempts AS a
 FROM journal.attempts AS a LEFT JOIN latest AS r USING (attempt_id)
-LEFT JOIN told AS t USING (attempt_id)
 WHERE NOT EXISTS (
     FROM journal.canaries AS c
     WHERE c.run_id = a.run_id AND c.tool = a.tool AND c.persona = a.persona
