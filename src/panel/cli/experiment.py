@@ -35,7 +35,7 @@ app = typer.Typer(rich_markup_mode=None)
 experiment = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Ask the same cells under other prompts, models or settings, and compare.",
+    help="Ask the same cells under other settings, and compare.",
 )
 app.add_typer(experiment, name="experiment")
 

@@ -339,7 +339,6 @@ FROM journal.attempts AS a LEFT JOIN latest AS r USING (attempt_id);
 -- The same without canaries, whose attempts are no outcome of their cells.
 CREATE VIEW journal.outcome_attempts AS
 SELECT * FROM journal.read_attempts AS a
-FROM journal.attempts AS a LEFT JOIN latest AS r USING (attempt_id)
 WHERE NOT EXISTS (
     FROM journal.canaries AS c
     WHERE c.run_id = a.run_id AND c.tool = a.tool AND c.persona = a.persona
@@ -515,7 +514,8 @@ SELECT e.experiment, e.version, e.arm, e.position, e.tool, e.persona, e.repeat,
        arms.prompts_hash, arms.personas_hash, arms.tools_hash,
        asked.outcome, asked.reason, asked.verdict,
        CASE asked.verdict WHEN 'ship' THEN 1 WHEN 'skip' THEN 0 END::TINYINT AS ship,
-       asked.confidence, asked.take, asked.beats, asked.evidence,
+       asked.confidence, asked.p_ship, asked.p_ship_mass, asked.p_ship_source,
+       asked.take, asked.beats, asked.evidence,
        asked.output_mode, asked.adapted, asked.returned_model, asked.system_fingerprint,
        asked.started_at, asked.finished_at AS asked_at, asked.seconds,
        asked.prompt_tokens, asked.completion_tokens, asked.cached_tokens, asked.cost_usd,
@@ -553,6 +553,9 @@ COMMENT ON COLUMN observations.reason IS 'why there is no verdict';
 COMMENT ON COLUMN observations.verdict IS 'ship or skip';
 COMMENT ON COLUMN observations.ship IS '1 for ship, 0 for skip';
 COMMENT ON COLUMN observations.confidence IS 'the confidence that the model stated, 0 to 100; not calibrated';
+COMMENT ON COLUMN observations.p_ship IS 'the probability, 0 to 1, that the model gave to the word ship; not calibrated';
+COMMENT ON COLUMN observations.p_ship_mass IS 'what it gave to ship and skip together';
+COMMENT ON COLUMN observations.p_ship_source IS 'where p_ship comes from';
 COMMENT ON COLUMN observations.take IS 'the paragraph';
 COMMENT ON COLUMN observations.beats IS 'beat id → text, in order';
 COMMENT ON COLUMN observations.evidence IS 'quotes from the description';
