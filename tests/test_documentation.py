@@ -31,7 +31,7 @@ OTHER_PROGRAMS = {"docs/servers.md", "bench/README.md", "CONTRIBUTING.md"}
 TABLES = ("panel", "sampling", "limits", "ci", "site", "endpoints.embedded")
 ROOMS = {folder.name for folder in (ROOT / "src" / "panel").iterdir() if folder.is_dir()}
 # Folders of this repository that pages name; a workspace's own hold what a run writes.
-FOLDERS = ("src", "docs", "tests", "bench", "prompts", "personas", "tools", ".ci")
+FOLDERS = ("src", "docs", "tests", "bench", "prompts", "personas", "probes", "tools", ".ci")
 FILES = [*ROOT.glob("*"), *(file for name in FOLDERS for file in (ROOT / name).rglob("*"))]
 
 
