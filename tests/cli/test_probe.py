@@ -276,3 +276,18 @@ def test_without_scipy_one_line_says_what_to_install(
     assert result.code == ExitCode.USAGE
     assert "pip install 'reviewer-panel[research]'" in result.err
     assert "Traceback" not in result.err
+
+
+@pytest.mark.long
+@pytest.mark.model
+@pytest.mark.timeout(900)  # a busy machine is slow, not wrong
+@pytest.mark.parametrize("name", PROBES)
+def test_each_probe_runs_on_the_real_embedded_model(name: str, space: Space, panel: Panel) -> None:
+    words = ("--tools", "2", "--repeats", "1", "--persona", "builder", "--anyway", "--json")
+    result = panel("probe", name, *words, cwd=space.root)
+    assert result.code == 0, result.err
+    assert "not judgement" in result.err
+    found = json.loads(result.out)
+    assert found["verdict"] in ("met", "not met", "not shown")
+    assert found["model"].startswith("embedded/")
+    assert panel("probe", name, *words, cwd=space.root).out == result.out
