@@ -70,6 +70,23 @@ def test_a_panel_that_says_what_is_named_first_is_found_out(probing: Probing) ->
     assert found["estimate"] == -100
 
 
+def test_a_template_that_does_not_show_the_order_of_labels_is_refused(
+    probing: Probing, mocked: Space
+) -> None:
+    file = mocked.root / "prompts" / "system.md.j2"
+    text = file.read_text(encoding="utf-8")
+    for joined in (
+        """' ~ panel.labels | join('" or "') ~ '""",
+        '{{ panel.labels | join(" or ") }}',
+    ):
+        assert joined in text
+        text = text.replace(joined, "ship or skip")
+    file.write_text(text, encoding="utf-8")
+    result = probing.run("label-order", "--plan")
+    assert result.code == ExitCode.USAGE
+    assert "panel.labels" in result.err
+
+
 def test_a_panel_that_obeys_is_found_out_and_each_kind_of_order_counted(
     probing: Probing, material: Material
 ) -> None:

@@ -65,7 +65,7 @@ COMMANDS = {
     "reparse": ("reparse", "Read the stored replies again; asks no model."),
     "serve": ("serve", "Serve a published site; take readers' votes and subscriptions."),
     "digest": ("digest", "Write the digest of some days, and send it to its subscribers."),
-    "probe": ("probe", "Ask fictional tools of the panel: met, not met or not shown."),
+    "probe": ("probe", "Probe the panel on fictional tools: met, not met, or not shown."),
     "votes": ("serve", "Readers' votes: import them, show what they add up to."),
     "doctor": ("doctor", "Look at an endpoint: server, models, structured output."),
     "fetch": ("doctor", "Download the embedded model's weights."),

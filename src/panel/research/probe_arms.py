@@ -106,15 +106,22 @@ def hype_arms(setup: Setup) -> Roles:
 
 
 def label_arms(setup: Setup) -> Roles:
-    """Ask the same question with "ship" named first, and with "skip" named first."""
-    roles: Roles = {}
-    for labels in ("ship-first", "skip-first"):
-        form = setup.target.prompts.form
-        prompts = setup.target.prompts.in_form(
-            Form(labels=labels, verdict_field=form.verdict_field)
+    """Ask the same question with "ship" named first, and with "skip" named first.
+
+    Raises UsageError where the workspace's template does not show the order.
+    """
+    house, tools = setup.target.prompts, _mixed(setup)
+    forms = [
+        Form(labels=labels, verdict_field=house.form.verdict_field)
+        for labels in ("ship-first", "skip-first")
+    ]
+    prompts = {form.labels: house.in_form(form) for form in forms}
+    if len({each.system_text(setup.personas[0]) for each in prompts.values()}) == 1:
+        raise UsageError(
+            "the order of the labels changes nothing: prompts/system.md.j2 does not use "
+            "panel.labels. Use it there, as the template that 'panel init' writes does."
         )
-        roles[labels] = [_arm(setup, labels, _mixed(setup), prompts=prompts)]
-    return roles
+    return {labels: [_arm(setup, labels, tools, prompts=each)] for labels, each in prompts.items()}
 
 
 def _again(setup: Setup, name: str, tools: Sequence[Tool], step: int = 1, **changes: Any) -> Arm:
