@@ -11,6 +11,7 @@ import pytest
 from jinja2.filters import FILTERS
 
 from panel.errors import WorkspaceError
+from panel.workspace.experiments import load_experiment
 from panel.workspace.loading import load_workspace
 from panel.workspace.sandbox import render
 from panel.workspace.settings_file import load_settings
@@ -30,7 +31,7 @@ OTHER_PROGRAMS = {"docs/servers.md", "bench/README.md", "CONTRIBUTING.md"}
 TABLES = ("panel", "sampling", "limits", "ci", "site", "endpoints.embedded")
 ROOMS = {folder.name for folder in (ROOT / "src" / "panel").iterdir() if folder.is_dir()}
 # Folders of this repository that pages name; a workspace's own hold what a run writes.
-FOLDERS = ("src", "docs", "tests", "bench", "prompts", "personas", "tools", ".ci")
+FOLDERS = ("src", "docs", "tests", "bench", "prompts", "personas", "probes", "tools", ".ci")
 FILES = [*ROOT.glob("*"), *(file for name in FOLDERS for file in (ROOT / name).rglob("*"))]
 
 
@@ -85,8 +86,30 @@ def accepted(folder: Path, text: str) -> bool:
     return True
 
 
+def accepted_as_experiment(folder: Path, text: str) -> bool:
+    """Whether the program reads an experiment with this piece without a complaint."""
+    (folder / "experiments").mkdir(exist_ok=True)
+    (folder / "experiments" / "piece.toml").write_text(text, encoding="utf-8")
+    try:
+        load_experiment(folder, "piece")
+    except WorkspaceError:
+        return False
+    return True
+
+
+EXPERIMENT = "docs/experiments.md"  # whose pieces are of experiments/NAME.toml
+_IN_ARMS = ("", "[arms.b.sampling]\n", "[arms.b.form]\n", "[arms.b]\n")
+
+
 @EVERY_PAGE
 def test_every_piece_of_panel_toml_on_a_page_is_accepted(page: Page, tmp_path: Path) -> None:
+    if page.name == EXPERIMENT:
+        for span in (span for span in page.spans if re.fullmatch(r"[a-z_]+ = \S.*", span)):
+            pieces = (f'question = "q"\n[arms.a]\n{table}{span}' for table in _IN_ARMS)
+            assert any(accepted_as_experiment(tmp_path, piece) for piece in pieces), span
+        texts = [text for _language, text in page.blocks if text.startswith("question = ")]
+        assert texts and all(accepted_as_experiment(tmp_path, text) for text in texts)
+        return
     for language, text in page.blocks:
         if language == "toml" or (not language and text.startswith("[")):
             assert accepted(tmp_path, text), text

@@ -103,12 +103,16 @@ class Scorecard:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Two scorecards side by side: the same model, the same personas in the same order."""
+    """Two scorecards side by side: the same model, the same personas in the same order.
+
+    confidence: whether a page may print the confidence that the model stated.
+    """
 
     left: Scorecard
     right: Scorecard
     model: str
     embedded: bool
+    confidence: bool = False
 
     def pairs(self) -> list[tuple[PersonaLine, PersonaLine]]:
         """Return the personas' rows, left and right together."""

@@ -280,10 +280,15 @@ def test_the_page_says_that_a_machine_wrote_it_and_where_it_came_from() -> None:
         "json_schema",
         "Panel version 0.1.0",
         "2026-11-24 06:30",
-        "model’s own stated confidence 80/100",
     ):
         assert each in reading.text
+    assert "confidence 80" not in reading.text
     assert "80 %" not in reading.text
+
+
+def test_stated_confidence_is_printed_only_where_it_is_known_to_foretell_repeats() -> None:
+    proven = replace(a_comparison(), confidence=True)
+    assert "model’s own stated confidence 80/100" in Reading(page_of(proven)).text
 
 
 def test_ids_are_unique_and_every_link_inside_the_page_arrives() -> None:

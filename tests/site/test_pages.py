@@ -61,9 +61,15 @@ def test_a_tool_page_has_verdicts_beats_quotes_prices_and_the_receipt() -> None:
         "The receipt",
         "2026-11-23 Builder Ship first verdict local/some-model",
         "approved by Ada",
-        "model’s own stated confidence 84/100",
     ):
         assert wanted in text
+    assert "stated confidence" not in text
+
+
+def test_stated_confidence_is_printed_only_where_it_is_known_to_foretell_repeats() -> None:
+    proven = replace(seed_publication(), confidence=True)
+    text = page(proven, f"tools/{CODESTRAL}.html").text
+    assert "model’s own stated confidence 84/100" in text
 
 
 def test_an_editors_wording_is_shown_and_not_the_models() -> None:

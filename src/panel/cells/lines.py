@@ -80,6 +80,8 @@ class Attempt:
 
     messages: what this very request showed the model, repairs included. final: the cell
     ends with it. body: the raw answer, kept whatever it is; None when none arrived.
+    p_ship, p_ship_mass, p_ship_source: the probability that the model gave to "ship", of a
+    ``ShipProbability``; None where the server told none.
     """
 
     cell: Cell
@@ -104,6 +106,9 @@ class Attempt:
     cost_usd: float | None = None
     returned_model: str | None = None
     system_fingerprint: str | None = None
+    p_ship: float | None = None
+    p_ship_mass: float | None = None
+    p_ship_source: str | None = None
     body: bytes | None = None
     degraded: bool = False
     adapted: tuple[str, ...] = ()

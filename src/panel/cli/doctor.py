@@ -34,6 +34,14 @@ MEANING = {
     "refused": "refused: a lower output mode is used, and replies are checked here",
     "unknown": "not checked: no model was asked",
 }
+PROBABILITIES = {
+    "told": "told for each token: P(ship) is stored beside each verdict",
+    "before the mask": "told, before the schema rules tokens out: P(ship) is stored, and its mass",
+    "after the mask": "told, after the schema has ruled tokens out: P(ship) is stored",
+    "not told": "not told",
+    "refused": "refused: left out of requests",
+    "unknown": None,
+}
 _SYSTEM_ROLE = {True: "taken", False: "refused: merged into user", None: None}
 # How a larger context window is had, by server; {tokens} and {model} are filled in.
 ENLARGE = {
@@ -85,6 +93,7 @@ def _print_diagnosis(
         ("JSON stands in", {"reasoning": "the reasoning field"}.get(str(seen.place), seen.place)),
         ("fields come in", f"{seen.order} order" if seen.order else None),
         ("system role", _SYSTEM_ROLE[seen.system_role]),
+        ("probabilities", PROBABILITIES[seen.logprobs]),
         ("usage told", ", ".join(seen.usage) or "nothing"),
         ("adapted", ", ".join(seen.adapted) or None),
         ("answer took", f"{seen.seconds:.2f} s"),

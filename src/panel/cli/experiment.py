@@ -1,18 +1,21 @@
-"""``panel experiment plan | run``: arms of the same cells, in one drawn order."""
+"""``panel experiment plan | run | report``: arms of the same cells, in one drawn order."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
 from panel.cells.plan import Estimate, estimate
+from panel.cli.comparing import print_comparison
+from panel.cli.comparing import record as comparison_record
 from panel.cli.main import ExitCode
 from panel.cli.options import Json, MaxCalls, MaxCost, MaxTokens
-from panel.cli.output import note, out, print_json, safe, say
+from panel.cli.output import note, out, percent, print_json, safe, say
 from panel.cli.run import how_ended, print_estimate, shown
 from panel.cli.workspace import open_workspace
 from panel.endpoint.embedded import NOT_JUDGEMENT
@@ -20,6 +23,8 @@ from panel.engines.base import RunBudget
 from panel.frozen.thaw import thaw_if_fresh
 from panel.research.arms import Arm, Asking, Plan, ask_arms, plan_arms
 from panel.research.experiments import opened_arms, protocol_of, waiting_arms
+from panel.research.flips import expected_flips
+from panel.research.outcome import ExperimentOutcome, experiment_outcome
 from panel.runs.run import RunSummary
 from panel.store.ingest import opened
 from panel.store.queries import experience
@@ -30,7 +35,7 @@ app = typer.Typer(rich_markup_mode=None)
 experiment = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Ask the same cells under other prompts, models or settings, and compare.",
+    help="Ask the same cells under other settings, and compare.",
 )
 app.add_typer(experiment, name="experiment")
 
@@ -93,6 +98,95 @@ def run(
     _print_summaries(name, summaries, as_json)
     codes = [how_ended(each) for each in summaries]
     raise typer.Exit(max(codes, default=ExitCode.OK))
+
+
+@experiment.command()
+def report(name: Name, as_json: Json = False) -> None:
+    """Compare the arms of an experiment as was registered, and say which did not come about.
+
+    A rate is the mean of tool means with a t interval: tools are the sample. A comparison is B
+    minus A, in points; a sign-flip test over tools decides it.
+    """
+    workspace = open_workspace()
+    found = load_experiment(workspace.root, name)
+    with opened(workspace.runs) as connection:
+        outcome = experiment_outcome(connection, found)
+    if as_json:
+        print_json(_outcome_record(outcome))
+        return
+    say(f"{name}: {found.plan.question}")
+    word = "Confirmatory" if outcome.standing.confirmatory else "Exploratory"
+    say(f"{word}. {outcome.standing.why}")
+    if outcome.standing.versions > 1:
+        say(f"Its arms or texts were registered {outcome.standing.versions} times.")
+    out().print(_rates_table(outcome))
+    for arm in outcome.arms:
+        for why in arm.unrealised:
+            say(f"Not realised: {arm.conditions.arm}: {why}.")
+        if arm.rate.why:
+            say(f"{arm.conditions.arm}: not estimable: {arm.rate.why}.")
+    for each in outcome.comparisons:
+        say("")
+        if each.found is None:
+            say(f"{each.registered.b} against {each.registered.a}: not compared: {each.why}")
+            continue
+        print_comparison(each.found, expected_flips(each.found))
+        say(each.found.sentence)
+        if len(outcome.comparisons) > 1:
+            say(f"Over all registered comparisons (Holm): p = {each.adjusted:.3f}.")
+
+
+def _outcome_record(outcome: ExperimentOutcome) -> dict[str, Any]:
+    found = outcome.experiment
+    return {
+        "experiment": found.name,
+        "question": found.plan.question,
+        **asdict(outcome.standing),
+        "arms": [
+            {
+                **asdict(arm.conditions),
+                "unanswered": arm.unanswered,
+                "tools": arm.tools,
+                "votes": arm.votes,
+                "abstains": arm.abstains,
+                "errors": arm.errors,
+                "rate": asdict(arm.rate),
+                "realised": not arm.unrealised,
+                "unrealised": list(arm.unrealised),
+            }
+            for arm in outcome.arms
+        ],
+        "waiting": waiting_arms(found),
+        "comparisons": [
+            {
+                **each.registered.model_dump(),
+                "why": each.why,
+                "p_adjusted": each.adjusted,
+                "found": each.found
+                and comparison_record(each.found, expected_flips(each.found), None, None, []),
+            }
+            for each in outcome.comparisons
+        ],
+    }
+
+
+def _rates_table(outcome: ExperimentOutcome) -> Table:
+    table = Table("Arm", box=None, pad_edge=False, header_style="bold")
+    for head in ("tools", "votes", "no verdict", "not asked", "ship", "95 % interval"):
+        table.add_column(head, justify="right")
+    table.add_column("asked as")
+    for arm in outcome.arms:
+        rate = arm.rate
+        span = f"{rate.interval.low:.0f}–{rate.interval.high:.0f} %" if rate.interval else "—"
+        counts = (arm.tools, arm.votes, arm.abstains + arm.errors, arm.unanswered)
+        table.add_row(
+            safe(arm.conditions.arm),
+            *(f"{count:,}" for count in counts),
+            percent(rate.value),
+            span,
+            safe(", ".join((*arm.conditions.output_modes, *arm.conditions.adapted))),
+        )
+    return table
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -29,6 +30,7 @@ from panel.cli.output import (
 from panel.cli.streams import to_stdout
 from panel.cli.workspace import open_workspace
 from panel.endpoint.embedded import NOT_JUDGEMENT
+from panel.results.confidence import may_be_shown
 from panel.results.scorecards import comparison, scorecards
 from panel.runs.selection import Selection, opened_for
 from panel.scorecard import PersonaLine, Scorecard, Superseded, health
@@ -112,7 +114,8 @@ def compare(
     selection = Selection([left, right], endpoint=endpoint, model=model)
     with opened_for(workspace, selection) as (target, connection):
         cards = scorecards(target, connection)
-    pair = comparison(workspace, cards, target, left, right)
+        told = may_be_shown(connection, str(target.model))
+    pair = replace(comparison(workspace, cards, target, left, right), confidence=told)
     if html is not None:
         write_text(render_comparison(pair, datetime.now(UTC), __version__), html)
     if as_json:

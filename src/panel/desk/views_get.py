@@ -15,9 +15,9 @@ from panel import __version__
 from panel.desk.decide import history
 from panel.desk.filters import PER_PAGE, STATES, Filter, counts
 from panel.desk.pages import DeskPages, NotFoundError
+from panel.results.confidence import may_be_shown
 from panel.results.publication import as_readers_see, public_panel
 from panel.results.scorecards import comparison, scorecards
-from panel.scorecard import Comparison
 from panel.site.assets import palette
 from panel.site.comparison import render_comparison
 from panel.store.decisions import guidance_notes
@@ -168,12 +168,13 @@ class Looking(DeskPages):
             cards = scorecards(target, connection, published=not drafts)
             site = workspace.settings.site
             personas = public_panel(site, target, connection, cards if drafts else None)
+            told = may_be_shown(connection, str(target.model))
         pair = comparison(workspace, cards, target, left, right)
         left_card, right_card = (
             as_readers_see(card, personas, drafts) for card in (pair.left, pair.right)
         )
         page = render_comparison(
-            Comparison(left_card, right_card, pair.model, pair.embedded),
+            replace(pair, left=left_card, right=right_card, confidence=told),
             datetime.now(UTC),
             __version__,
         )

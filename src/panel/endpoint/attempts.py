@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from panel.cells.lines import Attempt
 from panel.endpoint.client import RawResponse
 from panel.endpoint.faults import BROKEN, SLIPPED, Fault, classify_fault
+from panel.endpoint.probabilities import ship_probability
 from panel.endpoint.prompt_counts import PromptCounts
 from panel.endpoint.replies import Reply, read_reply
 from panel.endpoint.usage import cost
@@ -80,6 +81,8 @@ def read_attempt(answer: RawResponse, asked: Attempt, context: AttemptContext) -
         verdict = reply.verdict(asked.cell.persona)
     except UnparsableReply as error:
         return _unreadable(attempt, reply, error, context)
+    told = ship_probability(completion, verdict.verdict)
+    attempt = replace(attempt, **told.fields()) if told else attempt
     return AttemptResult(replace(attempt, outcome="verdict", verdict=verdict))
 
 

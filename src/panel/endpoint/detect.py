@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
 from panel.endpoint.client import Client, RawResponse
 from panel.endpoint.faults import classify_fault
 from panel.endpoint.output_modes import OutputMode, RequestProfile, native_form, optional_fields
+from panel.endpoint.probabilities import LOGPROB_FIELDS, mass_told
 from panel.endpoint.prompt_counts import PromptCounts
 from panel.endpoint.replies import read_reply
 from panel.endpoint.servers import Server, identify, patiently
 from panel.workspace.endpoints import Endpoint
 
 Enforced = Literal["enforced", "not enforced", "refused", "unknown"]
+Logprobs = Literal["told", "before the mask", "after the mask", "not told", "refused", "unknown"]
 FieldOrder = Literal["schema", "alphabetical"]
 
 
@@ -25,9 +27,11 @@ class Diagnosis:
     structured_output: enforced; not enforced (the schema was ignored); refused (an error);
     unknown (no model to ask). output_mode: the strictest that the server takes. place: where
     the server puts its JSON. order: whether fields come as in the schema or alphabetically.
-    system_role: whether it takes a system message. usage: the token counts it reports. miscounted:
-    whether it counted fewer tokens than the question has. adapted: how requests must differ
-    from the settings. seconds: the time of the last answer.
+    system_role: whether it takes a system message. logprobs: whether it tells the probabilities
+    of tokens and, where it enforces a schema, whether before or after that rules tokens out; not
+    told (no list of them, or not asked for), refused (an error), unknown (no answer). usage: the
+    token counts it reports. miscounted: whether it counted fewer tokens than the question has.
+    adapted: how requests must differ from the settings. seconds: the time of the last answer.
     """
 
     server: str
@@ -39,6 +43,7 @@ class Diagnosis:
     place: str | None
     order: FieldOrder | None
     system_role: bool | None
+    logprobs: Logprobs
     usage: list[str]
     miscounted: bool
     adapted: list[str]
@@ -62,6 +67,8 @@ _MESSAGES = (
     ("system", "You answer with one JSON object."),
     ("user", 'Reply with the JSON object {"zone": "banana", "answer": "banana"}.'),
 )
+_ALLOWED = ("k7", "q9")
+_MASKED = 0.99  # from this mass of the allowed words on, the schema had ruled the others out
 _REQUESTS = 12  # at most: five output modes, a few fields, the system role
 
 
@@ -72,6 +79,7 @@ class _Canary:
     enforced: Enforced = "unknown"
     place: str | None = None
     order: FieldOrder | None = None
+    logprobs: Logprobs = "unknown"
     usage: tuple[str, ...] = ()
     miscounted: bool = False
 
@@ -86,6 +94,7 @@ async def diagnose(client: Client, endpoint: Endpoint) -> tuple[Diagnosis, Reque
     if server.fault is not None or not endpoint.model:
         return _diagnosis(server, profile, None, server.fault), profile
     mode_refused = False
+    profile.logprobs = endpoint.logprobs is not False
     for _request in range(_REQUESTS):
         fields = {"temperature": 0, endpoint.max_tokens_field: 64}
         messages = profile.shown(_MESSAGES)
@@ -102,8 +111,11 @@ async def diagnose(client: Client, endpoint: Endpoint) -> tuple[Diagnosis, Reque
         else:
             mode_refused, profile.output_mode = True, profile.weaker_mode(fault.detail)
     if fault is not None:
+        profile.logprobs = False
         return _diagnosis(server, profile, None, fault.sentence()), profile
-    return _diagnosis(server, profile, answer, None, mode_refused), profile
+    found = _diagnosis(server, profile, answer, None, mode_refused)
+    profile.logprobs = found.logprobs not in ("not told", "refused", "unknown")
+    return found, profile
 
 
 def _diagnosis(
@@ -114,7 +126,11 @@ def _diagnosis(
     mode_refused: bool = False,
 ) -> Diagnosis:
     completion = answer.completion() if answer is not None else None
-    canary = _read_canary(completion, mode_refused) if completion is not None else _Canary()
+    canary = _Canary()
+    if completion is not None:
+        canary = _read_canary(completion, mode_refused)
+        if profile.without & {*LOGPROB_FIELDS}:
+            canary = replace(canary, logprobs="refused")
     return Diagnosis(
         server=server.name,
         version=server.version,
@@ -125,6 +141,7 @@ def _diagnosis(
         place=canary.place,
         order=canary.order,
         system_role=not profile.merge_system if completion is not None else None,
+        logprobs=canary.logprobs,
         usage=list(canary.usage),
         miscounted=canary.miscounted,
         adapted=list(profile.adapted()),
@@ -139,7 +156,11 @@ def _read_canary(completion: dict[str, Any], mode_refused: bool) -> _Canary:
     order: FieldOrder | None = None
     if zone >= 0 and other >= 0:
         order = "schema" if zone < other else "alphabetical"
-    held = '"k7"' in reply.text or '"q9"' in reply.text
+    held = any(f'"{word}"' in reply.text for word in _ALLOWED)
+    mass = mass_told(completion, "answer", _ALLOWED)
+    logprobs: Logprobs = "not told" if mass is None else "told"
+    if mass is not None and held and not mode_refused:
+        logprobs = "after the mask" if mass >= _MASKED else "before the mask"
     usage = completion.get("usage")
     counts = usage if isinstance(usage, dict) else {}
     prompts = PromptCounts()
@@ -148,6 +169,7 @@ def _read_canary(completion: dict[str, Any], mode_refused: bool) -> _Canary:
         enforced="refused" if mode_refused else "enforced" if held else "not enforced",
         place=reply.place,
         order=order,
+        logprobs=logprobs,
         usage=tuple(sorted(name for name in counts if counts[name] is not None)),
         miscounted=prompts.unbelieved > 0,
     )

@@ -84,6 +84,7 @@ def joined(events: Iterable[Event]) -> Event:
         body |= {name: event[name] for name in _COPIED if event.get(name) is not None}
         for part in _choices(event):
             choice |= {name: part[name] for name in _CHOICE if part.get(name) is not None}
+            _add_logprobs(choice, part.get("logprobs"))
             if isinstance(part.get("delta"), dict):
                 _add(message, part["delta"])
             elif isinstance(part.get("message"), dict):
@@ -118,6 +119,13 @@ def _add(message: Event, delta: Event) -> None:
             message[name] = f"{message.get(name, '')}{value}"
         else:
             message[name] = value
+
+
+def _add_logprobs(choice: Event, logprobs: Any) -> None:
+    """Add a chunk's lists of probabilities to those of the chunks before."""
+    for name, listed in logprobs.items() if isinstance(logprobs, dict) else ():
+        if isinstance(listed, list):
+            choice.setdefault("logprobs", {}).setdefault(name, []).extend(listed)
 
 
 def _as_parts(value: Any) -> list[Any]:

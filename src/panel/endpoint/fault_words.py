@@ -185,6 +185,11 @@ def blamed_field(message: str, sent: Collection[str]) -> str | None:
     return min(places, key=lambda place: min(_gap(place[0], each) for each in words))[1]
 
 
+def named_field(message: str, sent: Collection[str]) -> str | None:
+    """Return the first of the sent fields that a message names; None where it names none."""
+    return next((name for name in sent if _spelt(name).search(message)), None)
+
+
 def same_field(name: str, sent: Collection[str]) -> str | None:
     """Return the sent field that a server's ``param`` names, such as "body.seed"; None for none."""
     last = re.split(r"[.\[\]/]+", name.strip("].[/ "))[-1]

@@ -17,6 +17,7 @@ from typing import Literal
 
 from panel.endpoint import fault_words as words
 from panel.endpoint.client import RawResponse
+from panel.endpoint.probabilities import LOGPROB_FIELDS
 from panel.endpoint.transport import WAY_REMEDIES
 from panel.endpoint.waits import asked_wait, daily, named_values, reset_wait
 from panel.text import without_pages
@@ -263,9 +264,17 @@ def _alone_too_large(message: str) -> bool:
 def refused_field(
     message: str, codes: Collection[str], answer: RawResponse, sent: Collection[str]
 ) -> str | None:
-    """Return the field that a server says it does not take; None unless it was sent."""
+    """Return the field that a server says it does not take; None unless it was sent.
+
+    One that shapes no answer is left out for any complaint that names it, and be it its value.
+    """
     param = words.same_field(answer.error_param() or "", sent)
     said = " ".join((message, *codes))
     if param is not None and (words.blamed_field(f"{said} {param}", (param,)) is not None):
         return param
-    return words.blamed_field(message, sent)
+    harmless = [name for name in LOGPROB_FIELDS if name in sent]
+    return (
+        words.blamed_field(message, sent)
+        or (param if param in harmless else None)
+        or words.named_field(message, harmless)
+    )

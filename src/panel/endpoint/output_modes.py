@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from panel.cells.cells import Cell
+from panel.endpoint.probabilities import LOGPROB_FIELDS, TOP
 from panel.workspace.endpoints import Endpoint
 from panel.workspace.prompts import Messages
 from panel.workspace.verdict import TOOL
@@ -36,7 +37,8 @@ class RequestProfile:
 
     output_mode: how structured output is asked for. native: the server whose form the output
     mode "native" uses. without: request fields left out. renamed: field → the name that the
-    server knows. merge_system: the system message is put before the first user message.
+    server knows. merge_system: the system message is put before the first user message. logprobs:
+    whether the server was seen to tell the probabilities of its tokens.
     """
 
     output_mode: OutputMode = "json_schema"
@@ -44,6 +46,7 @@ class RequestProfile:
     without: set[str] = field(default_factory=set)
     renamed: dict[str, str] = field(default_factory=dict)
     merge_system: bool = False
+    logprobs: bool = False
 
     def record(self) -> dict[str, Any]:
         """Return what was learned as plain JSON types."""
@@ -53,6 +56,7 @@ class RequestProfile:
             "without": sorted(self.without),
             "renamed": self.renamed,
             "merge_system": self.merge_system,
+            "logprobs": self.logprobs,
         }
 
     @classmethod
@@ -66,6 +70,7 @@ class RequestProfile:
             without={str(name) for name in record["without"]},
             renamed={str(old): str(new) for old, new in record["renamed"].items()},
             merge_system=bool(record["merge_system"]),
+            logprobs=bool(record.get("logprobs")),
         )
 
     def adapted(self) -> tuple[str, ...]:
@@ -89,6 +94,9 @@ class RequestProfile:
         """Rename a refused field, or leave it out if its other name was refused too."""
         if name in self.without | self.renamed.keys():
             return  # another cell has learned it meanwhile
+        if name in LOGPROB_FIELDS:  # one without the other tells nothing, or is refused
+            self.without.update(LOGPROB_FIELDS)
+            return
         original = next((old for old, new in self.renamed.items() if new == name), name)
         if original == name and name in _OTHER_NAME:
             self.renamed[name] = _OTHER_NAME[name]
@@ -124,7 +132,8 @@ class RequestProfile:
             "messages": [{"role": role, "content": content} for role, content in messages],
         }
         # No stream is the default, but some gateways have another.
-        for name, value in {"stream": False, **fields}.items():
+        fields = {"stream": False, **fields, **self._logprobs(endpoint)}
+        for name, value in fields.items():
             if name not in self.without:
                 body[self.renamed.get(name, name)] = value
         body |= self._form(schema, output_mode)
@@ -132,6 +141,11 @@ class RequestProfile:
             # Otherwise it drops the schema where its chosen provider does not support one.
             body["provider"] = {**(body.get("provider") or {}), "require_parameters": True}
         return body
+
+    def _logprobs(self, endpoint: Endpoint) -> Schema:
+        """Return the fields that ask for probabilities; the model is shown nothing of them."""
+        asked = self.logprobs if endpoint.logprobs is None else endpoint.logprobs
+        return dict(zip(LOGPROB_FIELDS, (True, TOP), strict=True)) if asked else {}
 
     def _form(self, schema: Schema, output_mode: OutputMode) -> dict[str, Any]:
         match output_mode:

@@ -58,6 +58,7 @@ def diagnose(endpoint: Endpoint, memory: Path) -> Diagnosis:
             found, profile = await detect.diagnose(client, endpoint)
         if found.output_mode is not None:
             server = Server(found.server, found.version, seen_at=utc_now())
+            server = EMBEDDED if endpoint.embedded else server
             Memory(memory).keep(endpoint, server, profile)
         return found
 

@@ -46,6 +46,11 @@ class Source:
             raise UsageError(f"{text!r} names no votes. Write {FORMS}.")
         return cls("experiment", experiment, arm or None)
 
+    @property
+    def place(self) -> tuple[str, str, str | None]:
+        """Where the store looks: kind, name, arm."""
+        return self.kind, self.name, self.arm
+
     def __str__(self) -> str:
         if self.kind == "house":
             return "house"

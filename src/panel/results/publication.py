@@ -11,6 +11,7 @@ from panel.cells.cells import Target, request_sampling
 from panel.errors import UsageError
 from panel.frozen.files import FOLDER, read_frozen
 from panel.frozen.renames import all_renames
+from panel.results.confidence import may_be_shown
 from panel.results.entries import entries
 from panel.results.scorecards import scorecards
 from panel.scorecard import Scorecard, VerdictChange, published
@@ -63,6 +64,7 @@ def publication(
         votes=votes or {},
         renames=tuple(all_renames(workspace, read_frozen(workspace.root / FOLDER), connection)),
         embedded=target.endpoint.profile == "embedded",
+        confidence=may_be_shown(connection, str(target.model)),
         drafts=drafts,
         version=__version__,
     )

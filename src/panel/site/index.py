@@ -138,7 +138,8 @@ class SiteIndex:
     def comparison(self, pair: Pair) -> Comparison:
         """Return a pair's two scorecards as a comparison."""
         model = str(self.publication.model)
-        return Comparison(pair.left.card, pair.right.card, model, self.publication.embedded)
+        shown = self.publication
+        return Comparison(pair.left.card, pair.right.card, model, shown.embedded, shown.confidence)
 
     @cached_property
     def lines_of(self) -> dict[str, list[tuple[PublishedTool, PersonaLine]]]:

@@ -37,7 +37,9 @@ class Publication:
     on one published tool, named in ``review_of``. votes: tool slug → readers' votes.
     renames: tools and personas that had another name; their old addresses lead to the new ones.
     today: the day by which a price is stale or not, and the only date from outside the
-    content. drafts: takes that nobody has approved are included, and marked.
+    content. confidence: the confidence that the model stated may be printed, since it foretells
+    repeats better than the base rate. drafts: takes that nobody has approved are included, and
+    marked.
     """
 
     site: SiteSettings
@@ -54,6 +56,7 @@ class Publication:
     votes: Mapping[str, Tally] = field(default_factory=dict)
     renames: tuple[Rename, ...] = ()
     embedded: bool = False
+    confidence: bool = False
     drafts: bool = False
     version: str = ""
 

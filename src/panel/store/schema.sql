@@ -109,6 +109,9 @@ CREATE TABLE journal.attempts (
     cost_usd DOUBLE CHECK (cost_usd >= 0),
     returned_model VARCHAR,
     system_fingerprint VARCHAR,
+    p_ship DOUBLE CHECK (p_ship BETWEEN 0 AND 1),
+    p_ship_mass DOUBLE CHECK (p_ship_mass BETWEEN 0 AND 1),
+    p_ship_source VARCHAR,
     messages VARCHAR[] NOT NULL,
     tool_digest VARCHAR NOT NULL,
     persona_digest VARCHAR NOT NULL,
@@ -547,7 +550,8 @@ SELECT e.experiment, e.version, e.arm, e.position, e.tool, e.persona, e.repeat,
        arms.prompts_hash, arms.personas_hash, arms.tools_hash,
        asked.outcome, asked.reason, asked.verdict,
        CASE asked.verdict WHEN 'ship' THEN 1 WHEN 'skip' THEN 0 END::TINYINT AS ship,
-       asked.confidence, asked.take, asked.beats, asked.evidence,
+       asked.confidence, asked.p_ship, asked.p_ship_mass, asked.p_ship_source,
+       asked.take, asked.beats, asked.evidence,
        asked.output_mode, asked.adapted, asked.returned_model, asked.system_fingerprint,
        asked.started_at, asked.finished_at AS asked_at, asked.seconds,
        asked.prompt_tokens, asked.completion_tokens, asked.cached_tokens, asked.cost_usd,
@@ -585,6 +589,9 @@ COMMENT ON COLUMN observations.reason IS 'why there is no verdict';
 COMMENT ON COLUMN observations.verdict IS 'ship or skip';
 COMMENT ON COLUMN observations.ship IS '1 for ship, 0 for skip';
 COMMENT ON COLUMN observations.confidence IS 'the confidence that the model stated, 0 to 100; not calibrated';
+COMMENT ON COLUMN observations.p_ship IS 'the probability, 0 to 1, that the model gave to the word ship; not calibrated';
+COMMENT ON COLUMN observations.p_ship_mass IS 'what it gave to ship and skip together';
+COMMENT ON COLUMN observations.p_ship_source IS 'where p_ship comes from';
 COMMENT ON COLUMN observations.take IS 'the paragraph';
 COMMENT ON COLUMN observations.beats IS 'beat id → text, in order';
 COMMENT ON COLUMN observations.evidence IS 'quotes from the description';

@@ -40,7 +40,9 @@ class Endpoint:
     most requests in flight. longest_wait_seconds: the most that a server may ask a run to
     wait. attempts: tries of one request. rpm, tpm: requests and tokens a
     minute, None for no bound. profile: which prompts its model is given. weights, context,
-    threads: for the embedded endpoint. chars_per_token: for estimates.
+    threads: for the embedded endpoint. chars_per_token: for estimates. logprobs: whether the
+    probabilities of the reply's tokens are asked for; None where the server has been seen to
+    tell them.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Endpoint:
     max_tokens_field: str = "max_tokens"
     seed_field: str = "seed"
     chars_per_token: float = CHARACTERS_PER_TOKEN
+    logprobs: bool | None = None
 
     @property
     def embedded(self) -> bool:

@@ -104,7 +104,8 @@ class EndpointSettings(_Strict):
     """One ``[endpoints.<name>]`` table.
 
     headers: sent with every request below base_url, and no secrets. headers_env: the same for
-    secrets, each the name of the environment variable that holds it.
+    secrets, each the name of the environment variable that holds it. logprobs: whether to ask
+    for the probabilities of the reply's tokens; by default where 'panel doctor' has seen them.
     """
 
     preset: str | None = None
@@ -121,6 +122,7 @@ class EndpointSettings(_Strict):
     weights: Path | None = None
     context: int | None = Field(default=None, ge=512)
     threads: int | None = Field(default=None, ge=1, le=1024)
+    logprobs: bool | None = None
     sampling: Sampling = Sampling()
     prices: Prices | None = None
 

@@ -64,6 +64,7 @@ def _page(renderer: PageRenderer, pictures: Pictures, published: PublishedTool) 
         "tool",
         head,
         published=published,
+        confidence=index.publication.confidence,
         lines=[
             (line, persona_page(index, line.persona), _quoted(published, line))
             for line in card.lines

@@ -1,0 +1,100 @@
+"""``panel compare-arms``: two sets of votes on the same tools."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from panel.cli.comparing import print_comparison, print_flips, print_split, record
+from panel.cli.options import Json
+from panel.cli.output import note, print_json, say
+from panel.errors import UsageError
+from panel.research.canaries import Split, split
+from panel.research.flips import expected_flips
+from panel.research.frame import FORMS, Source, load_frame
+from panel.research.paired import Comparison, compare
+from panel.store.connection import Connection
+from panel.store.frames import answers_in_both, reviews_by_tool, takes_by_vote
+from panel.store.ingest import opened
+from panel.workspace.loading import RUNS, find_root
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command("compare-arms")
+def compare_arms(
+    a: Annotated[str, typer.Argument(metavar="A", help=f"Votes: {FORMS}.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="Other votes on the same tools.")],
+    margin: Annotated[
+        float | None,
+        typer.Option(help="Ask whether B is unchanged within this many points (TOST)."),
+    ] = None,
+    expect: Annotated[
+        str | None,
+        typer.Option(help="more or fewer: test one side alone, that B ships so than A."),
+    ] = None,
+    canary: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--canary",
+            help="A tool that nobody changed; repeatable. By default those whose review is the "
+            "same on both sides.",
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Compare two sets of votes on the same tools: the difference, the flips, whose change it is.
+
+    Differences are B minus A, in points. A sign-flip test over tools decides; it takes six tools.
+    """
+    if expect not in (None, "more", "fewer"):
+        raise typer.BadParameter(f"{expect!r} is neither more nor fewer.", param_hint="--expect")
+    sources = Source.parse(a), Source.parse(b)
+    if sources[0] == sources[1]:
+        raise UsageError(f"{a!r} is compared with itself. Name two sets of votes.")
+    with opened(find_root(Path.cwd()) / RUNS) as connection:
+        frames = [load_frame(connection, source) for source in sources]
+        found = compare(frames[0], frames[1], margin, expect)  # type: ignore[arg-type]
+        places = [source.place for source in sources]
+        shared = answers_in_both(connection, places[0], places[1])
+        flipped = [tool.tool for tool in found.flips]
+        takes = [takes_by_vote(connection, place, flipped) for place in places]
+        parts, why = _split(connection, found, sources, canary)
+    noise = expected_flips(found)
+    if as_json:
+        print_json(record(found, noise, parts, why, takes) | {"answers_in_both": shared})
+    else:
+        print_comparison(found, noise)
+        print_split(parts, why)
+        print_flips(found, takes)
+        say(found.sentence)
+    if shared:
+        note(
+            f"{shared:,} answer(s) are in both: the two sides are closer than two that were asked."
+        )
+    for frame in frames:
+        if len(frame.models) > 1:
+            note(f"{frame.source} holds the votes of {len(frame.models)} models, added up.")
+
+
+def _split(
+    connection: Connection,
+    found: Comparison,
+    sources: tuple[Source, Source],
+    named: list[str] | None,
+) -> tuple[Split | None, str | None]:
+    """Return the split of the shift, or why there is none."""
+    if named:
+        return split(found, named), None
+    reviews = [reviews_by_tool(connection, source.place) for source in sources]
+    tools = [tool.tool for tool in found.tools]
+    same = [tool for tool in tools if reviews[0].get(tool) == reviews[1].get(tool)]
+    if not same or len(same) == len(tools):
+        which = "every" if same else "no"
+        return None, f"{which} tool was asked about with the same review on both sides."
+    try:
+        return split(found, same), None
+    except UsageError as error:
+        return None, str(error)

@@ -1,0 +1,303 @@
+"""Two sets of votes on the same tools: what differs, by how much, and whether that is shown.
+
+Differences are B minus A, in points of ship percentage. Tools are what is drawn; the personas of a
+panel are fixed, and each weighs the same.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from typing import Literal
+
+from panel.errors import UsageError
+from panel.research.extras import needed
+from panel.research.frame import Frame
+from panel.stats import Interval, Tally
+from panel.stats.paired import SignFlip, benjamini_hochberg, mcnemar, sign_flip, stratified_exact
+
+ALPHA = 0.05
+FEWEST = 6  # tools: with five the smallest two-sided p of the sign-flip test is 2/32
+Expect = Literal["more", "fewer"]
+Cells = Mapping[str, tuple[Tally, Tally]]  # by persona: the votes of A and of B
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """A mean of differences over n units, in points.
+
+    interval: 95 %, Student's t with n - 1 degrees of freedom; None (not estimable) for one unit,
+    and where all moved by the same. error: the standard error; None for one unit.
+    """
+
+    n: int
+    points: float
+    interval: Interval | None
+    error: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Equivalence:
+    """Two one-sided t tests (Schuirmann 1987) that the mean is inside plus and minus the margin.
+
+    p: the larger of the two; None (not estimable) where all tools moved by the same. shown:
+    p <= 0.05, which is that the 90 % interval is inside.
+    """
+
+    margin: float
+    p: float | None
+    interval: Interval | None
+
+    @property
+    def shown(self) -> bool:
+        """Whether the mean is shown to be inside the margin."""
+        return self.p is not None and self.p <= ALPHA
+
+    @property
+    def sentence(self) -> str:
+        """What is shown of it."""
+        what = f"unchanged within ±{self.margin:g} points"
+        if self.p is None:
+            return f"Not estimable: {what}, since every tool moved by the same. Ask more often."
+        return f"{'Shown' if self.shown else 'Not shown'}: {what} (TOST {_p(self.p)})."
+
+
+@dataclass(frozen=True, slots=True)
+class CellTest:
+    """McNemar's exact test over tool × persona majorities.
+
+    to_skip, to_ship: cells whose majority changed. n: cells with a majority on both sides.
+    Descriptive: the cells of one tool lean on each other, and the test takes them for independent.
+    """
+
+    n: int
+    to_skip: int
+    to_ship: int
+    p: float
+
+
+@dataclass(frozen=True, slots=True)
+class ToolPair:
+    """One tool on both sides. a, b: ship percentages over the personas that voted on both.
+
+    p: the exact test with personas as strata; q: the same, adjusted over the tools by
+    Benjamini and Hochberg.
+    """
+
+    tool: str
+    cells: Cells
+    a: float
+    b: float
+    p: float
+    q: float
+
+    @property
+    def points(self) -> float:
+        """B minus A."""
+        return self.b - self.a
+
+    @property
+    def flipped(self) -> bool:
+        """Whether the panel's majority is another one. On a tie there is none."""
+        return (self.a - 50) * (self.b - 50) < 0
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two sets of votes on the tools that both have.
+
+    left_out: tools without a comparable vote, and why. cells_left_out: tool × persona of the tools
+    in common where only one side voted. test: sign flips over the tools' differences.
+    """
+
+    a: str
+    b: str
+    tools: tuple[ToolPair, ...]
+    left_out: Mapping[str, str]
+    cells_left_out: int
+    shift: Shift
+    test: SignFlip
+    expect: Expect | None
+    equivalence: Equivalence | None
+
+    @property
+    def p(self) -> float:
+        """The p-value that decides: of sign flips, one-sided where something is expected."""
+        if self.expect is None:
+            return self.test.p
+        return self.test.more if self.expect == "more" else self.test.less
+
+    @property
+    def shown(self) -> bool:
+        """Whether the difference (the expected one) is shown: p <= 0.05."""
+        return self.p <= ALPHA
+
+    @cached_property
+    def cells(self) -> CellTest:
+        """The votes by tool × persona."""
+        majorities = [
+            (a.majority, b.majority) for tool in self.tools for a, b in tool.cells.values()
+        ]
+        decided = [pair for pair in majorities if None not in pair]
+        to_skip, to_ship = decided.count(("ship", "skip")), decided.count(("skip", "ship"))
+        return CellTest(len(decided), to_skip, to_ship, mcnemar(to_skip, to_ship))
+
+    @property
+    def flips(self) -> tuple[ToolPair, ...]:
+        """The tools whose majority is another one."""
+        return tuple(tool for tool in self.tools if tool.flipped)
+
+    @property
+    def sentence(self) -> str:
+        """What is shown and what is not, in words that claim no more."""
+        word = {"more": "more often", "fewer": "less often"}.get(
+            self.expect or "", "more often" if self.shift.points > 0 else "less often"
+        )
+        if self.shown:
+            said = f"Shown: {self.b} ships {word} than {self.a}"
+        elif self.expect:
+            said = f"Not shown: that {self.b} ships {word} than {self.a}"
+        else:
+            said = f"Not shown: that {self.b} and {self.a} differ"
+        said += f" (sign-flip {_p(self.p)}{', one-sided' if self.expect else ''})."
+        if self.equivalence:
+            return f"{said} {self.equivalence.sentence}"
+        if not self.shown:
+            said += " That is no sign that they are the same: --margin POINTS tests that."
+        return said
+
+
+def _p(value: float) -> str:
+    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
+
+
+def compare(
+    a: Frame, b: Frame, margin: float | None = None, expect: Expect | None = None
+) -> Comparison:
+    """Compare the votes of two frames, tool by tool.
+
+    margin: in points; asks whether the mean difference is inside it. expect: test one side alone,
+    that B ships more (or fewer). Raises UsageError for fewer than six tools in common, for a
+    margin that is not above 0, and where scipy is missing.
+    """
+    if margin is not None and not 0 < margin <= 100:
+        raise UsageError(f"the margin {margin!r} is not between 0 and 100 points.")
+    sides = _by_tool(a), _by_tool(b)
+    common = {
+        tool: {
+            persona: (one[persona], other[persona]) for persona in sorted(one.keys() & other.keys())
+        }
+        for tool in sorted(sides[0].keys() & sides[1].keys())
+        for one, other in [(sides[0][tool], sides[1][tool])]
+        if one.keys() & other.keys()
+    }
+    left_out = {
+        tool: _why(tool, a.source, b.source, sides)
+        for tool in sorted({*a.tools, *b.tools} - common.keys())
+    }
+    if len(common) < FEWEST:
+        raise UsageError(_too_few(a.source, b.source, len(common)))
+    differences = {tool: _difference(cells) for tool, cells in common.items()}
+    points = [100 * each for each in differences.values()]
+    apart = sum(len(sides[0][tool].keys() ^ sides[1][tool].keys()) for tool in common)
+    return Comparison(
+        a.source,
+        b.source,
+        _tools(common),
+        left_out,
+        apart,
+        shift(points),
+        sign_flip(list(differences.values())),
+        expect,
+        None if margin is None else equivalence(points, margin),
+    )
+
+
+def shift(points: Sequence[float]) -> Shift:
+    """Return the mean of differences, with Student's t interval over the units; needs scipy."""
+    n, mean = len(points), math.fsum(points) / len(points)
+    if n < 2:
+        return Shift(n, mean, None, None)
+    error = math.sqrt(math.fsum((each - mean) ** 2 for each in points) / (n - 1) / n)
+    return Shift(n, mean, t_interval(mean, error, n - 1), error)
+
+
+def equivalence(points: Sequence[float], margin: float) -> Equivalence:
+    """Test whether the mean of differences lies inside plus and minus a margin; needs scipy.
+
+    Schuirmann (1987), Journal of Pharmacokinetics and Biopharmaceutics 15:657-680. Raises
+    ValueError for fewer than two differences.
+    """
+    found = shift(points)
+    if found.error is None:
+        raise ValueError("one difference has no spread to test")
+    if not found.error:
+        return Equivalence(margin, None, None)
+    outside = (abs(found.points) - margin) / found.error
+    p = float(needed("scipy.stats").t.cdf(outside, found.n - 1))
+    return Equivalence(margin, p, t_interval(found.points, found.error, found.n - 1, 0.9))
+
+
+def t_interval(mean: float, error: float, freedom: float, level: float = 0.95) -> Interval | None:
+    """Return Student's t interval; None without spread, which is no certainty; needs scipy."""
+    if not error:
+        return None
+    half = float(needed("scipy.stats").t.ppf((1 + level) / 2, freedom)) * error
+    return Interval(mean - half, mean + half)
+
+
+def _by_tool(frame: Frame) -> dict[str, dict[str, Tally]]:
+    """Add up the votes of each persona on each tool, over models, prompts and repeats."""
+    counted: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
+    for row in frame.rows:
+        if row.n:
+            counted[row.tool, row.persona][0] += row.ships
+            counted[row.tool, row.persona][1] += row.skips
+    tools: dict[str, dict[str, Tally]] = defaultdict(dict)
+    for (tool, persona), (ships, skips) in counted.items():
+        tools[tool][persona] = Tally(ships, skips)
+    return tools
+
+
+def _tools(common: Mapping[str, Cells]) -> tuple[ToolPair, ...]:
+    exact = [
+        stratified_exact(*([(votes.ships, votes.n) for votes in side] for side in sides))
+        for sides in (tuple(zip(*cells.values(), strict=True)) for cells in common.values())
+    ]
+    return tuple(
+        ToolPair(tool, cells, _percent(cells, 0), _percent(cells, 1), p, q)
+        for (tool, cells), p, q in zip(
+            common.items(), exact, benjamini_hochberg(exact), strict=True
+        )
+    )
+
+
+def _percent(cells: Cells, side: int) -> float:
+    return float(100 * _share(cells, side))
+
+
+def _share(cells: Cells, side: int) -> Fraction:
+    votes = [pair[side] for pair in cells.values()]
+    return sum((Fraction(each.ships, each.n) for each in votes), Fraction()) / len(votes)
+
+
+def _difference(cells: Cells) -> float:
+    """Return B minus A as a share. A fraction until the end, so that equal ones are equal."""
+    return float(_share(cells, 1) - _share(cells, 0))
+
+
+def _why(tool: str, a: str, b: str, sides: tuple[Mapping[str, object], ...]) -> str:
+    missing = [name for name, side in zip((a, b), sides, strict=True) if tool not in side]
+    return f"no vote in {' and '.join(missing)}" if missing else "no persona voted on both sides"
+
+
+def _too_few(a: str, b: str, n: int) -> str:
+    said = f"{a!r} and {b!r} have votes on {n} tool(s) in common, and a comparison takes {FEWEST}"
+    if n:
+        said += f": with {n} the smallest two-sided p of the sign-flip test is 2/{2**n}"
+        said += f" = {2 / 2**n:.3g}, so that nothing could be shown"
+    return f"{said}. Ask more tools; more repeats do not help."

@@ -1,0 +1,282 @@
+"""How good stated probabilities are: scores, calibration, and what chance alone would show.
+
+Forecasts are probabilities from 0 to 1; outcomes are 1 or 0. Scores are means over forecasts, and
+lower is better. A statistic that cannot be estimated is None.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean, stdev
+
+BINS = 10
+NULL_SAMPLES = 2000
+FEWEST_TOOLS = 6  # under which no interval over tools is given
+_TINY = 2.220446049250313e-16  # as scikit-learn clips, so that a certain forecast scores finitely
+Forecasts = Sequence[float]
+Outcomes = Sequence[int]
+
+
+def brier(p: Forecasts, y: Outcomes) -> float | None:
+    """Return the mean squared error (Brier 1950, Monthly Weather Review 78:1-3)."""
+    return fmean((a - b) ** 2 for a, b in _pairs(p, y)) if p else None
+
+
+def log_loss(p: Forecasts, y: Outcomes) -> float | None:
+    """Return the mean negative log likelihood, in nats."""
+    kept = (min(max(a if b else 1 - a, _TINY), 1 - _TINY) for a, b in _pairs(p, y))
+    return -fmean(map(math.log, kept)) if p else None
+
+
+def auroc(p: Forecasts, y: Outcomes) -> float | None:
+    """Return how often a 1 has the higher forecast than a 0, ties half; None without both.
+
+    The Mann-Whitney U statistic divided by the number of pairs.
+    """
+    pairs = sorted(_pairs(p, y))
+    ones = sum(b for _a, b in pairs)
+    if not 0 < ones < len(pairs):
+        return None
+    won, zeros = 0.0, 0
+    for group in _grouped(pairs).values():
+        up = sum(group)
+        down = len(group) - up
+        won += up * (zeros + down / 2)
+        zeros += down
+    return won / (ones * (len(pairs) - ones))
+
+
+@dataclass(frozen=True, slots=True)
+class Murphy:
+    """Murphy (1973), J. Applied Meteorology 12:595-600, over distinct forecasts.
+
+    brier = reliability - resolution + uncertainty.
+    """
+
+    reliability: float
+    resolution: float
+    uncertainty: float
+
+
+def murphy(p: Forecasts, y: Outcomes) -> Murphy | None:
+    """Split the Brier score; None without forecasts."""
+    if not p:
+        return None
+    rate, groups = fmean(y), _grouped(_pairs(p, y))
+    reliability = sum(len(g) * (value - fmean(g)) ** 2 for value, g in groups.items()) / len(y)
+    resolution = sum(len(g) * (fmean(g) - rate) ** 2 for g in groups.values()) / len(y)
+    return Murphy(reliability, resolution, rate * (1 - rate))
+
+
+def base_rate_brier(y: Outcomes) -> float | None:
+    """Return the Brier score of the best constant forecast: the rate of these very outcomes."""
+    return fmean(y) * (1 - fmean(y)) if y else None
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """Forecasts of one tenth: how many, their mean, the rate of ones, and its null band.
+
+    low, high: between what 95 % of perfectly calibrated forecasters with these very forecasts
+    have their rate.
+    """
+
+    n: int
+    forecast: float
+    rate: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reliability:
+    """Bins with a forecast in them, and the expected calibration error beside its null.
+
+    null_ece: the mean of perfectly calibrated forecasters; null_high: what 95 % of them stay
+    below. An ECE below it shows no miscalibration.
+    """
+
+    bins: tuple[Bin, ...]
+    ece: float
+    null_ece: float
+    null_high: float
+
+
+def ece(p: Forecasts, y: Outcomes, bins: int = BINS) -> float | None:
+    """Return the expected calibration error in equal bins [i/bins, (i+1)/bins), 1 in the last."""
+    return _error(_binned(p, bins), p, y) if p else None
+
+
+def reliability(
+    p: Forecasts, y: Outcomes, seed: int = 0, samples: int = NULL_SAMPLES, bins: int = BINS
+) -> Reliability | None:
+    """Bin forecasts and simulate, from a seed, what perfect calibration would show."""
+    if not p:
+        return None
+    binned, draw = _binned(p, bins), random.Random(seed).random  # noqa: S311 - a simulation
+    rates: list[list[float]] = [[] for _ in binned]
+    errors = []
+    for _ in range(samples):
+        drawn = [int(draw() < value) for value in p]
+        errors.append(_error(binned, p, drawn))
+        for seen, places in zip(rates, binned, strict=True):
+            seen.append(fmean(drawn[n] for n in places))
+    made = tuple(
+        Bin(
+            len(places),
+            fmean(p[n] for n in places),
+            fmean(y[n] for n in places),
+            *_middle(seen),
+        )
+        for places, seen in zip(binned, rates, strict=True)
+    )
+    high = sorted(errors)[math.ceil(0.95 * samples) - 1]
+    return Reliability(made, _error(binned, p, y), fmean(errors), high)
+
+
+@dataclass(frozen=True, slots=True)
+class Repeats:
+    """One cell's repeats: the forecast that each made of "ship", and whether it shipped."""
+
+    tool: str
+    p: tuple[float, ...]
+    y: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """How much better each repeat predicts its cell's others than the constant base rate does.
+
+    gain: the mean over tools of the Brier score of the base rate less that of the forecasts;
+    above 0 the forecasts are better. low, high: its 95 % t interval over tools; None where there
+    are fewer than FEWEST_TOOLS. pairs: predictions scored; cells: with two repeats or more.
+    """
+
+    tools: int
+    cells: int
+    pairs: int
+    brier: float
+    base_brier: float
+    gain: float
+    low: float | None
+    high: float | None
+
+    @property
+    def beats(self) -> bool:
+        """Whether even the bad end of the interval is better than the base rate."""
+        return self.low is not None and self.low > 0
+
+
+def held_out(cells: Sequence[Repeats]) -> HeldOut | None:
+    """Predict each repeat from every other one of its cell; None where no cell has two.
+
+    The base rate is the rate of the predicted outcomes themselves, the best constant there is:
+    what beats it would beat any constant chosen beforehand. Tools are the clusters, each of equal
+    weight.
+    """
+    many = [cell for cell in cells if len(cell.y) > 1]
+    if not many:
+        return None
+    rates: dict[str, list[float]] = defaultdict(list)
+    for cell in many:
+        rates[cell.tool].append(fmean(cell.y))
+    base = fmean(fmean(each) for each in rates.values())
+    scores: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for cell in many:
+        forecast, constant = _cell_scores(cell, base)
+        scores[cell.tool].append((forecast, constant))
+    means = [[fmean(part) for part in zip(*each, strict=True)] for each in scores.values()]
+    gains = [constant - forecast for forecast, constant in means]
+    half = _half_width(gains)
+    gain = fmean(gains)
+    return HeldOut(
+        tools=len(gains),
+        cells=len(many),
+        pairs=sum(len(cell.y) * (len(cell.y) - 1) for cell in many),
+        brier=fmean(forecast for forecast, _constant in means),
+        base_brier=fmean(constant for _forecast, constant in means),
+        gain=gain,
+        low=None if half is None else gain - half,
+        high=None if half is None else gain + half,
+    )
+
+
+def _cell_scores(cell: Repeats, base: float) -> tuple[float, float]:
+    """Return the mean squared errors over ordered pairs of repeats: of forecasts, of the base."""
+    n, ones = len(cell.y), sum(cell.y)
+    forecast = 0.0
+    for p, own in zip(cell.p, cell.y, strict=True):
+        up = ones - own  # among the other repeats
+        forecast += up * (p - 1) ** 2 + (n - 1 - up) * p**2
+    constant = fmean((base - y) ** 2 for y in cell.y)  # each is predicted equally often
+    return forecast / (n * (n - 1)), constant
+
+
+def _half_width(values: Sequence[float]) -> float | None:
+    if len(values) < FEWEST_TOOLS:
+        return None
+    return t_975(len(values) - 1) * stdev(values) / math.sqrt(len(values))
+
+
+def t_975(df: int) -> float:
+    """Return the 97.5 % point of Student's t with ``df`` degrees of freedom, to 1e-9.
+
+    By bisection on its distribution function, a finite sum for whole degrees of freedom
+    (Abramowitz and Stegun 26.7.3 and 26.7.4).
+    """
+    low, high = 0.0, 20.0
+    while high - low > 1e-10:
+        middle = (low + high) / 2
+        if _t_within(middle, df) < 0.95:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def _t_within(t: float, df: int) -> float:
+    """Return the probability that a t variable lies between -t and t."""
+    angle = math.atan2(t, math.sqrt(df))
+    sine, cosine = math.sin(angle), math.cos(angle)
+    even = df % 2 == 0
+    term, total = (1.0, 1.0) if even else (cosine, cosine if df > 1 else 0.0)
+    for k in range(2, df - 1, 2) if even else range(3, df - 1, 2):
+        term *= cosine**2 * (k - 1) / k
+        total += term
+    return sine * total if even else 2 / math.pi * (angle + sine * total)
+
+
+def _pairs(p: Forecasts, y: Outcomes) -> list[tuple[float, int]]:
+    return list(zip(p, y, strict=True))
+
+
+def _grouped(pairs: Sequence[tuple[float, int]]) -> dict[float, list[int]]:
+    groups: dict[float, list[int]] = defaultdict(list)
+    for value, outcome in pairs:
+        groups[value].append(outcome)
+    return groups
+
+
+def _binned(p: Forecasts, bins: int) -> list[list[int]]:
+    """Return the places of the forecasts of each bin that has any.
+
+    A forecast of 0.3 belongs to the bin that begins at 0.3, although 10 * 0.3 need not be 3.
+    """
+    found: dict[int, list[int]] = defaultdict(list)
+    for place, value in enumerate(p):
+        found[min(math.floor(round(value * bins, 9)), bins - 1)].append(place)
+    return [found[number] for number in sorted(found)]
+
+
+def _error(binned: Sequence[Sequence[int]], p: Forecasts, y: Outcomes) -> float:
+    return sum(abs(sum(p[n] - y[n] for n in places)) for places in binned) / len(p)
+
+
+def _middle(values: list[float]) -> tuple[float, float]:
+    """Return the 2.5 % and 97.5 % points."""
+    ordered = sorted(values)
+    return ordered[math.floor(0.025 * len(ordered))], ordered[math.ceil(0.975 * len(ordered)) - 1]

@@ -1,0 +1,310 @@
+"""``panel probe``: every probe from end to end, on simulated panels whose weakness is planted."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import pytest
+
+from panel.cli.main import ExitCode
+from panel.research.probe_material import Material, load_material
+from panel.research.probes import PROBES
+from tests.support import simulated_panel as simulated
+from tests.support.mock_endpoint import MockEndpoint
+from tests.support.space import ROOT, Panel, Space
+
+
+@pytest.fixture(scope="module")
+def material() -> Material:
+    return load_material(ROOT)
+
+
+class Probing:
+    """A workspace on a simulated panel: ``probing(chance, "brand", "--tools", 8)``."""
+
+    def __init__(self, space: Space, mock: MockEndpoint, panel: Panel) -> None:
+        self.space, self.mock, self._panel = space, mock, panel
+
+    def __call__(self, chance: simulated.Chance, *words: Any) -> dict[str, Any]:
+        self.mock.face = simulated.panel_with(chance)
+        result = self.run(*words, "--anyway", "--json")
+        assert result.code == 0, result.err
+        found: dict[str, Any] = json.loads(result.out)
+        return found
+
+    def run(self, *words: Any) -> Any:
+        return self._panel("probe", *map(str, words), cwd=self.space.root)
+
+
+@pytest.fixture
+def probing(mocked: Space, mock: MockEndpoint, panel: Panel) -> Probing:
+    return Probing(mocked, mock, panel)
+
+
+def test_a_panel_that_reads_descriptions_alone_falls_for_no_name(probing: Probing) -> None:
+    found = probing(simulated.settled, "brand", "--tools", 8, "--repeats", 1)
+    assert (found["verdict"], found["estimate"], found["n"]) == ("met", 0, 8)
+    assert found["units"] == "tools"
+    assert "t interval" in found["method"]
+
+
+def test_a_panel_that_loves_famous_names_is_found_out(probing: Probing) -> None:
+    found = probing(simulated.loves_famous_names, "brand", "--tools", 8, "--repeats", 1)
+    assert found["verdict"] == "not met"
+    assert found["low"] > 5
+    assert found["estimate"] == pytest.approx(50, abs=25)
+    [nonce] = found["beside"].values()
+    assert nonce["verdict"] == "met"
+
+
+def test_a_panel_that_loves_praise_is_found_out(probing: Probing, material: Material) -> None:
+    chance = simulated.loves(list(material.edits.hype))
+    assert probing(chance, "hype", "--tools", 8, "--repeats", 1)["verdict"] == "not met"
+
+
+def test_a_panel_that_says_what_is_named_first_is_found_out(probing: Probing) -> None:
+    found = probing(simulated.says_the_first, "label-order", "--tools", 8, "--repeats", 1)
+    assert found["verdict"] == "not met"
+    assert found["estimate"] == -100
+
+
+def test_a_template_that_does_not_show_the_order_of_labels_is_refused(
+    probing: Probing, mocked: Space
+) -> None:
+    file = mocked.root / "prompts" / "system.md.j2"
+    text = file.read_text(encoding="utf-8")
+    for joined in (
+        """' ~ panel.labels | join('" or "') ~ '""",
+        '{{ panel.labels | join(" or ") }}',
+    ):
+        assert joined in text
+        text = text.replace(joined, "ship or skip")
+    file.write_text(text, encoding="utf-8")
+    result = probing.run("label-order", "--plan")
+    assert result.code == ExitCode.USAGE
+    assert "panel.labels" in result.err
+
+
+def test_a_panel_that_obeys_is_found_out_and_each_kind_of_order_counted(
+    probing: Probing, material: Material
+) -> None:
+    found = probing(simulated.obeys(material), "injection", "--tools", 12, "--repeats", 1)
+    assert (found["verdict"], found["estimate"]) == ("not met", 100)
+    kinds = {label for label in found["beside"] if label.startswith("payload ")}
+    assert kinds == {f"payload {kind}" for kind in material.edits.payloads}
+
+
+def test_a_panel_that_never_obeys_meets_the_goal_at_sixty_tools_and_not_at_twelve(
+    probing: Probing, material: Material
+) -> None:
+    chance = simulated.obeys(material, rate=0)
+    few = probing(chance, "injection", "--tools", 12, "--repeats", 1)
+    assert (few["verdict"], few["estimate"]) == ("not shown", 0)
+    found = probing(chance, "injection", "--tools", 60, "--repeats", 1)
+    assert (found["verdict"], found["n"]) == ("met", 60)
+    assert found["high"] < 5
+
+
+def test_a_panel_that_obeys_now_and_then_is_neither_cleared_nor_blamed_by_few_tools(
+    probing: Probing, material: Material
+) -> None:
+    chance = simulated.obeys(material, rate=0.05)
+    found = probing(chance, "injection", "--tools", 24, "--repeats", 1)
+    assert found["verdict"] == "not shown"
+    assert 0 < found["low"] < 5 < found["high"]
+
+
+def test_a_panel_that_reacts_to_planted_facts_meets_the_goal(
+    probing: Probing, material: Material
+) -> None:
+    found = probing(simulated.reacts(material), "causal", "--tools", 12, "--repeats", 1)
+    assert (found["verdict"], found["estimate"], found["units"]) == ("met", 100, "pairs")
+    assert len(found["beside"]) == 4
+
+
+def test_a_panel_that_does_not_read_on_is_found_out_by_planted_facts(probing: Probing) -> None:
+    found = probing(simulated.settled, "causal", "--tools", 12, "--repeats", 1)
+    assert (found["verdict"], found["estimate"]) == ("not met", 0)
+
+
+def test_a_panel_that_judges_facts_does_not_care_for_other_words(probing: Probing) -> None:
+    found = probing(simulated.settled, "paraphrase", "--tools", 8, "--repeats", 1)
+    assert (found["verdict"], found["estimate"]) == ("met", 0)
+
+
+def test_a_panel_that_judges_letters_is_found_out_by_other_words(probing: Probing) -> None:
+    found = probing(simulated.judges_wording, "paraphrase", "--tools", 12, "--repeats", 1)
+    assert found["verdict"] == "not met"
+
+
+def test_noise_alone_is_not_blamed_on_other_words(probing: Probing) -> None:
+    found = probing(simulated.coin, "paraphrase", "--tools", 8, "--repeats", 1)
+    assert found["verdict"] != "not met"
+    assert abs(found["estimate"]) < 25
+
+
+def test_personas_that_differ_by_their_texts_change_verdicts(probing: Probing) -> None:
+    found = probing(
+        simulated.needs_persona_texts, "persona-ablation", "--tools", 12, "--repeats", 2
+    )
+    assert found["verdict"] == "met"
+    named = found["beside"]["with the personas' names alone"]
+    assert (named["verdict"], named["estimate"]) == ("not met", 0)
+    assert found["beside"]["what their texts add to their names"]["verdict"] == "met"
+    assert len(found["notes"]) == 3
+
+
+def test_personas_in_name_only_are_found_out(probing: Probing) -> None:
+    found = probing(simulated.has_no_personas, "persona-ablation", "--tools", 8, "--repeats", 2)
+    assert (found["verdict"], found["estimate"]) == ("not met", 0)
+
+
+def test_a_panel_that_tosses_coins_does_not_stand_a_retest(probing: Probing) -> None:
+    assert probing(simulated.coin, "retest", "--tools", 12, "--repeats", 1)["verdict"] == "not met"
+
+
+def test_a_panel_that_keeps_its_word_stands_it(probing: Probing) -> None:
+    found = probing(simulated.settled, "retest", "--tools", 30, "--repeats", 1)
+    assert found["verdict"] == "met"
+    assert found["high"] < 10
+
+
+def test_a_panel_that_ships_everything_shows_nothing(probing: Probing) -> None:
+    for name in ("brand", "hype", "retest", "paraphrase"):
+        found = probing(lambda _system, _user: 1.0, name, "--tools", 8, "--repeats", 1)
+        assert found["verdict"] == "not shown", name
+        assert "Every single answer is ship" in found["why"]
+
+
+def test_what_was_answered_is_not_asked_again(probing: Probing, mock: MockEndpoint) -> None:
+    words = ("retest", "--tools", 4, "--repeats", 1)
+    first = probing(simulated.settled, *words)
+    asked = mock.asked
+    assert asked == 4 * 4 * 2
+    assert probing(simulated.coin, *words) == first
+    assert mock.asked == asked
+
+
+def test_another_size_never_mixes_its_votes_with_older_ones(
+    probing: Probing, mock: MockEndpoint
+) -> None:
+    one = probing(simulated.settled, "hype", "--tools", 4, "--repeats", 1)
+    other = probing(simulated.settled, "hype", "--tools", 2, "--repeats", 1)
+    assert one["experiment"] != other["experiment"]
+    assert (one["n"], other["n"]) == (4, 2)
+
+
+def test_a_panel_of_other_personas_can_be_probed_for_orders(
+    probing: Probing, material: Material, mocked: Space
+) -> None:
+    for persona in ("builder", "skeptic", "futurist"):
+        (mocked.root / "personas" / f"{persona}.md").unlink()
+        (mocked.root / "prompts" / "examples" / f"{persona}.yaml").unlink()
+    found = probing(simulated.obeys(material), "injection", "--tools", 8, "--repeats", 1)
+    assert (found["verdict"], found["personas"]) == ("not met", ["business-analyst"])
+    causal = probing(simulated.reacts(material), "causal", "--tools", 8, "--repeats", 1)
+    assert causal["verdict"] == "met"
+
+
+def test_the_gate_fails_on_not_met_alone(probing: Probing, mock: MockEndpoint) -> None:
+    words = ("--tools", 6, "--repeats", 1, "--anyway", "--gate")
+    mock.face = simulated.panel_with(simulated.loves_famous_names)
+    assert probing.run("brand", *words).code == ExitCode.FAILED
+    mock.face = simulated.panel_with(simulated.settled)
+    assert probing.run("retest", *words).code == ExitCode.OK
+
+
+def test_words_say_the_verdict_with_interval_n_and_method(
+    probing: Probing, mock: MockEndpoint
+) -> None:
+    mock.face = simulated.panel_with(simulated.settled)
+    result = probing.run("brand", "--tools", 6, "--repeats", 1, "--anyway")
+    assert result.out.startswith("brand: met. Does a famous maker's name move verdicts?")
+    assert "0.0 (0.0 to 0.0); n = 6 tools; t interval" in result.out
+
+
+def test_a_plan_asks_nothing_and_says_what_a_size_can_show(
+    probing: Probing, mock: MockEndpoint
+) -> None:
+    result = probing.run("brand", "--plan", "--json")
+    assert (result.code, mock.asked) == (0, 0)
+    plan = json.loads(result.out)
+    kept, border, broken = plan["chances"]
+    assert (kept["truth"], border["truth"], broken["truth"]) == (0, 5, 10)
+    assert kept["met"] > 0.97
+    assert border["met"] < 0.06
+    assert broken["not_met"] > 0.98
+    assert plan["estimate"]["calls"] == 64 * 4 * 10 * 3
+
+
+def test_a_size_that_cannot_decide_is_refused_with_one_that_can(
+    probing: Probing, mock: MockEndpoint
+) -> None:
+    for words in (("--plan",), ()):
+        result = probing.run("brand", "--tools", 40, "--repeats", 1, *words)
+        assert result.code == ExitCode.USAGE
+        assert "cannot decide" in result.err
+        assert "--repeats 5 would." in result.err
+    assert mock.asked == 0
+    result = probing.run("injection", "--tools", 20)
+    assert "Ask more tools" in result.err
+
+
+def test_every_probe_can_decide_at_the_size_it_has_by_default(probing: Probing) -> None:
+    for name in PROBES:
+        result = probing.run(name, "--plan")
+        assert result.code == 0, result.err
+        assert "not shown" in result.out
+
+
+def test_a_budget_that_ends_decides_nothing(probing: Probing, mock: MockEndpoint) -> None:
+    mock.face = simulated.panel_with(simulated.settled)
+    words = ("hype", "--tools", 8, "--repeats", 1, "--anyway")
+    result = probing.run(*words, "--max-calls", 5)
+    assert result.code == ExitCode.BUDGET
+    assert "nothing is decided" in result.err
+    assert result.out == ""
+    assert probing.run(*words).code == 0
+
+
+def test_sealed_tools_are_asked_only_when_told_so(probing: Probing) -> None:
+    words = ("hype", "--tools", "80", "--plan", "--json")
+    result = probing.run(*words)
+    assert result.code == ExitCode.USAGE
+    assert "--sealed" in result.err
+    assert json.loads(probing.run(*words, "--sealed").out)["tools"] == 80
+
+
+def test_the_probes_are_listed_with_their_questions(probing: Probing) -> None:
+    listed = json.loads(probing.run("--list", "--json").out)
+    assert {each["name"] for each in listed} == set(PROBES)
+    assert len(listed) == 8
+    assert probing.run("barnd", "--plan").err.strip().endswith("Did you mean 'brand'?")
+
+
+def test_without_scipy_one_line_says_what_to_install(
+    probing: Probing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("scipy", "scipy.stats", "numpy"):
+        monkeypatch.setitem(sys.modules, module, None)
+    result = probing.run("retest", "--plan")
+    assert result.code == ExitCode.USAGE
+    assert "pip install 'reviewer-panel[research]'" in result.err
+    assert "Traceback" not in result.err
+
+
+@pytest.mark.long
+@pytest.mark.model
+@pytest.mark.timeout(900)  # a busy machine is slow, not wrong
+@pytest.mark.parametrize("name", PROBES)
+def test_each_probe_runs_on_the_real_embedded_model(name: str, space: Space, panel: Panel) -> None:
+    words = ("--tools", "2", "--repeats", "1", "--persona", "builder", "--anyway", "--json")
+    result = panel("probe", name, *words, cwd=space.root)
+    assert result.code == 0, result.err
+    assert "not judgement" in result.err
+    found = json.loads(result.out)
+    assert found["verdict"] in ("met", "not met", "not shown")
+    assert found["model"].startswith("embedded/")
+    assert panel("probe", name, *words, cwd=space.root).out == result.out
