@@ -14,6 +14,7 @@ import pytest
 
 from panel.store.ingest import rebuild
 from tests.support.faces import voting
+from tests.support.journals import plain_lines, sealed_anew
 from tests.support.mock_endpoint import MockEndpoint
 from tests.support.runs import rows, run
 from tests.support.space import Panel, Space
@@ -386,3 +387,41 @@ def test_without_labels_the_report_says_how_to_get_some(thirty_asked: Space, pan
 def test_a_file_is_named_as_it_was_given(thirty_asked: Space, panel: Panel) -> None:
     done = panel("labels", "import", Path("missing.csv"), "--labeller", "A", cwd=thirty_asked.root)
     assert done.code == 2 and "missing.csv" in done.err
+
+
+# --- what stands in journals ------------------------------------------------------------
+
+
+def test_a_renamed_tool_keeps_its_labels(thirty_asked: Space, panel: Panel) -> None:
+    labelled(panel, thirty_asked, 120, lambda _tool, _who, said: said)
+    tools = thirty_asked.root / "tools"
+    (tools / "tool-07.md").rename(tools / "anvil.md")
+    run(thirty_asked)
+    assert rows(thirty_asked, "SELECT count(*) FROM labels WHERE tool = 'tool-07'") == [(0,)]
+    assert rows(thirty_asked, "SELECT count(*) FROM labels WHERE tool = 'anvil'") == [(4,)]
+    assert report(panel, thirty_asked)["reworded"] == 0
+    before = rows(thirty_asked, "FROM labels ORDER BY item")
+    rebuild(thirty_asked.root / "runs")
+    assert rows(thirty_asked, "FROM labels ORDER BY item") == before
+
+
+ODD: list[tuple[str, str, Any]] = [
+    *(("draw", "probability", 0), ("draw", "probability", 1.5), ("draw", "verdict", "tied")),
+    *(("draw", "tool", None), ("draw", "population", 0), ("draw", "drawn_at", "yesterday")),
+    *(("label", "label", "perhaps"), ("label", "labeller", ""), ("label", "item", None)),
+]
+
+
+@pytest.mark.sample(4)
+@pytest.mark.parametrize(("kind", "name", "value"), ODD)
+def test_a_line_that_is_no_draw_or_label_is_named_and_left_out(
+    thirty_asked: Space, panel: Panel, kind: str, name: str, value: Any
+) -> None:
+    labelled(panel, thirty_asked, 20, lambda _tool, _who, said: said)
+    journal = next(file for file in thirty_asked.journals if plain_lines(file)[0]["kind"] == kind)
+    lines = plain_lines(journal)
+    lines[3][name] = value
+    sealed_anew(journal, lines)
+    done = panel("rebuild", cwd=thirty_asked.root)
+    assert done.code == 0 and f"{journal}:4: has fields that fit no table" in done.err
+    assert report(panel, thirty_asked)["panel"]["agreement"]["n"] == 19

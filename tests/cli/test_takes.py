@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -71,3 +72,24 @@ def test_what_the_prompt_dictates_is_hidden_in_all_its_forms_and_in_every_take(
     text = "The primitive's primitives; shipping, shipped, SHIPS. A walrus complexities breaking!"
     assert words(masked(text, dictated)) == ["walrus", "complexities"]
     assert "breaking" in words(masked(text, builders)), "a word of the skeptic's file alone"
+
+
+def test_an_experiment_and_one_of_its_arms_are_sources(thirty_asked: Space, panel: Panel) -> None:
+    file = thirty_asked.root / "experiments" / "twice.toml"
+    file.parent.mkdir()
+    file.write_text('question = "Is it stable?"\n[arms.a]\n[arms.b.sampling]\ntemperature = 0.1\n')
+    done = panel("experiment", "run", "twice", cwd=thirty_asked.root)
+    assert done.code == 0, done.err
+    for source, takes in (("twice", 240), ("twice/a", 120)):
+        done = panel("takes", source, "--permutations", "19", "--json", cwd=thirty_asked.root)
+        assert done.code == 0 and json.loads(done.out)["takes"] == takes, done.err
+
+
+def test_without_the_extra_one_line_says_what_to_install(
+    thirty_asked: Space, panel: Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    monkeypatch.setitem(sys.modules, "sklearn.model_selection", None)
+    done = panel("takes", "--permutations", "19", cwd=thirty_asked.root)
+    assert done.code == 2 and "pip install 'reviewer-panel[research]'" in done.err
+    assert done.err.count("\n") == 1
