@@ -55,6 +55,7 @@ def test_a_journal_fills_every_view(ledger: Ledger) -> None:
         "runs": 1,
         "tools": 2,
         "personas": 4,
+        "labels": 0,
     }
 
 
@@ -206,7 +207,7 @@ def test_the_order_in_which_journals_arrive_changes_nothing(ledger: Ledger) -> N
     assert ledger.views() == before
 
 
-NOT_THERE = ("decisions", "published", "observations")  # in the history below
+NOT_THERE = ("decisions", "published", "observations", "labels")  # in the history below
 
 
 def test_rebuild_gives_the_same_views_row_for_row(ledger: Ledger) -> None:

@@ -33,6 +33,7 @@ VIEWS = (
     "runs",
     "tools",
     "personas",
+    "labels",
 )
 
 Said = tuple[Cell, str]  # ship, skip, abstain, error, or begun: a failed try before the end

@@ -14,6 +14,8 @@ Kinds of lines (field ``kind``):
     decision what an editor decided on a take: approve, reject, edit, ask_again or undo, with
              the whole wording decided on
     rename   a tool or persona that goes by another name from now on, with all it has
+    draw     a question that was drawn for people to answer themselves, with the panel's verdict
+    label    what a person said to a drawn question: ship or skip, and a note
     reparse  what a later parser made of the reply of an attempt, of any run
     end      how the run stopped, and what was learned of the server
 

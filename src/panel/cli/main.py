@@ -47,6 +47,8 @@ COMMANDS = {
     "desk": ("desk", "Open the editors' desk in a browser: edit, approve, ask again."),
     "show": ("show", "Print the scorecards of tools."),
     "compare": ("show", "Set two tools side by side, in the terminal or as a page."),
+    "takes": ("takes", "Say whether takes tell personas apart, and how alike they are."),
+    "labels": ("labels", "Draw questions for people to answer; correct the panel by them."),
     "stats": ("stats", "Say what a set of votes tells of tools, the catalog and the panel."),
     "compare-arms": ("compare_arms", "Compare two sets of votes: arms, models, runs."),
     "power": ("power", "Say what so many calls can show, and how best to spend them."),

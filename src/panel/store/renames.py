@@ -22,6 +22,7 @@ _MOVED = {
     "attempts": "started_at",
     "adoptions": "adopted_at",
     "decisions": "decided_at",
+    "draws": "drawn_at",
     "enrolments": "enrolled_at",
     "canaries": "(SELECT r.started_at FROM journal.runs AS r WHERE r.run_id = canaries.run_id)",
 }
@@ -31,6 +32,7 @@ _TIMES = {
     "thaw": "asked_at",
     "adopt": "adopted_at",
     "decision": "decided_at",
+    "draw": "drawn_at",
     "canary": "",
     "enrol": "enrolled_at",
     "run": "started_at",

@@ -114,6 +114,18 @@ def _decision(line: Row) -> Fields:
     return {**line, "seal": line.get("receipt", line.get("seal"))}  # one that was thawed says it
 
 
+def _draw(line: Row) -> Fields:
+    _NAMES.validate_python(
+        tuple(line[name] for name in ("item", "tool", "persona", "model_identity", "wording"))
+    )
+    return {**line}
+
+
+def _label(line: Row) -> Fields:
+    _NAMES.validate_python((line["item"], line["labeller"]))
+    return {**line}
+
+
 # Kind of line → its table, and the row made of a line where that is not the line itself.
 JOURNAL_KINDS: dict[str, tuple[str, Callable[[Row], Fields] | None]] = {
     "run": ("runs", _run),
@@ -128,6 +140,8 @@ JOURNAL_KINDS: dict[str, tuple[str, Callable[[Row], Fields] | None]] = {
     "decision": ("decisions", _decision),
     "reparse": ("reparses", _reparse),
     "rename": ("renames", None),
+    "draw": ("draws", _draw),
+    "label": ("labels", _label),
     "experiment": ("experiments", None),
     "arm": ("arms", _arm),
     "enrol": ("enrolments", None),

@@ -491,6 +491,42 @@ SELECT d.tool, d.persona, d.verdict, d.confidence, d.text, d.evidence, d.editor,
        d.question, d.decision_id
 FROM journal.review_states AS s JOIN journal.decisions AS d ON d.decision_id = s.published_id;
 
+-- What people say of the same questions: questions drawn for them to answer, and their answers.
+CREATE TABLE journal.draws (
+    item VARCHAR PRIMARY KEY,
+    run_id VARCHAR NOT NULL,
+    tool VARCHAR NOT NULL,
+    persona VARCHAR NOT NULL,
+    model_identity VARCHAR NOT NULL,
+    wording VARCHAR NOT NULL,
+    verdict VARCHAR NOT NULL CHECK (verdict IN ('ship', 'skip')),
+    population BIGINT NOT NULL CHECK (population > 0),
+    population_ships BIGINT NOT NULL CHECK (population_ships BETWEEN 0 AND population),
+    probability DOUBLE NOT NULL CHECK (probability > 0 AND probability <= 1),
+    seed BIGINT NOT NULL,
+    drawn_at TIMESTAMP NOT NULL
+);
+
+CREATE TABLE journal.labels (
+    item VARCHAR NOT NULL,
+    run_id VARCHAR NOT NULL,
+    labeller VARCHAR NOT NULL,
+    label VARCHAR NOT NULL CHECK (label IN ('ship', 'skip')),
+    note VARCHAR,
+    labelled_at TIMESTAMP NOT NULL,
+    PRIMARY KEY (item, labeller, labelled_at)
+);
+
+-- The latest label of each person on each drawn question.
+CREATE VIEW labels AS
+SELECT d.tool, d.persona, d.model_identity, l.labeller, l.label, l.note, l.labelled_at, d.verdict,
+       d.probability, d.population, d.population_ships, d.run_id AS draw, d.drawn_at, d.seed,
+       d.wording, l.item, l.run_id
+FROM journal.labels AS l JOIN journal.draws AS d USING (item)
+QUALIFY row_number() OVER (
+    PARTITION BY l.item, l.labeller ORDER BY l.labelled_at DESC, l.run_id DESC
+) = 1;
+
 -- What the latest version of every experiment has enrolled: a row for each arm × cell, with the
 -- factors of its arm in clear, and the outcome where there is one yet.
 CREATE VIEW observations AS

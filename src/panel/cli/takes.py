@@ -1,0 +1,153 @@
+"""``panel takes``: the takes as texts, by persona."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from panel.cli.options import Json
+from panel.cli.output import ends, note, out, percent, print_json, safe, say
+from panel.research.attribution import (
+    PERMUTATIONS,
+    Attribution,
+    attribute,
+    sample_of_tools,
+    why_no_attribution,
+)
+from panel.research.frame import FORMS, Source
+from panel.research.takes import Diversity, Take, diversity, load_takes, masked, scaffold
+from panel.store.ingest import opened
+from panel.workspace.loading import RUNS, find_root
+
+app = typer.Typer(rich_markup_mode=None)
+
+METHOD = (
+    "tf-idf of words (1-2) and characters (3-5), logistic regression, five folds by tool; 95 % "
+    "interval by Wilson; p by permuting the personas within each tool"
+)
+MATCHED = "matched: the same number of takes of each persona, cut to the same number of words"
+_Attributed = dict[str, Attribution | str]  # unmasked and masked; or why not
+
+
+@app.command()
+def takes(
+    source: Annotated[str, typer.Argument(metavar="[SOURCE]", help=f"{FORMS}.")] = "house",
+    permutations: Annotated[
+        int, typer.Option("--permutations", min=19, max=9999, help="For p.")
+    ] = PERMUTATIONS,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of draws and permutations.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Say whether takes tell their personas apart, and how alike those of one persona are.
+
+    Of each question the take of the first repeat. Masked: without the words that the prompt
+    dictates. Needs the extra 'research'. docs/takes.md describes each figure.
+    """
+    chosen = Source.parse(source)
+    with opened(find_root(Path.cwd()) / RUNS) as connection:
+        found = load_takes(connection, chosen)
+        dictated = scaffold(connection, {take.persona for take in found})
+    sampled = sample_of_tools(found, seed)
+    hide = partial(masked, dictated=dictated)
+    changes: dict[str, Callable[[str], str]] = {"unmasked": str, "masked": hide}
+    attributed: _Attributed = {
+        name: why_no_attribution(sampled, change) or attribute(sampled, change, permutations, seed)
+        for name, change in changes.items()
+    }
+    alike = diversity(found, seed)
+    if as_json:
+        print_json(_record(str(chosen), found, attributed, alike))
+        return
+    say(f"{len(found):,} takes of {chosen}: one for each tool, persona and model.")
+    for name, each in attributed.items():
+        _print_attribution(name, each)
+    _print_diversity(alike)
+    note(f"Attribution: {METHOD}.")
+    note(f"Diversity, {MATCHED}. docs/takes.md has the formulas.")
+
+
+def _print_attribution(name: str, found: Attribution | str) -> None:
+    if isinstance(found, str):
+        say(f"Attribution, {name}: not estimable: {found}.")
+        return
+    low, high = found.interval.low, found.interval.high
+    say(
+        f"Attribution, {name}: {percent(100 * found.accuracy)} of {found.n:,} takes "
+        f"({low:.0f}–{high:.0f} %), chance {percent(100 * found.chance)}, p = {found.p:.3f} of "
+        f"{found.permutations:,} permutations."
+    )
+    table = Table("Takes of", box=None, pad_edge=False, header_style="bold")
+    for persona in found.confusion:
+        table.add_column(safe(f"as {persona}"), justify="right")
+    for persona, row in found.confusion.items():
+        table.add_row(safe(persona), *(f"{many:,}" for many in row.values()))
+    out().print(table)
+
+
+def _print_diversity(found: list[Diversity] | str) -> None:
+    if isinstance(found, str):
+        say(f"Diversity: not estimable: {found}.")
+        return
+    first = found[0]
+    say(f"Diversity over {first.n:,} takes of each persona, {first.words} words each:")
+    table = Table("Persona", box=None, pad_edge=False, header_style="bold")
+    heads = ("compression", "self-BLEU", "distinct-1", "distinct-2", "Vendi", "phrases", "opening")
+    for head in heads:
+        table.add_column(head, justify="right", min_width=len(head))
+    for each in found:
+        table.add_row(
+            safe(each.persona),
+            _number(each.compression, 2),
+            _number(each.self_bleu, 1),
+            _number(each.distinct_1, 3),
+            _number(each.distinct_2, 3),
+            _number(each.vendi, 1),
+            percent(None if each.repeated is None else 100 * each.repeated),
+            percent(None if each.opening_share is None else 100 * each.opening_share),
+        )
+    out().print(table)
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "—" if value is None else f"{value:.{digits}f}"
+
+
+def _record(
+    source: str, found: list[Take], attributed: _Attributed, alike: list[Diversity] | str
+) -> dict[str, Any]:
+    return {
+        "source": source,
+        "takes": len(found),
+        "tools": len({take.tool for take in found}),
+        "attribution": {
+            "method": METHOD,
+            **{name: _attribution_record(each) for name, each in attributed.items()},
+        },
+        "diversity": {
+            "method": MATCHED,
+            "not_estimable": alike if isinstance(alike, str) else None,
+            "personas": [] if isinstance(alike, str) else [asdict(each) for each in alike],
+        },
+    }
+
+
+def _attribution_record(found: Attribution | str) -> dict[str, Any]:
+    if isinstance(found, str):
+        return {"n": None, "accuracy_percent": None, "not_estimable": found}
+    return {
+        "n": found.n,
+        "correct": found.correct,
+        "accuracy_percent": 100 * found.accuracy,
+        "interval": ends(found.interval),
+        "chance_percent": 100 * found.chance,
+        "p": found.p,
+        "permutations": found.permutations,
+        "confusion": found.confusion,
+        "not_estimable": None,
+    }
