@@ -47,7 +47,7 @@ COMMANDS = {
     "desk": ("desk", "Open the editors' desk in a browser: edit, approve, ask again."),
     "show": ("show", "Print the scorecards of tools."),
     "compare": ("show", "Set two tools side by side, in the terminal or as a page."),
-    "takes": ("takes", "Say whether takes tell personas apart, and how alike they are."),
+    "takes": ("takes", "Say whether takes tell their personas apart, and how alike they are."),
     "labels": ("labels", "Draw questions for people to answer; correct the panel by them."),
     "stats": ("stats", "Say what a set of votes tells of tools, the catalog and the panel."),
     "compare-arms": ("compare_arms", "Compare two sets of votes: arms, models, runs."),
