@@ -48,7 +48,7 @@ COMMANDS = {
     "show": ("show", "Print the scorecards of tools."),
     "compare": ("show", "Set two tools side by side, in the terminal or as a page."),
     "takes": ("takes", "Say whether takes tell their personas apart, and how alike they are."),
-    "labels": ("labels", "Draw questions for people to answer; correct the panel by them."),
+    "labels": ("labels", "Draw questions for people to answer, take their answers in."),
     "stats": ("stats", "Say what a set of votes tells of tools, the catalog and the panel."),
     "report": ("research_report", "Report on an experiment, a run or the house panel, as a page."),
     "compare-arms": ("compare_arms", "Compare two sets of votes: arms, models, runs."),

@@ -26,7 +26,7 @@ from panel.store.takes import persona_records, takes_of
 
 FEWEST_TEXTS = 10  # of a persona, to say how alike they are
 SHORT = 0.05  # share of the takes that may be too short for the matched length
-_ENDINGS = ("ing", "ed", "es", "s")
+_ENDINGS = ("ing", "ed", "es", "s")  # the longest first
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +53,19 @@ def scaffold(connection: Connection, personas: Iterable[str]) -> frozenset[str]:
     Their names, the labels and asks of their beats, what they weigh and their bars, of every
     version of their files that the journals hold.
     """
-    found: set[str] = set()
+    found: list[str] = []
     for record in persona_records(connection, sorted(personas)):
         said = json.loads(record)
         beats = [beat[name] for beat in said["beats"] for name in ("label", "ask")]
         texts = [said["name"], *beats]
         texts += [said.get(name) or "" for name in ("weighs", "ship_bar", "skip_bar")]
-        found.update(_stem(word) for text in texts for word in words(text))
-    return frozenset(found)
+        found += texts
+    return stems(found)
+
+
+def stems(texts: Iterable[str]) -> frozenset[str]:
+    """Return the words of texts, cut to what their forms share."""
+    return frozenset(_stem(word) for text in texts for word in words(text))
 
 
 def masked(text: str, dictated: frozenset[str]) -> str:
@@ -73,11 +78,13 @@ def masked(text: str, dictated: frozenset[str]) -> str:
 
 
 def _stem(word: str) -> str:
+    """Return what the forms of an English word share: ship of ships, shipped and shipping."""
     word = word.partition("'")[0].partition("’")[0]
-    for ending in _ENDINGS:
-        if word.endswith(ending) and len(word) - len(ending) >= 3:
-            return word.removesuffix(ending).removesuffix("e")
-    return word.removesuffix("e") if len(word) > 3 else word
+    ending = next(
+        (each for each in _ENDINGS if word.endswith(each) and len(word) - len(each) >= 3), ""
+    )
+    word = word.removesuffix(ending).removesuffix("e")
+    return word[:-1] if len(word) > 3 and word[-1] == word[-2] else word
 
 
 @dataclass(frozen=True, slots=True)

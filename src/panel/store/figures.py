@@ -79,7 +79,7 @@ SELECT tool, 100 * share AS ship_percent,
        100 * least(1, (share + zz / (2 * votes) + {Z_95} * sqrt(spread)) / (1 + zz / votes))
            AS high,
        ships, n, abstains, errors
-FROM centred ORDER BY ship_percent DESC NULLS LAST, tool"""
+FROM centred ORDER BY round(ship_percent, 6) DESC NULLS LAST, tool"""
 
 
 def counts_sql(begin: str) -> str:
