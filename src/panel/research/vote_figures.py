@@ -34,7 +34,9 @@ RATE: tuple[Column, ...] = (
 def ship_percent(frame: Frame, begin: str) -> Figure:
     """Each tool's ship percentage with its interval."""
     results = {tool: combine(list(by.values())) for tool, by in tallies(frame.rows).items()}
-    order = sorted(results, key=lambda tool: (-(results[tool].ship_percent or -1), tool))
+    percents = {tool: result.ship_percent for tool, result in results.items()}
+    rank = {tool: -1 if each is None else round(each, 6) for tool, each in percents.items()}
+    order = sorted(results, key=lambda tool: (-rank[tool], tool))
     shown = [
         {
             "label": tool,
@@ -78,7 +80,7 @@ def persona_map(frame: Frame, begin: str) -> Figure:
     """Who ships what: each persona on each tool."""
     found = tallies(frame.rows)
     means = frame.tool_means()
-    order = sorted(found, key=lambda tool: (-means.get(tool, -1), tool))
+    order = sorted(found, key=lambda tool: (-round(means.get(tool, -1), 6), tool))
     said = [
         {
             "label": tool,
