@@ -35,7 +35,7 @@ test: $(VENV)/test weights browser check  ## lint, types, floors, then every tes
 	$(PYTEST) $(MANY)
 
 test-long: export PANEL_TEST_LONG := 1
-test-long: $(VENV)/test weights browser check  ## the same at full size, the soak included: about an hour
+test-long: $(VENV)/test $(VENV)/notebook weights browser check  ## the same at full size, the soak included: about an hour
 	$(PYTEST) $(MANY) -m 'not model'
 	$(PYTEST) -m model
 
@@ -96,6 +96,10 @@ $(VENV)/test: $(VENV)/demo
 	@echo "Installing the test tools (pytest, hypothesis, playwright, ruff, mypy, import-linter) into $(VENV) ..."
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt 'pip>=25.1'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[embedded,site,desk,research]' --group dev
+	@touch $@
+
+$(VENV)/notebook: $(VENV)/test
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[notebook]'
 	@touch $@
 
 clean:  ## remove what the targets above made, the downloaded weights included

@@ -32,7 +32,7 @@ app = typer.Typer(rich_markup_mode=None)
 labels_app = typer.Typer(
     rich_markup_mode=None,
     no_args_is_help=True,
-    help="Draw questions for people to answer, take their answers in, correct the panel by them.",
+    help="Draw questions for people to answer, take their answers in. Correct the panel by them.",
 )
 app.add_typer(labels_app, name="labels")
 

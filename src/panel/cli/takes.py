@@ -44,7 +44,7 @@ def takes(
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of draws and permutations.")] = 0,
     as_json: Json = False,
 ) -> None:
-    """Say whether takes tell their personas apart, and how alike those of one persona are.
+    """Say whether takes tell their personas apart, and how alike they are.
 
     Of each question the take of the first repeat. Masked: without the words that the prompt
     dictates. Needs the extra 'research'. docs/takes.md describes each figure.

@@ -45,10 +45,14 @@ def counts_of_run(connection: Connection, run_id: str) -> Connection:
 def counts_of_experiment(
     connection: Connection, experiment: str, arm: str | None = None
 ) -> Connection:
-    """Count the answers of an experiment's cells. arm: one of its arms; None for all."""
+    """Count the answers of an experiment's cells. arm: one of its arms; None for all.
+
+    Cells without an answer yet have an empty prompt and count nothing.
+    """
     return connection.execute(
-        f"SELECT tool, persona, model_identity AS model, templates_digest AS prompt, arm, "
-        f"{_COUNTED} FROM observations WHERE experiment = ? AND (? IS NULL OR arm = ?) "
+        "SELECT tool, persona, model_identity AS model, "
+        f"coalesce(templates_digest, '') AS prompt, arm, {_COUNTED} "
+        "FROM observations WHERE experiment = ? AND (? IS NULL OR arm = ?) "
         "GROUP BY ALL ORDER BY ALL",
         [experiment, arm, arm],
     )

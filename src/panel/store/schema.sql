@@ -347,13 +347,13 @@ WHERE NOT EXISTS (
 
 -- Those of the house panel. What was asked for an experiment is among them once the house panel
 -- has come to ask the same, and took that answer for its own.
+CREATE VIEW journal.foreign_attempts AS
+SELECT attempt_id FROM journal.attempts
+SEMI JOIN (SELECT run_id FROM journal.runs WHERE experiment IS NOT NULL) USING (run_id)
+ANTI JOIN journal.adoptions USING (tool, persona, fingerprint);
+
 CREATE VIEW journal.current_attempts AS
-SELECT * FROM journal.outcome_attempts AS a
-WHERE a.run_id NOT IN (SELECT run_id FROM journal.runs WHERE experiment IS NOT NULL)
-   OR EXISTS (
-       FROM journal.adoptions AS d
-       WHERE d.tool = a.tool AND d.persona = a.persona AND d.fingerprint = a.fingerprint
-   );
+SELECT * FROM journal.outcome_attempts ANTI JOIN journal.foreign_attempts USING (attempt_id);
 
 -- What was asked of the model here: not what was thawed from verdicts/.
 CREATE VIEW attempts AS

@@ -1,0 +1,80 @@
+"""The report as one HTML page: no script, nothing from elsewhere, one drawing for every scheme."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from jinja2 import ChoiceLoader, Environment, PackageLoader
+from markupsafe import Markup
+
+from panel.research.charts import page_svg
+from panel.research.figures import Figure, Kind
+from panel.research.report import Report
+from panel.site.formats import NBSP, NOBODY, environment, percent
+from panel.stats import Interval
+from panel.text import clean, utc
+
+SHOWN = 200  # rows of a table; the query gives all
+
+
+def render_report(report: Report, generated_at: datetime, version: str) -> str:
+    """Return the page as one HTML5 document without scripts or external resources.
+
+    A ``generated_at`` without a time zone is taken as UTC; ``version`` is the panel's.
+    """
+    return (
+        _templates()
+        .get_template("report.html.j2")
+        .render(report=report, generated=utc(generated_at), version=version, shown=SHOWN)
+    )
+
+
+@functools.cache
+def _templates() -> Environment:
+    """Return the site's templates' environment, with this room's templates beside the site's."""
+    base = environment()
+    assert base.loader
+    made = base.overlay(loader=ChoiceLoader([PackageLoader("panel.research"), base.loader]))
+    made.filters = base.filters | {"cell": cell, "drawing": _drawing}
+    return made
+
+
+def _drawing(figure: Figure) -> Markup:
+    """Return a figure's drawing, which ElementTree has escaped."""
+    assert figure.chart is not None
+    told = f"{figure.title}. {figure.finding} The table beside it has the numbers."
+    return Markup(page_svg(figure.chart, told))  # noqa: S704
+
+
+def cell(value: Any, kind: Kind) -> str:
+    """Show one value of a table."""
+    return NOBODY if value is None or value == "" else _SHOWN[kind](value)
+
+
+def _minus(text: str) -> str:
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
+def _ends(interval: Interval, digits: int) -> str:
+    return _minus(f"{interval.low:.{digits}f} to {interval.high:.{digits}f}")
+
+
+def _span(interval: Interval) -> str:
+    wide = max(abs(interval.low), abs(interval.high)) >= 10
+    return _ends(interval, 1 if wide else 3)
+
+
+_SHOWN: dict[Kind, Callable[[Any], str]] = {
+    "text": lambda value: clean(str(value)),
+    "count": lambda value: f"{value:,}",
+    "percent": percent,
+    "interval": lambda value: f"{_ends(value, 0)}{NBSP}%",
+    "number": lambda value: _minus(f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3f}"),
+    "span": _span,
+    "points": lambda value: _minus(f"{value:.1f}"),
+    "seconds": lambda value: f"{value:,.2f}{NBSP}s",
+    "usd": lambda value: f"${value:,.4f}" if value >= 0.01 else f"${value:.6f}",
+}

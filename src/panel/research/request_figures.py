@@ -1,0 +1,236 @@
+"""The figures of a report that stand on requests, and on what answers state of themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from panel.research import charts
+from panel.research.calibration import Calibration, Stated, calibrate
+from panel.research.figures import Figure, counted, ends
+from panel.store import figures as queries
+
+Row = Mapping[str, Any]
+ALL = "all personas"
+DESCRIBES = "These requests alone: it describes them, and nothing beyond is estimated. No interval."
+REQUESTS = (
+    "Nothing: repairs and failed tries are requests, too. Requests that are no longer behind an "
+    "answer of this source are not among them."
+)
+
+
+def reliability(rows: Sequence[Row], begin: str) -> Figure:
+    """Hold the stated confidence against the other repeats of the same question."""
+    found = calibrate(
+        Stated(row["tool"], row["confidence"], row["answers"], row["agreeing"]) for row in rows
+    )
+    points = [
+        {"stated": each.stated, "seen": each.seen, "n": each.answers, **ends(each.interval)}
+        for each in (found.bins if found else ())
+    ]
+    return Figure(
+        key="reliability",
+        title="Reliability of the stated confidence",
+        finding=_reliable(found),
+        estimates="Whether a stated confidence foretells that another answer to the same question "
+        "gives the same verdict. Not whether the verdict is right.",
+        n=f"{counted(found.answers, 'answer')} on {counted(found.tools, 'tool')}"
+        if found
+        else "0 answers in cells with two votes or more",
+        method="Each answer against the share of its cell’s other votes that say the same. Brier "
+        "score; the base rate says the mean agreement each time. Means over tools, with 95 % t "
+        "intervals over tools, from five tools on.",
+        left_out="Answers in cells with one vote, answers that state no confidence, abstentions "
+        "and errors.",
+        columns=(
+            ("Stated", "text"),
+            ("Mean stated", "percent"),
+            ("Others agree", "percent"),
+            ("95 % interval", "interval"),
+            ("Answers", "count"),
+            ("Tools", "count"),
+        ),
+        rows=tuple(
+            (
+                f"{each.low}–{min(each.below, 101) - 1} %",
+                each.stated,
+                each.seen,
+                each.interval,
+                each.answers,
+                each.tools,
+            )
+            for each in (found.bins if found else ())
+        ),
+        sql=queries.stated_sql(begin),
+        chart=charts.reliability(points, ("stated confidence, %", "other votes that agree, %"))
+        if found
+        else None,
+        legend="Dots: ranges of stated confidence. Bands: 95 % intervals. Dashed: where stated "
+        "and seen are equal.",
+    )
+
+
+def _reliable(found: Calibration | None) -> str:
+    if found is None:
+        return (
+            "Not shown: no cell has two votes, so nothing tells how often another answer agrees. "
+            "Ask with --repeats 2 or more."
+        )
+    scores = (
+        f"Brier score {found.brier:.3f}, base rate {found.base:.3f} "
+        f"({counted(found.answers, 'answer')} on {counted(found.tools, 'tool')}"
+    )
+    if found.interval is None:
+        return f"Not shown: {scores}); the interval of the gain cannot be estimated on these tools."
+    span = f"{scores}; gain {found.gain:+.3f}, 95 % interval {found.interval.low:+.3f} to "
+    span = f"{span}{found.interval.high:+.3f}).".replace("-", "\N{MINUS SIGN}")
+    if found.interval.low > 0:
+        return f"The stated confidence foretells better than the base rate. {span}"
+    if found.interval.high < 0:
+        return f"The stated confidence foretells worse than the base rate: do not print it. {span}"
+    return f"Not shown that the stated confidence foretells better than the base rate. {span}"
+
+
+def latency(rows: Sequence[Row], begin: str) -> Figure:
+    """Seconds of a request."""
+    whole = rows[0]
+    drawn = [
+        {
+            "label": row["persona"] or ALL,
+            "low": row["p10"],
+            "value": row["p50"],
+            "high": row["p90"],
+            "far": row["p99"],
+        }
+        for row in rows
+        if row["requests"]
+    ]
+    return Figure(
+        key="latency",
+        title="Latency",
+        finding=f"Half of {counted(whole['requests'], 'request')} took at most {whole['p50']:.2f} "
+        f"s, nine of ten at most {whole['p90']:.2f} s, the longest {whole['longest']:.2f} s."
+        if drawn
+        else "Not known: no request was made for these answers.",
+        estimates=DESCRIBES,
+        n=counted(whole["requests"], "request"),
+        method="Percentiles, interpolated, of the seconds from sending a request to its whole "
+        "answer, at the concurrency of the run. Waits between tries are not in it.",
+        left_out=REQUESTS,
+        columns=(
+            ("Persona", "text"),
+            ("Requests", "count"),
+            ("10 %", "seconds"),
+            ("Median", "seconds"),
+            ("90 %", "seconds"),
+            ("99 %", "seconds"),
+            ("Longest", "seconds"),
+        ),
+        rows=tuple(
+            (row["persona"] or ALL, *(row[name] for name in _LATENCY)) for row in rows if drawn
+        ),
+        sql=queries.latency_sql(begin),
+        chart=charts.ranges(drawn, "seconds") if drawn else None,
+        legend="Tick: median. Band: 10 to 90 %. Dot: 99 %.",
+    )
+
+
+_LATENCY = ("requests", "p10", "p50", "p90", "p99", "longest")
+
+
+def tokens(rows: Sequence[Row], begin: str) -> Figure:
+    """Tokens of a request."""
+    whole = rows[0]
+    pieces = [
+        {"label": row["persona"] or ALL, "kind": kind, "value": row[f"{kind}_mean"]}
+        for row in rows
+        for kind in ("prompt", "completion")
+        if row["counted"]
+    ]
+    return Figure(
+        key="tokens",
+        title="Tokens",
+        finding=f"{whole['counted']:,} of {counted(whole['requests'], 'request')} were counted by "
+        f"the server: {whole['prompt_tokens'] or 0:,} prompt tokens "
+        f"({whole['cached_tokens'] or 0:,} known to be from its cache) and "
+        f"{whole['completion_tokens'] or 0:,} completion tokens."
+        if pieces
+        else f"Not known: the server counted tokens of none of "
+        f"{counted(whole['requests'], 'request')}.",
+        estimates=DESCRIBES,
+        n=f"{whole['counted']:,} of {counted(whole['requests'], 'request')}",
+        method="Sums, and means of a request, as the server counted them.",
+        left_out="Requests of which the server gave no count.",
+        columns=(
+            ("Persona", "text"),
+            ("Requests", "count"),
+            ("Counted", "count"),
+            ("Prompt, mean", "number"),
+            ("Completion, mean", "number"),
+            ("Completion, 90 %", "number"),
+            ("Prompt, sum", "count"),
+            ("Completion, sum", "count"),
+            ("Cached, sum", "count"),
+        ),
+        rows=tuple(
+            (row["persona"] or ALL, *(row[name] for name in _TOKENS)) for row in rows if pieces
+        ),
+        sql=queries.tokens_sql(begin),
+        chart=charts.bars(pieces, "tokens of a request, mean", ("prompt", "completion"))
+        if pieces
+        else None,
+        legend="Dark: prompt. Light: completion.",
+    )
+
+
+_TOKENS = (
+    "requests",
+    "counted",
+    "prompt_mean",
+    "completion_mean",
+    "completion_p90",
+    "prompt_tokens",
+    "completion_tokens",
+    "cached_tokens",
+)
+
+
+def cost(rows: Sequence[Row], begin: str) -> Figure:
+    """Say what the requests cost."""
+    whole, asked = rows[0], counted(rows[0]["requests"], "request")
+    known = bool(whole["priced"])
+    drawn = [
+        {"label": row["persona"] or ALL, "value": row["usd_per_verdict"]}
+        for row in rows
+        if row["usd_per_verdict"] is not None
+    ]
+    return Figure(
+        key="cost",
+        title="Cost",
+        finding=f"{whole['priced']:,} of {asked} have a known price: together "
+        f"{whole['cost_usd']:.4f} US dollars for {counted(whole['verdicts'], 'verdict')}."
+        if known
+        else f"Not known: none of {asked} has a price. Prices in panel.toml give it one.",
+        estimates=DESCRIBES,
+        n=f"{whole['priced']:,} of {counted(whole['requests'], 'request')}",
+        method="Sums of tokens times prices, in US dollars, as known when each was asked. A "
+        "verdict’s cost has a share of the repairs and failures beside it.",
+        left_out="Requests without a known price.",
+        columns=(
+            ("Persona", "text"),
+            ("Requests", "count"),
+            ("Priced", "count"),
+            ("Verdicts", "count"),
+            ("Sum", "usd"),
+            ("Of a verdict", "usd"),
+        ),
+        rows=tuple(
+            (row["persona"] or ALL, *(row[name] for name in _COST)) for row in rows if known
+        ),
+        sql=queries.cost_sql(begin),
+        chart=charts.bars(drawn, "US dollars of a verdict") if drawn else None,
+        legend="Cost of a verdict, repairs and failures included.",
+    )
+
+
+_COST = ("requests", "priced", "verdicts", "cost_usd", "usd_per_verdict")

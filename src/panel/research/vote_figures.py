@@ -1,0 +1,140 @@
+"""The figures of a report that stand on votes: ship percentages, who ships what, outcomes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from panel.research import charts
+from panel.research.figures import (
+    Column,
+    Figure,
+    counted,
+    cut,
+    ends,
+    ends_of,
+    not_voted,
+    tallies,
+    votes_of,
+)
+from panel.research.frame import Frame
+from panel.stats import Tally, combine
+from panel.store import figures as queries
+
+RATE: tuple[Column, ...] = (
+    ("Ship", "percent"),
+    ("95 % interval", "interval"),
+    ("Ships", "count"),
+    ("n", "count"),
+    ("Abstained", "count"),
+    ("Errors", "count"),
+)
+
+
+def ship_percent(frame: Frame, begin: str) -> Figure:
+    """Each tool's ship percentage with its interval."""
+    results = {tool: combine(list(by.values())) for tool, by in tallies(frame.rows).items()}
+    percents = {tool: result.ship_percent for tool, result in results.items()}
+    rank = {tool: -1 if each is None else round(each, 6) for tool, each in percents.items()}
+    order = sorted(results, key=lambda tool: (-rank[tool], tool))
+    shown = [
+        {
+            "label": tool,
+            "value": results[tool].ship_percent,
+            **ends(results[tool].interval),
+        }
+        for tool in ends_of(order)
+    ]
+    voted = [each for each in results.values() if each.n]
+    open_ = sum(bool(each.undecided) for each in voted)
+    finding = (
+        f"Of {counted(len(voted), 'tool')} with a vote, {open_:,} "
+        f"{'has an interval that holds' if open_ == 1 else 'have intervals that hold'} 50 %: on "
+        "these the panel is undecided."
+        if voted
+        else "Nobody voted, so there is no percentage."
+    )
+    return Figure(
+        key="ship-percent",
+        title="Ship percentage of each tool",
+        finding=finding,
+        estimates="The ship percentage of this tool by this panel: the mean over its personas, of "
+        "equal weight.",
+        n=votes_of(frame),
+        method="Wilson 95 % interval on the effective votes m²/Σ(1/nᵢ) of m personas with nᵢ votes "
+        "each. It takes votes for independent; those of one model go together, so the real doubt "
+        "is wider.",
+        left_out=not_voted(frame),
+        columns=(("Tool", "text"), *RATE),
+        rows=tuple(
+            (tool, r.ship_percent, r.interval, r.ships, r.n, r.abstains, r.errors)
+            for tool, r in ((tool, results[tool]) for tool in order)
+        ),
+        sql=queries.ship_percent_sql(begin),
+        chart=charts.whiskers(shown, "ship, %", (0, 100)) if voted else None,
+        legend="Diamond: ship percentage. Band: its 95 % interval." + cut(len(order)),
+    )
+
+
+def persona_map(frame: Frame, begin: str) -> Figure:
+    """Who ships what: each persona on each tool."""
+    found = tallies(frame.rows)
+    means = frame.tool_means()
+    order = sorted(found, key=lambda tool: (-round(means.get(tool, -1), 6), tool))
+    said = [
+        {
+            "label": tool,
+            "column": persona,
+            "share": tally.ships / tally.n if tally.n else None,
+            "words": f"{tally.ships}/{tally.n}" if tally.n else "—",
+        }
+        for tool in ends_of(order)
+        for persona in frame.personas
+        for tally in [found[tool].get(persona, Tally())]
+    ]
+    divided = sum(
+        len({tally.majority for tally in by.values() if tally.majority}) > 1
+        for by in found.values()
+    )
+    return Figure(
+        key="map",
+        title="Persona by tool",
+        finding=f"On {divided:,} of {counted(len(found), 'tool')}, the majority of one persona's "
+        "answers is ship and that of another's is skip.",
+        estimates="How often this persona ships this tool, over its repeats.",
+        n=votes_of(frame),
+        method="Ships over votes. Wilson 95 % interval for each persona on each tool.",
+        left_out=not_voted(frame),
+        columns=(("Tool", "text"), ("Persona", "text"), *RATE),
+        rows=tuple(
+            (tool, persona, t.ship_percent, t.interval, t.ships, t.n, t.abstains, t.errors)
+            for tool in order
+            for persona, t in sorted(found[tool].items())
+        ),
+        sql=queries.map_sql(begin),
+        chart=charts.grid(said, frame.personas),
+        legend="In a square: ships/votes; darker means more ships, — that nobody voted."
+        + cut(len(order)),
+    )
+
+
+def outcomes(rows: Sequence[Mapping[str, Any]], begin: str) -> Figure:
+    """How the answers ended: ship, skip, abstention or error, each a row of its own."""
+    many = sum(row["answers"] for row in rows)
+    by: dict[str, int] = {}
+    for row in rows:
+        by[row["ended"]] = by.get(row["ended"], 0) + row["answers"]
+    words = [f"{by.get(name, 0):,} {name}" for name in ("ship", "skip", "abstain", "error")]
+    return Figure(
+        key="outcomes",
+        title="How the answers ended",
+        finding=f"Of {counted(many, 'answer')}: {', '.join(words)}.",
+        estimates="Counts of these answers; nothing is estimated.",
+        n=counted(many, "answer"),
+        method="Each cell counts once, by how it ended. The three outcomes (verdict, abstention, "
+        "error) are never merged.",
+        left_out="Nothing.",
+        columns=(("Ended as", "text"), ("Reason", "text"), ("Answers", "count")),
+        rows=tuple((row["ended"], row["reason"], row["answers"]) for row in rows),
+        sql=queries.outcomes_sql(begin),
+    )
