@@ -191,7 +191,10 @@ def _print_report(found: LabelReport) -> None:
     for persona, each in found.personas.items():
         say(f"{persona}: agreement {_share(each.agreed, each.n)}.")
     _print_between(found)
-    say(f"Ship rate as the panel gives it: {_share(found.population_ships, found.population)}.")
+    ships, whole = found.population_ships, found.population
+    say(
+        f"Ship rate as the panel gives it: {percent(100 * ships / whole)} ({ships:,} of {whole:,})."
+    )
     say(f"Corrected, prediction-powered: {_corrected(found.prediction_powered)}.")
     say(f"Corrected, Rogan-Gladen: {_corrected(found.rogan_gladen)}.")
     note(f"Prediction-powered: {POWERED}. It assumes: {POWERED_ASSUMES}.")
@@ -258,8 +261,8 @@ def _report_record(found: LabelReport) -> dict[str, Any]:
             "not_estimable": between.why,
         },
         "ship_rate": {
-            "panel": _share_record(found.population_ships, found.population),
-            "panel_now": _share_record(found.ships, found.votes),
+            "panel": _rate_record(found.population_ships, found.population),
+            "panel_now": _rate_record(found.ships, found.votes),
             "prediction_powered": _corrected_record(
                 found.prediction_powered, POWERED, POWERED_ASSUMES
             ),
@@ -285,6 +288,11 @@ def _counts_record(table: Counts) -> dict[str, Any]:
 def _share_record(successes: int, n: int) -> dict[str, Any]:
     value, span = share(successes, n)
     return {"k": successes, "n": n, "percent": value, "interval": ends(span)}
+
+
+def _rate_record(ships: int, n: int) -> dict[str, Any]:
+    """Return a rate of all questions there are, of which nothing is uncertain."""
+    return {"k": ships, "n": n, "percent": 100 * ships / n if n else None}
 
 
 def _corrected_record(found: Corrected | str, method: str, assumes: str) -> dict[str, Any]:

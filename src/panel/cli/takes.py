@@ -97,7 +97,7 @@ def _print_diversity(found: list[Diversity] | str) -> None:
     first = found[0]
     say(f"Diversity over {first.n:,} takes of each persona, {first.words} words each:")
     table = Table("Persona", box=None, pad_edge=False, header_style="bold")
-    heads = ("compression", "self-BLEU", "distinct-1", "distinct-2", "Vendi", "phrases", "opening")
+    heads = ("zlib", "BLEU", "dist-1", "dist-2", "Vendi", "phrases", "opening")
     for head in heads:
         table.add_column(head, justify="right", min_width=len(head))
     for each in found:
