@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from panel.research import charts
-from panel.research.calibration import Calibration, Stated, calibrate
+from panel.research.calibration import stated_and_seen
 from panel.research.figures import Figure, counted, ends
+from panel.stats.calibration import FEWEST_TOOLS, HeldOut, Repeats, held_out
 from panel.store import figures as queries
 
 Row = Mapping[str, Any]
@@ -21,25 +22,21 @@ REQUESTS = (
 
 def reliability(rows: Sequence[Row], begin: str) -> Figure:
     """Hold the stated confidence against the other repeats of the same question."""
-    found = calibrate(
-        Stated(row["tool"], row["confidence"], row["answers"], row["agreeing"]) for row in rows
-    )
-    points = [
-        {"stated": each.stated, "seen": each.seen, "n": each.answers, **ends(each.interval)}
-        for each in (found.bins if found else ())
-    ]
+    cells = [Repeats(row["tool"], tuple(row["stated"]), tuple(row["ships"])) for row in rows]
+    bins, found = stated_and_seen(cells), held_out(cells)
+    points = [{"stated": each.stated, "seen": each.seen, **ends(each.interval)} for each in bins]
     return Figure(
         key="reliability",
         title="Reliability of the stated confidence",
         finding=_reliable(found),
         estimates="Whether a stated confidence foretells that another answer to the same question "
         "gives the same verdict. Not whether the verdict is right.",
-        n=f"{counted(found.answers, 'answer')} on {counted(found.tools, 'tool')}"
-        if found
-        else "0 answers in cells with two votes or more",
-        method="Each answer against the share of its cell’s other votes that say the same. Brier "
-        "score; the base rate says the mean agreement each time. Means over tools, with 95 % t "
-        "intervals over tools, from five tools on.",
+        n=f"{sum(each.answers for each in bins):,} answers in {counted(len(cells), 'cell')} on "
+        f"{counted(found.tools if found else 0, 'tool')}",
+        method="Each answer predicts the other votes of its cell. Brier score, against the best "
+        "constant; 95 % t interval of the gain over tools, from "
+        f"{FEWEST_TOOLS} tools on. Drawn: the share of a cell’s other votes that say the same, the "
+        "mean over tools, with t intervals over tools.",
         left_out="Answers in cells with one vote, answers that state no confidence, abstentions "
         "and errors.",
         columns=(
@@ -52,41 +49,41 @@ def reliability(rows: Sequence[Row], begin: str) -> Figure:
         ),
         rows=tuple(
             (
-                f"{each.low}–{min(each.below, 101) - 1} %",
+                f"{each.low} to {each.below - 1} %",
                 each.stated,
                 each.seen,
                 each.interval,
                 each.answers,
                 each.tools,
             )
-            for each in (found.bins if found else ())
+            for each in bins
         ),
         sql=queries.stated_sql(begin),
         chart=charts.reliability(points, ("stated confidence, %", "other votes that agree, %"))
-        if found
+        if bins
         else None,
         legend="Dots: ranges of stated confidence. Bands: 95 % intervals. Dashed: where stated "
         "and seen are equal.",
     )
 
 
-def _reliable(found: Calibration | None) -> str:
+def _reliable(found: HeldOut | None) -> str:
     if found is None:
         return (
             "Not shown: no cell has two votes, so nothing tells how often another answer agrees. "
             "Ask with --repeats 2 or more."
         )
     scores = (
-        f"Brier score {found.brier:.3f}, base rate {found.base:.3f} "
-        f"({counted(found.answers, 'answer')} on {counted(found.tools, 'tool')}"
+        f"Brier score {found.brier:.3f}, base rate {found.base_brier:.3f} "
+        f"({counted(found.pairs, 'prediction')} on {counted(found.tools, 'tool')}"
     )
-    if found.interval is None:
-        return f"Not shown: {scores}); the interval of the gain cannot be estimated on these tools."
-    span = f"{scores}; gain {found.gain:+.3f}, 95 % interval {found.interval.low:+.3f} to "
-    span = f"{span}{found.interval.high:+.3f}).".replace("-", "\N{MINUS SIGN}")
-    if found.interval.low > 0:
+    if found.low is None or found.high is None:
+        return f"Not shown: {scores}); an interval takes {FEWEST_TOOLS} tools."
+    span = f"gain {found.gain:+.3f}, 95 % interval {found.low:+.3f} to {found.high:+.3f}"
+    span = f"{scores}; {span}).".replace("-", "\N{MINUS SIGN}")
+    if found.beats:
         return f"The stated confidence foretells better than the base rate. {span}"
-    if found.interval.high < 0:
+    if found.high < 0:
         return f"The stated confidence foretells worse than the base rate: do not print it. {span}"
     return f"Not shown that the stated confidence foretells better than the base rate. {span}"
 

@@ -126,18 +126,13 @@ FROM answers GROUP BY ALL ORDER BY answers DESC, first, model_identity"""
 
 
 def stated_sql(begin: str) -> str:
-    """By tool and stated confidence: how many answers, and how far a cell's others agreed."""
-    return f"""{begin}, cells AS (
-    SELECT {_CELL}, count(*) FILTER (verdict = 'ship') AS ships, count(*) AS n
-    FROM answers WHERE outcome = 'verdict' GROUP BY ALL HAVING n > 1
-), said AS (
-    SELECT tool, confidence,
-           (if(verdict = 'ship', ships, n - ships) - 1) / (n - 1) AS agreeing
-    FROM answers JOIN cells USING ({_CELL})
-    WHERE outcome = 'verdict' AND confidence IS NOT NULL
-)
-SELECT tool, confidence, count(*) AS answers, sum(agreeing) AS agreeing
-FROM said GROUP BY ALL ORDER BY ALL"""
+    """List the P(ship) that a cell's repeats stated, 0 to 1, and whether they shipped."""
+    return f"""{begin}
+SELECT {_CELL},
+       list(if(verdict = 'ship', confidence, 100 - confidence) / 100 ORDER BY repeat) AS stated,
+       list((verdict = 'ship')::INTEGER ORDER BY repeat) AS ships
+FROM answers WHERE outcome = 'verdict' AND confidence IS NOT NULL
+GROUP BY ALL HAVING count(*) > 1 ORDER BY {_CELL}"""
 
 
 def latency_sql(begin: str) -> str:
