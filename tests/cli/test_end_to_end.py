@@ -80,6 +80,6 @@ def test_the_wheel_carries_the_sample_workspace(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True
     )
-    assert int(done.stdout) == 29
+    assert int(done.stdout) == 30
     for part in ("personas/skeptic.md", "prompts/system.md.j2", "runs/.gitignore", "panel.toml"):
         assert (tmp_path / "made" / part).read_bytes() == (ROOT / part).read_bytes()
