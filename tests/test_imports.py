@@ -31,7 +31,7 @@ import panel.cli, panel.research, panel.stats
 for package in (panel.cli, panel.research, panel.stats):
     for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
         importlib.import_module(module.name)
-print(*sorted({"numpy", "scipy", "sklearn", "altair", "vl_convert"} & set(sys.modules)))
+print(*sorted({"numpy", "scipy", "sklearn", "vl_convert"} & set(sys.modules)))
 """
 
 
