@@ -11,10 +11,10 @@ import pytest
 
 from panel.cells.plan import make_plan
 from panel.errors import UsageError
+from panel.store.exports import export_parquet
 from panel.store.ingest import ingest, opened
 from panel.store.queries import (
     answers_by_pair,
-    export_parquet,
     known_cells,
     known_records,
     models_with_outcomes,

@@ -21,7 +21,8 @@ from panel.cli.workspace import open_workspace
 from panel.endpoint.embedded import NOT_JUDGEMENT
 from panel.engines.base import RunBudget
 from panel.frozen.thaw import thaw_if_fresh
-from panel.research.arms import Arm, Asking, Plan, ask_arms, plan_arms
+from panel.research.arms import Arm, Plan, plan_arms
+from panel.research.asking import Asking, ask_arms
 from panel.research.experiments import opened_arms, protocol_of, waiting_arms
 from panel.research.flips import expected_flips
 from panel.research.outcome import ExperimentOutcome, experiment_outcome

@@ -22,8 +22,9 @@ from panel.cli.output import (
 )
 from panel.cli.streams import to_stdout
 from panel.errors import UsageError
+from panel.store.exports import DICTIONARY, EXPORT, TIDY, export_parquet
 from panel.store.ingest import rebuild as rebuild_store
-from panel.store.queries import DICTIONARY, EXPORT, TIDY, export_parquet, select
+from panel.store.queries import select
 from panel.workspace.loading import RUNS, find_root
 
 app = typer.Typer(rich_markup_mode=None)

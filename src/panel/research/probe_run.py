@@ -10,7 +10,8 @@ from panel.cells.cells import Cell, Target
 from panel.cells.plan import Estimate, estimate
 from panel.engines.base import RunBudget
 from panel.hashing import content_hash, text_hash
-from panel.research.arms import Arm, Asking, Protocol, ask_arms
+from panel.research.arms import Arm, Protocol
+from panel.research.asking import Asking, ask_arms
 from panel.research.frame import Frame, Source, frame_of, load_frame
 from panel.research.probe_arms import Roles, Setup
 from panel.research.probe_findings import Finding

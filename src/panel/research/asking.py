@@ -1,0 +1,240 @@
+"""Asks the arms of an experiment: registers it, takes turns with its models, keeps every answer."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from panel.cells.cells import Cell, ModelIdentity
+from panel.cells.journal import JournalWriter, journal_line, new_run_id, utc_now
+from panel.cells.lines import Recorder, record_lines, run_line
+from panel.engines.base import NO_BUDGET, Job, RunBudget, RunStats, load_engine
+from panel.errors import StoreBusyError, UsageError
+from panel.research.arms import Arm, Plan, Protocol, factors_of, plan_arms
+from panel.runs.run import MEMORY, ProgressReporter, RunSummary, end_run, run_lock, stopped_by
+from panel.store.ingest import ingest, opened
+from panel.store.queries import run_totals
+from panel.store.registrations import record_digests
+from panel.workspace.endpoints import Endpoint
+from panel.workspace.loading import WorkspaceFiles
+
+ROUNDS = 40  # in which several endpoints take turns, so that their arms are asked at one time
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """How an experiment is asked: who is told of it, and what it may spend."""
+
+    reporter: ProgressReporter
+    budget: RunBudget = NO_BUDGET
+
+
+def ask_arms(
+    workspace: WorkspaceFiles, protocol: Protocol, arms: Sequence[Arm], how: Asking
+) -> list[RunSummary]:
+    """Register an experiment, ask what its arms lack, and keep every answer.
+
+    One run and one summary for each model that is asked; one without requests where only the
+    registration is new, none where all is there. Raises UsageError, EndpointError, JournalError,
+    StoreError; StoreBusyError while another run asks one of the models.
+    """
+    for arm in arms:
+        endpoint = arm.target.endpoint
+        if how.budget.max_cost is not None and endpoint.prices is None:
+            raise UsageError(
+                f"the price of {arm.target.model} is not known, so --max-cost cannot hold. Write "
+                f"prices under [endpoints.{endpoint.name}] in panel.toml, or use --max-tokens."
+            )
+    models = {str(arm.target.model): arm.target.model for arm in arms}
+    with ExitStack() as stack:
+        for model in models.values():
+            stack.enter_context(run_lock(workspace.runs, model))
+        with opened(workspace.runs) as connection:
+            plan = plan_arms(connection, protocol, arms)
+            known = record_digests(connection)
+        groups = _groups(plan)
+        for endpoint, _cells in groups:
+            endpoint.api_key()  # a missing one is said before anything is written
+            endpoint.secret_headers()
+        return _Experiment(workspace, protocol, plan, how, known).run(groups)
+
+
+Group = tuple[Endpoint, list[Cell]]  # cells that one model is asked, in the order drawn
+
+
+def _groups(plan: Plan) -> list[Group]:
+    """Return what is to be asked of each model; the endpoint is that of its first cell."""
+    endpoints = {arm.name: arm.target.endpoint for arm in plan.arms}
+    found: dict[str, Group] = {}
+    for each in plan.asking:
+        found.setdefault(str(each.cell.model), (endpoints[each.arm], []))[1].append(each.cell)
+    return list(found.values())
+
+
+class _Experiment:
+    """An experiment under way: a journal for each model, and what was spent so far."""
+
+    def __init__(
+        self,
+        workspace: WorkspaceFiles,
+        protocol: Protocol,
+        plan: Plan,
+        how: Asking,
+        known: set[str],
+    ) -> None:
+        self._workspace, self._protocol, self._plan, self._how = workspace, protocol, plan, how
+        self._known = known
+        self._spent = RunStats()
+        self._writers: dict[str, JournalWriter] = {}
+        self._recorders: dict[str, Recorder] = {}
+        self._stats: dict[str, RunStats] = {}
+
+    def run(self, groups: Sequence[Group]) -> list[RunSummary]:
+        try:
+            self._register(groups)
+            self._ask(groups)
+        except KeyboardInterrupt:
+            self._spent.stopped = "interrupted"
+        except BaseException as error:
+            self._spent.stopped = stopped_by(error)
+            raise
+        finally:
+            for name, writer in self._writers.items():
+                stats = self._stats.get(name, RunStats())
+                stats.stopped = stats.stopped or self._spent.stopped
+                end_run(writer, stats)
+        return self._summaries()
+
+    def _register(self, groups: Sequence[Group]) -> None:
+        """Write the opening of every journal; the first one also holds the registration."""
+        models: list[ModelIdentity] = [cells[0].model for _endpoint, cells in groups]
+        first = b"" if self._plan.registered else self._registration()
+        if first and not models:
+            models = [self._plan.arms[0].target.model]
+        for model in models:
+            mine = [each for each in self._plan.enrolled if each.cell.model == model]
+            asking = sum(each.cell.model == model for each in self._plan.asking)
+            personas = {each.cell.persona.id: each.cell.persona for each in mine}
+            writer = JournalWriter(self._workspace.runs, new_run_id())
+            self._writers[str(model)] = writer
+            self._recorders[str(model)] = Recorder(writer.run_id)
+            records = [self._records(arm) for arm in self._plan.arms if arm.target.model == model]
+            opening = run_line(
+                personas.values(),
+                model,
+                experiment=self._protocol.name,
+                planned=len(mine),
+                reused=len(mine) - asking,
+            )
+            writer.append(b"".join([opening, *records, first]))
+            first = b""
+
+    def _records(self, arm: Arm) -> bytes:
+        lines = record_lines(arm.target.tools, arm.target.personas, self._known)
+        self._known |= {tool.digest() for tool in arm.target.tools}
+        self._known |= {persona.digest() for persona in arm.target.personas}
+        return lines
+
+    def _registration(self) -> bytes:
+        protocol, plan, now = self._protocol, self._plan, utc_now()
+        named = {"experiment": protocol.name, "version": plan.version}
+        lines = [
+            journal_line(
+                "experiment",
+                {
+                    **named,
+                    "registered_at": now,
+                    "question": protocol.question,
+                    "text": protocol.text,
+                    "comparisons": protocol.comparisons,
+                },
+            )
+        ]
+        lines += [
+            journal_line("arm", {**named, "place": place, **factors_of(arm)})
+            for place, arm in enumerate(plan.arms)
+        ]
+        lines += [
+            journal_line(
+                "enrol",
+                {
+                    **named,
+                    "arm": each.arm,
+                    "position": position,
+                    "tool": each.cell.tool.slug,
+                    "persona": each.cell.persona.id,
+                    "model_identity": str(each.cell.model),
+                    "repeat": each.cell.repeat,
+                    "fingerprint": each.cell.fingerprint,
+                    "enrolled_at": now,
+                },
+            )
+            for position, each in enumerate(plan.enrolled, 1)
+        ]
+        return b"".join(lines)
+
+    def _ask(self, groups: Sequence[Group]) -> None:
+        rounds = ROUNDS if len(groups) > 1 else 1
+        for number in range(rounds):
+            for endpoint, cells in groups:
+                begin, end = (len(cells) * each // rounds for each in (number, number + 1))
+                if begin < end and self._spent.stopped is None:
+                    self._ask_some(endpoint, cells[begin:end])
+
+    def _ask_some(self, endpoint: Endpoint, cells: Sequence[Cell]) -> None:
+        name = str(cells[0].model)
+        before, reporter = self._spent, self._how.reporter
+
+        def checkpoint() -> None:
+            with suppress(StoreBusyError):  # somebody reads for long; the end tries again
+                ingest(self._workspace.runs)
+
+        job = Job(
+            cells,
+            endpoint,
+            self._writers[name],
+            self._recorders[name],
+            lambda stats: reporter.progress(_both(before, stats)),
+            checkpoint,
+            reporter.notice,
+            self._workspace.runs / MEMORY,
+            self._how.budget.less(before),
+        )
+        stats = load_engine("local").ask_all(job)
+        self._stats[name] = _both(self._stats.get(name, RunStats()), stats)
+        self._spent = _both(before, stats)
+
+    def _summaries(self) -> list[RunSummary]:
+        if not self._writers:
+            return []
+        with opened(self._workspace.runs) as connection:
+            return [
+                _summary(run_totals(connection, writer.run_id) or {}, self._spent)
+                for writer in self._writers.values()
+            ]
+
+
+_ADDED = [
+    *("asked", "ships", "skips", "abstains", "errors", "requests", "prompt_tokens"),
+    *("completion_tokens", "cached_tokens", "cost_usd", "degraded", "miscounted"),
+]
+
+
+def _both(one: RunStats, other: RunStats) -> RunStats:
+    """Return the counts of two jobs together, and of the later one what is no count."""
+    sums = {name: getattr(one, name) + getattr(other, name) for name in _ADDED}
+    reasons = dict(Counter(one.reasons) + Counter(other.reasons))
+    return replace(other, **sums, reasons=reasons, models=one.models | other.models)
+
+
+def _summary(totals: dict[str, Any], spent: RunStats) -> RunSummary:
+    """Sum up a run. totals: its row of the view ``runs``."""
+    took = totals["finished_at"] - totals["started_at"]
+    counted: dict[str, Any] = {
+        each.name: totals[each.name] for each in fields(RunSummary) if each.name in totals
+    }
+    own = {"seconds": round(took.total_seconds(), 3), "stopped": spent.stopped, "left": 0}
+    return RunSummary(**(counted | own))
