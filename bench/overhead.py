@@ -1,6 +1,6 @@
 """What `panel run` costs beside a bare openai loop, measured in one session on one machine.
 
-    python bench/overhead.py [--cells 2000] [--rounds 3] [--json] [--bare-only]
+    python -m bench.overhead [--cells 2000] [--rounds 3] [--json] [--bare-only]
 
 bench/README.md says what is measured. The table (or, with --json, one JSON object) is
 stdout, progress is stderr. Exit code 1: a target is missed or an answer is wrong; 2:
@@ -119,7 +119,7 @@ def measure(
 def bare_run(base_url: str, cells: int) -> Cost:
     """Run the bare loop as a child process and see that the mock was asked every question."""
     before = counts(base_url)["asked"]
-    command = [sys.executable, __file__, "--bare", base_url, "--cells", str(cells)]
+    command = [sys.executable, "-m", "bench.overhead", "--bare", base_url, "--cells", str(cells)]
     cost, _output = child(command, REPOSITORY)
     questions = counts(base_url)["asked"] - before
     if questions != cells:
