@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from panel.research.extras import needed
-from panel.research.rates import THIS_TOOL, Estimate, count_rate, t_interval, tool_rate
+from panel.research.rates import THIS_TOOL, Estimate, count_rate, tool_rate
 from panel.research.table import Grid
 from panel.research.variance import Projection, VarianceSplit, projections, variance_split
 from panel.stats import (
@@ -27,6 +27,7 @@ from panel.stats import (
     jackknife,
     rating_counts,
 )
+from panel.stats.intervals import t_interval
 
 SAID: tuple[Said, ...] = ("", "tie", "skip", "ship")
 LEAST, MOST = 10, 90  # percent: outside, a catalog's rate tells hardly one tool from another
