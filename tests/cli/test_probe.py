@@ -44,9 +44,13 @@ def probing(mocked: Space, mock: MockEndpoint, panel: Panel) -> Probing:
     return Probing(mocked, mock, panel)
 
 
-def test_a_panel_that_reads_descriptions_alone_falls_for_no_name(probing: Probing) -> None:
-    found = probing(simulated.settled, "brand", "--tools", 8, "--repeats", 1)
-    assert (found["verdict"], found["estimate"], found["n"]) == ("met", 0, 8)
+def test_a_panel_that_falls_for_no_name_shows_it_on_sixty_tools_and_not_on_eight(
+    probing: Probing,
+) -> None:
+    few = probing(simulated.settled, "brand", "--tools", 8, "--repeats", 1)
+    assert (few["verdict"], few["estimate"], few["n"]) == ("not shown", 0, 8)
+    found = probing(simulated.settled, "brand", "--tools", 60, "--repeats", 1)
+    assert (found["verdict"], found["estimate"], found["n"]) == ("met", 0, 60)
     assert found["units"] == "tools"
     assert "t interval" in found["method"]
 
@@ -57,7 +61,7 @@ def test_a_panel_that_loves_famous_names_is_found_out(probing: Probing) -> None:
     assert found["low"] > 5
     assert found["estimate"] == pytest.approx(50, abs=25)
     [nonce] = found["beside"].values()
-    assert nonce["verdict"] == "met"
+    assert (nonce["verdict"], nonce["estimate"]) == ("not shown", 0)
 
 
 def test_a_panel_that_loves_praise_is_found_out(probing: Probing, material: Material) -> None:
@@ -131,7 +135,7 @@ def test_a_panel_that_does_not_read_on_is_found_out_by_planted_facts(probing: Pr
 
 
 def test_a_panel_that_judges_facts_does_not_care_for_other_words(probing: Probing) -> None:
-    found = probing(simulated.settled, "paraphrase", "--tools", 8, "--repeats", 1)
+    found = probing(simulated.settled, "paraphrase", "--tools", 36, "--repeats", 1)
     assert (found["verdict"], found["estimate"]) == ("met", 0)
 
 
@@ -152,14 +156,14 @@ def test_personas_that_differ_by_their_texts_change_verdicts(probing: Probing) -
     )
     assert found["verdict"] == "met"
     named = found["beside"]["with the personas' names alone"]
-    assert (named["verdict"], named["estimate"]) == ("not met", 0)
+    assert (named["verdict"], named["estimate"]) == ("not shown", 0)
     assert found["beside"]["what their texts add to their names"]["verdict"] == "met"
     assert len(found["notes"]) == 3
 
 
-def test_personas_in_name_only_are_found_out(probing: Probing) -> None:
+def test_personas_in_name_only_do_not_meet_the_goal(probing: Probing) -> None:
     found = probing(simulated.has_no_personas, "persona-ablation", "--tools", 8, "--repeats", 2)
-    assert (found["verdict"], found["estimate"]) == ("not met", 0)
+    assert (found["verdict"], found["estimate"]) == ("not shown", 0)
 
 
 def test_a_panel_that_tosses_coins_does_not_stand_a_retest(probing: Probing) -> None:
@@ -222,8 +226,8 @@ def test_words_say_the_verdict_with_interval_n_and_method(
 ) -> None:
     mock.face = simulated.panel_with(simulated.settled)
     result = probing.run("brand", "--tools", 6, "--repeats", 1, "--anyway")
-    assert result.out.startswith("brand: met. Does a famous maker's name move verdicts?")
-    assert "0.0 (0.0 to 0.0); n = 6 tools; t interval" in result.out
+    assert result.out.startswith("brand: not shown. Does a famous maker's name move verdicts?")
+    assert "0.0 (-39.3 to 39.3); n = 6 tools; t interval" in result.out
 
 
 def test_a_plan_asks_nothing_and_says_what_a_size_can_show(

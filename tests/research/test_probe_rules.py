@@ -101,13 +101,52 @@ def test_a_goal_is_met_only_by_the_whole_interval() -> None:
     assert decide_shift([-1.0, 0.0, 1.0, 0.5, -0.5] * 4, 5).verdict == "met"
     assert decide_shift([9.0, 12.0, 11.0, 10.0] * 4, 5).verdict == "not met"
     assert decide_shift([-9.0, -12.0, -11.0, -10.0] * 4, 5).verdict == "not met"
-    assert decide_shift([-30.0, 40.0, 3.0, -20.0], 5).verdict == "not shown"
+    assert decide_shift([-30.0, 40.0, 3.0, -20.0] * 2, 5).verdict == "not shown"
 
 
-def test_one_tool_shows_nothing_and_says_so() -> None:
-    decision = decide_shift([0.0], 5)
-    assert (decision.verdict, decision.estimate, decision.low) == ("not shown", None, None)
-    assert "two tools" in decision.why
+@pytest.mark.parametrize("values", [[0.0], [0.0] * 5, [50.0, 51.0], [-33.0] * 5])
+def test_under_six_tools_nothing_is_shown_and_it_says_so(values: list[float]) -> None:
+    for decision in (
+        decide_shift(values, 5),
+        decide_mean(values, 10, above=True),
+        decide_mean(values, 10, above=False),
+    ):
+        assert (decision.verdict, decision.estimate, decision.low) == ("not shown", None, None)
+        assert decision.why == (
+            f"It takes 6 tools with votes in every arm, and there are {len(values)}."
+        )
+
+
+@pytest.mark.parametrize("tools", [6, 40, 58, 60, 100])
+def test_where_no_tool_moves_only_their_number_is_evidence(tools: int) -> None:
+    """As many as chance may have kept out could have moved, each by 100 points."""
+    decision = decide_shift([0.0] * tools, 5)
+    bound = 100 * (1 - 0.05 ** (1 / tools))
+    assert (decision.low, decision.high) == (pytest.approx(-bound), pytest.approx(bound))
+    assert decision.verdict == ("met" if bound <= 5 else "not shown")
+    assert decide_mean([0.0] * tools, 10, above=False).verdict == (
+        "met" if 100 * (1 - 0.025 ** (1 / tools)) <= 10 else "not shown"
+    )
+
+
+@pytest.mark.parametrize("tools", [6, 20, 60])
+@pytest.mark.parametrize("same", [-33.0, 2.0, 50.0, 100.0])
+def test_tools_that_all_move_alike_leave_room_for_others(same: float, tools: int) -> None:
+    decision = decide_shift([same] * tools, 5)
+    others = 1 - 0.05 ** (1 / tools)
+    assert decision.low == pytest.approx(same - others * (100 + same))
+    assert decision.high == pytest.approx(same + others * (100 - same))
+    assert decide_shift([100.0] * tools, 5).verdict == "not met"
+
+
+def test_personas_in_name_only_are_found_out_by_enough_tools() -> None:
+    assert decide_mean([0.0] * 64, 5, above=True).verdict == "not shown"
+    assert decide_mean([0.0] * 80, 5, above=True).verdict == "not met"
+
+
+def test_a_plan_follows_the_rule_where_nothing_moves() -> None:
+    assert plan_shift(5, 4, 10, 99, 0, catalogs=50).met == 0
+    assert plan_shift(6, 4, 10, 99, 0, catalogs=50).met == 1
 
 
 def test_without_a_flip_only_tools_count() -> None:
@@ -140,7 +179,7 @@ def test_pairs_that_do_not_react_count_against_a_causal_probe() -> None:
 
 
 def test_a_mean_is_held_above_or_below_a_threshold() -> None:
-    assert decide_mean([20.0, 22.0, 18.0, 21.0], 10, above=True).verdict == "met"
-    assert decide_mean([20.0, 22.0, 18.0, 21.0], 10, above=False).verdict == "not met"
-    assert decide_mean([2.0, 3.0, 1.0, 2.0], 10, above=False).verdict == "met"
-    assert decide_mean([0.0, 30.0], 10, above=True).verdict == "not shown"
+    assert decide_mean([20.0, 22.0, 18.0, 21.0] * 2, 10, above=True).verdict == "met"
+    assert decide_mean([20.0, 22.0, 18.0, 21.0] * 2, 10, above=False).verdict == "not met"
+    assert decide_mean([2.0, 3.0, 1.0, 2.0] * 2, 10, above=False).verdict == "met"
+    assert decide_mean([0.0, 30.0] * 3, 10, above=True).verdict == "not shown"

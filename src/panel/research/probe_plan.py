@@ -9,8 +9,8 @@ from typing import Any
 
 from panel.errors import UsageError
 from panel.research.extras import needed
-from panel.research.probe_rules import ONE_SIDED, SKEWED, decide_signs
-from panel.stats.intervals import t_quantile
+from panel.research.probe_rules import FEWEST, ONE_SIDED, SKEWED, decide_signs
+from panel.stats.intervals import exact, t_quantile
 
 CATALOGS = 4_000  # simulated for each line of a plan
 SEED = 20261126
@@ -99,13 +99,21 @@ def _root(function: Callable[[float], float], low: float, high: float) -> float:
 
 
 def _t_ends(values: Any, one_sided: float = ONE_SIDED) -> tuple[Any, Any]:
-    """Return the t interval of each catalog's mean; values: catalogs × tools."""
-    tools = values.shape[1]
-    mean, half = (
-        values.mean(1),
-        t_quantile(1 - one_sided, tools - 1) * values.std(1, ddof=1) / tools**0.5,
-    )
-    return mean - half, mean + half
+    """Return the interval of each catalog's mean, as the rule does; values: catalogs × tools.
+
+    The ends are nan, which decides nothing, for too few tools.
+    """
+    np, tools = needed("numpy"), values.shape[1]
+    if tools < FEWEST:
+        return np.full(len(values), np.nan), np.full(len(values), np.nan)
+    mean, spread = values.mean(1), values.std(1, ddof=1)
+    half = t_quantile(1 - one_sided, tools - 1) * spread / tools**0.5
+    low, high = mean - half, mean + half
+    unseen = exact(0, tools, one_sided)
+    assert unseen is not None  # there are tools
+    alike, others = values.min(1) == values.max(1), unseen.high / 100
+    low = np.where(alike, mean - others * (100 + mean), low)
+    return low, np.where(alike, mean + others * (100 - mean), high)
 
 
 def plan_shift(

@@ -63,6 +63,30 @@ def more_than(span: Interval, threshold: float) -> Verdict:
     return "not met" if span.high <= threshold else "not shown"
 
 
+FEWEST = 6  # tools: of fewer, votes are too coarse for t to keep its promise
+
+
+def _span(values: Sequence[float], tail: float) -> Interval | None:
+    """Return the interval of a mean over tools, in points; None for too few of them.
+
+    Where all tools move alike, t would have no width. As many as chance may have kept out of the
+    sample (Clopper and Pearson 1934) could then move in any other way, by 100 points at most.
+    """
+    if len(values) < FEWEST:
+        return None
+    span = mean_interval(values, 1 - 2 * tail)
+    if span is not None:
+        return span
+    unseen, same = exact(0, len(values), tail), values[0]
+    assert unseen is not None  # there are tools
+    others = unseen.high / 100
+    return Interval(same - others * (100 + same), same + others * (100 - same))
+
+
+def _too_few(values: Sequence[float]) -> str:
+    return f"It takes {FEWEST} tools with votes in every arm, and there are {len(values)}."
+
+
 def decide_shift(differences: Sequence[float], margin: float) -> Decision:
     """Decide whether a change of the question shifts the ship percentage by less than a margin.
 
@@ -70,9 +94,9 @@ def decide_shift(differences: Sequence[float], margin: float) -> Decision:
     The interval is that of two one-sided tests at 5 % (Schuirmann 1987, Journal of
     Pharmacokinetics and Biopharmaceutics 15:657-680).
     """
-    span = mean_interval(differences, 1 - 2 * ONE_SIDED)
+    span = _span(differences, ONE_SIDED)
     if span is None:
-        return _unshown(len(differences), T_METHOD, "A shift needs two tools with votes in both.")
+        return _unshown(len(differences), T_METHOD, _too_few(differences))
     verdict = within(span, margin)
     said = {
         "met": f"The shift stays within ±{margin:g} points.",
@@ -89,9 +113,9 @@ def decide_mean(values: Sequence[float], threshold: float, *, above: bool) -> De
 
     values: one for each tool, in points.
     """
-    span = mean_interval(values, 1 - 2 * SKEWED)
+    span = _span(values, SKEWED)
     if span is None:
-        return _unshown(len(values), SKEWED_METHOD, "This needs two tools with votes in every arm.")
+        return _unshown(len(values), SKEWED_METHOD, _too_few(values))
     verdict = (more_than if above else at_most)(span, threshold)
     side = {"met": above, "not met": not above}.get(verdict)
     said = f"The interval holds {threshold:g} points or touches it."

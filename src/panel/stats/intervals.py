@@ -28,9 +28,12 @@ def standard_error(values: Sequence[float]) -> float:
 
 
 def mean_interval(values: Sequence[float], level: float = LEVEL) -> Interval | None:
-    """Return the t interval of the mean of independent values; None for fewer than two."""
+    """Return the t interval of the mean of independent values.
+
+    None for fewer than two, and where all of them are the same: their spread says nothing then.
+    """
     n = len(values)
-    if n < 2:
+    if n < 2 or min(values) == max(values):
         return None
     return t_interval(math.fsum(values) / n, standard_error(values), n - 1, level)
 
