@@ -15,7 +15,7 @@ from panel.cli.comparing import print_comparison
 from panel.cli.comparing import record as comparison_record
 from panel.cli.main import ExitCode
 from panel.cli.options import Json, MaxCalls, MaxCost, MaxTokens
-from panel.cli.output import note, out, percent, print_json, safe, say
+from panel.cli.output import note, out, percent, plain_table, print_json, safe, say
 from panel.cli.run import how_ended, print_estimate, shown
 from panel.cli.workspace import open_workspace
 from panel.endpoint.embedded import NOT_JUDGEMENT
@@ -171,9 +171,8 @@ def _outcome_record(outcome: ExperimentOutcome) -> dict[str, Any]:
 
 
 def _rates_table(outcome: ExperimentOutcome) -> Table:
-    table = Table("Arm", box=None, pad_edge=False, header_style="bold")
-    for head in ("tools", "votes", "no verdict", "not asked", "ship", "95 % interval"):
-        table.add_column(head, justify="right")
+    heads = ("tools", "votes", "no verdict", "not asked", "ship", "95 % interval")
+    table = plain_table(["Arm"], heads)
     table.add_column("asked as")
     for arm in outcome.arms:
         rate = arm.rate
@@ -246,9 +245,8 @@ def _sum(costs: Iterator[float | None]) -> float | None:
 
 
 def _arms_table(arms: Sequence[dict[str, Any]]) -> Table:
-    table = Table("Arm", "Model", box=None, pad_edge=False, header_style="bold")
-    for head in ("tools", "personas", "repeats", "cells", "answered", "to ask"):
-        table.add_column(head, justify="right")
+    heads = ("tools", "personas", "repeats", "cells", "answered", "to ask")
+    table = plain_table(["Arm", "Model"], heads)
     for each in arms:
         counts = ("tools", "personas", "repeats", "cells", "reused", "pending")
         table.add_row(
