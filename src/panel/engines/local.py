@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -14,10 +12,11 @@ from panel.cells.cells import Cell
 from panel.cells.journal import utc_now
 from panel.cells.lines import Attempt
 from panel.endpoint import detect
-from panel.endpoint.cell_runner import CellRunner, OverBudget, Settled
+from panel.endpoint.allowance import OverBudget
+from panel.endpoint.cell_runner import CellRunner, Settled
 from panel.endpoint.client import Client, CompletionClient
 from panel.endpoint.detect import Diagnosis
-from panel.endpoint.embedded import Served, serve
+from panel.endpoint.embedded import Served
 from panel.endpoint.faults import REFUSALS, Fault
 from panel.endpoint.health import EndpointHealth
 from panel.endpoint.limits import Budget, ConcurrencyLimiter
@@ -29,13 +28,13 @@ from panel.endpoint.recording import RecordingClient, ReplayClient
 from panel.endpoint.servers import STARTS, Server, listed_models
 from panel.engines.base import Job, RunStats
 from panel.engines.commits import GroupCommit
+from panel.engines.opening import EMBEDDED, in_flight_kept, interruptible, opened_endpoint
 from panel.engines.queue import CellQueue
 from panel.errors import PanelError
 from panel.workspace.endpoints import Endpoint
 
 CHECKPOINT_SECONDS = 5.0
 MODELS_SHOWN = 12
-EMBEDDED = Server("llama.cpp (embedded)")
 
 
 def ask_all(job: Job) -> RunStats:
@@ -46,7 +45,7 @@ def ask_all(job: Job) -> RunStats:
     """
     if job.replay is not None:
         return asyncio.run(_Run(job).replay(ReplayClient(job.replay)))
-    with _opened(job.endpoint) as served:
+    with opened_endpoint(job.endpoint) as served:
         return asyncio.run(_Run(job).go(served))
 
 
@@ -62,18 +61,8 @@ def diagnose(endpoint: Endpoint, memory: Path) -> Diagnosis:
             Memory(memory).keep(endpoint, server, profile)
         return found
 
-    with _opened(endpoint) as served:
+    with opened_endpoint(endpoint) as served:
         return asyncio.run(look(served))
-
-
-@contextmanager
-def _opened(endpoint: Endpoint) -> Iterator[Served]:
-    if endpoint.embedded:
-        with serve(endpoint) as served:
-            yield served
-    else:
-        assert endpoint.base_url is not None
-        yield Served(endpoint.base_url, endpoint.api_key() or "")
 
 
 async def _models_there(client: Client) -> str:
@@ -106,7 +95,7 @@ class _Run:
     async def go(self, served: Served) -> RunStats:
         endpoint, memory = self._job.endpoint, Memory(self._job.memory)
         async with Client(served.base_url, served.key, endpoint) as client:
-            with self._signals():
+            with interruptible(self._interrupt):
                 server = EMBEDDED if endpoint.embedded else await memory.recognise(client, endpoint)
                 profile = memory.recall(endpoint, server)
                 with self._recorded(client, server, profile) as asker:
@@ -124,7 +113,7 @@ class _Run:
 
     async def replay(self, recording: ReplayClient) -> RunStats:
         """Let a recording answer: nothing is sent, waited for or remembered."""
-        with self._signals():
+        with interruptible(self._interrupt):
             runner = self._runner(recording, recording.server, recording.request_profile)
             runner.patience.pause, runner.limiter.holds = self._no_pause, False
             ended = await self._ask(runner)
@@ -289,22 +278,6 @@ class _Run:
             await asyncio.sleep(CHECKPOINT_SECONDS)
             await asyncio.to_thread(self._job.checkpoint)
 
-    @contextmanager
-    def _signals(self) -> Iterator[None]:
-        if threading.current_thread() is not threading.main_thread():
-            yield  # only the main thread can handle signals
-            return
-        loop = asyncio.get_running_loop()
-        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-        for number in before:
-            loop.add_signal_handler(number, self._interrupt)
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                loop.remove_signal_handler(number)
-                signal.signal(number, handler or signal.SIG_DFL)
-
     def _interrupt(self) -> None:
         if self._stats.stopped == "interrupted":
             for worker in self._workers:
@@ -313,7 +286,4 @@ class _Run:
         self._stats.stopped = "interrupted"
         self._close()
         if flying := self._limiter.in_flight:
-            self._job.notice(
-                f"Stopping: {flying} call(s) in flight are paid for and will be kept. "
-                "Ctrl-C again drops them."
-            )
+            self._job.notice(in_flight_kept(flying))
