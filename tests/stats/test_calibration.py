@@ -8,7 +8,7 @@ from dataclasses import asdict
 import pytest
 
 from panel.stats import calibration as c
-from panel.stats.calibration import Repeats, held_out, reliability
+from panel.stats.calibration import Repeats, held_out, own_verdict, reliability
 from tests.support.reference import EXACT, REFERENCE
 
 KNOWN = REFERENCE["calibration"]
@@ -68,6 +68,28 @@ def test_two_cells_by_hand() -> None:
     assert found.base_brier == pytest.approx(((0.0625 + 0.5625) / 2 + 0.0625) / 2)
     assert (found.tools, found.cells, found.pairs) == (2, 2, 4)
     assert found.low is None and not found.beats, "two tools carry no interval"
+
+
+def test_forecasts_held_against_their_own_verdicts_by_hand() -> None:
+    found = own_verdict([Repeats("a", (0.9, 0.6), (1, 0)), Repeats("b", (0.8,), (1,))])
+    assert found is not None
+    # a: 0.9 for a ship, 0.6 for a skip; b: 0.8 for a ship. The base rate is (1/2 + 1) / 2.
+    assert found.brier == pytest.approx(((0.01 + 0.36) / 2 + 0.04) / 2)
+    assert found.base_brier == pytest.approx(((0.0625 + 0.5625) / 2 + 0.0625) / 2)
+    assert (found.tools, found.cells, found.pairs, found.low) == (2, 2, 3, None)
+    assert own_verdict([]) is None
+
+
+def test_many_forecasts_of_one_tenth_have_the_band_of_their_binomial_distribution() -> None:
+    """2.5 and 97.5 % points of a binomial variable, as scipy.stats.binom.ppf gives them."""
+    for n, p, low, high in ((400, 0.25, 83, 117), (1600, 0.25, 366, 434), (1000, 0.05, 37, 64)):
+        found = reliability([p] * n, [0] * n, seed=3)
+        assert found is not None
+        [only] = found.bins
+        assert only.low * n == pytest.approx(low, abs=4) and only.high * n == pytest.approx(
+            high, abs=4
+        )
+        assert found.null_ece < found.null_high < 0.05
 
 
 def panel_of(tools: int, truthful: bool, seed: int) -> list[Repeats]:

@@ -24,6 +24,7 @@ from http import HTTPStatus
 from typing import Any, Self, cast
 
 STATS, MODELS, CHAT = "/mock/stats", "/v1/models", "/v1/chat/completions"
+DECISIONS = "/v1/decisions"
 TEXT_CHARACTERS, ITEM_CHARACTERS = 760, 60  # of all text fields together; of a list's item
 PROSE = (
     "It takes plain text and returns a short answer, and nothing here says what it costs to run "
@@ -142,6 +143,7 @@ class MockEndpoint:
 
     ``face(index, body)`` is called in that thread for each chat request, counted from 0; None
     means the default answer; what it raises comes back as the message of a 500.
+    ``decisions(index, body)`` answers requests to /v1/decisions likewise; None means 404.
     ``pages`` answers other paths ("/api/version"), or GET /v1/models in place of the default.
     ``tls`` makes it speak https only.
     """
@@ -151,9 +153,11 @@ class MockEndpoint:
     port: int = 0
     prompted_fields: Sequence[str] = ()
     pages: Mapping[str, Answer] = field(default_factory=dict)
+    decisions: Callable[[int, dict[str, Any]], Answer | None] | None = None
     tls: ssl.SSLContext | None = None
     requests: list[dict[str, Any]] = field(default_factory=list, init=False)
     asked: int = field(default=0, init=False)  # chat requests among them
+    decided: int = field(default=0, init=False)  # requests to /v1/decisions
     connections: int = field(default=0, init=False)
     transports: set[asyncio.Transport] = field(default_factory=set, init=False)
 
@@ -196,9 +200,16 @@ class MockEndpoint:
         if path == MODELS:
             model = {"id": "mock-1", "object": "model", "created": 0, "owned_by": "mock"}
             return Answer(body={"object": "list", "data": [model]})
-        if path != CHAT or method != "POST":
+        if method != "POST" or path not in (CHAT, DECISIONS):
             return _error(404, f"no such path: {method} {path}")
-        return self._chat(body) if isinstance(body, dict) else _error(400, "not a JSON object")
+        if not isinstance(body, dict):
+            return _error(400, "not a JSON object")
+        return self._chat(body) if path == CHAT else self._decide(body)
+
+    def _decide(self, body: dict[str, Any]) -> Answer:
+        self.decided += 1
+        answer = self.decisions and self.decisions(self.decided - 1, body)
+        return answer or _error(404, f"no such path: POST {DECISIONS}")
 
     def _chat(self, body: dict[str, Any]) -> Answer:
         self.asked += 1

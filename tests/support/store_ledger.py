@@ -34,6 +34,7 @@ VIEWS = (
     "tools",
     "personas",
     "labels",
+    "probabilities",
 )
 
 Said = tuple[Cell, str]  # ship, skip, abstain, error, or begun: a failed try before the end

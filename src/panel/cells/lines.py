@@ -10,7 +10,7 @@ from typing import Any
 
 from panel import __version__
 from panel.cells.answers import INPUT_NAMES
-from panel.cells.cells import Cell, ModelIdentity
+from panel.cells.cells import Cell, ModelIdentity, PairKey
 from panel.cells.journal import journal_line, utc_now
 from panel.cells.renames import Rename
 from panel.hashing import content_hash
@@ -29,9 +29,10 @@ def run_line(
     experiment: str | None = None,
     **counts: int,
 ) -> bytes:
-    """Return the first line of a run. purpose: what a run that asks no model does.
+    """Return the first line of a run. purpose: what a run does that asks no cell.
 
-    experiment: that it asks for. counts: cells ``planned`` and ``reused``.
+    asked: the model; None where none is. experiment: that it asks for. counts: cells ``planned``
+    and ``reused``.
     """
     return journal_line(
         "run",
@@ -40,7 +41,7 @@ def run_line(
             "version": __version__,
             "endpoint": asked.endpoint if asked else "",
             "model": asked.model if asked else "",
-            "model_identity": str(asked) if asked else purpose,
+            "model_identity": purpose or str(asked),
             "panel": [persona.id for persona in panel],
             "planned": counts.get("planned", 0),
             "reused": counts.get("reused", 0),
@@ -114,6 +115,50 @@ class Attempt:
     body: bytes | None = None
     degraded: bool = False
     adapted: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ShownTake:
+    """A take of an earlier attempt, and the messages that its model saw, as they were sent."""
+
+    attempt_id: str
+    pair: PairKey
+    repeat: int
+    fingerprint: str
+    take: str
+    messages: Messages
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One request for the probability of a take's verdict: what a ``probability`` line holds.
+
+    form: of the request. final: it need not be made again. p_ship, p_ship_mass, p_ship_source:
+    None where the answer tells no probability; reason says why.
+    """
+
+    attempt_id: str
+    read_at: str
+    seconds: float
+    form: str
+    final: bool
+    reason: str | None = None
+    detail: str | None = None
+    p_ship: float | None = None
+    p_ship_mass: float | None = None
+    p_ship_source: str | None = None
+    http_status: int | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    cached_tokens: int | None = None
+    cost_usd: float | None = None
+    returned_model: str | None = None
+    body: bytes | None = None
+
+    def line(self) -> bytes:
+        """Return it as a journal line."""
+        told = {item.name: getattr(self, item.name) for item in fields(self)}
+        return journal_line("probability", told | {"body": None} | body_fields(self.body))
 
 
 _COPIED = [

@@ -42,6 +42,12 @@ PROBABILITIES = {
     "refused": "refused: left out of requests",
     "unknown": None,
 }
+DECISIONS = {
+    "there": "there: 'panel probabilities' asks it for P(ship) of takes",
+    "not there": "not there",
+    "refused": "refused",
+    "unknown": None,
+}
 _SYSTEM_ROLE = {True: "taken", False: "refused: merged into user", None: None}
 # How a larger context window is had, by server; {tokens} and {model} are filled in.
 ENLARGE = {
@@ -56,7 +62,7 @@ ENLARGE = {
 
 @app.command()
 def doctor(endpoint: EndpointName = None, model: Model = None, as_json: Json = False) -> None:
-    """Look at an endpoint: server, models, structured output. Asks one short question or a few."""
+    """Look at an endpoint: server, models, structured output. Asks a few short questions."""
     root = find_root(Path.cwd())
     found = resolve_endpoint(load_settings(root), root, endpoint, model, model_needed=False)
     seen = load_engine("local").diagnose(found, root / RUNS / MEMORY)
@@ -94,6 +100,7 @@ def _print_diagnosis(
         ("fields come in", f"{seen.order} order" if seen.order else None),
         ("system role", _SYSTEM_ROLE[seen.system_role]),
         ("probabilities", PROBABILITIES[seen.logprobs]),
+        ("/v1/decisions", _decisions(seen)),
         ("usage told", ", ".join(seen.usage) or "nothing"),
         ("adapted", ", ".join(seen.adapted) or None),
         ("answer took", f"{seen.seconds:.2f} s"),
@@ -105,6 +112,11 @@ def _print_diagnosis(
     out().print(table)
     if found.profile == "embedded":
         note(NOT_JUDGEMENT)
+
+
+def _decisions(seen: Diagnosis) -> str | None:
+    said = seen.decisions_said if seen.decisions == "refused" else None
+    return f"refused: {said}" if said else DECISIONS[seen.decisions]
 
 
 def _longest(root: Path, endpoint: Endpoint) -> int | None:

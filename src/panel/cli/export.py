@@ -45,8 +45,8 @@ def sql(
     """Query the store, read-only.
 
     Views: attempts, verdicts, superseded, takes, tools, personas, ship_percentages,
-    ship_percentages_by_panel, model_differences, runs, decisions, published, observations and
-    labels. docs/store.md describes their columns.
+    ship_percentages_by_panel, model_differences, runs, decisions, published, observations,
+    labels and probabilities. docs/store.md describes their columns.
     """
     table = select(_runs(), query)
     print_rows(table.columns, table.rows, Format(form))

@@ -50,6 +50,7 @@ COMMANDS = {
     "takes": ("takes", "Say whether takes tell their personas apart, and how alike they are."),
     "labels": ("labels", "Draw questions for people to answer, take their answers in."),
     "stats": ("stats", "Say what a set of votes tells of tools, the catalog and the panel."),
+    "probabilities": ("probabilities", "Ask /v1/decisions how probable ship is, given each take."),
     "report": ("research_report", "Report on an experiment, a run or the house panel, as a page."),
     "compare-arms": ("compare_arms", "Compare two sets of votes: arms, models, runs."),
     "power": ("power", "Say what so many calls can show, and how best to spend them."),

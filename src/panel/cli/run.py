@@ -192,16 +192,17 @@ def print_estimate(size: Estimate) -> None:
     completion = "?" if size.completion_tokens is None else f"{size.completion_tokens:,}"
     say(
         f"{size.calls:,} calls, roughly {size.prompt_tokens:,} prompt and {completion} completion "
-        f"tokens; cost {_dollars(size.cost_usd)}."
+        f"tokens; cost {dollars(size.cost_usd)}."
     )
     worst = "unbounded" if size.worst_tokens is None else f"{size.worst_tokens:,}"
     say(
         f"At worst {size.worst_calls:,} paid calls and {worst} tokens; "
-        f"cost {_dollars(size.worst_cost_usd)}."
+        f"cost {dollars(size.worst_cost_usd)}."
     )
 
 
-def _dollars(amount: float | None) -> str:
+def dollars(amount: float | None) -> str:
+    """Show an amount of US dollars; None is unknown."""
     return "unknown" if amount is None else f"${amount:,.4f}"
 
 
@@ -273,4 +274,4 @@ def tokens(summary: RunSummary) -> str:
         text += f" ({share} of them served from its cache)"
     if summary.completion_tokens is not None:
         text += f", {summary.completion_tokens:,} completion tokens"
-    return f"{text}; cost {_dollars(summary.cost_usd)}."
+    return f"{text}; cost {dollars(summary.cost_usd)}."

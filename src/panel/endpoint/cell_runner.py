@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from panel.cells.cells import REPLY_SHOWN, Cell
 from panel.cells.journal import utc_now
 from panel.cells.lines import Attempt
+from panel.endpoint.allowance import Allowance, Reserved
 from panel.endpoint.attempts import AttemptContext, AttemptResult, read_attempt
 from panel.endpoint.client import CompletionClient, RawResponse
 from panel.endpoint.faults import LOADING, SLIPPED, Fault
-from panel.endpoint.limits import Budget, ConcurrencyLimiter, Slot
+from panel.endpoint.limits import Budget, ConcurrencyLimiter
 from panel.endpoint.output_modes import OutputMode, RequestProfile, optional_fields, plain_fields
 from panel.endpoint.patience import Patience
 from panel.endpoint.prompt_counts import PromptCounts
@@ -30,11 +31,6 @@ Record = Callable[[Attempt], Awaitable[None]]
 # Cells whose own output mode had to be weaker, after which the whole endpoint's is.
 WEAKENED_REMEMBERED = 3
 SLIPS = 2  # replies of one cell that the server itself rejects, before it is asked another way
-ROOM_SECONDS = 0.05  # between two looks at whether the budget has room again
-
-
-class OverBudget(Exception):  # noqa: N818 - it names the state, not a fault
-    """The budget does not allow the next request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +71,6 @@ class RunUsage:
             self.models.add(attempt.returned_model)
 
 
-@dataclass(frozen=True, slots=True)
-class Reserved:
-    """What one request holds while it is under way: a slot, its worst tokens and dollars."""
-
-    slot: Slot
-    tokens: int
-    cost: float | None
-
-
 @dataclass(slots=True)
 class CellRunner:
     """Runs the cells of one endpoint, and remembers what its server refuses.
@@ -119,36 +106,21 @@ class CellRunner:
         prompt = round(sum(len(text) for _role, text in messages) / self.endpoint.chars_per_token)
         cap = cell.sampling.get(self.endpoint.max_tokens_field) or 0
         completion = cap * (2 if longer else 1)
-        tokens, prices = prompt + completion, self.endpoint.prices
-        worst = (prices.prompt * prompt + prices.completion * completion) / 1e6 if prices else None
-        while True:
-            slot = await self.patience.slot(tokens)
-            if self.budget.reserve(tokens, worst):
-                return Reserved(slot, tokens, worst)
-            alone = self.limiter.in_flight == 1
-            self.limiter.abandoned(slot)
-            if alone:
-                raise OverBudget
-            await self.patience.pause(
-                ROOM_SECONDS
-            )  # a reply under way may take less than was set aside
+        return await self._allowance.reserve(prompt, completion, self.endpoint.prices)
 
     def release(self, reserved: Reserved, answer: RawResponse, result: AttemptResult) -> None:
         """Give the slot back and put what was really used in the place of the reservation."""
-        attempt, fault = result.attempt, result.fault
-        tokens = None
+        attempt, tokens = result.attempt, None
         if attempt.prompt_tokens is not None:
             tokens = attempt.prompt_tokens + (attempt.completion_tokens or 0)
         elif answer.status is not None and answer.completion() is None:
             tokens = 0  # refused: nothing was read or written
-        self.patience.heed(answer, fault)
-        if fault is not None and fault.overload:
-            self.limiter.overloaded(reserved.slot, fault.label)
-        else:
-            self.limiter.answered(reserved.slot, tokens)
-        cost = 0.0 if tokens == 0 else attempt.cost_usd
-        self.budget.correct((reserved.tokens, reserved.cost), tokens, cost)
+        self._allowance.release(reserved, answer, result.fault, tokens, attempt.cost_usd)
         self.usage.add(attempt)
+
+    @property
+    def _allowance(self) -> Allowance:
+        return Allowance(self.patience, self.budget)
 
 
 @dataclass(slots=True)

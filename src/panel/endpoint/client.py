@@ -67,10 +67,7 @@ class RawResponse:
 
         A choice that has an ending but no message has an empty one: it was filtered, say.
         """
-        body = self.json()
-        if isinstance(body, str):  # JSON in a JSON string, as some gateways send it
-            body = read_body(body.encode())
-        body = _unwrapped(body)
+        body = self._unwrapped("choices")
         choices = body.get("choices") if isinstance(body, dict) else None
         listed = choices if isinstance(choices, list) else ()
         choices = [each for each in listed if isinstance(each, dict)]
@@ -82,6 +79,18 @@ class RawResponse:
         if choice.get("message") is None and choice.get("finish_reason"):
             choice["message"] = {"content": choice.get("text")}
         return body if isinstance(choice.get("message"), dict) else None
+
+    def decision(self) -> dict[str, Any] | None:
+        """Return the body as an answer of ``/v1/decisions``; None when it is not one."""
+        body = self._unwrapped("answers")
+        told = isinstance(body, dict) and isinstance(body.get("answers"), list | dict)
+        return body if told else None
+
+    def _unwrapped(self, content: str) -> Any:
+        body = self.json()
+        if isinstance(body, str):  # JSON in a JSON string, as some gateways send it
+            body = read_body(body.encode())
+        return _unwrapped(body, content)
 
     def error_text(self) -> tuple[str, str | None]:
         """Return an error's message and code, in any server's form; else the start of the body."""
@@ -106,12 +115,12 @@ class RawResponse:
 _ENVELOPES = ("result", "data", "response", "output", "body")
 
 
-def _unwrapped(body: Any) -> Any:
-    """Take a completion out of a list of one and of the envelopes in which gateways send it."""
+def _unwrapped(body: Any, content: str) -> Any:
+    """Take the object with a field out of a list of one and of the envelopes of gateways."""
     for _ in range(4):
         if isinstance(body, list) and len(body) == 1:
             [body] = body
-        if not isinstance(body, dict) or "choices" in body:
+        if not isinstance(body, dict) or content in body:
             break
         inner = next((body[name] for name in _ENVELOPES if body.get(name)), None)
         if isinstance(inner, str):
@@ -154,6 +163,10 @@ def _written(secret: str) -> tuple[str, ...]:
     return tuple(sorted(forms, key=len, reverse=True))
 
 
+def _last_of(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
 class CompletionClient(Protocol):
     """What answers a request about a cell: an endpoint's client, or a recording."""
 
@@ -191,7 +204,7 @@ class Client:
             trust_env=False,
             event_hooks={"request": [self._remember]},
         )
-        self._question: Like | None = None  # how the openai client asks
+        self._questions: dict[str, Like] = {}  # how the openai client asks, by the path's end
         nobody = {} if key else {"Authorization": openai.Omit()}
         self._keyless = not (key or secret)
         # Of each request below base_url; one that is named Authorization replaces the key.
@@ -216,16 +229,21 @@ class Client:
 
     async def complete(self, body: dict[str, Any], _cell: Cell | None = None) -> RawResponse:
         """POST /chat/completions once, within a wall-clock deadline. Never raises for a failure."""
-        return await self._send(self._post(to_json(body)))
+        return await self._send(self._post("/chat/completions", to_json(body)))
 
-    async def _post(self, content: bytes) -> Received:
+    async def decide(self, body: dict[str, Any]) -> RawResponse:
+        """POST /decisions once, as ``complete`` does /chat/completions."""
+        return await self._send(self._post("/decisions", to_json(body)))
+
+    async def _post(self, path: str, content: bytes) -> Received:
         # The openai client makes the first request: address, key, headers. The others are like
         # it but for the body, and go straight to the transport, in a third of the time.
-        if self._question is not None:
-            return await self._transport.send(self._question, content)
+        like = self._questions.get(_last_of(path))
+        if like is not None:
+            return await self._transport.send(like, content)
         return Received.of(
             await self._openai.post(
-                self._below("/chat/completions"),
+                self._below(path),
                 content=content,
                 cast_to=httpx2.Response,
                 options=self._options,
@@ -234,7 +252,7 @@ class Client:
 
     async def _remember(self, request: httpx2.Request) -> None:
         if request.method == "POST":
-            self._question = Like(request)
+            self._questions[_last_of(request.url.path)] = Like(request)
 
     async def models(self, deadline: float | None = None) -> RawResponse:
         """GET /models once."""

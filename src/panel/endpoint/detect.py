@@ -7,7 +7,8 @@ from functools import partial
 from typing import Any, Literal
 
 from panel.endpoint.client import Client, RawResponse
-from panel.endpoint.faults import classify_fault
+from panel.endpoint.decision_api import look
+from panel.endpoint.faults import DECISIONS_REFUSED, NO_DECISIONS, classify_fault
 from panel.endpoint.output_modes import OutputMode, RequestProfile, native_form, optional_fields
 from panel.endpoint.probabilities import LOGPROB_FIELDS, mass_told
 from panel.endpoint.prompt_counts import PromptCounts
@@ -17,6 +18,7 @@ from panel.workspace.endpoints import Endpoint
 
 Enforced = Literal["enforced", "not enforced", "refused", "unknown"]
 Logprobs = Literal["told", "before the mask", "after the mask", "not told", "refused", "unknown"]
+Decisions = Literal["there", "not there", "refused", "unknown"]
 FieldOrder = Literal["schema", "alphabetical"]
 
 
@@ -24,14 +26,16 @@ FieldOrder = Literal["schema", "alphabetical"]
 class Diagnosis:
     """What was found. fault: why the endpoint cannot be used, None when it can.
 
-    structured_output: enforced; not enforced (the schema was ignored); refused (an error);
-    unknown (no model to ask). output_mode: the strictest that the server takes. place: where
-    the server puts its JSON. order: whether fields come as in the schema or alphabetically.
-    system_role: whether it takes a system message. logprobs: whether it tells the probabilities
-    of tokens and, where it enforces a schema, whether before or after that rules tokens out; not
-    told (no list of them, or not asked for), refused (an error), unknown (no answer). usage: the
-    token counts it reports. miscounted: whether it counted fewer tokens than the question has.
-    adapted: how requests must differ from the settings. seconds: the time of the last answer.
+    structured_output: enforced; not enforced (the schema was ignored); refused (an error); unknown
+    (no model to ask). output_mode: the strictest that the server takes. place: where the server
+    puts its JSON. order: whether fields come as in the schema or alphabetically. system_role:
+    whether it takes a system message. logprobs: whether it tells the probabilities of tokens and,
+    where it enforces a schema, whether before or after that rules tokens out; not told (no list of
+    them, or not asked for), refused (an error), unknown (no answer). decisions: whether
+    /v1/decisions answers about an existing take; not there, refused for this model, or unknown;
+    decisions_said: what it said where it does not. usage: the token counts it reports. miscounted:
+    whether it counted fewer tokens than the question has. adapted: how requests must differ from
+    the settings. seconds: the time of the last answer.
     """
 
     server: str
@@ -44,6 +48,8 @@ class Diagnosis:
     order: FieldOrder | None
     system_role: bool | None
     logprobs: Logprobs
+    decisions: Decisions
+    decisions_said: str | None
     usage: list[str]
     miscounted: bool
     adapted: list[str]
@@ -114,8 +120,24 @@ async def diagnose(client: Client, endpoint: Endpoint) -> tuple[Diagnosis, Reque
         profile.logprobs = False
         return _diagnosis(server, profile, None, fault.sentence()), profile
     found = _diagnosis(server, profile, answer, None, mode_refused)
+    found = await _with_decisions(client, endpoint, found, profile)
     profile.logprobs = found.logprobs not in ("not told", "refused", "unknown")
     return found, profile
+
+
+async def _with_decisions(
+    client: Client, endpoint: Endpoint, found: Diagnosis, profile: RequestProfile
+) -> Diagnosis:
+    """Ask /v1/decisions one short question; keep in the profile how it is asked."""
+    form, fault = await look(client, endpoint, found.server)
+    profile.decisions = form or ""
+    if fault is None:
+        return replace(found, decisions="there")
+    seen = _DECISIONS.get(fault.label, "unknown")
+    return replace(found, decisions=seen, decisions_said=fault.said)
+
+
+_DECISIONS: dict[str, Decisions] = {NO_DECISIONS: "not there", DECISIONS_REFUSED: "refused"}
 
 
 def _diagnosis(
@@ -142,6 +164,8 @@ def _diagnosis(
         order=canary.order,
         system_role=not profile.merge_system if completion is not None else None,
         logprobs=canary.logprobs,
+        decisions="unknown",
+        decisions_said=None,
         usage=list(canary.usage),
         miscounted=canary.miscounted,
         adapted=list(profile.adapted()),

@@ -89,6 +89,9 @@ SLIPPED = "reply_rejected"  # the server's own check of the model's reply failed
 
 REFUSALS = {"schema_refused", "field_refused", "system_refused"}  # of one part of the request
 
+NO_DECISIONS = "no_decisions"  # there is no /v1/decisions
+DECISIONS_REFUSED = "decisions_refused"  # it is there, and not for this model or server
+
 NOT_RECORDED = "not_recorded"  # the recording that is replayed holds no such answer
 
 TRY_AGAIN = "This may pass: try again."
@@ -96,6 +99,10 @@ NO_KEY_SENT = (
     'No key was sent: write api_key_env = "NAME_OF_THE_VARIABLE" under the endpoint in panel.toml.'
 )
 LOOK = "Look at the server's own log; the next run goes on."
+WITHOUT_DECISIONS = (
+    "Here no take can be asked about. 'panel doctor' says whether the endpoint tells the "
+    "probabilities of tokens (logprobs): then new takes come with theirs."
+)
 # What a person can do about a fault that stops a run.
 REMEDIES = {
     "key_refused": "Check the key in the environment and what it is allowed to use.",
@@ -103,6 +110,8 @@ REMEDIES = {
     "quota": "Top up the account, or choose another with --endpoint; the next run goes on.",
     "not_found": "Name a model that is there with --model; a base_url usually ends in /v1.",
     "not_an_api": "Correct base_url: it usually ends in /v1. Or a firewall stands before it.",
+    NO_DECISIONS: WITHOUT_DECISIONS,
+    DECISIONS_REFUSED: WITHOUT_DECISIONS,
     "redirected": "Put the new address into base_url; the key is not sent after a redirect.",
     "unreachable": "Start the server, or correct base_url.",
     "silent": "Is its model still loading? Run again, or raise timeout_seconds.",

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
-from panel.cells.cells import Cell
+from panel.cells.cells import PairKey
 from panel.endpoint.faults import LOADING, NOT_RECORDED, Fault
 
 FEW = 3  # tools refused alike, with no answer between, that end a run where all may be refused
@@ -25,6 +26,18 @@ LOADING_WAIT_CAP = 5.0
 
 # Faults of the whole endpoint which, once it has answered, may be those of one cell.
 _SOMETIMES = {"key_refused", "not_found", "not_an_api", "redirected"}
+
+
+class Asked(Protocol):
+    """What a request is about: a cell, or a take; fingerprint: what tells one from another."""
+
+    @property
+    def pair(self) -> PairKey:
+        """Its tool and persona."""
+
+    @property
+    def fingerprint(self) -> str:
+        """The hash of the question."""
 
 
 @dataclass(slots=True)
@@ -78,7 +91,7 @@ class EndpointHealth:
         }
         self._alike.clear()
 
-    def judge(self, fault: Fault, cell: Cell, began: float, last: bool) -> Fault:
+    def judge(self, fault: Fault, cell: Asked, began: float, last: bool) -> Fault:
         """Return the fault with what follows from it for the run.
 
         began: when the request was sent, in monotonic seconds. last: its cell has no try left.
@@ -113,12 +126,12 @@ class EndpointHealth:
         """Whether the server is known to be alive, so that waiting for it may pay."""
         return self.answered_once or fault.busy
 
-    def _failure(self, fault: Fault, cell: Cell, began: float) -> Fault:
+    def _failure(self, fault: Fault, cell: Asked, began: float) -> Fault:
         now = time.monotonic()
         if not self._failed:
             self._first_failed = began
         self._failed += 1
-        self._failing.add(cell.tool.slug)
+        self._failing.add(cell.pair[0])
         if self.alone and began >= self._alone_since:
             self._tried += 1
         if not self.alone and self._gone(fault):
@@ -152,12 +165,13 @@ class EndpointHealth:
             return False
         return next_ends - self._first_failed > FIRST_SECONDS
 
-    def _ended(self, fault: Fault, cell: Cell) -> Fault:
+    def _ended(self, fault: Fault, cell: Asked) -> Fault:
         """Count a cell that ended so; stop where enough others ended alike."""
         alike = self._alike.setdefault(fault.label, _Alike())
         alike.cells.add(cell.fingerprint)
-        if (fault.label, cell.tool.slug) not in self._own_trouble:
-            alike.tools.add(cell.tool.slug)
+        tool, _persona = cell.pair
+        if (fault.label, tool) not in self._own_trouble:
+            alike.tools.add(tool)
         many = len(alike.cells)
         everyone = len(alike.tools) >= min(FEW, self.tools) and many >= min(FEW, self.cells)
         if (fault.action == "suspect" and everyone) or many >= MANY:

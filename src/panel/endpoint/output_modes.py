@@ -38,7 +38,8 @@ class RequestProfile:
     output_mode: how structured output is asked for. native: the server whose form the output
     mode "native" uses. without: request fields left out. renamed: field → the name that the
     server knows. merge_system: the system message is put before the first user message. logprobs:
-    whether the server was seen to tell the probabilities of its tokens.
+    whether the server was seen to tell the probabilities of its tokens. decisions: the form in
+    which it took a request to /v1/decisions, "" where none is known.
     """
 
     output_mode: OutputMode = "json_schema"
@@ -47,6 +48,7 @@ class RequestProfile:
     renamed: dict[str, str] = field(default_factory=dict)
     merge_system: bool = False
     logprobs: bool = False
+    decisions: str = ""
 
     def record(self) -> dict[str, Any]:
         """Return what was learned as plain JSON types."""
@@ -57,6 +59,7 @@ class RequestProfile:
             "renamed": self.renamed,
             "merge_system": self.merge_system,
             "logprobs": self.logprobs,
+            "decisions": self.decisions,
         }
 
     @classmethod
@@ -71,6 +74,7 @@ class RequestProfile:
             renamed={str(old): str(new) for old, new in record["renamed"].items()},
             merge_system=bool(record["merge_system"]),
             logprobs=bool(record.get("logprobs")),
+            decisions=str(record.get("decisions", "")),
         )
 
     def adapted(self) -> tuple[str, ...]:

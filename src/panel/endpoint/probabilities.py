@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Source = Literal["logprobs"]
+Source = Literal["logprobs", "decisions"]
 TOP = 20  # alternatives asked for at each token: the most that hosted services give
 LOGPROB_FIELDS = ("logprobs", "top_logprobs")
 WORDS = ("ship", "skip")

@@ -9,7 +9,8 @@ from dataclasses import replace
 
 from panel.cells.cells import Cell
 from panel.cells.lines import Attempt
-from panel.endpoint.cell_runner import CellRunner, OverBudget, Settled
+from panel.endpoint.allowance import OverBudget
+from panel.endpoint.cell_runner import CellRunner, Settled
 from panel.endpoint.client import Client, CompletionClient
 from panel.endpoint.faults import REFUSALS, Fault
 from panel.endpoint.health import EndpointHealth
@@ -22,12 +23,12 @@ from panel.endpoint.recording import RecordingClient, ReplayClient
 from panel.endpoint.servers import STARTS, Server, listed_models
 from panel.engines.base import Job, RunStats
 from panel.engines.commits import GroupCommit
+from panel.engines.opening import EMBEDDED, in_flight_kept
 from panel.engines.queue import CellQueue
 from panel.errors import PanelError
 
 CHECKPOINT_SECONDS = 5.0
 MODELS_SHOWN = 12
-EMBEDDED = Server("llama.cpp (embedded)")
 
 
 async def _models_there(client: Client) -> str:
@@ -272,7 +273,4 @@ class JobRun:
         self.stats.stopped = "interrupted"
         self._close()
         if flying := self._limiter.in_flight:
-            self.job.notice(
-                f"Stopping: {flying} call(s) in flight are paid for and will be kept. "
-                "Ctrl-C again drops them."
-            )
+            self.job.notice(in_flight_kept(flying))

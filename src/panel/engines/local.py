@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, AsyncExitStack, ExitStack
 from pathlib import Path
 
 from panel.cells.journal import utc_now
 from panel.endpoint import detect
 from panel.endpoint.client import Client
 from panel.endpoint.detect import Diagnosis
-from panel.endpoint.embedded import Served, serve
+from panel.endpoint.embedded import Served
 from panel.endpoint.memory import Memory
 from panel.endpoint.recording import ReplayClient
 from panel.endpoint.servers import Server
 from panel.engines.base import Job, RunStats
-from panel.engines.job_run import EMBEDDED, JobRun
+from panel.engines.job_run import JobRun
+from panel.engines.opening import EMBEDDED, interruptible, opened_endpoint
 from panel.workspace.endpoints import Endpoint
 
 
@@ -41,7 +40,7 @@ def ask_in_turns(jobs: Sequence[Job], rounds: int) -> list[RunStats]:
         for job in jobs:
             name = _pool_of(job.endpoint)
             if name not in served:
-                served[name] = stack.enter_context(_opened(job.endpoint))
+                served[name] = stack.enter_context(opened_endpoint(job.endpoint))
         return asyncio.run(_in_turns(jobs, rounds, served))
 
 
@@ -52,7 +51,7 @@ async def _in_turns(
     runs = [first, *(JobRun(job, first.budget) for job in jobs[1:])]
     clients: dict[str, Client] = {}
     async with AsyncExitStack() as stack:
-        with _signals(runs):
+        with _interruptible(runs):
             for run in runs:
                 name = _pool_of(run.job.endpoint)
                 if name not in clients:
@@ -70,7 +69,7 @@ async def _in_turns(
 
 async def _replayed(run: JobRun, recording: ReplayClient) -> RunStats:
     """Let a recording answer: nothing is sent, waited for or remembered."""
-    with _signals([run]):
+    with _interruptible([run]):
         run.open_recording(recording)
         await run.take_turn(0, 1)
     await run.close(None)
@@ -82,27 +81,14 @@ def _pool_of(endpoint: Endpoint) -> str:
     return f"{endpoint.name}/{endpoint.model}" if endpoint.embedded else endpoint.name
 
 
-@contextmanager
-def _signals(runs: Sequence[JobRun]) -> Iterator[None]:
+def _interruptible(runs: Sequence[JobRun]) -> AbstractContextManager[None]:
     """Let Ctrl-C and SIGTERM end these runs with what is in flight."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread can handle signals
-        return
 
     def interrupt() -> None:
         for run in runs:
             run.interrupt()
 
-    loop = asyncio.get_running_loop()
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    for number in before:
-        loop.add_signal_handler(number, interrupt)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            loop.remove_signal_handler(number)
-            signal.signal(number, handler or signal.SIG_DFL)
+    return interruptible(interrupt)
 
 
 def diagnose(endpoint: Endpoint, memory: Path) -> Diagnosis:
@@ -117,15 +103,5 @@ def diagnose(endpoint: Endpoint, memory: Path) -> Diagnosis:
             Memory(memory).keep(endpoint, server, profile)
         return found
 
-    with _opened(endpoint) as served:
+    with opened_endpoint(endpoint) as served:
         return asyncio.run(look(served))
-
-
-@contextmanager
-def _opened(endpoint: Endpoint) -> Iterator[Served]:
-    if endpoint.embedded:
-        with serve(endpoint) as served:
-            yield served
-    else:
-        assert endpoint.base_url is not None
-        yield Served(endpoint.base_url, endpoint.api_key() or "")

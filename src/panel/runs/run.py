@@ -11,7 +11,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from panel.cells.cells import Cell, ModelIdentity
+from panel.cells.cells import Cell, ModelIdentity, Target
 from panel.cells.journal import JournalWriter, journal_line, new_run_id, utc_now
 from panel.cells.lines import Recorder, cell_fields, end_line, record_lines, run_line
 from panel.cells.plan import Plan, make_plan
@@ -112,11 +112,7 @@ def execute(
     """
     started = time.perf_counter()
     endpoint = prepared.target.endpoint
-    if budget.max_cost is not None and endpoint.prices is None:
-        raise UsageError(
-            f"the price of {prepared.target.model} is not known, so --max-cost cannot hold. Write "
-            f"prices under [endpoints.{endpoint.name}] in panel.toml, or use --max-tokens."
-        )
+    priced(prepared.target, budget)
     how = _How(reporter, budget, recording)
     if not prepared.asking:
         return _execute(workspace, prepared, how, started)
@@ -134,6 +130,16 @@ def execute(
         prepared = replace(prepared, target=target)
     with run_lock(workspace.runs, prepared.target.model):
         return _execute(workspace, _planned_anew(workspace, prepared), how, started)
+
+
+def priced(target: Target, budget: RunBudget) -> None:
+    """Raise UsageError for a bound on the cost of a model whose price is not known."""
+    endpoint = target.endpoint
+    if budget.max_cost is not None and endpoint.prices is None:
+        raise UsageError(
+            f"the price of {target.model} is not known, so --max-cost cannot hold. Write "
+            f"prices under [endpoints.{endpoint.name}] in panel.toml, or use --max-tokens."
+        )
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import random
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
@@ -17,6 +17,7 @@ from panel.stats.intervals import t_quantile
 
 BINS = 10
 NULL_SAMPLES = 2000
+DRAWN_SINGLY = 400  # forecasts of a bin up to which a simulation draws each outcome of its own
 FEWEST_TOOLS = 6  # under which no interval over tools is given
 _TINY = 2.220446049250313e-16  # as scikit-learn clips, so that a certain forecast scores finitely
 Forecasts = Sequence[float]
@@ -116,17 +117,21 @@ def ece(p: Forecasts, y: Outcomes, bins: int = BINS) -> float | None:
 def reliability(
     p: Forecasts, y: Outcomes, seed: int = 0, samples: int = NULL_SAMPLES, bins: int = BINS
 ) -> Reliability | None:
-    """Bin forecasts and simulate, from a seed, what perfect calibration would show."""
+    """Bin forecasts and simulate, from a seed, what perfect calibration would show.
+
+    In it every outcome is a draw of its own, with its forecast as the probability. The ones of a
+    bin with more than DRAWN_SINGLY forecasts are drawn together, by the normal approximation.
+    """
     if not p:
         return None
-    binned, draw = _binned(p, bins), random.Random(seed).random  # noqa: S311 - a simulation
-    rates: list[list[float]] = [[] for _ in binned]
-    errors = []
-    for _ in range(samples):
-        drawn = [int(draw() < value) for value in p]
-        errors.append(_error(binned, p, drawn))
-        for seen, places in zip(rates, binned, strict=True):
-            seen.append(fmean(drawn[n] for n in places))
+    binned, source = _binned(p, bins), random.Random(seed)  # noqa: S311 - a simulation
+    rates: list[list[float]] = []
+    errors = [0.0] * samples
+    for places in binned:
+        forecasts = [p[n] for n in places]
+        sums, expected = _sums_of_ones(forecasts, source, samples), sum(forecasts)
+        rates.append([ones / len(places) for ones in sums])
+        errors = [e + abs(ones - expected) / len(p) for e, ones in zip(errors, sums, strict=True)]
     made = tuple(
         Bin(
             len(places),
@@ -151,11 +156,11 @@ class Repeats:
 
 @dataclass(frozen=True, slots=True)
 class HeldOut:
-    """How much better each repeat predicts its cell's others than the constant base rate does.
+    """How much better forecasts are than the constant base rate: ``held_out``, ``own_verdict``.
 
     gain: the mean over tools of the Brier score of the base rate less that of the forecasts;
     above 0 the forecasts are better. low, high: its 95 % t interval over tools; None where there
-    are fewer than FEWEST_TOOLS. pairs: predictions scored; cells: with two repeats or more.
+    are fewer than FEWEST_TOOLS. pairs: predictions scored; cells: those they are of.
     """
 
     tools: int
@@ -181,24 +186,41 @@ def held_out(cells: Sequence[Repeats]) -> HeldOut | None:
     weight.
     """
     many = [cell for cell in cells if len(cell.y) > 1]
-    if not many:
+    pairs = sum(len(cell.y) * (len(cell.y) - 1) for cell in many)
+    return _against_base(many, pairs, _cell_scores)
+
+
+def own_verdict(cells: Sequence[Repeats]) -> HeldOut | None:
+    """Hold each forecast against the verdict that came with it; None without forecasts.
+
+    It tells whether a model says what it finds probable, and nothing of another asking.
+    """
+    return _against_base(cells, sum(len(cell.y) for cell in cells), _own_scores)
+
+
+def _against_base(
+    cells: Sequence[Repeats],
+    pairs: int,
+    score: Callable[[Repeats, float], tuple[float, float]],
+) -> HeldOut | None:
+    """Compare forecasts with the base rate over tools. score: a cell's, and the base rate's."""
+    if not cells:
         return None
     rates: dict[str, list[float]] = defaultdict(list)
-    for cell in many:
+    for cell in cells:
         rates[cell.tool].append(fmean(cell.y))
     base = fmean(fmean(each) for each in rates.values())
     scores: dict[str, list[tuple[float, float]]] = defaultdict(list)
-    for cell in many:
-        forecast, constant = _cell_scores(cell, base)
-        scores[cell.tool].append((forecast, constant))
+    for cell in cells:
+        scores[cell.tool].append(score(cell, base))
     means = [[fmean(part) for part in zip(*each, strict=True)] for each in scores.values()]
     gains = [constant - forecast for forecast, constant in means]
     half = _half_width(gains)
     gain = fmean(gains)
     return HeldOut(
         tools=len(gains),
-        cells=len(many),
-        pairs=sum(len(cell.y) * (len(cell.y) - 1) for cell in many),
+        cells=len(cells),
+        pairs=pairs,
         brier=fmean(forecast for forecast, _constant in means),
         base_brier=fmean(constant for _forecast, constant in means),
         gain=gain,
@@ -216,6 +238,11 @@ def _cell_scores(cell: Repeats, base: float) -> tuple[float, float]:
         forecast += up * (p - 1) ** 2 + (n - 1 - up) * p**2
     constant = fmean((base - y) ** 2 for y in cell.y)  # each is predicted equally often
     return forecast / (n * (n - 1)), constant
+
+
+def _own_scores(cell: Repeats, base: float) -> tuple[float, float]:
+    forecast = fmean((p - y) ** 2 for p, y in zip(cell.p, cell.y, strict=True))
+    return forecast, fmean((base - y) ** 2 for y in cell.y)
 
 
 def _half_width(values: Sequence[float]) -> float | None:
@@ -248,6 +275,14 @@ def _binned(p: Forecasts, bins: int) -> list[list[int]]:
 
 def _error(binned: Sequence[Sequence[int]], p: Forecasts, y: Outcomes) -> float:
     return sum(abs(sum(p[n] - y[n] for n in places)) for places in binned) / len(p)
+
+
+def _sums_of_ones(p: Forecasts, source: random.Random, samples: int) -> list[float]:
+    """Draw how many outcomes are 1, again and again; each forecast is a probability."""
+    if len(p) <= DRAWN_SINGLY:
+        return [sum(source.random() < value for value in p) for _ in range(samples)]
+    mean, width = sum(p), math.sqrt(sum(value * (1 - value) for value in p))
+    return [min(max(source.gauss(mean, width), 0.0), len(p)) for _ in range(samples)]
 
 
 def _middle(values: list[float]) -> tuple[float, float]:

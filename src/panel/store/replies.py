@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
@@ -107,6 +107,15 @@ def tool_when_asked(connection: Connection, attempt_id: str) -> dict[str, Any] |
     return json.loads(row[0]) if row else None
 
 
+def message_texts(connection: Connection, messages: Collection[str]) -> dict[str, tuple[str, str]]:
+    """Return (role, text) of messages by their hashes; one that no journal has is left out."""
+    rows = connection.execute(
+        "SELECT message, role, content FROM journal.messages WHERE message IN (SELECT unnest(?))",
+        [sorted(messages)],
+    ).fetchall()
+    return {message: (role, content) for message, role, content in rows}
+
+
 _EXCHANGES = f"""
 SELECT finished_at, messages, reply, body, {ANSWER}
 FROM journal.current_attempts
@@ -118,14 +127,7 @@ ORDER BY finished_at, attempt_id
 def exchanges(connection: Connection, tool: str, persona: str) -> list[Exchange]:
     """Return every answer to a tool × persona, of all models, oldest first."""
     rows = connection.execute(_EXCHANGES, [tool, persona]).fetchall()
-    texts = {
-        message: (role, content)
-        for message, role, content in connection.execute(
-            "SELECT message, role, content FROM journal.messages "
-            "WHERE message IN (SELECT unnest(?))",
-            [sorted({message for row in rows for message in row[1]})],
-        ).fetchall()
-    }
+    texts = message_texts(connection, {message for row in rows for message in row[1]})
     return [
         Exchange(
             answer_from(row),

@@ -89,6 +89,11 @@ def _reparse(line: Row) -> Fields:
     return {**line}
 
 
+def _probability(line: Row) -> Fields:
+    _NAMES.validate_python((line["attempt_id"],))
+    return {**line}
+
+
 def _thaw(line: Row) -> Fields:
     """Make an attempt of an answer from ``verdicts/``: one that nothing was asked for here."""
     return {
@@ -139,6 +144,7 @@ JOURNAL_KINDS: dict[str, tuple[str, Callable[[Row], Fields] | None]] = {
     "thaw": ("attempts", _thaw),
     "decision": ("decisions", _decision),
     "reparse": ("reparses", _reparse),
+    "probability": ("probabilities", _probability),
     "rename": ("renames", None),
     "draw": ("draws", _draw),
     "label": ("labels", _label),

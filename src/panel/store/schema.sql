@@ -166,6 +166,33 @@ CREATE TABLE journal.reparses (
     CHECK ((verdict IS NULL) = (take IS NULL))
 );
 
+-- A request to /v1/decisions about the take of an attempt: how probable "ship" is, given the
+-- messages and the take. final: it need not be made again.
+CREATE TABLE journal.probabilities (
+    attempt_id VARCHAR NOT NULL,
+    run_id VARCHAR NOT NULL,
+    read_at TIMESTAMP NOT NULL,
+    seconds DOUBLE NOT NULL CHECK (seconds >= 0),
+    form VARCHAR NOT NULL,
+    final BOOLEAN NOT NULL,
+    reason VARCHAR,
+    detail VARCHAR,
+    p_ship DOUBLE CHECK (p_ship BETWEEN 0 AND 1),
+    p_ship_mass DOUBLE CHECK (p_ship_mass BETWEEN 0 AND 1),
+    p_ship_source VARCHAR,
+    http_status INTEGER,
+    prompt_tokens BIGINT CHECK (prompt_tokens >= 0),
+    completion_tokens BIGINT CHECK (completion_tokens >= 0),
+    cached_tokens BIGINT CHECK (cached_tokens >= 0),
+    cost_usd DOUBLE CHECK (cost_usd >= 0),
+    returned_model VARCHAR,
+    body VARCHAR,
+    PRIMARY KEY (attempt_id, read_at, run_id),
+    CHECK ((p_ship IS NULL) = (reason IS NOT NULL)),
+    CHECK ((p_ship IS NULL) = (p_ship_source IS NULL)),
+    CHECK (final OR p_ship IS NULL)
+);
+
 -- Under which name a tool or persona goes on: what it had before then is moved at ingest.
 CREATE TABLE journal.renames (
     run_id VARCHAR NOT NULL,
@@ -313,11 +340,17 @@ CREATE TABLE journal.ship_percentages (
 );
 
 -- An attempt as it is read now: the newest reparse of its reply is laid over it. An attempt that
--- now reads as a verdict ended its cell, whatever was asked after it.
+-- now reads as a verdict ended its cell, whatever was asked after it. Where its tokens told no
+-- probability, that of a later decision on this very take stands there.
 CREATE VIEW journal.read_attempts AS
 WITH latest AS (
     SELECT * FROM journal.reparses
     QUALIFY row_number() OVER (PARTITION BY attempt_id ORDER BY read_at DESC, run_id DESC) = 1
+), told AS (
+    SELECT p.attempt_id, p.p_ship, p.p_ship_mass, p.p_ship_source
+    FROM journal.probabilities AS p LEFT JOIN latest AS r USING (attempt_id)
+    WHERE p.p_ship IS NOT NULL AND (r.read_at IS NULL OR r.read_at <= p.read_at)
+    QUALIFY row_number() OVER (PARTITION BY attempt_id ORDER BY p.read_at DESC, p.run_id DESC) = 1
 )
 SELECT a.* EXCLUDE (seal) REPLACE (
            a.final OR coalesce(r.outcome = 'verdict', false) AS final,
@@ -331,10 +364,15 @@ SELECT a.* EXCLUDE (seal) REPLACE (
            CASE WHEN r.outcome IS NULL THEN a.evidence ELSE r.evidence END AS evidence,
            CASE WHEN r.outcome IS NULL THEN a.reply ELSE r.reply END AS reply,
            CASE WHEN r.outcome IS NULL THEN a.degraded ELSE r.degraded END AS degraded,
-           coalesce(a.thawed, false) AS thawed
+           coalesce(a.thawed, false) AS thawed,
+           coalesce(a.p_ship, t.p_ship) AS p_ship,
+           CASE WHEN a.p_ship IS NULL THEN t.p_ship_mass ELSE a.p_ship_mass END AS p_ship_mass,
+           coalesce(a.p_ship_source, t.p_ship_source) AS p_ship_source
        ),
        r.read_at
-FROM journal.attempts AS a LEFT JOIN latest AS r USING (attempt_id);
+FROM journal.attempts AS a
+LEFT JOIN latest AS r USING (attempt_id)
+LEFT JOIN told AS t USING (attempt_id);
 
 -- The same without canaries, whose attempts are no outcome of their cells.
 CREATE VIEW journal.outcome_attempts AS
@@ -428,6 +466,14 @@ FROM journal.personas
 WHERE run_id NOT IN (SELECT run_id FROM journal.runs WHERE experiment IS NOT NULL)
 QUALIFY row_number() OVER (PARTITION BY persona ORDER BY seen_at DESC, digest) = 1;
 
+-- Every request to /v1/decisions, with the take that it was about.
+CREATE VIEW probabilities AS
+SELECT p.attempt_id, a.tool, a.persona, a.model_identity, a.repeat, a.verdict,
+       p.p_ship, p.p_ship_mass, p.p_ship_source, p.final, p.reason, p.detail, p.form, p.read_at,
+       p.seconds, p.http_status, p.prompt_tokens, p.completion_tokens, p.cached_tokens,
+       p.cost_usd, p.returned_model, p.body, p.run_id
+FROM journal.probabilities AS p LEFT JOIN journal.read_attempts AS a USING (attempt_id);
+
 CREATE VIEW ship_percentages AS
 SELECT * EXCLUDE (present) FROM journal.ship_percentages WHERE present;
 
@@ -465,6 +511,12 @@ WITH asked AS (
            sum(cost_usd) AS cost_usd,
            max(finished_at) AS last_at
     FROM attempts GROUP BY run_id
+    UNION ALL BY NAME
+    SELECT run_id, count(*) AS requests, sum(prompt_tokens)::BIGINT AS prompt_tokens,
+           sum(completion_tokens)::BIGINT AS completion_tokens,
+           sum(cached_tokens)::BIGINT AS cached_tokens, sum(cost_usd) AS cost_usd,
+           max(read_at) AS last_at
+    FROM journal.probabilities GROUP BY run_id
 )
 SELECT runs.run_id, started_at, coalesce(ends.finished_at, asked.last_at) AS finished_at,
        CASE WHEN ends.run_id IS NULL THEN 'cut off' ELSE ends.stopped END AS stopped,
@@ -589,9 +641,9 @@ COMMENT ON COLUMN observations.reason IS 'why there is no verdict';
 COMMENT ON COLUMN observations.verdict IS 'ship or skip';
 COMMENT ON COLUMN observations.ship IS '1 for ship, 0 for skip';
 COMMENT ON COLUMN observations.confidence IS 'the confidence that the model stated, 0 to 100; not calibrated';
-COMMENT ON COLUMN observations.p_ship IS 'the probability, 0 to 1, that the model gave to the word ship; not calibrated';
+COMMENT ON COLUMN observations.p_ship IS 'the probability, 0 to 1, that the model gave to ship; not calibrated';
 COMMENT ON COLUMN observations.p_ship_mass IS 'what it gave to ship and skip together';
-COMMENT ON COLUMN observations.p_ship_source IS 'where p_ship comes from';
+COMMENT ON COLUMN observations.p_ship_source IS 'where p_ship comes from: logprobs, or decisions';
 COMMENT ON COLUMN observations.take IS 'the paragraph';
 COMMENT ON COLUMN observations.beats IS 'beat id → text, in order';
 COMMENT ON COLUMN observations.evidence IS 'quotes from the description';

@@ -1,0 +1,69 @@
+"""What one request may take: a slot of its endpoint, and its worst size within the budget."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from panel.endpoint.client import RawResponse
+from panel.endpoint.faults import Fault
+from panel.endpoint.limits import Budget, Slot
+from panel.endpoint.patience import Patience
+from panel.workspace.settings import Prices
+
+ROOM_SECONDS = 0.05  # between two looks at whether the budget has room again
+
+
+class OverBudget(Exception):  # noqa: N818 - it names the state, not a fault
+    """The budget does not allow the next request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """What one request holds while it is under way: a slot, its worst tokens and dollars."""
+
+    slot: Slot
+    tokens: int
+    cost: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """Lets requests go when the endpoint and the budget allow it, and books what they took."""
+
+    patience: Patience
+    budget: Budget
+
+    async def reserve(self, prompt: int, completion: int, prices: Prices | None) -> Reserved:
+        """Wait for a slot and set a request's worst tokens aside; raises OverBudget, MustWait."""
+        tokens = prompt + completion
+        worst = (prices.prompt * prompt + prices.completion * completion) / 1e6 if prices else None
+        limiter = self.patience.limiter
+        while True:
+            slot = await self.patience.slot(tokens)
+            if self.budget.reserve(tokens, worst):
+                return Reserved(slot, tokens, worst)
+            alone = limiter.in_flight == 1
+            limiter.abandoned(slot)
+            if alone:
+                raise OverBudget
+            # A reply under way may take less than was set aside.
+            await self.patience.pause(ROOM_SECONDS)
+
+    def release(
+        self,
+        reserved: Reserved,
+        answer: RawResponse,
+        fault: Fault | None,
+        tokens: int | None,
+        cost: float | None,
+    ) -> None:
+        """Give the slot back; put what was really used in the place of the reservation.
+
+        tokens, cost: None where the server does not count.
+        """
+        self.patience.heed(answer, fault)
+        if fault is not None and fault.overload:
+            self.patience.limiter.overloaded(reserved.slot, fault.label)
+        else:
+            self.patience.limiter.answered(reserved.slot, tokens)
+        self.budget.correct((reserved.tokens, reserved.cost), tokens, 0.0 if tokens == 0 else cost)
