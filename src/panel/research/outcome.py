@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from panel.errors import UsageError
-from panel.research.experiments import Standing, standing, unrealised
-from panel.research.frame import Frame, Source, load_frame
+from panel.research.experiments import Standing, standing
+from panel.research.frame import Frame, Source, read_frame
 from panel.research.paired import Comparison, compare
 from panel.research.rates import Estimate, tool_rate
+from panel.research.realised import Unrealised, caveat, unrealised_arms
 from panel.stats.paired import holm
 from panel.store.connection import Connection
 from panel.store.registrations import ArmConditions, arm_conditions
@@ -43,13 +44,15 @@ class ComparisonOutcome:
     """A registered comparison. found: None where it is refused, and ``why``.
 
     adjusted: the p-value that decides, adjusted by Holm (1979) over all registered comparisons
-    that were made; that of a single one is its own.
+    that were made; that of a single one is its own. sentence: what is shown, and what of it is no
+    answer to the question, since an arm did not come about.
     """
 
     registered: Registered
     found: Comparison | None
     why: str | None
     adjusted: float | None
+    sentence: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +74,16 @@ def experiment_outcome(connection: Connection, experiment: Experiment) -> Experi
             f"'panel experiment run {experiment.name}'."
         )
     frames = {
-        each.arm: load_frame(connection, Source("experiment", experiment.name, each.arm))
+        each.arm: read_frame(connection, Source("experiment", experiment.name, each.arm))
         for each in conditions
     }
-    wrong = unrealised(experiment, conditions)
-    arms = tuple(
-        _arm(each, frames[each.arm], tuple(wrong.get(each.arm, ()))) for each in conditions
-    )
+    compared = [(each.a, each.b) for each in experiment.plan.compare]
+    wrong = unrealised_arms(connection, experiment.name, compared or None)
     return ExperimentOutcome(
-        experiment, standing(connection, experiment), arms, _comparisons(experiment, frames)
+        experiment,
+        standing(connection, experiment),
+        tuple(_arm(each, frames[each.arm], wrong.get(each.arm, ())) for each in conditions),
+        _comparisons(experiment, frames, wrong),
     )
 
 
@@ -96,10 +100,12 @@ def _arm(conditions: ArmConditions, frame: Frame, wrong: tuple[str, ...]) -> Arm
     )
 
 
-def _comparisons(experiment: Experiment, frames: dict[str, Frame]) -> tuple[ComparisonOutcome, ...]:
+def _comparisons(
+    experiment: Experiment, frames: dict[str, Frame], wrong: Unrealised
+) -> tuple[ComparisonOutcome, ...]:
     made: list[tuple[Registered, Comparison | None, str | None]] = []
     for each in experiment.plan.compare:
-        waiting = [name for name in (each.a, each.b) if name not in frames]
+        waiting = [name for name in (each.a, each.b) if name not in frames or not frames[name].rows]
         if waiting:
             made.append((each, None, f"{waiting[0]} has not been asked"))
             continue
@@ -111,6 +117,13 @@ def _comparisons(experiment: Experiment, frames: dict[str, Frame]) -> tuple[Comp
             made.append((each, found, None))
     adjusted = iter(holm([found.p for _each, found, _why in made if found is not None]))
     return tuple(
-        ComparisonOutcome(each, found, why, None if found is None else next(adjusted))
+        ComparisonOutcome(
+            each,
+            found,
+            why,
+            None if found is None else next(adjusted),
+            (found.sentence if found else f"{each.b} − {each.a} is not compared: {why}")
+            + caveat(wrong, (each.a, each.b)),
+        )
         for each, found, why in made
     )
