@@ -13,6 +13,7 @@ from panel.stats import Interval, Tally
 
 TOLD = 10  # flipped tools whose takes are printed
 SHOWN = 40  # tools in the table; of more, only those that flipped or moved
+LEAN = "the cells of a tool are not independent"
 Takes = Mapping[tuple[str, str, str], str]  # by tool, persona and verdict
 
 
@@ -23,7 +24,7 @@ def _points(value: float) -> str:
 def _p(value: float | None) -> str:
     if value is None:
         return "not estimable"
-    return f"{value:.4f}" if value >= 0.0001 else "<0.0001"
+    return f"{value:.4f}" if value >= 0.0001 else "< 0.0001"
 
 
 def _said(value: float | None) -> str:
@@ -60,7 +61,7 @@ def print_comparison(found: Comparison, noise: Noise | None) -> None:
     rows += [
         (
             "Descriptive",
-            f"McNemar over {test.n:,} cells: {counts}; the cells of a tool are not independent",
+            f"McNemar over {test.n:,} of {cells:,} cells{_tied(test.tied)}: {counts}; {LEAN}",
         ),
         ("Flips", _flips(found, noise)),
     ]
@@ -87,8 +88,13 @@ def print_comparison(found: Comparison, noise: Noise | None) -> None:
     say("")
 
 
+def _tied(many: int) -> str:
+    return f" ({many:,} left out, tied on a side)" if many else ""
+
+
 def _flips(found: Comparison, noise: Noise | None) -> str:
-    said = f"{len(found.flips)} of {len(found.tools):,} panel majorities"
+    tied = sum(tool.tied for tool in found.tools)
+    said = f"{len(found.flips)} of {len(found.tools) - tied:,} panel majorities{_tied(tied)}"
     if noise is None:
         return f"{said}; expected from noise alone: not estimable with one repeat"
     low, high = noise.tools_range.low, noise.tools_range.high
@@ -186,11 +192,13 @@ def record(
         "descriptive": {
             "method": "McNemar exact over tool × persona majorities; cells are not independent",
             "n": test.n,
+            "tied": test.tied,
             "to_ship": test.to_ship,
             "to_skip": test.to_skip,
             "p": test.p,
         },
         "flips": len(found.flips),
+        "flips_of": sum(not tool.tied for tool in found.tools),
         "flips_from_noise": noise
         and {
             "tools": noise.tools,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from panel.errors import UsageError
 from panel.research.experiments import Standing, standing
@@ -74,7 +74,9 @@ def experiment_outcome(connection: Connection, experiment: Experiment) -> Experi
             f"'panel experiment run {experiment.name}'."
         )
     frames = {
-        each.arm: read_frame(connection, Source("experiment", experiment.name, each.arm))
+        each.arm: replace(
+            read_frame(connection, Source("experiment", experiment.name, each.arm)), source=each.arm
+        )
         for each in conditions
     }
     compared = [(each.a, each.b) for each in experiment.plan.compare]

@@ -70,11 +70,13 @@ class Equivalence:
 class CellTest:
     """McNemar's exact test over tool × persona majorities.
 
-    to_skip, to_ship: cells whose majority changed. n: cells with a majority on both sides.
+    to_skip, to_ship: cells whose majority changed. n: cells with a majority on both sides; tied:
+    the others, where a side has as many ships as skips.
     Descriptive: the cells of one tool lean on each other, and the test takes them for independent.
     """
 
     n: int
+    tied: int
     to_skip: int
     to_ship: int
     p: float
@@ -99,6 +101,11 @@ class ToolPair:
     def points(self) -> float:
         """B minus A."""
         return self.b - self.a
+
+    @property
+    def tied(self) -> bool:
+        """Whether the panel has no majority on a side."""
+        return 50 in (self.a, self.b)
 
     @property
     def flipped(self) -> bool:
@@ -144,7 +151,8 @@ class Comparison:
         ]
         decided = [pair for pair in majorities if None not in pair]
         to_skip, to_ship = decided.count(("ship", "skip")), decided.count(("skip", "ship"))
-        return CellTest(len(decided), to_skip, to_ship, mcnemar(to_skip, to_ship))
+        tied = len(majorities) - len(decided)
+        return CellTest(len(decided), tied, to_skip, to_ship, mcnemar(to_skip, to_ship))
 
     @property
     def flips(self) -> tuple[ToolPair, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from panel.site.formats import count_word
-from panel.stats import ENOUGH, PanelHealth
+from panel.stats import ENOUGH, PanelHealth, PersonaRate
 
 
 def sentence(health: PanelHealth, model: str) -> str:
@@ -26,6 +26,17 @@ def sentence(health: PanelHealth, model: str) -> str:
         f"On {model}, these {who} count as about {health.effective:.1f} independent votes "
         f"(95 % interval {health.interval.low:.1f} to {health.interval.high:.1f}, "
         f"{health.complete:,} tools)."
+    )
+
+
+def left_out(each: PersonaRate, name: str) -> str:
+    """Return one sentence on a persona without a phi to any other, which adds no vote."""
+    word = "ships" if each.votes.ships else "skips"
+    if each.constant and not each.ties:
+        return f"{name} {word} every tool, so it adds no vote of its own."
+    return (
+        f"{name} adds no vote of its own: on the tools on which it and another have a majority, "
+        f"one of the two never varies ({each.said})."
     )
 
 
