@@ -316,6 +316,23 @@ def test_no_report_is_wider_than_its_window(served: str, new_page: NewPage) -> N
         assert page.evaluate("document.documentElement.scrollWidth") <= width, width
 
 
+def test_a_table_that_scrolls_shows_it_and_is_reached_by_keyboard(
+    served: str, new_page: NewPage
+) -> None:
+    page = new_page(width=360)
+    page.goto(f"{served}/")
+    wide = page.locator(".scroll").evaluate_all(
+        "all => all.filter(e => e.scrollWidth > e.clientWidth).map(e => ["
+        "e.tabIndex, getComputedStyle(e).backgroundImage.split('linear-gradient').length - 1, "
+        "e.nextElementSibling?.checkVisibility(), e.nextElementSibling?.textContent])"
+    )
+    assert len(wide) > 3
+    assert [each for each in wide if each != [0, 4, True, "The table scrolls sideways."]] == []
+    page.locator(".scroll").nth(1).focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("document.activeElement.scrollLeft > 0")
+
+
 def test_the_page_needs_no_script_and_loads_where_none_may_run(
     served: str, new_page: NewPage
 ) -> None:

@@ -51,8 +51,8 @@ def warning(health: PanelHealth) -> str | None:
             "nothing about a tool."
         )
     return (
-        f"These {who} count for less than half as many independent votes: their percentage is "
-        "less certain than its interval says."
+        f"These {who} count for less than half as many independent votes: as one of "
+        "reviewers, their percentage is less certain than its interval says."
     )
 
 
