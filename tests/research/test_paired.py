@@ -226,3 +226,10 @@ def test_the_two_parts_of_a_shift_hold_the_truth_as_often_as_they_say() -> None:
         assert parts is not None and parts.rest.interval is not None
         held += parts.rest.interval.holds(10)
     assert held / 200 == pytest.approx(0.95, abs=0.04)
+
+
+def test_no_interval_of_a_shift_goes_beyond_a_hundred_points() -> None:
+    found = shift([-100.0, -100.0, -100.0, -100.0, -80.0])
+    assert found.interval is not None
+    assert (found.points, found.interval.low) == (-96, -100)
+    assert found.interval.high > -90

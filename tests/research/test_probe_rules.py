@@ -22,7 +22,6 @@ from panel.research.probe_rules import (
     decide_shift,
     decide_signs,
     flip_icc,
-    rate_ends,
 )
 from tests.support.reference import REFERENCE
 from tests.support.sizes import size
@@ -131,13 +130,6 @@ def test_the_correlation_of_flips_is_that_of_the_analysis_of_variance() -> None:
     assert flip_icc([(6, 6), (0, 6), (6, 6), (0, 6)]) == 1
     assert flip_icc([(3, 6)] * 4) == 0
     assert flip_icc([(1, 1), (0, 1)]) == 0
-
-
-def test_the_ends_of_a_rate_are_the_exact_ones() -> None:
-    low, high = rate_ends(3, 20)
-    assert (round(low, 4), round(high, 4)) == (0.0422, 0.3437)  # Clopper-Pearson 90 %, two-sided
-    assert rate_ends(0, 20)[0] == 0
-    assert rate_ends(20, 20)[1] == 1
 
 
 def test_pairs_that_do_not_react_count_against_a_causal_probe() -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 import sys
-from typing import Any
 
 import numpy as np
 import pytest
 
 from panel.errors import UsageError
 from panel.research.extras import needed
-from panel.research.rates import clustered_mean, exact, exact_upper, rate_over, tool_rate
+from panel.research.rates import clustered_mean, rate_over, tool_rate
 from panel.stats import Interval
 from tests.support.reference import EXACT, REFERENCE
 from tests.support.simulated_panels import Design, simulate
@@ -22,30 +21,6 @@ TRUTH = REFERENCE["simulated_truth"]
 def ends(interval: Interval | None) -> list[float]:
     assert interval is not None
     return [interval.low / 100, interval.high / 100]
-
-
-@pytest.mark.parametrize("row", REFERENCE["rate_intervals"]["rows"])
-def test_the_exact_interval_is_that_of_clopper_and_pearson(row: dict[str, Any]) -> None:
-    assert ends(exact(row["k"], row["n"])) == pytest.approx(row["beta"], abs=EXACT)
-
-
-@pytest.mark.parametrize("row", REFERENCE["zero_successes"]["rows"])
-def test_none_of_many_has_the_upper_bound_of_the_reference(row: dict[str, Any]) -> None:
-    assert exact_upper(0, row["n"]) / 100 == pytest.approx(row["upper"], abs=EXACT)
-
-
-def test_an_exact_bound_leaves_a_tail_of_five_percent() -> None:
-    p = exact_upper(3, 40) / 100
-    tail = sum(math.comb(40, k) * p**k * (1 - p) ** (40 - k) for k in range(4))
-    assert tail == pytest.approx(0.05)
-    assert exact_upper(5, 5) == 100
-    assert exact(0, 0) is None
-
-
-@pytest.mark.parametrize("call", [lambda: exact(3, 2), lambda: exact_upper(0, 0)])
-def test_impossible_counts_are_refused(call: Any) -> None:
-    with pytest.raises(ValueError, match="need 0 <= k <= n"):
-        call()
 
 
 def test_the_catalog_has_the_mean_and_cluster_t_interval_of_the_reference() -> None:
@@ -157,5 +132,5 @@ def test_a_missing_library_is_one_line_that_says_what_to_install(
     with pytest.raises(
         UsageError, match=r"'scipy.special'.*pip install 'reviewer-panel\[research\]'"
     ):
-        exact(1, 2)
+        needed("scipy.special")
     assert needed("math") is math

@@ -260,3 +260,34 @@ def test_work_grows_with_different_votes_and_not_with_tools(
     monkeypatch.setattr("panel.research.panels.combine", counting)
     stats_of(panels(1, tools=2000))
     assert calls <= 5  # of four single votes, as many as there may be ships
+
+
+def test_over_models_each_tool_of_a_large_catalog_is_summed_up_as_its_own_line_says() -> None:
+    frame = panels(2, models=3, tools=40)
+    rates = stats_of(frame).arms[0].tool_rates
+    lines = [line.over for line in stats_of(frame, *frame.tools).arms[0].tools]
+    spans = [each.interval for each in lines if each.interval]
+    assert (rates.tools, rates.spread) == (40, len(spans)) and len(spans) > 30
+    assert rates.undecided == sum(span.holds(50) for span in spans)
+    assert rates.width == pytest.approx(np.median([span.high - span.low for span in spans]))
+    assert stats_of(panels(2, tools=40)).arms[0].tool_rates.tools == 0, "there is one model"
+
+
+@pytest.mark.parametrize("rows", [["1111", "0000"] * 10 + ["1110"], ["1100", "0011"] * 10])
+def test_no_interval_of_an_agreement_goes_beyond_what_it_can_be(rows: list[str]) -> None:
+    figures = stats_of(voted(rows)).arms[0].panels[0].agreement
+    lows = {figures.raw: 0, figures.alpha: -1, figures.fleiss: -1, figures.ac1: -1}
+    for each, low in lows.items():
+        assert each.value is not None
+        if each.interval is not None:
+            assert low <= each.interval.low <= each.value <= each.interval.high <= 1
+    assert rows[-1] != "1110" or (figures.alpha.interval and figures.alpha.interval.high == 1)
+
+
+def test_where_votes_are_missing_the_interval_of_fleiss_kappa_holds_a_value_below_minus_one() -> (
+    None
+):
+    rows = ["1..."] * 200 + ["10.."] * 5 + ["11.."] * 5
+    fleiss = stats_of(voted(rows)).arms[0].panels[0].agreement.fleiss
+    assert fleiss.value is not None and fleiss.value < -1
+    assert fleiss.interval is not None and fleiss.interval.low < fleiss.value < 1

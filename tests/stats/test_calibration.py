@@ -60,13 +60,6 @@ def test_a_perfect_forecaster_stays_in_the_null_band_and_an_overconfident_one_do
     assert reliability(p, y, samples=500) == perfect, "the seed makes the band"
 
 
-@pytest.mark.parametrize(
-    ("df", "point"), [(5, 2.570581836), (6, 2.446911851), (24, 2.063898562), (99, 1.984216952)]
-)
-def test_points_of_students_t_are_those_of_the_tables(df: int, point: float) -> None:
-    assert c.t_975(df) == pytest.approx(point, abs=1e-8)
-
-
 def test_two_cells_by_hand() -> None:
     found = held_out([Repeats("a", (0.9, 0.6), (1, 0)), Repeats("b", (0.8, 0.8), (1, 1))])
     assert found is not None

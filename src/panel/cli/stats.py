@@ -112,7 +112,7 @@ def _print_panel(source: str, panel: PanelStatistics, arm: ArmStatistics) -> Non
     rates = [(each.persona, each.rate) for each in panel.base_rates]
     _table("How often it ships", [*rates, ("the catalog", panel.catalog)], _rate)
     say("")
-    say(f"1. {_tools_said(panel.tool_rates)}")
+    say(f"1. This tool by this panel, prompt and model {_tools_said(panel.tool_rates)}")
     many = len(arm.panels) > 1
     over = f"below, over the {len(arm.panels)} panels" if many else _said(arm.catalog)
     say(f"2. Over prompts and models, of which those asked are a sample: {over}.")
@@ -203,6 +203,7 @@ def _print_over(arm: ArmStatistics) -> None:
     where = f" of arm {arm.arm}" if arm.arm else ""
     say(f"Over the {len(arm.panels)} panels{where}: the catalog as other prompts and models see it")
     say(f"2. {OVER_MODELS[0].upper()}{OVER_MODELS[1:]}: {_said(arm.catalog)}.")
+    say(f"   Each tool by itself {_tools_said(arm.tool_rates)}")
     if arm.variance is not None:
         _print_variance(arm.variance)
 
@@ -223,12 +224,15 @@ def _print_tools(arm: ArmStatistics) -> None:
 
 
 def _tools_said(rates: ToolRates) -> str:
-    if rates.width is None:
-        return "This tool by this panel, prompt and model: no tool has votes."
+    about = rates.estimates.partition(": ")[2]
+    if not rates.tools:
+        return f"({about}): no tool has such a rate."
+    none = rates.tools - rates.spread
+    left = f", and {none:,} none, since all their shares are the same" if none else ""
+    width = "—" if rates.width is None else f"{rates.width:.0f}"
     return (
-        f"This tool by this panel, prompt and model (only the noise of asking again): of "
-        f"{rates.tools:,} tools, {rates.undecided:,} have a 95 % interval that holds 50 %; the "
-        f"median interval is {rates.width:.0f} points wide (Wilson, personas of equal weight)."
+        f"({about}): of {rates.tools:,} tools, {rates.undecided:,} have a 95 % interval that holds "
+        f"50 %{left}; the median interval is {width} points wide ({rates.intervals})."
     )
 
 

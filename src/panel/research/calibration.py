@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean, stdev
+from statistics import fmean
 
-from panel.research.rates import t_interval, within_percent
 from panel.stats import ENOUGH, Interval
 from panel.stats.calibration import Repeats
+from panel.stats.intervals import mean_interval
 
 BINS = ((0, 50), (50, 60), (60, 70), (70, 80), (80, 90), (90, 101))  # stated percent: from, below
 EQUAL = 1e-9  # percentages that differ by no more than rounding
@@ -66,5 +65,5 @@ def _stated(low: int, below: int, by_tool: dict[str, list[tuple[float, float]]])
 def _spread(seen: Sequence[float]) -> Interval | None:
     if len(seen) < ENOUGH or max(seen) - min(seen) < EQUAL:
         return None
-    error = stdev(seen) / math.sqrt(len(seen))
-    return within_percent(t_interval(fmean(seen), error, len(seen) - 1))
+    found = mean_interval(seen)
+    return found and found.cut(0, 100)

@@ -7,7 +7,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from panel.errors import UsageError
-from panel.research.paired import Comparison, Shift, shift, t_interval
+from panel.research.paired import Comparison, Shift, shift
+from panel.stats.intervals import t_interval
 
 FEWEST_CANARIES = 3  # fewer say too little of how much unchanged tools move
 
@@ -76,4 +77,5 @@ def _rest(model: Shift, changed: Shift) -> Shift:
         error = math.sqrt(of_model + of_changed)
         parts = of_model**2 / (n - 1) + of_changed**2 / (changed.n - 1)
         freedom = error**4 / parts if parts else 1.0
-    return Shift(changed.n, points, t_interval(points, error, freedom), error)
+    interval = t_interval(points, error, freedom).cut(-200, 200) if error else None
+    return Shift(changed.n, points, interval, error)

@@ -15,9 +15,9 @@ from functools import cached_property
 from typing import Literal
 
 from panel.errors import UsageError
-from panel.research.extras import needed
 from panel.research.frame import Frame
 from panel.stats import Interval, Tally
+from panel.stats.intervals import standard_error, t_below, t_interval
 from panel.stats.paired import SignFlip, benjamini_hochberg, mcnemar, sign_flip, stratified_exact
 
 ALPHA = 0.05
@@ -181,8 +181,8 @@ def compare(
     """Compare the votes of two frames, tool by tool.
 
     margin: in points; asks whether the mean difference is inside it. expect: test one side alone,
-    that B ships more (or fewer). Raises UsageError for fewer than six tools in common, for a
-    margin that is not above 0, and where scipy is missing.
+    that B ships more (or fewer). Raises UsageError for fewer than six tools in common, and
+    for a margin that is not above 0.
     """
     if margin is not None and not 0 < margin <= 100:
         raise UsageError(f"the margin {margin!r} is not between 0 and 100 points.")
@@ -218,16 +218,17 @@ def compare(
 
 
 def shift(points: Sequence[float]) -> Shift:
-    """Return the mean of differences, with Student's t interval over the units; needs scipy."""
+    """Return the mean of differences, with Student's t interval over the units."""
     n, mean = len(points), math.fsum(points) / len(points)
     if n < 2:
         return Shift(n, mean, None, None)
-    error = math.sqrt(math.fsum((each - mean) ** 2 for each in points) / (n - 1) / n)
-    return Shift(n, mean, t_interval(mean, error, n - 1), error)
+    error = standard_error(points)
+    interval = t_interval(mean, error, n - 1).cut(-100, 100) if error else None
+    return Shift(n, mean, interval, error)
 
 
 def equivalence(points: Sequence[float], margin: float) -> Equivalence:
-    """Test whether the mean of differences lies inside plus and minus a margin; needs scipy.
+    """Test whether the mean of differences lies inside plus and minus a margin.
 
     Schuirmann (1987), Journal of Pharmacokinetics and Biopharmaceutics 15:657-680. Raises
     ValueError for fewer than two differences.
@@ -238,16 +239,8 @@ def equivalence(points: Sequence[float], margin: float) -> Equivalence:
     if not found.error:
         return Equivalence(margin, None, None)
     outside = (abs(found.points) - margin) / found.error
-    p = float(needed("scipy.stats").t.cdf(outside, found.n - 1))
+    p = t_below(outside, found.n - 1)
     return Equivalence(margin, p, t_interval(found.points, found.error, found.n - 1, 0.9))
-
-
-def t_interval(mean: float, error: float, freedom: float, level: float = 0.95) -> Interval | None:
-    """Return Student's t interval; None without spread, which is no certainty; needs scipy."""
-    if not error:
-        return None
-    half = float(needed("scipy.stats").t.ppf((1 + level) / 2, freedom)) * error
-    return Interval(mean - half, mean + half)
 
 
 def _by_tool(frame: Frame) -> dict[str, dict[str, Tally]]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from panel.research.extras import needed
-from panel.research.rates import THIS_TOOL, Estimate, count_rate, t_interval, tool_rate
+from panel.research.rates import THIS_TOOL, Estimate, count_rate, tool_rate
 from panel.research.table import Grid
 from panel.research.variance import Projection, VarianceSplit, projections, variance_split
 from panel.stats import (
@@ -16,6 +17,7 @@ from panel.stats import (
     SHIPS,
     Agreement,
     Influence,
+    Interval,
     PanelHealth,
     PanelResult,
     Said,
@@ -27,13 +29,13 @@ from panel.stats import (
     jackknife,
     rating_counts,
 )
+from panel.stats.intervals import t_interval
 
 SAID: tuple[Said, ...] = ("", "tie", "skip", "ship")
 LEAST, MOST = 10, 90  # percent: outside, a catalog's rate tells hardly one tool from another
 JACKKNIFE = "jackknife over tools, t interval"
-SPREAD = (
-    10  # tools; from fewer, the interval of an agreement holds the truth 78 to 89 % of the time
-)
+SPREAD = 10  # tools; from fewer, an interval of agreement holds the truth 78 to 89 % of the time
+WILSON = "Wilson, personas of equal weight"
 ONE_MODEL = {
     "model": "there is one model: ask another to see what the model does",
     "prompt": "there is one prompt: ask with another to see what the wording does",
@@ -81,16 +83,36 @@ class PersonaInfluence:
 
 @dataclass(frozen=True, slots=True)
 class ToolRates:
-    """Each tool's rate by this panel, prompt and model, summed up.
+    """Each tool's rate, summed up.
 
-    tools: with votes. width: the median width of their intervals, in points; undecided: how many
-    of the intervals hold 50 %. Each interval is Wilson's on the votes, personas of equal weight.
+    tools: with a rate; spread: those of them with an interval (the others' shares are all the
+    same). width: the median width of these intervals, in points; undecided: how many hold 50 %.
+    intervals: how they are made.
     """
 
     estimates: str
+    intervals: str
     tools: int
+    spread: int
     width: float | None
     undecided: int
+
+
+def summed_up(
+    estimates: str, intervals: str, rates: Iterable[tuple[Interval | None, int]]
+) -> ToolRates:
+    """Sum up tools' rates: of each interval how many tools have it, None for no interval."""
+    np, found = needed("numpy"), list(rates)
+    known = [(span, many) for span, many in found if span is not None]
+    widths = [span.high - span.low for span, many in known for _ in range(many)]
+    return ToolRates(
+        estimates,
+        intervals,
+        sum(many for _span, many in found),
+        len(widths),
+        float(np.median(widths)) if widths else None,
+        sum(many for span, many in known if span.holds(50)),
+    )
 
 
 @dataclass(frozen=True)
@@ -155,19 +177,12 @@ def _result(ships: Sequence[int], votes: Sequence[int]) -> PanelResult:
 def _tool_rates(grid: Grid) -> ToolRates:
     """Sum up each tool's rate; tools with the same votes are worked out once."""
     np = needed("numpy")
-    personas = len(grid.personas)
     base = int(grid.votes.max(initial=0)) + 1
     alike = np.sort(grid.ships * base + grid.votes, axis=1)  # which personas they are is no matter
     patterns, counts = np.unique(alike, axis=0, return_counts=True)
-    widths, many, undecided = [], [], 0
-    for pattern, count in zip(patterns, counts.tolist(), strict=True):
-        result = _result((pattern // base).tolist(), (pattern % base).tolist())
-        if result.interval is not None:
-            widths.append(result.interval.high - result.interval.low)
-            many.append(count)
-            undecided += count * bool(result.undecided)
-    width = float(np.median(np.repeat(widths, many))) if widths and personas else None
-    return ToolRates(THIS_TOOL, sum(many), width, undecided)
+    results = [_result((each // base).tolist(), (each % base).tolist()) for each in patterns]
+    rates = zip((each.interval for each in results), counts.tolist(), strict=True)
+    return summed_up(THIS_TOOL, WILSON, (rate for rate in rates if rate[0] is not None))
 
 
 def _base_rates(grid: Grid) -> tuple[BaseRate, ...]:
@@ -193,7 +208,9 @@ def _agreement(
             counts[unit] += many
     found = agreement_of_counts(counts)
 
-    def figure(what: str, statistic: Callable[[Agreement], float | None]) -> Estimate:
+    def figure(
+        what: str, statistic: Callable[[Agreement], float | None], least: float = -1
+    ) -> Estimate:
         value, error = statistic(found), jackknife(counts, statistic)
         known = Estimate(what, value, None, error, found.units_with_two, "tools", JACKKNIFE)
         if value is None:
@@ -202,14 +219,17 @@ def _agreement(
             return replace(known, why=f"its interval takes {SPREAD} tools with two votes or more")
         if not error:
             return replace(known, why="every tool says the same, so their spread says nothing")
-        return replace(known, interval=t_interval(value, error, found.units_with_two - 1))
+        span = t_interval(value, error, found.units_with_two - 1)
+        return replace(known, interval=span.cut(least, 1))
 
+    # With missing votes Gwet's form of Fleiss' kappa has no least value.
+    fleiss_least = -1 if found.units == found.units_with_two else -math.inf
     return AgreementFigures(
         found.ratings,
         found.marginal.get("ship", 0.0) if found.ratings else None,
-        figure("chance that two personas say the same of a tool", lambda each: each.raw),
+        figure("chance that two personas say the same of a tool", lambda each: each.raw, 0),
         figure("Krippendorff's alpha, nominal", lambda each: each.alpha),
-        figure("Fleiss' kappa (Gwet's form)", lambda each: each.fleiss),
+        figure("Fleiss' kappa (Gwet's form)", lambda each: each.fleiss, fleiss_least),
         figure("Gwet's AC1", lambda each: each.ac1),
         _flips(grid),
         _effective(health),
@@ -272,7 +292,9 @@ def _influence(
 
 def _shapley(found: Influence) -> Estimate:
     error = found.deviation / found.tools**0.5 if found.deviation else None
-    interval = t_interval(found.shapley, error, found.tools - 1) if error else None
+    interval = None
+    if error:
+        interval = t_interval(found.shapley, error, found.tools - 1).cut(-0.5, 0.5)
     return Estimate(
         "its Shapley value on the majority: above 0 it pulls towards ship",
         found.shapley if found.tools else None,

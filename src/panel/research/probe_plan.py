@@ -9,7 +9,8 @@ from typing import Any
 
 from panel.errors import UsageError
 from panel.research.extras import needed
-from panel.research.probe_rules import ONE_SIDED, SKEWED, more_than, rate_ends
+from panel.research.probe_rules import ONE_SIDED, SKEWED, decide_signs
+from panel.stats.intervals import t_quantile
 
 CATALOGS = 4_000  # simulated for each line of a plan
 SEED = 20261126
@@ -98,10 +99,12 @@ def _root(function: Callable[[float], float], low: float, high: float) -> float:
 
 
 def _t_ends(values: Any, one_sided: float = ONE_SIDED) -> tuple[Any, Any]:
-    """Return ``probe_rules.t_interval`` of each catalog; values: catalogs × tools."""
+    """Return the t interval of each catalog's mean; values: catalogs × tools."""
     tools = values.shape[1]
-    quantile = needed("scipy.stats").t.ppf(1 - one_sided, tools - 1)
-    mean, half = values.mean(1), quantile * values.std(1, ddof=1) / tools**0.5
+    mean, half = (
+        values.mean(1),
+        t_quantile(1 - one_sided, tools - 1) * values.std(1, ddof=1) / tools**0.5,
+    )
     return mean - half, mean + half
 
 
@@ -148,8 +151,7 @@ def plan_flips(
 
 def _effective(flips: Any, cases: int) -> Any:
     """Return ``probe_rules.effective_cases`` of each catalog; flips: catalogs × tools."""
-    np, t = needed("numpy"), needed("scipy.stats").t
-    tools = flips.shape[1]
+    np, tools = needed("numpy"), flips.shape[1]
     total, rates = tools * cases, flips / cases
     rate = rates.mean(1)
     icc = np.zeros(len(flips))
@@ -158,7 +160,7 @@ def _effective(flips: Any, cases: int) -> Any:
         inside = cases * (rates * (1 - rates)).sum(1) / (total - tools)
         whole = between + (cases - 1) * inside
         icc = np.divide(between - inside, whole, out=icc, where=whole > 0).clip(0)
-    paid = (t.ppf(1 - ONE_SIDED, total - 1) / t.ppf(1 - ONE_SIDED, tools - 1)) ** 2
+    paid = (t_quantile(1 - ONE_SIDED, total - 1) / t_quantile(1 - ONE_SIDED, tools - 1)) ** 2
     n = total / (1 + (cases - 1) * icc) * paid
     return np.where((rate == 0) | (rate == 1), tools, n)
 
@@ -168,8 +170,8 @@ def plan_signs(pairs: int, threshold: float, truth: float) -> Chances:
     binom = needed("scipy.stats").binom
     met = broken = 0.0
     for right in range(pairs + 1):
-        low, high = (100 * end for end in rate_ends(right, pairs))
-        verdict, chance = more_than(low, high, threshold), binom.pmf(right, pairs, truth / 100)
+        verdict = decide_signs([1.0] * right + [0.0] * (pairs - right), threshold).verdict
+        chance = binom.pmf(right, pairs, truth / 100)
         met += chance * (verdict == "met")
         broken += chance * (verdict == "not met")
     return Chances(truth, "percent", float(met), float(broken))

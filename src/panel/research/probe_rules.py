@@ -7,16 +7,15 @@ repeats on one tool lean on each other and are no sample of their own.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean, stdev
+from statistics import fmean
 from typing import Literal
 
-from panel.research.extras import needed
+from panel.stats.intervals import exact, mean_interval, t_quantile
+from panel.stats.votes import Interval
 
 Verdict = Literal["met", "not met", "not shown"]
-Ends = tuple[float, float]
 ONE_SIDED = 0.05  # the chance that either end of an interval is wrong; both make it a 90 % one
 
 
@@ -43,37 +42,25 @@ T_METHOD = "t interval over tools (G - 1 degrees of freedom), 90 %"
 SKEWED_METHOD = "t interval over tools (G - 1 degrees of freedom), 95 %"
 
 
-def t_interval(values: Sequence[float], one_sided: float = ONE_SIDED) -> Ends | None:
-    """Return the t interval of the mean of independent values; None for fewer than two.
-
-    one_sided: the chance that either end is wrong.
-    """
-    if len(values) < 2:
-        return None
-    quantile = float(needed("scipy.stats").t.ppf(1 - one_sided, len(values) - 1))
-    mean, half = fmean(values), quantile * stdev(values) / math.sqrt(len(values))
-    return mean - half, mean + half
-
-
-def within(low: float, high: float, margin: float) -> Verdict:
+def within(span: Interval, margin: float) -> Verdict:
     """Decide whether a shift stays inside ±margin."""
-    if low >= -margin and high <= margin:
+    if span.low >= -margin and span.high <= margin:
         return "met"
-    return "not met" if low > margin or high < -margin else "not shown"
+    return "not met" if span.low > margin or span.high < -margin else "not shown"
 
 
-def at_most(low: float, high: float, threshold: float) -> Verdict:
+def at_most(span: Interval, threshold: float) -> Verdict:
     """Decide whether a rate stays at or below a threshold."""
-    if high <= threshold:
+    if span.high <= threshold:
         return "met"
-    return "not met" if low > threshold else "not shown"
+    return "not met" if span.low > threshold else "not shown"
 
 
-def more_than(low: float, high: float, threshold: float) -> Verdict:
+def more_than(span: Interval, threshold: float) -> Verdict:
     """Decide whether a rate lies above a threshold."""
-    if low > threshold:
+    if span.low > threshold:
         return "met"
-    return "not met" if high <= threshold else "not shown"
+    return "not met" if span.high <= threshold else "not shown"
 
 
 def decide_shift(differences: Sequence[float], margin: float) -> Decision:
@@ -83,16 +70,18 @@ def decide_shift(differences: Sequence[float], margin: float) -> Decision:
     The interval is that of two one-sided tests at 5 % (Schuirmann 1987, Journal of
     Pharmacokinetics and Biopharmaceutics 15:657-680).
     """
-    ends = t_interval(differences)
-    if ends is None:
+    span = mean_interval(differences, 1 - 2 * ONE_SIDED)
+    if span is None:
         return _unshown(len(differences), T_METHOD, "A shift needs two tools with votes in both.")
-    verdict = within(*ends, margin)
+    verdict = within(span, margin)
     said = {
         "met": f"The shift stays within ±{margin:g} points.",
         "not met": f"The shift is larger than {margin:g} points.",
         "not shown": f"The interval does not say on which side of {margin:g} points the shift is.",
     }[verdict]
-    return Decision(verdict, fmean(differences), *ends, len(differences), "tools", T_METHOD, said)
+    return Decision(
+        verdict, fmean(differences), span.low, span.high, len(differences), "tools", T_METHOD, said
+    )
 
 
 def decide_mean(values: Sequence[float], threshold: float, *, above: bool) -> Decision:
@@ -100,15 +89,17 @@ def decide_mean(values: Sequence[float], threshold: float, *, above: bool) -> De
 
     values: one for each tool, in points.
     """
-    ends = t_interval(values, SKEWED)
-    if ends is None:
+    span = mean_interval(values, 1 - 2 * SKEWED)
+    if span is None:
         return _unshown(len(values), SKEWED_METHOD, "This needs two tools with votes in every arm.")
-    verdict = (more_than if above else at_most)(*ends, threshold)
+    verdict = (more_than if above else at_most)(span, threshold)
     side = {"met": above, "not met": not above}.get(verdict)
     said = f"The interval holds {threshold:g} points or touches it."
     if side is not None:
         said = f"It is {'above' if side else 'not above'} {threshold:g} points."
-    return Decision(verdict, fmean(values), *ends, len(values), "tools", SKEWED_METHOD, said)
+    return Decision(
+        verdict, fmean(values), span.low, span.high, len(values), "tools", SKEWED_METHOD, said
+    )
 
 
 FLIP_METHOD = (
@@ -147,20 +138,8 @@ def effective_cases(counts: Sequence[tuple[int, int]]) -> float:
     if g < 2 or flips in (0, cases):
         return float(g)
     k = sum(k * k for _x, k in groups) / cases  # of equal tools, their number of cases
-    t = needed("scipy.stats").t
-    paid = float(t.ppf(1 - ONE_SIDED, cases - 1) / t.ppf(1 - ONE_SIDED, g - 1)) ** 2
+    paid = (t_quantile(1 - ONE_SIDED, cases - 1) / t_quantile(1 - ONE_SIDED, g - 1)) ** 2
     return cases / (1 + (k - 1) * flip_icc(groups)) * paid
-
-
-def rate_ends(successes: float, n: float) -> Ends:
-    """Return the one-sided 95 % ends of a rate, 0 to 1 (Clopper and Pearson 1934, Biometrika 26).
-
-    ``successes`` and ``n`` may be fractional: an effective sample size.
-    """
-    beta = needed("scipy.stats").beta
-    low = float(beta.ppf(ONE_SIDED, successes, n - successes + 1)) if successes > 0 else 0.0
-    high = float(beta.ppf(1 - ONE_SIDED, successes + 1, n - successes)) if successes < n else 1.0
-    return low, high
 
 
 def decide_flips(
@@ -176,9 +155,10 @@ def decide_flips(
     if not cases:
         return _unshown(0, FLIP_METHOD, "There is no case to look at.")
     rate, n = sum(x for x, _k in groups) / cases, effective_cases(groups)
-    low, high = (100 * end for end in rate_ends(rate * n, n))
-    verdict = at_most(low, high, threshold)
-    if verdict == "not met" and low <= threshold + noise:
+    span = exact(rate * n, n, ONE_SIDED)
+    assert span is not None  # n > 0
+    verdict = at_most(span, threshold)
+    if verdict == "not met" and span.low <= threshold + noise:
         verdict = "not shown"
     said = {
         "met": f"At most {threshold:g} % of cases flip.",
@@ -186,7 +166,7 @@ def decide_flips(
         "not shown": f"The interval does not say on which side of {threshold:g} % the flips are.",
     }[verdict]
     method = f"{FLIP_METHOD}; {cases} cases on {len(groups)} tools count as {n:.0f}"
-    return Decision(verdict, 100 * rate, low, high, len(groups), "tools", method, said)
+    return Decision(verdict, 100 * rate, span.low, span.high, len(groups), "tools", method, said)
 
 
 SIGN_METHOD = "sign test by pair, ties counted against it; Clopper-Pearson, one-sided 95 % ends"
@@ -202,14 +182,15 @@ def decide_signs(moved: Sequence[float], threshold: float = 50) -> Decision:
     n, right = len(moved), sum(each > 0 for each in moved)
     if not n:
         return _unshown(0, SIGN_METHOD, "There is no pair to look at.", "pairs")
-    low, high = (100 * end for end in rate_ends(right, n))
-    verdict = more_than(low, high, threshold)
+    span = exact(right, n, ONE_SIDED)
+    assert span is not None  # n > 0
+    verdict = more_than(span, threshold)
     against = sum(each < 0 for each in moved)
     said = (
         f"{right} of {n} pairs moved as predicted, {against} the other way, "
         f"{n - right - against} not at all."
     )
-    return Decision(verdict, 100 * right / n, low, high, n, "pairs", SIGN_METHOD, said)
+    return Decision(verdict, 100 * right / n, span.low, span.high, n, "pairs", SIGN_METHOD, said)
 
 
 def _unshown(n: int, method: str, why: str, units: str = "tools") -> Decision:

@@ -1,4 +1,4 @@
-"""Rates with their uncertainty: exact intervals of counts, and means whose sample are clusters.
+"""Rates with their uncertainty: of counts, and of means whose sample are clusters.
 
 A percentage answers one of three questions (estimands), and each has another interval:
 
@@ -17,8 +17,8 @@ from typing import Any
 
 from panel.research.extras import needed
 from panel.stats import Interval
+from panel.stats.intervals import exact, t_interval
 
-LEVEL = 0.95
 THIS_TOOL = "this tool by this panel, prompt and model: only the noise of asking again"
 OVER_MODELS = "over prompts and models: those asked are a sample of others"
 CATALOG = "the catalog: tools are the sample"
@@ -44,47 +44,6 @@ class Estimate:
     why: str | None = None
 
 
-def exact(k: int, n: int) -> Interval | None:
-    """Return the exact 95 % interval of k of n, in percent; None when n is 0.
-
-    Clopper and Pearson (1934), Biometrika 26:404-413. Raises ValueError unless 0 <= k <= n.
-    """
-    if not 0 <= k <= n:
-        raise ValueError(f"need 0 <= k <= n, got {k!r} of {n!r}")
-    if n == 0:
-        return None
-    below, above = _exact_end(k, n, (1 - LEVEL) / 2), _exact_end(n - k, n, (1 - LEVEL) / 2)
-    return Interval(100 * below, 100 * (1 - above))
-
-
-def exact_upper(k: int, n: int) -> float:
-    """Return the one-sided 95 % upper bound of k of n, in percent: the exact one.
-
-    Of 0 of n it is 1 - 0.05^(1/n), near 3/n. Raises ValueError unless 0 <= k <= n and n > 0.
-    """
-    if not 0 <= k <= n or n == 0:
-        raise ValueError(f"need 0 <= k <= n and n > 0, got {k!r} of {n!r}")
-    return 100 * (1 - _exact_end(n - k, n, 1 - LEVEL))
-
-
-def _exact_end(k: int, n: int, tail: float) -> float:
-    """Return the rate at which k or more of n have a chance of ``tail``; 0 for k = 0."""
-    if k == 0:
-        return 0.0
-    return float(needed("scipy.special").betaincinv(k, n - k + 1, tail))
-
-
-def t_interval(mean: float, standard_error: float, df: int) -> Interval:
-    """Return the 95 % t interval of a mean, in the mean's unit."""
-    half = float(needed("scipy.special").stdtrit(df, (1 + LEVEL) / 2)) * standard_error
-    return Interval(mean - half, mean + half)
-
-
-def within_percent(interval: Interval) -> Interval:
-    """Cut an interval to what a percentage can be."""
-    return Interval(max(0.0, interval.low), min(100.0, interval.high))
-
-
 def tool_rate(means: Any, estimates: str = CATALOG, what: str = "the catalog's rate") -> Estimate:
     """Estimate a rate of which tools are the sample, from each tool's own share, 0 to 1.
 
@@ -106,7 +65,7 @@ def tool_rate(means: Any, estimates: str = CATALOG, what: str = "the catalog's r
     if values.min() == values.max():
         return _of_one_value(replace(known, value=mean))
     error = float(100 * values.std(ddof=1) / math.sqrt(count))
-    interval = within_percent(t_interval(mean, error, count - 1))
+    interval = t_interval(mean, error, count - 1).cut(0, 100)
     return replace(known, value=mean, interval=interval, standard_error=error)
 
 
@@ -194,7 +153,7 @@ def rate_over(
     return replace(
         known,
         value=mean,
-        interval=within_percent(t_interval(mean, error, found.df)) if error else None,
+        interval=t_interval(mean, error, found.df).cut(0, 100) if error else None,
         standard_error=error,
         n=found.df + 1,
         of=smallest,

@@ -8,13 +8,21 @@ nothing is estimated over them.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 from panel.errors import UsageError
 from panel.research.extras import needed
-from panel.research.panels import ONE_MODEL, PanelStatistics, panel_statistics, tool_result
+from panel.research.panels import (
+    ONE_MODEL,
+    PanelStatistics,
+    ToolRates,
+    panel_statistics,
+    summed_up,
+    tool_result,
+)
 from panel.research.rates import OVER_MODELS, Estimate, rate_over
 from panel.research.table import Grid, VoteTable
 from panel.research.variance import VarianceSplit, variance_split
@@ -24,6 +32,7 @@ from panel.workspace.validation import did_you_mean
 LISTED = 30  # tools that are named without being asked for
 TOGETHER = "model and prompt"
 SAMPLED = ("models", "prompts")
+OVER_METHOD = "mean; t interval with clusters by model and prompt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +48,15 @@ class ToolLine:
 class ArmStatistics:
     """An arm (or the house): its panels, and what they say over models and prompts.
 
-    catalog: over prompts, models and tools at once. variance: over all panels; None where there
-    is one, whose own split says it. tools: those that were asked for, or all of a small catalog.
+    catalog: over prompts, models and tools at once; tool_rates: each tool over prompts and models,
+    summed up. variance: over all panels; None where there is one, whose own split says it. tools:
+    those that were asked for, or all of a small catalog.
     """
 
     arm: str
     panels: tuple[PanelStatistics, ...]
     catalog: Estimate
+    tool_rates: ToolRates
     variance: VarianceSplit | None
     tools: tuple[ToolLine, ...]
 
@@ -81,6 +92,7 @@ def _arm(arm: str, grids: Sequence[Grid], wanted: Sequence[str]) -> ArmStatistic
         arm,
         tuple(panel_statistics(grid) for grid in grids),
         _catalog_over(grids),
+        _tool_rates_over(grids),
         _variance_over(grids) if len(grids) > 1 else None,
         _lines(grids, listed),
     )
@@ -88,19 +100,31 @@ def _arm(arm: str, grids: Sequence[Grid], wanted: Sequence[str]) -> ArmStatistic
 
 def _lines(grids: Sequence[Grid], listed: Sequence[str]) -> tuple[ToolLine, ...]:
     means = [_means(grid) if listed else {} for grid in grids]
-    lines = []
-    for tool in listed:
-        found = [
-            (each[tool], grid) for each, grid in zip(means, grids, strict=True) if tool in each
-        ]
-        kinds = {
-            "models": [grid.model for _share, grid in found],
-            "prompts": [grid.prompt for _share, grid in found],
-        }
-        shares = [share for share, _grid in found]
-        over = rate_over(shares, f"this tool {OVER_MODELS}", kinds, SAMPLED)
-        lines.append(ToolLine(tool, tuple(tool_result(grid, tool) for grid in grids), over))
-    return tuple(lines)
+    return tuple(
+        ToolLine(
+            tool,
+            tuple(tool_result(grid, tool) for grid in grids),
+            _over(grids, [each.get(tool) for each in means]),
+        )
+        for tool in listed
+    )
+
+
+def _over(grids: Sequence[Grid], shares: Sequence[float | None]) -> Estimate:
+    """Estimate one tool's rate over models and prompts, from its share by each panel."""
+    known = [share for share in shares if share is not None]
+    asked = [grid for share, grid in zip(shares, grids, strict=True) if share is not None]
+    kinds = {"models": [grid.model for grid in asked], "prompts": [grid.prompt for grid in asked]}
+    return rate_over(known, f"this tool {OVER_MODELS}", kinds, SAMPLED)
+
+
+def _tool_rates_over(grids: Sequence[Grid]) -> ToolRates:
+    """Sum up each tool's rate over models and prompts; equal shares are worked out once."""
+    means = [_means(grid) for grid in grids]
+    counts = Counter(tuple(each.get(tool) for each in means) for tool in set().union(*means))
+    rates = [(_over(grids, shares), many) for shares, many in counts.items()]
+    known = [(each.interval, many) for each, many in rates if each.value is not None]
+    return summed_up(f"this tool {OVER_MODELS}", OVER_METHOD, known)
 
 
 def _means(grid: Grid) -> dict[str, float]:

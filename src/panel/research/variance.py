@@ -13,8 +13,8 @@ from itertools import combinations
 from typing import Any
 
 from panel.research.extras import needed
-from panel.research.rates import t_interval
 from panel.stats import Interval
+from panel.stats.intervals import t_interval
 
 GROUPS = 30  # of tools, each left out once for the interval of a component
 REPEAT = "repeat"
@@ -162,13 +162,6 @@ def _analysis(ships: Any, votes: Any, names: Sequence[str]) -> _Analysis:
     return _Analysis(found, values, repeats, once=False)
 
 
-def _interval_of(
-    errors: Mapping[str, float], groups: int, name: str, value: float
-) -> Interval | None:
-    error = errors.get(name)
-    return t_interval(value, error, groups - 1) if error else None
-
-
 def _errors(ships: Any, votes: Any, names: Sequence[str]) -> tuple[dict[str, float], int]:
     """Return the standard errors of components, and of how many groups of tools they are.
 
@@ -190,8 +183,9 @@ def _errors(ships: Any, votes: Any, names: Sequence[str]) -> tuple[dict[str, flo
 def _components(ships: Any, votes: Any, names: Sequence[str], found: _Analysis) -> list[Component]:
     errors, groups = _errors(ships, votes, names)
     made = {
-        name: Component(name, value, _interval_of(errors, groups, name, value))
+        name: Component(name, value, t_interval(value, error, groups - 1) if error else None)
         for name, value in found.values.items()
+        for error in [errors.get(name)]
     }
     if not found.once:
         return list(made.values())

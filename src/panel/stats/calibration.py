@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
+from panel.stats.intervals import t_quantile
+
 BINS = 10
 NULL_SAMPLES = 2000
 FEWEST_TOOLS = 6  # under which no interval over tools is given
@@ -219,35 +221,7 @@ def _cell_scores(cell: Repeats, base: float) -> tuple[float, float]:
 def _half_width(values: Sequence[float]) -> float | None:
     if len(values) < FEWEST_TOOLS:
         return None
-    return t_975(len(values) - 1) * stdev(values) / math.sqrt(len(values))
-
-
-def t_975(df: int) -> float:
-    """Return the 97.5 % point of Student's t with ``df`` degrees of freedom, to 1e-9.
-
-    By bisection on its distribution function, a finite sum for whole degrees of freedom
-    (Abramowitz and Stegun 26.7.3 and 26.7.4).
-    """
-    low, high = 0.0, 20.0
-    while high - low > 1e-10:
-        middle = (low + high) / 2
-        if _t_within(middle, df) < 0.95:
-            low = middle
-        else:
-            high = middle
-    return high
-
-
-def _t_within(t: float, df: int) -> float:
-    """Return the probability that a t variable lies between -t and t."""
-    angle = math.atan2(t, math.sqrt(df))
-    sine, cosine = math.sin(angle), math.cos(angle)
-    even = df % 2 == 0
-    term, total = (1.0, 1.0) if even else (cosine, cosine if df > 1 else 0.0)
-    for k in range(2, df - 1, 2) if even else range(3, df - 1, 2):
-        term *= cosine**2 * (k - 1) / k
-        total += term
-    return sine * total if even else 2 / math.pi * (angle + sine * total)
+    return t_quantile(0.975, len(values) - 1) * stdev(values) / math.sqrt(len(values))
 
 
 def _pairs(p: Forecasts, y: Outcomes) -> list[tuple[float, int]]:

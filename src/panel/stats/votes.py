@@ -29,6 +29,10 @@ class Interval:
         """Whether a percentage lies inside."""
         return self.low <= percent <= self.high
 
+    def cut(self, low: float, high: float) -> Interval:
+        """Return the interval without what lies below ``low`` or above ``high``."""
+        return Interval(max(low, self.low), min(high, self.high))
+
     @property
     def reversed(self) -> Interval:
         """The interval of a difference the other way round."""
