@@ -133,8 +133,6 @@ def report(name: Name, as_json: Json = False) -> None:
             continue
         print_comparison(each.found, expected_flips(each.found))
         say(each.found.sentence)
-        if len(outcome.comparisons) > 1:
-            say(f"Over all registered comparisons (Holm): p = {each.adjusted:.3f}.")
 
 
 def _outcome_record(outcome: ExperimentOutcome) -> dict[str, Any]:

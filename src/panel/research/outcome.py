@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from panel.errors import UsageError
 from panel.research.experiments import Standing, standing, unrealised
 from panel.research.frame import Frame, Source, load_frame
-from panel.research.paired import Comparison, compare
+from panel.research.paired import Comparison, compare, family
 from panel.research.rates import Estimate, tool_rate
-from panel.stats.paired import holm
 from panel.store.connection import Connection
 from panel.store.registrations import ArmConditions, arm_conditions
 from panel.workspace.experiments import Comparison as Registered
@@ -40,16 +39,16 @@ class ArmOutcome:
 
 @dataclass(frozen=True, slots=True)
 class ComparisonOutcome:
-    """A registered comparison. found: None where it is refused, and ``why``.
-
-    adjusted: the p-value that decides, adjusted by Holm (1979) over all registered comparisons
-    that were made; that of a single one is its own.
-    """
+    """A registered comparison. found: None where it is refused, and ``why``."""
 
     registered: Registered
     found: Comparison | None
     why: str | None
-    adjusted: float | None
+
+    @property
+    def adjusted(self) -> float | None:
+        """The p-value that decides, by Holm over the registered comparisons."""
+        return self.found.holm.p if self.found and self.found.holm else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +97,12 @@ def _arm(conditions: ArmConditions, frame: Frame, wrong: tuple[str, ...]) -> Arm
 
 def _comparisons(experiment: Experiment, frames: dict[str, Frame]) -> tuple[ComparisonOutcome, ...]:
     made: list[tuple[Registered, Comparison | None, str | None]] = []
+    waiting: list[float | None] = []
     for each in experiment.plan.compare:
-        waiting = [name for name in (each.a, each.b) if name not in frames]
-        if waiting:
-            made.append((each, None, f"{waiting[0]} has not been asked"))
+        missing = [name for name in (each.a, each.b) if name not in frames]
+        if missing:
+            waiting.append(each.margin)
+            made.append((each, None, f"{missing[0]} has not been asked"))
             continue
         try:
             found = compare(frames[each.a], frames[each.b], each.margin, each.expect)
@@ -109,8 +110,5 @@ def _comparisons(experiment: Experiment, frames: dict[str, Frame]) -> tuple[Comp
             made.append((each, None, str(error)))
         else:
             made.append((each, found, None))
-    adjusted = iter(holm([found.p for _each, found, _why in made if found is not None]))
-    return tuple(
-        ComparisonOutcome(each, found, why, None if found is None else next(adjusted))
-        for each, found, why in made
-    )
+    decided = iter(family([found for _each, found, _why in made if found is not None], waiting))
+    return tuple(ComparisonOutcome(each, found and next(decided), why) for each, found, why in made)
