@@ -107,7 +107,7 @@ def test_the_report_says_what_decides_and_what_only_describes(models: Space, pan
     assert "Decides sign-flip test over tools, exact, two-sided: p = 0.0039" in said
     assert "Descriptive McNemar over 36 cells: 0 to ship, 26 to skip" in said
     assert re.search(r"8 of 9 panel majorities; noise alone makes 0\.\d \(95 % 0 to \d\)", said)
-    assert "tool-00: 100 % → 25 % builder, A: SHIP" in said
+    assert "tool-00: 100 % → 25 % Builder, A: SHIP" in said
     assert f"Shown: {B} ships less often than {A} (sign-flip p = 0.004)." in said
 
 

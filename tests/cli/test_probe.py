@@ -12,8 +12,9 @@ from panel.cli.main import ExitCode
 from panel.research.probe_material import Material, load_material
 from panel.research.probes import PROBES
 from tests.support import simulated_panel as simulated
-from tests.support.mock_endpoint import MockEndpoint
+from tests.support.mock_endpoint import Answer, MockEndpoint
 from tests.support.space import ROOT, Panel, Space
+from tests.support.weather import answer_of, error, form_of, reply
 
 
 @pytest.fixture(scope="module")
@@ -293,6 +294,43 @@ def test_without_scipy_one_line_says_what_to_install(
     assert result.code == ExitCode.USAGE
     assert "pip install 'reviewer-panel[research]'" in result.err
     assert "Traceback" not in result.err
+
+
+def test_nothing_is_decided_by_arms_that_were_asked_in_different_output_modes(
+    probing: Probing, mock: MockEndpoint
+) -> None:
+    """The server takes no schema with the order of the words that it meets later."""
+    met: list[str] = []
+    refused = error(400, "response_format type 'json_schema' is not supported by this model")
+
+    def face(_index: int, body: dict[str, Any]) -> Answer:
+        system, (mode, schema) = body["messages"][0]["content"], form_of(body)
+        met.append("ship or skip" if "ship or skip" in system else "skip or ship")
+        if mode == "json_schema" and met[-1] != met[0]:
+            return refused
+        word = "ship" if simulated.says_the_first(system, "") else "skip"
+        return reply(body, answer_of(body, schema).replace('"ship"', f'"{word}"'))
+
+    mock.face = face
+    words = ("label-order", "--tools", 8, "--repeats", 1, "--anyway")
+    done = probing.run(*words, "--json")
+    assert done.code == 0, done.err
+    found = json.loads(done.out)
+    assert found["verdict"] == "not shown" and found["unrealised"]
+    assert "asked as json_schema" in found["why"]
+    assert probing.run(*words).out.startswith("label-order: not shown.")
+    assert probing.run(*words, "--gate").code == ExitCode.OK
+
+
+def test_a_seed_that_the_server_does_not_take_leaves_a_retest_decided(
+    probing: Probing, mock: MockEndpoint
+) -> None:
+    plain = simulated.panel_with(simulated.settled)
+    refused = error(400, "Unsupported parameter: 'seed' is not supported with this model.")
+    mock.face = lambda index, body: refused if "seed" in body else plain(index, body)
+    done = probing.run("retest", "--tools", 30, "--repeats", 1, "--anyway", "--json")
+    found = json.loads(done.out)
+    assert (found["verdict"], found["unrealised"]) == ("met", {})
 
 
 @pytest.mark.long

@@ -168,7 +168,7 @@ def test_two_models_are_told_apart_and_over_them_stands_an_estimate_of_its_own(
 def test_a_panel_that_ships_everything_is_an_alarm(space: Space, panel: Panel) -> None:
     answered(space, ["3333"] * 6)
     lines = lines_of(panel("stats", cwd=space.root).out)
-    alarm = "Base-rate alarm: builder ships every one of 6 tools: it tells none from another."
+    alarm = "Base-rate alarm: Builder ships every one of 6 tools: it tells none from another."
     assert alarm in lines
     assert len([line for line in lines if line.startswith("Base-rate alarm: ")]) == 5
     assert any(

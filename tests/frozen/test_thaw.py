@@ -411,3 +411,30 @@ def test_no_mixture_of_freezing_thawing_and_rebuilding_loses_an_answer(
         assert freeze(space).written == [], history
         assert texts(space) == wrote
         assert [each for each in status(space) if each.status != "missing"] == stale
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(("stats",), ("compare-arms", "house", "model:other"), ("power", "--from", "house")),
+        *(("takes",), ("labels", "draw", "1"), ("report", "--house", "--html", "-")),
+        *(("sql", "SELECT count(*) FROM verdicts"), ("labels", "report")),
+        ("probe", "retest", "--tools", "2", "--plan", "--anyway"),
+    ],
+)
+def test_whatever_reads_the_store_first_finds_the_answers_on_file(
+    frozen: Space, panel: Panel, words: tuple[str, ...]
+) -> None:
+    before = rows(frozen, OUTCOMES)
+    forget(frozen)
+    panel("-C", frozen.root, *words, cwd=frozen.root)
+    assert rows(frozen, OUTCOMES) == before
+
+
+def test_statistics_of_a_fresh_clone_are_those_of_the_workspace_that_was_frozen(
+    frozen: Space, panel: Panel
+) -> None:
+    told = panel("stats", cwd=frozen.root)
+    forget(frozen)
+    assert panel("stats", cwd=frozen.root).out == told.out
+    assert "Business Analyst" in told.out and "business-analyst" not in told.out

@@ -13,14 +13,14 @@ from typing import Any
 import duckdb
 import pytest
 
-from panel.research.experiments import standing, unrealised
+from panel.research.experiments import standing
+from panel.research.realised import unrealised_arms
 from panel.store.ingest import opened, rebuild
-from panel.store.registrations import arm_conditions
 from panel.workspace.experiments import load_experiment
-from tests.support.mock_endpoint import MockEndpoint
+from tests.support.mock_endpoint import Answer, MockEndpoint
 from tests.support.runs import run
 from tests.support.space import Panel, Space, edit
-from tests.support.weather import error
+from tests.support.weather import answer_of, error, form_of, reply
 
 HOUSE = (
     *("verdicts", "superseded", "takes", "tools", "personas", "published", "decisions"),
@@ -189,10 +189,9 @@ def test_a_factor_that_the_server_drops_is_not_realised(
     refused = error(400, "Unsupported parameter: 'temperature' is not supported with this model.")
     mock.face = lambda _index, body: refused if "temperature" in body else None
     panel("experiment", "run", "rubric", cwd=mocked.root)
-    found = load_experiment(mocked.root, "rubric")
     with opened(mocked.root / "runs") as connection:
-        told = unrealised(found, arm_conditions(connection, "rubric"))
-    assert told == {"cool": ["the server does not take temperature, which was left out"]}
+        told = unrealised_arms(connection, "rubric")
+    assert told == {"cool": ("the server does not take temperature, which was left out",)}
     record = panel("experiment", "report", "rubric", "--json", cwd=mocked.root)
     (cool,) = [each for each in json.loads(record.out)["arms"] if each["arm"] == "cool"]
     assert cool["realised"] is False and "temperature" in cool["unrealised"][0]
@@ -375,3 +374,97 @@ def test_the_sample_experiment_is_in_order(panel: Panel, tmp_path: Path) -> None
     assert done.code == 0, done.err
     told = json.loads(done.out)
     assert [each["pending"] for each in told["arms"]] == [56, 56] and told["asking"] == 112
+
+
+def without_a_schema_for(mock: MockEndpoint, model: str) -> None:
+    """Have the server take no JSON schema for one of its models."""
+    refused = error(400, "response_format type 'json_schema' is not supported by this model")
+
+    def face(_index: int, body: dict[str, Any]) -> Answer:
+        mode, schema = form_of(body)
+        if body["model"] == model and mode == "json_schema":
+            return refused
+        return reply(body, answer_of(body, schema))
+
+    mock.face = face
+
+
+def test_arms_that_were_asked_in_different_output_modes_are_not_realised_in_every_report(
+    mocked: Space, panel: Panel, mock: MockEndpoint
+) -> None:
+    """The sources that are compared need not be arms: two models have output modes, too."""
+    for number in range(4):
+        mocked.tool(f"tool-{number}")
+    without_a_schema_for(mock, "mock-2")
+    compare = COMPARE.replace("rubric", "other")
+    write(mocked, PLAN + '[arms.other]\nmodel = "mock-2"\n' + compare)
+    assert panel("experiment", "run", "rubric", cwd=mocked.root).code == 0
+    said = " ".join(panel("experiment", "report", "rubric", cwd=mocked.root).out.split())
+    why = "control: asked as json_schema, but other as "
+    assert f"Not realised: {why}" in said
+    assert f"Not realised, and so no answer to the question: {why}" in said
+    assert "rubric: asked as" not in said, "it is compared with nothing"
+    page = panel("report", "rubric", "--html", "-", cwd=mocked.root).out
+    assert page.count("<strong>Not realised:</strong> asked as") == 2
+    assert "no answer to the question: control: asked as json_schema" in page
+    run(mocked)
+    run(mocked, model="mock-2")
+    for one, other in (
+        ("rubric/control", "rubric/other"),
+        ("model:mock/mock-1", "model:mock/mock-2"),
+    ):
+        done = panel("compare-arms", one, other, cwd=mocked.root)
+        assert done.code == 0, done.err
+        assert f"no answer to the question: {one}: asked as json_schema, but {other} as" in done.out
+        told = json.loads(panel("compare-arms", one, other, "--json", cwd=mocked.root).out)
+        assert set(told["unrealised"]) == {one, other}
+
+
+def test_a_dropped_factor_is_named_wherever_its_arm_is_compared_or_reported_on(
+    mocked: Space, panel: Panel, mock: MockEndpoint
+) -> None:
+    """What was registered counts, though the file is gone."""
+    for number in range(4):
+        mocked.tool(f"tool-{number}")
+    file = write(mocked, PLAN + "[arms.cool.sampling]\ntemperature = 0.2\n")
+    refused = error(400, "Unsupported parameter: 'temperature' is not supported with this model.")
+    mock.face = lambda _index, body: refused if "temperature" in body else None
+    panel("experiment", "run", "rubric", cwd=mocked.root)
+    file.unlink()
+    dropped = "the server does not take temperature, which was left out"
+    done = panel("compare-arms", "rubric/control", "rubric/cool", cwd=mocked.root)
+    assert done.code == 0, done.err
+    assert f"no answer to the question: rubric/cool: {dropped}." in done.out
+    realised = panel("compare-arms", "rubric/control", "rubric/rubric", cwd=mocked.root)
+    assert "Not realised" not in realised.out
+    page = panel("report", "rubric", "--html", "-", cwd=mocked.root).out
+    assert page.count("Not realised:") == 1
+    assert f"<strong>Not realised:</strong> {dropped}." in page
+
+
+def test_cells_that_have_still_to_be_asked_are_no_panel_without_votes(
+    mocked: Space, panel: Panel
+) -> None:
+    write(mocked)
+    assert panel("experiment", "run", "rubric", "--max-calls", "5", cwd=mocked.root).code == 4
+    told = json.loads(panel("stats", "rubric", "--json", cwd=mocked.root).out)
+    shown = [each for arm in told["arms"] for each in arm["panels"]]
+    assert all(each["votes"] and each["prompt"] for each in shown)
+    assert sum(each["votes"] for each in shown) + sum(told["not_asked"].values()) == 16
+    said = panel("stats", "rubric", cwd=mocked.root).out
+    for arm, many in told["not_asked"].items():
+        assert f"arm {arm}: {many} cells are not asked yet." in said
+
+
+def test_an_arm_without_any_answer_is_said_to_be_not_asked_yet(mocked: Space, panel: Panel) -> None:
+    write(mocked, PLAN + COMPARE)
+    assert panel("experiment", "run", "rubric", "--max-calls", "1", cwd=mocked.root).code == 4
+    [(asked,)] = query(mocked, "SELECT arm FROM observations WHERE outcome IS NOT NULL")
+    other = "control" if asked == "rubric" else "rubric"
+    for words in (("stats", f"rubric/{other}"), ("compare-arms", "house", f"rubric/{other}")):
+        done = panel(*words, cwd=mocked.root)
+        assert done.code == 2 and not done.out
+    done = panel("stats", f"rubric/{other}", cwd=mocked.root)
+    assert f"'rubric/{other}' is not asked yet: none of its 8 cells has an answer." in done.err
+    report = panel("experiment", "report", "rubric", cwd=mocked.root)
+    assert report.code == 0 and f"is not compared: {other} has not been asked" in report.out

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,15 +9,15 @@ import typer
 from panel.cli.comparing import print_comparison, print_flips, print_split, record
 from panel.cli.options import Json
 from panel.cli.output import note, print_json, say
+from panel.cli.workspace import open_store
 from panel.errors import UsageError
 from panel.research.canaries import Split, split
 from panel.research.flips import expected_flips
-from panel.research.frame import FORMS, Source, load_frame
+from panel.research.frame import FORMS, Source, load_frame, not_asked
 from panel.research.paired import Comparison, compare
+from panel.research.realised import caveat, unrealised_sources
 from panel.store.connection import Connection
-from panel.store.frames import answers_in_both, reviews_by_tool, takes_by_vote
-from panel.store.ingest import opened
-from panel.workspace.loading import RUNS, find_root
+from panel.store.frames import answers_in_both, persona_names, reviews_by_tool, takes_by_vote
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -54,7 +53,7 @@ def compare_arms(
     sources = Source.parse(a), Source.parse(b)
     if sources[0] == sources[1]:
         raise UsageError(f"{a!r} is compared with itself. Name two sets of votes.")
-    with opened(find_root(Path.cwd()) / RUNS) as connection:
+    with open_store() as connection:
         frames = [load_frame(connection, source) for source in sources]
         found = compare(frames[0], frames[1], margin, expect)  # type: ignore[arg-type]
         places = [source.place for source in sources]
@@ -62,18 +61,25 @@ def compare_arms(
         flipped = [tool.tool for tool in found.flips]
         takes = [takes_by_vote(connection, place, flipped) for place in places]
         parts, why = _split(connection, found, sources, canary)
+        wrong = unrealised_sources(connection, sources)
+        names = persona_names(connection)
+        waiting = {str(each): sum(not_asked(connection, each).values()) for each in sources}
     noise = expected_flips(found)
     if as_json:
-        print_json(record(found, noise, parts, why, takes) | {"answers_in_both": shared})
+        more = {"answers_in_both": shared, "unrealised": wrong, "not_asked": waiting}
+        print_json(record(found, noise, parts, why, takes) | more)
     else:
         print_comparison(found, noise)
         print_split(parts, why)
-        print_flips(found, takes)
-        say(found.sentence)
+        print_flips(found, takes, names)
+        say(found.sentence + caveat(wrong, wrong))
     if shared:
         note(
             f"{shared:,} answer(s) are in both: the two sides are closer than two that were asked."
         )
+    for source, many in waiting.items():
+        if many:
+            note(f"{source}: {many:,} cells are not asked yet.")
     for frame in frames:
         if len(frame.models) > 1:
             note(f"{frame.source} holds the votes of {len(frame.models)} models, added up.")

@@ -122,14 +122,14 @@ def print_split(parts: Split | None, why: str | None) -> None:
     say(f"  {parts.sentence}")
 
 
-def print_flips(found: Comparison, takes: Sequence[Takes]) -> None:
-    """Print the tools whose majority flipped, with a take of each side."""
+def print_flips(found: Comparison, takes: Sequence[Takes], names: Mapping[str, str]) -> None:
+    """Print the tools whose majority flipped, with a take of each side. names: of personas."""
     for tool in found.flips[:TOLD]:
         say("")
         say(f"{tool.tool}: {percent(tool.a)} → {percent(tool.b)}")
         for each in _changed(tool, takes):
             for side in ("a", "b"):
-                say(f"  {each['persona']}, {side.upper()}: {each[side]['verdict'].upper()}")
+                say(f"  {names[each['persona']]}, {side.upper()}: {each[side]['verdict'].upper()}")
                 say(f"    {each[side]['take']}")
     if len(found.flips) > TOLD:
         say("")

@@ -20,14 +20,13 @@ from panel.cli.run import how_ended, print_estimate, shown
 from panel.cli.workspace import open_workspace
 from panel.endpoint.embedded import NOT_JUDGEMENT
 from panel.engines.base import RunBudget
-from panel.frozen.thaw import thaw_if_fresh
+from panel.frozen.thaw import opened_thawed
 from panel.research.arms import Arm, Plan, plan_arms
 from panel.research.asking import Asking, ask_arms
 from panel.research.experiments import opened_arms, protocol_of, waiting_arms
 from panel.research.flips import expected_flips
 from panel.research.outcome import ExperimentOutcome, experiment_outcome
 from panel.runs.run import RunSummary
-from panel.store.ingest import opened
 from panel.store.queries import experience
 from panel.workspace.experiments import Experiment, load_experiment
 from panel.workspace.loading import WorkspaceFiles
@@ -84,9 +83,8 @@ def run(
     """
     workspace = open_workspace()
     found = load_experiment(workspace.root, name)
-    thaw_if_fresh(workspace)
     with ExitStack() as stack:
-        with opened(workspace.runs) as connection:
+        with opened_thawed(workspace.root) as connection:
             arms = stack.enter_context(opened_arms(workspace, found, connection))
         if any(arm.target.endpoint.profile == "embedded" for arm in arms):
             note(NOT_JUDGEMENT)
@@ -110,7 +108,7 @@ def report(name: Name, as_json: Json = False) -> None:
     """
     workspace = open_workspace()
     found = load_experiment(workspace.root, name)
-    with opened(workspace.runs) as connection:
+    with opened_thawed(workspace.root) as connection:
         outcome = experiment_outcome(connection, found)
     if as_json:
         print_json(_outcome_record(outcome))
@@ -129,10 +127,10 @@ def report(name: Name, as_json: Json = False) -> None:
     for each in outcome.comparisons:
         say("")
         if each.found is None:
-            say(f"{each.registered.b} against {each.registered.a}: not compared: {each.why}")
+            say(each.sentence)
             continue
         print_comparison(each.found, expected_flips(each.found))
-        say(each.found.sentence)
+        say(each.sentence)
 
 
 def _outcome_record(outcome: ExperimentOutcome) -> dict[str, Any]:
@@ -160,6 +158,7 @@ def _outcome_record(outcome: ExperimentOutcome) -> dict[str, Any]:
             {
                 **each.registered.model_dump(),
                 "why": each.why,
+                "sentence": each.sentence,
                 "p_adjusted": each.adjusted,
                 "found": each.found
                 and comparison_record(each.found, expected_flips(each.found), None, None, []),
@@ -192,8 +191,10 @@ def _rates_table(outcome: ExperimentOutcome) -> Table:
 def _planned(
     workspace: WorkspaceFiles, found: Experiment
 ) -> Iterator[tuple[Sequence[Arm], Plan, dict[str, Estimate]]]:
-    thaw_if_fresh(workspace)
-    with opened(workspace.runs) as connection, opened_arms(workspace, found, connection) as arms:
+    with (
+        opened_thawed(workspace.root) as connection,
+        opened_arms(workspace, found, connection) as arms,
+    ):
         planned = plan_arms(connection, protocol_of(found), arms)
         estimates: dict[str, Estimate] = {}
         for arm in arms:

@@ -22,16 +22,17 @@ from panel.cli.output import (
 )
 from panel.cli.streams import to_stdout
 from panel.errors import UsageError
+from panel.frozen.thaw import thawed_runs
 from panel.store.exports import DICTIONARY, EXPORT, TIDY, export_parquet
 from panel.store.ingest import rebuild as rebuild_store
 from panel.store.queries import select
-from panel.workspace.loading import RUNS, find_root
+from panel.workspace.loading import find_root
 
 app = typer.Typer(rich_markup_mode=None)
 
 
 def _runs() -> Path:
-    return find_root(Path.cwd()) / RUNS
+    return thawed_runs(find_root(Path.cwd()))
 
 
 @app.command()

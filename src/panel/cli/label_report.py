@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from rich.table import Table
@@ -27,8 +28,8 @@ GLADEN_ASSUMES = (
 )
 
 
-def print_report(found: LabelReport) -> None:
-    """Print what the labels of a draw say of the panel."""
+def print_report(found: LabelReport, names: Mapping[str, str]) -> None:
+    """Print what the labels of a draw say of the panel. names: of personas, by id."""
     table, gold = found.table, found.table.calibration
     say(
         f"Draw {found.draw} of {found.model_identity}: {found.labelled:,} of {found.drawn:,} drawn "
@@ -48,7 +49,7 @@ def print_report(found: LabelReport) -> None:
     say(f"Of what people ship, the panel ships {_share(gold.said_ship, gold.ships)}.")
     say(f"Of what people skip, the panel skips {_share(gold.said_skip, gold.skips)}.")
     for persona, each in found.personas.items():
-        say(f"{persona}: agreement {_share(each.agreed, each.n)}.")
+        say(f"{names[persona]}: agreement {_share(each.agreed, each.n)}.")
     _print_between(found)
     ships, whole = found.population_ships, found.population
     say(

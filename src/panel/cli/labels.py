@@ -17,16 +17,15 @@ from panel.cli.output import (
     write_csv,
 )
 from panel.cli.streams import to_stdout
-from panel.cli.workspace import open_workspace
+from panel.cli.workspace import open_store, open_workspace
 from panel.errors import UsageError
 from panel.research.draws import COLUMNS, Draw
 from panel.research.draws import draw as draw_questions
 from panel.research.labels import FEWEST_LABELS, label_report
 from panel.research.sheets import import_sheet
-from panel.store.ingest import opened
+from panel.store.frames import persona_names
 from panel.text import one_line
 from panel.workspace.git import user_name
-from panel.workspace.loading import RUNS, find_root
 
 app = typer.Typer(rich_markup_mode=None)
 labels_app = typer.Typer(
@@ -142,9 +141,9 @@ def report_labels(
     as_json: Json = False,
 ) -> None:
     """Say where people agree with the panel, and its ship rate corrected by their labels."""
-    with opened(find_root(Path.cwd()) / RUNS) as connection:
-        found = label_report(connection, draw)
+    with open_store() as connection:
+        found, names = label_report(connection, draw), persona_names(connection)
     if as_json:
         print_json(report_record(found))
     else:
-        print_report(found)
+        print_report(found, names)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from panel.cli.options import Json
 from panel.cli.output import Format, ends, note, print_json, print_rows, say
+from panel.cli.workspace import open_store
 from panel.research.frame import FORMS, Source, load_frame
 from panel.research.power import Aim, Budget, Design, Plan, plan
 from panel.stats.paired import fisher_repeats
 from panel.store.frames import usd_per_answer
-from panel.store.ingest import opened
-from panel.workspace.loading import RUNS, find_root
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -67,7 +65,7 @@ def power(
     if margin is not None and margin <= 0:
         raise typer.BadParameter(f"{margin!r} is not above 0.", param_hint="--margin")
     source = Source.parse(pilot)
-    with opened(find_root(Path.cwd()) / RUNS) as connection:
+    with open_store() as connection:
         frame = load_frame(connection, source)
         usd = usd_per_answer(connection, source.place)
     tools = len(frame.tool_means())

@@ -173,4 +173,5 @@ def _record(prepared: PreparedProbe, finding: Finding) -> dict[str, Any]:
         "experiment": prepared.experiment,
         "beside": {label: asdict(each) for label, each in finding.beside.items()},
         "notes": list(finding.notes),
+        "unrealised": {arm: list(why) for arm, why in finding.unrealised.items()},
     }

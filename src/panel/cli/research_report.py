@@ -18,11 +18,11 @@ from panel.cli.streams import to_stdout
 from panel.cli.workspace import open_workspace
 from panel.endpoint.embedded import NOT_JUDGEMENT
 from panel.errors import UsageError
+from panel.frozen.thaw import opened_thawed
 from panel.research.charts import file_svg, png
 from panel.research.frame import FORMS, Source
 from panel.research.page import render_report
 from panel.research.report import Report, report_on, source_of
-from panel.store.ingest import opened
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -58,7 +58,7 @@ def report(
     if as_json and html is not None and to_stdout(html):
         raise typer.BadParameter("--json and --html - both want stdout. Name a file for the page.")
     workspace = open_workspace()
-    with opened(workspace.runs) as connection:
+    with opened_thawed(workspace.root) as connection:
         asked = Source("house") if source is None else source_of(connection, source)
         found = report_on(workspace, connection, asked)
     if found.embedded:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -12,15 +11,15 @@ from rich.table import Table
 
 from panel.cli.options import Json
 from panel.cli.output import ends, out, percent, print_json, safe, say
-from panel.research.frame import FORMS, Source
-from panel.research.panels import PanelStatistics, ToolRates
+from panel.cli.workspace import open_store
+from panel.research.frame import FORMS, Source, not_asked
+from panel.research.panels import PanelStatistics, ToolRates, base_rate_alarms
 from panel.research.rates import OVER_MODELS, Estimate
 from panel.research.statistics import LISTED, ArmStatistics, Statistics, statistics_of
 from panel.research.table import Grid, load_table
 from panel.research.variance import Component, VarianceSplit
 from panel.stats import Interval
-from panel.store.ingest import opened
-from panel.workspace.loading import RUNS, find_root
+from panel.store.frames import persona_names
 
 app = typer.Typer(rich_markup_mode=None)
 NONE = "—"
@@ -49,13 +48,16 @@ def stats(
     and arms are never pooled. docs/statistics.md explains every figure.
     """
     asked = Source.parse(source)
-    with opened(find_root(Path.cwd()) / RUNS) as connection:
+    with open_store() as connection:
         table = load_table(connection, asked)
+        waiting, names = not_asked(connection, asked), persona_names(connection)
     found = statistics_of(table.of_models(model) if model else table, tool or ())
     if as_json:
-        print_json(record(found))
+        print_json(record(found) | {"not_asked": waiting})
     else:
-        _print(found)
+        _print(found, names)
+        for arm, many in waiting.items():
+            say(f"arm {arm}: {many:,} cells are not asked yet.")
 
 
 def record(value: Any) -> Any:
@@ -76,7 +78,7 @@ def record(value: Any) -> Any:
     if is_dataclass(value):
         made = {each.name: record(getattr(value, each.name)) for each in fields(value)}
         if isinstance(value, PanelStatistics):
-            made = {**made.pop("grid"), **made}
+            made = {**made.pop("grid"), **made, "alarms": list(value.alarms)}
         if isinstance(value, Component):
             made["points"] = value.points
         return made
@@ -85,10 +87,10 @@ def record(value: Any) -> Any:
     return dict(value) if isinstance(value, dict) else value
 
 
-def _print(found: Statistics) -> None:
+def _print(found: Statistics, names: Mapping[str, str]) -> None:
     for arm in found.arms:
         for panel in arm.panels:
-            _print_panel(found.source, panel, arm)
+            _print_panel(found.source, panel, arm, names)
         if len(arm.panels) > 1:
             _print_over(arm)
         _print_tools(arm)
@@ -99,7 +101,9 @@ def _title(grid: Grid) -> str:
     return f"{arm}{grid.model}, prompt {grid.prompt[:12]}"
 
 
-def _print_panel(source: str, panel: PanelStatistics, arm: ArmStatistics) -> None:
+def _print_panel(
+    source: str, panel: PanelStatistics, arm: ArmStatistics, names: Mapping[str, str]
+) -> None:
     grid = panel.grid
     left = f"; {grid.abstains:,} abstained and {grid.errors:,} errors are no votes"
     say(f"{source}: {_title(grid)}")
@@ -107,9 +111,9 @@ def _print_panel(source: str, panel: PanelStatistics, arm: ArmStatistics) -> Non
         f"{int(grid.votes.sum()):,} votes of {len(grid.personas)} persona(s) on "
         f"{len(grid.tools):,} tool(s){left if grid.abstains or grid.errors else ''}."
     )
-    for alarm in panel.alarms:
+    for alarm in base_rate_alarms(panel, names):
         say(f"Base-rate alarm: {alarm}")
-    rates = [(each.persona, each.rate) for each in panel.base_rates]
+    rates = [(names[each.persona], each.rate) for each in panel.base_rates]
     _table("How often it ships", [*rates, ("the catalog", panel.catalog)], _rate)
     say("")
     say(f"1. This tool by this panel, prompt and model {_tools_said(panel.tool_rates)}")
@@ -121,12 +125,12 @@ def _print_panel(source: str, panel: PanelStatistics, arm: ArmStatistics) -> Non
     _print_variance(panel.variance)
     _print_projections(panel)
     rows = [
-        (f"{each.persona}: {what}", estimate)
+        (f"{names[each.persona]}: {what}", estimate)
         for each in panel.influence
         for what, estimate in (("left out", each.left_out), ("turned", each.pivotal))
     ]
     _table("Tools whose majority changes", rows, _rate)
-    pulls = [(each.persona, each.shapley) for each in panel.influence]
+    pulls = [(names[each.persona], each.shapley) for each in panel.influence]
     _table("Pull on the majority (Shapley)", pulls, _number)
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -13,6 +12,7 @@ from rich.table import Table
 
 from panel.cli.options import Json
 from panel.cli.output import ends, note, out, percent, print_json, safe, say
+from panel.cli.workspace import open_store
 from panel.research.attribution import (
     PERMUTATIONS,
     Attribution,
@@ -22,8 +22,7 @@ from panel.research.attribution import (
 )
 from panel.research.frame import FORMS, Source
 from panel.research.takes import Diversity, Take, diversity, load_takes, masked, scaffold
-from panel.store.ingest import opened
-from panel.workspace.loading import RUNS, find_root
+from panel.store.frames import persona_names
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -50,8 +49,9 @@ def takes(
     dictates. Needs the extra 'research'. docs/takes.md describes each figure.
     """
     chosen = Source.parse(source)
-    with opened(find_root(Path.cwd()) / RUNS) as connection:
+    with open_store() as connection:
         found = load_takes(connection, chosen)
+        names = persona_names(connection)
         dictated = scaffold(connection, {take.persona for take in found})
     sampled = sample_of_tools(found, seed)
     hide = partial(masked, dictated=dictated)
@@ -66,13 +66,13 @@ def takes(
         return
     say(f"{len(found):,} takes of {chosen}: one for each tool, persona and model.")
     for name, each in attributed.items():
-        _print_attribution(name, each)
-    _print_diversity(alike)
+        _print_attribution(name, each, names)
+    _print_diversity(alike, names)
     note(f"Attribution: {METHOD}.")
     note(f"Diversity, {MATCHED}. docs/takes.md has the formulas.")
 
 
-def _print_attribution(name: str, found: Attribution | str) -> None:
+def _print_attribution(name: str, found: Attribution | str, names: Mapping[str, str]) -> None:
     if isinstance(found, str):
         say(f"Attribution, {name}: not estimable: {found}.")
         return
@@ -84,13 +84,13 @@ def _print_attribution(name: str, found: Attribution | str) -> None:
     )
     table = Table("Takes of", box=None, pad_edge=False, header_style="bold")
     for persona in found.confusion:
-        table.add_column(safe(f"as {persona}"), justify="right")
+        table.add_column(safe(f"as {names[persona]}"), justify="right")
     for persona, row in found.confusion.items():
-        table.add_row(safe(persona), *(f"{many:,}" for many in row.values()))
+        table.add_row(safe(names[persona]), *(f"{many:,}" for many in row.values()))
     out().print(table)
 
 
-def _print_diversity(found: list[Diversity] | str) -> None:
+def _print_diversity(found: list[Diversity] | str, names: Mapping[str, str]) -> None:
     if isinstance(found, str):
         say(f"Diversity: not estimable: {found}.")
         return
@@ -102,7 +102,7 @@ def _print_diversity(found: list[Diversity] | str) -> None:
         table.add_column(head, justify="right", min_width=len(head))
     for each in found:
         table.add_row(
-            safe(each.persona),
+            safe(names[each.persona]),
             _number(each.compression, 2),
             _number(each.self_bleu, 1),
             _number(each.distinct_1, 3),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Annotated
 
@@ -13,8 +14,9 @@ from panel.cli.options import Json
 from panel.cli.output import note, print_json, say
 from panel.errors import WorkspaceError
 from panel.frozen.check import frozen_status
+from panel.frozen.thaw import opened_thawed
 from panel.research.experiments import check_experiments
-from panel.store.connection import FILE, MOVE, unfit_path
+from panel.store.connection import FILE, MOVE, Connection, unfit_path
 from panel.workspace.endpoints import check_endpoint
 from panel.workspace.loading import WorkspaceFiles, check_rendering, find_root, load_workspace
 from panel.workspace.scaffold import create, others_can_read
@@ -25,6 +27,11 @@ app = typer.Typer(rich_markup_mode=None)
 def open_workspace() -> WorkspaceFiles:
     """Load the workspace at or above the current folder."""
     return load_workspace(find_root(Path.cwd()))
+
+
+def open_store() -> AbstractContextManager[Connection]:
+    """Open the store of the workspace at or above the current folder, thawed on a fresh clone."""
+    return opened_thawed(find_root(Path.cwd()))
 
 
 @app.command()

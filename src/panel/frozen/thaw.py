@@ -6,7 +6,8 @@ by a journal like everything else, as lines of kind ``thaw``.
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,8 +20,9 @@ from panel.frozen.receipts import Receipts, receipts_of
 from panel.frozen.verdicts import FrozenAnswer
 from panel.store.connection import Connection
 from panel.store.decisions import chains
+from panel.store.ingest import opened
 from panel.store.queries import held_fingerprints, known_records
-from panel.workspace.loading import WorkspaceFiles
+from panel.workspace.loading import RUNS, WorkspaceFiles, load_workspace
 
 WRITTEN_AT_ONCE = 2000  # lines to one forcing to disk
 
@@ -64,6 +66,26 @@ def thaw_if_fresh(workspace: WorkspaceFiles) -> Thawed | None:
         return None
     frozen = read_frozen(workspace.root / FOLDER)
     return _bring_in(workspace, _wanted(frozen), set(), set(), set())
+
+
+@contextmanager
+def opened_thawed(root: Path) -> Iterator[Connection]:
+    """Open the store of a workspace; on a fresh clone with the answers in ``verdicts/``.
+
+    Raises as ``thaw`` and ``opened``.
+    """
+    with opened(thawed_runs(root)) as connection:
+        yield connection
+
+
+def thawed_runs(root: Path) -> Path:
+    """Return the folder of the store of a workspace, with ``verdicts/`` thawed on a fresh clone.
+
+    The other files of the workspace are read only then.
+    """
+    if is_fresh(root, root / RUNS):
+        thaw_if_fresh(load_workspace(root))
+    return root / RUNS
 
 
 def is_fresh(root: Path, runs: Path) -> bool:

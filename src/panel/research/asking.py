@@ -13,6 +13,7 @@ from panel.cells.journal import JournalWriter, journal_line, new_run_id, utc_now
 from panel.cells.lines import Recorder, record_lines, run_line
 from panel.engines.base import NO_BUDGET, Job, RunBudget, RunStats, load_engine
 from panel.errors import StoreBusyError, UsageError
+from panel.frozen.thaw import opened_thawed
 from panel.research.arms import Arm, Plan, Protocol, factors_of, plan_arms
 from panel.runs.run import MEMORY, ProgressReporter, RunSummary, end_run, run_lock, stopped_by
 from panel.store.ingest import ingest, opened
@@ -52,7 +53,7 @@ def ask_arms(
     with ExitStack() as stack:
         for model in models.values():
             stack.enter_context(run_lock(workspace.runs, model))
-        with opened(workspace.runs) as connection:
+        with opened_thawed(workspace.root) as connection:
             plan = plan_arms(connection, protocol, arms)
             known = record_digests(connection)
         groups = _groups(plan)

@@ -59,7 +59,7 @@ def _said(outcome: ExperimentOutcome) -> Iterator[str]:
     yield "Confirmatory." if outcome.standing.confirmatory else "Exploratory."
     yield outcome.standing.why
     for each in outcome.comparisons:
-        yield each.found.sentence if each.found else f"{_name(each)} is not compared: {each.why}"
+        yield each.sentence
 
 
 def _row(each: ComparisonOutcome) -> tuple[object, ...]:

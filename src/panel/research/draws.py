@@ -14,7 +14,8 @@ from typing import Any
 
 from panel.cells.journal import JournalWriter, journal_line, new_run_id, utc_now
 from panel.errors import UsageError
-from panel.store.ingest import ingest, opened
+from panel.frozen.thaw import opened_thawed
+from panel.store.ingest import ingest
 from panel.store.labels import Question, house_questions
 from panel.text import shortened
 from panel.workspace.loading import WorkspaceFiles
@@ -51,7 +52,7 @@ def draw(workspace: WorkspaceFiles, count: int, seed: int, model: str | None = N
     model: a model identity; None where the store holds one model's verdicts only. Raises
     UsageError where there is nothing to draw from, JournalError, StoreError.
     """
-    with opened(workspace.runs) as connection:
+    with opened_thawed(workspace.root) as connection:
         questions = _of_model(house_questions(connection), model)
     frame = [each for each in questions if each.verdict is not None]
     if not frame:

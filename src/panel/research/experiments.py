@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from itertools import combinations
 
 from panel.cells.cells import NO_GUIDANCE, Guidance
 from panel.endpoint.target import Chosen, resolve_target
@@ -13,7 +12,7 @@ from panel.errors import Problem, WorkspaceError
 from panel.research.arms import Arm, Protocol
 from panel.store.connection import Connection
 from panel.store.decisions import guidance_notes
-from panel.store.registrations import ArmConditions, Registration, registrations
+from panel.store.registrations import Registration, registrations
 from panel.workspace.experiments import FOLDER, ArmSettings, Experiment, load_experiments
 from panel.workspace.loading import WorkspaceFiles, check_rendering
 from panel.workspace.overlays import overlaid
@@ -151,34 +150,3 @@ def _standing(known: Sequence[Registration], comparisons: str) -> Standing:
         f"Its comparisons were registered on {mine.registered_at[:16]}Z, before the first answer.",
         len(known),
     )
-
-
-def unrealised(experiment: Experiment, conditions: Sequence[ArmConditions]) -> dict[str, list[str]]:
-    """Say of which arms a factor did not come about, and why; an arm that did is not in it.
-
-    A factor of its own that the server dropped, or an output mode that differs from that of an
-    arm it is compared with.
-    """
-    found: dict[str, list[str]] = {}
-    by_name = {each.arm: each for each in conditions}
-    for each in conditions:
-        settings = experiment.plan.arms.get(each.arm)
-        own = settings.sampling.model_dump(exclude_none=True) if settings else {}
-        own |= own.pop("extra", {})
-        for name in own:
-            if f"without {name}" in each.adapted:
-                found.setdefault(each.arm, []).append(
-                    f"the server does not take {name}, which was left out"
-                )
-    compared = [(each.a, each.b) for each in experiment.plan.compare]
-    for one, other in compared or list(combinations(by_name, 2)):
-        if one not in by_name or other not in by_name:
-            continue
-        modes = by_name[one].output_modes, by_name[other].output_modes
-        if all(modes) and modes[0] != modes[1]:
-            for arm, mine, theirs in ((one, modes[0], modes[1]), (other, modes[1], modes[0])):
-                found.setdefault(arm, []).append(
-                    f"asked as {', '.join(mine)}, but {other if arm == one else one} as "
-                    f"{', '.join(theirs)}"
-                )
-    return found

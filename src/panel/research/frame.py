@@ -14,7 +14,8 @@ from typing import Literal
 
 from panel.errors import UsageError
 from panel.store.connection import Connection
-from panel.store.frames import counts_of_experiment, counts_of_house, counts_of_run
+from panel.store.frames import counts_of
+from panel.store.registrations import arm_conditions
 
 Kind = Literal["house", "model", "run", "experiment"]
 FORMS = "house, model:IDENTITY, run:RUN_ID, EXPERIMENT or EXPERIMENT/ARM"
@@ -136,26 +137,39 @@ class Frame:
         }
 
 
-def counted(connection: Connection, source: Source) -> Connection:
-    """Ask for the counted votes of a source: the columns of ``frames.COLUMNS``, to be fetched."""
-    if source.kind == "run":
-        return counts_of_run(connection, source.name)
-    if source.kind == "experiment":
-        return counts_of_experiment(connection, source.name, source.arm)
-    return counts_of_house(connection, source.name or None)
+def not_asked(connection: Connection, source: Source) -> dict[str, int]:
+    """Return of each arm of an experiment how many of its cells have no answer yet, if any."""
+    if source.kind != "experiment":
+        return {}
+    return {
+        each.arm: each.enrolled - each.answered
+        for each in arm_conditions(connection, source.name)
+        if source.arm in (None, each.arm) and each.answered < each.enrolled
+    }
 
 
-def no_votes(source: Source) -> UsageError:
+def no_votes(connection: Connection, source: Source) -> UsageError:
     """Return the error of a source of which the store holds nothing."""
+    if many := sum(not_asked(connection, source).values()):
+        return UsageError(
+            f"{str(source)!r} is not asked yet: none of its {many:,} cells has an answer. Ask: "
+            f"'panel experiment run {source.name}'."
+        )
     return UsageError(f"the store holds no answers of {str(source)!r}. Write {FORMS}.")
+
+
+def read_frame(connection: Connection, source: Source) -> Frame:
+    """Count the votes of a source; without a row where the store holds none."""
+    rows = counts_of(connection, source.place).fetchall()
+    return frame_of(str(source), (VoteCount(*row) for row in rows))
 
 
 def load_frame(connection: Connection, source: Source) -> Frame:
     """Count the votes of a source; raises UsageError where the store holds none."""
-    rows = counted(connection, source).fetchall()
-    if not rows:
-        raise no_votes(source)
-    return frame_of(str(source), (VoteCount(*row) for row in rows))
+    frame = read_frame(connection, source)
+    if not frame.rows:
+        raise no_votes(connection, source)
+    return frame
 
 
 def frame_of(source: str, rows: Iterable[VoteCount]) -> Frame:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from panel.errors import UsageError
-from panel.research.experiments import Standing, standing, unrealised
-from panel.research.frame import Frame, Source, load_frame
+from panel.research.experiments import Standing, standing
+from panel.research.frame import Frame, Source, read_frame
 from panel.research.paired import Comparison, compare, family
 from panel.research.rates import Estimate, tool_rate
+from panel.research.realised import Unrealised, caveat, unrealised_arms
 from panel.store.connection import Connection
 from panel.store.registrations import ArmConditions, arm_conditions
 from panel.workspace.experiments import Comparison as Registered
@@ -39,11 +40,15 @@ class ArmOutcome:
 
 @dataclass(frozen=True, slots=True)
 class ComparisonOutcome:
-    """A registered comparison. found: None where it is refused, and ``why``."""
+    """A registered comparison. found: None where it is refused, and ``why``.
+
+    sentence: what is shown, or why nothing is.
+    """
 
     registered: Registered
     found: Comparison | None
     why: str | None
+    sentence: str
 
     @property
     def adjusted(self) -> float | None:
@@ -70,15 +75,16 @@ def experiment_outcome(connection: Connection, experiment: Experiment) -> Experi
             f"'panel experiment run {experiment.name}'."
         )
     frames = {
-        each.arm: load_frame(connection, Source("experiment", experiment.name, each.arm))
+        each.arm: read_frame(connection, Source("experiment", experiment.name, each.arm))
         for each in conditions
     }
-    wrong = unrealised(experiment, conditions)
-    arms = tuple(
-        _arm(each, frames[each.arm], tuple(wrong.get(each.arm, ()))) for each in conditions
-    )
+    compared = [(each.a, each.b) for each in experiment.plan.compare]
+    wrong = unrealised_arms(connection, experiment.name, compared or None)
     return ExperimentOutcome(
-        experiment, standing(connection, experiment), arms, _comparisons(experiment, frames)
+        experiment,
+        standing(connection, experiment),
+        tuple(_arm(each, frames[each.arm], wrong.get(each.arm, ())) for each in conditions),
+        _comparisons(experiment, frames, wrong),
     )
 
 
@@ -95,11 +101,13 @@ def _arm(conditions: ArmConditions, frame: Frame, wrong: tuple[str, ...]) -> Arm
     )
 
 
-def _comparisons(experiment: Experiment, frames: dict[str, Frame]) -> tuple[ComparisonOutcome, ...]:
+def _comparisons(
+    experiment: Experiment, frames: dict[str, Frame], wrong: Unrealised
+) -> tuple[ComparisonOutcome, ...]:
     made: list[tuple[Registered, Comparison | None, str | None]] = []
     waiting: list[float | None] = []
     for each in experiment.plan.compare:
-        missing = [name for name in (each.a, each.b) if name not in frames]
+        missing = [name for name in (each.a, each.b) if name not in frames or not frames[name].rows]
         if missing:
             waiting.append(each.margin)
             made.append((each, None, f"{missing[0]} has not been asked"))
@@ -111,4 +119,13 @@ def _comparisons(experiment: Experiment, frames: dict[str, Frame]) -> tuple[Comp
         else:
             made.append((each, found, None))
     decided = iter(family([found for _each, found, _why in made if found is not None], waiting))
-    return tuple(ComparisonOutcome(each, found and next(decided), why) for each, found, why in made)
+    return tuple(
+        ComparisonOutcome(
+            each,
+            found and (own := next(decided)),
+            why,
+            (own.sentence if found else f"{each.b} − {each.a} is not compared: {why}")
+            + caveat(wrong, (each.a, each.b)),
+        )
+        for each, found, why in made
+    )

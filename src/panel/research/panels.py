@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -127,24 +127,26 @@ class PanelStatistics:
     variance: VarianceSplit
     projections: tuple[Projection, ...]
     influence: tuple[PersonaInfluence, ...]
-    alarms: tuple[str, ...]
+
+    @property
+    def alarms(self) -> tuple[str, ...]:
+        """Which base rates tell hardly one tool from another."""
+        return base_rate_alarms(self)
 
 
 def panel_statistics(grid: Grid) -> PanelStatistics:
     """Work out the statistics of one panel."""
     said = _said(grid)
     health = health_of(grid.personas, said)
-    catalog, base = tool_rate(grid.tool_means), _base_rates(grid)
     return PanelStatistics(
         grid,
-        catalog,
+        tool_rate(grid.tool_means),
         _tool_rates(grid),
-        base,
+        _base_rates(grid),
         _agreement(grid, said, health),
         variance_split(grid.ships, grid.votes, ("tool", "persona"), ONE_MODEL),
         projections(grid.ships, grid.votes),
         _influence(grid.personas, said),
-        tuple(_alarms(catalog, base)),
     )
 
 
@@ -307,11 +309,15 @@ def _shapley(found: Influence) -> Estimate:
     )
 
 
-def _alarms(catalog: Estimate, base: Sequence[BaseRate]) -> list[str]:
+def base_rate_alarms(
+    panel: PanelStatistics, names: Mapping[str, str] | None = None
+) -> tuple[str, ...]:
+    """Say which base rates tell hardly one tool from another. names: of personas, by id."""
+    catalog, shown = panel.catalog, names or {}
     found = [
-        f"{each.persona} {'ships' if each.rate.value else 'skips'} every one of {each.rate.n:,} "
-        "tools: it tells none from another."
-        for each in base
+        f"{shown.get(each.persona, each.persona)} {'ships' if each.rate.value else 'skips'} every "
+        f"one of {each.rate.n:,} tools: it tells none from another."
+        for each in panel.base_rates
         if each.constant and each.rate.n >= ENOUGH
     ]
     if catalog.value is not None and not LEAST <= catalog.value <= MOST:
@@ -319,4 +325,4 @@ def _alarms(catalog: Estimate, base: Sequence[BaseRate]) -> list[str]:
             f"The panel ships {catalog.value:.1f} % of {catalog.n:,} tools, outside {LEAST} to "
             f"{MOST} %: a rate that hardly varies says little of a tool."
         )
-    return found
+    return tuple(found)

@@ -21,11 +21,15 @@ Votes = dict[tuple[str, str], VoteCount]  # tool, persona → what was counted
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a probe found. beside: by label, other decisions that do not decide the probe."""
+    """What a probe found. beside: by label, other decisions that do not decide the probe.
+
+    unrealised: arms that were not asked as they should be, and why; nothing is decided then.
+    """
 
     decision: Decision
     beside: dict[str, Decision] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    unrealised: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def votes(frame: Frame) -> Votes:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from panel.cells.cells import Cell, Target
 from panel.cells.plan import Estimate, estimate
 from panel.engines.base import RunBudget
+from panel.frozen.thaw import opened_thawed
 from panel.hashing import content_hash, text_hash
 from panel.research.arms import Arm, Protocol
 from panel.research.asking import Asking, ask_arms
@@ -16,6 +17,7 @@ from panel.research.frame import Frame, Source, frame_of, load_frame
 from panel.research.probe_arms import Roles, Setup
 from panel.research.probe_findings import Finding
 from panel.research.probes import Probe
+from panel.research.realised import Unrealised, caveat, unrealised_arms
 from panel.runs.run import ProgressReporter, RunSummary
 from panel.store.ingest import opened
 from panel.store.queries import experience
@@ -73,7 +75,7 @@ def prepare_probe(probe: Probe, setup: Setup) -> PreparedProbe:
 
 def size_in_money(workspace: WorkspaceFiles, target: Target, cells: Iterable[Cell]) -> Estimate:
     """Return what asking all these cells takes, whatever of them is answered already."""
-    with opened(workspace.runs) as connection:
+    with opened_thawed(workspace.root) as connection:
         return estimate(list(cells), target.endpoint, experience(connection, target.model))
 
 
@@ -92,7 +94,11 @@ def ask_probe(
 
 
 def read_probe(workspace: WorkspaceFiles, prepared: PreparedProbe) -> Finding:
-    """Decide on the stored answers; raises UsageError where an arm has none."""
+    """Decide on the stored answers; raises UsageError where an arm has none.
+
+    Nothing is decided by arms that were asked otherwise than each other. A seed that the server
+    does not take is no such thing: it draws anew all the same.
+    """
     frames: dict[str, Frame] = {}
     with opened(workspace.runs) as connection:
         for role, arms in prepared.roles.items():
@@ -104,9 +110,26 @@ def read_probe(workspace: WorkspaceFiles, prepared: PreparedProbe) -> Finding:
                 ).rows
             ]
             frames[role] = frame_of(f"{prepared.experiment}/{role}", rows)
+        wrong = unrealised_arms(connection, prepared.experiment)
     finding = prepared.probe.decide(frames, prepared.probe.threshold)
+    if wrong:
+        finding = _undecided(finding, wrong)
     unvoted = sum(row.abstains + row.errors for frame in frames.values() for row in frame.rows)
     if not unvoted:
         return finding
     note = f"{unvoted:,} cells abstained or ended in an error; they are no votes."
-    return Finding(finding.decision, finding.beside, (*finding.notes, note))
+    return replace(finding, notes=(*finding.notes, note))
+
+
+def _undecided(finding: Finding, wrong: Unrealised) -> Finding:
+    """Return a finding that decides nothing, since arms were not asked as they should be."""
+    why = f"Nothing is decided.{caveat(wrong, wrong)}"
+    return replace(
+        finding,
+        decision=replace(finding.decision, verdict="not shown", why=why),
+        beside={
+            label: replace(each, verdict="not shown", why=why)
+            for label, each in finding.beside.items()
+        },
+        unrealised=wrong,
+    )

@@ -13,9 +13,10 @@ from panel.errors import PanelError, UsageError
 from panel.research import panel_figures, request_figures, vote_figures
 from panel.research.comparison_figure import comparisons_section
 from panel.research.figures import Figure
-from panel.research.frame import Frame, Source, frame_of, load_frame, no_votes
+from panel.research.frame import Frame, Source, frame_of, load_frame
 from panel.research.outcome import ExperimentOutcome, experiment_outcome
 from panel.research.panels import panel_statistics
+from panel.research.realised import unrealised_arms
 from panel.research.table import table_of
 from panel.store import figures as queries
 from panel.store.connection import Connection
@@ -101,12 +102,9 @@ def source_of(connection: Connection, text: str) -> Source:
 def report_on(workspace: WorkspaceFiles, connection: Connection, source: Source) -> Report:
     """Collect a report; raises UsageError where the store holds no answers of the source."""
     frame = load_frame(connection, source)
-    answered = [row for row in frame.rows if row.prompt]
-    if not answered:
-        raise no_votes(source)
-    rows = sorted(answered, key=lambda row: (row.arm, row.model, row.prompt))
+    rows = sorted(frame.rows, key=lambda row: (row.arm, row.model, row.prompt))
     outcome = _outcome(workspace, connection, source)
-    wrong = {each.conditions.arm: each.unrealised for each in outcome.arms} if outcome else {}
+    wrong = unrealised_arms(connection, source.name) if source.kind == "experiment" else {}
     known = _Known(workspace)
     parts = []
     grouped = groupby(rows, key=lambda row: (row.arm, row.model, row.prompt))

@@ -8,9 +8,9 @@ from typing import Any
 
 from panel.errors import UsageError
 from panel.research.extras import needed
-from panel.research.frame import Frame, Source, counted, no_votes
+from panel.research.frame import Frame, Source, no_votes
 from panel.store.connection import Connection
-from panel.store.frames import COLUMNS
+from panel.store.frames import COLUMNS, counts_of
 from panel.workspace.validation import did_you_mean
 
 KEYS, COUNTS = COLUMNS[:5], COLUMNS[5:]
@@ -124,9 +124,9 @@ class Grid:
 def load_table(connection: Connection, source: Source) -> VoteTable:
     """Count the votes of a source; raises UsageError where the store holds none."""
     needed("numpy")
-    columns = counted(connection, source).fetchnumpy()
+    columns = counts_of(connection, source.place).fetchnumpy()
     if not len(columns["tool"]):
-        raise no_votes(source)
+        raise no_votes(connection, source)
     return _table(str(source), columns)
 
 

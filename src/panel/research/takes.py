@@ -22,7 +22,7 @@ from panel.stats.diversity import (
     words,
 )
 from panel.store.connection import Connection
-from panel.store.takes import persona_records, takes_of
+from panel.store.frames import persona_records, takes_of
 
 FEWEST_TEXTS = 10  # of a persona, to say how alike they are
 SHORT = 0.05  # share of the takes that may be too short for the matched length
@@ -41,7 +41,7 @@ class Take:
 
 def load_takes(connection: Connection, source: Source) -> list[Take]:
     """Return the takes of a source; raises UsageError where the store holds none."""
-    rows = takes_of(connection, source.kind, source.name, source.arm)
+    rows = takes_of(connection, source.place)
     if not rows:
         raise UsageError(f"the store holds no takes of {str(source)!r}. Write {FORMS}.")
     return [Take(*row) for row in rows]

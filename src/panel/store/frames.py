@@ -1,8 +1,4 @@
-"""What analyses ask of the store: outcomes counted by tool, persona, model, prompt and arm.
-
-Each query is left to be fetched: as rows (``fetchall``), or as numpy columns (``fetchnumpy``) where
-there are a million of them. Its columns are those of ``COLUMNS``, in order.
-"""
+"""What analyses ask of the store about a source: its answers counted, their takes and requests."""
 
 from __future__ import annotations
 
@@ -16,61 +12,75 @@ COLUMNS = (
     *("ships", "skips", "abstains", "errors"),
 )
 
+Place = tuple[str, str, str | None]  # kind, name, arm: of a source
+
 _COUNTED = """
-count(*) FILTER (verdict = 'ship') AS ships, count(*) FILTER (verdict = 'skip') AS skips,
-count(*) FILTER (outcome = 'abstain') AS abstains, count(*) FILTER (outcome = 'error') AS errors
+SELECT tool, persona, model_identity AS model, templates_digest AS prompt, arm,
+       count(*) FILTER (verdict = 'ship') AS ships, count(*) FILTER (verdict = 'skip') AS skips,
+       count(*) FILTER (outcome = 'abstain') AS abstains,
+       count(*) FILTER (outcome = 'error') AS errors
+FROM ({answers}) GROUP BY ALL ORDER BY ALL
 """
-_HERE = f"""
-tool, persona, model_identity AS model, templates_digest AS prompt, '' AS arm, {_COUNTED}
-"""
 
 
-def counts_of_house(connection: Connection, model: str | None = None) -> Connection:
-    """Count the answers to the present wordings. model: an identity; None for every model."""
-    return connection.execute(
-        f"SELECT {_HERE} FROM verdicts "
-        "WHERE ? IS NULL OR model_identity = ? GROUP BY ALL ORDER BY ALL",
-        [model, model],
-    )
+def counts_of(connection: Connection, place: Place) -> Connection:
+    """Count the answers of a source by their columns; what has no answer yet is not in it.
 
-
-def counts_of_run(connection: Connection, run_id: str) -> Connection:
-    """Count what the cells of one run ended as, canaries among them."""
-    return connection.execute(
-        f"SELECT {_HERE} FROM attempts WHERE final AND run_id = ? GROUP BY ALL ORDER BY ALL",
-        [run_id],
-    )
-
-
-def counts_of_experiment(
-    connection: Connection, experiment: str, arm: str | None = None
-) -> Connection:
-    """Count the answers of an experiment's cells. arm: one of its arms; None for all.
-
-    Cells without an answer yet have an empty prompt and count nothing.
+    Left to be fetched: as rows (``fetchall``), or as numpy columns (``fetchnumpy``) where there
+    are a million of them. The columns are those of ``COLUMNS``, in order.
     """
-    return connection.execute(
-        "SELECT tool, persona, model_identity AS model, "
-        f"coalesce(templates_digest, '') AS prompt, arm, {_COUNTED} "
-        "FROM observations WHERE experiment = ? AND (? IS NULL OR arm = ?) "
-        "GROUP BY ALL ORDER BY ALL",
-        [experiment, arm, arm],
-    )
+    answers, values = _answers(*place)
+    return connection.execute(_COUNTED.format(answers=answers), values)
 
 
 def _answers(kind: str, name: str, arm: str | None) -> tuple[str, list[Any]]:
-    """Return a query of the answers of a source, one row an answer, and its parameters."""
-    columns = "tool, persona, repeat, verdict, take, fingerprint, tool_digest"
+    """Return a query of the answers of a source, one row an answer, and its parameters.
+
+    Of a model (or, without a name, of the house) those to the present wordings; of a run what its
+    cells ended as, canaries among them.
+    """
+    columns = (
+        "tool, persona, model_identity, templates_digest, repeat, outcome, verdict, take, "
+        "fingerprint, tool_digest, output_mode, adapted, attempt_id"
+    )
     if kind == "experiment":
         chosen = "observations WHERE experiment = ? AND (? IS NULL OR arm = ?)"
-        return f"SELECT {columns}, asked_at FROM {chosen}", [name, arm, arm]
-    columns = f"{columns}, finished_at AS asked_at"
+        return (
+            f"SELECT {columns}, asked_at, arm FROM {chosen} AND outcome IS NOT NULL",
+            [name, arm, arm],
+        )
+    columns = f"{columns}, finished_at AS asked_at, '' AS arm"
     if kind == "run":
         return f"SELECT {columns} FROM attempts WHERE final AND run_id = ?", [name]
     return f"SELECT {columns} FROM verdicts WHERE ? = '' OR model_identity = ?", [name, name]
 
 
-Place = tuple[str, str, str | None]  # kind, name, arm: of a source
+_TAKES = """
+SELECT tool, persona, model_identity, take FROM ({answers}) WHERE verdict IS NOT NULL
+QUALIFY row_number() OVER (
+    PARTITION BY tool, persona, model_identity, arm ORDER BY repeat, attempt_id
+) = 1
+ORDER BY ALL
+"""
+
+
+def takes_of(connection: Connection, place: Place) -> list[tuple[str, str, str, str]]:
+    """Return (tool, persona, model identity, take): the first repeat's of each question."""
+    answers, values = _answers(*place)
+    return connection.execute(_TAKES.format(answers=answers), values).fetchall()
+
+
+def requests_of(connection: Connection, place: Place) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the output modes of a source's answers, and how their requests were adapted."""
+    query, values = _answers(*place)
+    row = connection.execute(
+        "SELECT list_sort(list(DISTINCT output_mode)), "
+        "list_sort(list_distinct(flatten(list(adapted) FILTER (adapted IS NOT NULL)))) "
+        f"FROM ({query}) WHERE output_mode IS NOT NULL",
+        values,
+    ).fetchone()
+    modes, adapted = row or (None, None)
+    return tuple(modes or ()), tuple(adapted or ())
 
 
 def takes_by_vote(
@@ -122,3 +132,29 @@ def usd_per_answer(connection: Connection, place: Place) -> float | None:
         values,
     ).fetchone()
     return row[0] if row else None
+
+
+class Names(dict[str, str]):
+    """Names by id; of what has none, the id."""
+
+    def __missing__(self, key: str) -> str:
+        return key
+
+
+def persona_names(connection: Connection) -> Names:
+    """Return the latest name of every persona by its id; an experiment's where it has no other."""
+    rows = connection.execute(
+        "SELECT persona, arg_max(p.name, row(r.experiment IS NULL, p.seen_at)) "
+        "FROM journal.personas AS p LEFT JOIN journal.runs AS r USING (run_id) GROUP BY persona"
+    ).fetchall()
+    return Names(rows)
+
+
+def persona_records(connection: Connection, personas: list[str]) -> list[str]:
+    """Return the records of these personas, as JSON, in every version that was ever shown."""
+    rows = connection.execute(
+        "SELECT DISTINCT record::VARCHAR FROM journal.personas "
+        "WHERE persona IN (SELECT unnest(?)) ORDER BY ALL",
+        [personas],
+    ).fetchall()
+    return [record for (record,) in rows]

@@ -36,6 +36,16 @@ def registrations(connection: Connection, experiment: str) -> list[Registration]
     return [Registration(*row) for row in rows]
 
 
+def registered_text(connection: Connection, experiment: str) -> str | None:
+    """Return the text of an experiment's latest version; None where none is registered."""
+    found = connection.execute(
+        "SELECT arg_max(text, row(registered_at, run_id)) FROM journal.experiments "
+        "WHERE experiment = ?",
+        [experiment],
+    ).fetchone()
+    return found[0] if found else None
+
+
 def experiments_in_store(connection: Connection) -> list[str]:
     """Return the names of all experiments that were ever registered, sorted."""
     rows = connection.execute("SELECT DISTINCT experiment FROM journal.experiments ORDER BY 1")

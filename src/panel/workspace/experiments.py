@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -54,6 +55,12 @@ class ArmSettings(_Strict):
     def waiting(self) -> bool:
         """Whether its model has still to appear."""
         return self.model == NEXT
+
+    @property
+    def sampled(self) -> frozenset[str]:
+        """The names of the sampling fields that it sets itself, as requests have them."""
+        own = self.sampling.model_dump(exclude_none=True)
+        return frozenset([*own.pop("extra", {}), *own])
 
     def overlays(self) -> dict[str, str]:
         """Return its folders by the part of the workspace that they are laid over."""
@@ -143,6 +150,14 @@ def load_experiment(root: Path, name: str) -> Experiment:
     return Experiment(
         name=name, file=file, text=source, plan=validate(ExperimentFile, fields, file, lines)
     )
+
+
+def plan_of(text: str) -> ExperimentFile | None:
+    """Read the text of an experiment's file, as it was registered; None for another text."""
+    try:
+        return ExperimentFile.model_validate(tomllib.loads(text))
+    except ValueError:  # of TOML, and of pydantic
+        return None
 
 
 def load_experiments(root: Path) -> list[Experiment]:
