@@ -56,8 +56,7 @@ def _name(each: ComparisonOutcome) -> str:
 
 
 def _said(outcome: ExperimentOutcome) -> Iterator[str]:
-    yield "Confirmatory." if outcome.standing.confirmatory else "Exploratory."
-    yield outcome.standing.why
+    yield from outcome.headline
     for each in outcome.comparisons:
         yield each.sentence
 

@@ -85,7 +85,8 @@ class Comparison:
 
     left_out: tools without a comparable vote, and why. cells_left_out: tool × persona of the tools
     in common where only one side voted. test: sign flips over the tools' differences. holm: the
-    p-value that decides in a family of comparisons; None for one of its own.
+    p-value that decides in a family of comparisons; None for one of its own. undecided: why it
+    decides nothing; "" where it does.
     """
 
     a: str
@@ -98,6 +99,7 @@ class Comparison:
     expect: Expect | None
     equivalence: Equivalence | None
     holm: Adjusted | None = None
+    undecided: str = ""
 
     @property
     def p(self) -> float:
@@ -109,7 +111,12 @@ class Comparison:
     @property
     def shown(self) -> bool:
         """Whether the difference (the expected one) is shown: p <= 0.05, by Holm in a family."""
-        return (self.holm.p if self.holm else self.p) <= ALPHA
+        return not self.undecided and (self.holm.p if self.holm else self.p) <= ALPHA
+
+    def left_undecided(self, why: str) -> Comparison:
+        """Return the same numbers as no decision. why: one sentence."""
+        same = self.equivalence and replace(self.equivalence, decides=False)
+        return replace(self, undecided=why, equivalence=same)
 
     @cached_property
     def cells(self) -> CellTest:
@@ -132,6 +139,8 @@ class Comparison:
         word = {"more": "more often", "fewer": "less often"}.get(
             self.expect or "", "more often" if self.shift.points > 0 else "less often"
         )
+        if self.undecided:
+            return f"Not decided: whether {self.b} and {self.a} differ. {self.undecided}"
         if self.shown:
             said = f"Shown: {self.b} ships {word} than {self.a}"
         elif self.expect:
@@ -199,7 +208,7 @@ def compare(
         for tool in sorted({*a.tools, *b.tools} - common.keys())
     }
     if len(common) < FEWEST:
-        raise UsageError(_too_few(a.source, b.source, len(common)))
+        raise UsageError(_too_few(a, b, len(common)))
     differences = {tool: _difference(cells) for tool, cells in common.items()}
     points = [100 * each for each in differences.values()]
     apart = sum(len(sides[0][tool].keys() ^ sides[1][tool].keys()) for tool in common)
@@ -261,9 +270,15 @@ def _why(tool: str, a: str, b: str, sides: tuple[Mapping[str, object], ...]) -> 
     return f"no vote in {' and '.join(missing)}" if missing else "no persona voted on both sides"
 
 
-def _too_few(a: str, b: str, n: int) -> str:
-    said = f"{a!r} and {b!r} have votes on {n} tool(s) in common, and a comparison takes {FEWEST}"
+def _too_few(a: Frame, b: Frame, n: int) -> str:
+    said = f"{a.source!r} and {b.source!r} have votes on {n} tool(s) in common, "
+    said += f"and a comparison takes {FEWEST}"
     if n:
         said += f": with {n} the smallest two-sided p of the sign-flip test is 2/{2**n}"
         said += f" = {2 / 2**n:.3g}, so that nothing could be shown"
+    if open_ones := [each for each in (a, b) if each.unasked]:
+        names = sorted({each.source.partition("/")[0] for each in open_ones})
+        left = sum(each.unasked for each in open_ones)
+        ask = " and ".join(f"'panel experiment run {name}'" for name in names)
+        return f"{said}. {left:,} of their cells are still to be asked: {ask}."
     return f"{said}. Ask more tools; more repeats do not help."

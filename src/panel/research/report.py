@@ -126,7 +126,7 @@ def _outcome(
         experiment = load_experiment(workspace.root, source.name)
     except UsageError:
         return None
-    return experiment_outcome(connection, experiment)
+    return experiment_outcome(workspace, connection, experiment)
 
 
 def _part(connection: Connection, of: Condition, frame: Frame, known: _Known, key: str) -> Part:

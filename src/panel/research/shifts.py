@@ -43,18 +43,20 @@ class Equivalence:
 
     p: the larger of the two; None (not estimable) where all tools moved by the same. holm: the same
     in a family, where it decides; None for a comparison of its own. shown: p <= 0.05, which alone
-    is that the 90 % interval is inside.
+    is that the 90 % interval is inside. decides: whether it may show anything.
     """
 
     margin: float
     p: float | None
     interval: Interval | None
     holm: Adjusted | None = None
+    decides: bool = True
 
     @property
     def shown(self) -> bool:
         """Whether the mean is shown to be inside the margin."""
-        return self.p is not None and (self.holm.p if self.holm else self.p) <= ALPHA
+        p = self.holm.p if self.holm else self.p
+        return self.decides and p is not None and p <= ALPHA
 
     @property
     def sentence(self) -> str:
