@@ -42,7 +42,6 @@ experiment = typer.Typer(
 )
 app.add_typer(experiment, name="experiment")
 
-WORDS = {None: "", "more": "more often", "fewer": "less often"}
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Of experiments/NAME.toml.")]
 
 
@@ -215,10 +214,13 @@ def _arms_table(arms: Sequence[dict[str, Any]]) -> Table:
 
 def _compares(each: Comparison) -> str:
     """Say what a comparison asks."""
-    side = f"whether {each.b} ships {WORDS[each.expect]} than {each.a} (one-sided)"
-    said = side if each.expect else f"whether {each.b} and {each.a} differ (two-sided)"
-    same = f", and whether they are the same within ±{each.margin:g} points (TOST)"
-    return f"Compares {said}{same if each.margin is not None else ''}."
+    said = f"whether {each.b} and {each.a} differ (two-sided)"
+    if each.expect:
+        often = "more" if each.expect == "more" else "less"
+        said = f"whether {each.b} ships {often} often than {each.a} (one-sided)"
+    if each.margin is not None:
+        said += f", and whether they are the same within ±{each.margin:g} points (TOST)"
+    return f"Compares {said}."
 
 
 def _what_it_can_show(found: Experiment, planned: Plan) -> str:
