@@ -143,7 +143,7 @@ def test_a_report_gives_both_takes_of_what_flipped(strict: Space, panel: Panel) 
             *(
                 "experiments/strict.toml",
                 'rubric/prompts"',
-                'rubric/prompts"\nsampling.top_p = 0.5',
+                'rubric/prompts"\nsampling.top_p=0.5',
             ),
             "top_p none → 0.5 (rubric)",
         ),
@@ -364,5 +364,5 @@ def test_arms_that_ask_the_same_questions_are_told_of_and_not_compared(
     add(file_of(plain), '[[compare]]\na = "twin"\nb = "control"\n')
     for command in ("plan", "run"):
         done = panel("experiment", command, "strict", cwd=plain.root)
-        assert done.code == 2 and "strict.toml:21: compare.1: 'twin' and 'control' ask" in done.err
+        assert done.code == 2 and "strict.toml:18: compare.1: 'twin' and 'control' ask" in done.err
     assert mock.asked == 0
