@@ -22,7 +22,7 @@ repeats = 2
 seed = 7
 
 [select]
-personas = ["skeptic"]
+personas = ["builder", "skeptic"]
 
 [arms.control]
 
@@ -34,7 +34,7 @@ a = "control"
 b = "rubric"
 """
 TOOLS = 7
-CELLS = 2 * 2 * TOOLS
+CELLS = 2 * 2 * 2 * TOOLS
 RUBRIC = "experiments/rubric/prompts/system.md.j2"
 
 
@@ -122,11 +122,13 @@ def test_a_report_gives_both_takes_of_what_flipped(strict: Space, panel: Panel) 
     assert compared["found"]["decision"]["shown"] is True
     assert compared["found"]["flips"] == TOOLS
     for tool in compared["found"]["tools"]:
-        [changed] = tool["changed"]
-        assert (changed["a"]["verdict"], changed["b"]["verdict"]) == ("ship", "skip")
-        assert changed["a"]["take"] and changed["b"]["take"]
+        assert [each["persona"] for each in tool["changed"]] == ["builder", "skeptic"]
+        for each in tool["changed"]:
+            assert (each["a"]["verdict"], each["b"]["verdict"]) == ("ship", "skip")
+            assert each["a"]["take"] and each["b"]["take"]
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize(
     ("file", "old", "new", "told"),
     [
@@ -136,8 +138,8 @@ def test_a_report_gives_both_takes_of_what_flipped(strict: Space, panel: Panel) 
             "",
         ),
         (
-            *("experiments/strict.toml", '["skeptic"]', '["skeptic", "builder"]'),
-            "personas 1 → 2, with builder (all arms)",
+            *("experiments/strict.toml", '"builder", ', ""),
+            "personas 2 → 1, without builder (all arms)",
         ),
         (
             *(
@@ -211,7 +213,7 @@ def test_an_arm_that_is_reworded_before_its_first_answer_is_confirmed(
     run_experiment(plain, "strict")
     found = report(panel, plain)
     assert found["confirmatory"] is True, found["why"]
-    assert f"when {CELLS // 2} of {CELLS} cells had an answer (control 14)" in found["why"]
+    assert f"when {CELLS // 2} of {CELLS} cells had an answer (control 28)" in found["why"]
     assert [each["what"] for each in found["changes"]] == [["prompts (rubric)"]]
 
 
@@ -244,11 +246,11 @@ def test_answers_that_both_sides_had_before_confirm_nothing(strict: Space, panel
 def test_a_control_that_was_asked_before_is_counted_and_confirms(
     plain: Space, panel: Panel
 ) -> None:
-    run(plain, personas=("skeptic",), repeats=2)
+    run(plain, personas=("builder", "skeptic"), repeats=2)
     run_experiment(plain, "strict")
     found = report(panel, plain)
     assert found["confirmatory"] is True
-    assert f"when 14 of {CELLS} cells had an answer (control 14), but of no" in found["why"]
+    assert f"when 28 of {CELLS} cells had an answer (control 28), but of no" in found["why"]
 
 
 def test_answers_that_both_sides_share_say_nothing_of_their_difference(
@@ -259,21 +261,21 @@ def test_answers_that_both_sides_share_say_nothing_of_their_difference(
     text = (plain.root / "tools" / "tool-1.md").read_text("utf-8")
     (over / "tool-1.md").write_text(text.replace("MIT", "BSD"), "utf-8")
     edit(file_of(plain), 'prompts = "rubric/prompts"', 'tools = "fixed/tools"')
-    run(plain, personas=("skeptic",), repeats=2)
-    assert run_experiment(plain, "strict").asked == 2
+    run(plain, personas=("builder", "skeptic"), repeats=2)
+    assert run_experiment(plain, "strict").asked == 4
     found = report(panel, plain)
     assert found["confirmatory"] is True, found["why"]
-    assert "(control 14, rubric 12)" in found["why"]
+    assert "(control 28, rubric 24)" in found["why"]
 
 
 def test_an_incomplete_run_says_so_first_decides_nothing_and_names_its_remedy(
     plain: Space, panel: Panel
 ) -> None:
     add(file_of(plain), "margin = 5\n")
-    asked = panel("experiment", "run", "strict", "--max-calls", "26", "--json", cwd=plain.root)
+    asked = panel("experiment", "run", "strict", "--max-calls", "54", "--json", cwd=plain.root)
     assert asked.code == 4
     told = json.loads(asked.out)
-    assert (told["cells"], told["reused"], told["asked"], told["left"]) == (CELLS, 0, 26, 2)
+    assert (told["cells"], told["reused"], told["asked"], told["left"]) == (CELLS, 0, 54, 2)
     assert told["runs"][0]["left"] == 2
     done = panel("experiment", "report", "strict", cwd=plain.root)
     assert done.out.startswith(
@@ -308,10 +310,10 @@ def test_an_arm_whose_server_is_down_says_why_and_what_to_do(plain: Space, panel
     edit(file_of(plain), 'prompts = "rubric/prompts"', 'endpoint = "down"\nmodel = "mock-1"')
     done = panel("experiment", "run", "strict", cwd=plain.root)
     assert done.code == 3
-    assert "Asking 28 cells of " in done.err
+    assert f"Asking {CELLS} cells of " in done.err
     assert "Stopped asking 'down': " in done.err and "correct base_url" in done.err
     assert "cells are still to be asked. 'panel experiment run strict' goes on." in done.out
-    assert "28 cells: 0 answered before, " in done.out
+    assert f"{CELLS} cells: 0 answered before, " in done.out
     told = report(panel, plain)
     assert told["complete"] is False and told["comparisons"][0]["found"] is None
     assert "'panel experiment run strict'" in told["comparisons"][0]["sentence"]
@@ -345,7 +347,7 @@ def test_a_plan_says_what_is_compared_and_what_cannot_be_decided(
         "Compares whether rubric ships less often than control (one-sided), and whether" in done.out
     )
     assert "within ±5 points (TOST)." in done.out
-    assert "--margin 5 --arms 2 --calls 28'" in " ".join(done.out.split())
+    assert "--margin 5 --arms 2 --calls 56'" in " ".join(done.out.split())
     assert "cannot be decided" not in done.out
     edit(file_of(plain), "[select]", '[select]\ntools = ["tool-1", "tool-2"]')
     told = "rubric − control cannot be decided: 2 tool(s) in common, and a comparison takes 6."
