@@ -85,7 +85,7 @@ def test_a_column_shows_its_numbers_to_the_same_digits() -> None:
     assert [cell(span, "shift_span") for span in spans] == [
         "−9.3 to +6.4",
         "−30.5 to −11.5",
-        "+0.0 to +12.0",
+        "0.0 to +12.0",
     ]
     assert [cell(value, "p") for value in (0.0002, 0.001, 0.0449, 1.0)] == [
         "< 0.001",

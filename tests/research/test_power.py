@@ -8,6 +8,7 @@ import pytest
 
 from panel.errors import UsageError
 from panel.research.frame import Frame, VoteCount, frame_of
+from panel.research.paired import compare, family
 from panel.research.pilot import Components, components
 from panel.research.power import Aim, Budget, designs, power
 from tests.support.reference import REFERENCE
@@ -75,6 +76,18 @@ def test_many_tools_are_tested_by_the_normal_limit_of_the_same_test() -> None:
 def test_more_comparisons_share_the_wrong_alarms_out() -> None:
     alone, shared = (power(PANEL, 40, 5, Aim(effect=8, comparisons=n)) for n in (1, 4))
     assert shared < alone - 0.1
+
+
+def test_what_is_planned_for_one_of_several_comparisons_is_how_the_first_is_decided() -> None:
+    """Planned by Bonferroni, decided by Holm: its first step is the same."""
+    one = VoteCount("", "builder", "mock/one", "p1", "", 0, 1)
+    tools = [replace(one, tool=f"tool-{at}") for at in range(7)]
+    base, moved = frame_of("a", tools), frame_of("b", [replace(each, ships=1) for each in tools])
+    found, same = compare(base, moved), compare(base, base)
+    assert found.p == 2 / 2**7
+    for many in (2, 3, 4, 5):
+        decided = family([found, *[same] * (many - 1)])[0]
+        assert decided.shown == (found.p <= Aim(comparisons=many).alpha) == (many <= 3)
 
 
 @pytest.mark.parametrize(

@@ -229,6 +229,18 @@ def test_an_experiment_has_its_registered_comparisons_and_the_figures_of_each_ar
     assert [part.arm for part in report_of(mocked, "cool/warm").parts] == ["warm"]
 
 
+def test_the_plan_of_an_even_number_of_repeats_advises_an_odd_one(
+    mocked: Space, panel: Panel
+) -> None:
+    (mocked.root / "experiments").mkdir()
+    for repeats in (2, 3):
+        text = EXPERIMENT.replace("repeats = 1", f"repeats = {repeats}")
+        (mocked.root / "experiments" / "cool.toml").write_text(text, encoding="utf-8")
+        done = panel("experiment", "plan", "cool", cwd=mocked.root)
+        assert done.code == 0, done.err
+        assert ("An odd number has no ties." in done.out) == (repeats == 2)
+
+
 def test_foreign_words_in_a_drawing_are_text_and_nothing_else() -> None:
     rows = [{"label": HOSTILE, "value": 1.0, "low": 0.0, "high": 2.0}]
     spec = whiskers(rows, "ship, %", (0, 100))

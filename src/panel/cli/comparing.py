@@ -8,7 +8,8 @@ from typing import Any
 from panel.cli.output import Format, ends, percent, print_rows, say
 from panel.research.canaries import Split
 from panel.research.flips import Noise
-from panel.research.paired import Comparison, Shift, ToolPair
+from panel.research.paired import Comparison, ToolPair
+from panel.research.shifts import Adjusted, Shift
 from panel.stats import Interval, Tally
 
 TOLD = 10  # flipped tools whose takes are printed
@@ -32,6 +33,12 @@ def _said(value: float | None) -> str:
     return f"p {shown}" if value is None or shown.startswith("<") else f"p = {shown}"
 
 
+def _by_holm(holm: Adjusted | None) -> str:
+    if holm is None or holm.of == 1:
+        return ""
+    return f"; by Holm over {holm.of} comparisons {_said(holm.p)}"
+
+
 def _span(interval: Interval | None) -> str:
     return f"{_points(interval.low)} to {_points(interval.high)}" if interval else "not estimable"
 
@@ -51,10 +58,14 @@ def print_comparison(found: Comparison, noise: Noise | None) -> None:
     kind = f"one-sided ({found.expect})" if found.expect else "two-sided"
     rows = [
         ("Difference", f"{_shift(found.shift)} (t over tools, n = {found.shift.n})"),
-        ("Decides", f"sign-flip test over tools, exact, {kind}: {_said(found.p)}"),
+        (
+            "Decides",
+            f"sign-flip test over tools, exact, {kind}: {_said(found.p)}{_by_holm(found.holm)}",
+        ),
     ]
     if same := found.equivalence:
-        said = f"TOST {_said(same.p)}, 90 % interval {_span(same.interval)}"
+        tested = f"TOST {_said(same.p)}{_by_holm(same.holm)}"
+        said = f"{tested}, 90 % interval {_span(same.interval)}"
         rows.append((f"Within ±{same.margin:g}", said))
     test = found.cells
     counts = f"{test.to_ship} to ship, {test.to_skip} to skip, {_said(test.p)}"
@@ -179,6 +190,8 @@ def record(
             "expect": found.expect,
             "p": found.p,
             "p_two_sided": found.test.p,
+            "p_holm": found.holm and found.holm.p,
+            "comparisons": found.holm.of if found.holm else 1,
             "shown": found.shown,
         },
         "equivalence": same
@@ -186,6 +199,8 @@ def record(
             "method": "two one-sided t tests over tools",
             "margin": same.margin,
             "p": same.p,
+            "p_holm": same.holm and same.holm.p,
+            "comparisons": same.holm.of if same.holm else 1,
             "interval_90": ends(same.interval),
             "shown": same.shown,
         },

@@ -21,12 +21,13 @@ COLUMNS: tuple[Column, ...] = (
     ("Margin, ± points", "points"),
     ("90 % interval", "shift_span"),
     ("p, unchanged", "p"),
-    ("Not compared, since", "text"),
-    ("Not realised", "text"),
+    ("that, adjusted", "p"),
+    ("Not decided, since", "text"),
 )
+UNDECIDED = "Question mark: not decided. "
 BOUNDED = (
-    " Line: its 90 % interval. Field around 0: the margin; “unchanged” is shown where the line "
-    "keeps to it."
+    "Line: its 90 % interval. Field around 0: the margin; “unchanged” takes a line that keeps to "
+    "it."
 )
 
 
@@ -35,35 +36,31 @@ def comparisons_section(outcome: ExperimentOutcome) -> Figure | None:
     if not outcome.comparisons:
         return None
     made = [(_name(each), each.found) for each in outcome.comparisons if each.found]
-    wrong = {arm.conditions.arm: arm.unrealised for arm in outcome.arms}
-    drawn = [
-        _drawn(each, each.found, bool(_unrealised(each, wrong)))
-        for each in outcome.comparisons
-        if each.found
-    ]
+    drawn = [_drawn(each, each.found) for each in outcome.comparisons if each.found]
     far = [abs(row[name] or 0) for row in drawn for name in ("value", "low", "high", "margin")]
     reach = max([10.0, *far])
-    standing = outcome.standing
     return Figure(
         key="comparisons",
         title="The registered comparisons",
-        finding=f"{'Confirmatory' if standing.confirmatory else 'Exploratory'}. {standing.why}",
+        finding=" ".join(outcome.headline),
         more=tuple(each.sentence for each in outcome.comparisons),
         estimates="The difference of two arms’ ship percentages on the tools that both have, in "
         "points: the mean over tools, tools being the sample.",
         n="; ".join(f"{name}: {counted(len(found.tools), 'tool')}" for name, found in made)
         or "no comparison could be made",
-        method="A sign-flip permutation test over tools decides (p); the 95 % interval is "
-        "Student’s t over tools. “p, adjusted” is over the registered comparisons (Holm 1979). "
-        "“p, unchanged” is of two one-sided t tests (Schuirmann 1987) that the difference lies "
-        "within the margin, which is where the 90 % interval does.",
+        method="A sign-flip permutation test over tools (p); the 95 % interval is Student’s t over "
+        "tools. “p, unchanged” is of two one-sided t tests (Schuirmann 1987) that the difference "
+        "lies within the margin, as the 90 % interval then does. Of several comparisons the "
+        "adjusted p decides (Holm 1979), of differences and of margins apart; no interval is "
+        "adjusted.",
         left_out="Abstentions and errors; tools without a vote of the same persona on both sides: "
         f"{_left_out(made)}.",
         columns=COLUMNS,
-        rows=tuple(_row(each, wrong) for each in outcome.comparisons),
+        rows=tuple(_row(each) for each in outcome.comparisons),
         sql=queries.arms_sql(outcome.experiment.name),
         chart=charts.whiskers(drawn, "difference, points", (-reach, reach)) if drawn else None,
-        legend="Diamond: the difference in points. Band: its 95 % interval."
+        legend="Diamond: the difference in points. Band: its 95 % interval. "
+        f"{UNDECIDED if any(found.undecided for _name, found in made) else ''}"
         + (BOUNDED if any(row["margin"] for row in drawn) else ""),
     )
 
@@ -77,16 +74,11 @@ def _name(each: ComparisonOutcome) -> str:
     return f"{each.registered.b} − {each.registered.a}"
 
 
-def _unrealised(each: ComparisonOutcome, wrong: dict[str, tuple[str, ...]]) -> str:
-    arms = (each.registered.a, each.registered.b)
-    return "; ".join(f"{arm}: {why}" for arm in arms for why in wrong.get(arm, ()))
-
-
-def _drawn(each: ComparisonOutcome, found: Comparison, wrong: bool) -> dict[str, Any]:
+def _drawn(each: ComparisonOutcome, found: Comparison) -> dict[str, Any]:
     same = found.equivalence
     inner = ends(same.interval if same else None)
     return {
-        "label": f"{_name(each)}{' (not realised)' if wrong else ''}",
+        "label": f"{_name(each)}{' ?' if found.undecided else ''}",
         "value": found.shift.points,
         **ends(found.shift.interval),
         "margin": same.margin if same else None,
@@ -95,12 +87,12 @@ def _drawn(each: ComparisonOutcome, found: Comparison, wrong: bool) -> dict[str,
     }
 
 
-def _row(each: ComparisonOutcome, wrong: dict[str, tuple[str, ...]]) -> tuple[object, ...]:
-    found, remark = each.found, _unrealised(each, wrong) or None
-    margin = each.registered.margin
+def _row(each: ComparisonOutcome) -> tuple[object, ...]:
+    found, margin = each.found, each.registered.margin
     if found is None:
-        return (_name(each), *[None] * 5, margin, None, None, each.why, remark)
+        return (_name(each), *[None] * 5, margin, None, None, None, each.why)
     shift, same = found.shift, found.equivalence
-    tested = (same.interval, same.p) if same else (None, None)
+    tested = (same.interval, same.p, same.holm and same.holm.p) if same else (None, None, None)
     decided = (len(found.tools), found.p, each.adjusted)
-    return (_name(each), shift.points, shift.interval, *decided, margin, *tested, None, remark)
+    why = found.undecided or None
+    return (_name(each), shift.points, shift.interval, *decided, margin, *tested, why)

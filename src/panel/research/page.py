@@ -62,6 +62,10 @@ def _ends(interval: Interval, form: str) -> str:
     return _minus(f"{interval.low:{form}} to {interval.high:{form}}")
 
 
+def _shift(points: float) -> str:
+    return _minus(f"{points:+.1f}") if round(points, 1) else "0.0"
+
+
 _SHOWN: dict[Kind, Callable[[Any], str]] = {
     "text": lambda value: clean(str(value)),
     "count": lambda value: f"{value:,}",
@@ -72,8 +76,8 @@ _SHOWN: dict[Kind, Callable[[Any], str]] = {
     "span": lambda value: _ends(value, "z.3f"),
     "p": lambda value: "< 0.001" if value < 0.001 else f"{value:.3f}",
     "points": lambda value: _minus(f"{value:z.1f}"),
-    "shift": lambda value: _minus(f"{value:+z.1f}"),
-    "shift_span": lambda value: _ends(value, "+z.1f"),
+    "shift": _shift,
+    "shift_span": lambda value: f"{_shift(value.low)} to {_shift(value.high)}",
     "seconds": lambda value: f"{value:,.2f}{NBSP}s",
     "usd": lambda value: f"${value:,.4f}" if value >= 0.01 else f"${value:.6f}",
 }

@@ -14,8 +14,9 @@ from typing import Any
 from panel.errors import UsageError
 from panel.research.extras import needed
 from panel.research.frame import Frame, frame_of
-from panel.research.paired import ALPHA, FEWEST
+from panel.research.paired import FEWEST
 from panel.research.pilot import Components, components
+from panel.research.shifts import ALPHA
 from panel.stats import Interval
 from panel.stats.paired import sign_flip
 
@@ -33,7 +34,8 @@ class Aim:
 
     effect: the true shift in points; None for none. margin: in points; then power is the chance
     that "unchanged within the margin" is shown, and else that a difference is. comparisons: how
-    many are made, among which the 5 % are shared out (Bonferroni).
+    many are made, among which the 5 % are shared out (Bonferroni): the first step of Holm's method,
+    by which they are decided.
     """
 
     effect: float | None = None

@@ -129,7 +129,7 @@ def _compared(workspace: WorkspaceFiles, connection: Connection, name: str) -> l
         experiment = load_experiment(workspace.root, name)
     except UsageError:
         return []
-    found = comparisons_section(experiment_outcome(connection, experiment))
+    found = comparisons_section(experiment_outcome(workspace, connection, experiment))
     return [found] if found else []
 
 
