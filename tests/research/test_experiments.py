@@ -304,6 +304,28 @@ def test_a_mistake_in_an_experiment_is_named(
     assert "Traceback" not in done.err and "sk-1234" not in done.err
 
 
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        ('a = "a"\nb = "c"', "7: compare.0.b: there is no arm 'c'"),
+        ('a = "a"\nb = "b"\nmargin = -5', "8: compare.0.margin: must be more than 0, not -5"),
+        (
+            *('a = "a"\nb = "b"\nmargin = "five"',),
+            "8: compare.0.margin: must be a number, not 'five'. Write a number, such as 5 or 0.5.",
+        ),
+        ('a = "a"\nb = "b"\n[[compare]]\na = "a"\nb = "b"\nexpct = "more"', "11: compare.1.expct"),
+        ('a = "a"\nb = "b"\n[[compare]]\nb = "a"\na = "b"', "8: compare.1: 'b' and 'a' are comp"),
+        ('a = "a"', "5: compare.0.b: is missing"),
+    ],
+)
+def test_a_mistake_in_a_comparison_is_named_with_the_line_of_its_key(
+    mocked: Space, panel: Panel, table: str, told: str
+) -> None:
+    file = write(mocked, f'question = "q"\n[arms.a]\n[arms.b]\nmodel = "m"\n[[compare]]\n{table}\n')
+    done = panel("experiment", "plan", "rubric", cwd=mocked.root)
+    assert done.code == 2 and f"{file}:{told}" in done.err, done.err
+
+
 def test_a_mistake_in_an_overlay_is_named_where_it_stands(mocked: Space, panel: Panel) -> None:
     write(mocked)
     over = mocked.root / "experiments" / "rubric" / "prompts" / "system.md.j2"
