@@ -500,3 +500,32 @@ def test_an_arm_without_any_answer_is_said_to_be_not_asked_yet(mocked: Space, pa
     assert f"'rubric/{other}' is not asked yet: none of its 8 cells has an answer." in done.err
     report = panel("experiment", "report", "rubric", cwd=mocked.root)
     assert report.code == 0 and f"is not compared: {other} has not been asked" in report.out
+
+
+TWO = (
+    'question = "Which model ships more?"\nrepeats = 10\n[arms.one]\n[arms.other]\n'
+    'model = "mock-2"\n'
+)
+
+
+def test_an_endpoint_has_one_client_for_a_whole_experiment(
+    mocked: Space, panel: Panel, mock: MockEndpoint
+) -> None:
+    """Its connections are those that are in use at once, however many turns its models take."""
+    write(mocked, TWO)
+    assert panel("experiment", "run", "rubric", cwd=mocked.root).code == 0
+    assert mock.asked == 160 and mock.connections <= 8
+
+
+def test_models_that_take_turns_share_one_budget(
+    mocked: Space, panel: Panel, mock: MockEndpoint
+) -> None:
+    write(mocked, TWO)
+    done = panel("experiment", "run", "rubric", "--max-calls", "50", "--json", cwd=mocked.root)
+    assert done.code == 4 and mock.asked == 50
+    told = json.loads(done.out)["runs"]
+    assert [each["stopped"] for each in told] == ["budget", "budget"]
+    assert sum(each["asked"] for each in told) == 50
+    assert min(each["asked"] for each in told) > 15, "they took turns until then"
+    assert panel("experiment", "run", "rubric", cwd=mocked.root).code == 0
+    assert mock.asked == 160

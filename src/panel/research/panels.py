@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from panel.research.extras import needed
-from panel.research.rates import THIS_TOOL, Estimate, count_rate, tool_rate
+from panel.research.influence import PersonaInfluence, persona_influences
+from panel.research.rates import THIS_TOOL, Estimate, tool_rate
 from panel.research.table import Grid
 from panel.research.variance import Projection, VarianceSplit, projections, variance_split
 from panel.stats import (
     ENOUGH,
     SHIPS,
     Agreement,
-    Influence,
     Interval,
     PanelHealth,
     PanelResult,
@@ -25,7 +25,6 @@ from panel.stats import (
     agreement_of_counts,
     combine,
     health_of,
-    influences_of,
     jackknife,
     rating_counts,
 )
@@ -68,17 +67,6 @@ class AgreementFigures:
     ac1: Estimate
     flips: Estimate
     effective: Estimate
-
-
-@dataclass(frozen=True, slots=True)
-class PersonaInfluence:
-    """What one persona does to the majority: rates of tools, and shapley from -1/2 to 1/2."""
-
-    persona: str
-    votes: int
-    left_out: Estimate
-    pivotal: Estimate
-    shapley: Estimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +134,7 @@ def panel_statistics(grid: Grid) -> PanelStatistics:
         _agreement(grid, said, health),
         variance_split(grid.ships, grid.votes, ("tool", "persona"), ONE_MODEL),
         projections(grid.ships, grid.votes),
-        _influence(grid.personas, said),
+        persona_influences(grid.personas, said),
     )
 
 
@@ -271,41 +259,6 @@ def _effective(health: PanelHealth) -> Estimate:
         "tools",
         "Kish k / (1 + (k - 1) rho), rho the mean phi; Bayesian bootstrap over tools",
         why,
-    )
-
-
-def _influence(
-    personas: Sequence[str], said: Counter[tuple[Said, ...]]
-) -> tuple[PersonaInfluence, ...]:
-    patterns: Counter[Any] = Counter()
-    for pattern, many in said.items():
-        patterns[tuple(SHIPS.get(each) for each in pattern)] += many
-    return tuple(
-        PersonaInfluence(
-            persona,
-            each.votes,
-            count_rate(each.left_out, each.tools, "tools it decides by being there", "tools"),
-            count_rate(each.pivotal, each.tools, "tools it would turn by its other vote", "tools"),
-            _shapley(each),
-        )
-        for persona, each in zip(personas, influences_of(patterns), strict=True)
-    )
-
-
-def _shapley(found: Influence) -> Estimate:
-    error = found.deviation / found.tools**0.5 if found.deviation else None
-    interval = None
-    if error:
-        interval = t_interval(found.shapley, error, found.tools - 1).cut(-0.5, 0.5)
-    return Estimate(
-        "its Shapley value on the majority: above 0 it pulls towards ship",
-        found.shapley if found.tools else None,
-        interval,
-        error,
-        found.tools,
-        "tools",
-        "exact on each tool; t interval over tools",
-        None if interval else "its value does not vary over tools" if found.tools else "no votes",
     )
 
 
