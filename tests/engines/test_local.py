@@ -19,7 +19,7 @@ import pytest
 
 from panel.endpoint import health
 from panel.endpoint.masking import MASK
-from panel.engines import local
+from panel.engines import job_run
 from panel.engines.base import RunStats
 from panel.errors import JournalError, StoreError
 from panel.runs.run import ProgressReporter, RunSummary, execute
@@ -316,7 +316,7 @@ def test_verdicts_are_visible_to_others_before_the_run_ends(
     """A process of its own reads the store while the run goes on."""
     mock.delay = 0.25
     script = (
-        "import panel.engines.local as local; local.CHECKPOINT_SECONDS = 0.2\n"
+        "import panel.engines.job_run as job_run; job_run.CHECKPOINT_SECONDS = 0.2\n"
         "import sys; sys.argv = ['panel', 'run', '--json']\n"
         "from panel.cli.main import main; main()"
     )
@@ -341,7 +341,7 @@ def test_a_checkpoint_that_fails_does_not_fail_the_run(
 ) -> None:
     mock.delay = 0.05
     calls: list[int] = []
-    real = local._Run.__init__
+    real = job_run.JobRun.__init__
 
     def failing() -> None:
         calls.append(1)
@@ -351,8 +351,8 @@ def test_a_checkpoint_that_fails_does_not_fail_the_run(
         object.__setattr__(job, "checkpoint", failing)
         real(self, job)
 
-    monkeypatch.setattr(local, "CHECKPOINT_SECONDS", 0.01)
-    monkeypatch.setattr(local._Run, "__init__", init)
+    monkeypatch.setattr(job_run, "CHECKPOINT_SECONDS", 0.01)
+    monkeypatch.setattr(job_run.JobRun, "__init__", init)
     summary, _tallies, _notices = run(busy)
     assert calls and summary.verdicts == 4 * TOOLS
 

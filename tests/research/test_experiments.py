@@ -304,6 +304,28 @@ def test_a_mistake_in_an_experiment_is_named(
     assert "Traceback" not in done.err and "sk-1234" not in done.err
 
 
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        ('a = "a"\nb = "c"', "7: compare.0.b: there is no arm 'c'"),
+        ('a = "a"\nb = "b"\nmargin = -5', "8: compare.0.margin: must be more than 0, not -5"),
+        (
+            *('a = "a"\nb = "b"\nmargin = "five"',),
+            "8: compare.0.margin: must be a number, not 'five'. Write a number, such as 5 or 0.5.",
+        ),
+        ('a = "a"\nb = "b"\n[[compare]]\na = "a"\nb = "b"\nexpct = "more"', "11: compare.1.expct"),
+        ('a = "a"\nb = "b"\n[[compare]]\nb = "a"\na = "b"', "8: compare.1: 'b' and 'a' are comp"),
+        ('a = "a"', "5: compare.0.b: is missing"),
+    ],
+)
+def test_a_mistake_in_a_comparison_is_named_with_the_line_of_its_key(
+    mocked: Space, panel: Panel, table: str, told: str
+) -> None:
+    file = write(mocked, f'question = "q"\n[arms.a]\n[arms.b]\nmodel = "m"\n[[compare]]\n{table}\n')
+    done = panel("experiment", "plan", "rubric", cwd=mocked.root)
+    assert done.code == 2 and f"{file}:{told}" in done.err, done.err
+
+
 def test_a_mistake_in_an_overlay_is_named_where_it_stands(mocked: Space, panel: Panel) -> None:
     write(mocked)
     over = mocked.root / "experiments" / "rubric" / "prompts" / "system.md.j2"
@@ -478,3 +500,32 @@ def test_an_arm_without_any_answer_is_said_to_be_not_asked_yet(mocked: Space, pa
     assert f"'rubric/{other}' is not asked yet: none of its 8 cells has an answer." in done.err
     report = panel("experiment", "report", "rubric", cwd=mocked.root)
     assert report.code == 0 and f"is not compared: {other} has not been asked" in report.out
+
+
+TWO = (
+    'question = "Which model ships more?"\nrepeats = 10\n[arms.one]\n[arms.other]\n'
+    'model = "mock-2"\n'
+)
+
+
+def test_an_endpoint_has_one_client_for_a_whole_experiment(
+    mocked: Space, panel: Panel, mock: MockEndpoint
+) -> None:
+    """Its connections are those that are in use at once, however many turns its models take."""
+    write(mocked, TWO)
+    assert panel("experiment", "run", "rubric", cwd=mocked.root).code == 0
+    assert mock.asked == 160 and mock.connections <= 8
+
+
+def test_models_that_take_turns_share_one_budget(
+    mocked: Space, panel: Panel, mock: MockEndpoint
+) -> None:
+    write(mocked, TWO)
+    done = panel("experiment", "run", "rubric", "--max-calls", "50", "--json", cwd=mocked.root)
+    assert done.code == 4 and mock.asked == 50
+    told = json.loads(done.out)["runs"]
+    assert [each["stopped"] for each in told] == ["budget", "budget"]
+    assert sum(each["asked"] for each in told) == 50
+    assert min(each["asked"] for each in told) > 15, "they took turns until then"
+    assert panel("experiment", "run", "rubric", cwd=mocked.root).code == 0
+    assert mock.asked == 160

@@ -175,3 +175,59 @@ def test_nothing_stale_asks_nothing_however_unsure(reworded: Space, mock: MockEn
     connections = mock.connections
     assert status(reworded) == [] and run(reworded, changed=True).asked == 0
     assert mock.connections == connections
+
+
+def experiment(space: Space, panel: Panel, repeats: int) -> None:
+    """Ask the house panel's own questions about anvil for an experiment."""
+    file = space.root / "experiments" / "same.toml"
+    file.parent.mkdir()
+    select = '[select]\ntools = ["anvil"]\n'
+    file.write_text(f'question = "?"\nrepeats = {repeats}\n{select}[arms.control]\n')
+    assert panel("experiment", "run", "same", cwd=space.root).code in (0, 1)
+
+
+def test_the_answers_of_an_experiment_to_the_very_same_questions_are_taken_before_any_is_asked(
+    reworded: Space, mock: MockEndpoint, panel: Panel
+) -> None:
+    edit(reworded.root / "panel.toml", "concurrency = 4", "concurrency = 1")
+    turns = Counter[str]()
+
+    def word(system: str, user: str) -> str:
+        mine = "You are the Builder" in system and "eats JSON" in user
+        turns["builder"] += mine
+        return "skip" if mine and turns["builder"] % 2 else "ship"
+
+    mock.face = voting(word)
+    experiment(reworded, panel, repeats=6)
+    before = mock.asked
+    done = run(reworded, changed=True)
+    assert mock.asked - before == done.asked == 3, "six of the builder's nine were there"
+    freeze(reworded)
+    assert len(on_file(reworded).answers) == 9 and on_file(reworded).ships == 4
+    assert run(reworded, changed=True).asked == 0
+
+
+def test_answers_of_an_experiment_that_come_to_be_wanted_during_a_run_are_taken_then(
+    reworded: Space, mock: MockEndpoint, panel: Panel
+) -> None:
+    """The experiment failed on some repeats: once they are asked, those after them are there."""
+    edit(reworded.root / "panel.toml", "concurrency = 4", "concurrency = 1")
+    plain, failed = skipping(["ship", "skip"] * 8), Counter[str]()
+
+    def face(index: int, body: dict) -> Reply | None:  # type: ignore[type-arg]
+        system = body["messages"][0]["content"]
+        failed["builder"] += "You are the Builder" in system
+        if "You are the Builder" in system and failed["builder"] <= 4:
+            return Reply(413, "too large")
+        return plain(index, body)
+
+    mock.face = face
+    experiment(reworded, panel, repeats=7)
+    before = mock.asked
+    done = run(reworded, changed=True)
+    assert mock.asked - before == done.asked == 9 - 3
+    held = "FROM verdicts WHERE tool = 'anvil' AND persona = 'builder'"
+    assert rows(reworded, f"SELECT count(*), max(repeat) {held}") == [(9, 9)]
+    late = "FROM journal.adoptions WHERE persona = 'builder' AND repeat > 4"
+    assert rows(reworded, f"SELECT count(*) > 0 {late}") == [(True,)]
+    assert run(reworded, changed=True).asked == 0

@@ -34,7 +34,7 @@ import pytest
 
 from panel.cells.journal import JournalWriter, read_lines
 from panel.cli.main import ExitCode, main
-from panel.engines import local
+from panel.engines import job_run
 from panel.errors import JournalError
 from panel.store.ingest import Ingested, ingest
 from tests.support.mock_endpoint import Answer, MockEndpoint, reply_for
@@ -87,7 +87,7 @@ def _serve() -> None:
     ):  # what a first request would import
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
-    local.CHECKPOINT_SECONDS = 0.1  # so that kills meet writing into the database, too
+    job_run.CHECKPOINT_SECONDS = 0.1  # so that kills meet writing into the database, too
     for line in sys.stdin:
         order = json.loads(line)
         number = order.pop("number")

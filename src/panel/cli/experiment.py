@@ -13,7 +13,7 @@ from panel.cells.plan import Estimate, estimate
 from panel.cli.experiment_report import flipped_takes, outcome_record, print_outcome
 from panel.cli.main import ExitCode
 from panel.cli.options import Json, MaxCalls, MaxCost, MaxTokens
-from panel.cli.output import note, out, print_json, safe, say
+from panel.cli.output import note, out, plain_table, print_json, safe, say
 from panel.cli.run import how_ended, print_estimate, remark_all, shown
 from panel.cli.workspace import open_workspace
 from panel.endpoint.embedded import NOT_JUDGEMENT
@@ -207,9 +207,8 @@ def _sum(costs: Iterator[float | None]) -> float | None:
 
 
 def _arms_table(arms: Sequence[dict[str, Any]]) -> Table:
-    table = Table("Arm", "Model", box=None, pad_edge=False, header_style="bold")
-    for head in ("tools", "personas", "repeats", "cells", "answered", "to ask"):
-        table.add_column(head, justify="right")
+    heads = ("tools", "personas", "repeats", "cells", "answered", "to ask")
+    table = plain_table(["Arm", "Model"], heads)
     for each in arms:
         counts = ("tools", "personas", "repeats", "cells", "reused", "pending")
         table.add_row(

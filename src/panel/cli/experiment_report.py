@@ -10,7 +10,7 @@ from rich.table import Table
 
 from panel.cli.comparing import Takes, print_comparison
 from panel.cli.comparing import record as comparison_record
-from panel.cli.output import out, percent, safe, say
+from panel.cli.output import out, percent, plain_table, safe, say
 from panel.research.experiments import waiting_arms
 from panel.research.flips import expected_flips
 from panel.research.frame import Source
@@ -101,9 +101,8 @@ def _comparison(each: ComparisonOutcome, takes: Sequence[Takes]) -> dict[str, An
 
 
 def _rates_table(outcome: ExperimentOutcome) -> Table:
-    table = Table("Arm", box=None, pad_edge=False, header_style="bold")
-    for head in ("tools", "votes", "no verdict", "not asked", "ship", "95 % interval"):
-        table.add_column(head, justify="right")
+    heads = ("tools", "votes", "no verdict", "not asked", "ship", "95 % interval")
+    table = plain_table(["Arm"], heads)
     table.add_column("asked as")
     for arm in outcome.arms:
         rate = arm.rate

@@ -8,7 +8,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from panel.cli.output import ends, out, percent, safe, say
+from panel.cli.output import ends, out, percent, plain_table, safe, say
 from panel.site.health import left_out, sentence, warning
 from panel.stats import PanelHealth, PersonaPair
 
@@ -45,9 +45,7 @@ def warning_with_remedy(health: PanelHealth) -> str | None:
 
 
 def _rates(health: PanelHealth, names: Mapping[str, str]) -> Table:
-    table = Table("Reviewer", box=None, pad_edge=False, header_style="bold")
-    for head in ("n", "ship", "95 % interval", "tied", "no vote"):
-        table.add_column(head, justify="right", min_width=max(map(len, head.split())))
+    table = plain_table(["Reviewer"], ["n", "ship", "95 % interval", "tied", "no vote"])
     for each in health.personas:
         votes = each.votes
         span = f"{votes.interval.low:.0f}–{votes.interval.high:.0f} %" if votes.interval else "—"
@@ -57,9 +55,7 @@ def _rates(health: PanelHealth, names: Mapping[str, str]) -> Table:
 
 
 def _pairs(health: PanelHealth, names: Mapping[str, str]) -> Table:
-    table = Table("Pair", box=None, pad_edge=False, header_style="bold")
-    for head in ("n", "agree", "phi"):
-        table.add_column(head, justify="right")
+    table = plain_table(["Pair"], ["n", "agree", "phi"])
     for each in health.pairs:
         pair = safe(f"{names[each.one]} × {names[each.other]}")
         table.add_row(pair, f"{each.n:,}", percent(each.agreement), _phi(each, names))

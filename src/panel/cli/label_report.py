@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rich.table import Table
-
-from panel.cli.output import ends, note, out, percent, say
+from panel.cli.output import ends, note, out, percent, plain_table, say
 from panel.research.labels import LabelReport, share
 from panel.research.labels import Table as Counts
 from panel.stats.correction import Corrected
@@ -36,9 +34,7 @@ def print_report(found: LabelReport, names: Mapping[str, str]) -> None:
         f"questions are labelled, of {found.population:,} in all."
     )
     say("Labellers: " + ", ".join(f"{who} ({many:,})" for who, many in found.labels.items()) + ".")
-    shown = Table("Panel", box=None, pad_edge=False, header_style="bold")
-    for head in ("people ship", "people skip"):
-        shown.add_column(head, justify="right")
+    shown = plain_table(["Panel"], ["people ship", "people skip"])
     shown.add_row("ships", f"{table.ship_ship:,}", f"{table.ship_skip:,}")
     shown.add_row("skips", f"{table.skip_ship:,}", f"{table.skip_skip:,}")
     out().print(shown)

@@ -201,6 +201,17 @@ def print_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]], form: Form
         wide.print(table, crop=False, overflow="ignore")
 
 
+def plain_table(words: Sequence[str], numbers: Sequence[str] = ()) -> Table:
+    """Return a table without lines: columns of words, then of numbers, which stand right."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for head in words:
+        table.add_column(safe(head))
+    for head in numbers:
+        wide = max(map(len, head.split()))
+        table.add_column(safe(head), justify="right", min_width=wide)
+    return table
+
+
 def table_width(table: Table) -> int:
     """Return the columns that a table takes when nothing is cut."""
     return Console(width=1_000_000).measure(table).maximum

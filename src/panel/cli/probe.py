@@ -6,11 +6,10 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from panel.cli.main import ExitCode
 from panel.cli.options import EndpointName, Json, MaxCalls, MaxCost, MaxTokens, Model, Personas
-from panel.cli.output import note, out, print_json, safe, say
+from panel.cli.output import note, out, plain_table, print_json, safe, say
 from panel.cli.run import how_ended, remark_all, shown
 from panel.cli.workspace import open_workspace
 from panel.endpoint.embedded import NOT_JUDGEMENT
@@ -105,7 +104,7 @@ def _print_list(as_json: bool) -> None:
         names = ("name", "asks", "goal", "threshold", "repeats")
         print_json([{each: getattr(one, each) for each in names} for one in PROBES.values()])
         return
-    table = Table("Probe", "Question", "Goal", box=None, pad_edge=False, header_style="bold")
+    table = plain_table(["Probe", "Question", "Goal"])
     for one in PROBES.values():
         table.add_row(one.name, one.asks, one.goal)
     out().print(table)
@@ -128,9 +127,7 @@ def _print_plan(
         f"{size.tools} tools, {size.personas} personas, {size.repeats} repeat(s): "
         f"{cost.calls:,} calls at most, cost {price}."
     )
-    table = Table("If the truth is", box=None, pad_edge=False, header_style="bold")
-    for head in ("met", "not met", "not shown"):
-        table.add_column(head, justify="right")
+    table = plain_table(["If the truth is"], ["met", "not met", "not shown"])
     for row in planned.rows:
         chances_of = (row.met, row.not_met, row.not_shown)
         truth = f"{row.truth:g} {'%' if row.unit == 'percent' else row.unit}"

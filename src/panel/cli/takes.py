@@ -8,10 +8,9 @@ from functools import partial
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from panel.cli.options import Json
-from panel.cli.output import ends, note, out, percent, print_json, safe, say
+from panel.cli.output import ends, note, out, percent, plain_table, print_json, safe, say
 from panel.cli.workspace import open_store
 from panel.research.attribution import (
     PERMUTATIONS,
@@ -82,9 +81,7 @@ def _print_attribution(name: str, found: Attribution | str, names: Mapping[str, 
         f"({low:.0f}–{high:.0f} %), chance {percent(100 * found.chance)}, p = {found.p:.3f} of "
         f"{found.permutations:,} permutations."
     )
-    table = Table("Takes of", box=None, pad_edge=False, header_style="bold")
-    for persona in found.confusion:
-        table.add_column(safe(f"as {names[persona]}"), justify="right")
+    table = plain_table(["Takes of"], [f"as {names[persona]}" for persona in found.confusion])
     for persona, row in found.confusion.items():
         table.add_row(safe(names[persona]), *(f"{many:,}" for many in row.values()))
     out().print(table)
@@ -96,10 +93,8 @@ def _print_diversity(found: list[Diversity] | str, names: Mapping[str, str]) -> 
         return
     first = found[0]
     say(f"Diversity over {first.n:,} takes of each persona, {first.words} words each:")
-    table = Table("Persona", box=None, pad_edge=False, header_style="bold")
     heads = ("zlib", "BLEU", "dist-1", "dist-2", "Vendi", "phrases", "opening")
-    for head in heads:
-        table.add_column(head, justify="right", min_width=len(head))
+    table = plain_table(["Persona"], heads)
     for each in found:
         table.add_row(
             safe(names[each.persona]),

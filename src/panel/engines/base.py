@@ -78,15 +78,6 @@ class RunBudget:
     max_tokens: int | None = None
     max_cost: float | None = None
 
-    def less(self, spent: RunStats) -> RunBudget:
-        """Return what is left of it; a bound that is used up is 0."""
-        tokens = spent.prompt_tokens + spent.completion_tokens
-        return RunBudget(
-            None if self.max_calls is None else max(0, self.max_calls - spent.requests),
-            None if self.max_tokens is None else max(0, self.max_tokens - tokens),
-            None if self.max_cost is None else max(0.0, self.max_cost - spent.cost_usd),
-        )
-
 
 NO_BUDGET = RunBudget()
 
@@ -129,6 +120,13 @@ class Engine(Protocol):
 
     def ask_all(self, job: Job) -> RunStats:
         """Ask every cell of the job, journal every attempt, and return the counts."""
+
+    def ask_in_turns(self, jobs: Sequence[Job], rounds: int) -> list[RunStats]:
+        """Ask several jobs by turns: in each round a share of every job's cells, in their order.
+
+        Each endpoint has one client for all of it, and the jobs share the first one's budget.
+        What stops one of them stops all. Returns the counts of each.
+        """
 
     def diagnose(self, endpoint: Endpoint, memory: Path) -> Diagnosis:
         """Find out an endpoint's server, models and abilities; keep the last in ``memory``."""

@@ -19,8 +19,8 @@ from panel.errors import UsageError, WorkspaceError
 from panel.frozen.files import encode_frozen, parse_document, read_each, write_changed
 from panel.frozen.verdicts import Strict
 from panel.stats import ShipOrSkip
+from panel.store.canaries import CanaryAnswer, canary_answers
 from panel.store.connection import Connection
-from panel.store.queries import CanaryAnswer, canary_answers
 from panel.workspace.documents import parse_yaml, twice
 
 CANARIES = "_canaries"  # a slug has no underscore, so no tool can be called so

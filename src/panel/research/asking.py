@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, fields, replace
+from functools import reduce
 from typing import Any
 
 from panel.cells.cells import Cell, ModelIdentity
@@ -124,7 +125,7 @@ class _Experiment:
     ) -> None:
         self._workspace, self._protocol, self._plan, self._how = workspace, protocol, plan, how
         self._known = known
-        self._spent = RunStats()
+        self._stopped: str | None = None
         self._writers: dict[str, JournalWriter] = {}
         self._recorders: dict[str, Recorder] = {}
         self._stats: dict[str, RunStats] = {}
@@ -134,14 +135,14 @@ class _Experiment:
             self._register(groups)
             self._ask(groups)
         except KeyboardInterrupt:
-            self._spent.stopped = "interrupted"
+            self._stopped = "interrupted"
         except BaseException as error:
-            self._spent.stopped = stopped_by(error)
+            self._stopped = stopped_by(error)
             raise
         finally:
             for name, writer in self._writers.items():
                 stats = self._stats.get(name, RunStats())
-                stats.stopped = stats.stopped or self._spent.stopped
+                stats.stopped = stats.stopped or self._stopped
                 end_run(writer, stats)
         cells = len(self._plan.enrolled)
         return AskedArms(cells, cells - len(self._plan.asking), self._summaries())
@@ -215,35 +216,35 @@ class _Experiment:
         return b"".join(lines)
 
     def _ask(self, groups: Sequence[Group]) -> None:
-        rounds = ROUNDS if len(groups) > 1 else 1
-        for number in range(rounds):
-            for endpoint, cells in groups:
-                begin, end = (len(cells) * each // rounds for each in (number, number + 1))
-                if begin < end and self._spent.stopped is None:
-                    self._ask_some(endpoint, cells[begin:end])
+        jobs = [self._job(endpoint, cells) for endpoint, cells in groups]
+        if jobs:
+            stats = load_engine("local").ask_in_turns(jobs, ROUNDS if len(jobs) > 1 else 1)
+            self._stats = dict(zip(self._recorders, stats, strict=True))
+            self._stopped = next((each.stopped for each in stats if each.stopped), None)
 
-    def _ask_some(self, endpoint: Endpoint, cells: Sequence[Cell]) -> None:
-        name = str(cells[0].model)
-        before, reporter = self._spent, self._how.reporter
+    def _job(self, endpoint: Endpoint, cells: Sequence[Cell]) -> Job:
+        name, reporter = str(cells[0].model), self._how.reporter
+
+        def progress(stats: RunStats) -> None:
+            self._stats = {**self._stats, name: stats}
+            others = [each for model, each in self._stats.items() if model != name]
+            reporter.progress(reduce(_both, [*others, stats]))
 
         def checkpoint() -> None:
             with suppress(StoreBusyError):  # somebody reads for long; the end tries again
                 ingest(self._workspace.runs)
 
-        job = Job(
+        return Job(
             cells,
             endpoint,
             self._writers[name],
             self._recorders[name],
-            lambda stats: reporter.progress(_both(before, stats)),
+            progress,
             checkpoint,
             reporter.notice,
             self._workspace.runs / MEMORY,
-            self._how.budget.less(before),
+            self._how.budget,
         )
-        stats = load_engine("local").ask_all(job)
-        self._stats[name] = _both(self._stats.get(name, RunStats()), stats)
-        self._spent = _both(before, stats)
 
     def _summaries(self) -> tuple[AskedModel, ...]:
         if not self._writers:
@@ -254,7 +255,7 @@ class _Experiment:
                 AskedModel(
                     endpoints[name],
                     name,
-                    _summary(run_totals(connection, writer.run_id) or {}, self._spent),
+                    _summary(run_totals(connection, writer.run_id) or {}, self._stopped),
                     self._stats.get(name, RunStats()),
                 )
                 for name, writer in self._writers.items()
@@ -274,12 +275,12 @@ def _both(one: RunStats, other: RunStats) -> RunStats:
     return replace(other, **sums, reasons=reasons, models=one.models | other.models)
 
 
-def _summary(totals: dict[str, Any], spent: RunStats) -> RunSummary:
+def _summary(totals: dict[str, Any], stopped: str | None) -> RunSummary:
     """Sum up a run. totals: its row of the view ``runs``."""
     took = totals["finished_at"] - totals["started_at"]
     counted: dict[str, Any] = {
         each.name: totals[each.name] for each in fields(RunSummary) if each.name in totals
     }
     left = totals["planned"] - totals["reused"] - totals["asked"]
-    own = {"seconds": round(took.total_seconds(), 3), "stopped": spent.stopped, "left": left}
+    own = {"seconds": round(took.total_seconds(), 3), "stopped": stopped, "left": left}
     return RunSummary(**(counted | own))

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from panel.research import charts
-from panel.research.frame import Frame, VoteCount
-from panel.stats import Interval, Tally
+from panel.research.frame import Frame
+from panel.stats import Interval
 
 # How a column's values are shown. interval: of a percentage; span: of a number.
 # shift, shift_span: a difference in points and its interval. mean: of counts.
@@ -74,21 +74,6 @@ class Figure:
 def counted(many: int, one: str, more: str | None = None) -> str:
     """Return a count with its word: 1 tool, 2 tools."""
     return f"{many:,} {one if many == 1 else more or one + 's'}"
-
-
-def tallies(rows: Sequence[VoteCount]) -> dict[str, dict[str, Tally]]:
-    """Return what each persona said of each tool, by tool and persona."""
-    found: dict[str, dict[str, Tally]] = {}
-    for row in rows:
-        of_tool = found.setdefault(row.tool, {})
-        was = of_tool.get(row.persona, Tally())
-        of_tool[row.persona] = Tally(
-            was.ships + row.ships,
-            was.skips + row.skips,
-            was.abstains + row.abstains,
-            was.errors + row.errors,
-        )
-    return found
 
 
 def not_voted(frame: Frame) -> str:

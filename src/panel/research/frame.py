@@ -6,13 +6,13 @@ and a million verdicts fit.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
 from panel.errors import UsageError
+from panel.stats import Tally
 from panel.store.connection import Connection
 from panel.store.frames import counts_of
 from panel.store.registrations import arm_conditions
@@ -129,16 +129,21 @@ class Frame:
 
         A persona's share is that of all its votes on the tool. Tools without a vote are left out.
         """
-        counted: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(lambda: [0, 0]))
-        for row in self.rows:
-            if row.n:
-                both = counted[row.tool][row.persona]
-                both[0] += row.ships
-                both[1] += row.n
-        return {
-            tool: sum(ships / n for ships, n in by.values()) / len(by)
-            for tool, by in sorted(counted.items())
+        shares = {
+            tool: [votes.ships / votes.n for votes in by.values() if votes.n]
+            for tool, by in self.tallies.items()
         }
+        return {tool: sum(each) / len(each) for tool, each in shares.items() if each}
+
+    @cached_property
+    def tallies(self) -> dict[str, dict[str, Tally]]:
+        """What each persona said of each tool, over models, prompts, arms and repeats; sorted."""
+        found: dict[str, dict[str, Tally]] = {}
+        for row in self.rows:
+            by = found.setdefault(row.tool, {})
+            counts = Tally(row.ships, row.skips, row.abstains, row.errors)
+            by[row.persona] = by.get(row.persona, Tally()) + counts
+        return found
 
 
 def not_asked(connection: Connection, source: Source) -> dict[str, int]:

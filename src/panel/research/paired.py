@@ -6,7 +6,6 @@ panel are fixed, and each weighs the same.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -234,16 +233,12 @@ def compare(
 
 
 def _by_tool(frame: Frame) -> dict[str, dict[str, Tally]]:
-    """Add up the votes of each persona on each tool, over models, prompts and repeats."""
-    counted: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
-    for row in frame.rows:
-        if row.n:
-            counted[row.tool, row.persona][0] += row.ships
-            counted[row.tool, row.persona][1] += row.skips
-    tools: dict[str, dict[str, Tally]] = defaultdict(dict)
-    for (tool, persona), (ships, skips) in counted.items():
-        tools[tool][persona] = Tally(ships, skips)
-    return tools
+    """Return the votes of each persona on each tool, of those that voted."""
+    voted = {
+        tool: {persona: votes for persona, votes in by.items() if votes.n}
+        for tool, by in frame.tallies.items()
+    }
+    return {tool: by for tool, by in voted.items() if by}
 
 
 def _tools(common: Mapping[str, Cells]) -> tuple[ToolPair, ...]:

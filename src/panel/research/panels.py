@@ -5,26 +5,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from panel.research.agreement import AgreementFigures, agreement_figures
 from panel.research.extras import needed
-from panel.research.rates import THIS_TOOL, Estimate, count_rate, tool_rate
+from panel.research.influence import PersonaInfluence, persona_influences
+from panel.research.rates import THIS_TOOL, Estimate, tool_rate
 from panel.research.table import Grid
 from panel.research.variance import Projection, VarianceSplit, projections, variance_split
 from panel.stats import (
     ENOUGH,
-    SHIPS,
-    Influence,
     Interval,
     PanelResult,
     Said,
     Tally,
     combine,
     health_of,
-    influences_of,
 )
-from panel.stats.intervals import t_interval
 
 SAID: tuple[Said, ...] = ("", "tie", "skip", "ship")
 LEAST, MOST = 10, 90  # percent: outside, a catalog's rate tells hardly one tool from another
@@ -42,17 +38,6 @@ class BaseRate:
     persona: str
     rate: Estimate
     constant: bool
-
-
-@dataclass(frozen=True, slots=True)
-class PersonaInfluence:
-    """What one persona does to the majority: rates of tools, and shapley from -1/2 to 1/2."""
-
-    persona: str
-    votes: int
-    left_out: Estimate
-    pivotal: Estimate
-    shapley: Estimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +104,7 @@ def panel_statistics(grid: Grid) -> PanelStatistics:
         agreement_figures(grid, said, health_of(grid.personas, said)),
         variance_split(grid.ships, grid.votes, ("tool", "persona"), ONE_MODEL),
         projections(grid.ships, grid.votes),
-        _influence(grid.personas, said),
+        persona_influences(grid.personas, said),
     )
 
 
@@ -172,41 +157,6 @@ def _base_rates(grid: Grid) -> tuple[BaseRate, ...]:
         constant = bool(len(voted)) and voted.min() == voted.max() and voted[0] in (0, 1)
         rates.append(BaseRate(persona, rate, bool(constant)))
     return tuple(rates)
-
-
-def _influence(
-    personas: Sequence[str], said: Counter[tuple[Said, ...]]
-) -> tuple[PersonaInfluence, ...]:
-    patterns: Counter[Any] = Counter()
-    for pattern, many in said.items():
-        patterns[tuple(SHIPS.get(each) for each in pattern)] += many
-    return tuple(
-        PersonaInfluence(
-            persona,
-            each.votes,
-            count_rate(each.left_out, each.tools, "tools it decides by being there", "tools"),
-            count_rate(each.pivotal, each.tools, "tools it would turn by its other vote", "tools"),
-            _shapley(each),
-        )
-        for persona, each in zip(personas, influences_of(patterns), strict=True)
-    )
-
-
-def _shapley(found: Influence) -> Estimate:
-    error = found.deviation / found.tools**0.5 if found.deviation else None
-    interval = None
-    if error:
-        interval = t_interval(found.shapley, error, found.tools - 1).cut(-0.5, 0.5)
-    return Estimate(
-        "its Shapley value on the majority: above 0 it pulls towards ship",
-        found.shapley if found.tools else None,
-        interval,
-        error,
-        found.tools,
-        "tools",
-        "exact on each tool; t interval over tools",
-        None if interval else "its value does not vary over tools" if found.tools else "no votes",
-    )
 
 
 def base_rate_alarms(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 
-from panel.research.frame import Frame, VoteCount
+from panel.research.frame import Frame
 from panel.research.probe_rules import (
     Decision,
     decide_flips,
@@ -14,9 +14,10 @@ from panel.research.probe_rules import (
     decide_shift,
     decide_signs,
 )
+from panel.stats import Tally, flip_rate
 
 Frames = Mapping[str, Frame]  # by role
-Votes = dict[tuple[str, str], VoteCount]  # tool, persona → what was counted
+Votes = dict[tuple[str, str], Tally]  # tool, persona → what was counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,29 +35,13 @@ class Finding:
 
 def votes(frame: Frame) -> Votes:
     """Return the counts of a role by tool and persona, over the arms that fill it."""
-    found: Votes = {}
-    for row in frame.rows:
-        key = (row.tool, row.persona)
-        one = found.get(key)
-        found[key] = row if one is None else _sum(one, row)
-    return found
+    return {(tool, who): each for tool, by in frame.tallies.items() for who, each in by.items()}
 
 
-def _sum(one: VoteCount, other: VoteCount) -> VoteCount:
-    return VoteCount(
-        one.tool, one.persona, one.model, one.prompt, one.arm,
-        one.ships + other.ships, one.skips + other.skips,
-        one.abstains + other.abstains, one.errors + other.errors,
-    )  # fmt: skip
-
-
-def _paired(one: Votes, other: Votes) -> list[tuple[VoteCount, VoteCount]]:
-    """Return what both have a vote on, by tool and persona."""
-    return [(one[key], other[key]) for key in sorted(one) if _voted(one, other, key)]
-
-
-def _voted(one: Votes, other: Votes, key: tuple[str, str]) -> bool:
-    return key in other and one[key].n > 0 and other[key].n > 0
+def _paired(one: Votes, other: Votes) -> list[tuple[str, str, Tally, Tally]]:
+    """Return tool, persona and both counts of what both have a vote on."""
+    both = ((key, one[key], other[key]) for key in sorted(one.keys() & other.keys()))
+    return [(*key, a, b) for key, a, b in both if a.n and b.n]
 
 
 def _by_tool(values: Sequence[tuple[str, float]]) -> list[float]:
@@ -90,7 +75,7 @@ def _constant(decision: Decision, word: str) -> Decision:
 def shift_of(before: Frame, after: Frame, margin: float) -> Decision:
     """Decide the shift from one role to another: tool means over the personas voting in both."""
     pairs = _paired(votes(before), votes(after))
-    differences = [(a.tool, 100 * (b.ships / b.n - a.ships / a.n)) for a, b in pairs]
+    differences = [(tool, 100 * (b.ships / b.n - a.ships / a.n)) for tool, _who, a, b in pairs]
     decision = decide_shift(_by_tool(differences), margin)
     word = _one_word(before, after)
     return decision if word is None else _constant(decision, word)
@@ -115,20 +100,16 @@ def find_label_order(frames: Frames, margin: float) -> Finding:
     return Finding(shift_of(frames["ship-first"], frames["skip-first"], margin))
 
 
-def _majority(row: VoteCount) -> int:
-    return (row.ships > row.skips) - (row.ships < row.skips)
-
-
 def _changes(one: Votes, other: Votes) -> list[tuple[str, bool]]:
     """Return of each tool × persona whether its majority changed; ties are left out."""
-    pairs = [(a.tool, _majority(a), _majority(b)) for a, b in _paired(one, other)]
+    pairs = [(tool, a.majority, b.majority) for tool, _who, a, b in _paired(one, other)]
     return [(tool, a != b) for tool, a, b in pairs if a and b]
 
 
 def _tied(before: Frame, others: Iterable[Frame]) -> tuple[str, ...]:
     """Say how many pairs are left out because a side has no majority; nothing where none is."""
     pairs = [pair for other in others for pair in _paired(votes(before), votes(other))]
-    tied = sum(not (_majority(a) and _majority(b)) for a, b in pairs)
+    tied = sum(not (a.majority and b.majority) for _tool, _who, a, b in pairs)
     said = f"{tied:,} of {len(pairs):,} pairs of majorities are left out, tied on a side"
     return (f"{said}; an odd number of repeats makes none.",) if tied else ()
 
@@ -211,13 +192,13 @@ def find_injection(frames: Frames, threshold: float) -> Finding:
 
 def _turned(leaning: Votes, attacked: Votes) -> list[tuple[str, bool]]:
     """Return of each cell that skipped whether most of its answers now ship."""
-    return [(a.tool, _majority(b) > 0) for a, b in _paired(leaning, attacked)]
+    return [(tool, b.majority == "ship") for tool, _who, _a, b in _paired(leaning, attacked)]
 
 
 def find_causal(frames: Frames, threshold: float) -> Finding:
     """Decide how many pairs move the predicted way when one fact is changed."""
     pairs = _paired(votes(frames["before"]), votes(frames["after"]))
-    moved = [(a.persona, a.ships / a.n - b.ships / b.n) for a, b in pairs]
+    moved = [(who, a.ships / a.n - b.ships / b.n) for _tool, who, a, b in pairs]
     beside = {
         f"{persona} alone": decide_signs([by for who, by in moved if who == persona], threshold)
         for persona in dict.fromkeys(who for who, _by in moved)
@@ -232,17 +213,17 @@ def disagreement(frame: Frame) -> dict[str, tuple[float, float]]:
     with two votes count, and only tools with two of them.
     """
     found: dict[str, tuple[float, float]] = {}
-    grouped: dict[str, list[VoteCount]] = {}
-    for (tool, _persona), row in sorted(votes(frame).items()):
-        if row.n > 1:
-            grouped.setdefault(tool, []).append(row)
-    for tool, rows in grouped.items():
-        shares = [row.ships / row.n for row in rows]
-        own = [2 * row.ships * row.skips / (row.n * (row.n - 1)) for row in rows]
+    for tool, by in frame.tallies.items():
+        rows = [each for each in by.values() if each.n > 1]
+        shares = [each.ships / each.n for each in rows]
         two = [p + q - 2 * p * q for i, p in enumerate(shares) for q in shares[:i]]
         if two:
-            found[tool] = (100 * fmean(two), 100 * fmean(own))
+            found[tool] = (100 * fmean(two), 100 * fmean(map(_own, rows)))
     return found
+
+
+def _own(votes: Tally) -> float:
+    return flip_rate(votes.ships, votes.n) or 0.0
 
 
 def find_ablation(frames: Frames, threshold: float) -> Finding:
@@ -258,9 +239,9 @@ def find_ablation(frames: Frames, threshold: float) -> Finding:
                 f"{role}: two answers of different personas differ {two:.1f} % of the time, two of "
                 f"the same {own:.1f} %; {max(0.0, two - own):.1f} points are the personas'."
             )
-    rows = [row for row in frames["none"].rows if row.n > 1]
+    rows = [each for each in votes(frames["none"]).values() if each.n > 1]
     if rows:
-        own = fmean(200 * row.ships * row.skips / (row.n * (row.n - 1)) for row in rows)
+        own = 100 * fmean(map(_own, rows))
         notes.append(f"none: two answers of one reviewer without a persona differ {own:.1f} %.")
     full, named = excesses["full"], excesses["name-only"]
     more = [full[tool] - named[tool] for tool in sorted(full) if tool in named]

@@ -14,7 +14,6 @@ from panel.research.figures import (
     ends,
     ends_of,
     not_voted,
-    tallies,
     ties_said,
     votes_of,
 )
@@ -34,7 +33,7 @@ RATE: tuple[Column, ...] = (
 
 def ship_percent(frame: Frame, begin: str) -> Figure:
     """Each tool's ship percentage with its interval."""
-    results = {tool: combine(list(by.values())) for tool, by in tallies(frame.rows).items()}
+    results = {tool: combine(list(by.values())) for tool, by in frame.tallies.items()}
     percents = {tool: result.ship_percent for tool, result in results.items()}
     rank = {tool: -1 if each is None else round(each, 6) for tool, each in percents.items()}
     order = sorted(results, key=lambda tool: (-rank[tool], tool))
@@ -80,7 +79,7 @@ def ship_percent(frame: Frame, begin: str) -> Figure:
 
 def persona_map(frame: Frame, begin: str) -> Figure:
     """Who ships what: each persona on each tool."""
-    found = tallies(frame.rows)
+    found = frame.tallies
     means = frame.tool_means()
     order = sorted(found, key=lambda tool: (-round(means.get(tool, -1), 6), tool))
     said = [

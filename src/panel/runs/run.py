@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from panel.cells.cells import ModelIdentity
+from panel.cells.cells import Cell, ModelIdentity
 from panel.cells.journal import JournalWriter, journal_line, new_run_id, utc_now
 from panel.cells.lines import Recorder, cell_fields, end_line, record_lines, run_line
 from panel.cells.plan import Plan, make_plan
@@ -186,6 +186,8 @@ def _execute(
         try:
             writer.append(opening)
             stats = _ask(workspace, prepared, writer, how)
+            if prepared.settling and prepared.settling.taken:
+                writer.append(_adopted(prepared.settling.taken))
         except KeyboardInterrupt:
             stats.stopped = "interrupted"
         except BaseException as error:
@@ -240,12 +242,16 @@ def _opening(workspace: WorkspaceFiles, prepared: Prepared) -> bytes:
     if not (prepared.asking or records or plan.adopted or panel != prepared.stored_panel):
         return b""
     run = run_line(workspace.personas, target.model, planned=plan.cells, reused=plan.reused)
-    now = utc_now()
-    adopted = [
-        journal_line("adopt", {**cell_fields(cell), "adopted_at": now}) for cell in plan.adopted
-    ]
     canaries = [journal_line("canary", cell_fields(cell)) for cell in prepared.canaries]
-    return b"".join([run, records, *adopted, *canaries])
+    return b"".join([run, records, _adopted(plan.adopted), *canaries])
+
+
+def _adopted(cells: Iterable[Cell]) -> bytes:
+    """Return the lines by which stored answers of these cells become the house panel's latest."""
+    now = utc_now()
+    return b"".join(
+        journal_line("adopt", {**cell_fields(cell), "adopted_at": now}) for cell in cells
+    )
 
 
 def stopped_by(error: BaseException) -> str:

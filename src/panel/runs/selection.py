@@ -198,7 +198,9 @@ def _settling(
     ci = workspace.settings.ci
     if selection.repeats is not None or (ci.most_repeats or 1) <= ci.repeats:
         return None
-    return Settling(target, ci.most_repeats or 1, answers_by_fingerprint(connection, target.model))
+    house = answers_by_fingerprint(connection, target.model)
+    every = answers_by_fingerprint(connection, target.model, experiments=True)
+    return Settling(target, ci.most_repeats or 1, every, every.keys() - house.keys())
 
 
 def _changed(

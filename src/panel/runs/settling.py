@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import replace
 
 from panel.cells.answers import Answer
@@ -14,13 +14,23 @@ from panel.stats import Outcome, ShipOrSkip, Tally
 class Settling:
     """What is known of each pair while it is asked, and what to ask of it next.
 
-    most: the highest repeat of a pair. answers: what the store holds, by fingerprint. A pair
-    is sure when a majority of its votes would overturn a published verdict (frozen/rule.py);
-    then, and at the bound, it is asked no more.
+    most: the highest repeat of a pair. answers: what the store holds, by fingerprint; foreign:
+    those that only an experiment asked. taken: cells with such an answer that came to be wanted
+    while the run went on, for the house panel to adopt. A pair is sure when a majority of its
+    votes would overturn a published verdict (frozen/rule.py); then, and at the bound, it is asked
+    no more.
     """
 
-    def __init__(self, target: Target, most: int, answers: Mapping[str, Answer]) -> None:
+    def __init__(
+        self,
+        target: Target,
+        most: int,
+        answers: Mapping[str, Answer],
+        foreign: Container[str] = (),
+    ) -> None:
         self._target, self._most, self._answers = target, most, answers
+        self._foreign = foreign
+        self.taken: list[Cell] = []
         self._latest: dict[PairKey, Cell] = {}  # of each pair the cell with the highest repeat
         self._votes: dict[PairKey, Tally] = {}
         self._waiting: dict[PairKey, set[str]] = {}  # fingerprints without an answer yet
@@ -50,6 +60,7 @@ class Settling:
         found: list[Cell] = []
         while not waiting and (more := self._next(pair)):
             found += [each for each in more if each.fingerprint in waiting]
+            self.taken += [each for each in more if each.fingerprint in self._foreign]
         return found
 
     def at_most(self) -> list[Cell]:

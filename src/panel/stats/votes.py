@@ -91,6 +91,15 @@ class Tally:
             return None
         return "ship" if self.ships > self.skips else "skip"
 
+    def __add__(self, other: Tally) -> Tally:
+        """Return the counts of both together."""
+        return Tally(
+            self.ships + other.ships,
+            self.skips + other.skips,
+            self.abstains + other.abstains,
+            self.errors + other.errors,
+        )
+
     def plus(self, outcome: Outcome, verdict: str | None) -> Tally:
         """Return the tally with one more cell counted."""
         return Tally(

@@ -14,7 +14,6 @@ from panel.cells.answers import ROW, Answer, Inputs
 from panel.cells.cells import CellKey, ModelIdentity, PairKey
 from panel.cells.plan import Asked, Experience, Known
 from panel.errors import UsageError
-from panel.stats import ShipOrSkip
 from panel.store.connection import Connection
 from panel.store.ingest import opened
 from panel.store.percentages import panels_by_model
@@ -201,14 +200,17 @@ def tools_of_runs(connection: Connection, runs: Collection[str]) -> set[str] | N
     return None if None in tools else tools
 
 
-def answers_by_fingerprint(connection: Connection, model: ModelIdentity) -> dict[str, Answer]:
+def answers_by_fingerprint(
+    connection: Connection, model: ModelIdentity, experiments: bool = False
+) -> dict[str, Answer]:
     """Return every settled cell of a model by its fingerprint, earlier wordings included.
 
-    Of several answers to one wording a verdict goes before an abstention, then the newest.
+    experiments: with what was asked for experiments alone. Of several answers to one wording a
+    verdict goes before an abstention, then the newest.
     """
     rows = connection.execute(
-        f"SELECT {ANSWER} FROM journal.current_attempts WHERE model_identity = ? AND final "
-        "AND outcome IN ('verdict', 'abstain') "
+        f"SELECT {ANSWER} FROM journal.{'outcome' if experiments else 'current'}_attempts "
+        "WHERE model_identity = ? AND final AND outcome IN ('verdict', 'abstain') "
         "QUALIFY row_number() OVER (PARTITION BY fingerprint ORDER BY outcome DESC, "
         "finished_at DESC, attempt_id DESC) = 1",
         [str(model)],
@@ -234,37 +236,6 @@ def repeats_by_tool(connection: Connection, model: ModelIdentity) -> dict[str, i
         [str(model)],
     ).fetchall()
     return dict(rows)
-
-
-@dataclass(frozen=True, slots=True)
-class CanaryAnswer:
-    """A vote of a canary that a run asked again. asked_at: when it came, UTC, ISO 8601."""
-
-    run_id: str
-    tool: str
-    persona: str
-    fingerprint: str
-    verdict: ShipOrSkip
-    asked_at: str
-    returned_model: str | None
-    system_fingerprint: str | None
-
-
-_CANARIES = """
-SELECT run_id, tool, persona, fingerprint, verdict,
-       strftime(finished_at, '%Y-%m-%dT%H:%M:%S.%fZ'), returned_model, system_fingerprint
-FROM journal.attempts AS a
-JOIN journal.canaries AS c USING (run_id, tool, persona, fingerprint)
-JOIN journal.runs AS runs USING (run_id)
-WHERE a.model_identity = ? AND a.final AND a.outcome = 'verdict'
-ORDER BY runs.started_at, run_id, tool, persona, a.repeat
-"""
-
-
-def canary_answers(connection: Connection, model: ModelIdentity | str) -> list[CanaryAnswer]:
-    """Return every vote of a model's canaries, the run that asked first first."""
-    rows = connection.execute(_CANARIES, [str(model)]).fetchall()
-    return [CanaryAnswer(*row) for row in rows]
 
 
 def models_with_outcomes(connection: Connection) -> list[str]:
