@@ -15,6 +15,8 @@ from panel.workspace.experiments import load_experiment
 from panel.workspace.loading import load_workspace
 from panel.workspace.sandbox import render
 from panel.workspace.settings_file import load_settings
+from panel.workspace.tools import Pricing, Tool, load_catalog
+from panel.workspace.verdict import parse
 from tests.support import cli_help
 from tests.support.markdown_pages import Page, pages
 from tests.support.space import ROOT
@@ -187,6 +189,41 @@ def listed(title: str) -> str:
 def names(text: str) -> set[str]:
     """Return the names in backticks."""
     return set(re.findall(r"`(\w+)(?:\(\))?`", text))
+
+
+# --- tools and replies ----------------------------------------------------------------------
+
+
+def test_the_page_of_tools_lists_every_field_and_which_are_needed() -> None:
+    told = re.findall(
+        r"^\| `([a-z.]+)` \| (yes|) ?\|", PAGES["docs/tools.md"].file.read_text(), re.MULTILINE
+    )
+    groups = {"pricing": Pricing}
+    known = {}
+    for name, field in Tool.model_fields.items():
+        inner = groups[name].model_fields if name in groups else {"": field}
+        known |= {f"{name}.{key}".rstrip("."): each.is_required() for key, each in inner.items()}
+    known["slug"] = False  # made of the name or the file
+    assert {name: needed == "yes" for name, needed in told} == known
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+def test_the_tables_of_tools_on_the_page_are_read(ending: str, tmp_path: Path) -> None:
+    table = {text[0] == "{": text for _language, text in PAGES["docs/tools.md"].blocks}
+    file = tmp_path / f"catalog.{ending}"
+    file.write_text(table[ending == "jsonl"], encoding="utf-8")
+    [tool] = load_catalog(tmp_path)
+    assert (tool.name, tool.pricing.entry) == ("Anvil", "Free")
+
+
+def test_the_reply_on_the_page_of_prompts_is_read_as_a_verdict() -> None:
+    [reply] = [text for _language, text in PAGES["docs/prompts.md"].blocks if '"evidence"' in text]
+    builder = next(each for each in load_workspace(ROOT).personas if each.id == "builder")
+    beats = tuple(
+        builder.beats[0].model_copy(update={"id": name}) for name in ("claim", "verdict_line")
+    )
+    found = parse(reply, builder.model_copy(update={"beats": beats}))
+    assert (found.verdict, found.confidence, len(found.evidence)) == ("ship", 70, 1)
 
 
 @pytest.fixture(scope="module")

@@ -105,8 +105,10 @@ def test_the_report_says_what_decides_and_what_only_describes(models: Space, pan
     assert re.search(r"Difference -7\d\.\d points, 95 % interval -\d\d\.\d to -\d\d\.\d", said)
     assert "(t over tools, n = 9)" in said
     assert "Decides sign-flip test over tools, exact, two-sided: p = 0.0039" in said
-    assert "Descriptive McNemar over 36 cells: 0 to ship, 26 to skip" in said
-    assert re.search(r"8 of 9 panel majorities; noise alone makes 0\.\d \(95 % 0 to \d\)", said)
+    assert "Descriptive McNemar over 36 of 36 cells: 0 to ship, 26 to skip" in said
+    assert re.search(
+        r"8 of 8 panel majorities \(1 left out, tied on a side\); noise alone makes 0\.\d", said
+    )
     assert "tool-00: 100 % → 25 % Builder, A: SHIP" in said
     assert f"Shown: {B} ships less often than {A} (sign-flip p = 0.004)." in said
 
@@ -165,14 +167,84 @@ def test_where_every_review_is_the_same_there_is_nothing_to_split(
 ) -> None:
     found = record(panel, models, A, B)
     assert found["whose_change"] is None
-    assert "every tool" in found["whose_change_not_estimable"]
+    assert "both sides saw the same text of every tool" in found["whose_change_not_estimable"]
+    assert "the rules (prompts/system.md.j2)" in found["whose_change_not_estimable"]
+
+
+def test_where_a_template_changed_every_review_no_tool_is_unchanged(
+    copied: Callable[[Make], Space], mock: MockEndpoint, panel: Panel
+) -> None:
+    space = copied(two_models)
+    template = space.root / "prompts" / "review.md.j2"
+    template.write_text(f"Read on.\n{template.read_text()}", encoding="utf-8")
+    run(space)
+    first, _, last = runs_of(space)
+    said = record(panel, space, first, last)["whose_change_not_estimable"]
+    assert "a changed prompts/review.md.j2 changes all" in said and "--canary" in said
+
+
+def test_a_set_that_holds_the_other_is_refused(
+    copied: Callable[[Make], Space], panel: Panel
+) -> None:
+    space = copied(two_models)
+    [first, _] = runs_of(space)
+    for words in ((first, A), (A, first), ("house", B)):
+        done = panel("compare-arms", *words, cwd=space.root)
+        assert (done.code, done.out) == (2, ""), words
+        assert "on the tools in common is also one of" in done.err
+
+
+def one_persona_edited(space: Space, mock: MockEndpoint) -> None:
+    """Nine tools; the builder was rewritten and asked anew, the others were not."""
+    named(space, TOOLS)
+    mock.face = always("ship")
+    run(space)
+    file = space.root / "personas" / "builder.md"
+    file.write_text(file.read_text(encoding="utf-8") + "\nBe brief.\n", encoding="utf-8")
+    mock.face = voting(lambda system, _user: "skip" if "Builder" in system else "ship")
+    run(space)
 
 
 def test_answers_that_are_in_both_are_told_of(
     copied: Callable[[Make], Space], panel: Panel
 ) -> None:
-    space = copied(two_models)
+    space = copied(one_persona_edited)
     [first, _] = runs_of(space)
     done = panel("compare-arms", first, A, "--json", cwd=space.root)
-    assert json.loads(done.out)["answers_in_both"] == 72
-    assert "72 answer(s) are in both" in done.err
+    assert json.loads(done.out)["answers_in_both"] == 27
+    assert "27 answer(s) are in both" in done.err
+
+
+def test_a_pool_that_shares_answers_with_the_other_set_is_refused(
+    copied: Callable[[Make], Space], panel: Panel
+) -> None:
+    space = copied(one_persona_edited)
+    [first, _] = runs_of(space)
+    run(space, model="mock-2")
+    done = panel("compare-arms", first, "house", cwd=space.root)
+    assert done.code == 2 and not done.out
+    said = "'house' adds up the votes of 2 models, and 27 of them are also in the other set"
+    assert said in done.err
+
+
+def test_ties_are_no_majority_and_their_number_is_said(
+    copied: Callable[[Make], Space], mock: MockEndpoint, panel: Panel
+) -> None:
+    space = copied(split_builder)
+    found = record(panel, space, A, B)
+    assert (found["descriptive"]["n"], found["descriptive"]["tied"]) == (27, 9)
+    assert (found["flips"], found["flips_of"]) == (0, 9)
+    said = " ".join(panel("compare-arms", A, B, cwd=space.root).out.split())
+    assert "McNemar over 27 of 36 cells (9 left out, tied on a side)" in said
+    assert "0 of 9 panel majorities;" in said
+
+
+def split_builder(space: Space, mock: MockEndpoint) -> None:
+    """Nine tools asked twice: the builder says ship once and skip once."""
+    named(space, TOOLS)
+    mock.face = always("ship")
+    run(space)
+    mock.face = voting(lambda system, _user: "skip" if "Builder" in system else "ship")
+    run(space, again=True)
+    mock.face = always("ship")
+    run(space, model="mock-2", repeats=2)

@@ -79,9 +79,23 @@ def test_unchanged_takes_a_margin_and_more_arms_share_the_alarms(
     found = record(panel, piloted, "--margin", "10", "--arms", "3", "--control-asked")
     assert (found["margin"], found["effect"], found["alpha"]) == (10, None, 0.025)
     assert found["calls"] == 5 * 3 * 4 * TOOLS  # five repeats of the pilot's tools an arm
-    assert all(each["calls"] == each["tools"] * each["repeats"] * 8 for each in found["designs"])
+    # The control has two answers to each question on twelve tools; all else is asked.
+    for each in found["designs"]:
+        there = min(each["tools"], TOOLS) * min(each["repeats"], 2)
+        assert each["calls"] == 4 * (3 * each["tools"] * each["repeats"] - there)
     assert "is shown if nothing changed (TOST)" in found["question"]
-    assert "of which the first costs nothing" in found["question"]
+    free = "of which the first costs nothing where it has its answers: 2 to each question on 12"
+    assert free in found["question"]
+
+
+def test_a_plan_with_too_little_power_says_what_it_takes(piloted: Space, panel: Panel) -> None:
+    done = panel("power", "--from", "house", "--calls", "96", "--margin", "5", cwd=piloted.root)
+    said = " ".join(done.out.split())
+    assert "A power of 0.8 takes about " in said and "no number of repeats on the 12 tools" in said
+    assert "Fisher" not in said  # that is of no help with a margin
+    enough = record(panel, piloted, "--calls", "96", "--margin", "5")["enough"]
+    assert enough["more_repeats"] is None and enough["more_tools"]["tools"] > 100
+    assert enough["more_tools"]["calls"] == 8 * enough["more_tools"]["tools"]
 
 
 def test_the_price_is_that_of_the_pilots_answers(

@@ -13,9 +13,10 @@ from typing import Any
 import duckdb
 import pytest
 
-from panel.research.experiments import standing
 from panel.research.realised import unrealised_arms
+from panel.research.standing import Standing, standing
 from panel.store.ingest import opened, rebuild
+from panel.store.registrations import registrations
 from panel.workspace.experiments import load_experiment
 from tests.support.mock_endpoint import Answer, MockEndpoint
 from tests.support.runs import run
@@ -56,6 +57,13 @@ def house(space: Space) -> dict[str, list[Any]]:
             view: connection.execute(f"SELECT * FROM {view} ORDER BY ALL").fetchall()
             for view in HOUSE
         }
+
+
+def stands(space: Space, name: str = "rubric") -> Standing:
+    """Return how an experiment stands, by its file as it is now and what is registered."""
+    with opened(space.root / "runs") as connection:
+        known = registrations(connection, name)
+    return standing(known, load_experiment(space.root, name).plan)
 
 
 def query(space: Space, sql: str) -> list[Any]:
@@ -206,19 +214,19 @@ def test_comparisons_that_are_changed_after_the_first_answer_only_explore(
     file = write(mocked, PLAN + COMPARE)
     panel("experiment", "run", "rubric", cwd=mocked.root)
 
-    def stands() -> tuple[bool, str]:
-        with opened(mocked.root / "runs") as connection:
-            found = standing(connection, load_experiment(mocked.root, "rubric"))
-        return found.confirmatory, found.why
-
-    assert stands()[0] is True
+    first = stands(mocked)
+    assert first.confirmatory and first.why.endswith("before the first answer.")
     edit(file, "margin = 5", "margin = 12")
-    assert stands() == (False, "Its comparisons differ from those that are registered.")
+    now = stands(mocked)
+    assert not now.confirmatory and now.why == (
+        "Its comparisons differ from those that are registered: margin of rubric − control 5 → 12."
+    )
     panel("experiment", "run", "rubric", cwd=mocked.root)
-    confirms, why = stands()
-    assert not confirms and "after the first answer" in why
+    now = stands(mocked)
+    assert not now.confirmatory and "changed on" in now.why and "after the first answer" in now.why
+    assert now.why.endswith(": margin of rubric − control 5 → 12.")
     edit(file, "margin = 12", "margin = 5")
-    assert stands()[0] is True
+    assert stands(mocked).confirmatory
 
 
 def test_an_arm_is_registered_before_its_model_appears(
@@ -233,8 +241,10 @@ def test_an_arm_is_registered_before_its_model_appears(
     edit(file, 'model = "next"', 'model = "mock-2"')
     panel("experiment", "run", "rubric", cwd=mocked.root)
     assert mock.asked == 24
-    with opened(mocked.root / "runs") as connection:
-        assert standing(connection, load_experiment(mocked.root, "rubric")).confirmatory
+    now = stands(mocked)
+    assert now.confirmatory, now.why
+    assert "when 16 of 24 cells had an answer (control 8, rubric 8), but of no comp" in now.why
+    assert [each.what for each in now.changes] == [("the arm later is new",)]
 
 
 def test_the_form_is_in_the_question_and_in_the_schema(
@@ -272,7 +282,7 @@ def test_a_form_that_the_template_does_not_show_is_refused(mocked: Space, panel:
         ('question = "q"\n[arms.a]\nprompt = "x"\n', "Did you mean 'prompts'?"),
         ('question = "q"\n[arms.a]\nprompts = "../prompts"\n', "not a folder below experiments/"),
         ('question = "q"\n[arms.a]\nprompts = "/etc"\n', "not a folder below experiments/"),
-        ('question = "q"\n[arms.a]\nprompts = "gone"\n', "holds no file"),
+        ('question = "q"\n[arms.a]\nprompts = "gone"\n', "there is no such folder"),
         ('question = "q"\n[arms.a]\n[[compare]]\na = "a"\nb = "c"\n', "there is no arm 'c'"),
         ('question = "q"\n[arms.a]\n[[compare]]\na = "a"\nb = "a"\n', "compared with itself"),
         ('question = "q"\n[arms.a]\nendpoint = "mcok"\n', "Did you mean 'mock'?"),
@@ -292,6 +302,28 @@ def test_a_mistake_in_an_experiment_is_named(
     done = panel("experiment", "plan", "rubric", cwd=mocked.root)
     assert done.code == 2 and told in done.err, done.err
     assert "Traceback" not in done.err and "sk-1234" not in done.err
+
+
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        ('a = "a"\nb = "c"', "7: compare.0.b: there is no arm 'c'"),
+        ('a = "a"\nb = "b"\nmargin = -5', "8: compare.0.margin: must be more than 0, not -5"),
+        (
+            *('a = "a"\nb = "b"\nmargin = "five"',),
+            "8: compare.0.margin: must be a number, not 'five'. Write a number, such as 5 or 0.5.",
+        ),
+        ('a = "a"\nb = "b"\n[[compare]]\na = "a"\nb = "b"\nexpct = "more"', "11: compare.1.expct"),
+        ('a = "a"\nb = "b"\n[[compare]]\nb = "a"\na = "b"', "8: compare.1: 'b' and 'a' are comp"),
+        ('a = "a"', "5: compare.0.b: is missing"),
+    ],
+)
+def test_a_mistake_in_a_comparison_is_named_with_the_line_of_its_key(
+    mocked: Space, panel: Panel, table: str, told: str
+) -> None:
+    file = write(mocked, f'question = "q"\n[arms.a]\n[arms.b]\nmodel = "m"\n[[compare]]\n{table}\n')
+    done = panel("experiment", "plan", "rubric", cwd=mocked.root)
+    assert done.code == 2 and f"{file}:{told}" in done.err, done.err
 
 
 def test_a_mistake_in_an_overlay_is_named_where_it_stands(mocked: Space, panel: Panel) -> None:

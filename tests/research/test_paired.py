@@ -11,7 +11,8 @@ from panel.errors import UsageError
 from panel.research.canaries import split
 from panel.research.flips import expected_flips
 from panel.research.frame import Frame, VoteCount, frame_of
-from panel.research.paired import compare, equivalence, shift
+from panel.research.paired import compare, family
+from panel.research.shifts import equivalence, shift
 from panel.stats.paired import sign_flip
 from tests.support.reference import EXACT, REFERENCE
 from tests.support.simulated_panels import Design, frame_of_panel, simulate
@@ -122,6 +123,53 @@ def test_tools_that_all_moved_by_the_same_have_no_interval_and_are_not_called_un
     parts = split(found, ["tool-00", "tool-01", "tool-02"])
     assert parts is not None and parts.rest.interval is None
     assert "not estimable" in parts.sentence
+
+
+def test_what_a_family_of_comparisons_shows_is_what_holm_leaves_of_it() -> None:
+    # Of six tools that all moved p is 2/64; of seven 2/128.
+    weak, strong = (
+        compare(votes("a", *[(0, 1)] * n), votes(f"b{n}", *[(1, 1)] * n), margin=5) for n in (6, 7)
+    )
+    nothing = compare(votes("a", *[(50, 100)] * 7), votes("c", *[(50, 100)] * 6, (51, 100)), 5)
+    assert weak.shown and strong.shown
+    assert nothing.equivalence is not None and nothing.equivalence.shown
+    first, second, third = family([weak, strong, nothing])
+    assert [each.holm and each.holm.p for each in (first, second, third)] == [4 / 64, 6 / 128, 1.0]
+    assert (first.shown, second.shown, third.shown) == (False, True, False)
+    assert first.sentence.startswith(
+        "Not shown: that b6 and a differ (sign-flip p = 0.031; p = 0.062 by Holm over 3 comparisons"
+    )
+    assert (first.p, first.shift) == (weak.p, weak.shift)  # what is estimated stays as it is
+    # One TOST is estimable, and so it is alone in its family.
+    assert third.equivalence is not None and third.equivalence.holm is not None
+    assert (third.equivalence.holm.p, third.equivalence.holm.of) == (nothing.equivalence.p, 1)
+
+
+def test_margins_are_a_family_of_their_own() -> None:
+    a = votes("a", *[(50, 100)] * 6)
+    moved = [(50, 100), (52, 100), (51, 100), (49, 100), (50, 100), (53, 100)]
+    near = compare(a, votes("b", *moved), margin=2.2)
+    assert near.equivalence is not None and near.equivalence.p is not None
+    assert near.equivalence.p == pytest.approx(0.04, abs=0.01)
+    assert near.equivalence.shown
+    for both in family([near, near]), family([near], to_come=[2.2]):
+        same = both[0].equivalence
+        assert same is not None and same.holm is not None and same.holm.of == 2
+        assert same.holm.p == pytest.approx(2 * near.equivalence.p) and not same.shown
+        assert "by Holm over 2 comparisons)" in same.sentence
+    [other] = family([near], to_come=[None])  # it counts among the differences alone
+    assert other.holm is not None and other.holm.of == 2
+    assert other.equivalence is not None and other.equivalence.shown
+
+
+def test_a_comparison_that_is_alone_in_its_family_is_decided_as_one_of_its_own() -> None:
+    alone = compare(votes("a", *[(0, 1)] * 6), votes("b", *[(1, 1)] * 6))
+    [decided] = family([alone])
+    assert decided.shown and decided.sentence == alone.sentence
+    assert family([]) == []
+    same = compare(votes("a", *[(1, 2)] * 6), votes("b", *[(1, 2)] * 6))
+    assert "--margin POINTS tests that" in same.sentence
+    assert "margin in its [[compare]] table tests that" in family([same])[0].sentence
 
 
 def test_what_is_expected_is_tested_on_one_side_alone() -> None:

@@ -8,8 +8,9 @@ import pytest
 
 from panel.errors import UsageError
 from panel.research.frame import Frame, VoteCount, frame_of
+from panel.research.paired import compare, family
 from panel.research.pilot import Components, components
-from panel.research.power import Aim, Budget, designs, power
+from panel.research.power import Aim, Budget, designs, enough, power
 from tests.support.reference import REFERENCE
 from tests.support.simulated_panels import ARM, BIAS, CELL, TOOL, Design, frame_of_panel, simulate
 
@@ -77,6 +78,18 @@ def test_more_comparisons_share_the_wrong_alarms_out() -> None:
     assert shared < alone - 0.1
 
 
+def test_what_is_planned_for_one_of_several_comparisons_is_how_the_first_is_decided() -> None:
+    """Planned by Bonferroni, decided by Holm: its first step is the same."""
+    one = VoteCount("", "builder", "mock/one", "p1", "", 0, 1)
+    tools = [replace(one, tool=f"tool-{at}") for at in range(7)]
+    base, moved = frame_of("a", tools), frame_of("b", [replace(each, ships=1) for each in tools])
+    found, same = compare(base, moved), compare(base, base)
+    assert found.p == 2 / 2**7
+    for many in (2, 3, 4, 5):
+        decided = family([found, *[same] * (many - 1)])[0]
+        assert decided.shown == (found.p <= Aim(comparisons=many).alpha) == (many <= 3)
+
+
 @pytest.mark.parametrize(
     ("design", "near"),
     [
@@ -125,7 +138,31 @@ def test_the_ways_to_spend_calls_are_ranked_and_stay_within_the_budget() -> None
     assert found[0].repeats == 1 and found[0].tools == 200  # tools buy more than repeats
     assert all(each.calls <= 1600 and each.tools >= 6 for each in found)
     assert {each.tools * each.repeats * 8 for each in found} <= set(range(1400, 1601))
-    halved = designs(PANEL, Budget(1600, asked=1), Aim(effect=8))
-    assert halved[0].tools == 400
     with pytest.raises(UsageError, match="6 tools take 48"):
         designs(PANEL, Budget(40), Aim(effect=8))
+
+
+def test_only_the_answers_that_are_there_cost_nothing() -> None:
+    budget = Budget(1600, tools=40, asked=2)
+    # 4 personas: 40 tools once need the second arm alone, and every further tool both arms.
+    assert [budget.cost(4, tools, 1) for tools in (10, 40, 50)] == [40, 160, 240]
+    # A third repeat is asked of both arms.
+    assert [budget.cost(4, 40, repeats) for repeats in (1, 2, 3)] == [160, 320, 640]
+    found = designs(PANEL, budget, Aim(effect=8))
+    assert max(each.tools for each in found) == 220  # (1600 - 160) / 8 more than 40
+    assert all(each.calls == budget.cost(4, each.tools, each.repeats) for each in found)
+    assert (40, 6) in {(each.tools, each.repeats) for each in found}
+
+
+@pytest.mark.parametrize("aim", [Aim(effect=8), Aim(margin=10)])
+def test_it_is_said_what_a_power_of_080_takes(aim: Aim) -> None:
+    found = enough(PANEL, Budget(100, tools=40), aim)
+    for each in (found.more_tools, found.more_repeats):
+        assert each is not None and each.calls == 8 * each.tools * each.repeats
+        assert power(PANEL, each.tools, each.repeats, aim) == pytest.approx(0.8, abs=0.07)
+    assert found.more_tools is not None and found.more_tools.repeats == 1
+    assert found.more_repeats is not None and found.more_repeats.tools == 40
+
+
+def test_repeats_alone_cannot_reach_every_power() -> None:
+    assert enough(PANEL, Budget(100, tools=8), Aim(margin=4)).more_repeats is None

@@ -5,19 +5,23 @@ from __future__ import annotations
 import json
 import os
 import re
+import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from panel.research.charts import file_svg, page_svg, png, whiskers
-from panel.research.frame import Source
+from panel.research.frame import Source, load_frame
 from panel.research.page import render_report
+from panel.research.paired import compare
 from panel.research.report import Report, report_on
 from panel.store.ingest import opened
 from panel.workspace.loading import load_workspace
 from tests.support.browser import NewPage, serving, shoot, violations
+from tests.support.mock_endpoint import Answer, MockEndpoint, completion, filled
 from tests.support.reported import RUN, report_space
 from tests.support.site_pages import Reading
 from tests.support.space import GOLDEN, Panel, Space
@@ -36,9 +40,13 @@ seed = 7
 temperature = 0.9
 [arms.cool.sampling]
 temperature = 0.2
+[arms.swapped]
+sampling = { temperature = 0.2 }
+form = { labels = "skip-first" }
 [[compare]]
 a = "warm"
 b = "cool"
+margin = 10
 """
 HOSTILE = '<script>alert(1)</script>" onload="x'
 
@@ -46,6 +54,15 @@ HOSTILE = '<script>alert(1)</script>" onload="x'
 @pytest.fixture(scope="module")
 def reported(templates: Templates, tmp_path_factory: pytest.TempPathFactory) -> Space:
     return templates.copy(report_space, tmp_path_factory.mktemp("reported") / "space")
+
+
+def warmer_ships(_index: int, body: dict[str, Any]) -> Answer:
+    """Vote by lot, the same for the same question, and ship more often the warmer it is."""
+    user = body["messages"][-1]["content"]
+    lot = zlib.crc32(repr([body["messages"], body["temperature"]]).encode()) % 10
+    fields = filled(body["response_format"]["json_schema"]["schema"], user)
+    fields["verdict"] = "ship" if lot < 10 * body["temperature"] else "skip"
+    return Answer(body=completion(json.dumps(fields)))
 
 
 def report_of(space: Space, source: str = f"run:{RUN}") -> Report:
@@ -168,8 +185,9 @@ def test_a_stated_confidence_is_no_better_than_the_base_rate_where_it_is_drawn_b
 
 
 def test_an_experiment_has_its_registered_comparisons_and_the_figures_of_each_arm(
-    mocked: Space, panel: Panel
+    mocked: Space, mock: MockEndpoint, panel: Panel
 ) -> None:
+    mock.face = warmer_ships
     for number in range(4):
         mocked.tool(f"tool-{number}")
     file = mocked.root / "experiments" / "cool.toml"
@@ -177,14 +195,31 @@ def test_an_experiment_has_its_registered_comparisons_and_the_figures_of_each_ar
     file.write_text(EXPERIMENT, encoding="utf-8")
     done = panel("experiment", "run", "cool", "--max-calls", "10", cwd=mocked.root)
     assert done.code == 4, done.err
-    assert {part.arm for part in report_of(mocked, "cool").parts} == {"warm", "cool"}
+    looked = report_of(mocked, "cool")
+    assert [part.arm for part in looked.parts] == ["warm", "cool", "swapped"]
+    assert "An interim look: 62 of 72 cells are not asked yet." in looked.experiment[0].finding
     assert (
         panel("stats", "cool", cwd=mocked.root).code == 0
     )  # cells without an answer count nothing
     assert panel("experiment", "run", "cool", cwd=mocked.root).code == 0
     report = report_of(mocked, "cool")
-    assert report.comparisons and report.comparisons.rows[0][3] == 6
+    arms, compared = report.experiment
+    assert arms.finding == "The arms differ in labels, temperature."
+    assert [part.factors for part in report.parts] == [
+        "labels ship-first, temperature 0.9",
+        "labels ship-first, temperature 0.2",
+        "labels skip-first, temperature 0.2",
+    ]
+    row = dict(zip((name for name, _kind in compared.columns), compared.rows[0], strict=True))
+    assert (row["Tools"], row["Margin, ± points"]) == (6, 10)
+    with opened(mocked.root / "runs") as connection:
+        sides = [load_frame(connection, Source.parse(f"cool/{arm}")) for arm in ("warm", "cool")]
+    same = compare(*sides, margin=10).equivalence
+    assert same and row["90 % interval"] == same.interval and same.interval
+    assert row["p, unchanged"] == same.p
+    assert compared.chart and "90 % interval" in compared.legend
     text = Reading(page_of(report)).text
+    assert "labels skip-first, temperature 0.2" in text
     assert "cool − warm" in text and "Confirmatory." in text
     assert "temperature 0.2" in text and "temperature 0.9" in text
     for key, figure in report.figures:
@@ -192,6 +227,18 @@ def test_an_experiment_has_its_registered_comparisons_and_the_figures_of_each_ar
         assert found.code == 0, (key, found.err)
         assert bool(json.loads(found.out)) == (figure.key != "reliability"), key
     assert [part.arm for part in report_of(mocked, "cool/warm").parts] == ["warm"]
+
+
+def test_the_plan_of_an_even_number_of_repeats_advises_an_odd_one(
+    mocked: Space, panel: Panel
+) -> None:
+    (mocked.root / "experiments").mkdir()
+    for repeats in (2, 3):
+        text = EXPERIMENT.replace("repeats = 1", f"repeats = {repeats}")
+        (mocked.root / "experiments" / "cool.toml").write_text(text, encoding="utf-8")
+        done = panel("experiment", "plan", "cool", cwd=mocked.root)
+        assert done.code == 0, done.err
+        assert ("An odd number has no ties." in done.out) == (repeats == 2)
 
 
 def test_foreign_words_in_a_drawing_are_text_and_nothing_else() -> None:
@@ -279,6 +326,23 @@ def test_no_report_is_wider_than_its_window(served: str, new_page: NewPage) -> N
         page = new_page(width=width)
         page.goto(f"{served}/")
         assert page.evaluate("document.documentElement.scrollWidth") <= width, width
+
+
+def test_a_table_that_scrolls_shows_it_and_is_reached_by_keyboard(
+    served: str, new_page: NewPage
+) -> None:
+    page = new_page(width=360)
+    page.goto(f"{served}/")
+    wide = page.locator(".scroll").evaluate_all(
+        "all => all.filter(e => e.scrollWidth > e.clientWidth).map(e => ["
+        "e.tabIndex, getComputedStyle(e).backgroundImage.split('linear-gradient').length - 1, "
+        "e.nextElementSibling?.checkVisibility(), e.nextElementSibling?.textContent])"
+    )
+    assert len(wide) > 3
+    assert [each for each in wide if each != [0, 4, True, "The table scrolls sideways."]] == []
+    page.locator(".scroll").nth(1).focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("document.activeElement.scrollLeft > 0")
 
 
 def test_the_page_needs_no_script_and_loads_where_none_may_run(

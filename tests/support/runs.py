@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import Any
 
 from panel.engines.base import NO_BUDGET, RunBudget
+from panel.research.asking import AskedArms, Asking, ask_arms
+from panel.research.experiments import opened_arms, protocol_of
 from panel.runs.run import ProgressReporter, RunSummary, execute
 from panel.runs.selection import Selection, prepare
 from panel.store.ingest import opened
+from panel.workspace.experiments import load_experiment
 from panel.workspace.loading import load_workspace
 from tests.support.space import Space
 
@@ -19,6 +23,15 @@ def run(space: Space, bounds: RunBudget = NO_BUDGET, **selection: Any) -> RunSum
     workspace = load_workspace(space.root)
     prepared = prepare(workspace, Selection(**selection))
     return execute(workspace, prepared, SILENT, bounds)[0]
+
+
+def run_experiment(space: Space, name: str, bounds: RunBudget = NO_BUDGET) -> AskedArms:
+    """Register an experiment as its files are now, and ask what it lacks."""
+    workspace, found = load_workspace(space.root), load_experiment(space.root, name)
+    with ExitStack() as stack:
+        with opened(workspace.runs) as connection:
+            arms = stack.enter_context(opened_arms(workspace, found, connection))
+        return ask_arms(workspace, protocol_of(found), arms, Asking(SILENT, bounds))
 
 
 def pending(space: Space, **selection: Any) -> list[tuple[str, str, int, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -13,7 +14,7 @@ from panel.cli.workspace import open_store
 from panel.errors import UsageError
 from panel.research.canaries import Split, split
 from panel.research.flips import expected_flips
-from panel.research.frame import FORMS, Source, load_frame, not_asked
+from panel.research.frame import FORMS, Frame, Source, load_frame, not_asked
 from panel.research.paired import Comparison, compare
 from panel.research.realised import caveat, unrealised_sources
 from panel.store.connection import Connection
@@ -58,6 +59,7 @@ def compare_arms(
         found = compare(frames[0], frames[1], margin, expect)  # type: ignore[arg-type]
         places = [source.place for source in sources]
         shared = answers_in_both(connection, places[0], places[1])
+        _refuse_overlap(found, frames, shared)
         flipped = [tool.tool for tool in found.flips]
         takes = [takes_by_vote(connection, place, flipped) for place in places]
         parts, why = _split(connection, found, sources, canary)
@@ -81,8 +83,39 @@ def compare_arms(
         if many:
             note(f"{source}: {many:,} cells are not asked yet.")
     for frame in frames:
-        if len(frame.models) > 1:
-            note(f"{frame.source} holds the votes of {len(frame.models)} models, added up.")
+        if pooled := _pooled(frame):
+            note(f"{frame.source} adds up the votes of {pooled}.")
+
+
+def _pooled(frame: Frame) -> str:
+    """Say what a source adds up; "" where all its votes are of one arm, model and prompt."""
+    kinds = {"arms": {row.arm for row in frame.rows}, "models": frame.models}
+    kinds["prompts"] = frame.prompts
+    many = [f"{len(each):,} {kind}" for kind, each in kinds.items() if len(each) > 1]
+    return " and ".join(", ".join(many).rsplit(", ", 1))
+
+
+def _refuse_overlap(found: Comparison, frames: Sequence[Frame], shared: int) -> None:
+    """Raise UsageError where one side holds the other, or is a pool with answers of the other.
+
+    Such a difference is partly one of answers with themselves, and no test knows of it.
+    """
+    if not shared:
+        return
+    pairs = [pair for tool in found.tools for pair in tool.cells.values()]
+    for side, (frame, other) in enumerate((frames, frames[::-1])):
+        if shared == sum(pair[side].n for pair in pairs):
+            raise UsageError(
+                f"every vote of {frame.source!r} on the tools in common is also one of "
+                f"{other.source!r}, so they cannot be compared: name two sets that were asked "
+                "separately, such as two arms or runs."
+            )
+    for frame in frames:
+        if pooled := _pooled(frame):
+            raise UsageError(
+                f"{frame.source!r} adds up the votes of {pooled}, and {shared:,} of them are also "
+                f"in the other set, so the two cannot be compared: name one of them ({FORMS})."
+            )
 
 
 def _split(
@@ -97,9 +130,17 @@ def _split(
     reviews = [reviews_by_tool(connection, source.place) for source in sources]
     tools = [tool.tool for tool in found.tools]
     same = [tool for tool in tools if reviews[0].get(tool) == reviews[1].get(tool)]
-    if not same or len(same) == len(tools):
-        which = "every" if same else "no"
-        return None, f"{which} tool was asked about with the same review on both sides."
+    if len(same) == len(tools):
+        return None, (
+            "both sides saw the same text of every tool, so the whole shift belongs to what "
+            "differs for all tools at once: the rules (prompts/system.md.j2), the personas, the "
+            "model or its sampling."
+        )
+    if not same:
+        return None, (
+            "the text of every tool differs (a changed prompts/review.md.j2 changes all), so no "
+            "unchanged tool shows what the model does. Name unchanged ones with --canary."
+        )
     try:
         return split(found, same), None
     except UsageError as error:

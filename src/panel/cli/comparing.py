@@ -8,11 +8,13 @@ from typing import Any
 from panel.cli.output import Format, ends, percent, print_rows, say
 from panel.research.canaries import Split
 from panel.research.flips import Noise
-from panel.research.paired import Comparison, Shift, ToolPair
+from panel.research.paired import Comparison, ToolPair
+from panel.research.shifts import Adjusted, Shift
 from panel.stats import Interval, Tally
 
 TOLD = 10  # flipped tools whose takes are printed
 SHOWN = 40  # tools in the table; of more, only those that flipped or moved
+LEAN = "the cells of a tool are not independent"
 Takes = Mapping[tuple[str, str, str], str]  # by tool, persona and verdict
 
 
@@ -23,12 +25,18 @@ def _points(value: float) -> str:
 def _p(value: float | None) -> str:
     if value is None:
         return "not estimable"
-    return f"{value:.4f}" if value >= 0.0001 else "<0.0001"
+    return f"{value:.4f}" if value >= 0.0001 else "< 0.0001"
 
 
 def _said(value: float | None) -> str:
     shown = _p(value)
     return f"p {shown}" if value is None or shown.startswith("<") else f"p = {shown}"
+
+
+def _by_holm(holm: Adjusted | None) -> str:
+    if holm is None or holm.of == 1:
+        return ""
+    return f"; by Holm over {holm.of} comparisons {_said(holm.p)}"
 
 
 def _span(interval: Interval | None) -> str:
@@ -50,17 +58,21 @@ def print_comparison(found: Comparison, noise: Noise | None) -> None:
     kind = f"one-sided ({found.expect})" if found.expect else "two-sided"
     rows = [
         ("Difference", f"{_shift(found.shift)} (t over tools, n = {found.shift.n})"),
-        ("Decides", f"sign-flip test over tools, exact, {kind}: {_said(found.p)}"),
+        (
+            "Decides",
+            f"sign-flip test over tools, exact, {kind}: {_said(found.p)}{_by_holm(found.holm)}",
+        ),
     ]
     if same := found.equivalence:
-        said = f"TOST {_said(same.p)}, 90 % interval {_span(same.interval)}"
+        tested = f"TOST {_said(same.p)}{_by_holm(same.holm)}"
+        said = f"{tested}, 90 % interval {_span(same.interval)}"
         rows.append((f"Within ±{same.margin:g}", said))
     test = found.cells
     counts = f"{test.to_ship} to ship, {test.to_skip} to skip, {_said(test.p)}"
     rows += [
         (
             "Descriptive",
-            f"McNemar over {test.n:,} cells: {counts}; the cells of a tool are not independent",
+            f"McNemar over {test.n:,} of {cells:,} cells{_tied(test.tied)}: {counts}; {LEAN}",
         ),
         ("Flips", _flips(found, noise)),
     ]
@@ -87,8 +99,13 @@ def print_comparison(found: Comparison, noise: Noise | None) -> None:
     say("")
 
 
+def _tied(many: int) -> str:
+    return f" ({many:,} left out, tied on a side)" if many else ""
+
+
 def _flips(found: Comparison, noise: Noise | None) -> str:
-    said = f"{len(found.flips)} of {len(found.tools):,} panel majorities"
+    tied = sum(tool.tied for tool in found.tools)
+    said = f"{len(found.flips)} of {len(found.tools) - tied:,} panel majorities{_tied(tied)}"
     if noise is None:
         return f"{said}; expected from noise alone: not estimable with one repeat"
     low, high = noise.tools_range.low, noise.tools_range.high
@@ -173,6 +190,8 @@ def record(
             "expect": found.expect,
             "p": found.p,
             "p_two_sided": found.test.p,
+            "p_holm": found.holm and found.holm.p,
+            "comparisons": found.holm.of if found.holm else 1,
             "shown": found.shown,
         },
         "equivalence": same
@@ -180,17 +199,21 @@ def record(
             "method": "two one-sided t tests over tools",
             "margin": same.margin,
             "p": same.p,
+            "p_holm": same.holm and same.holm.p,
+            "comparisons": same.holm.of if same.holm else 1,
             "interval_90": ends(same.interval),
             "shown": same.shown,
         },
         "descriptive": {
             "method": "McNemar exact over tool × persona majorities; cells are not independent",
             "n": test.n,
+            "tied": test.tied,
             "to_ship": test.to_ship,
             "to_skip": test.to_skip,
             "p": test.p,
         },
         "flips": len(found.flips),
+        "flips_of": sum(not tool.tied for tool in found.tools),
         "flips_from_noise": noise
         and {
             "tools": noise.tools,

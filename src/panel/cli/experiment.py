@@ -4,31 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
 from panel.cells.plan import Estimate, estimate
-from panel.cli.comparing import print_comparison
-from panel.cli.comparing import record as comparison_record
+from panel.cli.experiment_report import flipped_takes, outcome_record, print_outcome
 from panel.cli.main import ExitCode
 from panel.cli.options import Json, MaxCalls, MaxCost, MaxTokens
-from panel.cli.output import note, out, percent, plain_table, print_json, safe, say
-from panel.cli.run import how_ended, print_estimate, shown
+from panel.cli.output import note, out, plain_table, print_json, safe, say
+from panel.cli.run import how_ended, print_estimate, remark_all, shown
 from panel.cli.workspace import open_workspace
 from panel.endpoint.embedded import NOT_JUDGEMENT
 from panel.engines.base import RunBudget
 from panel.frozen.thaw import opened_thawed
 from panel.research.arms import Arm, Plan, plan_arms
-from panel.research.asking import Asking, ask_arms
-from panel.research.experiments import opened_arms, protocol_of, waiting_arms
-from panel.research.flips import expected_flips
-from panel.research.outcome import ExperimentOutcome, experiment_outcome
-from panel.runs.run import RunSummary
+from panel.research.asking import AskedArms, Asking, ask_arms
+from panel.research.experiments import (
+    alike,
+    opened_arms,
+    protocol_of,
+    refuse_alike,
+    undecidable,
+    waiting_arms,
+)
+from panel.research.outcome import experiment_outcome
 from panel.store.queries import experience
-from panel.workspace.experiments import Experiment, load_experiment
+from panel.workspace.experiments import Comparison, Experiment, load_experiment
 from panel.workspace.loading import WorkspaceFiles
 
 app = typer.Typer(rich_markup_mode=None)
@@ -39,6 +42,10 @@ experiment = typer.Typer(
 )
 app.add_typer(experiment, name="experiment")
 
+TIES = (
+    "a question can be tied and have no majority, and is then left out of agreement, McNemar's "
+    "test and flips. An odd number has no ties."
+)
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Of experiments/NAME.toml.")]
 
 
@@ -54,18 +61,33 @@ def plan(name: Name, as_json: Json = False) -> None:
             return
         say(f"{name}: {found.plan.question}")
         out().print(_arms_table(record["arms"]))
+        for each in record["arms"]:
+            if each["same_as"]:
+                say(f"{each['arm']} asks the very same questions as {each['same_as']}.")
         for waiting in record["waiting"]:
             say(f'{waiting} waits for its model: model = "next".')
+        for compared in found.plan.compare:
+            say(_compares(compared))
+        if len(found.plan.compare) > 1:
+            say(f"They are decided together (Holm), at 0.05 over all {len(found.plan.compare)}.")
+        if not found.plan.compare:
+            say("It registers no [[compare]], so that its report can only explore.")
+        for why in record["undecidable"]:
+            say(why)
         say(
             f"{record['cells']:,} cells in {len(arms)} arms; {record['asking']:,} to ask, each "
             f"once, in an order drawn with seed {found.plan.seed}."
         )
+        if found.plan.repeats % 2 == 0:
+            say(f"With {found.plan.repeats} repeats {TIES}")
         if not planned.asking:
             say("Nothing to ask.")
         for model, each in estimates.items():
             if each.calls:
                 say(f"{model}:")
                 print_estimate(each)
+        if found.plan.compare:
+            say(_what_it_can_show(found, planned))
 
 
 @experiment.command()
@@ -86,16 +108,23 @@ def run(
     with ExitStack() as stack:
         with opened_thawed(workspace.root) as connection:
             arms = stack.enter_context(opened_arms(workspace, found, connection))
+            planned = plan_arms(connection, protocol_of(found), arms)
+        refuse_alike(found, planned)
         if any(arm.target.endpoint.profile == "embedded" for arm in arms):
             note(NOT_JUDGEMENT)
         for waiting in waiting_arms(found):
             note(f"{waiting} waits for its model and is not asked.")
-        cells = sum(len(arm.target.pairs) * arm.repeats for arm in arms)
-        with shown(cells) as reporter:
+        for why in undecidable(found, planned):
+            note(why)
+        if planned.asking:
+            models = sorted({str(each.cell.model) for each in planned.asking})
+            note(f"Asking {len(planned.asking):,} cells of {', '.join(models)} ...")
+        with shown(len(planned.asking)) as reporter:
             how = Asking(reporter, RunBudget(max_calls, max_tokens, max_cost))
-            summaries = ask_arms(workspace, protocol_of(found), arms, how)
-    _print_summaries(name, summaries, as_json)
-    codes = [how_ended(each) for each in summaries]
+            done = ask_arms(workspace, protocol_of(found), arms, how)
+    remark_all(done.models)
+    _print_done(name, done, as_json)
+    codes = [how_ended(each.summary) for each in done.models]
     raise typer.Exit(max(codes, default=ExitCode.OK))
 
 
@@ -109,83 +138,12 @@ def report(name: Name, as_json: Json = False) -> None:
     workspace = open_workspace()
     found = load_experiment(workspace.root, name)
     with opened_thawed(workspace.root) as connection:
-        outcome = experiment_outcome(connection, found)
+        outcome = experiment_outcome(workspace, connection, found)
+        takes = flipped_takes(connection, outcome)
     if as_json:
-        print_json(_outcome_record(outcome))
-        return
-    say(f"{name}: {found.plan.question}")
-    word = "Confirmatory" if outcome.standing.confirmatory else "Exploratory"
-    say(f"{word}. {outcome.standing.why}")
-    if outcome.standing.versions > 1:
-        say(f"Its arms or texts were registered {outcome.standing.versions} times.")
-    out().print(_rates_table(outcome))
-    for arm in outcome.arms:
-        for why in arm.unrealised:
-            say(f"Not realised: {arm.conditions.arm}: {why}.")
-        if arm.rate.why:
-            say(f"{arm.conditions.arm}: not estimable: {arm.rate.why}.")
-    for each in outcome.comparisons:
-        say("")
-        if each.found is None:
-            say(each.sentence)
-            continue
-        print_comparison(each.found, expected_flips(each.found))
-        say(each.sentence)
-        if len(outcome.comparisons) > 1:
-            say(f"Over all registered comparisons (Holm): p = {each.adjusted:.3f}.")
-
-
-def _outcome_record(outcome: ExperimentOutcome) -> dict[str, Any]:
-    found = outcome.experiment
-    return {
-        "experiment": found.name,
-        "question": found.plan.question,
-        **asdict(outcome.standing),
-        "arms": [
-            {
-                **asdict(arm.conditions),
-                "unanswered": arm.unanswered,
-                "tools": arm.tools,
-                "votes": arm.votes,
-                "abstains": arm.abstains,
-                "errors": arm.errors,
-                "rate": asdict(arm.rate),
-                "realised": not arm.unrealised,
-                "unrealised": list(arm.unrealised),
-            }
-            for arm in outcome.arms
-        ],
-        "waiting": waiting_arms(found),
-        "comparisons": [
-            {
-                **each.registered.model_dump(),
-                "why": each.why,
-                "sentence": each.sentence,
-                "p_adjusted": each.adjusted,
-                "found": each.found
-                and comparison_record(each.found, expected_flips(each.found), None, None, []),
-            }
-            for each in outcome.comparisons
-        ],
-    }
-
-
-def _rates_table(outcome: ExperimentOutcome) -> Table:
-    heads = ("tools", "votes", "no verdict", "not asked", "ship", "95 % interval")
-    table = plain_table(["Arm"], heads)
-    table.add_column("asked as")
-    for arm in outcome.arms:
-        rate = arm.rate
-        span = f"{rate.interval.low:.0f}–{rate.interval.high:.0f} %" if rate.interval else "—"
-        counts = (arm.tools, arm.votes, arm.abstains + arm.errors, arm.unanswered)
-        table.add_row(
-            safe(arm.conditions.arm),
-            *(f"{count:,}" for count in counts),
-            percent(rate.value),
-            span,
-            safe(", ".join((*arm.conditions.output_modes, *arm.conditions.adapted))),
-        )
-    return table
+        print_json(outcome_record(outcome, takes))
+    else:
+        print_outcome(outcome)
 
 
 @contextmanager
@@ -197,6 +155,7 @@ def _planned(
         opened_arms(workspace, found, connection) as arms,
     ):
         planned = plan_arms(connection, protocol_of(found), arms)
+        refuse_alike(found, planned)
         estimates: dict[str, Estimate] = {}
         for arm in arms:
             model = arm.target.model
@@ -211,6 +170,7 @@ def _record(
     found: Experiment, arms: Sequence[Arm], planned: Plan, estimates: dict[str, Estimate]
 ) -> dict[str, Any]:
     sizes = [(arm, len(arm.target.pairs) * arm.repeats) for arm in arms]
+    same = alike(planned)
     return {
         "experiment": found.name,
         "question": found.plan.question,
@@ -221,6 +181,7 @@ def _record(
         "arms": [
             {
                 "arm": arm.name,
+                "same_as": same.get(arm.name),
                 "model_identity": str(arm.target.model),
                 "tools": len(arm.target.tools),
                 "personas": len(arm.target.personas),
@@ -233,6 +194,7 @@ def _record(
         ],
         "waiting": waiting_arms(found),
         "compare": [each.model_dump() for each in found.plan.compare],
+        "undecidable": undecidable(found, planned),
         "calls": sum(each.calls for each in estimates.values()),
         "cost_usd": _sum(each.cost_usd for each in estimates.values()),
         "worst_cost_usd": _sum(each.worst_cost_usd for each in estimates.values()),
@@ -255,17 +217,48 @@ def _arms_table(arms: Sequence[dict[str, Any]]) -> Table:
     return table
 
 
-def _print_summaries(name: str, summaries: Sequence[RunSummary], as_json: bool) -> None:
+def _compares(each: Comparison) -> str:
+    """Say what a comparison asks."""
+    said = f"whether {each.b} and {each.a} differ (two-sided)"
+    if each.expect:
+        often = "more" if each.expect == "more" else "less"
+        said = f"whether {each.b} ships {often} often than {each.a} (one-sided)"
+    if each.margin is not None:
+        said += f", and whether they are the same within ±{each.margin:g} points (TOST)"
+    return f"Compares {said}."
+
+
+def _what_it_can_show(found: Experiment, planned: Plan) -> str:
+    many = len(found.plan.compare) + 1
+    margins = [each.margin for each in found.plan.compare if each.margin is not None]
+    aim = f"--margin {min(margins):g}" if margins else "--effect POINTS"
+    return (
+        "What that can show: 'panel power --from PILOT "
+        f"{aim} --arms {many} --calls {len(planned.enrolled)}', where PILOT names votes like these."
+    )
+
+
+def _print_done(name: str, done: AskedArms, as_json: bool) -> None:
     if as_json:
-        print_json({"experiment": name, "runs": [each.record() for each in summaries]})
+        sizes = {"cells": done.cells, "reused": done.reused, "asked": done.asked, "left": done.left}
+        runs = [{"model_identity": each.model, **each.summary.record()} for each in done.models]
+        print_json({"experiment": name, **sizes, "runs": runs})
         return
-    if not summaries:
+    if not done.asked and not done.left:
         say(f"{name}: nothing to ask; every cell of every arm has an answer.")
-    for each in summaries:
+        return
+    say(f"{done.cells:,} cells: {done.reused:,} answered before, {done.asked:,} asked.")
+    for each in done.models:
+        own = each.summary
         say(
-            f"{each.planned:,} cells: {each.reused:,} answered before, {each.asked:,} asked in "
-            f"{each.seconds:.1f} s; {each.verdicts:,} verdicts, {each.abstains:,} abstained, "
-            f"{each.errors:,} errors. Run {each.run_id}."
+            f"{each.model}: {own.asked:,} asked in {own.seconds:.1f} s; {own.verdicts:,} verdicts, "
+            f"{own.abstains:,} abstained, {own.errors:,} errors. Run {own.run_id}."
         )
-        if each.stopped:
-            say(f"Stopped early ({each.stopped}); run it again to go on.")
+        for reason, count in sorted(each.stats.reasons.items()):
+            say(f"  {count:,} × {reason}")
+    stopped = next((each.summary.stopped for each in done.models if each.summary.stopped), None)
+    if stopped:
+        say(
+            f"Stopped early ({stopped}): {done.left:,} cells are still to be asked. "
+            f"'panel experiment run {name}' goes on."
+        )

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from panel.cli.output import ends, out, percent, plain_table, safe, say
-from panel.site.health import sentence, warning
+from panel.site.health import left_out, sentence, warning
 from panel.stats import PanelHealth, PersonaPair
 
 REMEDY = "docs/panel.md says what to do: bars on axes of their own."
@@ -33,10 +33,8 @@ def print_health(health: PanelHealth, names: Mapping[str, str], model: str) -> N
         left = f"; {health.without_phi} without a phi left out" if health.without_phi else ""
         with_phi = len(health.pairs) - health.without_phi
         say(f"Mean phi {health.mean_phi:.2f} over {with_phi} pair(s){left}.")
-    for each in health.voting:
-        if each.constant and len(health.voting) > 1:
-            word = "ships" if each.votes.ships else "skips"
-            say(f"{names[each.persona]} {word} every tool, so it adds no vote of its own.")
+    for each in health.uncounted if len(health.voting) > 1 else ():
+        say(left_out(each, names[each.persona]))
     say(sentence(health, model))
 
 
@@ -88,6 +86,7 @@ def health_record(health: PanelHealth, model: str) -> dict[str, Any]:
         "pairs_without_phi": health.without_phi,
         "effective_votes": health.effective,
         "effective_interval": ends(health.interval),
+        "effective_of": [each.persona for each in health.counted],
         "below_half": health.below_half,
         "sentence": sentence(health, model),
         "warning": warning_with_remedy(health),

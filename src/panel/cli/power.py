@@ -10,7 +10,17 @@ from panel.cli.options import Json
 from panel.cli.output import Format, ends, note, print_json, print_rows, say
 from panel.cli.workspace import open_store
 from panel.research.frame import FORMS, Source, load_frame
-from panel.research.power import Aim, Budget, Design, Plan, plan
+from panel.research.power import (
+    MOST_TOOLS,
+    WANTED,
+    Aim,
+    Budget,
+    Design,
+    Enough,
+    Plan,
+    answers_each,
+    plan,
+)
 from panel.stats.paired import fisher_repeats
 from panel.store.frames import usd_per_answer
 
@@ -70,7 +80,7 @@ def power(
         usd = usd_per_answer(connection, source.place)
     tools = len(frame.tool_means())
     calls = calls or 5 * arms * len(frame.personas) * max(1, tools)
-    budget = Budget(calls, arms, int(control_asked), tools)
+    budget = Budget(calls, arms, tools, answers_each(frame) if control_asked else 0)
     aim = Aim(None if margin else (effect or EFFECT), margin, arms - 1)
     found = plan(frame, budget, aim, reaction)
     if as_json:
@@ -88,7 +98,12 @@ def _question(found: Plan) -> str:
         if aim.margin is not None
         else f"a difference is shown if {aim.effect:+g} points are true (sign-flip test)"
     )
-    free = ", of which the first costs nothing" if budget.asked else ""
+    free = ""
+    if budget.asked:
+        free = (
+            f", of which the first costs nothing where it has its answers: {budget.asked} to each "
+            f"question on {budget.tools} tools"
+        )
     return (
         f"Power: the chance that {what}, at {aim.alpha:.3g} a comparison, with "
         f"{budget.calls:,} calls over {budget.arms} arms{free}."
@@ -111,6 +126,23 @@ def _advice(found: Plan) -> str:
     return said
 
 
+def _enough(found: Enough, at_hand: int) -> str:
+    """Say what a power of 0.8 takes."""
+    more, again = found.more_tools, found.more_repeats
+    tools = (
+        f"{more.tools:,} tools × 1 repeat an arm, {more.calls:,} calls"
+        if more
+        else f"more than {MOST_TOOLS:,} tools"
+    )
+    said = f"A power of {WANTED:g} takes about {tools}"
+    if again:
+        return (
+            f"{said}; or, on the {at_hand:,} tools of the pilot, {again.repeats:,} repeats an "
+            f"arm, {again.calls:,} calls."
+        )
+    return f"{said}; no number of repeats on the {at_hand:,} tools of the pilot reaches it."
+
+
 def _print(found: Plan, usd: float | None) -> None:
     panel = found.panel
     say(
@@ -131,7 +163,9 @@ def _print(found: Plan, usd: float | None) -> None:
     print_rows(["tools", "repeats", "calls", "power", "US dollars"], rows, Format.TABLE)
     say("")
     say(_advice(found))
-    for one, other, n in _cells():
+    if found.enough:
+        say(_enough(found.enough, found.tools))
+    for one, other, n in _cells() if found.aim.margin is None else ():
         say(
             f"One persona on one tool, from {one:.0%} to {other:.0%}: {n} repeats an arm for a "
             "power of 0.8 (Fisher's exact test)."
@@ -144,6 +178,17 @@ def _price(design: Design, usd: float | None) -> str:
 
 def _cells() -> list[tuple[float, float, int | None]]:
     return [(one, other, fisher_repeats(one, other)) for one, other in CELLS]
+
+
+def _design(each: Design, usd: float | None) -> dict[str, Any]:
+    return {
+        "tools": each.tools,
+        "repeats": each.repeats,
+        "calls": each.calls,
+        "power": each.power,
+        "standard_error": each.error,
+        "cost_usd": None if usd is None else each.calls * usd,
+    }
 
 
 def _record(found: Plan, usd: float | None) -> dict[str, Any]:
@@ -167,20 +212,16 @@ def _record(found: Plan, usd: float | None) -> dict[str, Any]:
         "alpha": aim.alpha,
         "calls": budget.calls,
         "arms": budget.arms,
-        "arms_asked": budget.asked,
+        "control_answers_each": budget.asked,
         "usd_per_call": usd,
-        "designs": [
-            {
-                "tools": each.tools,
-                "repeats": each.repeats,
-                "calls": each.calls,
-                "power": each.power,
-                "standard_error": each.error,
-                "cost_usd": None if usd is None else each.calls * usd,
-            }
-            for each in found.designs
-        ],
+        "designs": [_design(each, usd) for each in found.designs],
         "best_power_range": ends(found.spread),
+        "enough": found.enough
+        and {
+            "power": WANTED,
+            "more_tools": found.enough.more_tools and _design(found.enough.more_tools, usd),
+            "more_repeats": found.enough.more_repeats and _design(found.enough.more_repeats, usd),
+        },
         "advice": _advice(found),
         "one_cell": [
             {"before": one, "after": other, "repeats": n, "power": 0.8}

@@ -10,7 +10,7 @@ import typer
 from panel.cli.main import ExitCode
 from panel.cli.options import EndpointName, Json, MaxCalls, MaxCost, MaxTokens, Model, Personas
 from panel.cli.output import note, out, plain_table, print_json, safe, say
-from panel.cli.run import how_ended, shown
+from panel.cli.run import how_ended, remark_all, shown
 from panel.cli.workspace import open_workspace
 from panel.endpoint.embedded import NOT_JUDGEMENT
 from panel.endpoint.target import Chosen, resolve_target
@@ -87,11 +87,12 @@ def probe(
     note(f"{cells:,} cells in {arms} arms of {target.model}, as {prepared.experiment!r}.")
     with shown(cells) as reporter:
         budget = RunBudget(max_calls, max_tokens, max_cost)
-        summaries = ask_probe(workspace, prepared, seed, reporter, budget)
-    for summary in summaries:
-        if summary.stopped is not None:
+        done = ask_probe(workspace, prepared, seed, reporter, budget)
+    for each in done.models:
+        if each.summary.stopped is not None:
+            remark_all(done.models)
             note("Stopped before all was asked; nothing is decided. Run it again to go on.")
-            raise typer.Exit(how_ended(summary))
+            raise typer.Exit(how_ended(each.summary))
     finding = read_probe(workspace, prepared)
     _print_finding(prepared, finding, as_json)
     if gate and finding.decision.verdict == "not met":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -28,6 +28,7 @@ from panel.cli.output import err, note, out, percent, print_json, say
 from panel.cli.workspace import open_workspace
 from panel.endpoint.embedded import NOT_JUDGEMENT
 from panel.engines.base import RunBudget, RunStats
+from panel.research.asking import AskedModel
 from panel.runs.run import ProgressReporter, RunSummary, execute
 from panel.runs.selection import Prepared, Selection, prepare
 
@@ -262,6 +263,12 @@ def remark(endpoint: str, summary: RunSummary, stats: RunStats) -> None:
             f"{missed:,} cells have no answer in the recording as they are now: record them again "
             "('panel run --record FILE' with the model)."
         )
+
+
+def remark_all(models: Sequence[AskedModel]) -> None:
+    """Say on stderr why the runs of several models stopped early: all stop with the first."""
+    for each in [each for each in models if each.stats.why] or models[:1]:
+        remark(each.endpoint, each.summary, each.stats)
 
 
 def tokens(summary: RunSummary) -> str:

@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
+from panel.cli.estimates import (
+    NONE,
+    as_number,
+    as_rate,
+    head,
+    n_of,
+    print_estimates,
+    share,
+    show,
+    span,
+)
 from panel.cli.options import Json
-from panel.cli.output import ends, out, percent, print_json, safe, say
+from panel.cli.output import ends, percent, print_json, safe, say
 from panel.cli.workspace import open_store
+from panel.research.agreement import AgreementFigures
+from panel.research.factors import arm_factors
 from panel.research.frame import FORMS, Source, not_asked
 from panel.research.panels import PanelStatistics, ToolRates, base_rate_alarms
 from panel.research.rates import OVER_MODELS, Estimate
 from panel.research.statistics import LISTED, ArmStatistics, Statistics, statistics_of
 from panel.research.table import Grid, load_table
 from panel.research.variance import Component, VarianceSplit
+from panel.site.health import left_out
 from panel.stats import Interval
 from panel.store.frames import persona_names
 
 app = typer.Typer(rich_markup_mode=None)
-NONE = "—"
 
 
 @app.command()
@@ -51,11 +63,14 @@ def stats(
     with open_store() as connection:
         table = load_table(connection, asked)
         waiting, names = not_asked(connection, asked), persona_names(connection)
+        arms = arm_factors(connection, asked.name) if asked.kind == "experiment" else ()
     found = statistics_of(table.of_models(model) if model else table, tool or ())
+    found = found.in_order([each.arm for each in arms])
     if as_json:
-        print_json(record(found) | {"not_asked": waiting})
+        factors = {each.arm: {**each.clear, **each.texts} for each in arms}
+        print_json(record(found) | {"not_asked": waiting, "factors": factors})
     else:
-        _print(found, names)
+        _print(found, names, {each.arm: each.words for each in arms})
         for arm, many in waiting.items():
             say(f"arm {arm}: {many:,} cells are not asked yet.")
 
@@ -87,8 +102,10 @@ def record(value: Any) -> Any:
     return dict(value) if isinstance(value, dict) else value
 
 
-def _print(found: Statistics, names: Mapping[str, str]) -> None:
+def _print(found: Statistics, names: Mapping[str, str], factors: Mapping[str, str]) -> None:
     for arm in found.arms:
+        if factors.get(arm.arm):
+            say(f"Arm {arm.arm} differs from others: {factors[arm.arm]}.")
         for panel in arm.panels:
             _print_panel(found.source, panel, arm, names)
         if len(arm.panels) > 1:
@@ -114,14 +131,14 @@ def _print_panel(
     for alarm in base_rate_alarms(panel, names):
         say(f"Base-rate alarm: {alarm}")
     rates = [(names[each.persona], each.rate) for each in panel.base_rates]
-    _table("How often it ships", [*rates, ("the catalog", panel.catalog)], _rate)
+    print_estimates("How often it ships", [*rates, ("the catalog", panel.catalog)], as_rate)
     say("")
     say(f"1. This tool by this panel, prompt and model {_tools_said(panel.tool_rates)}")
     many = len(arm.panels) > 1
     over = f"below, over the {len(arm.panels)} panels" if many else _said(arm.catalog)
     say(f"2. Over prompts and models, of which those asked are a sample: {over}.")
     say(f"3. The catalog, of which the tools are a sample: {_said(panel.catalog)}.")
-    _print_agreement(panel)
+    _print_agreement(panel, names)
     _print_variance(panel.variance)
     _print_projections(panel)
     rows = [
@@ -129,12 +146,12 @@ def _print_panel(
         for each in panel.influence
         for what, estimate in (("left out", each.left_out), ("turned", each.pivotal))
     ]
-    _table("Tools whose majority changes", rows, _rate)
+    print_estimates("Tools whose majority changes", rows, as_rate)
     pulls = [(names[each.persona], each.shapley) for each in panel.influence]
-    _table("Pull on the majority (Shapley)", pulls, _number)
+    print_estimates("Pull on the majority (Shapley)", pulls, as_number)
 
 
-def _print_agreement(panel: PanelStatistics) -> None:
+def _print_agreement(panel: PanelStatistics, names: Mapping[str, str]) -> None:
     found = panel.agreement
     rows = [
         ("raw agreement", found.raw),
@@ -142,42 +159,53 @@ def _print_agreement(panel: PanelStatistics) -> None:
         ("Fleiss' kappa", found.fleiss),
         ("Gwet's AC1", found.ac1),
     ]
-    _table("Agreement of majorities", rows, _number)
+    print_estimates("Agreement of majorities", rows, as_number)
     if found.ships is not None:
+        alone = f", {found.alone:,} of them alone on their tool," if found.alone else ""
         say(
-            f"Of these {found.ratings:,} majorities {percent(100 * found.ships)} ship. Where "
+            f"Of all {found.ratings:,} majorities{alone} {percent(100 * found.ships)} ship. Where "
             "nearly all are the same, alpha is low and AC1 high: read them together."
         )
-    _table("Repeats and independence", [("answers that flip", found.flips)], _rate)
-    effective = found.effective
-    said = effective.why and f"not estimable: {effective.why}"
-    if effective.value is not None:
-        said = (
-            f"{effective.value:.1f} independent votes (95 % interval "
-            f"{_span(effective.interval, 1)}, {effective.n:,} tools; {effective.method})"
+    if found.ties:
+        say(
+            f"{found.ties:,} tool × persona are tied over their repeats and have no majority; an "
+            "odd number of repeats makes no ties."
         )
-    say(f"The {len(panel.grid.personas)} persona(s) count as: {said}.")
+    print_estimates("Repeats and independence", [("answers that flip", found.flips)], as_rate)
+    say(f"The {len(panel.grid.personas)} persona(s) count as: {_effective(found)}.")
+    for each in found.uncounted:
+        say(left_out(each, names[each.persona]))
+
+
+def _effective(found: AgreementFigures) -> str:
+    each = found.effective
+    if each.value is None:
+        return f"not estimable: {each.why}"
+    return (
+        f"{each.value:.1f} independent votes (95 % interval {span(each.interval, 1)}; "
+        f"{each.method}; {n_of(each)} with a majority of every persona)"
+    )
 
 
 def _print_variance(split: VarianceSplit) -> None:
     if split.why:
         say(f"The parts of the variance are not estimable: {split.why}.")
         return
-    table = _head("Variance of a vote", "share", "SD in points", "variance", "95 % interval")
+    table = head("Variance of a vote", "share", "SD in points", "variance", "95 % interval")
     total = sum(max(0.0, each.value) for each in split.components if each.value is not None)
     for each in split.components:
         if each.value is None or each.points is None:
-            table.add_row(safe(each.name), NONE, NONE, NONE, NONE, safe(each.why or "", "dim"))
+            table.add_row(safe(each.name), NONE, NONE, NONE, NONE)
             continue
-        share = 100 * max(0.0, each.value) / total if total else None
+        part = 100 * max(0.0, each.value) / total if total else None
         cells = (
-            percent(share),
+            percent(part),
             f"{each.points:.1f}",
             f"{each.value:z.4f}",
-            _span(each.interval, 4),
+            span(each.interval, 4),
         )
-        table.add_row(safe(each.name), *cells, "")
-    _show(table)
+        table.add_row(safe(each.name), *cells)
+    show(table)
     sizes = ", ".join(
         f"{n:,} {name}(s)" for name, n in zip(split.factors, split.sizes, strict=True)
     )
@@ -188,16 +216,19 @@ def _print_variance(split: VarianceSplit) -> None:
         f"Analysis of variance, random effects, of {sizes} and {split.repeats:.3g} repeat(s)"
         f"{left}; intervals by the grouped jackknife over tools."
     )
+    for each in split.components:
+        if each.why:
+            say(f"{each.name}: {each.why}.")
 
 
 def _print_projections(panel: PanelStatistics) -> None:
     if not panel.projections:
         return
-    table = _head("What more would buy", "repeats", "SE of the catalog", "SE of one tool")
+    table = head("What more would buy", "repeats", "SE of the catalog", "SE of one tool")
     for each in panel.projections:
         cells = [NONE if se is None else f"{se:.2f}" for se in (each.catalog, each.tool)]
-        table.add_row(f"{each.tools:,} tools", f"{each.repeats:.3g}", *cells, "")
-    _show(table)
+        table.add_row(f"{each.tools:,} tools", f"{each.repeats:.3g}", *cells)
+    show(table)
     why = panel.projections[0].why
     say(f"Standard errors in points, by the same personas{f'; {why}' if why else ''}.")
 
@@ -216,15 +247,19 @@ def _print_tools(arm: ArmStatistics) -> None:
     for place, panel in enumerate(arm.panels):
         if not arm.tools:
             continue
-        table = _head(f"By {_title(panel.grid)}", "ship", "95 % interval", "votes")
+        table = head("Tool", "ship", "95 % interval", "votes")
         for line in arm.tools:
             result = line.panels[place]
             if result is not None:
-                cells = (_ship(result.ship_percent), _span(result.interval, 1), f"{result.n:,}")
-                table.add_row(safe(line.tool), *cells, "")
-        _show(table)
+                cells = (share(result.ship_percent), span(result.interval, 1), f"{result.n:,}")
+                table.add_row(safe(line.tool), *cells)
+        say("")
+        say(f"By {_title(panel.grid)}")
+        show(table)
     if len(arm.panels) > 1 and arm.tools:
-        _table("Tools over prompts and models", [(e.tool, e.over) for e in arm.tools], _rate)
+        print_estimates(
+            "Tools over prompts and models", [(e.tool, e.over) for e in arm.tools], as_rate
+        )
 
 
 def _tools_said(rates: ToolRates) -> str:
@@ -245,46 +280,5 @@ def _said(each: Estimate) -> str:
     if each.value is None:
         return f"not estimable, since {each.why}"
     why = f", since {each.why}" if each.why else ""
-    span = f"95 % interval {_span(each.interval, 1)} %" if each.interval else f"no interval{why}"
-    return f"{each.value:.1f} % ship ({span}, {each.n:,} {each.of}; {each.method})"
-
-
-def _rate(each: Estimate) -> tuple[str, str]:
-    return _ship(each.value), _span(each.interval, 1)
-
-
-def _number(each: Estimate) -> tuple[str, str]:
-    return NONE if each.value is None else f"{each.value:z.3f}", _span(each.interval, 3)
-
-
-def _ship(value: float | None) -> str:
-    return NONE if value is None else f"{value:.1f} %"
-
-
-def _span(interval: Interval | None, digits: int) -> str:
-    if interval is None:
-        return NONE
-    return f"{interval.low:z.{digits}f} to {interval.high:z.{digits}f}"
-
-
-def _head(title: str, *columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column(safe(title))
-    for column in columns:
-        table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("")
-    return table
-
-
-def _table(title: str, rows: Iterable[tuple[str, Estimate]], form: Any) -> None:
-    table = _head(title, "value", "95 % interval", "n")
-    for name, each in rows:
-        about = each.method if each.why is None else each.why
-        table.add_row(safe(name), *form(each), f"{each.n:,} {each.of}", safe(about, "dim"))
-    _show(table)
-
-
-def _show(table: Table) -> None:
-    console = out()
-    console.print()
-    console.print(table)
+    within = f"95 % interval {span(each.interval, 1)} %" if each.interval else f"no interval{why}"
+    return f"{each.value:.1f} % ship ({within}, {n_of(each)}; {each.method})"

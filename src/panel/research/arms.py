@@ -16,7 +16,7 @@ from panel.cells.cells import Cell, Target
 from panel.hashing import content_hash
 from panel.store.connection import Connection
 from panel.store.queries import settled_cells
-from panel.store.registrations import registrations
+from panel.store.registrations import registered_versions
 
 Settled = set[tuple[str, str, str]]  # tool, persona, fingerprint
 
@@ -80,16 +80,20 @@ def plan_arms(connection: Connection, protocol: Protocol, arms: Sequence[Arm]) -
     enrolled = _drawn(arms, protocol.seed)
     settled = settled_cells(connection)
     cells = [(each.arm, each.cell.fingerprint) for each in enrolled]
-    version = content_hash([protocol.text, [factors_of(arm) for arm in arms], cells])
+    whole = content_hash([protocol.text, [factors_of(arm) for arm in arms], cells])
+    known = registered_versions(connection, protocol.name)
+    # What was registered, changed, and is changed back, is a version of its own.
+    names = [whole, *(content_hash([whole, number]) for number in range(1, len(known)))]
+    registered = known[-1:] != [] and known[-1] in names
+    anew = whole if whole not in known else content_hash([whole, len(known)])
     return Plan(
         protocol.name,
-        version,
+        known[-1] if registered else anew,
         tuple(arms),
         enrolled,
         _asking(enrolled, settled),
         dict(Counter(each.arm for each in enrolled if each.key not in settled)),
-        # Registered last: a text that is changed back is registered anew.
-        [each.version for each in registrations(connection, protocol.name)][-1:] == [version],
+        registered,
     )
 
 

@@ -34,13 +34,49 @@ class Asking:
     budget: RunBudget = NO_BUDGET
 
 
+@dataclass(frozen=True, slots=True)
+class AskedModel:
+    """The run of one model. endpoint: its name. model: its identity.
+
+    stats: of this run, and why it stopped. In the summary, ``left`` are the cells that are still
+    to be asked.
+    """
+
+    endpoint: str
+    model: str
+    summary: RunSummary
+    stats: RunStats
+
+
+@dataclass(frozen=True, slots=True)
+class AskedArms:
+    """What asking an experiment came to. cells: of all arms; reused: those that need no question.
+
+    models: one for each that was asked.
+    """
+
+    cells: int
+    reused: int
+    models: tuple[AskedModel, ...]
+
+    @property
+    def asked(self) -> int:
+        """The cells that were asked, each once."""
+        return sum(each.summary.asked for each in self.models)
+
+    @property
+    def left(self) -> int:
+        """The cells that are still to be asked."""
+        return self.cells - self.reused - self.asked
+
+
 def ask_arms(
     workspace: WorkspaceFiles, protocol: Protocol, arms: Sequence[Arm], how: Asking
-) -> list[RunSummary]:
+) -> AskedArms:
     """Register an experiment, ask what its arms lack, and keep every answer.
 
-    One run and one summary for each model that is asked; one without requests where only the
-    registration is new, none where all is there. Raises UsageError, EndpointError, JournalError,
+    One run for each model that is asked; one without requests where only the registration is new,
+    none where all is there. Raises UsageError, EndpointError, JournalError,
     StoreError; StoreBusyError while another run asks one of the models.
     """
     for arm in arms:
@@ -94,7 +130,7 @@ class _Experiment:
         self._recorders: dict[str, Recorder] = {}
         self._stats: dict[str, RunStats] = {}
 
-    def run(self, groups: Sequence[Group]) -> list[RunSummary]:
+    def run(self, groups: Sequence[Group]) -> AskedArms:
         try:
             self._register(groups)
             self._ask(groups)
@@ -108,7 +144,8 @@ class _Experiment:
                 stats = self._stats.get(name, RunStats())
                 stats.stopped = stats.stopped or self._stopped
                 end_run(writer, stats)
-        return self._summaries()
+        cells = len(self._plan.enrolled)
+        return AskedArms(cells, cells - len(self._plan.asking), self._summaries())
 
     def _register(self, groups: Sequence[Group]) -> None:
         """Write the opening of every journal; the first one also holds the registration."""
@@ -209,14 +246,20 @@ class _Experiment:
             self._how.budget,
         )
 
-    def _summaries(self) -> list[RunSummary]:
+    def _summaries(self) -> tuple[AskedModel, ...]:
         if not self._writers:
-            return []
+            return ()
+        endpoints = {str(arm.target.model): arm.target.endpoint.name for arm in self._plan.arms}
         with opened(self._workspace.runs) as connection:
-            return [
-                _summary(run_totals(connection, writer.run_id) or {}, self._stopped)
-                for writer in self._writers.values()
-            ]
+            return tuple(
+                AskedModel(
+                    endpoints[name],
+                    name,
+                    _summary(run_totals(connection, writer.run_id) or {}, self._stopped),
+                    self._stats.get(name, RunStats()),
+                )
+                for name, writer in self._writers.items()
+            )
 
 
 _ADDED = [
@@ -238,5 +281,6 @@ def _summary(totals: dict[str, Any], stopped: str | None) -> RunSummary:
     counted: dict[str, Any] = {
         each.name: totals[each.name] for each in fields(RunSummary) if each.name in totals
     }
-    own = {"seconds": round(took.total_seconds(), 3), "stopped": stopped, "left": 0}
+    left = totals["planned"] - totals["reused"] - totals["asked"]
+    own = {"seconds": round(took.total_seconds(), 3), "stopped": stopped, "left": left}
     return RunSummary(**(counted | own))

@@ -7,7 +7,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from panel.errors import UsageError
-from panel.research.paired import Comparison, Shift, shift
+from panel.research.paired import Comparison
+from panel.research.shifts import Shift, shift
 from panel.stats.intervals import t_interval
 
 FEWEST_CANARIES = 3  # fewer say too little of how much unchanged tools move

@@ -42,23 +42,30 @@ def palette() -> dict[str, str]:
 def whiskers(rows: Sequence[Row], title: str, domain: Sequence[float]) -> Spec:
     """Draw a mark and its interval for each row.
 
-    rows: label, value, low, high; None where it is not known. domain: the ends of the axis.
+    rows: label, value, low, high; None where it is not known. domain: the ends of the axis. A
+    row may have a ``margin`` around 0, drawn as a field, and the ends ``inner_low`` and
+    ``inner_high`` of a second interval, drawn as a line.
     """
     colour, span = palette(), _axis(title, domain)
     known = [row for row in rows if row["value"] is not None]
+    bounded = [row for row in rows if row.get("margin") is not None]
+    fields = [row | {"from": -row["margin"], "to": row["margin"]} for row in bounded]
+
+    def between(low: str, high: str, within: Sequence[Row], height: int, ink: str) -> Spec:
+        drawn = [
+            row | {low: max(row[low], domain[0]), high: min(row[high], domain[1])}
+            for row in within
+            if row.get(low) is not None
+        ]
+        mark = {"type": "bar", "height": height, "color": colour[ink]}
+        return _layer(drawn, mark, x=span | {"field": low}, x2={"field": high})
+
     return _frame(
         rows,
         [
-            _layer(
-                [
-                    row | {"low": max(row["low"], domain[0]), "high": min(row["high"], domain[1])}
-                    for row in known
-                    if row["low"] is not None
-                ],
-                {"type": "bar", "height": 8, "color": colour["band"]},
-                x=span | {"field": "low"},
-                x2={"field": "high"},
-            ),
+            *([between("from", "to", fields, 20, "rule")] if fields else []),
+            between("low", "high", known, 8, "band"),
+            *([between("inner_low", "inner_high", known, 2, "ink")] if fields else []),
             _layer(
                 known,
                 {"type": "point", "shape": "diamond", "filled": True, "opacity": 1, "size": 80}

@@ -1,18 +1,20 @@
-"""Experiments: the arms that ``experiments/<name>.toml`` describes, and whether they came about."""
+"""Experiments: the arms that ``experiments/<name>.toml`` describes, and what they cannot show."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from itertools import combinations
 
 from panel.cells.cells import NO_GUIDANCE, Guidance
 from panel.endpoint.target import Chosen, resolve_target
 from panel.errors import Problem, WorkspaceError
-from panel.research.arms import Arm, Protocol
+from panel.research.arms import Arm, Plan, Protocol, plan_arms
+from panel.research.paired import FEWEST
 from panel.store.connection import Connection
 from panel.store.decisions import guidance_notes
-from panel.store.registrations import Registration, registrations
+from panel.workspace.documents import toml_lines
 from panel.workspace.experiments import FOLDER, ArmSettings, Experiment, load_experiments
 from panel.workspace.loading import WorkspaceFiles, check_rendering
 from panel.workspace.overlays import overlaid
@@ -41,6 +43,58 @@ def opened_arms(
             for name, settings in experiment.plan.arms.items()
             if not settings.waiting
         ]
+
+
+def laid_out(workspace: WorkspaceFiles, experiment: Experiment, connection: Connection) -> Plan:
+    """Lay out an experiment as its files are now; raises as ``opened_arms``."""
+    with opened_arms(workspace, experiment, connection) as arms:
+        return plan_arms(connection, protocol_of(experiment), arms)
+
+
+def alike(laid_out: Plan) -> dict[str, str]:
+    """Return the arms that ask the very questions of an earlier one, and of which."""
+    asked: dict[str, set[tuple[str, str, str]]] = {arm.name: set() for arm in laid_out.arms}
+    for each in laid_out.enrolled:
+        asked[each.arm].add(each.key)
+    found: dict[str, str] = {}
+    for name, other in combinations(asked, 2):
+        if asked[name] == asked[other]:
+            found.setdefault(other, name)
+    return found
+
+
+def refuse_alike(experiment: Experiment, laid_out: Plan) -> None:
+    """Raise WorkspaceError where two arms are compared that ask the very same questions."""
+    same = alike(laid_out)
+    lines = toml_lines(experiment.text)
+    problems = [
+        Problem(
+            experiment.file,
+            lines(("compare", at)),
+            f"compare.{at}",
+            f"{each.a!r} and {each.b!r} ask the very same questions, so that nothing can differ",
+            "Give one of them something of its own, or do not compare them.",
+        )
+        for at, each in enumerate(experiment.plan.compare)
+        if same.get(each.a, each.a) == same.get(each.b, each.b)
+    ]
+    if problems:
+        raise WorkspaceError(problems)
+
+
+def undecidable(experiment: Experiment, laid_out: Plan) -> list[str]:
+    """Say which comparisons can show nothing, whatever the answers: they have too few tools."""
+    tools = {arm.name: {tool.slug for tool in arm.target.tools} for arm in laid_out.arms}
+    found = []
+    for each in experiment.plan.compare:
+        if each.a in tools and each.b in tools:
+            many = len(tools[each.a] & tools[each.b])
+            if many < FEWEST:
+                found.append(
+                    f"{each.b} − {each.a} cannot be decided: {many} tool(s) in common, and a "
+                    f"comparison takes {FEWEST}. Choose more tools before the first answer."
+                )
+    return found
 
 
 def check_experiments(workspace: WorkspaceFiles) -> int:
@@ -106,47 +160,3 @@ def _refuse_unshown(experiment: Experiment, name: str, settings: ArmSettings, ar
                     )
                 ]
             )
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """Whether an experiment's report confirms what was registered, or only explores.
-
-    confirmatory: the comparisons are those that were registered before the first answer. why: one
-    sentence. versions: how many times its arms or texts were registered anew.
-    """
-
-    confirmatory: bool
-    why: str
-    versions: int
-
-
-def standing(connection: Connection, experiment: Experiment) -> Standing:
-    """Say whether the present comparisons were registered before the first answer."""
-    known = registrations(connection, experiment.name)
-    if not known:
-        return Standing(False, "Nothing of it is registered yet.", 0)
-    return _standing(known, experiment.plan.comparisons())
-
-
-def _standing(known: Sequence[Registration], comparisons: str) -> Standing:
-    mine = next((each for each in known if each.comparisons == comparisons), None)
-    first = known[-1].first_answer_at
-    if mine is None:
-        return Standing(False, "Its comparisons differ from those that are registered.", len(known))
-    if first is None:
-        return Standing(
-            False, "It has asked nothing: all answers were there before it.", len(known)
-        )
-    if mine.registered_at > first:
-        return Standing(
-            False,
-            f"Its comparisons were registered on {mine.registered_at[:16]}Z, after the first "
-            f"answer on {first[:16]}Z.",
-            len(known),
-        )
-    return Standing(
-        True,
-        f"Its comparisons were registered on {mine.registered_at[:16]}Z, before the first answer.",
-        len(known),
-    )

@@ -11,7 +11,22 @@ from panel.research.frame import Frame
 from panel.stats import Interval
 
 # How a column's values are shown. interval: of a percentage; span: of a number.
-Kind = Literal["text", "count", "percent", "interval", "number", "span", "points", "seconds", "usd"]
+# shift, shift_span: a difference in points and its interval. mean: of counts.
+Kind = Literal[
+    "text",
+    "count",
+    "mean",
+    "percent",
+    "interval",
+    "number",
+    "span",
+    "p",
+    "points",
+    "shift",
+    "shift_span",
+    "seconds",
+    "usd",
+]
 Column = tuple[str, Kind]
 
 
@@ -19,7 +34,8 @@ Column = tuple[str, Kind]
 class Figure:
     """One figure: what it says and of what, its drawing, its table, and how to make it again.
 
-    key: its name in files and addresses. finding: one sentence with its n. estimates: the question
+    key: its name in files and addresses. finding: one sentence with its n; more: others, each of
+    a part of it. estimates: the question
     that the numbers answer. left_out: which answers do not count in it. n: what it stands on, in
     words. chart: None where there is nothing to draw; ``finding`` says why then. sql: reproduces
     the table, or what the method works on.
@@ -37,6 +53,22 @@ class Figure:
     sql: str
     chart: charts.Spec | None = None
     legend: str = ""
+    more: tuple[str, ...] = ()
+
+    @property
+    def wide(self) -> bool:
+        """Whether its table needs more room than half a page."""
+        shown = self.filled
+        return len(shown) > 7 or bool(shown and self.columns[shown[-1]][1] == "text")
+
+    @property
+    def filled(self) -> tuple[int, ...]:
+        """The places of the columns that have a value in any row."""
+        return tuple(
+            at
+            for at in range(len(self.columns))
+            if any(row[at] not in (None, "") for row in self.rows)
+        )
 
 
 def counted(many: int, one: str, more: str | None = None) -> str:
@@ -53,11 +85,22 @@ def not_voted(frame: Frame) -> str:
     )
 
 
+def ties_said(ties: int) -> str:
+    """Say how many majorities there are not, and what would make some."""
+    if not ties:
+        return "No persona’s own answers to a tool are tied."
+    ties_are = (
+        "tie of a persona’s own answers is" if ties == 1 else "ties of personas’ own answers are"
+    )
+    return f"{ties:,} {ties_are} no majority; an odd number of repeats makes none."
+
+
 def votes_of(frame: Frame) -> str:
     """Say what a figure of votes stands on."""
+    voted = [row for row in frame.rows if row.n]
     return (
-        f"{counted(frame.votes, 'vote')} on {counted(len(frame.tools), 'tool')} by "
-        f"{counted(len(frame.personas), 'persona')}"
+        f"{counted(frame.votes, 'vote')} on {counted(len({row.tool for row in voted}), 'tool')} by "
+        f"{counted(len({row.persona for row in voted}), 'persona')}"
     )
 
 

@@ -7,7 +7,7 @@ and a million verdicts fit.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -90,10 +90,14 @@ class VoteCount:
 
 @dataclass(frozen=True)
 class Frame:
-    """Counted votes, sorted by tool, persona, model, prompt and arm, and where they are from."""
+    """Counted votes, sorted by tool, persona, model, prompt and arm, and where they are from.
+
+    unasked: cells of an experiment that are still to be asked.
+    """
 
     source: str
     rows: tuple[VoteCount, ...]
+    unasked: int = 0
 
     @cached_property
     def tools(self) -> tuple[str, ...]:
@@ -166,7 +170,8 @@ def no_votes(connection: Connection, source: Source) -> UsageError:
 def read_frame(connection: Connection, source: Source) -> Frame:
     """Count the votes of a source; without a row where the store holds none."""
     rows = counts_of(connection, source.place).fetchall()
-    return frame_of(str(source), (VoteCount(*row) for row in rows))
+    frame = frame_of(str(source), (VoteCount(*row) for row in rows))
+    return replace(frame, unasked=sum(not_asked(connection, source).values()))
 
 
 def load_frame(connection: Connection, source: Source) -> Frame:

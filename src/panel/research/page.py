@@ -58,23 +58,26 @@ def _minus(text: str) -> str:
     return text.replace("-", "\N{MINUS SIGN}")
 
 
-def _ends(interval: Interval, digits: int) -> str:
-    return _minus(f"{interval.low:.{digits}f} to {interval.high:.{digits}f}")
+def _ends(interval: Interval, form: str) -> str:
+    return _minus(f"{interval.low:{form}} to {interval.high:{form}}")
 
 
-def _span(interval: Interval) -> str:
-    wide = max(abs(interval.low), abs(interval.high)) >= 10
-    return _ends(interval, 1 if wide else 3)
+def _shift(points: float) -> str:
+    return _minus(f"{points:+.1f}") if round(points, 1) else "0.0"
 
 
 _SHOWN: dict[Kind, Callable[[Any], str]] = {
     "text": lambda value: clean(str(value)),
     "count": lambda value: f"{value:,}",
     "percent": percent,
-    "interval": lambda value: f"{_ends(value, 0)}{NBSP}%",
-    "number": lambda value: _minus(f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3f}"),
-    "span": _span,
-    "points": lambda value: _minus(f"{value:.1f}"),
+    "interval": lambda value: f"{_ends(value, 'z.0f')}{NBSP}%",
+    "mean": lambda value: f"{value:,.1f}",
+    "number": lambda value: _minus(f"{value:z.3f}"),
+    "span": lambda value: _ends(value, "z.3f"),
+    "p": lambda value: "< 0.001" if value < 0.001 else f"{value:.3f}",
+    "points": lambda value: _minus(f"{value:z.1f}"),
+    "shift": _shift,
+    "shift_span": lambda value: f"{_shift(value.low)} to {_shift(value.high)}",
     "seconds": lambda value: f"{value:,.2f}{NBSP}s",
     "usd": lambda value: f"${value:,.4f}" if value >= 0.01 else f"${value:.6f}",
 }

@@ -6,74 +6,49 @@ panel are fixed, and each weighs the same.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from typing import Literal
 
 from panel.errors import UsageError
 from panel.research.frame import Frame
-from panel.stats import Interval, Tally
-from panel.stats.intervals import standard_error, t_below, t_interval
-from panel.stats.paired import SignFlip, benjamini_hochberg, mcnemar, sign_flip, stratified_exact
+from panel.research.shifts import (
+    ALPHA,
+    Adjusted,
+    Equivalence,
+    Shift,
+    equivalence,
+    p_values,
+    shift,
+)
+from panel.stats import Tally
+from panel.stats.paired import (
+    SignFlip,
+    benjamini_hochberg,
+    holm,
+    mcnemar,
+    sign_flip,
+    stratified_exact,
+)
 
-ALPHA = 0.05
 FEWEST = 6  # tools: with five the smallest two-sided p of the sign-flip test is 2/32
 Expect = Literal["more", "fewer"]
 Cells = Mapping[str, tuple[Tally, Tally]]  # by persona: the votes of A and of B
 
 
 @dataclass(frozen=True, slots=True)
-class Shift:
-    """A mean of differences over n units, in points.
-
-    interval: 95 %, Student's t with n - 1 degrees of freedom; None (not estimable) for one unit,
-    and where all moved by the same. error: the standard error; None for one unit.
-    """
-
-    n: int
-    points: float
-    interval: Interval | None
-    error: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Equivalence:
-    """Two one-sided t tests (Schuirmann 1987) that the mean is inside plus and minus the margin.
-
-    p: the larger of the two; None (not estimable) where all tools moved by the same. shown:
-    p <= 0.05, which is that the 90 % interval is inside.
-    """
-
-    margin: float
-    p: float | None
-    interval: Interval | None
-
-    @property
-    def shown(self) -> bool:
-        """Whether the mean is shown to be inside the margin."""
-        return self.p is not None and self.p <= ALPHA
-
-    @property
-    def sentence(self) -> str:
-        """What is shown of it."""
-        what = f"unchanged within ±{self.margin:g} points"
-        if self.p is None:
-            return f"Not estimable: {what}, since every tool moved by the same. Ask more often."
-        return f"{'Shown' if self.shown else 'Not shown'}: {what} (TOST {_p(self.p)})."
-
-
-@dataclass(frozen=True, slots=True)
 class CellTest:
     """McNemar's exact test over tool × persona majorities.
 
-    to_skip, to_ship: cells whose majority changed. n: cells with a majority on both sides.
+    to_skip, to_ship: cells whose majority changed. n: cells with a majority on both sides; tied:
+    the others, where a side has as many ships as skips.
     Descriptive: the cells of one tool lean on each other, and the test takes them for independent.
     """
 
     n: int
+    tied: int
     to_skip: int
     to_ship: int
     p: float
@@ -100,6 +75,11 @@ class ToolPair:
         return self.b - self.a
 
     @property
+    def tied(self) -> bool:
+        """Whether the panel has no majority on a side."""
+        return 50 in (self.a, self.b)
+
+    @property
     def flipped(self) -> bool:
         """Whether the panel's majority is another one. On a tie there is none."""
         return (self.a - 50) * (self.b - 50) < 0
@@ -110,7 +90,9 @@ class Comparison:
     """Two sets of votes on the tools that both have.
 
     left_out: tools without a comparable vote, and why. cells_left_out: tool × persona of the tools
-    in common where only one side voted. test: sign flips over the tools' differences.
+    in common where only one side voted. test: sign flips over the tools' differences. holm: the
+    p-value that decides in a family of comparisons; None for one of its own. undecided: why it
+    decides nothing; "" where it does.
     """
 
     a: str
@@ -122,18 +104,25 @@ class Comparison:
     test: SignFlip
     expect: Expect | None
     equivalence: Equivalence | None
+    holm: Adjusted | None = None
+    undecided: str = ""
 
     @property
     def p(self) -> float:
-        """The p-value that decides: of sign flips, one-sided where something is expected."""
+        """The p-value of sign flips, one-sided where something is expected."""
         if self.expect is None:
             return self.test.p
         return self.test.more if self.expect == "more" else self.test.less
 
     @property
     def shown(self) -> bool:
-        """Whether the difference (the expected one) is shown: p <= 0.05."""
-        return self.p <= ALPHA
+        """Whether the difference (the expected one) is shown: p <= 0.05, by Holm in a family."""
+        return not self.undecided and (self.holm.p if self.holm else self.p) <= ALPHA
+
+    def left_undecided(self, why: str) -> Comparison:
+        """Return the same numbers as no decision. why: one sentence."""
+        same = self.equivalence and replace(self.equivalence, decides=False)
+        return replace(self, undecided=why, equivalence=same)
 
     @cached_property
     def cells(self) -> CellTest:
@@ -143,7 +132,8 @@ class Comparison:
         ]
         decided = [pair for pair in majorities if None not in pair]
         to_skip, to_ship = decided.count(("ship", "skip")), decided.count(("skip", "ship"))
-        return CellTest(len(decided), to_skip, to_ship, mcnemar(to_skip, to_ship))
+        tied = len(majorities) - len(decided)
+        return CellTest(len(decided), tied, to_skip, to_ship, mcnemar(to_skip, to_ship))
 
     @property
     def flips(self) -> tuple[ToolPair, ...]:
@@ -156,22 +146,48 @@ class Comparison:
         word = {"more": "more often", "fewer": "less often"}.get(
             self.expect or "", "more often" if self.shift.points > 0 else "less often"
         )
+        if self.undecided:
+            return f"Not decided: whether {self.b} and {self.a} differ. {self.undecided}"
         if self.shown:
             said = f"Shown: {self.b} ships {word} than {self.a}"
         elif self.expect:
             said = f"Not shown: that {self.b} ships {word} than {self.a}"
         else:
             said = f"Not shown: that {self.b} and {self.a} differ"
-        said += f" (sign-flip {_p(self.p)}{', one-sided' if self.expect else ''})."
+        side = ", one-sided" if self.expect else ""
+        said += f" (sign-flip {p_values(self.p, self.holm)}{side})."
         if self.equivalence:
             return f"{said} {self.equivalence.sentence}"
         if not self.shown:
-            said += " That is no sign that they are the same: --margin POINTS tests that."
+            how = "margin in its [[compare]] table" if self.holm else "--margin POINTS"
+            said += f" That is no sign that they are the same: {how} tests that."
         return said
 
 
-def _p(value: float) -> str:
-    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
+def family(found: Sequence[Comparison], to_come: Sequence[float | None] = ()) -> list[Comparison]:
+    """Let the comparisons of one plan be decided together, in the order given.
+
+    Their p-values are adjusted by Holm (1979), those of the differences and those of the margins
+    apart: two families, each with 5 % of wrong alarms. to_come: the margins of comparisons that are
+    planned and have no votes yet; they count as not shown, so that what is shown now stays shown.
+    """
+    differ = holm([*(each.p for each in found), *[1.0] * len(to_come)])
+    same = [each.equivalence for each in found]
+    tests = [each.p for each in same if each is not None and each.p is not None]
+    tests += [1.0 for margin in to_come if margin is not None]
+    bounded = iter(holm(tests))
+    return [
+        replace(
+            each,
+            holm=Adjusted(differ[at], len(differ)),
+            equivalence=each.equivalence
+            and replace(
+                each.equivalence,
+                holm=None if each.equivalence.p is None else Adjusted(next(bounded), len(tests)),
+            ),
+        )
+        for at, each in enumerate(found)
+    ]
 
 
 def compare(
@@ -199,7 +215,7 @@ def compare(
         for tool in sorted({*a.tools, *b.tools} - common.keys())
     }
     if len(common) < FEWEST:
-        raise UsageError(_too_few(a.source, b.source, len(common)))
+        raise UsageError(_too_few(a, b, len(common)))
     differences = {tool: _difference(cells) for tool, cells in common.items()}
     points = [100 * each for each in differences.values()]
     apart = sum(len(sides[0][tool].keys() ^ sides[1][tool].keys()) for tool in common)
@@ -214,32 +230,6 @@ def compare(
         expect,
         None if margin is None else equivalence(points, margin),
     )
-
-
-def shift(points: Sequence[float]) -> Shift:
-    """Return the mean of differences, with Student's t interval over the units."""
-    n, mean = len(points), math.fsum(points) / len(points)
-    if n < 2:
-        return Shift(n, mean, None, None)
-    error = standard_error(points)
-    interval = t_interval(mean, error, n - 1).cut(-100, 100) if error else None
-    return Shift(n, mean, interval, error)
-
-
-def equivalence(points: Sequence[float], margin: float) -> Equivalence:
-    """Test whether the mean of differences lies inside plus and minus a margin.
-
-    Schuirmann (1987), Journal of Pharmacokinetics and Biopharmaceutics 15:657-680. Raises
-    ValueError for fewer than two differences.
-    """
-    found = shift(points)
-    if found.error is None:
-        raise ValueError("one difference has no spread to test")
-    if not found.error:
-        return Equivalence(margin, None, None)
-    outside = (abs(found.points) - margin) / found.error
-    p = t_below(outside, found.n - 1)
-    return Equivalence(margin, p, t_interval(found.points, found.error, found.n - 1, 0.9))
 
 
 def _by_tool(frame: Frame) -> dict[str, dict[str, Tally]]:
@@ -283,9 +273,15 @@ def _why(tool: str, a: str, b: str, sides: tuple[Mapping[str, object], ...]) -> 
     return f"no vote in {' and '.join(missing)}" if missing else "no persona voted on both sides"
 
 
-def _too_few(a: str, b: str, n: int) -> str:
-    said = f"{a!r} and {b!r} have votes on {n} tool(s) in common, and a comparison takes {FEWEST}"
+def _too_few(a: Frame, b: Frame, n: int) -> str:
+    said = f"{a.source!r} and {b.source!r} have votes on {n} tool(s) in common, "
+    said += f"and a comparison takes {FEWEST}"
     if n:
         said += f": with {n} the smallest two-sided p of the sign-flip test is 2/{2**n}"
         said += f" = {2 / 2**n:.3g}, so that nothing could be shown"
+    if open_ones := [each for each in (a, b) if each.unasked]:
+        names = sorted({each.source.partition("/")[0] for each in open_ones})
+        left = sum(each.unasked for each in open_ones)
+        ask = " and ".join(f"'panel experiment run {name}'" for name in names)
+        return f"{said}. {left:,} of their cells are still to be asked: {ask}."
     return f"{said}. Ask more tools; more repeats do not help."

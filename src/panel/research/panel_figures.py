@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from panel.research import charts
-from panel.research.figures import Column, Figure, ends
+from panel.research.agreement import AgreementFigures
+from panel.research.figures import Column, Figure, counted, ends, ties_said
 from panel.research.panels import PanelStatistics
 from panel.research.rates import Estimate, tool_rate
+from panel.site.health import left_out
 from panel.stats import flip_rate
 from panel.store import figures as queries
 
 ALL = "all personas"
+WHY = "Not estimable, since"
 COUNTS = "The query gives the counts that the method works on."
 
 
@@ -33,16 +36,17 @@ def agreement(found: PanelStatistics, begin: str) -> Figure:
     return Figure(
         key="agreement",
         title="Agreement of the personas",
-        finding=f"On {figures.raw.n:,} tools with two votes or more: {', '.join(said)}; share of "
-        f"ship among {figures.ratings:,} votes {marginal}. {_effective(figures.effective)}",
+        finding=f"On {counted(figures.raw.n, 'tool')} with two majorities or more: "
+        f"{', '.join(said)}; share of ship among all {figures.ratings:,} majorities {marginal}. "
+        f"{_effective(figures)}",
         estimates="How far the personas’ majorities on one tool are the same, tools being the "
         "sample. Alpha alone punishes a panel that ships nearly everything, AC1 alone praises "
         "coins, and raw agreement knows no chance: read them together.",
-        n=f"{figures.ratings:,} majorities on {figures.raw.n:,} tools with two or more",
+        n=_agreeing(figures),
         method=f"Krippendorff 2011 (nominal), Gwet 2014; intervals by {figures.raw.method}. "
         f"Effective votes: {figures.effective.method}. {COUNTS}",
-        left_out="Ties of a persona’s own repeats, abstentions and errors are no vote.",
-        columns=(*_ESTIMATE, ("Why not", "text")),
+        left_out=f"Abstentions and errors. {ties_said(figures.ties)}",
+        columns=(*_ESTIMATE, (WHY, "text")),
         rows=tuple(
             (name, each.value, each.interval, each.n, each.of, each.why)
             for name, each in (*named, ("Effective votes", figures.effective))
@@ -75,10 +79,25 @@ def _within(each: Estimate) -> str:
     return span.replace("-", "\N{MINUS SIGN}")
 
 
-def _effective(each: Estimate) -> str:
+def _agreeing(figures: AgreementFigures) -> str:
+    """Say on how many majorities agreement stands, and on how many its chance."""
+    paired = figures.ratings - figures.alone
+    said = f"{paired:,} majorities on {counted(figures.raw.n, 'tool')} with two or more"
+    if not figures.alone:
+        return said
+    many = "1 more, which is" if figures.alone == 1 else f"{figures.alone:,} more, each"
+    return (
+        f"{said}; {many} the only one on its tool, counts in the share of ship and in what AC1 "
+        "and kappa take for chance"
+    )
+
+
+def _effective(figures: AgreementFigures) -> str:
+    each = figures.effective
     if each.value is None:
         return f"Effective votes are not estimable: {each.why}."
-    return f"They count as {each.value:.1f} independent votes{_within(each)}."
+    said = f"They count as {each.value:.1f} independent votes{_within(each)}."
+    return " ".join([said, *(left_out(one, one.persona) for one in figures.uncounted)])
 
 
 def variance(found: PanelStatistics, begin: str) -> Figure:
@@ -91,22 +110,22 @@ def variance(found: PanelStatistics, begin: str) -> Figure:
     return Figure(
         key="variance",
         title="Where the variance comes from",
-        finding=f"On {tools:,} tools, the largest part is {most[0]}: a standard deviation of "
-        f"{most[1]:.0f} points of a single vote."
+        finding=f"On {counted(tools, 'tool')}, the largest part is {most[0]}: a standard "
+        f"deviation of {most[1]:.0f} points of a single vote."
         if most
         else f"Not estimable: {split.why}.",
         estimates="The variance of single votes (1 ship, 0 skip) in parts; intervals are of what "
         "other tools would have shown to the same personas.",
-        n=f"{tools:,} tools; {split.repeats:.3g} votes of a cell (harmonic mean)",
+        n=f"{counted(tools, 'tool')}; {split.repeats:.3g} votes of a cell (harmonic mean)",
         method="Analysis of variance of a random-effects model (Brennan 2001); jackknife over "
         f"groups of tools. A part below 0 is shown as found and counts as 0. {COUNTS}",
-        left_out=f"{split.left_out:,} tools that lack a vote of some persona.",
+        left_out=f"Without a vote of some persona: {counted(split.left_out, 'tool')}.",
         columns=(
             ("Part", "text"),
             ("SD, points", "points"),
             ("Variance", "number"),
             ("95 % interval", "span"),
-            ("Why not", "text"),
+            (WHY, "text"),
         ),
         rows=tuple(
             (each.name, each.points, each.value, each.interval, each.why)
@@ -146,12 +165,12 @@ def flips(found: PanelStatistics, begin: str) -> Figure:
             if whole.interval
             else f"(no interval: {whole.why}; "
         )
-        + f"{whole.n:,} tools)."
+        + f"{counted(whole.n, 'tool')})."
         if whole.value is not None
         else f"Not estimable: {whole.why}.",
         estimates="The chance that two repeats of one question give different verdicts, tools "
         "being the sample.",
-        n=f"{whole.n:,} tools with a cell of two votes or more",
+        n=f"{counted(whole.n, 'tool')} with a cell of two votes or more",
         method="2k(r − k)/(r(r − 1)) of each cell with k ships of r votes; mean over tools, with a "
         "t interval over tools.",
         left_out="Cells with one vote, abstentions and errors.",
@@ -161,7 +180,7 @@ def flips(found: PanelStatistics, begin: str) -> Figure:
             ("95 % interval", "interval"),
             ("Tools", "count"),
             ("Method", "text"),
-            ("Why not", "text"),
+            (WHY, "text"),
         ),
         rows=tuple(
             (name, each.value, each.interval, each.n, each.method, each.why)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
+from panel.research.agreement import AgreementFigures, agreement_figures
 from panel.research.extras import needed
 from panel.research.influence import PersonaInfluence, persona_influences
 from panel.research.rates import THIS_TOOL, Estimate, tool_rate
@@ -15,25 +14,16 @@ from panel.research.table import Grid
 from panel.research.variance import Projection, VarianceSplit, projections, variance_split
 from panel.stats import (
     ENOUGH,
-    SHIPS,
-    Agreement,
     Interval,
-    PanelHealth,
     PanelResult,
     Said,
     Tally,
-    agreement_of_counts,
     combine,
     health_of,
-    jackknife,
-    rating_counts,
 )
-from panel.stats.intervals import t_interval
 
 SAID: tuple[Said, ...] = ("", "tie", "skip", "ship")
 LEAST, MOST = 10, 90  # percent: outside, a catalog's rate tells hardly one tool from another
-JACKKNIFE = "jackknife over tools, t interval"
-SPREAD = 10  # tools; from fewer, an interval of agreement holds the truth 78 to 89 % of the time
 WILSON = "Wilson, personas of equal weight"
 ONE_MODEL = {
     "model": "there is one model: ask another to see what the model does",
@@ -48,25 +38,6 @@ class BaseRate:
     persona: str
     rate: Estimate
     constant: bool
-
-
-@dataclass(frozen=True, slots=True)
-class AgreementFigures:
-    """The agreement of the personas' majorities on tools: its figures always together.
-
-    raw, alpha, fleiss and ac1 are from -1 to 1, not in percent. ships: the marginal, the share of
-    these votes that ship, 0 to 1; None without votes. flips: how often an answer flips, in percent.
-    effective: as how many independent votes the personas count, in votes.
-    """
-
-    ratings: int
-    ships: float | None
-    raw: Estimate
-    alpha: Estimate
-    fleiss: Estimate
-    ac1: Estimate
-    flips: Estimate
-    effective: Estimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +96,12 @@ class PanelStatistics:
 def panel_statistics(grid: Grid) -> PanelStatistics:
     """Work out the statistics of one panel."""
     said = _said(grid)
-    health = health_of(grid.personas, said)
     return PanelStatistics(
         grid,
         tool_rate(grid.tool_means),
         _tool_rates(grid),
         _base_rates(grid),
-        _agreement(grid, said, health),
+        agreement_figures(grid, said, health_of(grid.personas, said)),
         variance_split(grid.ships, grid.votes, ("tool", "persona"), ONE_MODEL),
         projections(grid.ships, grid.votes),
         persona_influences(grid.personas, said),
@@ -187,79 +157,6 @@ def _base_rates(grid: Grid) -> tuple[BaseRate, ...]:
         constant = bool(len(voted)) and voted.min() == voted.max() and voted[0] in (0, 1)
         rates.append(BaseRate(persona, rate, bool(constant)))
     return tuple(rates)
-
-
-def _agreement(
-    grid: Grid, said: Counter[tuple[Said, ...]], health: PanelHealth
-) -> AgreementFigures:
-    counts: Counter[Any] = Counter()
-    for pattern, many in said.items():
-        for unit in rating_counts([[each if each in SHIPS else None for each in pattern]]):
-            counts[unit] += many
-    found = agreement_of_counts(counts)
-
-    def figure(
-        what: str, statistic: Callable[[Agreement], float | None], least: float = -1
-    ) -> Estimate:
-        value, error = statistic(found), jackknife(counts, statistic)
-        known = Estimate(what, value, None, error, found.units_with_two, "tools", JACKKNIFE)
-        if value is None:
-            return replace(known, standard_error=None, why=found.why)
-        if found.units_with_two < SPREAD:
-            return replace(known, why=f"its interval takes {SPREAD} tools with two votes or more")
-        if not error:
-            return replace(known, why="every tool says the same, so their spread says nothing")
-        span = t_interval(value, error, found.units_with_two - 1)
-        return replace(known, interval=span.cut(least, 1))
-
-    # With missing votes Gwet's form of Fleiss' kappa has no least value.
-    fleiss_least = -1 if found.units == found.units_with_two else -math.inf
-    return AgreementFigures(
-        found.ratings,
-        found.marginal.get("ship", 0.0) if found.ratings else None,
-        figure("chance that two personas say the same of a tool", lambda each: each.raw, 0),
-        figure("Krippendorff's alpha, nominal", lambda each: each.alpha),
-        figure("Fleiss' kappa (Gwet's form)", lambda each: each.fleiss, fleiss_least),
-        figure("Gwet's AC1", lambda each: each.ac1),
-        _flips(grid),
-        _effective(health),
-    )
-
-
-def _flips(grid: Grid) -> Estimate:
-    """Estimate how often two repeats of a cell disagree, over cells with two votes or more."""
-    np = needed("numpy")
-    k, n = grid.ships, grid.votes
-    again = n > 1
-    pairs = np.where(again, n * (n - 1), 1)
-    many = again.sum(axis=1)
-    means = np.full(len(n), np.nan)
-    flips = np.where(again, 2 * k * (n - k) / pairs, 0).sum(axis=1)
-    np.divide(flips, many, out=means, where=many > 0)
-    found = tool_rate(means, "chance that an answer flips when it is asked again", "a flip rate")
-    if not many.any():
-        return replace(found, why="each cell was answered once: ask again with --repeats")
-    return found
-
-
-def _effective(health: PanelHealth) -> Estimate:
-    why = None
-    if health.effective is None:
-        why = (
-            f"it takes {ENOUGH} tools with a vote of every persona, and there are {health.complete}"
-            if health.complete < ENOUGH
-            else "no two personas vary on the same tools"
-        )
-    return Estimate(
-        "independent votes that the personas count as",
-        health.effective,
-        health.interval,
-        None,
-        health.complete,
-        "tools",
-        "Kish k / (1 + (k - 1) rho), rho the mean phi; Bayesian bootstrap over tools",
-        why,
-    )
 
 
 def base_rate_alarms(

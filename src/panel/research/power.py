@@ -7,15 +7,17 @@ sign-flip test of ``panel.stats.paired`` is counted, as ``panel compare-arms`` r
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from panel.errors import UsageError
 from panel.research.extras import needed
 from panel.research.frame import Frame, frame_of
-from panel.research.paired import ALPHA, FEWEST
+from panel.research.paired import FEWEST
 from panel.research.pilot import Components, components
+from panel.research.shifts import ALPHA
 from panel.stats import Interval
 from panel.stats.paired import sign_flip
 
@@ -23,6 +25,9 @@ SEED = 20261127
 CATALOGS = 2000  # the standard error of a power is at most 0.011
 REPEATS = (1, 2, 3, 5, 8, 10, 20)
 RESAMPLES = 25
+WANTED = 0.8  # the power that is usually asked for
+MOST_TOOLS = 2000  # looked at for it
+MOST_REPEATS = 100
 _AT_ONCE = 4_000_000  # rates drawn at once: bounds the memory
 _EXACT = 200_000  # tools × votes a side: beyond it the sign-flip test is its normal limit
 
@@ -33,7 +38,8 @@ class Aim:
 
     effect: the true shift in points; None for none. margin: in points; then power is the chance
     that "unchanged within the margin" is shown, and else that a difference is. comparisons: how
-    many are made, among which the 5 % are shared out (Bonferroni).
+    many are made, among which the 5 % are shared out (Bonferroni): the first step of Holm's method,
+    by which they are decided.
     """
 
     effect: float | None = None
@@ -61,14 +67,30 @@ class Design:
 class Budget:
     """How many calls there are, and for how many arms.
 
-    asked: of the arms, those that cost nothing, since their answers are in the store. tools: so
-    many are at hand, which is one more way to split.
+    tools: so many are at hand, which is one more way to split. asked: answers that the first arm
+    has already to each question on these tools; they cost nothing.
     """
 
     calls: int
     arms: int = 2
-    asked: int = 0
     tools: int | None = None
+    asked: int = 0
+
+    def cost(self, personas: int, tools: int, repeats: int) -> int:
+        """Return the calls that a design takes."""
+        there = min(tools, self.tools or 0) * min(repeats, self.asked)
+        return personas * (self.arms * tools * repeats - there)
+
+
+@dataclass(frozen=True, slots=True)
+class Enough:
+    """What a power of 0.8 takes, about. more_tools: with one repeat, and as many tools as it takes.
+
+    more_repeats: on the tools at hand, and as many repeats. None where that does not reach it.
+    """
+
+    more_tools: Design | None
+    more_repeats: Design | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +109,7 @@ class Plan:
     aim: Aim
     designs: tuple[Design, ...]
     spread: Interval
+    enough: Enough | None
 
 
 def plan(frame: Frame, budget: Budget, aim: Aim, reaction: float | None = None) -> Plan:
@@ -95,7 +118,52 @@ def plan(frame: Frame, budget: Budget, aim: Aim, reaction: float | None = None) 
     found = designs(panel, budget, aim)
     spread = power_range(frame, reaction, found[0], aim)
     tools = len(frame.tool_means())
-    return Plan(frame.source, tools, frame.votes, panel, budget, aim, tuple(found), spread)
+    return Plan(
+        frame.source,
+        tools,
+        frame.votes,
+        panel,
+        budget,
+        aim,
+        tuple(found),
+        spread,
+        None if found[0].power >= WANTED else enough(panel, budget, aim),
+    )
+
+
+def enough(panel: Components, budget: Budget, aim: Aim) -> Enough:
+    """Find about how many tools, or else repeats, give a power of 0.8, whatever they cost."""
+
+    def least(size: int, most: int, design: Callable[[int], tuple[int, int]]) -> Design | None:
+        def reached(size: int) -> bool:
+            return power(panel, *design(size), aim, CATALOGS // 10) >= WANTED
+
+        below = size - 1
+        while not reached(size):
+            if size == most:
+                return None
+            below, size = size, min(2 * size, most)
+        while size - below > max(1, size // 20):
+            middle = (below + size) // 2
+            below, size = (below, middle) if reached(middle) else (middle, size)
+        return _design(panel, budget, aim, design(size))
+
+    tools = budget.tools or 0
+    return Enough(
+        least(FEWEST, MOST_TOOLS, lambda size: (size, 1)),
+        least(1, MOST_REPEATS, lambda size: (tools, size)) if tools >= FEWEST else None,
+    )
+
+
+def _design(panel: Components, budget: Budget, aim: Aim, size: tuple[int, int]) -> Design:
+    share = power(panel, *size, aim)
+    error = math.sqrt(share * (1 - share) / CATALOGS)
+    return Design(*size, budget.cost(len(panel.biases), *size), share, error)
+
+
+def answers_each(frame: Frame) -> int:
+    """Return how many answers every question of a pilot has: the fewest that any of them has."""
+    return min((row.n + row.abstains for row in frame.rows), default=0)
 
 
 def power(panel: Components, tools: int, repeats: int, aim: Aim, catalogs: int = CATALOGS) -> float:
@@ -119,21 +187,28 @@ def designs(panel: Components, budget: Budget, aim: Aim) -> list[Design]:
 
     Raises UsageError where it does not pay for six tools.
     """
-    a_tool = len(panel.biases) * (budget.arms - budget.asked)
-    splits = {(budget.calls // (a_tool * repeats), repeats) for repeats in REPEATS}
-    if budget.tools:
-        splits.add((budget.tools, budget.calls // (a_tool * budget.tools)))
+    personas = len(panel.biases)
+
+    def most(cost: Callable[[int], int]) -> int:
+        """Return the largest size, 0 for none, that the calls pay for."""
+        low, high = 0, budget.calls + 1
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if cost(middle) <= budget.calls else (low, middle)
+        return low
+
+    splits = {
+        (most(partial(budget.cost, personas, repeats=repeats)), repeats) for repeats in REPEATS
+    }
+    if at_hand := budget.tools:
+        splits.add((at_hand, most(partial(budget.cost, personas, at_hand))))
     kept = [(tools, repeats) for tools, repeats in splits if tools >= FEWEST and repeats]
     if not kept:
         raise UsageError(
             f"{budget.calls:,} calls do not pay for a comparison: {FEWEST} tools take "
-            f"{FEWEST * a_tool:,}."
+            f"{budget.cost(personas, FEWEST, 1):,}."
         )
-    found = []
-    for tools, repeats in kept:
-        share = power(panel, tools, repeats, aim)
-        error = math.sqrt(share * (1 - share) / CATALOGS)
-        found.append(Design(tools, repeats, tools * repeats * a_tool, share, error))
+    found = [_design(panel, budget, aim, each) for each in kept]
     return sorted(found, key=lambda each: (-each.power, each.calls))
 
 

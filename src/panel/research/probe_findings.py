@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 
@@ -106,6 +106,14 @@ def _changes(one: Votes, other: Votes) -> list[tuple[str, bool]]:
     return [(tool, a != b) for tool, a, b in pairs if a and b]
 
 
+def _tied(before: Frame, others: Iterable[Frame]) -> tuple[str, ...]:
+    """Say how many pairs are left out because a side has no majority; nothing where none is."""
+    pairs = [pair for other in others for pair in _paired(votes(before), votes(other))]
+    tied = sum(not (a.majority and b.majority) for _tool, _who, a, b in pairs)
+    said = f"{tied:,} of {len(pairs):,} pairs of majorities are left out, tied on a side"
+    return (f"{said}; an odd number of repeats makes none.",) if tied else ()
+
+
 def _counts(flips: Sequence[tuple[str, bool]]) -> list[tuple[int, int]]:
     """Return (flips, cases) of each tool."""
     grouped: dict[str, list[bool]] = {}
@@ -119,7 +127,8 @@ def find_retest(frames: Frames, threshold: float) -> Finding:
     changes = _changes(votes(frames["first"]), votes(frames["again"]))
     decision = decide_flips(_counts(changes), threshold)
     word = _one_word(frames["first"], frames["again"])
-    return Finding(decision if word is None else _constant(decision, word))
+    notes = _tied(frames["first"], [frames["again"]])
+    return Finding(decision if word is None else _constant(decision, word), notes=notes)
 
 
 def find_paraphrase(frames: Frames, threshold: float) -> Finding:
@@ -131,7 +140,9 @@ def find_paraphrase(frames: Frames, threshold: float) -> Finding:
     word = _one_word(*frames.values())
     all_noise = fmean(noise.values()) if noise else 0.0
     note = f"Asked again in the same words, {all_noise:.1f} % of majorities change."
-    return Finding(decision if word is None else _constant(decision, word), notes=(note,))
+    others = [frame for role, frame in frames.items() if role != "written"]
+    notes = (note, *_tied(frames["written"], others))
+    return Finding(decision if word is None else _constant(decision, word), notes=notes)
 
 
 def _change_rates(frames: Frames, roles: str) -> dict[str, float]:

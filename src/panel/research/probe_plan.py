@@ -59,9 +59,9 @@ class ProbePlan:
         """Raise UsageError where this size cannot decide."""
         if not self.decides:
             raise UsageError(
-                f"{size} cannot decide: it would find a goal that is kept "
-                f"{100 * self.kept.met:.0f} % of the time, and one that is broken "
-                f"{100 * self.broken.not_met:.0f} %. {remedy}"
+                f"{size} cannot decide: where the goal is clearly kept, it would say met in "
+                f"{100 * self.kept.met:.0f} of 100 cases, and where it is clearly broken, not met "
+                f"in {100 * self.broken.not_met:.0f}. {remedy}"
             )
 
 

@@ -12,13 +12,13 @@ from panel.engines.base import RunBudget
 from panel.frozen.thaw import opened_thawed
 from panel.hashing import content_hash, text_hash
 from panel.research.arms import Arm, Protocol
-from panel.research.asking import Asking, ask_arms
+from panel.research.asking import AskedArms, Asking, ask_arms
 from panel.research.frame import Frame, Source, frame_of, load_frame
 from panel.research.probe_arms import Roles, Setup
 from panel.research.probe_findings import Finding
 from panel.research.probes import Probe
 from panel.research.realised import Unrealised, caveat, unrealised_arms
-from panel.runs.run import ProgressReporter, RunSummary
+from panel.runs.run import ProgressReporter
 from panel.store.ingest import opened
 from panel.store.queries import experience
 from panel.workspace.loading import WorkspaceFiles
@@ -85,7 +85,7 @@ def ask_probe(
     seed: int,
     reporter: ProgressReporter,
     budget: RunBudget,
-) -> list[RunSummary]:
+) -> AskedArms:
     """Ask what is not yet answered; raises what ``panel run`` raises."""
     probe = prepared.probe
     compared = content_hash([probe.goal, probe.threshold])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from panel.cells.cells import Target
 from panel.errors import UsageError
@@ -17,6 +17,7 @@ from panel.workspace.validation import did_you_mean
 
 Decide = Callable[[Frames, float], Finding]
 REPEATS_TRIED = (1, 2, 3, 5, 7, 10, 15, 20, 30)
+TOOLS_TRIED = (20, 30, 40, 50, 60, 80, 100, 150, 200)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +72,18 @@ class Probe:
         """Raise UsageError, with a size that would do, for one that cannot decide by its plan."""
         if plan.decides:
             return
-        larger = (
-            repeats
-            for repeats in REPEATS_TRIED
-            if repeats > size.repeats
-            and self.planned(Size(size.tools, size.personas, repeats, size.wordings)).decides
-        )
-        enough = next(larger, None)
-        remedy = "Ask more tools: --tools, --sealed." if enough is None else f"--repeats {enough}"
-        remedy = remedy if enough is None else f"{remedy} would."
+        repeats = self._enough("repeats", size, REPEATS_TRIED)
+        tools = self._enough("tools", size, TOOLS_TRIED)
+        would = [f"--repeats {repeats}"] if repeats else []
+        would += [f"--tools {tools} (--sealed, where that is more than there are)"] if tools else []
+        remedy = f"{' or '.join(would)} would." if would else "No size that was tried would."
         plan.refuse(f"{size.tools} tools x {size.repeats} repeat(s)", remedy)
+
+    def _enough(self, name: str, size: Size, tried: Sequence[int]) -> int | None:
+        """Return the first larger number of tools or repeats that decides; None for none."""
+        larger = (many for many in tried if many > getattr(size, name))
+        sizes = ((many, replace(size, **{name: many})) for many in larger)
+        return next((many for many, each in sizes if self.planned(each).decides), None)
 
 
 def size_of(setup: Setup) -> Size:
@@ -152,7 +155,7 @@ PROBES = {
         Probe(
             "paraphrase",
             "Do the same facts in other words change verdicts?",
-            "Other words change at most 10 % more majorities than asking again does.",
+            "Other words change majorities at most 10 points more often than asking again does.",
             10,
             5,
             probe_arms.paraphrase_arms,

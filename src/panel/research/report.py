@@ -12,9 +12,10 @@ from panel.endpoint.target import Chosen, resolve_target
 from panel.errors import PanelError, UsageError
 from panel.research import panel_figures, request_figures, vote_figures
 from panel.research.comparison_figure import comparisons_section
+from panel.research.factors import arm_factors, arms_figure
 from panel.research.figures import Figure
 from panel.research.frame import Frame, Source, frame_of, load_frame
-from panel.research.outcome import ExperimentOutcome, experiment_outcome
+from panel.research.outcome import experiment_outcome
 from panel.research.panels import panel_statistics
 from panel.research.realised import unrealised_arms
 from panel.research.table import table_of
@@ -55,15 +56,17 @@ class Origin:
 class Part:
     """The figures of one arm, model and prompt; they are never pooled.
 
-    key: for addresses and names of files. unrealised: why the arm is no answer to its question.
-    superseded: answers of the model to earlier wordings,
-    which do not count; None where they are no matter.
+    key: for addresses and names of files. factors: what its arm has in which the arms of the
+    experiment differ, in words; "" outside an experiment. superseded: answers of the model to
+    earlier wordings, which do not count; None where they are no matter. unrealised: why the arm is
+    no answer to its question.
     """
 
     key: str
     arm: str
     model: str
     prompt: str
+    factors: str
     origins: tuple[Origin, ...]
     superseded: int | None
     unrealised: tuple[str, ...]
@@ -72,12 +75,12 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A report on a source. comparisons: of the experiment, where it has some."""
+    """A report on a source. experiment: the figures of an experiment as a whole."""
 
     source: str
     kind: str
     parts: tuple[Part, ...]
-    comparisons: Figure | None = None
+    experiment: tuple[Figure, ...] = ()
 
     @property
     def embedded(self) -> bool:
@@ -88,7 +91,7 @@ class Report:
     def figures(self) -> list[tuple[str, Figure]]:
         """Every figure by its key in the whole report."""
         found = [(f"{part.key}-{each.key}", each) for part in self.parts for each in part.figures]
-        return [("comparisons", self.comparisons), *found] if self.comparisons else found
+        return [*((each.key, each) for each in self.experiment), *found]
 
 
 def source_of(connection: Connection, text: str) -> Source:
@@ -102,31 +105,32 @@ def source_of(connection: Connection, text: str) -> Source:
 def report_on(workspace: WorkspaceFiles, connection: Connection, source: Source) -> Report:
     """Collect a report; raises UsageError where the store holds no answers of the source."""
     frame = load_frame(connection, source)
-    rows = sorted(frame.rows, key=lambda row: (row.arm, row.model, row.prompt))
-    outcome = _outcome(workspace, connection, source)
+    arms = arm_factors(connection, source.name) if source.kind == "experiment" else ()
+    place = {each.arm: at for at, each in enumerate(arms)}
+    rows = sorted(frame.rows, key=lambda row: (place.get(row.arm, 0), row.model, row.prompt))
     wrong = unrealised_arms(connection, source.name) if source.kind == "experiment" else {}
+    words = {each.arm: each.words for each in arms}
     known = _Known(workspace)
     parts = []
     grouped = groupby(rows, key=lambda row: (row.arm, row.model, row.prompt))
     for number, (key, own) in enumerate(grouped, 1):
         of = Condition(source.kind, source.name, *key)
         part = _part(connection, of, frame_of(str(source), own), known, f"part{number}")
-        parts.append(replace(part, unrealised=wrong.get(of.arm, ())))
-    compared = comparisons_section(outcome) if outcome and not source.arm else None
-    return Report(str(source), source.kind, tuple(parts), compared)
+        parts.append(replace(part, factors=words.get(of.arm, ""), unrealised=wrong.get(of.arm, ())))
+    whole = [arms_figure(source.name, arms, wrong)] if arms else []
+    if arms and not source.arm:
+        whole += _compared(workspace, connection, source.name)
+    return Report(str(source), source.kind, tuple(parts), tuple(whole))
 
 
-def _outcome(
-    workspace: WorkspaceFiles, connection: Connection, source: Source
-) -> ExperimentOutcome | None:
-    """Sum up the experiment of a source; None for another, and where its file is gone."""
-    if source.kind != "experiment":
-        return None
+def _compared(workspace: WorkspaceFiles, connection: Connection, name: str) -> list[Figure]:
+    """Return the registered comparisons of an experiment; none where its file is gone."""
     try:
-        experiment = load_experiment(workspace.root, source.name)
+        experiment = load_experiment(workspace.root, name)
     except UsageError:
-        return None
-    return experiment_outcome(connection, experiment)
+        return []
+    found = comparisons_section(experiment_outcome(workspace, connection, experiment))
+    return [found] if found else []
 
 
 def _part(connection: Connection, of: Condition, frame: Frame, known: _Known, key: str) -> Part:
@@ -156,7 +160,7 @@ def _part(connection: Connection, of: Condition, frame: Frame, known: _Known, ke
     origins = tuple(
         known.origin(row) for row in rows(queries.origins_sql(begin, of.kind == "experiment"))
     )
-    return Part(key, of.arm, of.model, of.prompt, origins, superseded, (), figures)
+    return Part(key, of.arm, of.model, of.prompt, "", origins, superseded, (), figures)
 
 
 class _Known:

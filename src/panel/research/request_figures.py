@@ -79,7 +79,11 @@ def _reliable(found: HeldOut | None) -> str:
     )
     if found.low is None or found.high is None:
         return f"Not shown: {scores}); an interval takes {FEWEST_TOOLS} tools."
-    span = f"gain {found.gain:+.3f}, 95 % interval {found.low:+.3f} to {found.high:+.3f}"
+    signed = (found.gain, found.low, found.high)
+    # As many digits as it takes that none but 0 is called 0: its sign decides.
+    digits = next((d for d in range(3, 9) if all(round(each, d) or not each for each in signed)), 9)
+    gain, low, high = (f"{each:+z.{digits}f}" for each in signed)
+    span = f"gain {gain}, 95 % interval {low} to {high}"
     span = f"{scores}; {span}).".replace("-", "\N{MINUS SIGN}")
     if found.beats:
         return f"The stated confidence foretells better than the base rate. {span}"
@@ -162,9 +166,9 @@ def tokens(rows: Sequence[Row], begin: str) -> Figure:
             ("Persona", "text"),
             ("Requests", "count"),
             ("Counted", "count"),
-            ("Prompt, mean", "number"),
-            ("Completion, mean", "number"),
-            ("Completion, 90 %", "number"),
+            ("Prompt, mean", "mean"),
+            ("Completion, mean", "mean"),
+            ("Completion, 90 %", "mean"),
             ("Prompt, sum", "count"),
             ("Completion, sum", "count"),
             ("Cached, sum", "count"),

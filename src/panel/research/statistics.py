@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from panel.errors import UsageError
@@ -67,6 +67,11 @@ class Statistics:
 
     source: str
     arms: tuple[ArmStatistics, ...]
+
+    def in_order(self, names: Sequence[str]) -> Statistics:
+        """Return the same with its arms in the order of ``names``; others come first."""
+        place = {name: at for at, name in enumerate(names)}
+        return replace(self, arms=tuple(sorted(self.arms, key=lambda a: place.get(a.arm, -1))))
 
 
 def statistics_of(table: VoteTable, tools: Iterable[str] = ()) -> Statistics:

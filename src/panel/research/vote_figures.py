@@ -14,6 +14,7 @@ from panel.research.figures import (
     ends,
     ends_of,
     not_voted,
+    ties_said,
     votes_of,
 )
 from panel.research.frame import Frame
@@ -61,8 +62,9 @@ def ship_percent(frame: Frame, begin: str) -> Figure:
         "equal weight.",
         n=votes_of(frame),
         method="Wilson 95 % interval on the effective votes m²/Σ(1/nᵢ) of m personas with nᵢ votes "
-        "each. It takes votes for independent; those of one model go together, so the real doubt "
-        "is wider.",
+        "each. It is about asking this panel again and, for that, rather too wide, since what "
+        "sets its personas apart counts as noise. It says nothing of other personas, prompts or "
+        "models.",
         left_out=not_voted(frame),
         columns=(("Tool", "text"), *RATE),
         rows=tuple(
@@ -91,19 +93,19 @@ def persona_map(frame: Frame, begin: str) -> Figure:
         for persona in frame.personas
         for tally in [found[tool].get(persona, Tally())]
     ]
-    divided = sum(
-        len({tally.majority for tally in by.values() if tally.majority}) > 1
-        for by in found.values()
-    )
+    majorities = [[t.majority for t in by.values() if t.majority] for by in found.values()]
+    divided = sum(len(set(each)) > 1 for each in majorities)
+    several = sum(len(each) > 1 for each in majorities)
+    ties = sum(t.n > 0 and not t.majority for by in found.values() for t in by.values())
     return Figure(
         key="map",
         title="Persona by tool",
-        finding=f"On {divided:,} of {counted(len(found), 'tool')}, the majority of one persona's "
-        "answers is ship and that of another's is skip.",
+        finding=f"On {divided:,} of the {counted(several, 'tool')} on which two personas or more "
+        "have a majority, that of one is ship and that of another is skip.",
         estimates="How often this persona ships this tool, over its repeats.",
         n=votes_of(frame),
         method="Ships over votes. Wilson 95 % interval for each persona on each tool.",
-        left_out=not_voted(frame),
+        left_out=f"{not_voted(frame)} {ties_said(ties)}",
         columns=(("Tool", "text"), ("Persona", "text"), *RATE),
         rows=tuple(
             (tool, persona, t.ship_percent, t.interval, t.ships, t.n, t.abstains, t.errors)

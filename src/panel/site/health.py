@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from panel.site.formats import count_word
-from panel.stats import ENOUGH, PanelHealth
+from panel.stats import ENOUGH, PanelHealth, PersonaRate
 
 
 def sentence(health: PanelHealth, model: str) -> str:
@@ -29,6 +29,17 @@ def sentence(health: PanelHealth, model: str) -> str:
     )
 
 
+def left_out(each: PersonaRate, name: str) -> str:
+    """Return one sentence on a persona without a phi to any other, which adds no vote."""
+    word = "ships" if each.votes.ships else "skips"
+    if each.constant and not each.ties:
+        return f"{name} {word} every tool, so it adds no vote of its own."
+    return (
+        f"{name} adds no vote of its own: on the tools on which it and another have a majority, "
+        f"one of the two never varies ({each.said})."
+    )
+
+
 def warning(health: PanelHealth) -> str | None:
     """Return one sentence where the reviewers count for less than half as many; else None."""
     if not health.below_half:
@@ -40,8 +51,8 @@ def warning(health: PanelHealth) -> str | None:
             "nothing about a tool."
         )
     return (
-        f"These {who} count for less than half as many independent votes: their percentage is "
-        "less certain than its interval says."
+        f"These {who} count for less than half as many independent votes: as one of "
+        "reviewers, their percentage is less certain than its interval says."
     )
 
 

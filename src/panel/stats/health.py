@@ -42,6 +42,12 @@ class PersonaRate:
         """Whether it votes and says the same of every tool."""
         return self.votes.n > 0 and 0 in (self.votes.ships, self.votes.skips)
 
+    @property
+    def said(self) -> str:
+        """Its majorities in words, and its ties."""
+        tied = f", {self.ties:,} tied" if self.ties else ""
+        return f"{self.votes.ships:,} ship, {self.votes.skips:,} skip{tied}"
+
 
 @dataclass(frozen=True, slots=True)
 class PersonaPair:
@@ -89,6 +95,20 @@ class PanelHealth:
     def voting(self) -> tuple[PersonaRate, ...]:
         """The personas that have a vote on any tool."""
         return tuple(each for each in self.personas if each.votes.n)
+
+    @property
+    def counted(self) -> tuple[PersonaRate, ...]:
+        """The personas of the pairs that have a phi: those of the effective votes."""
+        names = {
+            name for pair in self.pairs if pair.phi is not None for name in (pair.one, pair.other)
+        }
+        return tuple(each for each in self.personas if each.persona in names)
+
+    @property
+    def uncounted(self) -> tuple[PersonaRate, ...]:
+        """The voting personas that are in no pair with a phi: they add no effective vote."""
+        counted = self.counted
+        return tuple(each for each in self.voting if each not in counted)
 
     @property
     def without_phi(self) -> int:

@@ -177,6 +177,17 @@ FROM observations WHERE experiment = {_quoted(experiment)} AND outcome IS NOT NU
 GROUP BY ALL ORDER BY ALL"""
 
 
+def factors_sql(experiment: str) -> str:
+    """Every factor of each arm of an experiment's latest version, in the order of its file."""
+    return f"""SELECT arm, endpoint, model, labels, verdict_field, temperature, top_p, max_tokens,
+       min(seed) AS seed, extra, max(repeat) AS repeats, count(DISTINCT tool) AS tools,
+       count(DISTINCT persona) AS personas, prompts_hash, personas_hash, tools_hash,
+       count(*) AS cells, count(outcome) AS answered
+FROM observations JOIN (SELECT experiment, version, arm, place FROM journal.arms)
+     USING (experiment, version, arm)
+WHERE experiment = {_quoted(experiment)} GROUP BY ALL ORDER BY any_value(place)"""
+
+
 def run_sql(run_id: str) -> str:
     """Find a run by its id."""
     return f"SELECT run_id FROM runs WHERE run_id = {_quoted(run_id)}"

@@ -9,8 +9,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from panel.errors import UsageError, WorkspaceError
+from panel.errors import Problem, UsageError, WorkspaceError
 from panel.hashing import content_hash
+from panel.workspace.documents import Lines
 from panel.workspace.plain_files import refuse_outside
 from panel.workspace.settings import Sampling
 from panel.workspace.settings_file import read_toml
@@ -107,13 +108,6 @@ class ExperimentFile(_Strict):
                     f"arms: {name!r} is no name of an arm. Use a-z, 0-9, hyphens and _, at most 40 "
                     "characters."
                 )
-        for each in self.compare:
-            for name in (each.a, each.b):
-                if name not in self.arms:
-                    hint = did_you_mean(name, self.arms)
-                    raise ValueError(f"compare: there is no arm {name!r}. {hint}")
-            if each.a == each.b:
-                raise ValueError(f"compare: {each.a!r} is compared with itself. Name two arms.")
         return self
 
     def comparisons(self) -> str:
@@ -147,9 +141,32 @@ def load_experiment(root: Path, name: str) -> Experiment:
         )
     refuse_outside(root / FOLDER, file)
     source, fields, lines = read_toml(file)
-    return Experiment(
-        name=name, file=file, text=source, plan=validate(ExperimentFile, fields, file, lines)
-    )
+    plan = validate(ExperimentFile, fields, file, lines)
+    if problems := _wrong_pairs(plan, file, lines):
+        raise WorkspaceError(problems)
+    return Experiment(name=name, file=file, text=source, plan=plan)
+
+
+def _wrong_pairs(plan: ExperimentFile, file: Path, lines: Lines) -> list[Problem]:
+    """Return what is wrong with the arms that are named in comparisons."""
+    problems = []
+    pairs: set[frozenset[str]] = set()
+    for at, each in enumerate(plan.compare):
+        for side, name in (("a", each.a), ("b", each.b)):
+            if name not in plan.arms:
+                line, field = lines(("compare", at, side)), f"compare.{at}.{side}"
+                message, remedy = f"there is no arm {name!r}", did_you_mean(name, plan.arms)
+                problems.append(Problem(file, line, field, message, remedy))
+        line, field, pair = lines(("compare", at)), f"compare.{at}", frozenset((each.a, each.b))
+        if each.a == each.b:
+            message = f"{each.a!r} is compared with itself"
+            problems.append(Problem(file, line, field, message, "Name two arms."))
+        elif pair in pairs:
+            message = f"{each.a!r} and {each.b!r} are compared twice"
+            remedy = "Remove one of the two; a table may have a margin and expect."
+            problems.append(Problem(file, line, field, message, remedy))
+        pairs.add(pair)
+    return problems
 
 
 def plan_of(text: str) -> ExperimentFile | None:

@@ -23,7 +23,7 @@ _KINDS = (
         "int_type int_parsing int_parsing_size int_from_float",
     ),
     (
-        *("a number", "Write a number, such as 0.5."),
+        *("a number", "Write a number, such as 5 or 0.5."),
         "float_type float_parsing finite_number decimal_type decimal_parsing",
     ),
     ("true or false", "Write true or false.", "bool_type bool_parsing"),

@@ -42,6 +42,10 @@ def overlaid(
             if part in overlays:
                 over = folder / overlays[part]
                 refuse_outside(folder, over)
+                if not over.is_dir():
+                    raise WorkspaceError.single(
+                        over, None, "", "there is no such folder", "Make it, or name another one."
+                    )
                 files = _files(over)
                 if not files:
                     raise WorkspaceError.single(
