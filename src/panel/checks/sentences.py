@@ -30,7 +30,7 @@ _CLAUSE_END = re.compile(
     re.X,
 )
 
-_PART_END = re.compile(r"[;—–]|:\s")
+_PART_END = re.compile(r"[;:—–](?:(?<!:)|\s)")  # a colon only before a blank
 _HYPOTHETICAL = wanted(
     "if unless until suppose supposing imagine would could might should may whether were had "
     "i he she it they we",
@@ -99,6 +99,7 @@ _NONE_OF = re.compile(  # "SAML, SCIM, the page commits to none of them": a list
     r"(?:,\s[\w.+-]+){0,4},\s(?:the|its)\s\w+\s\w+\s(?:to\s)?(?:none|neither)\sof\s(?:them|these|those)\b"
 )
 _MARKED = re.compile(r"outside (?:knowledge|the source)|to (?:be )?verif(?:y|ied)|unverified", re.I)
+_MARKS = ("outside ", "verif")  # one of these is in each of them
 
 
 class Sentences:
@@ -124,12 +125,13 @@ class Sentences:
         self._add(start, len(text))
         self._words = words_in(text)
         self._starts = [span[0] for span in self.spans]
+        self._may_mark = any(mark in self._words.lower for mark in _MARKS)
         # What is known of a sentence or clause, which holds for every place in it.
         self._marked: dict[Span, Span | None] = {}
         self._silent: dict[Span, bool] = {}
         self._supposed: dict[Span, bool] = {}
         self._begun: dict[Span, bool] = {}
-        self._marks: dict[Span, list[Span]] = {}
+        self._ends: dict[tuple[re.Pattern[str], Span], list[Span]] = {}
 
     def _add(self, start: int, end: int) -> None:
         part = self.text[start:end]
@@ -161,11 +163,15 @@ class Sentences:
 
     def clause(self, position: int) -> Span:
         """Return the clause around a position: the piece between marks like , ; : —."""
+        return self._piece(_CLAUSE_END, position)
+
+    def _piece(self, ends: re.Pattern[str], position: int) -> Span:
+        """Return the piece of a sentence around a position, between such ends of pieces."""
         start, end = around = self.around(position)
-        if around not in self._marks:
-            marks = _CLAUSE_END.finditer(self.text, start, end)
-            self._marks[around] = [mark.span() for mark in marks]
-        for first, last in self._marks[around]:
+        if (marks := self._ends.get((ends, around))) is None:
+            marks = [mark.span() for mark in ends.finditer(self.text, start, end)]
+            self._ends[ends, around] = marks
+        for first, last in marks:
             if last <= position:
                 start = last
             elif first > position:
@@ -174,14 +180,7 @@ class Sentences:
 
     def supposed(self, position: int) -> bool:
         """Whether a position lies in a supposition rather than a statement of fact."""
-        start, end = self.around(position)
-        for mark in _PART_END.finditer(self.text, start, end):
-            if mark.end() <= position:
-                start = mark.end()
-            elif mark.start() > position:
-                end = mark.start()
-                break
-        if (part := (start, end)) not in self._begun:
+        if (part := self._piece(_PART_END, position)) not in self._begun:
             begun = _IF_FIRST.match(self.text, *part)
             self._begun[part] = bool(begun) or self._words.match(_WOULD_MOVE, *part)
         if (clause := self.clause(position)) not in self._supposed:
@@ -211,6 +210,8 @@ class Sentences:
 
         A mark in brackets is about what stands before it, and about the rest of its clause.
         """
+        if not self._may_mark:
+            return False
         if (around := self.around(position)) not in self._marked:
             marks = [mark.span() for mark in _MARKED.finditer(self.text, *around)]
             self._marked[around] = marks[-1] if marks else None

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from panel.checks.folding import folded, unaccented
 from panel.checks.mentions import Mention, licence_mentions
+from panel.checks.numerals import Kind
 from panel.checks.quantities import Quantity, quantities
 from panel.checks.rates import Rate, rates
 from panel.checks.sentences import Sentences
@@ -55,6 +57,20 @@ class Source:
     def foreign(self) -> bool:
         """Whether it is in another language than English, or in another script."""
         return self.unlatin > OTHER_SCRIPT or not _english(self.text)
+
+    @cached_property
+    def alike(self) -> dict[tuple[Kind, str], list[Quantity]]:
+        """Its figures by kind and unit, without those that are said by the way."""
+        alike = defaultdict[tuple[Kind, str], list[Quantity]](list)
+        for one in self.quantities:
+            if not one.implied:
+                alike[one.kind, one.unit].append(one)
+        return dict(alike)
+
+    @cached_property
+    def nouns(self) -> frozenset[str]:
+        """What its figures count."""
+        return frozenset(one.noun for one in self.quantities if one.noun)
 
     @cached_property
     def rates(self) -> list[Rate]:
@@ -104,8 +120,8 @@ def _unread(quantity: Quantity, known: Quantity) -> bool:
 
 def _english(text: str) -> bool:
     """Whether a text is in English, by its small words; so is one that is too short to tell."""
-    words = [word.casefold() for word in _LETTERS.findall(text)]
-    return len(words) < _TELLING or 10 * sum(word in _ENGLISH for word in words) >= len(words)
+    words = _LETTERS.findall(text.casefold())
+    return len(words) < _TELLING or 10 * sum(map(_ENGLISH.__contains__, words)) >= len(words)
 
 
 def record_text(tool: Tool) -> str:
