@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from zlib import crc32
 
 from panel.checks.findings import Finding, Severity, Subject, in_order, whole
@@ -63,7 +63,7 @@ def check_catalog(
         first = next((index for index in places if index in seen), None)
         if first is not None:
             subject, span = subjects[first], places[first]
-            placed = replace(finding, span=span, quote=subject.text[slice(*span)])
+            placed = finding._replace(span=span, quote=subject.text[slice(*span)])
             found[first].append(placed)
     return {index: in_order(findings) for index, findings in sorted(found.items())}
 

@@ -27,7 +27,7 @@ NUMBER_WORDS = {word: float(value) for value, word in enumerate(_ONES)}
 NUMBER_WORDS |= {word: 10.0 * value for value, word in enumerate(_TENS, 2)}
 PARTS = {"half": 0.5, "third": 1 / 3, "quarter": 0.25, "fifth": 0.2, "tenth": 0.1}
 _SPOKEN_SCALES = listed("dozen hundred thousand million billion trillion")
-_DIGITS = re.compile(r"\d+")
+_DIGITS = re.compile(r"[0-9]+")  # of a plain text
 _MORE = re.compile(r"(\d+)|\s(\d+)(?=[천백])")
 _GAP = "[ \u00a0\u2009\u202f'’]"
 _NUMBER = re.compile(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import lru_cache
 from typing import overload
 
@@ -169,4 +168,4 @@ def _finding(text: str, span: Span, tool: Tool, what: str, count: int) -> Findin
         message += f" (one of {count} in this take)"
     says = (message, f"Make sure that the take is not about {tool.name}; remove what is.")
     finding = at(text, span, "other-tools-fact", "warning", says)
-    return replace(finding, severity="error") if count > 1 else finding
+    return finding._replace(severity="error") if count > 1 else finding

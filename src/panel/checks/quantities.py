@@ -74,9 +74,9 @@ _SIGN_AFTER = re.compile(rf"\s?([{SIGNS}])(?!\s?\d)")
 _RANGE = re.compile(r"\s?(?:[-–—~〜]|to|or|and|bis|à|a|y|et|und|до|から)\s?", re.I)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)  # not frozen, which would make each cost four times as much
 class Quantity:
-    """One figure of a text, with its place, kind and value.
+    """One figure of a text, with its place, kind and value; it is not changed once it is read.
 
     unit: "time", "bytes", a currency's sign, or "" (none, or one that is not converted). size:
     the value in seconds or bytes where it has such a unit. other: what else the digits may mean

@@ -133,7 +133,7 @@ class Scenario:
         if quantity.kind in ("year", "date", "version", "times"):
             return False
         text, (start, end) = self.sentences.text, quantity.span
-        if quantity.bare and _AGED.search(text, 0, start) and text[end : end + 1] == ",":
+        if quantity.bare and text[end : end + 1] == "," and _AGED.search(text, 0, start):
             return True
         first, _last = self.sentences.around(start)
         words = _WORD.findall(text[max(first, start - REACH) : start].lower())

@@ -131,7 +131,8 @@ class Sentences:
         self._silent: dict[Span, bool] = {}
         self._supposed: dict[Span, bool] = {}
         self._begun: dict[Span, bool] = {}
-        self._ends: dict[tuple[re.Pattern[str], Span], list[Span]] = {}
+        self._clauses: dict[Span, list[Span]] = {}  # where they end
+        self._parts: dict[Span, list[Span]] = {}
 
     def _add(self, start: int, end: int) -> None:
         part = self.text[start:end]
@@ -163,14 +164,16 @@ class Sentences:
 
     def clause(self, position: int) -> Span:
         """Return the clause around a position: the piece between marks like , ; : —."""
-        return self._piece(_CLAUSE_END, position)
+        return self._piece(position, _CLAUSE_END, self._clauses)
 
-    def _piece(self, ends: re.Pattern[str], position: int) -> Span:
+    def _piece(
+        self, position: int, ends: re.Pattern[str], known: dict[Span, list[Span]]
+    ) -> Span:
         """Return the piece of a sentence around a position, between such ends of pieces."""
         start, end = around = self.around(position)
-        if (marks := self._ends.get((ends, around))) is None:
+        if (marks := known.get(around)) is None:
             marks = [mark.span() for mark in ends.finditer(self.text, start, end)]
-            self._ends[ends, around] = marks
+            known[around] = marks
         for first, last in marks:
             if last <= position:
                 start = last
@@ -180,7 +183,7 @@ class Sentences:
 
     def supposed(self, position: int) -> bool:
         """Whether a position lies in a supposition rather than a statement of fact."""
-        if (part := self._piece(_PART_END, position)) not in self._begun:
+        if (part := self._piece(position, _PART_END, self._parts)) not in self._begun:
             begun = _IF_FIRST.match(self.text, *part)
             self._begun[part] = bool(begun) or self._words.match(_WOULD_MOVE, *part)
         if (clause := self.clause(position)) not in self._supposed:

@@ -25,7 +25,7 @@ _A_YEAR = {
 _Terms = tuple[float | str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Sum:
     """A sum, worked out from left to right. used: the figures of the take that are in it."""
 
