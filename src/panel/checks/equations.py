@@ -37,7 +37,7 @@ _SIGN = re.compile(
 _COUNTED = re.compile(r"(?: [\s/-]{1,2} [^\W\d_]{1,24} ){0,6} (?P<close> \){0,2} ) \s?", re.X)
 # How what stands between two figures must end, small and without its last brackets and blanks, to
 # be read by the patterns above.
-_SIGN_ENDS = tuple("×*·/÷+−–-") + ("x", "times", "by", "over", "plus", "minus", "of", "per")
+_SIGN_ENDS = (*"×*·/÷+−–-", "x", "times", "by", "over", "plus", "minus", "of", "per")
 _SIGN_ENDS += ("the", "its", "all")
 _EQUALS_ENDS = ("=", "≈", "~", "is", "are", "equal", "equals", "make", "makes", "give", "gives")
 _EQUALS_ENDS += ("yield", "yields", "to", "at", "as", "about", "around", "roughly", "nearly")

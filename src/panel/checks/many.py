@@ -50,7 +50,7 @@ def checking(
             _Part(stack, tools[start::processes], personas)
             for start in range(min(processes, len(tools)))
         ]
-        known: dict[ById, Traces] = {}
+        known: dict[ById[Tool], Traces] = {}
         for part, traces in [(part, part.ask(_traces)) for part in parts]:
             known.update(zip(part.places, traces.result(), strict=True))
         others = OtherTools(catalog, known)

@@ -10,7 +10,7 @@ from functools import lru_cache
 from panel.checks.findings import Finding, Severity, Span, Spans, Subject, at
 from panel.checks.scenario import Scenario
 from panel.checks.sentences import Sentences
-from panel.checks.source import OTHER_SCRIPT, Source, bare, words_of
+from panel.checks.source import OTHER_SCRIPT, ById, Source, bare, words_of
 from panel.checks.vocabulary import AMBIGUOUS, FORMATS, PLAIN, STARTERS, WELL_KNOWN
 from panel.checks.words import words_in
 from panel.workspace.personas import Persona
@@ -65,17 +65,17 @@ _JOINED = re.compile(r" v?\d+(?:\.\d+)*[A-Za-z]*(?![\w%])")  # the 3.1 of Llama 
 class _Known:
     """What is known of the take's words.
 
-    labels: words of the persona.
+    labels: words of the persona; small: those that it writes small.
     """
 
     source: Source
     scenario: Scenario
-    persona: Persona
     labels: frozenset[str]
+    small: frozenset[str]
 
     def plain(self, word: str) -> bool:
         """Whether a word, in small letters, is written small in the take or by the persona."""
-        if word in _written_small(self.persona):
+        if word in self.small:
             return True
         text = self.scenario.sentences.text
         return word in text and word in _SMALL.findall(text)
@@ -121,7 +121,7 @@ def check_names(
     """
     text = subject.text
     sentences = scenario.sentences
-    known = _Known(source, scenario, subject.persona, _labels(subject.persona))
+    known = _Known(source, scenario, *_words_of(ById(subject.persona)))
     tokens = [token for token in _tokens(text, sentences, known) if token.unknown]
     found: list[Finding] = []
     seen: set[str] = set()
@@ -157,17 +157,16 @@ _bare = lru_cache(maxsize=8192)(bare)
 
 
 @lru_cache(maxsize=64)
-def _labels(persona: Persona) -> frozenset[str]:
-    """Return the words of a persona's name, motto and beats, which it may write with capitals."""
+def _words_of(key: ById[Persona]) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the words of a persona's name, motto and beats, which it may write with capitals.
+
+    And those that its file writes without a capital: no names, most likely.
+    """
+    persona = key.thing
     named = [persona.name, persona.motto, *(beat.label for beat in persona.beats)]
-    return frozenset(words_of(" ".join(named)))
-
-
-@lru_cache(maxsize=64)
-def _written_small(persona: Persona) -> frozenset[str]:
-    """Return the words that a persona's file writes without a capital: no names, most likely."""
     parts = [persona.voice, persona.ship_bar, persona.skip_bar, *persona.avoid]
-    return frozenset(_SMALL.findall(" ".join([*parts, *(beat.ask for beat in persona.beats)])))
+    parts += [beat.ask for beat in persona.beats]
+    return frozenset(words_of(" ".join(named))), frozenset(_SMALL.findall(" ".join(parts)))
 
 
 def _tokens(text: str, sentences: Sentences, known: _Known) -> Iterator[_Token]:

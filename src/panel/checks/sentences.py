@@ -166,9 +166,7 @@ class Sentences:
         """Return the clause around a position: the piece between marks like , ; : —."""
         return self._piece(position, _CLAUSE_END, self._clauses)
 
-    def _piece(
-        self, position: int, ends: re.Pattern[str], known: dict[Span, list[Span]]
-    ) -> Span:
+    def _piece(self, position: int, ends: re.Pattern[str], known: dict[Span, list[Span]]) -> Span:
         """Return the piece of a sentence around a position, between such ends of pieces."""
         start, end = around = self.around(position)
         if (marks := known.get(around)) is None:

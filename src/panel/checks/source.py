@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import Generic, TypeVar
 
 from panel.checks.folding import folded, unaccented
 from panel.checks.mentions import Mention, licence_mentions
@@ -24,6 +24,7 @@ _PART = re.compile(r"[\w.+#&]+")
 OTHER_SCRIPT = 0.05  # share of letters by which a source is in another script
 _LETTERS = re.compile(r"[^\W\d_]+")
 _BEYOND_LATIN = re.compile(r"[^\W\d_\u0000-\u024f\u1e00-\u1eff]")
+Thing = TypeVar("Thing")
 _TELLING = 20  # words by which a language is known
 _ENGLISH = frozenset(
     listed("the of and to for with that it by be are or from at its can not they which")
@@ -135,19 +136,19 @@ def record_text(tool: Tool) -> str:
     return "\n\n".join([*lines, tool.description])
 
 
-class ById:
-    """A cache key: this very tool, which is quicker to compare than all that it holds."""
+class ById(Generic[Thing]):
+    """A cache key: this very thing, which is quicker to compare than all that it holds."""
 
-    __slots__ = ("tool",)
+    __slots__ = ("thing",)
 
-    def __init__(self, tool: Tool) -> None:
-        self.tool = tool
+    def __init__(self, thing: Thing) -> None:
+        self.thing = thing
 
     def __hash__(self) -> int:
-        return id(self.tool)
+        return id(self.thing)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, ById) and self.tool is other.tool
+        return isinstance(other, ById) and self.thing is other.thing
 
 
 def source_of(tool: Tool) -> Source:
@@ -156,8 +157,8 @@ def source_of(tool: Tool) -> Source:
 
 
 @lru_cache(maxsize=4096)
-def _source(key: ById) -> Source:
-    text = record_text(key.tool)
+def _source(key: ById[Tool]) -> Source:
+    text = record_text(key.thing)
     return Source(
         text=text,
         folded=folded(text).text,
@@ -183,16 +184,19 @@ def bare(word: str) -> str:
     return unaccented(unpossessed(word.casefold()))
 
 
-def words_of(text: str) -> Iterator[str]:
-    """Yield the folded words of a text, and the parts of compound ones.
+def words_of(text: str) -> set[str]:
+    """Return the folded words of a text, and the parts of compound ones.
 
     Letters of a script that writes no blanks are not part of a Latin word beside them.
     """
-    for _start, _end, token in words_in(text).tokens:
-        word = token.casefold()
-        yield unaccented(word)
-        if not word.isalnum():
-            yield from _PART.findall(unaccented(word))
-        if not token.isascii():
-            yield from map(bare, _LATIN.findall(token))
-            yield unaccented(word.translate(_UMLAUTS))
+    tokens = [token for _start, _end, token in words_in(text).tokens]
+    words = set(" ".join(tokens).casefold().split(" "))
+    if not text.isascii():
+        words = set(map(unaccented, words))
+        for token in tokens:
+            if not token.isascii():
+                words.update(map(bare, _LATIN.findall(token)))
+                words.add(unaccented(token.casefold().translate(_UMLAUTS)))
+    for word in [word for word in words if not word.isalnum()]:
+        words.update(_PART.findall(word))
+    return words - {""}
