@@ -96,6 +96,7 @@ _WORD = re.compile(r"[\w'’-]+|[^\w\s]")
 _AHEAD = wanted(
     "by before within until", r"\b(?:by|before|within|until)\s[^.,;]{0,30}?(?:20\d\d|years)\b"
 )
+_PRONOUNS = frozenset(listed("he she his her him hers"))
 _WILL = wanted(
     "will shall would could may might until expect expects next",
     r"\b(?:will|shall|would|could|(?-i:may)|might|until|expects?|next)\b",
@@ -190,7 +191,9 @@ class Scenario:
             return True
         if _WHO.match(text, end) and (_MEET.search(text, first, start) or self.opened(start)):
             return True
-        return bool(_DOES.match(text, end)) and bool(_PRONOUN.search(text, end, last + REACH))
+        if not words_in(text).any_of(_PRONOUNS) or not _DOES.match(text, end):
+            return False
+        return _PRONOUN.search(text, end, last + REACH) is not None
 
     def opened(self, position: int) -> bool:
         """Whether the sentence, up to a position, brings in a user who is made up."""

@@ -60,6 +60,8 @@ _WOULD_MOVE = wanted(
     ( move|change|flip|turn|sway|persuade|convince|send|bring|win|undo|tip|push|earn|reverse
       |settle )\b
     """,
+    needs="move change flip turn sway persuade convince send bring win undo tip push earn reverse "
+    "settle",
 )
 _BET = re.compile(r"\b(?:thesis|bets?|claim to test|predict\w*)\b", re.I)
 _AHEAD = re.compile(

@@ -31,7 +31,7 @@ def check_take(subject: Subject, others: Sequence[Tool]) -> list[Finding]:
     sentences = Sentences(text, (end for _start, end in subject.parts()))
     scenario = Scenario(sentences)
     source = source_of(subject.tool)
-    found = check_evidence(subject) + check_form(subject) + check_closing(subject)
+    found = check_evidence(subject) + check_form(subject) + check_closing(subject, sentences)
     mentions = licence_mentions(text)
     licences = check_licences(text, mentions, sentences, source)
     used = check_experience(text, sentences, source)
