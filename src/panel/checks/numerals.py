@@ -61,6 +61,8 @@ _SPOKEN = wanted(
       | (?P<article> an? ) (?= \s (?:{_UNIT})\b ) )
     """,
 )
+_ARTICLE = re.compile(r"an?\b", re.I)
+_AFTER_ARTICLE = re.compile(rf"an?[\s-](?:{_SCALE}|{_UNIT}|half|quarter)", re.I)
 _HAN = re.compile(r"(?:百分之)?[〇零一二两兩三四五六七八九十百千万萬億亿兆]+")
 
 _FRACTIONS = frozenset([*PARTS, *(part + "s" for part in PARTS)])
@@ -121,7 +123,11 @@ def numeral_places(text: str) -> dict[int, Reader]:
         match.start(): (_NUMBER, _in_digits) for match in _DIGITS.finditer(text)
     }
     words = (_SPOKEN.pattern, _in_words)
-    spoken: dict[int, Reader] = dict.fromkeys(words_in(text).starts(_SPOKEN), words)
+    spoken: dict[int, Reader] = {
+        place: words
+        for place in words_in(text).starts(_SPOKEN)
+        if not _ARTICLE.match(text, place) or _AFTER_ARTICLE.match(text, place)
+    }
     if not text.isascii():
         spoken |= {match.start(): (_HAN, _in_han) for match in _HAN.finditer(text)}
     found = spoken | found

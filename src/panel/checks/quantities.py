@@ -168,16 +168,16 @@ def quantities(text: str) -> tuple[Quantity, ...]:
 
 def _with_unit(text: str, number: Numeral) -> Quantity | None:
     """Read what stands around a number; None where it belongs to a name."""
-    if number.kind != "version":
-        _scale(text, number)
+    after = following(text, number.end)
+    if number.kind != "version" and _scale(text, number, after):
+        after = following(text, number.end)
     start = number.start
     before = _currency_before(text, start)
-    if _inside_a_name(text, number, bool(before)):
+    if _inside_a_name(text, number, bool(before), after):
         return None
     if number.kind in ("percent", "year", "version"):
         return _quantity(number, number.end, number.kind, key=number.key)
     number.start -= len(before.lstrip())
-    after = following(text, number.end)
     return _money(text, number, before.strip(), after) or _measured(text, number, after)
 
 
@@ -186,16 +186,19 @@ def _quantity(number: Numeral, end: int, kind: Kind, **more: Any) -> Quantity:
     return Quantity((number.start, end), kind, number.value, **more)
 
 
-def _scale(text: str, number: Numeral) -> None:
-    """Add to a number what makes it larger: "and a half", "million", "Mio."."""
-    if part := _AND_A_PART.match(text, number.end):
+def _scale(text: str, number: Numeral, after: Following | None) -> bool:
+    """Add to a number what makes it larger: "and a half", "million", "Mio."; whether it does."""
+    end = number.end
+    if part := _AND_A_PART.match(text, end):
         number.value += PARTS[part[1].lower()] if part[1] else unicodedata.numeric(part[2])
         number.end = part.end()
-    if scale := looked_up(SCALES, following(text, number.end)):
+        after = following(text, number.end)
+    if scale := looked_up(SCALES, after):
         number.value, number.end = min(number.value * SCALES[scale[0]], MOST), scale[1]
         number.other = None
         if _STOP_AND_SIGN.match(text, number.end):  # 5 Mio. €
             number.end += 1
+    return number.end != end
 
 
 def _currency_before(text: str, start: int) -> str:
@@ -207,7 +210,7 @@ def _currency_before(text: str, start: int) -> str:
     return ""
 
 
-def _inside_a_name(text: str, number: Numeral, money: bool) -> bool:
+def _inside_a_name(text: str, number: Numeral, money: bool, after: Following | None) -> bool:
     """Whether a number is part of a name: GPT-4, v1.2, 8x22B."""
     start = number.start
     if not money and start and text[start].isdigit():
@@ -218,7 +221,6 @@ def _inside_a_name(text: str, number: Numeral, money: bool) -> bool:
             return True
     if not _NAME_GOES_ON.match(text, number.end):
         return False
-    after = following(text, number.end)
     if after is None or text[after.end : after.end + 1].isdigit():
         return True
     return not any(looked_up(table, after) for table in (PERIODS, BYTES, COINS, AS_MANY))

@@ -64,6 +64,7 @@ _PEOPLE = frozenset(_USERS) | frozenset(
         "take consider think give feed hand wanting"
     )
 )
+_ANYBODY = wanted(" ".join(_PEOPLE), r"\w")
 _GOES_ON = re.compile(r"\W*(?:he|she|they|their|his|her|there)\b", re.I)
 _ABOUT = frozenset(
     listed("about some roughly over nearly around almost another only just say perhaps")
@@ -209,12 +210,18 @@ class Scenario:
 
     def _opening(self, around: Span) -> int | None:
         text = self.sentences.text
-        found = self.sentences.first(_OPENED, around)
+        found = self._user(around)
         if found is None and around[0] and _GOES_ON.match(text, *around):
             before = self.sentences.around(around[0] - 2)
-            if before != around and self.sentences.first(_OPENED, before) is not None:
+            if before != around and self._user(before) is not None:
                 return around[0]
         return found
+
+    def _user(self, around: Span) -> int | None:
+        """Return where the words end that bring in a user in a sentence; None if none do."""
+        if self.sentences.first(_ANYBODY, around) is None:
+            return None
+        return self.sentences.first(_OPENED, around)
 
     def looks_ahead(self, position: int) -> bool:
         """Whether the sentence speaks of what will or would be."""

@@ -21,11 +21,14 @@ _SENTENCE_END = re.compile(
 )
 _EMPTY_LINE = re.compile(r"\n{2,}")
 _ABBREVIATION = re.compile(r"\b(e\.g|i\.e|vs|etc|approx|no|dr|mr|ms|st|inc|ltd|cf)\.$", re.I)
-_CLAUSE_END = re.compile(
+_CLAUSE_END = re.compile(  # begins with a mark, which is looked for quickly
     r"""
-    [;:—–] | \s-\s                                                    # a mark or a dash
-    | ,\s+ (?= (?: and|but|so|which|while|whereas|yet|though ) \b )   # a comma and its conjunction
-    | , (?=\s)                                                        # any other comma
+    [;:—–,-] (?:
+      (?<= [;:—–] )
+      | (?<= , ) (?: \s+ (?= (?: and|but|so|which|while|whereas|yet|though ) \b )   # conjunction
+        | (?=\s) )
+      | (?<= \s- ) \s                                                             # a dash
+    )
     """,
     re.X,
 )
