@@ -64,7 +64,10 @@ _PEOPLE = frozenset(_USERS) | frozenset(
         "take consider think give feed hand wanting"
     )
 )
-_ANYBODY = wanted(" ".join(_PEOPLE), r"\w")
+_ANYBODY = wanted(
+    " ".join(re.split(r"\W", word)[0] for word in _PEOPLE),  # "co" of "co-op"
+    rf"\b(?:{one_of(sorted(_PEOPLE))})\b",
+)
 _GOES_ON = re.compile(r"\W*(?:he|she|they|their|his|her|there)\b", re.I)
 _ABOUT = frozenset(
     listed("about some roughly over nearly around almost another only just say perhaps")
@@ -123,7 +126,7 @@ class Scenario:
     """What of a take's sentences is a scene with an imagined user, or a bet on the future."""
 
     def __init__(self, sentences: Sentences) -> None:
-        self._peopled = words_in(sentences.text).any_of(_PEOPLE)
+        self._peopled = bool(words_in(sentences.text).starts(_ANYBODY))
         self.sentences = sentences
         self._opened: dict[Span, int | None] = {}
 
@@ -194,7 +197,8 @@ class Scenario:
             return True
         if not words_in(text).any_of(_PRONOUNS) or not _DOES.match(text, end):
             return False
-        return _PRONOUN.search(text, end, last + REACH) is not None
+        pronoun = _PRONOUN.search(text, end)  # a whole one: no "he" of "help"
+        return pronoun is not None and pronoun.end() <= last + REACH
 
     def opened(self, position: int) -> bool:
         """Whether the sentence, up to a position, brings in a user who is made up."""
