@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from panel.checks.findings import Span
 from panel.checks.quantities import Quantity, quantities
 from panel.checks.rates import Rate
+from panel.checks.words import listed
 from panel.checks.workings import Part, balanced, same, value_of, worked_out
 
 LONGEST = 12  # figures of one sum
@@ -37,11 +38,15 @@ _SIGN = re.compile(
 _COUNTED = re.compile(r"(?: [\s/-]{1,2} [^\W\d_]{1,24} ){0,6} (?P<close> \){0,2} ) \s?", re.X)
 # How what stands between two figures must end, small and without its last brackets and blanks, to
 # be read by the patterns above.
-_SIGN_ENDS = (*"×*·/÷+−–-", "x", "times", "by", "over", "plus", "minus", "of", "per")
-_SIGN_ENDS += ("the", "its", "all")
-_EQUALS_ENDS = ("=", "≈", "~", "is", "are", "equal", "equals", "make", "makes", "give", "gives")
-_EQUALS_ENDS += ("yield", "yields", "to", "at", "as", "about", "around", "roughly", "nearly")
-_EQUALS_ENDS += ("almost", "approximately", "some", "over", "under")
+_SIGN_ENDS = tuple(
+    listed("× * · / ÷ + − – - x times by over plus minus of per the its all"),
+)
+_EQUALS_ENDS = tuple(
+    listed(
+        "= ≈ ~ is are equal equals make makes give gives yield yields to at as about around "
+        "roughly nearly almost approximately some over under"
+    )
+)
 _ADDS = {"+": "+", "plus": "+", "−": "-", "–": "-", "-": "-", "minus": "-"}
 _DIVIDES = frozenset(("/", "÷", "divided by", "over", "per"))
 _LOOSE = frozenset(("over", "per", "of"))  # they join figures of which no sum is made, too

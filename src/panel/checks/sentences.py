@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from panel.checks.findings import Span
 from panel.checks.words import Wanted, wanted, words_in
@@ -131,6 +131,7 @@ class Sentences:
         self._words = words_in(text)
         self._starts = [span[0] for span in self.spans]
         self._may_mark = any(mark in self._words.lower for mark in _MARKS)
+        self._around: dict[int, Span] = {}
         # What is known of a sentence or clause, which holds for every place in it.
         self._marked: dict[Span, Span | None] = {}
         self._silent: dict[Span, bool] = {}
@@ -138,6 +139,14 @@ class Sentences:
         self._begun: dict[Span, bool] = {}
         self._clauses: dict[Span, list[Span]] = {}  # where they end
         self._parts: dict[Span, list[Span]] = {}
+
+    def ending_at(self, ends: Sequence[int]) -> Sentences:
+        """Return the sentences of the text that end at these places, too; mostly the same ones."""
+        return (
+            self
+            if {end for _start, end in self.spans}.issuperset(ends)
+            else Sentences(self.text, ends)
+        )
 
     def _add(self, start: int, end: int) -> None:
         part = self.text[start:end]
@@ -148,6 +157,12 @@ class Sentences:
 
     def around(self, position: int) -> Span:
         """Return the sentence around a position; of a very long one, the part around it."""
+        found = self._around.get(position)
+        if found is None:
+            found = self._around[position] = self._look_around(position)
+        return found
+
+    def _look_around(self, position: int) -> Span:
         start, end = 0, len(self.text)
         if self.spans:
             start, end = self.spans[max(0, bisect_right(self._starts, position) - 1)]

@@ -149,7 +149,7 @@ _TERMS = (
         | \blicen[sc]e\ (?: is|stays )\ (?: \w+ly\ )? (?: permissive|open|liberal|generous|free )\b
         | \bcopyleft\ (?: project|code|licen[sc]e )\b
             """,
-            needs="licence licensed license licenced copyleft",
+            needs="licence licensed license licenced copyleft project",
         ),
         re.compile(r"\b(?:permissive|copyleft|openly licen|open[\s-]source|open licen)", re.I),
     ),

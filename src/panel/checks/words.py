@@ -71,11 +71,8 @@ def wanted(
     begins: str, pattern: str, flags: int = re.I | re.X, needs: str = "", figures: bool = False
 ) -> Wanted:
     """Compile a pattern, verbose and without regard to case; begins, needs: blanks between."""
-    return Wanted(re.compile(pattern, flags), *_sets(begins, needs), figures)
-
-
-def _sets(*words: str) -> Iterator[frozenset[str]]:
-    return (frozenset(each.split()) for each in words)
+    compiled = re.compile(pattern, flags)
+    return Wanted(compiled, frozenset(begins.split()), frozenset(needs.split()), figures)
 
 
 class Words:
