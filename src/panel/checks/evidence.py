@@ -27,8 +27,8 @@ PIECE = 3  # words of a line that is quoted beside another, unless it has its la
 
 _ELLIPSIS = re.compile(r"[\[(]?(?:\. ?\. ?\.|…|⋯)[\])]?")
 _EDGES = " .,;:!?'\"()[]*_-"
-_DENIED = re.compile(r"\b(?:not?|never|none|nor|without|cannot|hardly|\w+n't)\b")
-_JUST_DENIED = re.compile(r"(?:not|never|cannot|\w+n't)")
+_DENIED = re.compile(r"\b(?:not?|non|never|none|nor|without|cannot|hardly|\w+n't)\b")
+_JUST_DENIED = re.compile(r"(?:not|non|never|cannot|\w+n't)")
 _SENTENCE_END = re.compile(r"[.!?](?:\s|$)")
 _LABELS = "Name|Tagline|Category|Entry price|Plan|Released"
 _LINES = re.compile(rf"[\n;|]|[.,]? (?=(?:{_LABELS}): )")
