@@ -61,9 +61,8 @@ _ORDINAL = wanted(
     # not "a third of", not "third-party"
     rf"\b (?: {'|'.join(_ORDINALS)} ) \b (?! \s+of\b | [\s-]part )",
 )
-_BOUND = re.compile(
-    r"[A-Za-z_\u00c0-\u00d6\u00d8-\u024f]"
-)  # letters that make a digit part of a name
+# Letters that make a digit part of a name.
+_BOUND = re.compile(r"[A-Za-z_\u00c0-\u00d6\u00d8-\u024f]")
 _NAME_GOES_ON = re.compile(
     r"[A-Za-z_\u00c0-\u00d6\u00d8-\u024f]*\d|[A-Za-z_\u00c0-\u00d6\u00d8-\u024f]"
 )
