@@ -30,6 +30,7 @@ def worst(text: str) -> set[str]:
         "By 2029 a thousand archives will publish theirs.",
         "A platform engineer with an old COBOL codebase waits.",
         "A library in Nairobi scans 40,000 letters.",
+        "A co-op in Leeds with 300 members brings its minutes.",
     ],
 )
 def test_what_is_assumed_of_a_user_is_a_note(text: str) -> None:
@@ -55,3 +56,9 @@ def test_what_is_assumed_of_a_user_is_a_note(text: str) -> None:
 )
 def test_what_is_said_of_the_tool_is_still_a_warning(text: str) -> None:
     assert "warning" in worst(text)
+
+
+@pytest.mark.parametrize("letters", range(50, 64))
+def test_the_beginning_of_a_longer_word_is_no_pronoun(letters: int) -> None:
+    """Wherever the words that are looked at end: "here" is no "he"."""
+    assert worst(f"Here then Falcora joins tables. X{'x' * letters} here we wait.") == {"warning"}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from zlib import crc32
 
 from panel.checks.findings import Finding, Severity, Subject, in_order, whole
@@ -36,14 +36,15 @@ class _Signature:
     hidden: int
 
     def share(self, other: _Signature) -> float:
-        """Return the share of the sequences in common; 0 where it is surely below ALIKE."""
+        """Return the share of the sequences in common; 0 where it is below ALIKE."""
         many = len(self.shingles) + len(other.shingles)
         # Those in common set at most these bits, and of either take at most so many set none.
         most = (self.marks & other.marks).bit_count() + min(self.hidden, other.hidden)
         if most / (many - most) < ALIKE:
             return 0.0
         common = len(self.shingles & other.shingles)
-        return common / (many - common)
+        share = common / (many - common)
+        return share if share >= ALIKE else 0.0
 
 
 def check_catalog(
@@ -63,7 +64,7 @@ def check_catalog(
         first = next((index for index in places if index in seen), None)
         if first is not None:
             subject, span = subjects[first], places[first]
-            placed = replace(finding, span=span, quote=subject.text[slice(*span)])
+            placed = finding._replace(span=span, quote=subject.text[slice(*span)])
             found[first].append(placed)
     return {index: in_order(findings) for index, findings in sorted(found.items())}
 
@@ -89,21 +90,22 @@ def _signature(words: list[str]) -> _Signature:
 def _twins(subjects: Sequence[Subject]) -> dict[int, tuple[int, float]]:
     """Return, for each take that has a near-duplicate, the closest one's index and share."""
     signatures = [_signature(_words(subject)) for subject in subjects]
-    buckets: dict[tuple[int, tuple[int, ...]], list[int]] = defaultdict(list)
+    # A value tells its bin by the remainder, so that the bands of one place have keys of their own.
+    buckets: dict[tuple[int, int], list[int]] = defaultdict(list)
     closest: dict[int, tuple[int, float]] = {}
     for index, signature in enumerate(signatures):
         if not signature.shingles:
             continue
         sketch = signature.sketch
-        bands = enumerate(zip(sketch[::2], sketch[1::2], strict=True))
-        shared = [buckets[band] for band in bands if -1 not in band[1]]
+        bands = zip(sketch[::2], sketch[1::2], strict=True)
+        shared = [buckets[band] for band in bands if -1 not in band]
         candidates: set[int] = set().union(*shared)
         for bucket in shared:
             if len(bucket) < BUCKET:
                 bucket.append(index)
         for other in candidates:
             share = signature.share(signatures[other])
-            if share >= ALIKE:
+            if share:
                 for one, two in ((index, other), (other, index)):
                     if one not in closest or share > closest[one][1]:
                         closest[one] = (two, share)

@@ -49,6 +49,18 @@ _FIRST = r"""
       |(?: [Mm]y|[Oo]ur )\s+(?: own\s+ )?(?: team|colleagues?|company|engineers?|developers?|staff
         |editors?|analysts?|support\s+desk|lab|office ))
 """
+# One of these is in whatever _DID matches.
+_DOES = (
+    "tried tested used installed deployed benchmarked measured integrated migrated timed profiled "
+    "downloaded uploaded recorded transcribed cloned onboarded spun set trialled trialed piloted "
+    "reproduced rerun reran re kicked rolled took put watched played signed hooked ran run pulled "
+    "fed threw built switched connected wired plugged called opened pointed gave asked swapped "
+    "evaluated started launched compiled queried shipped"
+)
+_UNITS = (
+    "minute minutes hour hours day days week weeks weekend weekends month months quarter quarters "
+    "year years evening evenings afternoon afternoons"
+)
 _TIMES = "a an one two three four five six seven eight ten several some"
 _SPAN_OF_TIME = r"""
     (?:
@@ -61,7 +73,7 @@ _SPAN_OF_TIME = r"""
 
 CLAIMS = (
     # I tried it, we have tested, my team ran it
-    wanted("i we my our", rf"{_FIRST} {_ADVERBS} \s+ {_DID}", flags=re.X),
+    wanted("i we my our", rf"{_FIRST} {_ADVERBS} \s+ {_DID}", flags=re.X, needs=_DOES),
     # I have been using it, we've been running this
     wanted(
         "i we",
@@ -70,6 +82,7 @@ CLAIMS = (
         (?: using|running|testing|trying|working\s+with|playing\s+with|relying\s+on )
         (?: \s+(?: it|this|the\s+\w+ ))?
     """,
+        needs="been",
     ),
     # we are running it in production
     wanted(
@@ -79,6 +92,7 @@ CLAIMS = (
         (?: now\s+ | already\s+ | currently\s+ )?
         (?: using|running|testing|trying(?!\s+to) )\s+(?: it|this|the\s+\w+ )
     """,
+        needs="using running testing trying",
     ),
     # I use it daily, we still run this in production
     wanted(
@@ -90,7 +104,8 @@ CLAIMS = (
         (?: daily|every\s+day|every\s+week|in\s+production|at\s+work|for\s+(?:our|my)
           |on\s+(?:our|my)|open )
         """,
-        flags=re.X,  # capitals matter: it asks for names
+        flags=re.X,  # capitals matter: it asks for names,
+        needs="use run deploy rely keep",
     ),
     # my team swears by
     wanted(
@@ -99,6 +114,7 @@ CLAIMS = (
         \bmy\s+team\s+
         (?: uses|runs|relies\s+on|swears\s+by|waited|switched|adopted|loves|loved )
     """,
+        needs="team",
     ),
     # in my tests, in our experience
     wanted(
@@ -110,6 +126,7 @@ CLAIMS = (
           |evaluation\s+runs?|sessions?|deployment )\b
         (?! \s+with\s+(?: pages|copy|claims|vendors ))   # of vendors' pages, not of the tool
     """,
+        needs="my our",
     ),
     # our benchmarks show, my own test runs
     wanted(
@@ -119,6 +136,7 @@ CLAIMS = (
         (?: hands-on | test\s+runs? | benchmarks?\s+(?: show|gave|put )
           | tests\s+(?: show|gave|put|confirm )\w* )
     """,
+        needs="hands test tests benchmark benchmarks",
     ),
     # we had it running
     wanted(
@@ -127,6 +145,7 @@ CLAIMS = (
         \b(?: I|we )\s+(?: had|got )\s+(?: it|this )\s+ (?: \w+\s+ )?
         (?: running|working|up|going|installed|deployed|set\s+up )\b
     """,
+        needs="had got",
     ),
     # I checked it against our own books
     wanted(
@@ -136,6 +155,7 @@ CLAIMS = (
         (?: it|this|them|its\s+\w+ )\s+
         (?: against|on|with )\s+(?: my|our )\b
     """,
+        needs="checked compared tried verified validated",
     ),
     wanted("hands", r"\bhands-on\s+(?: with|time|testing|use )\b"),
     # after a week with it, a week of using it
@@ -147,7 +167,8 @@ CLAIMS = (
         (?: it|this|the\s+\w+|[A-Z][\w.-]+ )?
         """,
         figures=True,
-        flags=re.X,  # capitals matter: it asks for names
+        flags=re.X,  # capitals matter: it asks for names,
+        needs=_UNITS,
     ),
     # it took me ten minutes, saved us hours
     wanted(
@@ -157,11 +178,13 @@ CLAIMS = (
         (?: about\s+ | only\s+ | just\s+ | under\s+ )?
         (?: {_SPAN_OF_TIME} | hours|days|minutes )
     """,
+        needs="me us",
     ),
     # worked for me, crashed on me
     wanted(
         "worked failed crashed broke froze stalled",
         r"\b(?: worked|failed|crashed|broke|froze|stalled )\s+(?: for|on )\s+(?: me|us )\b",
+        needs="me us",
     ),
     # I found the output slow, I noticed its latency
     wanted(
@@ -172,7 +195,8 @@ CLAIMS = (
         (?: output|outputs|latency|interface|answers|results|responses?|completions?|transcripts?
           |installation|setup|crash\w*|bugs? )\b
         """,
-        flags=re.X,  # capitals matter: it asks for names
+        flags=re.X,  # capitals matter: it asks for names,
+        needs="found noticed saw got observed experienced encountered hit",
     ),
     # having used it, from running this
     wanted(
@@ -181,7 +205,8 @@ CLAIMS = (
         \b(?: [Hh]aving\s+(?: used|run|tried|tested|deployed|installed|owned )
           |(?: [Ff]rom|[Aa]fter|[Bb]y )\s+(?: using|running|testing|trying|deploying ) )\s+{_THING}
         """,
-        flags=re.X,  # capitals matter: it asks for names
+        flags=re.X,  # capitals matter: it asks for names,
+        needs="having using running testing trying deploying",
     ),
     # we have it in production
     wanted(
@@ -190,6 +215,7 @@ CLAIMS = (
         \b(?: I|we )\s+(?: have|had|keep|kept )\s+(?: it|this )\s+
         (?: in\s+production|in\s+use|live|installed|running|on\s+(?:our|my) )\b
     """,
+        needs="have had keep kept",
     ),
     # we saw a third fewer tickets
     wanted(
@@ -198,6 +224,7 @@ CLAIMS = (
         \b(?: I|we )\s+(?: saw|got|measured|had )\s+(?: \w+\s+ ){1,3}?
         (?: fewer|drops?|falls?|gains?|cuts?|reductions?|improvements?|speed-?ups? )\b
     """,
+        needs="saw got measured had",
     ),
     # when we switched, since we went live
     wanted(
@@ -206,6 +233,7 @@ CLAIMS = (
         \b(?: when|once|since|after )\s+(?: I|we )\s+
         (?: switched|went\s+live|moved\s+over|rolled\s+out|adopted )\b
     """,
+        needs="switched went moved rolled adopted",
     ),
     # as a daily user of it I
     wanted(
@@ -214,9 +242,14 @@ CLAIMS = (
         \bas\s+an?\s+(?: \w+\s+ ){0,2}?(?: user|customer|subscriber )\b [^.;:]{0,40}?
         \b(?: I|we )\b
     """,
+        needs="user customer subscriber",
     ),
     # in practice I found it slow
-    wanted("in", r"\bin\s+(?:practice|use),?\s+(?: I|we )\s+(?: found|saw|noticed|got|had )\b"),
+    wanted(
+        "in",
+        r"\bin\s+(?:practice|use),?\s+(?: I|we )\s+(?: found|saw|noticed|got|had )\b",
+        needs="practice use",
+    ),
 )
 _DEVICES = r"""
     (?: machine|laptop|desk|macbook|server|cluster|gpus?|phone|codebase|repo(?:s|sitory|sitories)?
@@ -228,6 +261,7 @@ CLAIMS_OF_DEEDS = (
     wanted(
         "on in across against over",
         rf"\b(?: on|in|across|against|over )\s+(?: my|our )\s+ (?: own\s+ )? {_DEVICES}\b",
+        needs="my our",
     ),
     # my first run, our team's pilot, my copy
     wanted(
@@ -240,9 +274,13 @@ CLAIMS_OF_DEEDS = (
     """,
     ),
     # in my hands
-    wanted("in", r"\bin\s+(?: my|our )\s+(?: own\s+ )?hands\b"),
+    wanted("in", r"\bin\s+(?: my|our )\s+(?: own\s+ )?hands\b", needs="hands"),
     # in daily use here
-    wanted("in", r"\bin\s+(?: day-to-day|daily|everyday|regular )\s+use\s+(?: here|with\s+us )\b"),
+    wanted(
+        "in",
+        r"\bin\s+(?: day-to-day|daily|everyday|regular )\s+use\s+(?: here|with\s+us )\b",
+        needs="use",
+    ),
     # it handled our invoices
     wanted(
         "it",
@@ -250,5 +288,6 @@ CLAIMS_OF_DEEDS = (
         \bit\s+(?: \w{3,}ed|caught|found|read|broke|cut|lost|missed )\s+
         (?: (?: all|most|half|some|none )\s+ (?:of\s+)? )? (?: my|our )\s+ (?: own\s+ )? \w+
     """,
+        needs="my our",
     ),
 )

@@ -61,11 +61,8 @@ def _decisive(found: list[tuple[Stand, Span]]) -> list[tuple[Stand, Span]]:
     return []
 
 
-def check_closing(subject: Subject) -> list[Finding]:
+def check_closing(subject: Subject, sentences: Sentences) -> list[Finding]:
     """Find a take whose last sentences contradict its verdict. They need not state one."""
-    if not subject.text.strip():
-        return []
-    sentences = Sentences(subject.text)
     found = _decisive(_stands(sentences))
     if not found:
         return []

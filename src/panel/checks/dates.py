@@ -30,6 +30,7 @@ _NUMERIC_DATE = re.compile(  # 31.05.2026, 5/31/2026, 2026年5月31日
     """,
     re.X,
 )
+_MARKS = ("/20", ".20", "/19", ".19", "年", "년")  # one of these is in each of them
 
 
 def dates(text: str) -> Iterator[tuple[Span, str]]:
@@ -45,7 +46,7 @@ def dates(text: str) -> Iterator[tuple[Span, str]]:
             key = f"{match['year']}-{month:02}" + (f"-{int(day):02}" if day else "")
         told.add(match.span())
         yield match.span(), key
-    for match in _NUMERIC_DATE.finditer(text) if "20" in text or "19" in text else ():
+    for match in _NUMERIC_DATE.finditer(text) if any(map(text.__contains__, _MARKS)) else ():
         first, _mark, second, year, *written = match.groups()
         if written[0]:
             year, second, first = written

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from panel.checks.findings import Span
 from panel.checks.quantities import Quantity, quantities
 from panel.checks.rates import Rate
+from panel.checks.words import listed
 from panel.checks.workings import Part, balanced, same, value_of, worked_out
 
 LONGEST = 12  # figures of one sum
@@ -35,6 +36,17 @@ _SIGN = re.compile(
 )
 # What may stand between a figure and the sign: "2,600 conversations x", "$19 per seat) x".
 _COUNTED = re.compile(r"(?: [\s/-]{1,2} [^\W\d_]{1,24} ){0,6} (?P<close> \){0,2} ) \s?", re.X)
+# How what stands between two figures must end, small and without its last brackets and blanks, to
+# be read by the patterns above.
+_SIGN_ENDS = tuple(
+    listed("× * · / ÷ + − – - x times by over plus minus of per the its all"),
+)
+_EQUALS_ENDS = tuple(
+    listed(
+        "= ≈ ~ is are equal equals make makes give gives yield yields to at as about around "
+        "roughly nearly almost approximately some over under"
+    )
+)
 _ADDS = {"+": "+", "plus": "+", "−": "-", "–": "-", "-": "-", "minus": "-"}
 _DIVIDES = frozenset(("/", "÷", "divided by", "over", "per"))
 _LOOSE = frozenset(("over", "per", "of"))  # they join figures of which no sum is made, too
@@ -115,7 +127,7 @@ class _Side:
 
     def _joined(self, text: str, one: Quantity, other: Quantity) -> bool:
         gap = text[one.span[1] : min(other.span[0], one.span[1] + GAP)]
-        sign = _SIGN.search(gap)
+        sign = _SIGN.search(gap) if _ending(gap).endswith(_SIGN_ENDS) else None
         counted = sign and _COUNTED.fullmatch(gap, 0, sign.start())
         if not sign or not counted or len(gap) < other.span[0] - one.span[1]:
             return False
@@ -130,13 +142,17 @@ class _Side:
         return True
 
 
+def _ending(gap: str) -> str:
+    return gap.rstrip().rstrip("(").rstrip().lower()
+
+
 def _equation(text: str, figures: Sequence[Quantity], at: int, side: _Side) -> Equation | None:
     """Read what a side is said to come to; None if nothing is said, or it is no sum."""
     if side.last + 1 >= len(figures):
         return None
     result, end = figures[side.last + 1], figures[side.last].span[1]
     gap = text[end : min(result.span[0], end + GAP)]
-    equals = _EQUALS.search(gap)
+    equals = _EQUALS.search(gap) if _ending(gap).endswith(_EQUALS_ENDS) else None
     counted = equals and _COUNTED.fullmatch(gap, 0, equals.start())
     if not equals or not counted or len(gap) < result.span[0] - end:
         return None

@@ -27,8 +27,8 @@ PIECE = 3  # words of a line that is quoted beside another, unless it has its la
 
 _ELLIPSIS = re.compile(r"[\[(]?(?:\. ?\. ?\.|…|⋯)[\])]?")
 _EDGES = " .,;:!?'\"()[]*_-"
-_DENIED = re.compile(r"\b(?:not?|never|none|nor|without|cannot|hardly|\w+n't)\b")
-_JUST_DENIED = re.compile(r"(?:not|never|cannot|\w+n't)")
+_DENIED = re.compile(r"\b(?:not?|non|never|none|nor|without|cannot|hardly|\w+n't)\b")
+_JUST_DENIED = re.compile(r"(?:not|non|never|cannot|\w+n't)")
 _SENTENCE_END = re.compile(r"[.!?](?:\s|$)")
 _LABELS = "Name|Tagline|Category|Entry price|Plan|Released"
 _LINES = re.compile(rf"[\n;|]|[.,]? (?=(?:{_LABELS}): )")
@@ -140,10 +140,12 @@ def _denial_left_out(text: str, stands: list[_Stand]) -> bool:
 def _stands(quote: str, text: str, begin: int, near: bool) -> list[_Stand]:
     """Return where the parts of a quote stand in a text, in order; [] where one is missing."""
     parts = [readings(part) for part in _ELLIPSIS.split(quote)]
-    for source, number in itertools.product(readings(text), (0, -1)):
-        given = [words for part in parts if (words := part[number].words)]
+    ways = dict.fromkeys(
+        tuple(words for part in parts if (words := part[number].words)) for number in (0, -1)
+    )
+    for source, given in itertools.product(readings(text), ways):
         stands: list[_Stand] = []
-        start = next((at for at, (_, end) in enumerate(source.places) if end > begin), 0)
+        start = source.after(begin)
         for words in given:
             stand = _part(words, source, stands[-1].last if stands else start, near)
             if stand is None:

@@ -13,13 +13,10 @@ from panel.checks.source import Source
 from panel.checks.sums import explained, price_for
 
 SMALL = 12  # up to this, a number is mostly a way of speaking
-_HEDGE = re.compile(
-    r"""
-    (?: about|around|roughly|nearly|almost|some|over|under|more\ than|less\ than|fewer\ than|above
-      |below|at\ least|up\ to|approximately|close\ to|just|~|≈|a\ good|well )
-    \s* $   # right before the figure
-    """,
-    re.I | re.X,
+_HEDGES = (  # right before the figure
+    *("about", "around", "roughly", "nearly", "almost", "some", "over", "under", "more than"),
+    *("less than", "fewer than", "above", "below", "at least", "up to", "approximately"),
+    *("close to", "just", "~", "≈", "a good", "well"),
 )
 MONTHS = 5e6  # seconds from which on a time may be the horizon of a bet
 _LOOSE_TIME = {3600.0 * 24 * days for days in (7, 30.4375, 91.3125, 365.25)}
@@ -41,6 +38,7 @@ _TURNS_INTO = re.compile(rf"\s{_TURNS}\s\d")
 _INVENTED = re.compile(  # "say, 2,000", "12.50 becomes 1250", "one report or a million"
     rf"(?:\bsay,\s|\d\s{_TURNS}\s|\bone\s[a-z]+\sor\s)$", re.I
 )
+_INVENTED_ENDS = ("say,", "becomes", "into", "as", "or")  # what they end with, but for a blank
 _NAMED = re.compile(r"(?:^|[.!?,]\s|\s)[A-Z][a-z]+,\s$")  # "Wilhelmina, 81, sits"
 OLDEST = 110  # years of somebody made up
 _HORIZON = re.compile(r"\s(?:from\s(?:now|today)|hence|ahead|out)\b", re.I)
@@ -81,7 +79,7 @@ def _key(quantity: Quantity) -> tuple[str, str, float]:
 def check_code(text: str, source: Source) -> list[Finding]:
     """Find commands, flags and calls in backticks that the source does not show."""
     found = []
-    for match in _CODE.finditer(text):
+    for match in _CODE.finditer(text) if "`" in text else ():
         shown = folded(match[1]).text
         if not shown or shown in source.folded or not re.search(r"\w", shown):
             continue
@@ -92,7 +90,7 @@ def check_code(text: str, source: Source) -> list[Finding]:
 
 def code_spans(text: str) -> list[Span]:
     """Return the spans between backticks, the marks included."""
-    return [match.span() for match in _CODE.finditer(text)]
+    return [match.span() for match in _CODE.finditer(text)] if "`" in text else []
 
 
 class _Take:
@@ -144,8 +142,7 @@ class _Take:
         if first and (result.kind == "money" or result.unit):
             from_, _ = self.sentences.around(max(0, first - 2))
         near = [one for one in self.read if from_ <= one.span[0] < last and one not in self.wrong]
-        hedged = bool(_HEDGE.search(self.text[max(0, start - 20) : start]))
-        if found := explained(result, near, self.source.rates, hedged):
+        if found := explained(result, near, self.source.rates, self._hedged(start)):
             return ("note", f"follows from the source: {found.shown}"), found.used
         if result.kind == "money" and not _RIVAL.search(self.text, first, last):
             expected = price_for(result, near, self.source.rates)
@@ -179,7 +176,7 @@ class _Take:
             return "note", "a figure of the evidence that the take would want"
         if _way_of_speaking(quantity, self.text):
             return "note", "a small number, or a way of speaking, that the source does not state"
-        rival = any(one.noun == quantity.noun != "" for one in self.source.quantities)
+        rival = quantity.noun in self.source.nouns
         if self.scenario.assumes(quantity, rival) or _invented(quantity, self.text):
             return "note", "a figure of an imagined user or future"
         kind = {"money": "price", "percent": "percentage"}.get(quantity.kind, "figure")
@@ -195,8 +192,9 @@ class _Take:
             return False
         if start == first and _WOULD.search(self.text, end, last):
             return True
-        ahead = _AHEAD.search(self.text, first, last)
-        return ahead is not None and _WILL.search(self.text, end, last) is not None
+        if not _WILL.search(self.text, end, last):
+            return False
+        return _AHEAD.search(self.text, first, last) is not None
 
     def _horizon(self, quantity: Quantity) -> bool:
         """Whether a time is that of a bet: "four years from now", "within eighteen months"."""
@@ -236,26 +234,31 @@ class _Take:
         """Recognise a figure of the source in round numbers: "about 94%" from 94.1%."""
         if quantity.kind not in ("percent", "plain", "money") or quantity.value < 1:
             return None
-        step = 10 ** (len(f"{quantity.value:.0f}") - max(2, quantity.digits))
-        step = max(step, 1.0)
-        for known in self.source.quantities:
-            if known.kind != quantity.kind or known.unit != quantity.unit or known.implied:
-                continue
+        alike = self.source.alike.get((quantity.kind, quantity.unit), ())
+        step = 1.0
+        if alike:
+            step = max(step, 10 ** (len(f"{quantity.value:.0f}") - max(2, quantity.digits)))
+        for known in alike:
             if 0 < abs(known.value - quantity.value) <= step / 2:
                 if known.value == round(known.value) and known.value < 100:
                     continue
-                start = quantity.span[0]
-                if _HEDGE.search(self.text[max(0, start - 20) : start]):
+                if self._hedged(quantity.span[0]):
                     return None, ""
                 return "note", "a rounded figure: the source is more exact"
         return None
+
+    def _hedged(self, start: int) -> bool:
+        """Whether "about" and the like stand before a place."""
+        return self.text[max(0, start - 20) : start].rstrip().lower().endswith(_HEDGES)
 
 
 def _invented(quantity: Quantity, text: str) -> bool:
     """Whether a figure is an example, or somebody's age."""
     start, end = quantity.span
     before = text[max(0, start - 30) : start]
-    if _INVENTED.search(before) or _TURNS_INTO.match(text, end):
+    if before.rstrip().lower().endswith(_INVENTED_ENDS) and _INVENTED.search(before):
+        return True
+    if _TURNS_INTO.match(text, end):
         return True
     aged = quantity.bare and quantity.value <= OLDEST and text[end : end + 1] == ","
     return aged and _NAMED.search(before) is not None

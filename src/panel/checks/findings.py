@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from panel.workspace.personas import Persona
 from panel.workspace.tools import Tool
@@ -17,9 +17,8 @@ Span = tuple[int, int]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing in a take that an editor should look at.
+class Finding(NamedTuple):
+    """One thing in a take that an editor should look at; a tuple, which is made and sent quickly.
 
     check: stable id of the rule. span: (start, end), characters of the take's text, end
     excluded; None for the take as a whole. quote: ``text[start:end]``; without a span the
@@ -87,8 +86,12 @@ class Spans:
     def __init__(self, spans: Iterable[Span] = ()) -> None:
         self._starts: list[int] = []  # of what they cover, in pieces that do not touch
         self._ends: list[int] = []
-        for span in spans:
-            self.add(span)
+        for span in sorted(spans):
+            if self._ends and span[0] < self._ends[-1]:
+                self._ends[-1] = max(self._ends[-1], span[1])
+            else:
+                self._starts.append(span[0])
+                self._ends.append(span[1])
 
     def add(self, span: Span) -> None:
         """Add one, which may overlap others."""

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from panel.checks.findings import Finding, Subject
 from panel.checks.others import OtherTools, Traces, traces_of
-from panel.checks.source import ById
+from panel.checks.source import ById, source_of
 from panel.checks.take import check_take
 from panel.workspace.personas import Persona
 from panel.workspace.processes import cores, pool, without_interrupts
@@ -50,7 +50,7 @@ def checking(
             _Part(stack, tools[start::processes], personas)
             for start in range(min(processes, len(tools)))
         ]
-        known: dict[ById, Traces] = {}
+        known: dict[ById[Tool], Traces] = {}
         for part, traces in [(part, part.ask(_traces)) for part in parts]:
             known.update(zip(part.places, traces.result(), strict=True))
         others = OtherTools(catalog, known)
@@ -123,6 +123,8 @@ def _begin(tools: list[Tool], personas: list[Persona]) -> None:
 
 
 def _traces() -> list[Traces]:
+    for tool in _here.tools:
+        source_of(tool)  # which has its figures; so its words are found only once
     return list(map(traces_of, _here.tools))
 
 

@@ -154,18 +154,25 @@ BETWEEN = frozenset(
 
 
 class Following(NamedTuple):
-    """The word after a number: as written, in small letters, and where it begins and ends."""
+    """The word after a number: as written, in small letters, and where it begins and ends.
+
+    plain: whether it is in ASCII.
+    """
 
     word: str
     small: str
     start: int
     end: int
+    plain: bool
 
 
 def following(text: str, end: int) -> Following | None:
     """Return the word that follows a place, which a blank or a hyphen may part from it."""
     found = _NEXT.match(text, end)
-    return found and Following(found[1], found[1].casefold(), found.start(1), found.end())
+    if found is None:
+        return None
+    word = found[1]
+    return Following(word, word.casefold(), *found.span(1), word.isascii())
 
 
 def looked_up(table: Container[str], word: Following | None) -> tuple[str, int] | None:
@@ -176,7 +183,7 @@ def looked_up(table: Container[str], word: Following | None) -> tuple[str, int] 
         return word.word, word.end
     if word.small in table:
         return word.small, word.end
-    if word.word.isascii():
+    if word.plain:
         return None
     unspaced = _UNSPACED.search(word.word)
     if unspaced is None:

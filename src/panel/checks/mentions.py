@@ -63,22 +63,32 @@ _NAMED = {
     )
     for family, pattern in _FAMILIES.items()
 }
-# What a text must hold, in small letters, for a family's pattern to be worth a try.
-_HINTS = {family: (family.split()[0].lower(),) for family in _FAMILIES} | {
-    "AGPL": ("agpl", "affero"),
-    "GPL": ("gpl", "general public"),
-    "MPL": ("mpl", "mozilla"),
-    "BUSL": ("busl", "bsl", "business source"),
-    "Elastic": ("elastic", "elv2"),
-    "OpenRAIL": ("rail",),
-    "EPL": ("epl", "eclipse"),
-    "Unlicense": ("unlicen",),
-    "Named": ("licen",),
+
+
+def _spelt(*letters: str) -> list[str]:
+    """Return the words that letters and a version written as one make: gpl, gpl3, gplv3."""
+    ends = ["", *(v + digit for v in ("", "v") for digit in "0123456789")]
+    return [each + end for each in letters for end in ends]
+
+
+# Words in small letters of which one is in every text that names the family.
+_WORDS = {
+    family: frozenset(words)
+    for family, words in {
+        **{family: _spelt(family.split()[0].lower()) for family in _FAMILIES},
+        "Apache": [*_spelt("apache"), "apachelicense", "apachelicence"],
+        "AGPL": [*_spelt("agpl"), "affero"],
+        "GPL": [*_spelt("gpl"), "general"],
+        "MPL": [*_spelt("mpl"), "mozilla"],
+        "BUSL": ["busl", "bsl", "business"],
+        "Elastic": ["elastic", "elv2"],
+        "OpenRAIL": ["rail", "openrail", "railm", "openrailm"],
+        "EPL": [*_spelt("epl"), "eclipse"],
+        "Unlicense": ["unlicense", "unlicence"],
+        "Named": ["license", "licence"],
+    }.items()
 }
-# The same where it is a word of its own, or every "commit" and "access" would do.
-_LONE = {"MIT": frozenset({"mit"}), "ISC": frozenset({"isc"})} | dict.fromkeys(
-    ("CC BY-NC-SA", "CC BY-NC-ND", "CC BY-NC", "CC BY-ND", "CC BY-SA", "CC BY"), frozenset({"cc"})
-)
+_ALL_WORDS = frozenset[str]().union(*_WORDS.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +111,11 @@ def licence_mentions(text: str) -> list[Mention]:
     """Return the licences named in a text, in order."""
     found: list[Mention] = []
     told = Spans()
-    words = words_in(text)
+    words = words_in(text).small & _ALL_WORDS
+    if not words:
+        return []
     for family, pattern in _NAMED.items():
-        if family in _LONE:
-            if not words.any_of(_LONE[family]):
-                continue
-        elif not any(hint in words.lower for hint in _HINTS[family]):
+        if words.isdisjoint(_WORDS[family]):
             continue
         for match in pattern.finditer(text):
             version = next(filter(None, match.groups()), "")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from functools import lru_cache
 from itertools import islice
 
@@ -62,7 +61,7 @@ def moulds(subjects: Sequence[Subject]) -> Iterator[tuple[dict[int, Span], Findi
             f"{remedy} with something specific to the tool.",
         )
         slugs = tuple(subjects[index].tool.slug for index in where)
-        yield where, replace(whole(check, severity, says), tools=slugs)
+        yield where, whole(check, severity, says)._replace(tools=slugs)
 
 
 def _frames(subject: Subject) -> Iterator[tuple[str, str, Span]]:

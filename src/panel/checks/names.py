@@ -10,7 +10,7 @@ from functools import lru_cache
 from panel.checks.findings import Finding, Severity, Span, Spans, Subject, at
 from panel.checks.scenario import Scenario
 from panel.checks.sentences import Sentences
-from panel.checks.source import OTHER_SCRIPT, Source, bare, words_of
+from panel.checks.source import OTHER_SCRIPT, ById, Source, bare, words_of
 from panel.checks.vocabulary import AMBIGUOUS, FORMATS, PLAIN, STARTERS, WELL_KNOWN
 from panel.checks.words import words_in
 from panel.workspace.personas import Persona
@@ -25,6 +25,7 @@ _UNIT = re.compile(r"[A-Za-z]{1,4}(?:/s)?")  # GB, MB/s
 _FIGURE = re.compile(r"\d[\d.,]*(?:[A-Za-z]{1,3})?(?:-\w+)?|(?:mid|early|late|pre|post)-\d+", re.I)
 _SHORTENED = re.compile(r"(\w+)['’](?:m|ve|d|ll|re|s|t)", re.I)  # I'm, we've
 _BULLET = re.compile(r"(?:^|\n)[^\S\n]*(?:[-*•]|\d+[.)])\s*$")
+_BULLETS = ("-", "*", "•", ".", ")")  # what a bullet ends with
 _SMALL = re.compile(r"(?<![\w.-])[a-z]\w{2,}+(?![\w.-])")  # words written small
 # Endings of words that begin a sentence without being a name: Hosting, Accuracy, Nearly.
 _COMMON = re.compile(
@@ -64,17 +65,24 @@ _JOINED = re.compile(r" v?\d+(?:\.\d+)*[A-Za-z]*(?![\w%])")  # the 3.1 of Llama 
 class _Known:
     """What is known of the take's words.
 
-    labels: words of the persona; plain: words that are written small somewhere.
+    labels: words of the persona; small: those that it writes small.
     """
 
     source: Source
     scenario: Scenario
     labels: frozenset[str]
-    plain: frozenset[str]
+    small: frozenset[str]
+
+    def plain(self, word: str) -> bool:
+        """Whether a word, in small letters, is written small in the take or by the persona."""
+        if word in self.small:
+            return True
+        text = self.scenario.sentences.text
+        return word in text and word in _SMALL.findall(text)
 
     def holds(self, word: str) -> bool:
         """Whether a word is in the source or in the persona's labels, or names no product."""
-        word = bare(word)
+        word = _bare(word)
         words = self.source.words
         if word in words or word in PLAIN or word in self.labels:
             return True
@@ -112,9 +120,8 @@ def check_names(
     taken: spans that other checks report on.
     """
     text = subject.text
-    plain = _written_small(subject.persona) | frozenset(_SMALL.findall(text))
     sentences = scenario.sentences
-    known = _Known(source, scenario, _labels(subject.persona), plain)
+    known = _Known(source, scenario, *_words_of(ById(subject.persona)))
     tokens = [token for token in _tokens(text, sentences, known) if token.unknown]
     found: list[Finding] = []
     seen: set[str] = set()
@@ -146,18 +153,20 @@ def _finding(text: str, span: Span, formats: bool, known: _Known, sentences: Sen
     return at(text, span, "name-outside-source", severity, (message, remedy))
 
 
+_bare = lru_cache(maxsize=8192)(bare)
+
+
 @lru_cache(maxsize=64)
-def _labels(persona: Persona) -> frozenset[str]:
-    """Return the words of a persona's name, motto and beats, which it may write with capitals."""
+def _words_of(key: ById[Persona]) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the words of a persona's name, motto and beats, which it may write with capitals.
+
+    And those that its file writes without a capital: no names, most likely.
+    """
+    persona = key.thing
     named = [persona.name, persona.motto, *(beat.label for beat in persona.beats)]
-    return frozenset(words_of(" ".join(named)))
-
-
-@lru_cache(maxsize=64)
-def _written_small(persona: Persona) -> frozenset[str]:
-    """Return the words that a persona's file writes without a capital: no names, most likely."""
     parts = [persona.voice, persona.ship_bar, persona.skip_bar, *persona.avoid]
-    return frozenset(_SMALL.findall(" ".join([*parts, *(beat.ask for beat in persona.beats)])))
+    parts += [beat.ask for beat in persona.beats]
+    return frozenset(words_of(" ".join(named))), frozenset(_SMALL.findall(" ".join(parts)))
 
 
 def _tokens(text: str, sentences: Sentences, known: _Known) -> Iterator[_Token]:
@@ -165,21 +174,35 @@ def _tokens(text: str, sentences: Sentences, known: _Known) -> Iterator[_Token]:
     for start, end, word in [
         one for one in words_in(text).tokens if not one[2].islower() or "." in one[2]
     ]:
-        if _UNIT.fullmatch(word) and text[max(0, start - REACH) : start].rstrip()[-1:].isdigit():
-            continue
-        if not _is_name(word):
+        if not _is_name(word) or (_is_unit(word) and _after_number(text, start)):
             continue
         after = text[start + len(word) : end + 60]
         if _initial(text, start, sentences) and not _is_name_first(word, after, known):
             continue
-        parts = [part for part in re.split(r"[-/]", word) if any(map(str.isupper, part))] or [word]
-        strangers = [part for part in parts if not known.holds(part)]
+        strangers = [part for part in _parts(word) if not known.holds(part)]
         yield _Token(
             (start, start + len(word)),
             word,
             unknown=bool(strangers) and not known.holds(word),
             known_format=all(_format(part.casefold()) for part in strangers),
         )
+
+
+@lru_cache(maxsize=8192)
+def _parts(word: str) -> list[str]:
+    """Return the parts of a compound that are written as names are, or else the whole."""
+    if word.isalnum():
+        return [word]
+    return [part for part in re.split(r"[-/]", word) if any(map(str.isupper, part))] or [word]
+
+
+@lru_cache(maxsize=8192)
+def _is_unit(word: str) -> bool:
+    return _UNIT.fullmatch(word) is not None
+
+
+def _after_number(text: str, start: int) -> bool:
+    return text[max(0, start - REACH) : start].rstrip()[-1:].isdigit()
 
 
 def _format(word: str) -> bool:
@@ -191,10 +214,11 @@ def _initial(text: str, position: int, sentences: Sentences) -> bool:
     return (
         sentences.begins(position)
         or before.endswith((":", "“", '"', "‘", "(", "—", "–", "/", "*", "\n", "…"))
-        or bool(_BULLET.search(before))
+        or (before.endswith(_BULLETS) and bool(_BULLET.search(before)))
     )
 
 
+@lru_cache(maxsize=8192)
 def _is_name(word: str) -> bool:
     """Whether a word is written as a name is, wherever it stands."""
     if _DOTTED.fullmatch(word):
@@ -218,7 +242,7 @@ def _is_name_first(word: str, after: str, known: _Known) -> bool:
         return bool(_NAME_AFTER_ALL.match(after))
     if small in WELL_KNOWN:
         return True
-    if small in STARTERS or small in known.plain or _COMMON.fullmatch(small):
+    if small in STARTERS or _COMMON.fullmatch(small) or known.plain(small):
         return False
     if _NUMBERED.match(after) or _NAME_FOLLOWS.match(after):
         return True

@@ -27,7 +27,7 @@ NUMBER_WORDS = {word: float(value) for value, word in enumerate(_ONES)}
 NUMBER_WORDS |= {word: 10.0 * value for value, word in enumerate(_TENS, 2)}
 PARTS = {"half": 0.5, "third": 1 / 3, "quarter": 0.25, "fifth": 0.2, "tenth": 0.1}
 _SPOKEN_SCALES = listed("dozen hundred thousand million billion trillion")
-_DIGITS = re.compile(r"\d+")
+_DIGITS = re.compile(r"[0-9]+")  # of a plain text
 _MORE = re.compile(r"(\d+)|\s(\d+)(?=[천백])")
 _GAP = "[ \u00a0\u2009\u202f'’]"
 _NUMBER = re.compile(
@@ -61,6 +61,8 @@ _SPOKEN = wanted(
       | (?P<article> an? ) (?= \s (?:{_UNIT})\b ) )
     """,
 )
+_ARTICLE = re.compile(r"an?\b", re.I)
+_AFTER_ARTICLE = re.compile(rf"an?[\s-](?:{_SCALE}|{_UNIT}|half|quarter)", re.I)
 _HAN = re.compile(r"(?:百分之)?[〇零一二两兩三四五六七八九十百千万萬億亿兆]+")
 
 _FRACTIONS = frozenset([*PARTS, *(part + "s" for part in PARTS)])
@@ -121,7 +123,11 @@ def numeral_places(text: str) -> dict[int, Reader]:
         match.start(): (_NUMBER, _in_digits) for match in _DIGITS.finditer(text)
     }
     words = (_SPOKEN.pattern, _in_words)
-    spoken: dict[int, Reader] = dict.fromkeys(words_in(text).starts(_SPOKEN), words)
+    spoken: dict[int, Reader] = {
+        place: words
+        for place in words_in(text).starts(_SPOKEN)
+        if not _ARTICLE.match(text, place) or _AFTER_ARTICLE.match(text, place)
+    }
     if not text.isascii():
         spoken |= {match.start(): (_HAN, _in_han) for match in _HAN.finditer(text)}
     found = spoken | found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import lru_cache
 from typing import overload
 
@@ -12,7 +11,7 @@ from panel.checks.findings import Finding, Span, Spans, Subject, at
 from panel.checks.folding import folded
 from panel.checks.quantities import Quantity
 from panel.checks.source import ById, Source, figures_of
-from panel.checks.words import listed, words_in
+from panel.checks.words import listed, lowered, words_in
 from panel.workspace.tools import Tool
 
 TELLING = 3  # significant digits
@@ -29,20 +28,22 @@ class OtherTools(Sequence[Tool]):
     """
 
     def __init__(
-        self, tools: Sequence[Tool], before: OtherTools | Mapping[ById, Traces] | None = None
+        self, tools: Sequence[Tool], before: OtherTools | Mapping[ById[Tool], Traces] | None = None
     ) -> None:
         """Index a catalog; of tools that are in ``before`` nothing is read again."""
         self._tools = tuple(tools)
         known = before._traces if isinstance(before, OtherTools) else before or {}
-        self._traces: dict[ById, Traces] = {
+        self._traces: dict[ById[Tool], Traces] = {
             key: known.get(key) or _traces(key) for key in map(ById, self._tools)
         }
         self._names: dict[str, list[tuple[tuple[str, ...], Tool]]] = {}
+        self._firsts = set[str]()  # the first letters up to a sign of those names
         self._figures: dict[_Key, list[str]] = {}
         self._slugs = {tool.slug: tool for tool in self._tools}
         for tool, (words, keys) in zip(self._tools, self._traces.values(), strict=True):
             if len("".join(words)) > 2:
                 self._names.setdefault(words[0], []).append((words, tool))
+                self._firsts.add(min(words_in(words[0]).small, key=lowered(words[0]).find))
             for key in keys:
                 self._figures.setdefault(key, []).append(tool.slug)
 
@@ -61,14 +62,15 @@ class OtherTools(Sequence[Tool]):
         return self._told() == other._told()
 
     def _told(self) -> dict[str, tuple[str, object]]:
-        return {key.tool.slug: (key.tool.name, traces) for key, traces in self._traces.items()}
+        return {key.thing.slug: (key.thing.name, traces) for key, traces in self._traces.items()}
 
     def named(self, text: str) -> Iterator[tuple[Span, Tool]]:
         """Yield spans and tools of the names in a text that are spelled as in the catalog."""
-        tokens = words_in(text).tokens
-        words = [word for _start, _end, word in tokens]
-        if self._names.keys().isdisjoint(words):
+        found = words_in(text)
+        if self._firsts.isdisjoint(found.small):
             return  # as for most takes
+        tokens = found.tokens
+        words = [word for _start, _end, word in tokens]
         for place, first in enumerate(words):
             for name, tool in self._names.get(first, ()):
                 last = place + len(name) - 1
@@ -122,9 +124,9 @@ def traces_of(tool: Tool) -> Traces:
 
 
 @lru_cache(maxsize=8192)
-def _traces(key: ById) -> Traces:
-    words = tuple(word for _start, _end, word in words_in(key.tool.name).tokens)
-    keys = (_telling(one) for one in figures_of(key.tool))
+def _traces(key: ById[Tool]) -> Traces:
+    words = tuple(word for _start, _end, word in words_in(key.thing.name).tokens)
+    keys = (_telling(one) for one in figures_of(key.thing))
     return words, frozenset(key for key in keys if key is not None)
 
 
@@ -169,4 +171,4 @@ def _finding(text: str, span: Span, tool: Tool, what: str, count: int) -> Findin
         message += f" (one of {count} in this take)"
     says = (message, f"Make sure that the take is not about {tool.name}; remove what is.")
     finding = at(text, span, "other-tools-fact", "warning", says)
-    return replace(finding, severity="error") if count > 1 else finding
+    return finding._replace(severity="error") if count > 1 else finding

@@ -61,9 +61,8 @@ _ORDINAL = wanted(
     # not "a third of", not "third-party"
     rf"\b (?: {'|'.join(_ORDINALS)} ) \b (?! \s+of\b | [\s-]part )",
 )
-_BOUND = re.compile(
-    r"[A-Za-z_\u00c0-\u00d6\u00d8-\u024f]"
-)  # letters that make a digit part of a name
+# Letters that make a digit part of a name.
+_BOUND = re.compile(r"[A-Za-z_\u00c0-\u00d6\u00d8-\u024f]")
 _NAME_GOES_ON = re.compile(
     r"[A-Za-z_\u00c0-\u00d6\u00d8-\u024f]*\d|[A-Za-z_\u00c0-\u00d6\u00d8-\u024f]"
 )
@@ -74,9 +73,9 @@ _SIGN_AFTER = re.compile(rf"\s?([{SIGNS}])(?!\s?\d)")
 _RANGE = re.compile(r"\s?(?:[-–—~〜]|to|or|and|bis|à|a|y|et|und|до|から)\s?", re.I)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)  # not frozen, which would make each cost four times as much
 class Quantity:
-    """One figure of a text, with its place, kind and value.
+    """One figure of a text, with its place, kind and value; it is not changed once it is read.
 
     unit: "time", "bytes", a currency's sign, or "" (none, or one that is not converted). size:
     the value in seconds or bytes where it has such a unit. other: what else the digits may mean
@@ -168,16 +167,16 @@ def quantities(text: str) -> tuple[Quantity, ...]:
 
 def _with_unit(text: str, number: Numeral) -> Quantity | None:
     """Read what stands around a number; None where it belongs to a name."""
-    if number.kind != "version":
-        _scale(text, number)
+    after = following(text, number.end)
+    if number.kind != "version" and _scale(text, number, after):
+        after = following(text, number.end)
     start = number.start
     before = _currency_before(text, start)
-    if _inside_a_name(text, number, bool(before)):
+    if _inside_a_name(text, number, bool(before), after):
         return None
     if number.kind in ("percent", "year", "version"):
         return _quantity(number, number.end, number.kind, key=number.key)
     number.start -= len(before.lstrip())
-    after = following(text, number.end)
     return _money(text, number, before.strip(), after) or _measured(text, number, after)
 
 
@@ -186,16 +185,19 @@ def _quantity(number: Numeral, end: int, kind: Kind, **more: Any) -> Quantity:
     return Quantity((number.start, end), kind, number.value, **more)
 
 
-def _scale(text: str, number: Numeral) -> None:
-    """Add to a number what makes it larger: "and a half", "million", "Mio."."""
-    if part := _AND_A_PART.match(text, number.end):
+def _scale(text: str, number: Numeral, after: Following | None) -> bool:
+    """Add to a number what makes it larger: "and a half", "million", "Mio."; whether it does."""
+    end = number.end
+    if part := _AND_A_PART.match(text, end):
         number.value += PARTS[part[1].lower()] if part[1] else unicodedata.numeric(part[2])
         number.end = part.end()
-    if scale := looked_up(SCALES, following(text, number.end)):
+        after = following(text, number.end)
+    if scale := looked_up(SCALES, after):
         number.value, number.end = min(number.value * SCALES[scale[0]], MOST), scale[1]
         number.other = None
         if _STOP_AND_SIGN.match(text, number.end):  # 5 Mio. €
             number.end += 1
+    return number.end != end
 
 
 def _currency_before(text: str, start: int) -> str:
@@ -207,7 +209,7 @@ def _currency_before(text: str, start: int) -> str:
     return ""
 
 
-def _inside_a_name(text: str, number: Numeral, money: bool) -> bool:
+def _inside_a_name(text: str, number: Numeral, money: bool, after: Following | None) -> bool:
     """Whether a number is part of a name: GPT-4, v1.2, 8x22B."""
     start = number.start
     if not money and start and text[start].isdigit():
@@ -218,7 +220,6 @@ def _inside_a_name(text: str, number: Numeral, money: bool) -> bool:
             return True
     if not _NAME_GOES_ON.match(text, number.end):
         return False
-    after = following(text, number.end)
     if after is None or text[after.end : after.end + 1].isdigit():
         return True
     return not any(looked_up(table, after) for table in (PERIODS, BYTES, COINS, AS_MANY))

@@ -13,6 +13,7 @@ import unicodedata
 from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from operator import itemgetter
 
 from panel.checks.findings import Span
 
@@ -73,9 +74,12 @@ def _folded(token: str) -> str:
             for each in token.translate(_STRAIGHT)
             if unicodedata.category(each) not in ("Mn", "Me", "Cf")
         )
-    return token.replace("*", "").replace("~", "").replace("\\", "")
+    for mark in _LEFT_OUT:
+        token = token.replace(mark, "")
+    return token
 
 
+_LEFT_OUT = "*~\\"
 _STRAIGHT = str.maketrans({"’": "'", "ʼ": "'", "‘": "'", "´": "'", "−": "-"})
 
 
@@ -102,6 +106,11 @@ class Reading:
     def at(self, place: int) -> int:
         """Return which word stands at a place of ``text``."""
         return max(0, bisect_right(self._starts, place) - 1)
+
+    def after(self, place: int) -> int:
+        """Return the number of the first word that ends behind a place in the text; 0 if none."""
+        found = bisect_right(self.places, place, key=itemgetter(1)) if place else 0
+        return found if found < len(self.places) else 0
 
     def start(self, word: int) -> int:
         """Return where a word begins in ``text``."""
@@ -138,7 +147,10 @@ def readings(text: str) -> tuple[Reading, ...]:
 
 
 def _read(text: str) -> Reading:
-    places = tuple(token.span() for token in _TOKEN.finditer(text.translate(_TABLE)))
+    places = tuple([token.span() for token in _TOKEN.finditer(text.translate(_TABLE))])
+    if text.isascii() and not any(map(text.__contains__, _LEFT_OUT)):
+        small = text.lower()
+        return Reading(tuple([small[start:end] for start, end in places]), places)
     return Reading(tuple(_folded(text[start:end]) for start, end in places), places)
 
 

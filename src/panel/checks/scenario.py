@@ -64,6 +64,10 @@ _PEOPLE = frozenset(_USERS) | frozenset(
         "take consider think give feed hand wanting"
     )
 )
+_ANYBODY = wanted(
+    " ".join(re.split(r"\W", word)[0] for word in _PEOPLE),  # "co" of "co-op"
+    rf"\b(?:{one_of(sorted(_PEOPLE))})\b",
+)
 _GOES_ON = re.compile(r"\W*(?:he|she|they|their|his|her|there)\b", re.I)
 _ABOUT = frozenset(
     listed("about some roughly over nearly around almost another only just say perhaps")
@@ -96,6 +100,7 @@ _WORD = re.compile(r"[\w'’-]+|[^\w\s]")
 _AHEAD = wanted(
     "by before within until", r"\b(?:by|before|within|until)\s[^.,;]{0,30}?(?:20\d\d|years)\b"
 )
+_PRONOUNS = frozenset(listed("he she his her him hers"))
 _WILL = wanted(
     "will shall would could may might until expect expects next",
     r"\b(?:will|shall|would|could|(?-i:may)|might|until|expects?|next)\b",
@@ -121,7 +126,7 @@ class Scenario:
     """What of a take's sentences is a scene with an imagined user, or a bet on the future."""
 
     def __init__(self, sentences: Sentences) -> None:
-        self._peopled = words_in(sentences.text).any_of(_PEOPLE)
+        self._peopled = bool(words_in(sentences.text).starts(_ANYBODY))
         self.sentences = sentences
         self._opened: dict[Span, int | None] = {}
 
@@ -133,7 +138,7 @@ class Scenario:
         if quantity.kind in ("year", "date", "version", "times"):
             return False
         text, (start, end) = self.sentences.text, quantity.span
-        if quantity.bare and _AGED.search(text, 0, start) and text[end : end + 1] == ",":
+        if quantity.bare and text[end : end + 1] == "," and _AGED.search(text, 0, start):
             return True
         first, _last = self.sentences.around(start)
         words = _WORD.findall(text[max(first, start - REACH) : start].lower())
@@ -190,7 +195,10 @@ class Scenario:
             return True
         if _WHO.match(text, end) and (_MEET.search(text, first, start) or self.opened(start)):
             return True
-        return bool(_DOES.match(text, end)) and bool(_PRONOUN.search(text, end, last + REACH))
+        if not words_in(text).any_of(_PRONOUNS) or not _DOES.match(text, end):
+            return False
+        pronoun = _PRONOUN.search(text, end)  # a whole one: no "he" of "help"
+        return pronoun is not None and pronoun.end() <= last + REACH
 
     def opened(self, position: int) -> bool:
         """Whether the sentence, up to a position, brings in a user who is made up."""
@@ -206,12 +214,18 @@ class Scenario:
 
     def _opening(self, around: Span) -> int | None:
         text = self.sentences.text
-        found = self.sentences.first(_OPENED, around)
+        found = self._user(around)
         if found is None and around[0] and _GOES_ON.match(text, *around):
             before = self.sentences.around(around[0] - 2)
-            if before != around and self.sentences.first(_OPENED, before) is not None:
+            if before != around and self._user(before) is not None:
                 return around[0]
         return found
+
+    def _user(self, around: Span) -> int | None:
+        """Return where the words end that bring in a user in a sentence; None if none do."""
+        if self.sentences.first(_ANYBODY, around) is None:
+            return None
+        return self.sentences.first(_OPENED, around)
 
     def looks_ahead(self, position: int) -> bool:
         """Whether the sentence speaks of what will or would be."""

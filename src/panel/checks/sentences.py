@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from panel.checks.findings import Span
 from panel.checks.words import Wanted, wanted, words_in
@@ -21,16 +21,19 @@ _SENTENCE_END = re.compile(
 )
 _EMPTY_LINE = re.compile(r"\n{2,}")
 _ABBREVIATION = re.compile(r"\b(e\.g|i\.e|vs|etc|approx|no|dr|mr|ms|st|inc|ltd|cf)\.$", re.I)
-_CLAUSE_END = re.compile(
+_CLAUSE_END = re.compile(  # begins with a mark, which is looked for quickly
     r"""
-    [;:—–] | \s-\s                                                    # a mark or a dash
-    | ,\s+ (?= (?: and|but|so|which|while|whereas|yet|though ) \b )   # a comma and its conjunction
-    | , (?=\s)                                                        # any other comma
+    [;:—–,-] (?:
+      (?<= [;:—–] )
+      | (?<= , ) (?: \s+ (?= (?: and|but|so|which|while|whereas|yet|though ) \b )   # conjunction
+        | (?=\s) )
+      | (?<= \s- ) \s                                                             # a dash
+    )
     """,
     re.X,
 )
 
-_PART_END = re.compile(r"[;—–]|:\s")
+_PART_END = re.compile(r"[;:—–](?:(?<!:)|\s)")  # a colon only before a blank
 _HYPOTHETICAL = wanted(
     "if unless until suppose supposing imagine would could might should may whether were had "
     "i he she it they we",
@@ -60,6 +63,8 @@ _WOULD_MOVE = wanted(
     ( move|change|flip|turn|sway|persuade|convince|send|bring|win|undo|tip|push|earn|reverse
       |settle )\b
     """,
+    needs="move change flip turn sway persuade convince send bring win undo tip push earn reverse "
+    "settle",
 )
 _BET = re.compile(r"\b(?:thesis|bets?|claim to test|predict\w*)\b", re.I)
 _AHEAD = re.compile(
@@ -99,6 +104,7 @@ _NONE_OF = re.compile(  # "SAML, SCIM, the page commits to none of them": a list
     r"(?:,\s[\w.+-]+){0,4},\s(?:the|its)\s\w+\s\w+\s(?:to\s)?(?:none|neither)\sof\s(?:them|these|those)\b"
 )
 _MARKED = re.compile(r"outside (?:knowledge|the source)|to (?:be )?verif(?:y|ied)|unverified", re.I)
+_MARKS = ("outside ", "verif")  # one of these is in each of them
 
 
 class Sentences:
@@ -124,12 +130,23 @@ class Sentences:
         self._add(start, len(text))
         self._words = words_in(text)
         self._starts = [span[0] for span in self.spans]
+        self._may_mark = any(mark in self._words.lower for mark in _MARKS)
+        self._around: dict[int, Span] = {}
         # What is known of a sentence or clause, which holds for every place in it.
         self._marked: dict[Span, Span | None] = {}
         self._silent: dict[Span, bool] = {}
         self._supposed: dict[Span, bool] = {}
         self._begun: dict[Span, bool] = {}
-        self._marks: dict[Span, list[Span]] = {}
+        self._clauses: dict[Span, list[Span]] = {}  # where they end
+        self._parts: dict[Span, list[Span]] = {}
+
+    def ending_at(self, ends: Sequence[int]) -> Sentences:
+        """Return the sentences of the text that end at these places, too; mostly the same ones."""
+        return (
+            self
+            if {end for _start, end in self.spans}.issuperset(ends)
+            else Sentences(self.text, ends)
+        )
 
     def _add(self, start: int, end: int) -> None:
         part = self.text[start:end]
@@ -140,6 +157,12 @@ class Sentences:
 
     def around(self, position: int) -> Span:
         """Return the sentence around a position; of a very long one, the part around it."""
+        found = self._around.get(position)
+        if found is None:
+            found = self._around[position] = self._look_around(position)
+        return found
+
+    def _look_around(self, position: int) -> Span:
         start, end = 0, len(self.text)
         if self.spans:
             start, end = self.spans[max(0, bisect_right(self._starts, position) - 1)]
@@ -161,11 +184,15 @@ class Sentences:
 
     def clause(self, position: int) -> Span:
         """Return the clause around a position: the piece between marks like , ; : —."""
+        return self._piece(position, _CLAUSE_END, self._clauses)
+
+    def _piece(self, position: int, ends: re.Pattern[str], known: dict[Span, list[Span]]) -> Span:
+        """Return the piece of a sentence around a position, between such ends of pieces."""
         start, end = around = self.around(position)
-        if around not in self._marks:
-            marks = _CLAUSE_END.finditer(self.text, start, end)
-            self._marks[around] = [mark.span() for mark in marks]
-        for first, last in self._marks[around]:
+        if (marks := known.get(around)) is None:
+            marks = [mark.span() for mark in ends.finditer(self.text, start, end)]
+            known[around] = marks
+        for first, last in marks:
             if last <= position:
                 start = last
             elif first > position:
@@ -174,14 +201,7 @@ class Sentences:
 
     def supposed(self, position: int) -> bool:
         """Whether a position lies in a supposition rather than a statement of fact."""
-        start, end = self.around(position)
-        for mark in _PART_END.finditer(self.text, start, end):
-            if mark.end() <= position:
-                start = mark.end()
-            elif mark.start() > position:
-                end = mark.start()
-                break
-        if (part := (start, end)) not in self._begun:
+        if (part := self._piece(position, _PART_END, self._parts)) not in self._begun:
             begun = _IF_FIRST.match(self.text, *part)
             self._begun[part] = bool(begun) or self._words.match(_WOULD_MOVE, *part)
         if (clause := self.clause(position)) not in self._supposed:
@@ -211,6 +231,8 @@ class Sentences:
 
         A mark in brackets is about what stands before it, and about the rest of its clause.
         """
+        if not self._may_mark:
+            return False
         if (around := self.around(position)) not in self._marked:
             marks = [mark.span() for mark in _MARKED.finditer(self.text, *around)]
             self._marked[around] = marks[-1] if marks else None

@@ -44,8 +44,8 @@ def shown_source(tool: Tool) -> ShownSource:
 
 
 @lru_cache(maxsize=4096)
-def _source(key: ById) -> ShownSource:
-    tool, text, placed = key.tool, "", []
+def _source(key: ById[Tool]) -> ShownSource:
+    tool, text, placed = key.thing, "", []
     plans = ((plan.name, plan.price, plan.includes) for plan in tool.pricing.plans)
     fields = [
         ("Name", tool.name),

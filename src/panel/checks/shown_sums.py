@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 
 from panel.checks.equations import Equation, equations
@@ -16,9 +15,6 @@ ASSUMED: Said = ("note", "a number that the take assumes for a sum")
 SMALL = 12  # up to this, a whole number beside a sum belongs to it
 MANY = 100  # from this on, a number beside a sum may be one of its own and a stated one together
 SLIP = 3  # digits from which on a slip of one of them is told from another number
-_SHOWN = re.compile(  # what every sum has one of
-    r"[=≈×÷*+/−–]|\s-\s|\b(?:x|times|by|over|plus|minus|of|per)\s\(?[$€£¥]?\s?\w", re.I
-)
 
 
 def weighed_sums(
@@ -30,8 +26,6 @@ def weighed_sums(
     warning. In a sum that counts, where a figure of the source or the result of another that
     counts is in it, the take's own numbers are notes, as are repetitions of its result.
     """
-    if not _SHOWN.search(sentences.text):
-        return {}
     sums = list(equations(sentences.text, source.rates))
     weighed: dict[Quantity, Said] = {
         one.result: ("warning", f"not what the sum comes to ({one.shown}): verify")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import Generic, TypeVar
 
 from panel.checks.folding import folded, unaccented
 from panel.checks.mentions import Mention, licence_mentions
+from panel.checks.numerals import Kind
 from panel.checks.quantities import Quantity, quantities
 from panel.checks.rates import Rate, rates
 from panel.checks.sentences import Sentences
@@ -22,6 +24,7 @@ _PART = re.compile(r"[\w.+#&]+")
 OTHER_SCRIPT = 0.05  # share of letters by which a source is in another script
 _LETTERS = re.compile(r"[^\W\d_]+")
 _BEYOND_LATIN = re.compile(r"[^\W\d_\u0000-\u024f\u1e00-\u1eff]")
+Thing = TypeVar("Thing")
 _TELLING = 20  # words by which a language is known
 _ENGLISH = frozenset(
     listed("the of and to for with that it by be are or from at its can not they which")
@@ -55,6 +58,20 @@ class Source:
     def foreign(self) -> bool:
         """Whether it is in another language than English, or in another script."""
         return self.unlatin > OTHER_SCRIPT or not _english(self.text)
+
+    @cached_property
+    def alike(self) -> dict[tuple[Kind, str], list[Quantity]]:
+        """Its figures by kind and unit, without those that are said by the way."""
+        alike = defaultdict[tuple[Kind, str], list[Quantity]](list)
+        for one in self.quantities:
+            if not one.implied:
+                alike[one.kind, one.unit].append(one)
+        return dict(alike)
+
+    @cached_property
+    def nouns(self) -> frozenset[str]:
+        """What its figures count."""
+        return frozenset(one.noun for one in self.quantities if one.noun)
 
     @cached_property
     def rates(self) -> list[Rate]:
@@ -104,8 +121,8 @@ def _unread(quantity: Quantity, known: Quantity) -> bool:
 
 def _english(text: str) -> bool:
     """Whether a text is in English, by its small words; so is one that is too short to tell."""
-    words = [word.casefold() for word in _LETTERS.findall(text)]
-    return len(words) < _TELLING or 10 * sum(word in _ENGLISH for word in words) >= len(words)
+    words = _LETTERS.findall(text.casefold())
+    return len(words) < _TELLING or 10 * sum(map(_ENGLISH.__contains__, words)) >= len(words)
 
 
 def record_text(tool: Tool) -> str:
@@ -119,19 +136,19 @@ def record_text(tool: Tool) -> str:
     return "\n\n".join([*lines, tool.description])
 
 
-class ById:
-    """A cache key: this very tool, which is quicker to compare than all that it holds."""
+class ById(Generic[Thing]):
+    """A cache key: this very thing, which is quicker to compare than all that it holds."""
 
-    __slots__ = ("tool",)
+    __slots__ = ("thing",)
 
-    def __init__(self, tool: Tool) -> None:
-        self.tool = tool
+    def __init__(self, thing: Thing) -> None:
+        self.thing = thing
 
     def __hash__(self) -> int:
-        return id(self.tool)
+        return id(self.thing)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, ById) and self.tool is other.tool
+        return isinstance(other, ById) and self.thing is other.thing
 
 
 def source_of(tool: Tool) -> Source:
@@ -140,8 +157,8 @@ def source_of(tool: Tool) -> Source:
 
 
 @lru_cache(maxsize=4096)
-def _source(key: ById) -> Source:
-    text = record_text(key.tool)
+def _source(key: ById[Tool]) -> Source:
+    text = record_text(key.thing)
     return Source(
         text=text,
         folded=folded(text).text,
@@ -167,16 +184,19 @@ def bare(word: str) -> str:
     return unaccented(unpossessed(word.casefold()))
 
 
-def words_of(text: str) -> Iterator[str]:
-    """Yield the folded words of a text, and the parts of compound ones.
+def words_of(text: str) -> set[str]:
+    """Return the folded words of a text, and the parts of compound ones.
 
     Letters of a script that writes no blanks are not part of a Latin word beside them.
     """
-    for _start, _end, token in words_in(text).tokens:
-        word = token.casefold()
-        yield unaccented(word)
-        if not word.isalnum():
-            yield from _PART.findall(unaccented(word))
-        if not token.isascii():
-            yield from map(bare, _LATIN.findall(token))
-            yield unaccented(word.translate(_UMLAUTS))
+    tokens = [token for _start, _end, token in words_in(text).tokens]
+    words = set(" ".join(tokens).casefold().split(" "))
+    if not text.isascii():
+        words = set(map(unaccented, words))
+        for token in tokens:
+            if not token.isascii():
+                words.update(map(bare, _LATIN.findall(token)))
+                words.add(unaccented(token.casefold().translate(_UMLAUTS)))
+    for word in [word for word in words if not word.isalnum()]:
+        words.update(_PART.findall(word))
+    return words - {""}

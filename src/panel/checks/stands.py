@@ -34,14 +34,17 @@ class Stand:
     last_word: bool = False
 
 
+_PLAIN = str.maketrans(dict.fromkeys('"“”«»*_`‘', " ") | {"’": "'"})
+_WALKS = ("walk", "not worth", "leave it", "a pass")  # one of these is in each that walks away
+
+
 def stands_in(sentence: str) -> list[Stand]:
     """Return the stands that a sentence takes, in order."""
-    text = re.sub(r"\s", " ", lowered(sentence)).replace("’", "'")
-    text = re.sub(r"[\"“”«»*_`‘]", " ", text)
-    text = " ".join(text.split())
+    text = " ".join(lowered(sentence).translate(_PLAIN).split())
     if text.endswith("?"):
         return []
-    text = said.PAIR.sub(lambda pair: "." * len(pair[0]), text)
+    if text.count("ship") + text.count("skip") > 1:
+        text = said.PAIR.sub(lambda pair: "." * len(pair[0]), text)
     found = [stand for start, end in _parts(text) for stand in _read(text, start, end)]
     return sorted(found, key=lambda stand: stand.place)
 
@@ -61,16 +64,16 @@ def _read(text: str, start: int, end: int) -> Iterator[Stand]:
     opened = text[max(0, start - 2) : start].strip()[-1:] in (":", "—", "–", "-")
     if opened and said.CONDITION.search(text[:start].rsplit(";", 1)[-1].lstrip()):
         return  # "With a price on the page: ship"
-    last = bool(said.CONCLUDES.search(part) or said.BARE.fullmatch(part))
-    for match in said.MENTION.finditer(part):
+    for match in said.MENTION.finditer(part) if "ship" in part or "skip" in part else ():
         read = _mention(part, match)
         if read is not None:
+            last = bool(said.CONCLUDES.search(part) or said.BARE.fullmatch(part))
             yield Stand(start + match.start(), read[0], read[1], last_word=last)
     for match in said.OTHER_VERBS.finditer(part):
         if not _open(part[: match.start()], part[match.end() :]):
             side: Side = "ship" if match["ship"] else "skip"
             yield Stand(start + match.start(), _other(side) if match["no"] else side, plain=False)
-    for match in said.WALKED.finditer(part):
+    for match in said.WALKED.finditer(part) if any(map(part.__contains__, _WALKS)) else ():
         if not said.SOFT.search(part[: match.start()]):
             yield Stand(start + match.start(), "skip", plain=False)
 

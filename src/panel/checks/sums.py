@@ -25,7 +25,7 @@ _A_YEAR = {
 _Terms = tuple[float | str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Sum:
     """A sum, worked out from left to right. used: the figures of the take that are in it."""
 
@@ -192,21 +192,29 @@ def _counts(result: Quantity, near: Sequence[Quantity], source: Sequence[Rate]) 
         yield from _measures(result, near, source)
         return
     known = [rate.figure for rate in source]
-    for ours, share in _ours_and(near, known, "percent"):
-        for beside, whole in _ours_and(near, known, "plain"):
-            if not _counted(whole) or (ours and beside and not any(map(share.same, known))):
+    shares = list(_ours_and(near, known, "percent"))
+    wholes = [each for each in _ours_and(near, known, "plain") if _counted(each[1])]
+    for ours, share in shares:
+        for beside, whole in wholes:
+            if ours and beside and not any(map(share.same, known)):
                 continue  # the latter has nothing of the source
             used = tuple(one for is_ours, one in ((ours, share), (beside, whole)) if is_ours)
             if used or (whole.value >= MANY and share.value * whole.value >= 100 * SOME):
                 yield _of_whole(used, whole.value, share.value)
             if used:
                 yield _of_whole(used, whole.value, 100 - share.value)
-    for one, other in pairwise(known):  # "2.8 points", from 61.8 to 59.0 in a row of a table
-        if one.kind == other.kind and (one.value % 1 or other.value % 1) and result.value % 1:
+    in_a_row = pairwise(known) if result.value % 1 else ()
+    for one, other in in_a_row:  # "2.8 points", from 61.8 to 59.0 in a row of a table
+        if one.kind == other.kind and (one.value % 1 or other.value % 1):
             yield from _plus_and_minus(one, other, 1.0)
+    nouns = {one.noun for one in (result, *near) if one.noun}
     for rate in source:
         for one in near:
-            if one.kind == rate.figure.kind:
+            if one.kind == rate.figure.kind and (
+                one.kind == "money"
+                or one.unit == "time"
+                or not nouns.isdisjoint((one.noun, rate.figure.noun))
+            ):
                 yield from _of_two(result, one, rate)
 
 

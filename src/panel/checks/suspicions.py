@@ -88,6 +88,8 @@ _STAY = wanted(
     (?: day|week|weekend|fortnight|month|quarter|afternoon|evening|hour )s?\s+
     (?: inside|in|on|with|behind|among )\s+ (?: it|its|the|this )\b
     """,
+    needs="day days week weeks weekend weekends fortnight fortnights month months quarter quarters "
+    "afternoon afternoons evening evenings hour hours",
 )
 _US = re.compile(r"\b(?:I|[Ww]e|me|us|my|our)\b")
 

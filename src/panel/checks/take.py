@@ -28,10 +28,11 @@ def check_take(subject: Subject, others: Sequence[Tool]) -> list[Finding]:
     which is indexed once. Raises nothing, whatever the text.
     """
     text = subject.text
-    sentences = Sentences(text, (end for _start, end in subject.parts()))
+    plain = Sentences(text)
+    sentences = plain.ending_at([end for _start, end in subject.parts()])
     scenario = Scenario(sentences)
     source = source_of(subject.tool)
-    found = check_evidence(subject) + check_form(subject) + check_closing(subject)
+    found = check_evidence(subject) + check_form(subject) + check_closing(subject, plain)
     mentions = licence_mentions(text)
     licences = check_licences(text, mentions, sentences, source)
     used = check_experience(text, sentences, source)

@@ -9,7 +9,7 @@ from panel.checks.findings import Finding, Severity, Span, Spans, at
 from panel.checks.mentions import FAMILIES
 from panel.checks.sentences import Sentences
 from panel.checks.source import Source
-from panel.checks.words import words_in
+from panel.checks.words import Wanted, wanted
 
 _CLOSED_TO_TRADE = frozenset({"CC BY-NC", "CC BY-NC-SA", "CC BY-NC-ND"})
 _OPEN = (
@@ -41,23 +41,14 @@ _ALLOWED = re.compile(
 class _Term:
     """A claim: what it says, how it is written, and what in a source bears it out.
 
-    hints: words, in small letters, of which one is in every such claim.
     The group "it" of the pattern, where there is one, is the place of the finding. families:
     whether an open licence bears it out as well.
     """
 
     claim: str
-    hints: frozenset[str]
-    pattern: re.Pattern[str]
+    pattern: Wanted
     borne_out: re.Pattern[str]
     families: bool = True
-
-
-def _term(
-    claim: str, hints: str, pattern: str, borne_out: str = r"(?!)", families: bool = True
-) -> _Term:
-    written = re.compile(pattern, re.I | re.X)
-    return _Term(claim, frozenset(hints.split()), written, re.compile(borne_out, re.I), families)
 
 
 _TRADE = "commercial commercially noncommercial"
@@ -79,13 +70,34 @@ _TRADE_BARRED = r"""
     )\b
 """
 _BARS = re.compile(_TRADE_BARRED + r"| \bnon-?commercial\b", re.I | re.X)
-_ALLOWS = _term("commercial use allowed", _TRADE, _TRADE_ALLOWED)
-_EXCLUDES = _term("commercial use excluded", _TRADE, _TRADE_BARRED, families=False)
+_NEVER = re.compile("(?!)")
+_ALLOWS = _Term(
+    "commercial use allowed",
+    wanted(
+        "commercial commercially as so allow allows permit permits free fit cover covers "
+        "permitting allowing may can",
+        _TRADE_ALLOWED,
+        needs=_TRADE,
+    ),
+    _NEVER,
+)
+_EXCLUDES = _Term(
+    "commercial use excluded",
+    wanted(
+        "forbid forbids bar bars exclude excludes prohibit prohibits no rule rules commercial non "
+        "noncommercial",
+        _TRADE_BARRED,
+        needs=_TRADE,
+    ),
+    _NEVER,
+    families=False,
+)
 _TERMS = (
-    _term(
+    _Term(
         "the tool open source",
-        "source sourced",
-        r"""
+        wanted(
+            "is are being stay stays remain remains its fully entirely completely as this open",
+            r"""
         \b(?: is|are|being|stays?|remains?|its|fully|entirely|completely|as|this )\s+ (?: an?\s+ )?
         (?P<it> open[\s-]sourced? )\b
         (?! \s+(?: rival|alternative|competitor|clone|communit|ecosystem|project|model|world
@@ -93,13 +105,18 @@ _TERMS = (
         | \bits\ (?P<its> open[\s-]source )\ \w
         | \b(?P<part> open[\s-]source )\ (?: engine|core|client|runtime|parser|server|backend|base
           |foundation|kernel|library|libraries|component|stack|model )\b
-        """,
-        r"\bopen[\s-]source",
+            """,
+            needs="source sourced",
+        ),
+        re.compile(r"\bopen[\s-]source", re.I),
     ),
-    _term(
+    _Term(
         "the weights open",
-        "weight weights",
-        r"""
+        wanted(
+            "the its their these those whose both published open such it model "
+            "tool this engine come comes ship ships released offered built on uses "
+            "runs wraps around behind inside",
+            r"""
         \b(?: the|its|their|these|those|whose|both|published )\ (?:\w+\ )?
         (?P<it> weights\ (?: are|being|stay|remain|come )\ (?: \w+ly\ )?
             (?: open|public|published|free|available|downloadable )\b
@@ -111,54 +128,76 @@ _TERMS = (
         | \b(?: comes?|ships?|released|offered|published|built|model|engine )\ (?: with|on|under )\s
         (?P<with> open\ weights )\b
         | \b(?: on|uses|runs|wraps|around|behind|inside )\ an?\ (?P<on> open[\ -]weights? )\ model\b
-        """,
-        r"open[\s-]weights?\b|\bweights\b[^.]{0,60}\b(?:open|publi|download|fetch|includ|availab|releas"
-        r"|free)|\b(?:open|publish|download|includ|fetch|releas|get)\w*\b[^.]{0,60}\bweights\b",
+            """,
+            needs="weight weights",
+        ),
+        re.compile(
+            r"open[\s-]weights?\b|\bweights\b[^.]{0,60}\b(?:open|publi|download|fetch|includ|availab|releas"
+            r"|free)|\b(?:open|publish|download|includ|fetch|releas|get)\w*\b[^.]{0,60}\bweights\b",
+            re.I,
+        ),
     ),
-    _term(
+    _Term(
         "its licence open or permissive",
-        "licence licensed license licenced copyleft",
-        r"""
+        wanted(
+            "permissive permissively openly liberally freely is on under has have "
+            "with carries by of licence license copyleft",
+            r"""
         \b(?: permissive(?:ly)?|openly|liberally|freely )[\ -]licen[sc]ed?\b
         | \b(?: is|on|under|has|have|with|carries|by|of )\ an?\ (?: \w+\ )?
           (?: permissive|copyleft|open|liberal|free )\ (?: licen[sc]e|project )\b
         | \blicen[sc]e\ (?: is|stays )\ (?: \w+ly\ )? (?: permissive|open|liberal|generous|free )\b
         | \bcopyleft\ (?: project|code|licen[sc]e )\b
-        """,
-        r"\b(?:permissive|copyleft|openly licen|open[\s-]source|open licen)",
+            """,
+            needs="licence licensed license licenced copyleft project",
+        ),
+        re.compile(r"\b(?:permissive|copyleft|openly licen|open[\s-]source|open licen)", re.I),
     ),
-    _term(
+    _Term(
         "its source public",
-        "source sourced code domain fork",
-        r"""
+        wanted(
+            "the its whose all source in into anyone anybody you user users team "
+            "teams developer developers one strangers open",
+            r"""
         \b(?: the|its|whose|all )\ (?P<it> (?: source(?:\ code)?|code )\ (?: is|stays|sits|lives )
           \ (?: \w+ly\ )? (?: public|open|available|published|visible|on\ GitHub|in\ the\ open ) )\b
         | \bsource[\ -]available\b | \b(?: in|into )\ the\ public\ domain\b
         | \b(?: anyone|anybody|you|users?|teams?|developers?|one|strangers )\ (?: can|may )
           \ fork\ (?: it|the\ \w+ )\b
         | \bopen-sourced\b
-        """,
-        r"\bopen[\s-]source|\bsource[\s-]available|public domain|\bon github\b"
-        r"|\b(?:the|a|public|in our) repository\b"
-        r"|\bsource\b[^.]{0,40}\b(?:public|open|availab|publish)"
-        r"|\bcode (?:is|can be) (?:\w+ly )?(?:public|open|availab|publish|read|fetch|download)"
-        r"|code that produced|so is the code",
+            """,
+            needs="source sourced code domain fork",
+        ),
+        re.compile(
+            r"\bopen[\s-]source|\bsource[\s-]available|public domain|\bon github\b"
+            r"|\b(?:the|a|public|in our) repository\b"
+            r"|\bsource\b[^.]{0,40}\b(?:public|open|availab|publish)"
+            r"|\bcode (?:is|can be) (?:\w+ly )?(?:public|open|availab|publish|read|fetch|download)"
+            r"|code that produced|so is the code",
+            re.I,
+        ),
     ),
-    _term(
+    _Term(
         "it royalty-free",
-        "royalty royalties",
-        r"\broyalty-free\b | \b(?: without|no )\ royalt(?:y|ies)\b",
-        r"royalt",
+        wanted(
+            "royalty without no",
+            r"\broyalty-free\b | \b(?: without|no )\ royalt(?:y|ies)\b",
+            needs="royalty royalties",
+        ),
+        re.compile(r"royalt", re.I),
         families=False,
     ),
-    _term(
+    _Term(
         "a commercial licence included",
-        "commercial",
-        r"""
+        wanted(
+            "come comes has offers includes with sells",
+            r"""
         \b(?: comes\ with|has|offers|includes|with|sells )\ (?P<it> an?\ (?: \w+\ )?
           commercial\ licen[sc]e )\b
-        """,
-        r"\bcommercial\b",
+            """,
+            needs="commercial",
+        ),
+        re.compile(r"\bcommercial\b", re.I),
         families=False,
     ),
 )
@@ -174,22 +213,23 @@ def unclaimed(text: str, span: Span, sentences: Sentences) -> bool:
 
 def check_terms(text: str, sentences: Sentences, source: Source) -> list[Finding]:
     """Find claims about openness and commercial use that the source does not support."""
-    words = words_in(text)
-    rules = [term for term in (_ALLOWS, _EXCLUDES, *_TERMS) if words.any_of(term.hints)]
-    if not rules:
+    told_of = [(term, [*term.pattern.finditer(text)]) for term in (_ALLOWS, _EXCLUDES, *_TERMS)]
+    if not any(matches for _term, matches in told_of):
         return []
     families = {mention.family for mention in source.licences}
     opened = bool(families & _OPEN)
     found, told = list[Finding](), Spans()
-    for term in rules:
+    for term, matches in told_of:
+        if not matches:
+            continue
         wrong = not (term.families and opened)
         severity: Severity = "warning"
         if term in (_ALLOWS, _EXCLUDES):
             barred = bool(families & _CLOSED_TO_TRADE or _BARS.search(source.text))
-            allowed = opened or bool(_ALLOWS.pattern.search(source.text))
+            allowed = opened or bool(_ALLOWS.pattern.pattern.search(source.text))
             wrong = not allowed if term is _ALLOWS else allowed and not barred
             severity = "error" if barred or term is _EXCLUDES else "warning"
-        for match in term.pattern.finditer(text) if wrong else ():
+        for match in matches if wrong else ():
             span = match.span(match.lastgroup or 0)
             if told.touch(span) or unclaimed(text, span, sentences):
                 continue

@@ -36,17 +36,19 @@ LONGEST = 8  # words; a longer `avoid` entry is an instruction, not a phrase
 @lru_cache(maxsize=512)
 def _worn(phrases: tuple[str, ...]) -> Wanted | re.Pattern[str]:
     """Build one pattern of all phrases: blanks or hyphens between words, common endings."""
-    built, begins = [], set()
+    built, begins, needs = [], set(), set()
     for phrase in sorted(set(phrases), key=len, reverse=True):
         words = re.findall(r"[^\s-]+", folded(phrase).text)
         if words:
             built.append(r"[\s-]+".join(map(_word, words)) + f"(?:{'|'.join(_ENDINGS)})?")
             first = re.match(r"\w*", words[0])
             assert first is not None
+            telling = max(re.findall(r"\w+", folded(phrase).text), key=len)
             begins |= {first[0] + ending for ending in ("", *_ENDINGS)}
+            needs |= {telling + ending for ending in ("", *_ENDINGS)}
     pattern = re.compile(rf"(?<!\w)(?:{'|'.join(built) or '(?!)'})(?!\w)", re.I)
     plain = all(begin.isascii() and begin not in ("", *_ENDINGS) for begin in begins)
-    return Wanted(pattern, frozenset(begins)) if plain else pattern
+    return Wanted(pattern, frozenset(begins), frozenset(needs)) if plain else pattern
 
 
 def _word(word: str) -> str:

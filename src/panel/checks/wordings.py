@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from rapidfuzz import fuzz
 from rapidfuzz.distance import Levenshtein
 
@@ -18,12 +20,15 @@ _NUMBERS = {word: str(number) for number, word in enumerate(_COUNTED.split())}
 _SIGNS = {"percent": "%", "dollars": "$", "dollar": "$", "euros": "€", "euro": "€"}
 # What turns a passage into another one, however alike the letters are.
 _TELLING = _words(
-    "not no never none without nor neither cannot hardly "
+    "not non no never none without nor neither cannot hardly "
     "only every all any most up least always sometimes often usually rarely both half twice double "
     "about around roughly nearly almost over under above below more less fewer than "
     "hundred thousand million billion second seconds minute minutes hour hours day days week weeks "
     "month months year years daily weekly monthly yearly annually quarterly"
 )
+# What turns a word into its opposite: "unlimited", "non-commercial", "harmless".
+_PREFIX = re.compile(r"(?:non|un|in|im|il|ir|dis|mis|anti|under|over|de)|a(?=\w+(?:al|ic)$)")
+_OPPOSED = ({"in", "out"}, {"on", "off"}, {"before", "after"})
 # Words that are put in, left out or exchanged without a change of what is said.
 _SLIGHT = _words(
     "a an the of to in on at by for from with and or as is are was were be been it its this that "
@@ -62,6 +67,7 @@ def differs(given: _Words, stands: _Words) -> bool:
             pairs = [pair for pair in zip(here, there, strict=True) if not _slip(*pair)]
             here = tuple(one for one, _two in pairs)
             there = tuple(two for _one, two in pairs)
+            exchanged |= any({*pair} in _OPPOSED for pair in pairs)
             exchanged |= any(not _SLIGHT & {*pair} and not _same(*pair) for pair in pairs)
         added += here
         lost += there
@@ -73,9 +79,19 @@ def _slip(one: str, two: str) -> bool:
     """Whether two words are forms or misspellings of one."""
     if {one, two} & _TELLING or not (one.isalpha() and two.isalpha()):
         return _same(one, two)
+    if _reversed(*sorted((one, two), key=len)):
+        return False
     if one[:2] == two[:2] and fuzz.ratio(one, two) >= 60:
         return True
     return min(len(one), len(two)) > 4 and Levenshtein.distance(one, two) == 1
+
+
+def _reversed(short: str, long: str) -> bool:
+    """Whether two words differ by a denial: "limited" and "unlimited", "harmful" and "harmless"."""
+    prefix = _PREFIX.match(long)
+    if prefix and long[prefix.end() :] == short:
+        return True
+    return short.endswith("less") != long.endswith("less")
 
 
 def _same(one: str, two: str) -> bool:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import accumulate, chain
 
-_TOKEN = re.compile(r"(\w+(?:[.&/'’+#-]\w+)*\+{0,2}|\w+#)")  # a word, compounds as one
+_TOKEN = re.compile(r"(\w++(?:[.&/'’+#-]\w++)*+\+{0,2}+)")  # a word, compounds as one
 _WORD = re.compile(r"\w+")
 # Letters that a pattern without regard to case takes for others; one by one, so that places stay.
 _ALIKE = str.maketrans("İıſ", "iis")
@@ -50,23 +50,29 @@ def unpossessed(word: str) -> str:
 class Wanted:
     """A pattern, and the words in small letters of which one begins each of its matches.
 
+    needs: of these words, too, one is in every text with a match; none: nothing is known.
     figures: what begins with a digit may begin a match as well. ``pattern.finditer`` finds the
     same as ``finditer``, and takes longer.
     """
 
     pattern: re.Pattern[str]
     begins: frozenset[str]
+    needs: frozenset[str] = frozenset()
     figures: bool = False
 
     def finditer(self, text: str) -> Iterator[re.Match[str]]:
         """Yield the matches in a text, in order; none overlaps another."""
         words = words_in(text)
-        return words.matches(self.pattern, words.starts(self))
+        places = words.starts(self)
+        return words.matches(self.pattern, places) if places else iter(())
 
 
-def wanted(begins: str, pattern: str, flags: int = re.I | re.X, figures: bool = False) -> Wanted:
-    """Compile a pattern, verbose and without regard to case; begins: words, blanks between."""
-    return Wanted(re.compile(pattern, flags), frozenset(begins.split()), figures)
+def wanted(
+    begins: str, pattern: str, flags: int = re.I | re.X, needs: str = "", figures: bool = False
+) -> Wanted:
+    """Compile a pattern, verbose and without regard to case; begins, needs: blanks between."""
+    compiled = re.compile(pattern, flags)
+    return Wanted(compiled, frozenset(begins.split()), frozenset(needs.split()), figures)
 
 
 class Words:
@@ -74,6 +80,7 @@ class Words:
 
     lower: the text in small letters, as long as the text itself. tokens: start, end and word;
     compounds are one word, which is without a possessive ending, start and end are with it.
+    small: its words in small letters, the parts of compounds each for itself.
     """
 
     def __init__(self, text: str) -> None:
@@ -81,39 +88,50 @@ class Words:
         self.lower = lower = lowered(text)
         pieces = _TOKEN.split(text)  # words at odd places; quicker than to make a match of each
         ends = list(accumulate(map(len, pieces)))
-        self.tokens = list(zip(ends[:-1:2], ends[1::2], pieces[1::2], strict=True))
-        self._starts = starts = defaultdict[str, list[int]](list)
-        self._places: dict[Wanted, list[int]] = {}
-        for place, (start, end, word) in enumerate(self.tokens):
-            if word.isalnum():
-                starts[lower[start:end]].append(start)
-                continue
+        words, begins = pieces[1::2], ends[:-1:2]
+        self.tokens = list(zip(begins, ends[1::2], words, strict=True))
+        small = lowered("\n".join(words)).split("\n") if words else []
+        self._at = list(zip(small, begins, strict=True))  # each word, and where it begins
+        for place in [place for place, word in enumerate(words) if not word.isalnum()][::-1]:
+            start, end, word = self.tokens[place]
             self.tokens[place] = (start, end, unpossessed(word))
-            for part in _WORD.finditer(lower, start, end):
-                starts[part[0]].append(part.start())
+            parts = _WORD.finditer(lower, start, end)
+            self._at[place : place + 1] = [(part[0], part.start()) for part in parts]
+        self.small = frozenset([word for word, _start in self._at])
+        self._places: dict[Wanted, list[int]] = {}
 
     def any_of(self, words: Set[str]) -> bool:
         """Whether one of these words, in small letters, is in the text."""
-        return not self._words.isdisjoint(words)
+        return not self.small.isdisjoint(words)
 
     def starts(self, wanted: Wanted) -> list[int]:
         """Return where a match of this pattern may begin, in order."""
         if wanted not in self._places:
-            found = wanted.begins & self._words
-            if wanted.figures:
-                found |= self._figures
-            places = map(self._starts.__getitem__, found)
-            self._places[wanted] = sorted(chain.from_iterable(places)) if found else []
+            self._places[wanted] = self._look_up(wanted)
         return self._places[wanted]
 
+    def _look_up(self, wanted: Wanted) -> list[int]:
+        if wanted.needs and self.small.isdisjoint(wanted.needs):
+            return []
+        found = wanted.begins & self.small
+        if wanted.figures:
+            found |= self._figures
+        places = map(self._starts.__getitem__, found)
+        return sorted(chain.from_iterable(places)) if found else []
+
     @cached_property
-    def _words(self) -> frozenset[str]:
-        """Its words; unlike those of a dict, the fewer of two sets are gone through."""
-        return frozenset(self._starts)
+    def _starts(self) -> dict[str, list[int]]:
+        starts: dict[str, list[int]] = {}
+        for word, start in self._at:
+            if word in starts:
+                starts[word].append(start)
+            else:
+                starts[word] = [start]
+        return starts
 
     @cached_property
     def _figures(self) -> frozenset[str]:
-        return frozenset(word for word in self._words if word[0].isdecimal())
+        return frozenset([word for word in self.small if word[0].isdecimal()])
 
     def match(self, wanted: Wanted, start: int, end: int) -> bool:
         """Whether a pattern matches anywhere between two places; the text ends at the second."""
@@ -122,6 +140,8 @@ class Words:
     def first(self, wanted: Wanted, start: int, end: int) -> int | None:
         """Return where the first match between two places ends; None if there is none."""
         places = self.starts(wanted)
+        if not places:
+            return None
         for place in places[bisect_left(places, start) : bisect_left(places, end)]:
             if match := wanted.pattern.match(self.text, place, end):
                 return match.end()

@@ -83,10 +83,10 @@ def lint(
             _Checked(subject, in_order(findings + across.get(index, [])))
             for (index, subject), findings in zip(chosen.items(), found, strict=True)
         ]
-    if as_json:
-        print_json([_record(one) for one in checked])
-    else:
-        _print(checked, shown=SEVERITIES if notes or fail_on is FailOn.NOTE else SEVERITIES[:2])
+        if as_json:
+            print_json([_record(one) for one in checked])
+        else:
+            _print(checked, shown=SEVERITIES if notes or fail_on is FailOn.NOTE else SEVERITIES[:2])
     _sum_up(checked)
     if (language := workspace.settings.panel.language).split("-")[0].lower() != "en":
         note(
