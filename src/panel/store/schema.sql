@@ -312,13 +312,15 @@ CREATE TABLE journal.ship_percentages (
     CHECK ((n = 0) = (ship_percent IS NULL))
 );
 
+-- Joins are written as joins: a correlated subquery takes DuckDB far longer to plan, and planning is
+-- most of what a command on a small workspace costs.
+CREATE VIEW journal.latest_reparses AS
+SELECT * FROM journal.reparses
+QUALIFY row_number() OVER (PARTITION BY attempt_id ORDER BY read_at DESC, run_id DESC) = 1;
+
 -- An attempt as it is read now: the newest reparse of its reply is laid over it. An attempt that
 -- now reads as a verdict ended its cell, whatever was asked after it.
 CREATE VIEW journal.read_attempts AS
-WITH latest AS (
-    SELECT * FROM journal.reparses
-    QUALIFY row_number() OVER (PARTITION BY attempt_id ORDER BY read_at DESC, run_id DESC) = 1
-)
 SELECT a.* EXCLUDE (seal) REPLACE (
            a.final OR coalesce(r.outcome = 'verdict', false) AS final,
            coalesce(r.outcome, a.outcome) AS outcome,
@@ -334,16 +336,12 @@ SELECT a.* EXCLUDE (seal) REPLACE (
            coalesce(a.thawed, false) AS thawed
        ),
        r.read_at
-FROM journal.attempts AS a LEFT JOIN latest AS r USING (attempt_id);
+FROM journal.attempts AS a LEFT JOIN journal.latest_reparses AS r USING (attempt_id);
 
 -- The same without canaries, whose attempts are no outcome of their cells.
 CREATE VIEW journal.outcome_attempts AS
-SELECT * FROM journal.read_attempts AS a
-WHERE NOT EXISTS (
-    FROM journal.canaries AS c
-    WHERE c.run_id = a.run_id AND c.tool = a.tool AND c.persona = a.persona
-      AND c.fingerprint = a.fingerprint
-);
+SELECT * FROM journal.read_attempts
+ANTI JOIN journal.canaries USING (run_id, tool, persona, fingerprint);
 
 -- Those of the house panel. What was asked for an experiment is among them once the house panel
 -- has come to ask the same, and took that answer for its own.
@@ -370,12 +368,14 @@ SELECT tool, persona, model_identity, repeat, fingerprint, wording, final, outco
        tool_digest, persona_digest, templates_digest, sampling_digest, guidance_digest,
        finished_at AS happened_at, attempt_id AS id
 FROM journal.current_attempts AS asked
-WHERE NOT EXISTS (
-    FROM journal.current_attempts AS earlier
-    WHERE earlier.read_at IS NOT NULL AND earlier.outcome = 'verdict'
-      AND earlier.run_id = asked.run_id AND earlier.fingerprint = asked.fingerprint
-      AND earlier.ordinal < asked.ordinal
-)
+ANTI JOIN (
+    SELECT a.run_id, a.tool, a.persona, a.fingerprint, a.ordinal
+    FROM journal.latest_reparses AS r JOIN journal.attempts AS a USING (attempt_id)
+    WHERE r.outcome = 'verdict'
+) AS earlier
+   ON earlier.run_id = asked.run_id AND earlier.tool = asked.tool
+  AND earlier.persona = asked.persona AND earlier.fingerprint = asked.fingerprint
+  AND earlier.ordinal < asked.ordinal
 UNION ALL
 SELECT tool, persona, model_identity, repeat, fingerprint, wording, true, 'adopted',
        tool_digest, persona_digest, templates_digest, sampling_digest, guidance_digest,
