@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 
 import pytest
 
@@ -16,7 +17,7 @@ from tests.support.runs import rows
 from tests.support.space import Panel, Space
 from tests.support.templates import Make
 
-pytest.importorskip("sklearn")
+pytestmark = pytest.mark.skipif(not find_spec("sklearn"), reason="scikit-learn is not installed")
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from importlib.util import find_spec
 
 import pytest
 
@@ -19,7 +20,7 @@ from tests.support.reference import EXACT, REFERENCE
 from tests.support.sizes import size
 
 numpy = pytest.importorskip("numpy")
-pytest.importorskip("sklearn")
+pytestmark = pytest.mark.skipif(not find_spec("sklearn"), reason="scikit-learn is not installed")
 WORDS = [a + b + c for a in "bdfgklmnprst" for b in "aeiou" for c in ("n", "st", "rk", "ll", "m")]
 PERSONAS = ("builder", "futurist", "skeptic", "trader")
 
