@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import os
 import signal
@@ -19,8 +20,11 @@ from jinja2.bccache import Bucket
 from panel.cli.main import main
 from panel.site.formats import environment
 from tests.support.browser import browser, new_page, page  # noqa: F401 - fixtures
+from tests.support.fork_server import forked_programs
 from tests.support.mock_endpoint import MockEndpoint
 from tests.support.network_guard import GUARD, guard
+from tests.support.processes import Child, child_of
+from tests.support.programs import promised, write_programs
 from tests.support.sizes import LONG
 from tests.support.space import ROOT, Panel, Result, Space, new_space
 from tests.support.templates import Make, Templates, everything_asked
@@ -132,6 +136,31 @@ def panel(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) ->
         return Result(int(ended.value.code or 0), captured.out, captured.err)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Make a folder with the programs that pyproject.toml promises.
+
+    In `make test-long` they are as pip would make them: each call is a start of Python.
+    """
+    folder = tmp_path_factory.mktemp("bin")
+    if not LONG:
+        with forked_programs(folder, promised()):
+            yield folder
+        return
+    write_programs(folder)
+    yield folder
+
+
+@pytest.fixture
+def child(programs: Path) -> Child:
+    """Run the command line in a process of its own: ``child("run", "--json", cwd=folder)``.
+
+    What a start of Python itself decides (encodings, closed streams, the words at exit) needs one:
+    `python -m panel`.
+    """
+    return functools.partial(child_of, programs)
 
 
 @pytest.fixture

@@ -186,7 +186,7 @@ def test_a_sheet_is_taken_in_once_and_a_changed_label_is_what_counts(
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 @pytest.mark.parametrize("end", ["\r\n", "\n", "\r"])
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
-@pytest.mark.sample(5)
+@pytest.mark.sample(3)
 def test_a_sheet_is_read_as_spreadsheets_leave_it(
     thirty_asked: Space, panel: Panel, delimiter: str, end: str, mark: str
 ) -> None:
@@ -412,7 +412,7 @@ ODD: list[tuple[str, str, Any]] = [
 ]
 
 
-@pytest.mark.sample(4)
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(("kind", "name", "value"), ODD)
 def test_a_line_that_is_no_draw_or_label_is_named_and_left_out(
     thirty_asked: Space, panel: Panel, kind: str, name: str, value: Any

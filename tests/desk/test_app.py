@@ -347,7 +347,7 @@ def test_a_host_name_that_is_not_the_desks_gets_nothing(session: Session, host: 
     assert good.status == 200
 
 
-@pytest.mark.sample(9)
+@pytest.mark.sample(4)
 @pytest.mark.parametrize(
     "marks",
     [

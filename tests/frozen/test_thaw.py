@@ -284,6 +284,7 @@ ODD: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.sample(3)
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("name", ODD)
 def test_an_answer_that_the_store_would_not_take_is_refused_or_mended(
