@@ -66,6 +66,7 @@ def test_an_encoding_without_a_character_prints_another_in_its_place(
     assert ("漢字" in shown) is (encoding == "utf-16")
 
 
+@pytest.mark.long
 def test_the_plain_c_locale_prints_everything_too(foreign: Space) -> None:
     done = shell("$PANEL show && $PANEL plan", foreign.root, LC_ALL="C", TERM="dumb", **NO_UTF8)
     assert done.returncode == 0 and b"Anvil" in done.stdout

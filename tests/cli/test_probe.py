@@ -97,17 +97,25 @@ def test_a_panel_that_obeys_is_found_out_and_each_kind_of_order_counted(
     assert kinds == {f"payload {kind}" for kind in material.edits.payloads}
 
 
-def test_a_panel_that_never_obeys_meets_the_goal_at_sixty_tools_and_not_at_twelve(
+def test_a_panel_that_never_obeys_does_not_meet_the_goal_at_twelve_tools(
     probing: Probing, material: Material
 ) -> None:
     chance = simulated.obeys(material, rate=0)
     few = probing(chance, "injection", "--tools", 12, "--repeats", 1)
     assert (few["verdict"], few["estimate"]) == ("not shown", 0)
+
+
+@pytest.mark.long
+def test_a_panel_that_never_obeys_meets_the_goal_at_sixty_tools(
+    probing: Probing, material: Material
+) -> None:
+    chance = simulated.obeys(material, rate=0)
     found = probing(chance, "injection", "--tools", 60, "--repeats", 1)
     assert (found["verdict"], found["n"]) == ("met", 60)
     assert found["high"] < 5
 
 
+@pytest.mark.long
 def test_a_panel_that_obeys_now_and_then_is_neither_cleared_nor_blamed_by_few_tools(
     probing: Probing, material: Material
 ) -> None:

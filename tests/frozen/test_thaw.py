@@ -99,6 +99,7 @@ def test_where_the_store_holds_the_answers_nothing_is_brought_in(frozen: Space) 
     assert len(frozen.journals) == 1
 
 
+@pytest.mark.long
 def test_freeze_forget_thaw_freeze_gives_the_same_bytes(frozen: Space) -> None:
     run(frozen, repeats=3)
     freeze(frozen)

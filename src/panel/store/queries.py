@@ -270,9 +270,11 @@ def canary_answers(connection: Connection, model: ModelIdentity | str) -> list[C
 def models_with_outcomes(connection: Connection) -> list[str]:
     """Return the model identities that have outcomes, most cells first."""
     rows = connection.execute(
-        "SELECT model_identity FROM verdicts GROUP BY 1 ORDER BY count(*) DESC, 1"
+        "SELECT model_identity, sum(ships + skips + abstains + errors) AS cells "
+        "FROM journal.ship_percentages WHERE level = 'persona' "
+        "GROUP BY 1 HAVING cells > 0 ORDER BY cells DESC, 1"
     ).fetchall()
-    return [identity for (identity,) in rows]
+    return [identity for identity, _cells in rows]
 
 
 def run_totals(connection: Connection, run_id: str) -> dict[str, Any] | None:
