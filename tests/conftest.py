@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import gc
 import os
 import signal
 import sys
@@ -18,8 +20,11 @@ from jinja2.bccache import Bucket
 from panel.cli.main import main
 from panel.site.formats import environment
 from tests.support.browser import browser, new_page, page  # noqa: F401 - fixtures
+from tests.support.fork_server import forked_programs
 from tests.support.mock_endpoint import MockEndpoint
 from tests.support.network_guard import GUARD, guard
+from tests.support.processes import Child, child_of
+from tests.support.programs import promised, write_programs
 from tests.support.sizes import LONG
 from tests.support.space import ROOT, Panel, Result, Space, new_space
 from tests.support.templates import Make, Templates, everything_asked
@@ -66,6 +71,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if item.nodeid in kept]
 
 
+def pytest_collection_finish() -> None:
+    """Keep what was collected out of each later collection of garbage: it lives to the end."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_unconfigure() -> None:
+    """Let it go: DuckDB names whatever is left of it when the process ends."""
+    gc.unfreeze()
+
+
 def _sample(cases: list[pytest.Item]) -> list[pytest.Item]:
     """Return the cases of one test that `make test` runs: evenly spaced, from first to last."""
     if cases[0].get_closest_marker("long"):
@@ -77,14 +93,21 @@ def _sample(cases: list[pytest.Item]) -> list[pytest.Item]:
     return [cases[round(place * last / max(1, many - 1))] for place in range(many)]
 
 
+@pytest.fixture(scope="session")
+def _network_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("network") / "log"
+
+
 @pytest.fixture(autouse=True)
-def _no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _no_network(_network_log: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Fail any test that reaches beyond loopback, itself or through a process it starts."""
-    log = tmp_path / ".network"
-    monkeypatch.setenv(guard.LOG, str(log))
+    monkeypatch.setenv(guard.LOG, str(_network_log))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(GUARD), str(ROOT / "src"), str(ROOT)]))
     yield
-    assert not log.exists(), f"reached beyond loopback: {log.read_text()}"
+    if _network_log.exists():
+        reached = _network_log.read_text()
+        _network_log.unlink()  # the next test has not
+        pytest.fail(f"reached beyond loopback: {reached}")
 
 
 @pytest.fixture(autouse=True)
@@ -113,6 +136,31 @@ def panel(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) ->
         return Result(int(ended.value.code or 0), captured.out, captured.err)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Make a folder with the programs that pyproject.toml promises.
+
+    In `make test-long` they are as pip would make them: each call is a start of Python.
+    """
+    folder = tmp_path_factory.mktemp("bin")
+    if not LONG:
+        with forked_programs(folder, promised()):
+            yield folder
+        return
+    write_programs(folder)
+    yield folder
+
+
+@pytest.fixture
+def child(programs: Path) -> Child:
+    """Run the command line in a process of its own: ``child("run", "--json", cwd=folder)``.
+
+    What a start of Python itself decides (encodings, closed streams, the words at exit) needs one:
+    `python -m panel`.
+    """
+    return functools.partial(child_of, programs)
 
 
 @pytest.fixture

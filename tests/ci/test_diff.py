@@ -359,6 +359,7 @@ def test_two_runs_are_compared_without_git_or_frozen_verdicts(
     assert {pair["kind"] for tool in told["verdicts"] for pair in tool["personas"]} == {"flipped"}
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("form", ["runs", "a run and now", "folders", "revisions"])
 def test_a_panel_that_is_asked_again_flips_nothing_by_noise_whatever_is_compared(
     mocked: Space, mock: MockEndpoint, panel: Panel, tmp_path: Path, form: str
@@ -412,6 +413,7 @@ def test_the_text_says_all_three_parts(versioned: Space, mock: MockEndpoint, pan
 HOSTILE = "\x1b[2J\x1b]0;owned\x07 nice \u202egnp.exe \x9b31m <b>bold</b>"
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("form", ["text", "json", "markdown", "junit"])
 def test_escape_sequences_in_takes_and_names_are_harmless_in_every_form(
     versioned: Space, mock: MockEndpoint, panel: Panel, form: str

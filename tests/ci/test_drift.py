@@ -338,6 +338,7 @@ TABLE = [(12, record, noise) for noise in NOISE for record in (1, 5)] + [
 ]
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(("tools", "record", "noise"), TABLE)
 def test_the_page_says_how_often_a_move_is_seen_and_how_often_a_false_one(
     tools: int, record: int, noise: str

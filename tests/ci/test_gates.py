@@ -267,7 +267,7 @@ def flip(space: Space, mock: MockEndpoint) -> None:
     freeze(space)
 
 
-@pytest.mark.sample(6)
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     ("words", "code"),
     [

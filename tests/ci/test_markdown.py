@@ -281,6 +281,7 @@ def whole(text: str) -> None:
     assert text.count("#### The model") == 1 and text.endswith("\n")
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize(
     "take", ["Short.", "Long. " * 400, "@ # & " * 3000, "\N{GRINNING FACE}" * 9000]
 )

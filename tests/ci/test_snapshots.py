@@ -73,6 +73,7 @@ def test_without_a_head_a_revision_is_set_against_the_files_as_they_are_now(
     assert head.root == versioned.root and head.folder == versioned.root / FOLDER
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("name", ["main", "branch", "v1", "HEAD~1", "short id"])
 def test_every_name_git_has_for_a_commit_is_a_side(
     versioned: Space, mock: MockEndpoint, name: str

@@ -68,6 +68,7 @@ def done(result: Result, code: int = 0) -> None:
     assert result.code == code, result.err
 
 
+@pytest.mark.sample(7)
 @pytest.mark.parametrize(
     ("words", "cells"),
     [

@@ -10,20 +10,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.processes import child
+from tests.support.processes import Child
 from tests.support.sizes import size
-from tests.support.space import ROOT
+from tests.support.space import ROOT, Panel
 
 
 @pytest.mark.model
 @pytest.mark.timeout(900)  # a busy machine is slow, not wrong
-def test_real_verdicts_from_the_embedded_model(tmp_path: Path) -> None:
-    """A fresh workspace, one tool, four personas: verdicts, scorecard, page, and no second ask."""
+def test_real_verdicts_from_the_embedded_model(tmp_path: Path, child: Child, panel: Panel) -> None:
+    """A fresh workspace, one tool, its personas: verdicts, scorecard, page, and no second ask."""
     assert child("init", "demo", cwd=tmp_path).returncode == 0
     root = tmp_path / "demo"
-    panel = size(("builder", "skeptic"), ("builder", "skeptic", "futurist", "business-analyst"))
-    many = len(panel)
-    named = [word for persona in panel for word in ("--persona", persona)]
+    asked = size(("builder", "skeptic"), ("builder", "skeptic", "futurist", "business-analyst"))
+    many = len(asked)
+    named = [word for persona in asked for word in ("--persona", persona)]
     pair = ("--tool", "codestral-2-0", "--endpoint", "embedded", *named)
     ran = child("run", *pair, "--json", cwd=root, timeout=800)
     assert ran.returncode == 0, ran.stderr
@@ -35,7 +35,7 @@ def test_real_verdicts_from_the_embedded_model(tmp_path: Path) -> None:
     assert (again["asked"], again["reused"]) == (0, many)
 
     query = "SELECT verdict, take, len(evidence) AS quotes FROM takes"
-    rows = json.loads(child("sql", query, "--format", "json", cwd=root).stdout)
+    rows = json.loads(panel("sql", query, "--format", "json", cwd=root).out)
     assert sorted(row["verdict"] for row in rows) == many // 2 * ["ship"] + many // 2 * ["skip"], (
         "a model that copies the last example is shown both verdicts last equally often"
     )
@@ -48,17 +48,12 @@ def test_real_verdicts_from_the_embedded_model(tmp_path: Path) -> None:
     page = (root / "page.html").read_text()
     assert "not judgement" in page and "Codestral 2.0" in page
 
-    before = views(root)
-    assert child("rebuild", cwd=root).returncode == 0
-    assert views(root) == before
-
-
-def views(root: Path) -> dict[str, str]:
     names = ("attempts", "verdicts", "takes", "ship_percentages", "runs", "tools", "personas")
-    return {
-        name: child("sql", f"FROM {name} ORDER BY ALL", "--format", "json", cwd=root).stdout
-        for name in names
-    }
+    queries = [f"FROM {name} ORDER BY ALL" for name in names]
+    before = [panel("sql", query, "--format", "json", cwd=root).out for query in queries]
+    assert child("rebuild", cwd=root).returncode == 0
+    after = [panel("sql", query, "--format", "json", cwd=root).out for query in queries]
+    assert after == before and all(len(rows) > 100 for rows in after)
 
 
 def test_the_wheel_carries_the_sample_workspace(tmp_path: Path) -> None:

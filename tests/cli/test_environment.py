@@ -14,6 +14,7 @@ import pytest
 from panel.cli.streams import open_streams
 from panel.errors import UsageError
 from panel.workspace.settings import cache_folder
+from tests.support import sizes
 from tests.support.mock_endpoint import MockEndpoint
 from tests.support.readers_server import write_site
 from tests.support.space import Panel, Space, write_tool
@@ -56,7 +57,8 @@ def foreign(copied: Callable[[Make], Space]) -> Space:
 def test_an_encoding_without_a_character_prints_another_in_its_place(
     foreign: Space, encoding: str
 ) -> None:
-    commands = ("show", "plan", "compare anvil bellows", "lint --notes", "nope")
+    every = ("show", "plan", "compare anvil bellows", "lint --notes", "nope")
+    commands = sizes.size(("show", "plan"), every)
     line = "; ".join(f"$PANEL {words}" for words in commands)
     done = shell(line, foreign.root, PYTHONIOENCODING=encoding)
     shown = done.stdout.decode(encoding)
@@ -64,6 +66,7 @@ def test_an_encoding_without_a_character_prints_another_in_its_place(
     assert ("漢字" in shown) is (encoding == "utf-16")
 
 
+@pytest.mark.long
 def test_the_plain_c_locale_prints_everything_too(foreign: Space) -> None:
     done = shell("$PANEL show && $PANEL plan", foreign.root, LC_ALL="C", TERM="dumb", **NO_UTF8)
     assert done.returncode == 0 and b"Anvil" in done.stdout
@@ -90,13 +93,17 @@ def test_files_are_utf_8_whatever_the_terminal_is(foreign: Space) -> None:
         assert FOREIGN in (foreign.root / name).read_text(encoding="utf-8")
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("closed", ["<&-", "2>&-", "<&- >&- 2>&-"])
-def test_a_closed_stream_changes_nothing_but_what_is_heard(mocked: Space, closed: str) -> None:
+def test_a_closed_stream_changes_nothing_but_what_is_heard(
+    mocked: Space, panel: Panel, closed: str
+) -> None:
     done = shell(f"$PANEL run {closed}", mocked.root)
     assert done.returncode == 0
     assert len(mocked.journals) == 1
-    rows = shell("$PANEL sql 'SELECT count(*) AS n FROM verdicts' --format csv", mocked.root)
-    assert rows.stdout == b"n\n8\n", "nothing was printed into the database"
+    query = "SELECT count(*) AS n FROM verdicts"
+    rows = panel("sql", query, "--format", "csv", cwd=mocked.root)
+    assert rows.out == "n\n8\n", "nothing was printed into the database"
 
 
 def test_a_closed_stdout_is_said_on_stderr(mocked: Space) -> None:
@@ -115,7 +122,7 @@ def test_a_stdout_that_cannot_be_written_is_one_sentence(mocked: Space) -> None:
     assert done.returncode == 2 and done.stderr == b"panel: Bad file descriptor.\n"
 
 
-@pytest.mark.sample(4)
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("size", ["0", "-5", "abc", "²", "１２", "", "99999999", "1", "2"])
 def test_any_width_of_the_terminal_will_do(
     asked: Space, panel: Panel, monkeypatch: pytest.MonkeyPatch, size: str

@@ -186,7 +186,7 @@ def test_a_sheet_is_taken_in_once_and_a_changed_label_is_what_counts(
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 @pytest.mark.parametrize("end", ["\r\n", "\n", "\r"])
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
-@pytest.mark.sample(5)
+@pytest.mark.sample(3)
 def test_a_sheet_is_read_as_spreadsheets_leave_it(
     thirty_asked: Space, panel: Panel, delimiter: str, end: str, mark: str
 ) -> None:
@@ -405,23 +405,25 @@ def test_a_renamed_tool_keeps_its_labels(thirty_asked: Space, panel: Panel) -> N
     assert rows(thirty_asked, "FROM labels ORDER BY item") == before
 
 
-ODD: list[tuple[str, str, Any]] = [
-    *(("draw", "probability", 0), ("draw", "probability", 1.5), ("draw", "verdict", "tied")),
-    *(("draw", "tool", None), ("draw", "population", 0), ("draw", "drawn_at", "yesterday")),
-    *(("label", "label", "perhaps"), ("label", "labeller", ""), ("label", "item", None)),
+ODD: list[tuple[str, list[tuple[str, Any]]]] = [
+    ("draw", [("probability", 0), ("probability", 1.5), ("verdict", "tied")]),
+    ("draw", [("tool", None), ("population", 0), ("drawn_at", "yesterday")]),
+    ("label", [("label", "perhaps"), ("labeller", ""), ("item", None)]),
 ]
 
 
-@pytest.mark.sample(4)
-@pytest.mark.parametrize(("kind", "name", "value"), ODD)
+@pytest.mark.parametrize(("kind", "odd"), ODD)
 def test_a_line_that_is_no_draw_or_label_is_named_and_left_out(
-    thirty_asked: Space, panel: Panel, kind: str, name: str, value: Any
+    thirty_asked: Space, panel: Panel, kind: str, odd: list[tuple[str, Any]]
 ) -> None:
     labelled(panel, thirty_asked, 20, lambda _tool, _who, said: said)
     journal = next(file for file in thirty_asked.journals if plain_lines(file)[0]["kind"] == kind)
     lines = plain_lines(journal)
-    lines[3][name] = value
+    for place, (name, value) in enumerate(odd, 3):
+        lines[place][name] = value
     sealed_anew(journal, lines)
     done = panel("rebuild", cwd=thirty_asked.root)
-    assert done.code == 0 and f"{journal}:4: has fields that fit no table" in done.err
-    assert report(panel, thirty_asked)["panel"]["agreement"]["n"] == 19
+    assert done.code == 0
+    for number, _one in enumerate(odd, 4):
+        assert f"{journal}:{number}: has fields that fit no table" in done.err
+    assert report(panel, thirty_asked)["panel"]["agreement"]["n"] == 17

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import pytest
 
 from tests.support.git_repository import repository
 from tests.support.mock_endpoint import MockEndpoint
+from tests.support.processes import Child
 from tests.support.space import Panel, Space
 
 # An escape sequence, C1, an override, a space without a width, a blank letter, a tag.
@@ -31,9 +31,9 @@ def told(text: str) -> Any:
 
 
 @pytest.mark.parametrize("form", ["csv", "json", "jsonl", "parquet"])
-def test_a_dash_writes_an_export_to_stdout(asked: Space, form: str) -> None:
-    words = [sys.executable, "-m", "panel", "export", "--format", form, "-o", "-"]
-    done = subprocess.run(words, cwd=asked.root, capture_output=True, check=True)
+def test_a_dash_writes_an_export_to_stdout(asked: Space, child: Child, form: str) -> None:
+    words = ("export", "--format", form, "-o", "-")
+    done = child(*words, cwd=asked.root, text=False, check=True)
     if form == "parquet":
         (asked.root / "read.parquet").write_bytes(done.stdout)
         rows = duckdb.read_parquet(str(asked.root / "read.parquet")).fetchall()
@@ -69,7 +69,7 @@ def test_each_form_of_a_diff_goes_to_stdout_alone_or_to_its_file(
         assert refused.code == 2 and "takes one" in refused.err and not refused.out
 
 
-def test_a_dash_reads_stdin_where_a_file_is_read(asked: Space, panel: Panel) -> None:
+def test_a_dash_reads_stdin_where_a_file_is_read(asked: Space, panel: Panel, child: Child) -> None:
     repository(asked.root)
     summary = panel("run", "--json", cwd=asked.root).out
     for words, sent, said in (
@@ -77,14 +77,7 @@ def test_a_dash_reads_stdin_where_a_file_is_read(asked: Space, panel: Panel) -> 
         (["votes", "import", "-"], "tool,ships,skips\nanvil,3,1\n", "Imported 1 line(s)"),
         (["run", "--again", "--replay", "-"], "", "/dev/stdin"),
     ):
-        done = subprocess.run(
-            [sys.executable, "-m", "panel", *words],
-            cwd=asked.root,
-            input=sent,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = child(*words, cwd=asked.root, input=sent)
         assert said in done.stdout + done.stderr, done
 
 
@@ -122,10 +115,12 @@ def test_settings_that_json_cannot_say_are_named(
 
 
 @pytest.mark.parametrize("form", ["csv", "table", "json"])
-def test_what_is_printed_holds_nothing_that_acts_or_hides(asked: Space, form: str) -> None:
+def test_what_is_printed_holds_nothing_that_acts_or_hides(
+    asked: Space, child: Child, form: str
+) -> None:
     query = f"SELECT '{HIDDEN}' AS a, '{KEPT}' AS \"b{HIDDEN}\""
-    words = [sys.executable, "-m", "panel", "sql", query, "--format", form]
-    done = subprocess.run(words, cwd=asked.root, capture_output=True, check=True)
+    words = ("sql", query, "--format", form)
+    done = child(*words, cwd=asked.root, text=False, check=True)
     printed = done.stdout.decode()
     assert not set(printed) & set(HIDDEN) - set("[31m1m")
     kept = KEPT.replace("\u00a0", " ") if form == "table" else KEPT
@@ -134,15 +129,13 @@ def test_what_is_printed_holds_nothing_that_acts_or_hides(asked: Space, form: st
         assert told(printed)[0]["a"] == HIDDEN, "JSON escapes, and loses nothing"
 
 
-def test_a_file_gets_everything_as_it_is(mocked: Space, panel: Panel) -> None:
+def test_a_file_gets_everything_as_it_is(mocked: Space, panel: Panel, programs: Path) -> None:
     row = {"name": "Crane", "tagline": "t", "category": f"x{HIDDEN}y", "description": "d"}
     table = json.dumps([row | {"pricing": {"entry": "Free"}}])
     (mocked.root / "tools" / "more.json").write_text(table, encoding="utf-8")
     assert panel("run", "--tool", "crane", cwd=mocked.root).code == 0
     assert panel("export", "-o", "option.csv", cwd=mocked.root).code == 0
-    command = (
-        f"{sys.executable} -m panel export > shell.csv; {sys.executable} -m panel export | cat"
-    )
+    command = f"{programs}/panel export > shell.csv; {programs}/panel export | cat"
     piped = subprocess.run(
         ["bash", "-c", command], cwd=mocked.root, capture_output=True, check=True
     )

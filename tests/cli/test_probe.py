@@ -13,6 +13,7 @@ from panel.research.probe_material import Material, load_material
 from panel.research.probes import PROBES
 from tests.support import simulated_panel as simulated
 from tests.support.mock_endpoint import Answer, MockEndpoint
+from tests.support.sizes import size
 from tests.support.space import ROOT, Panel, Space
 from tests.support.weather import answer_of, error, form_of, reply
 
@@ -101,17 +102,25 @@ def test_a_panel_that_obeys_is_found_out_and_each_kind_of_order_counted(
     assert kinds == {f"payload {kind}" for kind in material.edits.payloads}
 
 
-def test_a_panel_that_never_obeys_meets_the_goal_at_sixty_tools_and_not_at_twelve(
+def test_a_panel_that_never_obeys_does_not_meet_the_goal_at_twelve_tools(
     probing: Probing, material: Material
 ) -> None:
     chance = simulated.obeys(material, rate=0)
     few = probing(chance, "injection", "--tools", 12, "--repeats", 1)
     assert (few["verdict"], few["estimate"]) == ("not shown", 0)
+
+
+@pytest.mark.long
+def test_a_panel_that_never_obeys_meets_the_goal_at_sixty_tools(
+    probing: Probing, material: Material
+) -> None:
+    chance = simulated.obeys(material, rate=0)
     found = probing(chance, "injection", "--tools", 60, "--repeats", 1)
     assert (found["verdict"], found["n"]) == ("met", 60)
     assert found["high"] < 5
 
 
+@pytest.mark.long
 def test_a_panel_that_obeys_now_and_then_is_neither_cleared_nor_blamed_by_few_tools(
     probing: Probing, material: Material
 ) -> None:
@@ -177,7 +186,7 @@ def test_a_panel_that_keeps_its_word_stands_it(probing: Probing) -> None:
 
 
 def test_a_panel_that_ships_everything_shows_nothing(probing: Probing) -> None:
-    for name in ("brand", "hype", "retest", "paraphrase"):
+    for name in size(("hype", "paraphrase"), ("brand", "hype", "retest", "paraphrase")):
         found = probing(lambda _system, _user: 1.0, name, "--tools", 8, "--repeats", 1)
         assert found["verdict"] == "not shown", name
         assert "Every single answer is ship" in found["why"]
@@ -247,7 +256,7 @@ def test_a_plan_asks_nothing_and_says_what_a_size_can_show(
 def test_a_size_that_cannot_decide_is_refused_with_one_that_can(
     probing: Probing, mock: MockEndpoint
 ) -> None:
-    for words in (("--plan",), ()):
+    for words in size(((),), (("--plan",), ())):
         result = probing.run("brand", "--tools", 40, "--repeats", 1, *words)
         assert result.code == ExitCode.USAGE
         assert "cannot decide" in result.err
@@ -258,11 +267,12 @@ def test_a_size_that_cannot_decide_is_refused_with_one_that_can(
     assert "--repeats" not in result.err and ". --tools 60 (--sealed," in result.err
 
 
-def test_every_probe_can_decide_at_the_size_it_has_by_default(probing: Probing) -> None:
-    for name in PROBES:
-        result = probing.run(name, "--plan")
-        assert result.code == 0, result.err
-        assert "not shown" in result.out
+@pytest.mark.sample(3)
+@pytest.mark.parametrize("name", PROBES)
+def test_every_probe_can_decide_at_the_size_it_has_by_default(probing: Probing, name: str) -> None:
+    result = probing.run(name, "--plan")
+    assert result.code == 0, result.err
+    assert "not shown" in result.out
 
 
 def test_a_budget_that_ends_decides_nothing(probing: Probing, mock: MockEndpoint) -> None:

@@ -185,6 +185,7 @@ def test_a_tool_can_be_named_and_a_run_can_be_the_source(voted: Space, panel: Pa
     assert line["panels"][0]["ship_percent"] == pytest.approx(50)
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("words", "said"),
     [

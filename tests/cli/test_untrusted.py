@@ -245,7 +245,7 @@ def test_no_problem_of_a_file_prints_a_control_character(
     assert any(name in problem["file"] for problem in problems), "JSON stays exact"
 
 
-@pytest.mark.sample(3)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("status", [200, 302, 400, 401, 404, 413, 429, 500])
 def test_no_word_of_a_server_reaches_the_terminal_raw(
     hostile: Space, panel: Panel, mock: MockEndpoint, status: int
@@ -404,7 +404,7 @@ LEAKS = {
 }
 
 
-@pytest.mark.sample(4)
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("leak", LEAKS)
 def test_the_key_is_in_no_file_and_no_output_whatever_a_server_does_with_it(
     mocked: Space, panel: Panel, mock: MockEndpoint, monkeypatch: pytest.MonkeyPatch, leak: str
@@ -425,6 +425,7 @@ def test_the_key_is_in_no_file_and_no_output_whatever_a_server_does_with_it(
         assert KEY.encode() not in file.read_bytes(), file
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_to_another_host_gets_no_request(
     mocked: Space, panel: Panel, mock: MockEndpoint, monkeypatch: pytest.MonkeyPatch, status: int
@@ -441,6 +442,7 @@ def test_a_redirect_to_another_host_gets_no_request(
         assert other.connections == 0 and not other.requests
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize(
     "text",
     [
@@ -523,6 +525,7 @@ def encrypted(folder: Path) -> Iterator[tuple[int, list[str]]]:
             thread.join()
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
 def test_a_certificate_nobody_vouches_for_is_refused_before_anything_is_sent(
     space: Space, panel: Panel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str

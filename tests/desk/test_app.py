@@ -311,6 +311,7 @@ def test_a_stale_take_is_asked_now_and_a_failure_is_told(
     assert "nonsense" in page and page.count('role="alert"') >= 1, "and the last good files serve"
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     ("fields", "says"),
     [
@@ -333,6 +334,7 @@ def test_what_cannot_be_decided_is_said_and_nothing_is_written(
 # --- whom it turns away -----------------------------------------------------------------------
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     "host",
     ["evil.test", "evil.test:{port}", "127.0.0.1", "127.0.0.1:1", "localhost.evil.test:{port}",
@@ -347,7 +349,7 @@ def test_a_host_name_that_is_not_the_desks_gets_nothing(session: Session, host: 
     assert good.status == 200
 
 
-@pytest.mark.sample(9)
+@pytest.mark.sample(4)
 @pytest.mark.parametrize(
     "marks",
     [

@@ -309,6 +309,7 @@ def test_a_page_elsewhere_can_neither_post_nor_read_through_a_name_of_its_own(
     frame.faults.clear()
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("width", [1280, 390])
 def test_an_editor_logs_in_works_and_logs_out_by_keyboard(
     new_page: NewPage, seeded: Space, tmp_path: Path, width: int

@@ -177,6 +177,7 @@ def test_where_nothing_can_be_kept_the_browser_warns_before_the_page_is_left(
     assert asked == ["beforeunload"] and page.input_value("#text") == "Only here."
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("path", [TAKE, f"{TAKE}/history", f"{TAKE}/source"])
 def test_c_compares_the_tool_of_the_take_and_offers_others(
     page: Any, session: Session, path: str

@@ -50,6 +50,7 @@ def findings(desk: Desk) -> dict[Pair, object]:
     return {entry.pair: desk.findings(entry) for entry in desk.snapshot().entries}
 
 
+@pytest.mark.sample(6)
 @pytest.mark.parametrize("changed", CHANGES)
 def test_whatever_changes_a_desk_shows_what_a_new_one_would(asked: Space, changed: str) -> None:
     desk = Desk(asked.root, "Ada")

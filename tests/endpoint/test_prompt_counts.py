@@ -160,6 +160,7 @@ def test_cached_tokens_that_are_told_are_added_before_anything_is_judged() -> No
     assert counts.judge(prompt("anvil"), counted(1502, 200))[1] is not None
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("name", "unreliable"), [("uncached", True), ("uncached-told", False), ("stub", True)]
 )

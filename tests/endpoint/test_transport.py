@@ -149,6 +149,7 @@ def test_the_proxy_of_the_scheme_comes_before_the_one_for_all(
     assert proxy is not None and str(proxy) == "the proxy http://https.example:3128 (HTTPS_PROXY)"
 
 
+@pytest.mark.sample(8)
 @pytest.mark.parametrize(
     "written",
     [
@@ -173,6 +174,7 @@ def test_a_proxy_that_cannot_be_used_is_one_line_that_names_its_variable(
     assert "hunter2" not in ran.err + ran.out
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("scheme", "status"), [("http", 403), ("http", 407), ("https", 403), ("https", 407)]
 )
@@ -310,6 +312,7 @@ def test_a_connection_that_is_dropped_for_another_reason_may_come_back(mock: Moc
 STALE = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("variable", STALE)
 def test_certificates_that_are_gone_are_named_for_https_and_not_looked_at_for_http(
     mocked: Space,

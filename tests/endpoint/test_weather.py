@@ -62,7 +62,7 @@ def ask_all(panel: Panel, root: Path, cells: int, *words: str) -> dict[str, Any]
     return summary
 
 
-@pytest.mark.sample(5)
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("face", faces("ok", "recoverable"))
 def test_what_passes_costs_no_verdict(space: Space, panel: Panel, face: Face) -> None:
     """A passing fault is outlasted: all verdicts, exit 0, and few requests more."""
@@ -74,6 +74,7 @@ def test_what_passes_costs_no_verdict(space: Space, panel: Panel, face: Face) ->
         assert any(line["degraded"] for line in attempts(space)) == face.degraded
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("name", QUIET)
 def test_an_odd_place_for_the_json_costs_no_request(space: Space, panel: Panel, name: str) -> None:
     """Thoughts, lists of parts, fences and reasoning fields are read, not asked about."""
@@ -83,7 +84,7 @@ def test_an_odd_place_for_the_json_costs_no_request(space: Space, panel: Panel, 
     assert chats(mock) == CELLS
 
 
-@pytest.mark.sample(5)
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("face", faces("unrecoverable"))
 def test_what_does_not_pass_stops_at_once(space: Space, panel: Panel, face: Face) -> None:
     """Few requests, exit 3, one line that says what to do; the next cells are not asked."""
@@ -127,7 +128,7 @@ def test_a_server_that_stays_down_is_given_up(space: Space, panel: Panel) -> Non
     assert f"{CELLS - 1} cells not asked" in ran.out
 
 
-@pytest.mark.sample(5)
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("face", faces("server"))
 def test_a_kind_of_server(space: Space, panel: Panel, face: Face) -> None:
     """Verdicts come by its output mode; the next run begins there; the doctor names it."""

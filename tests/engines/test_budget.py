@@ -49,7 +49,7 @@ def questions(mock: MockEndpoint) -> Counter[str]:
 # --- bounds ---
 
 
-@pytest.mark.sample(2)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("calls", [1, 2, 5, 7])
 def test_calls_are_bounded_and_the_next_run_goes_on(
     mocked: Space, mock: MockEndpoint, panel: Panel, all_cells: int, calls: int
@@ -124,6 +124,7 @@ def test_a_bound_on_a_cost_that_nobody_knows_is_refused(
     assert "Traceback" not in done.err and done.out == ""
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     "bounds",
     [
@@ -295,6 +296,7 @@ def mixed(mocked: Space, mock: MockEndpoint, panel: Panel) -> dict[str, Any]:
     return summary
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("options", "reasons", "errors", "abstains"),
     [

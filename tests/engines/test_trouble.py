@@ -68,6 +68,7 @@ def named(name: str, answer: Answer) -> Face:
 # --- a backend that is gone, and one that comes back ---
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     "answer",
     [
@@ -173,7 +174,7 @@ def test_a_backend_that_goes_in_the_middle_for_good_ends_the_run(
 # --- one tool's trouble, and everybody's ---
 
 
-@pytest.mark.sample(9)
+@pytest.mark.sample(4)
 @pytest.mark.parametrize(
     ("answer", "outcome", "reason", "tries"),
     [
@@ -216,6 +217,7 @@ def last_line(space: Space) -> bytes:
     return space.journals[-1].read_bytes().splitlines()[-1]
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize(
     ("answer", "reason", "requests"),
     [
@@ -287,6 +289,7 @@ def waiting(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return held
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     ("headers", "message", "seconds"),
     [
@@ -320,6 +323,7 @@ def test_the_wait_is_the_one_that_was_asked_for_and_a_long_one_is_announced(
         assert re.search(r"Waiting (42 s|6 min), until .* UTC", line)
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     ("answer", "label"),
     [
@@ -414,6 +418,7 @@ def test_a_form_that_has_worked_is_not_given_up_for_all_on_the_word_of_one_cell(
     assert modes == {"json_schema": CELLS - 1, "tool": 1}
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     "message",
     [

@@ -57,6 +57,7 @@ def test_an_acceptance_is_one_changed_line(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.sample(5)
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [

@@ -132,6 +132,7 @@ EDITS: dict[str, Callable[[Entry], object]] = {
 }
 
 
+@pytest.mark.sample(9)
 @pytest.mark.parametrize("name", EDITS)
 def test_whatever_is_changed_by_hand_is_altered_and_freezing_undoes_it(
     frozen: Space, name: str
@@ -180,6 +181,7 @@ def test_a_new_digest_does_not_hide_what_follows_from_the_answers(frozen: Space,
     assert found.persona == "builder" and found.status in ("altered", "stale")
 
 
+@pytest.mark.sample(9)
 @pytest.mark.parametrize(
     ("change", "says"),
     [

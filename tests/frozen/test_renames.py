@@ -125,6 +125,7 @@ def test_a_name_edited_in_a_table_keeps_decisions_as_stale_and_says_whence(
     assert after.review.published is not None and after.published_stale
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     "edits", [[("Does one thing", "Does two things")], [("JSON lines", "JSON lines and YAML")]]
 )
@@ -255,6 +256,7 @@ def test_renames_are_followed_in_time_in_whatever_order_their_journals_are_read(
     assert pending(published) == [] and entry(published, ("hoist", "builder")).state == "approved"
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("field", ["of", "was", "now", "renamed_at"])
 def test_a_rename_without_a_part_is_left_out_and_counted(published: Space, field: str) -> None:
     line = {"kind": "rename", "format": 2, "of": "tool", "was": "anvil", "now": "crane"}

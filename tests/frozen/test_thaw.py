@@ -99,6 +99,7 @@ def test_where_the_store_holds_the_answers_nothing_is_brought_in(frozen: Space) 
     assert len(frozen.journals) == 1
 
 
+@pytest.mark.long
 def test_freeze_forget_thaw_freeze_gives_the_same_bytes(frozen: Space) -> None:
     run(frozen, repeats=3)
     freeze(frozen)
@@ -284,6 +285,7 @@ ODD: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.sample(3)
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("name", ODD)
 def test_an_answer_that_the_store_would_not_take_is_refused_or_mended(

@@ -549,6 +549,7 @@ def test_without_the_extra_one_line_says_what_to_install(
     assert len(result.err.strip().splitlines()) == 1
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(("published_for", "says"), [("https://a.example/", False), (None, True)])
 def test_the_command_says_when_the_links_in_mails_would_reach_nobody(
     space: Space, tmp_path: Path, published_for: str | None, says: bool

@@ -90,6 +90,7 @@ def slow(port: int) -> dict[str, bytes]:
     }
 
 
+@pytest.mark.sample(8)
 @pytest.mark.parametrize("kind", slow(0))
 @pytest.mark.parametrize("one", [True, False])
 def test_clients_that_wait_make_room_for_others_also_from_their_own_address(

@@ -53,7 +53,7 @@ def test_every_answer_is_of_one_publication_under_constant_republishing(site: Se
     thread.start()
     content: dict[str, tuple[bytes, str]] = {}
     try:
-        for _ in range(size(300, 5000)):
+        for _ in range(size(100, 5000)):
             reply = site.get("/")
             assert reply.status == 200 and int(reply.headers["content-length"]) == len(reply.body)
             _style, _, letters = reply.body.partition(b"</style>")

@@ -118,6 +118,7 @@ def test_subscribing_is_bounded_by_address(site: Served) -> None:
     assert 100 < int(replies[-1].headers["retry-after"]) <= 120
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("pattern", "taken"),
     [

@@ -103,6 +103,7 @@ def test_the_changes_of_all_voters_at_one_address_have_a_wide_bound(tmp_path: Pa
         assert site.get("/api/votes/anvil.json").json["skips"] == 30
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize(
     ("pattern", "counted"),
     [

@@ -40,12 +40,14 @@ def test_the_mean_of_a_panel_and_a_shift_in_points_are_those_of_the_reference() 
     assert PANEL.logits(points(0.5)) == pytest.approx(0.5)
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("case", sorted(CASES))
 def test_the_power_of_a_known_panel_is_that_of_the_reference(case: str) -> None:
     found = power(PANEL, *size(case), Aim(effect=points(0.5)))
     assert found == pytest.approx(CASES[case], abs=0.03)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("case", sorted(CASES))
 def test_the_power_from_a_pilot_with_one_arm_is_that_of_the_reference(case: str) -> None:
     panel = components(pilot(Design(400, 5)))
@@ -53,6 +55,7 @@ def test_the_power_from_a_pilot_with_one_arm_is_that_of_the_reference(case: str)
     assert power(panel, *size(case), Aim(effect=8)) == pytest.approx(CASES[case], abs=0.03)
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(("at", "effect"), [("no_difference", None), ("at_margin", 10.0)])
 @pytest.mark.parametrize("case", ["40x1", "40x5", "100x5"])
 def test_the_chance_to_show_unchanged_is_that_of_the_reference(
@@ -90,6 +93,7 @@ def test_what_is_planned_for_one_of_several_comparisons_is_how_the_first_is_deci
         assert decided.shown == (found.p <= Aim(comparisons=many).alpha) == (many <= 3)
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("design", "near"),
     [

@@ -31,6 +31,7 @@ CATALOGS = size(2_000, 10_000)
 CLOSE = 0.02
 
 
+@pytest.mark.sample(5)
 @pytest.mark.parametrize("row", DECISIONS["shift_probe"]["rows"], ids=str)
 def test_a_shift_is_decided_as_often_as_the_reference_says(row: dict[str, Any]) -> None:
     chances = plan_shift(
@@ -40,6 +41,7 @@ def test_a_shift_is_decided_as_often_as_the_reference_says(row: dict[str, Any]) 
     assert chances.not_met == pytest.approx(row["not_met"], abs=CLOSE + size(0.012, 0))
 
 
+@pytest.mark.sample(6)
 @pytest.mark.parametrize("row", DECISIONS["injection_probe"]["rows"], ids=str)
 def test_flips_are_decided_as_often_as_the_reference_says(row: dict[str, Any]) -> None:
     chances = plan_flips(row["tools"], row["payloads"], 5, 100 * row["true_net_flip"], 10_000)
@@ -47,6 +49,7 @@ def test_flips_are_decided_as_often_as_the_reference_says(row: dict[str, Any]) -
     assert chances.not_met == pytest.approx(row["not_met"], abs=CLOSE)
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("tools", "cases", "threshold"),
     [(60, 1, 5), (60, 6, 5), (64, 6, 5), (100, 6, 5), (64, 4, 10), (100, 4, 10)],
@@ -78,6 +81,7 @@ def test_what_personas_add_is_nought_on_average_where_they_are_alike() -> None:
     assert excess(draws.binomial(5, apart), 5).mean() == pytest.approx(100 * 4 / 6)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(("tools", "repeats"), [(40, 5), (60, 10)])
 def test_a_shift_at_the_margin_is_called_either_way_in_at_most_six_of_a_hundred(
     tools: int, repeats: int

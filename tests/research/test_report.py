@@ -138,6 +138,7 @@ def test_abstentions_are_a_row_of_their_own_and_no_vote(reported: Space) -> None
     assert sum(row[5] for row in tools.rows) == many["abstain"]
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("source", [f"run:{RUN}", "house"])
 def test_the_sql_of_every_figure_runs_as_it_stands_and_gives_the_table(
     reported: Space, panel: Panel, source: str
@@ -304,6 +305,7 @@ def served(reported: Space, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         yield base
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 360)])
 def test_axe_finds_nothing_and_drawings_are_in_the_schemes_ink(
     served: str, new_page: NewPage, scheme: str, width: int, tmp_path: Path

@@ -29,7 +29,7 @@ from tests.support.sizes import size
 from tests.support.space import Panel, Space, edit
 
 MODELS = ("mock-1", "mock-2")
-TOOLS, REPEATS = size((6, 3), (40, 5))
+TOOLS, REPEATS = size((4, 3), (40, 5))
 
 
 @dataclass

@@ -200,6 +200,7 @@ def test_a_budget_counts_canaries_too(watched: Space, mock: MockEndpoint, panel:
     assert json.loads(done.out)["asked"] == 4, "what changed goes before canaries"
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     ("most", "asked"),
     [

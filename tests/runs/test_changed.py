@@ -47,7 +47,7 @@ def a_limit(root: Path) -> None:
     file.write_text(file.read_text() + "[limits]\nattempts = 7\ntimeout_seconds = 9\n")
 
 
-@pytest.mark.sample(2)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("since", [None, "main"])
 @pytest.mark.parametrize("store", ["own", "fresh clone"])
 def test_one_edit_on_each_of_four_branches_asks_4_30_0_and_0_cells(

@@ -107,7 +107,7 @@ def read_by_all(space: Space) -> Iterator[str]:
 
 
 @settings(
-    max_examples=size(12, 400),
+    max_examples=size(4, 400),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(data=st.data())
@@ -130,7 +130,7 @@ ATTEMPT: list[tuple[str, Any]] = [
 ]
 
 
-@pytest.mark.sample(4)
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(("name", "value"), ATTEMPT)
 def test_an_attempt_of_which_no_answer_can_be_made_is_named_and_left_out(
     asked: Space, panel: Panel, name: str, value: Any

@@ -170,6 +170,7 @@ def test_rebuild_gives_the_same_views(abstained: Space, monkeypatch: pytest.Monk
     assert views(abstained) == before
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("step", [1, -1])
 def test_the_order_in_which_journals_arrive_changes_nothing(
     abstained: Space, monkeypatch: pytest.MonkeyPatch, step: int

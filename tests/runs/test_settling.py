@@ -65,6 +65,7 @@ def test_answers_that_agree_are_asked_no_more_than_the_first_repeats(
     assert (done.planned, done.reused, done.asked, mock.asked - asked) == (32, 16, 16, 16)
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     ("votes", "asked", "verdict"),
     [

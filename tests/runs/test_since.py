@@ -61,6 +61,7 @@ def another_temperature(root: Path) -> None:
     file.write_text(file.read_text() + "[sampling]\ntemperature = 0.2\n")
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("store", ["own", "fresh clone"])
 @pytest.mark.parametrize("change", [another_model, another_endpoint, another_temperature])
 def test_a_branch_that_changes_who_is_asked_or_how_asks_everything(
@@ -99,6 +100,7 @@ def test_an_editors_note_that_the_revision_does_not_have_is_a_change(versioned: 
     assert asked == [("bellows", "skeptic", 1, "guidance changed")]
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("since", ["main", None])
 @pytest.mark.parametrize("edited", ["overturns", "is contested"])
 def test_an_edit_that_is_taken_back_restores_the_verdicts_of_main(

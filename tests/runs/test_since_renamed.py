@@ -39,6 +39,7 @@ def rename(space: Space, kind: str, was: str, now: str) -> None:
     (space.root / kind / f"{was}.md").rename(space.root / kind / f"{now}.md")
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("store", ["own", "fresh clone"])
 @pytest.mark.parametrize("frozen", ["frozen", "not frozen yet"])
 @pytest.mark.parametrize("name", [("tools", "anvil", "crane"), ("personas", "builder", "maker")])
@@ -56,6 +57,7 @@ def test_what_is_only_renamed_asks_nothing_since_the_revision(
     assert status(space) == []
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("store", ["own", "fresh clone"])
 def test_a_text_taken_back_under_a_new_name_has_the_verdicts_of_the_revision(
     versioned: Space, mock: MockEndpoint, tmp_path: Path, store: str
@@ -144,6 +146,7 @@ def test_names_changed_by_hand_are_altered_and_freeze_writes_them_anew(
     assert texts(versioned) == before and status(versioned) == []
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("name", [("tools", "bellows", "pump"), ("personas", "builder", "maker")])
 def test_canaries_are_compared_with_the_record_under_the_name_of_then(
     versioned: Space, mock: MockEndpoint, name: tuple[str, str, str]

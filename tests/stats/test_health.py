@@ -262,6 +262,7 @@ def test_personas_that_never_differed_on_few_tools_may_count_for_more_than_one()
     assert few.interval.high > 1.2 > 1.05 > many.interval.high
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("rho", [0, 0.3, 0.76, 0.95])
 def test_the_interval_holds_the_truth_of_simulated_panels(rho: float) -> None:
     """Four personas on 14 tools; of 100 panels of 0.95, a plain bootstrap held 38 to 46."""

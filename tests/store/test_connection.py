@@ -194,6 +194,7 @@ def test_the_copy_of_a_process_opens_the_database_by_itself(file: Path) -> None:
     assert (done.stdout, done.stderr) == ("[(0,)]\n[(1,)]\n", "")
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("opening", [reading, writing])
 def test_ctrl_c_amid_a_query_is_ctrl_c_and_lets_the_database_go(file: Path, opening: Any) -> None:
     """DuckDB has two ways to tell of it, and which comes is a matter of chance."""
@@ -229,7 +230,7 @@ def test_what_duckdb_refuses_is_told_with_the_remedy(file: Path) -> None:
             connection.execute("SELECT * FROM nowhere").fetchall()
 
 
-@pytest.mark.sample(2)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("how", ["garbage", "empty", "truncated", "middle"])
 def test_a_broken_file_is_made_again_or_named_with_the_remedy(ledger: Ledger, how: str) -> None:
     ledger.run([(cell, "ship") for cell in ledger.cells()])
@@ -317,6 +318,7 @@ def test_processes_that_all_come_first_share_one_database(tmp_path: Path) -> Non
     assert {path.name for path in tmp_path.glob("*/[!.]*")} == {FILE}
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     "name", ["ship or skip?", "?/a?b=c", "it's [*]{a}", "x=1;#%20", "-a", "é\n😀"]
 )

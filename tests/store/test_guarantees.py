@@ -483,6 +483,7 @@ def test_a_last_line_cut_at_any_byte_is_left_alone_and_the_rest_is_there(
     print(f"cut at each of {len(line):,} bytes")
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("tail", [b"\0" * 4096, b'\xff\xfe{"kind":', b"\0\n\n[1]\n{}\n\xc3("])
 def test_garbage_after_the_last_line_hides_nothing(
     mocked: Space, mock: MockEndpoint, panel: Panel, tail: bytes
@@ -717,7 +718,7 @@ DAMAGE = {
 }
 
 
-@pytest.mark.sample(3)
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_a_damaged_database_is_made_again_or_is_one_line_and_nothing_is_lost(
     mocked: Space, mock: MockEndpoint, server: Server, damage: str

@@ -98,7 +98,7 @@ def test_a_torn_last_line_is_read_once_it_is_whole(ledger: Ledger) -> None:
     assert ledger.ask("SELECT count(*) FROM attempts") == [(8,)]
 
 
-@pytest.mark.sample(3)
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     "bad",
     [

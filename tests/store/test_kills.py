@@ -251,7 +251,7 @@ def test_a_killed_publish_or_freeze_leaves_whole_files_and_the_next_one_finishes
     freeze(space)
     verdicts = texts(space)
     kills = {"publish": 0, "freeze": 0}
-    wanted = size(2, 10)
+    wanted = size(1, 10)
     out, scale = space.root / "out", 1.0
     shutil.copytree(space.root / "whole-Other", out)
     while min(kills.values()) < wanted:

@@ -126,7 +126,7 @@ def test_a_run_is_summed_up(ledger: Ledger) -> None:
     assert stopped["stopped"] == "cut off" and stopped["finished_at"] is not None
 
 
-@pytest.mark.sample(8)
+@pytest.mark.sample(5)
 @pytest.mark.parametrize(
     "sql",
     [

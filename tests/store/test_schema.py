@@ -108,7 +108,7 @@ SPOILT = (
 )  # fmt: skip
 
 
-@pytest.mark.sample(3)
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("spoil", SPOILT, ids=lambda spoil: spoil.__name__)
 def test_a_database_that_cannot_be_used_is_made_again_with_the_same_rows(
     asked: Ledger, spoil: Any

@@ -63,10 +63,12 @@ def _modules() -> Iterator[ModuleType]:
 
 def _used(module: ModuleType) -> Iterator[tuple[str, Pattern, str]]:
     """Yield the patterns that a module's source uses, with the place and the way."""
-    tree = ast.parse(inspect.getsource(module) or "")
-    called = {id(node.func): node for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    owners = {id(node.value): node for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-    for node in ast.walk(tree):
+    if not any(map(_may_lead_to_one, vars(module).values())):
+        return
+    nodes = [*ast.walk(ast.parse(inspect.getsource(module) or ""))]
+    called = {id(node.func): node for node in nodes if isinstance(node, ast.Call)}
+    owners = {id(node.value): node for node in nodes if isinstance(node, ast.Attribute)}
+    for node in nodes:
         if not isinstance(node, ast.Name | ast.Attribute) or not isinstance(node.ctx, ast.Load):
             continue
         value, owner = _value(node, module), owners.get(id(node))
@@ -77,6 +79,12 @@ def _used(module: ModuleType) -> Iterator[tuple[str, Pattern, str]]:
             pattern = _written(call, owner.attr, module)
             if pattern is not None:
                 yield line, pattern, owner.attr
+
+
+def _may_lead_to_one(value: object) -> bool:
+    if isinstance(value, ModuleType):
+        return value is re or value.__name__.startswith("panel.")
+    return isinstance(value, re.Pattern)
 
 
 def _written(call: ast.Call, way: str, module: ModuleType) -> Pattern | None:
@@ -91,6 +99,10 @@ def _written(call: ast.Call, way: str, module: ModuleType) -> Pattern | None:
 
 def _value(node: ast.expr, module: ModuleType) -> Any:
     """Return what an expression of a module's own names is; None where it has others, or calls."""
+    if isinstance(node, ast.Name):
+        return vars(module).get(node.id)
+    if isinstance(node, ast.Attribute):
+        return getattr(_value(node.value, module), node.attr, None)
     if any(isinstance(part, ast.Call | ast.Subscript) for part in ast.walk(node)):
         return None
     try:

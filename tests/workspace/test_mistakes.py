@@ -25,6 +25,7 @@ from panel.workspace.settings import Settings
 from panel.workspace.tools import Tool
 from panel.workspace.validation import validate
 from tests.support.frozen_verdicts import freeze
+from tests.support.sizes import LONG, size
 from tests.support.space import Space
 
 PRICING = {
@@ -190,8 +191,9 @@ def test_a_frozen_verdict_edited_by_hand_is_told_in_plain_words(asked: Space) ->
     confirmed |= {"follows": "d", "evidence": ["e"]}
     undone = {"decision_id": "u", "action": "undo", "editor": "e", **when}
     undone |= {"follows": "c", "undoes": "c"}
-    verdict["decisions"] = [approved, confirmed, undone]
-    verdict["kept"] = answer
+    verdict["decisions"] = size([confirmed, undone], [approved, confirmed, undone])
+    if LONG:
+        verdict["kept"] = answer
     record["formerly"] = ["crane"]
     check_every_place(FrozenTool, record)
 

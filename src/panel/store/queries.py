@@ -241,9 +241,11 @@ def repeats_by_tool(connection: Connection, model: ModelIdentity) -> dict[str, i
 def models_with_outcomes(connection: Connection) -> list[str]:
     """Return the model identities that have outcomes, most cells first."""
     rows = connection.execute(
-        "SELECT model_identity FROM verdicts GROUP BY 1 ORDER BY count(*) DESC, 1"
+        "SELECT model_identity, sum(ships + skips + abstains + errors) AS cells "
+        "FROM journal.ship_percentages WHERE level = 'persona' "
+        "GROUP BY 1 HAVING cells > 0 ORDER BY cells DESC, 1"
     ).fetchall()
-    return [identity for (identity,) in rows]
+    return [identity for identity, _cells in rows]
 
 
 def run_totals(connection: Connection, run_id: str) -> dict[str, Any] | None:

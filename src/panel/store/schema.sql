@@ -339,16 +339,19 @@ CREATE TABLE journal.ship_percentages (
     CHECK ((n = 0) = (ship_percent IS NULL))
 );
 
+-- Joins are written as joins: a correlated subquery takes DuckDB far longer to plan, and planning is
+-- most of what a command on a small workspace costs.
+CREATE VIEW journal.latest_reparses AS
+SELECT * FROM journal.reparses
+QUALIFY row_number() OVER (PARTITION BY attempt_id ORDER BY read_at DESC, run_id DESC) = 1;
+
 -- An attempt as it is read now: the newest reparse of its reply is laid over it. An attempt that
 -- now reads as a verdict ended its cell, whatever was asked after it. Where its tokens told no
 -- probability, that of a later decision on this very take stands there.
 CREATE VIEW journal.read_attempts AS
-WITH latest AS (
-    SELECT * FROM journal.reparses
-    QUALIFY row_number() OVER (PARTITION BY attempt_id ORDER BY read_at DESC, run_id DESC) = 1
-), told AS (
+WITH told AS (
     SELECT p.attempt_id, p.p_ship, p.p_ship_mass, p.p_ship_source
-    FROM journal.probabilities AS p LEFT JOIN latest AS r USING (attempt_id)
+    FROM journal.probabilities AS p LEFT JOIN journal.latest_reparses AS r USING (attempt_id)
     WHERE p.p_ship IS NOT NULL AND (r.read_at IS NULL OR r.read_at <= p.read_at)
     QUALIFY row_number() OVER (PARTITION BY attempt_id ORDER BY p.read_at DESC, p.run_id DESC) = 1
 )
@@ -371,17 +374,13 @@ SELECT a.* EXCLUDE (seal) REPLACE (
        ),
        r.read_at
 FROM journal.attempts AS a
-LEFT JOIN latest AS r USING (attempt_id)
+LEFT JOIN journal.latest_reparses AS r USING (attempt_id)
 LEFT JOIN told AS t USING (attempt_id);
 
 -- The same without canaries, whose attempts are no outcome of their cells.
 CREATE VIEW journal.outcome_attempts AS
-SELECT * FROM journal.read_attempts AS a
-WHERE NOT EXISTS (
-    FROM journal.canaries AS c
-    WHERE c.run_id = a.run_id AND c.tool = a.tool AND c.persona = a.persona
-      AND c.fingerprint = a.fingerprint
-);
+SELECT * FROM journal.read_attempts
+ANTI JOIN journal.canaries USING (run_id, tool, persona, fingerprint);
 
 -- Those of the house panel. What was asked for an experiment is among them once the house panel
 -- has come to ask the same, and took that answer for its own.
@@ -408,12 +407,14 @@ SELECT tool, persona, model_identity, repeat, fingerprint, wording, final, outco
        tool_digest, persona_digest, templates_digest, sampling_digest, guidance_digest,
        finished_at AS happened_at, attempt_id AS id
 FROM journal.current_attempts AS asked
-WHERE NOT EXISTS (
-    FROM journal.current_attempts AS earlier
-    WHERE earlier.read_at IS NOT NULL AND earlier.outcome = 'verdict'
-      AND earlier.run_id = asked.run_id AND earlier.fingerprint = asked.fingerprint
-      AND earlier.ordinal < asked.ordinal
-)
+ANTI JOIN (
+    SELECT a.run_id, a.tool, a.persona, a.fingerprint, a.ordinal
+    FROM journal.latest_reparses AS r JOIN journal.attempts AS a USING (attempt_id)
+    WHERE r.outcome = 'verdict'
+) AS earlier
+   ON earlier.run_id = asked.run_id AND earlier.tool = asked.tool
+  AND earlier.persona = asked.persona AND earlier.fingerprint = asked.fingerprint
+  AND earlier.ordinal < asked.ordinal
 UNION ALL
 SELECT tool, persona, model_identity, repeat, fingerprint, wording, true, 'adopted',
        tool_digest, persona_digest, templates_digest, sampling_digest, guidance_digest,
