@@ -107,7 +107,8 @@ def test_the_report_says_what_decides_and_what_only_describes(models: Space, pan
     assert "Decides sign-flip test over tools, exact, two-sided: p = 0.0039" in said
     assert "Descriptive McNemar over 36 of 36 cells: 0 to ship, 26 to skip" in said
     assert re.search(
-        r"8 of 8 panel majorities \(1 left out, tied on a side\); noise alone makes 0\.\d", said
+        r"8 of 8 panel majorities \(1 left out, tied on a side\); noise alone makes 0\.\d of 9 ",
+        said,
     )
     assert "tool-00: 100 % → 25 % Builder, A: SHIP" in said
     assert f"Shown: {B} ships less often than {A} (sign-flip p = 0.004)." in said

@@ -109,8 +109,10 @@ def _flips(found: Comparison, noise: Noise | None) -> str:
     if noise is None:
         return f"{said}; expected from noise alone: not estimable with one repeat"
     low, high = noise.tools_range.low, noise.tools_range.high
+    # Of all of them: which majorities are tied is drawn anew, too.
     return (
-        f"{said}; noise alone makes {noise.tools:.1f} (95 % {low:.0f} to {high:.0f}), "
+        f"{said}; noise alone makes {noise.tools:.1f} of {len(found.tools):,} "
+        f"(95 % {low:.0f} to {high:.0f}), "
         f"by the repeats of {' and '.join(noise.of)}"
     )
 
