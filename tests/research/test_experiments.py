@@ -248,6 +248,23 @@ def test_an_arm_is_registered_before_its_model_appears(
     assert [each.what for each in now.changes] == [("the arm later is new",)]
 
 
+def test_an_experiment_may_be_registered_before_any_of_its_models_appears(
+    mocked: Space, panel: Panel, mock: MockEndpoint
+) -> None:
+    waits = PLAN.replace("[arms.control]", '[arms.control]\nmodel = "next"')
+    waits = waits.replace("[arms.rubric]", '[arms.rubric]\nmodel = "next"')
+    file = write(mocked, waits + COMPARE)
+    planned = panel("experiment", "plan", "rubric", cwd=mocked.root)
+    assert planned.code == 0 and "Nothing to ask." in planned.out, planned.err
+    done = panel("experiment", "run", "rubric", cwd=mocked.root)
+    assert (done.code, mock.asked) == (0, 0), done.err
+    told = panel("experiment", "report", "rubric", cwd=mocked.root)
+    assert told.code == 2 and "every arm of 'rubric' waits for its model" in told.err
+    file.write_text(file.read_text("utf-8").replace('model = "next"\n', ""), "utf-8")
+    panel("experiment", "run", "rubric", cwd=mocked.root)
+    assert stands(mocked).confirmatory
+
+
 def test_the_form_is_in_the_question_and_in_the_schema(
     mocked: Space, panel: Panel, mock: MockEndpoint
 ) -> None:

@@ -75,7 +75,7 @@ def plan(name: Name, as_json: Json = False) -> None:
         for why in record["undecidable"]:
             say(why)
         say(
-            f"{record['cells']:,} cells in {len(arms)} arms; {record['asking']:,} to ask, each "
+            f"{record['cells']:,} cells in {len(arms)} arm(s); {record['asking']:,} to ask, each "
             f"once, in an order drawn with seed {found.plan.seed}."
         )
         if found.plan.repeats % 2 == 0:
@@ -86,7 +86,7 @@ def plan(name: Name, as_json: Json = False) -> None:
             if each.calls:
                 say(f"{model}:")
                 print_estimate(each)
-        if found.plan.compare:
+        if found.plan.compare and planned.enrolled:
             say(_what_it_can_show(found, planned))
 
 

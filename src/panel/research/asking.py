@@ -100,6 +100,9 @@ def ask_arms(
         return _Experiment(workspace, protocol, plan, how, known).run(groups)
 
 
+REGISTRATION = "registration"  # what a run does that registers arms which wait for their models
+
+
 Group = tuple[Endpoint, list[Cell]]  # cells that one model is asked, in the order drawn
 
 
@@ -149,10 +152,10 @@ class _Experiment:
 
     def _register(self, groups: Sequence[Group]) -> None:
         """Write the opening of every journal; the first one also holds the registration."""
-        models: list[ModelIdentity] = [cells[0].model for _endpoint, cells in groups]
+        models: list[ModelIdentity | None] = [cells[0].model for _endpoint, cells in groups]
         first = b"" if self._plan.registered else self._registration()
-        if first and not models:
-            models = [self._plan.arms[0].target.model]
+        if first and not models:  # no model is asked; where all arms wait, there is none
+            models = [self._plan.arms[0].target.model if self._plan.arms else None]
         for model in models:
             mine = [each for each in self._plan.enrolled if each.cell.model == model]
             asking = sum(each.cell.model == model for each in self._plan.asking)
@@ -164,6 +167,7 @@ class _Experiment:
             opening = run_line(
                 personas.values(),
                 model,
+                REGISTRATION,
                 experiment=self._protocol.name,
                 planned=len(mine),
                 reused=len(mine) - asking,
@@ -259,6 +263,7 @@ class _Experiment:
                     self._stats.get(name, RunStats()),
                 )
                 for name, writer in self._writers.items()
+                if name in endpoints  # else it only registers arms that wait
             )
 
 

@@ -100,6 +100,11 @@ def experiment_outcome(
 ) -> ExperimentOutcome:
     """Sum up an experiment; raises UsageError where nothing of it is registered."""
     conditions = arm_conditions(connection, experiment.name)
+    if not conditions and all(each.waiting for each in experiment.plan.arms.values()):
+        raise UsageError(
+            f"every arm of {experiment.name!r} waits for its model. Name a model in place of "
+            f"\"next\", then 'panel experiment run {experiment.name}'."
+        )
     if not conditions:
         raise UsageError(
             f"the experiment {experiment.name!r} has not been run: "
