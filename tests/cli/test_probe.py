@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -260,11 +262,76 @@ def test_a_size_that_cannot_decide_is_refused_with_one_that_can(
         result = probing.run("brand", "--tools", 40, "--repeats", 1, *words)
         assert result.code == ExitCode.USAGE
         assert "cannot decide" in result.err
-        assert "--repeats 5 or --tools 200 (--sealed, where that" in result.err
+        assert "--repeats 5 would." in result.err
         assert "where the goal is clearly kept, it would say met in " in result.err
     assert mock.asked == 0
-    result = probing.run("injection", "--tools", 20)
-    assert "--repeats" not in result.err and ". --tools 60 (--sealed," in result.err
+
+
+@pytest.mark.parametrize(
+    ("words", "remedy"),
+    [
+        ("injection --tools 20", "--tools 64 would."),
+        ("brand --tools 6 --repeats 1", "--tools 64 --repeats 3 would."),
+        ("injection --tools 20 --sealed", "--tools 100 would."),
+        ("causal --tools 4 --persona builder", "--tools 16 would."),
+        ("persona-ablation --persona builder", "No size can, with this panel and the 100 tools"),
+    ],
+)
+def test_a_size_that_more_repeats_do_not_help_is_refused_with_the_tools_that_do(
+    probing: Probing, words: str, remedy: str
+) -> None:
+    result = probing.run(*words.split(), "--plan")
+    assert result.code == ExitCode.USAGE
+    assert f"%. {remedy}" in result.err
+
+
+def test_sealed_tools_are_the_remedy_where_the_open_ones_do_not_suffice(
+    probing: Probing, mocked: Space
+) -> None:
+    folder = _own_material(mocked)
+    (folder / "tools" / "futurist.yaml").unlink()
+    words = ("injection", "--tools", 4, "--plan")
+    assert "%. --tools 84 --sealed would." in probing.run(*words).err
+    (folder / "sealed.yaml").unlink()
+    assert "%. No size can, with this panel and the 48 tools" in probing.run(*words).err
+
+
+@pytest.mark.parametrize(
+    ("words", "remedy"),
+    [
+        (
+            "hype --tools 80",
+            "64 tools for the probe 'hype'. Ask fewer; with --sealed there are 100",
+        ),
+        ("hype --tools 101 --sealed", "has 100 tools for the probe 'hype'. Ask fewer."),
+        ("paraphrase --tools 64", "has 40 tools for the probe 'paraphrase'. Ask fewer."),
+        ("paraphrase --tools 64 --sealed", "40 tools for the probe 'paraphrase'. Ask fewer."),
+        ("causal --tools 20 --persona builder", "has 16 tools for the probe 'causal'. Ask fewer; "),
+    ],
+)
+def test_sealed_tools_are_offered_only_where_they_add_to_those_of_the_probe(
+    probing: Probing, words: str, remedy: str
+) -> None:
+    result = probing.run(*words.split(), "--plan")
+    assert result.code == ExitCode.USAGE
+    assert remedy in result.err
+    assert ("--sealed" in result.err) == (remedy.count(";") == 1)
+
+
+def test_material_without_sealed_tools_or_other_wordings_says_so(
+    probing: Probing, mocked: Space
+) -> None:
+    folder = _own_material(mocked)
+    (folder / "sealed.yaml").unlink()
+    (folder / "paraphrases.yaml").write_text("{}\n", encoding="utf-8")
+    assert "64 tools for the probe 'hype'. Ask fewer.\n" in probing.run("hype", "--tools", 65).err
+    result = probing.run("paraphrase", "--plan")
+    assert result.code == ExitCode.USAGE
+    assert "probes/paraphrases.yaml has other wordings of no tool" in result.err
+
+
+def _own_material(space: Space) -> Path:
+    return Path(shutil.copytree(ROOT / "probes", space.root / "probes"))
 
 
 @pytest.mark.sample(3)

@@ -6,6 +6,7 @@ import re
 import shutil
 import unicodedata
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,12 @@ from tests.support.space import ROOT, edit
 
 LEAST, MOST = 60, 120  # words of a description
 SENTENCE = re.compile(r"(?<=[.?!])\s+")
+CODE = re.compile(r"`[^`]+`")
 FIGURE = re.compile(r"\d[\d,.]*\d|\d")
+AMOUNT = re.compile(
+    r"\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twenty|thirty|forty|fifty|hundred|"
+    r"thousand|million|half|thirds?|quarter|fifth|tenth|threefold)\b"
+)
 
 
 @pytest.fixture(scope="module")
@@ -111,17 +117,65 @@ def test_a_planted_fact_changes_one_sentence_of_the_same_length(material: Materi
     assert {"licence", "export", "price"} <= ids
 
 
-def test_paraphrases_keep_every_figure_and_length_but_no_sentence(material: Material) -> None:
+def test_forty_open_tools_or_more_have_other_wordings_and_each_kind_has_equally_many(
+    material: Material,
+) -> None:
+    opened = [each for each in load_material(ROOT).tools if each.name in material.paraphrases]
+    assert len(opened) == len(material.paraphrases) >= 40
+    kinds = Counter(each.flaw for each in opened)
+    assert len(kinds) == 4
+    assert len(set(kinds.values())) == 1
+
+
+def test_every_wording_has_the_length_of_the_original_and_none_of_its_sentences(
+    material: Material,
+) -> None:
+    for name, number, written, text in _reworded(material):
+        assert text.count("{name}") == 1, (name, number)
+        words = len(text.split())
+        assert LEAST <= words <= MOST, (name, number)
+        assert words == pytest.approx(len(written.split()), rel=0.15), (name, number)
+        assert not set(SENTENCE.split(text)) & set(SENTENCE.split(written)), (name, number)
+
+
+def test_every_wording_has_each_figure_and_each_amount_of_the_original_and_no_other(
+    material: Material,
+) -> None:
+    for name, number, written, text in _reworded(material):
+        assert set(FIGURE.findall(text)) == set(FIGURE.findall(written)), (name, number)
+        amounts = set(AMOUNT.findall(written.casefold()))
+        assert set(AMOUNT.findall(text.casefold())) == amounts, (name, number)
+
+
+def test_every_wording_has_each_name_of_the_original_and_no_other(material: Material) -> None:
+    for name, number, written, text in _reworded(material):
+        assert _names(written) <= set(_tokens(text)), (name, number)
+        assert _names(text) <= set(_tokens(written)), (name, number)
+        assert set(CODE.findall(text)) == set(CODE.findall(written)), (name, number)
+
+
+def _reworded(material: Material) -> Iterator[tuple[str, int, str, str]]:
+    """Yield the tool's name, the number of a wording, the original, and the wording."""
     tools = {each.name: each for each in material.tools}
-    assert len(material.paraphrases) >= 12
     for name, texts in material.paraphrases.items():
-        written = tools[name].at(0)
-        assert len(texts) == 3
-        for text in texts:
-            assert text.count("{name}") == 1
-            assert LEAST <= len(text.split()) <= MOST
-            assert set(FIGURE.findall(text)) == set(FIGURE.findall(written)), (name, text)
-            assert not set(SENTENCE.split(text)) & set(SENTENCE.split(written))
+        assert len(set(texts)) == 3, name
+        for number, text in enumerate(texts, 1):
+            yield name, number, tools[name].at(0), text
+
+
+def _tokens(text: str) -> list[str]:
+    return [word.strip("`\"'(),.:;?!").removesuffix("'s") for word in text.split()]
+
+
+def _names(text: str) -> set[str]:
+    """Return what has a capital inside a word, or at the start of one that starts no sentence."""
+    names, starts = set(), True
+    for word, token in zip(text.split(), _tokens(text), strict=True):
+        starts = starts or word.startswith('"')
+        if any(map(str.isupper, token[1:] if starts else token)):
+            names.add(token)
+        starts = word.rstrip('"')[-1:] in ".?!"
+    return names
 
 
 def test_there_are_six_kinds_of_payload_and_as_many_look_alikes(material: Material) -> None:

@@ -187,3 +187,10 @@ def test_a_mean_is_held_above_or_below_a_threshold() -> None:
     assert decide_mean([20.0, 22.0, 18.0, 21.0] * 2, 10, above=False).verdict == "not met"
     assert decide_mean([2.0, 3.0, 1.0, 2.0] * 2, 10, above=False).verdict == "met"
     assert decide_mean([0.0, 30.0] * 3, 10, above=True).verdict == "not shown"
+
+
+def test_without_any_movement_36_tools_are_the_fewest_for_10_points_and_59_for_5() -> None:
+    for tools, verdict in ((35, "not shown"), (36, "met")):
+        assert decide_mean([0.0] * tools, 10, above=False).verdict == verdict
+    for tools, verdict in ((58, "not shown"), (59, "met")):
+        assert decide_shift([0.0] * tools, 5).verdict == verdict

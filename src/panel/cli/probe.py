@@ -78,7 +78,7 @@ def probe(
         if plan:
             _print_plan(workspace, prepared, planned, as_json)
         if not anyway:
-            wanted.refuse_useless(size, planned)
+            wanted.refuse_useless(setup, planned)
     if plan:
         return
     if target.endpoint.profile == "embedded":

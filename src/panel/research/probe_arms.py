@@ -264,8 +264,11 @@ def concerned(material: Material, personas: Sequence[Persona]) -> list[ProbeTool
 
 
 def reworded(material: Material, _personas: Sequence[Persona]) -> list[ProbeTool]:
-    """Return the tools that have paraphrases."""
-    return [each for each in material.tools if each.name in material.paraphrases]
+    """Return the tools that have paraphrases; raises UsageError where none has."""
+    found = [each for each in material.tools if each.name in material.paraphrases]
+    if not found:
+        raise UsageError("probes/paraphrases.yaml has other wordings of no tool. Write some there.")
+    return found
 
 
 def any_tool(material: Material, _personas: Sequence[Persona]) -> list[ProbeTool]:

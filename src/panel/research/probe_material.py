@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from panel.errors import UsageError, WorkspaceError
+from panel.errors import PanelError, UsageError, WorkspaceError
 from panel.hashing import content_hash
 from panel.workspace.documents import parse_yaml, yaml_lines
 from panel.workspace.plain_files import read_text
@@ -125,13 +125,22 @@ class Material:
     """All of it. tools: by turns of each kind of flaw, so that any first n are a fair mix.
 
     paraphrases: by name of the tool, other wordings of its description at severity 0.
-    digest: the hash of everything that is used.
+    digest: the hash of everything that is used. root: the workspace. sealed: with that part.
     """
 
     tools: tuple[ProbeTool, ...]
     edits: Edits
     paraphrases: dict[str, tuple[str, ...]]
     digest: str
+    root: Path
+    sealed: bool
+
+    def unsealed(self) -> Material:
+        """Return the material with the sealed part; itself where that is in it or cannot be had."""
+        try:
+            return self if self.sealed else load_material(self.root, sealed=True)
+        except PanelError:
+            return self
 
 
 def load_material(root: Path, sealed: bool = False) -> Material:
@@ -157,7 +166,7 @@ def load_material(root: Path, sealed: bool = False) -> Material:
     digest = content_hash(
         [[each.model_dump(mode="json") for each in (*tools, edits)], dict(reworded)]
     )
-    return Material(tools, edits, dict(reworded), digest)
+    return Material(tools, edits, dict(reworded), digest, root, sealed)
 
 
 def by_turns(groups: Iterable[Sequence[T]]) -> list[T]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from panel.cells.cells import Target
 from panel.errors import UsageError
 from panel.research import probe_arms, probe_findings, probe_plan
+from panel.research.figures import counted
 from panel.research.probe_arms import Roles, Setup
 from panel.research.probe_findings import Finding, Frames
 from panel.research.probe_material import Material, ProbeTool
@@ -58,9 +59,11 @@ class Probe:
         """
         usable = self.tools(material, target.personas)
         if tools is not None and tools > len(usable):
+            all_of_them = len(self.tools(material.unsealed(), target.personas))
+            offer = f"; with --sealed there are {all_of_them}" if all_of_them > len(usable) else ""
             raise UsageError(
-                f"--tools {tools}: the material has {len(usable)} tools for the probe "
-                f"{self.name!r}. Ask fewer, or add the sealed ones with --sealed."
+                f"--tools {tools}: the material has {counted(len(usable), 'tool')} for the probe "
+                f"{self.name!r}. Ask fewer{offer}."
             )
         return Setup(target, material, tuple(usable[:tools]), repeats or self.repeats)
 
@@ -68,22 +71,47 @@ class Probe:
         """Return what a size can show."""
         return ProbePlan(*(self.plan(size, self.threshold, truth) for truth in self.truths))
 
-    def refuse_useless(self, size: Size, plan: ProbePlan) -> None:
+    def refuse_useless(self, setup: Setup, plan: ProbePlan) -> None:
         """Raise UsageError, with a size that would do, for one that cannot decide by its plan."""
-        if plan.decides:
-            return
-        repeats = self._enough("repeats", size, REPEATS_TRIED)
-        tools = self._enough("tools", size, TOOLS_TRIED)
-        would = [f"--repeats {repeats}"] if repeats else []
-        would += [f"--tools {tools} (--sealed, where that is more than there are)"] if tools else []
-        remedy = f"{' or '.join(would)} would." if would else "No size that was tried would."
-        plan.refuse(f"{size.tools} tools x {size.repeats} repeat(s)", remedy)
+        if not plan.decides:
+            size = size_of(setup)
+            plan.refuse(f"{size.tools} tools x {size.repeats} repeat(s)", self._remedy(setup))
 
-    def _enough(self, name: str, size: Size, tried: Sequence[int]) -> int | None:
-        """Return the first larger number of tools or repeats that decides; None for none."""
-        larger = (many for many in tried if many > getattr(size, name))
-        sizes = ((many, replace(size, **{name: many})) for many in larger)
-        return next((many for many, each in sizes if self.planned(each).decides), None)
+    def _remedy(self, setup: Setup) -> str:
+        """Say what would decide: more repeats, then more tools, then the sealed ones as well."""
+        asked, tried = size_of(setup), set[int]()
+        for material in (setup.material, setup.material.unsealed()):
+            usable = tuple(self.tools(material, setup.personas))
+            for tools in (setup.tools, usable):
+                size = size_of(replace(setup, material=material, tools=tools))
+                if size.tools in tried:
+                    continue
+                tried.add(size.tools)
+                enough = self._repeats(size)
+                if enough is not None:
+                    return f"{_options(asked, enough, material is not setup.material)} would."
+        return (
+            f"No size can, with this panel and the {counted(max(tried), 'tool')} that there are. "
+            f"Write more tools into probes/, or ask more personas."
+        )
+
+    def _repeats(self, size: Size) -> Size | None:
+        """Return the size with the fewest repeats, as many as it has or more, that decides."""
+        repeats = (size.repeats, *(many for many in REPEATS_TRIED if many > size.repeats))
+        sizes = [replace(size, repeats=many) for many in repeats]
+        if not self.planned(sizes[-1]).decides:  # what the most cannot, fewer cannot either
+            return None
+        return next(each for each in sizes if self.planned(each).decides)
+
+
+def _options(asked: Size, enough: Size, sealed: bool) -> str:
+    """Return the options that lead from one size to another."""
+    options = {
+        f"--tools {enough.tools}": enough.tools != asked.tools,
+        f"--repeats {enough.repeats}": enough.repeats != asked.repeats,
+        "--sealed": sealed,
+    }
+    return " ".join(option for option, needed in options.items() if needed)
 
 
 def size_of(setup: Setup) -> Size:
