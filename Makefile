@@ -49,9 +49,9 @@ browser: $(VENV)/test  ## a Chromium for the browser tests, if there is a way to
 	@PLAYWRIGHT=$(BIN)/playwright sh tests/support/find-browser.sh
 
 bench: $(VENV)/test  ## the overhead against a bare openai loop, and what grows with a catalog
-	$(BIN)/python bench/overhead.py
+	$(BIN)/python -m bench.overhead
 	$(BIN)/python -m bench.scale
-	$(BIN)/python -m bench.statistics
+	$(BIN)/python -m bench.million
 	$(BIN)/python -m bench.no_op_job
 
 servers: $(VENV)/test  ## ten gateways, proxies and mock servers of others: about five minutes, with downloads

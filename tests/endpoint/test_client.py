@@ -209,6 +209,36 @@ def test_headers_of_its_own_go_below_base_url_and_nowhere_else(
     assert not {"x-tenant", "http-referer", "x-portal-key", "authorization"} & set(outside)
 
 
+@pytest.mark.parametrize("status", [200, 400, 503])
+def test_every_request_has_the_address_and_the_headers_of_the_first(
+    mock: MockEndpoint, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The openai client makes the first one only, whatever became of it."""
+    monkeypatch.setenv("PORTAL", "portal-secret")
+    mock.face = lambda _index, _body: mock_endpoint.Answer(status, json.dumps(completion("{}")))
+    bodies = [
+        {"model": "mock-1", "messages": [{"role": "user", "content": "é" * n}]} for n in range(3)
+    ]
+
+    async def thrice() -> None:
+        asked = endpoint(
+            mock.base_url + "/v1?tenant=a", headers={"X-Plain": "b"}, headers_env={"X-P": "PORTAL"}
+        )
+        async with Client(f"{mock.base_url}?tenant=a", KEY, asked) as client:
+            for body in bodies:
+                assert (await client.complete(body)).status == status
+
+    asyncio.run(thrice())
+    first, *others = mock.requests
+    sizes = [int(request["headers"].pop("content-length")) for request in mock.requests]
+    assert sizes[0] < sizes[1] < sizes[2]
+    assert [request["body"] for request in mock.requests] == bodies
+    for request in others:
+        assert request | {"body": None} == first | {"body": None}
+    assert first["headers"]["authorization"] == f"Bearer {KEY}"
+    assert (first["headers"]["x-p"], first["query"]) == ("portal-secret", "tenant=a")
+
+
 def test_without_a_key_there_is_no_header_for_one(mock: MockEndpoint) -> None:
     ask(mock.base_url, key=None)
     assert "authorization" not in mock.requests[0]["headers"]

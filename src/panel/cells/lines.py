@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
 from typing import Any
 
 from panel import __version__
+from panel.cells.answers import INPUT_NAMES
 from panel.cells.cells import Cell, ModelIdentity
 from panel.cells.journal import journal_line, utc_now
 from panel.cells.renames import Rename
@@ -121,26 +123,34 @@ _COPIED = [
 ]
 
 
+@lru_cache(maxsize=64)  # the rules of each persona, and the tools in flight
+def _message_hash(role: str, content: str) -> str:
+    return content_hash([role, content])
+
+
 class Recorder:
-    """Turns attempts into journal lines; writes each message of a run only once."""
+    """Turns attempts into journal lines; writes each message of a run only once.
+
+    It keeps the hashes of messages and not their texts, which may be those of 100,000 tools.
+    """
 
     def __init__(self, run_id: str) -> None:
         self._run_id = run_id
         self._count = 0
-        self._messages: dict[tuple[str, str], str] = {}
+        self._written: set[str] = set()
 
     def attempt_lines(self, attempt: Attempt) -> bytes:
         """Return the lines of an attempt: messages not yet written, then the attempt."""
         lines: list[bytes] = []
         hashes = []
         for message in attempt.messages:
-            known = self._messages.get(message)
-            if known is None:
-                role, content = message
-                known = self._messages[message] = content_hash([role, content])
-                shown = {"message": known, "role": role, "content": content}
+            role, content = message
+            name = _message_hash(role, content)
+            if name not in self._written:
+                self._written.add(name)
+                shown = {"message": name, "role": role, "content": content}
                 lines.append(journal_line("message", shown))
-            hashes.append(known)
+            hashes.append(name)
         self._count += 1
         line: dict[str, Any] = {
             "attempt_id": f"{self._run_id}-{self._count:07}",
@@ -167,7 +177,7 @@ def cell_fields(cell: Cell) -> dict[str, Any]:
         "repeat": cell.repeat,
         "fingerprint": cell.fingerprint,
         "wording": cell.wording,
-        **asdict(cell.inputs),
+        **{name: getattr(cell.inputs, name) for name in INPUT_NAMES},
     }
 
 

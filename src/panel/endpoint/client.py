@@ -8,7 +8,7 @@ import html
 import json
 import re
 import time
-from collections.abc import Awaitable
+from collections.abc import Coroutine
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, Self
 from urllib.parse import urlsplit
@@ -16,11 +16,19 @@ from urllib.parse import urlsplit
 import aiohttp
 import httpx2
 import openai
+from pydantic_core import to_json
 
 from panel.cells.cells import Cell
 from panel.endpoint.bodies import decoded, read_body
-from panel.endpoint.masking import MASK, mask_keys
-from panel.endpoint.transport import Transport, route_to, transport_fault, way_fault
+from panel.endpoint.masking import MASK, mask_keys, mask_line
+from panel.endpoint.transport import (
+    Like,
+    Received,
+    Transport,
+    route_to,
+    transport_fault,
+    way_fault,
+)
 from panel.errors import EndpointError
 from panel.workspace.endpoints import Endpoint
 
@@ -177,8 +185,13 @@ class Client:
             )
         self._transport = Transport(self._route, connections=endpoint.concurrency + 8)
         self._http = httpx2.AsyncClient(
-            transport=self._transport, timeout=None, follow_redirects=False, trust_env=False
+            transport=self._transport,
+            timeout=None,
+            follow_redirects=False,
+            trust_env=False,
+            event_hooks={"request": [self._remember]},
         )
+        self._question: Like | None = None  # how the openai client asks
         nobody = {} if key else {"Authorization": openai.Omit()}
         self._keyless = not (key or secret)
         # Of each request below base_url; one that is named Authorization replaces the key.
@@ -203,11 +216,25 @@ class Client:
 
     async def complete(self, body: dict[str, Any], _cell: Cell | None = None) -> RawResponse:
         """POST /chat/completions once, within a wall-clock deadline. Never raises for a failure."""
-        address = self._below("/chat/completions")
-        request = self._openai.post(
-            address, body=body, cast_to=httpx2.Response, options=self._options
+        return await self._send(self._post(to_json(body)))
+
+    async def _post(self, content: bytes) -> Received:
+        # The openai client makes the first request: address, key, headers. The others are like
+        # it but for the body, and go straight to the transport, in a third of the time.
+        if self._question is not None:
+            return await self._transport.send(self._question, content)
+        return Received.of(
+            await self._openai.post(
+                self._below("/chat/completions"),
+                content=content,
+                cast_to=httpx2.Response,
+                options=self._options,
+            )
         )
-        return await self._send(request)
+
+    async def _remember(self, request: httpx2.Request) -> None:
+        if request.method == "POST":
+            self._question = Like(request)
 
     async def models(self, deadline: float | None = None) -> RawResponse:
         """GET /models once."""
@@ -224,23 +251,27 @@ class Client:
         header of the endpoint is sent, unless this program serves the model itself.
         """
         address = self._base._replace(path=path, query="").geturl()
-        own = self.endpoint.embedded
-        return await self._send(self._get(address) if own else self._http.get(address), deadline)
+        return await self._send(self._get(address, self.endpoint.embedded), deadline)
 
-    def _get(self, address: str) -> Awaitable[httpx2.Response]:
-        return self._openai.get(address, cast_to=httpx2.Response, options=self._options)
+    async def _get(self, address: str, own: bool = True) -> Received:
+        if not own:
+            return Received.of(await self._http.get(address))
+        got = self._openai.get(address, cast_to=httpx2.Response, options=self._options)
+        return Received.of(await got)
 
     def _below(self, path: str) -> str:
         return self._base._replace(path=self._base.path.rstrip("/") + path).geturl()
 
-    async def _send(self, request: Any, deadline: float | None = None) -> RawResponse:
+    async def _send(
+        self, request: Coroutine[Any, Any, Received], deadline: float | None = None
+    ) -> RawResponse:
         started = time.perf_counter()
         deadline = min(deadline or self._deadline, self._deadline)
         try:
             async with asyncio.timeout(deadline):
-                response = await request
+                answer = await request
         except openai.APIStatusError as error:
-            response = error.response
+            answer = Received.of(error.response)
         except (TimeoutError, openai.APIError, httpx2.HTTPError, aiohttp.ClientError) as error:
             seconds = time.perf_counter() - started
             kind, detail = transport_fault(error, deadline, self._route)
@@ -250,23 +281,20 @@ class Client:
                 kind, detail = "tls_wanted", f"{self._route.host} speaks TLS, and not plain HTTP"
             return RawResponse(seconds, transport_fault=(kind, self._masked(detail)))
         self._tls_wanted = False
-        if (fault := way_fault(response, self._route)) is not None:
-            return RawResponse(time.perf_counter() - started, transport_fault=fault)
-        answer = RawResponse(
-            time.perf_counter() - started,
-            response.status_code,
-            self._header_lines(response),
-            self._own_key_cut(response.content.decode("latin-1")).encode("latin-1"),
-            keyless=self._keyless,
-        )
-        if answer.completion() is None:  # an error's words; a reply is the model's, and data
-            masked = mask_keys(answer.body.decode("latin-1")).encode("latin-1")
-            answer = replace(answer, body=masked, _parsed=None)
-        return answer
+        seconds = time.perf_counter() - started
+        if (fault := way_fault(answer, self._route)) is not None:
+            return RawResponse(seconds, transport_fault=fault)
+        body = self._own_key_cut(answer.body.decode("latin-1")).encode("latin-1")
+        headers = self._without_keys(answer.headers)
+        response = RawResponse(seconds, answer.status, headers, body, keyless=self._keyless)
+        if response.completion() is None:  # an error's words; a reply is the model's, and data
+            masked = mask_keys(body.decode("latin-1")).encode("latin-1")
+            response = replace(response, body=masked, _parsed=None)
+        return response
 
-    def _header_lines(self, response: httpx2.Response) -> dict[str, str]:
+    def _without_keys(self, headers: dict[str, str]) -> dict[str, str]:
         """Return the headers without keys, and without what a redirect's address may hold."""
-        lines = {name.lower(): self._masked(value) for name, value in response.headers.items()}
+        lines = {name: mask_line(self._own_key_cut(value)) for name, value in headers.items()}
         if "location" in lines:
             lines["location"] = re.sub(r"(?<=//)[^/?#]*@|[?#].*", "", lines["location"])
         return lines

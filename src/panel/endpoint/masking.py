@@ -7,6 +7,7 @@ of somebody else, one that was just replaced. A reply of the model is data and i
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 MASK = "[key]"
 
@@ -39,6 +40,12 @@ _NAMED = (
 _CREDENTIALS = r"(?P<scheme>\b[a-z][a-z0-9+.-]{0,20}://)[^\s/@?#\"'<>]+@"
 
 _SECRETS = re.compile(f"{_CREDENTIALS}|{_MARKED}|{_NAMED}")
+
+
+@lru_cache(maxsize=1024)  # the lines of a response's head come again and again
+def mask_line(text: str) -> str:
+    """Mask a short text."""
+    return mask_keys(text)
 
 
 def mask_keys(text: str) -> str:

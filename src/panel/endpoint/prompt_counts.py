@@ -68,8 +68,9 @@ class PromptCounts:
         read, characters = usage.prompt_tokens, sum(len(text) for _role, text in messages)
         if not read:
             return usage, None
-        # Counting the fewest tokens is slow, and never gives more than a quarter of these.
-        least = 0 if 4 * read >= characters else fewest_tokens(messages)
+        # Counting the fewest tokens is slow, and never gives more than this.
+        most = characters // (7 if all(text.isascii() for _role, text in messages) else 4)
+        least = 0 if read >= most + 1 else fewest_tokens(messages)
         if read + (usage.cached_tokens or 0) >= least:
             if self._whole < SURE_AFTER and _MOST * self._fresh(messages) < read:
                 self._whole += 1

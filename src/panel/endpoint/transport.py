@@ -11,7 +11,7 @@ import os
 import re
 import socket
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import SplitResult
@@ -19,6 +19,7 @@ from urllib.parse import SplitResult
 import aiohttp
 import httpx2
 from aiohttp import http_exceptions
+from multidict import CIMultiDict
 from yarl import URL
 
 from panel.endpoint.bodies import BODY_BYTES, BodyTooLong, unpacked
@@ -109,6 +110,50 @@ def _load(trust: ssl.SSLContext, path: str) -> None:
         trust.load_verify_locations(cafile=path)
 
 
+class Like:
+    """How a request is made, but for its body: method, address, headers. Read from one request."""
+
+    def __init__(self, request: httpx2.Request) -> None:
+        self.method = request.method
+        self.url = URL(str(request.url), encoded=True)
+        headers = request.headers.multi_items()
+        sized = [(name, value) for name, value in headers if name not in _OF_THE_BODY]
+        self.headers: CIMultiDict[str] = CIMultiDict(sized)
+
+
+_OF_THE_BODY = ("content-length", "transfer-encoding")
+NO_HEADERS: dict[str, str] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """An answer, whole: status, reason, header lines (names in small letters), unpacked body."""
+
+    status: int
+    reason: str
+    headers: dict[str, str]
+    body: bytes
+
+    @classmethod
+    def of(cls, response: httpx2.Response) -> Received:
+        """Return what the openai client, or httpx2, gives back."""
+        lines = header_lines(response.headers.raw)
+        return cls(response.status_code, response.reason_phrase, lines, response.content)
+
+
+def header_lines(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Return header lines as text; several of one name are joined by commas."""
+    lines: dict[str, str] = {}
+    for name_bytes, value_bytes in raw:
+        name = name_bytes.decode("latin-1").lower()
+        try:
+            value = value_bytes.decode()
+        except UnicodeDecodeError:
+            value = value_bytes.decode("latin-1")
+        lines[name] = f"{lines[name]}, {value}" if name in lines else value
+    return lines
+
+
 class Transport(httpx2.AsyncBaseTransport):
     """Sends requests by one route; raises what ``transport_fault`` reads: aiohttp's errors."""
 
@@ -117,24 +162,9 @@ class Transport(httpx2.AsyncBaseTransport):
         self._session: aiohttp.ClientSession | None = None
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Send one request and read the whole answer, unpacked."""
-        proxy = self._route.proxy
-        proof = (
-            {"Proxy-Authorization": proxy.authorization} if proxy and proxy.authorization else {}
-        )
-        headers = request.headers.multi_items()
-        if self._route.address.scheme == "http":  # the proxy reads this request itself
-            headers += proof.items()
-        async with self._opened().request(
-            request.method,
-            URL(str(request.url), encoded=True),
-            headers=headers,
-            data=await request.aread() or None,
-            allow_redirects=False,
-            proxy=proxy.address if proxy else None,
-            proxy_headers=proof,
-        ) as answer:
-            body = await _whole(answer)
+        """Send one request of the openai client and read the whole answer, unpacked."""
+        like = Like(request)
+        answer, body = await self._sent(like, await request.aread())
         packed = (b"content-encoding", b"content-length")
         return httpx2.Response(
             answer.status,
@@ -142,6 +172,28 @@ class Transport(httpx2.AsyncBaseTransport):
             stream=httpx2.ByteStream(body),
             request=request,
         )
+
+    async def send(self, like: Like, content: bytes) -> Received:
+        """Send a request like one that was sent before, with another body."""
+        answer, body = await self._sent(like, content)
+        return Received(answer.status, answer.reason or "", header_lines(answer.raw_headers), body)
+
+    async def _sent(self, like: Like, content: bytes) -> tuple[aiohttp.ClientResponse, bytes]:
+        proxy, headers, proof = self._route.proxy, like.headers, NO_HEADERS
+        if proxy and proxy.authorization:
+            proof = {"Proxy-Authorization": proxy.authorization}
+            if self._route.address.scheme == "http":  # the proxy reads this request itself
+                headers = CIMultiDict([*headers.items(), *proof.items()])
+        async with self._opened().request(
+            like.method,
+            like.url,
+            headers=headers,
+            data=content or None,
+            allow_redirects=False,
+            proxy=proxy.address if proxy else None,
+            proxy_headers=proof,
+        ) as answer:
+            return answer, await _whole(answer)
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:  # only now: it wants a running loop
@@ -194,13 +246,13 @@ async def _whole(answer: aiohttp.ClientResponse) -> bytes:
         raise aiohttp.ClientPayloadError from error
 
 
-def way_fault(answer: httpx2.Response, route: Route) -> tuple[str, str] | None:
+def way_fault(answer: Received, route: Route) -> tuple[str, str] | None:
     """Return label and detail of an answer that is not the endpoint's; None where it may be."""
-    refused = answer.status_code == 407 or "x-squid-error" in answer.headers
-    if refused and route.proxy and answer.status_code < 500:
-        said = f"{route.proxy} answered {answer.status_code} {answer.reason_phrase}".rstrip()
+    refused = answer.status == 407 or "x-squid-error" in answer.headers
+    if refused and route.proxy and answer.status < 500:
+        said = f"{route.proxy} answered {answer.status} {answer.reason}".rstrip()
         return "proxy_refused", said
-    if answer.status_code == 400 and _TLS_ASKED_FOR.search(answer.text[:2000]):
+    if answer.status == 400 and _TLS_ASKED_FOR.search(answer.body[:2000].decode("latin-1")):
         return "tls_wanted", f"{route.host} speaks TLS, and not plain HTTP"
     return None
 

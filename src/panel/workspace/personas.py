@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -76,6 +77,10 @@ class Persona(_Strict):
 
     def digest(self) -> str:
         """Return the content hash of everything written about the persona."""
+        return self._digest
+
+    @cached_property  # it cannot change, and every attempt's line has it
+    def _digest(self) -> str:
         return content_hash(self.record())
 
 

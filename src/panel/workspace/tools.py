@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -136,6 +137,10 @@ class Tool(_Strict):
 
     def digest(self) -> str:
         """Return the content hash of everything written about the tool."""
+        return self._digest
+
+    @cached_property  # it cannot change, and every attempt's line has it
+    def _digest(self) -> str:
         return content_hash(self.record())
 
 

@@ -1,6 +1,6 @@
 """Measures ``panel stats`` on a store of a million verdicts.
 
-Usage: python -m bench.statistics [SHAPE ...] [--folder DIR], in the project's folder
+Usage: python -m bench.million [SHAPE ...] [--folder DIR], in the project's folder
 
 A SHAPE is tools x personas x repeats, as 250000x4x1 and 10000x4x25 (both where none is named). The
 rows are made by DuckDB in the table that ingest writes, since a million journal lines are what
