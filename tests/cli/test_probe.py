@@ -282,7 +282,7 @@ def test_a_size_that_more_repeats_do_not_help_is_refused_with_the_tools_that_do(
 ) -> None:
     result = probing.run(*words.split(), "--plan")
     assert result.code == ExitCode.USAGE
-    assert f"%. {remedy}" in result.err
+    assert f". {remedy}" in result.err
 
 
 def test_sealed_tools_are_the_remedy_where_the_open_ones_do_not_suffice(
@@ -291,9 +291,9 @@ def test_sealed_tools_are_the_remedy_where_the_open_ones_do_not_suffice(
     folder = _own_material(mocked)
     (folder / "tools" / "futurist.yaml").unlink()
     words = ("injection", "--tools", 4, "--plan")
-    assert "%. --tools 84 --sealed would." in probing.run(*words).err
+    assert ". --tools 84 --sealed would." in probing.run(*words).err
     (folder / "sealed.yaml").unlink()
-    assert "%. No size can, with this panel and the 48 tools" in probing.run(*words).err
+    assert ". No size can, with this panel and the 48 tools" in probing.run(*words).err
 
 
 @pytest.mark.parametrize(
