@@ -313,3 +313,14 @@ def test_inputs_tell_apart_what_went_into_a_cell(space: Space) -> None:
     assert len({cell.inputs for cell in cells}) == 8
     assert len({cell.inputs.templates_digest for cell in cells}) == 1
     assert isinstance(cells[0].inputs, Inputs)
+
+
+def test_worked_examples_are_a_persona_s_own_and_no_template_s(space: Space) -> None:
+    """The votes of a panel are counted together by their templates, which all personas share."""
+    embedded = replace(ENDPOINT, profile="embedded")
+    before = cells_of(space, embedded)
+    assert len({cell.inputs.templates_digest for cell in before}) == 1
+    edit(space.root / "prompts/examples/skeptic.yaml", "name: ", "name: The ")
+    plan = make_plan(cells_of(space, embedded), answered(before))
+    assert plan.reasons() == {"persona changed": 2}
+    assert {cell.persona.id for cell, _reason in plan.pending} == {"skeptic"}

@@ -42,11 +42,11 @@ Confidence = Annotated[int, Field(ge=0, le=100)]
 class Inputs:
     """Content hashes of what the model is shown, part by part, to tell what has changed.
 
-    tool_digest: of the rendered review; persona_digest: of the rendered rules and the schema;
-    templates_digest: of what the templates make of a sample; sampling_digest: of the settings
-    that shape an answer; guidance_digest: of an editor's rendered note to this tool × persona,
-    None where there is none. What no prompt shows (a day on which prices were checked) is in none
-    of them.
+    tool_digest: of the rendered review; persona_digest: of the rendered rules, the schema and
+    the worked examples where they are shown; templates_digest: of what the templates make of a
+    sample, so that all personas share it; sampling_digest: of the settings that shape an answer;
+    guidance_digest: of an editor's rendered note to this tool × persona, None where there is none.
+    What no prompt shows (a day on which prices were checked) is in none of them.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")  # used where a file is read

@@ -166,10 +166,10 @@ class Target:
     def _reviewer(self, persona: Persona, templates: str) -> _Reviewer:
         embedded = self.endpoint.profile == "embedded"
         schema = schema_for(persona, EMBEDDED_LENGTHS if embedded else None, self.prompts.form)
-        if embedded:  # the worked examples are wording too, where they are shown
-            templates = content_hash([templates, self.prompts.example_records(persona)])
-        digest = content_hash([self.prompts.system_text(persona), schema])
-        return _Reviewer(persona, digest, schema, templates)
+        shown = [self.prompts.system_text(persona), schema]
+        if embedded:  # where the worked examples are shown; each persona has its own
+            shown.append(self.prompts.example_records(persona))
+        return _Reviewer(persona, content_hash(shown), schema, templates)
 
     def _cell(
         self,

@@ -662,7 +662,7 @@ COMMENT ON COLUMN observations.cost_usd IS 'cost of that request, in US dollars'
 COMMENT ON COLUMN observations.fingerprint IS 'hash of the question: messages, schema, model, sampling, repeat';
 COMMENT ON COLUMN observations.wording IS 'what the repeats of one question share';
 COMMENT ON COLUMN observations.tool_digest IS 'hash of what the prompt shows of the tool';
-COMMENT ON COLUMN observations.persona_digest IS 'hash of what the prompt and the schema show of the persona';
+COMMENT ON COLUMN observations.persona_digest IS 'hash of what the prompt, the schema and the worked examples show of the persona';
 COMMENT ON COLUMN observations.templates_digest IS 'hash of the templates'' wording';
 COMMENT ON COLUMN observations.sampling_digest IS 'hash of the sampling';
 COMMENT ON COLUMN observations.attempt_id IS 'the attempt that the answer comes from';
