@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from panel.workspace.personas import load_personas
+from panel.workspace.thoughts import next_mark
 from panel.workspace.verdict import UnparsableReply, parse
 from tests.support.space import ROOT
 
@@ -173,3 +174,21 @@ def test_no_draft_is_read_out_of_a_thought_that_was_cut(thought: str, whole: boo
     except UnparsableReply:
         return
     assert answered.verdict == "skip"
+
+
+class Watched(str):
+    """A text that counts how often it is read from end to end for its small letters."""
+
+    reads = 0
+
+    def lower(self) -> str:
+        Watched.reads += 1
+        return super().lower()
+
+
+@pytest.mark.parametrize("mark", ["assistantfinal ", "<think></think>"])
+def test_a_text_is_looked_through_once_however_many_marks_it_has(mark: str) -> None:
+    text, place, marks, Watched.reads = Watched(mark * 500), 0, 0, 0
+    while found := next_mark(text, place):
+        place, marks = found.end, marks + 1
+    assert marks >= 500 and Watched.reads == 1

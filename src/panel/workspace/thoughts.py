@@ -8,6 +8,7 @@ Granite. A server that knows its model cuts them out; many do not.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -71,12 +72,17 @@ def next_mark(text: str, position: int) -> Mark | None:
 
 
 def _marks(text: str, position: int) -> Iterator[Mark]:
-    small = text.lower()
-    if not any(sign in small for sign in _SIGNS) and not small.lstrip().startswith("analysis"):
+    if not _may_hold_marks(text):
         return
     for found in _MARKS.finditer(text, position):
         name, opens = _read(found)
         yield Mark(name, opens, found.start(), found.end())
+
+
+@functools.lru_cache(maxsize=1)  # a text is looked at from mark to mark, and may have very many
+def _may_hold_marks(text: str) -> bool:
+    small = text.lower()
+    return any(sign in small for sign in _SIGNS) or small.lstrip().startswith("analysis")
 
 
 def _read(found: re.Match[str]) -> tuple[str, bool]:
