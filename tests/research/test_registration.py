@@ -334,7 +334,7 @@ def test_an_arm_that_did_not_come_about_is_not_decided_and_not_in_the_family(
     assert first["found"]["decision"]["shown"] is True
     assert first["p_adjusted"] == first["found"]["decision"]["p"] == pytest.approx(2 / 2**TOOLS)
     assert second["p_adjusted"] is None and second["found"]["decision"]["shown"] is False
-    assert second["sentence"].startswith("Not decided: whether strict/cool and strict/control")
+    assert second["sentence"].startswith("Not decided: whether cool and control")
     assert "Not realised" in second["sentence"] and "temperature" in second["sentence"]
 
 

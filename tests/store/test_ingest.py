@@ -56,6 +56,7 @@ def test_a_journal_fills_every_view(ledger: Ledger) -> None:
         "tools": 2,
         "personas": 4,
         "labels": 0,
+        "probabilities": 0,
     }
 
 
@@ -207,7 +208,13 @@ def test_the_order_in_which_journals_arrive_changes_nothing(ledger: Ledger) -> N
     assert ledger.views() == before
 
 
-NOT_THERE = ("decisions", "published", "observations", "labels")  # in the history below
+NOT_THERE = (
+    "decisions",
+    "published",
+    "observations",
+    "labels",
+    "probabilities",
+)  # in the history below
 
 
 def test_rebuild_gives_the_same_views_row_for_row(ledger: Ledger) -> None:

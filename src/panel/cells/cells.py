@@ -166,7 +166,7 @@ class Target:
     def _reviewer(self, persona: Persona, templates: str) -> _Reviewer:
         embedded = self.endpoint.profile == "embedded"
         schema = schema_for(persona, EMBEDDED_LENGTHS if embedded else None, self.prompts.form)
-        shown = [self.prompts.system_text(persona), schema]
+        shown: list[Any] = [self.prompts.system_text(persona), schema]
         if embedded:  # where the worked examples are shown; each persona has its own
             shown.append(self.prompts.example_records(persona))
         return _Reviewer(persona, content_hash(shown), schema, templates)

@@ -92,11 +92,12 @@ class VoteCount:
 class Frame:
     """Counted votes, sorted by tool, persona, model, prompt and arm, and where they are from.
 
-    unasked: cells of an experiment that are still to be asked.
+    experiment: its name, where they are of one; unasked: its cells that are still to be asked.
     """
 
     source: str
     rows: tuple[VoteCount, ...]
+    experiment: str = ""
     unasked: int = 0
 
     @cached_property
@@ -171,7 +172,10 @@ def read_frame(connection: Connection, source: Source) -> Frame:
     """Count the votes of a source; without a row where the store holds none."""
     rows = counts_of(connection, source.place).fetchall()
     frame = frame_of(str(source), (VoteCount(*row) for row in rows))
-    return replace(frame, unasked=sum(not_asked(connection, source).values()))
+    if source.kind != "experiment":
+        return frame
+    unasked = sum(not_asked(connection, source).values())
+    return replace(frame, experiment=source.name, unasked=unasked)
 
 
 def load_frame(connection: Connection, source: Source) -> Frame:

@@ -280,7 +280,7 @@ def _too_few(a: Frame, b: Frame, n: int) -> str:
         said += f": with {n} the smallest two-sided p of the sign-flip test is 2/{2**n}"
         said += f" = {2 / 2**n:.3g}, so that nothing could be shown"
     if open_ones := [each for each in (a, b) if each.unasked]:
-        names = sorted({each.source.partition("/")[0] for each in open_ones})
+        names = sorted({each.experiment for each in open_ones})
         left = sum(each.unasked for each in open_ones)
         ask = " and ".join(f"'panel experiment run {name}'" for name in names)
         return f"{said}. {left:,} of their cells are still to be asked: {ask}."
