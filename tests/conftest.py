@@ -29,10 +29,12 @@ from tests.support.sizes import LONG
 from tests.support.space import ROOT, Panel, Result, Space, new_space
 from tests.support.templates import Make, Templates, everything_asked
 
-# A shell without job control starts what runs in the background with SIGINT ignored, and every
-# process started from it would ignore it, too.
+# A shell without job control starts what runs in the background with SIGINT ignored, nohup with
+# SIGHUP, and every process started from it would ignore it, too.
 if threading.current_thread() is threading.main_thread():
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # Enough examples to find a fault in a suite of minutes; HYPOTHESIS_PROFILE=thorough looks longer.
 settings.register_profile("suite", max_examples=40, deadline=None)
