@@ -170,7 +170,10 @@ def test_what_is_changed_after_a_look_only_explores(
     [change] = found["changes"]
     assert (change["answers"], change["what"]) == (CELLS, [told])
     said = panel("experiment", "report", "strict", cwd=strict.root).out
-    assert said.startswith("Exploratory. ") and f", after {CELLS} answers: {told}." in said
+    assert (
+        said.startswith("Exploratory. ")
+        and f", after {CELLS} answers to its cells until then: {told}." in said
+    )
 
 
 def test_what_is_changed_back_is_registered_again_and_stands_as_at_first(
@@ -199,6 +202,28 @@ def test_what_does_not_touch_an_answer_leaves_a_report_confirmatory(
     found = report(panel, strict)
     assert found["confirmatory"] is True
     assert [each["what"] for each in found["changes"]] == [["the arm later is new"]]
+
+
+def test_of_comparisons_registered_beforehand_only_the_last_one_is_confirmed(
+    plain: Space, panel: Panel
+) -> None:
+    """To register several, look, and then choose one of them is to explore."""
+    file = plain.root / "experiments" / "strict.toml"
+    first = file.read_text("utf-8")
+    other = first + 'expect = "more"\n'
+    panel("experiment", "run", "strict", "--max-calls", "1", cwd=plain.root)
+    file.write_text(other, "utf-8")
+    panel("experiment", "run", "strict", cwd=plain.root)
+    assert report(panel, plain)["confirmatory"] is True
+    file.write_text(first, "utf-8")
+    done = panel("experiment", "run", "strict", cwd=plain.root)
+    assert done.code == 0 and "The design is another one than was registered before" in done.err
+    found = report(panel, plain)
+    assert found["confirmatory"] is False
+    assert "were in force when the answers came" in found["why"]
+    assert found["comparisons"][0]["sentence"].startswith("Explored, not confirmed: ")
+    file.write_text(other, "utf-8")
+    assert report(panel, plain)["confirmatory"] is True
 
 
 def test_an_arm_that_is_reworded_before_its_first_answer_is_confirmed(
@@ -273,7 +298,9 @@ def test_an_incomplete_run_says_so_first_decides_nothing_and_names_its_remedy(
 ) -> None:
     add(file_of(plain), "margin = 5\n")
     asked = panel("experiment", "run", "strict", "--max-calls", "54", "--json", cwd=plain.root)
-    assert asked.code == 4
+    assert asked.code == 4 and "another one than was registered" not in asked.err
+    side = panel("compare-arms", "strict/control", "strict/rubric", cwd=plain.root).out
+    assert "An interim look, which decides nothing: cells are not asked yet," in side
     told = json.loads(asked.out)
     assert (told["cells"], told["reused"], told["asked"], told["left"]) == (CELLS, 0, 54, 2)
     assert told["runs"][0]["left"] == 2

@@ -74,6 +74,9 @@ def compare_arms(
         print_comparison(found, noise)
         print_split(parts, why)
         print_flips(found, takes, names)
+        interim = ", ".join(f"{many:,} of {name}" for name, many in waiting.items() if many)
+        if interim:
+            say(f"An interim look, which decides nothing: cells are not asked yet, {interim}.")
         say(found.sentence + caveat(wrong, wrong))
     if shared:
         note(

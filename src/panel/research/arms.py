@@ -48,7 +48,8 @@ class Plan:
     """What an experiment would ask. enrolled: every cell of every arm, in the order drawn.
 
     pending: by arm, how many of its cells have no answer; a cell of two arms counts for both.
-    asking: each cell without an answer once, in that order.
+    asking: each cell without an answer once, in that order. registered: whether this very design
+    is the latest one registered; versions: how many have been.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Plan:
     asking: tuple[Enrolment, ...]
     pending: dict[str, int]
     registered: bool
+    versions: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,7 @@ def plan_arms(connection: Connection, protocol: Protocol, arms: Sequence[Arm]) -
         _asking(enrolled, settled),
         dict(Counter(each.arm for each in enrolled if each.key not in settled)),
         registered,
+        len(known),
     )
 
 

@@ -154,6 +154,12 @@ class _Experiment:
         """Write the opening of every journal; the first one also holds the registration."""
         models: list[ModelIdentity | None] = [cells[0].model for _endpoint, cells in groups]
         first = b"" if self._plan.registered else self._registration()
+        if first and self._plan.versions:
+            self._how.reporter.notice(
+                "The design is another one than was registered before. This run registers it: "
+                f"'panel experiment report {self._protocol.name}' says what has changed, and "
+                "whether it still confirms."
+            )
         if first and not models:  # no model is asked; where all arms wait, there is none
             models = [self._plan.arms[0].target.model if self._plan.arms else None]
         for model in models:

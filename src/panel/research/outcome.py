@@ -127,13 +127,13 @@ def experiment_outcome(
         {name: arm.questions for name, arm in known[-1].arms.items()},
         incomplete,
     )
-    return ExperimentOutcome(
-        experiment,
-        _standing(workspace, connection, experiment, known),
-        tuple(arms),
-        made.of(experiment),
-        incomplete,
-    )
+    stands, compared_now = _standing(workspace, connection, experiment, known), made.of(experiment)
+    if not stands.confirmatory and not incomplete:  # each of them may be quoted alone
+        compared_now = tuple(
+            replace(each, sentence=f"Explored, not confirmed: {each.sentence}")
+            for each in compared_now
+        )
+    return ExperimentOutcome(experiment, stands, tuple(arms), compared_now, incomplete)
 
 
 def _standing(

@@ -32,7 +32,8 @@ class Change:
     @property
     def sentence(self) -> str:
         """The change in one line."""
-        when = f"after {self.answers:,} answers" if self.answers else "before any answer"
+        when = f"after {self.answers:,} answers to its cells until then"
+        when = when if self.answers else "before any answer"
         return f"{self.at}, {when}: {'; '.join(self.what)}."
 
 
@@ -92,6 +93,12 @@ def _unblind(known: Sequence[Registration], plan: ExperimentFile) -> str | None:
     pairs = {pair for each in known[: place + 1] for pair in _pairs(registered_design(each).plan)}
     if place and any(_seen(known[: place + 1], pair, first) for pair in pairs):
         return _changed(known, place, "Its comparisons were changed")
+    forced = _in_force(known)
+    if known[forced].comparisons != plan.comparisons():
+        return (
+            f"Its comparisons were registered on {_time(first)}, but others, of "
+            f"{_time(known[forced].registered_at)}, were in force when the answers came."
+        )
     for each in plan.compare:
         since = _asked_since(known, (each.a, each.b))
         at = known[since].registered_at
@@ -105,6 +112,22 @@ def _unblind(known: Sequence[Registration], plan: ExperimentFile) -> str | None:
             f"{_time(at)}."
         )
     return None
+
+
+def _in_force(known: Sequence[Registration]) -> int:
+    """Return the place of the last version before any comparison had answers on both sides.
+
+    Of several sets of comparisons that were registered blind, only the last one was meant.
+    """
+    pairs = {pair for each in known for pair in _pairs(registered_design(each).plan)}
+    return max(
+        (
+            at
+            for at, each in enumerate(known)
+            if not any(_seen(known, pair, each.registered_at) for pair in pairs)
+        ),
+        default=0,
+    )
 
 
 def _changed(known: Sequence[Registration], place: int, what: str) -> str:
