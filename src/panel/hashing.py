@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from typing import Any
 
 DIGEST_BYTES = 16
@@ -30,3 +31,11 @@ def text_hash(text: str) -> str:
 def content_hash(value: Any) -> str:
     """Return ``b2:`` + blake2b-128 of the canonical JSON; the tag names the method."""
     return "b2:" + text_hash(canonical_json(value))
+
+
+def list_hash(items: Iterable[str]) -> str:
+    """Return the ``content_hash`` of a list whose items are canonical JSON already.
+
+    An item may be several of them, with commas between.
+    """
+    return "b2:" + text_hash(f"[{','.join(items)}]")

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from panel.cells.answers import Inputs
-from panel.hashing import content_hash
+from panel.hashing import canonical_json, content_hash, list_hash
 from panel.workspace.endpoints import Endpoint
 from panel.workspace.personas import Persona
-from panel.workspace.prompts import Messages, Prompts, template_digest
+from panel.workspace.prompts import Message, Messages, Prompts, template_digest
 from panel.workspace.tools import Tool
 from panel.workspace.verdict import EMBEDDED_LENGTHS, schema_for
 
@@ -46,8 +46,9 @@ NO_GUIDANCE: Guidance = {}
 class Cell:
     """One question to one model: exactly what it will see, and the hash of just that.
 
-    prompts: what its messages are made of, those of a repair among them. sampling: request fields
-    besides messages and schema; schema: the verdict's JSON Schema; fingerprint: ``b2:`` + hash
+    prompts: what its messages are made of, those of a repair among them; profile: of the endpoint;
+    note: an editor's guidance. sampling: request fields besides messages and schema; schema: the
+    verdict's JSON Schema; prompt_characters: the size of the messages. fingerprint: ``b2:`` + hash
     over all of it, the model and the repeat. wording: what the repeats of one question share,
     which is the fingerprint of the first of them.
     """
@@ -57,12 +58,19 @@ class Cell:
     model: ModelIdentity
     repeat: int
     prompts: Prompts = field(compare=False, repr=False)
-    messages: Messages
+    profile: str
+    note: str | None
     schema: dict[str, Any]
     sampling: dict[str, Any]
     inputs: Inputs
+    prompt_characters: int
     fingerprint: str
     wording: str
+
+    @property
+    def messages(self) -> Messages:
+        """What the model is shown, rendered anew: a plan of 100,000 cells keeps none of it."""
+        return self.prompts.messages(self.persona, self.tool, self.repeat, self.profile, self.note)
 
     @property
     def key(self) -> CellKey:
@@ -73,11 +81,6 @@ class Cell:
     def pair(self) -> PairKey:
         """The tool × persona that the cell is about."""
         return (self.tool.slug, self.persona.id)
-
-    @property
-    def prompt_characters(self) -> int:
-        """The size of the prompt, in characters."""
-        return sum(len(content) for _role, content in self.messages)
 
 
 CellKey = tuple[str, str, int]
@@ -106,12 +109,6 @@ def request_sampling(endpoint: Endpoint, repeat: int) -> dict[str, Any]:
     return fields
 
 
-def _sampling(endpoint: Endpoint, repeat: int, panel: dict[str, str]) -> _Sampled:
-    fields = request_sampling(endpoint, repeat)
-    return fields, content_hash([fields, endpoint.profile == "embedded", panel])
-
-
-_Sampled = tuple[dict[str, Any], str]  # request fields and their hash
 PairKey = tuple[str, str]  # tool, persona
 
 
@@ -140,70 +137,71 @@ class Target:
 
         Touches neither network nor store. Raises WorkspaceError where a template fails.
         """
-        endpoint, counted = self.endpoint, range(first, first + repeats)
-        samplings = {
-            repeat: _sampling(endpoint, repeat, self.prompts.panel) for repeat in (1, *counted)
-        }
-        templates = template_digest(self.prompts)
-        reviewers = [self._reviewer(persona, templates) for persona in self.personas]
+        counted = range(first, first + repeats)
+        shared = _Shared.of(self, counted)
+        reviewers = [self._reviewer(persona, shared) for persona in self.personas]
         cells: list[Cell] = []
         for start in range(0, len(self.tools), BLOCK):
-            block = self.tools[start : start + BLOCK]
+            block = [self._reviewed(tool) for tool in self.tools[start : start + BLOCK]]
             for reviewer in reviewers:
-                wordings: dict[str, str] = {}
                 asked = [
-                    self._cell(reviewer, tool, repeat, samplings, wordings)
-                    for repeat in counted
-                    for tool in block
+                    cell for each in block for cell in self._cells(shared, reviewer, each, counted)
                 ]
-                # Equal beginnings follow one another; what differs only in the last message
-                # stays where it is.
+                # Repeats come one after the other. Equal beginnings follow one another; what
+                # differs only in the last message stays where it is.
+                asked.sort(key=lambda cell: cell.repeat)
                 begins = dict.fromkeys(cell.messages[:-1] for cell in asked)
                 order = {beginning: place for place, beginning in enumerate(begins)}
                 cells += sorted(asked, key=lambda cell: order[cell.messages[:-1]])
         return cells
 
-    def _reviewer(self, persona: Persona, templates: str) -> _Reviewer:
+    def _reviewer(self, persona: Persona, shared: _Shared) -> _Reviewer:
         embedded = self.endpoint.profile == "embedded"
         schema = schema_for(persona, EMBEDDED_LENGTHS if embedded else None, self.prompts.form)
         shown: list[Any] = [self.prompts.system_text(persona), schema]
         if embedded:  # where the worked examples are shown; each persona has its own
             shown.append(self.prompts.example_records(persona))
-        return _Reviewer(persona, content_hash(shown), schema, templates)
+        digest = content_hash(shown)
+        return _Reviewer(persona, digest, schema, f"{canonical_json(schema)},{shared.identity}")
 
-    def _cell(
-        self,
-        reviewer: _Reviewer,
-        tool: Tool,
-        repeat: int,
-        samplings: Mapping[int, _Sampled],
-        wordings: dict[str, str],
-    ) -> Cell:
-        """Make a cell. wordings: by tool, of those laid out before; the cell's is put there."""
-        persona, schema = reviewer.persona, reviewer.schema
-        note = self.guidance.get((tool.slug, persona.id))
-        identity = [self.model.endpoint, self.model.model, self.model.digest]
+    def _reviewed(self, tool: Tool) -> _Reviewed:
+        digest = content_hash(self.prompts.review_text(tool))
+        return _Reviewed(tool=tool, digest=digest)
 
-        def shown(repeat: int) -> tuple[Messages, str]:
-            messages = self.prompts.messages(persona, tool, repeat, self.endpoint.profile, note)
-            fields = samplings[repeat][0]
-            return messages, content_hash([messages, schema, identity, fields, repeat])
+    def _cells(
+        self, shared: _Shared, reviewer: _Reviewer, reviewed: _Reviewed, counted: range
+    ) -> list[Cell]:
+        """Return the repeats of one tool × persona."""
+        prompts, profile, persona = self.prompts, self.endpoint.profile, reviewer.persona
+        tool, pair = reviewed.tool, (reviewed.tool.slug, reviewer.persona.id)
+        note = self.guidance.get(pair)
+        guidance = None if note is None else content_hash(prompts.guidance_text(note))
 
-        messages, fingerprint = shown(repeat)
-        if tool.slug not in wordings:
-            wordings[tool.slug] = fingerprint if repeat == 1 else shown(1)[1]
-        sampling, sampling_digest = samplings[repeat]
-        inputs = Inputs(
-            content_hash(self.prompts.review_text(tool)),
-            reviewer.digest,
-            reviewer.templates,
-            sampling_digest,
-            None if note is None else content_hash(self.prompts.guidance_text(note)),
-        )
-        return Cell(
-            tool, persona, self.model, repeat, self.prompts, messages, schema, sampling, inputs,
-            fingerprint, wordings[tool.slug],
-        )  # fmt: skip
+        def shown(repeat: int) -> tuple[str, int]:
+            """Return the fingerprint of a repeat, and the size of its prompt."""
+            messages = prompts.messages(persona, tool, repeat, profile, note)
+            *before, last = messages
+            written = ",".join([*map(shared.written, before), reviewed.written(last)])
+            rest = f"{reviewer.asked},{shared.samplings[repeat].written},{repeat}"
+            hashed = list_hash([f"[{written}]", rest])
+            return hashed, sum([len(text) for _role, text in messages])
+
+        wording = "" if 1 in counted else shown(1)[0]
+        cells: list[Cell] = []
+        for repeat in counted:
+            fingerprint, characters = shown(repeat)
+            wording = wording or fingerprint
+            sampled = shared.samplings[repeat]
+            inputs = Inputs(
+                reviewed.digest, reviewer.digest, shared.templates, sampled.digest, guidance
+            )
+            cells.append(
+                Cell(
+                    tool, persona, self.model, repeat, prompts, profile, note, reviewer.schema,
+                    sampled.fields, inputs, characters, fingerprint, wording,
+                )
+            )  # fmt: skip
+        return cells
 
     def lay_out_each(self, repeats: Mapping[str, int]) -> list[Cell]:
         """Return the cells in asking order, of each tool as many repeats as ``repeats`` says.
@@ -230,10 +228,63 @@ def cells_by_pair(cells: Iterable[Cell]) -> dict[PairKey, dict[int, Cell]]:
 
 
 @dataclass(frozen=True, slots=True)
+class _Sampled:
+    """The request fields of a repeat: as they are, hashed, and as canonical JSON."""
+
+    fields: dict[str, Any]
+    digest: str
+    written: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """Messages as canonical JSON, each written once."""
+
+    _known: dict[Message, str] = field(default_factory=dict)
+
+    def written(self, message: Message) -> str:
+        if message not in self._known:
+            self._known[message] = canonical_json(message)
+        return self._known[message]
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared(_Written):
+    """What all cells of a target share; the messages that come before the question among it.
+
+    identity: the model as canonical JSON.
+    """
+
+    templates: str = field(kw_only=True)
+    samplings: dict[int, _Sampled] = field(kw_only=True)
+    identity: str = field(kw_only=True)
+
+    @classmethod
+    def of(cls, target: Target, counted: Iterable[int]) -> _Shared:
+        endpoint, prompts, model = target.endpoint, target.prompts, target.model
+        embedded = endpoint.profile == "embedded"
+        samplings: dict[int, _Sampled] = {}
+        for repeat in (1, *counted):
+            fields = request_sampling(endpoint, repeat)
+            digest = content_hash([fields, embedded, prompts.panel])
+            samplings[repeat] = _Sampled(fields, digest, canonical_json(fields))
+        identity = canonical_json([model.endpoint, model.model, model.digest])
+        return cls(templates=template_digest(prompts), samplings=samplings, identity=identity)
+
+
+@dataclass(frozen=True, slots=True)
 class _Reviewer:
-    """A persona with what all its cells share: its hash, its schema, the wording's hash."""
+    """A persona with what all its cells share. asked: schema and model, as canonical JSON."""
 
     persona: Persona
     digest: str
     schema: dict[str, Any]
-    templates: str
+    asked: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Reviewed(_Written):
+    """A tool, the hash of its review, and the questions about it."""
+
+    tool: Tool = field(kw_only=True)
+    digest: str = field(kw_only=True)

@@ -30,6 +30,8 @@ from panel.workspace.verdict import HOUSE_FORM, Form, schema_for
 Message = tuple[str, str]  # role, content
 Messages = tuple[Message, ...]
 
+REVIEWS = 1000  # rendered reviews that are kept
+
 # What each template may use. A name outside its list is an error before anything is asked.
 TEMPLATES = {
     "system": ("persona", "panel"),
@@ -59,7 +61,8 @@ class Prompts:
 
     panel: what of the settings stands in the prompts: "language", and "as_of" (YYYY-MM, or "").
     form: how the verdict is asked for.
-    Rendered system and review messages are kept, since each is used many times.
+    Rendered system messages are kept, and the last REVIEWS of the reviews: the personas ask about
+    a tool one after the other, and 100,000 tools are too many to keep.
     """
 
     folder: Path
@@ -72,6 +75,7 @@ class Prompts:
     form: Form = HOUSE_FORM
     _systems: dict[str, str] = field(default_factory=dict)
     _reviews: dict[str, str] = field(default_factory=dict)
+    _turns: dict[tuple[str, int], Messages] = field(default_factory=dict)
 
     def messages(
         self, persona: Persona, tool: Tool, repeat: int, profile: str, note: str | None = None
@@ -100,7 +104,10 @@ class Prompts:
     def review_text(self, tool: Tool) -> str:
         """Render the user message of a tool."""
         if tool.slug not in self._reviews:
-            self._reviews[tool.slug] = self._render(self.review, tool=tool, panel=self._panel())
+            rendered = self._render(self.review, tool=tool, panel=self._panel())
+            if len(self._reviews) >= REVIEWS:
+                del self._reviews[next(iter(self._reviews))]
+            self._reviews[tool.slug] = rendered
         return self._reviews[tool.slug]
 
     def repair_text(self, persona: Persona, problems: list[str]) -> str:
@@ -118,9 +125,14 @@ class Prompts:
         A very small model tends to repeat the verdict of the last example. The order alternates
         over personas and repeats within a tool, so that neither verdict is favoured.
         """
-        examples = self.examples.get(persona.id, ())
         # By the name and not by the slug: a file that is renamed asks the same question.
         turned = (int(text_hash(slugify(tool.name)), 16) + persona.order + repeat) % 2
+        if (persona.id, turned) not in self._turns:
+            self._turns[persona.id, turned] = self._rendered_turns(persona, turned)
+        return self._turns[persona.id, turned]
+
+    def _rendered_turns(self, persona: Persona, turned: int) -> Messages:
+        examples = self.examples.get(persona.id, ())
         turns: list[Message] = []
         for example in reversed(examples) if turned else examples:
             asked = self._render(self.review, tool=example.as_tool(), panel=self._panel())
@@ -134,7 +146,7 @@ class Prompts:
 
     def in_form(self, form: Form) -> Prompts:
         """Return the same prompts, asking for the verdict in another form."""
-        return replace(self, form=form, _systems={}, _reviews={})
+        return replace(self, form=form, _systems={}, _reviews={}, _turns={})
 
     def _panel(self) -> dict[str, Any]:
         return self.panel | _form_fields(self.form)

@@ -249,6 +249,7 @@ def template_environment(
         autoescape=False,  # prompts are plain text
         finalize=_finalize,
         bytecode_cache=_Compiled(),
+        cache_size=-1,  # what was read once stays: a cell's messages are rendered again when asked
         optimized=False,  # constants are computed when rendered, under the budget
         trim_blocks=True,
         lstrip_blocks=True,
