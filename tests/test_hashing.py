@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from panel.hashing import canonical_json, content_hash, text_hash
+from panel.hashing import canonical_json, content_hash, list_hash, text_hash
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
@@ -47,3 +47,8 @@ def test_lone_surrogates_can_be_hashed() -> None:
 def test_what_json_cannot_say_is_refused(value: object) -> None:
     with pytest.raises((TypeError, ValueError)):
         content_hash(value)
+
+
+@given(st.lists(values))
+def test_a_list_hashes_alike_when_its_items_are_written_already(items: list[object]) -> None:
+    assert list_hash(map(canonical_json, items)) == content_hash(items)

@@ -48,7 +48,7 @@ class Known:
     """
 
     asked: Asked | None
-    settled: frozenset[str]
+    settled: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import io
 import os
@@ -167,6 +168,9 @@ def exit_code(error: PanelError) -> ExitCode:
 
 def main() -> NoReturn:
     """Run the command line and exit."""
+    # A catalog is a million small objects that stay: with Python's own thresholds the collector
+    # would walk over them again and again, a fifth of the time of a plan.
+    gc.set_threshold(100_000, 20, 50)
     open_streams()
     with signals_taken():
         code = _run()

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from panel.cells.cells import Target
 from panel.cells.plan import Estimate
@@ -28,9 +26,13 @@ from panel.cli.output import err, note, out, percent, print_json, say
 from panel.cli.workspace import open_workspace
 from panel.endpoint.embedded import NOT_JUDGEMENT
 from panel.engines.base import RunBudget, RunStats
-from panel.research.asking import AskedModel
 from panel.runs.run import ProgressReporter, RunSummary, execute
 from panel.runs.selection import Prepared, Selection, prepare
+
+if TYPE_CHECKING:  # a run that asks nothing is quick: it imports neither the wing nor a bar
+    from rich.table import Table
+
+    from panel.research.asking import AskedModel
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -96,29 +98,12 @@ def how_ended(summary: RunSummary) -> ExitCode:
 @contextmanager
 def shown(cells: int) -> Iterator[ProgressReporter]:
     """Show on stderr how many cells are asked while the block runs; where it is a terminal."""
-    columns = (
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(compact=True),
-        TextColumn("{task.fields[state]}"),
-    )
-    visible = err.is_terminal and bool(cells)
-    with Progress(*columns, console=err, disable=not visible, transient=True) as bar:
-        task = bar.add_task("asking", total=cells, rate="", state="loading")
+    if not (err.is_terminal and cells):
+        yield ProgressReporter(lambda _stats: None, note)
+        return
+    from panel.cli.progress import progress_bar  # noqa: PLC0415
 
-        def progress(stats: RunStats) -> None:
-            if not visible:
-                return
-            speed = bar.tasks[0].speed
-            state = f"{stats.ships} ship, {stats.skips} skip"
-            if stats.abstains or stats.errors:
-                state += f", {stats.abstains} abstained, {stats.errors} errors"
-            state += f", {stats.prompt_tokens + stats.completion_tokens:,} tokens"
-            rate = f"{speed * 60:.0f}/min" if speed else ""
-            total = cells + stats.added
-            bar.update(task, completed=stats.asked, total=total, rate=rate, state=state)
-
+    with progress_bar(cells) as progress:
         yield ProgressReporter(progress, note)
 
 
@@ -175,6 +160,8 @@ def _plan_record(prepared: Prepared) -> dict[str, Any]:
 
 def _plan_table(prepared: Prepared) -> Table:
     plan = prepared.plan
+    from rich.table import Table  # noqa: PLC0415
+
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_row("reused", f"{plan.reused:,}")
     for reason, count in plan.reasons().items():

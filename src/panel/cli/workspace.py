@@ -15,7 +15,6 @@ from panel.cli.output import note, print_json, say
 from panel.errors import WorkspaceError
 from panel.frozen.check import frozen_status
 from panel.frozen.thaw import opened_thawed
-from panel.research.experiments import check_experiments
 from panel.store.connection import FILE, MOVE, Connection, unfit_path
 from panel.workspace.endpoints import check_endpoint
 from panel.workspace.loading import WorkspaceFiles, check_rendering, find_root, load_workspace
@@ -110,6 +109,9 @@ def _check_frozen(
 def _checked(as_json: bool) -> WorkspaceFiles:
     """Check the files that people write; prints what is wrong with them and exits."""
     root = find_root(Path.cwd())
+    # Every command imports this file, and few need the wing.
+    from panel.research.experiments import check_experiments  # noqa: PLC0415
+
     try:
         workspace = load_workspace(root)
         check_rendering(workspace)

@@ -9,7 +9,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
-import tenacity
 
 from panel.errors import StoreBusyError, StoreError
 from panel.store.attached import How, attach
@@ -51,14 +50,8 @@ def _connected(file: Path, how: How, wait: float) -> Iterator[Connection]:
 def _attached(file: Path, how: How, wait: float) -> tuple[Connection, Callable[[], None]]:
     if unfit := unfit_path(file):
         raise StoreError(f"{file} cannot be opened: {unfit}. {MOVE}")
-    retrying = tenacity.Retrying(
-        retry=tenacity.retry_if_exception(_locked),
-        wait=tenacity.wait_random(0.02, 0.1),
-        stop=tenacity.stop_after_delay(wait),
-        reraise=True,
-    )
     try:
-        return retrying(attach, file, how)
+        return _patiently(file, how, wait)
     except duckdb.Error as error:
         if _locked(error):
             holder = re.search(r"\(PID (\d+)\)", str(error))
@@ -69,6 +62,23 @@ def _attached(file: Path, how: How, wait: float) -> tuple[Connection, Callable[[
             ) from None
         reason = str(error).splitlines()[0]
         raise UnusableError(f"{file} cannot be opened: {reason}") from None
+
+
+def _patiently(file: Path, how: How, wait: float) -> tuple[Connection, Callable[[], None]]:
+    try:
+        return attach(file, how)
+    except duckdb.Error as error:
+        if not _locked(error):
+            raise
+    import tenacity  # noqa: PLC0415 - seldom needed, and as slow to import as much of this room
+
+    retrying = tenacity.Retrying(
+        retry=tenacity.retry_if_exception(_locked),
+        wait=tenacity.wait_random(0.02, 0.1),
+        stop=tenacity.stop_after_delay(wait),
+        reraise=True,
+    )
+    return retrying(attach, file, how)
 
 
 def unfit_path(file: Path) -> str | None:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from sys import intern
 from typing import Any
 
 import duckdb
 
-from panel.cells.answers import ROW, Answer, Inputs
+from panel.cells.answers import INPUT_NAMES, ROW, Answer, Inputs
 from panel.cells.cells import CellKey, ModelIdentity, PairKey
 from panel.cells.plan import Asked, Experience, Known
 from panel.errors import UsageError
 from panel.store.connection import Connection
 from panel.store.ingest import opened
 from panel.store.percentages import panels_by_model
+
+ROWS_AT_ONCE = 5_000
+NEVER_ASKED = Known(None, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,46 +31,36 @@ class QueryResult:
     rows: list[tuple[Any, ...]]
 
 
-_KNOWN = """
-WITH house AS (
-    SELECT tool, persona, repeat,
-           arg_max(
-               {fingerprint: fingerprint, outcome: CASE WHEN final THEN outcome END, inputs: {
-                   tool_digest: tool_digest, persona_digest: persona_digest,
-                   templates_digest: templates_digest, sampling_digest: sampling_digest,
-                   guidance_digest: guidance_digest}}, row(happened_at, id)
-           ) AS latest,
-           list(DISTINCT fingerprint) FILTER (final AND outcome IN ('verdict', 'abstain'))
-               AS settled
-    FROM journal.cell_events
-    WHERE model_identity = $model
-    GROUP BY ALL
-),
-elsewhere AS (
-    SELECT tool, persona, repeat, list(DISTINCT fingerprint) AS settled
-    FROM journal.outcome_attempts
-    WHERE model_identity = $model AND final AND outcome IN ('verdict', 'abstain')
-      AND run_id IN (SELECT run_id FROM journal.runs WHERE experiment IS NOT NULL)
-    GROUP BY ALL
-)
-SELECT tool, persona, repeat, latest, list_concat(house.settled, elsewhere.settled)
-FROM house FULL JOIN elsewhere USING (tool, persona, repeat)
+# One row an event, the latest last: put together here they take a third of the time and memory
+# that DuckDB's own aggregates of structs take.
+_EVENTS = f"""
+SELECT tool, persona, repeat, fingerprint, CASE WHEN final THEN outcome END,
+       {", ".join(INPUT_NAMES)}
+FROM journal.cell_events WHERE model_identity = $model ORDER BY happened_at, id
+"""
+_ELSEWHERE = """
+SELECT DISTINCT tool, persona, repeat, fingerprint FROM journal.outcome_attempts
+WHERE model_identity = $model AND final AND outcome IN ('verdict', 'abstain')
+  AND run_id IN (SELECT run_id FROM journal.runs WHERE experiment IS NOT NULL)
 """
 
 
 def known_cells(connection: Connection, model: ModelIdentity) -> dict[CellKey, Known]:
     """Return what the store holds on every cell of this model, asked for an experiment or not."""
-    rows = connection.execute(_KNOWN, {"model": str(model)}).fetchall()
-    return {
-        (tool, persona, repeat): Known(_asked(latest), frozenset(settled or ()))
-        for tool, persona, repeat, latest, settled in rows
-    }
-
-
-def _asked(latest: dict[str, Any] | None) -> Asked | None:
-    if latest is None:
-        return None
-    return Asked(latest["fingerprint"], latest["outcome"], Inputs(**latest["inputs"]))
+    known: dict[CellKey, Known] = {}
+    events = connection.execute(_EVENTS, {"model": str(model)})
+    while rows := events.fetchmany(ROWS_AT_ONCE):
+        for tool, persona, repeat, fingerprint, outcome, *inputs in rows:
+            digests = [digest and intern(digest) for digest in inputs]
+            asked = Asked(fingerprint, outcome, Inputs(*digests))
+            key = (intern(tool), intern(persona), repeat)
+            settled = (fingerprint,) if outcome in ("verdict", "abstain") else ()
+            known[key] = Known(asked, (*known[key].settled, *settled) if key in known else settled)
+    elsewhere = connection.execute(_ELSEWHERE, {"model": str(model)})
+    for tool, persona, repeat, fingerprint in elsewhere.fetchall():
+        before = known.get((tool, persona, repeat), NEVER_ASKED)
+        known[tool, persona, repeat] = replace(before, settled=(*before.settled, fingerprint))
+    return known
 
 
 def settled_cells(connection: Connection) -> set[tuple[str, str, str]]:
