@@ -81,6 +81,8 @@ def _print_diagnosis(
     found: Endpoint, seen: Diagnosis, longest: int | None, advice: list[str]
 ) -> None:
     address = "this process (embedded)" if found.embedded else str(found.base_url)
+    if found.replicas:
+        address += f", the first of {len(found.addresses)} addresses"
     models = ", ".join(seen.models[:MODELS_SHOWN]) or "none listed"
     if len(seen.models) > MODELS_SHOWN:
         models += f" and {len(seen.models) - MODELS_SHOWN} more"

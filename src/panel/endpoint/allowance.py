@@ -34,7 +34,7 @@ class Allowance:
     budget: Budget
 
     async def reserve(self, prompt: int, completion: int, prices: Prices | None) -> Reserved:
-        """Wait for a slot and set a request's worst tokens aside; raises OverBudget, MustWait."""
+        """Wait for a slot and set a request's worst tokens aside; raises OverBudget, GivenUp."""
         tokens = prompt + completion
         worst = (prices.prompt * prompt + prices.completion * completion) / 1e6 if prices else None
         limiter = self.patience.limiter

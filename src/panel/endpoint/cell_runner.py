@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from panel.cells.cells import REPLY_SHOWN, Cell
 from panel.cells.journal import utc_now
@@ -19,7 +19,7 @@ from panel.endpoint.client import CompletionClient, RawResponse
 from panel.endpoint.faults import LOADING, SLIPPED, Fault
 from panel.endpoint.limits import Budget, ConcurrencyLimiter
 from panel.endpoint.output_modes import OutputMode, RequestProfile, optional_fields, plain_fields
-from panel.endpoint.patience import Patience
+from panel.endpoint.patience import GivenUp, Patience
 from panel.endpoint.prompt_counts import PromptCounts
 from panel.stats import Outcome
 from panel.workspace.endpoints import Endpoint
@@ -71,14 +71,20 @@ class RunUsage:
             self.models.add(attempt.returned_model)
 
 
+def nowhere(_fault: Fault) -> bool:
+    """Say that no other server is asked."""
+    return False
+
+
 @dataclass(slots=True)
 class CellRunner:
     """Runs the cells of one endpoint, and remembers what its server refuses.
 
     patience: waits for the endpoint. request_profile: how requests are made; changed by what is
-    learned. counts: how the endpoint counts prompts. heard: whether the endpoint has answered
-    anything at all. worked: the output modes that brought a verdict. weakened: how many cells
-    have needed a weaker one since it changed.
+    learned. counts: how the endpoint counts prompts. elsewhere: whether a cell that this fault
+    would end is to be asked of another server. heard: whether the endpoint has answered anything
+    at all. worked: the output modes that brought a verdict. weakened: how many cells have needed
+    a weaker one since it changed.
     """
 
     client: CompletionClient
@@ -88,6 +94,7 @@ class CellRunner:
     budget: Budget = field(default_factory=Budget)
     usage: RunUsage = field(default_factory=RunUsage)
     counts: PromptCounts = field(default_factory=PromptCounts)
+    elsewhere: Callable[[Fault], bool] = nowhere
     heard: bool = False
     worked: set[OutputMode] = field(default_factory=set)
     weakened: int = 0
@@ -98,11 +105,11 @@ class CellRunner:
         return self.patience.limiter
 
     async def settle(self, cell: Cell, record: Record) -> Settled:
-        """Ask until the cell has ended, one way or another. Raises OverBudget, MustWait."""
+        """Ask until the cell has ended, one way or another. Raises OverBudget, GivenUp."""
         return await _CellInProgress(self, cell, record).settle()
 
     async def reserve(self, cell: Cell, messages: Messages, longer: bool) -> Reserved:
-        """Wait for a slot and set the request's worst size aside; raises OverBudget, MustWait."""
+        """Wait for a slot and set the request's worst size aside; raises OverBudget, GivenUp."""
         prompt = round(sum(len(text) for _role, text in messages) / self.endpoint.chars_per_token)
         cap = cell.sampling.get(self.endpoint.max_tokens_field) or 0
         completion = cap * (2 if longer else 1)
@@ -154,6 +161,8 @@ class _CellInProgress:
                     attempt.detail,
                     stop=fault if fault is not None and fault.action == "stop" else None,
                 )
+            if fault is not None and fault.action == "elsewhere":
+                raise GivenUp(fault)
             if fault is not None:
                 continue  # the next request is made differently
             if result.truncated:
@@ -194,7 +203,7 @@ class _CellInProgress:
             sent,
             prices,
             runner.counts,
-            judge=lambda fault: runner.patience.health.judge(fault, self.cell, began, last),
+            judge=lambda fault: self._judged(fault, began, last),
         )
         result = read_attempt(answer, asked, context)
         runner.heard = runner.heard or answer.status is not None
@@ -207,6 +216,14 @@ class _CellInProgress:
         # Only now: a freed slot is the next request, which a fault of this one may forbid.
         runner.release(reserved, answer, result)
         return result
+
+    def _judged(self, fault: Fault, began: float, last: bool) -> Fault:
+        runner = self.runner
+        fault = runner.patience.health.judge(fault, self.cell, began, last)
+        of_server = fault.action in ("stop", "retry") and fault.ends_cell(last)
+        if of_server and runner.elsewhere(fault):
+            return replace(fault, action="elsewhere")
+        return fault
 
     async def _send(
         self, messages: Messages, output_mode: OutputMode

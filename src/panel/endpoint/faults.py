@@ -22,7 +22,7 @@ from panel.endpoint.transport import WAY_REMEDIES
 from panel.endpoint.waits import asked_wait, daily, named_values, reset_wait
 from panel.text import without_pages
 
-Action = Literal["retry", "stop", "suspect", "degrade", "abstain", "record"]
+Action = Literal["retry", "stop", "suspect", "degrade", "abstain", "record", "elsewhere"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Fault:
         """Whether its cell ends with it; ``last``: no try is left. A model may load for long."""
         if self.action == "retry":
             return last and self.label != LOADING
-        return self.action != "degrade"
+        return self.action not in ("degrade", "elsewhere")
 
     @property
     def busy(self) -> bool:

@@ -17,8 +17,8 @@ from panel.endpoint.waits import reset_wait, until
 ANNOUNCED_SECONDS = 10.0  # a longer wait is announced
 
 
-class MustWait(Exception):  # noqa: N818 - it names the state, not a fault
-    """The server asks for a longer wait than this run should keep."""
+class GivenUp(Exception):  # noqa: N818 - it names the state, not a fault
+    """The server is asked no more: it is gone, or wants a longer wait than a run should keep."""
 
     def __init__(self, fault: Fault) -> None:
         self.fault = fault
@@ -47,12 +47,12 @@ class Patience:
     _announced: float = 0.0  # until when waiting is announced, in monotonic seconds
 
     async def slot(self, tokens: int) -> Slot:
-        """Wait for a slot for a request of so many tokens; raises MustWait."""
+        """Wait for a slot for a request of so many tokens; raises GivenUp."""
         try:
             return await self.limiter.acquire(tokens)
         except LongWait as wait:
             asked = f"it asks to wait {until(wait.seconds)} ({self._asked_by})"
-            raise MustWait(Fault("stop", "long_wait", asked)) from None
+            raise GivenUp(Fault("stop", "long_wait", asked)) from None
 
     def heed(self, answer: RawResponse, fault: Fault | None) -> None:
         """Hold everybody back for as long as this answer says that nobody should ask."""

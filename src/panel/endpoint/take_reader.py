@@ -36,7 +36,7 @@ class TakeReader:
     async def read(self, take: ShownTake, record: Record) -> tuple[Reading, Fault | None]:
         """Ask until the reading is final or the fault ends it; record every request.
 
-        Raises OverBudget, MustWait.
+        Raises OverBudget, GivenUp.
         """
         tries = 0
         while True:

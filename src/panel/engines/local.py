@@ -17,7 +17,7 @@ from panel.endpoint.recording import ReplayClient
 from panel.endpoint.servers import Server
 from panel.engines.base import Job, RunStats
 from panel.engines.job_run import JobRun
-from panel.engines.opening import EMBEDDED, interruptible, opened_endpoint
+from panel.engines.opening import EMBEDDED, interruptible, opened_clients, opened_endpoint
 from panel.workspace.endpoints import Endpoint
 
 
@@ -36,7 +36,7 @@ def ask_all(job: Job) -> RunStats:
 def ask_in_turns(jobs: Sequence[Job], rounds: int) -> list[RunStats]:
     """Ask several jobs in turns, with one client for each endpoint; see Engine.ask_in_turns."""
     with ExitStack() as stack:
-        served: dict[str, Served] = {}
+        served: dict[str, list[Served]] = {}
         for job in jobs:
             name = _pool_of(job.endpoint)
             if name not in served:
@@ -45,26 +45,36 @@ def ask_in_turns(jobs: Sequence[Job], rounds: int) -> list[RunStats]:
 
 
 async def _in_turns(
-    jobs: Sequence[Job], rounds: int, served: Mapping[str, Served]
+    jobs: Sequence[Job], rounds: int, served: Mapping[str, Sequence[Served]]
 ) -> list[RunStats]:
     first = JobRun(jobs[0])
     runs = [first, *(JobRun(job, first.budget) for job in jobs[1:])]
-    clients: dict[str, Client] = {}
+    clients: dict[str, list[Client]] = {}
     async with AsyncExitStack() as stack:
         with _interruptible(runs):
             for run in runs:
-                name = _pool_of(run.job.endpoint)
+                endpoint, name = run.job.endpoint, _pool_of(run.job.endpoint)
                 if name not in clients:
-                    made = Client(served[name].base_url, served[name].key, run.job.endpoint)
-                    clients[name] = await stack.enter_async_context(made)
-                await run.open(clients[name], stack)
+                    opened = opened_clients(endpoint, served[name])
+                    clients[name] = await stack.enter_async_context(opened)
+                await asyncio.gather(*(run.open(each, stack) for each in _asked(run.job, clients)))
             for number in range(rounds):
                 for run in runs:
                     if not any(each.stats.stopped for each in runs):
                         await run.take_turn(number, rounds)
         for run in runs:
-            await run.close(clients[_pool_of(run.job.endpoint)])
+            await run.close()
     return [run.result() for run in runs]
+
+
+def _asked(job: Job, clients: Mapping[str, list[Client]]) -> list[Client]:
+    """Return the clients that a job asks by."""
+    of_endpoint = clients[_pool_of(job.endpoint)]
+    if job.record is None or len(of_endpoint) == 1:
+        return of_endpoint
+    first = of_endpoint[:1]
+    job.notice(f"A recording is of one server: only {first[0].endpoint.base_url} is asked.")
+    return first
 
 
 async def _replayed(run: JobRun, recording: ReplayClient) -> RunStats:
@@ -72,7 +82,7 @@ async def _replayed(run: JobRun, recording: ReplayClient) -> RunStats:
     with _interruptible([run]):
         run.open_recording(recording)
         await run.take_turn(0, 1)
-    await run.close(None)
+    await run.close()
     return run.result()
 
 
@@ -92,10 +102,10 @@ def _interruptible(runs: Sequence[JobRun]) -> AbstractContextManager[None]:
 
 
 def diagnose(endpoint: Endpoint, memory: Path) -> Diagnosis:
-    """Diagnose one endpoint; see Engine.diagnose. Raises EndpointError."""
+    """Diagnose one endpoint at its first address; see Engine.diagnose. Raises EndpointError."""
 
-    async def look(served: Served) -> Diagnosis:
-        async with Client(served.base_url, served.key, endpoint) as client:
+    async def look(served: Sequence[Served]) -> Diagnosis:
+        async with opened_clients(endpoint, served) as [client]:
             found, profile = await detect.diagnose(client, endpoint)
         if found.output_mode is not None:
             server = Server(found.server, found.version, seen_at=utc_now())
@@ -103,5 +113,6 @@ def diagnose(endpoint: Endpoint, memory: Path) -> Diagnosis:
             Memory(memory).keep(endpoint, server, profile)
         return found
 
+    endpoint = endpoint.at(endpoint.base_url)
     with opened_endpoint(endpoint) as served:
         return asyncio.run(look(served))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 
+from panel.endpoint.client import Client
 from panel.endpoint.embedded import Served, serve
 from panel.endpoint.servers import Server
 from panel.workspace.endpoints import Endpoint
@@ -16,14 +17,28 @@ EMBEDDED = Server("llama.cpp (embedded)")
 
 
 @contextmanager
-def opened_endpoint(endpoint: Endpoint) -> Iterator[Served]:
-    """Give the address and key of an endpoint; the embedded model is served meanwhile."""
+def opened_endpoint(endpoint: Endpoint) -> Iterator[list[Served]]:
+    """Give the addresses and the key of an endpoint; the embedded model is served meanwhile."""
     if endpoint.embedded:
         with serve(endpoint) as served:
-            yield served
+            yield [served]
     else:
-        assert endpoint.base_url is not None
-        yield Served(endpoint.base_url, endpoint.api_key() or "")
+        key = endpoint.api_key() or ""
+        yield [Served(address, key) for address in endpoint.addresses]
+
+
+@asynccontextmanager
+async def opened_clients(
+    endpoint: Endpoint, served: Sequence[Served]
+) -> AsyncIterator[list[Client]]:
+    """Give a client for each address of an endpoint."""
+    async with AsyncExitStack() as stack:
+        clients = []
+        for each in served:
+            base_url = None if endpoint.embedded else each.base_url
+            client = Client(each.base_url, each.key, endpoint.at(base_url))
+            clients.append(await stack.enter_async_context(client))
+        yield clients
 
 
 @contextmanager

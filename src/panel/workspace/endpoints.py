@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,8 @@ BASE_SAMPLING = Sampling(temperature=0.7, max_tokens=1500)
 class Endpoint:
     """A resolved endpoint: preset, panel.toml and command line put together.
 
-    base_url: None for the embedded endpoint, which starts its own server. headers: added to its
+    base_url: None for the embedded endpoint, which starts its own server. replicas: the addresses
+    of other servers of the same model. headers: added to its
     requests; headers_env: those whose values are in environment variables. concurrency: the
     most requests in flight. longest_wait_seconds: the most that a server may ask a run to
     wait. attempts: tries of one request. rpm, tpm: requests and tokens a
@@ -68,6 +69,16 @@ class Endpoint:
     seed_field: str = "seed"
     chars_per_token: float = CHARACTERS_PER_TOKEN
     logprobs: bool | None = None
+    replicas: tuple[str, ...] = ()
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Every address that the model is asked at; none for the embedded endpoint."""
+        return () if self.base_url is None else (self.base_url, *self.replicas)
+
+    def at(self, base_url: str | None) -> Endpoint:
+        """Return the endpoint with this address alone."""
+        return replace(self, base_url=base_url, replicas=())
 
     @property
     def embedded(self) -> bool:
@@ -156,7 +167,11 @@ def _merged(settings: Settings, table: EndpointSettings, preset: str | None) -> 
         merged["base_url"] = _ollama_url(os.environ[OLLAMA_HOST])
     if "timeout_seconds" in limits.model_fields_set:
         merged["timeout_seconds"] = limits.timeout_seconds
-    return merged | table.model_dump(exclude_none=True, exclude={"preset", "sampling", "prices"})
+    if table.base_urls:
+        merged["base_url"], *replicas = table.base_urls
+        merged["replicas"] = tuple(replicas)
+    others = {"preset", "sampling", "prices", "base_urls"}
+    return merged | table.model_dump(exclude_none=True, exclude=others)
 
 
 def _ollama_url(written: str) -> str:

@@ -100,16 +100,21 @@ class Prices(_Strict):
     cached: float | None = Field(default=None, ge=0)
 
 
+EndpointAddress = Annotated[str, AfterValidator(endpoint_address)]
+
+
 class EndpointSettings(_Strict):
     """One ``[endpoints.<name>]`` table.
 
-    headers: sent with every request below base_url, and no secrets. headers_env: the same for
-    secrets, each the name of the environment variable that holds it. logprobs: whether to ask
-    for the probabilities of the reply's tokens; by default where 'panel doctor' has seen them.
+    base_urls: in place of base_url, the addresses of several servers of one model. headers: sent
+    with every request below those, and no secrets. headers_env: the same for secrets, each the
+    name of the environment variable that holds it. logprobs: whether to ask for the probabilities
+    of the reply's tokens; by default where 'panel doctor' has seen them.
     """
 
     preset: str | None = None
-    base_url: Annotated[str, AfterValidator(endpoint_address)] | None = None
+    base_url: EndpointAddress | None = None
+    base_urls: Annotated[tuple[EndpointAddress, ...], Field(min_length=1)] | None = None
     model: str | None = Field(default=None, min_length=1)
     api_key_env: VariableName | None = None
     headers: dict[HeaderName, HeaderValue] = {}

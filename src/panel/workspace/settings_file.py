@@ -69,10 +69,13 @@ def _endpoint_problems(settings: Settings, file: Path, lines: Lines) -> list[Pro
             )
             line = lines(("endpoints", name, "preset"))
             problems.append(Problem(file, line, f"{place}.preset", message, remedy))
-        elif (table.preset or name) not in PRESETS and not (table.base_url or table.weights):
+        elif (table.preset or name) not in PRESETS and not (
+            table.base_url or table.base_urls or table.weights
+        ):
             message = "has no base_url and no preset"
             remedy = "Add base_url, or preset = one of " + ", ".join(PRESETS) + "."
             problems.append(Problem(file, lines(("endpoints", name)), place, message, remedy))
+        problems += _address_problems(table, file, lines, name)
         for header in _twice(table):
             message, line = "is set twice", lines(("endpoints", name, "headers_env", header))
             field = f"{place}.headers_env.{header}"
@@ -83,6 +86,20 @@ def _endpoint_problems(settings: Settings, file: Path, lines: Lines) -> list[Pro
         message, line = f"there is no endpoint {chosen!r}", lines(("panel", "endpoint"))
         problems.append(Problem(file, line, "panel.endpoint", message, remedy))
     return problems
+
+
+def _address_problems(
+    table: EndpointSettings, file: Path, lines: Lines, name: str
+) -> list[Problem]:
+    addresses, line = table.base_urls or (), lines(("endpoints", name, "base_urls"))
+    message = None
+    if addresses and (table.base_url or table.weights):
+        message, remedy = "stands beside base_url or weights", "Keep one of them."
+    elif len(set(addresses)) < len(addresses):
+        message, remedy = "names an address twice", "Remove one of the two."
+    if message is None:
+        return []
+    return [Problem(file, line, f"endpoints.{name}.base_urls", message, remedy)]
 
 
 def _twice(table: EndpointSettings) -> list[str]:
