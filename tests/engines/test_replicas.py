@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -11,6 +12,11 @@ from typing import Any
 import pytest
 
 from panel.endpoint import health
+from panel.endpoint.allowance import ROOM_SECONDS, Allowance, OverBudget
+from panel.endpoint.client import RawResponse
+from panel.endpoint.health import EndpointHealth
+from panel.endpoint.limits import Budget, ConcurrencyLimiter
+from panel.endpoint.patience import Patience
 from panel.engines.base import RunBudget
 from panel.runs.run import ProgressReporter, Recording, RunSummary, execute
 from panel.runs.selection import Selection, prepare
@@ -149,6 +155,35 @@ def test_a_run_ends_when_every_server_is_gone(spread: Space, servers: list[MockE
 def test_a_budget_holds_over_all_servers(spread: Space, servers: list[MockEndpoint]) -> None:
     summary, _notices = run(spread, budget=RunBudget(max_calls=11))
     assert (summary.stopped, summary.requests, sum(asked(servers))) == ("budget", 11, 11)
+
+
+def test_what_another_server_has_set_aside_is_waited_for() -> None:
+    """Its reply may take less: the budget has room again once it is there."""
+
+    async def ask() -> list[str]:
+        budget, seen = Budget(max_tokens=150), list[str]()
+        near, far = (allowance(budget) for _ in range(2))
+        first = await far.reserve(0, 100, None)
+
+        async def second() -> None:
+            reserved = await near.reserve(0, 100, None)
+            seen.append("second")
+            near.release(reserved, RawResponse(0.1, 200), None, 100, None)
+            with pytest.raises(OverBudget):
+                await near.reserve(0, 100, None)
+
+        waiting = asyncio.create_task(second())
+        await asyncio.sleep(3 * ROOM_SECONDS)
+        seen.append("first")
+        far.release(first, RawResponse(0.1, 200), None, 20, None)
+        await waiting
+        return seen
+
+    assert asyncio.run(ask()) == ["first", "second"]
+
+
+def allowance(budget: Budget) -> Allowance:
+    return Allowance(Patience("lab", ConcurrencyLimiter(4, 4), EndpointHealth(5, 1.0)), budget)
 
 
 def test_one_recording_is_of_one_server(

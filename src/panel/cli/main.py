@@ -168,6 +168,9 @@ def exit_code(error: PanelError) -> ExitCode:
 
 def main() -> NoReturn:
     """Run the command line and exit."""
+    # No plugin of pydantic that happens to be installed sees what is validated here (some send
+    # it on); to look for them takes as long as to import pydantic.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     # A catalog is a million small objects that stay: with Python's own thresholds the collector
     # would walk over them again and again, a fifth of the time of a plan.
     gc.set_threshold(100_000, 20, 50)

@@ -37,17 +37,20 @@ class Allowance:
         """Wait for a slot and set a request's worst tokens aside; raises OverBudget, GivenUp."""
         tokens = prompt + completion
         worst = (prices.prompt * prompt + prices.completion * completion) / 1e6 if prices else None
-        limiter = self.patience.limiter
         while True:
             slot = await self.patience.slot(tokens)
             if self.budget.reserve(tokens, worst):
                 return Reserved(slot, tokens, worst)
-            alone = limiter.in_flight == 1
-            limiter.abandoned(slot)
-            if alone:
+            self.patience.limiter.abandoned(slot)
+            if not self.budget.flying:
                 raise OverBudget
             # A reply under way may take less than was set aside.
             await self.patience.pause(ROOM_SECONDS)
+
+    def abandon(self, reserved: Reserved) -> None:
+        """Give back the slot of a request that was dropped; what was set aside may be spent."""
+        self.patience.limiter.abandoned(reserved.slot)
+        self.budget.correct((0, 0.0), None, None)
 
     def release(
         self,

@@ -125,6 +125,10 @@ class CellRunner:
         self._allowance.release(reserved, answer, result.fault, tokens, attempt.cost_usd)
         self.usage.add(attempt)
 
+    def abandon(self, reserved: Reserved) -> None:
+        """Give the slot back of a request that was dropped."""
+        self._allowance.abandon(reserved)
+
     @property
     def _allowance(self) -> Allowance:
         return Allowance(self.patience, self.budget)
@@ -193,7 +197,7 @@ class _CellInProgress:
         try:
             asked, sent, answer = await self._send(messages, output_mode)
         except asyncio.CancelledError:
-            runner.limiter.abandoned(reserved.slot)
+            runner.abandon(reserved)
             raise
         began, prices = reserved.slot.began, runner.endpoint.prices
         context = AttemptContext(

@@ -233,6 +233,8 @@ class ConcurrencyLimiter:
 class Budget:
     """What a run may spend; None is no bound. exceeded: the bound that ended the run.
 
+    flying: requests under way, which may take less than was set aside for them.
+
     The expected size of a request is set aside before it is sent. Without that, requests in
     flight together could exceed a bound that each of them alone keeps.
     """
@@ -244,6 +246,7 @@ class Budget:
     tokens: int = 0
     cost: float = 0.0
     exceeded: str | None = None
+    flying: int = 0
 
     def reserve(self, tokens: int, cost: float | None) -> bool:
         """Set a request's expected tokens and cost aside; False where a bound does not allow it."""
@@ -256,6 +259,7 @@ class Budget:
                 self.exceeded = f"{name} {bound:,}"
                 return False
         self.calls += 1
+        self.flying += 1
         self.tokens += tokens
         self.cost += cost or 0.0
         return True
@@ -267,6 +271,7 @@ class Budget:
 
         None, where the server does not count, leaves the expectation as it is.
         """
+        self.flying -= 1
         if tokens is not None:
             self.tokens += tokens - reserved[0]
         if cost is not None:

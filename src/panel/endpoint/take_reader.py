@@ -60,7 +60,7 @@ class TakeReader:
         try:
             answer = await self.client.decide(body)
         except asyncio.CancelledError:
-            self.patience.limiter.abandoned(reserved.slot)
+            allowance.abandon(reserved)
             raise
         fault = self.search.judge(answer, form)
         if fault is None:
