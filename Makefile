@@ -33,6 +33,7 @@ quick: check  ## lint, types, floors, and the tests that need no socket, browser
 
 test: $(VENV)/test weights browser check  ## lint, types, floors, then every test, the real model included
 	$(PYTEST) $(MANY)
+	$(BIN)/python -m bench.ratio
 
 test-long: export PANEL_TEST_LONG := 1
 test-long: $(VENV)/test $(VENV)/notebook weights browser check  ## the same at full size, the soak included: about an hour
@@ -48,11 +49,8 @@ check: $(VENV)/test  ## lint, format, types, floors
 browser: $(VENV)/test  ## a Chromium for the browser tests, if there is a way to have one
 	@PLAYWRIGHT=$(BIN)/playwright sh tests/support/find-browser.sh
 
-bench: $(VENV)/test  ## the overhead against a bare openai loop, and what grows with a catalog
-	$(BIN)/python -m bench.overhead
-	$(BIN)/python -m bench.scale
-	$(BIN)/python -m bench.million
-	$(BIN)/python -m bench.no_op_job
+bench: $(VENV)/test  ## every benchmark, beside other clients: hours, with downloads; writes docs/performance.md
+	$(BIN)/python -m bench
 
 servers: $(VENV)/test  ## ten gateways, proxies and mock servers of others: about five minutes, with downloads
 	$(BIN)/python -m bench.gateways

@@ -286,23 +286,25 @@ def with_apt(package: str, _home: Path) -> None:
 
 
 def with_pip(package: str, home: Path) -> None:
-    """Install a package of Python into a virtual environment of its own."""
+    """Install a package of Python, or several, into a virtual environment of its own."""
     command([sys.executable, "-m", "venv", str(home / "venv")], "making its virtual environment")
-    pip = [str(home / "venv/bin/python"), "-m", "pip", "install", "--quiet", package]
+    pip = [str(home / "venv/bin/python"), "-m", "pip", "install", "--quiet", *package.split()]
     command(pip, f"installing {package}")
 
 
 def with_npm(package: str, home: Path) -> None:
-    """Install a package of npm into a folder of its own."""
+    """Install a package of npm, or several, into a folder of its own."""
     if shutil.which("npm") is None:
         raise Failed("npm is not installed.")
-    command(["npm", "install", "--silent", "--prefix", str(home), package], f"installing {package}")
+    npm = ["npm", "install", "--silent", "--prefix", str(home), *package.split()]
+    command(npm, f"installing {package}")
 
 
 def version_of(kind: str, package: str) -> str:
-    """Return package and version as installed."""
+    """Return package and version as installed; of several, the first one's."""
     if kind != "apt":
-        name, _at, version = package.replace("[proxy]", "").replace("==", "@").rpartition("@")
+        first = package.split(maxsplit=1)[0].replace("[proxy]", "").replace("==", "@")
+        name, _at, version = first.rpartition("@")
         return f"{name} {version}"
     query = ["dpkg-query", "-W", "-f", "${Version}", package]
     told = subprocess.run(query, capture_output=True, text=True, check=False)

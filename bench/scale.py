@@ -1,8 +1,8 @@
-"""Measures what grows with a catalog, with the answers to it and with the folders below runs/.
+"""Measures what grows with the takes of a catalog, and with the folders below runs/.
 
 Usage: python -m bench.scale [PART ...] [--tools 10000] [--folders 5000], in the project's folder
 
-Parts: catalog, folders, lint, desk; all of them where none is named. Prints wall and CPU seconds
+Parts: folders, lint, desk; all of them where none is named. Prints wall and CPU seconds
 of each step, once; nothing is asserted. That work grows in line with the catalog is what the tests
 check, by counting it.
 """
@@ -13,7 +13,6 @@ import argparse
 import os
 import random
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -21,24 +20,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tests.support.large_catalogs import frozen_catalog, many_takes
+from bench.measuring import PANEL
+from tests.support.large_catalogs import many_takes
 from tests.support.space import Space, new_space
 from tests.support.store_ledger import Ledger
 
-from panel.cells.cells import Cell, ModelIdentity, Target, identify
+from panel.cells.cells import Cell
 from panel.cells.lines import Attempt
-from panel.cells.plan import make_plan
 from panel.checks import OtherTools, check_catalog, check_take
 from panel.desk.session import Desk
 from panel.store.connection import FILE
-from panel.store.ingest import ingest, opened, rebuild
-from panel.store.queries import known_cells
-from panel.workspace.endpoints import resolve_endpoint
+from panel.store.ingest import ingest
 from panel.workspace.loading import WorkspaceFiles, load_workspace
-from panel.workspace.tools import load_catalog
 
 NEW = 30  # run folders that come to a store with many answers
-PANEL = (sys.executable, "-m", "panel")
 
 
 @dataclass(frozen=True)
@@ -107,35 +102,6 @@ def answered_catalog(space: Space, count: int) -> WorkspaceFiles:
     ledger.run([(cell, "ship") for cell in ledger.cells()])
     ingest(files.runs)
     return files
-
-
-def measure_catalog(sizes: Sizes) -> None:
-    """Measure a large catalog: loading, planning, ingesting, what is on file."""
-    with measured("panel --help"):
-        subprocess.run([*PANEL, "--help"], check=True, stdout=subprocess.DEVNULL)
-    count = sizes.tools
-    with a_space() as space:
-        frozen_catalog(space, count)
-        with measured(f"panel check --frozen, {count:,} tools"):
-            subprocess.run([*PANEL, "check", "--frozen"], cwd=space.root, check=True)
-        with measured(f"load {count:,} tools"):
-            load_catalog(space.root / "tools")
-        workspace = load_workspace(space.root)
-        endpoint = resolve_endpoint(workspace.settings, space.root)
-        model = identify(endpoint, None)
-        with measured(f"lay out and plan {4 * count:,} cells"):
-            cells = Target(
-                workspace.prompts, endpoint, model, workspace.tools, workspace.personas
-            ).lay_out(1)
-            make_plan(cells, {})
-        ledger = a_ledger(space)
-        ledger.run([(cell, "ship") for cell in ledger.cells()])
-        with measured(f"ingest {4 * count:,} attempts"):
-            ingest(ledger.runs)
-        with measured(f"rebuild from {4 * count:,} attempts"):
-            rebuild(ledger.runs)
-        with opened(ledger.runs) as store, measured(f"what is known of {4 * count:,} cells"):
-            known_cells(store, ModelIdentity("mock", "mock-1"))
 
 
 def measure_folders(sizes: Sizes) -> None:
@@ -213,7 +179,6 @@ def measure_desk(sizes: Sizes) -> None:
 
 
 PARTS: dict[str, Callable[[Sizes], None]] = {
-    "catalog": measure_catalog,
     "folders": measure_folders,
     "lint": measure_lint,
     "desk": measure_desk,

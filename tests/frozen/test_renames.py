@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from panel.frozen.files import FOLDER, read_frozen
-from panel.store.ingest import ingest, rebuild
+from panel.frozen.files import FOLDER, FrozenTool, read_frozen
+from panel.frozen.renames import all_renames
+from panel.store.ingest import ingest, opened, rebuild
+from panel.workspace.loading import load_workspace
+from tests.support.counting import Walked
 from tests.support.editors import do, entry
 from tests.support.frozen_verdicts import freeze, status
 from tests.support.journals import renamed_run
@@ -268,3 +272,16 @@ def test_a_rename_without_a_part_is_left_out_and_counted(published: Space, field
     assert pending(published) == [] and entry(published).state == "approved"
     assert ingest(published.root / "runs").unreadable == 0, "read once"
     assert rebuild(published.root / "runs").unreadable == 1
+
+
+def test_the_tools_of_the_workspace_are_not_walked_through_for_each_rename(
+    published: Space,
+) -> None:
+    workspace = load_workspace(published.root)
+    tools = Walked(workspace.tools)
+    empty = FrozenTool(tool="anvil", personas={})
+    frozen = {f"new-{n}": empty.named(f"new-{n}", (f"old-{n}",), None) for n in range(20)}
+    with opened(workspace.runs) as connection:
+        found = all_renames(replace(workspace, tools=tools), frozen, connection)
+    assert {each.now for each in found} == frozen.keys()
+    assert tools.walks == 1

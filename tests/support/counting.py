@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
@@ -36,3 +36,32 @@ def growth(work: Callable[[int], Callable[[], Any]], count: int) -> float:
     """
     work(2 * count)()
     return calls(work(2 * count)) / calls(work(count))
+
+
+class Looked(dict[Any, Any]):
+    """Counts how often all of it is walked through, and how often one thing is looked up in it."""
+
+    walks = 0
+    lookups = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        self.walks += 1
+        return super().__iter__()
+
+    def keys(self) -> Any:
+        self.walks += 1
+        return super().keys()
+
+    def __contains__(self, key: object) -> bool:
+        self.lookups += 1
+        return super().__contains__(key)
+
+
+class Walked(list[Any]):
+    """Counts how often all of it is walked through."""
+
+    walks = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        self.walks += 1
+        return super().__iter__()

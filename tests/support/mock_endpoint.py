@@ -145,7 +145,7 @@ class MockEndpoint:
     means the default answer; what it raises comes back as the message of a 500.
     ``decisions(index, body)`` answers requests to /v1/decisions likewise; None means 404.
     ``pages`` answers other paths ("/api/version"), or GET /v1/models in place of the default.
-    ``tls`` makes it speak https only.
+    ``tls`` makes it speak https only. ``keeps``: whether ``requests`` holds what was sent.
     """
 
     delay: float = 0.0
@@ -155,7 +155,9 @@ class MockEndpoint:
     pages: Mapping[str, Answer] = field(default_factory=dict)
     decisions: Callable[[int, dict[str, Any]], Answer | None] | None = None
     tls: ssl.SSLContext | None = None
+    keeps: bool = True
     requests: list[dict[str, Any]] = field(default_factory=list, init=False)
+    seen: int = field(default=0, init=False)  # requests of any kind, but those for the counts
     asked: int = field(default=0, init=False)  # chat requests among them
     decided: int = field(default=0, init=False)  # requests to /v1/decisions
     connections: int = field(default=0, init=False)
@@ -187,14 +189,16 @@ class MockEndpoint:
         """Record one request and return its answer; a proxy's target is a whole address."""
         path, _, query = target.partition("?")
         if path == STATS:
-            counts = {"requests": len(self.requests), "asked": self.asked}
+            counts = {"requests": self.seen, "asked": self.asked}
             return Answer(body={**counts, "connections": self.connections})
         try:
             body = json.loads(raw) if raw else None
         except ValueError:
             body = None
-        sent = {"method": method, "path": path, "query": query, "headers": headers, "body": body}
-        self.requests.append(sent)
+        self.seen += 1
+        if self.keeps:
+            sent = {"method": method, "path": path, "query": query, "headers": headers}
+            self.requests.append({**sent, "body": body})
         if path in self.pages:
             return self.pages[path]
         if path == MODELS:
@@ -307,7 +311,8 @@ def main() -> None:
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     fields = tuple(filter(None, given.prompted_fields.split(",")))
-    with MockEndpoint(given.delay, port=given.port, prompted_fields=fields) as mock:
+    # Nobody can read them in another process, and there may be hundreds of thousands.
+    with MockEndpoint(given.delay, port=given.port, prompted_fields=fields, keeps=False) as mock:
         print(mock.base_url, flush=True)
         sys.stdin.read()
 

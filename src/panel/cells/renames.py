@@ -6,9 +6,10 @@ whatever its file is called.
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -63,29 +64,26 @@ def _share(one: frozenset[str], other: frozenset[str]) -> float:
     return len(one & other) / max(1, len(one | other))
 
 
-# The surest sign first; a later one is looked at for what the earlier ones leave.
-_SIGNS: tuple[Callable[[Trace, Trace], bool], ...] = (
-    lambda new, old: bool(new.fingerprints & old.fingerprints),
-    lambda new, old: new.described == old.described and len(new.words) >= TELLING,
-    lambda new, old: new.name == old.name and bool(new.name),
-    lambda new, old: len(new.words) >= LONG and _share(new.words, old.words) >= ALIKE,
-)
-
-
 def recognise(kind: Kind, new: Mapping[str, Trace], gone: Mapping[str, Trace]) -> list[Rename]:
     """Return which of the new ones is one of those that are gone, under another name.
 
     One that could be several of the others is none of them: nothing is taken on a guess.
     """
+    rarity = Counter(word for each in (*new.values(), *gone.values()) for word in each.words)
+    # The surest sign first; a later one is looked at for what the earlier ones leave.
+    signs: tuple[_Sign, ...] = (
+        (lambda trace: trace.fingerprints, lambda _new, _old: True),
+        (lambda trace: [trace.described], lambda new, _old: len(new.words) >= TELLING),
+        (lambda trace: [trace.name] if trace.name else [], lambda _new, _old: True),
+        (
+            lambda trace: _rarest(trace.words, rarity),
+            lambda new, old: len(new.words) >= LONG and _share(new.words, old.words) >= ALIKE,
+        ),
+    )
     found: list[Rename] = []
     fresh, left = dict(new), dict(gone)
-    for sign in _SIGNS:
-        pairs = [
-            (now, was)
-            for now, one in fresh.items()
-            for was, other in left.items()
-            if sign(one, other)
-        ]
+    for sign in signs:
+        pairs = _alike(fresh, left, sign)
         news, olds = (Counter(side) for side in zip(*pairs, strict=True)) if pairs else ({}, {})
         for now, was in pairs:
             if news[now] == olds[was] == 1:
@@ -94,6 +92,40 @@ def recognise(kind: Kind, new: Mapping[str, Trace], gone: Mapping[str, Trace]) -
             fresh.pop(now, None)
             left.pop(was, None)
     return found
+
+
+# Marks of a trace, and whether two traces that share one are alike.
+_Sign = tuple[Callable[[Trace], Iterable[str]], Callable[[Trace, Trace], bool]]
+
+
+def _alike(
+    new: Mapping[str, Trace], gone: Mapping[str, Trace], sign: _Sign
+) -> list[tuple[str, str]]:
+    """Return the pairs (new, gone) of which a sign says that they are alike.
+
+    Only those that share a mark are compared: there may be thousands of each.
+    """
+    marks, alike = sign
+    by_mark: dict[str, list[str]] = {}
+    for was, trace in gone.items():
+        for mark in marks(trace):
+            by_mark.setdefault(mark, []).append(was)
+    return [
+        (now, was)
+        for now, trace in new.items()
+        for was in dict.fromkeys(was for mark in marks(trace) for was in by_mark.get(mark, ()))
+        if alike(trace, gone[was])
+    ]
+
+
+def _rarest(words: frozenset[str], rarity: Counter[str]) -> list[str]:
+    """Return so many of the rarest words that two sets of a share of ALIKE have one of them both.
+
+    The prefix filter of Chaudhuri, Ganti and Kaushik (2006), "A primitive operator for similarity
+    joins in data cleaning": of n words in one order, the first n - ceil(ALIKE * n) + 1.
+    """
+    ordered = sorted(words, key=lambda word: (rarity[word], word))
+    return ordered[: len(words) - math.ceil(ALIKE * len(words)) + 1]
 
 
 def fingerprints_of(

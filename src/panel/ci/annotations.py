@@ -95,12 +95,13 @@ def _of_gates(reasons: Sequence[Failure], level: Level, context: Context) -> Ite
         if failure.gate in TURNED:
             continue
         title = f"Reviewer panel: {failure.gate}"
-        tools = Counter(tool for tool, _persona in sorted(failure.pairs))
+        tools: dict[str, list[str]] = {}
+        for tool, persona in sorted(failure.pairs):
+            tools.setdefault(tool, []).append(persona)
         if not tools:
             yield Annotation(level, failure.gate, title, failure.sentence)
-        for tool in tools:
-            personas = ", ".join(p for t, p in sorted(failure.pairs) if t == tool)
-            message = f"{RULES.get(failure.gate, failure.gate)} {tool}: {personas}."
+        for tool, personas in tools.items():
+            message = f"{RULES.get(failure.gate, failure.gate)} {tool}: {', '.join(personas)}."
             if len(tools) == 1:
                 message = failure.sentence
             yield Annotation(level, failure.gate, title, message, context.places.get(tool))

@@ -150,6 +150,9 @@ def _stale(head: Snapshot, asked: Asked) -> list[Failure]:
 def _below(diff: Diff, percent: float) -> list[Failure]:
     """Return the tools that are below now and were not before: above, new, or without votes."""
     found = []
+    pairs: dict[str, list[tuple[str, str]]] = {}
+    for key in diff.pairs:
+        pairs.setdefault(key[0], []).append(key)
     for slug, (before, after) in diff.panels.items():
         was = before.ship_percent if before else None
         now = after.ship_percent if after else None
@@ -160,8 +163,7 @@ def _below(diff: Diff, percent: float) -> list[Failure]:
             f"{_named([slug])} has a panel ship percentage of {ship_words(after)}, "
             f"below {percent:g} %; it {fell}."
         )
-        keys = frozenset(key for key in diff.pairs if key[0] == slug)
-        found.append(Failure(SHIP_BELOW, sentence, keys))
+        found.append(Failure(SHIP_BELOW, sentence, frozenset(pairs.get(slug, ()))))
     return found
 
 

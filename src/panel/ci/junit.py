@@ -27,9 +27,12 @@ def render_junit(diff: Diff, shut: Sequence[Failure], context: Context = PLAIN) 
     the pairs that do not hold for want of an answer are skipped.
     """
     changes = {(pair.tool, pair.persona): pair for pair in diff.changes}
-    stopped = {pair for failure in shut for pair in failure.pairs}
-    unasked = {pair for failure in context.warned for pair in failure.pairs} - stopped
-    keys = dict.fromkeys([*diff.pairs, *changes, *sorted(stopped | unasked)])
+    stopped: dict[tuple[str, str], list[Failure]] = {}
+    for failure in shut:
+        for pair in failure.pairs:
+            stopped.setdefault(pair, []).append(failure)
+    unasked = {pair for failure in context.warned for pair in failure.pairs} - stopped.keys()
+    keys = dict.fromkeys([*diff.pairs, *changes, *sorted(stopped.keys() | unasked)])
     general = [failure for failure in shut if not failure.pairs]
     trouble = context.trouble
     suite = Xml.Element(
@@ -48,7 +51,7 @@ def render_junit(diff: Diff, shut: Sequence[Failure], context: Context = PLAIN) 
     for key in keys:
         case = Xml.SubElement(suite, "testcase", _named(key, context))
         if key in stopped:
-            _fail(case, [failure for failure in shut if key in failure.pairs])
+            _fail(case, stopped[key])
         elif key in unasked:
             Xml.SubElement(case, "skipped", {"message": _clean(_unasked(trouble))})
         out = _told(changes.get(key), diff.pairs.get(key))

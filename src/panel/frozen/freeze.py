@@ -24,7 +24,7 @@ from panel.frozen.files import (
 from panel.frozen.integrity import is_intact, with_digest
 from panel.frozen.publish import edited, publish, published, shown_answer, votes_of
 from panel.frozen.receipts import with_receipts
-from panel.frozen.renames import all_renames, former_names, moved, moved_since
+from panel.frozen.renames import all_renames, former_slugs, moved, moved_since
 from panel.frozen.rule import votes_missing
 from panel.frozen.staleness import answers_now, orphaned
 from panel.frozen.verdicts import FrozenVerdict
@@ -115,7 +115,7 @@ def freeze(
         known_cells(connection, target.model),
         chains(connection),
         seals_by_id(connection),
-        all_renames(workspace, frozen, connection),
+        former_slugs(all_renames(workspace, frozen, connection)),
         [persona.id for persona in workspace.personas],
     )
     cells = cells_by_pair(target.lay_out_each(repeats_by_tool(connection, target.model)))
@@ -144,7 +144,7 @@ class _Held:
     known: Mapping[CellKey, Known]
     chains: Mapping[PairKey, list[Decision]]
     seals: Mapping[str, str]
-    renames: Sequence[Rename]
+    formerly: Mapping[str, list[str]]  # slugs that a tool had before, by its present one
     order: list[str]  # of the panel's persona ids
 
 
@@ -162,9 +162,10 @@ def _frozen_tool(
         return None
     ordered = dict(sorted(personas.items(), key=lambda item: _place(item[0], held.order)))
     answered = done.unasked - unasked < len(cells)
+    known_as = before.known_as if before else ()
     return FrozenTool(tool=tool.slug, personas=ordered).named(
         tool.slug,
-        former_names(tool.slug, before, held.renames),
+        tuple(dict.fromkeys((*known_as, *held.formerly.get(tool.slug, ())))),
         described(tool) if answered or not before else before.known_by,
     )
 

@@ -34,10 +34,10 @@ def with_receipts(
     seals: of the store, by id. A receipt on file stays as it is: it tells of a journal that was
     written anew since.
     """
-    known = dict(seals)
-    for entry in on_file:
-        known |= entry.receipts
-    receipts = {name: known[name] for name in verdict.line_ids() if name in known}
+    kept = {name: seal for entry in on_file for name, seal in entry.receipts.items()}
+    # Looked up, never copied: the store has a seal for every answer of the catalog.
+    found = {name: kept.get(name) or seals.get(name) for name in verdict.line_ids()}
+    receipts = {name: seal for name, seal in found.items() if seal is not None}
     return verdict.model_copy(update={"receipts": receipts})
 
 

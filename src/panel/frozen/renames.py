@@ -182,17 +182,21 @@ def all_renames(workspace: WorkspaceFiles, frozen: Frozen, connection: Connectio
     found = {(kind, was): now for kind in KINDS for was, now in resolve_names(known, kind).items()}
     for each in _told(frozen):
         found.setdefault(("tool", each.was), found.get(("tool", each.now), each.now))
+    present = {kind: _present(workspace, kind) for kind in KINDS}
     return [
         Rename(kind, was, now)
         for (kind, was), now in sorted(found.items())
-        if was not in _present(workspace, kind)
+        if was not in present[kind]
     ]
 
 
-def former_names(slug: str, file: FrozenTool | None, renames: Sequence[Rename]) -> tuple[str, ...]:
-    """Return the slugs that a tool had before: those on file, then those that are not yet."""
-    known = [each.was for each in renames if each.of == "tool" and each.now == slug]
-    return tuple(dict.fromkeys((*(file.known_as if file else ()), *known)))
+def former_slugs(renames: Sequence[Rename]) -> dict[str, list[str]]:
+    """Return the slugs that tools had before, by their present ones."""
+    found: dict[str, list[str]] = {}
+    for each in renames:
+        if each.of == "tool":
+            found.setdefault(each.now, []).append(each.was)
+    return found
 
 
 def moved(workspace: WorkspaceFiles, frozen: Frozen, connection: Connection) -> Moved:
@@ -253,8 +257,9 @@ def _filed(kind: Kind, frozen: Frozen) -> dict[str, Trace]:
 
 def _moved(workspace: WorkspaceFiles, frozen: Frozen, renames: Sequence[Rename]) -> Moved:
     found, told = dict(frozen), []
+    present = {kind: _present(workspace, kind) for kind in {each.of for each in renames}}
     for rename in renames:
-        if rename.was in _present(workspace, rename.of):
+        if rename.was in present[rename.of]:
             continue
         if rename.of == "tool":
             if rename.was in found and rename.now not in found:
