@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -25,8 +26,7 @@ from panel.cells.journal import JournalWriter, encode
 from panel.cells.lines import Recorder
 from panel.errors import StoreError
 from panel.stats import Tally, combine, newcombe, tally
-from panel.store import ingest as room
-from panel.store import touched
+from panel.store import chunks, progress, touched
 from panel.store.connection import FILE
 from panel.store.ingest import Ingested, ingest, rebuild
 from panel.store.percentages import count_ships
@@ -189,7 +189,7 @@ def test_the_size_of_a_transaction_changes_nothing(
     ingest(ledger.runs)
     before = ledger.views()
     (ledger.runs / FILE).unlink()
-    monkeypatch.setattr(room, "CHUNK", chunk)
+    monkeypatch.setattr(chunks, "CHUNK", chunk)
     ingest(ledger.runs)
     assert ledger.views() == before
 
@@ -287,6 +287,42 @@ def test_times_are_utc(ledger: Ledger) -> None:
     assert f'"finished_at":"{first.isoformat(timespec="microseconds")}"' in head
     kinds = ledger.ask("SELECT DISTINCT data_type FROM duckdb_columns() WHERE column_name ~ '_at$'")
     assert kinds == [("TIMESTAMP",)]
+
+
+def test_a_long_reading_says_how_far_it_is(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(progress, "REPORT_SECONDS", 0.0)
+    monkeypatch.setattr(chunks, "CHUNK", 3)
+    a_long_history(ledger)
+    with caplog.at_level("INFO", "panel.store"):
+        ingest(ledger.runs)
+    told = [int(found[1]) for found in re.finditer(r"journals: (\d+) % of", caplog.text)]
+    assert told == sorted(told)
+    assert (len(told) > 5, told[-1]) == (True, 100)
+
+
+def test_several_transactions_or_one_make_no_difference(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bad lines among them, of which none stops a line beside it."""
+    a_long_history(ledger)
+
+    def worse(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        *_others, last = (line for line in lines if line["kind"] in ("attempt", "run"))
+        middle = len(lines) // 2
+        return [*lines[:middle], last | {"started_at": "never"}, *lines[middle:]]
+
+    for file in sorted(ledger.runs.glob("*/attempts.jsonl"))[:2]:
+        changed(file, worse)
+    ingest(ledger.runs)
+    before = ledger.views()
+    assert ledger.ask("SELECT sum(unreadable) FROM journal.files") == [(2,)]
+    for chunk, batch in ((20, 2), (50, 100)):
+        monkeypatch.setattr(chunks, "CHUNK", chunk)
+        monkeypatch.setattr(chunks, "BATCH", batch)
+        rebuild(ledger.runs)
+        assert ledger.views() == before
 
 
 def test_text_of_any_kind_survives(ledger: Ledger) -> None:

@@ -37,6 +37,7 @@ from typing import Any
 
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
+from panel.cells.packed import open_journal, size_of, synced
 from panel.cells.seals import UNSEALED, Chain, RawLine, line_at, raw_lines
 from panel.errors import JournalError
 from panel.workspace.scaffold import make_runs
@@ -132,11 +133,7 @@ class JournalWriter:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
         descriptor = os.open(self.file, flags, 0o644)
         for folder in (self.file.parent, self.file.parent.parent):
-            handle = os.open(folder, os.O_RDONLY)  # a new name is on disk once its folder is
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+            synced(folder)  # a new name is on disk once its folder is
         return descriptor
 
     def close(self) -> None:
@@ -148,7 +145,10 @@ class JournalWriter:
 
 @dataclass(frozen=True, slots=True)
 class JournalFile:
-    """A journal on disk: its run id, its path, its size in bytes."""
+    """A journal on disk: its run id, its path, the size of its lines in bytes.
+
+    It may be compressed (cells/packed.py): ``open_journal`` opens it either way.
+    """
 
     run_id: str
     file: Path
@@ -161,8 +161,8 @@ def find_journals(runs: Path) -> list[JournalFile]:
     if runs.is_dir():
         for entry in sorted(runs.iterdir()):
             file = entry / FILE
-            if file.is_file():
-                found.append(JournalFile(entry.name, file, file.stat().st_size))
+            if (size := size_of(file)) is not None:
+                found.append(JournalFile(entry.name, file, size))
     return found
 
 
@@ -181,7 +181,8 @@ class JournalLine:
 
     def told(self, file: Path) -> str:
         """Say what is wrong with the line, and where in ``file``."""
-        return f"{file}:{line_at(file, self.end)}: {self.fault or UNFIT}."
+        with open_journal(file) as handle:
+            return f"{file}:{line_at(handle, self.end)}: {self.fault or UNFIT}."
 
 
 def name_of(file: Path) -> str:
@@ -195,7 +196,7 @@ def read_lines(file: Path, offset: int = 0) -> Iterator[JournalLine]:
     Lines of an older format come as lines of the present one. Raises JournalError for a line
     of a newer format.
     """
-    with file.open("rb") as handle:
+    with open_journal(file) as handle:
         chain = Chain.at(handle, name_of(file), offset)
         for line in raw_lines(handle, chain, offset):
             yield parsed(line, file)

@@ -18,7 +18,6 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO, Self
 
 from panel.hashing import DIGEST_BYTES
@@ -101,7 +100,8 @@ class Chain:
             return RawLine(raw, end, None, CHANGED, counts=False)
         fault = self._misplaced(link, found[2].decode())
         self.last, self.sealed, self._damaged = link, True, 0
-        self.furthest = max(self.furthest, link, key=lambda each: each.number)
+        if link.number > self.furthest.number:
+            self.furthest = link
         return RawLine(raw, end, link, fault, counts=True)
 
     def _misplaced(self, link: Link, after: str) -> str | None:
@@ -176,10 +176,9 @@ def as_written(lines: Iterable[RawLine], above: int = 0) -> Iterator[RawLine]:
             yield line
 
 
-def line_at(file: Path, end: int) -> int:
+def line_at(handle: BinaryIO, end: int) -> int:
     """Return the number, from 1, of the line of a file that ends at a byte."""
-    with file.open("rb") as handle:
-        count = 0
-        while end > 0 and (block := handle.read(min(end, _BLOCK))):
-            count, end = count + block.count(b"\n"), end - len(block)
+    count = 0
+    while end > 0 and (block := handle.read(min(end, _BLOCK))):
+        count, end = count + block.count(b"\n"), end - len(block)
     return count

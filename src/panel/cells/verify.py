@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,10 +9,12 @@ from typing import Any
 from pydantic_core import from_json
 
 from panel.cells.journal import FILE, name_of, parsed
+from panel.cells.packed import open_journal, size_of
 from panel.cells.seals import Chain, Link, raw_lines
 from panel.errors import UsageError
 from panel.hashing import content_hash
 
+MISSING = "is to be followed by {:,} bytes more: the compressed file is damaged, or was cut"
 LINE_FEED = "has lost its line feed. It is left out"
 
 
@@ -57,7 +58,7 @@ def verify(file: Path, root: Path) -> Verified:
     Raises JournalError for a line of a newer format.
     """
     found, end = Verified(file.relative_to(root)), 0
-    with file.open("rb") as handle:
+    with open_journal(file) as handle:
         chain = Chain.at(handle, name_of(file))
         for line in raw_lines(handle, chain):
             found.lines, end = found.lines + 1, line.end
@@ -68,10 +69,12 @@ def verify(file: Path, root: Path) -> Verified:
                 found.seals[line.link.number] = line.link.seal
             elif read.fields is not None:
                 found.unsealed += 1
-        size = os.fstat(handle.fileno()).st_size
         handle.seek(end)
-        rest = handle.read(size - end)
-    if rest and chain.check(rest[:-1] + b"\n", size).link:  # not torn: it is all there
+        rest = handle.read()
+        missing = 0 if file.is_file() else (size_of(file) or 0) - handle.tell()
+    if missing > 0:
+        found.faults.append((found.lines + 1, MISSING.format(missing)))
+    if rest and chain.check(rest[:-1] + b"\n", end + len(rest)).link:  # not torn: it is all there
         found.faults.append((found.lines + 1, LINE_FEED))
     elif rest:
         found.torn = len(rest)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from panel.cells.journal import FILE, JournalFile, find_journals, read_lines
+from panel.cells.packed import size_of
 from panel.errors import Problem, UsageError, WorkspaceError
 from panel.frozen.canaries import (
     CANARIES,
@@ -157,7 +158,7 @@ def _of_folder(
 
 
 def _is_run(root: Path, word: str) -> bool:
-    return bool(_RUN_ID.fullmatch(word)) and (root / RUNS / word / FILE).is_file()
+    return bool(_RUN_ID.fullmatch(word)) and size_of(root / RUNS / word / FILE) is not None
 
 
 def _model_of(root: Path, run_id: str) -> str:

@@ -32,10 +32,11 @@ from panel.cli.workspace import open_workspace
 from panel.endpoint.embedded import NOT_JUDGEMENT
 from panel.results.confidence import may_be_shown
 from panel.results.scorecards import comparison, scorecards
-from panel.runs.selection import Selection, opened_for
+from panel.runs.selection import Selection, opened_at, opened_for
 from panel.scorecard import PersonaLine, Scorecard, Superseded, health
 from panel.site.comparison import difference, render_comparison
 from panel.site.health import warning
+from panel.workspace.loading import find_root
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -62,9 +63,8 @@ def show(
     Name a tool to read its takes too. With --panel, print as how many independent votes the
     personas count.
     """
-    workspace = open_workspace()
     selection = Selection(tool or [], persona or [], category or [], endpoint, model)
-    with opened_for(workspace, selection) as (target, connection):
+    with opened_at(find_root(Path.cwd()), selection) as (target, connection):
         cards = scorecards(target, connection)
     asked = [card for card in cards if card.asked]
     missing = len(target.tools) - len(asked)

@@ -17,6 +17,8 @@ from panel.store.queries import answers_by_pair
 from panel.workspace.personas import Persona
 from panel.workspace.tools import Tool
 
+FEW = 1000  # tools to read by their names; of more, all answers are read as quickly
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -137,7 +139,9 @@ def entries(target: Target, connection: Connection, staleness: bool = True) -> l
     staleness: whether to lay out what would be asked now; without, that is taken to be the
     wording that was asked last, and nothing is called stale.
     """
-    answers = answers_by_pair(connection, target.model, every=staleness)
+    few = len(target.tools) <= FEW
+    named = {tool.slug for tool in target.tools} if few else None
+    answers = answers_by_pair(connection, target.model, staleness, named)
     reviews = review_states(connection)
     wordings = target.wordings() if staleness else {}
     return [

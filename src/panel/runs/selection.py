@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from panel.cells.cells import Cell, CellKey, PairKey, Target, cells_by_pair
 from panel.cells.journal import find_journals
@@ -14,12 +15,13 @@ from panel.endpoint.target import Chosen, resolve_target
 from panel.frozen.files import FOLDER, Frozen, read_frozen, verdict_on
 from panel.frozen.renames import moved, moved_since, opened_renamed
 from panel.frozen.staleness import answers_now, frozen_repeats, stale_entries
-from panel.frozen.thaw import thaw_if_fresh
+from panel.frozen.thaw import is_fresh, thaw_if_fresh
 from panel.runs.canaries import canary_cells
 from panel.runs.settling import Settling
 from panel.runs.since import Base, opened_base
 from panel.store.connection import Connection
 from panel.store.decisions import guidance_notes
+from panel.store.ingest import opened
 from panel.store.queries import (
     answered_elsewhere,
     answers_by_fingerprint,
@@ -27,8 +29,8 @@ from panel.store.queries import (
     known_cells,
     known_records,
 )
-from panel.store.renames import renamed_since_asked
-from panel.workspace.loading import WorkspaceFiles
+from panel.store.renames import asked_under, renamed_since_asked
+from panel.workspace.loading import RUNS, WorkspaceFiles, load_workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,25 @@ def opened_for(
     thaw_if_fresh(workspace)
     with opened_renamed(workspace, selection) as connection:
         yield resolve(workspace, selection, connection), connection
+
+
+@contextmanager
+def opened_at(root: Path, selection: Selection) -> Iterator[tuple[Target, Connection]]:
+    """Load a workspace and open its store as ``opened_for``; without the catalog if need be.
+
+    Of tools that are selected by their slugs alone, that have a file of that name each and answers
+    in the store, no other is read. One that goes by another name may be any of the catalog.
+    """
+    named = () if selection.categories or is_fresh(root, root / RUNS) else selection.tools
+    workspace = load_workspace(root, only=named)
+    if workspace.partial:
+        with opened(workspace.runs) as connection:
+            if asked_under(connection, "tool", named)[0].keys() == set(named):
+                yield resolve(workspace, selection, connection), connection
+                return
+        workspace = load_workspace(root)
+    with opened_for(workspace, selection) as found:
+        yield found
 
 
 Journals = dict[str, int]  # run id → size in bytes

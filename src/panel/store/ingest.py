@@ -9,18 +9,27 @@ from __future__ import annotations
 import logging
 import secrets
 import shutil
-from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 import duckdb
 from filelock import FileLock
 
-from panel.cells.journal import JournalFile, JournalLine, find_journals, read_lines
-from panel.errors import StoreError
+from panel.cells.journal import JournalFile, find_journals, read_lines
+from panel.store.chunks import (
+    CHUNK_BYTES,
+    MAKING_BYTES,
+    Chunk,
+    Pace,
+    Place,
+    ahead,
+    read_before,
+    read_chunks,
+)
 from panel.store.connection import (
     FILE,
     Connection,
@@ -30,28 +39,26 @@ from panel.store.connection import (
     refuse_if_held,
     writing,
 )
+from panel.store.packing import pack_ended
 from panel.store.percentages import panels_by_model, tools_reparsed
 from panel.store.progress import Progress
 from panel.store.renames import LateRenameError, read_renames, under_present_names
-from panel.store.rows import JOURNAL_KINDS, Row, insert, put
+from panel.store.rows import JOURNAL_KINDS, Row, put
 from panel.store.schema import is_current
 from panel.store.touched import Touched
 from panel.workspace.scaffold import make_runs
 
 REBUILDING = "rebuilding"  # beginning of the names of new databases
 LOCK = ".rebuilding.lock"
-CHUNK = 2000  # lines to one transaction: more take more memory, and hardly less time
 NAMED = 3  # faults of a chunk that are told one by one
 log = logging.getLogger("panel.store")
-# What DuckDB and a kind's row function say of a line that does not fit the table.
+# What is said of a line that does not fit its table, although it was checked.
 _UNFIT = (
     duckdb.ConstraintException,
     duckdb.ConversionException,
     duckdb.InvalidInputException,
     ValueError,
     KeyError,
-    TypeError,
-    AttributeError,
 )
 
 
@@ -73,11 +80,11 @@ def opened(runs: Path, shut: bool = False) -> Iterator[Connection]:
     """
     with ExitStack() as stack:
         connection = _opened_if_current(stack, runs / FILE, shut)
-        fresh = None if connection is None else _grown(connection, find_journals(runs))
-        if connection is not None and not fresh:
+        news = None if connection is None else _grown(connection, find_journals(runs))
+        if connection is not None and not (news and news.fresh):
             yield connection
             return
-    _catch_up(runs, fresh)
+    _catch_up(runs, news)
     with reading(runs / FILE, shut=shut) as connection:
         yield connection
 
@@ -89,8 +96,8 @@ def ingest(runs: Path) -> Ingested:
     """
     with ExitStack() as stack:
         connection = _opened_if_current(stack, runs / FILE, False)
-        fresh = None if connection is None else _grown(connection, find_journals(runs))
-    return _catch_up(runs, fresh)
+        news = None if connection is None else _grown(connection, find_journals(runs))
+    return _catch_up(runs, news)
 
 
 def _opened_if_current(
@@ -112,13 +119,16 @@ def _opened_if_current(
     return None
 
 
-def _catch_up(runs: Path, fresh: list[JournalFile] | None) -> Ingested:
+def _catch_up(runs: Path, news: _News | None) -> Ingested:
     """Read the journals that have grown; with None make the database first."""
-    if fresh is not None:
+    if news is not None:
         try:
-            return _read_in(runs / FILE, fresh)
+            done = _read_in(runs / FILE, news.fresh)
         except LateRenameError:
             return rebuild(runs)
+        if news.fresh:
+            pack_ended(runs, news.known)
+        return done
     with _rebuild_lock(runs):
         with ExitStack() as stack:  # another process may have made it meanwhile
             made = _opened_if_current(stack, runs / FILE, False, tell=False) is not None
@@ -133,7 +143,9 @@ def rebuild(runs: Path) -> Ingested:
     The old file stays until the new one is whole, so a kill in between loses nothing.
     """
     with _rebuild_lock(runs):
-        return _rebuild(runs)
+        done = _rebuild(runs)
+    pack_ended(runs, find_journals(runs))
+    return done
 
 
 def _rebuild_lock(runs: Path) -> FileLock:
@@ -158,9 +170,20 @@ def _wal(file: Path) -> Path:
     return file.with_name(file.name + ".wal")
 
 
-def _grown(connection: Connection, journals: list[JournalFile]) -> list[JournalFile]:
-    read = _places(connection)
-    return [each for each in journals if _has_news(each, read.get(each.run_id, (0, 0))[0])]
+@dataclass(frozen=True, slots=True)
+class _News:
+    """Journals that have grown since the database read them, and those that have not."""
+
+    fresh: list[JournalFile]
+    known: list[JournalFile]
+
+
+def _grown(connection: Connection, journals: list[JournalFile]) -> _News:
+    read, news = _places(connection), _News([], [])
+    for each in journals:
+        grown = _has_news(each, read.get(each.run_id, (0, 0))[0])
+        (news.fresh if grown else news.known).append(each)
+    return news
 
 
 def _has_news(journal: JournalFile, read: int) -> bool:
@@ -170,33 +193,43 @@ def _has_news(journal: JournalFile, read: int) -> bool:
 
 
 def _read_in(file: Path, journals: list[JournalFile], whole: bool = False) -> Ingested:
-    """Read journals from where they were left, some thousand lines to a transaction.
+    """Read journals from where they were left, many thousand lines to a transaction.
 
     Many short journals share a transaction, and what is counted is counted once in each.
     whole: nobody reads the file meanwhile, so that it is counted once, at the end.
     """
     lines = unreadable = 0
-    total, touched, progress = Touched(), Touched(), Progress(sum(j.size for j in journals))
-    left, many, leave_out, renamed = deque(journals), CHUNK, False, False
+    total, progress = Touched(), Progress(sum(j.size for j in journals))
+    left, renamed = deque(journals), False
+    pace = Pace(MAKING_BYTES if whole else CHUNK_BYTES)
     while left:
-        touched = total if whole else Touched()
+        touched, read = total if whole else Touched(), list[Chunk]()
         try:
             with writing(file) as connection:
                 if not renamed:  # first: what they move may be read in any order
                     touched.move(connection, _renames(connection, journals))
-                chunk = _read_chunk(_places(connection), left, many, leave_out)
-                chunk.insert(connection, touched)
+                coming = read_chunks(
+                    _places(connection), left, pace.many, pace.size, pace.leave_out
+                )
+                with closing(ahead(coming)) as chunks:
+                    for chunk in islice(chunks, pace.chunks):
+                        _insert(connection, chunk, touched, pace.careful)
+                        read.append(chunk)
+                        progress.tell(chunk.size)
+                if places := {row["run_id"]: row for chunk in read for row in chunk.files}:
+                    put(connection, "files", [*places.values()], "OR REPLACE")
                 if not whole:
                     touched.count(connection)
-        except _UnfitLineError:  # close in on it, until it stands alone
-            many, leave_out = max(1, many // 8), many == 1
+        except _UnfitLineError:
+            progress.tell(-sum(chunk.size for chunk in read))
+            pace.slow_down()
             continue
         renamed = True
-        lines, unreadable = lines + chunk.lines, unreadable + chunk.unreadable
-        for _journal in range(chunk.finished):
-            progress.done(left.popleft().size)
-        progress.tell(chunk.end)
-        many, leave_out = min(CHUNK, many * 8), False
+        for chunk in read:
+            lines, unreadable = lines + chunk.lines, unreadable + chunk.unreadable
+            for _journal in range(chunk.finished):
+                left.popleft()
+        pace.go_on(len(read))
     if whole and journals:
         with writing(file) as connection:
             total.count(connection, whole=True)
@@ -206,7 +239,7 @@ def _read_in(file: Path, journals: list[JournalFile], whole: bool = False) -> In
 def _renames(connection: Connection, journals: list[JournalFile]) -> list[Row]:
     """Return the renames in what is still to be read."""
     read = _places(connection)
-    offsets = ((journal, _read_before(read, journal)[0]) for journal in journals)
+    offsets = ((journal, read_before(read, journal)[0]) for journal in journals)
     return [line for journal, offset in offsets for line in read_renames(journal, offset)]
 
 
@@ -214,89 +247,35 @@ class _UnfitLineError(Exception):
     """Among the lines of a chunk is one that no table takes."""
 
 
-@dataclass(slots=True)
-class _Chunk:
-    """Lines that go into the database together, of one journal or of several.
+def _insert(connection: Connection, chunk: Chunk, touched: Touched, careful: bool) -> None:
+    """Put a chunk into its tables; raises _UnfitLineError.
 
-    files: rows of journal.files: how far each is read then. finished: journals read to their end;
-    end: the byte reached in the one after those. faults: what is wrong with lines, by journal.
+    careful: attempts and tools may be there already, which takes DuckDB far longer.
     """
-
-    by_kind: dict[str, list[Row]] = field(default_factory=lambda: defaultdict(list))
-    files: list[Row] = field(default_factory=list)
-    lines: int = 0
-    unreadable: int = 0
-    finished: int = 0
-    end: int = 0
-    faults: dict[Path, list[JournalLine]] = field(default_factory=lambda: defaultdict(list))
-
-    def insert(self, connection: Connection, touched: Touched) -> None:
-        by_kind = self.by_kind
-        panels = panels_by_model(connection) if by_kind["run"] else {}
-        try:
-            touched.move(connection, by_kind.pop("rename", []))
-            for kind in JOURNAL_KINDS:
-                if by_kind[kind]:
-                    by_kind[kind] = list(under_present_names(connection, kind, by_kind[kind]))
-                    insert(connection, kind, by_kind[kind])
-            touched.add(by_kind)
-        except _UNFIT:
-            raise _UnfitLineError from None
-        touched.tools |= tools_reparsed(connection, by_kind["reparse"])
-        if by_kind["run"]:
-            now = panels_by_model(connection)
-            touched.models |= {model for model in now if now[model] != panels.get(model)}
-        if self.files:
-            put(connection, "files", self.files, "OR REPLACE")
-        for file, faults in self.faults.items():
-            for line in faults[:NAMED]:
-                log.warning("%s", line.told(file))
-            if more := len(faults[NAMED:]):
-                log.warning("%s: %d more are at fault: 'panel verify' names each.", file, more)
+    by_kind = chunk.by_kind
+    panels = panels_by_model(connection) if by_kind["run"] else {}
+    try:
+        touched.move(connection, by_kind.pop("rename", []))
+        for kind in JOURNAL_KINDS:
+            if by_kind[kind]:
+                by_kind[kind] = list(under_present_names(connection, kind, by_kind[kind]))
+                new = kind in ("attempt", "tool") and not careful
+                put(connection, JOURNAL_KINDS[kind][0], by_kind[kind], "" if new else "OR IGNORE")
+        touched.add(by_kind)
+    except _UNFIT:
+        raise _UnfitLineError from None
+    touched.tools |= tools_reparsed(connection, by_kind["reparse"])
+    if by_kind["run"]:
+        now = panels_by_model(connection)
+        touched.models |= {model for model in now if now[model] != panels.get(model)}
+    by_kind.clear()
+    for file, faults in chunk.faults.items():
+        for line in faults[:NAMED]:
+            log.warning("%s", line.told(file))
+        if more := len(faults[NAMED:]):
+            log.warning("%s: %d more are at fault: 'panel verify' names each.", file, more)
 
 
-def _read_chunk(
-    read: Mapping[str, _Place], journals: Iterable[JournalFile], many: int, leave_out: bool
-) -> _Chunk:
-    """Return the next ``many`` lines of these journals; leave_out: count them as unreadable."""
-    chunk = _Chunk()
-    for journal in journals:
-        chunk.end, unreadable = _read_before(read, journal)
-        wanted = before = many - chunk.lines - chunk.unreadable
-        for line in islice(read_lines(journal.file, chunk.end), wanted):
-            chunk.end, wanted = line.end, wanted - 1
-            if line.fault or leave_out:
-                chunk.faults[journal.file].append(line)
-            if line.fields is None or leave_out:
-                unreadable += 1
-                chunk.unreadable += 1
-            else:
-                chunk.lines += 1
-                line.fields.update(run_id=journal.run_id, seal=line.seal)
-                chunk.by_kind[str(line.fields.get("kind"))].append(line.fields)
-        if wanted < before:
-            place = {"run_id": journal.run_id, "bytes": chunk.end, "unreadable": unreadable}
-            chunk.files.append(place)
-        if not wanted:
-            break
-        chunk.finished, chunk.end = chunk.finished + 1, 0
-    return chunk
-
-
-_Place = tuple[int, int]  # how many bytes of a journal were read, how many lines were left out
-
-
-def _places(connection: Connection) -> dict[str, _Place]:
+def _places(connection: Connection) -> dict[str, Place]:
     rows = connection.execute("SELECT run_id, bytes, unreadable FROM journal.files").fetchall()
     return {run_id: (read, unreadable) for run_id, read, unreadable in rows}
-
-
-def _read_before(read: Mapping[str, _Place], journal: JournalFile) -> _Place:
-    offset, unreadable = read.get(journal.run_id, (0, 0))
-    size = journal.file.stat().st_size  # now: it may have grown, and another process read it
-    if offset > size:
-        raise StoreError(
-            f"{journal.file} is shorter ({size:,} bytes) than what was read from it "
-            f"({offset:,}): it was cut or replaced. Put the journal back, or 'panel rebuild'."
-        )
-    return offset, unreadable

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 
 import duckdb
+from pydantic_core import from_json, to_json
 
-from panel.stats import PanelResult, Tally, combine
-from panel.store.rows import Fields, Row, put
+from panel.stats import Tally, combine
+from panel.store.named import of_tools
+from panel.store.rows import Fields, Row
 
 Panel = tuple[str, ...]  # persona ids, in order
 
@@ -38,74 +40,91 @@ def count_ships(
 ) -> None:
     """Work out the ship percentages of these tools and models, and put them in place.
 
-    tools: None for all. models: as the keys of ``panels_by_model``.
+    tools: None for all. models: as the keys of ``panels_by_model``. DuckDB counts, and
+    ``panel.stats`` works out each sum of votes that occurs once: a million tools share a few.
     """
-    where, values = "", list[object]()
-    if tools is not None:
-        where = (
-            "WHERE (tool IN (SELECT unnest(?::VARCHAR[])) "
-            "OR model_identity IN (SELECT unnest(?::VARCHAR[])) "
-            "OR (? AND model_identity NOT IN (SELECT model_identity FROM journal.runs "
-            "WHERE experiment IS NULL)))"
-        )
-        values = [sorted(tools), sorted(models), "" in models]
-    counted = _tallies(connection, where, values)
-    panels = panels_by_model(connection)
-    rows = []
-    for (tool, model), by_persona in counted.items():
-        used = panels.get(model) or panels.get("", [()])[-1:]
-        rows += [
-            _panel_row(tool, model, panel, by_persona, present=panel == used[-1]) for panel in used
-        ]
-        rows += [
-            _row(tool, model, combine([tally]), older) | {"level": "persona", "persona": persona}
-            for persona, (tally, older) in by_persona.items()
-        ]
+    where, values = _concerned(tools, models)
+    connection.execute(_COUNTED.format(where=where), values | _panels(connection))
+    distinct = connection.execute("SELECT DISTINCT tallies FROM counted").fetchall()
+    figures = [_figures(tallies) for (tallies,) in distinct]
     connection.execute(f"DELETE FROM journal.ship_percentages {where}", values)
-    if rows:
-        put(connection, "ship_percentages", rows)
+    connection.execute(_PUT, [to_json(figures).decode()])
+    connection.execute("DROP TABLE counted")
 
 
-_Counts = dict[str, tuple[Tally, int]]  # by persona: its tally, answers to earlier wordings
+def _concerned(
+    tools: Collection[str] | None, models: Collection[str]
+) -> tuple[str, dict[str, object]]:
+    """Return the condition on rows that are to be counted again, and its values."""
+    if tools is None:
+        return "", {}
+    condition, values = of_tools(tools)
+    if not models:
+        return f"WHERE {condition}", values
+    where = f"""WHERE ({condition} OR model_identity IN (SELECT unnest($models::VARCHAR[]))
+        OR ($any AND model_identity NOT IN (
+            SELECT model_identity FROM journal.runs WHERE experiment IS NULL)))"""
+    return where, values | {"models": sorted(models), "any": "" in models}
 
 
-def _tallies(
-    connection: duckdb.DuckDBPyConnection, where: str, values: Sequence[object]
-) -> dict[tuple[str, str], _Counts]:
-    rows = connection.execute(
-        "SELECT tool, model_identity, persona, "
-        "count(*) FILTER (present AND verdict = 'ship'), "
-        "count(*) FILTER (present AND verdict = 'skip'), "
-        "count(*) FILTER (present AND outcome = 'abstain'), "
-        "count(*) FILTER (present AND outcome = 'error'), "
-        "count(*) FILTER (NOT present AND outcome <> 'error') "
-        f"FROM journal.outcomes {where} GROUP BY ALL ORDER BY tool, model_identity, persona",
-        values,
-    ).fetchall()
-    found: dict[tuple[str, str], _Counts] = defaultdict(dict)
-    for tool, model, persona, *counts, older in rows:
-        found[tool, model][persona] = (Tally(*counts), older)
-    return found
+# The rows of the table but for what follows from the votes, which stand in "tallies": of each
+# persona ships, skips, abstentions and errors.
+_COUNTED = """
+CREATE TEMP TABLE counted AS
+WITH cells AS (
+    SELECT tool, model_identity, persona, [
+               count(*) FILTER (present AND verdict = 'ship'),
+               count(*) FILTER (present AND verdict = 'skip'),
+               count(*) FILTER (present AND outcome = 'abstain'),
+               count(*) FILTER (present AND outcome = 'error')
+           ] AS tally,
+           count(*) FILTER (NOT present AND outcome <> 'error') AS older
+    FROM journal.outcomes {where} GROUP BY ALL
+),
+used AS (
+    SELECT unnest($asked::VARCHAR[]) AS model_identity, unnest($panels::VARCHAR[][]) AS panel,
+           unnest($present::BOOLEAN[]) AS present
+)
+SELECT tool, model_identity, 'persona' AS level, persona, NULL::VARCHAR[] AS panel,
+       true AS present, [tally]::VARCHAR AS tallies, older AS superseded
+FROM cells
+UNION ALL
+SELECT tool, model_identity, 'panel', NULL, panel, used.present,
+       coalesce(list(tally ORDER BY persona) FILTER (panel = [] OR persona IN panel), [])::VARCHAR,
+       coalesce(sum(older) FILTER (panel = [] OR persona IN panel), 0)::BIGINT
+FROM cells JOIN used USING (model_identity) GROUP BY ALL
+"""
+_PUT = """
+INSERT INTO journal.ship_percentages BY NAME
+SELECT counted.* EXCLUDE (tallies), figures.* EXCLUDE (tallies)
+FROM counted JOIN (
+    SELECT unnest(json_transform(?, '[{"tallies": "VARCHAR", "ships": "BIGINT", "skips": "BIGINT",
+        "abstains": "BIGINT", "errors": "BIGINT", "n": "BIGINT", "ship_percent": "DOUBLE",
+        "low": "DOUBLE", "high": "DOUBLE", "undecided": "BOOLEAN", "split": "BOOLEAN"}]'),
+        recursive := true)
+) AS figures USING (tallies)
+"""
 
 
-def _panel_row(
-    tool: str,
-    model: str,
-    panel: Panel,
-    by_persona: Mapping[str, tuple[Tally, int]],
-    present: bool,
-) -> Fields:
-    members = [each for name, each in by_persona.items() if not panel or name in panel]
-    result = combine([tally for tally, _older in members])
-    row = _row(tool, model, result, sum(older for _tally, older in members))
-    return row | {"level": "panel", "panel": list(panel), "present": present}
+def _panels(connection: duckdb.DuckDBPyConnection) -> dict[str, object]:
+    """Return the panels of each model that has answers, as columns; the latest is the present."""
+    known = panels_by_model(connection)
+    rows = connection.execute("SELECT DISTINCT model_identity FROM journal.attempts").fetchall()
+    used = [
+        (model, list(panel), panel == panels[-1])
+        for (model,) in rows
+        for panels in [known.get(model) or known.get("", [()])[-1:]]
+        for panel in panels
+    ]
+    names = ("asked", "panels", "present")
+    return {name: [row[place] for row in used] for place, name in enumerate(names)}
 
 
-def _row(tool: str, model: str, result: PanelResult, superseded: int) -> Fields:
+def _figures(tallies: str) -> Fields:
+    """Return what panel.stats makes of the tallies of some personas, which are JSON."""
+    result = combine([Tally(*each) for each in from_json(tallies)])
     return {
-        "tool": tool,
-        "model_identity": model,
-        "present": True,
+        "tallies": tallies,
         "ships": result.ships,
         "skips": result.skips,
         "abstains": result.abstains,
@@ -116,7 +135,6 @@ def _row(tool: str, model: str, result: PanelResult, superseded: int) -> Fields:
         "high": result.interval.high if result.interval else None,
         "undecided": result.undecided,
         "split": result.split,
-        "superseded": superseded,
     }
 
 

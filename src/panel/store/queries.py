@@ -17,6 +17,7 @@ from panel.cells.plan import Asked, Experience, Known
 from panel.errors import UsageError
 from panel.store.connection import Connection
 from panel.store.ingest import opened
+from panel.store.named import of_tools
 from panel.store.percentages import panels_by_model
 
 ROWS_AT_ONCE = 5_000
@@ -153,11 +154,12 @@ def answers_by_pair(
     Those to the wording asked last; with ``every`` also those to earlier ones. tools: of these
     slugs; None for all.
     """
+    condition, values = ("true", {}) if tools is None else of_tools(tools)
     rows = connection.execute(
-        f"SELECT tool, persona, {ANSWER} FROM journal.outcomes WHERE model_identity = ? "
-        "AND (present OR ?) AND (? OR tool IN (SELECT unnest(?::VARCHAR[]))) "
+        f"SELECT tool, persona, {ANSWER} FROM journal.outcomes WHERE model_identity = $model "
+        f"AND (present OR $every) AND {condition} "
         "ORDER BY tool, persona, repeat, finished_at",
-        [str(model), every, tools is None, sorted(tools or ())],
+        {"model": str(model), "every": every, **values},
     ).fetchall()
     found: dict[PairKey, list[Answer]] = {}
     for tool, persona, *row in rows:

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import BinaryIO
 
 import duckdb
 
 from panel.cells.journal import JournalFile, read_lines
+from panel.cells.packed import open_journal
 from panel.cells.renames import Kind, Rename
 from panel.decisions import Pair
-from panel.store.rows import Fields, Row, insert
+from panel.store.checked import Whole
+from panel.store.rows import Row, insert
 
-SHOWS_KIND = 64  # bytes of a line in which its kind stands
+BLOCK = 1 << 20  # bytes
 # Tables with the columns tool and persona, and the time at which a row happened.
 _MOVED = {
     "attempts": "started_at",
@@ -62,7 +65,11 @@ def under_present_names(
     return [_named(line, kind, known) for line in lines]
 
 
-def _named(line: Row, kind: str, known: _Known) -> Fields:
+def _named(line: Row, kind: str, known: _Known) -> Row:
+    if isinstance(line, Whole):  # an attempt
+        if not any(line[rename.of] == rename.was for rename, _at in known):
+            return line
+        line = line.whole()
     made = dict(line)
     happened = str(line.get(_TIMES[kind]) or "")
     for rename, at in known:
@@ -97,15 +104,25 @@ def put_renames(connection: duckdb.DuckDBPyConnection, lines: Sequence[Row]) -> 
 
 def read_renames(journal: JournalFile, offset: int) -> list[Row]:
     """Return the renames that a journal tells of from a byte on, without reading the rest."""
-    with journal.file.open("rb") as handle:
+    with open_journal(journal.file) as handle:
         handle.seek(offset)
-        if not any(b'"rename"' in line[:SHOWS_KIND] for line in handle):
+        if not _speaks_of(handle, b'"rename"'):
             return []
     return [
         {**line.fields, "run_id": journal.run_id}
         for line in read_lines(journal.file, offset)
         if line.fields is not None and is_rename(line.fields)
     ]
+
+
+def _speaks_of(handle: BinaryIO, word: bytes) -> bool:
+    """Whether a word stands anywhere in the rest of a file; looks through it in blocks."""
+    before = b""
+    while block := handle.read(BLOCK):
+        if word in before + block:
+            return True
+        before = block[-len(word) :]
+    return False
 
 
 def is_rename(line: Row) -> bool:

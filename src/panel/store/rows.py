@@ -3,7 +3,8 @@
 A line's fields are the columns of its table. What a table has is read from the schema itself. A
 line that does not hold what others make of it later (an answer, a decision, the beats of a
 persona) goes into no table: the functions that make rows raise ValueError, KeyError, TypeError or
-AttributeError for it.
+AttributeError for it. Rows go to DuckDB as JSON text, which it reads several times faster than
+lists of Python's values.
 """
 
 from __future__ import annotations
@@ -15,15 +16,14 @@ import duckdb
 from pydantic import TypeAdapter
 from pydantic_core import to_json
 
-from panel.cells.answers import INPUT_NAMES, ROW, Answer, OneLine
+from panel.cells.answers import INPUT_NAMES
 from panel.cells.decided import RecordedDecision
 from panel.hashing import content_hash
+from panel.store.checked import Whole, be_answer, be_message, be_names
 
 Row = Mapping[str, Any]
 Fields = dict[str, Any]
 
-_NAMES = TypeAdapter(tuple[OneLine, ...])
-_ANSWER = TypeAdapter(Answer)
 _BEATS = TypeAdapter(dict[str, str])
 # What a reading of an earlier reply does not say of its answer; it is laid over the attempt's.
 _UNSAID = {
@@ -34,7 +34,7 @@ _UNSAID = {
 
 
 def _run(line: Row) -> Fields:
-    return {**line, "panel": _NAMES.validate_python(line["panel"])}
+    return {**line, "panel": be_names(*line["panel"])}
 
 
 def _tool(line: Row) -> Fields:
@@ -51,6 +51,10 @@ def _persona(line: Row) -> Fields:
     record = line["record"]
     _BEATS.validate_python({beat["id"]: beat["label"] for beat in record["beats"]})
     return {**record, **line, "persona": record["id"], "position": record["order"]}
+
+
+def _message(line: Row) -> Fields:
+    return be_message(dict(line))
 
 
 def _worded(line: Row) -> Fields:
@@ -71,26 +75,18 @@ def _arm(line: Row) -> Fields:
 
 def _attempt(line: Row) -> Fields:
     made = _worded(line)
-    _NAMES.validate_python((made["tool"], made["persona"], *made.get("messages", ())))
-    _be_answer(made)
+    be_names(made["tool"], made["persona"], *made.get("messages", ()))
+    be_answer(made)
     return made
 
 
-def _be_answer(line: Row) -> None:
-    """Raise ValidationError for a line of which no answer can be made."""
-    said = {name: line[name] for name in ROW if line.get(name) is not None}
-    inputs = {name: said.pop(name) for name in INPUT_NAMES if name in said}
-    # Its time may be written in any way that the database reads.
-    _ANSWER.validate_python(said | {"inputs": inputs, "asked_at": "2026-01-01T00:00:00Z"})
-
-
 def _reparse(line: Row) -> Fields:
-    _be_answer(_UNSAID | dict(line))
+    be_answer(_UNSAID | dict(line))
     return {**line}
 
 
 def _probability(line: Row) -> Fields:
-    _NAMES.validate_python((line["attempt_id"],))
+    be_names(line["attempt_id"])
     return {**line}
 
 
@@ -115,19 +111,17 @@ def _decision(line: Row) -> Fields:
     RecordedDecision.model_validate(
         {name: value for name, value in said.items() if value is not None}
     )
-    _NAMES.validate_python((line["tool"], line["persona"]))
+    be_names(line["tool"], line["persona"])
     return {**line, "seal": line.get("receipt", line.get("seal"))}  # one that was thawed says it
 
 
 def _draw(line: Row) -> Fields:
-    _NAMES.validate_python(
-        tuple(line[name] for name in ("item", "tool", "persona", "model_identity", "wording"))
-    )
+    be_names(*(line[name] for name in ("item", "tool", "persona", "model_identity", "wording")))
     return {**line}
 
 
 def _label(line: Row) -> Fields:
-    _NAMES.validate_python((line["item"], line["labeller"]))
+    be_names(line["item"], line["labeller"])
     return {**line}
 
 
@@ -137,7 +131,7 @@ JOURNAL_KINDS: dict[str, tuple[str, Callable[[Row], Fields] | None]] = {
     "end": ("ends", None),
     "tool": ("tools", _tool),
     "persona": ("personas", _persona),
-    "message": ("messages", None),
+    "message": ("messages", _message),
     "adopt": ("adoptions", _worded),
     "canary": ("canaries", None),
     "attempt": ("attempts", _attempt),
@@ -152,11 +146,11 @@ JOURNAL_KINDS: dict[str, tuple[str, Callable[[Row], Fields] | None]] = {
     "arm": ("arms", _arm),
     "enrol": ("enrolments", None),
 }
-# JSON is sent as text, or DuckDB would see structs of varying shape; times by way of the type
-# that heeds a zone, since TIMESTAMP drops one.
-_SENT_AS = {"JSON": "VARCHAR", "TIMESTAMP": "TIMESTAMPTZ"}
-
-
+# Of which type a column is read; a time by way of the one that heeds a zone, which TIMESTAMP drops.
+_READ_AS = {
+    **dict.fromkeys(("VARCHAR", "VARCHAR[]", "JSON"), ""),
+    "TIMESTAMP": "::TIMESTAMPTZ::TIMESTAMP",
+}
 _columns: dict[str, dict[str, str]] = {}  # by table; every database has the one schema
 
 
@@ -168,10 +162,15 @@ def columns_of(connection: duckdb.DuckDBPyConnection, table: str) -> dict[str, s
     return _columns[table]
 
 
-def insert(connection: duckdb.DuckDBPyConnection, kind: str, lines: Sequence[Row]) -> None:
-    """Insert lines of one kind; those whose key is there already change nothing."""
-    table, made = JOURNAL_KINDS[kind]
-    put(connection, table, lines if made is None else [made(line) for line in lines], "OR IGNORE")
+def row_of(kind: str, line: Row) -> Row:
+    """Return the row of a line of this kind; raises for one that does not hold what it must."""
+    _table, made = JOURNAL_KINDS[kind]
+    return line if made is None else made(line)
+
+
+def insert(connection: duckdb.DuckDBPyConnection, kind: str, rows: Sequence[Row]) -> None:
+    """Insert rows of one kind of line; those whose key is there already change nothing."""
+    put(connection, JOURNAL_KINDS[kind][0], rows, "OR IGNORE")
 
 
 def put(
@@ -182,13 +181,14 @@ def put(
     how: "OR IGNORE", "OR REPLACE", or "".
     """
     columns = columns_of(connection, table)
-    values = {name: [row.get(name) for row in rows] for name in columns}
-    for name in (name for name, kind in columns.items() if kind == "JSON"):
-        values[name] = [None if cell is None else to_json(cell).decode() for cell in values[name]]
-    wanted = ", ".join(
-        f'unnest(${name}::{_SENT_AS.get(kind, kind)}[])::{kind} AS "{name}"'
+    sent = {
+        name: ["VARCHAR"] if kind == "VARCHAR[]" else "JSON" if kind == "JSON" else "VARCHAR"
         for name, kind in columns.items()
-    )
+    }
+    read = ", ".join(f'"{name}"{_READ_AS.get(kind, f"::{kind}")}' for name, kind in columns.items())
+    texts = [row.text if isinstance(row, Whole) else to_json(row).decode() for row in rows]
     connection.execute(
-        f"INSERT {how} INTO journal.{table} BY NAME SELECT {wanted}", values
+        f"INSERT {how} INTO journal.{table} SELECT {read} FROM (SELECT unnest(json_transform("
+        "line, $sent)) FROM (SELECT unnest($texts::VARCHAR[]) AS line))",
+        {"sent": to_json(sent).decode(), "texts": texts},
     ).fetchall()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from panel.workspace.plain_files import home_of, refuse_outside
 from panel.workspace.prompts import Prompts, load_prompts
 from panel.workspace.settings import Settings
 from panel.workspace.settings_file import FILE, load_settings
-from panel.workspace.tools import KeptTools, Tool, load_catalog
+from panel.workspace.tools import KeptTools, Tool, load_catalog, load_named
 from panel.workspace.validation import did_you_mean, nearest
 
 Part = TypeVar("Part")
@@ -28,7 +28,8 @@ MOST_TOLD = 5  # canaries that are unknown; each is compared with every tool
 class WorkspaceFiles:
     """Everything read from a workspace folder.
 
-    personas: the panel, in order; tools: the whole catalog, sorted by slug.
+    personas: the panel, in order; tools: the whole catalog, sorted by slug, unless ``partial``:
+    then those that were asked for.
     """
 
     root: Path
@@ -36,6 +37,7 @@ class WorkspaceFiles:
     personas: list[Persona]
     tools: list[Tool]
     prompts: Prompts
+    partial: bool = False
 
     @property
     def runs(self) -> Path:
@@ -98,12 +100,16 @@ def find_root(start: Path) -> Path:
     )
 
 
-def load_workspace(root: Path, kept: KeptTools | None = None) -> WorkspaceFiles:
+def load_workspace(
+    root: Path, kept: KeptTools | None = None, only: Sequence[str] = ()
+) -> WorkspaceFiles:
     """Read every file of a workspace; raises WorkspaceError with the problems of all of them.
 
     kept: the tools of an earlier load, of which only those whose files have changed are read.
+    only: slugs of tools that are enough; they are read alone where each has a file of its name.
     """
     problems: list[Problem] = []
+    named: list[Tool] | None = None
 
     def part(load: Callable[[], Part]) -> Part | None:
         try:
@@ -119,7 +125,9 @@ def load_workspace(root: Path, kept: KeptTools | None = None) -> WorkspaceFiles:
         raise WorkspaceError(problems)
     settings = part(lambda: load_settings(root))
     personas = part(lambda: load_personas(root / "personas"))
-    tools = part(lambda: load_catalog(root / "tools", kept))
+    if only:
+        named = load_named(root / "tools", only)
+    tools = named or part(lambda: load_catalog(root / "tools", kept))
     panel = settings.panel if settings is not None else None
     prompts = part(lambda: load_prompts(root / "prompts", personas or [], panel))
     if settings is not None and personas is not None:
@@ -129,11 +137,11 @@ def load_workspace(root: Path, kept: KeptTools | None = None) -> WorkspaceFiles:
             problems.append(
                 Problem(root / FILE, None, "panel.personas", *str(error).split(". ", 1))
             )
-    if settings is not None and tools is not None:
+    if settings is not None and tools is not None and named is None:
         problems += _unknown_canaries(root / FILE, settings, tools)
     if settings is None or personas is None or tools is None or prompts is None or problems:
         raise WorkspaceError(problems)
-    return WorkspaceFiles(root, settings, personas, tools, prompts)
+    return WorkspaceFiles(root, settings, personas, tools, prompts, named is not None)
 
 
 def _unknown_canaries(file: Path, settings: Settings, tools: list[Tool]) -> list[Problem]:

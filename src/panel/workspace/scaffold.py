@@ -33,7 +33,7 @@ def make_runs(runs: Path) -> None:
 
 def others_can_read(runs: Path) -> bool:
     """Whether users outside the owner's group can read what runs have asked and answered."""
-    if os.name == "nt" or not any(runs.glob("*/attempts.jsonl")):
+    if os.name == "nt" or not any(runs.glob("*/attempts.jsonl*")):
         return False
     return bool(runs.stat().st_mode & stat.S_IXOTH)
 

@@ -207,6 +207,25 @@ def _read(file: Path, problems: list[Problem]) -> list[_Read]:
     return read
 
 
+def load_named(folder: Path, slugs: Collection[str]) -> list[Tool] | None:
+    """Read these tools and nothing else, sorted by slug; None where that takes the whole catalog.
+
+    It does where one has no Markdown file of its name, or where there is a problem to be told.
+    """
+    found: dict[str, Tool] = {}
+    for slug in slugs:
+        file = folder / f"{slug}.md"
+        if slug != slugify(slug) or not file.is_file():
+            return None
+        try:
+            found[slug] = _tool(_markdown_row(file))
+        except WorkspaceError:
+            return None
+        if found[slug].slug != slug:
+            return None
+    return [found[slug] for slug in sorted(found)] or None
+
+
 def find_tools(folder: Path, slugs: Collection[str]) -> dict[str, Row]:
     """Return where these tools are written, by slug; one that is not found is left out.
 

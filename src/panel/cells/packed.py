@@ -1,0 +1,218 @@
+"""Journals whose run has ended, compressed: ``attempts.jsonl.zst`` in place of ``attempts.jsonl``.
+
+A journal goes by its plain name, whichever of the two is there; offsets and sizes are those of its
+lines. Of both, as a kill may leave them, the plain one is read. The file is one that ``zstd -d``
+reads: a skippable frame with the size, then frames of about a megabyte of whole lines each. They
+stand for themselves, so damage to one leaves the others; which lines it took, their seals tell.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import secrets
+import shutil
+import sys
+import zlib
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Any, BinaryIO
+
+ENDING = ".zst"
+SMALLEST = 1 << 18  # bytes; below it a folder full of them gains little
+_PART = 1 << 20  # bytes of lines in a frame: the next ones are found again behind a damaged one
+_BLOCK = 1 << 17
+_MAGIC = b"\x28\xb5\x2f\xfd"
+_SKIPPED = b"\x50\x2a\x4d\x18" + (12).to_bytes(4, "little")  # before the size and its checksum
+_HEAD = len(_SKIPPED) + 12
+
+
+@cache
+def _zstd() -> Any:
+    if sys.version_info >= (3, 14):
+        from compression import zstd  # noqa: PLC0415 - only where a journal is compressed
+    else:
+        from backports import zstd  # noqa: PLC0415
+    return zstd
+
+
+def packed(file: Path) -> Path:
+    """Return where a journal is when it is compressed."""
+    return file.with_name(file.name + ENDING)
+
+
+def size_of(file: Path) -> int | None:
+    """Return the size of a journal in bytes of its lines; None where there is none."""
+    with suppress(FileNotFoundError, NotADirectoryError):
+        return file.stat().st_size
+    with suppress(FileNotFoundError, NotADirectoryError), packed(file).open("rb") as handle:
+        head = handle.read(_HEAD)
+        if head == _head(size := int.from_bytes(head[len(_SKIPPED) :][:8], "little")):
+            return size
+        with open_journal(file) as lines:  # the size itself is damaged
+            return lines.seek(0, os.SEEK_END)
+    return None
+
+
+def _head(size: int) -> bytes:
+    """Return what a compressed journal begins with."""
+    said = size.to_bytes(8, "little")
+    return _SKIPPED + said + zlib.crc32(said).to_bytes(4, "little")
+
+
+def open_journal(file: Path) -> BinaryIO:
+    """Open a journal for reading, compressed or not; raises OSError."""
+    try:
+        return file.open("rb")
+    except FileNotFoundError:
+        if not packed(file).exists():
+            raise
+    return io.BufferedReader(_Unpacked(packed(file)), _BLOCK)
+
+
+class _Unpacked(io.RawIOBase):
+    """The lines of a compressed journal, as a file that can be read from any byte on."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file.open("rb")
+        self._restart()
+
+    def _restart(self) -> None:
+        self._frames, self._part, self._at, self._next = _frames(self._file), b"", 0, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+    def readinto(self, buffer: Any) -> int:
+        while self._next >= len(self._part):
+            if not self._advance():
+                return 0
+        many = min(len(buffer), len(self._part) - self._next)
+        buffer[:many] = self._part[self._next : self._next + many]
+        self._next += many
+        return many
+
+    def tell(self) -> int:
+        return self._at + self._next
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to a byte of the lines; what is before it is read again."""
+        if whence == os.SEEK_END:
+            while self._advance():
+                pass
+            offset += self._at + len(self._part)
+        elif whence == os.SEEK_CUR:
+            offset += self.tell()
+        if offset < self._at:
+            self._restart()
+        while offset > self._at + len(self._part) and self._advance():
+            pass
+        self._next = min(offset - self._at, len(self._part))
+        return self.tell()
+
+    def _advance(self) -> bool:
+        """Go to the beginning of the next part; returns whether there is one."""
+        part = next(self._frames, None)
+        if part is not None:
+            self._at, self._next, self._part = self._at + len(self._part), 0, part
+        return part is not None
+
+
+def _frames(handle: BinaryIO) -> Iterator[bytes]:
+    """Yield the content of each frame; of a damaged one what can be had, as lines."""
+    start = 0
+    while (start := _next_frame(handle, start)) >= 0:
+        content, end = _content(handle, start)
+        if content:
+            yield content
+        start = end
+
+
+def _next_frame(handle: BinaryIO, start: int) -> int:
+    """Return where the next frame begins, from a byte of the file on; -1 where none does."""
+    handle.seek(start)
+    before = b""
+    while block := handle.read(_BLOCK):
+        found = (before + block).find(_MAGIC)
+        if found >= 0:
+            return start - len(before) + found
+        start, before = start + len(block), block[-len(_MAGIC) + 1 :]
+    return -1
+
+
+def _content(handle: BinaryIO, start: int) -> tuple[bytes, int]:
+    """Return what a frame holds, and the byte from which on the next one is to be looked for."""
+    handle.seek(start)
+    frame, parts = _zstd().ZstdDecompressor(), list[bytes]()
+    while not frame.eof and (block := handle.read(_BLOCK)):
+        try:
+            parts.append(frame.decompress(block))
+        except _zstd().ZstdError:
+            break
+    content = b"".join(parts)
+    if frame.eof:
+        return content, handle.tell() - len(frame.unused_data)
+    if content and not content.endswith(b"\n"):
+        content += b"\n"  # or the next frame's first line would be lost with it
+    return content, start + len(_MAGIC)
+
+
+def pack(file: Path) -> bool:
+    """Compress a journal that nobody writes any more; returns whether that was done.
+
+    Whoever reads it meanwhile reads on in the file that is open. At any moment one of the two is
+    there and whole: the plain one is removed when the other is on disk and has been read back.
+    Raises OSError.
+    """
+    made = packed(file)
+    for left in made.parent.glob(f".{made.name}.*"):  # by one that was killed
+        left.unlink(missing_ok=True)
+    writing = made.with_name(f".{made.name}.{secrets.token_hex(4)}")
+    size = file.stat().st_size
+    with file.open("rb") as plain, writing.open("wb") as out:
+        out.write(_head(size))
+        for part in _parts(plain):
+            out.write(_zstd().compress(part, 3))
+        out.flush()
+        os.fsync(out.fileno())
+    shutil.copystat(file, writing)
+    if not _same(file, writing):
+        writing.unlink()
+        return False
+    writing.replace(made)
+    synced(file.parent)
+    file.unlink()
+    synced(file.parent)
+    return True
+
+
+def _parts(handle: BinaryIO) -> Iterator[bytes]:
+    while part := handle.read(_PART):
+        yield part + handle.readline()
+
+
+def _same(plain: Path, written: Path) -> bool:
+    """Whether a compressed journal holds all that the plain one holds now."""
+    with plain.open("rb") as one, io.BufferedReader(_Unpacked(written), _PART) as other:
+        while part := one.read(_PART):
+            if other.read(len(part)) != part:
+                return False
+        return not other.read(1)
+
+
+def synced(folder: Path) -> None:
+    """Put the names in a folder on disk."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
