@@ -9,7 +9,7 @@ A      := mistral-8x22b-instruct-v2
 B      := codestral-2-0
 PAGE   := runs/comparison.html
 
-.PHONY: demo quick test test-long check browser bench soak servers model-servers format clean help
+.PHONY: demo quick test test-long test-ray check browser bench soak servers model-servers format clean help
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,6 +39,9 @@ test-long: export PANEL_TEST_LONG := 1
 test-long: $(VENV)/test $(VENV)/notebook weights browser check  ## the same at full size, the soak included: about an hour
 	$(PYTEST) $(MANY) -m 'not model'
 	$(PYTEST) -m model
+
+test-ray: $(VENV)/ray  ## the tests of --engine ray, with Ray (588 MB): about five minutes
+	$(PYTEST) tests/engines/test_ray.py
 
 check: $(VENV)/test  ## lint, format, types, floors
 	$(BIN)/ruff check .
@@ -98,6 +101,11 @@ $(VENV)/test: $(VENV)/demo
 
 $(VENV)/notebook: $(VENV)/test
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[notebook]'
+	@touch $@
+
+$(VENV)/ray: $(VENV)/test
+	@echo "Installing Ray into $(VENV): 588 MB ..."
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ray]'
 	@touch $@
 
 clean:  ## remove what the targets above made, the downloaded weights included

@@ -674,14 +674,14 @@ sys.stdin.read()
 def test_a_notebook_that_holds_the_database_keeps_no_reply_from_being_written(
     mocked: Space, mock: MockEndpoint, server: Server
 ) -> None:
-    """The run waits for it, ends with "busy" (5), and the next command has everything."""
+    """The run waits for it, says so and ends well, and the next command has everything."""
     assert server("plan").code == 0
     with started(mocked, "-c", NOTEBOOK) as notebook:
         assert notebook.stdout and notebook.stdout.readline() == "[(0,)]\n"
         done = server("run", "--json")
-        said = one_line(done)
-        assert done.code == ExitCode.BUSY
-        assert f"process {notebook.pid}" in said and "nothing is lost" in said
+        assert done.code == ExitCode.OK
+        assert f"process {notebook.pid}" in done.err and "has every answer" in done.err
+        assert json.loads(done.out)["verdicts"] == 2 * PERSONAS
         kept = journaled(mocked.root / "runs")
         assert len(kept.verdicts) == mock.asked == 2 * PERSONAS
         notebook.communicate("")

@@ -44,3 +44,10 @@ def rows(space: Space, sql: str) -> list[tuple[Any, ...]]:
     """Return the rows of a query, the store brought up to date."""
     with opened(space.root / "runs") as store:
         return store.execute(sql).fetchall()
+
+
+def answers(space: Space) -> list[tuple[Any, ...]]:
+    """Return the view ``verdicts`` without what names a run or an hour."""
+    apart = "run_id, attempt_id, started_at, finished_at, seconds"
+    ordered = "ORDER BY tool, persona, model_identity, repeat"
+    return rows(space, f"SELECT * EXCLUDE ({apart}) FROM verdicts {ordered}")

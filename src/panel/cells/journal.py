@@ -1,6 +1,8 @@
 """Journals: what happened, one JSON line each, on disk before anything else is done with it.
 
-A run owns one file, ``runs/<run-id>/attempts.jsonl``, and is the only one to append to it.
+A run owns one file, ``runs/<run-id>/attempts.jsonl``, and is the only one to append to it. A run
+of several processes has one more for each, ``runs/<run-id>-w<hex>/attempts.jsonl``, with what
+that process asked; its lines are the run's.
 Kinds of lines (field ``kind``):
 
     run      the invocation: id, start, version, endpoint, model, selection
@@ -28,6 +30,7 @@ most the last line; readers leave a line without its line feed alone.
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -59,6 +62,16 @@ def utc_now() -> str:
 def new_run_id() -> str:
     """Return an id that sorts by time and does not repeat: 20261124T093000Z-5f2c1a."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+
+
+def part_id(run_id: str) -> str:
+    """Return the name of one more journal of a run that writes several: <run-id>-w5f2c1a."""
+    return f"{run_id}-w{secrets.token_hex(3)}"
+
+
+def run_of(name: str) -> str:
+    """Return the run that a journal belongs to, by the journal's name: most often the same."""
+    return re.sub(r"-w[0-9a-f]{6}\Z", "", name)
 
 
 def encode(line: Mapping[str, Any]) -> bytes:

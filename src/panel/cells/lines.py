@@ -13,6 +13,7 @@ from panel.cells.answers import INPUT_NAMES
 from panel.cells.cells import Cell, ModelIdentity, PairKey
 from panel.cells.journal import journal_line, utc_now
 from panel.cells.renames import Rename
+from panel.cells.shards import Shard
 from panel.hashing import content_hash
 from panel.stats import Outcome
 from panel.text import clean_text
@@ -27,12 +28,13 @@ def run_line(
     asked: ModelIdentity | None = None,
     purpose: str = "",
     experiment: str | None = None,
+    shard: Shard | None = None,
     **counts: int,
 ) -> bytes:
     """Return the first line of a run. purpose: what a run does that asks no cell.
 
-    asked: the model; None where none is. experiment: that it asks for. counts: cells ``planned``
-    and ``reused``.
+    asked: the model; None where none is. experiment: that it asks for. shard: the one that it
+    asks, None for all. counts: cells ``planned`` and ``reused``.
     """
     return journal_line(
         "run",
@@ -46,6 +48,7 @@ def run_line(
             "planned": counts.get("planned", 0),
             "reused": counts.get("reused", 0),
             "experiment": experiment,
+            "shard": str(shard) if shard else None,
         },
     )
 

@@ -11,7 +11,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TypeVar
 
-from panel.cells.journal import FILE, JournalFile, find_journals, read_lines
+from panel.cells.journal import FILE, JournalFile, find_journals, read_lines, run_of
 from panel.cells.packed import size_of
 from panel.errors import Problem, UsageError, WorkspaceError
 from panel.frozen.canaries import (
@@ -178,12 +178,13 @@ def _after(root: Path, run_id: str | None, model: str, over: Frozen) -> Snapshot
     if run_id is None:
         return from_store(root / RUNS, NOW, model, over)
     began = {journal: _began(journal) for journal in find_journals(root / RUNS)}
-    until = next(at for journal, at in began.items() if journal.run_id == run_id)
+    runs_began = {journal.run_id: at for journal, at in began.items()}
+    until = runs_began[run_id]
     with tempfile.TemporaryDirectory(prefix="panel-") as folder:
         runs = Path(folder) / RUNS
         runs.mkdir()
         for journal, at in began.items():
-            if at <= until:
+            if runs_began.get(run_of(journal.run_id), at) <= until:  # with all of its journals
                 (runs / journal.run_id).symlink_to(journal.file.parent.resolve())
         return from_store(runs, run_id, model, over)
 

@@ -11,6 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
+from panel.cells.shards import Shard
+from panel.engines.base import Workers
 from panel.errors import UsageError
 from panel.runs.run import Recording
 from panel.runs.selection import Selection
@@ -73,6 +75,35 @@ Replay = Annotated[
 ]
 
 
+Engine = Annotated[
+    str,
+    typer.Option(
+        "--engine", metavar="local|ray", help="Who asks: this process, or workers of Ray."
+    ),
+]
+Address = Annotated[
+    str | None,
+    typer.Option("--address", help="A Ray cluster; else Ray is started on this machine."),
+]
+WorkerCount = Annotated[
+    int | None,
+    typer.Option("--workers", min=1, help="Workers of Ray; else one on each machine."),
+]
+
+
+def asking_with(
+    engine: str, address: str | None, workers: int | None, tape: Path | None
+) -> Workers:
+    """Return who asks; raises typer.BadParameter for options that do not go together."""
+    if engine not in ("local", "ray"):
+        raise typer.BadParameter(f"--engine {engine!r} is not known. Write local or ray.")
+    if engine == "local" and (address is not None or workers is not None):
+        raise typer.BadParameter("--address and --workers are of Ray. Add --engine ray.")
+    if engine == "ray" and tape is not None:
+        raise typer.BadParameter("a recording is of one process. Leave --engine ray out.")
+    return Workers(engine, address, workers)
+
+
 def _selection(
     tool: Tools = None,
     persona: Personas = None,
@@ -100,6 +131,10 @@ def _selection(
         str | None,
         typer.Option("--since", help="With --changed: only what differs from this git revision."),
     ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option("--shard", metavar="I/N", help="Only the cells of part I of N, as in 2/8."),
+    ] = None,
 ) -> Selection:
     """Make a selection of the options; raises typer.BadParameter for those that exclude others."""
     if again and (retry_errors or retry_abstained):
@@ -112,7 +147,8 @@ def _selection(
         raise typer.BadParameter("--since narrows --changed. Add --changed.")
     retry = frozenset(("error",) * retry_errors + ("abstain",) * retry_abstained)
     chosen = (tool or [], persona or [], category or [], endpoint, model)
-    return Selection(*chosen, repeats, again, retry, changed, since)
+    part = Shard.parse(shard) if shard is not None else None
+    return Selection(*chosen, repeats, again, retry, changed, since, shard=part)
 
 
 def recording(record: Path | None, replay: Path | None) -> Recording:

@@ -13,12 +13,16 @@ from panel.cells.cells import Target
 from panel.cells.plan import Estimate
 from panel.cli.main import ExitCode
 from panel.cli.options import (
+    Address,
+    Engine,
     Json,
     MaxCalls,
     MaxCost,
     MaxTokens,
     Record,
     Replay,
+    WorkerCount,
+    asking_with,
     recording,
     selecting,
 )
@@ -58,6 +62,9 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would be asked.")
     ] = False,
+    engine: Engine = "local",
+    address: Address = None,
+    workers: WorkerCount = None,
     as_json: Json = False,
 ) -> None:
     """Ask what is pending, keep every answer, sum up. A second run asks nothing.
@@ -65,7 +72,7 @@ def run(
     Exit 1: cells ended in error. 3: the endpoint refused, is not there, or asks to wait too
     long. 4: a --max-... bound is reached. 130: interrupted.
     """
-    tape = recording(record, replay)
+    tape, who = recording(record, replay), asking_with(engine, address, workers, record or replay)
     workspace = open_workspace()
     prepared = prepare(workspace, selection)
     if dry_run:
@@ -79,7 +86,7 @@ def run(
         note(f"Asking {len(prepared.plan.pending):,} cells{more} of {target.model} ...")
     with shown(len(prepared.asking)) as reporter:
         budget = RunBudget(max_calls, max_tokens, max_cost)
-        summary, stats = execute(workspace, prepared, reporter, budget, tape)
+        summary, stats = execute(workspace, prepared, reporter, budget, tape, who)
     _print_summary(target, summary, stats, as_json)
     raise typer.Exit(how_ended(summary))
 
@@ -113,11 +120,13 @@ def _print_plan(prepared: Prepared, as_json: bool) -> None:
         return
     plan, target = prepared.plan, prepared.target
     tools, personas = len(target.tools), len(target.personas)
-    repeats = plan.cells // max(1, tools * personas)
+    repeats = prepared.selection.repeats or 1
     product = f"{tools:,} tools × {personas} personas"
     if not prepared.selection.changed:  # there, every pair has repeats of its own
         product += f" × {repeats} repeat(s)"
-    say(f"{plan.cells:,} cells: {product}, asked of {target.model}")
+    shard = prepared.selection.shard
+    part = f"shard {shard} of " if shard else ""
+    say(f"{plan.cells:,} cells: {part}{product}, asked of {target.model}")
     for rename in prepared.renamed:
         say(f"{rename.of} {rename.now}: renamed from {rename.was}, with its answers and decisions")
     out().print(_plan_table(prepared))
@@ -136,6 +145,7 @@ def _plan_record(prepared: Prepared) -> dict[str, Any]:
     return {
         "endpoint": target.endpoint.name,
         "model": str(target.model),
+        "shard": str(prepared.selection.shard) if prepared.selection.shard else None,
         "cells": plan.cells,
         "pending": len(plan.pending),
         "reused": plan.reused,

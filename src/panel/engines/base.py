@@ -82,6 +82,22 @@ class RunBudget:
 NO_BUDGET = RunBudget()
 
 
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """Who asks. engine: "local" for this process, "ray" for workers of Ray.
+
+    address: of a Ray cluster; None starts Ray on this machine. many: workers; None for one on
+    each machine.
+    """
+
+    engine: str = "local"
+    address: str | None = None
+    many: int | None = None
+
+
+HERE = Workers()
+
+
 def nothing_more(_cell: Cell, _outcome: Outcome, _verdict: ShipOrSkip | None) -> Collection[Cell]:
     """Ask no cell but those of the plan."""
     return ()
@@ -97,7 +113,8 @@ class Job:
     waiting. memory: the file that remembers which requests an endpoint accepts. record: a new
     file for every answer. replay: a file of such answers, which is asked instead. canaries:
     the keys of cells that are asked again beside others, only to be compared. more: called with
-    each other cell that ended, its outcome and verdict; returns cells to ask besides.
+    each other cell that ended, its outcome and verdict; returns cells to ask besides. workers:
+    who asks.
     """
 
     cells: Sequence[Cell]
@@ -113,10 +130,14 @@ class Job:
     replay: Path | None = None
     canaries: frozenset[CellKey] = frozenset()
     more: Callable[[Cell, Outcome, ShipOrSkip | None], Collection[Cell]] = nothing_more
+    workers: Workers = HERE
 
 
 class Engine(Protocol):
     """A module with these functions is an engine."""
+
+    def ready(self, endpoint: Endpoint) -> None:
+        """Raise UsageError where it cannot ask this endpoint; called before anything is written."""
 
     def ask_all(self, job: Job) -> RunStats:
         """Ask every cell of the job, journal every attempt, and return the counts."""

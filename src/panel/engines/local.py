@@ -21,6 +21,10 @@ from panel.engines.opening import EMBEDDED, interruptible, opened_clients, opene
 from panel.workspace.endpoints import Endpoint
 
 
+def ready(endpoint: Endpoint) -> None:
+    """Ask any endpoint; see Engine.ready."""
+
+
 def ask_all(job: Job) -> RunStats:
     """Ask every cell, journal every attempt; see Engine.ask_all.
 

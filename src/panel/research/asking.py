@@ -16,7 +16,8 @@ from panel.engines.base import NO_BUDGET, Job, RunBudget, RunStats, load_engine
 from panel.errors import StoreBusyError, UsageError
 from panel.frozen.thaw import opened_thawed
 from panel.research.arms import Arm, Plan, Protocol, factors_of, plan_arms
-from panel.runs.run import MEMORY, ProgressReporter, RunSummary, end_run, run_lock, stopped_by
+from panel.runs.lock import run_lock
+from panel.runs.run import MEMORY, ProgressReporter, RunSummary, end_run, stopped_by
 from panel.store.ingest import ingest, opened
 from panel.store.queries import run_totals
 from panel.store.registrations import record_digests

@@ -11,6 +11,7 @@ from typing import TypedDict, TypeVar, Unpack
 
 from panel.cells.answers import Answer
 from panel.cells.plan import Estimate, Reason
+from panel.cells.shards import Shard
 from panel.engines.base import NO_BUDGET, RunBudget, RunStats
 from panel.results.scorecards import scorecards
 from panel.runs.run import ProgressReporter, RunSummary, execute
@@ -30,7 +31,7 @@ class Choice(TypedDict, total=False):
     tools: slugs or names; personas: ids; categories; endpoint: of panel.toml, or a preset;
     model: the model's name there; repeats: how often each cell is asked; again: ask new repeats
     of what is answered; changed: only what ``verdicts/`` does not hold; since: and of that only
-    what a git revision would have asked otherwise.
+    what a git revision would have asked otherwise; shard: of all that only part i of n, as "i/n".
     """
 
     tools: Sequence[str]
@@ -42,6 +43,7 @@ class Choice(TypedDict, total=False):
     again: bool
     changed: bool
     since: str
+    shard: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +190,7 @@ def _selection(choice: Choice) -> Selection:
         frozenset(),
         choice.get("changed", False),
         choice.get("since"),
+        shard=Shard.parse(choice["shard"]) if "shard" in choice else None,
     )
 
 

@@ -13,7 +13,8 @@ from panel.cells.journal import JournalWriter, new_run_id
 from panel.cells.lines import run_line
 from panel.engines.base import NO_BUDGET, RunBudget, RunStats
 from panel.engines.probabilities import ReadingJob, read_takes
-from panel.runs.run import MEMORY, ProgressReporter, end_run, priced, run_lock, stopped_by
+from panel.runs.lock import run_lock
+from panel.runs.run import MEMORY, ProgressReporter, end_run, priced, stopped_by
 from panel.runs.selection import Selection, opened_for
 from panel.store.ingest import ingest
 from panel.store.probabilities import TakesToRead, takes_to_read

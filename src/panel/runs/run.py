@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
-from panel.cells.cells import Cell, ModelIdentity, Target
+from panel.cells.cells import Cell, Target
 from panel.cells.journal import JournalWriter, journal_line, new_run_id, utc_now
 from panel.cells.lines import Recorder, cell_fields, end_line, record_lines, run_line
 from panel.cells.plan import Plan, make_plan
 from panel.engines.base import (
+    HERE,
     NO_BUDGET,
     Job,
     RunBudget,
     RunStats,
+    Workers,
     load_engine,
     nothing_more,
 )
@@ -30,12 +30,11 @@ from panel.errors import (
     StoreBusyError,
     UsageError,
 )
-from panel.hashing import text_hash
+from panel.runs.lock import run_lock
 from panel.runs.selection import Prepared, journals_now, prepare
 from panel.store.ingest import ingest, opened
 from panel.store.queries import known_cells, known_records, run_totals
 from panel.workspace.loading import WorkspaceFiles
-from panel.workspace.scaffold import make_runs
 
 MEMORY = "endpoints.json"  # in runs/: what requests an endpoint takes
 
@@ -96,6 +95,7 @@ class _How:
     reporter: ProgressReporter
     budget: RunBudget
     recording: Recording
+    workers: Workers
 
 
 def execute(
@@ -104,18 +104,21 @@ def execute(
     reporter: ProgressReporter,
     budget: RunBudget = NO_BUDGET,
     recording: Recording = NO_RECORDING,
+    workers: Workers = HERE,
 ) -> tuple[RunSummary, RunStats]:
     """Ask what is pending within a budget, keep everything, return the summary.
 
-    Raises UsageError for a bound on the cost of a model whose price is not known,
-    EndpointError, JournalError, StoreError; what was answered until then is kept.
+    Raises UsageError for a bound on the cost of a model whose price is not known, and for
+    workers that cannot ask; EndpointError, JournalError, StoreError. What was answered until then
+    is kept.
     """
     started = time.perf_counter()
     endpoint = prepared.target.endpoint
     priced(prepared.target, budget)
-    how = _How(reporter, budget, recording)
+    how = _How(reporter, budget, recording, workers)
     if not prepared.asking:
         return _execute(workspace, prepared, how, started)
+    load_engine(workers.engine).ready(endpoint)
     if recording.replay is None:
         endpoint.api_key()  # a missing one is said before anything is written,
         endpoint.secret_headers()  # and so is a missing secret of another header
@@ -128,7 +131,7 @@ def execute(
     if recording.replay is not None:  # what was paid for once is not paid for again
         target = replace(prepared.target, endpoint=replace(endpoint, prices=None))
         prepared = replace(prepared, target=target)
-    with run_lock(workspace.runs, prepared.target.model):
+    with run_lock(workspace.runs, prepared.target.model, prepared.selection.shard):
         return _execute(workspace, _planned_anew(workspace, prepared), how, started)
 
 
@@ -140,25 +143,6 @@ def priced(target: Target, budget: RunBudget) -> None:
             f"the price of {target.model} is not known, so --max-cost cannot hold. Write "
             f"prices under [endpoints.{endpoint.name}] in panel.toml, or use --max-tokens."
         )
-
-
-@contextmanager
-def run_lock(runs: Path, model: ModelIdentity) -> Iterator[None]:
-    """Let one run at a time ask a model, or two would pay for the same cells.
-
-    The lock goes with the process, however that ends. Raises StoreBusyError.
-    """
-    make_runs(runs)
-    lock = FileLock(runs / f".asking-{text_hash(str(model))[:12]}", fallback_to_soft=False)
-    try:
-        held = lock.acquire(blocking=False)
-    except Timeout:
-        raise StoreBusyError(
-            f"another run is asking {model} in this workspace. Wait for it to end, or ask "
-            "another model: two would pay for the same cells."
-        ) from None
-    with held:
-        yield
 
 
 def _planned_anew(workspace: WorkspaceFiles, prepared: Prepared) -> Prepared:
@@ -201,12 +185,27 @@ def _execute(
             raise
         finally:
             end_run(writer, stats)
-    totals: dict[str, Any] = {}
-    if opening:
-        with opened(workspace.runs) as connection:
-            totals = run_totals(connection, writer.run_id) or {}
+    totals = _totals(workspace, writer.run_id, stats, how) if opening else {}
     run_id, seconds = writer.run_id if opening else None, time.perf_counter() - started
     return _summary(prepared.plan, run_id, totals, stats, seconds), stats
+
+
+def _totals(
+    workspace: WorkspaceFiles, run_id: str, stats: RunStats, how: _How
+) -> Mapping[str, Any]:
+    """Return the run's row of the view ``runs``; where the store is held, what was counted."""
+    try:
+        with opened(workspace.runs) as connection:
+            return run_totals(connection, run_id) or {}
+    except StoreBusyError as busy:  # other runs write into it: that fails none of them
+        how.reporter.notice(
+            f"{busy} The journal of this run has every answer, and the next command reads it in."
+        )
+        counts = asdict(stats)
+        counts["asked"] -= counts["canaries"]
+        names = ("prompt_tokens", "completion_tokens", "cached_tokens")
+        unknown = {name: None for name in names if not counts[name]}
+        return counts | {"verdicts": stats.ships + stats.skips} | unknown
 
 
 def _ask(
@@ -236,18 +235,27 @@ def _ask(
         # Where nothing else is asked, the outcomes of the canaries are what is counted.
         frozenset(cell.key for cell in prepared.canaries if prepared.plan.pending),
         prepared.settling.answered if prepared.settling else nothing_more,
+        how.workers,
     )
-    return load_engine("local").ask_all(job)
+    return load_engine(how.workers.engine).ask_all(job)
 
 
 def _opening(workspace: WorkspaceFiles, prepared: Prepared) -> bytes:
     """Return the first lines of the journal: the run, and tools and personas not yet stored."""
     plan, target = prepared.plan, prepared.target
-    records = record_lines(target.tools, target.personas, prepared.stored_digests)
+    holds, personas = prepared.selection.holds, target.personas
+    tools = [each for each in target.tools if any(holds((each.slug, p.id)) for p in personas)]
+    records = record_lines(tools, personas, prepared.stored_digests)
     panel = [persona.id for persona in workspace.personas]
     if not (prepared.asking or records or plan.adopted or panel != prepared.stored_panel):
         return b""
-    run = run_line(workspace.personas, target.model, planned=plan.cells, reused=plan.reused)
+    run = run_line(
+        workspace.personas,
+        target.model,
+        shard=prepared.selection.shard,
+        planned=plan.cells,
+        reused=plan.reused,
+    )
     canaries = [journal_line("canary", cell_fields(cell)) for cell in prepared.canaries]
     return b"".join([run, records, _adopted(plan.adopted), *canaries])
 

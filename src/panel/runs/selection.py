@@ -11,6 +11,7 @@ from panel.cells.cells import Cell, CellKey, PairKey, Target, cells_by_pair
 from panel.cells.journal import find_journals
 from panel.cells.plan import Estimate, Known, Plan, estimate, make_plan
 from panel.cells.renames import Rename
+from panel.cells.shards import Shard
 from panel.endpoint.target import Chosen, resolve_target
 from panel.frozen.files import FOLDER, Frozen, read_frozen, verdict_on
 from panel.frozen.renames import moved, moved_since, opened_renamed
@@ -41,7 +42,7 @@ class Selection(Chosen):
     cells alone are to be asked once more. changed: only what ``verdicts/`` does not hold, with
     canaries; since: and of that only what a git revision would have asked otherwise.
     repeats: None is 1, or what ``[ci]`` says for a changed selection. canaries: nothing but the
-    canaries, once more.
+    canaries, once more. shard: None for all of it, else only the cells of this one.
     """
 
     repeats: int | None = None
@@ -50,6 +51,11 @@ class Selection(Chosen):
     changed: bool = False
     since: str | None = None
     canaries: bool = False
+    shard: Shard | None = None
+
+    def holds(self, pair: PairKey) -> bool:
+        """Whether a tool × persona is of the shard that is covered."""
+        return self.shard is None or self.shard.holds(pair)
 
 
 def resolve(workspace: WorkspaceFiles, selection: Selection, connection: Connection) -> Target:
@@ -193,9 +199,11 @@ def _prepare(
             pending = {cell.key for cell, _reason in plan.pending}
             canaries = canary_cells(workspace, target, known, pending)
     else:
-        first = 1 + _repeats_known(known, target) if selection.again else 1
-        cells = target.lay_out(selection.repeats or 1, first)
+        first = 1 + _repeats_known(known, target, selection) if selection.again else 1
+        laid = target.lay_out(selection.repeats or 1, first)
+        cells = [cell for cell in laid if selection.holds(cell.pair)]
         plan = make_plan(cells, known, elsewhere, selection.retry, selection.again)
+    canaries = [cell for cell in canaries if selection.holds(cell.pair)]
     endpoint = replace(target.endpoint, chars_per_token=seen.chars_per_token)
     asked = [*(cell for cell, _reason in plan.pending), *canaries]
     return Prepared(
@@ -237,8 +245,10 @@ def _changed(
     highest = filed.repeats()
     laid = target.lay_out_each({t.slug: max(repeats, highest.get(t.slug, 1)) for t in target.tools})
     by_pair = cells_by_pair(laid)
+    mine = [pair for pair in by_pair if selection.holds(pair)]
     stale = {(each.tool, each.persona) for each in stale_entries(target, filed.frozen, laid)}
-    pairs = {pair for pair in by_pair if pair in stale}
+    stale.intersection_update(mine)
+    pairs = {pair for pair in mine if pair in stale}
     back: dict[PairKey, frozenset[int]] = {}
     if filed.base is not None:
         first = [by_pair[pair][1] for pair in pairs]
@@ -251,14 +261,15 @@ def _changed(
         for cell in laid
         if cell.pair in pairs and cell.repeat in (back.get(cell.pair) or range(1, repeats + 1))
     ]
-    entries = (verdict_on(filed.frozen, pair) for pair in by_pair if pair not in stale)
+    entries = (verdict_on(filed.frozen, pair) for pair in mine if pair not in stale)
     held = sum(len(entry.answers) for entry in entries if entry)
     return chosen, held, repeats * (len(stale) - len(pairs))
 
 
-def _repeats_known(known: Mapping[CellKey, Known], target: Target) -> int:
+def _repeats_known(known: Mapping[CellKey, Known], target: Target, selection: Selection) -> int:
+    """Return the highest repeat asked of what is selected; other shards may have begun theirs."""
     tools = {tool.slug for tool in target.tools}
     personas = {persona.id for persona in target.personas}
     asked = (key for key, each in known.items() if each.asked is not None)
-    keys = (key for key in asked if key[0] in tools and key[1] in personas)
+    keys = (k for k in asked if k[0] in tools and k[1] in personas and selection.holds(k[:2]))
     return max((repeat for _tool, _persona, repeat in keys), default=0)

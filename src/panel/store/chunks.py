@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from panel.cells.journal import JournalFile, JournalLine, name_of, parsed
+from panel.cells.journal import JournalFile, JournalLine, name_of, parsed, run_of
 from panel.cells.packed import open_journal, size_of
 from panel.cells.seals import Chain, RawLine, raw_lines
 from panel.errors import StoreError
@@ -48,7 +48,7 @@ class Chunk:
         leave_out: it does not, whatever it is.
         """
         self.end, self.size = line.end, self.size + len(line.raw)
-        if not leave_out and (found := checked(line, journal.run_id)) is not None:
+        if not leave_out and (found := checked(line, run_of(journal.run_id))) is not None:
             kind, row = found
             self.by_kind[kind].append(row)
             self.lines += 1
@@ -56,7 +56,7 @@ class Chunk:
         read = parsed(line, journal.file)
         fault, counts = read.fault is not None, False
         if read.fields is not None and not leave_out:
-            counts = self._add({**read.fields, "run_id": journal.run_id, "seal": read.seal})
+            counts = self._add({**read.fields, "run_id": run_of(journal.run_id), "seal": read.seal})
         if fault or not counts:
             self.faults[journal.file].append(read)
         self.lines, self.unreadable = self.lines + counts, self.unreadable + (not counts)

@@ -29,7 +29,8 @@ CREATE TABLE journal.runs (
     panel VARCHAR[] NOT NULL,
     planned BIGINT NOT NULL,
     reused BIGINT NOT NULL,
-    experiment VARCHAR -- that it asks for; its answers are none of the house panel's
+    experiment VARCHAR, -- that it asks for; its answers are none of the house panel's
+    shard VARCHAR -- "2/8" where it asked one of the parts of a selection
 );
 
 CREATE TABLE journal.ends (
@@ -528,7 +529,7 @@ SELECT runs.run_id, started_at, coalesce(ends.finished_at, asked.last_at) AS fin
        coalesce(abstains, 0) AS abstains, coalesce(errors, 0) AS errors,
        coalesce(canaries, 0) AS canaries,
        coalesce(requests, 0) AS requests, prompt_tokens, completion_tokens, cached_tokens,
-       cost_usd, server, server_version, output_mode, concurrency, experiment
+       cost_usd, server, server_version, output_mode, concurrency, experiment, shard
 FROM journal.runs AS runs
 LEFT JOIN journal.ends AS ends USING (run_id)
 LEFT JOIN asked USING (run_id);

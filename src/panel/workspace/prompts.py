@@ -20,7 +20,7 @@ from panel.workspace.examples import EXAMPLES, Example, load_examples
 from panel.workspace.mistakes import shown
 from panel.workspace.personas import Beat, Persona
 from panel.workspace.plain_files import inside, read_text
-from panel.workspace.sandbox import render, template_environment
+from panel.workspace.sandbox import Texts, render, template_environment, texts_of
 from panel.workspace.scaffold import shipped
 from panel.workspace.settings import PanelSettings
 from panel.workspace.tools import PricePlan, Pricing, Tool, slugify
@@ -148,6 +148,11 @@ class Prompts:
         """Return the same prompts, asking for the verdict in another form."""
         return replace(self, form=form, _systems={}, _reviews={}, _turns={})
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the texts that were read, in place of what was compiled of them."""
+        texts = {name: texts_of(getattr(self, name)) for name in TEMPLATES}
+        return _compiled_again, (self.folder, texts, self.examples, self.panel, self.form)
+
     def _panel(self) -> dict[str, Any]:
         return self.panel | _form_fields(self.form)
 
@@ -156,6 +161,21 @@ class Prompts:
             return render(template, **context)
         except Exception as error:  # whatever a template does wrong, its author can fix
             raise WorkspaceError([_fault(error, template, self.folder)]) from None
+
+
+def _compiled_again(
+    folder: Path,
+    texts: dict[str, Texts],
+    examples: dict[str, tuple[Example, ...]],
+    panel: dict[str, str],
+    form: Form,
+) -> Prompts:
+    """Make prompts of the texts that were read elsewhere, perhaps on another machine."""
+    templates: dict[str, Any] = {
+        name: template_environment(place, {"fenced": fenced}, read).get_template(f"{name}.md.j2")
+        for name, (place, read) in texts.items()
+    }
+    return Prompts(folder, **templates, examples=examples, panel=panel, form=form)
 
 
 def _form_fields(form: Form) -> dict[str, Any]:

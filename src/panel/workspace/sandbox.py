@@ -205,12 +205,22 @@ def _may_read(obj: Any, attribute: str) -> bool:
 
 
 class _Folder(jinja2.BaseLoader):
-    """Loads ``*.j2`` of one folder; a link that leads out of it is refused."""
+    """Loads ``*.j2`` of one folder; a link that leads out of it is refused.
 
-    def __init__(self, folder: Path) -> None:
+    texts: by name, what was read so far; such a template is not read again.
+    """
+
+    def __init__(self, folder: Path, texts: Mapping[str, str]) -> None:
         self.folder = folder
+        self.texts = dict(texts)
 
     def get_source(self, environment: jinja2.Environment, template: str) -> Any:
+        if template not in self.texts:
+            self.texts[template] = self._read(template)
+        # Named without its folder: compiled once for all.
+        return self.texts[template], template, None
+
+    def _read(self, template: str) -> str:
         file = self.folder.joinpath(*jinja2.loaders.split_template_path(template))
         if not template.endswith(ENDING):
             raise jinja2.TemplateNotFound(
@@ -220,8 +230,7 @@ class _Folder(jinja2.BaseLoader):
             raise jinja2.TemplateNotFound(template, f"{template!r} leads out of the folder")
         if not file.exists():
             raise jinja2.TemplateNotFound(template, f"there is no template {template!r}")
-        # Named without its folder: compiled once for all.
-        return read_text(file), template, None
+        return read_text(file)
 
 
 class _Compiled(jinja2.BytecodeCache):
@@ -236,15 +245,28 @@ class _Compiled(jinja2.BytecodeCache):
         self._codes[bucket.key, bucket.checksum] = bucket.code
 
 
+Texts = tuple[Path, dict[str, str]]  # a folder of templates, and what was read of it
+
+
+def texts_of(template: jinja2.Template) -> Texts:
+    """Return what was read to make a template, and those that it has included so far."""
+    loader = template.environment.loader
+    assert isinstance(loader, _Folder), "compiled with template_environment()"
+    return loader.folder, loader.texts
+
+
 def template_environment(
-    folder: Path, filters: Mapping[str, Callable[..., Any]]
+    folder: Path,
+    filters: Mapping[str, Callable[..., Any]],
+    texts: Mapping[str, str] | None = None,
 ) -> jinja2.Environment:
     """Return the environment for the templates of a folder; ``filters`` are added to its own.
 
-    Templates compiled with it must be rendered by ``render``.
+    texts: by name, those that are not to be read from the folder. Templates compiled with it must
+    be rendered by ``render``.
     """
     environment = _Environment(
-        loader=_Folder(folder),
+        loader=_Folder(folder, texts or {}),
         undefined=jinja2.StrictUndefined,
         autoescape=False,  # prompts are plain text
         finalize=_finalize,
