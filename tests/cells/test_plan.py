@@ -5,13 +5,11 @@ from __future__ import annotations
 import resource
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import groupby
 from pathlib import Path
 
 import pytest
 
 from panel.cells.cells import (
-    BLOCK,
     Cell,
     CellKey,
     Inputs,
@@ -287,30 +285,6 @@ def test_a_template_that_changes_while_a_run_goes_on_changes_no_question_of_it(
     included.write_text("As it was edited.")
     fresh = [replace(c, prompts=replace(c.prompts, _systems={}, _reviews={})) for c in cells]
     assert [cell.messages for cell in fresh] == planned
-
-
-@pytest.mark.parametrize("profile", ["standard", "embedded"])
-def test_equal_prefixes_are_asked_one_after_another_block_by_block(
-    space: Space, profile: str
-) -> None:
-    workspace = load_workspace(space.root)
-    endpoint = replace(ENDPOINT, profile=profile)  # type: ignore[arg-type]
-    model = identify(endpoint, None)
-    tools = many_tools(2 * BLOCK + 5)
-    cells = Target(workspace.prompts, endpoint, model, tools, workspace.personas).lay_out(2)
-    assert len({cell.key for cell in cells}) == len(cells) == len(tools) * 4 * 2
-    blocks = [
-        (who, {cell.tool.slug for cell in group})
-        for who, group in groupby(cells, key=lambda cell: cell.persona.id)
-    ]
-    assert [len(slugs) for _who, slugs in blocks] == [BLOCK] * 8 + [5] * 4
-    assert [who for who, _slugs in blocks] == [p.id for p in workspace.personas] * 3
-    prefixes = [
-        prefix
-        for _who, block in groupby(cells, key=lambda cell: (cell.persona.id, cell.tool in tools))
-        for prefix, _ in groupby(cell.messages[:-1] for cell in block)
-    ]
-    assert len(prefixes) == 3 * 4 * (1 if profile == "standard" else 2)
 
 
 def test_ten_thousand_tools_are_planned_in_megabytes(space: Space) -> None:

@@ -164,6 +164,14 @@ def test_the_window_in_a_model_list_is_that_of_the_model_asked(
     assert know(mock, "missing").context is None
 
 
+@pytest.mark.parametrize(("told", "slots"), [(4, 4), ("four", None), (0, None), (None, None)])
+def test_llama_cpp_tells_how_many_requests_it_works_on_at_a_time(
+    mock: MockEndpoint, told: Any, slots: int | None
+) -> None:
+    mock.pages = {**listing(), "/props": Answer(body={"build_info": "b1", "total_slots": told})}
+    assert know(mock).slots == slots
+
+
 def test_llama_cpp_tells_its_trained_window_in_meta(mock: MockEndpoint) -> None:
     mock.pages = listing(owned_by="llamacpp", meta={"n_ctx": 2048, "n_ctx_train": 8192})
     assert know(mock).context == 2048

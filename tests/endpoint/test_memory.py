@@ -45,6 +45,13 @@ def test_a_shape_is_remembered_for_just_its_address_model_and_version(tmp_path: 
     assert memory.recall(replace(ENDPOINT, model="other"), TGI).output_mode == "tool"
 
 
+def test_the_slots_of_a_server_are_remembered(tmp_path: Path) -> None:
+    memory = Memory(tmp_path / "endpoints.json")
+    memory.keep(ENDPOINT, replace(TGI, slots=4), LEARNED)
+    known = memory.server(ENDPOINT)
+    assert known is not None and known.slots == 4
+
+
 def test_what_is_known_already_is_not_written_again(tmp_path: Path) -> None:
     file = tmp_path / "endpoints.json"
     Memory(file).keep(ENDPOINT, TGI, LEARNED)

@@ -249,6 +249,13 @@ def test_a_count_may_be_written_as_text_or_with_a_point(count: Any) -> None:
             40,
         ),
         ({"input_tokens": 1350, "input_tokens_details": {"cached_tokens": 128}}, 1350, 128),
+        ({"prompt_tokens": 1350, "prompt_cache_hit_tokens": 0}, 1350, 0),
+        ({"inputTokens": 50, "cacheReadInputTokens": 40, "cacheWriteInputTokens": 1260}, 1350, 40),
+        ({"inputTokens": 1350, "cachedInputTokens": 1024}, 1350, 1024),
+        ({"promptTokenCount": 1350, "cachedContentTokenCount": 1024}, 1350, 1024),
+        ({"prompt_tokens": 1350, "total_cached_tokens": 1024}, 1350, 1024),
+        ({"prompt_tokens": 1350, "cached_prompt_text_tokens": 1024}, 1350, 1024),
+        ({"prompt_eval_count": 1350, "prompt_eval_cached_count": 1024}, 1350, 1024),
         ({"prompt_tokens": 1350, "cached_tokens": 0, "num_cached_tokens": 64}, 1350, 64),
     ],
 )
@@ -256,6 +263,23 @@ def test_the_prompt_is_counted_with_what_was_cached_wherever_it_is_told(
     usage: dict[str, Any], prompt: int, cached: int
 ) -> None:
     assert usage_of({"completion_tokens": 10, **usage}) == TokenUsage(prompt, 10, cached)
+
+
+@pytest.mark.parametrize(
+    ("details", "timings", "cached"),
+    [
+        (None, {"cache_n": 1346, "prompt_n": 4}, 1346),
+        ({"cached_tokens": 7}, {"cache_n": 1346, "prompt_n": 4}, 7),
+        (None, {"prompt_n": 1350}, None),
+        (None, [], None),
+    ],
+)
+def test_the_timings_of_llama_cpp_tell_what_was_cached_where_the_usage_does_not(
+    details: Any, timings: Any, cached: int | None
+) -> None:
+    usage = {"prompt_tokens": 1350, "completion_tokens": 10, "prompt_tokens_details": details}
+    body = {**completion("x", "stop", usage), "timings": timings}
+    assert read_reply(body).usage == TokenUsage(1350, 10, cached)
 
 
 def test_zero_is_a_count_and_details_may_be_null() -> None:

@@ -344,3 +344,35 @@ def test_again_goes_with_no_retry(mocked: Space, mock: MockEndpoint, panel: Pane
         done = panel(command, "--again", "--retry-errors", cwd=mocked.root)
         assert done.code == 2 and "--again" in done.err
     assert mock.requests == []
+
+
+# --- the order ---
+
+
+def test_a_plan_says_in_which_order_it_asks_and_why(mocked: Space, panel: Panel) -> None:
+    found, shown = plan(mocked, panel)["order"], panel("plan", cwd=mocked.root).out
+    assert found["first"] == "persona" and found["block"] == 2
+    assert found["persona_first_share"] == found["cached_share"] > found["tool_first_share"]
+    share, other = (round(100 * found[name]) for name in ("cached_share", "tool_first_share"))
+    assert (
+        f"Order: persona by persona: {share} % of what is sent repeats the prompt before, which a "
+        f"cache can serve (tool by tool: {other} %)." in " ".join(shown.split())
+    )
+    run(mocked, panel)
+    assert plan(mocked, panel)["order"] is None
+    again = plan(mocked, panel, "--repeats", "3")["order"]
+    assert again["cached_share"] > found["cached_share"]  # a repeat has the very same prompt
+
+
+def test_a_plan_prices_what_a_cache_would_serve_where_that_price_is_known(
+    mocked: Space, mock: MockEndpoint, panel: Panel
+) -> None:
+    mocked.point_at(mock, PRICES)
+    assert plan(mocked, panel)["order"]["cost_if_cached_usd"] is None
+    mocked.point_at(mock, f"{PRICES}cached = 0.2\n")
+    found = plan(mocked, panel)
+    full, cached = found["estimate"]["cost_usd"], found["order"]["cost_if_cached_usd"]
+    most = found["order"]["cached_share"] * found["estimate"]["prompt_tokens"] * 1.8e-6
+    assert 0 < full - cached <= most
+    shown = panel("plan", cwd=mocked.root).out
+    assert f"Where a cache serves what repeats, the cost is ${cached:,.4f}." in shown

@@ -7,18 +7,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from panel.cells.answers import Inputs
+from panel.cells.order import Order, Place, arrange, measured
 from panel.hashing import canonical_json, content_hash, list_hash
 from panel.workspace.endpoints import Endpoint
 from panel.workspace.personas import Persona
 from panel.workspace.prompts import Message, Messages, Prompts, template_digest
 from panel.workspace.tools import Tool
 from panel.workspace.verdict import EMBEDDED_LENGTHS, schema_for
-
-# Cells are asked persona by persona within blocks of this many tools: an endpoint then
-# meets the same long prefix (rules + persona) many times in a row, and an interrupted run
-# still leaves whole panels behind.
-BLOCK = 64
-
 
 REPLY_SHOWN = 8000  # characters of an unreadable reply that its repair shows again
 
@@ -73,6 +68,14 @@ class Cell:
         return self.prompts.messages(self.persona, self.tool, self.repeat, self.profile, self.note)
 
     @property
+    def beginning(self) -> Beginning:
+        """What its prompt begins with before the question: two are equal where that is."""
+        turned = self.profile == "embedded" and self.prompts.turned(
+            self.persona, self.tool, self.repeat
+        )
+        return (self.persona.id, int(turned))
+
+    @property
     def key(self) -> CellKey:
         """What the cell is about, whatever its wording: tool, persona, repeat."""
         return (self.tool.slug, self.persona.id, self.repeat)
@@ -84,6 +87,7 @@ class Cell:
 
 
 CellKey = tuple[str, str, int]
+Beginning = tuple[str, int]  # persona, which of its worked examples comes first
 
 
 def identify(endpoint: Endpoint, digest: str | None) -> ModelIdentity:
@@ -141,19 +145,32 @@ class Target:
         shared = _Shared.of(self, counted)
         reviewers = [self._reviewer(persona, shared) for persona in self.personas]
         cells: list[Cell] = []
-        for start in range(0, len(self.tools), BLOCK):
-            block = [self._reviewed(tool) for tool in self.tools[start : start + BLOCK]]
+        for tools in self.order(counted).blocks():
+            block = [self._reviewed(self.tools[place]) for place in tools]
             for reviewer in reviewers:
                 asked = [
                     cell for each in block for cell in self._cells(shared, reviewer, each, counted)
                 ]
-                # Repeats come one after the other. Equal beginnings follow one another; what
-                # differs only in the last message stays where it is.
-                asked.sort(key=lambda cell: cell.repeat)
-                begins = dict.fromkeys(cell.messages[:-1] for cell in asked)
-                order = {beginning: place for place, beginning in enumerate(begins)}
-                cells += sorted(asked, key=lambda cell: order[cell.messages[:-1]])
+                cells += sorted(asked, key=lambda cell: cell.beginning)
         return cells
+
+    def order(self, repeats: Sequence[int]) -> Order:
+        """Return the order in which these repeats of all cells are asked."""
+        sizes = measured(self.prompts, self.tools, self.personas, self.endpoint.profile)
+
+        def turn(place: Place) -> int:
+            tool, persona, repeat = place
+            return self.prompts.turned(self.personas[persona], self.tools[tool], repeat)
+
+        return arrange(sizes, repeats, turn if any(sizes.examples) else lambda _place: 0)
+
+    def places(self, cells: Iterable[Cell]) -> list[Place]:
+        """Return where these cells stand among the tools and personas of the target."""
+        tools = {tool.slug: place for place, tool in enumerate(self.tools)}
+        personas = {persona.id: place for place, persona in enumerate(self.personas)}
+        return [
+            (tools[tool], personas[who], repeat) for tool, who, repeat in (c.key for c in cells)
+        ]
 
     def _reviewer(self, persona: Persona, shared: _Shared) -> _Reviewer:
         embedded = self.endpoint.profile == "embedded"

@@ -142,6 +142,17 @@ def estimate(
     )
 
 
+def cost_if_cached(size: Estimate, endpoint: Endpoint, share: float) -> float | None:
+    """Return the US dollars where a cache serves this share of the prompts, from 0 to 1.
+
+    None where the price of cached tokens, or the cost at all, is not known.
+    """
+    prices = endpoint.prices
+    if size.cost_usd is None or prices is None or prices.cached is None:
+        return None
+    return size.cost_usd - share * size.prompt_tokens * (prices.prompt - prices.cached) / 1_000_000
+
+
 def make_plan(
     cells: Iterable[Cell],
     known: Mapping[CellKey, Known],

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from panel.cells.cells import Target
-from panel.cells.plan import Estimate
+from panel.cells.order import Order, Place, billed_as_cached
+from panel.cells.plan import Estimate, cost_if_cached
 from panel.cli.main import ExitCode
 from panel.cli.options import (
     Address,
@@ -135,7 +136,11 @@ def _print_plan(prepared: Prepared, as_json: bool) -> None:
     if len(plan.pending) > CELLS_SHOWN:
         say(f"  ... and {len(plan.pending) - CELLS_SHOWN:,} more; --json lists them all.")
     if plan.pending:
+        order, places = _order(prepared)
+        say(order.sentence(places))
         print_estimate(prepared.estimate)
+        if (cost := _cost_if_cached(prepared)) is not None:
+            say(f"Where a cache serves what repeats, the cost is {dollars(cost)}.")
     else:
         say("Nothing to ask.")
 
@@ -154,6 +159,7 @@ def _plan_record(prepared: Prepared) -> dict[str, Any]:
         "perhaps": len(prepared.perhaps),
         "reasons": plan.reasons(),
         "renamed": [asdict(rename) for rename in prepared.renamed],
+        "order": _order_record(prepared),
         "estimate": asdict(prepared.estimate),
         "pending_cells": [
             {
@@ -166,6 +172,29 @@ def _plan_record(prepared: Prepared) -> dict[str, Any]:
             for cell, reason in plan.pending
         ],
     }
+
+
+def _order(prepared: Prepared) -> tuple[Order, list[Place]]:
+    """Return the order of what is pending, and the places of those cells in it."""
+    pending = [cell for cell, _reason in prepared.plan.pending]
+    order = prepared.target.order(sorted({cell.repeat for cell in pending}))
+    return order, prepared.target.places(pending)
+
+
+def _order_record(prepared: Prepared) -> dict[str, Any] | None:
+    if not prepared.plan.pending:
+        return None
+    order, places = _order(prepared)
+    return order.record(places) | {"cost_if_cached_usd": _cost_if_cached(prepared)}
+
+
+def _cost_if_cached(prepared: Prepared) -> float | None:
+    order, places = _order(prepared)
+    endpoint = prepared.target.endpoint
+    share = order.cached_share(
+        places, lambda shared: billed_as_cached(shared, endpoint.chars_per_token)
+    )
+    return cost_if_cached(prepared.estimate, endpoint, share)
 
 
 def _plan_table(prepared: Prepared) -> Table:

@@ -33,12 +33,14 @@ class Allowance:
     patience: Patience
     budget: Budget
 
-    async def reserve(self, prompt: int, completion: int, prices: Prices | None) -> Reserved:
+    async def reserve(
+        self, prompt: int, completion: int, prices: Prices | None, lane: int = 0
+    ) -> Reserved:
         """Wait for a slot and set a request's worst tokens aside; raises OverBudget, GivenUp."""
         tokens = prompt + completion
         worst = (prices.prompt * prompt + prices.completion * completion) / 1e6 if prices else None
         while True:
-            slot = await self.patience.slot(tokens)
+            slot = await self.patience.slot(tokens, lane)
             if self.budget.reserve(tokens, worst):
                 return Reserved(slot, tokens, worst)
             self.patience.limiter.abandoned(slot)

@@ -104,16 +104,19 @@ class CellRunner:
         """How many requests may be in flight."""
         return self.patience.limiter
 
-    async def settle(self, cell: Cell, record: Record) -> Settled:
-        """Ask until the cell has ended, one way or another. Raises OverBudget, GivenUp."""
-        return await _CellInProgress(self, cell, record).settle()
+    async def settle(self, cell: Cell, record: Record, lane: int = 0) -> Settled:
+        """Ask until the cell has ended, one way or another. Raises OverBudget, GivenUp.
 
-    async def reserve(self, cell: Cell, messages: Messages, longer: bool) -> Reserved:
+        lane: requests of one lane follow one another, since their prompts begin alike.
+        """
+        return await _CellInProgress(self, cell, record, lane).settle()
+
+    async def reserve(self, cell: Cell, messages: Messages, longer: bool, lane: int) -> Reserved:
         """Wait for a slot and set the request's worst size aside; raises OverBudget, GivenUp."""
         prompt = round(sum(len(text) for _role, text in messages) / self.endpoint.chars_per_token)
         cap = cell.sampling.get(self.endpoint.max_tokens_field) or 0
         completion = cap * (2 if longer else 1)
-        return await self._allowance.reserve(prompt, completion, self.endpoint.prices)
+        return await self._allowance.reserve(prompt, completion, self.endpoint.prices, lane)
 
     def release(self, reserved: Reserved, answer: RawResponse, result: AttemptResult) -> None:
         """Give the slot back and put what was really used in the place of the reservation."""
@@ -146,6 +149,7 @@ class _CellInProgress:
     runner: CellRunner
     cell: Cell
     record: Record
+    lane: int
     ordinal: int = 0
     repair: bool = False
     longer: bool = False
@@ -191,7 +195,7 @@ class _CellInProgress:
     async def _once(self, messages: Messages, last: bool) -> AttemptResult:
         """Send one request, journal what became of it, and learn from it."""
         runner = self.runner
-        reserved = await runner.reserve(self.cell, messages, self.longer)
+        reserved = await runner.reserve(self.cell, messages, self.longer, self.lane)
         # Read only now: other cells may have learned something while this one waited.
         output_mode = self.own_mode or runner.request_profile.output_mode
         try:

@@ -76,8 +76,15 @@ def _start(endpoint: Endpoint, weights: Path, key: str) -> Any:
     params = xllamacpp.CommonParams()
     params.model.path = str(weights)
     params.model_alias = {endpoint.model}
-    params.n_ctx = endpoint.context
-    params.n_parallel = 1  # one slot keeps the prompt prefix warm from cell to cell
+    # Each request in flight has a slot, whose cache keeps its prompt's beginning from cell to cell.
+    params.n_parallel = endpoint.concurrency
+    params.n_ctx = endpoint.context * endpoint.concurrency
+    # Whole prompts that a slot lets go would be kept, too, up to 8 GiB of them. The order in which
+    # cells are asked comes back to none before all the others of its block.
+    params.cache_ram_mib = 0
+    # Never reuse what stands further on at another place: the tool would have been read after
+    # another persona.
+    params.n_cache_reuse = 0
     params.port = 0
     params.api_keys = [key]
     params.ui = False

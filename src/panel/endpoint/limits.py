@@ -8,6 +8,7 @@ slow start; after it, it grows by a quarter, since the effect of a step much sma
 could not be measured. A server that answers one at a time takes twice as long for two
 requests: its answers a second do not grow, and the limit goes back. A wait that the server
 asks for delays every request and takes no slot.
+Where it serves a server's cache, the place of a request goes to the next of its lane.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import asyncio
 import math
 import statistics
 import time
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 
 GAIN = 1.1  # how many times the answers a second a higher limit must bring
@@ -37,10 +38,11 @@ class LongWait(Exception):  # noqa: N818 - it names the state, not a fault
 
 @dataclass(slots=True)
 class Slot:
-    """A request under way: when it began (monotonic seconds), and its expected tokens."""
+    """A request under way: when it began (monotonic seconds), its expected tokens, its lane."""
 
     began: float
     tokens: int
+    lane: int = 0
 
 
 @dataclass(slots=True)
@@ -50,7 +52,9 @@ class ConcurrencyLimiter:
     ceiling: the most requests ever in flight. start: how many at first. rpm, tpm: requests and
     tokens a minute, None for no such limit. alone: one request at a time whatever the limit.
     longest: the most seconds that it lets a hold last. holds: whether it waits at all; a
-    recording needs no waiting. history: (seconds since the start, limit, why).
+    recording needs no waiting. spread: whether each request in flight has a lane of its own, in
+    which others follow it; else they go as they come. history: (seconds since the start, limit,
+    why).
     """
 
     ceiling: int
@@ -60,6 +64,7 @@ class ConcurrencyLimiter:
     alone: bool = False
     longest: float = math.inf
     holds: bool = True
+    spread: bool = False
     history: list[tuple[float, int, str]] = field(default_factory=list)
     in_flight: int = 0
     limit: int = 0
@@ -73,14 +78,20 @@ class ConcurrencyLimiter:
     _before: tuple[int, float] | None = None  # the limit under this one, its answers a second
     _patience: int = 1
     _spent: deque[Slot] = field(default_factory=deque)
-    _waiting: deque[asyncio.Future[None]] = field(default_factory=deque)
+    _waiting: dict[asyncio.Future[None], int] = field(default_factory=dict)
+    _flying: Counter[int] = field(default_factory=Counter)  # in flight, by lane
     _alarm: asyncio.TimerHandle | None = None
     _closed: bool = False
 
     def __post_init__(self) -> None:
         self._set(max(1, min(self.start, self.ceiling)), "start")
 
-    async def acquire(self, tokens: int) -> Slot:
+    @property
+    def lanes(self) -> int:
+        """How many requests with prompts of their own should be in flight side by side."""
+        return self.limit if self.spread else 1
+
+    async def acquire(self, tokens: int, lane: int = 0) -> Slot:
         """Wait for a slot for a request of about this many tokens.
 
         Raises LongWait where the wait is longer than ``longest``, and CancelledError once the
@@ -90,7 +101,7 @@ class ConcurrencyLimiter:
             if not self._closed and self.held() > self.longest:
                 raise LongWait(self.held())
             turn = asyncio.get_running_loop().create_future()
-            self._waiting.append(turn)
+            self._waiting[turn] = lane
             if delay is None:
                 self._full = True
             else:
@@ -98,14 +109,14 @@ class ConcurrencyLimiter:
             try:
                 await turn
             except asyncio.CancelledError:
-                if turn in self._waiting:
-                    self._waiting.remove(turn)
+                self._waiting.pop(turn, None)
                 self._wake()  # the turn may have been given to this one, who leaves
                 raise
         if self._closed:
             raise asyncio.CancelledError
-        slot = Slot(time.monotonic(), tokens)
+        slot = Slot(time.monotonic(), tokens, lane)
         self.in_flight += 1
+        self._flying[lane] += 1
         if self.rpm is not None or self.tpm is not None:
             self._spent.append(slot)
         return slot
@@ -113,8 +124,9 @@ class ConcurrencyLimiter:
     def close(self) -> None:
         """Cancel everyone who waits for a slot now or later."""
         self._closed = True
-        while self._waiting:
-            self._waiting.popleft().cancel()
+        waiting, self._waiting = self._waiting, {}
+        for turn in waiting:
+            turn.cancel()
         if self._alarm is not None:
             self._alarm.cancel()
 
@@ -182,7 +194,8 @@ class ConcurrencyLimiter:
         if tokens is not None:
             slot.tokens = tokens
         self.in_flight -= 1
-        self._wake()
+        self._flying[slot.lane] -= 1
+        self._wake(slot.lane)
 
     def _delay(self, tokens: int) -> float | None:
         """Return 0 to go now, seconds to wait for, or None to wait until a slot is free."""
@@ -211,13 +224,24 @@ class ConcurrencyLimiter:
             self.history.append((round(self._since - self._began, 3), limit, why))
         self._wake()
 
-    def _wake(self) -> None:
+    def _wake(self, ended: int = 0) -> None:
+        """Let those go for whom there is a slot. ended: the lane that has left one."""
+        flying = Counter(self._flying) if self.spread else self._flying
         for _ in range(max(0, self._most - self.in_flight)):
             while self._waiting:
-                turn = self._waiting.popleft()
+                turn = self._next(flying, ended)
+                lane = self._waiting.pop(turn)
                 if not turn.done():
                     turn.set_result(None)
+                    flying[lane] += self.spread
                     break
+
+    def _next(self, flying: Counter[int], ended: int) -> asyncio.Future[None]:
+        """Return who goes next: of the lanes with fewest in flight, the one that has just ended."""
+        waiting = self._waiting
+        if not self.spread:
+            return next(iter(waiting))
+        return min(waiting, key=lambda turn: (flying[waiting[turn]], waiting[turn] != ended))
 
     def _wake_in(self, seconds: float) -> None:
         loop = asyncio.get_running_loop()

@@ -41,7 +41,9 @@ class Memory:
         try:
             entry = self._read()[endpoint_key(endpoint)]
             version = entry["version"] and str(entry["version"])
-            return Server(str(entry["server"]), version, seen_at=str(entry["seen_at"]))
+            slots = entry["slots"] if isinstance(entry.get("slots"), int) else None
+            seen = str(entry["seen_at"])
+            return Server(str(entry["server"]), version, slots=slots, seen_at=seen)
         except (KeyError, TypeError):
             return None
 
@@ -66,6 +68,7 @@ class Memory:
             "endpoint": endpoint.name,
             "server": server.name,
             "version": server.version,
+            "slots": server.slots,
             "seen_at": server.seen_at,
             **profile.record(),
         }

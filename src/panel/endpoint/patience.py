@@ -46,10 +46,10 @@ class Patience:
     _asked_by: str = ""  # what the server said when it asked to wait
     _announced: float = 0.0  # until when waiting is announced, in monotonic seconds
 
-    async def slot(self, tokens: int) -> Slot:
+    async def slot(self, tokens: int, lane: int = 0) -> Slot:
         """Wait for a slot for a request of so many tokens; raises GivenUp."""
         try:
-            return await self.limiter.acquire(tokens)
+            return await self.limiter.acquire(tokens, lane)
         except LongWait as wait:
             asked = f"it asks to wait {until(wait.seconds)} ({self._asked_by})"
             raise GivenUp(Fault("stop", "long_wait", asked)) from None

@@ -103,7 +103,7 @@ def read_reply(completion: dict[str, Any]) -> Reply:
         text=clean_text(text),
         refusal=clean_text(refusal) or None,
         finish_reason=_word(choice.get("finish_reason")),
-        usage=read_usage(completion.get("usage")),
+        usage=read_usage(completion.get("usage"), completion.get("timings")),
         model=_word(completion.get("model")),
         system_fingerprint=_word(completion.get("system_fingerprint")),
         ending=_ending(choice),

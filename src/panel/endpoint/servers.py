@@ -45,14 +45,16 @@ HOSTED |= {"codestral.mistral.ai": "Mistral", "openai.azure.com": "Azure OpenAI"
 # one: too many at once would run into timeouts of their own making.
 STARTS = dict.fromkeys(("Ollama", "LM Studio", "llama.cpp", "llama.cpp (embedded)", "LiteLLM"), 1)
 STARTS |= dict.fromkeys(("vLLM", "SGLang", "TGI", *HOSTED.values()), 4)
+# Servers with one cache for all that is in flight; others have one for each request, or none.
+ONE_CACHE = {"vLLM", "SGLang", "TGI", *HOSTED.values()}
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
     """A path that only one server answers in its own way.
 
-    known_by: whether a JSON body is that server's. version, context: read from the body, the
-    latter for a model; they may raise where it has none. below: the path is below base_url, and
+    known_by: whether a JSON body is that server's. version, context, slots: read from the body,
+    the second for a model; they may raise where it has none. below: the path is below base_url, and
     not its host's.
     """
 
@@ -60,6 +62,7 @@ class Probe:
     known_by: Callable[[Any], bool]
     version: Callable[[Any], Any] = lambda _body: None
     context: Callable[[Any, str], Any] = lambda _body, _model: None
+    slots: Callable[[Any], Any] = lambda _body: None
     below: bool = False
 
 
@@ -87,6 +90,7 @@ PROBES = {
         lambda b: "default_generation_settings" in b or "build_info" in b,
         lambda b: b.get("build_info"),
         lambda b, _model: b["default_generation_settings"]["n_ctx"],
+        lambda b: b["total_slots"],
     ),
     "LM Studio": Probe(
         "/api/v0/models",
@@ -110,7 +114,8 @@ class Server:
     """Which server answers, as far as it tells.
 
     name: "unknown" where nothing tells. context: the model's context window in tokens, None
-    where the server does not say. fault: why it did not answer, None where it did. seconds:
+    where the server does not say. slots: how many requests it works on at a time, each with a cache
+    of its own; None likewise. fault: why it did not answer, None where it did. seconds:
     the time that its model list took. seen_at: when it was found out (UTC), "" where the server
     did not answer all that it was asked.
     """
@@ -119,6 +124,7 @@ class Server:
     version: str | None = None
     models: list[str] = field(default_factory=list)
     context: int | None = None
+    slots: int | None = None
     fault: str | None = None
     seconds: float = 0.0
     seen_at: str = ""
@@ -214,6 +220,7 @@ async def _probed(client: Client, model: str, named: str | None, listed: Server)
                 name=str(name),
                 version=str(version) if version else None,
                 context=listed.context or _whole(probe.context, body, model),
+                slots=_whole(probe.slots, body),
                 seen_at=utc_now(),
             )
     return replace(listed, name=named or "unknown", seen_at=utc_now())

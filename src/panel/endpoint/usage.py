@@ -30,38 +30,52 @@ def _count(value: Any) -> int | None:
 
 
 # Where servers put a count, in the order of belief; the second word is a field of the first.
-_PROMPT = ("prompt_tokens", "input_tokens", "promptTokens", "inputTokens")
-_COMPLETION = ("completion_tokens", "output_tokens", "completionTokens", "outputTokens")
+_PROMPT = (
+    *("prompt_tokens", "input_tokens", "promptTokens", "inputTokens"),
+    *("promptTokenCount", "prompt_eval_count"),  # Gemini, Ollama, where a gateway passes them on
+)
+_COMPLETION = (
+    *("completion_tokens", "output_tokens", "completionTokens", "outputTokens"),
+    *("candidatesTokenCount", "eval_count"),
+)
 _CACHED = (
+    # OpenAI, vLLM (--enable-prompt-tokens-details), SGLang (--enable-cache-report), llama.cpp,
+    # newer Ollamas, TensorRT-LLM, Mistral, Groq, xAI, Cerebras, Fireworks, OpenRouter, Gemini
     "prompt_tokens_details.cached_tokens",
     "input_tokens_details.cached_tokens",
-    "cache_read_input_tokens",
-    "prompt_cache_hit_tokens",
-    "cached_tokens",
-    "num_cached_tokens",
-    "cached_prompt_tokens",
+    *("cache_read_input_tokens", "cacheReadInputTokens"),  # Anthropic, Bedrock
+    "prompt_cache_hit_tokens",  # DeepSeek
+    "cached_tokens",  # Together, Moonshot, Cohere
+    *("num_cached_tokens", "cached_prompt_tokens", "cachedInputTokens"),
+    "cached_prompt_text_tokens",  # xAI's own
+    *("total_cached_tokens", "cachedContentTokenCount", "cached_content_token_count"),  # Gemini
+    "prompt_eval_cached_count",  # Ollama's own
 )
+_BESIDE = ("cache_read_input_tokens", "cacheReadInputTokens")  # not in the prompt's count there
 _WRITTEN = (  # into the cache, by this request
-    "cache_creation_input_tokens",
+    *("cache_creation_input_tokens", "cacheWriteInputTokens"),
     "prompt_tokens_details.cache_creation_tokens",
     "prompt_tokens_details.cache_write_tokens",
 )
 
 
-def read_usage(usage: Any) -> TokenUsage:
+def read_usage(usage: Any, timings: Any = None) -> TokenUsage:
     """Read the counts, with the cached tokens in the prompt's where the server left them out.
 
     OpenAI counts cached tokens as part of the prompt, Anthropic beside it. Which was meant
     shows where the sum is told, or where more is cached than the prompt is said to have.
+    timings: llama.cpp's, which tell what it took from its cache also where the usage does not.
     """
     if not isinstance(usage, dict):
         return TokenUsage(None, None, None)
     prompt, completion = _told(usage, _PROMPT), _told(usage, _COMPLETION)
     cached = _told(usage, _CACHED)
+    if cached is None and isinstance(timings, dict):
+        cached = _told(timings, ("cache_n",))
     beside = (cached or 0) + (_told(usage, _WRITTEN) or 0)
     if prompt is not None and beside:
         total = _told(usage, ("total_tokens", "totalTokens"))
-        anthropic = "prompt_tokens" not in usage and "cache_read_input_tokens" in usage
+        anthropic = "prompt_tokens" not in usage and any(name in usage for name in _BESIDE)
         if anthropic or beside > prompt or total == prompt + beside + (completion or 0):
             prompt += beside
     return TokenUsage(prompt, completion, cached)

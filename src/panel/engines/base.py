@@ -114,7 +114,7 @@ class Job:
     file for every answer. replay: a file of such answers, which is asked instead. canaries:
     the keys of cells that are asked again beside others, only to be compared. more: called with
     each other cell that ended, its outcome and verdict; returns cells to ask besides. workers:
-    who asks.
+    who asks. drawn: the order was drawn, and no cache is worth another.
     """
 
     cells: Sequence[Cell]
@@ -131,6 +131,7 @@ class Job:
     canaries: frozenset[CellKey] = frozenset()
     more: Callable[[Cell, Outcome, ShipOrSkip | None], Collection[Cell]] = nothing_more
     workers: Workers = HERE
+    drawn: bool = False
 
 
 class Engine(Protocol):

@@ -120,9 +120,10 @@ class JobRun(Asking):
     async def _work(self, replica: Replica, runner: CellRunner) -> None:
         record = partial(self._record, replica)
         while await self._queue.more() and not replica.closed:
-            cell = self._queue.take(replica.health.suspects)
+            lanes = 1 if self.job.drawn else replica.limiter.lanes
+            cell, lane = self._queue.take(replica.health.suspects, lanes, replica)
             try:
-                settled = await runner.settle(cell, record)
+                settled = await runner.settle(cell, record, lane.number)
             except OverBudget:
                 self.stop("budget", f"{runner.budget.exceeded} is reached")
                 return
@@ -139,7 +140,7 @@ class JobRun(Asking):
                 raise
             finally:
                 self._sum_up(runner)
-                self._queue.ended()
+                self._queue.ended(lane)
             self._count(replica, cell, settled)
 
     async def _record(self, replica: Replica, attempt: Attempt) -> None:

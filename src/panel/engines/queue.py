@@ -4,47 +4,115 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Hashable, Iterable, Sequence
+from dataclasses import dataclass
 
-from panel.cells.cells import Cell
+from panel.cells.cells import Beginning, Cell
+
+_Block = dict[Beginning, deque[Cell]]  # cells in asking order; none of the queues is empty
+
+
+@dataclass(slots=True)
+class Lane:
+    """One of a server's requests in flight side by side, and how its prompts begin now."""
+
+    number: int
+    beginning: Beginning | None = None
+    flying: int = 0  # cells taken that have not ended
 
 
 class CellQueue:
-    """Cells in asking order, handed to workers that ask them and may bring others."""
+    """Cells in asking order, handed to workers that ask them and may bring others.
+
+    A server with a cache for each request in flight reads the beginning of a prompt once if those
+    that begin alike follow one another in the same lane. Where a beginning comes again, a new
+    block of tools begins: it waits for the one before, which gives every tool its whole panel.
+    """
 
     def __init__(self, cells: Sequence[Cell]) -> None:
-        self._cells = deque(cells)
-        self._flying = 0  # cells being asked
+        self._blocks = deque(_blocks(cells))
+        self._lanes: dict[Hashable, list[Lane]] = {}  # by server
         self._landed = asyncio.Event()  # one of them has ended, or the run
         self._closed = False
 
     async def more(self) -> bool:
         """Wait until there is a cell to ask; False once none can follow."""
-        while not self._cells and self._flying and not self._closed:
+        while not self._blocks and self._flying() and not self._closed:
             self._landed.clear()
             await self._landed.wait()  # a cell that ends may bring others
-        return bool(self._cells) and not self._closed
+        return bool(self._blocks) and not self._closed
 
-    def take(self, suspects: Collection[str]) -> Cell:
-        """Return the next cell; one of a tool that is not among ``suspects``, if there is one."""
-        self._flying += 1
-        if suspects:
-            for place, cell in enumerate(self._cells):
-                if cell.tool.slug not in suspects:
-                    del self._cells[place]
-                    return cell
-        return self._cells.popleft()
+    def take(
+        self, suspects: Collection[str], lanes: int = 1, server: Hashable = None
+    ) -> tuple[Cell, Lane]:
+        """Return the next cell and its lane; one of a tool that is not among ``suspects``, if any.
 
-    def ended(self) -> None:
-        """Note that a cell that was taken has ended."""
-        self._flying -= 1
+        lanes: how many this server has now; the cell goes into that with the fewest under way. A
+        single one keeps to the order of the cells.
+        """
+        known = self._lanes.setdefault(server, [])
+        known += [Lane(number) for number in range(len(known), lanes)]
+        lane = min(known[:lanes], key=lambda each: each.flying)
+        lane.flying += 1
+        for block in self._blocks if suspects else ():
+            for beginning, cells in block.items():
+                for place, cell in enumerate(cells):
+                    if cell.tool.slug not in suspects:
+                        return self._taken(block, beginning, place), lane
+        block = self._blocks[0]
+        if lanes == 1:
+            lane.beginning = next(iter(block))
+        elif lane.beginning not in block:
+            lane.beginning = self._next(block, lane)
+        return self._taken(block, lane.beginning, 0), lane
+
+    def ended(self, lane: Lane) -> None:
+        """Note that a cell of this lane has ended."""
+        lane.flying -= 1
         self._landed.set()
 
     def add(self, cells: Collection[Cell]) -> None:
         """Put cells before all others."""
-        self._cells.extendleft(reversed([*cells]))
+        self._blocks.extendleft(reversed([*_blocks(cells)]))
 
     def close(self) -> None:
         """Hand out no cell any more."""
         self._closed = True
         self._landed.set()
+
+    def _flying(self) -> list[Lane]:
+        return [lane for lanes in self._lanes.values() for lane in lanes if lane.flying]
+
+    def _next(self, block: _Block, lane: Lane) -> Beginning:
+        """Return the beginning that a lane goes on with: of the same persona, or one of its own."""
+        held = [each.beginning for each in self._flying() if each.beginning]
+        free = [each for each in block if each not in held]
+        if not free:
+            return max(block, key=lambda each: len(block[each]))
+        mine = lane.beginning[0] if lane.beginning else None
+        others = [persona for persona, _turn in held]
+        return min(free, key=lambda each: (each[0] != mine, others.count(each[0])))
+
+    def _taken(self, block: _Block, beginning: Beginning, place: int) -> Cell:
+        cells = block[beginning]
+        cell = cells[place]
+        del cells[place]
+        if not cells:
+            del block[beginning]
+            if not block:
+                self._blocks.remove(block)
+        return cell
+
+
+def _blocks(cells: Iterable[Cell]) -> Iterable[_Block]:
+    block: _Block = {}
+    before: Beginning | None = None
+    for cell in cells:
+        beginning = cell.beginning
+        if beginning in block and beginning != before:
+            yield block
+            block = {}
+        block.setdefault(beginning, deque()).append(cell)
+        before = beginning
+    if block:
+        yield block

@@ -11,7 +11,7 @@ from panel.endpoint.faults import Fault
 from panel.endpoint.health import EndpointHealth
 from panel.endpoint.limits import ConcurrencyLimiter
 from panel.endpoint.patience import Patience
-from panel.endpoint.servers import STARTS, Server
+from panel.endpoint.servers import ONE_CACHE, STARTS, Server
 from panel.workspace.endpoints import Endpoint
 
 
@@ -33,13 +33,16 @@ class Replica:
         """Make ready for a job of so many cells and tools (``size``)."""
         self.endpoint, self.server, self.client = endpoint, server, client
         self.fault: Fault | None = None
+        # More requests than slots would wait there, and take the caches of others.
+        slots = endpoint.concurrency if endpoint.embedded else server.slots
         self.limiter = ConcurrencyLimiter(
-            endpoint.concurrency,
+            min(endpoint.concurrency, slots or endpoint.concurrency),
             STARTS.get(server.name, 2),
             endpoint.rpm,
             endpoint.tpm,
             alone=True,
             longest=endpoint.longest_wait_seconds,
+            spread=slots is not None or server.name in ONE_CACHE,
         )
         cells, tools = size
         self.health = EndpointHealth(

@@ -255,6 +255,7 @@ class _Experiment:
             reporter.notice,
             self._workspace.runs / MEMORY,
             self._how.budget,
+            drawn=True,
         )
 
     def _summaries(self) -> tuple[AskedModel, ...]:

@@ -125,11 +125,15 @@ class Prompts:
         A very small model tends to repeat the verdict of the last example. The order alternates
         over personas and repeats within a tool, so that neither verdict is favoured.
         """
-        # By the name and not by the slug: a file that is renamed asks the same question.
-        turned = (int(text_hash(slugify(tool.name)), 16) + persona.order + repeat) % 2
+        turned = self.turned(persona, tool, repeat)
         if (persona.id, turned) not in self._turns:
             self._turns[persona.id, turned] = self._rendered_turns(persona, turned)
         return self._turns[persona.id, turned]
+
+    def turned(self, persona: Persona, tool: Tool, repeat: int) -> int:
+        """Return 1 where the last of the worked examples is the first one shown, else 0."""
+        # By the name and not by the slug: a file that is renamed asks the same question.
+        return (int(text_hash(slugify(tool.name)), 16) + persona.order + repeat) % 2
 
     def _rendered_turns(self, persona: Persona, turned: int) -> Messages:
         examples = self.examples.get(persona.id, ())
