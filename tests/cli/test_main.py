@@ -33,6 +33,7 @@ SUMMARY_KEYS = [
     "seconds",
     "stopped",
     "left",
+    "waiting",
     "canary_cells",
 ]
 

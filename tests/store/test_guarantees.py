@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import itertools
 import json
 import os
 import random
@@ -98,14 +99,47 @@ def _serve() -> None:
         print(json.dumps([number, done]), flush=True)
 
 
+def _die_at(step: int) -> None:
+    """Have this process killed at a step: before or after it writes, asks or fetches."""
+    from panel.endpoint.transfers import TransferClient
+
+    left = itertools.count(step - 1, -1)
+    forced, asked = os.fsync, TransferClient.transfer
+
+    def passed() -> None:
+        if next(left) == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def fsync(descriptor: int) -> None:
+        passed()
+        forced(descriptor)
+        passed()
+
+    async def transfer(client: TransferClient, *words: Any) -> Any:
+        passed()
+        answer = await asked(client, *words)
+        passed()
+        return answer
+
+    os.fsync = fsync
+    TransferClient.transfer = transfer  # type: ignore[method-assign,assignment]
+
+
 def _do(
-    cwd: str, words: list[str], log: str, kill_after: float | None, die_at_close: bool
+    cwd: str,
+    words: list[str],
+    log: str,
+    kill_after: float | None,
+    die_at_close: bool,
+    die_at: int | None,
 ) -> dict[str, Any]:
     assert len(list(Path("/proc/self/task").iterdir())) == 1, "a fork takes one thread along"
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         child = os.fork()
         if child == 0:
             os.environ[guard.LOG] = log
+            if die_at is not None:
+                _die_at(die_at)
             _be_panel(cwd, words, (out.fileno(), err.fileno()), die_at_close)
         deadline = time.monotonic() + (kill_after or 0)
         ended, status = os.waitpid(child, os.WNOHANG if kill_after is not None else 0)
@@ -233,7 +267,11 @@ class Server:
         raise AssertionError("the server of the tests has died")
 
     def __call__(
-        self, *words: str, kill_after: float | None = None, die_at_close: bool = False
+        self,
+        *words: str,
+        kill_after: float | None = None,
+        die_at_close: bool = False,
+        die_at: int | None = None,
     ) -> Done:
         done = self.order(
             "do",
@@ -242,6 +280,7 @@ class Server:
             log=os.environ[guard.LOG],
             kill_after=kill_after,
             die_at_close=die_at_close,
+            die_at=die_at,
         )
         return Done(**done)
 

@@ -57,6 +57,7 @@ def test_a_journal_fills_every_view(ledger: Ledger) -> None:
         "personas": 4,
         "labels": 0,
         "probabilities": 0,
+        "batches": 0,
     }
 
 
@@ -214,6 +215,7 @@ NOT_THERE = (
     "observations",
     "labels",
     "probabilities",
+    "batches",
 )  # in the history below
 
 

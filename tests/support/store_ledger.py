@@ -35,6 +35,7 @@ VIEWS = (
     "personas",
     "labels",
     "probabilities",
+    "batches",
 )
 
 Said = tuple[Cell, str]  # ship, skip, abstain, error, or begun: a failed try before the end

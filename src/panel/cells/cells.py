@@ -81,6 +81,11 @@ class Cell:
         return (self.tool.slug, self.persona.id, self.repeat)
 
     @property
+    def question(self) -> Question:
+        """What an answer to it is found by: two tools may be described in the same words."""
+        return (self.tool.slug, self.persona.id, self.fingerprint)
+
+    @property
     def pair(self) -> PairKey:
         """The tool × persona that the cell is about."""
         return (self.tool.slug, self.persona.id)
@@ -88,6 +93,7 @@ class Cell:
 
 CellKey = tuple[str, str, int]
 Beginning = tuple[str, int]  # persona, which of its worked examples comes first
+Question = tuple[str, str, str]  # tool, persona, fingerprint
 
 
 def identify(endpoint: Endpoint, digest: str | None) -> ModelIdentity:

@@ -18,6 +18,8 @@ Kinds of lines (field ``kind``):
     rename   a tool or persona that goes by another name from now on, with all it has
     draw     a question that was drawn for people to answer themselves, with the panel's verdict
     label    what a person said to a drawn question: ship or skip, and a note
+    request  one request of a batch's file, with all that its answer will need
+    batch    what became of a batch: written, about to be submitted, submitted, ended
     probability  one request to /v1/decisions about an attempt's take: how probable "ship" is
     reparse  what a later parser made of the reply of an attempt, of any run
     end      how the run stopped, and what was learned of the server

@@ -10,7 +10,8 @@ from typing import Any
 
 from panel import __version__
 from panel.cells.answers import INPUT_NAMES
-from panel.cells.cells import Cell, ModelIdentity, PairKey
+from panel.cells.asked import AnyCell
+from panel.cells.cells import ModelIdentity, PairKey
 from panel.cells.journal import journal_line, utc_now
 from panel.cells.renames import Rename
 from panel.cells.shards import Shard
@@ -24,7 +25,7 @@ from panel.workspace.verdict import Verdict
 
 
 def run_line(
-    panel: Iterable[Persona],
+    panel: Iterable[Persona | str],
     asked: ModelIdentity | None = None,
     purpose: str = "",
     experiment: str | None = None,
@@ -33,8 +34,8 @@ def run_line(
 ) -> bytes:
     """Return the first line of a run. purpose: what a run does that asks no cell.
 
-    asked: the model; None where none is. experiment: that it asks for. shard: the one that it
-    asks, None for all. counts: cells ``planned`` and ``reused``.
+    panel: personas, or their ids. asked: the model; None where none is. experiment: that it asks
+    for. shard: the one that it asks, None for all. counts: cells ``planned`` and ``reused``.
     """
     return journal_line(
         "run",
@@ -44,7 +45,7 @@ def run_line(
             "endpoint": asked.endpoint if asked else "",
             "model": asked.model if asked else "",
             "model_identity": purpose or str(asked),
-            "panel": [persona.id for persona in panel],
+            "panel": [each if isinstance(each, str) else each.id for each in panel],
             "planned": counts.get("planned", 0),
             "reused": counts.get("reused", 0),
             "experiment": experiment,
@@ -75,6 +76,14 @@ def rename_line(rename: Rename) -> bytes:
     return journal_line("rename", {**asdict(rename), "renamed_at": utc_now()})
 
 
+def adopt_lines(cells: Iterable[AnyCell]) -> bytes:
+    """Return the lines by which stored answers of cells become the house panel's latest."""
+    now = utc_now()
+    return b"".join(
+        journal_line("adopt", {**cell_fields(cell), "adopted_at": now}) for cell in cells
+    )
+
+
 def end_line(stopped: str | None = None, **server: Any) -> bytes:
     """Return the last line of a run. stopped: why early, None when it went to its end."""
     return journal_line("end", {"finished_at": utc_now(), "stopped": stopped, **server})
@@ -85,19 +94,20 @@ class Attempt:
     """One request and what became of it: everything an ``attempt`` line holds.
 
     messages: what this very request showed the model, repairs included. final: the cell
-    ends with it. body: the raw answer, kept whatever it is; None when none arrived.
+    ends with it. seconds: None in a batch, where nobody waited for it. body: the raw answer, kept
+    whatever it is; None when none arrived.
     p_ship, p_ship_mass, p_ship_source: the probability that the model gave to "ship", of a
     ``ShipProbability``; None where the server told none.
     """
 
-    cell: Cell
+    cell: AnyCell
     ordinal: int
     messages: Messages
     output_mode: str
     repair: bool
     started_at: str
     finished_at: str
-    seconds: float
+    seconds: float | None
     final: bool
     outcome: Outcome
     reason: str | None = None
@@ -187,11 +197,11 @@ class Recorder:
         self._count = 0
         self._written: set[str] = set()
 
-    def attempt_lines(self, attempt: Attempt) -> bytes:
-        """Return the lines of an attempt: messages not yet written, then the attempt."""
+    def message_lines(self, messages: Messages) -> tuple[list[bytes], list[str]]:
+        """Return the lines of messages that are not written yet, and the hashes of all."""
         lines: list[bytes] = []
         hashes = []
-        for message in attempt.messages:
+        for message in messages:
             role, content = message
             name = _message_hash(role, content)
             if name not in self._written:
@@ -199,6 +209,14 @@ class Recorder:
                 shown = {"message": name, "role": role, "content": content}
                 lines.append(journal_line("message", shown))
             hashes.append(name)
+        return lines, hashes
+
+    def attempt_lines(self, attempt: Attempt, custom_id: str | None = None) -> bytes:
+        """Return the lines of an attempt: messages not yet written, then the attempt.
+
+        custom_id: of the request in a batch that it answers.
+        """
+        lines, hashes = self.message_lines(attempt.messages)
         self._count += 1
         line: dict[str, Any] = {
             "attempt_id": f"{self._run_id}-{self._count:07}",
@@ -208,13 +226,15 @@ class Recorder:
             **{name: getattr(attempt, name) for name in _COPIED},
             "messages": hashes,
         }
+        if custom_id is not None:
+            line["custom_id"] = custom_id
         if attempt.verdict is not None:
             line |= verdict_fields(attempt.verdict)
         lines.append(journal_line("attempt", line | body_fields(attempt.body)))
         return b"".join(lines)
 
 
-def cell_fields(cell: Cell) -> dict[str, Any]:
+def cell_fields(cell: AnyCell) -> dict[str, Any]:
     """Return what names a cell in a journal line, with the hashes of what went into it."""
     return {
         "tool": cell.tool.slug,

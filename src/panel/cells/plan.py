@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from panel.cells.answers import Inputs
-from panel.cells.cells import REPLY_SHOWN, Cell, CellKey
+from panel.cells.cells import REPLY_SHOWN, Cell, CellKey, Question
 from panel.workspace.endpoints import CHARACTERS_PER_TOKEN, Endpoint
+from panel.workspace.settings import Prices
 
 Reason = Literal[
     "new",
@@ -58,18 +59,25 @@ class Plan:
     reused: cells whose answer is in the store. adopted: those among them whose answer is
     not the latest one (a text was changed back), to be made the latest again. left: cells
     that are not asked now: only errors or abstentions are to be asked again, or only what
-    differs from a revision.
+    differs from a revision. waiting: cells whose question waits in a batch.
     """
 
     pending: list[tuple[Cell, Reason]]
     reused: int
     adopted: list[Cell]
     left: int = 0
+    waiting: int = 0
 
     @property
     def cells(self) -> int:
         """All cells of the selection."""
-        return len(self.pending) + self.reused + self.left
+        return len(self.pending) + self.reused + self.left + self.waiting
+
+    def without(self, waiting: Container[Question]) -> Plan:
+        """Return the plan with those of its pending cells left out that wait in a batch."""
+        pending = [each for each in self.pending if each[0].question not in waiting]
+        held = len(self.pending) - len(pending)
+        return replace(self, pending=pending, waiting=self.waiting + held)
 
     def reasons(self) -> dict[str, int]:
         """Count the pending cells by reason, in the order of REASONS."""
@@ -95,7 +103,8 @@ class Estimate:
 
     The worst case is that of every reply running into its cap, then, with the cap doubled,
     being unreadable, and being repaired: three paid requests a cell. Tries that the server
-    turned away are not among them; whether one bills for those is its own affair.
+    turned away are not among them; whether one bills for those is its own affair. batch_cost_usd,
+    worst_batch_cost_usd: the same, asked by way of the endpoint's batch API.
     """
 
     calls: int
@@ -105,6 +114,8 @@ class Estimate:
     worst_calls: int
     worst_tokens: int | None
     worst_cost_usd: float | None
+    batch_cost_usd: float | None
+    worst_batch_cost_usd: float | None
 
 
 def estimate(
@@ -116,17 +127,17 @@ def estimate(
     """Work out the size of asking these cells. perhaps: cells that may be asked besides."""
     if perhaps:
         worst = estimate([*cells, *perhaps], endpoint, seen)
-        names = ("worst_calls", "worst_tokens", "worst_cost_usd")
+        names = ("worst_calls", "worst_tokens", "worst_cost_usd", "worst_batch_cost_usd")
         changed = {name: getattr(worst, name) for name in names}
         return replace(estimate(cells, endpoint, seen), **changed)
-    calls, cap, prices = len(cells), endpoint.sampling.max_tokens, endpoint.prices
+    calls, cap, batch = len(cells), endpoint.sampling.max_tokens, endpoint.batch_prices
     prompt = round(sum(cell.prompt_characters for cell in cells) / seen.chars_per_token)
     mean = seen.completion_tokens if seen.completion_tokens is not None else cap
     completion = None if mean is None else round(calls * mean)
     worst_prompt = 3 * prompt + calls * round(2 * REPLY_SHOWN / seen.chars_per_token)
     worst_completion = None if cap is None else 5 * cap * calls
 
-    def cost(prompts: int, completions: int | None) -> float | None:
+    def cost(prompts: int, completions: int | None, prices: Prices | None) -> float | None:
         if prices is None or completions is None:
             return None
         return (prompts * prices.prompt + completions * prices.completion) / 1_000_000
@@ -135,10 +146,12 @@ def estimate(
         calls=calls,
         prompt_tokens=prompt,
         completion_tokens=completion,
-        cost_usd=cost(prompt, completion),
+        cost_usd=cost(prompt, completion, endpoint.prices),
         worst_calls=3 * calls,
         worst_tokens=None if worst_completion is None else worst_prompt + worst_completion,
-        worst_cost_usd=cost(worst_prompt, worst_completion),
+        worst_cost_usd=cost(worst_prompt, worst_completion, endpoint.prices),
+        batch_cost_usd=cost(prompt, completion, batch),
+        worst_batch_cost_usd=cost(worst_prompt, worst_completion, batch),
     )
 
 

@@ -14,7 +14,7 @@ from panel.cli.experiment_report import flipped_takes, outcome_record, print_out
 from panel.cli.main import ExitCode
 from panel.cli.options import Json, MaxCalls, MaxCost, MaxTokens
 from panel.cli.output import note, out, plain_table, print_json, safe, say
-from panel.cli.run import how_ended, print_estimate, remark_all, shown
+from panel.cli.run import how_ended, print_estimate, remark_all, shown, tell_waiting
 from panel.cli.workspace import open_workspace
 from panel.endpoint.embedded import NOT_JUDGEMENT
 from panel.engines.base import RunBudget
@@ -80,6 +80,8 @@ def plan(name: Name, as_json: Json = False) -> None:
         )
         if found.plan.repeats % 2 == 0:
             say(f"With {found.plan.repeats} repeats {TIES}")
+        if planned.waiting:
+            say(f"{planned.waiting:,} cells wait in a batch.")
         if not planned.asking:
             say("Nothing to ask.")
         for model, each in estimates.items():
@@ -116,6 +118,7 @@ def run(
             note(f"{waiting} waits for its model and is not asked.")
         for why in undecidable(found, planned):
             note(why)
+        tell_waiting(planned.waiting)
         if planned.asking:
             models = sorted({str(each.cell.model) for each in planned.asking})
             note(f"Asking {len(planned.asking):,} cells of {', '.join(models)} ...")
@@ -178,6 +181,7 @@ def _record(
         "seed": found.plan.seed,
         "cells": len(planned.enrolled),
         "asking": len(planned.asking),
+        "waiting_cells": planned.waiting,
         "arms": [
             {
                 "arm": arm.name,
@@ -198,6 +202,7 @@ def _record(
         "calls": sum(each.calls for each in estimates.values()),
         "cost_usd": _sum(each.cost_usd for each in estimates.values()),
         "worst_cost_usd": _sum(each.worst_cost_usd for each in estimates.values()),
+        "batch_cost_usd": _sum(each.batch_cost_usd for each in estimates.values()),
     }
 
 
@@ -240,14 +245,16 @@ def _what_it_can_show(found: Experiment, planned: Plan) -> str:
 
 def _print_done(name: str, done: AskedArms, as_json: bool) -> None:
     if as_json:
-        sizes = {"cells": done.cells, "reused": done.reused, "asked": done.asked, "left": done.left}
+        names = ("cells", "reused", "asked", "left", "waiting")
+        sizes = {name: getattr(done, name) for name in names}
         runs = [{"model_identity": each.model, **each.summary.record()} for each in done.models]
         print_json({"experiment": name, **sizes, "runs": runs})
         return
-    if not done.asked and not done.left:
+    if not (done.asked or done.left or done.waiting):
         say(f"{name}: nothing to ask; every cell of every arm has an answer.")
         return
-    say(f"{done.cells:,} cells: {done.reused:,} answered before, {done.asked:,} asked.")
+    waiting = f", {done.waiting:,} waiting in a batch" if done.waiting else ""
+    say(f"{done.cells:,} cells: {done.reused:,} answered before, {done.asked:,} asked{waiting}.")
     for each in done.models:
         own = each.summary
         say(

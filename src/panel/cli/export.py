@@ -46,7 +46,7 @@ def sql(
 
     Views: attempts, verdicts, superseded, takes, tools, personas, ship_percentages,
     ship_percentages_by_panel, model_differences, runs, decisions, published, observations,
-    labels and probabilities. docs/store.md describes their columns.
+    labels, probabilities and batches. docs/store.md describes their columns.
     """
     table = select(_runs(), query)
     print_rows(table.columns, table.rows, Format(form))

@@ -43,6 +43,7 @@ COMMANDS = {
     "check": ("workspace", "Check every file of the workspace, without a model."),
     "plan": ("run", "Say what a run would ask, and why."),
     "run": ("run", "Ask what is pending, keep every answer, sum up."),
+    "batch": ("batch", "Write questions into files for a batch service, and take its answers in."),
     "experiment": ("experiment", "Ask the same cells under other settings, and compare."),
     "canary": ("canary", "Ask the canaries again: has the model moved?"),
     "desk": ("desk", "Open the editors' desk in a browser: edit, approve, ask again."),

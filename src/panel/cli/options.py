@@ -135,6 +135,9 @@ def _selection(
         str | None,
         typer.Option("--shard", metavar="I/N", help="Only the cells of part I of N, as in 2/8."),
     ] = None,
+    batched: Annotated[
+        bool, typer.Option("--batched", help="Ask also what waits in a batch already.")
+    ] = False,
 ) -> Selection:
     """Make a selection of the options; raises typer.BadParameter for those that exclude others."""
     if again and (retry_errors or retry_abstained):
@@ -148,7 +151,7 @@ def _selection(
     retry = frozenset(("error",) * retry_errors + ("abstain",) * retry_abstained)
     chosen = (tool or [], persona or [], category or [], endpoint, model)
     part = Shard.parse(shard) if shard is not None else None
-    return Selection(*chosen, repeats, again, retry, changed, since, shard=part)
+    return Selection(*chosen, repeats, again, retry, changed, since, shard=part, batched=batched)
 
 
 def recording(record: Path | None, replay: Path | None) -> Recording:

@@ -82,6 +82,7 @@ def run(
     target = prepared.target
     if target.endpoint.profile == "embedded":
         note(NOT_JUDGEMENT)
+    tell_waiting(prepared.plan.waiting)
     if prepared.plan.pending:
         more = f" and {len(prepared.canaries):,} canaries" if prepared.canaries else ""
         note(f"Asking {len(prepared.plan.pending):,} cells{more} of {target.model} ...")
@@ -90,6 +91,15 @@ def run(
         summary, stats = execute(workspace, prepared, reporter, budget, tape, who)
     _print_summary(target, summary, stats, as_json)
     raise typer.Exit(how_ended(summary))
+
+
+def tell_waiting(many: int) -> None:
+    """Say on stderr how many cells are left out since they wait in a batch."""
+    if many:
+        note(
+            f"{many:,} cells wait in a batch and are not asked: 'panel batch import' fetches their "
+            "answers. --batched asks them all the same, and pays twice."
+        )
 
 
 def how_ended(summary: RunSummary) -> ExitCode:
@@ -155,6 +165,7 @@ def _plan_record(prepared: Prepared) -> dict[str, Any]:
         "pending": len(plan.pending),
         "reused": plan.reused,
         "left": plan.left,
+        "waiting": plan.waiting,
         "canaries": len(prepared.canaries),
         "perhaps": len(prepared.perhaps),
         "reasons": plan.reasons(),
@@ -207,6 +218,8 @@ def _plan_table(prepared: Prepared) -> Table:
         table.add_row(f"to ask: {reason}", f"{count:,}")
     if plan.left:
         table.add_row("left alone", f"{plan.left:,}")
+    if plan.waiting:
+        table.add_row("waiting in a batch", f"{plan.waiting:,}")
     if prepared.perhaps:
         table.add_row("more where answers are not sure, at most", f"{len(prepared.perhaps):,}")
     if prepared.canaries:
@@ -226,6 +239,11 @@ def print_estimate(size: Estimate) -> None:
         f"At worst {size.worst_calls:,} paid calls and {worst} tokens; "
         f"cost {dollars(size.worst_cost_usd)}."
     )
+    if size.batch_cost_usd is not None:
+        say(
+            f"As a batch ('panel batch export'): cost {dollars(size.batch_cost_usd)}, at worst "
+            f"{dollars(size.worst_batch_cost_usd)}."
+        )
 
 
 def dollars(amount: float | None) -> str:
@@ -239,6 +257,7 @@ def _print_summary(target: Target, summary: RunSummary, stats: RunStats, as_json
         print_json(summary.record())
         return
     left = f", {summary.left:,} left alone" if summary.left else ""
+    left += f", {summary.waiting:,} waiting in a batch" if summary.waiting else ""
     if not summary.asked:
         say(f"Nothing asked: {summary.reused:,} of {summary.planned:,} cells reused{left}.")
         return
@@ -253,7 +272,7 @@ def _print_summary(target: Target, summary: RunSummary, stats: RunStats, as_json
     )
     if summary.canaries:
         say(f"{summary.canaries:,} canaries asked again; 'panel diff' says whether they moved.")
-    unasked = summary.planned - summary.reused - summary.asked - summary.left
+    unasked = summary.planned - summary.reused - summary.asked - summary.left - summary.waiting
     if unasked:
         say(f"{unasked:,} cells not asked; the next run asks them.")
     for reason, count in sorted(stats.reasons.items()):

@@ -47,6 +47,13 @@ class Settled:
     stop: Fault | None = None
 
 
+def repair_shown(cell: Cell, reply: str | None, problems: list[str]) -> Messages:
+    """Return the messages that ask for a repair of a reply, which they show."""
+    repair = cell.prompts.repair_text(cell.persona, problems)
+    shown = (reply or "")[:REPLY_SHOWN] or "(empty)"
+    return (*cell.messages, ("assistant", shown), ("user", repair))
+
+
 @dataclass(slots=True)
 class RunUsage:
     """What a runner has spent so far. Tokens only where the server counts them."""
@@ -177,9 +184,7 @@ class _CellInProgress:
                 self.longer = True
             else:
                 self.repair = True
-                repair = self.cell.prompts.repair_text(self.cell.persona, list(result.problems))
-                shown = (attempt.reply or "")[:REPLY_SHOWN] or "(empty)"
-                messages = (*self.cell.messages, ("assistant", shown), ("user", repair))
+                messages = repair_shown(self.cell, attempt.reply, list(result.problems))
 
     async def _until_answered(self, messages: Messages) -> AttemptResult:
         """Ask, and ask again while the fault may pass; every attempt is journaled."""

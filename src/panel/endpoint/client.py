@@ -281,10 +281,13 @@ class Client:
         return self._base._replace(path=self._base.path.rstrip("/") + path).geturl()
 
     async def _send(
-        self, request: Coroutine[Any, Any, Received], deadline: float | None = None
+        self,
+        request: Coroutine[Any, Any, Received],
+        deadline: float | None = None,
+        at_least: float = 0.0,
     ) -> RawResponse:
         started = time.perf_counter()
-        deadline = min(deadline or self._deadline, self._deadline)
+        deadline = max(at_least, min(deadline or self._deadline, self._deadline))
         try:
             async with asyncio.timeout(deadline):
                 answer = await request

@@ -92,6 +92,8 @@ REFUSALS = {"schema_refused", "field_refused", "system_refused"}  # of one part 
 NO_DECISIONS = "no_decisions"  # there is no /v1/decisions
 DECISIONS_REFUSED = "decisions_refused"  # it is there, and not for this model or server
 
+EXPIRED = "batch_expired"  # a batch ended before this request was put to the model
+
 NOT_RECORDED = "not_recorded"  # the recording that is replayed holds no such answer
 
 TRY_AGAIN = "This may pass: try again."

@@ -11,7 +11,7 @@ import os
 import re
 import socket
 import ssl
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import SplitResult
@@ -123,6 +123,8 @@ class Like:
 
 _OF_THE_BODY = ("content-length", "transfer-encoding")
 NO_HEADERS: dict[str, str] = {}
+Content = bytes | aiohttp.FormData
+ReadBody = Callable[[aiohttp.ClientResponse], Awaitable[bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +166,7 @@ class Transport(httpx2.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send one request of the openai client and read the whole answer, unpacked."""
         like = Like(request)
-        answer, body = await self._sent(like, await request.aread())
+        answer, body = await self._sent(like, await request.aread(), read_whole)
         packed = (b"content-encoding", b"content-length")
         return httpx2.Response(
             answer.status,
@@ -173,12 +175,17 @@ class Transport(httpx2.AsyncBaseTransport):
             request=request,
         )
 
-    async def send(self, like: Like, content: bytes) -> Received:
-        """Send a request like one that was sent before, with another body."""
-        answer, body = await self._sent(like, content)
+    async def send(self, like: Like, content: Content, read: ReadBody | None = None) -> Received:
+        """Send a request like one that was sent before, with another body.
+
+        read: reads the body of the answer, which is kept whole in memory otherwise.
+        """
+        answer, body = await self._sent(like, content, read or read_whole)
         return Received(answer.status, answer.reason or "", header_lines(answer.raw_headers), body)
 
-    async def _sent(self, like: Like, content: bytes) -> tuple[aiohttp.ClientResponse, bytes]:
+    async def _sent(
+        self, like: Like, content: Content, read: ReadBody
+    ) -> tuple[aiohttp.ClientResponse, bytes]:
         proxy, headers, proof = self._route.proxy, like.headers, NO_HEADERS
         if proxy and proxy.authorization:
             proof = {"Proxy-Authorization": proxy.authorization}
@@ -193,7 +200,7 @@ class Transport(httpx2.AsyncBaseTransport):
             proxy=proxy.address if proxy else None,
             proxy_headers=proof,
         ) as answer:
-            return answer, await _whole(answer)
+            return answer, await read(answer)
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:  # only now: it wants a running loop
@@ -233,7 +240,7 @@ class Transport(httpx2.AsyncBaseTransport):
             await self._session.close()
 
 
-async def _whole(answer: aiohttp.ClientResponse) -> bytes:
+async def read_whole(answer: aiohttp.ClientResponse) -> bytes:
     """Read a body and unpack it; raises ClientPayloadError from BodyTooLong."""
     body = bytearray()
     try:

@@ -134,8 +134,8 @@ class Job:
     drawn: bool = False
 
 
-class Engine(Protocol):
-    """A module with these functions is an engine."""
+class Asker(Protocol):
+    """A way to get cells answered, or written where they will be."""
 
     def ready(self, endpoint: Endpoint) -> None:
         """Raise UsageError where it cannot ask this endpoint; called before anything is written."""
@@ -149,6 +149,10 @@ class Engine(Protocol):
         Each endpoint has one client for all of it, and the jobs share the first one's budget.
         What stops one of them stops all. Returns the counts of each.
         """
+
+
+class Engine(Asker, Protocol):
+    """A module with these functions is an engine."""
 
     def diagnose(self, endpoint: Endpoint, memory: Path) -> Diagnosis:
         """Find out an endpoint's server, models and abilities; keep the last in ``memory``."""

@@ -12,13 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from panel.cells.cells import Cell, Target
+from panel.cells.cells import Cell, Question, Target
 from panel.hashing import content_hash
+from panel.store.batches import waiting_cells
 from panel.store.connection import Connection
 from panel.store.queries import settled_cells
 from panel.store.registrations import registered_versions
-
-Settled = set[tuple[str, str, str]]  # tool, persona, fingerprint
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +36,14 @@ class Enrolment:
     arm: str
     cell: Cell
 
-    @property
-    def key(self) -> tuple[str, str, str]:
-        """What an answer to it is found by."""
-        return (self.cell.tool.slug, self.cell.persona.id, self.cell.fingerprint)
-
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What an experiment would ask. enrolled: every cell of every arm, in the order drawn.
 
     pending: by arm, how many of its cells have no answer; a cell of two arms counts for both.
-    asking: each cell without an answer once, in that order. registered: whether this very design
+    asking: each cell without an answer once, in that order, but for the ``waiting`` ones, whose
+    question waits in a batch. registered: whether this very design
     is the latest one registered; versions: how many have been.
     """
 
@@ -60,6 +55,7 @@ class Plan:
     pending: dict[str, int]
     registered: bool
     versions: int
+    waiting: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +76,8 @@ class Protocol:
 def plan_arms(connection: Connection, protocol: Protocol, arms: Sequence[Arm]) -> Plan:
     """Lay out the cells of all arms and draw their order; opens no connection to any model."""
     enrolled = _drawn(arms, protocol.seed)
-    settled = settled_cells(connection)
+    settled, waiting = settled_cells(connection), waiting_cells(connection)
+    open_ones = _first_of_each(enrolled, settled)
     cells = [(each.arm, each.cell.fingerprint) for each in enrolled]
     whole = content_hash([protocol.text, [factors_of(arm) for arm in arms], cells])
     known = registered_versions(connection, protocol.name)
@@ -93,19 +90,23 @@ def plan_arms(connection: Connection, protocol: Protocol, arms: Sequence[Arm]) -
         known[-1] if registered else anew,
         tuple(arms),
         enrolled,
-        _asking(enrolled, settled),
-        dict(Counter(each.arm for each in enrolled if each.key not in settled)),
+        tuple(each for question, each in open_ones.items() if question not in waiting),
+        dict(Counter(each.arm for each in enrolled if each.cell.question not in settled)),
         registered,
         len(known),
+        sum(question in waiting for question in open_ones),
     )
 
 
-def _asking(enrolled: Sequence[Enrolment], settled: Settled) -> tuple[Enrolment, ...]:
-    first: dict[tuple[str, str, str], Enrolment] = {}
+def _first_of_each(
+    enrolled: Sequence[Enrolment], settled: set[Question]
+) -> dict[Question, Enrolment]:
+    """Return the first enrolment of each question that has no answer."""
+    first: dict[Question, Enrolment] = {}
     for each in enrolled:
-        if each.key not in settled:
-            first.setdefault(each.key, each)
-    return tuple(first.values())
+        if each.cell.question not in settled:
+            first.setdefault(each.cell.question, each)
+    return first
 
 
 def _drawn(arms: Sequence[Arm], seed: int) -> tuple[Enrolment, ...]:

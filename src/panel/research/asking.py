@@ -12,7 +12,7 @@ from typing import Any
 from panel.cells.cells import Cell, ModelIdentity
 from panel.cells.journal import JournalWriter, journal_line, new_run_id, utc_now
 from panel.cells.lines import Recorder, record_lines, run_line
-from panel.engines.base import NO_BUDGET, Job, RunBudget, RunStats, load_engine
+from panel.engines.base import NO_BUDGET, Asker, Job, RunBudget, RunStats, load_engine
 from panel.errors import StoreBusyError, UsageError
 from panel.frozen.thaw import opened_thawed
 from panel.research.arms import Arm, Plan, Protocol, factors_of, plan_arms
@@ -29,10 +29,14 @@ ROUNDS = 40  # in which several endpoints take turns, so that their arms are ask
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """How an experiment is asked: who is told of it, and what it may spend."""
+    """How an experiment is asked: who is told of it, and what it may spend.
+
+    engine: writes the requests for others to answer; None for the local engine.
+    """
 
     reporter: ProgressReporter
     budget: RunBudget = NO_BUDGET
+    engine: Asker | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +57,13 @@ class AskedModel:
 class AskedArms:
     """What asking an experiment came to. cells: of all arms; reused: those that need no question.
 
-    models: one for each that was asked.
+    waiting: those whose question waits in a batch. models: one for each that was asked.
     """
 
     cells: int
     reused: int
     models: tuple[AskedModel, ...]
+    waiting: int = 0
 
     @property
     def asked(self) -> int:
@@ -68,7 +73,7 @@ class AskedArms:
     @property
     def left(self) -> int:
         """The cells that are still to be asked."""
-        return self.cells - self.reused - self.asked
+        return self.cells - self.reused - self.asked - self.waiting
 
 
 def ask_arms(
@@ -95,7 +100,7 @@ def ask_arms(
             plan = plan_arms(connection, protocol, arms)
             known = record_digests(connection)
         groups = _groups(plan)
-        for endpoint, _cells in groups:
+        for endpoint, _cells in groups if how.engine is None else ():
             endpoint.api_key()  # a missing one is said before anything is written
             endpoint.secret_headers()
         return _Experiment(workspace, protocol, plan, how, known).run(groups)
@@ -148,8 +153,9 @@ class _Experiment:
                 stats = self._stats.get(name, RunStats())
                 stats.stopped = stats.stopped or self._stopped
                 end_run(writer, stats)
-        cells = len(self._plan.enrolled)
-        return AskedArms(cells, cells - len(self._plan.asking), self._summaries())
+        cells, waiting = len(self._plan.enrolled), self._plan.waiting
+        reused = cells - len(self._plan.asking) - waiting
+        return AskedArms(cells, reused, self._summaries(), waiting)
 
     def _register(self, groups: Sequence[Group]) -> None:
         """Write the opening of every journal; the first one also holds the registration."""
@@ -229,7 +235,8 @@ class _Experiment:
     def _ask(self, groups: Sequence[Group]) -> None:
         jobs = [self._job(endpoint, cells) for endpoint, cells in groups]
         if jobs:
-            stats = load_engine("local").ask_in_turns(jobs, ROUNDS if len(jobs) > 1 else 1)
+            engine = self._how.engine or load_engine("local")
+            stats = engine.ask_in_turns(jobs, ROUNDS if len(jobs) > 1 else 1)
             self._stats = dict(zip(self._recorders, stats, strict=True))
             self._stopped = next((each.stopped for each in stats if each.stopped), None)
 

@@ -55,7 +55,7 @@ def alike(laid_out: Plan) -> dict[str, str]:
     """Return the arms that ask the very questions of an earlier one, and of which."""
     asked: dict[str, set[tuple[str, str, str]]] = {arm.name: set() for arm in laid_out.arms}
     for each in laid_out.enrolled:
-        asked[each.arm].add(each.key)
+        asked[each.arm].add(each.cell.question)
     found: dict[str, str] = {}
     for name, other in combinations(asked, 2):
         if asked[name] == asked[other]:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from panel.cells.cells import Cell, Target
-from panel.cells.journal import JournalWriter, journal_line, new_run_id, utc_now
-from panel.cells.lines import Recorder, cell_fields, end_line, record_lines, run_line
+from panel.cells.cells import Target
+from panel.cells.journal import JournalWriter, journal_line, new_run_id
+from panel.cells.lines import Recorder, adopt_lines, cell_fields, end_line, record_lines, run_line
 from panel.cells.plan import Plan, make_plan
 from panel.engines.base import (
     HERE,
@@ -20,7 +20,6 @@ from panel.engines.base import (
     RunBudget,
     RunStats,
     Workers,
-    load_engine,
     nothing_more,
 )
 from panel.errors import (
@@ -32,6 +31,7 @@ from panel.errors import (
 )
 from panel.runs.lock import run_lock
 from panel.runs.selection import Prepared, journals_now, prepare
+from panel.store.batches import waiting_cells
 from panel.store.ingest import ingest, opened
 from panel.store.queries import known_cells, known_records, run_totals
 from panel.workspace.loading import WorkspaceFiles
@@ -44,7 +44,8 @@ class RunSummary:
     """What ``panel run --json`` prints; counts are of cells of the selection, None is unknown.
 
     canaries: those asked again beside the selection, printed as ``canary_cells``. left: cells of
-    the selection that were not to be asked; planned holds them, too.
+    the selection that were not to be asked; waiting: those that wait in a batch. planned holds
+    both, too.
     """
 
     run_id: str | None
@@ -63,6 +64,7 @@ class RunSummary:
     seconds: float
     stopped: str | None
     left: int
+    waiting: int = 0
 
     def record(self) -> dict[str, Any]:
         """Return the summary as plain JSON types."""
@@ -118,10 +120,8 @@ def execute(
     how = _How(reporter, budget, recording, workers)
     if not prepared.asking:
         return _execute(workspace, prepared, how, started)
-    load_engine(workers.engine).ready(endpoint)
     if recording.replay is None:
-        endpoint.api_key()  # a missing one is said before anything is written,
-        endpoint.secret_headers()  # and so is a missing secret of another header
+        workers.asker().ready(endpoint)
     elif not recording.replay.exists() or recording.replay.is_dir():  # it may be a pipe
         raise UsageError(
             f"there is no file {recording.replay}. Make it: 'panel run --record FILE'."
@@ -155,11 +155,16 @@ def _planned_anew(workspace: WorkspaceFiles, prepared: Prepared) -> Prepared:
     with opened(workspace.runs) as connection:
         known = known_cells(connection, prepared.target.model)
         digests, panel = known_records(connection, prepared.target.model)
+        waiting = set() if prepared.selection.batched else waiting_cells(connection)
     old = prepared.plan
     wanted, cells = prepared.selection, [cell for cell, _reason in old.pending]
-    new = make_plan(cells, known, (), wanted.retry, wanted.again)
+    new = make_plan(cells, known, (), wanted.retry, wanted.again).without(waiting)
     plan = Plan(
-        new.pending, old.reused + new.reused, old.adopted + new.adopted, old.left + new.left
+        new.pending,
+        old.reused + new.reused,
+        old.adopted + new.adopted,
+        old.left + new.left,
+        old.waiting + new.waiting,
     )
     return replace(
         prepared, plan=plan, journals=journals, stored_digests=digests, stored_panel=panel
@@ -177,7 +182,7 @@ def _execute(
             writer.append(opening)
             stats = _ask(workspace, prepared, writer, how)
             if prepared.settling and prepared.settling.taken:
-                writer.append(_adopted(prepared.settling.taken))
+                writer.append(adopt_lines(prepared.settling.taken))
         except KeyboardInterrupt:
             stats.stopped = "interrupted"
         except BaseException as error:
@@ -237,7 +242,7 @@ def _ask(
         prepared.settling.answered if prepared.settling else nothing_more,
         how.workers,
     )
-    return load_engine(how.workers.engine).ask_all(job)
+    return how.workers.asker().ask_all(job)
 
 
 def _opening(workspace: WorkspaceFiles, prepared: Prepared) -> bytes:
@@ -257,19 +262,13 @@ def _opening(workspace: WorkspaceFiles, prepared: Prepared) -> bytes:
         reused=plan.reused,
     )
     canaries = [journal_line("canary", cell_fields(cell)) for cell in prepared.canaries]
-    return b"".join([run, records, _adopted(plan.adopted), *canaries])
-
-
-def _adopted(cells: Iterable[Cell]) -> bytes:
-    """Return the lines by which stored answers of these cells become the house panel's latest."""
-    now = utc_now()
-    return b"".join(
-        journal_line("adopt", {**cell_fields(cell), "adopted_at": now}) for cell in cells
-    )
+    return b"".join([run, records, adopt_lines(plan.adopted), *canaries])
 
 
 def stopped_by(error: BaseException) -> str:
     """Return the word for what ended a run early."""
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted"
     if isinstance(error, JournalError):
         return "journal"
     return "endpoint" if isinstance(error, EndpointError) else "error"
@@ -320,4 +319,5 @@ def _summary(
         seconds=round(seconds, 3),
         stopped=stats.stopped,
         left=plan.left,
+        waiting=plan.waiting,
     )

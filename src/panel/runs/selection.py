@@ -20,6 +20,7 @@ from panel.frozen.thaw import is_fresh, thaw_if_fresh
 from panel.runs.canaries import canary_cells
 from panel.runs.settling import Settling
 from panel.runs.since import Base, opened_base
+from panel.store.batches import waiting_cells
 from panel.store.connection import Connection
 from panel.store.decisions import guidance_notes
 from panel.store.ingest import opened
@@ -42,7 +43,8 @@ class Selection(Chosen):
     cells alone are to be asked once more. changed: only what ``verdicts/`` does not hold, with
     canaries; since: and of that only what a git revision would have asked otherwise.
     repeats: None is 1, or what ``[ci]`` says for a changed selection. canaries: nothing but the
-    canaries, once more. shard: None for all of it, else only the cells of this one.
+    canaries, once more. shard: None for all of it, else only the cells of this one. batched: also
+    what waits in a batch.
     """
 
     repeats: int | None = None
@@ -52,6 +54,7 @@ class Selection(Chosen):
     since: str | None = None
     canaries: bool = False
     shard: Shard | None = None
+    batched: bool = False
 
     def holds(self, pair: PairKey) -> bool:
         """Whether a tool × persona is of the shard that is covered."""
@@ -204,6 +207,8 @@ def _prepare(
         cells = [cell for cell in laid if selection.holds(cell.pair)]
         plan = make_plan(cells, known, elsewhere, selection.retry, selection.again)
     canaries = [cell for cell in canaries if selection.holds(cell.pair)]
+    if not selection.batched:
+        plan = plan.without(waiting_cells(connection))
     endpoint = replace(target.endpoint, chars_per_token=seen.chars_per_token)
     asked = [*(cell for cell, _reason in plan.pending), *canaries]
     return Prepared(

@@ -141,7 +141,7 @@ def latency_sql(begin: str) -> str:
 SELECT persona, count(*) AS requests, quantile_cont(seconds, 0.1) AS p10,
        quantile_cont(seconds, 0.5) AS p50, quantile_cont(seconds, 0.9) AS p90,
        quantile_cont(seconds, 0.99) AS p99, max(seconds) AS longest
-{_BY_PERSONA}"""
+FROM requests WHERE seconds IS NOT NULL {_GROUPED}"""
 
 
 def tokens_sql(begin: str) -> str:
@@ -166,7 +166,8 @@ SELECT persona, count(*) AS requests, count(cost_usd) AS priced,
 {_BY_PERSONA}"""
 
 
-_BY_PERSONA = "FROM requests GROUP BY GROUPING SETS ((persona), ()) ORDER BY persona NULLS FIRST"
+_GROUPED = "GROUP BY GROUPING SETS ((persona), ()) ORDER BY persona NULLS FIRST"
+_BY_PERSONA = f"FROM requests {_GROUPED}"
 
 
 def arms_sql(experiment: str) -> str:

@@ -27,6 +27,7 @@ _MOVED = {
     "decisions": "decided_at",
     "draws": "drawn_at",
     "enrolments": "enrolled_at",
+    "requests": "written_at",
     "canaries": "(SELECT r.started_at FROM journal.runs AS r WHERE r.run_id = canaries.run_id)",
 }
 # Kind of line → the field with its time.
@@ -37,6 +38,7 @@ _TIMES = {
     "decision": "decided_at",
     "draw": "drawn_at",
     "canary": "",
+    "request": "written_at",
     "enrol": "enrolled_at",
     "run": "started_at",
 }

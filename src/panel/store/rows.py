@@ -120,6 +120,12 @@ def _draw(line: Row) -> Fields:
     return {**line}
 
 
+def _request(line: Row) -> Fields:
+    _NAMES.validate_python(tuple(line[name] for name in ("custom_id", "tool", "persona")))
+    _NAMES.validate_python(tuple(line["messages"]))
+    return {**line}
+
+
 def _label(line: Row) -> Fields:
     be_names(line["item"], line["labeller"])
     return {**line}
@@ -139,6 +145,8 @@ JOURNAL_KINDS: dict[str, tuple[str, Callable[[Row], Fields] | None]] = {
     "decision": ("decisions", _decision),
     "reparse": ("reparses", _reparse),
     "probability": ("probabilities", _probability),
+    "request": ("requests", _request),
+    "batch": ("batches", None),
     "rename": ("renames", None),
     "draw": ("draws", _draw),
     "label": ("labels", _label),

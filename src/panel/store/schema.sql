@@ -103,7 +103,7 @@ CREATE TABLE journal.attempts (
     degraded BOOLEAN,
     started_at TIMESTAMP NOT NULL,
     finished_at TIMESTAMP NOT NULL,
-    seconds DOUBLE NOT NULL CHECK (seconds >= 0),
+    seconds DOUBLE CHECK (seconds >= 0), -- of a request in a batch nobody knows
     http_status INTEGER,
     finish_reason VARCHAR,
     prompt_tokens BIGINT CHECK (prompt_tokens >= 0),
@@ -127,6 +127,7 @@ CREATE TABLE journal.attempts (
     body VARCHAR USING COMPRESSION zstd,
     seal VARCHAR, -- of the line, or of the one that a thawed line tells of
     thawed BOOLEAN,
+    custom_id VARCHAR, -- of the request in a batch that it answers
     CHECK ((outcome = 'verdict') = (verdict IS NOT NULL)),
     CHECK ((verdict IS NULL) = (take IS NULL)),
     CHECK (final OR outcome <> 'verdict')
@@ -147,6 +148,56 @@ CREATE TABLE journal.adoptions (
     sampling_digest VARCHAR NOT NULL,
     guidance_digest VARCHAR,
     PRIMARY KEY (run_id, tool, persona, model_identity, repeat)
+);
+
+-- Requests in the files of batches. What an attempt will say of its request is said here already.
+CREATE TABLE journal.requests (
+    custom_id VARCHAR PRIMARY KEY,
+    run_id VARCHAR NOT NULL,
+    batch VARCHAR NOT NULL,
+    written_at TIMESTAMP NOT NULL,
+    tool VARCHAR NOT NULL,
+    persona VARCHAR NOT NULL,
+    endpoint VARCHAR NOT NULL,
+    model VARCHAR NOT NULL,
+    model_digest VARCHAR, -- of its weights, where known
+    model_identity VARCHAR NOT NULL,
+    repeat INTEGER NOT NULL CHECK (repeat >= 1),
+    fingerprint VARCHAR NOT NULL,
+    wording VARCHAR NOT NULL,
+    ordinal INTEGER NOT NULL CHECK (ordinal >= 1),
+    output_mode VARCHAR NOT NULL,
+    repair BOOLEAN NOT NULL,
+    longer BOOLEAN NOT NULL,
+    sent VARCHAR[] NOT NULL,
+    adapted VARCHAR[] NOT NULL,
+    messages VARCHAR[] NOT NULL,
+    tool_digest VARCHAR NOT NULL,
+    persona_digest VARCHAR NOT NULL,
+    templates_digest VARCHAR NOT NULL,
+    sampling_digest VARCHAR NOT NULL,
+    guidance_digest VARCHAR,
+    tool_record VARCHAR NOT NULL,
+    persona_record VARCHAR NOT NULL
+);
+
+-- What became of each batch, in time.
+CREATE TABLE journal.batches (
+    batch VARCHAR NOT NULL,
+    state VARCHAR NOT NULL CHECK (
+        state IN ('written', 'submitting', 'uploaded', 'submitted', 'ended')
+    ),
+    happened_at TIMESTAMP NOT NULL,
+    run_id VARCHAR NOT NULL,
+    file VARCHAR,
+    file_hash VARCHAR,
+    requests BIGINT CHECK (requests >= 0),
+    service VARCHAR,
+    file_id VARCHAR,
+    batch_id VARCHAR,
+    status VARCHAR,
+    detail VARCHAR,
+    PRIMARY KEY (batch, state, happened_at)
 );
 
 -- What a later parser made of the reply of an attempt.
@@ -358,7 +409,7 @@ WITH told AS (
     WHERE p.p_ship IS NOT NULL AND (r.read_at IS NULL OR r.read_at <= p.read_at)
     QUALIFY row_number() OVER (PARTITION BY attempt_id ORDER BY p.read_at DESC, p.run_id DESC) = 1
 )
-SELECT a.* EXCLUDE (seal) REPLACE (
+SELECT a.* EXCLUDE (seal, custom_id) REPLACE (
            a.final OR coalesce(r.outcome = 'verdict', false) AS final,
            coalesce(r.outcome, a.outcome) AS outcome,
            CASE WHEN r.outcome IS NULL THEN a.reason ELSE r.reason END AS reason,
@@ -397,7 +448,7 @@ SELECT * FROM journal.outcome_attempts ANTI JOIN journal.foreign_attempts USING 
 
 -- What was asked of the model here: not what was thawed from verdicts/.
 CREATE VIEW attempts AS
-SELECT a.* EXCLUDE (thawed, seal), c.repeat IS NOT NULL AS canary, r.experiment
+SELECT a.* EXCLUDE (thawed, seal, custom_id), c.repeat IS NOT NULL AS canary, r.experiment
 FROM journal.attempts AS a
 LEFT JOIN journal.canaries AS c USING (run_id, tool, persona, fingerprint)
 LEFT JOIN (SELECT run_id, experiment FROM journal.runs) AS r USING (run_id)
@@ -533,6 +584,41 @@ SELECT runs.run_id, started_at, coalesce(ends.finished_at, asked.last_at) AS fin
 FROM journal.runs AS runs
 LEFT JOIN journal.ends AS ends USING (run_id)
 LEFT JOIN asked USING (run_id);
+
+-- How far each batch is. Its requests wait from the moment that it is about to be sent, for it may
+-- have arrived although nobody saw the answer.
+CREATE VIEW journal.batch_states AS
+SELECT batch, arg_max(state, happened_at) AS state,
+       arg_max(file, happened_at) AS file, arg_max(file_hash, happened_at) AS file_hash,
+       arg_max(requests, happened_at) AS requests, arg_max(service, happened_at) AS service,
+       arg_max(file_id, happened_at) AS file_id, arg_max(batch_id, happened_at) AS batch_id,
+       arg_max(status, happened_at) AS status, arg_max(detail, happened_at) AS detail,
+       min(happened_at) FILTER (b.state = 'written') AS written_at,
+       max(happened_at) FILTER (b.state = 'submitted') AS submitted_at,
+       max(happened_at) FILTER (b.state = 'ended') AS ended_at
+FROM journal.batches AS b GROUP BY batch;
+
+-- Requests that wait in a batch, their answers paid for or about to be.
+CREATE VIEW journal.waiting AS
+SELECT r.* FROM journal.requests AS r
+SEMI JOIN (
+    SELECT batch FROM journal.batch_states WHERE state IN ('submitting', 'uploaded', 'submitted')
+) USING (batch)
+ANTI JOIN journal.attempts USING (custom_id);
+
+CREATE VIEW batches AS
+WITH asked AS (
+    SELECT batch, any_value(r.endpoint) AS endpoint, any_value(r.model) AS model,
+           any_value(r.model_identity) AS model_identity, any_value(r.run_id) AS run_id,
+           count(a.custom_id) AS answered
+    FROM journal.requests AS r
+    LEFT JOIN (SELECT DISTINCT custom_id FROM journal.attempts) AS a USING (custom_id)
+    GROUP BY batch
+)
+SELECT batch, endpoint, model, model_identity, runs.experiment, requests, answered, state, service,
+       batch_id, status, detail, file, file_hash, file_id, written_at, submitted_at, ended_at, run_id
+FROM journal.batch_states JOIN asked USING (batch)
+LEFT JOIN (SELECT run_id, experiment FROM journal.runs) AS runs USING (run_id);
 
 CREATE VIEW decisions AS
 SELECT d.decision_id, d.tool, d.persona, d.action, d.text, d.verdict, d.confidence, d.evidence,

@@ -12,7 +12,7 @@ from panel.errors import EndpointError, Problem, UsageError, WorkspaceError
 from panel.text import composed
 from panel.workspace.addresses import ollama_address
 from panel.workspace.headers import is_header_value
-from panel.workspace.presets import EMBEDDED, PRESETS, Profile
+from panel.workspace.presets import EMBEDDED, PRESETS, BatchService, Profile
 from panel.workspace.settings import (
     ATTEMPTS,
     LONGEST_WAIT_SECONDS,
@@ -43,7 +43,8 @@ class Endpoint:
     minute, None for no bound. profile: which prompts its model is given. weights, context,
     threads: for the embedded endpoint. chars_per_token: for estimates. logprobs: whether the
     probabilities of the reply's tokens are asked for; None where the server has been seen to
-    tell them.
+    tell them. batch: whose batch API it has, None for none that is known. batch_price_factor:
+    what a request costs in a batch, as a share of its usual price; None where that is not known.
     """
 
     name: str
@@ -69,7 +70,18 @@ class Endpoint:
     seed_field: str = "seed"
     chars_per_token: float = CHARACTERS_PER_TOKEN
     logprobs: bool | None = None
+    batch: BatchService | None = None
+    batch_price_factor: float | None = None
     replicas: tuple[str, ...] = ()
+
+    @property
+    def batch_prices(self) -> Prices | None:
+        """What tokens cost in a batch; None where that is not known."""
+        factor = self.batch_price_factor
+        if self.prices is None or factor is None:
+            return None
+        usual = self.prices.model_dump(exclude_none=True)
+        return Prices(**{name: price * factor for name, price in usual.items()})
 
     @property
     def addresses(self) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal, TypedDict
 
 Profile = Literal["standard", "embedded"]
+BatchService = Literal["openai", "mistral", "together"]
 
 EMBEDDED = "embedded"
 EMBEDDED_MODEL = "smollm2-135m-instruct-q4_1"
@@ -15,7 +16,7 @@ class Preset(TypedDict, total=False):
 
     concurrency: the most requests in flight; how many of them pay is found out while asking.
     sampling: fields of ``settings.Sampling``. max_tokens_field, seed_field: what the server
-    calls these fields.
+    calls these fields. batch, batch_price_factor: as in ``settings.EndpointSettings``.
     """
 
     base_url: str
@@ -27,6 +28,8 @@ class Preset(TypedDict, total=False):
     sampling: dict[str, Any]
     max_tokens_field: str
     seed_field: str
+    batch: BatchService
+    batch_price_factor: float
 
 
 PRESETS: dict[str, Preset] = {
@@ -60,12 +63,16 @@ PRESETS: dict[str, Preset] = {
         "api_key_env": "MISTRAL_API_KEY",
         "concurrency": 4,
         "seed_field": "random_seed",
+        "batch": "mistral",
+        "batch_price_factor": 0.5,
     },
     "openai": {
         "base_url": "https://api.openai.com/v1",
         "api_key_env": "OPENAI_API_KEY",
         "concurrency": 16,
         "max_tokens_field": "max_completion_tokens",
+        "batch": "openai",
+        "batch_price_factor": 0.5,
     },
     "openrouter": {
         "base_url": "https://openrouter.ai/api/v1",

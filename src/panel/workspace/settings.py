@@ -23,7 +23,7 @@ from panel.text import composed
 from panel.workspace.addresses import endpoint_address
 from panel.workspace.headers import HeaderName, HeaderValue
 from panel.workspace.mistakes import shown
-from panel.workspace.presets import EMBEDDED, PRESETS, Profile
+from panel.workspace.presets import EMBEDDED, PRESETS, BatchService, Profile
 
 
 def _variable_name(text: Any) -> Any:
@@ -110,6 +110,8 @@ class EndpointSettings(_Strict):
     with every request below those, and no secrets. headers_env: the same for secrets, each the
     name of the environment variable that holds it. logprobs: whether to ask for the probabilities
     of the reply's tokens; by default where 'panel doctor' has seen them.
+    batch: whose batch API the endpoint has. batch_price_factor: what a request costs there, as a
+    share of its usual price.
     """
 
     preset: str | None = None
@@ -128,6 +130,8 @@ class EndpointSettings(_Strict):
     context: int | None = Field(default=None, ge=512)
     threads: int | None = Field(default=None, ge=1, le=1024)
     logprobs: bool | None = None
+    batch: BatchService | None = None
+    batch_price_factor: float | None = Field(default=None, ge=0, le=10)
     sampling: Sampling = Sampling()
     prices: Prices | None = None
 
