@@ -40,9 +40,11 @@ class Asking:
         self._notice = notice
         self._size = size
 
-    async def recognised(self, client: Client) -> tuple[Server, RequestProfile]:
-        """Return which server answers, and how it is asked."""
-        endpoint = client.endpoint
+    async def recognised(self, client: Client, endpoint: Endpoint) -> tuple[Server, RequestProfile]:
+        """Return which server answers for a model, and how it is asked.
+
+        endpoint: with the model, which may be another than the client's: jobs share clients.
+        """
         known = EMBEDDED if endpoint.embedded else await self.memory.recognise(client, endpoint)
         return known, self.memory.recall(endpoint, known)
 

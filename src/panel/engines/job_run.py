@@ -48,9 +48,10 @@ class JobRun(Asking):
 
     async def open(self, client: Client, stack: AsyncExitStack) -> None:
         """Recognise a server of the model, and make ready what asks it."""
-        server, profile = await self.recognised(client)
+        endpoint = self.job.endpoint.at(client.endpoint.base_url)
+        server, profile = await self.recognised(client, endpoint)
         asker = stack.enter_context(self._recorded(client, server, profile))
-        self._add(asker, self.add(client.endpoint, server, client), profile)
+        self._add(asker, self.add(endpoint, server, client), profile)
 
     def open_recording(self, recording: ReplayClient) -> None:
         """Let a recording answer in the server's place."""

@@ -74,7 +74,7 @@ class _Readings(Asking):
     async def _ask(self, client: Client) -> list[BaseException | None]:
         """Ask one replica until no take is left."""
         endpoint = client.endpoint
-        server, profile = await self.recognised(client)
+        server, profile = await self.recognised(client, endpoint)
         replica = self.add(endpoint, server, client)
         form = profile.decisions if profile.decisions in FORMS else None
         search = FormSearch(form, server.name)
