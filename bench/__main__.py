@@ -43,6 +43,7 @@ PARTS = {
 OTHERS = {
     "scale": ["--tools", "200", "--folders", "50"],
     "million": ["1000x4x5"],
+    "store": ["250"],
     "no_op_job": ["--tools", "200"],
     "site": ["--tools", "100", "--comparisons", "100"],
 }

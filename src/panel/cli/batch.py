@@ -15,7 +15,7 @@ from panel.cli.options import Json, selecting
 from panel.cli.output import note, out, plain_table, print_json, safe, say
 from panel.cli.run import dollars, print_estimate, tell_waiting
 from panel.cli.workspace import open_workspace
-from panel.engines.base import RunStats
+from panel.engines.base import RunStats, Workers
 from panel.engines.batch import BatchFiles, WrittenFile
 from panel.engines.batch_results import ResultRun
 from panel.frozen.thaw import opened_thawed
@@ -85,9 +85,8 @@ def _export_arms(workspace: WorkspaceFiles, name: str, files: BatchFiles) -> Non
             arms = stack.enter_context(opened_arms(workspace, found, connection))
             planned = plan_arms(connection, protocol_of(found), arms)
         refuse_alike(found, planned)
-        batches.refuse_embedded(arm.target.endpoint for arm in arms)
         tell_waiting(planned.waiting)
-        ask_arms(workspace, protocol_of(found), arms, Asking(_SILENT, engine=files))
+        ask_arms(workspace, protocol_of(found), arms, Asking(_SILENT, workers=Workers(files=files)))
 
 
 def _print_written(written: Sequence[WrittenFile], as_json: bool) -> None:

@@ -87,12 +87,17 @@ class Workers:
     """Who asks. engine: "local" for this process, "ray" for workers of Ray.
 
     address: of a Ray cluster; None starts Ray on this machine. many: workers; None for one on
-    each machine.
+    each machine. files: write the requests for others to answer, in an engine's place.
     """
 
     engine: str = "local"
     address: str | None = None
     many: int | None = None
+    files: Asker | None = None
+
+    def asker(self) -> Asker:
+        """Return what the cells are given to."""
+        return self.files or load_engine(self.engine)
 
 
 HERE = Workers()
@@ -138,7 +143,10 @@ class Asker(Protocol):
     """A way to get cells answered, or written where they will be."""
 
     def ready(self, endpoint: Endpoint) -> None:
-        """Raise UsageError where it cannot ask this endpoint; called before anything is written."""
+        """Raise UsageError or EndpointError where the endpoint cannot be asked: no key, say.
+
+        Called before anything is written.
+        """
 
     def ask_all(self, job: Job) -> RunStats:
         """Ask every cell of the job, journal every attempt, and return the counts."""

@@ -29,8 +29,9 @@ from panel.endpoint.output_modes import (
 from panel.endpoint.replies import read_reply
 from panel.endpoint.servers import Server
 from panel.engines.base import Job, RunStats
-from panel.errors import JournalError
+from panel.errors import JournalError, UsageError
 from panel.store.batches import EarlierAttempt
+from panel.workspace.endpoints import Endpoint
 from panel.workspace.prompts import Messages
 from panel.workspace.verdict import UnparsableReply
 
@@ -60,6 +61,13 @@ class BatchFiles:
     ) -> None:
         self._root, self._folder, self._earlier = root, folder, earlier
         self.written: list[WrittenFile] = []
+
+    def ready(self, endpoint: Endpoint) -> None:
+        """Raise UsageError for the model that this program serves itself."""
+        if endpoint.embedded:
+            raise UsageError(
+                "the embedded model has no batch service. Name an endpoint: --endpoint NAME."
+            )
 
     def ask_all(self, job: Job) -> RunStats:
         """Write the requests of every cell of the job; raises JournalError."""

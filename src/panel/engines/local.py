@@ -22,7 +22,9 @@ from panel.workspace.endpoints import Endpoint
 
 
 def ready(endpoint: Endpoint) -> None:
-    """Ask any endpoint; see Engine.ready."""
+    """Raise EndpointError where a key or another secret is missing; see Engine.ready."""
+    endpoint.api_key()
+    endpoint.secret_headers()
 
 
 def ask_all(job: Job) -> RunStats:

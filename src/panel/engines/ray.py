@@ -47,6 +47,7 @@ def ready(endpoint: Endpoint) -> None:
             "--engine local, or another --endpoint."
         )
     imported()
+    load_engine("local").ready(endpoint)
 
 
 def ask_all(job: Job) -> RunStats:

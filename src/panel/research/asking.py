@@ -12,7 +12,7 @@ from typing import Any
 from panel.cells.cells import Cell, ModelIdentity
 from panel.cells.journal import JournalWriter, journal_line, new_run_id, utc_now
 from panel.cells.lines import Recorder, record_lines, run_line
-from panel.engines.base import NO_BUDGET, Asker, Job, RunBudget, RunStats, load_engine
+from panel.engines.base import HERE, NO_BUDGET, Job, RunBudget, RunStats, Workers
 from panel.errors import StoreBusyError, UsageError
 from panel.frozen.thaw import opened_thawed
 from panel.research.arms import Arm, Plan, Protocol, factors_of, plan_arms
@@ -31,12 +31,12 @@ ROUNDS = 40  # in which several endpoints take turns, so that their arms are ask
 class Asking:
     """How an experiment is asked: who is told of it, and what it may spend.
 
-    engine: writes the requests for others to answer; None for the local engine.
+    workers: who asks.
     """
 
     reporter: ProgressReporter
     budget: RunBudget = NO_BUDGET
-    engine: Asker | None = None
+    workers: Workers = HERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +100,8 @@ def ask_arms(
             plan = plan_arms(connection, protocol, arms)
             known = record_digests(connection)
         groups = _groups(plan)
-        for endpoint, _cells in groups if how.engine is None else ():
-            endpoint.api_key()  # a missing one is said before anything is written
-            endpoint.secret_headers()
+        for endpoint, _cells in groups:
+            how.workers.asker().ready(endpoint)
         return _Experiment(workspace, protocol, plan, how, known).run(groups)
 
 
@@ -235,8 +234,8 @@ class _Experiment:
     def _ask(self, groups: Sequence[Group]) -> None:
         jobs = [self._job(endpoint, cells) for endpoint, cells in groups]
         if jobs:
-            engine = self._how.engine or load_engine("local")
-            stats = engine.ask_in_turns(jobs, ROUNDS if len(jobs) > 1 else 1)
+            asker = self._how.workers.asker()
+            stats = asker.ask_in_turns(jobs, ROUNDS if len(jobs) > 1 else 1)
             self._stats = dict(zip(self._recorders, stats, strict=True))
             self._stopped = next((each.stopped for each in stats if each.stopped), None)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from panel.cells.journal import JournalWriter, new_run_id
 from panel.cells.lines import end_line, run_line
 from panel.endpoint.batch_api import BatchApi, ServiceBatch, can_submit
 from panel.endpoint.transfers import TransferClient
+from panel.engines.base import Workers
 from panel.engines.batch import BatchFiles, Earlier
 from panel.errors import EndpointError, StoreBusyError, UsageError
 from panel.runs.run import ProgressReporter, RunSummary, execute
@@ -46,20 +47,11 @@ def files_for(workspace: WorkspaceFiles, folder: Path | None) -> BatchFiles:
     return BatchFiles(workspace.root, folder, earlier)
 
 
-def refuse_embedded(endpoints: Iterable[Endpoint]) -> None:
-    """Raise UsageError for the model that this program serves itself."""
-    if any(endpoint.embedded for endpoint in endpoints):
-        raise UsageError(
-            "the embedded model has no batch service. Name an endpoint: --endpoint NAME."
-        )
-
-
 def export(
     workspace: WorkspaceFiles, prepared: Prepared, reporter: ProgressReporter, files: BatchFiles
 ) -> RunSummary:
     """Write the requests of all pending cells into files; raises as ``execute`` does."""
-    refuse_embedded([prepared.target.endpoint])
-    return execute(workspace, prepared, reporter, asking=files)[0]
+    return execute(workspace, prepared, reporter, workers=Workers(files=files))[0]
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from panel.runs.batch import (
     refuse_without_service,
     with_api,
 )
-from panel.runs.run import run_lock
+from panel.runs.lock import run_lock
 from panel.store.batches import StoredBatch, needless_requests
 from panel.store.ingest import opened
 from panel.workspace.endpoints import Endpoint

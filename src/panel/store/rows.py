@@ -121,8 +121,8 @@ def _draw(line: Row) -> Fields:
 
 
 def _request(line: Row) -> Fields:
-    _NAMES.validate_python(tuple(line[name] for name in ("custom_id", "tool", "persona")))
-    _NAMES.validate_python(tuple(line["messages"]))
+    be_names(line["custom_id"], line["tool"], line["persona"])
+    be_names(*line["messages"])
     return {**line}
 
 
