@@ -491,7 +491,8 @@ def test_a_folder_that_takes_nothing_more_is_one_line_and_a_plain_page(site: Ser
     ):
         assert reply.status == 503 and "Try again later" in reply.text
         assert "Traceback" not in reply.text and str(site.root) not in reply.text
-    assert len(site.said) == 2 and not any("\n" in line for line in site.said)
+    said = [line for line in site.said if "votes.jsonl" in line]  # not what mail finds meanwhile
+    assert len(said) == 2 and not any("\n" in line for line in site.said)
     assert all("community" in line for line in site.said)
 
 
