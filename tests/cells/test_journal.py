@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from panel.cells import journal
 from panel.cells.cells import Cell, Target, identify
 from panel.cells.journal import (
     JournalWriter,
@@ -256,3 +257,16 @@ def _one_cell() -> Cell:
 
 
 CELL = _one_cell()
+
+
+def test_any_number_of_lines_is_appended_in_parts_and_read_as_one_journal(tmp_path: Path) -> None:
+    numbers = range(4000)
+    lines = [
+        journal.journal_line("message", {"message": str(n), "content": "x" * 900}) for n in numbers
+    ]
+    writer = JournalWriter(tmp_path, "run")
+    writer.append_all(iter(lines))
+    writer.close()
+    read = [*read_lines(writer.file)]
+    assert [line.fields and line.fields["message"] for line in read] == [str(n) for n in numbers]
+    assert not any(line.fault for line in read)

@@ -34,7 +34,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -48,6 +48,7 @@ from panel.errors import JournalError
 from panel.workspace.scaffold import make_runs
 
 FILE = "attempts.jsonl"
+PART_BYTES = 1 << 20
 FORMAT = 4
 NO_OBJECT = "is no JSON object. It is left out"
 UNFIT = "has fields that fit no table. It is left out"
@@ -115,6 +116,17 @@ class JournalWriter:
     def started(self) -> bool:
         """Whether anything has been written."""
         return self._descriptor is not None
+
+    def append_all(self, lines: Iterable[bytes]) -> None:
+        """Append any number of lines, about a megabyte at a time; raises JournalError."""
+        part = bytearray()
+        for line in lines:
+            part += line
+            if len(part) >= PART_BYTES:
+                self.append(bytes(part))
+                part.clear()
+        if part:
+            self.append(bytes(part))
 
     def append(self, lines: bytes) -> None:
         """Seal complete lines, write them and force them to disk; raises JournalError.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import lru_cache
 from typing import Any
@@ -56,19 +56,17 @@ def run_line(
 
 def record_lines(
     tools: Iterable[Tool], personas: Iterable[Persona], known: Container[str]
-) -> bytes:
-    """Return the lines of tools and personas as they are now, but for those already ``known``.
+) -> Iterator[bytes]:
+    """Yield the lines of tools and personas as they are now, but for those already ``known``.
 
     known: content hashes of records that a journal holds as the latest ones.
     """
     now = utc_now()
-    lines = [
-        journal_line(kind, {"digest": digest, "seen_at": now, "record": item.record()})
-        for kind, items in (("tool", tools), ("persona", personas))
-        for item in items
-        if (digest := item.digest()) not in known
-    ]
-    return b"".join(lines)
+    for kind, items in (("tool", tools), ("persona", personas)):
+        for item in items:
+            if (digest := item.digest()) not in known:
+                fields = {"digest": digest, "seen_at": now, "record": item.record()}
+                yield journal_line(kind, fields)
 
 
 def rename_line(rename: Rename) -> bytes:

@@ -77,7 +77,7 @@ def _write(workspace: WorkspaceFiles, found: Sequence[Rename], known: Container[
     try:
         writer.append(
             run_line(workspace.personas, purpose="rename")
-            + record_lines(workspace.tools, workspace.personas, known)
+            + b"".join(record_lines(workspace.tools, workspace.personas, known))
             + b"".join(map(rename_line, found))
             + end_line()
         )

@@ -137,7 +137,7 @@ def _bring_in(
     try:
         writer.append(
             run_line(workspace.personas, purpose="thaw")
-            + record_lines(workspace.tools, workspace.personas, digests)
+            + b"".join(record_lines(workspace.tools, workspace.personas, digests))
         )
         for start in range(0, len(missing), WRITTEN_AT_ONCE):
             part = missing[start : start + WRITTEN_AT_ONCE]

@@ -188,7 +188,7 @@ class _Experiment:
             first = b""
 
     def _records(self, arm: Arm) -> bytes:
-        lines = record_lines(arm.target.tools, arm.target.personas, self._known)
+        lines = b"".join(record_lines(arm.target.tools, arm.target.personas, self._known))
         self._known |= {tool.digest() for tool in arm.target.tools}
         self._known |= {persona.digest() for persona in arm.target.personas}
         return lines

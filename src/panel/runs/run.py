@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -176,10 +177,11 @@ def _execute(
 ) -> tuple[RunSummary, RunStats]:
     writer = JournalWriter(workspace.runs, new_run_id())
     opening = _opening(workspace, prepared)
+    first = next(opening, None)
     stats = RunStats()
-    if opening:
+    if first is not None:
         try:
-            writer.append(opening)
+            writer.append_all(chain([first], opening))
             stats = _ask(workspace, prepared, writer, how)
             if prepared.settling and prepared.settling.taken:
                 writer.append(adopt_lines(prepared.settling.taken))
@@ -190,8 +192,8 @@ def _execute(
             raise
         finally:
             end_run(writer, stats)
-    totals = _totals(workspace, writer.run_id, stats, how) if opening else {}
-    run_id, seconds = writer.run_id if opening else None, time.perf_counter() - started
+    totals = _totals(workspace, writer.run_id, stats, how) if first is not None else {}
+    run_id, seconds = writer.run_id if first is not None else None, time.perf_counter() - started
     return _summary(prepared.plan, run_id, totals, stats, seconds), stats
 
 
@@ -245,24 +247,28 @@ def _ask(
     return how.workers.asker().ask_all(job)
 
 
-def _opening(workspace: WorkspaceFiles, prepared: Prepared) -> bytes:
-    """Return the first lines of the journal: the run, and tools and personas not yet stored."""
+def _opening(workspace: WorkspaceFiles, prepared: Prepared) -> Iterator[bytes]:
+    """Yield the first lines of the journal: the run, and tools and personas not yet stored."""
     plan, target = prepared.plan, prepared.target
     holds, personas = prepared.selection.holds, target.personas
-    tools = [each for each in target.tools if any(holds((each.slug, p.id)) for p in personas)]
+    tools = (each for each in target.tools if any(holds((each.slug, p.id)) for p in personas))
     records = record_lines(tools, personas, prepared.stored_digests)
+    record = next(records, None)
     panel = [persona.id for persona in workspace.personas]
-    if not (prepared.asking or records or plan.adopted or panel != prepared.stored_panel):
-        return b""
-    run = run_line(
+    if not (prepared.asking or record or plan.adopted or panel != prepared.stored_panel):
+        return
+    yield run_line(
         workspace.personas,
         target.model,
         shard=prepared.selection.shard,
         planned=plan.cells,
         reused=plan.reused,
     )
-    canaries = [journal_line("canary", cell_fields(cell)) for cell in prepared.canaries]
-    return b"".join([run, records, adopt_lines(plan.adopted), *canaries])
+    yield from [record] if record else []
+    yield from records
+    yield adopt_lines(plan.adopted)
+    for cell in prepared.canaries:
+        yield journal_line("canary", cell_fields(cell))
 
 
 def stopped_by(error: BaseException) -> str:

@@ -97,8 +97,15 @@ Line = Annotated[Text, AfterValidator(composed), Field(min_length=1, max_length=
 Address = Annotated[Text, AfterValidator(composed), AfterValidator(_http_address)]
 
 
+_SET: set[str] = set()
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def model_post_init(self, _context: Any) -> None:
+        """Forget which fields were written: a set of them for each tool takes a kilobyte."""
+        object.__setattr__(self, "__pydantic_fields_set__", _SET)
 
 
 class PricePlan(_Strict):
