@@ -128,7 +128,7 @@ def submit(
     for name in done.found:
         say(f"{name}: had been submitted; the service has it.")
     for name, why in done.left.items():
-        note(f"{name} was left alone: {why}.")
+        note(f"{name} was left alone: {why.rstrip('.')}.")
     if not (done.made or done.found):
         say("Nothing was submitted.")
 
