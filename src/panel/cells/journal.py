@@ -42,9 +42,10 @@ from typing import Any
 
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
-from panel.cells.packed import open_journal, size_of, synced
+from panel.cells.packed import open_journal, size_of
 from panel.cells.seals import UNSEALED, Chain, RawLine, line_at, raw_lines
 from panel.errors import JournalError
+from panel.workspace.plain_files import sync_folder
 from panel.workspace.scaffold import make_runs
 
 FILE = "attempts.jsonl"
@@ -160,7 +161,7 @@ class JournalWriter:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
         descriptor = os.open(self.file, flags, 0o644)
         for folder in (self.file.parent, self.file.parent.parent):
-            synced(folder)  # a new name is on disk once its folder is
+            sync_folder(folder)  # a new name is on disk once its folder is
         return descriptor
 
     def close(self) -> None:

@@ -20,6 +20,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from panel.workspace.plain_files import sync_folder
+
 ENDING = ".zst"
 SMALLEST = 1 << 18  # bytes; below it a folder full of them gains little
 _PART = 1 << 20  # bytes of lines in a frame: the next ones are found again behind a damaged one
@@ -189,9 +191,9 @@ def pack(file: Path) -> bool:
         writing.unlink()
         return False
     writing.replace(made)
-    synced(file.parent)
+    sync_folder(file.parent)
     file.unlink()
-    synced(file.parent)
+    sync_folder(file.parent)
     return True
 
 
@@ -207,12 +209,3 @@ def _same(plain: Path, written: Path) -> bool:
             if other.read(len(part)) != part:
                 return False
         return not other.read(1)
-
-
-def synced(folder: Path) -> None:
-    """Put the names in a folder on disk."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

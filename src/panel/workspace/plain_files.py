@@ -108,3 +108,12 @@ def decode_text(raw: bytes, file: Path, resolve: str = RESOLVE) -> str:
         ) from None
     refuse_merge(text, file, resolve)
     return text
+
+
+def sync_folder(folder: Path) -> None:
+    """Force the names in a folder to disk."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

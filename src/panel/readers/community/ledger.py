@@ -21,6 +21,7 @@ from filelock import FileLock
 from panel.cells.journal import encode, fields_of
 from panel.cells.seals import Chain, as_written, raw_lines
 from panel.errors import JournalError, PanelError
+from panel.workspace.plain_files import sync_folder
 
 FOLDER = "community"
 
@@ -210,12 +211,3 @@ def writing_to(place: Path) -> Iterator[None]:
             f"cannot write {place}: {error.strerror}. Free some space or fix the rights; "
             "everything written so far is kept."
         ) from None
-
-
-def sync_folder(folder: Path) -> None:
-    """Force the names in a folder to disk."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -17,9 +17,10 @@ from filelock import FileLock, Timeout
 
 from panel.errors import UsageError
 from panel.readers.community.addresses import parse_address
-from panel.readers.community.ledger import sync_folder, writing_to
+from panel.readers.community.ledger import writing_to
 from panel.readers.mail.message import POLICY, WIRE, address_header, one_line
 from panel.readers.mail.smtp import SmtpSender
+from panel.workspace.plain_files import sync_folder
 
 FOLDER = "outbox"
 KEPT = timedelta(days=7)  # as long as the links in them are valid
