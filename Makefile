@@ -74,6 +74,16 @@ hashes: $(VENV)/test  ## write requirements.txt anew: the versions of constraint
 	  --generate-hashes --universal --python-version 3.11 --no-annotate --no-emit-index-url \
 	  --custom-compile-command 'make hashes' --output-file requirements.txt
 
+.PHONY: dist dist-check
+dist: $(VENV)/test  ## build the source distribution, and of it the wheel, into dist/
+	rm -rf dist
+	$(BIN)/uv build --quiet --no-build-isolation --no-create-gitignore --python $(BIN)/python
+	@ls dist
+
+PYTHONS := 3.11 3.12 3.13
+dist-check: dist  ## install the wheel of dist/ into empty environments, from the index, and work with it
+	PANEL_DIST_PYTHONS="$(PYTHONS)" $(PYTEST) tests/test_distribution.py
+
 format: $(VENV)/test  ## rewrite the sources in the project's format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .

@@ -31,7 +31,10 @@ if TYPE_CHECKING:
     from panel.scorecard import PersonaLine, Scorecard, Take
     from panel.stats import Interval, PanelHealth, PanelResult, PersonaPair, PersonaRate, Tally
 
-__version__ = "0.1.0"
+try:
+    from panel._version import __version__  # written by what builds or installs the program
+except ModuleNotFoundError:  # straight from a checkout that was never installed
+    __version__ = "0.0.0.dev0+unknown"
 
 _HOMES = {
     "panel.engines.base": ("RunBudget",),

@@ -45,7 +45,8 @@ def test_the_versions_are_those_of_the_tests() -> None:
 def test_every_library_of_the_program_and_what_builds_it_is_there() -> None:
     """'make hashes' writes the file anew."""
     there = {canonicalize_name(each.name): each.specifier for each in hashed()}
-    for line in (*PROJECT["project"]["dependencies"], *PROJECT["dependency-groups"]["build"]):
+    builds = {*PROJECT["build-system"]["requires"], *PROJECT["dependency-groups"]["build"]}
+    for line in (*PROJECT["project"]["dependencies"], *builds):
         wanted = Requirement(line)
         [version] = there[canonicalize_name(wanted.name)]
         assert version.version in wanted.specifier

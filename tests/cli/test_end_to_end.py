@@ -1,18 +1,15 @@
-"""The whole way, with the real embedded model and with the wheel that people install."""
+"""The whole way, with the real embedded model."""
 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-import zipfile
 from pathlib import Path
 
 import pytest
 
 from tests.support.processes import Child
 from tests.support.sizes import size
-from tests.support.space import ROOT, Panel
+from tests.support.space import Panel
 
 
 @pytest.mark.model
@@ -54,27 +51,3 @@ def test_real_verdicts_from_the_embedded_model(tmp_path: Path, child: Child, pan
     assert child("rebuild", cwd=root).returncode == 0
     after = [panel("sql", query, "--format", "json", cwd=root).out for query in queries]
     assert after == before and all(len(rows) > 100 for rows in after)
-
-
-def test_the_wheel_carries_the_sample_workspace(tmp_path: Path) -> None:
-    """`panel init` works where only the wheel is installed."""
-    build = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation"]
-    build += ["--quiet", "--disable-pip-version-check", "-w", str(tmp_path), str(ROOT)]
-    subprocess.run(build, check=True, capture_output=True)
-    (wheel,) = tmp_path.glob("reviewer_panel-*.whl")
-    installed = tmp_path / "installed"
-    with zipfile.ZipFile(wheel) as pack:
-        pack.extractall(installed)
-    script = (
-        f"import sys; sys.path.insert(0, {str(installed)!r})\n"
-        "from pathlib import Path\nimport panel\n"
-        "from panel.workspace.scaffold import create\n"
-        f"assert panel.__file__.startswith({str(installed)!r}), panel.__file__\n"
-        "print(len(create(Path('made'))))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
-    assert int(done.stdout) == 30
-    for part in ("personas/skeptic.md", "prompts/system.md.j2", "runs/.gitignore", "panel.toml"):
-        assert (tmp_path / "made" / part).read_bytes() == (ROOT / part).read_bytes()

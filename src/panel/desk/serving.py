@@ -16,7 +16,7 @@ from panel.errors import UsageError
 from panel.readers.serve.connections import Bounds
 from panel.readers.serve.guard import host_name
 from panel.readers.serve.proxies import TrustedProxies
-from panel.readers.serve.server import BACKLOG, bind, make_server, narrate
+from panel.readers.serve.server import bind, make_server, narrate
 from panel.workspace.addresses import is_loopback
 
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - recognised, not bound
@@ -87,9 +87,7 @@ def read_token(file: Path | None, environment: Mapping[str, str]) -> str | None:
 def listen(place: Place) -> socket.socket:
     """Open the socket; raises UsageError when the address cannot be listened on."""
     place.check()
-    opened = bind(place.host, place.port)
-    opened.listen(BACKLOG)
-    return opened
+    return bind(place.host, place.port)
 
 
 def address(place: Place, port: int) -> str:

@@ -25,13 +25,17 @@ MOST_LINES = 100  # remembered
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """Return a bound socket; port 0 takes any free port. Raises UsageError."""
+    """Return a socket that listens; port 0 takes any free port. Raises UsageError.
+
+    Who connects from now on waits in its backlog until a server runs.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
     try:
         bound.bind((host, port))
+        bound.listen(BACKLOG)
     except (OSError, OverflowError) as error:  # OverflowError: a port above 65535
         bound.close()
         reason = getattr(error, "strerror", None) or error
