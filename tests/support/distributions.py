@@ -25,6 +25,8 @@ from tests.support.space import ROOT
 # The guards around the network and the checkout, started with each Python of an environment.
 GUARDS = {"sitecustomize.py": "panel_network_guard.py", "checkout_guard.py": "checkout_guard.py"}
 
+AT_START = dict(os.environ)  # with the proxies and certificates that tests are kept from
+
 
 def tracked() -> list[str]:
     """Return the files that git has of this checkout, by their paths."""
@@ -154,7 +156,7 @@ def beside_these_libraries(home: Path, log: Path) -> Installed:
 def uv(*words: str | Path) -> subprocess.CompletedProcess[str]:
     """Run uv, which downloads no Python."""
     command = [find_uv_bin(), *map(str, words), "--no-python-downloads"]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return subprocess.run(command, env=AT_START, capture_output=True, text=True, check=False)
 
 
 def get(address: str) -> str:
