@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
@@ -57,6 +58,22 @@ def test_what_is_under_way_is_cleared_away_before_the_signal_ends_the_process(
         assert folder.is_dir()
         process.send_signal(number)
         assert process.wait(30) == -number
+        assert not folder.exists() and process.stderr and process.stderr.read() == ""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_the_first_process_of_a_container_ends_in_order_too(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    """No signal ends it by itself: the kernel ignores those that it does not handle."""
+    alone = ["unshare", "--user", "--map-root-user", "--pid", "--fork"]
+    if subprocess.run([*alone, "true"], check=False, capture_output=True).returncode:
+        pytest.skip("this machine gives no process namespace")
+    with started([*alone, "--kill-child", sys.executable, "-c", BLOCK], tmp_path) as process:
+        folder = Path(read_line(process))
+        [first] = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        os.kill(int(first), number)
+        assert process.wait(30) == 128 + number
         assert not folder.exists() and process.stderr and process.stderr.read() == ""
 
 

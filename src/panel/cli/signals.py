@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import NoReturn
 
 # Windows has none.
 _HANGUP: signal.Signals | None = getattr(signal, "SIGHUP", None)
@@ -23,7 +24,8 @@ def signals_taken() -> Iterator[None]:
 
     SIGHUP is passed on as SIGTERM, so that what handles that one (a run, a server) handles
     both. At the end of the block a process that was terminated ends by the signal itself, which
-    service managers and shells expect. A signal that is ignored (``nohup``) stays so.
+    service managers and shells expect; the first process of a container exits with 128 and the
+    signal's number. A signal that is ignored (``nohup``) stays so.
     """
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread can handle signals
@@ -53,6 +55,8 @@ def signals_taken() -> Iterator[None]:
             signal.signal(number, signal.SIG_DFL)
 
 
-def _end_by(number: int) -> None:
+def _end_by(number: int) -> NoReturn:
     signal.signal(number, signal.SIG_DFL)
     signal.raise_signal(number)
+    # The first process of a container is ended by no signal: it ends as a shell would tell it.
+    raise SystemExit(128 + number)
