@@ -163,6 +163,16 @@ def test_what_docker_leaves_out_is_nothing_that_git_has(tmp_path: Path) -> None:
     assert all(map(left_out, (*strangers, "src/panel/__pycache__/text.pyc")))
 
 
+def test_every_command_that_a_page_gives_to_docker_is_one_of_the_program() -> None:
+    text = (ROOT / "docs/install.md").read_text(encoding="utf-8").replace("\\\n", " ")
+    calls = re.findall(r"(?:-e \w+ |workspace\" |-v \S+ |--no-deps )(?:reviewer-)?panel (.+)", text)
+    assert len(calls) == text.count("docker run --rm") + text.count("docker compose run") == 5
+    for call in calls:
+        command, *rest = call.split()
+        known = cli_help.options(COMMANDS[command,])
+        assert {each for each in rest if each.startswith("-")} <= set(known), call
+
+
 # --- the example for Docker Compose -----------------------------------------------------------
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docs/compose.yaml").read_text(encoding="utf-8"))

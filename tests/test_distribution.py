@@ -224,7 +224,20 @@ def test_the_action_installs_the_program_from_an_archive_of_a_commit(
 PYTHONS = os.environ.get("PANEL_DIST_PYTHONS", "").split()
 
 
-@pytest.mark.skipif(not PYTHONS, reason="downloads every library: make dist-check")
+at_release = pytest.mark.skipif(not PYTHONS, reason="downloads every library: make dist-check")
+
+
+@at_release
+def test_a_version_that_is_released_has_its_entry_and_its_link_in_the_changelog() -> None:
+    [wheel] = (ROOT / "dist").glob("*.whl")
+    version = wheel.name.split("-")[1]
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    if ".dev" not in version:
+        assert re.search(rf"^## \[{re.escape(version)}\] - \d{{4}}-\d\d-\d\d$", text, re.MULTILINE)
+        assert f"\n[{version}]: " in text
+
+
+@at_release
 @pytest.mark.parametrize("version", PYTHONS or ["3.11"])
 def test_the_wheel_in_dist_works_in_an_empty_environment(
     version: str, mock: MockEndpoint, tmp_path: Path

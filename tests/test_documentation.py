@@ -28,7 +28,10 @@ COMMANDS = cli_help.commands()
 GROUPS = {path[:-1] for path in COMMANDS if path}
 OPTIONS = {path: cli_help.options(command) for path, command in COMMANDS.items()}
 # Pages that also name options of other programs.
-OTHER_PROGRAMS = {"docs/servers.md", "bench/README.md", "CONTRIBUTING.md"}
+OTHER_PROGRAMS = {
+    *("docs/servers.md", "docs/install.md", "docs/releasing.md"),
+    *("bench/README.md", "CONTRIBUTING.md"),
+}
 
 TABLES = ("panel", "sampling", "limits", "ci", "site", "endpoints.embedded")
 ROOMS = {folder.name for folder in (ROOT / "src" / "panel").iterdir() if folder.is_dir()}
