@@ -119,4 +119,4 @@ $(VENV)/ray: $(VENV)/test
 	@touch $@
 
 clean:  ## remove what the targets above made, the downloaded weights included
-	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache dist src/panel/_version.py
