@@ -176,7 +176,9 @@ def test_the_wheel_alone_does_the_main_job_where_nothing_of_the_checkout_can_be_
     said = alone.run("--version", cwd=tmp_path).stdout
     assert said.strip() == f"panel {built.version.strip()}"
     (tmp_path / "elsewhere").mkdir()
-    servers(alone, main_job(alone, tmp_path / "elsewhere", mock))
+    root = main_job(alone, tmp_path / "elsewhere", mock)
+    assert f"<dd>{built.version}</dd>" in (root / "site/methodology.html").read_text()
+    servers(alone, root)
     assert not alone.log.exists(), alone.log.read_text()
 
 
