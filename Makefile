@@ -90,7 +90,7 @@ format: $(VENV)/test  ## rewrite the sources in the project's format
 
 .PHONY: weights
 weights: $(VENV)/demo
-	@$(BIN)/panel fetch >/dev/null
+	@$(BIN)/panel fetch demo >/dev/null
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -93,7 +93,7 @@ def main() -> int:
     if unknown:
         parser.error(f"no server {', '.join(sorted(unknown))}; there are {', '.join(RECIPES)}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that no server is left behind
-    weights = Path(panel(REPOSITORY, "fetch").strip().splitlines()[-1])
+    weights = Path(panel(REPOSITORY, "fetch", "demo").strip().splitlines()[-1])
     findings = []
     for name in given.servers or RECIPES:
         venv = given.venvs.absolute() / name

@@ -203,7 +203,7 @@ def test_a_cache_that_cannot_be_written_is_one_sentence(
 ) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("PANEL_CACHE", str(tmp_path / "file" / "cache"))
-    done = panel("fetch", cwd=tmp_path)
+    done = panel("fetch", "demo", cwd=tmp_path)
     assert done.code == 3 and "set PANEL_CACHE to another folder" in done.err
 
 

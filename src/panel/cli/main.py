@@ -74,7 +74,7 @@ COMMANDS = {
     "probe": ("probe", "Probe the panel on fictional tools: met, not met, or not shown."),
     "votes": ("serve", "Readers' votes: import them, show what they add up to."),
     "doctor": ("doctor", "Look at an endpoint: server, models, structured output."),
-    "fetch": ("doctor", "Download the embedded model's weights."),
+    "fetch": ("fetch", "Fetch models to be served by panel itself; without a name, list them."),
 }
 
 

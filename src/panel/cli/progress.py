@@ -1,11 +1,19 @@
-"""The bar that shows on a terminal how a run goes."""
+"""The bars that show on a terminal how a run or a download goes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 
 from panel.cli.output import err
 from panel.engines.base import RunStats
@@ -33,5 +41,26 @@ def progress_bar(cells: int) -> Iterator[Callable[[RunStats], None]]:
             rate = f"{speed * 60:.0f}/min" if speed else ""
             total = cells + stats.added
             bar.update(task, completed=stats.asked, total=total, rate=rate, state=state)
+
+        yield progress
+
+
+@contextmanager
+def download_bar(name: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar on stderr while the block runs; it is given the bytes here, of how many."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(compact=True),
+    )
+    with Progress(*columns, console=err, transient=True) as bar:
+        task = bar.add_task(name, total=None)
+
+        def progress(done: int, total: int) -> None:
+            if bar.tasks[0].total is None:  # what is here already is not counted into the speed
+                bar.reset(task, total=total, completed=done)
+            bar.update(task, completed=done)
 
         yield progress

@@ -1,4 +1,4 @@
-"""The embedded endpoint: a small real model that this process serves to itself.
+"""The embedded endpoint: a model that this process serves to itself.
 
 llama.cpp (package xllamacpp) serves a GGUF file on a loopback port that the system chooses,
 behind a random key.
@@ -6,6 +6,7 @@ behind a random key.
 
 from __future__ import annotations
 
+import math
 import os
 import secrets
 from collections.abc import Iterator
@@ -15,20 +16,23 @@ from pathlib import Path
 from typing import Any
 
 from panel.cells.cells import ModelIdentity, identify
-from panel.endpoint.weights import (
-    DOWNLOAD_MB,
-    SHA256,
-    default_weights,
-    file_sha256,
-    weights_digest,
-)
+from panel.endpoint.model_files import check_model, check_room, load_error
+from panel.endpoint.weights import weights_digest, weights_of
 from panel.errors import EndpointError
+from panel.workspace.catalogue import pinned
 from panel.workspace.endpoints import Endpoint
 
 NOT_JUDGEMENT = (
     "The embedded model is a 135M demonstration model: it shows the machinery. "
     "Its takes are not judgement and not fit to publish."
 )
+
+
+CONTEXT = 8192  # tokens of a slot where nothing says how long the questions are
+CONTEXT_STEP = 1024
+MAX_TOKENS = 1500  # of an answer that nothing bounds
+# On the safe side: English has 4 or more, figures and code 3, Chinese and Japanese 2.5 to 3.
+BYTES_PER_TOKEN = 2.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,27 +49,37 @@ def model_identity(endpoint: Endpoint) -> ModelIdentity:
 
 
 @contextmanager
-def serve(endpoint: Endpoint) -> Iterator[Served]:
-    """Load the weights and serve them until the block ends. Raises EndpointError."""
-    weights = endpoint.weights or default_weights()
-    if not weights.is_file():
-        remedy = (
-            "Check weights in panel.toml."
-            if endpoint.weights
-            else f"Run 'panel fetch' ({DOWNLOAD_MB} MB), or choose another with --endpoint."
-        )
-        raise EndpointError(f"the embedded model's weights are not at {weights}. {remedy}")
-    if endpoint.weights is None and file_sha256(weights) != SHA256:
-        raise EndpointError(f"{weights} is damaged. Delete it and run 'panel fetch'.")
+def serve(endpoint: Endpoint, question: int | None = None) -> Iterator[Served]:
+    """Load the weights and serve them until the block ends. Raises EndpointError.
+
+    question: the bytes of the longest prompt that will be asked, None where that is not known.
+    """
+    weights = weights_of(endpoint)
+    header = check_model(weights)
+    context = endpoint.context or _context(question, endpoint.sampling.max_tokens)
+    context = min(context, header.context or context)
+    check_room(endpoint, header, context)
     key = secrets.token_urlsafe(24)
-    server = _start(endpoint, weights, key)
+    server = _start(endpoint, weights, key, context)
     try:
         yield Served(f"{server.listening_address}/v1", key)
     finally:
         del server  # its destructor stops the threads and frees the memory
 
 
-def _start(endpoint: Endpoint, weights: Path, key: str) -> Any:
+def _context(question: int | None, max_tokens: int | None) -> int:
+    """Return the tokens that a slot needs for the longest question, its answer and one repair.
+
+    A repair shows the model its answer again, which it has written in at most ``max_tokens``.
+    """
+    if question is None:
+        return CONTEXT
+    answer = max_tokens or MAX_TOKENS
+    needed = math.ceil(question / BYTES_PER_TOKEN) + 2 * answer
+    return -(-needed // CONTEXT_STEP) * CONTEXT_STEP
+
+
+def _start(endpoint: Endpoint, weights: Path, key: str, context: int) -> Any:
     try:
         import xllamacpp  # noqa: PLC0415 - optional and large
     except ImportError as error:
@@ -78,7 +92,7 @@ def _start(endpoint: Endpoint, weights: Path, key: str) -> Any:
     params.model_alias = {endpoint.model}
     # Each request in flight has a slot, whose cache keeps its prompt's beginning from cell to cell.
     params.n_parallel = endpoint.concurrency
-    params.n_ctx = endpoint.context * endpoint.concurrency
+    params.n_ctx = context * endpoint.concurrency
     # Whole prompts that a slot lets go would be kept, too, up to 8 GiB of them. The order in which
     # cells are asked comes back to none before all the others of its block.
     params.cache_ram_mib = 0
@@ -95,10 +109,13 @@ def _start(endpoint: Endpoint, weights: Path, key: str) -> Any:
     params.cpuparams.n_threads = endpoint.threads or max(1, cores - 1)
     params.cpuparams_batch.n_threads = endpoint.threads or cores
     params.endpoint_metrics = True
+    pin = pinned(endpoint.model) if endpoint.weights is None else None
+    if pin is not None and pin.thinks:
+        params.enable_reasoning = 0  # the answer is held to a schema, which has no place for it
     try:
         server = xllamacpp.Server(params)
     except RuntimeError as error:
-        raise EndpointError(f"{weights} cannot be loaded: {error}. Is it a GGUF file?") from None
+        raise load_error(weights, str(error), xllamacpp.xllamacpp.__file__) from None
     # The server's own loop answers this. A server that is stopped before its loop has begun
     # never ends, which happens on a busy machine.
     server.handle_metrics()

@@ -46,7 +46,8 @@ def ask_in_turns(jobs: Sequence[Job], rounds: int) -> list[RunStats]:
         for job in jobs:
             name = _pool_of(job.endpoint)
             if name not in served:
-                served[name] = stack.enter_context(opened_endpoint(job.endpoint))
+                cells = (c for each in jobs if _pool_of(each.endpoint) == name for c in each.cells)
+                served[name] = stack.enter_context(opened_endpoint(job.endpoint, cells))
         return asyncio.run(_in_turns(jobs, rounds, served))
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 
+from panel.cells.cells import Cell
 from panel.endpoint.client import Client
 from panel.endpoint.embedded import Served, serve
 from panel.endpoint.servers import Server
@@ -17,14 +18,41 @@ EMBEDDED = Server("llama.cpp (embedded)")
 
 
 @contextmanager
-def opened_endpoint(endpoint: Endpoint) -> Iterator[list[Served]]:
-    """Give the addresses and the key of an endpoint; the embedded model is served meanwhile."""
+def opened_endpoint(
+    endpoint: Endpoint, cells: Iterable[Cell] | None = None
+) -> Iterator[list[Served]]:
+    """Give the addresses and the key of an endpoint; the embedded model is served meanwhile.
+
+    cells: what will be asked, where that is known; the embedded model has room for it.
+    """
     if endpoint.embedded:
-        with serve(endpoint) as served:
+        with serve(endpoint, None if cells is None else longest_question(cells)) as served:
             yield [served]
     else:
         key = endpoint.api_key() or ""
         yield [Served(address, key) for address in endpoint.addresses]
+
+
+def longest_question(cells: Iterable[Cell]) -> int:
+    """Return the bytes of the longest prompt of these cells.
+
+    Of each persona, the one with the longest question is rendered; a description in another
+    alphabet has more bytes than characters.
+    """
+    longest: dict[str, tuple[int, Cell]] = {}
+    for cell in cells:
+        described = cell.tool.description
+        more = 0 if described.isascii() else len(described.encode()) - len(described)
+        size = cell.prompt_characters + more
+        if size > longest.get(cell.persona.id, (-1, cell))[0]:
+            longest[cell.persona.id] = (size, cell)
+    return max(
+        (
+            sum(len(content.encode()) for _role, content in cell.messages)
+            for _size, cell in longest.values()
+        ),
+        default=0,
+    )
 
 
 @asynccontextmanager

@@ -11,8 +11,9 @@ from typing import Any
 from panel.errors import EndpointError, Problem, UsageError, WorkspaceError
 from panel.text import composed
 from panel.workspace.addresses import ollama_address
+from panel.workspace.catalogue import Pin, model_names, pinned
 from panel.workspace.headers import is_header_value
-from panel.workspace.presets import EMBEDDED, PRESETS, BatchService, Profile
+from panel.workspace.presets import EMBEDDED, EMBEDDED_MODEL, PRESETS, BatchService, Profile
 from panel.workspace.settings import (
     ATTEMPTS,
     LONGEST_WAIT_SECONDS,
@@ -28,6 +29,7 @@ from panel.workspace.validation import did_you_mean
 
 OLLAMA_HOST = "OLLAMA_HOST"  # where Ollama's own programs look for it
 CHARACTERS_PER_TOKEN = 4.0  # rough, English prose; until the endpoint's own counts are known
+OWN_TIMEOUT_SECONDS = 3600.0  # of a model that this program serves to nobody else
 BASE_SAMPLING = Sampling(temperature=0.7, max_tokens=1500)
 
 
@@ -41,10 +43,12 @@ class Endpoint:
     most requests in flight. longest_wait_seconds: the most that a server may ask a run to
     wait. attempts: tries of one request. rpm, tpm: requests and tokens a
     minute, None for no bound. profile: which prompts its model is given. weights, context,
-    threads: for the embedded endpoint. chars_per_token: for estimates. logprobs: whether the
-    probabilities of the reply's tokens are asked for; None where the server has been seen to
-    tell them. batch: whose batch API it has, None for none that is known. batch_price_factor:
-    what a request costs in a batch, as a share of its usual price; None where that is not known.
+    threads: for the embedded endpoint. weights: None for a model by name. context: tokens of one
+    slot, None for as many as the longest question needs. chars_per_token: for estimates.
+    logprobs: whether the probabilities of the reply's tokens are asked for; None where the server
+    has been seen to tell them. batch: whose batch API it has, None for none that is known.
+    batch_price_factor: what a request costs in a batch, as a share of its usual price; None where
+    that is not known.
     """
 
     name: str
@@ -62,7 +66,7 @@ class Endpoint:
     tpm: int | None = None
     profile: Profile = "standard"
     weights: Path | None = None
-    context: int = 8192
+    context: int | None = None
     threads: int | None = None
     sampling: Sampling = field(default_factory=Sampling)
     prices: Prices | None = None
@@ -143,7 +147,14 @@ def resolve_endpoint(
         preset = EMBEDDED
     merged = _merged(settings, table, preset)
     if table.weights is not None:
+        merged |= _patience(settings, table)
         merged |= _own_weights(table, root / at_home(table.weights))
+    elif merged["base_url"] is None:
+        pin = _pin(name, model or merged["model"] or EMBEDDED_MODEL)
+        merged["model"], model = pin.name, None
+        if pin.name != EMBEDDED_MODEL:
+            merged |= _patience(settings, table)
+            merged["profile"] = table.profile or "standard"
     merged["model"] = _model(name, merged, model)
     if not merged["model"] and model_needed:
         raise UsageError(
@@ -201,6 +212,29 @@ def _own_weights(table: EndpointSettings, weights: Path) -> dict[str, Any]:
         # Examples and length bounds are for the default 135M model alone.
         "profile": table.profile or "standard",
     }
+
+
+def _pin(name: str, model: str) -> Pin:
+    """Return the model of a name; raises UsageError for one that nobody knows."""
+    pin = pinned(model)
+    if pin is None:
+        raise UsageError(
+            f"endpoint {name!r} serves no model {model!r}. {did_you_mean(model, model_names())} "
+            f"'panel fetch' lists them. Another GGUF file is one line in {FILE}: "
+            f'[endpoints.{name}] weights = "FILE.gguf".'
+        )
+    return pin
+
+
+def _patience(settings: Settings, table: EndpointSettings) -> dict[str, Any]:
+    """Return the time for an answer of a model that is served here, unless one is written.
+
+    A large model on a small machine takes minutes for one, and begins it again after a timeout.
+    """
+    written = table.timeout_seconds is not None
+    if written or "timeout_seconds" in settings.limits.model_fields_set:
+        return {}
+    return {"timeout_seconds": OWN_TIMEOUT_SECONDS}
 
 
 def _model(name: str, merged: dict[str, Any], model: str | None) -> str:
