@@ -114,12 +114,13 @@ def _no_network(_network_log: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
 
 @pytest.fixture(autouse=True)
 def _no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the developer's keys, proxies, certificates and terminal out of the tests."""
+    """Keep the developer's keys, proxies, certificates, servers and terminal out of the tests."""
     ways = ("_API_KEY", "_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "_CA_BUNDLE", "OLLAMA_HOST")
     for name in list(os.environ):
         if name.upper().endswith(ways):
             monkeypatch.delenv(name)
     monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("CI", "true")  # no server is looked for, unless a test is about that
     for name in ("FORCE_COLOR", "CLICOLOR_FORCE"):
         monkeypatch.delenv(name, raising=False)
 

@@ -3,6 +3,8 @@
     PanelError
     ├── WorkspaceError     files people wrote: a list of Problems, all found in one go
     ├── UsageError         a command, option or name that does not exist or does not fit
+    │   └── UnconfiguredError   nothing says which endpoint is meant
+    │       └── UndecidedError  several could be
     ├── EndpointError      an endpoint refused, is unreachable or is not configured
     ├── StoreError         the database cannot be read or written
     │   └── StoreBusyError another process holds it
@@ -15,6 +17,7 @@ What the user can fix takes one line; a traceback is a bug.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -62,6 +65,47 @@ class WorkspaceError(PanelError):
 
 class UsageError(PanelError):
     """A command, option or name that does not exist, or does not fit the others."""
+
+
+class UnconfiguredError(UsageError):
+    """Neither panel.toml nor the command line says which endpoint is meant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A model that could be asked: at which server, by which options, and the command to keep it.
+
+    options: "" where no options say it.
+    """
+
+    server: str
+    model: str
+    options: str
+    setup: str
+
+
+_COLUMNS = ("server", "model")
+
+
+class UndecidedError(UnconfiguredError):
+    """Several models could be asked, and nothing says which.
+
+    choices: what each of them is and how it is chosen.
+    """
+
+    def __init__(self, head: str, choices: Sequence[Choice]) -> None:
+        self.head, self.choices = head, list(choices)
+        super().__init__(self.told("panel run"))
+
+    def told(self, command: str, takes_options: bool = True) -> str:
+        """Return the message, with the command that chooses each: what was typed, and options."""
+        server, model = (max(len(getattr(each, of)) for each in self.choices) for of in _COLUMNS)
+        lines = [
+            f"  {each.server:<{server}}  {each.model:<{model}}  "
+            + (f"{command} {each.options}" if takes_options and each.options else each.setup)
+            for each in self.choices
+        ]
+        return "\n".join([self.head, *lines])
 
 
 class EndpointError(PanelError):

@@ -420,6 +420,7 @@ def test_check_reads_experiments_and_lays_their_overlays(mocked: Space, panel: P
 
 def test_the_sample_experiment_is_in_order(panel: Panel, tmp_path: Path) -> None:
     panel("init", "new", cwd=tmp_path)
+    (tmp_path / "new" / "panel.toml").write_text('[panel]\nendpoint = "embedded"\n')
     done = panel("experiment", "plan", "label-order", "--json", cwd=tmp_path / "new")
     assert done.code == 0, done.err
     told = json.loads(done.out)

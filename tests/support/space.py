@@ -97,7 +97,7 @@ def new_space(root: Path) -> Space:
     for part in ("personas", "prompts"):
         shutil.copytree(ROOT / part, root / part)
     made = Space(root)
-    made.settings("")
+    made.settings('[panel]\nendpoint = "embedded"\n')
     made.tool("anvil")
     made.tool("bellows", tagline="Blows air", category="Data")
     return made

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from panel.errors import EndpointError, Problem, UsageError, WorkspaceError
-from panel.workspace.endpoints import Endpoint, resolve_endpoint
+from panel.errors import EndpointError, Problem, UnconfiguredError, UsageError, WorkspaceError
+from panel.workspace.endpoints import Endpoint, check_endpoint, resolve_endpoint
 from panel.workspace.presets import EMBEDDED_MODEL, PRESETS
 from panel.workspace.settings import Settings, cache_folder
 from panel.workspace.settings_file import load_settings
@@ -30,8 +30,60 @@ def resolved(root: Path, text: str, name: str | None = None, model: str | None =
     return resolve_endpoint(load(root, text), root, name, model)
 
 
-def test_an_empty_file_means_the_embedded_model(tmp_path: Path) -> None:
-    endpoint = resolved(tmp_path, "")
+def test_an_empty_file_means_no_endpoint(tmp_path: Path) -> None:
+    with pytest.raises(UnconfiguredError, match=r"no endpoint is configured.*panel setup"):
+        resolved(tmp_path, "")
+    for text in ("[endpoints.ollama]\nconcurrency = 2", "[endpoints.embedded]\nthreads = 2"):
+        with pytest.raises(UnconfiguredError):  # how, and not who
+            resolved(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "model"),
+    [
+        ("[endpoints.ollama]\nmodel = 'm'", "ollama", "m"),
+        ("[endpoints.a]\nbase_url = 'http://h'\nmodel = 'm'", "a", "m"),
+        ("[endpoints.a]\nbase_urls = ['http://h', 'http://i']\nmodel = 'm'", "a", "m"),
+        ("[endpoints.embedded]\nweights = 'own.gguf'", "embedded", "own"),
+        ("[endpoints.vllm]\nconcurrency = 2\n[endpoints.ollama]\nmodel = 'm'", "ollama", "m"),
+        ("[panel]\nendpoint = 'embedded'\n[endpoints.ollama]\nmodel = 'm'", "embedded", None),
+    ],
+)
+def test_the_only_endpoint_with_a_table_is_meant(
+    tmp_path: Path, text: str, name: str, model: str | None
+) -> None:
+    endpoint = resolved(tmp_path, text)
+    assert (endpoint.name, endpoint.model) == (name, model or EMBEDDED_MODEL)
+
+
+def test_of_several_endpoints_one_has_to_be_named(tmp_path: Path) -> None:
+    text = "[endpoints.ollama]\nmodel = 'm'\n[endpoints.a]\nbase_url = 'http://h'\nmodel = 'n'"
+    with pytest.raises(UsageError, match=r"'ollama', 'a' and does not say.*--endpoint ollama"):
+        resolved(tmp_path, text)
+    assert resolved(tmp_path, text, "a").model == "n"
+    assert resolved(tmp_path, f"[panel]\nendpoint = 'a'\n{text}").model == "n"
+    check_endpoint(load(tmp_path, text), tmp_path)
+
+
+def test_a_model_that_panel_serves_itself_names_its_endpoint(tmp_path: Path) -> None:
+    other = "[endpoints.ollama]\nmodel = 'm'"
+    for text in ("", other):
+        assert resolved(tmp_path, text, model=EMBEDDED_MODEL).name == "embedded"
+    own = f"[endpoints.vllm]\nmodel = '{EMBEDDED_MODEL}'"
+    assert resolved(tmp_path, own, model=EMBEDDED_MODEL).name == "vllm"
+    assert resolved(tmp_path, "", "vllm", EMBEDDED_MODEL).name == "vllm"
+
+
+def test_ollamas_usual_tag_may_be_left_out(tmp_path: Path) -> None:
+    text = "[endpoints.ollama]\nmodel = 'mistral-small:latest'"
+    assert resolved(tmp_path, text).model == "mistral-small"
+    assert resolved(tmp_path, text, model="mistral-small:24b").model == "mistral-small:24b"
+    assert resolved(tmp_path, "", "ollama", "a:latest").model == "a"
+    assert resolved(tmp_path, "", "vllm", "a:latest").model == "a:latest"
+
+
+def test_the_embedded_endpoint_serves_its_model_itself(tmp_path: Path) -> None:
+    endpoint = resolved(tmp_path, "", "embedded")
     assert (endpoint.name, endpoint.model, endpoint.base_url) == ("embedded", EMBEDDED_MODEL, None)
     assert endpoint.embedded and endpoint.profile == "embedded" and endpoint.concurrency == 1
 
@@ -213,7 +265,7 @@ def test_sampling_of_the_endpoint_beats_the_file_beats_the_preset(tmp_path: Path
         "[sampling]\ntop_p = 0.5\nseed = 1\nextra = {min_p = 0.2}\n"
         "[endpoints.embedded.sampling]\nseed = 2\nextra = {own = 1}"
     )
-    sampling = resolved(tmp_path, text).sampling
+    sampling = resolved(tmp_path, text, "embedded").sampling
     assert (sampling.seed, sampling.top_p, sampling.max_tokens) == (2, 0.5, 1200)
     assert sampling.temperature == 0.7, "the base of all"
     assert sampling.extra == {"min_p": 0.2, "repeat_penalty": 1.1, "own": 1}
@@ -229,8 +281,9 @@ def test_limits_of_the_endpoint_beat_the_file_beat_the_preset(tmp_path: Path) ->
 
 
 def test_the_embedded_model_keeps_its_patience_unless_told(tmp_path: Path) -> None:
-    assert resolved(tmp_path, "").timeout_seconds == 600
-    assert resolved(tmp_path, "[limits]\ntimeout_seconds = 900").timeout_seconds == 900
+    assert resolved(tmp_path, "", "embedded").timeout_seconds == 600
+    text = "[limits]\ntimeout_seconds = 900"
+    assert resolved(tmp_path, text, "embedded").timeout_seconds == 900
     assert resolved(tmp_path, "", model="ministral-3-8b").timeout_seconds == 3600
     for text in ("[limits]\ntimeout_seconds = 9", "[endpoints.embedded]\ntimeout_seconds = 9"):
         assert resolved(tmp_path, text, model="ministral-3-8b").timeout_seconds == 9
@@ -277,13 +330,13 @@ def test_the_embedded_endpoint_serves_models_by_name(tmp_path: Path, text: str) 
     assert (found.name, found.model, found.embedded) == ("embedded", "ministral-3-3b", True)
     assert found.profile == "standard", "examples are for the demonstration model alone"
     expected = "qwen3-4b-2507" if text else EMBEDDED_MODEL
-    assert resolved(tmp_path, text).model == expected
-    assert resolved(tmp_path, text, model="demo") == resolved(tmp_path, "")
+    assert resolved(tmp_path, text, "embedded").model == expected
+    assert resolved(tmp_path, text, model="demo") == resolved(tmp_path, "", "embedded")
 
 
 def test_a_name_that_no_model_has_names_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"serves no model 'mistral-3-3b'\. Did you mean 'minist"):
-        resolved(tmp_path, "", model="mistral-3-3b")
+        resolved(tmp_path, "", "embedded", "mistral-3-3b")
     with pytest.raises(UsageError, match="serves no model 'gpt-4'"):
         resolved(tmp_path, "[endpoints.embedded]\nmodel = 'gpt-4'")
     with pytest.raises(UsageError, match="serves 'big' only"):
@@ -323,7 +376,7 @@ def test_an_unset_key_names_its_variable(tmp_path: Path, monkeypatch: pytest.Mon
             endpoint.api_key()
     monkeypatch.setenv("MISTRAL_API_KEY", f" {SECRET}\n")
     assert endpoint.api_key() == SECRET
-    assert resolved(tmp_path, "").api_key() is None
+    assert resolved(tmp_path, "", "embedded").api_key() is None
 
 
 def test_weights_are_kept_where_the_user_says(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,7 +21,7 @@ from panel.engines.batch_results import ResultRun
 from panel.frozen.thaw import opened_thawed
 from panel.research.arms import plan_arms
 from panel.research.asking import Asking, ask_arms
-from panel.research.experiments import opened_arms, protocol_of, refuse_alike
+from panel.research.experiments import asking_arms, opened_arms, protocol_of, refuse_alike
 from panel.runs import batch as batches
 from panel.runs.batch_import import Imported, import_batches, import_files
 from panel.runs.batch_submit import submit as submit_files
@@ -63,9 +63,10 @@ def export(
     workspace = open_workspace()
     files = batches.files_for(workspace, out_folder)
     if experiment is not None:
-        if any((*asdict(selection).values(),)):
+        no_detect = selection.no_detect
+        if any((*asdict(replace(selection, no_detect=False)).values(),)):
             raise typer.BadParameter("--experiment says itself what is asked; no other selection.")
-        _export_arms(workspace, experiment, files)
+        _export_arms(workspace, experiment, files, no_detect)
     else:
         prepared = prepare(workspace, selection)
         tell_waiting(prepared.plan.waiting)
@@ -78,8 +79,9 @@ def export(
 _SILENT = ProgressReporter(lambda _stats: None, note)
 
 
-def _export_arms(workspace: WorkspaceFiles, name: str, files: BatchFiles) -> None:
+def _export_arms(workspace: WorkspaceFiles, name: str, files: BatchFiles, no_detect: bool) -> None:
     found = load_experiment(workspace.root, name)
+    workspace = asking_arms(workspace, found, no_detect)
     with ExitStack() as stack:
         with opened_thawed(workspace.root) as connection:
             arms = stack.enter_context(opened_arms(workspace, found, connection))

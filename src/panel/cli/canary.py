@@ -16,6 +16,7 @@ from panel.cli.options import (
     MaxCost,
     MaxTokens,
     Model,
+    NoDetect,
     Record,
     Replay,
     recording,
@@ -43,6 +44,7 @@ def canary(
     max_cost: MaxCost = None,
     record: Record = None,
     replay: Replay = None,
+    no_detect: NoDetect = False,
     accept: Annotated[
         bool,
         typer.Option(
@@ -61,7 +63,7 @@ def canary(
     tape = recording(record, replay)
     budget = RunBudget(max_calls, max_tokens, max_cost)
     workspace = open_workspace()
-    selection = Selection(endpoint=endpoint, model=model, canaries=True)
+    selection = Selection(endpoint=endpoint, model=model, canaries=True, no_detect=no_detect)
     if accept:
         if any(each is not None for each in (*asdict(budget).values(), record, replay)):
             raise typer.BadParameter("--accept asks nothing: no --max-..., --record or --replay.")

@@ -11,13 +11,15 @@ from rich.table import Table
 
 from panel.cells.cells import Target, identify
 from panel.cli.main import ExitCode
-from panel.cli.options import EndpointName, Json, Model
+from panel.cli.options import EndpointName, Json, Model, NoDetect
 from panel.cli.output import note, out, print_json, safe
+from panel.cli.servers import show_servers
+from panel.endpoint.choice import asking_settings
 from panel.endpoint.embedded import NOT_JUDGEMENT
 from panel.engines.base import load_engine
 from panel.errors import WorkspaceError
 from panel.runs.run import MEMORY
-from panel.workspace.endpoints import Endpoint, resolve_endpoint
+from panel.workspace.endpoints import Endpoint, chosen_endpoint, resolve_endpoint
 from panel.workspace.loading import RUNS, find_root, load_workspace
 from panel.workspace.settings_file import load_settings
 
@@ -60,10 +62,24 @@ ENLARGE = {
 
 
 @app.command()
-def doctor(endpoint: EndpointName = None, model: Model = None, as_json: Json = False) -> None:
-    """Look at an endpoint: server, models, structured output. Asks a few short questions."""
+def doctor(
+    endpoint: EndpointName = None,
+    model: Model = None,
+    no_detect: NoDetect = False,
+    as_json: Json = False,
+) -> None:
+    """Look at an endpoint: server, models, structured output. Asks a few short questions.
+
+    Where none is configured or named, look at the model servers that run on this machine.
+    """
     root = find_root(Path.cwd())
-    found = resolve_endpoint(load_settings(root), root, endpoint, model, model_needed=False)
+    settings = load_settings(root)
+    if chosen_endpoint(settings, endpoint, model) is None:
+        if model is None:
+            show_servers(settings, root, no_detect, as_json)
+            return
+        settings = asking_settings(settings, root, model, no_detect)
+    found = resolve_endpoint(settings, root, endpoint, model, model_needed=False)
     seen = load_engine("local").diagnose(found, root / RUNS / MEMORY)
     longest = _longest(root, found)
     advice = _advice(found, seen, longest)
@@ -167,4 +183,5 @@ def _advice(endpoint: Endpoint, seen: Diagnosis, longest: int | None) -> list[st
 def _asked(model: str, listed: list[str]) -> str:
     if not model:
         return "none named: pass --model"
-    return model if model in listed or not listed else f"{model}, which is not among those listed"
+    there = not listed or {model, f"{model}:latest"} & {*listed}
+    return model if there else f"{model}, which is not among those listed"

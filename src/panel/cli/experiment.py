@@ -12,7 +12,7 @@ from rich.table import Table
 from panel.cells.plan import Estimate, estimate
 from panel.cli.experiment_report import flipped_takes, outcome_record, print_outcome
 from panel.cli.main import ExitCode
-from panel.cli.options import Json, MaxCalls, MaxCost, MaxTokens
+from panel.cli.options import Json, MaxCalls, MaxCost, MaxTokens, NoDetect
 from panel.cli.output import note, out, plain_table, print_json, safe, say
 from panel.cli.run import how_ended, print_estimate, remark_all, shown, tell_waiting
 from panel.cli.workspace import open_workspace
@@ -23,6 +23,7 @@ from panel.research.arms import Arm, Plan, plan_arms
 from panel.research.asking import AskedArms, Asking, ask_arms
 from panel.research.experiments import (
     alike,
+    asking_arms,
     opened_arms,
     protocol_of,
     refuse_alike,
@@ -50,10 +51,11 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="Of experiments/NAME.t
 
 
 @experiment.command()
-def plan(name: Name, as_json: Json = False) -> None:
-    """Say what an experiment would ask. Opens no connection to any model."""
+def plan(name: Name, no_detect: NoDetect = False, as_json: Json = False) -> None:
+    """Say what an experiment would ask. Asks no model anything."""
     workspace = open_workspace()
     found = load_experiment(workspace.root, name)
+    workspace = asking_arms(workspace, found, no_detect)
     with _planned(workspace, found) as (arms, planned, estimates):
         record = _record(found, arms, planned, estimates)
         if as_json:
@@ -98,6 +100,7 @@ def run(
     max_calls: MaxCalls = None,
     max_tokens: MaxTokens = None,
     max_cost: MaxCost = None,
+    no_detect: NoDetect = False,
     as_json: Json = False,
 ) -> None:
     """Register an experiment, ask what its arms lack, keep every answer.
@@ -107,6 +110,7 @@ def run(
     """
     workspace = open_workspace()
     found = load_experiment(workspace.root, name)
+    workspace = asking_arms(workspace, found, no_detect)
     with ExitStack() as stack:
         with opened_thawed(workspace.root) as connection:
             arms = stack.enter_context(opened_arms(workspace, found, connection))

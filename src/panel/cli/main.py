@@ -6,6 +6,7 @@ import gc
 import importlib
 import io
 import os
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,7 +20,7 @@ from typer.core import TyperGroup
 from panel import __version__
 from panel.cli.signals import signals_taken
 from panel.cli.streams import give_up_streams, open_streams
-from panel.errors import EndpointError, PanelError, StoreBusyError
+from panel.errors import EndpointError, PanelError, StoreBusyError, UndecidedError
 from panel.text import HIDDEN
 
 
@@ -73,6 +74,7 @@ COMMANDS = {
     "digest": ("digest", "Write the digest of some days, and send it to its subscribers."),
     "probe": ("probe", "Probe the panel on fictional tools: met, not met, or not shown."),
     "votes": ("serve", "Readers' votes: import them, show what they add up to."),
+    "setup": ("setup", "Choose the model to ask, try it, and write it into panel.toml."),
     "doctor": ("doctor", "Look at an endpoint: server, models, structured output."),
     "fetch": ("fetch", "Fetch models to be served by panel itself; without a name, list them."),
 }
@@ -185,6 +187,10 @@ def main() -> NoReturn:
 def _run() -> int:
     try:
         return int(app(standalone_mode=False, prog_name="panel") or ExitCode.OK)
+    except UndecidedError as error:  # each choice is a command: what was typed, and options
+        takes_options = "experiment" not in sys.argv
+        _complain(f"panel: {error.told(shlex.join(['panel', *sys.argv[1:]]), takes_options)}")
+        return exit_code(error)
     except PanelError as error:
         _complain(f"panel: {error}")
         return exit_code(error)

@@ -42,6 +42,10 @@ TrustProxy = Annotated[
         help="A proxy (or network) whose X-Forwarded-* are believed; repeatable.",
     ),
 ]
+NoDetect = Annotated[
+    bool,
+    typer.Option("--no-detect", help="Look for no server where no endpoint is configured."),
+]
 Model = Annotated[str | None, typer.Option("--model", help="The model to ask.")]
 StoredModel = Annotated[str | None, typer.Option("--model", help="Whose verdicts.")]
 ToolNames = Annotated[
@@ -138,6 +142,7 @@ def _selection(
     batched: Annotated[
         bool, typer.Option("--batched", help="Ask also what waits in a batch already.")
     ] = False,
+    no_detect: NoDetect = False,
 ) -> Selection:
     """Make a selection of the options; raises typer.BadParameter for those that exclude others."""
     if again and (retry_errors or retry_abstained):
@@ -151,7 +156,8 @@ def _selection(
     retry = frozenset(("error",) * retry_errors + ("abstain",) * retry_abstained)
     chosen = (tool or [], persona or [], category or [], endpoint, model)
     part = Shard.parse(shard) if shard is not None else None
-    return Selection(*chosen, repeats, again, retry, changed, since, shard=part, batched=batched)
+    more = {"shard": part, "batched": batched, "no_detect": no_detect}
+    return Selection(*chosen, repeats, again, retry, changed, since, **more)  # type: ignore[arg-type]
 
 
 def recording(record: Path | None, replay: Path | None) -> Recording:

@@ -196,9 +196,13 @@ def print_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]], form: Form
             table.add_column(safe(column), no_wrap=True)
         for row in rows:
             table.add_row(*(safe(_short(cell)) for cell in row))
-        # As wide as it needs to be: cells broken over lines can be neither read nor cut.
-        wide = Terminal(highlight=False, markup=False, width=max(1, table_width(table)))
-        wide.print(table, crop=False, overflow="ignore")
+        print_wide(table)
+
+
+def print_wide(table: Table) -> None:
+    """Print a table as wide as it needs to be: cells over several lines cannot be cut out."""
+    wide = Terminal(highlight=False, markup=False, width=max(1, table_width(table)))
+    wide.print(table, crop=False, overflow="ignore")
 
 
 def plain_table(words: Sequence[str], numbers: Sequence[str] = ()) -> Table:

@@ -10,10 +10,20 @@ import typer
 from rich.table import Table
 
 from panel.cli.main import ExitCode
-from panel.cli.options import EndpointName, Json, MaxCalls, MaxCost, MaxTokens, Model, Tools
+from panel.cli.options import (
+    EndpointName,
+    Json,
+    MaxCalls,
+    MaxCost,
+    MaxTokens,
+    Model,
+    NoDetect,
+    Tools,
+)
 from panel.cli.output import note, out, print_json, say
 from panel.cli.run import dollars, shown
 from panel.cli.workspace import open_workspace
+from panel.endpoint.choice import asking
 from panel.engines.base import RunBudget, RunStats
 from panel.results.confidence import ForecastScores, forecast_scores
 from panel.runs.probabilities import PlannedReadings, ask_readings, plan_readings
@@ -40,6 +50,7 @@ def probabilities(
     plan: Annotated[
         bool, typer.Option("--plan", help="Ask nothing: say what would be asked, and the scores.")
     ] = False,
+    no_detect: NoDetect = False,
     as_json: Json = False,
 ) -> None:
     """Ask /v1/decisions how probable ship is, given each take; say what P(ship) foretells.
@@ -48,6 +59,8 @@ def probabilities(
     each. Verdicts stay as they are. Exit codes are those of `panel run`.
     """
     workspace = open_workspace()
+    if not plan:
+        workspace = asking(workspace, endpoint, model, no_detect)
     selection = Selection(tools=tool or (), endpoint=endpoint, model=model)
     planned = plan_readings(workspace, selection)
     run_id, stats = None, RunStats()

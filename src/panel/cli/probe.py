@@ -8,10 +8,20 @@ from typing import Annotated, Any
 import typer
 
 from panel.cli.main import ExitCode
-from panel.cli.options import EndpointName, Json, MaxCalls, MaxCost, MaxTokens, Model, Personas
+from panel.cli.options import (
+    EndpointName,
+    Json,
+    MaxCalls,
+    MaxCost,
+    MaxTokens,
+    Model,
+    NoDetect,
+    Personas,
+)
 from panel.cli.output import note, out, plain_table, print_json, safe, say
 from panel.cli.run import how_ended, remark_all, shown
 from panel.cli.workspace import open_workspace
+from panel.endpoint.choice import asking
 from panel.endpoint.embedded import NOT_JUDGEMENT
 from panel.endpoint.target import Chosen, resolve_target
 from panel.engines.base import RunBudget
@@ -58,6 +68,7 @@ def probe(
     max_calls: MaxCalls = None,
     max_tokens: MaxTokens = None,
     max_cost: MaxCost = None,
+    no_detect: NoDetect = False,
     as_json: Json = False,
 ) -> None:
     """Probe the panel on fictional tools: met, not met, or not shown.
@@ -69,7 +80,7 @@ def probe(
         _print_list(as_json)
         return
     wanted = find_probe(name)
-    workspace = open_workspace()
+    workspace = asking(open_workspace(), endpoint, model, no_detect)
     target = resolve_target(workspace, Chosen((), persona or (), (), endpoint, model))
     setup = wanted.setup(target, load_material(workspace.root, sealed), tools, repeats)
     prepared, size = prepare_probe(wanted, setup), size_of(setup)

@@ -47,7 +47,7 @@ CELLS_SHOWN = 12
 @app.command()
 @selecting
 def plan(selection: Selection, as_json: Json = False) -> None:
-    """Say what a run would ask, and why. Opens no connection to any model."""
+    """Say what a run would ask, and why. Asks no model anything."""
     _print_plan(prepare(open_workspace(), selection), as_json)
 
 

@@ -41,7 +41,10 @@ def init(
     files = create(directory)
     say(f"Wrote {len(files)} files to {str(directory)!r}.")
     step = "" if directory.resolve() == Path.cwd() else f"cd {directory} && "
-    note(f"Next: {step}panel fetch && panel run")
+    note(
+        f"Next: {step}panel run. It asks a model that runs on this machine, or says how to have "
+        "one."
+    )
 
 
 @app.command()

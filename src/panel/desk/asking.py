@@ -8,12 +8,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from panel.cells.cells import ModelIdentity
 from panel.decisions import Pair
+from panel.endpoint.target import Chosen, resolve_target
 from panel.engines.base import RunStats
 from panel.errors import PanelError
+from panel.frozen.reading import read_from_store
 from panel.runs.run import ProgressReporter, execute
 from panel.runs.selection import Selection, prepare
-from panel.workspace.loading import load_workspace
+from panel.store.ingest import opened
+from panel.workspace.endpoints import configured_endpoints
+from panel.workspace.loading import WorkspaceFiles, load_workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +101,10 @@ class BackgroundAsker:
             self._say(pair, said)
 
         workspace = load_workspace(self._root)
-        chosen = Selection([pair[0]], [pair[1]], [], *self._chosen)
+        endpoint, model = self._chosen
+        if shown := _shown(workspace, endpoint, model):  # found again by the model that it serves
+            model = shown.model
+        chosen = Selection([pair[0]], [pair[1]], [], endpoint, model)
         prepared = prepare(workspace, chosen)
         many = len(prepared.plan.pending)
         self._say(pair, f"Asking {prepared.target.model} ...")
@@ -122,12 +130,25 @@ def adopt(root: Path, pair: Pair, repeats: int, endpoint: str | None, model: str
     Asks nothing. Returns whether there were any such answers.
     """
     workspace = load_workspace(root)
+    if shown := _shown(workspace, endpoint, model):  # by its names: no server is looked for
+        endpoint, model = shown.endpoint, shown.model
     prepared = prepare(workspace, Selection([pair[0]], [pair[1]], [], endpoint, model, repeats))
     if not prepared.plan.adopted:
         return False
     kept = replace(prepared, plan=replace(prepared.plan, pending=[]))
     execute(workspace, kept, ProgressReporter(_nobody, _nobody))
     return True
+
+
+def _shown(
+    workspace: WorkspaceFiles, endpoint: str | None, model: str | None
+) -> ModelIdentity | None:
+    """Return the model that the desk shows, where neither panel.toml nor the editor names one."""
+    if endpoint is not None or configured_endpoints(workspace.settings):
+        return None
+    chosen = Chosen(model=model)
+    with opened(workspace.runs) as connection:
+        return resolve_target(read_from_store(workspace, chosen, connection), chosen).model
 
 
 def _nobody(_said: object) -> None:

@@ -10,6 +10,7 @@ from panel.cells.cells import Target
 from panel.checks import OtherTools
 from panel.decisions import Pair
 from panel.endpoint.target import Chosen, resolve_target
+from panel.frozen.reading import read_from_store
 from panel.frozen.renames import opened_renamed
 from panel.frozen.thaw import thaw_if_fresh
 from panel.workspace.loading import WorkspaceFiles, load_workspace
@@ -77,8 +78,9 @@ def load_files(root: Path, chosen: Chosen, marks: Marks, before: KeptFiles | Non
     if before is not None and workspace.personas == before.workspace.personas:
         workspace = replace(workspace, personas=before.workspace.personas)
     thaw_if_fresh(workspace)
-    with opened_renamed(workspace, chosen):
-        target = resolve_target(workspace, chosen)
+    with opened_renamed(workspace, chosen) as connection:
+        read = read_from_store(workspace, chosen, connection)
+        target = resolve_target(read, chosen)
     others = OtherTools(workspace.tools, None if before is None else before.others)
     made = KeptFiles(marks, workspace, target, others, tools)
     if before is not None and _asks_alike(made, before):

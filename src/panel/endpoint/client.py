@@ -262,14 +262,21 @@ class Client:
         """GET a path below base_url once, with the key."""
         return await self._send(self._get(self._below(path)), deadline)
 
-    async def page(self, path: str, deadline: float) -> RawResponse:
-        """GET a path of the same host once, outside base_url, such as /api/version.
+    async def page(
+        self, path: str, deadline: float, body: dict[str, Any] | None = None
+    ) -> RawResponse:
+        """GET a path of the same host once, outside base_url, such as /api/version; POST a body.
 
         Who answers there may be somebody else than below base_url: neither the key nor any
         header of the endpoint is sent, unless this program serves the model itself.
         """
         address = self._base._replace(path=path, query="").geturl()
+        if body is not None:
+            return await self._send(self._posted_to(address, body), deadline)
         return await self._send(self._get(address, self.endpoint.embedded), deadline)
+
+    async def _posted_to(self, address: str, body: dict[str, Any]) -> Received:
+        return Received.of(await self._http.post(address, json=body))
 
     async def _get(self, address: str, own: bool = True) -> Received:
         if not own:

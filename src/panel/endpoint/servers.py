@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -117,7 +117,7 @@ class Server:
     where the server does not say. slots: how many requests it works on at a time, each with a cache
     of its own; None likewise. fault: why it did not answer, None where it did. seconds:
     the time that its model list took. seen_at: when it was found out (UTC), "" where the server
-    did not answer all that it was asked.
+    did not answer all that it was asked. entries: its model list as it came.
     """
 
     name: str = "unknown"
@@ -128,6 +128,7 @@ class Server:
     fault: str | None = None
     seconds: float = 0.0
     seen_at: str = ""
+    entries: Sequence[dict[str, Any]] = field(default=(), repr=False, compare=False)
 
 
 async def patiently(
@@ -153,16 +154,22 @@ async def identify(client: Client, endpoint: Endpoint) -> Server:
     Hosted services are known by their host names and asked for their model list only. Never
     raises for what a server does.
     """
-    hosted = hosted_by(client.host)
     listing = await patiently(lambda: client.models(PROBE_SECONDS), PROBE_SECONDS)
+    return await identified(client, endpoint, listing)
+
+
+async def identified(client: Client, endpoint: Endpoint, listing: RawResponse) -> Server:
+    """Find out which server answers, as ``identify``, from the model list that it has sent."""
+    hosted = hosted_by(client.host)
     if listing.transport_fault is not None:
         missing = classify_fault(listing, constrained=False)
         fault = missing.sentence() if missing else None
         return Server(hosted or "unknown", fault=fault, seconds=listing.seconds)
-    entries = _entries(listing)
+    entries = entries_of(listing)
     models = [str(entry["id"]) for entry in entries]
-    window = _window(entries, endpoint.model)
+    window = next((window_of(each) for each in entries if each["id"] == endpoint.model), None)
     found = Server(hosted or "unknown", None, models, window, seconds=listing.seconds)
+    found = replace(found, entries=entries)
     if hosted is None and listing.status not in BUSY:
         found = await _probed(client, endpoint.model, _signed(entries), found)
     elif listing.status not in BUSY:
@@ -176,7 +183,7 @@ async def identify(client: Client, endpoint: Endpoint) -> Server:
 async def listed_models(client: Client) -> list[str]:
     """Return the names of the models that a server lists."""
     listing = await patiently(lambda: client.models(PROBE_SECONDS))
-    return [str(entry["id"]) for entry in _entries(listing)]
+    return [str(entry["id"]) for entry in entries_of(listing)]
 
 
 def hosted_by(host: str) -> str | None:
@@ -184,7 +191,8 @@ def hosted_by(host: str) -> str | None:
     return next((name for own, name in HOSTED.items() if f".{host}".endswith(f".{own}")), None)
 
 
-def _entries(listing: RawResponse) -> list[dict[str, Any]]:
+def entries_of(listing: RawResponse) -> list[dict[str, Any]]:
+    """Return the entries of a model list; none where the answer is something else."""
     body = listing.json()
     entries = body.get("data") if isinstance(body, dict) else None
     if not isinstance(entries, list):
@@ -238,14 +246,12 @@ def _whole(read: Callable[..., Any], *of: Any) -> int | None:
     return value if isinstance(value, int) and value > 0 else None
 
 
-def _window(entries: list[dict[str, Any]], model: str) -> int | None:
-    for entry in entries:
-        if entry["id"] == model:
-            for name in WINDOWS:
-                if isinstance(entry.get(name), int):
-                    return int(entry[name])
-            return _whole(lambda e: e["meta"]["n_ctx"], entry)
-    return None
+def window_of(entry: dict[str, Any]) -> int | None:
+    """Return the context window in tokens that an entry of a model list tells; None for none."""
+    for name in WINDOWS:
+        if isinstance(entry.get(name), int):
+            return int(entry[name])
+    return _whole(lambda e: e["meta"]["n_ctx"], entry)
 
 
 async def _ollama_window(client: Client, model: str) -> int | None:

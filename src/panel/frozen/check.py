@@ -10,6 +10,7 @@ from panel.endpoint.target import Chosen, resolve_target
 from panel.frozen.canaries import read_canaries
 from panel.frozen.files import FOLDER, Frozen, decisions_of, read_frozen
 from panel.frozen.integrity import decision_of
+from panel.frozen.reading import read_from_files
 from panel.frozen.renames import moved_by_sight
 from panel.frozen.staleness import StaleEntry, altered_names, orphaned, renamed, stale_entries
 from panel.workspace.loading import WorkspaceFiles
@@ -47,6 +48,7 @@ def frozen_status(
         frozen = read_frozen(folder)
         read_canaries(folder)  # one that cannot be read is found here, and not in the next job
     chosen = Chosen(endpoint=endpoint, model=model)
+    workspace = read_from_files(workspace, chosen, frozen)
     target = resolve_target(workspace, chosen, guidance_on_file(frozen))
     seen = moved_by_sight(workspace, frozen, target)
     frozen = seen.frozen

@@ -27,6 +27,7 @@ from panel.cells.renames import (
 from panel.endpoint.target import Chosen, resolve_target
 from panel.errors import PanelError
 from panel.frozen.files import FOLDER, Frozen, FrozenTool, read_frozen
+from panel.frozen.reading import read_from_store
 from panel.frozen.thaw import thaw, thaw_if_fresh
 from panel.store.connection import Connection
 from panel.store.ingest import opened
@@ -104,7 +105,7 @@ def find_renames(
             new -= {each.now for each in told}
             gone -= {each.was for each in told}
         if new and gone:
-            target = _target(workspace, chosen)
+            target = _target(workspace, chosen, connection)
             found += recognise(
                 kind,
                 _new_traces(kind, target, present, new, asked_under(connection, kind, gone)[1]),
@@ -125,9 +126,10 @@ def _present(workspace: WorkspaceFiles, kind: Kind) -> Mapping[str, Tool | Perso
     return {persona.id: persona for persona in load_personas(workspace.root / "personas")}
 
 
-def _target(workspace: WorkspaceFiles, chosen: Chosen) -> Target | None:
+def _target(workspace: WorkspaceFiles, chosen: Chosen, connection: Connection) -> Target | None:
+    model = Chosen(endpoint=chosen.endpoint, model=chosen.model)
     try:
-        return resolve_target(workspace, Chosen(endpoint=chosen.endpoint, model=chosen.model))
+        return resolve_target(read_from_store(workspace, model, connection), model)
     except PanelError:  # no such endpoint, or no model: what is asked for then says so itself
         return None
 

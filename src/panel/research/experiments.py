@@ -8,13 +8,16 @@ from dataclasses import replace
 from itertools import combinations
 
 from panel.cells.cells import NO_GUIDANCE, Guidance
+from panel.endpoint.choice import asking
 from panel.endpoint.target import Chosen, resolve_target
 from panel.errors import Problem, WorkspaceError
+from panel.frozen.reading import read_from_store
 from panel.research.arms import Arm, Plan, Protocol, plan_arms
 from panel.research.paired import FEWEST
 from panel.store.connection import Connection
 from panel.store.decisions import guidance_notes
 from panel.workspace.documents import toml_lines
+from panel.workspace.endpoints import configured_endpoints
 from panel.workspace.experiments import FOLDER, ArmSettings, Experiment, load_experiments
 from panel.workspace.loading import WorkspaceFiles, check_rendering
 from panel.workspace.overlays import overlaid
@@ -37,12 +40,26 @@ def opened_arms(
     an overlay, UsageError for an unknown name.
     """
     notes = guidance_notes(connection)
+    if _any_unnamed(experiment):
+        workspace = read_from_store(workspace, Chosen(), connection)
     with ExitStack() as stack:
         yield [
             stack.enter_context(_arm(workspace, experiment, name, notes))
             for name, settings in experiment.plan.arms.items()
             if not settings.waiting
         ]
+
+
+def asking_arms(
+    workspace: WorkspaceFiles, experiment: Experiment, no_detect: bool = False
+) -> WorkspaceFiles:
+    """Return the workspace with an endpoint for the arms that name none; raises as ``asking``."""
+    return asking(workspace, no_detect=no_detect) if _any_unnamed(experiment) else workspace
+
+
+def _any_unnamed(experiment: Experiment) -> bool:
+    arms = experiment.plan.arms.values()
+    return any(arm.endpoint is None and not arm.waiting for arm in arms)
 
 
 def laid_out(workspace: WorkspaceFiles, experiment: Experiment, connection: Connection) -> Plan:
@@ -103,6 +120,8 @@ def check_experiments(workspace: WorkspaceFiles) -> int:
     Raises WorkspaceError, UsageError for an unknown name in one.
     """
     found = load_experiments(workspace.root)
+    if not configured_endpoints(workspace.settings):  # which model it will be does not matter here
+        workspace = replace(workspace, settings=workspace.settings.completed("local", "any"))
     for experiment in found:
         for name in experiment.plan.arms:
             with _arm(workspace, experiment, name, NO_GUIDANCE) as arm:

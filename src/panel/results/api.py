@@ -130,11 +130,12 @@ class Workspace:
         return tuple(persona.id for persona in self._files.personas)
 
     def plan(self, **choice: Unpack[Choice]) -> RunPlan:
-        """Return what a run would ask, and why; opens no connection to any model.
+        """Return what a run would ask, and why; asks no model anything.
 
+        Where no endpoint is configured, a server is looked for on this machine, as by 'panel run'.
         Raises UsageError for an unknown name, StoreError.
         """
-        return _plan(prepare(self._files, _selection(choice)))
+        return _plan(_apart(lambda: prepare(self._files, _selection(choice))))
 
     def run(self, budget: RunBudget = NO_BUDGET, **choice: Unpack[Choice]) -> RunSummary:
         """Ask what is pending, keep every answer, and return the counts.
@@ -143,7 +144,7 @@ class Workspace:
         UsageError, EndpointError, JournalError, StoreError; StoreBusyError while another run
         asks the same model. ``stopped`` of the summary says whether a budget or Ctrl-C ended it.
         """
-        prepared = prepare(self._files, _selection(choice))
+        prepared = _apart(lambda: prepare(self._files, _selection(choice)))
         silent = ProgressReporter(_nobody, _nobody)
         return _apart(lambda: execute(self._files, prepared, silent, budget)[0])
 

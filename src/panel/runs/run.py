@@ -152,7 +152,9 @@ def _planned_anew(workspace: WorkspaceFiles, prepared: Prepared) -> Prepared:
     if journals == prepared.journals:
         return prepared
     if prepared.selection.changed:
-        return replace(prepare(workspace, prepared.selection), target=prepared.target)
+        model = prepared.target.model  # by its names: no server is looked for again
+        same = replace(prepared.selection, endpoint=model.endpoint, model=model.model)
+        return replace(prepare(workspace, same), target=prepared.target)
     with opened(workspace.runs) as connection:
         known = known_cells(connection, prepared.target.model)
         digests, panel = known_records(connection, prepared.target.model)

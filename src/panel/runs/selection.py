@@ -12,8 +12,10 @@ from panel.cells.journal import find_journals
 from panel.cells.plan import Estimate, Known, Plan, estimate, make_plan
 from panel.cells.renames import Rename
 from panel.cells.shards import Shard
+from panel.endpoint.choice import asking
 from panel.endpoint.target import Chosen, resolve_target
 from panel.frozen.files import FOLDER, Frozen, read_frozen, verdict_on
+from panel.frozen.reading import read_from_store
 from panel.frozen.renames import moved, moved_since, opened_renamed
 from panel.frozen.staleness import answers_now, frozen_repeats, stale_entries
 from panel.frozen.thaw import is_fresh, thaw_if_fresh
@@ -44,7 +46,7 @@ class Selection(Chosen):
     canaries; since: and of that only what a git revision would have asked otherwise.
     repeats: None is 1, or what ``[ci]`` says for a changed selection. canaries: nothing but the
     canaries, once more. shard: None for all of it, else only the cells of this one. batched: also
-    what waits in a batch.
+    what waits in a batch. no_detect: look for no server where no endpoint is configured.
     """
 
     repeats: int | None = None
@@ -55,6 +57,7 @@ class Selection(Chosen):
     canaries: bool = False
     shard: Shard | None = None
     batched: bool = False
+    no_detect: bool = False
 
     def holds(self, pair: PairKey) -> bool:
         """Whether a tool × persona is of the shard that is covered."""
@@ -64,8 +67,10 @@ class Selection(Chosen):
 def resolve(workspace: WorkspaceFiles, selection: Selection, connection: Connection) -> Target:
     """Return the target of a selection, with the editors' notes that stand in the store.
 
-    Raises UsageError with the nearest valid name for an unknown one.
+    Where nothing says which model, it is the one that was asked last. Raises UsageError with the
+    nearest valid name for an unknown one.
     """
+    workspace = read_from_store(workspace, selection, connection)
     return resolve_target(workspace, selection, guidance_notes(connection))
 
 
@@ -137,7 +142,11 @@ class Prepared:
 
 
 def prepare(workspace: WorkspaceFiles, selection: Selection) -> Prepared:
-    """Resolve and plan a selection. Opens no connection to any endpoint."""
+    """Resolve and plan a selection. Asks no model anything.
+
+    Where no endpoint is configured, a server is looked for on this machine (endpoint/choice.py).
+    """
+    workspace = asking(workspace, selection.endpoint, selection.model, selection.no_detect)
     if selection.changed or selection.canaries:
         frozen = read_frozen(workspace.root / FOLDER)
         with opened_base(workspace.root, selection.since) as base:

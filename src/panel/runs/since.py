@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from panel.cells.cells import Cell, CellKey, PairKey
+from panel.cells.cells import Cell, CellKey, ModelIdentity, PairKey
 from panel.cells.renames import Kind, Rename
 from panel.endpoint.target import Chosen, resolve_target
 from panel.errors import UsageError, WorkspaceError
 from panel.frozen.check import guidance_on_file
 from panel.frozen.files import FOLDER, Frozen, read_frozen, verdict_on
+from panel.workspace.endpoints import configured_endpoints
 from panel.workspace.git import workspace_at
 from panel.workspace.loading import WorkspaceFiles, load_workspace
 
@@ -38,7 +39,8 @@ class Base:
         Their question was another one then, or what is on file (``frozen``) was. All is under
         present names.
         """
-        then = self._fingerprints({cell.tool.slug for cell in cells})
+        models = {cell.model for cell in cells}
+        then = self._fingerprints({cell.tool.slug for cell in cells}, *models) if cells else {}
         return {
             cell.pair
             for cell in cells
@@ -46,15 +48,18 @@ class Base:
             or verdict_on(frozen, cell.pair) != verdict_on(self.frozen, cell.pair)
         }
 
-    def _fingerprints(self, tools: Collection[str]) -> dict[CellKey, str]:
+    def _fingerprints(self, tools: Collection[str], now: ModelIdentity) -> dict[CellKey, str]:
         """Return what the revision's own files would have asked of its own model, by its hash.
 
         The model, the endpoint, the settings and the editors' notes are those of its files: a
-        branch that changes one of them has changed every question. Empty where the files
+        branch that changes one of them has changed every question. Where they configure no
+        endpoint, ``now`` counts, which is asked now. Empty where the files
         cannot be read: what could not be asked then is new now.
         """
         try:
             then: WorkspaceFiles = replace(load_workspace(self.folder), root=self.root)
+            if not configured_endpoints(then.settings):  # it was asked of what is asked now
+                then = replace(then, settings=then.settings.completed(now.endpoint, now.model))
             target = resolve_target(then, Chosen(), self.notes)
             known = [tool for tool in target.tools if self._now("tool", tool.slug) in tools]
             return {

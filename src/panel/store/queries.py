@@ -234,6 +234,27 @@ def repeats_by_tool(connection: Connection, model: ModelIdentity) -> dict[str, i
     return dict(rows)
 
 
+_LAST_ASKED = """
+SELECT endpoint, model FROM journal.attempts
+WHERE list_contains($endpoints, endpoint) AND ($model IS NULL OR model = $model)
+ORDER BY run_id IN (SELECT run_id FROM journal.runs WHERE experiment IS NOT NULL),
+         outcome = 'error', finished_at DESC, attempt_id DESC
+LIMIT 1
+"""
+
+
+def last_asked(
+    connection: Connection, endpoints: Collection[str], model: str | None = None
+) -> tuple[str, str] | None:
+    """Return endpoint and model of the newest answer of these endpoints; None where none is stored.
+
+    model: its name; None for any. An answer goes before an error, the house panel before
+    experiments.
+    """
+    found = connection.execute(_LAST_ASKED, {"endpoints": [*endpoints], "model": model}).fetchall()
+    return found[0] if found else None
+
+
 def models_with_outcomes(connection: Connection) -> list[str]:
     """Return the model identities that have outcomes, most cells first."""
     rows = connection.execute(

@@ -276,7 +276,7 @@ def toml_lines(source: str) -> Lines:
         arrays: dict[tuple[str, ...], int] = {}
         best: int | None = None
         wanted = [str(part) for part in path]
-        for number, text in enumerate(source.splitlines(), 1):
+        for number, text in enumerate(source.split("\n"), 1):
             stripped = text.strip()
             if stripped.startswith("["):
                 table = _toml_table(stripped, arrays)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from panel.errors import EndpointError, Problem, UsageError, WorkspaceError
+from panel.errors import EndpointError, Problem, UnconfiguredError, UsageError, WorkspaceError
 from panel.text import composed
 from panel.workspace.addresses import ollama_address
 from panel.workspace.catalogue import Pin, model_names, pinned
@@ -125,6 +125,42 @@ class Endpoint:
         return secret
 
 
+def served_here() -> Sequence[str]:
+    """Return the models that panel serves itself, by the names that say so."""
+    return model_names()
+
+
+def configured_endpoints(settings: Settings) -> list[str]:
+    """Return the endpoints that panel.toml means where none is named: none, one, or undecided.
+
+    That is ``[panel] endpoint``, else those whose own tables name a server.
+    """
+    if settings.panel.endpoint is not None:
+        return [settings.panel.endpoint]
+    return [name for name, table in settings.endpoints.items() if table.names_a_server]
+
+
+def chosen_endpoint(settings: Settings, name: str | None, model: str | None) -> str | None:
+    """Return the endpoint that a command means; None where nothing is configured.
+
+    A model that panel serves itself names its endpoint, unless panel.toml's own has one of that
+    name. Raises UsageError where panel.toml has several endpoints and does not choose.
+    """
+    if name:
+        return composed(name)
+    configured = configured_endpoints(settings)
+    tables = (settings.endpoints.get(each, EndpointSettings()) for each in configured)
+    if model and model in served_here() and model not in {table.model for table in tables}:
+        return EMBEDDED
+    if len(configured) > 1:
+        named = ", ".join(map(repr, configured))
+        raise UsageError(
+            f"{FILE} has the endpoints {named} and does not say which is meant. Pass --endpoint "
+            f'{configured[0]}, or write endpoint = "{configured[0]}" under [panel].'
+        )
+    return configured[0] if configured else None
+
+
 def resolve_endpoint(
     settings: Settings,
     root: Path,
@@ -135,9 +171,15 @@ def resolve_endpoint(
     """Put preset, panel.toml and command line together into one Endpoint.
 
     Raises UsageError for an unknown endpoint, or one that names no model where
-    ``model_needed``; the model is "" otherwise.
+    ``model_needed``; the model is "" otherwise. Raises UnconfiguredError where nothing says which
+    endpoint is meant.
     """
-    name = composed(name or settings.panel.endpoint)
+    name = chosen_endpoint(settings, name, model)
+    if name is None:
+        raise UnconfiguredError(
+            "no endpoint is configured. Name one with --endpoint NAME --model MODEL; 'panel "
+            f"setup' writes it into {FILE}."
+        )
     names = settings.endpoint_names()
     if name not in names:
         raise UsageError(f"there is no endpoint {name!r}. {did_you_mean(name, names)}")
@@ -156,6 +198,8 @@ def resolve_endpoint(
             merged |= _patience(settings, table)
             merged["profile"] = table.profile or "standard"
     merged["model"] = _model(name, merged, model)
+    if preset == "ollama":  # its usual tag, which people leave out
+        merged["model"] = merged["model"].removesuffix(":latest")
     if not merged["model"] and model_needed:
         raise UsageError(
             f'endpoint {name!r} names no model. Pass --model NAME, or write model = "NAME" under '
@@ -186,8 +230,8 @@ def _merged(settings: Settings, table: EndpointSettings, preset: str | None) -> 
     merged.pop("sampling", None)
     if limits.concurrency is not None and preset != EMBEDDED:
         merged["concurrency"] = limits.concurrency
-    if preset == "ollama" and table.base_url is None and os.environ.get(OLLAMA_HOST, "").strip():
-        merged["base_url"] = _ollama_url(os.environ[OLLAMA_HOST])
+    if preset == "ollama" and table.base_url is None and (told := ollama_host()) is not None:
+        merged["base_url"] = told
     if "timeout_seconds" in limits.model_fields_set:
         merged["timeout_seconds"] = limits.timeout_seconds
     if table.base_urls:
@@ -197,7 +241,11 @@ def _merged(settings: Settings, table: EndpointSettings, preset: str | None) -> 
     return merged | table.model_dump(exclude_none=True, exclude=others)
 
 
-def _ollama_url(written: str) -> str:
+def ollama_host() -> str | None:
+    """Return the base_url that OLLAMA_HOST means, None where it is not set; raises UsageError."""
+    written = os.environ.get(OLLAMA_HOST, "").strip()
+    if not written:
+        return None
     try:
         return ollama_address(written)
     except ValueError as error:
@@ -255,10 +303,16 @@ def _sampling(settings: Settings, table: EndpointSettings, preset: str | None) -
 
 
 def check_endpoint(settings: Settings, root: Path) -> None:
-    """Check the endpoint that a run would ask; raises WorkspaceError for what it lacks."""
-    file, name = root / FILE, settings.panel.endpoint
+    """Check the endpoint that a run would ask; raises WorkspaceError for what it lacks.
+
+    Where none is configured, or several are, the command says which.
+    """
+    file, configured = root / FILE, configured_endpoints(settings)
+    if len(configured) != 1:
+        return
+    [name] = configured
     try:
-        endpoint = resolve_endpoint(settings, root)
+        endpoint = resolve_endpoint(settings, root, name)
     except UsageError as error:
         message, remedy = str(error).split(". ", 1)
         raise WorkspaceError.single(file, None, f"endpoints.{name}", message, remedy) from None

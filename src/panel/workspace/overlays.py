@@ -54,7 +54,7 @@ def overlaid(
                 for file in files:
                     _lay(file, made / part / file.relative_to(over), folder, origins)
         try:
-            yield replace(load_workspace(made), root=workspace.root)
+            yield replace(load_workspace(made), root=workspace.root, settings=workspace.settings)
         except WorkspaceError as error:
             raise WorkspaceError(
                 [replace(each, file=origins.get(each.file, each.file)) for each in error.problems]

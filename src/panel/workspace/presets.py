@@ -58,6 +58,13 @@ PRESETS: dict[str, Preset] = {
         "concurrency": 4,
         "timeout_seconds": 600.0,
     },
+    "sglang": {"base_url": "http://localhost:30000/v1", "concurrency": 32},
+    # Any other server that was found on this machine.
+    "local": {
+        "base_url": "http://localhost:8000/v1",
+        "concurrency": 4,
+        "timeout_seconds": 600.0,
+    },
     "mistral": {
         "base_url": "https://api.mistral.ai/v1",
         "api_key_env": "MISTRAL_API_KEY",

@@ -23,7 +23,7 @@ from panel.text import composed
 from panel.workspace.addresses import endpoint_address
 from panel.workspace.headers import HeaderName, HeaderValue
 from panel.workspace.mistakes import shown
-from panel.workspace.presets import EMBEDDED, PRESETS, BatchService, Profile
+from panel.workspace.presets import PRESETS, BatchService, Profile
 
 
 def _variable_name(text: Any) -> Any:
@@ -135,6 +135,15 @@ class EndpointSettings(_Strict):
     sampling: Sampling = Sampling()
     prices: Prices | None = None
 
+    @property
+    def names_a_server(self) -> bool:
+        """Whether the table says who is to be asked, and not only how.
+
+        A key or a header is for one server: what has any goes to none that was only found.
+        """
+        own = (self.preset, self.base_url, self.base_urls, self.model, self.weights)
+        return any((*own, self.api_key_env, self.headers, self.headers_env))
+
 
 def _language(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,4}", text):
@@ -154,13 +163,14 @@ def _month(text: str) -> str:
 class PanelSettings(_Strict):
     """The ``[panel]`` table: the panel's personas (default: all), in order, and its endpoint.
 
-    language: a BCP 47 code; the reviewers write in it. as_of: the month (YYYY-MM) that they take
-    for the present one; without it they are told that the date is unknown. Both stand in the
-    prompts, so a change asks again.
+    endpoint: by default the only one that has a table of its own; without any, a server is looked
+    for on this machine (endpoint/choice.py). language: a BCP 47 code; the reviewers write in it.
+    as_of: the month (YYYY-MM) that they take for the present one; without it they are told that
+    the date is unknown. Both stand in the prompts, so a change asks again.
     """
 
     personas: tuple[str, ...] | None = Field(default=None, min_length=1)
-    endpoint: Annotated[str, AfterValidator(composed)] = EMBEDDED
+    endpoint: Annotated[str, AfterValidator(composed)] | None = None
     language: Annotated[str, AfterValidator(_language)] = "en"
     as_of: Annotated[str, AfterValidator(_month)] | None = None
 
@@ -256,6 +266,20 @@ class Settings(_Strict):
     def endpoint_names(self) -> list[str]:
         """Return the endpoints that can be asked: those of the file, then the presets."""
         return [*self.endpoints, *PRESETS]
+
+    def completed(self, endpoint: str, model: str, base_url: str | None = None) -> Settings:
+        """Return these settings as if panel.toml named this endpoint and its model, too.
+
+        base_url: None for the one that the endpoint has already.
+        """
+        table = self.endpoints.get(endpoint, EndpointSettings())
+        told = {"model": model} | ({"base_url": base_url} if base_url else {})
+        return self.model_copy(
+            update={
+                "panel": self.panel.model_copy(update={"endpoint": endpoint}),
+                "endpoints": {**self.endpoints, endpoint: table.model_copy(update=told)},
+            }
+        )
 
 
 def cache_folder() -> Path:

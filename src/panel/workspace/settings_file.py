@@ -28,7 +28,12 @@ _SECRET_KEYS = (
 def load_settings(root: Path) -> Settings:
     """Read ``panel.toml`` below ``root``; raises WorkspaceError with all its problems."""
     file = root / FILE
-    _source, fields, lines = read_toml(file)
+    return settings_of(file, read_text(file))
+
+
+def settings_of(file: Path, source: str) -> Settings:
+    """Return the settings that a text of panel.toml holds; raises as ``load_settings``."""
+    fields, lines = parse_toml(file, source)
     settings = validate(Settings, fields, file, lines)
     if problems := _endpoint_problems(settings, file, lines):
         raise WorkspaceError(problems)
@@ -41,6 +46,11 @@ def read_toml(file: Path) -> tuple[str, dict[str, Any], Lines]:
     Raises WorkspaceError for what is not TOML, too large or too deep, and for secrets in it.
     """
     source = read_text(file)
+    return source, *parse_toml(file, source)
+
+
+def parse_toml(file: Path, source: str) -> tuple[dict[str, Any], Lines]:
+    """Return the fields of a text of such a file, and where each stands; raises likewise."""
     if len(source) > LONGEST or any(line.count(".") > MOST_DOTS for line in source.split("\n")):
         message = f"has more than {LONGEST:,} characters, or {MOST_DOTS:,} dots in one line"
         raise WorkspaceError.single(file, None, "", message, "Shorten it.")
@@ -55,7 +65,7 @@ def read_toml(file: Path) -> tuple[str, dict[str, Any], Lines]:
     lines = toml_lines(source)
     if problems := _refused_secrets(fields, file, lines):
         raise WorkspaceError(problems)
-    return source, fields, lines
+    return fields, lines
 
 
 def _endpoint_problems(settings: Settings, file: Path, lines: Lines) -> list[Problem]:
@@ -81,7 +91,7 @@ def _endpoint_problems(settings: Settings, file: Path, lines: Lines) -> list[Pro
             field = f"{place}.headers_env.{header}"
             problems.append(Problem(file, line, field, message, "Remove one of the two."))
     chosen = settings.panel.endpoint
-    if chosen not in settings.endpoint_names():
+    if chosen is not None and chosen not in settings.endpoint_names():
         remedy = did_you_mean(chosen, settings.endpoint_names())
         message, line = f"there is no endpoint {chosen!r}", lines(("panel", "endpoint"))
         problems.append(Problem(file, line, "panel.endpoint", message, remedy))

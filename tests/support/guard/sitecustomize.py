@@ -1,13 +1,18 @@
 """Refuses every connection beyond loopback, in the test process and in its children.
 
+The ports where people's own model servers listen are closed, too: what runs on the machine must
+not decide a test.
+
 Python imports a module of this name at start when its folder is on PYTHONPATH. What was
 tried is also written to a file, so that a test fails even where the error was swallowed.
 """
 
+import errno
 import ipaddress
 import os
 import sys
 
+CLOSED = (11434, 1234, 8000, 8080, 30000)  # where panel looks for servers that run
 LOG = "PANEL_TEST_GUARD_LOG"
 
 
@@ -33,6 +38,8 @@ def _watch(event: str, args: tuple[object, ...]) -> None:
     else:
         return
     if _is_local(host):
+        if event == "socket.connect" and isinstance(address, tuple) and address[1] in CLOSED:
+            raise ConnectionRefusedError(errno.ECONNREFUSED, f"port {address[1]} is for no test")
         return
     log = os.environ.get(LOG)
     if log:

@@ -1,0 +1,279 @@
+"""``panel setup``: a short dialogue that chooses the model and writes it into panel.toml."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import typer
+
+from panel.cli.main import ExitCode
+from panel.cli.options import EndpointName, Model
+from panel.cli.output import note, say
+from panel.cli.run import remark
+from panel.endpoint.choice import choose, detection_off, options_of
+from panel.endpoint.embedded import NOT_JUDGEMENT
+from panel.endpoint.found import FoundServer, find_servers
+from panel.engines.base import load_engine
+from panel.errors import UsageError
+from panel.runs.run import MEMORY, ProgressReporter, execute
+from panel.runs.selection import Prepared, Selection, prepare
+from panel.store.ingest import opened
+from panel.store.queries import answers_by_pair
+from panel.workspace.addresses import endpoint_address, is_loopback
+from panel.workspace.catalogue import known_pins
+from panel.workspace.endpoints import configured_endpoints, resolve_endpoint, served_here
+from panel.workspace.loading import RUNS, WorkspaceFiles, find_root, load_workspace
+from panel.workspace.presets import EMBEDDED, PRESETS
+from panel.workspace.settings import Settings
+from panel.workspace.settings_edit import Edit, Values, put_in_place, with_values
+from panel.workspace.settings_file import FILE, settings_of
+
+app = typer.Typer(rich_markup_mode=None)
+MODELS_SHOWN = 20
+BOM = "\ufeff"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What may be asked. model, base_url, api_key_env: None where the endpoint's preset says it.
+
+    label: how a list names it.
+    """
+
+    endpoint: str
+    model: str | None = None
+    base_url: str | None = None
+    api_key_env: str | None = None
+    label: str = ""
+
+    @property
+    def values(self) -> dict[str, str]:
+        """What its table in panel.toml says."""
+        named = ("base_url", "model", "api_key_env")
+        return {name: value for name in named if (value := getattr(self, name))}
+
+
+@app.command()
+def setup(
+    endpoint: EndpointName = None,
+    model: Model = None,
+    base_url: Annotated[
+        str | None, typer.Option("--base-url", help="The address of a server, up to its /v1.")
+    ] = None,
+    api_key_env: Annotated[
+        str | None,
+        typer.Option("--api-key-env", metavar="NAME", help="The variable that holds its key."),
+    ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Ask nothing: take what is named or found.")
+    ] = False,
+) -> None:
+    """Choose the model to ask, try one question, and write it into panel.toml.
+
+    Looks for servers on this machine and for keys in the environment. Only the lines that are
+    shown are written; Ctrl-C writes nothing. Exit 3: the model gave no answer.
+    """
+    root = find_root(Path.cwd())
+    workspace = load_workspace(root)
+    named = Choice(endpoint or "", model, base_url, api_key_env)
+    if not yes and not sys.stdin.isatty():
+        words = [f"--{name.replace('_', '-')} {shlex.quote(text)}" for name, text in (
+            ("endpoint", endpoint), *named.values.items()) if text]  # fmt: skip
+        raise UsageError(
+            "'panel setup' asks questions, and stdin is no terminal. Type "
+            f"'{' '.join(['panel setup --yes', *(words or ['--endpoint NAME --model MODEL'])])}'."
+        )
+    choice = _with_model(root, workspace.settings, _chosen(workspace, named, yes), yes)
+    edit = _edited(root, choice)
+    settings = settings_of(root / FILE, edit.text)
+    tried = _tried(replace(workspace, settings=settings), choice.endpoint)
+    if not tried and (yes or not typer.confirm("Write it all the same?", err=True)):
+        note("Nothing was written.")
+        raise typer.Exit(ExitCode.ENDPOINT)
+    _write(root, edit, yes)
+
+
+def _chosen(workspace: WorkspaceFiles, named: Choice, yes: bool) -> Choice:
+    """Return what the options name, else what is found; raises UsageError where that is unclear."""
+    if named.base_url is not None:
+        return replace(named, endpoint=named.endpoint or _name_of(named.base_url))
+    if named.endpoint and (named.model or named.endpoint not in _local(workspace)):
+        return named
+    if named.model in served_here():
+        return Choice(EMBEDDED, named.model)
+    found = find_servers() if detection_off() is None else []
+    options = options_of(workspace.settings, workspace.root, found)
+    if named.endpoint:
+        options = [each for each in options if each.endpoint == named.endpoint]
+    running = [
+        Choice(
+            each.endpoint,
+            each.model.name,
+            each.explicit,
+            label=f"{each.model.name}, of {each.server.title} at {each.server.address}",
+        )
+        for each in options
+    ]
+    if yes or named.model:
+        only = choose(options, found, named.model)
+        return Choice(only.endpoint, only.model.name, only.explicit)
+    return _asked(running, found)
+
+
+def _local(workspace: WorkspaceFiles) -> set[str]:
+    """Return the endpoints of servers on this machine, whose models can be looked for."""
+    presets = (name for name in PRESETS if name != EMBEDDED)
+    found = (resolve_endpoint(Settings(), workspace.root, each, "any") for each in presets)
+    return {
+        each.name for each in found if is_loopback(urlsplit(each.base_url or "").hostname or "")
+    }
+
+
+def _name_of(base_url: str) -> str:
+    """Return the name of the endpoint of an address; raises UsageError for what is none."""
+    try:
+        host = urlsplit(endpoint_address(base_url)).hostname or ""
+    except ValueError as error:
+        raise UsageError(f"--base-url {error}") from None
+    return "local" if is_loopback(host) else re.sub(r"[^a-z0-9]+", "-", host).strip("-")
+
+
+def _asked(running: Sequence[Choice], found: Sequence[FoundServer]) -> Choice:
+    """Show what can be asked, numbered, and return what is chosen."""
+    choices = [*running, *_keys(), *_fetched()]
+    for each in found:
+        if each.trouble:
+            note(f"{each.address}: {each.title}, {each.trouble}.")
+    if not choices:
+        choose([], found)  # raises, and names the ways on
+    note("These can be asked:")
+    number = _number([each.label for each in choices], "Which one")
+    return choices[number]
+
+
+def _keys() -> list[Choice]:
+    """Return the services whose keys are in the environment; the keys are never shown."""
+    return [
+        Choice(name, label=f"{name}, by the key in {variable}")
+        for name, preset in PRESETS.items()
+        if (variable := preset.get("api_key_env")) and os.environ.get(variable, "").strip()
+    ]
+
+
+def _fetched() -> list[Choice]:
+    """Return the models on the disk that panel serves itself."""
+    return [
+        Choice(EMBEDDED, pin.name, label=f"{pin.name}, served by panel itself")
+        for pin in known_pins()
+        if pin.fetched()
+    ]
+
+
+def _number(labels: Sequence[str], question: str) -> int:
+    for number, label in enumerate(labels, 1):
+        note(f"  {number}  {label}")
+    while True:
+        chosen = int(typer.prompt(question, default=1, type=int, err=True))
+        if 1 <= chosen <= len(labels):
+            return chosen - 1
+        note(f"Type a number from 1 to {len(labels)}.")
+
+
+def _with_model(root: Path, settings: Settings, choice: Choice, yes: bool) -> Choice:
+    """Return the choice with a model: its own, its preset's, or one that is asked for."""
+    if choice.endpoint not in settings.endpoint_names() and choice.base_url is None:
+        resolve_endpoint(settings, root, choice.endpoint)  # raises, with the nearest name
+    known = choice.model or PRESETS.get(choice.endpoint, {}).get("model")
+    if known is None and choice.base_url is None:
+        known = resolve_endpoint(settings, root, choice.endpoint, model_needed=False).model or None
+    if known is not None:
+        return choice
+    if yes:
+        raise UsageError(f"endpoint {choice.endpoint!r} has no model of its own. Add --model NAME.")
+    from panel.endpoint.served_models import can_chat  # noqa: PLC0415 - the HTTP stack
+
+    asked = settings_of(root / FILE, _edited(root, choice).text)
+    listed = resolve_endpoint(asked, root, choice.endpoint, model_needed=False)
+    seen = load_engine("local").diagnose(listed, root / RUNS / MEMORY)
+    names = [name for name in seen.models if can_chat(name, {})][:MODELS_SHOWN]
+    if seen.fault:
+        note(seen.fault)
+    if names:
+        note("It lists " + ", ".join(names) + ".")
+    default = names[0] if len(names) == 1 else None
+    return replace(choice, model=str(typer.prompt("Which model", default=default, err=True)))
+
+
+def _edited(root: Path, choice: Choice) -> Edit:
+    """Return panel.toml as it will be: the endpoint's table, and that it is meant where unclear."""
+    file = root / FILE
+    source = file.read_bytes().decode("utf-8-sig")
+    table: Values = {("endpoints", choice.endpoint): choice.values}
+    edit = with_values(source, table)
+    if configured_endpoints(settings_of(file, edit.text)) != [choice.endpoint]:
+        edit = with_values(source, {("panel",): {"endpoint": choice.endpoint}, **table})
+    return edit
+
+
+def _tried(workspace: WorkspaceFiles, endpoint: str) -> bool:
+    """Ask one real question, show what came back, and return whether it was an answer.
+
+    A review of a tool where there is one, whose answer is kept; else whether the server answers.
+    """
+    if not workspace.tools:
+        found = resolve_endpoint(workspace.settings, workspace.root, endpoint)
+        seen = load_engine("local").diagnose(found, workspace.runs / MEMORY)
+        note(seen.fault or f"{found.model} answers; structured output: {seen.structured_output}.")
+        return seen.fault is None
+    tool, persona = workspace.tools[0], workspace.personas[0]
+    prepared = prepare(workspace, Selection([tool.slug], [persona.id], endpoint=endpoint))
+    target = prepared.target
+    if target.endpoint.profile == "embedded":
+        note(NOT_JUDGEMENT)
+    doing = "Asking" if prepared.asking else "Answered before by"
+    note(f"{doing} {target.model}: {persona.name} on {tool.name} ...")
+    silent = ProgressReporter(lambda _stats: None, note)
+    summary, stats = execute(workspace, prepared, silent)
+    remark(endpoint, summary, stats)
+    if summary.stopped == "interrupted":
+        raise KeyboardInterrupt
+    return _shown(workspace, prepared, sorted(stats.reasons))
+
+
+def _shown(workspace: WorkspaceFiles, prepared: Prepared, reasons: Sequence[str]) -> bool:
+    """Show the answer to the question that was tried; returns whether there is one."""
+    [pair] = [cell.pair for cell in prepared.target.lay_out()]
+    with opened(workspace.runs) as connection:
+        answers = answers_by_pair(connection, prepared.target.model).get(pair, [])
+    verdicts = [each for each in answers if each.outcome == "verdict"]
+    if not verdicts:
+        note(f"No verdict came back: {', '.join(reasons) or 'nothing'}.")
+        return False
+    say(f"{(verdicts[-1].verdict or '').upper()}: {verdicts[-1].take}")
+    return True
+
+
+def _write(root: Path, edit: Edit, yes: bool) -> None:
+    file = root / FILE
+    if not edit.added and not edit.replaced:
+        note(f"{FILE} says so already.")
+        return
+    note(f"{FILE} gets these lines:" if edit.added else f"{FILE} changes:")
+    for line in edit.added:
+        note(f"    {line}")
+    for each in edit.replaced:
+        note(f"    line {each.line}: {each.key} = {each.was} becomes {each.key} = {each.now}")
+    if not yes and not typer.confirm("Write them?", default=not edit.replaced, err=True):
+        note("Nothing was written.")
+        return
+    bom = BOM if file.read_bytes().startswith(BOM.encode()) else ""
+    put_in_place(file, bom + edit.text)
+    note("Written. Next: panel run")
