@@ -64,8 +64,12 @@ model-servers: $(VENV)/test  ## real servers, long and optional: llama-server, l
 soak: $(VENV)/test  ## ten minutes of editors doing anything, in search of a lost word
 	PANEL_TEST_LONG=1 $(PYTEST) -s tests/desk/test_soak.py
 
-.PHONY: docs
-docs: $(VENV)/test  ## write docs/cli.md anew from the program's own --help
+.PHONY: docs cli-help
+docs: $(VENV)/docs cli-help  ## build the docs site into build/site/, and test it
+	$(BIN)/python -m tests.support.docs_site
+	$(PYTEST) -q tests/test_docs_site.py
+
+cli-help: $(VENV)/test  ## write docs/cli.md anew from the program's own --help
 	$(BIN)/python -m tests.support.cli_help
 
 .PHONY: hashes
@@ -107,6 +111,10 @@ $(VENV)/test: $(VENV)/demo
 	@echo "Installing the test tools (pytest, hypothesis, playwright, ruff, mypy, import-linter) into $(VENV) ..."
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt 'pip>=25.1'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[embedded,site,desk,research]' --group dev
+	@touch $@
+
+$(VENV)/docs: $(VENV)/test
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --group docs
 	@touch $@
 
 $(VENV)/notebook: $(VENV)/test

@@ -1,6 +1,6 @@
 """``docs/cli.md``: the ``--help`` of every command, as the program prints it.
 
-``make docs`` calls ``python -m tests.support.cli_help``, which writes the page anew.
+``make cli-help`` calls ``python -m tests.support.cli_help``, which writes the page anew.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ PAGE = ROOT / "docs" / "cli.md"
 COLUMNS = "100"  # the page is the same on every machine, however wide its terminal is
 HEAD = """# The command line
 
-What `panel COMMAND --help` prints, for every command. `make docs` writes this page: to change it,
-edit the docstrings and options in `src/panel/cli/`.
+What `panel COMMAND --help` prints, for every command. `make cli-help` writes this page: to change
+it, edit the docstrings and options in `src/panel/cli/`.
 """
 
 

@@ -92,9 +92,9 @@ def test_every_default_that_a_new_panel_toml_shows_is_the_programs_own() -> None
             ), key
 
 
-def test_the_readme_gives_the_programs_own_number_of_tries() -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    assert re.findall(r"attempts = (\d+)", readme) == [str(Settings().limits.attempts)]
+def test_the_page_of_endpoints_gives_the_programs_own_number_of_tries() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "endpoints.md").read_text(encoding="utf-8")
+    assert re.findall(r"attempts = (\d+)", page) == [str(Settings().limits.attempts)]
 
 
 def test_what_runs_hold_is_for_their_owner_alone(
