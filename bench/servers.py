@@ -421,14 +421,14 @@ def ask(finding: Finding, recipe: Recipe, base_url: str, workspace: Path) -> Non
 def settings(recipe: Recipe, base_url: str) -> str:
     """Write a panel.toml that asks this server as the embedded endpoint is asked."""
     # Imported here: vLLM's environment, which runs --dequantise, has no panel.
-    from panel.workspace.presets import EMBEDDED, PRESETS  # noqa: PLC0415
+    from panel.workspace.presets import DEMO  # noqa: PLC0415
 
-    known = PRESETS[EMBEDDED]["sampling"]
+    known = DEMO["sampling"]
     seed = f"seed = {known['seed']}\n" if recipe.seeded else ""
     extra = ", ".join(f"{name} = {value}" for name, value in recipe.extra.items())
     return (
         '[panel]\nendpoint = "real"\n\n[endpoints.real]\n'
-        f'base_url = "{base_url}"\nmodel = "{MODEL}"\nprofile = "embedded"\n'
+        f'base_url = "{base_url}"\nmodel = "{MODEL}"\nprofile = "extractive"\n'
         f"concurrency = {IN_FLIGHT}\ntimeout_seconds = 600\n\n[endpoints.real.sampling]\n"
         f"top_p = {known['top_p']}\nmax_tokens = {known['max_tokens']}\n{seed}"
         f"extra = {{ {extra} }}\n"

@@ -102,7 +102,7 @@ def a_publication(tools: int, comparisons: int) -> Publication:
     """Return a publication of that size, the same each time."""
     chance = random.Random(5)
     personas = load_personas(ROOT / "personas")
-    prompts = load_prompts(ROOT / "prompts", personas)
+    prompts = load_prompts(ROOT / "prompts")
     editions = [an_edition(chance, number, personas) for number in range(tools)]
     changes = [
         VerdictChange(

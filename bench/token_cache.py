@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from tests.support.one_layer import cut_to_one_layer
 
@@ -33,7 +33,6 @@ from panel.engines.queue import CellQueue
 from panel.workspace.loading import load_workspace
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-PROFILES: tuple[Literal["embedded", "standard"], ...] = ("embedded", "standard")
 LONGEST_REPLY = 24  # tokens
 AS_A_RUN = "as `panel run` asks"
 
@@ -45,7 +44,6 @@ class Measured:
     expected: the share of the order's own arithmetic, for one slot; None where there are more.
     """
 
-    profile: str
     slots: int
     order: str
     cells: int
@@ -80,7 +78,7 @@ def measure(target: Target, slots: int, weights: Path, order: str = AS_A_RUN) ->
     with serve(served_here) as served:
         cached, read = asyncio.run(_ask_all(cells, served, slots, spread))
     expected = target.order([1]).cached_share(target.places(cells)) if slots == 1 else None
-    found = (target.endpoint.profile, slots, order, len(cells), cached + read, cached, expected)
+    found = (slots, order, len(cells), cached + read, cached, expected)
     return Measured(*found)
 
 
@@ -132,22 +130,20 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         weights = Path(folder) / "one-layer.gguf"
         cut_to_one_layer(default_weights(), weights)
-        for profile in PROFILES:
-            asked = replace(target, endpoint=replace(target.endpoint, profile=profile))
-            found += [
-                measure(asked, slots, weights, order)
-                for slots in arguments.slots
-                for order in orders(asked)
-            ]
+        found += [
+            measure(target, slots, weights, order)
+            for slots in arguments.slots
+            for order in orders(target)
+        ]
     if arguments.json:
         print(json.dumps([asdict(each) | {"share": each.share} for each in found], indent=1))
         return
-    print("| prompts | slots | order | prompt tokens | from the cache | worked out |")
-    print("|---|---|---|---|---|---|")
+    print("| slots | order | prompt tokens | from the cache | worked out |")
+    print("|---|---|---|---|---|")
     for each in found:
         expected = "" if each.expected is None else f"{100 * each.expected:.0f} %"
         print(
-            f"| {each.profile} | {each.slots} | {each.order} | {each.tokens:,} | "
+            f"| {each.slots} | {each.order} | {each.tokens:,} | "
             f"{100 * each.share:.1f} % | {expected} |"
         )
 

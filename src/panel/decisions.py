@@ -75,8 +75,8 @@ class Revision:
     """Words that an editor decided on, with their quotes and the verdict of their answer.
 
     question: the later question for which an editor confirmed them, None where nobody did.
-    beats ((label, text), in order), asked_at (ISO time in UTC), output_mode: of their answer,
-    as the store has it; empty where it has none.
+    beats ((label, text), in order), asked_at (ISO time in UTC), output_mode, demo (whether a demo
+    model gave it): of their answer, as the store has it; empty where it has none.
     """
 
     text: str
@@ -95,6 +95,7 @@ class Revision:
     beats: tuple[tuple[str, str], ...] = field(default=(), compare=False)
     asked_at: str = field(default="", compare=False)
     output_mode: str = field(default="", compare=False)
+    demo: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

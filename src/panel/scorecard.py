@@ -21,6 +21,12 @@ from panel.stats import (
     panel_health,
 )
 
+PICKED = "Sentences picked from the vendor's text by a demo model"
+NOT_JUDGEMENT = (
+    "A demo model only picks sentences from the vendor's text: it shows the machinery. Its "
+    "verdicts are no judgement, and no percentage is made of them."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Take:
@@ -30,8 +36,9 @@ class Take:
     None or empty unless the outcome is a verdict; reason says why not.
     beats: (label, text) in order. stale: the files have changed since it was asked.
     state: what editors decided; ``take`` of an approved one is the published wording.
-    editor: who decided last, None where nobody has. overturned: its verdict is not what the
-    persona says now.
+    demo: the verdict is a demo model's, and no judgement; picked: the words are the sentences that
+    it picked, and no editor's. editor: who decided last, None where nobody has. overturned: its
+    verdict is not what the persona says now.
     """
 
     outcome: Outcome
@@ -47,6 +54,8 @@ class Take:
     state: State = "draft"
     editor: str | None = None
     overturned: bool = False
+    demo: bool = False
+    picked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +97,11 @@ class Scorecard:
     result: PanelResult
 
     @property
+    def demo(self) -> bool:
+        """Whether a demo model's votes or takes are among what it shows."""
+        return self.result.demo or any(line.take.demo for line in self.lines if line.take)
+
+    @property
     def asked(self) -> bool:
         """Whether anybody was ever asked."""
         return any(line.take for line in self.lines)
@@ -111,8 +125,12 @@ class Comparison:
     left: Scorecard
     right: Scorecard
     model: str
-    embedded: bool
     confidence: bool = False
+
+    @property
+    def demo(self) -> bool:
+        """Whether either side shows what a demo model said."""
+        return self.left.demo or self.right.demo
 
     def pairs(self) -> list[tuple[PersonaLine, PersonaLine]]:
         """Return the personas' rows, left and right together."""

@@ -1,10 +1,11 @@
-"""Text for people: cleaned of invisible characters, shortened; dates in UTC."""
+"""Text for people: cleaned of invisible characters and markup, cut into sentences; dates in UTC."""
 
 from __future__ import annotations
 
 import html
 import re
 import unicodedata
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 
@@ -66,9 +67,69 @@ def one_line(text: str) -> str:
     return " ".join("".join(kept).split())
 
 
+_JOIN = "\u00ad"  # a soft hyphen: stands in a word, and is no part of it
+_MARKS = re.compile(
+    r"(?P<inline></?(?:a|abbr|b|big|code|del|em|font|i|ins|kbd|mark|q|s|small|span|strong|sub|sup|tt|u"
+    r"|var|wbr)\b[^<>]{0,300}>)"
+    r"|(?P<block></?[a-z][^<>]{0,300}>|<!--(?:[^-]|-(?!->)){0,300}-->)"
+    r"|(?P<link>(?<=\])\([^()\s]{0,500}(?: \"[^\"]{0,100}\")?\))"
+    r"|(?P<entity>&(?:\#\d{1,7}|\#x[0-9a-f]{1,6}|[a-z]{2,8}\d{0,2});)"
+    r"|(?P<quoted>(?:^|(?<=\n))>)",
+    re.I,
+)
+
+
+# Stars and underscores beside a word, but neither those of "2 * 3" nor a "~" that means "about".
+_EMPHASIS = re.compile(
+    r"\*+(?=\S)|(?<=\S)\*+|~~+|[`\u00ad]|(?<!\w)_+(?=\S)|(?<=\S)_+(?!\w)|\\(?=[^\w\s])"
+)
+
+
+def without_markup(text: str) -> str:
+    """Return a text of the same length without tags, targets of links and entities."""
+
+    def plain(mark: re.Match[str]) -> str:
+        if mark["entity"]:
+            return html.unescape(mark[0])[:1].ljust(len(mark[0]), _JOIN)
+        return (_JOIN if mark["inline"] else " ") * len(mark[0])
+
+    return _MARKS.sub(plain, text)
+
+
+def legible(text: str) -> str:
+    """Return a piece of a source as readers may see it: one line, without markup."""
+    return " ".join(_EMPHASIS.sub("", without_markup(text)).replace("|", " ").split())
+
+
+_SENTENCE_END = re.compile(
+    r"""
+    [.!?…] (?<! [.!?…]{2} ) [.!?…]*+ [\"'”’)\]]*+   # the marks, and quotes or brackets after them
+    (?: [ \u00a0\u202f]? » )?+                      # as in French
+    (?= \s++[^a-z] | \s*+$ )                        # then no small letter
+    | [。！？｡।۔؟] (?<! [。！？｡।۔؟]{2} ) [。！？｡।۔؟]*+ [”’」』）]*+   # where no blank need follow
+    """,
+    re.X,
+)
+_ABBREVIATION = re.compile(
+    r"\b(?: [a-z](?:\.[a-z]){1,3} | vs|etc|approx|no|nr|dr|mr|mrs|ms|st|prof|inc|ltd|cf|fig|vol"
+    r"|bzw|ca | et\ al )\.$",
+    re.I | re.X,
+)
+
+
+def sentence_ends(text: str) -> Iterator[int]:
+    """Yield where sentences end: behind the mark and what closes a quotation.
+
+    A decimal point, an address and an abbreviation ("e.g.", "U.S.", "Inc.") end none.
+    """
+    for end in _SENTENCE_END.finditer(text):
+        if not _ABBREVIATION.search(text, max(0, end.start() - 8), end.start() + 1):
+            yield end.end()
+
+
 _PAGE = re.compile(r"<(!doctype|html|head|title|body|center|h1)\b", re.I)
 _TITLE = re.compile(r"<title[^<>]*>(.*?)(</title|$)", re.I | re.S)
-_UNREAD = re.compile(r"<!--.*?(-->|$)|<(script|style|head)\b.*?(</\2\s*>|$)", re.I | re.S)
+UNREAD = re.compile(r"<!--.*?(-->|$)|<(script|style|head)\b.*?(</\2\s*>|$)", re.I | re.S)
 _TAG = re.compile(r"<[^>]*(>|$)")
 PAGE_WORDS = 120  # characters of a web page that a sentence shows
 
@@ -86,7 +147,7 @@ def without_pages(text: str) -> str:
     title = _TITLE.search(markup)
     words = one_line(html.unescape(title[1])) if title else ""
     if not words:
-        lines = _TAG.sub("\n", _UNREAD.sub("", markup)).split("\n")
+        lines = _TAG.sub("\n", UNREAD.sub("", markup)).split("\n")
         words = next(filter(None, (one_line(html.unescape(line)) for line in lines)), "")
     shown = f'the web page "{shortened(words, PAGE_WORDS)}"' if words else "a web page"
     return text[: page.start()] + shown

@@ -28,29 +28,18 @@ ENDPOINT = Endpoint("mock", None, "http://127.0.0.1:9/v1", "mock-1")
 LENGTHS = st.integers(1, 6000)
 
 
-def by_turns(place: Place) -> int:
-    """Alternate over tools, personas and repeats, as the worked examples do."""
-    return sum(place) % 2
-
-
-def always_alike(_place: Place) -> int:
-    return 0
-
-
 @st.composite
 def orders(draw: st.DrawFn) -> Order:
-    """Catalogs of every shape: few and many tools, short and long parts, with and without turns."""
+    """Catalogs of every shape: few and many tools, short and long parts."""
     personas = draw(st.integers(1, 5))
-    shown = draw(st.booleans())
     lengths = st.lists(LENGTHS, min_size=personas, max_size=personas)
     sizes = Sizes(
         draw(LENGTHS),
         draw(lengths),
-        draw(lengths) if shown else [0] * personas,
         draw(st.lists(st.one_of(LENGTHS, st.just(10**6)), min_size=1, max_size=40)),
     )
     repeats = range(1, 1 + draw(st.integers(1, 4)))
-    return arrange(sizes, repeats, by_turns if shown else always_alike)
+    return arrange(sizes, repeats)
 
 
 def every_place(order: Order) -> set[Place]:
@@ -83,8 +72,7 @@ def test_an_interrupted_order_leaves_whole_panels_behind(order: Order) -> None:
 
 @given(orders())
 def test_half_as_many_tools_at_once_would_cost_more(order: Order) -> None:
-    """Where no examples are shown, which blocks of single tools do not all show in both orders."""
-    if order.block > 1 and not any(order.sizes.examples):
+    if order.block > 1:
         whole, half = replace(order, block=10**6), replace(order, block=order.block // 2)
         assert whole.cached_share() - half.cached_share() > LOSS
 
@@ -103,11 +91,10 @@ def test_what_is_shared_is_what_two_prompts_begin_with(order: Order, at: int) ->
 
 def written(order: Order, place: Place) -> str:
     """Write out a prompt of these sizes; each part in characters of its own."""
-    sizes, (tool, persona, _repeat), turn = order.sizes, place, order.turn(place)
+    sizes, (tool, persona, _repeat) = order.sizes, place
     parts = (
         ("r", sizes.rules),
         (chr(1000 + persona), sizes.personas[persona]),
-        (chr(2000 + 2 * persona + turn), sizes.examples[persona]),
         (chr(3000 + tool), sizes.tools[tool]),
     )
     return "".join(character * many for character, many in parts)
@@ -115,8 +102,8 @@ def written(order: Order, place: Place) -> str:
 
 def a_catalog(tools: int, description: int, personas: int = 4, repeats: int = 1) -> Order:
     """Make the house panel's order before so many descriptions of so many characters."""
-    sizes = Sizes(1500, [3900] * personas, [0] * personas, [200 + description] * tools)
-    return arrange(sizes, range(1, 1 + repeats), always_alike)
+    sizes = Sizes(1500, [3900] * personas, [200 + description] * tools)
+    return arrange(sizes, range(1, 1 + repeats))
 
 
 def test_short_descriptions_are_asked_persona_by_persona() -> None:
@@ -167,19 +154,15 @@ def test_a_service_that_bills_nothing_below_a_least_length_saves_less() -> None:
 
 
 def test_an_empty_catalog_has_an_order_too() -> None:
-    order = arrange(Sizes(0, [], [], []), [1], always_alike)
+    order = arrange(Sizes(0, [], []), [1])
     assert ([*order], order.cached_share()) == ([], 0.0)
 
 
-@pytest.mark.parametrize("profile", ["standard", "embedded"])
-def test_equal_prefixes_are_asked_one_after_another_block_by_block(
-    space: Space, profile: str
-) -> None:
+def test_equal_prefixes_are_asked_one_after_another_block_by_block(space: Space) -> None:
     workspace = load_workspace(space.root)
-    endpoint = replace(ENDPOINT, profile=profile)  # type: ignore[arg-type]
     tools = many_tools(250)
     target = Target(
-        workspace.prompts, endpoint, identify(endpoint, None), tools, workspace.personas
+        workspace.prompts, ENDPOINT, identify(ENDPOINT, None), tools, workspace.personas
     )
     block, cells = target.order([1, 2]).block, target.lay_out(2)
     assert 10 < block < 125
@@ -193,19 +176,14 @@ def test_equal_prefixes_are_asked_one_after_another_block_by_block(
     assert [who for who, _slugs in blocks] == [p.id for p in workspace.personas] * (
         whole + (rest > 0)
     )
-    places = target.order([1, 2])
-    assert target.places(cells) == [*places]
-    beginnings = [each for each, _ in groupby(cells, key=lambda cell: cell.beginning)]
-    assert len(beginnings) == len(blocks) * (1 if profile == "standard" else 2)
+    assert target.places(cells) == [*target.order([1, 2])]
 
 
 def test_the_share_that_is_worked_out_is_that_of_the_prompts(space: Space) -> None:
     """Against the characters with which each prompt really begins as the one before."""
     workspace = load_workspace(space.root)
-    endpoint = replace(ENDPOINT, profile="embedded")
-    target = Target(
-        workspace.prompts, endpoint, identify(endpoint, None), many_tools(20), workspace.personas
-    )
+    tools, model = many_tools(20), identify(ENDPOINT, None)
+    target = Target(workspace.prompts, ENDPOINT, model, tools, workspace.personas)
     texts = ["\n".join(text for _role, text in cell.messages) for cell in target.lay_out(2)]
     again = 0
     for before, text in pairwise(texts):

@@ -158,7 +158,7 @@ def test_operational_knobs_stay_out_of_the_fingerprint(space: Space, endpoint: E
         replace(ENDPOINT, sampling=Sampling(extra={"min_p": 0.1})),
         replace(ENDPOINT, model="mock-2"),
         replace(ENDPOINT, name="other"),
-        replace(ENDPOINT, profile="embedded"),
+        replace(ENDPOINT, profile="extractive"),
     ],
     ids=["temperature", "extra", "model", "endpoint", "profile"],
 )
@@ -263,7 +263,7 @@ def test_fingerprints_do_not_move_between_two_readings(space: Space) -> None:
     assert all(cell.fingerprint.startswith("b2:") for cell in cells_of(space))
 
 
-@pytest.mark.parametrize("profile", ["standard", "embedded"])
+@pytest.mark.parametrize("profile", ["standard", "extractive"])
 def test_a_fingerprint_is_the_hash_of_all_that_is_shown_when_it_is_asked(
     space: Space, profile: str
 ) -> None:
@@ -287,17 +287,18 @@ def test_a_template_that_changes_while_a_run_goes_on_changes_no_question_of_it(
     assert [cell.messages for cell in fresh] == planned
 
 
-def test_ten_thousand_tools_are_planned_in_megabytes(space: Space) -> None:
+@pytest.mark.parametrize("profile", ["standard", "extractive"])
+def test_ten_thousand_tools_are_planned_in_megabytes(space: Space, profile: str) -> None:
     """40,000 cells share what they can, and hold none of the text that is asked."""
     count = size(1000, 10_000)
+    endpoint = replace(ENDPOINT, profile=profile)  # type: ignore[arg-type]
     workspace = load_workspace(space.root)
     tools, model = many_tools(count), identify(ENDPOINT, None)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    cells = Target(workspace.prompts, ENDPOINT, model, tools, workspace.personas).lay_out(1)
+    cells = Target(workspace.prompts, endpoint, model, tools, workspace.personas).lay_out(1)
     plan = make_plan(cells, answered(cells[::2]))
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 8 * count  # KB
     assert (len(plan.pending), plan.reused) == (2 * count, 2 * count)
-    assert len({id(cell.schema) for cell in cells}) == 4
 
 
 def test_a_model_is_named_by_endpoint_model_and_the_digests_beginning() -> None:
@@ -312,12 +313,12 @@ def test_inputs_tell_apart_what_went_into_a_cell(space: Space) -> None:
     assert isinstance(cells[0].inputs, Inputs)
 
 
-def test_worked_examples_are_a_persona_s_own_and_no_template_s(space: Space) -> None:
-    """The votes of a panel are counted together by their templates, which all personas share."""
-    embedded = replace(ENDPOINT, profile="embedded")
-    before = cells_of(space, embedded)
-    assert len({cell.inputs.templates_digest for cell in before}) == 1
-    edit(space.root / "prompts/examples/skeptic.yaml", "name: ", "name: The ")
-    plan = make_plan(cells_of(space, embedded), answered(before))
-    assert plan.reasons() == {"persona changed": 2}
-    assert {cell.persona.id for cell, _reason in plan.pending} == {"skeptic"}
+def test_a_model_that_picks_is_asked_anew_where_a_sentence_has_changed(space: Space) -> None:
+    """Its choices are in the question, and a persona's part of it stays what it was."""
+    picking = replace(ENDPOINT, profile="extractive")
+    before = cells_of(space, picking)
+    assert {cell.inputs.profile for cell in before} == {"extractive"}
+    assert {cell.inputs.profile for cell in cells_of(space)} == {None}
+    edit(space.root / "tools/anvil.md", "Anvil", "This Anvil")
+    plan = make_plan(cells_of(space, picking), answered(before))
+    assert plan.reasons() == {"description changed": 4}

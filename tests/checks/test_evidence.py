@@ -300,7 +300,7 @@ def evidence_findings(quote: str) -> list[str]:
 
 @pytest.mark.parametrize("slug", sorted(tools()))
 def test_every_line_that_the_template_shows_of_a_tool_is_found_as_a_quote(slug: str) -> None:
-    asked = load_prompts(ROOT / "prompts", []).review_text(tools()[slug])
+    asked = load_prompts(ROOT / "prompts").review_text(tools()[slug])
     lines = asked.split("=====")[2].strip().splitlines()
     for first, second in zip(lines, [*lines[1:], ""], strict=True):
         for quote in (first, f"{first}\n{second}"):

@@ -195,6 +195,7 @@ def test_the_record_is_plain_json_with_the_three_parts_apart() -> None:
     assert told["inputs"] == {"files": [], "reasons": {"description changed": 1}}
     [tool] = told["verdicts"]
     assert tool["before"] == {
+        "demo": False,
         "ship_percent": 100.0,
         "ships": 8,
         "n": 8,

@@ -93,29 +93,6 @@ def test_without_any_verdict_and_with_a_wrong_word_it_says_so(mocked: Space, pan
     assert panel("lint", "--fail-on", "everything", cwd=mocked.root).code == 2
 
 
-def test_the_repositorys_worked_examples_are_free_of_errors_and_warnings() -> None:
-    """What small models are shown as good takes must pass the checks itself."""
-    from pathlib import Path
-
-    import yaml
-
-    from panel.checks import Subject, check_take
-    from panel.workspace.prompts import Example
-    from tests.support.check_subjects import PERSONAS, a_tool
-
-    folder = Path(__file__).parents[2] / "prompts" / "examples"
-    for file in sorted(folder.glob("*.yaml")):
-        persona = PERSONAS[file.stem]
-        for one in map(Example.model_validate, yaml.safe_load(file.read_text(encoding="utf-8"))):
-            more = {"tagline": one.tool.tagline, "pricing": one.tool.pricing.model_dump()}
-            tool = a_tool(one.tool.name, one.description, **more)
-            beats = {beat.id: one.answer[beat.id] for beat in persona.beats}
-            verdict, evidence = one.answer["verdict"], tuple(one.answer["evidence"])
-            take = Subject(tool, persona, " ".join(beats.values()), verdict, 50, beats, evidence)
-            findings = [one for one in check_take(take, []) if one.severity != "note"]
-            assert findings == [], (file.name, tool.name)
-
-
 def test_takes_in_another_language_are_said_to_be_read_in_part(space: Space, panel: Panel) -> None:
     asked(space, panel, "Il lit JSON et il écrit Parquet.")
     assert "read English" not in panel("lint", cwd=space.root).err

@@ -217,7 +217,6 @@ def test_a_panel_of_other_personas_can_be_probed_for_orders(
 ) -> None:
     for persona in ("builder", "skeptic", "futurist"):
         (mocked.root / "personas" / f"{persona}.md").unlink()
-        (mocked.root / "prompts" / "examples" / f"{persona}.yaml").unlink()
     found = probing(simulated.obeys(material), "injection", "--tools", 8, "--repeats", 1)
     assert (found["verdict"], found["personas"]) == ("not met", ["business-analyst"])
     causal = probing(simulated.reacts(material), "causal", "--tools", 8, "--repeats", 1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -27,21 +26,20 @@ def workspace(space: Space) -> WorkspaceFiles:
     return load_workspace(space.root)
 
 
-def cells_of(workspace: WorkspaceFiles, tools: int, profile: str = "standard") -> list[Cell]:
-    endpoint = replace(ENDPOINT, profile=profile)  # type: ignore[arg-type]
-    model = identify(endpoint, None)
-    target = Target(workspace.prompts, endpoint, model, many_tools(tools), workspace.personas)
+def cells_of(workspace: WorkspaceFiles, tools: int) -> list[Cell]:
+    model = identify(ENDPOINT, None)
+    target = Target(workspace.prompts, ENDPOINT, model, many_tools(tools), workspace.personas)
     return target.lay_out(2)
 
 
 def test_one_lane_asks_in_the_order_that_was_laid_out(workspace: WorkspaceFiles) -> None:
-    cells = cells_of(workspace, 12, "embedded")
+    cells = cells_of(workspace, 12)
     queue = CellQueue(cells)
     assert [queue.take(())[0] for _ in cells] == cells
 
 
 def test_one_lane_keeps_to_an_order_that_was_drawn(workspace: WorkspaceFiles) -> None:
-    cells = cells_of(workspace, 12, "embedded")
+    cells = cells_of(workspace, 12)
     random.Random(3).shuffle(cells)
     queue, asked = CellQueue(cells), list[Cell]()
     for _ in cells:
@@ -62,17 +60,16 @@ def test_lanes_ask_one_persona_each(workspace: WorkspaceFiles) -> None:
 def test_a_lane_asks_all_of_its_persona_before_it_changes_to_another(
     workspace: WorkspaceFiles,
 ) -> None:
-    """Of the worked examples in one order, then in the other, then of the next persona."""
-    cells = cells_of(workspace, 12, "embedded")
-    queue, seen = CellQueue(cells), [list[tuple[str, int]](), list[tuple[str, int]]()]
+    cells = cells_of(workspace, 12)
+    queue, seen = CellQueue(cells), [list[str](), list[str]()]
     for _ in cells:
         cell, lane = queue.take((), 2)
         queue.ended(lane)  # the other one takes longer: this is asked now and then
         mine = seen[lane.number]
-        mine += [cell.beginning] if cell.beginning not in mine[-1:] else []
+        mine += [cell.persona.id] if cell.persona.id not in mine[-1:] else []
     everything = seen[0] + seen[1]
-    assert len(everything) <= 8 + 1  # the last one is shared by who is left without work
-    assert len(set(everything)) == 8
+    assert len(everything) <= 4 + 1  # the last one is shared by who is left without work
+    assert len(set(everything)) == 4
 
 
 def test_two_servers_ask_side_by_side_of_different_personas(workspace: WorkspaceFiles) -> None:
@@ -142,7 +139,7 @@ def workspace_of_all(tmp_path_factory: pytest.TempPathFactory) -> list[Cell]:
     from tests.support.space import new_space
 
     root = new_space(tmp_path_factory.mktemp("queue") / "space").root
-    return cells_of(load_workspace(root), 70, "embedded")
+    return cells_of(load_workspace(root), 70)
 
 
 def test_the_place_of_a_request_goes_to_the_next_of_its_lane(workspace: WorkspaceFiles) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 import pytest
 from bench.token_cache import REPOSITORY, measure
@@ -24,17 +22,16 @@ def one_layer(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.model
 @pytest.mark.parametrize(
-    ("profile", "slots", "least"),
-    [("embedded", 1, 0.75), ("embedded", 4, 0.6), ("standard", 1, 0.7), ("standard", 4, 0.65)],
+    ("slots", "least"),
+    [(1, 0.7), (4, 0.65)],
 )
 @pytest.mark.sample(1)
 def test_most_of_the_prompts_of_the_sample_catalogue_come_from_the_cache(
-    one_layer: Path, profile: Literal["embedded", "standard"], slots: int, least: float
+    one_layer: Path, slots: int, least: float
 ) -> None:
     """14 tools before 4 personas; tool by tool, one slot has 14 and 20 % in its cache."""
     target = resolve_target(load_workspace(REPOSITORY), Chosen(endpoint="embedded"))
-    asked = replace(target, endpoint=replace(target.endpoint, profile=profile))
-    found = measure(asked, slots, one_layer)
+    found = measure(target, slots, one_layer)
     assert found.cells == 56 and found.tokens > 90_000
     assert found.share >= least
     if found.expected is not None:

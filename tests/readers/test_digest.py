@@ -24,7 +24,14 @@ from panel.scorecard import VerdictChange
 from panel.site.publication import Publication
 from panel.stats import Tally
 from tests.support.seed_takes import CODESTRAL, MISTRAL
-from tests.support.site_publication import MODEL, a_line, a_take, an_edition, seed_publication
+from tests.support.site_publication import (
+    MODEL,
+    a_line,
+    a_take,
+    an_edition,
+    demo_publication,
+    seed_publication,
+)
 from tests.support.space import Panel, Space
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -88,7 +95,9 @@ def test_a_verdict_that_changed_is_told_with_its_reason_and_a_first_one_is_not()
 
 def test_the_split_panels_are_those_of_which_each_side_is_sure() -> None:
     content = content_of(split_publication())
-    assert [(tool.name, tool.ship_percent) for tool in content.split] == [("Codestral 2.0", 50)]
+    assert [(tool.name, tool.result.ship_percent) for tool in content.split] == [
+        ("Codestral 2.0", 50)
+    ]
     assert content_of(seed_publication()).split == ()
 
 
@@ -152,13 +161,13 @@ def test_styles_stand_in_the_elements_and_dark_mode_in_the_head() -> None:
 
 def test_drafts_and_the_demonstration_model_are_named_as_such() -> None:
     plain = render_digest(content_of(split_publication()), None)
-    drafts = replace(split_publication(), drafts=True, embedded=True)
+    drafts = demo_publication(replace(split_publication(), drafts=True))
     marked = render_digest(content_of(drafts), None)
     for part in ("html", "text"):
         words = " ".join(getattr(marked, part).split())
         assert "no editor has approved them" in words and "are no judgement" in words
         words = " ".join(getattr(plain, part).split())
-        assert "approved by an editor" in words and "demonstration" not in words
+        assert "approved by an editor" in words and "demo model" not in words
 
 
 ATTACKS = [

@@ -38,7 +38,7 @@ def journaled(
         Tool.model_validate({"slug": f"tool-{n}", "name": f"Tool {n}", **fields})
         for n in range(tools)
     ]
-    ledger = Ledger(runs, load_prompts(ROOT / "prompts", personas), catalog, personas)
+    ledger = Ledger(runs, load_prompts(ROOT / "prompts"), catalog, personas)
     draw = random.Random(7)
     cells = ledger.cells(repeats=repeats)
     leaning = {(c.tool.slug, c.persona.id): draw.choice((0.04, 0.5, 0.96)) for c in cells}

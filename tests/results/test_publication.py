@@ -230,7 +230,6 @@ def test_a_take_keeps_its_headings_whatever_becomes_of_it(approved: Space, panel
     assert headings(approved, panel) == whole, "stale"
     run(approved, tools=["anvil"])
     assert headings(approved, panel) == whole, "stale beside a newer answer"
-    (approved.root / "prompts" / "examples" / "builder.yaml").unlink()
     edit(approved.root / "personas" / "builder.md", "id: dx_bet", "id: bet")
     assert headings(approved, panel) == whole, "of beats that the persona no longer has"
 

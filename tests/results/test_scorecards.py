@@ -124,7 +124,7 @@ def test_without_verdicts_the_models_that_are_there_are_named(mocked: Space) -> 
 def test_a_comparison_sets_the_two_in_the_order_they_were_named(asked: Space) -> None:
     pair = compared(asked, "Bellows", "anvil")
     assert (pair.left.tool, pair.right.tool) == ("bellows", "anvil")
-    assert not pair.embedded
+    assert not pair.demo
 
 
 @pytest.mark.parametrize("other", ["anvil", "Anvil"])

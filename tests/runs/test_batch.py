@@ -165,10 +165,9 @@ def test_results_are_read_by_the_texts_of_their_time_whatever_the_workspace_says
     batch(panel, space, "submit")
     openai.finish()
     for file in (space.root / "personas").glob("*.md"):  # the first beat gets another name
-        [beat, *_others] = re.findall(r"- id: (\w+)", file.read_text("utf-8"))
-        for each in (file, space.root / "prompts" / "examples" / f"{file.stem}.yaml"):
-            text = each.read_text("utf-8")
-            each.write_text(re.sub(rf"\b{beat}\b", "renamed", text), encoding="utf-8")
+        text = file.read_text("utf-8")
+        [beat, *_others] = re.findall(r"- id: (\w+)", text)
+        file.write_text(re.sub(rf"\b{beat}\b", "renamed", text), encoding="utf-8")
     (space.root / "tools" / "anvil.md").unlink()
     done = batch(panel, space, "import")
     assert (done["taken"], done["runs"][0]["verdicts"]) == (8, 8)

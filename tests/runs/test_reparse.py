@@ -29,14 +29,14 @@ from tests.support.templates import Make
 CELLS = 8
 
 
-def strict(reply: str, persona: Persona, whole: bool = True) -> Verdict:
+def strict(reply: str, persona: Persona, whole: bool = True, _choices: Any = None) -> Verdict:
     """Read nothing of one persona: a parser with a fault."""
     if persona.id == "skeptic":
         raise UnparsableReply(["I do not like it"])
     return parse(reply, persona, whole)
 
 
-def other(reply: str, persona: Persona, whole: bool = True) -> Verdict:
+def other(reply: str, persona: Persona, whole: bool = True, _choices: Any = None) -> Verdict:
     """Read every verdict as ship, with the confidence 1."""
     read = parse(reply, persona, whole)
     return Verdict(read.evidence, read.beats, "ship", 1)
@@ -210,7 +210,7 @@ def _marked(_index: int, body: dict[str, Any]) -> Answer:
 
 
 def _after(which: str) -> Any:
-    def only(reply: str, persona: Persona, whole: bool = True) -> Verdict:
+    def only(reply: str, persona: Persona, whole: bool = True, _choices: Any = None) -> Verdict:
         read = parse(reply, persona, whole)
         if read.evidence != (which,):
             raise UnparsableReply(["not this one"])
@@ -252,7 +252,7 @@ def test_a_reply_cut_short_counts_only_when_it_is_whole(
         whole = "Blows air" in str(body["messages"])
         return Answer(body=completion(text if whole else text[:-1], "length"))
 
-    def nothing(_reply: str, _persona: Persona, _whole: bool) -> Verdict:
+    def nothing(*_words: Any) -> Verdict:
         raise UnparsableReply(["no"])
 
     mock.face = face

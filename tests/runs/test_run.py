@@ -218,17 +218,3 @@ def test_a_run_with_nothing_to_do_does_not_load_the_http_stack(asked: Space) -> 
     )
     assert json.loads(done.stdout)["reused"] == ALL
     assert done.stderr.strip() == "[]"
-
-
-def test_an_edited_example_is_a_change_of_its_persona_alone(space: Space) -> None:
-    """Where examples are shown, that is: the embedded profile alone has them."""
-    before = prepare(load_workspace(space.root), Selection())
-    example = space.root / "prompts" / "examples" / "builder.yaml"
-    example.write_text(example.read_text().replace("A grouper", "A line grouper", 1))
-    after = prepare(load_workspace(space.root), Selection())
-    changed = [
-        (was.persona.id, was.inputs.persona_digest != now.inputs.persona_digest)
-        for (was, _), (now, _) in zip(before.plan.pending, after.plan.pending, strict=True)
-        if was.fingerprint != now.fingerprint
-    ]
-    assert changed == [("builder", True)] * 2

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from panel.scorecard import Comparison, PersonaLine, Scorecard, Take
+from panel.scorecard import PICKED, Comparison, PersonaLine, Scorecard, Take
 from panel.site import formats as room
 from panel.site.comparison import render_comparison
 from panel.stats import Interval, Tally, combine
 from tests.support.site_pages import Reading
+from tests.support.site_publication import as_demo
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "comparison.html"
 MADE = datetime(2026, 11, 24, 6, 30, tzinfo=UTC)
@@ -71,10 +72,14 @@ def a_card(name: str, tallies: tuple[Tally, ...]) -> Scorecard:
 def a_comparison(
     left: tuple[Tally, ...] = (SHIP, SKIP, SHIP, SHIP),
     right: tuple[Tally, ...] = (SHIP, SHIP, ABSTAIN, ERROR),
-    embedded: bool = False,
 ) -> Comparison:
     cards = a_card("Mixtral Open", left), a_card("Coder Two", right)
-    return Comparison(*cards, "local/some-model@sha256:1f2e", embedded)
+    return Comparison(*cards, "local/some-model@sha256:1f2e")
+
+
+def a_demo() -> Comparison:
+    real = a_comparison()
+    return replace(real, left=as_demo(real.left), right=as_demo(real.right))
 
 
 def page_of(comparison: Comparison | None = None) -> str:
@@ -185,13 +190,19 @@ def test_a_stale_take_says_so_where_it_stands_and_below() -> None:
     assert "Some takes are stale." in text
 
 
-def test_the_embedded_model_is_announced_on_top_and_beside_each_verdict() -> None:
-    reading = Reading(page_of(a_comparison(embedded=True)))
-    assert reading.text.index("not judgement and not fit to publish") < reading.text.index(
-        " vs ", 80
-    )
-    assert reading.text.count("Demo model: not a judgement") == 8 + 2 + 1
+def test_a_demo_model_is_announced_on_top_and_beside_each_verdict() -> None:
+    reading = Reading(page_of(a_demo()))
+    assert reading.text.index("Its verdicts are no judgement") < reading.text.index(" vs ", 80)
+    assert reading.text.count("Demo model: no judgement") == 8 + 2 + 1
     assert "noindex" in reading.values("content")
+
+
+def test_no_percentage_of_a_demo_model_stands_on_a_page() -> None:
+    text = Reading(page_of(a_demo())).text
+    assert "demo Panel ship" in text and "there is nothing to compare" in text
+    assert not re.search(r"\d\s?% ship|interval \d|[+−]\d", text)
+    assert not re.search(r"\d+ of \d+|Undecided|Split\b\.", text)
+    assert text.count(f"{PICKED}:") == 6  # beside each take that there is
 
 
 def test_a_real_model_has_no_demo_banner() -> None:
@@ -307,7 +318,7 @@ def test_headings_step_down_one_level_at_a_time() -> None:
 
 
 def test_every_tag_is_closed_in_order() -> None:
-    assert Reading(page_of(a_comparison(embedded=True))).open == []
+    assert Reading(page_of(a_demo())).open == []
 
 
 def test_two_tools_by_four_long_takes_stay_under_sixty_kilobytes() -> None:

@@ -11,10 +11,11 @@ import pytest
 
 from panel.scorecard import VerdictChange
 from panel.site import feeds
+from panel.site.publication import Publication
 from panel.workspace.settings import SiteSettings
 from tests.support.seed_takes import CODESTRAL, MISTRAL
 from tests.support.site_pages import files_of, made_up, with_take
-from tests.support.site_publication import ASKED, MODEL, seed_publication
+from tests.support.site_publication import ASKED, MODEL, demo_publication, seed_publication
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 BASE = "https://verdicts.example/panel/"
@@ -102,9 +103,11 @@ def test_robots_are_let_in_and_told_of_the_sitemap() -> None:
     assert bare == "User-agent: *\nDisallow:\n"
 
 
-@pytest.mark.parametrize("hidden", [{"drafts": True}, {"embedded": True}])
-def test_what_is_not_for_readers_is_not_for_robots(hidden: dict[str, bool]) -> None:
-    files = files_of(replace(seed_publication(), **hidden))
+@pytest.mark.parametrize(
+    "hidden", [replace(seed_publication(), drafts=True), demo_publication(seed_publication())]
+)
+def test_what_is_not_for_readers_is_not_for_robots(hidden: Publication) -> None:
+    files = files_of(hidden)
     assert files["robots.txt"] == b"User-agent: *\nDisallow: /\n"
     assert "sitemap.xml" not in files
 

@@ -30,6 +30,7 @@ from tests.support.site_publication import (
     ASKED,
     MODEL,
     TODAY,
+    demo_publication,
     seed_publication,
 )
 
@@ -254,9 +255,19 @@ def test_without_an_address_nothing_claims_one() -> None:
 
 
 def test_the_demo_model_is_announced_on_every_page() -> None:
-    for path, content in files_of(seed_publication(embedded=True)).items():
+    for path, content in files_of(demo_publication(seed_publication())).items():
         if path.endswith(".html"):
-            assert "not judgement and not fit to publish" in Reading(content).text, path
+            assert "Its verdicts are no judgement" in Reading(content).text, path
+
+
+def test_nowhere_on_a_site_is_there_a_percentage_of_a_demo_model() -> None:
+    """Nor in its feed, its pictures' words or its data for search engines."""
+    shares = re.compile(r"\d+ (?:of|/) \d+|\d\s?% (?:ship|of verdicts)|95\s% interval \d")
+    for path, content in files_of(demo_publication(seed_publication())).items():
+        if path.endswith((".html", ".xml", ".json")):
+            text = content.decode()
+            assert not shares.search(Reading(content).text if path.endswith("html") else text), path
+            assert '"@type":"Review"' not in text, path
 
 
 def test_long_lists_are_spread_over_pages_that_hold_everything_once() -> None:

@@ -64,10 +64,29 @@ def an_edition(tool: Tool, lines: list[PersonaLine]) -> PublishedTool:
     return PublishedTool(tool, card)
 
 
+def as_demo(card: Scorecard) -> Scorecard:
+    """Return a scorecard as if a demo model had picked its takes."""
+    lines = tuple(
+        replace(
+            line,
+            tally=replace(line.tally, demo=True),
+            take=line.take and replace(line.take, demo=True, picked=True),
+        )
+        for line in card.lines
+    )
+    return replace(card, lines=lines, result=combine([line.tally for line in lines]))
+
+
+def demo_publication(publication: Publication) -> Publication:
+    """Return a publication as if a demo model had picked its takes."""
+    shown = (replace(each, card=as_demo(each.card)) for each in publication.tools)
+    return replace(publication, tools=tuple(shown))
+
+
 def seed_publication(**changed: Any) -> Publication:
     """Return the seed page's two tools with the eight takes written for tests."""
     personas = load_personas(ROOT / "personas")
-    prompts = load_prompts(ROOT / "prompts", personas)
+    prompts = load_prompts(ROOT / "prompts")
     tools = {tool.slug: tool for tool in load_catalog(ROOT / "tools")}
     editions = [
         an_edition(

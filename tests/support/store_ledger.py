@@ -60,7 +60,7 @@ class Ledger:
         endpoint = Endpoint(
             "mock", None, "http://127.0.0.1:9/v1", model, sampling=Sampling(**sampling)
         )
-        fresh = replace(self.prompts, _systems={}, _reviews={}, _turns={})
+        fresh = replace(self.prompts, _systems={}, _reviews={})
         identity = identify(endpoint, None)
         return Target(fresh, endpoint, identity, self.tools, self.personas).lay_out(repeats)
 

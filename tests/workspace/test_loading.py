@@ -111,7 +111,6 @@ def test_every_rendering_is_tried_and_each_fault_told_once(space: Space) -> None
     [
         *("panel.toml", "tools/anvil.md", "tools/more.csv", "tools/more.yaml", "tools/more.jsonl"),
         *("personas/skeptic.md", "prompts/review.md.j2", "prompts/parts/bar.j2"),
-        "prompts/examples/builder.yaml",
     ],
 )
 def test_a_merge_that_is_not_resolved_is_named_with_file_and_line(space: Space, name: str) -> None:

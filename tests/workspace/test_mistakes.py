@@ -18,7 +18,6 @@ from panel.errors import Problem, WorkspaceError
 from panel.frozen.canaries import CanaryCheck
 from panel.frozen.files import FrozenTool, parse_document
 from panel.workspace.documents import no_lines
-from panel.workspace.examples import Example
 from panel.workspace.mistakes import in_words
 from panel.workspace.personas import Persona
 from panel.workspace.settings import Settings
@@ -93,11 +92,6 @@ SETTINGS = {
         "stale_price_days": 1,
     },
 }
-EXAMPLE = {
-    "tool": {"name": "A", "tagline": "t", "category": "c", "pricing": PRICING},
-    "description": "d",
-    "answer": {"verdict": "ship"},
-}
 CANARIES = {
     "format": 1,
     "run_id": "r",
@@ -112,7 +106,6 @@ FILES: list[tuple[type[BaseModel], dict[str, Any]]] = [
     (Tool, TOOL),
     (Persona, PERSONA),
     (Settings, SETTINGS),
-    (Example, EXAMPLE),
 ]
 # What YAML, TOML, JSON, CSV and Parquet can hold in any place.
 VALUES: list[Any] = [
@@ -259,7 +252,7 @@ def test_a_value_is_said_beside_what_it_must_be(
         (("site", "pairs"), [["a", "b", "c"]], "has more than 2 entries."),
         (("site", "title"), "a\nb", "holds a line break or a control character."),
         (("panel", "personas"), [], "is empty. Fill it in."),
-        (("endpoints", "own", "profile"), "big", "must be 'standard' or 'embedded', not 'big'."),
+        (("endpoints", "own", "profile"), "big", "must be 'standard' or 'extractive', not 'big'."),
         (("endpoints", "own", "prices"), "5", "not text. Its fields are prompt, completion,"),
     ],
 )

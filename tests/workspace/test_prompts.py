@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections import Counter
 from datetime import date
 from pathlib import Path
 
@@ -36,7 +35,7 @@ HEAD = re.compile(r"===== UNTRUSTED MATERIAL ([0-9a-f]{32}) =====\n")
 
 
 def shipped() -> Prompts:
-    return load_prompts(ROOT / "prompts", PERSONAS)
+    return load_prompts(ROOT / "prompts")
 
 
 def edit(space: Space, name: str, old: str, new: str) -> None:
@@ -60,12 +59,11 @@ def tool(description: str) -> Tool:
 # --- golden ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("profile", ["standard", "embedded"])
-def test_the_messages_are_as_they_were(profile: str) -> None:
+def test_the_messages_are_as_they_were() -> None:
     """UPDATE_GOLDEN=1 writes what is seen anew, for a human to read in the diff."""
-    messages = shipped().messages(BUILDER, TOOL, 1, profile)
+    messages = shipped().messages(BUILDER, TOOL)
     seen = "".join(f"######## {role}\n{content}\n" for role, content in messages)
-    file = GOLDEN / f"messages_{profile}.md"
+    file = GOLDEN / "messages.md"
     if os.environ.get("UPDATE_GOLDEN"):
         file.write_text(seen, encoding="utf-8")
     assert seen == file.read_text(encoding="utf-8")
@@ -78,7 +76,7 @@ def test_the_repair_message_names_problems_and_fields() -> None:
 
 
 def test_the_reviewers_are_told_the_month_and_the_language_or_that_the_month_is_unknown() -> None:
-    told = load_prompts(ROOT / "prompts", PERSONAS, PanelSettings(language="fr", as_of="2026-11"))
+    told = load_prompts(ROOT / "prompts", PanelSettings(language="fr", as_of="2026-11"))
     text = told.system_text(BUILDER)
     assert "The present month is 2026-11." in text and 'the language with the code "fr"' in text
     assert "You do not know today's date" not in text
@@ -96,7 +94,7 @@ def test_a_reviewer_is_told_what_it_weighs_and_what_it_leaves_to_others() -> Non
 
 
 def test_nothing_of_the_tool_stands_in_the_system_message() -> None:
-    first, second = (shipped().messages(BUILDER, t, 1, "standard") for t in (TOOL, tool("other")))
+    first, second = (shipped().messages(BUILDER, t) for t in (TOOL, tool("other")))
     assert first[0] == second[0] and first[1] != second[1]
 
 
@@ -146,7 +144,7 @@ def test_a_copied_fence_does_not_end_the_real_one() -> None:
 def test_a_misspelt_variable_is_found_before_anything_is_asked(space: Space) -> None:
     edit(space, "system.md.j2", "{{ persona.motto }}", "{{ persnoa.motto }}")
     with pytest.raises(WorkspaceError) as refusal:
-        load_prompts(space.root / "prompts", PERSONAS)
+        load_prompts(space.root / "prompts")
     (problem,) = refusal.value.problems
     assert (problem.file.name, problem.line) == ("system.md.j2", 22)
     assert "'persnoa'" in problem.message and problem.remedy == "Did you mean 'persona'?"
@@ -189,8 +187,8 @@ def test_a_missing_template_is_named(space: Space) -> None:
 
 
 def seen_by_all(space: Space) -> tuple[list[Messages], str]:
-    prompts = load_prompts(space.root / "prompts", PERSONAS)
-    rendered = [prompts.messages(persona, TOOL, 1, "embedded") for persona in PERSONAS]
+    prompts = load_prompts(space.root / "prompts")
+    rendered = [prompts.messages(persona, TOOL) for persona in PERSONAS]
     return rendered, template_digest(prompts)
 
 
@@ -214,58 +212,10 @@ def test_line_ends_and_a_byte_order_mark_change_nothing(space: Space) -> None:
 
 def test_a_template_no_probe_fits_still_has_a_digest(space: Space) -> None:
     edit(space, "system.md.j2", "{{ persona.motto }}", "{{ persona.beats[1].label }}")
-    assert template_digest(load_prompts(space.root / "prompts", PERSONAS)).startswith("b2:")
-
-
-# --- worked examples ------------------------------------------------------------------------
-
-
-@given(st.text(min_size=1, max_size=20), st.integers(1, 3))
-def test_both_verdicts_come_last_equally_often(slug: str, repeats: int) -> None:
-    item = TOOL.model_copy(update={"slug": slug})
-    last = Counter(
-        PROMPTS.example_turns(persona, item, repeat)[-1][1].count('"verdict": "ship"')
-        for persona in PERSONAS
-        for repeat in range(1, repeats + 1)
-    )
-    assert last[0] == last[1] == 2 * repeats
-
-
-def test_repeats_of_one_persona_alternate() -> None:
-    turns = [PROMPTS.example_turns(BUILDER, TOOL, repeat) for repeat in (1, 2, 3)]
-    assert turns[0] == turns[2] != turns[1] and turns[0][:2] == turns[1][2:]
-
-
-def test_a_persona_without_examples_is_asked_without(space: Space) -> None:
-    (space.root / "prompts/examples/builder.yaml").unlink()
-    prompts = load_prompts(space.root / "prompts", PERSONAS)
-    assert len(prompts.messages(BUILDER, TOOL, 1, "embedded")) == 2
-    assert len(prompts.messages(PERSONAS[1], TOOL, 1, "embedded")) == 6
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "says"),
-    [
-        ("verdict: skip", "verdict: ship", "does not show both verdicts"),
-        ("verdict: skip", "verdict: maybe", "has no verdict"),
-        ("    dx_bet:", "    dx_bte:", "dx_bet: is missing"),
-        ("confidence: 82", "confidence: high", "verdict_confidence"),
-        ("tagline: I", "taglin: I", "unknown key 'taglin'"),
-        ("name: Grandivox", "name: ''", "name: is empty"),
-        ("verdict: skip", "verdict: skip\n    verdict: ship", "appears twice"),
-        ("evidence: [", "evidence: [{a: b}, ", "is no verdict of 'builder'"),
-        ("- tool:", "- tol:", "unknown key 'tol'"),
-        ("- tool:\n    name: Grandivox", "- 7\n- tool:\n    name: G", "not a list of two"),
-    ],
-)
-def test_a_broken_example_is_refused(space: Space, old: str, new: str, says: str) -> None:
-    edit(space, "examples/builder.yaml", old, new)
-    found = problems(space)
-    assert says in "\n".join(map(str, found))
-    assert all(p.file.name == "builder.yaml" and p.line and p.remedy for p in found)
+    assert template_digest(load_prompts(space.root / "prompts")).startswith("b2:")
 
 
 def test_an_editors_note_is_rendered_as_the_golden_file_has_it() -> None:
-    prompts = load_prompts(ROOT / "prompts", [])
+    prompts = load_prompts(ROOT / "prompts")
     said = prompts.guidance_text("What does it cost to run for a month?")
     assert said + "\n" == (GOLDEN / "guidance.md").read_text(encoding="utf-8")

@@ -236,7 +236,7 @@ def test_an_include_stays_in_its_folder(space: Space, name: str) -> None:
     assert "KEPT OUT" not in refusal(space, f"{{% include {name!r} %}}")
 
 
-@pytest.mark.parametrize("name", ["system.md.j2", "guidance.md.j2", "examples/builder.yaml"])
+@pytest.mark.parametrize("name", ["system.md.j2", "guidance.md.j2"])
 def test_no_file_of_the_prompts_is_a_link_that_leads_out(space: Space, name: str) -> None:
     file = space.root / "prompts" / name
     moved = space.root / file.name
@@ -412,5 +412,5 @@ def test_a_description_of_the_longest_kind_is_rendered(space: Space) -> None:
 
 def test_the_shipped_templates_make_what_they_made() -> None:
     workspace = load_workspace(ROOT)
-    prompts = load_prompts(ROOT / "prompts", workspace.personas)
+    prompts = load_prompts(ROOT / "prompts")
     assert prompts.review_text(workspace.tools[0]).startswith("Review this tool.\n")

@@ -23,9 +23,7 @@ def test_a_new_workspace_is_whole_and_loads(tmp_path: Path) -> None:
     written = create(tmp_path / "new" / "space")
     root = tmp_path / "new" / "space"
     assert {file for file in root.rglob("*") if file.is_file()} == {root / f for f in written}
-    assert {Path("panel.toml"), Path("prompts/examples/builder.yaml"), Path("runs/.gitignore")} <= {
-        *written
-    }
+    assert {Path("panel.toml"), Path("prompts/system.md.j2"), Path("runs/.gitignore")} <= {*written}
     assert all((root / file).read_bytes() == (shipped() / file).read_bytes() for file in written)
     check_rendering(load_workspace(root))
 

@@ -85,7 +85,7 @@ def test_ollamas_usual_tag_may_be_left_out(tmp_path: Path) -> None:
 def test_the_embedded_endpoint_serves_its_model_itself(tmp_path: Path) -> None:
     endpoint = resolved(tmp_path, "", "embedded")
     assert (endpoint.name, endpoint.model, endpoint.base_url) == ("embedded", EMBEDDED_MODEL, None)
-    assert endpoint.embedded and endpoint.profile == "embedded" and endpoint.concurrency == 1
+    assert endpoint.embedded and endpoint.profile == "extractive" and endpoint.concurrency == 1
 
 
 @pytest.mark.parametrize(
@@ -320,7 +320,7 @@ def test_weights_are_found_from_the_workspace(
         ("~/Big.gguf", Path("/home/me/Big.gguf")),
     ):
         endpoint = resolved(tmp_path, text.format(written), "own")
-        assert endpoint.profile == "standard", "examples are for the default model alone"
+        assert endpoint.profile == "standard", "other weights write"
         assert (endpoint.weights, endpoint.model, endpoint.preset) == (found, "big", "embedded")
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from panel.workspace.personas import Beat, load_personas
-from panel.workspace.verdict import EMBEDDED_LENGTHS, UnparsableReply, Verdict, parse, schema_for
+from panel.workspace.verdict import Form, UnparsableReply, Verdict, parse, schema_for
 from tests.support.space import ROOT
 
 BUILDER = load_personas(ROOT / "personas")[0]
@@ -58,16 +58,65 @@ def test_the_schema_stays_in_the_subset_every_server_knows(persona: Any) -> None
     assert confidence == {"type": "integer", "minimum": 0, "maximum": 100}
 
 
-def test_lengths_are_asked_for_only_where_they_are_given() -> None:
-    assert "ength" not in json.dumps(schema_for(BUILDER))
-    schema = schema_for(BUILDER, EMBEDDED_LENGTHS)["properties"]
-    assert schema["primitive"] == {"type": "string", "minLength": 90, "maxLength": 210}
-    assert schema["evidence"] == {
-        "type": "array",
-        "items": {"type": "string", "minLength": 12, "maxLength": 90},
-        "minItems": 2,
-        "maxItems": 3,
-    }
+CHOICES = {
+    "evidence": ("It reads JSON lines.", "It costs $5.", "It writes."),
+    **dict.fromkeys(BEATS, ("It reads.", "It writes.")),
+}
+PICKED = {
+    "evidence": ["It costs $5."],
+    **dict.fromkeys(BEATS, "It writes."),
+    "verdict": "skip",
+    "verdict_confidence": 80,
+}
+LABELS = {beat.id: beat.label for beat in BUILDER.beats}
+
+
+def test_where_a_model_only_picks_the_schema_holds_its_choices_and_nothing_else() -> None:
+    schema = schema_for(BUILDER, choices=CHOICES)["properties"]
+    assert schema["primitive"] == {"type": "string", "enum": ["It reads.", "It writes."]}
+    quote = {"type": "string", "enum": [*CHOICES["evidence"]]}
+    assert schema["evidence"] == {"type": "array", "items": quote, "minItems": 1, "maxItems": 1}
+    assert "enum" not in json.dumps(schema_for(BUILDER)["properties"]["evidence"])
+
+
+@pytest.mark.parametrize("form", [Form(verdict_field="first"), Form(labels="skip-first")])
+def test_a_model_that_picks_is_asked_in_any_form_of_an_experiment(form: Form) -> None:
+    schema = schema_for(BUILDER, form, CHOICES)
+    assert schema["properties"]["verdict"]["enum"] == [*form.words]
+    assert (schema["required"][0] == "verdict") == (form.verdict_field == "first")
+
+
+def test_a_picked_sentence_stands_under_its_label_in_quotation_marks() -> None:
+    verdict = parse(json.dumps(PICKED), BUILDER, choices=CHOICES)
+    assert verdict.beats == {beat: f"{LABELS[beat]}: “It writes.”" for beat in BEATS}
+    assert verdict.evidence == ("It costs $5.",)
+
+
+@pytest.mark.parametrize("said", ["it  writes", "“It writes.”", "The primitive: “It writes.”"])
+def test_a_picked_sentence_is_read_in_the_letters_of_the_choice(said: str) -> None:
+    reply = json.dumps({**PICKED, "primitive": said, "evidence": ["it costs 5"]})
+    verdict = parse(reply, BUILDER, choices=CHOICES)
+    assert verdict.beats["primitive"] == "The primitive: “It writes.”"
+    assert verdict.evidence == ("It costs $5.",)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("primitive", "It writes poems."),
+        ("primitive", "The DX bet: “It writes.”"),
+        ("primitive", "It reads. It writes."),
+        ("primitive", "!?"),
+        ("evidence", ["It costs $5.", "It costs $6."]),
+        ("evidence", ["It reads JSON lines. It costs $5."]),
+    ],
+)
+def test_a_text_that_is_no_choice_is_refused_and_the_choices_named(field: str, value: Any) -> None:
+    with pytest.raises(UnparsableReply) as refusal:
+        parse(json.dumps({**PICKED, field: value}), BUILDER, choices=CHOICES)
+    [problem] = refusal.value.problems
+    assert problem.startswith(f"{field}: is none of the sentences to pick from")
+    assert CHOICES[field][0] in problem
 
 
 # --- where the answer stands ----------------------------------------------------------------

@@ -10,11 +10,11 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field
 
-from panel.stats import Outcome, ShipOrSkip, tally
+from panel.stats import Outcome, ShipOrSkip, Tally, tally
 from panel.workspace.mistakes import shown
 
 MOST_REPEATS = 10_000  # a check lays out every repeat on file
@@ -42,10 +42,11 @@ Confidence = Annotated[int, Field(ge=0, le=100)]
 class Inputs:
     """Content hashes of what the model is shown, part by part, to tell what has changed.
 
-    tool_digest: of the rendered review; persona_digest: of the rendered rules, the schema and
-    the worked examples where they are shown; templates_digest: of what the templates make of a
+    tool_digest: of the rendered review; persona_digest: of the rendered rules and the fields of
+    the schema; templates_digest: of what the templates make of a
     sample, so that all personas share it; sampling_digest: of the settings that shape an answer;
     guidance_digest: of an editor's rendered note to this tool × persona, None where there is none.
+    profile: how the model was asked: "extractive" where it picked sentences, None where it wrote.
     What no prompt shows (a day on which prices were checked) is in none of them.
     """
 
@@ -56,6 +57,7 @@ class Inputs:
     templates_digest: OneLine
     sampling_digest: OneLine
     guidance_digest: OneLine | None = None
+    profile: Literal["extractive"] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,11 @@ class Answer:
         """The paragraph a reader sees: the beats joined in order."""
         return " ".join(self.beats.values())
 
+    @property
+    def demo(self) -> bool:
+        """Whether its words were picked from the vendor's, so that its verdict is no judgement."""
+        return self.inputs.profile is not None
+
     def line_fields(self) -> dict[str, Any]:
         """Return the answer as the fields of a journal line, in JSON types."""
         line = asdict(self)
@@ -127,8 +134,14 @@ def said(answers: Iterable[Answer]) -> ShipOrSkip | None:
     On a tie it is what the first repeat that voted says. None where nobody voted.
     """
     voted = sorted((each for each in answers if each.verdict), key=lambda each: each.repeat)
-    counted = tally((each.outcome, each.verdict) for each in voted)
-    return counted.majority or (voted[0].verdict if voted else None)
+    return votes_of(voted).majority or (voted[0].verdict if voted else None)
+
+
+def votes_of(answers: Iterable[Answer]) -> Tally:
+    """Count answers."""
+    found = list(answers)
+    demo = any(each.demo for each in found)
+    return tally(((each.outcome, each.verdict) for each in found), demo)
 
 
 def speaking(answers: Iterable[Answer], verdict: ShipOrSkip | None = None) -> Answer | None:

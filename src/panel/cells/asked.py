@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 from panel.cells.answers import Inputs
 from panel.cells.cells import Cell, ModelIdentity, Question
+from panel.workspace.passages import choices
 from panel.workspace.personas import Persona
 from panel.workspace.tools import Tool
+from panel.workspace.verdict import Choices
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,11 @@ class AskedCell:
     fingerprint: str
     wording: str
     inputs: Inputs
+
+    @property
+    def choices(self) -> Choices | None:
+        """What each field of the verdict may say; None where the model writes."""
+        return choices(self.persona, self.tool) if self.inputs.profile else None
 
     @property
     def question(self) -> Question:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 from panel.cells.answers import Inputs
 from panel.cells.order import Order, Place, arrange, measured
 from panel.hashing import canonical_json, content_hash, list_hash
 from panel.workspace.endpoints import Endpoint
+from panel.workspace.passages import choices
 from panel.workspace.personas import Persona
+from panel.workspace.presets import EXTRACTIVE
 from panel.workspace.prompts import Message, Messages, Prompts, template_digest
 from panel.workspace.tools import Tool
-from panel.workspace.verdict import EMBEDDED_LENGTHS, schema_for
+from panel.workspace.verdict import Choices, schema_for
 
 REPLY_SHOWN = 8000  # characters of an unreadable reply that its repair shows again
 
@@ -41,11 +43,10 @@ NO_GUIDANCE: Guidance = {}
 class Cell:
     """One question to one model: exactly what it will see, and the hash of just that.
 
-    prompts: what its messages are made of, those of a repair among them; profile: of the endpoint;
-    note: an editor's guidance. sampling: request fields besides messages and schema; schema: the
-    verdict's JSON Schema; prompt_characters: the size of the messages. fingerprint: ``b2:`` + hash
-    over all of it, the model and the repeat. wording: what the repeats of one question share,
-    which is the fingerprint of the first of them.
+    prompts: what its messages are made of, those of a repair among them; note: an editor's
+    guidance. sampling: request fields besides messages and schema; prompt_characters: the size of
+    the messages. fingerprint: ``b2:`` + hash over all of it, the schema, the model and the repeat.
+    wording: what the repeats of one question share, which is the fingerprint of the first of them.
     """
 
     tool: Tool
@@ -53,9 +54,7 @@ class Cell:
     model: ModelIdentity
     repeat: int
     prompts: Prompts = field(compare=False, repr=False)
-    profile: str
     note: str | None
-    schema: dict[str, Any]
     sampling: dict[str, Any]
     inputs: Inputs
     prompt_characters: int
@@ -65,15 +64,17 @@ class Cell:
     @property
     def messages(self) -> Messages:
         """What the model is shown, rendered anew: a plan of 100,000 cells keeps none of it."""
-        return self.prompts.messages(self.persona, self.tool, self.repeat, self.profile, self.note)
+        return self.prompts.messages(self.persona, self.tool, self.note)
 
     @property
-    def beginning(self) -> Beginning:
-        """What its prompt begins with before the question: two are equal where that is."""
-        turned = self.profile == "embedded" and self.prompts.turned(
-            self.persona, self.tool, self.repeat
-        )
-        return (self.persona.id, int(turned))
+    def choices(self) -> Choices | None:
+        """What each field of the verdict may say; None where the model writes."""
+        return choices(self.persona, self.tool) if self.inputs.profile else None
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The verdict's JSON Schema, made anew as the messages are."""
+        return schema_for(self.persona, self.prompts.form, self.choices)
 
     @property
     def key(self) -> CellKey:
@@ -92,7 +93,6 @@ class Cell:
 
 
 CellKey = tuple[str, str, int]
-Beginning = tuple[str, int]  # persona, which of its worked examples comes first
 Question = tuple[str, str, str]  # tool, persona, fingerprint
 
 
@@ -154,21 +154,13 @@ class Target:
         for tools in self.order(counted).blocks():
             block = [self._reviewed(self.tools[place]) for place in tools]
             for reviewer in reviewers:
-                asked = [
-                    cell for each in block for cell in self._cells(shared, reviewer, each, counted)
-                ]
-                cells += sorted(asked, key=lambda cell: cell.beginning)
+                for each in block:
+                    cells += self._cells(shared, reviewer, each, counted)
         return cells
 
     def order(self, repeats: Sequence[int]) -> Order:
         """Return the order in which these repeats of all cells are asked."""
-        sizes = measured(self.prompts, self.tools, self.personas, self.endpoint.profile)
-
-        def turn(place: Place) -> int:
-            tool, persona, repeat = place
-            return self.prompts.turned(self.personas[persona], self.tools[tool], repeat)
-
-        return arrange(sizes, repeats, turn if any(sizes.examples) else lambda _place: 0)
+        return arrange(measured(self.prompts, self.tools, self.personas), repeats)
 
     def places(self, cells: Iterable[Cell]) -> list[Place]:
         """Return where these cells stand among the tools and personas of the target."""
@@ -179,13 +171,9 @@ class Target:
         ]
 
     def _reviewer(self, persona: Persona, shared: _Shared) -> _Reviewer:
-        embedded = self.endpoint.profile == "embedded"
-        schema = schema_for(persona, EMBEDDED_LENGTHS if embedded else None, self.prompts.form)
-        shown: list[Any] = [self.prompts.system_text(persona), schema]
-        if embedded:  # where the worked examples are shown; each persona has its own
-            shown.append(self.prompts.example_records(persona))
-        digest = content_hash(shown)
-        return _Reviewer(persona, digest, schema, f"{canonical_json(schema)},{shared.identity}")
+        schema = schema_for(persona, self.prompts.form)
+        digest = content_hash([self.prompts.system_text(persona), schema])
+        return _Reviewer(persona, digest, canonical_json(schema))
 
     def _reviewed(self, tool: Tool) -> _Reviewed:
         digest = content_hash(self.prompts.review_text(tool))
@@ -195,33 +183,42 @@ class Target:
         self, shared: _Shared, reviewer: _Reviewer, reviewed: _Reviewed, counted: range
     ) -> list[Cell]:
         """Return the repeats of one tool × persona."""
-        prompts, profile, persona = self.prompts, self.endpoint.profile, reviewer.persona
+        prompts, persona, profile = self.prompts, reviewer.persona, shared.profile
         tool, pair = reviewed.tool, (reviewed.tool.slug, reviewer.persona.id)
+        schema = reviewer.schema
+        if profile is not None:
+            schema = canonical_json(schema_for(persona, prompts.form, choices(persona, tool)))
         note = self.guidance.get(pair)
         guidance = None if note is None else content_hash(prompts.guidance_text(note))
 
-        def shown(repeat: int) -> tuple[str, int]:
-            """Return the fingerprint of a repeat, and the size of its prompt."""
-            messages = prompts.messages(persona, tool, repeat, profile, note)
-            *before, last = messages
-            written = ",".join([*map(shared.written, before), reviewed.written(last)])
-            rest = f"{reviewer.asked},{shared.samplings[repeat].written},{repeat}"
-            hashed = list_hash([f"[{written}]", rest])
-            return hashed, sum([len(text) for _role, text in messages])
+        messages = prompts.messages(persona, tool, note)
+        *before, last = messages
+        written = ",".join([*map(shared.written, before), reviewed.written(last)])
+        characters = sum([len(text) for _role, text in messages])
 
-        wording = "" if 1 in counted else shown(1)[0]
+        def hashed(repeat: int) -> str:
+            """Return the fingerprint of a repeat."""
+            rest = f"{schema},{shared.identity},{shared.samplings[repeat].written},{repeat}"
+            return list_hash([f"[{written}]", rest])
+
+        wording = "" if 1 in counted else hashed(1)
         cells: list[Cell] = []
         for repeat in counted:
-            fingerprint, characters = shown(repeat)
+            fingerprint = hashed(repeat)
             wording = wording or fingerprint
             sampled = shared.samplings[repeat]
             inputs = Inputs(
-                reviewed.digest, reviewer.digest, shared.templates, sampled.digest, guidance
+                reviewed.digest,
+                reviewer.digest,
+                shared.templates,
+                sampled.digest,
+                guidance,
+                profile,
             )
             cells.append(
                 Cell(
-                    tool, persona, self.model, repeat, prompts, profile, note, reviewer.schema,
-                    sampled.fields, inputs, characters, fingerprint, wording,
+                    tool, persona, self.model, repeat, prompts, note, sampled.fields, inputs,
+                    characters, fingerprint, wording,
                 )
             )  # fmt: skip
         return cells
@@ -275,34 +272,39 @@ class _Written:
 class _Shared(_Written):
     """What all cells of a target share; the messages that come before the question among it.
 
-    identity: the model as canonical JSON.
+    identity: the model as canonical JSON. profile: as ``Inputs`` has it.
     """
 
     templates: str = field(kw_only=True)
     samplings: dict[int, _Sampled] = field(kw_only=True)
     identity: str = field(kw_only=True)
+    profile: Literal["extractive"] | None = field(kw_only=True)
 
     @classmethod
     def of(cls, target: Target, counted: Iterable[int]) -> _Shared:
         endpoint, prompts, model = target.endpoint, target.prompts, target.model
-        embedded = endpoint.profile == "embedded"
+        profile = EXTRACTIVE if endpoint.demo else None
         samplings: dict[int, _Sampled] = {}
         for repeat in (1, *counted):
             fields = request_sampling(endpoint, repeat)
-            digest = content_hash([fields, embedded, prompts.panel])
+            digest = content_hash([fields, endpoint.demo, prompts.panel])
             samplings[repeat] = _Sampled(fields, digest, canonical_json(fields))
         identity = canonical_json([model.endpoint, model.model, model.digest])
-        return cls(templates=template_digest(prompts), samplings=samplings, identity=identity)
+        return cls(
+            templates=template_digest(prompts),
+            samplings=samplings,
+            identity=identity,
+            profile=profile,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class _Reviewer:
-    """A persona with what all its cells share. asked: schema and model, as canonical JSON."""
+    """A persona with what its cells share. schema: of a model that writes, as canonical JSON."""
 
     persona: Persona
     digest: str
-    schema: dict[str, Any]
-    asked: str
+    schema: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 A server of language models keeps what it has worked out for the beginning of a prompt, up to the
 first token that differs. The parts of a prompt stand in one order: the rules that all personas
-share, one persona, its worked examples if there are any, the tool. So neighbours share most where
+share, one persona, the tool. So neighbours share most where
 the persona stays the same. Such an order would leave no tool with its whole panel before the last
 persona's turn, which is why the tools are cut into blocks: as many as cost no more than LOSS of
 the prompts. Where descriptions are so long that nothing else weighs anything, a block is one tool.
@@ -30,12 +30,11 @@ class Sizes:
     """The parts of the prompts, in characters.
 
     rules: what all personas' system messages begin with alike. personas: the rest of each
-    one's. examples: each persona's worked examples, 0 for none. tools: each tool's question.
+    one's. tools: each tool's question.
     """
 
     rules: int
     personas: Sequence[int]
-    examples: Sequence[int]
     tools: Sequence[int]
 
 
@@ -43,13 +42,11 @@ class Sizes:
 class Order:
     """Cells in asking order: block by block, persona by persona, tool by tool, repeat by repeat.
 
-    turn: which of its persona's worked examples stands first in a cell's prompt, a number.
     block: how many tools are asked of the whole panel before the next ones.
     """
 
     sizes: Sizes
     repeats: Sequence[int]
-    turn: Callable[[Place], int]
     block: int
 
     def blocks(self) -> Iterator[range]:
@@ -60,24 +57,20 @@ class Order:
     def __iter__(self) -> Iterator[Place]:
         for tools in self.blocks():
             for persona in range(len(self.sizes.personas)):
-                places = [(tool, persona, repeat) for tool in tools for repeat in self.repeats]
-                # Equal beginnings follow one another, and of them equal prompts.
-                yield from sorted(places, key=self.turn)
+                yield from ((tool, persona, repeat) for tool in tools for repeat in self.repeats)
 
     def shared(self, before: Place, place: Place) -> int:
         """Return how many characters of a cell's prompt begin the prompt before it, too."""
         sizes, (tool, persona, _repeat) = self.sizes, place
         same = sizes.rules
         if persona == before[1]:
-            same += sizes.personas[persona]
-            if self.turn(place) == self.turn(before):
-                same += sizes.examples[persona] + (sizes.tools[tool] if tool == before[0] else 0)
+            same += sizes.personas[persona] + (sizes.tools[tool] if tool == before[0] else 0)
         return same
 
     def length(self, place: Place) -> int:
         """Return the characters of a cell's prompt."""
         sizes, (tool, persona, _repeat) = self.sizes, place
-        return sizes.rules + sizes.personas[persona] + sizes.examples[persona] + sizes.tools[tool]
+        return sizes.rules + sizes.personas[persona] + sizes.tools[tool]
 
     def cached_share(
         self, places: Iterable[Place] | None = None, kept: Callable[[int], float] = float
@@ -128,42 +121,31 @@ def _percent(share: float) -> str:
     return f"{100 * share:.0f} %"
 
 
-def arrange(sizes: Sizes, repeats: Sequence[int], turn: Callable[[Place], int]) -> Order:
+def arrange(sizes: Sizes, repeats: Sequence[int]) -> Order:
     """Return the order for these prompts: the smallest blocks that cost no more than LOSS.
 
-    What one more block costs is that every persona and its worked examples are read once more.
+    What one more block costs is that every persona is read once more.
     """
     tools, personas = len(sizes.tools), len(sizes.personas)
-    order = Order(sizes, repeats, turn, max(1, tools))
+    order = Order(sizes, repeats, max(1, tools))
     if not tools or not personas or not repeats:
         return order
-    first = ((tool, 0, repeat) for tool in range(tools) for repeat in repeats)
-    turns = len({turn(place) for place in first})
-    alone = sum(sizes.personas) if personas > 1 else 0  # a single persona never changes
-    shown = sum(sizes.examples) if personas * turns > 1 else 0
-    extra = alone + turns * shown
+    extra = sum(sizes.personas) if personas > 1 else 0  # a single persona never changes
     prompts = personas * (tools * sizes.rules + sum(sizes.tools))
-    total = len(repeats) * (prompts + tools * (sum(sizes.personas) + sum(sizes.examples)))
+    total = len(repeats) * (prompts + tools * sum(sizes.personas))
     blocks = min(tools, 1 + int(LOSS * total / extra)) if extra else tools
     return replace(order, block=math.ceil(tools / blocks))
 
 
-def measured(
-    prompts: Prompts, tools: Sequence[Tool], personas: Sequence[Persona], profile: str
-) -> Sizes:
+def measured(prompts: Prompts, tools: Sequence[Tool], personas: Sequence[Persona]) -> Sizes:
     """Measure the parts of the prompts; raises WorkspaceError where a template fails."""
     systems = [prompts.system_text(persona) for persona in personas]
     rules = shared_beginning(systems)
-    examples = [0 for _persona in personas]
-    if profile == "embedded" and tools:  # their length is the same in either order
-        turns = [prompts.example_turns(persona, tools[0], 1) for persona in personas]
-        examples = [sum(len(content) for _role, content in shown) for shown in turns]
     # What a template adds to the descriptions is much the same for all tools.
     around = [max(0, len(prompts.review_text(t)) - len(t.description)) for t in tools[:1]]
     return Sizes(
         rules,
         [len(system) - rules for system in systems],
-        examples,
         [around[0] + len(tool.description) for tool in tools],
     )
 

@@ -89,7 +89,8 @@ def _signature(words: list[str]) -> _Signature:
 
 def _twins(subjects: Sequence[Subject]) -> dict[int, tuple[int, float]]:
     """Return, for each take that has a near-duplicate, the closest one's index and share."""
-    signatures = [_signature(_words(subject)) for subject in subjects]
+    # Picked sentences are the vendor's: who picks the same ones has copied nobody.
+    signatures = [_signature([] if each.picked else _words(each)) for each in subjects]
     # A value tells its bin by the remainder, so that the bands of one place have keys of their own.
     buckets: dict[tuple[int, int], list[int]] = defaultdict(list)
     closest: dict[int, tuple[int, float]] = {}

@@ -14,9 +14,11 @@ from rapidfuzz import fuzz
 
 from panel.checks.findings import Finding, Severity, Span, Subject, whole
 from panel.checks.folding import folded
-from panel.checks.reading import Reading, legible, readings
+from panel.checks.reading import Reading, readings
 from panel.checks.shown import DESCRIPTION, ShownSource, shown_source
 from panel.checks.wordings import differs, kept
+from panel.text import legible
+from panel.workspace.passages import picked
 from panel.workspace.tools import Tool
 
 CLOSE = 85.0  # percent of letters in common that make two passages the same one
@@ -203,13 +205,17 @@ def _field(value: str, source: ShownSource) -> Span | None:
 
 
 def check_evidence(subject: Subject) -> list[Finding]:
-    """Find quotes that are not in what was shown of the tool, or that read differently there."""
+    """Find quotes that are not in what was shown of the tool, or that read differently there.
+
+    Where a model picked the sentences of a take, each of those is a quote.
+    """
     if not subject.evidence:
         if not subject.beats:  # an editor's words need not carry quotes
             return []
         says = ("the verdict has no quote", "Ask again, or quote the words it rests on.")
         return [whole("evidence-missing", "warning", says)]
-    found = (_quote(quote, subject.tool) for quote in dict.fromkeys(subject.evidence))
+    quotes = [*subject.evidence, *(map(picked, subject.beats.values()) if subject.picked else ())]
+    found = (_quote(quote, subject.tool) for quote in dict.fromkeys(quotes))
     return [finding for finding in found if finding is not None]
 
 

@@ -47,7 +47,8 @@ class Subject:
     """One take under check.
 
     text: the take as shown (the beats joined, or an editor's words). beats: id → text in
-    order, empty when an editor rewrote it. confidence: 0-100, None where unknown.
+    order, empty when an editor rewrote it. confidence: 0-100, None where unknown. picked: a model
+    picked the vendor's sentences, so that there is no author whose writing could be judged.
     """
 
     tool: Tool
@@ -57,6 +58,7 @@ class Subject:
     confidence: int | None = None
     beats: Mapping[str, str] = field(default_factory=dict)
     evidence: tuple[str, ...] = ()
+    picked: bool = False
 
     def parts(self) -> list[Span]:
         """Return the spans of the beats in the text; the whole text where there are none."""

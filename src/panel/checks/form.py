@@ -9,7 +9,10 @@ FAR = (45, 240)  # outside this, a take is not one paragraph
 
 
 def check_form(subject: Subject) -> list[Finding]:
-    """Find missing beats, an empty take, and a length far from 90 to 160 words."""
+    """Find missing beats, an empty take, and a length far from 90 to 160 words.
+
+    The length of picked sentences is nobody's.
+    """
     if not subject.text.strip():
         says = ("the take is empty", "Ask again, or write it.")
         return [whole("take-empty", "error", says)]
@@ -19,7 +22,7 @@ def check_form(subject: Subject) -> list[Finding]:
             if not subject.beats.get(beat.id, "").strip():
                 says = (f"the beat “{beat.label}” is missing", "Ask again, or write that part.")
                 found.append(whole("beat-missing", "error", says, beat.id))
-    return found + _length(len(subject.text.split()))
+    return found if subject.picked else found + _length(len(subject.text.split()))
 
 
 def _length(words: int) -> list[Finding]:

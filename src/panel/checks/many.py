@@ -102,7 +102,7 @@ class _Part:
     def _packed(self, take: Subject) -> _Take:
         tool, persona = self.places[ById(take.tool)], self._personas[id(take.persona)]
         words = (take.text, take.verdict, take.confidence, dict(take.beats), take.evidence)
-        return (tool, persona, *words)
+        return (tool, persona, *words, take.picked)
 
 
 class _Here:

@@ -43,7 +43,7 @@ def moulds(subjects: Sequence[Subject]) -> Iterator[tuple[dict[int, Span], Findi
     places: dict[tuple[str, str, str], dict[int, Span]] = defaultdict(dict)
     takes = Counter(subject.persona.id for subject in subjects)
     for index, subject in enumerate(subjects):
-        for check, words, span in _frames(subject):
+        for check, words, span in () if subject.picked else _frames(subject):
             places[subject.persona.id, check, words].setdefault(index, span)
     for (persona, check, words), where in places.items():
         if len(where) < WORN:

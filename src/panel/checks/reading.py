@@ -7,7 +7,6 @@ second time without its tags, the targets of its links and with its entities res
 
 from __future__ import annotations
 
-import html
 import re
 import unicodedata
 from bisect import bisect_right
@@ -16,17 +15,8 @@ from functools import cached_property, lru_cache
 from operator import itemgetter
 
 from panel.checks.findings import Span
+from panel.text import without_markup
 
-_JOIN = "\u00ad"  # a soft hyphen: stands in a word, and is no part of it
-_MARKS = re.compile(
-    r"(?P<inline></?(?:a|abbr|b|big|code|del|em|font|i|ins|kbd|mark|q|s|small|span|strong|sub|sup|tt|u"
-    r"|var|wbr)\b[^<>]{0,300}>)"
-    r"|(?P<block></?[a-z][^<>]{0,300}>|<!--(?:[^-]|-(?!->)){0,300}-->)"
-    r"|(?P<link>(?<=\])\([^()\s]{0,500}(?: \"[^\"]{0,100}\")?\))"
-    r"|(?P<entity>&(?:\#\d{1,7}|\#x[0-9a-f]{1,6}|[a-z]{2,8}\d{0,2});)"
-    r"|(?P<quoted>(?:^|(?<=\n))>)",
-    re.I,
-)
 # Kinds of characters: w letter, d digit, c letter of a script without blanks, j part of a word
 # that is not compared, ' apostrophe, n sign between digits, s sign that is compared.
 _TOKEN = re.compile(
@@ -128,17 +118,6 @@ class Reading:
         return self.at(place + 1) if place >= 0 else None
 
 
-def without_markup(text: str) -> str:
-    """Return a text of the same length without tags, targets of links and entities."""
-
-    def plain(mark: re.Match[str]) -> str:
-        if mark["entity"]:
-            return html.unescape(mark[0])[:1].ljust(len(mark[0]), _JOIN)
-        return (_JOIN if mark["inline"] else " ") * len(mark[0])
-
-    return _MARKS.sub(plain, text)
-
-
 @lru_cache(maxsize=4096)
 def readings(text: str) -> tuple[Reading, ...]:
     """Return the readings of a text: as it is, and without markup where it has any. Cached."""
@@ -152,9 +131,3 @@ def _read(text: str) -> Reading:
         small = text.lower()
         return Reading(tuple([small[start:end] for start, end in places]), places)
     return Reading(tuple(_folded(text[start:end]) for start, end in places), places)
-
-
-def legible(text: str) -> str:
-    """Return a piece of a source as readers may see it: one line, without markup."""
-    plain = re.sub(r"[*`~\\\u00ad]++|(?<!\w)_+|_+(?!\w)", "", without_markup(text))
-    return " ".join(plain.replace("|", " ").split())

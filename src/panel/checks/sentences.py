@@ -8,19 +8,12 @@ from collections.abc import Iterable, Sequence
 
 from panel.checks.findings import Span
 from panel.checks.words import Wanted, wanted, words_in
+from panel.text import sentence_ends
 
 NEAR = 80  # characters before a name that are searched for a denial of it
 REACH = 300  # characters to each side that are looked at, so that no odd text costs minutes
 
-_SENTENCE_END = re.compile(
-    r"""
-    [.!?…] (?<! [.!?…]{2} ) [.!?…]*+ [\"'”’)\]]*+   # the marks, and quotes or brackets after them
-    (?= \s++[^a-z] | \s*+$ )                        # then no small letter
-    """,
-    re.X,
-)
 _EMPTY_LINE = re.compile(r"\n{2,}")
-_ABBREVIATION = re.compile(r"\b(e\.g|i\.e|vs|etc|approx|no|dr|mr|ms|st|inc|ltd|cf)\.$", re.I)
 _CLAUSE_END = re.compile(  # begins with a mark, which is looked for quickly
     r"""
     [;:—–,-] (?:
@@ -116,11 +109,7 @@ class Sentences:
     def __init__(self, text: str, ends: Iterable[int] = ()) -> None:
         self.text = text
         self.spans: list[Span] = []
-        found = {
-            end.end()
-            for end in _SENTENCE_END.finditer(text)
-            if not _ABBREVIATION.search(text, max(0, end.start() - 8), end.start() + 1)
-        }
+        found = {*sentence_ends(text)}
         if "\n\n" in text:
             found.update(line.end() for line in _EMPTY_LINE.finditer(text))
         start = 0

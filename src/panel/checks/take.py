@@ -32,13 +32,14 @@ def check_take(subject: Subject, others: Sequence[Tool]) -> list[Finding]:
     sentences = plain.ending_at([end for _start, end in subject.parts()])
     scenario = Scenario(sentences)
     source = source_of(subject.tool)
-    found = check_evidence(subject) + check_form(subject) + check_closing(subject, plain)
+    found = check_evidence(subject) + check_form(subject)
+    found += [] if subject.picked else check_closing(subject, plain)
     mentions = licence_mentions(text)
     licences = check_licences(text, mentions, sentences, source)
     used = check_experience(text, sentences, source)
     # Words are reported by the check that knows most about them, and by no other.
     told = [*licences, *_without(used, licences)]
-    told += _without(check_wording(subject, source), told)
+    told += [] if subject.picked else _without(check_wording(subject, source), told)
     exact = code_spans(text) + [mention.span for mention in mentions]
     taken = Spans(exact + _spans(told))
     figures = check_figures(text, scenario, source, taken)

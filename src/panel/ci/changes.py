@@ -7,7 +7,7 @@ from typing import Literal
 
 from panel.ci.drift import Drift
 from panel.frozen.verdicts import FrozenVerdict
-from panel.stats import PanelResult
+from panel.stats import DEMO, PanelResult
 
 Kind = Literal["new", "gone", "flipped", "settled", "leaning", "rewritten"]
 # The most telling first, for reports.
@@ -143,6 +143,8 @@ def ship_words(result: PanelResult | None) -> str:
     Every persona weighs the same, so with unequal numbers of answers the percentage is not that
     of the votes, and it is said.
     """
+    if result is not None and result.demo:
+        return f"{DEMO} (a demo model's verdicts: no judgement)"
     if result is None or result.ship_percent is None or result.interval is None:
         return "—"
     percent, low, high = result.ship_percent, result.interval.low, result.interval.high

@@ -12,11 +12,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from panel.cells.answers import votes_of
 from panel.cells.plan import changed_input
 from panel.ci.changes import Diff, InputFile, Kind, PairChange, ToolChange
 from panel.ci.drift import find_drift
 from panel.ci.snapshots import Snapshot
-from panel.frozen.publish import votes_of
 from panel.frozen.rule import is_sure
 from panel.frozen.verdicts import FrozenVerdict
 from panel.stats import PanelResult, combine
@@ -175,6 +175,7 @@ def _numbers(result: PanelResult | None) -> dict[str, Any] | None:
         return None
     interval = result.interval
     return {
+        "demo": result.demo,
         "ship_percent": result.ship_percent,
         "ships": result.ships,
         "n": result.n,

@@ -15,10 +15,10 @@ from panel.cli.options import EndpointName, Json, Model, NoDetect
 from panel.cli.output import note, out, print_json, safe
 from panel.cli.servers import show_servers
 from panel.endpoint.choice import asking_settings
-from panel.endpoint.embedded import NOT_JUDGEMENT
 from panel.engines.base import load_engine
 from panel.errors import WorkspaceError
 from panel.runs.run import MEMORY
+from panel.scorecard import NOT_JUDGEMENT
 from panel.workspace.endpoints import Endpoint, chosen_endpoint, resolve_endpoint
 from panel.workspace.loading import RUNS, find_root, load_workspace
 from panel.workspace.settings_file import load_settings
@@ -127,7 +127,7 @@ def _print_diagnosis(
         if value is not None:
             table.add_row(name, safe(value))
     out().print(table)
-    if found.profile == "embedded":
+    if found.demo:
         note(NOT_JUDGEMENT)
 
 

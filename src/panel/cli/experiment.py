@@ -16,7 +16,6 @@ from panel.cli.options import Json, MaxCalls, MaxCost, MaxTokens, NoDetect
 from panel.cli.output import note, out, plain_table, print_json, safe, say
 from panel.cli.run import how_ended, print_estimate, remark_all, shown, tell_waiting
 from panel.cli.workspace import open_workspace
-from panel.endpoint.embedded import NOT_JUDGEMENT
 from panel.engines.base import RunBudget
 from panel.frozen.thaw import opened_thawed
 from panel.research.arms import Arm, Plan, plan_arms
@@ -31,6 +30,7 @@ from panel.research.experiments import (
     waiting_arms,
 )
 from panel.research.outcome import experiment_outcome
+from panel.scorecard import NOT_JUDGEMENT
 from panel.store.queries import experience
 from panel.workspace.experiments import Comparison, Experiment, load_experiment
 from panel.workspace.loading import WorkspaceFiles
@@ -116,7 +116,7 @@ def run(
             arms = stack.enter_context(opened_arms(workspace, found, connection))
             planned = plan_arms(connection, protocol_of(found), arms)
         refuse_alike(found, planned)
-        if any(arm.target.endpoint.profile == "embedded" for arm in arms):
+        if any(arm.target.endpoint.demo for arm in arms):
             note(NOT_JUDGEMENT)
         for waiting in waiting_arms(found):
             note(f"{waiting} waits for its model and is not asked.")

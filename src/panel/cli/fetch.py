@@ -13,11 +13,11 @@ import typer
 from panel.cli.main import ExitCode
 from panel.cli.options import Json
 from panel.cli.output import Format, err, note, print_json, print_rows, say
-from panel.endpoint.embedded import NOT_JUDGEMENT
 from panel.endpoint.gguf import NotGgufError, read_header
 from panel.endpoint.machine import disk_free, memory_needed, memory_total
 from panel.endpoint.weights import gigabytes, remove
 from panel.errors import UsageError
+from panel.scorecard import NOT_JUDGEMENT
 from panel.workspace.catalogue import (
     DEMO,
     RECOMMENDED,

@@ -8,7 +8,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from panel.cli.output import ends, out, percent, plain_table, safe, say
+from panel.cli.output import ends, out, percent, plain_table, safe, say, ship_share
 from panel.site.health import left_out, sentence, warning
 from panel.stats import PanelHealth, PersonaPair
 
@@ -49,7 +49,7 @@ def _rates(health: PanelHealth, names: Mapping[str, str]) -> Table:
     for each in health.personas:
         votes = each.votes
         span = f"{votes.interval.low:.0f}–{votes.interval.high:.0f} %" if votes.interval else "—"
-        cells = (f"{votes.n:,}", percent(votes.ship_percent), span)
+        cells = (f"{votes.n:,}", ship_share(votes), span)
         table.add_row(safe(names[each.persona]), *cells, f"{each.ties:,}", f"{each.unvoted:,}")
     return table
 
@@ -96,6 +96,7 @@ def health_record(health: PanelHealth, model: str) -> dict[str, Any]:
                 "n": each.votes.n,
                 "ships": each.votes.ships,
                 "skips": each.votes.skips,
+                "demo": each.votes.demo,
                 "ship_percent": each.votes.ship_percent,
                 "interval": ends(each.votes.interval),
                 "ties": each.ties,

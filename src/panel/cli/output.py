@@ -22,7 +22,7 @@ from rich.text import Text
 
 from panel.cli.streams import Printed, is_a_file, to_stdout
 from panel.errors import UsageError
-from panel.stats import Interval
+from panel.stats import DEMO, Interval, PanelResult, Tally
 from panel.text import HIDDEN, harmless
 
 CELL_SHOWN = 72  # characters of a cell in a table
@@ -270,6 +270,11 @@ def percent(value: float | None) -> str:
     if 99 < value < 100:
         return ">99 %"
     return f"{value:.0f} %"
+
+
+def ship_share(votes: Tally | PanelResult) -> str:
+    """Show the ship percentage of votes; a demo model's have none."""
+    return DEMO if votes.demo else percent(votes.ship_percent)
 
 
 def ends(interval: Interval | None) -> list[float] | None:

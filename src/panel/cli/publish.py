@@ -12,10 +12,10 @@ from panel.cli.main import ExitCode
 from panel.cli.options import EndpointName, Json, StoredModel
 from panel.cli.output import note, print_json, say
 from panel.cli.workspace import open_workspace
-from panel.endpoint.embedded import NOT_JUDGEMENT
 from panel.readers.community.votes import Votes
 from panel.results.publication import publication, unapproved
 from panel.runs.selection import Selection, opened_for
+from panel.scorecard import NOT_JUDGEMENT
 from panel.site.build import Built, build
 from panel.site.index import SiteIndex
 from panel.site.pictures import available
@@ -60,7 +60,7 @@ def publish(
             "OUT --drafts' shows the site with them, marked as drafts."
         )
         raise typer.Exit(ExitCode.FAILED)
-    if gathered.embedded:
+    if gathered.demo:
         note(NOT_JUDGEMENT)
     built = build(gathered, out, remove)
     _remark(gathered, built)

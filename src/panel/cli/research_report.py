@@ -16,13 +16,13 @@ from panel.cli.output import note, print_json, say, write_text
 from panel.cli.stats import record
 from panel.cli.streams import to_stdout
 from panel.cli.workspace import open_workspace
-from panel.endpoint.embedded import NOT_JUDGEMENT
 from panel.errors import UsageError
 from panel.frozen.thaw import opened_thawed
 from panel.research.charts import file_svg, png
 from panel.research.frame import FORMS, Source
 from panel.research.page import render_report
 from panel.research.report import Report, report_on, source_of
+from panel.scorecard import NOT_JUDGEMENT
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -61,7 +61,7 @@ def report(
     with opened_thawed(workspace.root) as connection:
         asked = Source("house") if source is None else source_of(connection, source)
         found = report_on(workspace, connection, asked)
-    if found.embedded:
+    if found.demo:
         note(NOT_JUDGEMENT)
     if html is None and not (as_json or svg or png_folder):
         html = Path(f"report-{re.sub(r'[^A-Za-z0-9._-]+', '-', str(asked))}.html")

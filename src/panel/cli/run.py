@@ -29,10 +29,10 @@ from panel.cli.options import (
 )
 from panel.cli.output import err, note, out, percent, print_json, say
 from panel.cli.workspace import open_workspace
-from panel.endpoint.embedded import NOT_JUDGEMENT
 from panel.engines.base import RunBudget, RunStats
 from panel.runs.run import ProgressReporter, RunSummary, execute
 from panel.runs.selection import Prepared, Selection, prepare
+from panel.scorecard import NOT_JUDGEMENT
 
 if TYPE_CHECKING:  # a run that asks nothing is quick: it imports neither the wing nor a bar
     from rich.table import Table
@@ -80,7 +80,7 @@ def run(
         _print_plan(prepared, as_json)
         return
     target = prepared.target
-    if target.endpoint.profile == "embedded":
+    if target.endpoint.demo:
         note(NOT_JUDGEMENT)
     tell_waiting(prepared.plan.waiting)
     if prepared.plan.pending:

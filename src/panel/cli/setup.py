@@ -19,12 +19,12 @@ from panel.cli.options import EndpointName, Model
 from panel.cli.output import note, say
 from panel.cli.run import remark
 from panel.endpoint.choice import choose, detection_off, options_of
-from panel.endpoint.embedded import NOT_JUDGEMENT
 from panel.endpoint.found import FoundServer, find_servers
 from panel.engines.base import load_engine
 from panel.errors import UsageError
 from panel.runs.run import MEMORY, ProgressReporter, execute
 from panel.runs.selection import Prepared, Selection, prepare
+from panel.scorecard import NOT_JUDGEMENT
 from panel.store.ingest import opened
 from panel.store.queries import answers_by_pair
 from panel.workspace.addresses import endpoint_address, is_loopback
@@ -191,7 +191,7 @@ def _with_model(root: Path, settings: Settings, choice: Choice, yes: bool) -> Ch
     """Return the choice with a model: its own, its preset's, or one that is asked for."""
     if choice.endpoint not in settings.endpoint_names() and choice.base_url is None:
         resolve_endpoint(settings, root, choice.endpoint)  # raises, with the nearest name
-    known = choice.model or PRESETS.get(choice.endpoint, {}).get("model")
+    known = choice.model
     if known is None and choice.base_url is None:
         known = resolve_endpoint(settings, root, choice.endpoint, model_needed=False).model or None
     if known is not None:
@@ -236,7 +236,7 @@ def _tried(workspace: WorkspaceFiles, endpoint: str) -> bool:
     tool, persona = workspace.tools[0], workspace.personas[0]
     prepared = prepare(workspace, Selection([tool.slug], [persona.id], endpoint=endpoint))
     target = prepared.target
-    if target.endpoint.profile == "embedded":
+    if target.endpoint.demo:
         note(NOT_JUDGEMENT)
     doing = "Asking" if prepared.asking else "Answered before by"
     note(f"{doing} {target.model}: {persona.name} on {tool.name} ...")

@@ -21,19 +21,18 @@ from panel.cli.output import (
     ends,
     note,
     out,
-    percent,
     print_json,
     safe,
     say,
+    ship_share,
     write_text,
 )
 from panel.cli.streams import to_stdout
 from panel.cli.workspace import open_workspace
-from panel.endpoint.embedded import NOT_JUDGEMENT
 from panel.results.confidence import may_be_shown
 from panel.results.scorecards import comparison, scorecards
 from panel.runs.selection import Selection, opened_at, opened_for
-from panel.scorecard import PersonaLine, Scorecard, Superseded, health
+from panel.scorecard import NOT_JUDGEMENT, PICKED, PersonaLine, Scorecard, Superseded, health
 from panel.site.comparison import difference, render_comparison
 from panel.site.health import warning
 from panel.workspace.loading import find_root
@@ -144,7 +143,7 @@ def compare(
 
 
 def _warn(target: Target) -> None:
-    if target.endpoint.profile == "embedded":
+    if target.endpoint.demo:
         note(NOT_JUDGEMENT)
 
 
@@ -153,8 +152,10 @@ def _card(card: Scorecard, with_takes: bool) -> Frame:
     head = Text.assemble(
         safe(card.tagline), "\n", safe(f"{card.category} · entry price {card.entry_price}", "dim")
     )
-    ship = Text.assemble(("Panel ship ", "bold"), (percent(result.ship_percent), "bold"))
-    if result.interval is not None:
+    ship = Text.assemble(("Panel ship ", "bold"), (ship_share(result), "bold"))
+    if result.demo:
+        ship.append("  verdicts of a demo model: no judgement", "yellow")
+    elif result.interval is not None:
         ship.append(f"  {result.ships} of {result.n} ship, ")
         ship.append(f"95 % interval {result.interval.low:.0f}–{result.interval.high:.0f} %")
     else:
@@ -167,6 +168,8 @@ def _card(card: Scorecard, with_takes: bool) -> Frame:
     if card.superseded.answers:
         ship.append(f"\n{_superseded(card.superseded)}", "yellow")
     parts: list[Any] = [head, Text(), ship, Text()]
+    if with_takes and any(line.take.picked for line in card.lines if line.take):
+        parts += [safe(f"{PICKED}:", "italic"), Text()]
     parts += [_line(line, with_takes) for line in card.lines]
     parts += [safe(f"asked of {card.model}", "dim")]
     return Frame(Group(*parts), title=safe(card.name), title_align="left")
@@ -174,7 +177,9 @@ def _card(card: Scorecard, with_takes: bool) -> Frame:
 
 def _line(line: PersonaLine, with_takes: bool) -> Text:
     shown = Text.assemble((f"{line.name}: ", "bold"), _word(line))
-    if line.tally.n > 1:
+    if line.take and line.take.demo:
+        shown.append("  demo", "yellow")
+    elif line.tally.n > 1:
         shown.append(f"  {line.tally.ships} of {line.tally.n} ship")
     if line.take and line.take.stale:
         shown.append("  stale: its text has changed since, so it is not counted", "yellow")
@@ -210,6 +215,7 @@ def card_record(card: Scorecard) -> dict[str, Any]:
         "name": card.name,
         "category": card.category,
         "model": card.model,
+        "demo": card.demo,
         "ship_percent": result.ship_percent,
         "ships": result.ships,
         "skips": result.skips,
@@ -232,7 +238,9 @@ def card_record(card: Scorecard) -> dict[str, Any]:
                 "outcome": line.take.outcome if line.take else None,
                 "verdict": line.take.verdict if line.take else None,
                 "confidence": line.take.confidence if line.take else None,
+                "demo": line.take.demo if line.take else None,
                 "take": line.take.take if line.take else None,
+                "picked": line.take.picked if line.take else None,
                 "evidence": list(line.take.evidence) if line.take else [],
                 "stale": line.take.stale if line.take else None,
             }

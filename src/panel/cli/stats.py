@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Annotated, Any
 
@@ -20,7 +20,7 @@ from panel.cli.estimates import (
     span,
 )
 from panel.cli.options import Json
-from panel.cli.output import ends, percent, print_json, safe, say
+from panel.cli.output import ends, note, percent, print_json, safe, say
 from panel.cli.workspace import open_store
 from panel.research.agreement import AgreementFigures
 from panel.research.factors import arm_factors
@@ -30,9 +30,11 @@ from panel.research.rates import OVER_MODELS, Estimate
 from panel.research.statistics import LISTED, ArmStatistics, Statistics, statistics_of
 from panel.research.table import Grid, load_table
 from panel.research.variance import Component, VarianceSplit
+from panel.scorecard import NOT_JUDGEMENT
 from panel.site.health import left_out
-from panel.stats import Interval
+from panel.stats import DEMO, Interval
 from panel.store.frames import persona_names
+from panel.store.queries import demo_models
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -63,14 +65,18 @@ def stats(
     with open_store() as connection:
         table = load_table(connection, asked)
         waiting, names = not_asked(connection, asked), persona_names(connection)
+        demo = demo_models(connection)
         arms = arm_factors(connection, asked.name) if asked.kind == "experiment" else ()
     found = statistics_of(table.of_models(model) if model else table, tool or ())
     found = found.in_order([each.arm for each in arms])
+    shown = {panel.grid.model for arm in found.arms for panel in arm.panels}
+    if demo := [each for each in demo if each in shown]:
+        note(NOT_JUDGEMENT)
     if as_json:
         factors = {each.arm: {**each.clear, **each.texts} for each in arms}
-        print_json(record(found) | {"not_asked": waiting, "factors": factors})
+        print_json(record(found) | {"not_asked": waiting, "factors": factors, "demo": demo})
     else:
-        _print(found, names, {each.arm: each.words for each in arms})
+        _print(found, names, {each.arm: each.words for each in arms}, demo)
         for arm, many in waiting.items():
             say(f"arm {arm}: {many:,} cells are not asked yet.")
 
@@ -102,7 +108,12 @@ def record(value: Any) -> Any:
     return dict(value) if isinstance(value, dict) else value
 
 
-def _print(found: Statistics, names: Mapping[str, str], factors: Mapping[str, str]) -> None:
+def _print(
+    found: Statistics,
+    names: Mapping[str, str],
+    factors: Mapping[str, str],
+    demo: Collection[str],
+) -> None:
     for arm in found.arms:
         if factors.get(arm.arm):
             say(f"Arm {arm.arm} differs from others: {factors[arm.arm]}.")
@@ -110,7 +121,7 @@ def _print(found: Statistics, names: Mapping[str, str], factors: Mapping[str, st
             _print_panel(found.source, panel, arm, names)
         if len(arm.panels) > 1:
             _print_over(arm)
-        _print_tools(arm)
+        _print_tools(arm, demo)
 
 
 def _title(grid: Grid) -> str:
@@ -243,14 +254,16 @@ def _print_over(arm: ArmStatistics) -> None:
         _print_variance(arm.variance)
 
 
-def _print_tools(arm: ArmStatistics) -> None:
+def _print_tools(arm: ArmStatistics, demo: Collection[str]) -> None:
     for place, panel in enumerate(arm.panels):
         if not arm.tools:
             continue
         table = head("Tool", "ship", "95 % interval", "votes")
         for line in arm.tools:
             result = line.panels[place]
-            if result is not None:
+            if result is not None and panel.grid.model in demo:
+                table.add_row(safe(line.tool), DEMO, NONE, f"{result.n:,}")
+            elif result is not None:
                 cells = (share(result.ship_percent), span(result.interval, 1), f"{result.n:,}")
                 table.add_row(safe(line.tool), *cells)
         say("")

@@ -23,6 +23,7 @@ from panel.desk.take import take_page, wording_hash
 from panel.errors import UsageError
 from panel.hashing import text_hash
 from panel.results.entries import Entry
+from panel.scorecard import PICKED
 from panel.site.formats import percent
 from panel.text import clean
 
@@ -72,7 +73,7 @@ def environment() -> Environment:
         address=lambda text: quote(text, safe=""),
         moment=lambda text: str(text)[:16].replace("T", " "),
     )
-    made.globals.update(keys=KEYS, version=__version__, changes=word_changes)
+    made.globals.update(PICKED=PICKED, keys=KEYS, version=__version__, changes=word_changes)
     return made
 
 

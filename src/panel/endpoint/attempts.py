@@ -78,7 +78,7 @@ def read_attempt(answer: RawResponse, asked: Attempt, context: AttemptContext) -
         detail = f"the server ended the reply with {reply.finish_reason!r}"
         return _spoilt(attempt, Fault("retry", label, detail), context)
     try:
-        verdict = reply.verdict(asked.cell.persona)
+        verdict = reply.verdict(asked.cell.persona, asked.cell.choices)
     except UnparsableReply as error:
         return _unreadable(attempt, reply, error, context)
     told = ship_probability(completion, verdict.verdict)

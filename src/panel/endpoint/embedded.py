@@ -22,12 +22,6 @@ from panel.errors import EndpointError
 from panel.workspace.catalogue import pinned
 from panel.workspace.endpoints import Endpoint
 
-NOT_JUDGEMENT = (
-    "The embedded model is a 135M demonstration model: it shows the machinery. "
-    "Its takes are not judgement and not fit to publish."
-)
-
-
 CONTEXT = 8192  # tokens of a slot where nothing says how long the questions are
 CONTEXT_STEP = 1024
 MAX_TOKENS = 1500  # of an answer that nothing bounds

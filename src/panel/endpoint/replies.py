@@ -12,7 +12,7 @@ from panel.endpoint.bodies import read_text
 from panel.endpoint.usage import TokenUsage, read_usage
 from panel.text import clean_text
 from panel.workspace.personas import Persona
-from panel.workspace.verdict import TOOL, UnparsableReply, Verdict, parse
+from panel.workspace.verdict import TOOL, Choices, UnparsableReply, Verdict, parse
 
 Ending = Literal["whole", "truncated", "filtered", "slipped", "broken_off"]
 LONGEST_REASON = 200  # characters of a finish reason that are looked at
@@ -75,16 +75,18 @@ class Reply:
             return "refusal", self.refusal
         return ("filtered", None) if self.ending == "filtered" else None
 
-    def verdict(self, persona: Persona) -> Verdict:
+    def verdict(self, persona: Persona, choices: Choices | None = None) -> Verdict:
         """Return the verdict in the text; raises UnparsableReply with the reasons.
 
-        What a server cut short while the model was still thinking is a draft, and no verdict.
+        choices: what its fields may say, None for a model that writes them. What a server cut
+        short while the model was still thinking is a draft, and no verdict.
         """
         if self.degraded and self.ending == "truncated":
             raise UnparsableReply(["the reply was cut short before the thought had ended"])
         if self.degraded and not re.search(r"[}>\]`]\s*$", self.text):
             raise UnparsableReply(["there is only a thought, which does not end in an answer"])
-        return parse(self.text, persona, self.ending != "truncated" and not self.degraded)
+        whole = self.ending != "truncated" and not self.degraded
+        return parse(self.text, persona, whole, choices)
 
 
 def read_reply(completion: dict[str, Any]) -> Reply:

@@ -246,7 +246,7 @@ def _repair(cell: Cell, each: EarlierAttempt) -> Messages:
     problems = [each.detail or "it cannot be read"]
     if reply is not None:
         try:
-            reply.verdict(cell.persona)
+            reply.verdict(cell.persona, cell.choices)
         except UnparsableReply as error:
             problems = list(error.problems)
     return repair_shown(cell, reply.text if reply else None, problems)

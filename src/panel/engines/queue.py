@@ -7,26 +7,26 @@ from collections import deque
 from collections.abc import Collection, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
-from panel.cells.cells import Beginning, Cell
+from panel.cells.cells import Cell
 
-_Block = dict[Beginning, deque[Cell]]  # cells in asking order; none of the queues is empty
+_Block = dict[str, deque[Cell]]  # by persona, in asking order; none of the queues is empty
 
 
 @dataclass(slots=True)
 class Lane:
-    """One of a server's requests in flight side by side, and how its prompts begin now."""
+    """One of a server's requests in flight side by side, and the persona that it asks for now."""
 
     number: int
-    beginning: Beginning | None = None
+    persona: str | None = None
     flying: int = 0  # cells taken that have not ended
 
 
 class CellQueue:
     """Cells in asking order, handed to workers that ask them and may bring others.
 
-    A server with a cache for each request in flight reads the beginning of a prompt once if those
-    that begin alike follow one another in the same lane. Where a beginning comes again, a new
-    block of tools begins: it waits for the one before, which gives every tool its whole panel.
+    A server with a cache for each request in flight reads a persona once if its cells follow one
+    another in the same lane. Where a persona comes again, a new block of tools begins: it waits
+    for the one before, which gives every tool its whole panel.
     """
 
     def __init__(self, cells: Sequence[Cell]) -> None:
@@ -55,16 +55,16 @@ class CellQueue:
         lane = min(known[:lanes], key=lambda each: each.flying)
         lane.flying += 1
         for block in self._blocks if suspects else ():
-            for beginning, cells in block.items():
+            for persona, cells in block.items():
                 for place, cell in enumerate(cells):
                     if cell.tool.slug not in suspects:
-                        return self._taken(block, beginning, place), lane
+                        return self._taken(block, persona, place), lane
         block = self._blocks[0]
         if lanes == 1:
-            lane.beginning = next(iter(block))
-        elif lane.beginning not in block:
-            lane.beginning = self._next(block, lane)
-        return self._taken(block, lane.beginning, 0), lane
+            lane.persona = next(iter(block))
+        elif lane.persona not in block:
+            lane.persona = self._next(block)
+        return self._taken(block, lane.persona, 0), lane
 
     def ended(self, lane: Lane) -> None:
         """Note that a cell of this lane has ended."""
@@ -83,22 +83,18 @@ class CellQueue:
     def _flying(self) -> list[Lane]:
         return [lane for lanes in self._lanes.values() for lane in lanes if lane.flying]
 
-    def _next(self, block: _Block, lane: Lane) -> Beginning:
-        """Return the beginning that a lane goes on with: of the same persona, or one of its own."""
-        held = [each.beginning for each in self._flying() if each.beginning]
-        free = [each for each in block if each not in held]
-        if not free:
-            return max(block, key=lambda each: len(block[each]))
-        mine = lane.beginning[0] if lane.beginning else None
-        others = [persona for persona, _turn in held]
-        return min(free, key=lambda each: (each[0] != mine, others.count(each[0])))
+    def _next(self, block: _Block) -> str:
+        """Return the persona that a lane goes on with: one of its own, or that with most to ask."""
+        held = {each.persona for each in self._flying()}
+        free = next((persona for persona in block if persona not in held), None)
+        return free or max(block, key=lambda persona: len(block[persona]))
 
-    def _taken(self, block: _Block, beginning: Beginning, place: int) -> Cell:
-        cells = block[beginning]
+    def _taken(self, block: _Block, persona: str, place: int) -> Cell:
+        cells = block[persona]
         cell = cells[place]
         del cells[place]
         if not cells:
-            del block[beginning]
+            del block[persona]
             if not block:
                 self._blocks.remove(block)
         return cell
@@ -106,13 +102,13 @@ class CellQueue:
 
 def _blocks(cells: Iterable[Cell]) -> Iterable[_Block]:
     block: _Block = {}
-    before: Beginning | None = None
+    before: str | None = None
     for cell in cells:
-        beginning = cell.beginning
-        if beginning in block and beginning != before:
+        persona = cell.persona.id
+        if persona in block and persona != before:
             yield block
             block = {}
-        block.setdefault(beginning, deque()).append(cell)
-        before = beginning
+        block.setdefault(persona, deque()).append(cell)
+        before = persona
     if block:
         yield block

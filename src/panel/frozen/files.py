@@ -107,7 +107,7 @@ def _without_nothing(value: Any) -> Any:
 _OPTIONAL = {
     *("decisions", "guidance_digest", "kept", "reason", "returned_model", "system_fingerprint"),
     *("follows", "undoes", "question", "note", "attempt_id", "formerly", "described"),
-    "receipts",
+    *("receipts", "profile"),
 }
 
 

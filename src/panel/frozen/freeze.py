@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from panel.cells.answers import Answer
+from panel.cells.answers import Answer, votes_of
 from panel.cells.cells import Cell, CellKey, PairKey, Target, cells_by_pair
 from panel.cells.plan import Known
 from panel.cells.renames import Rename, described
@@ -22,7 +22,7 @@ from panel.frozen.files import (
     write_changed,
 )
 from panel.frozen.integrity import is_intact, with_digest
-from panel.frozen.publish import edited, publish, published, shown_answer, votes_of
+from panel.frozen.publish import edited, publish, published, shown_answer
 from panel.frozen.receipts import with_receipts
 from panel.frozen.renames import all_renames, former_slugs, moved, moved_since
 from panel.frozen.rule import votes_missing

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
+from panel.cells.answers import votes_of
 from panel.cells.cells import Cell
 from panel.cells.decided import RecordedDecision
 from panel.decisions import Decision, replay
-from panel.frozen.publish import edited, published, votes_of
+from panel.frozen.publish import edited, published
 from panel.frozen.rule import publish_rule
 from panel.frozen.verdicts import FrozenAnswer, FrozenVerdict
 from panel.hashing import content_hash

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from panel.cells.answers import Answer, said, speaking
+from panel.cells.answers import Answer, said, speaking, votes_of
 from panel.cells.decided import RecordedDecision
 from panel.decisions import Decision, replay
 from panel.frozen.rule import publish_rule
 from panel.frozen.verdicts import FrozenAnswer, FrozenVerdict
-from panel.stats import ShipOrSkip, Tally, tally
+from panel.stats import ShipOrSkip, Tally
 
 
 def publish(now: Sequence[Answer], old: FrozenVerdict | None) -> FrozenVerdict:
@@ -49,11 +49,6 @@ def published(
         answers=tuple(map(FrozenAnswer.of, now)),
         kept=FrozenAnswer.of(kept) if kept else None,
     )
-
-
-def votes_of(answers: Iterable[Answer]) -> Tally:
-    """Count answers."""
-    return tally((answer.outcome, answer.verdict) for answer in answers)
 
 
 def edited(

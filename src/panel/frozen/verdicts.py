@@ -38,6 +38,8 @@ class FrozenAnswer(Answer):
         """Return the hash of everything but the digest itself."""
         values = asdict(self)
         del values["digest"]
+        if self.inputs.profile is None:  # left out of a file, too
+            del values["inputs"]["profile"]
         return content_hash(values | {"beats": [*self.beats.items()]})  # their order counts
 
     @property

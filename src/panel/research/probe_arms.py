@@ -18,7 +18,6 @@ from panel.research.probe_material import (
     ProbeTool,
 )
 from panel.workspace.personas import Beat, Persona
-from panel.workspace.prompts import Prompts
 from panel.workspace.tools import Tool
 from panel.workspace.verdict import Form
 
@@ -240,16 +239,12 @@ def ablation_arms(setup: Setup) -> Roles:
     """Ask the panel as it is, one with its personas' names alone, and a reviewer without any."""
     tools = _mixed(setup)
 
-    def bare_prompts() -> Prompts:  # worked examples have the personas' own beats
-        prompts = setup.target.prompts
-        return replace(prompts.in_form(prompts.form), examples={})
-
     named = [bare(persona, named=True) for persona in setup.personas]
     nobody = [bare(setup.personas[0], named=False)]
     return {
         "full": [_arm(setup, "full", tools)],
-        "name-only": [_arm(setup, "name-only", tools, prompts=bare_prompts(), personas=named)],
-        "none": [_arm(setup, "none", tools, prompts=bare_prompts(), personas=nobody)],
+        "name-only": [_arm(setup, "name-only", tools, personas=named)],
+        "none": [_arm(setup, "none", tools, personas=nobody)],
     }
 
 

@@ -35,7 +35,7 @@ class Origin:
     sampling: in clear, of an arm as registered, else where panel.toml still says the same; None
     where only hashes are known. adapted: how requests differed from what was wanted.
     hashes: of the samplings; a fixed seed makes one of each repeat.
-    first, last: when they were asked, UTC. embedded: by the demonstration model.
+    first, last: when they were asked, UTC. demo: a demo model gave them, which judges nothing.
     """
 
     model: str
@@ -49,7 +49,7 @@ class Origin:
     answers: int
     first: str
     last: str
-    embedded: bool
+    demo: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +83,9 @@ class Report:
     experiment: tuple[Figure, ...] = ()
 
     @property
-    def embedded(self) -> bool:
-        """Whether the demonstration model gave any of the answers."""
-        return any(origin.embedded for part in self.parts for origin in part.origins)
+    def demo(self) -> bool:
+        """Whether a demo model gave any of the answers."""
+        return any(origin.demo for part in self.parts for origin in part.origins)
 
     @property
     def figures(self) -> list[tuple[str, Figure]]:
@@ -141,10 +141,14 @@ def _part(connection: Connection, of: Condition, frame: Frame, known: _Known, ke
 
     [grid] = table_of(frame).grids()
     found = panel_statistics(grid)
+    origins = tuple(
+        known.origin(row) for row in rows(queries.origins_sql(begin, of.kind == "experiment"))
+    )
+    demo = any(origin.demo for origin in origins)
     figures = (
         vote_figures.outcomes(rows(queries.outcomes_sql(begin)), begin),
-        vote_figures.ship_percent(frame, begin),
-        vote_figures.persona_map(frame, begin),
+        vote_figures.ship_percent(frame, begin, demo),
+        vote_figures.persona_map(frame, begin, demo),
         panel_figures.agreement(found, begin),
         panel_figures.variance(found, begin),
         panel_figures.flips(found, begin),
@@ -157,9 +161,6 @@ def _part(connection: Connection, of: Condition, frame: Frame, known: _Known, ke
     if of.kind in ("house", "model"):
         [row] = rows(queries.superseded_sql(of.model))
         superseded = row["answers"]
-    origins = tuple(
-        known.origin(row) for row in rows(queries.origins_sql(begin, of.kind == "experiment"))
-    )
     return Part(key, of.arm, of.model, of.prompt, "", origins, superseded, (), figures)
 
 
@@ -169,7 +170,6 @@ class _Known:
     def __init__(self, workspace: WorkspaceFiles) -> None:
         self.workspace = workspace
         self.samplings: dict[str, dict[str, str]] = {}
-        self.embedded: dict[str, bool] = {}
 
     def origin(self, row: Mapping[str, Any]) -> Origin:
         """Make an origin of a row of the store."""
@@ -177,7 +177,6 @@ class _Known:
         if name not in self.samplings:
             self.samplings[name] = {}
             target = self._target(name)
-            self.embedded[name] = bool(target and target.endpoint.profile == "embedded")
             for cell in target.lay_out(REPEATS) if target else ():
                 self.samplings[name][cell.inputs.sampling_digest] = _in_words(cell.sampling)
         hashes = row["samplings"]
@@ -194,7 +193,7 @@ class _Known:
             row["answers"],
             row["first"],
             row["last"],
-            self.embedded[name],
+            row["profile"] is not None,
         )
 
     def _target(self, endpoint: str) -> Target | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from panel.research import charts
@@ -31,9 +32,24 @@ RATE: tuple[Column, ...] = (
 )
 
 
-def ship_percent(frame: Frame, begin: str) -> Figure:
-    """Each tool's ship percentage with its interval."""
-    results = {tool: combine(list(by.values())) for tool, by in frame.tallies.items()}
+DEMO_SAID = (
+    "A demo model gave these verdicts. They are no judgement, and no percentage is made of them."
+)
+
+
+def _tallies(frame: Frame, demo: bool) -> dict[str, dict[str, Tally]]:
+    if not demo:
+        return frame.tallies
+    return {
+        tool: {who: replace(votes, demo=True) for who, votes in by.items()}
+        for tool, by in frame.tallies.items()
+    }
+
+
+def ship_percent(frame: Frame, begin: str, demo: bool = False) -> Figure:
+    """Each tool's ship percentage with its interval. demo: the votes are a demo model's."""
+    tallies = _tallies(frame, demo)
+    results = {tool: combine(list(by.values())) for tool, by in tallies.items()}
     percents = {tool: result.ship_percent for tool, result in results.items()}
     rank = {tool: -1 if each is None else round(each, 6) for tool, each in percents.items()}
     order = sorted(results, key=lambda tool: (-rank[tool], tool))
@@ -54,6 +70,7 @@ def ship_percent(frame: Frame, begin: str) -> Figure:
         if voted
         else "Nobody voted, so there is no percentage."
     )
+    finding = DEMO_SAID if demo else finding
     return Figure(
         key="ship-percent",
         title="Ship percentage of each tool",
@@ -72,14 +89,14 @@ def ship_percent(frame: Frame, begin: str) -> Figure:
             for tool, r in ((tool, results[tool]) for tool in order)
         ),
         sql=queries.ship_percent_sql(begin),
-        chart=charts.whiskers(shown, "ship, %", (0, 100)) if voted else None,
+        chart=charts.whiskers(shown, "ship, %", (0, 100)) if voted and not demo else None,
         legend="Diamond: ship percentage. Band: its 95 % interval." + cut(len(order)),
     )
 
 
-def persona_map(frame: Frame, begin: str) -> Figure:
-    """Who ships what: each persona on each tool."""
-    found = frame.tallies
+def persona_map(frame: Frame, begin: str, demo: bool = False) -> Figure:
+    """Who ships what: each persona on each tool. demo: the votes are a demo model's."""
+    found = _tallies(frame, demo)
     means = frame.tool_means()
     order = sorted(found, key=lambda tool: (-round(means.get(tool, -1), 6), tool))
     said = [
@@ -100,7 +117,9 @@ def persona_map(frame: Frame, begin: str) -> Figure:
     return Figure(
         key="map",
         title="Persona by tool",
-        finding=f"On {divided:,} of the {counted(several, 'tool')} on which two personas or more "
+        finding=DEMO_SAID
+        if demo
+        else f"On {divided:,} of the {counted(several, 'tool')} on which two personas or more "
         "have a majority, that of one is ship and that of another is skip.",
         estimates="How often this persona ships this tool, over its repeats.",
         n=votes_of(frame),
@@ -113,7 +132,7 @@ def persona_map(frame: Frame, begin: str) -> Figure:
             for persona, t in sorted(found[tool].items())
         ),
         sql=queries.map_sql(begin),
-        chart=charts.grid(said, frame.personas),
+        chart=None if demo else charts.grid(said, frame.personas),
         legend="In a square: ships/votes; darker means more ships, — that nobody voted."
         + cut(len(order)),
     )

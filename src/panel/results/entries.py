@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from panel.cells.answers import Answer, said, speaking
+from panel.cells.answers import Answer, said, speaking, votes_of
 from panel.cells.cells import Target
 from panel.checks import Subject
 from panel.decisions import UNTOUCHED, Pair, ReviewState, Revision, State
 from panel.scorecard import Superseded
-from panel.stats import ShipOrSkip, Tally, tally
+from panel.stats import ShipOrSkip, Tally
 from panel.store.connection import Connection
 from panel.store.decisions import review_states
 from panel.store.queries import answers_by_pair
@@ -59,7 +59,7 @@ class Entry:
     @property
     def tally(self) -> Tally:
         """The votes that count."""
-        return tally((answer.outcome, answer.verdict) for answer in self.answers)
+        return votes_of(self.answers)
 
     @property
     def superseded(self) -> Superseded:
@@ -83,6 +83,11 @@ class Entry:
         if self.answer is None:
             return ""
         return self._revision.text if self._revision else self.answer.take
+
+    @property
+    def picked(self) -> bool:
+        """Whether the words an editor sees are the vendor's, picked by a demo model."""
+        return self.answer is not None and self.answer.demo and self.text == self.answer.take
 
     @property
     def evidence(self) -> tuple[str, ...]:
@@ -123,6 +128,7 @@ class Entry:
             confidence=answer.confidence,
             beats=answer.beats if self.text == answer.take else {},
             evidence=self.evidence,
+            picked=self.picked,
         )
 
     @property

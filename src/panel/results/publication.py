@@ -63,7 +63,6 @@ def publication(
         sampling=request_sampling(target.endpoint, 1),
         votes=votes or {},
         renames=tuple(all_renames(workspace, read_frozen(workspace.root / FOLDER), connection)),
-        embedded=target.endpoint.profile == "embedded",
         confidence=may_be_shown(connection, str(target.model)),
         drafts=drafts,
         version=__version__,

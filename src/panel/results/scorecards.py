@@ -70,8 +70,7 @@ def comparison(
     first, second = (workspace.select_tools([name], [])[0].slug for name in (left, right))
     if first == second:
         raise UsageError(f"{left!r} and {right!r} are the same tool. Name two.")
-    embedded = target.endpoint.profile == "embedded"
-    return Comparison(by_slug[first], by_slug[second], str(target.model), embedded)
+    return Comparison(by_slug[first], by_slug[second], str(target.model))
 
 
 def _scorecard(tool: Tool, target: Target, found: list[Entry], published: bool) -> Scorecard:
@@ -113,6 +112,8 @@ def _take(entry: Entry, answer: Answer) -> Take:
         stale=entry.stale,
         state=entry.state,
         editor=decided.editor if decided else None,
+        demo=answer.demo,
+        picked=entry.picked,
     )
 
 
@@ -133,6 +134,8 @@ def _published(entry: Entry, revision: Revision) -> Take:
         state="approved",
         editor=revision.editor,
         overturned=entry.flips,
+        demo=revision.demo,
+        picked=revision.demo and revision.text == " ".join(text for _, text in revision.beats),
     )
 
 

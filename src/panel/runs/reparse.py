@@ -19,7 +19,9 @@ from panel.endpoint.replies import Reply, read_reply
 from panel.store.ingest import ingest, opened
 from panel.store.replies import StoredReply, replies_by_cell
 from panel.workspace.loading import WorkspaceFiles
+from panel.workspace.passages import choices
 from panel.workspace.personas import Persona
+from panel.workspace.tools import Tool
 from panel.workspace.verdict import UnparsableReply, Verdict
 
 WRITTEN_AT_ONCE = 1000  # readings to one forcing to disk
@@ -60,8 +62,9 @@ class Reading:
 class Report:
     """What ``panel reparse --json`` prints. run_id: None when nothing was written.
 
-    replies, cells: how many were read. unknown: replies left out since no journal has
-    their persona in a form that this version reads. changes: cells by kind of change.
+    replies, cells: how many were read. unknown: replies left out since no journal has their
+    persona, or the tool that they were picked from, in a form that this version reads. changes:
+    cells by kind of change.
     """
 
     run_id: str | None = None
@@ -160,6 +163,10 @@ def _read(stored: StoredReply, personas: _Personas, report: Report) -> Reading |
     if reply is None or reply.ending == "broken_off":
         return None
     persona = personas.of(stored)
+    try:
+        tool = Tool.model_validate(stored.tool) if stored.answer.demo else None
+    except ValidationError:
+        persona = None  # nobody can say whether its sentences are the tool's
     if persona is None:
         report.unknown += 1
         return None
@@ -167,7 +174,8 @@ def _read(stored: StoredReply, personas: _Personas, report: Report) -> Reading |
     if reply.abstention is not None:
         return Reading(reply, None, *reply.abstention)
     try:
-        return Reading(reply, reply.verdict(persona))
+        picked = choices(persona, tool) if tool else None
+        return Reading(reply, reply.verdict(persona, picked))
     except UnparsableReply as error:
         return Reading(reply, reason="unparsable", detail=str(error))
 

@@ -26,7 +26,12 @@ _SENTENCE_END = re.compile(r"[.!?…:][\"'”’)\]]*$")
 
 
 def moves(take: Take) -> tuple[tuple[str, str], ...]:
-    """Return a take as (label, text) of its beats, in order; () where it has no headings."""
+    """Return a take as (label, text) of its beats, in order; () where it has no headings.
+
+    What a model picked stands under its label already, in quotation marks.
+    """
+    if take.picked:
+        return tuple((label, said[said.find("“") :]) for label, said in take.beats)
     return lay_out(take.take, take.beats)
 
 

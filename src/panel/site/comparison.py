@@ -36,6 +36,8 @@ def render_comparison(comparison: Comparison, generated_at: datetime, version: s
 def difference(comparison: Comparison) -> str:
     """Return one sentence on whether the two percentages differ."""
     left, right = comparison.left, comparison.right
+    if comparison.demo:
+        return "A demo model's verdicts are no judgement, so there is nothing to compare."
     if comparison.difference is None:
         silent = [card.name for card in (left, right) if not card.result.n]
         return f"Nobody voted on {' or '.join(silent)}, so there is nothing to compare."

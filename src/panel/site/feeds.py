@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from xml.etree import ElementTree as ET
 
 from panel.hashing import text_hash
-from panel.scorecard import VerdictChange
+from panel.scorecard import PICKED, VerdictChange
 from panel.site import addresses
 from panel.site.addresses import href
 from panel.site.index import SiteIndex, published_date, published_path, published_takes
@@ -53,7 +53,7 @@ def output_files(renderer: PageRenderer, pages: Sequence[str]) -> Iterator[Outpu
 
 
 def _hidden(index: SiteIndex) -> bool:
-    return index.publication.drafts or index.publication.embedded
+    return index.publication.drafts or index.publication.demo
 
 
 def robots(renderer: PageRenderer, mapped: bool) -> bytes:
@@ -127,7 +127,8 @@ def atom(renderer: PageRenderer) -> bytes:
     author = ET.SubElement(root, "author")
     _add(author, "name", index.site.author or index.site.title)
     checked = "Not all are approved." if index.publication.drafts else "Editors approved them."
-    _add(root, "rights", f"Takes are written by a language model. {checked}")
+    made = f"{PICKED}." if index.publication.demo else "Takes are written by a language model."
+    _add(root, "rights", f"{made} {checked}")
     root.extend(entries[:ENTRIES])
     return _xml(root)
 

@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from panel.scorecard import PersonaLine
+from panel.scorecard import PICKED, PersonaLine
 from panel.site.beats import moves
-from panel.stats import Interval
+from panel.stats import DEMO, Interval, PanelResult, Tally
 from panel.text import clean, day, shortened
 
 Standing = Literal["ship", "skip", "tied", "abstain", "error", "unasked"]
@@ -37,6 +37,11 @@ def percent(value: float | None) -> str:
     if 99.5 <= value < 100:
         return f">99{NBSP}%"
     return f"{value:.0f}{NBSP}%"
+
+
+def ship_share(votes: Tally | PanelResult) -> str:
+    """Format the ship percentage of votes; a demo model's have none."""
+    return DEMO if votes.demo else percent(votes.ship_percent)
 
 
 def interval_text(interval: Interval | None) -> str:
@@ -122,6 +127,7 @@ def environment() -> Environment:
     )
     filters: list[Callable[..., object]] = [
         percent,
+        ship_share,
         interval_text,
         position,
         standing,
@@ -129,5 +135,6 @@ def environment() -> Environment:
         count_word,
     ]
     filters += [paragraphs, has_list, web_address, day, shortened, grouped, moves, mail_address]
+    environment.globals["PICKED"] = PICKED
     environment.filters.update({each.__name__: each for each in filters})
     return environment

@@ -139,7 +139,7 @@ class SiteIndex:
         """Return a pair's two scorecards as a comparison."""
         model = str(self.publication.model)
         shown = self.publication
-        return Comparison(pair.left.card, pair.right.card, model, shown.embedded, shown.confidence)
+        return Comparison(pair.left.card, pair.right.card, model, shown.confidence)
 
     @cached_property
     def lines_of(self) -> dict[str, list[tuple[PublishedTool, PersonaLine]]]:
@@ -260,8 +260,4 @@ def _distance(published: PublishedTool) -> tuple[float, int]:
 
 
 def _sum(tallies: Iterable[Tally]) -> Tally:
-    ships = skips = abstains = errors = 0
-    for tally in tallies:
-        ships, skips = ships + tally.ships, skips + tally.skips
-        abstains, errors = abstains + tally.abstains, errors + tally.errors
-    return Tally(ships, skips, abstains, errors)
+    return sum(tallies, start=Tally())

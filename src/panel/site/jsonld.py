@@ -11,7 +11,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from panel.scorecard import PersonaLine
+from panel.scorecard import PICKED, PersonaLine
 from panel.site.formats import web_address
 from panel.site.index import SiteIndex, published_date, published_takes
 from panel.site.publication import PublishedTool
@@ -56,6 +56,8 @@ def website(index: SiteIndex) -> dict[str, Any]:
 
 def credit(index: SiteIndex) -> str:
     """Return who wrote the takes."""
+    if index.publication.demo:
+        return f"{PICKED} ({index.publication.model})"
     return f"Takes written by a language model ({index.publication.model})"
 
 
@@ -92,7 +94,7 @@ def tool_page(index: SiteIndex, published: PublishedTool, absolute: str | None) 
     reviews = [
         _review(index, line)
         for line in published.card.lines
-        if line.take is not None and line.take.outcome == "verdict" and line.take.take
+        if line.take and line.take.outcome == "verdict" and line.take.take and not line.take.demo
     ]
     record = software(index, published) | {"review": reviews if reviews else None}
     page = {

@@ -46,7 +46,7 @@ class Pictures:
         return self._path(["pair", self._title(), _shown(left), _shown(right)])
 
     def _title(self) -> str:
-        marked = self.index.publication.drafts or self.index.publication.embedded
+        marked = self.index.publication.drafts or self.index.publication.demo
         return f"{clean(self.index.site.title)}{' · DRAFTS' if marked else ''}"
 
     def _path(self, shown: list[Any]) -> str | None:
@@ -104,5 +104,5 @@ def _shown(published: PublishedTool) -> list[Any]:
     interval = [result.interval.low, result.interval.high] if result.interval else None
     verdicts = [outcome(line) for line in published.card.lines[:SHOWN]]
     tool = published.tool
-    return [tool.name, tool.category, result.ship_percent, result.ships, result.n, interval,
-            verdicts]  # fmt: skip
+    return [tool.name, tool.category, result.demo, result.ship_percent, result.ships, result.n,
+            interval, verdicts]  # fmt: skip

@@ -13,7 +13,7 @@ from functools import cache
 
 from PIL import Image, ImageDraw, ImageFont
 
-from panel.site.formats import interval_text, outcome, percent
+from panel.site.formats import interval_text, outcome, ship_share
 from panel.site.publication import PublishedTool
 from panel.stats import PanelResult
 from panel.text import clean
@@ -50,7 +50,7 @@ def tool(title: str, published: PublishedTool) -> bytes:
     _headline(canvas, title)
     _words(canvas, (EDGE, 138), published.tool.category, TEXT, WIDTH - 2 * EDGE, lines=1)
     _words(canvas, (EDGE, 182), published.tool.name, NAME + 8, WIDTH - 2 * EDGE, lines=2)
-    _write(canvas, (EDGE, 418), percent(result.ship_percent), BIG)
+    _write(canvas, (EDGE, 418), ship_share(result), BIG)
     _write(canvas, (EDGE, 556), "panel ship", SMALL)
     _meter(canvas, (500, 452), WIDTH - EDGE - 500, result)
     _write(canvas, (500, 484), _counted(result), TEXT)
@@ -73,7 +73,7 @@ def half(published: PublishedTool) -> Image.Image:
     canvas, result = _canvas(HALF), published.card.result
     wide = HALF - EDGE - 36
     _words(canvas, (EDGE, 150), published.tool.name, NAME - 14, wide, lines=3)
-    _write(canvas, (EDGE, 352), percent(result.ship_percent), BIG - 24)
+    _write(canvas, (EDGE, 352), ship_share(result), BIG - 24)
     _meter(canvas, (EDGE, 488), wide, result)
     _write(canvas, (EDGE, 514), _counted(result), SMALL)
     _verdicts(canvas, (EDGE, 556), published)
@@ -81,6 +81,8 @@ def half(published: PublishedTool) -> Image.Image:
 
 
 def _counted(result: PanelResult) -> str:
+    if result.demo:
+        return "verdicts of a demo model: no judgement"
     if not result.n:
         return "nobody voted"
     return f"{result.ships} of {result.n} ship · 95 % interval {interval_text(result.interval)}"

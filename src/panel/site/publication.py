@@ -55,10 +55,14 @@ class Publication:
     sampling: Mapping[str, Any] = field(default_factory=dict)
     votes: Mapping[str, Tally] = field(default_factory=dict)
     renames: tuple[Rename, ...] = ()
-    embedded: bool = False
     confidence: bool = False
     drafts: bool = False
     version: str = ""
+
+    @property
+    def demo(self) -> bool:
+        """Whether anything of a demo model is on its pages."""
+        return any(each.card.demo for each in self.tools)
 
     @property
     def has_forms(self) -> bool:

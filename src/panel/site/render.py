@@ -65,7 +65,7 @@ class PageRenderer:
             **environment().globals,
             "site": self.index.site,
             "drafts": publication.drafts,
-            "embedded": publication.embedded,
+            "demo": publication.demo,
             "has_forms": publication.has_forms,
             "model": str(publication.model),
             "index": self.index,

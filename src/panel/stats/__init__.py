@@ -23,6 +23,7 @@ from panel.stats.health import (
 )
 from panel.stats.influence import Influence, influences, influences_of, shapley
 from panel.stats.votes import (
+    DEMO,
     SURE,
     Z_95,
     Interval,
@@ -41,6 +42,7 @@ from panel.stats.votes import (
 )
 
 __all__ = [
+    "DEMO",
     "ENOUGH",
     "SHIPS",
     "SURE",

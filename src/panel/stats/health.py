@@ -6,7 +6,7 @@ import math
 import random
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from statistics import fmean, quantiles
 from typing import Literal
@@ -168,10 +168,12 @@ def panel_health(tools: Iterable[Mapping[str, Tally]]) -> PanelHealth:
     """Work out a panel's figures from the tallies of each tool, by persona."""
     found = list(tools)
     names = list(dict.fromkeys(name for tallies in found for name in tallies))
-    return health_of(
-        names,
-        Counter(tuple(_said(tallies.get(name, Tally())) for name in names) for tallies in found),
-    )
+    said = Counter(tuple(_said(tallies.get(name, Tally())) for name in names) for tallies in found)
+    made = health_of(names, said)
+    if any(tally.demo for tallies in found for tally in tallies.values()):
+        rates = (replace(each, votes=replace(each.votes, demo=True)) for each in made.personas)
+        made = replace(made, personas=tuple(rates))
+    return made
 
 
 def health_of(names: Sequence[str], said: Mapping[tuple[Said, ...], int]) -> PanelHealth:

@@ -9,6 +9,7 @@ from itertools import accumulate
 from typing import Literal
 
 Z_95 = 1.959963984540054  # the standard normal's 97.5 % point
+DEMO = "demo"  # stands where a ship percentage would, of a demo model's votes
 SURE = 0.95  # from this probability on, a majority is more than a persona's own noise
 
 
@@ -62,12 +63,17 @@ def wilson(successes: float, n: float, z: float = Z_95) -> Interval | None:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Counts of one persona on one tool over all repeats. The three outcomes are never merged."""
+    """Counts of one persona on one tool over all repeats. The three outcomes are never merged.
+
+    demo: votes of a demo model are among them, which are no judgement: no percentage is made of
+    them, so that none can be quoted.
+    """
 
     ships: int = 0
     skips: int = 0
     abstains: int = 0
     errors: int = 0
+    demo: bool = False
 
     @property
     def n(self) -> int:
@@ -76,13 +82,13 @@ class Tally:
 
     @property
     def ship_percent(self) -> float | None:
-        """100·ships/(ships+skips); None when nobody voted, never 0."""
-        return 100 * self.ships / self.n if self.n else None
+        """100·ships/(ships+skips); None when nobody voted, never 0, and of a demo model's votes."""
+        return 100 * self.ships / self.n if self.n and not self.demo else None
 
     @property
     def interval(self) -> Interval | None:
-        """The Wilson 95 % interval of the ship percentage."""
-        return wilson(self.ships, self.n)
+        """The Wilson 95 % interval of the ship percentage; None where that is."""
+        return None if self.demo else wilson(self.ships, self.n)
 
     @property
     def majority(self) -> Literal["ship", "skip"] | None:
@@ -98,6 +104,7 @@ class Tally:
             self.skips + other.skips,
             self.abstains + other.abstains,
             self.errors + other.errors,
+            self.demo or other.demo,
         )
 
     def plus(self, outcome: Outcome, verdict: str | None) -> Tally:
@@ -107,12 +114,13 @@ class Tally:
             self.skips + (outcome == "verdict" and verdict == "skip"),
             self.abstains + (outcome == "abstain"),
             self.errors + (outcome == "error"),
+            self.demo,
         )
 
 
-def tally(cells: Iterable[tuple[Outcome, str | None]]) -> Tally:
-    """Count (outcome, verdict) pairs."""
-    counted = Tally()
+def tally(cells: Iterable[tuple[Outcome, str | None]], demo: bool = False) -> Tally:
+    """Count (outcome, verdict) pairs. demo: of a demo model."""
+    counted = Tally(demo=demo)
     for outcome, verdict in cells:
         counted = counted.plus(outcome, verdict)
     return counted
@@ -147,6 +155,8 @@ class PanelResult:
     interval: Wilson on the effective sample size m²/Σ(1/nᵢ) of m equally weighted
     personas with nᵢ votes each (Kish's weighting formula). With equal nᵢ that is
     plain Wilson on the pooled votes; it is conservative for a fixed panel.
+    demo: a demo model's votes are among them, so that there is no percentage, nor what is read
+    off it.
     undecided: the interval holds 50 %. split: one persona surely ships while another surely
     skips, each with a probability of at least 0.95 by its own votes (``ships_probability``).
     Both are None without votes.
@@ -161,6 +171,7 @@ class PanelResult:
     interval: Interval | None
     undecided: bool | None
     split: bool | None
+    demo: bool = False
 
     @property
     def rate(self) -> Rate | None:
@@ -175,7 +186,8 @@ def combine(tallies: Sequence[Tally]) -> PanelResult:
     ships, skips = sum(t.ships for t in tallies), sum(t.skips for t in tallies)
     voted = [t for t in tallies if t.n]
     percent = interval = undecided = split = None
-    if voted:
+    demo = any(t.demo for t in voted)
+    if voted and not demo:
         rate = sum(t.ships / t.n for t in voted) / len(voted)
         effective = len(voted) ** 2 / sum(1 / t.n for t in voted)
         percent = 100 * rate
@@ -193,6 +205,7 @@ def combine(tallies: Sequence[Tally]) -> PanelResult:
         interval,
         undecided,
         split,
+        demo,
     )
 
 

@@ -112,7 +112,7 @@ def _decisions(
 
 _ANSWERS = """
 SELECT a.attempt_id, strftime(a.finished_at, '%Y-%m-%dT%H:%M:%SZ'), a.output_mode, a.beats,
-       a.persona, a.persona_record
+       a.persona, a.persona_record, a.profile
 FROM journal.current_attempts AS a
 WHERE a.attempt_id IN (SELECT unnest(?))
 """
@@ -138,9 +138,14 @@ def _with_answers(
         for persona, digest, record in connection.execute(_LABELS, [digests]).fetchall()
     }
     known = {}
-    for attempt_id, asked_at, output_mode, beats, persona, digest in rows:
+    for attempt_id, asked_at, output_mode, beats, persona, digest, profile in rows:
         label = labels.get((persona, digest)) or labels.get((persona, None), {})
         said = json.loads(beats) if beats else {}
         laid = tuple((label.get(beat, beat), text) for beat, text in said.items())
-        known[attempt_id] = {"beats": laid, "asked_at": asked_at, "output_mode": output_mode}
+        known[attempt_id] = {
+            "beats": laid,
+            "asked_at": asked_at,
+            "output_mode": output_mode,
+            "demo": profile is not None,
+        }
     return {id_: replace(each, **known.get(each.attempt_id, {})) for id_, each in words.items()}

@@ -119,7 +119,7 @@ def origins_sql(begin: str, factors: bool = False) -> str:
 SELECT model_identity, returned_model, endpoint, output_mode, templates_digest,
        {sampling} AS sampling, adapted,
        list(DISTINCT sampling_digest ORDER BY sampling_digest) AS samplings,
-       count(*) AS answers,
+       count(*) AS answers, max(profile) AS profile,
        strftime(min(finished_at), '%Y-%m-%d %H:%M') AS first,
        strftime(max(finished_at), '%Y-%m-%d %H:%M') AS last
 FROM answers GROUP BY ALL ORDER BY answers DESC, first, model_identity"""

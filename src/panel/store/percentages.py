@@ -68,7 +68,7 @@ def _concerned(
 
 
 # The rows of the table but for what follows from the votes, which stand in "tallies": of each
-# persona ships, skips, abstentions and errors.
+# persona ships, skips, abstentions, errors, and whether they are a demo model's.
 _COUNTED = """
 CREATE TEMP TABLE counted AS
 WITH cells AS (
@@ -76,7 +76,8 @@ WITH cells AS (
                count(*) FILTER (present AND verdict = 'ship'),
                count(*) FILTER (present AND verdict = 'skip'),
                count(*) FILTER (present AND outcome = 'abstain'),
-               count(*) FILTER (present AND outcome = 'error')
+               count(*) FILTER (present AND outcome = 'error'),
+               (count(*) FILTER (present AND profile IS NOT NULL) > 0)::BIGINT
            ] AS tally,
            count(*) FILTER (NOT present AND outcome <> 'error') AS older
     FROM journal.outcomes {where} GROUP BY ALL
@@ -99,7 +100,8 @@ INSERT INTO journal.ship_percentages BY NAME
 SELECT counted.* EXCLUDE (tallies), figures.* EXCLUDE (tallies)
 FROM counted JOIN (
     SELECT unnest(json_transform(?, '[{"tallies": "VARCHAR", "ships": "BIGINT", "skips": "BIGINT",
-        "abstains": "BIGINT", "errors": "BIGINT", "n": "BIGINT", "ship_percent": "DOUBLE",
+        "abstains": "BIGINT", "errors": "BIGINT", "n": "BIGINT", "demo": "BOOLEAN",
+        "ship_percent": "DOUBLE",
         "low": "DOUBLE", "high": "DOUBLE", "undecided": "BOOLEAN", "split": "BOOLEAN"}]'),
         recursive := true)
 ) AS figures USING (tallies)
@@ -122,7 +124,7 @@ def _panels(connection: duckdb.DuckDBPyConnection) -> dict[str, object]:
 
 def _figures(tallies: str) -> Fields:
     """Return what panel.stats makes of the tallies of some personas, which are JSON."""
-    result = combine([Tally(*each) for each in from_json(tallies)])
+    result = combine([Tally(s, k, a, e, bool(demo)) for s, k, a, e, demo in from_json(tallies)])
     return {
         "tallies": tallies,
         "ships": result.ships,
@@ -130,6 +132,7 @@ def _figures(tallies: str) -> Fields:
         "abstains": result.abstains,
         "errors": result.errors,
         "n": result.n,
+        "demo": result.demo,
         "ship_percent": result.ship_percent,
         "low": result.interval.low if result.interval else None,
         "high": result.interval.high if result.interval else None,

@@ -52,7 +52,7 @@ def known_cells(connection: Connection, model: ModelIdentity) -> dict[CellKey, K
     events = connection.execute(_EVENTS, {"model": str(model)})
     while rows := events.fetchmany(ROWS_AT_ONCE):
         for tool, persona, repeat, fingerprint, outcome, *inputs in rows:
-            digests = [digest and intern(digest) for digest in inputs]
+            digests: list[Any] = [digest and intern(digest) for digest in inputs]
             asked = Asked(fingerprint, outcome, Inputs(*digests))
             key = (intern(tool), intern(persona), repeat)
             settled = (fingerprint,) if outcome in ("verdict", "abstain") else ()
@@ -263,6 +263,14 @@ def models_with_outcomes(connection: Connection) -> list[str]:
         "GROUP BY 1 HAVING cells > 0 ORDER BY cells DESC, 1"
     ).fetchall()
     return [identity for identity, _cells in rows]
+
+
+def demo_models(connection: Connection) -> list[str]:
+    """Return the model identities that have only picked sentences: their verdicts are a demo's."""
+    rows = connection.execute(
+        "SELECT DISTINCT model_identity FROM journal.attempts WHERE profile IS NOT NULL ORDER BY 1"
+    ).fetchall()
+    return [identity for (identity,) in rows]
 
 
 def run_totals(connection: Connection, run_id: str) -> dict[str, Any] | None:

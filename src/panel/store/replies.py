@@ -21,14 +21,15 @@ CHUNK = 500  # bodies in memory at a time
 class StoredReply:
     """One attempt whose reply can be read again, with what counts as read from it now.
 
-    cell_outcome: the outcome of its whole cell. persona: the record of the persona as it was
-    when asked, None when no journal has it.
+    cell_outcome: the outcome of its whole cell. persona, tool: their records as they were when
+    asked, None when no journal has them; the tool's only where its sentences were picked from.
     """
 
     pair: PairKey
     answer: Answer
     cell_outcome: str
     persona: dict[str, Any] | None
+    tool: dict[str, Any] | None
     body: str
 
     @property
@@ -49,11 +50,16 @@ WITH cells AS (
 ),
 reviewers AS (
     SELECT DISTINCT ON (persona, digest) persona AS reviewer, digest, record FROM journal.personas
+),
+described AS (
+    SELECT DISTINCT ON (tool, digest) tool AS slug, digest AS described, record AS description
+    FROM journal.tools
 )
-SELECT tool, persona, cell_outcome, record, body, {ANSWER}
+SELECT tool, persona, cell_outcome, record, description, body, {ANSWER}
 FROM journal.outcome_attempts
 JOIN cells USING (tool, persona, model_identity, repeat, fingerprint)
 LEFT JOIN reviewers ON reviewer = persona AND digest = persona_record
+LEFT JOIN described ON slug = tool AND described = tool_record AND profile IS NOT NULL
 WHERE http_status = 200 AND body IS NOT NULL
   AND (outcome <> 'error' OR reason IN ('truncated', 'whitespace_runaway'))
 ORDER BY tool, persona, model_identity, repeat, finished_at, attempt_id
@@ -74,9 +80,9 @@ _CELL = attrgetter("cell")
 def _replies(connection: Connection, tools: list[str] | None) -> Iterator[StoredReply]:
     cursor = connection.execute(_REPLIES, {"all": tools is None, "tools": tools or []})
     while rows := cursor.fetchmany(CHUNK):
-        for tool, persona, ended, record, body, *row in rows:
-            made = json.loads(record) if record else None
-            yield StoredReply((tool, persona), answer_from(row), ended, made, body)
+        for tool, persona, ended, record, description, body, *row in rows:
+            made, shown = (json.loads(each) if each else None for each in (record, description))
+            yield StoredReply((tool, persona), answer_from(row), ended, made, shown, body)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ _BEATS = TypeAdapter(dict[str, str])
 _UNSAID = {
     **dict.fromkeys(("endpoint", "model", "model_identity", "output_mode", "wording"), "-"),
     **dict.fromkeys(("fingerprint", *INPUT_NAMES), "-"),
+    "profile": None,
     "repeat": 1,
 }
 
@@ -63,7 +64,7 @@ def _worded(line: Row) -> Fields:
         return {**line}
     return {
         **line,
-        "wording": content_hash([line.get(name) for name in INPUT_NAMES]),
+        "wording": content_hash([line.get(name) for name in INPUT_NAMES if name != "profile"]),
         "tool_record": line.get("tool_digest"),
         "persona_record": line.get("persona_digest"),
     }

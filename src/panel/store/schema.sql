@@ -121,6 +121,7 @@ CREATE TABLE journal.attempts (
     templates_digest VARCHAR NOT NULL,
     sampling_digest VARCHAR NOT NULL,
     guidance_digest VARCHAR,
+    profile VARCHAR, -- "extractive" where the model only picked sentences
     tool_record VARCHAR,
     persona_record VARCHAR,
     adapted VARCHAR[],
@@ -147,6 +148,7 @@ CREATE TABLE journal.adoptions (
     templates_digest VARCHAR NOT NULL,
     sampling_digest VARCHAR NOT NULL,
     guidance_digest VARCHAR,
+    profile VARCHAR,
     PRIMARY KEY (run_id, tool, persona, model_identity, repeat)
 );
 
@@ -177,6 +179,7 @@ CREATE TABLE journal.requests (
     templates_digest VARCHAR NOT NULL,
     sampling_digest VARCHAR NOT NULL,
     guidance_digest VARCHAR,
+    profile VARCHAR,
     tool_record VARCHAR NOT NULL,
     persona_record VARCHAR NOT NULL
 );
@@ -382,6 +385,7 @@ CREATE TABLE journal.ship_percentages (
     abstains BIGINT NOT NULL,
     errors BIGINT NOT NULL,
     n BIGINT NOT NULL CHECK (n = ships + skips),
+    demo BOOLEAN NOT NULL, -- votes of a demo model: no percentage is made of them
     ship_percent DOUBLE CHECK (ship_percent BETWEEN 0 AND 100),
     low DOUBLE,
     high DOUBLE,
@@ -390,7 +394,7 @@ CREATE TABLE journal.ship_percentages (
     superseded BIGINT NOT NULL,
     CHECK ((level = 'persona') = (persona IS NOT NULL)),
     CHECK ((level = 'panel') = (panel IS NOT NULL)),
-    CHECK ((n = 0) = (ship_percent IS NULL))
+    CHECK ((n = 0 OR demo) = (ship_percent IS NULL))
 );
 
 -- Joins are written as joins: a correlated subquery takes DuckDB far longer to plan, and planning is
@@ -458,7 +462,7 @@ WHERE a.thawed IS NOT TRUE;
 -- repair) is no event of the cell.
 CREATE VIEW journal.cell_events AS
 SELECT tool, persona, model_identity, repeat, fingerprint, wording, final, outcome,
-       tool_digest, persona_digest, templates_digest, sampling_digest, guidance_digest,
+       tool_digest, persona_digest, templates_digest, sampling_digest, guidance_digest, profile,
        finished_at AS happened_at, attempt_id AS id
 FROM journal.current_attempts AS asked
 ANTI JOIN (
@@ -471,7 +475,7 @@ ANTI JOIN (
   AND earlier.ordinal < asked.ordinal
 UNION ALL
 SELECT tool, persona, model_identity, repeat, fingerprint, wording, true, 'adopted',
-       tool_digest, persona_digest, templates_digest, sampling_digest, guidance_digest,
+       tool_digest, persona_digest, templates_digest, sampling_digest, guidance_digest, profile,
        adopted_at, run_id
 FROM journal.adoptions;
 
@@ -502,8 +506,8 @@ SELECT * EXCLUDE (present) FROM journal.outcomes WHERE NOT present AND outcome <
 CREATE VIEW takes AS
 SELECT v.tool, v.persona, v.model_identity, v.repeat, v.verdict, v.confidence, v.take, v.beats,
        v.evidence, coalesce(s.state, 'draft') AS state, coalesce(s.text, v.take) AS text,
-       s.editor, s.decided_at, v.finished_at AS asked_at, v.output_mode, v.fingerprint,
-       v.attempt_id, v.run_id
+       s.editor, s.decided_at, v.finished_at AS asked_at, v.output_mode, v.profile,
+       v.fingerprint, v.attempt_id, v.run_id
 FROM verdicts AS v
 LEFT JOIN journal.review_states AS s
        ON s.tool = v.tool AND s.persona = v.persona AND s.fingerprint = v.fingerprint
@@ -549,7 +553,7 @@ SELECT a.tool, a.level, a.persona, a.model_identity, a.ship_percent, a.n,
 FROM ship_percentages AS a JOIN ship_percentages AS b
   ON a.tool = b.tool AND a.level = b.level AND a.persona IS NOT DISTINCT FROM b.persona
  AND a.panel IS NOT DISTINCT FROM b.panel AND a.model_identity < b.model_identity
-WHERE a.n > 0 AND b.n > 0;
+WHERE a.ship_percent IS NOT NULL AND b.ship_percent IS NOT NULL;
 
 CREATE VIEW runs AS
 WITH asked AS (
@@ -698,7 +702,8 @@ SELECT e.experiment, e.version, e.arm, e.position, e.tool, e.persona, e.repeat,
        asked.started_at, asked.finished_at AS asked_at, asked.seconds,
        asked.prompt_tokens, asked.completion_tokens, asked.cached_tokens, asked.cost_usd,
        e.fingerprint, asked.wording, asked.tool_digest, asked.persona_digest,
-       asked.templates_digest, asked.sampling_digest, asked.attempt_id, asked.run_id
+       asked.templates_digest, asked.sampling_digest, asked.profile, asked.attempt_id,
+       asked.run_id
 FROM journal.enrolments AS e
 JOIN latest USING (experiment, version)
 JOIN journal.arms AS arms USING (experiment, version, arm)
@@ -751,8 +756,9 @@ COMMENT ON COLUMN observations.cost_usd IS 'cost of that request, in US dollars'
 COMMENT ON COLUMN observations.fingerprint IS 'hash of the question: messages, schema, model, sampling, repeat';
 COMMENT ON COLUMN observations.wording IS 'what the repeats of one question share';
 COMMENT ON COLUMN observations.tool_digest IS 'hash of what the prompt shows of the tool';
-COMMENT ON COLUMN observations.persona_digest IS 'hash of what the prompt, the schema and the worked examples show of the persona';
+COMMENT ON COLUMN observations.persona_digest IS 'hash of what the prompt and the schema show of the persona';
 COMMENT ON COLUMN observations.templates_digest IS 'hash of the templates'' wording';
 COMMENT ON COLUMN observations.sampling_digest IS 'hash of the sampling';
+COMMENT ON COLUMN observations.profile IS 'extractive where the model only picked sentences of the description: its verdict is no judgement';
 COMMENT ON COLUMN observations.attempt_id IS 'the attempt that the answer comes from';
 COMMENT ON COLUMN observations.run_id IS 'the run that it comes from: of this experiment, another, or the house panel';

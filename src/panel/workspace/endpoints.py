@@ -13,7 +13,16 @@ from panel.text import composed
 from panel.workspace.addresses import ollama_address
 from panel.workspace.catalogue import Pin, model_names, pinned
 from panel.workspace.headers import is_header_value
-from panel.workspace.presets import EMBEDDED, EMBEDDED_MODEL, PRESETS, BatchService, Profile
+from panel.workspace.presets import (
+    DEMO,
+    EMBEDDED,
+    EMBEDDED_MODEL,
+    EXTRACTIVE,
+    PRESETS,
+    BatchService,
+    Preset,
+    Profile,
+)
 from panel.workspace.settings import (
     ATTEMPTS,
     LONGEST_WAIT_SECONDS,
@@ -29,7 +38,6 @@ from panel.workspace.validation import did_you_mean
 
 OLLAMA_HOST = "OLLAMA_HOST"  # where Ollama's own programs look for it
 CHARACTERS_PER_TOKEN = 4.0  # rough, English prose; until the endpoint's own counts are known
-OWN_TIMEOUT_SECONDS = 3600.0  # of a model that this program serves to nobody else
 BASE_SAMPLING = Sampling(temperature=0.7, max_tokens=1500)
 
 
@@ -42,7 +50,7 @@ class Endpoint:
     requests; headers_env: those whose values are in environment variables. concurrency: the
     most requests in flight. longest_wait_seconds: the most that a server may ask a run to
     wait. attempts: tries of one request. rpm, tpm: requests and tokens a
-    minute, None for no bound. profile: which prompts its model is given. weights, context,
+    minute, None for no bound. profile: whether its model writes or only picks. weights, context,
     threads: for the embedded endpoint. weights: None for a model by name. context: tokens of one
     slot, None for as many as the longest question needs. chars_per_token: for estimates.
     logprobs: whether the probabilities of the reply's tokens are asked for; None where the server
@@ -100,6 +108,11 @@ class Endpoint:
     def embedded(self) -> bool:
         """Whether this program serves the model itself."""
         return self.base_url is None
+
+    @property
+    def demo(self) -> bool:
+        """Whether its model only picks sentences, so that its verdicts are no judgement."""
+        return self.profile == EXTRACTIVE
 
     def api_key(self) -> str | None:
         """Read the key from the environment; raises EndpointError naming the variable at fault."""
@@ -187,16 +200,16 @@ def resolve_endpoint(
     preset = table.preset or (name if name in PRESETS else None)
     if preset is None and table.weights is not None:
         preset = EMBEDDED
-    merged = _merged(settings, table, preset)
+    known = PRESETS.get(preset or "", {})
+    served: dict[str, Any] = {}
     if table.weights is not None:
-        merged |= _patience(settings, table)
-        merged |= _own_weights(table, root / at_home(table.weights))
-    elif merged["base_url"] is None:
-        pin = _pin(name, model or merged["model"] or EMBEDDED_MODEL)
-        merged["model"], model = pin.name, None
-        if pin.name != EMBEDDED_MODEL:
-            merged |= _patience(settings, table)
-            merged["profile"] = table.profile or "standard"
+        weights = root / at_home(table.weights)
+        served = {"weights": weights, "model": table.model or weights.stem.lower()}
+    elif preset == EMBEDDED and not table.base_url and not table.base_urls:
+        model = _pin(name, model or table.model or EMBEDDED_MODEL).name
+        known = {**known, **(DEMO if model == EMBEDDED_MODEL else {})}
+        served = {"model": model}
+    merged = _merged(settings, table, known, preset) | served
     merged["model"] = _model(name, merged, model)
     if preset == "ollama":  # its usual tag, which people leave out
         merged["model"] = merged["model"].removesuffix(":latest")
@@ -210,20 +223,22 @@ def resolve_endpoint(
         preset=preset,
         attempts=settings.limits.attempts,
         longest_wait_seconds=settings.limits.longest_wait_seconds,
-        sampling=_sampling(settings, table, preset),
+        sampling=_sampling(settings, table, known),
         prices=table.prices,
         **merged,
     )
 
 
-def _merged(settings: Settings, table: EndpointSettings, preset: str | None) -> dict[str, Any]:
-    """Return an endpoint's fields: its table over [limits] over its preset."""
+def _merged(
+    settings: Settings, table: EndpointSettings, known: Preset, preset: str | None
+) -> dict[str, Any]:
+    """Return an endpoint's fields: its table over [limits] over what is known beforehand."""
     limits = settings.limits
     merged: dict[str, Any] = {
         "base_url": None,
         "model": None,
         "timeout_seconds": limits.timeout_seconds,
-        **PRESETS.get(preset or "", {}),
+        **known,
         "rpm": limits.rpm,
         "tpm": limits.tpm,
     }
@@ -253,15 +268,6 @@ def ollama_host() -> str | None:
         raise UsageError(f"{OLLAMA_HOST} {error} Or write base_url in {FILE}.") from None
 
 
-def _own_weights(table: EndpointSettings, weights: Path) -> dict[str, Any]:
-    return {
-        "weights": weights,
-        "model": table.model or weights.stem.lower(),
-        # Examples and length bounds are for the default 135M model alone.
-        "profile": table.profile or "standard",
-    }
-
-
 def _pin(name: str, model: str) -> Pin:
     """Return the model of a name; raises UsageError for one that nobody knows."""
     pin = pinned(model)
@@ -272,17 +278,6 @@ def _pin(name: str, model: str) -> Pin:
             f'[endpoints.{name}] weights = "FILE.gguf".'
         )
     return pin
-
-
-def _patience(settings: Settings, table: EndpointSettings) -> dict[str, Any]:
-    """Return the time for an answer of a model that is served here, unless one is written.
-
-    A large model on a small machine takes minutes for one, and begins it again after a timeout.
-    """
-    written = table.timeout_seconds is not None
-    if written or "timeout_seconds" in settings.limits.model_fields_set:
-        return {}
-    return {"timeout_seconds": OWN_TIMEOUT_SECONDS}
 
 
 def _model(name: str, merged: dict[str, Any], model: str | None) -> str:
@@ -296,10 +291,10 @@ def _model(name: str, merged: dict[str, Any], model: str | None) -> str:
     return model or served or ""
 
 
-def _sampling(settings: Settings, table: EndpointSettings, preset: str | None) -> Sampling:
-    """Return an endpoint's sampling: its table over [sampling] over its preset."""
-    known = Sampling(**PRESETS.get(preset or "", {}).get("sampling", {}))
-    return table.sampling.over(settings.sampling.over(known.over(BASE_SAMPLING)))
+def _sampling(settings: Settings, table: EndpointSettings, known: Preset) -> Sampling:
+    """Return an endpoint's sampling: its table over [sampling] over what is known beforehand."""
+    usual = Sampling(**known.get("sampling", {})).over(BASE_SAMPLING)
+    return table.sampling.over(settings.sampling.over(usual))
 
 
 def check_endpoint(settings: Settings, root: Path) -> None:

@@ -129,7 +129,7 @@ def load_workspace(
         named = load_named(root / "tools", only)
     tools = named or part(lambda: load_catalog(root / "tools", kept))
     panel = settings.panel if settings is not None else None
-    prompts = part(lambda: load_prompts(root / "prompts", personas or [], panel))
+    prompts = part(lambda: load_prompts(root / "prompts", panel))
     if settings is not None and personas is not None:
         try:
             personas = choose_personas(personas, settings.panel.personas or ())

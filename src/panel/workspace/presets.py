@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypedDict
 
-Profile = Literal["standard", "embedded"]
+Profile = Literal["standard", "extractive"]
 BatchService = Literal["openai", "mistral", "together"]
 
+# The profile of a model that cannot be trusted with words: it picks sentences of the description.
+EXTRACTIVE: Literal["extractive"] = "extractive"
 EMBEDDED = "embedded"
 EMBEDDED_MODEL = "smollm2-135m-instruct-q4_1"
 
@@ -33,18 +35,9 @@ class Preset(TypedDict, total=False):
 
 
 PRESETS: dict[str, Preset] = {
-    EMBEDDED: {
-        "model": EMBEDDED_MODEL,
-        "concurrency": 1,
-        "timeout_seconds": 600.0,
-        "profile": "embedded",
-        "sampling": {
-            "top_p": 0.9,
-            "max_tokens": 1200,
-            "seed": 7,
-            "extra": {"min_p": 0.1, "repeat_penalty": 1.1},
-        },
-    },
+    # A large model on a small machine takes minutes for one answer, and begins it again after a
+    # timeout; nobody else is served.
+    EMBEDDED: {"concurrency": 1, "timeout_seconds": 3600.0},
     # Loading a large model takes minutes, during which Ollama and LM Studio let a request hang.
     "ollama": {
         "base_url": "http://localhost:11434/v1",
@@ -85,5 +78,17 @@ PRESETS: dict[str, Preset] = {
         "base_url": "https://openrouter.ai/api/v1",
         "api_key_env": "OPENROUTER_API_KEY",
         "concurrency": 8,
+    },
+}
+# The embedded endpoint with its smallest model: what holds for no other model there.
+DEMO: Preset = {
+    "model": EMBEDDED_MODEL,
+    "timeout_seconds": 600.0,
+    "profile": EXTRACTIVE,
+    "sampling": {
+        "top_p": 0.9,
+        "max_tokens": 1200,
+        "seed": 7,
+        "extra": {"min_p": 0.1, "repeat_penalty": 1.1},
     },
 }

@@ -16,14 +16,13 @@ import jinja2.nodes
 
 from panel.errors import Problem, WorkspaceError
 from panel.hashing import content_hash, text_hash
-from panel.workspace.examples import EXAMPLES, Example, load_examples
 from panel.workspace.mistakes import shown
 from panel.workspace.personas import Beat, Persona
 from panel.workspace.plain_files import inside, read_text
 from panel.workspace.sandbox import Texts, render, template_environment, texts_of
 from panel.workspace.scaffold import shipped
 from panel.workspace.settings import PanelSettings
-from panel.workspace.tools import PricePlan, Pricing, Tool, slugify
+from panel.workspace.tools import PricePlan, Pricing, Tool
 from panel.workspace.validation import did_you_mean
 from panel.workspace.verdict import HOUSE_FORM, Form, schema_for
 
@@ -57,7 +56,7 @@ def fenced(text: str) -> str:
 
 @dataclass(slots=True)
 class Prompts:
-    """The compiled templates of a workspace, and the worked examples for small models.
+    """The compiled templates of a workspace.
 
     panel: what of the settings stands in the prompts: "language", and "as_of" (YYYY-MM, or "").
     form: how the verdict is asked for.
@@ -70,16 +69,12 @@ class Prompts:
     review: jinja2.Template
     repair: jinja2.Template
     guidance: jinja2.Template
-    examples: dict[str, tuple[Example, ...]]
     panel: dict[str, str]
     form: Form = HOUSE_FORM
     _systems: dict[str, str] = field(default_factory=dict)
     _reviews: dict[str, str] = field(default_factory=dict)
-    _turns: dict[tuple[str, int], Messages] = field(default_factory=dict)
 
-    def messages(
-        self, persona: Persona, tool: Tool, repeat: int, profile: str, note: str | None = None
-    ) -> Messages:
+    def messages(self, persona: Persona, tool: Tool, note: str | None = None) -> Messages:
         """Render the messages of one cell; raises WorkspaceError where a template fails.
 
         note: an editor's guidance, put at the end of the question; None for no guidance.
@@ -88,10 +83,7 @@ class Prompts:
         asked = self.review_text(tool)
         if note is not None:
             asked = f"{asked}\n\n{self.guidance_text(note)}"
-        review: Message = ("user", asked)
-        if profile != "embedded":
-            return (system, review)
-        return (system, *self.example_turns(persona, tool, repeat), review)
+        return (system, ("user", asked))
 
     def system_text(self, persona: Persona) -> str:
         """Render the system message of a persona."""
@@ -119,43 +111,14 @@ class Prompts:
         """Render an editor's guidance for one tool × persona."""
         return self._render(self.guidance, note=note)
 
-    def example_turns(self, persona: Persona, tool: Tool, repeat: int) -> Messages:
-        """Return the worked examples as turns: one ship and one skip, in an order that alternates.
-
-        A very small model tends to repeat the verdict of the last example. The order alternates
-        over personas and repeats within a tool, so that neither verdict is favoured.
-        """
-        turned = self.turned(persona, tool, repeat)
-        if (persona.id, turned) not in self._turns:
-            self._turns[persona.id, turned] = self._rendered_turns(persona, turned)
-        return self._turns[persona.id, turned]
-
-    def turned(self, persona: Persona, tool: Tool, repeat: int) -> int:
-        """Return 1 where the last of the worked examples is the first one shown, else 0."""
-        # By the name and not by the slug: a file that is renamed asks the same question.
-        return (int(text_hash(slugify(tool.name)), 16) + persona.order + repeat) % 2
-
-    def _rendered_turns(self, persona: Persona, turned: int) -> Messages:
-        examples = self.examples.get(persona.id, ())
-        turns: list[Message] = []
-        for example in reversed(examples) if turned else examples:
-            asked = self._render(self.review, tool=example.as_tool(), panel=self._panel())
-            turns.append(("user", asked))
-            turns.append(("assistant", example.reply(persona, self.form)))
-        return tuple(turns)
-
-    def example_records(self, persona: Persona) -> list[dict[str, Any]]:
-        """Return a persona's worked examples as plain JSON types."""
-        return [example.model_dump(mode="json") for example in self.examples.get(persona.id, ())]
-
     def in_form(self, form: Form) -> Prompts:
         """Return the same prompts, asking for the verdict in another form."""
-        return replace(self, form=form, _systems={}, _reviews={}, _turns={})
+        return replace(self, form=form, _systems={}, _reviews={})
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the texts that were read, in place of what was compiled of them."""
         texts = {name: texts_of(getattr(self, name)) for name in TEMPLATES}
-        return _compiled_again, (self.folder, texts, self.examples, self.panel, self.form)
+        return _compiled_again, (self.folder, texts, self.panel, self.form)
 
     def _panel(self) -> dict[str, Any]:
         return self.panel | _form_fields(self.form)
@@ -170,7 +133,6 @@ class Prompts:
 def _compiled_again(
     folder: Path,
     texts: dict[str, Texts],
-    examples: dict[str, tuple[Example, ...]],
     panel: dict[str, str],
     form: Form,
 ) -> Prompts:
@@ -179,17 +141,15 @@ def _compiled_again(
         name: template_environment(place, {"fenced": fenced}, read).get_template(f"{name}.md.j2")
         for name, (place, read) in texts.items()
     }
-    return Prompts(folder, **templates, examples=examples, panel=panel, form=form)
+    return Prompts(folder, **templates, panel=panel, form=form)
 
 
 def _form_fields(form: Form) -> dict[str, Any]:
     return {"labels": [*form.words], "verdict_field": form.verdict_field}
 
 
-def load_prompts(
-    folder: Path, personas: list[Persona], settings: PanelSettings | None = None
-) -> Prompts:
-    """Compile the templates and read the examples; raises WorkspaceError with all problems.
+def load_prompts(folder: Path, settings: PanelSettings | None = None) -> Prompts:
+    """Compile the templates; raises WorkspaceError with all problems.
 
     settings: the ``[panel]`` table; None for one without a word in it.
 
@@ -205,19 +165,13 @@ def load_prompts(
         except WorkspaceError as error:
             problems += error.problems
     problems += _unread(folder)
-    examples: dict[str, tuple[Example, ...]] = {}
-    for persona in personas:
-        try:
-            examples[persona.id] = load_examples(folder / EXAMPLES / f"{persona.id}.yaml", persona)
-        except WorkspaceError as error:
-            problems += error.problems
     if problems:
         raise WorkspaceError(problems)
     templates = (compiled[name] for name in ("system", "review", "repair", "guidance"))
     system, review, repair, guidance = templates
     settings = settings or PanelSettings()
     panel = {"language": settings.language, "as_of": settings.as_of or ""}
-    return Prompts(folder, system, review, repair, guidance, examples, panel)
+    return Prompts(folder, system, review, repair, guidance, panel)
 
 
 def _unread(folder: Path) -> list[Problem]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -10,13 +12,15 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from panel.text import clean_text
 from panel.workspace.lenient_json import Repeating
 from panel.workspace.mistakes import in_words
-from panel.workspace.personas import Persona
+from panel.workspace.passages import under_label
+from panel.workspace.personas import Beat, Persona
 from panel.workspace.reply_objects import NoObject, last_object
 from panel.workspace.text_calls import called_with
 
 SHIP, SKIP = "ship", "skip"
 TOOL = "give_verdict"  # the function that a model is asked to call in the output mode "tool"
 BEAT_LIMIT = 2000
+CHOICES_SHOWN = 6  # in the sentence that asks for a repair
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +46,9 @@ class UnparsableReply(ValueError):  # noqa: N818 - it names the reply, not the f
         super().__init__("; ".join(problems))
 
 
-@dataclass(frozen=True, slots=True)
-class Lengths:
-    """Length bounds, in characters, for models that write too little or never stop."""
-
-    quote: tuple[int, int]
-    beat: tuple[int, int]
-
-
-EMBEDDED_LENGTHS = Lengths(quote=(12, 90), beat=(90, 210))
+# What each field may say where a model only picks: field → sentences, of ``passages.choices``.
+Choices = Mapping[str, tuple[str, ...]]
+QUOTES = 1  # asked for where a model only picks: its beats are quotes, too
 
 
 class Form(BaseModel):
@@ -75,31 +73,27 @@ HOUSE_FORM = Form()
 
 
 def schema_for(
-    persona: Persona, lengths: Lengths | None = None, form: Form = HOUSE_FORM
+    persona: Persona, form: Form = HOUSE_FORM, choices: Choices | None = None
 ) -> dict[str, Any]:
     """Return the JSON Schema of a persona's verdict, in the portable subset.
 
     Flat, all required, no extra properties, enums and bounded integers only: every
-    server that enforces schemas understands that. lengths: bounds of strings and lists
-    to add, for servers that are known to enforce them.
+    server that enforces schemas understands that. choices: what its fields may say, None for a
+    model that writes them.
     """
 
-    def text(bounds: tuple[int, int] | None) -> dict[str, Any]:
-        if bounds is None:
-            return {"type": "string"}
-        return {"type": "string", "minLength": bounds[0], "maxLength": bounds[1]}
+    def text(field: str) -> dict[str, Any]:
+        return {"type": "string"} | ({"enum": [*choices[field]]} if choices else {})
 
-    evidence: dict[str, Any] = {
-        "type": "array",
-        "items": text(lengths.quote if lengths else None),
-    }
-    if lengths:
-        evidence |= {"minItems": 2, "maxItems": 3}
+    evidence: dict[str, Any] = {"type": "array", "items": text("evidence")}
+    if choices:
+        many = min(QUOTES, len(choices["evidence"]))
+        evidence |= {"minItems": many, "maxItems": many}
     verdict = {"verdict": {"type": "string", "enum": [*form.words]}}
     properties: dict[str, Any] = {**(verdict if form.verdict_field == "first" else {})}
     properties["evidence"] = evidence
     for beat in persona.beats:
-        properties[beat.id] = text(lengths.beat if lengths else None)
+        properties[beat.id] = text(beat.id)
     properties |= verdict
     properties["verdict_confidence"] = {"type": "integer", "minimum": 0, "maximum": 100}
     return {
@@ -152,13 +146,16 @@ def _reader(persona: Persona) -> type[BaseModel]:
     return _readers[ids]
 
 
-def parse(reply: str, persona: Persona, whole: bool = True) -> Verdict:
+def parse(
+    reply: str, persona: Persona, whole: bool = True, choices: Choices | None = None
+) -> Verdict:
     """Read a verdict out of a reply's text; raises UnparsableReply with the reasons.
 
     Thoughts are no answer. The LAST JSON object counts: an answer may quote the vendor's text,
     which could hold a forged verdict, before it gives its own. An object that names a field
     twice is refused; one that calls the tool in words is read as the call's arguments. whole:
-    False where the reply ran into its cap, so that more was to come.
+    False where the reply ran into its cap, so that more was to come. choices: what the fields
+    may say; a server need not have held the model to them.
     """
     try:
         found = called_with(last_object(reply, whole), TOOL, "verdict")
@@ -176,6 +173,8 @@ def parse(reply: str, persona: Persona, whole: bool = True) -> Verdict:
             ]
         ) from None
     values = answer.model_dump(by_alias=True)
+    if choices is not None:
+        values = _chosen(values, persona, choices)
     return Verdict(
         evidence=tuple(values["evidence"]),
         beats={beat.id: values[beat.id] for beat in persona.beats},
@@ -186,3 +185,30 @@ def parse(reply: str, persona: Persona, whole: bool = True) -> Verdict:
 
 def _wrong(item: Any) -> str:
     return "is missing" if item["type"] == "missing" else in_words(item)[0]
+
+
+def _chosen(values: dict[str, Any], persona: Persona, choices: Choices) -> dict[str, Any]:
+    """Return the values in the letters of the choices, those of beats under their labels.
+
+    Blanks, marks and capitals do not count. Raises UnparsableReply for what is no choice.
+    """
+    problems: list[str] = []
+
+    def found(field: str, said: str, beat: Beat | None = None) -> str:
+        for line in choices[field]:
+            shown = under_label(beat, line) if beat else line
+            if _words(said) in (_words(line), _words(shown)):
+                return shown
+        offered = " | ".join(choices[field][:CHOICES_SHOWN])
+        problems.append(f"{field}: is none of the sentences to pick from, such as: {offered}")
+        return said
+
+    made = values | {beat.id: found(beat.id, values[beat.id], beat) for beat in persona.beats}
+    made["evidence"] = [found("evidence", quote) for quote in values["evidence"]]
+    if problems:
+        raise UnparsableReply(list(dict.fromkeys(problems)))
+    return made
+
+
+def _words(text: str) -> str:
+    return " ".join(re.findall(r"\w+", text.casefold()))

@@ -10,7 +10,7 @@ from panel.scorecard import VerdictChange
 from panel.site.addresses import href
 from panel.site.index import Pair, SiteIndex, published_path
 from panel.site.publication import Publication, PublishedTool
-from panel.stats import Interval
+from panel.stats import PanelResult
 from panel.text import day
 
 MOST_TOOLS, MOST_COMPARISONS, MOST_CHANGES, MOST_SPLIT = 12, 8, 20, 5
@@ -24,10 +24,7 @@ class ToolLine:
     tagline: str
     category: str
     entry_price: str
-    ship_percent: float | None
-    ships: int
-    n: int
-    interval: Interval | None
+    result: PanelResult
     link: str | None
 
 
@@ -73,7 +70,7 @@ class DigestContent:
     more_comparisons: int = 0
     more_changes: int = 0
     drafts: bool = False
-    embedded: bool = False
+    demo: bool = False
 
     @property
     def id(self) -> str:
@@ -146,7 +143,7 @@ def digest_content(
         more_comparisons=max(0, len(pairs) - MOST_COMPARISONS),
         more_changes=max(0, len(changed) - MOST_CHANGES),
         drafts=publication.drafts,
-        embedded=publication.embedded,
+        demo=publication.demo,
     )
 
 
@@ -159,16 +156,13 @@ def _new_tools(changes: Iterable[VerdictChange], since: date, until: date) -> se
 
 
 def _tool(published: PublishedTool, base_url: str | None) -> ToolLine:
-    tool, result = published.tool, published.card.result
+    tool = published.tool
     return ToolLine(
         tool.name,
         tool.tagline,
         tool.category,
         tool.pricing.entry,
-        result.ship_percent,
-        result.ships,
-        result.n,
-        result.interval,
+        published.card.result,
         _link(base_url, published_path(published)),
     )
 

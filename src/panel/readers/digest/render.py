@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from panel.errors import UsageError
 from panel.readers.digest.content import DigestContent
 from panel.site.assets import colours
-from panel.site.formats import interval_text, percent
+from panel.site.formats import interval_text, ship_share
 from panel.text import clean
 
 WIDTH = 72
@@ -82,7 +82,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for each in (percent, interval_text, wrap, one_line):
+    for each in (ship_share, interval_text, wrap, one_line):
         environment.filters[each.__name__] = each
     environment.globals["light"], environment.globals["dark"] = colours()
     return environment

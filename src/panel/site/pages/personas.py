@@ -42,6 +42,7 @@ def _page(renderer: PageRenderer, persona: Persona) -> bytes:
     listings = [pair for pair in index.base_rate_by_category(persona.id) if pair[1].n]
     listings.sort(key=lambda pair: (-pair[1].n, pair[0].name.casefold()))
     said = f"Ships {rate.ships} of {rate.n}" if rate.n else "No verdict is published yet"
+    said = "Played by a demo model, whose verdicts are no judgement" if rate.demo else said
     if rate.interval is not None:
         share, interval = percent(rate.ship_percent), interval_text(rate.interval)
         said += f" ({share}, 95 % interval {interval})"

@@ -94,6 +94,8 @@ def _quoted(published: PublishedTool, line: PersonaLine) -> str:
 def summary(name: str, card: Scorecard) -> str:
     """Return a tool's result in one sentence, with the count and the interval."""
     result = card.result
+    if result.demo:
+        return f"{name}: a demo model picked sentences; its verdicts are no judgement."
     if not result.n:
         return f"{name}: nobody has voted yet."
     return (
