@@ -19,6 +19,14 @@ def shown(quote: str) -> str | None:
     return None if span is None else DESCRIPTION[slice(*span)]
 
 
+def test_the_same_quote_is_looked_for_in_each_tool() -> None:
+    quote = "It is one binary under Apache 2.0"
+    for description, checks in [(DESCRIPTION, []), ("It is a service.", ["evidence-not-found"])]:
+        take = a_take("", a_tool(description=description), evidence=(quote, quote))
+        found = [one.check for one in check_take(take, []) if one.check.startswith("evidence")]
+        assert found == checks
+
+
 @pytest.mark.parametrize(
     ("quote", "place"),
     [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from panel.checks.wording import avoided
+from panel.checks.wording import BANNED, avoided
 from tests.support.check_subjects import BUILDER, a_tool, found, said
 
 
@@ -21,6 +21,19 @@ from tests.support.check_subjects import BUILDER, a_tool, found, said
 )
 def test_a_worn_phrase_is_a_warning(text: str, phrase: str) -> None:
     assert said(found(text, "banned-phrase")) == [("warning", phrase)]
+
+
+@pytest.mark.parametrize("phrase", BANNED)
+def test_every_worn_phrase_is_found_in_other_capitals_and_over_a_line(phrase: str) -> None:
+    written, free = phrase.upper().replace(" ", "\n"), BUILDER.model_copy(update={"avoid": ()})
+    telling = found(f"So: {written}, it says.", "banned-phrase", persona=free)
+    assert said(telling) == [("warning", written)]
+
+
+def test_worn_phrases_are_told_in_the_order_of_the_text() -> None:
+    text = "A no-brainer, a must-have, and at the end of the day a game-changer."
+    phrases = ["no-brainer", "must-have", "at the end of the day", "game-changer"]
+    assert [phrase for _severity, phrase in said(found(text, "banned-phrase"))] == phrases
 
 
 @pytest.mark.parametrize(

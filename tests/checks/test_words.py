@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from panel import checks
-from panel.checks.words import Wanted, Words, one_of, wanted
+from panel.checks.words import Wanted, Words, lowered, one_of, wanted
 from tests.support.large_catalogs import many_takes
 from tests.support.patterns import held
 from tests.support.sizes import size
@@ -45,6 +45,35 @@ def test_words_by_their_first_letters_are_one_pattern_of_the_same_words() -> Non
     pattern = re.compile(one_of(words))
     assert all(pattern.fullmatch(word) for word in words)
     assert not any(pattern.fullmatch(word) for word in ("", "tea", "co", "ester", "teamco-op"))
+
+
+@given(st.text(alphabet=LETTERS + ODD + "\n\u2029ΣßŉǅﬃÅ½٣", max_size=60))
+def test_words_figures_and_capitals_stand_where_a_search_finds_them(text: str) -> None:
+    words = Words(text)
+    places: dict[str, list[int]] = {}
+    for word in re.finditer(r"\w+", lowered(text)):
+        places.setdefault(word[0], []).append(word.start())
+    assert words.places == places
+    assert words.numbers == [number.start() for number in re.finditer("[0-9]+", text)]
+    named = [token for token in words.tokens if any(map(str.isupper, token[2])) or "." in token[2]]
+    assert [token for token in words.capitals if token in named] == named
+    assert not set(words.capitals) - set(words.tokens)
+
+
+def test_which_patterns_may_match_leaves_out_none_that_does() -> None:
+    patterns = [*of_the_checks().values()]
+    for text in TEXTS:
+        which = Words(text).which(patterns)
+        assert {each for each in patterns if each.pattern.search(text)} <= {*which}
+        assert len(which) < len(patterns)
+
+
+def test_a_pattern_is_found_in_a_text_that_was_read_before_it_was_made() -> None:
+    read = Words("An opened box.")
+    assert not read.which([wanted("closed", r"\bclosed\b")])
+    late = wanted("opened", r"\bopened\b")
+    assert read.which([late]) == [late]
+    assert read.first(late, 0, 14) == 9
 
 
 def of_the_checks() -> dict[str, Wanted]:

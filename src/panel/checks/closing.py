@@ -5,28 +5,17 @@ from __future__ import annotations
 from panel.checks.findings import Finding, Severity, Span, Subject, at
 from panel.checks.sentences import Sentences
 from panel.checks.stands import Side, Stand, stands_in
-from panel.checks.words import lowered
+from panel.checks.words import wanted
 
 REACH = 1000  # characters of a sentence, a whole take, that are read
 LAST = 3  # sentences at the end that are searched for a verdict
-# One of these is in every sentence that states a verdict.
-_TELLING = (
-    *("ship", "skip", "walk", "pass", "decline", "worth", "leave", "sign", "buy", "adopt", "take"),
-    *("install", "put", "recommend", "pay", "back", "bet", "approve", "build", "depend", "rely"),
-    *(
-        "budget",
-        "hand",
-        "fund",
-        "use",
-        "run",
-        "say",
-        "spend",
-        "turn",
-        "stay",
-        "look",
-        "move",
-        "give",
-    ),
+# One of these is in every sentence that states a verdict, or it is the speaker who says so.
+_PLAIN = ("ship", "skip", "walk", "pass", "worth", "leave")
+_OURS = wanted("i we", r"\b(?:i|we)\b")
+_TELLING = (  # and then one of these is in it
+    *("decline", "sign", "buy", "adopt", "take", "install", "put", "pay"),
+    *("recommend", "back", "bet", "approve", "build", "depend", "rely", "budget", "hand", "fund"),
+    *("use", "run", "say", "spend", "turn", "stay", "look", "move", "give"),
 )
 
 
@@ -45,10 +34,14 @@ def _stands(sentences: Sentences) -> list[tuple[Stand, Span]]:
     """Return the stands of the last sentences, in order, each with its sentence."""
     found: list[tuple[Stand, Span]] = []
     for start, end in sentences.spans[-LAST:]:
-        sentence = sentences.text[max(start, end - REACH) : end]
-        small = lowered(sentence)
-        if any(word in small for word in _TELLING):
-            found += [(stand, (start, end)) for stand in stands_in(sentence)]
+        place = max(start, end - REACH)
+        small = sentences.lower[place:end]
+        told = any(map(small.__contains__, _PLAIN))
+        if told or (
+            sentences.first(_OURS, (place, end)) is not None
+            and any(map(small.__contains__, _TELLING))
+        ):
+            found += [(stand, (start, end)) for stand in stands_in(small)]
     return found
 
 

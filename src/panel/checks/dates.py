@@ -6,14 +6,15 @@ import re
 from collections.abc import Iterator
 
 from panel.checks.findings import Span, Spans
-from panel.checks.words import listed, wanted
+from panel.checks.words import listed, wanted, words_in
 
 _MONTHS = listed(
     "january february march april may june july august september october november december"
 )
 _MONTH = "|".join([*_MONTHS, *(month[:3] + r"\.?" for month in _MONTHS), "sept"])
+_NAMED = frozenset([*_MONTHS, *(month[:3] for month in _MONTHS), "sept"])
 _DATE = wanted(
-    " ".join([*_MONTHS, *(month[:3] for month in _MONTHS), "sept"]),
+    " ".join(_NAMED),
     rf"""
     \b (?P<iso> \d{{4}}-\d\d(?:-\d\d)? ) \b                        # 2026-05, 2026-05-31
     | \b (?: (?P<day> \d\d? )(?: st|nd|rd|th )? \s+ )?             # 31st
@@ -36,7 +37,9 @@ _MARKS = ("/20", ".20", "/19", ".19", "年", "년")  # one of these is in each o
 def dates(text: str) -> Iterator[tuple[Span, str]]:
     """Yield the dates of a text: span, and year, month and day as in 2026-05-31 or 2026-05."""
     told = Spans()
-    for match in _DATE.finditer(text):
+    words = words_in(text)
+    dated = words.any_of(_NAMED) or any(text.startswith("-", at + 4) for at in words.numbers)
+    for match in _DATE.finditer(text) if dated else ():
         if match["iso"]:
             key = match["iso"]
         else:

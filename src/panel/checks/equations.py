@@ -126,10 +126,12 @@ class _Side:
         return side
 
     def _joined(self, text: str, one: Quantity, other: Quantity) -> bool:
-        gap = text[one.span[1] : min(other.span[0], one.span[1] + GAP)]
+        if other.span[0] - one.span[1] > GAP:
+            return False
+        gap = text[one.span[1] : other.span[0]]
         sign = _SIGN.search(gap) if _ending(gap).endswith(_SIGN_ENDS) else None
         counted = sign and _COUNTED.fullmatch(gap, 0, sign.start())
-        if not sign or not counted or len(gap) < other.span[0] - one.span[1]:
+        if not sign or not counted:
             return False
         written = " ".join(sign["sign"].lower().split())
         self.tight |= written in "-–/" and not sign["after"]
@@ -151,10 +153,12 @@ def _equation(text: str, figures: Sequence[Quantity], at: int, side: _Side) -> E
     if side.last + 1 >= len(figures):
         return None
     result, end = figures[side.last + 1], figures[side.last].span[1]
-    gap = text[end : min(result.span[0], end + GAP)]
+    if result.span[0] - end > GAP:
+        return None
+    gap = text[end : result.span[0]]
     equals = _EQUALS.search(gap) if _ending(gap).endswith(_EQUALS_ENDS) else None
     counted = equals and _COUNTED.fullmatch(gap, 0, equals.start())
-    if not equals or not counted or len(gap) < result.span[0] - end:
+    if not equals or not counted:
         return None
     signed = equals["equals"] in "=≈"
     if not side.signs:  # a result that is written once more: = 0.28 = 28%

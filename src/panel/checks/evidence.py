@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from rapidfuzz import fuzz
 
@@ -16,6 +17,7 @@ from panel.checks.findings import Finding, Severity, Span, Subject, whole
 from panel.checks.folding import folded
 from panel.checks.reading import Reading, readings
 from panel.checks.shown import DESCRIPTION, ShownSource, shown_source
+from panel.checks.source import ById
 from panel.checks.wordings import differs, kept
 from panel.text import legible
 from panel.workspace.passages import picked
@@ -220,6 +222,13 @@ def check_evidence(subject: Subject) -> list[Finding]:
 
 
 def _quote(quote: str, tool: Tool) -> Finding | None:
+    return _judged(quote, ById(tool))
+
+
+@lru_cache(maxsize=1024)
+def _judged(quote: str, key: ById[Tool]) -> Finding | None:
+    """Find what is wrong with a quote; several personas give the same, so the latest are kept."""
+    tool = key.thing
     found = find_quote(quote, tool)
     if found is None:
         says = (

@@ -14,7 +14,9 @@ from panel.checks.folding import folded
 from panel.checks.sentences import Sentences
 from panel.checks.source import Source
 from panel.checks.suspicions import suspicions
+from panel.checks.words import words_in
 
+_CLAIMS = (*CLAIMS, *CLAIMS_OF_DEEDS)
 # before the words: a supposition, a wish or a denial in the same clause
 _EMPTY_BEFORE = re.compile(
     r"""
@@ -48,7 +50,7 @@ def check_experience(text: str, sentences: Sentences, source: Source) -> list[Fi
     """Find claims to have used the tool; suppositions and denials do not count."""
     found: list[Finding] = []
     told = Spans()
-    for claim in (*CLAIMS, *CLAIMS_OF_DEEDS):
+    for claim in words_in(text).which(_CLAIMS):
         for match in claim.finditer(text):
             span = (match.start(), match.start() + len(match[0].rstrip()))
             if _empty(text, span, sentences, source):
@@ -78,7 +80,7 @@ def check_experience(text: str, sentences: Sentences, source: Source) -> list[Fi
 
 def claims_use(phrase: str) -> bool:
     """Whether a phrase is itself such a claim ("I tried"), which this check reports."""
-    return any(next(claim.finditer(phrase), None) for claim in (*CLAIMS, *CLAIMS_OF_DEEDS))
+    return any(next(claim.finditer(phrase), None) for claim in words_in(phrase).which(_CLAIMS))
 
 
 def _empty(text: str, span: Span, sentences: Sentences, source: Source) -> bool:

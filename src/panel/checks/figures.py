@@ -235,11 +235,13 @@ class _Take:
         if quantity.kind not in ("percent", "plain", "money") or quantity.value < 1:
             return None
         alike = self.source.alike.get((quantity.kind, quantity.unit), ())
+        most = max(1.0, quantity.value / 8)  # which no step exceeds
+        near = [one for one in alike if 0 < abs(one.value - quantity.value) <= most]
         step = 1.0
-        if alike:
+        if near:
             step = max(step, 10 ** (len(f"{quantity.value:.0f}") - max(2, quantity.digits)))
-        for known in alike:
-            if 0 < abs(known.value - quantity.value) <= step / 2:
+        for known in near:
+            if abs(known.value - quantity.value) <= step / 2:
                 if known.value == round(known.value) and known.value < 100:
                     continue
                 if self._hedged(quantity.span[0]):

@@ -124,14 +124,14 @@ def _plain_word(name: str, text: str, end: int) -> bool:
 
 
 _SAID = re.compile(r"\b(?:the|its|their)\s$")  # "the MIT terms": the tool has them
+_NAME_WORD = re.compile(r"[\w.+]+")
 _NO_NAME = STARTERS | {"license", "licence", "weights", "terms", "code", "engine", "entry", "api"}
 
 
 def _own_name(name: str, source: Source) -> bool:
     """Whether a name is the tool's own, part of it, or not a product's name at all."""
-    words = [word.casefold() for word in re.findall(r"[\w.+]+", name)]
-    own = source.text.split("\n\n", 1)[0].casefold()
-    own_words = re.findall(r"[\w.+]+", own)
+    own_words = source.name_words
+    words = map(str.casefold, _NAME_WORD.findall(name))
     return all(word in own_words or word in _NO_NAME for word in words)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Mapping
+from itertools import chain
 from typing import NamedTuple
 
 from panel.checks.words import listed
@@ -153,17 +154,22 @@ BETWEEN = frozenset(
 )
 
 
+OFTEN = {"hourly": "hour", "daily": "day", "weekly": "week", "monthly": "month", "yearly": "year"}
+OFTEN |= {"annually": "year", "mensuel": "month", "mensuels": "month", "monatlich": "month"}
+_TOLD = frozenset(chain(SCALES, PERIODS, BYTES, COINS, CENTS, PERCENT, AS_MANY, OFTEN))
+
+
 class Following(NamedTuple):
     """The word after a number: as written, in small letters, and where it begins and ends.
 
-    plain: whether it is in ASCII.
+    told: whether it may be in one of the tables, or begin with a word of one.
     """
 
     word: str
     small: str
     start: int
     end: int
-    plain: bool
+    told: bool
 
 
 def following(text: str, end: int) -> Following | None:
@@ -171,20 +177,19 @@ def following(text: str, end: int) -> Following | None:
     found = _NEXT.match(text, end)
     if found is None:
         return None
-    word = found[1]
-    return Following(word, word.casefold(), *found.span(1), word.isascii())
+    word, small = found[1], found[1].casefold()
+    told = small in _TOLD or word in BYTES or not word.isascii()
+    return Following(word, small, *found.span(1), told)
 
 
 def looked_up(table: Container[str], word: Following | None) -> tuple[str, int] | None:
     """Return the key of a table that a word is, or begins with, and where that ends."""
-    if word is None:
+    if word is None or not word.told:
         return None
     if word.word in table:
         return word.word, word.end
     if word.small in table:
         return word.small, word.end
-    if word.plain:
-        return None
     unspaced = _UNSPACED.search(word.word)
     if unspaced is None:
         return None

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import chain
 
 from panel.checks.findings import Span, Spans
-from panel.checks.words import words_in
+from panel.checks.words import Wanted, words_in
 
 _TAIL = r"(?: [\s-](?: licen[sc]ed? | licen[sc]es ))?"  # "Apache-licensed", "MIT licence"
 # Family → how it is written. A version, where there is one, is the first group.
@@ -57,12 +58,6 @@ _FAMILIES = {
 }
 FAMILIES = frozenset(_FAMILIES)
 _CAPITALS_MATTER = ("MIT", "ISC", "Community", "Named")
-_NAMED = {
-    family: re.compile(
-        rf"(?<![\w-])(?:{pattern})", re.X if family in _CAPITALS_MATTER else re.I | re.X
-    )
-    for family, pattern in _FAMILIES.items()
-}
 
 
 def _spelt(*letters: str) -> list[str]:
@@ -72,23 +67,40 @@ def _spelt(*letters: str) -> list[str]:
 
 
 # Words in small letters of which one is in every text that names the family.
-_WORDS = {
-    family: frozenset(words)
-    for family, words in {
-        **{family: _spelt(family.split()[0].lower()) for family in _FAMILIES},
-        "Apache": [*_spelt("apache"), "apachelicense", "apachelicence"],
-        "AGPL": [*_spelt("agpl"), "affero"],
-        "GPL": [*_spelt("gpl"), "general"],
-        "MPL": [*_spelt("mpl"), "mozilla"],
-        "BUSL": ["busl", "bsl", "business"],
-        "Elastic": ["elastic", "elv2"],
-        "OpenRAIL": ["rail", "openrail", "railm", "openrailm"],
-        "EPL": [*_spelt("epl"), "eclipse"],
-        "Unlicense": ["unlicense", "unlicence"],
-        "Named": ["license", "licence"],
-    }.items()
+_WORDS: dict[str, list[str]] = {
+    **{family: _spelt(family.split()[0].lower()) for family in _FAMILIES},
+    "Apache": [
+        f"apache{licence}{version}{number}"
+        for licence in ("", "license", "licence")
+        for version in ("", "v", "version")
+        for number in ("", "2")
+    ],
+    "AGPL": [*_spelt("agpl"), "affero"],
+    "GPL": [*_spelt("gpl"), "general"],
+    "MPL": [*_spelt("mpl"), "mozilla"],
+    "BUSL": ["busl", "bsl", "business"],
+    "Elastic": ["elastic", "elv2"],
+    "OpenRAIL": ["rail", "openrail", "railm", "openrailm"],
+    "EPL": [*_spelt("epl"), "eclipse"],
+    "Unlicense": ["unlicense", "unlicence"],
+    "Named": ["license", "licence"],
 }
-_ALL_WORDS = frozenset[str]().union(*_WORDS.values())
+_ALL_WORDS = frozenset(chain.from_iterable(_WORDS.values()))
+# How a mention begins, where it need not begin with such a word.
+_BEGINS = {family: ["gnu"] for family in ("AGPL", "LGPL", "GPL")}
+_BEGINS |= {"BSD": ["2", "3"], "Unlicense": ["the"]}
+
+
+def _named(family: str) -> Wanted | re.Pattern[str]:
+    flags = re.X if family in _CAPITALS_MATTER else re.I | re.X
+    pattern = re.compile(rf"(?<![\w-])(?:{_FAMILIES[family]})", flags)
+    if family in ("Named", "Community", "OpenRAIL"):  # which begin with any word
+        return pattern
+    words = _WORDS[family]
+    return Wanted(pattern, frozenset([*words, *_BEGINS.get(family, ())]), frozenset(words))
+
+
+_NAMED = {family: _named(family) for family in _FAMILIES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +123,11 @@ def licence_mentions(text: str) -> list[Mention]:
     """Return the licences named in a text, in order."""
     found: list[Mention] = []
     told = Spans()
-    words = words_in(text).small & _ALL_WORDS
-    if not words:
+    words = words_in(text)
+    if not words.any_of(_ALL_WORDS):
         return []
     for family, pattern in _NAMED.items():
-        if words.isdisjoint(_WORDS[family]):
+        if not isinstance(pattern, Wanted) and words.small.isdisjoint(_WORDS[family]):
             continue
         for match in pattern.finditer(text):
             version = next(filter(None, match.groups()), "")

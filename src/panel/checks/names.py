@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -104,12 +104,7 @@ class _Known:
         return bool(_PLACED.search(before)) and bare(text[slice(*span)]) not in WELL_KNOWN
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
-    span: Span
-    text: str
-    unknown: bool
-    known_format: bool
+_Name = tuple[Span, bool]  # where it stands, and whether it is that of a format
 
 
 def check_names(
@@ -122,10 +117,9 @@ def check_names(
     text = subject.text
     sentences = scenario.sentences
     known = _Known(source, scenario, *_words_of(ById(subject.persona)))
-    tokens = [token for token in _tokens(text, sentences, known) if token.unknown]
     found: list[Finding] = []
     seen: set[str] = set()
-    for span, formats in _runs(text, tokens, taken):
+    for span, formats in _runs(text, _unknown(text, sentences, known), taken):
         name = bare(text[span[0] : span[1]])
         if name in seen:
             continue
@@ -169,23 +163,20 @@ def _words_of(key: ById[Persona]) -> tuple[frozenset[str], frozenset[str]]:
     return frozenset(words_of(" ".join(named))), frozenset(_SMALL.findall(" ".join(parts)))
 
 
-def _tokens(text: str, sentences: Sentences, known: _Known) -> Iterator[_Token]:
-    # Most words are not even looked at.
-    for start, end, word in [
-        one for one in words_in(text).tokens if not one[2].islower() or "." in one[2]
-    ]:
-        if not _is_name(word) or (_is_unit(word) and _after_number(text, start)):
+def _unknown(text: str, sentences: Sentences, known: _Known) -> Iterator[_Name]:
+    """Yield the words that are written as names are, and that the source does not have."""
+    for start, end, word in words_in(text).capitals:
+        if not _is_name(word) or known.holds(word):
             continue
-        after = text[start + len(word) : end + 60]
-        if _initial(text, start, sentences) and not _is_name_first(word, after, known):
+        if _is_unit(word) and _after_number(text, start):
             continue
-        strangers = [part for part in _parts(word) if not known.holds(part)]
-        yield _Token(
-            (start, start + len(word)),
-            word,
-            unknown=bool(strangers) and not known.holds(word),
-            known_format=all(_format(part.casefold()) for part in strangers),
-        )
+        last = start + len(word)
+        if _initial(text, start, sentences) and not _is_name_first(
+            word, text[last : end + 60], known
+        ):
+            continue
+        if strangers := [part for part in _parts(word) if not known.holds(part)]:
+            yield (start, last), all(_format(part.casefold()) for part in strangers)
 
 
 @lru_cache(maxsize=8192)
@@ -250,23 +241,23 @@ def _is_name_first(word: str, after: str, known: _Known) -> bool:
     return bool(follows and _is_name(follows[1]) and not known.holds(follows[1]))
 
 
-def _runs(text: str, tokens: list[_Token], taken: Spans) -> Iterator[tuple[Span, bool]]:
+def _runs(text: str, names: Iterable[_Name], taken: Spans) -> list[_Name]:
     """Join neighbouring names, and the numbers that follow one: "Llama 3.1 405B"."""
-    runs: list[tuple[Span, bool]] = []
-    for token in tokens:
-        if taken.touch(token.span):
+    runs: list[_Name] = []
+    for own, known_format in names:
+        if taken.touch(own):
             continue
-        span = _with_numbers(text, token.span)
+        span = _with_numbers(text, own)
         if runs and text[runs[-1][0][1] : span[0]] == " ":
-            runs[-1] = ((runs[-1][0][0], span[1]), runs[-1][1] and token.known_format)
+            runs[-1] = ((runs[-1][0][0], span[1]), runs[-1][1] and known_format)
         else:
-            runs.append((span, token.known_format))
-    yield from runs
+            runs.append((span, known_format))
+    return runs
 
 
 def _with_numbers(text: str, span: Span) -> Span:
     end = span[1]
-    for _number in range(NUMBERS):
+    for _number in range(NUMBERS if text[end : end + 1] == " " else 0):
         number = _JOINED.match(text, end)
         if number is None or re.match(r" (?:19|20)\d\d$", number[0]):
             break

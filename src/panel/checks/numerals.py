@@ -27,7 +27,6 @@ NUMBER_WORDS = {word: float(value) for value, word in enumerate(_ONES)}
 NUMBER_WORDS |= {word: 10.0 * value for value, word in enumerate(_TENS, 2)}
 PARTS = {"half": 0.5, "third": 1 / 3, "quarter": 0.25, "fifth": 0.2, "tenth": 0.1}
 _SPOKEN_SCALES = listed("dozen hundred thousand million billion trillion")
-_DIGITS = re.compile(r"[0-9]+")  # of a plain text
 _MORE = re.compile(r"(\d+)|\s(\d+)(?=[천백])")
 _GAP = "[ \u00a0\u2009\u202f'’]"
 _NUMBER = re.compile(
@@ -43,6 +42,7 @@ _NUMBER = re.compile(
     """,
     re.X,
 )
+_THOUSANDS = re.compile(r"[1-9]\d{0,2}\.\d{3}")
 _NUMBER_WORD = "|".join([*NUMBER_WORDS, *_SPOKEN_SCALES])
 _AND = r"(?:(?<=hundred)|(?<=thousand)|(?<=million))\sand\s"  # not "nine and fifteen"
 _DIGIT = "|".join(_ONES[:10])
@@ -61,8 +61,7 @@ _SPOKEN = wanted(
       | (?P<article> an? ) (?= \s (?:{_UNIT})\b ) )
     """,
 )
-_ARTICLE = re.compile(r"an?\b", re.I)
-_AFTER_ARTICLE = re.compile(rf"an?[\s-](?:{_SCALE}|{_UNIT}|half|quarter)", re.I)
+_NO_ARTICLE = re.compile(rf"(?!an?\b)|an?[\s-](?:{_SCALE}|{_UNIT}|half|quarter)", re.I)
 _HAN = re.compile(r"(?:百分之)?[〇零一二两兩三四五六七八九十百千万萬億亿兆]+")
 
 _FRACTIONS = frozenset([*PARTS, *(part + "s" for part in PARTS)])
@@ -73,6 +72,22 @@ _FRACTION = wanted(
       | (?P<many> a|one|two|three ) [\s-]
         (?: (?P<part> third|quarter|fifth|tenth )s? (?! \sof\san?\b ) | half (?! [\s-]an?\b ) ) ) \b
     """,
+)
+
+_ORDINALS = {
+    word: float(value)
+    for value, word in enumerate(
+        listed(
+            "third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth "
+            "fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth"
+        ),
+        3,
+    )
+}
+_ORDINAL = wanted(
+    " ".join(_ORDINALS),
+    # not "a third of", not "third-party"
+    rf"\b (?: {'|'.join(_ORDINALS)} ) \b (?! \s+of\b | [\s-]part )",
 )
 
 
@@ -97,6 +112,9 @@ class Numeral:
 Reader = tuple[re.Pattern[str], Callable[[re.Match[str]], Numeral | None]]
 
 
+_ODD = re.compile("[^\x00-\u065f\u2000-\u206f]")  # what comes before has ASCII digits alone
+
+
 class _Plain(dict[int, int]):
     """Code points → those of ASCII for digits and signs of other scripts, one for one."""
 
@@ -114,19 +132,16 @@ _PLAIN = _Plain({ord("٫"): ord("."), ord("٬"): ord(","), ord("٪"): ord("%"), 
 
 def plain_digits(text: str) -> str:
     """Return a text with the digits and signs of other scripts in ASCII, each at its place."""
-    return text if text.isascii() else text.translate(_PLAIN)
+    return text.translate(_PLAIN) if _ODD.search(text) else text
 
 
 def numeral_places(text: str) -> dict[int, Reader]:
     """Return where numbers may begin in a plain text, in order, each with what reads them."""
-    found: dict[int, Reader] = {
-        match.start(): (_NUMBER, _in_digits) for match in _DIGITS.finditer(text)
-    }
-    words = (_SPOKEN.pattern, _in_words)
+    digits, words = (_NUMBER, _in_digits), (_SPOKEN.pattern, _in_words)
+    here = words_in(text)
+    found: dict[int, Reader] = dict.fromkeys(here.numbers, digits)
     spoken: dict[int, Reader] = {
-        place: words
-        for place in words_in(text).starts(_SPOKEN)
-        if not _ARTICLE.match(text, place) or _AFTER_ARTICLE.match(text, place)
+        place: words for place in here.starts(_SPOKEN) if _NO_ARTICLE.match(text, place)
     }
     if not text.isascii():
         spoken |= {match.start(): (_HAN, _in_han) for match in _HAN.finditer(text)}
@@ -152,22 +167,23 @@ def _in_words(match: re.Match[str]) -> Numeral:
 
 
 def _in_digits(match: re.Match[str]) -> Numeral | None:
-    digits, (start, end) = match[0], match.span()
-    if match["version"]:
+    digits, (start, end), how = match[0], match.span(), match.lastgroup
+    if how == "version":
         return Numeral(start, end, 0.0, "version", key=digits)
     other = None
-    if match["gapped"]:
+    if how == "gapped":
         digits = re.sub(_GAP, "", digits).replace(",", ".")
-    elif match["english"]:
+    elif how == "english":
         digits = digits.replace(",", "")
-    elif match["dotted"]:
+    elif how == "dotted":
         digits = digits.replace(".", "").replace(",", ".")
-    elif match["comma"]:
+    elif how == "comma":
         digits = digits.replace(",", ".")
-    elif re.fullmatch(r"[1-9]\d{0,2}\.\d{3}", digits):
+    elif digits[-4:-3] == "." and _THOUSANDS.fullmatch(digits):
         other = float(digits.replace(".", ""))
     value = float(digits[:300])
-    value, end = _with_multipliers(match.string, end, value)
+    if match.string[end : end + 1] in MULTIPLIERS:
+        value, end = _with_multipliers(match.string, end, value)
     return Numeral(start, end, value, other=other)
 
 
@@ -230,3 +246,9 @@ def fractions(text: str) -> Iterator[tuple[Span, float]]:
         for match in _FRACTION.finditer(text):
             many = NUMBER_WORDS.get((match["many"] or "").lower(), 1.0)
             yield match.span(), 100 * many * PARTS[(match["part"] or "half").lower()]
+
+
+def ordinals(text: str) -> Iterator[tuple[Span, float]]:
+    """Yield the ordinal numbers in words, from "third" on, each with its span."""
+    for match in _ORDINAL.finditer(text):
+        yield match.span(), _ORDINALS[match[0].lower()]

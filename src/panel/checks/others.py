@@ -11,7 +11,7 @@ from panel.checks.findings import Finding, Span, Spans, Subject, at
 from panel.checks.folding import folded
 from panel.checks.quantities import Quantity
 from panel.checks.source import ById, Source, figures_of
-from panel.checks.words import listed, lowered, words_in
+from panel.checks.words import listed, words_in
 from panel.workspace.tools import Tool
 
 TELLING = 3  # significant digits
@@ -43,7 +43,7 @@ class OtherTools(Sequence[Tool]):
         for tool, (words, keys) in zip(self._tools, self._traces.values(), strict=True):
             if len("".join(words)) > 2:
                 self._names.setdefault(words[0], []).append((words, tool))
-                self._firsts.add(min(words_in(words[0]).small, key=lowered(words[0]).find))
+                self._firsts.add(next(iter(words_in(words[0]).places)))
             for key in keys:
                 self._figures.setdefault(key, []).append(tool.slug)
 
@@ -67,7 +67,7 @@ class OtherTools(Sequence[Tool]):
     def named(self, text: str) -> Iterator[tuple[Span, Tool]]:
         """Yield spans and tools of the names in a text that are spelled as in the catalog."""
         found = words_in(text)
-        if self._firsts.isdisjoint(found.small):
+        if not found.any_of(self._firsts):
             return  # as for most takes
         tokens = found.tokens
         words = [word for _start, _end, word in tokens]

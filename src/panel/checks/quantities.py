@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
+from operator import attrgetter
 from typing import Any
 
 from panel.checks.dates import dates
@@ -42,25 +42,10 @@ from panel.checks.numerals import (
     fractions,
     numeral_at,
     numeral_places,
+    ordinals,
     plain_digits,
 )
-from panel.checks.words import listed, wanted
 
-_ORDINALS = {
-    word: float(value)
-    for value, word in enumerate(
-        listed(
-            "third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth "
-            "fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth"
-        ),
-        3,
-    )
-}
-_ORDINAL = wanted(
-    " ".join(_ORDINALS),
-    # not "a third of", not "third-party"
-    rf"\b (?: {'|'.join(_ORDINALS)} ) \b (?! \s+of\b | [\s-]part )",
-)
 # Letters that make a digit part of a name.
 _BOUND = re.compile(r"[A-Za-z_\u00c0-\u00d6\u00d8-\u024f]")
 _NAME_GOES_ON = re.compile(
@@ -69,7 +54,9 @@ _NAME_GOES_ON = re.compile(
 _AND_A_PART = re.compile(r"[\s-]and[\s-](?:a|one)[\s-](half|third|quarter)\b|\s?([¼½¾⅓⅔])", re.I)
 _FACTOR = re.compile(rf"\s?(?:×|\b(?:x|times)\b)\s?\(?[{SIGNS}]?\s?\d")  # 50 x $12: a sum
 _STOP_AND_SIGN = re.compile(rf"\.\s[{SIGNS}]")
+_SIGNS = frozenset(SIGNS)
 _SIGN_AFTER = re.compile(rf"\s?([{SIGNS}])(?!\s?\d)")
+RANGE = 5  # characters between the figures of a range, at most
 _RANGE = re.compile(r"\s?(?:[-–—~〜]|to|or|and|bis|à|a|y|et|und|до|から)\s?", re.I)
 
 
@@ -161,8 +148,13 @@ def quantities(text: str) -> tuple[Quantity, ...]:
             numbers.append(quantity)
             end = quantity.span[1]
     found += _ranges(plain, numbers)
-    found += _ordinals(plain, Spans(quantity.span for quantity in found))
-    return tuple(sorted(found, key=lambda quantity: quantity.span))
+    told = Spans(quantity.span for quantity in found)
+    found += [
+        Quantity(span, "plain", value, worded=True, ordinal=True)
+        for span, value in ordinals(plain)
+        if not told.touch(span)
+    ]
+    return tuple(sorted(found, key=attrgetter("span")))
 
 
 def _with_unit(text: str, number: Numeral) -> Quantity | None:
@@ -180,15 +172,17 @@ def _with_unit(text: str, number: Numeral) -> Quantity | None:
     return _money(text, number, before.strip(), after) or _measured(text, number, after)
 
 
-def _quantity(number: Numeral, end: int, kind: Kind, **more: Any) -> Quantity:
-    more |= {"other": number.other, "worded": number.worded, "implied": number.implied}
-    return Quantity((number.start, end), kind, number.value, **more)
+def _quantity(number: Numeral, end: int, kind: Kind, unit: str = "", **more: Any) -> Quantity:
+    found = Quantity((number.start, end), kind, number.value, unit, **more)
+    found.other, found.worded, found.implied = number.other, number.worded, number.implied
+    return found
 
 
 def _scale(text: str, number: Numeral, after: Following | None) -> bool:
     """Add to a number what makes it larger: "and a half", "million", "Mio."; whether it does."""
     end = number.end
-    if part := _AND_A_PART.match(text, end):
+    joined = after is not None and after.small == "and"
+    if (joined or not text.isascii()) and (part := _AND_A_PART.match(text, end)):
         number.value += PARTS[part[1].lower()] if part[1] else unicodedata.numeric(part[2])
         number.end = part.end()
         after = following(text, number.end)
@@ -202,9 +196,10 @@ def _scale(text: str, number: Numeral, after: Following | None) -> bool:
 
 def _currency_before(text: str, start: int) -> str:
     """Return the sign or code right before a number, with the blank between; "" if none."""
-    last = text[start - 1] if start else ""
-    if last and (last in SIGNS or last.isspace() or last.isupper()):
-        found = CURRENCY_BEFORE.search(text[max(0, start - 6) : start])
+    before = text[max(0, start - 6) : start]
+    last = before.rstrip()[-1:]
+    if last and (last in SIGNS or last.isupper()):
+        found = CURRENCY_BEFORE.search(before)
         return found[0] if found else ""
     return ""
 
@@ -214,11 +209,12 @@ def _inside_a_name(text: str, number: Numeral, money: bool, after: Following | N
     start = number.start
     if not money and start and text[start].isdigit():
         before = text[start - 1]
-        if before == "." or before.isdigit() or _BOUND.match(before):
+        if before == "." or before.isdigit() or (before != " " and _BOUND.match(before)):
             return True
         if before == "-" and start > 1 and _BOUND.match(text[start - 2]):
             return True
-    if not _NAME_GOES_ON.match(text, number.end):
+    goes_on = text[number.end : number.end + 1]
+    if not (goes_on.isalnum() or goes_on == "_") or not _NAME_GOES_ON.match(text, number.end):
         return False
     if after is None or text[after.end : after.end + 1].isdigit():
         return True
@@ -236,7 +232,9 @@ def _money(text: str, number: Numeral, before: str, after: Following | None) -> 
         sign, end = sign or CENTS[cent[0]], cent[1]
         number.value /= 100
     elif not before:
-        written = _SIGN_AFTER.match(text, end)
+        written = None
+        if not _SIGNS.isdisjoint(text[end : end + 2]):
+            written = _SIGN_AFTER.match(text, end)
         if written is None:
             return None
         sign, end = written[1], written.end(1)
@@ -251,7 +249,8 @@ def _measured(text: str, number: Numeral, after: Following | None) -> Quantity:
     signed = after is None or text[end : end + 1] == "%" or after.small in PER_CENT_BEGINS
     if signed and (written := PER_CENT.match(text, end)):
         return _quantity(number, written.end(), "percent")
-    if _FACTOR.match(text, end):
+    times = "×" in text[end : end + 2] or (after and after.small in ("x", "times"))
+    if times and _FACTOR.match(text, end):
         after = None
     elif (many := looked_up(AS_MANY, after)) or "×" in text[max(0, start - 1) : end + 2]:
         return _quantity(number, many[1] if many else end, "times")
@@ -279,7 +278,8 @@ def _counted(text: str, after: Following | None) -> str:
 def _ranges(text: str, numbers: list[Quantity]) -> list[Quantity]:
     """Give a bare number of a range the unit of the other: "20 to 30 %", "$5–10"."""
     for at, (before, after) in enumerate(pairwise(numbers)):
-        if not _RANGE.fullmatch(text, before.span[1], after.span[0]):
+        first, last = before.span[1], after.span[0]
+        if last - first > RANGE or not _RANGE.fullmatch(text, first, last):
             continue
         if before.bare and not after.bare and after.kind in ("plain", "percent", "times"):
             numbers[at] = _alike(before, after)
@@ -291,10 +291,3 @@ def _ranges(text: str, numbers: list[Quantity]) -> list[Quantity]:
 def _alike(number: Quantity, other: Quantity) -> Quantity:
     size = number.value * other.size / other.value if other.value else 0.0
     return replace(number, kind=other.kind, unit=other.unit, size=size, noun=other.noun)
-
-
-def _ordinals(text: str, taken: Spans) -> Iterator[Quantity]:
-    for match in _ORDINAL.finditer(text):
-        if not taken.touch(match.span()):
-            value = _ORDINALS[match[0].lower()]
-            yield Quantity(match.span(), "plain", value, worded=True, ordinal=True)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from panel.checks.measures import PERIODS, SCALES, following, looked_up
+from panel.checks.measures import OFTEN, PERIODS, SCALES, following, looked_up
 from panel.checks.quantities import Quantity
 
 KNOWN = 40  # figures of a source that are tried
@@ -17,9 +17,7 @@ _PER = re.compile(
     r"\s*(?:(?:per|an?|each|every|for\s+(?:each|every)|par|pro|je|por|al|لكل)\b|/|の|每)\s*", re.I
 )
 _MONTHLY = re.compile(r"[月월]|شهر|monat|\bmois\b|\bmes\b|\bmese\b|\bmês\b|мес")
-_OFTEN = {"hourly": "hour", "daily": "day", "weekly": "week", "monthly": "month", "yearly": "year"}
-_OFTEN |= {"annually": "year", "mensuel": "month", "mensuels": "month", "monatlich": "month"}
-_PERIODS = PERIODS | {often: PERIODS[unit] for often, unit in _OFTEN.items()}
+_PERIODS = PERIODS | {often: PERIODS[unit] for often, unit in OFTEN.items()}
 FORMS = (100.0, 1000.0, 1e6)  # for how many things prices are told
 
 

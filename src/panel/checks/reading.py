@@ -26,6 +26,7 @@ _TOKEN = re.compile(
 _KINDS = dict.fromkeys("'’ʼ‘`´＇", "'") | dict.fromkeys(".,", "n") | dict.fromkeys("-−", "-")
 _KINDS |= dict.fromkeys("%‰$€£¥₹±≥≤≠≈×+°", "s") | dict.fromkeys("*~\\", "j") | {"#": "#"}
 _KINDS |= dict.fromkeys("<>", "<")
+_MARKED = ("<", ">", "&", "](")  # without one of these a text has no markup
 _WITHOUT_BLANKS = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR", "IDEOGRAPHIC")
 
 
@@ -121,7 +122,7 @@ class Reading:
 @lru_cache(maxsize=4096)
 def readings(text: str) -> tuple[Reading, ...]:
     """Return the readings of a text: as it is, and without markup where it has any. Cached."""
-    plain = without_markup(text)
+    plain = without_markup(text) if any(map(text.__contains__, _MARKED)) else text
     return tuple(_read(each) for each in dict.fromkeys((text, plain)))
 
 

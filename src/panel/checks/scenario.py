@@ -138,7 +138,11 @@ class Scenario:
         if quantity.kind in ("year", "date", "version", "times"):
             return False
         text, (start, end) = self.sentences.text, quantity.span
-        if quantity.bare and text[end : end + 1] == "," and _AGED.search(text, 0, start):
+        if (
+            quantity.bare
+            and text[end : end + 1] == ","
+            and _AGED.search(text, max(0, start - REACH), start)
+        ):
             return True
         first, _last = self.sentences.around(start)
         words = _WORD.findall(text[max(first, start - REACH) : start].lower())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from panel.checks.findings import Span
 from panel.checks.words import Wanted, wanted, words_in
@@ -26,10 +27,9 @@ _CLAUSE_END = re.compile(  # begins with a mark, which is looked for quickly
     re.X,
 )
 
-_PART_END = re.compile(r"[;:—–](?:(?<!:)|\s)")  # a colon only before a blank
+_PART_ENDS = ";:—–"  # a colon only before a blank
 _HYPOTHETICAL = wanted(
-    "if unless until suppose supposing imagine would could might should may whether were had "
-    "i he she it they we",
+    "if unless until suppose supposing imagine would could might should may whether were had",
     r"""
     \b(
       if|unless|until|suppose|supposing|imagine     # conditions
@@ -38,8 +38,12 @@ _HYPOTHETICAL = wanted(
       |(?: were\s+(?:I|we|it|they|the|this|there)   # "were it so"
          | had\s+(?:I|we|it|they) )\b               # "had they said so"
     )\b
-    | \b(?: I|he|she|it|they|we )[’']d\b            # "I'd"
     """,
+)
+_SHORT_WOULD = wanted(
+    "i he she it they we",
+    r"\b(?: I|he|she|it|they|we )[’']d\b",
+    needs="d",  # "I'd"
 )
 _IF_FIRST = re.compile(
     r"""
@@ -96,8 +100,29 @@ _NO_BEFORE = wanted(
 _NONE_OF = re.compile(  # "SAML, SCIM, the page commits to none of them": a list, and no more
     r"(?:,\s[\w.+-]+){0,4},\s(?:the|its)\s\w+\s\w+\s(?:to\s)?(?:none|neither)\sof\s(?:them|these|those)\b"
 )
+_NONE = frozenset(("none", "neither"))
 _MARKED = re.compile(r"outside (?:knowledge|the source)|to (?:be )?verif(?:y|ied)|unverified", re.I)
 _MARKS = ("outside ", "verif")  # one of these is in each of them
+
+
+@lru_cache(maxsize=4)
+def _ends_in(text: str) -> frozenset[int]:
+    """Return where the marks and empty lines of a text end a sentence."""
+    found = {*sentence_ends(text)}
+    if "\n\n" in text:
+        found.update(line.end() for line in _EMPTY_LINE.finditer(text))
+    return frozenset(found)
+
+
+def _piece(around: Span, marks: list[Span], position: int) -> Span:
+    """Return the piece of a sentence around a position, between such marks."""
+    start, end = around
+    for first, last in marks:
+        if last <= position:
+            start = last
+        elif first > position:
+            return (start, first)
+    return (start, end)
 
 
 class Sentences:
@@ -109,17 +134,15 @@ class Sentences:
     def __init__(self, text: str, ends: Iterable[int] = ()) -> None:
         self.text = text
         self.spans: list[Span] = []
-        found = {*sentence_ends(text)}
-        if "\n\n" in text:
-            found.update(line.end() for line in _EMPTY_LINE.finditer(text))
         start = 0
-        for end in sorted(found.union(ends)):
+        for end in sorted(_ends_in(text).union(ends, (len(text),))):
             self._add(start, end)
             start = end
-        self._add(start, len(text))
         self._words = words_in(text)
+        self.lower = self._words.lower  # the text in small letters
         self._starts = [span[0] for span in self.spans]
-        self._may_mark = any(mark in self._words.lower for mark in _MARKS)
+        self._none = self._words.any_of(_NONE)
+        self._may_mark = any(mark in self.lower for mark in _MARKS)
         self._around: dict[int, Span] = {}
         # What is known of a sentence or clause, which holds for every place in it.
         self._marked: dict[Span, Span | None] = {}
@@ -138,9 +161,11 @@ class Sentences:
         )
 
     def _add(self, start: int, end: int) -> None:
-        part = self.text[start:end]
-        start += len(part) - len(part.lstrip())
-        end -= len(part) - len(part.rstrip())
+        text = self.text
+        while start < end and text[start].isspace():
+            start += 1
+        while start < end and text[end - 1].isspace():
+            end -= 1
         if start < end:
             self.spans.append((start, end))
 
@@ -173,28 +198,38 @@ class Sentences:
 
     def clause(self, position: int) -> Span:
         """Return the clause around a position: the piece between marks like , ; : —."""
-        return self._piece(position, _CLAUSE_END, self._clauses)
+        around = self.around(position)
+        return _piece(around, self._marks(around), position)
 
-    def _piece(self, position: int, ends: re.Pattern[str], known: dict[Span, list[Span]]) -> Span:
-        """Return the piece of a sentence around a position, between such ends of pieces."""
-        start, end = around = self.around(position)
-        if (marks := known.get(around)) is None:
-            marks = [mark.span() for mark in ends.finditer(self.text, start, end)]
-            known[around] = marks
-        for first, last in marks:
-            if last <= position:
-                start = last
-            elif first > position:
-                return (start, first)
-        return (start, end)
+    def _marks(self, around: Span) -> list[Span]:
+        """Return the marks of a sentence that end its clauses."""
+        if (marks := self._clauses.get(around)) is None:
+            marks = [mark.span() for mark in _CLAUSE_END.finditer(self.text, *around)]
+            self._clauses[around] = marks
+        return marks
+
+    def _part(self, position: int) -> Span:
+        """Return the piece between those marks that do more than a comma."""
+        around = self.around(position)
+        if (parts := self._parts.get(around)) is None:
+            text, end = self.text, around[1]
+            marks = [first for first, _last in self._marks(around) if text[first] in _PART_ENDS]
+            parts = [
+                (first, first + 1 + (text[first] == ":"))
+                for first in marks
+                if text[first] != ":" or text[first + 1 : min(first + 2, end)].isspace()
+            ]
+            self._parts[around] = parts
+        return _piece(around, parts, position)
 
     def supposed(self, position: int) -> bool:
         """Whether a position lies in a supposition rather than a statement of fact."""
-        if (part := self._piece(position, _PART_END, self._parts)) not in self._begun:
+        if (part := self._part(position)) not in self._begun:
             begun = _IF_FIRST.match(self.text, *part)
             self._begun[part] = bool(begun) or self._words.match(_WOULD_MOVE, *part)
         if (clause := self.clause(position)) not in self._supposed:
-            self._supposed[clause] = self._words.match(_HYPOTHETICAL, *clause)
+            match = self._words.match
+            self._supposed[clause] = match(_HYPOTHETICAL, *clause) or match(_SHORT_WOULD, *clause)
         return self._begun[part] or self._supposed[clause]
 
     def foretold(self, position: int) -> bool:
@@ -211,7 +246,7 @@ class Sentences:
         if self._silent[clause]:
             return True
         first, last = self.around(span[0])
-        if _NONE_OF.match(self.text, span[1], last):
+        if self._none and _NONE_OF.match(self.text, span[1], last):
             return True
         return self._words.match(_NO_BEFORE, max(first, span[0] - NEAR), span[0])
 

@@ -14,13 +14,14 @@ from panel.checks.numerals import Kind
 from panel.checks.quantities import Quantity, quantities
 from panel.checks.rates import Rate, rates
 from panel.checks.sentences import Sentences
-from panel.checks.words import listed, unpossessed, words_in
+from panel.checks.words import compounds, listed, unpossessed
 from panel.workspace.tools import Tool
 
 _LATIN = re.compile(r"[A-Za-z0-9\u00c0-\u024f]+(?:[.&/'’+#-][A-Za-z0-9\u00c0-\u024f]+)*")
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa"})  # Muenchen
 _PART = re.compile(r"[\w.+#&]+")
 
+_NAME_WORD = re.compile(r"[\w.+]+")
 OTHER_SCRIPT = 0.05  # share of letters by which a source is in another script
 _LETTERS = re.compile(r"[^\W\d_]+")
 _BEYOND_LATIN = re.compile(r"[^\W\d_\u0000-\u024f\u1e00-\u1eff]")
@@ -48,6 +49,21 @@ class Source:
     def sentences(self) -> Sentences:
         """The sentences of the text."""
         return Sentences(self.text)
+
+    def has(self, pattern: re.Pattern[str]) -> bool:
+        """Whether it has a match of a pattern, which is looked for once."""
+        if pattern not in self._has:
+            self._has[pattern] = pattern.search(self.text) is not None
+        return self._has[pattern]
+
+    @cached_property
+    def _has(self) -> dict[re.Pattern[str], bool]:
+        return {}
+
+    @cached_property
+    def name_words(self) -> frozenset[str]:
+        """The words of the tool's name."""
+        return frozenset(_NAME_WORD.findall(self.text.split("\n\n", 1)[0].casefold()))
 
     @cached_property
     def unlatin(self) -> float:
@@ -189,7 +205,7 @@ def words_of(text: str) -> set[str]:
 
     Letters of a script that writes no blanks are not part of a Latin word beside them.
     """
-    tokens = [token for _start, _end, token in words_in(text).tokens]
+    tokens = compounds(text)
     words = set(" ".join(tokens).casefold().split(" "))
     if not text.isascii():
         words = set(map(unaccented, words))

@@ -34,11 +34,12 @@ MENTION = re.compile(
 PAIR = re.compile(r"(?:an? )?\b(?:ship|skip)(?: or | and |/)(?:an? )?(?:ship|skip)\b\??")
 # Where another statement begins: "..., but today it is a ship".
 PART = re.compile(
-    r"[;:—–]|[.!?](?= |$)| - "
-    r"|,? (?=(?:but|hence|therefore|thus|because|even so|and so|and even so)\b"
+    r"[;:—–.!?, ](?:(?<=[;:—–])|(?<=[.!?])(?= |$)|(?<= )- "  # begins with what is found quickly
+    r"|(?:(?<=,) |(?<= ))(?=[abehst])(?=(?:but|hence|therefore|thus|because|even so"
+    r"|and so|and even so)\b"
     r"|so (?:it|this|that|i|we|a|the|here|for|in|on|ship|skip)\b)"
-    r"|, (?=(?:yet|so|since|whereas|while|although|though|still|which|until then|as it|today"
-    r"|for now|and (?:i|it|this|that|today|for now|on|in|without|as)\b)\b)"
+    r"|(?<=,) (?=(?:yet|so|since|whereas|while|although|though|still|which|until then|as it|today"
+    r"|for now|and (?:i|it|this|that|today|for now|on|in|without|as)\b)\b))"
 )
 # The rest of a statement in which the word means something else: "ship with weights".
 ELSE = re.compile(

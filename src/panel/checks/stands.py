@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from panel.checks import stand_patterns as said
-from panel.checks.words import lowered
 
 Side = Literal["ship", "skip"]
 How = Literal["says", "turns", "supposes"]
@@ -35,12 +34,13 @@ class Stand:
 
 
 _PLAIN = str.maketrans(dict.fromkeys('"“”«»*_`‘', " ") | {"’": "'"})
+_OURS = ("i ", "i'", "we ", "we'", "n't")  # one of these is in each verb of the speaker's
 _WALKS = ("walk", "not worth", "leave it", "a pass")  # one of these is in each that walks away
 
 
 def stands_in(sentence: str) -> list[Stand]:
-    """Return the stands that a sentence takes, in order."""
-    text = " ".join(lowered(sentence).translate(_PLAIN).split())
+    """Return the stands that a sentence in small letters takes, in order."""
+    text = " ".join(sentence.translate(_PLAIN).split())
     if text.endswith("?"):
         return []
     if text.count("ship") + text.count("skip") > 1:
@@ -69,7 +69,7 @@ def _read(text: str, start: int, end: int) -> Iterator[Stand]:
         if read is not None:
             last = bool(said.CONCLUDES.search(part) or said.BARE.fullmatch(part))
             yield Stand(start + match.start(), read[0], read[1], last_word=last)
-    for match in said.OTHER_VERBS.finditer(part):
+    for match in said.OTHER_VERBS.finditer(part) if any(map(part.__contains__, _OURS)) else ():
         if not _open(part[: match.start()], part[match.end() :]):
             side: Side = "ship" if match["ship"] else "skip"
             yield Stand(start + match.start(), _other(side) if match["no"] else side, plain=False)

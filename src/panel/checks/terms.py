@@ -9,7 +9,7 @@ from panel.checks.findings import Finding, Severity, Span, Spans, at
 from panel.checks.mentions import FAMILIES
 from panel.checks.sentences import Sentences
 from panel.checks.source import Source
-from panel.checks.words import Wanted, wanted
+from panel.checks.words import Wanted, wanted, words_in
 
 _CLOSED_TO_TRADE = frozenset({"CC BY-NC", "CC BY-NC-SA", "CC BY-NC-ND"})
 _OPEN = (
@@ -93,6 +93,8 @@ _EXCLUDES = _Term(
     families=False,
 )
 _TERMS = (
+    _ALLOWS,
+    _EXCLUDES,
     _Term(
         "the tool open source",
         wanted(
@@ -213,7 +215,10 @@ def unclaimed(text: str, span: Span, sentences: Sentences) -> bool:
 
 def check_terms(text: str, sentences: Sentences, source: Source) -> list[Finding]:
     """Find claims about openness and commercial use that the source does not support."""
-    told_of = [(term, [*term.pattern.finditer(text)]) for term in (_ALLOWS, _EXCLUDES, *_TERMS)]
+    words = words_in(text)
+    told_of = [
+        (term, [*term.pattern.finditer(text)]) for term in _TERMS if words.starts(term.pattern)
+    ]
     if not any(matches for _term, matches in told_of):
         return []
     families = {mention.family for mention in source.licences}
@@ -225,15 +230,15 @@ def check_terms(text: str, sentences: Sentences, source: Source) -> list[Finding
         wrong = not (term.families and opened)
         severity: Severity = "warning"
         if term in (_ALLOWS, _EXCLUDES):
-            barred = bool(families & _CLOSED_TO_TRADE or _BARS.search(source.text))
-            allowed = opened or bool(_ALLOWS.pattern.pattern.search(source.text))
+            barred = bool(families & _CLOSED_TO_TRADE or source.has(_BARS))
+            allowed = opened or bool(source.has(_ALLOWS.pattern.pattern))
             wrong = not allowed if term is _ALLOWS else allowed and not barred
             severity = "error" if barred or term is _EXCLUDES else "warning"
         for match in matches if wrong else ():
             span = match.span(match.lastgroup or 0)
             if told.touch(span) or unclaimed(text, span, sentences):
                 continue
-            if term.borne_out.search(source.text):
+            if source.has(term.borne_out):
                 break
             told.add(span)
             says = (

@@ -9,7 +9,8 @@ from panel.checks.experience import claims_use
 from panel.checks.findings import Finding, Severity, Spans, Subject, at
 from panel.checks.folding import folded
 from panel.checks.source import Source
-from panel.checks.words import Wanted
+from panel.checks.vocabulary import STARTERS
+from panel.checks.words import Wanted, words_in
 
 BANNED = (
     "paradigm shift", "game-changer", "game-changing", "revolutionary", "revolutionize",
@@ -34,21 +35,30 @@ LONGEST = 8  # words; a longer `avoid` entry is an instruction, not a phrase
 
 
 @lru_cache(maxsize=512)
-def _worn(phrases: tuple[str, ...]) -> Wanted | re.Pattern[str]:
-    """Build one pattern of all phrases: blanks or hyphens between words, common endings."""
-    built, begins, needs = [], set(), set()
+def _worn(phrases: tuple[str, ...]) -> list[Wanted | re.Pattern[str]]:
+    """Build a pattern of the phrases that begin with the same word, for each such word."""
+    groups: dict[str, list[list[str]]] = {}
     for phrase in sorted(set(phrases), key=len, reverse=True):
-        words = re.findall(r"[^\s-]+", folded(phrase).text)
-        if words:
-            built.append(r"[\s-]+".join(map(_word, words)) + f"(?:{'|'.join(_ENDINGS)})?")
+        if words := re.findall(r"[^\s-]+", folded(phrase).text):
             first = re.match(r"\w*", words[0])
             assert first is not None
-            telling = max(re.findall(r"\w+", folded(phrase).text), key=len)
-            begins |= {first[0] + ending for ending in ("", *_ENDINGS)}
-            needs |= {telling + ending for ending in ("", *_ENDINGS)}
-    pattern = re.compile(rf"(?<!\w)(?:{'|'.join(built) or '(?!)'})(?!\w)", re.I)
-    plain = all(begin.isascii() and begin not in ("", *_ENDINGS) for begin in begins)
-    return Wanted(pattern, frozenset(begins), frozenset(needs)) if plain else pattern
+            groups.setdefault(first[0], []).append(words)
+    return [_beginning(first, group) for first, group in groups.items()]
+
+
+def _beginning(first: str, group: list[list[str]]) -> Wanted | re.Pattern[str]:
+    """Build one pattern of phrases: blanks or hyphens between words, common endings."""
+    built = "|".join(r"[\s-]+".join(map(_word, words)) for words in group)
+    pattern = re.compile(rf"(?<!\w)(?:{built})(?:{'|'.join(_ENDINGS)})?(?!\w)", re.I)
+    if not first.isascii() or first in ("", *_ENDINGS):
+        return pattern
+    parts = (re.findall(r"\w+", " ".join(words)) for words in group)
+    telling = {max(each, key=lambda word: (word not in STARTERS, len(word))) for each in parts}
+    return Wanted(pattern, _forms({first}), _forms(telling))
+
+
+def _forms(words: set[str]) -> frozenset[str]:
+    return frozenset(word + ending for word in words for ending in ("", *_ENDINGS))
 
 
 def _word(word: str) -> str:
@@ -79,8 +89,8 @@ def check_wording(subject: Subject, source: Source) -> list[Finding]:
     own = _worn(avoided(subject.persona.avoid))
     lists = [(own, f"the {subject.persona.name} was told never to write this")]
     lists.append((_worn(BANNED), "a worn phrase that tells the reader nothing"))
-    for worn, message in lists:
-        for match in worn.finditer(subject.text):
+    for patterns, message in lists:
+        for match in _matches(patterns, subject.text):
             if told.touch(match.span()):
                 continue
             told.add(match.span())
@@ -89,6 +99,14 @@ def check_wording(subject: Subject, source: Source) -> list[Finding]:
             says = (message, "Say the same thing plainly, or leave it out.")
             found.append(at(subject.text, match.span(), "banned-phrase", severity, says))
     return found
+
+
+def _matches(patterns: list[Wanted | re.Pattern[str]], text: str) -> list[re.Match[str]]:
+    """Return the matches of patterns, in the order of the text."""
+    tried: list[Wanted | re.Pattern[str]] = [one for one in patterns if isinstance(one, re.Pattern)]
+    tried += words_in(text).which([one for one in patterns if isinstance(one, Wanted)])
+    found = [match for pattern in tried for match in pattern.finditer(text)]
+    return sorted(found, key=re.Match.start)
 
 
 def _in_quotes(text: str, match: re.Match[str]) -> bool:

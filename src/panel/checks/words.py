@@ -9,15 +9,19 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Set
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence, Set
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from itertools import accumulate, chain
+from itertools import chain
 
-_TOKEN = re.compile(r"(\w++(?:[.&/'’+#-]\w++)*+\+{0,2}+)")  # a word, compounds as one
+_TOKEN = re.compile(r"\w++(?:[.&/'’+#-]\w++)*+\+{0,2}+")  # a word, compounds as one
 _WORD = re.compile(r"\w+")
+_DIGITS = re.compile(r"[0-9]+")
+_STOPS = ".,;:!?)"  # behind a word, and no part of it
 # Letters that a pattern without regard to case takes for others; one by one, so that places stay.
 _ALIKE = str.maketrans("İıſ", "iis")
+
+Token = tuple[int, int, str]
 
 
 def listed(words: str) -> list[str]:
@@ -46,6 +50,34 @@ def unpossessed(word: str) -> str:
     return word
 
 
+def compounds(text: str) -> list[str]:
+    """Return the words of a text, compounds as one, without possessive endings."""
+    return [word if word.isalnum() else unpossessed(word) for word in _TOKEN.findall(text)]
+
+
+class _Known:
+    """All patterns with words: each is a bit, and each word has those of the patterns it lets be.
+
+    telling: words that a pattern needs, or that it begins with if it needs none; always: what
+    begins with a digit is not looked up.
+    """
+
+    def __init__(self) -> None:
+        self.many = self.always = 0
+        self.telling: dict[str, int] = {}
+
+    def add(self, wanted: Wanted) -> int:
+        """Take a pattern in; returns its bit."""
+        bit, words = 1 << self.many, wanted.needs or wanted.begins
+        self.telling.update({word: self.telling.get(word, 0) | bit for word in words})
+        self.always |= bit if wanted.figures and not wanted.needs else 0
+        self.many += 1
+        return bit
+
+
+_known = _Known()
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Wanted:
     """A pattern, and the words in small letters of which one begins each of its matches.
@@ -59,6 +91,10 @@ class Wanted:
     begins: frozenset[str]
     needs: frozenset[str] = frozenset()
     figures: bool = False
+    bit: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "bit", _known.add(self))
 
     def finditer(self, text: str) -> Iterator[re.Match[str]]:
         """Yield the matches in a text, in order; none overlaps another."""
@@ -78,60 +114,94 @@ def wanted(
 class Words:
     """The words of a text.
 
-    lower: the text in small letters, as long as the text itself. tokens: start, end and word;
-    compounds are one word, which is without a possessive ending, start and end are with it.
-    small: its words in small letters, the parts of compounds each for itself.
+    lower: the text in small letters, as long as the text itself. small: its words in small
+    letters, the parts of compounds each for itself; places: where each begins. capitals: the
+    tokens that are not in small letters alone, or have a dot. numbers: where digits begin.
     """
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.lower = lower = lowered(text)
-        pieces = _TOKEN.split(text)  # words at odd places; quicker than to make a match of each
-        ends = list(accumulate(map(len, pieces)))
-        words, begins = pieces[1::2], ends[:-1:2]
-        self.tokens = list(zip(begins, ends[1::2], words, strict=True))
-        small = lowered("\n".join(words)).split("\n") if words else []
-        self._at = list(zip(small, begins, strict=True))  # each word, and where it begins
-        for place in [place for place, word in enumerate(words) if not word.isalnum()][::-1]:
-            start, end, word = self.tokens[place]
-            self.tokens[place] = (start, end, unpossessed(word))
-            parts = _WORD.finditer(lower, start, end)
-            self._at[place : place + 1] = [(part[0], part.start()) for part in parts]
-        self.small = frozenset([word for word, _start in self._at])
-        self._places: dict[Wanted, list[int]] = {}
+        self.places: dict[str, list[int]] = {}
+        self.capitals: list[Token] = []
+        self.numbers: list[int] = []
+        self._known = self._may = 0
+        self._starts: dict[Wanted, Sequence[int]] = {}
+        places, start = self.places, 0
+        for piece, small in zip(text.split(" "), lower.split(" "), strict=True):
+            after = start + len(piece) + 1
+            if not small.isalpha():
+                small = small.rstrip(_STOPS)  # noqa: PLW2901
+                if not small.isalpha():  # few are not; compounds and figures take longer
+                    self._add(start, start + len(small))
+                    start = after
+                    continue
+                piece = piece[: len(small)]  # noqa: PLW2901
+            if small in places:
+                places[small].append(start)
+            else:
+                places[small] = [start]
+            if not piece.islower():
+                self.capitals.append((start, start + len(small), piece))
+            start = after
+        self.small = frozenset(places)
+
+    def _add(self, start: int, end: int) -> None:
+        for token in _TOKEN.finditer(self.text, start, end):
+            first, last = token.span()
+            word = unpossessed(token[0])
+            if not word.islower() or "." in word:
+                self.capitals.append((first, last, word))
+            for part in _WORD.finditer(self.lower, first, last):
+                self.places.setdefault(part[0], []).append(part.start())
+        self.numbers += [number.start() for number in _DIGITS.finditer(self.text, start, end)]
+
+    @cached_property
+    def tokens(self) -> list[Token]:
+        """Start, end and word; compounds are one word.
+
+        It is without a possessive ending; start and end are with it.
+        """
+        found = _TOKEN.finditer(self.text)
+        return [(*token.span(), unpossessed(token[0])) for token in found]
 
     def any_of(self, words: Set[str]) -> bool:
         """Whether one of these words, in small letters, is in the text."""
         return not self.small.isdisjoint(words)
 
-    def starts(self, wanted: Wanted) -> list[int]:
-        """Return where a match of this pattern may begin, in order."""
-        if wanted not in self._places:
-            self._places[wanted] = self._look_up(wanted)
-        return self._places[wanted]
+    def which(self, patterns: Iterable[Wanted]) -> list[Wanted]:
+        """Return the patterns that may match at all: most texts have the words of few."""
+        if self._known < _known.many:
+            self._recognise()
+        return [wanted for wanted in patterns if self._may & wanted.bit]
 
-    def _look_up(self, wanted: Wanted) -> list[int]:
-        if wanted.needs and self.small.isdisjoint(wanted.needs):
-            return []
-        found = wanted.begins & self.small
+    def starts(self, wanted: Wanted) -> Sequence[int]:
+        """Return where a match of this pattern may begin, in order."""
+        places = self._starts.get(wanted)
+        if places is None:
+            places = self._starts[wanted] = self._look_up(wanted)
+        return places
+
+    def _look_up(self, wanted: Wanted) -> Sequence[int]:
+        if self._known < _known.many:
+            self._recognise()
+        if not self._may & wanted.bit:
+            return ()
+        found = self.small & wanted.begins
         if wanted.figures:
             found |= self._figures
-        places = map(self._starts.__getitem__, found)
-        return sorted(chain.from_iterable(places)) if found else []
+        return sorted(chain.from_iterable(map(self.places.__getitem__, found)))
 
-    @cached_property
-    def _starts(self) -> dict[str, list[int]]:
-        starts: dict[str, list[int]] = {}
-        for word, start in self._at:
-            if word in starts:
-                starts[word].append(start)
-            else:
-                starts[word] = [start]
-        return starts
+    def _recognise(self) -> None:
+        """Find out which patterns have their words in the text."""
+        telling, may = _known.telling, _known.always
+        for word in self.small & telling.keys():
+            may |= telling[word]
+        self._known, self._may = _known.many, may
 
     @cached_property
     def _figures(self) -> frozenset[str]:
-        return frozenset([word for word in self.small if word[0].isdecimal()])
+        return frozenset([word for word in self.places if word[0].isdecimal()])
 
     def match(self, wanted: Wanted, start: int, end: int) -> bool:
         """Whether a pattern matches anywhere between two places; the text ends at the second."""
@@ -140,9 +210,11 @@ class Words:
     def first(self, wanted: Wanted, start: int, end: int) -> int | None:
         """Return where the first match between two places ends; None if there is none."""
         places = self.starts(wanted)
-        if not places:
+        if not places or places[-1] < start:
             return None
-        for place in places[bisect_left(places, start) : bisect_left(places, end)]:
+        for place in places[bisect_left(places, start) :]:
+            if place >= end:
+                break
             if match := wanted.pattern.match(self.text, place, end):
                 return match.end()
         return None
