@@ -100,7 +100,7 @@ def test_the_time_of_a_pattern_grows_in_line_with_the_text(place: str) -> None:
             assert not grows_too_fast(pattern, way, pieces), (way, *pieces)
 
     @settings(
-        max_examples=size(2, 150),
+        max_examples=size(1, 150),
         deadline=None,
         database=None,
         derandomize=True,

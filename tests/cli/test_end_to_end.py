@@ -18,6 +18,9 @@ def test_real_verdicts_from_the_embedded_model(tmp_path: Path, child: Child, pan
     """A fresh workspace, one tool, its personas: verdicts, scorecard, page, and no second ask."""
     assert child("init", "demo", cwd=tmp_path).returncode == 0
     root = tmp_path / "demo"
+    # Two threads would wait for each other in a busy loop, wherever another test has their cores.
+    with (root / "panel.toml").open("a", encoding="utf-8") as settings:
+        settings.write("\n[endpoints.embedded]\nthreads = 1\n")
     asked = size(("builder", "skeptic"), ("builder", "skeptic", "futurist", "business-analyst"))
     many = len(asked)
     named = [word for persona in asked for word in ("--persona", persona)]

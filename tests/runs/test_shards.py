@@ -25,6 +25,7 @@ from panel.workspace.loading import load_workspace
 from tests.support.frozen_verdicts import freeze
 from tests.support.mock_endpoint import Answer, MockEndpoint
 from tests.support.runs import answers, pending, rows, run
+from tests.support.sizes import size
 from tests.support.space import Panel, Space, edit
 
 MODEL = ModelIdentity("mock", "mock-1")
@@ -125,13 +126,14 @@ def test_canaries_are_asked_once_over_all_shards(wide: Space) -> None:
 
 
 def test_a_shard_writes_down_the_tools_that_it_asks(wide: Space) -> None:
-    [one] = wide.journals if run(wide, shard=Shard(1, 40)).asked else [None]
+    many = size(10, 40)
+    [one] = wide.journals if run(wide, shard=Shard(1, many)).asked else [None]
     assert one is not None
     kinds = [json.loads(line) for line in one.read_bytes().splitlines()]
     tools = {line["record"]["slug"] for line in kinds if line["kind"] == "tool"}
     assert tools == {line["tool"] for line in kinds if line["kind"] == "attempt"}
-    for number in range(2, 41):
-        run(wide, shard=Shard(number, 40))
+    for number in range(2, many + 1):
+        run(wide, shard=Shard(number, many))
     assert rows(wide, "SELECT count(*) FROM tools") == [(12,)]
 
 

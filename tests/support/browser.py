@@ -1,5 +1,8 @@
 """A real browser for tests: Debian's Chromium driven by Playwright, on loopback only.
 
+Where there is chromium-headless-shell, it is that one: the same engine without the browser's own
+window, which takes nearly half of the CPU of these tests and is not what is tested.
+
 ``page`` is an ordinary page; ``new_page(scheme="dark", width=390, scripts=False)`` makes
 others. Both fail a test at its end for a request beyond loopback, an uncaught error of a
 script, or a breach of the page's Content-Security-Policy. Hosts that end in ``.test`` lead
@@ -26,10 +29,16 @@ from urllib.parse import urlsplit
 
 import pytest
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+NAMES = (
+    "chromium-headless-shell",
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+)
 NONE = (
-    "no browser here: install Debian's chromium ('make browser' tries to), or name one in "
-    "PANEL_CHROMIUM"
+    "no browser here: install Debian's chromium-headless-shell ('make browser' tries to), or name "
+    "one in PANEL_CHROMIUM"
 )
 SHOTS = "PANEL_SHOTS"  # a folder that keeps the screenshots; else they go with the test's own
 RESOLVE = "MAP *.test 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"

@@ -1,8 +1,11 @@
-"""The programs ``panel`` and ``panel-github``, each call a fork of a process that imported them.
+"""The programs ``panel`` and ``panel-github``, each call a fork of a process that has run them.
 
 A start of Python with every library costs half a second of work, a fork of a process that has
 them a hundredth of that. A call is a process of its own all the same: it has the caller's
 arguments, folder, environment and streams, and its exit code is the caller's.
+
+What a first command makes and a second one finds (templates that are compiled, the empty database,
+readers of settings and replies) was made before the fork: a quarter of what a small command costs.
 
 ``python -m tests.support.fork_server SOCKET`` serves until its stdin ends.
 """
@@ -10,8 +13,9 @@ arguments, folder, environment and streams, and its exit code is the caller's.
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
-import json
+import marshal
 import os
 import select
 import signal
@@ -26,16 +30,20 @@ from pathlib import Path
 from typing import NoReturn
 
 from tests.support.network_guard import GUARD
-from tests.support.space import ROOT
+from tests.support.space import ROOT, new_space
 
+# Without the modules json and socket, which take as long to import as Python takes to start.
 CALLER = """#!{python} -ISE
-import json, os, socket, sys
-call = json.dumps(["{entry}", sys.argv[1:], os.getcwd(), dict(os.environ)]).encode()
-with socket.socket(socket.AF_UNIX) as server:
-    server.connect("{path}")
-    socket.send_fds(server, [len(call).to_bytes(8, "big")], [0, 1, 2])
-    server.sendall(call)
-    code = server.recv(1)
+import _socket, marshal, os, sys
+call = marshal.dumps(["{entry}", sys.argv[1:], os.getcwdb(), dict(os.environb)])
+streams = b"".join(number.to_bytes(4, sys.byteorder) for number in (0, 1, 2))
+server = _socket.socket(_socket.AF_UNIX)
+server.connect("{path}")
+server.sendmsg(
+    [len(call).to_bytes(8, "big")], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, streams)]
+)
+server.sendall(call)
+code = server.recv(1)
 os._exit(code[0] if code else 70)
 """
 
@@ -73,6 +81,9 @@ def serve(path: str) -> None:
     for name in ("panel.ci.github", "panel.endpoint.client", "httpcore2", "truststore"):
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    run_once()
+    gc.collect()
+    gc.freeze()  # a fork that looks at all of this for garbage would copy it
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as door:
         door.bind(path)
@@ -85,17 +96,29 @@ def serve(path: str) -> None:
             caller.close()
 
 
+def run_once() -> None:
+    """Ask a small workspace, as most commands begin."""
+    from tests.support.mock_endpoint import MockEndpoint
+    from tests.support.runs import run
+
+    with tempfile.TemporaryDirectory() as folder, MockEndpoint() as mock:
+        space = new_space(Path(folder) / "space")
+        space.point_at(mock)
+        run(space)
+
+
 def answer(caller: socket.socket) -> NoReturn:
     """Be the program that was called."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     length, streams, _flags, _address = socket.recv_fds(caller, 8, 3)
     with caller.makefile("rb") as reading:
-        entry, words, folder, environment = json.loads(reading.read(int.from_bytes(length, "big")))
+        call = marshal.loads(reading.read(int.from_bytes(length, "big")))
+    entry, words, folder, environment = call
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)
     os.environ.clear()
-    os.environ.update(environment)
+    os.environb.update(environment)
     os.chdir(folder)
     module, _, function = entry.partition(":")
     sys.argv = [function, *words]

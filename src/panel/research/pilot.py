@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from panel.errors import UsageError
@@ -222,6 +222,7 @@ def _rising(function: Callable[[float], float], low: float, high: float) -> floa
     return (low + high) / 2
 
 
+@cache  # fifty thousand times for one plan
 def _normal() -> tuple[Any, Any]:
     """Return points of a standard normal and their weights."""
     np = needed("numpy")
