@@ -81,12 +81,12 @@ EDITS: dict[str, tuple[Callable[[Path], None], str, int]] = {
         8,
     ),
     "the panel's language": (
-        lambda root: add(root / "panel.toml", '\n[panel]\nlanguage = "fr"\n'),
+        lambda root: edit(root / "panel.toml", "[panel]\n", '[panel]\nlanguage = "fr"\n'),
         "settings changed",
         8,
     ),
     "the present month": (
-        lambda root: add(root / "panel.toml", '\n[panel]\nas_of = "2026-11"\n'),
+        lambda root: edit(root / "panel.toml", "[panel]\n", '[panel]\nas_of = "2026-11"\n'),
         "settings changed",
         8,
     ),

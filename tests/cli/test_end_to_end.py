@@ -27,7 +27,7 @@ def test_real_verdicts_from_the_embedded_model(tmp_path: Path, child: Child, pan
     pair = ("--tool", "codestral-2-0", "--endpoint", "embedded", *named)
     ran = child("run", *pair, "--json", cwd=root, timeout=800)
     assert ran.returncode == 0, ran.stderr
-    assert "not judgement and not fit to publish" in ran.stderr
+    assert "Its verdicts are no judgement" in ran.stderr
     summary = json.loads(ran.stdout)
     assert (summary["asked"], summary["verdicts"]) == (many, many)
     assert summary["cached_tokens"] > 0, "the shared rules are read once"
@@ -36,17 +36,18 @@ def test_real_verdicts_from_the_embedded_model(tmp_path: Path, child: Child, pan
 
     query = "SELECT verdict, take, len(evidence) AS quotes FROM takes"
     rows = json.loads(panel("sql", query, "--format", "json", cwd=root).out)
-    assert sorted(row["verdict"] for row in rows) == many // 2 * ["ship"] + many // 2 * ["skip"], (
-        "a model that copies the last example is shown both verdicts last equally often"
-    )
-    assert all(len(row["take"]) > 300 and 2 <= row["quotes"] <= 3 for row in rows)
+    assert len(rows) == many and {row["verdict"] for row in rows} <= {"ship", "skip"}
+    assert all(len(row["take"]) > 200 and row["quotes"] == 1 for row in rows)
+    linted = child("lint", "codestral-2-0", cwd=root)
+    assert linted.returncode == 0, linted.stdout
+    assert f"{many} takes: 0 errors, 0 warnings" in linted.stderr
 
     shown = child("show", "codestral-2-0", cwd=root)
-    assert f"{many // 2} of {many} ship" in shown.stdout and "undecided" in shown.stdout
+    assert "demo" in shown.stdout and "%" not in shown.stdout
     pages = ("codestral-2-0", "mistral-8x22b-instruct-v2", "--html", "page.html")
     assert child("compare", *pages, cwd=root).returncode == 0
     page = (root / "page.html").read_text()
-    assert "not judgement" in page and "Codestral 2.0" in page
+    assert "no judgement" in page and "Codestral 2.0" in page
 
     names = ("attempts", "verdicts", "takes", "ship_percentages", "runs", "tools", "personas")
     queries = [f"FROM {name} ORDER BY ALL" for name in names]

@@ -422,7 +422,7 @@ def test_each_probe_runs_on_the_real_embedded_model(name: str, space: Space, pan
     words = ("--tools", "2", "--repeats", "1", "--persona", "builder", "--anyway", "--json")
     result = panel("probe", name, *words, cwd=space.root)
     assert result.code == 0, result.err
-    assert "not judgement" in result.err
+    assert "no judgement" in result.err
     found = json.loads(result.out)
     assert found["verdict"] in ("met", "not met", "not shown")
     assert found["model"].startswith("embedded/")

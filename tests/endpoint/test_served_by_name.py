@@ -108,7 +108,7 @@ def test_a_schema_is_held(cache: Path, tmp_path: Path, model: bytes) -> None:
     ("question", "written", "context"),
     [
         (None, None, 8192),
-        (1000, None, 3072),  # 400 tokens, and 1,200 for an answer and again for its repair
+        (1000, None, 4096),  # 400 tokens, and 1,500 for an answer and again for its repair
         (10_000, None, 7168),
         (100_000, None, 8192),  # what the model was trained for
         (100_000, 1024, 1024),
