@@ -14,7 +14,7 @@ PAGE   := runs/comparison.html
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-demo: $(VENV)/demo weights  ## real verdicts of a real local model on two tools, and their page
+demo: $(VENV)/demo weights  ## the whole way with a small demo model, up to a comparison page
 	$(BIN)/panel run --tool $(A) --tool $(B) --endpoint embedded
 	$(BIN)/panel show $(A) $(B) --endpoint embedded
 	$(BIN)/panel compare $(A) $(B) --endpoint embedded --html $(PAGE)
@@ -68,6 +68,7 @@ soak: $(VENV)/test  ## ten minutes of editors doing anything, in search of a los
 docs: $(VENV)/docs cli-help  ## build the docs site into build/site/, and test it
 	$(BIN)/python -m tests.support.docs_site
 	$(PYTEST) -q tests/test_docs_site.py
+	@echo "To read it: $(BIN)/python -m http.server --directory build/site"
 
 cli-help: $(VENV)/test  ## write docs/cli.md anew from the program's own --help
 	$(BIN)/python -m tests.support.cli_help

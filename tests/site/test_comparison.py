@@ -283,7 +283,7 @@ def test_the_page_says_that_a_machine_wrote_it_and_where_it_came_from() -> None:
     reading = Reading(page_of())
     assert any(attrs.get("name") == "ai-generated" for _, attrs in reading.tags)
     for each in (
-        "Four personas on one model are not four independent opinions.",
+        "Personas on one model are not independent opinions.",
         "Nobody tried the tools.",
         "It is not a probability",
         "local/some-model@sha256:1f2e",

@@ -82,5 +82,6 @@ def test_case_is_no_difference() -> None:
 def test_a_near_word_is_offered_and_else_all_of_them() -> None:
     assert nearest("taglin", ["name", "tagline"]) == "tagline"
     assert did_you_mean("taglin", ["name", "tagline"]) == "Did you mean 'tagline'?"
+    assert did_you_mean("ministral-3b", ["ministral-3-3b", "ministral-3-8b"]).endswith("3-3b'?")
     assert did_you_mean("zzz", ["b", "a"]) == "Valid here: a, b."
     assert did_you_mean("zzz", []) == "Remove it."

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -124,6 +125,11 @@ def _fetch_all(pins: Sequence[Pin], as_json: bool) -> None:
     from panel.endpoint.fetching import fetch as fetch_weights  # noqa: PLC0415 - the HTTP stack
 
     done = []
+    if find_spec("xllamacpp") is None:
+        note(
+            "To serve a model, panel needs its extra 'embedded', which is not installed here: "
+            "pip install 'reviewer-panel[embedded]' (docs/install.md says how with uv and pipx)."
+        )
     for pin in pins:
         with _shown(pin.name) as told:
             got = fetch_weights(pin, told)

@@ -31,7 +31,7 @@ from panel.workspace.addresses import endpoint_address, is_loopback
 from panel.workspace.catalogue import known_pins
 from panel.workspace.endpoints import configured_endpoints, resolve_endpoint, served_here
 from panel.workspace.loading import RUNS, WorkspaceFiles, find_root, load_workspace
-from panel.workspace.presets import EMBEDDED, PRESETS
+from panel.workspace.presets import EMBEDDED, EMBEDDED_MODEL, PRESETS
 from panel.workspace.settings import Settings
 from panel.workspace.settings_edit import Edit, Values, put_in_place, with_values
 from panel.workspace.settings_file import FILE, settings_of
@@ -171,7 +171,12 @@ def _keys() -> list[Choice]:
 def _fetched() -> list[Choice]:
     """Return the models on the disk that panel serves itself."""
     return [
-        Choice(EMBEDDED, pin.name, label=f"{pin.name}, served by panel itself")
+        Choice(
+            EMBEDDED,
+            pin.name,
+            label=f"{pin.name}, served by panel itself"
+            + (" (a demo: its verdicts are no judgement)" if pin.name == EMBEDDED_MODEL else ""),
+        )
         for pin in known_pins()
         if pin.fetched()
     ]

@@ -50,7 +50,8 @@ def editor_name(root: Path, named: str | None) -> str:
     name = _line(named if named is not None else user_name(root) or "")
     if not name:
         raise UsageError(
-            "nobody is named as the editor. Give --editor NAME, or 'git config user.name NAME'."
+            "nobody is named as the editor. Give --editor NAME, or run "
+            "'git config --global user.name NAME'."
         )
     if len(name) > NAME_LIMIT:
         raise UsageError(f"the editor's name is longer than {NAME_LIMIT} characters. Shorten it.")

@@ -44,7 +44,7 @@ WAYS = (
         "a hosted service",
         "export MISTRAL_API_KEY=... && panel run --endpoint mistral --model mistral-small-latest",
     ),
-    ("only to see a demo", "panel run --endpoint embedded"),
+    ("only to see a demo", "panel fetch demo && panel run --endpoint embedded"),
 )
 
 

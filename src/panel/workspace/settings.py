@@ -265,7 +265,7 @@ class Settings(_Strict):
 
     def endpoint_names(self) -> list[str]:
         """Return the endpoints that can be asked: those of the file, then the presets."""
-        return [*self.endpoints, *PRESETS]
+        return [*dict.fromkeys([*self.endpoints, *PRESETS])]
 
     def completed(self, endpoint: str, model: str, base_url: str | None = None) -> Settings:
         """Return these settings as if panel.toml named this endpoint and its model, too.

@@ -28,12 +28,23 @@ UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
 
 
 def nearest(word: str, valid: Iterable[str]) -> str | None:
-    """Return the valid word closest in spelling; None when none is, or comparing takes long."""
+    """Return the valid word closest in spelling; None when none is, or comparing takes long.
+
+    Of words that are equally close the first one counts: lists begin with what is meant most often.
+    """
     folded = {candidate.casefold(): candidate for candidate in valid}
     if len(word) * sum(map(len, folded)) > MOST_COMPARED:  # a second, or hours
         return None
-    found = difflib.get_close_matches(word.casefold(), list(folded), n=1, cutoff=0.65)
-    return folded[found[0]] if found else None
+    close = difflib.get_close_matches(word.casefold(), list(folded), n=FEW, cutoff=0.65)
+    if not close:
+        return None
+
+    def likeness(candidate: str) -> float:
+        # As get_close_matches compares: the other way round, it may come to another figure.
+        return difflib.SequenceMatcher(None, candidate, word.casefold()).ratio()
+
+    best = max(map(likeness, close))
+    return next(folded[each] for each in folded if each in close and likeness(each) == best)
 
 
 def did_you_mean(word: str, valid: Iterable[str]) -> str:
