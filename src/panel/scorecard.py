@@ -5,7 +5,7 @@ Pure: no store, no files. The percentages come from panel.stats.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -26,6 +26,16 @@ NOT_JUDGEMENT = (
     "A demo model only picks sentences from the vendor's text: it shows the machinery. Its "
     "verdicts are no judgement, and no percentage is made of them."
 )
+REAL_MODEL = "Ask a real model: 'panel setup' finds or fetches one."
+
+
+def no_judgement(models: Sequence[str]) -> str:
+    """Say that nothing is worked out of the verdicts of these demo models, and whom to ask."""
+    what = "a demo model" if len(models) == 1 else "demo models"
+    return (
+        f"verdicts of {' and '.join(models)}, {what}, are no judgement, and nothing is worked out "
+        f"of them. {REAL_MODEL}"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +90,11 @@ class PersonaLine:
     take: Take | None
     superseded: Superseded = Superseded()
 
+    @property
+    def demo(self) -> bool:
+        """Whether a demo model's votes or take are what it shows."""
+        return self.tally.demo or (self.take is not None and self.take.demo)
+
 
 @dataclass(frozen=True, slots=True)
 class Scorecard:
@@ -99,7 +114,7 @@ class Scorecard:
     @property
     def demo(self) -> bool:
         """Whether a demo model's votes or takes are among what it shows."""
-        return self.result.demo or any(line.take.demo for line in self.lines if line.take)
+        return self.result.demo or any(line.demo for line in self.lines)
 
     @property
     def asked(self) -> bool:
@@ -165,7 +180,8 @@ class VerdictChange:
     """The published verdict of a persona on a tool changed. before: None for the first one.
 
     changed_at: when it was approved, ISO time in UTC. reason: what had changed in the question,
-    in the words of ``panel plan``. model: the model identity that answered.
+    in the words of ``panel plan``. model: the model identity that answered. demo: it is a demo
+    model, whose verdict is no judgement.
     """
 
     tool: str
@@ -175,6 +191,7 @@ class VerdictChange:
     changed_at: str
     reason: str
     model: str
+    demo: bool = False
 
 
 def published(card: Scorecard, drafts: bool = False) -> Scorecard:

@@ -209,7 +209,8 @@ def test_the_record_is_plain_json_with_the_three_parts_apart() -> None:
     assert pair["before"]["take"] == "Before." and pair["after"]["n"] == 4
     assert told["model"]["moved"] is True
     assert told["model"]["canaries"][0] == {
-        "tool": "canary-00", "ships": 4, "n": 4, "ships_again": 0, "n_again": 4, "differ": 4
+        "tool": "canary-00", "ships": 4, "n": 4, "ships_again": 0, "n_again": 4, "differ": 4,
+        "demo": False,
     }  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from panel.workspace.loading import load_workspace
 from tests.support.editors import do
 from tests.support.mock_endpoint import Answer, MockEndpoint, completion, filled
 from tests.support.runs import rows, run
+from tests.support.site_pages import Reading
 from tests.support.space import Panel, Space
 from tests.support.templates import Make
 
@@ -38,6 +39,10 @@ def demo(copied: Callable[[Make], Space], mock: MockEndpoint) -> Space:
     space = copied(a_demo)
     space.point_at(mock, PICKS)
     return space
+
+
+def one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def published(space: Space) -> Publication:
@@ -89,6 +94,7 @@ def test_in_the_terminal_there_is_a_word_where_the_percentage_would_be(
     shown = panel("show", "anvil", cwd=demo.root)
     assert "Panel ship demo" in shown.out and "no judgement" in shown.out
     assert PICKED in " ".join(shown.out.replace("│", " ").split())
+    assert re.search("│ The DX bet: “", shown.out)  # each beat on a line of its own
     assert not QUOTABLE.search(shown.out)
     assert "no percentage is made of them" in shown.err
     [card] = json.loads(panel("show", "anvil", "--json", cwd=demo.root).out)
@@ -98,6 +104,138 @@ def test_in_the_terminal_there_is_a_word_where_the_percentage_would_be(
     assert "nothing to compare" in compared.out and not QUOTABLE.search(compared.out)
     health = json.loads(panel("show", "--panel", "--json", cwd=demo.root).out)
     assert {(each["demo"], each["ship_percent"]) for each in health["personas"]} == {(True, None)}
+
+
+def test_a_run_says_how_many_verdicts_came_back_and_not_which(
+    mocked: Space, mock: MockEndpoint, panel: Panel
+) -> None:
+    mocked.point_at(mock, PICKS)
+    done = panel("run", cwd=mocked.root)
+    assert "8 demo verdicts (no judgement), 0 abstained" in done.out
+    assert not re.search(r"\d ship|\d skip", done.out)
+
+
+def test_statistics_make_no_share_of_ships_and_mark_the_rest(demo: Space, panel: Panel) -> None:
+    said = panel("stats", cwd=demo.root)
+    assert "(a demo model: no judgement)" in said.out and "the catalog's: demo." in said.out
+    assert not re.search(r"How often it ships|majorities.* ship|\d % ship|holds 50", said.out)
+    [arm] = json.loads(panel("stats", "--json", cwd=demo.root).out)["arms"]
+    [found] = arm["panels"]
+    assert found["demo"] is True and found["alarms"] == []
+    rates = [found["catalog"], *(each["rate"] for each in found["base_rates"])]
+    assert {(each["value"], each["interval"]) for each in rates} == {(None, None)}
+    assert found["agreement"]["ships"] is None and found["tool_rates"]["tools"] == 0
+    results = [result for tool in arm["tools"] for result in tool["panels"]]
+    assert {(each["demo"], each["ship_percent"]) for each in results} == {(True, None)}
+
+
+def test_beside_a_real_model_a_demo_counts_in_nothing_over_models(
+    demo: Space, mock: MockEndpoint, panel: Panel
+) -> None:
+    """The demo's panel stands by itself; what is said over models is of the real one alone."""
+    demo.settings((demo.root / "panel.toml").read_text().replace("mock-1", "mock-2"))
+    demo.settings((demo.root / "panel.toml").read_text().replace(PICKS, ""))
+    run(demo)
+    [arm] = json.loads(panel("stats", "--json", cwd=demo.root).out)["arms"]
+    assert [each["demo"] for each in arm["panels"]] == [True, False]
+    assert arm["panels"][1]["catalog"]["value"] is not None
+    assert arm["catalog"]["value"] is None and arm["variance"] is None
+    drawn = panel("labels", "draw", "3", "--json", cwd=demo.root)
+    assert json.loads(drawn.out)["model"] == "mock/mock-2"
+    refused = panel("power", "--from", "house", cwd=demo.root)
+    assert refused.code == ExitCode.USAGE and "name another's: model:IDENTITY" in one_line(
+        refused.err
+    )
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("power", "--from", "house"),
+        ("compare-arms", "house", "model:mock/mock-1"),
+        ("takes",),
+        ("labels", "draw", "5"),
+        ("probabilities", "--plan"),
+        ("probe", "hype", "--anyway"),
+    ],
+    ids=lambda command: command[0],
+)
+def test_what_is_worked_out_of_verdicts_is_refused_with_the_way_to_a_real_model(
+    demo: Space, mock: MockEndpoint, panel: Panel, command: tuple[str, ...]
+) -> None:
+    asked = len(mock.requests)
+    refused = panel(*command, cwd=demo.root)
+    assert refused.code == ExitCode.USAGE and not refused.out
+    said = one_line(refused.err)
+    assert "mock/mock-1, a demo model, are no judgement" in said and "'panel setup'" in said
+    assert len(mock.requests) == asked
+
+
+def test_a_report_marks_each_figure_and_has_no_share_of_ships(demo: Space, panel: Panel) -> None:
+    told = panel("report", "--house", cwd=demo.root)
+    assert "Of 8 answers: 8 demo, 0 abstain, 0 error. A demo verdict is no judgement." in told.out
+    [part] = json.loads(panel("report", "--house", "--json", cwd=demo.root).out)["parts"]
+    figures = {each["key"]: each for each in part["figures"]}
+    assert part["demo"] is True
+    for key in ("outcomes", "ship-percent", "map", "agreement", "variance", "flips"):
+        assert figures[key]["title"].endswith("(demo)"), key
+        assert figures[key]["finding"].startswith("Demo. "), key
+    for key, column in (("ship-percent", 1), ("map", 2)):
+        assert figures[key]["chart"] is None
+        shares = [row[column : column + 3] for row in figures[key]["rows"]]
+        assert shares and all(each == [None, None, None] for each in shares), key
+    assert [row[0] for row in figures["outcomes"]["rows"]] == ["demo"]
+
+
+EXPERIMENT = """question = "Does the temperature matter?"
+[arms.cold]
+sampling = { temperature = 0.0 }
+[arms.warm]
+sampling = { temperature = 1.0 }
+[[compare]]
+a = "cold"
+b = "warm"
+"""
+
+
+def test_an_experiment_compares_no_arm_of_a_demo_model(demo: Space, panel: Panel) -> None:
+    (demo.root / "experiments").mkdir()
+    (demo.root / "experiments" / "heat.toml").write_text(EXPERIMENT)
+    assert panel("experiment", "run", "heat", cwd=demo.root).code == ExitCode.OK
+    found = json.loads(panel("experiment", "report", "heat", "--json", cwd=demo.root).out)
+    for arm in found["arms"]:
+        assert (arm["demo"], arm["tools"], arm["rate"]["value"]) == (True, 2, None)
+        assert "no judgement" in arm["rate"]["why"]
+    [compared] = found["comparisons"]
+    assert compared["found"] is None and "no judgement" in compared["sentence"]
+    shown = panel("experiment", "report", "heat", cwd=demo.root)
+    assert " demo " in shown.out and not re.search(r"\d+–\d+ %|\d points", shown.out)
+
+
+def test_a_panel_s_own_figures_say_that_they_are_a_demo_s(demo: Space, panel: Panel) -> None:
+    shown = panel("show", "--panel", cwd=demo.root)
+    assert shown.out.startswith("Figures of a demo model (demo)")
+    found = json.loads(panel("show", "--panel", "--json", cwd=demo.root).out)
+    assert found["demo"] is True and found["warning"] is None
+    assert "say nothing of how independent" in found["sentence"]
+    assert not re.search(r"\w+ (ships|skips) every", shown.out)
+
+
+def test_no_page_of_a_site_has_a_number_to_quote(demo: Space, panel: Panel) -> None:
+    out = demo.root / "out"
+    assert panel("publish", str(out), "--drafts", cwd=demo.root).code == ExitCode.OK
+    pages = {each.relative_to(out).as_posix(): each for each in out.rglob("*.html")}
+    assert {"index.html", "methodology.html", "tools/anvil.html", "personas/builder.html"} <= {
+        *pages
+    }
+    for name, page in pages.items():
+        text = Reading(page.read_bytes()).text
+        assert not QUOTABLE.search(text), name
+        assert not re.search(r"[Dd]emo ship|Ships no|demo and demo", text), name
+        assert 'class="dots"' not in page.read_text(), name
+    told = pages["tools/anvil.html"].read_text()
+    assert "<s>Ship</s>" in told or "<s>Skip</s>" in told
+    assert not re.search(r'class="(badge|step|take) ?(ship|skip)', told)
 
 
 def test_a_real_model_s_verdicts_are_no_demo(asked: Space, panel: Panel) -> None:
@@ -146,3 +284,13 @@ def test_a_reply_of_other_sentences_is_asked_again_and_then_is_no_verdict(
 def test_reading_its_replies_again_changes_nothing(demo: Space) -> None:
     report = reparse(load_workspace(demo.root), None, dry_run=True)
     assert (report.replies, report.unknown, dict(report.changes)) == (8, 0, {})
+
+
+def test_canaries_of_a_demo_model_are_counted_and_not_which_ship(
+    demo: Space, mock: MockEndpoint, panel: Panel
+) -> None:
+    demo.ci('canaries = ["anvil"]')
+    told = panel("canary", cwd=demo.root)
+    assert "anvil: 4 demo verdicts on record, 4 now" in told.out
+    asked = json.loads(panel("canary", "--json", cwd=demo.root).out)
+    assert asked["canaries"][0]["demo"] is True

@@ -33,7 +33,10 @@ class PairVotes:
 
 @dataclass(frozen=True, slots=True)
 class CanaryCount:
-    """One canary: votes on record, votes when asked again, and how many of those differ."""
+    """One canary: votes on record, votes when asked again, and how many of those differ.
+
+    demo: a demo model's are among them.
+    """
 
     tool: str
     ships: int
@@ -41,6 +44,7 @@ class CanaryCount:
     ships_again: int
     n_again: int
     differ: int = 0
+    demo: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,4 +111,5 @@ def _count(tool: str, pairs: list[PairVotes]) -> CanaryCount:
         sum(pair.again.ships for pair in pairs),
         sum(pair.again.n for pair in pairs),
         sum(pair.differ for pair in pairs),
+        any(pair.record.demo for pair in pairs),
     )

@@ -160,11 +160,12 @@ def votes_of(
     found = []
     for pair in asked:
         answers = _on_record(pair, asked, filed).values()
+        demo = any(answer.demo for answer in answers)
         record = [answer.verdict for answer in answers if answer.asked_at > since]
         for votes in before:
             record += _on_record(pair, asked, votes).values()
         if any(record):
-            found.append(PairVotes(pair[0], _votes(record), _votes(asked[pair].values())))
+            found.append(PairVotes(pair[0], _votes(record, demo), _votes(asked[pair].values())))
     return found
 
 
@@ -191,8 +192,8 @@ def _on_record(
     return others[0] if len(others) == 1 else {}
 
 
-def _votes(words: Iterable[str | None]) -> Tally:
-    return tally(("verdict", word) for word in words if word)
+def _votes(words: Iterable[str | None], demo: bool = False) -> Tally:
+    return tally((("verdict", word) for word in words if word), demo)
 
 
 def _said(found: Agreement | None) -> str:

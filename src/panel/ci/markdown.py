@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from panel.ci.changes import Diff, PairChange, ToolChange, ship_words
 from panel.ci.context import PLAIN, Context
 from panel.ci.gates import Failure
+from panel.stats import DEMO
 from panel.text import one_line
 
 COMMENT_BYTES = 64_000  # GitHub takes 65,536 characters of a comment
@@ -134,10 +135,9 @@ def _model(diff: Diff) -> list[str]:
             lines += ["", f"{what}: {before} → {after}."]
     if drift.canaries is not None:
         lines += ["", "| canary | ships on record | asked again |", "|---|---|---|"]
-        lines += [
-            f"| {harmless(c.tool, NAME)} | {c.ships} of {c.n} | {c.ships_again} of {c.n_again} |"
-            for c in drift.canaries[:SHOWN]
-        ]
+        for c in drift.canaries[:SHOWN]:
+            said = f"{c.ships} of {c.n} | {c.ships_again} of {c.n_again}"
+            lines.append(f"| {harmless(c.tool, NAME)} | {f'{DEMO} | {DEMO}' if c.demo else said} |")
         if len(drift.canaries) > SHOWN:
             lines.append(f"| … {len(drift.canaries) - SHOWN:,} more | | |")
     return lines

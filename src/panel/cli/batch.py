@@ -13,7 +13,7 @@ import typer
 from panel.cli.main import ExitCode
 from panel.cli.options import Json, selecting
 from panel.cli.output import note, out, plain_table, print_json, safe, say
-from panel.cli.run import dollars, print_estimate, tell_waiting
+from panel.cli.run import dollars, print_estimate, tell_waiting, verdicts
 from panel.cli.workspace import open_workspace
 from panel.engines.base import RunStats, Workers
 from panel.engines.batch import BatchFiles, WrittenFile
@@ -269,9 +269,8 @@ def _print_run(run: ResultRun) -> None:
     stats: RunStats = run.stats
     of = f"experiment {run.experiment}, " if run.experiment else ""
     say(
-        f"{stats.requests:,} results of {of}{run.model}: {stats.ships + stats.skips:,} verdicts "
-        f"({stats.ships:,} ship, {stats.skips:,} skip), {stats.abstains:,} abstained, "
-        f"{stats.errors:,} errors. Run {run.writer.run_id}."
+        f"{stats.requests:,} results of {of}{run.model}: {verdicts(stats, run.demo)}, "
+        f"{stats.abstains:,} abstained, {stats.errors:,} errors. Run {run.writer.run_id}."
     )
     for reason, count in sorted(stats.reasons.items()):
         say(f"  {count:,} × {reason}")

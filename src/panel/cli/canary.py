@@ -74,7 +74,7 @@ def canary(
     if not prepared.canaries:
         raise UsageError(_nothing_to_ask(workspace, str(target.model)))
     note(f"Asking {len(prepared.canaries):,} cells of canaries of {target.model} ...")
-    with shown(len(prepared.canaries)) as reporter:
+    with shown(len(prepared.canaries), target.endpoint.demo) as reporter:
         summary, stats = execute(workspace, prepared, reporter, budget, tape)
     remark(target.endpoint.name, summary, stats)
     drift = latest_drift(workspace, target.model, summary.run_id)
@@ -113,10 +113,10 @@ def _accept(workspace: WorkspaceFiles, selection: Selection, as_json: bool) -> N
 
 def _print(summary: RunSummary, drift: Drift) -> None:
     for each in drift.canaries or ():
-        say(
-            f"  {each.tool}: {each.ships} of {each.n} ship on record, {each.ships_again} of "
-            f"{each.n_again} now"
-        )
+        said = f"{each.ships} of {each.n} ship on record, {each.ships_again} of {each.n_again} now"
+        if each.demo:
+            said = f"{each.n} demo verdicts on record, {each.n_again} now"
+        say(f"  {each.tool}: {said}")
     say(drift.sentence)
     say(tokens(summary))
     if drift.shut:

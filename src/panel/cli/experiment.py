@@ -116,7 +116,8 @@ def run(
             arms = stack.enter_context(opened_arms(workspace, found, connection))
             planned = plan_arms(connection, protocol_of(found), arms)
         refuse_alike(found, planned)
-        if any(arm.target.endpoint.demo for arm in arms):
+        demo = any(arm.target.endpoint.demo for arm in arms)
+        if demo:
             note(NOT_JUDGEMENT)
         for waiting in waiting_arms(found):
             note(f"{waiting} waits for its model and is not asked.")
@@ -126,7 +127,7 @@ def run(
         if planned.asking:
             models = sorted({str(each.cell.model) for each in planned.asking})
             note(f"Asking {len(planned.asking):,} cells of {', '.join(models)} ...")
-        with shown(len(planned.asking)) as reporter:
+        with shown(len(planned.asking), demo) as reporter:
             how = Asking(reporter, RunBudget(max_calls, max_tokens, max_cost))
             done = ask_arms(workspace, protocol_of(found), arms, how)
     remark_all(done.models)

@@ -15,6 +15,7 @@ from panel.research.experiments import waiting_arms
 from panel.research.flips import expected_flips
 from panel.research.frame import Source
 from panel.research.outcome import ComparisonOutcome, ExperimentOutcome
+from panel.stats import DEMO
 from panel.store.connection import Connection
 from panel.store.frames import takes_by_vote
 
@@ -76,6 +77,7 @@ def outcome_record(outcome: ExperimentOutcome, takes: Sequence[Sequence[Takes]])
                 "votes": arm.votes,
                 "abstains": arm.abstains,
                 "errors": arm.errors,
+                "demo": arm.demo,
                 "rate": asdict(arm.rate),
                 "realised": not arm.unrealised,
                 "unrealised": list(arm.unrealised),
@@ -111,7 +113,7 @@ def _rates_table(outcome: ExperimentOutcome) -> Table:
         table.add_row(
             safe(arm.conditions.arm),
             *(f"{count:,}" for count in counts),
-            percent(rate.value),
+            DEMO if arm.demo else percent(rate.value),
             span,
             safe(", ".join((*arm.conditions.output_modes, *arm.conditions.adapted))),
         )

@@ -8,7 +8,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from panel.cli.output import ends, out, percent, plain_table, safe, say, ship_share
+from panel.cli.output import DEMO_FIGURES, ends, out, percent, plain_table, safe, say, ship_share
 from panel.site.health import left_out, sentence, warning
 from panel.stats import PanelHealth, PersonaPair
 
@@ -18,6 +18,8 @@ REMEDY = "docs/panel.md says what to do: bars on axes of their own."
 def print_health(health: PanelHealth, names: Mapping[str, str], model: str) -> None:
     """Print the figures of a panel; names: of its personas, by id."""
     console = out()
+    if health.demo:
+        say(DEMO_FIGURES)
     console.print(_rates(health, names))
     if health.pairs:
         console.print()
@@ -76,6 +78,7 @@ def health_record(health: PanelHealth, model: str) -> dict[str, Any]:
     """Return the figures of a panel as plain JSON types."""
     return {
         "model": model,
+        "demo": health.demo,
         "tools": health.tools,
         "complete": health.complete,
         "unanimous": health.unanimous,

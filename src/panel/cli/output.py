@@ -272,6 +272,11 @@ def percent(value: float | None) -> str:
     return f"{value:.0f} %"
 
 
+DEMO_FIGURES = (
+    "Figures of a demo model (demo): they show how they are made, and say nothing of the tools."
+)
+
+
 def ship_share(votes: Tally | PanelResult) -> str:
     """Show the ship percentage of votes; a demo model's have none."""
     return DEMO if votes.demo else percent(votes.ship_percent)

@@ -22,7 +22,7 @@ from panel.cli.output import note, out, plain_table, print_json, safe, say
 from panel.cli.run import how_ended, remark_all, shown
 from panel.cli.workspace import open_workspace
 from panel.endpoint.choice import asking
-from panel.endpoint.target import Chosen, resolve_target
+from panel.endpoint.target import Chosen, refuse_demo, resolve_target
 from panel.engines.base import RunBudget
 from panel.research.probe_findings import Finding
 from panel.research.probe_material import load_material
@@ -36,7 +36,6 @@ from panel.research.probe_run import (
     size_in_money,
 )
 from panel.research.probes import PROBES, find_probe, size_of
-from panel.scorecard import NOT_JUDGEMENT
 from panel.workspace.loading import WorkspaceFiles
 
 app = typer.Typer(rich_markup_mode=None)
@@ -92,8 +91,7 @@ def probe(
             wanted.refuse_useless(setup, planned)
     if plan:
         return
-    if target.endpoint.demo:
-        note(NOT_JUDGEMENT)
+    refuse_demo(target)
     cells, arms = len(prepared.cells), len(prepared.arms)
     note(f"{cells:,} cells in {arms} arms of {target.model}, as {prepared.experiment!r}.")
     with shown(cells) as reporter:

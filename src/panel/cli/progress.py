@@ -20,7 +20,7 @@ from panel.engines.base import RunStats
 
 
 @contextmanager
-def progress_bar(cells: int) -> Iterator[Callable[[RunStats], None]]:
+def progress_bar(cells: int, demo: bool = False) -> Iterator[Callable[[RunStats], None]]:
     """Show a bar on stderr while the block runs; it is moved by what is given."""
     columns = (
         BarColumn(bar_width=24),
@@ -35,6 +35,8 @@ def progress_bar(cells: int) -> Iterator[Callable[[RunStats], None]]:
         def progress(stats: RunStats) -> None:
             speed = bar.tasks[0].speed
             state = f"{stats.ships} ship, {stats.skips} skip"
+            if demo:
+                state = f"{stats.ships + stats.skips} demo verdicts"
             if stats.abstains or stats.errors:
                 state += f", {stats.abstains} abstained, {stats.errors} errors"
             state += f", {stats.prompt_tokens + stats.completion_tokens:,} tokens"

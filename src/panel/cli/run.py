@@ -86,7 +86,7 @@ def run(
     if prepared.plan.pending:
         more = f" and {len(prepared.canaries):,} canaries" if prepared.canaries else ""
         note(f"Asking {len(prepared.plan.pending):,} cells{more} of {target.model} ...")
-    with shown(len(prepared.asking)) as reporter:
+    with shown(len(prepared.asking), target.endpoint.demo) as reporter:
         budget = RunBudget(max_calls, max_tokens, max_cost)
         summary, stats = execute(workspace, prepared, reporter, budget, tape, who)
     _print_summary(target, summary, stats, as_json)
@@ -114,14 +114,17 @@ def how_ended(summary: RunSummary) -> ExitCode:
 
 
 @contextmanager
-def shown(cells: int) -> Iterator[ProgressReporter]:
-    """Show on stderr how many cells are asked while the block runs; where it is a terminal."""
+def shown(cells: int, demo: bool = False) -> Iterator[ProgressReporter]:
+    """Show on stderr how many cells are asked while the block runs; where it is a terminal.
+
+    demo: a demo model is asked, of which it is not said how many ship.
+    """
     if not (err.is_terminal and cells):
         yield ProgressReporter(lambda _stats: None, note)
         return
     from panel.cli.progress import progress_bar  # noqa: PLC0415
 
-    with progress_bar(cells) as progress:
+    with progress_bar(cells, demo) as progress:
         yield ProgressReporter(progress, note)
 
 
@@ -266,7 +269,7 @@ def _print_summary(target: Target, summary: RunSummary, stats: RunStats, as_json
         f"{summary.reused:,} reused{left}."
     )
     say(
-        f"{summary.verdicts:,} verdicts ({stats.ships:,} ship, {stats.skips:,} skip), "
+        f"{verdicts(stats, target.endpoint.demo)}, "
         f"{summary.abstains:,} abstained, {summary.errors:,} errors; "
         f"{summary.requests:,} requests, output mode {stats.output_mode}."
     )
@@ -284,6 +287,14 @@ def _print_summary(target: Target, summary: RunSummary, stats: RunStats, as_json
     if len(stats.models) > 1:
         say(f"The server names more than one model: {', '.join(sorted(stats.models))}.")
     say(tokens(summary))
+
+
+def verdicts(stats: RunStats, demo: bool) -> str:
+    """Return in words how many verdicts came back; of a demo model not which."""
+    many = stats.ships + stats.skips
+    if demo:
+        return f"{many:,} demo verdicts (no judgement)"
+    return f"{many:,} verdicts ({stats.ships:,} ship, {stats.skips:,} skip)"
 
 
 def remark(endpoint: str, summary: RunSummary, stats: RunStats) -> None:

@@ -185,7 +185,8 @@ def _line(line: PersonaLine, with_takes: bool) -> Text:
         shown.append("  stale: its text has changed since, so it is not counted", "yellow")
     if with_takes and line.take and line.take.take:
         shown.append("\n")
-        shown.append_text(safe(line.take.take))
+        points = [text for _label, text in line.take.beats] if line.take.picked else []
+        shown.append_text(safe("\n".join(points) or line.take.take))
         shown.append("\n")
     return shown
 
@@ -203,7 +204,7 @@ def _word(line: PersonaLine) -> Text:
     if line.tally.n and line.tally.majority is None:
         return Text("TIED", "bold yellow")
     if take.verdict is not None:
-        return Text(take.verdict.upper(), STYLES[take.verdict])
+        return Text(take.verdict.upper(), "strike" if take.demo else STYLES[take.verdict])
     return safe(f"{take.outcome} ({take.reason})", "yellow")
 
 

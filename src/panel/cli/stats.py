@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Annotated, Any
 
@@ -20,7 +20,7 @@ from panel.cli.estimates import (
     span,
 )
 from panel.cli.options import Json
-from panel.cli.output import ends, note, percent, print_json, safe, say
+from panel.cli.output import DEMO_FIGURES, ends, note, percent, print_json, safe, say
 from panel.cli.workspace import open_store
 from panel.research.agreement import AgreementFigures
 from panel.research.factors import arm_factors
@@ -34,7 +34,6 @@ from panel.scorecard import NOT_JUDGEMENT
 from panel.site.health import left_out
 from panel.stats import DEMO, Interval
 from panel.store.frames import persona_names
-from panel.store.queries import demo_models
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -65,18 +64,17 @@ def stats(
     with open_store() as connection:
         table = load_table(connection, asked)
         waiting, names = not_asked(connection, asked), persona_names(connection)
-        demo = demo_models(connection)
         arms = arm_factors(connection, asked.name) if asked.kind == "experiment" else ()
     found = statistics_of(table.of_models(model) if model else table, tool or ())
     found = found.in_order([each.arm for each in arms])
-    shown = {panel.grid.model for arm in found.arms for panel in arm.panels}
-    if demo := [each for each in demo if each in shown]:
+    panels = [panel.grid for arm in found.arms for panel in arm.panels]
+    if demo := sorted({grid.model for grid in panels if grid.demo}):
         note(NOT_JUDGEMENT)
     if as_json:
         factors = {each.arm: {**each.clear, **each.texts} for each in arms}
         print_json(record(found) | {"not_asked": waiting, "factors": factors, "demo": demo})
     else:
-        _print(found, names, {each.arm: each.words for each in arms}, demo)
+        _print(found, names, {each.arm: each.words for each in arms})
         for arm, many in waiting.items():
             say(f"arm {arm}: {many:,} cells are not asked yet.")
 
@@ -90,6 +88,7 @@ def record(value: Any) -> Any:
             "arm": value.arm,
             "model": value.model,
             "prompt": value.prompt,
+            "demo": value.demo,
             "tools": len(value.tools),
             "personas": list(value.personas),
             "votes": int(value.votes.sum()),
@@ -108,25 +107,26 @@ def record(value: Any) -> Any:
     return dict(value) if isinstance(value, dict) else value
 
 
-def _print(
-    found: Statistics,
-    names: Mapping[str, str],
-    factors: Mapping[str, str],
-    demo: Collection[str],
-) -> None:
+def _print(found: Statistics, names: Mapping[str, str], factors: Mapping[str, str]) -> None:
     for arm in found.arms:
         if factors.get(arm.arm):
             say(f"Arm {arm.arm} differs from others: {factors[arm.arm]}.")
         for panel in arm.panels:
             _print_panel(found.source, panel, arm, names)
-        if len(arm.panels) > 1:
+        if _judged(arm) > 1:
             _print_over(arm)
-        _print_tools(arm, demo)
+        _print_tools(arm)
+
+
+def _judged(arm: ArmStatistics) -> int:
+    """Return how many panels there is something to say of over models and prompts."""
+    return sum(not panel.grid.demo for panel in arm.panels)
 
 
 def _title(grid: Grid) -> str:
     arm = f"arm {grid.arm}, " if grid.arm else ""
-    return f"{arm}{grid.model}, prompt {grid.prompt[:12]}"
+    demo = " (a demo model: no judgement)" if grid.demo else ""
+    return f"{arm}{grid.model}{demo}, prompt {grid.prompt[:12]}"
 
 
 def _print_panel(
@@ -139,16 +139,11 @@ def _print_panel(
         f"{int(grid.votes.sum()):,} votes of {len(grid.personas)} persona(s) on "
         f"{len(grid.tools):,} tool(s){left if grid.abstains or grid.errors else ''}."
     )
-    for alarm in base_rate_alarms(panel, names):
-        say(f"Base-rate alarm: {alarm}")
-    rates = [(names[each.persona], each.rate) for each in panel.base_rates]
-    print_estimates("How often it ships", [*rates, ("the catalog", panel.catalog)], as_rate)
-    say("")
-    say(f"1. This tool by this panel, prompt and model {_tools_said(panel.tool_rates)}")
-    many = len(arm.panels) > 1
-    over = f"below, over the {len(arm.panels)} panels" if many else _said(arm.catalog)
-    say(f"2. Over prompts and models, of which those asked are a sample: {over}.")
-    say(f"3. The catalog, of which the tools are a sample: {_said(panel.catalog)}.")
+    if grid.demo:
+        say(DEMO_FIGURES)
+        say(f"Who ships how often, the rates of tools and the catalog's: {DEMO}.")
+    else:
+        _print_rates(panel, arm, names)
     _print_agreement(panel, names)
     _print_variance(panel.variance)
     _print_projections(panel)
@@ -160,6 +155,19 @@ def _print_panel(
     print_estimates("Tools whose majority changes", rows, as_rate)
     pulls = [(names[each.persona], each.shapley) for each in panel.influence]
     print_estimates("Pull on the majority (Shapley)", pulls, as_number)
+
+
+def _print_rates(panel: PanelStatistics, arm: ArmStatistics, names: Mapping[str, str]) -> None:
+    for alarm in base_rate_alarms(panel, names):
+        say(f"Base-rate alarm: {alarm}")
+    rates = [(names[each.persona], each.rate) for each in panel.base_rates]
+    print_estimates("How often it ships", [*rates, ("the catalog", panel.catalog)], as_rate)
+    say("")
+    say(f"1. This tool by this panel, prompt and model {_tools_said(panel.tool_rates)}")
+    many = _judged(arm)
+    over = f"below, over the {many} panels" if many > 1 else _said(arm.catalog)
+    say(f"2. Over prompts and models, of which those asked are a sample: {over}.")
+    say(f"3. The catalog, of which the tools are a sample: {_said(panel.catalog)}.")
 
 
 def _print_agreement(panel: PanelStatistics, names: Mapping[str, str]) -> None:
@@ -247,29 +255,27 @@ def _print_projections(panel: PanelStatistics) -> None:
 def _print_over(arm: ArmStatistics) -> None:
     say("")
     where = f" of arm {arm.arm}" if arm.arm else ""
-    say(f"Over the {len(arm.panels)} panels{where}: the catalog as other prompts and models see it")
+    say(f"Over the {_judged(arm)} panels{where}: the catalog as other prompts and models see it")
     say(f"2. {OVER_MODELS[0].upper()}{OVER_MODELS[1:]}: {_said(arm.catalog)}.")
     say(f"   Each tool by itself {_tools_said(arm.tool_rates)}")
     if arm.variance is not None:
         _print_variance(arm.variance)
 
 
-def _print_tools(arm: ArmStatistics, demo: Collection[str]) -> None:
+def _print_tools(arm: ArmStatistics) -> None:
     for place, panel in enumerate(arm.panels):
-        if not arm.tools:
+        if not arm.tools or panel.grid.demo:
             continue
         table = head("Tool", "ship", "95 % interval", "votes")
         for line in arm.tools:
             result = line.panels[place]
-            if result is not None and panel.grid.model in demo:
-                table.add_row(safe(line.tool), DEMO, NONE, f"{result.n:,}")
-            elif result is not None:
+            if result is not None:
                 cells = (share(result.ship_percent), span(result.interval, 1), f"{result.n:,}")
                 table.add_row(safe(line.tool), *cells)
         say("")
         say(f"By {_title(panel.grid)}")
         show(table)
-    if len(arm.panels) > 1 and arm.tools:
+    if _judged(arm) > 1 and arm.tools:
         print_estimates(
             "Tools over prompts and models", [(e.tool, e.over) for e in arm.tools], as_rate
         )

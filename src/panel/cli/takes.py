@@ -21,7 +21,7 @@ from panel.research.attribution import (
 )
 from panel.research.frame import FORMS, Source
 from panel.research.takes import Diversity, Take, diversity, load_takes, masked, scaffold
-from panel.store.frames import persona_names
+from panel.store.frames import demo_models, persona_names
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -50,6 +50,7 @@ def takes(
     chosen = Source.parse(source)
     with open_store() as connection:
         found = load_takes(connection, chosen)
+        demo = demo_models(connection, chosen.place)
         names = persona_names(connection)
         dictated = scaffold(connection, {take.persona for take in found})
     sampled = sample_of_tools(found, seed)
@@ -60,8 +61,10 @@ def takes(
         for name, change in changes.items()
     }
     alike = diversity(found, seed)
+    if demo:
+        note(f"Left out, since their words are the vendor's: takes of {', '.join(demo)}.")
     if as_json:
-        print_json(_record(str(chosen), found, attributed, alike))
+        print_json(_record(str(chosen), found, attributed, alike) | {"left_out": demo})
         return
     say(f"{len(found):,} takes of {chosen}: one for each tool, persona and model.")
     for name, each in attributed.items():

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from panel.cells.cells import NO_GUIDANCE, Guidance, Target
 from panel.endpoint.embedded import model_identity
 from panel.endpoint.prices import known_prices
+from panel.errors import UsageError
+from panel.scorecard import no_judgement
 from panel.workspace.endpoints import resolve_endpoint
 from panel.workspace.loading import WorkspaceFiles
 
@@ -21,6 +23,12 @@ class Chosen:
     categories: Sequence[str] = ()
     endpoint: str | None = None
     model: str | None = None
+
+
+def refuse_demo(target: Target) -> None:
+    """Raise UsageError where the model is a demo, of whose verdicts nothing is worked out."""
+    if target.endpoint.demo:
+        raise UsageError(no_judgement([str(target.model)]))
 
 
 def resolve_target(

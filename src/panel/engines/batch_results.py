@@ -86,6 +86,7 @@ class ResultRun:
     """The journal of the results of one model, for the house panel or for one experiment.
 
     again: its cells had an answer before: like a canary's, these are no outcomes of theirs.
+    demo: the model only picks sentences.
     follow_ups: cells whose reply was of no use yet, and that a next batch asks about.
     """
 
@@ -94,6 +95,7 @@ class ResultRun:
     writer: JournalWriter
     recorder: Recorder
     again: bool
+    demo: bool
     stats: RunStats = field(default_factory=RunStats)
     follow_ups: int = 0
     _lines: list[bytes] = field(default_factory=list)
@@ -105,7 +107,8 @@ class ResultRun:
         """Begin a run. first: one of its requests; panel: the ids of the panel that it is for."""
         writer = JournalWriter(runs, new_run_id())
         model = first.request.cell.model
-        made = cls(model, first.experiment, writer, Recorder(writer.run_id), again)
+        demo = first.request.cell.inputs.profile is not None
+        made = cls(model, first.experiment, writer, Recorder(writer.run_id), again, demo)
         made._lines.append(run_line(panel, model, experiment=first.experiment))
         return made
 

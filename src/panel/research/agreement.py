@@ -33,7 +33,8 @@ class AgreementFigures:
     """The agreement of the personas' majorities on tools: its figures always together.
 
     raw, alpha, fleiss and ac1 are from -1 to 1, not in percent. ships: the marginal, the share of
-    these votes that ship, 0 to 1; None without votes. flips: how often an answer flips, in percent.
+    these votes that ship, 0 to 1; None without votes, and of a demo model's. flips: how often an
+    answer flips, in percent.
     effective: as how many independent votes the personas count, in votes. alone: majorities that
     are the only one on their tool, which agree with none. ties: tool × persona with as many ships
     as skips, which have no majority. uncounted: personas that no correlation is defined for.
@@ -83,7 +84,7 @@ def agreement_figures(
     fleiss_least = -1 if found.units == found.units_with_two else -math.inf
     return AgreementFigures(
         found.ratings,
-        found.marginal.get("ship", 0.0) if found.ratings else None,
+        found.marginal.get("ship", 0.0) if found.ratings and not grid.demo else None,
         figure("chance that two personas say the same of a tool", lambda each: each.raw, 0),
         figure("Krippendorff's alpha, nominal", lambda each: each.alpha),
         figure("Fleiss' kappa (Gwet's form)", lambda each: each.fleiss, fleiss_least),

@@ -15,6 +15,8 @@ from typing import Any
 from panel.cells.journal import JournalWriter, journal_line, new_run_id, utc_now
 from panel.errors import UsageError
 from panel.frozen.thaw import opened_thawed
+from panel.scorecard import no_judgement
+from panel.store.frames import HOUSE, demo_models
 from panel.store.ingest import ingest
 from panel.store.labels import Question, house_questions
 from panel.text import shortened
@@ -49,11 +51,13 @@ class Draw:
 def draw(workspace: WorkspaceFiles, count: int, seed: int, model: str | None = None) -> Draw:
     """Draw ``count`` questions (all, where there are fewer), and keep the draw in a journal.
 
-    model: a model identity; None where the store holds one model's verdicts only. Raises
-    UsageError where there is nothing to draw from, JournalError, StoreError.
+    model: a model identity; None where the store holds one model's verdicts only, but for demo
+    models, of which nothing is drawn. Raises UsageError where there is nothing to draw from,
+    JournalError, StoreError.
     """
     with opened_thawed(workspace.root) as connection:
-        questions = _of_model(house_questions(connection), model)
+        demo = demo_models(connection, HOUSE)
+        questions = _of_model(house_questions(connection), model, demo)
     frame = [each for each in questions if each.verdict is not None]
     if not frame:
         raise UsageError("no question has a majority verdict to be drawn. Ask: 'panel run'.")
@@ -100,14 +104,17 @@ def draw(workspace: WorkspaceFiles, count: int, seed: int, model: str | None = N
     )
 
 
-def _of_model(questions: list[Question], model: str | None) -> list[Question]:
-    models = sorted({each.model_identity for each in questions})
+def _of_model(questions: list[Question], model: str | None, demo: list[str]) -> list[Question]:
+    models = sorted({each.model_identity for each in questions} - {*demo})
+    if model in demo or (demo and not models):
+        raise UsageError(no_judgement([model] if model else demo))
     if model is None and len(models) > 1:
         raise UsageError(f"the store holds verdicts of {', '.join(models)}. Name one: --model.")
     if model is not None and model not in models:
         known = ", ".join(models) or "none"
         raise UsageError(f"the store holds no verdicts of {model!r}; it has those of: {known}.")
-    return [each for each in questions if model in (None, each.model_identity)]
+    wanted = models if model is None else [model]
+    return [each for each in questions if each.model_identity in wanted]
 
 
 def systematic(frame: Sequence[Question], count: int, rng: random.Random) -> list[Question]:

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Literal
 
 from panel.errors import UsageError
+from panel.scorecard import no_judgement
 from panel.stats import Tally
 from panel.store.connection import Connection
 from panel.store.frames import counts_of
@@ -65,6 +66,7 @@ class VoteCount:
     """The outcomes of one question, over its repeats.
 
     model: a model identity. prompt: the hash of the templates. arm: "" outside an experiment.
+    demos: how many of them are a demo model's, which judges nothing.
     """
 
     tool: str
@@ -76,6 +78,7 @@ class VoteCount:
     skips: int
     abstains: int = 0
     errors: int = 0
+    demos: int = 0
 
     @property
     def n(self) -> int:
@@ -125,14 +128,27 @@ class Frame:
         """All votes: ships and skips."""
         return sum(row.n for row in self.rows)
 
+    @cached_property
+    def demo_models(self) -> tuple[str, ...]:
+        """The demo models whose answers are among them, sorted."""
+        return tuple(sorted({row.model for row in self.rows if row.demos}))
+
+    def refuse_demo(self) -> None:
+        """Raise UsageError where a demo model's answers are among the votes."""
+        if self.demo_models:
+            others = "" if len(self.models) == 1 else " Or name another's: model:IDENTITY."
+            raise UsageError(f"{self.source!r}: {no_judgement(self.demo_models)}{others}")
+
     def tool_means(self) -> dict[str, float]:
         """Return each tool's ship share, 0 to 1: the mean of its personas', each of equal weight.
 
-        A persona's share is that of all its votes on the tool. Tools without a vote are left out.
+        A persona's share is that of all its votes on the tool. Tools without a vote are left out,
+        and so are those with a demo model's.
         """
         shares = {
             tool: [votes.ships / votes.n for votes in by.values() if votes.n]
             for tool, by in self.tallies.items()
+            if not any(votes.demo for votes in by.values())
         }
         return {tool: sum(each) / len(each) for tool, each in shares.items() if each}
 
@@ -142,7 +158,7 @@ class Frame:
         found: dict[str, dict[str, Tally]] = {}
         for row in self.rows:
             by = found.setdefault(row.tool, {})
-            counts = Tally(row.ships, row.skips, row.abstains, row.errors)
+            counts = Tally(row.ships, row.skips, row.abstains, row.errors, row.demos > 0)
             by[row.persona] = by.get(row.persona, Tally()) + counts
         return found
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from panel.errors import UsageError
+from panel.scorecard import no_judgement
 from panel.stats.agreement import Agreement, agreement_of_ratings
 from panel.stats.correction import (
     Calibration,
@@ -18,6 +19,7 @@ from panel.stats.correction import (
 )
 from panel.stats.votes import Interval, ShipOrSkip, wilson
 from panel.store.connection import Connection
+from panel.store.frames import HOUSE, demo_models
 from panel.store.labels import DrawnItem, Question, drawn_items, house_questions
 
 FEWEST_LABELS = 50  # labelled questions, to correct a rate
@@ -93,10 +95,12 @@ class LabelReport:
 def label_report(connection: Connection, draw: str | None = None) -> LabelReport:
     """Work out what the labels of a draw say; None: of the latest one that has a label.
 
-    Raises UsageError where there is no such draw, or no label.
+    Raises UsageError where there is no such draw, or no label, and for a demo model's.
     """
     items = _items(drawn_items(connection), draw)
     first = items[0]
+    if first.model_identity in demo_models(connection, HOUSE):
+        raise UsageError(no_judgement([first.model_identity]))
     voted = {item.item: _majority(item) for item in items}
     judged = [item for item in items if voted[item.item] is not None]
     pairs = [(item, voted[item.item]) for item in judged]

@@ -10,6 +10,7 @@ from panel.research.design import present_design
 from panel.research.experiments import laid_out
 from panel.research.frame import Frame, Source, read_frame
 from panel.research.paired import Comparison, compare, family
+from panel.research.panels import DEMO_WHY
 from panel.research.rates import Estimate, tool_rate
 from panel.research.realised import caveat, unrealised_arms
 from panel.research.standing import Standing, standing
@@ -25,7 +26,8 @@ class ArmOutcome:
     """An arm: under which conditions it was asked, and its ship rate as a sample of tools.
 
     votes: ships and skips; abstains, errors: of its cells. unrealised: why it is no answer to the
-    question; empty where its factors came about.
+    question; empty where its factors came about. demo: a demo model gave its votes, of which no
+    rate is made.
     """
 
     conditions: ArmConditions
@@ -35,6 +37,7 @@ class ArmOutcome:
     errors: int
     rate: Estimate
     unrealised: tuple[str, ...]
+    demo: bool
 
     @property
     def unanswered(self) -> int:
@@ -151,15 +154,17 @@ def _standing(
 
 
 def _arm(conditions: ArmConditions, frame: Frame, wrong: tuple[str, ...]) -> ArmOutcome:
-    means = frame.tool_means()
+    demo = bool(frame.demo_models)
+    rate = tool_rate([*frame.tool_means().values()], what="the rate of an arm")
     return ArmOutcome(
         conditions,
-        len(means),
+        len({row.tool for row in frame.rows if row.n}),
         frame.votes,
         sum(row.abstains for row in frame.rows),
         sum(row.errors for row in frame.rows),
-        tool_rate([*means.values()], what="the rate of an arm"),
+        replace(rate, why=DEMO_WHY) if demo else rate,
         wrong,
+        demo,
     )
 
 

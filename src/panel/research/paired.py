@@ -196,11 +196,13 @@ def compare(
     """Compare the votes of two frames, tool by tool.
 
     margin: in points; asks whether the mean difference is inside it. expect: test one side alone,
-    that B ships more (or fewer). Raises UsageError for fewer than six tools in common, and
-    for a margin that is not above 0.
+    that B ships more (or fewer). Raises UsageError for fewer than six tools in common,
+    for a margin that is not above 0, and for a demo model's votes.
     """
     if margin is not None and not 0 < margin <= 100:
         raise UsageError(f"the margin {margin!r} is not between 0 and 100 points.")
+    for frame in (a, b):
+        frame.refuse_demo()
     sides = _by_tool(a), _by_tool(b)
     common = {
         tool: {

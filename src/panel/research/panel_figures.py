@@ -8,7 +8,7 @@ from panel.research.figures import Column, Figure, counted, ends, ties_said
 from panel.research.panels import PanelStatistics
 from panel.research.rates import Estimate, tool_rate
 from panel.site.health import left_out
-from panel.stats import flip_rate
+from panel.stats import DEMO, flip_rate
 from panel.store import figures as queries
 
 ALL = "all personas"
@@ -29,6 +29,7 @@ def agreement(found: PanelStatistics, begin: str) -> Figure:
     drawn = [{"label": name, "value": each.value, **ends(each.interval)} for name, each in known]
     lows = [each.interval.low if each.interval else each.value or 0 for _name, each in known]
     marginal = "—" if figures.ships is None else f"{figures.ships:.2f}"
+    marginal = DEMO if found.grid.demo else marginal
     said = [
         f"{name} {_number(figure.value)}{_within(figure)}"
         for name, figure in (("raw", figures.raw), ("alpha", figures.alpha), ("AC1", figures.ac1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from panel.research.agreement import AgreementFigures, agreement_figures
 from panel.research.extras import needed
@@ -24,6 +24,7 @@ from panel.stats import (
 
 SAID: tuple[Said, ...] = ("", "tie", "skip", "ship")
 LEAST, MOST = 10, 90  # percent: outside, a catalog's rate tells hardly one tool from another
+DEMO_WHY = "a demo model's verdicts are no judgement"
 WILSON = "Wilson, personas of equal weight"
 ONE_MODEL = {
     "model": "there is one model: ask another to see what the model does",
@@ -33,7 +34,7 @@ ONE_MODEL = {
 
 @dataclass(frozen=True, slots=True)
 class BaseRate:
-    """How often a persona ships, and whether it says the same of every tool."""
+    """How often a persona ships, and whether it says the same of every tool (of a demo: False)."""
 
     persona: str
     rate: Estimate
@@ -98,14 +99,21 @@ def panel_statistics(grid: Grid) -> PanelStatistics:
     said = _said(grid)
     return PanelStatistics(
         grid,
-        tool_rate(grid.tool_means),
+        _of_ships(grid, tool_rate(grid.tool_means)),
         _tool_rates(grid),
         _base_rates(grid),
-        agreement_figures(grid, said, health_of(grid.personas, said)),
+        agreement_figures(grid, said, health_of(grid.personas, said, grid.demo)),
         variance_split(grid.ships, grid.votes, ("tool", "persona"), ONE_MODEL),
         projections(grid.ships, grid.votes),
         persona_influences(grid.personas, said),
     )
+
+
+def _of_ships(grid: Grid, found: Estimate) -> Estimate:
+    """Return a share of ships; without any number where the votes are a demo model's."""
+    if not grid.demo:
+        return found
+    return replace(found, value=None, interval=None, standard_error=None, why=DEMO_WHY)
 
 
 def _said(grid: Grid) -> Counter[tuple[Said, ...]]:
@@ -127,16 +135,18 @@ def tool_result(grid: Grid, tool: str) -> PanelResult | None:
     if tool not in grid.tools:
         return None
     row = grid.tools.index(tool)
-    return _result(grid.ships[row].tolist(), grid.votes[row].tolist())
+    return _result(grid.ships[row].tolist(), grid.votes[row].tolist(), grid.demo)
 
 
-def _result(ships: Sequence[int], votes: Sequence[int]) -> PanelResult:
-    return combine([Tally(k, n - k) for k, n in zip(ships, votes, strict=True)])
+def _result(ships: Sequence[int], votes: Sequence[int], demo: bool = False) -> PanelResult:
+    return combine([Tally(k, n - k, demo=demo) for k, n in zip(ships, votes, strict=True)])
 
 
 def _tool_rates(grid: Grid) -> ToolRates:
     """Sum up each tool's rate; tools with the same votes are worked out once."""
     np = needed("numpy")
+    if grid.demo:
+        return summed_up(THIS_TOOL, WILSON, ())
     base = int(grid.votes.max(initial=0)) + 1
     alike = np.sort(grid.ships * base + grid.votes, axis=1)  # which personas they are is no matter
     patterns, counts = np.unique(alike, axis=0, return_counts=True)
@@ -155,7 +165,7 @@ def _base_rates(grid: Grid) -> tuple[BaseRate, ...]:
             own, f"how often {persona} ships: tools are the sample", f"{persona}'s rate"
         )
         constant = bool(len(voted)) and voted.min() == voted.max() and voted[0] in (0, 1)
-        rates.append(BaseRate(persona, rate, bool(constant)))
+        rates.append(BaseRate(persona, _of_ships(grid, rate), bool(constant) and not grid.demo))
     return tuple(rates)
 
 

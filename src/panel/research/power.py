@@ -113,7 +113,11 @@ class Plan:
 
 
 def plan(frame: Frame, budget: Budget, aim: Aim, reaction: float | None = None) -> Plan:
-    """Rank the ways to spend a budget by a pilot's spread; raises UsageError as its parts do."""
+    """Rank the ways to spend a budget by a pilot's spread; raises UsageError as its parts do.
+
+    It does so for a demo model's votes as well.
+    """
+    frame.refuse_demo()
     panel = components(frame, reaction)
     found = designs(panel, budget, aim)
     spread = power_range(frame, reaction, found[0], aim)

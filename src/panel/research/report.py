@@ -35,7 +35,7 @@ class Origin:
     sampling: in clear, of an arm as registered, else where panel.toml still says the same; None
     where only hashes are known. adapted: how requests differed from what was wanted.
     hashes: of the samplings; a fixed seed makes one of each repeat.
-    first, last: when they were asked, UTC. demo: a demo model gave them, which judges nothing.
+    first, last: when they were asked, UTC.
     """
 
     model: str
@@ -49,7 +49,6 @@ class Origin:
     answers: int
     first: str
     last: str
-    demo: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,7 @@ class Part:
     key: for addresses and names of files. factors: what its arm has in which the arms of the
     experiment differ, in words; "" outside an experiment. superseded: answers of the model to
     earlier wordings, which do not count; None where they are no matter. unrealised: why the arm is
-    no answer to its question.
+    no answer to its question. demo: a demo model gave the answers, which judges nothing.
     """
 
     key: str
@@ -70,6 +69,7 @@ class Part:
     origins: tuple[Origin, ...]
     superseded: int | None
     unrealised: tuple[str, ...]
+    demo: bool
     figures: tuple[Figure, ...]
 
 
@@ -85,7 +85,7 @@ class Report:
     @property
     def demo(self) -> bool:
         """Whether a demo model gave any of the answers."""
-        return any(origin.demo for part in self.parts for origin in part.origins)
+        return any(part.demo for part in self.parts)
 
     @property
     def figures(self) -> list[tuple[str, Figure]]:
@@ -144,24 +144,33 @@ def _part(connection: Connection, of: Condition, frame: Frame, known: _Known, ke
     origins = tuple(
         known.origin(row) for row in rows(queries.origins_sql(begin, of.kind == "experiment"))
     )
-    demo = any(origin.demo for origin in origins)
-    figures = (
+    figures = [
         vote_figures.outcomes(rows(queries.outcomes_sql(begin)), begin),
-        vote_figures.ship_percent(frame, begin, demo),
-        vote_figures.persona_map(frame, begin, demo),
+        vote_figures.ship_percent(frame, begin),
+        vote_figures.persona_map(frame, begin),
         panel_figures.agreement(found, begin),
         panel_figures.variance(found, begin),
         panel_figures.flips(found, begin),
         request_figures.reliability(rows(queries.stated_sql(begin)), begin),
+    ]
+    demo = bool(frame.demo_models)
+    if demo:
+        figures = [_marked(each) for each in figures]
+    figures += [
         request_figures.latency(rows(queries.latency_sql(begin)), begin),
         request_figures.tokens(rows(queries.tokens_sql(begin)), begin),
         request_figures.cost(rows(queries.cost_sql(begin)), begin),
-    )
+    ]
     superseded = None
     if of.kind in ("house", "model"):
         [row] = rows(queries.superseded_sql(of.model))
         superseded = row["answers"]
-    return Part(key, of.arm, of.model, of.prompt, "", origins, superseded, (), figures)
+    return Part(key, of.arm, of.model, of.prompt, "", origins, superseded, (), demo, tuple(figures))
+
+
+def _marked(figure: Figure) -> Figure:
+    """Return a figure with the word demo in what may be quoted of it alone."""
+    return replace(figure, title=f"{figure.title} (demo)", finding=f"Demo. {figure.finding}")
 
 
 class _Known:
@@ -193,7 +202,6 @@ class _Known:
             row["answers"],
             row["first"],
             row["last"],
-            row["profile"] is not None,
         )
 
     def _target(self, endpoint: str) -> Target | None:

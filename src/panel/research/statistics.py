@@ -48,6 +48,7 @@ class ToolLine:
 class ArmStatistics:
     """An arm (or the house): its panels, and what they say over models and prompts.
 
+    Over models and prompts, demo models do not count.
     catalog: over prompts, models and tools at once; tool_rates: each tool over prompts and models,
     summed up. variance: over all panels; None where there is one, whose own split says it. tools:
     those that were asked for, or all of a small catalog.
@@ -93,23 +94,25 @@ def _arm(arm: str, grids: Sequence[Grid], wanted: Sequence[str]) -> ArmStatistic
     if not listed:
         names = {tool for grid in grids for tool in grid.tools}
         listed = sorted(names) if len(names) <= LISTED else []
+    judged = [grid for grid in grids if not grid.demo]
     return ArmStatistics(
         arm,
         tuple(panel_statistics(grid) for grid in grids),
-        _catalog_over(grids),
-        _tool_rates_over(grids),
-        _variance_over(grids) if len(grids) > 1 else None,
+        _catalog_over(judged),
+        _tool_rates_over(judged),
+        _variance_over(judged) if len(judged) > 1 else None,
         _lines(grids, listed),
     )
 
 
 def _lines(grids: Sequence[Grid], listed: Sequence[str]) -> tuple[ToolLine, ...]:
-    means = [_means(grid) if listed else {} for grid in grids]
+    judged = [grid for grid in grids if not grid.demo]
+    means = [_means(grid) if listed else {} for grid in judged]
     return tuple(
         ToolLine(
             tool,
             tuple(tool_result(grid, tool) for grid in grids),
-            _over(grids, [each.get(tool) for each in means]),
+            _over(judged, [each.get(tool) for each in means]),
         )
         for tool in listed
     )
@@ -141,7 +144,7 @@ def _means(grid: Grid) -> dict[str, float]:
 def _catalog_over(grids: Sequence[Grid]) -> Estimate:
     """Estimate the catalog's rate over models and prompts, on tools that every panel voted on."""
     np = needed("numpy")
-    if len(grids) == 1:
+    if len(grids) < 2:
         return rate_over([0.0], f"the catalog {OVER_MODELS}", {}, SAMPLED)
     means = [_means(grid) for grid in grids]
     common = sorted(set.intersection(*map(set, means)))

@@ -83,6 +83,7 @@ class VoteTable:
                 sums["ships"] + sums["skips"],
                 int(sums["abstains"].sum()),
                 int(sums["errors"].sum()),
+                bool(sums["demos"].any()),
             )
 
 
@@ -90,7 +91,8 @@ class VoteTable:
 class Grid:
     """The votes of one panel with one model and prompt: arrays of [tool, persona].
 
-    ships: of votes (ships and skips). abstains, errors: all of them; neither is a vote.
+    ships: of votes (ships and skips). abstains, errors: all of them; neither is a vote. demo: a
+    demo model's are among them, so that no share of ships is made of them.
     """
 
     arm: str
@@ -102,6 +104,7 @@ class Grid:
     votes: Array
     abstains: int
     errors: int
+    demo: bool = False
 
     @property
     def shares(self) -> Array:

@@ -13,6 +13,7 @@ from typing import Any
 from panel.errors import UsageError
 from panel.research.extras import needed
 from panel.research.frame import FORMS, Source
+from panel.scorecard import no_judgement
 from panel.stats.diversity import (
     commonest_opening,
     compression_ratio,
@@ -22,7 +23,7 @@ from panel.stats.diversity import (
     words,
 )
 from panel.store.connection import Connection
-from panel.store.frames import persona_records, takes_of
+from panel.store.frames import demo_models, persona_records, takes_of
 
 FEWEST_TEXTS = 10  # of a persona, to say how alike they are
 SHORT = 0.05  # share of the takes that may be too short for the matched length
@@ -40,8 +41,13 @@ class Take:
 
 
 def load_takes(connection: Connection, source: Source) -> list[Take]:
-    """Return the takes of a source; raises UsageError where the store holds none."""
+    """Return the takes of a source, without those of demo models: their words are the vendor's.
+
+    Raises UsageError where the store holds none.
+    """
     rows = takes_of(connection, source.place)
+    if not rows and (demo := demo_models(connection, source.place)):
+        raise UsageError(no_judgement(demo))
     if not rows:
         raise UsageError(f"the store holds no takes of {str(source)!r}. Write {FORMS}.")
     return [Take(*row) for row in rows]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from panel.research import charts
@@ -19,8 +18,9 @@ from panel.research.figures import (
     votes_of,
 )
 from panel.research.frame import Frame
-from panel.stats import Tally, combine
+from panel.stats import Interval, PanelResult, Tally, combine
 from panel.store import figures as queries
+from panel.store.figures import DEMO_VERDICT
 
 RATE: tuple[Column, ...] = (
     ("Ship", "percent"),
@@ -37,19 +37,15 @@ DEMO_SAID = (
 )
 
 
-def _tallies(frame: Frame, demo: bool) -> dict[str, dict[str, Tally]]:
-    if not demo:
-        return frame.tallies
-    return {
-        tool: {who: replace(votes, demo=True) for who, votes in by.items()}
-        for tool, by in frame.tallies.items()
-    }
+def _rate(votes: Tally | PanelResult) -> tuple[float | None, Interval | None, int | None]:
+    """Return the first columns of ``RATE``; empty of a demo model's votes."""
+    return votes.ship_percent, votes.interval, None if votes.demo else votes.ships
 
 
-def ship_percent(frame: Frame, begin: str, demo: bool = False) -> Figure:
-    """Each tool's ship percentage with its interval. demo: the votes are a demo model's."""
-    tallies = _tallies(frame, demo)
-    results = {tool: combine(list(by.values())) for tool, by in tallies.items()}
+def ship_percent(frame: Frame, begin: str) -> Figure:
+    """Each tool's ship percentage with its interval; of a demo model's votes neither."""
+    demo = bool(frame.demo_models)
+    results = {tool: combine(list(by.values())) for tool, by in frame.tallies.items()}
     percents = {tool: result.ship_percent for tool, result in results.items()}
     rank = {tool: -1 if each is None else round(each, 6) for tool, each in percents.items()}
     order = sorted(results, key=lambda tool: (-rank[tool], tool))
@@ -85,8 +81,8 @@ def ship_percent(frame: Frame, begin: str, demo: bool = False) -> Figure:
         left_out=not_voted(frame),
         columns=(("Tool", "text"), *RATE),
         rows=tuple(
-            (tool, r.ship_percent, r.interval, r.ships, r.n, r.abstains, r.errors)
-            for tool, r in ((tool, results[tool]) for tool in order)
+            (tool, *_rate(result), result.n, result.abstains, result.errors)
+            for tool, result in ((tool, results[tool]) for tool in order)
         ),
         sql=queries.ship_percent_sql(begin),
         chart=charts.whiskers(shown, "ship, %", (0, 100)) if voted and not demo else None,
@@ -94,9 +90,9 @@ def ship_percent(frame: Frame, begin: str, demo: bool = False) -> Figure:
     )
 
 
-def persona_map(frame: Frame, begin: str, demo: bool = False) -> Figure:
-    """Who ships what: each persona on each tool. demo: the votes are a demo model's."""
-    found = _tallies(frame, demo)
+def persona_map(frame: Frame, begin: str) -> Figure:
+    """Who ships what: each persona on each tool; of a demo model's votes it is not said."""
+    demo, found = bool(frame.demo_models), frame.tallies
     means = frame.tool_means()
     order = sorted(found, key=lambda tool: (-round(means.get(tool, -1), 6), tool))
     said = [
@@ -127,7 +123,7 @@ def persona_map(frame: Frame, begin: str, demo: bool = False) -> Figure:
         left_out=f"{not_voted(frame)} {ties_said(ties)}",
         columns=(("Tool", "text"), ("Persona", "text"), *RATE),
         rows=tuple(
-            (tool, persona, t.ship_percent, t.interval, t.ships, t.n, t.abstains, t.errors)
+            (tool, persona, *_rate(t), t.n, t.abstains, t.errors)
             for tool in order
             for persona, t in sorted(found[tool].items())
         ),
@@ -139,16 +135,22 @@ def persona_map(frame: Frame, begin: str, demo: bool = False) -> Figure:
 
 
 def outcomes(rows: Sequence[Mapping[str, Any]], begin: str) -> Figure:
-    """How the answers ended: ship, skip, abstention or error, each a row of its own."""
+    """How the answers ended: ship, skip, abstention or error, each a row of its own.
+
+    A demo model's verdicts are one row.
+    """
+    demo = any(row["ended"] == DEMO_VERDICT for row in rows)
+    verdicts = (DEMO_VERDICT,) if demo else ("ship", "skip")
     many = sum(row["answers"] for row in rows)
     by: dict[str, int] = {}
     for row in rows:
         by[row["ended"]] = by.get(row["ended"], 0) + row["answers"]
-    words = [f"{by.get(name, 0):,} {name}" for name in ("ship", "skip", "abstain", "error")]
+    words = [f"{by.get(name, 0):,} {name}" for name in (*verdicts, "abstain", "error")]
     return Figure(
         key="outcomes",
         title="How the answers ended",
-        finding=f"Of {counted(many, 'answer')}: {', '.join(words)}.",
+        finding=f"Of {counted(many, 'answer')}: {', '.join(words)}."
+        + (" A demo verdict is no judgement." if demo else ""),
         estimates="Counts of these answers; nothing is estimated.",
         n=counted(many, "answer"),
         method="Each cell counts once, by how it ended. The three outcomes (verdict, abstention, "

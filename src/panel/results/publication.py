@@ -86,8 +86,8 @@ def _changes(
     known = {(change.tool, change.persona) for change in found}
     for (tool, persona), (take, model) in shown.items():
         if (tool, persona) not in known and take.verdict is not None:
-            first = VerdictChange(tool, persona, None, take.verdict, take.asked_at, FIRST, model)
-            found.append(first)
+            told = (take.verdict, take.asked_at, FIRST, model, take.demo)
+            found.append(VerdictChange(tool, persona, None, *told))
     return sorted(found, key=lambda change: change.changed_at, reverse=True)
 
 

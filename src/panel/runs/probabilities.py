@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from panel.cells.cells import Target
 from panel.cells.journal import JournalWriter, new_run_id
 from panel.cells.lines import run_line
+from panel.endpoint.target import refuse_demo
 from panel.engines.base import NO_BUDGET, RunBudget, RunStats
 from panel.engines.probabilities import ReadingJob, read_takes
 from panel.runs.lock import run_lock
@@ -36,8 +37,12 @@ class PlannedReadings:
 
 
 def plan_readings(workspace: WorkspaceFiles, selection: Selection) -> PlannedReadings:
-    """Say which takes would be asked about. Opens no connection to any endpoint."""
+    """Say which takes would be asked about. Opens no connection to any endpoint.
+
+    Raises UsageError for a demo model, whose takes argue for no verdict.
+    """
     with opened_for(workspace, selection) as (target, connection):
+        refuse_demo(target)
         tools = [tool.slug for tool in target.tools] if selection.tools else None
         takes = takes_to_read(connection, str(target.model), tools)
         seen = experience(connection, target.model)

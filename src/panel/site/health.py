@@ -9,6 +9,8 @@ from panel.stats import ENOUGH, PanelHealth, PersonaRate
 def sentence(health: PanelHealth, model: str) -> str:
     """Return one sentence on how many independent votes the panel is; model: who was asked."""
     who = _who(health)
+    if health.demo:
+        return f"Verdicts of {model}, a demo model, say nothing of how independent the votes are."
     if len(health.voting) < 2:
         return f"It takes the votes of two reviewers to compare them; {model} has {who}."
     if health.complete < ENOUGH:
@@ -33,16 +35,21 @@ def left_out(each: PersonaRate, name: str) -> str:
     """Return one sentence on a persona without a phi to any other, which adds no vote."""
     word = "ships" if each.votes.ships else "skips"
     if each.constant and not each.ties:
+        word = "says the same of" if each.votes.demo else word
         return f"{name} {word} every tool, so it adds no vote of its own."
+    said = "" if each.votes.demo else f" ({each.said})"
     return (
         f"{name} adds no vote of its own: on the tools on which it and another have a majority, "
-        f"one of the two never varies ({each.said})."
+        f"one of the two never varies{said}."
     )
 
 
 def warning(health: PanelHealth) -> str | None:
-    """Return one sentence where the reviewers count for less than half as many; else None."""
-    if not health.below_half:
+    """Return one sentence where the reviewers count for less than half as many; else None.
+
+    Of a demo model's verdicts there is no percentage to warn of.
+    """
+    if health.demo or not health.below_half:
         return None
     who = _who(health)
     if health.effective is None:

@@ -96,6 +96,8 @@ def _headline(canvas: Image.Image, title: str) -> None:
 
 
 def _meter(canvas: Image.Image, at: tuple[int, int], wide: int, result: PanelResult) -> None:
+    if result.demo:
+        return
     draw, (x, y) = _pen(canvas), at
     draw.rectangle((x, y - 1, x + wide, y + 1), RULE)
     if result.interval is None or result.ship_percent is None:
@@ -111,6 +113,8 @@ def _meter(canvas: Image.Image, at: tuple[int, int], wide: int, result: PanelRes
 
 
 def _verdicts(canvas: Image.Image, at: tuple[int, int], published: PublishedTool) -> None:
+    if published.card.demo:
+        return
     for index, line in enumerate(published.card.lines[:SHOWN]):
         canvas.paste(_mark(outcome(line)), (at[0] + 56 * index, at[1]))
 

@@ -6,7 +6,7 @@ import math
 import random
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations
 from statistics import fmean, quantiles
 from typing import Literal
@@ -92,6 +92,11 @@ class PanelHealth:
     interval: Interval | None
 
     @property
+    def demo(self) -> bool:
+        """Whether a demo model's votes are among them, which are no judgement."""
+        return any(each.votes.demo for each in self.personas)
+
+    @property
     def voting(self) -> tuple[PersonaRate, ...]:
         """The personas that have a vote on any tool."""
         return tuple(each for each in self.personas if each.votes.n)
@@ -169,21 +174,20 @@ def panel_health(tools: Iterable[Mapping[str, Tally]]) -> PanelHealth:
     found = list(tools)
     names = list(dict.fromkeys(name for tallies in found for name in tallies))
     said = Counter(tuple(_said(tallies.get(name, Tally())) for name in names) for tallies in found)
-    made = health_of(names, said)
-    if any(tally.demo for tallies in found for tally in tallies.values()):
-        rates = (replace(each, votes=replace(each.votes, demo=True)) for each in made.personas)
-        made = replace(made, personas=tuple(rates))
-    return made
+    return health_of(names, said, any(each.demo for tallies in found for each in tallies.values()))
 
 
-def health_of(names: Sequence[str], said: Mapping[tuple[Said, ...], int]) -> PanelHealth:
+def health_of(
+    names: Sequence[str], said: Mapping[tuple[Said, ...], int], demo: bool = False
+) -> PanelHealth:
     """Work out a panel's figures from how many tools its personas say what of.
 
     Each persona has one vote on a tool, the majority of its answers. Of the effective votes, a
     pair without a phi is left out, and so is a persona without any pair: one that says the same
-    of every tool tells none from another, so it adds no vote.
+    of every tool tells none from another, so it adds no vote. demo: a demo model's votes are
+    among them.
     """
-    rates = tuple(_rate(name, place, said) for place, name in enumerate(names))
+    rates = tuple(_rate(name, place, said, demo) for place, name in enumerate(names))
     voting = [place for place, rate in enumerate(rates) if rate.votes.n]
     patterns: Counter[Votes] = Counter()
     for each, many in said.items():
@@ -212,13 +216,14 @@ def _said(tally: Tally) -> Said:
     return tally.majority or ("tie" if tally.n else "")
 
 
-def _rate(persona: str, place: int, said: Mapping[tuple[Said, ...], int]) -> PersonaRate:
+def _rate(
+    persona: str, place: int, said: Mapping[tuple[Said, ...], int], demo: bool
+) -> PersonaRate:
     counted: Counter[Said] = Counter()
     for each, many in said.items():
         counted[each[place]] += many
-    return PersonaRate(
-        persona, Tally(counted["ship"], counted["skip"]), counted["tie"], counted[""]
-    )
+    votes = Tally(counted["ship"], counted["skip"], demo=demo)
+    return PersonaRate(persona, votes, counted["tie"], counted[""])
 
 
 def _pair(names: tuple[str, str], square: Sequence[float], known: float | None) -> PersonaPair:

@@ -12,6 +12,7 @@ from typing import Any
 from panel.stats import Z_95
 from panel.store.connection import Connection
 
+DEMO_VERDICT = "demo"  # which one is not said
 _CELL = "tool, persona, model_identity, templates_digest"
 _OUTCOMES = """count(*) FILTER (verdict = 'ship') AS ships,
            count(*) FILTER (outcome = 'verdict') AS n,
@@ -100,10 +101,11 @@ FROM answers GROUP BY ALL ORDER BY tool, persona"""
 
 
 def outcomes_sql(begin: str) -> str:
-    """How many answers ended as what."""
+    """How many answers ended as what. A demo model's verdicts are counted together."""
     return f"""{begin}
 SELECT * FROM (
-    SELECT coalesce(verdict, outcome) AS ended, reason, count(*) AS answers
+    SELECT if(profile IS NOT NULL AND outcome = 'verdict', '{DEMO_VERDICT}',
+              coalesce(verdict, outcome)) AS ended, reason, count(*) AS answers
     FROM answers GROUP BY ended, reason
 ) ORDER BY list_position(['ship', 'skip', 'abstain', 'error'], ended), answers DESC, reason"""
 
@@ -119,7 +121,7 @@ def origins_sql(begin: str, factors: bool = False) -> str:
 SELECT model_identity, returned_model, endpoint, output_mode, templates_digest,
        {sampling} AS sampling, adapted,
        list(DISTINCT sampling_digest ORDER BY sampling_digest) AS samplings,
-       count(*) AS answers, max(profile) AS profile,
+       count(*) AS answers,
        strftime(min(finished_at), '%Y-%m-%d %H:%M') AS first,
        strftime(max(finished_at), '%Y-%m-%d %H:%M') AS last
 FROM answers GROUP BY ALL ORDER BY answers DESC, first, model_identity"""

@@ -9,16 +9,17 @@ from panel.store.connection import Connection
 
 COLUMNS = (
     *("tool", "persona", "model", "prompt", "arm"),
-    *("ships", "skips", "abstains", "errors"),
+    *("ships", "skips", "abstains", "errors", "demos"),
 )
 
 Place = tuple[str, str, str | None]  # kind, name, arm: of a source
+HOUSE: Place = ("house", "", None)
 
 _COUNTED = """
 SELECT tool, persona, model_identity AS model, templates_digest AS prompt, arm,
        count(*) FILTER (verdict = 'ship') AS ships, count(*) FILTER (verdict = 'skip') AS skips,
        count(*) FILTER (outcome = 'abstain') AS abstains,
-       count(*) FILTER (outcome = 'error') AS errors
+       count(*) FILTER (outcome = 'error') AS errors, count(profile) AS demos
 FROM ({answers}) GROUP BY ALL ORDER BY ALL
 """
 
@@ -41,7 +42,7 @@ def _answers(kind: str, name: str, arm: str | None) -> tuple[str, list[Any]]:
     """
     columns = (
         "tool, persona, model_identity, templates_digest, repeat, outcome, verdict, take, "
-        "fingerprint, tool_digest, output_mode, adapted, attempt_id"
+        "fingerprint, tool_digest, output_mode, adapted, attempt_id, profile"
     )
     if kind == "experiment":
         chosen = "observations WHERE experiment = ? AND (? IS NULL OR arm = ?)"
@@ -55,8 +56,19 @@ def _answers(kind: str, name: str, arm: str | None) -> tuple[str, list[Any]]:
     return f"SELECT {columns} FROM verdicts WHERE ? = '' OR model_identity = ?", [name, name]
 
 
+def demo_models(connection: Connection, place: Place) -> list[str]:
+    """Return the models of a source's answers that only picked sentences: a demo's verdicts."""
+    query, values = _answers(*place)
+    rows = connection.execute(
+        f"SELECT DISTINCT model_identity FROM ({query}) WHERE profile IS NOT NULL ORDER BY 1",
+        values,
+    ).fetchall()
+    return [identity for (identity,) in rows]
+
+
 _TAKES = """
-SELECT tool, persona, model_identity, take FROM ({answers}) WHERE verdict IS NOT NULL
+SELECT tool, persona, model_identity, take FROM ({answers})
+WHERE verdict IS NOT NULL AND profile IS NULL
 QUALIFY row_number() OVER (
     PARTITION BY tool, persona, model_identity, arm ORDER BY repeat, attempt_id
 ) = 1
@@ -65,7 +77,10 @@ ORDER BY ALL
 
 
 def takes_of(connection: Connection, place: Place) -> list[tuple[str, str, str, str]]:
-    """Return (tool, persona, model identity, take): the first repeat's of each question."""
+    """Return (tool, persona, model identity, take): the first repeat's of each question.
+
+    Without those of demo models: their sentences are the vendor's.
+    """
     answers, values = _answers(*place)
     return connection.execute(_TAKES.format(answers=answers), values).fetchall()
 

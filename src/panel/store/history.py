@@ -74,6 +74,7 @@ def _change(
         at.removesuffix("+00:00").removesuffix("Z") + "Z",
         _reason(before, after, asked),
         after.model_identity,
+        after.demo,
     )
 
 

@@ -265,14 +265,6 @@ def models_with_outcomes(connection: Connection) -> list[str]:
     return [identity for identity, _cells in rows]
 
 
-def demo_models(connection: Connection) -> list[str]:
-    """Return the model identities that have only picked sentences: their verdicts are a demo's."""
-    rows = connection.execute(
-        "SELECT DISTINCT model_identity FROM journal.attempts WHERE profile IS NOT NULL ORDER BY 1"
-    ).fetchall()
-    return [identity for (identity,) in rows]
-
-
 def run_totals(connection: Connection, run_id: str) -> dict[str, Any] | None:
     """Return a run's row of the ``runs`` view; None when it wrote nothing."""
     cursor = connection.execute("SELECT * FROM runs WHERE run_id = ?", [run_id])
