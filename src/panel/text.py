@@ -79,9 +79,10 @@ _MARKS = re.compile(
 )
 
 
-# Stars and underscores beside a word, but neither those of "2 * 3" nor a "~" that means "about".
+# Stars and underscores beside a word, but neither those of "2 * 3" nor a "~" that means "about",
+# nor a backtick inside a word, which stands for an apostrophe there.
 _EMPHASIS = re.compile(
-    r"\*+(?=\S)|(?<=\S)\*+|~~+|[`\u00ad]|(?<!\w)_+(?=\S)|(?<=\S)_+(?!\w)|\\(?=[^\w\s])"
+    r"\*+(?=\S)|(?<=\S)\*+|~~+|\u00ad|(?<!\w)`|`(?!\w)|(?<!\w)_+(?=\S)|(?<=\S)_+(?!\w)|\\(?=[^\w\s])"
 )
 
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ import pytest
 from panel.endpoint.machine import memory_needed
 from panel.endpoint.weights import default_weights, gigabytes
 from panel.workspace import catalogue
-from panel.workspace.catalogue import CATALOGUE
+from panel.workspace.catalogue import CATALOGUE, known_pins, own_pin, pinned
 from tests.support.gguf_files import LLAMA, gguf_file
 from tests.support.hub import COMMIT, FILE, REPO, FakeHub, fake_hub, model_bytes
 from tests.support.space import ROOT, Panel, Space
@@ -73,6 +73,45 @@ def test_the_list_says_what_does_not_fit_and_what_is_there(
     rows = {row["name"]: row for row in json.loads(panel("fetch", "--json", cwd=tmp_path).out)}
     expected = memory_needed(file.stat().st_size, 26 * 8 * 256 * 2, 131_072, 8192)
     assert rows["anvil-q4"]["memory_bytes"] == expected
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({"bytes": value} for value in (10**400, 1e999, True, 0, -5, "7", None, 2**50)),
+        *({"kv_bytes": value} for value in ("a", -5, 10**400, None, 1.5)),
+        *({"licence": value} for value in (5, "\x1b[31mMIT", "a\nb", "x" * 300)),
+        *(
+            {name: value}
+            for name in ("sha256", "etag", "repo", "file")
+            for value in (5, [], "a\nb")
+        ),
+        {"vocabulary": None},
+        {"thinks": "yes"},
+        {"name": "../anvil-q4"},
+        {"file": "../../etc/passwd"},
+    ],
+    ids=lambda change: "-".join(f"{name} {str(value)[:9]!r}" for name, value in change.items()),
+)
+def test_a_record_that_is_none_is_passed_over(change: dict[str, object]) -> None:
+    pin = replace(own_pin(REPO, FILE, COMMIT, None), bytes=7, sha256="a" * 64)
+    pin.record.parent.mkdir()
+    pin.record.write_text(json.dumps(asdict(pin)))
+    assert pinned(pin.name) == pin and pin in known_pins()
+    pin.record.write_text(json.dumps({**asdict(pin), **change}))
+    assert pinned(pin.name) is None and list(CATALOGUE.values()) == known_pins()
+
+
+@pytest.mark.parametrize("text", ["", "[" * 200_000, "{}", "7", '{"name": "anvil-q4"}', "\x00"])
+def test_what_is_no_record_does_not_hinder_the_list(
+    tmp_path: Path, panel: Panel, text: str
+) -> None:
+    record = own_pin(REPO, FILE, COMMIT, None).record
+    record.parent.mkdir()
+    record.write_text(text)
+    record.with_name("folder.json").mkdir()
+    done = panel("fetch", "--json", cwd=tmp_path)
+    assert done.code == 0 and len(json.loads(done.out)) == len(CATALOGUE)
 
 
 def test_a_model_of_ones_own_is_fetched_kept_and_planned_with(

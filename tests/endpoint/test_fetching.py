@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -25,6 +26,7 @@ from hypothesis import strategies as st
 from panel.endpoint.download import Told, download
 from panel.endpoint.fetching import Fetched, fetch
 from panel.endpoint.hub import Hub
+from panel.endpoint.weights import remove
 from panel.errors import EndpointError, UsageError
 from panel.workspace.catalogue import Pin, own_pin, pinned
 from tests.support.certificates import make_certificate, server_context
@@ -530,10 +532,15 @@ def test_too_small_a_disk_is_said_before_a_byte_is_asked_for(
     assert hub.gets() == []
 
 
-def test_a_disk_that_fills_up_meanwhile_is_said(hub: FakeHub) -> None:
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_disk_that_fills_up_meanwhile_is_said(
+    hub: FakeHub, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def full(_handle: int, _data: memoryview) -> int:
+        raise OSError(number, os.strerror(number))
+
     pin = pin_of(hub)
-    pin.partial.parent.mkdir()
-    pin.partial.symlink_to("/dev/full")  # takes nothing, as a full disk does
+    monkeypatch.setattr(os, "write", full)
     with pytest.raises(EndpointError, match=r"is full. Make room for 300,000 bytes"):
         fetched(pin)
     assert nothing_in_place(pin)
@@ -554,6 +561,82 @@ def test_what_fitted_before_the_disk_was_full_is_gone_on_with(hub: FakeHub, tmp_
     got = fetched(own_pin(REPO, FILE, "main", None))
     assert got.path.read_bytes() == hub.body
     assert [each.headers["range"] for each in hub.gets()] == ["bytes=1000000-"]
+
+
+def first_bytes(hub: FakeHub, many: int = 200_000) -> Pin:
+    """Leave the first bytes of the hub's file, as a fetch does that was ended."""
+    pin = pin_of(hub)
+    pin.partial.parent.mkdir(parents=True, exist_ok=True)
+    pin.partial.write_bytes(hub.body[:many])
+    return pin
+
+
+PAGE = b"<html>Sign in to the guests' network</html>"
+
+
+@pytest.mark.parametrize(
+    "how", [{"head": True}, {"head": False}, {"head": False, "length": -1}, {"apart": True}]
+)
+def test_a_page_in_place_of_the_file_costs_nothing_that_is_here(
+    hub: FakeHub, how: dict[str, object]
+) -> None:
+    pin, body = first_bytes(hub), hub.body
+    changes = {"apart": False, "linked": False, "ranges": "ignore", "sends": PAGE, **how}
+    for name, value in changes.items():
+        setattr(hub, name, value)
+    hub.body = PAGE if hub.head else body
+    with pytest.raises(EndpointError, match=r"where it must have|is not a GGUF file"):
+        fetched(pin)
+    assert pin.partial.stat().st_size == 200_000
+    hub.body, hub.sends, hub.ranges = body, None, "heed"
+    assert fetched(pin).path.read_bytes() == body
+    assert hub.gets()[-1].headers["range"] == "bytes=200000-"
+
+
+def test_a_link_in_place_of_the_first_bytes_is_not_written_through(
+    hub: FakeHub, tmp_path: Path
+) -> None:
+    pin, other = first_bytes(hub), tmp_path / "precious"
+    other.write_bytes(hub.body[:1000])
+    pin.partial.unlink()
+    pin.partial.symlink_to(other)
+    assert fetched(pin).path.read_bytes() == hub.body
+    assert other.read_bytes() == hub.body[:1000] and not pin.path.is_symlink()
+
+
+def test_a_folder_where_the_weights_belong_is_said_before_a_byte_is_asked_for(
+    hub: FakeHub,
+) -> None:
+    pin = pin_of(hub)
+    pin.path.mkdir(parents=True)
+    with pytest.raises(EndpointError, match=r"is a folder.*Move it away"):
+        fetched(pin)
+    assert hub.asked == []
+
+
+@pytest.mark.parametrize("name", ["anvil-q4.0", "anvil-q4.k.m"])
+def test_a_name_that_begins_as_another_does_costs_the_other_nothing(
+    hub: FakeHub, name: str
+) -> None:
+    pin, other = pin_of(hub), replace(pin_of(hub), name=name)
+    other.partial.parent.mkdir()
+    other.partial.write_bytes(hub.body[:1000])
+    fetched(pin)
+    assert remove(pin) and other.partial.exists()
+    assert remove(other) and not other.partial.exists()
+
+
+def test_bytes_that_another_program_spoils_meanwhile_are_not_put_in_place(hub: FakeHub) -> None:
+    pin = pin_of(hub)
+
+    def cut() -> None:
+        with suppress(FileNotFoundError):
+            os.truncate(pin.partial, 10)
+
+    hub.pace = cut
+    with pytest.raises(EndpointError, match=r"was changed while it was fetched|not a GGUF file"):
+        fetched(pin)
+    assert nothing_in_place(pin)
 
 
 # --- two at once, and kills ------------------------------------------------------------------
@@ -588,6 +671,22 @@ def fetch_command(cwd: Path, **how: object) -> subprocess.Popen[str]:
     words = [sys.executable, "-m", "panel", "fetch", "--repo", REPO, "--file", FILE]
     pipe = subprocess.PIPE
     return subprocess.Popen(words, cwd=cwd, text=True, stdout=pipe, stderr=pipe, **how)  # type: ignore[call-overload, no-any-return]
+
+
+def test_what_is_being_fetched_is_not_removed(hub: FakeHub) -> None:
+    pin, refused = pin_of(hub), list[str]()
+
+    def remove_now() -> None:
+        try:
+            remove(pin)
+        except UsageError as error:
+            refused.append(str(error))
+
+    hub.pace = remove_now
+    assert fetched(pin).path.read_bytes() == hub.body
+    assert refused and all("is being fetched" in each for each in refused)
+    hub.pace = lambda: None
+    assert remove(pin) and not remove(pin) and nothing_in_place(pin)
 
 
 @pytest.mark.process

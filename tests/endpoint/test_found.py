@@ -231,6 +231,39 @@ def test_a_model_whose_name_no_command_could_hold_is_left_out(
     assert names(found) == ["plain"]
 
 
+@pytest.mark.parametrize(
+    "page",
+    [
+        {"data": [{"model_name": ["m"], "model_info": {"mode": "embedding"}}]},
+        {"data": [{"model_name": {}, "model_info": []}, 5, None, {"model_name": "m"}]},
+        {"data": [{"model_name": "m", "model_info": {"mode": 5, "max_input_tokens": "many"}}]},
+    ],
+)
+def test_a_gateway_may_tell_anything_of_its_models(mock: MockEndpoint, page: Any) -> None:
+    page["data"].append({"litellm_params": {}})
+    page["data"] = [each for each in page["data"] if isinstance(each, dict)]
+    mock.pages = {"/v1/models": listed({"id": "m"}), "/v1/model/info": Answer(body=page)}
+    [found] = look(mock.base_url)
+    assert (found.title, found.models) == ("LiteLLM", (ServedModel("m"),))
+
+
+@pytest.mark.parametrize("told", [True, 0, -5, 2**70, 1.5, "8k", [8], {}, None])
+def test_a_window_that_is_no_number_of_tokens_is_none(mock: MockEndpoint, told: object) -> None:
+    mock.pages = {
+        "/v1/models": listed({"id": "m", "owned_by": "vllm", "max_model_len": told}),
+        "/version": Answer(body={"version": "1"}),
+    }
+    [found] = look(mock.base_url)
+    assert found.models == (ServedModel("m", None, loaded=True),)
+
+
+def test_a_model_that_is_listed_twice_is_one(mock: MockEndpoint) -> None:
+    mock.pages = {"/v1/models": listed({"id": "b"}, {"id": "a"}, {"id": "b"})}
+    with Ollama(models={"x:latest": None, "x": None, ":latest": None, "y": None}) as ollama:
+        found = look(mock.base_url, ollama.base_url)
+    assert [names(each) for each in found] == [["b", "a"], ["x", "y"]]
+
+
 # --- what is none ---
 
 

@@ -12,7 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from panel.endpoint import machine, model_files
-from panel.endpoint.gguf import MOST_KEPT, NotGgufError, read_header
+from panel.endpoint.gguf import (
+    MOST_KEPT,
+    MOST_KEPT_IN_ALL,
+    MOST_LISTED,
+    NotGgufError,
+    read_header,
+)
 from panel.endpoint.machine import memory_available, memory_needed, memory_total
 from panel.endpoint.model_files import check_model, check_room
 from panel.endpoint.weights import default_weights
@@ -100,6 +106,7 @@ HUGE = struct.pack("<Q", 2**62)
         b"GGUF" + struct.pack("<IQQQ", 3, 0, 1, 1) + b"k" + struct.pack("<II", 9, 4) + HUGE,
         b"GGUF" + struct.pack("<IQQQ", 3, 0, 1, 1) + b"k" + struct.pack("<II", 9, 9) + HUGE,
         b"GGUF" + struct.pack("<IQQ", 9, 0, 0),
+        b"GGUF" + struct.pack("<IQQQ", 3, 0, 1, 1) + b"k" + struct.pack("<IIQ", 9, 8, 9_000_000),
         b"FUGG",
         b"",
     ],
@@ -109,6 +116,14 @@ def test_a_header_that_claims_too_much_makes_nothing_large(tmp_path: Path, head:
     file.write_bytes(head + bytes(10_000))
     with pytest.raises(NotGgufError):
         read_header(file)
+
+
+@pytest.mark.parametrize("value", ["x" * MOST_KEPT, [7] * MOST_LISTED])
+def test_of_many_long_entries_a_bounded_part_is_kept(tmp_path: Path, value: Any) -> None:
+    many = 2 * MOST_KEPT_IN_ALL // (len(value) * (8 if isinstance(value, list) else 1))
+    entries = {f"k{number}": value for number in range(many)}
+    header = read_header(gguf_file(tmp_path / "a.gguf", LLAMA | entries))
+    assert many // 3 < len(header.entries) < many and header.context == 4096
 
 
 def test_a_text_too_long_to_be_of_use_is_passed_over(tmp_path: Path) -> None:
@@ -128,6 +143,8 @@ def test_a_text_too_long_to_be_of_use_is_passed_over(tmp_path: Path) -> None:
         ({"llama.attention.key_length": 0, "llama.attention.value_length": 0}, 26 * 8 * 192 * 2),
         ({"llama.attention.head_count": 2**63}, 26 * 8 * 256 * 2),
         ({"llama.block_count": "many"}, 0),
+        ({"llama.attention.head_count": [0, 0]}, 26 * 8 * 256 * 2),
+        ({"llama.attention.head_count": [2**63]}, 26 * 8 * 256 * 2),
     ],
 )
 def test_the_cache_of_a_token_is_worked_out_from_the_header(

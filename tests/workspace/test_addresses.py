@@ -95,6 +95,8 @@ def test_what_is_no_base_url_is_refused_without_being_repeated(written: str, why
         ("http://gpu:11434/", "http://gpu:11434/v1"),
         ("https://gpu/ollama/", "https://gpu:443/ollama/v1"),
         ("gpu/ollama", "http://gpu:11434/ollama/v1"),
+        ("gpu/v1", "http://gpu:11434/v1"),
+        ("http://gpu:11434/ollama/v1/", "http://gpu:11434/ollama/v1"),
         (":8080", "http://127.0.0.1:8080/v1"),
         ("0.0.0.0", "http://127.0.0.1:11434/v1"),
         ("0.0.0.0:8080", "http://127.0.0.1:8080/v1"),

@@ -41,6 +41,7 @@ def a_tool(description: str) -> Tool:
         ("**Fast.** It `reads` _many_ files.", ["It reads many files."]),
         ("It keeps snake_case and 2 * 3 = 6.", None),
         ("It takes ~5 ms a page.", None),
+        ("It doesn`t read `pdf`s or `csv` files.", ["It doesn`t read pdf`s or csv files."]),
         ("Read [the long manual](https://a.example/b).", ["Read the long manual."]),
         ("It is <b>very</b> small.<br>It runs at home.", ["It is very small.", "It runs at home."]),
         ("It reads R&amp;D files now.", ["It reads R&D files now."]),
@@ -48,6 +49,9 @@ def a_tool(description: str) -> Tool:
         ("What it is now\n=====\nIt reads many files.", ["It reads many files."]),
         ("- reads PDF files\n- [x] writes CSV files\n2. runs at home", None),
         ("| Plan | Price |\n|---|---|\n| Team plan | $5 a month |", ["Team plan, $5 a month"]),
+        ("| a | b | c |\n|:-|:-:|-:|\n| x | y | z |\n| 1 | 2 | 3 |", ["x, y, z", "1, 2, 3"]),
+        ("It is:\n| a | b | c |\n|--|--|--|\nIt reads many files.", ["It reads many files."]),
+        ("| a | b | c |\n|--|--|--|\n| x | y | z |\n---\nIt is so.", ["x, y, z", "It is so."]),
         ("> It reads many\n> PDF files.", ["It reads many PDF files."]),
         ("```\npip install a b c\n```\nIt reads many files.", ["It reads many files."]),
         ("<script>var a = 1 + 2;</script>It reads many files.", ["It reads many files."]),
@@ -74,6 +78,24 @@ def test_a_long_sentence_is_cut_where_its_clauses_end_and_shows_it() -> None:
     assert found[0].endswith("… ") or found[0].endswith(" …")
     assert found[-1].startswith("… ") and found[-1].endswith("kind 39.")
     assert found[0].rstrip(" …").endswith(",")
+
+
+@pytest.mark.parametrize(
+    ("written", "found"),
+    [
+        ("It does not:\n- read your files\n- send any data\n\nIt is so.", ["It is so."]),
+        ("It is not for:\n\n1. very large teams\n2. many users", ["It is not for:"]),
+        ("## It never\n- reads your files\n## It\n- writes your files", ["writes your files"]),
+        ("It cannot\n\nread your own files. It is very fast.", ["It is very fast."]),
+        ("It won’t<br>read your own files", []),
+        ("Not included\n---\n| a | b | c |\n|--|--|--|\n| x | y | z |\nIt is so.", ["It is so."]),
+        ("- It has no:\n  - tables of files\n\nIt is so.", ["It is so."]),
+        ("No-code parts:\n- writes your files", ["No-code parts:", "writes your files"]),
+        ("Others do not.\n\nIt is very fast.", ["Others do not.", "It is very fast."]),
+    ],
+)
+def test_nothing_is_picked_that_stands_under_a_not(written: str, found: list[str]) -> None:
+    assert list(passages(written)) == found
 
 
 def test_no_piece_of_a_long_sentence_leaves_out_the_not_before_it() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from panel.errors import UsageError
 from panel.workspace.scaffold import shipped
-from panel.workspace.settings_edit import Replaced, put_in_place, with_values
+from panel.workspace.settings_edit import Edit, Replaced, put_in_place, with_values
 
 OLLAMA = ("endpoints", "ollama")
 TEXT = """# mine
@@ -34,6 +34,11 @@ def test_a_value_that_stands_there_is_replaced_and_told_of() -> None:
     edit = with_values(TEXT, {("panel",): {"endpoint": "ollama"}})
     assert edit.text == TEXT.replace('"embedded"', '"ollama"'), "with its comment"
     assert edit.replaced == (Replaced(3, "endpoint", '"embedded"', '"ollama"'),)
+
+
+def test_tabs_are_blanks() -> None:
+    edit = with_values("[endpoints.ollama]\n\tmodel\t=\t'a'\t# c\n", {OLLAMA: {"model": "b"}})
+    assert edit.text == '[endpoints.ollama]\n\tmodel\t=\t"b"\t# c\n'
 
 
 def test_a_table_that_is_not_there_comes_last() -> None:
@@ -93,7 +98,34 @@ def test_a_file_is_put_in_place_with_its_rights_and_through_a_link(tmp_path: Pat
     file.write_text("a = 1")
     file.chmod(0o640)
     link.symlink_to(file)
-    put_in_place(link, "b = 2\r\n")
+    put_in_place(link, Edit("a = 1", "b = 2\r\n", (), ()))
     assert file.read_bytes() == b"b = 2\r\n" and link.is_symlink()
     assert file.stat().st_mode & 0o777 == 0o640
     assert sorted(each.name for each in tmp_path.iterdir()) == ["panel.toml", "real.toml"]
+
+
+@pytest.mark.parametrize(
+    "there", [b"a = 1\n", b"", b"\xef\xbb\xbfa = 1\n\n", b"a = 1\r\n", b"\xff"]
+)
+def test_a_file_that_has_changed_meanwhile_is_left_as_it_is(tmp_path: Path, there: bytes) -> None:
+    file = tmp_path / "panel.toml"
+    file.write_bytes(there)
+    with pytest.raises(UsageError, match="has changed meanwhile"):
+        put_in_place(file, Edit("a = 0\n", "b = 2\n", (), ()))
+    assert file.read_bytes() == there and list(tmp_path.iterdir()) == [file]
+
+
+def test_a_file_that_is_read_only_is_left_as_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "panel.toml"
+    file.write_text("a = 1\n")
+    file.chmod(0o444)
+    with pytest.raises(UsageError, match="is read-only"):
+        put_in_place(file, Edit("a = 1\n", "b = 2\n", (), ()))
+    assert file.read_text() == "a = 1\n" and list(tmp_path.iterdir()) == [file]
+
+
+def test_a_byte_order_mark_stays(tmp_path: Path) -> None:
+    file = tmp_path / "panel.toml"
+    file.write_bytes(b"\xef\xbb\xbfa = 1\n")
+    put_in_place(file, Edit("a = 1\n", "b = 2\n", (), ()))
+    assert file.read_bytes() == b"\xef\xbb\xbfb = 2\n"

@@ -38,7 +38,6 @@ from panel.workspace.settings_file import FILE, settings_of
 
 app = typer.Typer(rich_markup_mode=None)
 MODELS_SHOWN = 20
-BOM = "\ufeff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +278,5 @@ def _write(root: Path, edit: Edit, yes: bool) -> None:
     if not yes and not typer.confirm("Write them?", default=not edit.replaced, err=True):
         note("Nothing was written.")
         return
-    bom = BOM if file.read_bytes().startswith(BOM.encode()) else ""
-    put_in_place(file, bom + edit.text)
+    put_in_place(file, edit)
     note("Written. Next: panel run")

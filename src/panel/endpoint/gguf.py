@@ -16,9 +16,11 @@ _FORMS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q
 _TEXT, _LIST = 8, 9
 MOST_HEADER = 256 * 2**20  # bytes; vocabularies of 262,144 tokens take some 10 MB
 MOST_ENTRIES = 100_000
-MOST_TENSORS = 1_000_000
+MOST_TENSORS = 100_000
+MOST_TEXTS = 2_000_000  # in all lists; each is a step of its own
 MOST_NAME = 64 * 2**10  # bytes of a key
 MOST_KEPT = 2**20  # bytes of a text; longer ones are passed over
+MOST_KEPT_IN_ALL = 16 * 2**20  # bytes of names, texts and lists of numbers
 MOST_LISTED = 4096  # numbers of a list; longer ones are passed over, such as the vocabulary's
 _LARGEST = 2**40  # of a number that counts; larger ones are none
 
@@ -83,7 +85,7 @@ class Header:
         layers = self._of("block_count") - self._of("attention.shared_kv_layers")
         heads = self._numbers("attention.head_count")
         kept = self._numbers("attention.head_count_kv") or heads
-        length = self._of("embedding_length") // (max(heads) if heads else 1)
+        length = self._of("embedding_length") // (max(heads, default=0) or 1)
         key = self._of("attention.key_length") or length
         value = self._of("attention.value_length") or length
         all_heads = sum(kept) if len(kept) > 1 else max(0, layers) * sum(kept)
@@ -118,6 +120,8 @@ class _Reader:
         self._stream, self._size = stream, size
         self._end = min(size, MOST_HEADER)
         self._listed: dict[str, int] = {}
+        self._texts = 0
+        self._room = MOST_KEPT_IN_ALL
 
     def header(self) -> Header:
         if self._bytes(4) != MAGIC:
@@ -168,23 +172,33 @@ class _Reader:
             raise NotGgufError(f"it claims a list of {many:,}")
         self._listed[name] = many
         if of == _TEXT:
+            self._texts += many
+            if self._texts > MOST_TEXTS:
+                raise NotGgufError(f"it claims lists of {self._texts:,} texts")
             for _ in range(many):
                 self._text(0)
             return None
         if of not in _FORMS:
             raise NotGgufError(f"a list is of type {of}, which is not known")
-        if many > MOST_LISTED or _FORMS[of] in "fd":
-            self._pass(many * struct.calcsize(_FORMS[of]))
+        size = many * struct.calcsize(_FORMS[of])
+        if many > MOST_LISTED or _FORMS[of] in "fd" or not self._kept(size):
+            self._pass(size)
             return None
-        return [int(self._number(_FORMS[of])) for _ in range(many)]
+        return [*map(int, struct.unpack(f"<{many}{_FORMS[of]}", self._bytes(size)))]
 
     def _text(self, most: int) -> str | None:
         """Read a text; pass over one of more bytes than ``most``, and return None."""
         size = self._number("Q")
-        if size > most:
+        if size > most or not self._kept(size):
             self._pass(size)
             return None
         return self._bytes(size).decode("utf-8", "replace")
+
+    def _kept(self, size: int) -> bool:
+        """Whether there is room to keep so many bytes more; they are taken off it then."""
+        fits = size <= self._room
+        self._room -= size if fits else 0
+        return fits
 
     def _number(self, form: str) -> int:
         [value] = struct.unpack(f"<{form}", self._bytes(struct.calcsize(form)))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from panel.endpoint.client import Client
-from panel.endpoint.servers import PROBE_SECONDS, Server, window_of
+from panel.endpoint.servers import PROBE_SECONDS, Server, is_count, window_of
 
 MOST_SHOWN = 64  # models that Ollama is asked about one by one
 LONGEST_NAME = 200
@@ -50,16 +50,25 @@ class ServedModel:
 
 async def chat_models(client: Client, server: Server) -> list[ServedModel]:
     """Return the models of a server that can chat, in its own order. Never raises for an answer."""
-    if server.name == "Ollama":
-        return await _of_ollama(client)
+    found = await (_of_ollama(client) if server.name == "Ollama" else _listed(client, server))
+    once: dict[str, ServedModel] = {}  # a name that is listed twice is one model to whoever asks
+    for model in found:
+        once.setdefault(model.name, model)
+    return [*once.values()]
+
+
+async def _listed(client: Client, server: Server) -> list[ServedModel]:
     entries, loaded = list(server.entries), server.name in _ALWAYS_LOADED or None
     if server.name == "LM Studio":
         page = (await client.page("/api/v0/models", PROBE_SECONDS)).json()
         entries = _dicts(page, "data") or entries
     elif server.name == "LiteLLM":
         page = (await client.below("/model/info", PROBE_SECONDS)).json()
-        told = {each.get("model_name"): each.get("model_info") for each in _dicts(page, "data")}
-        known = {name: info for name, info in told.items() if isinstance(info, dict)}
+        known = {
+            each["model_name"]: each["model_info"]
+            for each in _dicts(page, "data")
+            if _is_name(each.get("model_name")) and isinstance(each.get("model_info"), dict)
+        }
         entries = [{**known.get(each["id"], {}), **each} for each in entries]
     return [
         ServedModel(str(each["id"]), _window(each), _loaded(each, loaded))
@@ -92,7 +101,7 @@ def _words(value: Any) -> Iterable[str]:
 
 def _window(entry: dict[str, Any]) -> int | None:
     loaded = entry.get("loaded_context_length")  # LM Studio's, of a model in memory
-    return loaded if isinstance(loaded, int) else window_of(entry)
+    return loaded if is_count(loaded) else window_of(entry)
 
 
 def _loaded(entry: dict[str, Any], otherwise: bool | None) -> bool | None:
@@ -104,6 +113,10 @@ def _loaded(entry: dict[str, Any], otherwise: bool | None) -> bool | None:
 
 def _is_name(name: Any) -> bool:
     return isinstance(name, str) and 0 < len(name) <= LONGEST_NAME and name.isprintable()
+
+
+def _untagged(name: str) -> str:
+    return name.removesuffix(":latest")
 
 
 def _dicts(body: Any, field: str) -> list[dict[str, Any]]:
@@ -119,7 +132,11 @@ async def _of_ollama(client: Client) -> list[ServedModel]:
     tags, running = await asyncio.gather(
         client.page("/api/tags", PROBE_SECONDS), client.page("/api/ps", PROBE_SECONDS)
     )
-    entries = [each for each in _dicts(tags.json(), "models") if _is_name(each.get("name"))]
+    entries = [
+        each
+        for each in _dicts(tags.json(), "models")
+        if _is_name(each.get("name")) and _untagged(each["name"])
+    ]
     shown = await _shown(client, [each["name"] for each in entries[:MOST_SHOWN]])
     loaded = {str(each.get("name")): each for each in _dicts(running.json(), "models")}
     found = []
@@ -129,8 +146,8 @@ async def _of_ollama(client: Client) -> list[ServedModel]:
         told = {"type": family, **entry, **shown.get(name, {})}
         if can_chat(name, told):
             window = loaded.get(name, {}).get("context_length")
-            window = window if isinstance(window, int) else None
-            found.append(ServedModel(name.removesuffix(":latest"), window, name in loaded))
+            window = window if is_count(window) else None
+            found.append(ServedModel(_untagged(name), window, name in loaded))
     return found
 
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeGuard
 
 from panel.cells.journal import utc_now
 from panel.endpoint.client import Client, RawResponse
@@ -243,14 +243,19 @@ def _tried(read: Callable[..., Any], *of: Any) -> Any:
 
 def _whole(read: Callable[..., Any], *of: Any) -> int | None:
     value = _tried(read, *of)
-    return value if isinstance(value, int) and value > 0 else None
+    return value if is_count(value) else None
+
+
+def is_count(value: Any) -> TypeGuard[int]:
+    """Whether a server told a number of things: it may tell anything under any name."""
+    return type(value) is int and 0 < value < 2**40
 
 
 def window_of(entry: dict[str, Any]) -> int | None:
     """Return the context window in tokens that an entry of a model list tells; None for none."""
     for name in WINDOWS:
-        if isinstance(entry.get(name), int):
-            return int(entry[name])
+        if is_count(value := entry.get(name)):
+            return value
     return _whole(lambda e: e["meta"]["n_ctx"], entry)
 
 

@@ -7,6 +7,8 @@ import json
 import os
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from panel.errors import EndpointError, UsageError
 from panel.workspace.catalogue import CATALOGUE, Pin, pinned, record_text
 from panel.workspace.endpoints import Endpoint
@@ -91,14 +93,24 @@ def keep_record(pin: Pin) -> None:
 
 
 def remove(pin: Pin) -> bool:
-    """Remove a model's file or link, what is here of it, and its record; False where none was."""
-    own = [pin.record] if pin.own else []
-    found = False
-    for file in [pin.path, *own, *pin.path.parent.glob(f"{pin.name}.*.part")]:
-        if file.exists() or file.is_symlink():
-            file.unlink()
-            found = True
-    return found
+    """Remove a model's file or link, what is here of it, and its record; False where none was.
+
+    Raises UsageError while it is fetched, OSError for what cannot be removed.
+    """
+    if not pin.path.parent.is_dir():
+        return False
+    try:
+        with FileLock(pin.lock, blocking=False, fallback_to_soft=False):
+            own = [pin.record] if pin.own else []
+            files = [pin.path, *own, *pin.partials()]
+            found = [file for file in files if file.exists() or file.is_symlink()]
+            for file in found:
+                file.unlink()
+            return bool(found)
+    except Timeout:
+        raise UsageError(
+            f"{pin.name} is being fetched. Wait for that to end, or end it, and remove it then."
+        ) from None
 
 
 def weights_of(endpoint: Endpoint) -> Path:

@@ -73,5 +73,6 @@ def ollama_address(written: str) -> str:
     parts = split_address(f"{scheme or 'http'}://{place}{slash}{path}")
     host = _EVERYWHERE.get(parts.hostname or "", parts.hostname or "")
     port = parts.port or {"": 11434, "http": 80, "https": 443}[scheme.lower()]
+    path = parts.path.rstrip("/").removesuffix("/v1").rstrip("/")  # as people copy it
     netloc = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    return parts._replace(netloc=netloc, path=f"{parts.path.rstrip('/')}/v1").geturl()
+    return parts._replace(netloc=netloc, path=f"{path}/v1").geturl()

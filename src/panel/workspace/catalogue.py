@@ -10,7 +10,10 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
+
+from pydantic import TypeAdapter
 
 from panel.errors import UsageError
 from panel.hashing import content_hash
@@ -24,6 +27,8 @@ _PARTS = re.compile(
     r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,199}(?:/[A-Za-z0-9_][A-Za-z0-9._+-]{0,199}){0,7}"
 )
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_WORD = re.compile(r"[!#-~]{0,200}")  # a licence, a tag
+_LARGEST = 2**50  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,20 @@ class Pin:
         """
         content = [self.repo, self.revision, self.file, self.bytes, self.sha256, self.etag]
         return cache_folder() / f"{self.name}.{content_hash(content)[3:19]}.part"
+
+    def partials(self) -> list[Path]:
+        """Return what is here of fetches that were ended, of whatever content.
+
+        Names of models may hold dots: ``a`` must not take what is of ``a.b``.
+        """
+        mine = re.compile(re.escape(self.name) + r"\.[0-9a-f]{16}\.part")
+        files = cache_folder().glob(f"{self.name}.*.part")
+        return [file for file in files if mine.fullmatch(file.name)]
+
+    @property
+    def lock(self) -> Path:
+        """What is locked by whoever fetches or removes it."""
+        return cache_folder() / f"{self.name}.lock"
 
     @property
     def own(self) -> bool:
@@ -194,11 +213,26 @@ def model_names() -> list[str]:
 
 def _recorded(file: Path) -> Pin | None:
     try:
-        pin = Pin(**json.loads(file.read_bytes()))
-        fits = pin.name == file.stem and pin.bytes > 0 and _SHA256.fullmatch(pin.sha256)
-        return pin if fits and pin.own and _named_well((pin.repo, pin.file, pin.revision)) else None
-    except (OSError, ValueError, TypeError):
+        pin = _reader().validate_json(file.read_bytes(), strict=True)
+    except (OSError, ValueError):
         return None
+    fits = (
+        pin.name == file.stem
+        and NAME.fullmatch(pin.name)
+        and pin.own
+        and _named_well((pin.repo, pin.file, pin.revision))
+        and 0 < pin.bytes < _LARGEST
+        and all(0 <= each < _LARGEST for each in (pin.kv_bytes, pin.vocabulary))
+        and _SHA256.fullmatch(pin.sha256)
+        and _WORD.fullmatch(pin.licence)
+        and _WORD.fullmatch(pin.etag)
+    )
+    return pin if fits else None
+
+
+@cache
+def _reader() -> TypeAdapter[Pin]:
+    return TypeAdapter(Pin)
 
 
 def record_text(pin: Pin) -> str:

@@ -283,7 +283,7 @@ def toml_lines(source: str) -> Lines:
                 if table == wanted[: len(table)]:
                     best = number
             elif "=" in stripped and not stripped.startswith("#"):
-                key = [part.strip(" \"'") for part in stripped.split("=", 1)[0].split(".")]
+                key = [part.strip(" \t\"'") for part in stripped.split("=", 1)[0].split(".")]
                 if table + key == wanted[: len(table) + len(key)]:
                     return number
         return best

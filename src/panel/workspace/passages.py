@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from panel.text import UNREAD, legible, one_line, sentence_ends, shortened
 from panel.workspace.personas import Beat, Persona
@@ -21,6 +21,7 @@ LONGEST = 300  # characters; a longer sentence is cut, and shows that it is
 LABEL = 60  # characters of a beat's label
 
 T = TypeVar("T")
+Kind = Literal["head", "columns", "text", "item"]  # of a block; a row of a table is an item
 
 _FENCE = re.compile(r"\s*(```|~~~)")
 _RULE = re.compile(r"[\s|:=*_-]+")  # under a heading or a table's head, or between parts
@@ -38,27 +39,37 @@ _BEFORE_MARK = re.compile(r"(?<=\S)\s(?=[.,)\]](?:\s|$))")  # where a tag stood
 _WORD = re.compile(r"[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]|\w+")
 _CLAUSE_MARKS = ";:—–,、，；："
 _CUT = re.compile(r"[;:—–,、，；：]\s*|\s+|(?<=[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff])")
-_DENIES = re.compile(r"\b(?:not|no|non|never|nor|without|cannot|hardly|\w+n['’]t)\W*$", re.I)
+_DENIAL = re.compile(r"\b(?:not|no|never|nor|without|cannot|\w+n['’]t)\b(?!-)", re.I)
+_DENIES = re.compile(r"\b(?:not|no|non|never|nor|without|cannot|hardly|\w+n['’]t)[^\w.!?]*$", re.I)
 
 
 @lru_cache(maxsize=256)  # every persona picks from the same ones
 def passages(description: str) -> tuple[str, ...]:
     """Return the sentences of a description in order, each once, MOST of them at most.
 
-    Headings, code and the heads of tables are none; an item of a list and a row of a table are.
+    Headings, code and the heads of tables are none; an item of a list and a row of a table are,
+    but not where they stand under a "not", as after "It does not:", and would say the opposite.
     Of a sentence that is longer than LONGEST, each piece shows that it is one by an ellipsis.
     Where there are more than MOST, those returned are spread over the whole text. Empty where
     no line has LEAST_WORDS words.
     """
     found: dict[str, str] = {}
-    for block in _blocks(description):
+    denied = False  # whether what is listed stands under a "not"
+    before = ""
+    for kind, block in _blocks(description):
         start = 0
-        for end in (*sentence_ends(block), len(block)):
-            for piece in _pieces(block[start:end].strip()):
+        inside = kind in ("item", "columns")  # a list or a table
+        passed_over = kind in ("head", "columns") or (denied and inside)
+        for end in () if passed_over else (*sentence_ends(block), len(block)):
+            sentence = block[start:end].strip()
+            for piece in () if _DENIES.search(before) else _pieces(sentence):
                 words = _WORD.findall(piece.casefold())
-                if len(words) >= LEAST_WORDS:
+                if len(words) >= LEAST_WORDS and not _DENIES.search(piece.rstrip(" …")):
                     found.setdefault(" ".join(words), piece)
-            start = end
+            start, before = end, sentence or before
+        leads = kind == "head" or block.endswith((":", "：")) or _DENIES.search(block)
+        denied = bool(leads and _DENIAL.search(block)) or (denied and inside)
+        before = block if passed_over else before
     return tuple(_spread([*found.values()], MOST))
 
 
@@ -107,10 +118,12 @@ def _spread(items: Sequence[T], most: int) -> list[T]:
     return [items[place * len(items) // many] for place in range(many)]
 
 
-def _blocks(text: str) -> Iterator[str]:
-    """Yield paragraphs, items and rows as plain text, each on one line."""
+def _blocks(text: str) -> Iterator[tuple[Kind, str]]:
+    """Yield headings, paragraphs, items and rows as plain text, each on one line."""
     text = _BLOCK.sub("\n\n", UNREAD.sub("\n\n", text))
     block: list[str] = []  # lines of a paragraph or an item; a row alone
+    kind: Kind = "text"
+    rows = 0  # of a table, so far
     fenced = quoted = False
     for line in (*text.split("\n"), ""):
         if _FENCE.match(line):
@@ -122,16 +135,20 @@ def _blocks(text: str) -> Iterator[str]:
         quoted = bool(mark)
         item, row = _ITEM.match(line), line.count("|") > 1
         rule = line.strip() and _RULE.fullmatch(line)
-        if rule and len(block) == 1:
-            block = []  # a heading, or the head of columns
-        ends = not line.strip() or rule or _HEADING.match(line)
-        if block and (ends or item or row):
-            yield _plain(" ".join(block))
+        if rule and len(block) == 1 and rows < 2:
+            kind = "columns" if rows else "head"
+        heading = _HEADING.match(line)
+        ends = not line.strip() or rule or heading
+        if block and (ends or item or row or rows):
+            yield kind, _plain(" ".join(block))
             block = []
+        if heading:
+            yield "head", _plain(line[heading.end() :])
         if not ends:
+            kind = kind if block else "item" if item or row else "text"
             block.append(line[item.end() :] if item else ", ".join(_cells(line)) if row else line)
-        if row and block:
-            yield _plain(block.pop())
+        if not rule:
+            rows = rows + 1 if row else 0
 
 
 def _cells(row: str) -> list[str]:

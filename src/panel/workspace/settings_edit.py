@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import re
 import shutil
 import tomllib
+from codecs import BOM_UTF8
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,8 +37,12 @@ class Replaced:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A text of panel.toml with other values. added: its new lines; replaced: what changed."""
+    """A text of panel.toml with other values.
 
+    source: what it was made of; added: its new lines; replaced: what changed.
+    """
+
+    source: str
     text: str
     added: tuple[str, ...]
     replaced: tuple[Replaced, ...]
@@ -85,7 +91,7 @@ def with_values(source: str, values: Values) -> Edit:
             "panel.toml is written in a way that cannot be changed here. Write into it yourself: "
             f"{by_hand}."
         )
-    return Edit(text, tuple(added), tuple(replaced))
+    return Edit(source, text, tuple(added), tuple(replaced))
 
 
 def _read(text: str) -> dict[str, Any] | None:
@@ -134,12 +140,22 @@ def _head(table: Table) -> str:
     return ".".join(part if plain.fullmatch(part) else quoted(part) for part in table)
 
 
-def put_in_place(file: Path, text: str) -> None:
-    """Write a file whole, with the rights it had; raises UsageError where that cannot be done."""
+def put_in_place(file: Path, edit: Edit) -> None:
+    """Write an edited file whole, with the rights and the byte order mark that it had.
+
+    Raises UsageError where that cannot be done: it is read-only, or no longer what was edited.
+    """
     file = file.resolve()
     fresh = file.with_name(f".{file.name}.new")
     try:
-        fresh.write_bytes(text.encode())
+        there = file.read_bytes()
+        mark = BOM_UTF8 if there.startswith(BOM_UTF8) else b""
+        if there != mark + edit.source.encode():
+            raise UsageError(f"{file} has changed meanwhile, and is left as it is. Try again.")
+        # To replace a file takes no right to write it, but whoever took that away meant it.
+        if not (os.access(file, os.W_OK) and file.stat().st_mode & 0o222):
+            raise UsageError(f"{file} is read-only. Write into it yourself, or let it be written.")
+        fresh.write_bytes(mark + edit.text.encode())
         shutil.copymode(file, fresh)
         fresh.replace(file)
     except OSError as error:
