@@ -204,6 +204,7 @@ def _totals(
 ) -> Mapping[str, Any]:
     """Return the run's row of the view ``runs``; where the store is held, what was counted."""
     try:
+        ingest(workspace.runs)
         with opened(workspace.runs) as connection:
             return run_totals(connection, run_id) or {}
     except StoreBusyError as busy:  # other runs write into it: that fails none of them

@@ -11,7 +11,7 @@ import secrets
 import shutil
 from collections import deque
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -80,11 +80,10 @@ def opened(runs: Path, shut: bool = False) -> Iterator[Connection]:
     """
     with ExitStack() as stack:
         connection = _opened_if_current(stack, runs / FILE, shut)
-        news = None if connection is None else _grown(connection, find_journals(runs))
-        if connection is not None and not (news and news.fresh):
+        if connection is not None and not _grown(connection, find_journals(runs)).fresh:
             yield connection
             return
-    _catch_up(runs, news)
+    ingest(runs)
     with reading(runs / FILE, shut=shut) as connection:
         yield connection
 
@@ -92,46 +91,38 @@ def opened(runs: Path, shut: bool = False) -> Iterator[Connection]:
 def ingest(runs: Path) -> Ingested:
     """Bring the database up to date with every journal below ``runs``; raises as ``opened``.
 
-    A torn last line is left for later; a whole line that cannot be read is counted and left out.
+    For who has just written a line: the database is opened for writing at once. A torn last line
+    is left for later; a whole line that cannot be read is counted and left out.
     """
-    with ExitStack() as stack:
-        connection = _opened_if_current(stack, runs / FILE, False)
-        news = None if connection is None else _grown(connection, find_journals(runs))
-    return _catch_up(runs, news)
+    if not (runs / FILE).exists():
+        return _make(runs)
+    try:
+        done, known = _read_in(runs / FILE, find_journals(runs))
+    except LateRenameError:
+        return rebuild(runs)
+    except UnusableError as error:
+        log.warning("%s. It is made again from the journals.", error)
+        return _make(runs)
+    if done.lines or done.unreadable:
+        pack_ended(runs, known)
+    return done
 
 
-def _opened_if_current(
-    stack: ExitStack, file: Path, shut: bool, tell: bool = True
-) -> Connection | None:
-    """Return the opened database; None where it has to be made (again), and say why."""
+def _opened_if_current(stack: ExitStack, file: Path, shut: bool = False) -> Connection | None:
+    """Return the opened database; None where it has to be made (again)."""
     if not file.exists():
         return None
-    try:
+    with suppress(UnusableError):
         connection = stack.enter_context(reading(file, shut=shut))
-    except UnusableError as error:
-        why = str(error)
-    else:
-        if is_current(connection):
-            return connection
-        why = f"{file} has another schema than this version of panel"
-    if tell:
-        log.warning("%s. It is made again from the journals.", why)
+        return connection if is_current(connection) else None
     return None
 
 
-def _catch_up(runs: Path, news: _News | None) -> Ingested:
-    """Read the journals that have grown; with None make the database first."""
-    if news is not None:
-        try:
-            done = _read_in(runs / FILE, news.fresh)
-        except LateRenameError:
-            return rebuild(runs)
-        if news.fresh:
-            pack_ended(runs, news.known)
-        return done
+def _make(runs: Path) -> Ingested:
+    """Make the database, unless another process has made it meanwhile."""
     with _rebuild_lock(runs):
-        with ExitStack() as stack:  # another process may have made it meanwhile
-            made = _opened_if_current(stack, runs / FILE, False, tell=False) is not None
+        with ExitStack() as stack:
+            made = _opened_if_current(stack, runs / FILE) is not None
         if not made:
             return _rebuild(runs)
     return ingest(runs)
@@ -158,7 +149,7 @@ def _rebuild(runs: Path) -> Ingested:
         shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
     fresh = runs / f"{REBUILDING}-{secrets.token_hex(4)}.duckdb"
     create(fresh)
-    done = _read_in(fresh, find_journals(runs), whole=True)
+    done, _known = _read_in(fresh, find_journals(runs), whole=True)
     if (runs / FILE).exists():
         refuse_if_held(runs / FILE)
     _wal(runs / FILE).unlink(missing_ok=True)
@@ -178,6 +169,12 @@ class _News:
     known: list[JournalFile]
 
 
+def _news_of(connection: Connection, file: Path, journals: list[JournalFile]) -> _News:
+    if not is_current(connection):
+        raise UnusableError(f"{file} has another schema than this version of panel")
+    return _grown(connection, journals)
+
+
 def _grown(connection: Connection, journals: list[JournalFile]) -> _News:
     read, news = _places(connection), _News([], [])
     for each in journals:
@@ -192,22 +189,28 @@ def _has_news(journal: JournalFile, read: int) -> bool:
     return next(read_lines(journal.file, read), None) is not None  # else only a torn line
 
 
-def _read_in(file: Path, journals: list[JournalFile], whole: bool = False) -> Ingested:
+def _read_in(
+    file: Path, journals: list[JournalFile], whole: bool = False
+) -> tuple[Ingested, list[JournalFile]]:
     """Read journals from where they were left, many thousand lines to a transaction.
 
     Many short journals share a transaction, and what is counted is counted once in each.
-    whole: nobody reads the file meanwhile, so that it is counted once, at the end.
+    whole: nobody reads the file meanwhile, so that it is counted once, at the end; it is new.
+    Returns the journals without news, too. Raises UnusableError for another schema.
     """
     lines = unreadable = 0
-    total, progress = Touched(), Progress(sum(j.size for j in journals))
-    left, renamed = deque(journals), False
+    total, news, begun = Touched(), _News(journals, []), whole and not journals
     pace = Pace(MAKING_BYTES if whole else CHUNK_BYTES)
-    while left:
+    left, progress = deque(journals), Progress(0)
+    while left or not begun:
         touched, read = total if whole else Touched(), list[Chunk]()
         try:
             with writing(file) as connection:
-                if not renamed:  # first: what they move may be read in any order
-                    touched.move(connection, _renames(connection, journals))
+                if not begun:
+                    news = news if whole else _news_of(connection, file, journals)
+                    left, progress = deque(news.fresh), Progress(sum(j.size for j in news.fresh))
+                    # First: what they move may be read in any order.
+                    touched.move(connection, _renames(connection, news.fresh))
                 coming = read_chunks(
                     _places(connection), left, pace.many, pace.size, pace.leave_out
                 )
@@ -224,7 +227,7 @@ def _read_in(file: Path, journals: list[JournalFile], whole: bool = False) -> In
             progress.tell(-sum(chunk.size for chunk in read))
             pace.slow_down()
             continue
-        renamed = True
+        begun = True
         for chunk in read:
             lines, unreadable = lines + chunk.lines, unreadable + chunk.unreadable
             for _journal in range(chunk.finished):
@@ -233,7 +236,7 @@ def _read_in(file: Path, journals: list[JournalFile], whole: bool = False) -> In
     if whole and journals:
         with writing(file) as connection:
             total.count(connection, whole=True)
-    return Ingested(lines, unreadable)
+    return Ingested(lines, unreadable), news.known
 
 
 def _renames(connection: Connection, journals: list[JournalFile]) -> list[Row]:

@@ -22,15 +22,15 @@ def panels_by_model(connection: duckdb.DuckDBPyConnection) -> dict[str, list[Pan
     """
     rows = connection.execute(
         "SELECT model_identity, panel FROM journal.runs WHERE experiment IS NULL "
-        "GROUP BY ALL ORDER BY max(row(started_at, run_id))"
+        "ORDER BY started_at, run_id"
     ).fetchall()
-    found: dict[str, list[Panel]] = defaultdict(list)
-    for model, panel in rows:
+    found: dict[str, dict[Panel, None]] = defaultdict(dict)
+    for model, listed in rows:
+        panel = tuple(listed)
         for key in ("", model):
-            if tuple(panel) in found[key]:
-                found[key].remove(tuple(panel))
-            found[key].append(tuple(panel))
-    return dict(found)
+            found[key].pop(panel, None)
+            found[key][panel] = None
+    return {model: [*panels] for model, panels in found.items()}
 
 
 def count_ships(
@@ -80,7 +80,7 @@ WITH cells AS (
                (count(*) FILTER (present AND profile IS NOT NULL) > 0)::BIGINT
            ] AS tally,
            count(*) FILTER (NOT present AND outcome <> 'error') AS older
-    FROM journal.outcomes {where} GROUP BY ALL
+    FROM journal.cell_outcomes {where} GROUP BY ALL
 ),
 used AS (
     SELECT unnest($asked::VARCHAR[]) AS model_identity, unnest($panels::VARCHAR[][]) AS panel,

@@ -40,7 +40,7 @@ SELECT tool, persona, repeat, fingerprint, CASE WHEN final THEN outcome END,
 FROM journal.cell_events WHERE model_identity = $model ORDER BY happened_at, id
 """
 _ELSEWHERE = """
-SELECT DISTINCT tool, persona, repeat, fingerprint FROM journal.outcome_attempts
+SELECT DISTINCT tool, persona, repeat, fingerprint FROM journal.narrow_outcome_attempts
 WHERE model_identity = $model AND final AND outcome IN ('verdict', 'abstain')
   AND run_id IN (SELECT run_id FROM journal.runs WHERE experiment IS NOT NULL)
 """
@@ -67,7 +67,7 @@ def known_cells(connection: Connection, model: ModelIdentity) -> dict[CellKey, K
 def settled_cells(connection: Connection) -> set[tuple[str, str, str]]:
     """Return tool, persona and fingerprint of all that has ended as a verdict or an abstention."""
     rows = connection.execute(
-        "SELECT DISTINCT tool, persona, fingerprint FROM journal.outcome_attempts "
+        "SELECT DISTINCT tool, persona, fingerprint FROM journal.narrow_outcome_attempts "
         "WHERE final AND outcome IN ('verdict', 'abstain')"
     ).fetchall()
     return set(rows)
@@ -76,7 +76,7 @@ def settled_cells(connection: Connection) -> set[tuple[str, str, str]]:
 def held_fingerprints(connection: Connection) -> set[str]:
     """Return the fingerprints of every cell that has ended as a verdict or an abstention."""
     rows = connection.execute(
-        "SELECT DISTINCT fingerprint FROM journal.current_attempts "
+        "SELECT DISTINCT fingerprint FROM journal.narrow_current_attempts "
         "WHERE final AND outcome IN ('verdict', 'abstain')"
     ).fetchall()
     return {fingerprint for (fingerprint,) in rows}
@@ -227,7 +227,7 @@ def answer_of(connection: Connection, attempt_id: str) -> Answer | None:
 def repeats_by_tool(connection: Connection, model: ModelIdentity) -> dict[str, int]:
     """Return the highest repeat of each tool that a model has answered."""
     rows = connection.execute(
-        "SELECT tool, max(repeat) FROM journal.current_attempts WHERE model_identity = ? "
+        "SELECT tool, max(repeat) FROM journal.narrow_current_attempts WHERE model_identity = ? "
         "GROUP BY tool",
         [str(model)],
     ).fetchall()

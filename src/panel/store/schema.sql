@@ -408,10 +408,9 @@ QUALIFY row_number() OVER (PARTITION BY attempt_id ORDER BY read_at DESC, run_id
 -- probability, that of a later decision on this very take stands there.
 CREATE VIEW journal.read_attempts AS
 WITH told AS (
-    SELECT p.attempt_id, p.p_ship, p.p_ship_mass, p.p_ship_source
-    FROM journal.probabilities AS p LEFT JOIN journal.latest_reparses AS r USING (attempt_id)
-    WHERE p.p_ship IS NOT NULL AND (r.read_at IS NULL OR r.read_at <= p.read_at)
-    QUALIFY row_number() OVER (PARTITION BY attempt_id ORDER BY p.read_at DESC, p.run_id DESC) = 1
+    SELECT attempt_id, p_ship, p_ship_mass, p_ship_source, read_at
+    FROM journal.probabilities WHERE p_ship IS NOT NULL
+    QUALIFY row_number() OVER (PARTITION BY attempt_id ORDER BY read_at DESC, run_id DESC) = 1
 )
 SELECT a.* EXCLUDE (seal, custom_id) REPLACE (
            a.final OR coalesce(r.outcome = 'verdict', false) AS final,
@@ -433,7 +432,8 @@ SELECT a.* EXCLUDE (seal, custom_id) REPLACE (
        r.read_at
 FROM journal.attempts AS a
 LEFT JOIN journal.latest_reparses AS r USING (attempt_id)
-LEFT JOIN told AS t USING (attempt_id);
+LEFT JOIN told AS t
+       ON t.attempt_id = a.attempt_id AND (r.read_at IS NULL OR r.read_at <= t.read_at);
 
 -- The same without canaries, whose attempts are no outcome of their cells.
 CREATE VIEW journal.outcome_attempts AS
@@ -450,6 +450,24 @@ ANTI JOIN journal.adoptions USING (tool, persona, fingerprint);
 CREATE VIEW journal.current_attempts AS
 SELECT * FROM journal.outcome_attempts ANTI JOIN journal.foreign_attempts USING (attempt_id);
 
+-- Both in the few columns that tell what became of a cell. To plan all of them takes DuckDB twice as
+-- long, so what counts cells or looks them up reads these.
+CREATE VIEW journal.narrow_outcome_attempts AS
+SELECT a.attempt_id, a.run_id, a.tool, a.persona, a.model_identity, a.repeat, a.fingerprint,
+       a.wording, a.ordinal, a.finished_at, a.profile,
+       a.tool_digest, a.persona_digest, a.templates_digest, a.sampling_digest, a.guidance_digest,
+       a.final OR coalesce(r.outcome = 'verdict', false) AS final,
+       coalesce(r.outcome, a.outcome) AS outcome,
+       CASE WHEN r.outcome IS NULL THEN a.verdict ELSE r.verdict END AS verdict
+FROM journal.attempts AS a
+ANTI JOIN journal.canaries USING (run_id, tool, persona, fingerprint)
+LEFT JOIN (SELECT attempt_id, outcome, verdict FROM journal.latest_reparses) AS r
+    USING (attempt_id);
+
+CREATE VIEW journal.narrow_current_attempts AS
+SELECT * FROM journal.narrow_outcome_attempts
+ANTI JOIN journal.foreign_attempts USING (attempt_id);
+
 -- What was asked of the model here: not what was thawed from verdicts/.
 CREATE VIEW attempts AS
 SELECT a.* EXCLUDE (thawed, seal, custom_id), c.repeat IS NOT NULL AS canary, r.experiment
@@ -464,7 +482,7 @@ CREATE VIEW journal.cell_events AS
 SELECT tool, persona, model_identity, repeat, fingerprint, wording, final, outcome,
        tool_digest, persona_digest, templates_digest, sampling_digest, guidance_digest, profile,
        finished_at AS happened_at, attempt_id AS id
-FROM journal.current_attempts AS asked
+FROM journal.narrow_current_attempts AS asked
 ANTI JOIN (
     SELECT a.run_id, a.tool, a.persona, a.fingerprint, a.ordinal
     FROM journal.latest_reparses AS r JOIN journal.attempts AS a USING (attempt_id)
@@ -481,21 +499,28 @@ FROM journal.adoptions;
 
 -- The outcome of every cell in every wording, and whether that wording is the present one of its
 -- tool × persona: the one that ended last, in whichever repeat, or was adopted last.
-CREATE VIEW journal.outcomes AS
+CREATE VIEW journal.cell_outcomes AS
 WITH latest AS (
     SELECT tool, persona, model_identity,
            arg_max(wording, row(happened_at, id)) AS present_wording
     FROM journal.cell_events WHERE final
     GROUP BY ALL
 )
-SELECT current.* EXCLUDE (final, body), wording = present_wording AS present
-FROM journal.current_attempts AS current JOIN latest USING (tool, persona, model_identity)
-WHERE current.final
+SELECT attempt_id, tool, persona, model_identity, outcome, verdict, profile,
+       wording = present_wording AS present
+FROM journal.narrow_current_attempts JOIN latest USING (tool, persona, model_identity)
+WHERE final
 QUALIFY row_number() OVER (
     PARTITION BY tool, persona, model_identity, repeat, wording
     ORDER BY CASE outcome WHEN 'verdict' THEN 0 WHEN 'abstain' THEN 1 ELSE 2 END,
              finished_at DESC, attempt_id DESC
 ) = 1;
+
+-- The same with all that was answered.
+CREATE VIEW journal.outcomes AS
+SELECT a.* EXCLUDE (final, body), o.present
+FROM journal.read_attempts AS a
+JOIN journal.cell_outcomes AS o USING (attempt_id, tool, persona, model_identity);
 
 CREATE VIEW verdicts AS SELECT * EXCLUDE (present) FROM journal.outcomes WHERE present;
 
