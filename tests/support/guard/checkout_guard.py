@@ -20,7 +20,8 @@ def _watch(event: str, args: tuple[object, ...]) -> None:
     if event not in ("open", "os.listdir", "os.scandir") or not isinstance(args[0], str | bytes):
         return
     path = os.path.realpath(os.fsdecode(args[0]))
-    if not path.startswith(_folder) or path.startswith(_libraries):
+    # A virtual environment may lie in the checkout; its libraries' own folder is listed, too.
+    if not path.startswith(_folder) or (path + os.sep).startswith(_libraries):
         return
     descriptor = os.open(os.environ[LOG], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.write(descriptor, f"{event} {path!r}\n".encode())
