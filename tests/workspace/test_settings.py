@@ -328,7 +328,9 @@ def test_weights_are_found_from_the_workspace(
 def test_the_embedded_endpoint_serves_models_by_name(tmp_path: Path, text: str) -> None:
     found = resolved(tmp_path, text, model="ministral-3-3b")
     assert (found.name, found.model, found.embedded) == ("embedded", "ministral-3-3b", True)
-    assert found.profile == "standard", "examples are for the demonstration model alone"
+    assert found.profile == "standard", "only the demonstration model picks sentences"
+    sampling = found.sampling
+    assert (sampling.extra, sampling.seed, sampling.max_tokens) == ({}, None, 1500)
     expected = "qwen3-4b-2507" if text else EMBEDDED_MODEL
     assert resolved(tmp_path, text, "embedded").model == expected
     assert resolved(tmp_path, text, model="demo") == resolved(tmp_path, "", "embedded")
