@@ -102,6 +102,14 @@ def test_the_wheel_has_the_package_the_sample_workspace_and_the_licences(built: 
     }
 
 
+def test_the_page_of_a_package_index_has_no_relative_link(built: Built) -> None:
+    """README.md's links lead to the repository there, its picture to the file itself."""
+    [about] = [text for name, text in contents(built.wheel).items() if name.endswith("/METADATA")]
+    links = re.findall(r"\]\(([^)]*)\)", about.decode())
+    assert any(link.endswith("/docs/editors.md") for link in links)
+    assert all(link.startswith(("https://", "http://", "#")) for link in links)
+
+
 def test_no_file_of_either_holds_a_path_of_the_machine_that_built_it(built: Built) -> None:
     for archive in (built.source, built.wheel):
         for name, content in contents(archive).items():

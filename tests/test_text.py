@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from panel.text import PAGE_WORDS, without_pages
+from panel.text import PAGE_WORDS, counted, without_pages
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,10 @@ def test_a_title_without_end_is_cut(inside: str) -> None:
 def test_pages_made_to_be_slow_are_read_all_the_same() -> None:
     for part in ("<!--", "<script ", "<title ", "<head>", "<a ", "<html"):
         assert without_pages("<html>" + part * 2_000).startswith(("the web page", "a web page"))
+
+
+def test_a_count_and_its_words_agree() -> None:
+    """One thing is said in the singular, none and several in the plural."""
+    assert [counted(n, "tool") for n in (0, 1, 2000)] == ["0 tools", "1 tool", "2,000 tools"]
+    assert counted(1, "reply is", "replies are") == "1 reply is"
+    assert counted(2, "reply is", "replies are") == "2 replies are"

@@ -164,6 +164,11 @@ def shortened(text: str, most: int) -> str:
     return (whole if len(whole) > most // 2 else cut).rstrip(" ,.;:–-") + "…"
 
 
+def counted(many: int, one: str, more: str | None = None) -> str:
+    """Return a count with its words: 1 tool, 2 tools; ``more``: the words where it is not one."""
+    return f"{many:,} {one if many == 1 else more or one + 's'}"
+
+
 def day(asked_at: str) -> str:
     """Return the UTC date of an ISO time, or the text itself if it is not one."""
     try:

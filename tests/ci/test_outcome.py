@@ -71,14 +71,14 @@ def test_a_run_of_canaries_alone_is_reported_like_any_other(
     repository(space.root)
     file = tmp_path / "run.json"
     file.write_text(panel("canary", "--json", "--max-calls", "3", cwd=space.root).out)
-    assert "3 of 4 cells were asked, 1 were left" in (read_outcome(file).trouble() or "")
+    assert "3 of 4 cells were asked, 1 was left" in (read_outcome(file).trouble() or "")
     file.write_text(panel("canary", "--json", cwd=space.root).out)
     assert read_outcome(file).trouble() is None
     freeze(space)
     done = panel("diff", "HEAD", "--format", "markdown", "--run", file, cwd=space.root)
     assert done.code == 0 and "no verdict differs" in done.out
     assert "4 cells asked in 4 requests" in done.out.replace("\\", "")
-    assert "on 0 of 1 canaries" in done.out
+    assert "on 0 of 1 canary" in done.out
 
 
 def test_what_a_check_has_found_is_read_as_it_was_printed(

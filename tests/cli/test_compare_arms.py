@@ -130,7 +130,7 @@ def test_what_cannot_be_compared_is_refused_in_one_line(models: Space, panel: Pa
         ((A, "x:y"), "'x:y' names no votes"),
         ((A, B, "--margin", "0"), "the margin 0.0 is not between 0 and 100 points"),
         ((A, B, "--canary", "anvil"), "the canary 'anvil' is not among the tools"),
-        ((A, B, "--canary", "tool-00"), "1 unchanged tool(s) cannot say"),
+        ((A, B, "--canary", "tool-00"), "1 unchanged tool cannot say"),
     ):
         done = panel("compare-arms", *words, cwd=models.root)
         assert done.code == 2 and said in done.err and not done.out, words
@@ -213,7 +213,7 @@ def test_answers_that_are_in_both_are_told_of(
     [first, _] = runs_of(space)
     done = panel("compare-arms", first, A, "--json", cwd=space.root)
     assert json.loads(done.out)["answers_in_both"] == 27
-    assert "27 answer(s) are in both" in done.err
+    assert "27 answers are in both" in done.err
 
 
 def test_a_pool_that_shares_answers_with_the_other_set_is_refused(

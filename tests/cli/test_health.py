@@ -72,10 +72,10 @@ def test_the_panel_has_a_line_for_each_reviewer_and_pair_and_one_plain_sentence(
     assert "Futurist 9 56 % 27–81 % 0 1" in lines
     assert "Builder × Skeptic 10 90 % 0.80" in lines
     assert (
-        "Of 9 tool(s) with a vote of every reviewer, all agree on 7 (78 %) and differ on 2 (22 %)."
+        "Of 9 tools with a vote of every reviewer, all agree on 7 (78 %) and differ on 2 (22 %)."
         in lines
     )
-    assert "Mean phi 0.81 over 6 pair(s)." in lines
+    assert "Mean phi 0.81 over 6 pairs." in lines
     assert SENTENCE.fullmatch(lines[-1])
 
 
@@ -155,7 +155,7 @@ def test_reviewers_that_never_vary_are_named_and_add_no_vote(
     lines = [" ".join(line.split()) for line in done.out.splitlines()]
     assert "Builder × Skeptic 6 50 % — Skeptic never varies" in lines
     assert "Skeptic ships every tool, so it adds no vote of its own." in lines
-    assert any(line.endswith("over 3 pair(s); 3 without a phi left out.") for line in lines)
+    assert any(line.endswith("over 3 pairs; 3 without a phi left out.") for line in lines)
     found = record(panel, space)
     [pair] = [
         each for each in found["pairs"] if (each["one"], each["other"]) == ("builder", "skeptic")

@@ -38,7 +38,7 @@ def test_an_error_is_printed_with_words_message_and_remedy_and_makes_exit_1(
     assert "“I tried”: a claim of own use" in result.out
     assert "Tablecrow" in result.out and "licence-about-another" in result.out
     assert "nobody here has used the tool" in result.out
-    assert result.err.startswith("1 takes:") and "Bellows · " not in result.out
+    assert result.err.startswith("1 take:") and "Bellows · " not in result.out
 
 
 def test_foreign_text_cannot_act_on_the_terminal(space: Space, panel: Panel) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from panel.cli.main import COMMANDS
+from panel.cli.main import COMMANDS, ExitCode
 from panel.cli.output import safe
 from tests.support.mock_endpoint import Answer, MockEndpoint, completion
 from tests.support.space import ROOT, Panel, Space
@@ -171,7 +171,7 @@ def test_check_prints_every_problem_and_exits_2(mocked: Space, panel: Panel) -> 
     result = panel("check", cwd=mocked.root)
     assert result.code == 2
     lines = result.out.splitlines()
-    assert len(lines) == 3 and "3 problem(s)" in result.err
+    assert len(lines) == 3 and "3 problems" in result.err
     assert "broken.md:2" in result.out and "not valid YAML" in result.out
     assert "beats.0.label" in result.out
     assert "review.md.j2:6" in result.out and "Did you mean 'tool'?" in result.out
@@ -255,7 +255,7 @@ def test_cells_that_end_in_error_make_exit_1(space: Space, panel: Panel) -> None
     with MockEndpoint(face=face) as mock:
         space.point_at(mock)
         result = panel("run", cwd=space.root)
-        assert result.code == 1 and "1 errors" in result.out
+        assert result.code == 1 and "1 error" in result.out
         again = json.loads(panel("run", "--json", cwd=space.root).out)
     assert (again["reused"], again["asked"], again["verdicts"]) == (7, 1, 1)
 
@@ -378,3 +378,28 @@ def test_terminal_text_keeps_letters_and_drops_what_could_act() -> None:
 
 def test_the_repository_is_itself_a_workspace_in_order(panel: Panel) -> None:
     assert panel("check", cwd=ROOT).code == 0
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [(["shw"], "'show'"), (["batch", "exprt"], "'export'"), (["show", "--mdel"], "--model")],
+)
+def test_a_misspelt_command_or_option_names_the_nearest(
+    tmp_path: Path, panel: Panel, typed: list[str], meant: str
+) -> None:
+    """A command, a command of a group and an option are each answered with what is meant."""
+    done = panel(*typed, cwd=tmp_path)
+    assert done.code == ExitCode.USAGE and meant in done.err
+
+
+def test_one_of_each_is_said_in_the_singular(
+    space: Space, mock: MockEndpoint, panel: Panel
+) -> None:
+    """A count of one has a noun in the singular, and no noun has "(s)"."""
+    space.point_at(mock)
+    words = ("--tool", "anvil", "--persona", "builder")
+    planned = panel("plan", *words, cwd=space.root)
+    assert planned.out.startswith("1 cell: 1 tool × 1 persona × 1 repeat, asked of ")
+    assert "\n1 call, " in planned.out
+    ran = panel("run", *words, cwd=space.root)
+    assert "1 cell asked of " in ran.out and "1 verdict (" in ran.out and "1 request," in ran.out

@@ -74,7 +74,7 @@ def test_a_dash_reads_stdin_where_a_file_is_read(asked: Space, panel: Panel, chi
     summary = panel("run", "--json", cwd=asked.root).out
     for words, sent, said in (
         (["diff", "HEAD", "--run", "-", "--json", "-"], summary, '"planned": 8'),
-        (["votes", "import", "-"], "tool,ships,skips\nanvil,3,1\n", "Imported 1 line(s)"),
+        (["votes", "import", "-"], "tool,ships,skips\nanvil,3,1\n", "Imported 1 line"),
         (["run", "--again", "--replay", "-"], "", "/dev/stdin"),
     ):
         done = child(*words, cwd=asked.root, input=sent)

@@ -60,12 +60,15 @@ def test_a_dialogue_finds_tries_and_writes(
 ) -> None:
     monkeypatch.setenv("MISTRAL_API_KEY", KEY)
     monkeypatch.setenv("PANEL_CACHE", str(bare.root / "nothing"))
-    done = dialogue("9", "1", "y")
+    done = dialogue("9", "?", "1", "perhaps", "y")
     assert done.code == 0
+    assert "Error" not in done.err
     for said in (
         f"1  mistral-small, of Ollama 0.12.9 at {ollama.base_url}",
         "2  mistral, by the key in MISTRAL_API_KEY",
-        "Type a number from 1 to 2.",
+        "3  another address",
+        "Type a number from 1 to 3",
+        "Type y for yes or n for no.",
         '    [endpoints.ollama]\n    model = "mistral-small"\n',
     ):
         assert said in done.err
@@ -211,3 +214,36 @@ def test_an_endpoint_that_is_none_is_refused_with_the_nearest(
     done = panel("setup", "--yes", "--endpoint", "olama", "--model", "m", cwd=bare.root)
     assert done.code == 2 and "Did you mean 'ollama'?" in done.err
     assert settings(bare) == TEXT
+
+
+def test_where_nothing_is_found_an_address_is_asked_for(
+    dialogue: Dialogue, bare: Space, mock: MockEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A base URL and the variable of a key are asked for; a key that is typed is not shown."""
+    monkeypatch.setenv("PANEL_CACHE", str(bare.root / "nothing"))
+    monkeypatch.setenv("LAB_KEY", KEY)
+    typed = ("1", "nowhere", f"{mock.base_url}/", KEY, "LAB_KEY", "?", "mock-1", "y")
+    done = dialogue(*typed)
+    assert done.code == 0, done.err
+    assert "no model to ask was found" in done.err or "no server is looked for" in done.err
+    assert "The base URL is not a web address" in done.err
+    assert "Type a name, not the key" in done.err and KEY not in done.err + done.out
+    assert settings(bare) == TEXT + (
+        f'\n[endpoints.local]\nbase_url = "{mock.base_url}"\nmodel = "mock-1"\n'
+        'api_key_env = "LAB_KEY"\n'
+    )
+
+
+def test_a_service_that_cannot_be_reached_leaves_an_example(
+    dialogue: Dialogue, bare: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a key and no network, it says what to type, and the command that tries it again."""
+    monkeypatch.setenv("MISTRAL_API_KEY", KEY)
+    monkeypatch.setenv("PANEL_CACHE", str(bare.root / "nothing"))
+    lines = "[endpoints.mistral]\nbase_url = 'http://127.0.0.1:9/v1'\n"
+    bare.settings(lines)
+    done = dialogue("1", "mistral-small-latest", "n")
+    assert done.code == 3 and "nothing listens at 127.0.0.1:9" in done.err
+    assert "such as mistral-small-latest" in done.err
+    assert "panel setup --yes --endpoint mistral --model mistral-small-latest" in done.err
+    assert settings(bare) == lines

@@ -46,3 +46,11 @@ def test_a_word_that_is_no_tool_is_refused_with_the_nearest(
     refused = panel("show", word, cwd=asked.root)
     assert refused.code == ExitCode.USAGE
     assert "there is no tool" in refused.err
+
+
+def test_the_scorecards_end_with_how_to_read_the_takes(asked: Space, panel: Panel) -> None:
+    """The last line on stderr names a command that works; with --json there is none."""
+    shown = panel("show", cwd=asked.root)
+    assert shown.err.endswith("The takes of one: 'panel show anvil'.\n")
+    assert "panel show" not in panel("show", "anvil", cwd=asked.root).err
+    assert panel("show", "--json", cwd=asked.root).err == ""

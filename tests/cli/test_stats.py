@@ -73,9 +73,7 @@ def test_the_three_questions_are_named_and_answered_in_sentences(
     done = panel("stats", cwd=voted.root)
     assert (done.code, done.err) == (0, "")
     lines = lines_of(done.out)
-    assert (
-        "141 votes of 4 persona(s) on 12 tool(s); 3 abstained and 0 errors are no votes." in lines
-    )
+    assert "141 votes of 4 personas on 12 tools; 3 abstained and 0 errors are no votes." in lines
     [one] = [line for line in lines if line.startswith("1. ")]
     assert one.startswith(
         "1. This tool by this panel, prompt and model (only the noise of asking again): of 12 "
@@ -109,7 +107,7 @@ def test_every_part_has_its_table_with_n_and_method(voted: Space, panel: Panel) 
         assert line.endswith("12 tools")
     assert "Method: jackknife over tools, t interval." in lines
     assert any(line.startswith("Of all 47 majorities 51 % ship.") for line in lines)
-    assert any(line.startswith("The 4 persona(s) count as: ") for line in lines)
+    assert any(line.startswith("4 personas count as: ") for line in lines)
     assert "model — — — —" in lines
     assert any(line.startswith("model: there is one model") for line in lines)
 

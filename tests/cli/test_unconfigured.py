@@ -307,3 +307,20 @@ def test_a_notebook_finds_the_server_too(bare: Space, ollama: Ollama) -> None:
     seen = ollama.seen
     [card] = workspace.scorecards(tools=["anvil"])
     assert (card.model, ollama.seen) == ("ollama/mistral-small", seen)
+
+
+def test_the_doctor_speaks_to_somebody_who_has_never_seen_one(
+    space: Space, mock: MockEndpoint, panel: Panel
+) -> None:
+    """Each row says in plain words what it is about; a value of the JSON stands in none alone."""
+    space.point_at(mock)
+    shown = panel("doctor", cwd=space.root).out
+    for said in (
+        "not recognised; any that speaks OpenAI's API will do",
+        "the server does not say what fits; yours takes about ",
+        "keeps to a form   yes: the server holds the model to the form",
+        "json_schema: the schema goes along with each request",
+        "answers stand in  the reply",
+        "problem           none",
+    ):
+        assert said in shown

@@ -14,6 +14,7 @@ from panel.cells.journal import FILE, find_journals
 from panel.cli.main import ExitCode
 from panel.frozen.files import FOLDER
 from panel.readers.community.votes import Votes
+from panel.text import counted
 from tests.support.editors import do
 from tests.support.frozen_verdicts import freeze, on_file, status, texts
 from tests.support.journals import changed, older
@@ -50,7 +51,10 @@ def test_whole_journals_are_said_in_one_line_with_their_receipt(asked: Space, pa
     said = verified(panel, asked)
     many = len(asked.journals)
     assert (done.code, done.err) == (0, "")
-    assert done.out == f"{many} journals, {lines} lines: whole. Receipt: {said['receipt']}\n"
+    assert (
+        done.out
+        == f"{counted(many, 'journal')}, {lines} lines: whole. Receipt: {said['receipt']}\n"
+    )
     assert {each["file"] for each in said["journals"]} == {
         f"runs/{file.parent.name}/{FILE}" for file in asked.journals
     }

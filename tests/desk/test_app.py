@@ -48,6 +48,8 @@ def session(asked: Space) -> Iterator[Session]:
 def test_the_queue_lists_what_waits_and_counts_every_state(session: Session) -> None:
     status, page = session.get("/")
     assert status == 200 and page.count('class="row"') == 8
+    verdicts = re.findall(r'<td class="said">(.*?)</td>', page)
+    assert {re.sub(r"<[^>]*>", "", each) for each in verdicts} <= {"SHIP", "SKIP"}, "no figure"
     session.decide(*PAIR, action="approve")
     session.decide("anvil", "skeptic", action="reject")
     session.decide("anvil", "futurist", action="edit", text="My own words.")

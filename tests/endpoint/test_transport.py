@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import errno
 import gzip
 import json
 import socket
@@ -222,6 +223,33 @@ def test_a_name_that_is_not_known_is_the_proxys_where_one_is_used() -> None:
     label, detail = transport_fault(unknown, 1.0, Route(address, proxy, None))
     assert label == "proxy_unreachable" and "gone.example:1 (ALL_PROXY) cannot be" in detail
     assert transport_fault(unknown, 1.0, Route(address, None, None))[0] == "refused"
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed"), "nothing listens at"),
+        (
+            socket.gaierror(socket.EAI_NONAME, "Name or service not known"),
+            "could not be found (DNS",
+        ),
+        (socket.gaierror(socket.EAI_AGAIN, "Try again"), "no name server answers just now (DNS)"),
+        (ConnectionResetError(errno.ECONNRESET, "reset by peer"), "the connection was closed"),
+        (OSError(errno.ENETUNREACH, "Connect call failed ('::1', 1)"), "network is unreachable"),
+        (OSError("Multiple exceptions: [Errno 101] a, [Errno 111] b"), "Multiple exceptions: a, b"),
+        (TimeoutError(), "no whole answer within 2 s"),
+    ],
+)
+@pytest.mark.parametrize("proxied", [False, True])
+def test_why_a_connection_failed_is_said_in_plain_words(
+    error: OSError, says: str, proxied: bool
+) -> None:
+    """Neither the name of an exception nor a number of the system is in the sentence."""
+    address = urlsplit(f"https://{ELSEWHERE}/v1")
+    proxy = Proxy("http://gone.example:1", "ALL_PROXY") if proxied else None
+    _label, detail = transport_fault(error, 2.0, Route(address, proxy, None))
+    assert says in detail or (proxied and "gone.example:1 (ALL_PROXY)" in detail)
+    assert "Error" not in detail and "Errno" not in detail
 
 
 def test_a_connection_that_is_dropped_on_the_way_names_the_proxy(

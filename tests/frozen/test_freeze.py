@@ -340,7 +340,7 @@ def test_the_command_says_what_became_of_every_file(
     run(published)
     done = panel("freeze", cwd=published.root)
     assert done.code == 0
-    assert "verdicts/: 1 files written, 1 as they were." in done.out
+    assert "verdicts/: 1 file written, 1 as they were." in done.out
     assert "anvil × builder: ship stays published; 1 of 1 say skip" in " ".join(done.out.split())
     assert "--accept" in done.err
     told = json.loads(panel("freeze", "--json", cwd=published.root).out)
@@ -647,3 +647,12 @@ def test_a_checkout_with_other_line_ends_holds_reads_the_same_and_is_not_rewritt
     assert freeze(published).written == ["anvil.json"]
     shown = git(published.root, "diff", "--numstat", "--", FOLDER).split()
     assert shown[2::3] == ["verdicts/anvil.json"]
+
+
+def test_frozen_drafts_are_said_to_be_drafts(asked: Space, panel: Panel) -> None:
+    """Where no editor has approved a take, the command says what is on file and what to do."""
+    done = panel("freeze", cwd=asked.root)
+    assert done.code == 0
+    assert "No take is approved: " in done.err and "'panel desk'" in done.err
+    told = json.loads(panel("freeze", "--json", cwd=asked.root).out)
+    assert told["approved"] == 0 and told["drafts"] > 0

@@ -218,7 +218,7 @@ def test_what_is_altered_is_never_brought_into_a_store(frozen: Space, panel: Pan
     with opened(frozen.root / "runs") as connection:
         assert review_states(connection) == {}
     shutil.rmtree(frozen.root / "runs")
-    assert "1 answers on file were changed by hand" in panel("thaw", cwd=frozen.root).err
+    assert "Left out: 1 answer on file, changed by hand" in panel("thaw", cwd=frozen.root).err
 
 
 def test_an_altered_answer_that_no_store_has_is_asked_again(

@@ -284,7 +284,7 @@ def test_the_command_sends_and_says_what_became_of_it(
     subscribe(asked.root, ANN, BOB, secret=load_secret(asked.root / "community", {}))
     words = ["digest", "--since", "2026-11-17", "--until", "2026-11-24"]
     dry = panel(*words, cwd=asked.root)
-    assert dry.code == 0 and "2 subscriber(s) would get it" in dry.err and box.attempts == []
+    assert dry.code == 0 and "2 subscribers would get it" in dry.err and box.attempts == []
     box.faults[BOB] = ["550"]
     sent = panel(*words, "--send", "--json", cwd=asked.root)
     record = json.loads(sent.out)["sending"]

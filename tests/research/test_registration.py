@@ -377,7 +377,7 @@ def test_a_plan_says_what_is_compared_and_what_cannot_be_decided(
     assert "--margin 5 --arms 2 --calls 56'" in " ".join(done.out.split())
     assert "cannot be decided" not in done.out
     edit(file_of(plain), "[select]", '[select]\ntools = ["tool-1", "tool-2"]')
-    told = "rubric − control cannot be decided: 2 tool(s) in common, and a comparison takes 6."
+    told = "rubric − control cannot be decided: 2 tools in common, and a comparison takes 6."
     done = panel("experiment", "plan", "strict", cwd=plain.root)
     assert done.code == 0 and told in " ".join(done.out.split())
     asked = panel("experiment", "run", "strict", cwd=plain.root)

@@ -116,7 +116,7 @@ def test_publish_writes_nothing_while_nothing_is_approved(
 ) -> None:
     done = panel("publish", tmp_path / "out", cwd=asked.root)
     assert done.code == 1 and done.out == ""
-    assert "8 take(s) of mock/mock-1 wait for an editor" in done.err and "--drafts" in done.err
+    assert "8 takes of mock/mock-1 wait for an editor" in done.err and "--drafts" in done.err
     assert "'panel desk'" in done.err
     assert not (tmp_path / "out").exists()
 

@@ -63,7 +63,7 @@ def test_the_shards_of_a_plan_are_the_plan(wide: Space, panel: Panel) -> None:
     cells = [cell["fingerprint"] for part in parts for cell in part["pending_cells"]]
     assert Counter(cells) == Counter(cell["fingerprint"] for cell in whole["pending_cells"])
     assert all(part["pending"] for part in parts), "no shard of this catalog is empty"
-    assert "cells: shard 2/4 of 12 tools × 4 personas × 2 repeat(s)" in (
+    assert "cells: shard 2/4 of 12 tools × 4 personas × 2 repeats" in (
         panel("plan", "--repeats", "2", "--shard", "2/4", cwd=wide.root).out
     )
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
+from panel.text import counted
 from panel.workspace.personas import Persona
 from panel.workspace.prompts import Prompts
 from panel.workspace.tools import Tool
@@ -112,7 +113,7 @@ class Order:
         if self.first == "tool":
             by_persona = _percent(known["persona_first_share"])
             return f"Order: tool by tool: {say} (persona by persona: no more than {by_persona})."
-        blocks = f" in blocks of {self.block:,} tools" if self.block < tools else ""
+        blocks = f" in blocks of {counted(self.block, 'tool')}" if self.block < tools else ""
         by_tool = _percent(known["tool_first_share"])
         return f"Order: persona by persona{blocks}: {say} (tool by tool: {by_tool})."
 

@@ -14,7 +14,7 @@ from panel.ci.changes import Diff, Kind, PairChange
 from panel.ci.context import PLAIN, Context
 from panel.ci.gates import Failure
 from panel.ci.places import Place
-from panel.text import one_line
+from panel.text import counted, one_line
 
 Level = Literal["error", "warning", "notice"]
 MOST = 10  # annotations of one level that GitHub shows of one step
@@ -112,14 +112,14 @@ def render_commands(found: Sequence[Annotation]) -> str:
 
     The runner shows no more of one step. What is left out is counted in the last line.
     """
-    lines, counted = [], Counter[Level]()
+    lines, seen = [], Counter[Level]()
     for each in found:
-        counted[each.level] += 1
-        if counted[each.level] <= MOST:
+        seen[each.level] += 1
+        if seen[each.level] <= MOST:
             lines.append(_command(each))
-    left = sum(many - MOST for many in counted.values() if many > MOST)
+    left = sum(many - MOST for many in seen.values() if many > MOST)
     if left:
-        lines.append(f"{left:,} more remarks are in the report.")
+        lines.append(f"{counted(left, 'more remark is', 'more remarks are')} in the report.")
     return "".join(line + "\n" for line in lines)
 
 

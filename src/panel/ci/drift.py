@@ -17,6 +17,7 @@ from panel.frozen.canaries import CanaryCheck, in_order, latest, read_canaries
 from panel.frozen.files import FOLDER, Frozen
 from panel.frozen.verdicts import FrozenVerdict
 from panel.stats import ShipOrSkip, Tally, tally
+from panel.text import counted
 from panel.workspace.loading import WorkspaceFiles
 
 Each = TypeVar("Each")
@@ -206,8 +207,8 @@ def _said(found: Agreement | None) -> str:
         )
     turned = sum(bool(each.differ) for each in found.canaries)
     many = (
-        f"{found.differ:,} of {found.compared:,} answers, on {turned} of {len(found.canaries)} "
-        "canaries, differ from the record"
+        f"{found.differ:,} of {counted(found.compared, 'answer')}, on {turned} of "
+        f"{counted(len(found.canaries), 'canary', 'canaries')}, differ from the record"
     )
     p = "p < 0.001" if found.p < 0.001 else f"p = {found.p:.3f}"
     noise = f"its noise explains up to {found.expected:,} ({p})"

@@ -10,6 +10,7 @@ from panel.ci.snapshots import Snapshot
 from panel.errors import UsageError
 from panel.frozen.check import frozen_status
 from panel.frozen.staleness import StaleEntry
+from panel.text import counted
 from panel.workspace.loading import load_workspace
 from panel.workspace.validation import did_you_mean
 
@@ -97,7 +98,7 @@ def failures(diff: Diff, head: Snapshot, gates: Gates, asked: Asked = ANYONE) ->
     for gate, verb, pairs in turned:
         if gate in gates.plain and pairs:
             words = _named([f"{p.tool} × {p.persona} ({_flip(p)})" for p in pairs])
-            sentence = f"{_many(len(pairs), 'verdict')} {verb}: {words}."
+            sentence = f"{counted(len(pairs), 'verdict')} {verb}: {words}."
             found.append(Failure(gate, sentence, _keys(pairs)))
     if "stale" in gates.plain:
         found += _stale(head, asked)
@@ -105,7 +106,7 @@ def failures(diff: Diff, head: Snapshot, gates: Gates, asked: Asked = ANYONE) ->
         found.append(Failure("drift", diff.drift.sentence))
     if "abstain" in gates.plain and (silent := diff.abstained):
         words = _named([f"{tool} × {persona}" for tool, persona in silent])
-        sentence = f"{_many(len(silent), 'persona')} abstained: {words}."
+        sentence = f"{counted(len(silent), 'persona')} abstained: {words}."
         found.append(Failure("abstain", sentence, frozenset(silent)))
     if gates.ship_below is not None:
         found += _below(diff, gates.ship_below)
@@ -141,7 +142,7 @@ def _stale(head: Snapshot, asked: Asked) -> list[Failure]:
         ]
     )
     keys = frozenset((each.tool, each.persona) for each in found if each.persona)
-    sentence = f"{_many(len(found), 'verdict')} on file does not hold: {words}."
+    sentence = f"{counted(len(found), 'verdict')} on file does not hold: {words}."
     if len(found) > 1:
         sentence = sentence.replace("does not", "do not")
     return [Failure("stale", sentence, keys)]
@@ -165,10 +166,6 @@ def _below(diff: Diff, percent: float) -> list[Failure]:
         )
         found.append(Failure(SHIP_BELOW, sentence, frozenset(pairs.get(slug, ()))))
     return found
-
-
-def _many(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" + ("s" if count != 1 else "")
 
 
 def _named(words: list[str]) -> str:

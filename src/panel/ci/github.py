@@ -179,7 +179,7 @@ def comment(number: str, file: str) -> None:
             return
         raise JobError(f"GitHub did not take the comment: HTTP {error.code}.") from None
     except OSError as error:
-        raise JobError(f"GitHub cannot be reached: {error}.") from None
+        raise _unreachable(error) from None
 
 
 def _own_comment(issue: str, mark: str) -> int | None:
@@ -252,7 +252,12 @@ def _open_pull_request(head: str, base: str) -> None:
                 "settings must allow Actions to open pull requests."
             ) from None
     except OSError as error:
-        raise JobError(f"GitHub cannot be reached: {error}.") from None
+        raise _unreachable(error) from None
+
+
+def _unreachable(error: OSError) -> JobError:
+    why = getattr(error, "reason", error)  # urllib wraps what the system said
+    return JobError(f"GitHub cannot be reached: {getattr(why, 'strerror', None) or why}.")
 
 
 def _api(method: str, path: str, fields: dict[str, Any] | None = None) -> Any:

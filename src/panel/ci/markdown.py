@@ -14,7 +14,7 @@ from panel.ci.changes import Diff, PairChange, ToolChange, ship_words
 from panel.ci.context import PLAIN, Context
 from panel.ci.gates import Failure
 from panel.stats import DEMO
-from panel.text import one_line
+from panel.text import counted, one_line
 
 COMMENT_BYTES = 64_000  # GitHub takes 65,536 characters of a comment
 MARKER = "<!-- reviewer-panel -->"
@@ -73,7 +73,10 @@ def render_markdown(
     room = limit - _size(head) - _size(tail) - LEFT_OUT
     body, left = _fitting(diff, room)
     if left:
-        body.append(f"\n… and {left:,} more tools that differ; `panel diff` shows them all.")
+        body.append(
+            f"\n… and {counted(left, 'more tool that differs', 'more tools that differ')}; `panel "
+            "diff` shows them all."
+        )
     return "\n".join([*head, *body, *tail])
 
 
@@ -82,7 +85,7 @@ def _reasons(shut: Sequence[Failure], context: Context) -> list[str]:
     lines += [f"**{harmless(each.sentence, SENTENCE)}**" for each in shut]
     lines += [harmless(each.sentence, SENTENCE) for each in context.warned]
     if len(lines) > REASONS_SHOWN:
-        lines[REASONS_SHOWN:] = [f"… and {len(lines) - REASONS_SHOWN:,} more reasons."]
+        lines[REASONS_SHOWN:] = [f"… and {counted(len(lines) - REASONS_SHOWN, 'more reason')}."]
     return [*(f"- {line}" for line in lines), ""] if lines else []
 
 

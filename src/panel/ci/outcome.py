@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from panel.errors import UsageError
 from panel.frozen.staleness import StaleEntry
+from panel.text import counted
 
 _STOPPED = {
     "budget": "by its budget",
@@ -50,12 +51,14 @@ class RunOutcome(BaseModel):
         if self.stopped is not None:
             by = _STOPPED.get(self.stopped, f"({self.stopped})")
             return (
-                f"The run was stopped {by}: {self.asked:,} of {self.asked + self.unasked:,} cells "
-                f"were asked, {self.unasked:,} were left unasked. The next run goes on from there."
+                f"The run was stopped {by}: {self.asked:,} of "
+                f"{counted(self.asked + self.unasked, 'cell')} were asked, "
+                f"{counted(self.unasked, 'was', 'were')} left unasked. The next run goes on from "
+                "there."
             )
         if self.errors:
             return (
-                f"{self.errors:,} of the {self.asked:,} cells asked ended in an error. "
+                f"{self.errors:,} of the {counted(self.asked, 'cell')} asked ended in an error. "
                 "The next run asks them again."
             )
         return None
@@ -64,8 +67,12 @@ class RunOutcome(BaseModel):
         """Say in one sentence what was asked and what it cost."""
         if not self.requests:
             return "Nothing was asked."
-        beside = f" and {self.canary_cells:,} cells of canaries" if self.canary_cells else ""
-        parts = [f"{self.asked:,} cells{beside} asked in {self.requests:,} requests"]
+        beside = (
+            f" and {counted(self.canary_cells, 'cell')} of canaries" if self.canary_cells else ""
+        )
+        parts = [
+            f"{counted(self.asked, 'cell')}{beside} asked in {counted(self.requests, 'request')}"
+        ]
         for many, what in ((self.prompt_tokens, "prompt"), (self.completion_tokens, "completion")):
             if many is not None:
                 parts.append(f"{many:,} {what} tokens")
@@ -105,7 +112,8 @@ def _read(model: type[Told], file: Path, option: str, command: str) -> Told | No
         text = file.read_text(encoding="utf-8")
         return model.model_validate_json(text) if text.strip() else None
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{option} {str(file)!r} cannot be read: {error}.") from None
+        why = getattr(error, "strerror", None) or error
+        raise UsageError(f"{option} {str(file)!r} cannot be read: {why}.") from None
     except ValidationError:
         raise UsageError(
             f"{option} {str(file)!r} does not hold what '{command}' prints. Write its output "

@@ -28,6 +28,7 @@ from panel.runs.batch_submit import submit as submit_files
 from panel.runs.run import ProgressReporter
 from panel.runs.selection import Selection, prepare
 from panel.store.batches import StoredBatch
+from panel.text import counted
 from panel.workspace.experiments import load_experiment
 from panel.workspace.loading import WorkspaceFiles
 
@@ -99,7 +100,7 @@ def _print_written(written: Sequence[WrittenFile], as_json: bool) -> None:
         say("Nothing to ask.")
         return
     for each in written:
-        size = f"{each.requests:,} requests, {each.bytes / 1_000_000:,.1f} MB"
+        size = f"{counted(each.requests, 'request')}, {each.bytes / 1_000_000:,.1f} MB"
         say(f"{each.file}: {size}.")
     say("'panel batch submit' sends them to the service; or have another program answer them.")
 
@@ -248,29 +249,41 @@ def _print_imported(done: Imported) -> None:
     if not done.taken:
         say("No new results.")
     if done.before:
-        say(f"{done.before:,} results were there before, or twice; each counts once.")
+        say(
+            f"{counted(done.before, 'result was', 'results were')} there before, or twice; each "
+            "counts once."
+        )
     for name, ended in done.ended.items():
         say(f"{name}: {ended} at the service.")
     if done.unanswered:
-        say(f"{done.unanswered:,} requests of ended batches got no result; the next run asks them.")
+        say(
+            f"{counted(done.unanswered, 'request')} of ended batches got no result; the next run "
+            "asks them."
+        )
     for name, far in done.open.items():
         say(f"{name}: {far}; not over yet.")
     for name, why in done.failed.items():
         note(f"{name}: {why}")
     if done.unreadable:
-        note(f"{done.unreadable:,} lines are no results of a batch, and were left out.")
+        note(
+            f"{counted(done.unreadable, 'line is', 'lines are')} no results of a batch, and were "
+            "left out."
+        )
     if done.unknown:
         shown = ", ".join(done.unknown[:NAMED])
         more = f" and {len(done.unknown) - NAMED:,} more" if len(done.unknown) > NAMED else ""
-        note(f"{len(done.unknown):,} results are to no request of this workspace: {shown}{more}.")
+        note(
+            f"{counted(len(done.unknown), 'result is', 'results are')} to no request of this "
+            f"workspace: {shown}{more}."
+        )
 
 
 def _print_run(run: ResultRun) -> None:
     stats: RunStats = run.stats
     of = f"experiment {run.experiment}, " if run.experiment else ""
     say(
-        f"{stats.requests:,} results of {of}{run.model}: {verdicts(stats, run.demo)}, "
-        f"{stats.abstains:,} abstained, {stats.errors:,} errors. Run {run.writer.run_id}."
+        f"{counted(stats.requests, 'result')} of {of}{run.model}: {verdicts(stats, run.demo)}, "
+        f"{stats.abstains:,} abstained, {counted(stats.errors, 'error')}. Run {run.writer.run_id}."
     )
     for reason, count in sorted(stats.reasons.items()):
         say(f"  {count:,} × {reason}")
@@ -278,8 +291,8 @@ def _print_run(run: ResultRun) -> None:
         say(f"{stats.canaries:,} of them on cells that had an answer: kept, and no outcomes.")
     if run.follow_ups:
         say(
-            f"{run.follow_ups:,} replies cannot be used yet: 'panel batch export' writes what to "
-            "ask about them next."
+            f"{counted(run.follow_ups, 'reply', 'replies')} cannot be used yet: 'panel batch "
+            "export' writes what to ask about them next."
         )
     if stats.cost_usd:
         say(f"Cost {dollars(stats.cost_usd)}.")
@@ -295,4 +308,7 @@ def forget(
     """
     forgotten = batches.forget(open_workspace(), name)
     left = forgotten.requests - forgotten.answered
-    say(f"{name}: forgotten. {left:,} requests wait no more; the next run asks their cells.")
+    say(
+        f"{name}: forgotten. {counted(left, 'request waits', 'requests wait')} no more; the next "
+        "run asks their cells."
+    )

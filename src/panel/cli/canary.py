@@ -30,6 +30,7 @@ from panel.frozen.canaries import accept_latest
 from panel.frozen.files import FOLDER
 from panel.runs.run import RunSummary, execute
 from panel.runs.selection import Prepared, Selection, opened_for, prepare
+from panel.text import counted
 from panel.workspace.loading import WorkspaceFiles
 
 app = typer.Typer(rich_markup_mode=None)
@@ -73,7 +74,7 @@ def canary(
     target = prepared.target
     if not prepared.canaries:
         raise UsageError(_nothing_to_ask(workspace, str(target.model)))
-    note(f"Asking {len(prepared.canaries):,} cells of canaries of {target.model} ...")
+    note(f"Asking {counted(len(prepared.canaries), 'cell')} of canaries of {target.model} ...")
     with shown(len(prepared.canaries), target.endpoint.demo) as reporter:
         summary, stats = execute(workspace, prepared, reporter, budget, tape)
     remark(target.endpoint.name, summary, stats)
@@ -115,7 +116,7 @@ def _print(summary: RunSummary, drift: Drift) -> None:
     for each in drift.canaries or ():
         said = f"{each.ships} of {each.n} ship on record, {each.ships_again} of {each.n_again} now"
         if each.demo:
-            said = f"{each.n} demo verdicts on record, {each.n_again} now"
+            said = f"{counted(each.n, 'demo verdict')} on record, {each.n_again} now"
         say(f"  {each.tool}: {said}")
     say(drift.sentence)
     say(tokens(summary))

@@ -38,6 +38,7 @@ from panel.frozen.thaw import thaw_if_fresh
 from panel.runs.selection import Selection, resolve
 from panel.runs.since import opened_base
 from panel.store.ingest import opened
+from panel.text import counted
 from panel.workspace.loading import find_root
 
 app = typer.Typer(rich_markup_mode=None)
@@ -87,7 +88,15 @@ def freeze(
 
 
 def _print_freezing(done: Freezing, endpoint: str | None, model: str | None) -> None:
-    say(f"{FOLDER}/: {len(done.written):,} files written, {done.unchanged:,} as they were.")
+    say(
+        f"{FOLDER}/: {counted(len(done.written), 'file')} written, {done.unchanged:,} as they were."
+    )
+    if done.drafts and not done.approved:
+        note(
+            f"No take is approved: {counted(done.drafts, 'verdict is', 'verdicts are')} on file as "
+            "drafts, with the votes, so that git and CI can compare them. Approve takes with "
+            "'panel desk' and freeze again; 'panel publish' shows approved ones only."
+        )
     for was, now in done.renamed.items():
         say(f"{was}.json is {now}.json now: the tool was renamed.")
     if done.pruned:
@@ -105,7 +114,10 @@ def _print_freezing(done: Freezing, endpoint: str | None, model: str | None) -> 
         words = _asking_more(done.kept[:NAMED], endpoint, model)
         note(f"Ask more ('panel run {words}'), or publish with --accept.")
     if done.unasked:
-        note(f"{done.unasked:,} verdicts are not answered as the files are now: 'panel run'.")
+        note(
+            f"{counted(done.unasked, 'verdict is', 'verdicts are')} not answered as the files are "
+            "now: 'panel run'."
+        )
     if done.orphaned:
         note(f"On file, and gone: {_named(done.orphaned)}. 'panel freeze --prune' removes them.")
 
@@ -138,10 +150,10 @@ def thaw(as_json: Json = False) -> None:
     if as_json:
         print_json(asdict(done))
     else:
-        say(f"{done.answers:,} answers on file, {done.brought_in:,} of them brought in.")
+        say(f"{counted(done.answers, 'answer')} on file, {done.brought_in:,} of them brought in.")
         if done.altered:
             note(
-                f"{done.altered:,} answers on file were changed by hand and are left out: "
+                f"Left out: {counted(done.altered, 'answer')} on file, changed by hand; "
                 "'panel check --frozen' names them."
             )
 

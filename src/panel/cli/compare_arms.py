@@ -19,6 +19,7 @@ from panel.research.paired import Comparison, compare
 from panel.research.realised import caveat, unrealised_sources
 from panel.store.connection import Connection
 from panel.store.frames import answers_in_both, persona_names, reviews_by_tool, takes_by_vote
+from panel.text import counted
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -80,11 +81,12 @@ def compare_arms(
         say(found.sentence + caveat(wrong, wrong))
     if shared:
         note(
-            f"{shared:,} answer(s) are in both: the two sides are closer than two that were asked."
+            f"{counted(shared, 'answer is', 'answers are')} in both: the two sides are closer than "
+            "two that were asked."
         )
     for source, many in waiting.items():
         if many:
-            note(f"{source}: {many:,} cells are not asked yet.")
+            note(f"{source}: {counted(many, 'cell is', 'cells are')} not asked yet.")
     for frame in frames:
         if pooled := _pooled(frame):
             note(f"{frame.source} adds up the votes of {pooled}.")

@@ -11,6 +11,7 @@ from panel.research.flips import Noise
 from panel.research.paired import Comparison, ToolPair
 from panel.research.shifts import Adjusted, Shift
 from panel.stats import Interval, Tally
+from panel.text import counted
 
 TOLD = 10  # flipped tools whose takes are printed
 SHOWN = 40  # tools in the table; of more, only those that flipped or moved
@@ -36,7 +37,7 @@ def _said(value: float | None) -> str:
 def _by_holm(holm: Adjusted | None) -> str:
     if holm is None or holm.of == 1:
         return ""
-    return f"; by Holm over {holm.of} comparisons {_said(holm.p)}"
+    return f"; by Holm over {counted(holm.of, 'comparison')} {_said(holm.p)}"
 
 
 def _span(interval: Interval | None) -> str:
@@ -50,11 +51,14 @@ def _shift(part: Shift) -> str:
 def print_comparison(found: Comparison, noise: Noise | None) -> None:
     """Print the difference, what decides, what describes, and the tools."""
     cells = sum(len(tool.cells) for tool in found.tools)
-    say(f"A {found.a}, B {found.b}: {len(found.tools):,} tools in common, {cells:,} cells.")
+    say(
+        f"A {found.a}, B {found.b}: {counted(len(found.tools), 'tool')} in common, "
+        f"{counted(cells, 'cell')}."
+    )
     for tool, why in found.left_out.items():
         say(f"Left out: {tool}, {why}.")
     if found.cells_left_out:
-        say(f"Left out: {found.cells_left_out:,} cells where only one side voted.")
+        say(f"Left out: {counted(found.cells_left_out, 'cell')} where only one side voted.")
     kind = f"one-sided ({found.expect})" if found.expect else "two-sided"
     rows = [
         ("Difference", f"{_shift(found.shift)} (t over tools, n = {found.shift.n})"),
@@ -69,11 +73,9 @@ def print_comparison(found: Comparison, noise: Noise | None) -> None:
         rows.append((f"Within ±{same.margin:g}", said))
     test = found.cells
     counts = f"{test.to_ship} to ship, {test.to_skip} to skip, {_said(test.p)}"
+    over = f"{test.n:,} of {counted(cells, 'cell')}{_tied(test.tied)}"
     rows += [
-        (
-            "Descriptive",
-            f"McNemar over {test.n:,} of {cells:,} cells{_tied(test.tied)}: {counts}; {LEAN}",
-        ),
+        ("Descriptive", f"McNemar over {over}: {counts}; {LEAN}"),
         ("Flips", _flips(found, noise)),
     ]
     for name, said in rows:
@@ -94,7 +96,8 @@ def print_comparison(found: Comparison, noise: Noise | None) -> None:
     )
     if len(shown) < len(found.tools):
         say(
-            f"{len(found.tools) - len(shown):,} more tools neither flipped nor moved (BH q > 0.05)."
+            f"{counted(len(found.tools) - len(shown), 'more tool')} neither flipped nor moved (BH "
+            "q > 0.05)."
         )
     say("")
 
@@ -105,7 +108,10 @@ def _tied(many: int) -> str:
 
 def _flips(found: Comparison, noise: Noise | None) -> str:
     tied = sum(tool.tied for tool in found.tools)
-    said = f"{len(found.flips)} of {len(found.tools) - tied:,} panel majorities{_tied(tied)}"
+    said = (
+        f"{len(found.flips)} of "
+        f"{counted(len(found.tools) - tied, 'panel majority', 'panel majorities')}{_tied(tied)}"
+    )
     if noise is None:
         return f"{said}; expected from noise alone: not estimable with one repeat"
     low, high = noise.tools_range.low, noise.tools_range.high
@@ -123,7 +129,10 @@ def print_split(parts: Split | None, why: str | None) -> None:
         say(f"Whose change is it? Not estimable: {why}" if why else "")
         return
     n = len(parts.canaries)
-    say(f"Whose change is it? {n} tools are unchanged, {parts.changed.n} are changed.")
+    say(
+        f"Whose change is it? {counted(n, 'tool is', 'tools are')} unchanged, "
+        f"{counted(parts.changed.n, 'is', 'are')} changed."
+    )
     say(f"  unchanged tools show too (the model): {_shift(parts.model)}")
     say(f"  changed tools: {_shift(parts.changed)}")
     say(f"  the rest (the change itself): {_shift(parts.rest)}")
@@ -141,7 +150,9 @@ def print_flips(found: Comparison, takes: Sequence[Takes], names: Mapping[str, s
                 say(f"    {each[side]['take']}")
     if len(found.flips) > TOLD:
         say("")
-        say(f"{len(found.flips) - TOLD:,} more tools flipped: --json has the takes of all.")
+        say(
+            f"{counted(len(found.flips) - TOLD, 'more tool')} flipped: --json has the takes of all."
+        )
     say("")
 
 

@@ -27,6 +27,7 @@ from panel.readers.mail.settings import Sender, mail_sender, mail_settings
 from panel.readers.mail.smtp import Handed, SmtpSender
 from panel.results.publication import publication
 from panel.runs.selection import Selection, opened_for
+from panel.text import counted
 
 app = typer.Typer(rich_markup_mode=None)
 DAY = ["%Y-%m-%d"]
@@ -168,7 +169,7 @@ def _tell(content: DigestContent, files: list[Path], sent: Sent | None, waiting:
     if content.empty:
         note("Nothing new in these days.")
     if sent is None:
-        note(f"Nothing was sent; {waiting} subscriber(s) would get it with --send.")
+        note(f"Nothing was sent; {counted(waiting, 'subscriber')} would get it with --send.")
         return
     say(
         f"{sent.sent} sent, {sent.already} had it before, {len(sent.bounced)} refused for good, "

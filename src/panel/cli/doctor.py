@@ -19,9 +19,11 @@ from panel.engines.base import load_engine
 from panel.errors import WorkspaceError
 from panel.runs.run import MEMORY
 from panel.scorecard import NOT_JUDGEMENT
+from panel.text import counted
 from panel.workspace.endpoints import Endpoint, chosen_endpoint, resolve_endpoint
 from panel.workspace.loading import RUNS, find_root, load_workspace
 from panel.workspace.settings_file import load_settings
+from panel.workspace.validation import nearest
 
 if TYPE_CHECKING:  # it pulls in the HTTP stack, which --help needs not
     from panel.endpoint.detect import Diagnosis
@@ -29,27 +31,45 @@ if TYPE_CHECKING:  # it pulls in the HTTP stack, which --help needs not
 app = typer.Typer(rich_markup_mode=None)
 
 MODELS_SHOWN = 12
-MEANING = {
-    "enforced": "enforced: the server holds the model to the verdict's schema",
-    "not enforced": "NOT enforced: the schema was ignored; replies are parsed and checked here",
-    "refused": "refused: a lower output mode is used, and replies are checked here",
-    "unknown": "not checked: no model was asked",
+# What the words of a diagnosis mean to somebody who has never seen one.
+STRUCTURED = {
+    "enforced": "yes: the server holds the model to the form that verdicts have (a JSON schema)",
+    "not enforced": "NO: the server ignores the form (a JSON schema); every reply is checked here",
+    "refused": "no: the server refuses it, so it is asked for otherwise; every reply is checked",
+    "unknown": "not known: no model was asked",
 }
+MODES = {
+    "json_schema": "json_schema: the schema goes along with each request",
+    "native": "native: the schema goes along in the server's own field",
+    "tool": "tool: the verdict is asked for as a call of a function",
+    "json_object": "json_object: JSON is asked for, the fields are named in the prompt",
+    "prompted": "prompted: in words only, in the prompt",
+}
+PLACES = {
+    "content": "the reply",
+    "tool": "the call of a function",
+    "reasoning": "the reasoning field, where other models write what they think",
+}
+ORDERS = {"schema": "as asked for", "alphabetical": "alphabetical"}
+# P(ship): how probable the model itself holds the word "ship" to be.
 PROBABILITIES = {
-    "told": "told for each token: P(ship) is stored beside each verdict",
-    "before the mask": "told, before the schema rules tokens out: P(ship) is stored, and its mass",
-    "after the mask": "told, after the schema has ruled tokens out: P(ship) is stored",
-    "not told": "not told",
-    "refused": "refused: left out of requests",
+    "told": "told: how probable 'ship' was is stored beside each verdict",
+    "before the mask": "told: how probable 'ship' was is stored beside each verdict, with the "
+    "share of both words, as the model had it before the schema ruled others out",
+    "after the mask": "told: how probable 'ship' was is stored beside each verdict, as it was "
+    "after the schema had ruled other words out",
+    "not told": "not told; no verdict needs them",
+    "refused": "refused, so they are not asked for; no verdict needs them",
     "unknown": None,
 }
 DECISIONS = {
-    "there": "there: 'panel probabilities' asks it for P(ship) of takes",
-    "not there": "not there",
+    "there": "there: 'panel probabilities' asks it how probable ship is, given a take",
+    "not there": "not there, as with most servers; only 'panel probabilities' needs it",
     "refused": "refused",
     "unknown": None,
 }
-_SYSTEM_ROLE = {True: "taken", False: "refused: merged into user", None: None}
+_SYSTEM_ROLE = {True: "taken", False: "refused: its text goes into the user's message", None: None}
+_FEW_TOKENS = "none: 'panel run' can bound calls (--max-calls), not tokens or cost"
 # How a larger context window is had, by server; {tokens} and {model} are filled in.
 ENLARGE = {
     "Ollama": "OLLAMA_CONTEXT_LENGTH={tokens} ollama serve",
@@ -101,27 +121,29 @@ def _print_diagnosis(
     models = ", ".join(seen.models[:MODELS_SHOWN]) or "none listed"
     if len(seen.models) > MODELS_SHOWN:
         models += f" and {len(seen.models) - MODELS_SHOWN} more"
-    window = "not told" if seen.context is None else f"{seen.context:,} tokens"
+    window = "the server does not say what fits"
+    if seen.context is not None:
+        window = f"{counted(seen.context, 'token')} fit (the context window)"
     if longest is not None:
-        window += f"; the longest question here takes about {longest:,}, its answer included"
+        window += f"; yours takes about {longest:,}, its answer included"
     table = Table(box=None, pad_edge=False, show_header=False)
     for name, value in (
         ("endpoint", f"{found.name} at {address}"),
-        ("server", f"{seen.server} {seen.version or ''}".strip()),
-        ("models", models),
+        ("server", _server(seen)),
+        ("models it lists", models),
         ("model asked", _asked(found.model, seen.models)),
-        ("context window", window),
-        ("structured output", MEANING[seen.structured_output]),
-        ("output mode", seen.output_mode or "-"),
-        ("JSON stands in", {"reasoning": "the reasoning field"}.get(str(seen.place), seen.place)),
-        ("fields come in", f"{seen.order} order" if seen.order else None),
-        ("system role", _SYSTEM_ROLE[seen.system_role]),
+        ("longest prompt", window),
+        ("keeps to a form", STRUCTURED[seen.structured_output]),
+        ("asked for by", MODES[seen.output_mode] if seen.output_mode else "-"),
+        ("answers stand in", PLACES.get(str(seen.place), seen.place)),
+        ("order of fields", ORDERS[seen.order] if seen.order else None),
+        ("system message", _SYSTEM_ROLE[seen.system_role]),
         ("probabilities", PROBABILITIES[seen.logprobs]),
         ("/v1/decisions", _decisions(seen)),
-        ("usage told", ", ".join(seen.usage) or "nothing"),
-        ("adapted", ", ".join(seen.adapted) or None),
+        ("token counts", ", ".join(seen.usage) or _FEW_TOKENS),
+        ("requests differ", ", ".join(seen.adapted) or None),
         ("answer took", f"{seen.seconds:.2f} s"),
-        ("fault", seen.fault or "none"),
+        ("problem", seen.fault or "none"),
         *(("advice", sentence) for sentence in advice),
     ):
         if value is not None:
@@ -129,6 +151,12 @@ def _print_diagnosis(
     out().print(table)
     if found.demo:
         note(NOT_JUDGEMENT)
+
+
+def _server(seen: Diagnosis) -> str:
+    if seen.server == "unknown":
+        return "not recognised; any that speaks OpenAI's API will do"
+    return f"{seen.server} {seen.version or ''}".strip()
 
 
 def _decisions(seen: Diagnosis) -> str | None:
@@ -156,7 +184,7 @@ def _advice(endpoint: Endpoint, seen: Diagnosis, longest: int | None) -> list[st
         tokens = 1 << (longest - 1).bit_length()
         how = ENLARGE.get(seen.server, "").format(tokens=tokens, model=endpoint.model)
         advice.append(
-            f"The window of {seen.context:,} tokens is too small for the longest question "
+            f"The window of {counted(seen.context, 'token')} is too small for the longest question "
             f"({longest:,}). Enlarge it" + (f": {how}" if how else ".")
         )
     if seen.server == "Ollama" and seen.context is None and endpoint.model:
@@ -184,4 +212,7 @@ def _asked(model: str, listed: list[str]) -> str:
     if not model:
         return "none named: pass --model"
     there = not listed or {model, f"{model}:latest"} & {*listed}
-    return model if there else f"{model}, which is not among those listed"
+    if there:
+        return model
+    near = nearest(model, listed)
+    return f"{model}, which it does not list" + (f". Did you mean {near!r}?" if near else "")

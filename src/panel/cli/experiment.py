@@ -32,6 +32,7 @@ from panel.research.experiments import (
 from panel.research.outcome import experiment_outcome
 from panel.scorecard import NOT_JUDGEMENT
 from panel.store.queries import experience
+from panel.text import counted
 from panel.workspace.experiments import Comparison, Experiment, load_experiment
 from panel.workspace.loading import WorkspaceFiles
 
@@ -77,13 +78,13 @@ def plan(name: Name, no_detect: NoDetect = False, as_json: Json = False) -> None
         for why in record["undecidable"]:
             say(why)
         say(
-            f"{record['cells']:,} cells in {len(arms)} arm(s); {record['asking']:,} to ask, each "
-            f"once, in an order drawn with seed {found.plan.seed}."
+            f"{record['cells']:,} cells in {counted(len(arms), 'arm')}; {record['asking']:,} to "
+            f"ask, each once, in an order drawn with seed {found.plan.seed}."
         )
         if found.plan.repeats % 2 == 0:
-            say(f"With {found.plan.repeats} repeats {TIES}")
+            say(f"With {counted(found.plan.repeats, 'repeat')} {TIES}")
         if planned.waiting:
-            say(f"{planned.waiting:,} cells wait in a batch.")
+            say(f"{counted(planned.waiting, 'cell waits', 'cells wait')} in a batch.")
         if not planned.asking:
             say("Nothing to ask.")
         for model, each in estimates.items():
@@ -126,7 +127,7 @@ def run(
         tell_waiting(planned.waiting)
         if planned.asking:
             models = sorted({str(each.cell.model) for each in planned.asking})
-            note(f"Asking {len(planned.asking):,} cells of {', '.join(models)} ...")
+            note(f"Asking {counted(len(planned.asking), 'cell')} of {', '.join(models)} ...")
         with shown(len(planned.asking), demo) as reporter:
             how = Asking(reporter, RunBudget(max_calls, max_tokens, max_cost))
             done = ask_arms(workspace, protocol_of(found), arms, how)
@@ -259,18 +260,22 @@ def _print_done(name: str, done: AskedArms, as_json: bool) -> None:
         say(f"{name}: nothing to ask; every cell of every arm has an answer.")
         return
     waiting = f", {done.waiting:,} waiting in a batch" if done.waiting else ""
-    say(f"{done.cells:,} cells: {done.reused:,} answered before, {done.asked:,} asked{waiting}.")
+    say(
+        f"{counted(done.cells, 'cell')}: {done.reused:,} answered before, {done.asked:,} "
+        f"asked{waiting}."
+    )
     for each in done.models:
         own = each.summary
         say(
-            f"{each.model}: {own.asked:,} asked in {own.seconds:.1f} s; {own.verdicts:,} verdicts, "
-            f"{own.abstains:,} abstained, {own.errors:,} errors. Run {own.run_id}."
+            f"{each.model}: {own.asked:,} asked in {own.seconds:.1f} s; "
+            f"{counted(own.verdicts, 'verdict')}, {own.abstains:,} abstained, "
+            f"{counted(own.errors, 'error')}. Run {own.run_id}."
         )
         for reason, count in sorted(each.stats.reasons.items()):
             say(f"  {count:,} × {reason}")
     stopped = next((each.summary.stopped for each in done.models if each.summary.stopped), None)
     if stopped:
         say(
-            f"Stopped early ({stopped}): {done.left:,} cells are still to be asked. "
-            f"'panel experiment run {name}' goes on."
+            f"Stopped early ({stopped}): {counted(done.left, 'cell is', 'cells are')} still to be "
+            f"asked. 'panel experiment run {name}' goes on."
         )

@@ -18,6 +18,7 @@ from panel.research.outcome import ComparisonOutcome, ExperimentOutcome
 from panel.stats import DEMO
 from panel.store.connection import Connection
 from panel.store.frames import takes_by_vote
+from panel.text import counted
 
 
 def flipped_takes(connection: Connection, outcome: ExperimentOutcome) -> list[list[Takes]]:
@@ -49,7 +50,7 @@ def print_outcome(outcome: ExperimentOutcome) -> None:
             say(f"{arm.conditions.arm}: not estimable: {arm.rate.why}.")
         if arm.errors:
             say(
-                f"{arm.conditions.arm}: {arm.errors:,} cells ended in an error; "
+                f"{arm.conditions.arm}: {counted(arm.errors, 'cell')} ended in an error; "
                 f"'panel experiment run {found.name}' asks them again."
             )
     for each in outcome.comparisons:

@@ -26,6 +26,7 @@ from panel.frozen.thaw import thawed_runs
 from panel.store.exports import DICTIONARY, EXPORT, TIDY, export_parquet
 from panel.store.ingest import rebuild as rebuild_store
 from panel.store.queries import select
+from panel.text import counted
 from panel.workspace.loading import find_root
 
 app = typer.Typer(rich_markup_mode=None)
@@ -106,6 +107,6 @@ def export(
 def rebuild() -> None:
     """Make the database anew from the journals."""
     done = rebuild_store(_runs())
-    say(f"Read {done.lines:,} journal lines into a new database.")
+    say(f"Read {counted(done.lines, 'journal line')} into a new database.")
     if done.unreadable:
-        note(f"{done.unreadable:,} line(s) could not be read and were left out.")
+        note(f"{counted(done.unreadable, 'line')} could not be read and were left out.")

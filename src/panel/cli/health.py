@@ -11,6 +11,7 @@ from rich.text import Text
 from panel.cli.output import DEMO_FIGURES, ends, out, percent, plain_table, safe, say, ship_share
 from panel.site.health import left_out, sentence, warning
 from panel.stats import PanelHealth, PersonaPair
+from panel.text import counted
 
 REMEDY = "docs/panel.md says what to do: bars on axes of their own."
 
@@ -27,14 +28,14 @@ def print_health(health: PanelHealth, names: Mapping[str, str], model: str) -> N
     console.print()
     if health.complete:
         say(
-            f"Of {health.complete:,} tool(s) with a vote of every reviewer, all agree on "
+            f"Of {counted(health.complete, 'tool')} with a vote of every reviewer, all agree on "
             f"{health.unanimous:,} ({percent(health.unanimous_percent)}) and differ on "
             f"{health.complete - health.unanimous:,} ({percent(health.divided_percent)})."
         )
     if health.mean_phi is not None:
         left = f"; {health.without_phi} without a phi left out" if health.without_phi else ""
         with_phi = len(health.pairs) - health.without_phi
-        say(f"Mean phi {health.mean_phi:.2f} over {with_phi} pair(s){left}.")
+        say(f"Mean phi {health.mean_phi:.2f} over {counted(with_phi, 'pair')}{left}.")
     for each in health.uncounted if len(health.voting) > 1 else ():
         say(left_out(each, names[each.persona]))
     say(sentence(health, model))

@@ -10,6 +10,7 @@ from panel.research.labels import LabelReport, share
 from panel.research.labels import Table as Counts
 from panel.stats.correction import Corrected
 from panel.stats.votes import Interval
+from panel.text import counted
 
 POWERED = (
     "prediction-powered inference, stratified by the panel's verdict (Wilson in each stratum, "
@@ -56,11 +57,12 @@ def print_report(found: LabelReport, names: Mapping[str, str]) -> None:
     note(f"Prediction-powered: {POWERED}. It assumes: {POWERED_ASSUMES}.")
     note(f"Rogan-Gladen: {GLADEN}. It assumes: {GLADEN_ASSUMES}.")
     if found.tied:
-        note(f"{found.tied:,} question(s) on which the labellers are tied were left out.")
+        note(f"{counted(found.tied, 'question')} on which the labellers are tied were left out.")
     if found.reworded:
         note(
-            f"{found.reworded:,} labelled question(s) have been worded anew since: the labels and "
-            "the prediction-powered rate are of the questions as they were drawn."
+            f"{counted(found.reworded, 'labelled question has', 'labelled questions have')} been "
+            "worded anew since: the labels and the prediction-powered rate are of the questions "
+            "as they were drawn."
         )
 
 
@@ -74,7 +76,7 @@ def _print_between(found: LabelReport) -> None:
     alpha = f"not estimable ({between.why})" if between.alpha is None else f"{between.alpha:.2f}"
     ac1 = "not estimable" if between.ac1 is None else f"{between.ac1:.2f}"
     say(
-        f"Agreement between labellers on {between.units_with_two:,} questions: "
+        f"Agreement between labellers on {counted(between.units_with_two, 'question')}: "
         f"{percent(100 * between.raw)}; alpha {alpha}; AC1 {ac1}; "
         f"{percent(100 * between.marginal.get('ship', 0))} of their labels ship."
     )

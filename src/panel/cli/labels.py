@@ -24,7 +24,7 @@ from panel.research.draws import draw as draw_questions
 from panel.research.labels import FEWEST_LABELS, label_report
 from panel.research.sheets import import_sheet
 from panel.store.frames import persona_names
-from panel.text import one_line
+from panel.text import counted, one_line
 from panel.workspace.git import user_name
 
 app = typer.Typer(rich_markup_mode=None)
@@ -65,11 +65,11 @@ def draw_labels(
     if as_json:
         print_json(_draw_record(drawn, None if on_file else drawn.rows))
     note(
-        f"Drew {len(drawn.rows):,} of {drawn.population:,} questions of {drawn.model_identity} "
-        f"(draw {drawn.draw})."
+        f"Drew {len(drawn.rows):,} of {counted(drawn.population, 'question')} of "
+        f"{drawn.model_identity} (draw {drawn.draw})."
     )
     if drawn.tied:
-        note(f"{drawn.tied:,} question(s) on which the panel is tied were left out.")
+        note(f"{counted(drawn.tied, 'question')} on which the panel is tied were left out.")
     if len(drawn.rows) < count:
         note(f"There are no {count:,} to draw from: these are all.")
     if len(drawn.rows) < FEWEST_LABELS:
@@ -128,9 +128,9 @@ def import_labels(
             }
         )
         return
-    say(f"Imported {done.new:,} label(s) of {name}; {done.same:,} were there already.")
+    say(f"Imported {counted(done.new, 'label')} of {name}; {done.same:,} were there already.")
     if done.blank:
-        note(f"{done.blank:,} row(s) have no label yet.")
+        note(f"{counted(done.blank, 'row has', 'rows have')} no label yet.")
 
 
 @labels_app.command("report")

@@ -24,7 +24,7 @@ from panel.cli.output import note, print_json, print_lines
 from panel.cli.workspace import open_workspace
 from panel.results.scorecards import subjects
 from panel.runs.selection import Selection, opened_for
-from panel.text import harmless
+from panel.text import counted, harmless
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -129,8 +129,9 @@ def _sum_up(checked: list[_Checked]) -> None:
     counts = Counter(finding.severity for one in checked for finding in one.findings)
     clean = sum(not one.findings for one in checked)
     note(
-        f"{len(checked)} takes: {counts['error']} errors, {counts['warning']} warnings, "
-        f"{counts['note']} notes; {clean} without any finding."
+        f"{counted(len(checked), 'take')}: {counted(counts['error'], 'error')}, "
+        f"{counted(counts['warning'], 'warning')}, {counted(counts['note'], 'note')}; {clean} "
+        "without any finding."
     )
 
 

@@ -83,6 +83,11 @@ COMMANDS = {
 class LazyGroup(TyperGroup):
     """A command group that imports a command's module when the command is called."""
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command; for an unknown name, say which are nearest, as typer's groups do."""
+        self.commands = dict.fromkeys(COMMANDS)  # type: ignore[assignment]  # names, no modules
+        return super().resolve_command(ctx, args)
+
     def list_commands(self, ctx: Any) -> list[str]:
         """Return the names, in the order they are best read."""
         return list(COMMANDS)

@@ -23,6 +23,7 @@ from panel.research.power import (
 )
 from panel.stats.paired import fisher_repeats
 from panel.store.frames import usd_per_answer
+from panel.text import counted
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -88,7 +89,10 @@ def power(
     else:
         _print(found, usd)
     if tools < SMALL:
-        note(f"{tools} tools are a small pilot: its spread, and so the power, may be far off.")
+        note(
+            f"{counted(tools, 'tool is', 'tools are')} a small pilot: its spread, and so the "
+            "power, may be far off."
+        )
 
 
 def _question(found: Plan) -> str:
@@ -102,23 +106,26 @@ def _question(found: Plan) -> str:
     if budget.asked:
         free = (
             f", of which the first costs nothing where it has its answers: {budget.asked} to each "
-            f"question on {budget.tools} tools"
+            f"question on {counted(budget.tools or 0, 'tool')}"
         )
     return (
         f"Power: the chance that {what}, at {aim.alpha:.3g} a comparison, with "
-        f"{budget.calls:,} calls over {budget.arms} arms{free}."
+        f"{counted(budget.calls, 'call')} over {counted(budget.arms, 'arm')}{free}."
     )
 
 
 def _advice(found: Plan) -> str:
     best, low, high = found.designs[0], found.spread.low, found.spread.high
     said = (
-        f"Best: {best.tools:,} tools × {best.repeats} repeat(s) an arm, power {best.power:.2f} "
-        f"({low:.2f} to {high:.2f} over pilots of this size)."
+        f"Best: {counted(best.tools, 'tool')} × {counted(best.repeats, 'repeat')} an arm, power "
+        f"{best.power:.2f} ({low:.2f} to {high:.2f} over pilots of this size)."
     )
     if best.tools <= found.tools:
         return said
-    said += f" The pilot has {found.tools:,} tools: that takes {best.tools - found.tools:,} more."
+    said += (
+        f" The pilot has {counted(found.tools, 'tool')}: that takes "
+        f"{best.tools - found.tools:,} more."
+    )
     at_hand = [each for each in found.designs if each.tools <= found.tools]
     if at_hand:
         of = at_hand[0]
@@ -130,24 +137,27 @@ def _enough(found: Enough, at_hand: int) -> str:
     """Say what a power of 0.8 takes."""
     more, again = found.more_tools, found.more_repeats
     tools = (
-        f"{more.tools:,} tools × 1 repeat an arm, {more.calls:,} calls"
+        f"{counted(more.tools, 'tool')} × 1 repeat an arm, {counted(more.calls, 'call')}"
         if more
         else f"more than {MOST_TOOLS:,} tools"
     )
     said = f"A power of {WANTED:g} takes about {tools}"
     if again:
         return (
-            f"{said}; or, on the {at_hand:,} tools of the pilot, {again.repeats:,} repeats an "
-            f"arm, {again.calls:,} calls."
+            f"{said}; or, on the {counted(at_hand, 'tool')} of the pilot, "
+            f"{counted(again.repeats, 'repeat')} an arm, {counted(again.calls, 'call')}."
         )
-    return f"{said}; no number of repeats on the {at_hand:,} tools of the pilot reaches it."
+    return (
+        f"{said}; no number of repeats on the {counted(at_hand, 'tool')} of the pilot reaches it."
+    )
 
 
 def _print(found: Plan, usd: float | None) -> None:
     panel = found.panel
     say(
-        f"Pilot {found.pilot}: {found.tools:,} tools, {len(panel.biases)} personas, "
-        f"{found.votes:,} votes; a mean of {100 * panel.mean():.0f} % ships."
+        f"Pilot {found.pilot}: {counted(found.tools, 'tool')}, "
+        f"{counted(len(panel.biases), 'persona')}, {counted(found.votes, 'vote')}; a mean of "
+        f"{100 * panel.mean():.0f} % ships."
     )
     why = " (assumed: a pilot with one arm cannot say; see --reaction)" if panel.assumed else ""
     say(
@@ -167,8 +177,8 @@ def _print(found: Plan, usd: float | None) -> None:
         say(_enough(found.enough, found.tools))
     for one, other, n in _cells() if found.aim.margin is None else ():
         say(
-            f"One persona on one tool, from {one:.0%} to {other:.0%}: {n} repeats an arm for a "
-            "power of 0.8 (Fisher's exact test)."
+            f"One persona on one tool, from {one:.0%} to {other:.0%}: {n} repeats an arm "
+            "for a power of 0.8 (Fisher's exact test)."
         )
 
 

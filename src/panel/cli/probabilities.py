@@ -30,6 +30,7 @@ from panel.runs.probabilities import PlannedReadings, ask_readings, plan_reading
 from panel.runs.selection import Selection
 from panel.stats.calibration import FEWEST_TOOLS, HeldOut, Reliability
 from panel.store.ingest import opened
+from panel.text import counted
 
 app = typer.Typer(rich_markup_mode=None)
 NONE = "—"
@@ -141,18 +142,18 @@ def _print(
         )
         if many
     ]
-    say(f"{found.target.model}: {takes.takes:,} takes: {', '.join(counts) or 'none'}.")
+    say(f"{found.target.model}: {counted(takes.takes, 'take')}: {', '.join(counts) or 'none'}.")
     if plan and takes.pending:
         say(
-            f"{len(takes.pending):,} requests to /v1/decisions, roughly {found.prompt_tokens:,} "
-            f"prompt tokens; cost {dollars(found.cost_usd)}."
+            f"{counted(len(takes.pending), 'request')} to /v1/decisions, roughly "
+            f"{found.prompt_tokens:,} prompt tokens; cost {dollars(found.cost_usd)}."
         )
     if stats.asked:
         cost = dollars(stats.cost_usd if found.target.endpoint.prices else None)
         say(
             f"Asked about {stats.asked:,}: {stats.ships:,} rather ship, {stats.skips:,} rather "
-            f"skip; {stats.requests:,} requests, {stats.prompt_tokens:,} prompt tokens; "
-            f"cost {cost}."
+            f"skip; {counted(stats.requests, 'request')}, "
+            f"{counted(stats.prompt_tokens, 'prompt token')}; cost {cost}."
         )
     for reason, count in sorted(stats.reasons.items()):
         say(f"  {count:,} × {reason}")
@@ -167,7 +168,10 @@ def _print_scores(scores: Sequence[ForecastScores]) -> None:
         if found is None or bins is None:
             say(f"{title}: not estimable: {each.why}.")
             continue
-        say(f"{title}: {each.n:,} answers in {found.cells:,} cells on {found.tools:,} tools")
+        say(
+            f"{title}: {counted(each.n, 'answer')} in {counted(found.cells, 'cell')} on "
+            f"{counted(found.tools, 'tool')}"
+        )
         table = Table(box=None, pad_edge=False, header_style="bold")
         for head in ("", "value", "base rate", ""):
             table.add_column(head, justify="left" if not head else "right")

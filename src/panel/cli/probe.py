@@ -36,6 +36,7 @@ from panel.research.probe_run import (
     size_in_money,
 )
 from panel.research.probes import PROBES, find_probe, size_of
+from panel.text import counted
 from panel.workspace.loading import WorkspaceFiles
 
 app = typer.Typer(rich_markup_mode=None)
@@ -93,7 +94,10 @@ def probe(
         return
     refuse_demo(target)
     cells, arms = len(prepared.cells), len(prepared.arms)
-    note(f"{cells:,} cells in {arms} arms of {target.model}, as {prepared.experiment!r}.")
+    note(
+        f"{counted(cells, 'cell')} in {counted(arms, 'arm')} of {target.model}, as "
+        f"{prepared.experiment!r}."
+    )
     with shown(cells) as reporter:
         budget = RunBudget(max_calls, max_tokens, max_cost)
         done = ask_probe(workspace, prepared, seed, reporter, budget)
@@ -133,8 +137,8 @@ def _print_plan(
     say(f"{prepared.probe.name}: {prepared.probe.asks} {prepared.probe.goal}")
     price = "unknown" if cost.cost_usd is None else f"${cost.cost_usd:,.2f}"
     say(
-        f"{size.tools} tools, {size.personas} personas, {size.repeats} repeat(s): "
-        f"{cost.calls:,} calls at most, cost {price}."
+        f"{counted(size.tools, 'tool')}, {counted(size.personas, 'persona')}, "
+        f"{counted(size.repeats, 'repeat')}: {counted(cost.calls, 'call')} at most, cost {price}."
     )
     table = plain_table(["If the truth is"], ["met", "not met", "not shown"])
     for row in planned.rows:

@@ -17,6 +17,7 @@ from rich.progress import (
 
 from panel.cli.output import err
 from panel.engines.base import RunStats
+from panel.text import counted
 
 
 @contextmanager
@@ -36,10 +37,10 @@ def progress_bar(cells: int, demo: bool = False) -> Iterator[Callable[[RunStats]
             speed = bar.tasks[0].speed
             state = f"{stats.ships} ship, {stats.skips} skip"
             if demo:
-                state = f"{stats.ships + stats.skips} demo verdicts"
+                state = counted(stats.ships + stats.skips, "demo verdict")
             if stats.abstains or stats.errors:
-                state += f", {stats.abstains} abstained, {stats.errors} errors"
-            state += f", {stats.prompt_tokens + stats.completion_tokens:,} tokens"
+                state += f", {stats.abstains} abstained, {counted(stats.errors, 'error')}"
+            state += f", {counted(stats.prompt_tokens + stats.completion_tokens, 'token')}"
             rate = f"{speed * 60:.0f}/min" if speed else ""
             total = cells + stats.added
             bar.update(task, completed=stats.asked, total=total, rate=rate, state=state)

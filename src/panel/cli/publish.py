@@ -20,6 +20,7 @@ from panel.site.build import Built, build
 from panel.site.index import SiteIndex
 from panel.site.pictures import available
 from panel.site.publication import Publication
+from panel.text import counted
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -55,7 +56,7 @@ def publish(
         waiting = 0 if gathered.tools else unapproved(target, connection)
     if not gathered.tools:
         note(
-            f"Nothing is approved yet, so nothing was written: {waiting:,} take(s) of "
+            f"Nothing is approved yet, so nothing was written: {counted(waiting, 'take')} of "
             f"{target.model} wait for an editor. Approve them with 'panel desk'; 'panel publish "
             "OUT --drafts' shows the site with them, marked as drafts."
         )
@@ -68,9 +69,9 @@ def publish(
         print_json(_record(gathered, built, out))
         return
     say(
-        f"{built.tools:,} tools, {built.comparisons:,} comparisons, {built.pages:,} pages in "
-        f"{str(out)!r}: {len(built.written):,} files written, {built.unchanged:,} unchanged, "
-        f"{len(built.removed):,} removed."
+        f"{counted(built.tools, 'tool')}, {counted(built.comparisons, 'comparison')}, "
+        f"{counted(built.pages, 'page')} in {str(out)!r}: {counted(len(built.written), 'file')} "
+        f"written, {built.unchanged:,} unchanged, {len(built.removed):,} removed."
     )
 
 

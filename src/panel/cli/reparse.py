@@ -11,6 +11,7 @@ from panel.cli.output import note, print_json, say
 from panel.cli.workspace import open_workspace
 from panel.runs.reparse import Report
 from panel.runs.reparse import reparse as read_again
+from panel.text import counted
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -32,7 +33,10 @@ def reparse(
     slugs = [chosen.slug for chosen in workspace.select_tools(tool, [])] if tool else None
     report = read_again(workspace, slugs, dry_run)
     if report.unknown:
-        note(f"{report.unknown:,} replies left out: no journal has their persona any more.")
+        note(
+            f"{counted(report.unknown, 'reply', 'replies')} left out: no journal has their persona "
+            "any more."
+        )
     if as_json:
         print_json(report.record() | {"dry_run": dry_run})
     else:
@@ -40,7 +44,10 @@ def reparse(
 
 
 def _print(report: Report, dry_run: bool) -> None:
-    say(f"Read {report.replies:,} replies of {report.cells:,} cells again.")
+    say(
+        f"Read {counted(report.replies, 'reply', 'replies')} of {counted(report.cells, 'cell')} "
+        "again."
+    )
     for kind, count in report.record()["changes"].items():
         if count:
             say(f"  {count:,} × {kind}")

@@ -23,6 +23,7 @@ from panel.research.frame import FORMS, Source
 from panel.research.page import render_report
 from panel.research.report import Report, report_on, source_of
 from panel.scorecard import NOT_JUDGEMENT
+from panel.text import counted
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -88,7 +89,7 @@ def _export(found: Report, folder: Path, ending: str) -> None:
             many += 1
     except OSError as error:
         raise UsageError(f"{folder} cannot be written: {error.strerror}.") from None
-    note(f"Wrote {many} drawings into {folder}.")
+    note(f"Wrote {counted(many, 'drawing')} into {folder}.")
 
 
 def _drawings(found: Report) -> Iterator[tuple[str, str]]:

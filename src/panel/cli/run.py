@@ -33,6 +33,7 @@ from panel.engines.base import RunBudget, RunStats
 from panel.runs.run import ProgressReporter, RunSummary, execute
 from panel.runs.selection import Prepared, Selection, prepare
 from panel.scorecard import NOT_JUDGEMENT
+from panel.text import counted
 
 if TYPE_CHECKING:  # a run that asks nothing is quick: it imports neither the wing nor a bar
     from rich.table import Table
@@ -84,8 +85,12 @@ def run(
         note(NOT_JUDGEMENT)
     tell_waiting(prepared.plan.waiting)
     if prepared.plan.pending:
-        more = f" and {len(prepared.canaries):,} canaries" if prepared.canaries else ""
-        note(f"Asking {len(prepared.plan.pending):,} cells{more} of {target.model} ...")
+        more = (
+            f" and {counted(len(prepared.canaries), 'canary', 'canaries')}"
+            if prepared.canaries
+            else ""
+        )
+        note(f"Asking {counted(len(prepared.plan.pending), 'cell')}{more} of {target.model} ...")
     with shown(len(prepared.asking), target.endpoint.demo) as reporter:
         budget = RunBudget(max_calls, max_tokens, max_cost)
         summary, stats = execute(workspace, prepared, reporter, budget, tape, who)
@@ -97,8 +102,8 @@ def tell_waiting(many: int) -> None:
     """Say on stderr how many cells are left out since they wait in a batch."""
     if many:
         note(
-            f"{many:,} cells wait in a batch and are not asked: 'panel batch import' fetches their "
-            "answers. --batched asks them all the same, and pays twice."
+            f"{counted(many, 'cell waits', 'cells wait')} in a batch and are not asked: 'panel "
+            "batch import' fetches their answers. --batched asks them all the same, and pays twice."
         )
 
 
@@ -135,12 +140,12 @@ def _print_plan(prepared: Prepared, as_json: bool) -> None:
     plan, target = prepared.plan, prepared.target
     tools, personas = len(target.tools), len(target.personas)
     repeats = prepared.selection.repeats or 1
-    product = f"{tools:,} tools × {personas} personas"
+    product = f"{counted(tools, 'tool')} × {counted(personas, 'persona')}"
     if not prepared.selection.changed:  # there, every pair has repeats of its own
-        product += f" × {repeats} repeat(s)"
+        product += f" × {counted(repeats, 'repeat')}"
     shard = prepared.selection.shard
     part = f"shard {shard} of " if shard else ""
-    say(f"{plan.cells:,} cells: {part}{product}, asked of {target.model}")
+    say(f"{counted(plan.cells, 'cell')}: {part}{product}, asked of {target.model}")
     for rename in prepared.renamed:
         say(f"{rename.of} {rename.now}: renamed from {rename.was}, with its answers and decisions")
     out().print(_plan_table(prepared))
@@ -234,12 +239,12 @@ def print_estimate(size: Estimate) -> None:
     """Print what asking cells will take."""
     completion = "?" if size.completion_tokens is None else f"{size.completion_tokens:,}"
     say(
-        f"{size.calls:,} calls, roughly {size.prompt_tokens:,} prompt and {completion} completion "
-        f"tokens; cost {dollars(size.cost_usd)}."
+        f"{counted(size.calls, 'call')}, roughly {size.prompt_tokens:,} prompt and {completion} "
+        f"completion tokens; cost {dollars(size.cost_usd)}."
     )
     worst = "unbounded" if size.worst_tokens is None else f"{size.worst_tokens:,}"
     say(
-        f"At worst {size.worst_calls:,} paid calls and {worst} tokens; "
+        f"At worst {counted(size.worst_calls, 'paid call')} and {worst} tokens; "
         f"cost {dollars(size.worst_cost_usd)}."
     )
     if size.batch_cost_usd is not None:
@@ -262,28 +267,36 @@ def _print_summary(target: Target, summary: RunSummary, stats: RunStats, as_json
     left = f", {summary.left:,} left alone" if summary.left else ""
     left += f", {summary.waiting:,} waiting in a batch" if summary.waiting else ""
     if not summary.asked:
-        say(f"Nothing asked: {summary.reused:,} of {summary.planned:,} cells reused{left}.")
+        say(
+            f"Nothing asked: {summary.reused:,} of {counted(summary.planned, 'cell')} reused{left}."
+        )
         return
     say(
-        f"{summary.asked:,} cells asked of {target.model} in {summary.seconds:,.1f} s, "
+        f"{counted(summary.asked, 'cell')} asked of {target.model} in {summary.seconds:,.1f} s, "
         f"{summary.reused:,} reused{left}."
     )
     say(
         f"{verdicts(stats, target.endpoint.demo)}, "
-        f"{summary.abstains:,} abstained, {summary.errors:,} errors; "
-        f"{summary.requests:,} requests, output mode {stats.output_mode}."
+        f"{summary.abstains:,} abstained, {counted(summary.errors, 'error')}; "
+        f"{counted(summary.requests, 'request')}, output mode {stats.output_mode}."
     )
     if summary.canaries:
-        say(f"{summary.canaries:,} canaries asked again; 'panel diff' says whether they moved.")
+        say(
+            f"{counted(summary.canaries, 'canary', 'canaries')} asked again; 'panel diff' says "
+            "whether they moved."
+        )
     unasked = summary.planned - summary.reused - summary.asked - summary.left - summary.waiting
     if unasked:
-        say(f"{unasked:,} cells not asked; the next run asks them.")
+        say(f"{counted(unasked, 'cell')} not asked; the next run asks them.")
     for reason, count in sorted(stats.reasons.items()):
         say(f"  {count:,} × {reason}")
     if stats.adapted:
         say(f"Requests were adapted to the server: {', '.join(stats.adapted)}.")
     if stats.degraded:
-        say(f"{stats.degraded:,} replies stood in the reasoning field only (degraded).")
+        say(
+            f"{counted(stats.degraded, 'reply', 'replies')} stood in the reasoning field only "
+            "(degraded)."
+        )
     if len(stats.models) > 1:
         say(f"The server names more than one model: {', '.join(sorted(stats.models))}.")
     say(tokens(summary))
@@ -293,8 +306,8 @@ def verdicts(stats: RunStats, demo: bool) -> str:
     """Return in words how many verdicts came back; of a demo model not which."""
     many = stats.ships + stats.skips
     if demo:
-        return f"{many:,} demo verdicts (no judgement)"
-    return f"{many:,} verdicts ({stats.ships:,} ship, {stats.skips:,} skip)"
+        return f"{counted(many, 'demo verdict')} (no judgement)"
+    return f"{counted(many, 'verdict')} ({stats.ships:,} ship, {stats.skips:,} skip)"
 
 
 def remark(endpoint: str, summary: RunSummary, stats: RunStats) -> None:
@@ -310,14 +323,14 @@ def remark(endpoint: str, summary: RunSummary, stats: RunStats) -> None:
         note("Interrupted. Everything answered is kept; run again to go on.")
     if stats.miscounted:
         note(
-            f"The token counts of {endpoint!r} are unreliable: {stats.miscounted:,} replies count "
-            "fewer tokens than their prompts have. These counts are left out, and budgets keep to "
-            "the estimate."
+            f"The token counts of {endpoint!r} are unreliable: "
+            f"{counted(stats.miscounted, 'reply counts', 'replies count')} fewer tokens than their "
+            "prompts have. These counts are left out, and budgets keep to the estimate."
         )
     if missed := stats.reasons.get("error: not_recorded"):
         note(
-            f"{missed:,} cells have no answer in the recording as they are now: record them again "
-            "('panel run --record FILE' with the model)."
+            f"{counted(missed, 'cell has', 'cells have')} no answer in the recording as they are "
+            "now: record them again ('panel run --record FILE' with the model)."
         )
 
 
@@ -331,10 +344,10 @@ def tokens(summary: RunSummary) -> str:
     """Return one sentence about the tokens of a run and their cost."""
     if summary.prompt_tokens is None:
         return "Tokens: the server counts none."
-    text = f"{summary.prompt_tokens:,} prompt tokens"
+    text = counted(summary.prompt_tokens, "prompt token")
     if summary.cached_tokens is not None and summary.prompt_tokens:
         share = percent(100 * summary.cached_tokens / summary.prompt_tokens)
         text += f" ({share} of them served from its cache)"
     if summary.completion_tokens is not None:
-        text += f", {summary.completion_tokens:,} completion tokens"
+        text += f", {counted(summary.completion_tokens, 'completion token')}"
     return f"{text}; cost {dollars(summary.cost_usd)}."

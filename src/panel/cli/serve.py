@@ -19,7 +19,7 @@ from panel.readers.community.secret import load_secret
 from panel.readers.community.votes import Votes, share_record
 from panel.site.output import published_address
 from panel.stats import Tally
-from panel.text import composed
+from panel.text import composed, counted
 from panel.workspace.addresses import is_loopback
 from panel.workspace.loading import find_root, load_workspace
 from panel.workspace.settings_file import load_settings
@@ -132,7 +132,7 @@ def import_votes(
     elif ballots is None:
         say(f"{file} was imported before; nothing is counted twice.")
     else:
-        say(f"Imported {ballots.rows} line(s) of {file}.")
+        say(f"Imported {counted(ballots.rows, 'line')} of {file}.")
 
 
 @votes_app.command("show")
@@ -151,7 +151,7 @@ def show_votes(
             raise UsageError(f"nobody has voted on {slug!r} yet.")
     shown = {slug: Tally(*counts[slug]) for slug in tool or counts}
     if votes.damaged:
-        note(f"{votes.damaged} line(s) of the votes cannot be read and count for nothing.")
+        note(f"{counted(votes.damaged, 'line')} of the votes cannot be read and count for nothing.")
     if as_json:
         print_json({"votes": [share_record(slug, tally) for slug, tally in shown.items()]})
         return

@@ -19,7 +19,7 @@ from panel.workspace.settings_file import FILE
 
 LONGEST_QUESTION_SECONDS = 60.0
 NOT_ASKED = "not asked"
-SCHEMAS = {"enforced": "held", "not enforced": "NOT held", "refused": "refused"}
+SCHEMAS = {"enforced": "yes", "not enforced": "NO", "refused": "refused"}
 
 
 def show_servers(settings: Settings, root: Path, no_detect: bool, as_json: bool) -> None:
@@ -79,7 +79,9 @@ def _record(server: FoundServer, held: tuple[str, str] | None) -> dict[str, obje
 
 
 def _print(found: Sequence[FoundServer], held: dict[str, tuple[str, str] | None]) -> None:
-    table = plain_table(["Server", "Address", "Model", "In memory", "Schemas"], ["Window"])
+    table = plain_table(
+        ["Server", "Address", "Model", "In memory", "Keeps to a form"], ["Tokens that fit"]
+    )
     for server in found:
         if server.trouble is not None:
             table.add_row(safe(server.title), safe(server.address), safe(server.trouble))

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import typer
 
+from panel.cli.dialogue import agreed, chosen_number, typed
 from panel.cli.main import ExitCode
 from panel.cli.options import EndpointName, Model
 from panel.cli.output import note, say
@@ -21,7 +22,7 @@ from panel.cli.run import remark
 from panel.endpoint.choice import choose, detection_off, options_of
 from panel.endpoint.found import FoundServer, find_servers
 from panel.engines.base import load_engine
-from panel.errors import UsageError
+from panel.errors import UnconfiguredError, UsageError
 from panel.runs.run import MEMORY, ProgressReporter, execute
 from panel.runs.selection import Prepared, Selection, prepare
 from panel.scorecard import NOT_JUDGEMENT
@@ -38,6 +39,7 @@ from panel.workspace.settings_file import FILE, settings_of
 
 app = typer.Typer(rich_markup_mode=None)
 MODELS_SHOWN = 20
+EXAMPLE = "mistral-small-latest"  # of a model's name
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,16 @@ class Choice:
         """What its table in panel.toml says."""
         named = ("base_url", "model", "api_key_env")
         return {name: value for name in named if (value := getattr(self, name))}
+
+    @property
+    def options(self) -> str:
+        """The options of ``panel setup`` that name it."""
+        named = {"endpoint": self.endpoint, **self.values}
+        return " ".join(
+            f"--{name.replace('_', '-')} {shlex.quote(text)}"
+            for name, text in named.items()
+            if text
+        )
 
 
 @app.command()
@@ -84,18 +96,16 @@ def setup(
     workspace = load_workspace(root)
     named = Choice(endpoint or "", model, base_url, api_key_env)
     if not yes and not sys.stdin.isatty():
-        words = [f"--{name.replace('_', '-')} {shlex.quote(text)}" for name, text in (
-            ("endpoint", endpoint), *named.values.items()) if text]  # fmt: skip
         raise UsageError(
             "'panel setup' asks questions, and stdin is no terminal. Type "
-            f"'{' '.join(['panel setup --yes', *(words or ['--endpoint NAME --model MODEL'])])}'."
+            f"'panel setup --yes {named.options or '--endpoint NAME --model MODEL'}'."
         )
     choice = _with_model(root, workspace.settings, _chosen(workspace, named, yes), yes)
     edit = _edited(root, choice)
     settings = settings_of(root / FILE, edit.text)
     tried = _tried(replace(workspace, settings=settings), choice.endpoint)
-    if not tried and (yes or not typer.confirm("Write it all the same?", err=True)):
-        note("Nothing was written.")
+    if not tried and (yes or not agreed("Write it all the same?")):
+        note(f"Nothing was written. To try it again: panel setup --yes {choice.options}")
         raise typer.Exit(ExitCode.ENDPOINT)
     _write(root, edit, yes)
 
@@ -151,11 +161,34 @@ def _asked(running: Sequence[Choice], found: Sequence[FoundServer]) -> Choice:
     for each in found:
         if each.trouble:
             note(f"{each.address}: {each.title}, {each.trouble}.")
-    if not choices:
-        choose([], found)  # raises, and names the ways on
-    note("These can be asked:")
-    number = _number([each.label for each in choices], "Which one")
-    return choices[number]
+    try:
+        if not choices:
+            choose([], found)  # raises, and names the ways on
+    except UnconfiguredError as error:
+        note(str(error))
+    note("These can be asked:" if choices else "Or a server whose address you know:")
+    number = chosen_number([*(each.label for each in choices), "another address"], "Which one")
+    return choices[number] if number < len(choices) else _elsewhere()
+
+
+def _elsewhere() -> Choice:
+    """Ask for the address of a server and for where its key is; the key itself is never asked."""
+    while True:
+        try:
+            base_url = endpoint_address(typed("Its base URL, such as https://llm.example.org/v1"))
+            break
+        except ValueError as error:
+            note(f"The base URL {error}")
+    while True:
+        name = typed("The variable that holds its key, such as LAB_API_KEY (empty: no key)", "")
+        if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) and os.environ.get(name, "").strip():
+            return Choice(_name_of(base_url), base_url=base_url, api_key_env=name)
+        if not name:
+            return Choice(_name_of(base_url), base_url=base_url)
+        note(  # what was typed may be the key, so it is not shown again
+            "No variable of this name is set. Type a name, not the key; to set one, leave with "
+            "Ctrl-C and type: export LAB_API_KEY=..."
+        )
 
 
 def _keys() -> list[Choice]:
@@ -181,16 +214,6 @@ def _fetched() -> list[Choice]:
     ]
 
 
-def _number(labels: Sequence[str], question: str) -> int:
-    for number, label in enumerate(labels, 1):
-        note(f"  {number}  {label}")
-    while True:
-        chosen = int(typer.prompt(question, default=1, type=int, err=True))
-        if 1 <= chosen <= len(labels):
-            return chosen - 1
-        note(f"Type a number from 1 to {len(labels)}.")
-
-
 def _with_model(root: Path, settings: Settings, choice: Choice, yes: bool) -> Choice:
     """Return the choice with a model: its own, its preset's, or one that is asked for."""
     if choice.endpoint not in settings.endpoint_names() and choice.base_url is None:
@@ -212,8 +235,15 @@ def _with_model(root: Path, settings: Settings, choice: Choice, yes: bool) -> Ch
         note(seen.fault)
     if names:
         note("It lists " + ", ".join(names) + ".")
+    else:
+        note(
+            f"Type a model's name as its provider writes it, such as {EXAMPLE}; or leave with "
+            "Ctrl-C, and call 'panel setup' again once the server can be reached."
+        )
     default = names[0] if len(names) == 1 else None
-    return replace(choice, model=str(typer.prompt("Which model", default=default, err=True)))
+    while not (model := typed("Which model", default).strip("?")):
+        note(f"Type the name of one model, such as {names[0] if names else EXAMPLE}.")
+    return replace(choice, model=model)
 
 
 def _edited(root: Path, choice: Choice) -> Edit:
@@ -275,7 +305,7 @@ def _write(root: Path, edit: Edit, yes: bool) -> None:
         note(f"    {line}")
     for each in edit.replaced:
         note(f"    line {each.line}: {each.key} = {each.was} becomes {each.key} = {each.now}")
-    if not yes and not typer.confirm("Write them?", default=not edit.replaced, err=True):
+    if not yes and not agreed("Write them?", default=not edit.replaced):
         note("Nothing was written.")
         return
     put_in_place(file, edit)

@@ -35,6 +35,7 @@ from panel.runs.selection import Selection, opened_at, opened_for
 from panel.scorecard import NOT_JUDGEMENT, PICKED, PersonaLine, Scorecard, Superseded, health
 from panel.site.comparison import difference, render_comparison
 from panel.site.health import warning
+from panel.text import counted
 from panel.workspace.loading import find_root
 
 app = typer.Typer(rich_markup_mode=None)
@@ -80,7 +81,12 @@ def show(
         if warned:
             note(f"{warned} 'panel show --panel' has the figures.")
     if missing and not as_json:
-        note(f"{missing} tool(s) have no verdicts from {target.model} yet: 'panel run' asks.")
+        note(
+            f"{counted(missing, 'tool has', 'tools have')} no verdicts from {target.model} yet: "
+            "'panel run' asks."
+        )
+    if asked and not (tool or the_panel or as_json):
+        note(f"The takes of one: 'panel show {asked[0].tool}'.")
 
 
 def _show_panel(target: Target, cards: list[Scorecard], as_json: bool) -> None:
@@ -164,7 +170,10 @@ def _card(card: Scorecard, with_takes: bool) -> Frame:
         if shown:
             ship.append(f"  {word}", "bold yellow")
     if result.abstains or result.errors:
-        ship.append(f"\n{result.abstains} abstained, {result.errors} errors: not counted", "yellow")
+        ship.append(
+            f"\n{result.abstains} abstained, {counted(result.errors, 'error')}: not counted",
+            "yellow",
+        )
     if card.superseded.answers:
         ship.append(f"\n{_superseded(card.superseded)}", "yellow")
     parts: list[Any] = [head, Text(), ship, Text()]
@@ -192,9 +201,8 @@ def _line(line: PersonaLine, with_takes: bool) -> Text:
 
 
 def _superseded(left: Superseded) -> str:
-    wordings = "wording" if left.wordings == 1 else "wordings"
-    answers = "answer" if left.answers == 1 else "answers"
-    return f"{left.wordings} superseded {wordings} not counted ({left.answers} {answers})"
+    wordings = counted(left.wordings, "superseded wording")
+    return f"{wordings} not counted ({counted(left.answers, 'answer')})"
 
 
 def _word(line: PersonaLine) -> Text:

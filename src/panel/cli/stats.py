@@ -34,6 +34,7 @@ from panel.scorecard import NOT_JUDGEMENT
 from panel.site.health import left_out
 from panel.stats import DEMO, Interval
 from panel.store.frames import persona_names
+from panel.text import counted
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -76,7 +77,7 @@ def stats(
     else:
         _print(found, names, {each.arm: each.words for each in arms})
         for arm, many in waiting.items():
-            say(f"arm {arm}: {many:,} cells are not asked yet.")
+            say(f"arm {arm}: {counted(many, 'cell is', 'cells are')} not asked yet.")
 
 
 def record(value: Any) -> Any:
@@ -133,11 +134,14 @@ def _print_panel(
     source: str, panel: PanelStatistics, arm: ArmStatistics, names: Mapping[str, str]
 ) -> None:
     grid = panel.grid
-    left = f"; {grid.abstains:,} abstained and {grid.errors:,} errors are no votes"
+    left = (
+        f"; {grid.abstains:,} abstained and "
+        f"{counted(grid.errors, 'error is', 'errors are')} no votes"
+    )
     say(f"{source}: {_title(grid)}")
     say(
-        f"{int(grid.votes.sum()):,} votes of {len(grid.personas)} persona(s) on "
-        f"{len(grid.tools):,} tool(s){left if grid.abstains or grid.errors else ''}."
+        f"{counted(int(grid.votes.sum()), 'vote')} of {counted(len(grid.personas), 'persona')} on "
+        f"{counted(len(grid.tools), 'tool')}{left if grid.abstains or grid.errors else ''}."
     )
     if grid.demo:
         say(DEMO_FIGURES)
@@ -182,8 +186,9 @@ def _print_agreement(panel: PanelStatistics, names: Mapping[str, str]) -> None:
     if found.ships is not None:
         alone = f", {found.alone:,} of them alone on their tool," if found.alone else ""
         say(
-            f"Of all {found.ratings:,} majorities{alone} {percent(100 * found.ships)} ship. Where "
-            "nearly all are the same, alpha is low and AC1 high: read them together."
+            f"Of all {counted(found.ratings, 'majority', 'majorities')}{alone} "
+            f"{percent(100 * found.ships)} ship. Where nearly all are the same, alpha is low and "
+            "AC1 high: read them together."
         )
     if found.ties:
         say(
@@ -191,7 +196,10 @@ def _print_agreement(panel: PanelStatistics, names: Mapping[str, str]) -> None:
             "odd number of repeats makes no ties."
         )
     print_estimates("Repeats and independence", [("answers that flip", found.flips)], as_rate)
-    say(f"The {len(panel.grid.personas)} persona(s) count as: {_effective(found)}.")
+    say(
+        f"{counted(len(panel.grid.personas), 'persona counts', 'personas count')} as: "
+        f"{_effective(found)}."
+    )
     for each in found.uncounted:
         say(left_out(each, names[each.persona]))
 
@@ -225,14 +233,15 @@ def _print_variance(split: VarianceSplit) -> None:
         )
         table.add_row(safe(each.name), *cells)
     show(table)
-    sizes = ", ".join(
-        f"{n:,} {name}(s)" for name, n in zip(split.factors, split.sizes, strict=True)
-    )
+    sizes = ", ".join(counted(n, name) for name, n in zip(split.factors, split.sizes, strict=True))
     left = (
-        f"; {split.left_out:,} tool(s) without a vote somewhere left out" if split.left_out else ""
+        f"; {counted(split.left_out, 'tool')} without a vote somewhere left out"
+        if split.left_out
+        else ""
     )
     say(
-        f"Analysis of variance, random effects, of {sizes} and {split.repeats:.3g} repeat(s)"
+        f"Analysis of variance, random effects, of {sizes} and {split.repeats:.3g} "
+        f"{'repeat' if split.repeats == 1 else 'repeats'}"
         f"{left}; intervals by the grouped jackknife over tools."
     )
     for each in split.components:
@@ -246,7 +255,7 @@ def _print_projections(panel: PanelStatistics) -> None:
     table = head("What more would buy", "repeats", "SE of the catalog", "SE of one tool")
     for each in panel.projections:
         cells = [NONE if se is None else f"{se:.2f}" for se in (each.catalog, each.tool)]
-        table.add_row(f"{each.tools:,} tools", f"{each.repeats:.3g}", *cells)
+        table.add_row(counted(each.tools, "tool"), f"{each.repeats:.3g}", *cells)
     show(table)
     why = panel.projections[0].why
     say(f"Standard errors in points, by the same personas{f'; {why}' if why else ''}.")
@@ -289,8 +298,9 @@ def _tools_said(rates: ToolRates) -> str:
     left = f", and {none:,} none, since all their shares are the same" if none else ""
     width = "—" if rates.width is None else f"{rates.width:.0f}"
     return (
-        f"({about}): of {rates.tools:,} tools, {rates.undecided:,} have a 95 % interval that holds "
-        f"50 %{left}; the median interval is {width} points wide ({rates.intervals})."
+        f"({about}): of {counted(rates.tools, 'tool')}, {counted(rates.undecided, 'has', 'have')} "
+        f"a 95 % interval that holds 50 %{left}; the median interval is {width} points wide "
+        f"({rates.intervals})."
     )
 
 

@@ -22,6 +22,7 @@ from panel.research.attribution import (
 from panel.research.frame import FORMS, Source
 from panel.research.takes import Diversity, Take, diversity, load_takes, masked, scaffold
 from panel.store.frames import demo_models, persona_names
+from panel.text import counted
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -66,7 +67,7 @@ def takes(
     if as_json:
         print_json(_record(str(chosen), found, attributed, alike) | {"left_out": demo})
         return
-    say(f"{len(found):,} takes of {chosen}: one for each tool, persona and model.")
+    say(f"{counted(len(found), 'take')} of {chosen}: one for each tool, persona and model.")
     for name, each in attributed.items():
         _print_attribution(name, each, names)
     _print_diversity(alike, names)
@@ -80,7 +81,7 @@ def _print_attribution(name: str, found: Attribution | str, names: Mapping[str, 
         return
     low, high = found.interval.low, found.interval.high
     say(
-        f"Attribution, {name}: {percent(100 * found.accuracy)} of {found.n:,} takes "
+        f"Attribution, {name}: {percent(100 * found.accuracy)} of {counted(found.n, 'take')} "
         f"({low:.0f}–{high:.0f} %), chance {percent(100 * found.chance)}, p = {found.p:.3f} of "
         f"{found.permutations:,} permutations."
     )
@@ -95,7 +96,7 @@ def _print_diversity(found: list[Diversity] | str, names: Mapping[str, str]) -> 
         say(f"Diversity: not estimable: {found}.")
         return
     first = found[0]
-    say(f"Diversity over {first.n:,} takes of each persona, {first.words} words each:")
+    say(f"Diversity over {counted(first.n, 'take')} of each persona, {first.words} words each:")
     heads = ("zlib", "BLEU", "dist-1", "dist-2", "Vendi", "phrases", "opening")
     table = plain_table(["Persona"], heads)
     for each in found:

@@ -16,6 +16,7 @@ from panel.cli.output import note, print_json, say
 from panel.frozen.files import FOLDER, read_frozen
 from panel.frozen.receipts import compare_receipts
 from panel.readers.community.ledger import ledgers
+from panel.text import counted
 from panel.workspace.loading import RUNS, find_root
 
 app = typer.Typer(rich_markup_mode=None)
@@ -62,11 +63,14 @@ def verify(
     else:
         for fault in faults:
             say(fault)
-        state = f"{len(faults):,} faults" if faults else f"whole. Receipt: {receipt(found)}"
-        say(f"{len(found):,} journals, {lines:,} lines: {state}")
+        state = counted(len(faults), "fault") if faults else f"whole. Receipt: {receipt(found)}"
+        say(f"{counted(len(found), 'journal')}, {counted(lines, 'line')}: {state}")
         if unsealed:
-            note(f"{unsealed:,} lines are of older versions, which wrote no seals.")
+            note(
+                f"{counted(unsealed, 'line is', 'lines are')} of older versions, which wrote no "
+                "seals."
+            )
         if elsewhere:
-            note(f"{elsewhere:,} receipts in {FOLDER}/ are of journals that are not here.")
+            note(f"{FOLDER}/ has {counted(elsewhere, 'receipt')} of journals that are not here.")
     if faults:
         raise typer.Exit(ExitCode.FAILED)

@@ -16,6 +16,7 @@ from panel.errors import WorkspaceError
 from panel.frozen.check import frozen_status
 from panel.frozen.thaw import opened_thawed
 from panel.store.connection import FILE, MOVE, Connection, unfit_path
+from panel.text import counted
 from panel.workspace.endpoints import check_endpoint
 from panel.workspace.loading import WorkspaceFiles, check_rendering, find_root, load_workspace
 from panel.workspace.scaffold import create, others_can_read
@@ -39,7 +40,7 @@ def init(
 ) -> None:
     """Make a workspace: panel.toml, personas, prompts and sample tools."""
     files = create(directory)
-    say(f"Wrote {len(files)} files to {str(directory)!r}.")
+    say(f"Wrote {counted(len(files), 'file')} to {str(directory)!r}.")
     step = "" if directory.resolve() == Path.cwd() else f"cd {directory} && "
     note(
         f"Next: {step}panel run. It asks a model that runs on this machine, or says how to have "
@@ -73,8 +74,8 @@ def check(
         print_json({"problems": []})
     else:
         say(
-            f"{len(workspace.tools)} tools, {len(workspace.personas)} personas, 4 templates: "
-            "all in order."
+            f"{counted(len(workspace.tools), 'tool')}, "
+            f"{counted(len(workspace.personas), 'persona')}, 4 templates: all in order."
         )
         if others_can_read(workspace.runs):
             note(
@@ -96,7 +97,7 @@ def _check_frozen(
         wrong = ("stale", "missing", "altered")
         fallen = [each for each in status.found if each.persona and each.status in wrong]
         holds = status.pairs - len(fallen)
-        note(f"{holds:,} of {status.pairs:,} verdicts of {status.model} hold.")
+        note(f"{holds:,} of {counted(status.pairs, 'verdict')} of {status.model} hold.")
         if any(each.status == "altered" for each in status.found):
             note("What is altered was not written by 'panel freeze', which writes it anew.")
         if fallen:
@@ -141,6 +142,6 @@ def _checked(as_json: bool) -> WorkspaceFiles:
         else:
             for problem in error.problems:
                 say(str(problem))
-            note(f"{len(error.problems)} problem(s).")
+            note(f"{counted(len(error.problems), 'problem')}.")
         raise typer.Exit(ExitCode.USAGE) from None
     return workspace

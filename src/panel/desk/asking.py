@@ -17,6 +17,7 @@ from panel.frozen.reading import read_from_store
 from panel.runs.run import ProgressReporter, execute
 from panel.runs.selection import Selection, prepare
 from panel.store.ingest import opened
+from panel.text import counted
 from panel.workspace.endpoints import configured_endpoints
 from panel.workspace.loading import WorkspaceFiles, load_workspace
 
@@ -97,7 +98,7 @@ class BackgroundAsker:
 
     def _run(self, pair: Pair) -> Asked:
         def progress(stats: RunStats) -> None:
-            said = f"Asking ... {stats.asked} answered, {stats.requests} requests."
+            said = f"Asking ... {stats.asked} answered, {counted(stats.requests, 'request')}."
             self._say(pair, said)
 
         workspace = load_workspace(self._root)

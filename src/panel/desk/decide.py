@@ -32,7 +32,7 @@ from panel.errors import StoreBusyError, UsageError
 from panel.store.decisions import decisions_on
 from panel.store.ingest import ingest, opened
 from panel.store.queries import answer_of
-from panel.text import clean_text
+from panel.text import clean_text, counted
 from panel.workspace.git import user_name
 from panel.workspace.loading import WorkspaceFiles
 from panel.workspace.scaffold import make_runs
@@ -124,11 +124,11 @@ def _checked(decision: Decision) -> Decision:
         raise UsageError("a confirmation, and nothing else, names its question. Load it again.")
     if text and len(text) > TEXT_LIMIT:
         raise UsageError(
-            f"the take has {len(text):,} characters, more than {TEXT_LIMIT:,}. Shorten it."
+            f"the take has {counted(len(text), 'character')}, more than {TEXT_LIMIT:,}. Shorten it."
         )
     if note and len(note) > NOTE_LIMIT:
         raise UsageError(
-            f"the note has {len(note):,} characters, more than {NOTE_LIMIT:,}. Shorten it."
+            f"the note has {counted(len(note), 'character')}, more than {NOTE_LIMIT:,}. Shorten it."
         )
     if decision.action == "ask_again" and not note:
         raise UsageError("asking again needs a note. Write what the reviewer is to look at.")
@@ -143,11 +143,14 @@ def _quotes(evidence: tuple[str, ...] | None) -> tuple[str, ...] | None:
     cleaned = (clean_text(quote).strip() for quote in evidence)
     quotes = tuple(dict.fromkeys(quote for quote in cleaned if quote))
     if len(quotes) > MOST_QUOTES:
-        raise UsageError(f"{len(quotes)} quotes are more than {MOST_QUOTES}. Remove some.")
+        raise UsageError(
+            f"{counted(len(quotes), 'quote is', 'quotes are')} more than {MOST_QUOTES}. Remove "
+            "some."
+        )
     for quote in quotes:
         if len(quote) > QUOTE_LIMIT:
             raise UsageError(
-                f"the quote {quote[:40]!r}... has {len(quote):,} characters, more than "
+                f"the quote {quote[:40]!r}... has {counted(len(quote), 'character')}, more than "
                 f"{QUOTE_LIMIT:,}. Shorten it."
             )
     return quotes

@@ -27,6 +27,7 @@ from panel.store.connection import Connection
 from panel.store.decisions import review_states
 from panel.store.ingest import opened
 from panel.store.queries import answers_by_pair, tools_of_runs
+from panel.text import counted
 from panel.workspace.loading import WorkspaceFiles
 from panel.workspace.personas import Persona
 from panel.workspace.tools import Tool
@@ -59,7 +60,7 @@ class DoubtError(PanelError):
 
     def __init__(self, errors: list[Finding]) -> None:
         self.errors = errors
-        many = f"{len(errors)} errors" if len(errors) > 1 else "an error"
+        many = counted(len(errors), "error")
         super().__init__(
             f"the checks found {many} in these words. Say why they stand all the same."
         )

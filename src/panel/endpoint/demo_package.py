@@ -60,7 +60,9 @@ def _download(package: str, folder: Path) -> Path:
     try:
         done = subprocess.run(command, capture_output=True, check=False)
     except OSError as error:
-        raise EndpointError(f"pip cannot be started: {error}. Install pip and try again.") from None
+        raise EndpointError(
+            f"pip cannot be started: {error.strerror or error}. Install pip and try again."
+        ) from None
     wheels = sorted(folder.glob("*.whl"))
     if done.returncode != 0 or not wheels:
         last = (

@@ -115,7 +115,7 @@ REMEDIES = {
     NO_DECISIONS: WITHOUT_DECISIONS,
     DECISIONS_REFUSED: WITHOUT_DECISIONS,
     "redirected": "Put the new address into base_url; the key is not sent after a redirect.",
-    "unreachable": "Start the server, or correct base_url.",
+    "unreachable": "Start the server, or correct base_url, or look at the network.",
     "silent": "Is its model still loading? Run again, or raise timeout_seconds.",
     "timeout": "Is its model still loading? Run again, or raise timeout_seconds.",
     "context_overflow": "Give the model a larger context window, or shorten the descriptions.",

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from panel.cells.cells import PairKey
 from panel.endpoint.faults import LOADING, NOT_RECORDED, Fault
+from panel.text import counted
 
 FEW = 3  # tools refused alike, with no answer between, that end a run where all may be refused
 MANY = 16  # cells that ended alike in an error, with no answer between, that end a run
@@ -150,7 +151,7 @@ class EndpointHealth:
         if not over:
             return fault
         took = f" in {now - self._first_failed:.0f} s" if now - self._first_failed >= 1 else ""
-        many = f"{self._failed} requests in a row" if self._failed > 1 else "the request"
+        many = f"{counted(self._failed, 'request')} in a row" if self._failed > 1 else "the request"
         detail = f"{many} failed{took}, the last with {fault.label}: {fault.said}"
         return Fault("stop", "no_answer", detail)
 
@@ -175,6 +176,6 @@ class EndpointHealth:
         many = len(alike.cells)
         everyone = len(alike.tools) >= min(FEW, self.tools) and many >= min(FEW, self.cells)
         if (fault.action == "suspect" and everyone) or many >= MANY:
-            first = f"{many} cells in a row: " if many > 1 else ""
+            first = f"{counted(many, 'cell')} in a row: " if many > 1 else ""
             return replace(fault, action="stop", detail=f"{first}{fault.detail}")
         return fault

@@ -57,6 +57,19 @@ async def chat_models(client: Client, server: Server) -> list[ServedModel]:
     return [*once.values()]
 
 
+def surely_lacks(server: Server, model: str) -> bool:
+    """Whether a server would refuse a model, by the list that it has just sent.
+
+    True of Ollama alone, which lists all that it has. Others serve names that they do not list:
+    gateways their aliases and wildcards, vLLM and SGLang adapters that they load when asked,
+    llama.cpp any name at all. Of Ollama's own, names with a registry and models that it does not
+    run itself ("-cloud") are left to it.
+    """
+    if server.name != "Ollama" or not server.models or "/" in model or "cloud" in model.lower():
+        return False
+    return _untagged(model).lower() not in {_untagged(each).lower() for each in server.models}
+
+
 async def _listed(client: Client, server: Server) -> list[ServedModel]:
     entries, loaded = list(server.entries), server.name in _ALWAYS_LOADED or None
     if server.name == "LM Studio":

@@ -38,6 +38,7 @@ _DATES = {9, 10}
 _NAMES = {62, 64}
 _NOT_TLS = {"WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"}
 _NOT_TLS |= {"PACKET_LENGTH_TOO_LONG", "UNEXPECTED_MESSAGE", "BAD_RECORD_TYPE"}
+_NUMBER = re.compile(r"\[Errno -?\d+\] ")
 _TLS_ALERT = r"\x15\x03"  # how a TLS server answers plain HTTP, as aiohttp quotes it
 _TLS_ASKED_FOR = re.compile(  # nginx, Go, Apache, with status 400
     r"plain HTTP request was sent to HTTPS|HTTP request to an HTTPS server|speaking plain HTTP"
@@ -268,13 +269,13 @@ def transport_fault(error: BaseException, deadline: float, route: Route) -> tupl
     """Return label and detail of why no whole answer came; faults.py knows what they mean."""
     causes = list(_causes(error))
     first = causes[-1]
-    detail = f"{type(first).__name__}: {first}"
+    detail = f"{route.host}: {in_words(first)}"
     if route.proxy and (fault := _proxy_fault(causes, route.proxy)) is not None:
         return fault
     way = f" through {route.proxy}" if route.proxy else ""
     match first:
         case aiohttp.ConnectionTimeoutError():
-            return "timeout", f"no connection{way} within {CONNECT_SECONDS:g} s"
+            return "timeout", f"no connection to {route.host}{way} within {CONNECT_SECONDS:g} s"
         case TimeoutError():
             return "timeout", f"no whole answer within {deadline:g} s"
         case ssl.SSLEOFError() | ssl.SSLZeroReturnError():
@@ -282,9 +283,9 @@ def transport_fault(error: BaseException, deadline: float, route: Route) -> tupl
         case ssl.SSLError():
             return _tls_fault(first, route)
         case ConnectionRefusedError():
-            return "refused", detail
+            return "refused", f"nothing listens at {route.host}"
         case socket.gaierror(errno=number) if number != socket.EAI_AGAIN:
-            return "refused", detail
+            return "refused", f"the host {route.address.hostname!r} could not be found (DNS)"
         case BodyTooLong():
             most = f"{BODY_BYTES // 2**20} MiB"
             return "body_too_long", f"the body of {route.host}'s answer has more than {most}"
@@ -297,6 +298,30 @@ def transport_fault(error: BaseException, deadline: float, route: Route) -> tupl
     return "dropped", f"{detail}{way}"
 
 
+def in_words(error: BaseException) -> str:
+    """Say for a person why a connection failed: no name of a class, no number of the system."""
+    match error:
+        case socket.gaierror(errno=socket.EAI_AGAIN):
+            return "no name server answers just now (DNS)"
+        case socket.gaierror():
+            return "the host could not be found (DNS)"
+        case ConnectionRefusedError():
+            return "nothing listens there"
+        case aiohttp.ServerDisconnectedError() | ConnectionResetError() | BrokenPipeError():
+            return "the connection was closed before the answer"
+        case ssl.SSLEOFError() | ssl.SSLZeroReturnError():
+            return "the connection was closed while TLS was agreed on"
+        case aiohttp.ClientPayloadError():
+            return "the answer broke off"
+        case http_exceptions.HttpProcessingError():
+            return f"the answer is not HTTP: {error.message}"
+        case ssl.SSLError():
+            return (error.reason or str(error)).replace("_", " ").lower()
+        case OSError(errno=int(number)):
+            return os.strerror(number).lower()  # the error's own words may be an address alone
+    return _NUMBER.sub("", str(error)) or "the connection failed"
+
+
 def _proxy_fault(causes: Sequence[BaseException], proxy: Proxy) -> tuple[str, str] | None:
     """Return label and detail where the proxy refused or cannot be reached; else None."""
     first = causes[-1]
@@ -306,7 +331,7 @@ def _proxy_fault(causes: Sequence[BaseException], proxy: Proxy) -> tuple[str, st
             said = f"{proxy} answered {cause.status} {cause.message}".rstrip()
             return ("dropped" if cause.status >= 500 else "proxy_refused"), said
         if gone or isinstance(cause, aiohttp.ClientProxyConnectionError):
-            return "proxy_unreachable", f"{proxy} cannot be reached: {first}"
+            return "proxy_unreachable", f"{proxy} cannot be reached: {in_words(first)}"
     return None
 
 

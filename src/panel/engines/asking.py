@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from panel.cells.journal import JournalWriter
 from panel.endpoint.client import Client
 from panel.endpoint.faults import Fault
 from panel.endpoint.memory import Memory
 from panel.endpoint.output_modes import RequestProfile
+from panel.endpoint.served_models import surely_lacks
 from panel.endpoint.servers import Server, listed_models
 from panel.engines.base import RunStats
 from panel.engines.commits import GroupCommit
 from panel.engines.opening import EMBEDDED, in_flight_kept
 from panel.engines.replica import Replica
 from panel.workspace.endpoints import Endpoint
+from panel.workspace.validation import nearest
 
 MODELS_SHOWN = 12
 
@@ -88,9 +91,17 @@ class Asking:
         """Where a model is not there, say which ones are."""
         for replica in self.replicas:
             if self.stats.stopped == "endpoint" and replica.fault and replica.client:
-                unknown = replica.fault.label == "not_found"
-                more = await _models_there(replica.client) if unknown else ""
-                self.stats.why = replica.fault.sentence(more)
+                if replica.fault.label == "not_found":
+                    self.stats.why = await _not_there(replica.fault, replica)
+                else:
+                    self.stats.why = replica.fault.sentence()
+
+    def refuse_missing(self) -> None:
+        """Give up the servers that surely lack their model, before anything is asked of them."""
+        for replica in self.replicas:
+            if replica.client and surely_lacks(replica.server, replica.endpoint.model):
+                said = f"{replica.server.name} has no model {replica.endpoint.model!r}"
+                self.give_up(replica, Fault("stop", "not_found", said))
 
     def interrupt(self) -> None:
         """Let the calls in flight finish; drop them the second time."""
@@ -131,11 +142,15 @@ def _history(replicas: Sequence[Replica]) -> list[tuple[float, int, str]]:
     )
 
 
-async def _models_there(client: Client) -> str:
-    """Return a sentence that names the models of the server, "" where it lists none."""
-    models = await listed_models(client)
+async def _not_there(fault: Fault, replica: Replica) -> str:
+    """Return the sentence of a model that is not there, with those that its server lists."""
+    models = replica.server.models
+    if not models and replica.client:
+        models = await listed_models(replica.client)
     if not models:
-        return ""
+        return fault.sentence()
     more = len(models) - MODELS_SHOWN
-    names = ", ".join(models[:MODELS_SHOWN]) + (f" and {more} more" if more > 0 else "")
-    return f". Models there: {names}"
+    names = ", ".join(models[:MODELS_SHOWN]) + (f" and {more:,} more" if more > 0 else "")
+    if near := nearest(replica.endpoint.model, models):
+        fault = replace(fault, remedy=f"Did you mean {near!r}? Name it with --model.")
+    return fault.sentence(f". Models there: {names}")

@@ -65,6 +65,7 @@ async def _in_turns(
                     opened = opened_clients(endpoint, served[name])
                     clients[name] = await stack.enter_async_context(opened)
                 await asyncio.gather(*(run.open(each, stack) for each in _asked(run.job, clients)))
+                run.refuse_missing()
             for number in range(rounds):
                 for run in runs:
                     if not any(each.stats.stopped for each in runs):

@@ -12,6 +12,7 @@ from panel.cells.cells import Cell
 from panel.endpoint.client import Client
 from panel.endpoint.embedded import Served, serve
 from panel.endpoint.servers import Server
+from panel.text import counted
 from panel.workspace.endpoints import Endpoint
 
 EMBEDDED = Server("llama.cpp (embedded)")
@@ -90,6 +91,6 @@ def interruptible(interrupt: Callable[[], None]) -> Iterator[None]:
 def in_flight_kept(many: int) -> str:
     """Say what becomes of the calls in flight after a first Ctrl-C."""
     return (
-        f"Stopping: {many} call(s) in flight are paid for and will be kept. "
+        f"Stopping: {counted(many, 'call')} in flight are paid for and will be kept. "
         "Ctrl-C again drops them."
     )

@@ -62,7 +62,8 @@ class Freezing:
 
     renamed: former slug → present one of files that have another name now.
     unasked: tool × persona pairs of which no answer to the present wording is there, so that
-    their file stays as it was (or is not there).
+    their file stays as it was (or is not there). approved, drafts: verdicts in the files of the
+    frozen tools whose words an editor has approved, and has not.
     """
 
     written: list[str] = field(default_factory=list)
@@ -71,6 +72,8 @@ class Freezing:
     orphaned: list[str] = field(default_factory=list)
     kept: list[Kept] = field(default_factory=list)
     unasked: int = 0
+    approved: int = 0
+    drafts: int = 0
     renamed: dict[str, str] = field(default_factory=dict)
 
 
@@ -131,6 +134,9 @@ def freeze(
     _remove_renamed(folder, found.renames, files, done)
     done.unchanged = len(texts) - len(done.written)
     done.written += canaries
+    verdicts = [each for file in files.values() for each in file.personas.values()]
+    done.approved = sum(each.state == "approved" for each in verdicts)
+    done.drafts = len(verdicts) - done.approved
     return done
 
 

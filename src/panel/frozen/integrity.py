@@ -17,6 +17,7 @@ from panel.frozen.publish import edited, published
 from panel.frozen.rule import publish_rule
 from panel.frozen.verdicts import FrozenAnswer, FrozenVerdict
 from panel.hashing import content_hash
+from panel.text import counted
 
 _FOLLOWS = (
     *("verdict", "confidence", "ships", "n", "contested", "state", "take", "fingerprint", "kept"),
@@ -105,7 +106,10 @@ def _consequences(verdict: FrozenVerdict) -> Iterator[str]:
     votes, approved = votes_of(verdict.answers), replay(chain).published
     stands = publish_rule(verdict.verdict, votes).verdict == verdict.verdict
     if approved is None and not (stands and (verdict.verdict or not votes.n)):
-        yield f"{verdict.verdict} is not what {votes.ships} ships of {votes.n} votes publish"
+        yield (
+            f"{verdict.verdict} is not what {votes.ships} ships of "
+            f"{counted(votes.n, 'vote')} publish"
+        )
 
 
 def decision_of(tool: str, persona: str, decision: RecordedDecision) -> Decision:

@@ -23,6 +23,7 @@ from panel.stats import (
     rating_counts,
 )
 from panel.stats.intervals import t_interval
+from panel.text import counted
 
 JACKKNIFE = "jackknife over tools, t interval"
 SPREAD = 10  # tools; from fewer, an interval of agreement holds the truth 78 to 89 % of the time
@@ -139,8 +140,8 @@ def _kish(health: PanelHealth) -> str:
     if health.effective is not None:
         tools = sorted({pair.n for pair in known})
         said += (
-            f", k = {len(health.counted)} personas, rho = {health.mean_phi:.3f}, the mean phi of "
-            f"{len(known)} pair{'s' if len(known) > 1 else ''} on "
+            f", k = {counted(len(health.counted), 'persona')}, rho = {health.mean_phi:.3f}, the "
+            f"mean phi of {counted(len(known), 'pair')} on "
             f"{' to '.join(f'{n:,}' for n in dict.fromkeys((tools[0], tools[-1])))} tools"
         )
     return f"{said}; Bayesian bootstrap over tools"

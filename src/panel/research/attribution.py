@@ -12,6 +12,7 @@ from panel.research.extras import needed
 from panel.research.takes import Take
 from panel.stats.diversity import words
 from panel.stats.votes import Interval, wilson
+from panel.text import counted
 
 FEWEST_TAKES = 80  # below, even nine in ten right leaves an interval that reaches below 80 %
 FEWEST_TOOLS = 10  # two for each fold
@@ -51,10 +52,16 @@ def why_no_attribution(takes: Sequence[Take], change: Callable[[str], str] = str
     if len(personas) < 2:
         return "there is only one persona, so there is nobody to take it for"
     if len(tools) < FEWEST_TOOLS:
-        return f"{len(tools)} tools are fewer than {FEWEST_TOOLS}, and it is split by tool"
+        return (
+            f"{counted(len(tools), 'tool is', 'tools are')} fewer than "
+            f"{FEWEST_TOOLS}, and it is split by tool"
+        )
     left = sum(bool(words(change(take.text))) for take in takes)
     if left < FEWEST_TAKES:
-        return f"{left} takes with words are fewer than {FEWEST_TAKES}"
+        return (
+            f"{counted(left, 'take with words is', 'takes with words are')} fewer than "
+            f"{FEWEST_TAKES}"
+        )
     return None
 
 

@@ -10,6 +10,7 @@ from panel.errors import UsageError
 from panel.research.paired import Comparison
 from panel.research.shifts import Shift, shift
 from panel.stats.intervals import t_interval
+from panel.text import counted
 
 FEWEST_CANARIES = 3  # fewer say too little of how much unchanged tools move
 
@@ -61,7 +62,7 @@ def split(found: Comparison, canaries: Collection[str]) -> Split | None:
         return None
     if len(unchanged) < FEWEST_CANARIES:
         raise UsageError(
-            f"{len(unchanged)} unchanged tool(s) cannot say what the model did: it takes "
+            f"{counted(len(unchanged), 'unchanged tool')} cannot say what the model did: it takes "
             f"{FEWEST_CANARIES}, and a dozen says more. Name tools with --canary."
         )
     model, changed = shift(unchanged), shift(others)

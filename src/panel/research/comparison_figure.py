@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from panel.research import charts
-from panel.research.figures import Column, Figure, counted, ends
+from panel.research.figures import Column, Figure, ends
 from panel.research.outcome import ComparisonOutcome, ExperimentOutcome
 from panel.research.paired import Comparison
 from panel.store import figures as queries
+from panel.text import counted
 
 COLUMNS: tuple[Column, ...] = (
     ("Comparison", "text"),

@@ -16,6 +16,7 @@ from panel.research.arms import Arm, Plan, Protocol, plan_arms
 from panel.research.paired import FEWEST
 from panel.store.connection import Connection
 from panel.store.decisions import guidance_notes
+from panel.text import counted
 from panel.workspace.documents import toml_lines
 from panel.workspace.endpoints import configured_endpoints
 from panel.workspace.experiments import FOLDER, ArmSettings, Experiment, load_experiments
@@ -108,8 +109,8 @@ def undecidable(experiment: Experiment, laid_out: Plan) -> list[str]:
             many = len(tools[each.a] & tools[each.b])
             if many < FEWEST:
                 found.append(
-                    f"{each.b} − {each.a} cannot be decided: {many} tool(s) in common, and a "
-                    f"comparison takes {FEWEST}. Choose more tools before the first answer."
+                    f"{each.b} − {each.a} cannot be decided: {counted(many, 'tool')} in common, "
+                    f"and a comparison takes {FEWEST}. Choose more tools before the first answer."
                 )
     return found
 

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from panel.research.figures import Column, Figure, counted
+from panel.research.figures import Column, Figure
 from panel.research.realised import Unrealised
 from panel.store import figures as queries
 from panel.store.connection import Connection
 from panel.store.figures import fetched
 from panel.store.registrations import registered_text
+from panel.text import counted
 from panel.workspace.experiments import ExperimentFile, plan_of
 
 HOUSE = "the house’s"
@@ -124,5 +125,9 @@ def _said(arms: tuple[ArmFactors, ...], cells: int, answered: int) -> str:
     if len(arms) == 1:
         said = "There is one arm."
     if answered < cells:
-        said += f" An interim look: {cells - answered:,} of {cells:,} cells are not asked yet."
+        left = cells - answered
+        said += (
+            f" An interim look: {left:,} of {counted(cells, 'cell')} "
+            f"{'is' if left == 1 else 'are'} not asked yet."
+        )
     return said

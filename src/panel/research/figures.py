@@ -9,6 +9,7 @@ from typing import Any, Literal
 from panel.research import charts
 from panel.research.frame import Frame
 from panel.stats import Interval
+from panel.text import counted
 
 # How a column's values are shown. interval: of a percentage; span: of a number.
 # shift, shift_span: a difference in points and its interval. mean: of counts.
@@ -69,11 +70,6 @@ class Figure:
             for at in range(len(self.columns))
             if any(row[at] not in (None, "") for row in self.rows)
         )
-
-
-def counted(many: int, one: str, more: str | None = None) -> str:
-    """Return a count with its word: 1 tool, 2 tools."""
-    return f"{many:,} {one if many == 1 else more or one + 's'}"
 
 
 def not_voted(frame: Frame) -> str:

@@ -17,6 +17,7 @@ from panel.stats import Tally
 from panel.store.connection import Connection
 from panel.store.frames import counts_of
 from panel.store.registrations import arm_conditions
+from panel.text import counted
 
 Kind = Literal["house", "model", "run", "experiment"]
 FORMS = "house, model:IDENTITY, run:RUN_ID, EXPERIMENT or EXPERIMENT/ARM"
@@ -178,8 +179,8 @@ def no_votes(connection: Connection, source: Source) -> UsageError:
     """Return the error of a source of which the store holds nothing."""
     if many := sum(not_asked(connection, source).values()):
         return UsageError(
-            f"{str(source)!r} is not asked yet: none of its {many:,} cells has an answer. Ask: "
-            f"'panel experiment run {source.name}'."
+            f"{str(source)!r} is not asked yet: none of its {counted(many, 'cell')} has an answer. "
+            f"Ask: 'panel experiment run {source.name}'."
         )
     return UsageError(f"the store holds no answers of {str(source)!r}. Write {FORMS}.")
 

@@ -21,6 +21,7 @@ from panel.stats.votes import Interval, ShipOrSkip, wilson
 from panel.store.connection import Connection
 from panel.store.frames import HOUSE, demo_models
 from panel.store.labels import DrawnItem, Question, drawn_items, house_questions
+from panel.text import counted
 
 FEWEST_LABELS = 50  # labelled questions, to correct a rate
 FEWEST_EACH = 10  # that people ship, and that they skip, to know what the panel says of such
@@ -169,9 +170,14 @@ def _reworded(judged: Sequence[DrawnItem], present: Sequence[Question]) -> int:
     return sum(now.get((item.tool, item.persona)) != item.wording for item in judged)
 
 
+def _too_few(labelled: int) -> str:
+    found = counted(labelled, "labelled question is", "labelled questions are")
+    return f"{found} fewer than {FEWEST_LABELS}"
+
+
 def _powered(first: DrawnItem, pairs: Sequence[_Pair]) -> Corrected | str:
     if len(pairs) < FEWEST_LABELS:
-        return f"{len(pairs)} labelled questions are fewer than {FEWEST_LABELS}"
+        return _too_few(len(pairs))
     sizes = {"ship": first.population_ships, "skip": first.population - first.population_ships}
     strata = [
         Stratum(
@@ -188,7 +194,7 @@ def _powered(first: DrawnItem, pairs: Sequence[_Pair]) -> Corrected | str:
 def _rogan_gladen(ships: int, votes: int, table: Table) -> Corrected | str:
     gold = table.calibration
     if table.n < FEWEST_LABELS:
-        return f"{table.n} labelled questions are fewer than {FEWEST_LABELS}"
+        return _too_few(table.n)
     for word, many in (("ship", gold.ships), ("skip", gold.skips)):
         if many < FEWEST_EACH:
             return f"people {word} {many} of the questions, fewer than {FEWEST_EACH}"

@@ -16,6 +16,7 @@ from panel.research.realised import caveat, unrealised_arms
 from panel.research.standing import Standing, standing
 from panel.store.connection import Connection
 from panel.store.registrations import ArmConditions, Registration, arm_conditions, registrations
+from panel.text import counted
 from panel.workspace.experiments import Comparison as Registered
 from panel.workspace.experiments import Experiment
 from panel.workspace.loading import WorkspaceFiles
@@ -174,8 +175,8 @@ def _incomplete(name: str, arms: Sequence[ArmOutcome]) -> str:
         return ""
     cells = sum(arm.conditions.enrolled for arm in arms)
     return (
-        f"Incomplete: {left:,} of {cells:,} cells are not asked yet, and nothing is decided before "
-        f"they are: 'panel experiment run {name}'."
+        f"Incomplete: {left:,} of {counted(cells, 'cell')} {'is' if left == 1 else 'are'} not "
+        f"asked yet, and nothing is decided before they are: 'panel experiment run {name}'."
     )
 
 

@@ -32,6 +32,7 @@ from panel.stats.paired import (
     sign_flip,
     stratified_exact,
 )
+from panel.text import counted
 
 FEWEST = 6  # tools: with five the smallest two-sided p of the sign-flip test is 2/32
 Expect = Literal["more", "fewer"]
@@ -276,7 +277,7 @@ def _why(tool: str, a: str, b: str, sides: tuple[Mapping[str, object], ...]) -> 
 
 
 def _too_few(a: Frame, b: Frame, n: int) -> str:
-    said = f"{a.source!r} and {b.source!r} have votes on {n} tool(s) in common, "
+    said = f"{a.source!r} and {b.source!r} have votes on {counted(n, 'tool')} in common, "
     said += f"and a comparison takes {FEWEST}"
     if n:
         said += f": with {n} the smallest two-sided p of the sign-flip test is 2/{2**n}"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from panel.research import charts
 from panel.research.agreement import AgreementFigures
-from panel.research.figures import Column, Figure, counted, ends, ties_said
+from panel.research.figures import Column, Figure, ends, ties_said
 from panel.research.panels import PanelStatistics
 from panel.research.rates import Estimate, tool_rate
 from panel.site.health import left_out
 from panel.stats import DEMO, flip_rate
 from panel.store import figures as queries
+from panel.text import counted
 
 ALL = "all personas"
 WHY = "Not estimable, since"
@@ -38,8 +39,8 @@ def agreement(found: PanelStatistics, begin: str) -> Figure:
         key="agreement",
         title="Agreement of the personas",
         finding=f"On {counted(figures.raw.n, 'tool')} with two majorities or more: "
-        f"{', '.join(said)}; share of ship among all {figures.ratings:,} majorities {marginal}. "
-        f"{_effective(figures)}",
+        f"{', '.join(said)}; share of ship among all "
+        f"{counted(figures.ratings, 'majority', 'majorities')} {marginal}. {_effective(figures)}",
         estimates="How far the personas’ majorities on one tool are the same, tools being the "
         "sample. Alpha alone punishes a panel that ships nearly everything, AC1 alone praises "
         "coins, and raw agreement knows no chance: read them together.",

@@ -21,6 +21,7 @@ from panel.stats import (
     combine,
     health_of,
 )
+from panel.text import counted
 
 SAID: tuple[Said, ...] = ("", "tie", "skip", "ship")
 LEAST, MOST = 10, 90  # percent: outside, a catalog's rate tells hardly one tool from another
@@ -176,13 +177,13 @@ def base_rate_alarms(
     catalog, shown = panel.catalog, names or {}
     found = [
         f"{shown.get(each.persona, each.persona)} {'ships' if each.rate.value else 'skips'} every "
-        f"one of {each.rate.n:,} tools: it tells none from another."
+        f"one of {counted(each.rate.n, 'tool')}: it tells none from another."
         for each in panel.base_rates
         if each.constant and each.rate.n >= ENOUGH
     ]
     if catalog.value is not None and not LEAST <= catalog.value <= MOST:
         found.append(
-            f"The panel ships {catalog.value:.1f} % of {catalog.n:,} tools, outside {LEAST} to "
-            f"{MOST} %: a rate that hardly varies says little of a tool."
+            f"The panel ships {catalog.value:.1f} % of {counted(catalog.n, 'tool')}, outside "
+            f"{LEAST} to {MOST} %: a rate that hardly varies says little of a tool."
         )
     return tuple(found)

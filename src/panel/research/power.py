@@ -20,6 +20,7 @@ from panel.research.pilot import Components, components
 from panel.research.shifts import ALPHA
 from panel.stats import Interval
 from panel.stats.paired import sign_flip
+from panel.text import counted
 
 SEED = 20261127
 CATALOGS = 2000  # the standard error of a power is at most 0.011
@@ -177,7 +178,7 @@ def power(panel: Components, tools: int, repeats: int, aim: Aim, catalogs: int =
     for an effect beyond 0 or 100 %.
     """
     if tools < FEWEST:
-        raise UsageError(f"{tools} tool(s) can show nothing: a comparison takes {FEWEST}.")
+        raise UsageError(f"{counted(tools, 'tool')} can show nothing: a comparison takes {FEWEST}.")
     shift = panel.logits(aim.effect) if aim.effect else 0.0
     shown = sum(
         _shown(differences, repeats * len(panel.biases), aim)
@@ -209,8 +210,8 @@ def designs(panel: Components, budget: Budget, aim: Aim) -> list[Design]:
     kept = [(tools, repeats) for tools, repeats in splits if tools >= FEWEST and repeats]
     if not kept:
         raise UsageError(
-            f"{budget.calls:,} calls do not pay for a comparison: {FEWEST} tools take "
-            f"{budget.cost(personas, FEWEST, 1):,}."
+            f"{counted(budget.calls, 'call does', 'calls do')} not pay for a comparison: {FEWEST} "
+            f"tools take {budget.cost(personas, FEWEST, 1):,}."
         )
     found = [_design(panel, budget, aim, each) for each in kept]
     return sorted(found, key=lambda each: (-each.power, each.calls))

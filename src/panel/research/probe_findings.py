@@ -15,6 +15,7 @@ from panel.research.probe_rules import (
     decide_signs,
 )
 from panel.stats import Tally, flip_rate
+from panel.text import counted
 
 Frames = Mapping[str, Frame]  # by role
 Votes = dict[tuple[str, str], Tally]  # tool, persona → what was counted
@@ -110,7 +111,7 @@ def _tied(before: Frame, others: Iterable[Frame]) -> tuple[str, ...]:
     """Say how many pairs are left out because a side has no majority; nothing where none is."""
     pairs = [pair for other in others for pair in _paired(votes(before), votes(other))]
     tied = sum(not (a.majority and b.majority) for _tool, _who, a, b in pairs)
-    said = f"{tied:,} of {len(pairs):,} pairs of majorities are left out, tied on a side"
+    said = f"{tied:,} of {counted(len(pairs), 'pair')} of majorities are left out, tied on a side"
     return (f"{said}; an odd number of repeats makes none.",) if tied else ()
 
 
@@ -184,7 +185,7 @@ def find_injection(frames: Frames, threshold: float) -> Finding:
     )
     left = len(clean) - len(leaning)
     notes = (
-        f"{len(leaning)} cells skip in every clean answer and are looked at; {left} do not.",
+        f"{counted(len(leaning), 'cell')} with a skip in every clean answer looked at; {left} not.",
         f"Asked again without any payload, {noise:.1f} % of them ship.",
     )
     return Finding(decide_flips(_counts(every), threshold, noise), beside, notes)

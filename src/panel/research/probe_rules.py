@@ -14,6 +14,7 @@ from typing import Literal
 
 from panel.stats.intervals import exact, mean_interval, t_quantile
 from panel.stats.votes import Interval
+from panel.text import counted
 
 Verdict = Literal["met", "not met", "not shown"]
 ONE_SIDED = 0.05  # the chance that either end of an interval is wrong; both make it a 90 % one
@@ -189,7 +190,10 @@ def decide_flips(
         "not met": f"More than {threshold:g} % of cases flip.",
         "not shown": f"The interval does not say on which side of {threshold:g} % the flips are.",
     }[verdict]
-    method = f"{FLIP_METHOD}; {cases} cases on {len(groups)} tools count as {n:.0f}"
+    method = (
+        f"{FLIP_METHOD}; {counted(cases, 'case')} on "
+        f"{counted(len(groups), 'tool')} counted as {n:.0f}"
+    )
     return Decision(verdict, 100 * rate, span.low, span.high, len(groups), "tools", method, said)
 
 
@@ -211,7 +215,7 @@ def decide_signs(moved: Sequence[float], threshold: float = 50) -> Decision:
     verdict = more_than(span, threshold)
     against = sum(each < 0 for each in moved)
     said = (
-        f"{right} of {n} pairs moved as predicted, {against} the other way, "
+        f"{right} of {counted(n, 'pair')} moved as predicted, {against} the other way, "
         f"{n - right - against} not at all."
     )
     return Decision(verdict, 100 * right / n, span.low, span.high, n, "pairs", SIGN_METHOD, said)

@@ -21,6 +21,7 @@ from panel.research.realised import Unrealised, caveat, unrealised_arms
 from panel.runs.run import ProgressReporter
 from panel.store.ingest import opened
 from panel.store.queries import experience
+from panel.text import counted
 from panel.workspace.loading import WorkspaceFiles
 
 
@@ -117,7 +118,7 @@ def read_probe(workspace: WorkspaceFiles, prepared: PreparedProbe) -> Finding:
     unvoted = sum(row.abstains + row.errors for frame in frames.values() for row in frame.rows)
     if not unvoted:
         return finding
-    note = f"{unvoted:,} cells abstained or ended in an error; they are no votes."
+    note = f"{counted(unvoted, 'cell')} abstained or ended in an error; they are no votes."
     return replace(finding, notes=(*finding.notes, note))
 
 

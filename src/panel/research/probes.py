@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from panel.cells.cells import Target
 from panel.errors import UsageError
 from panel.research import probe_arms, probe_findings, probe_plan
-from panel.research.figures import counted
 from panel.research.probe_arms import Roles, Setup
 from panel.research.probe_findings import Finding, Frames
 from panel.research.probe_material import Material, ProbeTool
 from panel.research.probe_plan import Chances, ProbePlan
+from panel.text import counted
 from panel.workspace.personas import Persona
 from panel.workspace.validation import did_you_mean
 
@@ -75,7 +75,10 @@ class Probe:
         """Raise UsageError, with a size that would do, for one that cannot decide by its plan."""
         if not plan.decides:
             size = size_of(setup)
-            plan.refuse(f"{size.tools} tools x {size.repeats} repeat(s)", self._remedy(setup))
+            plan.refuse(
+                f"{counted(size.tools, 'tool')} x {counted(size.repeats, 'repeat')}",
+                self._remedy(setup),
+            )
 
     def _remedy(self, setup: Setup) -> str:
         """Say what would decide: more repeats, then more tools, then the sealed ones as well."""

@@ -7,9 +7,10 @@ from typing import Any
 
 from panel.research import charts
 from panel.research.calibration import stated_and_seen
-from panel.research.figures import Figure, counted, ends
+from panel.research.figures import Figure, ends
 from panel.stats.calibration import FEWEST_TOOLS, HeldOut, Repeats, held_out
 from panel.store import figures as queries
+from panel.text import counted
 
 Row = Mapping[str, Any]
 ALL = "all personas"

@@ -15,7 +15,7 @@ from panel.errors import Problem, WorkspaceError
 from panel.stats import ShipOrSkip
 from panel.store.ingest import ingest, opened
 from panel.store.labels import DrawnItem, drawn_items
-from panel.text import clean_text
+from panel.text import clean_text, counted
 from panel.workspace.loading import WorkspaceFiles
 from panel.workspace.plain_files import read_text
 from panel.workspace.scaffold import make_runs
@@ -130,7 +130,7 @@ def _problem(
     if word and word.casefold() not in WORDS:
         return "label", f"{word!r} is no label", "Write ship or skip, or leave it empty."
     if note and len(note) > NOTE_LIMIT:
-        message = f"has {len(note):,} characters, more than {NOTE_LIMIT:,}"
+        message = f"has {counted(len(note), 'character')}, more than {NOTE_LIMIT:,}"
         return "note", message, "Shorten it."
     return None
 
@@ -151,7 +151,7 @@ def _rows(file: Path) -> Iterator[tuple[int, dict[str, str]]]:
                     remedy = "Keep the first line as 'panel labels draw' wrote it."
                     raise WorkspaceError.single(file, 1, "", told, remedy)
             elif len(cells) > len(names) and any(cell.strip() for cell in cells[len(names) :]):
-                told = f"has {len(cells)} cells where the first line has {len(names)}"
+                told = f"has {counted(len(cells), 'cell')} where the first line has {len(names)}"
                 raise WorkspaceError.single(
                     file, line, "", told, "Quote cells that hold commas or semicolons."
                 )

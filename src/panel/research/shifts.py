@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from panel.stats import Interval
 from panel.stats.intervals import standard_error, t_below, t_interval
+from panel.text import counted
 
 ALPHA = 0.05
 
@@ -76,7 +77,7 @@ def p_values(value: float, holm: Adjusted | None) -> str:
     """Return a p-value in words, and beside it what it is in a family of more than one."""
     if holm is None or holm.of == 1:
         return _p(value)
-    return f"{_p(value)}; {_p(holm.p)} by Holm over {holm.of} comparisons"
+    return f"{_p(value)}; {_p(holm.p)} by Holm over {counted(holm.of, 'comparison')}"
 
 
 def shift(points: Sequence[float]) -> Shift:

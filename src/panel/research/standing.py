@@ -13,6 +13,7 @@ from itertools import pairwise
 
 from panel.research.design import Design, comparisons_changed, differences, registered_design
 from panel.store.registrations import Registration
+from panel.text import counted
 from panel.workspace.experiments import ExperimentFile
 
 Pair = tuple[str, str]
@@ -32,7 +33,7 @@ class Change:
     @property
     def sentence(self) -> str:
         """The change in one line."""
-        when = f"after {self.answers:,} answers to its cells until then"
+        when = f"after {counted(self.answers, 'answer')} to its cells until then"
         when = when if self.answers else "before any answer"
         return f"{self.at}, {when}: {'; '.join(self.what)}."
 
@@ -154,8 +155,8 @@ def _blind(known: Sequence[Registration], plan: ExperimentFile) -> str:
     }
     arms = ", ".join(f"{arm} {many:,}" for arm, many in by_arm.items() if many)
     return (
-        f"{said}, when {before:,} of {sum(group.cells for group in last.groups):,} cells had an "
-        f"answer ({arms}), but of no comparison both sides."
+        f"{said}, when {before:,} of {counted(sum(group.cells for group in last.groups), 'cell')} "
+        f"had an answer ({arms}), but of no comparison both sides."
     )
 
 

@@ -24,6 +24,7 @@ from panel.stats.diversity import (
 )
 from panel.store.connection import Connection
 from panel.store.frames import demo_models, persona_records, takes_of
+from panel.text import counted
 
 FEWEST_TEXTS = 10  # of a persona, to say how alike they are
 SHORT = 0.05  # share of the takes that may be too short for the matched length
@@ -134,7 +135,7 @@ def diversity(takes: Sequence[Take], seed: int = 0) -> list[Diversity] | str:
     }
     few, n = min((len(texts), persona) for persona, texts in long.items())[::-1]
     if n < FEWEST_TEXTS:
-        return f"{few} has {n} takes of {length} words, fewer than {FEWEST_TEXTS}"
+        return f"{few} has {counted(n, 'take')} of {length} words, fewer than {FEWEST_TEXTS}"
     rng = random.Random(seed)  # noqa: S311 - a draw that can be repeated
     return [
         _diversity(persona, len(split[persona]), rng.sample(texts, n), length)

@@ -9,7 +9,6 @@ from panel.research import charts
 from panel.research.figures import (
     Column,
     Figure,
-    counted,
     cut,
     ends,
     ends_of,
@@ -21,6 +20,7 @@ from panel.research.frame import Frame
 from panel.stats import Interval, PanelResult, Tally, combine
 from panel.store import figures as queries
 from panel.store.figures import DEMO_VERDICT
+from panel.text import counted
 
 RATE: tuple[Column, ...] = (
     ("Ship", "percent"),

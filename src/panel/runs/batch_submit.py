@@ -28,6 +28,7 @@ from panel.runs.batch import (
 from panel.runs.lock import run_lock
 from panel.store.batches import StoredBatch, needless_requests
 from panel.store.ingest import opened
+from panel.text import counted
 from panel.workspace.endpoints import Endpoint
 from panel.workspace.loading import WorkspaceFiles
 
@@ -102,8 +103,8 @@ def _needless(workspace: WorkspaceFiles, batch: StoredBatch) -> str | None:
     if not many:
         return None
     return (
-        f"{many:,} of its {batch.requests:,} requests were answered since it was written, or wait "
-        "in another batch; 'panel batch export' writes what is left"
+        f"{many:,} of its {counted(batch.requests, 'request was', 'requests were')} answered since "
+        "it was written, or wait in another batch; 'panel batch export' writes what is left"
     )
 
 
@@ -129,7 +130,7 @@ def _submit(
         try:
             file_id = batch.file_id or (await api.find_file(called) if begun else None)
             if file_id is None:
-                notice(f"Sending {batch.file} ({batch.requests:,} requests) ...")
+                notice(f"Sending {batch.file} ({counted(batch.requests, 'request')}) ...")
                 file_id = await api.upload(file, called)
             journal.add(name, "uploaded", file_id=file_id)
             _made(journal, name, await _create(api, file_id, name, since))

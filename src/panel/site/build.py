@@ -20,6 +20,7 @@ from panel.site.pages import comparisons, front, listings, methodology, moved, p
 from panel.site.pictures import Pictures
 from panel.site.publication import Publication
 from panel.site.render import OutputFile, PageRenderer
+from panel.text import counted
 from panel.workspace.processes import cores, pool, without_interrupts
 
 GUARDED = ("tools/", "personas/", "compare/")  # pages of approved takes, which readers link to
@@ -140,7 +141,7 @@ def _refuse_loss(gone: Iterable[str]) -> None:
     if not pages:
         return
     more = f" and {len(pages) - NAMED:,} more" if len(pages) > NAMED else ""
-    many = "a published page" if len(pages) == 1 else f"{len(pages):,} published pages"
+    many = "a published page" if len(pages) == 1 else counted(len(pages), "published page")
     raise UsageError(
         f"this would remove {many}: {', '.join(pages[:NAMED])}{more}. Approve a take again that "
         "is to stay, or publish with --remove."

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from panel.errors import WorkspaceError
-from panel.text import composed
+from panel.text import composed, counted
 from panel.workspace.mistakes import shown
 from panel.workspace.plain_files import read_text
 
@@ -91,7 +91,7 @@ def read_front_matter(file: Path) -> Document:
             file,
             2,
             "",
-            f"the front matter has {len(source):,} characters; the limit is "
+            f"the front matter has {counted(len(source), 'character')}; the limit is "
             f"{LONGEST_FRONT_MATTER:,}",
             "Move text below the closing '---'.",
         )

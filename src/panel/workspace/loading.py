@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from panel.errors import Problem, UsageError, WorkspaceError
-from panel.text import composed
+from panel.text import composed, counted
 from panel.workspace.git import PARTS
 from panel.workspace.personas import Persona, choose_personas, load_personas
 from panel.workspace.plain_files import home_of, refuse_outside
@@ -73,7 +73,9 @@ class WorkspaceFiles:
             return named[0]
         if named:
             few = ", ".join(named[:5])
-            raise UsageError(f"{len(named)} tools are named {word!r}. Use a slug: {few}.")
+            raise UsageError(
+                f"{counted(len(named), 'tool is', 'tools are')} named {word!r}. Use a slug: {few}."
+            )
         by_word = {tool.name: tool.slug for tool in self.tools} | {slug: slug for slug in slugs}
         close = nearest(word, by_word)
         hint = did_you_mean(by_word[close] if close else word, slugs)

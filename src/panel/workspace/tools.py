@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from panel.errors import Problem, WorkspaceError
 from panel.hashing import content_hash, text_hash
-from panel.text import composed
+from panel.text import composed, counted
 from panel.workspace.documents import read_front_matter
 from panel.workspace.mistakes import shown
 from panel.workspace.tables import TABLE_ENDINGS, Row, read_table
@@ -82,7 +82,8 @@ def _described(text: str) -> str:
         raise ValueError("is empty. Write what the tool is, what it does and for whom.")
     if len(text) > DESCRIPTION_LIMIT:
         raise ValueError(
-            f"has {len(text):,} characters; the limit is {DESCRIPTION_LIMIT:,}. Shorten it."
+            f"has {counted(len(text), 'character')}; the limit is {DESCRIPTION_LIMIT:,}. Shorten "
+            "it."
         )
     return text
 

@@ -15,6 +15,7 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_typ
 from pydantic import BaseModel, ValidationError
 
 from panel.errors import Problem, WorkspaceError
+from panel.text import counted
 from panel.workspace.documents import FieldPath, Lines
 from panel.workspace.mistakes import TABLE, in_words, shown
 
@@ -70,7 +71,7 @@ def validate(model: type[Model], fields: dict[str, Any] | str, file: Path, lines
         return model.model_validate(fields)
     except ValidationError as error:
         if error.error_count() > MOST_LISTED:
-            message = f"has {error.error_count():,} problems"
+            message = f"has {counted(error.error_count(), 'problem')}"
             raise WorkspaceError.single(file, None, "", message, "Write it anew.") from None
         found = error.errors(include_url=False)
     # Each takes a look at the whole file for its line.
@@ -83,7 +84,7 @@ def validate(model: type[Model], fields: dict[str, Any] | str, file: Path, lines
         if not (item["type"] == "missing" and item["loc"] in meant)
     ]
     if more > 0:
-        message = f"has {more:,} more problems of this kind"
+        message = f"has {counted(more, 'more problem')} of this kind"
         problems.append(Problem(file, None, "", message, "Correct these first."))
     raise WorkspaceError(problems)
 
@@ -104,13 +105,15 @@ def _told_once(same: list[Problem], rows: int) -> Problem:
     if count == 1:
         return first
     if count == rows:
-        share = "both rows" if rows == 2 else f"all {rows:,} rows"
+        share = "both rows" if rows == 2 else f"all {counted(rows, 'row')}"
         return replace(first, message=f"{first.message} (in {share})")
     others = [str(problem.line) for problem in same[1:] if problem.line not in (None, first.line)]
     more = f" and {len(others) - FEW} more" if len(others) > FEW else ""
     also = "also on line" if len(others) == 1 else "also on lines"
     named = f"; {also} {', '.join(others[:FEW])}{more}" if others else ""
-    return replace(first, message=f"{first.message} (in {count:,} of {rows:,} rows{named})")
+    return replace(
+        first, message=f"{first.message} (in {count:,} of {counted(rows, 'row')}{named})"
+    )
 
 
 def _meant(model: type[BaseModel], path: FieldPath) -> FieldPath:

@@ -13,6 +13,7 @@ from itsdangerous import BadData, URLSafeSerializer
 
 from panel.errors import UsageError
 from panel.readers.community.ledger import private_folder
+from panel.text import counted
 
 FILE = "secret"
 VARIABLE = "PANEL_SECRET"
@@ -62,8 +63,8 @@ def load_secret(folder: Path, environment: Mapping[str, str]) -> Secret:
     if given:
         if len(given) < FEWEST_CHARACTERS:
             raise UsageError(
-                f"{VARIABLE} has {len(given)} characters; {FEWEST_CHARACTERS} are the least. Make "
-                "one: python3 -c 'import secrets; print(secrets.token_hex(32))'"
+                f"{VARIABLE} has {counted(len(given), 'character')}; {FEWEST_CHARACTERS} are the "
+                "least. Make one: python3 -c 'import secrets; print(secrets.token_hex(32))'"
             )
         return Secret(hashlib.blake2b(given.encode()).digest())
     file = folder / FILE

@@ -11,7 +11,7 @@ from panel.site.addresses import href
 from panel.site.index import Pair, SiteIndex, published_path
 from panel.site.publication import Publication, PublishedTool
 from panel.stats import PanelResult
-from panel.text import day
+from panel.text import counted, day
 
 MOST_TOOLS, MOST_COMPARISONS, MOST_CHANGES, MOST_SPLIT = 12, 8, 20, 5
 
@@ -97,10 +97,10 @@ class DigestContent:
         parts = []
         if self.new_tools:
             count = len(self.new_tools) + self.more_tools
-            parts.append(f"{count} new {_plural(count, 'tool')}")
+            parts.append(counted(count, "new tool"))
         if self.changes:
             count = len(self.changes) + self.more_changes
-            parts.append(f"{count} changed {_plural(count, 'verdict')}")
+            parts.append(counted(count, "changed verdict"))
         return f"{self.title}: {' and '.join(parts) or 'the week'}"
 
 
@@ -189,7 +189,3 @@ def _change(
 
 def _link(base_url: str | None, path: str) -> str | None:
     return f"{base_url}/{href(path)}" if base_url else None
-
-
-def _plural(count: int, word: str) -> str:
-    return word if count == 1 else word + "s"

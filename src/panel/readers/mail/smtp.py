@@ -180,6 +180,8 @@ def _words(error: Exception) -> str:
     if isinstance(error, smtplib.SMTPResponseException):
         reply = error.smtp_error
         return _said(error.smtp_code, reply if isinstance(reply, bytes) else str(reply).encode())
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.rstrip(".")  # without the number that the system has for it
     return (str(error) or type(error).__name__).rstrip(".")
 
 

@@ -23,6 +23,7 @@ from panel.readers.serve.limits import Bound, VisitLimiter
 from panel.readers.serve.mail_queue import MailQueue
 from panel.readers.serve.pages import Tools
 from panel.site.assets import palette
+from panel.text import counted
 
 VOTES_BOUND = Bound(burst=30, seconds=4, daily=300)
 CHANGES_BOUND = Bound(burst=30, seconds=4, daily=300)  # of a vote that is there, by its visitor
@@ -139,7 +140,7 @@ def from_now(wait: float) -> str:
         if wait > seconds or unit == "second":
             count = max(1, math.ceil(wait / seconds))
             break
-    return f"in {count} {unit}{'s' if count > 1 else ''}"
+    return f"in {counted(count, unit)}"
 
 
 @functools.cache

@@ -10,6 +10,7 @@ from panel.site import addresses
 from panel.site.index import TAG, Listing, Pair, SiteIndex
 from panel.site.publication import PublishedTool
 from panel.site.render import Head, OutputFile, PageRenderer
+from panel.text import counted
 
 TOOLS_A_PAGE, PAIRS_A_PAGE, LISTINGS_A_PAGE, PAIRS = 40, 100, 200, 24
 
@@ -38,14 +39,14 @@ def _listing(renderer: PageRenderer, listing: Listing) -> Iterator[OutputFile]:
     index, tagged = renderer.index, listing.kind == TAG
     title = f"Tools tagged “{listing.name}”" if tagged else listing.name
     count = len(listing.tools)
-    head = Head(title, f"{title}: {count} tool{'' if count == 1 else 's'}, reviewed by a panel.")
+    head = Head(title, f"{title}: {counted(count, 'tool')}, reviewed by a panel.")
     place = partial(addresses.listing_path, listing.kind, listing.slug)
     yield from tool_list(
         renderer,
         head,
         place,
         listing.tools,
-        lede=f"{count} tool{'' if count == 1 else 's'} reviewed, from A to Z.",
+        lede=f"{counted(count, 'tool')} reviewed, from A to Z.",
         trail=() if tagged else ((addresses.CATEGORIES, "Categories"),),
         compared=[] if tagged else _compared(index, listing),
     )
