@@ -14,7 +14,7 @@ from panel.frozen.renames import all_renames
 from panel.results.confidence import may_be_shown
 from panel.results.entries import entries
 from panel.results.scorecards import scorecards
-from panel.scorecard import Scorecard, VerdictChange, published
+from panel.scorecard import Scorecard, VerdictChange, is_published, published
 from panel.site.index import has_takes
 from panel.site.publication import Publication, PublishedTool
 from panel.stats import Tally
@@ -43,7 +43,7 @@ def publication(
     """
     site = _addressed(workspace.settings.site, base_url)
     found = scorecards(target, connection, published=not drafts)
-    personas = public_panel(site, target, connection, found if drafts else None)
+    personas = _named(site, target, _drafted(found) if drafts else _joined(found, connection))
     cards = {card.tool: as_readers_see(card, personas, drafts) for card in found}
     shaped = (PublishedTool(tool, cards[tool.slug]) for tool in target.tools)
     tools = tuple(each for each in shaped if has_takes(each, drafts))
@@ -99,24 +99,43 @@ def public_panel(
 ) -> tuple[Persona, ...]:
     """Return the personas that readers see, in the panel's order.
 
-    Those that ``[site]`` names; by default each that has an approved take on any tool, or, with
-    the cards of ``drafts``, a take there. So a persona that is added changes no published page
-    until an editor lets it. Raises UsageError for a name that is not on the panel.
+    Those that ``[site]`` names; by default each that has an approved take on any tool or has
+    answered what would be asked now about a published one, or, with the cards of ``drafts``, that
+    has a take there. Raises UsageError for a name that is not on the panel.
     """
+    if drafts is not None:
+        return _named(site, target, _drafted(drafts))
+    return _named(site, target, _joined(scorecards(target, connection, published=True), connection))
+
+
+def _named(site: SiteSettings, target: Target, joined: set[str]) -> tuple[Persona, ...]:
+    """Return the personas of ``[site]``, or else those that have joined."""
     ids = [persona.id for persona in target.personas]
     for name in site.personas or ():
         if name not in ids:
             hint = did_you_mean(name, ids)
             raise UsageError(f"panel.toml, site.personas: {name!r} is not on the panel. {hint}")
-    if site.personas is not None:
-        joined = {*site.personas}
-    elif drafts is not None:
-        takes = ((line.persona, line.take) for card in drafts for line in card.lines)
-        joined = {persona for persona, take in takes if take and take.outcome == "verdict"}
-    else:
-        approved = ((pair, review.published) for pair, review in review_states(connection).items())
-        joined = {persona for (_tool, persona), words in approved if words is not None}
-    return tuple(persona for persona in target.personas if persona.id in joined)
+    shown = joined if site.personas is None else {*site.personas}
+    return tuple(persona for persona in target.personas if persona.id in shown)
+
+
+def _drafted(cards: Iterable[Scorecard]) -> set[str]:
+    takes = ((line.persona, line.take) for card in cards for line in card.lines)
+    return {persona for persona, take in takes if take and take.outcome == "verdict"}
+
+
+def _joined(cards: Iterable[Scorecard], connection: Connection) -> set[str]:
+    """Return who has an approved take anywhere, or has answered about a published tool.
+
+    Without the second, a site with one approved take of four would say that all are for it.
+    """
+    approved = ((pair, review.published) for pair, review in review_states(connection).items())
+    joined = {persona for (_tool, persona), words in approved if words is not None}
+    for card in cards:
+        takes = (line.take for line in card.lines)
+        if any(take and take.outcome == "verdict" and is_published(take) for take in takes):
+            joined |= {line.persona for line in card.lines if line.tally.n or line.tally.abstains}
+    return joined
 
 
 def as_readers_see(card: Scorecard, personas: Sequence[Persona], drafts: bool) -> Scorecard:

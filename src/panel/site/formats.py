@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from panel.scorecard import PICKED, PersonaLine
+from panel.scorecard import PICKED, PersonaLine, Scorecard
 from panel.site.beats import moves
 from panel.stats import DEMO, Interval, PanelResult, Tally
 from panel.text import clean, day, shortened
@@ -70,6 +70,19 @@ def outcome(line: PersonaLine) -> Standing:
     if line.take.outcome == "verdict":
         return line.take.verdict or "error"
     return line.take.outcome
+
+
+def so_far(card: Scorecard) -> str:
+    """Say how much of a panel is published: of one vote, the share alone would seem everyone's.
+
+    "" where every reviewer that readers are told of has something published.
+    """
+    missing = sum(line.take is None for line in card.lines)
+    many = len(card.lines)
+    if not missing:
+        return ""
+    reviewers = "reviewer" if many == 1 else "reviewers"
+    return f"{many - missing} of {many} {reviewers} published; {missing} not published yet"
 
 
 def count_word(count: int) -> str:
@@ -132,6 +145,7 @@ def environment() -> Environment:
         position,
         standing,
         outcome,
+        so_far,
         count_word,
     ]
     filters += [paragraphs, has_list, web_address, day, shortened, grouped, moves, mail_address]

@@ -8,7 +8,7 @@ from functools import partial
 from panel.checks import locate_evidence
 from panel.scorecard import PersonaLine, Scorecard
 from panel.site import addresses
-from panel.site.formats import interval_text, percent
+from panel.site.formats import interval_text, percent, so_far
 from panel.site.index import SiteIndex, published_path
 from panel.site.jsonld import crumbs, tool_page
 from panel.site.pages.listings import tool_list
@@ -69,7 +69,6 @@ def _page(renderer: PageRenderer, pictures: Pictures, published: PublishedTool) 
             (line, persona_page(index, line.persona), _quoted(published, line))
             for line in card.lines
         ],
-        missing=sum(line.take is None for line in card.lines),
         described=DESCRIPTION,
         links=list(published.tool.links.items())[:LINKS],
         pairs=index.pairs_of.get(published.tool.slug, [])[:PAIRS],
@@ -98,9 +97,11 @@ def summary(name: str, card: Scorecard) -> str:
         return f"{name}: a demo model picked sentences; its verdicts are no judgement."
     if not result.n:
         return f"{name}: nobody has voted yet."
+    told = so_far(card)
     return (
-        f"{name}: {result.ships} of {result.n} reviewers would ship it "
-        f"({percent(result.ship_percent)}, 95 % interval {interval_text(result.interval)})."
+        f"{name}: {result.ships} of {result.n} {'published ' if told else ''}reviewers would ship "
+        f"it ({percent(result.ship_percent)}, 95 % interval {interval_text(result.interval)})."
+        + (f" {told}." if told else "")
     )
 
 
