@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from panel.errors import Problem, UsageError, WorkspaceError
 from panel.text import composed, counted
+from panel.workspace.editorial import FOLDER as EDITORIAL
+from panel.workspace.editorial import EditorialFiles, load_editorial
 from panel.workspace.git import PARTS
+from panel.workspace.media import FOLDER as MEDIA
 from panel.workspace.personas import Persona, choose_personas, load_personas
 from panel.workspace.plain_files import home_of, refuse_outside
 from panel.workspace.prompts import Prompts, load_prompts
@@ -29,7 +32,7 @@ class WorkspaceFiles:
     """Everything read from a workspace folder.
 
     personas: the panel, in order; tools: the whole catalog, sorted by slug, unless ``partial``:
-    then those that were asked for.
+    then those that were asked for, and nothing of ``editorial/``.
     """
 
     root: Path
@@ -38,6 +41,7 @@ class WorkspaceFiles:
     tools: list[Tool]
     prompts: Prompts
     partial: bool = False
+    editorial: EditorialFiles = field(default_factory=EditorialFiles)
 
     @property
     def runs(self) -> Path:
@@ -120,7 +124,7 @@ def load_workspace(
             problems.extend(error.problems)
             return None
 
-    for folder in PARTS:
+    for folder in (*PARTS, EDITORIAL, MEDIA):
         if (root / folder).is_symlink():
             part(partial(refuse_outside, home_of(root), root / folder))
     if problems:
@@ -141,9 +145,13 @@ def load_workspace(
             )
     if settings is not None and tools is not None and named is None:
         problems += _unknown_canaries(root / FILE, settings, tools)
+    editorial = EditorialFiles()
+    if tools is not None and named is None:
+        slugs = {tool.slug for tool in tools}
+        editorial = part(lambda: load_editorial(root / EDITORIAL, slugs)) or editorial
     if settings is None or personas is None or tools is None or prompts is None or problems:
         raise WorkspaceError(problems)
-    return WorkspaceFiles(root, settings, personas, tools, prompts, named is not None)
+    return WorkspaceFiles(root, settings, personas, tools, prompts, named is not None, editorial)
 
 
 def _unknown_canaries(file: Path, settings: Settings, tools: list[Tool]) -> list[Problem]:

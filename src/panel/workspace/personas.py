@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from panel.errors import Problem, WorkspaceError
 from panel.hashing import content_hash
 from panel.workspace.documents import read_front_matter
+from panel.workspace.media import MediaName
 from panel.workspace.mistakes import shown
 from panel.workspace.validation import did_you_mean, validate
 
@@ -56,7 +57,7 @@ class Persona(_Strict):
     """A reviewer: what it writes about (beats), when it ships and skips, how it speaks (voice).
 
     weighs: what its verdict rests on; leaves: what it leaves to the other reviewers. Both may be
-    empty. avoid: phrases that its takes must not hold.
+    empty. avoid: phrases that its takes must not hold. portrait: a file of media/.
     """
 
     id: str
@@ -70,6 +71,7 @@ class Persona(_Strict):
     skip_bar: Filled
     avoid: tuple[Filled, ...] = ()
     voice: Filled
+    portrait: MediaName | None = None
 
     def record(self) -> dict[str, Any]:
         """Return the persona as plain JSON types."""

@@ -22,6 +22,7 @@ from panel.hashing import canonical_json
 from panel.text import composed
 from panel.workspace.addresses import endpoint_address
 from panel.workspace.headers import HeaderName, HeaderValue
+from panel.workspace.media import MediaName
 from panel.workspace.mistakes import shown
 from panel.workspace.presets import PRESETS, BatchService, Profile
 
@@ -221,6 +222,12 @@ def _one_line(text: str) -> str:
     return text
 
 
+def _colour(text: str) -> str:
+    if not re.fullmatch(r"#[0-9a-fA-F]{6}", text):
+        raise ValueError(f"{shown(text)} is not a colour. Write one such as #0b6e4f.")
+    return text.lower()
+
+
 OneLine = Annotated[
     str, Field(min_length=1, max_length=300), AfterValidator(_one_line), AfterValidator(composed)
 ]
@@ -235,7 +242,7 @@ class SiteSettings(_Strict):
     stale_price_days: the age from which a checked price is marked. community: whether pages
     have forms to vote and to subscribe, which only ``panel serve`` answers. newsletter: what the
     box to subscribe is headed with. votes_per_address: how many new votes on one tool count from
-    one network address in 24 hours.
+    one network address in 24 hours. logo: a file of media/. accent: the colour of links and marks.
     """
 
     title: OneLine = "Panel verdicts"
@@ -251,6 +258,14 @@ class SiteSettings(_Strict):
     community: bool = False
     newsletter: OneLine = "Weekly AI Tool Verdicts"
     votes_per_address: int = Field(default=5, ge=1, le=10_000)
+    logo: MediaName | None = None
+    accent: Annotated[str, AfterValidator(_colour)] | None = None
+
+
+class DeskSettings(_Strict):
+    """The ``[desk]`` table. sign_off: how many editors have to approve a take."""
+
+    sign_off: int = Field(default=1, ge=1, le=2)
 
 
 class Settings(_Strict):
@@ -262,6 +277,7 @@ class Settings(_Strict):
     ci: CiSettings = CiSettings()
     endpoints: dict[Annotated[str, AfterValidator(composed)], EndpointSettings] = {}
     site: SiteSettings = SiteSettings()
+    desk: DeskSettings = DeskSettings()
 
     def endpoint_names(self) -> list[str]:
         """Return the endpoints that can be asked: those of the file, then the presets."""

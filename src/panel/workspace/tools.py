@@ -18,6 +18,7 @@ from panel.errors import Problem, WorkspaceError
 from panel.hashing import content_hash, text_hash
 from panel.text import composed, counted
 from panel.workspace.documents import read_front_matter
+from panel.workspace.media import MediaName
 from panel.workspace.mistakes import shown
 from panel.workspace.tables import TABLE_ENDINGS, Row, read_table
 from panel.workspace.validation import by_column, validate
@@ -93,8 +94,16 @@ def _plain_number(value: Any) -> Any:
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
+def _flag(value: Any) -> Any:
+    """Read a flag as YAML's authors write it; in a file of a workspace every word is text."""
+    if isinstance(value, str) and value.casefold() in ("true", "false", "yes", "no", ""):
+        return value.casefold() in ("true", "yes")
+    return value
+
+
 Text = Annotated[str, BeforeValidator(_plain_number), AfterValidator(_quick_clean)]
 Line = Annotated[Text, AfterValidator(composed), Field(min_length=1, max_length=500)]
+Flag = Annotated[bool, BeforeValidator(_flag)]
 Address = Annotated[Text, AfterValidator(composed), AfterValidator(_http_address)]
 
 
@@ -125,8 +134,25 @@ class Pricing(_Strict):
     verified: date | None = None
 
 
+def _stated(value: Any) -> Any:
+    """Let a fact be written as its value alone."""
+    return {"value": value} if isinstance(value, str | int | float) else value
+
+
+class Fact(_Strict):
+    """One fact that a comparison shows beside another tool's. source: where it was read."""
+
+    value: Line
+    source: Address | None = None
+    checked: date | None = None
+
+
 class Tool(_Strict):
-    """A tool under review, as its author described it. All text is untrusted."""
+    """A tool under review, as its author described it. All text is untrusted.
+
+    facts: what is known of it besides its price, by label: licence, hosting, limits. logo, image:
+    files of media/. hold: its page is not published; publish_after: nor before this day.
+    """
 
     slug: Line
     name: Line
@@ -138,6 +164,11 @@ class Tool(_Strict):
     links: dict[Line, Address] = {}
     tags: tuple[Line, ...] = ()
     released: date | None = None
+    facts: dict[Line, Annotated[Fact, BeforeValidator(_stated)]] = {}
+    logo: MediaName | None = None
+    image: MediaName | None = None
+    hold: Flag = False
+    publish_after: date | None = None
 
     def record(self) -> dict[str, Any]:
         """Return the tool as plain JSON types."""
