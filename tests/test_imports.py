@@ -10,6 +10,7 @@ POSIX = ("fcntl", "grp", "pwd", "resource", "termios")
 
 IMPORT_ALL = """
 import importlib, pkgutil, sys
+import mcp.server.stdio  # asks the system's name before it imports one of them
 for name in sys.argv[1:]:
     sys.modules[name] = None  # any import of it raises ModuleNotFoundError
 import panel

@@ -14,6 +14,7 @@ from panel.decisions import Pair
 from tests.support.desk_session import desk_open
 from tests.support.git_repository import git, repository
 from tests.support.local_servers import Ollama, listed
+from tests.support.mcp_client import session_here
 from tests.support.mock_endpoint import MockEndpoint
 from tests.support.processes import Child
 from tests.support.space import Panel, Space, edit
@@ -294,6 +295,21 @@ def test_the_desk_asks_again_where_the_model_runs(
             told = session.desk.asker.on(PAIR)
         assert told is not None and told.state == "done", told
         assert server.asked == 5
+
+
+def test_a_plan_for_an_mcp_client_is_of_the_model_that_was_asked_last(
+    bare: Space, panel: Panel, ollama: Ollama
+) -> None:
+    """It looks at no port, where `panel plan` would look."""
+    assert panel("run", "--tool", "anvil", cwd=bare.root).code == 0
+    seen = ollama.seen
+    with session_here(bare.root) as session:
+        plan = session.call("plan_run")
+    assert (plan["model"], plan["reused"], plan["reasons"]) == (
+        *("ollama/mistral-small", 4),
+        {"new": 4},
+    )
+    assert ollama.seen == seen
 
 
 def test_a_notebook_finds_the_server_too(bare: Space, ollama: Ollama) -> None:

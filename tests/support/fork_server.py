@@ -78,7 +78,8 @@ def serve(path: str) -> None:
 
     for module in sorted({module for module, _line in COMMANDS.values()}):
         importlib.import_module(f"panel.cli.{module}")
-    for name in ("panel.ci.github", "panel.endpoint.client", "httpcore2", "truststore"):
+    late = ("panel.ci.github", "panel.endpoint.client", "panel.mcp.serving")
+    for name in (*late, "httpcore2", "truststore"):
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
     run_once()

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from panel.cli.output import Format, ends, percent, print_rows, say
+from panel.cli.output import Format, percent, print_rows, say
 from panel.research.canaries import Split
 from panel.research.flips import Noise
 from panel.research.paired import Comparison, ToolPair
 from panel.research.shifts import Adjusted, Shift
-from panel.stats import Interval, Tally
+from panel.stats import Interval, Tally, ends
 from panel.text import counted
 
 TOLD = 10  # flipped tools whose takes are printed

@@ -8,9 +8,9 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from panel.cli.output import DEMO_FIGURES, ends, out, percent, plain_table, safe, say, ship_share
+from panel.cli.output import DEMO_FIGURES, out, percent, plain_table, safe, say, ship_share
 from panel.site.health import left_out, sentence, warning
-from panel.stats import PanelHealth, PersonaPair
+from panel.stats import PanelHealth, PersonaPair, ends
 from panel.text import counted
 
 REMEDY = "docs/panel.md says what to do: bars on axes of their own."

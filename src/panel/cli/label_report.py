@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from panel.cli.output import ends, note, out, percent, plain_table, say
+from panel.cli.output import note, out, percent, plain_table, say
 from panel.research.labels import LabelReport, share
 from panel.research.labels import Table as Counts
+from panel.stats import ends
 from panel.stats.correction import Corrected
 from panel.stats.votes import Interval
 from panel.text import counted

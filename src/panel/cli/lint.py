@@ -22,6 +22,7 @@ from panel.cli.main import ExitCode
 from panel.cli.options import Categories, EndpointName, Json, Personas, StoredModel, ToolNames
 from panel.cli.output import note, print_json, print_lines
 from panel.cli.workspace import open_workspace
+from panel.results.records import finding_record
 from panel.results.scorecards import subjects
 from panel.runs.selection import Selection, opened_for
 from panel.text import counted, harmless
@@ -141,17 +142,5 @@ def _record(one: _Checked) -> dict[str, Any]:
         "persona": one.subject.persona.id,
         "verdict": one.subject.verdict,
         "take": one.subject.text,
-        "findings": [
-            {
-                "check": finding.check,
-                "severity": finding.severity,
-                "span": finding.span,
-                "quote": finding.quote,
-                "message": finding.message,
-                "remedy": finding.remedy,
-                "source_span": finding.source_span,
-                "tools": finding.tools,
-            }
-            for finding in one.findings
-        ],
+        "findings": [finding_record(finding) for finding in one.findings],
     }

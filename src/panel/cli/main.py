@@ -48,6 +48,7 @@ COMMANDS = {
     "experiment": ("experiment", "Ask the same cells under other settings, and compare."),
     "canary": ("canary", "Ask the canaries again: has the model moved?"),
     "desk": ("desk", "Open the editors' desk in a browser: edit, approve, ask again."),
+    "mcp": ("mcp", "Serve the workspace to an MCP client: look, and draft edits with --write."),
     "show": ("show", "Print the scorecards of tools."),
     "compare": ("show", "Set two tools side by side, in the terminal or as a page."),
     "takes": ("takes", "Say whether takes tell their personas apart, and how alike they are."),

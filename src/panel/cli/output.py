@@ -22,7 +22,7 @@ from rich.text import Text
 
 from panel.cli.streams import Printed, is_a_file, to_stdout
 from panel.errors import UsageError
-from panel.stats import DEMO, Interval, PanelResult, Tally
+from panel.stats import DEMO, PanelResult, Tally
 from panel.text import HIDDEN, harmless
 
 CELL_SHOWN = 72  # characters of a cell in a table
@@ -280,11 +280,6 @@ DEMO_FIGURES = (
 def ship_share(votes: Tally | PanelResult) -> str:
     """Show the ship percentage of votes; a demo model's have none."""
     return DEMO if votes.demo else percent(votes.ship_percent)
-
-
-def ends(interval: Interval | None) -> list[float] | None:
-    """Return an interval as JSON has it: its lower and its upper end."""
-    return [interval.low, interval.high] if interval else None
 
 
 class _Narrator(logging.Handler):

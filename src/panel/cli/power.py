@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from panel.cli.options import Json
-from panel.cli.output import Format, ends, note, print_json, print_rows, say
+from panel.cli.output import Format, note, print_json, print_rows, say
 from panel.cli.workspace import open_store
 from panel.research.frame import FORMS, Source, load_frame
 from panel.research.power import (
@@ -21,6 +21,7 @@ from panel.research.power import (
     answers_each,
     plan,
 )
+from panel.stats import ends
 from panel.stats.paired import fisher_repeats
 from panel.store.frames import usd_per_answer
 from panel.text import counted

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from panel.cells.cells import Target
-from panel.cells.order import Order, Place, billed_as_cached
-from panel.cells.plan import Estimate, cost_if_cached
+from panel.cells.plan import Estimate
 from panel.cli.main import ExitCode
 from panel.cli.options import (
     Address,
@@ -30,6 +28,7 @@ from panel.cli.options import (
 from panel.cli.output import err, note, out, percent, print_json, say
 from panel.cli.workspace import open_workspace
 from panel.engines.base import RunBudget, RunStats
+from panel.runs.planned import order_of, plan_record, usd_if_cached
 from panel.runs.run import ProgressReporter, RunSummary, execute
 from panel.runs.selection import Prepared, Selection, prepare
 from panel.scorecard import NOT_JUDGEMENT
@@ -135,7 +134,7 @@ def shown(cells: int, demo: bool = False) -> Iterator[ProgressReporter]:
 
 def _print_plan(prepared: Prepared, as_json: bool) -> None:
     if as_json:
-        print_json(_plan_record(prepared))
+        print_json(plan_record(prepared))
         return
     plan, target = prepared.plan, prepared.target
     tools, personas = len(target.tools), len(target.personas)
@@ -154,66 +153,13 @@ def _print_plan(prepared: Prepared, as_json: bool) -> None:
     if len(plan.pending) > CELLS_SHOWN:
         say(f"  ... and {len(plan.pending) - CELLS_SHOWN:,} more; --json lists them all.")
     if plan.pending:
-        order, places = _order(prepared)
+        order, places = order_of(prepared)
         say(order.sentence(places))
         print_estimate(prepared.estimate)
-        if (cost := _cost_if_cached(prepared)) is not None:
+        if (cost := usd_if_cached(prepared)) is not None:
             say(f"Where a cache serves what repeats, the cost is {dollars(cost)}.")
     else:
         say("Nothing to ask.")
-
-
-def _plan_record(prepared: Prepared) -> dict[str, Any]:
-    plan, target = prepared.plan, prepared.target
-    return {
-        "endpoint": target.endpoint.name,
-        "model": str(target.model),
-        "shard": str(prepared.selection.shard) if prepared.selection.shard else None,
-        "cells": plan.cells,
-        "pending": len(plan.pending),
-        "reused": plan.reused,
-        "left": plan.left,
-        "waiting": plan.waiting,
-        "canaries": len(prepared.canaries),
-        "perhaps": len(prepared.perhaps),
-        "reasons": plan.reasons(),
-        "renamed": [asdict(rename) for rename in prepared.renamed],
-        "order": _order_record(prepared),
-        "estimate": asdict(prepared.estimate),
-        "pending_cells": [
-            {
-                "tool": cell.tool.slug,
-                "persona": cell.persona.id,
-                "repeat": cell.repeat,
-                "reason": reason,
-                "fingerprint": cell.fingerprint,
-            }
-            for cell, reason in plan.pending
-        ],
-    }
-
-
-def _order(prepared: Prepared) -> tuple[Order, list[Place]]:
-    """Return the order of what is pending, and the places of those cells in it."""
-    pending = [cell for cell, _reason in prepared.plan.pending]
-    order = prepared.target.order(sorted({cell.repeat for cell in pending}))
-    return order, prepared.target.places(pending)
-
-
-def _order_record(prepared: Prepared) -> dict[str, Any] | None:
-    if not prepared.plan.pending:
-        return None
-    order, places = _order(prepared)
-    return order.record(places) | {"cost_if_cached_usd": _cost_if_cached(prepared)}
-
-
-def _cost_if_cached(prepared: Prepared) -> float | None:
-    order, places = _order(prepared)
-    endpoint = prepared.target.endpoint
-    share = order.cached_share(
-        places, lambda shared: billed_as_cached(shared, endpoint.chars_per_token)
-    )
-    return cost_if_cached(prepared.estimate, endpoint, share)
 
 
 def _plan_table(prepared: Prepared) -> Table:

@@ -18,7 +18,6 @@ from panel.cells.cells import Target
 from panel.cli.health import health_record, print_health, warning_with_remedy
 from panel.cli.options import Categories, EndpointName, Json, Personas, StoredModel, ToolNames
 from panel.cli.output import (
-    ends,
     note,
     out,
     print_json,
@@ -30,6 +29,7 @@ from panel.cli.output import (
 from panel.cli.streams import to_stdout
 from panel.cli.workspace import open_workspace
 from panel.results.confidence import may_be_shown
+from panel.results.records import card_record, comparison_record
 from panel.results.scorecards import comparison, scorecards
 from panel.runs.selection import Selection, opened_at, opened_for
 from panel.scorecard import NOT_JUDGEMENT, PICKED, PersonaLine, Scorecard, Superseded, health
@@ -124,14 +124,7 @@ def compare(
     if html is not None:
         write_text(render_comparison(pair, datetime.now(UTC), __version__), html)
     if as_json:
-        print_json(
-            {
-                "left": card_record(pair.left),
-                "right": card_record(pair.right),
-                "difference": ends(pair.difference),
-                "difference_shown": pair.difference_shown,
-            }
-        )
+        print_json(comparison_record(pair))
     elif html is None:
         _warn(target)
         console = out()
@@ -214,45 +207,3 @@ def _word(line: PersonaLine) -> Text:
     if take.verdict is not None:
         return Text(take.verdict.upper(), "strike" if take.demo else STYLES[take.verdict])
     return safe(f"{take.outcome} ({take.reason})", "yellow")
-
-
-def card_record(card: Scorecard) -> dict[str, Any]:
-    """Return a scorecard as plain JSON types."""
-    result = card.result
-    return {
-        "tool": card.tool,
-        "name": card.name,
-        "category": card.category,
-        "model": card.model,
-        "demo": card.demo,
-        "ship_percent": result.ship_percent,
-        "ships": result.ships,
-        "skips": result.skips,
-        "n": result.n,
-        "interval": ends(result.interval),
-        "undecided": result.undecided,
-        "split": result.split,
-        "abstains": result.abstains,
-        "errors": result.errors,
-        "superseded": card.superseded.answers,
-        "superseded_wordings": card.superseded.wordings,
-        "personas": [
-            {
-                "persona": line.persona,
-                "ships": line.tally.ships,
-                "skips": line.tally.skips,
-                "abstains": line.tally.abstains,
-                "errors": line.tally.errors,
-                "superseded": line.superseded.answers,
-                "outcome": line.take.outcome if line.take else None,
-                "verdict": line.take.verdict if line.take else None,
-                "confidence": line.take.confidence if line.take else None,
-                "demo": line.take.demo if line.take else None,
-                "take": line.take.take if line.take else None,
-                "picked": line.take.picked if line.take else None,
-                "evidence": list(line.take.evidence) if line.take else [],
-                "stale": line.take.stale if line.take else None,
-            }
-            for line in card.lines
-        ],
-    }

@@ -20,7 +20,7 @@ from panel.cli.estimates import (
     span,
 )
 from panel.cli.options import Json
-from panel.cli.output import DEMO_FIGURES, ends, note, percent, print_json, safe, say
+from panel.cli.output import DEMO_FIGURES, note, percent, print_json, safe, say
 from panel.cli.workspace import open_store
 from panel.research.agreement import AgreementFigures
 from panel.research.factors import arm_factors
@@ -32,7 +32,7 @@ from panel.research.table import Grid, load_table
 from panel.research.variance import Component, VarianceSplit
 from panel.scorecard import NOT_JUDGEMENT
 from panel.site.health import left_out
-from panel.stats import DEMO, Interval
+from panel.stats import DEMO, Interval, ends
 from panel.store.frames import persona_names
 from panel.text import counted
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from panel.cli.options import Json
-from panel.cli.output import ends, note, out, percent, plain_table, print_json, safe, say
+from panel.cli.output import note, out, percent, plain_table, print_json, safe, say
 from panel.cli.workspace import open_store
 from panel.research.attribution import (
     PERMUTATIONS,
@@ -21,6 +21,7 @@ from panel.research.attribution import (
 )
 from panel.research.frame import FORMS, Source
 from panel.research.takes import Diversity, Take, diversity, load_takes, masked, scaffold
+from panel.stats import ends
 from panel.store.frames import demo_models, persona_names
 from panel.text import counted
 

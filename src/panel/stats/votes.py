@@ -40,6 +40,11 @@ class Interval:
         return Interval(-self.high, -self.low)
 
 
+def ends(interval: Interval | None) -> list[float] | None:
+    """Return an interval as JSON has it: its lower and its upper end."""
+    return [interval.low, interval.high] if interval else None
+
+
 def wilson(successes: float, n: float, z: float = Z_95) -> Interval | None:
     """Return the Wilson score interval of a rate, in percent; None when n is 0.
 
