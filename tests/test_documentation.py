@@ -38,7 +38,10 @@ ROOMS = {folder.name for folder in (ROOT / "src" / "panel").iterdir() if folder.
 # Folders of this repository that pages name; a workspace's own hold what a run writes.
 FOLDERS = ("src", "docs", "tests", "bench", "prompts", "personas", "probes", "tools", ".ci")
 # Files that a page has its reader write.
-WRITTEN = {"docs/editors.md": {"tools/patchwren.md", "tools/wrenpatch.md"}}
+WRITTEN = {
+    "docs/editors.md": {"tools/patchwren.md", "tools/wrenpatch.md"},
+    "docs/tools.md": {"tools/anvil.md", "tools/blasebalg.md", "tools/zange.md"},
+}
 FILES = [*ROOT.glob("*"), *(file for name in FOLDERS for file in (ROOT / name).rglob("*"))]
 
 

@@ -136,6 +136,14 @@ SET_UPS: dict[str, SetUp] = {
     "docs/researchers.md": SetUp(house=False, before={"panel run": use_the_mock}),
     "docs/scale.md": SetUp(variables={"CI_NODE_INDEX": "1", "CI_NODE_TOTAL": "4"}),
     "docs/site.md": SetUp(before={"panel publish public": approve("codestral-2-0")}),
+    "docs/tools.md": SetUp(
+        house=False,
+        before={
+            "panel import list.csv --dry-run": write_block("docs/tools.md", "csv", "list.csv"),
+            "panel import list.csv --map": does("rm tools/anvil.md"),  # it is filled in below
+            "panel check": write_block("docs/tools.md", "markdown", "tools/anvil.md"),
+        },
+    ),
     "docs/statistics.md": SetUp(
         before={"panel stats label": does("panel experiment run label-order")}
     ),

@@ -21,7 +21,7 @@ from panel.checks import (
 from panel.cli.main import ExitCode
 from panel.cli.options import Categories, EndpointName, Json, Personas, StoredModel, ToolNames
 from panel.cli.output import note, print_json, print_lines
-from panel.cli.workspace import open_workspace
+from panel.cli.workspace import open_tools
 from panel.results.records import finding_record
 from panel.results.scorecards import subjects
 from panel.runs.selection import Selection, opened_for
@@ -67,7 +67,7 @@ def lint(
     as_json: Json = False,
 ) -> None:
     """Check the takes for what an editor should look at, without a model."""
-    workspace = open_workspace()
+    workspace = open_tools()
     selection = Selection(tool or [], persona or [], category or [], endpoint, model)
     with opened_for(workspace, selection) as (target, connection):
         # Near-duplicates and worn openings show only across the whole catalog.

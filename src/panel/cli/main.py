@@ -41,6 +41,8 @@ class ExitCode(IntEnum):
 # command is called, so that `panel --help` costs neither openai nor duckdb.
 COMMANDS = {
     "init": ("workspace", "Make a workspace: panel.toml, personas, prompts and sample tools."),
+    "new": ("workspace", "Make the file of one tool, with an example of each field that it needs."),
+    "import": ("importing", "Make files of tools/ from a table: CSV, .xlsx, JSON, Parquet."),
     "check": ("workspace", "Check every file of the workspace, without a model."),
     "plan": ("run", "Say what a run would ask, and why."),
     "run": ("run", "Ask what is pending, keep every answer, sum up."),

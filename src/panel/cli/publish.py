@@ -11,7 +11,7 @@ import typer
 from panel.cli.main import ExitCode
 from panel.cli.options import EndpointName, Json, StoredModel
 from panel.cli.output import note, print_json, say
-from panel.cli.workspace import open_workspace
+from panel.cli.workspace import open_tools
 from panel.readers.community.votes import Votes
 from panel.results.publication import publication, unapproved
 from panel.runs.selection import Selection, opened_for
@@ -49,7 +49,7 @@ def publish(
     approved yet. Exit 2, and nothing written, when pages that stand in OUT would be removed
     (--remove does), or when drafts would replace a published site.
     """
-    workspace = open_workspace()
+    workspace = open_tools()
     votes = Votes(workspace.root).tallies()
     with opened_for(workspace, Selection(endpoint=endpoint, model=model)) as (target, connection):
         gathered = publication(workspace, target, connection, drafts, base_url, votes)

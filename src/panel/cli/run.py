@@ -26,7 +26,7 @@ from panel.cli.options import (
     selecting,
 )
 from panel.cli.output import err, note, out, percent, print_json, say
-from panel.cli.workspace import open_workspace
+from panel.cli.workspace import open_tools
 from panel.engines.base import RunBudget, RunStats
 from panel.runs.planned import order_of, plan_record, usd_if_cached
 from panel.runs.run import ProgressReporter, RunSummary, execute
@@ -48,7 +48,7 @@ CELLS_SHOWN = 12
 @selecting
 def plan(selection: Selection, as_json: Json = False) -> None:
     """Say what a run would ask, and why. Asks no model anything."""
-    _print_plan(prepare(open_workspace(), selection), as_json)
+    _print_plan(prepare(open_tools(), selection), as_json)
 
 
 @app.command()
@@ -74,7 +74,7 @@ def run(
     long. 4: a --max-... bound is reached. 130: interrupted.
     """
     tape, who = recording(record, replay), asking_with(engine, address, workers, record or replay)
-    workspace = open_workspace()
+    workspace = open_tools()
     prepared = prepare(workspace, selection)
     if dry_run:
         _print_plan(prepared, as_json)

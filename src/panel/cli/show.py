@@ -27,7 +27,7 @@ from panel.cli.output import (
     write_text,
 )
 from panel.cli.streams import to_stdout
-from panel.cli.workspace import open_workspace
+from panel.cli.workspace import open_tools
 from panel.results.confidence import may_be_shown
 from panel.results.records import card_record, comparison_record
 from panel.results.scorecards import comparison, scorecards
@@ -115,7 +115,7 @@ def compare(
     """Set two tools side by side, in the terminal or as a page."""
     if as_json and html is not None and to_stdout(html):
         raise typer.BadParameter("--json and --html - both want stdout. Name a file for the page.")
-    workspace = open_workspace()
+    workspace = open_tools()
     selection = Selection([left, right], endpoint=endpoint, model=model)
     with opened_for(workspace, selection) as (target, connection):
         cards = scorecards(target, connection)

@@ -1,25 +1,34 @@
-"""``panel init`` and ``panel check``."""
+"""``panel init``, ``panel new`` and ``panel check``."""
 
 from __future__ import annotations
 
 import shlex
 from contextlib import AbstractContextManager
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from panel.cli.main import ExitCode
 from panel.cli.options import Json
 from panel.cli.output import note, print_json, say
-from panel.errors import WorkspaceError
+from panel.errors import Problem, WorkspaceError
 from panel.frozen.check import frozen_status
 from panel.frozen.thaw import opened_thawed
 from panel.store.connection import FILE, MOVE, Connection, unfit_path
 from panel.text import counted
 from panel.workspace.endpoints import check_endpoint
-from panel.workspace.loading import WorkspaceFiles, check_rendering, find_root, load_workspace
+from panel.workspace.loading import (
+    NO_TOOLS,
+    WorkspaceFiles,
+    check_rendering,
+    find_root,
+    load_workspace,
+    refuse_empty,
+)
 from panel.workspace.scaffold import create, others_can_read
+from panel.workspace.tool_files import new_tool
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -27,6 +36,11 @@ app = typer.Typer(rich_markup_mode=None)
 def open_workspace() -> WorkspaceFiles:
     """Load the workspace at or above the current folder."""
     return load_workspace(find_root(Path.cwd()))
+
+
+def open_tools() -> WorkspaceFiles:
+    """Load it for a command that has nothing to do without a tool; raises UsageError."""
+    return refuse_empty(open_workspace())
 
 
 def open_store() -> AbstractContextManager[Connection]:
@@ -37,15 +51,41 @@ def open_store() -> AbstractContextManager[Connection]:
 @app.command()
 def init(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to make it in.")],
+    empty: Annotated[
+        bool, typer.Option("--empty", help="Without the invented sample tools and experiments.")
+    ] = False,
 ) -> None:
     """Make a workspace: panel.toml, personas, prompts and sample tools."""
-    files = create(directory)
+    files = create(directory, empty)
     say(f"Wrote {counted(len(files), 'file')} to {str(directory)!r}.")
-    step = "" if directory.resolve() == Path.cwd() else f"cd {directory} && "
+    step = "" if directory.resolve() == Path.cwd() else f"cd {shlex.quote(str(directory))} && "
+    if empty:
+        note(f"Next: {step}panel new NAME. {NO_TOOLS}")
+        return
     note(
         f"Next: {step}panel run. It asks a model that runs on this machine, or says how to have "
         "one."
     )
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The tool's name.")],
+    tagline: Annotated[str | None, typer.Option(help="One line on what it is.")] = None,
+    category: Annotated[str | None, typer.Option(help="Its category.")] = None,
+    price: Annotated[
+        str | None, typer.Option(help="The cheapest way in, as the vendor writes it.")
+    ] = None,
+    url: Annotated[str | None, typer.Option(help="Its address.")] = None,
+) -> None:
+    """Make the file of one tool, with a commented example of each field that it needs."""
+    given = {"tagline": tagline, "category": category, "url": url}
+    fields: dict[str, Any] = {field: value for field, value in given.items() if value is not None}
+    if price is not None:
+        fields["pricing"] = {"entry": price}
+    file = new_tool(find_root(Path.cwd()), name, fields)
+    say(str(file))
+    note("Next: fill it in; 'panel check' names what is missing.")
 
 
 @app.command()
@@ -77,11 +117,18 @@ def check(
             f"{counted(len(workspace.tools), 'tool')}, "
             f"{counted(len(workspace.personas), 'persona')}, 4 templates: all in order."
         )
+        if not workspace.tools:
+            note(f"Next: {NO_TOOLS}")
         if others_can_read(workspace.runs):
             note(
                 f"Other users of this machine can read {workspace.runs}, where prompts, replies "
                 f"and decisions are: 'chmod o-rwx {shlex.quote(str(workspace.runs))}'."
             )
+
+
+def problem_records(problems: list[Problem]) -> list[dict[str, Any]]:
+    """Return problems as JSON has them."""
+    return [asdict(problem) | {"file": str(problem.file)} for problem in problems]
 
 
 def _check_frozen(
@@ -125,20 +172,7 @@ def _checked(as_json: bool) -> WorkspaceFiles:
             raise WorkspaceError.single(root, None, "", unfit, MOVE)
     except WorkspaceError as error:
         if as_json:
-            print_json(
-                {
-                    "problems": [
-                        {
-                            "file": str(problem.file),
-                            "line": problem.line,
-                            "field": problem.field,
-                            "message": problem.message,
-                            "remedy": problem.remedy,
-                        }
-                        for problem in error.problems
-                    ]
-                }
-            )
+            print_json({"problems": problem_records(error.problems)})
         else:
             for problem in error.problems:
                 say(str(problem))

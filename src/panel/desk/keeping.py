@@ -13,7 +13,7 @@ from panel.endpoint.target import Chosen, resolve_target
 from panel.frozen.reading import read_from_store
 from panel.frozen.renames import opened_renamed
 from panel.frozen.thaw import thaw_if_fresh
-from panel.workspace.loading import WorkspaceFiles, load_workspace
+from panel.workspace.loading import WorkspaceFiles, load_workspace, refuse_empty
 from panel.workspace.tools import KeptTools
 from panel.workspace.watch import Marks
 
@@ -75,6 +75,8 @@ def load_files(root: Path, chosen: Chosen, marks: Marks, before: KeptFiles | Non
     tools = KeptTools() if before is None else before.tools
     tools.marks = marks
     workspace = load_workspace(root, tools)
+    if before is None:
+        refuse_empty(workspace)
     if before is not None and workspace.personas == before.workspace.personas:
         workspace = replace(workspace, personas=before.workspace.personas)
     thaw_if_fresh(workspace)

@@ -34,7 +34,7 @@ from panel.store.queries import (
     known_records,
 )
 from panel.store.renames import asked_under, renamed_since_asked
-from panel.workspace.loading import RUNS, WorkspaceFiles, load_workspace
+from panel.workspace.loading import RUNS, WorkspaceFiles, load_workspace, refuse_empty
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ def opened_at(root: Path, selection: Selection) -> Iterator[tuple[Target, Connec
                 yield resolve(workspace, selection, connection), connection
                 return
         workspace = load_workspace(root)
-    with opened_for(workspace, selection) as found:
+    with opened_for(refuse_empty(workspace), selection) as found:
         yield found
 
 

@@ -35,6 +35,7 @@ _Loader.yaml_implicit_resolvers = {
     for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 _INT = re.compile(r"-?(0|[1-9][0-9]{0,17})$")
+LARGEST_INT = 10**18  # from here on a number is read as text
 _Loader.add_implicit_resolver("tag:yaml.org,2002:int", _INT, list("-0123456789"))
 _TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "null", "int", "merge", "seq", "map")}
 
@@ -69,7 +70,11 @@ def twice(names: Iterable[str]) -> str | None:
 
 def read_front_matter(file: Path) -> Document:
     """Read a file of ``---``, YAML, ``---`` and a body; raises WorkspaceError."""
-    text = read_text(file)
+    return front_matter_of(read_text(file), file)
+
+
+def front_matter_of(text: str, file: Path) -> Document:
+    """Return what the text of such a file says; raises WorkspaceError."""
     if not text.startswith(FENCE + "\n"):
         raise WorkspaceError.single(
             file,
@@ -207,13 +212,19 @@ def _refuse_repeats(root: yaml.Node, file: Path, first_line: int) -> None:
                 waiting.append(child)
 
 
+def yaml_tree(source: str) -> yaml.Node | None:
+    """Return the nodes of YAML with their places, of a source that parse_yaml has read."""
+    node: yaml.Node | None = yaml.compose(source, Loader=_Loader)
+    return node
+
+
 def yaml_lines(source: str, first_line: int = 1) -> Lines:
     """Return a finder from field path to line; it parses the YAML once, when first asked."""
     composed: list[yaml.Node | None] = []
 
     def find(path: FieldPath) -> int | None:
         if not composed:
-            composed.append(yaml.compose(source, Loader=_Loader))
+            composed.append(yaml_tree(source))
         node: Any = composed[0]
         if node is None:
             return None

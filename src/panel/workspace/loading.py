@@ -154,6 +154,16 @@ def load_workspace(
     return WorkspaceFiles(root, settings, personas, tools, prompts, named is not None, editorial)
 
 
+NO_TOOLS = "'panel new NAME' makes a file for one, 'panel import FILE' takes in a table of them."
+
+
+def refuse_empty(workspace: WorkspaceFiles) -> WorkspaceFiles:
+    """Return the workspace; raises UsageError, which says what to do, where it has no tools."""
+    if not workspace.tools:
+        raise UsageError(f"there are no tools in {workspace.root / 'tools'} yet. {NO_TOOLS}")
+    return workspace
+
+
 def _unknown_canaries(file: Path, settings: Settings, tools: list[Tool]) -> list[Problem]:
     slugs = {tool.slug for tool in tools}
     unknown = [slug for slug in settings.ci.canaries if slug not in slugs]

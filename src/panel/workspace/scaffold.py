@@ -13,6 +13,8 @@ PARTS = (
     *("panel.toml", "personas", "prompts", "tools", "experiments"),
     *("runs/.gitignore", "verdicts/.gitattributes"),
 )
+SAMPLES = ("tools", "experiments")
+KEPT = Path("tools/.gitkeep")
 
 
 def shipped() -> Path:
@@ -38,8 +40,11 @@ def others_can_read(runs: Path) -> bool:
     return bool(runs.stat().st_mode & stat.S_IXOTH)
 
 
-def create(target: Path) -> list[Path]:
+def create(target: Path, empty: bool = False) -> list[Path]:
     """Copy the sample workspace to ``target``; return the files written, relative to it.
+
+    empty: without the sample tools and what is about them; git keeps the folder of tools by a file
+    of no length.
 
     Raises UsageError, and writes nothing, where a file of the same name exists already.
     """
@@ -47,9 +52,12 @@ def create(target: Path) -> list[Path]:
     files = [
         file.relative_to(source)
         for part in PARTS
+        if not (empty and part in SAMPLES)
         for file in sorted([source / part, *(source / part).rglob("*")])
         if file.is_file()
     ]
+    if empty:
+        files.append(KEPT)
     taken = [file for file in files if (target / file).exists()]
     if taken:
         named = ", ".join(str(file) for file in taken[:3])
@@ -65,7 +73,10 @@ def create(target: Path) -> list[Path]:
         make_runs(target / "runs")
         for file in files:
             (target / file).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source / file, target / file)
+            if file == KEPT:
+                (target / file).touch()
+            else:
+                shutil.copyfile(source / file, target / file)
     except OSError as error:
         raise UsageError(
             f"{error.filename} cannot be written: {error.strerror}. Name another folder."

@@ -1,4 +1,4 @@
-"""Reads tables of tools: YAML, JSON, JSON lines, CSV and Parquet files.
+"""Reads tables of tools: YAML, JSON, JSON lines, CSV, Parquet and .xlsx files.
 
 A row is plain fields and the place they came from; tools.py knows what they mean.
 """
@@ -27,9 +27,10 @@ from panel.workspace.documents import (
     yaml_lines,
 )
 from panel.workspace.plain_files import LARGEST, not_utf8, read_text, refuse_special
+from panel.workspace.xlsx import read_sheet
 
 MOST_VALUES = 5_000_000  # of one table
-TABLE_ENDINGS = (".yaml", ".yml", ".json", ".jsonl", ".csv", ".parquet")
+TABLE_ENDINGS = (".yaml", ".yml", ".json", ".jsonl", ".csv", ".parquet", ".xlsx")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Row:
 
 def read_table(file: Path) -> list[Row]:
     """Read the rows of a table, in the format that its ending names; raises WorkspaceError."""
-    match file.suffix:
+    match file.suffix.lower():
         case ".yaml" | ".yml":
             source = read_text(file)
             return _listed(parse_yaml(source, file), file, yaml_lines(source))
@@ -54,6 +55,8 @@ def read_table(file: Path) -> list[Row]:
             return _json_lines(file)
         case ".csv":
             return _csv_rows(file)
+        case ".xlsx":
+            return _xlsx_rows(file)
         case _:
             return _parquet_rows(file)
 
@@ -144,6 +147,25 @@ def _csv_rows(file: Path) -> list[Row]:
             "or line breaks.",
         ) from None
     return rows
+
+
+def _xlsx_rows(file: Path) -> list[Row]:
+    (line, head), *rows = read_sheet(file) or [(1, [])]
+    names = [composed(str(name)) for name in head]
+    try:
+        if (name := twice(filter(None, names))) is not None:
+            raise ValueError(f"the column {name!r} appears twice")
+        found = []
+        for line, cells in rows:
+            if any(cell != "" for name, cell in zip(names, cells, strict=True) if not name):
+                raise ValueError("a cell stands in a column that has no name")
+            fields = _nested(dict(zip(names, cells, strict=True)))
+            found.append(Row(fields, file, (), _at(line)))
+    except ValueError as error:
+        raise WorkspaceError.single(
+            file, line, "", f"is no table: {error}", "Name each column once, in the first row."
+        ) from None
+    return found
 
 
 def _parquet_rows(file: Path) -> list[Row]:

@@ -17,9 +17,10 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from panel.errors import Problem, WorkspaceError
 from panel.hashing import content_hash, text_hash
 from panel.text import composed, counted
-from panel.workspace.documents import read_front_matter
+from panel.workspace.documents import Document, front_matter_of, read_front_matter
 from panel.workspace.media import MediaName
 from panel.workspace.mistakes import shown
+from panel.workspace.plain_files import decode_text
 from panel.workspace.tables import TABLE_ENDINGS, Row, read_table
 from panel.workspace.validation import by_column, validate
 from panel.workspace.watch import Marks
@@ -239,7 +240,7 @@ def _read(file: Path, problems: list[Problem]) -> list[_Read]:
             problems.append(Problem(file, None, "", message, "Correct these first."))
             break
         try:
-            read.append((_tool(row), row))
+            read.append((read_tool(row), row))
         except WorkspaceError as error:
             of_rows += error.problems
     problems += by_column(of_rows, len(rows))
@@ -257,7 +258,7 @@ def load_named(folder: Path, slugs: Collection[str]) -> list[Tool] | None:
         if slug != slugify(slug) or not file.is_file():
             return None
         try:
-            found[slug] = _tool(_markdown_row(file))
+            found[slug] = read_tool(_markdown_row(read_front_matter(file)))
         except WorkspaceError:
             return None
         if found[slug].slug != slug:
@@ -277,7 +278,7 @@ def find_tools(folder: Path, slugs: Collection[str]) -> dict[str, Row]:
         if len(found) == len(slugs):
             break
         with suppress(WorkspaceError):
-            rows = {_tool(row).slug: row for row in _rows(file)}
+            rows = {read_tool(row).slug: row for row in _rows(file)}
             found |= {slug: row for slug, row in rows.items() if slug in slugs}
     return found
 
@@ -319,7 +320,8 @@ def _same_slug(tool: Tool, row: Row, other: Tool, other_row: Row) -> Problem:
     )
 
 
-def _tool(row: Row) -> Tool:
+def read_tool(row: Row) -> Tool:
+    """Return the tool of a row; raises WorkspaceError with all that is wrong with it."""
     prefix = row.path
     fields = dict(row.fields)
     if fields.get("slug") is None:
@@ -336,11 +338,16 @@ def _tool(row: Row) -> Tool:
 
 
 def _rows(file: Path) -> Iterable[Row]:
-    return [_markdown_row(file)] if file.suffix == ".md" else read_table(file)
+    return [_markdown_row(read_front_matter(file))] if file.suffix == ".md" else read_table(file)
 
 
-def _markdown_row(file: Path) -> Row:
-    document = read_front_matter(file)
+def tool_of(raw: bytes, file: Path) -> Tool:
+    """Return the tool that a Markdown file of these bytes says; raises WorkspaceError."""
+    return read_tool(_markdown_row(front_matter_of(decode_text(raw, file), file)))
+
+
+def _markdown_row(document: Document) -> Row:
+    file = document.file
     if "description" in document.fields:
         raise WorkspaceError.single(
             file,

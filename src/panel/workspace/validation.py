@@ -143,7 +143,7 @@ def _problem(model: type[BaseModel], item: Any, file: Path, lines: Lines) -> Pro
     names = _valid_keys(model, path)
     if names and f"must be {TABLE}" in message:
         remedy = f"Its fields are {', '.join(names)}."
-        if file.suffix in (".csv", ".parquet"):
+        if file.suffix in (".csv", ".parquet", ".xlsx"):
             remedy = f"Name the columns {', '.join(f'{field}.{name}' for name in names)}."
     return Problem(file, line, field, message, remedy)
 

@@ -1,0 +1,128 @@
+"""Workbooks: values of cells, and nothing that a workbook says can fill the memory."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from panel.errors import WorkspaceError
+from panel.workspace.tools import load_catalog
+from panel.workspace.xlsx import read_sheet
+from tests.support.workbooks import MAIN, parts_of, sheet_xml, write_parts, write_workbook
+
+MOMENT = datetime.fromisoformat("2026-11-24T10:30")
+
+
+def test_cells_are_text_numbers_as_text_dates_and_the_values_of_formulas(tmp_path: Path) -> None:
+    rows: list[list[Any]] = [["a", " b "], [], [1, 19.9], [date(2026, 11, 24), MOMENT]]
+    rows += [[True, ("A1&A2", "=shown")], [None, None], ["  ", 2.0]]
+    file = write_workbook(tmp_path / "a.xlsx", rows)
+    assert read_sheet(file) == [
+        (1, ["a", "b"]),
+        (3, ["1", "19.9"]),
+        (4, [date(2026, 11, 24), MOMENT]),
+        (5, [True, "=shown"]),
+        (7, ["", "2"]),
+    ]
+
+
+def test_merged_titles_are_left_out_and_cells_merged_downwards_are_filled(tmp_path: Path) -> None:
+    rows = [["Our list"], ["name", "group"], ["A", "Data"], ["B"], ["Section"], ["C", "Code"]]
+    file = write_workbook(tmp_path / "a.xlsx", rows, ("A1:B1", "B3:B4", "A5:B5"))
+    assert read_sheet(file) == [
+        (2, ["name", "group"]),
+        (3, ["A", "Data"]),
+        (4, ["B", "Data"]),
+        (6, ["C", "Code"]),
+    ]
+
+
+def test_the_first_sheet_that_is_shown_is_read_or_the_one_that_is_named(tmp_path: Path) -> None:
+    sheets = {"Lists": sheet_xml([["x"]]), "Werkzeuge": sheet_xml([["a"]]), "2": sheet_xml([["b"]])}
+    file = write_parts(tmp_path / "a.xlsx", {**parts_of(sheets, hidden=("Lists",))})
+    assert read_sheet(file) == [(1, ["a"])]
+    assert read_sheet(file, "Lists") == [(1, ["x"])]
+    with pytest.raises(WorkspaceError, match=r"no sheet 'Werkzeug'. Did you mean 'Werkzeuge'"):
+        read_sheet(file, "Werkzeug")
+
+
+def test_a_workbook_in_the_tools_folder_is_a_table_like_any_other(tmp_path: Path) -> None:
+    head = ["name", "tagline", "category", "pricing.entry", "tags", "released", "description"]
+    row = ["Anvil", "t", "c", 20, "a; b", date(2026, 3, 2), "It is."]
+    write_workbook(tmp_path / "a.xlsx", [head, row])
+    (tool,) = load_catalog(tmp_path)
+    assert (tool.pricing.entry, tool.tags, tool.released) == ("20", ("a", "b"), date(2026, 3, 2))
+    write_workbook(tmp_path / "a.xlsx", [head, row[:-1]])
+    with pytest.raises(WorkspaceError, match=r"a.xlsx:2: description: is missing"):
+        load_catalog(tmp_path)
+    for rows in ([["name", "name"], ["a", "b"]], [["name", ""], ["a", "b"]]):
+        write_workbook(tmp_path / "a.xlsx", rows)
+        with pytest.raises(WorkspaceError, match="is no table"):
+            load_catalog(tmp_path)
+    write_workbook(tmp_path / "a.xlsx", [])
+    assert load_catalog(tmp_path) == []
+
+
+TEXTS = f'<sst xmlns="{MAIN}" uniqueCount="1"><si><t>{"x" * 1_000_000}</t></si></sst>'
+MANY = "".join('<row><c t="s"><v>0</v></c></row>' for _ in range(100))
+FAR = '<row r="1"><c r="A1"><v>1</v></c></row><row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'
+HOSTILE: dict[str, tuple[dict[str, str | bytes], str]] = {
+    "a cell in the last corner": ({"sheet": FAR}, "more than 2,000,000 cells"),
+    "a cell behind another attribute": (
+        {"sheet": '<row r="1048576"><c foo="&gt;>" r="XFD1048576"><v>1</v></c></row>'},
+        "more than 2,000,000 cells",
+    ),
+    "a text that many cells share": (
+        {"sheet": MANY, "xl/sharedStrings.xml": TEXTS},
+        "more than 64 MiB of text",
+    ),
+    "a count that reserves memory": (
+        {"xl/sharedStrings.xml": TEXTS.replace('"1"', '"4294967295"')},
+        "declares more entries",
+    ),
+    "two tables of texts": (
+        {"xl/sharedStrings.xml": TEXTS, "xl/other.xml": TEXTS},
+        "two tables of texts",
+    ),
+    "entities": ({"sheet": "<!DOCTYPE a [<!ENTITY b 'c'>]>"}, "cannot be read as .xlsx"),
+    "a document type": (
+        {"xl/workbook.xml": "<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>"},
+        "declares a type of its own",
+    ),
+    "half a sheet": ({"sheet": "<row"}, "cannot be read as .xlsx"),
+    "no sheets": ({"xl/workbook.xml": f'<workbook xmlns="{MAIN}"/>'}, "cannot be read as .xlsx"),
+    "another archive": ({"xl/workbook.xml": b""}, "cannot be read as .xlsx"),
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_what_is_hostile_is_one_line_and_takes_no_memory(tmp_path: Path, case: str) -> None:
+    parts, told = HOSTILE[case]
+    sheet = parts.get("sheet", "")
+    made = {
+        **parts_of({"a": f'<worksheet xmlns="{MAIN}"><sheetData>{sheet}</sheetData></worksheet>'})
+    }
+    file = write_parts(
+        tmp_path / "a.xlsx", {**made, **{k: v for k, v in parts.items() if "/" in k}}
+    )
+    with pytest.raises(WorkspaceError, match=told) as refusal:
+        read_sheet(file)
+    assert len(refusal.value.problems) == 1 and "\n" not in str(refusal.value)
+
+
+def test_a_bomb_is_not_unpacked(tmp_path: Path) -> None:
+    parts = parts_of({"a": sheet_xml([["a"]])})
+    blank = " " * (66 * 2**20)
+    bombs = {f"xl/{n}.xml": f"<a>{blank}</a>" for n in "ab"}
+    with pytest.raises(WorkspaceError, match="more than 128 MiB unpacked"):
+        read_sheet(write_parts(tmp_path / "a.xlsx", {**parts, **bombs}))
+
+
+@pytest.mark.parametrize("raw", [b"", b"name;tagline\n", b"PK\x03\x04", b"\xd0\xcf\x11\xe0"])
+def test_what_is_no_workbook_says_so(tmp_path: Path, raw: bytes) -> None:
+    (tmp_path / "a.xlsx").write_bytes(raw)
+    with pytest.raises(WorkspaceError, match=r"cannot be read as .xlsx.*Save it again"):
+        read_sheet(tmp_path / "a.xlsx")
