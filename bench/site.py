@@ -179,7 +179,9 @@ def main() -> None:
         timed("nothing changed", publication, out)
         timed("one take changed", with_one_change(publication), out)
         files = [file for file in out.rglob("*") if file.is_file()]
-        shared = sum(f.stat().st_size for f in (out / "assets").iterdir() if f.suffix != ".svg")
+        shared = sum(
+            f.stat().st_size for f in (out / "assets").iterdir() if f.suffix in (".css", ".js")
+        )
         largest = max((f for f in files if f.suffix == ".html"), key=lambda f: f.stat().st_size)
         memory = [
             resource.getrusage(who).ru_maxrss / 1024

@@ -419,3 +419,13 @@ def test_a_workspace_without_tools_is_in_order(root: Path, panel: Panel) -> None
     assert not (root / "experiments").exists() and files(root) == {}
     with pytest.raises(WorkspaceError):
         load_catalog(root / "none")
+
+
+def test_facts_that_many_tables_have_are_found_by_their_headings(root: Path, take: Any) -> None:
+    """Licence, hosting and limits become facts without a word of --map."""
+    head = [*ENGLISH, "Lizenz", "Hosting", "Usage limits"]
+    done = take(table([["Anvil", "t", "c", "Free", "It is.", "MIT", "SaaS", "5 a day"]], head))
+    assert done.code == 0
+    (tool,) = load_catalog(root / "tools")
+    facts = {label: fact.value for label, fact in tool.facts.items()}
+    assert facts == {"Licence": "MIT", "Hosting": "SaaS", "Limits": "5 a day"}

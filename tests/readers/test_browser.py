@@ -230,6 +230,8 @@ def test_a_reader_gets_from_the_front_page_to_a_vote_by_keyboard_alone(
 def seed_page_is_whole(page: Any, tools: Sequence[Tool]) -> None:
     """Find on the comparison page every element that the seed page shows its readers."""
     assert page.get_by_role("heading", level=1).inner_text() == PAIR
+    for summary in page.locator(".description summary").all():
+        summary.click()
     text = " ".join(page.inner_text("body").replace("\u00a0", " ").split())
     wanted = ["AI tool comparison", "Which one should you ship with?", "Reviewer scorecard"]
     wanted += ["100 % Panel ship", "Community", "— no votes", "Entry", "Free", "Reviewer split"]

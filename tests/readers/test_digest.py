@@ -16,13 +16,16 @@ from typing import Any
 import pytest
 
 from panel.errors import UsageError
-from panel.readers.digest.content import DigestContent, digest_content
+from panel.readers.digest.content import DigestContent
+from panel.readers.digest.gathering import Days, digest_content
 from panel.readers.digest.issue import write_issue
 from panel.readers.digest.render import render_digest
 from panel.readers.mail.settings import Sender
 from panel.scorecard import VerdictChange
 from panel.site.publication import Publication
 from panel.stats import Tally
+from panel.workspace.editorial import Correction, Editorial, EditorialFiles
+from tests.support.editors import do
 from tests.support.seed_takes import CODESTRAL, MISTRAL
 from tests.support.site_publication import (
     MODEL,
@@ -45,8 +48,10 @@ def change(
     return VerdictChange(tool, persona, before, after, at, "description changed", str(MODEL))  # type: ignore[arg-type]
 
 
-def content_of(publication: Publication, since: date = SINCE, until: date = UNTIL) -> DigestContent:
-    return digest_content(publication, since, until, HOME)
+def content_of(
+    publication: Publication, since: date = SINCE, until: date = UNTIL, first: bool = False
+) -> DigestContent:
+    return digest_content(publication, Days(since, until, first), HOME)
 
 
 def split_publication(**tool: Any) -> Publication:
@@ -71,15 +76,14 @@ def split_publication(**tool: Any) -> Publication:
 
 def test_tools_are_new_in_the_days_of_their_first_verdict() -> None:
     content = content_of(seed_publication())
-    assert [tool.name for tool in content.new_tools] == [
-        "Codestral 2.0",
-        "Mistral 8x22B Instruct v2",
-    ]
-    assert [(pair.left.name, pair.right.name) for pair in content.comparisons] == [
-        ("Mistral 8x22B Instruct v2", "Codestral 2.0")
+    assert content.lead is not None and content.lead.tool.name == "Codestral 2.0"
+    assert [tool.name for tool in content.new_tools] == ["Mistral 8x22B Instruct v2"]
+    assert (content.new, content.lead.tool.words) == (2, "All four ship")
+    assert [pair.name for pair in content.comparisons] == [
+        "Mistral 8x22B Instruct v2 vs Codestral 2.0"
     ]
     assert content.comparisons[0].link == f"{HOME}/compare/{MISTRAL}-vs-{CODESTRAL}.html"
-    assert content.new_tools[0].link == f"{HOME}/tools/{CODESTRAL}.html"
+    assert content.lead.tool.link == f"{HOME}/tools/{CODESTRAL}.html"
     for since, until in ((SINCE, date(2026, 11, 23)), (UNTIL, UNTIL + timedelta(7))):
         assert content_of(seed_publication(), since, until).empty
 
@@ -89,16 +93,50 @@ def test_a_verdict_that_changed_is_told_with_its_reason_and_a_first_one_is_not()
     [changed] = content.changes
     assert (changed.persona, changed.before, changed.after) == ("Skeptic", "skip", "ship")
     assert (changed.changed_on, changed.reason) == ("2026-11-20", "description changed")
-    assert MISTRAL not in {tool.name for tool in content.new_tools}
-    assert len(content.new_tools) == 1  # the other one's first verdict is older
+    assert content.new == 1 and content.lead is not None  # the other's first verdict is older
+    assert content.lead.tool.name == "Codestral 2.0"
 
 
-def test_the_split_panels_are_those_of_which_each_side_is_sure() -> None:
-    content = content_of(split_publication())
-    assert [(tool.name, tool.result.ship_percent) for tool in content.split] == [
-        ("Codestral 2.0", 50)
-    ]
-    assert content_of(seed_publication()).split == ()
+def test_the_lead_is_what_splits_the_panel_with_a_quote_of_each_side() -> None:
+    """A story has two sides, and both are heard in their own words."""
+    lead = content_of(split_publication()).lead
+    assert lead is not None and lead.headline.startswith("Codestral 2.0 splits the panel: Builder")
+    assert [quote.says for quote in lead.quotes] == ["ships", "skips"]
+    assert content_of(split_publication()).split == (), "the lead is not told twice"
+    later = content_of(split_publication(), UNTIL, UNTIL + timedelta(7))
+    assert later.empty and [tool.name for tool in later.split] == ["Codestral 2.0"]
+
+
+def test_the_first_issue_of_all_tells_of_every_tool() -> None:
+    """On the day of a launch everything is new, whenever it was asked and approved."""
+    launch = content_of(split_publication(), UNTIL, UNTIL + timedelta(1), first=True)
+    assert not launch.empty and launch.new == 2 and launch.lead is not None
+
+
+def test_a_tool_that_was_held_back_is_new_on_the_day_it_appears() -> None:
+    """Its verdicts are older, but nobody could read them."""
+    held = split_publication(publish_after=UNTIL)
+    assert content_of(held).new == 0
+    assert content_of(held, UNTIL, UNTIL + timedelta(7)).new == 1
+
+
+def test_the_editors_introduce_an_issue_and_choose_its_lead() -> None:
+    """Their words stand first, with the name of who wrote them, in the mail and in its subject."""
+    text = "We *read* it.\n\nAll of it."
+    said = Editorial(headline="A loud week", text=text, by="Ada", lead=MISTRAL)
+    about = Editorial(corrections=(Correction(date=date(2026, 11, 18), note="It is 19, not 17."),))
+    files = EditorialFiles(None, {CODESTRAL: about}, {}, {SINCE.isoformat(): said})
+    edited = replace(split_publication(), editorial=files)
+    content = content_of(edited)
+    assert content.subject == "Ship or Skip Weekly: A loud week"
+    assert content.lead is not None and content.lead.tool.name.startswith("Mistral")
+    assert [each.note for each in content.corrections] == ["It is 19, not 17."]
+    rendered = render_digest(content, None)
+    for words in (rendered.text, re.sub("<[^>]+>", "", rendered.html.partition("<body")[2])):
+        assert words.index("Written by Ada, editor") < words.index("Mistral 8x22B")
+        assert "It is 19, not 17." in words and "a person wrote" in " ".join(words.split())
+    assert "<em>read</em>" in rendered.html and "All of it." in rendered.text
+    assert content_of(edited, UNTIL, UNTIL + timedelta(7)).empty
 
 
 def test_long_lists_are_cut_and_say_how_much_was_left_out() -> None:
@@ -117,11 +155,12 @@ def test_long_lists_are_cut_and_say_how_much_was_left_out() -> None:
         for before in (None, "skip", "skip")
     )
     content = content_of(replace(seed, tools=editions, changes=history, pairs=()))
-    assert (len(content.new_tools), content.more_tools) == (12, 3)
-    assert (len(content.changes), content.more_changes) == (20, 10)
-    assert len(content.comparisons) == 8 and content.more_comparisons > 50
+    assert (len(content.new_tools), len(content.also_new), content.new) == (4, 10, 15)
+    assert (len(content.changes), content.changed) == (5, 30)
+    assert len(content.comparisons) == 6 and content.compared > 50
     assert content.subject == "Ship or Skip Weekly: 15 new tools and 30 changed verdicts"
-    assert "… and 3 more on" in render_digest(content, None).html
+    html = render_digest(content, None).html
+    assert "And 25 more on" in html and "Also: " in html
 
 
 def test_an_issue_is_known_by_its_first_day_alone() -> None:
@@ -258,6 +297,21 @@ def test_the_command_writes_and_sends_nothing(asked: Space, panel: Panel) -> Non
     assert approved["new_tools"] == 0  # nobody approved anything
     text = panel(*words, "--drafts", "--out", "elsewhere", cwd=asked.root)
     assert "elsewhere/digest-" in text.out and "Nothing was sent" in text.err
+
+
+def test_an_issue_on_the_day_of_the_launch_is_not_empty(asked: Space, panel: Panel) -> None:
+    """What was approved today is in the first issue, and in one that begins today."""
+    do(asked, "approve", ("anvil", "builder"))
+    week_ago = (datetime.now(UTC) - timedelta(days=7)).date().isoformat()
+    done = panel("digest", "--since", week_ago, "--json", cwd=asked.root)
+    record = json.loads(done.out)
+    assert (record["first"], record["new_tools"], record["lead"]) == (True, 1, "Anvil")
+    today = datetime.now(UTC).date().isoformat()
+    record = json.loads(panel("digest", "--since", today, "--json", cwd=asked.root).out)
+    assert (record["first"], record["new_tools"], record["lead"]) == (False, 1, "Anvil")
+    eve = (datetime.now(UTC) - timedelta(days=1)).date().isoformat()
+    record = json.loads(panel("digest", "--since", eve, "--json", cwd=asked.root).out)
+    assert record["new_tools"] == 1, "nothing came before today, so today is in it"
 
 
 @pytest.mark.parametrize(

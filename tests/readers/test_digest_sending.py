@@ -19,7 +19,7 @@ from panel.errors import UsageError
 from panel.readers.community.deliveries import Deliveries
 from panel.readers.community.secret import Secret, load_secret
 from panel.readers.community.subscribers import Subscribers
-from panel.readers.digest.content import digest_content
+from panel.readers.digest.gathering import Days, digest_content
 from panel.readers.digest.sending import Mailing, Sent
 from panel.readers.mail import smtp
 from panel.readers.mail.settings import mail_settings
@@ -51,7 +51,7 @@ def subscribe(root: Path, *addresses: str, secret: Secret = SECRET) -> None:
 def mailing(
     root: Path, box_environment: dict[str, str], since: date = date(2026, 11, 17)
 ) -> Mailing:
-    content = digest_content(seed_publication(), since, date(2026, 11, 24), HOME)
+    content = digest_content(seed_publication(), Days(since, date(2026, 11, 24)), HOME)
     found = mail_settings(box_environment)
     assert found is not None
     return Mailing(content, found.sender, Subscribers(root, SECRET), Deliveries(root))

@@ -21,6 +21,7 @@ from panel.readers.serve.forms import own_path
 from panel.readers.serve.limits import MOST_KNOWN, Bound, VisitLimiter
 from panel.readers.serve.pages import check_folder
 from panel.readers.serve.site import ServerLimits
+from panel.site.assets import FONTS
 from panel.site.build import MANIFEST
 from tests.support.journals import changed, plain_lines
 from tests.support.readers_server import Served, limits, serving, serving_process, write_site
@@ -505,6 +506,21 @@ def test_the_script_is_served_under_a_name_of_its_own_and_uses_text_only(site: S
     assert "innerHTML" not in reply.text and "eval(" not in reply.text
     assert site.get("/-/vote.js", If_None_Match=reply.headers["etag"]).status == 304
     assert site.get("/-/app.py").status == 404
+
+
+@pytest.mark.parametrize("name", FONTS)
+def test_the_servers_own_pages_have_the_fonts_of_the_site(site: Served, name: str) -> None:
+    reply = site.get(f"/-/{name}")
+    assert reply.status == 200 and reply.headers["content-type"] == "font/woff2"
+    assert f"url({name})" in site.get("/-/community.css").text
+
+
+@pytest.mark.parametrize(("name", "kind"), [("a.webp", "image/webp"), ("a.woff2", "font/woff2")])
+def test_pictures_and_fonts_have_their_type_on_every_system(
+    site: Served, name: str, kind: str
+) -> None:
+    (site.folder / name).write_bytes(b"any")
+    assert site.get(f"/{name}").headers["content-type"] == kind
 
 
 # The command

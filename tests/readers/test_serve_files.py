@@ -11,9 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from panel.cells.renames import Rename
+from panel.site.build import build
 from panel.site.output import write_if_changed
 from tests.support.raw_client import GET, heard, opened
 from tests.support.readers_server import Reply, Served, serving
+from tests.support.seed_takes import CODESTRAL
+from tests.support.site_publication import seed_publication
 from tests.support.sizes import size
 
 TEXT = "0123456789"
@@ -188,6 +192,23 @@ def test_a_head_has_the_headers_of_the_answer_and_no_body(site: Served) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_the_old_address_of_what_was_renamed_is_answered_with_the_new_one(tmp_path: Path) -> None:
+    """301 to a relative address that no browser keeps; a page with another refresh is a page."""
+    renames = (Rename("tool", "anvil", CODESTRAL),)
+    build(seed_publication(renames=renames), tmp_path / "out")
+    with serving(tmp_path) as served:
+        for _again in range(2):
+            reply = served.get("/tools/anvil.html")
+            assert (reply.status, reply.headers["location"]) == (301, f"../tools/{CODESTRAL}.html")
+            assert reply.headers["cache-control"] == "no-cache"
+        for target in ("https://else.test/", "//else.test/", "javascript:x"):
+            text = (served.folder / "tools/anvil.html").read_text("utf-8")
+            other = text.replace(f"url=../tools/{CODESTRAL}.html", f"url={target}")
+            (served.folder / "tools/other.html").write_text(other, "utf-8")
+            assert other != text and served.get("/tools/other.html").status == 200
+        assert served.get("/_redirects").status == 404
+
+
 def test_what_is_no_file_is_not_waited_for(site: Served) -> None:
     os.mkfifo(site.folder / "pipe.txt")
     with socket.socket(socket.AF_UNIX) as listening:

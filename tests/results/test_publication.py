@@ -169,7 +169,7 @@ def test_publish_names_the_chosen_pair_it_cannot_make(
     site(mocked, 'pairs = [["anvil", "bellows"]]')
     done = panel("publish", tmp_path / "out", "--drafts", cwd=mocked.root)
     assert done.code == 0
-    assert "No comparison of anvil and bellows: one of them has no published take." in done.err
+    assert "No comparison of anvil and bellows: one of them is not published." in done.err
 
 
 @pytest.mark.parametrize(
@@ -198,6 +198,81 @@ def test_a_withdrawn_tool_leaves_the_site_only_with_remove(approved: Space, pane
     assert refused.err.count("\n") == 1 and (out / "tools" / "bellows.html").exists()
     assert panel("publish", out, "--remove", cwd=approved.root).code == 0
     assert not (out / "tools" / "bellows.html").exists()
+
+
+def held(space: Space, line: str) -> None:
+    """Write a line into the front matter of the tool bellows."""
+    file = space.root / "tools" / "bellows.md"
+    file.write_text(file.read_text(encoding="utf-8").replace("---\n", f"---\n{line}\n", 1))
+
+
+@pytest.mark.parametrize("line", ["hold: true", "publish_after: 2999-01-01"])
+def test_a_tool_that_its_file_holds_back_is_told_to_nobody(
+    approved: Space, panel: Panel, line: str
+) -> None:
+    """It is on no page, in no feed and no search; whoever publishes is told of it in one line."""
+    held(approved, line)
+    out = approved.root / "site"
+    done = panel("publish", out, cwd=approved.root)
+    assert done.code == 0 and done.err.count("Bellows") == 1
+    assert "Held back from readers by hold or publish_after in their files: Bellows.\n" in done.err
+    for file in out.rglob("*.*"):
+        assert b"ellows" not in file.read_bytes() and "bellows" not in file.name, file
+    assert panel("publish", f"{out}-drafts", "--drafts", cwd=approved.root).code == 0
+    drafts = out.with_name("site-drafts") / "tools"
+    assert "Held back:" in (drafts / "bellows.html").read_text(encoding="utf-8")
+    assert "Held back:" not in (drafts / "anvil.html").read_text(encoding="utf-8")
+
+
+def test_a_day_to_publish_after_that_has_come_holds_nothing_back(approved: Space) -> None:
+    """The tool appears with the next build from that day on."""
+    held(approved, "publish_after: 2001-01-01")
+    made = gathered(approved)
+    assert [each.tool.slug for each in made.tools] == ["anvil", "bellows"] and made.held == ()
+
+
+def test_a_published_tool_that_is_held_leaves_the_site_only_with_remove(
+    approved: Space, panel: Panel
+) -> None:
+    """To unpublish is to hold; what readers may link to never goes unasked."""
+    out = approved.root / "site"
+    assert panel("publish", out, cwd=approved.root).code == 0
+    held(approved, "hold: true")
+    refused = panel("publish", out, cwd=approved.root)
+    assert refused.code == 2 and "tools/bellows.html" in refused.err
+    assert "lift the tool's hold" in refused.err and (out / "tools" / "bellows.html").exists()
+    assert panel("publish", out, "--remove", cwd=approved.root).code == 0
+    assert not (out / "tools" / "bellows.html").exists()
+
+
+def test_a_site_of_which_everything_is_held_back_is_not_written(
+    approved: Space, panel: Panel
+) -> None:
+    """It says that they are held, and not that nobody has approved them."""
+    held(approved, "hold: true")
+    (approved.root / "tools" / "anvil.md").unlink()
+    done = panel("publish", approved.root / "site", cwd=approved.root)
+    assert done.code == 1 and "Held back from readers" in done.err
+    assert not (approved.root / "site").exists()
+
+
+def test_the_editors_words_reach_readers_only_with_what_they_are_about(approved: Space) -> None:
+    """Of a tool that is held back no word is told, nor does it lead the front page."""
+    held(approved, "hold: true")
+    for name, text in {
+        "front": "lead: bellows\nheadline: Soon",
+        "tools/anvil": "pick: true\nby: Ada",
+        "tools/bellows": "headline: Not yet",
+        "pairs/anvil--bellows": "headline: Side by side",
+    }.items():
+        file = approved.root / "editorial" / f"{name}.md"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"---\n{text}\n---\n", encoding="utf-8")
+    said = gathered(approved).editorial
+    assert said.front is not None and (said.front.lead, said.front.headline) == (None, None)
+    assert said.tools.keys() == {"anvil"} and not said.pairs
+    drafts = gathered(approved, drafts=True).editorial
+    assert drafts.tools.keys() == {"anvil", "bellows"} and len(drafts.pairs) == 1
 
 
 def test_drafts_do_not_overwrite_what_readers_have(approved: Space, panel: Panel) -> None:

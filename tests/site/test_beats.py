@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from panel.site.beats import lay_out
+from panel.scorecard import Take
+from panel.site.beats import lay_out, parted
 from tests.support.seed_takes import MISTRAL, TAKES
 
 BEATS = tuple(TAKES[MISTRAL, "builder"]["beats"].items())
 LABELS = [label for label, _text in BEATS]
 TEXTS = [text for _label, text in BEATS]
 TEXT = " ".join(TEXTS)
+
+
+def a_take(text: str) -> Take:
+    return Take("verdict", "ship", 80, text, (), (), None, "2026-11-23", "json", False)
 
 
 def laid(text: str) -> dict[str, str]:
@@ -76,3 +83,19 @@ def test_where_a_heading_would_be_a_guess_there_is_none(text: str) -> None:
 def test_whatever_was_written_no_word_is_lost_or_moved(words: list[str], keep: int) -> None:
     laid(" ".join([*TEXT.split()[:keep], *words, *TEXT.split()[keep:]]))
     laid("\n".join(words))
+
+
+@given(st.text(alphabet='ab .!?\n"e.g', max_size=60))
+def test_the_closing_words_and_the_rest_are_the_whole_take(text: str) -> None:
+    """Without headings a take parts before its last sentence; no word is lost or said twice."""
+    part = parted(a_take(text))
+    assert f"{part.text} {part.closing}".split() == text.split()
+    assert part.closing or not text.strip()
+
+
+def test_a_take_with_headings_closes_with_its_last_beat() -> None:
+    """The other beats keep their labels; an edited take without headings closes with a sentence."""
+    part = parted(replace(a_take(TEXT), beats=BEATS))
+    assert (part.label, part.closing) == BEATS[-1] and part.beats == BEATS[:-1]
+    assert parted(a_take("It costs $3.50, e.g. a month. Ship it.")).closing == "Ship it."
+    assert parted(a_take("One. Two.\n\nA last line without an end")).text == "One. Two."

@@ -9,9 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from panel.cells.renames import Rename
 from tests.support.editors import do
 from tests.support.frozen_verdicts import freeze
 from tests.support.mock_endpoint import MockEndpoint
+from tests.support.seed_takes import CODESTRAL, MISTRAL
+from tests.support.site_pages import VERSUS, files_of
+from tests.support.site_publication import seed_publication
 from tests.support.space import Panel, Space, edit
 from tests.support.templates import Make, everything_asked
 
@@ -119,6 +123,17 @@ def test_a_page_of_the_site_is_never_put_aside_for_an_old_address(
     publish(site, panel)
     assert leads_to(out, "tools/anvil.html") == "tools/anvil.html"
     assert leads_to(out, "tools/crane.html") == "tools/anvil.html"
+
+
+def test_hosts_that_read_a_list_of_redirects_have_one() -> None:
+    """Each line is an old address, the new one and 301, below the path of the site's address."""
+    seed = seed_publication(renames=(Rename("tool", "anvil", CODESTRAL),))
+    files = files_of(seed)
+    assert files["_redirects"].decode().splitlines() == [
+        f"/panel/compare/{MISTRAL}-vs-anvil.html /panel/{VERSUS} 301",
+        f"/panel/tools/anvil.html /panel/tools/{CODESTRAL}.html 301",
+    ]
+    assert "_redirects" not in files_of(seed_publication())
 
 
 def test_a_fresh_clone_publishes_the_redirects_that_verdicts_on_file_know(

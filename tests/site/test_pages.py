@@ -60,7 +60,7 @@ def test_a_tool_page_has_verdicts_beats_quotes_prices_and_the_receipt() -> None:
         "From the description fill-in-the-middle",
         "Price not verified.",
         "The receipt",
-        "2026-11-23 Builder Ship first verdict local/some-model",
+        "23 Nov 2026 Builder gave a first verdict: ship. Model: local/some-model",
         "approved by Ada",
     ):
         assert wanted in text
@@ -88,7 +88,7 @@ def test_what_nobody_approved_is_not_shown_and_does_not_count(state: str) -> Non
     files = files_of(hidden)
     assert not [path for path, content in files.items() if words.encode() in content]
     text = Reading(files[f"tools/{CODESTRAL}.html"]).text
-    assert "Builder Not published yet" in text
+    assert "Builder not published yet" in text
     assert "3 of 4 reviewers published; 1 not published yet. Only what is published counts." in text
     assert "3 of 3 ship · 95 % interval 44–100 %" in text
     assert "Ships 1 of 1" in Reading(files["index.html"]).text
@@ -134,7 +134,7 @@ def test_an_abstention_is_counted_apart_and_keeps_its_reason_to_itself() -> None
         reason="filtered: x9",
     )
     text = page(silent, f"tools/{CODESTRAL}.html").text
-    assert "Builder Abstained" in text and "Counted apart: 1 abstained" in text
+    assert "Builder abstains" in text and "Counted apart: 1 abstained" in text
     assert "filtered: x9" not in text and "3 of 3 ship" in text
 
 
@@ -142,10 +142,12 @@ def test_an_abstention_is_counted_apart_and_keeps_its_reason_to_itself() -> None
 def test_a_price_is_marked_once_it_is_older_than_the_bound(days: int, marked: bool) -> None:
     pricing = Pricing(entry="$5 a month", verified=TODAY - timedelta(days=days))
     priced = with_tool(seed_publication(), pricing=pricing)
-    for path in (f"tools/{CODESTRAL}.html", VERSUS):
-        text = page(priced, path).text
-        assert ("Price may be out of date. Last checked 2026-08-2" in text) == marked
-        assert ("Price checked 2026-08-26." in text) == (not marked)
+    text = page(priced, f"tools/{CODESTRAL}.html").text
+    assert ("Price may be out of date. Last checked 2026-08-2" in text) == marked
+    assert ("Price checked 2026-08-26." in text) == (not marked)
+    text = page(priced, VERSUS).text
+    assert f"$5 a month checked {TODAY - timedelta(days=days)}" in text
+    assert (f"checked {TODAY - timedelta(days=days)}, more than 90 days ago" in text) == marked
 
 
 def test_a_persona_page_has_its_base_rate_with_count_and_interval_by_category() -> None:
@@ -213,10 +215,10 @@ def test_the_receipt_tells_what_turned_and_why() -> None:
     )
     publication = seed_publication()
     publication = replace(publication, changes=(turned, *publication.changes))
-    line = "Skeptic Skip →to Ship description changed local/some-model"
-    assert f"2026-11-23 {line}" in page(publication, f"tools/{CODESTRAL}.html").text
+    line = "Skeptic turned from skip to ship. The description had changed. Model: local/some-model"
+    assert f"23 Nov 2026 {line}" in page(publication, f"tools/{CODESTRAL}.html").text
     text = page(publication, "changes.html").text
-    assert f"2026-11-23 Codestral 2.0 {line}" in text and "first verdict" not in text
+    assert f"23 Nov 2026 Codestral 2.0: {line}" in text and "first verdict" not in text
 
 
 def test_links_pictures_and_addresses_are_whole() -> None:
@@ -272,11 +274,11 @@ def test_nowhere_on_a_site_is_there_a_percentage_of_a_demo_model() -> None:
 
 def test_long_lists_are_spread_over_pages_that_hold_everything_once() -> None:
     files = files_of(made_up(100))
-    parts = [files["tools.html"], files["tools/page-2.html"], files["tools/page-3.html"]]
+    parts = [files["tools.html"], *(files[f"tools/page-{n}.html"] for n in range(2, 6))]
     names = [re.findall(r">(T\d{3})</a>", part.decode()) for part in parts]
     assert [*itertools.chain(*names)] == [f"T{n:03}" for n in range(100)]
-    assert max(map(len, names)) == 40
-    assert "Page 2 of 3" in Reading(parts[1]).text
+    assert max(map(len, names)) == 24
+    assert "Page 2 of 5" in Reading(parts[1]).text
 
 
 @pytest.mark.parametrize("most", [0, 3, 500])
@@ -304,7 +306,8 @@ def test_a_page_with_its_stylesheet_and_script_stays_under_a_hundred_kilobytes()
     long = full.tools[0].tool.model_copy(update={"description": "word " * 20_000})
     full = replace(full, tools=(PublishedTool(long, full.tools[0].card), *full.tools[1:]))
     files = files_of(full)
-    shared = sum(len(content) for path, content in files.items() if path.startswith("assets/"))
+    own = (path for path in files if path.startswith("assets/") and not path.endswith(".woff2"))
+    shared = sum(len(files[path]) for path in own)
     heavy = {
         path: len(content) + shared for path, content in files.items() if path.endswith(".html")
     }
@@ -317,20 +320,44 @@ def test_an_empty_date_of_verification_is_never_taken_for_today() -> None:
 
 
 def test_a_long_description_says_that_it_goes_on_and_where() -> None:
-    whole = "\n\n".join(f"Paragraph {number} of many. MIT licence." for number in range(400))
+    whole = "\n\n".join(f"Paragraph {number} of many. MIT licence." for number in range(1000))
     described = with_tool(seed_publication(), description=whole)
     first, *rest = described.tools
     first = replace(first, card=replace(first.card, description=whole))
     publication = replace(described, tools=(first, *rest))
     files = files_of(publication)
     said = page(publication, f"tools/{CODESTRAL}.html")
+    assert "The rest of the description" not in said.text and "More of the description" in said.text
     assert f"The whole description has {len(whole):,} characters." in said.text
     assert f"{CODESTRAL}.txt" in files[f"tools/{CODESTRAL}.html"].decode()
     assert files[f"tools/{CODESTRAL}.txt"].decode() == whole + "\n"
-    assert "Paragraph 399" not in said.text
+    assert "Paragraph 999" not in said.text
     assert f'href="../tools/{CODESTRAL}.html#described"' in files[VERSUS].decode()
     assert f"tools/{MISTRAL}.txt" not in files, "a short one is on its page as a whole"
     assert ".txt" not in files["sitemap.xml"].decode()
+
+
+def test_a_description_of_some_length_folds_without_a_script() -> None:
+    """Its beginning is open, the rest is on the page, folded."""
+    whole = "\n\n".join(f"Paragraph {number} of many. MIT licence." for number in range(100))
+    described = with_tool(seed_publication(), description=whole)
+    files = files_of(described)
+    start, rest = files[f"tools/{CODESTRAL}.html"].decode().split('<details class="more">')
+    assert "Paragraph 9 " in start and "Paragraph 99 " in rest
+    assert f"tools/{CODESTRAL}.txt" not in files
+
+
+def test_a_description_is_rendered_as_markdown_wherever_it_stands() -> None:
+    """On the tool's page and on its card of a comparison; headings go below the page's own."""
+    text = "## Plans\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n- `one`\n"
+    described = with_tool(seed_publication(), description=text)
+    first, *rest = described.tools
+    first = replace(first, card=replace(first.card, description=text))
+    files = files_of(replace(described, tools=(first, *rest)))
+    for path, heading in ((f"tools/{CODESTRAL}.html", "h3"), (VERSUS, "h5")):
+        content = files[path].decode()
+        assert f"<{heading}>Plans</{heading}>" in content and "<td>1</td>" in content, path
+        assert "<li><code>one</code></li>" in content, path
 
 
 def test_prompts_that_are_cut_say_so() -> None:

@@ -21,6 +21,8 @@ from tests.support.site_hostile import BAD, poisoned
 from tests.support.site_pages import Reading, files_of
 from tests.support.site_publication import seed_publication
 
+MARKDOWN = {"br", "code", "h3", "h5", "table", "thead", "tbody", "tr", "th", "td"}
+OWN = r"[\w%-]+(/[\w%.-]+)*\.(html|xml|css|js|svg|woff2)(#[\w-]+)?$"
 HIDDEN = [chr(code) for code in (0, 7, 8, 11, 27, 127, 133, 0x202E, 0x2066, 0x2069)]
 
 
@@ -42,14 +44,19 @@ def test_hostile_text_is_shown_on_pages_and_does_nothing(bad: str) -> None:
         text = reading.text.replace("\u2028", " ").replace("\u2029", " ")
         assert shown in " ".join(text.split()), path
         assert "59829" not in reading.text
-        assert {tag for tag, _ in reading.tags} <= plain() | {"br"}, path
+        assert {tag for tag, _ in reading.tags} <= plain() | MARKDOWN, path
         assert not [name for _, attrs in reading.tags for name in attrs if name.startswith("on")]
         for tag, attrs in reading.tags:
             for name in ("href", "src"):
                 if name in attrs:
                     address = attrs[name] or ""
+                    if address.startswith("https://e.example/"):  # of the vendor's Markdown
+                        assert attrs["rel"] == "nofollow noopener ugc", path
+                        continue
                     assert address.startswith(("https://verdicts.example/", "../", "#", "/")) or (
-                        re.match(r"[\w%-]+(/[\w%.-]+)*\.(html|xml|css|js|svg)(#[\w-]+)?$", address)
+                        re.match(
+                            r"[\w%-]+(/[\w%.-]+)*\.(html|xml|css|js|svg|woff2)(#[\w-]+)?$", address
+                        )
                     ), (path, tag, address)
 
 
@@ -83,7 +90,8 @@ def test_feeds_maps_robots_and_the_search_index_hold_text_as_text(bad: str) -> N
     ]
     rows = json.loads(files["search.json"])
     assert rows[0][0] == bad.replace("\r", "")
-    assert all(re.fullmatch(r"[\w%.-]+/[\w%.-]+\.html", path) for _name, path, _note in rows)
+    assert all(re.fullmatch(r"[\w%.-]+/[\w%.-]+\.html", path) for _name, path, *_more in rows)
+    assert all(re.fullmatch(r"\w+", word) for word in json.loads(files["search-words.json"]))
 
 
 @pytest.mark.parametrize("bad", BAD)
@@ -123,6 +131,8 @@ def test_control_and_direction_override_characters_are_dropped_everywhere() -> N
 @pytest.mark.parametrize("bad", ["\ud800", "\ufffe\uffff", "工具 أداة 👩‍🚀"])
 def test_any_character_can_be_written_and_read(bad: str) -> None:
     for path, content in files_of(poisoned(f"a{bad}z")).items():
+        if path.endswith(".woff2"):
+            continue
         content.decode("utf-8")
         if path.endswith(".xml"):
             ET.fromstring(content)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from panel.scorecard import PersonaLine, VerdictChange
 from panel.site.publication import Publication, PublishedTool
 from panel.workspace.settings import SiteSettings
-from panel.workspace.tools import PricePlan, Pricing, Tool
+from panel.workspace.tools import Fact, PricePlan, Pricing, Tool
 from tests.support.site_publication import seed_publication
 
 BAD = [
@@ -20,6 +20,9 @@ BAD = [
     "../../../etc/passwd",
     "]]><x/>\r\nUser-agent: *\r\nDisallow: /",
     "\u2028\u2029</ScRiPt\n>",
+    "[x](javascript:alert(1)) ![y](https://e.example/p.png)",
+    "# <https://e.example/a>\n\n[b][c] `<script>` [](//e.example)\n\n[c]: data:text/html,x",
+    '| <img src=x> |\n|---|\n| [c](vbscript:x "onerror=y") <svg/onload=z> |',
 ]
 
 
@@ -44,6 +47,7 @@ def poisoned(bad: str) -> Publication:
             links={bad: bad},
             tags=(bad, bad + "2"),
             released=None,
+            facts={bad: Fact.model_construct(value=bad, source=bad, checked=None)},
         )
         lines = tuple(map(line, each.card.lines))
         card = replace(

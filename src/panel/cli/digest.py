@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict
-from datetime import UTC, date, datetime
+from dataclasses import asdict, replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -15,13 +15,15 @@ from panel.cli.options import EndpointName, Json, StoredModel
 from panel.cli.output import note, print_json, say
 from panel.cli.workspace import open_workspace
 from panel.errors import UsageError
+from panel.readers.community.deliveries import FILE as DELIVERED
 from panel.readers.community.deliveries import Deliveries
 from panel.readers.community.ledger import FOLDER
 from panel.readers.community.links import VARIABLE, parse_base_url
 from panel.readers.community.secret import load_secret
 from panel.readers.community.subscribers import FILE, Subscriber, Subscribers
-from panel.readers.digest.content import DigestContent, digest_content
-from panel.readers.digest.issue import write_issue
+from panel.readers.digest.content import DigestContent
+from panel.readers.digest.gathering import Days, digest_content
+from panel.readers.digest.issue import other_issue, write_issue
 from panel.readers.digest.sending import Mailing, Sent
 from panel.readers.mail.settings import Sender, mail_sender, mail_settings
 from panel.readers.mail.smtp import Handed, SmtpSender
@@ -41,7 +43,7 @@ def digest(
     until: Annotated[
         datetime | None,
         typer.Option(
-            "--until", metavar="DATE", formats=DAY, help="The day it ends before; today when none."
+            "--until", metavar="DATE", formats=DAY, help="The day it ends before; by default today."
         ),
     ] = None,
     out: Annotated[
@@ -77,9 +79,13 @@ def digest(
     with opened_for(workspace, Selection(endpoint=endpoint, model=model)) as (target, connection):
         gathered = publication(workspace, target, connection, drafts, base_url)
     home = parse_base_url(gathered.site.base_url) if gathered.site.base_url else None
-    content = digest_content(gathered, first, end, home)
+    folder = out or workspace.root / "digests"
+    days = _of(first, end, folder, workspace.root)
+    content = digest_content(gathered, days, home)
+    if content.empty and until is None:  # on the day of the launch the news is of today
+        content = digest_content(gathered, replace(days, until=end + timedelta(days=1)), home)
     sender = mail_sender(os.environ)
-    files = write_issue(content, out or workspace.root / "digests", sender)
+    files = write_issue(content, folder, sender)
     mailing = _mailing(content, sender, workspace.root)
     sent = _send(mailing, content, resend_unknown) if send else None
     waiting = len(mailing.waiting(resend_unknown)[0]) if mailing and not send else 0
@@ -92,13 +98,22 @@ def digest(
 
 
 def _days(since: datetime, until: datetime | None) -> tuple[date, date]:
-    first, end = since.date(), until.date() if until else datetime.now(UTC).date()
+    today = datetime.now(UTC).date()
+    first, end = since.date(), until.date() if until else today
+    if until is None and first == today:
+        end = today + timedelta(days=1)
     if first >= end:
         raise UsageError(
             f"no day lies from {first} up to, and not including, {end}. Name an earlier --since or "
             "a later --until."
         )
     return first, end
+
+
+def _of(first: date, end: date, folder: Path, root: Path) -> Days:
+    """Return the days of an issue; it is the first where no other is known."""
+    sent = (root / FOLDER / DELIVERED).exists() and Deliveries(root).others(f"digest-{first}")
+    return Days(first, end, first=not sent and not other_issue(folder, first))
 
 
 def _check_flags(send: bool, dry_run: bool, drafts: bool, resend_unknown: bool) -> None:
@@ -154,10 +169,13 @@ def _record(
         "since": content.since,
         "until": content.until,
         "files": [str(file) for file in files],
-        "new_tools": len(content.new_tools) + content.more_tools,
-        "comparisons": len(content.comparisons) + content.more_comparisons,
-        "changes": len(content.changes) + content.more_changes,
+        "first": content.first,
+        "lead": content.lead.tool.name if content.lead else None,
+        "new_tools": content.new,
+        "comparisons": content.compared,
+        "changes": content.changed,
         "split": len(content.split),
+        "corrections": len(content.corrections),
         "waiting": waiting if sent is None else None,
         "sending": asdict(sent) if sent else None,
     }
@@ -168,6 +186,8 @@ def _tell(content: DigestContent, files: list[Path], sent: Sent | None, waiting:
         say(str(file))
     if content.empty:
         note("Nothing new in these days.")
+    elif content.first:
+        note("No other issue is known, so every published tool is new to its readers.")
     if sent is None:
         note(f"Nothing was sent; {counted(waiting, 'subscriber')} would get it with --send.")
         return

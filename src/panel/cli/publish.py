@@ -18,9 +18,11 @@ from panel.runs.selection import Selection, opened_for
 from panel.scorecard import NOT_JUDGEMENT
 from panel.site.build import Built, build
 from panel.site.index import SiteIndex
-from panel.site.pictures import available
+from panel.site.pillow import available
 from panel.site.publication import Publication
 from panel.text import counted
+
+NAMED = 8  # tools that are held back, by name
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -47,18 +49,22 @@ def publish(
 
     Writes only files whose content changed. Exit 1, and nothing written, when no take is
     approved yet. Exit 2, and nothing written, when pages that stand in OUT would be removed
-    (--remove does), or when drafts would replace a published site.
+    (--remove does), or when drafts would replace a published site. A tool whose file says 'hold:
+    true', or a later day as 'publish_after', is left out.
     """
     workspace = open_tools()
     votes = Votes(workspace.root).tallies()
     with opened_for(workspace, Selection(endpoint=endpoint, model=model)) as (target, connection):
         gathered = publication(workspace, target, connection, drafts, base_url, votes)
         waiting = 0 if gathered.tools else unapproved(target, connection)
+    if gathered.held:
+        note(_held_back(gathered))
     if not gathered.tools:
+        what = "Nothing else is approved" if gathered.held else "Nothing is approved yet"
         note(
-            f"Nothing is approved yet, so nothing was written: {counted(waiting, 'take')} of "
-            f"{target.model} wait for an editor. Approve them with 'panel desk'; 'panel publish "
-            "OUT --drafts' shows the site with them, marked as drafts."
+            f"{what}, so nothing was written: {counted(waiting, 'take')} of {target.model} wait "
+            "for an editor. Approve them with 'panel desk'; 'panel publish OUT --drafts' shows "
+            "the site with them, marked as drafts."
         )
         raise typer.Exit(ExitCode.FAILED)
     if gathered.demo:
@@ -72,6 +78,16 @@ def publish(
         f"{counted(built.tools, 'tool')}, {counted(built.comparisons, 'comparison')}, "
         f"{counted(built.pages, 'page')} in {str(out)!r}: {counted(len(built.written), 'file')} "
         f"written, {built.unchanged:,} unchanged, {len(built.removed):,} removed."
+    )
+
+
+def _held_back(gathered: Publication) -> str:
+    """Say which tools their files hold back from readers."""
+    names, shown = gathered.held, "; drafts show them" if gathered.drafts else ""
+    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    return (
+        f"Held back from readers by hold or publish_after in their files: "
+        f"{', '.join(names[:NAMED])}{more}{shown}."
     )
 
 
@@ -91,10 +107,14 @@ def _remark(gathered: Publication, built: Built) -> None:
             f"community = true, but {gathered.site.base_url} is not the root of its host: 'panel "
             "serve' stands at a root only, and the forms send to /vote and /subscribe there."
         )
+    if gathered.media.ignored:
+        note("No pictures of media/: 'pip install reviewer-panel[site]' brings Pillow.")
+    for problem in gathered.media.problems:
+        note(f"A picture was left out: {problem}")
     for path in built.kept:
         note(f"{path} is not this program's and was left as it is.")
     for left, right in SiteIndex(gathered).left_out:
-        note(f"No comparison of {left} and {right}: one of them has no published take.")
+        note(f"No comparison of {left} and {right}: one of them is not published.")
 
 
 def _record(gathered: Publication, built: Built, out: Path) -> dict[str, object]:
@@ -102,6 +122,7 @@ def _record(gathered: Publication, built: Built, out: Path) -> dict[str, object]
         "out": str(out),
         "drafts": gathered.drafts,
         "tools": built.tools,
+        "held": list(gathered.held),
         "comparisons": built.comparisons,
         "pages": built.pages,
         "pictures": built.pictures,

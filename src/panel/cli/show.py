@@ -34,6 +34,7 @@ from panel.results.scorecards import comparison, scorecards
 from panel.runs.selection import Selection, opened_at, opened_for
 from panel.scorecard import NOT_JUDGEMENT, PICKED, PersonaLine, Scorecard, Superseded, health
 from panel.site.comparison import difference, render_comparison
+from panel.site.facts import fact_table_of
 from panel.site.health import warning
 from panel.text import counted
 from panel.workspace.loading import find_root
@@ -122,7 +123,9 @@ def compare(
         told = may_be_shown(connection, str(target.model))
     pair = replace(comparison(workspace, cards, target, left, right), confidence=told)
     if html is not None:
-        write_text(render_comparison(pair, datetime.now(UTC), __version__), html)
+        now, days = datetime.now(UTC), workspace.settings.site.stale_price_days
+        facts = fact_table_of(workspace.tools, pair, now.date(), days)
+        write_text(render_comparison(pair, now, __version__, facts), html)
     if as_json:
         print_json(comparison_record(pair))
     elif html is None:

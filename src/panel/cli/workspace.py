@@ -16,6 +16,7 @@ from panel.cli.output import note, print_json, say
 from panel.errors import Problem, WorkspaceError
 from panel.frozen.check import frozen_status
 from panel.frozen.thaw import opened_thawed
+from panel.results.media import check_media
 from panel.store.connection import FILE, MOVE, Connection, unfit_path
 from panel.text import counted
 from panel.workspace.endpoints import check_endpoint
@@ -168,6 +169,7 @@ def _checked(as_json: bool) -> WorkspaceFiles:
         check_rendering(workspace)
         check_endpoint(workspace.settings, root)
         check_experiments(workspace)
+        check_media(workspace)
         if unfit := unfit_path(workspace.runs / FILE):
             raise WorkspaceError.single(root, None, "", unfit, MOVE)
     except WorkspaceError as error:

@@ -52,6 +52,7 @@ def application(desk: Desk, gated: bool = False) -> Starlette:
             Route("/compare", pages.compare),
             Route("/compare/page", pages.compare_page),
             Route("/login", pages.login),
+            Route("/logo/{tool}", pages.logo),
             Route("/assets/{name}", pages.asset),
         ],
         exception_handlers={

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, quote
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
@@ -24,7 +24,8 @@ from panel.errors import UsageError
 from panel.hashing import text_hash
 from panel.results.entries import Entry
 from panel.scorecard import PICKED
-from panel.site.formats import percent
+from panel.site.formats import initial, percent
+from panel.site.pillow import available
 from panel.text import clean
 
 KEYS = (
@@ -57,7 +58,8 @@ def _finalize(value: Any) -> Any:
 def environment() -> Environment:
     """Return the templates' environment; it escapes strings and rejects unknown names."""
     made = Environment(
-        loader=PackageLoader("panel.desk"),
+        # The marks of the personas are the site's; what both have is the desk's own.
+        loader=ChoiceLoader([PackageLoader("panel.desk"), PackageLoader("panel.site")]),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_finalize,
@@ -66,6 +68,7 @@ def environment() -> Environment:
     )
     made.filters.update(
         percent=percent,
+        initial=initial,
         words=word_count,
         hash=text_hash,
         wording_hash=wording_hash,
@@ -73,7 +76,14 @@ def environment() -> Environment:
         address=lambda text: quote(text, safe=""),
         moment=lambda text: str(text)[:16].replace("T", " "),
     )
-    made.globals.update(PICKED=PICKED, keys=KEYS, version=__version__, changes=word_changes)
+    made.globals.update(
+        has_logos=available(),
+        portraits={},
+        PICKED=PICKED,
+        keys=KEYS,
+        version=__version__,
+        changes=word_changes,
+    )
     return made
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from panel.checks import DESCRIPTION, Finding, ShownField, find_quote, shown_source
 from panel.decisions import Decision, redoable, undoable
-from panel.desk.diffing import Piece, pieces, word_changes, word_count
+from panel.desk.diffing import Span, pieces, word_changes, word_count
+from panel.desk.marking import mark_description
 from panel.hashing import text_hash
 from panel.results.entries import Entry
 from panel.site.beats import lay_out
@@ -110,17 +111,20 @@ def _source(
             begin, end = finding.source_span
             marks.append(((begin + start, end + start), f"s{name}"))
 
-    def marked(each: ShownField) -> list[Piece]:
-        cut = [(span, name) for place, name in marks if (span := each.cut(place))]
-        return pieces(reflowed(each.text), cut)
+    def inside(each: ShownField) -> list[tuple[Span, str]]:
+        return [(span, name) for place, name in marks if (span := each.cut(place))]
 
+    described = next(each for each in source.fields if each.label == DESCRIPTION)
+    rendered = mark_description(described.text, inside(described))
+    left = [each for each in inside(described) if each[1] in rendered.unplaced]
     return {
         "evidence": quotes,
-        "description": [
-            piece for each in source.fields if each.label == DESCRIPTION for piece in marked(each)
-        ],
+        "description": rendered.html,
+        "as_written": pieces(described.text, left) if left else [],
         "facts": [
-            (each.label, marked(each)) for each in source.fields if each.label != DESCRIPTION
+            (each.label, pieces(reflowed(each.text), inside(each)))
+            for each in source.fields
+            if each is not described
         ],
     }
 

@@ -18,18 +18,22 @@ from panel.desk.pages import DeskPages, NotFoundError
 from panel.results.confidence import may_be_shown
 from panel.results.publication import as_readers_see, public_panel
 from panel.results.scorecards import comparison, scorecards
-from panel.site.assets import palette
+from panel.site.assets import FONTS, font, font_faces, palette, prose
 from panel.site.comparison import render_comparison
+from panel.site.facts import fact_table_of
+from panel.site.media import MediaFolder, picture, rendered, survey
 from panel.store.decisions import guidance_notes
 from panel.store.ingest import opened
 from panel.store.replies import exchanges
 from panel.workspace.tools import Tool
 
+BRIEFLY = {"Cache-Control": "private, max-age=300"}
 OFFERED = 12  # tools to compare one with
 ASSETS = {
     "desk.css": "text/css",
     "desk.js": "text/javascript",
     "htmx.min.js": "text/javascript",
+    **dict.fromkeys(FONTS, "font/woff2"),
 }
 WHY_LOGIN = {
     "wrong": "That is not the token of this desk.",
@@ -47,8 +51,12 @@ PREVIEW_POLICY = {
 
 @functools.cache
 def _asset(name: str) -> bytes:
+    if name in FONTS:
+        return font(name)
     content = (resources.files("panel.desk") / "assets" / name).read_bytes()
-    return palette().encode() + content if name.endswith(".css") else content
+    if name.endswith(".css"):
+        return (font_faces() + palette() + prose()).encode() + content
+    return content
 
 
 def _alike(tools: Sequence[Tool], slug: str) -> list[Tool]:
@@ -173,10 +181,12 @@ class Looking(DeskPages):
         left_card, right_card = (
             as_readers_see(card, personas, drafts) for card in (pair.left, pair.right)
         )
+        now = datetime.now(UTC)
         page = render_comparison(
             replace(pair, left=left_card, right=right_card, confidence=told),
-            datetime.now(UTC),
+            now,
             __version__,
+            fact_table_of(workspace.tools, pair, now.date(), site.stale_price_days),
         )
         return HTMLResponse(page, headers=PREVIEW_POLICY)
 
@@ -185,11 +195,22 @@ class Looking(DeskPages):
         why = next((each for each in WHY_LOGIN if request.query_params.get(each) == "1"), "")
         return self.page("login", why=WHY_LOGIN.get(why, ""), wrong=why == "wrong")
 
+    def logo(self, request: Request) -> Response:
+        """Return a tool's logo, encoded anew."""
+        workspace, slug = self.desk.snapshot().workspace, request.path_params["tool"]
+        name = next((tool.logo for tool in workspace.tools if tool.slug == slug), None)
+        files, _unfit = survey(workspace.root, [name] if name else [])
+        media = MediaFolder(workspace.root, files)
+        shown = picture(media, name, "logo")
+        if name is None or shown is None:
+            raise NotFoundError
+        body = rendered(media, name, "logo", shown.renditions[0].size)
+        return Response(body, media_type="image/webp", headers=BRIEFLY)
+
     def asset(self, request: Request) -> Response:
         """Return a stylesheet or script of the desk."""
         kind = ASSETS.get(request.path_params["name"])
         if kind is None:
             raise NotFoundError
         body = _asset(request.path_params["name"])
-        headers = {"Cache-Control": "private, max-age=300"}
-        return Response(body, media_type=kind, headers=headers)
+        return Response(body, media_type=kind, headers=BRIEFLY)

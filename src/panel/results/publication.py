@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -13,6 +13,7 @@ from panel.frozen.files import FOLDER, read_frozen
 from panel.frozen.renames import all_renames
 from panel.results.confidence import may_be_shown
 from panel.results.entries import entries
+from panel.results.media import media_of
 from panel.results.scorecards import scorecards
 from panel.scorecard import Scorecard, VerdictChange, is_published, published
 from panel.site.index import has_takes
@@ -21,6 +22,7 @@ from panel.stats import Tally
 from panel.store.connection import Connection
 from panel.store.decisions import review_states
 from panel.store.history import FIRST, changes
+from panel.workspace.editorial import EditorialFiles
 from panel.workspace.loading import WorkspaceFiles
 from panel.workspace.personas import Persona
 from panel.workspace.settings import SiteSettings
@@ -43,10 +45,15 @@ def publication(
     """
     site = _addressed(workspace.settings.site, base_url)
     found = scorecards(target, connection, published=not drafts)
-    personas = _named(site, target, _drafted(found) if drafts else _joined(found, connection))
+    today = datetime.now(UTC).date()
+    held = {tool.slug for tool in target.tools if tool.held(today)}
+    open_to_all = found if drafts else [card for card in found if card.tool not in held]
+    joined = _drafted(found) if drafts else _joined(open_to_all, connection)
+    personas = _named(site, target, joined)
     cards = {card.tool: as_readers_see(card, personas, drafts) for card in found}
     shaped = (PublishedTool(tool, cards[tool.slug]) for tool in target.tools)
-    tools = tuple(each for each in shaped if has_takes(each, drafts))
+    ready = [each for each in shaped if has_takes(each, drafts)]
+    tools = tuple(each for each in ready if drafts or each.tool.slug not in held)
     history = changes(connection)
     shown = tools[0].tool if tools else None
     return Publication(
@@ -54,7 +61,7 @@ def publication(
         tools=tools,
         personas=personas,
         model=target.model,
-        today=datetime.now(UTC).date(),
+        today=today,
         pairs=_pairs(workspace, site),
         changes=tuple(_changes(history, tools)),
         systems={each.id: workspace.prompts.system_text(each) for each in personas},
@@ -66,6 +73,22 @@ def publication(
         confidence=may_be_shown(connection, str(target.model)),
         drafts=drafts,
         version=__version__,
+        editorial=_about(workspace.editorial, {each.tool.slug for each in tools}),
+        media=media_of(workspace, (each.tool for each in tools), personas),
+        held=tuple(each.tool.name for each in ready if each.tool.slug in held),
+    )
+
+
+def _about(files: EditorialFiles, slugs: Collection[str]) -> EditorialFiles:
+    """Return the editors' words about these tools: of one that is held back nothing is told."""
+    front = files.front
+    if front is not None and front.lead is not None and front.lead not in slugs:
+        front = front.model_copy(update={"lead": None, "headline": None, "standfirst": None})
+    return replace(
+        files,
+        front=front,
+        tools={slug: said for slug, said in files.tools.items() if slug in slugs},
+        pairs={pair: said for pair, said in files.pairs.items() if pair <= {*slugs}},
     )
 
 

@@ -12,8 +12,10 @@ from panel.workspace.tools import SLUG_BYTES, slugify
 HOME = "index.html"
 TOOLS, COMPARISONS, CATEGORIES = "tools.html", "comparisons.html", "categories.html"
 PERSONAS, CHANGES, METHODOLOGY = "personas.html", "changes.html", "methodology.html"
+RSS, REDIRECTS = "rss.xml", "_redirects"
 NOT_FOUND, FEED, SITEMAP, ROBOTS = "404.html", "feed.xml", "sitemap.xml", "robots.txt"
-SEARCH = "search.json"
+SORTED = "sorted/"
+SEARCH, SEARCH_WORDS = "search.json", "search-words.json"
 
 
 def tool_path(slug: str) -> str:
@@ -44,6 +46,11 @@ def listing_path(kind: str, slug: str, page: int = 1) -> str:
 def numbered_path(path: str, page: int) -> str:
     """Return the file of one page (from 1) of a list whose first page is ``path``."""
     return path if page == 1 else f"{path.removesuffix('.html')}/page-{page}.html"
+
+
+def sorted_path(order: str, path: str) -> str:
+    """Return the file of a list's page in another order; that folder has no other pages."""
+    return f"{SORTED}{order}/{path}"
 
 
 def listing_slugs(names: Iterable[str]) -> dict[str, str]:

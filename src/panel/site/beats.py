@@ -10,9 +10,11 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from difflib import Match, SequenceMatcher
 
 from panel.scorecard import Take
+from panel.text import sentence_ends
 
 Beats = Sequence[tuple[str, str]]  # label, text
 
@@ -21,6 +23,7 @@ ALIKE = 0.4  # of the words in common, below which a take is another text
 FOREIGN = 6  # words in a row of one beat that must not stand under another's heading
 MOST_EXACT = 1500  # words up to which the comparison is exact
 
+_BREAK = re.compile(r"\n[ \t]*\n")
 _WORD = re.compile(r"\S+")
 _SENTENCE_END = re.compile(r"[.!?…:][\"'”’)\]]*$")
 
@@ -35,6 +38,32 @@ def moves(take: Take) -> tuple[tuple[str, str], ...]:
     return lay_out(take.take, take.beats)
 
 
+@dataclass(frozen=True, slots=True)
+class Parted:
+    """A take as its closing words and the rest; no word is in both.
+
+    label: of the closing beat, "" without headings. beats: the others; text: the rest of a take
+    without headings.
+    """
+
+    closing: str
+    label: str = ""
+    beats: tuple[tuple[str, str], ...] = ()
+    text: str = ""
+
+
+def parted(take: Take) -> Parted:
+    """Part a take before its last beat; without headings, before its last sentence."""
+    laid = moves(take)
+    if laid:
+        return Parted(laid[-1][1], laid[-1][0], laid[:-1])
+    text = take.take.strip()
+    ends = [end for end in sentence_ends(text) if text[end:].strip()]
+    breaks = [found.end() for found in _BREAK.finditer(text)]
+    cut = max((*ends[-1:], *breaks[-1:]), default=0)
+    return Parted(text[cut:].strip(), text=text[:cut].strip())
+
+
 def lay_out(text: str, beats: Beats) -> tuple[tuple[str, str], ...]:
     """Return a wording as (label, text) of the model's beats; () where that is not sure.
 
@@ -44,7 +73,7 @@ def lay_out(text: str, beats: Beats) -> tuple[tuple[str, str], ...]:
     if not beats or text == " ".join(said for _label, said in beats):
         return tuple(beats)
     labels = [label for label, _said in beats]
-    paragraphs = [part.strip() for part in re.split(r"\n[ \t]*\n", text) if part.strip()]
+    paragraphs = [part.strip() for part in _BREAK.split(text) if part.strip()]
     if len(beats) > 1 and len(paragraphs) == len(beats):
         return tuple(zip(labels, paragraphs, strict=True))
     parts = _parts(text, [said.split() for _label, said in beats])

@@ -12,11 +12,20 @@ from functools import cached_property
 from pathlib import Path
 
 from panel.errors import UsageError
-from panel.site import feeds, output
+from panel.site import feeds, output, search
 from panel.site.assets import load_assets
 from panel.site.index import SiteIndex
 from panel.site.output import MANIFEST
-from panel.site.pages import comparisons, front, listings, methodology, moved, personas, tools
+from panel.site.pages import (
+    comparisons,
+    front,
+    listings,
+    media,
+    methodology,
+    moved,
+    personas,
+    tools,
+)
 from panel.site.pictures import Pictures
 from panel.site.publication import Publication
 from panel.site.render import OutputFile, PageRenderer
@@ -52,7 +61,8 @@ class SiteBuilder:
 
     def __init__(self, publication: Publication) -> None:
         self.index = SiteIndex(publication)
-        self.renderer = PageRenderer(self.index, load_assets(publication.has_forms))
+        assets = load_assets(publication.has_forms, publication.site.accent)
+        self.renderer = PageRenderer(self.index, assets)
         self.pictures = Pictures(self.index)
 
     @cached_property
@@ -72,8 +82,10 @@ class SiteBuilder:
         rest = [
             *moved.output_files(renderer, found),
             *feeds.output_files(renderer, list(found)),
+            *search.output_files(self.index),
             *self._assets(),
             *self.pictures.output_files(),
+            *media.output_files(self.index),
         ]
         # Pictures that show the same share a path.
         found |= {file.path: file for file in rest}
@@ -143,8 +155,8 @@ def _refuse_loss(gone: Iterable[str]) -> None:
     more = f" and {len(pages) - NAMED:,} more" if len(pages) > NAMED else ""
     many = "a published page" if len(pages) == 1 else counted(len(pages), "published page")
     raise UsageError(
-        f"this would remove {many}: {', '.join(pages[:NAMED])}{more}. Approve a take again that "
-        "is to stay, or publish with --remove."
+        f"this would remove {many}: {', '.join(pages[:NAMED])}{more}. Where a page is to "
+        "stay, approve a take again or lift the tool's hold; or publish with --remove."
     )
 
 

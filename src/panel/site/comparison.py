@@ -10,21 +10,31 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from panel.scorecard import Comparison, Take
+from panel.site.facts import FactTable
 from panel.site.formats import environment
+from panel.site.wording import pair_in_words
 from panel.text import day, utc
 
 
-def render_comparison(comparison: Comparison, generated_at: datetime, version: str) -> str:
+def render_comparison(
+    comparison: Comparison,
+    generated_at: datetime,
+    version: str,
+    facts: FactTable | None = None,
+) -> str:
     """Return the page as one HTML5 document without scripts or external resources.
 
-    A ``generated_at`` without a time zone is taken as UTC; ``version`` is the panel's.
+    A ``generated_at`` without a time zone is taken as UTC; ``version`` is the panel's. facts: what
+    is known of the two tools.
     """
     takes = [line.take for pair in comparison.pairs() for line in pair if line.take]
     page = environment().get_template("comparison.html.j2")
     return page.render(
         comparison=comparison,
         rows=[(one, other, None) for one, other in comparison.pairs()],
+        said=pair_in_words(comparison.left, comparison.right),
         difference=difference(comparison),
+        facts=facts,
         generated=utc(generated_at),
         asked=_days(takes),
         output_modes=sorted({take.output_mode for take in takes if take.output_mode}),

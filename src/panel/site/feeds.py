@@ -1,12 +1,14 @@
-"""Files for programs: the Atom feed, sitemaps, robots.txt and the search index."""
+"""Files for programs: the feeds, Atom and RSS, sitemaps and robots.txt."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from email.utils import format_datetime
 from xml.etree import ElementTree as ET
+
+from markupsafe import escape
 
 from panel.hashing import text_hash
 from panel.scorecard import PICKED, VerdictChange
@@ -16,31 +18,35 @@ from panel.site.index import SiteIndex, published_date, published_path, publishe
 from panel.site.pages.tools import persona_names, summary
 from panel.site.publication import PublishedTool
 from panel.site.render import OutputFile, PageRenderer
+from panel.site.stories import edited_pages
+from panel.site.wording import public_verdict
 from panel.text import clean, shortened, utc
+from panel.workspace.editorial import Correction
 
 ATOM = "http://www.w3.org/2005/Atom"
 SITEMAPS = "http://www.sitemaps.org/schemas/sitemap/0.9"
 ENTRIES = 50
+FIRST = 280  # characters of each take in a feed
 MOST_ADDRESSES = 50_000  # in one sitemap, by the standard
-NOTE = 90  # characters of a note in the search index
 EPOCH = "1970-01-01T00:00:00Z"
 
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
 def output_files(renderer: PageRenderer, pages: Sequence[str]) -> Iterator[OutputFile]:
-    """Yield the feed, robots.txt, the search index and, for a site with an address, sitemaps.
+    """Yield the Atom feed, robots.txt and, for a site with an address, RSS and sitemaps.
 
     ``pages`` are the paths of all pages, in order.
     """
     index = renderer.index
-    yield OutputFile(addresses.FEED, lambda: atom(renderer))
-    yield OutputFile(addresses.SEARCH, lambda: search_index(index))
+    yield OutputFile(addresses.FEED, lambda: _xml(atom(renderer)))
+    if index.site.base_url is not None:  # RSS has no relative addresses
+        yield OutputFile(addresses.RSS, lambda: _xml(rss(renderer)))
     maps: list[str] = []
     # What is not for readers is not for search engines either.
     if index.site.base_url is not None and not _hidden(index):
         dated = _dates(index)
-        listed = [path for path in pages if path.endswith(".html") and path != addresses.NOT_FOUND]
+        listed = [path for path in pages if path.endswith(".html") and _is_listed(path)]
         parts = [listed[i : i + MOST_ADDRESSES] for i in range(0, len(listed), MOST_ADDRESSES)]
         maps = [addresses.SITEMAP] if len(parts) == 1 else [
             f"sitemap-{number}.xml" for number in range(1, len(parts) + 1)
@@ -56,6 +62,11 @@ def _hidden(index: SiteIndex) -> bool:
     return index.publication.drafts or index.publication.demo
 
 
+def _is_listed(path: str) -> bool:
+    """Whether search engines are told of a page; a list in another order is the same page."""
+    return path != addresses.NOT_FOUND and not path.startswith(addresses.SORTED)
+
+
 def robots(renderer: PageRenderer, mapped: bool) -> bytes:
     """Return robots.txt: it allows everything, or nothing of a site that is not for readers."""
     if _hidden(renderer.index):
@@ -64,20 +75,6 @@ def robots(renderer: PageRenderer, mapped: bool) -> bytes:
     if mapped:
         lines.append(f"Sitemap: {renderer.absolute(addresses.SITEMAP)}")
     return ("\n".join(lines) + "\n").encode()
-
-
-def search_index(index: SiteIndex) -> bytes:
-    """Return the search index: [name, address, note] of tools, categories and personas."""
-    rows = [
-        [clean(e.tool.name), href(published_path(e)), shortened(e.tool.tagline, NOTE)]
-        for e in index.by_name
-    ]
-    rows += [[clean(s.name), href(s.path), "Category"] for s in index.categories]
-    rows += [
-        [clean(p.name), href(addresses.persona_path(p.id)), "Reviewer"]
-        for p in index.publication.personas
-    ]
-    return json.dumps(rows, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
 def sitemap(renderer: PageRenderer, paths: Sequence[str], dated: dict[str, str]) -> bytes:
@@ -107,7 +104,7 @@ def _dates(index: SiteIndex) -> dict[str, str]:
     return {path: date for path, date in dated.items() if re.fullmatch(r"\d{4}-\d\d-\d\d", date)}
 
 
-def atom(renderer: PageRenderer) -> bytes:
+def atom(renderer: PageRenderer) -> ET.Element:
     """Return the Atom feed: the newest tools and the newest changes of verdicts."""
     index = renderer.index
     entries = [_tool_entry(renderer, published) for published in index.newest[:ENTRIES]]
@@ -115,6 +112,11 @@ def atom(renderer: PageRenderer) -> bytes:
         _change_entry(renderer, change)
         for change in index.publication.changes[: 4 * ENTRIES]
         if change.before is not None and change.tool in index.tools
+    ]
+    entries += [
+        _correction_entry(renderer, path, name, each)
+        for path, name, said in edited_pages(index)
+        for each in said.corrections
     ]
     entries.sort(key=_updated, reverse=True)
     root = ET.Element("feed", xmlns=ATOM)
@@ -130,7 +132,33 @@ def atom(renderer: PageRenderer) -> bytes:
     made = f"{PICKED}." if index.publication.demo else "Takes are written by a language model."
     _add(root, "rights", f"{made} {checked}")
     root.extend(entries[:ENTRIES])
-    return _xml(root)
+    return root
+
+
+def rss(renderer: PageRenderer) -> ET.Element:
+    """Return the Atom feed as RSS 2.0."""
+    feed = atom(renderer)
+    root = ET.Element("rss", {"version": "2.0", "xmlns:atom": ATOM})
+    channel = ET.SubElement(root, "channel")
+    _add(channel, "title", feed.findtext("title") or "")
+    _add(channel, "link", renderer.absolute(addresses.HOME) or "")
+    _add(channel, "description", feed.findtext("subtitle") or "")
+    _add(channel, "copyright", feed.findtext("rights") or "")
+    _add(channel, "lastBuildDate", _rfc822(_updated(feed)))
+    own = {"rel": "self", "type": "application/rss+xml"}
+    ET.SubElement(channel, "atom:link", own, href=renderer.absolute(addresses.RSS) or "")
+    for entry in feed.findall("entry"):
+        item = ET.SubElement(channel, "item")
+        _add(item, "title", entry.findtext("title") or "")
+        link = entry.find("link")
+        _add(item, "link", link.attrib["href"] if link is not None else "")
+        ET.SubElement(item, "guid", isPermaLink="false").text = entry.findtext("id")
+        _add(item, "pubDate", _rfc822(_updated(entry)))
+        for category in entry.findall("category"):
+            _add(item, "category", category.attrib["term"])
+        told = entry.findtext("content") or str(escape(entry.findtext("summary") or ""))
+        _add(item, "description", told)
+    return root
 
 
 def _tool_entry(renderer: PageRenderer, published: PublishedTool) -> ET.Element:
@@ -144,7 +172,20 @@ def _tool_entry(renderer: PageRenderer, published: PublishedTool) -> ET.Element:
     ET.SubElement(entry, "category", term=_text(published.tool.category))
     told = f"{summary(published.tool.name, published.card)} {published.tool.tagline}"
     _add(entry, "summary", told)
+    ET.SubElement(entry, "content", type="html").text = _text(_first_lines(published))
     return entry
+
+
+def _first_lines(published: PublishedTool) -> str:
+    """Return the verdict in words and the first lines of each take, as HTML."""
+    lines = [f"<p><strong>{escape(clean(public_verdict(published.card)))}</strong></p>"]
+    for line in published.card.lines:
+        take = line.take
+        if take is not None and take.outcome == "verdict":
+            name = line.name if take.demo else f"{line.name} ({take.verdict})"
+            said = shortened(take.take, FIRST)
+            lines.append(f"<p>{escape(clean(name))}: {escape(said)}</p>")
+    return "\n".join(lines)
 
 
 def _change_entry(renderer: PageRenderer, change: VerdictChange) -> ET.Element:
@@ -166,6 +207,20 @@ def _change_entry(renderer: PageRenderer, change: VerdictChange) -> ET.Element:
     return entry
 
 
+def _correction_entry(
+    renderer: PageRenderer, path: str, name: str, correction: Correction
+) -> ET.Element:
+    address, day = renderer.absolute(path), correction.date.isoformat()
+    mark = text_hash(f"{day}\0{correction.note}")[:10]
+    entry = ET.Element("entry")
+    _add(entry, "title", f"Correction: {name}")
+    _add(entry, "id", f"{address}#correction-{mark}" if address else _urn(path, mark))
+    _add(entry, "updated", _moment(day))
+    ET.SubElement(entry, "link", rel="alternate", href=f"{address or href(path)}#corrections")
+    _add(entry, "summary", correction.note)
+    return entry
+
+
 def _updated(entry: ET.Element) -> str:
     return entry.findtext("updated") or EPOCH
 
@@ -176,6 +231,10 @@ def _moment(text: str) -> str:
         return utc(datetime.fromisoformat(text)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     except ValueError:
         return EPOCH
+
+
+def _rfc822(moment: str) -> str:
+    return format_datetime(datetime.fromisoformat(moment), usegmt=True)
 
 
 def _urn(*parts: str) -> str:

@@ -7,15 +7,19 @@ characters, then escaped.
 from __future__ import annotations
 
 import functools
+import itertools
 import re
+import unicodedata
 from collections.abc import Callable
+from datetime import date
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from panel.scorecard import PICKED, PersonaLine, Scorecard
-from panel.site.beats import moves
+from panel.site.beats import moves, parted
+from panel.site.markdown import folded, render_markdown
 from panel.stats import DEMO, Interval, PanelResult, Tally
 from panel.text import clean, day, shortened
 
@@ -23,6 +27,7 @@ Standing = Literal["ship", "skip", "tied", "abstain", "error", "unasked"]
 
 NOBODY = "—"
 NBSP = "\u00a0"
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 COUNTS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
 
 _LIST_LINE = re.compile(r"^[ \t]*(?:[-*+•]|\d{1,3}[.)])[ \t]", re.MULTILINE)
@@ -72,6 +77,14 @@ def outcome(line: PersonaLine) -> Standing:
     return line.take.outcome
 
 
+def differs(row: tuple[PersonaLine, PersonaLine, object]) -> bool:
+    """Whether a reviewer's verdicts on two tools differ; a demo model's are none."""
+    if row[0].demo or row[1].demo:
+        return False
+    said = {standing(line) for line in row[:2]}
+    return len(said) == 2 and said <= {"ship", "skip", "tied"}
+
+
 def so_far(card: Scorecard) -> str:
     """Say how much of a panel is published: of one vote, the share alone would seem everyone's.
 
@@ -98,6 +111,24 @@ def paragraphs(text: str) -> list[str]:
 def has_list(text: str) -> bool:
     """Whether a paragraph has lines that begin like list items."""
     return bool(_LIST_LINE.search(text))
+
+
+def plain_day(moment: str) -> str:
+    """Return the UTC date of an ISO time as people write it: 9 Nov 2026; else the text itself."""
+    try:
+        found = date.fromisoformat(day(moment))
+    except ValueError:
+        return moment
+    return f"{found.day}{NBSP}{MONTHS[found.month - 1]}{NBSP}{found.year}"
+
+
+def initial(name: str) -> str:
+    """Return a name's first letter or digit, in capitals; "" where it has none."""
+    for place, character in enumerate(name):
+        if character.isalnum():
+            marks = itertools.takewhile(unicodedata.combining, name[place + 1 :])
+            return character.upper() + "".join(marks)
+    return ""
 
 
 def grouped(count: int) -> str:
@@ -148,7 +179,20 @@ def environment() -> Environment:
         so_far,
         count_word,
     ]
-    filters += [paragraphs, has_list, web_address, day, shortened, grouped, moves, mail_address]
+    filters += [
+        paragraphs,
+        has_list,
+        web_address,
+        day,
+        shortened,
+        grouped,
+        moves,
+        parted,
+        mail_address,
+    ]
+    filters += [plain_day, initial, folded, render_markdown]
     environment.globals["PICKED"] = PICKED
+    environment.globals["portraits"] = {}
+    environment.tests["differs"] = differs
     environment.filters.update({each.__name__: each for each in filters})
     return environment

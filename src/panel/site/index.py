@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import cached_property
+from heapq import nsmallest
 from itertools import islice
 
 from panel.scorecard import (
@@ -21,9 +21,12 @@ from panel.scorecard import (
     is_published,
 )
 from panel.site.addresses import listing_path, listing_slugs, pair_path, pair_slugs, tool_path
+from panel.site.facts import price_is_old
 from panel.site.publication import Publication, PublishedTool
+from panel.site.wording import divided
 from panel.stats import PanelHealth, Tally
 from panel.text import day
+from panel.workspace.editorial import Editorial
 
 CATEGORY, TAG = "categories", "tags"
 TAGGED = 2  # tools that a tag needs to get a page
@@ -52,6 +55,11 @@ class Pair:
     right: PublishedTool
     path: str
     chosen: bool
+
+    @property
+    def name(self) -> str:
+        """Both names: "A vs B"."""
+        return f"{self.left.tool.name} vs {self.right.tool.name}"
 
     @property
     def date(self) -> str:
@@ -83,6 +91,7 @@ class SiteIndex:
         self.site = publication.site
         self.tools = {published.tool.slug: published for published in publication.tools}
         self.by_name = sorted(publication.tools, key=_named)
+        self._named = Counter(published.tool.name for published in publication.tools)
         self.newest = sorted(self.by_name, key=published_date, reverse=True)
         self.categories = _listings(
             CATEGORY, ((published.tool.category, published) for published in self.by_name)
@@ -92,6 +101,9 @@ class SiteIndex:
         self.category = {listing.name: listing for listing in self.categories}
         self.tag = {listing.name: listing for listing in self.tags}
         self.pairs = self._pairs()
+        self._pair_of = {
+            frozenset((pair.left.tool.slug, pair.right.tool.slug)): pair for pair in self.pairs
+        }
         self.pairs_of: dict[str, list[Pair]] = {}
         self.pairs_in: dict[str, list[Pair]] = {}  # by the left tool's category
         for pair in self.pairs:
@@ -101,6 +113,18 @@ class SiteIndex:
         self.changes_of: dict[str, list[VerdictChange]] = {}
         for change in publication.changes:
             self.changes_of.setdefault(change.tool, []).append(change)
+
+    def said_of(self, published: PublishedTool) -> Editorial | None:
+        """Return the editors' own words about a tool."""
+        return self.publication.editorial.tools.get(published.tool.slug)
+
+    def said_of_pair(self, pair: Pair) -> Editorial | None:
+        """Return the editors' own words about a comparison."""
+        return self.said_of_both(pair.left, pair.right)
+
+    def said_of_both(self, left: PublishedTool, right: PublishedTool) -> Editorial | None:
+        """Return the editors' own words about the comparison of two tools."""
+        return self.publication.editorial.pairs.get(frozenset((left.tool.slug, right.tool.slug)))
 
     def _pairs(self) -> list[Pair]:
         """Return the chosen pairs, then those of each category, without duplicates."""
@@ -135,11 +159,34 @@ class SiteIndex:
         known = self.tools
         return [pair for pair in self.publication.pairs if not {*pair} <= known.keys()]
 
+    def title(self, published: PublishedTool) -> str:
+        """Return a tool's name for titles; with its slug where another tool has the same name."""
+        tool = published.tool
+        return f"{tool.name} ({tool.slug})" if self._named[tool.name] > 1 else tool.name
+
     def comparison(self, pair: Pair) -> Comparison:
         """Return a pair's two scorecards as a comparison."""
         model = str(self.publication.model)
         shown = self.publication
         return Comparison(pair.left.card, pair.right.card, model, shown.confidence)
+
+    def alternatives(self, published: PublishedTool, most: int) -> list[PublishedTool]:
+        """Return other tools of the category, those that share most tags first, then by name."""
+        own = {tag.casefold() for tag in published.tool.tags}
+        others = (
+            each
+            for each in self.category[published.tool.category].tools
+            if each.tool.slug != published.tool.slug
+        )
+        return nsmallest(
+            most,
+            others,
+            key=lambda each: -len(own & {tag.casefold() for tag in each.tool.tags}),
+        )
+
+    def pair(self, one: str, other: str) -> Pair | None:
+        """Return the comparison of two tools, by their slugs; None where there is none."""
+        return self._pair_of.get(frozenset((one, other)))
 
     @cached_property
     def lines_of(self) -> dict[str, list[tuple[PublishedTool, PersonaLine]]]:
@@ -188,16 +235,16 @@ class SiteIndex:
 
     def price_is_stale(self, published: PublishedTool) -> bool:
         """Whether a price was checked too long ago, or never."""
-        verified = published.tool.pricing.verified
-        if verified is None:
-            return True
-        age = self.publication.today - verified
-        return age > timedelta(days=self.site.stale_price_days)
+        return price_is_old(published.tool, self.publication.today, self.site.stale_price_days)
 
-    def split(self, most: int) -> list[PublishedTool]:
-        """Return the ``most`` split tools nearest to 50 %; of equal ones, the most voted on."""
-        split = [each for each in self.newest if each.card.result.split]
-        return sorted(split, key=_distance)[:most]
+    @cached_property
+    def split(self) -> list[PublishedTool]:
+        """The tools on which one reviewer ships and another skips: the nearest to 50 % first.
+
+        Of equal ones those come first on which one surely ships and another surely skips, then
+        the most voted on, then the newest.
+        """
+        return sorted((each for each in self.newest if divided(each.card)), key=_distance)
 
 
 def published_takes(published: PublishedTool) -> list[Take]:
@@ -254,9 +301,9 @@ def _named(published: PublishedTool) -> tuple[str, str]:
     return published.tool.name.casefold(), published.tool.slug
 
 
-def _distance(published: PublishedTool) -> tuple[float, int]:
+def _distance(published: PublishedTool) -> tuple[float, bool, int]:
     result = published.card.result
-    return abs((result.ship_percent or 0) - 50), -result.n
+    return abs((result.ship_percent or 0) - 50), not result.split, -result.n
 
 
 def _sum(tallies: Iterable[Tally]) -> Tally:

@@ -17,6 +17,7 @@ from panel.site.index import SiteIndex, published_date, published_takes
 from panel.site.publication import PublishedTool
 from panel.stats import Tally
 from panel.text import clean, day
+from panel.workspace.editorial import Editorial
 
 CONTEXT = "https://schema.org"
 # The IPTC's term for text made by a trained model, as schema.org uses it.
@@ -50,6 +51,7 @@ def website(index: SiteIndex) -> dict[str, Any]:
         "publisher": organisation(index),
         "creditText": credit(index),
         "digitalSourceType": BY_MACHINE,
+        "hasPart": own_words(index.publication.editorial.front),
     }
     return _without_none(record)
 
@@ -107,8 +109,29 @@ def tool_page(index: SiteIndex, published: PublishedTool, absolute: str | None) 
         "creditText": credit(index),
         "digitalSourceType": BY_MACHINE,
         "mainEntity": _without_none(record),
+        "hasPart": own_words(index.said_of(published)),
     }
     return _without_none(page)
+
+
+def own_words(said: Editorial | None) -> dict[str, Any] | None:
+    """Return what an editor wrote on a page, with that person as the author of it alone.
+
+    None without a name or without words: nobody else is said to have written them.
+    """
+    text = "\n\n".join(part for part in (said.why, said.text) if part) if said else ""
+    if said is None or not said.by or not (said.headline or said.standfirst or text):
+        return None
+    return _without_none(
+        {
+            "@type": "Article",
+            "headline": said.headline,
+            "abstract": said.standfirst,
+            "articleBody": text or None,
+            "author": {"@type": "Person", "name": said.by},
+            "datePublished": said.date.isoformat() if said.date else None,
+        }
+    )
 
 
 def _review(index: SiteIndex, line: PersonaLine) -> dict[str, Any]:
@@ -141,6 +164,7 @@ def comparison_page(
         "creditText": credit(index),
         "digitalSourceType": BY_MACHINE,
         "about": [software(index, left), software(index, right)],
+        "hasPart": own_words(index.said_of_both(left, right)),
     }
     return _without_none(page)
 

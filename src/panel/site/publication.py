@@ -10,7 +10,9 @@ from typing import Any
 from panel.cells.cells import ModelIdentity
 from panel.cells.renames import Rename
 from panel.scorecard import Scorecard, VerdictChange
+from panel.site.media import MediaFolder
 from panel.stats import Tally
+from panel.workspace.editorial import EditorialFiles
 from panel.workspace.personas import Persona
 from panel.workspace.settings import SiteSettings
 from panel.workspace.tools import Tool
@@ -39,7 +41,9 @@ class Publication:
     today: the day by which a price is stale or not, and the only date from outside the
     content. confidence: the confidence that the model stated may be printed, since it foretells
     repeats better than the base rate. drafts: takes that nobody has approved are included, and
-    marked.
+    marked. editorial: the editors' own words about what is published. held: names of tools that
+    would be published if their files did not hold them back; with drafts they are shown. media:
+    the pictures of its tools, personas and head.
     """
 
     site: SiteSettings
@@ -58,6 +62,9 @@ class Publication:
     confidence: bool = False
     drafts: bool = False
     version: str = ""
+    editorial: EditorialFiles = field(default_factory=EditorialFiles)
+    held: tuple[str, ...] = ()
+    media: MediaFolder = field(default_factory=MediaFolder)
 
     @property
     def demo(self) -> bool:

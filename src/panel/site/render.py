@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 from urllib.parse import urljoin
 
@@ -14,14 +14,18 @@ from markupsafe import Markup
 from panel.scorecard import PersonaLine
 from panel.site import addresses
 from panel.site.addresses import href, root_of
-from panel.site.assets import ICON, SCRIPT, STYLE, Assets
+from panel.site.assets import HEADLINES, ICON, SCRIPT, STYLE, Assets
 from panel.site.formats import environment
 from panel.site.index import SiteIndex, published_date, published_path
 from panel.site.jsonld import embed
+from panel.site.media import picture
 from panel.site.publication import PublishedTool
+from panel.site.stories import edited
+from panel.site.wording import change_in_words, headline, leanings, public_verdict, word_of
 from panel.text import shortened
 
 META = 200  # characters of a page's description
+TITLE = 70  # characters of a title that search engines show whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +42,22 @@ class OutputFile:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The head of a page: title, one sentence, path of the picture or None, JSON-LD."""
+    """The head of a page: title, one sentence, path of the picture or None, JSON-LD.
+
+    canonical: path of the page that search engines are to know in its place.
+    """
 
     title: str
     description: str
     picture: str | None = None
     linked: Sequence[dict[str, Any]] = ()
     kind: str = "website"
+    canonical: str | None = None
+
+
+def fitted(*titles: str) -> str:
+    """Return the first title that search engines show whole; else the last."""
+    return next((title for title in titles if len(title) <= TITLE), titles[-1])
 
 
 class PageRenderer:
@@ -67,12 +80,25 @@ class PageRenderer:
             "drafts": publication.drafts,
             "demo": publication.demo,
             "has_forms": publication.has_forms,
+            "edited": edited(publication),
             "model": str(publication.model),
             "index": self.index,
             "at": addresses,
             "path_of": published_path,
             "date_of": published_date,
             "link": self.link,
+            "told": change_in_words,
+            "leanings": leanings,
+            "shown_picture": partial(picture, publication.media),
+            "portraits": {
+                persona.id: shown
+                for persona in publication.personas
+                if (shown := picture(publication.media, persona.portrait, "portrait"))
+            },
+        }
+        made.filters = {
+            **environment().filters,
+            **{each.__name__: each for each in (public_verdict, headline, word_of)},
         }
         return made
 
@@ -95,16 +121,23 @@ class PageRenderer:
             root=root,
             path=path,
             head=head,
+            title=self._title(path, head),
             meta=shortened(head.description, META),
-            address=self.absolute(path),
+            address=self.absolute(head.canonical or path),
             picture=self.absolute(head.picture) if head.picture else None,
             linked=[embed(each) for each in head.linked],
             style=root + href(self.assets.path(STYLE)),
             script=root + href(self.assets.path(SCRIPT)),
             icon=root + href(self.assets.path(ICON)),
+            font=root + href(self.assets.path(HEADLINES)),
             **context,
         )
         return text.encode("utf-8", "replace")
+
+    def _title(self, path: str, head: Head) -> str:
+        if path == addresses.HOME:
+            return head.title
+        return fitted(f"{head.title} · {self.index.site.title}", head.title)
 
     def card(self, published: PublishedTool) -> Markup:
         """Render a tool's card for comparison pages, which are one folder deep."""

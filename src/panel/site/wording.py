@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from panel.scorecard import PersonaLine, Scorecard
+from panel.scorecard import PersonaLine, Scorecard, VerdictChange
 from panel.site.formats import Standing, count_word, standing
 
 _VERBS: dict[Standing, tuple[str, str]] = {
@@ -13,14 +13,28 @@ _VERBS: dict[Standing, tuple[str, str]] = {
     "tied": ("is undecided", "are undecided"),
     "abstain": ("abstains", "abstain"),
 }
+_WHY = {  # the reasons of a change, in the words of `panel plan`, for readers
+    "new": "",
+    "asked again": "The same question was asked again.",
+    "description changed": "The description had changed.",
+    "persona changed": "What this reviewer looks at had changed.",
+    "guidance changed": "An editor’s note on the question had changed.",
+    "template changed": "The wording of the question had changed.",
+    "settings changed": "The model’s settings had changed.",
+    "model changed": "Another model was asked.",
+}
+SPLIT = "Split: "
 NONE_YET = "No verdict yet"
+EARLIER = "No verdict on the present description yet"
 DEMO_WORDS = "Picked by a demo model: no judgement"
+UNPUBLISHED = "not published yet"
+MOST_NAMED = 4  # of more on one side the number is said; the row of reviewers names them
 
 
 def verdict_in_words(card: Scorecard) -> str:
     """Return what the reviewers say of a tool, by the majority of each one's answers.
 
-    Whoever has no published take is left out; the page says so beside it.
+    Whoever has said nothing is left out; ``public_verdict`` says how many those are.
     """
     if card.demo:
         return DEMO_WORDS
@@ -29,18 +43,134 @@ def verdict_in_words(card: Scorecard) -> str:
         said.setdefault(standing(line), []).append(line)
     groups = {kind: said[kind] for kind in _VERBS if kind in said}
     if not groups:
-        return NONE_YET
-    if len(groups) == 1:
+        written = any(line.take and line.take.outcome == "verdict" for line in card.lines)
+        return EARLIER if written else NONE_YET
+    if len(groups) == 1 and len(said) == 1 and len(card.lines) > 1:
         ((kind, lines),) = groups.items()
-        if len(lines) == 1:
-            return f"{lines[0].name} {_VERBS[kind][0]}"
-        many = "Both" if len(lines) == 2 else f"All {count_word(len(lines)).lower()}"
-        return f"{many} {_VERBS[kind][1]}"
+        return f"{_all(lines)} {_VERBS[kind][1]}"
     parts = [f"{_names(lines)} {_VERBS[kind][len(lines) > 1]}" for kind, lines in groups.items()]
-    start = "Split: " if len(said.get("ship", ())) == len(said.get("skip", ())) else ""
-    return start + ", ".join(parts)
+    start = SPLIT if len(said.get("ship", ())) == len(said.get("skip", ())) else ""
+    words = start + ("; " if any("," in part for part in parts) else ", ").join(parts)
+    return words[0].upper() + words[1:]
+
+
+def public_verdict(card: Scorecard) -> str:
+    """Return the verdict in words, with the reviewers that readers have nothing of yet.
+
+    "Builder ships; three reviewers are not published yet".
+    """
+    missing = sum(line.take is None for line in card.lines)
+    words = verdict_in_words(card)
+    if not missing or card.demo:
+        return words
+    if missing == 1:
+        return f"{words}; one reviewer is {UNPUBLISHED}"
+    return f"{words}; {count_word(missing).lower()} reviewers are {UNPUBLISHED}"
+
+
+def headline(card: Scorecard) -> str:
+    """Return a headline for a tool without one of an editor: its name, and the verdict in words."""
+    if card.demo:
+        return card.name
+    words = public_verdict(card)
+    if words.startswith(SPLIT):
+        return f"{card.name} splits the panel: {words.removeprefix(SPLIT)}"
+    counted = words.startswith(("All ", "Both ", "No "))
+    return f"{card.name}: {words[0].lower() + words[1:] if counted else words}"
+
+
+def divided(card: Scorecard) -> bool:
+    """Whether one reviewer ships and another skips, by the majority of each one's answers."""
+    return not card.demo and {"ship", "skip"} <= {standing(line) for line in card.lines}
+
+
+def leanings(card: Scorecard) -> tuple[str, ...]:
+    """Return by which filters of a list a tool is shown: "ships" or "skips", and "split"."""
+    votes = [standing(line) for line in card.lines]
+    ships, skips = votes.count("ship"), votes.count("skip")
+    if card.demo or not ships + skips:
+        return ()
+    side = ("ships",) if ships > skips else ("skips",) if skips > ships else ()
+    return side + (("split",) if divided(card) else ())
+
+
+def word_of(line: PersonaLine) -> tuple[Standing, str]:
+    """Return what one reviewer says, and the words for it: ("ship", "ships").
+
+    A published take whose question has changed since has no vote: its words say so.
+    """
+    kind = standing(line)
+    if kind == "unasked" and line.take is not None and line.take.verdict is not None:
+        return line.take.verdict, f"{_VERBS[line.take.verdict][0]}, written earlier"
+    if kind == "tied":
+        return kind, "undecided"
+    return kind, _VERBS[kind][0] if kind in _VERBS else UNPUBLISHED
+
+
+def pair_in_words(left: Scorecard, right: Scorecard) -> str:
+    """Return which reviewers ship which of two tools, those who ship something first.
+
+    "Builder and Analyst ship both; Skeptic ships only Codestral; Futurist skips both". Whoever has
+    no published take on either is left out. The cards have the same reviewers in the same order.
+    """
+    if left.demo or right.demo:
+        return DEMO_WORDS
+    said: dict[tuple[Standing, Standing], list[PersonaLine]] = {}
+    for one, other in zip(left.lines, right.lines, strict=True):
+        both = (standing(one), standing(other))
+        if any(each in _VERBS for each in both):
+            said.setdefault(both, []).append(one)
+    groups = sorted(said, key=lambda both: _PAIR_ORDER.index(both) if both in _PAIR_ORDER else 9)
+    if not groups:
+        return NONE_YET
+    tools = left.name, right.name
+    if len(groups) == 1 and len(said[groups[0]]) == len(left.lines) > 1:
+        who = _all(said[groups[0]]).replace("Both", "Both reviewers")
+        return f"{who} {_of_both(groups[0], tools, many=True)}"
+    words = "; ".join(
+        f"{_names(said[both])} {_of_both(both, tools, len(said[both]) > 1)}" for both in groups
+    )
+    return words[0].upper() + words[1:]
+
+
+_PAIR_ORDER: list[tuple[Standing, Standing]] = [
+    ("ship", "ship"),
+    ("ship", "skip"),
+    ("skip", "ship"),
+    ("skip", "skip"),
+]
+
+
+def _of_both(both: tuple[Standing, Standing], tools: tuple[str, str], many: bool) -> str:
+    """Say what reviewers do with two tools, after their names."""
+    if both in _PAIR_ORDER:
+        if both[0] == both[1]:
+            return f"{_VERBS[both[0]][many]} both"
+        return f"{_VERBS['ship'][many]} only {tools[both.index('ship')]}"
+    parts = []
+    for each, tool in zip(both, tools, strict=True):
+        verb = _VERBS[each][many] if each in _VERBS else f"{'have' if many else 'has'} no verdict"
+        parts.append(f"{verb}{'' if each in ('ship', 'skip') else ' on'} {tool}")
+    return " and ".join(parts)
+
+
+def _all(lines: Sequence[PersonaLine]) -> str:
+    return "Both" if len(lines) == 2 else f"All {count_word(len(lines)).lower()}"
 
 
 def _names(lines: Sequence[PersonaLine]) -> str:
+    if len(lines) > MOST_NAMED:
+        return count_word(len(lines)).lower()
     *most, last = [line.name for line in lines]
     return f"{', '.join(most)} and {last}" if most else last
+
+
+def change_in_words(change: VerdictChange, name: str) -> str:
+    """Return what became of a reviewer's verdict and why; name: the reviewer's."""
+    if change.demo:
+        told = f"{name}: a demo model picked sentences, which is no judgement."
+    elif change.before is None:
+        told = f"{name} gave a first verdict: {change.after}."
+    else:
+        told = f"{name} turned from {change.before} to {change.after}."
+    return f"{told} {_WHY.get(change.reason, f'{change.reason}.')}".rstrip()

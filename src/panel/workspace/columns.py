@@ -201,9 +201,10 @@ def _alike(targets: Mapping[str, Target], column: str) -> str | None:
 
 
 def _plain_names(targets: Mapping[str, Target]) -> tuple[str, ...]:
-    """Return the fields that a cell can hold."""
-    held = (each for each in targets.values() if each.kind not in (Kind.GROUP, Kind.ROWS))
-    return tuple(each.name for each in held)
+    """Return the fields that a cell can hold, and what of a group has words of its own."""
+    held = [each.name for each in targets.values() if each.kind not in (Kind.GROUP, Kind.ROWS)]
+    grouped = (name for name in SYNONYMS if name not in held and _target(targets, name) == name)
+    return (*held, *grouped)
 
 
 @cache

@@ -43,8 +43,8 @@ class Editorial(_Strict):
     """What an editor says of a page in their own name.
 
     headline, standfirst: above the page's own. pick: "our pick", and why, in Markdown. lead: the
-    slug of the tool that leads the front page. by: who says so. text: Markdown, untrusted as every
-    text is.
+    slug of the tool that leads the front page or the digest. by: who says so. text: Markdown,
+    untrusted as every text is.
     """
 
     headline: Line | None = None
@@ -116,6 +116,8 @@ def _checked(file: Path, kind: str, about: str, said: Editorial, slugs: Collecti
         return BETWEEN.join(of)
     elif not re.fullmatch(r"\d{4}-\d\d-\d\d", about):
         _misplaced(file, "Name it after the first day of the digest: 2026-11-20.md.")
+    else:
+        _known(file, [said.lead] if said.lead else [], slugs)
     return about
 
 

@@ -78,4 +78,13 @@ SYNONYMS: dict[str, str] = {
     "publish_after": """
         publish after, embargo, embargo until, not before, sperrfrist, veröffentlichen ab
         publier après, publicar después de, pubblicare dopo, 公開予定日""",
+    "facts.Licence": """
+        licence, license, licensing, software license, lizenz, lizenzierung, licencia, licenza
+        ライセンス, 使用許諾""",
+    "facts.Hosting": """
+        hosting, hosted, hosting model, deployment, betrieb, betriebsart, bereitstellung
+        hébergement, déploiement, alojamiento, despliegue, distribuzione, ホスティング, 提供形態""",
+    "facts.Limits": """
+        limits, limit, usage limits, quota, quotas, grenzen, limite, limites, límites, limiti
+        nutzungsgrenzen, 制限, 上限""",
 }

@@ -236,9 +236,10 @@ OneLine = Annotated[
 class SiteSettings(_Strict):
     """The ``[site]`` table: what ``panel publish`` writes, under which name and address.
 
-    personas: ids of the reviewers that readers see; by default each joins with its first
-    approved take. pairs: comparisons to make in any case, as slugs or names. all_pairs: whether
-    to compare the tools of each category too, in at most ``max_pairs_per_category`` pairs.
+    personas: ids of the reviewers that readers see; by default each that has an approved
+    take or has answered about a published tool. pairs: comparisons to make in any case, as slugs
+    or names. all_pairs: whether to compare the tools of each category too, in at most
+    ``max_pairs_per_category`` pairs.
     stale_price_days: the age from which a checked price is marked. community: whether pages
     have forms to vote and to subscribe, which only ``panel serve`` answers. newsletter: what the
     box to subscribe is headed with. votes_per_address: how many new votes on one tool count from

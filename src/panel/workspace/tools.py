@@ -171,6 +171,10 @@ class Tool(_Strict):
     hold: Flag = False
     publish_after: date | None = None
 
+    def held(self, today: date) -> bool:
+        """Whether its page is not to be published on this day (UTC)."""
+        return self.hold or (self.publish_after is not None and today < self.publish_after)
+
     def record(self) -> dict[str, Any]:
         """Return the tool as plain JSON types."""
         return self.model_dump(mode="json")

@@ -38,6 +38,11 @@ class Deliveries:
         self._ledger.refresh()
         return self._states.get((digest, address_hash))
 
+    def others(self, digest: str) -> bool:
+        """Whether the delivery of another digest was ever begun."""
+        self._ledger.refresh()
+        return any(known != digest for known, _address in self._states)
+
     def bounced_at(self, address_hash: str) -> float | None:
         """Return when an address last bounced permanently (seconds since 1970); None if never."""
         self._ledger.refresh()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from datetime import date
 from pathlib import Path
 
 from panel.errors import UsageError
@@ -9,6 +11,13 @@ from panel.readers.digest.content import DigestContent
 from panel.readers.digest.render import render_digest
 from panel.readers.mail.message import WIRE, Letter, build_message
 from panel.readers.mail.settings import Sender
+
+
+def other_issue(folder: Path, since: date) -> bool:
+    """Whether a folder holds an issue that begins on another day."""
+    named = re.compile(r"digest-(\d{4}-\d\d-\d\d)\.html")
+    found = (named.fullmatch(each.name) for each in folder.glob("digest-*"))
+    return any(name is not None and name[1] != since.isoformat() for name in found)
 
 
 def write_issue(content: DigestContent, folder: Path, sender: Sender | None) -> list[Path]:

@@ -13,7 +13,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from panel.errors import UsageError
 from panel.readers.digest.content import DigestContent
 from panel.site.assets import colours
-from panel.site.formats import interval_text, ship_share
+from panel.site.formats import has_list, interval_text, ship_share
+from panel.site.markdown import render_markdown
 from panel.text import clean
 
 WIDTH = 72
@@ -68,6 +69,18 @@ def wrap(text: str, indent: str = "", first: str | None = None) -> str:
     )
 
 
+def wrapped_paragraphs(text: str) -> str:
+    """Wrap an editor's Markdown at 72 columns, with its paragraphs and the lines of its lists."""
+    parts = re.split(r"\n[ \t]*\n", clean(text))
+    return "\n\n".join(
+        "\n".join(wrap(line, "  " if has_list(line) else "", "") for line in part.splitlines())
+        if has_list(part)
+        else wrap(part)
+        for part in parts
+        if part.strip()
+    )
+
+
 def _finalize(value: Any) -> Any:
     return clean(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
@@ -82,7 +95,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for each in (ship_share, interval_text, wrap, one_line):
+    for each in (ship_share, interval_text, wrap, wrapped_paragraphs, one_line, render_markdown):
         environment.filters[each.__name__] = each
     environment.globals["light"], environment.globals["dark"] = colours()
     return environment

@@ -37,6 +37,7 @@ from panel.readers.serve.site import (
     site_of,
     usual_limits,
 )
+from panel.site.assets import FONTS
 from panel.workspace.settings import SiteSettings
 
 # A mail provider unsubscribes for its user from a machine that is not a browser (RFC 8058). The
@@ -46,6 +47,7 @@ ASSETS = {
     "vote.js": "text/javascript",
     "work.js": "text/javascript",
     "community.css": "text/css",
+    **dict.fromkeys(FONTS, "font/woff2"),
 }
 
 

@@ -8,6 +8,7 @@ import mimetypes
 import os
 import re
 from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
@@ -26,7 +27,13 @@ TEXTS = frozenset({".html", ".xml", ".json", ".txt", ".webmanifest"})
 FILES = frozenset({".css", ".js", ".map", ".pdf", ".csv", ".woff", ".woff2"})
 IMAGES = frozenset({".svg", ".png", ".jpg", ".jpeg", ".gif", ".webp", ".avif", ".ico"})
 ENDINGS = TEXTS | FILES | IMAGES
+TYPES = {".webp": "image/webp", ".woff2": "font/woff2"}  # which not every system knows
 MOST_PAGES = 10_000  # whose styles are remembered
+# The page of an old address, as panel.site writes it: it leads to another page of the same site.
+_MOVED = re.compile(
+    rb'<!doctype html>\s*<html lang="en">\s*<head>\s*<meta charset="utf-8">\s*'
+    rb'<meta http-equiv="refresh" content="0; url=((?:\.\./)*[\w%.~-]+(?:/[\w%.~-]+)*)">'
+)
 _STYLE = re.compile(rb"<style(?:\s[^<>]*)?>(.*?)(?:</style\s*>|\Z)", re.DOTALL | re.IGNORECASE)
 
 
@@ -35,7 +42,7 @@ class SiteFiles:
 
     def __init__(self, folder: Path) -> None:
         self._root = os.path.realpath(folder)
-        self._hashes: dict[tuple[int, int, int], tuple[str, ...]] = {}
+        self._seen: dict[tuple[int, int, int], _Seen] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request (ASGI)."""
@@ -83,26 +90,45 @@ class SiteFiles:
         lasting = ending in FILES | IMAGES and status == 200
         headers = {"Cache-Control": "public, max-age=3600" if lasting else "no-cache"}
         if ending == ".html":
-            headers[POLICY] = content_policy(*self._style_hashes(opened))
+            seen = self._look(opened)
+            if seen.moved and status == 200:
+                opened.file.close()
+                # Relative, as above. A name may come back, so a browser must not keep it.
+                return Response(status_code=301, headers=headers | {"Location": seen.moved})
+            headers[POLICY] = content_policy(*seen.styles)
         if ending in IMAGES:
             headers["Cross-Origin-Resource-Policy"] = "cross-origin"
-        media_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        media_type = (
+            TYPES.get(ending) or mimetypes.guess_type(name)[0] or "application/octet-stream"
+        )
         return FileAnswer(opened, media_type, headers, status)
 
-    def _style_hashes(self, opened: OpenFile) -> tuple[str, ...]:
-        """Return the CSP hashes of a page's own <style> elements, at most ten.
-
-        They are of the very file that is sent, so no other inline style is allowed.
-        """
-        found = self._hashes.get(opened.key)
+    def _look(self, opened: OpenFile) -> _Seen:
+        """Return what the headers of a page say of it, read from the very file that is sent."""
+        found = self._seen.get(opened.key)
         if found is None:
-            styles = _STYLE.findall(opened.file.read())[:10]
+            content = opened.file.read()
+            styles = _STYLE.findall(content)[:10]
             digests = {hashlib.sha256(style.replace(b"\r\n", b"\n")).digest() for style in styles}
-            found = tuple(sorted("sha256-" + base64.b64encode(each).decode() for each in digests))
-            if len(self._hashes) >= MOST_PAGES:
-                self._hashes.clear()
-            self._hashes[opened.key] = found
+            hashes = sorted("sha256-" + base64.b64encode(each).decode() for each in digests)
+            moved = _MOVED.match(content)
+            found = _Seen(tuple(hashes), moved[1].decode("ascii", "ignore") if moved else "")
+            if len(self._seen) >= MOST_PAGES:
+                self._seen.clear()
+            self._seen[opened.key] = found
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What is remembered of a page.
+
+    styles: the CSP hashes of its own <style> elements, at most ten; no other inline style is
+    allowed. moved: the address that it leads to, "" for a page that stays.
+    """
+
+    styles: tuple[str, ...]
+    moved: str
 
 
 class Tools:

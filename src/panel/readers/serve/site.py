@@ -22,7 +22,7 @@ from panel.readers.community.work import Challenge
 from panel.readers.serve.limits import Bound, VisitLimiter
 from panel.readers.serve.mail_queue import MailQueue
 from panel.readers.serve.pages import Tools
-from panel.site.assets import palette
+from panel.site.assets import FONTS, font, font_faces, palette
 from panel.text import counted
 
 VOTES_BOUND = Bound(burst=30, seconds=4, daily=300)
@@ -157,5 +157,7 @@ def _environment() -> Environment:
 @functools.cache
 def asset(name: str) -> bytes:
     """Return one of the server's own files; a stylesheet begins with the palette."""
+    if name in FONTS:
+        return font(name)
     content = (resources.files("panel.readers.serve") / "static" / name).read_bytes()
-    return palette().encode() + content if name.endswith(".css") else content
+    return (font_faces() + palette()).encode() + content if name.endswith(".css") else content

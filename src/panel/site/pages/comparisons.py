@@ -7,12 +7,14 @@ from functools import partial
 
 from panel.site import addresses
 from panel.site.comparison import difference
+from panel.site.facts import fact_table
 from panel.site.index import Pair
 from panel.site.jsonld import comparison_page, crumbs
 from panel.site.pages.listings import PAIRS_A_PAGE, spread
 from panel.site.pages.tools import persona_page, summary
 from panel.site.pictures import Pictures
-from panel.site.render import Head, OutputFile, PageRenderer
+from panel.site.render import Head, OutputFile, PageRenderer, fitted
+from panel.site.wording import pair_in_words
 
 MORE = 6
 
@@ -51,14 +53,15 @@ def _page(renderer: PageRenderer, pictures: Pictures, pair: Pair) -> bytes:
     absolute = renderer.absolute(pair.path)
     way = crumbs([("Comparisons", renderer.absolute(addresses.COMPARISONS)), (name, absolute)])
     linked = [comparison_page(index, left, right, absolute), *([way] if way else [])]
+    title = f"{index.title(left)} vs {index.title(right)}"
     head = Head(
-        f"{name}: which one should you ship with?",
+        fitted(f"{title}: which one should you ship with?", title),
         f"{summary(left.tool.name, left.card)} {summary(right.tool.name, right.card)}",
         pictures.pair_path(left, right),
         linked,
         "article",
     )
-    compared = index.comparison(pair)
+    compared, days = index.comparison(pair), index.site.stale_price_days
     rows = [
         (one, other, renderer.link("../", where) if where else None)
         for one, other in compared.pairs()
@@ -78,7 +81,10 @@ def _page(renderer: PageRenderer, pictures: Pictures, pair: Pair) -> bytes:
         right=right,
         renderer=renderer,
         comparison=compared,
+        own=index.said_of_pair(pair),
+        said=pair_in_words(left.card, right.card),
         difference=difference(compared),
+        facts=fact_table(left.tool, right.tool, index.publication.today, days),
         rows=rows,
         more=more[:MORE],
     )

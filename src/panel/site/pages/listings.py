@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from panel.site import addresses
 from panel.site.index import TAG, Listing, Pair, SiteIndex
+from panel.site.pages.orders import BY_NAME, SORTABLE, Place, filters, orders
 from panel.site.publication import PublishedTool
 from panel.site.render import Head, OutputFile, PageRenderer
 from panel.text import counted
 
-TOOLS_A_PAGE, PAIRS_A_PAGE, LISTINGS_A_PAGE, PAIRS = 40, 100, 200, 24
-
-Place = Callable[[int], str]
+TOOLS_A_PAGE, PAIRS_A_PAGE, LISTINGS_A_PAGE, PAIRS = 24, 100, 200, 12
 
 
 def output_files(renderer: PageRenderer) -> Iterator[OutputFile]:
@@ -37,16 +37,19 @@ def output_files(renderer: PageRenderer) -> Iterator[OutputFile]:
 
 def _listing(renderer: PageRenderer, listing: Listing) -> Iterator[OutputFile]:
     index, tagged = renderer.index, listing.kind == TAG
-    title = f"Tools tagged “{listing.name}”" if tagged else listing.name
+    heading = f"Tools tagged “{listing.name}”" if tagged else listing.name
+    title = heading if tagged else f"{listing.name}: tools reviewed"
     count = len(listing.tools)
-    head = Head(title, f"{title}: {counted(count, 'tool')}, reviewed by a panel.")
+    head = Head(title, f"{heading}: {counted(count, 'tool')}, reviewed by a panel.")
     place = partial(addresses.listing_path, listing.kind, listing.slug)
-    yield from tool_list(
+    listed = tool_list if tagged else sortable
+    yield from listed(
         renderer,
         head,
         place,
         listing.tools,
-        lede=f"{counted(count, 'tool')} reviewed, from A to Z.",
+        heading=heading,
+        lede=f"{counted(count, 'tool')} reviewed.",
         trail=() if tagged else ((addresses.CATEGORIES, "Categories"),),
         compared=[] if tagged else _compared(index, listing),
     )
@@ -66,8 +69,28 @@ def _compared(index: SiteIndex, listing: Listing) -> list[Pair]:
 def tool_list(
     renderer: PageRenderer, head: Head, place: Place, tools: Sequence[PublishedTool], **context: Any
 ) -> Iterator[OutputFile]:
-    """Yield the pages of a list of tools."""
+    """Yield the pages of a list of tools by name."""
     yield from spread(renderer, head, place, "tools", tools, TOOLS_A_PAGE, **context)
+
+
+def sortable(
+    renderer: PageRenderer, head: Head, place: Place, tools: Sequence[PublishedTool], **context: Any
+) -> Iterator[OutputFile]:
+    """Yield the pages of a list of tools by name and, unless it is short, in each other order.
+
+    They are pages of their own, so that all of a long list is sorted, and without a script.
+    """
+    shown = orders(renderer.index.publication.demo) if len(tools) >= SORTABLE else []
+    ways = [(each.name, each.path, each.at(place)(1)) for each in shown]
+    for order in shown or (BY_NAME,):
+        titled = head
+        if order is not BY_NAME:
+            titled = replace(head, title=f"{head.title}, {order.title}", canonical=place(1))
+        known = {"heading": head.title, **context, "ways": ways, "order": order.path}
+        if order is not BY_NAME:
+            known["compared"] = []
+        ordered = sorted(tools, key=order.key)
+        yield from tool_list(renderer, titled, order.at(place), ordered, **known)
 
 
 def spread(
@@ -83,18 +106,19 @@ def spread(
     pages = max(1, -(-len(listed) // most))
     for number in range(1, pages + 1):
         part = listed[(number - 1) * most : number * most]
-        known: dict[str, Any] = {"trail": (), "compared": [], **context}
+        known: dict[str, Any] = {"trail": (), "compared": [], "ways": [], "order": ""}
+        known |= {"heading": head.title, "filters": filters(part) if kind == "tools" else []}
+        known |= context
         known |= {"tools": [], "pairs": [], "listings": [], kind: part}
         if number > 1:
             known["compared"] = []
         title = head.title if number == 1 else f"{head.title}, page {number}"
-        paged = Head(title, head.description, head.picture, head.linked, head.kind)
+        paged = replace(head, title=title)
         make = partial(
             renderer.page,
             place(number),
             "list",
             paged,
-            heading=head.title,
             pages=pages,
             number=number,
             page_path=place,

@@ -1,30 +1,41 @@
 """Pages at addresses that a tool or persona had under another name: each leads to the new one.
 
 They work on any static host: the browser follows a meta refresh, search engines the canonical
-address.
+address. Hosts that read a file ``_redirects`` answer with 301; so does ``panel serve``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Mapping
 from functools import partial
+from urllib.parse import urlsplit
 
 from panel.site import addresses
+from panel.site.addresses import href
 from panel.site.output import is_inside
 from panel.site.render import Head, OutputFile, PageRenderer
 
 
 def output_files(renderer: PageRenderer, pages: Container[str]) -> Iterator[OutputFile]:
-    """Yield a page for each old address, unless there is a page of the site at it.
+    """Yield a page for each old address, unless there is a page of the site at it; a list of them.
 
     pages: the paths of the site's pages; an address that would lead to none of them is left out.
     """
-    made: set[str] = set()
+    made: dict[str, str] = {}
     for was, now, name in _addresses(renderer):
         # An old name may come from a file of verdicts that somebody has written.
         if now in pages and was not in pages and was not in made and is_inside(was):
-            made.add(was)
+            made[was] = now
             yield OutputFile(was, partial(_page, renderer, was, now, name))
+    if made:
+        yield OutputFile(addresses.REDIRECTS, lambda: redirects(renderer, made))
+
+
+def redirects(renderer: PageRenderer, made: Mapping[str, str]) -> bytes:
+    """Return the file that many static hosts read: old address, new address, 301, on each line."""
+    root = urlsplit(renderer.index.site.base_url or "/").path
+    lines = (f"{root}{href(was)} {root}{href(now)} 301\n" for was, now in sorted(made.items()))
+    return "".join(lines).encode()
 
 
 def _addresses(renderer: PageRenderer) -> Iterator[tuple[str, str, str]]:

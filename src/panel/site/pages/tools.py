@@ -8,17 +8,20 @@ from functools import partial
 from panel.checks import locate_evidence
 from panel.scorecard import PersonaLine, Scorecard
 from panel.site import addresses
-from panel.site.formats import interval_text, percent, so_far
-from panel.site.index import SiteIndex, published_path
+from panel.site.facts import own_facts
+from panel.site.formats import interval_text, percent
+from panel.site.index import Pair, SiteIndex, published_path
 from panel.site.jsonld import crumbs, tool_page
-from panel.site.pages.listings import tool_list
+from panel.site.markdown import fits_surely, folded
+from panel.site.pages.listings import sortable
 from panel.site.pictures import Pictures
 from panel.site.publication import PublishedTool
 from panel.site.render import Head, OutputFile, PageRenderer
+from panel.site.wording import headline, verdict_in_words
 from panel.text import clean
 
-PAIRS, CHANGES, LINKS = 24, 40, 20
-DESCRIPTION = 8_000  # characters of a description on a page; a longer one has a file of its own
+PAIRS, CHANGES, LINKS, ALTERNATIVES = 24, 40, 20, 6
+DESCRIPTION = 30_000  # bytes of a description on its page; a longer one has a file of its own
 
 
 def output_files(renderer: PageRenderer, pictures: Pictures) -> Iterator[OutputFile]:
@@ -26,16 +29,16 @@ def output_files(renderer: PageRenderer, pictures: Pictures) -> Iterator[OutputF
     index = renderer.index
     for published in index.by_name:
         yield OutputFile(published_path(published), partial(_page, renderer, pictures, published))
-        if len(published.tool.description) > DESCRIPTION:
+        if _is_long(published):
             path = addresses.description_path(published.tool.slug)
             yield OutputFile(path, partial(_whole, published))
-    head = Head("All tools", f"Every published tool, from A to Z, on {index.site.title}.")
-    yield from tool_list(
+    head = Head("All tools", f"Every published tool on {index.site.title}.")
+    yield from sortable(
         renderer,
         head,
         partial(addresses.numbered_path, addresses.TOOLS),
         index.by_name,
-        lede="From A to Z. The symbols are the reviewers’ verdicts, in the panel’s order.",
+        lede="Every tool that the panel has reviewed, each with its verdict first.",
     )
 
 
@@ -52,7 +55,7 @@ def _page(renderer: PageRenderer, pictures: Pictures, published: PublishedTool) 
     )
     linked = [tool_page(index, published, renderer.absolute(path)), *([way] if way else [])]
     head = Head(
-        f"{published.tool.name}: ship or skip?",
+        f"{index.title(published)}: ship or skip?",
         summary(published.tool.name, card) + f" {published.tool.tagline}",
         pictures.tool_path(published),
         linked,
@@ -70,12 +73,30 @@ def _page(renderer: PageRenderer, pictures: Pictures, published: PublishedTool) 
             for line in card.lines
         ],
         described=DESCRIPTION,
+        whole=_is_long(published),
         links=list(published.tool.links.items())[:LINKS],
+        facts=own_facts(published.tool),
+        alternatives=_alternatives(index, published),
         pairs=index.pairs_of.get(published.tool.slug, [])[:PAIRS],
         changes=changes[:CHANGES],
         older=max(0, len(changes) - CHANGES),
         names=persona_names(index),
     )
+
+
+def _alternatives(
+    index: SiteIndex, published: PublishedTool
+) -> list[tuple[PublishedTool, str, Pair | None]]:
+    """Return the nearest tools of the category: each, its verdict in words, the comparison."""
+    found = index.alternatives(published, ALTERNATIVES)
+    slug = published.tool.slug
+    return [(each, verdict_in_words(each.card), index.pair(slug, each.tool.slug)) for each in found]
+
+
+def _is_long(published: PublishedTool) -> bool:
+    """Whether a description does not fit on its page."""
+    text = published.tool.description
+    return not fits_surely(text, DESCRIPTION) and folded(text, most=DESCRIPTION).cut
 
 
 def _whole(published: PublishedTool) -> bytes:
@@ -91,17 +112,15 @@ def _quoted(published: PublishedTool, line: PersonaLine) -> str:
 
 
 def summary(name: str, card: Scorecard) -> str:
-    """Return a tool's result in one sentence, with the count and the interval."""
+    """Return a tool's verdict in words, then the count and the interval."""
     result = card.result
     if result.demo:
         return f"{name}: a demo model picked sentences; its verdicts are no judgement."
     if not result.n:
         return f"{name}: nobody has voted yet."
-    told = so_far(card)
     return (
-        f"{name}: {result.ships} of {result.n} {'published ' if told else ''}reviewers would ship "
-        f"it ({percent(result.ship_percent)}, 95 % interval {interval_text(result.interval)})."
-        + (f" {told}." if told else "")
+        f"{headline(card)}. {result.ships} of {result.n} ship "
+        f"({percent(result.ship_percent)}, 95 % interval {interval_text(result.interval)})."
     )
 
 

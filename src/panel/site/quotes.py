@@ -1,0 +1,72 @@
+"""Chooses a short quote from a published take: whole sentences, in its own words.
+
+The same take always gives the same quote.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+from panel.scorecard import PersonaLine, Scorecard, Take
+from panel.site.formats import paragraphs, standing
+from panel.text import clean, sentence_ends
+
+MOST, LEAST = 200, 40  # characters of a quote; a shorter one is taken where there is no other
+UNCHECKED = "[unverified]"
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """Words of a reviewer's published take. side: what the reviewer says now, ship or skip."""
+
+    line: PersonaLine
+    side: str
+    words: str
+
+
+def sides(card: Scorecard) -> list[Quote]:
+    """Return a quote from each side, ship first: of its first reviewer whose take has one.
+
+    A reviewer speaks for a side only where its published verdict is what most of its answers say.
+    Of a demo model nothing is quoted.
+    """
+    found: dict[str, Quote] = {}
+    for line in () if card.demo else card.lines:
+        take, side = line.take, standing(line)
+        if take is None or take.verdict != side or side in found:
+            continue
+        words = quote_of(take)
+        if words:
+            found[side] = Quote(line, side, words)
+    return [found[side] for side in ("ship", "skip") if side in found]
+
+
+def quote_of(take: Take) -> str:
+    """Return the last sentences of a take that are short enough; "" where none is.
+
+    A take ends with what decides it. A claim that nobody has checked is quoted last.
+    """
+    runs = [run for part in reversed(paragraphs(take.take)) for run in _runs(part)]
+    good = [run for run in runs if len(run) >= LEAST and UNCHECKED not in run]
+    return next(iter(good or runs), "")
+
+
+def _runs(paragraph: str) -> list[str]:
+    """Return the runs of whole sentences that fit: the longest to each end, last end first."""
+    text = " ".join(clean(paragraph).split())
+    ends = [0, *sentence_ends(text)]
+    if len(ends) == 1 or text[ends[-1] :].strip():
+        return []  # what has no end is a heading, an item of a list, or cut off
+    spans = list(itertools.pairwise(ends))
+    runs = []
+    for last in range(len(spans) - 1, -1, -1):
+        fits = (start for start, _end in spans[: last + 1] if _fits(text, start, spans[last][1]))
+        start = next(fits, None)
+        if start is not None:
+            runs.append(text[start : spans[last][1]].strip())
+    return runs
+
+
+def _fits(text: str, start: int, end: int) -> bool:
+    return len(text[start:end].strip()) <= MOST
