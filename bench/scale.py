@@ -28,6 +28,8 @@ from tests.support.store_ledger import Ledger
 from panel.cells.cells import Cell
 from panel.cells.lines import Attempt
 from panel.checks import OtherTools, check_catalog, check_take
+from panel.decisions import Decision
+from panel.desk.bulk import BulkPlan
 from panel.desk.session import Desk
 from panel.store.connection import FILE
 from panel.store.ingest import ingest
@@ -162,6 +164,15 @@ def measure_desk(sizes: Sizes) -> None:
             desk.snapshot()
         with measured("the desk's next look, nothing changed"):
             desk.snapshot()
+        pairs = [entry.pair for entry in desk.snapshot().entries[:10]]
+        with measured(f"{len(pairs)} decisions, with a look after each"):
+            for pair in pairs:
+                entry = desk.snapshot().entry(*pair)
+                assert entry is not None and entry.answer is not None
+                attempt, text = entry.answer.attempt_id, entry.text
+                desk.decide_all([Decision(*pair, "reject", "Ada", attempt_id=attempt, text=text)])
+        with measured("1,000 approvals at once"):
+            desk.decide_all(BulkPlan(desk.snapshot().entries[10:1010], {}).decisions("Ada"))
         edited = files.tools[len(files.tools) // 2]
         space.tool(edited.slug, name=edited.name, description="It does another thing now.")
         with measured("the desk's next look, one tool's file changed"):

@@ -16,7 +16,7 @@ from panel.stats import ShipOrSkip
 
 Action = Literal["approve", "reject", "edit", "confirm", "ask_again", "undo"]
 ON_WORDS: tuple[Action, ...] = ("approve", "reject", "edit", "confirm")  # hold a whole wording
-State = Literal["draft", "edited", "approved", "rejected"]  # what was decided on a take
+State = Literal["draft", "edited", "signed", "approved", "rejected"]  # what was decided on a take
 Pair = tuple[str, str]  # tool, persona
 
 
@@ -27,11 +27,13 @@ class Decision:
     fingerprint, attempt_id, model_identity, repeat: the answer decided on, None where
     ask_again had no answer yet. text, evidence: the whole wording that was approved, written,
     rejected or confirmed, with its quotes; evidence None: those of the words decided on.
-    verdict, confidence: what the answer said beside it. question: of confirm, the question
-    (one of its fingerprints) for which the published words still stand. note: the guidance of
-    ask_again, a remark, or why words with errors were approved. follows: the latest decision
-    that the editor saw, None for none. undoes: the decision taken back. decision_id, decided_at
-    (ISO time in UTC): given on writing.
+    verdict, confidence: what the answer said beside it. verdict_reason: why the verdict is the
+    editor's own and not the answer's, which is the other one; None where it is the answer's.
+    question: of confirm, the question (one of its fingerprints) for which the published words
+    still stand. note: the guidance of ask_again, a remark, why words were rejected, or why words
+    with errors were approved. sign_off: of approve, how many editors it takes; None for one.
+    follows: the latest decision that the editor saw, None for none. undoes: the decision taken
+    back. decision_id, decided_at (ISO time in UTC): given on writing.
     """
 
     tool: str
@@ -50,6 +52,8 @@ class Decision:
     question: str | None = None
     note: str | None = None
     undoes: str | None = None
+    verdict_reason: str | None = None
+    sign_off: int | None = None
     decision_id: str = ""
     decided_at: str = ""
 
@@ -74,6 +78,7 @@ class ConflictError(PanelError):
 class Revision:
     """Words that an editor decided on, with their quotes and the verdict of their answer.
 
+    verdict_reason: why the verdict is the editor's own, None where it is the answer's.
     question: the later question for which an editor confirmed them, None where nobody did.
     beats ((label, text), in order), asked_at (ISO time in UTC), output_mode, demo (whether a demo
     model gave it): of their answer, as the store has it; empty where it has none.
@@ -91,11 +96,19 @@ class Revision:
     decided_at: str
     decision_id: str
     question: str | None = None
+    verdict_reason: str | None = None
     # No part of what was decided: a fresh clone may know less of the answer.
     beats: tuple[tuple[str, str], ...] = field(default=(), compare=False)
     asked_at: str = field(default="", compare=False)
     output_mode: str = field(default="", compare=False)
     demo: bool = field(default=False, compare=False)
+
+    @property
+    def answered(self) -> ShipOrSkip:
+        """What the answer itself said, whatever the editor made of it."""
+        if self.verdict_reason is None:
+            return self.verdict
+        return "skip" if self.verdict == "ship" else "ship"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +116,9 @@ class ReviewState:
     """The state that the decisions on a tool × persona leave it in.
 
     revision: the words decided on last, None where no decision on words is in force. state: of
-    that revision, "draft" without one. An answer to another question (another fingerprint) is a
-    draft again, beside what is published. published: the approved revision that is in force.
+    that revision, "draft" without one; "signed": one editor has approved it, and another has to.
+    An answer to another question (another fingerprint) is a draft again, beside what is
+    published. published: the approved revision that is in force.
     guidance: the note in the question, None without one; guided_by: its editor. note: the
     remark of the last decision on words. latest: id of the newest decision, undos included,
     which the next must follow. in_force: ids of the decisions not taken back, oldest first.
@@ -187,7 +201,8 @@ def _after(review: ReviewState, decision: Decision) -> ReviewState:
     revision = revision_of(decision)
     published, words = review.published, review.revision
     later = words is not None and not _same(words, revision)  # these keep their state
-    if decision.action == "approve":
+    waits = decision.action == "approve" and not _signed_off(review, decision, revision)
+    if decision.action == "approve" and not waits:
         published = revision
     elif decision.action == "confirm":
         if published is None or not _same(published, revision):
@@ -202,7 +217,7 @@ def _after(review: ReviewState, decision: Decision) -> ReviewState:
     states: dict[str, State] = {"reject": "rejected", "edit": "edited"}
     return replace(
         review,
-        state=states.get(decision.action, "approved"),
+        state="signed" if waits else states.get(decision.action, "approved"),
         revision=revision,
         published=published,
         note=decision.note,
@@ -210,11 +225,26 @@ def _after(review: ReviewState, decision: Decision) -> ReviewState:
     )
 
 
+def _signed_off(review: ReviewState, approval: Decision, words: Revision) -> bool:
+    """Whether as many editors as it takes have approved these very words."""
+    first = review.revision
+    if (approval.sign_off or 1) < 2 or (review.published and _same(review.published, words)):
+        return True
+    signed = review.state == "signed" and first is not None and _same(first, words)
+    return signed and first is not None and not same_editor(first.editor, approval.editor)
+
+
+def same_editor(one: str, other: str) -> bool:
+    """Whether two names are one editor's."""
+    return one.casefold() == other.casefold()
+
+
 def _same(one: Revision, other: Revision) -> bool:
-    return (one.fingerprint, one.text, one.evidence) == (
+    return (one.fingerprint, one.text, one.evidence, one.verdict) == (
         other.fingerprint,
         other.text,
         other.evidence,
+        other.verdict,
     )
 
 
@@ -234,4 +264,5 @@ def revision_of(decision: Decision) -> Revision:
         decided_at=decision.decided_at,
         decision_id=decision.decision_id,
         question=decision.question,
+        verdict_reason=decision.verdict_reason,
     )

@@ -47,8 +47,9 @@ class Take:
     beats: (label, text) in order. stale: the files have changed since it was asked.
     state: what editors decided; ``take`` of an approved one is the published wording.
     demo: the verdict is a demo model's, and no judgement; picked: the words are the sentences that
-    it picked, and no editor's. editor: who decided last, None where nobody has. overturned: its
-    verdict is not what the persona says now.
+    it picked, and no editor's. editor: who decided last, None where nobody has. overturned: the
+    persona says something else now than where this take comes from. verdict_reason: why the
+    verdict is the editor's own, and not what the persona said, which is the other one.
     """
 
     outcome: Outcome
@@ -66,6 +67,7 @@ class Take:
     overturned: bool = False
     demo: bool = False
     picked: bool = False
+    verdict_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

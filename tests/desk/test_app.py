@@ -366,7 +366,7 @@ def test_a_host_name_that_is_not_the_desks_gets_nothing(session: Session, host: 
         {"Origin": "{base}.evil.test"},
     ],
 )
-@pytest.mark.parametrize("path", ["decide", "ask", "preview"])
+@pytest.mark.parametrize("path", ["decide", "ask", "preview", "draft"])
 def test_a_post_that_no_page_of_the_desk_sent_changes_nothing(
     session: Session, marks: dict[str, str], path: str
 ) -> None:

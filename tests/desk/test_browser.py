@@ -87,7 +87,7 @@ def test_a_batch_is_worked_through_by_keyboard_alone(page: Any, session: Session
     page.wait_for_selector(".badges:has-text('approved')")
     keys(page, "j")
     page.locator("h1").filter(has_not_text=first).wait_for()
-    keys(page, "r")
+    keys(page, "r", "1")  # with the first reason
     page.wait_for_selector(".done:has-text('Rejected')")
     keys(page, "q")
     page.wait_for_selector("table.queue")
@@ -213,7 +213,9 @@ def test_every_page_is_accessible_in_light_dark_and_narrow(
     ask(seeded.root)
     paths = (
         "/?state=all",
+        "/approve?all=1&filter=state%3Dall",
         TAKE,
+        f"{TAKE}?edit=1",
         f"/take/{CODESTRAL}/builder",
         f"{TAKE}/history",
         f"{TAKE}/source",
@@ -247,11 +249,11 @@ def test_the_desk_works_without_scripts(new_page: NewPage, session: Session) -> 
     assert "Approved" in page.inner_text(".done")
     page.click(".done button")
     assert "Undone" in page.inner_text(".done")
-    page.click("#edit summary")
+    page.click(".bar .edit-link >> nth=0")
     page.fill("#text", "I tried it myself.")
     page.click(".check-words")
     assert page.locator("#preview ins").count() >= 1
-    page.click("button.save")
+    page.click(".bar button.save")
     assert "edited" in page.inner_text(".badges")
     page.click("#again summary")
     page.fill("#note", "What does it cost?")

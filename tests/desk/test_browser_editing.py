@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 import pytest
 
 from panel.desk.decide import history
-from panel.desk.serving import Place
+from panel.desk.serving import Place, listen
 from panel.workspace.loading import load_workspace
 from tests.desk.test_quotes import INVENTED, PAIR, TAKE, TRUE, invented
 from tests.support.browser import NewPage, violations
@@ -75,11 +77,11 @@ def test_quotes_are_edited_and_errors_answered_for_without_scripts(
     page.goto(session.base + TAKE)
     page.click("#evidence + .quotes li >> nth=1 >> button")  # remove the second
     assert "Edited" in page.inner_text(".done")
-    page.click("#edit summary")
+    page.click(".bar .edit-link >> nth=0")
     page.fill("#quote-2", "It is under the MIT licence")
-    page.click("button.save")
+    page.click(".bar button.save")
     assert stands(session, PAIR).revision.evidence == (TRUE, "It is under the MIT licence", "Free")
-    page.click("#edit summary")
+    page.click(".bar .edit-link >> nth=0")
     page.fill("#text", "I tried it.")
     page.click("button.save-approve")
     assert "These words have errors" in page.inner_text("h1")
@@ -89,45 +91,127 @@ def test_quotes_are_edited_and_errors_answered_for_without_scripts(
     assert stands(session, PAIR).published.text == "I tried it."
 
 
-def test_typed_words_outlive_leaving_the_page_a_reload_and_the_end_of_the_desk(
+def kept(page: Any) -> None:
+    """Wait until the desk says that it has what was typed."""
+    page.wait_for_selector(".kept:has-text('Draft saved')")
+
+
+def test_typed_words_are_back_in_any_browser_until_they_are_decided_or_discarded(
     new_page: NewPage, quoted: Space, tmp_path: Path
 ) -> None:
     page = new_page()
     with desk_open(quoted.root) as session:
-        port = int(session.base.rsplit(":", 1)[1])
         page.goto(session.base + TAKE)
         before = page.inner_text(".words.take")
         type_words(page, "Half a thought")
         page.fill("#quote-1", "anvil reads")
-        page.reload()
+        kept(page)
+        page.goto(session.base + "/take/anvil/skeptic")
+        assert "anvil × builder" in page.inner_text(".unsaved")
+    with desk_open(quoted.root) as session:  # a desk is opened again, and another browser
+        page = new_page()
+        page.goto(session.base)
+        page.click(".unsaved a")
+        page.wait_for_selector(".restored:has-text('Your draft')")
         assert page.input_value("#text") == "Half a thought"
         assert page.input_value("#quote-1") == "anvil reads"
-        assert "Not saved yet" in page.inner_text(".restored")
         assert violations(page) == []
         page.screenshot(path=tmp_path / "restored.png", full_page=True)
-        keys(page, "Escape", "j")  # on to the next, without having saved
-        page.wait_for_url("**/skeptic**")
-        assert "anvil × builder" in page.inner_text(".unsaved")
-        keys(page, "q")
-        page.click(".unsaved a")
-        page.wait_for_selector(".restored")
         page.fill("#text", "Half a thought, and the rest")
-    with desk_open(quoted.root, place=Place(port=port)) as session:  # a desk is opened again
-        page.goto(session.base + TAKE)
-        assert page.input_value("#text") == "Half a thought, and the rest"
         page.focus("#text")
         keys(page, "Control+Enter")
         page.wait_for_selector(".done:has-text('Edited')")
-        assert page.locator(".restored").count() == 0, "they are saved"
         page.goto(session.base + TAKE)
         assert page.inner_text(".words.take") == "Half a thought, and the rest" != before
-        assert page.locator(".restored").count() == 0
+        assert page.locator(".restored").count() == 0 and page.is_hidden("#edit-form")
         type_words(page, "Not this")
+        kept(page)
         page.reload()
-        page.click("text=Discard them")
+        page.click("text=Discard")
+        page.wait_for_selector(".words.take:visible")
         assert page.input_value("#text") == "Half a thought, and the rest"
-        page.reload()
-        assert page.input_value("#text") == "Half a thought, and the rest"
+        with desk_open(quoted.root, editor="Bo") as other:
+            type_words(page, "Ada's own")
+            kept(page)
+            page.goto(other.base + TAKE)
+            assert page.is_hidden("#edit-form"), "a draft is its editor's own"
+
+
+def served(root: Path, port: int) -> Iterator[subprocess.Popen[str]]:
+    """Serve a desk in a process of its own; it is killed at the end."""
+    words = ["desk", "--port", str(port), "--no-browser", "--editor", "Ada"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "panel", *words], cwd=root, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("http")
+        yield process
+        process.kill()
+
+
+def test_typed_words_outlive_the_kill_of_the_desk_and_of_the_browser(
+    new_page: NewPage, quoted: Space
+) -> None:
+    with listen(Place(port=0)) as free:
+        port = free.getsockname()[1]
+    base = f"http://127.0.0.1:{port}"
+    page = new_page()
+    for process in served(quoted.root, port):
+        page.goto(base + TAKE)
+        type_words(page, "Kept by the desk")
+        kept(page)
+        process.kill()
+        process.wait()
+        page.keyboard.type(", and kept by the browser")
+        page.wait_for_selector(".kept:has-text('kept in this browser')")
+    for _process in served(quoted.root, port):
+        other = new_page()  # a browser that has kept nothing
+        other.goto(base + TAKE)
+        assert other.input_value("#text") == "Kept by the desk"
+        page.goto(base + TAKE)  # the one that was open when the desk was gone
+        assert page.input_value("#text") == "Kept by the desk, and kept by the browser"
+        kept(page)
+        other.reload()
+        assert other.input_value("#text") == "Kept by the desk, and kept by the browser"
+    page.faults.clear()
+
+
+def test_typed_words_are_kept_as_a_draft_without_scripts(
+    new_page: NewPage, session: Session
+) -> None:
+    page = new_page(scripts=False)
+    page.goto(f"{session.base}{TAKE}?edit=1")
+    page.fill("#text", "Half a thought")
+    page.click("text=Keep as a draft")
+    assert "Your draft" in page.inner_text(".restored")
+    assert page.input_value("#text") == "Half a thought"
+    page.click("text=Leave")
+    assert "A draft of yours" in page.inner_text(".restored")
+    page.click("text=Go on with it")
+    page.click("text=Discard")
+    assert page.locator(".restored").count() == 0
+
+
+@pytest.mark.sample(1)
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_verdict_is_an_editors_own_only_with_a_reason_by_keyboard_alone(
+    new_page: NewPage, session: Session, width: int
+) -> None:
+    page = new_page(width=width)
+    page.goto(session.base + TAKE)
+    keys(page, "v")
+    assert page.evaluate("document.activeElement.value") == "ship"
+    keys(page, "ArrowRight", "Tab", "Control+Enter")
+    page.wait_for_selector("[role=alert]:has-text('Say in a few words why')")
+    assert page.is_checked("[name=verdict][value=skip]"), "what was chosen is still there"
+    page.focus("#verdict_reason")
+    page.keyboard.type("nobody could buy it")
+    keys(page, "Control+Enter")
+    page.wait_for_selector(".ruling:has-text('Skip, by the editor Ada: nobody could buy it')")
+    assert "The reviewer said ship" in page.inner_text(".ruling")
+    assert violations(page) == []
+    revision = stands(session, PAIR).revision
+    assert (revision.verdict, revision.answered, revision.confidence) == ("skip", "ship", None)
 
 
 def test_what_is_shown_is_not_approved_over_words_that_are_not_saved(
@@ -135,7 +219,7 @@ def test_what_is_shown_is_not_approved_over_words_that_are_not_saved(
 ) -> None:
     page.goto(session.base + TAKE)
     type_words(page, "Better words.")
-    keys(page, "Escape", "a")
+    keys(page, "Escape", "Escape", "a")
     assert "These words are not saved" in page.inner_text("#edit-form [role=alert]")
     assert page.evaluate("document.activeElement.id") == "text"
     assert history(load_workspace(session.desk.root), *PAIR) == []
@@ -149,11 +233,12 @@ def test_words_survive_a_conflict_and_a_note_is_kept_like_them(
     page.click("#again summary")
     page.fill("#note", "What does it cost?")
     page.focus("#text")
+    kept(page)
     do(quoted, "edit", editor="Bo", text="Bo's words.")
     keys(page, "Control+Enter")
     page.wait_for_selector("h1:has-text('Decided meanwhile')")
     keys(page, "t")  # keeps theirs, for now
-    page.wait_for_selector('.words.take:has-text("Bo\'s words.")')
+    page.wait_for_selector("#edit-form:visible")
     assert page.input_value("#text") == "Ada's words."
     assert page.input_value("#note") == "What does it cost?"
 
@@ -163,6 +248,7 @@ def test_where_nothing_can_be_kept_the_browser_warns_before_the_page_is_left(
 ) -> None:
     page = new_page()
     page.add_init_script("Storage.prototype.setItem = () => { throw new Error('full'); };")
+    page.route("**/draft", lambda route: route.abort())
     page.goto(session.base + TAKE)
     asked: list[str] = []
 
@@ -191,3 +277,17 @@ def test_c_compares_the_tool_of_the_take_and_offers_others(
     page.click("main a:has-text('Bellows')")
     page.wait_for_selector("iframe.preview")
     assert "a=anvil&b=bellows" in page.get_attribute("iframe.preview", "src")
+
+
+def test_what_the_browser_kept_of_another_take_is_handed_to_the_desk(
+    page: Any, session: Session
+) -> None:
+    page.route("**/draft", lambda route: route.abort())
+    page.goto(session.base + TAKE)
+    type_words(page, "Kept here alone")
+    page.wait_for_selector(".kept:has-text('kept in this browser')")
+    page.unroute("**/draft")
+    with page.expect_response("**/draft"):
+        page.goto(session.base)
+    other = session.get(TAKE)[1]
+    assert "Kept here alone</textarea>" in other

@@ -15,7 +15,8 @@ import pytest
 
 from panel.cells.journal import JournalWriter, find_journals, new_run_id, read_lines
 from panel.decisions import ConflictError
-from panel.desk.decide import decide, editor_name, history
+from panel.desk.decide import decide, history
+from panel.desk.limits import editor_name
 from panel.errors import UsageError
 from panel.runs.selection import Selection, prepare
 from panel.scorecard import published

@@ -281,6 +281,21 @@ def test_long_lists_are_spread_over_pages_that_hold_everything_once() -> None:
     assert "Page 2 of 5" in Reading(parts[1]).text
 
 
+def test_a_tool_page_names_the_tools_of_its_category_that_share_most_tags() -> None:
+    """At most six, each with its verdict in words and a way to the comparison."""
+    base = made_up(9, max_pairs_per_category=500)
+    tags = {0: ("Code", "local"), 7: ("code", "local"), 8: ("code",)}
+    tools = tuple(
+        PublishedTool(each.tool.model_copy(update={"tags": tags.get(n, ("x",))}), each.card)
+        for n, each in enumerate(base.tools)
+    )
+    content = files_of(replace(base, tools=tools))["tools/t000.html"].decode()
+    told = content.partition('id="alternatives"')[2].partition("</section>")[0]
+    assert re.findall(r">(T\d{3})</a>", told) == ["T007", "T008", "T001", "T002", "T003", "T004"]
+    assert told.count("All four ship") == 6 and 'href="../compare/t000-vs-t007.html"' in told
+    assert "Alternatives" not in page(made_up(1), "tools/t000.html").text
+
+
 @pytest.mark.parametrize("most", [0, 3, 500])
 def test_pairs_of_a_category_are_bounded_and_everyone_meets_about_as_many(most: int) -> None:
     contents = SiteBuilder(made_up(10, max_pairs_per_category=most)).index

@@ -10,7 +10,7 @@ import threading
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,7 +42,10 @@ class Session:
         return self.send(urllib.request.Request(self.base + path, headers=headers))
 
     def post(
-        self, path: str, fields: dict[str, str], headers: dict[str, str] | None = None
+        self,
+        path: str,
+        fields: Mapping[str, str] | Sequence[tuple[str, str]],
+        headers: dict[str, str] | None = None,
     ) -> tuple[int, str]:
         """Post a form as a browser does from the desk's own page; follows the redirect."""
         own = {"Origin": self.base, "Sec-Fetch-Site": "same-origin"}

@@ -11,7 +11,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from panel.cells.journal import (
 from panel.cells.lines import Attempt, Recorder, cell_fields
 from panel.decisions import ConflictError, Decision, redoable
 from panel.desk.decide import decide, history
+from panel.desk.session import Desk
 from panel.errors import UsageError
 from panel.results.entries import Entry
 from panel.runs.selection import Prepared, Selection, prepare
@@ -60,7 +61,8 @@ model = "none-1"
 class Stands:
     """What must stand of a pair: state and words decided last, what is published, the note.
 
-    question: what the published words were confirmed for.
+    question: what the published words were confirmed for. signer: who approved words that another
+    editor has to approve, too.
     """
 
     state: str = "draft"
@@ -69,6 +71,7 @@ class Stands:
     verdict: str | None = None  # of the published words
     note: str | None = None
     question: str | None = None
+    signer: str | None = field(default=None, compare=False)
 
 
 def holds(made: Sequence[Decision], decision: Decision) -> bool:
@@ -88,6 +91,8 @@ def expected(made: Sequence[Decision]) -> Stands:
         said = (each.fingerprint or "", each.text or "")
         if each.action == "ask_again":
             now = replace(now, note=each.note)
+        elif each.action == "approve" and each.sign_off and waits(now, said, each.editor):
+            now = replace(now, state="signed", words=said, signer=each.editor)
         elif each.action == "approve":
             now = Stands("approved", said, said, each.verdict, now.note)
         elif each.action == "confirm":
@@ -103,6 +108,18 @@ def expected(made: Sequence[Decision]) -> Stands:
         else:  # the published words are withdrawn, later ones stay as they are
             now = replace(now, published=None, verdict=None, question=None)
     return now
+
+
+def waits(now: Stands, said: tuple[str, str], editor: str) -> bool:
+    """Whether words that take two editors still wait for the second."""
+    signed = now.state == "signed" and now.words == said and now.signer != editor
+    return now.published != said and not signed
+
+
+def whole(entry: Entry) -> tuple[Any, ...]:
+    """Return an entry with what its words know of their answer, which is no part of equality."""
+    words = (entry.review.revision, entry.review.published)
+    return entry, [(each.beats, each.asked_at, each.output_mode) for each in words if each]
 
 
 class Editors(RuleBasedStateMachine):
@@ -123,10 +140,13 @@ class Editors(RuleBasedStateMachine):
         self.before: dict[str, Stands] = {}  # what stood before a decision
         self.approved: list[tuple[tuple[str, str], str, str]] = []  # pair, text, verdict
         self.seen: dict[str, dict[tuple[str, str], Entry]] = {}
+        self.desk: Desk | None = None  # over which Ada decides
 
     def teardown(self) -> None:
         """Bring everything back from the journals alone, then look at it a last time."""
         try:
+            if self.desk is not None:
+                self.desk.close()
             for made in ("panel.duckdb", "panel.duckdb.wal"):
                 (self.root / "runs" / made).unlink(missing_ok=True)
             self.nothing_is_lost()
@@ -148,10 +168,14 @@ class Editors(RuleBasedStateMachine):
     def _entries(self) -> dict[tuple[str, str], Entry]:
         return entries_of(self.root)
 
-    @initialize()
-    def begin(self) -> None:
-        """Ask everything once."""
+    @initialize(sign_off=st.sampled_from([1, 1, 2]))
+    def begin(self, sign_off: int) -> None:
+        """Ask everything once, in a house where as many editors have to approve."""
+        if sign_off > 1:
+            settings = self.root / "panel.toml"
+            settings.write_text(f"{SETTINGS}[desk]\nsign_off = {sign_off}\n")
         self.answer_what_is_pending("ship")
+        self.desk = Desk(self.root, "Ada")
 
     @rule(verdict=st.sampled_from(["ship", "skip"]))
     def answer_what_is_pending(self, verdict: Any) -> None:
@@ -255,13 +279,14 @@ class Editors(RuleBasedStateMachine):
         if made is None:
             return
         try:
-            done = decide(workspace, made)
+            done = self._written(workspace, made)
         except ConflictError as error:
             assert saw.review.latest != latest, "refused though nothing came between"
             assert error.other is not None and error.other.decision_id == latest
             return
         except UsageError:
-            assert action in ("undo", "redo", "confirm")
+            again = action == "approve" and saw.state == "signed"
+            assert again or action in ("undo", "redo", "confirm")
             return
         assert saw.review.latest == latest, "written though another decision came between"
         DECIDED.append(action)
@@ -272,6 +297,18 @@ class Editors(RuleBasedStateMachine):
             self.approved.append((pair, done.text or "", done.verdict or ""))
         if done.action == "undo":  # exactly as before what was undone, or before its undo
             assert expected(self.made[pair]) == self.before[done.undoes or ""]
+
+    def _written(self, workspace: WorkspaceFiles, made: Decision) -> Decision:
+        """Write a decision down: Ada's over her desk, which then shows what is on disk."""
+        if made.editor != "Ada" or self.desk is None:
+            return decide(workspace, made)
+        self.desk.snapshot()
+        (done,) = self.desk.decide_all([made])
+        shown = self.desk.snapshot()
+        assert {entry.pair: whole(entry) for entry in shown.entries} == {
+            pair: whole(entry) for pair, entry in self._entries().items()
+        }
+        return done
 
     def _decision(self, saw: Entry, editor: str, action: str, words: str) -> Decision | None:
         plain = Decision(*saw.pair, "undo", editor, follows=saw.review.latest)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from panel.cells.answers import Confidence, Moment, OneLine, Repeat
 from panel.decisions import ON_WORDS, Action
@@ -32,6 +38,14 @@ class RecordedDecision(BaseModel):
     attempt_id: OneLine | None = None
     model_identity: OneLine | None = None
     repeat: Repeat | None = None
+    verdict_reason: str | None = None
+    sign_off: Literal[2] | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_later_fields(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what a decision does not use: files written before keep their digests."""
+        later = ("verdict_reason", "sign_off")
+        return {k: v for k, v in serialize(self).items() if not (k in later and v is None)}
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -43,6 +57,10 @@ class RecordedDecision(BaseModel):
             raise ValueError("a confirmation, and nothing else, names its question.")
         if self.action == "ask_again" and self.note is None:
             raise ValueError("asking again holds a note.")
+        if self.verdict_reason is not None and not on_words:
+            raise ValueError("only a decision on words has a verdict of the editor's own.")
+        if self.sign_off is not None and self.action != "approve":
+            raise ValueError("only an approval says how many editors it takes.")
         if (self.action == "undo") != (self.undoes is not None):
             raise ValueError("an undo, and nothing else, names what it undoes.")
         return self

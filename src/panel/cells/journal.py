@@ -15,6 +15,8 @@ Kinds of lines (field ``kind``):
     thaw     an answer brought in from verdicts/, where an earlier store froze it
     decision what an editor decided on a take: approve, reject, edit, ask_again or undo, with
              the whole wording decided on
+    draft    what an editor has typed on a take and not decided yet; empty: nothing is left
+    assign   whose a take is to decide on
     rename   a tool or persona that goes by another name from now on, with all it has
     draw     a question that was drawn for people to answer themselves, with the panel's verdict
     label    what a person said to a drawn question: ship or skip, and a note

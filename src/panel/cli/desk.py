@@ -13,7 +13,7 @@ import typer
 from panel.cli.main import ExitCode
 from panel.cli.options import AllowHost, EndpointName, TrustProxy, host_names
 from panel.cli.output import note, say
-from panel.desk.decide import editor_name
+from panel.desk.limits import editor_name
 from panel.errors import UsageError
 from panel.workspace.loading import find_root
 
@@ -68,7 +68,10 @@ def desk(
 
     def opened(address: str) -> None:
         say(address)
-        note(f"{session.editor}'s desk is open. Ctrl-C closes it; every decision is kept.")
+        whose = f"{session.editor}'s desk" if session.editor else "The desk"
+        note(f"{whose} is open. Ctrl-C closes it; every decision is kept.")
+        if not session.editor:
+            note("git knows no user.name, so the page asks for yours.")
         if token:
             note("Visitors log in with the token.")
         if not no_browser:

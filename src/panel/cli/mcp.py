@@ -11,7 +11,7 @@ import typer
 from panel.cli.main import ExitCode
 from panel.cli.options import EndpointName, StoredModel
 from panel.cli.output import note
-from panel.desk.decide import editor_name
+from panel.desk.limits import checked_name, editor_name
 from panel.desk.session import Desk
 from panel.endpoint.target import Chosen
 from panel.errors import UsageError
@@ -48,7 +48,7 @@ def mcp(
     if editor is not None and not write:
         raise typer.BadParameter("--editor says whose drafts they are. Add --write.")
     root = find_root(Path.cwd())
-    name = editor_by_mcp(editor_name(root, editor)) if write else ""
+    name = editor_by_mcp(checked_name(editor_name(root, editor))) if write else ""
     desk = Desk(root, name, endpoint, model)
     if sys.stdin.isatty():
         note("This speaks the Model Context Protocol: an MCP client starts it. Ctrl-C ends it.")

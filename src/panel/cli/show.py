@@ -186,6 +186,8 @@ def _line(line: PersonaLine, with_takes: bool) -> Text:
         shown.append("  demo", "yellow")
     elif line.tally.n > 1:
         shown.append(f"  {line.tally.ships} of {line.tally.n} ship")
+    if line.take and line.take.verdict_reason:
+        shown.append_text(safe(f"  by the editor: {line.take.verdict_reason}", "yellow"))
     if line.take and line.take.stale:
         shown.append("  stale: its text has changed since, so it is not counted", "yellow")
     if with_takes and line.take and line.take.take:

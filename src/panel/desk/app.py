@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from panel.desk.pages import NotFoundError
 from panel.desk.session import Desk
 from panel.desk.views_get import Looking
 from panel.desk.views_post import Deciding
+from panel.desk.views_queue import Queueing
 from panel.errors import PanelError, StoreBusyError
 
 
-class Answers(Looking, Deciding):
+class Answers(Queueing, Looking, Deciding):
     """The handlers of all addresses of the desk."""
 
     def failed(self, request: Request, error: Exception) -> Response:
@@ -31,6 +34,23 @@ class Answers(Looking, Deciding):
         return self.page("failed", status, message=str(error))
 
 
+UNNAMED = ("/name", "/login", "/assets/")  # what a desk shows that knows no editor yet
+
+
+class Named:
+    """Sends whoever comes to a desk without an editor to the page that asks for a name."""
+
+    def __init__(self, app: ASGIApp, desk: Desk) -> None:
+        self._app, self._desk = app, desk
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or redirect it."""
+        unnamed = scope["type"] == "http" and not self._desk.editor
+        away = unnamed and not scope["path"].startswith(UNNAMED)
+        app: ASGIApp = RedirectResponse("/name", 303) if away else self._app
+        await app(scope, receive, send)
+
+
 def application(desk: Desk, gated: bool = False) -> Starlette:
     """Return the web application of a desk; ``guard.guarded`` puts a guard around it.
 
@@ -40,6 +60,7 @@ def application(desk: Desk, gated: bool = False) -> Starlette:
     take = "/take/{tool}/{persona}"
     handled: Callable[..., Awaitable[Response]] | Callable[..., Response] = pages.failed
     return Starlette(
+        middleware=[Middleware(Named, desk=desk)],
         routes=[
             Route("/", pages.queue),
             Route(take, pages.take),
@@ -49,8 +70,15 @@ def application(desk: Desk, gated: bool = False) -> Starlette:
             Route(f"{take}/asked", pages.asked),
             Route(f"{take}/source", pages.source),
             Route(f"{take}/history", pages.history),
+            Route(f"{take}/draft", pages.draft, methods=["POST"]),
+            Route("/approve", pages.bulk),
+            Route("/approve", pages.approve_many, methods=["POST"]),
+            Route("/approve/undo", pages.undo_many, methods=["POST"]),
+            Route("/assign", pages.assign, methods=["POST"]),
             Route("/compare", pages.compare),
             Route("/compare/page", pages.compare_page),
+            Route("/name", pages.name),
+            Route("/name", pages.be_named, methods=["POST"]),
             Route("/login", pages.login),
             Route("/logo/{tool}", pages.logo),
             Route("/assets/{name}", pages.asset),

@@ -8,9 +8,9 @@ only one writes, and the other is told what came between.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -26,40 +26,27 @@ from panel.decisions import (
     Revision,
     redoable,
     replay,
+    same_editor,
     undoable,
 )
+from panel.desk.limits import FEWEST_WORDS, checked
 from panel.errors import StoreBusyError, UsageError
-from panel.store.decisions import decisions_on
+from panel.store.connection import Connection
+from panel.store.decisions import chains, decisions_on, with_answers
 from panel.store.ingest import ingest, opened
-from panel.store.queries import answer_of
-from panel.text import clean_text, counted
-from panel.workspace.git import user_name
+from panel.store.queries import answers_of
 from panel.workspace.loading import WorkspaceFiles
 from panel.workspace.scaffold import make_runs
 
 LOCK = ".deciding"  # in runs/
-TEXT_LIMIT = 20_000  # characters of a take
-QUOTE_LIMIT = 1_000  # characters of one quote
-MOST_QUOTES = 20
-NOTE_LIMIT = 2_000
-NAME_LIMIT = 200
 
 
-def editor_name(root: Path, named: str | None) -> str:
-    """Return who decides: the name given, or git's user.name; raises UsageError without one."""
-    name = _line(named if named is not None else user_name(root) or "")
-    if not name:
-        raise UsageError(
-            "nobody is named as the editor. Give --editor NAME, or run "
-            "'git config --global user.name NAME'."
-        )
-    if len(name) > NAME_LIMIT:
-        raise UsageError(f"the editor's name is longer than {NAME_LIMIT} characters. Shorten it.")
-    return name
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A decision as it was written, and where it leaves its take."""
 
-
-def _line(text: str) -> str:
-    return " ".join("".join(c if c.isprintable() else " " for c in clean_text(text)).split())
+    decision: Decision
+    review: ReviewState
 
 
 @contextmanager
@@ -76,84 +63,89 @@ def decide(
     """Write a decision down; returns it with its id, its time and what its answer said.
 
     Of approve, edit and reject ``attempt_id`` names the answer, ``text`` is the whole wording
-    and ``evidence`` its quotes, None for those that the words have now; verdict and confidence
-    are taken from the answer. Of confirm all of these are the published words', and ``question``
+    and ``evidence`` its quotes, None for those that the words have now. ``verdict`` is the
+    editor's, with ``verdict_reason`` where it is another than the answer's; None for the one that
+    the words have now. Of confirm all of these are the published words', and ``question``
     is what they are confirmed for. ``writer``: the journal of a session; None writes one of its
     own. Raises ConflictError where ``follows`` is not the latest decision any more, UsageError
     for a decision that cannot be, JournalError, StoreError.
     """
-    decision = _checked(decision)
+    return decide_all(workspace, [decision], writer)[0].decision
+
+
+def decide_all(
+    workspace: WorkspaceFiles, decisions: Sequence[Decision], writer: JournalWriter | None = None
+) -> list[Made]:
+    """Write decisions on different takes down, all of them or none; as ``decide``."""
+    wanted = [checked(decision) for decision in decisions]
     journal = writer or JournalWriter(workspace.runs, new_run_id())
     try:
         with deciding(workspace.runs):
             with opened(workspace.runs) as connection:
-                chain = decisions_on(connection, *decision.pair)
-                latest, review = chain[-1] if chain else None, replay(chain)
-                if decision.action == "confirm":
-                    _refuse_late(decision, latest)
-                    decision = _confirming(decision, review.published)
-                else:
-                    found = answer_of(connection, decision.attempt_id or "")
-                    decision = _answered(decision, found, review)
-            _refuse_late(decision, latest)
-            if decision.action == "undo":
-                _refuse_deeper(decision, chain)
-            decision = replace(
-                decision,
-                decision_id=f"{journal.run_id}-{secrets.token_hex(4)}",
-                decided_at=_after(latest.decided_at if latest else ""),
-            )
-            journal.append(journal_line("decision", asdict(decision)))
+                made = _worked_out(connection, wanted, workspace, journal.run_id)
+            journal.append_all(journal_line("decision", asdict(each.decision)) for each in made)
             with suppress(StoreBusyError):  # it is on disk; the next reader brings it in
                 ingest(workspace.runs)
     finally:
         if writer is None:
             journal.close()
+    return made
+
+
+def _worked_out(
+    connection: Connection, wanted: Sequence[Decision], workspace: WorkspaceFiles, run_id: str
+) -> list[Made]:
+    """Complete decisions by what the store has; raises as ``decide``."""
+    known = chains(connection, (each.tool for each in wanted))
+    answers = answers_of(connection, {each.attempt_id or "" for each in wanted})
+    after, made = {}, []
+    for each in wanted:
+        chain = known.get(each.pair, [])
+        decision = _completed(each, chain, answers, workspace.settings.desk.sign_off)
+        decision = replace(
+            decision,
+            decision_id=f"{run_id}-{secrets.token_hex(4)}",
+            decided_at=_after(chain[-1].decided_at if chain else ""),
+        )
+        made.append(decision)
+        after[decision.pair] = replay([*chain, decision])
+    told = with_answers(connection, after)
+    return [Made(decision, told[decision.pair]) for decision in made]
+
+
+def _completed(
+    decision: Decision, chain: list[Decision], answers: Mapping[str, Answer], sign_off: int
+) -> Decision:
+    latest, review = chain[-1] if chain else None, replay(chain)
+    if decision.action == "confirm":
+        _refuse_late(decision, latest)
+        return _confirming(decision, review.published)
+    decision = _answered(decision, answers.get(decision.attempt_id or ""), review)
+    _refuse_late(decision, latest)
+    if decision.action == "undo":
+        _refuse_deeper(decision, chain)
+    if decision.action == "approve" and sign_off > 1:
+        decision = replace(decision, sign_off=sign_off)
+        _refuse_twice(decision, chain, review)
     return decision
 
 
-def _checked(decision: Decision) -> Decision:
-    text = None if decision.text is None else clean_text(decision.text).strip()
-    note = None if decision.note is None else clean_text(decision.note).strip() or None
-    editor = _line(decision.editor)
-    if not editor:
-        raise UsageError("a decision needs an editor's name.")
-    if decision.action in ("approve", "edit", "reject") and not text:
-        raise UsageError("the take is empty. Write its words, or reject it.")
-    if (decision.action == "confirm") != (decision.question is not None):
-        raise UsageError("a confirmation, and nothing else, names its question. Load it again.")
-    if text and len(text) > TEXT_LIMIT:
+def _refuse_twice(decision: Decision, chain: list[Decision], review: ReviewState) -> None:
+    """Of two editors who have to approve, the second is another one."""
+    first = review.revision
+    if review.state != "signed" or first is None or not same_editor(first.editor, decision.editor):
+        return
+    again = replace(decision, decision_id="-", decided_at=_after(chain[-1].decided_at))
+    words = replay([*chain, again]).revision
+    if words is not None and (words.text, words.evidence, words.verdict) == (
+        first.text,
+        first.evidence,
+        first.verdict,
+    ):
         raise UsageError(
-            f"the take has {counted(len(text), 'character')}, more than {TEXT_LIMIT:,}. Shorten it."
+            f"{first.editor} has approved these words already. They are published when another "
+            "editor approves them, too."
         )
-    if note and len(note) > NOTE_LIMIT:
-        raise UsageError(
-            f"the note has {counted(len(note), 'character')}, more than {NOTE_LIMIT:,}. Shorten it."
-        )
-    if decision.action == "ask_again" and not note:
-        raise UsageError("asking again needs a note. Write what the reviewer is to look at.")
-    evidence = _quotes(decision.evidence)
-    return replace(decision, text=text, evidence=evidence, note=note, editor=editor)
-
-
-def _quotes(evidence: tuple[str, ...] | None) -> tuple[str, ...] | None:
-    """Return quotes without the empty ones and without repetition; raises UsageError."""
-    if evidence is None:
-        return None
-    cleaned = (clean_text(quote).strip() for quote in evidence)
-    quotes = tuple(dict.fromkeys(quote for quote in cleaned if quote))
-    if len(quotes) > MOST_QUOTES:
-        raise UsageError(
-            f"{counted(len(quotes), 'quote is', 'quotes are')} more than {MOST_QUOTES}. Remove "
-            "some."
-        )
-    for quote in quotes:
-        if len(quote) > QUOTE_LIMIT:
-            raise UsageError(
-                f"the quote {quote[:40]!r}... has {counted(len(quote), 'character')}, more than "
-                f"{QUOTE_LIMIT:,}. Shorten it."
-            )
-    return quotes
 
 
 def _confirming(decision: Decision, published: Revision | None) -> Decision:
@@ -170,6 +162,7 @@ def _confirming(decision: Decision, published: Revision | None) -> Decision:
         verdict=published.verdict,
         confidence=published.confidence,
         evidence=published.evidence,
+        verdict_reason=published.verdict_reason,
     )
 
 
@@ -186,25 +179,42 @@ def _answered(decision: Decision, found: Answer | None, review: ReviewState) -> 
         return replace(decision, attempt_id=None)
     if decision.fingerprint not in (None, found.fingerprint):
         raise UsageError(f"the answer {decision.attempt_id!r} is to another question.")
-    return replace(
+    words = _decided_on(decision, found, review)
+    evidence = words.evidence if words else found.evidence
+    decision = replace(
         decision,
         fingerprint=found.fingerprint,
         model_identity=found.model_identity,
         repeat=found.repeat,
-        verdict=found.verdict,
         confidence=found.confidence,
-        evidence=_evidence(decision, found, review),
+        evidence=evidence if decision.evidence is None else decision.evidence,
     )
+    return _ruled(decision, found, words)
 
 
-def _evidence(decision: Decision, found: Answer, review: ReviewState) -> tuple[str, ...]:
-    """Return the quotes of a decision: those given, or those of the words that it is on."""
-    if decision.evidence is not None:
-        return decision.evidence
-    words = [each for each in (review.revision, review.published) if each is not None]
-    here = [each for each in words if each.fingerprint == found.fingerprint]
+def _decided_on(decision: Decision, found: Answer, review: ReviewState) -> Revision | None:
+    """Return the words that a decision is on, as an editor left them; None for the answer's own."""
+    known = [each for each in (review.revision, review.published) if each is not None]
+    here = [each for each in known if each.fingerprint == found.fingerprint]
     same = [each for each in here if each.text == decision.text] or here
-    return same[0].evidence if same else found.evidence
+    return same[0] if same else None
+
+
+def _ruled(decision: Decision, found: Answer, words: Revision | None) -> Decision:
+    """Give a decision its verdict: the editor's, that of the words so far, or the answer's."""
+    if decision.action not in ON_WORDS:
+        return replace(decision, verdict=found.verdict, verdict_reason=None)
+    verdict, why = decision.verdict, decision.verdict_reason
+    if verdict is None and words is not None:
+        verdict, why = words.verdict, words.verdict_reason
+    if verdict in (None, found.verdict):
+        verdict, why = found.verdict, None
+    elif len((why or "").split()) < FEWEST_WORDS:
+        raise UsageError(
+            f"the reviewer said {found.verdict}. Say in a few words why the verdict is {verdict}."
+        )
+    confidence = decision.confidence if why is None else None  # it is of the answer's verdict
+    return replace(decision, verdict=verdict, verdict_reason=why, confidence=confidence)
 
 
 DONE = {

@@ -16,36 +16,45 @@ from panel import __version__
 from panel.decisions import Pair, undoable
 from panel.desk.decide import history
 from panel.desk.diffing import pieces, word_changes, word_count
-from panel.desk.filters import Filter
-from panel.desk.session import Desk, DeskSnapshot
+from panel.desk.filters import Filter, Place, Sight, place_among
+from panel.desk.reasons import REASONS
+from panel.desk.session import Desk
 from panel.desk.since import since
+from panel.desk.snapshot import DeskSnapshot
 from panel.desk.take import take_page, wording_hash
+from panel.desk.typed import typed
 from panel.errors import UsageError
 from panel.hashing import text_hash
 from panel.results.entries import Entry
 from panel.scorecard import PICKED
 from panel.site.formats import initial, percent
 from panel.site.pillow import available
+from panel.stats import ShipOrSkip
 from panel.text import clean
 
 KEYS = (
     ("j / k", "next or previous take; in the queue, next or previous row"),
     ("Enter", "open the row"),
     ("a", "approve the words shown, go on to the next"),
-    ("r", "reject the take, go on to the next"),
+    ("r", "reject: then 1 to 5 names the reason, Enter gives none"),
     ("y", "yes, the published words still stand; go on to the next"),
-    ("e", "edit the words (Ctrl+Enter saves, Ctrl+Shift+Enter saves and approves)"),
+    ("e", "edit words, quotes and verdict (Ctrl+Enter saves, Ctrl+Shift+Enter saves and approves)"),
+    ("v", "edit, beginning with the verdict"),
     ("g", "ask the reviewer again, with a note (Ctrl+Enter sends)"),
-    ("u", "undo the last decision"),
+    ("u", "undo the last decision, or the last many"),
     ("U", "redo what was undone"),
-    ("x", "remove the first quote that is not in the source"),
+    ("x", "remove the first quote that is not in the source; in the queue, select the row"),
+    ("Space", "in the queue, select the row"),
+    ("X", "in the queue, select all rows from the last one selected"),
+    ("A", "in the queue, approve what is selected and has no findings; shows it first"),
     ("f", "next finding"),
+    ("w", "whose take it is"),
     ("s", "prompt and raw reply"),
     ("h", "history of the take"),
     ("c", "compare with another tool"),
     ("q", "back to the queue"),
     ("/", "filter by tool"),
-    ("Esc", "leave a field, close this"),
+    ("Esc", "leave a field, stop editing, close this"),
     ("?", "show these keys"),
 )
 
@@ -83,15 +92,20 @@ def environment() -> Environment:
         keys=KEYS,
         version=__version__,
         changes=word_changes,
+        reasons=REASONS,
     )
     return made
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """The fields of a POST with plain line ends, and the filter it came from."""
+    """The fields of a POST with plain line ends, and the filter it came from.
+
+    picks: the takes that are selected, as tool/persona.
+    """
 
     fields: dict[str, str]
+    picks: tuple[str, ...] = ()
 
     def __getitem__(self, name: str) -> str:
         return self.fields.get(name, "")
@@ -110,6 +124,12 @@ class Form:
         return tuple(quote for quote in kept if quote.strip())
 
     @property
+    def verdict(self) -> ShipOrSkip | None:
+        """The verdict in the fields; None for a form without one."""
+        given = self["verdict"]
+        return given if given in ("ship", "skip") else None  # type: ignore[return-value]
+
+    @property
     def filter(self) -> Filter:
         """The filter under which the take was opened."""
         return Filter.of_query(self["filter"])
@@ -119,10 +139,11 @@ async def read_form(request: Request) -> Form:
     """Read the fields of a POST; raises UsageError for too many."""
     body = (await request.body()).decode("utf-8", "replace")
     try:
-        pairs = parse_qsl(body, keep_blank_values=True, max_num_fields=60)
+        pairs = parse_qsl(body, keep_blank_values=True, max_num_fields=200)
     except ValueError:
         raise UsageError("the form has too many fields.") from None
-    return Form({name: value.replace("\r\n", "\n") for name, value in pairs})
+    picks = tuple(value for name, value in pairs if name == "pick")
+    return Form({name: value.replace("\r\n", "\n") for name, value in pairs}, picks)
 
 
 class NotFoundError(Exception):
@@ -146,7 +167,9 @@ class DeskPages:
             "editor": self.desk.editor,
             "gated": self.gated,
             "done": None,
+            "batch": None,
             "busy": self.desk.asker.under_way(),
+            "unsaved": sorted(self.desk.notes.drafts(self.desk.editor)) if self.desk.editor else [],
         }
         template = environment().get_template(f"{name}.html.j2")
         return HTMLResponse(template.render(**(fields | context)), status)
@@ -170,10 +193,13 @@ class DeskPages:
             "key": "U" if made.action == "undo" and not redone else "u",
         }
 
+    def sight(self, snapshot: DeskSnapshot) -> Sight:
+        """Return what a filter has to know beside the takes."""
+        return Sight(self.desk.counted, snapshot.assigned, self.desk.editor)
+
     def matching(self, snapshot: DeskSnapshot, wanted: Filter) -> list[Entry]:
         """Return the entries that a filter shows, in the order of the queue."""
-        counted = self.desk.counted
-        return [entry for entry in snapshot.entries if wanted.matches(entry, counted)]
+        return wanted.shown(snapshot.entries, self.sight(snapshot))
 
     def entry(self, request: Request) -> tuple[DeskSnapshot, Entry]:
         """Return the take that an address names; raises NotFoundError."""
@@ -194,33 +220,28 @@ class DeskPages:
     ) -> HTMLResponse:
         """Render the page of a take; ``more``: the fields of a form that failed."""
         chain = history(snapshot.workspace, *entry.pair)
-        before, after = self.neighbours(snapshot, entry, wanted)
-        wanted_words = request.query_params.get("words")
-        words = next((e for e in chain if e.decision_id == wanted_words and e.text), None)
+        asked = request.query_params
+        words = next((e for e in chain if e.decision_id == asked.get("words") and e.text), None)
+        draft = self.desk.notes.drafts(self.desk.editor).get(entry.pair)
+        fields = typed(entry, words, draft)
+        wants = {"1": True, "0": False}.get(asked.get("edit", ""))
         context = {
             "snapshot": snapshot,
             "filter": wanted,
-            "before": before,
-            "after": after,
+            "place": self.place(snapshot, entry, wanted),
             "asked": self.desk.asker.on(entry.pair),
             "done": self.done(request, snapshot),
-            "draft": words.text if words else None,
-            "quotes": (words.evidence or ()) if words else entry.evidence,
+            "typed": fields,
+            "kept": draft,
+            "editing": entry.has_words and (fields.unsaved if wants is None else wants),
             "since": since(snapshot, entry),
+            "assignee": snapshot.assigned.get(entry.pair),
+            "sign_off": snapshot.workspace.settings.desk.sign_off,
             "error": None,
-            "note": "",
             **take_page(entry, self.desk.findings(entry), chain),
         }
         return self.page("take", **(context | more))
 
-    def neighbours(
-        self, snapshot: DeskSnapshot, entry: Entry, wanted: Filter
-    ) -> tuple[Entry | None, Entry | None]:
-        """Return the takes before and after one that match the filter, even if it does not."""
-        place = snapshot.places[entry.pair]
-        counted = self.desk.counted
-        after = (each for each in snapshot.entries[place + 1 :] if wanted.matches(each, counted))
-        before = (
-            each for each in reversed(snapshot.entries[:place]) if wanted.matches(each, counted)
-        )
-        return next(before, None), next(after, None)
+    def place(self, snapshot: DeskSnapshot, entry: Entry, wanted: Filter) -> Place:
+        """Return where a take stands among those that match the filter, even if it does not."""
+        return place_among(snapshot.entries, entry, wanted, self.sight(snapshot))

@@ -8,51 +8,36 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from panel.cells.answers import Answer
-from panel.cells.cells import Target
 from panel.cells.journal import JournalWriter, find_journals, new_run_id
+from panel.cells.packed import size_of
 from panel.checks import Finding, Subject, check_take
 from panel.decisions import UNTOUCHED, Decision, Pair
 from panel.desk.asking import BackgroundAsker, adopt
-from panel.desk.decide import decide
+from panel.desk.checking import Checker, Wording
+from panel.desk.decide import Made, decide_all
 from panel.desk.keeping import FILES, load_files
-from panel.desk.take import wording_hash
+from panel.desk.limits import checked_name
+from panel.desk.notes import EditorsNotes
+from panel.desk.snapshot import DeskSnapshot
 from panel.endpoint.target import Chosen
 from panel.errors import PanelError, WorkspaceError
 from panel.results.entries import Entry, entry_of
 from panel.store.connection import Connection
 from panel.store.decisions import review_states
+from panel.store.editors_notes import assignments, editors_seen
 from panel.store.ingest import opened
 from panel.store.queries import answers_by_pair, tools_of_runs
 from panel.text import counted
-from panel.workspace.loading import WorkspaceFiles
 from panel.workspace.personas import Persona
 from panel.workspace.tools import Tool
 from panel.workspace.watch import Marks, Watched
 
 _Journals = dict[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class DeskSnapshot:
-    """The queue as it stands: entries in the order of tools and panel, and how to find them.
-
-    problems: what is wrong in the files now; the entries are then those of the last good ones.
-    """
-
-    workspace: WorkspaceFiles
-    target: Target
-    entries: list[Entry]
-    places: dict[Pair, int]
-    problems: tuple[str, ...] = ()
-
-    def entry(self, tool: str, persona: str) -> Entry | None:
-        """Return the entry of a tool × persona; None where there is no such."""
-        place = self.places.get((tool, persona))
-        return None if place is None else self.entries[place]
 
 
 class DoubtError(PanelError):
@@ -86,12 +71,18 @@ class Desk:
         self._stale = True  # whether files have changed since the entries were made
         self._answers: dict[Pair, list[Answer]] = {}
         self._snapshot: DeskSnapshot | None = None
-        # With the tool they are about: one that has been read again is another.
-        self._findings: dict[tuple[Pair, str], tuple[Tool, list[Finding]]] = {}
+        self._checker = Checker()
         self.writer = JournalWriter(self._kept.workspace.runs, new_run_id())
+        self.notes = EditorsNotes(self._kept.workspace.runs, self._write)
         self.asker = BackgroundAsker(root, endpoint, model)
         self.made: dict[str, Decision] = {}  # of this session, by id
+        self.batches: dict[str, list[str]] = {}  # decisions made at once, by the id of the first
         self._closed = threading.Event()
+
+    def be_named(self, name: str) -> None:
+        """Give a desk without an editor its editor's name; raises UsageError for none."""
+        with self._lock:
+            self.editor = self.editor or checked_name(name)
 
     def close(self) -> None:
         """End the session: no more checking in the background, the journal closed."""
@@ -122,9 +113,8 @@ class Desk:
         if self._kept.target.model != before.target.model:
             self._journals = {}
         self._stale = True
-        tools = {id(tool) for tool in self._kept.workspace.tools}
-        kept = self._findings if self._kept.finds_the_same(before) else {}
-        self._findings = {key: each for key, each in kept.items() if id(each[0]) in tools}
+        same = self._kept.finds_the_same(before)
+        self._checker.forget(but=self._kept.workspace.tools if same else ())
         return ()
 
     def _refresh_entries(self) -> None:
@@ -135,6 +125,7 @@ class Desk:
         with opened(kept.workspace.runs) as connection:
             read = self._read_answers(connection, journals)
             reviews = review_states(connection)
+            assigned, editors = assignments(connection), editors_seen(connection)
         wordings = kept.wordings({pair: each.guidance for pair, each in reviews.items()})
         before = self._snapshot
 
@@ -156,8 +147,11 @@ class Desk:
         files = kept.workspace
         entries = [entry(tool, persona) for tool in files.tools for persona in files.personas]
         places = {entry.pair: place for place, entry in enumerate(entries)}
-        self._snapshot = DeskSnapshot(files, kept.target, entries, places)
+        self._snapshot = DeskSnapshot(
+            files, kept.target, entries, places, assigned=assigned, editors=editors
+        )
         self._journals, self._stale = journals, False
+        self.notes.forget()
 
     def _read_answers(self, connection: Connection, journals: _Journals) -> set[str] | None:
         """Read the answers that journals have brought; returns whose tools' (None: all).
@@ -178,36 +172,13 @@ class Desk:
         self._answers = found
         return tools
 
-    def findings(
-        self, entry: Entry, text: str | None = None, evidence: tuple[str, ...] | None = None
-    ) -> list[Finding]:
+    def findings(self, entry: Entry, words: Wording | None = None) -> list[Finding]:
         """Return what the checks find in a take, or in other words for it; kept once found."""
-        subject = entry.subject()
-        if subject is None:
-            return []
-        text = subject.text if text is None else text
-        evidence = subject.evidence if evidence is None else evidence
-        if (text, evidence) != (subject.text, subject.evidence):
-            beats = subject.beats if text == subject.text else {}
-            other = replace(subject, text=text, beats=beats, evidence=evidence)
-            return check_take(other, self._kept.others)
-        known = self.counted(entry)
-        if known is None:
-            known = check_take(subject, self._kept.others)
-            self._findings[self._key(entry)] = entry.tool, known
-        return known
-
-    @staticmethod
-    def _key(entry: Entry) -> tuple[Pair, str]:
-        answered = entry.answer.fingerprint if entry.answer else ""
-        return entry.pair, f"{answered} {wording_hash(entry)}"
+        return self._checker.findings(entry, self._kept.others, words)
 
     def counted(self, entry: Entry) -> list[Finding] | None:
         """Return the findings of a take if they are there already; None if not yet."""
-        if not entry.has_words:
-            return []
-        tool, found = self._findings.get(self._key(entry), (None, None))
-        return found if tool is entry.tool else None
+        return self._checker.known(entry)
 
     def check_all(self) -> None:
         """Check every take in the background, leaving the processor to whoever asks."""
@@ -241,8 +212,7 @@ class Desk:
                 errors = [each for each in self._judged(before, decision) if not each.rank]
                 if errors:
                     raise DoubtError(errors)
-            made = decide(self._kept.workspace, decision, self.writer)
-            self.made[made.decision_id] = made
+            (made,) = self.decide_all([decision])
         if made.action == "undo":
             after = self.snapshot().entry(*decision.pair)
             if before and after and before.review.guidance != after.review.guidance:
@@ -250,11 +220,63 @@ class Desk:
                 adopt(self.root, made.pair, repeats, self._chosen.endpoint, self._chosen.model)
         return made
 
+    def decide_all(self, decisions: Sequence[Decision]) -> list[Decision]:
+        """Write decisions on different takes down, all of them or none."""
+        with self._lock:
+            made = decide_all(self._kept.workspace, decisions, self.writer)
+            self._take_in(made)
+            self.made |= {each.decision.decision_id: each.decision for each in made}
+            return [each.decision for each in made]
+
+    def latest(self) -> DeskSnapshot:
+        """Return the queue as it was looked at last, with this session's own decisions."""
+        with self._lock:
+            return self._snapshot or self.snapshot()
+
+    def _write(self, line: bytes) -> None:
+        """Append a line to this session's journal; what it says is known here."""
+        with self._lock:
+            self.writer.append(line)
+            self._journals[self.writer.run_id] = size_of(self.writer.file) or 0
+
+    def assign(self, pairs: Sequence[Pair], assignee: str | None) -> None:
+        """Give takes to an editor; None: to nobody."""
+        with self._lock:
+            assignee = self.notes.assign(pairs, assignee, self.editor)
+            if self._snapshot is not None:
+                given = {pair: assignee for pair in pairs if assignee}
+                kept = {p: who for p, who in self._snapshot.assigned.items() if p not in pairs}
+                known = sorted({*self._snapshot.editors, *given.values()})
+                self._snapshot = replace(self._snapshot, assigned=kept | given, editors=known)
+
+    def _take_in(self, made: Sequence[Made]) -> None:
+        """Put decisions of this session into the queue, without reading what has not changed."""
+        self._journals[self.writer.run_id] = size_of(self.writer.file) or 0
+        before = self._snapshot
+        places = [before and before.places.get(each.decision.pair) for each in made]
+        if before is None or self._stale or None in places:
+            self._stale = True
+            return
+        entries = [*before.entries]
+        for place, each in zip(places, made, strict=True):
+            was = entries[place]  # type: ignore[index]
+            if was.review.guidance != each.review.guidance:  # its question is another now
+                self._stale = True
+                return
+            reviews, answers = {was.pair: each.review}, self._answers.get(was.pair, [])
+            entries[place] = entry_of(  # type: ignore[index]
+                was.tool, was.persona, answers, reviews, was.question
+            )
+        editors = sorted({*before.editors, *(each.decision.editor for each in made)})
+        self._snapshot = replace(before, entries=entries, editors=editors)
+
     def _judged(self, entry: Entry, decision: Decision) -> list[Finding]:
         """Return the findings in the words that a decision would put before readers."""
         published = entry.review.published
         if decision.action == "approve":
-            return self.findings(entry, decision.text, decision.evidence)
+            evidence = entry.evidence if decision.evidence is None else decision.evidence
+            verdict = decision.verdict or entry.verdict
+            return self.findings(entry, Wording(decision.text or "", evidence, verdict))
         if decision.action != "confirm" or published is None:
             return []
         words = Subject(

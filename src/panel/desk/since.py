@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from panel.cells.plan import changed_input
 from panel.checks import shown_source
 from panel.desk.diffing import WordChange, word_changes
-from panel.desk.session import DeskSnapshot
+from panel.desk.snapshot import DeskSnapshot
 from panel.results.entries import Entry
 from panel.store.ingest import opened
 from panel.store.queries import answer_of

@@ -34,8 +34,9 @@ class Quote:
 
 
 def wording_hash(entry: Entry) -> str:
-    """Return a hash of what an editor sees of a take: its words and its quotes."""
-    return text_hash("\0".join((entry.text, *entry.evidence)))
+    """Return a hash of what an editor sees of a take: its words, its quotes and its verdict."""
+    ruled = (entry.verdict or "", entry.verdict_reason or "")
+    return text_hash("\0".join((entry.text, *entry.evidence, *ruled)))
 
 
 def take_page(

@@ -1,4 +1,4 @@
-"""The pages that only show: queue, take, history, prompt and reply, comparison."""
+"""The pages that only show: take, history, prompt and reply, comparison."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from importlib import resources
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from panel import __version__
 from panel.desk.decide import history
-from panel.desk.filters import PER_PAGE, STATES, Filter, counts
+from panel.desk.filters import Filter
 from panel.desk.pages import DeskPages, NotFoundError
 from panel.results.confidence import may_be_shown
 from panel.results.publication import as_readers_see, public_panel
@@ -32,6 +32,7 @@ OFFERED = 12  # tools to compare one with
 ASSETS = {
     "desk.css": "text/css",
     "desk.js": "text/javascript",
+    "drafts.js": "text/javascript",
     "htmx.min.js": "text/javascript",
     **dict.fromkeys(FONTS, "font/woff2"),
 }
@@ -68,29 +69,6 @@ def _alike(tools: Sequence[Tool], slug: str) -> list[Tool]:
 
 class Looking(DeskPages):
     """Answers every GET."""
-
-    def queue(self, request: Request) -> Response:
-        """Show the takes that match the filter."""
-        snapshot, wanted = self.desk.snapshot(), Filter.parse(request.query_params)
-        found = self.matching(snapshot, wanted)
-        pages = max(1, -(-len(found) // PER_PAGE))
-        page = min(wanted.page, pages)
-        shown = found[(page - 1) * PER_PAGE : page * PER_PAGE]
-        unchecked = sum(self.desk.counted(entry) is None for entry in snapshot.entries)
-        return self.page(
-            "queue",
-            snapshot=snapshot,
-            filter=wanted,
-            counts=counts(snapshot.entries),
-            states=list(STATES),
-            rows=[(entry, self.desk.findings(entry)) for entry in shown],
-            found=len(found),
-            page=page,
-            pages=pages,
-            flips=sum(entry.flips for entry in snapshot.entries),
-            unchecked=unchecked,
-            done=self.done(request, snapshot),
-        )
 
     def take(self, request: Request) -> Response:
         """Show one take with everything an editor needs to decide."""
@@ -206,6 +184,12 @@ class Looking(DeskPages):
             raise NotFoundError
         body = rendered(media, name, "logo", shown.renditions[0].size)
         return Response(body, media_type="image/webp", headers=BRIEFLY)
+
+    def name(self, _request: Request) -> Response:
+        """Ask who decides, on a desk that was opened without a name."""
+        if self.desk.editor:
+            return RedirectResponse("/", 303)
+        return self.page("name", problem="")
 
     def asset(self, request: Request) -> Response:
         """Return a stylesheet or script of the desk."""

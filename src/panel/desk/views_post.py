@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from panel.decisions import ConflictError, Decision
+from panel.desk.checking import Wording
 from panel.desk.decide import DONE, history
 from panel.desk.pages import DeskPages, Form, read_form, take_path
-from panel.desk.session import DeskSnapshot, DoubtError
+from panel.desk.reasons import reason_note
+from panel.desk.session import DoubtError
+from panel.desk.snapshot import DeskSnapshot
 from panel.desk.take import describe, source_words, wording_hash
+from panel.desk.typed import from_fields, is_edit, unsaved_fields
 from panel.errors import UsageError
 from panel.hashing import text_hash
 from panel.results.entries import Entry
+from panel.store.editors_notes import Draft
 
 
 class Deciding(DeskPages):
@@ -30,28 +38,85 @@ class Deciding(DeskPages):
         try:
             made = self.desk.decide(self._decision(entry, form))
         except ConflictError as error:
+            self._keep(entry, form)
             return self._conflict(snapshot, entry, form, error)
         except DoubtError as error:
             return self._doubt(entry, form, error)
         except UsageError as error:
-            kept = {"draft": form["text"] or None, "note": form["note"], "error": str(error)}
-            quotes = entry.evidence if form.evidence is None else form.evidence
-            return self.take_of(request, snapshot, entry, wanted, status=422, **kept, quotes=quotes)
+            return self._again(request, snapshot, entry, form, error=str(error))
+        self._decided(made, form)
         if made.action == "ask_again":
             self.desk.ask(made.pair)
-        fresh = self.desk.snapshot()
+        fresh = self.desk.latest()
         target: Entry | None = fresh.entry(*entry.pair)
         if made.action in ("approve", "reject", "confirm") and form["stay"] != "1":
-            target = self.neighbours(fresh, entry, wanted)[1]
+            target = self.place(fresh, fresh.entry(*entry.pair) or entry, wanted).after
         query = "&".join(filter(None, [wanted.query(), f"done={made.decision_id}"]))
         path = "/" if target is None else take_path(target.pair)
         return RedirectResponse(f"{path}?{query}", 303)
+
+    def _keep(self, entry: Entry, form: Form) -> Draft | None:
+        """Keep what a form holds and nobody has decided; returns all that is kept of the take.
+
+        A form without the words, or without the note, leaves these as they were.
+        """
+        notes, editor = self.desk.notes, self.desk.editor
+        draft = notes.drafts(editor).get(entry.pair)
+        held = dict(draft.typed) if draft else {}
+        sent = {name: value for name, value in form.fields.items() if is_edit(name)}
+        if sent and form["quotes"]:
+            held = {name: value for name, value in held.items() if not is_edit(name)}
+        if form["action"] in ("", "ask_again") and "note" in form.fields:
+            sent["note"] = form["note"]
+        if "doubt" in form.fields:
+            sent["doubt"] = form["doubt"]
+        return notes.keep(entry.pair, editor, unsaved_fields(entry, held | sent))
+
+    def _decided(self, made: Decision, form: Form) -> None:
+        """Forget what was typed and is decided now."""
+        notes, editor = self.desk.notes, self.desk.editor
+        if made.action == "ask_again":
+            notes.drop(made.pair, editor, lambda name: name == "note")
+        else:
+            worded = made.action in ("approve", "edit") and bool(form["text"])
+            done = is_edit if worded else _is_doubt
+            notes.drop(made.pair, editor, lambda name: done(name) or _is_doubt(name))
+
+    def _again(
+        self, request: Request, snapshot: DeskSnapshot, entry: Entry, form: Form, **more: Any
+    ) -> Response:
+        """Show the take again with what was typed, which is kept."""
+        self._keep(entry, form)
+        fields = {name: value for name, value in form.fields.items() if is_edit(name)}
+        note = form["note"] if form["action"] == "ask_again" else ""
+        shown = from_fields(entry, fields, note)
+        if form.evidence is not None:
+            shown = replace(shown, quotes=form.evidence)
+        more = {"typed": shown, "editing": shown.unsaved, "status": 422} | more
+        return self.take_of(request, snapshot, entry, form.filter, **more)
+
+    async def draft(self, request: Request) -> Response:
+        """Keep what an editor has typed, or forget it."""
+        form = await read_form(request)
+        return await run_in_threadpool(self._draft, request, form)
+
+    def _draft(self, request: Request, form: Form) -> Response:
+        _snapshot, entry = self.entry(request)
+        if form["discard"] == "1":
+            self.desk.notes.keep(entry.pair, self.desk.editor, {})
+        else:
+            draft = self._keep(entry, form)
+            if request.headers.get("accept") == "application/json":
+                return JSONResponse({"saved_at": draft.saved_at if draft else None})
+        return RedirectResponse(f"{take_path(entry.pair)}?{form.filter.query()}", 303)
 
     def _decision(self, entry: Entry, form: Form) -> Decision:
         """Read a decision from a form; raises ConflictError if the words have changed since."""
         action, answer = form["action"], entry.answer
         attempt, text = answer.attempt_id if answer else None, form["text"] or None
-        evidence, question = form.evidence, None
+        evidence, question, note = form.evidence, None, form["note"] or None
+        if action == "reject" and note is None:
+            note = reason_note(form["reason"], form["why"])
         if form["remove"] or form["correct"]:
             action, evidence = "edit", _corrected(entry, form)
         if action in ("withdraw", "confirm"):
@@ -83,8 +148,10 @@ class Deciding(DeskPages):
             text=text,
             evidence=evidence,
             question=question,
-            note=form["note"] or None,
+            note=note,
             undoes=form["undoes"] or None,
+            verdict=form.verdict if action in ("approve", "edit", "reject") else None,
+            verdict_reason=form["verdict_reason"] or None,
         )
 
     def _overtaken(self, entry: Entry, form: Form) -> ConflictError:
@@ -97,7 +164,7 @@ class Deciding(DeskPages):
 
     def _doubt(self, entry: Entry, form: Form, error: DoubtError) -> Response:
         """Show the errors in the words and ask why they are to stand all the same."""
-        shown = form["text"] or entry.text
+        draft, shown = self._keep(entry, form), form["text"] or entry.text
         if form["action"] == "confirm" and entry.review.published:
             shown = entry.review.published.text
         kept = {name: value for name, value in form.fields.items() if name != "note"}
@@ -111,6 +178,7 @@ class Deciding(DeskPages):
             shown=shown,
             kept=kept,
             action=form["action"],
+            doubt=draft.typed.get("doubt", "") if draft else "",
         )
 
     def _conflict(
@@ -131,6 +199,8 @@ class Deciding(DeskPages):
             action=form["action"],
             mine=mine,
             quotes=form.evidence,
+            verdict=form.verdict,
+            verdict_reason=form["verdict_reason"],
             note=form["note"],
         )
 
@@ -143,12 +213,23 @@ class Deciding(DeskPages):
         snapshot, entry = self.entry(request)
         text = form["text"].strip()
         quotes = entry.evidence if form.evidence is None else form.evidence
-        found = self.desk.findings(entry, text, quotes) if text else []
+        words = Wording(text, quotes, form.verdict or entry.verdict)
+        found = self.desk.findings(entry, words) if text else []
         preview = {"text": text, **describe(entry, text, quotes, found)}
         if request.headers.get("hx-request") == "true":
             return self.page("preview", entry=entry, preview=preview)
-        kept = {"draft": form["text"], "quotes": quotes, "preview": preview}
-        return self.take_of(request, snapshot, entry, form.filter, **kept)
+        return self._again(
+            request, snapshot, entry, form, preview=preview, editing=True, status=200
+        )
+
+    async def be_named(self, request: Request) -> Response:
+        """Take the name of whoever opened the desk, once."""
+        form = await read_form(request)
+        try:
+            self.desk.be_named(form["name"])
+        except UsageError:
+            return self.page("name", 422, problem="Write a name of up to 200 characters.")
+        return RedirectResponse("/", 303)
 
     async def ask(self, request: Request) -> Response:
         """Ask the pending questions of a take in the background."""
@@ -156,6 +237,11 @@ class Deciding(DeskPages):
         _snapshot, entry = await run_in_threadpool(self.entry, request)
         self.desk.ask(entry.pair)
         return RedirectResponse(f"{take_path(entry.pair)}?{form.filter.query()}", 303)
+
+
+def _is_doubt(name: str) -> bool:
+    """Whether a field is the reason for which words with errors stand."""
+    return name == "doubt"
 
 
 def _corrected(entry: Entry, form: Form) -> tuple[str, ...] | None:

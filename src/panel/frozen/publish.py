@@ -75,7 +75,7 @@ def edited(
             "take": words.text,
             "fingerprint": words.fingerprint,
             "kept": None if words.fingerprint in held else filed.get(words.fingerprint),
-            "contested": publish_rule(words.verdict, votes).contested,
+            "contested": publish_rule(words.answered, votes).contested,
         }
     return verdict.model_copy(update=update)
 

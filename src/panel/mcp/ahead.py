@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from panel.desk.filters import Filter
-from panel.desk.session import DeskSnapshot
+from panel.desk.snapshot import DeskSnapshot
 from panel.errors import UsageError
 from panel.frozen.check import frozen_status
 from panel.frozen.files import FOLDER, frozen_files

@@ -113,6 +113,8 @@ class TakeRead(TypedDict):
     reason: str | None
     verdict: str | None
     confidence: int | None
+    editor_verdict: str | None
+    editor_reason: str | None
     demo: bool
     picked: bool
     ships: int

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from panel.decisions import ConflictError, Decision
-from panel.desk.decide import NAME_LIMIT
+from panel.desk.limits import NAME_LIMIT
 from panel.errors import UsageError
 from panel.mcp.answers import Drafted, presentable
 from panel.mcp.served import Persona, Served, Tool, seen_hash

@@ -8,9 +8,10 @@ from typing import Annotated, TypeVar
 from pydantic import Field
 
 from panel.checks import shown_source
-from panel.desk.filters import Filter
-from panel.desk.session import Desk, DeskSnapshot
+from panel.desk.filters import Filter, Sight
+from panel.desk.session import Desk
 from panel.desk.since import since
+from panel.desk.snapshot import DeskSnapshot
 from panel.desk.take import describe, wording_hash
 from panel.endpoint.target import Chosen
 from panel.errors import PanelError
@@ -65,7 +66,8 @@ class Served:
         """Return the takes that a filter shows; raises UsageError for an unknown persona."""
         if wanted.persona:
             snapshot.workspace.select_personas([wanted.persona])
-        return [each for each in snapshot.entries if wanted.matches(each, self.desk.findings)]
+        sight = Sight(self.desk.findings, snapshot.assigned, self.desk.editor)
+        return [each for each in snapshot.entries if wanted.matches(each, sight)]
 
     def selection(self, tools: Sequence[str]) -> Selection:
         """Return what a command about these tools would cover."""
@@ -86,6 +88,8 @@ class Served:
             "reason": answer.reason if answer else None,
             "verdict": answer.verdict if answer else None,
             "confidence": answer.confidence if answer else None,
+            "editor_verdict": entry.verdict if entry.verdict_reason else None,
+            "editor_reason": entry.verdict_reason,
             "demo": answer is not None and answer.demo,
             "picked": entry.picked,
             "ships": entry.tally.ships,

@@ -97,6 +97,18 @@ class Entry:
         return self._revision.evidence if self._revision else self.answer.evidence
 
     @property
+    def verdict(self) -> ShipOrSkip | None:
+        """The verdict that an editor sees: their own where they set one, else the answer's."""
+        if self.answer is None:
+            return None
+        return self._revision.verdict if self._revision else self.answer.verdict
+
+    @property
+    def verdict_reason(self) -> str | None:
+        """Why the verdict is an editor's own; None where it is the answer's."""
+        return self._revision.verdict_reason if self._revision else None
+
+    @property
     def _revision(self) -> Revision | None:
         """What was decided on the present answer, None where nothing was."""
         words = self.review.revision
@@ -111,9 +123,9 @@ class Entry:
 
     @property
     def flips(self) -> bool:
-        """Whether the persona now says something else than is published."""
+        """Whether the persona now says something else than where its words were published."""
         says, published = self.says, self.review.published
-        return says is not None and published is not None and says != published.verdict
+        return says is not None and published is not None and says != published.answered
 
     def subject(self) -> Subject | None:
         """Return the take as the checks want it; None without words."""
@@ -124,7 +136,7 @@ class Entry:
             tool=self.tool,
             persona=self.persona,
             text=self.text,
-            verdict=answer.verdict,
+            verdict=self.verdict or answer.verdict,
             confidence=answer.confidence,
             beats=answer.beats if self.text == answer.take else {},
             evidence=self.evidence,
@@ -135,7 +147,7 @@ class Entry:
     def waits(self) -> bool:
         """Whether an editor has something to decide here; not on a draft beside confirmed words."""
         return self.has_words and (
-            self.state == "edited" or (self.state == "draft" and not self.confirmed)
+            self.state in ("edited", "signed") or (self.state == "draft" and not self.confirmed)
         )
 
 
@@ -197,7 +209,7 @@ def _newest(older: Sequence[Answer]) -> list[Answer]:
 def _shown(answers: Sequence[Answer], review: ReviewState) -> Answer | None:
     """Return the answer that speaks: of the majority's, the one decided on, else the newest."""
     decided, word = review.revision, said(answers)
-    if decided is not None and decided.verdict == word:
+    if decided is not None and decided.answered == word:
         for answer in answers:
             if answer.fingerprint == decided.fingerprint and answer.verdict == word:
                 return answer

@@ -24,6 +24,7 @@ class PersonaRecord(TypedDict):
     superseded: int
     outcome: str | None
     verdict: str | None
+    verdict_reason: str | None
     confidence: int | None
     demo: bool | None
     take: str | None
@@ -110,6 +111,7 @@ def _persona(line: PersonaLine) -> PersonaRecord:
         "superseded": line.superseded.answers,
         "outcome": line.take.outcome if line.take else None,
         "verdict": line.take.verdict if line.take else None,
+        "verdict_reason": line.take.verdict_reason if line.take else None,
         "confidence": line.take.confidence if line.take else None,
         "demo": line.take.demo if line.take else None,
         "take": line.take.take if line.take else None,

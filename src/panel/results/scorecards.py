@@ -101,8 +101,8 @@ def _take(entry: Entry, answer: Answer) -> Take:
     decided = entry.review.revision if entry.state != "draft" else None
     return Take(
         outcome=answer.outcome,
-        verdict=answer.verdict,
-        confidence=answer.confidence,
+        verdict=entry.verdict,
+        confidence=None if entry.verdict_reason else answer.confidence,
         take=entry.text,
         beats=_beats(entry, answer),
         evidence=published_quotes(entry.evidence, entry.tool),
@@ -114,6 +114,7 @@ def _take(entry: Entry, answer: Answer) -> Take:
         editor=decided.editor if decided else None,
         demo=answer.demo,
         picked=entry.picked,
+        verdict_reason=entry.verdict_reason,
     )
 
 
@@ -136,6 +137,7 @@ def _published(entry: Entry, revision: Revision) -> Take:
         overturned=entry.flips,
         demo=revision.demo,
         picked=revision.demo and revision.text == " ".join(text for _, text in revision.beats),
+        verdict_reason=revision.verdict_reason,
     )
 
 

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from heapq import nsmallest
 from itertools import islice
 
 from panel.scorecard import (
@@ -169,20 +168,6 @@ class SiteIndex:
         model = str(self.publication.model)
         shown = self.publication
         return Comparison(pair.left.card, pair.right.card, model, shown.confidence)
-
-    def alternatives(self, published: PublishedTool, most: int) -> list[PublishedTool]:
-        """Return other tools of the category, those that share most tags first, then by name."""
-        own = {tag.casefold() for tag in published.tool.tags}
-        others = (
-            each
-            for each in self.category[published.tool.category].tools
-            if each.tool.slug != published.tool.slug
-        )
-        return nsmallest(
-            most,
-            others,
-            key=lambda each: -len(own & {tag.casefold() for tag in each.tool.tags}),
-        )
 
     def pair(self, one: str, other: str) -> Pair | None:
         """Return the comparison of two tools, by their slugs; None where there is none."""

@@ -138,6 +138,8 @@ def _review(index: SiteIndex, line: PersonaLine) -> dict[str, Any]:
     take = line.take
     assert take is not None
     checked = f", approved by {take.editor}" if take.editor and take.state == "approved" else ""
+    if take.verdict_reason:
+        checked += f", verdict by the editor: {take.verdict_reason}"
     return {
         "@type": "Review",
         "name": f"{line.name}: {take.verdict}",

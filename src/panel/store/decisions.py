@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
 from typing import Any
 
@@ -22,11 +22,10 @@ def put_review_states(connection: duckdb.DuckDBPyConnection, pairs: Iterable[Pai
     wanted = sorted(set(pairs))
     if not wanted:
         return
-    tools = {tool for tool, _persona in wanted}
-    chains = _chains(connection, "WHERE tool IN (SELECT unnest(?))", [sorted(tools)])
+    found = chains(connection, (tool for tool, _persona in wanted))
     rows = []
-    for pair in (pair for pair in wanted if pair in chains):  # not those since renamed
-        review = replay(chains[pair])
+    for pair in (pair for pair in wanted if pair in found):  # not those since renamed
+        review = replay(found[pair])
         words = review.revision
         rows.append(
             {
@@ -69,6 +68,27 @@ def review_states(connection: duckdb.DuckDBPyConnection) -> dict[Pair, ReviewSta
     }
 
 
+def with_answers(
+    connection: duckdb.DuckDBPyConnection, reviews: Mapping[Pair, ReviewState]
+) -> dict[Pair, ReviewState]:
+    """Return states that were replayed elsewhere as ``review_states`` has them."""
+    words = {
+        each.decision_id: each
+        for review in reviews.values()
+        for each in (review.revision, review.published)
+        if each is not None
+    }
+    known = _with_answers(connection, words)
+    return {
+        pair: replace(
+            review,
+            revision=review.revision and known[review.revision.decision_id],
+            published=review.published and known[review.published.decision_id],
+        )
+        for pair, review in reviews.items()
+    }
+
+
 def guidance_notes(connection: duckdb.DuckDBPyConnection) -> dict[Pair, str]:
     """Return the editors' notes that stand in questions now, by tool × persona."""
     rows = connection.execute(
@@ -82,9 +102,13 @@ def decisions_on(connection: duckdb.DuckDBPyConnection, tool: str, persona: str)
     return _decisions(connection, "WHERE tool = ? AND persona = ?", [tool, persona])
 
 
-def chains(connection: duckdb.DuckDBPyConnection) -> dict[Pair, list[Decision]]:
-    """Return every decision, oldest first, by tool × persona."""
-    return _chains(connection, "", [])
+def chains(
+    connection: duckdb.DuckDBPyConnection, tools: Iterable[str] | None = None
+) -> dict[Pair, list[Decision]]:
+    """Return every decision, oldest first, by tool × persona. tools: on these alone."""
+    if tools is None:
+        return _chains(connection, "", [])
+    return _chains(connection, "WHERE tool IN (SELECT unnest(?::VARCHAR[]))", [sorted({*tools})])
 
 
 def _chains(

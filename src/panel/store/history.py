@@ -12,7 +12,7 @@ from panel.scorecard import VerdictChange
 from panel.store.connection import Connection
 from panel.store.decisions import chains
 
-FIRST, AGAIN = "new", "asked again"
+FIRST, AGAIN, EDITED = "new", "asked again", "an editor's verdict"
 
 
 def changes(connection: Connection, since: datetime | None = None) -> list[VerdictChange]:
@@ -20,8 +20,9 @@ def changes(connection: Connection, since: datetime | None = None) -> list[Verdi
 
     A verdict is published by an editor's approval, as long as that is not taken back; answers
     that nobody approved change nothing. The first one of a tool × persona is a change from None,
-    with the reason "new"; one that answers the same question has "asked again". ``since`` leaves
-    out what happened before it; without a time zone it is taken as UTC.
+    with the reason "new"; one that answers the same question has "asked again", one in which an
+    editor overruled the persona "an editor's verdict". ``since`` leaves out what happened before
+    it; without a time zone it is taken as UTC.
     """
     steps = [step for chain in chains(connection).values() for step in _steps(chain)]
     asked = _inputs(connection, (words.attempt_id for step in steps for words in step[1:] if words))
@@ -81,6 +82,8 @@ def _change(
 def _reason(before: Revision | None, after: Revision, asked: dict[str, tuple[str, Inputs]]) -> str:
     if before is None:
         return FIRST
+    if after.verdict_reason or before.verdict_reason:
+        return EDITED
     if before.model_identity != after.model_identity:
         return "model changed"
     was, now = asked.get(before.attempt_id), asked.get(after.attempt_id)

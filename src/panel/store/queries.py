@@ -216,12 +216,17 @@ def answers_by_fingerprint(
 
 def answer_of(connection: Connection, attempt_id: str) -> Answer | None:
     """Return the answer of an attempt that ended in a verdict, as read now; None for another."""
+    return answers_of(connection, [attempt_id]).get(attempt_id)
+
+
+def answers_of(connection: Connection, attempt_ids: Collection[str]) -> dict[str, Answer]:
+    """Return the answers of those of these attempts that ended in a verdict, as read now."""
     rows = connection.execute(
         f"SELECT {ANSWER} FROM journal.current_attempts "
-        "WHERE attempt_id = ? AND final AND outcome = 'verdict'",
-        [attempt_id],
+        "WHERE attempt_id IN (SELECT unnest(?::VARCHAR[])) AND final AND outcome = 'verdict'",
+        [sorted(attempt_ids)],
     ).fetchall()
-    return answer_from(rows[0]) if rows else None
+    return {answer.attempt_id: answer for answer in map(answer_from, rows)}
 
 
 def repeats_by_tool(connection: Connection, model: ModelIdentity) -> dict[str, int]:

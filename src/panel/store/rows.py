@@ -116,6 +116,11 @@ def _decision(line: Row) -> Fields:
     return {**line, "seal": line.get("receipt", line.get("seal"))}  # one that was thawed says it
 
 
+def _note(line: Row) -> Fields:
+    be_names(line["tool"], line["persona"], line["editor"])
+    return {**line}
+
+
 def _draw(line: Row) -> Fields:
     be_names(*(line[name] for name in ("item", "tool", "persona", "model_identity", "wording")))
     return {**line}
@@ -144,6 +149,8 @@ JOURNAL_KINDS: dict[str, tuple[str, Callable[[Row], Fields] | None]] = {
     "attempt": ("attempts", _attempt),
     "thaw": ("attempts", _thaw),
     "decision": ("decisions", _decision),
+    "draft": ("drafts", _note),
+    "assign": ("assignments", _note),
     "reparse": ("reparses", _reparse),
     "probability": ("probabilities", _probability),
     "request": ("requests", _request),

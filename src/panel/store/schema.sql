@@ -342,6 +342,8 @@ CREATE TABLE journal.decisions (
     decided_at TIMESTAMP NOT NULL,
     follows VARCHAR,
     undoes VARCHAR,
+    verdict_reason VARCHAR,
+    sign_off INTEGER CHECK (sign_off = 2),
     seal VARCHAR,
     CHECK (action NOT IN ('approve', 'reject', 'edit', 'confirm') OR (
         text IS NOT NULL AND verdict IS NOT NULL AND fingerprint IS NOT NULL
@@ -356,7 +358,7 @@ CREATE TABLE journal.decisions (
 CREATE TABLE journal.review_states (
     tool VARCHAR NOT NULL,
     persona VARCHAR NOT NULL,
-    state VARCHAR NOT NULL CHECK (state IN ('draft', 'edited', 'approved', 'rejected')),
+    state VARCHAR NOT NULL CHECK (state IN ('draft', 'edited', 'signed', 'approved', 'rejected')),
     text VARCHAR,
     fingerprint VARCHAR,
     editor VARCHAR,
@@ -369,6 +371,29 @@ CREATE TABLE journal.review_states (
     latest VARCHAR NOT NULL,
     in_force VARCHAR[] NOT NULL,
     PRIMARY KEY (tool, persona)
+);
+
+-- What an editor has typed on a take and not decided yet; the latest line counts, an empty one
+-- says that nothing is left.
+CREATE TABLE journal.drafts (
+    run_id VARCHAR NOT NULL,
+    tool VARCHAR NOT NULL,
+    persona VARCHAR NOT NULL,
+    editor VARCHAR NOT NULL,
+    typed JSON NOT NULL,
+    saved_at TIMESTAMP NOT NULL,
+    PRIMARY KEY (tool, persona, editor, saved_at)
+);
+
+-- Whose a take is to decide on; the latest line counts. assignee: NULL, nobody's.
+CREATE TABLE journal.assignments (
+    run_id VARCHAR NOT NULL,
+    tool VARCHAR NOT NULL,
+    persona VARCHAR NOT NULL,
+    assignee VARCHAR,
+    editor VARCHAR NOT NULL,
+    assigned_at TIMESTAMP NOT NULL,
+    PRIMARY KEY (tool, persona, assigned_at)
 );
 
 -- Counted by panel.stats at ingest, over answers to the present wording alone. At level panel once
@@ -652,14 +677,15 @@ LEFT JOIN (SELECT run_id, experiment FROM journal.runs) AS runs USING (run_id);
 CREATE VIEW decisions AS
 SELECT d.decision_id, d.tool, d.persona, d.action, d.text, d.verdict, d.confidence, d.evidence,
        d.note, d.editor, d.decided_at, list_contains(s.in_force, d.decision_id) AS in_force,
-       d.follows, d.undoes, d.question, d.model_identity, d.repeat, d.fingerprint, d.attempt_id, d.run_id
+       d.follows, d.undoes, d.question, d.model_identity, d.repeat, d.fingerprint, d.attempt_id, d.run_id,
+       d.verdict_reason, d.sign_off
 FROM journal.decisions AS d JOIN journal.review_states AS s USING (tool, persona)
 ORDER BY d.decided_at, d.decision_id;
 
 CREATE VIEW published AS
 SELECT d.tool, d.persona, d.verdict, d.confidence, d.text, d.evidence, d.editor,
        d.decided_at AS approved_at, d.model_identity, d.repeat, d.fingerprint, d.attempt_id,
-       d.question, d.decision_id
+       d.question, d.decision_id, d.verdict_reason
 FROM journal.review_states AS s JOIN journal.decisions AS d ON d.decision_id = s.published_id;
 
 -- What people say of the same questions: questions drawn for them to answer, and their answers.

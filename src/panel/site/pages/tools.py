@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from heapq import nsmallest
 
 from panel.checks import locate_evidence
 from panel.scorecard import PersonaLine, Scorecard
@@ -87,10 +88,18 @@ def _page(renderer: PageRenderer, pictures: Pictures, published: PublishedTool) 
 def _alternatives(
     index: SiteIndex, published: PublishedTool
 ) -> list[tuple[PublishedTool, str, Pair | None]]:
-    """Return the nearest tools of the category: each, its verdict in words, the comparison."""
-    found = index.alternatives(published, ALTERNATIVES)
-    slug = published.tool.slug
+    """Return the tools of the category with most of the tool's tags, equal ones by name.
+
+    Each with its verdict in words, and the comparison of the two if there is one.
+    """
+    slug, own = published.tool.slug, _tags(published)
+    others = (e for e in index.category[published.tool.category].tools if e.tool.slug != slug)
+    found = nsmallest(ALTERNATIVES, others, key=lambda each: -len(own & _tags(each)))
     return [(each, verdict_in_words(each.card), index.pair(slug, each.tool.slug)) for each in found]
+
+
+def _tags(published: PublishedTool) -> set[str]:
+    return {tag.casefold() for tag in published.tool.tags}
 
 
 def _is_long(published: PublishedTool) -> bool:

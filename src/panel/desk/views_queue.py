@@ -1,0 +1,219 @@
+"""The queue: takes by tool, and what is done with many of them at once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from urllib.parse import unquote
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from panel.decisions import ConflictError, Decision, Pair
+from panel.desk.bulk import BulkPlan, bulk_plan
+from panel.desk.filters import PER_PAGE, STATES, Filter, counts
+from panel.desk.pages import DeskPages, Form, read_form, take_path
+from panel.desk.reasons import REASONS
+from panel.desk.snapshot import DeskSnapshot
+from panel.errors import UsageError
+from panel.results.entries import Entry
+from panel.workspace.tools import Tool
+
+MOST_PICKED = 500  # takes named one by one
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The rows of a tool. approved: how many of its ``of`` takes have words that are published."""
+
+    tool: Tool
+    approved: int
+    of: int
+    rows: list[Entry]
+
+
+class Queueing(DeskPages):
+    """Answers for the queue and for many takes at once."""
+
+    def queue(self, request: Request) -> Response:
+        """Show the takes that match the filter, those of a tool together."""
+        snapshot, wanted = self.desk.snapshot(), Filter.parse(request.query_params)
+        found = self.matching(snapshot, wanted)
+        pages = max(1, -(-len(found) // PER_PAGE))
+        page = min(wanted.page, pages)
+        shown = found[(page - 1) * PER_PAGE : page * PER_PAGE]
+        for entry in shown:
+            self.desk.findings(entry)
+        unchecked = sum(self.desk.counted(entry) is None for entry in snapshot.entries)
+        return self.page(
+            "queue",
+            snapshot=snapshot,
+            filter=wanted,
+            counts=counts(snapshot.entries, self.sight(snapshot)),
+            states=list(STATES),
+            groups=_grouped(snapshot, shown),
+            findings=self.desk.findings,
+            found=len(found),
+            page=page,
+            pages=pages,
+            flips=sum(entry.flips for entry in snapshot.entries),
+            unchecked=unchecked,
+            choices=_choices(snapshot),
+            done=self.done(request, snapshot),
+            batch=self.batch(request.query_params.get("batch", "")),
+            told={name: _number(request, name) for name in ("undone", "late", "given")},
+        )
+
+    def batch(self, first: str) -> dict[str, object] | None:
+        """Return the approvals made at once a moment ago, so that the page can offer an undo."""
+        made = self.desk.batches.get(first)
+        return None if made is None else {"id": first, "many": len(made)}
+
+    def bulk(self, request: Request) -> Response:
+        """Show what approving many takes would do, before anything is done."""
+        asked, snapshot = request.query_params, self.desk.snapshot()
+        wanted = Filter.of_query(asked.get("filter", ""))
+        picks = [] if asked.get("all") == "1" else asked.getlist("pick")
+        return self._shown(snapshot, wanted, picks, everything=asked.get("all") == "1")
+
+    def _shown(
+        self,
+        snapshot: DeskSnapshot,
+        wanted: Filter,
+        picks: Sequence[str],
+        everything: bool,
+        changed: bool = False,
+    ) -> Response:
+        plan = self._plan(snapshot, wanted, picks, everything)
+        return self.page(
+            "bulk",
+            409 if changed else 200,
+            filter=wanted,
+            plan=plan,
+            picks=" ".join(picks),
+            everything=everything,
+            changed=changed,
+            sign_off=snapshot.workspace.settings.desk.sign_off,
+        )
+
+    def _plan(
+        self, snapshot: DeskSnapshot, wanted: Filter, picks: Sequence[str], everything: bool
+    ) -> BulkPlan:
+        if everything:
+            chosen = self.matching(snapshot, wanted)
+        else:
+            chosen = _picked(snapshot, picks)
+            for entry in chosen:
+                self.desk.findings(entry)
+        return bulk_plan(chosen, self.sight(snapshot))
+
+    async def approve_many(self, request: Request) -> Response:
+        """Approve the takes that were shown, if they are still as they were."""
+        form = await read_form(request)
+        return await run_in_threadpool(self._approve_many, form)
+
+    def _approve_many(self, form: Form) -> Response:
+        snapshot, wanted = self.desk.snapshot(), form.filter
+        picks, everything = form["picks"].split(), form["all"] == "1"
+        plan = self._plan(snapshot, wanted, picks, everything)
+        if plan.seen != form["seen"]:
+            return self._shown(snapshot, wanted, picks, everything, changed=True)
+        if not plan.approve:
+            raise UsageError("none of these takes can be approved at once. Open them one by one.")
+        try:
+            made = self.desk.decide_all(plan.decisions(self.desk.editor))
+        except ConflictError:
+            snapshot = self.desk.snapshot()
+            return self._shown(snapshot, wanted, picks, everything, changed=True)
+        first = made[0].decision_id
+        self.desk.batches[first] = [each.decision_id for each in made]
+        return _to_queue(wanted, f"batch={first}")
+
+    async def undo_many(self, request: Request) -> Response:
+        """Take the approvals made at once back, but for those that something has come after."""
+        form = await read_form(request)
+        return await run_in_threadpool(self._undo_many, form)
+
+    def _undo_many(self, form: Form) -> Response:
+        made = self.desk.batches.pop(form["batch"], [])
+        snapshot, undos = self.desk.snapshot(), []
+        for each in (self.desk.made[decision_id] for decision_id in made):
+            entry = snapshot.entry(*each.pair)
+            if entry is not None and entry.review.latest == each.decision_id:
+                undo = Decision(
+                    *each.pair,
+                    "undo",
+                    self.desk.editor,
+                    follows=each.decision_id,
+                    undoes=each.decision_id,
+                )
+                undos.append(undo)
+        if undos:
+            self.desk.decide_all(undos)
+        return _to_queue(form.filter, f"undone={len(undos)}&late={len(made) - len(undos)}")
+
+    async def assign(self, request: Request) -> Response:
+        """Give takes to an editor, or to nobody."""
+        form = await read_form(request)
+        return await run_in_threadpool(self._assign, form)
+
+    def _assign(self, form: Form) -> Response:
+        snapshot = self.desk.snapshot()
+        chosen = [entry.pair for entry in _picked(snapshot, form.picks)]
+        if not chosen:
+            raise UsageError("no take is selected. Select some, then give them to an editor.")
+        self.desk.assign(chosen, form["assignee"].strip() or None)
+        if form["stay"] == "1":
+            return RedirectResponse(f"{take_path(chosen[0])}?{form.filter.query()}", 303)
+        return _to_queue(form.filter, f"given={len(chosen)}")
+
+
+def _number(request: Request, name: str) -> int | None:
+    """Return a small number that an address carries; None without one."""
+    given = request.query_params.get(name, "")
+    return int(given) if given.isascii() and given.isdigit() and len(given) < 7 else None
+
+
+def _to_queue(wanted: Filter, more: str) -> Response:
+    return RedirectResponse("/?" + "&".join(filter(None, [wanted.query(), more])), 303)
+
+
+def _choices(snapshot: DeskSnapshot) -> list[tuple[str, str, list[tuple[str, str]], str]]:
+    """Return the lesser filters: label, field, (value, what it is called), what none is called."""
+    files = snapshot.workspace
+    categories = sorted({tool.category for tool in files.tools})
+    findings = [("any", "some"), ("errors", "errors"), ("none", "none")]
+    return [
+        ("Category", "category", [(each, each) for each in categories], "every category"),
+        ("Persona", "persona", [(each.id, each.name) for each in files.personas], "every persona"),
+        ("Findings", "findings", findings, "with or without"),
+        ("Decided by", "editor", [(each, each) for each in snapshot.editors], "anybody"),
+        ("Rejected for", "reason", [*REASONS.items()], "any reason"),
+    ]
+
+
+def _grouped(snapshot: DeskSnapshot, shown: Sequence[Entry]) -> list[Group]:
+    wanted = {entry.tool.slug for entry in shown}
+    of, approved = Counter[str](), Counter[str]()
+    for entry in snapshot.entries:
+        if entry.tool.slug in wanted:
+            of[entry.tool.slug] += 1
+            approved[entry.tool.slug] += entry.review.published is not None
+    return [
+        Group(rows[0].tool, approved[slug], of[slug], rows)
+        for slug, found in groupby(shown, key=lambda entry: entry.tool.slug)
+        for rows in ([*found],)
+    ]
+
+
+def _picked(snapshot: DeskSnapshot, picks: Sequence[str]) -> list[Entry]:
+    """Return the takes that a form names as tool/persona, in the order of the queue."""
+    named: set[Pair] = set()
+    for pick in picks[:MOST_PICKED]:
+        tool, _, persona = pick.partition("/")
+        named.add((unquote(tool), unquote(persona)))
+    places = sorted(snapshot.places[pair] for pair in named if pair in snapshot.places)
+    return [snapshot.entries[place] for place in places]

@@ -1,0 +1,92 @@
+"""The queue in a real browser, by keyboard alone, wide and narrow: many takes, and a first name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.browser import NewPage, violations
+from tests.support.desk_session import Session, desk_open, seed_asked, stands
+from tests.support.seed_takes import CODESTRAL
+from tests.support.templates import Templates
+
+
+@pytest.fixture
+def session(templates: Templates, tmp_path: Path) -> Iterator[Session]:
+    space = templates.copy(seed_asked, tmp_path / "space")
+    with desk_open(space.root) as opened:
+        yield opened
+
+
+def keys(page: Any, *pressed: str) -> None:
+    for key in pressed:
+        page.keyboard.press(key)
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_many_takes_are_selected_approved_and_taken_back_by_keyboard_alone(
+    new_page: NewPage, session: Session, tmp_path: Path, width: int
+) -> None:
+    page = new_page(width=width)
+    page.goto(session.base)
+    keys(page, "j", "x", "j", "j", "X")  # from the first to the third
+    assert page.inner_text(".picked") == "3 selected"
+    keys(page, "j", " ")
+    assert page.inner_text(".picked") == "4 selected"
+    assert violations(page) == []
+    page.screenshot(path=tmp_path / f"selected-{width}.png")
+    keys(page, "A")
+    page.wait_for_selector("h1:has-text('Approve 3 takes at once')")
+    assert "the checks found" in page.inner_text(".left-out")
+    assert violations(page) == [] and stands(session, (CODESTRAL, "builder")) is None
+    page.screenshot(path=tmp_path / f"many-{width}.png")
+    keys(page, "a")
+    page.wait_for_selector(".done:has-text('3 takes at once')")
+    assert stands(session, (CODESTRAL, "builder")).published.editor == "Ada"
+    keys(page, "u")
+    page.wait_for_selector(".done:has-text('3 taken back')")
+    assert stands(session, (CODESTRAL, "builder")).published is None
+
+
+@pytest.mark.sample(1)
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_take_is_rejected_with_a_reason_and_words_by_keyboard_alone(
+    new_page: NewPage, session: Session, tmp_path: Path, width: int
+) -> None:
+    page = new_page(width=width)
+    page.goto(f"{session.base}/take/{CODESTRAL}/builder")
+    keys(page, "r")
+    page.wait_for_selector("#reject[open]")
+    assert violations(page) == []
+    page.screenshot(path=tmp_path / f"reject-{width}.png")
+    keys(page, "Escape", "r", "ArrowDown", "Tab")
+    page.keyboard.type("not what it does")
+    keys(page, "Enter")
+    page.wait_for_selector(".done:has-text('Rejected')")
+    note = stands(session, (CODESTRAL, "builder")).note
+    assert note.endswith(": not what it does") and note.startswith("W")
+
+
+def test_a_first_visit_asks_for_a_name_and_keys_open_in_a_dialog(
+    new_page: NewPage, session: Session
+) -> None:
+    page = new_page(width=390, scheme="dark")
+    with desk_open(session.desk.root, editor="") as unnamed:
+        page.goto(unnamed.base)
+        page.wait_for_selector("text=Your name")
+        assert violations(page) == []
+        page.keyboard.type("Ada Byron")
+        keys(page, "Enter")
+        page.wait_for_selector("table.queue")
+        assert page.inner_text(".who") == "Ada Byron"
+        assert page.is_hidden("#keys"), "no foot of keys"
+        keys(page, "?")
+        page.wait_for_selector("dialog[open]")
+        assert violations(page) == []
+    plain = new_page(scripts=False)
+    plain.goto(session.base)
+    plain.click("a.keys-link")
+    assert plain.is_visible("#keys dt >> nth=0")
