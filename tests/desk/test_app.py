@@ -33,6 +33,8 @@ from tests.support.space import ROOT, Panel, Space
 
 PAIR = ("anvil", "builder")
 TAKE = "/take/anvil/builder"
+READERS = "/preview/page/approved/anvil/tools/anvil.html"
+VERSUS = "/preview/page/drafts/anvil--bellows/compare/anvil-vs-bellows.html"
 EVIL = "<script>alert(1)</script>\"'>&</textarea>"
 
 
@@ -118,16 +120,15 @@ def history_of(session: Session) -> list[Any]:
     return history(load_workspace(session.desk.root), *PAIR)
 
 
-def test_the_comparison_is_readers_or_with_drafts(session: Session) -> None:
+def test_the_page_is_readers_or_with_drafts(session: Session) -> None:
     made = session.decide(*PAIR, action="edit", text="Only a draft.")
     assert made[0] == 200
-    drafts = session.get("/compare/page?a=anvil&b=bellows&drafts=1")[1]
-    readers = session.get("/compare/page?a=anvil&b=bellows")[1]
-    assert "Only a draft." in drafts and "Only a draft." not in readers
+    assert "Only a draft." in session.get(READERS.replace("approved", "drafts"))[1]
+    assert session.get(READERS)[0] == 404, "readers have no such page yet"
     session.decide(*PAIR, action="approve")
-    assert "Only a draft." in session.get("/compare/page?a=anvil&b=bellows")[1]
+    assert "Only a draft." in session.get(READERS)[1]
     assert "There is no tool" in session.get("/compare?a=nothing&b=anvil")[1]
-    assert session.get("/compare/page?a=nothing&b=anvil")[0] == 422
+    assert session.get("/preview/compare/nothing/anvil")[0] == 404
 
 
 # --- what it writes ---------------------------------------------------------------------------
@@ -233,10 +234,10 @@ def test_approved_words_stay_published_beside_the_new_draft_until_it_is_approved
     published = page.split('class="published"', 1)[1]
     assert "The approved words." in published and "stale" in published[:200]
     assert 'class="state draft"' in page
-    readers = session.get("/compare/page?a=anvil&b=bellows")[1]
+    readers = session.get(READERS)[1]
     assert "The approved words." in readers
     session.decide(*PAIR, action="approve")
-    readers = session.get("/compare/page?a=anvil&b=bellows")[1]
+    readers = session.get(READERS)[1]
     assert "The approved words." not in readers and stands(session).published is not None
     assert 'class="published"' not in session.get(TAKE)[1]
 
@@ -393,7 +394,7 @@ def test_a_get_changes_nothing_and_other_methods_are_refused(session: Session) -
 
 def test_every_answer_carries_the_headers_and_no_cookie(session: Session) -> None:
     port = session.base.rsplit(":", 1)[1]
-    for path in ("/", TAKE, "/assets/desk.js", "/nothing", "/compare/page?a=anvil&b=bellows"):
+    for path in ("/", TAKE, "/assets/desk.js", "/nothing", VERSUS):
         answer = session.raw("GET", path, {"Host": f"127.0.0.1:{port}"})
         assert answer.getheader("set-cookie") is None and answer.getheader("server") is None
         policy = answer.getheader("content-security-policy") or ""
@@ -428,7 +429,7 @@ def test_foreign_text_is_escaped_wherever_it_is_shown(asked: Space) -> None:
             session.get(f"{TAKE}/history")[1],
             session.get(f"{TAKE}/source")[1],
             session.get("/compare?a=%3Cscript%3E&b=anvil")[1],
-            session.get("/compare/page?a=anvil&b=bellows&drafts=1")[1],
+            session.get(VERSUS)[1],
             session.post(f"{TAKE}/preview", form)[1],
             session.post(f"{TAKE}/decide", form)[1],
             session.get("/take/%3Cscript%3E/x")[1],

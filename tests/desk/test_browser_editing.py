@@ -276,7 +276,7 @@ def test_c_compares_the_tool_of_the_take_and_offers_others(
     assert violations(page) == []
     page.click("main a:has-text('Bellows')")
     page.wait_for_selector("iframe.preview")
-    assert "a=anvil&b=bellows" in page.get_attribute("iframe.preview", "src")
+    assert "/anvil--bellows/" in page.get_attribute("iframe.preview", "src")
 
 
 def test_what_the_browser_kept_of_another_take_is_handed_to_the_desk(

@@ -168,8 +168,11 @@ def test_an_invented_quote_reaches_no_reader_whatever_was_approved(
     shown = panel("show", "anvil", "--json", cwd=quoted.root).out
     compared = panel("compare", "anvil", "bellows", "--json", cwd=quoted.root).out
     with desk_open(quoted.root) as session:
-        for drafts in ("", "&drafts=1"):
-            compared += session.get(f"/compare/page?a=anvil&b=bellows{drafts}")[1]
+        for words in ("approved", "drafts"):
+            shown_page = f"/preview/page/{words}/anvil--bellows/compare/anvil-vs-bellows.html"
+            status, page = session.get(shown_page)
+            assert status == 200
+            compared += page
     published = {
         file.name: file.read_text(encoding="utf-8")
         for file in [html_file, *out.rglob("*")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -16,7 +17,7 @@ from panel.readers.community.votes import Votes
 from panel.results.publication import publication, unapproved
 from panel.runs.selection import Selection, opened_for
 from panel.scorecard import NOT_JUDGEMENT
-from panel.site.build import Built, build
+from panel.site.build import Built, Plan, build, plan
 from panel.site.index import SiteIndex
 from panel.site.pillow import available
 from panel.site.publication import Publication
@@ -43,6 +44,9 @@ def publish(
     base_url: Annotated[
         str | None, typer.Option("--base-url", help="The site's address, over panel.toml's.")
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would change; write nothing.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Write the static site of approved takes: pages, feed, sitemap, search, pictures.
@@ -69,8 +73,11 @@ def publish(
         raise typer.Exit(ExitCode.FAILED)
     if gathered.demo:
         note(NOT_JUDGEMENT)
+    if dry_run:
+        _tell_plan(gathered, plan(gathered, out), out, as_json)
+        return
     built = build(gathered, out, remove)
-    _remark(gathered, built)
+    _remark(gathered, built.kept)
     if as_json:
         print_json(_record(gathered, built, out))
         return
@@ -91,7 +98,44 @@ def _held_back(gathered: Publication) -> str:
     )
 
 
-def _remark(gathered: Publication, built: Built) -> None:
+def _tell_plan(gathered: Publication, planned: Plan, out: Path, as_json: bool) -> None:
+    """Print what publishing would do: one line a file, and how many of each."""
+    _remark(gathered, planned.kept)
+    if as_json:
+        print_json(
+            {
+                "out": str(out),
+                "drafts": gathered.drafts,
+                **_counts(planned),
+                "added": list(planned.added),
+                "changed": list(planned.changed),
+                "removed": list(planned.removed),
+                "unchanged": planned.unchanged,
+                "kept": list(planned.kept),
+            }
+        )
+        return
+    for word, paths in (
+        ("add", planned.added),
+        ("change", planned.changed),
+        ("remove", planned.removed),
+    ):
+        for path in paths:
+            say(f"{word:<6} {path}")
+    say(
+        f"{planned.tools:,} tools, {planned.comparisons:,} comparisons, {planned.pages:,} pages "
+        f"in {str(out)!r}: {len(planned.added):,} files would be added, "
+        f"{len(planned.changed):,} changed, {len(planned.removed):,} removed; "
+        f"{planned.unchanged:,} stay. Nothing was written."
+    )
+    if planned.guarded:
+        note(
+            f"{len(planned.guarded):,} of them are pages that readers may have links to: only "
+            "--remove takes them away."
+        )
+
+
+def _remark(gathered: Publication, kept: Iterable[str]) -> None:
     """Say what the site lacks, and how it could have it."""
     if gathered.drafts:
         note("Drafts are shown, and marked on every page: this site is not for readers.")
@@ -111,7 +155,7 @@ def _remark(gathered: Publication, built: Built) -> None:
         note("No pictures of media/: 'pip install reviewer-panel[site]' brings Pillow.")
     for problem in gathered.media.problems:
         note(f"A picture was left out: {problem}")
-    for path in built.kept:
+    for path in kept:
         note(f"{path} is not this program's and was left as it is.")
     for left, right in SiteIndex(gathered).left_out:
         note(f"No comparison of {left} and {right}: one of them is not published.")
@@ -121,13 +165,19 @@ def _record(gathered: Publication, built: Built, out: Path) -> dict[str, object]
     return {
         "out": str(out),
         "drafts": gathered.drafts,
-        "tools": built.tools,
         "held": list(gathered.held),
-        "comparisons": built.comparisons,
-        "pages": built.pages,
-        "pictures": built.pictures,
+        **_counts(built),
         "written": len(built.written),
         "unchanged": built.unchanged,
         "removed": len(built.removed),
         "kept": list(built.kept),
+    }
+
+
+def _counts(made: Built | Plan) -> dict[str, object]:
+    return {
+        "tools": made.tools,
+        "comparisons": made.comparisons,
+        "pages": made.pages,
+        "pictures": made.pictures,
     }

@@ -12,10 +12,15 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from panel.desk.pages import NotFoundError
+from panel.desk.previews import KeptCards
 from panel.desk.session import Desk
+from panel.desk.views_editorial import Editing
 from panel.desk.views_get import Looking
 from panel.desk.views_post import Deciding
+from panel.desk.views_preview import Previewing
+from panel.desk.views_publish import Publishing
 from panel.desk.views_queue import Queueing
+from panel.desk.views_tool import AboutTools
 from panel.errors import PanelError, StoreBusyError
 
 
@@ -56,7 +61,7 @@ def application(desk: Desk, gated: bool = False) -> Starlette:
 
     gated: it is behind a token, so its pages have a button to log out.
     """
-    pages = Answers(desk, gated)
+    pages, cards = Answers(desk, gated), KeptCards()
     take = "/take/{tool}/{persona}"
     handled: Callable[..., Awaitable[Response]] | Callable[..., Response] = pages.failed
     return Starlette(
@@ -75,10 +80,12 @@ def application(desk: Desk, gated: bool = False) -> Starlette:
             Route("/approve", pages.approve_many, methods=["POST"]),
             Route("/approve/undo", pages.undo_many, methods=["POST"]),
             Route("/assign", pages.assign, methods=["POST"]),
-            Route("/compare", pages.compare),
-            Route("/compare/page", pages.compare_page),
             Route("/name", pages.name),
             Route("/name", pages.be_named, methods=["POST"]),
+            *_about_tools(AboutTools(desk, gated)),
+            *_previewing(Previewing(desk, cards, gated)),
+            *_publishing(Publishing(desk, cards, gated)),
+            *_editing(Editing(desk, gated)),
             Route("/login", pages.login),
             Route("/logo/{tool}", pages.logo),
             Route("/assets/{name}", pages.asset),
@@ -88,6 +95,51 @@ def application(desk: Desk, gated: bool = False) -> Starlette:
             404: _nowhere(pages),
         },
     )
+
+
+def _about_tools(pages: AboutTools) -> list[Route]:
+    tool = "/tool/{tool}"
+    return [
+        Route("/tools", pages.tools),
+        Route("/prices", pages.prices),
+        Route(tool, pages.tool, methods=["GET"]),
+        Route(tool, pages.edit_tool, methods=["POST"]),
+        Route(f"{tool}/checked", pages.tool_checked, methods=["POST"]),
+        Route(f"{tool}/hold", pages.hold_tool, methods=["POST"]),
+        Route(f"{tool}/stands", pages.tool_stands, methods=["POST"]),
+    ]
+
+
+def _previewing(pages: Previewing) -> list[Route]:
+    made = [Route("/compare", pages.compare), Route("/shared/{rest:path}", pages.shared)]
+    for frame in ("/preview/tool/{tool}", "/preview/compare/{a}/{b}"):
+        made += [
+            Route(frame, pages.frame),
+            Route(f"{frame}/link", pages.link, methods=["POST"]),
+            Route(f"{frame}/revoke", pages.revoke, methods=["POST"]),
+        ]
+    return [*made, Route("/preview/page/{words}/{about}/{path:path}", pages.framed)]
+
+
+def _publishing(pages: Publishing) -> list[Route]:
+    return [
+        Route("/publish", pages.publish, methods=["GET"]),
+        Route("/publish", pages.publish_now, methods=["POST"]),
+        Route("/publish/progress", pages.progress),
+    ]
+
+
+def _editing(pages: Editing) -> list[Route]:
+    made = [
+        Route("/editorial", pages.editorial),
+        Route("/editorial/preview", pages.preview_words, methods=["POST"]),
+    ]
+    for one in ("/editorial/{kind}", "/editorial/{kind}/{of}"):
+        made += [
+            Route(one, pages.words, methods=["GET"]),
+            Route(one, pages.write_words, methods=["POST"]),
+        ]
+    return made
 
 
 def _nowhere(pages: Answers) -> Callable[[Request, Exception], Response]:

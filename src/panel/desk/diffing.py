@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Span = tuple[int, int]
+CONTEXT = 24  # words that are shown on each side of a change
 MOST_EXACT = 1500  # words up to which the difference is computed exactly
 
 
@@ -72,6 +73,20 @@ def word_changes(old: str, new: str) -> list[WordChange]:
         if k < m:
             changes.append(WordChange("new", "".join(after[k:m])))
     return changes
+
+
+def folded(changes: Sequence[WordChange], kept: int = CONTEXT) -> list[WordChange]:
+    """Leave out the middle of long runs that are in both wordings; " […] " stands for it."""
+    shown: list[WordChange] = []
+    for number, change in enumerate(changes):
+        words = re.findall(r"\S+\s*|^\s+", change.text)
+        if change.kind != "same" or len(words) <= 3 * kept:
+            shown.append(change)
+            continue
+        before = "".join(words[:kept]) if number else ""
+        after = "".join(words[-kept:]) if number + 1 < len(changes) else ""
+        shown.append(WordChange("same", f"{before}[…] {after}" if after else f"{before}[…]"))
+    return shown
 
 
 def word_count(text: str) -> int:

@@ -13,7 +13,7 @@ from panel.readers.serve.connections import Bounds
 from panel.readers.serve.guard import LOOPBACK, POLICY, Guard, GuardRules, content_policy
 from panel.workspace.addresses import is_loopback
 
-BODY_LIMIT = 256 * 1024  # bytes of a POST
+BODY_LIMIT = 1_500_000  # bytes of a POST: a description of 100,000 characters, percent-encoded
 LOGIN_LIMIT = 4096  # bytes of a POST by somebody who has not logged in
 
 HEADERS = guard.HEADERS | {

@@ -90,7 +90,8 @@ def _quotes(evidence: tuple[str, ...] | None) -> tuple[str, ...] | None:
     quotes = tuple(dict.fromkeys(quote for quote in cleaned if quote))
     if len(quotes) > MOST_QUOTES:
         raise UsageError(
-            f"{counted(len(quotes), 'quote is', 'quotes are')} more than {MOST_QUOTES}. Remove some."
+            f"{counted(len(quotes), 'quote is', 'quotes are')} more than {MOST_QUOTES}. Remove "
+            "some."
         )
     for quote in quotes:
         if len(quote) > QUOTE_LIMIT:

@@ -103,7 +103,9 @@ class TokenGate:
 
     def _open_to(self, scope: Scope) -> bool:
         path = scope["path"]
-        return path == "/login" or path.startswith("/assets/") or self.admit(scope)
+        # A link that was sent says itself what it opens.
+        sent = path.startswith("/shared/") and scope["method"] in ("GET", "HEAD")
+        return path == "/login" or path.startswith("/assets/") or sent or self.admit(scope)
 
     def admit(self, scope: Scope) -> bool:
         """Whether a request is of somebody logged in."""

@@ -17,6 +17,7 @@ from panel.decisions import Pair, undoable
 from panel.desk.decide import history
 from panel.desk.diffing import pieces, word_changes, word_count
 from panel.desk.filters import Filter, Place, Sight, place_among
+from panel.desk.prices import checked_in_words, overdue, today
 from panel.desk.reasons import REASONS
 from panel.desk.session import Desk
 from panel.desk.since import since
@@ -27,7 +28,7 @@ from panel.errors import UsageError
 from panel.hashing import text_hash
 from panel.results.entries import Entry
 from panel.scorecard import PICKED
-from panel.site.formats import initial, percent
+from panel.site.formats import initial, percent, web_address
 from panel.site.pillow import available
 from panel.stats import ShipOrSkip
 from panel.text import clean
@@ -52,6 +53,10 @@ KEYS = (
     ("s", "prompt and raw reply"),
     ("h", "history of the take"),
     ("c", "compare with another tool"),
+    ("t", "the tool: its facts and its file"),
+    ("o", "the page as readers will see it"),
+    ("p", "the price was checked today; in the list, of the row"),
+    ("P", "publish: what would change; Enter writes it"),
     ("q", "back to the queue"),
     ("/", "filter by tool"),
     ("Esc", "leave a field, stop editing, close this"),
@@ -85,6 +90,7 @@ def environment() -> Environment:
         address=lambda text: quote(text, safe=""),
         moment=lambda text: str(text)[:16].replace("T", " "),
     )
+    made.filters["web_address"] = web_address
     made.globals.update(
         has_logos=available(),
         portraits={},
@@ -93,6 +99,8 @@ def environment() -> Environment:
         version=__version__,
         changes=word_changes,
         reasons=REASONS,
+        checked_in_words=checked_in_words,
+        today=today,
     )
     return made
 
@@ -135,11 +143,11 @@ class Form:
         return Filter.of_query(self["filter"])
 
 
-async def read_form(request: Request) -> Form:
-    """Read the fields of a POST; raises UsageError for too many."""
+async def read_form(request: Request, most: int = 200) -> Form:
+    """Read the fields of a POST; raises UsageError for more than ``most``."""
     body = (await request.body()).decode("utf-8", "replace")
     try:
-        pairs = parse_qsl(body, keep_blank_values=True, max_num_fields=200)
+        pairs = parse_qsl(body, keep_blank_values=True, max_num_fields=most)
     except ValueError:
         raise UsageError("the form has too many fields.") from None
     picks = tuple(value for name, value in pairs if name == "pick")
@@ -170,6 +178,7 @@ class DeskPages:
             "batch": None,
             "busy": self.desk.asker.under_way(),
             "unsaved": sorted(self.desk.notes.drafts(self.desk.editor)) if self.desk.editor else [],
+            "overdue": len(overdue(self.desk.files, today())),
         }
         template = environment().get_template(f"{name}.html.j2")
         return HTMLResponse(template.render(**(fields | context)), status)

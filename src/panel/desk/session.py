@@ -33,6 +33,7 @@ from panel.store.editors_notes import assignments, editors_seen
 from panel.store.ingest import opened
 from panel.store.queries import answers_by_pair, tools_of_runs
 from panel.text import counted
+from panel.workspace.loading import WorkspaceFiles
 from panel.workspace.personas import Persona
 from panel.workspace.tools import Tool
 from panel.workspace.watch import Marks, Watched
@@ -89,6 +90,11 @@ class Desk:
         self._closed.set()
         with self._lock:
             self.writer.close()
+
+    @property
+    def files(self) -> WorkspaceFiles:
+        """The workspace as it was read last."""
+        return self._kept.workspace
 
     def snapshot(self) -> DeskSnapshot:
         """Return the queue as the files and journals are now."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from panel.cells.plan import changed_input
-from panel.checks import shown_source
-from panel.desk.diffing import WordChange, word_changes
+from panel.checks import DESCRIPTION, shown_source
+from panel.desk.diffing import WordChange, folded, word_changes
 from panel.desk.snapshot import DeskSnapshot
+from panel.desk.take import reflowed
 from panel.results.entries import Entry
 from panel.store.ingest import opened
 from panel.store.queries import answer_of
@@ -64,7 +65,7 @@ def _fields(then: Tool, now: Tool) -> tuple[tuple[str, list[WordChange]], ...]:
     old, new = _texts(then), _texts(now)
     labels = dict.fromkeys((*new, *old))
     return tuple(
-        (label, word_changes(old.get(label, ""), new.get(label, "")))
+        (label, folded(word_changes(old.get(label, ""), new.get(label, ""))))
         for label in labels
         if old.get(label) != new.get(label)
     )
@@ -74,5 +75,6 @@ def _texts(tool: Tool) -> dict[str, str]:
     """Return the fields of a tool by label; the plans are one text, a line each."""
     found: dict[str, str] = {}
     for each in shown_source(tool).fields:
-        found[each.label] = "\n".join(filter(None, (found.get(each.label), each.text)))
+        text = reflowed(each.text) if each.label == DESCRIPTION else each.text
+        found[each.label] = "\n".join(filter(None, (found.get(each.label), text)))
     return found

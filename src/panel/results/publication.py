@@ -44,7 +44,22 @@ def publication(
     store has nothing of the model.
     """
     site = _addressed(workspace.settings.site, base_url)
+    settings = workspace.settings.model_copy(update={"site": site})
     found = scorecards(target, connection, published=not drafts)
+    files = replace(workspace, settings=settings)
+    return published_cards(files, target, connection, found, drafts, votes)
+
+
+def published_cards(
+    workspace: WorkspaceFiles,
+    target: Target,
+    connection: Connection,
+    found: Sequence[Scorecard],
+    drafts: bool = False,
+    votes: Mapping[str, Tally] | None = None,
+) -> Publication:
+    """Gather the same of scorecards that are there already, in the order of the target's tools."""
+    site = workspace.settings.site
     today = datetime.now(UTC).date()
     held = {tool.slug for tool in target.tools if tool.held(today)}
     open_to_all = found if drafts else [card for card in found if card.tool not in held]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
 
@@ -33,7 +34,7 @@ def scorecards(target: Target, connection: Connection, published: bool = False) 
     """
     found = _answered(target, connection)
     return [
-        _scorecard(tool, target, list(group), published)
+        scorecard_of(tool, target, list(group), published)
         for tool, group in groupby(found, key=lambda entry: entry.tool)
     ]
 
@@ -73,7 +74,8 @@ def comparison(
     return Comparison(by_slug[first], by_slug[second], str(target.model))
 
 
-def _scorecard(tool: Tool, target: Target, found: list[Entry], published: bool) -> Scorecard:
+def scorecard_of(tool: Tool, target: Target, found: Sequence[Entry], published: bool) -> Scorecard:
+    """Return the scorecard of a tool by its entries, in the order of the panel."""
     lines = tuple(_line(entry, published) for entry in found)
     return Scorecard(
         tool=tool.slug,

@@ -6,10 +6,11 @@ Publication. No file holds the date of the build.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from panel.errors import UsageError
 from panel.site import feeds, output, search
@@ -59,10 +60,10 @@ class Built:
 class SiteBuilder:
     """Makes the files of one publication, always in the same order."""
 
-    def __init__(self, publication: Publication) -> None:
+    def __init__(self, publication: Publication, preview: bool = False) -> None:
         self.index = SiteIndex(publication)
         assets = load_assets(publication.has_forms, publication.site.accent)
-        self.renderer = PageRenderer(self.index, assets)
+        self.renderer = PageRenderer(self.index, assets, preview)
         self.pictures = Pictures(self.index)
 
     @cached_property
@@ -96,47 +97,134 @@ class SiteBuilder:
             yield OutputFile(path, lambda content=content: content)  # type: ignore[misc]
 
 
-def build(publication: Publication, out: Path, remove: bool = True) -> Built:
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What publishing would do: paths that would be added, changed and removed.
+
+    guarded: pages among ``removed`` that readers may have links to, which go only if that is said.
+    kept: as in Built. unchanged: how many files would stay as they are.
+    """
+
+    added: tuple[str, ...]
+    changed: tuple[str, ...]
+    removed: tuple[str, ...]
+    guarded: tuple[str, ...]
+    kept: tuple[str, ...]
+    unchanged: int
+    tools: int
+    comparisons: int
+    pages: int
+    pictures: bool
+
+    @property
+    def nothing(self) -> bool:
+        """Whether the folder is as it would be made."""
+        return not (self.added or self.changed or self.removed)
+
+
+Told = Callable[[int, int], None]  # how many files are made, of how many
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What there is to do in a folder: known, the site's files there; wanted, those to make."""
+
+    builder: SiteBuilder
+    publication: Publication
+    out: Path
+    before: output.Standing
+    kept: list[str]
+    fresh: dict[str, str]
+    wanted: list[int]
+
+    @property
+    def gone(self) -> list[str]:
+        """The files of an earlier build that this one does not have."""
+        return sorted(self.before.files.keys() - {file.path for file in self.builder.files})
+
+    @property
+    def guarded(self) -> list[str]:
+        """The pages among those that readers may have links to."""
+        if self.before.drafts:
+            return []
+        pages = (path for path in self.gone if path.endswith(".html"))
+        return [path for path in pages if path.startswith(GUARDED)]
+
+
+def _work(publication: Publication, out: Path) -> _Work:
+    builder, before = SiteBuilder(publication), output.standing(out)
+    _refuse_drafts(publication, before, out)
+    paths = [file.path for file in builder.files]
+    kept = output.foreign(out, paths, before.files)
+    fresh = _named_and_there(builder.files, before.files, out)
+    made = set(paths) - set(kept) - fresh.keys()
+    wanted = [n for n, file in enumerate(builder.files) if file.path in made]
+    return _Work(builder, publication, out, before, kept, fresh, wanted)
+
+
+def plan(publication: Publication, out: Path, told: Told | None = None) -> Plan:
+    """Find what ``build`` would do to ``out``, byte by byte; nothing is written.
+
+    told: called while it goes on. Raises UsageError where ``build`` would whatever may be removed.
+    """
+    work = _work(publication, out)
+    known = work.before.files
+    differing = [path for path, (_digest, new) in _make_all(work, False, told) if new]
+    there = {path for path in differing if known.get(path)}
+    return Plan(
+        added=tuple(sorted(set(differing) - there)),
+        changed=tuple(sorted(there)),
+        removed=tuple(work.gone),
+        guarded=tuple(work.guarded),
+        kept=tuple(sorted(work.kept)),
+        unchanged=len(work.fresh) + len(work.wanted) - len(differing),
+        **_counts(work.builder),
+    )
+
+
+def build(
+    publication: Publication, out: Path, remove: bool = True, told: Told | None = None
+) -> Built:
     """Write the site to ``out``; only files whose bytes differ are written.
 
     Removes files that an earlier build wrote and this one does not; without ``remove``, no page
-    of a tool, a persona or a comparison. Raises UsageError, with nothing written, for such a
-    page, for drafts where a published site stands, and for a folder that holds something other
-    than a site.
+    of a tool, a persona or a comparison. told: called while it goes on. Raises UsageError, with
+    nothing written, for such a page, for drafts where a published site stands, and for a folder
+    that holds something other than a site.
     """
-    builder = SiteBuilder(publication)
-    before = output.standing(out)
-    known = before.files
-    paths = [file.path for file in builder.files]
-    _refuse_drafts(publication, before, out)
-    if not remove and not before.drafts:
-        _refuse_loss(known.keys() - set(paths))
-    kept = output.foreign(out, paths, known)
-    mine = set(paths) - set(kept)
+    work = _work(publication, out)
+    known, builder = work.before.files, work.builder
+    if not remove:
+        _refuse_loss(work.guarded)
     out.mkdir(parents=True, exist_ok=True)
     # Written first, so that the next build knows the files of one that was interrupted.
+    mine = {file.path for file in builder.files} - set(work.kept)
     claimed = known | {path: known.get(path, "") for path in mine}
     kind = publication.drafts, publication.site.base_url
     output.keep_manifest(out, claimed, *kind)
     if "" in known.values():
         output.sweep(out, claimed)
-    fresh = _named_and_there(builder.files, known, out)
-    wanted = [n for n, file in enumerate(builder.files) if file.path in mine - fresh.keys()]
-    made = dict(_make_all(builder, publication, out, wanted))
-    removed = output.remove(out, sorted(known.keys() - set(paths)))
-    digests = fresh | {path: digest for path, (digest, _new) in made.items()}
+    made = dict(_make_all(work, True, told))
+    removed = output.remove(out, work.gone)
+    digests = work.fresh | {path: digest for path, (digest, _new) in made.items()}
     output.keep_manifest(out, digests, *kind)
     written = tuple(sorted(path for path, (_digest, new) in made.items() if new))
     return Built(
         written=written,
         unchanged=len(digests) - len(written),
         removed=tuple(removed),
-        kept=tuple(sorted(kept)),
-        tools=len(builder.index.tools),
-        comparisons=len(builder.index.pairs),
-        pages=sum(path.endswith(".html") for path in paths),
-        pictures=builder.pictures.drawn,
+        kept=tuple(sorted(work.kept)),
+        **_counts(builder),
     )
+
+
+def _counts(builder: SiteBuilder) -> Any:
+    return {
+        "tools": len(builder.index.tools),
+        "comparisons": len(builder.index.pairs),
+        "pages": sum(file.path.endswith(".html") for file in builder.files),
+        "pictures": builder.pictures.drawn,
+    }
 
 
 def _refuse_drafts(publication: Publication, before: output.Standing, out: Path) -> None:
@@ -147,9 +235,8 @@ def _refuse_drafts(publication: Publication, before: output.Standing, out: Path)
         )
 
 
-def _refuse_loss(gone: Iterable[str]) -> None:
+def _refuse_loss(pages: Sequence[str]) -> None:
     """Raise UsageError where pages would go that readers may have links to."""
-    pages = sorted(path for path in gone if path.startswith(GUARDED) and path.endswith(".html"))
     if not pages:
         return
     more = f" and {len(pages) - NAMED:,} more" if len(pages) > NAMED else ""
@@ -172,37 +259,43 @@ def _named_and_there(files: list[OutputFile], known: dict[str, str], out: Path) 
     }
 
 
-Made = tuple[str, tuple[str, bool]]
+Made = tuple[str, tuple[str, bool]]  # path, hash of the content, whether it is another
 
 
-def _make_all(
-    builder: SiteBuilder, publication: Publication, out: Path, wanted: list[int]
-) -> Iterator[Made]:
+def _make_all(work: _Work, write: bool, told: Told | None) -> Iterator[Made]:
+    for number, made in enumerate(_spread(work, write), 1):
+        yield made
+        if told is not None:
+            told(number, len(work.wanted))
+
+
+def _spread(work: _Work, write: bool) -> Iterator[Made]:
+    wanted = work.wanted
     if len(wanted) <= ALONE or cores() < 2:
-        yield from _make(builder, out, wanted)
+        yield from _make(work.builder, work.out, write, wanted)
         return
     chunks = [wanted[start : start + CHUNK] for start in range(0, len(wanted), CHUNK)]
-    with pool(cores(), _begin, publication, out) as started:
+    with pool(cores(), _begin, work.publication, work.out, write) as started:
         with without_interrupts():
             results = started.map(_make_chunk, chunks)
         for made in results:
             yield from made
 
 
-def _make(builder: SiteBuilder, out: Path, wanted: list[int]) -> Iterator[Made]:
+def _make(builder: SiteBuilder, out: Path, write: bool, wanted: list[int]) -> Iterator[Made]:
+    put = output.write_if_changed if write else output.differs
     for number in wanted:
         file = builder.files[number]
         content = file.make()
-        new = output.write_if_changed(out / file.path, content)
-        yield file.path, (output.digest_of(content), new)
+        yield file.path, (output.digest_of(content), put(out / file.path, content))
 
 
-_here: tuple[SiteBuilder, Path] | None = None  # set in processes that make chunks
+_here: tuple[SiteBuilder, Path, bool] | None = None  # set in processes that make chunks
 
 
-def _begin(publication: Publication, out: Path) -> None:
+def _begin(publication: Publication, out: Path, write: bool) -> None:
     global _here  # noqa: PLW0603 - a process gets its publication once, not with every chunk
-    _here = (SiteBuilder(publication), out)
+    _here = (SiteBuilder(publication), out, write)
 
 
 def _make_chunk(wanted: list[int]) -> list[Made]:
@@ -210,4 +303,4 @@ def _make_chunk(wanted: list[int]) -> list[Made]:
     return list(_make(*_here, wanted))
 
 
-__all__ = ["MANIFEST", "Built", "SiteBuilder", "build"]
+__all__ = ["MANIFEST", "Built", "Plan", "SiteBuilder", "build", "plan"]

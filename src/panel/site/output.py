@@ -103,16 +103,21 @@ def keep_manifest(
     write_if_changed(out / MANIFEST, (text + "\n").encode())
 
 
+def differs(file: Path, content: bytes) -> bool:
+    """Whether a file has another content, or is not there."""
+    try:
+        return file.stat().st_size != len(content) or file.read_bytes() != content
+    except OSError:
+        return True
+
+
 def write_if_changed(file: Path, content: bytes) -> bool:
     """Write a file unless it has this content already; return whether it was written.
 
     A reader finds the old file or the new one, never an incomplete one.
     """
-    try:
-        if file.stat().st_size == len(content) and file.read_bytes() == content:
-            return False
-    except OSError:
-        pass
+    if not differs(file, content):
+        return False
     part = file.with_name(f".{digest_of(os.fsencode(file.name))[:16]}{WRITING}")
     try:
         part.write_bytes(content)

@@ -61,11 +61,15 @@ def fitted(*titles: str) -> str:
 
 
 class PageRenderer:
-    """Renders pages of an index to bytes. Pieces that pages share are rendered only once."""
+    """Renders pages of an index to bytes. Pieces that pages share are rendered only once.
 
-    def __init__(self, index: SiteIndex, assets: Assets) -> None:
+    preview: they are shown to editors before they are published: marked, and without scripts.
+    """
+
+    def __init__(self, index: SiteIndex, assets: Assets, preview: bool = False) -> None:
         self.index = index
         self.assets = assets
+        self.preview = preview
         self._cards: dict[str, Markup] = {}
         self._takes: dict[tuple[str, str], Markup] = {}
 
@@ -78,6 +82,7 @@ class PageRenderer:
             **environment().globals,
             "site": self.index.site,
             "drafts": publication.drafts,
+            "preview": self.preview,
             "demo": publication.demo,
             "has_forms": publication.has_forms,
             "edited": edited(publication),

@@ -228,6 +228,22 @@ def _colour(text: str) -> str:
     return text.lower()
 
 
+_OWN = ("tools", "personas", "prompts", "experiments", "probes", "verdicts", "editorial", "media")
+
+
+def _site_folder(text: str) -> str:
+    parts = text.split("/")
+    plain = all(part not in ("", ".", "..") for part in parts) and not re.search(
+        r"[\\:\x00-\x1f]", text
+    )
+    if not plain or parts[0] in (*_OWN, "runs"):
+        raise ValueError(
+            f"{shown(text)} is not a folder for a site. Name one of its own in this workspace, "
+            "such as public."
+        )
+    return text
+
+
 OneLine = Annotated[
     str, Field(min_length=1, max_length=300), AfterValidator(_one_line), AfterValidator(composed)
 ]
@@ -243,7 +259,8 @@ class SiteSettings(_Strict):
     stale_price_days: the age from which a checked price is marked. community: whether pages
     have forms to vote and to subscribe, which only ``panel serve`` answers. newsletter: what the
     box to subscribe is headed with. votes_per_address: how many new votes on one tool count from
-    one network address in 24 hours. logo: a file of media/. accent: the colour of links and marks.
+    one network address in 24 hours. folder: where the desk writes the site, in the workspace.
+    logo: a file of media/. accent: the colour of links and marks.
     """
 
     title: OneLine = "Panel verdicts"
@@ -259,6 +276,7 @@ class SiteSettings(_Strict):
     community: bool = False
     newsletter: OneLine = "Weekly AI Tool Verdicts"
     votes_per_address: int = Field(default=5, ge=1, le=10_000)
+    folder: Annotated[str, AfterValidator(_site_folder)] = "public"
     logo: MediaName | None = None
     accent: Annotated[str, AfterValidator(_colour)] | None = None
 

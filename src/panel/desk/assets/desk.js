@@ -33,7 +33,7 @@ function step(forward) {
   const next = at < 0 ? (forward ? 0 : rows.length - 1) : at + (forward ? 1 : -1);
   const row = rows[Math.max(0, Math.min(rows.length - 1, next))];
   row.focus();
-  row.closest("tr").scrollIntoView({ block: "nearest" });
+  row.closest("tr, li").scrollIntoView({ block: "nearest" });
 }
 
 const boxOf = (row) => row.closest("tr").querySelector("[name=pick]");
@@ -118,7 +118,10 @@ function press(key) {
   if (key === "f") return nextFinding();
   if (rows.length && (key === "j" || key === "k")) return step(key === "j");
   if (rows.length && ["x", "X", " "].includes(key)) return pick(key === "X");
-  const target = all("[data-key]").find((each) => each.dataset.key === key && (seen(each) || each.matches("a.unseen:not([hidden])")));
+  const shown = (each) => seen(each) || each.matches("a.unseen:not([hidden])");
+  const targets = all("[data-key]").filter((each) => each.dataset.key === key && shown(each));
+  const row = document.activeElement.closest("tr"); // what a row has of its own comes first
+  const target = targets.find((each) => row && row.contains(each)) || targets[0];
   if (!target) return undefined;
   if (target.matches("summary")) return open(target.parentElement);
   if (target.matches("[type=radio]")) { target.checked = true; return target.form.requestSubmit(); }
