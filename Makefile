@@ -15,6 +15,7 @@ help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 demo: $(VENV)/demo weights  ## the whole way with a small demo model, up to a comparison page
+	@echo "Asking 8 questions of the demo model: this takes one to three minutes."
 	$(BIN)/panel run --tool $(A) --tool $(B) --endpoint embedded
 	$(BIN)/panel show $(A) $(B) --endpoint embedded
 	$(BIN)/panel compare $(A) $(B) --endpoint embedded --html $(PAGE)

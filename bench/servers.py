@@ -459,8 +459,9 @@ def panel(folder: Path, *arguments: str) -> str:
 
 # ---- the page ----------------------------------------------------------------------------
 
+TITLE = "# Model servers\n"
 HEAD = """\
-# Real servers
+## Three servers, measured
 
 Written by `make model-servers`: three real servers, each with the weights of the embedded endpoint
 (SmolLM2-135M-Instruct; vLLM serves them dequantised to bfloat16), asked through `panel doctor`
@@ -472,8 +473,6 @@ AFTER = """\
 Ollama, LM Studio and the hosted services could not be had: none of them comes as a Python
 package, and a service wants an account. Their faces in `tests/support/weather.py` are built from
 their source and documentation; nothing here has spoken to them.
-
-## What was learned
 """
 UNWRITTEN = "Nothing written down yet."
 
@@ -481,13 +480,13 @@ UNWRITTEN = "Nothing written down yet."
 def write_page(findings: list[Finding], private: list[str]) -> None:
     """Write the page: fresh rows, the rows of servers not asked now, the part kept by hand."""
     before = PAGE.read_text() if PAGE.is_file() else ""
-    head, _mark, rest = before.partition(FIRST)
-    by_hand = rest.partition(LAST)[0].strip() or UNWRITTEN
-    rows = {name: line for line in head.splitlines() if (name := row_name(line)) in RECIPES}
+    by_hand, _mark, tables = before.partition(FIRST)[2].partition(LAST)
+    by_hand = by_hand.strip() or UNWRITTEN
+    rows = {name: line for line in tables.splitlines() if (name := row_name(line)) in RECIPES}
     rows |= {finding.name: row(finding, private) for finding in findings}
     table = [f"| {' | '.join(COLUMNS)} |", "|" + "---|" * len(COLUMNS)]
     table += [rows[name] for name in RECIPES if name in rows]
-    parts = [HEAD, "\n".join(table) + "\n", f"{AFTER}\n{FIRST}\n\n{by_hand}\n\n{LAST}\n"]
+    parts = [f"{TITLE}\n{FIRST}\n\n{by_hand}\n\n{LAST}\n", HEAD, "\n".join(table) + "\n", AFTER]
     PAGE.write_text("\n".join(parts))
 
 

@@ -221,7 +221,7 @@ def names(text: str) -> set[str]:
 
 def test_the_page_of_tools_lists_every_field_and_which_are_needed() -> None:
     told = re.findall(
-        r"^\| `([a-z.]+)` \| (yes|) ?\|", PAGES["docs/tools.md"].file.read_text(), re.MULTILINE
+        r"^\| `([a-z._]+)` \| (yes|) ?\|", PAGES["docs/tools.md"].file.read_text(), re.MULTILINE
     )
     groups = {"pricing": Pricing}
     known = {}

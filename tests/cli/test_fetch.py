@@ -249,7 +249,10 @@ def test_verify_says_that_all_is_as_pinned_and_downloads_nothing(
     panel(*OWN, cwd=tmp_path)
     hub.asked.clear()
     done = panel("fetch", "--verify", "anvil-q4", cwd=tmp_path)
-    assert (done.code, done.out) == (0, "anvil-q4: here as pinned; on the hub as pinned\n")
+    assert (done.code, done.out) == (
+        0,
+        "anvil-q4: the file here is as pinned; the hub has it as pinned\n",
+    )
     assert [each.method for each in hub.asked] == ["HEAD"]
 
 
@@ -267,7 +270,9 @@ def test_verify_notices_what_differs_here_and_on_the_hub(
     assert done.code == 1
     for pin in CATALOGUE.values():
         if pin.repo:
-            assert f"{pin.name}: here not there; on the hub DIFFERS: revision {COMMIT}" in done.out
+            assert (
+                f"{pin.name}: not on this machine; the hub DIFFERS: revision {COMMIT}" in done.out
+            )
     assert f"SHA-256 {hub.sha256}, pinned" in done.out
     hub.refuses = (404, {"X-Error-Code": "RevisionNotFound"})
     gone = panel("fetch", "--verify", "smollm3-3b", cwd=tmp_path)
@@ -279,7 +284,8 @@ def test_verify_without_a_hub_says_that_nothing_was_looked_up(
 ) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     done = panel("fetch", "--verify", "smollm3-3b", cwd=tmp_path)
-    assert done.code == 3 and "on the hub not looked up: 127.0.0.1:9" in done.out
+    assert done.code == 3
+    assert "not on this machine; the hub could not be asked: nothing listens at 127.0" in done.out
 
 
 def test_the_demonstration_model_is_verified_here_alone(

@@ -234,6 +234,33 @@ def test_where_nothing_is_found_an_address_is_asked_for(
     )
 
 
+def test_a_name_that_is_listed_is_taken_and_each_question_explains_itself(
+    dialogue: Dialogue, bare: Space, ollama: Ollama
+) -> None:
+    done = dialogue("?", "mistral-small", "?", "y")
+    assert done.code == 0, done.err
+    for said in ("Type its number or name", "y puts the lines shown above into panel.toml"):
+        assert said in done.err
+    assert "Type a number" not in done.err
+    assert settings(bare) == TEXT + '\n[endpoints.ollama]\nmodel = "mistral-small"\n'
+
+
+def test_an_address_without_its_v1_is_completed(
+    dialogue: Dialogue, bare: Space, panel: Panel, ollama: Ollama, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server answers there, which is said; an address that answers nowhere stays as it is."""
+    monkeypatch.setenv("PANEL_CACHE", str(bare.root / "nothing"))
+    root = ollama.base_url.removesuffix("/v1")
+    done = dialogue("another address", "?", root, "?", "", "", "y")
+    assert done.code == 0, done.err
+    assert f"The server answers at {ollama.base_url}" in done.err
+    assert "it usually ends in /v1" in done.err and "not the key itself" in done.err
+    assert f'base_url = "{ollama.base_url}"' in settings(bare)
+    bare.settings(TEXT)
+    words = ("--yes", "--base-url", "http://127.0.0.1:9", "--model", "m")
+    assert "--base-url http://127.0.0.1:9 " in panel("setup", *words, cwd=bare.root).err
+
+
 def test_a_service_that_cannot_be_reached_leaves_an_example(
     dialogue: Dialogue, bare: Space, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -48,7 +48,7 @@ def test_a_new_workspace_asks_the_ollama_that_runs(
     first = child("run", *tool, "--json", cwd=root)
     assert first.returncode == 0, first.stderr
     assert json.loads(first.stdout)["verdicts"] == ollama.asked == 4
-    assert f"Asking mistral-small of Ollama 0.12.9 at {ollama.base_url}" in first.stderr
+    assert f"Found mistral-small of Ollama 0.12.9 at {ollama.base_url}" in first.stderr
     seen = ollama.seen
     for reads in (
         ("show", "codestral-2-0"),
@@ -71,6 +71,39 @@ def test_a_new_workspace_asks_the_ollama_that_runs(
     later = child("run", *tool, cwd=root)
     assert "Nothing asked: 4 of 4 cells reused" in later.stdout, "the same cells, once configured"
     assert "found on this machine" not in later.stderr
+
+
+def test_a_run_says_what_comes_next_and_a_plan_that_it_asks_nothing(
+    bare: Space, panel: Panel, ollama: Ollama
+) -> None:
+    for words in (("plan",), ("run", "--dry-run"), ("run", "--tool", "nosuch")):
+        done = panel(*words, cwd=bare.root)
+        assert "Found mistral-small" in done.err and "Asking" not in done.err
+    assert "paid" not in panel("plan", cwd=bare.root).out
+    ran = panel("run", "--tool", "anvil", cwd=bare.root)
+    assert ran.err.endswith("Next: 'panel show', then 'panel desk'.\n")
+    assert "Next" not in panel("run", "--tool", "bellows", "--json", cwd=bare.root).err
+
+
+def test_a_model_that_is_not_there_is_a_mistake_in_the_command(
+    bare: Space, panel: Panel, ollama: Ollama
+) -> None:
+    """With and without --endpoint it is exit 2, and nothing speaks of an address that is right."""
+    for words in ((), ("--endpoint", "ollama")):
+        done = panel("run", *words, "--model", "nosuch", cwd=bare.root)
+        assert done.code == 2 and "mistral-small" in done.err and "/v1" not in done.err
+    assert not ollama.asked
+
+
+def test_nothing_is_said_to_be_asked_of_a_model_whose_weights_are_missing(
+    bare: Space, panel: Panel, ollama: Ollama, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PANEL_CACHE", str(bare.root / "nothing"))
+    for words in (("--model", "ministral-3-3b"), ("--endpoint", "embedded")):
+        done = panel("run", *words, cwd=bare.root)
+        assert done.code == 3 and "is not on this machine" in done.err
+        assert "Asking" not in done.err and len(done.err.splitlines()) == 1
+    assert not bare.journals
 
 
 @pytest.mark.parametrize(

@@ -77,8 +77,9 @@ def test_the_queue_is_searched_filtered_and_sorted(session: Session, asked: Spac
     assert shown(session, "state=all&editor=Bo") == ["anvil/futurist"]
     assert shown(session, "state=all&category=nothing") == []
     worst = shown(session, "state=all&sort=severity")
-    assert worst[0] == "bellows/skeptic", "its few words are an error"
-    assert {each.split("/")[0] for each in worst[:4]} == {"bellows"}, "a tool stays together"
+    tools = [each.split("/")[0] for each in worst]
+    assert len({*tools[:4]}) == len({*tools[4:]}) == 1, "a tool stays together"
+    assert worst.index("bellows/skeptic") % 4 != 0, "it has one error, and the others have more"
     assert len(shown(session, "state=all&sort=age")) == 8
     assert shown(session, "state=all&sort=name")[0].startswith("anvil")
     page = session.get("/?state=all&says=%3Cscript%3Ealert&sort=nonsense&category=%3Cb%3E")[1]
@@ -166,7 +167,7 @@ def test_a_desk_without_a_name_asks_for_one_first(asked: Space) -> None:
         assert "Queue" in session.post("/name", {"name": "Ada <b>"})[1]
         assert "Ada &lt;b&gt;" in session.get("/")[1]
         session.post("/name", {"name": "Bo"})
-        assert "Bo" not in session.get("/")[1], "a desk has one editor"
+        assert ">Bo<" not in session.get("/")[1], "a desk has one editor"
         session.decide("anvil", "builder", action="reject")
         assert stands(session).revision.editor == "Ada <b>"
 

@@ -28,6 +28,11 @@ TAKE = "/take/anvil/builder"
 TRUE = "anvil reads JSON lines"
 INVENTED = "trusted by nine of ten banks"
 ALTERED = "It is not under the MIT licence"
+OWN_WORDS = (  # those of the model are much the same in all takes, which is an error
+    "Anvil reads JSON lines. It writes Parquet. A team that keeps its logs as text gets columns "
+    "for nothing, since the entry price is free. What it does not say is how large a file may be "
+    "or whether a broken line stops it. I would ship it."
+)
 SLIP = "anvil raeds JSON lines and writes Parquet"
 
 
@@ -149,7 +154,7 @@ def test_words_with_errors_are_approved_only_with_a_reason_that_the_history_keep
 
 
 def test_words_without_errors_are_approved_at_once(session: Session) -> None:
-    fields = {"quote-2": "", "quote-3": "", "action": "approve"}
+    fields = {"quote-2": "", "quote-3": "", "action": "approve", "text": OWN_WORDS}
     assert session.post(f"{TAKE}/decide", edit_form(session, **fields))[0] == 200
     assert stands(session).published.evidence == (TRUE, "Free")
     (made,) = history(load_workspace(session.desk.root), *PAIR)

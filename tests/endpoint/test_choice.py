@@ -70,7 +70,7 @@ def test_the_only_model_is_asked_and_how_to_keep_it_is_said(
     )
     [said] = caplog.messages
     sentence, *lines = said.splitlines()
-    assert f"Asking mistral-small of Ollama 0.12.9 at {server.base_url}" in sentence
+    assert f"Found mistral-small of Ollama 0.12.9 at {server.base_url}" in sentence
     assert "panel setup --yes" in sentence
     (tmp_path / "panel.toml").write_text("\n".join(lines))
     kept = resolve_endpoint(load_settings(tmp_path), tmp_path)
@@ -155,9 +155,9 @@ def test_a_model_that_nobody_has_is_refused_with_those_that_are_there(
     ask: Ask, start: Callable[[MockEndpoint], MockEndpoint]
 ) -> None:
     server = start(ollama("a:latest", "b"))
-    with pytest.raises(UnconfiguredError, match="the model 'c'; there are a, b"):
+    with pytest.raises(UnconfiguredError, match="the model 'c', only a, b"):
         ask(server, model="c")
-    with pytest.raises(UnconfiguredError, match=r"there are none. Did you mean 'smollm2-135m"):
+    with pytest.raises(UnconfiguredError, match=r"135m-instruct'. Did you mean 'smollm2-135m"):
         ask(model="smolm2-135m-instruct")
 
 

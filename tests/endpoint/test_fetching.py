@@ -24,6 +24,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from panel.endpoint import elsewhere
 from panel.endpoint.download import Told, download
 from panel.endpoint.fetching import Fetched, fetch
 from panel.endpoint.hub import Hub
@@ -784,6 +785,17 @@ def test_a_file_that_another_program_has_is_linked_and_not_copied(
     got = fetched(pin)
     assert got.path.readlink() == file and str(file) in got.source and hub.asked == []
     assert fetched(pin).source == "", "the link is what is there from then on"
+
+
+def test_what_make_has_fetched_into_the_checkout_is_linked(
+    hub: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(elsewhere, "shipped", lambda: tmp_path / "checkout")
+    pin = pin_of(hub)
+    file = tmp_path / "checkout" / ".cache" / pin.path.name
+    file.parent.mkdir(parents=True)
+    file.write_bytes(hub.body)
+    assert fetched(pin).path.readlink() == file and hub.asked == []
 
 
 def test_a_file_that_is_not_pinned_is_linked_once_the_hub_has_told_its_hash(

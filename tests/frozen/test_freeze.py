@@ -13,6 +13,7 @@ import pytest
 from panel.errors import WorkspaceError
 from panel.frozen.files import FOLDER, read_frozen
 from panel.workspace.loading import load_workspace
+from tests.support.editors import do
 from tests.support.faces import always, voting
 from tests.support.frozen_verdicts import freeze, on_file, status, texts
 from tests.support.git_repository import commit, git, repository
@@ -656,3 +657,8 @@ def test_frozen_drafts_are_said_to_be_drafts(asked: Space, panel: Panel) -> None
     assert "No take is approved: " in done.err and "'panel desk'" in done.err
     told = json.loads(panel("freeze", "--json", cwd=asked.root).out)
     assert told["approved"] == 0 and told["drafts"] > 0
+    do(asked, "approve", note="Read.")
+    again = panel("freeze", cwd=asked.root).err
+    assert (
+        f"On file: 1 approved take, and {told['drafts'] - 1} drafts that 'panel publish'" in again
+    )

@@ -122,6 +122,19 @@ def test_no_page_is_wider_than_its_window(site: Served, new_page: NewPage, width
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
 
 
+@pytest.mark.parametrize("width", [1000, 1024])
+def test_a_narrow_column_breaks_no_name_inside_a_word(
+    site: Served, new_page: NewPage, width: int
+) -> None:
+    page = new_page(width=width)
+    page.goto(site.at(f"tools/{CODESTRAL}.html"))
+    names = page.locator(".board .split li a")
+    assert names.count() == 4
+    for name in names.all():
+        lines = name.evaluate("each => each.getClientRects().length")
+        assert lines <= len(name.inner_text().split()), name.inner_text()
+
+
 def test_everything_can_be_read_without_scripts(site: Served, new_page: NewPage) -> None:
     page = new_page(scripts=False)
     page.goto(site.at("index.html"))

@@ -102,6 +102,9 @@ def test_drafts_are_shown_when_asked_for_and_marked_on_every_page() -> None:
             reading = Reading(content)
             assert "Drafts. Not for readers." in reading.text, path
             assert reading.metas("robots") == ["noindex"]
+    for path in ("index.html", "methodology.html"):
+        assert "Takes shown" in page(drafts, path).text
+        assert "Takes published" not in page(drafts, path).text
     text = page(drafts, f"tools/{CODESTRAL}.html").text
     assert text.count("Draft: no editor has approved these words.") == 1
     assert "Draft:" in page(drafts, VERSUS).text

@@ -51,6 +51,7 @@ def worked_on(space: Space) -> None:
 def draw(page: Any, session: Session, folder: Path, path: str, name: str) -> None:
     """Draw what the desk shows at a path."""
     page.goto(session.base + path)
+    page.wait_for_load_state("networkidle")  # the fonts of a page in a frame come last
     page.screenshot(path=folder / f"desk-{name}.png")
 
 
@@ -100,6 +101,10 @@ def main() -> None:
                 (TAKE, "take"),
                 (f"{TAKE}?edit=1", "edit"),
                 ("/approve?all=1&filter=state%3Dall", "many"),
+                (f"/tool/{CODESTRAL}", "tool"),
+                (f"/preview/tool/{CODESTRAL}", "preview"),
+                (f"/editorial/tools/{CODESTRAL}", "editorial"),
+                ("/publish", "publish"),
             ):
                 draw(page, session, folder, path, name)
             draw(browser.new_page(viewport=narrow), session, folder, "/?state=all", "queue-narrow")

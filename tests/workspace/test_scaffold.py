@@ -16,6 +16,7 @@ from panel.workspace.loading import check_rendering, load_workspace
 from panel.workspace.scaffold import create, shipped
 from panel.workspace.settings import Settings
 from panel.workspace.settings_file import FILE
+from tests.support.git_repository import git
 from tests.support.space import Panel, Space
 
 
@@ -24,7 +25,8 @@ def test_a_new_workspace_is_whole_and_loads(tmp_path: Path) -> None:
     root = tmp_path / "new" / "space"
     assert {file for file in root.rglob("*") if file.is_file()} == {root / f for f in written}
     assert {Path("panel.toml"), Path("prompts/system.md.j2"), Path("runs/.gitignore")} <= {*written}
-    assert all((root / file).read_bytes() == (shipped() / file).read_bytes() for file in written)
+    copied = [file for file in written if file != Path(".gitignore")]
+    assert all((root / file).read_bytes() == (shipped() / file).read_bytes() for file in copied)
     check_rendering(load_workspace(root))
 
 
@@ -39,7 +41,7 @@ def test_an_existing_file_is_never_overwritten(tmp_path: Path) -> None:
 
 def test_a_second_init_names_a_few_files_and_counts_the_rest(tmp_path: Path) -> None:
     written = create(tmp_path)
-    with pytest.raises(UsageError, match=f"panel.toml, .* and {len(written) - 3} more"):
+    with pytest.raises(UsageError, match=f"panel.toml, .* and {len(written) - 4} more"):
         create(tmp_path)
 
 
@@ -54,10 +56,32 @@ def test_a_file_in_the_way_is_named_and_nothing_written(tmp_path: Path, file: st
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [way]
 
 
-def test_files_beside_it_are_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "README.md").write_text("mine")
+@pytest.mark.parametrize("name", ["README.md", ".gitignore"])
+def test_files_beside_it_are_left_alone(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("mine")
     create(tmp_path)
-    assert (tmp_path / "README.md").read_text() == "mine"
+    assert (tmp_path / name).read_text() == "mine"
+
+
+def test_git_leaves_out_mails_drafts_and_secrets_and_the_site_is_ones_choice(
+    tmp_path: Path,
+) -> None:
+    create(tmp_path)
+    git(tmp_path, "init", "-q")
+    for name in ("digests/a.html", "preview/index.html", "desk.token", ".env", "public/index.html"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    git(tmp_path, "add", "--all")
+    added = {Path(name) for name in git(tmp_path, "diff", "--cached", "--name-only").splitlines()}
+    assert Path("public/index.html") in added and Path("panel.toml") in added
+    assert not added & {Path(n) for n in ("digests/a.html", "preview/index.html", ".env")}
+    assert Path("desk.token") not in added
+
+
+def test_init_without_a_folder_says_how_to_make_it_here(tmp_path: Path, panel: Panel) -> None:
+    done = panel("init", cwd=tmp_path)
+    assert done.code == 2 and "'panel init .' makes it here" in done.err
+    assert panel("init", ".", cwd=tmp_path).code == 0
 
 
 SETTING = re.compile(r"(?:# )?(\w+) = ([^#]+?)\s*(?:#.*?default: ([^;,]+).*|#.*)?$")

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from panel.checks.across import check_catalog
+    from panel.checks.across import Catalog, check_catalog
     from panel.checks.closing import closing_verdict
     from panel.checks.evidence import find_quote, locate_evidence, published_quotes
     from panel.checks.findings import SEVERITIES, Finding, Severity, Subject, in_order
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DESCRIPTION",
     "SEVERITIES",
+    "Catalog",
     "Finding",
     "OtherTools",
     "Severity",
@@ -35,7 +36,7 @@ __all__ = [
     "shown_source",
 ]
 _HOMES = {
-    **dict.fromkeys(("check_catalog",), "across"),
+    **dict.fromkeys(("Catalog", "check_catalog"), "across"),
     **dict.fromkeys(("closing_verdict",), "closing"),
     **dict.fromkeys(("find_quote", "locate_evidence", "published_quotes"), "evidence"),
     **dict.fromkeys(("SEVERITIES", "Finding", "Severity", "Subject", "in_order"), "findings"),

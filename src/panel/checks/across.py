@@ -55,18 +55,50 @@ def check_catalog(
     shown: indexes of the takes that are looked at (None: all), which are compared with all
     others. What is worn is one finding, on the first of them that has it.
     """
-    seen = range(len(subjects)) if shown is None else shown
-    found: dict[int, list[Finding]] = defaultdict(list)
-    for index, (other, share) in _twins(subjects).items():
-        if index in seen:
-            found[index].append(_twin(subjects[other], share))
-    for places, finding in moulds(subjects):
-        first = next((index for index in places if index in seen), None)
-        if first is not None:
-            subject, span = subjects[first], places[first]
-            placed = finding._replace(span=span, quote=subject.text[slice(*span)])
-            found[first].append(placed)
-    return {index: in_order(findings) for index, findings in sorted(found.items())}
+    return Catalog(subjects).findings(shown)
+
+
+class Catalog:
+    """Takes to be compared with each other, and other words for one of them with the rest."""
+
+    def __init__(self, subjects: Sequence[Subject]) -> None:
+        self._subjects = subjects
+        self._signatures = [_signature_of(each) for each in subjects]
+
+    def findings(self, shown: Collection[int] | None = None) -> dict[int, list[Finding]]:
+        """Return what ``check_catalog`` returns."""
+        subjects = self._subjects
+        seen = range(len(subjects)) if shown is None else shown
+        found: dict[int, list[Finding]] = defaultdict(list)
+        for index, (other, share) in _twins(self._signatures).items():
+            if index in seen:
+                found[index].append(_twin(subjects[other], share))
+        for places, finding in moulds(subjects):
+            first = next((index for index in places if index in seen), None)
+            if first is not None:
+                subject, span = subjects[first], places[first]
+                placed = finding._replace(span=span, quote=subject.text[slice(*span)])
+                found[first].append(placed)
+        return {index: in_order(findings) for index, findings in sorted(found.items())}
+
+    def twin(self, subject: Subject, but: int | None) -> list[Finding]:
+        """Return the near-duplicate of other words, compared with every take but that at ``but``.
+
+        What wears by repetition is not looked for: that is found once the words are of the catalog.
+        """
+        own = _signature_of(subject)
+        if not own.shingles:
+            return []
+        shares = [0.0 if at == but else own.share(it) for at, it in enumerate(self._signatures)]
+        closest = max(range(len(shares)), key=shares.__getitem__, default=0)
+        if not any(shares):
+            return []
+        return [_twin(self._subjects[closest], shares[closest])]
+
+
+def _signature_of(subject: Subject) -> _Signature:
+    # Picked sentences are the vendor's: who picks the same ones has copied nobody.
+    return _signature([] if subject.picked else _words(subject))
 
 
 def _words(subject: Subject) -> list[str]:
@@ -87,10 +119,8 @@ def _signature(words: list[str]) -> _Signature:
     return _Signature(shingles, tuple(least.values()), marks, len(shingles) - marks.bit_count())
 
 
-def _twins(subjects: Sequence[Subject]) -> dict[int, tuple[int, float]]:
+def _twins(signatures: Sequence[_Signature]) -> dict[int, tuple[int, float]]:
     """Return, for each take that has a near-duplicate, the closest one's index and share."""
-    # Picked sentences are the vendor's: who picks the same ones has copied nobody.
-    signatures = [_signature([] if each.picked else _words(each)) for each in subjects]
     # A value tells its bin by the remainder, so that the bands of one place have keys of their own.
     buckets: dict[tuple[int, int], list[int]] = defaultdict(list)
     closest: dict[int, tuple[int, float]] = {}

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from panel.ci.drift import Drift, latest_drift
+from panel.cli.follow import shown
 from panel.cli.main import ExitCode
 from panel.cli.options import (
     EndpointName,
@@ -22,13 +23,13 @@ from panel.cli.options import (
     recording,
 )
 from panel.cli.output import note, print_json, say
-from panel.cli.run import how_ended, remark, shown, tokens
+from panel.cli.run import how_ended, remark, tokens
 from panel.cli.workspace import open_workspace
 from panel.engines.base import RunBudget, RunStats
 from panel.errors import UsageError
 from panel.frozen.canaries import accept_latest
 from panel.frozen.files import FOLDER
-from panel.runs.run import RunSummary, execute
+from panel.runs.run import RunSummary, execute, refuse_unready
 from panel.runs.selection import Prepared, Selection, opened_for, prepare
 from panel.text import counted
 from panel.workspace.loading import WorkspaceFiles
@@ -74,6 +75,7 @@ def canary(
     target = prepared.target
     if not prepared.canaries:
         raise UsageError(_nothing_to_ask(workspace, str(target.model)))
+    refuse_unready(prepared, budget, tape)
     note(f"Asking {counted(len(prepared.canaries), 'cell')} of canaries of {target.model} ...")
     with shown(len(prepared.canaries), target.endpoint.demo) as reporter:
         summary, stats = execute(workspace, prepared, reporter, budget, tape)
@@ -82,8 +84,8 @@ def canary(
     if as_json:
         print_json({**_counts(prepared, summary, stats), **_told(drift)})
     else:
-        _print(summary, drift)
-    code = how_ended(summary)
+        _print(summary, stats, drift)
+    code = how_ended(summary, stats)
     if code == ExitCode.OK and (stats.errors or drift.shut):
         code = ExitCode.FAILED
     raise typer.Exit(code)
@@ -112,14 +114,14 @@ def _accept(workspace: WorkspaceFiles, selection: Selection, as_json: bool) -> N
         note("They were accepted before.")
 
 
-def _print(summary: RunSummary, drift: Drift) -> None:
+def _print(summary: RunSummary, stats: RunStats, drift: Drift) -> None:
     for each in drift.canaries or ():
         said = f"{each.ships} of {each.n} ship on record, {each.ships_again} of {each.n_again} now"
         if each.demo:
             said = f"{counted(each.n, 'demo verdict')} on record, {each.n_again} now"
         say(f"  {each.tool}: {said}")
     say(drift.sentence)
-    say(tokens(summary))
+    say(tokens(summary, stats))
     if drift.shut:
         note("If that is to be so, 'panel canary --accept' makes these answers the record.")
 

@@ -97,6 +97,11 @@ def _print_freezing(done: Freezing, endpoint: str | None, model: str | None) -> 
             "drafts, with the votes, so that git and CI can compare them. Approve takes with "
             "'panel desk' and freeze again; 'panel publish' shows approved ones only."
         )
+    elif done.drafts:
+        note(
+            f"On file: {counted(done.approved, 'approved take')}, and "
+            f"{counted(done.drafts, 'draft')} that 'panel publish' does not show."
+        )
     for was, now in done.renamed.items():
         say(f"{was}.json is {now}.json now: the tool was renamed.")
     if done.pruned:

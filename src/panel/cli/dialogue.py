@@ -2,33 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import typer
 
 from panel.cli.output import note
 
 
-def chosen_number(labels: Sequence[str], question: str) -> int:
-    """Show what there is, numbered, and return the place of what is chosen, counted from 0."""
+def chosen_number(
+    labels: Sequence[str], question: str, names: Sequence[Collection[str]], about: str
+) -> int:
+    """Show what there is, numbered, and return the place of what is chosen, counted from 0.
+
+    names: what else each may be called; one that several share chooses none. about: as ``typed``.
+    """
     for number, label in enumerate(labels, 1):
         note(f"  {number}  {label}")
-    numbers = [str(number) for number, _label in enumerate(labels, 1)]
-    while (chosen := typed(question, "1")) not in numbers:
-        note(f"Type a number from 1 to {len(labels)}, or Ctrl-C to leave: nothing is written yet.")
-    return int(chosen) - 1
+    while True:
+        chosen = typed(question, "1", about)
+        if chosen in (str(number + 1) for number in range(len(labels))):
+            return int(chosen) - 1
+        called = [number for number, words in enumerate(names) if chosen in words]
+        if len(called) == 1:
+            return called[0]
+        note(
+            f"Type a number from 1 to {len(labels)}, or a name that is listed once; Ctrl-C leaves: "
+            "nothing is written yet."
+        )
 
 
-def typed(question: str, default: str | None = None) -> str:
-    """Return the line that is typed at a question; raises typer.Abort at Ctrl-C and Ctrl-D."""
+def typed(question: str, default: str | None = None, about: str = "") -> str:
+    """Return the line that is typed at a question; raises typer.Abort at Ctrl-C and Ctrl-D.
+
+    about: one line of help, shown when "?" is typed.
+    """
     shown = bool(default)
-    return str(typer.prompt(question, default=default, show_default=shown, err=True)).strip()
+    while True:
+        line = str(typer.prompt(question, default=default, show_default=shown, err=True)).strip()
+        if line != "?" or not about:
+            return line
+        note(about)
 
 
-def agreed(question: str, default: bool = False) -> bool:
+def agreed(question: str, default: bool = False, about: str = "") -> bool:
     """Ask for a yes or a no; an empty line means the default. Raises as ``typed``."""
     answers = {"y": True, "yes": True, "n": False, "no": False, "": default}
     asked = f"{question} [{'Y/n' if default else 'y/N'}]"
-    while (answer := typed(asked, "").lower()) not in answers:
+    while (answer := typed(asked, "", about).lower()) not in answers:
         note("Type y for yes or n for no.")
     return answers[answer]

@@ -11,12 +11,13 @@ from rich.table import Table
 
 from panel.cells.plan import Estimate, estimate
 from panel.cli.experiment_report import flipped_takes, outcome_record, print_outcome
+from panel.cli.follow import shown
 from panel.cli.main import ExitCode
 from panel.cli.options import Json, MaxCalls, MaxCost, MaxTokens, NoDetect
 from panel.cli.output import note, out, plain_table, print_json, safe, say
-from panel.cli.run import how_ended, print_estimate, remark_all, shown, tell_waiting
+from panel.cli.run import how_ended, print_estimate, remark_all, tell_waiting
 from panel.cli.workspace import open_workspace
-from panel.engines.base import RunBudget
+from panel.engines.base import HERE, RunBudget
 from panel.frozen.thaw import opened_thawed
 from panel.research.arms import Arm, Plan, plan_arms
 from panel.research.asking import AskedArms, Asking, ask_arms
@@ -125,6 +126,10 @@ def run(
         for why in undecidable(found, planned):
             note(why)
         tell_waiting(planned.waiting)
+        asked = {each.arm for each in planned.asking}
+        for arm in arms:
+            if arm.name in asked:
+                HERE.asker().ready(arm.target.endpoint)
         if planned.asking:
             models = sorted({str(each.cell.model) for each in planned.asking})
             note(f"Asking {counted(len(planned.asking), 'cell')} of {', '.join(models)} ...")
@@ -133,7 +138,7 @@ def run(
             done = ask_arms(workspace, protocol_of(found), arms, how)
     remark_all(done.models)
     _print_done(name, done, as_json)
-    codes = [how_ended(each.summary) for each in done.models]
+    codes = [how_ended(each.summary, each.stats) for each in done.models]
     raise typer.Exit(max(codes, default=ExitCode.OK))
 
 

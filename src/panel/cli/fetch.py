@@ -18,7 +18,6 @@ from panel.endpoint.gguf import NotGgufError, read_header
 from panel.endpoint.machine import disk_free, memory_needed, memory_total
 from panel.endpoint.weights import gigabytes, remove
 from panel.errors import UsageError
-from panel.scorecard import NOT_JUDGEMENT
 from panel.workspace.catalogue import (
     DEMO,
     RECOMMENDED,
@@ -140,10 +139,8 @@ def _fetch_all(pins: Sequence[Pin], as_json: bool) -> None:
         if not as_json:
             say(str(got.path))
         done.append(_record(got.pin) | {"path": str(got.path), "source": got.source or "there"})
-        if pin.name == EMBEDDED_MODEL:
-            note(NOT_JUDGEMENT)
-        else:
-            note(f"Ask it: panel run --model {pin.name}")
+        demo = pin.name == EMBEDDED_MODEL
+        note(f"Ask it: panel run --model {DEMO if demo else pin.name}")
     if as_json:
         print_json(done)
 
@@ -265,7 +262,7 @@ def _verify(pins: Sequence[Pin], as_json: bool) -> None:
             note(f"Hashing {pin.path} ...")
         found.append(check_pin(pin, hub))
         if not as_json:
-            say(f"{pin.name}: here {found[-1].here}; on the hub {found[-1].hub}")
+            say(f"{pin.name}: {found[-1].here}; {found[-1].hub}")
     if as_json:
         print_json([asdict(each) for each in found])
     if any(each.differs for each in found):

@@ -41,45 +41,55 @@ class ExitCode(IntEnum):
 # command is called, so that `panel --help` costs neither openai nor duckdb.
 COMMANDS = {
     "init": ("workspace", "Make a workspace: panel.toml, personas, prompts and sample tools."),
+    "setup": ("setup", "Choose the model to ask, try it, and write it into panel.toml."),
+    "doctor": ("doctor", "Look at an endpoint: server, models, structured output."),
+    "fetch": ("fetch", "Fetch models to be served by panel itself; without a name, list them."),
     "new": ("workspace", "Make the file of one tool, with an example of each field that it needs."),
     "import": ("importing", "Make files of tools/ from a table: CSV, .xlsx, JSON, Parquet."),
     "check": ("workspace", "Check every file of the workspace, without a model."),
     "plan": ("run", "Say what a run would ask, and why."),
     "run": ("run", "Ask what is pending, keep every answer, sum up."),
     "batch": ("batch", "Write questions into files for a batch service, and take its answers in."),
-    "experiment": ("experiment", "Ask the same cells under other settings, and compare."),
-    "canary": ("canary", "Ask the canaries again: has the model moved?"),
-    "desk": ("desk", "Open the editors' desk in a browser: edit, approve, ask again."),
-    "mcp": ("mcp", "Serve the workspace to an MCP client: look, and draft edits with --write."),
     "show": ("show", "Print the scorecards of tools."),
     "compare": ("show", "Set two tools side by side, in the terminal or as a page."),
-    "takes": ("takes", "Say whether takes tell their personas apart, and how alike they are."),
-    "labels": ("labels", "Draw questions for people to answer, take their answers in."),
-    "stats": ("stats", "Say what a set of votes tells of tools, the catalog and the panel."),
-    "probabilities": ("probabilities", "Ask /v1/decisions how probable ship is, given each take."),
-    "report": ("research_report", "Report on an experiment, a run or the house panel, as a page."),
-    "compare-arms": ("compare_arms", "Compare two sets of votes: arms, models, runs."),
-    "power": ("power", "Say what so many calls can show, and how best to spend them."),
     "lint": ("lint", "Check the takes for what an editor should look at, without a model."),
+    "desk": ("desk", "Open the editors' desk in a browser: edit, approve, ask again."),
+    "mcp": ("mcp", "Serve the workspace to an MCP client: look, and draft edits with --write."),
+    "publish": ("publish", "Write the static site of approved takes."),
+    "serve": ("serve", "Serve a published site; take readers' votes and subscriptions."),
+    "votes": ("serve", "Readers' votes: import them, show what they add up to."),
+    "digest": ("digest", "Write the digest of some days, and send it to its subscribers."),
     "freeze": ("ci", "Write the verdicts into verdicts/, to be kept in git."),
     "thaw": ("ci", "Bring answers in verdicts/ into the store, where it does not hold them."),
+    "canary": ("canary", "Ask the canaries again: has the model moved?"),
     "diff": (
         "ci",
         "Say what changed in the inputs, which verdicts flipped, and if the model moved.",
     ),
-    "publish": ("publish", "Write the static site of approved takes."),
+    "stats": ("stats", "Say what a set of votes tells of tools, the catalog and the panel."),
+    "takes": ("takes", "Say whether takes tell their personas apart, and how alike they are."),
+    "labels": ("labels", "Draw questions for people to answer, take their answers in."),
+    "probabilities": ("probabilities", "Ask /v1/decisions how probable ship is, given each take."),
+    "report": ("research_report", "Report on an experiment, a run or the house panel, as a page."),
+    "experiment": ("experiment", "Ask the same cells under other settings, and compare."),
+    "compare-arms": ("compare_arms", "Compare two sets of votes: arms, models, runs."),
+    "power": ("power", "Say what so many calls can show, and how best to spend them."),
+    "probe": ("probe", "Probe the panel on fictional tools: met, not met, or not shown."),
     "export": ("export", "Write verdicts as CSV, JSON, JSON lines or Parquet."),
     "sql": ("export", "Query the store, read-only."),
     "rebuild": ("export", "Make the database anew from the journals."),
     "verify": ("verify", "Say whether every journal is as it was written."),
     "reparse": ("reparse", "Read the stored replies again; asks no model."),
-    "serve": ("serve", "Serve a published site; take readers' votes and subscriptions."),
-    "digest": ("digest", "Write the digest of some days, and send it to its subscribers."),
-    "probe": ("probe", "Probe the panel on fictional tools: met, not met, or not shown."),
-    "votes": ("serve", "Readers' votes: import them, show what they add up to."),
-    "setup": ("setup", "Choose the model to ask, try it, and write it into panel.toml."),
-    "doctor": ("doctor", "Look at an endpoint: server, models, structured output."),
-    "fetch": ("fetch", "Fetch models to be served by panel itself; without a name, list them."),
+}
+# The first command of each part of --help → its heading; in the order in which one meets them.
+PARTS = {
+    "init": "Begin",
+    "plan": "Ask",
+    "show": "Read and decide",
+    "publish": "Publish",
+    "freeze": "Keep in git, and see what changed",
+    "stats": "Research",
+    "export": "The store",
 }
 
 
@@ -117,8 +127,13 @@ class LazyGroup(TyperGroup):
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write names and lines from the table, importing nothing."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_module, line) in COMMANDS.items()])
+        parts: dict[str, list[tuple[str, str]]] = {}
+        for name, (_module, line) in COMMANDS.items():
+            heading = PARTS.get(name) or next(reversed(parts))
+            parts.setdefault(heading, []).append((name, line))
+        for heading, lines in parts.items():
+            with formatter.section(heading):
+                formatter.write_dl(lines)
 
 
 @contextmanager

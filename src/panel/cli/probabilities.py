@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from panel.cli.follow import shown
 from panel.cli.main import ExitCode
 from panel.cli.options import (
     EndpointName,
@@ -21,7 +22,7 @@ from panel.cli.options import (
     Tools,
 )
 from panel.cli.output import note, out, print_json, say
-from panel.cli.run import dollars, shown
+from panel.cli.run import dollars
 from panel.cli.workspace import open_workspace
 from panel.endpoint.choice import asking
 from panel.engines.base import RunBudget, RunStats

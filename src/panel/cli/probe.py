@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from panel.cli.follow import shown
 from panel.cli.main import ExitCode
 from panel.cli.options import (
     EndpointName,
@@ -19,7 +20,7 @@ from panel.cli.options import (
     Personas,
 )
 from panel.cli.output import note, out, plain_table, print_json, safe, say
-from panel.cli.run import how_ended, remark_all, shown
+from panel.cli.run import how_ended, remark_all
 from panel.cli.workspace import open_workspace
 from panel.endpoint.choice import asking
 from panel.endpoint.target import Chosen, refuse_demo, resolve_target
@@ -105,7 +106,7 @@ def probe(
         if each.summary.stopped is not None:
             remark_all(done.models)
             note("Stopped before all was asked; nothing is decided. Run it again to go on.")
-            raise typer.Exit(how_ended(each.summary))
+            raise typer.Exit(how_ended(each.summary, each.stats))
     finding = read_probe(workspace, prepared)
     _print_finding(prepared, finding, as_json)
     if gate and finding.decision.verdict == "not met":

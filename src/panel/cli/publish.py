@@ -141,8 +141,8 @@ def _remark(gathered: Publication, kept: Iterable[str]) -> None:
         note("Drafts are shown, and marked on every page: this site is not for readers.")
     if gathered.site.base_url is None:
         note(
-            "No address: without base_url under [site] in panel.toml, or --base-url, there is no "
-            "sitemap, no canonical address and no picture for links."
+            "To add a sitemap, canonical addresses and pictures for links, write base_url under "
+            "[site] in panel.toml, or give --base-url."
         )
     elif not available():
         note("No pictures for links: 'pip install reviewer-panel[site]' brings Pillow.")

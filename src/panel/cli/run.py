@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from panel.cells.cells import Target
 from panel.cells.plan import Estimate
+from panel.cli.follow import shown
 from panel.cli.main import ExitCode
 from panel.cli.options import (
     Address,
@@ -25,11 +25,12 @@ from panel.cli.options import (
     recording,
     selecting,
 )
-from panel.cli.output import err, note, out, percent, print_json, say
+from panel.cli.output import note, out, percent, print_json, say
 from panel.cli.workspace import open_tools
+from panel.endpoint.choice import in_ci
 from panel.engines.base import RunBudget, RunStats
 from panel.runs.planned import order_of, plan_record, usd_if_cached
-from panel.runs.run import ProgressReporter, RunSummary, execute
+from panel.runs.run import RunSummary, execute, refuse_unready
 from panel.runs.selection import Prepared, Selection, prepare
 from panel.scorecard import NOT_JUDGEMENT
 from panel.text import counted
@@ -79,7 +80,8 @@ def run(
     if dry_run:
         _print_plan(prepared, as_json)
         return
-    target = prepared.target
+    target, budget = prepared.target, RunBudget(max_calls, max_tokens, max_cost)
+    refuse_unready(prepared, budget, tape, who)
     if target.endpoint.demo:
         note(NOT_JUDGEMENT)
     tell_waiting(prepared.plan.waiting)
@@ -91,10 +93,11 @@ def run(
         )
         note(f"Asking {counted(len(prepared.plan.pending), 'cell')}{more} of {target.model} ...")
     with shown(len(prepared.asking), target.endpoint.demo) as reporter:
-        budget = RunBudget(max_calls, max_tokens, max_cost)
         summary, stats = execute(workspace, prepared, reporter, budget, tape, who)
     _print_summary(target, summary, stats, as_json)
-    raise typer.Exit(how_ended(summary))
+    if summary.verdicts and not as_json and not in_ci():
+        note("Next: 'panel show', then 'panel desk'.")
+    raise typer.Exit(how_ended(summary, stats))
 
 
 def tell_waiting(many: int) -> None:
@@ -106,8 +109,10 @@ def tell_waiting(many: int) -> None:
         )
 
 
-def how_ended(summary: RunSummary) -> ExitCode:
+def how_ended(summary: RunSummary, stats: RunStats) -> ExitCode:
     """Return the exit code of a run."""
+    if stats.unknown_model:
+        return ExitCode.USAGE
     if summary.stopped == "interrupted":
         return ExitCode.INTERRUPTED
     if summary.stopped == "endpoint":
@@ -115,21 +120,6 @@ def how_ended(summary: RunSummary) -> ExitCode:
     if summary.stopped == "budget":
         return ExitCode.BUDGET
     return ExitCode.FAILED if summary.errors else ExitCode.OK
-
-
-@contextmanager
-def shown(cells: int, demo: bool = False) -> Iterator[ProgressReporter]:
-    """Show on stderr how many cells are asked while the block runs; where it is a terminal.
-
-    demo: a demo model is asked, of which it is not said how many ship.
-    """
-    if not (err.is_terminal and cells):
-        yield ProgressReporter(lambda _stats: None, note)
-        return
-    from panel.cli.progress import progress_bar  # noqa: PLC0415
-
-    with progress_bar(cells, demo) as progress:
-        yield ProgressReporter(progress, note)
 
 
 def _print_plan(prepared: Prepared, as_json: bool) -> None:
@@ -190,7 +180,7 @@ def print_estimate(size: Estimate) -> None:
     )
     worst = "unbounded" if size.worst_tokens is None else f"{size.worst_tokens:,}"
     say(
-        f"At worst {counted(size.worst_calls, 'paid call')} and {worst} tokens; "
+        f"At worst {counted(size.worst_calls, 'call')} and {worst} tokens; "
         f"cost {dollars(size.worst_cost_usd)}."
     )
     if size.batch_cost_usd is not None:
@@ -245,7 +235,7 @@ def _print_summary(target: Target, summary: RunSummary, stats: RunStats, as_json
         )
     if len(stats.models) > 1:
         say(f"The server names more than one model: {', '.join(sorted(stats.models))}.")
-    say(tokens(summary))
+    say(tokens(summary, stats))
 
 
 def verdicts(stats: RunStats, demo: bool) -> str:
@@ -286,8 +276,10 @@ def remark_all(models: Sequence[AskedModel]) -> None:
         remark(each.endpoint, each.summary, each.stats)
 
 
-def tokens(summary: RunSummary) -> str:
+def tokens(summary: RunSummary, stats: RunStats) -> str:
     """Return one sentence about the tokens of a run and their cost."""
+    if summary.prompt_tokens is None and stats.miscounted:
+        return "Tokens: not known."  # why, is said already
     if summary.prompt_tokens is None:
         return "Tokens: the server counts none."
     text = counted(summary.prompt_tokens, "prompt token")

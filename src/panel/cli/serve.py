@@ -64,7 +64,7 @@ def serve(
         named = named or (f"https://{min(allowed)}" if allowed else None)
         if named is None:
             note(
-                f"No address: the links in mails lead to {address}, which other machines do not "
+                f"The links in mails lead to {address}, which other machines do not "
                 "reach. Set base_url under [site] in panel.toml, or give --base-url."
             )
         home, hosts = _at_root(named or address), allowed | _own_address(host, shown)

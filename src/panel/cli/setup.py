@@ -17,17 +17,13 @@ import typer
 from panel.cli.dialogue import agreed, chosen_number, typed
 from panel.cli.main import ExitCode
 from panel.cli.options import EndpointName, Model
-from panel.cli.output import note, say
-from panel.cli.run import remark
+from panel.cli.output import note
+from panel.cli.trial import tried
 from panel.endpoint.choice import choose, detection_off, options_of
 from panel.endpoint.found import FoundServer, find_servers
 from panel.engines.base import load_engine
 from panel.errors import UnconfiguredError, UsageError
-from panel.runs.run import MEMORY, ProgressReporter, execute
-from panel.runs.selection import Prepared, Selection, prepare
-from panel.scorecard import NOT_JUDGEMENT
-from panel.store.ingest import opened
-from panel.store.queries import answers_by_pair
+from panel.runs.run import MEMORY
 from panel.workspace.addresses import endpoint_address, is_loopback
 from panel.workspace.catalogue import known_pins
 from panel.workspace.endpoints import configured_endpoints, resolve_endpoint, served_here
@@ -40,6 +36,14 @@ from panel.workspace.settings_file import FILE, settings_of
 app = typer.Typer(rich_markup_mode=None)
 MODELS_SHOWN = 20
 EXAMPLE = "mistral-small-latest"  # of a model's name
+ELSEWHERE = "another address"
+# What "?" says at each question.
+ABOUT_CHOICES = "The model that reads your tools. Type its number or name; it is tried before use."
+ABOUT_ADDRESS = "Where the server's API begins, as its documentation says; it usually ends in /v1."
+ABOUT_KEY = "The name of an environment variable, not the key itself: panel.toml keeps no secret."
+ABOUT_MODEL = "The model's name as the server lists it; the server may have several."
+ABOUT_FAILED = "y writes the lines although the try failed; n leaves panel.toml as it is."
+ABOUT_LINES = "y puts the lines shown above into panel.toml; n leaves the file as it is."
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +104,12 @@ def setup(
             "'panel setup' asks questions, and stdin is no terminal. Type "
             f"'panel setup --yes {named.options or '--endpoint NAME --model MODEL'}'."
         )
-    choice = _with_model(root, workspace.settings, _chosen(workspace, named, yes), yes)
+    choice = _at_its_api(_chosen(workspace, named, yes))
+    choice = _with_model(root, workspace.settings, choice, yes)
     edit = _edited(root, choice)
     settings = settings_of(root / FILE, edit.text)
-    tried = _tried(replace(workspace, settings=settings), choice.endpoint)
-    if not tried and (yes or not agreed("Write it all the same?")):
+    answered = tried(replace(workspace, settings=settings), choice.endpoint)
+    if not answered and (yes or not agreed("Write it all the same?", about=ABOUT_FAILED)):
         note(f"Nothing was written. To try it again: panel setup --yes {choice.options}")
         raise typer.Exit(ExitCode.ENDPOINT)
     _write(root, edit, yes)
@@ -137,6 +142,18 @@ def _chosen(workspace: WorkspaceFiles, named: Choice, yes: bool) -> Choice:
     return _asked(running, found)
 
 
+def _at_its_api(choice: Choice) -> Choice:
+    """Return a choice with /v1 added to its address where that was left out: a server says so."""
+    address = urlsplit(choice.base_url or "")
+    if choice.base_url is None or address.path.endswith("/v1") or address.query:
+        return choice
+    for found in find_servers([f"{choice.base_url.rstrip('/')}/v1"]):
+        if found.server is not None:
+            note(f"The server answers at {found.address}, so that is its base URL.")
+            return replace(choice, base_url=found.address)
+    return choice
+
+
 def _local(workspace: WorkspaceFiles) -> set[str]:
     """Return the endpoints of servers on this machine, whose models can be looked for."""
     presets = (name for name in PRESETS if name != EMBEDDED)
@@ -167,7 +184,9 @@ def _asked(running: Sequence[Choice], found: Sequence[FoundServer]) -> Choice:
     except UnconfiguredError as error:
         note(str(error))
     note("These can be asked:" if choices else "Or a server whose address you know:")
-    number = chosen_number([*(each.label for each in choices), "another address"], "Which one")
+    labels = [*(each.label for each in choices), ELSEWHERE]
+    names = [[each.endpoint, each.model or each.label] for each in choices] + [[ELSEWHERE]]
+    number = chosen_number(labels, "Which one", names, ABOUT_CHOICES)
     return choices[number] if number < len(choices) else _elsewhere()
 
 
@@ -175,12 +194,14 @@ def _elsewhere() -> Choice:
     """Ask for the address of a server and for where its key is; the key itself is never asked."""
     while True:
         try:
-            base_url = endpoint_address(typed("Its base URL, such as https://llm.example.org/v1"))
+            asked = "Its base URL, such as https://llm.example.org/v1"
+            base_url = endpoint_address(typed(asked, about=ABOUT_ADDRESS))
             break
         except ValueError as error:
             note(f"The base URL {error}")
     while True:
-        name = typed("The variable that holds its key, such as LAB_API_KEY (empty: no key)", "")
+        asked = "The variable that holds its key, such as LAB_API_KEY (empty: no key)"
+        name = typed(asked, "", ABOUT_KEY)
         if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) and os.environ.get(name, "").strip():
             return Choice(_name_of(base_url), base_url=base_url, api_key_env=name)
         if not name:
@@ -241,7 +262,7 @@ def _with_model(root: Path, settings: Settings, choice: Choice, yes: bool) -> Ch
             "Ctrl-C, and call 'panel setup' again once the server can be reached."
         )
     default = names[0] if len(names) == 1 else None
-    while not (model := typed("Which model", default).strip("?")):
+    while not (model := typed("Which model", default, ABOUT_MODEL).strip("?")):
         note(f"Type the name of one model, such as {names[0] if names else EXAMPLE}.")
     return replace(choice, model=model)
 
@@ -257,44 +278,6 @@ def _edited(root: Path, choice: Choice) -> Edit:
     return edit
 
 
-def _tried(workspace: WorkspaceFiles, endpoint: str) -> bool:
-    """Ask one real question, show what came back, and return whether it was an answer.
-
-    A review of a tool where there is one, whose answer is kept; else whether the server answers.
-    """
-    if not workspace.tools:
-        found = resolve_endpoint(workspace.settings, workspace.root, endpoint)
-        seen = load_engine("local").diagnose(found, workspace.runs / MEMORY)
-        note(seen.fault or f"{found.model} answers; structured output: {seen.structured_output}.")
-        return seen.fault is None
-    tool, persona = workspace.tools[0], workspace.personas[0]
-    prepared = prepare(workspace, Selection([tool.slug], [persona.id], endpoint=endpoint))
-    target = prepared.target
-    if target.endpoint.demo:
-        note(NOT_JUDGEMENT)
-    doing = "Asking" if prepared.asking else "Answered before by"
-    note(f"{doing} {target.model}: {persona.name} on {tool.name} ...")
-    silent = ProgressReporter(lambda _stats: None, note)
-    summary, stats = execute(workspace, prepared, silent)
-    remark(endpoint, summary, stats)
-    if summary.stopped == "interrupted":
-        raise KeyboardInterrupt
-    return _shown(workspace, prepared, sorted(stats.reasons))
-
-
-def _shown(workspace: WorkspaceFiles, prepared: Prepared, reasons: Sequence[str]) -> bool:
-    """Show the answer to the question that was tried; returns whether there is one."""
-    [pair] = [cell.pair for cell in prepared.target.lay_out()]
-    with opened(workspace.runs) as connection:
-        answers = answers_by_pair(connection, prepared.target.model).get(pair, [])
-    verdicts = [each for each in answers if each.outcome == "verdict"]
-    if not verdicts:
-        note(f"No verdict came back: {', '.join(reasons) or 'nothing'}.")
-        return False
-    say(f"{(verdicts[-1].verdict or '').upper()}: {verdicts[-1].take}")
-    return True
-
-
 def _write(root: Path, edit: Edit, yes: bool) -> None:
     file = root / FILE
     if not edit.added and not edit.replaced:
@@ -305,7 +288,7 @@ def _write(root: Path, edit: Edit, yes: bool) -> None:
         note(f"    {line}")
     for each in edit.replaced:
         note(f"    line {each.line}: {each.key} = {each.was} becomes {each.key} = {each.now}")
-    if not yes and not agreed("Write them?", default=not edit.replaced):
+    if not yes and not agreed("Write them?", not edit.replaced, ABOUT_LINES):
         note("Nothing was written.")
         return
     put_in_place(file, edit)

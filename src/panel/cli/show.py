@@ -74,7 +74,6 @@ def show(
     elif as_json:
         print_json([card_record(card) for card in (cards if tool else asked)])
     else:
-        _warn(target)
         console = out()
         for card in cards if tool else asked:
             console.print(_card(card, with_takes=bool(tool)))
@@ -129,7 +128,6 @@ def compare(
     if as_json:
         print_json(comparison_record(pair))
     elif html is None:
-        _warn(target)
         console = out()
         wide = console.width >= 100
         table = Table.grid(expand=True, padding=(0, 1))

@@ -299,7 +299,7 @@ def _tools_said(rates: ToolRates) -> str:
     width = "—" if rates.width is None else f"{rates.width:.0f}"
     return (
         f"({about}): of {counted(rates.tools, 'tool')}, {counted(rates.undecided, 'has', 'have')} "
-        f"a 95 % interval that holds 50 %{left}; the median interval is {width} points wide "
+        f"a 95 % interval that includes 50 %{left}; the median interval is {width} points wide "
         f"({rates.intervals})."
     )
 

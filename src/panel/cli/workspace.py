@@ -13,7 +13,7 @@ import typer
 from panel.cli.main import ExitCode
 from panel.cli.options import Json
 from panel.cli.output import note, print_json, say
-from panel.errors import Problem, WorkspaceError
+from panel.errors import Problem, UsageError, WorkspaceError
 from panel.frozen.check import frozen_status
 from panel.frozen.thaw import opened_thawed
 from panel.results.media import check_media
@@ -51,12 +51,16 @@ def open_store() -> AbstractContextManager[Connection]:
 
 @app.command()
 def init(
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to make it in.")],
+    directory: Annotated[
+        Path | None, typer.Argument(metavar="DIR", help="Folder to make it in; '.' is this one.")
+    ] = None,
     empty: Annotated[
         bool, typer.Option("--empty", help="Without the invented sample tools and experiments.")
     ] = False,
 ) -> None:
     """Make a workspace: panel.toml, personas, prompts and sample tools."""
+    if directory is None:
+        raise UsageError("name a folder: 'panel init DIR'; 'panel init .' makes it here.")
     files = create(directory, empty)
     say(f"Wrote {counted(len(files), 'file')} to {str(directory)!r}.")
     step = "" if directory.resolve() == Path.cwd() else f"cd {shlex.quote(str(directory))} && "

@@ -39,7 +39,7 @@ class Answers(Queueing, Looking, Deciding):
         return self.page("failed", status, message=str(error))
 
 
-UNNAMED = ("/name", "/login", "/assets/")  # what a desk shows that knows no editor yet
+UNNAMED = ("/name", "/login", "/assets/", "/shared/")  # what a desk shows that knows no editor yet
 
 
 class Named:

@@ -68,7 +68,7 @@ class Checker:
         if subject is None or entry.answer is None:
             return []
         if words is not None and words != Wording.of(entry):
-            return check_take(_worded(subject, words), others)
+            return check_take(worded(subject, words), others)
         known = self.known(entry)
         if known is None:
             known = check_take(subject, others)
@@ -78,7 +78,8 @@ class Checker:
         return known
 
 
-def _worded(subject: Subject, words: Wording) -> Subject:
+def worded(subject: Subject, words: Wording) -> Subject:
+    """Return a take with other words, quotes and verdict."""
     return replace(
         subject,
         text=words.text,

@@ -17,7 +17,7 @@ from panel.workspace.loading import WorkspaceFiles, load_workspace, refuse_empty
 from panel.workspace.tools import KeptTools
 from panel.workspace.watch import Marks
 
-FILES = ("panel.toml", "personas", "prompts", "tools", "editorial")
+FILES = ("panel.toml", "personas", "prompts", "tools", "editorial", "media")
 
 
 @dataclass(slots=True)

@@ -7,7 +7,6 @@ kept is thrown away once files or journals have changed.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,10 +14,12 @@ from pathlib import Path
 from panel.cells.answers import Answer
 from panel.cells.journal import JournalWriter, find_journals, new_run_id
 from panel.cells.packed import size_of
-from panel.checks import Finding, Subject, check_take
+from panel.checks import Finding, Subject, check_take, in_order
 from panel.decisions import UNTOUCHED, Decision, Pair
 from panel.desk.asking import BackgroundAsker, adopt
-from panel.desk.checking import Checker, Wording
+from panel.desk.background import keep_checked
+from panel.desk.checking import Checker, Wording, worded
+from panel.desk.comparing import Comparer
 from panel.desk.decide import Made, decide_all
 from panel.desk.keeping import FILES, load_files
 from panel.desk.limits import checked_name
@@ -72,7 +73,8 @@ class Desk:
         self._stale = True  # whether files have changed since the entries were made
         self._answers: dict[Pair, list[Answer]] = {}
         self._snapshot: DeskSnapshot | None = None
-        self._checker = Checker()
+        self._checker, self._comparer = Checker(), Comparer()
+        self._in_background = False
         self.writer = JournalWriter(self._kept.workspace.runs, new_run_id())
         self.notes = EditorsNotes(self._kept.workspace.runs, self._write)
         self.asker = BackgroundAsker(root, endpoint, model)
@@ -180,31 +182,36 @@ class Desk:
 
     def findings(self, entry: Entry, words: Wording | None = None) -> list[Finding]:
         """Return what the checks find in a take, or in other words for it; kept once found."""
-        return self._checker.findings(entry, self._kept.others, words)
+        found = self._checker.findings(entry, self._kept.others, words)
+        return self._with_others(entry, found, words)
+
+    def _with_others(
+        self, entry: Entry, found: list[Finding], words: Wording | None = None
+    ) -> list[Finding]:
+        """Add what is found between takes, as ``panel lint`` does."""
+        if (subject := entry.subject()) is None:
+            return found
+        across = self._between(worded(subject, words) if words else subject)
+        return in_order([*found, *across]) if across else found
+
+    def _between(self, subject: Subject) -> list[Finding]:
+        entries = self.latest().entries
+        if not self._in_background:
+            self._comparer.update(entries)
+        return self._comparer.findings(subject, entries)
 
     def counted(self, entry: Entry) -> list[Finding] | None:
         """Return the findings of a take if they are there already; None if not yet."""
-        return self._checker.known(entry)
+        found, across = self._checker.known(entry), self._comparer.known(entry)
+        if found is None or across is None:
+            return None
+        return in_order([*found, *across]) if across else found
 
     def check_all(self) -> None:
-        """Check every take in the background, leaving the processor to whoever asks."""
-
-        def work() -> None:
-            done: list[Entry] | None = None
-            while not self._closed.is_set():
-                entries = self.snapshot().entries
-                looked = [] if entries is done else entries
-                waiting = [each for each in looked if self.counted(each) is None]
-                done = None if waiting else entries
-                for entry in waiting:
-                    if self._closed.wait(0.002):
-                        return
-                    self.findings(entry)
-                if not waiting and self._closed.wait(2):
-                    return
-                time.sleep(0)
-
-        threading.Thread(target=work, daemon=True).start()
+        """Check every take in the background from now on."""
+        self._in_background = True
+        needs = (self, self._closed, self._comparer.update)
+        threading.Thread(target=keep_checked, args=needs, daemon=True).start()
 
     def decide(self, decision: Decision) -> Decision:
         """Write a decision of this session down; see ``desk.decide``.
@@ -292,7 +299,7 @@ class Desk:
             published.verdict,
             evidence=published.evidence,
         )
-        return check_take(words, self._kept.others)
+        return in_order([*check_take(words, self._kept.others), *self._between(words)])
 
     def ask(self, pair: Pair) -> None:
         """Ask what is pending of a pair, in the background."""

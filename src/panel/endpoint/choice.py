@@ -109,8 +109,7 @@ def asking_settings(
     option = choose(options_of(settings, root, found), found, model)
     here = is_loopback(urlsplit(option.server.address).hostname or "")
     LOG.warning(
-        "Asking %s of %s at %s, found %s. 'panel setup --yes' keeps that, or these lines in "
-        "%s:\n%s",
+        "Found %s of %s at %s, %s. 'panel setup --yes' keeps that, or these lines in %s:\n%s",
         *(option.model.name, option.server.title, option.server.address),
         "on this machine" if here else f"by {OLLAMA_HOST}",
         *(FILE, option.indented),
@@ -122,8 +121,12 @@ def detection_off(no_detect: bool = False) -> str | None:
     """Return why no server may be looked for, in words; None where one may."""
     if no_detect:
         return "--no-detect is given"
-    in_ci = os.environ.get("CI", "").strip().lower() not in ("", "0", "false")
-    return "CI is set" if in_ci else None
+    return "CI is set" if in_ci() else None
+
+
+def in_ci() -> bool:
+    """Whether nobody sits there: CI services set the variable CI."""
+    return os.environ.get("CI", "").strip().lower() not in ("", "0", "false")
 
 
 def refuse_if_off(no_detect: bool = False) -> None:
@@ -158,12 +161,13 @@ def choose(
     if len(fitting) == 1:
         return fitting[0]
     if model and not fitting:
-        has = ", ".join(dict.fromkeys(each.model.name for each in options[:NAMED])) or "none"
+        has = ", ".join(dict.fromkeys(each.model.name for each in options[:NAMED]))
+        only = f", only {has}" if has else ""
         near = nearest(model, [*served_here(), *(each.model.name for each in options)])
         hint = f"Did you mean {near!r}?" if near else "'panel doctor' looks closer."
         raise UnconfiguredError(
-            f"no endpoint is configured, and no server on this machine has the model {model!r}; "
-            f"there are {has}. {hint} --endpoint NAME asks another server."
+            f"no endpoint is configured, and no server on this machine has the model "
+            f"{model!r}{only}. {hint} --endpoint NAME asks another server."
         )
     if not options:
         raise UnconfiguredError(_nothing_found(found))

@@ -1,4 +1,4 @@
-"""Where other programs keep the same file: Ollama's store and the Hugging Face cache."""
+"""Where the same file may be: Ollama's store, the Hugging Face cache, a checkout's own cache."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from panel.workspace.catalogue import Pin
+from panel.workspace.scaffold import shipped
 from panel.workspace.settings import at_home
 
 # Where Ollama keeps its models when it runs as a service of the system (Linux).
@@ -17,7 +18,7 @@ def places(pin: Pin) -> Iterator[tuple[str, Path]]:
     """Yield whose store it is and where a file would be in it, in the order they are looked at.
 
     Ollama names a file by its SHA-256. The Hugging Face cache has it under its revision, or, where
-    another revision has brought it, by its SHA-256.
+    another revision has brought it, by its SHA-256. The Makefile of a checkout keeps it there.
     """
     if pin.sha256:
         for folder in _ollama():
@@ -27,6 +28,7 @@ def places(pin: Pin) -> Iterator[tuple[str, Path]]:
         yield "the Hugging Face cache", cache / "snapshots" / pin.revision / pin.file
         if pin.sha256:
             yield "the Hugging Face cache", cache / "blobs" / pin.sha256
+    yield "the checkout's .cache", shipped() / ".cache" / pin.path.name
 
 
 def _ollama() -> Iterator[Path]:

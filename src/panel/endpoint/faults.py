@@ -100,6 +100,7 @@ TRY_AGAIN = "This may pass: try again."
 NO_KEY_SENT = (
     'No key was sent: write api_key_env = "NAME_OF_THE_VARIABLE" under the endpoint in panel.toml.'
 )
+NAME_A_MODEL = "Name a model that is there with --model."
 LOOK = "Look at the server's own log; the next run goes on."
 WITHOUT_DECISIONS = (
     "Here no take can be asked about. 'panel doctor' says whether the endpoint tells the "
@@ -132,7 +133,8 @@ REMEDIES = {
 class _Row:
     """One fault: its statuses, a pattern of its message, its codes, and what it means.
 
-    constrained: the row holds only for requests that asked for structured output.
+    constrained: the row holds only for requests that asked for structured output. remedy: what
+    to do, where it is not what REMEDIES says.
     """
 
     statuses: Collection[int]
@@ -141,6 +143,7 @@ class _Row:
     says: str = ""
     codes: Collection[str] = ()
     constrained: bool = False
+    remedy: str | None = None
 
     def fits(self, status: int, said: str, codes: Collection[str], constrained: bool) -> bool:
         if status not in self.statuses or (self.constrained and not constrained):
@@ -184,7 +187,10 @@ TABLE = (
     _Row((400, 422, 500), "degrade", "system_refused", words.SYSTEM),
     _Row(_REFUSED, "degrade", "schema_refused", words.FORMAT, constrained=True),
     _Row((400, 409, 424, 425, 500, 502, 503, 504), "retry", LOADING, words.LOADING),
-    _Row((400, 404, 410, 422), "stop", "not_found", words.MODEL, ("model_not_found", "1500")),
+    _Row(
+        *((400, 404, 410, 422), "stop", "not_found", words.MODEL, ("model_not_found", "1500")),
+        remedy=NAME_A_MODEL,
+    ),
     _Row((404,), "stop", "not_found"),
     _Row((405, 501, 505), "stop", "not_an_api"),
     _Row(_OK, "stop", "not_an_api", "unexpected endpoint or method"),
@@ -221,13 +227,15 @@ def classify_fault(
     for row in TABLE:
         if row.fits(status, said, codes, constrained):
             missing = answer.keyless and row.label == "key_refused"
-            found = Fault(row.action, row.label, message, remedy=NO_KEY_SENT if missing else None)
+            found = Fault(
+                row.action, row.label, message, remedy=NO_KEY_SENT if missing else row.remedy
+            )
             if row.label == "redirected":
                 to = answer.headers.get("location", "?")
                 return replace(found, detail=f"{message} (to {to})")
-            return (
-                replace(found, retry_after=asked_wait(answer)) if row.action == "retry" else found
-            )
+            if row.action == "retry":
+                return replace(found, retry_after=asked_wait(answer))
+            return found
     if status in RETRIED:
         return _passing(answer, status, message)
     if status in _OK:

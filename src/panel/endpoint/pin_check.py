@@ -28,22 +28,26 @@ class PinCheck:
 
 def check_pin(pin: Pin, hub: Hub) -> PinCheck:
     """Hash the file of a model, if it is here, and ask the hub what it has. Never raises."""
-    here = "not there"
+    here = "not on this machine"
     if pin.fetched():
-        here = "as pinned" if holds(pin, pin.path, anew=True) else f"WRONG: {pin.path}"
+        here = (
+            "the file here is as pinned"
+            if holds(pin, pin.path, anew=True)
+            else f"WRONG: {pin.path} is not as pinned"
+        )
     agrees, told = _asked(pin, hub)
     return PinCheck(pin.name, here, told, agrees, agrees is False or here.startswith("WRONG"))
 
 
 def _asked(pin: Pin, hub: Hub) -> tuple[bool | None, str]:
     if not pin.repo:
-        return None, f"not looked for: it comes in the package {pin.revision}"
+        return None, f"not on the hub: it comes in the package {pin.revision}"
     try:
         listed = asyncio.run(hub.look(pin))
     except MissingError as error:
-        return False, f"DIFFERS: {error}"
+        return False, f"the hub DIFFERS: {error}"
     except (EndpointError, Passing) as error:
-        return None, f"not looked up: {error}"
+        return None, f"the hub could not be asked: {error}"
     pairs = (
         ("revision", pin.revision, listed.commit),
         ("bytes", pin.bytes, listed.bytes),
@@ -56,5 +60,7 @@ def _asked(pin: Pin, hub: Hub) -> tuple[bool | None, str]:
     ]
     unsaid = [what for what, _expected, told in pairs if told is None]
     if wrong:
-        return False, f"DIFFERS: {'; '.join(wrong)}"
-    return (None, f"not told: {', '.join(unsaid)}") if unsaid else (True, "as pinned")
+        return False, f"the hub DIFFERS: {'; '.join(wrong)}"
+    if unsaid:
+        return None, f"the hub does not tell its {', '.join(unsaid)}"
+    return True, "the hub has it as pinned"

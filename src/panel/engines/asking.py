@@ -101,7 +101,9 @@ class Asking:
         for replica in self.replicas:
             if replica.client and surely_lacks(replica.server, replica.endpoint.model):
                 said = f"{replica.server.name} has no model {replica.endpoint.model!r}"
-                self.give_up(replica, Fault("stop", "not_found", said))
+                named = "Name one that is there with --model."
+                self.give_up(replica, Fault("stop", "not_found", said, remedy=named))
+        self.stats.unknown_model = self.stats.stopped == "endpoint"
 
     def interrupt(self) -> None:
         """Let the calls in flight finish; drop them the second time."""

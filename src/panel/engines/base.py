@@ -33,6 +33,7 @@ class RunStats:
     miscounted: replies whose count of prompt tokens cannot be of the whole prompt.
     adapted: how requests differed from the settings. models: names that the server returned.
     concurrency: (seconds, limit, why) of every change of the limit. reasons: label → cells.
+    unknown_model: it was stopped since no server has the model that was named; nothing was asked.
     """
 
     asked: int = 0
@@ -58,6 +59,7 @@ class RunStats:
     stopped: str | None = None
     why: str | None = None
     reasons: dict[str, int] = field(default_factory=dict)
+    unknown_model: bool = False
 
     def count(self, outcome: Outcome, verdict: ShipOrSkip | None, reason: str | None) -> None:
         """Count how a cell ended."""

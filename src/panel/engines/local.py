@@ -15,6 +15,7 @@ from panel.endpoint.embedded import Served
 from panel.endpoint.memory import Memory
 from panel.endpoint.recording import ReplayClient
 from panel.endpoint.servers import Server
+from panel.endpoint.weights import weights_of
 from panel.engines.base import Job, RunStats
 from panel.engines.job_run import JobRun
 from panel.engines.opening import EMBEDDED, interruptible, opened_clients, opened_endpoint
@@ -22,9 +23,11 @@ from panel.workspace.endpoints import Endpoint
 
 
 def ready(endpoint: Endpoint) -> None:
-    """Raise EndpointError where a key or another secret is missing; see Engine.ready."""
+    """Raise EndpointError where a key, another secret or weights are missing; see Engine.ready."""
     endpoint.api_key()
     endpoint.secret_headers()
+    if endpoint.embedded:
+        weights_of(endpoint)
 
 
 def ask_all(job: Job) -> RunStats:

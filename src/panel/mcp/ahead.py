@@ -57,7 +57,7 @@ class Ahead(Served):
     ) -> Stale:
         """Look for verdicts whose question has changed since, with the editors and in verdicts/."""
         snapshot = self.snapshot()
-        wanted = Filter("stale", tool.strip(), persona)
+        wanted = Filter(state="stale", tool=tool.strip(), persona=persona)
         found = self.matching(snapshot, wanted)
         shown, pages = paged(found, page, limit)
         frozen, more = self._frozen(snapshot, wanted, page, limit)

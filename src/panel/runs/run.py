@@ -117,23 +117,39 @@ def execute(
     """
     started = time.perf_counter()
     endpoint = prepared.target.endpoint
-    priced(prepared.target, budget)
     how = _How(reporter, budget, recording, workers)
+    refuse_unready(prepared, budget, recording, workers)
     if not prepared.asking:
         return _execute(workspace, prepared, how, started)
+    if recording.replay is not None:  # what was paid for once is not paid for again
+        target = replace(prepared.target, endpoint=replace(endpoint, prices=None))
+        prepared = replace(prepared, target=target)
+    with run_lock(workspace.runs, prepared.target.model, prepared.selection.shard):
+        return _execute(workspace, _planned_anew(workspace, prepared), how, started)
+
+
+def refuse_unready(
+    prepared: Prepared,
+    budget: RunBudget = NO_BUDGET,
+    recording: Recording = NO_RECORDING,
+    workers: Workers = HERE,
+) -> None:
+    """Raise what ``execute`` raises before anything is asked: call it before saying that one asks.
+
+    UsageError for a bound that cannot hold and a recording's file, EndpointError for a missing
+    key or missing weights.
+    """
+    priced(prepared.target, budget)
+    if not prepared.asking:
+        return
     if recording.replay is None:
-        workers.asker().ready(endpoint)
+        workers.asker().ready(prepared.target.endpoint)
     elif not recording.replay.exists() or recording.replay.is_dir():  # it may be a pipe
         raise UsageError(
             f"there is no file {recording.replay}. Make it: 'panel run --record FILE'."
         )
     if recording.record is not None and recording.record.exists():
         raise UsageError(f"{recording.record} is there already. Remove it, or name another file.")
-    if recording.replay is not None:  # what was paid for once is not paid for again
-        target = replace(prepared.target, endpoint=replace(endpoint, prices=None))
-        prepared = replace(prepared, target=target)
-    with run_lock(workspace.runs, prepared.target.model, prepared.selection.shard):
-        return _execute(workspace, _planned_anew(workspace, prepared), how, started)
 
 
 def priced(target: Target, budget: RunBudget) -> None:

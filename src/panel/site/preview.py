@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from panel.scorecard import PersonaLine, Scorecard
 from panel.site.assets import EXTENDED, HEADLINES, covered
 from panel.site.formats import interval_text, outcome, standing
-from panel.site.wording import verdict_in_words
+from panel.site.wording import public_verdict
 from panel.stats import PanelResult
 from panel.text import clean
 
@@ -43,7 +43,7 @@ def preview(name: str, card: Scorecard) -> Preview | None:
     if result.interval is not None and result.ship_percent is not None and not result.demo:
         span = (result.interval.low, result.interval.high, result.ship_percent)
     verdicts = () if card.demo else tuple(outcome(line) for line in card.lines[:SHOWN])
-    words = drawable(verdict_in_words(card)) or ""
+    words = drawable(public_verdict(card)) or ""
     return Preview(shown, words, _quote(card), _counted(result), span, verdicts)
 
 

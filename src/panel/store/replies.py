@@ -38,7 +38,8 @@ class StoredReply:
         return (self.pair, self.answer.model_identity, self.answer.repeat)
 
 
-# Of errors only replies cut short: the others were never a reply to the whole question.
+# Of errors only replies cut short: the others were never a reply to the whole question. Records are
+# found by their digest alone: a rename moves answers to the new name, and not the records.
 _REPLIES = f"""
 WITH cells AS (
     SELECT tool, persona, model_identity, repeat, fingerprint, outcome AS cell_outcome
@@ -49,17 +50,16 @@ WITH cells AS (
     WHERE outcome IN ('verdict', 'abstain') AND ($all OR tool IN (SELECT unnest($tools)))
 ),
 reviewers AS (
-    SELECT DISTINCT ON (persona, digest) persona AS reviewer, digest, record FROM journal.personas
+    SELECT DISTINCT ON (digest) digest, record FROM journal.personas
 ),
 described AS (
-    SELECT DISTINCT ON (tool, digest) tool AS slug, digest AS described, record AS description
-    FROM journal.tools
+    SELECT DISTINCT ON (digest) digest AS described, record AS description FROM journal.tools
 )
 SELECT tool, persona, cell_outcome, record, description, body, {ANSWER}
 FROM journal.outcome_attempts
 JOIN cells USING (tool, persona, model_identity, repeat, fingerprint)
-LEFT JOIN reviewers ON reviewer = persona AND digest = persona_record
-LEFT JOIN described ON slug = tool AND described = tool_record AND profile IS NOT NULL
+LEFT JOIN reviewers ON digest = persona_record
+LEFT JOIN described ON described = tool_record AND profile IS NOT NULL
 WHERE http_status = 200 AND body IS NOT NULL
   AND (outcome <> 'error' OR reason IN ('truncated', 'whitespace_runaway'))
 ORDER BY tool, persona, model_identity, repeat, finished_at, attempt_id
@@ -102,8 +102,9 @@ class Exchange:
 
 _TOOL = """
 SELECT t.record FROM journal.attempts AS a
-JOIN journal.tools AS t ON t.tool = a.tool AND t.digest = a.tool_record
+JOIN journal.tools AS t ON t.digest = a.tool_record
 WHERE a.attempt_id = ?
+LIMIT 1
 """
 
 

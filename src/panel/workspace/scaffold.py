@@ -15,6 +15,15 @@ PARTS = (
 )
 SAMPLES = ("tools", "experiments")
 KEPT = Path("tools/.gitkeep")
+IGNORE = Path(".gitignore")
+IGNORED = """\
+# What git should not keep. Add public/ if the site is built elsewhere, in CI say; if the host
+# serves it from this repository, leave it out.
+digests/
+preview/
+*.token
+.env
+"""
 
 
 def shipped() -> Path:
@@ -44,7 +53,7 @@ def create(target: Path, empty: bool = False) -> list[Path]:
     """Copy the sample workspace to ``target``; return the files written, relative to it.
 
     empty: without the sample tools and what is about them; git keeps the folder of tools by a file
-    of no length.
+    of no length. A .gitignore that is there stays as it is.
 
     Raises UsageError, and writes nothing, where a file of the same name exists already.
     """
@@ -77,6 +86,9 @@ def create(target: Path, empty: bool = False) -> list[Path]:
                 (target / file).touch()
             else:
                 shutil.copyfile(source / file, target / file)
+        if not (target / IGNORE).exists():
+            (target / IGNORE).write_text(IGNORED, encoding="utf-8")
+            files.append(IGNORE)
     except OSError as error:
         raise UsageError(
             f"{error.filename} cannot be written: {error.strerror}. Name another folder."

@@ -29,14 +29,15 @@ const rows = all("a.row");
 let lastPicked = null;
 
 function step(forward) {
-  const at = rows.findIndex((row) => row.closest("tr").contains(document.activeElement));
+  const at = rows.findIndex((row) => rowOf(row).contains(document.activeElement));
   const next = at < 0 ? (forward ? 0 : rows.length - 1) : at + (forward ? 1 : -1);
   const row = rows[Math.max(0, Math.min(rows.length - 1, next))];
   row.focus();
-  row.closest("tr, li").scrollIntoView({ block: "nearest" });
+  rowOf(row).scrollIntoView({ block: "nearest" });
 }
 
-const boxOf = (row) => row.closest("tr").querySelector("[name=pick]");
+const rowOf = (link) => link.closest("tr, li");
+const boxOf = (row) => rowOf(row).querySelector("[name=pick]");
 
 function tellPicked() {
   const many = all("[name=pick]:checked").length;
@@ -45,8 +46,8 @@ function tellPicked() {
 }
 
 function pick(range) {
-  const at = rows.findIndex((row) => row.closest("tr").contains(document.activeElement));
-  if (at < 0) return;
+  const at = rows.findIndex((row) => rowOf(row).contains(document.activeElement));
+  if (at < 0 || !boxOf(rows[at])) return;
   if (range && lastPicked !== null) {
     const [from, to] = [Math.min(at, lastPicked), Math.max(at, lastPicked)];
     for (const row of rows.slice(from, to + 1)) boxOf(row).checked = true;
@@ -118,10 +119,9 @@ function press(key) {
   if (key === "f") return nextFinding();
   if (rows.length && (key === "j" || key === "k")) return step(key === "j");
   if (rows.length && ["x", "X", " "].includes(key)) return pick(key === "X");
-  const shown = (each) => seen(each) || each.matches("a.unseen:not([hidden])");
-  const targets = all("[data-key]").filter((each) => each.dataset.key === key && shown(each));
   const row = document.activeElement.closest("tr"); // what a row has of its own comes first
-  const target = targets.find((each) => row && row.contains(each)) || targets[0];
+  const there = all("[data-key]").filter((each) => each.dataset.key === key && (seen(each) || each.matches("a.unseen:not([hidden])")));
+  const target = there.find((each) => row?.contains(each)) || there[0];
   if (!target) return undefined;
   if (target.matches("summary")) return open(target.parentElement);
   if (target.matches("[type=radio]")) { target.checked = true; return target.form.requestSubmit(); }
