@@ -7,6 +7,7 @@ decision holds the words that were decided on; a later answer never changes them
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -226,17 +227,33 @@ def _after(review: ReviewState, decision: Decision) -> ReviewState:
 
 
 def _signed_off(review: ReviewState, approval: Decision, words: Revision) -> bool:
-    """Whether as many editors as it takes have approved these very words."""
+    """Whether as many editors as it takes have approved all of these words that readers see."""
     first = review.revision
-    if (approval.sign_off or 1) < 2 or (review.published and _same(review.published, words)):
+    if (approval.sign_off or 1) < 2:
         return True
-    signed = review.state == "signed" and first is not None and _same(first, words)
+    if review.published and same_to_readers(review.published, words):
+        return True
+    signed = review.state == "signed" and first is not None and same_to_readers(first, words)
     return signed and first is not None and not same_editor(first.editor, approval.editor)
 
 
 def same_editor(one: str, other: str) -> bool:
-    """Whether two names are one editor's."""
-    return one.casefold() == other.casefold()
+    """Whether two names are one editor's, however they are spelled: case, accents, marks, spaces.
+
+    A name is what its owner says. This keeps honest people from signing twice by accident.
+    """
+    return _spelled(one) == _spelled(other)
+
+
+def _spelled(name: str) -> str:
+    letters = unicodedata.normalize("NFKD", name).casefold()
+    kept = (c for c in letters if not unicodedata.combining(c))
+    return "".join(c for c in kept if unicodedata.category(c)[0] not in "PZC") or name
+
+
+def same_to_readers(one: Revision, other: Revision) -> bool:
+    """Whether readers see the same: words, quotes, verdict, and why it is the editor's own."""
+    return _same(one, other) and one.verdict_reason == other.verdict_reason
 
 
 def _same(one: Revision, other: Revision) -> bool:

@@ -26,6 +26,7 @@ NOT_JUDGEMENT = (
     "A demo model only picks sentences from the vendor's text: it shows the machinery. Its "
     "verdicts are no judgement, and no percentage is made of them."
 )
+EDITED = "an editor's verdict"  # reason of a change in which an editor overruled a reviewer
 REAL_MODEL = "Ask a real model: 'panel setup' finds or fetches one."
 
 
@@ -68,6 +69,13 @@ class Take:
     demo: bool = False
     picked: bool = False
     verdict_reason: str | None = None
+
+    @property
+    def answered(self) -> Literal["ship", "skip"] | None:
+        """What the persona itself said, whatever the editor made of it."""
+        if self.verdict_reason is None or self.verdict is None:
+            return self.verdict
+        return "skip" if self.verdict == "ship" else "ship"
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +202,11 @@ class VerdictChange:
     reason: str
     model: str
     demo: bool = False
+
+    @property
+    def edited(self) -> bool:
+        """Whether it is an editor who turned the verdict, and not the persona."""
+        return self.reason == EDITED
 
 
 def published(card: Scorecard, drafts: bool = False) -> Scorecard:

@@ -291,3 +291,25 @@ def test_what_the_browser_kept_of_another_take_is_handed_to_the_desk(
         page.goto(session.base)
     other = session.get(TAKE)[1]
     assert "Kept here alone</textarea>" in other
+
+
+def test_what_the_browser_kept_of_one_editor_is_not_shown_to_another(
+    page: Any, quoted: Space
+) -> None:
+    """A desk of another editor, or workspace, may open at the same address later."""
+    with desk_open(quoted.root) as ada:
+        page.goto(ada.base + TAKE)
+        page.route("**/draft", lambda route: route.abort())
+        type_words(page, "Of Ada alone.")
+        page.wait_for_selector(".kept:has-text('kept in this browser')")
+        place = Place(port=int(ada.base.rsplit(":", 1)[1]))
+    page.unroute("**/draft")
+    with desk_open(quoted.root, "Bo", place) as bo:
+        page.goto(bo.base + TAKE)
+        assert "Of Ada alone." not in page.input_value("#text")
+        page.goto(f"{bo.base}/")
+        assert "Drafts of yours" not in page.inner_text("main")
+    with desk_open(quoted.root, "Ada", place) as ada:
+        page.goto(ada.base + TAKE)
+        page.wait_for_selector(".kept:has-text('Your words are back')")
+        assert page.input_value("#text") == "Of Ada alone."

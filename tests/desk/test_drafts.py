@@ -9,7 +9,13 @@ from typing import Any
 
 import pytest
 
-from panel.cells.journal import find_journals, read_lines
+from panel.cells.journal import (
+    JournalWriter,
+    find_journals,
+    journal_line,
+    new_run_id,
+    read_lines,
+)
 from panel.store.ingest import rebuild
 from tests.desk.test_quotes import TRUE, edit_form, invented
 from tests.support.desk_session import Session, desk_open, stands
@@ -45,6 +51,13 @@ def draft_lines(session: Session) -> list[dict[str, Any]]:
         for line in read_lines(journal.file)
         if line.fields and line.fields["kind"] == "draft"
     ]
+
+
+def leave(session: Session, *lines: bytes) -> None:
+    """Write lines as another desk would."""
+    journal = JournalWriter(session.desk.root / "runs", new_run_id())
+    journal.append_all(lines)
+    journal.close()
 
 
 def text_in(page: str) -> str:
@@ -105,8 +118,38 @@ def test_what_a_conflict_or_a_mistake_leaves_undecided_is_kept(session: Session)
     assert entry(space).text == "Bo's words."
 
 
+def test_what_is_typed_last_counts_even_if_the_clock_has_gone_back(session: Session) -> None:
+    """A draft, or whose a take is, with a time to come stands only until the next is written."""
+    later = "2199-01-01T00:00:00.000000"
+    said = {"tool": "anvil", "persona": "builder", "editor": "Ada"}
+    leave(
+        session,
+        journal_line("draft", said | {"typed": {"text": "Earlier"}, "saved_at": later}),
+        journal_line("assign", said | {"assignee": "Cy", "assigned_at": later}),
+    )
+    assert text_in(session.get(TAKE)[1]) == "Earlier"
+    type_in(session, text="Later")
+    session.post("/assign", {"pick": "anvil/builder", "assignee": "Bo"})
+    with desk_open(session.desk.root) as again:
+        assert text_in(again.get(TAKE)[1]) == "Later"
+        assert again.desk.snapshot().assigned == {("anvil", "builder"): "Bo"}
+        again.post(f"{TAKE}/draft", {"discard": "1"})
+    with desk_open(session.desk.root) as again:
+        assert "Your draft" not in again.get(TAKE)[1]
+
+
+@pytest.mark.parametrize("typed", [["x"], "x", {"text": 5}, {"text": {}}, None])
+def test_a_draft_that_is_none_is_left_out(session: Session, typed: Any) -> None:
+    """A journal that somebody else has written breaks no page."""
+    said = {"tool": "anvil", "persona": "builder", "editor": "Ada", "typed": typed}
+    leave(session, journal_line("draft", said | {"saved_at": "2026-01-01T00:00:00.000000"}))
+    status, page = session.get(TAKE)
+    assert status == 200 and "Your draft" not in page
+
+
 def test_a_draft_takes_no_other_field_and_is_escaped(session: Session) -> None:
-    type_in(session, text=EVIL, verdict_reason=f'"{EVIL}', evil="x", action="approve")
+    own = {"evil": "x", "action": "approve", f"quote-{'9' * 5000}": "x"}
+    type_in(session, text=EVIL, verdict_reason=f'"{EVIL}', **own)
     assert set(draft_lines(session)[-1]["typed"]) == {"text", "verdict_reason"}
     page = session.get(TAKE)[1]
     assert "<script>alert" not in page and "&lt;script&gt;alert(1)" in page

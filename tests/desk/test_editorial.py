@@ -58,6 +58,32 @@ def test_comments_stay_and_a_change_in_between_is_seen(session: Session) -> None
     assert session.post(HERE, form_in(page, HERE))[0] == 200 and "Mine." in file.read_text()
 
 
+def test_words_alone_are_enough(session: Session) -> None:
+    """Nobody has to sign: all of the front matter is optional."""
+    form = form_of(session, HERE) | {"by": "", "date": "", "text": "Words."}
+    assert session.post(HERE, form)[0] == 200
+    assert load_workspace(session.desk.root).editorial.tools["anvil"].text == "Words."
+
+
+def test_a_form_shows_the_file_and_not_what_was_read_before(session: Session) -> None:
+    """While another file is broken the desk goes on with what it had; git's change is not lost."""
+    root = session.desk.root
+    file, other = root / "editorial" / "tools" / "anvil.md", root / "tools" / "bellows.md"
+    file.parent.mkdir(parents=True)
+    file.write_text("---\nheadline: Old\nby: Bo\n---\nText.\n")
+    session.get(HERE)
+    good = other.read_text()
+    other.write_text("<<<<<<< ours\n" + good)
+    edit(file, "Old", "By git")
+    form = form_of(session, HERE)
+    assert form["headline"] == "By git"
+    other.write_text(good)
+    edit(file, "Bo", "Cy")
+    page = session.post(HERE, form | {"date": "soon"})[1]
+    assert session.post(HERE, form_in(page, HERE) | {"date": ""})[0] == 409
+    assert file.read_text() == "---\nheadline: By git\nby: Cy\n---\nText.\n"
+
+
 def test_an_emptied_text_is_removed(session: Session) -> None:
     """A file that says nothing is none."""
     file = session.desk.root / "editorial" / "tools" / "anvil.md"
@@ -79,7 +105,7 @@ def test_pairs_digests_and_the_front_have_their_files(session: Session) -> None:
         "lead": "anvil", "headline": "Hello"})[0] == 200  # fmt: skip
     assert (session.desk.root / "editorial" / "front.md").is_file()
     for wrong in ("tools/nothing", "pairs/anvil", "pairs/anvil--anvil", "digest/soon", "other/x",
-                  "tools/..%2f..%2fpanel", "front/x", "tools"):  # fmt: skip
+                  "digest/2026-02-31", "tools/..%2f..%2fpanel", "front/x", "tools"):  # fmt: skip
         assert session.get(f"/editorial/{wrong}")[0] == 404, wrong
         assert session.post(f"/editorial/{wrong}", {"seen": "none", "text": "x"})[0] == 404, wrong
     assert session.get("/editorial?kind=pairs&of=anvil&of=anvil")[0] == 422
@@ -100,6 +126,12 @@ def test_what_is_wrong_stands_beside_its_field_and_nothing_is_written(session: S
         assert f'id="{name}-wrong"' in page, name
     fixed = form | {"date": "2026-11-20", "headline": "x", "corrections-1-note": ""}
     assert "there is no tool" in session.post("/editorial/front", fixed)[1].lower()
+
+
+def test_a_text_that_no_file_may_hold_is_not_rendered_to_its_end(session: Session) -> None:
+    """The desk answers others meanwhile, and soon."""
+    shown = session.post("/editorial/preview", {"text": "a " * 50_000 + "END"})[1]
+    assert shown.startswith("<p>a a") and "END" not in shown
 
 
 def test_hostile_words_are_only_words(session: Session) -> None:

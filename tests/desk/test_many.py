@@ -156,6 +156,18 @@ def test_what_has_findings_or_is_decided_or_unchecked_is_never_approved_with_man
     assert stands(session).published is None
 
 
+def test_what_a_program_has_edited_is_read_before_it_is_approved(seeded: Session) -> None:
+    """Words drafted by panel mcp need a person who opens the take, findings or not."""
+    pick = without_findings(seeded)[0]
+    tool, _, persona = pick.partition("/")
+    text = entry(Space(seeded.desk.root), (tool, persona)).text
+    do(Space(seeded.desk.root), "edit", (tool, persona), text=text, editor="Ada (mcp)")
+    page = seeded.get(f"/approve?pick={pick}")[1]
+    assert "a program has edited it" in page and "None of these can be approved" in page
+    do(Space(seeded.desk.root), "edit", (tool, persona), text=text, editor="Ada")
+    assert "None of these can be approved" not in seeded.get(f"/approve?pick={pick}")[1]
+
+
 def test_a_desk_without_a_name_asks_for_one_first(asked: Space) -> None:
     with desk_open(asked.root, editor="") as session:
         page = session.get("/take/anvil/builder")[1]

@@ -116,6 +116,7 @@ def test_hostile_words_are_only_words_in_a_preview(asked: Space) -> None:
 
 def test_a_link_shows_its_page_and_nothing_else(asked: Space) -> None:
     """Without logging in: the page with its style. Other pages, forms and the desk stay closed."""
+    edit(asked.root / "tools" / "anvil.md", "anvil reads", 'anvil, "../robots.txt", reads')
     do(asked, "approve", note="It stands.")
     with desk_open(asked.root, place=Place("127.0.0.1", 0, TOKEN)) as session:
         mine = session.log_in(TOKEN)
@@ -135,8 +136,9 @@ def test_a_link_shows_its_page_and_nothing_else(asked: Space) -> None:
         assert style and session.get(f"{path}/{style[1]}")[0] == 200
         for other in (
             f"{path}/tools.html", f"{path}/index.html", f"{path}/feed.xml", f"{path}/../../",
-            f"{path}/tools/bellows.html", f"{path}/%2e%2e/%2e%2e/panel.toml", "/shared/",
-            "/shared/x", f"{path}/tools/../tools/anvil.html", f"{path}//tools/anvil.html",
+            f"{path}/tools/bellows.html", f"{path}/robots.txt",
+            f"{path}/%2e%2e/%2e%2e/panel.toml", "/shared/", "/shared/x",
+            f"{path}/tools/../tools/anvil.html", f"{path}//tools/anvil.html",
         ):  # fmt: skip
             closed = session.raw("GET", other, host)
             assert closed.status in (303, 404), other

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
 
@@ -15,7 +16,9 @@ from tests.support.desk_session import desk_open, stands
 from tests.support.editors import PAIR, do, entry, undo
 from tests.support.frozen_verdicts import freeze
 from tests.support.results import cards_of, thaw
+from tests.support.runs import run
 from tests.support.space import Panel, Space
+from tests.support.templates import Make, all_ship
 
 WHY = "nobody could buy it"
 
@@ -77,7 +80,7 @@ def test_an_editors_verdict_stays_with_the_words_until_it_is_set_back(asked: Spa
     words = entry(asked).review.published
     assert words is not None and (words.verdict, words.verdict_reason) == (answered.verdict, None)
     with opened(asked.root / "runs") as connection:
-        assert [each.reason for each in changes(connection)] == ["an editor's verdict", "new"]
+        assert [each.reason for each in changes(connection)] == ["an editor's verdict"] * 2
     undo(asked)
     assert entry(asked).review.published.verdict == verdict  # type: ignore[union-attr]
 
@@ -139,6 +142,33 @@ def test_other_words_wait_for_two_again_and_the_published_ones_stay(asked: Space
     assert entry(asked).review.published.text == "Words of Bo."  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize(
+    "again", ["A d a", "\u00c1da", "A\u0301da", "Ada.", "\uff21DA", "Ad\u200ba"]
+)
+def test_the_same_name_in_another_spelling_signs_nothing(asked: Space, again: str) -> None:
+    """Case, accents, marks and spaces make no second editor; other letters do."""
+    two_editors(asked)
+    do(asked, "approve", note="Read.")
+    with pytest.raises(UsageError, match="another editor"):
+        do(asked, "approve", editor=again, note="Again.")
+    do(asked, "approve", editor="Adam", note="Read.")
+    assert entry(asked).review.published is not None
+
+
+def test_the_reason_of_an_editors_verdict_takes_two_as_well(asked: Space) -> None:
+    """Readers see it, so nobody publishes another one alone."""
+    two_editors(asked)
+    do(asked, "approve", verdict=other(asked), verdict_reason=WHY, note="Read.")
+    do(asked, "approve", verdict_reason="it was never told", verdict=entry(asked).verdict,
+       editor="Bo", note="Read.")  # fmt: skip
+    assert (entry(asked).state, entry(asked).review.published) == ("signed", None)
+    do(asked, "approve", note="Read.")
+    words = entry(asked).review.published
+    assert words is not None and words.verdict_reason == "it was never told"
+    do(asked, "approve", verdict=words.verdict, verdict_reason=WHY, note="Read.")
+    assert entry(asked).review.published == words and entry(asked).state == "signed"
+
+
 def test_two_who_sign_at_once_do_not_pass_each_other(asked: Space) -> None:
     two_editors(asked)
     do(asked, "approve", note="Read.")
@@ -161,3 +191,38 @@ def test_a_desk_says_who_has_signed_and_shows_it_to_the_others(asked: Space) -> 
     filed = json.loads((asked.root / FOLDER / "anvil.json").read_text())["personas"]["builder"]
     assert filed["state"] == "approved"
     assert [each["sign_off"] for each in filed["decisions"]] == [2, 2]
+
+
+def test_the_reason_of_an_editors_verdict_takes_two_editors_too(asked: Space) -> None:
+    """Readers see it, so that no second editor publishes one that the first has not seen."""
+    two_editors(asked)
+    verdict = other(asked)
+    do(asked, "approve", verdict=verdict, verdict_reason=WHY, note="Read.")
+    do(
+        asked,
+        "approve",
+        editor="Bo",
+        verdict=verdict,
+        verdict_reason="Bo has his own",
+        note="Read.",
+    )
+    assert entry(asked).review.published is None
+    do(asked, "approve", note="Read.")
+    first = entry(asked).review.published
+    assert first is not None and first.verdict_reason == "Bo has his own"
+    do(asked, "approve", verdict=verdict, verdict_reason="Ada thinks otherwise now", note="Read.")
+    assert entry(asked).review.published == first
+
+
+@pytest.mark.parametrize("action", ["edit", "approve"])
+def test_files_hold_with_an_editors_verdict_against_every_answer(
+    copied: Callable[[Make], Space], panel: Panel, action: str
+) -> None:
+    """It is neither called changed by hand nor in need of more answers, published or not."""
+    space = copied(all_ship)
+    run(space, repeats=4)
+    do(space, action, verdict="skip", verdict_reason=WHY, note="Read.")
+    done = panel("freeze", "--json", cwd=space.root)
+    assert json.loads(done.out)["kept"] == []
+    checked = panel("check", "--frozen", cwd=space.root)
+    assert checked.code == 0, checked.err

@@ -134,6 +134,24 @@ def test_a_file_is_written_whole_and_only_over_what_was_seen(tmp_path: Path) -> 
 # --- over sockets -----------------------------------------------------------------------------
 
 
+def test_git_s_change_is_never_written_over_by_fields_read_before(asked: Space) -> None:
+    """While another file is broken, and after a form that was refused."""
+    file, other = (asked.root / "tools" / f"{slug}.md" for slug in ("anvil", "bellows"))
+    file.write_text(SHEET, encoding="utf-8")
+    with desk_open(asked.root) as session:
+        form = form_of(session, "/tool/anvil")
+        good = other.read_text()
+        other.write_text("<<<<<<< ours\n" + good)
+        edit(file, "Does one thing", "By git")
+        page = session.get("/tool/anvil")[1]
+        assert "has changed, and is not read yet" in page and "<form" not in page.split("<h2")[-1]
+        other.write_text(good)
+        page = session.post("/tool/anvil", form | {"pricing.verified": "soon"})[1]
+        again = form_in(page, "/tool/anvil") | {"pricing.verified": ""}
+        assert session.post("/tool/anvil", again)[0] == 409
+        assert "tagline: By git" in file.read_text()
+
+
 def test_the_page_of_a_tool_says_what_is_known_of_it(asked: Space) -> None:
     """Facts with their sources, the price with its age, four takes with states, and the cost."""
     (asked.root / "tools" / "anvil.md").write_text(SHEET, encoding="utf-8")

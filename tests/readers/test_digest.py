@@ -334,3 +334,15 @@ def test_what_cannot_be_is_refused(
 ) -> None:
     result = panel("digest", *words, cwd=asked.root)
     assert result.code == 2 and message in result.err
+
+
+def test_no_digest_is_written_through_a_link_of_the_workspace(
+    asked: Space, panel: Panel, tmp_path: Path
+) -> None:
+    """The folder of digests may come from git; what it leads to stays as it is."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (asked.root / "digests").symlink_to(outside, target_is_directory=True)
+    refused = panel("digest", "--since", "2026-11-01", cwd=asked.root)
+    assert refused.code == 2 and "leads out of its folder" in refused.err
+    assert not list(outside.iterdir())

@@ -335,3 +335,29 @@ def test_lists_that_are_no_longer_made_go_without_asking(tmp_path: Path) -> None
     ]
     removed = build(replace(seed_publication(), tools=tuple(tools)), tmp_path, remove=False).removed
     assert any(path.startswith("categories/") for path in removed)
+
+
+def test_nothing_is_written_or_removed_through_a_link_in_the_folder(tmp_path: Path) -> None:
+    """A folder from git may hold links and a list of files: what they lead to stays as it is."""
+    out, elsewhere = tmp_path / "site", tmp_path / "elsewhere"
+    out.mkdir()
+    elsewhere.mkdir()
+    (elsewhere / "mine.txt").write_text("mine")
+    (out / "tools").symlink_to(elsewhere, target_is_directory=True)
+    for files in ({"tools/mine.txt": "x"}, {}):
+        (out / MANIFEST).write_text(json.dumps({"format": 1, "files": files}))
+        with pytest.raises(UsageError, match="is a link"):
+            build(seed_publication(), out)
+    assert [each.name for each in elsewhere.iterdir()] == ["mine.txt"]
+
+
+def test_a_link_under_the_name_of_an_incomplete_file_is_not_followed(tmp_path: Path) -> None:
+    """Each file is written anew before it is put in its place."""
+    mine = tmp_path / "mine"
+    mine.write_text("mine")
+    for name in ("index.html", MANIFEST):
+        part = f".{output.digest_of(name.encode())[:16]}-{os.getpid()}{output.WRITING}"
+        (tmp_path / "site").mkdir(exist_ok=True)
+        (tmp_path / "site" / part).symlink_to(mine)
+        output.write_if_changed(tmp_path / "site" / name, b"new")
+        assert (tmp_path / "site" / name).read_bytes() == b"new" and mine.read_text() == "mine"

@@ -50,8 +50,8 @@ def test_the_feed_has_what_atom_demands() -> None:
 def test_a_turned_verdict_is_an_entry_that_leads_to_the_receipt() -> None:
     feed = feed_of(changes=(TURNED, *seed_publication().changes))
     first = feed.findall(ATOM + "entry")[0]
-    assert text(first, "title") == "Codestral 2.0: Skeptic changes from skip to ship"
-    assert "description changed" in text(first, "summary")
+    assert text(first, "title") == "Codestral 2.0: Skeptic turned from skip to ship"
+    assert "The description had changed." in text(first, "summary")
     link = first.find(ATOM + "link")
     assert link is not None and link.attrib["href"] == f"{BASE}tools/{CODESTRAL}.html#history"
     assert text(feed, "updated") == TURNED.changed_at

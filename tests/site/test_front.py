@@ -129,10 +129,10 @@ def edited(**front_page: object) -> Publication:
 def test_the_editors_choose_the_lead_and_their_words_carry_their_name() -> None:
     """A headline of an editor is said to be a person's."""
     read = front(edited(lead=MISTRAL, headline="Half a server", by="Jonas"))
-    assert "Half a server" in read.text and "Written by Jonas, editor" in read.text
+    assert "Half a server" in read.text and "Headline by Jonas, editor" in read.text
     other = front(edited(lead=MISTRAL))
-    assert "Open, large, hungry" in other.text and "Written by Ada, editor" in other.text
-    assert "Our picks" in other.text
+    assert "Open, large, hungry" in other.text and "Headline by Ada, editor" in other.text
+    assert "Our picks" in other.text and "Picked by Ada, editor" in other.text, "not the tagline"
 
 
 def test_editors_words_without_a_lead_stand_above_it_and_are_no_headline_of_a_tool() -> None:
@@ -173,3 +173,9 @@ def test_no_quote_says_what_a_take_does_not(text: str) -> None:
     """Whatever the take, the quote is short and stands in it, word for word."""
     quote = quote_of(a_wording(text))
     assert len(quote) <= MOST and " ".join(quote.split()) in " ".join(text.split())
+
+
+def test_a_take_of_very_many_sentences_is_quoted_in_no_time() -> None:
+    """The longest take that an editor may write, of nothing but short sentences."""
+    take = a_take(seed_publication().personas[0], TAKES[CODESTRAL, "builder"], take="A. " * 6_600)
+    assert len(quote_of(take)) in range(MOST - 3, MOST + 1)

@@ -58,3 +58,10 @@ def test_plain_markdown_is_rendered(text: str, made: str) -> None:
 def test_links_leave_without_a_recommendation() -> None:
     """A link says that the site does not vouch for it."""
     assert 'rel="nofollow noopener ugc"' in render_markdown("[a](https://a.example)")
+
+
+def test_a_text_of_nothing_but_links_costs_no_more_than_its_length() -> None:
+    """Ten thousand links without words in one paragraph each show their address."""
+    links = 10_000
+    made = render_markdown("[](https://a.example)" * links)
+    assert made.count(">https://a.example</a>") == links

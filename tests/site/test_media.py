@@ -12,7 +12,7 @@ from panel.errors import WorkspaceError
 from panel.site.build import SiteBuilder, build
 from panel.site.media import MediaFolder, picture, rendered, survey
 from panel.site.publication import Publication, PublishedTool
-from tests.support.media_files import bomb, png, put, turned_jpeg
+from tests.support.media_files import bomb, png, put, scans, turned_jpeg
 from tests.support.site_pages import VERSUS, Reading
 from tests.support.site_publication import seed_publication
 
@@ -106,9 +106,10 @@ def test_no_picture_is_made_larger_and_a_portrait_is_cut_to_a_square(tmp_path: P
         (b"RIFF\0\0\0\0WEBPVP8 ", "is broken"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "is no PNG, JPEG or WebP"),
         (b"", "is no PNG, JPEG or WebP"),
+        (scans(200), "scans"),
         (None, "there is no file media/a.png"),
     ],
-    ids=["bomb", "cut", "zeros", "riff", "svg", "empty", "missing"],
+    ids=["bomb", "cut", "zeros", "riff", "svg", "empty", "scans", "missing"],
 )
 def test_a_picture_that_cannot_be_shown_is_named_with_the_reason(
     tmp_path: Path, content: bytes | None, message: str

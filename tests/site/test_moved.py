@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from panel.cells.renames import Rename
+from panel.workspace.settings import SiteSettings
 from tests.support.editors import do
 from tests.support.frozen_verdicts import freeze
 from tests.support.mock_endpoint import MockEndpoint
@@ -134,6 +135,18 @@ def test_hosts_that_read_a_list_of_redirects_have_one() -> None:
         f"/panel/tools/anvil.html /panel/tools/{CODESTRAL}.html 301",
     ]
     assert "_redirects" not in files_of(seed_publication())
+
+
+def test_no_line_of_redirects_stands_for_more_than_one_address() -> None:
+    """Hosts read a colon or a star as any name, be it in the site's own address."""
+    site = SiteSettings(base_url="https://verdicts.example/:a/*/é/")
+    renames = (Rename("tool", "old", CODESTRAL),)
+    lines = files_of(seed_publication(site=site, renames=renames))["_redirects"].splitlines()
+    assert lines
+    for line in lines:
+        was, now, status = line.split(b" ")
+        assert status == b"301" and not set(b":*") & {*was, *now}
+        assert was.startswith(b"/%3Aa/%2A/%C3%A9/") and now.startswith(b"/%3Aa/%2A/%C3%A9/")
 
 
 def test_a_fresh_clone_publishes_the_redirects_that_verdicts_on_file_know(

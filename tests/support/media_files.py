@@ -35,6 +35,13 @@ def bomb() -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunks
 
 
+def scans(many: int) -> bytes:
+    """Return a progressive JPEG that goes over its pixels so many times more than it needs."""
+    plain = _saved(_marked((64, 64)), "JPEG", progressive=True)
+    last = plain.rindex(b"\xff\xda")
+    return plain[:-2] + plain[last:-2] * many + plain[-2:]
+
+
 def put(root: Path, name: str, content: bytes) -> Path:
     """Write a file of ``media/``."""
     file = root / "media" / name

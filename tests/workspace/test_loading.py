@@ -135,3 +135,17 @@ def test_many_unknown_canaries_in_a_large_catalog_are_told_of_at_once(space: Spa
         load_workspace(space.root)
     assert 1 <= len(error.value.problems) <= 10
     assert "there is no tool" in str(error.value)
+
+
+@pytest.mark.parametrize("folder", ["editorial", "editorial/tools", "editorial/pairs", "media"])
+def test_no_folder_of_a_workspace_is_a_link_that_leads_out(
+    space: Space, tmp_path: Path, folder: str
+) -> None:
+    """What lies elsewhere on this machine is neither read nor published."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "anvil.md").write_text("Private.", encoding="utf-8")
+    (space.root / folder).parent.mkdir(exist_ok=True)
+    (space.root / folder).symlink_to(outside, target_is_directory=True)
+    with pytest.raises(WorkspaceError, match="leads out of its folder"):
+        load_workspace(space.root)

@@ -104,6 +104,16 @@ def test_a_file_is_put_in_place_with_its_rights_and_through_a_link(tmp_path: Pat
     assert sorted(each.name for each in tmp_path.iterdir()) == ["panel.toml", "real.toml"]
 
 
+def test_a_link_where_the_new_file_is_written_first_is_not_followed(tmp_path: Path) -> None:
+    """A repository may bring it: its target is somebody else's file."""
+    file, mine = tmp_path / "panel.toml", tmp_path / "mine"
+    file.write_text("a = 1")
+    mine.write_text("mine")
+    (tmp_path / ".panel.toml.new").symlink_to(mine)
+    put_in_place(file, Edit("a = 1", "b = 2", (), ()))
+    assert (mine.read_text(), file.read_text(), file.is_symlink()) == ("mine", "b = 2", False)
+
+
 @pytest.mark.parametrize(
     "there", [b"a = 1\n", b"", b"\xef\xbb\xbfa = 1\n\n", b"a = 1\r\n", b"\xff"]
 )

@@ -40,6 +40,14 @@ def test_merged_titles_are_left_out_and_cells_merged_downwards_are_filled(tmp_pa
     ]
 
 
+def test_merged_cells_that_overlap_without_end_are_refused(tmp_path: Path) -> None:
+    """Filling them would take a time that grows with their square."""
+    merged = ("A1:A2000",) * 1_001
+    file = write_workbook(tmp_path / "a.xlsx", [["x"] for _ in range(2_000)], merged)
+    with pytest.raises(WorkspaceError, match="merged cells overlap"):
+        read_sheet(file)
+
+
 def test_the_first_sheet_that_is_shown_is_read_or_the_one_that_is_named(tmp_path: Path) -> None:
     sheets = {"Lists": sheet_xml([["x"]]), "Werkzeuge": sheet_xml([["a"]]), "2": sheet_xml([["b"]])}
     file = write_parts(tmp_path / "a.xlsx", {**parts_of(sheets, hidden=("Lists",))})

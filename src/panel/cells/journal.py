@@ -38,7 +38,7 @@ import re
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,18 @@ _OLD_FIELDS = {"rung": "output_mode"}
 def utc_now() -> str:
     """Return the time in UTC, ISO 8601 with microseconds and no zone mark."""
     return datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
+
+
+def utc_after(latest: str) -> str:
+    """Return the time now, or a microsecond after ``latest`` if the clock has gone back."""
+    now = utc_now()
+    if now > latest:
+        return now
+    try:
+        moment = datetime.fromisoformat(latest) + timedelta(microseconds=1)
+    except OverflowError:  # the last moment that there is
+        return latest
+    return moment.isoformat(timespec="microseconds")
 
 
 def new_run_id() -> str:

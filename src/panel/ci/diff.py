@@ -99,11 +99,8 @@ def _firm(verdict: FrozenVerdict) -> bool:
 
 
 def leans(verdict: FrozenVerdict) -> bool:
-    """Whether most answers speak against the published verdict without overturning it."""
-    skips = verdict.n - verdict.ships
-    if verdict.verdict == "ship":
-        return skips > verdict.ships
-    return verdict.verdict == "skip" and verdict.ships > skips
+    """Whether most answers speak against the published one without overturning it."""
+    return verdict.verdict is not None and 2 * verdict.against > verdict.n
 
 
 def _abstains_anew(before: FrozenVerdict | None, after: FrozenVerdict) -> bool:

@@ -30,6 +30,7 @@ from panel.readers.mail.smtp import Handed, SmtpSender
 from panel.results.publication import publication
 from panel.runs.selection import Selection, opened_for
 from panel.text import counted
+from panel.workspace.plain_files import home_of, refuse_outside
 
 app = typer.Typer(rich_markup_mode=None)
 DAY = ["%Y-%m-%d"]
@@ -80,6 +81,8 @@ def digest(
         gathered = publication(workspace, target, connection, drafts, base_url)
     home = parse_base_url(gathered.site.base_url) if gathered.site.base_url else None
     folder = out or workspace.root / "digests"
+    if out is None:
+        refuse_outside(home_of(workspace.root), folder)
     days = _of(first, end, folder, workspace.root)
     content = digest_content(gathered, days, home)
     if content.empty and until is None:  # on the day of the launch the news is of today

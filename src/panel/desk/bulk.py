@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from panel.decisions import Decision
 from panel.desk.filters import Sight
+from panel.desk.limits import BY_MCP
 from panel.desk.take import wording_hash
 from panel.hashing import text_hash
 from panel.results.entries import Entry
@@ -76,6 +77,9 @@ def why_not(entry: Entry, sight: Sight) -> str | None:
         return f"{entry.state} already"
     if sight.has_signed(entry):
         return "you have approved it; another editor has to"
+    words = entry.review.revision
+    if entry.state == "edited" and words is not None and words.editor.endswith(BY_MCP):
+        return "a program has edited it (panel mcp), and nobody has read that yet"
     if entry.stale:
         return "its question has changed since the answer"
     found = sight.counted(entry)

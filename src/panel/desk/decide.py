@@ -11,13 +11,12 @@ import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
 from pathlib import Path
 
 from filelock import FileLock
 
 from panel.cells.answers import Answer
-from panel.cells.journal import JournalWriter, journal_line, new_run_id, utc_now
+from panel.cells.journal import JournalWriter, journal_line, new_run_id, utc_after
 from panel.decisions import (
     ON_WORDS,
     ConflictError,
@@ -27,6 +26,7 @@ from panel.decisions import (
     redoable,
     replay,
     same_editor,
+    same_to_readers,
     undoable,
 )
 from panel.desk.limits import FEWEST_WORDS, checked
@@ -105,7 +105,7 @@ def _worked_out(
         decision = replace(
             decision,
             decision_id=f"{run_id}-{secrets.token_hex(4)}",
-            decided_at=_after(chain[-1].decided_at if chain else ""),
+            decided_at=utc_after(chain[-1].decided_at if chain else ""),
         )
         made.append(decision)
         after[decision.pair] = replay([*chain, decision])
@@ -135,13 +135,9 @@ def _refuse_twice(decision: Decision, chain: list[Decision], review: ReviewState
     first = review.revision
     if review.state != "signed" or first is None or not same_editor(first.editor, decision.editor):
         return
-    again = replace(decision, decision_id="-", decided_at=_after(chain[-1].decided_at))
+    again = replace(decision, decision_id="-", decided_at=utc_after(chain[-1].decided_at))
     words = replay([*chain, again]).revision
-    if words is not None and (words.text, words.evidence, words.verdict) == (
-        first.text,
-        first.evidence,
-        first.verdict,
-    ):
+    if words is not None and same_to_readers(words, first):
         raise UsageError(
             f"{first.editor} has approved these words already. They are published when another "
             "editor approves them, too."
@@ -245,15 +241,6 @@ def _refuse_deeper(decision: Decision, chain: list[Decision]) -> None:
     allowed = [each.decision_id for each in (undoable(chain), redoable(chain)) if each]
     if decision.undoes not in allowed:
         raise UsageError("only the last decision on a take can be taken back. Load it again.")
-
-
-def _after(latest: str) -> str:
-    """Return the time now, or a microsecond after ``latest`` if the clock has gone back."""
-    now = utc_now()
-    if now > latest:
-        return now
-    moment = datetime.fromisoformat(latest) + timedelta(microseconds=1)
-    return moment.isoformat(timespec="microseconds")
 
 
 def history(workspace: WorkspaceFiles, tool: str, persona: str) -> list[Decision]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import tempfile
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from panel.desk.form_values import alike, dated, line_of, moved
-from panel.errors import WorkspaceError
+from panel.errors import UsageError, WorkspaceError
 from panel.text import clean, clean_text
 from panel.workspace.editorial import (
     BETWEEN,
@@ -46,7 +46,7 @@ class About:
         if kind == FRONT:
             return cls(FRONT) if not name else None
         if kind == DIGEST:
-            return cls(DIGEST, (name,)) if re.fullmatch(r"\d{4}-\d\d-\d\d", name) else None
+            return cls(DIGEST, (name,)) if isinstance(dated(name), date) else None
         of = tuple(sorted(set(name.split(BETWEEN))))
         fits = len(of) == {TOOLS: 1, PAIRS: 2}.get(kind) and set(of) <= set(slugs)
         return cls(kind, of) if fits else None
@@ -95,6 +95,8 @@ def edited_words(
     before: as it is on disk, None where there is no file. Raises UsageError and WorkspaceError as
     edit_front_matter does.
     """
+    if said is not None and len(said.corrections) > MOST_ROWS:
+        raise UsageError(f"{file} has more corrections than a form can hold. Edit it by hand.")
     now = _values(sent)
     text = clean(clean_text(sent.get("text", ""))).strip()
     if not text and not any(value for name, value in now.items() if name not in ("by", "date")):
@@ -110,14 +112,21 @@ def edited_words(
     return written
 
 
-def checked_words(text: str, about: About, root: Path, slugs: Collection[str]) -> None:
-    """Raise WorkspaceError for words that ``panel check`` would refuse."""
+def checked_words(
+    text: str | None, about: About, root: Path, slugs: Collection[str]
+) -> Editorial | None:
+    """Return what a file of this text says; raises WorkspaceError where ``panel check`` would.
+
+    None is no file, which says nothing.
+    """
+    if text is None:
+        return None
     with tempfile.TemporaryDirectory(prefix="panel-desk-") as folder:
         copy = about.file(Path(folder))
         copy.parent.mkdir(parents=True)
         copy.write_bytes(text.encode())
         try:
-            load_editorial(Path(folder) / FOLDER, slugs)
+            return about.words(load_editorial(Path(folder) / FOLDER, slugs))
         except WorkspaceError as error:
             raise moved(error, about.file(root)) from None
 

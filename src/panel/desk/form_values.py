@@ -20,7 +20,7 @@ def line_of(fields: Mapping[str, str], name: str) -> str:
 
 def dated(text: Any) -> Any:
     """Return a day as a date; what is none stays text, for the checks to say so."""
-    if isinstance(text, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", text):
+    if isinstance(text, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
         with suppress(ValueError):
             return date.fromisoformat(text)
     return text

@@ -15,6 +15,7 @@ QUOTE_LIMIT = 1_000  # characters of one quote
 MOST_QUOTES = 20
 NOTE_LIMIT = 2_000
 NAME_LIMIT = 200
+BY_MCP = " (mcp)"  # after the editor's name, in each decision that came by panel mcp
 FEWEST_WORDS = 3  # of the reason for another verdict than the reviewer's
 
 

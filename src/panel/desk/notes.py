@@ -10,10 +10,10 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from panel.cells.journal import journal_line, utc_now
+from panel.cells.journal import journal_line, utc_after
 from panel.decisions import Pair
 from panel.desk.limits import checked_name
-from panel.store.editors_notes import Draft, drafts_of
+from panel.store.editors_notes import Draft, drafts_of, last_assigned
 from panel.store.ingest import opened
 from panel.text import clean_text
 
@@ -35,7 +35,7 @@ class EditorsNotes:
     def drafts(self, editor: str) -> Mapping[Pair, Draft]:
         """Return what this editor has typed and not decided, by tool × persona."""
         with self._lock:
-            return {**self._of(editor)}
+            return {pair: each for pair, each in self._of(editor).items() if each.typed}
 
     def _of(self, editor: str) -> dict[Pair, Draft]:
         if editor not in self._drafts:
@@ -59,16 +59,15 @@ class EditorsNotes:
         }
         with self._lock:
             drafts = self._of(editor)
-            if (drafts[pair].typed if pair in drafts else {}) != fields:
-                draft = Draft(fields, utc_now())
+            draft = drafts.get(pair, Draft({}, ""))
+            if draft.typed != fields:
+                draft = Draft(fields, utc_after(draft.saved_at))
                 said = {"tool": pair[0], "persona": pair[1], "editor": editor}
                 self._write(
                     journal_line("draft", said | {"typed": fields, "saved_at": draft.saved_at})
                 )
                 drafts[pair] = draft
-                if not fields:
-                    del drafts[pair]
-            return drafts.get(pair)
+            return draft if draft.typed else None
 
     def drop(self, pair: Pair, editor: str, names: Callable[[str], bool]) -> None:
         """Forget the fields of a draft whose names this says yes to: they are decided."""
@@ -83,6 +82,8 @@ class EditorsNotes:
         Raises UsageError for a name that cannot be one, JournalError.
         """
         named = None if assignee is None else checked_name(assignee)
+        with opened(self._runs) as connection:
+            now = utc_after(last_assigned(connection))
         lines = (
             journal_line(
                 "assign",
@@ -91,7 +92,7 @@ class EditorsNotes:
                     "persona": persona,
                     "assignee": named,
                     "editor": editor,
-                    "assigned_at": utc_now(),
+                    "assigned_at": now,
                 },
             )
             for tool, persona in pairs

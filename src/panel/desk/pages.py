@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import re
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, quote
@@ -23,7 +22,7 @@ from panel.desk.session import Desk
 from panel.desk.since import since
 from panel.desk.snapshot import DeskSnapshot
 from panel.desk.take import take_page, wording_hash
-from panel.desk.typed import typed
+from panel.desk.typed import is_quote, typed
 from panel.errors import UsageError
 from panel.hashing import text_hash
 from panel.results.entries import Entry
@@ -123,11 +122,7 @@ class Form:
         """The quotes in the fields, without the one to remove; None for a form without them."""
         if not self["quotes"]:
             return None
-        numbered = (
-            (int(name[6:]), value)
-            for name, value in self.fields.items()
-            if re.fullmatch(r"quote-\d{1,3}", name)
-        )
+        numbered = ((int(name[6:]), value) for name, value in self.fields.items() if is_quote(name))
         kept = [quote for number, quote in sorted(numbered) if str(number) != self["remove"]]
         return tuple(quote for quote in kept if quote.strip())
 
@@ -173,6 +168,8 @@ class DeskPages:
         """Render a template of the desk."""
         fields = {
             "editor": self.desk.editor,
+            # In a browser another desk may have had this address: another editor's, or workspace's.
+            "mark": text_hash(f"{self.desk.root.resolve()}\0{self.desk.editor}"),
             "gated": self.gated,
             "done": None,
             "batch": None,

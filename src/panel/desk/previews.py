@@ -38,6 +38,13 @@ KINDS = {
     ".webp": "image/webp",
     ".woff2": "font/woff2",
 }
+SHOWN = (
+    ".css",
+    ".svg",
+    ".png",
+    ".webp",
+    ".woff2",
+)  # what a page shows, as its words could name more
 MOST_KEPT = 6  # sites; each holds what its pages are made of, not the pages
 
 
@@ -110,7 +117,7 @@ class PreviewSite:
         """Whether a file is a page itself, or a style, font or picture that the page shows."""
         if path == page:
             return True
-        if path.endswith(".html") or path not in self.files:
+        if not path.endswith(SHOWN) or path not in self.files:
             return False
         link = f'"{root_of(page)}{href(path)}'
         return path.startswith("assets/") or link.encode() in self.files[page].make()

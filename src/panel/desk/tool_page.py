@@ -15,8 +15,9 @@ from panel.desk.tool_form import LINES, ROWS, form_rows, too_long
 from panel.desk.written_files import FileAsRead, read_file
 from panel.errors import PanelError, Problem
 from panel.results.entries import Entry
-from panel.workspace.tools import Tool, find_tools, load_named
+from panel.workspace.tools import Tool, find_tools, load_named, read_tool
 
+_UNREAD = "Load the page again; if this stays, mend what 'panel check' says of other files."
 Fields = tuple[tuple[str, list[WordChange]], ...]
 
 
@@ -38,10 +39,16 @@ class Written:
 
 
 def written(root: Path, tool: Tool) -> Written:
-    """Find the file that a tool stands in, and read it if it is the tool's own."""
+    """Find the file that a tool stands in, and read it if it is the tool's own.
+
+    tool: as the pages show it. A file that says something else by now is not edited from these:
+    their fields would be written over it.
+    """
     folder = root / "tools"
     file = folder / f"{tool.slug}.md"
-    if load_named(folder, [tool.slug]) is None:  # it is in a file of another name, or in a table
+    if (named := load_named(folder, [tool.slug])) is not None:
+        (now,) = named
+    else:  # it is in a file of another name, or in a table
         row = find_tools(folder, {tool.slug}).get(tool.slug)
         if row is None:
             return Written("tools/", None, "Its file cannot be read now. 'panel check' says why.")
@@ -50,7 +57,10 @@ def written(root: Path, tool: Tool) -> Written:
             line = row.lines(row.path)
             where = str(file.relative_to(root)) + (f", line {line}" if line else "")
             return Written("a table", None, f"It stands in a table: edit it in {where}.")
+        now = read_tool(row)
     place = str(file.relative_to(root))
+    if now != tool:
+        return Written(place, None, f"{place} has changed, and is not read yet. {_UNREAD}")
     if too_long(tool):
         return Written(place, None, f"It has more rows than a form can hold: edit {place} itself.")
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -66,7 +67,7 @@ def quotes_in(said: Mapping[str, str]) -> tuple[str, ...] | None:
 
 def is_quote(name: str) -> bool:
     """Whether a field is a quote's."""
-    return name.startswith("quote-") and name[6:].isdecimal()
+    return re.fullmatch(r"quote-[0-9]{1,3}", name) is not None
 
 
 def is_edit(name: str) -> bool:

@@ -24,7 +24,7 @@ from panel.desk.views_tool import problems_of
 from panel.desk.written_files import ChangedMeanwhileError, FileAsRead, read_file, write_file
 from panel.errors import PanelError, UsageError, WorkspaceError
 from panel.site.markdown import render_markdown
-from panel.workspace.editorial import BETWEEN, DIGEST, FRONT, PAIRS, TOOLS
+from panel.workspace.editorial import BETWEEN, DIGEST, FRONT, LONGEST, PAIRS, TOOLS, Editorial
 
 
 class Editing(DeskPages):
@@ -63,7 +63,7 @@ class Editing(DeskPages):
     async def preview_words(self, request: Request) -> Response:
         """Render the Markdown of a form as readers would see it."""
         form = await read_form(request, MOST_FIELDS)
-        return HTMLResponse(_rendered(form["text"]))
+        return HTMLResponse(await run_in_threadpool(_rendered, form["text"][:LONGEST]))
 
     def _wanted(self, snapshot: DeskSnapshot, kind: str, of: list[str]) -> About:
         """Return what a form names, by slugs or names; raises UsageError."""
@@ -88,12 +88,14 @@ class Editing(DeskPages):
     def _words(
         self, snapshot: DeskSnapshot, about: About, status: int = 200, **more: Any
     ) -> HTMLResponse:
-        said = about.words(snapshot.workspace.editorial)
-        fields = editorial_fields(said)
-        if said is None:
-            fields |= {"by": self.desk.editor, "date": today().isoformat()}
-        fields = more.pop("fields", fields)
         file = about.file(self.desk.root)
+        read = read_file(self.desk.root, file)
+        if "fields" not in more:
+            said = self._said(snapshot, about, read)
+            more["fields"] = editorial_fields(said)
+            if said is None:
+                more["fields"] |= {"by": self.desk.editor, "date": today().isoformat()}
+        fields = more["fields"]
         names = {tool.slug: tool.name for tool in snapshot.workspace.tools}
         context = {
             "snapshot": snapshot,
@@ -102,8 +104,7 @@ class Editing(DeskPages):
             "title": _title(about, names),
             "page_link": _page_link(about),
             "place": str(file.relative_to(self.desk.root)),
-            "seen": read_file(self.desk.root, file).seen,
-            "fields": fields,
+            "seen": fields.get("seen", read.seen),  # of the file under these fields
             "rows": correction_rows(fields),
             "rendered": _rendered(fields.get("text", "")),
             "beside": {},
@@ -112,16 +113,22 @@ class Editing(DeskPages):
         }
         return self.page("words", status, **(context | more))
 
+    def _said(self, snapshot: DeskSnapshot, about: About, read: FileAsRead) -> Editorial | None:
+        """Return what a file says: not as it was when the whole workspace was read last."""
+        slugs = {tool.slug for tool in snapshot.workspace.tools}
+        return checked_words(read.text, about, self.desk.root, slugs)
+
     def _write(self, request: Request, form: Form) -> Response:
         snapshot, about = self._about(request)
         root, slugs = self.desk.root, {tool.slug for tool in snapshot.workspace.tools}
-        file, said = about.file(root), about.words(snapshot.workspace.editorial)
+        file = about.file(root)
         if form["look"] == "1":
             return self._words(snapshot, about, fields=form.fields)
+        now = read_file(root, file)
         try:
-            now = read_file(root, file)
+            said = self._said(snapshot, about, now)
             text = edited_words(now.text, said, form.fields, file)
-            if text is not None and text != now.text:
+            if text != now.text:
                 checked_words(text, about, root, slugs)
             write_file(root, file, form["seen"], text)
         except ChangedMeanwhileError as error:
@@ -136,7 +143,7 @@ class Editing(DeskPages):
     ) -> Response:
         problem, mine = "", now.text or ""
         try:
-            said = about.words(snapshot.workspace.editorial)
+            said = self._said(snapshot, about, now)
             mine = edited_words(now.text, said, form.fields, now.file) or ""
         except PanelError as error:
             problem = str(error)

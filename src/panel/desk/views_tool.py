@@ -112,13 +112,14 @@ class AboutTools(DeskPages):
         return next((each for each in snapshot.workspace.tools if each.slug == slug), None)
 
     def _tool(self, snapshot: DeskSnapshot, tool: Tool, status: int = 200, **more: Any) -> Response:
-        entries = entries_of(snapshot, tool.slug)
+        entries, where = entries_of(snapshot, tool.slug), written(self.desk.root, tool)
         with opened(snapshot.workspace.runs) as connection:
             cost = cost_so_far(connection, tool.slug)
         context = {
             "snapshot": snapshot,
             "tool": tool,
-            "written": written(self.desk.root, tool),
+            "written": where,
+            "seen": where.seen,
             "entries": entries,
             "stale": [each for each in entries if each.stale],
             "drifted": drifted(snapshot, entries),
@@ -147,6 +148,7 @@ class AboutTools(DeskPages):
             return self._conflict(snapshot, tool, form, error.now)
         except (UsageError, WorkspaceError) as error:
             told = form_context(form.fields, problems_of(error, where))
+            told["seen"] = form["seen"]  # of the file under these fields, whatever it is now
             return self._tool(snapshot, tool, 422, **told, error="Nothing was saved.")
         return RedirectResponse(f"{tool_address(tool.slug)}?saved=1", 303)
 

@@ -14,6 +14,7 @@ from panel.endpoint.servers import Server, identify
 from panel.hashing import text_hash
 from panel.text import utc
 from panel.workspace.endpoints import Endpoint
+from panel.workspace.plain_files import write_fresh
 from panel.workspace.scaffold import make_runs
 
 KNOWN_FOR = timedelta(days=1)  # after which it is looked again: servers are updated, ports reused
@@ -80,7 +81,7 @@ class Memory:
         fresh = self._file.with_suffix(".new")
         try:
             make_runs(self._file.parent)
-            fresh.write_text(json.dumps(known, indent=1))
+            write_fresh(fresh, json.dumps(known, indent=1).encode())
             fresh.replace(self._file)
         except OSError:
             pass

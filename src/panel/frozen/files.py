@@ -24,7 +24,7 @@ from panel.hashing import content_hash
 from panel.text import clean_text, composed
 from panel.workspace.documents import Lines, json_lines
 from panel.workspace.mistakes import shown
-from panel.workspace.plain_files import decode_text, read_text
+from panel.workspace.plain_files import decode_text, read_text, write_fresh
 from panel.workspace.validation import validate
 
 FOLDER = "verdicts"
@@ -232,7 +232,7 @@ def write_changed(folder: Path, texts: Mapping[str, str]) -> list[str]:
             if file.is_file() and file.read_bytes().replace(b"\r\n", b"\n") == text.encode():
                 continue  # line ends are git's affair, where it is set to change them
             fresh = folder / f".{name}.new"
-            fresh.write_bytes(text.encode())
+            write_fresh(fresh, text.encode())
             fresh.replace(file)
             written.append(name)
     except OSError as error:

@@ -194,7 +194,7 @@ def _frozen_pair(
     on_file = [answer for entry in filed for answer in entry.every_answer() if answer.intact]
     new = with_digest(with_receipts(edited(new, chain, on_file), filed, held.seals))
     if now and new.verdict is not None and 2 * new.against > new.n:
-        missing = votes_missing(votes_of(now), "skip" if new.verdict == "ship" else "ship")
+        missing = votes_missing(votes_of(now), "skip" if new.answered == "ship" else "ship")
         repeats = max(answer.repeat for answer in now) + missing
         done.kept.append(Kept(*pair, new.verdict, new.ships, new.n, repeats))
     return new

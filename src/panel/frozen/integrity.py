@@ -104,7 +104,7 @@ def _consequences(verdict: FrozenVerdict) -> Iterator[str]:
     if wrong:
         yield f"{', '.join(wrong)}: not what the answers and decisions come to"
     votes, approved = votes_of(verdict.answers), replay(chain).published
-    stands = publish_rule(verdict.verdict, votes).verdict == verdict.verdict
+    stands = publish_rule(verdict.answered, votes).verdict == verdict.answered
     if approved is None and not (stands and (verdict.verdict or not votes.n)):
         yield (
             f"{verdict.verdict} is not what {votes.ships} ships of "

@@ -81,9 +81,17 @@ class FrozenVerdict(Strict):
         return self
 
     @property
+    def answered(self) -> ShipOrSkip | None:
+        """What the answer said whose take it is; an editor's own verdict is the other one."""
+        shown = (
+            each.verdict for each in self.every_answer() if each.fingerprint == self.fingerprint
+        )
+        return next(shown, None) or self.verdict
+
+    @property
     def against(self) -> int:
-        """How many of the votes are for another verdict than is published."""
-        return self.n - self.ships if self.verdict == "ship" else self.ships
+        """How many of the votes are for another verdict than that of the answer shown."""
+        return self.n - self.ships if self.answered == "ship" else self.ships
 
     def every_answer(self) -> tuple[FrozenAnswer, ...]:
         """Return the answers on file, with that to an earlier wording."""

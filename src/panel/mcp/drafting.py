@@ -8,14 +8,13 @@ from typing import Annotated
 from pydantic import Field
 
 from panel.decisions import ConflictError, Decision
-from panel.desk.limits import NAME_LIMIT
+from panel.desk.limits import BY_MCP, NAME_LIMIT
 from panel.errors import UsageError
 from panel.mcp.answers import Drafted, presentable
 from panel.mcp.served import Persona, Served, Tool, seen_hash
 from panel.results.entries import Entry
 from panel.text import HIDDEN
 
-BY = " (mcp)"  # after the editor's name, in each decision that came this way
 # What is hidden or acts, and what an answer has in its place.
 UNSHOWN = re.compile(f"{HIDDEN.pattern}|\N{REPLACEMENT CHARACTER}")
 
@@ -34,7 +33,7 @@ Note = Annotated[str | None, Field(description="A remark for the editors.")]
 
 def editor_by_mcp(name: str) -> str:
     """Return the name that decisions by this way are written under."""
-    return name[: NAME_LIMIT - len(BY)] + BY
+    return name[: NAME_LIMIT - len(BY_MCP)] + BY_MCP
 
 
 class Drafting(Served):

@@ -15,7 +15,7 @@ from panel.results.confidence import may_be_shown
 from panel.results.entries import entries
 from panel.results.media import media_of
 from panel.results.scorecards import scorecards
-from panel.scorecard import Scorecard, VerdictChange, is_published, published
+from panel.scorecard import EDITED, Scorecard, VerdictChange, is_published, published
 from panel.site.index import has_takes
 from panel.site.publication import Publication, PublishedTool
 from panel.stats import Tally
@@ -124,7 +124,8 @@ def _changes(
     known = {(change.tool, change.persona) for change in found}
     for (tool, persona), (take, model) in shown.items():
         if (tool, persona) not in known and take.verdict is not None:
-            told = (take.verdict, take.asked_at, FIRST, model, take.demo)
+            reason = EDITED if take.verdict_reason else FIRST
+            told = (take.verdict, take.asked_at, reason, model, take.demo)
             found.append(VerdictChange(tool, persona, None, *told))
     return sorted(found, key=lambda change: change.changed_at, reverse=True)
 

@@ -155,6 +155,7 @@ def _work(publication: Publication, out: Path) -> _Work:
     builder, before = SiteBuilder(publication), output.standing(out)
     _refuse_drafts(publication, before, out)
     paths = [file.path for file in builder.files]
+    output.refuse_linked(out, [*paths, *before.files])
     kept = output.foreign(out, paths, before.files)
     fresh = _named_and_there(builder.files, before.files, out)
     made = set(paths) - set(kept) - fresh.keys()

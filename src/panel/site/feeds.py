@@ -19,7 +19,7 @@ from panel.site.pages.tools import persona_names, summary
 from panel.site.publication import PublishedTool
 from panel.site.render import OutputFile, PageRenderer
 from panel.site.stories import edited_pages
-from panel.site.wording import public_verdict
+from panel.site.wording import change_in_words, public_verdict, signed, turn_in_words
 from panel.text import clean, shortened, utc
 from panel.workspace.editorial import Correction
 
@@ -182,7 +182,7 @@ def _first_lines(published: PublishedTool) -> str:
     for line in published.card.lines:
         take = line.take
         if take is not None and take.outcome == "verdict":
-            name = line.name if take.demo else f"{line.name} ({take.verdict})"
+            name = line.name if take.demo else f"{line.name} ({signed(take)})"
             said = shortened(take.take, FIRST)
             lines.append(f"<p>{escape(clean(name))}: {escape(said)}</p>")
     return "\n".join(lines)
@@ -198,12 +198,12 @@ def _change_entry(renderer: PageRenderer, change: VerdictChange) -> ET.Element:
         text_hash(f"{change.persona}\0{change.changed_at}")[:10],
     )
     entry = ET.Element("entry")
-    turn = f"from {change.before} to {change.after}"
-    _add(entry, "title", f"{published.tool.name}: {persona} changes {turn}")
+    turn = turn_in_words(change, persona)
+    _add(entry, "title", f"{published.tool.name}: {turn}")
     _add(entry, "id", f"{address}#change-{mark}" if address else _urn(path, mark))
     _add(entry, "updated", _moment(change.changed_at))
     ET.SubElement(entry, "link", rel="alternate", href=f"{address or href(path)}#history")
-    _add(entry, "summary", f"{persona} on {published.tool.name}: {turn}. {change.reason}.")
+    _add(entry, "summary", f"{published.tool.name}: {change_in_words(change, persona)}")
     return entry
 
 

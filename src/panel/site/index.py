@@ -72,8 +72,9 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Counts over a site's published takes: verdicts, output modes, first and last day, editors."""
+    """Counts over a site's published takes: how many, the answers of their reviewers, the rest."""
 
+    published: int
     takes: Tally
     output_modes: tuple[tuple[str, int], ...]
     first: str
@@ -205,6 +206,7 @@ class SiteIndex:
         lines = [line for published in self.newest for line in published.card.lines]
         days = sorted(day(take.asked_at) for take in takes)
         return Figures(
+            len(takes),
             _sum(line.tally for line in lines),
             tuple(sorted(Counter(take.output_mode for take in takes if take.output_mode).items())),
             days[0] if days else "",

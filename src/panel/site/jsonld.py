@@ -15,6 +15,7 @@ from panel.scorecard import PICKED, PersonaLine
 from panel.site.formats import web_address
 from panel.site.index import SiteIndex, published_date, published_takes
 from panel.site.publication import PublishedTool
+from panel.site.wording import signed
 from panel.stats import Tally
 from panel.text import clean, day
 from panel.workspace.editorial import Editorial
@@ -142,7 +143,7 @@ def _review(index: SiteIndex, line: PersonaLine) -> dict[str, Any]:
         checked += f", verdict by the editor: {take.verdict_reason}"
     return {
         "@type": "Review",
-        "name": f"{line.name}: {take.verdict}",
+        "name": f"{line.name}: {signed(take)}",
         "reviewBody": take.take,
         "datePublished": day(take.asked_at),
         "author": organisation(index),

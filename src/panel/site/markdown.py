@@ -151,12 +151,14 @@ def _words(inline: Token) -> str:
 def _show_empty_links(inline: Token) -> None:
     """Let a link without words show its address."""
     shown: list[Token] = []
+    address, words = "", False
     for child in inline.children or ():
-        if child.type == "link_close":
-            opened = max(n for n, each in enumerate(shown) if each.type == "link_open")
-            if not "".join(each.content for each in shown[opened:]).strip():
-                text = Token("text", "", 0, content=str(shown[opened].attrs.get("href", "")))
-                shown.append(text)
+        if child.type == "link_open":  # no link is inside another
+            address, words = str(child.attrs.get("href", "")), False
+        elif child.type == "link_close" and not words:
+            shown.append(Token("text", "", 0, content=address))
+        else:
+            words = words or bool(child.content.strip())
         shown.append(child)
     inline.children = shown
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from panel.errors import UsageError
+from panel.workspace.plain_files import write_fresh
 
 MANIFEST = ".panel-site.json"
 FORMAT = 1
@@ -69,6 +70,7 @@ def standing(out: Path) -> Standing:
                 f"{manifest} names {path!r}, which is not inside the folder. Restore it, or name "
                 "another folder."
             )
+    refuse_linked(out, files)
     return Standing(files, drafts)
 
 
@@ -77,6 +79,17 @@ def is_inside(path: str) -> bool:
     parts = PurePosixPath(path).parts
     plain = bool(parts) and not path.startswith("/") and "\\" not in path and "\0" not in path
     return plain and all(part not in (".", "..") for part in path.split("/"))
+
+
+def refuse_linked(out: Path, paths: Iterable[str]) -> None:
+    """Raise UsageError where a folder of these files is a link: they would be elsewhere."""
+    folders = {parent for path in paths for parent in PurePosixPath(path).parents}
+    for folder in sorted(folders - {PurePosixPath(".")}):
+        if (out / folder).is_symlink():
+            raise UsageError(
+                f"{out / folder} is a link, so the site's files would be written and removed "
+                "elsewhere. Put a folder there, or name another folder for the site."
+            )
 
 
 def foreign(out: Path, planned: Iterable[str], known: Mapping[str, str]) -> list[str]:
@@ -118,12 +131,13 @@ def write_if_changed(file: Path, content: bytes) -> bool:
     """
     if not differs(file, content):
         return False
-    part = file.with_name(f".{digest_of(os.fsencode(file.name))[:16]}{WRITING}")
+    # Of this process alone: somebody else may publish to the same folder now.
+    part = file.with_name(f".{digest_of(os.fsencode(file.name))[:16]}-{os.getpid()}{WRITING}")
     try:
-        part.write_bytes(content)
+        write_fresh(part, content)
     except FileNotFoundError:
         file.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(content)
+        write_fresh(part, content)
     part.replace(file)
     return True
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from panel.scorecard import PersonaLine, Scorecard
 from panel.site.assets import EXTENDED, HEADLINES, covered
-from panel.site.formats import interval_text, outcome, standing
-from panel.site.wording import public_verdict
+from panel.site.formats import interval_text, standing
+from panel.site.wording import public_verdict, word_of
 from panel.stats import PanelResult
 from panel.text import clean
 
-SHOWN = 6  # verdicts in a row
+SHOWN = 6  # verdicts that fit in a row
 LONGEST = 300  # characters of a text that are looked at
 _LIKE = str.maketrans("\u2010\u2011\u2002\u2003\u2009\u202f", "--   \u00a0", "\u00ad")
 
@@ -21,8 +21,8 @@ _LIKE = str.maketrans("\u2010\u2011\u2002\u2003\u2009\u202f", "--   \u00a0", "\u
 class Preview:
     """A tool on a picture. words: its verdict; quote: the beginning of a take, "" for none.
 
-    counted: votes and interval; span: the interval and the share, in percent; verdicts: the
-    outcomes of the first reviewers.
+    counted: votes and interval; span: the interval and the share, in percent; verdicts: what
+    each reviewer says; () of more than fit.
     """
 
     name: str
@@ -42,7 +42,8 @@ def preview(name: str, card: Scorecard) -> Preview | None:
     span = None
     if result.interval is not None and result.ship_percent is not None and not result.demo:
         span = (result.interval.low, result.interval.high, result.ship_percent)
-    verdicts = () if card.demo else tuple(outcome(line) for line in card.lines[:SHOWN])
+    marked = not card.demo and len(card.lines) <= SHOWN  # some of many would tell another story
+    verdicts = tuple(word_of(line)[0] for line in card.lines) if marked else ()
     words = drawable(public_verdict(card)) or ""
     return Preview(shown, words, _quote(card), _counted(result), span, verdicts)
 
@@ -66,7 +67,7 @@ def _quote(card: Scorecard) -> str:
     """Return the beginning of the first take that says what most do, in quotation marks."""
     said = [standing(line) for line in card.lines]
     most = "ship" if said.count("ship") >= said.count("skip") else "skip"
-    takes = sorted(filter(_speaks, card.lines), key=lambda line: outcome(line) != most)
+    takes = sorted(filter(_speaks, card.lines), key=lambda line: word_of(line)[0] != most)
     for line in takes:
         assert line.take is not None
         words = drawable(line.take.take)
@@ -78,7 +79,9 @@ def _quote(card: Scorecard) -> str:
 def _speaks(line: PersonaLine) -> bool:
     """Whether a line has words of a reviewer."""
     take = line.take
-    return take is not None and take.outcome == "verdict" and not (take.demo or take.picked)
+    if take is None or take.outcome != "verdict" or take.verdict_reason:
+        return False
+    return not (take.demo or take.picked)
 
 
 def _counted(result: PanelResult) -> str:

@@ -28,13 +28,14 @@ class Quote:
 def sides(card: Scorecard) -> list[Quote]:
     """Return a quote from each side, ship first: of its first reviewer whose take has one.
 
-    A reviewer speaks for a side only where its published verdict is what most of its answers say.
+    A reviewer speaks for a side only where its published verdict is what most of its answers say,
+    and no editor's own.
     Of a demo model nothing is quoted.
     """
     found: dict[str, Quote] = {}
     for line in () if card.demo else card.lines:
         take, side = line.take, standing(line)
-        if take is None or take.verdict != side or side in found:
+        if take is None or take.verdict_reason or take.verdict != side or side in found:
             continue
         words = quote_of(take)
         if words:
@@ -61,10 +62,11 @@ def _runs(paragraph: str) -> list[str]:
     spans = list(itertools.pairwise(ends))
     runs = []
     for last in range(len(spans) - 1, -1, -1):
-        fits = (start for start, _end in spans[: last + 1] if _fits(text, start, spans[last][1]))
-        start = next(fits, None)
-        if start is not None:
-            runs.append(text[start : spans[last][1]].strip())
+        first, end = last + 1, spans[last][1]
+        while first and _fits(text, spans[first - 1][0], end):  # never far: a quote is short
+            first -= 1
+        if first <= last:
+            runs.append(text[spans[first][0] : end].strip())
     return runs
 
 

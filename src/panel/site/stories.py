@@ -29,6 +29,13 @@ def picks(index: SiteIndex) -> list[PublishedTool]:
     return [published for published, words in said if words is not None and words.pick]
 
 
+def part_of(said: Editorial) -> str:
+    """Return what an editor wrote of a headline and a standfirst, before "by" and a name."""
+    if said.headline and said.standfirst:
+        return "Written"
+    return "Headline" if said.headline else "Standfirst"
+
+
 def turned(index: SiteIndex) -> list[VerdictChange]:
     """Return the changes of published verdicts, newest first; none of a demo model."""
     shown = (each for each in index.publication.changes if each.tool in index.tools)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from panel.scorecard import PersonaLine, Scorecard, VerdictChange
+from panel.scorecard import EDITED, PersonaLine, Scorecard, Take, VerdictChange
 from panel.site.formats import Standing, count_word, standing
 
 _VERBS: dict[Standing, tuple[str, str]] = {
@@ -15,6 +15,7 @@ _VERBS: dict[Standing, tuple[str, str]] = {
 }
 _WHY = {  # the reasons of a change, in the words of `panel plan`, for readers
     "new": "",
+    EDITED: "",
     "asked again": "The same question was asked again.",
     "description changed": "The description had changed.",
     "persona changed": "What this reviewer looks at had changed.",
@@ -100,11 +101,16 @@ def word_of(line: PersonaLine) -> tuple[Standing, str]:
     A published take whose question has changed since has no vote: its words say so.
     """
     kind = standing(line)
-    if kind == "unasked" and line.take is not None and line.take.verdict is not None:
-        return line.take.verdict, f"{_VERBS[line.take.verdict][0]}, written earlier"
+    if kind == "unasked" and line.take is not None and line.take.answered is not None:
+        return line.take.answered, f"{_VERBS[line.take.answered][0]}, written earlier"
     if kind == "tied":
         return kind, "undecided"
     return kind, _VERBS[kind][0] if kind in _VERBS else UNPUBLISHED
+
+
+def signed(take: Take) -> str:
+    """Return the published verdict of a take, and whose it is where it is no reviewer's."""
+    return f"{take.verdict}, by the editor" if take.verdict_reason else f"{take.verdict}"
 
 
 def pair_in_words(left: Scorecard, right: Scorecard) -> str:
@@ -169,8 +175,18 @@ def change_in_words(change: VerdictChange, name: str) -> str:
     """Return what became of a reviewer's verdict and why; name: the reviewer's."""
     if change.demo:
         told = f"{name}: a demo model picked sentences, which is no judgement."
+    elif change.edited and change.before is None:
+        told = f"An editor gave the first verdict in place of {name}: {change.after}."
     elif change.before is None:
         told = f"{name} gave a first verdict: {change.after}."
     else:
-        told = f"{name} turned from {change.before} to {change.after}."
+        told = f"{turn_in_words(change, name)}."
     return f"{told} {_WHY.get(change.reason, f'{change.reason}.')}".rstrip()
+
+
+def turn_in_words(change: VerdictChange, name: str) -> str:
+    """Return who turned a reviewer's verdict, and how; name: the reviewer's."""
+    turned = f"from {change.before} to {change.after}"
+    if change.edited:
+        return f"An editor turned the verdict of {name} {turned}"
+    return f"{name} turned {turned}"

@@ -22,17 +22,16 @@ class Draft:
 
 
 def drafts_of(connection: Connection, editor: str) -> dict[Pair, Draft]:
-    """Return what this editor has typed and not decided yet, by tool × persona."""
+    """Return what this editor typed last and has not decided, by tool × persona; empty: nothing."""
     rows = connection.execute(
         "SELECT tool, persona, arg_max(typed, saved_at), max(saved_at) FROM journal.drafts "
         "WHERE editor = ? GROUP BY tool, persona",
         [editor],
     ).fetchall()
-    found = {
+    return {
         (tool, persona): Draft(json.loads(typed), at.isoformat(timespec="microseconds"))
         for tool, persona, typed, at in rows
     }
-    return {pair: draft for pair, draft in found.items() if draft.typed}
 
 
 def assignments(connection: Connection) -> dict[Pair, str]:
@@ -42,6 +41,12 @@ def assignments(connection: Connection) -> dict[Pair, str]:
         "GROUP BY tool, persona"
     ).fetchall()
     return {(tool, persona): name for tool, persona, name in rows if name}
+
+
+def last_assigned(connection: Connection) -> str:
+    """Return when a take was given to anybody last (ISO time in UTC); "" for never."""
+    row = connection.execute("SELECT max(assigned_at) FROM journal.assignments").fetchone()
+    return row[0].isoformat(timespec="microseconds") if row and row[0] else ""
 
 
 def editors_seen(connection: Connection) -> list[str]:

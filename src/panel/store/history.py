@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from panel.cells.answers import INPUT_NAMES, Inputs
 from panel.cells.plan import changed_input
 from panel.decisions import Decision, Revision, in_force, replay
-from panel.scorecard import VerdictChange
+from panel.scorecard import EDITED, VerdictChange
 from panel.store.connection import Connection
 from panel.store.decisions import chains
 
-FIRST, AGAIN, EDITED = "new", "asked again", "an editor's verdict"
+FIRST, AGAIN = "new", "asked again"
 
 
 def changes(connection: Connection, since: datetime | None = None) -> list[VerdictChange]:
@@ -21,8 +21,8 @@ def changes(connection: Connection, since: datetime | None = None) -> list[Verdi
     A verdict is published by an editor's approval, as long as that is not taken back; answers
     that nobody approved change nothing. The first one of a tool × persona is a change from None,
     with the reason "new"; one that answers the same question has "asked again", one in which an
-    editor overruled the persona "an editor's verdict". ``since`` leaves out what happened before
-    it; without a time zone it is taken as UTC.
+    editor overruled the persona, be it the first, "an editor's verdict". ``since`` leaves out what
+    happened before it; without a time zone it is taken as UTC.
     """
     steps = [step for chain in chains(connection).values() for step in _steps(chain)]
     asked = _inputs(connection, (words.attempt_id for step in steps for words in step[1:] if words))
@@ -80,10 +80,10 @@ def _change(
 
 
 def _reason(before: Revision | None, after: Revision, asked: dict[str, tuple[str, Inputs]]) -> str:
+    if after.verdict_reason or (before and before.verdict_reason):
+        return EDITED
     if before is None:
         return FIRST
-    if after.verdict_reason or before.verdict_reason:
-        return EDITED
     if before.model_identity != after.model_identity:
         return "model changed"
     was, now = asked.get(before.attempt_id), asked.get(after.attempt_id)

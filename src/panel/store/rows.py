@@ -121,6 +121,19 @@ def _note(line: Row) -> Fields:
     return {**line}
 
 
+def _draft(line: Row) -> Fields:
+    typed = line["typed"]
+    if not isinstance(typed, dict) or not all(isinstance(each, str) for each in typed.values()):
+        raise ValueError("a draft holds texts by the names of their fields.")
+    return _note(line)
+
+
+def _assign(line: Row) -> Fields:
+    if line["assignee"] is not None:
+        be_names(line["assignee"])
+    return _note(line)
+
+
 def _draw(line: Row) -> Fields:
     be_names(*(line[name] for name in ("item", "tool", "persona", "model_identity", "wording")))
     return {**line}
@@ -149,8 +162,8 @@ JOURNAL_KINDS: dict[str, tuple[str, Callable[[Row], Fields] | None]] = {
     "attempt": ("attempts", _attempt),
     "thaw": ("attempts", _thaw),
     "decision": ("decisions", _decision),
-    "draft": ("drafts", _note),
-    "assign": ("assignments", _note),
+    "draft": ("drafts", _draft),
+    "assign": ("assignments", _assign),
     "reparse": ("reparses", _reparse),
     "probability": ("probabilities", _probability),
     "request": ("requests", _request),

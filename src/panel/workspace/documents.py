@@ -102,6 +102,8 @@ def front_matter_of(text: str, file: Path) -> Document:
         )
     body = text[end + len(FENCE) + 2 :].strip("\n")
     fields = parse_yaml(source, file, first_line=2)
+    if fields is None:  # nothing but the two lines, and perhaps comments
+        fields = {}
     if not isinstance(fields, dict):
         raise WorkspaceError.single(
             file, 2, "", "the front matter is not a mapping", "Write 'key: value' lines."

@@ -24,7 +24,8 @@ from panel.workspace.validation import did_you_mean, validate
 
 FOLDER = "editorial"
 FRONT = "front"
-TOOLS, PAIRS, DIGEST = "tools", "pairs", "digest"
+TOOLS, PAIRS, DIGEST = KINDS = "tools", "pairs", "digest"
+LONGEST = 100_000  # characters of a text
 BETWEEN = "--"  # the slugs of a pair; no slug holds it
 
 
@@ -55,7 +56,7 @@ class Editorial(_Strict):
     by: Line | None = None
     date: datetime.date | None = None
     corrections: tuple[Correction, ...] = ()
-    text: Annotated[Text, Field(max_length=100_000)] = ""
+    text: Annotated[Text, Field(max_length=LONGEST)] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,7 @@ def _checked(file: Path, kind: str, about: str, said: Editorial, slugs: Collecti
             _misplaced(file, f"Name it after two tools: <slug>{BETWEEN}<slug>.md.")
         _known(file, of, slugs)
         return BETWEEN.join(of)
-    elif not re.fullmatch(r"\d{4}-\d\d-\d\d", about):
+    elif not _is_day(about):
         _misplaced(file, "Name it after the first day of the digest: 2026-11-20.md.")
     else:
         _known(file, [said.lead] if said.lead else [], slugs)
@@ -122,7 +123,7 @@ def _checked(file: Path, kind: str, about: str, said: Editorial, slugs: Collecti
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    for place in (folder, *(folder / kind for kind in (TOOLS, PAIRS, DIGEST))):
+    for place in (folder, *(folder / kind for kind in KINDS)):
         if place.is_dir():
             yield from sorted(place.glob("[!.]*.md"))
 
@@ -139,6 +140,16 @@ def _read(file: Path) -> Editorial:
             "Write it below the closing '---'.",
         )
     return validate(Editorial, fields, file, document.lines)
+
+
+def _is_day(text: str) -> bool:
+    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+        return False
+    try:
+        datetime.date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _misplaced(file: Path, remedy: str) -> None:

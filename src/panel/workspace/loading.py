@@ -11,7 +11,7 @@ from typing import TypeVar
 from panel.errors import Problem, UsageError, WorkspaceError
 from panel.text import composed, counted
 from panel.workspace.editorial import FOLDER as EDITORIAL
-from panel.workspace.editorial import EditorialFiles, load_editorial
+from panel.workspace.editorial import KINDS, EditorialFiles, load_editorial
 from panel.workspace.git import PARTS
 from panel.workspace.media import FOLDER as MEDIA
 from panel.workspace.personas import Persona, choose_personas, load_personas
@@ -124,7 +124,7 @@ def load_workspace(
             problems.extend(error.problems)
             return None
 
-    for folder in (*PARTS, EDITORIAL, MEDIA):
+    for folder in (*PARTS, EDITORIAL, MEDIA, *(f"{EDITORIAL}/{kind}" for kind in KINDS)):
         if (root / folder).is_symlink():
             part(partial(refuse_outside, home_of(root), root / folder))
     if problems:

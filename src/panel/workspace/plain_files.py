@@ -110,6 +110,17 @@ def decode_text(raw: bytes, file: Path, resolve: str = RESOLVE) -> str:
     return text
 
 
+def write_fresh(file: Path, content: bytes) -> None:
+    """Write a file that is made here, and not the target of a link of its name; raises OSError.
+
+    The names of files that are about to be put in place can be known beforehand, and whoever made
+    the folder may have left links there.
+    """
+    file.unlink(missing_ok=True)
+    with file.open("xb") as handle:
+        handle.write(content)
+
+
 def sync_folder(folder: Path) -> None:
     """Force the names in a folder to disk."""
     handle = os.open(folder, os.O_RDONLY)

@@ -16,6 +16,7 @@ from typing import Any
 
 from panel.errors import UsageError
 from panel.workspace.documents import toml_lines
+from panel.workspace.plain_files import write_fresh
 
 Table = tuple[str, ...]
 Values = Mapping[Table, Mapping[str, str]]  # table → key → text
@@ -155,7 +156,7 @@ def put_in_place(file: Path, edit: Edit) -> None:
         # To replace a file takes no right to write it, but whoever took that away meant it.
         if not (os.access(file, os.W_OK) and file.stat().st_mode & 0o222):
             raise UsageError(f"{file} is read-only. Write into it yourself, or let it be written.")
-        fresh.write_bytes(mark + edit.text.encode())
+        write_fresh(fresh, mark + edit.text.encode())
         shutil.copymode(file, fresh)
         fresh.replace(file)
     except OSError as error:

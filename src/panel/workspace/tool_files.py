@@ -11,7 +11,7 @@ from typing import Any
 from panel.errors import UsageError
 from panel.text import composed
 from panel.workspace.documents import FENCE
-from panel.workspace.plain_files import home_of, inside
+from panel.workspace.plain_files import home_of, inside, write_fresh
 from panel.workspace.tools import find_tools, slugify
 from panel.workspace.yaml_text import entry
 
@@ -104,7 +104,7 @@ def write_tools(root: Path, texts: Mapping[Path, tuple[bytes | None, bytes]]) ->
                 raise UsageError(f"{file} has changed meanwhile. Nothing was written; try again.")
             part = place.with_name(f".{place.name}.new")
             fresh[part] = place
-            part.write_bytes(content)
+            write_fresh(part, content)
             if before is not None:
                 shutil.copymode(place, part)
         for part, place in fresh.items():

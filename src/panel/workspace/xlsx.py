@@ -57,6 +57,9 @@ def read_sheet(file: Path, sheet: str | None = None) -> list[Numbered]:
             found = workbook.get_sheet_by_name(names[0] if sheet is None else sheet)
             cells = found.to_python(skip_empty_area=False)
             merged = found.merged_cell_ranges or []
+        down = sum(max(0, min(bottom, len(cells)) - top) for (top, _), (bottom, _) in merged)
+        if down > MOST_CELLS:  # more than the sheet has, so they overlap; each takes its time
+            raise ValueError("its merged cells overlap")
     except (CalamineError, IndexError, ValueError) as error:
         reason = (str(error).splitlines() or ["it holds no sheet"])[0]
         raise WorkspaceError.single(

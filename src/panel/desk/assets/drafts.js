@@ -2,7 +2,7 @@
 // Nothing that is typed is lost. The desk keeps it as a draft in its journal while one types; until it
 // says that it has, and while the desk is gone, this browser keeps it.
 
-const KEPT = "panel-unsaved ";
+const KEPT = `panel-unsaved ${document.body.dataset.desk} `; // no other editor's, nor workspace's
 const EVERY = 3000; // milliseconds between two drafts of one take
 const fields = all("[data-keep]");
 const forms = [...new Set(fields.map((field) => field.form))];

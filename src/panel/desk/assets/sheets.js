@@ -2,7 +2,7 @@
 // What is typed into the form of a file is kept in this browser until the desk has saved it.
 
 for (const form of document.querySelectorAll("form.sheet")) {
-  const name = `panel-sheet ${form.getAttribute("action")}`;
+  const name = `panel-sheet ${document.body.dataset.desk} ${form.getAttribute("action")}`;
   const fields = [...form.elements].filter((each) => each.name && !each.matches("button"));
   const value = (field) => (field.type === "checkbox" ? String(field.checked) : field.value);
   const set = (field, to) => { if (field.type === "checkbox") field.checked = to === "true"; else field.value = to; };

@@ -41,13 +41,17 @@ class QuoteLine:
 
 @dataclass(frozen=True, slots=True)
 class LeadStory:
-    """The first story. by: the editor whose headline or standfirst it has, None without one."""
+    """The first story.
+
+    by: the editor whose headline or standfirst it has, None without one; part: what is theirs.
+    """
 
     tool: ToolLine
     headline: str
     standfirst: str
     by: str | None
     quotes: tuple[QuoteLine, ...]
+    part: str = "Written"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,10 @@ class Intro:
 
 @dataclass(frozen=True, slots=True)
 class ChangeLine:
-    """A persona's verdict on a tool that changed; changed_on: ISO date, UTC."""
+    """A persona's verdict on a tool that changed; changed_on: ISO date, UTC.
+
+    edited: an editor turned it, and not the persona.
+    """
 
     tool: str
     persona: str
@@ -71,6 +78,7 @@ class ChangeLine:
     changed_on: str
     reason: str
     link: str | None
+    edited: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from panel.site.addresses import href
 from panel.site.index import Pair, SiteIndex, published_path
 from panel.site.publication import Publication, PublishedTool
 from panel.site.quotes import sides
-from panel.site.stories import edited_pages
+from panel.site.stories import edited_pages, part_of
 from panel.site.wording import divided, headline, public_verdict, word_of
 from panel.text import day
 from panel.workspace.editorial import Editorial
@@ -124,6 +124,7 @@ def _lead(index: SiteIndex, published: PublishedTool, address: Address) -> LeadS
         (written and written.standfirst) or published.tool.tagline,
         (written.by or "an editor") if written else None,
         tuple(QuoteLine(each.line.name, word_of(each.line)[1], each.words) for each in sides(card)),
+        part_of(written) if written else "Written",
     )
 
 
@@ -184,4 +185,5 @@ def _change(index: SiteIndex, change: VerdictChange, address: Address) -> Change
         day(change.changed_at),
         change.reason,
         address(published_path(published)),
+        change.edited,
     )

@@ -11,6 +11,7 @@ from panel.readers.digest.content import DigestContent
 from panel.readers.digest.render import render_digest
 from panel.readers.mail.message import WIRE, Letter, build_message
 from panel.readers.mail.settings import Sender
+from panel.site.output import write_if_changed
 
 
 def other_issue(folder: Path, since: date) -> bool:
@@ -37,7 +38,7 @@ def write_issue(content: DigestContent, folder: Path, sender: Sender | None) -> 
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for file, written in files.items():
-            file.write_bytes(written)
+            write_if_changed(file, written)
     except OSError as error:
         raise UsageError(f"{folder} cannot be written: {error.strerror}.") from None
     return list(files)

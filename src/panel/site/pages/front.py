@@ -15,7 +15,7 @@ from panel.site.pictures import Pictures
 from panel.site.publication import PublishedTool
 from panel.site.quotes import Quote, sides
 from panel.site.render import Head, OutputFile, PageRenderer
-from panel.site.stories import lead_of, picks, turned
+from panel.site.stories import lead_of, part_of, picks, turned
 from panel.site.wording import headline
 from panel.workspace.editorial import Editorial
 
@@ -63,6 +63,7 @@ def _home(renderer: PageRenderer, pictures: Pictures) -> bytes:
         head,
         said=index.publication.editorial.front,
         lead=lead,
+        part=part_of,
         turned=turned(index)[:TURNED],
         split=split,
         new=_without(index.newest, told)[:NEW],

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping
 from functools import partial
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from panel.site import addresses
 from panel.site.addresses import href
@@ -33,7 +33,8 @@ def output_files(renderer: PageRenderer, pages: Container[str]) -> Iterator[Outp
 
 def redirects(renderer: PageRenderer, made: Mapping[str, str]) -> bytes:
     """Return the file that many static hosts read: old address, new address, 301, on each line."""
-    root = urlsplit(renderer.index.site.base_url or "/").path
+    # Encoded as the rest is: hosts read ':' and '*' as what stands for any name.
+    root = quote(urlsplit(renderer.index.site.base_url or "/").path, safe="/%")
     lines = (f"{root}{href(was)} {root}{href(now)} 301\n" for was, now in sorted(made.items()))
     return "".join(lines).encode()
 

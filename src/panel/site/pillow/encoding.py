@@ -11,6 +11,7 @@ import warnings
 from PIL import Image, ImageCms, ImageOps
 
 PIXELS = 40_000_000
+SCANS = 100  # of a JPEG; a progressive one has about ten, and each goes over the whole picture
 FORMATS = ("PNG", "JPEG", "WEBP")
 QUALITY = 82
 
@@ -39,6 +40,8 @@ def encode(content: bytes, size: tuple[int, int], crop: bool, lossless: bool) ->
 
 
 def _opened(content: bytes) -> Image.Image:
+    if content.startswith(b"\xff\xd8") and content.count(b"\xff\xda") > SCANS:
+        raise ValueError(f"is a JPEG of more than {SCANS} scans")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what matters is an error below

@@ -1,0 +1,100 @@
+"""What readers see where an editor has set another verdict than the reviewer's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from panel.readers.digest.gathering import Days, digest_content
+from panel.readers.digest.render import render_digest
+from panel.scorecard import EDITED, VerdictChange
+from panel.site.preview import preview
+from panel.site.publication import Publication
+from panel.site.quotes import sides
+from panel.site.wording import word_of
+from panel.stats import Tally, combine
+from tests.support.seed_takes import CODESTRAL
+from tests.support.site_pages import Reading, files_of
+from tests.support.site_publication import ASKED, MODEL, TODAY, seed_publication
+
+BUILDER = 0
+
+
+def overruled(stale: bool = False) -> Publication:
+    """Return the seed's publication; an editor says skip in place of Builder, which shipped."""
+    plain = seed_publication()
+    shown = next(each for each in plain.tools if each.tool.slug == CODESTRAL)
+    line = shown.card.lines[BUILDER]
+    assert line.take is not None and line.take.verdict == "ship"
+    take = replace(line.take, verdict="skip", verdict_reason="It has no price.", stale=stale)
+    line = replace(line, take=take, tally=Tally() if stale else line.tally)
+    lines = (line, *shown.card.lines[1:])
+    result = combine([each.tally for each in lines])
+    card = replace(shown.card, lines=lines, result=result)
+    tools = (replace(shown, card=card), *(each for each in plain.tools if each is not shown))
+    turned = VerdictChange(CODESTRAL, line.persona, "ship", "skip", ASKED, EDITED, str(MODEL))
+    return replace(plain, tools=tools, changes=(turned, *plain.changes))
+
+
+def test_an_editors_verdict_is_nowhere_told_as_the_reviewers() -> None:
+    """The count and the words are the reviewer's; wherever the editor's stands, it says so."""
+    publication = overruled()
+    card = publication.tools[0].card
+    assert card.result.ships == 4
+    assert word_of(card.lines[BUILDER]) == ("ship", "ships")
+    shown = preview("Codestral", card)
+    assert shown is not None and set(shown.verdicts) == {"ship"}
+    assert [each.line.name for each in sides(card)] != ["Builder"]
+    files = files_of(publication)
+    turned = "An editor turned the verdict of Builder from ship to skip"
+    for path in ("index.html", "changes.html", f"tools/{CODESTRAL}.html"):
+        text = Reading(files[path]).text
+        assert turned in text and "Builder turned" not in text, path
+    assert "2026-11-23 · set by an editor" in Reading(files["personas/builder.html"]).text
+    for feed in (files["feed.xml"].decode(), files["rss.xml"].decode()):
+        assert turned in feed and "Builder (skip, by the editor)" in feed
+    (page, *_) = Reading(files[f"tools/{CODESTRAL}.html"]).linked
+    assert page["mainEntity"]["review"][BUILDER]["name"] == "Builder: skip, by the editor"
+    issue = digest_content(publication, Days(TODAY.replace(day=20), TODAY), None)
+    rendered = render_digest(issue, None)
+    assert "An editor turned the verdict of Builder" in " ".join(rendered.text.split())
+    assert "Builder turned" not in rendered.html
+
+
+def test_a_vote_that_no_longer_counts_is_not_said_to_count() -> None:
+    """Of an earlier wording the page tells what the reviewer said, and no more."""
+    publication = overruled(stale=True)
+    text = Reading(files_of(publication)[f"tools/{CODESTRAL}.html"]).text
+    assert "The reviewer said ship. Written earlier" in text
+    assert word_of(publication.tools[0].card.lines[BUILDER]) == ("ship", "ships, written earlier")
+
+
+def test_takes_are_counted_as_takes_however_often_a_reviewer_was_asked() -> None:
+    """Eight takes of three answers each are eight takes published, of 24 answers."""
+    plain = seed_publication()
+    tools = []
+    for each in plain.tools:
+        lines = tuple(replace(line, tally=Tally(3, 0)) for line in each.card.lines)
+        card = replace(each.card, lines=lines, result=combine([line.tally for line in lines]))
+        tools.append(replace(each, card=card))
+    for path in ("index.html", "methodology.html"):
+        content = files_of(replace(plain, tools=tuple(tools)))[path]
+        assert b"<dt>Takes published</dt><dd>8</dd>" in content, path
+        assert "24 of 24" in Reading(content).text, path
+
+
+def test_a_panel_of_one_is_told_as_one() -> None:
+    """No sentence compares a reviewer with others where there are none."""
+    plain = seed_publication()
+    tools = []
+    for each in plain.tools:
+        lines = each.card.lines[:1]
+        card = replace(each.card, lines=lines, result=combine([line.tally for line in lines]))
+        tools.append(replace(each, card=card))
+    files = files_of(replace(plain, tools=tuple(tools), personas=plain.personas[:1]))
+    method = Reading(files["methodology.html"]).text
+    assert "One language model plays one persona. Of each tool" in method
+    assert "One reviewer is one opinion." in method
+    for words in ("All agree", "Personas o", "each asked separately", "reviewers are these"):
+        assert words not in method, words
+    assert "The reviewer One persona, one language model." in Reading(files["personas.html"]).text
+    assert "What the reviewer says" in Reading(files[f"tools/{CODESTRAL}.html"]).text
