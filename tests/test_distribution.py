@@ -139,11 +139,9 @@ def main_job(program: Installed, folder: Path, mock: MockEndpoint) -> Path:
     program.run("init", "reviews", cwd=folder)
     root = folder / "reviews"
     files = [file.relative_to(root).as_posix() for file in root.rglob("*") if file.is_file()]
-    assert sorted(files) == sorted(
-        name
-        for name in tracked()
-        if name.startswith(("personas/", "prompts/", "tools/", "experiments/")) or name in SHARED
-    )
+    parts = ("personas/", "prompts/", "tools/", "experiments/")
+    shipped = [name for name in tracked() if name.startswith(parts) or name in SHARED]
+    assert sorted(files) == sorted([".gitignore", *shipped])
     Space(root).point_at(mock)
     program.run("check", cwd=root)
     ran = program.run("run", "--tool", A, "--tool", B, "--json", cwd=root)

@@ -24,6 +24,7 @@ from tests.support.page_workspaces import (
     approve,
     does,
     fill_in_the_sheet,
+    in_turn,
     run_the_batch,
     tell_decisions,
     use_the_mock,
@@ -125,7 +126,11 @@ SET_UPS: dict[str, SetUp] = {
         house=False,
         before={
             "git init": use_the_mock,
-            "panel check": write_block("docs/editors.md", "markdown", "tools/patchwren.md"),
+            "panel import": write_block("docs/editors.md", "csv", "week.csv"),
+            "panel check": in_turn(  # it is filled in
+                does("rm tools/patchwren.md"),
+                write_block("docs/editors.md", "markdown", "tools/patchwren.md"),
+            ),
             "panel publish public": write_block("docs/editors.md", "toml", "panel.toml"),
         },
         during={"panel desk": approve("patchwren")},
@@ -224,7 +229,8 @@ def test_every_part_of_a_set_up_belongs_to_a_command_that_is_run() -> None:
             assert any(text.startswith(start) for text in run), f"{page}: {start}"
 
 
-OTHER = {"json", "markdown", "python", "sql", "text", "toml", "yaml"}  # languages without commands
+# Languages without commands.
+OTHER = {"csv", "json", "markdown", "python", "sql", "text", "toml", "yaml"}
 
 
 def test_no_command_hides_in_a_block_that_is_not_read() -> None:

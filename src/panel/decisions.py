@@ -111,6 +111,11 @@ class Revision:
             return self.verdict
         return "skip" if self.verdict == "ship" else "ship"
 
+    @property
+    def picked(self) -> bool:
+        """Whether the words are the vendor's, picked by a demo model."""
+        return self.demo and self.text == " ".join(text for _label, text in self.beats)
+
 
 @dataclass(frozen=True, slots=True)
 class ReviewState:

@@ -105,6 +105,13 @@ class PersonaLine:
         """Whether a demo model's votes or take are what it shows."""
         return self.tally.demo or (self.take is not None and self.take.demo)
 
+    @property
+    def confirmed(self) -> bool:
+        """Whether its words stand by an editor's word: nobody has answered the present question."""
+        take = self.take
+        worded = take is not None and take.outcome == "verdict" and not take.stale
+        return worded and not self.tally.n
+
 
 @dataclass(frozen=True, slots=True)
 class Scorecard:
@@ -191,7 +198,8 @@ class VerdictChange:
 
     changed_at: when it was approved, ISO time in UTC. reason: what had changed in the question,
     in the words of ``panel plan``. model: the model identity that answered. demo: it is a demo
-    model, whose verdict is no judgement.
+    model, whose verdict is no judgement. editor: who turned it, where it was an editor; said: what
+    the persona said then.
     """
 
     tool: str
@@ -202,6 +210,8 @@ class VerdictChange:
     reason: str
     model: str
     demo: bool = False
+    editor: str | None = None
+    said: Literal["ship", "skip"] | None = None
 
     @property
     def edited(self) -> bool:

@@ -87,8 +87,8 @@ def test_a_recording_does_not_go_where_the_summary_goes(mocked: Space, panel: Pa
 
 
 def test_what_begins_with_a_dash_comes_after_two(asked: Space, panel: Panel) -> None:
-    done = panel("show", "--", "-anvil", cwd=asked.root)
-    assert done.code == 2 and "there is no tool '-anvil'. Did you mean 'anvil'?" in done.err
+    done = panel("show", "--", "-anvl", cwd=asked.root)
+    assert done.code == 2 and "there is no tool '-anvl'. Did you mean 'anvil'?" in done.err
 
 
 def test_json_has_neither_infinity_nor_nan(asked: Space, panel: Panel) -> None:

@@ -318,12 +318,12 @@ def test_a_stale_take_is_asked_now_and_a_failure_is_told(
 @pytest.mark.parametrize(
     ("fields", "says"),
     [
-        ({"action": "edit", "text": "   "}, "the take is empty"),
+        ({"action": "edit", "text": "   "}, "The take is empty"),
         ({"action": "edit", "text": "x" * 20_001}, "20,001 characters"),
         ({"action": "ask_again", "note": " "}, "needs a note"),
-        ({"action": "undo", "undoes": "x"}, "only the last decision"),
-        ({"action": "publish"}, "that is not a decision"),
-        ({}, "that is not a decision"),
+        ({"action": "undo", "undoes": "x"}, "Only the last decision"),
+        ({"action": "publish"}, "That is not a decision"),
+        ({}, "That is not a decision"),
     ],
 )
 def test_what_cannot_be_decided_is_said_and_nothing_is_written(

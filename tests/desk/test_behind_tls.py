@@ -16,7 +16,7 @@ from panel.desk.login import GUESSES_BOUND
 from panel.desk.serving import Place
 from panel.readers.serve.connections import Bounds
 from panel.readers.serve.proxies import TrustedProxies
-from tests.support.browser import NewPage
+from tests.support.browser import NewPage, keys
 from tests.support.desk_session import desk_open, stands
 from tests.support.nginx import documented, nginx
 from tests.support.raw_client import opened
@@ -86,7 +86,7 @@ def test_an_editor_works_through_nginx_in_a_browser(
                 ("__Host-panel_desk", True)
             ]
             page.goto(f"https://{NAME}:{port}/take/anvil/builder")
-            page.keyboard.press("r")
+            keys(page, "r", "Enter")
             page.wait_for_selector(".done:has-text('Rejected')")
             assert stands(session).state == "rejected"
             page.click("text=Log out")

@@ -14,7 +14,7 @@ from panel.desk.decide import decide, history
 from panel.desk.serving import Place
 from panel.workspace.loading import load_workspace
 from panel.workspace.scaffold import create
-from tests.support.browser import NewPage, shoot, violations
+from tests.support.browser import NewPage, keys, shoot, violations
 from tests.support.desk_session import (
     Session,
     ask,
@@ -50,11 +50,6 @@ def session(seeded: Space) -> Iterator[Session]:
         yield opened
 
 
-def keys(page: Any, *pressed: str) -> None:
-    for key in pressed:
-        page.keyboard.press(key)
-
-
 def give_a_reason(page: Any) -> None:
     """Say why words with errors stand all the same."""
     page.wait_for_selector("h1:has-text('These words have errors')")
@@ -87,7 +82,7 @@ def test_a_batch_is_worked_through_by_keyboard_alone(page: Any, session: Session
     page.wait_for_selector(".badges:has-text('approved')")
     keys(page, "j")
     page.locator("h1").filter(has_not_text=first).wait_for()
-    keys(page, "r", "1")  # with the first reason
+    keys(page, "r", "1", "Enter")  # with the first reason
     page.wait_for_selector(".done:has-text('Rejected')")
     keys(page, "q")
     page.wait_for_selector("table.queue")
@@ -213,7 +208,7 @@ def test_every_page_is_accessible_in_light_dark_and_narrow(
     ask(seeded.root)
     paths = (
         "/?state=all",
-        "/approve?all=1&filter=state%3Dall",
+        "/approve?all=1&filter=state%3Dall&notes=1",
         TAKE,
         f"{TAKE}?edit=1",
         f"/take/{CODESTRAL}/builder",

@@ -14,7 +14,7 @@ from panel.desk.decide import history
 from panel.desk.serving import Place, listen
 from panel.workspace.loading import load_workspace
 from tests.desk.test_quotes import INVENTED, PAIR, TAKE, TRUE, invented
-from tests.support.browser import NewPage, violations
+from tests.support.browser import NewPage, keys, violations
 from tests.support.desk_session import Session, desk_open, stands
 from tests.support.editors import do
 from tests.support.space import Space
@@ -32,15 +32,33 @@ def session(quoted: Space) -> Iterator[Session]:
         yield opened
 
 
-def keys(page: Any, *pressed: str) -> None:
-    for key in pressed:
-        page.keyboard.press(key)
-
-
 def type_words(page: Any, words: str) -> None:
     """Open the edit field and put other words into it."""
     keys(page, "e", "Control+a")
     page.keyboard.type(words)
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_what_is_wrong_in_a_form_stands_beside_its_field_which_has_the_focus(
+    new_page: NewPage, session: Session, scripts: bool
+) -> None:
+    """A verdict without a reason, a tool without a name: the field is shown and focused."""
+    page = new_page(width=390, scripts=scripts)
+    page.goto(f"{session.base}{TAKE}?edit=1")
+    other = page.locator("[name=verdict]:not(:checked)").first
+    other.check()
+    page.click(".bar button.save")
+    page.wait_for_selector("#verdict_reason[aria-invalid]")
+    assert page.evaluate("document.activeElement.id") == "verdict_reason"
+    assert page.inner_text("#error").startswith("The reviewer said ")
+    page.goto(f"{session.base}/tool/{TAKE.split('/')[2]}")
+    page.click("text=Edit all fields")
+    page.fill("#released", "")
+    page.fill("#name", "")
+    page.click(".sheet button.save")
+    page.wait_for_selector("[aria-invalid]")
+    assert page.evaluate("document.activeElement.id") == "name"
+    assert "Nothing was saved. These fields need another look" in page.inner_text("main")
 
 
 def test_invented_quotes_are_removed_and_errors_answered_for_by_keyboard(
@@ -93,13 +111,14 @@ def test_quotes_are_edited_and_errors_answered_for_without_scripts(
 
 def kept(page: Any) -> None:
     """Wait until the desk says that it has what was typed."""
-    page.wait_for_selector(".kept:has-text('Draft saved')")
+    page.wait_for_selector(".kept:has-text('Unsaved words kept')")
 
 
+@pytest.mark.parametrize("width", [1280, 390])
 def test_typed_words_are_back_in_any_browser_until_they_are_decided_or_discarded(
-    new_page: NewPage, quoted: Space, tmp_path: Path
+    new_page: NewPage, quoted: Space, tmp_path: Path, width: int
 ) -> None:
-    page = new_page()
+    page = new_page(width=width)
     with desk_open(quoted.root) as session:
         page.goto(session.base + TAKE)
         before = page.inner_text(".words.take")
@@ -109,10 +128,10 @@ def test_typed_words_are_back_in_any_browser_until_they_are_decided_or_discarded
         page.goto(session.base + "/take/anvil/skeptic")
         assert "anvil × builder" in page.inner_text(".unsaved")
     with desk_open(quoted.root) as session:  # a desk is opened again, and another browser
-        page = new_page()
+        page = new_page(width=width)
         page.goto(session.base)
         page.click(".unsaved a")
-        page.wait_for_selector(".restored:has-text('Your draft')")
+        page.wait_for_selector(".restored:has-text('Your unsaved words')")
         assert page.input_value("#text") == "Half a thought"
         assert page.input_value("#quote-1") == "anvil reads"
         assert violations(page) == []
@@ -182,12 +201,12 @@ def test_typed_words_are_kept_as_a_draft_without_scripts(
     page = new_page(scripts=False)
     page.goto(f"{session.base}{TAKE}?edit=1")
     page.fill("#text", "Half a thought")
-    page.click("text=Keep as a draft")
-    assert "Your draft" in page.inner_text(".restored")
+    page.click("text=Keep without saving")
+    assert "Your unsaved words" in page.inner_text(".restored")
     assert page.input_value("#text") == "Half a thought"
     page.click("text=Leave")
-    assert "A draft of yours" in page.inner_text(".restored")
-    page.click("text=Go on with it")
+    assert "You have unsaved words here" in page.inner_text(".restored")
+    page.click("text=Go on with them")
     page.click("text=Discard")
     assert page.locator(".restored").count() == 0
 

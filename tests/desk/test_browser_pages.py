@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.browser import NewPage, violations
+from tests.support.browser import NewPage, keys, violations
 from tests.support.desk_session import Session, desk_open, seed_asked
 from tests.support.seed_takes import CODESTRAL, MISTRAL
 from tests.support.templates import Templates
@@ -28,11 +28,17 @@ def test_prices_are_worked_through_by_keyboard(page: Any, session: Session) -> N
     """On the list, j goes to the next and p says that its price was checked today."""
     page.goto(f"{session.base}/prices")
     assert page.locator("a.row").count() == 2
-    page.keyboard.press("j")
-    page.keyboard.press("p")
+    keys(page, "j")
+    keys(page, "p")
     page.wait_for_selector(".done:has-text('Mistral')")
-    assert f"verified: {TODAY}" in (session.desk.root / "tools" / f"{MISTRAL}.md").read_text()
-    page.keyboard.press("p")
+    file = session.desk.root / "tools" / f"{MISTRAL}.md"
+    assert f"verified: {TODAY}" in file.read_text()
+    keys(page, "u")  # takes it back
+    page.wait_for_url("**/prices")
+    assert "verified:" not in file.read_text()
+    keys(page, "j", "p")
+    page.wait_for_selector(".done:has-text('Mistral')")
+    keys(page, "p")
     page.wait_for_selector(".empty:has-text('Every price')")
 
 
@@ -42,25 +48,29 @@ def test_a_tool_is_edited_by_keyboard_alone_and_pages_are_accessible(
     """From the take: t, e, type, Ctrl+Enter; light and dark, wide and narrow."""
     page = new_page()
     page.goto(f"{session.base}/take/{MISTRAL}/builder")
-    page.keyboard.press("t")
+    keys(page, "t")
     page.wait_for_url(f"**/tool/{MISTRAL}")
-    page.keyboard.press("j")
+    keys(page, "j")
     assert page.evaluate("document.activeElement.textContent") == "Builder"
-    page.keyboard.press("e")
+    keys(page, "e")
     assert page.evaluate("document.activeElement.id") == "name"
-    page.keyboard.press("Control+a")
+    keys(page, "Control+a")
     page.keyboard.type("Anvil the Second")
     page.locator("#description").focus()
-    page.keyboard.press("Control+Enter")
+    keys(page, "Control+Enter")
     page.wait_for_selector(".done:has-text('Saved')")
     assert page.inner_text("h1") == "Anvil the Second"
 
 
-def test_a_preview_is_sent_and_opened_by_keyboard_alone(page: Any, session: Session) -> None:
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_preview_is_sent_and_opened_by_keyboard_alone(
+    new_page: NewPage, session: Session, width: int
+) -> None:
     """From the tool: o, the width, a link; in the frame is the site's own page, with its style."""
+    page = new_page(width=width)
     approve(session)
     page.goto(f"{session.base}/tool/{MISTRAL}")
-    page.keyboard.press("o")
+    keys(page, "o")
     page.wait_for_selector("iframe.preview")
     frame = page.frame_locator("iframe.preview")
     assert frame.locator("h1").inner_text() == "Mistral 8x22B Instruct v2"
@@ -68,14 +78,14 @@ def test_a_preview_is_sent_and_opened_by_keyboard_alone(page: Any, session: Sess
     frame.locator("a:has-text('Developer Tools')").first.click()
     frame.locator("h1:has-text('Developer Tools')").wait_for()
     page.focus("text=390 px")
-    page.keyboard.press("Enter")
+    keys(page, "Enter")
     page.wait_for_selector("iframe.at-390")
     page.focus("text=Make a link")
-    page.keyboard.press("Enter")
+    keys(page, "Enter")
     page.wait_for_selector("#link")
     page.goto(page.input_value("#link"))
     assert page.inner_text("h1") == "Mistral 8x22B Instruct v2"
-    assert "Preview, not published." in page.inner_text("body")
+    assert "Preview." in page.inner_text("body")
 
 
 def approve(session: Session) -> None:
@@ -83,15 +93,24 @@ def approve(session: Session) -> None:
         session.decide(tool, "builder", action="approve")
 
 
-def test_the_site_is_published_by_keyboard_alone(page: Any, session: Session) -> None:
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_site_is_published_by_keyboard_alone(
+    new_page: NewPage, session: Session, width: int
+) -> None:
     """P shows what would change, Enter writes it."""
+    page = new_page(width=width)
     approve(session)
     page.goto(f"{session.base}/")
-    page.keyboard.press("P")
+    keys(page, "P")
     page.wait_for_selector("button:has-text('Write the site')")
     assert f"tools/{MISTRAL}.html" in page.inner_text("main")
-    page.keyboard.press("Enter")
+    keys(page, "Enter")
     page.wait_for_selector(".done:has-text('Published')")
+    assert "Mistral 8x22B Instruct v2" in page.text_content("main")
+    keys(page, "P")  # looks again
+    page.wait_for_selector(".empty:has-text('nothing to publish')")
+    page.goto(f"{session.base}/preview/front")
+    assert page.frame_locator("iframe.at-window").locator("h1").count() == 1
     assert (session.desk.root / "public" / "tools" / f"{MISTRAL}.html").is_file()
 
 
@@ -103,7 +122,7 @@ def test_words_are_written_by_keyboard_and_shown_as_they_are_typed(
     page.focus("#text")
     page.keyboard.type("It is **free**.")
     page.wait_for_selector("#rendered strong:has-text('free')")
-    page.keyboard.press("Control+Enter")
+    keys(page, "Control+Enter")
     page.wait_for_selector(".done:has-text('Saved')")
     assert page.input_value("#text") == "It is **free**."
 
@@ -112,7 +131,7 @@ def test_what_is_typed_and_not_saved_is_back(page: Any, session: Session) -> Non
     """After another page; if the file has changed since, saving shows both."""
     path = f"{session.base}/tool/{MISTRAL}"
     page.goto(path)
-    page.keyboard.press("e")
+    keys(page, "e")
     page.fill("#tagline", "Typed")
     file = session.desk.root / "tools" / f"{MISTRAL}.md"
     file.write_text(file.read_text("utf-8") + "\nMore.\n", encoding="utf-8")
@@ -121,9 +140,9 @@ def test_what_is_typed_and_not_saved_is_back(page: Any, session: Session) -> Non
     page.wait_for_selector(".restored")
     assert page.input_value("#tagline") == "Typed"
     page.focus("#tagline")
-    page.keyboard.press("Enter")
+    keys(page, "Enter")
     page.wait_for_selector("h1:has-text('Changed meanwhile')")
-    page.keyboard.press("m")
+    keys(page, "m")
     page.wait_for_selector(".done:has-text('Saved')")
     page.goto(path)
     assert page.locator(".restored").count() == 0 and "Typed" in page.inner_text(".head")

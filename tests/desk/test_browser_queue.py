@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.support.browser import NewPage, violations
+from tests.support.browser import NewPage, keys, violations
 from tests.support.desk_session import Session, desk_open, seed_asked, stands
-from tests.support.seed_takes import CODESTRAL
+from tests.support.seed_takes import CODESTRAL, MISTRAL
 from tests.support.templates import Templates
 
 
@@ -19,11 +18,6 @@ def session(templates: Templates, tmp_path: Path) -> Iterator[Session]:
     space = templates.copy(seed_asked, tmp_path / "space")
     with desk_open(space.root) as opened:
         yield opened
-
-
-def keys(page: Any, *pressed: str) -> None:
-    for key in pressed:
-        page.keyboard.press(key)
 
 
 @pytest.mark.parametrize("width", [1280, 390])
@@ -68,6 +62,62 @@ def test_a_take_is_rejected_with_a_reason_and_words_by_keyboard_alone(
     page.wait_for_selector(".done:has-text('Rejected')")
     note = stands(session, (CODESTRAL, "builder")).note
     assert note.endswith(": not what it does") and note.startswith("W")
+
+
+def test_no_letter_of_a_rejection_and_no_key_typed_ahead_is_a_command(
+    new_page: NewPage, session: Session
+) -> None:
+    """Words of a rejection stay words; a page that follows a decision drops what came too early."""
+    page = new_page()
+    ahead = "for (const key of ['a', 'r', 'a']) document.body.dispatchEvent(new KeyboardEvent"
+    ahead += "('keydown', { key, bubbles: true, cancelable: true }));"
+    page.add_init_script(
+        "addEventListener('DOMContentLoaded', () => { if (document.querySelector('.done')) {"
+        + ahead
+        + "} });"
+    )
+    page.goto(f"{session.base}/take/{CODESTRAL}/builder")
+    keys(page, "r", "4")
+    page.keyboard.type("a repetition, as 1 of jqu")
+    assert page.input_value("#why") == "a repetition, as 1 of jqu"
+    page.evaluate(f"document.activeElement.blur(); {ahead}")
+    assert stands(session, (CODESTRAL, "builder")) is None
+    assert page.evaluate("document.activeElement.id") == "why"
+    keys(page, "Control+Enter")
+    page.wait_for_selector(".done:has-text('Rejected')")
+    keys(page)  # once it heeds keys
+    assert stands(session, (CODESTRAL, "builder")).note.startswith("Repeats another take: a rep")
+    assert page.is_hidden("#why") and page.is_visible(".badges:has-text('draft')")
+    assert len(session.desk.made) == 1
+    page.keyboard.type("r")
+    page.keyboard.type("plain words")  # without a digit they go to the words as well
+    assert page.input_value("#why") == "plain words"
+    page.goto(f"{session.base}/?state=all")
+    keys(page, "j", "x", "w")
+    page.keyboard.type("Grace")
+    keys(page, "Enter")
+    page.wait_for_selector(".done:has-text('1 take given')")
+
+
+def test_the_last_decision_is_undone_from_any_page(new_page: NewPage, session: Session) -> None:
+    """On a tool's page u takes it back and opens its take; U redoes; else there is a line."""
+    page, pair = new_page(), (CODESTRAL, "builder")
+    page.goto(session.base)
+    keys(page, "u")
+    assert page.inner_text(".nothing").startswith("Nothing to undo")
+    session.decide(*pair, action="approve")
+    page.goto(f"{session.base}/tool/{MISTRAL}")
+    keys(page, "u")
+    page.wait_for_selector(".done:has-text('Undone')")
+    assert stands(session, pair).published is None
+    assert page.url.startswith(f"{session.base}/take/{CODESTRAL}/builder")
+    keys(page, "u")
+    assert page.is_visible(".nothing:has-text('Nothing to undo')")
+    page.goto(f"{session.base}/tools")
+    keys(page, "U")
+    page.wait_for_selector(".done:has-text('Redone')")
+    assert stands(session, pair).published is not None
+    assert violations(page) == []
 
 
 def test_a_first_visit_asks_for_a_name_and_keys_open_in_a_dialog(

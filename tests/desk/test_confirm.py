@@ -14,6 +14,7 @@ from panel.decisions import Decision, redoable, replay, undoable
 from panel.errors import UsageError
 from panel.frozen.files import FOLDER
 from panel.scorecard import published
+from panel.site.wording import public_verdict
 from panel.store.ingest import rebuild
 from tests.support.desk_session import Session, ask, desk_open, stands
 from tests.support.editors import do, entry, undo
@@ -70,6 +71,9 @@ def test_confirmed_words_are_stale_no_more_until_the_question_changes_again(stal
     assert not now.published_stale and now.confirmed and not now.waits
     assert (made.text, made.verdict, made.evidence) == (words.text, words.verdict, words.evidence)
     assert said_on_the_site(stale) == (words.text, False)
+    (card,) = cards_of(stale.root, published=True, tools=["anvil"])
+    said = public_verdict(published(card))
+    assert "Builder ships; an editor says that its earlier words still stand" in said
     stale.tool("anvil", description="Another description. MIT licence.")
     assert entry(stale).published_stale and said_on_the_site(stale) == (words.text, True)
 
@@ -150,7 +154,7 @@ def test_the_desk_confirms_with_one_button_and_goes_on(session: Session) -> None
     assert "Only the format changed." in page
     page = session.get(TAKE)[1]
     assert "They still stand" not in page and "Undo confirmation" in page
-    assert TAKE not in session.get("/?state=stale")[1]
+    assert f'href="{TAKE}' not in session.get("/?state=stale")[1]
 
 
 def entry_is_confirmed(session: Session) -> bool:

@@ -74,7 +74,7 @@ def test_a_draft_is_written_once_changes_no_state_and_is_its_editors_own(session
     assert line["editor"] == "Ada" and line["typed"] == {"text": "Half a thought"}
     assert stands(session) is None, "no decision"
     page = session.get(TAKE)[1]
-    assert text_in(page) == "Half a thought" and "Your draft" in page
+    assert text_in(page) == "Half a thought" and "Your unsaved words" in page
     assert "anvil × builder" in session.get("/take/anvil/skeptic")[1]
     with desk_open(session.desk.root, editor="Bo") as other:
         assert text_in(other.get(TAKE)[1]) != "Half a thought"
@@ -94,7 +94,7 @@ def test_a_draft_goes_when_it_is_saved_approved_or_discarded(session: Session) -
     assert draft_lines(session)[-1]["typed"] == {}
     many = len(draft_lines(session))
     session.post(f"{TAKE}/draft", {"discard": "1"})
-    assert len(draft_lines(session)) == many and "Drafts of yours" not in session.get("/")[1]
+    assert len(draft_lines(session)) == many and "Unsaved words of yours" not in session.get("/")[1]
 
 
 def test_quotes_verdict_and_reason_are_kept_with_the_words(session: Session) -> None:

@@ -102,7 +102,7 @@ def test_pairs_digests_and_the_front_have_their_files(session: Session) -> None:
     ):
         assert file in session.get(f"/editorial?{query}")[1]
     assert session.post("/editorial/front", form_of(session, "/editorial/front") | {
-        "lead": "anvil", "headline": "Hello"})[0] == 200  # fmt: skip
+        "lead": "ANVIL", "headline": "Hello"})[0] == 200  # fmt: skip
     assert (session.desk.root / "editorial" / "front.md").is_file()
     for wrong in ("tools/nothing", "pairs/anvil", "pairs/anvil--anvil", "digest/soon", "other/x",
                   "digest/2026-02-31", "tools/..%2f..%2fpanel", "front/x", "tools"):  # fmt: skip

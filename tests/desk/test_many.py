@@ -130,6 +130,28 @@ def test_many_are_approved_as_shown_and_taken_back_in_one(seeded: Session) -> No
     assert shown(seeded, "state=approved") == [] and shown(seeded, "state=rejected") == clean[:1]
 
 
+def test_takes_with_notes_alone_are_approved_with_many_where_that_is_asked_and_shown(
+    seeded: Session,
+) -> None:
+    """Warnings and errors stay out, and no note may be another than those that were shown."""
+    clean, found = without_findings(seeded), {}
+    for each in seeded.desk.snapshot().entries:
+        found["/".join(each.pair)] = {one.severity for one in seeded.desk.findings(each)}
+    noted = [name for name, severities in found.items() if severities == {"note"}]
+    assert noted, "the takes of the template have some with notes alone"
+    every = "/approve?all=1&filter=state%3Dall"
+    page = seeded.get(every)[1]
+    assert "with notes only" in page
+    page = seeded.get(f"{every}&notes=1")[1]
+    assert f"Approve {len(clean) + len(noted)} takes at once" in page
+    assert page.count('<ul class="notes">') == len(noted)
+    form = bulk_form(page)
+    assert seeded.post("/approve", form | {"notes": ""})[0] == 409
+    assert shown(seeded, "state=approved") == []
+    assert seeded.post("/approve", form)[0] == 200
+    assert set(shown(seeded, "state=approved")) == {*clean, *noted}
+
+
 def test_what_has_changed_since_it_was_shown_is_not_approved(seeded: Session) -> None:
     clean = without_findings(seeded)
     form = bulk_form(seeded.get("/approve?all=1&filter=state%3Dall")[1])

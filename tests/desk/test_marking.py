@@ -72,3 +72,12 @@ def test_a_passage_that_cannot_be_seen_is_named() -> None:
     text = "Read [this](https://a.example/licence)."
     start = text.index("a.example")
     assert mark_description(text, [((start, start + 9), "e1")]).unplaced == {"e1"}
+
+
+def test_a_mark_stays_where_its_passage_begins_though_another_cannot() -> None:
+    """Of two passages one begins within the signs of a list; the other keeps its bracket."""
+    text = "- First point.\n\nUse <Snapframe> for it."
+    spans = [((0, 14), "e1"), ((text.index("<"), len(text)), "e2")]
+    shown = mark_description(text, spans).html
+    assert re.search(r'id="e2" tabindex="-1">&lt;Snapframe&gt; for it', shown)
+    assert 'id="e1"' in shown

@@ -50,7 +50,7 @@ def test_a_preview_is_the_page_that_publishing_writes(session: Session, panel: P
     out = session.desk.root / "out"
     assert panel("publish", out, cwd=session.desk.root).code == 0
     status, page = session.get(PAGE)
-    assert status == 200 and "Preview, not published" in page and "noindex" in page
+    assert status == 200 and "Preview.</strong>" in page and "noindex" in page
     page = re.sub(r'<aside class="banner" aria-label="Preview">.*?</aside>\n', "", page, flags=re.S)
     page = page.replace('<meta name="robots" content="noindex">\n', "")
     written = (out / "tools" / "anvil.html").read_text(encoding="utf-8")
@@ -131,7 +131,7 @@ def test_a_link_shows_its_page_and_nothing_else(asked: Space) -> None:
         assert answer.getheader("set-cookie") is None
         assert "sandbox" in (answer.getheader("content-security-policy") or "")
         status, page = session.get(page_path)
-        assert status == 200 and "Preview, not published" in page and "Ada" not in page[:2000]
+        assert status == 200 and "Preview.</strong>" in page and "Ada" not in page[:2000]
         style = re.search(r'rel="stylesheet" href="\.\./([^"]+)"', page)
         assert style and session.get(f"{path}/{style[1]}")[0] == 200
         for other in (
@@ -161,7 +161,7 @@ def test_links_end_and_are_revoked_together(session: Session) -> None:
     token = path.split("/")[2]
     assert again.read(token) == SharedPage("approved", "anvil")
     page = session.get(FRAME)[1]
-    action = f"{FRAME}/revoke?words=approved&amp;width=1280"
+    action = f"{FRAME}/revoke?words=approved&amp;width=window"
     status, page = session.post(f"{FRAME}/revoke", form_in(page, action))
     assert status == 200 and "Every link that was sent is over" in page
     assert session.get(path)[0] == 404 and again.read(token) is None

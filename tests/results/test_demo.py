@@ -17,6 +17,8 @@ from panel.scorecard import PICKED
 from panel.site.publication import Publication
 from panel.store.ingest import opened
 from panel.workspace.loading import load_workspace
+from tests.support.desk_forms import form_of
+from tests.support.desk_session import desk_open
 from tests.support.editors import do
 from tests.support.mock_endpoint import Answer, MockEndpoint, completion, filled
 from tests.support.runs import rows, run
@@ -296,3 +298,14 @@ def test_canaries_of_a_demo_model_are_counted_and_not_which_ship(
     assert "anvil: 4 demo verdicts on record, 4 now" in told.out
     asked = json.loads(panel("canary", "--json", cwd=demo.root).out)
     assert asked["canaries"][0]["demo"] is True
+
+
+def test_picked_sentences_that_left_the_description_are_not_confirmed_unseen(demo: Space) -> None:
+    """That they still stand takes a reason, on a tool's page as on the take's own."""
+    do(demo, "approve")
+    demo.tool("anvil", description="Something else entirely. It is sold by the hour.")
+    with desk_open(demo.root) as session:
+        form = form_of(session, "/tool/anvil", "/tool/anvil/stands")
+        status, page = session.post("/tool/anvil/stands", form | {"only": ""})
+    assert status == 422 and "Why do these words stand all the same?" in page
+    assert "What Builder says" in page

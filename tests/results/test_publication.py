@@ -145,7 +145,7 @@ def test_publish_with_an_address_makes_the_whole_site(
     report = json.loads(done.out)
     assert (report["tools"], report["comparisons"], report["pictures"]) == (2, 1, True)
     assert "https://a.example/compare/anvil-vs-bellows.html" in (out / "sitemap.xml").read_text()
-    assert "Not published yet" in (out / "tools" / "anvil.html").read_text()
+    assert "Not published" in (out / "tools" / "anvil.html").read_text()
 
 
 def test_publish_says_when_the_forms_of_a_site_would_reach_nobody(
@@ -295,7 +295,7 @@ def headings(space: Space, panel: Panel) -> list[str]:
 
 def test_a_take_keeps_its_headings_whatever_becomes_of_it(approved: Space, panel: Panel) -> None:
     whole = headings(approved, panel)
-    assert len(whole) == 3, "the closing words of its four beats stand above, as they are"
+    assert len(whole) == 3, "the last beat is the closing, which has none"
     words = entry(approved).text.split()
     words[3] = "edited"
     do(approved, "edit", text=" ".join(words))
@@ -332,7 +332,7 @@ def pages(out: Path) -> dict[str, str]:
 def test_a_persona_that_is_added_changes_no_page_before_it_is_asked(
     approved: Space, panel: Panel
 ) -> None:
-    """Once it has answered it is named as not published yet, without its words."""
+    """Once it has answered it is named as not published, without its words."""
     out = approved.root / "site"
     for pair in [
         (tool, who) for tool in approved.tools for who in ("futurist", "business-analyst")
@@ -352,7 +352,7 @@ def test_a_persona_that_is_added_changes_no_page_before_it_is_asked(
     assert panel("publish", out, cwd=approved.root).code == 0
     now = pages(out)
     assert SILENT not in now["anvil.html"] and now["anvil.html"].count(REVIEW) == 5
-    assert "4 of 5 reviewers published; 1 not published yet" in now["bellows.html"]
+    assert "4 of 5 reviewers published; 1 not published" in now["bellows.html"]
 
 
 def test_one_approved_take_of_four_names_the_other_three(asked: Space, panel: Panel) -> None:
@@ -362,7 +362,7 @@ def test_one_approved_take_of_four_names_the_other_three(asked: Space, panel: Pa
     assert panel("publish", out, cwd=asked.root).code == 0
     made = pages(out)
     for name in ("index.html", "tools.html", "anvil.html"):
-        assert "1 of 4 reviewers published; 3 not published yet" in made[name], name
+        assert "1 of 4 reviewers published; 3 not published" in made[name], name
     for persona in ("skeptic", "futurist", "business-analyst"):
         assert f"{persona}.html" in made
     assert made["anvil.html"].count(SILENT) == 3 and made["anvil.html"].count(REVIEW) == 1

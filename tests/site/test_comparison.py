@@ -138,8 +138,8 @@ def test_a_share_is_shown_with_its_count_its_interval_and_what_is_counted_apart(
 
 def test_no_vote_is_a_dash_and_never_zero_percent() -> None:
     text = Reading(page_of(a_comparison(right=(ABSTAIN, ABSTAIN, ERROR, ERROR)))).text
-    assert "— Panel ship" in text and "nobody voted" in text
-    assert "Nobody voted on Coder Two, so there is nothing to compare." in text
+    assert "— Panel ship" in text and "no votes on the present description yet" in text
+    assert "There are no votes on the present description of Coder Two yet" in text
     assert not re.search(r"(?<!\d)0 % (·|Panel)", text)
 
 
@@ -262,7 +262,7 @@ def test_control_and_bidirectional_override_characters_are_dropped() -> None:
 def test_arabic_is_kept_and_finds_its_own_direction() -> None:
     arabic = "أداة مفيدة للمطوّرين"
     page = page_of(poisoned(arabic))
-    assert f'<p class="tagline" dir="auto">{arabic}</p>' in page
+    assert f'<p class="tagline" dir="auto" lang="">{arabic}</p>' in page
 
 
 def test_a_description_is_rendered_as_markdown() -> None:

@@ -43,7 +43,8 @@ def test_a_comparison_shows_each_fact_with_its_source_and_the_day_it_was_checked
     plans = (PricePlan(name="API", price="$1"), PricePlan(name="Team", price="$9"))
     pricing = Pricing(entry="Free", plans=plans, verified=TODAY)
     found = page(with_tool(seed_publication(), facts=facts, pricing=pricing), VERSUS)
-    assert "Licence not stated MNPL source, checked 2026-11-01" in found.text
+    assert "Licence Apache 2.0 MNPL source, checked 2026-11-01" in found.text
+    assert "Hosting weights to download not stated" in found.text
     assert "Entry Free not checked by anybody yet Free checked 2026-11-24" in found.text
     assert "Plans not stated API: $1Team: $9" in found.text
     assert {"class": "source", "href": SOURCE, "rel": "nofollow noopener"} in [

@@ -10,10 +10,10 @@ from panel.scorecard import EDITED, VerdictChange
 from panel.site.preview import preview
 from panel.site.publication import Publication
 from panel.site.quotes import sides
-from panel.site.wording import word_of
+from panel.site.wording import public_verdict, word_of
 from panel.stats import Tally, combine
 from tests.support.seed_takes import CODESTRAL
-from tests.support.site_pages import Reading, files_of
+from tests.support.site_pages import VERSUS, Reading, files_of
 from tests.support.site_publication import ASKED, MODEL, TODAY, seed_publication
 
 BUILDER = 0
@@ -31,7 +31,9 @@ def overruled(stale: bool = False) -> Publication:
     result = combine([each.tally for each in lines])
     card = replace(shown.card, lines=lines, result=result)
     tools = (replace(shown, card=card), *(each for each in plain.tools if each is not shown))
-    turned = VerdictChange(CODESTRAL, line.persona, "ship", "skip", ASKED, EDITED, str(MODEL))
+    turned = VerdictChange(
+        CODESTRAL, line.persona, "ship", "skip", ASKED, EDITED, str(MODEL), False, "Ada", "ship"
+    )
     return replace(plain, tools=tools, changes=(turned, *plain.changes))
 
 
@@ -45,18 +47,21 @@ def test_an_editors_verdict_is_nowhere_told_as_the_reviewers() -> None:
     assert shown is not None and set(shown.verdicts) == {"ship"}
     assert [each.line.name for each in sides(card)] != ["Builder"]
     files = files_of(publication)
-    turned = "An editor turned the verdict of Builder from ship to skip"
+    turned = "Ada, an editor, turned the verdict of Builder from ship to skip"
     for path in ("index.html", "changes.html", f"tools/{CODESTRAL}.html"):
         text = Reading(files[path]).text
         assert turned in text and "Builder turned" not in text, path
-    assert "2026-11-23 · set by an editor" in Reading(files["personas/builder.html"]).text
+    told = "Skip by the editor; the reviewer said ship"
+    assert told in Reading(files["personas/builder.html"]).text
+    assert told in Reading(files[VERSUS]).text
+    assert f"{turned}. The reviewer said ship." in Reading(files["changes.html"]).text
     for feed in (files["feed.xml"].decode(), files["rss.xml"].decode()):
         assert turned in feed and "Builder (skip, by the editor)" in feed
     (page, *_) = Reading(files[f"tools/{CODESTRAL}.html"]).linked
     assert page["mainEntity"]["review"][BUILDER]["name"] == "Builder: skip, by the editor"
     issue = digest_content(publication, Days(TODAY.replace(day=20), TODAY), None)
     rendered = render_digest(issue, None)
-    assert "An editor turned the verdict of Builder" in " ".join(rendered.text.split())
+    assert "Ada, an editor, turned the verdict of Builder" in " ".join(rendered.text.split())
     assert "Builder turned" not in rendered.html
 
 
@@ -66,6 +71,45 @@ def test_a_vote_that_no_longer_counts_is_not_said_to_count() -> None:
     text = Reading(files_of(publication)[f"tools/{CODESTRAL}.html"]).text
     assert "The reviewer said ship. Written earlier" in text
     assert word_of(publication.tools[0].card.lines[BUILDER]) == ("ship", "ships, written earlier")
+
+
+def confirmed(*places: int) -> Publication:
+    """Return the seed's; of some takes of Codestral an editor says that the words still stand."""
+    plain = seed_publication()
+    shown = next(each for each in plain.tools if each.tool.slug == CODESTRAL)
+    lines = tuple(
+        replace(line, tally=Tally()) if place in places else line
+        for place, line in enumerate(shown.card.lines)
+    )
+    result = combine([each.tally for each in lines])
+    card = replace(shown.card, lines=lines, result=result)
+    tools = (replace(shown, card=card), *(each for each in plain.tools if each is not shown))
+    return replace(plain, tools=tools)
+
+
+def test_confirmed_words_speak_though_they_are_no_votes() -> None:
+    """They are not called earlier ones without a verdict, and the number says that it has none."""
+    publication = confirmed(0, 1, 2, 3)
+    files = files_of(publication)
+    said = "All four ship; an editor says that their earlier words still stand"
+    none = "no votes on the present description yet"
+    for path in ("index.html", "tools.html", f"tools/{CODESTRAL}.html"):
+        text = Reading(files[path]).text
+        assert said in text or said.replace("All", "all") in text, path
+        assert none in text and "ritten earlier" not in text and "No verdict" not in text, path
+    text = Reading(files[VERSUS]).text
+    assert "All four ship both; an editor says that earlier words on Codestral 2.0" in text
+    assert f"There are {none.replace('yet', 'of Codestral 2.0 yet')}" in text
+    card = publication.tools[0].card
+    shown = preview("Codestral", card)
+    assert shown is not None and (shown.words, shown.counted) == (said, none)
+    assert word_of(card.lines[BUILDER]) == ("ship", "ships")
+    issue = digest_content(publication, Days(TODAY.replace(day=20), TODAY, True), None)
+    assert said.replace("All", "all") in " ".join(render_digest(issue, None).text.split())
+    some = confirmed(0).tools[0].card
+    assert public_verdict(some) == (
+        "All four ship; an editor says that the earlier words of Builder still stand"
+    )
 
 
 def test_takes_are_counted_as_takes_however_often_a_reviewer_was_asked() -> None:

@@ -88,8 +88,8 @@ def test_what_nobody_approved_is_not_shown_and_does_not_count(state: str) -> Non
     files = files_of(hidden)
     assert not [path for path, content in files.items() if words.encode() in content]
     text = Reading(files[f"tools/{CODESTRAL}.html"]).text
-    assert "Builder not published yet" in text
-    assert "3 of 4 reviewers published; 1 not published yet. Only what is published counts." in text
+    assert "Builder not published" in text
+    assert "3 of 4 reviewers published; 1 not published. Only what is published counts." in text
     assert "3 of 3 ship · 95 % interval 44–100 %" in text
     assert "Ships 1 of 1" in Reading(files["index.html"]).text
     assert "does not count in the percentage" in Reading(files["methodology.html"]).text
@@ -372,7 +372,7 @@ def test_a_description_is_rendered_as_markdown_wherever_it_stands() -> None:
     first, *rest = described.tools
     first = replace(first, card=replace(first.card, description=text))
     files = files_of(replace(described, tools=(first, *rest)))
-    for path, heading in ((f"tools/{CODESTRAL}.html", "h3"), (VERSUS, "h5")):
+    for path, heading in ((f"tools/{CODESTRAL}.html", "h3"), (VERSUS, "h4")):
         content = files[path].decode()
         assert f"<{heading}>Plans</{heading}>" in content and "<td>1</td>" in content, path
         assert "<li><code>one</code></li>" in content, path
@@ -390,3 +390,15 @@ def test_the_box_to_subscribe_is_headed_as_the_settings_say() -> None:
     )
     text = page(seed_publication(site=site), "index.html").text
     assert "Brief & <us> Get the next comparison" in text
+
+
+def test_the_vendors_words_are_not_said_to_be_in_the_sites_language() -> None:
+    """A description may be in any; what the reviewers say is in the page's own."""
+    tagline = "コードを書く道具"
+    found = page(
+        with_tool(seed_publication(), tagline=tagline, description=tagline),
+        f"tools/{CODESTRAL}.html",
+    )
+    marked = [attrs for tag, attrs in found.tags if attrs.get("lang") == ""]
+    assert {attrs.get("class") for attrs in marked} >= {"lede", "written"}
+    assert all(attrs.get("class") != "closing" for attrs in marked)

@@ -187,3 +187,17 @@ def test_on_paper_takes_are_unfolded_and_a_source_has_its_address(site: str, pag
     assert page.pdf(format="A4")[:5] == b"%PDF-"
     for gone in ("nav[aria-label=Site]", "form.search", ".menu"):
         assert not page.locator(gone).is_visible()
+
+
+def test_the_orders_of_a_list_keep_their_word_in_one_piece(many: str, new_page: NewPage) -> None:
+    """On a phone, too."""
+    page: Any = new_page(width=390)
+    page.goto(f"{many}/tools.html")
+    word = page.locator(".sorting nav > .aside")
+    assert (
+        word.evaluate(
+            "each => { const all = document.createRange(); all.selectNodeContents(each); "
+            "return all.getClientRects().length; }"
+        )
+        == 1
+    )

@@ -69,12 +69,12 @@ def test_a_verdict_is_said_in_words(said: tuple[str, ...], words: str) -> None:
 @pytest.mark.parametrize(
     ("said", "words"),
     [
-        (("ship", "", "", ""), "Builder ships; three reviewers are not published yet"),
+        (("ship", "", "", ""), "Builder ships; three reviewers are not published"),
         (
             ("ship", "ship", "ship", ""),
-            "Builder, Skeptic and Futurist ship; one reviewer is not published yet",
+            "Builder, Skeptic and Futurist ship; one reviewer is not published",
         ),
-        (("", ""), "No verdict yet; two reviewers are not published yet"),
+        (("", ""), "No verdict yet; two reviewers are not published"),
     ],
 )
 def test_readers_are_told_of_whom_nothing_is_published(said: tuple[str, ...], words: str) -> None:

@@ -157,6 +157,14 @@ def violations(page: Any) -> list[str]:
     ]
 
 
+def keys(page: Any, *pressed: str) -> None:
+    """Press keys one after the other, once the page heeds them: after a decision it rests."""
+    page.wait_for_load_state()
+    page.wait_for_selector("html:not([data-keys])", state="attached")
+    for key in pressed:
+        page.keyboard.press(key)
+
+
 def shoot(page: Any, name: str, folder: Path, whole: bool = True) -> Path:
     """Save a screenshot as ``<name>.png`` in PANEL_SHOTS, or else in ``folder``."""
     target = Path(os.environ.get(SHOTS) or folder)

@@ -133,6 +133,16 @@ def does(script: str) -> Act:
     return lambda shell, _mock: shell.must(script)
 
 
+def in_turn(*acts: Act) -> Act:
+    """Do several things, one after the other."""
+
+    def act(shell: Shell, mock: BatchService) -> None:
+        for each in acts:
+            each(shell, mock)
+
+    return act
+
+
 def use_the_mock(shell: Shell, mock: BatchService) -> None:
     """Say in a workspace that is new which model it has."""
     (shell.where / "panel.toml").write_text(settings(mock, "lab"), encoding="utf-8")

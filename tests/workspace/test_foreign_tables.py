@@ -158,7 +158,7 @@ def test_headings_in_six_languages_are_known(head: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "column", ["Datum", "Date", "Vendor", "Price plan", "Notes", "🚀", "Licence", "Owner", "Links"]
+    "column", ["Datum", "Date", "Vendor", "Price plan", "Notes", "🚀", "Colour", "Owner", "Links"]
 )
 def test_what_is_not_sure_is_not_taken(column: str) -> None:
     assert find_columns(TARGETS, [column], {}).columns == {}

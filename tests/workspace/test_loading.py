@@ -81,6 +81,18 @@ def test_a_slug_comes_before_the_name_of_another(space: Space) -> None:
     assert chosen(space, ["anvil"]) == ["anvil"]
 
 
+@pytest.mark.parametrize("word", ["patchwren", "PatchWren", "PATCH wren", "PatchWren 🐦"])
+def test_case_and_signs_of_a_name_count_only_where_they_tell_tools_apart(
+    space: Space, word: str
+) -> None:
+    space.tool("wren", name="PatchWren 🐦")
+    assert chosen(space, [word]) == ["wren"]
+    space.tool("other", name="Patch-Wren")
+    if word != "PatchWren 🐦":
+        with pytest.raises(UsageError, match="there is no tool"):
+            chosen(space, [word])
+
+
 def test_a_name_that_two_tools_share_is_not_guessed(space: Space) -> None:
     space.tool("hammer-one", name="Hammer")
     space.tool("hammer-two", name="Hammer")

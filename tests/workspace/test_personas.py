@@ -91,7 +91,7 @@ def test_a_beat_that_stands_twice_has_the_second_line(tmp_path: Path) -> None:
         ("name: x\n", "does not begin with front matter"),
         ("---\nname: x\n", "never ends"),
         ("---\nname: [x\n---\n", "is not valid YAML"),
-        ("---\n---\nvoice", "is not a mapping"),
+        ("---\n- x\n---\nvoice", "is not a mapping"),
     ],
 )
 def test_broken_front_matter_is_named(tmp_path: Path, text: str, says: str) -> None:

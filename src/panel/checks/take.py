@@ -14,6 +14,7 @@ from panel.checks.licences import check_licences
 from panel.checks.mentions import licence_mentions
 from panel.checks.names import check_names
 from panel.checks.others import check_others, index_of
+from panel.checks.quotations import check_quotations
 from panel.checks.scenario import Scenario
 from panel.checks.sentences import Sentences
 from panel.checks.source import source_of
@@ -40,12 +41,16 @@ def check_take(subject: Subject, others: Sequence[Tool]) -> list[Finding]:
     # Words are reported by the check that knows most about them, and by no other.
     told = [*licences, *_without(used, licences)]
     told += [] if subject.picked else _without(check_wording(subject, source), told)
-    exact = code_spans(text) + [mention.span for mention in mentions]
+    code = code_spans(text)
+    quoted = check_quotations(subject, Spans(code))
+    told += [finding for finding in quoted if finding.severity != "note"]
+    exact = code + [mention.span for mention in mentions]
     taken = Spans(exact + _spans(told))
     figures = check_figures(text, scenario, source, taken)
     told += _without(check_others(subject, index_of(others), source, figures), told)
     told += check_names(subject, scenario, source, Spans(exact + _spans(told)))
     told += _without([finding for finding, _read in figures], told)
+    told += [finding for finding in quoted if finding.severity == "note"]
     return in_order([*found, *told, *check_code(text, source)])
 
 

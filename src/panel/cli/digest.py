@@ -34,13 +34,20 @@ from panel.workspace.plain_files import home_of, refuse_outside
 
 app = typer.Typer(rich_markup_mode=None)
 DAY = ["%Y-%m-%d"]
+WEEK = timedelta(days=7)
 
 
 @app.command()
 def digest(
     since: Annotated[
-        datetime, typer.Option("--since", metavar="DATE", formats=DAY, help="The first day (UTC).")
-    ],
+        datetime | None,
+        typer.Option(
+            "--since",
+            metavar="DATE",
+            formats=DAY,
+            help="The first day (UTC); by default a week ago.",
+        ),
+    ] = None,
     until: Annotated[
         datetime | None,
         typer.Option(
@@ -85,7 +92,8 @@ def digest(
         refuse_outside(home_of(workspace.root), folder)
     days = _of(first, end, folder, workspace.root)
     content = digest_content(gathered, days, home)
-    if content.empty and until is None:  # on the day of the launch the news is of today
+    # On the day of the launch the news is of today; so is some of an issue that tells everything.
+    if until is None and (content.empty or content.first):
         content = digest_content(gathered, replace(days, until=end + timedelta(days=1)), home)
     sender = mail_sender(os.environ)
     files = write_issue(content, folder, sender)
@@ -100,9 +108,12 @@ def digest(
         raise typer.Exit(ExitCode.FAILED)
 
 
-def _days(since: datetime, until: datetime | None) -> tuple[date, date]:
+def _days(since: datetime | None, until: datetime | None) -> tuple[date, date]:
     today = datetime.now(UTC).date()
-    first, end = since.date(), until.date() if until else today
+    end = until.date() if until else today
+    first = since.date() if since else end - WEEK
+    if since is None:
+        note(f"The week from {first}: --since names another first day.")
     if until is None and first == today:
         end = today + timedelta(days=1)
     if first >= end:

@@ -62,7 +62,7 @@ def serve(
         site = load_settings(root).site
         named = base_url or published_address(folder) or site.base_url
         named = named or (f"https://{min(allowed)}" if allowed else None)
-        if named is None:
+        if named is None and site.community:
             note(
                 f"The links in mails lead to {address}, which other machines do not "
                 "reach. Set base_url under [site] in panel.toml, or give --base-url."

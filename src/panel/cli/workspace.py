@@ -65,7 +65,10 @@ def init(
     say(f"Wrote {counted(len(files), 'file')} to {str(directory)!r}.")
     step = "" if directory.resolve() == Path.cwd() else f"cd {shlex.quote(str(directory))} && "
     if empty:
-        note(f"Next: {step}panel new NAME. {NO_TOOLS}")
+        note(
+            f"Next: {step}panel new NAME. It makes a file for a tool; 'panel import FILE' takes in "
+            "a table of them."
+        )
         return
     note(
         f"Next: {step}panel run. It asks a model that runs on this machine, or says how to have "

@@ -112,7 +112,7 @@ def _about_tools(pages: AboutTools) -> list[Route]:
 
 def _previewing(pages: Previewing) -> list[Route]:
     made = [Route("/compare", pages.compare), Route("/shared/{rest:path}", pages.shared)]
-    for frame in ("/preview/tool/{tool}", "/preview/compare/{a}/{b}"):
+    for frame in ("/preview/front", "/preview/tool/{tool}", "/preview/compare/{a}/{b}"):
         made += [
             Route(frame, pages.frame),
             Route(f"{frame}/link", pages.link, methods=["POST"]),

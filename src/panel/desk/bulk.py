@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from panel.decisions import Decision
+from panel.checks import Finding
+from panel.decisions import Decision, Pair
 from panel.desk.filters import Sight
 from panel.desk.limits import BY_MCP
 from panel.desk.take import wording_hash
@@ -17,21 +18,28 @@ from panel.results.entries import Entry
 class BulkPlan:
     """What approving many takes would do.
 
-    approve: those to approve. left: the others, by the reason why they are left out. seen: a hash
-    of all that is approved, so that what is approved is what was looked at.
+    approve: those to approve. left: the others, by the reason why they are left out. notes: what
+    the checks note of those to approve. seen: a hash of all that is approved, so that what is
+    approved is what was looked at.
     """
 
     approve: list[Entry]
     left: dict[str, list[Entry]]
+    notes: dict[Pair, Sequence[Finding]] = field(default_factory=dict)
+
+    @property
+    def noted(self) -> list[Entry]:
+        """Those that are left out for their notes alone."""
+        return self.left.get(NOTED, [])
 
     @property
     def seen(self) -> str:
-        """A hash of the takes, their words and the decisions before."""
+        """A hash of the takes, their words, what is noted of them and the decisions before."""
         return text_hash(
             "\n".join(
-                "\0".join((*entry.pair, _attempt(entry), entry.review.latest or "", words))
+                "\0".join((*entry.pair, _attempt(entry), entry.review.latest or "", *words))
                 for entry in self.approve
-                for words in (wording_hash(entry),)
+                for words in ((wording_hash(entry), *map(_note, self.notes.get(entry.pair, ()))),)
             )
         )
 
@@ -55,13 +63,22 @@ def _attempt(entry: Entry) -> str:
     return entry.answer.attempt_id if entry.answer else ""
 
 
-def bulk_plan(entries: Sequence[Entry], sight: Sight) -> BulkPlan:
-    """Sort takes into those without findings, which may be approved at once, and the others."""
+def _note(finding: Finding) -> str:
+    return f"{finding.check} {finding.span} {finding.quote} {finding.message}"
+
+
+def bulk_plan(entries: Sequence[Entry], sight: Sight, notes: bool = False) -> BulkPlan:
+    """Sort takes into those without findings, which may be approved at once, and the others.
+
+    notes: those of which the checks only note something may be approved, too.
+    """
     plan = BulkPlan([], {})
     for entry in entries:
         why = why_not(entry, sight)
-        if why is None:
+        if why is None or (notes and why == NOTED):
             plan.approve.append(entry)
+            if found := sight.counted(entry):
+                plan.notes[entry.pair] = found
         else:
             plan.left.setdefault(why, []).append(entry)
     return plan
@@ -86,7 +103,12 @@ def why_not(entry: Entry, sight: Sight) -> str | None:
     if found is None:
         return "not checked yet"
     worst = min(found, key=lambda each: each.rank, default=None)
-    return None if worst is None else f"the checks found {_WORDS[worst.severity]}"
+    return None if worst is None else _WORDS[worst.severity]
 
 
-_WORDS = {"error": "an error", "warning": "a warning", "note": "something to note"}
+NOTED = "the checks found something to note"
+_WORDS = {
+    "error": "the checks found an error",
+    "warning": "the checks found a warning",
+    "note": NOTED,
+}

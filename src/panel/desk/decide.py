@@ -29,7 +29,7 @@ from panel.decisions import (
     same_to_readers,
     undoable,
 )
-from panel.desk.limits import FEWEST_WORDS, checked
+from panel.desk.limits import FEWEST_WORDS, FieldError, checked
 from panel.errors import StoreBusyError, UsageError
 from panel.store.connection import Connection
 from panel.store.decisions import chains, decisions_on, with_answers
@@ -206,8 +206,9 @@ def _ruled(decision: Decision, found: Answer, words: Revision | None) -> Decisio
     if verdict in (None, found.verdict):
         verdict, why = found.verdict, None
     elif len((why or "").split()) < FEWEST_WORDS:
-        raise UsageError(
-            f"the reviewer said {found.verdict}. Say in a few words why the verdict is {verdict}."
+        raise FieldError(
+            "verdict_reason",
+            f"the reviewer said {found.verdict}. Say in a few words why the verdict is {verdict}.",
         )
     confidence = decision.confidence if why is None else None  # it is of the answer's verdict
     return replace(decision, verdict=verdict, verdict_reason=why, confidence=confidence)

@@ -42,6 +42,14 @@ def checked_name(named: str, may_be_empty: bool = False) -> str:
     return name
 
 
+class FieldError(UsageError):
+    """A decision that cannot be, for what one field of its form says. field: its name."""
+
+    def __init__(self, field: str, message: str) -> None:
+        self.field = field
+        super().__init__(message)
+
+
 def _line(text: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in clean_text(text)).split())
 
@@ -54,24 +62,29 @@ def checked(decision: Decision) -> Decision:
     if not editor:
         raise UsageError("a decision needs an editor's name.")
     if decision.action in ("approve", "edit", "reject") and not text:
-        raise UsageError("the take is empty. Write its words, or reject it.")
+        raise FieldError("text", "the take is empty. Write its words, or reject it.")
     if (decision.action == "confirm") != (decision.question is not None):
         raise UsageError("a confirmation, and nothing else, names its question. Load it again.")
     if text and len(text) > TEXT_LIMIT:
-        raise UsageError(
-            f"the take has {counted(len(text), 'character')}, more than {TEXT_LIMIT:,}. Shorten it."
+        raise FieldError(
+            "text",
+            f"the take has {counted(len(text), 'character')}, more than {TEXT_LIMIT:,}. "
+            "Shorten it.",
         )
     if note and len(note) > NOTE_LIMIT:
-        raise UsageError(
-            f"the note has {counted(len(note), 'character')}, more than {NOTE_LIMIT:,}. Shorten it."
+        raise FieldError(
+            "note",
+            f"the note has {counted(len(note), 'character')}, more than {NOTE_LIMIT:,}. "
+            "Shorten it.",
         )
     if decision.action == "ask_again" and not note:
-        raise UsageError("asking again needs a note. Write what the reviewer is to look at.")
+        raise FieldError("note", "asking again needs a note. Write what to look at.")
     reason = None if decision.verdict_reason is None else clean_text(decision.verdict_reason)
     if reason and len(reason) > NOTE_LIMIT:
-        raise UsageError(
+        raise FieldError(
+            "verdict_reason",
             f"the reason has {counted(len(reason), 'character')}, more than {NOTE_LIMIT:,}. "
-            "Shorten it."
+            "Shorten it.",
         )
     return replace(
         decision,

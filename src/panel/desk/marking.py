@@ -18,7 +18,7 @@ from panel.desk.diffing import Span
 from panel.site.markdown import render_markdown
 
 PRIVATE = range(0xF0000, 0xFFFFD)  # characters that mean nothing to anybody
-_TAG = re.compile(r"(<[^>]*>)")
+_TAG = re.compile(r"(<[^<>]*>)")
 _LINE_BEGINS = re.compile(r"[ \t]*(?:>[ \t]?)*(?:(?:[-*+•‣▪◦]|\d{1,9}[.)]|#{1,6})[ \t]+)?")
 
 
@@ -58,9 +58,8 @@ def mark_description(
     inward = [
         _Mark(each.name, _inwards(text, each.span), each.opens, each.closes) for each in exact
     ]
-    fits = (marks for marks in (exact, inward) if _holds(text, plain, marks, below))
-    placed = next(fits, None)
-    if placed is None:
+    placed = exact
+    if not _holds(text, plain, exact, below):
         placed = []
         for choices in zip(exact, inward, strict=True):
             fit = (each for each in choices if _holds(text, plain, [*placed, each], below))

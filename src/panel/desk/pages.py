@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, quote
@@ -16,6 +17,7 @@ from panel.decisions import Pair, undoable
 from panel.desk.decide import history
 from panel.desk.diffing import pieces, word_changes, word_count
 from panel.desk.filters import Filter, Place, Sight, place_among
+from panel.desk.last import last_made, last_undone
 from panel.desk.prices import checked_in_words, overdue, today
 from panel.desk.reasons import REASONS
 from panel.desk.session import Desk
@@ -36,12 +38,12 @@ KEYS = (
     ("j / k", "next or previous take; in the queue, next or previous row"),
     ("Enter", "open the row"),
     ("a", "approve the words shown, go on to the next"),
-    ("r", "reject: then 1 to 5 names the reason, Enter gives none"),
+    ("r", "reject: 1 to 5 chooses the reason, words may follow, Enter rejects"),
     ("y", "yes, the published words still stand; go on to the next"),
     ("e", "edit words, quotes and verdict (Ctrl+Enter saves, Ctrl+Shift+Enter saves and approves)"),
     ("v", "edit, beginning with the verdict"),
     ("g", "ask the reviewer again, with a note (Ctrl+Enter sends)"),
-    ("u", "undo the last decision, or the last many"),
+    ("u", "undo the last decision on the take, the last many, or the last of this session"),
     ("U", "redo what was undone"),
     ("x", "remove the first quote that is not in the source; in the queue, select the row"),
     ("Space", "in the queue, select the row"),
@@ -52,9 +54,10 @@ KEYS = (
     ("s", "prompt and raw reply"),
     ("h", "history of the take"),
     ("c", "compare with another tool"),
+    ("T / $ / E", "tools, overdue prices, editorial"),
     ("t", "the tool: its facts and its file"),
     ("o", "the page as readers will see it"),
-    ("p", "the price was checked today; in the list, of the row"),
+    ("p", "the price was checked today; in the list, of the row; u right after takes it back"),
     ("P", "publish: what would change; Enter writes it"),
     ("q", "back to the queue"),
     ("/", "filter by tool"),
@@ -65,6 +68,11 @@ KEYS = (
 
 def _finalize(value: Any) -> Any:
     return clean(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
+
+
+def _sentence(text: str) -> str:
+    """Return a message with a capital letter, unless it begins with a name or a path."""
+    return re.sub(r"^[a-z](?=[a-z]*[ ,])", lambda first: first[0].upper(), text)
 
 
 @functools.cache
@@ -89,6 +97,7 @@ def environment() -> Environment:
         address=lambda text: quote(text, safe=""),
         moment=lambda text: str(text)[:16].replace("T", " "),
     )
+    made.filters["sentence"] = _sentence
     made.filters["web_address"] = web_address
     made.globals.update(
         has_logos=available(),
@@ -175,8 +184,14 @@ class DeskPages:
             "batch": None,
             "busy": self.desk.asker.under_way(),
             "unsaved": sorted(self.desk.notes.drafts(self.desk.editor)) if self.desk.editor else [],
+            "last_made": None,
+            "last_undone": None,
             "overdue": len(overdue(self.desk.files, today())),
         }
+        if self.desk.made:
+            snapshot = self.desk.latest()
+            fields["last_made"] = last_made(self.desk.made, self.desk.batches, snapshot)
+            fields["last_undone"] = last_undone(self.desk.made, snapshot)
         template = environment().get_template(f"{name}.html.j2")
         return HTMLResponse(template.render(**(fields | context)), status)
 
@@ -244,6 +259,7 @@ class DeskPages:
             "assignee": snapshot.assigned.get(entry.pair),
             "sign_off": snapshot.workspace.settings.desk.sign_off,
             "error": None,
+            "bad": "",
             **take_page(entry, self.desk.findings(entry), chain),
         }
         return self.page("take", **(context | more))

@@ -17,7 +17,7 @@ from panel.results.entries import Entry
 from panel.results.publication import published_cards
 from panel.results.scorecards import scorecard_of
 from panel.scorecard import Scorecard
-from panel.site.addresses import href, root_of, tool_path
+from panel.site.addresses import HOME, href, root_of, tool_path
 from panel.site.build import SiteBuilder
 from panel.site.index import Pair
 from panel.site.publication import Publication
@@ -29,6 +29,7 @@ from panel.workspace.tools import Tool
 
 APPROVED, DRAFTS = "approved", "drafts"
 WORDS = (APPROVED, DRAFTS)
+FRONT = "-"  # no slug of a tool
 KINDS = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css",
@@ -50,7 +51,10 @@ MOST_KEPT = 6  # sites; each holds what its pages are made of, not the pages
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a preview is about: one tool, or two that are compared. words: APPROVED or DRAFTS."""
+    """What a preview is about: a tool, two that are compared, or for no slug the front page.
+
+    words: APPROVED or DRAFTS.
+    """
 
     words: str
     slugs: tuple[str, ...]
@@ -58,11 +62,13 @@ class Subject:
     @property
     def about(self) -> str:
         """The subject in an address."""
-        return BETWEEN.join(self.slugs)
+        return BETWEEN.join(self.slugs) or FRONT
 
     @classmethod
     def named(cls, words: str, about: str, snapshot: DeskSnapshot) -> Subject | None:
         """Read a subject from an address; None where there is no such tool."""
+        if about == FRONT:
+            return cls(words, ()) if words in WORDS else None
         slugs = tuple(about.split(BETWEEN))
         known = {tool.slug for tool in snapshot.workspace.tools}
         fits = 1 <= len(slugs) <= 2 and len(set(slugs)) == len(slugs) and known.issuperset(slugs)
@@ -94,8 +100,8 @@ class PreviewSite:
 
     def path_of(self, subject: Subject) -> str | None:
         """Return the file of a subject's page; None where readers would have none."""
-        if len(subject.slugs) == 1:
-            path = tool_path(subject.slugs[0])
+        if len(subject.slugs) < 2:
+            path = tool_path(subject.slugs[0]) if subject.slugs else HOME
             return path if path in self.files else None
         pair = self.pair_of(subject)
         return pair.path if pair else None

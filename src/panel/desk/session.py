@@ -297,7 +297,9 @@ class Desk:
             entry.persona,
             published.text,
             published.verdict,
+            beats=dict(published.beats) if published.picked else {},
             evidence=published.evidence,
+            picked=published.picked,
         )
         return in_order([*check_take(words, self._kept.others), *self._between(words)])
 

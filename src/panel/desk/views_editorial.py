@@ -127,8 +127,8 @@ class Editing(DeskPages):
         now = read_file(root, file)
         try:
             said = self._said(snapshot, about, now)
-            text = edited_words(now.text, said, form.fields, file)
-            if text != now.text:
+            text = edited_words(now.text, said, _by_slug(snapshot, form.fields), file)
+            if text is not None and text != now.text:
                 checked_words(text, about, root, slugs)
             write_file(root, file, form["seen"], text)
         except ChangedMeanwhileError as error:
@@ -193,10 +193,21 @@ def _title(about: About, names: dict[str, str]) -> str:
 
 def _page_link(about: About) -> str | None:
     """Return the preview of the page that the words stand on; None for one without a preview."""
+    if about.kind == FRONT:
+        return "/preview/front"
     if about.kind not in (TOOLS, PAIRS):
         return None
     kind = "tool" if about.kind == TOOLS else "compare"
     return f"/preview/{kind}/{'/'.join(quote(slug, safe='') for slug in about.of)}"
+
+
+def _by_slug(snapshot: DeskSnapshot, fields: dict[str, str]) -> dict[str, str]:
+    """Return the fields of a form with the slug of the tool that leads, where it was named."""
+    try:
+        (tool,) = snapshot.workspace.select_tools([fields.get("lead", "").strip()], [])
+    except UsageError:  # the checks say so beside the field
+        return fields
+    return fields | {"lead": tool.slug}
 
 
 def _rendered(text: str) -> str:

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from panel.decisions import ConflictError, Decision
 from panel.desk.checking import Wording
 from panel.desk.decide import DONE, history
+from panel.desk.limits import FieldError
 from panel.desk.pages import DeskPages, Form, read_form, take_path
 from panel.desk.reasons import reason_note
 from panel.desk.session import DoubtError
@@ -43,7 +44,8 @@ class Deciding(DeskPages):
         except DoubtError as error:
             return self._doubt(entry, form, error)
         except UsageError as error:
-            return self._again(request, snapshot, entry, form, error=str(error))
+            bad = error.field if isinstance(error, FieldError) else ""
+            return self._again(request, snapshot, entry, form, error=str(error), bad=bad)
         self._decided(made, form)
         if made.action == "ask_again":
             self.desk.ask(made.pair)

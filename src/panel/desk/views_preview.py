@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
 from panel.desk.pages import DeskPages, Form, NotFoundError, read_form
-from panel.desk.previews import APPROVED, DRAFTS, WORDS, KeptCards, Previews, Subject
+from panel.desk.previews import APPROVED, DRAFTS, FRONT, WORDS, KeptCards, Previews, Subject
 from panel.desk.session import Desk
 from panel.desk.sharing import DAYS, USUAL_DAYS, SharedPage, Sharing
 from panel.desk.snapshot import DeskSnapshot
@@ -23,7 +23,7 @@ from panel.workspace.tools import Tool
 
 OFFERED = 12  # tools to compare one with
 MOST_PAIRS = 200  # listed on one page
-WIDTHS = ("1280", "390")
+WIDTHS = ("window", "1280", "390")
 # No script runs in a previewed page, and nothing in it can be sent. Of the same origin, so that it
 # has its fonts; without scripts there is nothing that could make use of that.
 POLICY = (
@@ -135,9 +135,8 @@ class Previewing(DeskPages):
 
     def _subject(self, request: Request, words: str) -> tuple[DeskSnapshot, Subject]:
         snapshot, asked = self.desk.snapshot(), request.path_params
-        about = asked.get("about") or BETWEEN.join(
-            asked[name] for name in ("tool", "a", "b") if name in asked
-        )
+        named = BETWEEN.join(asked[name] for name in ("tool", "a", "b") if name in asked)
+        about = asked.get("about") or named or FRONT
         subject = Subject.named(words if words in WORDS else APPROVED, about, snapshot)
         if subject is None:
             raise NotFoundError
@@ -185,6 +184,8 @@ def _alike(tools: Sequence[Tool], slug: str) -> list[Tool]:
 
 def _frame_address(subject: Subject) -> str:
     kind = "tool" if len(subject.slugs) == 1 else "compare"
+    if not subject.slugs:
+        return "/preview/front"
     return f"/preview/{kind}/{'/'.join(map(_part, subject.slugs))}"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -14,6 +14,7 @@ from panel.desk.previews import KeptCards, is_held
 from panel.desk.prices import overdue, today
 from panel.desk.publishing import Progress, Publisher
 from panel.desk.session import Desk
+from panel.desk.snapshot import DeskSnapshot
 from panel.errors import UsageError
 from panel.site.build import Plan
 
@@ -65,6 +66,10 @@ class Publishing(DeskPages):
             "now": now,
             "error": error,
             "parts": _parts(now),
+            "titles": _titles(now, snapshot),
+            "stale": sum(
+                each.published_stale for each in snapshot.entries if each.tool.slug in published
+            ),
             "waiting": sum(entry.waits for entry in snapshot.entries),
             "held": [each for each in snapshot.workspace.tools if is_held(each, day)],
             "dear": [each for each in overdue(snapshot.workspace, day) if each.slug in published],
@@ -91,3 +96,25 @@ def _parts(now: Progress) -> list[tuple[str, list[str], list[str], int]]:
         )
         for word, paths in sorts
     ]
+
+
+def _titles(now: Progress, snapshot: DeskSnapshot) -> dict[str, str]:
+    """Return for each file of a plan what its page is about; "" where its name says it."""
+    found: Plan | None = now.plan
+    names = {tool.slug: tool.name for tool in snapshot.workspace.tools}
+    for each in now.publication.tools if now.publication else ():
+        names[each.tool.slug] = each.tool.name
+    paths = (*found.added, *found.changed, *found.removed) if found else ()
+    return {path: _title(path, names) for path in paths}
+
+
+def _title(path: str, names: Mapping[str, str]) -> str:
+    folder, _, file = path.removesuffix(".html").partition("/")
+    if folder == "tools":
+        return names.get(file, "")
+    parts = file.split("-vs-") if folder == "compare" else []
+    for place in range(1, len(parts)):  # a slug may hold "-vs-" itself
+        left, right = "-vs-".join(parts[:place]), "-vs-".join(parts[place:])
+        if left in names and right in names:
+            return f"{names[left]} vs {names[right]}"
+    return ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from urllib.parse import unquote
@@ -33,6 +33,27 @@ class Group:
     approved: int
     of: int
     rows: list[Entry]
+
+
+@dataclass(frozen=True, slots=True)
+class Many:
+    """Takes that are to be approved at once.
+
+    picks: named one by one, as tool/persona. everything: all that the filter shows. notes: those
+    with notes, too.
+    """
+
+    filter: Filter
+    picks: tuple[str, ...]
+    everything: bool
+    notes: bool
+
+    @classmethod
+    def of(cls, fields: Mapping[str, str], picks: tuple[str, ...]) -> Many:
+        """Read them from the fields of an address or a form."""
+        wanted = Filter.of_query(fields.get("filter", ""))
+        picks = picks[:MOST_PICKED]
+        return cls(wanted, picks, fields.get("all") == "1", fields.get("notes") == "1")
 
 
 class Queueing(DeskPages):
@@ -74,41 +95,29 @@ class Queueing(DeskPages):
 
     def bulk(self, request: Request) -> Response:
         """Show what approving many takes would do, before anything is done."""
-        asked, snapshot = request.query_params, self.desk.snapshot()
-        wanted = Filter.of_query(asked.get("filter", ""))
-        picks = [] if asked.get("all") == "1" else asked.getlist("pick")
-        return self._shown(snapshot, wanted, picks, everything=asked.get("all") == "1")
+        asked = request.query_params
+        picks = () if asked.get("all") == "1" else tuple(asked.getlist("pick"))
+        return self._shown(self.desk.snapshot(), Many.of(asked, picks))
 
-    def _shown(
-        self,
-        snapshot: DeskSnapshot,
-        wanted: Filter,
-        picks: Sequence[str],
-        everything: bool,
-        changed: bool = False,
-    ) -> Response:
-        plan = self._plan(snapshot, wanted, picks, everything)
+    def _shown(self, snapshot: DeskSnapshot, many: Many, changed: bool = False) -> Response:
         return self.page(
             "bulk",
             409 if changed else 200,
-            filter=wanted,
-            plan=plan,
-            picks=" ".join(picks),
-            everything=everything,
+            filter=many.filter,
+            plan=self._plan(snapshot, many),
+            asked=many,
             changed=changed,
             sign_off=snapshot.workspace.settings.desk.sign_off,
         )
 
-    def _plan(
-        self, snapshot: DeskSnapshot, wanted: Filter, picks: Sequence[str], everything: bool
-    ) -> BulkPlan:
-        if everything:
-            chosen = self.matching(snapshot, wanted)
+    def _plan(self, snapshot: DeskSnapshot, many: Many) -> BulkPlan:
+        if many.everything:
+            chosen = self.matching(snapshot, many.filter)
         else:
-            chosen = _picked(snapshot, picks)
+            chosen = _picked(snapshot, many.picks)
             for entry in chosen:
                 self.desk.findings(entry)
-        return bulk_plan(chosen, self.sight(snapshot))
+        return bulk_plan(chosen, self.sight(snapshot), many.notes)
 
     async def approve_many(self, request: Request) -> Response:
         """Approve the takes that were shown, if they are still as they were."""
@@ -116,18 +125,17 @@ class Queueing(DeskPages):
         return await run_in_threadpool(self._approve_many, form)
 
     def _approve_many(self, form: Form) -> Response:
-        snapshot, wanted = self.desk.snapshot(), form.filter
-        picks, everything = form["picks"].split(), form["all"] == "1"
-        plan = self._plan(snapshot, wanted, picks, everything)
+        snapshot, many = self.desk.snapshot(), Many.of(form.fields, tuple(form["picks"].split()))
+        wanted, plan = many.filter, self._plan(snapshot, many)
         if plan.seen != form["seen"]:
-            return self._shown(snapshot, wanted, picks, everything, changed=True)
+            return self._shown(snapshot, many, changed=True)
         if not plan.approve:
             raise UsageError("none of these takes can be approved at once. Open them one by one.")
         try:
             made = self.desk.decide_all(plan.decisions(self.desk.editor))
         except ConflictError:
             snapshot = self.desk.snapshot()
-            return self._shown(snapshot, wanted, picks, everything, changed=True)
+            return self._shown(snapshot, many, changed=True)
         first = made[0].decision_id
         self.desk.batches[first] = [each.decision_id for each in made]
         return _to_queue(wanted, f"batch={first}")
@@ -212,7 +220,7 @@ def _grouped(snapshot: DeskSnapshot, shown: Sequence[Entry]) -> list[Group]:
 def _picked(snapshot: DeskSnapshot, picks: Sequence[str]) -> list[Entry]:
     """Return the takes that a form names as tool/persona, in the order of the queue."""
     named: set[Pair] = set()
-    for pick in picks[:MOST_PICKED]:
+    for pick in picks:
         tool, _, persona = pick.partition("/")
         named.add((unquote(tool), unquote(persona)))
     places = sorted(snapshot.places[pair] for pair in named if pair in snapshot.places)

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from panel.decisions import ConflictError, Decision
+from panel.desk.form_values import dated
 from panel.desk.pages import DeskPages, Form, NotFoundError, read_form
 from panel.desk.prices import overdue, today
 from panel.desk.session import DoubtError
@@ -20,6 +21,7 @@ from panel.desk.written_files import ChangedMeanwhileError, FileAsRead, write_fi
 from panel.errors import PanelError, Problem, UsageError, WorkspaceError
 from panel.hashing import text_hash
 from panel.results.entries import Entry
+from panel.site.markdown import render_markdown
 from panel.store.costs import cost_so_far
 from panel.store.ingest import opened
 from panel.workspace.front_matter import Changes, edit_front_matter
@@ -61,6 +63,7 @@ class AboutTools(DeskPages):
         snapshot = self.desk.snapshot()
         due = overdue(snapshot.workspace, today())
         shown, page, pages = paged(request, due)
+        checked = self._named(snapshot, request.query_params.get("checked", ""))
         return self.page(
             "prices",
             snapshot=snapshot,
@@ -68,14 +71,19 @@ class AboutTools(DeskPages):
             found=len(due),
             page=page,
             pages=pages,
-            checked=self._named(snapshot, request.query_params.get("checked", "")),
+            checked=checked,
+            checked_in=checked and written(self.desk.root, checked),
+            was=request.query_params.get("was", ""),
             day=today(),
         )
 
     def tool(self, request: Request) -> Response:
         """Show a tool: its takes, its facts and the form of its file."""
         snapshot, tool = self.named_tool(request)
-        return self._tool(snapshot, tool, saved=request.query_params.get("saved") == "1")
+        asked = request.query_params
+        checked = asked.get("checked") == "1"
+        saved = asked.get("saved") == "1"
+        return self._tool(snapshot, tool, saved=saved, checked=checked, was=asked.get("was", ""))
 
     async def edit_tool(self, request: Request) -> Response:
         """Write what a form says into the tool's file."""
@@ -83,9 +91,13 @@ class AboutTools(DeskPages):
         return await run_in_threadpool(self._edit, request, form)
 
     async def tool_checked(self, request: Request) -> Response:
-        """Write today into the tool's file as the day on which its price was checked."""
+        """Write today into the tool's file as the day on which its price was checked.
+
+        Or, to take that back, the day that stood there before.
+        """
         form = await read_form(request)
-        changes: Changes = {("pricing", "verified"): today()}
+        day = dated(form["day"]) or None if form["undo"] == "1" else today()
+        changes: Changes = {("pricing", "verified"): day}
         return await run_in_threadpool(self._change, request, form, changes)
 
     async def hold_tool(self, request: Request) -> Response:
@@ -127,7 +139,10 @@ class AboutTools(DeskPages):
             "categories": sorted({each.category for each in snapshot.workspace.tools}),
             "said": snapshot.workspace.editorial.tools.get(tool.slug),
             "day": today(),
+            "description": render_markdown(tool.description),
             "saved": False,
+            "checked": False,
+            "was": "",
             "error": None,
             "doubted": False,
             **form_context(tool_fields(tool)),
@@ -149,7 +164,7 @@ class AboutTools(DeskPages):
         except (UsageError, WorkspaceError) as error:
             told = form_context(form.fields, problems_of(error, where))
             told["seen"] = form["seen"]  # of the file under these fields, whatever it is now
-            return self._tool(snapshot, tool, 422, **told, error="Nothing was saved.")
+            return self._tool(snapshot, tool, 422, **told)
         return RedirectResponse(f"{tool_address(tool.slug)}?saved=1", 303)
 
     def _conflict(
@@ -189,9 +204,7 @@ class AboutTools(DeskPages):
             return self._tool(fresh, there, 409, error=str(error))
         except (UsageError, WorkspaceError) as error:
             return self._tool(snapshot, tool, 422, error=str(error))
-        if form["back"] == "prices":
-            return RedirectResponse(f"/prices?checked={quote(tool.slug, safe='')}", 303)
-        return RedirectResponse(f"{tool_address(tool.slug)}?saved=1", 303)
+        return RedirectResponse(_after_change(tool, form, ("pricing", "verified") in changes), 303)
 
     def _editable(self, tool: Tool) -> FileAsRead:
         where = written(self.desk.root, tool)
@@ -236,6 +249,20 @@ class AboutTools(DeskPages):
             question=entry.question,
             note=form["note"] or None,
         )
+
+
+def _after_change(tool: Tool, form: Form, checked: bool) -> str:
+    """Return where a change of a tool's file leads: with the day before, so that it can be undone.
+
+    tool: as it was before. checked: whether the day on which its price was checked was changed.
+    """
+    here, was = tool_address(tool.slug), tool.pricing.verified or ""
+    undone, listed = form["undo"] == "1", form["back"] == "prices"
+    if not checked or undone:
+        return "/prices" if listed else f"{here}?saved=1"
+    if listed:
+        return f"/prices?checked={quote(tool.slug, safe='')}&was={was}"
+    return f"{here}?checked=1&was={was}"
 
 
 def paged(request: Request, found: list[Tool]) -> tuple[list[Tool], int, int]:

@@ -124,9 +124,11 @@ def _changes(
     known = {(change.tool, change.persona) for change in found}
     for (tool, persona), (take, model) in shown.items():
         if (tool, persona) not in known and take.verdict is not None:
-            reason = EDITED if take.verdict_reason else FIRST
-            told = (take.verdict, take.asked_at, reason, model, take.demo)
-            found.append(VerdictChange(tool, persona, None, *told))
+            told = (take.verdict, take.asked_at, FIRST, model, take.demo)
+            first = VerdictChange(tool, persona, None, *told)
+            if take.verdict_reason:
+                first = replace(first, reason=EDITED, editor=take.editor, said=take.answered)
+            found.append(first)
     return sorted(found, key=lambda change: change.changed_at, reverse=True)
 
 

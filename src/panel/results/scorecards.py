@@ -138,7 +138,7 @@ def _published(entry: Entry, revision: Revision) -> Take:
         editor=revision.editor,
         overturned=entry.flips,
         demo=revision.demo,
-        picked=revision.demo and revision.text == " ".join(text for _, text in revision.beats),
+        picked=revision.picked,
         verdict_reason=revision.verdict_reason,
     )
 

@@ -50,7 +50,10 @@ def difference(comparison: Comparison) -> str:
         return "A demo model's verdicts are no judgement, so there is nothing to compare."
     if comparison.difference is None:
         silent = [card.name for card in (left, right) if not card.result.n]
-        return f"Nobody voted on {' or '.join(silent)}, so there is nothing to compare."
+        return (
+            f"There are no votes on the present description of {' or '.join(silent)} yet, so "
+            "there is nothing to compare."
+        )
     leads = (left.result.ship_percent or 0) >= (right.result.ship_percent or 0)
     ahead, behind = (left, right) if leads else (right, left)
     margin = comparison.difference if leads else comparison.difference.reversed

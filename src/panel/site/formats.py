@@ -26,6 +26,7 @@ from panel.text import clean, day, shortened
 Standing = Literal["ship", "skip", "tied", "abstain", "error", "unasked"]
 
 NOBODY = "—"
+NO_VOTES = "no votes on the present description yet"
 NBSP = "\u00a0"
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 COUNTS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
@@ -60,11 +61,15 @@ def position(value: float) -> str:
 
 
 def standing(line: PersonaLine) -> Standing:
-    """Return a persona's verdict on a tool by the majority of its answers."""
+    """Return a persona's verdict on a tool by the majority of its answers.
+
+    Where nobody has answered the present question, it is that of the words which an editor has
+    confirmed for it.
+    """
     if line.tally.n:
         return line.tally.majority or "tied"
     if line.take is None or line.take.outcome == "verdict":
-        return "unasked"
+        return (line.take and line.confirmed and line.take.answered) or "unasked"
     return line.take.outcome
 
 
@@ -95,7 +100,7 @@ def so_far(card: Scorecard) -> str:
     if not missing:
         return ""
     reviewers = "reviewer" if many == 1 else "reviewers"
-    return f"{many - missing} of {many} {reviewers} published; {missing} not published yet"
+    return f"{many - missing} of {many} {reviewers} published; {missing} not published"
 
 
 def count_word(count: int) -> str:
@@ -192,6 +197,7 @@ def environment() -> Environment:
     ]
     filters += [plain_day, initial, folded, render_markdown]
     environment.globals["PICKED"] = PICKED
+    environment.globals["NO_VOTES"] = NO_VOTES
     environment.globals["portraits"] = {}
     environment.tests["differs"] = differs
     environment.filters.update({each.__name__: each for each in filters})

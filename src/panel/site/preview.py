@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from panel.scorecard import PersonaLine, Scorecard
 from panel.site.assets import EXTENDED, HEADLINES, covered
-from panel.site.formats import interval_text, standing
+from panel.site.formats import NO_VOTES, interval_text, standing
 from panel.site.wording import public_verdict, word_of
 from panel.stats import PanelResult
 from panel.text import clean
@@ -88,5 +88,5 @@ def _counted(result: PanelResult) -> str:
     if result.demo:
         return "verdicts of a demo model: no judgement"
     if not result.n:
-        return "nobody voted"
+        return NO_VOTES
     return f"{result.ships} of {result.n} ship · 95 % interval {interval_text(result.interval)}"

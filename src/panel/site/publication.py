@@ -66,10 +66,12 @@ class Publication:
     held: tuple[str, ...] = ()
     media: MediaFolder = field(default_factory=MediaFolder)
 
-    @property
-    def demo(self) -> bool:
-        """Whether anything of a demo model is on its pages."""
-        return any(each.card.demo for each in self.tools)
+    # Whether anything of a demo model is on its pages.
+    demo: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Look once at every tool whether a demo model is on the pages: each row of a list asks."""
+        object.__setattr__(self, "demo", any(each.card.demo for each in self.tools))
 
     @property
     def has_forms(self) -> bool:

@@ -21,7 +21,14 @@ from panel.site.jsonld import embed
 from panel.site.media import picture
 from panel.site.publication import PublishedTool
 from panel.site.stories import edited
-from panel.site.wording import change_in_words, headline, leanings, public_verdict, word_of
+from panel.site.wording import (
+    change_in_words,
+    headline,
+    leanings,
+    public_verdict,
+    who_turned,
+    word_of,
+)
 from panel.text import shortened
 
 META = 200  # characters of a page's description
@@ -93,6 +100,7 @@ class PageRenderer:
             "date_of": published_date,
             "link": self.link,
             "told": change_in_words,
+            "who_turned": who_turned,
             "leanings": leanings,
             "shown_picture": partial(picture, publication.media),
             "portraits": {

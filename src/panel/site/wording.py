@@ -28,17 +28,22 @@ SPLIT = "Split: "
 NONE_YET = "No verdict yet"
 EARLIER = "No verdict on the present description yet"
 DEMO_WORDS = "Picked by a demo model: no judgement"
-UNPUBLISHED = "not published yet"
+UNPUBLISHED = "not published"
 MOST_NAMED = 4  # of more on one side the number is said; the row of reviewers names them
 
 
 def verdict_in_words(card: Scorecard) -> str:
     """Return what the reviewers say of a tool, by the majority of each one's answers.
 
-    Whoever has said nothing is left out; ``public_verdict`` says how many those are.
+    Whoever has said nothing is left out; ``public_verdict`` says how many those are. Of whom only
+    confirmed words speak, it says so.
     """
     if card.demo:
         return DEMO_WORDS
+    return _said(card) + _confirmed(card)
+
+
+def _said(card: Scorecard) -> str:
     said: dict[Standing, list[PersonaLine]] = {}
     for line in card.lines:
         said.setdefault(standing(line), []).append(line)
@@ -55,10 +60,22 @@ def verdict_in_words(card: Scorecard) -> str:
     return words[0].upper() + words[1:]
 
 
-def public_verdict(card: Scorecard) -> str:
-    """Return the verdict in words, with the reviewers that readers have nothing of yet.
+def _confirmed(card: Scorecard) -> str:
+    """Say whose words stand by an editor's word alone."""
+    lines = [line for line in card.lines if line.confirmed]
+    if not lines:
+        return ""
+    if len(lines) == sum(standing(line) in _VERBS for line in card.lines):
+        whose = f"{'their' if len(lines) > 1 else 'its'} earlier words"
+    else:
+        whose = f"the earlier words of {_names(lines)}"
+    return f"; an editor says that {whose} still stand"
 
-    "Builder ships; three reviewers are not published yet".
+
+def public_verdict(card: Scorecard) -> str:
+    """Return the verdict in words, with the reviewers that readers have nothing of.
+
+    "Builder ships; three reviewers are not published".
     """
     missing = sum(line.take is None for line in card.lines)
     words = verdict_in_words(card)
@@ -132,11 +149,19 @@ def pair_in_words(left: Scorecard, right: Scorecard) -> str:
     tools = left.name, right.name
     if len(groups) == 1 and len(said[groups[0]]) == len(left.lines) > 1:
         who = _all(said[groups[0]]).replace("Both", "Both reviewers")
-        return f"{who} {_of_both(groups[0], tools, many=True)}"
+        return f"{who} {_of_both(groups[0], tools, many=True)}{_confirmed_on(left, right)}"
     words = "; ".join(
         f"{_names(said[both])} {_of_both(both, tools, len(said[both]) > 1)}" for both in groups
     )
-    return words[0].upper() + words[1:]
+    return words[0].upper() + words[1:] + _confirmed_on(left, right)
+
+
+def _confirmed_on(left: Scorecard, right: Scorecard) -> str:
+    """Say on which of two tools words stand by an editor's word alone."""
+    tools = [card.name for card in (left, right) if any(line.confirmed for line in card.lines)]
+    return (
+        f"; an editor says that earlier words on {' and '.join(tools)} still stand" if tools else ""
+    )
 
 
 _PAIR_ORDER: list[tuple[Standing, Standing]] = [
@@ -176,17 +201,24 @@ def change_in_words(change: VerdictChange, name: str) -> str:
     if change.demo:
         told = f"{name}: a demo model picked sentences, which is no judgement."
     elif change.edited and change.before is None:
-        told = f"An editor gave the first verdict in place of {name}: {change.after}."
+        told = f"{_editor(change)} gave the first verdict in place of {name}: {change.after}."
     elif change.before is None:
         told = f"{name} gave a first verdict: {change.after}."
     else:
         told = f"{turn_in_words(change, name)}."
-    return f"{told} {_WHY.get(change.reason, f'{change.reason}.')}".rstrip()
+    why = f"The reviewer said {change.said}." if change.said else ""
+    return f"{told} {_WHY.get(change.reason, f'{change.reason}.') or why}".rstrip()
 
 
 def turn_in_words(change: VerdictChange, name: str) -> str:
     """Return who turned a reviewer's verdict, and how; name: the reviewer's."""
-    turned = f"from {change.before} to {change.after}"
-    if change.edited:
-        return f"An editor turned the verdict of {name} {turned}"
-    return f"{name} turned {turned}"
+    return f"{who_turned(change, name)} from {change.before} to {change.after}"
+
+
+def who_turned(change: VerdictChange, name: str) -> str:
+    """Return who turned a verdict, up to the verb; name: the reviewer's."""
+    return f"{_editor(change)} turned the verdict of {name}" if change.edited else f"{name} turned"
+
+
+def _editor(change: VerdictChange) -> str:
+    return f"{change.editor}, an editor," if change.editor else "An editor"

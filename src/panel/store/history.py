@@ -67,15 +67,19 @@ def _change(
     asked: dict[str, tuple[str, Inputs]],
 ) -> VerdictChange:
     at = datetime.fromisoformat(decision.decided_at).isoformat(timespec="seconds")
+    reason = _reason(before, after, asked)
+    own = reason == EDITED
     return VerdictChange(
         decision.tool,
         decision.persona,
         before.verdict if before else None,
         after.verdict,
         at.removesuffix("+00:00").removesuffix("Z") + "Z",
-        _reason(before, after, asked),
+        reason,
         after.model_identity,
         after.demo,
+        decision.editor if own else None,
+        after.answered if own else None,
     )
 
 

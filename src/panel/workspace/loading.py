@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -68,7 +69,10 @@ class WorkspaceFiles:
         return chosen
 
     def _slug(self, word: str) -> str:
-        """Return the slug of the tool with this slug or, where there is none, this name."""
+        """Return the slug of the tool with this slug or, where there is none, this name.
+
+        Case and signs ("PatchWren 🐦") count only where several tools would fit without them.
+        """
         slugs = [tool.slug for tool in self.tools]
         if word in slugs:
             return word
@@ -80,6 +84,11 @@ class WorkspaceFiles:
             raise UsageError(
                 f"{counted(len(named), 'tool is', 'tools are')} named {word!r}. Use a slug: {few}."
             )
+        alike = {
+            tool.slug for tool in self.tools if _bare(word) in (_bare(tool.name), _bare(tool.slug))
+        }
+        if len(alike) == 1 and _bare(word):
+            return alike.pop()
         by_word = {tool.name: tool.slug for tool in self.tools} | {slug: slug for slug in slugs}
         close = nearest(word, by_word)
         hint = did_you_mean(by_word[close] if close else word, slugs)
@@ -91,6 +100,12 @@ class WorkspaceFiles:
             return choose_personas(self.personas, ids)
         except ValueError as error:
             raise UsageError(str(error)) from None
+
+
+def _bare(name: str) -> str:
+    """Return the letters and digits of a name, without case and with the marks on them."""
+    folded = unicodedata.normalize("NFKC", name.casefold())
+    return "".join(sign for sign in folded if unicodedata.category(sign)[0] in "LNM")
 
 
 def find_root(start: Path) -> Path:

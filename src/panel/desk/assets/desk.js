@@ -4,7 +4,8 @@
 
 const one = (selector) => document.querySelector(selector);
 const all = (selector) => [...document.querySelectorAll(selector)];
-const writing = (element) => element.matches("input:not([type=checkbox], [type=radio]), textarea, select");
+// A choice of a form that writes is part of what is typed there; the queue's boxes are not.
+const writing = (element) => element.matches("input:not([type=checkbox], [type=radio]), textarea, select, form[method=post] input");
 const seen = (element) => element.checkVisibility();
 
 function showKeys() {
@@ -112,7 +113,49 @@ document.addEventListener("click", (event) => {
   if (words && !link && one("#edit-form") && getSelection().isCollapsed) edit(true);
 });
 
-if (one("#edit-form") && !one("#edit-form").hidden) edit(true, one(location.hash || "#text") ? location.hash || "#text" : "#text");
+const wrong = one("#edit-form [autofocus]");
+if (one("#edit-form") && !one("#edit-form").hidden && (wrong || !one("[autofocus]"))) edit(true, wrong ? `#${wrong.id}` : one(location.hash || "#text") ? location.hash || "#text" : "#text");
+
+// --- keys --------------------------------------------------------------------------------------
+
+// What is typed ahead is no command: from the moment that a form is sent, until the page that follows
+// stands and no key has been pressed for a while.
+const REST = 300; // milliseconds
+const SENT = "panel-sent";
+const whole = document.documentElement;
+let resting = 0;
+
+function rest() {
+  whole.dataset.keys = "off";
+  clearTimeout(resting);
+  resting = setTimeout(() => { delete whole.dataset.keys; }, REST);
+}
+
+let follows = Boolean(one(".done"));
+try {
+  follows ||= sessionStorage.getItem(SENT) === "1";
+  sessionStorage.removeItem(SENT);
+} catch { /* no storage: the page says that something is done */ }
+if (follows) rest();
+
+document.addEventListener("submit", (event) => {
+  if (event.defaultPrevented || event.target.method !== "post") return;
+  clearTimeout(resting);
+  resting = 0;
+  whole.dataset.keys = "off";
+  try { sessionStorage.setItem(SENT, "1"); } catch { /* as above */ }
+});
+
+// A digit chooses a reason; any other sign begins the words.
+function reject(details, key) {
+  const chosen = details.querySelectorAll("[name=reason]")[Number(key) - 1];
+  if (key >= "0" && key <= "9") {
+    if (!chosen) return true;
+    chosen.checked = true;
+  }
+  one("#why").focus();
+  return Boolean(chosen);
+}
 
 function press(key) {
   if (key === "?") return showKeys();
@@ -122,9 +165,12 @@ function press(key) {
   const row = document.activeElement.closest("tr"); // what a row has of its own comes first
   const there = all("[data-key]").filter((each) => each.dataset.key === key && (seen(each) || each.matches("a.unseen:not([hidden])")));
   const target = there.find((each) => row?.contains(each)) || there[0];
-  if (!target) return undefined;
+  if (!target) {
+    const said = { u: "Nothing to undo: no decision of this session stands.", U: "Nothing to redo." }[key];
+    if (said) one(".nothing").textContent = said;
+    return undefined;
+  }
   if (target.matches("summary")) return open(target.parentElement);
-  if (target.matches("[type=radio]")) { target.checked = true; return target.form.requestSubmit(); }
   if (target.matches("input")) { target.focus(); return target.select(); }
   return target.click();
 }
@@ -142,16 +188,32 @@ document.addEventListener("keydown", (event) => {
   if (event.defaultPrevented || event.isComposing) return;
   const from = event.target;
   if (from.matches("textarea, input") && event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
-    const inside = event.shiftKey ? ".save-approve" : ".save";
+    const inside = event.shiftKey ? ".save-approve" : ".save, #reject button";
     const button = [...from.form?.elements ?? []].find((each) => each.matches(inside));
     if (button) { event.preventDefault(); button.click(); }
     return;
   }
   if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (whole.dataset.keys === "off" && !writing(from) && (event.key.length === 1 || event.key === "Enter")) {
+    event.preventDefault();
+    if (resting) rest();
+    return;
+  }
+  if (event.key === "Enter" && from.matches("[data-enter]")) {
+    event.preventDefault();
+    one(from.dataset.enter).click();
+    return;
+  }
   if (event.key === "Escape" && !one("dialog[open]") && leave(from)) { event.preventDefault(); return; }
+  const rejecting = one("details.up[open]");
+  if (rejecting && event.key.length === 1 && event.key !== " " && (!writing(from) || from.matches("[type=radio]"))) {
+    if (reject(rejecting, event.key)) event.preventDefault();
+    return;
+  }
   if (writing(from) || one("dialog[open]")) return;
+  if (event.repeat && !ROW_KEYS.includes(event.key)) return; // held down: pressed once
   if (event.key === " " && !from.matches("a.row")) return;
-  const handled = ["?", "f"].includes(event.key) || (rows.length && ROW_KEYS.includes(event.key))
+  const handled = ["?", "f", "u", "U"].includes(event.key) || (rows.length && ROW_KEYS.includes(event.key))
     || all("[data-key]").some((each) => each.dataset.key === event.key);
   if (handled) { event.preventDefault(); press(event.key); }
 });

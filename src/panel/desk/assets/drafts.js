@@ -65,10 +65,11 @@ async function send() {
     const answer = await post(path, held);
     if (!answer.ok || answer.redirected) throw new Error(answer.statusText);
     const { saved_at: at } = await answer.json();
-    said.textContent = at ? `Draft saved ${at.slice(11, 16)} UTC` : "";
+    said.textContent = at ? `Unsaved words kept, ${at.slice(11, 16)} UTC` : "";
     forgetHere(JSON.stringify(held));
   } catch {
     said.textContent = unkept ? "Not saved: the desk does not answer" : "The desk does not answer; kept in this browser";
+    later(); // until it answers
   }
   sending = false;
 }

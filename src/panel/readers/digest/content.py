@@ -68,11 +68,11 @@ class Intro:
 class ChangeLine:
     """A persona's verdict on a tool that changed; changed_on: ISO date, UTC.
 
-    edited: an editor turned it, and not the persona.
+    who: who turned it, up to the verb. edited: an editor turned it, and not the persona.
     """
 
     tool: str
-    persona: str
+    who: str
     before: str
     after: str
     changed_on: str

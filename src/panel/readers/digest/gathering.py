@@ -22,7 +22,7 @@ from panel.site.index import Pair, SiteIndex, published_path
 from panel.site.publication import Publication, PublishedTool
 from panel.site.quotes import sides
 from panel.site.stories import edited_pages, part_of
-from panel.site.wording import divided, headline, public_verdict, word_of
+from panel.site.wording import divided, headline, public_verdict, who_turned, word_of
 from panel.text import day
 from panel.workspace.editorial import Editorial
 
@@ -179,7 +179,7 @@ def _change(index: SiteIndex, change: VerdictChange, address: Address) -> Change
     published = index.tools[change.tool]
     return ChangeLine(
         published.tool.name,
-        names.get(change.persona, change.persona),
+        who_turned(change, names.get(change.persona, change.persona)),
         change.before or "",
         change.after,
         day(change.changed_at),

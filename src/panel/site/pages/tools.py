@@ -10,7 +10,7 @@ from panel.checks import locate_evidence
 from panel.scorecard import PersonaLine, Scorecard
 from panel.site import addresses
 from panel.site.facts import own_facts
-from panel.site.formats import interval_text, percent
+from panel.site.formats import NO_VOTES, interval_text, percent
 from panel.site.index import Pair, SiteIndex, published_path
 from panel.site.jsonld import crumbs, tool_page
 from panel.site.markdown import fits_surely, folded
@@ -126,7 +126,7 @@ def summary(name: str, card: Scorecard) -> str:
     if result.demo:
         return f"{name}: a demo model picked sentences; its verdicts are no judgement."
     if not result.n:
-        return f"{name}: nobody has voted yet."
+        return f"{headline(card)}. There are {NO_VOTES}."
     return (
         f"{headline(card)}. {result.ships} of {result.n} ship "
         f"({percent(result.ship_percent)}, 95 % interval {interval_text(result.interval)})."
