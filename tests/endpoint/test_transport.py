@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import errno
+import gc
 import gzip
 import json
 import socket
@@ -315,6 +316,27 @@ def test_plain_http_behind_https_and_the_reverse_are_told_apart(
             fault = fault_of(f"http://127.0.0.1:{port or alerting}/v1")
         assert (fault.action, fault.label) == ("stop", "tls_wanted"), what
         assert "https://" in fault.sentence()
+
+
+def test_the_question_for_tls_leaves_no_connection_open(tmp_path: Path) -> None:
+    """Not even to a server that never says goodbye: pytest fails a test for what is left open."""
+    speaks = server_context(make_certificate(tmp_path / "tls", "IP:127.0.0.1"))
+    asked, looked = threading.Event(), threading.Event()
+
+    class Silent(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            if self.request.recv(1, socket.MSG_PEEK) == b"\x16":  # the hello of TLS
+                with speaks.wrap_socket(self.request.dup(), server_side=True):
+                    asked.set()
+                    looked.wait(20)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Silent) as server:
+        threading.Thread(target=server.serve_forever).start()
+        fault = fault_of(f"http://127.0.0.1:{server.server_address[1]}/v1")
+        gc.collect()
+        looked.set()
+        server.shutdown()
+    assert fault.label == "tls_wanted" and asked.is_set()
 
 
 @pytest.mark.parametrize(

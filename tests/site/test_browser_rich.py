@@ -12,7 +12,7 @@ from panel.site.build import build
 from panel.site.publication import Publication, PublishedTool
 from tests.desk.test_browser_markdown import WRITTEN
 from tests.site.test_media import pictured
-from tests.support.browser import NewPage, serving, violations
+from tests.support.browser import NewPage, serving, violations, wait_until
 from tests.support.seed_takes import CODESTRAL
 from tests.support.site_pages import VERSUS
 
@@ -46,7 +46,7 @@ def test_rich_pages_are_accessible_and_no_wider_than_their_window(
             page.evaluate(
                 "document.querySelectorAll('img').forEach(each => each.loading = 'eager')"
             )
-            page.wait_for_function("[...document.images].every(each => each.complete)")
+            wait_until(page, "[...document.images].every(each => each.complete)")
             assert page.evaluate("[...document.images].every(each => each.naturalWidth > 0)"), path
             assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, path
             assert violations(page) == [], path

@@ -12,7 +12,7 @@ import pytest
 
 from panel.site.assets import FONTS, STYLE, font, font_faces, load_assets
 from panel.site.build import build
-from tests.support.browser import serving
+from tests.support.browser import serving, wait_until
 from tests.support.site_publication import seed_publication
 
 FOLDER = Path(__file__).parents[2] / "src" / "panel" / "site" / "assets" / "fonts"
@@ -57,4 +57,4 @@ def test_a_browser_shows_the_pages_in_them(page: Any, tmp_path: Path) -> None:
         page.evaluate("document.fonts.ready")
         assert page.evaluate(f"{loaded}.length") == few
         page.evaluate("document.querySelector('h1').textContent = 'Škoda Łódź'")
-        page.wait_for_function(f"{loaded}.length > {few}")
+        wait_until(page, f"{loaded}.length > {few}")

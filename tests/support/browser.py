@@ -138,6 +138,18 @@ def watch(page: Any) -> None:
     page.on("pageerror", lambda error: page.faults.append(f"uncaught: {error}"))
 
 
+def wait_until(page: Any, expression: str) -> None:
+    """Wait until a JavaScript expression holds; raises AssertionError after 30 s.
+
+    Playwright's own ``wait_for_function`` asks again with eval, which our pages forbid.
+    """
+    held = page.evaluate(
+        "async () => { for (let left = 1500; left; left--) {"
+        f"if ({expression}) return true; await new Promise(r => setTimeout(r, 20)) }} }}"
+    )
+    assert held, f"never: {expression}"
+
+
 @functools.cache
 def axe_source() -> str:
     """Return axe-core (MPL-2.0), as axe-playwright-python carries it."""

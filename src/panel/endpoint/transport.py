@@ -232,7 +232,7 @@ class Transport(httpx2.AsyncBaseTransport):
                 )
         except OSError:  # and ssl.SSLError, TimeoutError
             return False
-        writer.close()
+        writer.transport.abort()  # close() would wait for the server's goodbye, which may not come
         return True
 
     async def aclose(self) -> None:
