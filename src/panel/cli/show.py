@@ -154,7 +154,9 @@ def _card(card: Scorecard, with_takes: bool) -> Frame:
     )
     ship = Text.assemble(("Panel ship ", "bold"), (ship_share(result), "bold"))
     if result.demo:
-        ship.append("  verdicts of a demo model: no judgement", "yellow")
+        ship = Text.assemble(
+            ("No ship percentage", "bold"), ("  verdicts of a demo model: no judgement", "yellow")
+        )
     elif result.interval is not None:
         ship.append(f"  {result.ships} of {result.n} ship, ")
         ship.append(f"95 % interval {result.interval.low:.0f}–{result.interval.high:.0f} %")
