@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bench.site import a_publication
 
 from panel.errors import PanelError, UsageError
+from panel.scorecard import Scorecard
 from panel.site import build as room
 from panel.site import output, pictures
 from panel.site.build import MANIFEST, SiteBuilder, build
@@ -215,6 +217,31 @@ def test_many_sheets_are_made_in_several_processes_and_are_the_same(
     monkeypatch.setattr(room, "CHUNK", 7)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _process: {0, 1})
     assert files_in_of(seed_publication(), tmp_path / "several") == alone
+
+
+def asked_of_cards(monkeypatch: pytest.MonkeyPatch, many: int) -> int:
+    """Return how often the pages of so many tools ask one of them whether it is a demo's."""
+    asked = 0
+    known = Scorecard.demo.fget
+
+    def counted(card: Scorecard) -> bool:
+        nonlocal asked
+        asked += 1
+        return bool(known(card))
+
+    monkeypatch.setattr(Scorecard, "demo", property(counted))
+    for file in SiteBuilder(a_publication(many, 0)).files:
+        if file.path.endswith(".html"):
+            file.make()
+    monkeypatch.undo()
+    return asked
+
+
+def test_a_list_does_not_look_at_every_tool_for_each_of_its_rows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Twice the tools ask twice as much, not four times."""
+    assert asked_of_cards(monkeypatch, 60) < 2.5 * asked_of_cards(monkeypatch, 30)
 
 
 class Deadly(str):
