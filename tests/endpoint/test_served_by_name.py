@@ -16,13 +16,14 @@ from typing import Any
 import pytest
 
 from panel.endpoint.embedded import model_identity, serve
-from panel.endpoint.weights import default_weights, keep_record
+from panel.endpoint.weights import keep_record
 from panel.engines.opening import longest_question
 from panel.errors import EndpointError
 from panel.runs.selection import Selection, prepare
 from panel.workspace.catalogue import CATALOGUE, Pin, pinned
 from panel.workspace.endpoints import Endpoint, resolve_endpoint
 from panel.workspace.loading import load_workspace
+from panel.workspace.presets import EMBEDDED_MODEL
 from panel.workspace.settings import Settings
 from tests.support.one_layer import cut_to_one_layer
 from tests.support.space import Space
@@ -40,7 +41,7 @@ TEMPLATE = (
 def model(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """Return a model file with a chat template of its own."""
     file = tmp_path_factory.mktemp("model") / "one.gguf"
-    cut_to_one_layer(default_weights(), file)
+    cut_to_one_layer(CATALOGUE[EMBEDDED_MODEL].path, file)
     whole = file.read_bytes()
     key = b"tokenizer.chat_template" + struct.pack("<I", 8)
     place = whole.index(key) + len(key)

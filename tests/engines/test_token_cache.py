@@ -8,15 +8,16 @@ import pytest
 from bench.token_cache import REPOSITORY, measure
 
 from panel.endpoint.target import Chosen, resolve_target
-from panel.endpoint.weights import default_weights
+from panel.workspace.catalogue import CATALOGUE
 from panel.workspace.loading import load_workspace
+from panel.workspace.presets import EMBEDDED_MODEL
 from tests.support.one_layer import cut_to_one_layer
 
 
 @pytest.fixture(scope="module")
 def one_layer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     weights = tmp_path_factory.mktemp("weights") / "one-layer.gguf"
-    cut_to_one_layer(default_weights(), weights)
+    cut_to_one_layer(CATALOGUE[EMBEDDED_MODEL].path, weights)
     return weights
 
 

@@ -21,7 +21,6 @@ def test_scores_equal_those_of_independent_libraries() -> None:
         "log_loss": c.log_loss(P, Y),
         "auroc": c.auroc(P, Y),
         "ece_10": c.ece(P, Y),
-        "brier_base_rate": c.base_rate_brier(Y),
     }
     assert found == pytest.approx({name: KNOWN[name] for name in found}, abs=EXACT)
     split = c.murphy(P, Y)
@@ -32,7 +31,7 @@ def test_scores_equal_those_of_independent_libraries() -> None:
 
 def test_what_cannot_be_estimated_is_none() -> None:
     assert c.brier([], []) is c.log_loss([], []) is c.ece([], []) is c.murphy([], []) is None
-    assert c.base_rate_brier([]) is reliability([], []) is held_out([]) is None
+    assert reliability([], []) is held_out([]) is None
     assert c.auroc([0.1, 0.9], [1, 1]) is c.auroc([0.1], [0]) is None
     assert held_out([Repeats("a", (0.9,), (1,))]) is None, "one repeat predicts none"
 

@@ -43,7 +43,7 @@ def rows(runs: Path) -> dict[str, list[tuple[Any, ...]]]:
     with opened(runs) as connection:
         return {
             name: sorted(connection.execute(f"FROM {name}").fetchall(), key=repr)
-            for name in (*schema.VIEWS, *tables)
+            for name in (*VIEWS, *tables)
         }
 
 
@@ -143,12 +143,12 @@ def test_every_view_is_created_once_and_there_is_no_other_schema() -> None:
         if name != "AS"
     ]
     assert Counter(made).most_common(1)[0][1] == 1
-    assert {name for name in made if "." not in name} == set(VIEWS) == set(schema.VIEWS)
+    assert {name for name in made if "." not in name} == set(VIEWS)
 
 
 def test_the_help_of_sql_names_every_view(space: Space, panel: Panel) -> None:
     told = panel("sql", "--help", cwd=space.root).out
-    assert [view for view in schema.VIEWS if not re.search(rf"\b{view}\b", told)] == []
+    assert [view for view in VIEWS if not re.search(rf"\b{view}\b", told)] == []
 
 
 @pytest.mark.parametrize(

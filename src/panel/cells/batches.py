@@ -7,7 +7,7 @@ come a day later, when the texts in the workspace are others.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from panel.cells.asked import AnyCell
 from panel.cells.cells import Cell
@@ -18,8 +18,6 @@ from panel.workspace.prompts import Messages
 # written: the file is there. submitting: it is about to be sent. uploaded, submitted: the service
 # has the file, or the batch. ended: whatever the service had for it is in a journal.
 BatchState = Literal["written", "submitting", "uploaded", "submitted", "ended"]
-BATCH_STATES: tuple[BatchState, ...] = get_args(BatchState)
-WAITING: tuple[BatchState, ...] = ("submitting", "uploaded", "submitted")
 
 
 @dataclass(frozen=True, slots=True)

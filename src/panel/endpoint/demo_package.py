@@ -18,7 +18,6 @@ from typing import IO
 from panel.errors import EndpointError
 from panel.workspace.catalogue import Pin
 
-DOWNLOAD_MB = 93  # of the package
 _REPORT = "They were not kept. Do not use them; report it."
 
 

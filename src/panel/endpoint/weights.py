@@ -10,15 +10,9 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from panel.errors import EndpointError, UsageError
-from panel.workspace.catalogue import CATALOGUE, Pin, pinned, record_text
+from panel.workspace.catalogue import Pin, pinned, record_text
 from panel.workspace.endpoints import Endpoint
-from panel.workspace.presets import EMBEDDED_MODEL
 from panel.workspace.settings import cache_folder
-
-
-def default_weights() -> Path:
-    """Return where the demonstration model's weights belong, whether or not they are there."""
-    return CATALOGUE[EMBEDDED_MODEL].path
 
 
 def weights_digest(endpoint: Endpoint) -> str | None:

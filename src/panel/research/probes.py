@@ -18,7 +18,6 @@ from panel.workspace.validation import did_you_mean
 
 Decide = Callable[[Frames, float], Finding]
 REPEATS_TRIED = (1, 2, 3, 5, 7, 10, 15, 20, 30)
-TOOLS_TRIED = (20, 30, 40, 50, 60, 80, 100, 150, 200)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Where the variance of votes comes from, and what more repeats or more tools would buy.
 
-Generalizability theory: Brennan (2001), Generalizability Theory, chapters 3, 4 and 7; Searle,
+Generalizability theory: Brennan (2001), Generalizability Theory, chapters 3 and 7; Searle,
 Casella and McCulloch (1992), Variance Components, 5.3 on cells of unequal size.
 """
 
@@ -57,11 +57,6 @@ class VarianceSplit:
     components: tuple[Component, ...]
     mean_squares: Mapping[str, float]
     why: str | None = None
-
-    def component(self, name: str) -> float | None:
-        """Return the value of a part, that below 0 as 0; None where it is not estimable."""
-        value = next((each.value for each in self.components if each.name == name), None)
-        return None if value is None else max(0.0, value)
 
 
 def variance_split(
@@ -197,37 +192,6 @@ def _components(ships: Any, votes: Any, names: Sequence[str], found: _Analysis) 
         Component(REPEAT, None, why=ONCE),
         replace(joint, name=f"{highest} with {REPEAT}"),
     ]
-
-
-@dataclass(frozen=True, slots=True)
-class Generalizability:
-    """How well the mean of a panel's votes tells tools apart, 0 to 1, with other personas too.
-
-    relative: of tools among each other (the generalizability coefficient); phi: of a tool's own
-    percentage (the index of dependability), which personas' leniency disturbs as well.
-    """
-
-    personas: int
-    repeats: int
-    relative: float
-    phi: float
-
-
-def generalizability(split: VarianceSplit, personas: int, repeats: int) -> Generalizability | None:
-    """Return how well so many personas and repeats tell tools apart; None if not estimable.
-
-    Brennan (2001), 2.2 and 4.1, of components not below 0: with a single vote in every cell only
-    for one repeat, and never without variance between tools.
-    """
-    tool, persona = split.component("tool"), split.component("persona")
-    both, repeat = split.component(f"tool{JOINED}persona"), split.component(REPEAT)
-    if both is None and repeats == 1:
-        both, repeat = split.component(f"tool{JOINED}persona with {REPEAT}"), 0.0
-    if tool is None or persona is None or both is None or repeat is None or not tool:
-        return None
-    relative = both / personas + repeat / (personas * repeats)
-    absolute = relative + persona / personas
-    return Generalizability(personas, repeats, tool / (tool + relative), tool / (tool + absolute))
 
 
 @dataclass(frozen=True, slots=True)

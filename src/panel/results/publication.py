@@ -132,23 +132,6 @@ def _changes(
     return sorted(found, key=lambda change: change.changed_at, reverse=True)
 
 
-def public_panel(
-    site: SiteSettings,
-    target: Target,
-    connection: Connection,
-    drafts: Sequence[Scorecard] | None = None,
-) -> tuple[Persona, ...]:
-    """Return the personas that readers see, in the panel's order.
-
-    Those that ``[site]`` names; by default each that has an approved take on any tool or has
-    answered what would be asked now about a published one, or, with the cards of ``drafts``, that
-    has a take there. Raises UsageError for a name that is not on the panel.
-    """
-    if drafts is not None:
-        return _named(site, target, _drafted(drafts))
-    return _named(site, target, _joined(scorecards(target, connection, published=True), connection))
-
-
 def _named(site: SiteSettings, target: Target, joined: set[str]) -> tuple[Persona, ...]:
     """Return the personas of ``[site]``, or else those that have joined."""
     ids = [persona.id for persona in target.personas]

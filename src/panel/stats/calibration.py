@@ -75,11 +75,6 @@ def murphy(p: Forecasts, y: Outcomes) -> Murphy | None:
     return Murphy(reliability, resolution, rate * (1 - rate))
 
 
-def base_rate_brier(y: Outcomes) -> float | None:
-    """Return the Brier score of the best constant forecast: the rate of these very outcomes."""
-    return fmean(y) * (1 - fmean(y)) if y else None
-
-
 @dataclass(frozen=True, slots=True)
 class Bin:
     """Forecasts of one tenth: how many, their mean, the rate of ones, and its null band.

@@ -145,12 +145,6 @@ def registered_text(connection: Connection, experiment: str) -> str | None:
     return found[0] if found else None
 
 
-def experiments_in_store(connection: Connection) -> list[str]:
-    """Return the names of all experiments that were ever registered, sorted."""
-    rows = connection.execute("SELECT DISTINCT experiment FROM journal.experiments ORDER BY 1")
-    return [name for (name,) in rows.fetchall()]
-
-
 def record_digests(connection: Connection) -> set[str]:
     """Return the digests of all records of tools and personas that journals hold."""
     rows = connection.execute(

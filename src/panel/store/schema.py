@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from importlib import resources
 
 import duckdb
@@ -12,7 +11,6 @@ from panel.hashing import content_hash
 
 SCHEMA = resources.files("panel.store").joinpath("schema.sql").read_text("utf-8")
 HASH = content_hash([SCHEMA, FORMAT])
-VIEWS = tuple(re.findall(r"^CREATE +VIEW (\w+) AS", SCHEMA, re.MULTILINE))  # those for users
 
 
 def create_schema(connection: duckdb.DuckDBPyConnection) -> None:

@@ -118,10 +118,6 @@ def _twice(table: EndpointSettings) -> list[str]:
     return [name for name in table.headers_env if names.count(name.lower()) > 1]
 
 
-def _is_secret(key: Any) -> bool:
-    return str(key).lower().replace("-", "_") in _SECRET_KEYS
-
-
 def _refused_secrets(
     table: dict[Any, Any], file: Path, lines: Lines, above: FieldPath = ()
 ) -> list[Problem]:
