@@ -40,6 +40,16 @@ def composed(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
+def letters(name: str) -> str:
+    """Return the words of a name: letters of any script and digits, small, a space between words.
+
+    Names are compared by it where case and signs are not to count.
+    """
+    folded = unicodedata.normalize("NFKC", name).casefold()
+    kept = (c if c.isalnum() or unicodedata.category(c)[0] == "M" else " " for c in folded)
+    return composed(" ".join("".join(kept).split()))
+
+
 # What acts on a terminal, or is not seen there: controls (C0, C1) but tab and line feed, marks and
 # overrides of direction, spaces and hyphens without a width, letters that are blank, tags, line
 # ends that only some take for such, halves of surrogate pairs. Joiners of letters are text.

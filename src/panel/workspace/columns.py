@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from rapidfuzz import fuzz
 
 from panel.errors import UsageError
-from panel.text import composed
+from panel.text import composed, letters
 from panel.workspace.headings import SYNONYMS
 from panel.workspace.validation import did_you_mean, nearest
 
@@ -222,12 +222,7 @@ def _by_word(fields: tuple[str, ...]) -> dict[str, str]:
 def plain(heading: str) -> str:
     """Return a heading in small letters without accents and signs: "Geprüft am:" → "gepruft am"."""
     folded = unicodedata.normalize("NFKD", heading).casefold()
-    kept = (
-        each if each.isalnum() or unicodedata.category(each)[0] == "M" else " "
-        for each in folded
-        if not 0x300 <= ord(each) < 0x370
-    )
-    return composed(" ".join("".join(kept).split()))
+    return letters("".join(each for each in folded if not 0x300 <= ord(each) < 0x370))
 
 
 def _forms(column: str) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from panel.errors import Problem, UsageError, WorkspaceError
-from panel.text import composed, counted
+from panel.text import composed, counted, letters
 from panel.workspace.editorial import FOLDER as EDITORIAL
 from panel.workspace.editorial import KINDS, EditorialFiles, load_editorial
 from panel.workspace.git import PARTS
@@ -84,10 +83,13 @@ class WorkspaceFiles:
             raise UsageError(
                 f"{counted(len(named), 'tool is', 'tools are')} named {word!r}. Use a slug: {few}."
             )
+        bare = letters(word).replace(" ", "")
         alike = {
-            tool.slug for tool in self.tools if _bare(word) in (_bare(tool.name), _bare(tool.slug))
+            tool.slug
+            for tool in self.tools
+            if bare in (letters(name).replace(" ", "") for name in (tool.name, tool.slug))
         }
-        if len(alike) == 1 and _bare(word):
+        if len(alike) == 1 and bare:
             return alike.pop()
         by_word = {tool.name: tool.slug for tool in self.tools} | {slug: slug for slug in slugs}
         close = nearest(word, by_word)
@@ -100,12 +102,6 @@ class WorkspaceFiles:
             return choose_personas(self.personas, ids)
         except ValueError as error:
             raise UsageError(str(error)) from None
-
-
-def _bare(name: str) -> str:
-    """Return the letters and digits of a name, without case and with the marks on them."""
-    folded = unicodedata.normalize("NFKC", name.casefold())
-    return "".join(sign for sign in folded if unicodedata.category(sign)[0] in "LNM")
 
 
 def find_root(start: Path) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from panel.errors import Problem, WorkspaceError
 from panel.hashing import content_hash, text_hash
-from panel.text import composed, counted
+from panel.text import composed, counted, letters
 from panel.workspace.documents import Document, front_matter_of, read_front_matter
 from panel.workspace.media import MediaName
 from panel.workspace.mistakes import shown
@@ -38,12 +37,7 @@ def slugify(name: str) -> str:
     At most 80 characters and 200 bytes. A name that had to be cut, or that has no letter or
     digit at all, gets a hash of the whole name.
     """
-    folded = unicodedata.normalize("NFKC", name).casefold()
-    words = "".join(
-        character if character.isalnum() or unicodedata.category(character)[0] == "M" else " "
-        for character in folded
-    )
-    slug = composed("-".join(words.split()))
+    slug = letters(name).replace(" ", "-")
     short = slug[:SLUG_CHARACTERS].encode()[:SLUG_BYTES].decode("utf-8", "ignore").rstrip("-")
     if not short or short != slug or _RESERVED.fullmatch(slug):
         start = short[:70].encode()[: SLUG_BYTES - 9].decode("utf-8", "ignore").rstrip("-")
