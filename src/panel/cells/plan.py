@@ -79,6 +79,16 @@ class Plan:
         held = len(self.pending) - len(pending)
         return replace(self, pending=pending, waiting=self.waiting + held)
 
+    def planned_anew(self, new: Plan) -> Plan:
+        """Return the plan with another one of its pending cells in their place."""
+        return Plan(
+            new.pending,
+            self.reused + new.reused,
+            self.adopted + new.adopted,
+            self.left + new.left,
+            self.waiting + new.waiting,
+        )
+
     def reasons(self) -> dict[str, int]:
         """Count the pending cells by reason, in the order of REASONS."""
         counted = Counter(reason for _cell, reason in self.pending)

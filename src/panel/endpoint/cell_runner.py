@@ -21,6 +21,7 @@ from panel.endpoint.limits import Budget, ConcurrencyLimiter
 from panel.endpoint.output_modes import OutputMode, RequestProfile, optional_fields, plain_fields
 from panel.endpoint.patience import GivenUp, Patience
 from panel.endpoint.prompt_counts import PromptCounts
+from panel.endpoint.usage import RunUsage
 from panel.stats import Outcome
 from panel.workspace.endpoints import Endpoint
 from panel.workspace.prompts import Messages
@@ -52,30 +53,6 @@ def repair_shown(cell: Cell, reply: str | None, problems: list[str]) -> Messages
     repair = cell.prompts.repair_text(cell.persona, problems)
     shown = (reply or "")[:REPLY_SHOWN] or "(empty)"
     return (*cell.messages, ("assistant", shown), ("user", repair))
-
-
-@dataclass(slots=True)
-class RunUsage:
-    """What a runner has spent so far. Tokens only where the server counts them."""
-
-    requests: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    cached_tokens: int = 0
-    cost_usd: float = 0.0
-    degraded: int = 0
-    models: set[str] = field(default_factory=set)
-
-    def add(self, attempt: Attempt) -> None:
-        """Count one more request."""
-        self.requests += 1
-        self.prompt_tokens += attempt.prompt_tokens or 0
-        self.completion_tokens += attempt.completion_tokens or 0
-        self.cached_tokens += attempt.cached_tokens or 0
-        self.cost_usd += attempt.cost_usd or 0
-        self.degraded += attempt.degraded
-        if attempt.returned_model:
-            self.models.add(attempt.returned_model)
 
 
 def nowhere(_fault: Fault) -> bool:

@@ -1,12 +1,13 @@
-"""Reads token counts, wherever a server puts them, and what they cost."""
+"""Token counts: read wherever a server puts them, what they cost, and what a run has spent."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from panel.cells.lines import Attempt, Reading
 from panel.workspace.settings import Prices
 
 
@@ -17,6 +18,33 @@ class TokenUsage:
     prompt_tokens: int | None
     completion_tokens: int | None
     cached_tokens: int | None
+
+
+@dataclass(slots=True)
+class RunUsage:
+    """What a run has spent so far. Tokens only where the server counts them.
+
+    degraded: replies found only in a reasoning field. models: names that the server returned.
+    """
+
+    requests: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    cost_usd: float = 0.0
+    degraded: int = 0
+    models: set[str] = field(default_factory=set)
+
+    def add(self, request: Attempt | Reading) -> None:
+        """Count one more request."""
+        self.requests += 1
+        self.prompt_tokens += request.prompt_tokens or 0
+        self.completion_tokens += request.completion_tokens or 0
+        self.cached_tokens += request.cached_tokens or 0
+        self.cost_usd += request.cost_usd or 0
+        self.degraded += isinstance(request, Attempt) and request.degraded
+        if request.returned_model:
+            self.models.add(request.returned_model)
 
 
 def _count(value: Any) -> int | None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from panel.cells.cells import Cell, CellKey
 from panel.cells.journal import JournalWriter
 from panel.cells.lines import Recorder
+from panel.endpoint.usage import RunUsage
 from panel.stats import Outcome, ShipOrSkip
 from panel.workspace.endpoints import Endpoint
 
@@ -23,15 +24,14 @@ if TYPE_CHECKING:  # detect.py imports the HTTP stack, which this module must no
 
 
 @dataclass(slots=True)
-class RunStats:
+class RunStats(RunUsage):
     """A run's counts so far: cells by outcome, requests, tokens, and US dollars where known.
 
     asked: cells that ended; canaries: those among them that are no outcome of their cell, and
     in none of the counts of outcomes. added: cells asked for while the run went on.
     stopped: None when every cell was asked, else "interrupted", "endpoint", "budget" or
-    "journal". why: one sentence about that. degraded: replies found only in a reasoning field.
-    miscounted: replies whose count of prompt tokens cannot be of the whole prompt.
-    adapted: how requests differed from the settings. models: names that the server returned.
+    "journal". why: one sentence about that. miscounted: replies whose count of prompt tokens
+    cannot be of the whole prompt. adapted: how requests differed from the settings.
     concurrency: (seconds, limit, why) of every change of the limit. reasons: label → cells.
     unknown_model: it was stopped since no server has the model that was named; nothing was asked.
     """
@@ -43,16 +43,9 @@ class RunStats:
     skips: int = 0
     abstains: int = 0
     errors: int = 0
-    requests: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    cached_tokens: int = 0
-    cost_usd: float = 0.0
-    degraded: int = 0
     miscounted: int = 0
     output_mode: str = ""
     adapted: tuple[str, ...] = ()
-    models: set[str] = field(default_factory=set)
     server: str = ""
     server_version: str | None = None
     concurrency: list[tuple[float, int, str]] = field(default_factory=list)

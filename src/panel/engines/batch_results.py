@@ -118,14 +118,7 @@ class ResultRun:
         if self.again:
             self._lines.append(journal_line("canary", cell_fields(attempt.cell)))
         self._lines.append(self.recorder.attempt_lines(attempt, stored.request.custom_id))
-        stats.requests += 1
-        stats.prompt_tokens += attempt.prompt_tokens or 0
-        stats.completion_tokens += attempt.completion_tokens or 0
-        stats.cached_tokens += attempt.cached_tokens or 0
-        stats.cost_usd += attempt.cost_usd or 0.0
-        stats.degraded += attempt.degraded
-        if attempt.returned_model:
-            stats.models.add(attempt.returned_model)
+        stats.add(attempt)
         if not attempt.final:
             self.follow_ups += 1
             return

@@ -11,7 +11,7 @@ from functools import partial
 from panel.cells.cells import Cell
 from panel.cells.lines import Attempt
 from panel.endpoint.allowance import OverBudget
-from panel.endpoint.cell_runner import CellRunner, RunUsage, Settled
+from panel.endpoint.cell_runner import CellRunner, Settled
 from panel.endpoint.client import Client, CompletionClient
 from panel.endpoint.faults import REFUSALS
 from panel.endpoint.limits import Budget
@@ -43,7 +43,6 @@ class JobRun(Asking):
         bounds = job.budget
         self.budget = budget or Budget(bounds.max_calls, bounds.max_tokens, bounds.max_cost)
         self._queue = CellQueue(())
-        self._usage = RunUsage()
         self._runners: list[tuple[Replica, CellRunner]] = []
 
     async def open(self, client: Client, stack: AsyncExitStack) -> None:
@@ -98,7 +97,7 @@ class JobRun(Asking):
             replica.patience,
             profile,
             self.budget,
-            self._usage,
+            self.stats,
             PromptCounts(replica.server.context),
             partial(self.elsewhere, replica),
         )
@@ -152,15 +151,8 @@ class JobRun(Asking):
             replica.doubt()
 
     def _sum_up(self, runner: CellRunner) -> None:
-        stats, usage = self.stats, self._usage
-        stats.requests = usage.requests
-        stats.prompt_tokens = usage.prompt_tokens
-        stats.completion_tokens = usage.completion_tokens
-        stats.cached_tokens = usage.cached_tokens
-        stats.cost_usd = usage.cost_usd
-        stats.degraded = usage.degraded
+        stats = self.stats
         stats.miscounted = sum([each.counts.unbelieved for _replica, each in self._runners])
-        stats.models = usage.models
         stats.output_mode = runner.request_profile.output_mode
         stats.adapted = runner.request_profile.adapted()
 

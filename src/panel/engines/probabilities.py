@@ -116,13 +116,7 @@ class _Readings(Asking):
 
     async def _record(self, reading: Reading) -> None:
         await self.commits.append(reading.line())
-        stats = self.stats
-        stats.requests += 1
-        stats.prompt_tokens += reading.prompt_tokens or 0
-        stats.completion_tokens += reading.completion_tokens or 0
-        stats.cached_tokens += reading.cached_tokens or 0
-        stats.cost_usd += reading.cost_usd or 0
-        stats.models |= {reading.returned_model} if reading.returned_model else set()
+        self.stats.add(reading)
 
     def _count(self, reading: Reading) -> None:
         stats = self.stats

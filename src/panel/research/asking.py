@@ -13,11 +13,12 @@ from panel.cells.cells import Cell, ModelIdentity
 from panel.cells.journal import JournalWriter, journal_line, new_run_id, utc_now
 from panel.cells.lines import Recorder, record_lines, run_line
 from panel.engines.base import HERE, NO_BUDGET, Job, RunBudget, RunStats, Workers
-from panel.errors import StoreBusyError, UsageError
+from panel.errors import StoreBusyError
 from panel.frozen.thaw import opened_thawed
 from panel.research.arms import Arm, Plan, Protocol, factors_of, plan_arms
+from panel.runs.ending import end_run, stopped_by
 from panel.runs.lock import run_lock
-from panel.runs.run import MEMORY, ProgressReporter, RunSummary, end_run, stopped_by
+from panel.runs.run import MEMORY, ProgressReporter, RunSummary, priced
 from panel.store.ingest import ingest, opened
 from panel.store.queries import run_totals
 from panel.store.registrations import record_digests
@@ -86,12 +87,7 @@ def ask_arms(
     StoreError; StoreBusyError while another run asks one of the models.
     """
     for arm in arms:
-        endpoint = arm.target.endpoint
-        if how.budget.max_cost is not None and endpoint.prices is None:
-            raise UsageError(
-                f"the price of {arm.target.model} is not known, so --max-cost cannot hold. Write "
-                f"prices under [endpoints.{endpoint.name}] in panel.toml, or use --max-tokens."
-            )
+        priced(arm.target, how.budget)
     models = {str(arm.target.model): arm.target.model for arm in arms}
     with ExitStack() as stack:
         for model in models.values():
@@ -106,8 +102,6 @@ def ask_arms(
 
 
 REGISTRATION = "registration"  # what a run does that registers arms which wait for their models
-
-
 Group = tuple[Endpoint, list[Cell]]  # cells that one model is asked, in the order drawn
 
 

@@ -18,7 +18,8 @@ from panel.endpoint.batch_files import Result, read_result
 from panel.engines.batch_results import ResultReader, ResultRun
 from panel.errors import EndpointError, PanelError, UsageError
 from panel.runs.batch import BatchJournal, Notice, batch_lock, batches_now, endpoint_of, with_api
-from panel.runs.run import MEMORY, end_run, stopped_by
+from panel.runs.ending import end_run, stopped_by
+from panel.runs.run import MEMORY
 from panel.runs.selection import Selection, resolve
 from panel.store.batches import KeptRequests, StoredBatch, StoredRequest
 from panel.store.ingest import ingest, opened

@@ -14,8 +14,9 @@ from panel.cells.lines import run_line
 from panel.endpoint.target import refuse_demo
 from panel.engines.base import NO_BUDGET, RunBudget, RunStats
 from panel.engines.probabilities import ReadingJob, read_takes
+from panel.runs.ending import Ending
 from panel.runs.lock import run_lock
-from panel.runs.run import MEMORY, ProgressReporter, end_run, priced, stopped_by
+from panel.runs.run import MEMORY, ProgressReporter, priced
 from panel.runs.selection import Selection, opened_for
 from panel.store.ingest import ingest
 from panel.store.probabilities import TakesToRead, takes_to_read
@@ -76,20 +77,13 @@ def ask_readings(
     target.endpoint.secret_headers()
     with run_lock(workspace.runs, target.model):
         takes = plan_readings(workspace, selection).takes.pending  # another run may have asked
-        writer, stats = JournalWriter(workspace.runs, new_run_id()), RunStats()
         if not takes:
-            return None, stats
-        try:
+            return None, RunStats()
+        writer = JournalWriter(workspace.runs, new_run_id())
+        with Ending(writer) as run:
             writer.append(run_line(workspace.personas, target.model, "probabilities"))
             memory = workspace.runs / MEMORY
             how = (reporter.progress, reporter.notice, memory, budget)
-            stats = read_takes(ReadingJob(takes, target.endpoint, writer, *how))
-        except KeyboardInterrupt:
-            stats.stopped = "interrupted"
-        except BaseException as error:
-            stats.stopped = stopped_by(error)
-            raise
-        finally:
-            end_run(writer, stats)
+            run.stats = read_takes(ReadingJob(takes, target.endpoint, writer, *how))
         ingest(workspace.runs)
-    return writer.run_id, stats
+    return writer.run_id, run.stats

@@ -12,24 +12,11 @@ from typing import Any
 
 from panel.cells.cells import Target
 from panel.cells.journal import JournalWriter, journal_line, new_run_id
-from panel.cells.lines import Recorder, adopt_lines, cell_fields, end_line, record_lines, run_line
+from panel.cells.lines import Recorder, adopt_lines, cell_fields, record_lines, run_line
 from panel.cells.plan import Plan, make_plan
-from panel.engines.base import (
-    HERE,
-    NO_BUDGET,
-    Job,
-    RunBudget,
-    RunStats,
-    Workers,
-    nothing_more,
-)
-from panel.errors import (
-    EndpointError,
-    JournalError,
-    PanelError,
-    StoreBusyError,
-    UsageError,
-)
+from panel.engines.base import HERE, NO_BUDGET, Job, RunBudget, RunStats, Workers, nothing_more
+from panel.errors import StoreBusyError, UsageError
+from panel.runs.ending import Ending
 from panel.runs.lock import run_lock
 from panel.runs.selection import Prepared, journals_now, prepare
 from panel.store.batches import waiting_cells
@@ -175,18 +162,14 @@ def _planned_anew(workspace: WorkspaceFiles, prepared: Prepared) -> Prepared:
         known = known_cells(connection, prepared.target.model)
         digests, panel = known_records(connection, prepared.target.model)
         waiting = set() if prepared.selection.batched else waiting_cells(connection)
-    old = prepared.plan
-    wanted, cells = prepared.selection, [cell for cell, _reason in old.pending]
+    wanted, cells = prepared.selection, [cell for cell, _reason in prepared.plan.pending]
     new = make_plan(cells, known, (), wanted.retry, wanted.again).without(waiting)
-    plan = Plan(
-        new.pending,
-        old.reused + new.reused,
-        old.adopted + new.adopted,
-        old.left + new.left,
-        old.waiting + new.waiting,
-    )
     return replace(
-        prepared, plan=plan, journals=journals, stored_digests=digests, stored_panel=panel
+        prepared,
+        plan=prepared.plan.planned_anew(new),
+        journals=journals,
+        stored_digests=digests,
+        stored_panel=panel,
     )
 
 
@@ -196,23 +179,15 @@ def _execute(
     writer = JournalWriter(workspace.runs, new_run_id())
     opening = _opening(workspace, prepared)
     first = next(opening, None)
-    stats = RunStats()
-    if first is not None:
-        try:
-            writer.append_all(chain([first], opening))
-            stats = _ask(workspace, prepared, writer, how)
-            if prepared.settling and prepared.settling.taken:
-                writer.append(adopt_lines(prepared.settling.taken))
-        except KeyboardInterrupt:
-            stats.stopped = "interrupted"
-        except BaseException as error:
-            stats.stopped = stopped_by(error)
-            raise
-        finally:
-            end_run(writer, stats)
-    totals = _totals(workspace, writer.run_id, stats, how) if first is not None else {}
-    run_id, seconds = writer.run_id if first is not None else None, time.perf_counter() - started
-    return _summary(prepared.plan, run_id, totals, stats, seconds), stats
+    if first is None:
+        return _summary(prepared.plan, None, {}, RunStats(), started), RunStats()
+    with Ending(writer) as run:
+        writer.append_all(chain([first], opening))
+        run.stats = _ask(workspace, prepared, writer, how)
+        if prepared.settling and prepared.settling.taken:
+            writer.append(adopt_lines(prepared.settling.taken))
+    totals = _totals(workspace, writer.run_id, run.stats, how)
+    return _summary(prepared.plan, writer.run_id, totals, run.stats, started), run.stats
 
 
 def _totals(
@@ -290,31 +265,8 @@ def _opening(workspace: WorkspaceFiles, prepared: Prepared) -> Iterator[bytes]:
         yield journal_line("canary", cell_fields(cell))
 
 
-def stopped_by(error: BaseException) -> str:
-    """Return the word for what ended a run early."""
-    if isinstance(error, KeyboardInterrupt):
-        return "interrupted"
-    if isinstance(error, JournalError):
-        return "journal"
-    return "endpoint" if isinstance(error, EndpointError) else "error"
-
-
-def end_run(writer: JournalWriter, stats: RunStats) -> None:
-    """Write the last line of a journal that was begun, and close it."""
-    line = end_line(
-        stats.stopped,
-        server=stats.server or None,
-        server_version=stats.server_version,
-        output_mode=stats.output_mode or None,
-        concurrency=stats.concurrency,
-    )
-    try:
-        if writer.started:
-            writer.append(line)
-    except PanelError:
-        pass  # the reason the run ends with is already on its way up; the views show "cut off"
-    finally:
-        writer.close()
+_COUNTS = ("asked", "verdicts", "abstains", "errors", "canaries", "requests")
+_MEASURED = ("prompt_tokens", "completion_tokens", "cached_tokens", "cost_usd")
 
 
 def _summary(
@@ -322,26 +274,19 @@ def _summary(
     run_id: str | None,
     totals: Mapping[str, Any],
     stats: RunStats,
-    seconds: float,
+    started: float,
 ) -> RunSummary:
     """Sum up a run; totals: its row of the view ``runs``, empty where it wrote nothing."""
-    counted = totals if stats.asked else {}
-    unknown = None if stats.asked else 0
+    known: dict[str, Any] = dict.fromkeys((*_COUNTS, *_MEASURED), 0) | {"cost_usd": 0.0}
+    if stats.asked:
+        known |= dict.fromkeys(_MEASURED)
+        known |= {name: value for name, value in totals.items() if name in known}
     return RunSummary(
+        **known,
         run_id=run_id,
         planned=plan.cells + stats.added,
         reused=plan.reused,
-        asked=counted.get("asked", 0),
-        verdicts=counted.get("verdicts", 0),
-        abstains=counted.get("abstains", 0),
-        errors=counted.get("errors", 0),
-        canaries=counted.get("canaries", 0),
-        requests=counted.get("requests", 0),
-        prompt_tokens=counted.get("prompt_tokens", unknown),
-        completion_tokens=counted.get("completion_tokens", unknown),
-        cached_tokens=counted.get("cached_tokens", unknown),
-        cost_usd=counted.get("cost_usd", None if stats.asked else 0.0),
-        seconds=round(seconds, 3),
+        seconds=round(time.perf_counter() - started, 3),
         stopped=stats.stopped,
         left=plan.left,
         waiting=plan.waiting,
