@@ -11,14 +11,15 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
 from panel.errors import PanelError, UsageError, WorkspaceError
 from panel.hashing import content_hash
 from panel.workspace.documents import parse_yaml, yaml_lines
+from panel.workspace.fields import Line, Strict, Text
 from panel.workspace.plain_files import read_text
 from panel.workspace.scaffold import shipped
-from panel.workspace.tools import Line, Pricing, Text, Tool, slugify
+from panel.workspace.tools import Pricing, Tool, slugify
 from panel.workspace.validation import validate
 
 FOLDER = "probes"
@@ -29,10 +30,6 @@ POSITIONS: tuple[Position, ...] = ("start", "middle", "end")
 T = TypeVar("T")
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
 def _with_slots(text: str) -> str:
     for slot in ("{name}", "{flaw}"):
         if text.count(slot) != 1:
@@ -40,7 +37,7 @@ def _with_slots(text: str) -> str:
     return text
 
 
-class ProbeTool(_Strict):
+class ProbeTool(Strict):
     """A fictional tool. flaw: the persona whose kind of flaw it has, in four severities.
 
     text: the description, with {name} and {flaw} once each; severities: what {flaw} becomes.
@@ -83,7 +80,7 @@ class ProbeTool(_Strict):
         return f"{insert} {text}" if where == "start" else f"{text} {insert}"
 
 
-class Brands(_Strict):
+class Brands(Strict):
     """Names of makers: famous, invented, and no words at all."""
 
     famous: Annotated[tuple[Line, ...], Field(min_length=1)]
@@ -91,7 +88,7 @@ class Brands(_Strict):
     nonce: Annotated[tuple[Line, ...], Field(min_length=1)]
 
 
-class PlantedFact(_Strict):
+class PlantedFact(Strict):
     """Two sentences that differ in one fact. direction: of the persona's ship rate, from → to."""
 
     id: Line
@@ -101,7 +98,7 @@ class PlantedFact(_Strict):
     to: Text
 
 
-class Edits(_Strict):
+class Edits(Strict):
     """What probes change. sealed: the hash of what stands in sealed.yaml."""
 
     sealed: Line
@@ -112,11 +109,11 @@ class Edits(_Strict):
     look_alikes: Annotated[tuple[Text, ...], Field(min_length=1)]
 
 
-class _Reworded(_Strict):
+class _Reworded(Strict):
     wordings: dict[Line, tuple[Text, ...]]
 
 
-class _Listed(_Strict):
+class _Listed(Strict):
     tools: tuple[ProbeTool, ...]
 
 

@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from panel.errors import Problem, WorkspaceError
 from panel.text import composed
 from panel.workspace.documents import read_front_matter
-from panel.workspace.tools import Flag, Line, Text
+from panel.workspace.fields import Flag, Line, Strict, Text
 from panel.workspace.validation import did_you_mean, validate
 
 FOLDER = "editorial"
@@ -29,18 +29,14 @@ LONGEST = 100_000  # characters of a text
 BETWEEN = "--"  # the slugs of a pair; no slug holds it
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Correction(_Strict):
+class Correction(Strict):
     """What was wrong on a page, and the day on which that was put right."""
 
     date: datetime.date
     note: Line
 
 
-class Editorial(_Strict):
+class Editorial(Strict):
     """What an editor says of a page in their own name.
 
     headline, standfirst: above the page's own. pick: "our pick", and why, in Markdown. lead: the

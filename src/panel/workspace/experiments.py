@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from panel.errors import Problem, UsageError, WorkspaceError
 from panel.hashing import content_hash
 from panel.workspace.documents import Lines
+from panel.workspace.fields import Strict
 from panel.workspace.plain_files import refuse_outside
 from panel.workspace.settings import Sampling
 from panel.workspace.settings_file import read_toml
@@ -21,10 +22,6 @@ from panel.workspace.verdict import HOUSE_FORM, Form
 FOLDER = "experiments"
 NAME = r"[a-z0-9][a-z0-9_-]{0,39}"
 NEXT = "next"  # a model that has still to appear
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 def _overlay(text: str) -> str:
@@ -37,7 +34,7 @@ def _overlay(text: str) -> str:
 Overlay = Annotated[str, AfterValidator(_overlay)]
 
 
-class ArmSettings(_Strict):
+class ArmSettings(Strict):
     """One ``[arms.<name>]`` table: what the arm has of its own; all the rest is the house panel's.
 
     prompts, personas, tools: folders below ``experiments/`` that hold only the files that differ.
@@ -69,7 +66,7 @@ class ArmSettings(_Strict):
         return {part: folder for part, folder in named.items() if folder is not None}
 
 
-class Comparison(_Strict):
+class Comparison(Strict):
     """One ``[[compare]]`` table: what is to be compared, written down before the first answer.
 
     The difference is that of b minus a. margin: in percentage points; differences below it count
@@ -82,7 +79,7 @@ class Comparison(_Strict):
     expect: Literal["more", "fewer"] | None = None
 
 
-class Chosen(_Strict):
+class Chosen(Strict):
     """The ``[select]`` table: what of the catalog and the panel is asked; all when empty."""
 
     tools: tuple[str, ...] = ()
@@ -90,7 +87,7 @@ class Chosen(_Strict):
     categories: tuple[str, ...] = ()
 
 
-class ExperimentFile(_Strict):
+class ExperimentFile(Strict):
     """What ``experiments/<name>.toml`` holds. seed: of the asking order. repeats: of every cell."""
 
     question: Annotated[str, Field(min_length=1, max_length=500)]

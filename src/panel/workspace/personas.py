@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from panel.errors import Problem, WorkspaceError
-from panel.hashing import content_hash
 from panel.workspace.documents import read_front_matter
+from panel.workspace.fields import Recorded, Strict
 from panel.workspace.media import MediaName
 from panel.workspace.mistakes import shown
 from panel.workspace.validation import did_you_mean, validate
@@ -41,11 +40,11 @@ Filled = Annotated[str, Field(min_length=1, max_length=4000)]
 Optional = Annotated[str, Field(max_length=4000)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+class _Stripped(Strict):
+    model_config = ConfigDict(str_strip_whitespace=True)
 
 
-class Beat(_Strict):
+class Beat(_Stripped):
     """One required move of a take. id: its field in the verdict. ask: what to write there."""
 
     id: Annotated[str, AfterValidator(_beat_id)]
@@ -53,7 +52,7 @@ class Beat(_Strict):
     ask: Filled
 
 
-class Persona(_Strict):
+class Persona(_Stripped, Recorded):
     """A reviewer: what it writes about (beats), when it ships and skips, how it speaks (voice).
 
     weighs: what its verdict rests on; leaves: what it leaves to the other reviewers. Both may be
@@ -72,18 +71,6 @@ class Persona(_Strict):
     avoid: tuple[Filled, ...] = ()
     voice: Filled
     portrait: MediaName | None = None
-
-    def record(self) -> dict[str, Any]:
-        """Return the persona as plain JSON types."""
-        return self.model_dump(mode="json")
-
-    def digest(self) -> str:
-        """Return the content hash of everything written about the persona."""
-        return self._digest
-
-    @cached_property  # it cannot change, and every attempt's line has it
-    def _digest(self) -> str:
-        return content_hash(self.record())
 
 
 def load_personas(folder: Path) -> list[Persona]:

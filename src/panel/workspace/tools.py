@@ -7,18 +7,17 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from panel.errors import Problem, WorkspaceError
-from panel.hashing import content_hash, text_hash
+from panel.hashing import text_hash
 from panel.text import composed, counted, letters
 from panel.workspace.documents import Document, front_matter_of, read_front_matter
+from panel.workspace.fields import Address, Flag, Line, Recorded, Strict, Text
 from panel.workspace.media import MediaName
-from panel.workspace.mistakes import shown
 from panel.workspace.plain_files import decode_text
 from panel.workspace.tables import TABLE_ENDINGS, Row, read_table
 from panel.workspace.validation import by_column, validate
@@ -45,34 +44,6 @@ def slugify(name: str) -> str:
     return short
 
 
-def _clean(text: str) -> str:
-    for position, character in enumerate(text):
-        if character == "\0" or "\ud800" <= character <= "\udfff":
-            kind = "NUL" if character == "\0" else "a lone surrogate"
-            raise ValueError(
-                f"holds {kind} (U+{ord(character):04X}) at character {position + 1}. "
-                "Remove that character."
-            )
-    return text.strip()
-
-
-def _quick_clean(text: str) -> str:
-    # One encode finds the rare bad character; the slow walk then finds its place.
-    if "\0" in text:
-        return _clean(text)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return _clean(text)
-    return text.strip()
-
-
-def _http_address(text: str) -> str:
-    if not re.match(r"https?://[^\s/]", text):
-        raise ValueError(f"{shown(text)} is not a web address. Begin it with https:// or http://.")
-    return text
-
-
 def _described(text: str) -> str:
     if not text:
         raise ValueError("is empty. Write what the tool is, what it does and for whom.")
@@ -84,36 +55,16 @@ def _described(text: str) -> str:
     return text
 
 
-def _plain_number(value: Any) -> Any:
-    """Turn numbers into text: in `name: 7` the author meant text, whatever YAML made of it."""
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
-
-
-def _flag(value: Any) -> Any:
-    """Read a flag as YAML's authors write it; in a file of a workspace every word is text."""
-    if isinstance(value, str) and value.casefold() in ("true", "false", "yes", "no", ""):
-        return value.casefold() in ("true", "yes")
-    return value
-
-
-Text = Annotated[str, BeforeValidator(_plain_number), AfterValidator(_quick_clean)]
-Line = Annotated[Text, AfterValidator(composed), Field(min_length=1, max_length=500)]
-Flag = Annotated[bool, BeforeValidator(_flag)]
-Address = Annotated[Text, AfterValidator(composed), AfterValidator(_http_address)]
-
-
 _SET: set[str] = set()
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
+class _Written(Strict):
     def model_post_init(self, _context: Any) -> None:
         """Forget which fields were written: a set of them for each tool takes a kilobyte."""
         object.__setattr__(self, "__pydantic_fields_set__", _SET)
 
 
-class PricePlan(_Strict):
+class PricePlan(_Written):
     """One price plan: its name, its price as the vendor writes it, what it includes."""
 
     name: Line
@@ -121,7 +72,7 @@ class PricePlan(_Strict):
     includes: Text = ""
 
 
-class Pricing(_Strict):
+class Pricing(_Written):
     """What the tool costs. entry: the cheapest way in. verified: the day this was checked."""
 
     entry: Line
@@ -134,7 +85,7 @@ def _stated(value: Any) -> Any:
     return {"value": value} if isinstance(value, str | int | float) else value
 
 
-class Fact(_Strict):
+class Fact(_Written):
     """One fact that a comparison shows beside another tool's. source: where it was read."""
 
     value: Line
@@ -142,7 +93,7 @@ class Fact(_Strict):
     checked: date | None = None
 
 
-class Tool(_Strict):
+class Tool(_Written, Recorded):
     """A tool under review, as its author described it. All text is untrusted.
 
     facts: what is known of it besides its price, by label: licence, hosting, limits. logo, image:
@@ -156,10 +107,10 @@ class Tool(_Strict):
     description: Annotated[Text, AfterValidator(_described)]
     pricing: Pricing
     url: Address | None = None
-    links: dict[Line, Address] = {}
+    links: dict[Line, Address] = Field(default_factory=dict)
     tags: tuple[Line, ...] = ()
     released: date | None = None
-    facts: dict[Line, Annotated[Fact, BeforeValidator(_stated)]] = {}
+    facts: dict[Line, Annotated[Fact, BeforeValidator(_stated)]] = Field(default_factory=dict)
     logo: MediaName | None = None
     image: MediaName | None = None
     hold: Flag = False
@@ -168,18 +119,6 @@ class Tool(_Strict):
     def held(self, today: date) -> bool:
         """Whether its page is not to be published on this day (UTC)."""
         return self.hold or (self.publish_after is not None and today < self.publish_after)
-
-    def record(self) -> dict[str, Any]:
-        """Return the tool as plain JSON types."""
-        return self.model_dump(mode="json")
-
-    def digest(self) -> str:
-        """Return the content hash of everything written about the tool."""
-        return self._digest
-
-    @cached_property  # it cannot change, and every attempt's line has it
-    def _digest(self) -> str:
-        return content_hash(self.record())
 
 
 @dataclass(slots=True)
