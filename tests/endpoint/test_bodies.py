@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from panel.endpoint.bodies import read_body
-from panel.endpoint.client import RawResponse
 from panel.endpoint.replies import read_reply
+from panel.endpoint.responses import RawResponse
 from tests.support.mock_endpoint import Answer, MockEndpoint, completion, reply_for
 from tests.support.runs import rows
 from tests.support.space import Panel, Space

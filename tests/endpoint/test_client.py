@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from panel.endpoint.client import Client, RawResponse
+from panel.endpoint.client import Client
 from panel.endpoint.masking import MASK
+from panel.endpoint.responses import RawResponse
 from panel.errors import EndpointError
 from panel.workspace.endpoints import Endpoint
 from panel.workspace.settings import EndpointSettings

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from panel.endpoint.client import RawResponse
 from panel.endpoint.decision_api import (
     FORMS,
     Decision,
@@ -21,6 +20,7 @@ from panel.endpoint.decision_api import (
 )
 from panel.endpoint.faults import DECISIONS_REFUSED, NO_DECISIONS
 from panel.endpoint.probabilities import ShipProbability
+from panel.endpoint.responses import RawResponse
 from tests.support.decision_servers import openai, sglang, text_of, vllm
 from tests.support.mock_endpoint import Answer, completion
 

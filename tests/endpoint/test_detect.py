@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from panel.endpoint import servers
-from panel.endpoint.client import Client, RawResponse
+from panel.endpoint.client import Client
 from panel.endpoint.detect import Diagnosis, Server, diagnose, identify
 from panel.endpoint.output_modes import RequestProfile
+from panel.endpoint.responses import RawResponse
 from panel.workspace.endpoints import Endpoint
 from tests.support.mock_endpoint import Answer, MockEndpoint, completion
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from panel.endpoint.client import RawResponse
 from panel.endpoint.faults import classify_fault
 from panel.endpoint.replies import Reply, read_reply
+from panel.endpoint.responses import RawResponse
 from tests.support.mock_endpoint import Answer, MockEndpoint, reply_for
 from tests.support.space import Panel, Space
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from panel.endpoint.client import RawResponse
 from panel.endpoint.faults import OVERLOADS, REMEDIES, TABLE, Fault, classify_fault
+from panel.endpoint.responses import RawResponse
 
 SENT = ("temperature", "max_tokens", "seed")
 

@@ -14,8 +14,8 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from panel.endpoint.client import RawResponse as Received
 from panel.endpoint.replies import read_reply
+from panel.endpoint.responses import RawResponse as Received
 from panel.workspace.personas import load_personas
 from panel.workspace.verdict import UnparsableReply, Verdict, parse
 from tests.support.mock_endpoint import Answer, MockEndpoint, completion

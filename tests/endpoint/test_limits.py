@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from panel.endpoint import limits
-from panel.endpoint.limits import Budget, ConcurrencyLimiter, LongWait, Slot
+from panel.endpoint.budget import Budget
+from panel.endpoint.limits import ConcurrencyLimiter, LongWait, Slot
 
 
 class Clock(asyncio.SelectorEventLoop):

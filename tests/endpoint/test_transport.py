@@ -21,10 +21,12 @@ from urllib.parse import urlsplit
 import pytest
 
 from panel.endpoint.bodies import BODY_BYTES, BodyTooLong, unpacked
-from panel.endpoint.client import Client, RawResponse
+from panel.endpoint.client import Client
 from panel.endpoint.faults import Fault, classify_fault
 from panel.endpoint.proxies import Proxy, proxy_for
-from panel.endpoint.transport import HEADER_BYTES, Route, transport_fault
+from panel.endpoint.responses import RawResponse
+from panel.endpoint.transport import HEADER_BYTES, Route
+from panel.endpoint.way_faults import transport_fault
 from panel.errors import EndpointError
 from panel.workspace.endpoints import Endpoint
 from tests.support.certificates import make_certificate, server_context

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from panel.endpoint.client import RawResponse
+from panel.endpoint.responses import RawResponse
 from panel.endpoint.waits import FOREVER, asked_wait, daily, reset_wait, seconds_of, until
 
 NOW = 1_800_000_000.0  # 15 January 2027, 08:00 UTC

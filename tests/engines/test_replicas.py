@@ -13,10 +13,11 @@ import pytest
 
 from panel.endpoint import health
 from panel.endpoint.allowance import ROOM_SECONDS, Allowance, OverBudget
-from panel.endpoint.client import RawResponse
+from panel.endpoint.budget import Budget
 from panel.endpoint.health import EndpointHealth
-from panel.endpoint.limits import Budget, ConcurrencyLimiter
+from panel.endpoint.limits import ConcurrencyLimiter
 from panel.endpoint.patience import Patience
+from panel.endpoint.responses import RawResponse
 from panel.engines.base import RunBudget
 from panel.runs.run import ProgressReporter, Recording, RunSummary, execute
 from panel.runs.selection import Selection, prepare

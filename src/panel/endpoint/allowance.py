@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from panel.endpoint.client import RawResponse
+from panel.endpoint.budget import Budget
 from panel.endpoint.faults import Fault
-from panel.endpoint.limits import Budget, Slot
+from panel.endpoint.limits import Slot
 from panel.endpoint.patience import Patience
+from panel.endpoint.responses import RawResponse
 from panel.workspace.settings import Prices
 
 ROOM_SECONDS = 0.05  # between two looks at whether the budget has room again

@@ -6,11 +6,11 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 from panel.cells.lines import Attempt
-from panel.endpoint.client import RawResponse
 from panel.endpoint.faults import BROKEN, SLIPPED, Fault, classify_fault
 from panel.endpoint.probabilities import ship_probability
 from panel.endpoint.prompt_counts import PromptCounts
 from panel.endpoint.replies import Reply, read_reply
+from panel.endpoint.responses import RawResponse
 from panel.endpoint.usage import cost
 from panel.workspace.settings import Prices
 from panel.workspace.verdict import UnparsableReply

@@ -16,8 +16,8 @@ from typing import Any, BinaryIO
 from urllib.parse import quote, urlencode
 
 from panel.endpoint.batch_files import URL
-from panel.endpoint.client import RawResponse
 from panel.endpoint.faults import Fault, classify_fault
+from panel.endpoint.responses import RawResponse
 from panel.endpoint.transfers import Load, TransferClient
 from panel.errors import EndpointError
 from panel.text import clean_text

@@ -12,9 +12,9 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
-from panel.endpoint.client import RawResponse
 from panel.endpoint.faults import EXPIRED
 from panel.endpoint.masking import mask_keys
+from panel.endpoint.responses import RawResponse
 from panel.workspace.presets import BatchService
 
 URL = "/v1/chat/completions"

@@ -15,12 +15,14 @@ from panel.cells.journal import utc_now
 from panel.cells.lines import Attempt
 from panel.endpoint.allowance import Allowance, Reserved
 from panel.endpoint.attempts import AttemptContext, AttemptResult, read_attempt
-from panel.endpoint.client import CompletionClient, RawResponse
+from panel.endpoint.budget import Budget
+from panel.endpoint.client import CompletionClient
 from panel.endpoint.faults import LOADING, SLIPPED, Fault
-from panel.endpoint.limits import Budget, ConcurrencyLimiter
+from panel.endpoint.limits import ConcurrencyLimiter
 from panel.endpoint.output_modes import OutputMode, RequestProfile, optional_fields, plain_fields
 from panel.endpoint.patience import GivenUp, Patience
 from panel.endpoint.prompt_counts import PromptCounts
+from panel.endpoint.responses import RawResponse
 from panel.endpoint.usage import RunUsage
 from panel.stats import Outcome
 from panel.workspace.endpoints import Endpoint

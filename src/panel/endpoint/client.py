@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import html
-import json
 import re
 import time
 from collections.abc import Coroutine
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, Protocol, Self
 from urllib.parse import urlsplit
 
@@ -19,148 +16,14 @@ import openai
 from pydantic_core import to_json
 
 from panel.cells.cells import Cell
-from panel.endpoint.bodies import decoded, read_body
-from panel.endpoint.masking import MASK, mask_keys, mask_line
-from panel.endpoint.transport import (
-    Like,
-    Received,
-    Transport,
-    route_to,
-    transport_fault,
-    way_fault,
-)
+from panel.endpoint.masking import MASK, forms_of, mask_keys, mask_line
+from panel.endpoint.responses import RawResponse
+from panel.endpoint.transport import Like, Received, Transport, route_to
+from panel.endpoint.way_faults import transport_fault, way_fault
 from panel.errors import EndpointError
 from panel.workspace.endpoints import Endpoint
 
 NO_KEY = "none"  # the client insists on a key; local servers ignore it
-SECRET_LENGTH = 8  # shorter keys ("ollama", "EMPTY") are words, not secrets
-
-
-@dataclass(slots=True)
-class RawResponse:
-    """What one request returned: status, headers and body, or how the transport failed.
-
-    transport_fault: (label, detail) when no complete answer arrived; status is None then.
-    keyless: no secret was sent with the request.
-    """
-
-    seconds: float
-    status: int | None = None
-    headers: dict[str, str] = field(default_factory=dict)
-    body: bytes = b""
-    transport_fault: tuple[str, str] | None = None
-    keyless: bool = False
-    _parsed: Any = None
-
-    def text(self) -> str:
-        """Return the body as text; bytes that are not in its encoding become U+FFFD."""
-        return decoded(self.body)
-
-    def json(self) -> Any:
-        """Return the body as JSON, an event stream as what it adds up to; None where it is none."""
-        if self._parsed is None and self.body:
-            self._parsed = read_body(self.body)
-        return self._parsed
-
-    def completion(self) -> dict[str, Any] | None:
-        """Return the body as a chat completion with a choice; None when it is not one.
-
-        A choice that has an ending but no message has an empty one: it was filtered, say.
-        """
-        body = self._unwrapped("choices")
-        choices = body.get("choices") if isinstance(body, dict) else None
-        listed = choices if isinstance(choices, list) else ()
-        choices = [each for each in listed if isinstance(each, dict)]
-        # Some gateways put a choice without an answer first, which tells of their filter.
-        choice = next((each for each in choices if _answers(each)), (choices or [None])[0])
-        if not isinstance(body, dict) or choice is None:
-            return None
-        body["choices"] = [choice]
-        if choice.get("message") is None and choice.get("finish_reason"):
-            choice["message"] = {"content": choice.get("text")}
-        return body if isinstance(choice.get("message"), dict) else None
-
-    def decision(self) -> dict[str, Any] | None:
-        """Return the body as an answer of ``/v1/decisions``; None when it is not one."""
-        body = self._unwrapped("answers")
-        told = isinstance(body, dict) and isinstance(body.get("answers"), list | dict)
-        return body if told else None
-
-    def _unwrapped(self, content: str) -> Any:
-        body = self.json()
-        if isinstance(body, str):  # JSON in a JSON string, as some gateways send it
-            body = read_body(body.encode())
-        return _unwrapped(body, content)
-
-    def error_text(self) -> tuple[str, str | None]:
-        """Return an error's message and code, in any server's form; else the start of the body."""
-        body = self.json()
-        error = _error_of(body)
-        if isinstance(error, dict):
-            message = error.get("message", error.get("detail", error))
-            code = error.get("code") or error.get("type") or error.get("error_type")
-            return str(message)[:2000], str(code) if code is not None else None
-        if isinstance(error, str):
-            kind = body.get("error_type") if isinstance(body, dict) else None
-            return error[:2000], str(kind) if kind is not None else None
-        return self.text()[:2000], None
-
-    def error_param(self) -> str | None:
-        """Return the request field that an error blames (``param``)."""
-        error = _error_of(self.json())
-        param = error.get("param") if isinstance(error, dict) else None
-        return param if isinstance(param, str) else None
-
-
-_ENVELOPES = ("result", "data", "response", "output", "body")
-
-
-def _unwrapped(body: Any, content: str) -> Any:
-    """Take the object with a field out of a list of one and of the envelopes of gateways."""
-    for _ in range(4):
-        if isinstance(body, list) and len(body) == 1:
-            [body] = body
-        if not isinstance(body, dict) or content in body:
-            break
-        inner = next((body[name] for name in _ENVELOPES if body.get(name)), None)
-        if isinstance(inner, str):
-            inner = read_body(inner.encode())
-        if not isinstance(inner, dict | list):
-            break
-        body = {"usage": body.get("usage"), **inner} if isinstance(inner, dict) else inner
-    return body
-
-
-def _answers(choice: dict[str, Any]) -> bool:
-    return isinstance(choice.get("message"), dict) or isinstance(choice.get("text"), str)
-
-
-def _error_of(body: Any) -> Any:
-    """Return the error in a body: in an envelope, bare, or the only one of a list (Gemini)."""
-    if isinstance(body, list) and len(body) == 1:
-        [body] = body
-    return body.get("error", body) if isinstance(body, dict) else body
-
-
-def _forms_of(secret: str | None) -> tuple[str, ...]:
-    """Return the forms a secret may take in an answer: plain, in JSON, in an address, in HTML.
-
-    A header's may have a scheme before it ("Bearer ..."), and come back without.
-    """
-    bare = (secret or "").rpartition(" ")[2]
-    if not secret or len(bare) < SECRET_LENGTH:
-        return ()
-    return (*(_written(secret) if bare != secret else ()), *_written(bare))
-
-
-def _written(secret: str) -> tuple[str, ...]:
-    """Return how a text may be written, the longest way first."""
-    escaped = json.dumps(secret)[1:-1]
-    forms = {secret, escaped, escaped.replace("/", "\\/"), html.escape(secret)}
-    for code in ("\\u{:04x}", "\\u{:04X}", "%{:02X}", "%{:02x}", "&#x{:X};", "&#x{:x};", "&#{};"):
-        forms.add("".join(c if c.isalnum() or c in "-_." else code.format(ord(c)) for c in secret))
-    forms.add(base64.b64encode(secret.encode()).decode())
-    return tuple(sorted(forms, key=len, reverse=True))
 
 
 def _last_of(path: str) -> str:
@@ -188,7 +51,7 @@ class Client:
         self._deadline = endpoint.timeout_seconds
         self._tls_wanted: bool | None = None  # None until a first answer, or a failure, tells
         secret = endpoint.secret_headers()
-        self._forms = tuple(form for text in (key, *secret.values()) for form in _forms_of(text))
+        self._forms = tuple(form for text in (key, *secret.values()) for form in forms_of(text))
         self._route = route_to(self._base)
         named = [name for name in (endpoint.api_key_env, *endpoint.headers_env.values()) if name]
         if (key or secret) and self._route.proxy and self._base.scheme == "http":

@@ -20,9 +20,10 @@ from functools import partial
 from typing import Any, Literal
 
 from panel.endpoint import fault_words as words
-from panel.endpoint.client import Client, RawResponse
+from panel.endpoint.client import Client
 from panel.endpoint.faults import DECISIONS_REFUSED, NO_DECISIONS, Fault, classify_fault
 from panel.endpoint.probabilities import UNSURE, WORDS, ShipProbability
+from panel.endpoint.responses import RawResponse
 from panel.endpoint.servers import patiently
 from panel.workspace.endpoints import Endpoint
 from panel.workspace.prompts import Messages

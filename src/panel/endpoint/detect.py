@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
-from panel.endpoint.client import Client, RawResponse
+from panel.endpoint.client import Client
 from panel.endpoint.decision_api import look
 from panel.endpoint.faults import DECISIONS_REFUSED, NO_DECISIONS, classify_fault
 from panel.endpoint.output_modes import OutputMode, RequestProfile, native_form, optional_fields
 from panel.endpoint.probabilities import LOGPROB_FIELDS, mass_told
 from panel.endpoint.prompt_counts import PromptCounts
 from panel.endpoint.replies import read_reply
+from panel.endpoint.responses import RawResponse
 from panel.endpoint.servers import Server, identify, patiently
 from panel.workspace.endpoints import Endpoint
 

@@ -16,10 +16,10 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from panel.endpoint import fault_words as words
-from panel.endpoint.client import RawResponse
 from panel.endpoint.probabilities import LOGPROB_FIELDS
-from panel.endpoint.transport import WAY_REMEDIES
+from panel.endpoint.responses import RawResponse
 from panel.endpoint.waits import asked_wait, daily, named_values, reset_wait
+from panel.endpoint.way_faults import WAY_REMEDIES
 from panel.text import without_pages
 
 Action = Literal["retry", "stop", "suspect", "degrade", "abstain", "record", "elsewhere"]

@@ -18,7 +18,8 @@ from panel.workspace.addresses import is_loopback
 from panel.workspace.endpoints import Endpoint, ollama_host
 
 if TYPE_CHECKING:  # the HTTP stack, which is not needed where nothing listens
-    from panel.endpoint.client import Client, RawResponse
+    from panel.endpoint.client import Client
+    from panel.endpoint.responses import RawResponse
     from panel.endpoint.served_models import ServedModel
     from panel.endpoint.servers import Server
 

@@ -17,18 +17,10 @@ import aiohttp
 import httpx2
 
 from panel import __version__
-from panel.endpoint.client import RawResponse
-from panel.endpoint.transport import (
-    WAY_REMEDIES,
-    Like,
-    Received,
-    Transport,
-    read_whole,
-    route_to,
-    transport_fault,
-    way_fault,
-)
+from panel.endpoint.responses import RawResponse
+from panel.endpoint.transport import Like, Received, Transport, read_whole, route_to
 from panel.endpoint.waits import asked_wait
+from panel.endpoint.way_faults import WAY_REMEDIES, transport_fault, way_fault
 from panel.errors import EndpointError, UsageError
 from panel.text import harmless, one_line
 from panel.workspace.addresses import split_address

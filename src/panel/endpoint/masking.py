@@ -6,10 +6,14 @@ of somebody else, one that was just replaced. A reply of the model is data and i
 
 from __future__ import annotations
 
+import base64
+import html
+import json
 import re
 from functools import lru_cache
 
 MASK = "[key]"
+SECRET_LENGTH = 8  # shorter keys ("ollama", "EMPTY") are words, not secrets
 
 # Prefixes by which services mark their keys. After the short ones, ordinary words are common
 # ("hf_transfer"), so only a long run of letters and digits counts.
@@ -57,3 +61,24 @@ def _masked(found: re.Match[str]) -> str:
     if found["scheme"] is not None:
         return f"{found['scheme']}{MASK}@"
     return f"{found['named'] or ''}{MASK}"
+
+
+def forms_of(secret: str | None) -> tuple[str, ...]:
+    """Return the forms a secret may take in an answer: plain, in JSON, in an address, in HTML.
+
+    A header's may have a scheme before it ("Bearer ..."), and come back without.
+    """
+    bare = (secret or "").rpartition(" ")[2]
+    if not secret or len(bare) < SECRET_LENGTH:
+        return ()
+    return (*(_written(secret) if bare != secret else ()), *_written(bare))
+
+
+def _written(secret: str) -> tuple[str, ...]:
+    """Return how a text may be written, the longest way first."""
+    escaped = json.dumps(secret)[1:-1]
+    forms = {secret, escaped, escaped.replace("/", "\\/"), html.escape(secret)}
+    for code in ("\\u{:04x}", "\\u{:04X}", "%{:02X}", "%{:02x}", "&#x{:X};", "&#x{:x};", "&#{};"):
+        forms.add("".join(c if c.isalnum() or c in "-_." else code.format(ord(c)) for c in secret))
+    forms.add(base64.b64encode(secret.encode()).decode())
+    return tuple(sorted(forms, key=len, reverse=True))

@@ -8,10 +8,10 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from panel.endpoint.client import RawResponse
 from panel.endpoint.faults import LOADING, Fault
 from panel.endpoint.health import EndpointHealth
 from panel.endpoint.limits import ConcurrencyLimiter, LongWait, Slot
+from panel.endpoint.responses import RawResponse
 from panel.endpoint.waits import reset_wait, until
 
 ANNOUNCED_SECONDS = 10.0  # a longer wait is announced

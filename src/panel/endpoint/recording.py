@@ -17,9 +17,10 @@ from pydantic_core import from_json
 
 from panel.cells.cells import Cell
 from panel.cells.lines import body_fields, bytes_of
-from panel.endpoint.client import Client, RawResponse
+from panel.endpoint.client import Client
 from panel.endpoint.faults import NOT_RECORDED
 from panel.endpoint.output_modes import RequestProfile
+from panel.endpoint.responses import RawResponse
 from panel.endpoint.servers import Server
 from panel.errors import UsageError
 from panel.hashing import content_hash

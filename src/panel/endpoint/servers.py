@@ -14,8 +14,9 @@ from functools import partial
 from typing import Any, TypeGuard
 
 from panel.cells.journal import utc_now
-from panel.endpoint.client import Client, RawResponse
+from panel.endpoint.client import Client
 from panel.endpoint.faults import classify_fault
+from panel.endpoint.responses import RawResponse
 from panel.endpoint.waits import asked_wait
 from panel.workspace.endpoints import Endpoint
 

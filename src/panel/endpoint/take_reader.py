@@ -9,11 +9,12 @@ from dataclasses import dataclass, field, replace
 from panel.cells.journal import utc_now
 from panel.cells.lines import Reading, ShownTake
 from panel.endpoint.allowance import Allowance, Reserved
-from panel.endpoint.client import Client, RawResponse
+from panel.endpoint.budget import Budget
+from panel.endpoint.client import Client
 from panel.endpoint.decision_api import FormSearch, decision_request, read_decision
 from panel.endpoint.faults import LOADING, Fault
-from panel.endpoint.limits import Budget
 from panel.endpoint.patience import Patience
+from panel.endpoint.responses import RawResponse
 from panel.endpoint.usage import cost, read_usage
 from panel.workspace.endpoints import Endpoint
 

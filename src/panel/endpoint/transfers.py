@@ -11,7 +11,8 @@ import aiohttp
 import httpx2
 from pydantic_core import to_json
 
-from panel.endpoint.client import Client, RawResponse
+from panel.endpoint.client import Client
+from panel.endpoint.responses import RawResponse
 from panel.endpoint.transport import Content, Like, read_whole
 
 

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from panel.endpoint.client import RawResponse
+from panel.endpoint.responses import RawResponse
 
 FOREVER = 1e8  # seconds, some three years: no wait is longer, so that every one has a date
 NODES = 2000  # of an error's JSON, after which the search for a wait ends

@@ -16,7 +16,6 @@ from panel.cells.batches import BatchRequest, batch_line, custom_id
 from panel.cells.cells import Cell, Question
 from panel.endpoint.batch_files import LIMITS, request_line
 from panel.endpoint.cell_runner import SLIPS, repair_shown
-from panel.endpoint.client import RawResponse
 from panel.endpoint.faults import SLIPPED
 from panel.endpoint.memory import Memory
 from panel.endpoint.output_modes import (
@@ -27,6 +26,7 @@ from panel.endpoint.output_modes import (
     plain_fields,
 )
 from panel.endpoint.replies import read_reply
+from panel.endpoint.responses import RawResponse
 from panel.endpoint.servers import Server
 from panel.engines.base import Job, RunStats
 from panel.errors import JournalError, UsageError

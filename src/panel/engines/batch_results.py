@@ -11,10 +11,10 @@ from panel.cells.cells import ModelIdentity
 from panel.cells.journal import JournalWriter, journal_line, new_run_id, utc_now
 from panel.cells.lines import Attempt, Recorder, cell_fields, run_line
 from panel.endpoint.attempts import AttemptContext, AttemptResult, read_attempt
-from panel.endpoint.client import RawResponse
 from panel.endpoint.faults import REFUSALS, Fault
 from panel.endpoint.memory import Memory
 from panel.endpoint.prompt_counts import PromptCounts
+from panel.endpoint.responses import RawResponse
 from panel.endpoint.servers import Server
 from panel.engines.base import RunStats
 from panel.store.batches import StoredRequest

@@ -11,10 +11,10 @@ from functools import partial
 from panel.cells.cells import Cell
 from panel.cells.lines import Attempt
 from panel.endpoint.allowance import OverBudget
+from panel.endpoint.budget import Budget
 from panel.endpoint.cell_runner import CellRunner, Settled
 from panel.endpoint.client import Client, CompletionClient
 from panel.endpoint.faults import REFUSALS
-from panel.endpoint.limits import Budget
 from panel.endpoint.memory import Memory
 from panel.endpoint.output_modes import RequestProfile
 from panel.endpoint.patience import GivenUp

@@ -12,10 +12,10 @@ from pathlib import Path
 from panel.cells.journal import JournalWriter
 from panel.cells.lines import Reading, ShownTake
 from panel.endpoint.allowance import OverBudget
+from panel.endpoint.budget import Budget
 from panel.endpoint.client import Client
 from panel.endpoint.decision_api import FORMS, FormSearch
 from panel.endpoint.embedded import Served
-from panel.endpoint.limits import Budget
 from panel.endpoint.memory import Memory
 from panel.endpoint.patience import GivenUp
 from panel.endpoint.take_reader import TakeReader

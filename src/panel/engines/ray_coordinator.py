@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from panel.endpoint.limits import Budget
+from panel.endpoint.budget import Budget
 from panel.engines.base import RunBudget, RunStats
 
 SILENT_SECONDS = 15.0  # after which a worker is taken for dead

@@ -14,8 +14,8 @@ from pydantic import ValidationError
 
 from panel.cells.journal import JournalWriter, journal_line, new_run_id, utc_now
 from panel.cells.lines import end_line, run_line, verdict_fields
-from panel.endpoint.client import RawResponse
 from panel.endpoint.replies import Reply, read_reply
+from panel.endpoint.responses import RawResponse
 from panel.store.ingest import ingest, opened
 from panel.store.replies import StoredReply, replies_by_cell
 from panel.workspace.loading import WorkspaceFiles
