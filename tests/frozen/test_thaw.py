@@ -19,7 +19,8 @@ from panel.frozen.files import FOLDER, answers_of, read_frozen
 from panel.frozen.thaw import Thawed, is_fresh
 from panel.scorecard import Scorecard
 from panel.store.ingest import rebuild
-from panel.store.queries import held_fingerprints, opened
+from panel.store.known import held_fingerprints
+from panel.store.queries import opened
 from tests.support.faces import always, voting
 from tests.support.frozen_verdicts import freeze, on_file, status, texts
 from tests.support.mock_endpoint import MockEndpoint

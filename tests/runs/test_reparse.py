@@ -15,7 +15,7 @@ from panel.runs.reparse import Report, reparse
 from panel.runs.selection import Selection, prepare
 from panel.store.connection import FILE, reading
 from panel.store.ingest import ingest, rebuild
-from panel.store.queries import known_cells
+from panel.store.known import known_cells
 from panel.workspace.loading import WorkspaceFiles, load_workspace
 from panel.workspace.personas import Persona
 from panel.workspace.verdict import UnparsableReply, Verdict, parse

@@ -13,14 +13,8 @@ from panel.cells.plan import make_plan
 from panel.errors import UsageError
 from panel.store.exports import export_parquet
 from panel.store.ingest import ingest, opened
-from panel.store.queries import (
-    answers_by_pair,
-    known_cells,
-    known_records,
-    models_with_outcomes,
-    run_totals,
-    select,
-)
+from panel.store.known import known_cells, known_records
+from panel.store.queries import answers_by_pair, models_with_outcomes, run_totals, select
 from tests.support.sizes import size
 from tests.support.space import ROOT
 from tests.support.store_ledger import VIEWS, Ledger, a_long_history, edited

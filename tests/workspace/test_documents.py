@@ -12,11 +12,11 @@ from panel.workspace.documents import (
     LONGEST_FRONT_MATTER,
     parse_yaml,
     read_front_matter,
-    toml_lines,
     yaml_lines,
 )
 from panel.workspace.loading import load_workspace
 from panel.workspace.plain_files import LARGEST, read_text
+from panel.workspace.toml_lines import toml_lines
 from tests.support.space import Space
 
 HERE = Path("here.yaml")

@@ -9,14 +9,13 @@ import pytest
 
 from panel.errors import UsageError
 from panel.workspace.git import (
-    changed_contents,
     changed_files,
     changed_lines,
     commit_of,
     folder_in_repository,
     user_name,
-    workspace_at,
 )
+from panel.workspace.git_files import changed_contents, workspace_at
 from panel.workspace.loading import load_workspace
 from panel.workspace.plain_files import LARGEST
 from tests.support.git_repository import commit, git, repository

@@ -34,7 +34,8 @@ from panel.frozen.publish import publish
 from panel.store.ingest import opened
 from panel.store.queries import answers_by_pair, run_totals
 from panel.text import composed
-from panel.workspace.git import changed_contents, commit_of, why_unknown, workspace_at
+from panel.workspace.git import commit_of, why_unknown
+from panel.workspace.git_files import changed_contents, workspace_at
 from panel.workspace.loading import RUNS
 
 _RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}")

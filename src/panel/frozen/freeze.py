@@ -31,12 +31,8 @@ from panel.frozen.verdicts import FrozenVerdict
 from panel.stats import ShipOrSkip
 from panel.store.connection import Connection
 from panel.store.decisions import chains
-from panel.store.queries import (
-    answers_by_fingerprint,
-    known_cells,
-    repeats_by_tool,
-    seals_by_id,
-)
+from panel.store.known import known_cells
+from panel.store.queries import answers_by_fingerprint, repeats_by_tool, seals_by_id
 from panel.workspace.loading import WorkspaceFiles
 from panel.workspace.tools import Tool
 

@@ -31,7 +31,7 @@ from panel.frozen.reading import read_from_store
 from panel.frozen.thaw import thaw, thaw_if_fresh
 from panel.store.connection import Connection
 from panel.store.ingest import opened
-from panel.store.queries import known_records
+from panel.store.known import known_records
 from panel.store.renames import asked_under, known_renames, names_in_store, records_of
 from panel.workspace.loading import WorkspaceFiles
 from panel.workspace.personas import Persona, load_personas

@@ -21,7 +21,7 @@ from panel.frozen.verdicts import FrozenAnswer
 from panel.store.connection import Connection
 from panel.store.decisions import chains
 from panel.store.ingest import opened
-from panel.store.queries import held_fingerprints, known_records
+from panel.store.known import held_fingerprints, known_records
 from panel.workspace.loading import RUNS, WorkspaceFiles, load_workspace
 
 WRITTEN_AT_ONCE = 2000  # lines to one forcing to disk

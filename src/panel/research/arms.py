@@ -16,7 +16,7 @@ from panel.cells.cells import Cell, Question, Target
 from panel.hashing import content_hash
 from panel.store.batches import waiting_cells
 from panel.store.connection import Connection
-from panel.store.queries import settled_cells
+from panel.store.known import settled_cells
 from panel.store.registrations import registered_versions
 
 

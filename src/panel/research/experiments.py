@@ -17,11 +17,11 @@ from panel.research.paired import FEWEST
 from panel.store.connection import Connection
 from panel.store.decisions import guidance_notes
 from panel.text import counted
-from panel.workspace.documents import toml_lines
 from panel.workspace.endpoints import configured_endpoints
 from panel.workspace.experiments import FOLDER, ArmSettings, Experiment, load_experiments
 from panel.workspace.loading import WorkspaceFiles, check_rendering
 from panel.workspace.overlays import overlaid
+from panel.workspace.toml_lines import toml_lines
 from panel.workspace.verdict import HOUSE_FORM
 
 

@@ -23,7 +23,7 @@ from panel.runs.run import MEMORY
 from panel.runs.selection import Selection, resolve
 from panel.store.batches import KeptRequests, StoredBatch, StoredRequest
 from panel.store.ingest import ingest, opened
-from panel.store.queries import known_cells
+from panel.store.known import known_cells
 from panel.workspace.loading import WorkspaceFiles
 
 READ_AT_ONCE = 1000  # lines to one look into the store, and one forcing to disk

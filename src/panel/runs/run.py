@@ -21,7 +21,8 @@ from panel.runs.lock import run_lock
 from panel.runs.selection import Prepared, journals_now, prepare
 from panel.store.batches import waiting_cells
 from panel.store.ingest import ingest, opened
-from panel.store.queries import known_cells, known_records, run_totals
+from panel.store.known import known_cells, known_records
+from panel.store.queries import run_totals
 from panel.workspace.loading import WorkspaceFiles
 
 MEMORY = "endpoints.json"  # in runs/: what requests an endpoint takes

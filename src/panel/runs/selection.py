@@ -26,13 +26,8 @@ from panel.store.batches import waiting_cells
 from panel.store.connection import Connection
 from panel.store.decisions import guidance_notes
 from panel.store.ingest import opened
-from panel.store.queries import (
-    answered_elsewhere,
-    answers_by_fingerprint,
-    experience,
-    known_cells,
-    known_records,
-)
+from panel.store.known import answered_elsewhere, known_cells, known_records
+from panel.store.queries import answers_by_fingerprint, experience
 from panel.store.renames import asked_under, renamed_since_asked
 from panel.workspace.loading import RUNS, WorkspaceFiles, load_workspace, refuse_empty
 

@@ -14,7 +14,7 @@ from panel.errors import UsageError, WorkspaceError
 from panel.frozen.check import guidance_on_file
 from panel.frozen.files import FOLDER, Frozen, read_frozen, verdict_on
 from panel.workspace.endpoints import configured_endpoints
-from panel.workspace.git import workspace_at
+from panel.workspace.git_files import workspace_at
 from panel.workspace.loading import WorkspaceFiles, load_workspace
 
 

@@ -1,27 +1,19 @@
-"""Git revisions: writes the files of a workspace as they were into a folder of their own.
-
-The only place that calls git. It reads blobs, so hooks and attributes of the repository
-(export-ignore, filters) have no effect.
-"""
+"""Calls git: which commits there are, what differs between them, who works here."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from panel.errors import UsageError
-from panel.workspace.plain_files import LARGEST
 
 PARTS = ("panel.toml", "personas", "prompts", "tools", "verdicts")
-_PLAIN_FILES = (b"100644", b"100755")
-MOST_BYTES = 4 * 1024**3  # of all files of a revision, which are written to a temporary folder
 
 
 def commit_of(root: Path, revision: str) -> str | None:
@@ -35,9 +27,9 @@ def _resolve(root: Path, revision: str) -> tuple[str | None, str]:
         return None, ""
     # Of a revision that it only does not know, git says nothing when asked quietly.
     asked = ("rev-parse", "--verify", "--quiet", "--end-of-options", revision + "^{commit}")
-    found = _git(root, *asked)
+    found = run_git(root, *asked)
     if found.returncode:
-        return None, _words(found)
+        return None, words(found)
     return found.stdout.decode().strip(), ""
 
 
@@ -48,14 +40,14 @@ def why_unknown(root: Path, revision: str) -> str:
     said = _resolve(root, revision)[1]
     if said:
         return f"git cannot read {revision!r}: {said}."
-    named = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", revision)
+    named = run_git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", revision)
     lost = named.stdout.decode().strip()
-    if len(lost.split()) == 1 and _git(root, "cat-file", "-e", lost).returncode:
+    if len(lost.split()) == 1 and run_git(root, "cat-file", "-e", lost).returncode:
         return (
             f"git does not have {lost}, which {revision!r} names: the repository is damaged or "
             "incomplete. 'git fsck' says more; fetch it again."
         )
-    if _git(root, "rev-parse", "--is-shallow-repository").stdout.strip() == b"true":
+    if run_git(root, "rev-parse", "--is-shallow-repository").stdout.strip() == b"true":
         return (
             f"there is no revision {revision!r} in this clone, which is shallow. Fetch the rest: "
             "'git fetch --unshallow', or in CI a checkout with 'fetch-depth: 0'."
@@ -73,27 +65,14 @@ def user_name(root: Path) -> str | None:
     """
     if shutil.which("git") is None:
         return None
-    found = _git(root, "config", "--get", "user.name")
+    found = run_git(root, "config", "--get", "user.name")
     if found.returncode > 1:  # 1: there is none
-        raise UsageError(f"git cannot say who you are: {_said(found)}.")
+        raise UsageError(f"git cannot say who you are: {said(found)}.")
     return found.stdout.decode("utf-8", "replace").strip() or None
 
 
-@contextmanager
-def workspace_at(root: Path, revision: str) -> Iterator[Path]:
-    """Write the files that people wrote, as of a revision, into a temporary folder; yield it.
-
-    Raises UsageError where git is not installed, ``root`` is not in a repository, or the
-    revision is unknown (a shallow clone has only the newest).
-    """
-    commit = _commit(root, revision)
-    with tempfile.TemporaryDirectory(prefix="panel-") as folder:
-        target = Path(folder)
-        _write_blobs(root, commit, target)
-        yield target
-
-
-def _commit(root: Path, revision: str) -> str:
+def commit_at(root: Path, revision: str) -> str:
+    """Return the full id of a commit; raises UsageError where git has none."""
     commit = commit_of(root, revision)
     if commit is None:
         raise UsageError(why_unknown(root, revision))
@@ -107,7 +86,7 @@ def changed_files(root: Path, base: str, head: str | None) -> list[tuple[str, in
     those that it ignores. Only tools, personas, prompts and panel.toml are compared. Binary
     files count 0 lines; line ends do not count. Raises UsageError as workspace_at does.
     """
-    revisions = [_commit(root, revision) for revision in (base, head) if revision is not None]
+    revisions = [commit_at(root, revision) for revision in (base, head) if revision is not None]
     inputs = [part for part in PARTS if part != "verdicts"]
     asked = (
         "diff", "--numstat", "-z", "--no-renames", "--no-ext-diff", "--no-textconv",
@@ -115,9 +94,9 @@ def changed_files(root: Path, base: str, head: str | None) -> list[tuple[str, in
     )  # fmt: skip
     if head is None:
         with _index_of_all(root, inputs) as index:
-            told = _compared(_git(root, *asked, index=index))
+            told = _compared(run_git(root, *asked, index=index))
     else:
-        told = _compared(_git(root, *asked))
+        told = _compared(run_git(root, *asked))
     rows = []
     for row in told.stdout.decode("utf-8", "replace").split("\0"):
         if row:
@@ -132,11 +111,11 @@ def _index_of_all(root: Path, parts: list[str]) -> Iterator[Path]:
     """Copy the index, and enter into the copy what git does not track yet, without its content."""
     with tempfile.TemporaryDirectory(prefix="panel-") as folder:
         index = Path(folder) / "index"
-        own = root / _git(root, "rev-parse", "--git-path", "index").stdout.decode().strip()
+        own = root / run_git(root, "rev-parse", "--git-path", "index").stdout.decode().strip()
         if own.is_file():
             shutil.copyfile(own, index)
         there = [part for part in parts if (root / part).exists()]
-        _git(root, "add", "--intent-to-add", "--", *there, index=index)
+        run_git(root, "add", "--intent-to-add", "--", *there, index=index)
         yield index
 
 
@@ -149,8 +128,8 @@ def changed_lines(root: Path, base: str, head: str | None, folder: str) -> dict[
     head: None for the files as they are now; binary files are left out. Raises UsageError as
     workspace_at does.
     """
-    revisions = [_commit(root, revision) for revision in (base, head) if revision is not None]
-    told = _compared(_git(
+    revisions = [commit_at(root, revision) for revision in (base, head) if revision is not None]
+    told = _compared(run_git(
         root, "-c", "core.quotePath=false", "diff", "--unified=0", "--no-color", "--no-renames",
         "--no-ext-diff", "--no-textconv", "--relative", "--src-prefix=a/", "--dst-prefix=b/",
         *revisions, "--", folder,
@@ -171,14 +150,14 @@ def folder_in_repository(root: Path) -> str:
     """Return the path of a folder from its repository's root, ending in "/"; "" at the root."""
     if shutil.which("git") is None:
         return ""
-    return _git(root, "rev-parse", "--show-prefix").stdout.decode().removesuffix("\n")
+    return run_git(root, "rev-parse", "--show-prefix").stdout.decode().removesuffix("\n")
 
 
 # What a repository's own configuration may have git start for the commands that are used here.
 _NO_PROGRAMS = ("-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}")
 
 
-def _git(
+def run_git(
     root: Path, *words: str, sent: bytes | None = None, index: Path | None = None
 ) -> subprocess.CompletedProcess[bytes]:
     """Run git. index: the file that takes the place of the repository's own index."""
@@ -213,126 +192,18 @@ _LOCAL = {
 }
 
 
-def _write_blobs(root: Path, commit: str, target: Path) -> None:
-    for path, content in _contents(root, commit, _listed(root, commit, PARTS)):
-        parts = PurePosixPath(path).parts
-        if ".." not in parts and not path.startswith("/"):
-            file = target.joinpath(*parts)
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(content)
-
-
-def _listed(root: Path, commit: str, parts: Sequence[str]) -> dict[str, str]:
-    """Return the id of each plain file's content below these paths, by the file's path."""
-    listed = _git(root, "ls-tree", "-r", "-z", commit, "--", *parts)
-    if listed.returncode:
-        raise UsageError(f"git cannot list {commit}: {_said(listed)}.")
-    files = {}
-    for entry in listed.stdout.split(b"\0"):
-        if entry:
-            kinds, name = entry.split(b"\t", 1)
-            mode, _kind, blob = kinds.split()
-            if mode in _PLAIN_FILES:  # no links: they may lead anywhere
-                files[name.decode("utf-8", "surrogateescape")] = blob.decode()
-    return files
-
-
-def _contents(root: Path, commit: str, files: Mapping[str, str]) -> Iterator[tuple[str, bytes]]:
-    """Yield the path and the content of each of these files (path → id).
-
-    git keeps gigabytes of one letter in kilobytes, so sizes are asked for first, and contents a
-    part at a time.
-    """
-    sizes = _sizes(root, commit, files)
-    part: dict[str, str] = {}
-    length = 0
-    for path, size in sizes.items():
-        if part and length + size > LARGEST:
-            yield from _part(root, commit, part, sizes)
-            part, length = {}, 0
-        part[path] = files[path]
-        length += size
-    yield from _part(root, commit, part, sizes)
-
-
-def _sizes(root: Path, commit: str, files: Mapping[str, str]) -> dict[str, int]:
-    told = _asked(root, commit, "--batch-check", files)
-    sizes = {}
-    for path, line in zip(files, told.stdout.split(b"\n"), strict=False):
-        about = line.split()
-        if len(about) != 3:  # "<id> missing", for example in a partial clone
-            why = _words(told) or "it is not here, as in a partial clone. Fetch it first"
-            raise UsageError(f"git cannot read {path!r} of {commit}: {why}.")
-        sizes[path] = int(about[2])
-        if sizes[path] > LARGEST:
-            most = f"{LARGEST // 1024**2} MiB"
-            raise UsageError(f"{path!r} of {commit} is larger than {most}. Name another revision.")
-    if sum(sizes.values()) > MOST_BYTES:
-        most = f"{MOST_BYTES // 1024**2:,} MiB"
-        raise UsageError(f"the files of {commit} have more than {most}. Name another revision.")
-    return sizes
-
-
-def _part(
-    root: Path, commit: str, files: Mapping[str, str], sizes: Mapping[str, int]
-) -> Iterator[tuple[str, bytes]]:
-    position, stream = 0, _asked(root, commit, "--batch", files).stdout
-    for path in files:
-        start = stream.index(b"\n", position) + 1
-        position = start + sizes[path] + 1
-        yield path, stream[start : position - 1]
-
-
-def _asked(
-    root: Path, commit: str, how: str, files: Mapping[str, str]
-) -> subprocess.CompletedProcess[bytes]:
-    names = "".join(f"{blob}\n" for blob in files.values())
-    told = _git(root, "cat-file", how, sent=names.encode())
-    if told.returncode:
-        raise UsageError(f"git cannot read {commit}: {_said(told)}.")
-    return told
-
-
-def changed_contents(
-    root: Path, commit: str, part: str, folder: Path | None
-) -> dict[str, bytes | None]:
-    """Return what each file of ``part`` of the workspace was at a commit, by the file's name.
-
-    None: the same as in ``folder``, byte for byte; only the others are read from git. Files in
-    folders further down are left out. Raises UsageError as workspace_at does.
-    """
-    there = {
-        path.rpartition("/")[2]: blob
-        for path, blob in _listed(root, commit, [part]).items()
-        if path.rpartition("/")[0] == part
-    }
-    same = {name for name, blob in there.items() if folder and _has_id(folder / name, blob)}
-    others = {f"{part}/{name}": blob for name, blob in there.items() if name not in same}
-    read = {path.rpartition("/")[2]: text for path, text in _contents(root, commit, others)}
-    return {name: read.get(name) for name in there}
-
-
-def _has_id(file: Path, blob: str) -> bool:
-    """Whether git would give a file's content, unfiltered, this id."""
-    try:
-        content = file.read_bytes()
-    except OSError:
-        return False
-    method = hashlib.sha1 if len(blob) == 40 else hashlib.sha256  # as the repository has chosen
-    return method(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest() == blob
-
-
 def _compared(told: subprocess.CompletedProcess[bytes]) -> subprocess.CompletedProcess[bytes]:
     if told.returncode:  # a damaged repository, say: that is not "nothing differs"
-        raise UsageError(f"git cannot compare: {_said(told)}.")
+        raise UsageError(f"git cannot compare: {said(told)}.")
     return told
 
 
-def _said(told: subprocess.CompletedProcess[bytes]) -> str:
-    return _words(told) or "no reason given"
+def said(told: subprocess.CompletedProcess[bytes]) -> str:
+    """Return what git said against a command, for the end of a sentence."""
+    return words(told) or "no reason given"
 
 
-def _words(told: subprocess.CompletedProcess[bytes]) -> str:
+def words(told: subprocess.CompletedProcess[bytes]) -> str:
     """Return what git said, on one line."""
     lines = told.stderr.decode("utf-8", "replace").splitlines()
     return "; ".join(line.strip() for line in lines if line.strip()).rstrip(".")

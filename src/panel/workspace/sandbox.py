@@ -10,19 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import jinja2
 import jinja2.compiler
 import jinja2.environment
-import jinja2.loaders
 import jinja2.runtime
 from jinja2 import nodes
 from jinja2.exceptions import SecurityError, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import BaseModel
 
-from panel.workspace.plain_files import inside, read_text
 from panel.workspace.render_budget import (
     CALL,
     INCLUDE,
@@ -36,11 +34,12 @@ from panel.workspace.render_budget import (
     measured,
     take,
 )
+from panel.workspace.template_folder import Compiled, TemplateFolder
 from panel.workspace.template_words import FILTERS, GLOBALS, SCANNING, TESTS, charged, scanned
 
 LONGEST_TEMPLATE = 200_000  # characters
 MOST_PARTS = 5_000  # expressions and statements of a template; compiling takes a second for them
-ENDING = ".j2"
+
 
 # What may be read from an object that is not a plain key of a dict.
 _ATTRIBUTES: dict[type, frozenset[str]] = {
@@ -204,54 +203,13 @@ def _may_read(obj: Any, attribute: str) -> bool:
     return any(isinstance(obj, kind) and attribute in names for kind, names in _ATTRIBUTES.items())
 
 
-class _Folder(jinja2.BaseLoader):
-    """Loads ``*.j2`` of one folder; a link that leads out of it is refused.
-
-    texts: by name, what was read so far; such a template is not read again.
-    """
-
-    def __init__(self, folder: Path, texts: Mapping[str, str]) -> None:
-        self.folder = folder
-        self.texts = dict(texts)
-
-    def get_source(self, environment: jinja2.Environment, template: str) -> Any:
-        if template not in self.texts:
-            self.texts[template] = self._read(template)
-        # Named without its folder: compiled once for all.
-        return self.texts[template], template, None
-
-    def _read(self, template: str) -> str:
-        file = self.folder.joinpath(*jinja2.loaders.split_template_path(template))
-        if not template.endswith(ENDING):
-            raise jinja2.TemplateNotFound(
-                template, f"{template!r} is not a template; its name does not end in {ENDING}"
-            )
-        if not inside(self.folder, file):
-            raise jinja2.TemplateNotFound(template, f"{template!r} leads out of the folder")
-        if not file.exists():
-            raise jinja2.TemplateNotFound(template, f"there is no template {template!r}")
-        return read_text(file)
-
-
-class _Compiled(jinja2.BytecodeCache):
-    """Keeps what was compiled for as long as the process: workspaces are loaded again in it."""
-
-    _codes: ClassVar[dict[tuple[str, str], Any]] = {}
-
-    def load_bytecode(self, bucket: Any) -> None:
-        bucket.code = self._codes.get((bucket.key, bucket.checksum))
-
-    def dump_bytecode(self, bucket: Any) -> None:
-        self._codes[bucket.key, bucket.checksum] = bucket.code
-
-
 Texts = tuple[Path, dict[str, str]]  # a folder of templates, and what was read of it
 
 
 def texts_of(template: jinja2.Template) -> Texts:
     """Return what was read to make a template, and those that it has included so far."""
     loader = template.environment.loader
-    assert isinstance(loader, _Folder), "compiled with template_environment()"
+    assert isinstance(loader, TemplateFolder), "compiled with template_environment()"
     return loader.folder, loader.texts
 
 
@@ -266,11 +224,11 @@ def template_environment(
     be rendered by ``render``.
     """
     environment = _Environment(
-        loader=_Folder(folder, texts or {}),
+        loader=TemplateFolder(folder, texts or {}),
         undefined=jinja2.StrictUndefined,
         autoescape=False,  # prompts are plain text
         finalize=_finalize,
-        bytecode_cache=_Compiled(),
+        bytecode_cache=Compiled(),
         cache_size=-1,  # what was read once stays: a cell's messages are rendered again when asked
         optimized=False,  # constants are computed when rendered, under the budget
         trim_blocks=True,

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from panel.errors import UsageError
-from panel.workspace.documents import toml_lines
 from panel.workspace.plain_files import write_fresh
+from panel.workspace.toml_lines import toml_lines
 
 Table = tuple[str, ...]
 Values = Mapping[Table, Mapping[str, str]]  # table → key → text
