@@ -20,9 +20,9 @@ from panel.cells.cells import (
 )
 from panel.cells.plan import REASONS, Asked, Known, make_plan
 from panel.hashing import content_hash
+from panel.workspace.endpoint_settings import Sampling
 from panel.workspace.endpoints import Endpoint
 from panel.workspace.loading import load_workspace
-from panel.workspace.settings import Sampling
 from tests.support.large_catalogs import many_tools
 from tests.support.sizes import size
 from tests.support.space import Space, edit

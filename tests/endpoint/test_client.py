@@ -13,8 +13,8 @@ from panel.endpoint.client import Client
 from panel.endpoint.masking import MASK
 from panel.endpoint.responses import RawResponse
 from panel.errors import EndpointError
+from panel.workspace.endpoint_settings import EndpointSettings
 from panel.workspace.endpoints import Endpoint
-from panel.workspace.settings import EndpointSettings
 from tests.support import mock_endpoint
 from tests.support.mock_endpoint import MockEndpoint, completion
 

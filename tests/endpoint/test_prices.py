@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from panel.endpoint.prices import known_prices
+from panel.workspace.endpoint_settings import Prices
 from panel.workspace.endpoints import Endpoint
-from panel.workspace.settings import Prices
 from tests.support.mock_endpoint import MockEndpoint
 from tests.support.space import Panel, Space
 

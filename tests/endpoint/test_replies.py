@@ -9,7 +9,7 @@ import pytest
 
 from panel.endpoint.replies import read_reply
 from panel.endpoint.usage import TokenUsage, cost
-from panel.workspace.settings import Prices
+from panel.workspace.endpoint_settings import Prices
 from tests.support.mock_endpoint import completion
 
 PRICES = Prices(prompt=2.0, completion=8.0)

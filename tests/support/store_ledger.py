@@ -12,10 +12,10 @@ from panel.cells.cells import Cell, Target, identify
 from panel.cells.journal import JournalWriter, journal_line
 from panel.cells.lines import Attempt, Recorder, cell_fields
 from panel.store.connection import FILE, reading
+from panel.workspace.endpoint_settings import Sampling
 from panel.workspace.endpoints import Endpoint
 from panel.workspace.personas import Persona
 from panel.workspace.prompts import Prompts
-from panel.workspace.settings import Sampling
 from panel.workspace.tools import Tool
 from panel.workspace.verdict import Verdict
 

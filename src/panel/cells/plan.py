@@ -9,8 +9,8 @@ from typing import Literal, get_args
 
 from panel.cells.answers import Inputs
 from panel.cells.cells import REPLY_SHOWN, Cell, CellKey, Question
+from panel.workspace.endpoint_settings import Prices
 from panel.workspace.endpoints import CHARACTERS_PER_TOKEN, Endpoint
-from panel.workspace.settings import Prices
 
 Reason = Literal[
     "new",

@@ -9,7 +9,7 @@ from panel.endpoint.faults import Fault
 from panel.endpoint.limits import Slot
 from panel.endpoint.patience import Patience
 from panel.endpoint.responses import RawResponse
-from panel.workspace.settings import Prices
+from panel.workspace.endpoint_settings import Prices
 
 ROOM_SECONDS = 0.05  # between two looks at whether the budget has room again
 

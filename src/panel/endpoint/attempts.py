@@ -12,7 +12,7 @@ from panel.endpoint.prompt_counts import PromptCounts
 from panel.endpoint.replies import Reply, read_reply
 from panel.endpoint.responses import RawResponse
 from panel.endpoint.usage import cost
-from panel.workspace.settings import Prices
+from panel.workspace.endpoint_settings import Prices
 from panel.workspace.verdict import UnparsableReply
 
 RUNAWAY_SPACE = 0.5  # share of blanks from which a reply cut short is a runaway

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
+from panel.workspace.endpoint_settings import Prices
 from panel.workspace.endpoints import Endpoint
-from panel.workspace.settings import Prices
 
 # Hosts whose prices the list knows, under its names for them.
 _PROVIDERS = {

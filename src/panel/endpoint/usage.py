@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from panel.cells.lines import Attempt, Reading
-from panel.workspace.settings import Prices
+from panel.workspace.endpoint_settings import Prices
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,14 @@ from panel.errors import EndpointError, Problem, UnconfiguredError, UsageError, 
 from panel.text import composed
 from panel.workspace.addresses import ollama_address
 from panel.workspace.catalogue import Pin, model_names, pinned
+from panel.workspace.endpoint_settings import (
+    ATTEMPTS,
+    LONGEST_WAIT_SECONDS,
+    TIMEOUT_SECONDS,
+    EndpointSettings,
+    Prices,
+    Sampling,
+)
 from panel.workspace.headers import is_header_value
 from panel.workspace.presets import (
     DEMO,
@@ -23,16 +31,7 @@ from panel.workspace.presets import (
     Preset,
     Profile,
 )
-from panel.workspace.settings import (
-    ATTEMPTS,
-    LONGEST_WAIT_SECONDS,
-    TIMEOUT_SECONDS,
-    EndpointSettings,
-    Prices,
-    Sampling,
-    Settings,
-    at_home,
-)
+from panel.workspace.settings import Settings, at_home
 from panel.workspace.settings_file import FILE
 from panel.workspace.validation import did_you_mean
 

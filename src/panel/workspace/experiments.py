@@ -12,9 +12,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from panel.errors import Problem, UsageError, WorkspaceError
 from panel.hashing import content_hash
 from panel.workspace.documents import Lines
+from panel.workspace.endpoint_settings import Sampling
 from panel.workspace.fields import Strict
 from panel.workspace.plain_files import refuse_outside
-from panel.workspace.settings import Sampling
 from panel.workspace.settings_file import read_toml
 from panel.workspace.validation import did_you_mean, validate
 from panel.workspace.verdict import HOUSE_FORM, Form

@@ -9,10 +9,11 @@ from typing import Any
 
 from panel.errors import Problem, WorkspaceError
 from panel.workspace.documents import FieldPath, Lines, reason_of
+from panel.workspace.endpoint_settings import EndpointSettings
 from panel.workspace.headers import holds_secret
 from panel.workspace.plain_files import read_text
 from panel.workspace.presets import PRESETS
-from panel.workspace.settings import EndpointSettings, Settings
+from panel.workspace.settings import Settings
 from panel.workspace.toml_lines import toml_lines
 from panel.workspace.validation import did_you_mean, validate
 
