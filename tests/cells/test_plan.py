@@ -9,16 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from panel.cells.cells import (
-    Cell,
-    CellKey,
-    Inputs,
-    ModelIdentity,
-    Target,
-    identify,
-    request_sampling,
-)
+from panel.cells.cells import Cell, CellKey, Inputs, ModelIdentity, Target, identify
 from panel.cells.plan import REASONS, Asked, Known, make_plan
+from panel.cells.shared import request_sampling
 from panel.hashing import content_hash
 from panel.workspace.endpoint_settings import Sampling
 from panel.workspace.endpoints import Endpoint

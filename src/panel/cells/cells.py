@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
 from panel.cells.answers import Inputs
 from panel.cells.order import Order, Place, arrange, measured
+from panel.cells.shared import Reviewed, Reviewer, Shared
 from panel.hashing import canonical_json, content_hash, list_hash
 from panel.workspace.endpoints import Endpoint
 from panel.workspace.passages import choices
 from panel.workspace.personas import Persona
-from panel.workspace.presets import EXTRACTIVE
-from panel.workspace.prompts import Message, Messages, Prompts, template_digest
+from panel.workspace.prompts import Messages, Prompts
 from panel.workspace.tools import Tool
 from panel.workspace.verdict import Choices, schema_for
 
@@ -101,24 +101,6 @@ def identify(endpoint: Endpoint, digest: str | None) -> ModelIdentity:
     return ModelIdentity(endpoint.name, endpoint.model, digest)
 
 
-def request_sampling(endpoint: Endpoint, repeat: int) -> dict[str, Any]:
-    """Return the request fields that shape an answer, under the endpoint's names for them.
-
-    A fixed seed moves on with the repeat, or every repeat would be the same answer.
-    """
-    sampling = endpoint.sampling
-    fields: dict[str, Any] = dict(sampling.extra)
-    if sampling.temperature is not None:
-        fields["temperature"] = sampling.temperature
-    if sampling.top_p is not None:
-        fields["top_p"] = sampling.top_p
-    if sampling.max_tokens is not None:
-        fields[endpoint.max_tokens_field] = sampling.max_tokens
-    if sampling.seed is not None:
-        fields[endpoint.seed_field] = sampling.seed + repeat - 1
-    return fields
-
-
 PairKey = tuple[str, str]  # tool, persona
 
 
@@ -148,7 +130,8 @@ class Target:
         Touches neither network nor store. Raises WorkspaceError where a template fails.
         """
         counted = range(first, first + repeats)
-        shared = _Shared.of(self, counted)
+        identity = canonical_json([self.model.endpoint, self.model.model, self.model.digest])
+        shared = Shared.of(self.prompts, self.endpoint, identity, counted)
         reviewers = [self._reviewer(persona, shared) for persona in self.personas]
         cells: list[Cell] = []
         for tools in self.order(counted).blocks():
@@ -170,17 +153,17 @@ class Target:
             (tools[tool], personas[who], repeat) for tool, who, repeat in (c.key for c in cells)
         ]
 
-    def _reviewer(self, persona: Persona, shared: _Shared) -> _Reviewer:
+    def _reviewer(self, persona: Persona, shared: Shared) -> Reviewer:
         schema = schema_for(persona, self.prompts.form)
         digest = content_hash([self.prompts.system_text(persona), schema])
-        return _Reviewer(persona, digest, canonical_json(schema))
+        return Reviewer(persona, digest, canonical_json(schema))
 
-    def _reviewed(self, tool: Tool) -> _Reviewed:
+    def _reviewed(self, tool: Tool) -> Reviewed:
         digest = content_hash(self.prompts.review_text(tool))
-        return _Reviewed(tool=tool, digest=digest)
+        return Reviewed(tool=tool, digest=digest)
 
     def _cells(
-        self, shared: _Shared, reviewer: _Reviewer, reviewed: _Reviewed, counted: range
+        self, shared: Shared, reviewer: Reviewer, reviewed: Reviewed, counted: range
     ) -> list[Cell]:
         """Return the repeats of one tool × persona."""
         prompts, persona, profile = self.prompts, reviewer.persona, shared.profile
@@ -245,71 +228,3 @@ def cells_by_pair(cells: Iterable[Cell]) -> dict[PairKey, dict[int, Cell]]:
     for cell in cells:
         found.setdefault(cell.pair, {})[cell.repeat] = cell
     return found
-
-
-@dataclass(frozen=True, slots=True)
-class _Sampled:
-    """The request fields of a repeat: as they are, hashed, and as canonical JSON."""
-
-    fields: dict[str, Any]
-    digest: str
-    written: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Written:
-    """Messages as canonical JSON, each written once."""
-
-    _known: dict[Message, str] = field(default_factory=dict)
-
-    def written(self, message: Message) -> str:
-        if message not in self._known:
-            self._known[message] = canonical_json(message)
-        return self._known[message]
-
-
-@dataclass(frozen=True, slots=True)
-class _Shared(_Written):
-    """What all cells of a target share; the messages that come before the question among it.
-
-    identity: the model as canonical JSON. profile: as ``Inputs`` has it.
-    """
-
-    templates: str = field(kw_only=True)
-    samplings: dict[int, _Sampled] = field(kw_only=True)
-    identity: str = field(kw_only=True)
-    profile: Literal["extractive"] | None = field(kw_only=True)
-
-    @classmethod
-    def of(cls, target: Target, counted: Iterable[int]) -> _Shared:
-        endpoint, prompts, model = target.endpoint, target.prompts, target.model
-        profile = EXTRACTIVE if endpoint.demo else None
-        samplings: dict[int, _Sampled] = {}
-        for repeat in (1, *counted):
-            fields = request_sampling(endpoint, repeat)
-            digest = content_hash([fields, endpoint.demo, prompts.panel])
-            samplings[repeat] = _Sampled(fields, digest, canonical_json(fields))
-        identity = canonical_json([model.endpoint, model.model, model.digest])
-        return cls(
-            templates=template_digest(prompts),
-            samplings=samplings,
-            identity=identity,
-            profile=profile,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _Reviewer:
-    """A persona with what its cells share. schema: of a model that writes, as canonical JSON."""
-
-    persona: Persona
-    digest: str
-    schema: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Reviewed(_Written):
-    """A tool, the hash of its review, and the questions about it."""
-
-    tool: Tool = field(kw_only=True)
-    digest: str = field(kw_only=True)

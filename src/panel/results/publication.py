@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from panel import __version__
-from panel.cells.cells import Target, request_sampling
+from panel.cells.cells import Target
+from panel.cells.shared import request_sampling
 from panel.errors import UsageError
 from panel.frozen.files import FOLDER, read_frozen
 from panel.frozen.renames import all_renames
