@@ -18,14 +18,9 @@ from urllib.parse import urlsplit
 
 from panel.endpoint.found import PORTS, FoundServer, find_servers
 from panel.errors import Choice, UnconfiguredError, UndecidedError
-from panel.workspace.addresses import is_loopback
+from panel.workspace.addresses import OLLAMA_HOST, is_loopback
 from panel.workspace.catalogue import RECOMMENDED
-from panel.workspace.endpoints import (
-    OLLAMA_HOST,
-    chosen_endpoint,
-    resolve_endpoint,
-    served_here,
-)
+from panel.workspace.endpoints import chosen_endpoint, resolve_endpoint, served_here
 from panel.workspace.loading import WorkspaceFiles
 from panel.workspace.settings import Settings
 from panel.workspace.settings_edit import quoted

@@ -14,13 +14,12 @@ import os
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import aiohttp
 
 from panel.endpoint.gguf import MAGIC
 from panel.endpoint.hub import Hub, Passing, RangeRefused
-from panel.endpoint.machine import disk_free
+from panel.endpoint.machine import disk_free, no_room
 from panel.endpoint.waits import until
 from panel.endpoint.weights import keep_record
 from panel.errors import EndpointError
@@ -33,7 +32,6 @@ SHARE = 1000  # an attempt brings something with this part of the file
 LONGEST_WAIT_SECONDS = 600.0  # that the hub may ask for
 LONGEST_PAUSE_SECONDS = 60.0
 SPARE = 64 * 2**20  # bytes that are left free on the disk
-BLOCK = 4 * 2**20  # bytes read at once to be hashed
 _NO_GGUF = "is not a GGUF file: it does not begin with GGUF"
 
 
@@ -70,14 +68,6 @@ def download(pin: Pin, hub: Hub, told: Told, looked: bool = False) -> Pin:
 def described(pin: Pin, hub: Hub, told: Told) -> Pin:
     """Return the pin with what the hub says of its file; raises EndpointError."""
     return asyncio.run(_Download(pin, hub, told).look())
-
-
-def no_room(folder: Path, error: OSError) -> EndpointError:
-    """Return the error of a folder that does not take a file."""
-    return EndpointError(
-        f"the weights cannot be kept in {folder}: {error.strerror or error}. Make room or mend the "
-        "rights, or set PANEL_CACHE to another folder."
-    )
 
 
 class _Download:
@@ -182,9 +172,8 @@ class _Download:
         if has:
             self._told.notice(f"{has:,} of {self._pin.bytes:,} bytes are here already.")
             with partial.open("rb") as stream:
-                while block := stream.read(BLOCK):
-                    self._hash.update(block)
-                    self._have += len(block)
+                hashlib.file_digest(stream, lambda: self._hash)
+            self._have = has
         needs, free = self._pin.bytes - self._have, disk_free(partial.parent)
         if free < needs + SPARE:
             raise EndpointError(
@@ -239,9 +228,8 @@ class _Download:
             if length.isdigit() and int(length) != self._pin.bytes:
                 raise self._wrong(_size(int(length), self._pin.bytes), suspect=False)
             return
-        said = re.fullmatch(
-            r"bytes (\d{1,15})-(\d{1,15})/(\d{1,15}|\*)", answer.headers.get("Content-Range", "")
-        )
+        span = answer.headers.get("Content-Range", "")
+        said = re.fullmatch(r"bytes (\d{1,15})-(\d{1,15})/(\d{1,15}|\*)", span)
         if said is None or int(said[1]) != self._have or not self._have:
             self._ranges = False
             raise Passing("the server answers another part of the file than was asked for")

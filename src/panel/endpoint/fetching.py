@@ -8,9 +8,10 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from panel.endpoint.demo_package import fetch_package
-from panel.endpoint.download import Told, described, download, no_room
+from panel.endpoint.download import Told, described, download
 from panel.endpoint.elsewhere import places
 from panel.endpoint.hub import Hub
+from panel.endpoint.machine import no_room
 from panel.endpoint.weights import gigabytes, holds, keep_record, remember_digest
 from panel.errors import EndpointError
 from panel.workspace.catalogue import Pin, pinned

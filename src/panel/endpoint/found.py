@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from panel.text import one_line, shortened, without_pages
-from panel.workspace.addresses import is_loopback
-from panel.workspace.endpoints import Endpoint, ollama_host
+from panel.workspace.addresses import is_loopback, ollama_host
+from panel.workspace.endpoints import Endpoint
 
 if TYPE_CHECKING:  # the HTTP stack, which is not needed where nothing listens
     from panel.endpoint.client import Client

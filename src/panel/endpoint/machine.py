@@ -7,6 +7,8 @@ import re
 import shutil
 from pathlib import Path
 
+from panel.errors import EndpointError
+
 RESERVE = 128 * 2**20  # bytes of the program itself, and of what a model computes with
 BATCH = 512  # tokens computed at once (llama.cpp's n_ubatch); each has a score for every token
 
@@ -40,6 +42,14 @@ def disk_free(folder: Path) -> int:
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     return shutil.disk_usage(folder).free
+
+
+def no_room(folder: Path, error: OSError) -> EndpointError:
+    """Return the error of a folder that does not take a file."""
+    return EndpointError(
+        f"the weights cannot be kept in {folder}: {error.strerror or error}. Make room or mend the "
+        "rights, or set PANEL_CACHE to another folder."
+    )
 
 
 def _of_system(root: Path) -> int | None:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 from urllib.parse import SplitResult, urlsplit
 
+from panel.errors import UsageError
+
+OLLAMA_HOST = "OLLAMA_HOST"  # where Ollama's own programs look for it
 NO_ADDRESS = "is not a web address. Begin it with http:// or https://."
 _SECRET_IN_QUERY = re.compile(r"(?i)(?:^|&)(?>[^=&]*?(?:key|token|secret|password|auth))[^=&]*+=")
 
@@ -54,6 +58,18 @@ def endpoint_address(text: str) -> str:
 
 
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where a server listens
+
+
+def ollama_host() -> str | None:
+    """Return the base_url that OLLAMA_HOST means, None where it is not set; raises UsageError."""
+    written = os.environ.get(OLLAMA_HOST, "").strip()
+    if not written:
+        return None
+    try:
+        return ollama_address(written)
+    except ValueError as error:
+        # The text is not shown: it may hold a password.
+        raise UsageError(f"{OLLAMA_HOST} {error} Or write base_url in panel.toml.") from None
 
 
 def ollama_address(written: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from panel.errors import EndpointError, Problem, UnconfiguredError, UsageError, WorkspaceError
 from panel.text import composed
-from panel.workspace.addresses import ollama_address
+from panel.workspace.addresses import ollama_host
 from panel.workspace.catalogue import Pin, model_names, pinned
 from panel.workspace.endpoint_settings import (
     ATTEMPTS,
@@ -35,7 +35,6 @@ from panel.workspace.settings import Settings, at_home
 from panel.workspace.settings_file import FILE
 from panel.workspace.validation import did_you_mean
 
-OLLAMA_HOST = "OLLAMA_HOST"  # where Ollama's own programs look for it
 CHARACTERS_PER_TOKEN = 4.0  # rough, English prose; until the endpoint's own counts are known
 BASE_SAMPLING = Sampling(temperature=0.7, max_tokens=1500)
 
@@ -217,12 +216,13 @@ def resolve_endpoint(
             f'endpoint {name!r} names no model. Pass --model NAME, or write model = "NAME" under '
             f"[endpoints.{name}] in {FILE}; 'panel doctor --endpoint {name}' lists its models."
         )
+    usual = Sampling(**known.get("sampling", {})).over(BASE_SAMPLING)
     return Endpoint(
         name=name,
         preset=preset,
         attempts=settings.limits.attempts,
         longest_wait_seconds=settings.limits.longest_wait_seconds,
-        sampling=_sampling(settings, table, known),
+        sampling=table.sampling.over(settings.sampling.over(usual)),
         prices=table.prices,
         **merged,
     )
@@ -255,18 +255,6 @@ def _merged(
     return merged | table.model_dump(exclude_none=True, exclude=others)
 
 
-def ollama_host() -> str | None:
-    """Return the base_url that OLLAMA_HOST means, None where it is not set; raises UsageError."""
-    written = os.environ.get(OLLAMA_HOST, "").strip()
-    if not written:
-        return None
-    try:
-        return ollama_address(written)
-    except ValueError as error:
-        # The text is not shown: it may hold a password.
-        raise UsageError(f"{OLLAMA_HOST} {error} Or write base_url in {FILE}.") from None
-
-
 def _pin(name: str, model: str) -> Pin:
     """Return the model of a name; raises UsageError for one that nobody knows."""
     pin = pinned(model)
@@ -288,12 +276,6 @@ def _model(name: str, merged: dict[str, Any], model: str | None) -> str:
             f'{FILE}: [endpoints.{name}] weights = "FILE.gguf".'
         )
     return model or served or ""
-
-
-def _sampling(settings: Settings, table: EndpointSettings, known: Preset) -> Sampling:
-    """Return an endpoint's sampling: its table over [sampling] over what is known beforehand."""
-    usual = Sampling(**known.get("sampling", {})).over(BASE_SAMPLING)
-    return table.sampling.over(settings.sampling.over(usual))
 
 
 def check_endpoint(settings: Settings, root: Path) -> None:
