@@ -9,8 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from panel.cells.asked import AnyCell
-from panel.cells.cells import Cell
+from panel.cells.cells import AskedCell, Cell
 from panel.cells.journal import journal_line, utc_now
 from panel.cells.lines import cell_fields
 from panel.workspace.prompts import Messages
@@ -29,7 +28,7 @@ class BatchRequest:
     """
 
     custom_id: str
-    cell: AnyCell
+    cell: AskedCell
     ordinal: int
     messages: Messages
     output_mode: str

@@ -39,13 +39,15 @@ Guidance = Mapping[tuple[str, str], str]  # tool, persona → an editor's note
 NO_GUIDANCE: Guidance = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One question to one model: exactly what it will see, and the hash of just that.
+CellKey = tuple[str, str, int]
+Question = tuple[str, str, str]  # tool, persona, fingerprint
 
-    prompts: what its messages are made of, those of a repair among them; note: an editor's
-    guidance. sampling: request fields besides messages and schema; prompt_characters: the size of
-    the messages. fingerprint: ``b2:`` + hash over all of it, the schema, the model and the repeat.
+
+@dataclass(frozen=True, slots=True)
+class AskedCell:
+    """One question to one model, as the journals hold it, which have no texts.
+
+    fingerprint: ``b2:`` + hash over all that the model sees, the schema, the model and the repeat.
     wording: what the repeats of one question share, which is the fingerprint of the first of them.
     """
 
@@ -53,18 +55,9 @@ class Cell:
     persona: Persona
     model: ModelIdentity
     repeat: int
-    prompts: Prompts = field(compare=False, repr=False)
-    note: str | None
-    sampling: dict[str, Any]
-    inputs: Inputs
-    prompt_characters: int
     fingerprint: str
     wording: str
-
-    @property
-    def messages(self) -> Messages:
-        """What the model is shown, rendered anew: a plan of 100,000 cells keeps none of it."""
-        return self.prompts.messages(self.persona, self.tool, self.note)
+    inputs: Inputs
 
     @property
     def choices(self) -> Choices | None:
@@ -72,28 +65,44 @@ class Cell:
         return choices(self.persona, self.tool) if self.inputs.profile else None
 
     @property
-    def schema(self) -> dict[str, Any]:
-        """The verdict's JSON Schema, made anew as the messages are."""
-        return schema_for(self.persona, self.prompts.form, self.choices)
-
-    @property
     def key(self) -> CellKey:
         """What the cell is about, whatever its wording: tool, persona, repeat."""
         return (self.tool.slug, self.persona.id, self.repeat)
-
-    @property
-    def question(self) -> Question:
-        """What an answer to it is found by: two tools may be described in the same words."""
-        return (self.tool.slug, self.persona.id, self.fingerprint)
 
     @property
     def pair(self) -> PairKey:
         """The tool × persona that the cell is about."""
         return (self.tool.slug, self.persona.id)
 
+    @property
+    def question(self) -> Question:
+        """What an answer to it is found by: two tools may be described in the same words."""
+        return (self.tool.slug, self.persona.id, self.fingerprint)
 
-CellKey = tuple[str, str, int]
-Question = tuple[str, str, str]  # tool, persona, fingerprint
+
+@dataclass(frozen=True, slots=True)
+class Cell(AskedCell):
+    """One question to one model: exactly what it will see, and the hash of just that.
+
+    prompts: what its messages are made of, those of a repair among them; note: an editor's
+    guidance. sampling: request fields besides messages and schema; prompt_characters: the size of
+    the messages.
+    """
+
+    prompts: Prompts = field(compare=False, repr=False)
+    note: str | None
+    sampling: dict[str, Any]
+    prompt_characters: int
+
+    @property
+    def messages(self) -> Messages:
+        """What the model is shown, rendered anew: a plan of 100,000 cells keeps none of it."""
+        return self.prompts.messages(self.persona, self.tool, self.note)
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The verdict's JSON Schema, made anew as the messages are."""
+        return schema_for(self.persona, self.prompts.form, self.choices)
 
 
 def identify(endpoint: Endpoint, digest: str | None) -> ModelIdentity:
@@ -200,8 +209,8 @@ class Target:
             )
             cells.append(
                 Cell(
-                    tool, persona, self.model, repeat, prompts, note, sampled.fields, inputs,
-                    characters, fingerprint, wording,
+                    tool, persona, self.model, repeat, fingerprint, wording, inputs,
+                    prompts, note, sampled.fields, characters,
                 )
             )  # fmt: skip
         return cells

@@ -40,7 +40,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
@@ -126,6 +126,12 @@ class JournalWriter:
         self.file = runs / run_id / FILE
         self._chain = Chain(run_id)
         self._descriptor: int | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     @property
     def started(self) -> bool:

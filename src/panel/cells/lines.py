@@ -10,8 +10,7 @@ from typing import Any
 
 from panel import __version__
 from panel.cells.answers import INPUT_NAMES
-from panel.cells.asked import AnyCell
-from panel.cells.cells import ModelIdentity, PairKey
+from panel.cells.cells import AskedCell, ModelIdentity, PairKey
 from panel.cells.journal import journal_line, utc_now
 from panel.cells.renames import Rename
 from panel.cells.shards import Shard
@@ -74,7 +73,7 @@ def rename_line(rename: Rename) -> bytes:
     return journal_line("rename", {**asdict(rename), "renamed_at": utc_now()})
 
 
-def adopt_lines(cells: Iterable[AnyCell]) -> bytes:
+def adopt_lines(cells: Iterable[AskedCell]) -> bytes:
     """Return the lines by which stored answers of cells become the house panel's latest."""
     now = utc_now()
     return b"".join(
@@ -98,7 +97,7 @@ class Attempt:
     ``ShipProbability``; None where the server told none.
     """
 
-    cell: AnyCell
+    cell: AskedCell
     ordinal: int
     messages: Messages
     output_mode: str
@@ -232,7 +231,7 @@ class Recorder:
         return b"".join(lines)
 
 
-def cell_fields(cell: AnyCell) -> dict[str, Any]:
+def cell_fields(cell: AskedCell) -> dict[str, Any]:
     """Return what names a cell in a journal line, with the hashes of what went into it."""
     return {
         "tool": cell.tool.slug,

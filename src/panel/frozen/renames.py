@@ -74,16 +74,13 @@ def opened_renamed(
 
 
 def _write(workspace: WorkspaceFiles, found: Sequence[Rename], known: Container[str]) -> None:
-    writer = JournalWriter(workspace.runs, new_run_id())
-    try:
+    with JournalWriter(workspace.runs, new_run_id()) as writer:
         writer.append(
             run_line(workspace.personas, purpose="rename")
             + b"".join(record_lines(workspace.tools, workspace.personas, known))
             + b"".join(map(rename_line, found))
             + end_line()
         )
-    finally:
-        writer.close()
 
 
 def find_renames(

@@ -133,8 +133,7 @@ def _bring_in(
     counts = (len(known), len(missing), len(wanted.decisions), len(undecided), wanted.altered)
     if not missing and not undecided:
         return Thawed(None, *counts)
-    writer = JournalWriter(workspace.runs, new_run_id())
-    try:
+    with JournalWriter(workspace.runs, new_run_id()) as writer:
         writer.append(
             run_line(workspace.personas, purpose="thaw")
             + b"".join(record_lines(workspace.tools, workspace.personas, digests))
@@ -144,8 +143,6 @@ def _bring_in(
             writer.append(b"".join(_answer_line(*found, wanted.receipts) for found in part))
         decided_on = (_decision_line(*found, wanted.receipts) for found in undecided)
         writer.append(b"".join(decided_on) + end_line())
-    finally:
-        writer.close()
     return Thawed(writer.run_id, *counts)
 
 

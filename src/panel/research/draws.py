@@ -91,10 +91,8 @@ def draw(workspace: WorkspaceFiles, count: int, seed: int, model: str | None = N
         )
         for item, each in named.items()
     ]
-    try:
+    with writer:
         writer.append(b"".join(lines))
-    finally:
-        writer.close()
     ingest(workspace.runs)
     whole, some = _counted(frame), _counted(drawn)
     strata = {key: (many, some[key]) for key, many in sorted(whole.items())}

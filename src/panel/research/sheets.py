@@ -75,10 +75,8 @@ def import_sheet(workspace: WorkspaceFiles, file: Path, labeller: str) -> Import
             )
             for each in fresh
         ]
-        try:
+        with writer:
             writer.append(b"".join(lines))
-        finally:
-            writer.close()
         ingest(workspace.runs)
     return Imported(len(fresh), len(said) - len(fresh), blank, writer.run_id)
 

@@ -182,8 +182,7 @@ class _Taking:
         if read.attempt.final and read.attempt.outcome != "error":
             self._settled.add(cell.question)
         if stored.experiment is None and not again:
-            key = (cell.tool.slug, cell.persona.id, cell.repeat)
-            self._keys.setdefault(str(cell.model), set()).add(key)
+            self._keys.setdefault(str(cell.model), set()).add(cell.key)
         return run
 
     def _run(self, stored: StoredRequest, again: bool) -> ResultRun:

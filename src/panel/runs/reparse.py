@@ -182,15 +182,12 @@ def _read(stored: StoredReply, personas: _Personas, report: Report) -> Reading |
 
 def _write(workspace: WorkspaceFiles, found: Found) -> str:
     """Journal the readings as a run that asked nothing; returns its id."""
-    writer = JournalWriter(workspace.runs, new_run_id())
-    try:
+    with JournalWriter(workspace.runs, new_run_id()) as writer:
         writer.append(run_line(workspace.personas, purpose="reparse"))
         for start in range(0, len(found), WRITTEN_AT_ONCE):
             part = found[start : start + WRITTEN_AT_ONCE]
             writer.append(b"".join(_line(stored, reading) for stored, reading in part))
         writer.append(end_line())
-    finally:
-        writer.close()
     return writer.run_id
 
 

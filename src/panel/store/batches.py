@@ -11,9 +11,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from panel.cells.answers import INPUT_NAMES, Inputs
-from panel.cells.asked import AskedCell
 from panel.cells.batches import BatchRequest, BatchState
-from panel.cells.cells import ModelIdentity, Question
+from panel.cells.cells import AskedCell, ModelIdentity, Question
 from panel.store.connection import Connection
 from panel.store.replies import message_texts
 from panel.workspace.personas import Persona
