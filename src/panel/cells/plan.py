@@ -129,10 +129,7 @@ class Estimate:
 
 
 def estimate(
-    cells: Collection[Cell],
-    endpoint: Endpoint,
-    seen: Experience,
-    perhaps: Collection[Cell] = (),
+    cells: Collection[Cell], endpoint: Endpoint, seen: Experience, perhaps: Collection[Cell] = ()
 ) -> Estimate:
     """Work out the size of asking these cells. perhaps: cells that may be asked besides."""
     if perhaps:

@@ -106,10 +106,7 @@ class Client:
             return await self._transport.send(like, content)
         return Received.of(
             await self._openai.post(
-                self._below(path),
-                content=content,
-                cast_to=httpx2.Response,
-                options=self._options,
+                self._below(path), content=content, cast_to=httpx2.Response, options=self._options
             )
         )
 

@@ -46,10 +46,7 @@ class Replica:
         )
         cells, tools = size
         self.health = EndpointHealth(
-            endpoint.attempts,
-            loading_seconds=endpoint.timeout_seconds,
-            cells=cells,
-            tools=tools,
+            endpoint.attempts, loading_seconds=endpoint.timeout_seconds, cells=cells, tools=tools
         )
         self.patience = Patience(endpoint.name, self.limiter, self.health, self._pause, notice)
         self._workers: list[asyncio.Task[None]] = []

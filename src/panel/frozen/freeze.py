@@ -13,14 +13,7 @@ from panel.cells.renames import Rename, described
 from panel.decisions import Decision
 from panel.errors import UsageError
 from panel.frozen.canaries import write_latest
-from panel.frozen.files import (
-    FOLDER,
-    Frozen,
-    FrozenTool,
-    encode_frozen,
-    verdict_on,
-    write_changed,
-)
+from panel.frozen.files import FOLDER, Frozen, FrozenTool, encode_frozen, verdict_on, write_changed
 from panel.frozen.integrity import is_intact, with_digest
 from panel.frozen.publish import edited, publish, published, shown_answer
 from panel.frozen.receipts import with_receipts

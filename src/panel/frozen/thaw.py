@@ -44,10 +44,7 @@ class Thawed:
 
 
 def thaw(
-    workspace: WorkspaceFiles,
-    frozen: Frozen,
-    connection: Connection,
-    since: Frozen | None = None,
+    workspace: WorkspaceFiles, frozen: Frozen, connection: Connection, since: Frozen | None = None
 ) -> Thawed:
     """Journal what is on file and not in the store; a store opened later holds it.
 

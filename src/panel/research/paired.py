@@ -14,15 +14,7 @@ from typing import Literal
 
 from panel.errors import UsageError
 from panel.research.frame import Frame
-from panel.research.shifts import (
-    ALPHA,
-    Adjusted,
-    Equivalence,
-    Shift,
-    equivalence,
-    p_values,
-    shift,
-)
+from panel.research.shifts import ALPHA, Adjusted, Equivalence, Shift, equivalence, p_values, shift
 from panel.stats import Tally
 from panel.stats.paired import (
     SignFlip,

@@ -12,15 +12,7 @@ from panel.research.influence import PersonaInfluence, persona_influences
 from panel.research.rates import THIS_TOOL, Estimate, tool_rate
 from panel.research.table import Grid
 from panel.research.variance import Projection, VarianceSplit, projections, variance_split
-from panel.stats import (
-    ENOUGH,
-    Interval,
-    PanelResult,
-    Said,
-    Tally,
-    combine,
-    health_of,
-)
+from panel.stats import ENOUGH, Interval, PanelResult, Said, Tally, combine, health_of
 from panel.text import counted
 
 SAID: tuple[Said, ...] = ("", "tie", "skip", "ship")

@@ -10,13 +10,7 @@ from typing import Any
 from panel.cells.cells import Target
 from panel.errors import UsageError
 from panel.research.arms import Arm
-from panel.research.probe_material import (
-    POSITIONS,
-    SEVERITIES,
-    Material,
-    PlantedFact,
-    ProbeTool,
-)
+from panel.research.probe_material import POSITIONS, SEVERITIES, Material, PlantedFact, ProbeTool
 from panel.workspace.personas import Beat, Persona
 from panel.workspace.tools import Tool
 from panel.workspace.verdict import Form
@@ -95,13 +89,9 @@ def hype_arms(setup: Setup) -> Roles:
     """Ask about the descriptions with and without a sentence of praise that nothing supports."""
     hype = setup.material.edits.hype
     praised = _each(
-        setup,
-        lambda place, each: each.at(placed_severity(setup, place), hype[place % len(hype)]),
+        setup, lambda place, each: each.at(placed_severity(setup, place), hype[place % len(hype)])
     )
-    return {
-        "plain": [_arm(setup, "plain", _mixed(setup))],
-        "hype": [_arm(setup, "hype", praised)],
-    }
+    return {"plain": [_arm(setup, "plain", _mixed(setup))], "hype": [_arm(setup, "hype", praised)]}
 
 
 def label_arms(setup: Setup) -> Roles:
@@ -134,10 +124,7 @@ def _again(setup: Setup, name: str, tools: Sequence[Tool], step: int = 1, **chan
 def retest_arms(setup: Setup) -> Roles:
     """Ask the same question twice, the second time on another seed."""
     tools = _mixed(setup)
-    return {
-        "first": [_arm(setup, "first", tools)],
-        "again": [_again(setup, "again", tools)],
-    }
+    return {"first": [_arm(setup, "first", tools)], "again": [_again(setup, "again", tools)]}
 
 
 def paraphrase_arms(setup: Setup) -> Roles:

@@ -50,11 +50,7 @@ def ship_percent(frame: Frame, begin: str) -> Figure:
     rank = {tool: -1 if each is None else round(each, 6) for tool, each in percents.items()}
     order = sorted(results, key=lambda tool: (-rank[tool], tool))
     shown = [
-        {
-            "label": tool,
-            "value": results[tool].ship_percent,
-            **ends(results[tool].interval),
-        }
+        {"label": tool, "value": results[tool].ship_percent, **ends(results[tool].interval)}
         for tool in ends_of(order)
     ]
     voted = [each for each in results.values() if each.n]

@@ -22,11 +22,7 @@ from panel.engines.batch import BatchFiles, Earlier
 from panel.errors import EndpointError, StoreBusyError, UsageError
 from panel.runs.run import ProgressReporter, RunSummary, execute
 from panel.runs.selection import Prepared
-from panel.store.batches import (
-    StoredBatch,
-    earlier_attempts,
-    stored_batches,
-)
+from panel.store.batches import StoredBatch, earlier_attempts, stored_batches
 from panel.store.ingest import ingest, opened
 from panel.workspace.endpoints import Endpoint, resolve_endpoint
 from panel.workspace.loading import WorkspaceFiles

@@ -271,11 +271,7 @@ _MEASURED = ("prompt_tokens", "completion_tokens", "cached_tokens", "cost_usd")
 
 
 def _summary(
-    plan: Plan,
-    run_id: str | None,
-    totals: Mapping[str, Any],
-    stats: RunStats,
-    started: float,
+    plan: Plan, run_id: str | None, totals: Mapping[str, Any], stats: RunStats, started: float
 ) -> RunSummary:
     """Sum up a run; totals: its row of the view ``runs``, empty where it wrote nothing."""
     known: dict[str, Any] = dict.fromkeys((*_COUNTS, *_MEASURED), 0) | {"cost_usd": 0.0}

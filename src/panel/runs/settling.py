@@ -22,11 +22,7 @@ class Settling:
     """
 
     def __init__(
-        self,
-        target: Target,
-        most: int,
-        answers: Mapping[str, Answer],
-        foreign: Container[str] = (),
+        self, target: Target, most: int, answers: Mapping[str, Answer], foreign: Container[str] = ()
     ) -> None:
         self._target, self._most, self._answers = target, most, answers
         self._foreign = foreign

@@ -128,12 +128,7 @@ def reliability(
         rates.append([ones / len(places) for ones in sums])
         errors = [e + abs(ones - expected) / len(p) for e, ones in zip(errors, sums, strict=True)]
     made = tuple(
-        Bin(
-            len(places),
-            fmean(p[n] for n in places),
-            fmean(y[n] for n in places),
-            *_middle(seen),
-        )
+        Bin(len(places), fmean(p[n] for n in places), fmean(y[n] for n in places), *_middle(seen))
         for places, seen in zip(binned, rates, strict=True)
     )
     high = sorted(errors)[math.ceil(0.95 * samples) - 1]
@@ -194,9 +189,7 @@ def own_verdict(cells: Sequence[Repeats]) -> HeldOut | None:
 
 
 def _against_base(
-    cells: Sequence[Repeats],
-    pairs: int,
-    score: Callable[[Repeats, float], tuple[float, float]],
+    cells: Sequence[Repeats], pairs: int, score: Callable[[Repeats, float], tuple[float, float]]
 ) -> HeldOut | None:
     """Compare forecasts with the base rate over tools. score: a cell's, and the base rate's."""
     if not cells:

@@ -40,12 +40,7 @@ def _run(line: Row) -> Fields:
 
 def _tool(line: Row) -> Fields:
     record = line["record"]
-    return {
-        **record,
-        **line,
-        "tool": record["slug"],
-        "entry_price": record["pricing"]["entry"],
-    }
+    return {**record, **line, "tool": record["slug"], "entry_price": record["pricing"]["entry"]}
 
 
 def _persona(line: Row) -> Fields:

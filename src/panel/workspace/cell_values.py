@@ -51,10 +51,7 @@ class DateOrder(StrEnum):
     MONTH_FIRST = "month-first"
 
 
-OTHER = {
-    DateOrder.DAY_FIRST: DateOrder.MONTH_FIRST,
-    DateOrder.MONTH_FIRST: DateOrder.DAY_FIRST,
-}
+OTHER = {DateOrder.DAY_FIRST: DateOrder.MONTH_FIRST, DateOrder.MONTH_FIRST: DateOrder.DAY_FIRST}
 
 
 class CellError(ValueError):

@@ -39,11 +39,7 @@ PRESETS: dict[str, Preset] = {
     # timeout; nobody else is served.
     EMBEDDED: {"concurrency": 1, "timeout_seconds": 3600.0},
     # Loading a large model takes minutes, during which Ollama and LM Studio let a request hang.
-    "ollama": {
-        "base_url": "http://localhost:11434/v1",
-        "concurrency": 4,
-        "timeout_seconds": 600.0,
-    },
+    "ollama": {"base_url": "http://localhost:11434/v1", "concurrency": 4, "timeout_seconds": 600.0},
     "vllm": {"base_url": "http://localhost:8000/v1", "concurrency": 32},
     "llamacpp": {"base_url": "http://localhost:8080/v1", "concurrency": 4},
     "lmstudio": {
@@ -53,11 +49,7 @@ PRESETS: dict[str, Preset] = {
     },
     "sglang": {"base_url": "http://localhost:30000/v1", "concurrency": 32},
     # Any other server that was found on this machine.
-    "local": {
-        "base_url": "http://localhost:8000/v1",
-        "concurrency": 4,
-        "timeout_seconds": 600.0,
-    },
+    "local": {"base_url": "http://localhost:8000/v1", "concurrency": 4, "timeout_seconds": 600.0},
     "mistral": {
         "base_url": "https://api.mistral.ai/v1",
         "api_key_env": "MISTRAL_API_KEY",

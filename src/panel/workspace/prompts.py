@@ -131,10 +131,7 @@ class Prompts:
 
 
 def _compiled_again(
-    folder: Path,
-    texts: dict[str, Texts],
-    panel: dict[str, str],
-    form: Form,
+    folder: Path, texts: dict[str, Texts], panel: dict[str, str], form: Form
 ) -> Prompts:
     """Make prompts of the texts that were read elsewhere, perhaps on another machine."""
     templates: dict[str, Any] = {

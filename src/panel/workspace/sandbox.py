@@ -214,9 +214,7 @@ def texts_of(template: jinja2.Template) -> Texts:
 
 
 def template_environment(
-    folder: Path,
-    filters: Mapping[str, Callable[..., Any]],
-    texts: Mapping[str, str] | None = None,
+    folder: Path, filters: Mapping[str, Callable[..., Any]], texts: Mapping[str, str] | None = None
 ) -> jinja2.Environment:
     """Return the environment for the templates of a folder; ``filters`` are added to its own.
 

@@ -116,8 +116,5 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "round": _round,
     "string": as_text,
 }
-TESTS: dict[str, Any] = {
-    **jinja2.tests.TESTS,
-    **{name: _of_numbers(name) for name in _OF_NUMBERS},
-}
+TESTS: dict[str, Any] = {**jinja2.tests.TESTS, **{name: _of_numbers(name) for name in _OF_NUMBERS}}
 GLOBALS: dict[str, Any] = {"range": _range}

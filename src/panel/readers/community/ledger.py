@@ -49,10 +49,7 @@ class Ledger:
     """
 
     def __init__(
-        self,
-        file: Path,
-        replay: Callable[[dict[str, Any]], None],
-        restart: Callable[[], None],
+        self, file: Path, replay: Callable[[dict[str, Any]], None], restart: Callable[[], None]
     ) -> None:
         self.file = file
         self.damaged = 0

@@ -100,10 +100,7 @@ def _is_new(index: SiteIndex, published: PublishedTool, days: Days) -> bool:
 
 
 def _leading(
-    index: SiteIndex,
-    new: list[PublishedTool],
-    changed: list[VerdictChange],
-    said: Editorial | None,
+    index: SiteIndex, new: list[PublishedTool], changed: list[VerdictChange], said: Editorial | None
 ) -> PublishedTool | None:
     """Return the tool of the first story: the editor's, else a new one, else one that turned.
 
