@@ -52,6 +52,13 @@ class Document:
     body: str
     lines: Lines
 
+    def with_body(self, name: str) -> dict[str, Any]:
+        """Return the fields, and the body as one of this name; raises WorkspaceError for two."""
+        if name in self.fields:
+            said, remedy = "must not be in the front matter", "Write it below the closing '---'."
+            raise WorkspaceError.single(self.file, self.lines((name,)), name, said, remedy)
+        return {**self.fields, name: self.body}
+
 
 def no_lines(_path: FieldPath) -> int | None:
     """Find no line: for formats whose fields are not located (JSON)."""
@@ -76,13 +83,8 @@ def read_front_matter(file: Path) -> Document:
 def front_matter_of(text: str, file: Path) -> Document:
     """Return what the text of such a file says; raises WorkspaceError."""
     if not text.startswith(FENCE + "\n"):
-        raise WorkspaceError.single(
-            file,
-            1,
-            "",
-            "does not begin with front matter",
-            "Begin the file with a line '---', YAML fields, and another line '---'.",
-        )
+        remedy = "Begin the file with a line '---', YAML fields, and another line '---'."
+        raise WorkspaceError.single(file, 1, "", "does not begin with front matter", remedy)
     end = text.find("\n" + FENCE + "\n", len(FENCE))
     if end < 0 and text.endswith("\n" + FENCE):
         end = len(text) - len(FENCE) - 1
@@ -92,14 +94,12 @@ def front_matter_of(text: str, file: Path) -> Document:
         )
     source = text[len(FENCE) + 1 : end + 1]
     if len(source) > LONGEST_FRONT_MATTER:
-        raise WorkspaceError.single(
-            file,
-            2,
-            "",
+        message = (
             f"the front matter has {counted(len(source), 'character')}; the limit is "
-            f"{LONGEST_FRONT_MATTER:,}",
-            "Move text below the closing '---'.",
+            f"{LONGEST_FRONT_MATTER:,}"
         )
+        remedy = "Move text below the closing '---'."
+        raise WorkspaceError.single(file, 2, "", message, remedy)
     body = text[end + len(FENCE) + 2 :].strip("\n")
     fields = parse_yaml(source, file, first_line=2)
     if fields is None:  # nothing but the two lines, and perhaps comments
@@ -128,13 +128,9 @@ def parse_yaml(source: str, file: Path, first_line: int = 1) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = first_line + mark.line if mark else None
-        raise WorkspaceError.single(
-            file,
-            line,
-            "",
-            f"is not valid YAML: {error.problem or error.context}",
-            "Quote text that holds ': ' or begins with a special character.",
-        ) from None
+        message = f"is not valid YAML: {error.problem or error.context}"
+        remedy = "Quote text that holds ': ' or begins with a special character."
+        raise WorkspaceError.single(file, line, "", message, remedy) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise WorkspaceError.single(
             file, None, "", f"is not valid YAML: {reason_of(error)}", "Write it more plainly."

@@ -126,16 +126,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
 def _read(file: Path) -> Editorial:
     document = read_front_matter(file)
-    fields = {**document.fields, "text": document.body}
-    if "text" in document.fields:
-        raise WorkspaceError.single(
-            file,
-            document.lines(("text",)),
-            "text",
-            "must not be in the front matter",
-            "Write it below the closing '---'.",
-        )
-    return validate(Editorial, fields, file, document.lines)
+    return validate(Editorial, document.with_body("text"), file, document.lines)
 
 
 def _is_day(text: str) -> bool:

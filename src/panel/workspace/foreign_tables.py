@@ -82,13 +82,8 @@ def read_source(file: Path, known: ReadAs) -> SourceTable:
         _refuse_size(file, len(rows), len(columns))
         return SourceTable(file, columns, rows)
     known_endings = " ".join((*TEXT_ENDINGS, *BOOK_ENDINGS, *FIELD_ENDINGS))
-    raise WorkspaceError.single(
-        file,
-        None,
-        "",
-        f"the ending {file.suffix!r} is not read",
-        f"Save it as .xlsx or .csv. Read are {known_endings}.",
-    )
+    remedy = f"Save it as .xlsx or .csv. Read are {known_endings}."
+    raise WorkspaceError.single(file, None, "", f"the ending {file.suffix!r} is not read", remedy)
 
 
 def _flat(fields: dict[str, Any], above: str = "") -> dict[str, Any]:

@@ -100,13 +100,9 @@ def load_personas(folder: Path) -> list[Persona]:
 
 def _persona(file: Path) -> Persona:
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,39}", file.stem):
-        raise WorkspaceError.single(
-            file,
-            None,
-            "",
-            f"the file name {file.stem!r} is not a persona id",
-            "Use a-z, 0-9 and hyphens, at most 40 characters.",
-        )
+        message = f"the file name {file.stem!r} is not a persona id"
+        remedy = "Use a-z, 0-9 and hyphens, at most 40 characters."
+        raise WorkspaceError.single(file, None, "", message, remedy)
     document = read_front_matter(file)
     fields = {**document.fields, "voice": document.body}
     if "id" in document.fields:

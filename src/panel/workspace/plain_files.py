@@ -99,13 +99,9 @@ def decode_text(raw: bytes, file: Path, resolve: str = RESOLVE) -> str:
         text = raw.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        raise WorkspaceError.single(
-            file,
-            line,
-            "",
-            f"byte {error.start} (0x{raw[error.start]:02x}) is not UTF-8",
-            "Save the file as UTF-8.",
-        ) from None
+        message = f"byte {error.start} (0x{raw[error.start]:02x}) is not UTF-8"
+        remedy = "Save the file as UTF-8."
+        raise WorkspaceError.single(file, line, "", message, remedy) from None
     refuse_merge(text, file, resolve)
     return text
 

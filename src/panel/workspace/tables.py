@@ -138,14 +138,12 @@ def _csv_rows(file: Path) -> list[Row]:
     except (csv.Error, ValueError) as error:
         # DictReader counts the rows it returned; a broken row begins on the next line.
         broke = reader.reader.line_num > reader.line_num
-        raise WorkspaceError.single(
-            file,
-            reader.line_num + broke,
-            "",
-            f"is not valid CSV: {error}",
+        message = f"is not valid CSV: {error}"
+        remedy = (
             "Separate columns by commas, name each once, and quote cells that hold commas, quotes "
-            "or line breaks.",
-        ) from None
+            "or line breaks."
+        )
+        raise WorkspaceError.single(file, reader.line_num + broke, "", message, remedy) from None
     return rows
 
 

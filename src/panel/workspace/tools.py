@@ -248,13 +248,9 @@ def _files(folder: Path, problems: list[Problem]) -> Iterator[Path]:
 
 
 def _same_slug(tool: Tool, row: Row, other: Tool, other_row: Row) -> Problem:
-    return Problem(
-        row.file,
-        row.lines((*row.path, "name")),
-        "name",
-        f"{tool.name!r} and {other.name!r} of {other_row.file} share the slug {tool.slug!r}",
-        "Rename one file, or give one a 'slug' of its own in its table.",
-    )
+    message = f"{tool.name!r} and {other.name!r} of {other_row.file} share the slug {tool.slug!r}"
+    remedy = "Rename one file, or give one a 'slug' of its own in its table."
+    return Problem(row.file, row.lines((*row.path, "name")), "name", message, remedy)
 
 
 def read_tool(row: Row) -> Tool:
@@ -264,13 +260,9 @@ def read_tool(row: Row) -> Tool:
     if fields.get("slug") is None:
         fields["slug"] = slugify(str(fields.get("name", "")))
     elif slugify(str(fields["slug"])) != composed(str(fields["slug"])):
-        raise WorkspaceError.single(
-            row.file,
-            row.lines((*prefix, "slug")),
-            "slug",
-            f"{fields['slug']!r} is not a safe file name",
-            f"Use {slugify(str(fields['slug']))!r}.",
-        )
+        message = f"{fields['slug']!r} is not a safe file name"
+        remedy = f"Use {slugify(str(fields['slug']))!r}."
+        raise WorkspaceError.single(row.file, row.lines((*prefix, "slug")), "slug", message, remedy)
     return validate(Tool, fields, row.file, lambda path: row.lines((*prefix, *path)))
 
 
@@ -284,14 +276,5 @@ def tool_of(raw: bytes, file: Path) -> Tool:
 
 
 def _markdown_row(document: Document) -> Row:
-    file = document.file
-    if "description" in document.fields:
-        raise WorkspaceError.single(
-            file,
-            document.lines(("description",)),
-            "description",
-            "must not be in the front matter",
-            "Write it below the closing '---'.",
-        )
-    fields = {"slug": slugify(file.stem), **document.fields, "description": document.body}
-    return Row(fields, file, (), document.lines)
+    fields = {"slug": slugify(document.file.stem), **document.with_body("description")}
+    return Row(fields, document.file, (), document.lines)
