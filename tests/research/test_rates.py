@@ -108,13 +108,13 @@ def test_a_rate_over_models_and_tools_holds_the_truth_at_least_as_often_as_it_sa
     for _ in range(400):
         shares = draw.normal(0, 0.17, (tools, 1)) + draw.normal(0, 0.14, (1, models))
         shares = 0.5 + shares + draw.normal(0, 0.1, (tools, models))
-        found = rate_over(shares.ravel(), "", kinds, ("models", "prompts"))
+        found = rate_over(shares.ravel(), "", kinds)
         held += found.interval is not None and found.interval.holds(50)
     assert held / 400 >= 0.935
 
 
 def test_over_models_takes_two_of_them_and_says_so() -> None:
-    found = rate_over([0.1, 0.9], "", {"tools": [1, 2], "models": [1, 1]}, ("models", "prompts"))
+    found = rate_over([0.1, 0.9], "", {"tools": [1, 2], "models": [1, 1]})
     assert (found.value, found.interval) == (None, None)
     assert found.why == "it takes two models or two prompts, and there is one of each"
 

@@ -34,8 +34,8 @@ def persona_influences(
         PersonaInfluence(
             persona,
             each.votes,
-            count_rate(each.left_out, each.tools, "tools it decides by being there", "tools"),
-            count_rate(each.pivotal, each.tools, "tools it would turn by its other vote", "tools"),
+            count_rate(each.left_out, each.tools, "tools it decides by being there"),
+            count_rate(each.pivotal, each.tools, "tools it would turn by its other vote"),
             _shapley(each),
         )
         for persona, each in zip(personas, influences_of(patterns), strict=True)

@@ -22,6 +22,7 @@ from panel.stats.intervals import exact, t_interval
 THIS_TOOL = "this tool by this panel, prompt and model: only the noise of asking again"
 OVER_MODELS = "over prompts and models: those asked are a sample of others"
 CATALOG = "the catalog: tools are the sample"
+SAMPLED = ("models", "prompts")  # a rate over them takes two of one
 CLUSTER_T = "mean of tool means; t interval over tools"
 
 
@@ -78,11 +79,10 @@ def _of_one_value(known: Estimate) -> Estimate:
     return replace(known, why="every tool has the same share, so their spread says nothing")
 
 
-def count_rate(k: int, n: int, estimates: str, of: str) -> Estimate:
-    """Estimate a rate of n independent ones, k of which count: the exact interval."""
-    value = 100 * k / n if n else None
-    why = None if n else f"there are no {of}"
-    return Estimate(estimates, value, exact(k, n), None, n, of, "exact (Clopper-Pearson)", why)
+def count_rate(k: int, n: int, estimates: str) -> Estimate:
+    """Estimate a rate of n independent tools, k of which count: the exact interval."""
+    value, why = (100 * k / n, None) if n else (None, "there are no tools")
+    return Estimate(estimates, value, exact(k, n), None, n, "tools", "exact (Clopper-Pearson)", why)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,22 +130,20 @@ def _between(rest: Any, cluster: Any) -> float:
     return float(count / (count - 1) * (sums**2).sum() / len(rest) ** 2)
 
 
-def rate_over(
-    shares: Any, estimates: str, kinds: dict[str, Any], needs: Sequence[str] = ()
-) -> Estimate:
+def rate_over(shares: Any, estimates: str, kinds: dict[str, Any]) -> Estimate:
     """Estimate a rate of which several things are samples at once, from shares of 0 to 1.
 
     kinds: of each (tools, models, prompts) the label of every share. One with a single label is
-    no sample, so its part cannot be estimated, and it is left out; those that ``needs`` names
-    are such that at least one of them must have two. n counts the labels of the smallest.
+    no sample, so its part cannot be estimated, and it is left out; at least one of
+    SAMPLED must have two. n counts the labels of the smallest.
     """
     sampled = {name: labels for name, labels in kinds.items() if len(set(labels)) > 1}
     method = f"mean; t interval with clusters by {' and '.join(sampled)}"
-    known = Estimate(estimates, None, None, None, 0, " and ".join(needs), method)
+    known = Estimate(estimates, None, None, None, 0, " and ".join(SAMPLED), method)
     if not len(shares):
         return replace(known, why="there are no votes that every prompt and model share")
-    if not sampled or (needs and not any(name in sampled for name in needs)):
-        two = " or ".join(f"two {name}" for name in needs)
+    if not any(name in sampled for name in SAMPLED):
+        two = " or ".join(f"two {name}" for name in SAMPLED)
         return replace(known, why=f"it takes {two}, and there is one of each", method="")
     found = clustered_mean(shares, *sampled.values())
     mean, error = 100 * found.mean, 100 * found.standard_error

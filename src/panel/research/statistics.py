@@ -31,7 +31,6 @@ from panel.workspace.validation import did_you_mean
 
 LISTED = 30  # tools that are named without being asked for
 TOGETHER = "model and prompt"
-SAMPLED = ("models", "prompts")
 OVER_METHOD = "mean; t interval with clusters by model and prompt"
 
 
@@ -123,7 +122,7 @@ def _over(grids: Sequence[Grid], shares: Sequence[float | None]) -> Estimate:
     known = [share for share in shares if share is not None]
     asked = [grid for share, grid in zip(shares, grids, strict=True) if share is not None]
     kinds = {"models": [grid.model for grid in asked], "prompts": [grid.prompt for grid in asked]}
-    return rate_over(known, f"this tool {OVER_MODELS}", kinds, SAMPLED)
+    return rate_over(known, f"this tool {OVER_MODELS}", kinds)
 
 
 def _tool_rates_over(grids: Sequence[Grid]) -> ToolRates:
@@ -145,7 +144,7 @@ def _catalog_over(grids: Sequence[Grid]) -> Estimate:
     """Estimate the catalog's rate over models and prompts, on tools that every panel voted on."""
     np = needed("numpy")
     if len(grids) < 2:
-        return rate_over([0.0], f"the catalog {OVER_MODELS}", {}, SAMPLED)
+        return rate_over([0.0], f"the catalog {OVER_MODELS}", {})
     means = [_means(grid) for grid in grids]
     common = sorted(set.intersection(*map(set, means)))
     shares = np.array([[each[tool] for each in means] for tool in common])
@@ -155,7 +154,7 @@ def _catalog_over(grids: Sequence[Grid]) -> Estimate:
         "models": np.tile([grid.model for grid in grids], len(common)),
         "prompts": np.tile([grid.prompt for grid in grids], len(common)),
     }
-    return rate_over(shares.ravel(), f"the catalog {OVER_MODELS}", kinds, SAMPLED)
+    return rate_over(shares.ravel(), f"the catalog {OVER_MODELS}", kinds)
 
 
 def _variance_over(grids: Sequence[Grid]) -> VarianceSplit:
