@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -94,35 +94,21 @@ class BatchApi:
 
     async def upload(self, file: Path, called: str) -> str:
         """Send a file of requests up; return its id there."""
-        answer = RawResponse(0.0)
-        for number in self._tries():
+
+        async def send() -> RawResponse:
             with file.open("rb") as opened:  # anew for each try
                 form = {"purpose": "batch", "file": (called, opened)}
-                answer = await self._client.transfer(
-                    "POST", "/files", Load(form=form, seconds=FILE_SECONDS)
-                )
-            if (fault := _fault(answer)) is None:
-                return _text(_object(answer), "id")
-            await self._wait(fault, number)
-        raise AssertionError(answer)  # the last try has raised
+                load = Load(form=form, seconds=FILE_SECONDS)
+                return await self._client.transfer("POST", "/files", load)
+
+        return _text(_object(await self._tried(send)), "id")
 
     async def find_file(self, called: str) -> str | None:
         """Return the id of a file that was sent up under a name; None where there is none."""
-        page = 0
-        after: str | None = None
-        while True:
-            query: dict[str, Any] = {"purpose": "batch"}
-            if self._service == "openai":
-                query |= {"limit": PAGE} | ({"after": after} if after else {})
-            else:
-                query |= {"page_size": PAGE, "page": page}
-            listed = _list(await self._get("/files", query))
-            for each in listed:
-                if each.get("filename") == called:
-                    return _text(each, "id")
-            if len(listed) < PAGE:
-                return None
-            page, after = page + 1, _text(listed[-1], "id")
+        async for each in self._listed("/files", purpose="batch"):
+            if each.get("filename") == called:
+                return _text(each, "id")
+        return None
 
     async def create(self, file_id: str, name: str) -> ServiceBatch:
         """Make a batch of an uploaded file. Raises LostAnswerError where it may exist by now."""
@@ -156,7 +142,8 @@ class BatchApi:
 
     async def find(self, name: str, since: float) -> ServiceBatch | None:
         """Return the batch that we called so; None where none was made ``since`` (Unix time)."""
-        async for batch in self._listed():
+        async for told in self._listed(self._form.path):
+            batch = self._read(told)
             if batch.name == name:
                 return batch
             if batch.created and batch.created < since:
@@ -174,35 +161,40 @@ class BatchApi:
     async def download(self, file_id: str, into: BinaryIO) -> None:
         """Write a file of results into ``into``, which is emptied first."""
         path = f"/files/{quote(file_id, safe='')}/content"
-        for number in self._tries():
+
+        async def send() -> RawResponse:
             into.seek(0)
             into.truncate()
-            answer = await self._client.transfer("GET", path, Load(into=into, seconds=FILE_SECONDS))
-            if (fault := _fault(answer)) is None:
-                return
-            await self._wait(fault, number)
+            return await self._client.transfer("GET", path, Load(into=into, seconds=FILE_SECONDS))
 
-    async def _listed(self) -> AsyncIterator[ServiceBatch]:
-        """Yield the batches that there are, the newest first."""
-        turn: Any = 0 if self._form.page == "page" else None
+        await self._tried(send)
+
+    async def _listed(self, path: str, **query: Any) -> AsyncIterator[dict[str, Any]]:
+        """Yield what is listed below a path, the newest first."""
+        numbered = self._form.page == "page"
+        turn: Any = 0 if numbered else None
         while True:
-            size = "page_size" if self._form.page == "page" else "limit"
-            query = {size: PAGE} | ({} if turn is None else {self._form.page: turn})
-            listed = _list(await self._get(self._form.path, query))
+            query["page_size" if numbered else "limit"] = PAGE
+            turned = {} if turn is None else {self._form.page: turn}
+            listed = _list(await self._get(path, query | turned))
             for each in listed:
-                yield self._read(each)
+                yield each
             if len(listed) < PAGE:
                 return
-            turn = turn + 1 if self._form.page == "page" else _text(listed[-1], "id")
+            turn = turn + 1 if numbered else _text(listed[-1], "id")
 
     async def _get(self, path: str, query: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        answer = RawResponse(0.0)
+        load = Load(urlencode(query or {}))
+        return _object(await self._tried(lambda: self._client.transfer("GET", path, load)))
+
+    async def _tried(self, send: Callable[[], Awaitable[RawResponse]]) -> RawResponse:
+        """Send until there is an answer without a fault; raises EndpointError as ``_wait`` does."""
         for number in self._tries():
-            answer = await self._client.transfer("GET", path, Load(urlencode(query or {})))
+            answer = await send()
             if (fault := _fault(answer)) is None:
-                break
+                return answer
             await self._wait(fault, number)
-        return _object(answer)
+        raise AssertionError("the last try has raised")
 
     def _tries(self) -> range:
         """Return the numbers of the tries that there may be."""
