@@ -7,13 +7,15 @@ from typing import Any
 
 from panel.research import charts
 from panel.research.calibration import stated_and_seen
-from panel.research.figures import Figure, ends
+from panel.research.figures import Column, Figure, ends
 from panel.stats.calibration import FEWEST_TOOLS, HeldOut, Repeats, held_out
 from panel.store import figures as queries
 from panel.text import counted
 
 Row = Mapping[str, Any]
+Columns = Mapping[str, Column]  # by the names of what is in a row
 ALL = "all personas"
+PERSONA: Column = ("Persona", "text")
 DESCRIBES = "These requests alone: it describes them, and nothing beyond is estimated. No interval."
 REQUESTS = (
     "Nothing: repairs and failed tries are requests, too. Requests that are no longer behind an "
@@ -93,6 +95,10 @@ def _reliable(found: HeldOut | None) -> str:
     return f"Not shown that the stated confidence foretells better than the base rate. {span}"
 
 
+def _by_persona(rows: Sequence[Row], columns: Columns) -> tuple[tuple[Any, ...], ...]:
+    return tuple((row["persona"] or ALL, *(row[name] for name in columns)) for row in rows)
+
+
 def latency(rows: Sequence[Row], begin: str) -> Figure:
     """Seconds of a request."""
     whole = rows[0]
@@ -119,25 +125,22 @@ def latency(rows: Sequence[Row], begin: str) -> Figure:
         method="Percentiles, interpolated, of the seconds from sending a request to its whole "
         "answer, at the concurrency of the run. Waits between tries are not in it.",
         left_out=REQUESTS,
-        columns=(
-            ("Persona", "text"),
-            ("Requests", "count"),
-            ("10 %", "seconds"),
-            ("Median", "seconds"),
-            ("90 %", "seconds"),
-            ("99 %", "seconds"),
-            ("Longest", "seconds"),
-        ),
-        rows=tuple(
-            (row["persona"] or ALL, *(row[name] for name in _LATENCY)) for row in rows if drawn
-        ),
+        columns=(PERSONA, *_LATENCY.values()),
+        rows=_by_persona(rows, _LATENCY) if drawn else (),
         sql=queries.latency_sql(begin),
         chart=charts.ranges(drawn, "seconds") if drawn else None,
         legend="Tick: median. Band: 10 to 90 %. Dot: 99 %.",
     )
 
 
-_LATENCY = ("requests", "p10", "p50", "p90", "p99", "longest")
+_LATENCY: Columns = {
+    "requests": ("Requests", "count"),
+    "p10": ("10 %", "seconds"),
+    "p50": ("Median", "seconds"),
+    "p90": ("90 %", "seconds"),
+    "p99": ("99 %", "seconds"),
+    "longest": ("Longest", "seconds"),
+}
 
 
 def tokens(rows: Sequence[Row], begin: str) -> Figure:
@@ -163,20 +166,8 @@ def tokens(rows: Sequence[Row], begin: str) -> Figure:
         n=f"{whole['counted']:,} of {counted(whole['requests'], 'request')}",
         method="Sums, and means of a request, as the server counted them.",
         left_out="Requests of which the server gave no count.",
-        columns=(
-            ("Persona", "text"),
-            ("Requests", "count"),
-            ("Counted", "count"),
-            ("Prompt, mean", "mean"),
-            ("Completion, mean", "mean"),
-            ("Completion, 90 %", "mean"),
-            ("Prompt, sum", "count"),
-            ("Completion, sum", "count"),
-            ("Cached, sum", "count"),
-        ),
-        rows=tuple(
-            (row["persona"] or ALL, *(row[name] for name in _TOKENS)) for row in rows if pieces
-        ),
+        columns=(PERSONA, *_TOKENS.values()),
+        rows=_by_persona(rows, _TOKENS) if pieces else (),
         sql=queries.tokens_sql(begin),
         chart=charts.bars(pieces, "tokens of a request, mean", ("prompt", "completion"))
         if pieces
@@ -185,16 +176,16 @@ def tokens(rows: Sequence[Row], begin: str) -> Figure:
     )
 
 
-_TOKENS = (
-    "requests",
-    "counted",
-    "prompt_mean",
-    "completion_mean",
-    "completion_p90",
-    "prompt_tokens",
-    "completion_tokens",
-    "cached_tokens",
-)
+_TOKENS: Columns = {
+    "requests": ("Requests", "count"),
+    "counted": ("Counted", "count"),
+    "prompt_mean": ("Prompt, mean", "mean"),
+    "completion_mean": ("Completion, mean", "mean"),
+    "completion_p90": ("Completion, 90 %", "mean"),
+    "prompt_tokens": ("Prompt, sum", "count"),
+    "completion_tokens": ("Completion, sum", "count"),
+    "cached_tokens": ("Cached, sum", "count"),
+}
 
 
 def cost(rows: Sequence[Row], begin: str) -> Figure:
@@ -218,21 +209,18 @@ def cost(rows: Sequence[Row], begin: str) -> Figure:
         method="Sums of tokens times prices, in US dollars, as known when each was asked. A "
         "verdict’s cost has a share of the repairs and failures beside it.",
         left_out="Requests without a known price.",
-        columns=(
-            ("Persona", "text"),
-            ("Requests", "count"),
-            ("Priced", "count"),
-            ("Verdicts", "count"),
-            ("Sum", "usd"),
-            ("Of a verdict", "usd"),
-        ),
-        rows=tuple(
-            (row["persona"] or ALL, *(row[name] for name in _COST)) for row in rows if known
-        ),
+        columns=(PERSONA, *_COST.values()),
+        rows=_by_persona(rows, _COST) if known else (),
         sql=queries.cost_sql(begin),
         chart=charts.bars(drawn, "US dollars of a verdict") if drawn else None,
         legend="Cost of a verdict, repairs and failures included.",
     )
 
 
-_COST = ("requests", "priced", "verdicts", "cost_usd", "usd_per_verdict")
+_COST: Columns = {
+    "requests": ("Requests", "count"),
+    "priced": ("Priced", "count"),
+    "verdicts": ("Verdicts", "count"),
+    "cost_usd": ("Sum", "usd"),
+    "usd_per_verdict": ("Of a verdict", "usd"),
+}

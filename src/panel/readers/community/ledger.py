@@ -35,6 +35,15 @@ def private_folder(folder: Path) -> None:
         ignore.write_text("*\n", encoding="utf-8")
 
 
+def write_private(file: Path, content: bytes) -> None:
+    """Write a new file that only its owner may read, and force it to disk; raises OSError."""
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as handle:
+        handle.write(content)
+        handle.flush()
+        os.fsync(handle.fileno())
+
+
 def ledgers(root: Path) -> list[Path]:
     """Return the files of lines that a workspace holds."""
     return sorted((root / FOLDER).glob("*.jsonl"))
@@ -166,11 +175,7 @@ class Ledger:
             fresh = self.file.with_name(f".{self.file.name}.new")
             fresh.unlink(missing_ok=True)
             try:
-                descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-                with os.fdopen(descriptor, "wb") as new:
-                    new.write(content)
-                    new.flush()
-                    os.fsync(new.fileno())
+                write_private(fresh, content)
                 fresh.replace(self.file)
             except OSError:
                 fresh.unlink(missing_ok=True)  # it may hold what is to be erased next

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from itsdangerous import BadData, URLSafeSerializer
 
 from panel.errors import UsageError
-from panel.readers.community.ledger import private_folder
+from panel.readers.community.ledger import private_folder, write_private
 from panel.text import counted
 
 FILE = "secret"
@@ -91,15 +91,9 @@ def load_secret(folder: Path, environment: Mapping[str, str]) -> Secret:
 def _make(file: Path) -> None:
     private_folder(file.parent)
     fresh = file.with_name(f".secret-{secrets.token_hex(4)}")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as handle:
-            handle.write(secrets.token_hex(32) + "\n")
-            handle.flush()
-            os.fsync(handle.fileno())
-        try:
+        write_private(fresh, f"{secrets.token_hex(32)}\n".encode())
+        with suppress(FileExistsError):  # another process was faster
             file.hardlink_to(fresh)  # complete or not at all
-        except FileExistsError:  # another process was faster
-            return
     finally:
         fresh.unlink(missing_ok=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import email
-import os
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +16,7 @@ from filelock import FileLock, Timeout
 
 from panel.errors import UsageError
 from panel.readers.community.addresses import parse_address
-from panel.readers.community.ledger import writing_to
+from panel.readers.community.ledger import write_private, writing_to
 from panel.readers.mail.message import POLICY, WIRE, address_header, one_line
 from panel.readers.mail.smtp import SmtpSender
 from panel.workspace.plain_files import sync_folder
@@ -83,11 +82,7 @@ class Outbox:
         with writing_to(self.folder):
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             try:
-                descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-                with os.fdopen(descriptor, "wb") as handle:
-                    handle.write(message.as_bytes(policy=WIRE))
-                    handle.flush()
-                    os.fsync(handle.fileno())
+                write_private(fresh, message.as_bytes(policy=WIRE))
                 fresh.rename(file)
                 sync_folder(self.folder)
             except OSError:
