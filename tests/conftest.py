@@ -112,6 +112,17 @@ def _no_network(_network_log: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
         pytest.fail(f"reached beyond loopback: {reached}")
 
 
+@pytest.fixture(scope="session")
+def _state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("state")
+
+
+@pytest.fixture(autouse=True)
+def _no_state(_state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave nothing in the home of whoever runs the tests."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(_state))
+
+
 @pytest.fixture(autouse=True)
 def _no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the developer's keys, proxies, certificates, servers and terminal out of the tests."""

@@ -53,6 +53,7 @@ def session(seeded: Space) -> Iterator[Session]:
 def give_a_reason(page: Any) -> None:
     """Say why words with errors stand all the same."""
     page.wait_for_selector("h1:has-text('These words have errors')")
+    keys(page, "r")
     assert page.evaluate("document.activeElement.id") == "reason"
     page.keyboard.type("The vendor says so elsewhere.")
     keys(page, "Control+Enter")

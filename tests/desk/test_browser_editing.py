@@ -72,7 +72,8 @@ def test_invented_quotes_are_removed_and_errors_answered_for_by_keyboard(
     assert INVENTED in page.inner_text(".findings")
     assert violations(page) == []
     page.screenshot(path=tmp_path / "doubt.png", full_page=True)
-    keys(page, "Escape", "b")  # back to the take
+    assert page.is_visible(".choose kbd:text-is('b')")
+    keys(page, "b")  # back to the take
     page.wait_for_selector(".words.take")
     keys(page, "x")  # the first quote that is not in the source goes
     page.wait_for_selector(".done:has-text('Edited')")
@@ -80,6 +81,8 @@ def test_invented_quotes_are_removed_and_errors_answered_for_by_keyboard(
     assert violations(page) == []
     keys(page, "a")
     page.wait_for_selector("h1:has-text('These words have errors')")
+    keys(page, "Tab")
+    assert page.evaluate("document.activeElement.id") == "reason"
     page.keyboard.type("The other one is a slip of the pen.")
     keys(page, "Control+Enter")
     page.wait_for_selector(".done:has-text('Approved')")
@@ -332,3 +335,26 @@ def test_what_the_browser_kept_of_one_editor_is_not_shown_to_another(
         page.goto(ada.base + TAKE)
         page.wait_for_selector(".kept:has-text('Your words are back')")
         assert page.input_value("#text") == "Of Ada alone."
+
+
+def test_no_letter_is_shown_as_a_key_while_it_would_be_typed(page: Any, session: Session) -> None:
+    """On the page about errors the letters are keys until the reason is gone to; b leads back."""
+    page.goto(session.base + TAKE)
+    keys(page, "a")
+    page.wait_for_selector("h1:has-text('These words have errors')")
+    keys(page, "r")
+    letters = page.locator("kbd:visible")
+    assert letters.all_inner_texts() == ["Ctrl+Enter"]
+    page.keyboard.type("ub")
+    assert page.input_value("#reason") == "ub"
+    keys(page, "Escape")
+    assert "b" in letters.all_inner_texts()
+    keys(page, "b")
+    page.wait_for_selector(".words.take")
+    assert page.locator("[name=verdict]:checked").count() == 1, "nothing came over from there"
+    assert page.is_visible(".words.take") and page.is_hidden("#edit-form")
+    keys(page, "e")
+    assert letters.all_inner_texts() == ["Ctrl+Enter", "Esc"]
+    keys(page, "Escape", "Escape", "q")
+    page.wait_for_selector("table.queue")
+    assert "Unsaved words of yours" not in page.inner_text("main")

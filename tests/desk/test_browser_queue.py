@@ -140,3 +140,28 @@ def test_a_first_visit_asks_for_a_name_and_keys_open_in_a_dialog(
     plain.goto(session.base)
     plain.click("a.keys-link")
     assert plain.is_visible("#keys dt >> nth=0")
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_the_filters_are_folded_on_a_phone_and_open_elsewhere(
+    new_page: NewPage, session: Session, scripts: bool
+) -> None:
+    """The fold says how many are set; the lesser ones have a fold of their own on a wide screen."""
+    page = new_page(width=390, scripts=scripts)
+    page.goto(f"{session.base}/?tool=mistral&persona=builder&says=e")
+    assert page.is_hidden("[name=tool]")
+    assert page.inner_text(".fold > summary") == "Filters (3)"
+    assert page.locator("a.row").first.bounding_box()["y"] < 844 / 2
+    page.click(".fold > summary")
+    assert page.is_visible("[name=tool]") and page.is_visible("[name=category]")
+    assert page.is_hidden(".more > summary")
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.goto(session.base)
+    assert page.is_visible("[name=tool]") and page.is_hidden(".fold > summary")
+    assert page.is_hidden("[name=category]") and page.is_visible(".more > summary")
+    if scripts:
+        assert violations(page) == []
+        page.set_viewport_size({"width": 390, "height": 844})
+        keys(page, "/")
+        assert page.evaluate("document.activeElement.name") == "tool"
+        assert violations(page) == []

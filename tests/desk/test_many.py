@@ -219,3 +219,13 @@ def test_a_decision_of_ones_own_is_taken_in_without_reading_the_queue_again(
     assert now is not None and now.state == "rejected"
     assert now == entry(asked, ("anvil", "builder"))
     desk.close()
+
+
+def test_the_button_for_all_says_how_many_it_would_approve(seeded: Session) -> None:
+    """Of those that the filter shows; there is nothing to press where that is none."""
+    many = len(without_findings(seeded))
+    page = seeded.get("/")[1]
+    assert many and f">Approve the {many} without findings</button>" in page
+    assert f"<h1>Approve {many} takes at once" in seeded.get("/approve?all=1&filter=")[1]
+    page = seeded.get("/?findings=errors")[1]
+    assert '<button name="all" value="1" disabled>Approve the 0 without findings</button>' in page

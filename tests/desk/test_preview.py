@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -206,3 +207,20 @@ def test_the_secret_is_its_owners_alone(session: Session) -> None:
     folder = session.desk.root / "runs" / ".desk"
     assert folder.stat().st_mode & 0o077 == 0
     assert (folder / "secret").stat().st_mode & 0o077 == 0
+
+
+def test_a_secret_that_a_workspace_brings_signs_nothing_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A copy of the workspace on another machine, or of another user, makes no link that opens."""
+    theirs = Sharing(tmp_path / "runs")
+    token = theirs.token(SharedPage("drafts", "anvil"), 30)
+    assert theirs.read(token)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "other"))
+    ours = Sharing(tmp_path / "runs")
+    assert ours.read(token) is None
+    own = ours.token(SharedPage("drafts", "anvil"), 30)
+    assert ours.read(own) and own != token
+    assert (tmp_path / "other/reviewer-panel/desk/secret").stat().st_mode & 0o077 == 0
+    monkeypatch.setenv("PANEL_SECRET", "a secret of the container, long enough")
+    assert ours.read(own) is None

@@ -212,3 +212,36 @@ def test_quotes_chosen_by_an_editor_are_frozen_thawed_and_rebuilt(quoted: Space)
     thaw(quoted.root)
     published = entry(quoted).review.published
     assert published is not None and published.evidence == (TRUE,)
+
+
+def test_findings_and_their_marks_have_the_same_numbers_in_the_order_of_the_text(
+    session: Session,
+) -> None:
+    """From 1 on each take; what has no place in the words has no number and stands after."""
+    words = (
+        "In our tests it took ten minutes. I tried it in the first ten minutes. I would ship it."
+    )
+    session.decide(*PAIR, action="edit", text=words)
+    page = session.get(TAKE)[1]
+    take = page.split('class="words take', 1)[1].split("</div>", 1)[0]
+    found = page.split('<ol class="findings">', 1)[1].split("</ol>", 1)[0].split("<li ")[1:]
+    marked = [int(number) for number in re.findall(r'href="#nf(\d+)"[^>]* data-n="\1"', take)]
+    numbers = [re.search(r'id="nf(\d+)"', each) for each in found]
+    placed = [int(each[1]) for each in numbers if each]
+    assert marked == placed == [*range(1, len(placed) + 1)] and len(placed) > 1
+    assert None in numbers and all(numbers[: len(placed)]), "those without a place stand after"
+    for number, row in zip(placed, found, strict=False):
+        assert f'href="#f{number}" class="nth"' in row and f'id="f{number}"' in take
+    assert 'class="nth"' not in "".join(found[len(placed) :])
+
+
+def test_a_reason_for_errors_is_kept_and_is_no_unsaved_words(session: Session) -> None:
+    """A key that went astray into its field is not kept at all."""
+    own = {"Origin": session.base, "Sec-Fetch-Site": "same-origin", "Accept": "application/json"}
+    assert '"saved_at":null' in session.post(f"{TAKE}/draft", {"doubt": "b"}, own)[1]
+    session.post(f"{TAKE}/draft", {"doubt": "The vendor says so."}, own)
+    assert "Unsaved words of yours" not in session.get("/")[1]
+    assert "You have unsaved words here" not in session.get(TAKE)[1]
+    form = session.form(*PAIR, action="approve")
+    status, page = session.post(f"{TAKE}/decide", form)
+    assert status == 422 and "The vendor says so.</textarea>" in page

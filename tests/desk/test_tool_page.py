@@ -282,3 +282,15 @@ def test_long_runs_that_stayed_are_folded() -> None:
     shown = "".join(change.text for change in folded(word_changes(old, new)))
     assert "w200" in shown and "other" in shown and len(shown.split()) < 60
     assert folded(word_changes("a b", "a c")) == word_changes("a b", "a c")
+
+
+def test_a_picture_that_is_not_in_media_is_told_beside_its_field(session: Session) -> None:
+    """As 'panel check' tells it; what the form does not touch is written by the other buttons."""
+    file = session.desk.root / "tools" / "anvil.md"
+    before = file.read_text()
+    form = form_of(session, "/tool/anvil")
+    status, page = session.post("/tool/anvil", form | {"logo": "nothing.png", "image": "no.webp"})
+    assert status == 422 and file.read_text() == before
+    for field, name in (("logo", "nothing.png"), ("image", "no.webp")):
+        told = page.split(f'id="{field}-wrong">', 1)[1].split("</div>", 1)[0]
+        assert f"There is no file media/{name}. Put the picture there" in told

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from panel.errors import UsageError
-from panel.readers.community.secret import Secret, load_secret
+from panel.readers.community.secret import Secret, community_secret, load_secret
+from tests.support.git_repository import git, repository
 
 SECRET = Secret(b"s" * 64)
 
@@ -107,3 +108,16 @@ def test_a_secret_that_cannot_be_made_is_told_in_one_line(tmp_path: Path) -> Non
     ):
         load_secret(folder, {})
     assert load_secret(folder, {"PANEL_SECRET": "x" * 32}).key
+
+
+def test_a_secret_that_came_with_the_repository_is_refused(tmp_path: Path) -> None:
+    """Whoever has the repository knows it; one that git does not track is the workspace's own."""
+    own = community_secret(tmp_path, {})
+    repository(tmp_path)
+    assert community_secret(tmp_path, {}) == own
+    git(tmp_path, "add", "--force", "community/secret")
+    with pytest.raises(UsageError, match=r"git tracks .*community/secret"):
+        community_secret(tmp_path, {})
+    assert community_secret(tmp_path, {"PANEL_SECRET": "x" * 32})
+    git(tmp_path, "rm", "-q", "--cached", "community/secret")
+    assert community_secret(tmp_path, {}) == own

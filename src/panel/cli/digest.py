@@ -19,7 +19,7 @@ from panel.readers.community.deliveries import FILE as DELIVERED
 from panel.readers.community.deliveries import Deliveries
 from panel.readers.community.ledger import FOLDER
 from panel.readers.community.links import VARIABLE, parse_base_url
-from panel.readers.community.secret import load_secret
+from panel.readers.community.secret import community_secret
 from panel.readers.community.subscribers import FILE, Subscriber, Subscribers
 from panel.readers.digest.content import DigestContent
 from panel.readers.digest.gathering import Days, digest_content
@@ -143,7 +143,7 @@ def _mailing(content: DigestContent, sender: Sender | None, root: Path) -> Maili
     """Return the mailing; None while nobody ever asked to subscribe."""
     if not (root / FOLDER / FILE).exists():
         return None
-    subscribers = Subscribers(root, load_secret(root / FOLDER, os.environ))
+    subscribers = Subscribers(root, community_secret(root, os.environ))
     subscribers.tidy(datetime.now(UTC))
     return Mailing(content, sender or Sender("", ""), subscribers, Deliveries(root))
 

@@ -13,9 +13,8 @@ from panel.cells.journal import utc_now
 from panel.cli.options import AllowHost, Json, TrustProxy, host_names, stdin_for_dash
 from panel.cli.output import note, percent, print_json, say
 from panel.errors import UsageError
-from panel.readers.community.ledger import FOLDER
 from panel.readers.community.links import VARIABLE, parse_base_url
-from panel.readers.community.secret import load_secret
+from panel.readers.community.secret import community_secret
 from panel.readers.community.votes import Votes, share_record
 from panel.site.output import published_address
 from panel.stats import Tally
@@ -125,7 +124,7 @@ def import_votes(
     """Add the votes of a CSV file, all or none; the same content is never added twice."""
     root = find_root(Path.cwd())
     tools = {tool.slug for tool in load_workspace(root).tools}
-    secret = load_secret(root / FOLDER, os.environ)
+    secret = community_secret(root, os.environ)
     ballots = Votes(root).import_csv(file, tools, secret, utc_now())
     if as_json:
         print_json({"imported": ballots is not None, "rows": ballots.rows if ballots else 0})

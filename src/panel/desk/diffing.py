@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,32 +15,45 @@ MOST_EXACT = 1500  # words up to which the difference is computed exactly
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A piece of text and its marks; ``begins``: the marks that start here."""
+    """A piece of text and the names of its marks, in the order in which they begin."""
 
     text: str
     marks: tuple[str, ...] = ()
-    begins: tuple[str, ...] = ()
 
 
 def pieces(text: str, marked: Sequence[tuple[Span, str]]) -> list[Piece]:
     """Cut a text at the edges of marks (span, name). The joined pieces are the text.
 
-    Spans are cut to the text; empty ones are ignored.
+    Spans are cut to the text; empty ones are ignored. Marks that overlap or touch make one piece,
+    so that no sign of a mark stands within a word.
     """
-    inside = [
-        (max(0, start), min(len(text), end), name)
-        for (start, end), name in marked
-        if max(0, start) < min(len(text), end)
-    ]
-    edges = sorted({0, len(text), *(edge for start, end, _name in inside for edge in (start, end))})
-    return [
-        Piece(
-            text[left:right],
-            tuple(name for start, end, name in inside if start <= left and right <= end),
-            tuple(name for start, _end, name in inside if start == left),
-        )
-        for left, right in itertools.pairwise(edges)
-    ]
+    found: list[Piece] = []
+    at = 0
+    for (start, end), names in _joined(text, marked):
+        found += [Piece(text[at:start])] if at < start else []
+        found.append(Piece(text[start:end], tuple(names)))
+        at = end
+    return [*found, Piece(text[at:])] if at < len(text) or not found else found
+
+
+def inside(text: str, span: Span | None) -> Span | None:
+    """Return a span cut to a text; None where nothing of it is left."""
+    start, end = span or (0, 0)
+    cut = (max(0, start), min(len(text), end))
+    return cut if cut[0] < cut[1] else None
+
+
+def _joined(text: str, marked: Sequence[tuple[Span, str]]) -> list[tuple[Span, list[str]]]:
+    """Return the spans that marks cover, in order, each with the names of its marks."""
+    joined: list[tuple[Span, list[str]]] = []
+    cut = [(span, name) for whole, name in marked if (span := inside(text, whole))]
+    for (start, end), name in sorted(cut, key=lambda each: each[0]):
+        if joined and start <= joined[-1][0][1]:
+            (begin, last), names = joined.pop()
+            joined.append(((begin, max(last, end)), [*names, name]))
+        else:
+            joined.append(((start, end), [name]))
+    return joined
 
 
 @dataclass(frozen=True, slots=True)

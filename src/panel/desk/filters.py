@@ -125,6 +125,11 @@ class Filter:
         names = ("category", "persona", "findings", "editor", "reason", "flips", "mine")
         return sum(bool(getattr(self, name)) for name in names)
 
+    @property
+    def chosen(self) -> int:
+        """How many filters are in use, besides the state."""
+        return self.narrowed + bool(self.tool) + bool(self.says)
+
     def matches(self, entry: Entry, sight: Sight) -> bool:
         """Whether an entry is shown. A filter by findings hides takes that are not checked yet."""
         return (

@@ -24,7 +24,7 @@ from panel.desk.session import Desk
 from panel.desk.since import since
 from panel.desk.snapshot import DeskSnapshot
 from panel.desk.take import take_page, wording_hash
-from panel.desk.typed import is_quote, typed
+from panel.desk.typed import holds_words, is_quote, typed
 from panel.errors import UsageError
 from panel.hashing import text_hash
 from panel.results.entries import Entry
@@ -183,7 +183,7 @@ class DeskPages:
             "done": None,
             "batch": None,
             "busy": self.desk.asker.under_way(),
-            "unsaved": sorted(self.desk.notes.drafts(self.desk.editor)) if self.desk.editor else [],
+            "unsaved": self._unsaved() if self.desk.editor else [],
             "last_made": None,
             "last_undone": None,
             "overdue": len(overdue(self.desk.files, today())),
@@ -194,6 +194,11 @@ class DeskPages:
             fields["last_undone"] = last_undone(self.desk.made, snapshot)
         template = environment().get_template(f"{name}.html.j2")
         return HTMLResponse(template.render(**(fields | context)), status)
+
+    def _unsaved(self) -> list[Pair]:
+        """Return the takes of which the editor has typed words that are not decided."""
+        drafts = self.desk.notes.drafts(self.desk.editor)
+        return sorted(pair for pair, draft in drafts.items() if holds_words(draft))
 
     def done(self, request: Request, snapshot: DeskSnapshot) -> dict[str, Any] | None:
         """Return the decision made a moment ago, so that the page can offer to undo it."""
@@ -253,7 +258,7 @@ class DeskPages:
             "asked": self.desk.asker.on(entry.pair),
             "done": self.done(request, snapshot),
             "typed": fields,
-            "kept": draft,
+            "kept": draft if holds_words(draft) else None,
             "editing": entry.has_words and (fields.unsaved if wants is None else wants),
             "since": since(snapshot, entry),
             "assignee": snapshot.assigned.get(entry.pair),

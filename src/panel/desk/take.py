@@ -9,7 +9,7 @@ from typing import Any
 
 from panel.checks import DESCRIPTION, Finding, ShownField, find_quote, shown_source
 from panel.decisions import Decision, redoable, undoable
-from panel.desk.diffing import Span, pieces, word_changes, word_count
+from panel.desk.diffing import Span, inside, pieces, word_changes, word_count
 from panel.desk.marking import mark_description
 from panel.hashing import text_hash
 from panel.results.entries import Entry
@@ -67,8 +67,20 @@ def take_page(
 def describe(
     entry: Entry, text: str, evidence: Sequence[str], findings: Sequence[Finding]
 ) -> dict[str, Any]:
-    """Return a wording with its findings marked, and all that was shown with its quotes marked."""
-    named = [(f"f{number}", each) for number, each in enumerate(findings, 1)]
+    """Return a wording with its findings marked, and all that was shown with its quotes marked.
+
+    Findings are named in the order of the text: f1, f2 and so on; those that have no place in it
+    stand after these, as g1, g2.
+    """
+    placed = sorted(
+        (each for each in findings if inside(text, each.span)), key=lambda each: each.span or (0, 0)
+    )
+    rest = [each for each in findings if not inside(text, each.span)]
+    named = [
+        (f"{letter}{number}", each)
+        for letter, some in (("f", placed), ("g", rest))
+        for number, each in enumerate(some, 1)
+    ]
     original = entry.answer.take if entry.answer and entry.answer.take else ""
     quotes = entry.answer.evidence if entry.answer else ()
     return {
@@ -112,18 +124,18 @@ def _source(
             begin, end = finding.source_span
             marks.append(((begin + start, end + start), f"s{name}"))
 
-    def inside(each: ShownField) -> list[tuple[Span, str]]:
+    def within(each: ShownField) -> list[tuple[Span, str]]:
         return [(span, name) for place, name in marks if (span := each.cut(place))]
 
     described = next(each for each in source.fields if each.label == DESCRIPTION)
-    rendered = mark_description(described.text, inside(described))
-    left = [each for each in inside(described) if each[1] in rendered.unplaced]
+    rendered = mark_description(described.text, within(described))
+    left = [each for each in within(described) if each[1] in rendered.unplaced]
     return {
         "evidence": quotes,
         "description": rendered.html,
         "as_written": pieces(described.text, left) if left else [],
         "facts": [
-            (each.label, pieces(reflowed(each.text), inside(each)))
+            (each.label, pieces(reflowed(each.text), within(each)))
             for each in source.fields
             if each is not described
         ],

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from panel.desk.form_values import alike, dated, line_of, moved
-from panel.errors import WorkspaceError
+from panel.errors import Problem, WorkspaceError
+from panel.results.media import picture_remedy
+from panel.site.media import survey
 from panel.text import clean, clean_text
 from panel.workspace.documents import twice
 from panel.workspace.front_matter import edit_body, edit_front_matter
@@ -34,6 +36,7 @@ ROWS = {
     "links": ("label", "address"),
     "facts": ("label", "value", "source", "checked"),
 }
+PICTURES = ("logo", "image")
 DATES = ("released", "publish_after", "pricing.verified")
 BLANK_ROWS = 2
 MOST_ROWS = 60  # of one kind; a file with more is edited by hand
@@ -124,6 +127,19 @@ def checked_tool(text: str, file: Path) -> Tool:
         except WorkspaceError as error:
             raise moved(error, file) from None
     return tool
+
+
+def refuse_unfit_pictures(tool: Tool, root: Path, file: Path) -> None:
+    """Raise WorkspaceError for pictures of a tool that cannot be shown, as ``panel check``."""
+    named = {field: name for field in PICTURES if (name := getattr(tool, field))}
+    _files, unfit = survey(root, named.values())
+    wrong = [
+        Problem(file, None, field, unfit[name], picture_remedy(unfit[name]))
+        for field, name in named.items()
+        if name in unfit
+    ]
+    if wrong:
+        raise WorkspaceError(wrong)
 
 
 def _values(fields: Mapping[str, str]) -> dict[str, Any]:

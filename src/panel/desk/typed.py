@@ -75,6 +75,16 @@ def is_edit(name: str) -> bool:
     return is_quote(name) or name in ("text", "verdict", "verdict_reason")
 
 
+def is_doubt(name: str) -> bool:
+    """Whether a field is the reason for which words with errors stand."""
+    return name == "doubt"
+
+
+def holds_words(draft: Draft | None) -> bool:
+    """Whether a draft has something of the take or a note: more than a reason for its errors."""
+    return draft is not None and not all(map(is_doubt, draft.typed))
+
+
 def unsaved_fields(entry: Entry, fields: Mapping[str, str]) -> dict[str, str]:
     """Return the fields that say something else than what is saved of a take."""
     left = {}
@@ -88,6 +98,6 @@ def unsaved_fields(entry: Entry, fields: Mapping[str, str]) -> dict[str, str]:
             left[name] = fields[name]
     if fields.get("note", "").strip() not in ("", entry.review.guidance):
         left["note"] = fields["note"]
-    if fields.get("doubt", "").strip():
+    if len(fields.get("doubt", "").strip()) > 1:  # one letter is no reason, but a key gone astray
         left["doubt"] = fields["doubt"]
     return left

@@ -18,7 +18,7 @@ from panel.desk.reasons import reason_note
 from panel.desk.session import DoubtError
 from panel.desk.snapshot import DeskSnapshot
 from panel.desk.take import describe, source_words, wording_hash
-from panel.desk.typed import from_fields, is_edit, unsaved_fields
+from panel.desk.typed import from_fields, is_doubt, is_edit, unsaved_fields
 from panel.errors import UsageError
 from panel.hashing import text_hash
 from panel.results.entries import Entry
@@ -81,8 +81,8 @@ class Deciding(DeskPages):
             notes.drop(made.pair, editor, lambda name: name == "note")
         else:
             worded = made.action in ("approve", "edit") and bool(form["text"])
-            done = is_edit if worded else _is_doubt
-            notes.drop(made.pair, editor, lambda name: done(name) or _is_doubt(name))
+            done = is_edit if worded else is_doubt
+            notes.drop(made.pair, editor, lambda name: done(name) or is_doubt(name))
 
     def _again(
         self, request: Request, snapshot: DeskSnapshot, entry: Entry, form: Form, **more: Any
@@ -239,11 +239,6 @@ class Deciding(DeskPages):
         _snapshot, entry = await run_in_threadpool(self.entry, request)
         self.desk.ask(entry.pair)
         return RedirectResponse(f"{take_path(entry.pair)}?{form.filter.query()}", 303)
-
-
-def _is_doubt(name: str) -> bool:
-    """Whether a field is the reason for which words with errors stand."""
-    return name == "doubt"
 
 
 def _corrected(entry: Entry, form: Form) -> tuple[str, ...] | None:

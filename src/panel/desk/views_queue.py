@@ -68,6 +68,7 @@ class Queueing(DeskPages):
         shown = found[(page - 1) * PER_PAGE : page * PER_PAGE]
         for entry in shown:
             self.desk.findings(entry)
+        plan = bulk_plan(found, self.sight(snapshot))
         unchecked = sum(self.desk.counted(entry) is None for entry in snapshot.entries)
         return self.page(
             "queue",
@@ -78,6 +79,8 @@ class Queueing(DeskPages):
             groups=_grouped(snapshot, shown),
             findings=self.desk.findings,
             found=len(found),
+            clean=len(plan.approve),
+            noted=len(plan.noted),
             page=page,
             pages=pages,
             flips=sum(entry.flips for entry in snapshot.entries),

@@ -15,7 +15,13 @@ from panel.desk.pages import DeskPages, Form, NotFoundError, read_form
 from panel.desk.prices import overdue, today
 from panel.desk.session import DoubtError
 from panel.desk.snapshot import DeskSnapshot
-from panel.desk.tool_form import MOST_FIELDS, checked_tool, edited, tool_fields
+from panel.desk.tool_form import (
+    MOST_FIELDS,
+    checked_tool,
+    edited,
+    refuse_unfit_pictures,
+    tool_fields,
+)
 from panel.desk.tool_page import drifted, entries_of, form_context, written
 from panel.desk.written_files import ChangedMeanwhileError, FileAsRead, write_file
 from panel.errors import PanelError, Problem, UsageError, WorkspaceError
@@ -158,6 +164,7 @@ class AboutTools(DeskPages):
                 changed = checked_tool(text, where.file)
                 if changed.slug != tool.slug:
                     raise UsageError("the slug of a tool is not changed here.")
+                refuse_unfit_pictures(changed, self.desk.root, where.file)
             write_file(self.desk.root, where.file, form["seen"], text)
         except ChangedMeanwhileError as error:
             return self._conflict(snapshot, tool, form, error.now)

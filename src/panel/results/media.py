@@ -80,10 +80,13 @@ def _problems(
             return root / "tools", None, each.field
         return row.file, row.lines((*row.path, each.field)), each.field
 
-    return [Problem(*place(each), unfit[each.name], _remedy(unfit[each.name])) for each in wrong]
+    return [
+        Problem(*place(each), unfit[each.name], picture_remedy(unfit[each.name])) for each in wrong
+    ]
 
 
-def _remedy(message: str) -> str:
+def picture_remedy(message: str) -> str:
+    """Return how to mend what ``survey`` says of a picture."""
     if message.startswith("there is no file"):
         return "Put the picture there, or remove the line."
     return REMEDY

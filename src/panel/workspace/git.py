@@ -153,6 +153,14 @@ def folder_in_repository(root: Path) -> str:
     return run_git(root, "rev-parse", "--show-prefix").stdout.decode().removesuffix("\n")
 
 
+def tracks(file: Path) -> bool:
+    """Whether git has a file in its index; False without git or a repository."""
+    if shutil.which("git") is None:
+        return False
+    asked = ("-c", "safe.directory=*", "ls-files", "--error-unmatch", "--", file.name)
+    return run_git(file.parent, *asked).returncode == 0
+
+
 # What a repository's own configuration may have git start for the commands that are used here.
 _NO_PROGRAMS = ("-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}")
 

@@ -204,6 +204,12 @@ def cache_folder() -> Path:
     return (base if base.is_absolute() else at_home(Path("~/.cache"))) / "reviewer-panel"
 
 
+def state_folder() -> Path:
+    """Return where this user's own state is kept, which no workspace can bring; as cache_folder."""
+    base = Path(os.environ.get("XDG_STATE_HOME", ""))
+    return (base if base.is_absolute() else at_home(Path("~/.local/state"))) / "reviewer-panel"
+
+
 def at_home(path: Path) -> Path:
     """Return a path with a leading "~" or "~name" replaced; raises UsageError for an unknown home.
 

@@ -163,7 +163,7 @@ function press(key) {
   if (rows.length && (key === "j" || key === "k")) return step(key === "j");
   if (rows.length && ["x", "X", " "].includes(key)) return pick(key === "X");
   const row = document.activeElement.closest("tr"); // what a row has of its own comes first
-  const there = all("[data-key]").filter((each) => each.dataset.key === key && (seen(each) || each.matches("a.unseen:not([hidden])")));
+  const there = all("[data-key]").filter((each) => each.dataset.key === key && (seen(each) || each.matches("a.unseen:not([hidden]), .fold *")));
   const target = there.find((each) => row?.contains(each)) || there[0];
   if (!target) {
     const said = { u: "Nothing to undo: no decision of this session stands.", U: "Nothing to redo." }[key];
@@ -171,7 +171,11 @@ function press(key) {
     return undefined;
   }
   if (target.matches("summary")) return open(target.parentElement);
-  if (target.matches("input")) { target.focus(); return target.select(); }
+  if (target.matches("input, textarea")) {
+    if (!seen(target)) target.closest("details").open = true;
+    target.focus();
+    return target.matches("input") ? target.select() : undefined;
+  }
   return target.click();
 }
 

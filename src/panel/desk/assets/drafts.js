@@ -82,9 +82,11 @@ function restore() {
   const found = read(KEPT + path);
   if (!found) return;
   if (JSON.stringify(found) === JSON.stringify(values())) { forgetHere(JSON.stringify(found)); return; }
-  for (const field of fields) {
+  const held = fields.filter((field) => nameOf(field) in found);
+  if (!held.length) return; // it was typed on another page about this take
+  for (const field of held) {
     if (isRadio(field)) field.checked = found[nameOf(field)] === field.value;
-    else if (nameOf(field) in found) field.value = found[nameOf(field)];
+    else field.value = found[nameOf(field)];
     if (now(field) !== saved(field)) field.setAttribute("data-unsaved", "");
     field.dispatchEvent(new Event("input", { bubbles: true }));
   }

@@ -12,8 +12,9 @@ from pathlib import Path
 from itsdangerous import BadData, URLSafeSerializer
 
 from panel.errors import UsageError
-from panel.readers.community.ledger import private_folder, write_private
+from panel.readers.community.ledger import FOLDER, private_folder, write_private
 from panel.text import counted
+from panel.workspace.git import tracks
 
 FILE = "secret"
 VARIABLE = "PANEL_SECRET"
@@ -30,6 +31,10 @@ class Secret:
         """Return a keyed hash of ``text``, 32 hex digits. Without the key it cannot be guessed."""
         key = hashlib.blake2b(purpose.encode(), key=self.key).digest()
         return hashlib.blake2b(text.encode(), key=key, digest_size=16).hexdigest()
+
+    def bound_to(self, other: Secret) -> Secret:
+        """Return a secret that is known only to who knows both."""
+        return Secret(hashlib.blake2b(self.key, key=other.key).digest())
 
     def sign(self, purpose: str, text: str, at: float) -> str:
         """Return a URL-safe token that holds ``text`` and ``at`` (seconds since 1970)."""
@@ -51,6 +56,20 @@ class Secret:
     def _serializer(self, purpose: str) -> URLSafeSerializer:
         signer = {"key_derivation": "hmac", "digest_method": hashlib.sha256}
         return URLSafeSerializer(self.key, salt=purpose, signer_kwargs=signer)
+
+
+def community_secret(root: Path, environment: Mapping[str, str]) -> Secret:
+    """Return the secret of a workspace's readers; as load_secret.
+
+    Raises UsageError also for one that came with the repository: others know it.
+    """
+    file = root / FOLDER / FILE
+    if not environment.get(VARIABLE, "").strip() and file.exists() and tracks(file):
+        raise UsageError(
+            f"git tracks {file}, so all who have the repository can sign in its name. Run 'git rm "
+            f"--cached {file}'; if others have had it, delete it to have a new one made."
+        )
+    return load_secret(root / FOLDER, environment)
 
 
 def load_secret(folder: Path, environment: Mapping[str, str]) -> Secret:

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 
 from panel.readers.community.ledger import FOLDER
 from panel.readers.community.quota import Quota
-from panel.readers.community.secret import load_secret
+from panel.readers.community.secret import community_secret
 from panel.readers.community.subscribers import Subscribers
 from panel.readers.community.votes import Votes
 from panel.readers.mail.outbox import FOLDER as OUTBOX
@@ -82,7 +82,7 @@ def create_app(
     """
     check_folder(serving.folder)
     community = serving.root / FOLDER
-    secret = load_secret(community, environment)
+    secret = community_secret(serving.root, environment)
     subscribers = Subscribers(serving.root, secret)
     quota = Quota(serving.root)
     mail_queue = MailQueue(
