@@ -179,6 +179,27 @@ def counted(many: int, one: str, more: str | None = None) -> str:
     return f"{many:,} {one if many == 1 else more or one + 's'}"
 
 
+def how_long(seconds: float) -> str:
+    """Return a span of time in words, roughly: 42 s, 6 min, 3 h, 2 days."""
+    units = (("days", 86_400), ("h", 3600), ("min", 60), ("s", 1))
+    unit, size = next(each for each in units if seconds >= 2 * each[1] or each[1] == 1)
+    return f"{seconds / size:.0f} {unit}"
+
+
+def time_left(done: int, of: int, seconds: float) -> str:
+    """Say how long work still takes if it goes on as it did for so many seconds; "" if unknown.
+
+    By the mean of all of it: of what takes minutes for one piece, nothing shorter tells.
+    """
+    left = of - done
+    return f"about {how_long(seconds / done * left)} left" if done and left > 0 else ""
+
+
+def in_words(label: str) -> str:
+    """Return a label of the store in words: not_found is "not found", http_503 is "HTTP 503"."""
+    return label.replace("http_", "HTTP ").replace("_api", " API").replace("_", " ")
+
+
 def day(asked_at: str) -> str:
     """Return the UTC date of an ISO time, or the text itself if it is not one."""
     try:

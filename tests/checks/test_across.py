@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from panel.checks import Finding, check_catalog
+from panel.checks import Finding, check_catalog, worn_elsewhere
 from tests.support.check_subjects import PERSONAS, a_take, a_tool
 from tests.support.labelled_takes import takes
 
@@ -74,10 +74,12 @@ def test_an_opening_that_three_takes_of_a_persona_share_is_one_finding_that_list
     assert check_catalog(ALIKE[:2]) == {}
 
 
-def test_an_opening_is_told_on_the_first_take_that_is_looked_at() -> None:
-    assert set(check_catalog(ALIKE, [1, 2])) == {1}
-    assert set(check_catalog(ALIKE, [2])) == {2}
-    assert check_catalog([*ALIKE, a_take(SECOND, a_tool("Dray"))], [3]) == {}
+def test_who_looks_at_one_take_is_told_what_it_shares_with_an_earlier_one() -> None:
+    subjects = [*ALIKE, a_take(SECOND, a_tool("Dray"))]
+    found = check_catalog(subjects)
+    (finding,) = found[0]
+    assert worn_elsewhere(subjects, found, [1, 2]) == {0: [finding]}
+    assert worn_elsewhere(subjects, found, [0, 1]) == worn_elsewhere(subjects, found, [3]) == {}
 
 
 def test_an_opening_of_very_many_takes_names_a_few_of_them_and_counts_the_rest() -> None:

@@ -112,7 +112,7 @@ def test_a_stopped_run_is_an_error_and_what_it_left_unasked_is_skipped() -> None
     stale = Failure("stale", "2 verdicts do not hold.", frozenset({KEYS[1], never}))
     found = suite(flips(KEYS[:2]), context=Context(warned=[stale], run=run))
     error = cases(found)["panel", "run"].find("error")
-    assert error is not None and "1 of 4 cells were asked, 3 were" in error.get("message", "")
+    assert error is not None and "1 of 4 cells was asked, 3 were" in error.get("message", "")
     skipped = {key for key, case in cases(found).items() if case.find("skipped") is not None}
     assert skipped == {KEYS[1], never} and failed(found) == set()
     message = cases(found)[never].find("skipped")

@@ -46,7 +46,7 @@ def test_canaries_are_counted_beside_the_cells_and_what_was_not_to_be_asked_is_n
 )  # fmt: skip
 def test_a_stopped_run_says_by_what_and_counts_what_is_left(stopped: str, word: str) -> None:
     trouble = RunOutcome(planned=4, asked=1, requests=1, stopped=stopped).trouble() or ""
-    assert word in trouble and "1 of 4 cells were asked, 3 were left unasked" in trouble
+    assert word in trouble and "1 of 4 cells was asked, 3 were left unasked" in trouble
 
 
 def test_errors_are_said_where_nothing_stopped_the_run() -> None:

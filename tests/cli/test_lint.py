@@ -85,6 +85,38 @@ def test_fail_on_says_from_which_severity_on_the_exit_code_is_1(space: Space, pa
     assert "marked as such" not in panel("lint", cwd=space.root).out
 
 
+def test_a_take_has_the_same_findings_alone_and_among_all(space: Space, panel: Panel) -> None:
+    """What is worn is told on the first take that has it; who looks at another hears of it."""
+    space.tool("cordage")
+    asked(space, panel, "It is, at heart, one long word after another of them.")
+    every = json.loads(panel("lint", "--json", cwd=space.root).out)
+    assert "worn-opening" in {each["check"] for take in every for each in take["findings"]}
+    for slug in ("anvil", "cordage"):
+        alone = json.loads(panel("lint", slug, "--json", cwd=space.root).out)
+        assert alone == [take for take in every if take["tool"] == slug]
+    told = panel("lint", "cordage", cwd=space.root).err
+    assert "worn phrases of these takes are told on the first" in told and "of anvil." in told
+    assert "worn phrase" not in panel("lint", cwd=space.root).err
+
+
+def test_the_summary_says_how_to_see_the_notes_that_it_counts(space: Space, panel: Panel) -> None:
+    asked(
+        space,
+        panel,
+        " ".join(f"word{number} thing" for number in range(13)) + " of Tabula [unverified]",
+    )
+    assert "notes (shown with --notes)" in panel("lint", cwd=space.root).err
+    for words in (("--notes",), ("--json",), ("--fail-on", "note")):
+        assert "(shown with" not in panel("lint", *words, cwd=space.root).err
+
+
+def test_the_summary_says_that_takes_are_a_demo_model_s(space: Space, panel: Panel) -> None:
+    with MockEndpoint() as mock:
+        space.point_at(mock, 'profile = "extractive"\n')
+        panel("run", "--tool", "anvil", cwd=space.root)
+        assert "4 takes of a demo model: " in panel("lint", cwd=space.root).err
+
+
 def test_without_any_verdict_and_with_a_wrong_word_it_says_so(mocked: Space, panel: Panel) -> None:
     assert "has nothing from mock/mock-1 yet" in panel("lint", cwd=mocked.root).err
     panel("run", cwd=mocked.root)

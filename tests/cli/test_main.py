@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import subprocess
 import sys
 import time
@@ -403,3 +404,53 @@ def test_one_of_each_is_said_in_the_singular(
     assert "\n1 call, " in planned.out
     ran = panel("run", *words, cwd=space.root)
     assert "1 cell asked of " in ran.out and "1 verdict (" in ran.out and "1 request," in ran.out
+
+
+def test_an_interrupted_command_says_only_what_is_true_of_it(
+    mocked: Space, panel: Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Answers are kept by what asks; of what only reads nothing is said to be."""
+
+    def interrupted(_root: Path) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("panel.workspace.loading.load_workspace", interrupted)
+    monkeypatch.setattr("panel.cli.workspace.load_workspace", interrupted)
+    for command, said in (
+        ("run", "panel: interrupted; everything answered so far is kept.\n"),
+        ("check", "panel: interrupted.\n"),
+        ("lint", "panel: interrupted.\n"),
+    ):
+        done = panel(command, cwd=mocked.root)
+        assert (done.code, done.err) == (130, said)
+
+
+def test_help_has_plain_words_for_values_and_no_type_of_python(mocked: Space, panel: Panel) -> None:
+    for command in ("lint", "run", "diff", "fetch", "compare-arms"):
+        told = panel(command, "--help", cwd=mocked.root).out
+        assert not re.search(r"<[a-z]+|list\[|\[\[", told), told
+    told = panel("run", "--help", cwd=mocked.root).out
+    for said in ("--tool NAME", "--since REVISION", "--max-calls N", "--record PATH"):
+        assert said in told
+
+
+def test_the_folder_after_the_command_is_told_where_it_stands(mocked: Space, panel: Panel) -> None:
+    for words in (("lint", "-C", "second"), ("lint", "--directory", "second")):
+        done = panel(*words, cwd=mocked.root)
+        assert done.code == 2 and done.err.endswith("before the command: panel -C DIR lint\n")
+    assert "panel -C" not in panel("lint", "-X", cwd=mocked.root).err
+
+
+def test_what_would_take_long_on_this_machine_is_offered_in_a_smaller_step(
+    mocked: Space, panel: Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Said once, to a person who begins with a model of this machine."""
+    for number in range(3):
+        mocked.tool(f"cog-{number}")
+    in_ci = panel("run", "--dry-run", cwd=mocked.root)
+    monkeypatch.delenv("CI")
+    few = panel("plan", "--tool", "bellows", cwd=mocked.root)
+    assert "smaller first step" not in in_ci.err + few.err
+    told = panel("run", "--max-calls", "1", cwd=mocked.root)
+    assert "'panel run --tool anvil' is a smaller first step (4 cells)" in told.err
+    assert "smaller first step" not in panel("run", cwd=mocked.root).err, "some are answered"

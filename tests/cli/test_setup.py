@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from panel.workspace.catalogue import RECOMMENDED, pinned
+from panel.workspace.presets import EMBEDDED_MODEL
 from tests.support.local_servers import Ollama
 from tests.support.mock_endpoint import Answer, MockEndpoint
 from tests.support.space import Panel, Result, Space
@@ -96,7 +98,9 @@ def test_ctrl_c_writes_nothing(bare: Space, ollama: Ollama) -> None:
         assert running.stderr is not None
         assert any("can be asked" in line for line in running.stderr)
         running.send_signal(signal.SIGINT)
+        said = running.stderr.read()
         assert running.wait(30) == 130
+    assert said.endswith("panel: interrupted; panel.toml is as it was.\n") and "kept" not in said
     os.close(ours)
     os.close(theirs)
     assert settings(bare) == TEXT
@@ -222,7 +226,7 @@ def test_where_nothing_is_found_an_address_is_asked_for(
     """A base URL and the variable of a key are asked for; a key that is typed is not shown."""
     monkeypatch.setenv("PANEL_CACHE", str(bare.root / "nothing"))
     monkeypatch.setenv("LAB_KEY", KEY)
-    typed = ("1", "nowhere", f"{mock.base_url}/", KEY, "LAB_KEY", "?", "mock-1", "y")
+    typed = ("another address", "nowhere", f"{mock.base_url}/", KEY, "LAB_KEY", "?", "mock-1", "y")
     done = dialogue(*typed)
     assert done.code == 0, done.err
     assert "no model to ask was found" in done.err or "no server is looked for" in done.err
@@ -232,6 +236,28 @@ def test_where_nothing_is_found_an_address_is_asked_for(
         f'\n[endpoints.local]\nbase_url = "{mock.base_url}"\nmodel = "mock-1"\n'
         'api_key_env = "LAB_KEY"\n'
     )
+
+
+def test_enter_never_chooses_the_demo_and_a_model_that_judges_is_offered(
+    dialogue: Dialogue, bare: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The recommended model stands first; nothing is written where it cannot be fetched."""
+    monkeypatch.setenv("PANEL_CACHE", str(bare.root / "cache"))
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setenv("HF_HUB_CACHE", str(bare.root / "hub"))
+    monkeypatch.setattr("panel.cli.choices.can_serve", lambda: True)
+    demo = pinned(EMBEDDED_MODEL)
+    assert demo is not None
+    demo.path.parent.mkdir(parents=True)
+    demo.path.touch()
+    done = dialogue("", "\x04")
+    assert done.code == 130 and done.out.strip() == ""
+    first, second = f"  1  {RECOMMENDED}, fetched first", f"  2  {EMBEDDED_MODEL}, served by panel"
+    assert first in done.err and second in done.err and "[1]" not in done.err
+    assert done.err.count("? says what it is about") == 1
+    done = dialogue("1")
+    assert done.code == 3 and f"{RECOMMENDED} could not be fetched" in done.err
+    assert settings(bare) == TEXT
 
 
 def test_a_name_that_is_listed_is_taken_and_each_question_explains_itself(

@@ -281,11 +281,23 @@ def test_no_key_and_no_header_goes_to_a_server_that_was_only_found(
     assert not ollama.connections
 
 
+def test_the_doctor_says_what_it_has_not_measured_and_what_does(
+    bare: Space, panel: Panel, ollama: Ollama
+) -> None:
+    """Without a model only the server is looked at; nothing is said of what nobody asked."""
+    told = " ".join(panel("doctor", "--endpoint", "ollama", cwd=bare.root).out.split())
+    assert "keeps to a form not measured" in told and "token counts not measured" in told
+    assert "problem no model was named, so only the server was looked at." in told
+    assert "'panel doctor --endpoint ollama --model mistral-small:latest'" in told
+    assert "can bound calls" not in told and "answer took" not in told and not ollama.asked
+
+
 def test_the_doctor_lists_what_runs_and_asks_only_what_is_in_memory(
     bare: Space, panel: Panel, ollama: Ollama
 ) -> None:
     done = panel("doctor", cwd=bare.root)
     assert done.code == 0 and "mistral-small" in done.out and "not asked" in done.out
+    assert "This asks all the same: 'panel doctor --model mistral-small'." in done.err
     assert '[endpoints.ollama]\n    model = "mistral-small"' in done.err
     assert ollama.asked == 0
     ollama.models["qwen3:8b"] = ("completion",)

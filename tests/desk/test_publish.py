@@ -46,6 +46,7 @@ def test_the_page_shows_what_would_change_and_then_writes_it(session: Session) -
     page, out = publish_page(session), session.desk.root / "public"
     assert "tools/anvil.html" in page and not out.exists()
     assert "6 takes</a> wait" in page
+    assert "Anvil shows 1 of 4 reviewers, Bellows 1 of 4: the others are not approved" in page
     status, page = publish(session, form_in(page, "/publish"))
     assert status == 200 and "Published:" in page and (out / "tools/anvil.html").is_file()
     assert "nothing to publish" in publish_page(session, "/publish?again=1")
@@ -83,6 +84,7 @@ def test_pages_are_removed_only_with_a_tick(session: Session) -> None:
     assert status == 409 and "Tick that they may go" in page and file.is_file()
     status, page = publish(session, form | {"remove": "1"})
     assert status == 200 and not file.exists()
+    assert "1 tool and 0 comparisons are on the site." in page
 
 
 def do_withdraw(session: Session) -> None:

@@ -120,7 +120,7 @@ def test_a_wrong_key_and_a_missing_one_are_said_and_nothing_waits(
     exported(panel, space)
     monkeypatch.setenv("BATCH_KEY", "sk-other-0123456789abcdef")
     refused = panel("batch", "submit", cwd=space.root)
-    assert refused.code == 3 and "key_refused" in refused.err and "sk-other" not in refused.err
+    assert refused.code == 3 and "key refused: " in refused.err and "sk-other" not in refused.err
     monkeypatch.delenv("BATCH_KEY")
     assert "BATCH_KEY" in panel("batch", "submit", cwd=space.root).err
     assert len(pending(space)) == 8

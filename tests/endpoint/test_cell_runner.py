@@ -280,7 +280,7 @@ def test_an_endpoint_that_has_never_answered_is_given_up_after_as_many_tries(
     mock.face = script(Answer(500, {"error": {"message": "CUDA error"}}))
     asked = Asked(mocked.root)
     assert asked.end.stop is not None and asked.end.stop.label == "no_answer"
-    assert asked.end.detail == "3 requests in a row failed, the last with http_500: CUDA error"
+    assert asked.end.detail == "3 requests in a row failed, the last with HTTP 500: CUDA error"
     assert [a.final for a in asked.attempts] == [False, False, True]
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from panel.endpoint.faults import OVERLOADS, REMEDIES, TABLE, Fault, classify_fault
 from panel.endpoint.responses import RawResponse
+from panel.text import in_words
 
 SENT = ("temperature", "max_tokens", "seed")
 
@@ -463,7 +464,7 @@ def test_every_stop_says_what_to_do() -> None:
     assert stops | {"unreachable"} <= set(REMEDIES)
     for label in stops:
         sentence = Fault("stop", label, " it said so. ").sentence(" (twice)")
-        assert sentence == f"{label}: it said so (twice). {REMEDIES[label]}"
+        assert sentence == f"{in_words(label)}: it said so (twice). {REMEDIES[label]}"
 
 
 @pytest.mark.parametrize("status", [401, 403])

@@ -108,7 +108,7 @@ def test_what_the_recording_does_not_hold_is_an_error_of_that_cell(
     shutil.rmtree(mocked.root / "runs")
     done = panel("run", "--replay", tape, cwd=mocked.root)
     assert done.code == 1
-    assert "4 × error: not_recorded" in done.out
+    assert "4 × error: not recorded" in done.out
     assert "record them again" in done.err
     assert mock.asked == asked and mock.connections < 20
     details = panel(

@@ -150,7 +150,7 @@ def test_a_refused_key_is_refused_once(busy: Space, mock: MockEndpoint) -> None:
     mock.face = lambda _index, _body: Answer(401, {"error": {"message": "Incorrect API key"}})
     summary, tallies, _notices = run(busy)
     assert (mock.asked, summary.stopped, summary.errors) == (1, "endpoint", 1)
-    assert (tallies.why or "").startswith("key_refused: Incorrect API key. No key was sent")
+    assert (tallies.why or "").startswith("key refused: Incorrect API key. No key was sent")
     assert ends(busy) == ["endpoint"]
 
 

@@ -19,9 +19,10 @@ def test_ollama_is_not_asked_for_a_model_that_it_does_not_list(space: Space, pan
         space.point_at(server)
         ran = panel("run", "--model", "mistral-smal", cwd=space.root)
     assert (ran.code, server.asked) == (2, 0)
-    (said,) = [line for line in ran.err.splitlines() if "not_found" in line]
+    (said,) = [line for line in ran.err.splitlines() if "has no model" in line]
     assert "Models there: mistral-small:latest" in said
     assert "Did you mean 'mistral-small:latest'?" in said
+    assert "Nothing answered: 8 of 8 cells still to ask, 0 reused." in ran.out
 
 
 @pytest.mark.parametrize(

@@ -138,7 +138,7 @@ def test_one_server_without_the_model_is_left(spread: Space, servers: list[MockE
     summary, [notice] = run(spread)
     assert (summary.verdicts, summary.errors) == (CELLS, 0)
     assert servers[2].asked == 1
-    assert "not_found" in notice
+    assert "does not exist" in notice
 
 
 def test_a_run_ends_when_every_server_is_gone(spread: Space, servers: list[MockEndpoint]) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from panel.endpoint import health, limits, patience
+from panel.text import in_words
 from tests.support.mock_endpoint import Answer, MockEndpoint, completion, filled, reply_for
 from tests.support.space import Panel, Result, Space
 from tests.support.weather import error
@@ -87,7 +88,7 @@ def test_a_dead_backend_costs_few_requests_one_at_a_time(
     assert (code, summary["stopped"], summary["verdicts"]) == (3, "endpoint", 0)
     assert 2 <= mock.asked == summary["requests"] <= 10
     (line,) = narrated(done)
-    assert "no_answer" in line and "requests in a row failed" in line
+    assert "no answer: " in line and "requests in a row failed" in line
     times = sorted((a["started_at"], a["finished_at"]) for a in attempts(wide))
     assert all(end <= begin for (_, end), (begin, _) in pairwise(times))
     assert len({a["tool"] for a in attempts(wide)}) == 2, "another tool is asked as well"
@@ -109,7 +110,7 @@ def test_a_dead_backend_is_given_up_within_seconds(
     mock.face = lambda _index, _body: Answer(503, "Backend fetch failed", {"retry-after": "5"})
     code, _summary, done = run(wide, panel)
     assert (code, mock.asked) == (3, 2) and clock.now - 1000 <= 10
-    assert "2 requests in a row failed in 5 s, the last with http_503: Backend fetch" in done.err
+    assert "2 requests in a row failed in 5 s, the last with HTTP 503: Backend fetch" in done.err
 
 
 def test_a_dead_backend_behind_a_slow_gateway_is_asked_no_third_time(
@@ -151,7 +152,7 @@ def test_a_model_that_never_loads_is_given_up_after_the_time_limit(
     mock.face = lambda _index, _body: error(503, "Loading model")
     code, summary, done = run(wide, panel)
     assert (code, summary["verdicts"]) == (3, 0)
-    assert "no_answer" in done.err and "loading: Loading model" in done.err
+    assert "no answer: " in done.err and "loading: Loading model" in done.err
 
 
 def test_a_backend_that_goes_in_the_middle_and_comes_back_costs_no_verdict(
@@ -239,7 +240,9 @@ def test_what_every_tool_meets_ends_the_run_after_a_few(
     code, summary, done = run(wide, panel)
     assert (code, summary["stopped"], mock.asked) == (3, "endpoint", requests)
     (line,) = narrated(done)
-    assert line.startswith(f"Stopped asking 'mock': {reason}: {requests} cells in a row: ")
+    assert line.startswith(
+        f"Stopped asking 'mock': {in_words(reason)}: {requests} cells in a row: "
+    )
     assert len({a["tool"] for a in attempts(wide)}) >= 3
 
 
@@ -255,7 +258,7 @@ def test_a_prompt_that_is_never_read_whole_ends_the_run_too(
     mock.face = face
     code, summary, done = run(wide, panel)
     assert (code, summary["verdicts"]) == (3, 0) and 16 <= mock.asked <= 16 + 4
-    assert "prompt_truncated" in done.err and "larger context window" in done.err
+    assert "prompt truncated: " in done.err and "larger context window" in done.err
 
 
 def test_errors_with_answers_between_them_end_no_run(
@@ -274,7 +277,7 @@ def test_a_key_that_is_revoked_in_the_middle_ends_the_run(
     assert (code, summary["verdicts"]) == (3, 6)
     assert mock.asked <= 6 + 3 * 4
     # Of three tools: two cells of one of them may come first.
-    assert re.search(r"key_refused: \d cells in a row: Revoked", done.err)
+    assert re.search(r"key refused: \d cells in a row: Revoked", done.err)
 
 
 # --- waits ---
@@ -319,7 +322,7 @@ def test_the_wait_is_the_one_that_was_asked_for_and_a_long_one_is_announced(
     announced = [line for line in narrated(done) if "cannot answer now" in line]
     assert len(announced) == (seconds is not None and seconds > patience.ANNOUNCED_SECONDS)
     for line in announced:
-        assert line.startswith(f"'mock' cannot answer now (http_429: {message.rstrip('.')})")
+        assert line.startswith(f"'mock' cannot answer now (HTTP 429: {message.rstrip('.')})")
         assert re.search(r"Waiting (42 s|6 min), until .* UTC", line)
 
 
@@ -342,7 +345,7 @@ def test_a_wait_of_hours_is_said_and_ends_the_run(
     assert (code, summary["stopped"], summary["verdicts"]) == (3, "endpoint", first)
     assert mock.asked <= first + 4
     (line,) = narrated(done)
-    assert f"{label}: " in line and "the next run goes on" in line
+    assert f"{label.replace('_', ' ')}: " in line and "the next run goes on" in line
     mock.face = None
     code, summary, _done = run(wide, panel)
     assert (code, summary["reused"], summary["verdicts"]) == (0, first, CELLS - first)
@@ -355,7 +358,7 @@ def test_an_answer_that_uses_up_the_limit_of_a_day_is_kept_and_ends_the_run(
     mock.face = lambda index, _body: Answer(headers=spent) if index == 6 else None
     code, summary, done = run(wide, panel)
     assert code == 3 and 7 <= summary["verdicts"] == mock.asked <= 7 + 4
-    assert "long_wait: it asks to wait 24 h, until " in done.err
+    assert "long wait: it asks to wait 24 h, until " in done.err
     assert run(wide, panel)[1]["reused"] == summary["verdicts"]
 
 

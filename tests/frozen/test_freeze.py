@@ -210,7 +210,7 @@ def test_a_stale_pair_stays_as_it_is_and_is_counted(published: Space) -> None:
     before = texts(published)
     reword(published)
     done = freeze(published)
-    assert (done.written, done.unasked) == ([], 4)
+    assert (done.written, done.unasked, done.outdated) == ([], 4, 4)
     assert texts(published) == before
     assert {each.status for each in status(published)} == {"stale"}
 
@@ -241,8 +241,17 @@ def test_an_error_is_never_frozen(mocked: Space, mock: MockEndpoint) -> None:
     mock.face = lambda _index, _body: Answer(413, "too large")
     run(mocked)
     done = freeze(mocked)
-    assert (done.written, done.unasked) == ([], 8)
+    assert (done.written, done.unasked, done.outdated) == ([], 8, 0)
     assert texts(mocked) == {}
+
+
+def test_what_was_never_asked_is_told_apart_from_what_answers_earlier_words(
+    published: Space, panel: Panel
+) -> None:
+    reword(published)
+    published.tool("cordage")
+    told = panel("freeze", cwd=published.root).err
+    assert "4 questions have no answer yet; 4 verdicts answer earlier words than the f" in told
 
 
 def test_fewer_repeats_later_keep_those_on_file(published: Space) -> None:

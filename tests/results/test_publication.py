@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from panel.errors import UsageError
-from panel.results.publication import publication, unapproved
+from panel.results.publication import publication
 from panel.site.publication import Publication
 from panel.stats import Tally
 from panel.workspace.loading import load_workspace
@@ -45,8 +45,7 @@ def approved(copied: Callable[[Make], Space]) -> Space:
 
 def test_nothing_is_published_before_an_editor_has_approved_it(asked: Space) -> None:
     assert gathered(asked).tools == ()
-    with target_of(asked.root) as (target, connection):
-        assert unapproved(target, connection) == 8
+    assert gathered(asked).waiting == 8
 
 
 def test_drafts_hold_every_take_and_say_so(asked: Space) -> None:
@@ -119,6 +118,28 @@ def test_publish_writes_nothing_while_nothing_is_approved(
     assert "8 takes of mock/mock-1 wait for an editor" in done.err and "--drafts" in done.err
     assert "'panel desk'" in done.err
     assert not (tmp_path / "out").exists()
+
+
+def test_publish_says_what_readers_will_not_see(
+    approved: Space, panel: Panel, tmp_path: Path
+) -> None:
+    """How many takes wait, and of which tools the percentage is of some reviewers only."""
+    for words in ((), ("--dry-run",)):
+        told = panel("publish", tmp_path / "out", *words, cwd=approved.root).err
+        assert "4 takes wait for an editor and are not in it." in told
+        assert (
+            "Anvil shows 2 of 4 reviewers, Bellows 2 of 4: the others are not approved, and are "
+            "not counted." in told
+        )
+    for persona in ("futurist", "business-analyst"):
+        do(approved, "approve", ("anvil", persona))
+    do(approved, "reject", ("bellows", "futurist"))
+    do(approved, "approve", ("bellows", "business-analyst"))
+    told = panel("publish", tmp_path / "out", "--json", cwd=approved.root)
+    assert "in it" not in told.err and json.loads(told.out)["waiting"] == 0
+    assert "Bellows shows 3 of 4 reviewers: the other is not approved, and is not" in told.err
+    drafts = panel("publish", tmp_path / "drafts", "--drafts", cwd=approved.root).err
+    assert "shows" not in drafts and "not in it" not in drafts
 
 
 def test_publish_drafts_says_what_it_wrote_and_what_the_site_lacks(

@@ -84,6 +84,19 @@ def test_init_without_a_folder_says_how_to_make_it_here(tmp_path: Path, panel: P
     assert panel("init", ".", cwd=tmp_path).code == 0
 
 
+def test_init_says_which_tools_are_invented_and_how_much_a_run_asks(
+    tmp_path: Path, panel: Panel
+) -> None:
+    """Invented ones have an address that nobody can have; a smaller first step stands first."""
+    told = panel("init", "new", cwd=tmp_path).err
+    tools = load_workspace(tmp_path / "new").tools
+    real = [tool for tool in tools if not (tool.url or "").endswith(".example")]
+    assert f"are invented, except {' and '.join(tool.name for tool in real)}." in told
+    assert f"panel run --tool {real[0].slug}. It asks 4 questions of a model" in told
+    assert f"about all {len(tools)} tools: {4 * len(tools)} questions" in told
+    assert "invented" not in panel("init", "other", "--empty", cwd=tmp_path).err
+
+
 SETTING = re.compile(r"(?:# )?(\w+) = ([^#]+?)\s*(?:#.*?default: ([^;,]+).*|#.*)?$")
 
 

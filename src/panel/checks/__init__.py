@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from panel.checks.across import Catalog, check_catalog
+    from panel.checks.across import Catalog, check_catalog, worn_elsewhere
     from panel.checks.closing import closing_verdict
     from panel.checks.evidence import find_quote, locate_evidence, published_quotes
     from panel.checks.findings import SEVERITIES, Finding, Severity, Subject, in_order
@@ -34,9 +34,10 @@ __all__ = [
     "locate_evidence",
     "published_quotes",
     "shown_source",
+    "worn_elsewhere",
 ]
 _HOMES = {
-    **dict.fromkeys(("Catalog", "check_catalog"), "across"),
+    **dict.fromkeys(("Catalog", "check_catalog", "worn_elsewhere"), "across"),
     **dict.fromkeys(("closing_verdict",), "closing"),
     **dict.fromkeys(("find_quote", "locate_evidence", "published_quotes"), "evidence"),
     **dict.fromkeys(("SEVERITIES", "Finding", "Severity", "Subject", "in_order"), "findings"),

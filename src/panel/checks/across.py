@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from zlib import crc32
 
@@ -47,15 +47,29 @@ class _Signature:
         return share if share >= ALIKE else 0.0
 
 
-def check_catalog(
-    subjects: Sequence[Subject], shown: Collection[int] | None = None
-) -> dict[int, list[Finding]]:
+def check_catalog(subjects: Sequence[Subject]) -> dict[int, list[Finding]]:
     """Find near-duplicates, worn openings and worn closings; keys are indexes of ``subjects``.
 
-    shown: indexes of the takes that are looked at (None: all), which are compared with all
-    others. What is worn is one finding, on the first of them that has it.
+    What is worn is one finding, on the first take that has it, whichever takes are looked at.
     """
-    return Catalog(subjects).findings(shown)
+    return Catalog(subjects).findings()
+
+
+def worn_elsewhere(
+    subjects: Sequence[Subject], found: Mapping[int, Iterable[Finding]], shown: Collection[int]
+) -> dict[int, list[Finding]]:
+    """Return what is worn in takes of ``shown`` and is told on a take that is not of them.
+
+    found: as ``check_catalog`` returns it for the same subjects; keys are indexes of those.
+    """
+    pairs = {(subjects[index].tool.slug, subjects[index].persona.id) for index in shown}
+    told = dict[int, list[Finding]]()
+    for index in found.keys() - {*shown}:
+        who = subjects[index].persona.id
+        shared = [one for one in found[index] if any((slug, who) in pairs for slug in one.tools)]
+        if shared:
+            told[index] = shared
+    return told
 
 
 class Catalog:
@@ -65,20 +79,17 @@ class Catalog:
         self._subjects = subjects
         self._signatures = [_signature_of(each) for each in subjects]
 
-    def findings(self, shown: Collection[int] | None = None) -> dict[int, list[Finding]]:
+    def findings(self) -> dict[int, list[Finding]]:
         """Return what ``check_catalog`` returns."""
         subjects = self._subjects
-        seen = range(len(subjects)) if shown is None else shown
         found: dict[int, list[Finding]] = defaultdict(list)
         for index, (other, share) in _twins(self._signatures).items():
-            if index in seen:
-                found[index].append(_twin(subjects[other], share))
+            found[index].append(_twin(subjects[other], share))
         for places, finding in moulds(subjects):
-            first = next((index for index in places if index in seen), None)
-            if first is not None:
-                subject, span = subjects[first], places[first]
-                placed = finding._replace(span=span, quote=subject.text[slice(*span)])
-                found[first].append(placed)
+            first = next(iter(places))
+            span = places[first]
+            quote = subjects[first].text[slice(*span)]
+            found[first].append(finding._replace(span=span, quote=quote))
         return {index: in_order(findings) for index, findings in sorted(found.items())}
 
     def twin(self, subject: Subject, but: int | None) -> list[Finding]:

@@ -52,7 +52,8 @@ class RunOutcome(BaseModel):
             by = _STOPPED.get(self.stopped, f"({self.stopped})")
             return (
                 f"The run was stopped {by}: {self.asked:,} of "
-                f"{counted(self.asked + self.unasked, 'cell')} were asked, "
+                f"{counted(self.asked + self.unasked, 'cell')} "
+                f"{'was' if self.asked == 1 else 'were'} asked, "
                 f"{counted(self.unasked, 'was', 'were')} left unasked. The next run goes on from "
                 "there."
             )
@@ -75,7 +76,7 @@ class RunOutcome(BaseModel):
         ]
         for many, what in ((self.prompt_tokens, "prompt"), (self.completion_tokens, "completion")):
             if many is not None:
-                parts.append(f"{many:,} {what} tokens")
+                parts.append(counted(many, f"{what} token"))
         cost = "cost unknown" if self.cost_usd is None else f"${self.cost_usd:,.4f}"
         return ", ".join([*parts, cost]) + "."
 

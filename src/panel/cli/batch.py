@@ -28,7 +28,7 @@ from panel.runs.batch_submit import submit as submit_files
 from panel.runs.run import ProgressReporter
 from panel.runs.selection import Selection, prepare
 from panel.store.batches import StoredBatch
-from panel.text import counted
+from panel.text import counted, in_words
 from panel.workspace.experiments import load_experiment
 from panel.workspace.loading import WorkspaceFiles
 
@@ -109,7 +109,7 @@ def _print_written(written: Sequence[WrittenFile], as_json: bool) -> None:
 def submit(
     files: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[FILE]...", help="Of 'panel batch export'; all when none."),
+        typer.Argument(metavar="FILE", help="Of 'panel batch export'; all when none."),
     ] = None,
     anyway: Annotated[
         bool,
@@ -188,7 +188,7 @@ def _moment(stored: StoredBatch, name: str) -> str | None:
 def import_(
     files: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[FILE]...", help="Results; none: fetch them from the services."),
+        typer.Argument(metavar="FILE", help="Results; none: fetch them from the services."),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -266,8 +266,8 @@ def _print_imported(done: Imported) -> None:
         note(f"{name}: {why}")
     if done.unreadable:
         note(
-            f"{counted(done.unreadable, 'line is', 'lines are')} no results of a batch, and were "
-            "left out."
+            f"{counted(done.unreadable, 'line is no result', 'lines are no results')} of a batch, "
+            f"and {'was' if done.unreadable == 1 else 'were'} left out."
         )
     if done.unknown:
         shown = ", ".join(done.unknown[:NAMED])
@@ -286,7 +286,7 @@ def _print_run(run: ResultRun) -> None:
         f"{stats.abstains:,} abstained, {counted(stats.errors, 'error')}. Run {run.writer.run_id}."
     )
     for reason, count in sorted(stats.reasons.items()):
-        say(f"  {count:,} × {reason}")
+        say(f"  {count:,} × {in_words(reason)}")
     if stats.canaries:
         say(f"{stats.canaries:,} of them on cells that had an answer: kept, and no outcomes.")
     if run.follow_ups:

@@ -23,7 +23,8 @@ from panel.cli.options import (
     recording,
 )
 from panel.cli.output import note, print_json, say
-from panel.cli.run import how_ended, remark, tokens
+from panel.cli.remarks import remark
+from panel.cli.run import how_ended, tokens
 from panel.cli.workspace import open_workspace
 from panel.engines.base import RunBudget, RunStats
 from panel.errors import UsageError

@@ -119,12 +119,20 @@ def _print_freezing(done: Freezing, endpoint: str | None, model: str | None) -> 
         words = _asking_more(done.kept[:NAMED], endpoint, model)
         note(f"Ask more ('panel run {words}'), or publish with --accept.")
     if done.unasked:
-        note(
-            f"{counted(done.unasked, 'verdict is', 'verdicts are')} not answered as the files are "
-            "now: 'panel run'."
-        )
+        note(_unanswered(done.unasked - done.outdated, done.outdated))
     if done.orphaned:
         note(f"On file, and gone: {_named(done.orphaned)}. 'panel freeze --prune' removes them.")
+
+
+def _unanswered(never: int, outdated: int) -> str:
+    """Say how many questions have no answer at all, and how many one to earlier words."""
+    parts = []
+    if never:
+        parts.append(f"{counted(never, 'question has', 'questions have')} no answer yet")
+    if outdated:
+        words = counted(outdated, "verdict answers", "verdicts answer")
+        parts.append(f"{words} earlier words than the files have now")
+    return f"{'; '.join(parts)}: 'panel run' asks."
 
 
 def _asking_more(kept: list[Kept], endpoint: str | None, model: str | None) -> str:
@@ -169,7 +177,7 @@ def diff(
         str, typer.Argument(metavar="BASE", help="A git revision, a run, or a folder of verdicts.")
     ],
     head: Annotated[
-        str | None, typer.Argument(metavar="[HEAD]", help="Likewise; the workspace as it is now.")
+        str | None, typer.Argument(metavar="HEAD", help="Likewise; the workspace as it is now.")
     ] = None,
     form: Annotated[
         str,

@@ -10,16 +10,21 @@ from panel.cli.output import note
 
 
 def chosen_number(
-    labels: Sequence[str], question: str, names: Sequence[Collection[str]], about: str
+    labels: Sequence[str],
+    question: str,
+    names: Sequence[Collection[str]],
+    about: str,
+    default: str | None = "1",
 ) -> int:
     """Show what there is, numbered, and return the place of what is chosen, counted from 0.
 
-    names: what else each may be called; one that several share chooses none. about: as ``typed``.
+    names: what else each may be called; one that several share chooses none. about, default: as
+    ``typed``.
     """
     for number, label in enumerate(labels, 1):
         note(f"  {number}  {label}")
     while True:
-        chosen = typed(question, "1", about)
+        chosen = typed(question, default, about)
         if chosen in (str(number + 1) for number in range(len(labels))):
             return int(chosen) - 1
         called = [number for number, words in enumerate(names) if chosen in words]

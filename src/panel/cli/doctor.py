@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,12 +32,13 @@ if TYPE_CHECKING:  # it pulls in the HTTP stack, which --help needs not
 app = typer.Typer(rich_markup_mode=None)
 
 MODELS_SHOWN = 12
+NOT_MEASURED = "not measured"
 # What the words of a diagnosis mean to somebody who has never seen one.
 STRUCTURED = {
     "enforced": "yes: the server holds the model to the form that verdicts have (a JSON schema)",
     "not enforced": "NO: the server ignores the form (a JSON schema); every reply is checked here",
     "refused": "no: the server refuses it, so it is asked for otherwise; every reply is checked",
-    "unknown": "not known: no model was asked",
+    "unknown": NOT_MEASURED,
 }
 MODES = {
     "json_schema": "json_schema: the schema goes along with each request",
@@ -140,10 +142,10 @@ def _print_diagnosis(
         ("system message", _SYSTEM_ROLE[seen.system_role]),
         ("probabilities", PROBABILITIES[seen.logprobs]),
         ("/v1/decisions", _decisions(seen)),
-        ("token counts", ", ".join(seen.usage) or _FEW_TOKENS),
+        ("token counts", _usage(seen)),
         ("requests differ", ", ".join(seen.adapted) or None),
-        ("answer took", f"{seen.seconds:.2f} s"),
-        ("problem", seen.fault or "none"),
+        ("answer took", f"{seen.seconds:.2f} s" if found.model else None),
+        ("problem", seen.fault or _unmeasured(found, seen) or "none"),
         *(("advice", sentence) for sentence in advice),
     ):
         if value is not None:
@@ -157,6 +159,23 @@ def _server(seen: Diagnosis) -> str:
     if seen.server == "unknown":
         return "not recognised; any that speaks OpenAI's API will do"
     return f"{seen.server} {seen.version or ''}".strip()
+
+
+def _usage(seen: Diagnosis) -> str:
+    if seen.output_mode is None:
+        return NOT_MEASURED
+    return ", ".join(seen.usage) or _FEW_TOKENS
+
+
+def _unmeasured(found: Endpoint, seen: Diagnosis) -> str | None:
+    """Say that nothing was measured since no model was named, and what measures; else None."""
+    if found.model:
+        return None
+    model = shlex.quote(seen.models[0]) if seen.models else "NAME"
+    return (
+        "no model was named, so only the server was looked at. This asks one: 'panel doctor "
+        f"--endpoint {found.name} --model {model}'"
+    )
 
 
 def _decisions(seen: Diagnosis) -> str | None:
@@ -210,7 +229,7 @@ def _advice(endpoint: Endpoint, seen: Diagnosis, longest: int | None) -> list[st
 
 def _asked(model: str, listed: list[str]) -> str:
     if not model:
-        return "none named: pass --model"
+        return "none: no model is named"
     there = not listed or {model, f"{model}:latest"} & {*listed}
     if there:
         return model

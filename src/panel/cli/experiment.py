@@ -15,7 +15,8 @@ from panel.cli.follow import shown
 from panel.cli.main import ExitCode
 from panel.cli.options import Json, MaxCalls, MaxCost, MaxTokens, NoDetect
 from panel.cli.output import note, out, plain_table, print_json, safe, say
-from panel.cli.run import how_ended, print_estimate, remark_all, tell_waiting
+from panel.cli.remarks import remark_all
+from panel.cli.run import how_ended, print_estimate, tell_waiting
 from panel.cli.workspace import open_workspace
 from panel.engines.base import HERE, RunBudget
 from panel.frozen.thaw import opened_thawed
@@ -33,7 +34,7 @@ from panel.research.experiments import (
 from panel.research.outcome import experiment_outcome
 from panel.scorecard import NOT_JUDGEMENT
 from panel.store.queries import experience
-from panel.text import counted
+from panel.text import counted, in_words
 from panel.workspace.experiments import Comparison, Experiment, load_experiment
 from panel.workspace.loading import WorkspaceFiles
 
@@ -277,7 +278,7 @@ def _print_done(name: str, done: AskedArms, as_json: bool) -> None:
             f"{counted(own.errors, 'error')}. Run {own.run_id}."
         )
         for reason, count in sorted(each.stats.reasons.items()):
-            say(f"  {count:,} × {reason}")
+            say(f"  {count:,} × {in_words(reason)}")
     stopped = next((each.summary.stopped for each in done.models if each.summary.stopped), None)
     if stopped:
         say(

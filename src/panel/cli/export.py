@@ -38,7 +38,7 @@ def _runs() -> Path:
 
 @app.command()
 def sql(
-    query: Annotated[str, typer.Argument(help="One SELECT statement.")],
+    query: Annotated[str, typer.Argument(metavar="QUERY", help="One SELECT statement.")],
     form: Annotated[
         str, typer.Option("--format", help="table, csv or json.", callback=one_of(Format))
     ] = "table",
@@ -109,4 +109,5 @@ def rebuild() -> None:
     done = rebuild_store(_runs())
     say(f"Read {counted(done.lines, 'journal line')} into a new database.")
     if done.unreadable:
-        note(f"{counted(done.unreadable, 'line')} could not be read and were left out.")
+        were = "was" if done.unreadable == 1 else "were"
+        note(f"{counted(done.unreadable, 'line')} could not be read and {were} left out.")

@@ -32,6 +32,7 @@ from panel.workspace.validation import did_you_mean
 
 if TYPE_CHECKING:  # it pulls in the HTTP stack, which a list of models needs not
     from panel.endpoint.download import Told
+    from panel.endpoint.fetching import Fetched
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -42,7 +43,7 @@ CONTEXT = 8192  # tokens of context for which the list says how much memory is n
 def fetch(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME]...", help="Models to fetch; none: list them all."),
+        typer.Argument(metavar="NAME", help="Models to fetch; none: list them all."),
     ] = None,
     repo: Annotated[
         str | None,
@@ -121,21 +122,14 @@ def _own(wanted: Pin, revision: str | None) -> Pin:
 
 
 def _fetch_all(pins: Sequence[Pin], as_json: bool) -> None:
-    from panel.endpoint.fetching import fetch as fetch_weights  # noqa: PLC0415 - the HTTP stack
-
     done = []
-    if find_spec("xllamacpp") is None:
+    if not can_serve():
         note(
             "To serve a model, panel needs its extra 'embedded', which is not installed here: "
             "pip install 'reviewer-panel[embedded]' (docs/install.md says how with uv and pipx)."
         )
     for pin in pins:
-        with _shown(pin.name) as told:
-            got = fetch_weights(pin, told)
-        how = {"": "was here already", "download": "downloaded"}.get(
-            got.source, f"linked from {got.source}"
-        )
-        note(f"{got.pin.name}: {how}; SHA-256 {got.pin.sha256} checked.")
+        got = fetch_shown(pin)
         if not as_json:
             say(str(got.path))
         done.append(_record(got.pin) | {"path": str(got.path), "source": got.source or "there"})
@@ -143,6 +137,24 @@ def _fetch_all(pins: Sequence[Pin], as_json: bool) -> None:
         note(f"Ask it: panel run --model {DEMO if demo else pin.name}")
     if as_json:
         print_json(done)
+
+
+def can_serve() -> bool:
+    """Whether what serves models in this process is installed: the extra 'embedded'."""
+    return find_spec("xllamacpp") is not None
+
+
+def fetch_shown(pin: Pin) -> Fetched:
+    """Fetch one model, and say how that goes and where it came from; raises EndpointError."""
+    from panel.endpoint.fetching import fetch as fetch_weights  # noqa: PLC0415 - the HTTP stack
+
+    with _shown(pin.name) as told:
+        got = fetch_weights(pin, told)
+    how = {"": "was here already", "download": "downloaded"}.get(
+        got.source, f"linked from {got.source}"
+    )
+    note(f"{got.pin.name}: {how}; SHA-256 {got.pin.sha256} checked.")
+    return got
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from panel.cli.output import err, note
 from panel.engines.base import RunStats
 from panel.runs.run import ProgressReporter
-from panel.text import counted
+from panel.text import counted, time_left
 
 LINE_SECONDS = 30.0  # between two lines where there is no terminal
 
@@ -31,7 +31,7 @@ def shown(cells: int, demo: bool = False) -> Iterator[ProgressReporter]:
 
 def lines(cells: int, clock: Callable[[], float] = time.monotonic) -> Callable[[RunStats], None]:
     """Return what says how far a run is, at most once in LINE_SECONDS of the clock (seconds)."""
-    said_at = clock()
+    began = said_at = clock()
 
     def progress(stats: RunStats) -> None:
         nonlocal said_at
@@ -39,6 +39,8 @@ def lines(cells: int, clock: Callable[[], float] = time.monotonic) -> Callable[[
             return
         said_at = clock()
         failed = f", {counted(stats.errors, 'error')}" if stats.errors else ""
-        note(f"{stats.asked:,} of {counted(cells + stats.added, 'cell')} asked{failed} ...")
+        total = cells + stats.added
+        left = time_left(stats.asked, total, said_at - began)
+        note(f"{stats.asked:,} of {counted(total, 'cell')} asked{failed}{left and f', {left}'} ...")
 
     return progress

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from panel.cli.output import DEMO_FIGURES, out, percent, plain_table, safe, say, ship_share
 from panel.site.health import left_out, sentence, warning
-from panel.stats import PanelHealth, PersonaPair, ends
+from panel.stats import ENOUGH, PanelHealth, PersonaPair, ends
 from panel.text import counted
 
 REMEDY = "docs/panel.md says what to do: bars on axes of their own."
@@ -36,7 +36,8 @@ def print_health(health: PanelHealth, names: Mapping[str, str], model: str) -> N
         left = f"; {health.without_phi} without a phi left out" if health.without_phi else ""
         with_phi = len(health.pairs) - health.without_phi
         say(f"Mean phi {health.mean_phi:.2f} over {counted(with_phi, 'pair')}{left}.")
-    for each in health.uncounted if len(health.voting) > 1 else ():
+    # Of a handful of tools, that somebody says the same of each tells nothing.
+    for each in health.uncounted if len(health.voting) > 1 and health.complete >= ENOUGH else ():
         say(left_out(each, names[each.persona]))
     say(sentence(health, model))
 

@@ -58,7 +58,8 @@ def print_report(found: LabelReport, names: Mapping[str, str]) -> None:
     note(f"Prediction-powered: {POWERED}. It assumes: {POWERED_ASSUMES}.")
     note(f"Rogan-Gladen: {GLADEN}. It assumes: {GLADEN_ASSUMES}.")
     if found.tied:
-        note(f"{counted(found.tied, 'question')} on which the labellers are tied were left out.")
+        were = "was" if found.tied == 1 else "were"
+        note(f"{counted(found.tied, 'question')} on which labellers are tied {were} left out.")
     if found.reworded:
         note(
             f"{counted(found.reworded, 'labelled question has', 'labelled questions have')} been "

@@ -69,7 +69,8 @@ def draw_labels(
         f"{drawn.model_identity} (draw {drawn.draw})."
     )
     if drawn.tied:
-        note(f"{counted(drawn.tied, 'question')} on which the panel is tied were left out.")
+        were = "was" if drawn.tied == 1 else "were"
+        note(f"{counted(drawn.tied, 'question')} on which the panel is tied {were} left out.")
     if len(drawn.rows) < count:
         note(f"There are no {count:,} to draw from: these are all.")
     if len(drawn.rows) < FEWEST_LABELS:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any
@@ -17,6 +17,7 @@ from panel.checks import (
     check_catalog,
     checking,
     in_order,
+    worn_elsewhere,
 )
 from panel.cli.main import ExitCode
 from panel.cli.options import Categories, EndpointName, Json, Personas, StoredModel, ToolNames
@@ -29,6 +30,7 @@ from panel.text import counted, harmless
 
 app = typer.Typer(rich_markup_mode=None)
 
+NAMED = 3  # tools
 STYLES = {"error": "bold red", "warning": "yellow", "note": "dim"}
 
 
@@ -72,14 +74,16 @@ def lint(
     with opened_for(workspace, selection) as (target, connection):
         # Near-duplicates and worn openings show only across the whole catalog.
         every = subjects(workspace, target, connection)
+        demo = target.endpoint.demo
     wanted = {(one.slug, who.id) for one, who in target.pairs}
     chosen = {
         index: subject
         for index, subject in enumerate(every)
         if (subject.tool.slug, subject.persona.id) in wanted
     }
+    loud = notes or fail_on is FailOn.NOTE
     with checking(list(chosen.values()), workspace.tools) as found:
-        across = check_catalog(every, chosen)
+        across = check_catalog(every)
         checked = [
             _Checked(subject, in_order(findings + across.get(index, [])))
             for (index, subject), findings in zip(chosen.items(), found, strict=True)
@@ -87,8 +91,9 @@ def lint(
         if as_json:
             print_json([_record(one) for one in checked])
         else:
-            _print(checked, shown=SEVERITIES if notes or fail_on is FailOn.NOTE else SEVERITIES[:2])
-    _sum_up(checked)
+            _print(checked, shown=SEVERITIES if loud else SEVERITIES[:2])
+    _sum_up(checked, demo, hidden=not (loud or as_json))
+    _point_at_worn(every, worn_elsewhere(every, across, chosen))
     if (language := workspace.settings.panel.language).split("-")[0].lower() != "en":
         note(
             f"The takes are in {language!r}, and the checks read English: quotes and figures are "
@@ -126,14 +131,31 @@ def _lines(finding: Finding) -> Iterator[_Line]:
     yield [(" " * 10 + harmless(finding.remedy), "dim")]
 
 
-def _sum_up(checked: list[_Checked]) -> None:
+def _sum_up(checked: list[_Checked], demo: bool, hidden: bool) -> None:
+    """Say how much was found; hidden: the notes were not printed."""
     counts = Counter(finding.severity for one in checked for finding in one.findings)
     clean = sum(not one.findings for one in checked)
+    whose = " of a demo model" if demo else ""
+    unseen = " (shown with --notes)" if hidden and counts["note"] else ""
     note(
-        f"{counted(len(checked), 'take')}: {counted(counts['error'], 'error')}, "
-        f"{counted(counts['warning'], 'warning')}, {counted(counts['note'], 'note')}; {clean} "
-        "without any finding."
+        f"{counted(len(checked), 'take')}{whose}: {counted(counts['error'], 'error')}, "
+        f"{counted(counts['warning'], 'warning')}, {counted(counts['note'], 'note')}{unseen}; "
+        f"{clean:,} without any finding."
     )
+
+
+def _point_at_worn(every: Sequence[Subject], told: Mapping[int, Sequence[Finding]]) -> None:
+    """Say what these takes share with an earlier one, on which it is told."""
+    many = sum(map(len, told.values()))
+    tools = list(dict.fromkeys(every[index].tool.slug for index in sorted(told)))
+    if many:
+        more = f" and {len(tools) - NAMED:,} more" if len(tools) > NAMED else ""
+        note(
+            f"Besides, {counted(many, 'worn phrase')} of these takes "
+            f"{'is' if many == 1 else 'are'} told on the first take that has "
+            f"{'it' if many == 1 else 'them'}: of {', '.join(tools[:NAMED])}{more}. 'panel lint' "
+            "without a name shows all."
+        )
 
 
 def _record(one: _Checked) -> dict[str, Any]:

@@ -18,6 +18,7 @@ import typer
 from typer.core import TyperGroup
 
 from panel import __version__
+from panel.cli.metavars import name_values
 from panel.cli.signals import signals_taken
 from panel.cli.streams import give_up_streams, open_streams
 from panel.errors import EndpointError, PanelError, StoreBusyError, UndecidedError
@@ -81,6 +82,14 @@ COMMANDS = {
     "verify": ("verify", "Say whether every journal is as it was written."),
     "reparse": ("reparse", "Read the stored replies again; asks no model."),
 }
+# What Ctrl-C leaves, of commands that somebody may fear for.
+KEPT = {
+    **dict.fromkeys(
+        ("run", "experiment", "canary", "probe", "probabilities", "batch"),
+        "everything answered so far is kept",
+    ),
+    "setup": "panel.toml is as it was",
+}
 # The first command of each part of --help → its heading; in the order in which one meets them.
 PARTS = {
     "init": "Begin",
@@ -111,7 +120,9 @@ class LazyGroup(TyperGroup):
             return None
         module = importlib.import_module(f"panel.cli.{COMMANDS[cmd_name][0]}")
         importlib.import_module("panel.cli.output").narrate()
-        return typer.main.get_group(module.app).commands[cmd_name]
+        command = typer.main.get_group(module.app).commands[cmd_name]
+        name_values(command, ctx)
+        return command
 
     def make_context(self, *words: Any, **more: Any) -> Any:
         """Read the command line, which prints `--help` and `--version`."""
@@ -121,7 +132,10 @@ class LazyGroup(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
         with _reader_may_leave():
-            result = super().invoke(ctx)
+            try:
+                result = super().invoke(ctx)
+            except (typer.Abort, KeyboardInterrupt):
+                raise typer.Abort(ctx.invoked_subcommand) from None
             sys.stdout.flush()
             return result
 
@@ -170,7 +184,7 @@ def _version(wanted: bool) -> None:
 def options(
     directory: Annotated[
         Path | None,
-        typer.Option("--directory", "-C", help="Work as if called in this folder."),
+        typer.Option("--directory", "-C", metavar="DIR", help="Work as if called in this folder."),
     ] = None,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
@@ -217,8 +231,9 @@ def _run() -> int:
     except PanelError as error:
         _complain(f"panel: {error}")
         return exit_code(error)
-    except (typer.Abort, KeyboardInterrupt):
-        _complain("panel: interrupted; everything answered so far is kept.")
+    except (typer.Abort, KeyboardInterrupt) as error:
+        kept = KEPT.get(str(*error.args[:1]))
+        _complain(f"panel: interrupted; {kept}." if kept else "panel: interrupted.")
         return ExitCode.INTERRUPTED
     except OSError as error:
         _complain(f"panel: {_reason(error)}")
@@ -228,6 +243,10 @@ def _run() -> int:
         show = getattr(error, "show", None)
         if show is not None:
             show(file=text)
+        if getattr(error, "option_name", None) in ("-C", "--directory"):
+            called = getattr(error, "ctx", None)
+            words = called.command_path.removeprefix("panel ") if called else "COMMAND"
+            text.write(f"-C stands before the command: panel -C DIR {words}\n")
         _complain(text.getvalue().rstrip("\n"))
         return int(getattr(error, "exit_code", ExitCode.USAGE))
 

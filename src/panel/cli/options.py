@@ -49,7 +49,7 @@ NoDetect = Annotated[
 Model = Annotated[str | None, typer.Option("--model", help="The model to ask.")]
 StoredModel = Annotated[str | None, typer.Option("--model", help="Whose verdicts.")]
 ToolNames = Annotated[
-    list[str] | None, typer.Argument(metavar="[TOOL]...", help="Slug or name; all when none.")
+    list[str] | None, typer.Argument(metavar="TOOL", help="Slug or name; all when none.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 MaxCalls = Annotated[int | None, typer.Option(min=1, help="Stop before more requests than this.")]

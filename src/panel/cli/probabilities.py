@@ -31,7 +31,7 @@ from panel.runs.probabilities import PlannedReadings, ask_readings, plan_reading
 from panel.runs.selection import Selection
 from panel.stats.calibration import FEWEST_TOOLS, HeldOut, Reliability
 from panel.store.ingest import opened
-from panel.text import counted
+from panel.text import counted, in_words
 
 app = typer.Typer(rich_markup_mode=None)
 NONE = "—"
@@ -157,7 +157,7 @@ def _print(
             f"{counted(stats.prompt_tokens, 'prompt token')}; cost {cost}."
         )
     for reason, count in sorted(stats.reasons.items()):
-        say(f"  {count:,} × {reason}")
+        say(f"  {count:,} × {in_words(reason)}")
     _print_scores(scores)
 
 

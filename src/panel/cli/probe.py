@@ -20,7 +20,8 @@ from panel.cli.options import (
     Personas,
 )
 from panel.cli.output import note, out, plain_table, print_json, safe, say
-from panel.cli.run import how_ended, remark_all
+from panel.cli.remarks import remark_all
+from panel.cli.run import how_ended
 from panel.cli.workspace import open_workspace
 from panel.endpoint.choice import asking
 from panel.endpoint.target import Chosen, refuse_demo, resolve_target
@@ -45,7 +46,7 @@ app = typer.Typer(rich_markup_mode=None)
 
 @app.command()
 def probe(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Which probe.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Which probe.")] = None,
     listed: Annotated[bool, typer.Option("--list", help="Say which probes there are.")] = False,
     plan: Annotated[
         bool, typer.Option("--plan", help="Say what this size can show, and ask nothing.")

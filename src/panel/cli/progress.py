@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -17,7 +18,7 @@ from rich.progress import (
 
 from panel.cli.output import err
 from panel.engines.base import RunStats
-from panel.text import counted
+from panel.text import counted, time_left
 
 
 @contextmanager
@@ -27,23 +28,25 @@ def progress_bar(cells: int, demo: bool = False) -> Iterator[Callable[[RunStats]
         BarColumn(bar_width=24),
         MofNCompleteColumn(),
         TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(compact=True),
+        TextColumn("{task.fields[left]}"),
         TextColumn("{task.fields[state]}"),
     )
+    began = time.monotonic()
     with Progress(*columns, console=err, transient=True) as bar:
-        task = bar.add_task("asking", total=cells, rate="", state="loading")
+        task = bar.add_task("asking", total=cells, rate="", left="", state="loading")
 
         def progress(stats: RunStats) -> None:
-            speed = bar.tasks[0].speed
+            seconds = time.monotonic() - began
             state = f"{stats.ships} ship, {stats.skips} skip"
             if demo:
                 state = counted(stats.ships + stats.skips, "demo verdict")
             if stats.abstains or stats.errors:
                 state += f", {stats.abstains} abstained, {counted(stats.errors, 'error')}"
             state += f", {counted(stats.prompt_tokens + stats.completion_tokens, 'token')}"
-            rate = f"{speed * 60:.0f}/min" if speed else ""
+            rate = f"{60 * stats.asked / seconds:.1f}/min" if stats.asked and seconds else ""
             total = cells + stats.added
-            bar.update(task, completed=stats.asked, total=total, rate=rate, state=state)
+            left = time_left(stats.asked, total, seconds)
+            bar.update(task, completed=stats.asked, total=total, rate=rate, left=left, state=state)
 
         yield progress
 

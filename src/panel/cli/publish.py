@@ -14,13 +14,13 @@ from panel.cli.options import EndpointName, Json, StoredModel
 from panel.cli.output import note, print_json, say
 from panel.cli.workspace import open_tools
 from panel.readers.community.votes import Votes
-from panel.results.publication import publication, unapproved
+from panel.results.publication import publication
 from panel.runs.selection import Selection, opened_for
 from panel.scorecard import NOT_JUDGEMENT
 from panel.site.build import Built, Plan, build, plan
 from panel.site.index import SiteIndex
 from panel.site.pillow import available
-from panel.site.publication import Publication
+from panel.site.publication import Publication, in_part
 from panel.text import counted
 
 NAMED = 8  # tools that are held back, by name
@@ -60,15 +60,14 @@ def publish(
     votes = Votes(workspace.root).tallies()
     with opened_for(workspace, Selection(endpoint=endpoint, model=model)) as (target, connection):
         gathered = publication(workspace, target, connection, drafts, base_url, votes)
-        waiting = 0 if gathered.tools else unapproved(target, connection)
     if gathered.held:
         note(_held_back(gathered))
     if not gathered.tools:
         what = "Nothing else is approved" if gathered.held else "Nothing is approved yet"
         note(
-            f"{what}, so nothing was written: {counted(waiting, 'take')} of {target.model} wait "
-            "for an editor. Approve them with 'panel desk'; 'panel publish OUT --drafts' shows "
-            "the site with them, marked as drafts."
+            f"{what}, so nothing was written: {_waiting(gathered, f' of {target.model}')}. Approve "
+            "takes with 'panel desk'; 'panel publish OUT --drafts' shows the site with those that "
+            "are not approved, marked as drafts."
         )
         raise typer.Exit(ExitCode.FAILED)
     if gathered.demo:
@@ -82,10 +81,23 @@ def publish(
         print_json(_record(gathered, built, out))
         return
     say(
-        f"{counted(built.tools, 'tool')}, {counted(built.comparisons, 'comparison')}, "
-        f"{counted(built.pages, 'page')} in {str(out)!r}: {counted(len(built.written), 'file')} "
-        f"written, {built.unchanged:,} unchanged, {len(built.removed):,} removed."
+        f"{_sizes(built)} in {str(out)!r}: {counted(len(built.written), 'file')} written, "
+        f"{built.unchanged:,} unchanged, {len(built.removed):,} removed."
     )
+
+
+def _waiting(gathered: Publication, whose: str = "") -> str:
+    if not gathered.waiting:
+        return f"no take{whose} waits for an editor"
+    return f"{counted(gathered.waiting, f'take{whose} waits', f'takes{whose} wait')} for an editor"
+
+
+def _tell_left_out(gathered: Publication) -> None:
+    """Say which takes readers will not see, and which tools show only some of their reviewers."""
+    if gathered.waiting and not gathered.drafts:
+        note(f"{_waiting(gathered)} and {'is' if gathered.waiting == 1 else 'are'} not in it.")
+    if gathered.partial:
+        note(in_part(gathered.partial))
 
 
 def _held_back(gathered: Publication) -> str:
@@ -106,6 +118,7 @@ def _tell_plan(gathered: Publication, planned: Plan, out: Path, as_json: bool) -
             {
                 "out": str(out),
                 "drafts": gathered.drafts,
+                "waiting": gathered.waiting,
                 **_counts(planned),
                 "added": list(planned.added),
                 "changed": list(planned.changed),
@@ -123,20 +136,20 @@ def _tell_plan(gathered: Publication, planned: Plan, out: Path, as_json: bool) -
         for path in paths:
             say(f"{word:<6} {path}")
     say(
-        f"{planned.tools:,} tools, {planned.comparisons:,} comparisons, {planned.pages:,} pages "
-        f"in {str(out)!r}: {len(planned.added):,} files would be added, "
-        f"{len(planned.changed):,} changed, {len(planned.removed):,} removed; "
-        f"{planned.unchanged:,} stay. Nothing was written."
+        f"{_sizes(planned)} in {str(out)!r}: {counted(len(planned.added), 'file')} would be "
+        f"added, {len(planned.changed):,} changed, {len(planned.removed):,} removed; "
+        f"{planned.unchanged:,} would stay. Nothing was written."
     )
     if planned.guarded:
         note(
-            f"{len(planned.guarded):,} of them are pages that readers may have links to: only "
-            "--remove takes them away."
+            f"To be removed {counted(len(planned.guarded), 'is a page', 'are pages')} that readers "
+            "may have links to: only --remove takes pages away."
         )
 
 
 def _remark(gathered: Publication, kept: Iterable[str]) -> None:
     """Say what the site lacks, and how it could have it."""
+    _tell_left_out(gathered)
     if gathered.drafts:
         note("Drafts are shown, and marked on every page: this site is not for readers.")
     if gathered.site.base_url is None:
@@ -166,12 +179,20 @@ def _record(gathered: Publication, built: Built, out: Path) -> dict[str, object]
         "out": str(out),
         "drafts": gathered.drafts,
         "held": list(gathered.held),
+        "waiting": gathered.waiting,
         **_counts(built),
         "written": len(built.written),
         "unchanged": built.unchanged,
         "removed": len(built.removed),
         "kept": list(built.kept),
     }
+
+
+def _sizes(made: Built | Plan) -> str:
+    return (
+        f"{counted(made.tools, 'tool')}, {counted(made.comparisons, 'comparison')}, "
+        f"{counted(made.pages, 'page')}"
+    )
 
 
 def _counts(made: Built | Plan) -> dict[str, object]:

@@ -32,7 +32,7 @@ app = typer.Typer(rich_markup_mode=None)
 def report(
     source: Annotated[
         str | None,
-        typer.Argument(metavar="[SOURCE]", help=f"What to report on: a run's id, {FORMS}."),
+        typer.Argument(metavar="SOURCE", help=f"What to report on: a run's id, {FORMS}."),
     ] = None,
     house: Annotated[
         bool, typer.Option("--house", help="Report on the answers to the present questions.")

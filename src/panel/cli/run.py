@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -26,6 +25,7 @@ from panel.cli.options import (
     selecting,
 )
 from panel.cli.output import note, out, percent, print_json, say
+from panel.cli.remarks import first_step, remark
 from panel.cli.workspace import open_tools
 from panel.endpoint.choice import in_ci
 from panel.engines.base import RunBudget, RunStats
@@ -33,12 +33,11 @@ from panel.runs.planned import order_of, plan_record, usd_if_cached
 from panel.runs.run import RunSummary, execute, refuse_unready
 from panel.runs.selection import Prepared, Selection, prepare
 from panel.scorecard import NOT_JUDGEMENT
-from panel.text import counted
+from panel.text import counted, in_words
 
 if TYPE_CHECKING:  # a run that asks nothing is quick: it imports neither the wing nor a bar
     from rich.table import Table
 
-    from panel.research.asking import AskedModel
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -91,7 +90,10 @@ def run(
             if prepared.canaries
             else ""
         )
-        note(f"Asking {counted(len(prepared.plan.pending), 'cell')}{more} of {target.model} ...")
+        note(
+            f"Asking {counted(len(prepared.plan.pending), 'cell')}{more} of {target.model} ..."
+            f"{first_step(prepared)}"
+        )
     with shown(len(prepared.asking), target.endpoint.demo) as reporter:
         summary, stats = execute(workspace, prepared, reporter, budget, tape, who)
     _print_summary(target, summary, stats, as_json)
@@ -202,6 +204,13 @@ def _print_summary(target: Target, summary: RunSummary, stats: RunStats, as_json
         return
     left = f", {summary.left:,} left alone" if summary.left else ""
     left += f", {summary.waiting:,} waiting in a batch" if summary.waiting else ""
+    unasked = summary.planned - summary.reused - summary.asked - summary.left - summary.waiting
+    if unasked and not summary.asked:
+        say(
+            f"Nothing answered: {unasked:,} of {counted(summary.planned, 'cell')} still to ask, "
+            f"{summary.reused:,} reused{left}."
+        )
+        return
     if not summary.asked:
         say(
             f"Nothing asked: {summary.reused:,} of {counted(summary.planned, 'cell')} reused{left}."
@@ -221,11 +230,10 @@ def _print_summary(target: Target, summary: RunSummary, stats: RunStats, as_json
             f"{counted(summary.canaries, 'canary', 'canaries')} asked again; 'panel diff' says "
             "whether they moved."
         )
-    unasked = summary.planned - summary.reused - summary.asked - summary.left - summary.waiting
     if unasked:
         say(f"{counted(unasked, 'cell')} not asked; the next run asks them.")
     for reason, count in sorted(stats.reasons.items()):
-        say(f"  {count:,} × {reason}")
+        say(f"  {count:,} × {in_words(reason)}")
     if stats.adapted:
         say(f"Requests were adapted to the server: {', '.join(stats.adapted)}.")
     if stats.degraded:
@@ -244,36 +252,6 @@ def verdicts(stats: RunStats, demo: bool) -> str:
     if demo:
         return f"{counted(many, 'demo verdict')} (no judgement)"
     return f"{counted(many, 'verdict')} ({stats.ships:,} ship, {stats.skips:,} skip)"
-
-
-def remark(endpoint: str, summary: RunSummary, stats: RunStats) -> None:
-    """Say on stderr why a run stopped early, and what a recording lacks."""
-    if stats.stopped == "endpoint":
-        note(
-            f"Stopped asking {endpoint!r}: {stats.why} Everything answered is "
-            f"kept; 'panel doctor --endpoint {endpoint}' looks closer."
-        )
-    if summary.stopped == "budget":
-        note(f"Stopped: {stats.why}. Everything answered is kept; the next run goes on.")
-    if summary.stopped == "interrupted":
-        note("Interrupted. Everything answered is kept; run again to go on.")
-    if stats.miscounted:
-        note(
-            f"The token counts of {endpoint!r} are unreliable: "
-            f"{counted(stats.miscounted, 'reply counts', 'replies count')} fewer tokens than their "
-            "prompts have. These counts are left out, and budgets keep to the estimate."
-        )
-    if missed := stats.reasons.get("error: not_recorded"):
-        note(
-            f"{counted(missed, 'cell has', 'cells have')} no answer in the recording as they are "
-            "now: record them again ('panel run --record FILE' with the model)."
-        )
-
-
-def remark_all(models: Sequence[AskedModel]) -> None:
-    """Say on stderr why the runs of several models stopped early: all stop with the first."""
-    for each in [each for each in models if each.stats.why] or models[:1]:
-        remark(each.endpoint, each.summary, each.stats)
 
 
 def tokens(summary: RunSummary, stats: RunStats) -> str:

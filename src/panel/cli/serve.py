@@ -137,7 +137,7 @@ def import_votes(
 @votes_app.command("show")
 def show_votes(
     tool: Annotated[
-        list[str] | None, typer.Argument(metavar="[TOOL]...", help="Slugs; all when none.")
+        list[str] | None, typer.Argument(metavar="TOOL", help="Slugs; all when none.")
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -150,7 +150,9 @@ def show_votes(
             raise UsageError(f"nobody has voted on {slug!r} yet.")
     shown = {slug: Tally(*counts[slug]) for slug in tool or counts}
     if votes.damaged:
-        note(f"{counted(votes.damaged, 'line')} of the votes cannot be read and count for nothing.")
+        count = "counts" if votes.damaged == 1 else "count"
+        lines = counted(votes.damaged, "line")
+        note(f"{lines} of the votes cannot be read and {count} for nothing.")
     if as_json:
         print_json({"votes": [share_record(slug, tally) for slug, tally in shown.items()]})
         return

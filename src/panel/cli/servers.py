@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -35,6 +36,7 @@ def show_servers(settings: Settings, root: Path, no_detect: bool, as_json: bool)
         print_json({"servers": [_record(server, held[server.address]) for server in found]})
     elif found:
         _print(found, held)
+        _tell_how_to_ask([each for each in options if held[each.server.address] is None])
     try:
         only = choose(options, found)
     except UndecidedError as error:
@@ -43,6 +45,15 @@ def show_servers(settings: Settings, root: Path, no_detect: bool, as_json: bool)
         note(
             f"'panel run' asks {only.model.name} by itself. 'panel setup --yes' keeps that, or "
             f"these lines in {FILE}:\n{only.indented}"
+        )
+
+
+def _tell_how_to_ask(unasked: Sequence[Option]) -> None:
+    """Name the command that asks the first of these models what the table does not know."""
+    for each in unasked[:1]:
+        note(
+            "Only a model in memory is asked here, since to load one may take minutes. This asks "
+            f"all the same: 'panel doctor --model {shlex.quote(each.model.name)}'."
         )
 
 

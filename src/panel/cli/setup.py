@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
 import typer
 
+from panel.cli.choices import Choice, fetched, to_fetch, with_keys
 from panel.cli.dialogue import agreed, chosen_number, typed
+from panel.cli.fetch import fetch_shown
 from panel.cli.main import ExitCode
 from panel.cli.options import EndpointName, Model
 from panel.cli.output import note
@@ -25,10 +26,10 @@ from panel.engines.base import load_engine
 from panel.errors import UnconfiguredError, UsageError
 from panel.runs.run import MEMORY
 from panel.workspace.addresses import endpoint_address, is_loopback
-from panel.workspace.catalogue import known_pins
+from panel.workspace.catalogue import pinned
 from panel.workspace.endpoints import configured_endpoints, resolve_endpoint, served_here
 from panel.workspace.loading import RUNS, WorkspaceFiles, find_root, load_workspace
-from panel.workspace.presets import EMBEDDED, EMBEDDED_MODEL, PRESETS
+from panel.workspace.presets import EMBEDDED, PRESETS
 from panel.workspace.settings import Settings
 from panel.workspace.settings_edit import Edit, Values, put_in_place, with_values
 from panel.workspace.settings_file import FILE, settings_of
@@ -44,36 +45,6 @@ ABOUT_KEY = "The name of an environment variable, not the key itself: panel.toml
 ABOUT_MODEL = "The model's name as the server lists it; the server may have several."
 ABOUT_FAILED = "y writes the lines although the try failed; n leaves panel.toml as it is."
 ABOUT_LINES = "y puts the lines shown above into panel.toml; n leaves the file as it is."
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """What may be asked. model, base_url, api_key_env: None where the endpoint's preset says it.
-
-    label: how a list names it.
-    """
-
-    endpoint: str
-    model: str | None = None
-    base_url: str | None = None
-    api_key_env: str | None = None
-    label: str = ""
-
-    @property
-    def values(self) -> dict[str, str]:
-        """What its table in panel.toml says."""
-        named = ("base_url", "model", "api_key_env")
-        return {name: value for name in named if (value := getattr(self, name))}
-
-    @property
-    def options(self) -> str:
-        """The options of ``panel setup`` that name it."""
-        named = {"endpoint": self.endpoint, **self.values}
-        return " ".join(
-            f"--{name.replace('_', '-')} {shlex.quote(text)}"
-            for name, text in named.items()
-            if text
-        )
 
 
 @app.command()
@@ -104,6 +75,8 @@ def setup(
             "'panel setup' asks questions, and stdin is no terminal. Type "
             f"'panel setup --yes {named.options or '--endpoint NAME --model MODEL'}'."
         )
+    if not yes:
+        note("At each question, ? says what it is about. Ctrl-C leaves, and writes nothing.")
     choice = _at_its_api(_chosen(workspace, named, yes))
     choice = _with_model(root, workspace.settings, choice, yes)
     edit = _edited(root, choice)
@@ -174,20 +147,29 @@ def _name_of(base_url: str) -> str:
 
 def _asked(running: Sequence[Choice], found: Sequence[FoundServer]) -> Choice:
     """Show what can be asked, numbered, and return what is chosen."""
-    choices = [*running, *_keys(), *_fetched()]
+    here, demo = fetched()
+    known = [*running, *with_keys(), *here]
+    # A model that judges is offered before the demo, which is never what Enter chooses.
+    choices: list[Choice] = [*(known or to_fetch()), *demo]
     for each in found:
         if each.trouble:
             note(f"{each.address}: {each.title}, {each.trouble}.")
     try:
-        if not choices:
+        if not known and not demo:
             choose([], found)  # raises, and names the ways on
     except UnconfiguredError as error:
         note(str(error))
-    note("These can be asked:" if choices else "Or a server whose address you know:")
+    note("These can be asked:" if known or demo else "Or choose here:")
     labels = [*(each.label for each in choices), ELSEWHERE]
     names = [[each.endpoint, each.model or each.label] for each in choices] + [[ELSEWHERE]]
-    number = chosen_number(labels, "Which one", names, ABOUT_CHOICES)
-    return choices[number] if number < len(choices) else _elsewhere()
+    default = "1" if known or not choices else None
+    number = chosen_number(labels, "Which one", names, ABOUT_CHOICES, default)
+    if number == len(choices):
+        return _elsewhere()
+    pin = pinned(choices[number].model or "")
+    if choices[number].endpoint == EMBEDDED and pin is not None and not pin.fetched():
+        fetch_shown(pin)
+    return choices[number]
 
 
 def _elsewhere() -> Choice:
@@ -210,29 +192,6 @@ def _elsewhere() -> Choice:
             "No variable of this name is set. Type a name, not the key; to set one, leave with "
             "Ctrl-C and type: export LAB_API_KEY=..."
         )
-
-
-def _keys() -> list[Choice]:
-    """Return the services whose keys are in the environment; the keys are never shown."""
-    return [
-        Choice(name, label=f"{name}, by the key in {variable}")
-        for name, preset in PRESETS.items()
-        if (variable := preset.get("api_key_env")) and os.environ.get(variable, "").strip()
-    ]
-
-
-def _fetched() -> list[Choice]:
-    """Return the models on the disk that panel serves itself."""
-    return [
-        Choice(
-            EMBEDDED,
-            pin.name,
-            label=f"{pin.name}, served by panel itself"
-            + (" (a demo: its verdicts are no judgement)" if pin.name == EMBEDDED_MODEL else ""),
-        )
-        for pin in known_pins()
-        if pin.fetched()
-    ]
 
 
 def _with_model(root: Path, settings: Settings, choice: Choice, yes: bool) -> Choice:

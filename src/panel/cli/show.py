@@ -36,7 +36,7 @@ from panel.scorecard import NOT_JUDGEMENT, PICKED, PersonaLine, Scorecard, Super
 from panel.site.comparison import difference, render_comparison
 from panel.site.facts import fact_table_of
 from panel.site.health import warning
-from panel.text import counted
+from panel.text import counted, in_words
 from panel.workspace.loading import find_root
 
 app = typer.Typer(rich_markup_mode=None)
@@ -211,4 +211,4 @@ def _word(line: PersonaLine) -> Text:
         return Text("TIED", "bold yellow")
     if take.verdict is not None:
         return Text(take.verdict.upper(), "strike" if take.demo else STYLES[take.verdict])
-    return safe(f"{take.outcome} ({take.reason})", "yellow")
+    return safe(f"{take.outcome} ({in_words(str(take.reason))})", "yellow")

@@ -32,7 +32,7 @@ from panel.research.table import Grid, load_table
 from panel.research.variance import Component, VarianceSplit
 from panel.scorecard import NOT_JUDGEMENT
 from panel.site.health import left_out
-from panel.stats import DEMO, Interval, ends
+from panel.stats import DEMO, ENOUGH, Interval, ends
 from panel.store.frames import persona_names
 from panel.text import counted
 
@@ -201,7 +201,8 @@ def _print_agreement(panel: PanelStatistics, names: Mapping[str, str]) -> None:
         f"{_effective(found)}."
     )
     for each in found.uncounted:
-        say(left_out(each, names[each.persona]))
+        if each.votes.n >= ENOUGH:  # of a handful of tools it tells nothing
+            say(left_out(each, names[each.persona]))
 
 
 def _effective(found: AgreementFigures) -> str:

@@ -37,7 +37,7 @@ _Attributed = dict[str, Attribution | str]  # unmasked and masked; or why not
 
 @app.command()
 def takes(
-    source: Annotated[str, typer.Argument(metavar="[SOURCE]", help=f"{FORMS}.")] = "house",
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help=f"{FORMS}.")] = "house",
     permutations: Annotated[
         int, typer.Option("--permutations", min=19, max=9999, help="For p.")
     ] = PERMUTATIONS,

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from panel.cli.output import note, say
-from panel.cli.run import remark
+from panel.cli.remarks import remark
 from panel.engines.base import load_engine
 from panel.runs.run import MEMORY, ProgressReporter, execute, refuse_unready
 from panel.runs.selection import Prepared, Selection, prepare
 from panel.scorecard import NOT_JUDGEMENT
 from panel.store.ingest import opened
 from panel.store.queries import answers_by_pair
+from panel.text import in_words
 from panel.workspace.endpoints import resolve_endpoint
 from panel.workspace.loading import WorkspaceFiles
 
@@ -49,7 +50,7 @@ def _shown(workspace: WorkspaceFiles, prepared: Prepared, reasons: Sequence[str]
         answers = answers_by_pair(connection, prepared.target.model).get(pair, [])
     verdicts = [each for each in answers if each.outcome == "verdict"]
     if not verdicts:
-        note(f"No verdict came back: {', '.join(reasons) or 'nothing'}.")
+        note(f"No verdict came back: {', '.join(map(in_words, reasons)) or 'nothing'}.")
         return False
     say(f"{(verdicts[-1].verdict or '').upper()}: {verdicts[-1].take}")
     return True

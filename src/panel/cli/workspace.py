@@ -28,7 +28,7 @@ from panel.workspace.loading import (
     load_workspace,
     refuse_empty,
 )
-from panel.workspace.scaffold import create, others_can_read
+from panel.workspace.scaffold import NOT_INVENTED, create, others_can_read
 from panel.workspace.tool_files import new_tool
 
 app = typer.Typer(rich_markup_mode=None)
@@ -70,9 +70,15 @@ def init(
             "a table of them."
         )
         return
+    note(f"The sample tools are invented, except {' and '.join(NOT_INVENTED.values())}.")
+    tools, personas = (
+        sum(file.match(f"{part}/*.md") for file in files) for part in ("tools", "personas")
+    )
     note(
-        f"Next: {step}panel run. It asks a model that runs on this machine, or says how to have "
-        "one."
+        f"Next: {step}panel run --tool {next(iter(NOT_INVENTED))}. It asks "
+        f"{counted(personas, 'question')} of a model that runs on this machine, or says how to "
+        f"have one. 'panel run' asks about all {tools} tools: {tools * personas} questions, which "
+        "can take hours without a graphics card."
     )
 
 
@@ -152,7 +158,8 @@ def _check_frozen(
         wrong = ("stale", "missing", "altered")
         fallen = [each for each in status.found if each.persona and each.status in wrong]
         holds = status.pairs - len(fallen)
-        note(f"{holds:,} of {counted(status.pairs, 'verdict')} of {status.model} hold.")
+        hold = "holds" if holds == 1 else "hold"
+        note(f"{holds:,} of {counted(status.pairs, 'verdict')} of {status.model} {hold}.")
         if any(each.status == "altered" for each in status.found):
             note("What is altered was not written by 'panel freeze', which writes it anew.")
         if fallen:

@@ -17,7 +17,7 @@ from panel.frozen.reading import read_from_store
 from panel.runs.run import ProgressReporter, execute
 from panel.runs.selection import Selection, prepare
 from panel.store.ingest import opened
-from panel.text import counted
+from panel.text import counted, in_words
 from panel.workspace.endpoints import configured_endpoints
 from panel.workspace.loading import WorkspaceFiles, load_workspace
 
@@ -114,7 +114,7 @@ class BackgroundAsker:
         if summary.stopped:
             return Asked("failed", f"Stopped: {stats.why or summary.stopped}")
         if summary.errors or summary.abstains:
-            reasons = ", ".join(sorted(stats.reasons)) or "no verdict"
+            reasons = ", ".join(map(in_words, sorted(stats.reasons))) or "no verdict"
             return Asked("failed", f"There is no verdict: {reasons}.")
         if not many:
             return Asked("done", "There was nothing to ask: the answer is up to date.")

@@ -32,7 +32,7 @@ from panel.scorecard import PICKED
 from panel.site.formats import initial, percent, web_address
 from panel.site.pillow import available
 from panel.stats import ShipOrSkip
-from panel.text import clean
+from panel.text import clean, counted, in_words
 
 KEYS = (
     ("j / k", "next or previous take; in the queue, next or previous row"),
@@ -98,6 +98,8 @@ def environment() -> Environment:
         moment=lambda text: str(text)[:16].replace("T", " "),
     )
     made.filters["sentence"] = _sentence
+    made.filters["counted"] = counted
+    made.filters["in_words"] = in_words
     made.filters["web_address"] = web_address
     made.globals.update(
         has_logos=available(),

@@ -17,6 +17,7 @@ from panel.desk.session import Desk
 from panel.desk.snapshot import DeskSnapshot
 from panel.errors import UsageError
 from panel.site.build import Plan
+from panel.site.publication import in_part
 
 PICTURES = ("og/", "media/")
 
@@ -71,6 +72,9 @@ class Publishing(DeskPages):
                 each.published_stale for each in snapshot.entries if each.tool.slug in published
             ),
             "waiting": sum(entry.waits for entry in snapshot.entries),
+            "in_part": in_part(now.publication.partial)
+            if now.publication and now.publication.partial
+            else "",
             "held": [each for each in snapshot.workspace.tools if is_held(each, day)],
             "dear": [each for each in overdue(snapshot.workspace, day) if each.slug in published],
         }

@@ -20,7 +20,7 @@ from panel.endpoint.probabilities import LOGPROB_FIELDS
 from panel.endpoint.responses import RawResponse
 from panel.endpoint.waits import asked_wait, daily, named_values, reset_wait
 from panel.endpoint.way_faults import WAY_REMEDIES
-from panel.text import without_pages
+from panel.text import in_words, without_pages
 
 Action = Literal["retry", "stop", "suspect", "degrade", "abstain", "record", "elsewhere"]
 
@@ -69,7 +69,10 @@ class Fault:
     def sentence(self, more: str = "") -> str:
         """Say what happened, ``more`` about it, and what to do."""
         usual = REMEDIES.get(self.label, TRY_AGAIN if self.action == "retry" else LOOK)
-        return f"{self.label}: {self.said}{more}. {self.remedy or usual}".rstrip()
+        said, head = self.said, in_words(self.label)
+        # Some words need no heading.
+        told = said.startswith(head) or (self.label == "not_found" and "model" in said)
+        return f"{'' if told else f'{head}: '}{said}{more}. {self.remedy or usual}".rstrip()
 
     @property
     def said(self) -> str:

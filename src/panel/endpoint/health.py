@@ -14,7 +14,7 @@ from typing import Protocol
 
 from panel.cells.cells import PairKey
 from panel.endpoint.faults import LOADING, NOT_RECORDED, Fault
-from panel.text import counted
+from panel.text import counted, in_words
 
 FEW = 3  # tools refused alike, with no answer between, that end a run where all may be refused
 MANY = 16  # cells that ended alike in an error, with no answer between, that end a run
@@ -152,7 +152,7 @@ class EndpointHealth:
             return fault
         took = f" in {now - self._first_failed:.0f} s" if now - self._first_failed >= 1 else ""
         many = f"{counted(self._failed, 'request')} in a row" if self._failed > 1 else "the request"
-        detail = f"{many} failed{took}, the last with {fault.label}: {fault.said}"
+        detail = f"{many} failed{took}, the last with {in_words(fault.label)}: {fault.said}"
         return Fault("stop", "no_answer", detail)
 
     def _gone(self, fault: Fault) -> bool:

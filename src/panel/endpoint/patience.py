@@ -13,6 +13,7 @@ from panel.endpoint.health import EndpointHealth
 from panel.endpoint.limits import ConcurrencyLimiter, LongWait, Slot
 from panel.endpoint.responses import RawResponse
 from panel.endpoint.waits import reset_wait, until
+from panel.text import in_words
 
 ANNOUNCED_SECONDS = 10.0  # a longer wait is announced
 
@@ -95,7 +96,7 @@ class Patience:
 
 
 def _why(fault: Fault) -> str:
-    return f"{fault.label}: {fault.said}"
+    return f"{in_words(fault.label)}: {fault.said}"
 
 
 def _jitter(low: float, high: float) -> float:

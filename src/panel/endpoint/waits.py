@@ -17,6 +17,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from panel.endpoint.responses import RawResponse
+from panel.text import how_long
 
 FOREVER = 1e8  # seconds, some three years: no wait is longer, so that every one has a date
 NODES = 2000  # of an error's JSON, after which the search for a wait ends
@@ -84,11 +85,8 @@ def daily(text: str) -> bool:
 
 def until(seconds: float) -> str:
     """Say how long a wait is and when it ends: "6 min, until 2026-01-31 14:05:30 UTC"."""
-    units = (("days", 86_400), ("h", 3600), ("min", 60), ("s", 1))
-    unit, size = next(each for each in units if seconds >= 2 * each[1] or each[1] == 1)
-    length = f"{seconds / size:.0f} {unit}"
     end = datetime.now(UTC) + timedelta(seconds=seconds)
-    return f"{length}, until {end:%Y-%m-%d %H:%M:%S} UTC"
+    return f"{how_long(seconds)}, until {end:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def seconds_of(text: str, now: float) -> float | None:

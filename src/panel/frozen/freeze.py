@@ -51,7 +51,8 @@ class Freezing:
 
     renamed: former slug → present one of files that have another name now.
     unasked: tool × persona pairs of which no answer to the present wording is there, so that
-    their file stays as it was (or is not there). approved, drafts: verdicts in the files of the
+    their file stays as it was (or is not there); outdated: those among them that were answered in
+    earlier words. approved, drafts: verdicts in the files of the
     frozen tools whose words an editor has approved, and has not.
     """
 
@@ -61,6 +62,7 @@ class Freezing:
     orphaned: list[str] = field(default_factory=list)
     kept: list[Kept] = field(default_factory=list)
     unasked: int = 0
+    outdated: int = 0
     approved: int = 0
     drafts: int = 0
     renamed: dict[str, str] = field(default_factory=dict)
@@ -173,6 +175,9 @@ def _frozen_pair(
     filed = [entry for entry in (verdict_on(held.frozen, pair), old) if entry is not None]
     now = _present(cells, held.answers, filed)
     done.unasked += not now
+    known = [held.known.get(cell.key) for cell in cells.values()]
+    answered = bool(filed) or any(each and each.settled for each in known)
+    done.outdated += not now and answered
     chain = held.chains.get(pair, [])
     if not now and not chain:
         return None

@@ -278,5 +278,6 @@ def _too_few(a: Frame, b: Frame, n: int) -> str:
         names = sorted({each.experiment for each in open_ones})
         left = sum(each.unasked for each in open_ones)
         ask = " and ".join(f"'panel experiment run {name}'" for name in names)
-        return f"{said}. {left:,} of their cells are still to be asked: {ask}."
+        be = "is" if left == 1 else "are"
+        return f"{said}. {left:,} of their cells {be} still to be asked: {ask}."
     return f"{said}. Ask more tools; more repeats do not help."

@@ -155,8 +155,9 @@ def tokens(rows: Sequence[Row], begin: str) -> Figure:
     return Figure(
         key="tokens",
         title="Tokens",
-        finding=f"{whole['counted']:,} of {counted(whole['requests'], 'request')} were counted by "
-        f"the server: {whole['prompt_tokens'] or 0:,} prompt tokens "
+        finding=f"{whole['counted']:,} of {counted(whole['requests'], 'request')} "
+        f"{'was' if whole['counted'] == 1 else 'were'} counted by the server: "
+        f"{whole['prompt_tokens'] or 0:,} prompt tokens "
         f"({whole['cached_tokens'] or 0:,} known to be from its cache) and "
         f"{whole['completion_tokens'] or 0:,} completion tokens."
         if pieces

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -13,12 +13,11 @@ from panel.errors import UsageError
 from panel.frozen.files import FOLDER, read_frozen
 from panel.frozen.renames import all_renames
 from panel.results.confidence import may_be_shown
-from panel.results.entries import entries
 from panel.results.media import media_of
-from panel.results.scorecards import scorecards
+from panel.results.scorecards import answered, scorecards_of
 from panel.scorecard import EDITED, Scorecard, VerdictChange, is_published, published
 from panel.site.index import has_takes
-from panel.site.publication import Publication, PublishedTool
+from panel.site.publication import Partial, Publication, PublishedTool
 from panel.stats import Tally
 from panel.store.connection import Connection
 from panel.store.decisions import review_states
@@ -46,9 +45,11 @@ def publication(
     """
     site = _addressed(workspace.settings.site, base_url)
     settings = workspace.settings.model_copy(update={"site": site})
-    found = scorecards(target, connection, published=not drafts)
+    found = answered(target, connection)
+    cards = scorecards_of(target, found, published=not drafts)
     files = replace(workspace, settings=settings)
-    return published_cards(files, target, connection, found, drafts, votes)
+    gathered = published_cards(files, target, connection, cards, drafts, votes)
+    return replace(gathered, waiting=sum(entry.waits for entry in found))
 
 
 def published_cards(
@@ -92,7 +93,20 @@ def published_cards(
         editorial=_about(workspace.editorial, {each.tool.slug for each in tools}),
         media=media_of(workspace, (each.tool for each in tools), personas),
         held=tuple(each.tool.name for each in ready if each.tool.slug in held),
+        partial=() if drafts else tuple(_partial(tools, found)),
     )
+
+
+def _partial(tools: Iterable[PublishedTool], found: Iterable[Scorecard]) -> Iterator[Partial]:
+    """Yield the tools of which readers see fewer of their reviewers than have a take."""
+    known = {card.tool: card for card in found}
+    for tool, card in ((each.tool, each.card) for each in tools):
+        shown = {line.persona for line in card.lines if line.take}
+        public = {line.persona for line in card.lines}
+        lines = [line for line in known[tool.slug].lines if line.persona in public]
+        have = {line.persona for line in lines if line.take and line.take.outcome == "verdict"}
+        if left := have - shown:
+            yield Partial(tool.name, shown=len(have) - len(left), of=len(have))
 
 
 def _about(files: EditorialFiles, slugs: Collection[str]) -> EditorialFiles:
@@ -168,11 +182,6 @@ def as_readers_see(card: Scorecard, personas: Sequence[Persona], drafts: bool) -
     public = {persona.id for persona in personas}
     lines = tuple(line for line in card.lines if line.persona in public)
     return published(replace(card, lines=lines), drafts)
-
-
-def unapproved(target: Target, connection: Connection) -> int:
-    """Count the takes that wait for an editor."""
-    return sum(entry.waits for entry in entries(target, connection, staleness=False))
 
 
 def _addressed(site: SiteSettings, base_url: str | None) -> SiteSettings:

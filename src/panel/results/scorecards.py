@@ -32,7 +32,13 @@ def scorecards(target: Target, connection: Connection, published: bool = False) 
     scorecard, so an invented quote reaches none of them.
     Raises UsageError when the store holds nothing of this model, naming the models it does hold.
     """
-    found = _answered(target, connection)
+    return scorecards_of(target, answered(target, connection), published)
+
+
+def scorecards_of(
+    target: Target, found: Sequence[Entry], published: bool = False
+) -> list[Scorecard]:
+    """Return the same of the target's entries, where they are there already."""
     return [
         scorecard_of(tool, target, list(group), published)
         for tool, group in groupby(found, key=lambda entry: entry.tool)
@@ -47,11 +53,11 @@ def subjects(workspace: WorkspaceFiles, target: Target, connection: Connection) 
     nothing of this model.
     """
     whole = replace(target, tools=workspace.tools, personas=workspace.personas)
-    made = (entry.subject() for entry in _answered(whole, connection, staleness=False))
+    made = (entry.subject() for entry in answered(whole, connection, staleness=False))
     return [subject for subject in made if subject is not None]
 
 
-def _answered(target: Target, connection: Connection, staleness: bool = True) -> list[Entry]:
+def answered(target: Target, connection: Connection, staleness: bool = True) -> list[Entry]:
     """Return the target's entries; raises UsageError when the store has nothing of its model."""
     others = models_with_outcomes(connection)
     if str(target.model) not in others:

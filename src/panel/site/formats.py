@@ -21,7 +21,7 @@ from panel.scorecard import PICKED, PersonaLine, Scorecard
 from panel.site.beats import moves, parted
 from panel.site.markdown import folded, render_markdown
 from panel.stats import DEMO, Interval, PanelResult, Tally
-from panel.text import clean, day, shortened
+from panel.text import clean, day, in_words, shortened
 
 Standing = Literal["ship", "skip", "tied", "abstain", "error", "unasked"]
 
@@ -195,7 +195,7 @@ def environment() -> Environment:
         parted,
         mail_address,
     ]
-    filters += [plain_day, initial, folded, render_markdown]
+    filters += [plain_day, initial, folded, render_markdown, in_words]
     environment.globals["PICKED"] = PICKED
     environment.globals["NO_VOTES"] = NO_VOTES
     environment.globals["portraits"] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -17,6 +17,8 @@ from panel.workspace.personas import Persona
 from panel.workspace.settings import SiteSettings
 from panel.workspace.tools import Tool
 
+NAMED = 3  # tools that are published in part, by name
+
 
 @dataclass(frozen=True, slots=True)
 class PublishedTool:
@@ -27,6 +29,29 @@ class PublishedTool:
 
     tool: Tool
     card: Scorecard
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """A published tool of which readers see the takes of some reviewers only.
+
+    shown, of: how many of its reviewers that have a take; the others' is not approved.
+    """
+
+    tool: str
+    shown: int
+    of: int
+
+
+def in_part(tools: Sequence[Partial]) -> str:
+    """Return one sentence on tools of which readers see some reviewers only; there is one."""
+    first, *others = tools
+    named = [f"{first.tool} shows {first.shown} of {first.of} reviewers"]
+    named += [f"{each.tool} {each.shown} of {each.of}" for each in others[: NAMED - 1]]
+    more = f" and {len(tools) - NAMED:,} more" if len(tools) > NAMED else ""
+    if sum(each.of - each.shown for each in tools) == 1:
+        return f"{named[0]}: the other is not approved, and is not counted."
+    return f"{', '.join(named)}{more}: the others are not approved, and are not counted."
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +68,8 @@ class Publication:
     repeats better than the base rate. drafts: takes that nobody has approved are included, and
     marked. editorial: the editors' own words about what is published. held: names of tools that
     would be published if their files did not hold them back; with drafts they are shown. media:
-    the pictures of its tools, personas and head.
+    the pictures of its tools, personas and head. partial: tools of which not all takes are
+    approved. waiting: how many takes wait for an editor, of all tools.
     """
 
     site: SiteSettings
@@ -65,6 +91,8 @@ class Publication:
     editorial: EditorialFiles = field(default_factory=EditorialFiles)
     held: tuple[str, ...] = ()
     media: MediaFolder = field(default_factory=MediaFolder)
+    partial: tuple[Partial, ...] = ()
+    waiting: int = 0
 
     # Whether anything of a demo model is on its pages.
     demo: bool = field(init=False)

@@ -14,6 +14,11 @@ PARTS = (
     *("runs/.gitignore", "verdicts/.gitattributes"),
 )
 SAMPLES = ("tools", "experiments")
+# The sample tools that exist, by their slugs; the others were invented for the samples.
+NOT_INVENTED = {
+    "codestral-2-0": "Codestral 2.0",
+    "mistral-8x22b-instruct-v2": "Mistral 8x22B Instruct v2",
+}
 KEPT = Path("tools/.gitkeep")
 IGNORE = Path(".gitignore")
 IGNORED = """\
