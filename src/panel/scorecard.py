@@ -21,7 +21,7 @@ from panel.stats import (
     panel_health,
 )
 
-PICKED = "Sentences picked from the vendor's text by a demo model"
+PICKED = "Sentences picked from the vendor’s text by a demo model"
 NOT_JUDGEMENT = (
     "A demo model only picks sentences from the vendor's text: it shows the machinery. Its "
     "verdicts are no judgement, and no percentage is made of them."

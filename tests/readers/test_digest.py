@@ -54,7 +54,7 @@ def content_of(
     return digest_content(publication, Days(since, until, first), HOME)
 
 
-def split_publication(**tool: Any) -> Publication:
+def divided_publication(**tool: Any) -> Publication:
     """Return the seed page with a tool the panel splits on two to two, and two changes."""
     seed = seed_publication()
     first = seed.tools[0]
@@ -89,7 +89,7 @@ def test_tools_are_new_in_the_days_of_their_first_verdict() -> None:
 
 
 def test_a_verdict_that_changed_is_told_with_its_reason_and_a_first_one_is_not() -> None:
-    content = content_of(split_publication())
+    content = content_of(divided_publication())
     [changed] = content.changes
     assert (changed.who, changed.before, changed.after) == ("Skeptic turned", "skip", "ship")
     assert (changed.changed_on, changed.reason) == ("2026-11-20", "description changed")
@@ -97,25 +97,25 @@ def test_a_verdict_that_changed_is_told_with_its_reason_and_a_first_one_is_not()
     assert content.lead.tool.name == "Codestral 2.0"
 
 
-def test_the_lead_is_what_splits_the_panel_with_a_quote_of_each_side() -> None:
+def test_the_lead_is_what_divides_the_panel_with_a_quote_of_each_side() -> None:
     """A story has two sides, and both are heard in their own words."""
-    lead = content_of(split_publication()).lead
-    assert lead is not None and lead.headline.startswith("Codestral 2.0 splits the panel: Builder")
+    lead = content_of(divided_publication()).lead
+    assert lead is not None and lead.headline.startswith("Codestral 2.0 divides the panel: Builder")
     assert [quote.says for quote in lead.quotes] == ["ships", "skips"]
-    assert content_of(split_publication()).split == (), "the lead is not told twice"
-    later = content_of(split_publication(), UNTIL, UNTIL + timedelta(7))
-    assert later.empty and [tool.name for tool in later.split] == ["Codestral 2.0"]
+    assert content_of(divided_publication()).divided == (), "the lead is not told twice"
+    later = content_of(divided_publication(), UNTIL, UNTIL + timedelta(7))
+    assert later.empty and [tool.name for tool in later.divided] == ["Codestral 2.0"]
 
 
 def test_the_first_issue_of_all_tells_of_every_tool() -> None:
     """On the day of a launch everything is new, whenever it was asked and approved."""
-    launch = content_of(split_publication(), UNTIL, UNTIL + timedelta(1), first=True)
+    launch = content_of(divided_publication(), UNTIL, UNTIL + timedelta(1), first=True)
     assert not launch.empty and launch.new == 2 and launch.lead is not None
 
 
 def test_a_tool_that_was_held_back_is_new_on_the_day_it_appears() -> None:
     """Its verdicts are older, but nobody could read them."""
-    held = split_publication(publish_after=UNTIL)
+    held = divided_publication(publish_after=UNTIL)
     assert content_of(held).new == 0
     assert content_of(held, UNTIL, UNTIL + timedelta(7)).new == 1
 
@@ -126,7 +126,7 @@ def test_the_editors_introduce_an_issue_and_choose_its_lead() -> None:
     said = Editorial(headline="A loud week", text=text, by="Ada", lead=MISTRAL)
     about = Editorial(corrections=(Correction(date=date(2026, 11, 18), note="It is 19, not 17."),))
     files = EditorialFiles(None, {CODESTRAL: about}, {}, {SINCE.isoformat(): said})
-    edited = replace(split_publication(), editorial=files)
+    edited = replace(divided_publication(), editorial=files)
     content = content_of(edited)
     assert content.subject == "Ship or Skip Weekly: A loud week"
     assert content.lead is not None and content.lead.tool.name.startswith("Mistral")
@@ -165,7 +165,7 @@ def test_long_lists_are_cut_and_say_how_much_was_left_out() -> None:
 
 def test_an_issue_is_known_by_its_first_day_alone() -> None:
     assert content_of(seed_publication()).id == "digest-2026-11-17"
-    assert content_of(split_publication(), SINCE, UNTIL + timedelta(3)).id == "digest-2026-11-17"
+    assert content_of(divided_publication(), SINCE, UNTIL + timedelta(3)).id == "digest-2026-11-17"
 
 
 def golden(name: str, found: str) -> None:
@@ -175,20 +175,20 @@ def golden(name: str, found: str) -> None:
 
 
 def test_the_issue_reads_as_it_was_agreed() -> None:
-    rendered = render_digest(content_of(split_publication()), f"{HOME}/unsubscribe?token=a.b")
+    rendered = render_digest(content_of(divided_publication()), f"{HOME}/unsubscribe?token=a.b")
     golden("digest.html", rendered.html)
     golden("digest.txt", rendered.text)
 
 
 def test_the_text_is_wrapped_at_72_and_links_stay_whole() -> None:
     link = f"{HOME}/unsubscribe?token=" + "x" * 90
-    text = render_digest(content_of(split_publication(tagline="word " * 80)), link).text
+    text = render_digest(content_of(divided_publication(tagline="word " * 80)), link).text
     assert all(len(line) <= 72 or "https://" in line for line in text.splitlines())
     assert f"Unsubscribe: {link}\n" in text
 
 
 def test_styles_stand_in_the_elements_and_dark_mode_in_the_head() -> None:
-    html = render_digest(content_of(split_publication()), None).html
+    html = render_digest(content_of(divided_publication()), None).html
     assert 'class="sheet"' in html and re.search(
         r'<table class="sheet"[^>]* style="[^"]+600px', html
     )
@@ -199,8 +199,8 @@ def test_styles_stand_in_the_elements_and_dark_mode_in_the_head() -> None:
 
 
 def test_drafts_and_the_demonstration_model_are_named_as_such() -> None:
-    plain = render_digest(content_of(split_publication()), None)
-    drafts = demo_publication(replace(split_publication(), drafts=True))
+    plain = render_digest(content_of(divided_publication()), None)
+    drafts = demo_publication(replace(divided_publication(), drafts=True))
     marked = render_digest(content_of(drafts), None)
     for part in ("html", "text"):
         words = " ".join(getattr(marked, part).split())
@@ -236,7 +236,7 @@ class Tags(HTMLParser):
 
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_foreign_text_stays_text(attack: str, tmp_path: Path) -> None:
-    publication = split_publication(name=attack, tagline=attack, category=attack)
+    publication = divided_publication(name=attack, tagline=attack, category=attack)
     publication = replace(
         publication,
         site=publication.site.model_copy(update={"title": attack}),
@@ -245,7 +245,7 @@ def test_foreign_text_stays_text(attack: str, tmp_path: Path) -> None:
     )
     content = content_of(publication)
     rendered = render_digest(content, f"{HOME}/unsubscribe?token=a.b")
-    calm = render_digest(content_of(split_publication()), f"{HOME}/unsubscribe?token=a.b")
+    calm = render_digest(content_of(divided_publication()), f"{HOME}/unsubscribe?token=a.b")
     assert Tags(rendered.html).seen == Tags(calm.html).seen
     assert not re.search("[\x1b\u202e\r]", rendered.html + rendered.text)
     files = write_issue(content, tmp_path, Sender("", "a@b.org"))
@@ -257,7 +257,7 @@ def test_foreign_text_stays_text(attack: str, tmp_path: Path) -> None:
 
 
 def test_an_issue_is_written_as_mail_page_and_text(tmp_path: Path) -> None:
-    files = write_issue(content_of(split_publication()), tmp_path / "new" / "digests", None)
+    files = write_issue(content_of(divided_publication()), tmp_path / "new" / "digests", None)
     assert [file.name for file in files] == [
         f"digest-2026-11-17.{ending}" for ending in ("eml", "html", "txt")
     ]
@@ -275,7 +275,7 @@ def test_an_issue_is_written_as_mail_page_and_text(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="cannot be written"):
-        write_issue(content_of(split_publication()), tmp_path / "file", None)
+        write_issue(content_of(divided_publication()), tmp_path / "file", None)
 
 
 # The command

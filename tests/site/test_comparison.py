@@ -197,6 +197,17 @@ def test_a_demo_model_is_announced_on_top_and_beside_each_verdict() -> None:
     assert "noindex" in reading.values("content")
 
 
+def test_a_demo_models_page_says_first_that_there_is_nothing_to_compare() -> None:
+    """No chip names a verdict, no headline asks for one, and the apostrophes are of one kind."""
+    reading = Reading(page_of(a_demo()))
+    first = "Two tools, and no judgement yet A demo model picked the sentences and nothing was "
+    assert f"{first}judged, so there is nothing to compare." in reading.text
+    assert "Which one" not in reading.text and reading.text.count("nothing to compare") == 1
+    assert not {"badge ship", "badge skip"} & set(reading.values("class"))
+    assert "headings are those that a reviewer would write under" in reading.text
+    assert "'" not in reading.text and "'" not in Reading(page_of()).text
+
+
 def test_no_percentage_of_a_demo_model_stands_on_a_page() -> None:
     text = Reading(page_of(a_demo())).text
     assert "demo no ship percentage" in text and "there is nothing to compare" in text

@@ -51,7 +51,7 @@ def _line(panel: list[Persona], number: int, said: list[str], slug: str):  # typ
     return a_line(panel[number], a_take(panel[number], fields))
 
 
-def test_the_lead_is_the_tool_that_splits_the_panel_with_a_quote_of_each_side() -> None:
+def test_the_lead_is_the_tool_that_divides_the_panel_with_a_quote_of_each_side() -> None:
     """The words are of published takes, and each name leads to its reviewer."""
     publication = with_take(seed_publication(), 1, verdict="skip")
     read = front(publication)
@@ -76,11 +76,11 @@ def test_the_front_page_holds_for_a_panel_of_any_size(count: int) -> None:
         assert f"Reviewer {number} {'skips' if number % 2 else 'ships'}" in text
 
 
-def test_a_panel_that_agrees_has_one_voice_quoted_and_no_section_of_splits() -> None:
+def test_a_panel_that_agrees_has_one_voice_quoted_and_no_section_of_divided_tools() -> None:
     """Nothing is made to look divided."""
     publication = of_panel(2, "ship")
     read = front(publication)
-    assert "both ship" in read.text and "splits the panel" not in read.text
+    assert "both ship" in read.text and "divides the panel" not in read.text
     assert read.text.count("“") == 1
 
 
@@ -93,11 +93,11 @@ def test_a_site_with_one_tool_tells_it_once() -> None:
     assert "New" not in read.text.split() and "Side by side" not in read.text
 
 
-def test_a_demo_models_picks_are_not_quoted_and_split_nobody() -> None:
+def test_a_demo_models_picks_are_not_quoted_and_divide_nobody() -> None:
     """What is no judgement is no story of two sides."""
     read = front(demo_publication(with_take(seed_publication(), 1, verdict="skip")))
     assert "Picked by a demo model: no judgement" in read.text
-    assert "“" not in read.text and "splits the panel" not in read.text
+    assert "“" not in read.text and "divides the panel" not in read.text
     assert "Skeptic skips" not in read.text
 
 

@@ -50,10 +50,11 @@ def _card(*said: str, demo: bool = False) -> Scorecard:
         (("ship",), "Builder ships"),
         (
             ("ship", "skip", "skip", "ship"),
-            "Split: Builder and Analyst ship, Skeptic and Futurist skip",
+            "Divided: Builder and Analyst ship, Skeptic and Futurist skip",
         ),
         (("ship", "skip", "ship", "ship"), "Builder, Futurist and Analyst ship; Skeptic skips"),
         (("ship", "tied"), "Builder ships, Skeptic is undecided"),
+        (("tied", ""), "Builder is undecided"),
         (("ship", "", "", ""), "Builder ships"),
         (("", ""), "No verdict yet"),
         (("skip",) * 5, "All five skip"),

@@ -188,7 +188,7 @@ def _record(
         "new_tools": content.new,
         "comparisons": content.compared,
         "changes": content.changed,
-        "split": len(content.split),
+        "divided": len(content.divided),
         "corrections": len(content.corrections),
         "waiting": waiting if sent is None else None,
         "sending": asdict(sent) if sent else None,

@@ -47,7 +47,10 @@ def difference(comparison: Comparison) -> str:
     """Return one sentence on whether the two percentages differ."""
     left, right = comparison.left, comparison.right
     if comparison.demo:
-        return "A demo model's verdicts are no judgement, so there is nothing to compare."
+        return (
+            "A demo model picked the sentences and nothing was judged, so there is nothing to "
+            "compare."
+        )
     if comparison.difference is None:
         silent = [card.name for card in (left, right) if not card.result.n]
         return (

@@ -19,7 +19,13 @@ from panel.site.pages.tools import persona_names, summary
 from panel.site.publication import PublishedTool
 from panel.site.render import OutputFile, PageRenderer
 from panel.site.stories import edited_pages
-from panel.site.wording import change_in_words, public_verdict, signed, turn_in_words
+from panel.site.wording import (
+    change_in_words,
+    page_title,
+    public_verdict,
+    signed,
+    turn_in_words,
+)
 from panel.text import clean, shortened, utc
 from panel.workspace.editorial import Correction
 
@@ -165,7 +171,7 @@ def _tool_entry(renderer: PageRenderer, published: PublishedTool) -> ET.Element:
     path, takes = published_path(published), published_takes(published)
     address = renderer.absolute(path)
     entry = ET.Element("entry")
-    _add(entry, "title", f"{published.tool.name}: ship or skip?")
+    _add(entry, "title", page_title(published.tool.name, published.card))
     _add(entry, "id", address or _urn(path))
     _add(entry, "updated", max((_moment(take.asked_at) for take in takes), default=EPOCH))
     ET.SubElement(entry, "link", rel="alternate", href=address or href(path))

@@ -225,7 +225,7 @@ class SiteIndex:
         return price_is_old(published.tool, self.publication.today, self.site.stale_price_days)
 
     @cached_property
-    def split(self) -> list[PublishedTool]:
+    def divided(self) -> list[PublishedTool]:
         """The tools on which one reviewer ships and another skips: the nearest to 50 % first.
 
         Of equal ones those come first on which one surely ships and another surely skips, then

@@ -102,6 +102,11 @@ class Publication:
         object.__setattr__(self, "demo", any(each.card.demo for each in self.tools))
 
     @property
+    def shown_as(self) -> str:
+        """What its tools and takes are: "shown" where drafts may be among them."""
+        return "shown" if self.drafts else "published"
+
+    @property
     def has_forms(self) -> bool:
         """Whether readers can vote and subscribe on its pages; never on drafts."""
         return self.site.community and not self.drafts

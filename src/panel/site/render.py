@@ -23,8 +23,10 @@ from panel.site.publication import PublishedTool
 from panel.site.stories import edited
 from panel.site.wording import (
     change_in_words,
+    confirmation,
     headline,
     leanings,
+    pair_shares,
     public_verdict,
     who_turned,
     word_of,
@@ -89,6 +91,7 @@ class PageRenderer:
             **environment().globals,
             "site": self.index.site,
             "drafts": publication.drafts,
+            "shown_as": publication.shown_as,
             "preview": self.preview,
             "demo": publication.demo,
             "has_forms": publication.has_forms,
@@ -102,6 +105,7 @@ class PageRenderer:
             "told": change_in_words,
             "who_turned": who_turned,
             "leanings": leanings,
+            "pair_shares": pair_shares,
             "shown_picture": partial(picture, publication.media),
             "portraits": {
                 persona.id: shown
@@ -111,7 +115,7 @@ class PageRenderer:
         }
         made.filters = {
             **environment().filters,
-            **{each.__name__: each for each in (public_verdict, headline, word_of)},
+            **{each.__name__: each for each in (public_verdict, confirmation, headline, word_of)},
         }
         return made
 

@@ -14,12 +14,12 @@ from panel.workspace.editorial import Editorial
 def lead_of(index: SiteIndex) -> PublishedTool | None:
     """Return the tool of the first story.
 
-    The one that the editors name, else the newest on which the panel splits, else the newest.
+    The one that the editors name, else the newest on which the panel is divided, else the newest.
     """
     front = index.publication.editorial.front
     if front is not None and front.lead in index.tools:
         return index.tools[front.lead]
-    newest = sorted(index.split, key=published_date, reverse=True)
+    newest = sorted(index.divided, key=published_date, reverse=True)
     return next(iter(newest or index.newest), None)
 
 

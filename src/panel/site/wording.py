@@ -1,11 +1,12 @@
-"""Says a tool's verdict in words: "Split: Builder and Analyst ship, Skeptic and Futurist skip"."""
+"""Says a tool's verdict in words: "Divided: Builder and Analyst ship, Skeptic skips"."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from panel.scorecard import EDITED, PersonaLine, Scorecard, Take, VerdictChange
-from panel.site.formats import Standing, count_word, standing
+from panel.site.formats import NO_VOTES, Standing, count_word, ship_share, standing
+from panel.text import counted
 
 _VERBS: dict[Standing, tuple[str, str]] = {
     "ship": ("ships", "ship"),
@@ -24,7 +25,7 @@ _WHY = {  # the reasons of a change, in the words of `panel plan`, for readers
     "settings changed": "The model’s settings had changed.",
     "model changed": "Another model was asked.",
 }
-SPLIT = "Split: "
+DIVIDED = "Divided: "
 NONE_YET = "No verdict yet"
 EARLIER = "No verdict on the present description yet"
 DEMO_WORDS = "Picked by a demo model: no judgement"
@@ -40,7 +41,8 @@ def verdict_in_words(card: Scorecard) -> str:
     """
     if card.demo:
         return DEMO_WORDS
-    return _said(card) + _confirmed(card)
+    said, confirmed = _said(card), confirmation(card)
+    return f"{said}; {confirmed[0].lower()}{confirmed[1:]}" if confirmed else said
 
 
 def _said(card: Scorecard) -> str:
@@ -55,21 +57,22 @@ def _said(card: Scorecard) -> str:
         ((kind, lines),) = groups.items()
         return f"{_all(lines)} {_VERBS[kind][1]}"
     parts = [f"{_names(lines)} {_VERBS[kind][len(lines) > 1]}" for kind, lines in groups.items()]
-    start = SPLIT if len(said.get("ship", ())) == len(said.get("skip", ())) else ""
+    ships, skips = len(said.get("ship", ())), len(said.get("skip", ()))
+    start = DIVIDED if ships == skips > 0 else ""
     words = start + ("; " if any("," in part for part in parts) else ", ").join(parts)
     return words[0].upper() + words[1:]
 
 
-def _confirmed(card: Scorecard) -> str:
-    """Say whose words stand by an editor's word alone."""
+def confirmation(card: Scorecard) -> str:
+    """Say whose words stand by an editor's word alone; "" where nobody's do."""
     lines = [line for line in card.lines if line.confirmed]
-    if not lines:
+    if not lines or card.demo:
         return ""
     if len(lines) == sum(standing(line) in _VERBS for line in card.lines):
         whose = f"{'their' if len(lines) > 1 else 'its'} earlier words"
     else:
         whose = f"the earlier words of {_names(lines)}"
-    return f"; an editor says that {whose} still stand"
+    return f"An editor says that {whose} still stand"
 
 
 def public_verdict(card: Scorecard) -> str:
@@ -77,8 +80,11 @@ def public_verdict(card: Scorecard) -> str:
 
     "Builder ships; three reviewers are not published".
     """
+    return _with_missing(card, verdict_in_words(card))
+
+
+def _with_missing(card: Scorecard, words: str) -> str:
     missing = sum(line.take is None for line in card.lines)
-    words = verdict_in_words(card)
     if not missing or card.demo:
         return words
     if missing == 1:
@@ -87,14 +93,22 @@ def public_verdict(card: Scorecard) -> str:
 
 
 def headline(card: Scorecard) -> str:
-    """Return a headline for a tool without one of an editor: its name, and the verdict in words."""
+    """Return a headline for a tool without one of an editor: its name, and the verdict in words.
+
+    It is short: ``confirmation`` stands beside it, not in it.
+    """
     if card.demo:
         return card.name
-    words = public_verdict(card)
-    if words.startswith(SPLIT):
-        return f"{card.name} splits the panel: {words.removeprefix(SPLIT)}"
-    counted = words.startswith(("All ", "Both ", "No "))
-    return f"{card.name}: {words[0].lower() + words[1:] if counted else words}"
+    words = _with_missing(card, _said(card))
+    if words.startswith(DIVIDED):
+        return f"{card.name} divides the panel: {words.removeprefix(DIVIDED)}"
+    lowered = words.startswith(("All ", "Both ", "No "))
+    return f"{card.name}: {words[0].lower() + words[1:] if lowered else words}"
+
+
+def page_title(name: str, card: Scorecard) -> str:
+    """Return the title of a tool's page; name: the tool's. A demo model answers no question."""
+    return name if card.demo else f"{name}: ship or skip?"
 
 
 def divided(card: Scorecard) -> bool:
@@ -103,13 +117,13 @@ def divided(card: Scorecard) -> bool:
 
 
 def leanings(card: Scorecard) -> tuple[str, ...]:
-    """Return by which filters of a list a tool is shown: "ships" or "skips", and "split"."""
+    """Return by which filters of a list a tool is shown: "ships" or "skips", and "divided"."""
     votes = [standing(line) for line in card.lines]
     ships, skips = votes.count("ship"), votes.count("skip")
     if card.demo or not ships + skips:
         return ()
     side = ("ships",) if ships > skips else ("skips",) if skips > ships else ()
-    return side + (("split",) if divided(card) else ())
+    return side + (("divided",) if divided(card) else ())
 
 
 def word_of(line: PersonaLine) -> tuple[Standing, str]:
@@ -123,6 +137,29 @@ def word_of(line: PersonaLine) -> tuple[Standing, str]:
     if kind == "tied":
         return kind, "undecided"
     return kind, _VERBS[kind][0] if kind in _VERBS else UNPUBLISHED
+
+
+def without_votes(lines: Iterable[PersonaLine], word: str = "published") -> str:
+    """Say of a reviewer without a vote whether readers see verdicts of it all the same.
+
+    lines: its own, of every tool. word: what the site's takes are, "published" or "shown".
+    """
+    takes = [line.take for line in lines if line.take and line.take.outcome == "verdict"]
+    if not takes:
+        return f"No verdict {word} yet"
+    present = NO_VOTES if len(takes) == 1 else NO_VOTES.replace("description", "descriptions")
+    return f"{counted(len(takes), 'verdict')} {word}, {present}"
+
+
+def pair_shares(left: Scorecard, right: Scorecard) -> str:
+    """Return the ship percentages of two tools; in words where one has no votes, so none."""
+    voted = [card for card in (left, right) if card.result.n]
+    if len(voted) == 2:
+        return f"{ship_share(left.result)} and {ship_share(right.result)} ship"
+    if not voted:
+        return "No votes yet on either"
+    [silent] = [card for card in (left, right) if not card.result.n]
+    return f"{ship_share(voted[0].result)} ship {voted[0].name}, no votes yet on {silent.name}"
 
 
 def signed(take: Take) -> str:

@@ -44,6 +44,8 @@ class LeadStory:
     """The first story.
 
     by: the editor whose headline or standfirst it has, None without one; part: what is theirs.
+    confirmed: that words stand by an editor's word alone, which the headline leaves out; "" or a
+    sentence.
     """
 
     tool: ToolLine
@@ -52,6 +54,7 @@ class LeadStory:
     by: str | None
     quotes: tuple[QuoteLine, ...]
     part: str = "Written"
+    confirmed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +113,7 @@ class DigestContent:
     new_tools: tuple[ToolLine, ...] = ()
     also_new: tuple[Link, ...] = ()
     changes: tuple[ChangeLine, ...] = ()
-    split: tuple[ToolLine, ...] = ()
+    divided: tuple[ToolLine, ...] = ()
     corrections: tuple[CorrectionLine, ...] = ()
     comparisons: tuple[Link, ...] = ()
     new: int = 0
@@ -137,7 +140,7 @@ class DigestContent:
 
     @property
     def empty(self) -> bool:
-        """Whether nothing happened. Split panels alone are not news."""
+        """Whether nothing happened. Divided panels alone are not news."""
         told = self.new or self.compared or self.changed or self.corrections
         return not (told or self.intro or self.lead)
 

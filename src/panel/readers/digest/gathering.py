@@ -22,11 +22,11 @@ from panel.site.index import Pair, SiteIndex, published_path
 from panel.site.publication import Publication, PublishedTool
 from panel.site.quotes import sides
 from panel.site.stories import edited_pages, part_of
-from panel.site.wording import divided, headline, public_verdict, who_turned, word_of
+from panel.site.wording import confirmation, divided, headline, public_verdict, who_turned, word_of
 from panel.text import day
 from panel.workspace.editorial import Editorial
 
-MOST_NEW, MOST_CHANGES, MOST_SPLIT, MOST_CORRECTIONS = 4, 5, 3, 3
+MOST_NEW, MOST_CHANGES, MOST_DIVIDED, MOST_CORRECTIONS = 4, 5, 3, 3
 MOST_LINKS, MOST_PAIRS = 12, 6  # names in one line
 
 Address = Callable[[str], str | None]
@@ -65,7 +65,7 @@ def digest_content(publication: Publication, days: Days, base_url: str | None) -
     lead = _leading(index, new, changed, said) if new or changed or said else None
     rest = [each for each in new if each is not lead]
     told = {each.tool.slug for each in [*new, *([lead] if lead else [])]}
-    split = [each for each in index.split if each.tool.slug not in told]
+    divides = [each for each in index.divided if each.tool.slug not in told]
     pairs = _pairs(index, new)
     return DigestContent(
         title=publication.site.title,
@@ -77,7 +77,7 @@ def digest_content(publication: Publication, days: Days, base_url: str | None) -
         new_tools=tuple(_tool(each, address) for each in rest[:MOST_NEW]),
         also_new=_links(rest[MOST_NEW : MOST_NEW + MOST_LINKS], address),
         changes=tuple(_change(index, each, address) for each in changed[:MOST_CHANGES]),
-        split=tuple(_tool(each, address) for each in split[:MOST_SPLIT]),
+        divided=tuple(_tool(each, address) for each in divides[:MOST_DIVIDED]),
         corrections=corrections[:MOST_CORRECTIONS],
         comparisons=tuple(Link(each.name, address(each.path)) for each in pairs[:MOST_PAIRS]),
         new=len(new),
@@ -104,7 +104,7 @@ def _leading(
 ) -> PublishedTool | None:
     """Return the tool of the first story: the editor's, else a new one, else one that turned.
 
-    Of several, the newest on which the panel splits.
+    Of several, the newest on which the panel is divided.
     """
     if said is not None and said.lead in index.tools:
         return index.tools[said.lead]
@@ -122,6 +122,7 @@ def _lead(index: SiteIndex, published: PublishedTool, address: Address) -> LeadS
         (written.by or "an editor") if written else None,
         tuple(QuoteLine(each.line.name, word_of(each.line)[1], each.words) for each in sides(card)),
         part_of(written) if written else "Written",
+        confirmation(card),
     )
 
 

@@ -51,17 +51,17 @@ def _page(renderer: PageRenderer, pictures: Pictures, pair: Pair) -> bytes:
     index, left, right = renderer.index, pair.left, pair.right
     name = f"{left.tool.name} vs {right.tool.name}"
     absolute = renderer.absolute(pair.path)
+    compared, days = index.comparison(pair), index.site.stale_price_days
     way = crumbs([("Comparisons", renderer.absolute(addresses.COMPARISONS)), (name, absolute)])
     linked = [comparison_page(index, left, right, absolute), *([way] if way else [])]
     title = f"{index.title(left)} vs {index.title(right)}"
     head = Head(
-        fitted(f"{title}: which one should you ship with?", title),
+        title if compared.demo else fitted(f"{title}: which one should you ship with?", title),
         f"{summary(left.tool.name, left.card)} {summary(right.tool.name, right.card)}",
         pictures.pair_path(left, right),
         linked,
         "article",
     )
-    compared, days = index.comparison(pair), index.site.stale_price_days
     rows = [
         (one, other, renderer.link("../", where) if where else None)
         for one, other in compared.pairs()

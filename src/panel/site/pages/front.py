@@ -19,7 +19,7 @@ from panel.site.stories import lead_of, part_of, picks, turned
 from panel.site.wording import headline
 from panel.workspace.editorial import Editorial
 
-TURNED, SPLIT, NEW, PICKS, PAIRS, LISTINGS = 4, 4, 6, 6, 6, 40
+TURNED, DIVIDED, NEW, PICKS, PAIRS, LISTINGS = 4, 4, 6, 6, 6, 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,8 @@ def _home(renderer: PageRenderer, pictures: Pictures) -> bytes:
     index = renderer.index
     listings = _largest(index.categories)
     lead = _lead(index)
-    split = _without(index.split, [lead.published] if lead else [])[:SPLIT]
-    told = [*split, *([lead.published] if lead else [])]
+    divided = _without(index.divided, [lead.published] if lead else [])[:DIVIDED]
+    told = [*divided, *([lead.published] if lead else [])]
     # Among the pairs of one day, the chosen ones come first.
     newest = sorted(index.pairs, key=lambda pair: (pair.date, pair.chosen), reverse=True)
     head = Head(
@@ -65,7 +65,7 @@ def _home(renderer: PageRenderer, pictures: Pictures) -> bytes:
         lead=lead,
         part=part_of,
         turned=turned(index)[:TURNED],
-        split=split,
+        divided=divided,
         new=_without(index.newest, told)[:NEW],
         picks=picks(index)[:PICKS],
         pairs=newest[:PAIRS],

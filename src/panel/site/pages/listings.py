@@ -31,16 +31,17 @@ def output_files(renderer: PageRenderer) -> Iterator[OutputFile]:
         "listings",
         index.categories,
         LISTINGS_A_PAGE,
-        lede="What is reviewed.",
+        lede=f"Every category with tools that are {index.publication.shown_as} here.",
     )
 
 
 def _listing(renderer: PageRenderer, listing: Listing) -> Iterator[OutputFile]:
     index, tagged = renderer.index, listing.kind == TAG
+    word = index.publication.shown_as
     heading = f"Tools tagged “{listing.name}”" if tagged else listing.name
-    title = heading if tagged else f"{listing.name}: tools reviewed"
-    count = len(listing.tools)
-    head = Head(title, f"{heading}: {counted(count, 'tool')}, reviewed by a panel.")
+    title = heading if tagged else f"{listing.name}: tools {word}"
+    count = f"{counted(len(listing.tools), 'tool')} {word}"
+    head = Head(title, f"{heading}: {count}, each with the verdict of a panel.")
     place = partial(addresses.listing_path, listing.kind, listing.slug)
     listed = tool_list if tagged else sortable
     yield from listed(
@@ -49,7 +50,7 @@ def _listing(renderer: PageRenderer, listing: Listing) -> Iterator[OutputFile]:
         place,
         listing.tools,
         heading=heading,
-        lede=f"{counted(count, 'tool')} reviewed.",
+        lede=f"{count}.",
         trail=() if tagged else ((addresses.CATEGORIES, "Categories"),),
         compared=[] if tagged else _compared(index, listing),
     )

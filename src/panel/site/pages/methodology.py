@@ -10,7 +10,6 @@ from panel.site.health import sentence, warning
 from panel.site.pages.personas import introduced
 from panel.site.pages.tools import persona_names
 from panel.site.render import Head, OutputFile, PageRenderer
-from panel.stats import Tally
 from panel.text import shortened
 
 PROMPTS = 60_000  # characters of all system messages together, to keep the page small
@@ -43,7 +42,6 @@ def _methodology(renderer: PageRenderer) -> bytes:
         sentence=sentence(index.health, str(publication.model)),
         warned=warning(index.health),
         shipped={rate.persona: rate.votes for rate in index.health.personas},
-        unvoted=Tally(),
         systems=[(persona, shortened(text, each), len(text) > each) for persona, text in systems],
         review=shortened(publication.review, QUESTION),
         review_cut=len(publication.review) > QUESTION,

@@ -16,7 +16,7 @@ from panel.site.publication import PublishedTool
 from panel.site.wording import leanings
 
 SORTABLE = 6  # tools from which on a list is worth sorting and filtering
-FILTERS = (("ships", "Most ship"), ("skips", "Most skip"), ("split", "They disagree"))
+FILTERS = (("ships", "Most ship"), ("skips", "Most skip"), ("divided", "They disagree"))
 
 Place = Callable[[int], str]
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")

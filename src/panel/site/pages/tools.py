@@ -18,7 +18,7 @@ from panel.site.pages.listings import sortable
 from panel.site.pictures import Pictures
 from panel.site.publication import PublishedTool
 from panel.site.render import Head, OutputFile, PageRenderer
-from panel.site.wording import headline, verdict_in_words
+from panel.site.wording import confirmation, headline, page_title, verdict_in_words
 from panel.text import clean
 
 PAIRS, CHANGES, LINKS, ALTERNATIVES = 24, 40, 20, 6
@@ -33,13 +33,14 @@ def output_files(renderer: PageRenderer, pictures: Pictures) -> Iterator[OutputF
         if _is_long(published):
             path = addresses.description_path(published.tool.slug)
             yield OutputFile(path, partial(_whole, published))
-    head = Head("All tools", f"Every published tool on {index.site.title}.")
+    word = index.publication.shown_as
+    head = Head("All tools", f"Every tool {word} on {index.site.title}.")
     yield from sortable(
         renderer,
         head,
         partial(addresses.numbered_path, addresses.TOOLS),
         index.by_name,
-        lede="Every tool that the panel has reviewed, each with its verdict first.",
+        lede=f"Every tool that is {word} here, each with its verdict first.",
     )
 
 
@@ -56,7 +57,7 @@ def _page(renderer: PageRenderer, pictures: Pictures, published: PublishedTool) 
     )
     linked = [tool_page(index, published, renderer.absolute(path)), *([way] if way else [])]
     head = Head(
-        f"{index.title(published)}: ship or skip?",
+        page_title(index.title(published), card),
         summary(published.tool.name, card) + f" {published.tool.tagline}",
         pictures.tool_path(published),
         linked,
@@ -125,10 +126,11 @@ def summary(name: str, card: Scorecard) -> str:
     result = card.result
     if result.demo:
         return f"{name}: a demo model picked sentences; its verdicts are no judgement."
+    said = "".join(f"{each}. " for each in (headline(card), confirmation(card)) if each)
     if not result.n:
-        return f"{headline(card)}. There are {NO_VOTES}."
+        return f"{said}There are {NO_VOTES}."
     return (
-        f"{headline(card)}. {result.ships} of {result.n} ship "
+        f"{said}{result.ships} of {result.n} ship "
         f"({percent(result.ship_percent)}, 95 % interval {interval_text(result.interval)})."
     )
 
