@@ -187,6 +187,17 @@ def test_the_text_is_wrapped_at_72_and_links_stay_whole() -> None:
     assert f"Unsubscribe: {link}\n" in text
 
 
+def test_a_name_without_an_address_does_not_look_like_a_link() -> None:
+    """The site's address may be unknown; then a name is text in the colour of the text."""
+    name = r'<{} class="name"[^>]* style="([^"]*)"[^>]*>Mistral'
+    days = Days(SINCE, UNTIL, True)
+    for home, tag in ((HOME, "a"), (None, "span")):
+        html = render_digest(digest_content(divided_publication(), days, home), None).html
+        style = re.search(name.format(tag), html)
+        assert style and ("color:" in style[1]) == (home is not None)
+        assert ("<a " in html) == (home is not None)
+
+
 def test_styles_stand_in_the_elements_and_dark_mode_in_the_head() -> None:
     html = render_digest(content_of(divided_publication()), None).html
     assert 'class="sheet"' in html and re.search(

@@ -148,7 +148,7 @@ def test_publish_drafts_says_what_it_wrote_and_what_the_site_lacks(
     out = tmp_path / "out"
     done = panel("publish", out, "--drafts", cwd=asked.root)
     assert done.code == 0 and "2 tools, 0 comparisons" in done.out
-    assert "not for readers" in done.err and "To add a sitemap" in done.err
+    assert "not for readers" in done.err and "No feeds, no sitemap" in done.err
     assert "Drafts. Not for readers." in (out / "tools" / "anvil.html").read_text()
     again = panel("publish", out, "--drafts", "--json", cwd=asked.root)
     report = json.loads(again.out)

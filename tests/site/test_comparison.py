@@ -147,7 +147,7 @@ def test_a_difference_whose_interval_holds_zero_is_none_and_the_interval_is_show
     text = Reading(page_of()).text
     assert (
         "the panel does not tell these two apart: Coder Two minus Mixtral Open is \u221244 to "
-        "+70 points (Newcombe\u2019s 95 % interval of the difference), which holds 0." in text
+        "+70 points (Newcombe\u2019s 95 % interval of the difference), which includes 0." in text
     )
 
 

@@ -57,11 +57,13 @@ def test_a_turned_verdict_is_an_entry_that_leads_to_the_receipt() -> None:
     assert text(feed, "updated") == TURNED.changed_at
 
 
-def test_a_feed_without_an_address_has_lasting_identifiers() -> None:
-    site = SiteSettings(title="Local")
-    ids = [[e.text for e in feed_of(site=site).iter(ATOM + "id")] for _ in range(2)]
-    assert ids[0] == ids[1]
-    assert all(re.fullmatch(r"urn:uuid:[0-9a-f-]{36}", each or "") for each in ids[0])
+def test_a_site_without_an_address_has_no_feed_and_names_none() -> None:
+    """A feed is read far from its site: without full addresses its links lead nowhere."""
+    files = files_of(seed_publication(site=SiteSettings(title="Local")))
+    assert not {"feed.xml", "rss.xml", "sitemap.xml"} & files.keys()
+    for path, content in files.items():
+        if path.endswith(".html"):
+            assert not re.search(rb"feed\.xml|rss\.xml|(?i:atom)\W", content), path
 
 
 def test_an_entry_has_the_verdict_in_words_and_the_first_lines_of_each_take() -> None:
@@ -77,7 +79,6 @@ def test_an_entry_has_the_verdict_in_words_and_the_first_lines_of_each_take() ->
 
 
 def test_the_rss_feed_has_the_same_entries_and_what_rss_demands() -> None:
-    """A site without an address has none: RSS knows no relative addresses."""
     changes = (TURNED, *seed_publication().changes)
     files = files_of(seed_publication(changes=changes))
     root = ET.fromstring(files["rss.xml"])
@@ -94,8 +95,6 @@ def test_the_rss_feed_has_the_same_entries_and_what_rss_demands() -> None:
     for item in items:
         assert parsedate_to_datetime(item.findtext("pubDate") or "").tzinfo
         assert (item.findtext("link") or "").startswith(BASE) and item.findtext("description")
-    bare = files_of(seed_publication(site=SiteSettings()))
-    assert "rss.xml" not in bare and b"rss.xml" not in bare["index.html"]
 
 
 def test_a_time_that_is_none_does_not_break_the_feed() -> None:

@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
-from panel.site.publication import Publication, PublishedTool
+from panel.site.publication import PublishedTool
 from panel.stats import Tally
 from panel.workspace.settings import SiteSettings
 from tests.support.seed_takes import CODESTRAL, MISTRAL
-from tests.support.site_pages import VERSUS, Reading, files_of, made_up, page
+from tests.support.site_pages import VERSUS, Reading, files_of, made_up, page, with_forms
 from tests.support.site_publication import seed_publication
 
 TOOL = f"tools/{CODESTRAL}.html"
-
-
-def with_forms(publication: Publication, **changed: Any) -> Publication:
-    """Return the publication of a site that takes votes and subscriptions."""
-    site = publication.site.model_copy(update={"community": True})
-    return replace(publication, site=site, **changed)
 
 
 def forms(reading: Reading) -> list[str | None]:
@@ -42,6 +35,18 @@ def test_nothing_of_the_forms_is_in_a_site_that_did_not_ask_for_them() -> None:
         if path.endswith((".html", ".css")):
             for trace in (b"data-community", b"/subscribe", b"/vote", b"vote.js", b".join"):
                 assert trace not in content, (path, trace)
+
+
+def test_no_page_of_a_site_without_forms_holds_anything_about_readers_votes() -> None:
+    """Not even where there are votes: without the setting, nobody can cast or check one."""
+    voted = {CODESTRAL: Tally(ships=13, skips=8), MISTRAL: Tally()}
+    about = re.compile(r"communit|no votes|reader(?:s’|’s)? vote|per reader|\b62\s%|Rating")
+    pages = [(p, c) for p, c in files_of(seed_publication(votes=voted)).items() if "html" in p]
+    assert len(pages) > 12
+    for path, content in pages:
+        assert not about.search(content.decode()), path
+    told = page(with_forms(seed_publication(votes=voted)), "methodology.html").text
+    assert "The community vote is separate." in told
 
 
 def test_drafts_are_not_voted_on() -> None:

@@ -14,7 +14,7 @@ from panel.cells.renames import Rename
 from panel.site.publication import Publication
 from panel.stats import Tally
 from tests.support.seed_takes import CODESTRAL
-from tests.support.site_pages import Reading, files_of, made_up, with_take
+from tests.support.site_pages import Reading, files_of, made_up, with_forms, with_take
 from tests.support.site_publication import demo_publication, seed_publication
 
 Kind = Callable[[Any], bool] | frozenset[str]
@@ -107,7 +107,7 @@ def faults(record: dict[str, Any], way: str = "") -> list[str]:
 
 
 def _rated() -> Publication:
-    return seed_publication(votes={CODESTRAL: Tally(ships=3, skips=1)})
+    return with_forms(seed_publication(votes={CODESTRAL: Tally(ships=3, skips=1)}))
 
 
 @pytest.mark.parametrize(

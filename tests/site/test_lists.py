@@ -54,6 +54,18 @@ def test_a_list_can_be_read_in_other_orders_over_all_its_pages() -> None:
     assert "sorted/newest/categories/developer-tools/2.html" in files
 
 
+def test_a_list_in_another_order_is_marked_in_the_menu() -> None:
+    """As the list that it is, but not as the very page that the menu leads to."""
+    files = files_of(_mixed(50))
+    for path, word in (
+        ("sorted/newest/tools.html", "Tools"),
+        ("sorted/newest/tools/page-2.html", "Tools"),
+        ("sorted/most-ship/categories/developer-tools.html", "Categories"),
+    ):
+        menu = files[path].decode().partition('aria-label="Site"')[2].partition("</nav>")[0]
+        assert re.findall(r'aria-current="(\w+)">([^<]+)<', menu) == [("true", word)], path
+
+
 def test_each_order_puts_what_it_names_first() -> None:
     """By share, by the day of the newest take, by that of the price; never checked is last."""
     publication = _mixed(10)

@@ -23,6 +23,7 @@ from tests.support.site_pages import (
     files_of,
     made_up,
     page,
+    with_forms,
     with_take,
     with_tool,
 )
@@ -39,7 +40,7 @@ def test_every_element_of_the_seed_page_is_on_the_comparison_page() -> None:
     publication = seed_publication()
     text = page(publication, VERSUS).text
     wanted = ["AI tool comparison", "Mistral 8x22B Instruct v2 vs Codestral 2.0"]
-    wanted += ["Which one should you ship with?", "100 % Panel ship", "Community — no votes"]
+    wanted += ["Which one should you ship with?", "100 % Panel ship"]
     wanted += ["Entry Free", "Reviewer split", "Reviewer scorecard", "Developer Tools"]
     wanted += ["4 of 4 ship · 95 % interval 51–100 %", "the panel does not tell these two apart"]
     for edition in publication.tools:
@@ -164,12 +165,6 @@ def test_a_persona_page_has_its_base_rate_with_count_and_interval_by_category() 
     assert "Codestral 2.0 Developer Tools · 2026-11-23 Skip" in text
 
 
-def test_readers_votes_have_count_and_interval_and_a_dash_when_there_are_none() -> None:
-    voted = seed_publication(votes={CODESTRAL: Tally(ships=13, skips=8), MISTRAL: Tally()})
-    text = page(voted, VERSUS).text
-    assert "Community 62 % 13 of 21 · 41–79 %" in text and "Community — no votes" in text
-
-
 def ratings(value: Any) -> list[Any]:
     if isinstance(value, dict):
         own = [value] if "rating" in str(value.get("@type", "")).lower() else []
@@ -181,7 +176,7 @@ def test_personas_are_never_a_rating_and_readers_are_one_with_their_count() -> N
     for path, content in files_of(seed_publication()).items():
         if path.endswith(".html"):
             assert ratings(Reading(content).linked) == [], path
-    voted = seed_publication(votes={CODESTRAL: Tally(ships=3, skips=1)})
+    voted = with_forms(seed_publication(votes={CODESTRAL: Tally(ships=3, skips=1)}))
     [rating] = ratings(page(voted, f"tools/{CODESTRAL}.html").linked)
     assert (rating["@type"], rating["ratingValue"], rating["ratingCount"]) == (
         "AggregateRating",
@@ -285,7 +280,7 @@ def test_long_lists_are_spread_over_pages_that_hold_everything_once() -> None:
 
 
 def test_a_tool_page_names_the_tools_of_its_category_that_share_most_tags() -> None:
-    """At most six, each with its verdict in words and a way to the comparison."""
+    """Six at most, then what else it is compared with; each once, with a way to the comparison."""
     base = made_up(9, max_pairs_per_category=500)
     tags = {0: ("Code", "local"), 7: ("code", "local"), 8: ("code",)}
     tools = tuple(
@@ -294,8 +289,12 @@ def test_a_tool_page_names_the_tools_of_its_category_that_share_most_tags() -> N
     )
     content = files_of(replace(base, tools=tools))["tools/t000.html"].decode()
     told = content.partition('id="alternatives"')[2].partition("</section>")[0]
-    assert re.findall(r">(T\d{3})</a>", told) == ["T007", "T008", "T001", "T002", "T003", "T004"]
-    assert told.count("All four ship") == 6 and 'href="../compare/t000-vs-t007.html"' in told
+    names = re.findall(r">(T\d{3})</a>", told)
+    assert names[:6] == ["T007", "T008", "T001", "T002", "T003", "T004"]
+    assert sorted(names[6:]) == ["T005", "T006"] and "Compare it" not in content
+    assert "the most alike first, then the others that it is compared with." in told
+    assert told.count("All four ship") == 8 == told.count('href="../compare/')
+    assert 'href="../compare/t000-vs-t007.html"' in told
     assert "Alternatives" not in page(made_up(1), "tools/t000.html").text
 
 

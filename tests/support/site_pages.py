@@ -87,6 +87,12 @@ def with_take(publication: Publication, place: int = 0, **changed: Any) -> Publi
     return replace(publication, tools=(replace(first, card=card), *rest))
 
 
+def with_forms(publication: Publication, **changed: Any) -> Publication:
+    """Return the publication of a site that takes votes and subscriptions."""
+    site = publication.site.model_copy(update={"community": True})
+    return replace(publication, site=site, **changed)
+
+
 def with_tool(publication: Publication, **changed: Any) -> Publication:
     """Return the publication with fields of Codestral changed."""
     first, *rest = publication.tools

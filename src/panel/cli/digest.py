@@ -202,6 +202,11 @@ def _tell(content: DigestContent, files: list[Path], sent: Sent | None, waiting:
         note("Nothing new in these days.")
     elif content.first:
         note("No other issue is known, so every published tool is new to its readers.")
+    if content.base_url is None:
+        note(
+            "No links in it: they need the site's address. Write base_url under [site] in "
+            "panel.toml, or give --base-url."
+        )
     if sent is None:
         note(f"Nothing was sent; {counted(waiting, 'subscriber')} would get it with --send.")
         return

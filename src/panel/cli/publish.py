@@ -154,8 +154,8 @@ def _remark(gathered: Publication, kept: Iterable[str]) -> None:
         note("Drafts are shown, and marked on every page: this site is not for readers.")
     if gathered.site.base_url is None:
         note(
-            "To add a sitemap, canonical addresses and pictures for links, write base_url under "
-            "[site] in panel.toml, or give --base-url."
+            "No feeds, no sitemap and no pictures for links: they need the site's address. Write "
+            "base_url under [site] in panel.toml, or give --base-url."
         )
     elif not available():
         note("No pictures for links: 'pip install reviewer-panel[site]' brings Pillow.")

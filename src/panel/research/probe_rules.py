@@ -119,7 +119,7 @@ def decide_mean(values: Sequence[float], threshold: float, *, above: bool) -> De
         return _unshown(len(values), SKEWED_METHOD, _too_few(values))
     verdict = (more_than if above else at_most)(span, threshold)
     side = {"met": above, "not met": not above}.get(verdict)
-    said = f"The interval holds {threshold:g} points or touches it."
+    said = f"The interval includes {threshold:g} points or touches it."
     if side is not None:
         said = f"It is {'above' if side else 'not above'} {threshold:g} points."
     return Decision(

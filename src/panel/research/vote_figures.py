@@ -57,8 +57,8 @@ def ship_percent(frame: Frame, begin: str) -> Figure:
     open_ = sum(bool(each.undecided) for each in voted)
     finding = (
         f"Of {counted(len(voted), 'tool')} with a vote, {open_:,} "
-        f"{'has an interval that holds' if open_ == 1 else 'have intervals that hold'} 50 %: on "
-        "these the panel is undecided."
+        f"{'has an interval that includes' if open_ == 1 else 'have intervals that include'} 50 %: "
+        "on these the panel is undecided."
         if voted
         else "Nobody voted, so there is no percentage."
     )

@@ -53,6 +53,11 @@ def sorted_path(order: str, path: str) -> str:
     return f"{SORTED}{order}/{path}"
 
 
+def unsorted_path(path: str) -> str:
+    """Return the file of a list's page in the first order: the opposite of ``sorted_path``."""
+    return path.split("/", 2)[2] if path.startswith(SORTED) else path
+
+
 def listing_slugs(names: Iterable[str]) -> dict[str, str]:
     """Return name → slug; no two names share a slug.
 

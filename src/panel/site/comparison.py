@@ -65,7 +65,7 @@ def difference(comparison: Comparison) -> str:
         return (
             f"By these votes the panel does not tell these two apart: {ahead.name} minus "
             f"{behind.name} is {points} (Newcombe\u2019s 95 % interval of the difference), "
-            "which holds 0."
+            "which includes 0."
         )
     return (
         f"The panel prefers {ahead.name} to {behind.name}: the difference is {points} "

@@ -40,13 +40,13 @@ _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
 def output_files(renderer: PageRenderer, pages: Sequence[str]) -> Iterator[OutputFile]:
-    """Yield the Atom feed, robots.txt and, for a site with an address, RSS and sitemaps.
+    """Yield robots.txt and, for a site with an address, the feeds and sitemaps.
 
     ``pages`` are the paths of all pages, in order.
     """
     index = renderer.index
-    yield OutputFile(addresses.FEED, lambda: _xml(atom(renderer)))
-    if index.site.base_url is not None:  # RSS has no relative addresses
+    if index.site.base_url is not None:  # RSS and many readers of Atom know no relative addresses
+        yield OutputFile(addresses.FEED, lambda: _xml(atom(renderer)))
         yield OutputFile(addresses.RSS, lambda: _xml(rss(renderer)))
     maps: list[str] = []
     # What is not for readers is not for search engines either.

@@ -16,7 +16,6 @@ from panel.site.formats import web_address
 from panel.site.index import SiteIndex, published_date, published_takes
 from panel.site.publication import PublishedTool
 from panel.site.wording import signed
-from panel.stats import Tally
 from panel.text import clean, day
 from panel.workspace.editorial import Editorial
 
@@ -74,12 +73,13 @@ def software(index: SiteIndex, published: PublishedTool) -> dict[str, Any]:
         "applicationCategory": tool.category,
         "url": web_address(tool.url),
         "datePublished": tool.released.isoformat() if tool.released else None,
-        "aggregateRating": _rating(index.publication.votes.get(tool.slug)),
+        "aggregateRating": _rating(index, tool.slug),
     }
     return _without_none(record)
 
 
-def _rating(votes: Tally | None) -> dict[str, Any] | None:
+def _rating(index: SiteIndex, slug: str) -> dict[str, Any] | None:
+    votes = index.publication.votes.get(slug) if index.publication.has_forms else None
     if votes is None or votes.ship_percent is None:
         return None
     return {

@@ -29,7 +29,7 @@ _ATTRIBUTES = {
     "a": {"href"},
     "ol": {"start"},
     "div": {"class", "tabindex", "role", "aria-label"},
-    "pre": {"tabindex"},
+    "pre": {"tabindex", "role", "aria-label"},
 }
 _ELSEWHERE = re.compile(r"https?://[^\s/\\]")  # what a link may lead to: no page of this site
 _BULLET = re.compile(r"^([ \t]*)[•‣▪◦](?=[ \t])", re.MULTILINE)  # as word processors write it
@@ -188,4 +188,4 @@ def _named_picture(tokens: Any, at: int, _options: Any, _env: Any) -> str:
 def _code(tokens: Any, at: int, _options: Any, _env: Any) -> str:
     """Let long lines be reached by keyboard, since they scroll."""
     said = str(Markup.escape(tokens[at].content))
-    return f'<pre tabindex="0"><code>{said}</code></pre>\n'
+    return f'<pre tabindex="0" role="group" aria-label="Code"><code>{said}</code></pre>\n'

@@ -162,7 +162,7 @@ class PanelResult:
     plain Wilson on the pooled votes; it is conservative for a fixed panel.
     demo: a demo model's votes are among them, so that there is no percentage, nor what is read
     off it.
-    undecided: the interval holds 50 %. split: one persona surely ships while another surely
+    undecided: the interval includes 50 %. split: one persona surely ships while another surely
     skips, each with a probability of at least 0.95 by its own votes (``ships_probability``).
     Both are None without votes.
     """

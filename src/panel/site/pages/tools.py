@@ -11,7 +11,7 @@ from panel.scorecard import PersonaLine, Scorecard
 from panel.site import addresses
 from panel.site.facts import own_facts
 from panel.site.formats import NO_VOTES, interval_text, percent
-from panel.site.index import Pair, SiteIndex, published_path
+from panel.site.index import SiteIndex, published_path
 from panel.site.jsonld import crumbs, tool_page
 from panel.site.markdown import fits_surely, folded
 from panel.site.pages.listings import sortable
@@ -64,6 +64,7 @@ def _page(renderer: PageRenderer, pictures: Pictures, published: PublishedTool) 
         "article",
     )
     changes = index.changes_of.get(published.tool.slug, [])
+    alike, compared = _alternatives(index, published)
     return renderer.page(
         path,
         "tool",
@@ -78,8 +79,12 @@ def _page(renderer: PageRenderer, pictures: Pictures, published: PublishedTool) 
         whole=_is_long(published),
         links=list(published.tool.links.items())[:LINKS],
         facts=own_facts(published.tool),
-        alternatives=_alternatives(index, published),
-        pairs=index.pairs_of.get(published.tool.slug, [])[:PAIRS],
+        alike=bool(alike),
+        compared=bool(compared),
+        alternatives=[
+            (each, verdict_in_words(each.card), index.pair(published.tool.slug, each.tool.slug))
+            for each in (*alike, *compared)
+        ],
         changes=changes[:CHANGES],
         older=max(0, len(changes) - CHANGES),
         names=persona_names(index),
@@ -88,15 +93,17 @@ def _page(renderer: PageRenderer, pictures: Pictures, published: PublishedTool) 
 
 def _alternatives(
     index: SiteIndex, published: PublishedTool
-) -> list[tuple[PublishedTool, str, Pair | None]]:
+) -> tuple[list[PublishedTool], list[PublishedTool]]:
     """Return the tools of the category with most of the tool's tags, equal ones by name.
 
-    Each with its verdict in words, and the comparison of the two if there is one.
+    The second list has the other tools that it is compared with.
     """
     slug, own = published.tool.slug, _tags(published)
     others = (e for e in index.category[published.tool.category].tools if e.tool.slug != slug)
     found = nsmallest(ALTERNATIVES, others, key=lambda each: -len(own & _tags(each)))
-    return [(each, verdict_in_words(each.card), index.pair(slug, each.tool.slug)) for each in found]
+    known = {each.tool.slug for each in found}
+    compared = (pair.other(slug) for pair in index.pairs_of.get(slug, [])[:PAIRS])
+    return found, [each for each in compared if each.tool.slug not in known]
 
 
 def _tags(published: PublishedTool) -> set[str]:
