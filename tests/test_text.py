@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from panel.text import PAGE_WORDS, counted, without_pages
+from panel.text import PAGE_WORDS, counted, in_quotes, sentence, without_pages
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,25 @@ def test_a_count_and_its_words_agree() -> None:
     assert [counted(n, "tool") for n in (0, 1, 2000)] == ["0 tools", "1 tool", "2,000 tools"]
     assert counted(1, "reply is", "replies are") == "1 reply is"
     assert counted(2, "reply is", "replies are") == "2 replies are"
+
+
+@pytest.mark.parametrize(
+    ("text", "quoted"),
+    [
+        ("Plain.", "“Plain.”"),
+        ("“Pull requests” are read.", "“‘Pull requests’ are read.”"),
+        ('It says "free" and "open".', "“It says ‘free’ and ‘open’.”"),
+        ('A 12" screen.', '“A 12" screen.”'),
+        ("« Gratuit » et »frei«", "“‘Gratuit’ et ‘frei’”"),
+        ("„Frei“ heißt es.", "“‘Frei’ heißt es.”"),
+        ("“Begun and cut…", "“‘Begun and cut…”"),
+    ],
+)
+def test_quotation_marks_inside_quotation_marks_are_single_ones(text: str, quoted: str) -> None:
+    assert in_quotes(text) == quoted
+
+
+@pytest.mark.parametrize("text", ["No price.", "Really?", "He said “no.”", "Ende。", ""])
+def test_a_sentence_that_is_ended_gets_no_second_full_stop(text: str) -> None:
+    assert sentence(text) == text
+    assert sentence("No price ") == "No price."

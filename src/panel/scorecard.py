@@ -15,11 +15,13 @@ from panel.stats import (
     Outcome,
     PanelHealth,
     PanelResult,
+    ShipOrSkip,
     Tally,
     combine,
     newcombe,
     panel_health,
 )
+from panel.text import clean
 
 PICKED = "Sentences picked from the vendor’s text by a demo model"
 NOT_JUDGEMENT = (
@@ -40,6 +42,21 @@ def no_judgement(models: Sequence[str]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class AskedAgain:
+    """An editor asked a persona again, with a note in the question.
+
+    asked_at: ISO time in UTC. before, after: what the persona had said until then, and what it
+    said to the question with the note; None where it gave no verdict, or nobody knows.
+    """
+
+    note: str
+    editor: str
+    asked_at: str
+    before: ShipOrSkip | None
+    after: ShipOrSkip | None
+
+
+@dataclass(frozen=True, slots=True)
 class Take:
     """What one persona wrote about one tool: the take that speaks for it, with its verdict.
 
@@ -51,6 +68,10 @@ class Take:
     it picked, and no editor's. editor: who decided last, None where nobody has. overturned: the
     persona says something else now than where this take comes from. verdict_reason: why the
     verdict is the editor's own, and not what the persona said, which is the other one.
+    attempt_id: of the answer that it comes from. decided_at: when the editor decided, ISO time in
+    UTC, "" where nobody has. asked_again: the notes with which editors had asked until then, where
+    one is in its question. author: the editor who wrote the words, None where nobody knows.
+    confirmed: the editor said that the words still stand, and somebody had approved them before.
     """
 
     outcome: Outcome
@@ -69,6 +90,11 @@ class Take:
     demo: bool = False
     picked: bool = False
     verdict_reason: str | None = None
+    attempt_id: str = ""
+    decided_at: str = ""
+    asked_again: tuple[AskedAgain, ...] = ()
+    author: str | None = None
+    confirmed: bool = False
 
     @property
     def answered(self) -> Literal["ship", "skip"] | None:
@@ -76,6 +102,17 @@ class Take:
         if self.verdict_reason is None or self.verdict is None:
             return self.verdict
         return "skip" if self.verdict == "ship" else "ship"
+
+    @property
+    def written(self) -> str:
+        """The words as the model wrote them; "" where the store has them no more."""
+        return " ".join(text for _label, text in self.beats)
+
+    @property
+    def edited(self) -> bool:
+        """Whether the words are an editor's, and not the model's; other spaces edit nothing."""
+        words = clean(self.written).split()
+        return self.outcome == "verdict" and words not in ([], clean(self.take).split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +236,8 @@ class VerdictChange:
     changed_at: when it was approved, ISO time in UTC. reason: what had changed in the question,
     in the words of ``panel plan``. model: the model identity that answered. demo: it is a demo
     model, whose verdict is no judgement. editor: who turned it, where it was an editor; said: what
-    the persona said then.
+    the persona said then. asked_again: the notes with which editors had asked since the verdict
+    before, where one is in the question that was answered.
     """
 
     tool: str
@@ -212,6 +250,7 @@ class VerdictChange:
     demo: bool = False
     editor: str | None = None
     said: Literal["ship", "skip"] | None = None
+    asked_again: tuple[AskedAgain, ...] = ()
 
     @property
     def edited(self) -> bool:

@@ -164,6 +164,34 @@ def without_pages(text: str) -> str:
     return text[: page.start()] + shown
 
 
+_ENDED = re.compile(r"[.!?…。！？।۔؟][\"'”’»)\]]*$")
+
+
+def sentence(text: str) -> str:
+    """Return a text that ends as a sentence does, so that another can follow it."""
+    text = text.rstrip()
+    return f"{text}." if text and not _ENDED.search(text) else text
+
+
+_BLANK = "[ \u00a0\u202f]?"
+_INNER = (  # what may be quoted inside a text, of which « and " need their other half
+    (re.compile("„([^“”„]*)[“”]"), r"‘\1’"),
+    (re.compile("“([^“”]*)”"), r"‘\1’"),
+    (re.compile(f"«{_BLANK}([^«»]*?){_BLANK}»"), r"‘\1’"),
+    (re.compile("»([^«»]*)«"), r"‘\1’"),
+    (re.compile(r'(?<![\w"])"(?=\S)([^"]*)(?<=\S)"(?!\w)'), r"‘\1’"),
+    (re.compile("[“„]"), "‘"),
+    (re.compile("”"), "’"),
+)
+
+
+def in_quotes(text: str) -> str:
+    """Return a text in quotation marks; those inside it become single ones."""
+    for marks, single in _INNER:
+        text = marks.sub(single, text)
+    return f"“{text}”"
+
+
 def shortened(text: str, most: int) -> str:
     """Return cleaned text; one longer than ``most`` characters is cut after a word."""
     text = clean(text)

@@ -16,12 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from panel.desk.decide import decide, history
-from panel.desk.diffing import pieces, word_changes
+from panel.desk.diffing import pieces
 from panel.desk.filters import STATES, Filter, counts
 from panel.desk.guard import BODY_LIMIT, HEADERS
 from panel.desk.serving import Place, listen
 from panel.desk.take import reflowed
 from panel.hashing import text_hash
+from panel.site.differences import word_changes
 from panel.workspace.loading import load_workspace
 from tests.support.counting import calls
 from tests.support.desk_session import Session, ask, desk_open, seed_face, seed_tools, stands

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from panel.desk.diffing import folded, word_changes
 from panel.desk.prices import checked_in_words
 from panel.desk.tool_form import checked_tool, edited, tool_fields
 from panel.desk.written_files import (
@@ -21,6 +20,7 @@ from panel.desk.written_files import (
     write_file,
 )
 from panel.errors import WorkspaceError
+from panel.site.differences import folded, word_changes
 from panel.text import clean, clean_text, composed
 from panel.workspace.tools import load_catalog
 from tests.support.desk_forms import form_in, form_of

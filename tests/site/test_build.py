@@ -49,7 +49,8 @@ def reworded(publication: Publication) -> Publication:
     first, *rest = publication.tools
     line, *others = first.card.lines
     assert line.take
-    line = replace(line, take=replace(line.take, take="In an editor's words."))
+    said = "The model has said it in other words."
+    line = replace(line, take=replace(line.take, take=said, beats=(("In short", said),)))
     card = replace(first.card, lines=(line, *others))
     return replace(publication, tools=(PublishedTool(first.tool, card), *rest))
 

@@ -74,7 +74,7 @@ def test_an_entry_has_the_verdict_in_words_and_the_first_lines_of_each_take() ->
     assert content is not None and content.attrib == {"type": "html"}
     told = content.text or ""
     assert told.startswith("<p><strong>Builder, Futurist and Business Analyst ship")
-    assert "<p>Builder (ship): A &lt;b&gt;bold&lt;/b&gt; take.</p>" in told
+    assert "<p>Builder (ship; edited by an editor): A &lt;b&gt;bold&lt;/b&gt; take.</p>" in told
     assert told.count("<p>") == 4 and "Skeptic (" not in told
 
 

@@ -168,6 +168,18 @@ def test_a_quote_is_whole_sentences_from_the_end_of_a_take(text: str, quoted: st
     )
 
 
+def test_a_sentence_that_stands_alone_is_quoted_before_one_that_leans_on_another() -> None:
+    """It is not begun in the middle; where every sentence leans, the last ones are taken."""
+    lone = "The free tier covers a team of five for as long as it likes."
+    assert quote_of(a_wording(f"{lone} It also exports to Parquet.")).startswith(lone)
+    long = f"Nobody reads a price list of {'very ' * 20} many rows before lunch."
+    last = "Reviews take four minutes a piece and cost nothing."
+    told = a_wording(f"{long} It also reads every pull request that is open. {last}")
+    assert quote_of(told) == last
+    leaning = "It also reads every pull request that is open."
+    assert quote_of(a_wording(leaning)) == leaning
+
+
 @given(st.text(alphabet="ab c.!?\n“”-1", max_size=600))
 def test_no_quote_says_what_a_take_does_not(text: str) -> None:
     """Whatever the take, the quote is short and stands in it, word for word."""

@@ -10,7 +10,7 @@ from panel.scorecard import EDITED, VerdictChange
 from panel.site.preview import preview
 from panel.site.publication import Publication
 from panel.site.quotes import sides
-from panel.site.wording import public_verdict, word_of
+from panel.site.wording import leanings, public_verdict, word_of
 from panel.stats import Tally, combine
 from tests.support.seed_takes import CODESTRAL
 from tests.support.site_pages import VERSUS, Reading, files_of
@@ -51,18 +51,35 @@ def test_an_editors_verdict_is_nowhere_told_as_the_reviewers() -> None:
     for path in ("index.html", "changes.html", f"tools/{CODESTRAL}.html"):
         text = Reading(files[path]).text
         assert turned in text and "Builder turned" not in text, path
-    told = "Skip by the editor; the reviewer said ship"
+    told = "Reviewer: ship Editor: skip"
     assert told in Reading(files["personas/builder.html"]).text
     assert told in Reading(files[VERSUS]).text
+    assert told in Reading(files[f"tools/{CODESTRAL}.html"]).text
+    for path in ("index.html", "tools.html", f"tools/{CODESTRAL}.html"):
+        assert "Builder ships Editor: skip" in Reading(files[path]).text, "both at first sight"
     assert f"{turned}. The reviewer said ship." in Reading(files["changes.html"]).text
     for feed in (files["feed.xml"].decode(), files["rss.xml"].decode()):
-        assert turned in feed and "Builder (skip, by the editor)" in feed
+        assert turned in feed and "Builder (ship by the reviewer, skip by the editor)" in feed
     (page, *_) = Reading(files[f"tools/{CODESTRAL}.html"]).linked
-    assert page["mainEntity"]["review"][BUILDER]["name"] == "Builder: skip, by the editor"
+    named = page["mainEntity"]["review"][BUILDER]["name"]
+    assert named == "Builder: ship by the reviewer, skip by the editor"
     issue = digest_content(publication, Days(TODAY.replace(day=20), TODAY), None)
     rendered = render_digest(issue, None)
     assert "Ada, an editor, turned the verdict of Builder" in " ".join(rendered.text.split())
     assert "Builder turned" not in rendered.html
+
+
+def test_a_reason_without_a_full_stop_gets_one() -> None:
+    """What follows an editor's words is a sentence of its own."""
+    plain = overruled()
+    shown = plain.tools[0]
+    line = shown.card.lines[BUILDER]
+    assert line.take is not None
+    line = replace(line, take=replace(line.take, verdict_reason="No figure is given anywhere"))
+    card = replace(shown.card, lines=(line, *shown.card.lines[1:]))
+    tools = (replace(shown, card=card), *plain.tools[1:])
+    text = Reading(files_of(replace(plain, tools=tools))[f"tools/{CODESTRAL}.html"]).text
+    assert "No figure is given anywhere. The reviewer said ship" in text
 
 
 def test_a_vote_that_no_longer_counts_is_not_said_to_count() -> None:
@@ -110,6 +127,11 @@ def test_confirmed_words_speak_though_they_are_no_votes() -> None:
     issue = digest_content(publication, Days(TODAY.replace(day=20), TODAY, True), None)
     mail = render_digest(issue, None)
     assert apart in " ".join(mail.text.split()) and apart in mail.html
+    assert leanings(card) == (), "no vote tells which side has most"
+    method = Reading(files["methodology.html"]).text
+    assert "Written before the last change4 of 4 an editor says that they still stand" in method
+    assert "4 of the takes answer an earlier description or question" in method
+    assert "Tools it ships" not in method, "each reviewer has answered once on each tool"
     some = confirmed(0).tools[0].card
     assert public_verdict(some) == (
         "All four ship; an editor says that the earlier words of Builder still stand"

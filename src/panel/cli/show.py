@@ -29,6 +29,7 @@ from panel.cli.output import (
 from panel.cli.streams import to_stdout
 from panel.cli.workspace import open_tools
 from panel.results.confidence import may_be_shown
+from panel.results.editors_part import with_editors_part
 from panel.results.records import card_record, comparison_record
 from panel.results.scorecards import comparison, scorecards
 from panel.runs.selection import Selection, opened_at, opened_for
@@ -119,6 +120,8 @@ def compare(
     selection = Selection([left, right], endpoint=endpoint, model=model)
     with opened_for(workspace, selection) as (target, connection):
         cards = scorecards(target, connection)
+        if html is not None:
+            cards = with_editors_part(cards, connection)
         told = may_be_shown(connection, str(target.model))
     pair = replace(comparison(workspace, cards, target, left, right), confidence=told)
     if html is not None:

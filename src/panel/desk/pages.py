@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse
 from panel import __version__
 from panel.decisions import Pair, undoable
 from panel.desk.decide import history
-from panel.desk.diffing import pieces, word_changes, word_count
+from panel.desk.diffing import pieces, word_count
 from panel.desk.filters import Filter, Place, Sight, place_among
 from panel.desk.last import last_made, last_undone
 from panel.desk.prices import checked_in_words, overdue, today
@@ -29,6 +29,7 @@ from panel.errors import UsageError
 from panel.hashing import text_hash
 from panel.results.entries import Entry
 from panel.scorecard import PICKED
+from panel.site.differences import word_changes
 from panel.site.formats import initial, percent, web_address
 from panel.site.pillow import available
 from panel.stats import ShipOrSkip

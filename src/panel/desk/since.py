@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 
 from panel.cells.plan import changed_input
 from panel.checks import DESCRIPTION, shown_source
-from panel.desk.diffing import WordChange, folded, word_changes
 from panel.desk.snapshot import DeskSnapshot
 from panel.desk.take import reflowed
 from panel.results.entries import Entry
+from panel.site.differences import WordChange, folded, word_changes
 from panel.store.ingest import opened
 from panel.store.queries import answer_of
 from panel.store.replies import tool_when_asked

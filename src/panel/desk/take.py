@@ -9,11 +9,12 @@ from typing import Any
 
 from panel.checks import DESCRIPTION, Finding, ShownField, find_quote, shown_source
 from panel.decisions import Decision, redoable, undoable
-from panel.desk.diffing import Span, inside, pieces, word_changes, word_count
+from panel.desk.diffing import Span, inside, pieces, word_count
 from panel.desk.marking import mark_description
 from panel.hashing import text_hash
 from panel.results.entries import Entry
 from panel.site.beats import lay_out
+from panel.site.differences import word_changes
 from panel.workspace.tools import Tool
 
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from panel.desk.diffing import WordChange
 from panel.desk.since import Since, since
 from panel.desk.snapshot import DeskSnapshot
 from panel.desk.tool_form import LINES, ROWS, form_rows, too_long
 from panel.desk.written_files import FileAsRead, read_file
 from panel.errors import PanelError, Problem
 from panel.results.entries import Entry
+from panel.site.differences import WordChange
 from panel.workspace.tools import Tool, find_tools, load_named, read_tool
 
 _UNREAD = "Load the page again; if this stays, mend what 'panel check' says of other files."

@@ -13,6 +13,7 @@ from panel.errors import UsageError
 from panel.frozen.files import FOLDER, read_frozen
 from panel.frozen.renames import all_renames
 from panel.results.confidence import may_be_shown
+from panel.results.editors_part import with_editors_part
 from panel.results.media import media_of
 from panel.results.scorecards import answered, scorecards_of
 from panel.scorecard import EDITED, Scorecard, VerdictChange, is_published, published
@@ -62,6 +63,7 @@ def published_cards(
 ) -> Publication:
     """Gather the same of scorecards that are there already, in the order of the target's tools."""
     site = workspace.settings.site
+    found = with_editors_part(found, connection)
     today = datetime.now(UTC).date()
     held = {tool.slug for tool in target.tools if tool.held(today)}
     open_to_all = found if drafts else [card for card in found if card.tool not in held]
@@ -84,6 +86,7 @@ def published_cards(
         systems={each.id: workspace.prompts.system_text(each) for each in personas},
         review=workspace.prompts.review_text(shown) if shown else "",
         review_of=shown.name if shown else "",
+        guidance=workspace.prompts.guidance_text("The editor’s note."),
         sampling=request_sampling(target.endpoint, 1),
         votes=votes or {},
         renames=tuple(all_renames(workspace, read_frozen(workspace.root / FOLDER), connection)),
@@ -143,7 +146,7 @@ def _changes(
             first = VerdictChange(tool, persona, None, *told)
             if take.verdict_reason:
                 first = replace(first, reason=EDITED, editor=take.editor, said=take.answered)
-            found.append(first)
+            found.append(replace(first, asked_again=take.asked_again))
     return sorted(found, key=lambda change: change.changed_at, reverse=True)
 
 

@@ -123,6 +123,8 @@ def _take(entry: Entry, answer: Answer) -> Take:
         demo=answer.demo,
         picked=entry.picked,
         verdict_reason=entry.verdict_reason,
+        attempt_id=answer.attempt_id,
+        decided_at=decided.decided_at if decided else "",
     )
 
 
@@ -146,6 +148,9 @@ def _published(entry: Entry, revision: Revision) -> Take:
         demo=revision.demo,
         picked=revision.picked,
         verdict_reason=revision.verdict_reason,
+        attempt_id=revision.attempt_id,
+        confirmed=revision.question is not None,
+        decided_at=revision.decided_at,
     )
 
 

@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 from markupsafe import escape
 
 from panel.hashing import text_hash
-from panel.scorecard import PICKED, VerdictChange
+from panel.scorecard import PICKED, Take, VerdictChange
 from panel.site import addresses
 from panel.site.addresses import href
 from panel.site.index import SiteIndex, published_date, published_path, published_takes
@@ -136,7 +136,9 @@ def atom(renderer: PageRenderer) -> ET.Element:
     _add(author, "name", index.site.author or index.site.title)
     checked = "Not all are approved." if index.publication.drafts else "Editors approved them."
     made = f"{PICKED}." if index.publication.demo else "Takes are written by a language model."
-    _add(root, "rights", f"{made} {checked}")
+    edited = index.figures.edited
+    told = f" {edited:,} of {index.figures.published:,} are edited, and say so." if edited else ""
+    _add(root, "rights", f"{made} {checked}{told}")
     root.extend(entries[:ENTRIES])
     return root
 
@@ -188,10 +190,20 @@ def _first_lines(published: PublishedTool) -> str:
     for line in published.card.lines:
         take = line.take
         if take is not None and take.outcome == "verdict":
-            name = line.name if take.demo else f"{line.name} ({signed(take)})"
+            name = line.name if take.demo else f"{line.name} ({_signed(take)})"
             said = shortened(take.take, FIRST)
             lines.append(f"<p>{escape(clean(name))}: {escape(said)}</p>")
     return "\n".join(lines)
+
+
+def _signed(take: Take) -> str:
+    """Return the verdict, and what editors had to do with the words."""
+    parts = (
+        signed(take),
+        f"edited by {take.author or 'an editor'}" if take.edited else "",
+        "asked again by an editor with a note" if take.asked_again else "",
+    )
+    return "; ".join(part for part in parts if part)
 
 
 def _change_entry(renderer: PageRenderer, change: VerdictChange) -> ET.Element:

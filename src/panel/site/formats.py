@@ -17,16 +17,18 @@ from urllib.parse import urlsplit
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from panel.scorecard import PICKED, PersonaLine, Scorecard
+from panel.scorecard import PICKED, PersonaLine, Scorecard, Take
 from panel.site.beats import moves, parted
+from panel.site.differences import word_changes
 from panel.site.markdown import folded, render_markdown
 from panel.stats import DEMO, Interval, PanelResult, Tally
-from panel.text import clean, day, in_words, shortened
+from panel.text import clean, counted, day, in_quotes, in_words, sentence, shortened
 
 Standing = Literal["ship", "skip", "tied", "abstain", "error", "unasked"]
 
 NOBODY = "—"
 NO_VOTES = "no votes on the present description yet"
+LONGEST_NOTE = 300  # characters of an editor's note in a sentence; it unfolds whole
 NBSP = "\u00a0"
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 COUNTS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
@@ -74,11 +76,11 @@ def standing(line: PersonaLine) -> Standing:
 
 
 def outcome(line: PersonaLine) -> Standing:
-    """Return the outcome of the take that is shown."""
+    """Return the outcome of the take that is shown: what the reviewer said, not the editor."""
     if line.take is None:
         return "unasked"
     if line.take.outcome == "verdict":
-        return line.take.verdict or "error"
+        return line.take.answered or "error"
     return line.take.outcome
 
 
@@ -101,6 +103,33 @@ def so_far(card: Scorecard) -> str:
         return ""
     reviewers = "reviewer" if many == 1 else "reviewers"
     return f"{many - missing} of {many} {reviewers} published; {missing} not published"
+
+
+def whose_words(take: Take) -> str:
+    """Return which editors had a hand in the words: "edited and approved by Ada"; "" for none."""
+    if take.state != "approved" or not take.editor:
+        return f"edited by {take.author or 'an editor'}" if take.edited else ""
+    done = "confirmed" if take.confirmed else "approved"
+    if not take.edited:
+        return f"{done} by {take.editor}"
+    if take.author in (None, take.editor):
+        return f"edited and {done} by {take.editor}"
+    return f"edited by {take.author}, {done} by {take.editor}"
+
+
+def notes_told(card: Scorecard) -> str:
+    """Return of how many takes the words are an editor's, or were asked for with a note.
+
+    "" where there is none.
+    """
+    takes = [line.take for line in card.lines if line.take and line.take.outcome == "verdict"]
+    counts = (
+        ("asked again with a note", sum(bool(take.asked_again) for take in takes)),
+        ("edited by an editor", sum(take.edited for take in takes)),
+    )
+    of = counted(len(takes), "take")
+    told = "; ".join(f"{what}: {many} of {of}" for what, many in counts if many)
+    return told[:1].upper() + told[1:]
 
 
 def count_word(count: int) -> str:
@@ -195,9 +224,11 @@ def environment() -> Environment:
         parted,
         mail_address,
     ]
-    filters += [plain_day, initial, folded, render_markdown, in_words]
+    filters += [plain_day, initial, folded, render_markdown, sentence, in_quotes, word_changes]
+    filters += [whose_words, notes_told, in_words]
     environment.globals["PICKED"] = PICKED
     environment.globals["NO_VOTES"] = NO_VOTES
+    environment.globals["LONGEST_NOTE"] = LONGEST_NOTE
     environment.globals["portraits"] = {}
     environment.tests["differs"] = differs
     environment.filters.update({each.__name__: each for each in filters})

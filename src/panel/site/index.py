@@ -72,7 +72,12 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Counts over a site's published takes: how many, the answers of their reviewers, the rest."""
+    """Counts over a site's published takes: how many, the answers of their reviewers, the rest.
+
+    stale, confirmed: takes whose question has changed since, without and with an editor's word that
+    they still stand. unanswered: takes whose reviewer has no vote on the present question.
+    asked_again: with a note in the question; edited: in an editor's words.
+    """
 
     published: int
     takes: Tally
@@ -81,6 +86,10 @@ class Figures:
     last: str
     stale: int
     editors: tuple[str, ...]
+    confirmed: int
+    unanswered: int
+    asked_again: int
+    edited: int
 
 
 class SiteIndex:
@@ -212,7 +221,11 @@ class SiteIndex:
             days[0] if days else "",
             days[-1] if days else "",
             sum(take.stale for take in takes),
-            tuple(sorted({take.editor for take in takes if take.editor})),
+            tuple(sorted({who for take in takes for who in (take.editor, take.author) if who})),
+            sum(line.confirmed for line in lines),
+            sum(_worded(line) and not line.tally.n for line in lines),
+            sum(bool(take.asked_again) for take in takes),
+            sum(take.edited for take in takes),
         )
 
     @cached_property
@@ -232,6 +245,10 @@ class SiteIndex:
         the most voted on, then the newest.
         """
         return sorted((each for each in self.newest if divided(each.card)), key=_distance)
+
+
+def _worded(line: PersonaLine) -> bool:
+    return line.take is not None and line.take.outcome == "verdict"
 
 
 def published_takes(published: PublishedTool) -> list[Take]:

@@ -12,16 +12,17 @@ from typing import Any
 from markupsafe import Markup
 
 from panel.scorecard import PICKED, PersonaLine
-from panel.site.formats import web_address
+from panel.site.formats import web_address, whose_words
 from panel.site.index import SiteIndex, published_date, published_takes
 from panel.site.publication import PublishedTool
-from panel.site.wording import signed
-from panel.text import clean, day
+from panel.site.wording import asked_in_words, signed
+from panel.text import clean, day, sentence
 from panel.workspace.editorial import Editorial
 
 CONTEXT = "https://schema.org"
 # The IPTC's term for text made by a trained model, as schema.org uses it.
 BY_MACHINE = "https://schema.org/TrainedAlgorithmicMediaDigitalSource"
+WITH_MACHINE = "https://schema.org/CompositeWithTrainedAlgorithmicMediaDigitalSource"  # edited
 
 Absolute = Callable[[str], str | None]
 
@@ -138,9 +139,11 @@ def own_words(said: Editorial | None) -> dict[str, Any] | None:
 def _review(index: SiteIndex, line: PersonaLine) -> dict[str, Any]:
     take = line.take
     assert take is not None
-    checked = f", approved by {take.editor}" if take.editor and take.state == "approved" else ""
+    checked = f", {whose_words(take)}" if whose_words(take) else ""
     if take.verdict_reason:
         checked += f", verdict by the editor: {take.verdict_reason}"
+    if take.asked_again:
+        checked = f"{sentence(checked)} {asked_in_words(take.asked_again, line.name)}"
     return {
         "@type": "Review",
         "name": f"{line.name}: {signed(take)}",
@@ -148,7 +151,7 @@ def _review(index: SiteIndex, line: PersonaLine) -> dict[str, Any]:
         "datePublished": day(take.asked_at),
         "author": organisation(index),
         "creditText": f"{credit(index)} as the persona {line.name}{checked}",
-        "digitalSourceType": BY_MACHINE,
+        "digitalSourceType": WITH_MACHINE if take.edited else BY_MACHINE,
     }
 
 

@@ -10,7 +10,7 @@ from panel.site.assets import EXTENDED, HEADLINES, covered
 from panel.site.formats import NO_VOTES, interval_text, standing
 from panel.site.wording import public_verdict, word_of
 from panel.stats import PanelResult
-from panel.text import clean
+from panel.text import clean, in_quotes
 
 SHOWN = 6  # verdicts that fit in a row
 LONGEST = 300  # characters of a text that are looked at
@@ -72,7 +72,7 @@ def _quote(card: Scorecard) -> str:
         assert line.take is not None
         words = drawable(line.take.take)
         if words:
-            return f"“{words}{'…' if len(line.take.take) > LONGEST else ''}”"
+            return in_quotes(f"{words}{'…' if len(line.take.take) > LONGEST else ''}")
     return ""
 
 

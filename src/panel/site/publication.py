@@ -61,7 +61,8 @@ class Publication:
     tools: the published tools, by slug. personas: the panel, in order. pairs: chosen
     comparisons, as slugs. changes: what readers may see of the verdicts' history, newest
     first. systems: persona id → its rendered system prompt. review: the rendered question
-    on one published tool, named in ``review_of``. votes: tool slug → readers' votes.
+    on one published tool, named in ``review_of``. guidance: what is rendered at its end where an
+    editor has asked again with a note. votes: tool slug → readers' votes.
     renames: tools and personas that had another name; their old addresses lead to the new ones.
     today: the day by which a price is stale or not, and the only date from outside the
     content. confidence: the confidence that the model stated may be printed, since it foretells
@@ -82,6 +83,7 @@ class Publication:
     systems: Mapping[str, str] = field(default_factory=dict)
     review: str = ""
     review_of: str = ""
+    guidance: str = ""
     sampling: Mapping[str, Any] = field(default_factory=dict)
     votes: Mapping[str, Tally] = field(default_factory=dict)
     renames: tuple[Rename, ...] = ()

@@ -6,6 +6,7 @@ The same take always gives the same quote.
 from __future__ import annotations
 
 import itertools
+import re
 from dataclasses import dataclass
 
 from panel.scorecard import PersonaLine, Scorecard, Take
@@ -14,6 +15,12 @@ from panel.text import clean, sentence_ends
 
 MOST, LEAST = 200, 40  # characters of a quote; a shorter one is taken where there is no other
 UNCHECKED = "[unverified]"
+_LEANS = re.compile(  # the first words of a sentence that means one before it
+    r"[\W_]*(it|its|this|that|these|those|they|their|he|she|also|and|but|so|or|yet|however|still"
+    r"|therefore|thus|hence|then|otherwise|instead|moreover|besides|even so|both|neither|such"
+    r"|there|as a result|in short|for example|for instance)\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +53,17 @@ def sides(card: Scorecard) -> list[Quote]:
 def quote_of(take: Take) -> str:
     """Return the last sentences of a take that are short enough; "" where none is.
 
-    A take ends with what decides it. A claim that nobody has checked is quoted last.
+    A take ends with what decides it. What leans on a sentence before it is quoted where there is
+    nothing else, and a claim that nobody has checked last.
     """
     runs = [run for part in reversed(paragraphs(take.take)) for run in _runs(part)]
     good = [run for run in runs if len(run) >= LEAST and UNCHECKED not in run]
-    return next(iter(good or runs), "")
+    alone = (run for run in good if not _LEANS.match(run))
+    return next(alone, next(iter(good or runs), ""))
 
 
 def _runs(paragraph: str) -> list[str]:
-    """Return the runs of whole sentences that fit: the longest to each end, last end first."""
+    """Return the runs of whole sentences that fit: last end first, the longest to each first."""
     text = " ".join(clean(paragraph).split())
     ends = [0, *sentence_ends(text)]
     if len(ends) == 1 or text[ends[-1] :].strip():
@@ -65,8 +74,7 @@ def _runs(paragraph: str) -> list[str]:
         first, end = last + 1, spans[last][1]
         while first and _fits(text, spans[first - 1][0], end):  # never far: a quote is short
             first -= 1
-        if first <= last:
-            runs.append(text[spans[first][0] : end].strip())
+        runs += [text[spans[start][0] : end].strip() for start in range(first, last + 1)]
     return runs
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from panel.scorecard import EDITED, PersonaLine, Scorecard, Take, VerdictChange
-from panel.site.formats import NO_VOTES, Standing, count_word, ship_share, standing
-from panel.text import counted
+from panel.scorecard import EDITED, AskedAgain, PersonaLine, Scorecard, Take, VerdictChange
+from panel.site.formats import LONGEST_NOTE, NO_VOTES, Standing, count_word, ship_share, standing
+from panel.text import counted, in_quotes, sentence, shortened
 
 _VERBS: dict[Standing, tuple[str, str]] = {
     "ship": ("ships", "ship"),
@@ -117,10 +117,13 @@ def divided(card: Scorecard) -> bool:
 
 
 def leanings(card: Scorecard) -> tuple[str, ...]:
-    """Return by which filters of a list a tool is shown: "ships" or "skips", and "divided"."""
-    votes = [standing(line) for line in card.lines]
+    """Return by which filters of a list a tool is shown: "ships" or "skips", and "divided".
+
+    Only votes tell which side has most, as in its share: confirmed words are none.
+    """
+    votes = [standing(line) for line in card.lines if line.tally.n]
     ships, skips = votes.count("ship"), votes.count("skip")
-    if card.demo or not ships + skips:
+    if card.demo:
         return ()
     side = ("ships",) if ships > skips else ("skips",) if skips > ships else ()
     return side + (("divided",) if divided(card) else ())
@@ -163,8 +166,10 @@ def pair_shares(left: Scorecard, right: Scorecard) -> str:
 
 
 def signed(take: Take) -> str:
-    """Return the published verdict of a take, and whose it is where it is no reviewer's."""
-    return f"{take.verdict}, by the editor" if take.verdict_reason else f"{take.verdict}"
+    """Return the verdict of a take; where an editor has set another, both, and whose each is."""
+    if take.verdict_reason:
+        return f"{take.answered} by the reviewer, {take.verdict} by the editor"
+    return f"{take.verdict}"
 
 
 def pair_in_words(left: Scorecard, right: Scorecard) -> str:
@@ -239,12 +244,34 @@ def change_in_words(change: VerdictChange, name: str) -> str:
         told = f"{name}: a demo model picked sentences, which is no judgement."
     elif change.edited and change.before is None:
         told = f"{_editor(change)} gave the first verdict in place of {name}: {change.after}."
+    elif change.before is None and change.asked_again:
+        told = f"First published verdict of {name}: {change.after}."
     elif change.before is None:
         told = f"{name} gave a first verdict: {change.after}."
     else:
         told = f"{turn_in_words(change, name)}."
     why = f"The reviewer said {change.said}." if change.said else ""
-    return f"{told} {_WHY.get(change.reason, f'{change.reason}.') or why}".rstrip()
+    told = f"{told} {_WHY.get(change.reason, sentence(change.reason)) or why}".rstrip()
+    asked = "" if change.demo else asked_in_words(change.asked_again, name)
+    return f"{told} {asked}".rstrip()
+
+
+def asked_in_words(asked: Sequence[AskedAgain], name: str) -> str:
+    """Return with which notes editors asked a reviewer again, and what it answered each time.
+
+    "Skeptic first answered skip; Ada, an editor, asked again with a note (“…”), and the answer was
+    ship." "" for no notes.
+    """
+    if not asked:
+        return ""
+    first = [f"{name} first answered {asked[0].before}"] if asked[0].before else []
+    steps = [
+        f"{each.editor}, an editor, asked again with a note "
+        f"({in_quotes(shortened(' '.join(each.note.split()), LONGEST_NOTE))}), "
+        f"and {f'the answer was {each.after}' if each.after else 'there was no verdict'}"
+        for each in asked
+    ]
+    return f"{'; '.join((*first, *steps))}."
 
 
 def turn_in_words(change: VerdictChange, name: str) -> str:

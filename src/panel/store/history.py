@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from panel.cells.answers import INPUT_NAMES, Inputs
 from panel.cells.plan import changed_input
-from panel.decisions import Decision, Revision, in_force, replay
-from panel.scorecard import EDITED, VerdictChange
+from panel.decisions import Decision, Pair, Revision, in_force, replay
+from panel.scorecard import EDITED, AskedAgain, VerdictChange
+from panel.store.asked_again import asked_again
 from panel.store.connection import Connection
 from panel.store.decisions import chains
 
@@ -24,9 +26,11 @@ def changes(connection: Connection, since: datetime | None = None) -> list[Verdi
     editor overruled the persona, be it the first, "an editor's verdict". ``since`` leaves out what
     happened before it; without a time zone it is taken as UTC.
     """
-    steps = [step for chain in chains(connection).values() for step in _steps(chain)]
+    known = chains(connection)
+    notes = asked_again(connection, known)
+    steps = [step for chain in known.values() for step in _steps(chain)]
     asked = _inputs(connection, (words.attempt_id for step in steps for words in step[1:] if words))
-    found = [_change(*step, asked) for step in steps]
+    found = [_noted(_change(*step, asked), step, asked, notes) for step in steps]
     if since is not None:
         bound = since.replace(tzinfo=UTC) if since.tzinfo is None else since.astimezone(UTC)
         found = [each for each in found if datetime.fromisoformat(each.changed_at) >= bound]
@@ -81,6 +85,22 @@ def _change(
         decision.editor if own else None,
         after.answered if own else None,
     )
+
+
+def _noted(
+    change: VerdictChange,
+    step: _Step,
+    asked: dict[str, tuple[str, Inputs]],
+    notes: dict[Pair, tuple[AskedAgain, ...]],
+) -> VerdictChange:
+    """Add with which notes editors asked since what was published before."""
+    decision, before, after = step
+    known = asked.get(after.attempt_id)
+    if decision.pair not in notes or (known is not None and known[1].guidance_digest is None):
+        return change
+    since = before.decided_at if before else ""
+    new = (each for each in notes[decision.pair] if since < each.asked_at < decision.decided_at)
+    return replace(change, asked_again=tuple(new))
 
 
 def _reason(before: Revision | None, after: Revision, asked: dict[str, tuple[str, Inputs]]) -> str:

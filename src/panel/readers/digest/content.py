@@ -19,7 +19,10 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class ToolLine:
-    """A tool in the digest; words: its verdict in words."""
+    """A tool in the digest; words: its verdict in words.
+
+    hands: of how many takes the words are an editor's, or were asked for with a note; "" for none.
+    """
 
     name: str
     tagline: str
@@ -28,11 +31,12 @@ class ToolLine:
     words: str
     result: PanelResult
     link: str | None
+    hands: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class QuoteLine:
-    """Words of a reviewer's published take; says: "ships" or "skips"."""
+    """Words of a reviewer's published take; says: "ships", or "ships, edited by Ada"."""
 
     name: str
     says: str
@@ -71,7 +75,8 @@ class Intro:
 class ChangeLine:
     """A persona's verdict on a tool that changed; changed_on: ISO date, UTC.
 
-    who: who turned it, up to the verb. edited: an editor turned it, and not the persona.
+    who: who turned it, up to the verb. edited: an editor turned it, and not the persona. asked:
+    with which notes editors asked again before; "" without any.
     """
 
     tool: str
@@ -82,6 +87,7 @@ class ChangeLine:
     reason: str
     link: str | None
     edited: bool = False
+    asked: str = ""
 
 
 @dataclass(frozen=True, slots=True)

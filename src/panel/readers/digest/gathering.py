@@ -18,11 +18,20 @@ from panel.readers.digest.content import (
 )
 from panel.scorecard import VerdictChange
 from panel.site.addresses import href
+from panel.site.formats import notes_told
 from panel.site.index import Pair, SiteIndex, published_path
 from panel.site.publication import Publication, PublishedTool
-from panel.site.quotes import sides
+from panel.site.quotes import Quote, sides
 from panel.site.stories import edited_pages, part_of
-from panel.site.wording import confirmation, divided, headline, public_verdict, who_turned, word_of
+from panel.site.wording import (
+    asked_in_words,
+    confirmation,
+    divided,
+    headline,
+    public_verdict,
+    who_turned,
+    word_of,
+)
 from panel.text import day
 from panel.workspace.editorial import Editorial
 
@@ -120,10 +129,18 @@ def _lead(index: SiteIndex, published: PublishedTool, address: Address) -> LeadS
         (written and written.headline) or headline(card),
         (written and written.standfirst) or published.tool.tagline,
         (written.by or "an editor") if written else None,
-        tuple(QuoteLine(each.line.name, word_of(each.line)[1], each.words) for each in sides(card)),
+        tuple(QuoteLine(each.line.name, _says(each), each.words) for each in sides(card)),
         part_of(written) if written else "Written",
         confirmation(card),
     )
+
+
+def _says(quote: Quote) -> str:
+    """Return what a reviewer says, and whose the words are where they are an editor's."""
+    take, (_kind, word) = quote.line.take, word_of(quote.line)
+    edited = f", edited by {take.author or 'an editor'}" if take and take.edited else ""
+    asked = ", asked again by an editor with a note" if take and take.asked_again else ""
+    return f"{word}{edited}{asked}"
 
 
 def _intro(said: Editorial | None) -> Intro | None:
@@ -165,6 +182,7 @@ def _tool(published: PublishedTool, address: Address) -> ToolLine:
         public_verdict(published.card),
         published.card.result,
         address(published_path(published)),
+        notes_told(published.card),
     )
 
 
@@ -174,14 +192,16 @@ def _links(tools: list[PublishedTool], address: Address) -> tuple[Link, ...]:
 
 def _change(index: SiteIndex, change: VerdictChange, address: Address) -> ChangeLine:
     names = {persona.id: persona.name for persona in index.publication.personas}
+    name = names.get(change.persona, change.persona)
     published = index.tools[change.tool]
     return ChangeLine(
         published.tool.name,
-        who_turned(change, names.get(change.persona, change.persona)),
+        who_turned(change, name),
         change.before or "",
         change.after,
         day(change.changed_at),
         change.reason,
         address(published_path(published)),
         change.edited,
+        "" if change.demo else asked_in_words(change.asked_again, name),
     )

@@ -15,7 +15,7 @@ from panel.readers.digest.content import DigestContent
 from panel.site.assets import colours
 from panel.site.formats import has_list, interval_text, ship_share
 from panel.site.markdown import render_markdown
-from panel.text import clean
+from panel.text import clean, in_quotes
 
 WIDTH = 72
 
@@ -95,7 +95,8 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for each in (ship_share, interval_text, wrap, wrapped_paragraphs, one_line, render_markdown):
+    filters = ship_share, interval_text, wrap, wrapped_paragraphs, one_line, render_markdown
+    for each in (*filters, in_quotes):
         environment.filters[each.__name__] = each
     environment.globals["light"], environment.globals["dark"] = colours()
     return environment

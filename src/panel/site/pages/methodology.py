@@ -31,6 +31,7 @@ def _methodology(renderer: PageRenderer) -> bytes:
         for persona in publication.personas
         if persona.id in publication.systems
     ]
+    shipped = {rate.persona: rate.votes for rate in index.health.personas}
     each = PROMPTS // max(1, len(systems))
     return renderer.page(
         addresses.METHODOLOGY,
@@ -41,7 +42,11 @@ def _methodology(renderer: PageRenderer) -> bytes:
         health=index.health,
         sentence=sentence(index.health, str(publication.model)),
         warned=warning(index.health),
-        shipped={rate.persona: rate.votes for rate in index.health.personas},
+        shipped=shipped,
+        repeated=any(
+            index.base_rate(who).n != votes.n for who, votes in shipped.items()
+        ),  # else the votes on tools are the answers
+        guidance=publication.guidance if index.figures.asked_again else "",
         systems=[(persona, shortened(text, each), len(text) > each) for persona, text in systems],
         review=shortened(publication.review, QUESTION),
         review_cut=len(publication.review) > QUESTION,

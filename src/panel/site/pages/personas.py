@@ -12,6 +12,7 @@ from panel.site.index import SiteIndex
 from panel.site.render import Head, OutputFile, PageRenderer
 from panel.site.wording import without_votes
 from panel.stats import Tally, combine
+from panel.text import sentence
 from panel.workspace.personas import Persona
 
 LISTINGS, VERDICTS = 40, 40
@@ -61,7 +62,7 @@ def _page(renderer: PageRenderer, persona: Persona) -> bytes:
     return renderer.page(
         path,
         "persona",
-        Head(f"{persona.name}, a reviewer", f"{persona.motto} {said}."),
+        Head(f"{persona.name}, a reviewer", f"{sentence(persona.motto)} {said}."),
         persona=persona,
         rate=rate,
         unvoted=unvoted(index, persona.id),
