@@ -20,6 +20,7 @@ from panel.desk.diffing import pieces
 from panel.desk.filters import STATES, Filter, counts
 from panel.desk.guard import BODY_LIMIT, HEADERS
 from panel.desk.serving import Place, listen
+from panel.desk.snapshot import DeskSnapshot
 from panel.desk.take import reflowed
 from panel.hashing import text_hash
 from panel.site.differences import word_changes
@@ -230,7 +231,7 @@ def test_approved_words_stay_published_beside_the_new_draft_until_it_is_approved
     session.decide(*PAIR, action="approve")
     asked.tool("anvil", description="Another description. MIT licence.")
     page = session.get(TAKE)[1]
-    assert "published is stale" in page and "The question has changed" in page
+    assert page.count(">stale</span>") == 2 and "The question has changed" in page
     ask(asked.root, tools=["anvil"])
     page = session.get(TAKE)[1]
     published = page.split('class="published"', 1)[1]
@@ -277,6 +278,26 @@ def test_asking_again_with_a_note_brings_a_new_answer_and_undo_the_old_one(
     now = session.desk.snapshot().entry(*PAIR)
     assert now is not None and (now.answer, now.stale) == (before.answer, False)
     assert mock.asked == requests + 1, "the earlier answer counts again, unasked"
+
+
+def test_an_answer_that_arrives_while_a_page_is_made_is_told_with_the_next_look(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the page would say that it has a new answer, show the old one, and look no more."""
+    looks = session.desk.snapshot
+
+    def slowly() -> DeskSnapshot:
+        found = looks()
+        assert session.desk.asker.wait(30)
+        return found
+
+    form = session.form(*PAIR, action="ask_again", note="What does it cost?")
+    monkeypatch.setattr(session.desk, "snapshot", slowly)
+    _status, page = session.post(f"{TAKE}/decide", form)
+    now = looks().entry(*PAIR)
+    assert now is not None and now.answer is not None
+    shown = f'name="attempt" value="{now.answer.attempt_id}"' in page
+    assert ("A new answer has arrived." in page) == shown
 
 
 def test_pairs_asked_again_at_once_are_asked_one_after_the_other(

@@ -34,7 +34,7 @@ def test_prices_are_worked_through_by_keyboard(page: Any, session: Session) -> N
     file = session.desk.root / "tools" / f"{MISTRAL}.md"
     assert f"verified: {TODAY}" in file.read_text()
     keys(page, "u")  # takes it back
-    page.wait_for_url("**/prices")
+    page.wait_for_selector(".done:has-text('Undone')")
     assert "verified:" not in file.read_text()
     keys(page, "j", "p")
     page.wait_for_selector(".done:has-text('Mistral')")

@@ -75,7 +75,7 @@ def test_a_draft_is_written_once_changes_no_state_and_is_its_editors_own(session
     assert stands(session) is None, "no decision"
     page = session.get(TAKE)[1]
     assert text_in(page) == "Half a thought" and "Your unsaved words" in page
-    assert "anvil × builder" in session.get("/take/anvil/skeptic")[1]
+    assert "Anvil × Builder" in session.get("/take/anvil/skeptic")[1]
     with desk_open(session.desk.root, editor="Bo") as other:
         assert text_in(other.get(TAKE)[1]) != "Half a thought"
     rebuild(session.desk.root / "runs")

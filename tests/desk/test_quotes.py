@@ -217,7 +217,7 @@ def test_quotes_chosen_by_an_editor_are_frozen_thawed_and_rebuilt(quoted: Space)
 def test_findings_and_their_marks_have_the_same_numbers_in_the_order_of_the_text(
     session: Session,
 ) -> None:
-    """From 1 on each take; what has no place in the words has no number and stands after."""
+    """From 1 on each take; the list has the errors first, and no number where there is no place."""
     words = (
         "In our tests it took ten minutes. I tried it in the first ten minutes. I would ship it."
     )
@@ -228,11 +228,16 @@ def test_findings_and_their_marks_have_the_same_numbers_in_the_order_of_the_text
     marked = [int(number) for number in re.findall(r'href="#nf(\d+)"[^>]* data-n="\1"', take)]
     numbers = [re.search(r'id="nf(\d+)"', each) for each in found]
     placed = [int(each[1]) for each in numbers if each]
-    assert marked == placed == [*range(1, len(placed) + 1)] and len(placed) > 1
-    assert None in numbers and all(numbers[: len(placed)]), "those without a place stand after"
-    for number, row in zip(placed, found, strict=False):
-        assert f'href="#f{number}" class="nth"' in row and f'id="f{number}"' in take
-    assert 'class="nth"' not in "".join(found[len(placed) :])
+    assert marked == sorted(placed) == [*range(1, len(placed) + 1)] and len(placed) > 1
+    assert None in numbers
+    worst = [re.search("error|warning|note", each) for each in found]
+    ranks = [["error", "warning", "note"].index(each[0]) for each in worst if each]
+    assert ranks == sorted(ranks) and len(ranks) == len(found)
+    for number, row in zip(numbers, found, strict=True):
+        if number is None:
+            assert 'class="nth"' not in row
+        else:
+            assert f'href="#f{number[1]}" class="nth"' in row and f'id="f{number[1]}"' in take
 
 
 def test_a_reason_for_errors_is_kept_and_is_no_unsaved_words(session: Session) -> None:

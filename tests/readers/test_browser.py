@@ -274,7 +274,7 @@ def test_a_reader_subscribes_confirms_gets_the_digest_and_leaves(
     tab_to(page, field)
     page.keyboard.type(ANN)
     page.keyboard.press("Enter")
-    page.get_by_role("heading", name="Look into your inbox").wait_for()
+    page.get_by_role("heading", name="Check your inbox").wait_for()
     wait_for(box, 1)
     page.goto(link_in(box, site.origin, "/confirm"))
     page.get_by_role("button", name="Subscribe").press("Enter")

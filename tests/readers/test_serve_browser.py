@@ -127,7 +127,7 @@ def test_a_reader_subscribes_by_keyboard(
     assert violations(page) == []
     page.get_by_label("E-mail address").fill("ann@example.org")
     page.get_by_label("E-mail address").press("Enter")
-    page.get_by_role("heading", name="Look into your inbox").wait_for()
+    page.get_by_role("heading", name="Check your inbox").wait_for()
     wait_for(box, 1)
     page.goto(site.origin + link(box, site))
     assert violations(page) == [] and addresses(site) == []
@@ -144,7 +144,7 @@ def test_a_browser_works_for_a_subscription_above_the_bound(
         page.goto(f"{site.origin}/subscribe")
         page.get_by_label("E-mail address").fill("ann@example.org")
         page.get_by_label("E-mail address").press("Enter")
-        page.get_by_role("heading", name="Look into your inbox").wait_for()
+        page.get_by_role("heading", name="Check your inbox").wait_for()
         wait_for(box, 1)
         assert box.addresses == ["ann@example.org"]
 
@@ -164,7 +164,7 @@ def test_without_scripts_a_reader_above_the_bound_is_told_to_wait_and_may_then_s
             page.get_by_text("Without it, wait: press the button in 2 minutes").wait_for()
         now[0] += 120
         page.get_by_role("button", name="Subscribe").click()
-        page.get_by_role("heading", name="Look into your inbox").wait_for()
+        page.get_by_role("heading", name="Check your inbox").wait_for()
         wait_for(box, 2)
     assert box.addresses == ["bob@example.org", "ann@example.org"]
 

@@ -54,7 +54,7 @@ def test_the_methodology_says_as_how_many_votes_the_published_panel_counts(draft
         "The mean phi is 0.81.",
         "Builder and Skeptic 10 90 % 0.80",
         "Builder and Futurist 9 100 % 1.00",
-        "6 of 10 · 31–83 %",
+        "Builder 6 of 10 31–83 %",
     ):
         assert wanted in text, wanted
 

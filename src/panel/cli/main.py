@@ -89,6 +89,7 @@ KEPT = {
         "everything answered so far is kept",
     ),
     "setup": "panel.toml is as it was",
+    "mcp": "",  # how a client ends its server: nothing to say
 }
 # The first command of each part of --help → its heading; in the order in which one meets them.
 PARTS = {
@@ -233,7 +234,8 @@ def _run() -> int:
         return exit_code(error)
     except (typer.Abort, KeyboardInterrupt) as error:
         kept = KEPT.get(str(*error.args[:1]))
-        _complain(f"panel: interrupted; {kept}." if kept else "panel: interrupted.")
+        if kept != "":
+            _complain(f"panel: interrupted; {kept}." if kept else "panel: interrupted.")
         return ExitCode.INTERRUPTED
     except OSError as error:
         _complain(f"panel: {_reason(error)}")

@@ -21,6 +21,7 @@ from panel.desk.views_preview import Previewing
 from panel.desk.views_publish import Publishing
 from panel.desk.views_queue import Queueing
 from panel.desk.views_tool import AboutTools
+from panel.desk.views_undo import Undoing
 from panel.errors import PanelError, StoreBusyError
 
 
@@ -78,7 +79,9 @@ def application(desk: Desk, gated: bool = False) -> Starlette:
             Route(f"{take}/draft", pages.draft, methods=["POST"]),
             Route("/approve", pages.bulk),
             Route("/approve", pages.approve_many, methods=["POST"]),
+            Route("/approve/look", pages.bulk_named, methods=["POST"]),
             Route("/approve/undo", pages.undo_many, methods=["POST"]),
+            Route("/undo", Undoing(desk, gated).undo_change, methods=["POST"]),
             Route("/assign", pages.assign, methods=["POST"]),
             Route("/name", pages.name),
             Route("/name", pages.be_named, methods=["POST"]),

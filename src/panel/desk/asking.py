@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from panel.cells.cells import ModelIdentity
 from panel.decisions import Pair
+from panel.endpoint.choice import detection_off, options_of
+from panel.endpoint.found import find_servers
 from panel.endpoint.target import Chosen, resolve_target
 from panel.engines.base import RunStats
-from panel.errors import PanelError
+from panel.errors import Choice, PanelError, UndecidedError
 from panel.frozen.reading import read_from_store
 from panel.runs.run import ProgressReporter, execute
 from panel.runs.selection import Selection, prepare
 from panel.store.ingest import opened
 from panel.text import counted, in_words
-from panel.workspace.endpoints import configured_endpoints
+from panel.workspace.endpoints import chosen_endpoint, configured_endpoints
 from panel.workspace.loading import WorkspaceFiles, load_workspace
+
+UNDECIDED = (
+    "More than one server could be asked, and panel.toml names none. Choose one in a terminal, "
+    "then ask again:"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +35,12 @@ class Asked:
     """The progress of asking a tool × persona again.
 
     state: waiting for its turn, asking, done or failed. says: one sentence for the editor.
+    choices: what could be asked, and the command that chooses it.
     """
 
     state: Literal["waiting", "asking", "done", "failed"]
     says: str
+    choices: tuple[tuple[str, str], ...] = ()
 
     @property
     def under_way(self) -> bool:
@@ -89,6 +99,8 @@ class BackgroundAsker:
                 self._known[pair] = Asked("asking", "Asking ...")
             try:
                 asked = self._run(pair)
+            except UndecidedError as error:
+                asked = Asked("failed", UNDECIDED, _named(error.choices))
             except PanelError as error:
                 asked = Asked("failed", str(error))
             except Exception as error:  # else the page would wait for ever
@@ -103,8 +115,8 @@ class BackgroundAsker:
 
         workspace = load_workspace(self._root)
         endpoint, model = self._chosen
-        if shown := _shown(workspace, endpoint, model):  # found again by the model that it serves
-            model = shown.model
+        if shown := _shown(workspace, endpoint, model):
+            workspace, model = as_before(workspace, shown), shown.model
         chosen = Selection([pair[0]], [pair[1]], [], endpoint, model)
         prepared = prepare(workspace, chosen)
         many = len(prepared.plan.pending)
@@ -139,6 +151,35 @@ def adopt(root: Path, pair: Pair, repeats: int, endpoint: str | None, model: str
     kept = replace(prepared, plan=replace(prepared.plan, pending=[]))
     execute(workspace, kept, ProgressReporter(_nobody, _nobody))
     return True
+
+
+def as_before(
+    workspace: WorkspaceFiles, shown: ModelIdentity, places: Sequence[str] | None = None
+) -> WorkspaceFiles:
+    """Return the workspace with the endpoint that answered before, where a server of it is there.
+
+    Of several servers with its name and model it is the one at the address that the name stands
+    for. As it was where it has an endpoint, or where there is none or no such one. places: where
+    to look; None for the usual places.
+    """
+    settings = workspace.settings
+    if chosen_endpoint(settings, None, shown.model) is not None or detection_off():
+        return workspace
+    options = [
+        each
+        for each in options_of(settings, workspace.root, find_servers(places))
+        if (each.endpoint, each.model.name) == (shown.endpoint, shown.model)
+    ]
+    fitting = [each for each in options if each.explicit is None] or options
+    if len(fitting) != 1:
+        return workspace
+    (found,) = fitting
+    completed = settings.completed(found.endpoint, found.model.name, found.explicit)
+    return replace(workspace, settings=completed)
+
+
+def _named(choices: Sequence[Choice]) -> tuple[tuple[str, str], ...]:
+    return tuple((f"{each.model} of {each.server}", each.setup) for each in choices)
 
 
 def _shown(

@@ -44,7 +44,9 @@ class Sight:
 
 
 STATES: dict[str, Callable[[Entry, Sight], bool]] = {
-    "waiting": lambda entry, sight: entry.waits and not sight.has_signed(entry),
+    "waiting": lambda entry, sight: (
+        (entry.waits and not sight.has_signed(entry)) or entry.stands_or_falls
+    ),
     "draft": lambda entry, _: entry.has_words and entry.state == "draft",
     "edited": lambda entry, _: entry.has_words and entry.state == "edited",
     "signed": lambda entry, _: entry.has_words and entry.state == "signed",
@@ -163,6 +165,14 @@ class Filter:
     ) -> list[Entry]:
         """Return the entries that match, and ``also``, in order, those of a tool together."""
         found = [each for each in entries if each is also or self.matches(each, sight)]
+        if self.state == "waiting":  # a group of their own, after the drafts
+            drafts = [each for each in found if not each.stands_or_falls]
+            stale = [each for each in found if each.stands_or_falls]
+            return [*self._sorted(drafts, sight), *self._sorted(stale, sight)]
+        return self._sorted(found, sight)
+
+    def _sorted(self, found: list[Entry], sight: Sight) -> list[Entry]:
+        """Return entries in the order that is wanted, those of a tool together."""
         if not self.sort:
             return found
         keys = {id(entry): self._key(entry, sight) for entry in found}

@@ -14,17 +14,20 @@ from starlette.responses import HTMLResponse
 
 from panel import __version__
 from panel.decisions import Pair, undoable
+from panel.desk.checking import Wording
 from panel.desk.decide import history
 from panel.desk.diffing import pieces, word_count
 from panel.desk.filters import Filter, Place, Sight, place_among
-from panel.desk.last import last_made, last_undone
+from panel.desk.keys import KEYS
+from panel.desk.last import Change, last_made, last_undone, newest
 from panel.desk.prices import checked_in_words, overdue, today
 from panel.desk.reasons import REASONS
 from panel.desk.session import Desk
 from panel.desk.since import since
 from panel.desk.snapshot import DeskSnapshot
-from panel.desk.take import take_page, wording_hash
-from panel.desk.typed import holds_words, is_quote, typed
+from panel.desk.take import describe, take_page, wording_hash
+from panel.desk.tool_page import field_label
+from panel.desk.typed import Typed, holds_words, is_quote, typed
 from panel.errors import UsageError
 from panel.hashing import text_hash
 from panel.results.entries import Entry
@@ -34,37 +37,6 @@ from panel.site.formats import initial, percent, web_address
 from panel.site.pillow import available
 from panel.stats import ShipOrSkip
 from panel.text import clean, counted, in_words
-
-KEYS = (
-    ("j / k", "next or previous take; in the queue, next or previous row"),
-    ("Enter", "open the row"),
-    ("a", "approve the words shown, go on to the next"),
-    ("r", "reject: 1 to 5 chooses the reason, words may follow, Enter rejects"),
-    ("y", "yes, the published words still stand; go on to the next"),
-    ("e", "edit words, quotes and verdict (Ctrl+Enter saves, Ctrl+Shift+Enter saves and approves)"),
-    ("v", "edit, beginning with the verdict"),
-    ("g", "ask the reviewer again, with a note (Ctrl+Enter sends)"),
-    ("u", "undo the last decision on the take, the last many, or the last of this session"),
-    ("U", "redo what was undone"),
-    ("x", "remove the first quote that is not in the source; in the queue, select the row"),
-    ("Space", "in the queue, select the row"),
-    ("X", "in the queue, select all rows from the last one selected"),
-    ("A", "in the queue, approve what is selected and has no findings; shows it first"),
-    ("f", "next finding"),
-    ("w", "whose take it is"),
-    ("s", "prompt and raw reply"),
-    ("h", "history of the take"),
-    ("c", "compare with another tool"),
-    ("T / $ / E", "tools, overdue prices, editorial"),
-    ("t", "the tool: its facts and its file"),
-    ("o", "the page as readers will see it"),
-    ("p", "the price was checked today; in the list, of the row; u right after takes it back"),
-    ("P", "publish: what would change; Enter writes it"),
-    ("q", "back to the queue"),
-    ("/", "filter by tool"),
-    ("Esc", "leave a field, stop editing, close this"),
-    ("?", "show these keys"),
-)
 
 
 def _finalize(value: Any) -> Any:
@@ -98,9 +70,9 @@ def environment() -> Environment:
         address=lambda text: quote(text, safe=""),
         moment=lambda text: str(text)[:16].replace("T", " "),
     )
-    made.filters["sentence"] = _sentence
-    made.filters["counted"] = counted
-    made.filters["in_words"] = in_words
+    made.filters.update(
+        sentence=_sentence, field_label=field_label, counted=counted, in_words=in_words
+    )
     made.filters["web_address"] = web_address
     made.globals.update(
         has_logos=available(),
@@ -187,14 +159,10 @@ class DeskPages:
             "batch": None,
             "busy": self.desk.asker.under_way(),
             "unsaved": self._unsaved() if self.desk.editor else [],
-            "last_made": None,
-            "last_undone": None,
+            "called": self._called,
+            **self._last(),
             "overdue": len(overdue(self.desk.files, today())),
         }
-        if self.desk.made:
-            snapshot = self.desk.latest()
-            fields["last_made"] = last_made(self.desk.made, self.desk.batches, snapshot)
-            fields["last_undone"] = last_undone(self.desk.made, snapshot)
         template = environment().get_template(f"{name}.html.j2")
         return HTMLResponse(template.render(**(fields | context)), status)
 
@@ -202,6 +170,37 @@ class DeskPages:
         """Return the takes of which the editor has typed words that are not decided."""
         drafts = self.desk.notes.drafts(self.desk.editor)
         return sorted(pair for pair, draft in drafts.items() if holds_words(draft))
+
+    def _called(self, pair: Pair) -> str:
+        """Return how a take is called: its tool and its persona by their names."""
+        entry = self.desk.latest().entry(*pair)
+        return f"{entry.tool.name} × {entry.persona.name}" if entry else " × ".join(pair)
+
+    def _last(self) -> dict[str, object]:
+        """Return what ``u`` and ``U`` are about where a page has nothing of its own."""
+        desk, made, undone = self.desk, None, None
+        if desk.made:
+            snapshot = desk.latest()
+            made = last_made(desk.made, desk.batches, snapshot)
+            undone = last_undone(desk.made, desk.batches, snapshot)
+        changes = desk.changes
+        return {
+            "last_made": newest(made, changes.standing),
+            "last_undone": newest(undone, changes.taken),
+            "turned": None,
+        }
+
+    def turned(self, request: Request) -> dict[str, object] | None:
+        """Return the change taken back or brought back a moment ago, so that the page says so."""
+        for name, taken in (("undone", True), ("redone", False)):
+            found = self.desk.changes.find(request.query_params.get(name, ""))
+            if found is not None and found[1] != taken:
+                return {"change": found[0], "taken": taken}
+        return None
+
+    def did(self, says: str, back: str, **more: Any) -> None:
+        """Remember what this editor has done beside decisions, so that it can be undone."""
+        self.desk.changes.did(Change(says, back, at=len(self.desk.made), **more))
 
     def done(self, request: Request, snapshot: DeskSnapshot) -> dict[str, Any] | None:
         """Return the decision made a moment ago, so that the page can offer to undo it."""
@@ -232,8 +231,11 @@ class DeskPages:
 
     def entry(self, request: Request) -> tuple[DeskSnapshot, Entry]:
         """Return the take that an address names; raises NotFoundError."""
-        snapshot = self.desk.snapshot()
         pair = request.path_params["tool"], request.path_params["persona"]
+        # First: an answer that arrives between the two is told with the next look, not as one
+        # that the page shows.
+        request.state.asked = self.desk.asker.on(pair)
+        snapshot = self.desk.snapshot()
         entry = snapshot.entry(*pair)
         if entry is None:
             raise NotFoundError
@@ -254,12 +256,14 @@ class DeskPages:
         draft = self.desk.notes.drafts(self.desk.editor).get(entry.pair)
         fields = typed(entry, words, draft)
         wants = {"1": True, "0": False}.get(asked.get("edit", ""))
+        shown = take_page(entry, self.desk.findings(entry), chain)
         context = {
             "snapshot": snapshot,
             "filter": wanted,
             "place": self.place(snapshot, entry, wanted),
-            "asked": self.desk.asker.on(entry.pair),
+            "asked": request.state.asked,
             "done": self.done(request, snapshot),
+            "turned": self.turned(request),
             "typed": fields,
             "kept": draft if holds_words(draft) else None,
             "editing": entry.has_words and (fields.unsaved if wants is None else wants),
@@ -268,9 +272,19 @@ class DeskPages:
             "sign_off": snapshot.workspace.settings.desk.sign_off,
             "error": None,
             "bad": "",
-            **take_page(entry, self.desk.findings(entry), chain),
+            **shown,
+            "preview": {"text": fields.text, **(self._checked(entry, fields) or shown)},
         }
         return self.page("take", **(context | more))
+
+    def _checked(self, entry: Entry, fields: Typed) -> dict[str, Any] | None:
+        """Return what is found in words that are typed and not saved; None for those saved."""
+        if not (fields.unsaved and entry.has_words):
+            return None
+        verdict = fields.verdict if fields.verdict in ("ship", "skip") else entry.verdict
+        text = fields.text.strip()
+        words = Wording(text, fields.quotes, verdict)  # type: ignore[arg-type]
+        return describe(entry, text, fields.quotes, self.desk.findings(entry, words))
 
     def place(self, snapshot: DeskSnapshot, entry: Entry, wanted: Filter) -> Place:
         """Return where a take stands among those that match the filter, even if it does not."""

@@ -22,6 +22,7 @@ from panel.desk.checking import Checker, Wording, worded
 from panel.desk.comparing import Comparer
 from panel.desk.decide import Made, decide_all
 from panel.desk.keeping import FILES, load_files
+from panel.desk.last import Changes
 from panel.desk.limits import checked_name
 from panel.desk.notes import EditorsNotes
 from panel.desk.snapshot import DeskSnapshot
@@ -80,6 +81,7 @@ class Desk:
         self.asker = BackgroundAsker(root, endpoint, model)
         self.made: dict[str, Decision] = {}  # of this session, by id
         self.batches: dict[str, list[str]] = {}  # decisions made at once, by the id of the first
+        self.changes = Changes()  # of this session, other than decisions
         self._closed = threading.Event()
 
     def be_named(self, name: str) -> None:

@@ -61,7 +61,6 @@ def take_page(
         "against_published": word_changes(published.text, entry.text)
         if published is not None and published.text != entry.text and entry.has_words
         else [],
-        "preview": None,
     }
 
 
@@ -73,6 +72,7 @@ def describe(
     Findings are named in the order of the text: f1, f2 and so on; those that have no place in it
     stand after these, as g1, g2.
     """
+    findings = named_by_facts(findings, entry.tool)
     placed = sorted(
         (each for each in findings if inside(text, each.span)), key=lambda each: each.span or (0, 0)
     )
@@ -94,6 +94,34 @@ def describe(
         "words": word_count(text),
         "headings": _headings(entry, text),
     }
+
+
+def named_by_facts(findings: Sequence[Finding], tool: Tool) -> list[Finding]:
+    """Say of what the source does not hold where the tool's facts do: no reviewer saw these."""
+    return [
+        each._replace(
+            remedy=f"{each.remedy} The tool’s facts name it ({'; '.join(facts)}), which the "
+            "reviewer did not see."
+        )
+        if (facts := _facts_with(each, tool))
+        else each
+        for each in findings
+    ]
+
+
+def _facts_with(finding: Finding, tool: Tool) -> list[str]:
+    """Return the facts that hold what a finding did not find in the source."""
+    wanted = _words_of(finding.quote)
+    if not (finding.check.endswith("-outside-source") and wanted):
+        return []
+    facts = [f"{label}: {fact.value}" for label, fact in tool.facts.items()]
+    return [each for each in facts if wanted <= _words_of(each)]
+
+
+def _words_of(text: str) -> set[str]:
+    """Return the words and figures of a text, without that of the licence itself."""
+    words = re.findall(r"[^\W_]+", text.casefold())
+    return {each for each in words if not re.fullmatch(r"licen[cs]ed?", each)}
 
 
 def _headings(entry: Entry, text: str) -> list[str]:

@@ -153,6 +153,30 @@ def _filled(fields: Mapping[str, str], number: int) -> bool:
     return any(fields.get(f"pricing.plans-{number}-{part}", "").strip() for part in parts)
 
 
+LABELS = {
+    "url": "Vendor’s page",
+    "released": "Released",
+    "pricing.entry": "Entry price",
+    "pricing.verified": "Price checked on",
+    "image": "Picture",
+    "publish_after": "Not published before",
+    "hold": "Hold back from readers",
+    "pricing.plans": "Plan",
+    "facts": "Fact",
+    "links": "Link",
+    "corrections": "Correction",
+}
+
+
+def field_label(name: str) -> str:
+    """Return what people read beside a field of a form: "Vendor’s page", "Fact 2, source"."""
+    kind, _, rest = name.partition("-")
+    number, _, part = rest.partition("-")
+    if not number.isdigit():
+        return LABELS.get(name, name.capitalize())
+    return f"{LABELS.get(kind, kind.capitalize())} {number}, {part}"
+
+
 def form_context(fields: Mapping[str, str], problems: Sequence[Problem] = ()) -> dict[str, Any]:
     """Return the template values of a tool's form, with what is wrong in it."""
     beside, rest = told_beside(problems, fields)

@@ -53,7 +53,12 @@ class Editing(DeskPages):
     def words(self, request: Request) -> Response:
         """Show the form for one."""
         snapshot, about = self._about(request)
-        return self._words(snapshot, about, saved=request.query_params.get("saved") == "1")
+        return self._words(
+            snapshot,
+            about,
+            saved=request.query_params.get("saved") == "1",
+            turned=self.turned(request),
+        )
 
     async def write_words(self, request: Request) -> Response:
         """Write what a form says into its file."""
@@ -131,6 +136,10 @@ class Editing(DeskPages):
             if text is not None and text != now.text:
                 checked_words(text, about, root, slugs)
             write_file(root, file, form["seen"], text)
+            if text != now.text:
+                title = _title(about, {tool.slug: tool.name for tool in snapshot.workspace.tools})
+                says = f"editorial of {title[:1].lower() + title[1:] if not about.of else title}"
+                self.did(says, address_of(about), file=file, before=now.text, after=text)
         except ChangedMeanwhileError as error:
             return self._conflict(snapshot, about, form, error.now)
         except (UsageError, WorkspaceError) as error:

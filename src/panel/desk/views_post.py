@@ -17,7 +17,7 @@ from panel.desk.pages import DeskPages, Form, read_form, take_path
 from panel.desk.reasons import reason_note
 from panel.desk.session import DoubtError
 from panel.desk.snapshot import DeskSnapshot
-from panel.desk.take import describe, source_words, wording_hash
+from panel.desk.take import describe, named_by_facts, source_words, wording_hash
 from panel.desk.typed import from_fields, is_doubt, is_edit, unsaved_fields
 from panel.errors import UsageError
 from panel.hashing import text_hash
@@ -176,7 +176,7 @@ class Deciding(DeskPages):
             entry=entry,
             filter=form.filter,
             message=str(error),
-            errors=error.errors,
+            errors=named_by_facts(error.errors, entry.tool),
             shown=shown,
             kept=kept,
             action=form["action"],

@@ -15,24 +15,31 @@ from starlette.responses import RedirectResponse, Response
 from panel.decisions import ConflictError, Decision, Pair
 from panel.desk.bulk import BulkPlan, bulk_plan
 from panel.desk.filters import PER_PAGE, STATES, Filter, counts
+from panel.desk.last import stands_last
 from panel.desk.pages import DeskPages, Form, read_form, take_path
 from panel.desk.reasons import REASONS
 from panel.desk.snapshot import DeskSnapshot
 from panel.errors import UsageError
 from panel.results.entries import Entry
+from panel.text import counted
 from panel.workspace.tools import Tool
 
 MOST_PICKED = 500  # takes named one by one
+MOST_FIELDS = MOST_PICKED + 50  # of a form that names them
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The rows of a tool. approved: how many of its ``of`` takes have words that are published."""
+    """The rows of a tool. approved: how many of its ``of`` takes have words that are published.
+
+    stale: they wait only for somebody to say whether the published words still stand.
+    """
 
     tool: Tool
     approved: int
     of: int
     rows: list[Entry]
+    stale: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +83,12 @@ class Queueing(DeskPages):
             filter=wanted,
             counts=counts(snapshot.entries, self.sight(snapshot)),
             states=list(STATES),
-            groups=_grouped(snapshot, shown),
+            groups=_grouped(snapshot, shown, wanted.state == "waiting"),
             findings=self.desk.findings,
             found=len(found),
             clean=len(plan.approve),
             noted=len(plan.noted),
+            found_stale=sum(entry.stands_or_falls for entry in found),
             page=page,
             pages=pages,
             flips=sum(entry.flips for entry in snapshot.entries),
@@ -89,6 +97,7 @@ class Queueing(DeskPages):
             done=self.done(request, snapshot),
             batch=self.batch(request.query_params.get("batch", "")),
             told={name: _number(request, name) for name in ("undone", "late", "given")},
+            turned=self.turned(request),
         )
 
     def batch(self, first: str) -> dict[str, object] | None:
@@ -101,6 +110,14 @@ class Queueing(DeskPages):
         asked = request.query_params
         picks = () if asked.get("all") == "1" else tuple(asked.getlist("pick"))
         return self._shown(self.desk.snapshot(), Many.of(asked, picks))
+
+    async def bulk_named(self, request: Request) -> Response:
+        """Show it for takes that a form names: too many for an address."""
+        form = await read_form(request, MOST_FIELDS)
+        picks = () if form["all"] == "1" else form.picks
+        return await run_in_threadpool(
+            lambda: self._shown(self.desk.snapshot(), Many.of(form.fields, picks))
+        )
 
     def _shown(self, snapshot: DeskSnapshot, many: Many, changed: bool = False) -> Response:
         return self.page(
@@ -144,31 +161,37 @@ class Queueing(DeskPages):
         return _to_queue(wanted, f"batch={first}")
 
     async def undo_many(self, request: Request) -> Response:
-        """Take the approvals made at once back, but for those that something has come after."""
+        """Take the approvals made at once back, but for those that something has come after.
+
+        Or bring them back, where the batch is one of undos.
+        """
         form = await read_form(request)
         return await run_in_threadpool(self._undo_many, form)
 
     def _undo_many(self, form: Form) -> Response:
-        made = self.desk.batches.pop(form["batch"], [])
-        snapshot, undos = self.desk.snapshot(), []
-        for each in (self.desk.made[decision_id] for decision_id in made):
-            entry = snapshot.entry(*each.pair)
-            if entry is not None and entry.review.latest == each.decision_id:
-                undo = Decision(
-                    *each.pair,
-                    "undo",
-                    self.desk.editor,
-                    follows=each.decision_id,
-                    undoes=each.decision_id,
-                )
-                undos.append(undo)
-        if undos:
-            self.desk.decide_all(undos)
-        return _to_queue(form.filter, f"undone={len(undos)}&late={len(made) - len(undos)}")
+        chosen = [self.desk.made[name] for name in self.desk.batches.get(form["batch"], [])]
+        snapshot, editor = self.desk.snapshot(), self.desk.editor
+        undos = [
+            Decision(
+                *each.pair, "undo", editor, follows=entry.review.latest, undoes=each.decision_id
+            )
+            for each in chosen
+            if (entry := snapshot.entry(*each.pair)) and stands_last(each, snapshot)
+        ]
+        made = self.desk.decide_all(undos) if undos else []
+        late = f"late={len(chosen) - len(made)}"
+        if chosen and chosen[0].action == "undo":  # they are brought back
+            first = next(
+                (name for name, ids in self.desk.batches.items() if chosen[0].undoes in ids), ""
+            )
+            return _to_queue(form.filter, f"batch={first}&{late}")
+        if made:
+            self.desk.batches[made[0].decision_id] = [each.decision_id for each in made]
+        return _to_queue(form.filter, f"undone={len(made)}&{late}")
 
     async def assign(self, request: Request) -> Response:
         """Give takes to an editor, or to nobody."""
-        form = await read_form(request)
+        form = await read_form(request, MOST_FIELDS)
         return await run_in_threadpool(self._assign, form)
 
     def _assign(self, form: Form) -> Response:
@@ -176,7 +199,13 @@ class Queueing(DeskPages):
         chosen = [entry.pair for entry in _picked(snapshot, form.picks)]
         if not chosen:
             raise UsageError("no take is selected. Select some, then give them to an editor.")
+        before = {pair: snapshot.assigned.get(pair) for pair in chosen}
         self.desk.assign(chosen, form["assignee"].strip() or None)
+        after = self.desk.latest().assigned
+        to = form["assignee"].strip() or "nobody"
+        back = take_path(chosen[0]) if form["stay"] == "1" else "/"
+        given = {pair: (before[pair], after.get(pair)) for pair in chosen}
+        self.did(f"{counted(len(chosen), 'take')} given to {to}", back, given=given)
         if form["stay"] == "1":
             return RedirectResponse(f"{take_path(chosen[0])}?{form.filter.query()}", 303)
         return _to_queue(form.filter, f"given={len(chosen)}")
@@ -206,7 +235,12 @@ def _choices(snapshot: DeskSnapshot) -> list[tuple[str, str, list[tuple[str, str
     ]
 
 
-def _grouped(snapshot: DeskSnapshot, shown: Sequence[Entry]) -> list[Group]:
+def _grouped(snapshot: DeskSnapshot, shown: Sequence[Entry], apart: bool) -> list[Group]:
+    """Return the rows of each tool. apart: published and stale ones are others."""
+
+    def key(entry: Entry) -> tuple[str, bool]:
+        return entry.tool.slug, apart and entry.stands_or_falls
+
     wanted = {entry.tool.slug for entry in shown}
     of, approved = Counter[str](), Counter[str]()
     for entry in snapshot.entries:
@@ -214,8 +248,8 @@ def _grouped(snapshot: DeskSnapshot, shown: Sequence[Entry]) -> list[Group]:
             of[entry.tool.slug] += 1
             approved[entry.tool.slug] += entry.review.published is not None
     return [
-        Group(rows[0].tool, approved[slug], of[slug], rows)
-        for slug, found in groupby(shown, key=lambda entry: entry.tool.slug)
+        Group(rows[0].tool, approved[slug], of[slug], rows, stale)
+        for (slug, stale), found in groupby(shown, key=key)
         for rows in ([*found],)
     ]
 

@@ -10,7 +10,6 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from panel.decisions import ConflictError, Decision
-from panel.desk.form_values import dated
 from panel.desk.pages import DeskPages, Form, NotFoundError, read_form
 from panel.desk.prices import overdue, today
 from panel.desk.session import DoubtError
@@ -78,8 +77,7 @@ class AboutTools(DeskPages):
             page=page,
             pages=pages,
             checked=checked,
-            checked_in=checked and written(self.desk.root, checked),
-            was=request.query_params.get("was", ""),
+            turned=self.turned(request),
             day=today(),
         )
 
@@ -87,9 +85,16 @@ class AboutTools(DeskPages):
         """Show a tool: its takes, its facts and the form of its file."""
         snapshot, tool = self.named_tool(request)
         asked = request.query_params
-        checked = asked.get("checked") == "1"
-        saved = asked.get("saved") == "1"
-        return self._tool(snapshot, tool, saved=saved, checked=checked, was=asked.get("was", ""))
+        checked = tool if asked.get("checked") == "1" else None
+        saved, stood = asked.get("saved") == "1", asked.get("stood", "")
+        return self._tool(
+            snapshot,
+            tool,
+            saved=saved,
+            checked=checked,
+            stood=int(stood) if stood.isascii() and stood.isdigit() and len(stood) < 4 else 0,
+            turned=self.turned(request),
+        )
 
     async def edit_tool(self, request: Request) -> Response:
         """Write what a form says into the tool's file."""
@@ -97,13 +102,9 @@ class AboutTools(DeskPages):
         return await run_in_threadpool(self._edit, request, form)
 
     async def tool_checked(self, request: Request) -> Response:
-        """Write today into the tool's file as the day on which its price was checked.
-
-        Or, to take that back, the day that stood there before.
-        """
+        """Write today into the tool's file as the day on which its price was checked."""
         form = await read_form(request)
-        day = dated(form["day"]) or None if form["undo"] == "1" else today()
-        changes: Changes = {("pricing", "verified"): day}
+        changes: Changes = {("pricing", "verified"): today()}
         return await run_in_threadpool(self._change, request, form, changes)
 
     async def hold_tool(self, request: Request) -> Response:
@@ -147,8 +148,8 @@ class AboutTools(DeskPages):
             "day": today(),
             "description": render_markdown(tool.description),
             "saved": False,
-            "checked": False,
-            "was": "",
+            "checked": None,
+            "stood": 0,
             "error": None,
             "doubted": False,
             **form_context(tool_fields(tool)),
@@ -166,6 +167,7 @@ class AboutTools(DeskPages):
                     raise UsageError("the slug of a tool is not changed here.")
                 refuse_unfit_pictures(changed, self.desk.root, where.file)
             write_file(self.desk.root, where.file, form["seen"], text)
+            self._wrote(where, text, f"{tool.name} edited", tool_address(tool.slug))
         except ChangedMeanwhileError as error:
             return self._conflict(snapshot, tool, form, error.now)
         except (UsageError, WorkspaceError) as error:
@@ -205,6 +207,9 @@ class AboutTools(DeskPages):
             text = edit_front_matter(where.text or "", changes, where.file)
             checked_tool(text, where.file)
             write_file(self.desk.root, where.file, form["seen"], text)
+            listed = form["back"] == "prices"
+            back = "/prices" if listed else tool_address(tool.slug)
+            self._wrote(where, text, f"{tool.name}: {_said(changes)}", back)
         except ChangedMeanwhileError as error:
             fresh = self.desk.snapshot()
             there = self._named(fresh, tool.slug) or tool
@@ -212,6 +217,10 @@ class AboutTools(DeskPages):
         except (UsageError, WorkspaceError) as error:
             return self._tool(snapshot, tool, 422, error=str(error))
         return RedirectResponse(_after_change(tool, form, ("pricing", "verified") in changes), 303)
+
+    def _wrote(self, was: FileAsRead, text: str, says: str, back: str) -> None:
+        if text != was.text:
+            self.did(says, back, file=was.file, before=was.text, after=text)
 
     def _editable(self, tool: Tool) -> FileAsRead:
         where = written(self.desk.root, tool)
@@ -222,13 +231,14 @@ class AboutTools(DeskPages):
     def _stands(self, request: Request, form: Form) -> Response:
         snapshot, tool = self.named_tool(request)
         told: list[str] = []
-        doubted = False
+        doubted, stood = False, 0
         for entry in entries_of(snapshot, tool.slug):
             name = entry.persona.id
             if not form[f"question-{name}"] or form["only"] not in ("", name):
                 continue
             try:
                 self.desk.decide(self._confirmation(entry, form))
+                stood += 1
             except DoubtError as error:
                 doubted = True
                 told.append(f"{entry.persona.name}: {error}")
@@ -237,7 +247,7 @@ class AboutTools(DeskPages):
         if told:
             fresh, status = self.desk.snapshot(), 422 if doubted else 409
             return self._tool(fresh, tool, status, error=" ".join(told), doubted=doubted)
-        return RedirectResponse(tool_address(tool.slug), 303)
+        return RedirectResponse(f"{tool_address(tool.slug)}?stood={stood}", 303)
 
     def _confirmation(self, entry: Entry, form: Form) -> Decision:
         """Return the decision that published words still stand; raises ConflictError."""
@@ -258,18 +268,20 @@ class AboutTools(DeskPages):
         )
 
 
-def _after_change(tool: Tool, form: Form, checked: bool) -> str:
-    """Return where a change of a tool's file leads: with the day before, so that it can be undone.
+def _said(changes: Changes) -> str:
+    """Return what a change of a tool's file is called."""
+    if ("hold",) in changes:
+        return "held back" if changes["hold",] else "not held back any more"
+    return "price checked today"
 
-    tool: as it was before. checked: whether the day on which its price was checked was changed.
-    """
-    here, was = tool_address(tool.slug), tool.pricing.verified or ""
-    undone, listed = form["undo"] == "1", form["back"] == "prices"
-    if not checked or undone:
-        return "/prices" if listed else f"{here}?saved=1"
-    if listed:
-        return f"/prices?checked={quote(tool.slug, safe='')}&was={was}"
-    return f"{here}?checked=1&was={was}"
+
+def _after_change(tool: Tool, form: Form, checked: bool) -> str:
+    """Return where a change of a tool's file leads. checked: its price was checked."""
+    if not checked:
+        return f"{tool_address(tool.slug)}?saved=1"
+    if form["back"] == "prices":
+        return f"/prices?checked={quote(tool.slug, safe='')}"
+    return f"{tool_address(tool.slug)}?checked=1"
 
 
 def paged(request: Request, found: list[Tool]) -> tuple[list[Tool], int, int]:

@@ -95,7 +95,7 @@ class Served:
             "ships": entry.tally.ships,
             "skips": entry.tally.skips,
             "state": entry.state,
-            "waits": entry.waits,
+            "waits": entry.waits or entry.stands_or_falls,
             "stale": entry.stale,
             "flips": entry.flips,
             "words": entry.text,

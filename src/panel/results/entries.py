@@ -122,6 +122,11 @@ class Entry:
         return published is not None and bool(published.question) and not self.published_stale
 
     @property
+    def stands_or_falls(self) -> bool:
+        """Whether all that is to decide is whether published words still stand: no draft waits."""
+        return self.published_stale and self.question is not None and not self.waits
+
+    @property
     def flips(self) -> bool:
         """Whether the persona now says something else than where its words were published."""
         says, published = self.says, self.review.published

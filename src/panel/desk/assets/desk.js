@@ -5,7 +5,7 @@
 const one = (selector) => document.querySelector(selector);
 const all = (selector) => [...document.querySelectorAll(selector)];
 // A choice of a form that writes is part of what is typed there; the queue's boxes are not.
-const writing = (element) => element.matches("input:not([type=checkbox], [type=radio]), textarea, select, form[method=post] input");
+const writing = (element) => element.matches("input:not([type=checkbox], [type=radio]), textarea, select, form[method=post]:not(#many) input");
 const seen = (element) => element.checkVisibility();
 
 function showKeys() {
@@ -166,7 +166,7 @@ function press(key) {
   const there = all("[data-key]").filter((each) => each.dataset.key === key && (seen(each) || each.matches("a.unseen:not([hidden]), .fold *")));
   const target = there.find((each) => row?.contains(each)) || there[0];
   if (!target) {
-    const said = { u: "Nothing to undo: no decision of this session stands.", U: "Nothing to redo." }[key];
+    const said = { u: one(".nothing").dataset.u || "Nothing to undo: nothing that you did in this session stands.", U: "Nothing to redo." }[key];
     if (said) one(".nothing").textContent = said;
     return undefined;
   }
@@ -180,6 +180,8 @@ function press(key) {
 }
 
 function leave(from) {
+  const back = one("[data-leaves]");
+  if (back) { back.click(); return true; }
   const details = from.closest("details.up");
   if (details) { details.open = false; one("main").focus(); return true; }
   if (writing(from)) { from.blur(); return true; }
@@ -214,6 +216,10 @@ document.addEventListener("keydown", (event) => {
     if (reject(rejecting, event.key)) event.preventDefault();
     return;
   }
+  if (event.key === "Enter" && one("#progress") && !from.closest("a, button")) {
+    one(".nothing").textContent = "Not yet: the desk is still at work on this page.";
+    return;
+  }
   if (writing(from) || one("dialog[open]")) return;
   if (event.repeat && !ROW_KEYS.includes(event.key)) return; // held down: pressed once
   if (event.key === " " && !from.matches("a.row")) return;
@@ -221,6 +227,44 @@ document.addEventListener("keydown", (event) => {
     || all("[data-key]").some((each) => each.dataset.key === event.key);
   if (handled) { event.preventDefault(); press(event.key); }
 });
+
+for (const button of all("[data-folds]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    const those = all(button.dataset.folds);
+    const opens = !those.some((each) => each.open);
+    for (const each of those) each.open = opens;
+    button.firstChild.textContent = opens ? "Fold all " : "Unfold all ";
+  });
+}
+
+// A finding in the words that are edited shows its phrase. Spans count characters, not their halves.
+document.addEventListener("click", (event) => {
+  const phrase = event.target.closest("[data-from]");
+  if (!phrase) return;
+  const field = one("#text");
+  const begun = field.value.length - field.value.trimStart().length;
+  const signs = [...field.value.trimStart()];
+  const at = (place) => begun + signs.slice(0, Number(place)).join("").length;
+  field.setSelectionRange(at(phrase.dataset.to), at(phrase.dataset.to));
+  field.blur();
+  field.focus(); // brings its end into view
+  field.setSelectionRange(at(phrase.dataset.from), at(phrase.dataset.to));
+});
+
+// A new link stands below the preview: shown, selected, and copied at a press.
+const link = one("#link[autofocus]");
+if (link) { link.focus(); link.select(); link.scrollIntoView({ block: "center" }); }
+for (const button of all("[data-copies]")) {
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    const field = one(button.dataset.copies);
+    field.select();
+    let copied = false;
+    try { await navigator.clipboard.writeText(field.value); copied = true; } catch { copied = document.execCommand("copy"); }
+    button.textContent = copied ? "Copied" : "Press Ctrl+C";
+  });
+}
 
 for (const field of all("textarea[data-count]")) {
   const count = one(field.dataset.count);

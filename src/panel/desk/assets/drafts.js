@@ -61,14 +61,17 @@ async function send() {
   sending = true;
   sentAt = Date.now();
   const held = values();
+  let asks = false;
   try {
     const answer = await post(path, held);
+    asks = answer.redirected; // for a name, or a token: it was started anew
     if (!answer.ok || answer.redirected) throw new Error(answer.statusText);
     const { saved_at: at } = await answer.json();
     said.textContent = at ? `Unsaved words kept, ${at.slice(11, 16)} UTC` : "";
     forgetHere(JSON.stringify(held));
   } catch {
-    said.textContent = unkept ? "Not saved: the desk does not answer" : "The desk does not answer; kept in this browser";
+    const why = asks ? "The desk asks who you are: open it in another tab" : "The desk does not answer";
+    said.textContent = unkept ? `Not saved. ${why}` : `${why}; kept in this browser`;
     later(); // until it answers
   }
   sending = false;
@@ -93,6 +96,8 @@ function restore() {
   if (fields.some((field) => field.id === "note" && unsaved(field))) one("#again").open = true;
   if (fields.some((field) => field.form?.id === "edit-form" && unsaved(field))) edit(true);
   said.textContent = "Your words are back. The desk had not kept them yet";
+  const text = one("#text"); // once htmx listens: these words are checked, not those of the page
+  if (text) window.addEventListener("load", () => text.dispatchEvent(new Event("input", { bubbles: true })));
 }
 
 // What was sent is decided once a page says so.
@@ -110,6 +115,8 @@ if (path && said) {
     if (isRadio(field)) field.addEventListener("change", () => { keepHere(); later(); });
   }
   restore();
+  // A tab that was hidden may have waited for long: what is due is sent once it is seen again.
+  for (const kind of ["focus", "online"]) window.addEventListener(kind, () => { if (timer) { clearTimeout(timer); send(); } });
   for (const kind of ["pagehide", "visibilitychange"]) {
     window.addEventListener(kind, () => {
       if (!leaving && timer && (kind === "pagehide" || document.hidden)) hurry();

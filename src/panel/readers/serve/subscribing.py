@@ -32,7 +32,7 @@ from panel.readers.serve.visitors import address_of, household
 MOST_FROM_ADDRESS, MOST_TO_DOMAIN, MOST_MAILS = 20, 500, 5000
 TRAP = "website"  # a field that readers cannot see; only programs fill it in
 ASKED = Notice(
-    "Look into your inbox",
+    "Check your inbox",
     "If that address is not subscribed yet, a mail is on its way to it. Press the button on the "
     "page it links to within seven days; until then your address is on no list.",
 )
