@@ -13,7 +13,6 @@ from markupsafe import escape
 from panel.hashing import text_hash
 from panel.scorecard import PICKED, Take, VerdictChange
 from panel.site import addresses
-from panel.site.addresses import href
 from panel.site.index import SiteIndex, published_date, published_path, published_takes
 from panel.site.pages.tools import persona_names, summary
 from panel.site.publication import PublishedTool
@@ -128,10 +127,10 @@ def atom(renderer: PageRenderer) -> ET.Element:
     root = ET.Element("feed", xmlns=ATOM)
     _add(root, "title", index.site.title)
     _add(root, "subtitle", index.site.description)
-    _add(root, "id", renderer.absolute(addresses.HOME) or _urn(index.site.title))
+    _add(root, "id", _address(renderer, addresses.HOME))
     _add(root, "updated", _updated(entries[0]) if entries else EPOCH)
     for rel, path in (("self", addresses.FEED), ("alternate", addresses.HOME)):
-        ET.SubElement(root, "link", rel=rel, href=renderer.absolute(path) or path)
+        ET.SubElement(root, "link", rel=rel, href=_address(renderer, path))
     author = ET.SubElement(root, "author")
     _add(author, "name", index.site.author or index.site.title)
     checked = "Not all are approved." if index.publication.drafts else "Editors approved them."
@@ -171,12 +170,12 @@ def rss(renderer: PageRenderer) -> ET.Element:
 
 def _tool_entry(renderer: PageRenderer, published: PublishedTool) -> ET.Element:
     path, takes = published_path(published), published_takes(published)
-    address = renderer.absolute(path)
+    address = _address(renderer, path)
     entry = ET.Element("entry")
     _add(entry, "title", page_title(published.tool.name, published.card))
-    _add(entry, "id", address or _urn(path))
+    _add(entry, "id", address)
     _add(entry, "updated", max((_moment(take.asked_at) for take in takes), default=EPOCH))
-    ET.SubElement(entry, "link", rel="alternate", href=address or href(path))
+    ET.SubElement(entry, "link", rel="alternate", href=address)
     ET.SubElement(entry, "category", term=_text(published.tool.category))
     told = f"{summary(published.tool.name, published.card)} {published.tool.tagline}"
     _add(entry, "summary", told)
@@ -211,16 +210,14 @@ def _change_entry(renderer: PageRenderer, change: VerdictChange) -> ET.Element:
     published = index.tools[change.tool]
     persona = persona_names(index).get(change.persona, change.persona)
     path = published_path(published)
-    address, mark = (
-        renderer.absolute(path),
-        text_hash(f"{change.persona}\0{change.changed_at}")[:10],
-    )
+    address = _address(renderer, path)
+    mark = text_hash(f"{change.persona}\0{change.changed_at}")[:10]
     entry = ET.Element("entry")
     turn = turn_in_words(change, persona)
     _add(entry, "title", f"{published.tool.name}: {turn}")
-    _add(entry, "id", f"{address}#change-{mark}" if address else _urn(path, mark))
+    _add(entry, "id", f"{address}#change-{mark}")
     _add(entry, "updated", _moment(change.changed_at))
-    ET.SubElement(entry, "link", rel="alternate", href=f"{address or href(path)}#history")
+    ET.SubElement(entry, "link", rel="alternate", href=f"{address}#history")
     _add(entry, "summary", f"{published.tool.name}: {change_in_words(change, persona)}")
     return entry
 
@@ -228,13 +225,13 @@ def _change_entry(renderer: PageRenderer, change: VerdictChange) -> ET.Element:
 def _correction_entry(
     renderer: PageRenderer, path: str, name: str, correction: Correction
 ) -> ET.Element:
-    address, day = renderer.absolute(path), correction.date.isoformat()
+    address, day = _address(renderer, path), correction.date.isoformat()
     mark = text_hash(f"{day}\0{correction.note}")[:10]
     entry = ET.Element("entry")
     _add(entry, "title", f"Correction: {name}")
-    _add(entry, "id", f"{address}#correction-{mark}" if address else _urn(path, mark))
+    _add(entry, "id", f"{address}#correction-{mark}")
     _add(entry, "updated", _moment(day))
-    ET.SubElement(entry, "link", rel="alternate", href=f"{address or href(path)}#corrections")
+    ET.SubElement(entry, "link", rel="alternate", href=f"{address}#corrections")
     _add(entry, "summary", correction.note)
     return entry
 
@@ -255,11 +252,11 @@ def _rfc822(moment: str) -> str:
     return format_datetime(datetime.fromisoformat(moment), usegmt=True)
 
 
-def _urn(*parts: str) -> str:
-    """Return an identifier for an entry without an address."""
-    digest = text_hash("\0".join(parts))
-    groups = (digest[:8], digest[8:12], digest[12:16], digest[16:20], digest[20:])
-    return "urn:uuid:" + "-".join(groups)
+def _address(renderer: PageRenderer, path: str) -> str:
+    """Return a page's full address: without one there are no feeds."""
+    address = renderer.absolute(path)
+    assert address is not None
+    return address
 
 
 def _add(parent: ET.Element, tag: str, text: str) -> None:
