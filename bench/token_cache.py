@@ -28,9 +28,10 @@ from panel.cells.cells import Cell, Target
 from panel.endpoint.embedded import Served, serve
 from panel.endpoint.limits import ConcurrencyLimiter
 from panel.endpoint.target import Chosen, resolve_target
-from panel.endpoint.weights import default_weights
 from panel.engines.queue import CellQueue
+from panel.workspace.catalogue import CATALOGUE
 from panel.workspace.loading import load_workspace
+from panel.workspace.presets import EMBEDDED_MODEL
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 LONGEST_REPLY = 24  # tokens
@@ -129,7 +130,7 @@ def main() -> None:
     found: list[Measured] = []
     with tempfile.TemporaryDirectory() as folder:
         weights = Path(folder) / "one-layer.gguf"
-        cut_to_one_layer(default_weights(), weights)
+        cut_to_one_layer(CATALOGUE[EMBEDDED_MODEL].path, weights)
         found += [
             measure(target, slots, weights, order)
             for slots in arguments.slots

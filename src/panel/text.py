@@ -225,7 +225,9 @@ def time_left(done: int, of: int, seconds: float) -> str:
 
 def in_words(label: str) -> str:
     """Return a label of the store in words: not_found is "not found", http_503 is "HTTP 503"."""
-    return label.replace("http_", "HTTP ").replace("_api", " API").replace("_", " ")
+    for ours, theirs in (("http_", "HTTP "), ("tls_", "TLS "), ("_api", " API"), ("_", " ")):
+        label = label.replace(ours, theirs)
+    return label
 
 
 def day(asked_at: str) -> str:

@@ -40,7 +40,7 @@ def test_real_verdicts_from_the_embedded_model(tmp_path: Path, child: Child, pan
     assert all(len(row["take"]) > 200 and row["quotes"] == 1 for row in rows)
     linted = child("lint", "codestral-2-0", cwd=root)
     assert linted.returncode == 0, linted.stdout
-    assert f"{many} takes: 0 errors, 0 warnings" in linted.stderr
+    assert f"{many} takes of a demo model: 0 errors, 0 warnings" in linted.stderr
 
     shown = child("show", "codestral-2-0", cwd=root)
     assert "demo" in shown.stdout and "%" not in shown.stdout

@@ -372,7 +372,7 @@ def test_a_server_that_stays_busy_is_left_alone(
     monkeypatch.setattr(mock, "answer", refusing)
     seen = look(mock.base_url, "m")
     assert (seen.server, seen.structured_output) == ("unknown", "unknown")
-    assert seen.fault and seen.fault.startswith("http_503: ")
+    assert seen.fault and seen.fault.startswith("HTTP 503 ")
     assert len(asked) == 6, "the list and the question: three times each"
 
 
@@ -453,7 +453,7 @@ def test_a_server_that_refuses_everything_is_asked_a_dozen_times_at_most(
 ) -> None:
     mock.face = lambda _index, _body: refusal("System role not supported")
     seen = look(mock.base_url)
-    assert seen.fault and seen.fault.startswith("system_refused: ")
+    assert seen.fault and seen.fault.startswith("system refused: ")
     assert mock.asked <= 12
 
 
@@ -496,7 +496,7 @@ def test_without_a_model_nothing_is_asked(mock: MockEndpoint) -> None:
 def test_a_refused_key_is_the_fault(mock: MockEndpoint) -> None:
     mock.face = lambda _index, _body: refusal("bad key", 401)
     fault = look(mock.base_url).fault
-    assert fault and fault.startswith("key_refused: bad key. ")
+    assert fault and fault.startswith("key refused: bad key. ")
 
 
 def test_nothing_listening_is_the_fault() -> None:

@@ -194,7 +194,7 @@ def test_a_proxy_that_refuses_stops_a_run_after_one_request(
         )
         ran = panel("run", cwd=space.root)
     assert ran.code == 3 and len(proxy.heads) == 2, "the model list, and one question"
-    assert f"proxy_refused: the proxy http://{proxy.address} ({variable}) answered {status}" in (
+    assert f"proxy refused: the proxy http://{proxy.address} ({variable}) answered {status}" in (
         ran.err
     )
     assert "into NO_PROXY" in ran.err and "hunter2" not in ran.err

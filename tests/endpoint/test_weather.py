@@ -14,6 +14,7 @@ import pytest
 import panel.engines.local  # noqa: F401 - imported before any clock runs
 from panel.cells.journal import utc_now
 from panel.endpoint import cell_runner, health
+from panel.text import in_words
 from panel.workspace.loading import load_workspace
 from tests.support.mock_endpoint import Answer, MockEndpoint
 from tests.support.sizes import size
@@ -93,7 +94,7 @@ def test_what_does_not_pass_stops_at_once(space: Space, panel: Panel, face: Face
         ran = panel("run", cwd=space.root)
     assert ran.code == face.exit == 3
     (said,) = narrated(ran)
-    assert face.label in said and face.says in said and len(said) < 800
+    assert in_words(face.label) in said and face.says in said and len(said) < 800
     assert "Traceback" not in ran.err + ran.out
     journaled = attempts(space)
     assert {(line["outcome"], line["reason"]) for line in journaled} == {("error", face.label)}
@@ -122,7 +123,7 @@ def test_a_server_that_stays_down_is_given_up(space: Space, panel: Panel) -> Non
         ran = panel("run", cwd=space.root)
     assert ran.code == face.exit
     (said,) = narrated(ran)
-    assert face.label in said and face.says in said
+    assert in_words(face.label) in said and face.says in said
     ended = [line for line in attempts(space) if line["final"]]
     assert len(ended) == 1 and chats(mock) == len(attempts(space)) <= 8 * 2
     assert f"{CELLS - 1} cells not asked" in ran.out
