@@ -29,12 +29,14 @@ def run_line(
     purpose: str = "",
     experiment: str | None = None,
     shard: Shard | None = None,
+    trial: bool = False,
     **counts: int,
 ) -> bytes:
     """Return the first line of a run. purpose: what a run does that asks no cell.
 
     panel: personas, or their ids. asked: the model; None where none is. experiment: that it asks
-    for. shard: the one that it asks, None for all. counts: cells ``planned`` and ``reused``.
+    for. shard: the one that it asks, None for all. trial: whether it only tries a model. counts:
+    cells ``planned`` and ``reused``.
     """
     return journal_line(
         "run",
@@ -49,6 +51,7 @@ def run_line(
             "reused": counts.get("reused", 0),
             "experiment": experiment,
             "shard": str(shard) if shard else None,
+            "trial": trial,
         },
     )
 

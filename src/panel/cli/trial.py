@@ -28,7 +28,9 @@ def tried(workspace: WorkspaceFiles, endpoint: str) -> bool:
         note(seen.fault or f"{found.model} answers; structured output: {seen.structured_output}.")
         return seen.fault is None
     tool, persona = workspace.tools[0], workspace.personas[0]
-    prepared = prepare(workspace, Selection([tool.slug], [persona.id], endpoint=endpoint))
+    prepared = prepare(
+        workspace, Selection([tool.slug], [persona.id], endpoint=endpoint, trial=True)
+    )
     target = prepared.target
     refuse_unready(prepared)
     if target.endpoint.demo:

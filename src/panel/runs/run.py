@@ -256,6 +256,7 @@ def _opening(workspace: WorkspaceFiles, prepared: Prepared) -> Iterator[bytes]:
         workspace.personas,
         target.model,
         shard=prepared.selection.shard,
+        trial=prepared.selection.trial,
         planned=plan.cells,
         reused=plan.reused,
     )

@@ -41,7 +41,8 @@ class Selection(Chosen):
     canaries; since: and of that only what a git revision would have asked otherwise.
     repeats: None is 1, or what ``[ci]`` says for a changed selection. canaries: nothing but the
     canaries, once more. shard: None for all of it, else only the cells of this one. batched: also
-    what waits in a batch. no_detect: look for no server where no endpoint is configured.
+    what waits in a batch. no_detect: look for no server where no endpoint is configured. trial:
+    to see whether the model answers, which makes it the one that is read only where no other is.
     """
 
     repeats: int | None = None
@@ -53,6 +54,7 @@ class Selection(Chosen):
     shard: Shard | None = None
     batched: bool = False
     no_detect: bool = False
+    trial: bool = False
 
     def holds(self, pair: PairKey) -> bool:
         """Whether a tool × persona is of the shard that is covered."""
@@ -62,7 +64,7 @@ class Selection(Chosen):
 def resolve(workspace: WorkspaceFiles, selection: Selection, connection: Connection) -> Target:
     """Return the target of a selection, with the editors' notes that stand in the store.
 
-    Where nothing says which model, it is the one that was asked last. Raises UsageError with the
+    Where nothing says which model, it is as ``last_asked`` says. Raises UsageError with the
     nearest valid name for an unknown one.
     """
     workspace = read_from_store(workspace, selection, connection)

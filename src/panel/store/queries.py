@@ -162,8 +162,13 @@ def repeats_by_tool(connection: Connection, model: ModelIdentity) -> dict[str, i
 _LAST_ASKED = """
 SELECT endpoint, model FROM journal.attempts
 WHERE list_contains($endpoints, endpoint) AND ($model IS NULL OR model = $model)
-ORDER BY run_id IN (SELECT run_id FROM journal.runs WHERE experiment IS NOT NULL),
-         outcome = 'error', finished_at DESC, attempt_id DESC
+ORDER BY run_id IN (SELECT run_id FROM journal.runs WHERE experiment IS NOT NULL OR trial),
+         outcome = 'error',
+         (endpoint, model) NOT IN (
+             SELECT (a.endpoint, a.model)
+             FROM published JOIN journal.attempts AS a USING (attempt_id)
+         ),
+         finished_at DESC, attempt_id DESC
 LIMIT 1
 """
 
@@ -174,7 +179,8 @@ def last_asked(
     """Return endpoint and model of the newest answer of these endpoints; None where none is stored.
 
     model: its name; None for any. An answer goes before an error, the house panel before
-    experiments.
+    experiments and before a question by which a model was tried, and a model whose takes are
+    approved before any other: to ask another one changes nothing that is published.
     """
     found = connection.execute(_LAST_ASKED, {"endpoints": [*endpoints], "model": model}).fetchall()
     return found[0] if found else None

@@ -30,7 +30,8 @@ CREATE TABLE journal.runs (
     planned BIGINT NOT NULL,
     reused BIGINT NOT NULL,
     experiment VARCHAR, -- that it asks for; its answers are none of the house panel's
-    shard VARCHAR -- "2/8" where it asked one of the parts of a selection
+    shard VARCHAR, -- "2/8" where it asked one of the parts of a selection
+    trial BOOLEAN -- whether it asked one question to see whether a model answers
 );
 
 CREATE TABLE journal.ends (
