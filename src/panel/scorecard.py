@@ -94,6 +94,7 @@ class Take:
     decided_at: str = ""
     asked_again: tuple[AskedAgain, ...] = ()
     author: str | None = None
+    rewritten: bool = False
     confirmed: bool = False
 
     @property
@@ -112,7 +113,8 @@ class Take:
     def edited(self) -> bool:
         """Whether the words are an editor's, and not the model's; other spaces edit nothing."""
         words = clean(self.written).split()
-        return self.outcome == "verdict" and words not in ([], clean(self.take).split())
+        changed = words not in ([], clean(self.take).split())
+        return self.outcome == "verdict" and (changed or self.rewritten)
 
 
 @dataclass(frozen=True, slots=True)

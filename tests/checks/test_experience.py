@@ -86,6 +86,7 @@ def test_a_claim_of_own_use_is_an_error(text: str) -> None:
         "Our trial would need a key.",
         "I would put it through its paces first.",
         "A weekend with it would settle the matter.",
+        "I count what an afternoon with it would look like.",
         "If I ran it on our repo, the noise would show.",
         "My team would want a trial.",
         "In my hands it would sit unused.",

@@ -154,6 +154,7 @@ def test_the_desk_confirms_with_one_button_and_goes_on(session: Session) -> None
     assert "Only the format changed." in page
     page = session.get(TAKE)[1]
     assert "They still stand" not in page and "Undo confirmation" in page
+    assert 'value="approve"' not in page.split('class="editing"')[0], "that would take it back"
     assert f'href="{TAKE}' not in session.get("/?state=stale")[1]
 
 

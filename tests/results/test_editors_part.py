@@ -6,6 +6,8 @@ import shutil
 from collections.abc import Callable
 from xml.etree import ElementTree as ET
 
+import pytest
+
 from panel.readers.digest.gathering import Days, digest_content
 from panel.readers.digest.render import render_digest
 from panel.results.publication import publication
@@ -63,7 +65,9 @@ def test_readers_are_told_of_the_note_with_which_an_editor_asked_again(
     assert "First published verdict of Skeptic: ship. Skeptic first answered skip; Ada" in read.text
     assert f"asked again with a note (“{NOTE}”), and the answer was ship." in read.text
     assert "Skeptic gave a first verdict" not in read.text
-    assert f"Asked again by an editor with a note: “{NOTE}” The question was asked 2" in read.text
+    assert (
+        f"Asked again by an editor with a note: “{NOTE}” The question was asked twice" in read.text
+    )
     assert "Asked again with a note: 1 of 4 takes." in read.text
     assert "b" not in {tag for tag, _ in read.tags}, "a note is text"
     assert "1 of 4" in read.text, "the percentage counts the present answers"
@@ -125,6 +129,37 @@ def test_a_clone_without_journals_tells_of_the_note_too(
     text = Reading(files_of(gathered(space))[SHOWN]).text
     assert "Skeptic first answered skip; Ada, an editor, asked again with a note" in text
     assert "Asked again with a note: 1 of 4 takes." in text
+
+
+def test_a_clone_that_has_not_the_published_answer_tells_of_note_and_edit_all_the_same(
+    copied: Callable[[Make], Space], mock: MockEndpoint
+) -> None:
+    """What is on file since the question changed holds the decisions on that answer alone."""
+    space = copied(all_skip)
+    swayed(space, mock, NOTE)
+    do(space, "edit", PAIR, editor="Bob", text="No model wrote these words of an anvil.")
+    do(space, "approve", PAIR)
+    space.tool("anvil", description="Another anvil, under the MIT licence.")
+    run(space)
+    freeze(space)
+    shutil.rmtree(space.root / "runs")
+    thaw(space.root)
+    text = Reading(files_of(gathered(space))[SHOWN]).text
+    assert "No model wrote these words of an anvil." in text
+    assert "Edited by Bob, an editor. What the model wrote is not known here." in text
+    assert "Asked again by an editor with a note:" in text
+
+
+def test_no_clock_hides_a_note(copied: Callable[[Make], Space], mock: MockEndpoint) -> None:
+    """A decision's time may lie after that of the answer which its note brought."""
+    space = copied(all_skip)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            "panel.desk.decide.utc_after", lambda *_earlier: "2099-01-01T00:00:00.000000Z"
+        )
+        swayed(space, mock, NOTE)
+    text = Reading(files_of(gathered(space))[SHOWN]).text
+    assert f"Asked again by an editor with a note: “{NOTE}”" in text
 
 
 def test_edited_words_say_whose_they_are_and_what_the_model_wrote(

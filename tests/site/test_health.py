@@ -98,7 +98,7 @@ def test_every_page_with_a_percentage_of_the_panel_leads_to_what_it_is_worth() -
             links = [link.removeprefix("../") for link in reading.values("href")]
             assert WORTH in links, path
     assert showing == {
-        "index.html", "tools.html", "comparisons.html", "tools", "compare", "categories", "tags",
+        "index.html", "tools.html", "tools", "compare", "categories", "tags",
     }  # fmt: skip
 
 

@@ -129,7 +129,7 @@ def test_confirmed_words_speak_though_they_are_no_votes() -> None:
     assert apart in " ".join(mail.text.split()) and apart in mail.html
     assert leanings(card) == (), "no vote tells which side has most"
     method = Reading(files["methodology.html"]).text
-    assert "Written before the last change4 of 4 an editor says that they still stand" in method
+    assert "Written before the last change4 an editor says that 4 of them still stand" in method
     assert "4 of the takes answer an earlier description or question" in method
     assert "Tools it ships" not in method, "each reviewer has answered once on each tool"
     some = confirmed(0).tools[0].card

@@ -30,6 +30,7 @@ _EMPTY_BEFORE = re.compile(
     """,
     re.I | re.X,
 )
+_EMPTY_AFTER = re.compile(r"\s+(?:would|could|might|will)\b", re.I)  # "an afternoon with it would"
 _EMPTY_INSIDE = re.compile(
     r"\b(?: not | never(?!\s+once) | would | could )\b | n[’']t\b | [’']d\b", re.I | re.X
 )
@@ -86,6 +87,10 @@ def claims_use(phrase: str) -> bool:
 def _empty(text: str, span: Span, sentences: Sentences, source: Source) -> bool:
     """Whether the words deny or suppose the use, or are quoted from the description."""
     start, _end = sentences.around(span[0])
-    if _EMPTY_INSIDE.search(text, *span) or _EMPTY_BEFORE.search(text[start : span[0]]):
+    if (
+        _EMPTY_INSIDE.search(text, *span)
+        or _EMPTY_AFTER.match(text, span[1])
+        or _EMPTY_BEFORE.search(text[start : span[0]])
+    ):
         return True
     return folded(text[span[0] : span[1]]).text in source.folded

@@ -73,6 +73,12 @@ class Changes:
                 return those[-1], stands
         return None
 
+    def forget(self, change: Change) -> None:
+        """Leave out a change that cannot be taken back, or brought back, any more."""
+        for those in (self.standing, self.taken):
+            if change in those:
+                those.remove(change)
+
     def turn(self, change: Change, at: int) -> None:
         """Say that a change was taken back, or brought back, after so many decisions."""
         here, there = self.standing, self.taken

@@ -27,7 +27,11 @@ class Undoing(DeskPages):
         if found is None:
             raise UsageError("that is not what you did last. Load the page again.")
         change, stands = found
-        self._turn(change.turned if stands else change)
+        try:
+            self._turn(change.turned if stands else change)
+        except UsageError:
+            changes.forget(change)  # else it would stand before every earlier one
+            raise
         changes.turn(change, at=len(self.desk.made))
         word = "undone" if stands else "redone"
         return RedirectResponse(f"{change.back}?{word}={change.id}", 303)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from panel.scorecard import EDITED, AskedAgain, PersonaLine, Scorecard, Take, VerdictChange
-from panel.site.formats import LONGEST_NOTE, NO_VOTES, Standing, count_word, ship_share, standing
+from panel.site.formats import LONGEST_NOTE, NO_VOTES, Standing, count_word, standing
 from panel.text import counted, in_quotes, sentence, shortened
 
 _VERBS: dict[Standing, tuple[str, str]] = {
@@ -155,14 +155,16 @@ def without_votes(lines: Iterable[PersonaLine], word: str = "published") -> str:
 
 
 def pair_shares(left: Scorecard, right: Scorecard) -> str:
-    """Return the ship percentages of two tools; in words where one has no votes, so none."""
+    """Return who ships of two tools, with n; in words where one has no votes."""
     voted = [card for card in (left, right) if card.result.n]
     if len(voted) == 2:
-        return f"{ship_share(left.result)} and {ship_share(right.result)} ship"
+        both = [f"{card.result.ships} of {card.result.n}" for card in voted]
+        return f"{' and '.join(both)} ship"
     if not voted:
         return "No votes yet on either"
     [silent] = [card for card in (left, right) if not card.result.n]
-    return f"{ship_share(voted[0].result)} ship {voted[0].name}, no votes yet on {silent.name}"
+    [ships] = [f"{card.result.ships} of {card.result.n}" for card in voted]
+    return f"{ships} ship {voted[0].name}, no votes yet on {silent.name}"
 
 
 def signed(take: Take) -> str:

@@ -21,11 +21,12 @@ class _Said:
 
 
 def asked_again(
-    connection: Connection, chains: Mapping[Pair, Sequence[Decision]]
+    connection: Connection, chains: Mapping[Pair, Sequence[Decision]], model: str | None = None
 ) -> dict[Pair, tuple[AskedAgain, ...]]:
     """Return every note that was answered, oldest first, by tool × persona; taken back or not.
 
-    chains: every decision by tool × persona, oldest first. What nobody has answered is left out,
+    chains: every decision by tool × persona, oldest first. model: whose answers count; None for
+    all. What nobody has answered is left out,
     and so is a pair without such a note.
     """
     asking = {
@@ -33,7 +34,7 @@ def asked_again(
         for pair, chain in chains.items()
         if any(each.action == "ask_again" for each in chain)
     }
-    answers = _answers(connection, {tool for tool, _persona in asking}) if asking else {}
+    answers = _answers(connection, {tool for tool, _persona in asking}, model) if asking else {}
     found = {
         pair: tuple(_told(decisions, chains[pair], answers.get(pair, [])))
         for pair, decisions in asking.items()
@@ -41,14 +42,16 @@ def asked_again(
     return {pair: notes for pair, notes in found.items() if notes}
 
 
-def _answers(connection: Connection, tools: Iterable[str]) -> dict[Pair, list[_Said]]:
+def _answers(
+    connection: Connection, tools: Iterable[str], model: str | None
+) -> dict[Pair, list[_Said]]:
     """Return what was answered about these tools, oldest first."""
     rows = connection.execute(
         "SELECT tool, persona, wording, guidance_digest IS NOT NULL, verdict, "
         "strftime(finished_at, '%Y-%m-%dT%H:%M:%S.%f') FROM journal.narrow_current_attempts "
-        "WHERE final AND outcome <> 'error' AND tool IN (SELECT unnest(?::VARCHAR[])) "
-        "ORDER BY finished_at, repeat",
-        [sorted(tools)],
+        "WHERE final AND outcome <> 'error' AND tool IN (SELECT unnest($tools::VARCHAR[])) "
+        "AND ($model IS NULL OR model_identity = $model) ORDER BY finished_at, repeat",
+        {"tools": sorted(tools), "model": model},
     ).fetchall()
     found: dict[Pair, list[_Said]] = {}
     for tool, persona, *row, at in rows:
