@@ -95,7 +95,7 @@ def test_a_take_has_the_same_findings_alone_and_among_all(space: Space, panel: P
         alone = json.loads(panel("lint", slug, "--json", cwd=space.root).out)
         assert alone == [take for take in every if take["tool"] == slug]
     told = panel("lint", "cordage", cwd=space.root).err
-    assert "worn phrases of these takes are told on the first" in told and "of anvil." in told
+    assert "worn phrases of these takes are told on the first" in told and "(Anvil)." in told
     assert "worn phrase" not in panel("lint", cwd=space.root).err
 
 

@@ -223,14 +223,20 @@ def test_an_endpoint_that_is_none_is_refused_with_the_nearest(
 def test_where_nothing_is_found_an_address_is_asked_for(
     dialogue: Dialogue, bare: Space, mock: MockEndpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A base URL and the variable of a key are asked for; a key that is typed is not shown."""
+    """A base URL and the variable of a key are asked for; a key that is typed is not shown.
+
+    Where nothing listens the address is asked for again; its scheme may be left out.
+    """
     monkeypatch.setenv("PANEL_CACHE", str(bare.root / "nothing"))
     monkeypatch.setenv("LAB_KEY", KEY)
-    typed = ("another address", "nowhere", f"{mock.base_url}/", KEY, "LAB_KEY", "?", "mock-1", "y")
+    address = mock.base_url.removeprefix("http://")
+    typed = ("another address", "nowhere", "127.0.0.1:9", f"{address}/", KEY, "LAB_KEY", "?")
+    typed += ("mock-1", "y")
     done = dialogue(*typed)
     assert done.code == 0, done.err
     assert "no model to ask was found" in done.err or "no server is looked for" in done.err
     assert "The base URL is not a web address" in done.err
+    assert "Nothing listens at http://127.0.0.1:9." in done.err
     assert "Type a name, not the key" in done.err and KEY not in done.err + done.out
     assert settings(bare) == TEXT + (
         f'\n[endpoints.local]\nbase_url = "{mock.base_url}"\nmodel = "mock-1"\n'

@@ -208,6 +208,12 @@ def test_a_demo_models_page_says_first_that_there_is_nothing_to_compare() -> Non
     assert "'" not in reading.text and "'" not in Reading(page_of()).text
 
 
+def test_takes_that_no_editor_has_approved_are_called_drafts() -> None:
+    """The page may be passed on; the takes of a known page are drafts, or none is."""
+    text = Reading(page_of()).text
+    assert re.search(r"Drafts: no editor has approved \d+ of the \d+ takes on this page\.", text)
+
+
 def test_no_percentage_of_a_demo_model_stands_on_a_page() -> None:
     text = Reading(page_of(a_demo())).text
     assert "demo no ship percentage" in text and "there is nothing to compare" in text

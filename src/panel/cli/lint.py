@@ -147,13 +147,13 @@ def _sum_up(checked: list[_Checked], demo: bool, hidden: bool) -> None:
 def _point_at_worn(every: Sequence[Subject], told: Mapping[int, Sequence[Finding]]) -> None:
     """Say what these takes share with an earlier one, on which it is told."""
     many = sum(map(len, told.values()))
-    tools = list(dict.fromkeys(every[index].tool.slug for index in sorted(told)))
+    tools = list(dict.fromkeys(harmless(every[index].tool.name) for index in sorted(told)))
     if many:
         more = f" and {len(tools) - NAMED:,} more" if len(tools) > NAMED else ""
         note(
             f"Besides, {counted(many, 'worn phrase')} of these takes "
             f"{'is' if many == 1 else 'are'} told on the first take that has "
-            f"{'it' if many == 1 else 'them'}: of {', '.join(tools[:NAMED])}{more}. 'panel lint' "
+            f"{'it' if many == 1 else 'them'} ({', '.join(tools[:NAMED])}{more}). 'panel lint' "
             "without a name shows all."
         )
 

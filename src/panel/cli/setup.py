@@ -172,15 +172,27 @@ def _asked(running: Sequence[Choice], found: Sequence[FoundServer]) -> Choice:
     return choices[number]
 
 
+def _with_scheme(address: str) -> str:
+    """Return an address with the scheme that it leaves out, as OLLAMA_HOST may."""
+    if "://" in address or not re.search(r"[.:]", address):
+        return address
+    host = urlsplit(f"//{address}").hostname or ""
+    return f"{'http' if is_loopback(host) else 'https'}://{address}"
+
+
 def _elsewhere() -> Choice:
     """Ask for the address of a server and for where its key is; the key itself is never asked."""
     while True:
         try:
             asked = "Its base URL, such as https://llm.example.org/v1"
-            base_url = endpoint_address(typed(asked, about=ABOUT_ADDRESS))
-            break
+            base_url = endpoint_address(_with_scheme(typed(asked, about=ABOUT_ADDRESS)))
         except ValueError as error:
             note(f"The base URL {error}")
+            continue
+        here = is_loopback(urlsplit(base_url).hostname or "")
+        if not here or find_servers([base_url]):
+            break
+        note(f"Nothing listens at {base_url}. Start the server, or correct the address.")
     while True:
         asked = "The variable that holds its key, such as LAB_API_KEY (empty: no key)"
         name = typed(asked, "", ABOUT_KEY)

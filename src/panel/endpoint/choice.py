@@ -190,7 +190,8 @@ def _choice(option: Option, among: Sequence[Option], named: bool) -> Choice:
 
 
 def _nothing_found(found: Sequence[FoundServer]) -> str:
-    at = f"{OLLAMA_HOST} and " if os.environ.get(OLLAMA_HOST, "").strip() else ""
+    told = os.environ.get(OLLAMA_HOST, "").strip()
+    at = f"{OLLAMA_HOST}, which says {told!r}, and " if told else ""
     lines = [
         (
             "no endpoint is configured, and no model to ask was found on this machine "

@@ -90,8 +90,5 @@ def interruptible(interrupt: Callable[[], None]) -> Iterator[None]:
 
 def in_flight_kept(many: int) -> str:
     """Say what becomes of the calls in flight after a first Ctrl-C."""
-    return (
-        f"Stopping: {counted(many, 'call in flight is', 'calls in flight are')} paid for and will "
-        "be kept. "
-        "Ctrl-C again drops them."
-    )
+    calls = counted(many, "call in flight", "calls in flight")
+    return f"Stopping: {calls} will be kept. Ctrl-C again drops {'it' if many == 1 else 'them'}."
