@@ -158,6 +158,15 @@ def test_the_desk_confirms_with_one_button_and_goes_on(session: Session) -> None
     assert f'href="{TAKE}' not in session.get("/?state=stale")[1]
 
 
+def test_the_desk_says_what_was_undone(session: Session) -> None:
+    """Two in a row on one take are told apart: that its words stand, and its approval."""
+    session.post(f"{TAKE}/decide", confirm_form(session) | {"note": "Only the format changed."})
+    for what in ("that its words still stand", "its approval"):
+        last = stands(session, PAIR).in_force[-1]
+        form = session.form(*PAIR, action="undo", undoes=last)
+        assert what in session.post(f"{TAKE}/decide", form)[1]
+
+
 def entry_is_confirmed(session: Session) -> bool:
     found = session.desk.snapshot().entry(*PAIR)
     return found is not None and found.confirmed

@@ -218,6 +218,7 @@ class DeskPages:
             "undoable": entry.review.latest == made.decision_id and back is not None,
             "undoes": back.decision_id if back else "",
             "redone": redone,
+            "undone": target.action if target is not None and not redone else "",
             "key": "U" if made.action == "undo" and not redone else "u",
         }
 
