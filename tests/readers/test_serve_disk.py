@@ -14,6 +14,7 @@ import pytest
 from tests.support.readers_server import Reply, Served, serving_on_a_small_disk, write_site
 from tests.support.smtp_server import Mailbox
 from tests.support.subscribing import ANN, link, wait_for
+from tests.support.threads import wait_until
 
 FULL, READ_ONLY = "No space left on device", "Read-only file system"
 
@@ -51,7 +52,8 @@ def test_on_a_read_only_disk_nothing_is_acknowledged_and_all_goes_on_afterwards(
         site.post("/subscribe", {"email": ANN})
         wait_for(box, 1)
         token = link(box, site).partition("=")[2]
-        assert order("mount -o remount,ro community") == "done: 0"
+        # Busy while the server still writes down that the mail went out.
+        wait_until(lambda: order("mount -o remount,ro community") == "done: 0")
         for ask in requests(site, cookie, token):
             reply = ask()
             assert reply.status == 503 and "could not be saved. Try again later" in reply.text
