@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import functools
 import importlib
 import inspect
 import pkgutil
@@ -19,6 +20,7 @@ ONCE = ("match", "fullmatch")  # these try one place of a text; all others try e
 FLAGS_AT = {"compile": 1, "split": 3, "sub": 4, "subn": 4}  # elsewhere the third argument
 
 
+@functools.cache
 def patterns() -> dict[str, tuple[Pattern, frozenset[str]]]:
     """Return the patterns by the place where each stands, with the ways in which it is run.
 
