@@ -9,7 +9,7 @@ A      := mistral-8x22b-instruct-v2
 B      := codestral-2-0
 PAGE   := runs/comparison.html
 
-.PHONY: demo quick test test-long test-ray check browser bench soak servers model-servers format clean help
+.PHONY: demo quick test test-all test-long test-ray check browser bench soak servers model-servers format clean help
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,9 +32,12 @@ PURE   := tests/test_*.py tests/stats tests/cells tests/checks tests/workspace t
 quick: check  ## lint, types, floors, and the tests that need no socket, browser or process
 	$(PYTEST) -n 2 -q -m 'not process and not model' $(PURE)
 
-test: $(VENV)/test weights browser check  ## lint, types, floors, then every test, the real model included
-	$(PYTEST) $(MANY)
+test: $(VENV)/test weights browser check  ## lint, types, floors, then every test that is quick, the real model included
+	$(PYTEST) $(MANY) $(if $(SLOW),,-m 'not slow')
 	$(BIN)/python -m bench.ratio
+
+test-all:  ## the same with the slow tests, as CI runs it: about a quarter of an hour
+	$(MAKE) test SLOW=1
 
 test-long: export PANEL_TEST_LONG := 1
 test-long: $(VENV)/test $(VENV)/notebook weights browser check  ## the same at full size, the soak included: about an hour

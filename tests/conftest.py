@@ -85,7 +85,7 @@ def pytest_unconfigure() -> None:
 
 
 def _sample(cases: list[pytest.Item]) -> list[pytest.Item]:
-    """Return the cases of one test that `make test` runs: evenly spaced, from first to last."""
+    """Return the cases of a sampled test that are run: evenly spaced, from first to last."""
     if cases[0].get_closest_marker("long"):
         return []
     sampled = cases[0].get_closest_marker("sample")

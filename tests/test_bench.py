@@ -62,6 +62,7 @@ def test_the_peak_memory_of_a_child_holds_that_of_its_own_children(tmp_path: Pat
     assert found.peak_mb > 160_000_000 / 2**20
 
 
+@pytest.mark.slow
 @pytest.mark.process
 def test_the_cpu_of_a_child_holds_that_of_its_own_children(tmp_path: Path) -> None:
     inner = "import time\nwhile time.process_time() < 0.5: pass"
@@ -73,6 +74,7 @@ def test_the_cpu_of_a_child_holds_that_of_its_own_children(tmp_path: Path) -> No
 # --- clients side by side ---------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.process
 def test_clients_ask_the_same_number_of_questions_and_the_result_is_json() -> None:
     words = ("raw aiohttp", "openai.post", "panel run", "--cells", "8", "--rounds", "1", "--json")
@@ -146,6 +148,7 @@ def test_a_run_of_100000_cells_may_take_250_megabytes() -> None:
     assert "251.00 MB" in sentence
 
 
+@pytest.mark.slow
 @pytest.mark.process
 def test_steps_of_growth_work_on_a_small_workspace() -> None:
     steps = size(["check --frozen"], list(growth.STEPS))
@@ -158,6 +161,7 @@ def test_steps_of_growth_work_on_a_small_workspace() -> None:
 # --- one long run, the rooms, the ratio -------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.process
 @LINUX
 def test_a_long_run_is_looked_at_until_all_is_asked() -> None:
@@ -194,6 +198,7 @@ def test_a_sample_belongs_to_the_innermost_room_of_its_callback(
     assert rooms.room_of(";".join(frames)) == room
 
 
+@pytest.mark.slow
 @pytest.mark.process
 @pytest.mark.parametrize(("kept", "code"), [(0.01, 1), (100.0, 0)])
 def test_the_ratio_fails_where_our_loop_costs_more_beside_the_bare_one_than_it_did(

@@ -74,6 +74,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
 # --- what is in them --------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_source_distribution_has_what_git_has_and_nothing_else(built: Built) -> None:
     """A new file at the top is named under [tool.hatch.build.targets.sdist]."""
     found = contents(built.source)
@@ -81,6 +82,7 @@ def test_the_source_distribution_has_what_git_has_and_nothing_else(built: Built)
     assert all(found[name] == (ROOT / name).read_bytes() for name in tracked())
 
 
+@pytest.mark.slow
 def test_the_wheel_has_the_package_the_sample_workspace_and_the_licences(built: Built) -> None:
     found = contents(built.wheel)
     sample = tuple(f"{name}/" for name in ("personas", "prompts", "probes", "tools", "experiments"))
@@ -117,6 +119,7 @@ def test_no_file_of_either_holds_a_path_of_the_machine_that_built_it(built: Buil
             assert str(ROOT).encode() not in content, name
 
 
+@pytest.mark.slow
 def test_what_is_built_from_the_source_distribution_is_the_same_to_the_byte(
     built: Built, tmp_path: Path
 ) -> None:
@@ -172,6 +175,7 @@ def alone(tmp_path: Path) -> Installed:
     return beside_these_libraries(tmp_path, tmp_path / "guards.log")
 
 
+@pytest.mark.slow
 def test_the_wheel_alone_does_the_main_job_where_nothing_of_the_checkout_can_be_opened(
     built: Built, alone: Installed, mock: MockEndpoint, tmp_path: Path
 ) -> None:
@@ -202,6 +206,7 @@ def test_the_guard_around_the_checkout_bites(alone: Installed, tmp_path: Path) -
     assert "README.md" in alone.log.read_text()
 
 
+@pytest.mark.slow
 def test_the_action_installs_the_program_from_an_archive_of_a_commit(
     built: Built, alone: Installed, tmp_path: Path
 ) -> None:

@@ -77,6 +77,7 @@ def test_every_page_is_in_the_navigation_once() -> None:
     assert sorted(navigation()) == sorted(name for name in placed() if name.endswith(".md"))
 
 
+@pytest.mark.slow
 def test_every_link_of_a_page_leads_to_the_site_or_the_repository(tmp_path: Path) -> None:
     assemble(tmp_path)
     files = {file.name for file in (tmp_path / "docs").iterdir()}
@@ -90,6 +91,7 @@ def test_every_link_of_a_page_leads_to_the_site_or_the_repository(tmp_path: Path
                 assert path in files, f"{file.name}: {link}"
 
 
+@pytest.mark.slow
 def test_every_link_and_anchor_of_the_site_leads_somewhere(site: Path) -> None:
     pages = {file.name: read(file) for file in site.glob("*.html")}
     for name, page in pages.items():
@@ -103,6 +105,7 @@ def test_every_link_and_anchor_of_the_site_leads_somewhere(site: Path) -> None:
                 assert anchor in pages[target].anchors, f"{name}: {link}"
 
 
+@pytest.mark.slow
 def test_no_page_loads_anything_from_elsewhere(site: Path) -> None:
     for file in site.glob("*.html"):
         page = read(file)
@@ -130,6 +133,7 @@ def walk(parser: MarkdownIt, text: str) -> Iterator[str]:
         yield from (child.type for child in token.children or ())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 def test_a_reader_finds_a_page_by_a_word_in_it(
     site: Path, new_page: NewPage, width: int, scheme: str

@@ -23,6 +23,7 @@ def test_a_hash_names_its_method_and_never_changes() -> None:
     assert text_hash("") == "cae66941d9efbd404e4d88758ea67670"
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.text(), values))
 def test_the_order_of_keys_does_not_matter(mapping: dict[str, object]) -> None:
     assert content_hash(dict(reversed(mapping.items()))) == content_hash(mapping)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 # Modules that Python has on POSIX systems only.
 POSIX = ("fcntl", "grp", "pwd", "resource", "termios")
 
@@ -20,6 +22,7 @@ for module in pkgutil.walk_packages(panel.__path__, "panel."):
 """
 
 
+@pytest.mark.slow
 def test_every_module_can_be_imported_without_the_modules_that_only_posix_has() -> None:
     command = [sys.executable, "-c", IMPORT_ALL, *POSIX]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -36,6 +39,7 @@ print(*sorted({"numpy", "scipy", "sklearn", "vl_convert"} & set(sys.modules)))
 """
 
 
+@pytest.mark.slow
 def test_no_command_imports_the_libraries_of_research_before_it_is_called() -> None:
     command = [sys.executable, "-c", IMPORT_COMMANDS]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

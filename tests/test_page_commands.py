@@ -168,6 +168,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.mark.slow
 @pytest.mark.process
 @pytest.mark.parametrize("page", [page for page, found in COMMANDS.items() if found])
 def test_every_command_of_a_page_runs_and_prints_what_it_shows(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -12,8 +14,12 @@ from hypothesis import strategies as st
 
 from tests.support.patterns import ONCE, Pattern, patterns
 from tests.support.sizes import size
+from tests.support.space import ROOT
 
-FOUND = patterns()
+SOURCE = ROOT / "src" / "panel"
+ROOMS = sorted(
+    each.stem for each in SOURCE.iterdir() if each.name not in ("__pycache__", "py.typed")
+)
 COMMON = (
     *(" ", "\n", "\t", "a", "A", "0", "-", ".", "+", ":", "/", "_", "=", "*", "#", "|", "\\", "`"),
     *(
@@ -82,10 +88,29 @@ def pumped(example: str, cut: tuple[int, int]) -> Iterator[tuple[str, str]]:
         yield "", example
 
 
-@pytest.mark.parametrize("place", FOUND)
-@pytest.mark.timeout(120)
-def test_the_time_of_a_pattern_grows_in_line_with_the_text(place: str) -> None:
-    pattern, ways = FOUND[place]
+@functools.cache
+def by_room() -> dict[str, list[str]]:
+    """Return the places of the patterns by the folder or file of src/panel/ that has them."""
+    found: dict[str, list[str]] = {}
+    for place in patterns():
+        found.setdefault(re.split("[.:]", place)[1], []).append(place)
+    return found
+
+
+@pytest.mark.slow
+def test_every_pattern_is_of_a_room_that_is_looked_at() -> None:
+    assert not {*by_room()} - {*ROOMS} and sum(map(len, by_room().values())) > 400
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("room", ROOMS)
+def test_the_time_of_a_pattern_grows_in_line_with_the_text(room: str) -> None:
+    for place in by_room().get(room, []):
+        try_on_what_is_slow(place, *patterns()[place])
+
+
+def try_on_what_is_slow(place: str, pattern: Pattern, ways: frozenset[str]) -> None:
+    """Run a pattern over texts that make a bad one slow; fails where its time grows too fast."""
     text = pattern.pattern
     written = text.decode("latin-1") if isinstance(text, bytes) else pattern
     beyond = "".join(sign for sign in str(text) if not sign.isascii())
@@ -97,7 +122,7 @@ def test_the_time_of_a_pattern_grows_in_line_with_the_text(place: str) -> None:
 
     def hold(*pieces: str) -> None:
         for way in {"finditer"} if ways - {*ONCE} else ways:
-            assert not grows_too_fast(pattern, way, pieces), (way, *pieces)
+            assert not grows_too_fast(pattern, way, pieces), (place, way, *pieces)
 
     @settings(
         max_examples=size(1, 150),

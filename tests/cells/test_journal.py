@@ -59,6 +59,7 @@ def lines_of(raw: bytes) -> list[dict[str, Any]]:
     return [json.loads(line) for line in raw.splitlines()]
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.text(), json_values))
 def test_a_line_comes_back_as_it_was(line: dict[str, Any]) -> None:
     raw = encode(line)

@@ -77,6 +77,7 @@ def test_the_usual_program_reads_a_compressed_journal(file: Path) -> None:
     assert subprocess.run(words, check=True, capture_output=True).stdout == plain
 
 
+@pytest.mark.slow
 def test_damage_leaves_the_lines_of_other_parts_and_is_told(file: Path) -> None:
     """Wherever a byte is changed; where the size of the journal stands, nothing is lost."""
     many, pick = len([*read_lines(file)]), random.Random(7)

@@ -280,6 +280,7 @@ def test_a_template_that_changes_while_a_run_goes_on_changes_no_question_of_it(
     assert [cell.messages for cell in fresh] == planned
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("profile", ["standard", "extractive"])
 def test_ten_thousand_tools_are_planned_in_megabytes(space: Space, profile: str) -> None:
     """40,000 cells share what they can, and hold none of the text that is asked."""

@@ -214,6 +214,7 @@ def test_a_line_of_this_format_without_a_seal_is_left_out_of_any_journal(tmp_pat
     assert faults(file) == {1: UNSEALED} and numbers(file) == []
 
 
+@pytest.mark.slow
 def test_bits_flipped_at_random_are_all_found(tmp_path: Path) -> None:
     """Of 2,000 flips in a journal with long lines, each one is named."""
     chance = random.Random(4)

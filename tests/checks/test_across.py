@@ -46,6 +46,7 @@ def test_takes_of_the_same_personas_on_other_tools_are_not_alike() -> None:
     assert checks(found, "near-duplicate") == {}
 
 
+@pytest.mark.slow
 def test_one_copy_is_found_among_thousands_of_takes() -> None:
     pick = random.Random(7)
     words = FIRST.split() + SECOND.split()

@@ -24,6 +24,7 @@ def one_by_one(subjects: list[Subject], catalog: list[Tool]) -> list[list[Findin
     return [check_take(subject, others) for subject in subjects]
 
 
+@pytest.mark.slow
 def test_several_processes_find_what_one_does_in_the_order_of_the_takes() -> None:
     """Takes of other tools' names, with beats and quotes, in no order of tools, some twice."""
     names = [
@@ -40,6 +41,7 @@ def test_several_processes_find_what_one_does_in_the_order_of_the_takes() -> Non
     assert {"other-tools-fact", "evidence-not-found", "name-outside-source"} <= checks
 
 
+@pytest.mark.slow
 def test_a_tool_under_review_need_not_be_in_the_catalog() -> None:
     stranger = a_take(f"A rival of {TOOLS[3].name}, at $77.31.", a_tool("Bellowfax"))
     subjects = [*TAKES[:8], stranger]
@@ -53,6 +55,7 @@ def test_hardly_any_takes_are_no_trouble_to_several_processes(count: int) -> Non
         assert list(found) == one_by_one(TAKES[:count], TOOLS[:count])
 
 
+@pytest.mark.slow
 def test_a_process_is_started_for_each_core_but_for_few_takes_none(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -67,6 +70,7 @@ def test_a_process_is_started_for_each_core_but_for_few_takes_none(
     assert multiprocessing.active_children() == []
 
 
+@pytest.mark.slow
 def test_what_ends_the_block_ends_the_processes() -> None:
     with pytest.raises(KeyboardInterrupt), checking(TAKES, TOOLS, processes=2) as found:
         next(found)

@@ -105,6 +105,7 @@ ODD = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("piece", ODD)
 @pytest.mark.timeout(60)
 def test_an_odd_text_longer_than_any_take_keeps_the_checks_busy_for_no_minute(piece: str) -> None:
@@ -113,6 +114,7 @@ def test_an_odd_text_longer_than_any_take_keeps_the_checks_busy_for_no_minute(pi
     check_take(a_take((piece * length)[:length]), OTHERS)
 
 
+@pytest.mark.slow
 def test_the_work_of_checking_a_catalog_grows_in_line_with_it() -> None:
     def checking(count: int) -> Callable[[], None]:
         made, subjects = many_takes(count)

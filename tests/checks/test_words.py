@@ -86,6 +86,7 @@ def of_the_checks() -> dict[str, Wanted]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", of_the_checks())
 def test_the_words_of_a_pattern_leave_out_nothing_that_it_matches(place: str) -> None:
     """Words that whatever it matches begins with, or has: in made-up matches, and in takes."""

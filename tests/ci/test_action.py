@@ -288,6 +288,7 @@ def test_a_change_shuts_its_gate_with_the_comment_already_posted(
     assert done.outputs["asked"] == "16"
 
 
+@pytest.mark.slow
 def test_an_edit_that_is_taken_back_restores_the_files_of_the_base(
     runner: Runner, mock: MockEndpoint, forge: Forge
 ) -> None:
@@ -338,6 +339,7 @@ def test_a_budget_that_is_reached_is_an_error_and_the_report_says_what_is_left(
     assert told["bellows", "builder"].find("skipped") is None
 
 
+@pytest.mark.slow
 def test_a_missing_key_in_a_pull_request_of_ones_own_still_gives_a_report(
     runner: Runner, mock: MockEndpoint, forge: Forge
 ) -> None:
@@ -361,6 +363,7 @@ def test_a_missing_key_in_a_pull_request_of_ones_own_still_gives_a_report(
     assert len(forge.comments) == 1 and "4 reworded" in forge.comments[0]["body"]
 
 
+@pytest.mark.slow
 def test_two_workspaces_in_one_job_share_no_artifact_comment_or_cache(
     runner: Runner, mock: MockEndpoint, forge: Forge
 ) -> None:
@@ -387,6 +390,7 @@ def test_two_workspaces_in_one_job_share_no_artifact_comment_or_cache(
     assert again.ok and len(forge.comments) == 2 and len(runner.artifacts) == 2
 
 
+@pytest.mark.slow
 def test_each_job_that_is_stopped_by_its_budget_gets_further_than_the_last(
     runner: Runner, mock: MockEndpoint
 ) -> None:
@@ -399,6 +403,7 @@ def test_each_job_that_is_stopped_by_its_budget_gets_further_than_the_last(
     assert git(runner.root, "status", "--porcelain", "-uall") == " M verdicts/anvil.json\n"
 
 
+@pytest.mark.slow
 def test_a_job_that_asked_nothing_keeps_no_second_copy_of_the_answers(runner: Runner) -> None:
     reword(runner)
     runner.job("pull_request", pull_request(runner))
@@ -542,6 +547,7 @@ def test_a_replay_answers_without_a_model_even_in_a_fork(
 # Hostile surroundings
 
 
+@pytest.mark.slow
 def test_inputs_and_names_of_branches_are_never_run(
     runner: Runner, mock: MockEndpoint, tmp_path: Path
 ) -> None:

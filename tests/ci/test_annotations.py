@@ -137,6 +137,7 @@ def flip(space: Space, mock: MockEndpoint, *tools: str) -> None:
     freeze(space)
 
 
+@pytest.mark.slow
 def test_one_diff_writes_every_form_and_names_the_line_that_was_edited(
     copied: Callable[[Make], Space], mock: MockEndpoint, panel: Panel, tmp_path: Path
 ) -> None:
@@ -168,6 +169,7 @@ def test_one_diff_writes_every_form_and_names_the_line_that_was_edited(
         assert alone.out == written[form].read_text(), "the same as on stdout"
 
 
+@pytest.mark.slow
 def test_a_tool_of_a_table_in_a_folder_of_the_repository_has_its_own_line(
     copied: Callable[[Make], Space], mock: MockEndpoint, panel: Panel, tmp_path: Path
 ) -> None:

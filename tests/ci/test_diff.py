@@ -243,6 +243,7 @@ def diff(panel: Panel, space: Space, *words: str) -> dict[str, Any]:
     return told
 
 
+@pytest.mark.slow
 def test_nothing_changed_is_nothing_told(versioned: Space, panel: Panel) -> None:
     told = diff(panel, versioned, "HEAD")
     assert (told["verdicts"], told["inputs"], told["failures"]) == (
@@ -254,6 +255,7 @@ def test_nothing_changed_is_nothing_told(versioned: Space, panel: Panel) -> None
     assert "nothing differs" in done.out and "none differs" in done.out
 
 
+@pytest.mark.slow
 def test_input_files_come_with_the_lines_that_differ(versioned: Space, panel: Panel) -> None:
     file = versioned.root / "tools/anvil.md"
     reword(versioned.root)
@@ -275,6 +277,7 @@ def test_input_files_come_with_the_lines_that_differ(versioned: Space, panel: Pa
     assert [(row["added"], row["removed"]) for row in back] == [(0, 2), (1, 3)]
 
 
+@pytest.mark.slow
 def test_a_tool_that_git_does_not_track_yet_is_an_input_that_differs(
     versioned: Space, panel: Panel
 ) -> None:
@@ -295,6 +298,7 @@ def test_a_percentage_that_is_not_that_of_the_votes_says_why() -> None:
     assert ship_words(None) == "—"
 
 
+@pytest.mark.slow
 def test_a_changed_tool_that_the_panel_now_skips_has_flipped(
     versioned: Space, mock: MockEndpoint, panel: Panel
 ) -> None:
@@ -312,6 +316,7 @@ def test_a_changed_tool_that_the_panel_now_skips_has_flipped(
     assert "0 of 24 answers, on 0 of 6 canaries" in told["model"]["sentence"]
 
 
+@pytest.mark.slow
 def test_a_model_that_moved_is_told_as_such_beside_the_flips(
     versioned: Space, mock: MockEndpoint, panel: Panel
 ) -> None:
@@ -328,6 +333,7 @@ def test_a_model_that_moved_is_told_as_such_beside_the_flips(
     assert diff(panel, versioned, "HEAD")["model"]["moved"] is None, "told once"
 
 
+@pytest.mark.slow
 def test_a_server_that_serves_another_model_is_told_from_the_answers_themselves(
     versioned: Space, mock: MockEndpoint, panel: Panel
 ) -> None:
@@ -346,6 +352,7 @@ def test_a_server_that_serves_another_model_is_told_from_the_answers_themselves(
     assert "names another model" in told["sentence"]
 
 
+@pytest.mark.slow
 def test_two_runs_are_compared_without_git_or_frozen_verdicts(
     mocked: Space, mock: MockEndpoint, panel: Panel
 ) -> None:
@@ -361,6 +368,7 @@ def test_two_runs_are_compared_without_git_or_frozen_verdicts(
     assert {pair["kind"] for tool in told["verdicts"] for pair in tool["personas"]} == {"flipped"}
 
 
+@pytest.mark.slow
 @pytest.mark.sample(2)
 @pytest.mark.parametrize("form", ["runs", "a run and now", "folders", "revisions"])
 def test_a_panel_that_is_asked_again_flips_nothing_by_noise_whatever_is_compared(
@@ -392,6 +400,7 @@ def test_a_panel_that_is_asked_again_flips_nothing_by_noise_whatever_is_compared
     assert kinds <= {"leaning"}
 
 
+@pytest.mark.slow
 def test_the_text_says_all_three_parts(versioned: Space, mock: MockEndpoint, panel: Panel) -> None:
     reword(versioned.root)
     mock.face = always("skip")
@@ -415,6 +424,7 @@ def test_the_text_says_all_three_parts(versioned: Space, mock: MockEndpoint, pan
 HOSTILE = "\x1b[2J\x1b]0;owned\x07 nice \u202egnp.exe \x9b31m <b>bold</b>"
 
 
+@pytest.mark.slow
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("form", ["text", "json", "markdown", "junit"])
 def test_escape_sequences_in_takes_and_names_are_harmless_in_every_form(

@@ -255,6 +255,7 @@ def gitlab(
         yield GitLab(tmp_path / "checkout", origin, variables)
 
 
+@pytest.mark.slow
 def test_gitlabs_job_gives_its_verdicts_back_and_then_asks_nothing(
     gitlab: GitLab, mock: MockEndpoint, tmp_path: Path
 ) -> None:
@@ -282,6 +283,7 @@ git update-ref refs/heads/work $new
     assert git(gitlab.origin, "log", "--format=%s", "-3", "work").splitlines() == log
 
 
+@pytest.mark.slow
 def test_gitlabs_job_that_is_stopped_reports_and_the_next_one_goes_on(
     gitlab: GitLab, mock: MockEndpoint
 ) -> None:
@@ -303,6 +305,7 @@ def test_gitlabs_job_without_a_token_leaves_its_verdicts_in_the_artifact(gitlab:
     assert git(gitlab.origin, "log", "--format=%s", "-1", "work") == "Say it otherwise\n"
 
 
+@pytest.mark.slow
 def test_the_worked_repository_works(tmp_path: Path, mock: MockEndpoint, programs: Path) -> None:
     mock.face = always("ship")
     [settings] = blocks("toml")

@@ -338,6 +338,7 @@ TABLE = [(12, record, noise) for noise in NOISE for record in (1, 5)] + [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.sample(3)
 @pytest.mark.parametrize(("tools", "record", "noise"), TABLE)
 def test_the_page_says_how_often_a_move_is_seen_and_how_often_a_false_one(
@@ -373,6 +374,7 @@ def a_check(day: int, draw: random.Random, rates: Rates, cells: dict[Key, Answer
     )
 
 
+@pytest.mark.slow
 def test_false_alarms_stay_rare_while_the_record_grows_by_the_canaries_that_agreed() -> None:
     """Twelve canaries on record once, asked on five days of a model that never moves."""
     draw, rates, alarms, jobs = random.Random(4), NOISE["25 %"], 0, 0

@@ -267,6 +267,7 @@ def flip(space: Space, mock: MockEndpoint) -> None:
     freeze(space)
 
 
+@pytest.mark.slow
 @pytest.mark.sample(3)
 @pytest.mark.parametrize(
     ("words", "code"),
@@ -303,6 +304,7 @@ def test_the_exit_code_says_whether_a_gate_is_shut(
         assert bool(json.loads(done.out)["failures"]) == (code == 1)
 
 
+@pytest.mark.slow
 def test_stale_is_about_the_whole_head_and_says_why(versioned: Space, panel: Panel) -> None:
     assert panel("diff", "HEAD", "--fail-on", "stale", cwd=versioned.root).code == 0
     edit(versioned.root / "tools/bellows.md", "reads JSON", "eats JSON")
@@ -344,6 +346,7 @@ def test_an_edit_on_which_the_panel_abstains_shuts_abstain(
     assert done.err.startswith("abstain: 4 personas abstained: anvil × builder, ")
 
 
+@pytest.mark.slow
 def test_the_report_is_written_whole_before_the_exit(
     versioned: Space, mock: MockEndpoint, panel: Panel, tmp_path: Path
 ) -> None:

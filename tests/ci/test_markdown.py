@@ -228,6 +228,7 @@ def test_hostile_text_anywhere_in_a_report_does_nothing(text: str) -> None:
 MARKS = st.text(st.sampled_from("\\`*_{}[]()#+-!|~<>&@:/.= \n\t\"'$^1ax"), max_size=30)
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(st.text(max_size=60) | MARKS | st.lists(st.sampled_from(HOSTILE), max_size=3).map("".join))
 @example("\\")
@@ -306,6 +307,7 @@ def test_a_smaller_limit_holds_too(limit: int) -> None:
     whole(text)
 
 
+@pytest.mark.slow
 def test_many_long_names_of_files_gates_canaries_and_models_leave_the_limit_whole() -> None:
     long = "@#&" * 3000
     names = [f"{n}{long}" for n in range(300)]

@@ -62,6 +62,7 @@ def test_a_file_of_something_else_is_refused_by_name(tmp_path: Path, text: str |
         read_outcome(file)
 
 
+@pytest.mark.slow
 def test_a_run_of_canaries_alone_is_reported_like_any_other(
     copied: Callable[[Make], Space], mock: MockEndpoint, panel: Panel, tmp_path: Path
 ) -> None:

@@ -73,6 +73,7 @@ def test_without_a_head_a_revision_is_set_against_the_files_as_they_are_now(
     assert head.root == versioned.root and head.folder == versioned.root / FOLDER
 
 
+@pytest.mark.slow
 @pytest.mark.sample(2)
 @pytest.mark.parametrize("name", ["main", "branch", "v1", "HEAD~1", "short id"])
 def test_every_name_git_has_for_a_commit_is_a_side(
@@ -155,6 +156,7 @@ def test_files_that_this_version_cannot_read_matter_to_the_gate_on_stale_alone(
             failures(difference({}, {}), head, stale)
 
 
+@pytest.mark.slow
 def test_a_folder_of_frozen_verdicts_is_a_side_without_files(
     versioned: Space, mock: MockEndpoint, tmp_path: Path
 ) -> None:
@@ -173,6 +175,7 @@ def test_an_empty_folder_has_no_verdicts(versioned: Space, tmp_path: Path) -> No
     assert words(head) == {"anvil": ALL_SHIP, "bellows": ALL_SHIP}
 
 
+@pytest.mark.slow
 def test_a_run_is_the_state_as_of_its_end_whatever_came_after(
     mocked: Space, mock: MockEndpoint
 ) -> None:
@@ -223,6 +226,7 @@ def test_a_run_counts_votes_over_repeats_and_leaves_errors_out(
     assert [answer.outcome for answer in verdict.answers].count("abstain") == 1
 
 
+@pytest.mark.slow
 def test_a_run_is_compared_over_the_answers_of_its_own_model(
     mocked: Space, mock: MockEndpoint
 ) -> None:
@@ -261,6 +265,7 @@ def test_a_word_that_is_no_side_is_refused_with_what_it_could_be(
     assert not (versioned.root / "stolen").exists()
 
 
+@pytest.mark.slow
 def test_outside_a_repository_folders_and_runs_are_sides_and_revisions_are_not(
     mocked: Space, mock: MockEndpoint, tmp_path: Path
 ) -> None:
@@ -295,6 +300,7 @@ def test_frozen_verdicts_with_the_marks_of_a_merge_name_their_file(versioned: Sp
         both(versioned, "HEAD")
 
 
+@pytest.mark.slow
 def test_the_command_runs_from_a_folder_below_the_workspace(
     versioned: Space, mock: MockEndpoint, panel: Panel
 ) -> None:

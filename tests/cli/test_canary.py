@@ -52,6 +52,7 @@ def gate(panel: Panel, space: Space) -> int:
     return panel("diff", "main", "--fail-on", "drift", cwd=space.root).code
 
 
+@pytest.mark.slow
 def test_canaries_that_answer_as_before_end_with_0_and_change_no_verdict(
     watched: Space, mock: MockEndpoint, panel: Panel
 ) -> None:
@@ -65,6 +66,7 @@ def test_canaries_that_answer_as_before_end_with_0_and_change_no_verdict(
     assert freeze(watched).written == [f"{CANARIES}/{found['run_id']}.json"]
 
 
+@pytest.mark.slow
 def test_a_model_that_moved_ends_with_1_and_says_what_to_do(
     watched: Space, mock: MockEndpoint, panel: Panel
 ) -> None:
@@ -77,6 +79,7 @@ def test_a_model_that_moved_ends_with_1_and_says_what_to_do(
     assert told(panel, watched, 1)["moved"] is True
 
 
+@pytest.mark.slow
 def test_an_accepted_model_opens_the_gate_and_is_what_later_jobs_are_measured_against(
     watched: Space, mock: MockEndpoint, panel: Panel, tmp_path: Path
 ) -> None:
@@ -110,6 +113,7 @@ def test_an_accepted_model_opens_the_gate_and_is_what_later_jobs_are_measured_ag
     assert told(panel, clone, 1)["moved"] is True, "the old model is the one that is new now"
 
 
+@pytest.mark.slow
 def test_a_server_that_renames_its_model_shuts_the_gate_until_that_is_accepted(
     watched: Space, mock: MockEndpoint, panel: Panel
 ) -> None:
@@ -125,6 +129,7 @@ def test_a_server_that_renames_its_model_shuts_the_gate_until_that_is_accepted(
     assert told(panel, watched, 0)["moved"] is False
 
 
+@pytest.mark.slow
 def test_another_system_fingerprint_alone_is_mentioned_and_fails_nothing(
     watched: Space, mock: MockEndpoint, panel: Panel
 ) -> None:
@@ -161,6 +166,7 @@ def test_a_bound_ends_it_with_4_and_what_was_answered_counts(
     assert sum(each["n_again"] for each in found["canaries"]) == 10
 
 
+@pytest.mark.slow
 def test_cells_that_end_in_error_end_it_with_1_and_a_lost_endpoint_with_3(
     watched: Space, mock: MockEndpoint, panel: Panel
 ) -> None:
@@ -177,6 +183,7 @@ def test_cells_that_end_in_error_end_it_with_1_and_a_lost_endpoint_with_3(
     assert told(panel, watched, 3)["moved"] is None
 
 
+@pytest.mark.slow
 def test_answers_are_recorded_and_replayed(
     watched: Space, mock: MockEndpoint, panel: Panel
 ) -> None:

@@ -76,6 +76,7 @@ def runs_of(space: Space) -> list[str]:
     return [f"run:{name}" for (name,) in rows(space, "SELECT run_id FROM runs ORDER BY started_at")]
 
 
+@pytest.mark.slow
 def test_json_has_the_difference_what_decides_and_both_takes_of_a_flip(
     models: Space, panel: Panel
 ) -> None:
@@ -97,6 +98,7 @@ def test_json_has_the_difference_what_decides_and_both_takes_of_a_flip(
         assert each["a"]["take"] and each["b"]["take"]
 
 
+@pytest.mark.slow
 def test_the_report_says_what_decides_and_what_only_describes(models: Space, panel: Panel) -> None:
     done = panel("compare-arms", A, B, cwd=models.root)
     said = " ".join(done.out.split())
@@ -114,6 +116,7 @@ def test_the_report_says_what_decides_and_what_only_describes(models: Space, pan
     assert f"Shown: {B} ships less often than {A} (sign-flip p = 0.004)." in said
 
 
+@pytest.mark.slow
 def test_an_expectation_is_tested_on_its_side_alone(models: Space, panel: Panel) -> None:
     assert record(panel, models, A, B, "--expect", "more")["decision"]["p"] == 1
     fewer = record(panel, models, A, B, "--expect", "fewer")
@@ -136,6 +139,7 @@ def test_what_cannot_be_compared_is_refused_in_one_line(models: Space, panel: Pa
         assert done.code == 2 and said in done.err and not done.out, words
 
 
+@pytest.mark.slow
 def test_five_tools_are_too_few(mocked: Space, mock: MockEndpoint, panel: Panel) -> None:
     named(mocked, 5)
     mock.face = always("ship")
@@ -146,6 +150,7 @@ def test_five_tools_are_too_few(mocked: Space, mock: MockEndpoint, panel: Panel)
     assert "the smallest two-sided p of the sign-flip test is 2/32 = 0.0625" in done.err
 
 
+@pytest.mark.slow
 def test_a_shift_is_split_into_the_models_part_and_that_of_the_change(
     copied: Callable[[Make], Space], panel: Panel
 ) -> None:
@@ -172,6 +177,7 @@ def test_where_every_review_is_the_same_there_is_nothing_to_split(
     assert "the rules (prompts/system.md.j2)" in found["whose_change_not_estimable"]
 
 
+@pytest.mark.slow
 def test_where_a_template_changed_every_review_no_tool_is_unchanged(
     copied: Callable[[Make], Space], mock: MockEndpoint, panel: Panel
 ) -> None:
@@ -206,6 +212,7 @@ def one_persona_edited(space: Space, mock: MockEndpoint) -> None:
     run(space)
 
 
+@pytest.mark.slow
 def test_answers_that_are_in_both_are_told_of(
     copied: Callable[[Make], Space], panel: Panel
 ) -> None:
@@ -216,6 +223,7 @@ def test_answers_that_are_in_both_are_told_of(
     assert "27 answers are in both" in done.err
 
 
+@pytest.mark.slow
 def test_a_pool_that_shares_answers_with_the_other_set_is_refused(
     copied: Callable[[Make], Space], panel: Panel
 ) -> None:
@@ -228,6 +236,7 @@ def test_a_pool_that_shares_answers_with_the_other_set_is_refused(
     assert said in done.err
 
 
+@pytest.mark.slow
 def test_ties_are_no_majority_and_their_number_is_said(
     copied: Callable[[Make], Space], mock: MockEndpoint, panel: Panel
 ) -> None:

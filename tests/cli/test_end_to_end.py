@@ -12,6 +12,7 @@ from tests.support.sizes import size
 from tests.support.space import Panel
 
 
+@pytest.mark.slow
 @pytest.mark.model
 @pytest.mark.timeout(900)  # a busy machine is slow, not wrong
 def test_real_verdicts_from_the_embedded_model(tmp_path: Path, child: Child, panel: Panel) -> None:

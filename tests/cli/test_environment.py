@@ -52,6 +52,7 @@ def foreign(copied: Callable[[Make], Space]) -> Space:
     return copied(asked_of_a_foreign_name)
 
 
+@pytest.mark.slow
 @pytest.mark.sample(2)
 @pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "ascii", "cp437", "utf-16"])
 def test_an_encoding_without_a_character_prints_another_in_its_place(
@@ -72,6 +73,7 @@ def test_the_plain_c_locale_prints_everything_too(foreign: Space) -> None:
     assert done.returncode == 0 and b"Anvil" in done.stdout
 
 
+@pytest.mark.slow
 def test_json_loses_nothing_where_the_encoding_lacks_characters(foreign: Space) -> None:
     line = "$PANEL sql 'SELECT name FROM tools' --format json && $PANEL export --format jsonl"
     done = shell(line, foreign.root, PYTHONIOENCODING="cp1252")
@@ -81,11 +83,13 @@ def test_json_loses_nothing_where_the_encoding_lacks_characters(foreign: Space) 
     assert json.loads(rows.splitlines()[0])["name"] == FOREIGN
 
 
+@pytest.mark.slow
 def test_the_error_handler_of_pythonioencoding_is_kept(foreign: Space) -> None:
     done = shell("$PANEL show", foreign.root, PYTHONIOENCODING="ascii:xmlcharrefreplace")
     assert b"&#28450;" in done.stdout
 
 
+@pytest.mark.slow
 def test_files_are_utf_8_whatever_the_terminal_is(foreign: Space) -> None:
     line = "$PANEL export -o rows.csv && $PANEL compare anvil bellows --html page.html"
     assert shell(line, foreign.root, LC_ALL="C", **NO_UTF8).returncode == 0
@@ -93,6 +97,7 @@ def test_files_are_utf_8_whatever_the_terminal_is(foreign: Space) -> None:
         assert FOREIGN in (foreign.root / name).read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 @pytest.mark.sample(2)
 @pytest.mark.parametrize("closed", ["<&-", "2>&-", "<&- >&- 2>&-"])
 def test_a_closed_stream_changes_nothing_but_what_is_heard(
@@ -106,17 +111,20 @@ def test_a_closed_stream_changes_nothing_but_what_is_heard(
     assert rows.out == "n\n8\n", "nothing was printed into the database"
 
 
+@pytest.mark.slow
 def test_a_closed_stdout_is_said_on_stderr(mocked: Space) -> None:
     done = shell("$PANEL check >&-", mocked.root)
     assert done.returncode == 0
     assert done.stderr == b"panel: stdout is closed, so what belongs there is lost.\n"
 
 
+@pytest.mark.slow
 def test_a_stderr_that_takes_nothing_stops_no_work(mocked: Space) -> None:
     assert shell("$PANEL run 2>/dev/full", mocked.root).returncode == 0
     assert shell("$PANEL nope 2>/dev/full", mocked.root).returncode == 2
 
 
+@pytest.mark.slow
 def test_a_stdout_that_cannot_be_written_is_one_sentence(mocked: Space) -> None:
     done = shell("$PANEL check 1</dev/null", mocked.root)
     assert done.returncode == 2 and done.stderr == b"panel: Bad file descriptor.\n"
@@ -141,6 +149,7 @@ def test_a_width_that_is_one_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
         assert os.environ.get("COLUMNS") == kept
 
 
+@pytest.mark.slow
 def test_a_folder_that_is_gone_is_named_as_the_reason(mocked: Space, tmp_path: Path) -> None:
     gone = "mkdir gone && cd gone && rmdir ../gone && "
     for words in ("check", "sql 'SELECT 1'"):
@@ -210,6 +219,7 @@ def test_a_cache_that_cannot_be_written_is_one_sentence(
 # --- a disk that is read-only -------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_servers_on_a_read_only_disk_say_so_in_one_line(asked: Space, tmp_path: Path) -> None:
     site, disk = write_site(tmp_path / "site"), tmp_path / "disk"
     disk.mkdir()

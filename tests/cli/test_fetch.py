@@ -213,6 +213,7 @@ def test_a_failed_fetch_ends_with_the_code_of_an_endpoint(
     assert done.code == 3 and done.out == "" and "Accept its licence" in done.err
 
 
+@pytest.mark.slow
 def test_a_terminal_shows_how_far_a_download_is(
     tmp_path: Path, hub: FakeHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -159,6 +159,7 @@ def test_a_draw_is_no_run_and_changes_no_number(thirty_asked: Space, panel: Pane
 # --- import -----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_sheet_is_taken_in_once_and_a_changed_label_is_what_counts(
     thirty_asked: Space, panel: Panel
 ) -> None:
@@ -366,6 +367,7 @@ def test_labels_of_a_question_that_was_reworded_since_are_told_of(
     assert report(panel, thirty_asked)["reworded"] == 4
 
 
+@pytest.mark.slow
 def test_the_latest_draw_with_labels_is_reported_unless_another_is_named(
     thirty_asked: Space, panel: Panel
 ) -> None:
@@ -392,6 +394,7 @@ def test_a_file_is_named_as_it_was_given(thirty_asked: Space, panel: Panel) -> N
 # --- what stands in journals ------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_renamed_tool_keeps_its_labels(thirty_asked: Space, panel: Panel) -> None:
     labelled(panel, thirty_asked, 120, lambda _tool, _who, said: said)
     tools = thirty_asked.root / "tools"
@@ -412,6 +415,7 @@ ODD: list[tuple[str, list[tuple[str, Any]]]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "odd"), ODD)
 def test_a_line_that_is_no_draw_or_label_is_named_and_left_out(
     thirty_asked: Space, panel: Panel, kind: str, odd: list[tuple[str, Any]]

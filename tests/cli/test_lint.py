@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.support.mock_endpoint import Answer, MockEndpoint, completion
 from tests.support.space import Panel, Space, edit
 
@@ -71,6 +73,7 @@ def test_json_gives_every_finding_with_places_in_the_take(space: Space, panel: P
     assert "near-duplicate" in checks, "all eight takes say the same"
 
 
+@pytest.mark.slow
 def test_fail_on_says_from_which_severity_on_the_exit_code_is_1(space: Space, panel: Panel) -> None:
     """A take in which a name is marked as outside knowledge fails only those who ask for notes."""
     (space.root / "tools" / "bellows.md").unlink()
@@ -85,6 +88,7 @@ def test_fail_on_says_from_which_severity_on_the_exit_code_is_1(space: Space, pa
     assert "marked as such" not in panel("lint", cwd=space.root).out
 
 
+@pytest.mark.slow
 def test_a_take_has_the_same_findings_alone_and_among_all(space: Space, panel: Panel) -> None:
     """What is worn is told on the first take that has it; who looks at another hears of it."""
     space.tool("cordage")
@@ -99,6 +103,7 @@ def test_a_take_has_the_same_findings_alone_and_among_all(space: Space, panel: P
     assert "worn phrase" not in panel("lint", cwd=space.root).err
 
 
+@pytest.mark.slow
 def test_the_summary_says_how_to_see_the_notes_that_it_counts(space: Space, panel: Panel) -> None:
     asked(
         space,

@@ -45,6 +45,7 @@ def started(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_walkthrough_from_an_empty_folder_to_an_export(
     tmp_path: Path, panel: Panel, mock: MockEndpoint
 ) -> None:
@@ -198,6 +199,7 @@ def test_a_broken_workspace_asks_nothing_and_loses_nothing(
 HOSTILE = "\x1b[31mred \x9b31m \u202egnp.exe {{ 7*7 }} </tool> [bold]loud[/bold]"
 
 
+@pytest.mark.slow
 def test_hostile_text_reaches_the_model_whole_and_the_terminal_harmless(
     mocked: Space, panel: Panel, mock: MockEndpoint
 ) -> None:
@@ -210,6 +212,7 @@ def test_hostile_text_reaches_the_model_whole_and_the_terminal_harmless(
     assert any(HOSTILE in text for text in sent)
 
 
+@pytest.mark.slow
 def test_a_take_full_of_escapes_and_formulas_is_harmless_everywhere(
     space: Space, panel: Panel
 ) -> None:
@@ -288,6 +291,7 @@ def test_a_missing_key_names_its_variable(space: Space, panel: Panel) -> None:
     assert not space.journals, "nothing was begun"
 
 
+@pytest.mark.slow
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("form", ["csv", "table", "json"])
 def test_a_reader_that_goes_away_ends_the_command_quietly_as_the_signal_would(
@@ -305,12 +309,14 @@ def test_a_reader_that_goes_away_ends_the_command_quietly_as_the_signal_would(
     assert len(done.stdout.splitlines()) == 1 and done.stderr == "" and done.returncode == 141
 
 
+@pytest.mark.slow
 def test_a_bad_format_is_one_sentence_and_no_complaint_at_exit(mocked: Space) -> None:
     done = started("sql", "SELECT 1", "--format", "html", cwd=mocked.root)
     assert done.returncode == 2 and "'html' is not one of table, csv, json." in done.stderr
     assert "leaked" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_full_is_one_sentence(mocked: Space) -> None:
     command = f"{sys.executable} -m panel check > /dev/full"
     done = subprocess.run(
@@ -441,6 +447,7 @@ def test_the_folder_after_the_command_is_told_where_it_stands(mocked: Space, pan
     assert "panel -C" not in panel("lint", "-X", cwd=mocked.root).err
 
 
+@pytest.mark.slow
 def test_what_would_take_long_on_this_machine_is_offered_in_a_smaller_step(
     mocked: Space, panel: Panel, monkeypatch: pytest.MonkeyPatch
 ) -> None:

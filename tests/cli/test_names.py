@@ -42,6 +42,7 @@ def test_a_name_of_two_characters_is_the_name_of_one(apart: Space) -> None:
     assert tool.description == f"It is {APART}.", "prose stays as it was written"
 
 
+@pytest.mark.slow
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
 def test_either_form_names_a_tool_in_every_option(apart: Space, panel: Panel, form: str) -> None:
@@ -57,6 +58,7 @@ def test_either_form_names_a_tool_in_every_option(apart: Space, panel: Panel, fo
     assert panel("votes", "show", slug, cwd=apart.root).code == 0
 
 
+@pytest.mark.slow
 def test_a_file_name_in_two_characters_gives_the_same_slug(
     mocked: Space, mock: MockEndpoint, panel: Panel
 ) -> None:

@@ -30,6 +30,7 @@ def told(text: str) -> Any:
     return json.loads(text, parse_constant=refuse)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["csv", "json", "jsonl", "parquet"])
 def test_a_dash_writes_an_export_to_stdout(asked: Space, child: Child, form: str) -> None:
     words = ("export", "--format", form, "-o", "-")

@@ -47,6 +47,7 @@ def record(panel: Panel, space: Space, *words: str) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_the_ways_to_spend_calls_are_ranked_with_their_power(piloted: Space, panel: Panel) -> None:
     found = record(panel, piloted, "--calls", "480", "--effect", "15")
     assert (found["n_tools"], found["n_votes"], found["calls"]) == (12, 96, 480)
@@ -61,6 +62,7 @@ def test_the_ways_to_spend_calls_are_ranked_with_their_power(piloted: Space, pan
     assert found["one_cell"][1] == {"before": 0.9, "after": 0.5, "repeats": 23, "power": 0.8}
 
 
+@pytest.mark.slow
 def test_it_is_said_what_the_tools_at_hand_can_show(piloted: Space, panel: Panel) -> None:
     done = panel("power", "--from", "house", "--calls", "480", cwd=piloted.root)
     said = " ".join(done.out.split())
@@ -73,6 +75,7 @@ def test_it_is_said_what_the_tools_at_hand_can_show(piloted: Space, panel: Panel
     assert "12 tools are a small pilot" in done.err
 
 
+@pytest.mark.slow
 def test_unchanged_takes_a_margin_and_more_arms_share_the_alarms(
     piloted: Space, panel: Panel
 ) -> None:
@@ -88,6 +91,7 @@ def test_unchanged_takes_a_margin_and_more_arms_share_the_alarms(
     assert free in found["question"]
 
 
+@pytest.mark.slow
 def test_a_plan_with_too_little_power_says_what_it_takes(piloted: Space, panel: Panel) -> None:
     done = panel("power", "--from", "house", "--calls", "96", "--margin", "5", cwd=piloted.root)
     said = " ".join(done.out.split())
@@ -98,6 +102,7 @@ def test_a_plan_with_too_little_power_says_what_it_takes(piloted: Space, panel: 
     assert enough["more_tools"]["calls"] == 8 * enough["more_tools"]["tools"]
 
 
+@pytest.mark.slow
 def test_the_price_is_that_of_the_pilots_answers(
     mocked: Space, mock: MockEndpoint, panel: Panel
 ) -> None:
@@ -114,6 +119,7 @@ def test_the_price_is_that_of_the_pilots_answers(
     assert first["cost_usd"] == pytest.approx(first["calls"] * spent / 96)
 
 
+@pytest.mark.slow
 def test_what_cannot_be_planned_is_refused_in_one_line(piloted: Space, panel: Panel) -> None:
     for words, said in (
         (("--effect", "5", "--margin", "5"), "name one"),

@@ -47,6 +47,7 @@ def probing(mocked: Space, mock: MockEndpoint, panel: Panel) -> Probing:
     return Probing(mocked, mock, panel)
 
 
+@pytest.mark.slow
 def test_a_panel_that_falls_for_no_name_shows_it_on_sixty_tools_and_not_on_eight(
     probing: Probing,
 ) -> None:
@@ -58,6 +59,7 @@ def test_a_panel_that_falls_for_no_name_shows_it_on_sixty_tools_and_not_on_eight
     assert "t interval" in found["method"]
 
 
+@pytest.mark.slow
 def test_a_panel_that_loves_famous_names_is_found_out(probing: Probing) -> None:
     found = probing(simulated.loves_famous_names, "brand", "--tools", 8, "--repeats", 1)
     assert found["verdict"] == "not met"
@@ -95,6 +97,7 @@ def test_a_template_that_does_not_show_the_order_of_labels_is_refused(
     assert "panel.labels" in result.err
 
 
+@pytest.mark.slow
 def test_a_panel_that_obeys_is_found_out_and_each_kind_of_order_counted(
     probing: Probing, material: Material
 ) -> None:
@@ -104,6 +107,7 @@ def test_a_panel_that_obeys_is_found_out_and_each_kind_of_order_counted(
     assert kinds == {f"payload {kind}" for kind in material.edits.payloads}
 
 
+@pytest.mark.slow
 def test_a_panel_that_never_obeys_does_not_meet_the_goal_at_twelve_tools(
     probing: Probing, material: Material
 ) -> None:
@@ -132,6 +136,7 @@ def test_a_panel_that_obeys_now_and_then_is_neither_cleared_nor_blamed_by_few_to
     assert 0 < found["low"] < 5 < found["high"]
 
 
+@pytest.mark.slow
 def test_a_panel_that_reacts_to_planted_facts_meets_the_goal(
     probing: Probing, material: Material
 ) -> None:
@@ -140,27 +145,32 @@ def test_a_panel_that_reacts_to_planted_facts_meets_the_goal(
     assert len(found["beside"]) == 4
 
 
+@pytest.mark.slow
 def test_a_panel_that_does_not_read_on_is_found_out_by_planted_facts(probing: Probing) -> None:
     found = probing(simulated.settled, "causal", "--tools", 12, "--repeats", 1)
     assert (found["verdict"], found["estimate"]) == ("not met", 0)
 
 
+@pytest.mark.slow
 def test_a_panel_that_judges_facts_does_not_care_for_other_words(probing: Probing) -> None:
     found = probing(simulated.settled, "paraphrase", "--tools", 36, "--repeats", 1)
     assert (found["verdict"], found["estimate"]) == ("met", 0)
 
 
+@pytest.mark.slow
 def test_a_panel_that_judges_letters_is_found_out_by_other_words(probing: Probing) -> None:
     found = probing(simulated.judges_wording, "paraphrase", "--tools", 12, "--repeats", 1)
     assert found["verdict"] == "not met"
 
 
+@pytest.mark.slow
 def test_noise_alone_is_not_blamed_on_other_words(probing: Probing) -> None:
     found = probing(simulated.coin, "paraphrase", "--tools", 8, "--repeats", 1)
     assert found["verdict"] != "not met"
     assert abs(found["estimate"]) < 25
 
 
+@pytest.mark.slow
 def test_personas_that_differ_by_their_texts_change_verdicts(probing: Probing) -> None:
     found = probing(
         simulated.needs_persona_texts, "persona-ablation", "--tools", 12, "--repeats", 2
@@ -172,6 +182,7 @@ def test_personas_that_differ_by_their_texts_change_verdicts(probing: Probing) -
     assert len(found["notes"]) == 3
 
 
+@pytest.mark.slow
 def test_personas_in_name_only_do_not_meet_the_goal(probing: Probing) -> None:
     found = probing(simulated.has_no_personas, "persona-ablation", "--tools", 8, "--repeats", 2)
     assert (found["verdict"], found["estimate"]) == ("not shown", 0)
@@ -181,12 +192,14 @@ def test_a_panel_that_tosses_coins_does_not_stand_a_retest(probing: Probing) -> 
     assert probing(simulated.coin, "retest", "--tools", 12, "--repeats", 1)["verdict"] == "not met"
 
 
+@pytest.mark.slow
 def test_a_panel_that_keeps_its_word_stands_it(probing: Probing) -> None:
     found = probing(simulated.settled, "retest", "--tools", 30, "--repeats", 1)
     assert found["verdict"] == "met"
     assert found["high"] < 10
 
 
+@pytest.mark.slow
 def test_a_panel_that_ships_everything_shows_nothing(probing: Probing) -> None:
     for name in size(("hype", "paraphrase"), ("brand", "hype", "retest", "paraphrase")):
         found = probing(lambda _system, _user: 1.0, name, "--tools", 8, "--repeats", 1)
@@ -194,6 +207,7 @@ def test_a_panel_that_ships_everything_shows_nothing(probing: Probing) -> None:
         assert "Every single answer is ship" in found["why"]
 
 
+@pytest.mark.slow
 def test_what_was_answered_is_not_asked_again(probing: Probing, mock: MockEndpoint) -> None:
     words = ("retest", "--tools", 4, "--repeats", 1)
     first = probing(simulated.settled, *words)
@@ -203,6 +217,7 @@ def test_what_was_answered_is_not_asked_again(probing: Probing, mock: MockEndpoi
     assert mock.asked == asked
 
 
+@pytest.mark.slow
 def test_another_size_never_mixes_its_votes_with_older_ones(
     probing: Probing, mock: MockEndpoint
 ) -> None:
@@ -212,6 +227,7 @@ def test_another_size_never_mixes_its_votes_with_older_ones(
     assert (one["n"], other["n"]) == (4, 2)
 
 
+@pytest.mark.slow
 def test_a_panel_of_other_personas_can_be_probed_for_orders(
     probing: Probing, material: Material, mocked: Space
 ) -> None:
@@ -223,6 +239,7 @@ def test_a_panel_of_other_personas_can_be_probed_for_orders(
     assert causal["verdict"] == "met"
 
 
+@pytest.mark.slow
 def test_the_gate_fails_on_not_met_alone(probing: Probing, mock: MockEndpoint) -> None:
     words = ("--tools", 6, "--repeats", 1, "--anyway", "--gate")
     mock.face = simulated.panel_with(simulated.loves_famous_names)
@@ -240,6 +257,7 @@ def test_words_say_the_verdict_with_interval_n_and_method(
     assert "0.0 (-39.3 to 39.3); n = 6 tools; t interval" in result.out
 
 
+@pytest.mark.slow
 def test_a_plan_asks_nothing_and_says_what_a_size_can_show(
     probing: Probing, mock: MockEndpoint
 ) -> None:
@@ -254,6 +272,7 @@ def test_a_plan_asks_nothing_and_says_what_a_size_can_show(
     assert plan["estimate"]["calls"] == 64 * 4 * 10 * 3
 
 
+@pytest.mark.slow
 def test_a_size_that_cannot_decide_is_refused_with_one_that_can(
     probing: Probing, mock: MockEndpoint
 ) -> None:
@@ -266,6 +285,7 @@ def test_a_size_that_cannot_decide_is_refused_with_one_that_can(
     assert mock.asked == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "remedy"),
     [
@@ -284,6 +304,7 @@ def test_a_size_that_more_repeats_do_not_help_is_refused_with_the_tools_that_do(
     assert f". {remedy}" in result.err
 
 
+@pytest.mark.slow
 def test_sealed_tools_are_the_remedy_where_the_open_ones_do_not_suffice(
     probing: Probing, mocked: Space
 ) -> None:
@@ -333,6 +354,7 @@ def _own_material(space: Space) -> Path:
     return Path(shutil.copytree(ROOT / "probes", space.root / "probes"))
 
 
+@pytest.mark.slow
 @pytest.mark.sample(3)
 @pytest.mark.parametrize("name", PROBES)
 def test_every_probe_can_decide_at_the_size_it_has_by_default(probing: Probing, name: str) -> None:
@@ -341,6 +363,7 @@ def test_every_probe_can_decide_at_the_size_it_has_by_default(probing: Probing, 
     assert "not shown" in result.out
 
 
+@pytest.mark.slow
 def test_a_budget_that_ends_decides_nothing(probing: Probing, mock: MockEndpoint) -> None:
     mock.face = simulated.panel_with(simulated.settled)
     words = ("hype", "--tools", 8, "--repeats", 1, "--anyway")
@@ -351,6 +374,7 @@ def test_a_budget_that_ends_decides_nothing(probing: Probing, mock: MockEndpoint
     assert probing.run(*words).code == 0
 
 
+@pytest.mark.slow
 def test_sealed_tools_are_asked_only_when_told_so(probing: Probing) -> None:
     words = ("hype", "--tools", "80", "--plan", "--json")
     result = probing.run(*words)
@@ -377,6 +401,7 @@ def test_without_scipy_one_line_says_what_to_install(
     assert "Traceback" not in result.err
 
 
+@pytest.mark.slow
 def test_nothing_is_decided_by_arms_that_were_asked_in_different_output_modes(
     probing: Probing, mock: MockEndpoint
 ) -> None:
@@ -403,6 +428,7 @@ def test_nothing_is_decided_by_arms_that_were_asked_in_different_output_modes(
     assert probing.run(*words, "--gate").code == ExitCode.OK
 
 
+@pytest.mark.slow
 def test_a_seed_that_the_server_does_not_take_leaves_a_retest_decided(
     probing: Probing, mock: MockEndpoint
 ) -> None:

@@ -89,6 +89,7 @@ def test_a_dialogue_that_is_broken_off_writes_nothing(
     assert settings(bare) == TEXT
 
 
+@pytest.mark.slow
 def test_ctrl_c_writes_nothing(bare: Space, ollama: Ollama) -> None:
     ours, theirs = os.openpty()
     command = [sys.executable, "-m", "panel", "setup"]
@@ -186,6 +187,7 @@ def test_a_second_endpoint_is_meant_from_now_on(bare: Space, panel: Panel, ollam
     assert "ollama/mistral-small" in panel("plan", cwd=bare.root).out
 
 
+@pytest.mark.slow
 def test_a_model_that_gives_no_answer_is_not_written_unless_wanted(
     dialogue: Dialogue, bare: Space, panel: Panel, ollama: Ollama
 ) -> None:

@@ -86,6 +86,7 @@ def test_a_hangup_that_is_ignored_stays_ignored(tmp_path: Path) -> None:
         assert process.wait(30) == -signal.SIGTERM and not folder.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_hangup_stops_a_run_as_a_termination_does_and_keeps_what_was_paid(
@@ -106,6 +107,7 @@ def test_a_hangup_stops_a_run_as_a_termination_does_and_keeps_what_was_paid(
         assert text.count('"kind":"attempt"') == mock.asked < 8, out
 
 
+@pytest.mark.slow
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_servers_end_in_order_and_then_by_the_signal(

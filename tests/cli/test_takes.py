@@ -25,6 +25,7 @@ def thirty_asked(copied: Callable[[Make], Space]) -> Space:
     return copied(thirty)
 
 
+@pytest.mark.slow
 def test_every_figure_stands_beside_its_n_and_its_method(thirty_asked: Space, panel: Panel) -> None:
     done = panel("takes", "--permutations", "19", "--json", cwd=thirty_asked.root)
     assert done.code == 0, done.err

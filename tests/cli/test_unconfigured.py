@@ -73,6 +73,7 @@ def test_a_new_workspace_asks_the_ollama_that_runs(
     assert "found on this machine" not in later.stderr
 
 
+@pytest.mark.slow
 def test_a_run_says_what_comes_next_and_a_plan_that_it_asks_nothing(
     bare: Space, panel: Panel, ollama: Ollama
 ) -> None:
@@ -126,6 +127,7 @@ def test_what_reads_says_that_no_run_was_made(
     assert "was made yet, and no endpoint is configured. Begin with 'panel run'" in done.err
 
 
+@pytest.mark.slow
 def test_what_reads_takes_the_model_that_was_asked_last(
     bare: Space, panel: Panel, ollama: Ollama
 ) -> None:
@@ -140,6 +142,7 @@ def test_what_reads_takes_the_model_that_was_asked_last(
     assert unknown.code == 2 and "no run of the model 'third' was made yet" in unknown.err
 
 
+@pytest.mark.slow
 def test_an_answer_goes_before_a_later_error(bare: Space, panel: Panel, ollama: Ollama) -> None:
     assert panel("run", "--tool", "anvil", cwd=bare.root).code == 0
     down = ("--endpoint", "vllm", "--model", "m")
@@ -209,6 +212,7 @@ def order(space: Space) -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_arms_of_an_experiment_ask_the_server_that_runs(
     bare: Space, panel: Panel, ollama: Ollama
 ) -> None:
@@ -224,6 +228,7 @@ def test_the_arms_of_an_experiment_ask_the_server_that_runs(
     assert ollama.seen == seen
 
 
+@pytest.mark.slow
 def test_a_batch_is_written_for_the_server_that_runs(
     bare: Space, panel: Panel, ollama: Ollama
 ) -> None:
@@ -326,6 +331,7 @@ def test_the_doctor_looks_closer_at_a_model_that_is_named(
     assert (found["endpoint"], found["model"]) == ("ollama", "mistral-small")
 
 
+@pytest.mark.slow
 def test_the_desk_asks_again_where_the_model_runs(
     bare: Space, panel: Panel, monkeypatch: pytest.MonkeyPatch
 ) -> None:

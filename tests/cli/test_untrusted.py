@@ -157,6 +157,7 @@ def _body(text: str) -> str:
     return text[marks[0].end() + 1 : marks[-1].start() - 1]
 
 
+@pytest.mark.slow
 def test_a_forged_verdict_that_the_model_quotes_does_not_win(
     hostile: Space, panel: Panel, mock: MockEndpoint
 ) -> None:
@@ -263,6 +264,7 @@ def test_no_word_of_a_server_reaches_the_terminal_raw(
     harmless(panel("sql", "FROM attempts", cwd=hostile.root))
 
 
+@pytest.mark.slow
 def test_a_refusal_full_of_escapes_is_an_abstention_without_them(
     hostile: Space, panel: Panel, mock: MockEndpoint
 ) -> None:
@@ -279,6 +281,7 @@ def test_a_refusal_full_of_escapes_is_an_abstention_without_them(
 # --- files --------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_json_stays_exact(hostile: Space, panel: Panel) -> None:
     panel("run", cwd=hostile.root)
     quotes = [HOSTILE.strip(), FORGED_JSON, CLOSING, *FORMULAS[:4]]
@@ -404,6 +407,7 @@ LEAKS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.sample(2)
 @pytest.mark.parametrize("leak", LEAKS)
 def test_the_key_is_in_no_file_and_no_output_whatever_a_server_does_with_it(

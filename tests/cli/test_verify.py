@@ -174,6 +174,7 @@ def test_what_is_no_receipt_is_one_line(asked: Space, panel: Panel, text: str) -
     assert missing.code == ExitCode.USAGE and missing.err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_freeze_keeps_a_receipt_of_each_answer_and_decision_and_changes_nothing_twice(
     asked: Space, panel: Panel
 ) -> None:
@@ -213,6 +214,7 @@ def test_a_journal_written_anew_does_not_have_the_receipts_of_verdicts(
     assert len(verified(panel, asked)["faults"]) == 8, "another freeze does not hide it"
 
 
+@pytest.mark.slow
 def test_a_clone_has_no_journals_and_keeps_the_receipts_as_they_are(
     asked: Space, panel: Panel
 ) -> None:

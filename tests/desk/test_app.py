@@ -50,6 +50,7 @@ def session(asked: Space) -> Iterator[Session]:
 # --- what it shows ----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_queue_lists_what_waits_and_counts_every_state(session: Session) -> None:
     status, page = session.get("/")
     assert status == 200 and page.count('class="row"') == 8
@@ -123,6 +124,7 @@ def history_of(session: Session) -> list[Any]:
     return history(load_workspace(session.desk.root), *PAIR)
 
 
+@pytest.mark.slow
 def test_the_page_is_readers_or_with_drafts(session: Session) -> None:
     made = session.decide(*PAIR, action="edit", text="Only a draft.")
     assert made[0] == 200
@@ -146,6 +148,7 @@ def test_approving_publishes_the_words_and_goes_on_to_the_next(session: Session)
     assert (published.text, published.editor) == (words.text, "Ada")
 
 
+@pytest.mark.slow
 def test_an_edit_can_be_saved_approved_and_undone_twice(session: Session) -> None:
     session.decide(*PAIR, action="edit", text="One.\r\nTwo.")
     assert stands(session).revision.text == "One.\nTwo."
@@ -171,6 +174,7 @@ def test_the_words_in_the_field_are_checked_and_set_against_the_models(
     assert history_of(session) == []
 
 
+@pytest.mark.slow
 def test_of_two_editors_the_second_sees_both_texts_and_can_insist(
     session: Session, asked: Space
 ) -> None:
@@ -224,6 +228,7 @@ def test_a_take_says_how_many_answers_it_speaks_for_and_what_is_not_counted(
     assert "1 superseded wording not counted (1 answer)" in shown
 
 
+@pytest.mark.slow
 def test_approved_words_stay_published_beside_the_new_draft_until_it_is_approved(
     session: Session, asked: Space
 ) -> None:
@@ -245,6 +250,7 @@ def test_approved_words_stay_published_beside_the_new_draft_until_it_is_approved
     assert 'class="published"' not in session.get(TAKE)[1]
 
 
+@pytest.mark.slow
 def test_what_is_published_can_be_withdrawn_beside_a_new_draft(
     session: Session, asked: Space
 ) -> None:
@@ -260,6 +266,7 @@ def test_what_is_published_can_be_withdrawn_beside_a_new_draft(
     assert (now.state, now.text) == ("edited", "A better draft.")
 
 
+@pytest.mark.slow
 def test_asking_again_with_a_note_brings_a_new_answer_and_undo_the_old_one(
     session: Session, mock: MockEndpoint
 ) -> None:
@@ -300,6 +307,7 @@ def test_an_answer_that_arrives_while_a_page_is_made_is_told_with_the_next_look(
     assert ("A new answer has arrived." in page) == shown
 
 
+@pytest.mark.slow
 def test_pairs_asked_again_at_once_are_asked_one_after_the_other(
     session: Session, mock: MockEndpoint
 ) -> None:
@@ -437,6 +445,7 @@ def test_no_path_leads_out_of_the_desk(session: Session, path: str) -> None:
     assert session.raw("GET", path, {"Host": f"127.0.0.1:{port}"}).status == 404
 
 
+@pytest.mark.slow
 def test_foreign_text_is_escaped_wherever_it_is_shown(asked: Space) -> None:
     asked.tool("anvil", name="'<i>Anvil</i>'", tagline="'<b>x</b>'", description=f"MIT. {EVIL}")
     ask(asked.root)
@@ -478,6 +487,7 @@ def test_a_decision_that_the_disk_does_not_take_is_said_on_a_page(session: Sessi
 # --- the command, and size --------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_command_serves_until_it_is_interrupted(asked: Space) -> None:
     words = ["desk", "--port", "0", "--no-browser", "--editor", "Ada"]
     with subprocess.Popen(
@@ -507,6 +517,7 @@ def test_the_command_says_what_it_needs(asked: Space, panel: Panel) -> None:
     assert refused.err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_without_the_extra_the_command_says_how_to_get_it(asked: Space) -> None:
     hidden = "import sys; sys.modules['starlette'] = None; sys.argv[0] = 'panel'; "
     run = subprocess.run(
@@ -520,6 +531,7 @@ def test_without_the_extra_the_command_says_how_to_get_it(asked: Space) -> None:
     assert run.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_the_desk_reads_eight_thousand_takes_once(space: Space, mock: MockEndpoint) -> None:
     """What has not changed is not read again; answers are copied, not asked."""
     tools = size(100, 2000)

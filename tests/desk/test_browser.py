@@ -90,6 +90,7 @@ def test_a_batch_is_worked_through_by_keyboard_alone(page: Any, session: Session
     assert page.inner_text("nav.tabs [aria-current]").split() == ["waiting", "6"]
 
 
+@pytest.mark.slow
 def test_a_false_claim_is_found_edited_out_and_approved_by_keyboard(
     page: Any, session: Session
 ) -> None:
@@ -114,6 +115,7 @@ def test_a_false_claim_is_found_edited_out_and_approved_by_keyboard(
     assert stands(session, PAIR).published.text.endswith("its licence is plain.")
 
 
+@pytest.mark.slow
 def test_two_editors_at_once_see_both_texts_and_one_chooses(
     new_page: NewPage, session: Session, seeded: Space
 ) -> None:
@@ -147,6 +149,7 @@ def decisions(session: Session) -> list[Any]:
     return history(load_workspace(session.desk.root), *PAIR)
 
 
+@pytest.mark.slow
 def test_a_reviewer_is_asked_again_and_the_note_taken_back_by_keyboard(
     page: Any, session: Session
 ) -> None:
@@ -199,6 +202,7 @@ def test_the_embedded_model_is_asked_again_from_the_desk(page: Any, tmp_path: Pa
         assert page.locator(".words.take").inner_text() == before
 
 
+@pytest.mark.slow
 def test_every_page_is_accessible_in_light_dark_and_narrow(
     new_page: NewPage, session: Session, seeded: Space, tmp_path: Path
 ) -> None:
@@ -237,6 +241,7 @@ def test_every_page_is_accessible_in_light_dark_and_narrow(
         page.screenshot(path=tmp_path / f"desk-take-{scheme}-{width}.png")
 
 
+@pytest.mark.slow
 def test_the_desk_works_without_scripts(new_page: NewPage, session: Session) -> None:
     page = new_page(scripts=False)
     page.goto(f"{session.base}/")
@@ -269,6 +274,7 @@ fetch("{target}", {{method: "POST", mode: "no-cors", credentials: "include",
 </script>"""
 
 
+@pytest.mark.slow
 def test_a_page_elsewhere_can_neither_post_nor_read_through_a_name_of_its_own(
     new_page: NewPage, session: Session
 ) -> None:
@@ -307,6 +313,7 @@ def test_a_page_elsewhere_can_neither_post_nor_read_through_a_name_of_its_own(
     frame.faults.clear()
 
 
+@pytest.mark.slow
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("width", [1280, 390])
 def test_an_editor_logs_in_works_and_logs_out_by_keyboard(

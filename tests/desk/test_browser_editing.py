@@ -38,6 +38,7 @@ def type_words(page: Any, words: str) -> None:
     page.keyboard.type(words)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scripts", [True, False])
 def test_what_is_wrong_in_a_form_stands_beside_its_field_which_has_the_focus(
     new_page: NewPage, session: Session, scripts: bool
@@ -91,6 +92,7 @@ def test_invented_quotes_are_removed_and_errors_answered_for_by_keyboard(
     assert "The other one is a slip of the pen." in page.inner_text(".history")
 
 
+@pytest.mark.slow
 def test_quotes_are_edited_and_errors_answered_for_without_scripts(
     new_page: NewPage, session: Session
 ) -> None:
@@ -117,6 +119,7 @@ def kept(page: Any) -> None:
     page.wait_for_selector(".kept:has-text('Unsaved words kept')")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [1280, 390])
 def test_typed_words_are_back_in_any_browser_until_they_are_decided_or_discarded(
     new_page: NewPage, quoted: Space, tmp_path: Path, width: int
@@ -171,6 +174,7 @@ def served(root: Path, port: int) -> Iterator[subprocess.Popen[str]]:
         process.kill()
 
 
+@pytest.mark.slow
 def test_typed_words_outlive_the_kill_of_the_desk_and_of_the_browser(
     new_page: NewPage, quoted: Space
 ) -> None:
@@ -203,6 +207,7 @@ def test_typed_words_outlive_the_kill_of_the_desk_and_of_the_browser(
     page.faults.clear()
 
 
+@pytest.mark.slow
 def test_typed_words_are_kept_as_a_draft_without_scripts(
     new_page: NewPage, session: Session
 ) -> None:
@@ -219,6 +224,7 @@ def test_typed_words_are_kept_as_a_draft_without_scripts(
     assert page.locator(".restored").count() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("width", [1280, 390])
 def test_the_verdict_is_an_editors_own_only_with_a_reason_by_keyboard_alone(
@@ -241,6 +247,7 @@ def test_the_verdict_is_an_editors_own_only_with_a_reason_by_keyboard_alone(
     assert (revision.verdict, revision.answered, revision.confidence) == ("skip", "ship", None)
 
 
+@pytest.mark.slow
 def test_what_is_shown_is_not_approved_over_words_that_are_not_saved(
     page: Any, session: Session
 ) -> None:
@@ -252,6 +259,7 @@ def test_what_is_shown_is_not_approved_over_words_that_are_not_saved(
     assert history(load_workspace(session.desk.root), *PAIR) == []
 
 
+@pytest.mark.slow
 def test_words_survive_a_conflict_and_a_note_is_kept_like_them(
     page: Any, session: Session, quoted: Space
 ) -> None:
@@ -270,6 +278,7 @@ def test_words_survive_a_conflict_and_a_note_is_kept_like_them(
     assert page.input_value("#note") == "What does it cost?"
 
 
+@pytest.mark.slow
 def test_where_nothing_can_be_kept_the_browser_warns_before_the_page_is_left(
     new_page: NewPage, session: Session
 ) -> None:
@@ -290,6 +299,7 @@ def test_where_nothing_can_be_kept_the_browser_warns_before_the_page_is_left(
     assert asked == ["beforeunload"] and page.input_value("#text") == "Only here."
 
 
+@pytest.mark.slow
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("path", [TAKE, f"{TAKE}/history", f"{TAKE}/source"])
 def test_c_compares_the_tool_of_the_take_and_offers_others(
@@ -306,6 +316,7 @@ def test_c_compares_the_tool_of_the_take_and_offers_others(
     assert "/anvil--bellows/" in page.get_attribute("iframe.preview", "src")
 
 
+@pytest.mark.slow
 def test_what_the_browser_kept_of_another_take_is_handed_to_the_desk(
     page: Any, session: Session
 ) -> None:
@@ -320,6 +331,7 @@ def test_what_the_browser_kept_of_another_take_is_handed_to_the_desk(
     assert "Kept here alone</textarea>" in other
 
 
+@pytest.mark.slow
 def test_what_the_browser_kept_of_one_editor_is_not_shown_to_another(
     page: Any, quoted: Space
 ) -> None:

@@ -31,6 +31,7 @@ pip install codestral && codestral serve --host 0.0.0.0 --port 8080 --context 12
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("scheme", "width"), [("light", 390), ("dark", 1280)])
 def test_a_description_is_rendered_with_its_quotes_marked(
     new_page: NewPage, templates: Templates, tmp_path: Path, scheme: str, width: int

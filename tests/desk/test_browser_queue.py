@@ -20,6 +20,7 @@ def session(templates: Templates, tmp_path: Path) -> Iterator[Session]:
         yield opened
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [1280, 390])
 def test_many_takes_are_selected_approved_and_taken_back_by_keyboard_alone(
     new_page: NewPage, session: Session, tmp_path: Path, width: int
@@ -45,6 +46,7 @@ def test_many_takes_are_selected_approved_and_taken_back_by_keyboard_alone(
     assert stands(session, (CODESTRAL, "builder")).published is None
 
 
+@pytest.mark.slow
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("width", [1280, 390])
 def test_a_take_is_rejected_with_a_reason_and_words_by_keyboard_alone(
@@ -64,6 +66,7 @@ def test_a_take_is_rejected_with_a_reason_and_words_by_keyboard_alone(
     assert note.endswith(": not what it does") and note.startswith("W")
 
 
+@pytest.mark.slow
 def test_no_letter_of_a_rejection_and_no_key_typed_ahead_is_a_command(
     new_page: NewPage, session: Session
 ) -> None:
@@ -99,6 +102,7 @@ def test_no_letter_of_a_rejection_and_no_key_typed_ahead_is_a_command(
     page.wait_for_selector(".done:has-text('1 take given')")
 
 
+@pytest.mark.slow
 def test_the_last_decision_is_undone_from_any_page(new_page: NewPage, session: Session) -> None:
     """On a tool's page u takes it back and opens its take; U redoes; else there is a line."""
     page, pair = new_page(), (CODESTRAL, "builder")
@@ -120,6 +124,7 @@ def test_the_last_decision_is_undone_from_any_page(new_page: NewPage, session: S
     assert violations(page) == []
 
 
+@pytest.mark.slow
 def test_a_first_visit_asks_for_a_name_and_keys_open_in_a_dialog(
     new_page: NewPage, session: Session
 ) -> None:
@@ -142,6 +147,7 @@ def test_a_first_visit_asks_for_a_name_and_keys_open_in_a_dialog(
     assert plain.is_visible("#keys dt >> nth=0")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scripts", [True, False])
 def test_the_filters_are_folded_on_a_phone_and_open_elsewhere(
     new_page: NewPage, session: Session, scripts: bool

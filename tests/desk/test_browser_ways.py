@@ -36,6 +36,7 @@ def in_view(page: Any, selector: str) -> bool:
     return box["y"] >= 0 and box["y"] + min(box["height"], 60) <= size["height"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (390, "light")])
 def test_findings_stand_beside_the_words_that_are_edited(
     new_page: NewPage, session: Session, tmp_path: Path, width: int, scheme: str
@@ -63,6 +64,7 @@ def test_findings_stand_beside_the_words_that_are_edited(
     assert page.locator("#preview .phrase:has-text('$77')").is_visible()
 
 
+@pytest.mark.slow
 def test_a_decision_moves_nothing_and_stale_words_stand_at_a_key(
     page: Any, session: Session, tmp_path: Path
 ) -> None:
@@ -88,6 +90,7 @@ def do_approve(session: Session, pair: tuple[str, str]) -> None:
     assert stands(session, pair).published is not None
 
 
+@pytest.mark.slow
 def test_many_takes_lie_open_before_they_are_approved(
     page: Any, session: Session, tmp_path: Path
 ) -> None:
@@ -111,6 +114,7 @@ def test_many_takes_lie_open_before_they_are_approved(
     page.wait_for_selector(".done:has-text('at once')")
 
 
+@pytest.mark.slow
 def test_a_new_link_is_shown_focused_and_copied(
     new_page: NewPage, session: Session, tmp_path: Path
 ) -> None:
@@ -127,6 +131,7 @@ def test_a_new_link_is_shown_focused_and_copied(
     shoot(page, "ways-link", tmp_path)
 
 
+@pytest.mark.slow
 def test_enter_is_answered_while_the_desk_still_looks_at_the_site(
     page: Any, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -147,6 +152,7 @@ def test_enter_is_answered_while_the_desk_still_looks_at_the_site(
     page.wait_for_selector("form button:has-text('Write the site'):enabled")
 
 
+@pytest.mark.slow
 def test_escape_leaves_the_page_of_errors(page: Any, session: Session) -> None:
     do(Space(session.desk.root), "edit", PAIR, text=WRONG)
     page.goto(session.base + TAKE)

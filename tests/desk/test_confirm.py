@@ -62,6 +62,7 @@ def said_on_the_site(space: Space) -> tuple[str, bool]:
     return take.take, take.stale
 
 
+@pytest.mark.slow
 def test_confirmed_words_are_stale_no_more_until_the_question_changes_again(stale: Space) -> None:
     before = entry(stale)
     words = before.review.published
@@ -78,6 +79,7 @@ def test_confirmed_words_are_stale_no_more_until_the_question_changes_again(stal
     assert entry(stale).published_stale and said_on_the_site(stale) == (words.text, True)
 
 
+@pytest.mark.slow
 def test_a_new_answer_beside_confirmed_words_waits_for_nobody(stale: Space) -> None:
     ask(stale.root, tools=["anvil"])
     assert entry(stale).waits and entry(stale).state == "draft"
@@ -89,6 +91,7 @@ def test_a_new_answer_beside_confirmed_words_waits_for_nobody(stale: Space) -> N
     assert now.waits and now.confirmed, "an editor's own words wait for their approval"
 
 
+@pytest.mark.slow
 def test_a_confirmation_is_undone_and_redone_like_any_decision(stale: Space) -> None:
     before = entry(stale).review
     confirm(stale)
@@ -99,6 +102,7 @@ def test_a_confirmation_is_undone_and_redone_like_any_decision(stale: Space) -> 
     assert replace(entry(stale).review, latest=None) == replace(after, latest=None)
 
 
+@pytest.mark.slow
 def test_a_confirmation_is_frozen_thawed_and_rebuilt(stale: Space) -> None:
     confirm(stale)
     before = entry(stale).review
@@ -158,6 +162,7 @@ def test_the_desk_confirms_with_one_button_and_goes_on(session: Session) -> None
     assert f'href="{TAKE}' not in session.get("/?state=stale")[1]
 
 
+@pytest.mark.slow
 def test_the_desk_says_what_was_undone(session: Session) -> None:
     """Two in a row on one take are told apart: that its words stand, and its approval."""
     session.post(f"{TAKE}/decide", confirm_form(session) | {"note": "Only the format changed."})
@@ -193,6 +198,7 @@ def test_the_desk_shows_what_changed_in_the_description_and_the_price(session: S
     assert re.search(r"writes\s+<ins>Arrow and </ins>Parquet", shown)
 
 
+@pytest.mark.slow
 def test_what_changed_is_told_of_a_draft_and_of_other_reasons_than_the_description(
     session: Session, stale: Space
 ) -> None:
@@ -205,6 +211,7 @@ def test_what_changed_is_told_of_a_draft_and_of_other_reasons_than_the_descripti
     assert "persona changed" in shown.split("</section>", 1)[0]
 
 
+@pytest.mark.slow
 def test_what_changed_is_told_after_a_rename(stale: Space) -> None:
     """The earlier description is in the journals under the earlier name, and is found there."""
     run(stale)

@@ -65,6 +65,7 @@ def test_an_approval_publishes_the_words_with_verdict_and_evidence(asked: Space)
     assert (line["verdict"], tuple(line["evidence"])) == (words.verdict, words.evidence)
 
 
+@pytest.mark.slow
 def test_an_edit_is_what_editors_see_and_is_published_once_approved(asked: Space) -> None:
     do(asked, "edit", text="  My own words.  ")
     assert (entry(asked).state, entry(asked).text) == ("edited", "My own words.")
@@ -78,6 +79,7 @@ def test_an_edit_is_what_editors_see_and_is_published_once_approved(asked: Space
     assert now.review.published == published_now, "an edit does not touch what is published"
 
 
+@pytest.mark.slow
 def test_rejecting_the_published_wording_withdraws_it_and_rejecting_another_does_not(
     asked: Space,
 ) -> None:
@@ -91,6 +93,7 @@ def test_rejecting_the_published_wording_withdraws_it_and_rejecting_another_does
     assert (entry(asked).state, entry(asked).review.published) == ("rejected", None)
 
 
+@pytest.mark.slow
 def test_undo_restores_exactly_the_state_before_and_can_be_undone(asked: Space) -> None:
     states = [entry(asked)]
     for action, more in (
@@ -115,6 +118,7 @@ def test_undo_restores_exactly_the_state_before_and_can_be_undone(asked: Space) 
     assert replace(entry(asked).review, latest=None) == replace(states[1].review, latest=None)
 
 
+@pytest.mark.slow
 def test_what_is_published_outlives_a_changed_description_and_a_new_answer(asked: Space) -> None:
     words = do(asked, "approve").text
     asked.tool("anvil", description="anvil writes Parquet only. It is under the MIT licence.")
@@ -130,6 +134,7 @@ def test_what_is_published_outlives_a_changed_description_and_a_new_answer(asked
     assert now.review.published is not None and now.review.published.text == now.text != words
 
 
+@pytest.mark.slow
 def test_a_take_that_says_the_opposite_of_the_published_one_flips(asked: Space) -> None:
     seen = do(asked, "approve")
     for word in ("one", "two", "three", "four", "five", "six", "seven", "eight"):
@@ -174,6 +179,7 @@ def test_a_note_cannot_close_its_fence_or_pass_for_a_rule(mocked: Space) -> None
     assert "The two bars stay as they are" in text.split(note)[1]
 
 
+@pytest.mark.slow
 def test_asking_again_asks_exactly_that_cell_for_the_reason_of_the_note(
     asked: Space, panel: Panel
 ) -> None:
@@ -191,6 +197,7 @@ def test_asking_again_asks_exactly_that_cell_for_the_reason_of_the_note(
     assert noted == [(1,)]
 
 
+@pytest.mark.slow
 def test_the_latest_note_wins_and_undo_brings_the_earlier_answer_back_unasked(
     asked: Space, mock: MockEndpoint
 ) -> None:
@@ -248,6 +255,7 @@ except ConflictError as error:
 """
 
 
+@pytest.mark.slow
 def test_of_two_processes_that_saw_the_same_take_one_writes(asked: Space) -> None:
     answer = entry(asked).answer
     assert answer is not None
@@ -269,6 +277,7 @@ def test_of_two_processes_that_saw_the_same_take_one_writes(asked: Space) -> Non
     assert [each.editor for each in history(load_workspace(asked.root), *PAIR)] == [winner]
 
 
+@pytest.mark.slow
 def test_threads_of_one_session_write_one_journal_in_turn(asked: Space) -> None:
     workspace = load_workspace(asked.root)
     writer = JournalWriter(workspace.runs, new_run_id())
@@ -287,6 +296,7 @@ def test_threads_of_one_session_write_one_journal_in_turn(asked: Space) -> None:
     assert len(lines) == 8 and all(line.fields for line in lines)
 
 
+@pytest.mark.slow
 def test_a_rebuild_brings_every_decision_back(asked: Space) -> None:
     do(asked, "edit", text="One. <b>&\u202e")
     do(asked, "approve")
@@ -342,6 +352,7 @@ def test_the_editor_is_named_or_is_gits_user(tmp_path: Path) -> None:
 # --- scorecards -------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_scorecards_carry_editors_words_and_readers_get_only_what_is_approved(
     asked: Space,
 ) -> None:

@@ -67,6 +67,7 @@ def text_in(page: str) -> str:
     return found[1]
 
 
+@pytest.mark.slow
 def test_a_draft_is_written_once_changes_no_state_and_is_its_editors_own(session: Session) -> None:
     at = type_in(session, text="Half a thought")
     assert at == type_in(session, text="Half a thought"), "the same words are no new line"
@@ -106,6 +107,7 @@ def test_quotes_verdict_and_reason_are_kept_with_the_words(session: Session) -> 
     assert [form[name] for name in ("quote-1", "quote-3", "quote-4")] == [TRUE, "Free", ""]
 
 
+@pytest.mark.slow
 def test_what_a_conflict_or_a_mistake_leaves_undecided_is_kept(session: Session) -> None:
     space = Space(session.desk.root)
     form = edit_form(session, action="edit", text="Ada's words.")
@@ -118,6 +120,7 @@ def test_what_a_conflict_or_a_mistake_leaves_undecided_is_kept(session: Session)
     assert entry(space).text == "Bo's words."
 
 
+@pytest.mark.slow
 def test_what_is_typed_last_counts_even_if_the_clock_has_gone_back(session: Session) -> None:
     """A draft, or whose a take is, with a time to come stands only until the next is written."""
     later = "2199-01-01T00:00:00.000000"

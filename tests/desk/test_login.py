@@ -279,6 +279,7 @@ def test_a_token_comes_from_a_file_or_the_environment(tmp_path: Path) -> None:
         read_token(tmp_path / "none", {})
 
 
+@pytest.mark.slow
 def test_the_command_shows_its_token_to_nobody(asked: Space) -> None:
     words = ["--port", "0", "--no-browser", "--editor", "Ada", "--allow-host", DESK]
     with subprocess.Popen(

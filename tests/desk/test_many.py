@@ -68,6 +68,7 @@ def test_a_take_says_where_it_stands_among_those_that_the_filter_shows(session: 
     assert ">7 left<" in page and 'rel="next"' in page, "its neighbours are still there"
 
 
+@pytest.mark.slow
 def test_the_queue_is_searched_filtered_and_sorted(session: Session, asked: Space) -> None:
     session.decide("bellows", "skeptic", action="edit", text="A word like zeugma. Ship.")
     do(asked, "approve", ("anvil", "futurist"), editor="Bo", note="Read.")
@@ -86,6 +87,7 @@ def test_the_queue_is_searched_filtered_and_sorted(session: Session, asked: Spac
     assert "<script>alert" not in page and "<b>" not in page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reason", [*REASONS])
 @pytest.mark.sample(2)
 def test_a_rejection_keeps_its_reason_and_is_found_by_it(session: Session, reason: str) -> None:
@@ -98,6 +100,7 @@ def test_a_rejection_keeps_its_reason_and_is_found_by_it(session: Session, reaso
     assert stands(session, ("anvil", "skeptic")).note is None
 
 
+@pytest.mark.slow
 def test_takes_are_given_to_an_editor_and_that_lasts(session: Session, asked: Space) -> None:
     picks = [("pick", "anvil/builder"), ("pick", "bellows/skeptic"), ("pick", "no/such")]
     status, page = session.post("/assign", [*picks, ("assignee", " Ada ")])
@@ -112,6 +115,7 @@ def test_takes_are_given_to_an_editor_and_that_lasts(session: Session, asked: Sp
         assert "for Ada" in other.get("/")[1]
 
 
+@pytest.mark.slow
 def test_many_are_approved_as_shown_and_taken_back_in_one(seeded: Session) -> None:
     clean = without_findings(seeded)
     assert clean, "the takes of the template have some without findings"
@@ -152,6 +156,7 @@ def test_takes_with_notes_alone_are_approved_with_many_where_that_is_asked_and_s
     assert set(shown(seeded, "state=approved")) == {*clean, *noted}
 
 
+@pytest.mark.slow
 def test_what_has_changed_since_it_was_shown_is_not_approved(seeded: Session) -> None:
     clean = without_findings(seeded)
     form = bulk_form(seeded.get("/approve?all=1&filter=state%3Dall")[1])
@@ -164,6 +169,7 @@ def test_what_has_changed_since_it_was_shown_is_not_approved(seeded: Session) ->
     assert seeded.post("/approve", form | {"seen": "anything"})[0] == 409
 
 
+@pytest.mark.slow
 def test_what_has_findings_or_is_decided_or_unchecked_is_never_approved_with_many(
     session: Session,
 ) -> None:
@@ -178,6 +184,7 @@ def test_what_has_findings_or_is_decided_or_unchecked_is_never_approved_with_man
     assert stands(session).published is None
 
 
+@pytest.mark.slow
 def test_what_a_program_has_edited_is_read_before_it_is_approved(seeded: Session) -> None:
     """Words drafted by panel mcp need a person who opens the take, findings or not."""
     pick = without_findings(seeded)[0]

@@ -33,6 +33,7 @@ text_and_spans = (
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(text_and_spans)
 def test_marks_change_nothing_but_add_themselves(drawn: tuple[str, list[list[int]]]) -> None:

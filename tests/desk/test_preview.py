@@ -46,6 +46,7 @@ def make_link(session: Session, headers: dict[str, str] | None = None, **fields:
 # --- the preview ------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_preview_is_the_page_that_publishing_writes(session: Session, panel: Panel) -> None:
     """But for its mark, and for the scripts that it goes without."""
     out = session.desk.root / "out"
@@ -59,6 +60,7 @@ def test_a_preview_is_the_page_that_publishing_writes(session: Session, panel: P
     assert page == written
 
 
+@pytest.mark.slow
 def test_a_preview_runs_nothing_and_sends_nothing(session: Session) -> None:
     """Its policy has no script and no form, and only the desk may frame it."""
     host = {"Host": session.base[7:]}
@@ -74,6 +76,7 @@ def test_a_preview_runs_nothing_and_sends_nothing(session: Session) -> None:
     assert other.status == 404
 
 
+@pytest.mark.slow
 def test_drafts_and_pages_readers_do_not_have_are_told_apart(session: Session) -> None:
     """A tool without an approved take has no page, and the frame says so."""
     assert "no take of it is approved" in session.get("/preview/tool/bellows")[1]
@@ -84,6 +87,7 @@ def test_drafts_and_pages_readers_do_not_have_are_told_apart(session: Session) -
     assert session.get("/preview/compare/anvil/anvil")[0] == 404
 
 
+@pytest.mark.slow
 def test_a_tool_that_is_held_back_can_be_looked_at(session: Session) -> None:
     """Its preview shows the page that it will have, and says that readers have none."""
     edit(session.desk.root / "tools" / "anvil.md", "category:", "hold: true\ncategory:")
@@ -92,6 +96,7 @@ def test_a_tool_that_is_held_back_can_be_looked_at(session: Session) -> None:
     assert session.get(PAGE)[0] == 200
 
 
+@pytest.mark.slow
 def test_a_preview_follows_words_and_files(session: Session) -> None:
     """The next look has what was changed since, with nothing published."""
     edit(session.desk.root / "tools" / "anvil.md", "Does one thing", "Does another")
@@ -201,6 +206,7 @@ def _signed(factory: object) -> tuple[Sharing, str]:
     return _kept["it"]
 
 
+@pytest.mark.slow
 def test_the_secret_is_its_owners_alone(session: Session) -> None:
     """It stands in runs/, which git ignores, and nobody else may read it."""
     make_link(session)

@@ -41,6 +41,7 @@ def publish(session: Session, form: dict[str, str]) -> tuple[int, str]:
     return status, publish_page(session) if 'id="progress"' in page else page
 
 
+@pytest.mark.slow
 def test_the_page_shows_what_would_change_and_then_writes_it(session: Session) -> None:
     """Named pages first; nothing is written before the button."""
     page, out = publish_page(session), session.desk.root / "public"
@@ -56,6 +57,7 @@ def test_the_page_shows_what_would_change_and_then_writes_it(session: Session) -
     assert "tools/anvil.html" in changed and "tools.html" in changed
 
 
+@pytest.mark.slow
 def test_the_plan_is_what_publishing_does(session: Session, panel: Panel) -> None:
     """'panel publish --dry-run' says the same and writes nothing."""
     root = session.desk.root
@@ -71,6 +73,7 @@ def test_the_plan_is_what_publishing_does(session: Session, panel: Panel) -> Non
     assert "change tools/anvil.html" in told.out and "change tools/bellows.html" not in told.out
 
 
+@pytest.mark.slow
 def test_pages_are_removed_only_with_a_tick(session: Session) -> None:
     """A withdrawn take takes its tool's page with it, once somebody says so."""
     assert publish(session, plan_of(session))[0] == 200
@@ -94,6 +97,7 @@ def do_withdraw(session: Session) -> None:
     assert session.post(f"{path}/decide", form)[0] == 200, page
 
 
+@pytest.mark.slow
 def test_a_plan_that_was_overtaken_is_not_carried_out(session: Session) -> None:
     """What is written is what was shown, or nothing."""
     form = plan_of(session)
@@ -104,6 +108,7 @@ def test_a_plan_that_was_overtaken_is_not_carried_out(session: Session) -> None:
     assert session.post("/publish", {"plan": "other"})[0] == 409
 
 
+@pytest.mark.slow
 def test_a_second_publishing_at_the_same_time_is_refused(session: Session) -> None:
     """Also by another desk over the same workspace."""
     form = plan_of(session)
@@ -124,6 +129,7 @@ def test_a_second_publishing_at_the_same_time_is_refused(session: Session) -> No
     assert sorted(answers) == [200, 409, 409, 409]
 
 
+@pytest.mark.slow
 def test_the_folder_is_never_the_browsers(session: Session) -> None:
     """A path in the form is ignored; one in panel.toml must be the workspace's own."""
     form = plan_of(session) | {"folder": "/tmp/elsewhere", "out": "../x"}

@@ -94,6 +94,7 @@ def test_the_desk_says_where_each_quote_stands_and_which_readers_will_not_see(
     assert re.search(r'<dt>Entry price</dt><dd>\s*<mark class="evidence" id="e4"', page)
 
 
+@pytest.mark.slow
 def test_a_quote_is_removed_corrected_rewritten_and_added_each_by_itself(session: Session) -> None:
     words = session.desk.snapshot().entry(*PAIR).text  # type: ignore[union-attr]
     session.post(f"{TAKE}/decide", edit_form(session, remove="2"))
@@ -110,6 +111,7 @@ def test_a_quote_is_removed_corrected_rewritten_and_added_each_by_itself(session
     assert stands(session).revision.evidence[0] == TRUE
 
 
+@pytest.mark.slow
 def test_words_that_are_edited_keep_the_quotes_an_editor_chose(quoted: Space) -> None:
     do(quoted, "edit", evidence=(TRUE,))
     do(quoted, "edit", text="Other words.")
@@ -200,6 +202,7 @@ def test_a_quote_that_left_the_description_leaves_the_site(quoted: Space, panel:
     assert TRUE not in page and ">Free</span></q>" in page
 
 
+@pytest.mark.slow
 def test_quotes_chosen_by_an_editor_are_frozen_thawed_and_rebuilt(quoted: Space) -> None:
     do(quoted, "edit", evidence=(TRUE,))
     do(quoted, "approve")

@@ -50,6 +50,7 @@ def findings(desk: Desk) -> dict[Pair, object]:
     return {entry.pair: desk.findings(entry) for entry in desk.snapshot().entries}
 
 
+@pytest.mark.slow
 @pytest.mark.sample(6)
 @pytest.mark.parametrize("changed", CHANGES)
 def test_whatever_changes_a_desk_shows_what_a_new_one_would(asked: Space, changed: str) -> None:
@@ -100,6 +101,7 @@ def test_a_change_of_one_tool_keeps_what_is_known_of_the_others(asked: Space) ->
     desk.close()
 
 
+@pytest.mark.slow
 def test_the_next_look_after_one_file_has_changed_does_little_work(space: Space) -> None:
     frozen_catalog(space, size(150, 1500))
     desks: list[Desk] = []

@@ -45,6 +45,7 @@ def test_another_verdict_than_the_reviewers_wants_a_few_words_of_reason(
     assert entry(asked).review.published is None
 
 
+@pytest.mark.slow
 def test_an_editors_verdict_is_shown_as_the_editors_and_no_vote_changes(
     asked: Space, panel: Panel
 ) -> None:
@@ -68,6 +69,7 @@ def test_an_editors_verdict_is_shown_as_the_editors_and_no_vote_changes(
         assert "the percentage counts that" in shown
 
 
+@pytest.mark.slow
 def test_an_editors_verdict_stays_with_the_words_until_it_is_set_back(asked: Space) -> None:
     verdict = other(asked)
     do(asked, "edit", verdict=verdict, verdict_reason=WHY)
@@ -85,6 +87,7 @@ def test_an_editors_verdict_stays_with_the_words_until_it_is_set_back(asked: Spa
     assert entry(asked).review.published.verdict == verdict  # type: ignore[union-attr]
 
 
+@pytest.mark.slow
 def test_an_editors_verdict_is_frozen_checked_and_thawed(asked: Space, panel: Panel) -> None:
     do(asked, "approve", ("bellows", "builder"), note="Read.")
     freeze(asked)
@@ -110,6 +113,7 @@ def test_an_editors_verdict_is_frozen_checked_and_thawed(asked: Space, panel: Pa
     )
 
 
+@pytest.mark.slow
 def test_words_that_take_two_editors_are_published_by_the_second_alone(
     asked: Space, panel: Panel
 ) -> None:
@@ -128,6 +132,7 @@ def test_words_that_take_two_editors_are_published_by_the_second_alone(
     assert (entry(asked).state, entry(asked).review.published) == ("signed", None)
 
 
+@pytest.mark.slow
 def test_other_words_wait_for_two_again_and_the_published_ones_stay(asked: Space) -> None:
     do(asked, "approve", note="Read.")  # when one was enough
     two_editors(asked)
@@ -142,6 +147,7 @@ def test_other_words_wait_for_two_again_and_the_published_ones_stay(asked: Space
     assert entry(asked).review.published.text == "Words of Bo."  # type: ignore[union-attr]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "again", ["A d a", "\u00c1da", "A\u0301da", "Ada.", "\uff21DA", "Ad\u200ba"]
 )
@@ -155,6 +161,7 @@ def test_the_same_name_in_another_spelling_signs_nothing(asked: Space, again: st
     assert entry(asked).review.published is not None
 
 
+@pytest.mark.slow
 def test_the_reason_of_an_editors_verdict_takes_two_as_well(asked: Space) -> None:
     """Readers see it, so nobody publishes another one alone."""
     two_editors(asked)
@@ -176,6 +183,7 @@ def test_two_who_sign_at_once_do_not_pass_each_other(asked: Space) -> None:
         do(asked, "approve", editor="Bo", follows=None, note="Read.")
 
 
+@pytest.mark.slow
 def test_a_desk_says_who_has_signed_and_shows_it_to_the_others(asked: Space) -> None:
     two_editors(asked)
     with desk_open(asked.root) as ada, desk_open(asked.root, editor="Bo") as bo:
@@ -193,6 +201,7 @@ def test_a_desk_says_who_has_signed_and_shows_it_to_the_others(asked: Space) -> 
     assert [each["sign_off"] for each in filed["decisions"]] == [2, 2]
 
 
+@pytest.mark.slow
 def test_the_reason_of_an_editors_verdict_takes_two_editors_too(asked: Space) -> None:
     """Readers see it, so that no second editor publishes one that the first has not seen."""
     two_editors(asked)
@@ -214,6 +223,7 @@ def test_the_reason_of_an_editors_verdict_takes_two_editors_too(asked: Space) ->
     assert entry(asked).review.published == first
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("action", ["edit", "approve"])
 def test_files_hold_with_an_editors_verdict_against_every_answer(
     copied: Callable[[Make], Space], panel: Panel, action: str

@@ -19,6 +19,7 @@ SECONDS = float(os.environ.get("PANEL_SOAK_SECONDS", "600"))
 QUICK = {"deadline": None, "suppress_health_check": list(HealthCheck), "print_blob": True}
 
 
+@pytest.mark.slow
 def test_editors_lose_no_approved_word() -> None:
     before = len(DECIDED)
     run_state_machine_as_test(

@@ -48,7 +48,6 @@ facts:
 anvil reads JSON lines and writes Parquet. It is under the MIT licence.
 """
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
-TODAY = datetime.now(UTC).date()
 
 
 @pytest.fixture
@@ -156,10 +155,11 @@ def test_the_page_of_a_tool_says_what_is_known_of_it(asked: Space) -> None:
     """Facts with their sources, the price with its age, four takes with states, and the cost."""
     (asked.root / "tools" / "anvil.md").write_text(SHEET, encoding="utf-8")
     with desk_open(asked.root) as session:
+        began = datetime.now(UTC)
         status, page = session.get("/tool/anvil")
         assert status == 200
-        age = (TODAY - date(2020, 1, 31)).days
-        assert f"checked {age:,} days ago: overdue" in page
+        days = {(moment.date() - date(2020, 1, 31)).days for moment in (began, datetime.now(UTC))}
+        assert any(f"checked {many:,} days ago: overdue" in page for many in days)
         assert 'href="https://anvil.example/eu" rel="noreferrer nofollow"' in page
         assert page.count('class="row" href="/take/anvil/') == 4
         assert "0 of 4 approved" in page and "Cost so far:" in page
@@ -169,6 +169,7 @@ def test_the_page_of_a_tool_says_what_is_known_of_it(asked: Space) -> None:
         assert session.get("/tool/nothing")[0] == 404
 
 
+@pytest.mark.slow
 def test_editing_writes_the_file_and_says_how_many_takes_are_stale(session: Session) -> None:
     """Approved words stay published when the description has changed; one press lets them stand."""
     for persona in ("builder", "skeptic"):

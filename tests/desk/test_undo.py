@@ -43,6 +43,7 @@ def file_of(session: Session, slug: str = "anvil") -> Path:
     return session.desk.root / "tools" / f"{slug}.md"
 
 
+@pytest.mark.slow
 def test_undo_takes_back_the_hold_that_came_after_an_edit(session: Session) -> None:
     """A tool was held back after the words of another were edited; redo goes the same way."""
     session.decide("bellows", "builder", action="edit", text="Other words. Ship.")
@@ -80,6 +81,7 @@ def test_fields_prices_editorial_and_gifts_are_taken_back_in_turn(session: Sessi
     assert file_of(session).read_text() == before
 
 
+@pytest.mark.slow
 def test_what_others_have_changed_since_stays_and_nothing_older_is_undone(
     session: Session, asked: Space
 ) -> None:
@@ -98,6 +100,7 @@ def test_what_others_have_changed_since_stays_and_nothing_older_is_undone(
     assert 'data-key="u"' not in page and "something has come after" in page
 
 
+@pytest.mark.slow
 def test_redo_brings_back_all_that_one_undo_took(templates: Templates, tmp_path: Path) -> None:
     space = templates.copy(seed_asked, tmp_path / "seeded")
     with desk_open(space.root) as session:

@@ -35,6 +35,7 @@ def rows(page: str) -> list[str]:
     return re.findall(r'class="row" href="/take/([^"?]+)', page)
 
 
+@pytest.mark.slow
 def test_stale_words_wait_in_a_group_of_their_own_until_they_are_said_to_stand(
     session: Session,
 ) -> None:
@@ -60,6 +61,7 @@ def test_a_large_selection_is_sent_as_a_form(session: Session) -> None:
     assert session.desk.snapshot().assigned == {("bellows", "builder"): "Bo"}
 
 
+@pytest.mark.slow
 def test_what_the_facts_name_is_said_where_the_source_does_not(session: Session) -> None:
     """It stays an error: the reviewer did not see the facts."""
     file = session.desk.root / "tools" / "anvil.md"
@@ -70,6 +72,7 @@ def test_what_the_facts_name_is_said_where_the_source_does_not(session: Session)
     assert 'id="tool-facts"' in page and 'class="error"' in page
 
 
+@pytest.mark.slow
 def test_plain_words_stand_where_files_and_fields_are_named(session: Session) -> None:
     form = form_of(session, "/tool/anvil")
     page = session.post("/tool/anvil", form | {"url": "nowhere", "name": ""})[1]

@@ -52,6 +52,7 @@ def imported(panel: Panel, space: Space, service: BatchService, code: int = 0) -
     return json.loads(done.out)
 
 
+@pytest.mark.slow
 def test_faults_that_pass_are_waited_out_at_every_step(
     panel: Panel, space: Space, service: BatchService
 ) -> None:
@@ -65,6 +66,7 @@ def test_faults_that_pass_are_waited_out_at_every_step(
     assert (len(service.batches), pending(space)) == (1, [])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lost", [Answer(drop=True), DOWN])
 def test_a_batch_whose_making_got_no_answer_is_looked_for_and_not_made_twice(
     panel: Panel, space: Space, service: BatchService, lost: Answer
@@ -79,6 +81,7 @@ def test_a_batch_whose_making_got_no_answer_is_looked_for_and_not_made_twice(
     assert imported(panel, space, service)["taken"] == 8
 
 
+@pytest.mark.slow
 def test_while_nobody_can_say_whether_a_batch_was_made_its_cells_wait(
     panel: Panel, space: Space, service: BatchService
 ) -> None:
@@ -99,6 +102,7 @@ def test_while_nobody_can_say_whether_a_batch_was_made_its_cells_wait(
     assert imported(panel, space, service)["taken"] == 8
 
 
+@pytest.mark.slow
 def test_a_refused_file_or_batch_leaves_its_cells_to_be_asked(
     panel: Panel, space: Space, service: BatchService
 ) -> None:
@@ -114,6 +118,7 @@ def test_a_refused_file_or_batch_leaves_its_cells_to_be_asked(
     assert imported(panel, space, service)["taken"] == 8
 
 
+@pytest.mark.slow
 def test_a_wrong_key_and_a_missing_one_are_said_and_nothing_waits(
     panel: Panel, space: Space, service: BatchService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -137,6 +142,7 @@ def test_an_endpoint_without_a_batch_service_says_so(
     assert missing.code == 3 and "is there a batch service below" in missing.err
 
 
+@pytest.mark.slow
 def test_the_key_goes_nowhere_but_to_the_service_and_is_cut_out_of_what_it_sends(
     panel: Panel, space: Space, service: BatchService
 ) -> None:
@@ -154,6 +160,7 @@ def test_the_key_goes_nowhere_but_to_the_service_and_is_cut_out_of_what_it_sends
     assert KEY.encode() not in kept and MASK.encode() in kept
 
 
+@pytest.mark.slow
 def test_results_that_come_packed_are_unpacked(
     panel: Panel, space: Space, service: BatchService
 ) -> None:
@@ -171,6 +178,7 @@ def test_results_that_come_packed_are_unpacked(
     assert imported(panel, space, service)["taken"] == 8
 
 
+@pytest.mark.slow
 def test_what_one_service_refuses_of_a_request_the_next_batch_leaves_out(
     panel: Panel, space: Space, service: BatchService
 ) -> None:
@@ -269,6 +277,7 @@ def test_what_is_no_line_of_results_is_called_that(raw: bytes) -> None:
     assert read_result(raw) is None
 
 
+@pytest.mark.slow
 def test_a_file_of_results_may_be_larger_than_any_answer(
     space: Space, service: BatchService, tmp_path: Path
 ) -> None:

@@ -265,6 +265,7 @@ def test_the_wish_of_the_server_to_wait_is_kept(mocked: Space, mock: MockEndpoin
     assert 0.6 <= waited % 60 < 1.5
 
 
+@pytest.mark.slow
 def test_after_the_last_try_the_cell_is_an_error(mocked: Space, mock: MockEndpoint) -> None:
     mocked.point_at(mock, "[limits]\nattempts = 3\n")
     mock.face = script(GOOD, Answer(500, {"error": {"message": "CUDA error"}}))

@@ -68,12 +68,14 @@ def status(served: Served, key: str | None) -> int:
             return error.code
 
 
+@pytest.mark.slow
 def test_it_answers_on_loopback_who_has_the_key(served: Served) -> None:
     assert urlsplit(served.base_url).hostname == HOST
     assert len(served.key) >= 24
     assert status(served, served.key) == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", [None, "wrong"])
 def test_it_refuses_who_has_not(served: Served, key: str | None) -> None:
     assert status(served, key) == 401
@@ -90,6 +92,7 @@ def test_it_listens_on_loopback_only(served: Served) -> None:
     assert set(listening) <= {f"0100007F:{port:04X}"}
 
 
+@pytest.mark.slow
 def test_the_key_is_another_each_time_and_the_door_closes_after_the_block(served: Served) -> None:
     with serve(endpoint()) as second:
         assert second.key != served.key
@@ -99,6 +102,7 @@ def test_the_key_is_another_each_time_and_the_door_closes_after_the_block(served
         socket.create_connection((HOST, port), timeout=5)
 
 
+@pytest.mark.slow
 def test_it_may_be_stopped_the_moment_it_has_started() -> None:
     """Its loop has begun before it is handed out; stopped earlier, it would never end."""
     script = (

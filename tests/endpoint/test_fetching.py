@@ -373,6 +373,7 @@ def test_a_recorded_file_that_has_changed_on_the_hub_is_refused(hub: FakeHub) ->
     assert not pin.path.exists()
 
 
+@pytest.mark.slow
 @settings(max_examples=size(25, 300))
 @given(
     ranges=st.sampled_from(["heed", "ignore", "wrong", "416"]),
@@ -548,6 +549,7 @@ def test_a_disk_that_fills_up_meanwhile_is_said(
     assert nothing_in_place(pin)
 
 
+@pytest.mark.slow
 def test_what_fitted_before_the_disk_was_full_is_gone_on_with(hub: FakeHub, tmp_path: Path) -> None:
     """A bound on the size of files stands in for a disk, in a process of its own."""
     hub.body = model_bytes(2_000_000)
@@ -695,6 +697,7 @@ def test_what_is_being_fetched_is_not_removed(hub: FakeHub) -> None:
     assert remove(pin) and not remove(pin) and nothing_in_place(pin)
 
 
+@pytest.mark.slow
 @pytest.mark.process
 @pytest.mark.sample(1)
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -15)])
@@ -714,6 +717,7 @@ def test_an_interrupt_keeps_what_is_here(
     assert hub.gets()[-1].headers["range"] == "bytes=100000-"
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.process
 def test_it_survives_kills_at_any_byte_with_a_right_file_or_none(

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -349,12 +350,14 @@ cases = st.one_of(
 )
 
 
+@pytest.mark.slow
 @fuzzed(1000)
 @given(cases)
 def test_no_reply_yields_a_verdict_that_its_last_object_does_not_hold(case: Case) -> None:
     held(case)
 
 
+@pytest.mark.slow
 @fuzzed(60)
 @given(huge())
 def test_a_reply_of_megabytes_is_read_or_refused_in_time(case: Case) -> None:
@@ -443,6 +446,7 @@ completions = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @fuzzed(500)
 @given(completions)
 def test_a_completion_of_any_shape_is_read(body: dict[str, Any]) -> None:
@@ -510,6 +514,7 @@ def asked_with(
     return rows
 
 
+@pytest.mark.slow
 def test_fuzzed_replies_over_a_socket_end_as_verdict_abstention_or_error(
     mocked: Space, panel: Panel, mock: MockEndpoint
 ) -> None:
@@ -532,6 +537,7 @@ def test_fuzzed_replies_over_a_socket_end_as_verdict_abstention_or_error(
             assert row["confidence"] in confidences
 
 
+@pytest.mark.slow
 def test_fuzzed_bodies_over_a_socket_end_as_verdict_abstention_or_error(
     mocked: Space, panel: Panel, mock: MockEndpoint
 ) -> None:

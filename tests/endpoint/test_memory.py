@@ -169,6 +169,7 @@ def test_only_the_first_run_looks_at_who_answers(
     assert gets(mock) == first
 
 
+@pytest.mark.slow
 @pytest.mark.sample(2)
 @pytest.mark.parametrize("change", ["model", "key", "refusal", "stop"])
 def test_it_is_looked_again_after_a_change_and_after_a_refusal(

@@ -117,6 +117,7 @@ def test_a_header_that_claims_too_much_makes_nothing_large(tmp_path: Path, head:
         read_header(file)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", ["x" * MOST_KEPT, [7] * MOST_LISTED])
 def test_of_many_long_entries_a_bounded_part_is_kept(tmp_path: Path, value: Any) -> None:
     many = 2 * MOST_KEPT_IN_ALL // (len(value) * (8 if isinstance(value, list) else 1))

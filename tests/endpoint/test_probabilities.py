@@ -155,6 +155,7 @@ def asked_for(mock: MockEndpoint) -> set[Any]:
 TOLD = "SELECT DISTINCT round(p_ship, 6), round(p_ship_mass, 6), p_ship_source FROM verdicts"
 
 
+@pytest.mark.slow
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("form", [chat_form, older_form])
 def test_what_doctor_has_seen_is_asked_for_and_stored_beside_each_verdict(
@@ -175,6 +176,7 @@ def test_what_doctor_has_seen_is_asked_for_and_stored_beside_each_verdict(
     assert set(before) < set(after)
 
 
+@pytest.mark.slow
 def test_the_setting_stands_over_what_was_seen(
     mocked: Space, mock: MockEndpoint, panel: Panel
 ) -> None:
@@ -189,6 +191,7 @@ def test_the_setting_stands_over_what_was_seen(
     assert asked_for(mock) == {(None, None)}
 
 
+@pytest.mark.slow
 @pytest.mark.sample(2)
 @pytest.mark.parametrize(
     "error",

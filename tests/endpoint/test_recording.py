@@ -43,6 +43,7 @@ def verdicts(space: Space, panel: Panel) -> list[dict[str, Any]]:
     return rows
 
 
+@pytest.mark.slow
 def test_a_replay_gives_the_same_verdicts_without_a_model(
     mocked: Space, panel: Panel, tape: Path
 ) -> None:
@@ -69,6 +70,7 @@ def test_a_replay_waits_for_nothing_and_says_nothing_of_waits(
     assert "cannot answer now" not in summary["err"]
 
 
+@pytest.mark.slow
 def test_faults_repairs_and_steps_down_are_replayed(
     mocked: Space, mock: MockEndpoint, panel: Panel, tape: Path
 ) -> None:
@@ -98,6 +100,7 @@ def test_faults_repairs_and_steps_down_are_replayed(
     assert verdicts(mocked, panel) == live
 
 
+@pytest.mark.slow
 def test_what_the_recording_does_not_hold_is_an_error_of_that_cell(
     mocked: Space, mock: MockEndpoint, panel: Panel, tape: Path
 ) -> None:
@@ -141,6 +144,7 @@ def test_a_recording_is_never_written_over(mocked: Space, panel: Panel, tape: Pa
     assert not mocked.journals
 
 
+@pytest.mark.slow
 def test_a_kill_amid_recording_leaves_whole_answers(
     mocked: Space, panel: Panel, tape: Path
 ) -> None:

@@ -79,6 +79,7 @@ def asked(address: str, key: str, path: str, body: Any = None) -> Any:
         return json.load(answer)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("thinks", [False, True])
 def test_its_own_template_is_used_and_thinking_is_switched_off_where_it_is_known(
     cache: Path, tmp_path: Path, model: bytes, thinks: bool
@@ -90,6 +91,7 @@ def test_its_own_template_is_used_and_thinking_is_switched_off_where_it_is_known
     assert made["prompt"] == ("<user>Hi<think></think>" if thinks else "<user>Hi<think>")
 
 
+@pytest.mark.slow
 def test_a_schema_is_held(cache: Path, tmp_path: Path, model: bytes) -> None:
     keep(model, thinks=True)
     kinds = {"type": "string", "enum": ["ship", "skip"]}
@@ -105,6 +107,7 @@ def test_a_schema_is_held(cache: Path, tmp_path: Path, model: bytes) -> None:
     assert json.loads(answer["choices"][0]["message"]["content"])["verdict"] in ("ship", "skip")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("question", "written", "context"),
     [
@@ -166,6 +169,7 @@ def test_a_file_that_is_not_the_pinned_one_is_not_served(
         serve(resolved(tmp_path)).__enter__()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [

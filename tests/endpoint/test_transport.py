@@ -480,6 +480,7 @@ def test_a_body_is_unpacked_by_its_bytes_whatever_its_head_says(
     assert answer.body == PLAIN and answer.completion() is not None
 
 
+@pytest.mark.slow
 def test_a_body_has_a_bound_packed_or_not(mock: MockEndpoint) -> None:
     """What never ends takes no more memory than the bound, and is not asked for again."""
     packed = gzip.compress(b" " * (BODY_BYTES + 1))

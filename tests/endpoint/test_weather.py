@@ -102,6 +102,7 @@ def test_what_does_not_pass_stops_at_once(space: Space, panel: Panel, face: Face
     assert f"{CELLS - len(journaled)} cells not asked" in ran.out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("face", faces("unrecoverable"))
 def test_the_doctor_says_what_to_do(space: Space, panel: Panel, face: Face) -> None:
     """The same faults make the doctor name a remedy, in one line, and exit 3."""
@@ -129,6 +130,7 @@ def test_a_server_that_stays_down_is_given_up(space: Space, panel: Panel) -> Non
     assert f"{CELLS - 1} cells not asked" in ran.out
 
 
+@pytest.mark.slow
 @pytest.mark.sample(3)
 @pytest.mark.parametrize("face", faces("server"))
 def test_a_kind_of_server(space: Space, panel: Panel, face: Face) -> None:
@@ -222,6 +224,7 @@ def noting(face: Face, received: list[tuple[str, str]]) -> Face:
     return replace(face, make=make)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", size([1], [1, 2]))
 def test_four_hundred_cells_in_mixed_weather(space: Space, panel: Panel, seed: int) -> None:
     """Faults at 30 % of all requests: every verdict arrives, none is asked for twice."""

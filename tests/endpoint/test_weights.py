@@ -49,6 +49,7 @@ def pack(shop: Path, name: str, size: int) -> None:
             file.write(bytes(size % 1024**2))
 
 
+@pytest.mark.slow
 @pytest.mark.sample(3)
 @pytest.mark.parametrize(
     ("name", "size", "reason"),

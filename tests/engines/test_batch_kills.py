@@ -53,6 +53,7 @@ def until_done(server: Server, chance: random.Random, *words: str) -> int:
         kills += 1
 
 
+@pytest.mark.slow
 def test_kills_at_any_of_the_steps_of_a_batch_neither_lose_nor_repeat_what_is_paid_for(
     space: Space,
     server_at: Server,

@@ -49,6 +49,7 @@ def questions(mock: MockEndpoint) -> Counter[str]:
 # --- bounds ---
 
 
+@pytest.mark.slow
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("calls", [1, 2, 5, 7])
 def test_calls_are_bounded_and_the_next_run_goes_on(
@@ -73,6 +74,7 @@ def test_a_bound_on_calls_counts_repairs_and_tries(
     assert code == 4 and mock.asked == summary["requests"] == 3
 
 
+@pytest.mark.slow
 def test_bound_after_bound_asks_every_cell_once(
     mocked: Space, mock: MockEndpoint, panel: Panel, all_cells: int
 ) -> None:
@@ -82,6 +84,7 @@ def test_bound_after_bound_asks_every_cell_once(
     assert run(mocked, panel, "--max-calls", "3")[0] == 0 and mock.asked == all_cells
 
 
+@pytest.mark.slow
 def test_tokens_are_bounded(
     mocked: Space, mock: MockEndpoint, panel: Panel, all_cells: int
 ) -> None:
@@ -253,6 +256,7 @@ def test_another_model_of_the_endpoint_is_a_reason(mocked: Space, panel: Panel) 
 # --- asking again ---
 
 
+@pytest.mark.slow
 def test_again_asks_new_repeats_and_keeps_the_old_ones(
     mocked: Space, mock: MockEndpoint, panel: Panel, all_cells: int
 ) -> None:
@@ -296,6 +300,7 @@ def mixed(mocked: Space, mock: MockEndpoint, panel: Panel) -> dict[str, Any]:
     return summary
 
 
+@pytest.mark.slow
 @pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("options", "reasons", "errors", "abstains"),
@@ -349,6 +354,7 @@ def test_again_goes_with_no_retry(mocked: Space, mock: MockEndpoint, panel: Pane
 # --- the order ---
 
 
+@pytest.mark.slow
 def test_a_plan_says_in_which_order_it_asks_and_why(mocked: Space, panel: Panel) -> None:
     found, shown = plan(mocked, panel)["order"], panel("plan", cwd=mocked.root).out
     assert found["first"] == "persona" and found["block"] == 2

@@ -183,6 +183,7 @@ def test_a_stop_ends_the_waiting_of_the_other_cells(busy: Space, mock: MockEndpo
     assert again.reused + again.verdicts == 4 * TOOLS and again.errors == 0
 
 
+@pytest.mark.slow
 def test_the_key_is_nowhere_though_the_server_repeats_it(
     busy: Space, mock: MockEndpoint, panel: Panel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -225,6 +226,7 @@ def test_the_first_ctrl_c_keeps_what_is_in_flight_and_the_next_run_asks_the_rest
     assert set(asked_cells(mock).values()) == {1}, "no cell is asked twice"
 
 
+@pytest.mark.slow
 def test_the_second_ctrl_c_drops_what_is_in_flight(busy: Space, mock: MockEndpoint) -> None:
     mock.face = lambda index, _body: Answer(delay=60) if index else None
     with started(busy) as process:
@@ -239,6 +241,7 @@ def test_the_second_ctrl_c_drops_what_is_in_flight(busy: Space, mock: MockEndpoi
     assert json.loads(out)["verdicts"] == 1
 
 
+@pytest.mark.slow
 def test_ctrl_c_does_not_wait_for_a_cell_that_waits_to_try_again(
     busy: Space, mock: MockEndpoint
 ) -> None:
@@ -282,6 +285,7 @@ def file_limit(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
+@pytest.mark.slow
 def test_a_journal_that_cannot_grow_ends_the_run_and_keeps_what_it_has(
     busy: Space, mock: MockEndpoint
 ) -> None:
@@ -310,6 +314,7 @@ def test_a_run_folder_that_cannot_be_made_is_one_sentence(
         execute(workspace, prepared, ProgressReporter(lambda _tallies: None, print))
 
 
+@pytest.mark.slow
 def test_verdicts_are_visible_to_others_before_the_run_ends(
     busy: Space, mock: MockEndpoint
 ) -> None:

@@ -186,6 +186,7 @@ def asked_by(order: Order, target: Target, desk: Coordinator, batch: list[Row]) 
     return asyncio.run(ask())
 
 
+@pytest.mark.slow
 def test_the_journals_of_workers_are_one_run_and_its_verdicts_those_of_a_local_run(
     mocked: Space, mock: MockEndpoint, panel: Panel
 ) -> None:
@@ -268,6 +269,7 @@ def test_errors_are_rows_and_end_no_worker(mocked: Space, mock: MockEndpoint) ->
     assert outcomes.count("error") == 1 and outcomes.count("verdict") == 7
 
 
+@pytest.mark.slow
 def test_the_journals_of_workers_come_with_their_run_into_a_diff_of_runs(
     mocked: Space, panel: Panel
 ) -> None:

@@ -141,6 +141,7 @@ def test_one_server_without_the_model_is_left(spread: Space, servers: list[MockE
     assert "does not exist" in notice
 
 
+@pytest.mark.slow
 def test_a_run_ends_when_every_server_is_gone(spread: Space, servers: list[MockEndpoint]) -> None:
     for server in servers:
         server.face = dies_after(3)
@@ -218,6 +219,7 @@ def test_an_address_that_is_named_twice_is_refused(space: Space, panel: Panel) -
     assert (result.code, "names an address twice" in result.out) == (2, True)
 
 
+@pytest.mark.slow
 def test_takes_are_read_by_several_servers_too(
     spread: Space, servers: list[MockEndpoint], panel: Panel
 ) -> None:

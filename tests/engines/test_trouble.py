@@ -175,6 +175,7 @@ def test_a_backend_that_goes_in_the_middle_for_good_ends_the_run(
 # --- one tool's trouble, and everybody's ---
 
 
+@pytest.mark.slow
 @pytest.mark.sample(4)
 @pytest.mark.parametrize(
     ("answer", "outcome", "reason", "tries"),
@@ -326,6 +327,7 @@ def test_the_wait_is_the_one_that_was_asked_for_and_a_long_one_is_announced(
         assert re.search(r"Waiting (42 s|6 min), until .* UTC", line)
 
 
+@pytest.mark.slow
 @pytest.mark.sample(3)
 @pytest.mark.parametrize(
     ("answer", "label"),
@@ -393,6 +395,7 @@ def test_a_reply_that_the_server_rejects_once_is_asked_for_again_in_the_same_way
     assert {a["output_mode"] for a in attempts(wide)} == {"json_schema"}
 
 
+@pytest.mark.slow
 def test_a_model_that_cannot_keep_to_the_form_is_asked_in_a_weaker_one(
     wide: Space, mock: MockEndpoint, panel: Panel, quick: None
 ) -> None:
@@ -441,6 +444,7 @@ def test_a_field_that_is_not_taken_is_left_out_and_said_once(
     assert [a["adapted"] for a in journaled] == [[], *[["without temperature"]] * CELLS]
 
 
+@pytest.mark.slow
 def test_keys_in_the_words_of_a_server_are_stored_and_shown_nowhere(
     wide: Space, mock: MockEndpoint, panel: Panel
 ) -> None:

@@ -132,6 +132,7 @@ def pull_request(space: Space, branch: str, tool: str, word: str) -> None:
     commit(space.root, branch)
 
 
+@pytest.mark.slow
 def test_two_pull_requests_that_both_asked_the_canaries_merge_without_a_conflict(
     shared: Space, mock: MockEndpoint
 ) -> None:
@@ -145,6 +146,7 @@ def test_two_pull_requests_that_both_asked_the_canaries_merge_without_a_conflict
     assert git(shared.root, "status", "--porcelain") == "" and status(shared) == []
 
 
+@pytest.mark.slow
 def test_a_branch_that_accepts_and_one_that_asks_merge_without_a_conflict(
     shared: Space, mock: MockEndpoint, panel: Panel
 ) -> None:
@@ -163,6 +165,7 @@ def test_a_branch_that_accepts_and_one_that_asks_merge_without_a_conflict(
     assert [check.accepted for check in found] == [True, False]
 
 
+@pytest.mark.slow
 def test_json_of_a_check_is_as_long_as_the_votes(shared: Space) -> None:
     pull_request(shared, "one", "anvil", "eats JSON")
     [(name, text)] = [(n, t) for n, t in texts(shared).items() if n.startswith(CANARIES)]

@@ -52,6 +52,7 @@ def on_file(space: Space, pair: tuple[str, str] = PAIR) -> dict[str, object]:
     return found
 
 
+@pytest.mark.slow
 def test_a_fresh_clone_knows_the_approved_words_and_who_approved_them(
     decided: Space, panel: Panel
 ) -> None:
@@ -68,6 +69,7 @@ def test_a_fresh_clone_knows_the_approved_words_and_who_approved_them(
     assert (said["decisions"], said["decisions_brought_in"]) == (3, 0)
 
 
+@pytest.mark.slow
 def test_guidance_on_file_is_part_of_what_the_offline_check_lays_out(
     decided: Space, mock: MockEndpoint, panel: Panel
 ) -> None:
@@ -79,6 +81,7 @@ def test_guidance_on_file_is_part_of_what_the_offline_check_lays_out(
     assert mock.asked == asked
 
 
+@pytest.mark.slow
 def test_approved_words_stay_published_when_their_description_changes(
     decided: Space, panel: Panel
 ) -> None:
@@ -94,6 +97,7 @@ def test_approved_words_stay_published_when_their_description_changes(
     assert kept is not None and kept.text == WORDS
 
 
+@pytest.mark.slow
 def test_an_approval_taken_back_is_taken_back_on_file_too(decided: Space, panel: Panel) -> None:
     freeze(decided, panel)
     undo(decided)

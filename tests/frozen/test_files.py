@@ -87,6 +87,7 @@ class Named(type(Path())):  # type: ignore[misc]
     stem = ""
 
 
+@pytest.mark.slow
 @given(tools)
 def test_what_is_written_is_read_back_the_same_and_written_the_same(tool: FrozenTool) -> None:
     file = Named("x.json")
@@ -97,6 +98,7 @@ def test_what_is_written_is_read_back_the_same_and_written_the_same(tool: Frozen
     assert written.endswith("}\n") and not written.endswith("\n\n") and "\r" not in written
 
 
+@pytest.mark.slow
 @given(tools)
 def test_a_file_goes_through_the_disk_byte_for_byte(tool: FrozenTool) -> None:
     written = encode_frozen(tool)

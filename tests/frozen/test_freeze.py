@@ -35,6 +35,7 @@ def reword(space: Space, old: str = "reads JSON", new: str = "eats JSON") -> Non
     edit(space.root / "tools/anvil.md", old, new)
 
 
+@pytest.mark.slow
 def test_a_first_freeze_publishes_the_answers_take_in_the_panels_order(
     published: Space, panel: Panel
 ) -> None:
@@ -96,6 +97,7 @@ def test_one_answer_of_the_same_mind_takes_the_place_of_the_old_one(published: S
     assert now.fingerprint == now.answers[0].fingerprint
 
 
+@pytest.mark.slow
 @pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("repeats", "skips", "verdict"),
@@ -141,6 +143,7 @@ def test_votes_against_what_is_published_are_named_whether_or_not_its_wording_st
     ]
 
 
+@pytest.mark.slow
 def test_accept_publishes_what_was_answered_last(published: Space, mock: MockEndpoint) -> None:
     reword(published)
     mock.face = always("skip")
@@ -154,6 +157,7 @@ def test_accept_publishes_what_was_answered_last(published: Space, mock: MockEnd
     assert on_file(published).verdict == "skip"
 
 
+@pytest.mark.slow
 def test_accept_of_some_leaves_the_others_as_they_are(published: Space, mock: MockEndpoint) -> None:
     reword(published)
     mock.face = always("skip")
@@ -164,6 +168,7 @@ def test_accept_of_some_leaves_the_others_as_they_are(published: Space, mock: Mo
     assert on_file(published, persona="skeptic").verdict == "ship"
 
 
+@pytest.mark.slow
 def test_abstentions_do_not_overturn_and_mark_the_verdict_contested(
     published: Space, mock: MockEndpoint
 ) -> None:
@@ -178,6 +183,7 @@ def test_abstentions_do_not_overturn_and_mark_the_verdict_contested(
     assert freeze(published).written == []
 
 
+@pytest.mark.slow
 def test_where_nobody_ever_voted_there_is_no_verdict_and_no_take(
     mocked: Space, mock: MockEndpoint
 ) -> None:
@@ -229,6 +235,7 @@ def test_a_stale_pair_stays_beside_others_that_are_written(published: Space) -> 
     }
 
 
+@pytest.mark.slow
 def test_a_selection_writes_what_it_names_and_leaves_the_rest(asked: Space) -> None:
     assert freeze(asked, tools=["anvil"], personas=["skeptic"]).written == ["anvil.json"]
     assert list(read_frozen(asked.root / FOLDER)["anvil"].personas) == ["skeptic"]
@@ -254,6 +261,7 @@ def test_what_was_never_asked_is_told_apart_from_what_answers_earlier_words(
     assert "4 questions have no answer yet; 4 verdicts answer earlier words than the f" in told
 
 
+@pytest.mark.slow
 def test_fewer_repeats_later_keep_those_on_file(published: Space) -> None:
     run(published, repeats=3)
     freeze(published)
@@ -262,6 +270,7 @@ def test_fewer_repeats_later_keep_those_on_file(published: Space) -> None:
     assert freeze(published).written == [] and on_file(published).n == 3
 
 
+@pytest.mark.slow
 def test_answers_that_somebody_else_froze_survive_a_freeze_out_of_ones_own_store(
     published: Space, tmp_path: Path
 ) -> None:
@@ -342,6 +351,7 @@ def test_a_take_that_changes_is_one_file_and_little_of_it(
     assert int(changed[0]) == int(changed[1]) <= 9, "fingerprints, hashes, a time"
 
 
+@pytest.mark.slow
 def test_the_command_says_what_became_of_every_file(
     published: Space, mock: MockEndpoint, panel: Panel
 ) -> None:
@@ -437,6 +447,7 @@ def in_conflict(space: Space) -> list[str]:
     return git(space.root, "diff", "--name-only", "--diff-filter=U").splitlines()
 
 
+@pytest.mark.slow
 def test_a_file_in_conflict_is_refused_by_every_command_that_reads_it(
     published: Space, panel: Panel, tmp_path: Path
 ) -> None:
@@ -450,6 +461,7 @@ def test_a_file_in_conflict_is_refused_by_every_command_that_reads_it(
         freeze(mine)
 
 
+@pytest.mark.slow
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("taken", ["ours", "theirs"])
 @pytest.mark.parametrize("store", ["mine", "yours"])
@@ -496,6 +508,7 @@ def test_either_side_gives_the_same_files_where_every_cell_is_answered(
     assert texts(fresh) == found["mine", "ours"] and status(fresh) == []
 
 
+@pytest.mark.slow
 def test_the_other_side_of_a_fresh_clone_is_told_exactly_what_to_ask(
     published: Space, tmp_path: Path
 ) -> None:
@@ -513,6 +526,7 @@ def test_the_other_side_of_a_fresh_clone_is_told_exactly_what_to_ask(
     assert status(fresh) == []
 
 
+@pytest.mark.slow
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("taken", ["ours", "theirs"])
 def test_of_two_answers_to_one_cell_every_store_freezes_the_one_that_was_taken(
@@ -572,6 +586,7 @@ def overturned(space: Space, mock: MockEndpoint, tmp_path: Path) -> Space:
     return mine
 
 
+@pytest.mark.slow
 def test_answers_that_overturn_do_so_whichever_side_is_taken(
     published: Space, mock: MockEndpoint, tmp_path: Path
 ) -> None:
@@ -585,6 +600,7 @@ def test_answers_that_overturn_do_so_whichever_side_is_taken(
     assert found[0] == found[1]
 
 
+@pytest.mark.slow
 def test_answers_that_do_not_overturn_leave_published_what_the_side_taken_had_published(
     published: Space, mock: MockEndpoint, tmp_path: Path
 ) -> None:
@@ -606,6 +622,7 @@ def test_answers_that_do_not_overturn_leave_published_what_the_side_taken_had_pu
 # -- what the command says -------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_hint_asks_so_often_that_the_kept_verdicts_could_be_overturned(
     published: Space, mock: MockEndpoint, panel: Panel
 ) -> None:
@@ -636,6 +653,7 @@ def test_the_hint_asks_the_model_that_was_frozen(
     assert "'panel run --repeats 4 --model mock-2 --tool anvil --persona " in err
 
 
+@pytest.mark.slow
 def test_a_checkout_with_other_line_ends_holds_reads_the_same_and_is_not_rewritten(
     published: Space, panel: Panel
 ) -> None:
@@ -659,6 +677,7 @@ def test_a_checkout_with_other_line_ends_holds_reads_the_same_and_is_not_rewritt
     assert shown[2::3] == ["verdicts/anvil.json"]
 
 
+@pytest.mark.slow
 def test_frozen_drafts_are_said_to_be_drafts(asked: Space, panel: Panel) -> None:
     """Where no editor has approved a take, the command says what is on file and what to do."""
     done = panel("freeze", cwd=asked.root)

@@ -35,6 +35,7 @@ def pull_request(space: Space, branch: str, word: str) -> None:
     commit(space.root, branch)
 
 
+@pytest.mark.slow
 def test_a_tool_that_both_sides_changed_is_in_conflict_and_whole_on_disk(
     shared: Space, panel: Panel
 ) -> None:

@@ -132,6 +132,7 @@ EDITS: dict[str, Callable[[Entry], object]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.sample(9)
 @pytest.mark.parametrize("name", EDITS)
 def test_whatever_is_changed_by_hand_is_altered_and_freezing_undoes_it(
@@ -173,6 +174,7 @@ UNNOTICED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(EDITS.keys() - UNNOTICED))
 def test_a_new_digest_does_not_hide_what_follows_from_the_answers(frozen: Space, name: str) -> None:
     forge(frozen, EDITS[name])
@@ -221,6 +223,7 @@ def test_what_is_altered_is_never_brought_into_a_store(frozen: Space, panel: Pan
     assert "Left out: 1 answer on file, changed by hand" in panel("thaw", cwd=frozen.root).err
 
 
+@pytest.mark.slow
 def test_an_altered_answer_that_no_store_has_is_asked_again(
     frozen: Space, mock: MockEndpoint
 ) -> None:

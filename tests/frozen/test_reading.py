@@ -42,6 +42,7 @@ def test_a_model_that_was_only_tried_is_not_the_one_that_is_read(two: Space, pan
     assert read(two, panel) == "second/model-second"
 
 
+@pytest.mark.slow
 def test_to_ask_another_model_does_not_take_the_approved_takes_from_the_pages(
     two: Space, panel: Panel
 ) -> None:

@@ -52,6 +52,7 @@ def lines(space: Space) -> list[dict[str, str]]:
     return [line for line in read if line["kind"] == "rename"]
 
 
+@pytest.mark.slow
 def test_a_renamed_file_asks_nothing_again_and_keeps_its_approval(
     published: Space, mock: MockEndpoint
 ) -> None:
@@ -66,6 +67,7 @@ def test_a_renamed_file_asks_nothing_again_and_keeps_its_approval(
     assert (line["of"], line["was"], line["now"]) == ("tool", "anvil", "crane")
 
 
+@pytest.mark.slow
 def test_a_plan_says_what_was_renamed_until_a_model_is_asked(
     published: Space, panel: Panel
 ) -> None:
@@ -80,6 +82,7 @@ def test_a_plan_says_what_was_renamed_until_a_model_is_asked(
     assert "renamed" not in panel("plan", cwd=published.root).out
 
 
+@pytest.mark.slow
 def test_a_database_made_again_has_the_same_names(published: Space) -> None:
     rename(published)
     assert pending(published) == []
@@ -93,6 +96,7 @@ def test_a_database_made_again_has_the_same_names(published: Space) -> None:
     assert [sorted(rows(published, sql)) for sql in tables] == before
 
 
+@pytest.mark.slow
 def test_a_file_may_be_renamed_twice_and_back_and_its_name_given_to_another(
     published: Space, mock: MockEndpoint
 ) -> None:
@@ -112,6 +116,7 @@ def test_a_file_may_be_renamed_twice_and_back_and_its_name_given_to_another(
     assert entry(published, ("anvil", "builder")).state == "draft"
 
 
+@pytest.mark.slow
 def test_a_name_edited_in_a_table_keeps_decisions_as_stale_and_says_whence(
     mocked: Space, panel: Panel
 ) -> None:
@@ -167,6 +172,7 @@ def test_another_tool_in_the_place_of_one_that_is_gone_is_new(published: Space) 
     assert lines(published) == []
 
 
+@pytest.mark.slow
 def test_a_renamed_persona_keeps_its_answers_and_approvals(
     published: Space, mock: MockEndpoint
 ) -> None:
@@ -201,6 +207,7 @@ def test_the_frozen_file_goes_along_at_the_next_freeze(published: Space, panel: 
     assert status(published) == [] and freeze(published).written == []
 
 
+@pytest.mark.slow
 def test_on_a_fresh_clone_a_renamed_tool_is_known_by_the_verdicts_on_file(
     published: Space, mock: MockEndpoint
 ) -> None:
@@ -224,6 +231,7 @@ def test_a_frozen_name_edited_on_a_fresh_clone_is_stale_and_not_missing(mocked: 
     assert found == {("winch-pro", "stale"), ("winch-pro", "renamed")}
 
 
+@pytest.mark.slow
 def test_answers_that_arrive_late_under_the_old_name_go_on_under_the_new_one(
     published: Space, tmp_path: Path
 ) -> None:
@@ -240,6 +248,7 @@ def test_answers_that_arrive_late_under_the_old_name_go_on_under_the_new_one(
     assert pending(published) == [] and len(lines(published)) == 1
 
 
+@pytest.mark.slow
 def test_renames_are_followed_in_time_in_whatever_order_their_journals_are_read(
     published: Space,
 ) -> None:
@@ -260,6 +269,7 @@ def test_renames_are_followed_in_time_in_whatever_order_their_journals_are_read(
     assert pending(published) == [] and entry(published, ("hoist", "builder")).state == "approved"
 
 
+@pytest.mark.slow
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("field", ["of", "was", "now", "renamed_at"])
 def test_a_rename_without_a_part_is_left_out_and_counted(published: Space, field: str) -> None:

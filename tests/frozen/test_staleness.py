@@ -91,6 +91,7 @@ EDITS: dict[str, tuple[Edit, int, str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.sample(4)
 @pytest.mark.parametrize("name", EDITS)
 def test_an_edit_makes_stale_what_a_run_would_ask_and_for_the_same_reasons(

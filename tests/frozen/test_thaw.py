@@ -75,6 +75,7 @@ OUTCOMES = (
 SHIPS = "SELECT * FROM ship_percentages ORDER BY ALL"
 
 
+@pytest.mark.slow
 def test_a_fresh_clone_fills_itself_and_asks_nothing(frozen: Space, mock: MockEndpoint) -> None:
     assert {o for (o,) in rows(frozen, "SELECT outcome FROM verdicts")} == {"verdict", "abstain"}
     before, percentages = rows(frozen, OUTCOMES), rows(frozen, SHIPS)
@@ -121,6 +122,7 @@ def test_one_answer_a_cell_is_frozen_the_same_out_of_the_store_alone(frozen: Spa
     assert texts(frozen) == before
 
 
+@pytest.mark.slow
 def test_a_kept_answer_to_an_earlier_wording_is_thawed_too(
     frozen: Space, mock: MockEndpoint
 ) -> None:
@@ -167,6 +169,7 @@ def test_names_and_categories_come_with_a_thaw(frozen: Space) -> None:
     )
 
 
+@pytest.mark.slow
 def test_an_abstention_is_thawed_with_its_reason(mocked: Space, mock: MockEndpoint) -> None:
     mock.face = always(None)
     run(mocked)
@@ -182,6 +185,7 @@ def test_an_abstention_is_thawed_with_its_reason(mocked: Space, mock: MockEndpoi
     assert {card.result.ship_percent for card in cards(mocked)} == {None}
 
 
+@pytest.mark.slow
 def test_a_thawed_abstention_may_be_asked_again_and_the_verdict_then_counts(
     mocked: Space, mock: MockEndpoint
 ) -> None:
@@ -224,6 +228,7 @@ def test_later_answers_stay_the_latest_after_a_thaw_of_old_files(
     assert not any(line.take and line.take.stale for card in cards(frozen) for line in card.lines)
 
 
+@pytest.mark.slow
 def test_another_model_on_file_is_kept_apart(frozen: Space, mock: MockEndpoint) -> None:
     mock.face = always("skip")
     run(frozen, model="mock-2")
@@ -381,6 +386,7 @@ def step(space: Space, name: str) -> None:
             shutil.rmtree(space.root / "runs", ignore_errors=True)
 
 
+@pytest.mark.slow
 @settings(
     max_examples=size(1, 3),
     deadline=None,
@@ -416,6 +422,7 @@ def test_no_mixture_of_freezing_thawing_and_rebuilding_loses_an_answer(
         assert [each for each in status(space) if each.status != "missing"] == stale
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [

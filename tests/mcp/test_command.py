@@ -55,6 +55,7 @@ def looking(programs: Path, house: Space) -> Iterator[Session]:
         yield session
 
 
+@pytest.mark.slow
 def test_only_tools_that_look_are_there_unless_writing_is_allowed(looking: Session) -> None:
     """What a client may call is known by its names, and all of it is marked as reading only."""
     tools = looking.tools()
@@ -270,6 +271,7 @@ def started(root: Path, *program: str | Path) -> subprocess.Popen[str]:
     return process
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)]
 )

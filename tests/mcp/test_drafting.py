@@ -118,6 +118,7 @@ def test_a_take_that_was_never_given_cannot_be_edited(asked: Space) -> None:
             session.call("draft_edit", tool="cog", persona="builder", seen=seen, words="Mine.")
 
 
+@pytest.mark.slow
 def test_a_demo_models_verdicts_are_marked_and_have_no_percentage(
     copied: Callable[[Make], Space], mock: MockEndpoint
 ) -> None:

@@ -176,6 +176,7 @@ def link_in(box: Mailbox, origin: str, path: str) -> str:
     return found[0]
 
 
+@pytest.mark.slow
 def test_the_planted_licence_claim_is_found_and_gone_once_an_editor_mended_it(
     asked: Space, panel: Panel
 ) -> None:
@@ -250,6 +251,7 @@ def seed_page_is_whole(page: Any, tools: Sequence[Tool]) -> None:
     assert page.get_by_label("E-mail address").is_visible()
 
 
+@pytest.mark.slow
 def test_a_vote_without_scripts_comes_back_to_the_page_and_is_acknowledged(
     site: Served, new_page: NewPage
 ) -> None:
@@ -266,6 +268,7 @@ def test_a_vote_without_scripts_comes_back_to_the_page_and_is_acknowledged(
     other.get_by_text("1 of 1 ship").wait_for()
 
 
+@pytest.mark.slow
 def test_a_reader_subscribes_confirms_gets_the_digest_and_leaves(
     site: Served, page: Any, box: Mailbox, panel: Panel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -346,6 +349,7 @@ def content_of(part: Any) -> str:
     return str(part.get_content())
 
 
+@pytest.mark.slow
 def test_a_form_on_another_site_can_neither_vote_nor_subscribe(
     site: Served, new_page: NewPage, tmp_path: Path, box: Mailbox
 ) -> None:
@@ -373,6 +377,7 @@ def test_a_form_on_another_site_can_neither_vote_nor_subscribe(
     assert counted(page, CODESTRAL) == "— no votes" and box.taken == []
 
 
+@pytest.mark.slow
 @pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("scheme", "width"),

@@ -59,6 +59,7 @@ def test_a_second_sender_is_refused_until_the_first_one_is_killed(tmp_path: Path
     assert deliveries.state("digest-2026-11-23", "0" * 32) == "sent"
 
 
+@pytest.mark.slow
 def test_a_writer_waits_for_another_process_and_goes_on_when_that_is_killed(
     tmp_path: Path,
 ) -> None:

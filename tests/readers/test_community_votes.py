@@ -152,6 +152,7 @@ def _vote_often(root: Path, together: Barrier, own: int) -> None:
         votes.record(f"{own + number:032x}", "bellows", "skip", AT)
 
 
+@pytest.mark.slow
 def test_two_writers_lose_no_vote_and_write_none_twice(tmp_path: Path) -> None:
     votes = Votes(tmp_path)
     spawn = multiprocessing.get_context("spawn")

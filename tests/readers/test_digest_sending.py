@@ -222,6 +222,7 @@ def _send_in_a_process(root: Path, environment: dict[str, str]) -> None:
         mailing(root, environment).send(carrier)
 
 
+@pytest.mark.slow
 def test_a_kill_between_sending_and_sent_never_sends_twice(tmp_path: Path, box: Mailbox) -> None:
     subscribe(tmp_path, ANN, BOB, EVE)
     box.faults[BOB] = [HANG]

@@ -526,6 +526,7 @@ def test_pictures_and_fonts_have_their_type_on_every_system(
 # The command
 
 
+@pytest.mark.slow
 def test_the_command_serves_until_it_is_told_to_end(space: Space, tmp_path: Path) -> None:
     with serving_process(space.root, write_site(tmp_path / "out")) as (site, process):
         assert site.vote("anvil", "ship").json["n"] == 1
@@ -566,6 +567,7 @@ def test_without_the_extra_one_line_says_what_to_install(
     assert len(result.err.strip().splitlines()) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("published_for", "community", "says"),
     [("https://a.example/", True, False), (None, True, True), (None, False, False)],

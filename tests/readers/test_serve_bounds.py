@@ -156,6 +156,7 @@ def test_an_answer_that_does_not_move_is_cut(big: OpenSite, close: bytes) -> Non
             assert client.recv(9).startswith(b"HTTP/1.1 ")
 
 
+@pytest.mark.slow
 def test_the_end_of_an_answer_that_nobody_reads_is_cut_as_well(
     big: OpenSite,
 ) -> None:
@@ -397,6 +398,7 @@ def test_the_same_line_is_narrated_once_a_minute() -> None:
     assert said == ["Invalid HTTP request received.", room] * 2 + ["another line"]
 
 
+@pytest.mark.slow
 def test_connections_fit_into_the_descriptors_that_there_are() -> None:
     program = (
         "import resource, sys\n"

@@ -50,6 +50,7 @@ def share(site: Served) -> tuple[int, int]:
     return record["ships"], record["skips"]
 
 
+@pytest.mark.slow
 def test_a_reader_votes_by_keyboard_and_may_change_it(page: Any, site: Served) -> None:
     page.goto(f"{site.origin}/tools/anvil.html")
     page.get_by_role("button", name="Ship").focus()
@@ -68,6 +69,7 @@ def test_a_reader_votes_by_keyboard_and_may_change_it(page: Any, site: Served) -
     assert violations(page) == []
 
 
+@pytest.mark.slow
 def test_without_scripts_the_form_votes_and_comes_back(new_page: NewPage, site: Served) -> None:
     page = new_page(scripts=False)
     page.goto(f"{site.origin}/tools/anvil.html")
@@ -85,6 +87,7 @@ def test_a_vote_that_does_not_count_is_said(page: Any, site: Served) -> None:
     page.get_by_text("Not counted. There is no such tool.").wait_for()
 
 
+@pytest.mark.slow
 def test_a_form_on_another_site_cannot_vote(
     new_page: NewPage, site: Served, tmp_path: Path
 ) -> None:
@@ -118,6 +121,7 @@ def test_an_inline_script_in_a_published_page_does_not_run(page: Any, site: Serv
     page.faults.clear()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
 def test_a_reader_subscribes_by_keyboard(
     new_page: NewPage, site: Served, box: Mailbox, scheme: str, width: int
@@ -136,6 +140,7 @@ def test_a_reader_subscribes_by_keyboard(
     assert addresses(site) == ["ann@example.org"]
 
 
+@pytest.mark.slow
 def test_a_browser_works_for_a_subscription_above_the_bound(
     new_page: NewPage, tmp_path: Path, box: Mailbox
 ) -> None:
@@ -149,6 +154,7 @@ def test_a_browser_works_for_a_subscription_above_the_bound(
         assert box.addresses == ["ann@example.org"]
 
 
+@pytest.mark.slow
 def test_without_scripts_a_reader_above_the_bound_is_told_to_wait_and_may_then_subscribe(
     new_page: NewPage, tmp_path: Path, box: Mailbox
 ) -> None:
@@ -169,6 +175,7 @@ def test_without_scripts_a_reader_above_the_bound_is_told_to_wait_and_may_then_s
     assert box.addresses == ["bob@example.org", "ann@example.org"]
 
 
+@pytest.mark.slow
 def test_the_page_that_asks_for_work_is_readable_for_everybody(
     new_page: NewPage, site: Served
 ) -> None:
@@ -185,6 +192,7 @@ def test_the_page_that_asks_for_work_is_readable_for_everybody(
     page.faults.clear()  # the script that was left out
 
 
+@pytest.mark.slow
 def test_the_digest_is_readable_for_everybody(new_page: NewPage) -> None:
     file = Path(__file__).parents[1] / "golden" / "digest.html"
     for scheme, width in (("light", 700), ("dark", 390)):

@@ -43,6 +43,7 @@ def page(turn: int) -> bytes:
     return style + letter * (1000 + 131 * (turn * 7919 % 997))
 
 
+@pytest.mark.slow
 def test_every_answer_is_of_one_publication_under_constant_republishing(site: Served) -> None:
     file, over = site.folder / "index.html", threading.Event()
     write_if_changed(file, page(0))

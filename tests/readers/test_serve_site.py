@@ -35,6 +35,7 @@ def test_every_published_tool_can_be_voted_on_and_nothing_else(site: Served) -> 
     assert site.vote(f"{MISTRAL}-vs-{CODESTRAL}", "ship", cookie).status == 404
 
 
+@pytest.mark.slow
 def test_votes_are_baked_into_the_pages_when_they_are_published(asked: Space, panel: Panel) -> None:
     """On a site with `community = true`; without it no page tells of votes."""
     out = asked.root / "out"

@@ -322,6 +322,7 @@ def test_what_is_to_be_erased_is_erased_however_many_requests_come(
 # What was promised
 
 
+@pytest.mark.slow
 def test_what_was_acknowledged_is_sent_after_a_kill(
     tmp_path: Path, box: Mailbox, space: Space
 ) -> None:
@@ -340,6 +341,7 @@ def test_what_was_acknowledged_is_sent_after_a_kill(
     assert sorted(box.addresses) == [ANN, "bob@example.org", "last@example.org"]
 
 
+@pytest.mark.slow
 def test_a_kill_before_the_mail_servers_answer_repeats_that_mail_alone_with_its_id(
     tmp_path: Path, box: Mailbox, space: Space
 ) -> None:

@@ -183,6 +183,7 @@ def test_all_shares_are_made_anew_only_where_votes_came_in(tmp_path: Path) -> No
         assert {**next(each for each in after if each["n"] == 4), "vote": "ship"} == mine
 
 
+@pytest.mark.slow
 def test_pages_and_shares_are_answered_while_many_votes_wait_for_another_writer(
     proxied: Served,
 ) -> None:

@@ -88,6 +88,7 @@ def test_the_arm_that_repeats_the_house_panel_asks_nothing(
     assert json.loads(again.out)["runs"] == [] and len(asked.journals) == 2
 
 
+@pytest.mark.slow
 def test_no_row_of_the_house_panel_changes_with_an_experiment_or_a_rebuild(
     asked: Space, panel: Panel, mock: MockEndpoint
 ) -> None:
@@ -106,6 +107,7 @@ def test_no_row_of_the_house_panel_changes_with_an_experiment_or_a_rebuild(
     assert json.loads(panel("plan", "--json", cwd=asked.root).out)["pending"] == 0
 
 
+@pytest.mark.slow
 def test_what_an_experiment_asked_is_taken_by_the_house_panel_that_comes_to_ask_it(
     asked: Space, panel: Panel, mock: MockEndpoint
 ) -> None:
@@ -155,6 +157,7 @@ def test_kill_9_amid_an_experiment_loses_no_reply_that_was_written(
     assert query(mocked, "SELECT count(*) FROM attempts WHERE final") == [(64,)]
 
 
+@pytest.mark.slow
 def test_the_arms_are_asked_over_the_same_time(
     mocked: Space, panel: Panel, mock: MockEndpoint
 ) -> None:
@@ -174,6 +177,7 @@ def test_the_arms_are_asked_over_the_same_time(
     assert len(sent) == len(drawn) == 240
 
 
+@pytest.mark.slow
 def test_two_models_are_asked_in_turns(mocked: Space, panel: Panel, mock: MockEndpoint) -> None:
     write(
         mocked,
@@ -191,6 +195,7 @@ def test_two_models_are_asked_in_turns(mocked: Space, panel: Panel, mock: MockEn
     assert abs(middles[0] - middles[1]) < 0.05 * 160
 
 
+@pytest.mark.slow
 def test_a_factor_that_the_server_drops_is_not_realised(
     mocked: Space, panel: Panel, mock: MockEndpoint
 ) -> None:
@@ -209,6 +214,7 @@ def test_a_factor_that_the_server_drops_is_not_realised(
 COMPARE = '[[compare]]\na = "control"\nb = "rubric"\nmargin = 5\n'
 
 
+@pytest.mark.slow
 def test_comparisons_that_are_changed_after_the_first_answer_only_explore(
     mocked: Space, panel: Panel
 ) -> None:
@@ -230,6 +236,7 @@ def test_comparisons_that_are_changed_after_the_first_answer_only_explore(
     assert stands(mocked).confirmatory
 
 
+@pytest.mark.slow
 def test_an_arm_is_registered_before_its_model_appears(
     mocked: Space, panel: Panel, mock: MockEndpoint
 ) -> None:
@@ -248,6 +255,7 @@ def test_an_arm_is_registered_before_its_model_appears(
     assert [each.what for each in now.changes] == [("the arm later is new",)]
 
 
+@pytest.mark.slow
 def test_an_experiment_may_be_registered_before_any_of_its_models_appears(
     mocked: Space, panel: Panel, mock: MockEndpoint
 ) -> None:
@@ -377,6 +385,7 @@ def test_an_experiment_that_is_not_there_is_named(mocked: Space, panel: Panel) -
         assert panel("experiment", "plan", name, cwd=mocked.root).code == 2
 
 
+@pytest.mark.slow
 def test_a_renamed_tool_keeps_its_place_in_an_experiment(
     asked: Space, panel: Panel, mock: MockEndpoint
 ) -> None:
@@ -440,6 +449,7 @@ def without_a_schema_for(mock: MockEndpoint, model: str) -> None:
     mock.face = face
 
 
+@pytest.mark.slow
 def test_arms_that_were_asked_in_different_output_modes_are_not_realised_in_every_report(
     mocked: Space, panel: Panel, mock: MockEndpoint
 ) -> None:
@@ -471,6 +481,7 @@ def test_arms_that_were_asked_in_different_output_modes_are_not_realised_in_ever
         assert set(told["unrealised"]) == {one, other}
 
 
+@pytest.mark.slow
 def test_a_dropped_factor_is_named_wherever_its_arm_is_compared_or_reported_on(
     mocked: Space, panel: Panel, mock: MockEndpoint
 ) -> None:
@@ -493,6 +504,7 @@ def test_a_dropped_factor_is_named_wherever_its_arm_is_compared_or_reported_on(
     assert f"<strong>Not realised:</strong> {dropped}." in page
 
 
+@pytest.mark.slow
 def test_cells_that_have_still_to_be_asked_are_no_panel_without_votes(
     mocked: Space, panel: Panel
 ) -> None:
@@ -507,6 +519,7 @@ def test_cells_that_have_still_to_be_asked_are_no_panel_without_votes(
         assert f"arm {arm}: {many} cells are not asked yet." in said
 
 
+@pytest.mark.slow
 def test_an_arm_without_any_answer_is_said_to_be_not_asked_yet(mocked: Space, panel: Panel) -> None:
     write(mocked, PLAN + COMPARE)
     assert panel("experiment", "run", "rubric", "--max-calls", "1", cwd=mocked.root).code == 4
@@ -527,6 +540,7 @@ TWO = (
 )
 
 
+@pytest.mark.slow
 def test_an_endpoint_has_one_client_for_a_whole_experiment(
     mocked: Space, panel: Panel, mock: MockEndpoint
 ) -> None:
@@ -536,6 +550,7 @@ def test_an_endpoint_has_one_client_for_a_whole_experiment(
     assert mock.asked == 160 and mock.connections <= 8
 
 
+@pytest.mark.slow
 def test_models_that_take_turns_share_one_budget(
     mocked: Space, panel: Panel, mock: MockEndpoint
 ) -> None:

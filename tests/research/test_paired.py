@@ -60,6 +60,7 @@ def test_the_difference_and_its_tests_equal_the_reference() -> None:
     assert found.equivalence is not None and not found.equivalence.shown
 
 
+@pytest.mark.slow
 @pytest.mark.sample(2)
 @pytest.mark.parametrize("size", sorted(TRUTH["type_one_a_vs_b"]["rows"]))
 def test_the_deciding_test_rejects_as_often_as_it_may_where_nothing_differs(size: str) -> None:
@@ -69,6 +70,7 @@ def test_the_deciding_test_rejects_as_often_as_it_may_where_nothing_differs(size
     assert share == pytest.approx(TRUTH["type_one_a_vs_b"]["rows"][size]["sign_flip"], abs=0.015)
 
 
+@pytest.mark.slow
 @pytest.mark.sample(2)
 @pytest.mark.parametrize("case", sorted(TRUTH["power_a_vs_b"]))
 def test_the_deciding_test_has_the_power_of_the_reference(case: str) -> None:
@@ -209,6 +211,7 @@ def test_flips_are_of_majorities_and_ties_have_none() -> None:
     assert found.tools[0].q == pytest.approx(7 / 2 / 35)
 
 
+@pytest.mark.slow
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("repeats", [3, 5, 11])
 def test_the_flips_that_noise_makes_are_those_of_two_equal_panels(repeats: int) -> None:

@@ -40,6 +40,7 @@ def test_the_mean_of_a_panel_and_a_shift_in_points_are_those_of_the_reference() 
     assert PANEL.logits(points(0.5)) == pytest.approx(0.5)
 
 
+@pytest.mark.slow
 @pytest.mark.sample(2)
 @pytest.mark.parametrize("case", sorted(CASES))
 def test_the_power_of_a_known_panel_is_that_of_the_reference(case: str) -> None:
@@ -55,6 +56,7 @@ def test_the_power_from_a_pilot_with_one_arm_is_that_of_the_reference(case: str)
     assert power(panel, *size(case), Aim(effect=8)) == pytest.approx(CASES[case], abs=0.03)
 
 
+@pytest.mark.slow
 @pytest.mark.sample(3)
 @pytest.mark.parametrize(("at", "effect"), [("no_difference", None), ("at_margin", 10.0)])
 @pytest.mark.parametrize("case", ["40x1", "40x5", "100x5"])
@@ -70,6 +72,7 @@ def test_without_an_effect_the_power_is_the_rate_of_wrong_alarms() -> None:
     assert power(PANEL, 40, 5, Aim()) <= 0.06
 
 
+@pytest.mark.slow
 def test_many_tools_are_tested_by_the_normal_limit_of_the_same_test() -> None:
     edge = [power(PANEL, tools, 1, Aim(effect=5)) for tools in (222, 224)]  # either side of it
     assert edge[0] == pytest.approx(edge[1], abs=0.03)
@@ -93,6 +96,7 @@ def test_what_is_planned_for_one_of_several_comparisons_is_how_the_first_is_deci
         assert decided.shown == (found.p <= Aim(comparisons=many).alpha) == (many <= 3)
 
 
+@pytest.mark.slow
 @pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("design", "near"),
@@ -136,6 +140,7 @@ def test_a_panel_that_always_says_the_same_has_a_spread_all_the_same() -> None:
     assert 0 <= power(panel, 20, 2, Aim(effect=-20)) <= 1
 
 
+@pytest.mark.slow
 def test_the_ways_to_spend_calls_are_ranked_and_stay_within_the_budget() -> None:
     found = designs(PANEL, Budget(1600), Aim(effect=8))
     assert [each.power for each in found] == sorted((e.power for e in found), reverse=True)
@@ -146,6 +151,7 @@ def test_the_ways_to_spend_calls_are_ranked_and_stay_within_the_budget() -> None
         designs(PANEL, Budget(40), Aim(effect=8))
 
 
+@pytest.mark.slow
 def test_only_the_answers_that_are_there_cost_nothing() -> None:
     budget = Budget(1600, tools=40, asked=2)
     # 4 personas: 40 tools once need the second arm alone, and every further tool both arms.
@@ -158,6 +164,7 @@ def test_only_the_answers_that_are_there_cost_nothing() -> None:
     assert (40, 6) in {(each.tools, each.repeats) for each in found}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("aim", [Aim(effect=8), Aim(margin=10)])
 def test_it_is_said_what_a_power_of_080_takes(aim: Aim) -> None:
     found = enough(PANEL, Budget(100, tools=40), aim)
@@ -168,5 +175,6 @@ def test_it_is_said_what_a_power_of_080_takes(aim: Aim) -> None:
     assert found.more_repeats is not None and found.more_repeats.tools == 40
 
 
+@pytest.mark.slow
 def test_repeats_alone_cannot_reach_every_power() -> None:
     assert enough(PANEL, Budget(100, tools=8), Aim(margin=4)).more_repeats is None

@@ -81,6 +81,7 @@ def test_what_personas_add_is_nought_on_average_where_they_are_alike() -> None:
     assert excess(draws.binomial(5, apart), 5).mean() == pytest.approx(100 * 4 / 6)
 
 
+@pytest.mark.slow
 @pytest.mark.sample(1)
 @pytest.mark.parametrize(("tools", "repeats"), [(40, 5), (60, 10)])
 def test_a_shift_at_the_margin_is_called_either_way_in_at_most_six_of_a_hundred(

@@ -93,6 +93,7 @@ def no_constant(name: str) -> None:
     raise AssertionError(f"{name} is no JSON")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [
@@ -115,6 +116,7 @@ def test_every_command_of_the_wing_prints_json_where_tools_flip(
     assert json.loads(done.out, parse_constant=no_constant)
 
 
+@pytest.mark.slow
 def test_a_report_gives_both_takes_of_what_flipped(strict: Space, panel: Panel) -> None:
     found = report(panel, strict)
     assert found["confirmatory"] is True and found["complete"] is True
@@ -128,6 +130,7 @@ def test_a_report_gives_both_takes_of_what_flipped(strict: Space, panel: Panel) 
             assert each["a"]["take"] and each["b"]["take"]
 
 
+@pytest.mark.slow
 @pytest.mark.sample(4)
 @pytest.mark.parametrize(
     ("file", "old", "new", "told"),
@@ -176,6 +179,7 @@ def test_what_is_changed_after_a_look_only_explores(
     )
 
 
+@pytest.mark.slow
 def test_what_is_changed_back_is_registered_again_and_stands_as_at_first(
     strict: Space, panel: Panel
 ) -> None:
@@ -193,6 +197,7 @@ def test_what_is_changed_back_is_registered_again_and_stands_as_at_first(
     ]
 
 
+@pytest.mark.slow
 def test_what_does_not_touch_an_answer_leaves_a_report_confirmatory(
     strict: Space, panel: Panel
 ) -> None:
@@ -204,6 +209,7 @@ def test_what_does_not_touch_an_answer_leaves_a_report_confirmatory(
     assert [each["what"] for each in found["changes"]] == [["the arm later is new"]]
 
 
+@pytest.mark.slow
 def test_of_comparisons_registered_beforehand_only_the_last_one_is_confirmed(
     plain: Space, panel: Panel
 ) -> None:
@@ -226,6 +232,7 @@ def test_of_comparisons_registered_beforehand_only_the_last_one_is_confirmed(
     assert report(panel, plain)["confirmatory"] is True
 
 
+@pytest.mark.slow
 def test_an_arm_that_is_reworded_before_its_first_answer_is_confirmed(
     plain: Space, mock: MockEndpoint, panel: Panel
 ) -> None:
@@ -242,6 +249,7 @@ def test_an_arm_that_is_reworded_before_its_first_answer_is_confirmed(
     assert [each["what"] for each in found["changes"]] == [["prompts (rubric)"]]
 
 
+@pytest.mark.slow
 def test_only_the_comparison_is_said_to_have_changed_where_only_it_has(
     strict: Space, panel: Panel
 ) -> None:
@@ -252,6 +260,7 @@ def test_only_the_comparison_is_said_to_have_changed_where_only_it_has(
     assert [each["what"] for each in found["changes"]] == [["margin of rubric − control none → 5"]]
 
 
+@pytest.mark.slow
 def test_without_a_comparison_there_is_nothing_to_confirm(strict: Space, panel: Panel) -> None:
     text = PLAN.split("[[compare]]", maxsplit=1)[0]
     (strict.root / "experiments" / "bare.toml").write_text(text, encoding="utf-8")
@@ -260,6 +269,7 @@ def test_without_a_comparison_there_is_nothing_to_confirm(strict: Space, panel: 
     assert found["confirmatory"] is False and "registers no comparison" in found["why"]
 
 
+@pytest.mark.slow
 def test_answers_that_both_sides_had_before_confirm_nothing(strict: Space, panel: Panel) -> None:
     (strict.root / "experiments" / "again.toml").write_text(PLAN, encoding="utf-8")
     assert run_experiment(strict, "again").asked == 0
@@ -268,6 +278,7 @@ def test_answers_that_both_sides_had_before_confirm_nothing(strict: Space, panel
     assert "Both sides of rubric − control had answers of their own before" in found["why"]
 
 
+@pytest.mark.slow
 def test_a_control_that_was_asked_before_is_counted_and_confirms(
     plain: Space, panel: Panel
 ) -> None:
@@ -278,6 +289,7 @@ def test_a_control_that_was_asked_before_is_counted_and_confirms(
     assert f"when 28 of {CELLS} cells had an answer (control 28), but of no" in found["why"]
 
 
+@pytest.mark.slow
 def test_answers_that_both_sides_share_say_nothing_of_their_difference(
     plain: Space, panel: Panel
 ) -> None:
@@ -293,6 +305,7 @@ def test_answers_that_both_sides_share_say_nothing_of_their_difference(
     assert "(control 28, rubric 24)" in found["why"]
 
 
+@pytest.mark.slow
 def test_an_incomplete_run_says_so_first_decides_nothing_and_names_its_remedy(
     plain: Space, panel: Panel
 ) -> None:
@@ -320,6 +333,7 @@ def test_an_incomplete_run_says_so_first_decides_nothing_and_names_its_remedy(
     assert found["comparisons"][0]["found"]["decision"]["shown"] is True
 
 
+@pytest.mark.slow
 def test_too_few_tools_of_an_incomplete_run_are_remedied_by_finishing_it(
     plain: Space, panel: Panel
 ) -> None:
@@ -332,6 +346,7 @@ def test_too_few_tools_of_an_incomplete_run_are_remedied_by_finishing_it(
         assert "Ask more tools" not in said
 
 
+@pytest.mark.slow
 def test_an_arm_whose_server_is_down_says_why_and_what_to_do(plain: Space, panel: Panel) -> None:
     add(plain.root / "panel.toml", '[endpoints.down]\nbase_url = "http://127.0.0.1:9/v1"\n')
     edit(file_of(plain), 'prompts = "rubric/prompts"', 'endpoint = "down"\nmodel = "mock-1"')
@@ -346,6 +361,7 @@ def test_an_arm_whose_server_is_down_says_why_and_what_to_do(plain: Space, panel
     assert "'panel experiment run strict'" in told["comparisons"][0]["sentence"]
 
 
+@pytest.mark.slow
 def test_an_arm_that_did_not_come_about_is_not_decided_and_not_in_the_family(
     plain: Space, mock: MockEndpoint, panel: Panel
 ) -> None:

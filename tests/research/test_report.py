@@ -75,6 +75,7 @@ def page_of(report: Report) -> str:
     return render_report(report, MADE, "0.1.0")
 
 
+@pytest.mark.slow
 def test_the_page_of_a_known_run_equals_the_golden_file(reported: Space) -> None:
     report = report_of(reported)
     page = page_of(report).replace(report.parts[0].prompt[3:], "prompts")
@@ -86,6 +87,7 @@ def test_the_page_of_a_known_run_equals_the_golden_file(reported: Space) -> None
     assert page == golden.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_nine_figures_and_the_outcomes_are_below_the_size_that_was_asked(reported: Space) -> None:
     report = report_of(reported)
     assert [figure.key for figure in report.parts[0].figures] == KEYS
@@ -94,6 +96,7 @@ def test_nine_figures_and_the_outcomes_are_below_the_size_that_was_asked(reporte
     assert len(drawn) == 9 and max(map(len, drawn)) < 20_000
 
 
+@pytest.mark.slow
 def test_every_figure_has_its_n_its_method_what_is_left_out_and_a_text_for_its_drawing(
     reported: Space,
 ) -> None:
@@ -108,6 +111,7 @@ def test_every_figure_has_its_n_its_method_what_is_left_out_and_a_text_for_its_d
     assert "script" not in {tag for tag, _ in reading.tags}
 
 
+@pytest.mark.slow
 def test_the_page_says_model_prompts_temperature_output_mode_and_dates(reported: Space) -> None:
     report = report_of(reported)
     text = Reading(page_of(report)).text
@@ -138,6 +142,7 @@ def test_abstentions_are_a_row_of_their_own_and_no_vote(reported: Space) -> None
     assert sum(row[5] for row in tools.rows) == many["abstain"]
 
 
+@pytest.mark.slow
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("source", [f"run:{RUN}", "house"])
 def test_the_sql_of_every_figure_runs_as_it_stands_and_gives_the_table(
@@ -265,6 +270,7 @@ def test_drawings_take_the_pages_colours_on_a_page_and_are_whole_in_a_file() -> 
     assert png(file)[:4] == b"\x89PNG"
 
 
+@pytest.mark.slow
 def test_the_command_writes_page_drawings_and_json(reported: Space, panel: Panel) -> None:
     done = panel("report", RUN, cwd=reported.root)
     assert done.code == 0, done.err
@@ -305,6 +311,7 @@ def served(reported: Space, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         yield base
 
 
+@pytest.mark.slow
 @pytest.mark.sample(1)
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 360)])
 def test_axe_finds_nothing_and_drawings_are_in_the_schemes_ink(
@@ -323,6 +330,7 @@ def test_axe_finds_nothing_and_drawings_are_in_the_schemes_ink(
     shoot(page, f"report-{scheme}-{width}", tmp_path)
 
 
+@pytest.mark.slow
 def test_no_report_is_wider_than_its_window(served: str, new_page: NewPage) -> None:
     for width in (320, 360, 768, 1000, 1400):
         page = new_page(width=width)
@@ -330,6 +338,7 @@ def test_no_report_is_wider_than_its_window(served: str, new_page: NewPage) -> N
         assert page.evaluate("document.documentElement.scrollWidth") <= width, width
 
 
+@pytest.mark.slow
 def test_a_table_that_scrolls_shows_it_and_is_reached_by_keyboard(
     served: str, new_page: NewPage
 ) -> None:

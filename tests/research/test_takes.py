@@ -40,6 +40,7 @@ def takes(tools: int, share: float, many: int = 60) -> list[Take]:
 # --- attribution ------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_personas_with_words_of_their_own_are_told_apart() -> None:
     found = attribute(takes(25, 0.4), permutations=99)
     assert found.n == 100 and found.accuracy > 0.9
@@ -49,6 +50,7 @@ def test_personas_with_words_of_their_own_are_told_apart() -> None:
     assert [sum(row.values()) for row in found.confusion.values()] == [25] * 4
 
 
+@pytest.mark.slow
 def test_personas_that_write_alike_are_told_apart_as_often_as_by_chance() -> None:
     ps = [attribute(_shuffled(seed), permutations=39).p for seed in range(size(12, 60))]
     assert 0.2 < sum(ps) / len(ps) < 0.8, "p is spread over 0 to 1 where there is nothing"

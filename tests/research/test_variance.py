@@ -102,6 +102,7 @@ def test_unequal_repeats_give_the_planted_parts() -> None:
     assert {name: found_of[name] for name in planted} == pytest.approx(planted, abs=0.003)
 
 
+@pytest.mark.slow
 def test_models_and_prompts_have_parts_of_their_own_where_they_are_crossed() -> None:
     """Parts are planted in many draws of a small design, and the estimates' mean is theirs."""
     planted = {"tool": 0.04, "persona": 0.02, "model": 0.03, "prompt": 0.01, "tool × model": 0.02}

@@ -174,6 +174,7 @@ def test_what_is_worked_out_of_verdicts_is_refused_with_the_way_to_a_real_model(
     assert len(mock.requests) == asked
 
 
+@pytest.mark.slow
 def test_a_report_marks_each_figure_and_has_no_share_of_ships(demo: Space, panel: Panel) -> None:
     told = panel("report", "--house", cwd=demo.root)
     assert "Of 8 answers: 8 demo, 0 abstain, 0 error. A demo verdict is no judgement." in told.out
@@ -201,6 +202,7 @@ b = "warm"
 """
 
 
+@pytest.mark.slow
 def test_an_experiment_compares_no_arm_of_a_demo_model(demo: Space, panel: Panel) -> None:
     (demo.root / "experiments").mkdir()
     (demo.root / "experiments" / "heat.toml").write_text(EXPERIMENT)
@@ -249,6 +251,7 @@ def test_a_real_model_s_verdicts_are_no_demo(asked: Space, panel: Panel) -> None
     assert rows(asked, "SELECT DISTINCT profile FROM attempts") == [(None,)]
 
 
+@pytest.mark.slow
 def test_an_editor_s_words_are_a_person_s_and_the_verdict_stays_a_demo_s(demo: Space) -> None:
     """Both may be published once they are approved, each marked for what it is."""
     do(demo, "approve", ("anvil", "builder"))

@@ -81,6 +81,7 @@ def test_readers_are_told_of_the_note_with_which_an_editor_asked_again(
     assert sum("asked again with a note" in each for each in told) == 1
 
 
+@pytest.mark.slow
 def test_every_note_is_told_however_often_an_editor_asked(
     copied: Callable[[Make], Space], mock: MockEndpoint
 ) -> None:
@@ -94,6 +95,7 @@ def test_every_note_is_told_however_often_an_editor_asked(
     assert "Every note that was in the question (3)" in text
 
 
+@pytest.mark.slow
 def test_a_note_that_was_taken_back_is_told_where_another_is_in_the_question(
     copied: Callable[[Make], Space], mock: MockEndpoint
 ) -> None:
@@ -117,6 +119,7 @@ def test_a_note_that_was_taken_back_is_told_where_another_is_in_the_question(
     assert "asked again with a note" in " ".join(render_digest(issue, None).text.split())
 
 
+@pytest.mark.slow
 def test_a_clone_without_journals_tells_of_the_note_too(
     copied: Callable[[Make], Space], mock: MockEndpoint
 ) -> None:
@@ -131,6 +134,7 @@ def test_a_clone_without_journals_tells_of_the_note_too(
     assert "Asked again with a note: 1 of 4 takes." in text
 
 
+@pytest.mark.slow
 def test_a_clone_that_has_not_the_published_answer_tells_of_note_and_edit_all_the_same(
     copied: Callable[[Make], Space], mock: MockEndpoint
 ) -> None:
@@ -150,6 +154,7 @@ def test_a_clone_that_has_not_the_published_answer_tells_of_note_and_edit_all_th
     assert "Asked again by an editor with a note:" in text
 
 
+@pytest.mark.slow
 def test_no_clock_hides_a_note(copied: Callable[[Make], Space], mock: MockEndpoint) -> None:
     """A decision's time may lie after that of the answer which its note brought."""
     space = copied(all_skip)
@@ -162,6 +167,7 @@ def test_no_clock_hides_a_note(copied: Callable[[Make], Space], mock: MockEndpoi
     assert f"Asked again by an editor with a note: “{NOTE}”" in text
 
 
+@pytest.mark.slow
 def test_edited_words_say_whose_they_are_and_what_the_model_wrote(
     copied: Callable[[Make], Space], panel: Panel
 ) -> None:

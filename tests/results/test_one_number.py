@@ -154,6 +154,7 @@ def check(space: Space, panel: Panel, truth: Truth, superseded: dict[str, int], 
         assert frozen(space, model) == wanted
 
 
+@pytest.mark.slow
 def test_every_number_counts_the_answers_to_the_present_question_alone(
     mocked: Space, truth: Truth, panel: Panel, tmp_path: Path
 ) -> None:

@@ -54,6 +54,7 @@ def test_drafts_hold_every_take_and_say_so(asked: Space) -> None:
     assert drafts.drafts and all(edition.card.result.n == 4 for edition in drafts.tools)
 
 
+@pytest.mark.slow
 def test_only_approved_takes_are_there_and_only_they_count(approved: Space) -> None:
     for edition in gathered(approved).tools:
         takes = {line.persona: line.take for line in edition.card.lines}
@@ -61,6 +62,7 @@ def test_only_approved_takes_are_there_and_only_they_count(approved: Space) -> N
         assert edition.card.result.n == 2
 
 
+@pytest.mark.slow
 def test_changes_are_told_of_published_takes_only(approved: Space) -> None:
     changes = gathered(approved).changes
     assert {change.persona for change in changes} == {"builder", "skeptic"}
@@ -120,6 +122,7 @@ def test_publish_writes_nothing_while_nothing_is_approved(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_publish_says_what_readers_will_not_see(
     approved: Space, panel: Panel, tmp_path: Path
 ) -> None:
@@ -209,6 +212,7 @@ def test_publish_refuses_a_folder_that_is_not_a_sites(asked: Space, panel: Panel
     assert done.code == 2 and "holds files" in done.err
 
 
+@pytest.mark.slow
 def test_a_withdrawn_tool_leaves_the_site_only_with_remove(approved: Space, panel: Panel) -> None:
     out = approved.root / "site"
     assert panel("publish", out, cwd=approved.root).code == 0
@@ -252,6 +256,7 @@ def test_a_day_to_publish_after_that_has_come_holds_nothing_back(approved: Space
     assert [each.tool.slug for each in made.tools] == ["anvil", "bellows"] and made.held == ()
 
 
+@pytest.mark.slow
 def test_a_published_tool_that_is_held_leaves_the_site_only_with_remove(
     approved: Space, panel: Panel
 ) -> None:
@@ -314,6 +319,7 @@ def headings(space: Space, panel: Panel) -> list[str]:
     return re.findall(r"<dt dir=\"auto\">(.*?)</dt>", take)
 
 
+@pytest.mark.slow
 def test_a_take_keeps_its_headings_whatever_becomes_of_it(approved: Space, panel: Panel) -> None:
     whole = headings(approved, panel)
     assert len(whole) == 3, "the last beat is the closing, which has none"
@@ -350,6 +356,7 @@ def pages(out: Path) -> dict[str, str]:
     return {file.name: file.read_text(encoding="utf-8") for file in out.rglob("*.html")}
 
 
+@pytest.mark.slow
 def test_a_persona_that_is_added_changes_no_page_before_it_is_asked(
     approved: Space, panel: Panel
 ) -> None:

@@ -54,6 +54,7 @@ def test_the_take_shown_is_one_with_a_verdict(one: Space, mock: MockEndpoint) ->
     assert take is not None and (take.outcome, take.verdict) == ("verdict", "skip")
 
 
+@pytest.mark.slow
 def test_an_approved_take_that_most_answers_now_contradict_is_marked_and_stays(
     one: Space, mock: MockEndpoint, panel: Panel, tmp_path: Path
 ) -> None:
@@ -76,6 +77,7 @@ def test_an_approved_take_that_most_answers_now_contradict_is_marked_and_stays(
     assert "1 of 3 ship" in text
 
 
+@pytest.mark.slow
 def test_an_edited_take_of_the_majority_is_shown_before_newer_answers(
     one: Space, mock: MockEndpoint
 ) -> None:

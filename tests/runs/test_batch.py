@@ -113,6 +113,7 @@ def test_the_files_of_a_batch_hold_what_a_run_would_send(
     assert openai.calls == []  # nothing was sent
 
 
+@pytest.mark.slow
 def test_what_waits_in_a_batch_is_neither_asked_nor_exported_again(
     panel: Panel, space: Space, openai: BatchService
 ) -> None:
@@ -137,6 +138,7 @@ def test_what_waits_in_a_batch_is_neither_asked_nor_exported_again(
     assert rows(space, "SELECT DISTINCT run_id FROM verdicts") == [(summary["run_id"],)]
 
 
+@pytest.mark.slow
 def test_a_new_description_is_asked_although_the_old_one_waits_and_stays_the_one_that_counts(
     panel: Panel, space: Space, openai: BatchService
 ) -> None:
@@ -158,6 +160,7 @@ def test_a_new_description_is_asked_although_the_old_one_waits_and_stays_the_one
     assert pending(space) == []
 
 
+@pytest.mark.slow
 def test_results_are_read_by_the_texts_of_their_time_whatever_the_workspace_says_now(
     panel: Panel, space: Space, openai: BatchService
 ) -> None:
@@ -207,6 +210,7 @@ def in_thoughts(_number: int, body: dict[str, Any]) -> Answer | None:
     return Answer(body=told)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("face", "rounds", "outcome"),
     [
@@ -247,6 +251,7 @@ def test_repairs_and_doubled_caps_come_by_the_next_batches_as_they_come_in_one_r
     assert pending(space) == []
 
 
+@pytest.mark.slow
 def test_what_failed_or_expired_is_asked_by_the_next_batch(
     panel: Panel, space: Space, service: BatchService
 ) -> None:
@@ -273,6 +278,7 @@ def test_what_failed_or_expired_is_asked_by_the_next_batch(
     assert (done["taken"], pending(space)) == (4, [])
 
 
+@pytest.mark.slow
 def test_requests_of_a_cancelled_batch_that_got_no_result_are_pending_again(
     panel: Panel, space: Space, service: BatchService
 ) -> None:
@@ -282,6 +288,7 @@ def test_requests_of_a_cancelled_batch_that_got_no_result_are_pending_again(
     assert len(done["ended"]) == 1 and len(pending(space)) == 5
 
 
+@pytest.mark.slow
 def test_a_batch_that_the_service_finds_invalid_says_why_and_holds_nothing_up(
     panel: Panel, space: Space, service: BatchService
 ) -> None:
@@ -294,6 +301,7 @@ def test_a_batch_that_the_service_finds_invalid_says_why_and_holds_nothing_up(
     assert len(pending(space)) == 8
 
 
+@pytest.mark.slow
 def test_importing_twice_is_importing_once(
     panel: Panel, space: Space, openai: BatchService, tmp_path: Path
 ) -> None:
@@ -310,6 +318,7 @@ def test_importing_twice_is_importing_once(
     assert rows(space, "SELECT count(*) FROM attempts") == [(8,)]
 
 
+@pytest.mark.slow
 def test_lines_that_are_no_results_or_to_no_request_of_ours_are_told(
     panel: Panel, space: Space, openai: BatchService, tmp_path: Path
 ) -> None:
@@ -324,6 +333,7 @@ def test_lines_that_are_no_results_or_to_no_request_of_ours_are_told(
     assert (done["before"], pending(space)) == (1, [])
 
 
+@pytest.mark.slow
 def test_files_of_vllm_run_batch_are_imported_errors_and_all(
     panel: Panel, space: Space, tmp_path: Path
 ) -> None:
@@ -347,6 +357,7 @@ def test_files_of_vllm_run_batch_are_imported_errors_and_all(
     assert panel("batch", "submit", cwd=space.root).code == 0  # nothing that it could send
 
 
+@pytest.mark.slow
 def test_files_are_split_by_the_limits_of_the_service(
     panel: Panel, space: Space, openai: BatchService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -366,6 +377,7 @@ def test_files_are_split_by_the_limits_of_the_service(
     assert batch(panel, space, "import")["taken"] == 8
 
 
+@pytest.mark.slow
 def test_a_file_whose_requests_were_answered_meanwhile_is_not_submitted_without_a_word(
     panel: Panel, space: Space, openai: BatchService
 ) -> None:
@@ -381,6 +393,7 @@ def test_a_file_whose_requests_were_answered_meanwhile_is_not_submitted_without_
     assert len(openai.batches) == 2
 
 
+@pytest.mark.slow
 def test_a_file_whose_endpoint_is_gone_does_not_keep_others_from_being_submitted(
     panel: Panel, space: Space, openai: BatchService
 ) -> None:
@@ -406,6 +419,7 @@ def test_a_file_that_was_changed_or_is_gone_is_not_submitted(
     assert openai.calls == [] and len(pending(space)) == 8
 
 
+@pytest.mark.slow
 def test_a_forgotten_batch_holds_its_cells_no_more_and_its_results_can_still_come(
     panel: Panel, space: Space, openai: BatchService, tmp_path: Path
 ) -> None:
@@ -429,6 +443,7 @@ def observations(space: Space) -> list[tuple[Any, ...]]:
     return rows(space, f"SELECT * EXCLUDE ({names}) FROM observations ORDER BY arm, tool, persona")
 
 
+@pytest.mark.slow
 def test_the_arms_of_an_experiment_go_through_a_batch_and_no_number_of_the_house_changes(
     panel: Panel, space: Space, openai: BatchService, tmp_path: Path
 ) -> None:
@@ -470,6 +485,7 @@ def test_a_selection_does_not_go_with_an_experiment(
 PRICES = "prices = { prompt = 2.0, completion = 8.0, cached = 1.0 }\n"
 
 
+@pytest.mark.slow
 def test_the_plan_shows_the_price_both_ways_where_both_are_known(
     panel: Panel, space: Space, openai: BatchService
 ) -> None:
@@ -505,6 +521,7 @@ def test_presets_know_the_batch_service_and_what_it_costs(
     assert (endpoint.batch_price_factor, endpoint.batch) == (factor, service)
 
 
+@pytest.mark.slow
 def test_abstentions_asked_again_by_a_batch_count_once_they_are_verdicts(
     panel: Panel, space: Space, openai: BatchService
 ) -> None:
@@ -518,6 +535,7 @@ def test_abstentions_asked_again_by_a_batch_count_once_they_are_verdicts(
     assert rows(space, "SELECT outcome, count(*) FROM verdicts GROUP BY 1") == [("verdict", 8)]
 
 
+@pytest.mark.slow
 def test_a_reply_that_cannot_be_repaired_ends_its_cell_in_the_second_batch(
     panel: Panel, space: Space, openai: BatchService
 ) -> None:
@@ -541,6 +559,7 @@ def test_the_embedded_model_has_no_batches(panel: Panel, space: Space) -> None:
     assert refused.code == 2 and "has no batch service" in refused.err
 
 
+@pytest.mark.slow
 def test_a_tool_that_is_renamed_while_its_batch_is_under_way_keeps_its_answers(
     panel: Panel, space: Space, openai: BatchService
 ) -> None:
@@ -560,6 +579,7 @@ def test_a_tool_that_is_renamed_while_its_batch_is_under_way_keeps_its_answers(
     ]
 
 
+@pytest.mark.slow
 def test_every_line_of_a_batch_survives_a_rebuild_of_the_database(
     panel: Panel, space: Space, openai: BatchService
 ) -> None:
@@ -573,6 +593,7 @@ def test_every_line_of_a_batch_survives_a_rebuild_of_the_database(
     assert [len(each) for each in before] == [8, 2, 16, 8, 8]
 
 
+@pytest.mark.slow
 def test_what_is_printed_for_people_names_what_was_done_and_what_comes_next(
     panel: Panel, space: Space, service: BatchService
 ) -> None:
@@ -589,6 +610,7 @@ def test_what_is_printed_for_people_names_what_was_done_and_what_comes_next(
     assert "Nothing was submitted." in panel("batch", "submit", cwd=space.root).out
 
 
+@pytest.mark.slow
 def test_canaries_that_a_batch_asks_again_are_kept_beside_the_answers_that_count(
     panel: Panel, space: Space, openai: BatchService
 ) -> None:

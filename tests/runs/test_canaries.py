@@ -49,6 +49,7 @@ def reword(space: Space) -> None:
     edit(space.root / "tools/anvil.md", "reads JSON", "eats JSON")
 
 
+@pytest.mark.slow
 def test_canaries_are_not_asked_when_nothing_else_is(
     watched: Space, mock: MockEndpoint, panel: Panel
 ) -> None:
@@ -88,6 +89,7 @@ def test_a_plain_run_asks_no_canaries(watched: Space) -> None:
     assert run(watched).canaries == 0
 
 
+@pytest.mark.slow
 def test_canaries_that_moved_are_no_outcome_and_move_no_percentage(
     watched: Space, mock: MockEndpoint
 ) -> None:
@@ -112,6 +114,7 @@ def test_canaries_that_moved_are_no_outcome_and_move_no_percentage(
     assert pending(watched) == []
 
 
+@pytest.mark.slow
 def test_what_the_canaries_answered_is_frozen_once(watched: Space, mock: MockEndpoint) -> None:
     reword(watched)
     mock.face = voting(lambda _system, user: "skip" if "Bellows" in user else "ship")
@@ -130,6 +133,7 @@ def test_what_the_canaries_answered_is_frozen_once(watched: Space, mock: MockEnd
     assert freeze(watched, model="mock-2").written == [], "another model was asked nothing"
 
 
+@pytest.mark.slow
 def test_a_later_run_adds_a_file_and_leaves_the_earlier_one(
     watched: Space, mock: MockEndpoint
 ) -> None:
@@ -146,6 +150,7 @@ def test_a_later_run_adds_a_file_and_leaves_the_earlier_one(
     assert latest([second, first]) == second
 
 
+@pytest.mark.slow
 def test_on_a_fresh_clone_canaries_are_compared_with_what_is_on_file(
     watched: Space, mock: MockEndpoint, tmp_path: Path
 ) -> None:
@@ -200,6 +205,7 @@ def test_a_budget_counts_canaries_too(watched: Space, mock: MockEndpoint, panel:
     assert json.loads(done.out)["asked"] == 4, "what changed goes before canaries"
 
 
+@pytest.mark.slow
 @pytest.mark.sample(3)
 @pytest.mark.parametrize(
     ("most", "asked"),
@@ -223,6 +229,7 @@ def test_more_repeats_of_a_canary_are_asked_only_where_there_is_room(
     assert dict(told) == asked
 
 
+@pytest.mark.slow
 def test_where_not_all_can_be_asked_every_tool_and_every_persona_is(
     copied: Callable[[Make], Space], mock: MockEndpoint
 ) -> None:
@@ -243,6 +250,7 @@ def test_where_not_all_can_be_asked_every_tool_and_every_persona_is(
     ) == [(6, 6)]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_twelve_canaries_on_record_five_times_are_48_requests(
     copied: Callable[[Make], Space], mock: MockEndpoint
 ) -> None:

@@ -47,6 +47,7 @@ def a_limit(root: Path) -> None:
     file.write_text(file.read_text() + "[limits]\nattempts = 7\ntimeout_seconds = 9\n")
 
 
+@pytest.mark.slow
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("since", [None, "main"])
 @pytest.mark.parametrize("store", ["own", "fresh clone"])
@@ -81,6 +82,7 @@ def test_one_edit_on_each_of_four_branches_asks_4_30_0_and_0_cells(
     assert asked == edits
 
 
+@pytest.mark.slow
 def test_a_no_op_opens_no_connection_and_writes_nothing(
     thirty: Space, mock: MockEndpoint, panel: Panel
 ) -> None:
@@ -92,6 +94,7 @@ def test_a_no_op_opens_no_connection_and_writes_nothing(
     assert (sorted((thirty.root / "runs").rglob("*")), texts(thirty)) == before
 
 
+@pytest.mark.slow
 def test_after_the_answers_are_frozen_nothing_is_left_to_ask(thirty: Space) -> None:
     a_description(thirty.root)
     assert len(status(thirty)) == 4
@@ -102,6 +105,7 @@ def test_after_the_answers_are_frozen_nothing_is_left_to_ask(thirty: Space) -> N
     assert git(thirty.root, "show", "--stat", "--format=", "HEAD").count("|") == 2
 
 
+@pytest.mark.slow
 def test_since_leaves_alone_what_was_stale_before_that_revision(thirty: Space) -> None:
     """A neglected panel: somebody else's stale verdicts are not this branch's to pay for."""
     edit(thirty.root / "tools/tool-11.md", "reads JSON", "drinks JSON")
@@ -183,6 +187,7 @@ def test_an_answer_in_the_store_alone_is_reused_and_not_asked_again(
     assert (summary.asked, summary.reused, mock.asked) == (0, 8, 0)
 
 
+@pytest.mark.slow
 def test_a_budget_stops_it_with_exit_4_and_the_next_run_goes_on(
     thirty: Space, mock: MockEndpoint, panel: Panel
 ) -> None:
@@ -204,6 +209,7 @@ def test_a_no_op_fits_into_any_budget(thirty: Space, panel: Panel) -> None:
     assert panel("run", "--changed", "--max-calls", "1", cwd=thirty.root).code == 0
 
 
+@pytest.mark.slow
 def test_with_repeats_a_cut_off_run_goes_on_where_it_stopped(
     thirty: Space, mock: MockEndpoint
 ) -> None:
@@ -221,6 +227,7 @@ def test_with_repeats_a_cut_off_run_goes_on_where_it_stopped(
     assert pending(thirty, changed=True, repeats=5) == []
 
 
+@pytest.mark.slow
 def test_repeats_come_from_panel_toml_where_none_are_named(thirty: Space) -> None:
     thirty.ci("repeats = 3")
     assert status(thirty) == [] and pending(thirty, changed=True) == []
@@ -236,6 +243,7 @@ def test_a_pair_that_holds_is_not_asked_for_repeats_it_never_had(thirty: Space) 
     assert {tool for tool, *_ in asked} == {"tool-07"} and len(asked) == 12
 
 
+@pytest.mark.slow
 def test_errors_of_a_changed_run_are_asked_by_the_next(thirty: Space, mock: MockEndpoint) -> None:
     a_description(thirty.root)
     mock.face = lambda _index, _body: Reply(413, "too large")
@@ -248,6 +256,7 @@ def test_errors_of_a_changed_run_are_asked_by_the_next(thirty: Space, mock: Mock
 # -- size ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_every_verdict_of_ten_thousand_tools_is_checked_and_no_store_is_made(
     space: Space, panel: Panel
 ) -> None:

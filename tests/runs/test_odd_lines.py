@@ -106,6 +106,7 @@ def read_by_all(space: Space) -> Iterator[str]:
     yield "freeze"
 
 
+@pytest.mark.slow
 @settings(
     max_examples=size(4, 400),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
@@ -130,6 +131,7 @@ ATTEMPT: list[tuple[str, Any]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.sample(2)
 @pytest.mark.parametrize(("name", "value"), ATTEMPT)
 def test_an_attempt_of_which_no_answer_can_be_made_is_named_and_left_out(

@@ -60,6 +60,7 @@ def decisions_of(mock: MockEndpoint) -> list[dict[str, Any]]:
     return [each for each in mock.requests if each["path"] == "/v1/decisions"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(SERVERS))
 def test_every_take_gets_its_probability_from_any_server(
     asked: Space, mock: MockEndpoint, panel: Panel, name: str
@@ -98,6 +99,7 @@ def test_what_is_shown_are_the_messages_of_the_take_and_the_take_alone(
     assert {tuple((each["role"], each["content"]) for each in shown) for shown in sent} == wanted
 
 
+@pytest.mark.slow
 def test_nothing_is_asked_twice_and_a_bound_is_kept(
     asked: Space, mock: MockEndpoint, panel: Panel
 ) -> None:
@@ -125,6 +127,7 @@ def test_a_plan_asks_nothing_and_says_what_would_be_asked(
     assert (mock.decided, mock.connections) == (0, connections)
 
 
+@pytest.mark.slow
 def test_a_rebuild_gives_the_same(asked: Space, mock: MockEndpoint, panel: Panel) -> None:
     mock.decisions = openai(p_of)
     ask(panel, asked, "--max-calls", "3", code=4)
@@ -200,6 +203,7 @@ def test_takes_whose_tokens_told_it_are_not_asked_about(
     assert rows(mocked, TOLD) == [(0.8, 1.0, "logprobs")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("answers", "reason"),
     [
@@ -219,6 +223,7 @@ def test_an_answer_without_a_probability_is_kept_and_not_asked_for_again(
     assert ask(panel, asked)["asked"] == 0 and mock.decided == CELLS
 
 
+@pytest.mark.slow
 def test_a_fault_that_passes_is_waited_for_and_one_of_a_take_is_its_own(
     asked: Space, mock: MockEndpoint, panel: Panel
 ) -> None:
@@ -249,6 +254,7 @@ def test_a_dead_server_ends_the_run_after_few_requests(
     assert mock.decided == 1 and "key refused: " in found["why"]
 
 
+@pytest.mark.slow
 def test_the_form_that_a_server_takes_is_remembered(
     asked: Space, mock: MockEndpoint, panel: Panel
 ) -> None:
@@ -272,6 +278,7 @@ def test_the_key_is_sent_as_always_and_stands_in_no_journal(
     assert not any(key in journal.read_text() for journal in asked.journals)
 
 
+@pytest.mark.slow
 def test_a_take_that_reads_otherwise_now_is_asked_about_anew(
     asked: Space, mock: MockEndpoint, panel: Panel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -287,6 +294,7 @@ def test_a_take_that_reads_otherwise_now_is_asked_about_anew(
     )
 
 
+@pytest.mark.slow
 def test_exports_have_it_with_its_source(asked: Space, mock: MockEndpoint, panel: Panel) -> None:
     mock.decisions = openai(p_of)
     ask(panel, asked)
@@ -298,6 +306,7 @@ def test_exports_have_it_with_its_source(asked: Space, mock: MockEndpoint, panel
     }
 
 
+@pytest.mark.slow
 def test_scores_stand_beside_the_base_rate_and_what_chance_would_show(
     asked: Space, mock: MockEndpoint, panel: Panel
 ) -> None:
@@ -322,6 +331,7 @@ def test_scores_stand_beside_the_base_rate_and_what_chance_would_show(
     assert own["against_base"]["brier"] == pytest.approx(brier)
 
 
+@pytest.mark.slow
 def test_lines_that_hold_no_reading_are_named_and_left_out(
     asked: Space, mock: MockEndpoint, panel: Panel
 ) -> None:
@@ -367,6 +377,7 @@ temperature = 0.2
 """
 
 
+@pytest.mark.slow
 def test_the_answers_of_experiments_get_it_too(
     asked: Space, mock: MockEndpoint, panel: Panel
 ) -> None:
@@ -393,6 +404,7 @@ def test_what_came_from_verdicts_in_git_cannot_be_asked_about(
     assert (found["unseen"], found["pending"], mock.decided) == (CELLS, 0, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.process
 @pytest.mark.parametrize(("sent", "kept"), [(signal.SIGKILL, 4), (signal.SIGINT, 5)])
 def test_a_run_that_is_ended_loses_no_answer_and_asks_for_none_twice(
@@ -433,6 +445,7 @@ def test_a_run_that_is_ended_loses_no_answer_and_asks_for_none_twice(
     assert (stopped,) in rows(asked, "SELECT stopped FROM runs")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(SERVERS))
 def test_doctor_says_whether_it_is_there_and_runs_begin_with_its_form(
     asked: Space, mock: MockEndpoint, panel: Panel, name: str

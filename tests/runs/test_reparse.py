@@ -78,6 +78,7 @@ PERCENT = (
 )
 
 
+@pytest.mark.slow
 def test_abstentions_become_verdicts_and_nobody_is_asked(
     abstained: Space, mock: MockEndpoint, panel: Panel
 ) -> None:
@@ -101,6 +102,7 @@ def test_abstentions_become_verdicts_and_nobody_is_asked(
     assert shown.code == 0 and "abstain" not in shown.out
 
 
+@pytest.mark.slow
 def test_reading_again_writes_nothing(abstained: Space) -> None:
     reparse(workspace(abstained), None)
     journals = abstained.journals
@@ -121,6 +123,7 @@ def test_a_run_afterwards_has_nothing_to_ask(abstained: Space, mock: MockEndpoin
     assert make_plan([], known).pending == [] and mock.asked == asked
 
 
+@pytest.mark.slow
 def test_a_stricter_parser_takes_a_verdict_back_and_the_old_one_returns_it(
     asked: Space, mock: MockEndpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -161,6 +164,7 @@ def a_history(space: Space, monkeypatch: pytest.MonkeyPatch) -> None:
         assert reparse(workspace(space), None).run_id
 
 
+@pytest.mark.slow
 def test_rebuild_gives_the_same_views(abstained: Space, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replies, "parse", other)
     assert reparse(workspace(abstained), None).run_id
@@ -170,6 +174,7 @@ def test_rebuild_gives_the_same_views(abstained: Space, monkeypatch: pytest.Monk
     assert views(abstained) == before
 
 
+@pytest.mark.slow
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("step", [1, -1])
 def test_the_order_in_which_journals_arrive_changes_nothing(
@@ -187,6 +192,7 @@ def test_the_order_in_which_journals_arrive_changes_nothing(
     assert views(abstained) == before
 
 
+@pytest.mark.slow
 def test_a_verdict_of_another_reply_takes_the_place_of_one_taken_back(
     mocked: Space, mock: MockEndpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -237,6 +243,7 @@ def test_refusals_filters_and_errors_stay_what_they_are(mocked: Space, mock: Moc
     assert outcomes(mocked) == before
 
 
+@pytest.mark.slow
 def test_a_reply_cut_short_counts_only_when_it_is_whole(
     mocked: Space, mock: MockEndpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -117,6 +117,7 @@ def test_a_setting_that_shapes_answers_asks_everything(asked: Space, mock: MockE
     assert run(asked).asked == ALL
 
 
+@pytest.mark.slow
 def test_changing_a_text_back_asks_nothing_and_shows_the_old_take(
     asked: Space, mock: MockEndpoint
 ) -> None:
@@ -201,6 +202,7 @@ def test_planning_touches_neither_network_nor_runs(mocked: Space, mock: MockEndp
     assert mock.connections == 0 and not mocked.journals
 
 
+@pytest.mark.slow
 def test_a_run_with_nothing_to_do_does_not_load_the_http_stack(asked: Space) -> None:
     script = (
         "import sys; sys.argv = ['panel', 'run', '--json']\n"

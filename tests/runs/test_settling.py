@@ -57,6 +57,7 @@ def highest(space: Space) -> dict[str, int]:
     )
 
 
+@pytest.mark.slow
 def test_answers_that_agree_are_asked_no_more_than_the_first_repeats(
     reworded: Space, mock: MockEndpoint
 ) -> None:
@@ -65,6 +66,7 @@ def test_answers_that_agree_are_asked_no_more_than_the_first_repeats(
     assert (done.planned, done.reused, done.asked, mock.asked - asked) == (32, 16, 16, 16)
 
 
+@pytest.mark.slow
 @pytest.mark.sample(3)
 @pytest.mark.parametrize(
     ("votes", "asked", "verdict"),
@@ -93,6 +95,7 @@ def test_a_pair_is_asked_until_it_is_sure_or_at_the_bound(
     assert pending(reworded, changed=True) == [], "what is frozen holds, sure or not"
 
 
+@pytest.mark.slow
 def test_a_run_that_was_cut_off_goes_on_where_it_stopped(
     reworded: Space, mock: MockEndpoint
 ) -> None:
@@ -108,6 +111,7 @@ def test_a_run_that_was_cut_off_goes_on_where_it_stopped(
     assert keys == [], "no cell twice"
 
 
+@pytest.mark.slow
 def test_after_an_error_a_pair_is_left_to_the_next_run(reworded: Space, mock: MockEndpoint) -> None:
     edit(reworded.root / "panel.toml", "concurrency = 4", "concurrency = 1")
     plain, seen = skipping(["ship", "skip", "ship"] + ["ship"] * 9), Counter[str]()
@@ -187,6 +191,7 @@ def experiment(space: Space, panel: Panel, repeats: int) -> None:
     assert panel("experiment", "run", "same", cwd=space.root).code in (0, 1)
 
 
+@pytest.mark.slow
 def test_the_answers_of_an_experiment_to_the_very_same_questions_are_taken_before_any_is_asked(
     reworded: Space, mock: MockEndpoint, panel: Panel
 ) -> None:
@@ -208,6 +213,7 @@ def test_the_answers_of_an_experiment_to_the_very_same_questions_are_taken_befor
     assert run(reworded, changed=True).asked == 0
 
 
+@pytest.mark.slow
 def test_answers_of_an_experiment_that_come_to_be_wanted_during_a_run_are_taken_then(
     reworded: Space, mock: MockEndpoint, panel: Panel
 ) -> None:

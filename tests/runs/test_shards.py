@@ -49,6 +49,7 @@ def asked(mock: MockEndpoint) -> Counter[str]:
     return Counter(json.dumps(r["body"]["messages"]) for r in mock.requests if r["body"])
 
 
+@pytest.mark.slow
 def test_the_shards_of_a_plan_are_the_plan(wide: Space, panel: Panel) -> None:
     run(wide, tools=["anvil"])
     whole = json.loads(panel("plan", "--json", "--repeats", "2", cwd=wide.root).out)
@@ -76,6 +77,7 @@ def test_all_repeats_of_a_question_are_in_one_shard(wide: Space) -> None:
     assert len(where) == 48 and all(len(numbers) == 1 for numbers in where.values())
 
 
+@pytest.mark.slow
 def test_shards_one_after_the_other_ask_each_cell_once(wide: Space, mock: MockEndpoint) -> None:
     summaries = [run(wide, shard=shard) for shard in shards()]
     assert sum(each.planned for each in summaries) == 48
@@ -86,6 +88,7 @@ def test_shards_one_after_the_other_ask_each_cell_once(wide: Space, mock: MockEn
     assert named == [(f"{n}/4", each.asked) for n, each in enumerate(summaries, 1)]
 
 
+@pytest.mark.slow
 def test_again_asks_the_same_repeat_in_each_shard(wide: Space) -> None:
     run(wide)
     for shard in shards():  # the second one meets new repeats of the first
@@ -96,6 +99,7 @@ def test_again_asks_the_same_repeat_in_each_shard(wide: Space) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_the_shards_of_what_has_changed_are_all_that_has_changed(wide: Space) -> None:
     run(wide)
     freeze(wide)
@@ -109,6 +113,7 @@ def test_the_shards_of_what_has_changed_are_all_that_has_changed(wide: Space) ->
     assert sum(each.reused for each in summaries) == 36
 
 
+@pytest.mark.slow
 def test_canaries_are_asked_once_over_all_shards(wide: Space) -> None:
     run(wide)
     freeze(wide)
@@ -125,6 +130,7 @@ def test_canaries_are_asked_once_over_all_shards(wide: Space) -> None:
     assert sorted(found) == sorted(cell.key for cell in whole) and found
 
 
+@pytest.mark.slow
 def test_a_shard_writes_down_the_tools_that_it_asks(wide: Space) -> None:
     many = size(10, 40)
     [one] = wide.journals if run(wide, shard=Shard(1, many)).asked else [None]
@@ -225,6 +231,7 @@ def by_one(wide: Space, tmp_path: Path) -> list[tuple[Any, ...]]:
     return answers(whole)
 
 
+@pytest.mark.slow
 def test_four_processes_at_once_in_one_workspace_ask_each_cell_once_and_all_end_well(
     wide: Space, mock: MockEndpoint, by_one: list[tuple[Any, ...]]
 ) -> None:
@@ -237,6 +244,7 @@ def test_four_processes_at_once_in_one_workspace_ask_each_cell_once_and_all_end_
     assert answers(wide) == by_one
 
 
+@pytest.mark.slow
 def test_run_folders_of_clones_merge_into_what_one_run_would_have_made(
     wide: Space, mock: MockEndpoint, by_one: list[tuple[Any, ...]], tmp_path: Path, panel: Panel
 ) -> None:
@@ -256,6 +264,7 @@ def test_run_folders_of_clones_merge_into_what_one_run_would_have_made(
     assert panel("verify", cwd=wide.root).code == 0
 
 
+@pytest.mark.slow
 def test_a_run_ends_well_though_another_holds_the_store(
     wide: Space, mock: MockEndpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -61,6 +61,7 @@ def another_temperature(root: Path) -> None:
     file.write_text(file.read_text() + "[sampling]\ntemperature = 0.2\n")
 
 
+@pytest.mark.slow
 @pytest.mark.sample(3)
 @pytest.mark.parametrize("store", ["own", "fresh clone"])
 @pytest.mark.parametrize("change", [another_model, another_endpoint, another_temperature])
@@ -100,6 +101,7 @@ def test_an_editors_note_that_the_revision_does_not_have_is_a_change(versioned: 
     assert asked == [("bellows", "skeptic", 1, "guidance changed")]
 
 
+@pytest.mark.slow
 @pytest.mark.sample(2)
 @pytest.mark.parametrize("since", ["main", None])
 @pytest.mark.parametrize("edited", ["overturns", "is contested"])
@@ -124,6 +126,7 @@ def test_an_edit_that_is_taken_back_restores_the_verdicts_of_main(
     assert git(versioned.root, "diff", "--stat", "main", "--", "verdicts") == ""
 
 
+@pytest.mark.slow
 def test_on_a_fresh_clone_the_answers_of_main_come_from_its_files(
     versioned: Space, mock: MockEndpoint, tmp_path: Path
 ) -> None:
@@ -140,6 +143,7 @@ def test_on_a_fresh_clone_the_answers_of_main_come_from_its_files(
     assert texts(clone) == before and status(clone) == []
 
 
+@pytest.mark.slow
 def test_where_neither_main_nor_the_branch_has_answers_to_the_text_it_is_asked(
     versioned: Space, mock: MockEndpoint
 ) -> None:
@@ -159,6 +163,7 @@ def test_where_neither_main_nor_the_branch_has_answers_to_the_text_it_is_asked(
     assert status(versioned) == []
 
 
+@pytest.mark.slow
 def test_a_verdict_that_main_kept_or_accepted_is_restored_as_it_was(
     versioned: Space, mock: MockEndpoint
 ) -> None:
@@ -181,6 +186,7 @@ def test_a_verdict_that_main_kept_or_accepted_is_restored_as_it_was(
     assert texts(versioned) == before
 
 
+@pytest.mark.slow
 def test_freezing_twice_after_a_text_was_taken_back_changes_nothing(
     versioned: Space, mock: MockEndpoint
 ) -> None:

@@ -39,6 +39,7 @@ def rename(space: Space, kind: str, was: str, now: str) -> None:
     (space.root / kind / f"{was}.md").rename(space.root / kind / f"{now}.md")
 
 
+@pytest.mark.slow
 @pytest.mark.sample(3)
 @pytest.mark.parametrize("store", ["own", "fresh clone"])
 @pytest.mark.parametrize("frozen", ["frozen", "not frozen yet"])
@@ -57,6 +58,7 @@ def test_what_is_only_renamed_asks_nothing_since_the_revision(
     assert status(space) == []
 
 
+@pytest.mark.slow
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("store", ["own", "fresh clone"])
 def test_a_text_taken_back_under_a_new_name_has_the_verdicts_of_the_revision(
@@ -86,6 +88,7 @@ def test_an_edit_beside_a_rename_asks_what_was_edited_alone(versioned: Space) ->
     assert {(tool, reason) for tool, *_, reason in asked} == {("bellows", "description changed")}
 
 
+@pytest.mark.slow
 def test_a_store_that_knows_the_old_name_follows_a_rename_that_comes_by_git(
     versioned: Space, tmp_path: Path
 ) -> None:
@@ -106,6 +109,7 @@ def test_a_store_that_knows_the_old_name_follows_a_rename_that_comes_by_git(
     assert pending(versioned) == []
 
 
+@pytest.mark.slow
 def test_a_take_confirmed_before_a_rename_stays_confirmed(versioned: Space, tmp_path: Path) -> None:
     do(versioned, "approve")
     reword(versioned)
@@ -125,6 +129,7 @@ def test_a_take_confirmed_before_a_rename_stays_confirmed(versioned: Space, tmp_
     assert (after.state, after.published_stale) == (entry(versioned, after.pair).state, False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("field", ["formerly", "described"])
 def test_names_changed_by_hand_are_altered_and_freeze_writes_them_anew(
     versioned: Space, panel: Panel, field: str
@@ -146,6 +151,7 @@ def test_names_changed_by_hand_are_altered_and_freeze_writes_them_anew(
     assert texts(versioned) == before and status(versioned) == []
 
 
+@pytest.mark.slow
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("name", [("tools", "bellows", "pump"), ("personas", "builder", "maker")])
 def test_canaries_are_compared_with_the_record_under_the_name_of_then(

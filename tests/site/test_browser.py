@@ -95,6 +95,7 @@ def test_axe_finds_nothing_on_any_kind_of_page(
     assert {kind: lines for kind, lines in found.items() if lines} == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_in_marked_drafts_and_open_parts(
     site: Served, drafts: str, new_page: NewPage, scheme: str
@@ -114,6 +115,7 @@ def test_axe_finds_nothing_in_marked_drafts_and_open_parts(
     assert violations(page) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", size([390, 1280], [320, 390, 768, 1024, 1280, 1920]))
 def test_no_page_is_wider_than_its_window(site: Served, new_page: NewPage, width: int) -> None:
     """Neither as it opens, nor once a reader has unfolded all that unfolds."""
@@ -125,6 +127,7 @@ def test_no_page_is_wider_than_its_window(site: Served, new_page: NewPage, width
         assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{path}, unfolded"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [1000, 1024])
 def test_a_narrow_column_breaks_no_name_inside_a_word(
     site: Served, new_page: NewPage, width: int
@@ -138,6 +141,7 @@ def test_a_narrow_column_breaks_no_name_inside_a_word(
         assert lines <= len(name.inner_text().split()), name.inner_text()
 
 
+@pytest.mark.slow
 def test_everything_can_be_read_without_scripts(site: Served, new_page: NewPage) -> None:
     page = new_page(scripts=False)
     page.goto(site.at("index.html"))
@@ -150,6 +154,7 @@ def test_everything_can_be_read_without_scripts(site: Served, new_page: NewPage)
     assert "Reviewer scorecard" in page.inner_text("main")
 
 
+@pytest.mark.slow
 def test_a_reader_finds_and_opens_a_comparison_by_keyboard_alone(site: Served, page: Any) -> None:
     page.goto(site.at("index.html"))
     page.keyboard.press("Tab")
@@ -171,6 +176,7 @@ def test_a_reader_finds_and_opens_a_comparison_by_keyboard_alone(site: Served, p
     page.wait_for_url(f"**/{VERSUS}")
 
 
+@pytest.mark.slow
 def test_the_search_folds_accents_says_when_nothing_is_found_and_can_be_left(
     site: Served, page: Any
 ) -> None:
@@ -186,6 +192,7 @@ def test_the_search_folds_accents_says_when_nothing_is_found_and_can_be_left(
     assert page.locator("form.search li").count() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [390, 1280])
 def test_what_the_search_finds_moves_nothing(site: Served, new_page: NewPage, width: int) -> None:
     """It lies over the page, with its count above it."""
@@ -200,6 +207,7 @@ def test_what_the_search_finds_moves_nothing(site: Served, new_page: NewPage, wi
     assert violations(page) == []
 
 
+@pytest.mark.slow
 def test_the_search_forgives_slips_and_finds_what_takes_say(site: Served, page: Any) -> None:
     """A swapped letter finds the name, a word of a take finds the tool; both are announced."""
     page.goto(site.at("tools.html"))
@@ -242,6 +250,7 @@ def test_hostile_text_runs_nothing_in_a_browser(
             assert page.locator("form.search img, form.search script").count() == 0
 
 
+@pytest.mark.slow
 def test_the_print_style_leaves_out_what_paper_cannot_do(site: Served, page: Any) -> None:
     page.goto(site.at(VERSUS))
     page.emulate_media(media="print")

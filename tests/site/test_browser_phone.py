@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from panel.site.build import build
 from panel.site.comparison import render_comparison
 from panel.site.facts import fact_table_of
@@ -60,6 +62,7 @@ def crowded() -> Publication:
     return with_forms(replace(base, tools=tuple(tools), votes={"t000": Tally(ships=13, skips=8)}))
 
 
+@pytest.mark.slow
 def test_nothing_on_any_page_is_wider_than_its_box_on_a_phone(
     new_page: NewPage, tmp_path: Path
 ) -> None:
@@ -92,6 +95,7 @@ def test_nothing_on_any_page_is_wider_than_its_box_on_a_phone(
         assert shown == '"Ship"', "a cell says its column before its value"
 
 
+@pytest.mark.slow
 def test_facts_use_the_width_of_a_desk(new_page: NewPage, tmp_path: Path) -> None:
     """Without a table of plans beside them, they stand in two columns."""
     build(seed_publication(), tmp_path)

@@ -32,6 +32,7 @@ def rich(root: Path) -> Publication:
     return replace(publication, site=site, tools=tuple(map(described, publication.tools)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("scheme", "width"), [("light", 390), ("dark", 1280)])
 def test_rich_pages_are_accessible_and_no_wider_than_their_window(
     new_page: NewPage, tmp_path: Path, scheme: str, width: int

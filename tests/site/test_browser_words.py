@@ -103,6 +103,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield address
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [390, 760, 1010, 1280])
 def test_no_word_is_broken_that_fits_on_a_line(base: str, new_page: NewPage, width: int) -> None:
     """Plans, facts, names, labels: a column gives way to its words, not they to it."""
@@ -116,6 +117,7 @@ def test_no_word_is_broken_that_fits_on_a_line(base: str, new_page: NewPage, wid
     assert {path: words for path, words in broken.items() if words} == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [390, 1280])
 def test_tables_are_still_tables_to_those_who_hear_them(
     base: str, new_page: NewPage, width: int

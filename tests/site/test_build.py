@@ -210,6 +210,7 @@ def test_a_build_that_was_cut_off_is_finished_by_the_next(
     assert files_in(tmp_path) == files_in_of(seed_publication(), tmp_path.parent / "fresh")
 
 
+@pytest.mark.slow
 def test_many_sheets_are_made_in_several_processes_and_are_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -238,6 +239,7 @@ def asked_of_cards(monkeypatch: pytest.MonkeyPatch, many: int) -> int:
     return asked
 
 
+@pytest.mark.slow
 def test_a_list_does_not_look_at_every_tool_for_each_of_its_rows(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -252,6 +254,7 @@ class Deadly(str):
         return os.abort, ()
 
 
+@pytest.mark.slow
 def test_a_worker_that_the_system_ends_is_one_line_and_the_next_build_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

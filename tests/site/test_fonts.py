@@ -44,6 +44,7 @@ def test_a_stylesheet_loads_fonts_from_beside_itself() -> None:
     assert font_faces().count("font-display: swap") == len(FONTS)
 
 
+@pytest.mark.slow
 def test_a_browser_shows_the_pages_in_them(page: Any, tmp_path: Path) -> None:
     """Letters of the extended Latin block bring the second file, other scripts none."""
     build(seed_publication(), tmp_path / "out")

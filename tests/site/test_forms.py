@@ -131,6 +131,7 @@ def test_a_hostile_name_stays_text_in_the_forms() -> None:
     assert legend is not None and "&lt;script&gt;" in legend[1]
 
 
+@pytest.mark.slow
 def test_a_page_with_forms_and_its_assets_stays_under_a_hundred_kilobytes() -> None:
     full = with_forms(made_up(120, max_pairs_per_category=500))
     long = full.tools[0].tool.model_copy(update={"description": "word " * 20_000})

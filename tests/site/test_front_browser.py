@@ -34,6 +34,7 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield base
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("scheme", "width"),
     size(
@@ -53,6 +54,7 @@ def test_axe_finds_nothing_on_the_front_page_whatever_it_tells(
     assert {kind: lines for kind, lines in found.items() if lines} == {}
 
 
+@pytest.mark.slow
 def test_the_lead_and_a_voice_of_each_side_are_what_a_reader_sees_first(
     sites: str, page: Any
 ) -> None:

@@ -7,6 +7,8 @@ from dataclasses import replace
 from datetime import timedelta
 from xml.etree import ElementTree as ET
 
+import pytest
+
 from panel.site.publication import Publication
 from panel.stats import Tally, combine
 from tests.support.site_pages import Reading, files_of, made_up
@@ -42,6 +44,7 @@ def _names(content: bytes) -> list[str]:
     return re.findall(r">(T\d{3})</a>", content.decode())
 
 
+@pytest.mark.slow
 def test_a_list_can_be_read_in_other_orders_over_all_its_pages() -> None:
     """The pages of each order hold every tool once, and are no pages of their own to engines."""
     files = files_of(_mixed(50))
@@ -54,6 +57,7 @@ def test_a_list_can_be_read_in_other_orders_over_all_its_pages() -> None:
     assert "sorted/newest/categories/developer-tools/2.html" in files
 
 
+@pytest.mark.slow
 def test_a_list_in_another_order_is_marked_in_the_menu() -> None:
     """As the list that it is, but not as the very page that the menu leads to."""
     files = files_of(_mixed(50))

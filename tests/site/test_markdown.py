@@ -60,6 +60,7 @@ def test_links_leave_without_a_recommendation() -> None:
     assert 'rel="nofollow noopener ugc"' in render_markdown("[a](https://a.example)")
 
 
+@pytest.mark.slow
 def test_a_text_of_nothing_but_links_costs_no_more_than_its_length() -> None:
     """Ten thousand links without words in one paragraph each show their address."""
     links = 10_000

@@ -131,6 +131,7 @@ def test_a_link_out_of_the_folder_is_not_followed(tmp_path: Path) -> None:
     assert not files and "leads out of its folder" in unfit["a.png"]
 
 
+@pytest.mark.slow
 def test_a_picture_that_is_there_is_not_made_again(tmp_path: Path) -> None:
     """Its name is made from its content, so another picture of the same name is a new file."""
     publication = pictured(tmp_path / "space")

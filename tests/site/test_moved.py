@@ -64,6 +64,7 @@ def rename(space: Space, mock: MockEndpoint, was: str, now: str) -> None:
     space.point_at(mock, PAIRS.replace("anvil", now))
 
 
+@pytest.mark.slow
 def test_old_addresses_lead_to_the_new_ones_at_this_and_later_publications(
     site: Space, mock: MockEndpoint, panel: Panel
 ) -> None:
@@ -79,6 +80,7 @@ def test_old_addresses_lead_to_the_new_ones_at_this_and_later_publications(
     assert "approved" not in (out / "tools/anvil.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_a_rename_removes_no_page_so_the_guard_lets_it_pass_and_not_a_tool_that_is_gone(
     site: Space, mock: MockEndpoint, panel: Panel
 ) -> None:
@@ -92,6 +94,7 @@ def test_a_rename_removes_no_page_so_the_guard_lets_it_pass_and_not_a_tool_that_
     assert "tools/anvil.html" in said.err and "tools/crane.html" in said.err
 
 
+@pytest.mark.slow
 def test_a_tool_renamed_twice_is_reached_by_both_old_addresses(
     site: Space, mock: MockEndpoint, panel: Panel
 ) -> None:
@@ -103,6 +106,7 @@ def test_a_tool_renamed_twice_is_reached_by_both_old_addresses(
     assert leads_to(out, "tools/anvil.html") == "tools/derrick.html"
 
 
+@pytest.mark.slow
 def test_a_name_edited_keeps_its_page_and_its_approved_words(
     site: Space, mock: MockEndpoint, panel: Panel
 ) -> None:
@@ -114,6 +118,7 @@ def test_a_name_edited_keeps_its_page_and_its_approved_words(
     assert "Anvil Pro" in (out / "tools/anvil-pro.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_a_page_of_the_site_is_never_put_aside_for_an_old_address(
     site: Space, mock: MockEndpoint, panel: Panel
 ) -> None:
@@ -149,6 +154,7 @@ def test_no_line_of_redirects_stands_for_more_than_one_address() -> None:
         assert was.startswith(b"/%3Aa/%2A/%C3%A9/") and now.startswith(b"/%3Aa/%2A/%C3%A9/")
 
 
+@pytest.mark.slow
 def test_a_fresh_clone_publishes_the_redirects_that_verdicts_on_file_know(
     site: Space, mock: MockEndpoint, panel: Panel
 ) -> None:

@@ -270,6 +270,7 @@ def test_nowhere_on_a_site_is_there_a_percentage_of_a_demo_model() -> None:
             assert '"@type":"Review"' not in text, path
 
 
+@pytest.mark.slow
 def test_long_lists_are_spread_over_pages_that_hold_everything_once() -> None:
     files = files_of(made_up(100))
     parts = [files["tools.html"], *(files[f"tools/page-{n}.html"] for n in range(2, 6))]
@@ -318,6 +319,7 @@ def test_chosen_pairs_keep_their_order_and_are_not_made_twice() -> None:
     assert len(SiteBuilder(only).index.pairs) == 1
 
 
+@pytest.mark.slow
 def test_a_page_with_its_stylesheet_and_script_stays_under_a_hundred_kilobytes() -> None:
     full = made_up(120, max_pairs_per_category=500)
     long = full.tools[0].tool.model_copy(update={"description": "word " * 20_000})

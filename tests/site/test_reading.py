@@ -52,6 +52,7 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield served
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_answer_of_a_comparison_is_on_the_first_screen_of_a_phone(
     site: str, new_page: NewPage, scheme: str
@@ -70,6 +71,7 @@ def test_the_answer_of_a_comparison_is_on_the_first_screen_of_a_phone(
     assert violations(page) == []
 
 
+@pytest.mark.slow
 def test_a_comparison_shows_first_what_decides_then_the_facts_then_who_differs(
     site: str, page: Any
 ) -> None:
@@ -107,6 +109,7 @@ def test_a_take_closes_first_and_the_rest_unfolds_without_a_script(
     assert take.locator("q").first.is_visible()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_in_takes_that_are_unfolded(
     site: str, new_page: NewPage, scheme: str
@@ -119,6 +122,7 @@ def test_axe_finds_nothing_in_takes_that_are_unfolded(
     assert violations(page) == []
 
 
+@pytest.mark.slow
 def test_the_menu_of_a_phone_opens_and_closes_without_a_script(
     site: str, new_page: NewPage
 ) -> None:
@@ -140,6 +144,7 @@ def test_the_menu_of_a_phone_opens_and_closes_without_a_script(
     assert not button.is_visible() and page.get_by_role("link", name="Changes").is_visible()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_in_the_open_menu(site: str, new_page: NewPage, scheme: str) -> None:
     page = new_page(scheme=scheme, width=390)
@@ -148,6 +153,7 @@ def test_axe_finds_nothing_in_the_open_menu(site: str, new_page: NewPage, scheme
     assert violations(page) == []
 
 
+@pytest.mark.slow
 def test_a_list_is_filtered_and_sorted_without_a_script(many: str, new_page: NewPage) -> None:
     """The filters work by keyboard; another order is another page of the same list."""
     page = new_page(scripts=False)
@@ -165,6 +171,7 @@ def test_a_list_is_filtered_and_sorted_without_a_script(many: str, new_page: New
     assert order == [0, 0, 0, 1, 1, 1, 2, 2, 2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("scheme", "width"), [("light", 390), ("dark", 1280)])
 def test_axe_finds_nothing_in_a_sorted_and_filtered_list(
     many: str, new_page: NewPage, scheme: str, width: int
@@ -176,6 +183,7 @@ def test_axe_finds_nothing_in_a_sorted_and_filtered_list(
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+@pytest.mark.slow
 def test_on_paper_takes_are_unfolded_and_a_source_has_its_address(site: str, page: Any) -> None:
     """There is no menu, search, order or form on it."""
     page.goto(f"{site}/tools/{CODESTRAL}.html")

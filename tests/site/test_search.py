@@ -56,6 +56,7 @@ def test_only_published_words_are_in_the_index() -> None:
     assert _said(with_take(seed_publication(), take="Zébrafish_x"))["zebrafish"] == [0]
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(st.lists(st.text(max_size=30), min_size=1, max_size=4))
 def test_each_word_of_a_take_leads_to_exactly_the_tools_that_say_it(texts: list[str]) -> None:

@@ -171,6 +171,7 @@ def test_rogan_gladens_interval_holds_the_planted_truth_in_93_to_97_percent(
     assert 0.93 <= held(simulated()) <= 0.97
 
 
+@pytest.mark.slow
 @pytest.mark.sample(3)
 @pytest.mark.parametrize(
     ("truth", "q1", "q0", "n", "labels"),

@@ -230,6 +230,7 @@ def test_every_figure_lies_where_it_can(rows: list[str]) -> None:
         assert found.below_half == (found.effective < len(found.voting) / 2)
 
 
+@pytest.mark.slow
 @given(st.integers(0, 2**32))
 @settings(max_examples=10)
 def test_one_vote_turned_to_the_other_side_swaps_the_sign_of_its_phis(seed: int) -> None:
@@ -262,6 +263,7 @@ def test_personas_that_never_differed_on_few_tools_may_count_for_more_than_one()
     assert few.interval.high > 1.2 > 1.05 > many.interval.high
 
 
+@pytest.mark.slow
 @pytest.mark.sample(2)
 @pytest.mark.parametrize("rho", [0, 0.3, 0.76, 0.95])
 def test_the_interval_holds_the_truth_of_simulated_panels(rho: float) -> None:

@@ -147,6 +147,7 @@ def test_the_votes_that_fishers_test_needs_are_the_fewest_with_its_power() -> No
     assert fisher_repeats(0.9, 0.8, most=20) is None
 
 
+@pytest.mark.slow
 def test_the_power_of_mcnemars_test_equals_the_reference() -> None:
     for row in REFERENCE["power_mcnemar"]["rows"]:
         found = power_mcnemar(row["cells"], row["discordant"], row["net"])

@@ -284,6 +284,7 @@ def beta_above_half(a: int, b: int, steps: int = 20_000) -> float:
     return width / 3 * (density(0.5) + density(1) + math.fsum(inner))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [0, 1, 2, 3, 4, 5, 7, 10, 25, 100])
 def test_the_probability_of_a_majority_is_the_mass_of_a_beta_density(n: int) -> None:
     for ships in range(n + 1):

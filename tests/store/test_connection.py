@@ -78,6 +78,7 @@ def test_two_parts_of_one_process_may_read_at_once(file: Path, shut: bool) -> No
             assert connection.execute(access).fetchall() == [(not shut,)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shut", [False, True])
 def test_a_part_that_ends_reading_leaves_the_other_its_lock(file: Path, shut: bool) -> None:
     with reading(file, shut=shut):
@@ -105,6 +106,7 @@ def test_a_reader_in_the_same_process_makes_a_writer_wait(file: Path) -> None:
         pass
 
 
+@pytest.mark.slow
 def test_threads_read_and_write_several_databases_at_once(tmp_path: Path) -> None:
     files = [tmp_path / str(n) / FILE for n in range(3)]
     for each in files:
@@ -194,6 +196,7 @@ def test_the_copy_of_a_process_opens_the_database_by_itself(file: Path) -> None:
     assert (done.stdout, done.stderr) == ("[(0,)]\n[(1,)]\n", "")
 
 
+@pytest.mark.slow
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("opening", [reading, writing])
 def test_ctrl_c_amid_a_query_is_ctrl_c_and_lets_the_database_go(file: Path, opening: Any) -> None:
@@ -230,6 +233,7 @@ def test_what_duckdb_refuses_is_told_with_the_remedy(file: Path) -> None:
             connection.execute("SELECT * FROM nowhere").fetchall()
 
 
+@pytest.mark.slow
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("how", ["garbage", "empty", "truncated", "middle"])
 def test_a_broken_file_is_made_again_or_named_with_the_remedy(ledger: Ledger, how: str) -> None:
@@ -249,6 +253,7 @@ def test_a_broken_file_is_made_again_or_named_with_the_remedy(ledger: Ledger, ho
     assert ledger.views() == before
 
 
+@pytest.mark.slow
 def test_rebuild_refuses_while_another_process_holds_the_database(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -309,6 +314,7 @@ def test_nobody_meets_a_database_that_is_half_made(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.glob("*/[!.]*")} == {FILE}
 
 
+@pytest.mark.slow
 def test_processes_that_all_come_first_share_one_database(tmp_path: Path) -> None:
     script = "import sys; from pathlib import Path; from panel.store.ingest import ingest\n"
     script += f"for n in range({size(2, 6)}): ingest(Path(sys.argv[1]) / str(n))\n"
@@ -318,6 +324,7 @@ def test_processes_that_all_come_first_share_one_database(tmp_path: Path) -> Non
     assert {path.name for path in tmp_path.glob("*/[!.]*")} == {FILE}
 
 
+@pytest.mark.slow
 @pytest.mark.sample(3)
 @pytest.mark.parametrize(
     "name", ["ship or skip?", "?/a?b=c", "it's [*]{a}", "x=1;#%20", "-a", "é\n😀"]

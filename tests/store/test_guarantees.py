@@ -422,6 +422,7 @@ def one_line(done: Done) -> str:
 # Kills.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", range(CASES))
 def test_kill_9_at_any_moment_loses_no_reply_that_was_written(
     case: int, mocked: Space, mock: MockEndpoint, server: Server, tmp_path: Path
@@ -477,6 +478,7 @@ def test_kill_9_at_any_moment_loses_no_reply_that_was_written(
     )
 
 
+@pytest.mark.slow
 def test_a_kill_between_commit_and_close_leaves_a_log_that_the_next_command_takes_up(
     mocked: Space, mock: MockEndpoint, server: Server
 ) -> None:
@@ -491,6 +493,7 @@ def test_a_kill_between_commit_and_close_leaves_a_log_that_the_next_command_take
 # Power cuts.
 
 
+@pytest.mark.slow
 def test_a_last_line_cut_at_any_byte_is_left_alone_and_the_rest_is_there(
     mocked: Space, mock: MockEndpoint, panel: Panel
 ) -> None:
@@ -522,6 +525,7 @@ def test_a_last_line_cut_at_any_byte_is_left_alone_and_the_rest_is_there(
     print(f"cut at each of {len(line):,} bytes")
 
 
+@pytest.mark.slow
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("tail", [b"\0" * 4096, b'\xff\xfe{"kind":', b"\0\n\n[1]\n{}\n\xc3("])
 def test_garbage_after_the_last_line_hides_nothing(
@@ -541,6 +545,7 @@ def test_garbage_after_the_last_line_hides_nothing(
     assert (ran["reused"], ran["verdicts"], mock.asked) == (PERSONAS, PERSONAS, 2 * PERSONAS)
 
 
+@pytest.mark.slow
 def test_a_journal_shorter_than_what_was_read_of_it_is_said_and_rebuild_takes_it(
     mocked: Space, panel: Panel
 ) -> None:
@@ -596,6 +601,7 @@ def test_a_full_disk_is_one_line_and_with_room_again_the_run_goes_on(
     assert len(journaled(inside).verdicts) == cells
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("made", [False, True])
 def test_a_read_only_folder_is_one_line_and_nothing_is_asked(
     mocked: Space, mock: MockEndpoint, disk: Server, made: bool
@@ -615,6 +621,7 @@ def test_a_read_only_folder_is_one_line_and_nothing_is_asked(
     assert len(holds(disk, disk.inside(runs)).verdicts) == 2 * PERSONAS
 
 
+@pytest.mark.slow
 def test_after_a_failed_write_every_message_shown_is_still_in_the_journal(
     mocked: Space, mock: MockEndpoint, monkeypatch: pytest.MonkeyPatch, panel: Panel
 ) -> None:
@@ -668,6 +675,7 @@ def started(space: Space, *words: str) -> Iterator[subprocess.Popen[str]]:
 RUN = ("-m", "panel", "run", "--json")
 
 
+@pytest.mark.slow
 def test_a_second_run_of_a_model_says_so_and_asks_nothing(
     mocked: Space, mock: MockEndpoint, server: Server
 ) -> None:
@@ -757,6 +765,7 @@ DAMAGE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.sample(2)
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_a_damaged_database_is_made_again_or_is_one_line_and_nothing_is_lost(
@@ -781,6 +790,7 @@ def test_a_damaged_database_is_made_again_or_is_one_line_and_nothing_is_lost(
     assert len(holds(server, runs).verdicts) == mock.asked == 2 * PERSONAS
 
 
+@pytest.mark.slow
 @pytest.mark.sample(2)
 @pytest.mark.parametrize("wal", ["deleted", "foreign", "of another", "cut"])
 def test_a_log_of_the_database_that_is_not_its_own_is_no_loss(

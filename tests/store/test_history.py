@@ -43,6 +43,7 @@ def test_a_first_approval_is_a_change_from_nothing(mocked: Space, mock: MockEndp
     assert datetime.fromisoformat(first.changed_at).tzinfo is not None
 
 
+@pytest.mark.slow
 def test_a_draft_that_nobody_approved_is_no_change(mocked: Space, mock: MockEndpoint) -> None:
     publish(mocked, mock, "skip")
     mocked.tool("anvil", description="It only sings now.")
@@ -52,6 +53,7 @@ def test_a_draft_that_nobody_approved_is_no_change(mocked: Space, mock: MockEndp
     assert steps(mocked) == [(None, "skip", "new")]
 
 
+@pytest.mark.slow
 def test_a_changed_description_is_named_as_the_reason_and_the_newest_stands_first(
     mocked: Space, mock: MockEndpoint
 ) -> None:
@@ -61,6 +63,7 @@ def test_a_changed_description_is_named_as_the_reason_and_the_newest_stands_firs
     assert steps(mocked) == [("ship", "skip", "description changed"), (None, "ship", "new")]
 
 
+@pytest.mark.slow
 @pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("file", "old", "new", "reason"),
@@ -79,6 +82,7 @@ def test_each_part_of_the_question_has_its_reason(
     assert steps(mocked)[0] == ("ship", "skip", reason)
 
 
+@pytest.mark.slow
 def test_an_editors_note_is_guidance_and_no_changed_template(
     mocked: Space, mock: MockEndpoint
 ) -> None:
@@ -88,6 +92,7 @@ def test_an_editors_note_is_guidance_and_no_changed_template(
     assert steps(mocked)[0] == ("ship", "skip", "guidance changed")
 
 
+@pytest.mark.slow
 def test_what_no_prompt_shows_is_no_reason(mocked: Space, mock: MockEndpoint) -> None:
     publish(mocked, mock, "ship")
     edit(mocked.root / "tools" / "anvil.md", "entry:", "verified: 2026-11-01\n  entry:")
@@ -96,6 +101,7 @@ def test_what_no_prompt_shows_is_no_reason(mocked: Space, mock: MockEndpoint) ->
     assert steps(mocked)[0] == ("ship", "skip", "persona changed")
 
 
+@pytest.mark.slow
 def test_another_answer_to_the_same_question_is_asked_again(
     mocked: Space, mock: MockEndpoint
 ) -> None:
@@ -106,6 +112,7 @@ def test_another_answer_to_the_same_question_is_asked_again(
     assert steps(mocked)[0] == ("ship", "skip", "asked again")
 
 
+@pytest.mark.slow
 def test_the_same_verdict_on_a_new_question_is_no_change(mocked: Space, mock: MockEndpoint) -> None:
     publish(mocked, mock, "ship")
     mocked.tool("anvil", description="It only sings now.")
@@ -113,6 +120,7 @@ def test_the_same_verdict_on_a_new_question_is_no_change(mocked: Space, mock: Mo
     assert steps(mocked) == [(None, "ship", "new")]
 
 
+@pytest.mark.slow
 def test_an_approval_that_was_taken_back_never_happened(mocked: Space, mock: MockEndpoint) -> None:
     publish(mocked, mock, "ship")
     mocked.tool("anvil", description="It only sings now.")

@@ -61,6 +61,7 @@ def test_a_journal_fills_every_view(ledger: Ledger) -> None:
     }
 
 
+@pytest.mark.slow
 def test_ingesting_again_reads_nothing_and_changes_nothing(ledger: Ledger) -> None:
     a_long_history(ledger)
     ingest(ledger.runs)
@@ -75,6 +76,7 @@ def test_an_empty_workspace_gets_its_tables(ledger: Ledger) -> None:
     assert set(map(len, ledger.views().values())) == {0}
 
 
+@pytest.mark.slow
 def test_lines_read_twice_are_kept_once(ledger: Ledger) -> None:
     """Forgetting how far a journal was read costs time and nothing else."""
     a_long_history(ledger)
@@ -182,6 +184,7 @@ def test_a_journal_shorter_than_what_was_read_is_an_error(ledger: Ledger) -> Non
     assert ledger.ask("SELECT count(*) FROM attempts") == [(1,)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chunk", size([10], [3, 10]))
 def test_the_size_of_a_transaction_changes_nothing(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch, chunk: int
@@ -195,6 +198,7 @@ def test_the_size_of_a_transaction_changes_nothing(
     assert ledger.views() == before
 
 
+@pytest.mark.slow
 def test_the_order_in_which_journals_arrive_changes_nothing(ledger: Ledger) -> None:
     a_long_history(ledger)
     ingest(ledger.runs)
@@ -219,6 +223,7 @@ NOT_THERE = (
 )  # in the history below
 
 
+@pytest.mark.slow
 def test_rebuild_gives_the_same_views_row_for_row(ledger: Ledger) -> None:
     a_long_history(ledger)
     for _step in range(2):
@@ -258,6 +263,7 @@ def test_four_processes_at_once_leave_each_attempt_exactly_once(ledger: Ledger) 
     assert ledger.views() == before
 
 
+@pytest.mark.slow
 def test_reading_a_journal_that_grows_meanwhile_is_no_fault(ledger: Ledger) -> None:
     """Another process may have read further than the journal was long a moment ago."""
     cells = ledger.cells()
@@ -304,6 +310,7 @@ def test_a_long_reading_says_how_far_it_is(
     assert (len(told) > 5, told[-1]) == (True, 100)
 
 
+@pytest.mark.slow
 def test_several_transactions_or_one_make_no_difference(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -538,6 +545,7 @@ def test_what_an_attempt_and_an_end_say_of_the_server_is_kept(ledger: Ledger) ->
     assert (*row[:3], json.loads(row[3])) == ("ollama", "0.9", "tool", changes)
 
 
+@pytest.mark.slow
 def test_threads_of_one_process_can_ingest_at_the_same_time(ledger: Ledger) -> None:
     """A desk reads while it asks; DuckDB's lock keeps only other processes apart."""
     faults: list[BaseException] = []

@@ -150,6 +150,7 @@ def post(url: str, body: bytes, kind: str, number: int, origin: str) -> int:
         return error.code
 
 
+@pytest.mark.slow
 def test_no_vote_that_was_acknowledged_is_lost_or_there_twice(
     space: Space,
     server: Server,
@@ -233,6 +234,7 @@ def files(folder: Path) -> dict[str, bytes]:
     }
 
 
+@pytest.mark.slow
 def test_a_killed_publish_or_freeze_leaves_whole_files_and_the_next_one_finishes(
     templates: Templates,
     server: Server,

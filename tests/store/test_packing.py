@@ -60,6 +60,7 @@ def test_a_small_journal_is_not_compressed(ledger: Ledger) -> None:
     assert not any(compressed(ledger))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("smallest")
 def test_the_database_is_the_same_from_compressed_journals(ledger: Ledger) -> None:
     a_long_history(ledger)
@@ -98,6 +99,7 @@ PACK = (
 )
 
 
+@pytest.mark.slow
 def test_a_kill_at_any_moment_leaves_a_whole_journal_and_the_next_one_finishes(
     tmp_path: Path,
 ) -> None:

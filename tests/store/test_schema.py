@@ -108,6 +108,7 @@ SPOILT = (
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.sample(2)
 @pytest.mark.parametrize("spoil", SPOILT, ids=lambda spoil: spoil.__name__)
 def test_a_database_that_cannot_be_used_is_made_again_with_the_same_rows(
@@ -243,6 +244,7 @@ ingest.rebuild(Path(sys.argv[1]))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.process
 def test_what_a_killed_rebuild_leaves_behind_is_removed_by_the_next(asked: Ledger) -> None:
     """Each has a file of its own; one that is killed before it is put in place changes nothing."""
@@ -259,6 +261,7 @@ def test_what_a_killed_rebuild_leaves_behind_is_removed_by_the_next(asked: Ledge
     assert not list(asked.runs.glob("rebuilding*"))
 
 
+@pytest.mark.slow
 def test_two_rebuilds_at_once_leave_one_whole_database(asked: Ledger) -> None:
     before = rows(asked.runs)
     threads = [threading.Thread(target=rebuild, args=(asked.runs,)) for _ in range(4)]

@@ -2,7 +2,7 @@
 
 A model of its own says what must stand: a decision holds unless one that holds undoes it. The
 program says what does stand, read from journals that are rebuilt now and then. Run by
-``tests/desk/test_soak.py``: briefly by ``make test``, for minutes by ``make test-long``.
+``tests/desk/test_soak.py``: briefly by ``make test-all``, for minutes by ``make test-long``.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ def put(folder: Path, body: str, name: str = "index.html") -> None:
     (folder / name).write_text(PAGE.format(body=body), encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_a_served_folder_is_shown_and_can_be_photographed(page: Any, tmp_path: Path) -> None:
     put(tmp_path, "<p>Words</p>")
     put(tmp_path, "<p>Not here</p>", "404.html")
@@ -31,6 +32,7 @@ def test_a_served_folder_is_shown_and_can_be_photographed(page: Any, tmp_path: P
         assert "Not here" in page.inner_text("main")
 
 
+@pytest.mark.slow
 def test_axe_finds_nothing_in_a_good_page_and_the_fault_of_a_bad_one(
     page: Any, tmp_path: Path
 ) -> None:

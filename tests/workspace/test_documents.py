@@ -187,6 +187,7 @@ def test_the_tags_of_plain_data_are_read() -> None:
     assert parse_yaml(text, HERE) == {"a": "7", "b": 7, "c": [1], "d": {"e": None}}
 
 
+@pytest.mark.slow
 def test_yaml_with_very_many_values_is_refused_before_they_are_made() -> None:
     with pytest.raises(WorkspaceError, match="more than 500,000 values"):
         parse_yaml("- a\n" * 500_001, Path("x.yaml"))

@@ -231,6 +231,7 @@ def as_read(value: Any) -> Any:
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=size(150, 5000), deadline=None, derandomize=True)
 @given(st.dictionaries(PATHS, VALUES, min_size=1, max_size=3), st.sampled_from(["\n", "\r\n"]))
 def test_reading_gives_what_was_written_and_the_other_lines_are_the_same(

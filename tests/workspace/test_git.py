@@ -203,6 +203,7 @@ def test_empty_and_large_files_come_back(kept: Space) -> None:
     assert found["tools/empty.md"] == b"" and found["tools/large.bin"] == large
 
 
+@pytest.mark.slow
 def test_files_of_more_bytes_than_are_read_at_once_come_back(kept: Space) -> None:
     half = LARGEST // 2 + 1
     for name in ("a", "b"):
@@ -215,6 +216,7 @@ def test_files_of_more_bytes_than_are_read_at_once_come_back(kept: Space) -> Non
     assert len(found["tools/b.bin"]) == half and found["tools/c.bin"] == b"last"
 
 
+@pytest.mark.slow
 def test_a_file_that_is_large_only_when_unpacked_is_refused_before_it_is_read(kept: Space) -> None:
     with (kept.root / "tools" / "zeros.md").open("wb") as file:
         file.truncate(LARGEST + 1)

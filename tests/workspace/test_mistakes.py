@@ -170,6 +170,7 @@ def test_any_wrong_value_in_any_field_is_told_in_plain_words(
     check_every_place(model, record)
 
 
+@pytest.mark.slow
 def test_a_frozen_verdict_edited_by_hand_is_told_in_plain_words(asked: Space) -> None:
     freeze(asked)
     record = json.loads((asked.root / "verdicts/anvil.json").read_text(encoding="utf-8"))

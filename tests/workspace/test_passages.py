@@ -128,6 +128,7 @@ DESCRIPTIONS = st.lists(st.sampled_from([*WORDS, *MARKS, *[" "] * 40]), min_size
 
 # The same texts each time: of a hundred texts of marks alone, one still has a stray "-->" or "<"
 # that the check of quotes reads otherwise. Such a pick is an error of `panel lint`.
+@pytest.mark.slow
 @settings(max_examples=size(250, 4000), deadline=None, derandomize=True)
 @given(DESCRIPTIONS.map("".join).map(str.strip).filter(bool))
 def test_whatever_may_be_picked_stands_in_the_source_word_for_word(description: str) -> None:

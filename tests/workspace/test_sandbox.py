@@ -147,6 +147,7 @@ NAMES = {  # besides all that Python lists of a value
 NOTHING = object()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", VALUES)
 def test_no_attribute_of_any_value_leads_out_of_plain_data(tmp_path: Path, kind: str) -> None:
     """Tries every name that Python knows of the value, and of the methods that they lead to."""
@@ -339,6 +340,7 @@ def test_a_template_that_makes_or_takes_too_much_is_refused(space: Space, source
     assert refusal(space, source)
 
 
+@pytest.mark.slow
 def test_what_is_too_much_for_each_of_many_tools_is_refused_after_a_few(space: Space) -> None:
     """A rendering that stays below its own bound would hold up a catalog for hours."""
     for number in range(300):

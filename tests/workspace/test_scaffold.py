@@ -132,6 +132,7 @@ def test_the_page_of_endpoints_gives_the_programs_own_number_of_tries() -> None:
     assert re.findall(r"attempts = (\d+)", page) == [str(Settings().limits.attempts)]
 
 
+@pytest.mark.slow
 def test_what_runs_hold_is_for_their_owner_alone(
     mocked: Space, panel: Panel, tmp_path: Path
 ) -> None:

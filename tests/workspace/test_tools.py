@@ -500,6 +500,7 @@ def test_the_work_of_loading_a_catalog_grows_in_line_with_it(tmp_path: Path) -> 
     assert growth(loading, size(100, 5000)) < 2.2
 
 
+@pytest.mark.slow
 def test_many_problems_of_one_table_do_not_read_it_again_each_time(tools: Path) -> None:
     def refusing(count: int) -> Callable[[], None]:
         def work() -> None:
@@ -570,6 +571,7 @@ def test_a_pipe_is_no_table(tmp_path: Path) -> None:
         load_catalog(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_key_that_is_twice_among_very_many_is_named_at_once(tmp_path: Path) -> None:
     """Looking at each against all others would take a day."""
     many = [f"k{number}" for number in range(400_000)]
@@ -580,6 +582,7 @@ def test_a_key_that_is_twice_among_very_many_is_named_at_once(tmp_path: Path) ->
     assert "'k399999' appears twice" in catalog_refusal(tmp_path, "a.csv", f"{header}\n")
 
 
+@pytest.mark.slow
 def test_of_very_many_problems_the_first_are_told(tmp_path: Path) -> None:
     lines = "\n".join(f"k{number}: 1" for number in range(10_000))
     told = catalog_refusal(tmp_path, "a.md", f"---\n{lines}\n---\nText\n").splitlines()

@@ -121,6 +121,7 @@ def test_what_is_hostile_is_one_line_and_takes_no_memory(tmp_path: Path, case: s
     assert len(refusal.value.problems) == 1 and "\n" not in str(refusal.value)
 
 
+@pytest.mark.slow
 def test_a_bomb_is_not_unpacked(tmp_path: Path) -> None:
     parts = parts_of({"a": sheet_xml([["a"]])})
     blank = " " * (66 * 2**20)
