@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import random
 import subprocess
 import tempfile
 import time
@@ -21,19 +20,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.measuring import PANEL
-from tests.support.large_catalogs import many_takes
+from tests.support.large_catalogs import many_takes, written_takes
 from tests.support.space import Space, new_space
 from tests.support.store_ledger import Ledger
 
 from panel.cells.cells import Cell
 from panel.cells.lines import Attempt
-from panel.checks import OtherTools, check_catalog, check_take
+from panel.checks import OtherTools, Subject, check_catalog, check_take
 from panel.decisions import Decision
 from panel.desk.bulk import BulkPlan
 from panel.desk.session import Desk
 from panel.store.connection import FILE
 from panel.store.ingest import ingest
 from panel.workspace.loading import WorkspaceFiles, load_workspace
+from panel.workspace.tools import Tool
 
 NEW = 30  # run folders that come to a store with many answers
 
@@ -52,7 +52,7 @@ def measured(what: str) -> Iterator[None]:
     began, used = time.perf_counter(), sum(os.times()[:4])
     yield
     seconds, cpu = time.perf_counter() - began, sum(os.times()[:4]) - used
-    print(f"{what:48} {seconds:7.2f} s wall {cpu:7.2f} s CPU", flush=True)
+    print(f"{what:60} {seconds:7.2f} s wall {cpu:7.2f} s CPU", flush=True)
 
 
 @contextmanager
@@ -63,24 +63,25 @@ def a_space() -> Iterator[Space]:
 
 
 class TalkativeLedger(Ledger):
-    """Writes answers whose takes are those of ``many_takes``, each another one."""
+    """Writes answers whose takes are given."""
 
-    def speak(self, texts: list[str]) -> None:
-        """Take the words of all answers from these texts, in turn."""
-        self.pick, self.texts = random.Random(2), texts
+    def speak(self, subjects: list[Subject]) -> None:
+        """Take the words of the answers from these takes, by tool and persona."""
+        self.takes = {(one.tool.slug, one.persona.id): one for one in subjects}
 
     def attempt(self, cell: Cell, said: str) -> Attempt:
         """Make an answer of as many parts as the persona has beats."""
         made = super().attempt(cell, said)
         assert made.verdict is not None
-        words = self.pick.choice(self.texts).split()
+        take = self.takes.get(cell.pair)
+        words = take.text.split() if take else []
         many = -(-len(words) // len(cell.persona.beats))
         beats = {
             beat.id: " ".join(words[place * many : (place + 1) * many]) or "Nothing more."
             for place, beat in enumerate(cell.persona.beats)
         }
-        quote = cell.tool.description[40:120]
-        return replace(made, verdict=replace(made.verdict, beats=beats, evidence=(quote,)))
+        quotes = (take.evidence if take else ()) or (cell.tool.description[40:120],)
+        return replace(made, verdict=replace(made.verdict, beats=beats, evidence=quotes))
 
 
 def a_ledger(space: Space) -> Ledger:
@@ -89,18 +90,17 @@ def a_ledger(space: Space) -> Ledger:
     return Ledger(files.runs, files.prompts, files.tools, files.personas)
 
 
-def answered_catalog(space: Space, count: int) -> WorkspaceFiles:
-    """Fill a workspace with so many tools, and a take of each persona on each."""
+def answered_catalog(space: Space, made: list[Tool], subjects: list[Subject]) -> WorkspaceFiles:
+    """Fill a workspace with these tools, and a take of each persona on each."""
     space.settings(
         '[panel]\nendpoint = "mock"\n[endpoints.mock]\n'
         'base_url = "http://127.0.0.1:9/v1"\nmodel = "mock-1"\n'
     )
-    made, subjects = many_takes(count)
     for tool in made:
         space.tool(tool.slug, name=tool.name, description=tool.description)
     files = load_workspace(space.root)
     ledger = TalkativeLedger(files.runs, files.prompts, files.tools, files.personas)
-    ledger.speak([subject.text for subject in subjects])
+    ledger.speak(subjects)
     ledger.run([(cell, "ship") for cell in ledger.cells()])
     ingest(files.runs)
     return files
@@ -140,25 +140,32 @@ def measure_folders(sizes: Sizes) -> None:
 
 
 def measure_lint(sizes: Sizes) -> None:
-    """Measure the checks on many takes, alone and by the command."""
-    count = sizes.tools // 2
-    made, subjects = many_takes(count)
-    with measured(f"check {len(subjects):,} takes of {len(made):,} tools, one by one"):
-        others = OtherTools(made)
-        for subject in subjects:
-            check_take(subject, others)
-    with measured(f"compare {len(subjects):,} takes with each other"):
-        check_catalog(subjects)
-    with a_space() as space:
-        answered_catalog(space, count)
-        with measured(f"panel lint, {4 * count:,} takes"):
-            subprocess.run([*PANEL, "lint"], cwd=space.root, stdout=subprocess.DEVNULL, check=False)
+    """Measure the checks on many takes, alone and by the command.
+
+    On takes as a capable model writes them, and on random words, of which a take has ten findings.
+    """
+    for kind, make in (("recorded", written_takes), ("random", many_takes)):
+        made, subjects = make(sizes.tools // 2)
+        many = f"{len(subjects):,} {kind} takes"
+        found = 0
+        with measured(f"check {many}, one by one"):
+            others = OtherTools(made)
+            for subject in subjects:
+                found += len(check_take(subject, others))
+        with measured(f"compare {many}, {found / len(subjects):.1f} findings each"):
+            check_catalog(subjects)
+        with a_space() as space:
+            answered_catalog(space, made, subjects)
+            with measured(f"panel lint, {many}"):
+                subprocess.run(
+                    [*PANEL, "lint"], cwd=space.root, stdout=subprocess.DEVNULL, check=False
+                )
 
 
 def measure_desk(sizes: Sizes) -> None:
     """Measure how long the desk takes to look at its queue."""
     with a_space() as space:
-        files = answered_catalog(space, sizes.tools)
+        files = answered_catalog(space, *many_takes(sizes.tools))
         desk, takes = Desk(space.root, "Ada"), f"{4 * sizes.tools:,} takes"
         with measured(f"the desk's first look at {takes}"):
             desk.snapshot()

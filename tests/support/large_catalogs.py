@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Callable
+from dataclasses import replace
 
 from panel.cells.answers import Answer
 from panel.cells.cells import Cell, Target, identify
@@ -18,6 +20,8 @@ from panel.workspace.tools import Pricing, Tool
 from tests.support.check_subjects import PERSONAS
 from tests.support.labelled_takes import takes, tools
 from tests.support.space import Space
+
+_WORD = r"\b[a-z]{4,}\b"  # of which none is a name
 
 
 def many_takes(count: int) -> tuple[list[Tool], list[Subject]]:
@@ -41,6 +45,51 @@ def many_takes(count: int) -> tuple[list[Tool], list[Subject]]:
             text = " ".join(pick.choices(words, k=60)) + " " + pick.choice(texts).text[:400]
             subjects.append(Subject(tool, persona, text, "ship"))
     return made, subjects
+
+
+def written_takes(count: int) -> tuple[list[Tool], list[Subject]]:
+    """Return so many made-up tools, and on each the takes that a model wrote on one of its kind.
+
+    Names and figures are others in each, the same in a description and its takes; a word in seven
+    is another one, so that no two takes are alike.
+    """
+    by_tool: dict[tuple[str, str], list[Subject]] = {}
+    for part in ("recorded", "second/recorded"):
+        for one in takes(part):
+            by_tool.setdefault((part, one.subject.tool.slug), []).append(one.subject)
+    every = list(by_tool.values())
+    words = re.findall(_WORD, " ".join(one.text for some in every for one in some))
+    made: list[Tool] = []
+    subjects: list[Subject] = []
+    for number in range(count):
+        some, name, pick = every[number % len(every)], f"Tolwick{number}", random.Random(number)
+        told = _about_another(some[0].tool.name, name, pick)
+        changes = {
+            "slug": name.lower(),
+            "name": name,
+            "description": told(some[0].tool.description),
+        }
+        made.append(some[0].tool.model_copy(update=changes))
+        for one in some:
+            beats = {beat: _reworded(told(text), words, pick) for beat, text in one.beats.items()}
+            evidence, text = tuple(map(told, one.evidence)), " ".join(beats.values())
+            subjects.append(replace(one, tool=made[-1], text=text, beats=beats, evidence=evidence))
+    return made, subjects
+
+
+def _about_another(was: str, name: str, pick: random.Random) -> Callable[[str], str]:
+    """Return what puts another name and other figures into texts, the same ones in each."""
+    figures: dict[str, str] = {}
+
+    def another(found: re.Match[str]) -> str:
+        return figures.setdefault(found[0], str(int(found[0]) + pick.randrange(9)))
+
+    return lambda text: re.sub(r"\d+", another, text.replace(was, "\0")).replace("\0", name)
+
+
+def _reworded(text: str, words: list[str], pick: random.Random) -> str:
+    """Put another word in the place of one in seven."""
+    return re.sub(_WORD, lambda word: word[0] if pick.randrange(7) else pick.choice(words), text)
 
 
 def frozen_by_hand(space: Space, cells: list[Cell]) -> None:
