@@ -153,11 +153,14 @@ def test_enter_is_answered_while_the_desk_still_looks_at_the_site(
 
 
 @pytest.mark.slow
-def test_escape_leaves_the_page_of_errors(page: Any, session: Session) -> None:
+def test_the_page_of_errors_marks_them_and_escape_leaves_it(page: Any, session: Session) -> None:
     do(Space(session.desk.root), "edit", PAIR, text=WRONG)
     page.goto(session.base + TAKE)
     keys(page, "a")
     page.wait_for_selector("h1:has-text('These words have errors')")
+    marked = page.locator("mark.error").all_inner_texts()
+    assert marked, "what is wrong is marked where it stands"
+    assert all(f"“{each}”" in page.inner_text(".findings") for each in marked)
     keys(page, "Escape")
     page.wait_for_selector(".words.take")
     assert page.url.startswith(session.base + TAKE)

@@ -26,7 +26,7 @@ from panel.cli.workspace import open_tools
 from panel.results.records import finding_record
 from panel.results.scorecards import subjects
 from panel.runs.selection import Selection, opened_for
-from panel.text import counted, harmless
+from panel.text import counted, harmless, in_quotes
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -122,7 +122,7 @@ def _head(subject: Subject) -> _Line:
 
 
 def _lines(finding: Finding) -> Iterator[_Line]:
-    quote = f"“{harmless(' '.join(finding.quote.split()))}”: " if finding.quote else ""
+    quote = f"{in_quotes(harmless(' '.join(finding.quote.split())))}: " if finding.quote else ""
     yield [
         (f"  {finding.severity:8}", STYLES[finding.severity]),
         (quote + harmless(finding.message), ""),

@@ -36,7 +36,7 @@ from panel.site.differences import word_changes
 from panel.site.formats import initial, percent, web_address
 from panel.site.pillow import available
 from panel.stats import ShipOrSkip
-from panel.text import clean, counted, in_words
+from panel.text import clean, counted, in_quotes, in_words
 
 
 def _finalize(value: Any) -> Any:
@@ -71,7 +71,11 @@ def environment() -> Environment:
         moment=lambda text: str(text)[:16].replace("T", " "),
     )
     made.filters.update(
-        sentence=_sentence, field_label=field_label, counted=counted, in_words=in_words
+        sentence=_sentence,
+        field_label=field_label,
+        counted=counted,
+        in_words=in_words,
+        in_quotes=in_quotes,
     )
     made.filters["web_address"] = web_address
     made.globals.update(

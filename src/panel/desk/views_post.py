@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from panel.decisions import ConflictError, Decision
 from panel.desk.checking import Wording
 from panel.desk.decide import DONE, history
+from panel.desk.diffing import pieces
 from panel.desk.limits import FieldError
 from panel.desk.pages import DeskPages, Form, read_form, take_path
 from panel.desk.reasons import reason_note
@@ -177,7 +178,7 @@ class Deciding(DeskPages):
             filter=form.filter,
             message=str(error),
             errors=named_by_facts(error.errors, entry.tool),
-            shown=shown,
+            pieces=pieces(shown, [(each.span, "error") for each in error.errors if each.span]),
             kept=kept,
             action=form["action"],
             doubt=draft.typed.get("doubt", "") if draft else "",
