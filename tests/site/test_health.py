@@ -8,7 +8,9 @@ from dataclasses import replace
 import pytest
 
 from panel.cells.cells import ModelIdentity
+from panel.site.health import sentence
 from panel.site.publication import Publication
+from panel.stats import Interval, Tally, panel_health
 from tests.support.seed_takes import CODESTRAL, TAKES
 from tests.support.site_pages import VERSUS, Reading, files_of, page, with_take
 from tests.support.site_publication import a_line, a_take, an_edition, seed_publication
@@ -114,3 +116,20 @@ def test_a_hostile_name_of_a_model_does_nothing_in_the_sentence() -> None:
     content = files_of(replace(voted(ROWS), model=model))["methodology.html"].decode()
     assert "On lab/&lt;/p&gt;&lt;b&gt;some, these four reviewers count as" in content
     assert "\u202e" not in content
+
+
+@pytest.mark.parametrize(
+    ("low", "said"),
+    [
+        (3.97, "nothing tells that these four reviewers count as fewer independent votes"),
+        (3.94, "about 4.0 independent votes (95 % interval 3.9 to 4.0, 60 tools)"),
+    ],
+)
+def test_an_interval_that_is_one_number_as_it_is_printed_is_told_in_words(
+    low: float, said: str
+) -> None:
+    """From 4.0 to 4.0 tells nobody anything."""
+    sides = Tally(1, 0), Tally(0, 1)
+    found = panel_health([dict.fromkeys("abcd", sides[tool % 2]) for tool in range(60)])
+    found = replace(found, effective=3.99, interval=Interval(low, 4.0))
+    assert said in sentence(found, "m")

@@ -132,6 +132,14 @@ def test_two_verdicts_are_said_in_one_sentence(
     assert pair_in_words(*cards) == words
 
 
+def test_readers_are_told_of_whom_nothing_is_published_on_one_of_two_tools() -> None:
+    """The reviewer may well have a verdict: it is not published."""
+    cards = replace(_card("ship", ""), name="Left"), replace(_card("ship", "skip"), name="Right")
+    assert pair_in_words(*cards, public=True) == (
+        "Builder ships both; Skeptic is not published on Left and skips Right"
+    )
+
+
 def test_a_pair_of_which_one_is_a_demo_models_is_no_judgement() -> None:
     """Words for a pair name no side where a demo model picked one of the two."""
     assert pair_in_words(_card("ship"), _card("skip", demo=True)).endswith("no judgement")

@@ -24,15 +24,15 @@ def sentence(health: PanelHealth, model: str) -> str:
             f"On {model}, no two of these {who} vary on the same tools, so nothing tells how many "
             "independent votes they are."
         )
-    if health.interval.low == health.interval.high:  # as many as there are, in every sample
+    low, high = (f"{end:.1f}" for end in (health.interval.low, health.interval.high))
+    if low == high == f"{len(health.voting):.1f}":  # as many as there are, in every sample
         return (
             f"On {model}, nothing tells that these {who} count as fewer independent votes than "
             f"they are ({health.complete:,} tools)."
         )
     return (
         f"On {model}, these {who} count as about {health.effective:.1f} independent votes "
-        f"(95 % interval {health.interval.low:.1f} to {health.interval.high:.1f}, "
-        f"{health.complete:,} tools)."
+        f"(95 % interval {low} to {high}, {health.complete:,} tools)."
     )
 
 

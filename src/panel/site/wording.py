@@ -174,11 +174,12 @@ def signed(take: Take) -> str:
     return f"{take.verdict}"
 
 
-def pair_in_words(left: Scorecard, right: Scorecard) -> str:
+def pair_in_words(left: Scorecard, right: Scorecard, public: bool = False) -> str:
     """Return which reviewers ship which of two tools, those who ship something first.
 
     "Builder and Analyst ship both; Skeptic ships only Codestral; Futurist skips both". Whoever has
-    no published take on either is left out. The cards have the same reviewers in the same order.
+    no published take on either is left out. The cards have the same reviewers in the same order;
+    public: they are those of readers, who see nothing of a reviewer that is not published.
     """
     if left.demo or right.demo:
         return DEMO_WORDS
@@ -193,9 +194,10 @@ def pair_in_words(left: Scorecard, right: Scorecard) -> str:
     tools = left.name, right.name
     if len(groups) == 1 and len(said[groups[0]]) == len(left.lines) > 1:
         who = _all(said[groups[0]]).replace("Both", "Both reviewers")
-        return f"{who} {_of_both(groups[0], tools, many=True)}{_confirmed_on(left, right)}"
+        return f"{who} {_of_both(groups[0], tools, True, public)}{_confirmed_on(left, right)}"
     words = "; ".join(
-        f"{_names(said[both])} {_of_both(both, tools, len(said[both]) > 1)}" for both in groups
+        f"{_names(said[both])} {_of_both(both, tools, len(said[both]) > 1, public)}"
+        for both in groups
     )
     return words[0].upper() + words[1:] + _confirmed_on(left, right)
 
@@ -216,7 +218,9 @@ _PAIR_ORDER: list[tuple[Standing, Standing]] = [
 ]
 
 
-def _of_both(both: tuple[Standing, Standing], tools: tuple[str, str], many: bool) -> str:
+def _of_both(
+    both: tuple[Standing, Standing], tools: tuple[str, str], many: bool, public: bool
+) -> str:
     """Say what reviewers do with two tools, after their names."""
     if both in _PAIR_ORDER:
         if both[0] == both[1]:
@@ -224,7 +228,12 @@ def _of_both(both: tuple[Standing, Standing], tools: tuple[str, str], many: bool
         return f"{_VERBS['ship'][many]} only {tools[both.index('ship')]}"
     parts = []
     for each, tool in zip(both, tools, strict=True):
-        verb = _VERBS[each][many] if each in _VERBS else f"{'have' if many else 'has'} no verdict"
+        if each in _VERBS:
+            verb = _VERBS[each][many]
+        elif public:
+            verb = f"{'are' if many else 'is'} {UNPUBLISHED}"
+        else:
+            verb = f"{'have' if many else 'has'} no verdict"
         parts.append(f"{verb}{'' if each in ('ship', 'skip') else ' on'} {tool}")
     return " and ".join(parts)
 

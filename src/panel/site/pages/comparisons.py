@@ -82,7 +82,7 @@ def _page(renderer: PageRenderer, pictures: Pictures, pair: Pair) -> bytes:
         renderer=renderer,
         comparison=compared,
         own=index.said_of_pair(pair),
-        said=pair_in_words(left.card, right.card),
+        said=pair_in_words(left.card, right.card, public=True),
         difference=difference(compared),
         facts=fact_table(left.tool, right.tool, index.publication.today, days),
         rows=rows,
