@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from panel.text import PAGE_WORDS, counted, in_quotes, sentence, without_pages
+from panel.text import PAGE_WORDS, counted, in_quotes, sentence, unwrapped, without_pages
 
 
 @pytest.mark.parametrize(
@@ -60,6 +60,19 @@ def test_a_count_and_its_words_agree() -> None:
 )
 def test_quotation_marks_inside_quotation_marks_are_single_ones(text: str, quoted: str) -> None:
     assert in_quotes(text) == quoted
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("It reads “lines of\n  a file”. So it\nfits.", "It reads “lines of a file”. So it fits."),
+        ("It fits.\nIt does not.", "It fits.\nIt does not."),
+        ("One\n\ntwo", "One\n\ntwo"),
+        ("Both:\n- one\n- two\n1. three", "Both:\n- one\n- two\n1. three"),
+    ],
+)
+def test_a_break_inside_a_sentence_is_a_blank(text: str, shown: str) -> None:
+    assert unwrapped(text) == shown
 
 
 @pytest.mark.parametrize("text", ["No price.", "Really?", "He said “no.”", "Ende。", ""])

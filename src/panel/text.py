@@ -192,6 +192,14 @@ def in_quotes(text: str) -> str:
     return f"“{text}”"
 
 
+def unwrapped(text: str) -> str:
+    """Return a text without the line breaks inside its sentences, as a quote of a file has them.
+
+    Blank lines stay, and so do lists, headings and what begins after the end of a sentence.
+    """
+    return re.sub(r"(?<=[^\W_]|[,;—–-])[ \t]*\n[ \t]*(?=[^\W\d_])", " ", text)
+
+
 def shortened(text: str, most: int) -> str:
     """Return cleaned text; one longer than ``most`` characters is cut after a word."""
     text = clean(text)
@@ -209,8 +217,8 @@ def counted(many: int, one: str, more: str | None = None) -> str:
 
 def how_long(seconds: float) -> str:
     """Return a span of time in words, roughly: 42 s, 6 min, 3 h, 2 days."""
-    units = (("days", 86_400), ("h", 3600), ("min", 60), ("s", 1))
-    unit, size = next(each for each in units if seconds >= 2 * each[1] or each[1] == 1)
+    units = (("days", 86_400, 2), ("h", 3600, 2), ("min", 60, 1), ("s", 1, 0))
+    unit, size = next((word, size) for word, size, least in units if seconds >= least * size)
     return f"{seconds / size:.0f} {unit}"
 
 

@@ -32,6 +32,9 @@ def test_without_a_terminal_a_line_every_half_minute_says_how_far_it_is(
         (2, 8, 80.0, "about 4 min left"),
         (2, 16, 80.0, "about 9 min left"),
         (1, 8, 3600.0, "about 7 h left"),
+        (7, 8, 686.0, "about 2 min left"),
+        (7, 8, 420.0, "about 1 min left"),
+        (7, 8, 385.0, "about 55 s left"),
         (8, 8, 80.0, ""),
     ],
 )

@@ -16,6 +16,7 @@ from panel.workspace.presets import EMBEDDED_MODEL
 from tests.support.local_servers import Ollama
 from tests.support.mock_endpoint import Answer, MockEndpoint
 from tests.support.space import Panel, Result, Space
+from tests.support.threads import wait_until
 
 TEXT = "# mine\n[panel]   # the panel\nlanguage = 'en'\n\n[site]\ntitle = 'Ours'   # kept\n"
 KEY = "sk-Very5ecretValue"
@@ -105,6 +106,21 @@ def test_ctrl_c_writes_nothing(bare: Space, ollama: Ollama) -> None:
     os.close(ours)
     os.close(theirs)
     assert settings(bare) == TEXT
+
+
+def test_ctrl_c_while_the_question_is_asked_is_told_once(bare: Space, ollama: Ollama) -> None:
+    """What becomes of panel.toml is all that setup says; a run's words are not set beside it."""
+    ollama.delay = 30.0
+    command = [sys.executable, "-m", "panel", "setup", "--yes"]
+    with subprocess.Popen(command, cwd=bare.root, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stderr is not None
+        assert any("Asking" in line for line in running.stderr)
+        wait_until(lambda: ollama.connections > 0 and ollama.asked > 0)
+        running.send_signal(signal.SIGINT)
+        said = running.stderr.read()
+        assert running.wait(30) == 130
+    assert said.endswith("panel: interrupted; panel.toml is as it was.\n")
+    assert "Interrupted." not in said and settings(bare) == TEXT
 
 
 def test_without_a_terminal_the_command_to_type_is_said(

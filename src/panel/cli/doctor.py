@@ -128,6 +128,7 @@ def _print_diagnosis(
         window = f"{counted(seen.context, 'token')} fit (the context window)"
     if longest is not None:
         window += f"; yours takes about {longest:,}, its answer included"
+    unmeasured = None if seen.fault else _unmeasured(found, seen)
     table = Table(box=None, pad_edge=False, show_header=False)
     for name, value in (
         ("endpoint", f"{found.name} at {address}"),
@@ -145,7 +146,8 @@ def _print_diagnosis(
         ("token counts", _usage(seen)),
         ("requests differ", ", ".join(seen.adapted) or None),
         ("answer took", f"{seen.seconds:.2f} s" if found.model else None),
-        ("problem", seen.fault or _unmeasured(found, seen) or "none"),
+        ("problem", seen.fault or (None if unmeasured else "none")),
+        ("not measured", unmeasured),
         *(("advice", sentence) for sentence in advice),
     ):
         if value is not None:

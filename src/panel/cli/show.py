@@ -37,7 +37,7 @@ from panel.scorecard import NOT_JUDGEMENT, PICKED, PersonaLine, Scorecard, Super
 from panel.site.comparison import difference, render_comparison
 from panel.site.facts import fact_table_of
 from panel.site.health import warning
-from panel.text import counted, in_words
+from panel.text import counted, in_words, unwrapped
 from panel.workspace.loading import find_root
 
 app = typer.Typer(rich_markup_mode=None)
@@ -196,7 +196,7 @@ def _line(line: PersonaLine, with_takes: bool) -> Text:
     if with_takes and line.take and line.take.take:
         shown.append("\n")
         points = [text for _label, text in line.take.beats] if line.take.picked else []
-        shown.append_text(safe("\n".join(points) or line.take.take))
+        shown.append_text(safe("\n".join(points) or unwrapped(line.take.take)))
         shown.append("\n")
     return shown
 

@@ -12,7 +12,7 @@ from panel.runs.selection import Prepared, Selection, prepare
 from panel.scorecard import NOT_JUDGEMENT
 from panel.store.ingest import opened
 from panel.store.queries import answers_by_pair
-from panel.text import in_words
+from panel.text import in_words, unwrapped
 from panel.workspace.endpoints import resolve_endpoint
 from panel.workspace.loading import WorkspaceFiles
 
@@ -39,9 +39,9 @@ def tried(workspace: WorkspaceFiles, endpoint: str) -> bool:
     note(f"{doing} {target.model}: {persona.name} on {tool.name} ...")
     silent = ProgressReporter(lambda _stats: None, note)
     summary, stats = execute(workspace, prepared, silent)
-    remark(endpoint, summary, stats)
     if summary.stopped == "interrupted":
         raise KeyboardInterrupt
+    remark(endpoint, summary, stats)
     return _shown(workspace, prepared, sorted(stats.reasons))
 
 
@@ -54,5 +54,5 @@ def _shown(workspace: WorkspaceFiles, prepared: Prepared, reasons: Sequence[str]
     if not verdicts:
         note(f"No verdict came back: {', '.join(map(in_words, reasons)) or 'nothing'}.")
         return False
-    say(f"{(verdicts[-1].verdict or '').upper()}: {verdicts[-1].take}")
+    say(f"{(verdicts[-1].verdict or '').upper()}: {unwrapped(verdicts[-1].take or '')}")
     return True
