@@ -288,4 +288,6 @@ def test_the_limit_of_a_container_counts(
 
 
 def test_a_disk_is_that_of_the_folder_to_be(tmp_path: Path) -> None:
-    assert machine.disk_free(tmp_path / "not" / "yet") == machine.disk_free(tmp_path)
+    """Others may be writing to it meanwhile."""
+    free = machine.disk_free(tmp_path)
+    assert machine.disk_free(tmp_path / "not" / "yet") == pytest.approx(free, rel=0.01)
