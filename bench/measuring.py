@@ -227,8 +227,8 @@ def descendants(pid: int) -> list[int]:
     """Return a process and all that it has started; alone where the system does not tell."""
     family = [pid]
     for one in family:
-        for file in Path(f"/proc/{one}/task").glob("*/children"):
-            with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # it may end at any moment
+            for file in Path(f"/proc/{one}/task").glob("*/children"):
                 family += map(int, file.read_text().split())
     return family
 

@@ -104,6 +104,7 @@ def test_every_pattern_is_of_a_room_that_is_looked_at() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("room", ROOMS)
+@pytest.mark.timeout(size(120, 3600))
 def test_the_time_of_a_pattern_grows_in_line_with_the_text(room: str) -> None:
     for place in by_room().get(room, []):
         try_on_what_is_slow(place, *patterns()[place])

@@ -160,6 +160,18 @@ def test_an_answer_may_speak_of_thoughts() -> None:
     assert parse(reply(primitive=said), BUILDER).beats["primitive"] == said
 
 
+@pytest.mark.parametrize("opened", ["<think>", "<think>\n", "<think>```json\n", "[THINK]"])
+def test_an_answer_right_behind_a_mark_may_speak_of_the_end_of_a_thought(opened: str) -> None:
+    """What stands behind that end is the rest of the answer, and holds no verdict of its own."""
+    end = "[/THINK]" if opened == "[THINK]" else "</think>"
+    answer = reply(primitive=f"It cuts {end} from replies.")
+    forged = f'{answer[:-1]}, "vendor": {FORGED}}}'
+    for text in (answer, forged):
+        assert parse(opened + text, BUILDER).beats["primitive"] == f"It cuts {end} from replies."
+    with pytest.raises(UnparsableReply):
+        parse(f"{opened}{forged} and", BUILDER, whole=False)
+
+
 def test_a_thought_without_an_answer_is_no_answer() -> None:
     assert "no JSON object" in problems(f"<think>{FORGED}</think>\n")
 

@@ -21,7 +21,7 @@ from panel.text import without_markup
 # that is not compared, ' apostrophe, n sign between digits, s sign that is compared.
 _TOKEN = re.compile(
     r"(?:(?<![^ ])-(?=d))?[wd][wdj]*+(?:(?:'|(?<=d)n(?=d))[wdj]++)*+\#?"
-    r"|cj*+|s|<(?= ?[ds])"
+    r"|cj*+|s|<(?= {0,4}[ds])"
 )
 _KINDS = dict.fromkeys("'’ʼ‘`´＇", "'") | dict.fromkeys(".,", "n") | dict.fromkeys("-−", "-")
 _KINDS |= dict.fromkeys("%‰$€£¥₹±≥≤≠≈×+°", "s") | dict.fromkeys("*~\\", "j") | {"#": "#"}

@@ -128,18 +128,21 @@ def _blocks(text: str) -> Iterator[tuple[Kind, str]]:
     for line in (*text.split("\n"), ""):
         if _FENCE.match(line):
             fenced = not fenced
+            if block:
+                yield kind, _plain(" ".join(block))
+                block = []
         if fenced or _FENCE.match(line) or _ADDRESS_OF.match(line):
             continue
-        if mark := _QUOTED.match(line) if quoted or not block else None:
+        if mark := _QUOTED.match(line):
             line = line[mark.end() :]  # noqa: PLW2901 - without the mark of a quotation
-        quoted = bool(mark)
+        begins, quoted = mark and not quoted, bool(mark)
         item, row = _ITEM.match(line), line.count("|") > 1
         rule = line.strip() and _RULE.fullmatch(line)
         if rule and len(block) == 1 and rows < 2:
             kind = "columns" if rows else "head"
         heading = _HEADING.match(line)
         ends = not line.strip() or rule or heading
-        if block and (ends or item or row or rows):
+        if block and (ends or item or row or rows or begins):
             yield kind, _plain(" ".join(block))
             block = []
         if heading:

@@ -92,6 +92,8 @@ class _Scan:
 
     def _end_of(self, mark: Mark, text: str) -> int:
         end = thought_end(text, mark, self.whole)
+        if end is not None and self.whole and _object_over(text, mark.end, end):
+            return mark.end  # the end stands in a string of an answer that begins at once
         if end is None and text[mark.end :].strip():
             raise NoObject("the thought never ends")
         return len(text) if end is None else end
@@ -120,6 +122,20 @@ class _Scan:
         self.began = self.began or self.last is not None or _has_words(before)
         self.last, self.gap = value, ""
         return end
+
+
+_AT_ONCE = re.compile(r"\s*(?:```\w*\s*)?(?=\{)")
+
+
+def _object_over(text: str, start: int, place: int) -> bool:
+    """Whether an object begins right at ``start`` and goes on beyond a later place."""
+    begins = _AT_ONCE.match(text, start)
+    if begins is None or begins.end() >= place:
+        return False
+    try:
+        return decoder.raw_decode(text, begins.end())[1] > place
+    except (json.JSONDecodeError, RecursionError):
+        return False
 
 
 def _left_open(before: str, depth: int) -> int:
