@@ -34,6 +34,7 @@ import duckdb
 import pytest
 
 from panel.cells.journal import JournalWriter, read_lines
+from panel.cells.packed import open_journal
 from panel.cli.main import ExitCode, main
 from panel.engines import job_run
 from panel.errors import JournalError
@@ -374,9 +375,11 @@ class Journaled:
 
 def journaled(runs: Path) -> Journaled:
     found = Journaled()
-    for file in sorted(runs.glob("*/attempts.jsonl")):
+    for folder in sorted({file.parent for file in runs.glob("*/attempts.jsonl*")}):
         messages: dict[str, tuple[str, str]] = {}
-        for raw in file.read_bytes().split(b"\n")[:-1]:
+        with open_journal(folder / "attempts.jsonl") as journal:  # a large one is compressed
+            written = journal.read()
+        for raw in written.split(b"\n")[:-1]:
             line = json.loads(raw)
             if line["kind"] == "message":
                 messages[line["message"]] = (line["role"], line["content"])
