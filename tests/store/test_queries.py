@@ -156,6 +156,7 @@ def test_a_run_is_summed_up(ledger: Ledger) -> None:
 )
 def test_a_query_can_only_read_the_store(ledger: Ledger, tmp_path: Path, sql: str) -> None:
     ledger.run([(ledger.cells()[0], "ship")])
+    ingest(ledger.runs)
     (tmp_path / "secret.csv").write_text("a,b\n1,2\n")
     files = sorted(tmp_path.iterdir())
     with pytest.raises(UsageError) as refused:
