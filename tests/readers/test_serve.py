@@ -26,6 +26,7 @@ from panel.site.build import MANIFEST
 from tests.support.journals import changed, plain_lines
 from tests.support.readers_server import Served, limits, serving, serving_process, write_site
 from tests.support.space import Panel, Space
+from tests.support.threads import wait_until
 
 
 @pytest.fixture
@@ -484,6 +485,7 @@ def test_a_full_disk_is_said_and_the_site_goes_on(
 def test_a_folder_that_takes_nothing_more_is_one_line_and_a_plain_page(site: Served) -> None:
     """As on a disk that has become read-only."""
     community = site.root / "community"
+    wait_until(community.is_dir)  # the server makes it while it starts
     community.rename(site.root / "aside")
     community.write_text("")
     for reply in (
