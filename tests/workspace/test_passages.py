@@ -112,6 +112,19 @@ def test_of_thousands_of_sentences_a_bounded_number_is_spread_over_the_text() ->
     assert "number 0." in found[0] and int(found[-1].split()[-1][:-1]) > 4800
 
 
+@pytest.mark.parametrize(
+    ("description", "sentences"),
+    [
+        ("It reads files\n> It has\n>  10 %", ("It reads files", "It has 10 %")),
+        ("It reads files\n```\nls\n```\nIt writes them", ("It reads files", "It writes them")),
+    ],
+)
+def test_a_sentence_ends_where_a_quotation_or_a_fence_begins(
+    description: str, sentences: tuple[str, ...]
+) -> None:
+    assert passages(description) == sentences
+
+
 MARKS = (
     *("**", "_", "`", "\n", "\n\n", "\n- ", "\n1. ", "\n> ", "\n# ", " | ", "\n|--|--|\n"),
     *("\n| a | b |\n", "<b>", "</b>", "<br>", "<li>", "&amp;", "&nbsp;", "[", "![", "~", "~~"),
