@@ -15,12 +15,12 @@ from rapidfuzz import fuzz
 
 from panel.checks.findings import Finding, Severity, Span, Subject, whole
 from panel.checks.folding import folded
-from panel.checks.reading import Reading, readings
 from panel.checks.shown import DESCRIPTION, ShownSource, shown_source
 from panel.checks.source import ById
 from panel.checks.wordings import differs, kept
 from panel.text import legible
 from panel.workspace.passages import picked
+from panel.workspace.reading import Reading, readings
 from panel.workspace.tools import Tool
 
 CLOSE = 85.0  # percent of letters in common that make two passages the same one

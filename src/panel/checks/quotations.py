@@ -11,10 +11,10 @@ from functools import lru_cache
 
 from panel.checks.evidence import FoundQuote, find_quote
 from panel.checks.findings import Finding, Severity, Span, Spans, Subject
-from panel.checks.reading import readings
 from panel.checks.scenario import Scenario
 from panel.checks.sentences import Sentences
 from panel.checks.shown import DESCRIPTION, shown_source
+from panel.workspace.reading import readings
 from panel.workspace.tools import Tool
 
 FEWEST = 4  # words; fewer are a term or irony more often than a quotation

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from operator import itemgetter
 
-from panel.checks.findings import Span
 from panel.text import without_markup
 
 # Kinds of characters: w letter, d digit, c letter of a script without blanks, j part of a word
@@ -79,7 +78,7 @@ class Reading:
     """The words of a text in order. words: folded; places: where each stands in the text."""
 
     words: tuple[str, ...]
-    places: tuple[Span, ...]
+    places: tuple[tuple[int, int], ...]
 
     @cached_property
     def text(self) -> str:
@@ -107,7 +106,7 @@ class Reading:
         """Return where a word begins in ``text``."""
         return self._starts[word]
 
-    def back(self, first: int, last: int) -> Span:
+    def back(self, first: int, last: int) -> tuple[int, int]:
         """Return the place in the text of the words from ``first`` to the one before ``last``."""
         return self.places[first][0], self.places[last - 1][1]
 
