@@ -79,6 +79,24 @@ def test_another_number_or_a_lost_never_is_an_error_with_its_place(quote: str) -
     assert (check, severity) == ("evidence-altered", "error") and place is not None
 
 
+@pytest.mark.parametrize(
+    ("description", "severities"),
+    [
+        ("It does not read scans. On a server it can read scans.", []),
+        ("It does not read scans, and it will never read scans.", ["error"]),
+        ("読みます not。read scans", []),
+        ("It can not. Read scans at home.", []),
+        (f"{'It will not read scans. ' * 30}", ["error"]),
+    ],
+)
+def test_a_quote_is_altered_only_where_every_place_of_it_has_a_not_before_it(
+    description: str, severities: list[str]
+) -> None:
+    take = a_take("A ship.", a_tool(description=description), evidence=("read scans",))
+    findings = [one for one in check_take(take, []) if one.check.startswith("evidence")]
+    assert [one.severity for one in findings] == severities
+
+
 def test_a_verdict_without_any_quote_is_said_unless_an_editor_wrote_it() -> None:
     assert checks_of(beats={"primitive": "A ship."}) == ["evidence-missing"]
     assert checks_of(beats={}) == []

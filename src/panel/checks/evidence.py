@@ -27,13 +27,14 @@ CLOSE = 85.0  # percent of letters in common that make two passages the same one
 SAME = 95.0  # percent above which other words are a slip of the pen
 WITHIN = 600  # characters between the first and the last part of a quote with an ellipsis
 SHORT = 12  # characters; shorter quotes must match letter for letter
+PLACES = 20  # of one quote that are tried for one without a "not" before it
 PIECE = 3  # words of a line that is quoted beside another, unless it has its label
 
 _ELLIPSIS = re.compile(r"[\[(]?(?:\. ?\. ?\.|…|⋯)[\])]?")
 _EDGES = " .,;:!?'\"()[]*_-"
 _DENIED = re.compile(r"\b(?:not?|non|never|none|nor|without|cannot|hardly|\w+n't)\b")
 _JUST_DENIED = re.compile(r"(?:not|non|never|cannot|\w+n't)")
-_SENTENCE_END = re.compile(r"[.!?](?:\s|$)")
+_SENTENCE_END = re.compile(r"[.!?](?:\s|$)|[。！？]")
 _LABELS = "Name|Tagline|Category|Entry price|Plan|Released"
 _LINES = re.compile(rf"[\n;|]|[.,]? (?=(?:{_LABELS}): )")
 _LABEL = re.compile(r"[ *]*(?P<label>[^\W\d][\w ]{0,30}?)[ *]*:[ *]+(?P<value>\S.*)", re.S)
@@ -69,7 +70,7 @@ def find_quote(quote: str, tool: Tool) -> FoundQuote | None:
     begin = next(field.start for field in source.fields if field.label == DESCRIPTION)
     for start in (begin, 0):
         if stands := _stands(quote, source.text, start, near=False):
-            return _found(quote, source, stands)
+            return _found(quote, source, _undenied(quote, source.text, stands))
     if spans := _lines(quote, source):
         words = " … ".join(legible(source.text[slice(*span)]) for span in spans)
         return FoundQuote(spans, words, exact=True, altered=False)
@@ -139,6 +140,18 @@ def _denial_left_out(text: str, stands: list[_Stand]) -> bool:
     if not first or not _JUST_DENIED.fullmatch(reading.words[first - 1]):
         return False
     return not _SENTENCE_END.search(text, reading.places[first - 1][1], stands[0].span[0])
+
+
+def _undenied(quote: str, text: str, stands: list[_Stand]) -> list[_Stand]:
+    """Return where a quote stands without a "not" before it, if anywhere; else ``stands``."""
+    found = stands
+    for _ in range(PLACES):
+        if not _denial_left_out(text, found):
+            return found
+        before, found = found, _stands(quote, text, found[0].span[1], near=False)
+        if not found or found[0].span[0] <= before[0].span[0]:
+            break
+    return stands
 
 
 def _stands(quote: str, text: str, begin: int, near: bool) -> list[_Stand]:
