@@ -9,7 +9,7 @@ A      := mistral-8x22b-instruct-v2
 B      := codestral-2-0
 PAGE   := runs/comparison.html
 
-.PHONY: demo quick test test-all test-long test-ray check browser bench soak servers model-servers format clean help
+.PHONY: demo quick test test-all test-long test-ray check browser nginx bench soak servers model-servers format clean help
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -40,7 +40,7 @@ test-all:  ## the same with the slow tests, as CI runs it: about a quarter of an
 	$(MAKE) test SLOW=1
 
 test-long: export PANEL_TEST_LONG := 1
-test-long: $(VENV)/test $(VENV)/notebook weights browser check  ## the same at full size, the soak included: about an hour
+test-long: $(VENV)/test $(VENV)/notebook weights browser nginx check  ## the same at full size, the soak included: about an hour
 	$(PYTEST) $(MANY) -m 'not model'
 	$(PYTEST) -m model
 
@@ -55,6 +55,12 @@ check: $(VENV)/test  ## lint, format, types, floors
 
 browser: $(VENV)/test  ## a Chromium for the browser tests, if there is a way to have one
 	@PLAYWRIGHT=$(BIN)/playwright sh tests/support/find-browser.sh
+
+nginx:
+	@command -v nginx >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	  echo "Installing Debian's nginx-light for the tests behind TLS ..." && apt-get update >/dev/null 2>&1; \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends nginx-light >/dev/null 2>&1; } || \
+	  echo "There is no nginx and none could be installed: tests/desk/test_behind_tls.py is left out."
 
 bench: $(VENV)/test  ## every benchmark, beside other clients: hours, with downloads; writes docs/performance.md
 	$(BIN)/python -m bench

@@ -107,9 +107,12 @@ ODD = (
 
 @pytest.mark.slow
 @pytest.mark.parametrize("piece", ODD)
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(size(60, 600))
 def test_an_odd_text_longer_than_any_take_keeps_the_checks_busy_for_no_minute(piece: str) -> None:
-    """Takes are foreign text: what takes minutes is stopped by the timeout."""
+    """Takes are foreign text: what takes minutes is stopped by the timeout.
+
+    At full size five times the text has ten times the seconds, for a machine that is busy.
+    """
     length = size(30_000, 150_000)
     check_take(a_take((piece * length)[:length]), OTHERS)
 

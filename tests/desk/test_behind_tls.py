@@ -78,6 +78,7 @@ def test_an_editor_works_through_nginx_in_a_browser(
         with nginx(tmp_path / "nginx", documented("desk.md"), upstream, NAME) as port:
             page = new_page(ignore_https_errors=True)
             page.goto(f"https://{NAME}:{port}/take/anvil/builder")
+            page.wait_for_selector("#token:focus")
             page.keyboard.type(TOKEN)
             page.keyboard.press("Enter")
             page.wait_for_selector("table.queue")

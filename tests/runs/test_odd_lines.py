@@ -107,6 +107,7 @@ def read_by_all(space: Space) -> Iterator[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(size(300, 3600))
 @settings(
     max_examples=size(4, 400),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

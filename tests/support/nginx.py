@@ -36,9 +36,9 @@ server {{
 def documented(page: str) -> str:
     """Return the nginx server that a page of docs/ recommends, whole."""
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
-    found = re.search(r"^    # nginx\n((?:    .*\n)+)", text, re.M)
-    assert found, page
-    block = found[1]
+    blocks = re.findall(r"(?:^    .*\n)+", text, re.M)
+    block = next((each for each in blocks if "proxy_pass" in each), None)
+    assert block, page
     return block if "server {" in block else SERVER.format(location=block)
 
 
