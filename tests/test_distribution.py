@@ -6,7 +6,6 @@ import json
 import os
 import re
 import subprocess
-import tarfile
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from tests.support.distributions import (
     get,
     hiding_the_checkout,
     tracked,
+    unpacked,
     uv,
 )
 from tests.support.git_repository import git
@@ -124,9 +124,7 @@ def test_what_is_built_from_the_source_distribution_is_the_same_to_the_byte(
     built: Built, tmp_path: Path
 ) -> None:
     """Elsewhere, without git, in files that are nobody else's to read."""
-    with tarfile.open(built.source) as tar:
-        tar.extractall(tmp_path, filter="data")
-    [tree] = tmp_path.iterdir()
+    [tree] = unpacked(built.source, tmp_path).iterdir()
     for file in tree.rglob("*"):
         file.chmod(file.stat().st_mode & 0o700)
     source, wheel = build(tree, tmp_path / "dist")

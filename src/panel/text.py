@@ -115,7 +115,7 @@ def legible(text: str) -> str:
 _SENTENCE_END = re.compile(
     r"""
     [.!?…] (?<! [.!?…]{2} ) [.!?…]*+ [\"'”’)\]]*+   # the marks, and quotes or brackets after them
-    (?: [ \u00a0\u202f]? » )?+                      # as in French
+    (?> (?: [ \u00a0\u202f]? » )? )                 # as in French
     (?= \s++[^a-z] | \s*+$ )                        # then no small letter
     | [。！？｡।۔؟] (?<! [。！？｡।۔؟]{2} ) [。！？｡।۔؟]*+ [”’」』）]*+   # where no blank need follow
     """,

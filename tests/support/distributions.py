@@ -169,8 +169,15 @@ def get(address: str) -> str:
 def archived(history: Path, target: Path) -> Path:
     """Unpack what a host of git repositories offers as a tarball, and gives to an action."""
     git(history, "archive", "--output", str(target.with_suffix(".tar")), "HEAD")
-    with tarfile.open(target.with_suffix(".tar")) as tar:
-        tar.extractall(target, filter="data")
+    return unpacked(target.with_suffix(".tar"), target)
+
+
+def unpacked(archive: Path, target: Path) -> Path:
+    """Unpack an archive into a folder."""
+    with tarfile.open(archive) as tar:
+        if hasattr(tarfile, "data_filter"):  # the first versions of Python 3.11 have none
+            tar.extraction_filter = tarfile.data_filter
+        tar.extractall(target)
     return target
 
 

@@ -22,10 +22,10 @@ _VERB = r"""
       |went|goes|licen[sc]ed|released|published|offered|available|distributed )
 """
 # Each part of a name is taken whole or not at all, so that no run of letters is gone through twice.
-_DOTS = r"(?: \.++\w++ )*+"
+_DOTS = r"(?> (?: \.++\w++ )* )"
 _NAME = rf"""
     (?: [A-Z]\w*+ {_DOTS} | [^\WA-Z]*+[A-Z]\w*+ | [a-z]++\.[a-z]++ )   # Falcon, macOS, llama.cpp
-    (?: [-+] [\w+]*+ (?: \.++[\w+]++ )*+ ){{0,9}}+ \.*?
+    (?> (?: [-+] [\w+]*+ (?> (?: \.++[\w+]++ )* ) ){{0,9}} ) \.*?
 """
 _NAMES = rf"""
     {_NAME}

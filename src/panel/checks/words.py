@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from itertools import chain
 
-_TOKEN = re.compile(r"\w++(?:[.&/'’+#-]\w++)*+\+{0,2}+")  # a word, compounds as one
+_TOKEN = re.compile(r"\w++(?:[.&/'’+#-]\w++)*\+{0,2}+")  # a word, compounds as one
 _WORD = re.compile(r"\w+")
 _DIGITS = re.compile(r"[0-9]+")
 _STOPS = ".,;:!?)"  # behind a word, and no part of it

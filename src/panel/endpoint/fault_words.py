@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection
 
 HTML = (
-    r"^[\s\ufeff]*(?:<\?xml[^>]*>\s*)?(?:<!--(?>.*?-->)\s*+)*+"
+    r"^[\s\ufeff]*(?:<\?xml[^>]*>\s*)?(?>(?:<!--(?>.*?-->)\s*+)*)"
     r"<(!doctype|html|head|body|center|h1)\b"
 )
 FORMAT = (

@@ -23,7 +23,7 @@ FOREVER = 1e8  # seconds, some three years: no wait is longer, so that every one
 NODES = 2000  # of an error's JSON, after which the search for a wait ends
 
 _PART = (
-    r"\d++(?:\.\d++)?+\s*+"
+    r"\d++(?>(?:\.\d++)?)\s*+"
     r"(?:milliseconds?|ms|seconds?|secs?|minutes?|mins?|hours?|hrs?|days?|[smhd])(?![a-z])"
 )
 _DURATION = rf"{_PART}(?:\s*+(?:,\s*+)?(?:and\s++)?{_PART})*"
@@ -114,7 +114,7 @@ def _bounded(seconds: float | None) -> float | None:
 
 def _duration(text: str) -> float:
     total = 0.0
-    for amount, unit in re.findall(r"(?<!\d)(\d++(?:\.\d++)?+)\s*+([a-z]+)", text.lower()):
+    for amount, unit in re.findall(r"(?<!\d)(\d++(?>(?:\.\d++)?))\s*+([a-z]+)", text.lower()):
         known = "ms" if unit.startswith("milli") else unit if unit == "ms" else unit[0]
         total += float(amount) * _UNIT_SECONDS[known]
     return total

@@ -19,7 +19,7 @@ from panel.text import without_markup
 # Kinds of characters: w letter, d digit, c letter of a script without blanks, j part of a word
 # that is not compared, ' apostrophe, n sign between digits, s sign that is compared.
 _TOKEN = re.compile(
-    r"(?:(?<![^ ])-(?=d))?[wd][wdj]*+(?:(?:'|(?<=d)n(?=d))[wdj]++)*+\#?"
+    r"(?:(?<![^ ])-(?=d))?[wd][wdj]*+(?:(?:'|(?<=d)n(?=d))[wdj]++)*\#?"
     r"|cj*+|s|<(?= {0,4}[ds])"
 )
 _KINDS = dict.fromkeys("'’ʼ‘`´＇", "'") | dict.fromkeys(".,", "n") | dict.fromkeys("-−", "-")

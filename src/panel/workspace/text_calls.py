@@ -18,8 +18,8 @@ _WRAPPERS = ("function", "function_call", "tool_call", "tool_calls", *_ARGUMENTS
 _ANSWERS = ("properties", "response", "result", "output", "answer", "final_answer", "json")
 _DEPTH = 6  # of a call's own wrapping, JSON inside strings included
 _TAGGED = re.compile(
-    r"<parameter(?:=|\s+name=[\"']?)(\w+)[\"']?>([^<]*+(?:<(?!/?parameter\b)[^<]*+)*+)</parameter>"
-    r"|<arg_key>\s*(\w+)\s*</arg_key>\s*<arg_value>([^<]*+(?:<(?!/?arg_value\b)[^<]*+)*+)</arg_value>"
+    r"<parameter(?:=|\s+name=[\"']?)(\w+)[\"']?>([^<]*+(?>(?:<(?!/?parameter\b)[^<]*+)*))</parameter>"
+    r"|<arg_key>\s*(\w+)\s*</arg_key>\s*<arg_value>([^<]*+(?>(?:<(?!/?arg_value\b)[^<]*+)*))</arg_value>"
 )
 
 
