@@ -214,7 +214,7 @@ POLITE = re.compile(
     r"(?: (?:call|mark|rate|file|score|judge|vote|say|give|stand|stay|land|come|lean"
     r"|settle|record"
     r"|book|stamp|put|make|remain|stick|hold|argue|class|count|treat|enter"
-    r"|sign)\b(?: [\w']+){0,6}?)?"
+    r"|sign)\b(?: [\w']++){0,6}?)?"
     rf" ?{_DET}$"
 )
 IT_WOULD_BE = re.compile(

@@ -21,9 +21,9 @@ LOGPROB_FIELDS = ("logprobs", "top_logprobs")
 WORDS = ("ship", "skip")
 UNSURE = 0.01  # of p_ship, that tokens which were not listed may at most move it by
 
-_FIELD = re.compile(r"""verdict\\?["']?\s*:\s*\\?["']?\s*(ship|skip)(?![a-z])""", re.I)
+_FIELD = re.compile(r"""verdict\\?["']?\s*+:\s*+\\?["']?\s*+(ship|skip)(?![a-z])""", re.I)
 # What may stand between the name of the field and its value, or a beginning of it.
-_LEAD = re.compile(r"""\\?["']?\s*(:\s*\\?["']?\s*)?""")
+_LEAD = re.compile(r"""\\?["']?\s*+(:\s*+\\?["']?\s*+)?""")
 # How some servers write a blank and a line break in a token, where they send no bytes.
 _MARKS = str.maketrans({"Ġ": " ", "▁": " ", "Ċ": "\n"})
 
