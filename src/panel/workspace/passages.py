@@ -13,7 +13,7 @@ from typing import Literal, TypeVar
 
 from panel.text import UNREAD, legible, one_line, sentence_ends, shortened
 from panel.workspace.personas import Beat, Persona
-from panel.workspace.reading import readings
+from panel.workspace.reading import Reading, read
 from panel.workspace.tools import Tool
 
 MOST = 64  # sentences of one description; services bound the choices of a schema
@@ -71,7 +71,8 @@ def passages(description: str) -> tuple[str, ...]:
         leads = kind == "head" or block.endswith((":", "：")) or _DENIES.search(block)
         denied = bool(leads and _DENIAL.search(block)) or (denied and inside)
         before = block if passed_over else before
-    return tuple(_spread([each for each in found.values() if _stands(each, description)], MOST))
+    source = read(description)
+    return tuple(_spread([each for each in found.values() if _stands(each, source)], MOST))
 
 
 def lines_of(tool: Tool, least: int) -> tuple[str, ...]:
@@ -114,10 +115,10 @@ def picked(text: str) -> str:
     return text.partition(": “")[2].removesuffix("”")
 
 
-def _stands(piece: str, description: str) -> bool:
+def _stands(piece: str, source: Sequence[Reading]) -> bool:
     """Whether the check of quotes finds a piece word for word; a stray mark may join two words."""
-    words = readings(piece)[-1].words
-    return any(reading.find(words) is not None for reading in readings(description))
+    words = read(piece)[-1].words
+    return any(reading.find(words) is not None for reading in source)
 
 
 def _spread(items: Sequence[T], most: int) -> list[T]:

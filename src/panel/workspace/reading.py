@@ -121,6 +121,11 @@ class Reading:
 @lru_cache(maxsize=4096)
 def readings(text: str) -> tuple[Reading, ...]:
     """Return the readings of a text: as it is, and without markup where it has any. Cached."""
+    return read(text)
+
+
+def read(text: str) -> tuple[Reading, ...]:
+    """Return the same of a text that is read only once."""
     plain = without_markup(text) if any(map(text.__contains__, _MARKED)) else text
     return tuple(_read(each) for each in dict.fromkeys((text, plain)))
 
