@@ -24,9 +24,9 @@ TEXTS = [ODD, "", "…", *(take.text for take in many_takes(3)[1])]
 
 def test_a_word_stands_where_its_characters_do_with_its_possessive_ending() -> None:
     for text in TEXTS:
-        for start, end, word in Words(text).tokens:
+        for start, end, word in Words(text).tokens_from(0):
             assert text[start:end] in (word, f"{word}'s", f"{word}’s", f"{word}'", f"{word}’")
-    assert [word for _start, _end, word in Words(ODD).tokens] == [
+    assert [word for _start, _end, word in Words(ODD).tokens_from(0)] == [
         *("Mistral", "C++", "and", "a_b", "x-1.5/y", "İıſ", "東京-3", "12", "co-op")
     ]
 
@@ -55,9 +55,14 @@ def test_words_figures_and_capitals_stand_where_a_search_finds_them(text: str) -
         places.setdefault(word[0], []).append(word.start())
     assert words.places == places
     assert words.numbers == [number.start() for number in re.finditer("[0-9]+", text)]
-    named = [token for token in words.tokens if any(map(str.isupper, token[2])) or "." in token[2]]
+    tokens = [*words.tokens_from(0)]
+    named = [token for token in tokens if any(map(str.isupper, token[2])) or "." in token[2]]
     assert [token for token in words.capitals if token in named] == named
-    assert not set(words.capitals) - set(words.tokens)
+    assert not set(words.capitals) - set(tokens)
+    for place in (place for found in places.values() for place in found):
+        rest = [token for token in tokens if token[0] >= place]
+        begins = any(token[0] == place for token in tokens)
+        assert [*words.tokens_from(place)] == (rest if begins else [])
 
 
 def test_which_patterns_may_match_leaves_out_none_that_does() -> None:

@@ -11,6 +11,8 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from zlib import crc32
 
 from panel.checks.findings import Finding, Severity, Subject, in_order, whole
@@ -20,6 +22,7 @@ BINS = 48  # 24 bands of two values: 94 % of the pairs that share a third are fo
 BUCKET = 12  # takes that a bucket holds; later ones are compared with them but not added
 ALIKE, SAME = 0.42, 0.8  # share of three-word sequences in common
 MARKS = 2048  # bits by which two takes are compared first
+_MARK = [1 << place for place in range(MARKS)]
 _EMPTY = dict.fromkeys(range(BINS), -1)
 
 
@@ -35,16 +38,16 @@ class _Signature:
     marks: int
     hidden: int
 
-    def share(self, other: _Signature) -> float:
-        """Return the share of the sequences in common; 0 where it is below ALIKE."""
+    def share(self, other: _Signature, least: float = ALIKE) -> float:
+        """Return the share of the sequences in common; 0 where it is below ``least``."""
         many = len(self.shingles) + len(other.shingles)
         # Those in common set at most these bits, and of either take at most so many set none.
         most = (self.marks & other.marks).bit_count() + min(self.hidden, other.hidden)
-        if most / (many - most) < ALIKE:
+        if most < least * (many - most):
             return 0.0
         common = len(self.shingles & other.shingles)
         share = common / (many - common)
-        return share if share >= ALIKE else 0.0
+        return share if share >= least else 0.0
 
 
 def check_catalog(subjects: Sequence[Subject]) -> dict[int, list[Finding]]:
@@ -124,9 +127,7 @@ def _signature(words: list[str]) -> _Signature:
     shingles = frozenset(map(crc32, map(b" ".join, runs)))
     # CRC-32 scatters well enough to serve as the one permutation.
     least = _EMPTY | {each % BINS: each for each in sorted(shingles, reverse=True)}
-    marks = 0
-    for shingle in shingles:
-        marks |= 1 << shingle % MARKS
+    marks = reduce(or_, [_MARK[shingle % MARKS] for shingle in shingles], 0)
     return _Signature(shingles, tuple(least.values()), marks, len(shingles) - marks.bit_count())
 
 
@@ -135,6 +136,7 @@ def _twins(signatures: Sequence[_Signature]) -> dict[int, tuple[int, float]]:
     # A value tells its bin by the remainder, so that the bands of one place have keys of their own.
     buckets: dict[tuple[int, int], list[int]] = defaultdict(list)
     closest: dict[int, tuple[int, float]] = {}
+    best = [ALIKE] * len(signatures)
     for index, signature in enumerate(signatures):
         if not signature.shingles:
             continue
@@ -146,11 +148,11 @@ def _twins(signatures: Sequence[_Signature]) -> dict[int, tuple[int, float]]:
             if len(bucket) < BUCKET:
                 bucket.append(index)
         for other in candidates:
-            share = signature.share(signatures[other])
+            share = signature.share(signatures[other], min(best[index], best[other]))
             if share:
                 for one, two in ((index, other), (other, index)):
-                    if one not in closest or share > closest[one][1]:
-                        closest[one] = (two, share)
+                    if one not in closest or share > best[one]:
+                        closest[one], best[one] = (two, share), share
     return closest
 
 

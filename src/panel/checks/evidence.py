@@ -27,6 +27,7 @@ CLOSE = 85.0  # percent of letters in common that make two passages the same one
 SAME = 95.0  # percent above which other words are a slip of the pen
 WITHIN = 600  # characters between the first and the last part of a quote with an ellipsis
 SHORT = 12  # characters; shorter quotes must match letter for letter
+NEAR = 20  # characters before a quote that are searched for a "not"
 PLACES = 20  # of one quote that are tried for one without a "not" before it
 PIECE = 3  # words of a line that is quoted beside another, unless it has its label
 
@@ -34,6 +35,8 @@ _ELLIPSIS = re.compile(r"[\[(]?(?:\. ?\. ?\.|…|⋯)[\])]?")
 _EDGES = " .,;:!?'\"()[]*_-"
 _DENIED = re.compile(r"\b(?:not?|non|never|none|nor|without|cannot|hardly|\w+n't)\b")
 _JUST_DENIED = re.compile(r"(?:not|non|never|cannot|\w+n't)")
+_DENIES = re.compile(r"(?:not|non|never|n['’]t|^)\W*$", re.I)  # or says nothing
+_BLANK, _STOPS = ("", " "), ".,;:!?"
 _SENTENCE_END = re.compile(r"[.!?](?:\s|$)|[。！？]")
 _LABELS = "Name|Tagline|Category|Entry price|Plan|Released"
 _LINES = re.compile(rf"[\n;|]|[.,]? (?=(?:{_LABELS}): )")
@@ -115,6 +118,19 @@ class _Stand:
     @property
     def words(self) -> tuple[str, ...]:
         return self.reading.words[self.first : self.last]
+
+
+def _letter_for_letter(quote: str, line: str) -> bool:
+    """Whether a line plainly has a quote: whole words, and no "not" before them."""
+    start = line.find(quote)
+    if start < 0 or not any(map(str.isalnum, quote)):
+        return False
+    end = start + len(quote)
+    before, after = line[max(0, start - NEAR) : start], line[end : end + 2]
+    whole_words = before[-1:] in _BLANK and (
+        after[:1] in _BLANK or (after[0] in _STOPS and after[1:] in _BLANK)
+    )
+    return whole_words and not _DENIES.search(before)
 
 
 def _found(quote: str, source: ShownSource, stands: list[_Stand]) -> FoundQuote:
@@ -242,6 +258,8 @@ def _quote(quote: str, tool: Tool) -> Finding | None:
 def _judged(quote: str, key: ById[Tool]) -> Finding | None:
     """Find what is wrong with a quote; several personas give the same, so the latest are kept."""
     tool = key.thing
+    if _letter_for_letter(" ".join(quote.split()), shown_source(tool).line):
+        return None  # as for most
     found = find_quote(quote, tool)
     if found is None:
         says = (

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import chain, islice
 from typing import overload
 
 from panel.checks.findings import Finding, Span, Spans, Subject, at
 from panel.checks.folding import folded
 from panel.checks.quantities import Quantity
 from panel.checks.source import ById, Source, figures_of
-from panel.checks.words import listed, words_in
+from panel.checks.words import compounds, listed, words_in
 from panel.workspace.tools import Tool
 
 TELLING = 3  # significant digits
@@ -38,6 +39,7 @@ class OtherTools(Sequence[Tool]):
         }
         self._names: dict[str, list[tuple[tuple[str, ...], Tool]]] = {}
         self._firsts = set[str]()  # the first letters up to a sign of those names
+        self._longest = max((len(words) for words, _keys in self._traces.values()), default=0)
         self._figures: dict[_Key, list[str]] = {}
         self._slugs = {tool.slug: tool for tool in self._tools}
         for tool, (words, keys) in zip(self._tools, self._traces.values(), strict=True):
@@ -67,15 +69,14 @@ class OtherTools(Sequence[Tool]):
     def named(self, text: str) -> Iterator[tuple[Span, Tool]]:
         """Yield spans and tools of the names in a text that are spelled as in the catalog."""
         found = words_in(text)
-        if not found.any_of(self._firsts):
-            return  # as for most takes
-        tokens = found.tokens
-        words = [word for _start, _end, word in tokens]
-        for place, first in enumerate(words):
-            for name, tool in self._names.get(first, ()):
-                last = place + len(name) - 1
-                if tuple(words[place : last + 1]) == name:
-                    yield (tokens[place][0], tokens[last][0] + len(words[last])), tool
+        firsts = found.small & self._firsts
+        for place in sorted(chain.from_iterable(map(found.places.__getitem__, firsts))):
+            tokens = [*islice(found.tokens_from(place), self._longest)]
+            words = tuple(word for _start, _end, word in tokens)
+            for name, tool in self._names.get(words[0], ()) if words else ():
+                if words[: len(name)] == name:
+                    last = tokens[len(name) - 1][0]
+                    yield (place, last + len(name[-1])), tool
 
     def owner(self, quantity: Quantity, but: str) -> Tool | None:
         """Return the only tool, besides the slug ``but``, that states a figure; None otherwise."""
@@ -125,7 +126,7 @@ def traces_of(tool: Tool) -> Traces:
 
 @lru_cache(maxsize=8192)
 def _traces(key: ById[Tool]) -> Traces:
-    words = tuple(word for _start, _end, word in words_in(key.thing.name).tokens)
+    words = tuple(compounds(key.thing.name))
     keys = (_telling(one) for one in figures_of(key.thing))
     return words, frozenset(key for key in keys if key is not None)
 

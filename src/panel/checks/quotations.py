@@ -36,14 +36,16 @@ _QUOTED = re.compile(
     """,
     re.X,
 )
+_FLAGS = re.I | re.X
 _ADDED = re.compile(r"\[[^\[\]]{0,80}\]")  # "[the tool]", which a quoter puts in
 _LETTER = re.compile(r"\S")
-# Whose words these are said to be, and the words by which that is said; German and French, too.
+# Whose words these are said to be, of which \x01 is the tool's name, and the words by which that
+# is said; German and French, too.
 _SOURCE = r"""
     (?: \b(?: descriptions?|vendors?|makers?|pages?|company|websites?|sites?|readme|documentation
       |docs|pitch|copy|taglines?|listing|announcement|blurb|publisher|brochure
       |Anbieter|Hersteller|Beschreibung|Seite|Webseite|éditeur|fournisseur|fabricant )
-      (?: ['’]s )? \b | NAME )
+      (?: ['’]s )? \b | \x01 )
 """
 _SAID = r"""
     (?: (?: say|state|claim|call|promise|advertise|boast|declare|assert|insist|announce|maintain
@@ -54,7 +56,8 @@ _SAID = r"""
 """
 _SAYS = rf"\b (?: {_SAID} | (?: say|state|claim|call|promise|describe|write|put )\b )"
 # Before a quotation, and behind it.
-_ATTRIBUTED = rf"""
+_ATTRIBUTED = re.compile(
+    rf"""
     (?: {_SOURCE} [^,;:.!?]{{0,40}}? {_SAYS}
       | \b(?:it|they)\s (?: \w+\s )? {_SAID}
       | \bthey\s (?: \w+ly\s )? {_SAYS}
@@ -65,14 +68,18 @@ _ATTRIBUTED = rf"""
     | \b(?: according\s+to|in\s+the\s+words\s+of|laut|selon|d['’]après )\s
       [^,;:.!?]{{0,20}}? {_SOURCE} [^;.!?]{{0,60}} $
     | {_SOURCE} \s* [:(] \s* $
-"""
-_ATTRIBUTED_AFTER = rf"""
+    """,
+    _FLAGS,
+)
+_ATTRIBUTED_AFTER = re.compile(
+    rf"""
     [\s,–—-]* (?: (?:as|so)\s )? (?: (?: the|its|their|der|die|le|la|our )\s | l['’] )?
     (?: {_SOURCE} [^,;:.!?]{{0,20}}? {_SAYS} | \b(?:it|they)\s {_SAID}
       | \b {_SAID} [^,;:.!?]{{0,20}}? {_SOURCE}
       | \b(?: according\s+to|laut|selon )\s [^,;:.!?]{{0,20}}? {_SOURCE} )
-"""
-_FLAGS = re.I | re.X
+    """,
+    _FLAGS,
+)
 # What somebody else writes, or what is typed in: "a seven-word mail, “...”", "ask it “...”".
 _MADE_UP = re.compile(
     r"""
@@ -144,19 +151,18 @@ def _severity(tool: Tool, span: Span, scenario: Scenario) -> Severity:
             return "note"
     if sentences.marked(span[0]):
         return "note"
-    led_by, followed_by = _attributions(tool.name)
-    if led_by.search(before) or followed_by.match(after):
+    named = _named(tool.name)
+    if _ATTRIBUTED.search(named.sub("\x01", before)) or _ATTRIBUTED_AFTER.match(
+        named.sub("\x01", after)
+    ):
         return "error"
     asked = text[span[1] - 1] in "?？"  # somebody's question, and no claim
     return "note" if asked or _MADE_UP.search(before) or scenario.opened(span[0]) else "warning"
 
 
 @lru_cache(maxsize=256)
-def _attributions(name: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """Return how words are attributed to a tool's vendor, before a quotation and behind it."""
-    named = (each.replace("NAME", re.escape(name)) for each in (_ATTRIBUTED, _ATTRIBUTED_AFTER))
-    before, after = (re.compile(each, _FLAGS) for each in named)
-    return before, after
+def _named(name: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\w){re.escape(name)}(?!\w)", re.I)
 
 
 def _finding(subject: Subject, span: Span, found: FoundQuote | None, severity: Severity) -> Finding:

@@ -28,9 +28,10 @@ class ShownField:
 
 @dataclass(frozen=True, slots=True)
 class ShownSource:
-    """All that reviewers are shown of a tool: one text, and the fields in it."""
+    """All that reviewers are shown of a tool: one text, the same on one line, its fields."""
 
     text: str
+    line: str
     fields: tuple[ShownField, ...]
 
 
@@ -63,4 +64,4 @@ def _source(key: ById[Tool]) -> ShownSource:
         text += f"{label}: " if label != DESCRIPTION else ""
         placed.append(ShownField(label, shown, len(text)))
         text += shown + "\n\n"
-    return ShownSource(text, tuple(placed))
+    return ShownSource(text, " ".join(text.split()), tuple(placed))

@@ -15,6 +15,7 @@ from functools import cached_property, lru_cache
 from itertools import chain
 
 _TOKEN = re.compile(r"\w++(?:[.&/'’+#-]\w++)*\+{0,2}+")  # a word, compounds as one
+_INSIDE = re.compile(r"\w[.&/'’+#-]")  # before a word that is no compound's first
 _WORD = re.compile(r"\w+")
 _DIGITS = re.compile(r"[0-9]+")
 _STOPS = ".,;:!?)"  # behind a word, and no part of it
@@ -156,14 +157,14 @@ class Words:
                 self.places.setdefault(part[0], []).append(part.start())
         self.numbers += [number.start() for number in _DIGITS.finditer(self.text, start, end)]
 
-    @cached_property
-    def tokens(self) -> list[Token]:
-        """Start, end and word; compounds are one word.
+    def tokens_from(self, place: int) -> Iterator[Token]:
+        """Yield start, end and word from a word on, compounds as one; nothing from inside of one.
 
-        It is without a possessive ending; start and end are with it.
+        A word is without a possessive ending; start and end are with it.
         """
-        found = _TOKEN.finditer(self.text)
-        return [(*token.span(), unpossessed(token[0])) for token in found]
+        inside = _INSIDE.match(self.text, max(0, place - 2), place)
+        for found in () if inside else _TOKEN.finditer(self.text, place):
+            yield *found.span(), unpossessed(found[0])
 
     def any_of(self, words: Set[str]) -> bool:
         """Whether one of these words, in small letters, is in the text."""
