@@ -23,7 +23,8 @@ try:
     with pool(1, os.getpid) as started:
         with without_interrupts():
             print(started.submit(os.getpid).result(), flush=True)
-        started.submit(time.sleep, 0.2).result()
+            asked = started.submit(time.sleep, 0.2)
+        asked.result()
         threading.Event().wait()
 except KeyboardInterrupt:
     sys.exit(130)
