@@ -161,7 +161,7 @@ WANTS = re.compile(
     r"|step|steps|halfway|half way)\b"
     r"(?:(?!forces|means|makes|leaves|is |are )[^,]){0,60}?\b(?:for|to|before|into"
     r"|towards?|from|of|on)"
-    rf"(?: \w+){{0,3}} ?{_DET}$"
+    rf"(?: \w++){{0,3}} ?{_DET}$"
 )
 FOR_IT = re.compile(r"^(?:and |but |or )?(?:to \w+|for|before)\b[^,]{0,40}$")
 NEEDED = re.compile(
