@@ -90,6 +90,7 @@ def test_a_long_sentence_is_cut_where_its_clauses_end_and_shows_it() -> None:
         ("It won’t<br>read your own files", []),
         ("Not included\n---\n| a | b | c |\n|--|--|--|\n| x | y | z |\nIt is so.", ["It is so."]),
         ("- It has no:\n  - tables of files\n\nIt is so.", ["It is so."]),
+        ("It will not\n# \nread your files now. It is very fast.", ["It is very fast."]),
         ("No-code parts:\n- writes your files", ["No-code parts:", "writes your files"]),
         ("Others do not.\n\nIt is very fast.", ["Others do not.", "It is very fast."]),
     ],

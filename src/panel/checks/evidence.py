@@ -20,7 +20,7 @@ from panel.checks.source import ById
 from panel.checks.wordings import differs, kept
 from panel.text import legible
 from panel.workspace.passages import picked
-from panel.workspace.reading import Reading, readings
+from panel.workspace.reading import SENTENCE_END, Reading, readings
 from panel.workspace.tools import Tool
 
 CLOSE = 85.0  # percent of letters in common that make two passages the same one
@@ -34,10 +34,8 @@ PIECE = 3  # words of a line that is quoted beside another, unless it has its la
 _ELLIPSIS = re.compile(r"[\[(]?(?:\. ?\. ?\.|…|⋯)[\])]?")
 _EDGES = " .,;:!?'\"()[]*_-"
 _DENIED = re.compile(r"\b(?:not?|non|never|none|nor|without|cannot|hardly|\w+n't)\b")
-_JUST_DENIED = re.compile(r"(?:not|non|never|cannot|\w+n't)")
 _DENIES = re.compile(r"(?:not|non|never|n['’]t|^)\W*$", re.I)  # or says nothing
 _BLANK, _STOPS = ("", " "), ".,;:!?"
-_SENTENCE_END = re.compile(r"[.!?](?:\s|$)|[。！？]")
 _LABELS = "Name|Tagline|Category|Entry price|Plan|Released"
 _LINES = re.compile(rf"[\n;|]|[.,]? (?=(?:{_LABELS}): )")
 _LABEL = re.compile(r"[ *]*(?P<label>[^\W\d][\w ]{0,30}?)[ *]*:[ *]+(?P<value>\S.*)", re.S)
@@ -150,12 +148,9 @@ def _found(quote: str, source: ShownSource, stands: list[_Stand]) -> FoundQuote:
 def _denial_left_out(text: str, stands: list[_Stand]) -> bool:
     """Whether a quote leaves a "not" out: before its first word, or where it has an ellipsis."""
     gaps = [text[one.span[1] : two.span[0]] for one, two in itertools.pairwise(stands)]
-    if any(_DENIED.search(folded(gap).text) and not _SENTENCE_END.search(gap) for gap in gaps):
+    if any(_DENIED.search(folded(gap).text) and not SENTENCE_END.search(gap) for gap in gaps):
         return True
-    reading, first = stands[0].reading, stands[0].first
-    if not first or not _JUST_DENIED.fullmatch(reading.words[first - 1]):
-        return False
-    return not _SENTENCE_END.search(text, reading.places[first - 1][1], stands[0].span[0])
+    return stands[0].reading.denied(stands[0].first, text)
 
 
 def _undenied(quote: str, text: str, stands: list[_Stand]) -> list[_Stand]:

@@ -72,7 +72,9 @@ def passages(description: str) -> tuple[str, ...]:
         denied = bool(leads and _DENIAL.search(block)) or (denied and inside)
         before = block if passed_over else before
     source = read(description)
-    return tuple(_spread([each for each in found.values() if _stands(each, source)], MOST))
+    return tuple(
+        _spread([each for each in found.values() if _stands(each, description, source)], MOST)
+    )
 
 
 def lines_of(tool: Tool, least: int) -> tuple[str, ...]:
@@ -115,10 +117,15 @@ def picked(text: str) -> str:
     return text.partition(": “")[2].removesuffix("”")
 
 
-def _stands(piece: str, source: Sequence[Reading]) -> bool:
-    """Whether the check of quotes finds a piece word for word; a stray mark may join two words."""
+def _stands(piece: str, description: str, source: Sequence[Reading]) -> bool:
+    """Whether the check of quotes finds a piece word for word, and no "not" before it.
+
+    A stray mark may join two words, and an empty heading stand behind a "not".
+    """
     words = read(piece)[-1].words
-    return any(reading.find(words) is not None for reading in source)
+    found = ((reading, reading.find(words)) for reading in source)
+    first = next(((reading, place) for reading, place in found if place is not None), None)
+    return first is not None and not first[0].denied(first[1], description)
 
 
 def _spread(items: Sequence[T], most: int) -> list[T]:

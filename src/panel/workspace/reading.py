@@ -25,6 +25,8 @@ _TOKEN = re.compile(
 _KINDS = dict.fromkeys("'’ʼ‘`´＇", "'") | dict.fromkeys(".,", "n") | dict.fromkeys("-−", "-")
 _KINDS |= dict.fromkeys("%‰$€£¥₹±≥≤≠≈×+°", "s") | dict.fromkeys("*~\\", "j") | {"#": "#"}
 _KINDS |= dict.fromkeys("<>", "<")
+SENTENCE_END = re.compile(r"[.!?](?:\s|$)|[。！？]")
+_DENIAL = re.compile(r"(?:not|non|never|cannot|\w+n't)")
 _MARKED = ("<", ">", "&", "](")  # without one of these a text has no markup
 _WITHOUT_BLANKS = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR", "IDEOGRAPHIC")
 
@@ -109,6 +111,12 @@ class Reading:
     def back(self, first: int, last: int) -> tuple[int, int]:
         """Return the place in the text of the words from ``first`` to the one before ``last``."""
         return self.places[first][0], self.places[last - 1][1]
+
+    def denied(self, word: int, text: str) -> bool:
+        """Whether a "not" of its sentence stands right before a word; ``text``: what was read."""
+        if not word or not _DENIAL.fullmatch(self.words[word - 1]):
+            return False
+        return not SENTENCE_END.search(text, self.places[word - 1][1], self.places[word][0])
 
     def find(self, words: tuple[str, ...], begin: int = 0) -> int | None:
         """Return the number of the word from which on these words stand; None where they do not."""
