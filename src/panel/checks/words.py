@@ -18,6 +18,7 @@ _TOKEN = re.compile(r"\w++(?:[.&/'’+#-]\w++)*\+{0,2}+")  # a word, compounds a
 _INSIDE = re.compile(r"\w[.&/'’+#-]")  # before a word that is no compound's first
 _WORD = re.compile(r"\w+")
 _DIGITS = re.compile(r"[0-9]+")
+_POSSESSIVE = ("'s", "’s", "'", "’")
 _STOPS = ".,;:!?)"  # behind a word, and no part of it
 # Letters that a pattern without regard to case takes for others; one by one, so that places stay.
 _ALIKE = str.maketrans("İıſ", "iis")
@@ -45,10 +46,9 @@ def lowered(text: str) -> str:
 
 def unpossessed(word: str) -> str:
     """Return a word without its possessive ending: Mistral's → Mistral."""
-    for ending in ("'s", "’s", "'", "’"):
-        if word.endswith(ending):
-            return word[: -len(ending)]
-    return word
+    if not word.endswith(_POSSESSIVE):
+        return word
+    return word[:-2] if word[-1] == "s" else word[:-1]
 
 
 def compounds(text: str) -> list[str]:
@@ -191,6 +191,8 @@ class Words:
         found = self.small & wanted.begins
         if wanted.figures:
             found |= self._figures
+        if len(found) == 1:
+            return self.places[next(iter(found))]
         return sorted(chain.from_iterable(map(self.places.__getitem__, found)))
 
     def _recognise(self) -> None:
