@@ -438,18 +438,3 @@ def test_a_seed_that_the_server_does_not_take_leaves_a_retest_decided(
     done = probing.run("retest", "--tools", 30, "--repeats", 1, "--anyway", "--json")
     found = json.loads(done.out)
     assert (found["verdict"], found["unrealised"]) == ("met", {})
-
-
-@pytest.mark.long
-@pytest.mark.model
-@pytest.mark.timeout(900)  # a busy machine is slow, not wrong
-@pytest.mark.parametrize("name", PROBES)
-def test_each_probe_runs_on_the_real_embedded_model(name: str, space: Space, panel: Panel) -> None:
-    words = ("--tools", "2", "--repeats", "1", "--persona", "builder", "--anyway", "--json")
-    result = panel("probe", name, *words, cwd=space.root)
-    assert result.code == 0, result.err
-    assert "no judgement" in result.err
-    found = json.loads(result.out)
-    assert found["verdict"] in ("met", "not met", "not shown")
-    assert found["model"].startswith("embedded/")
-    assert panel("probe", name, *words, cwd=space.root).out == result.out

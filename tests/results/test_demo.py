@@ -10,6 +10,7 @@ import pytest
 
 from panel.cli.main import ExitCode
 from panel.endpoint.target import Chosen, resolve_target
+from panel.research.probes import PROBES
 from panel.results.publication import publication
 from panel.results.scorecards import scorecards
 from panel.runs.reparse import reparse
@@ -159,9 +160,9 @@ def test_beside_a_real_model_a_demo_counts_in_nothing_over_models(
         ("takes",),
         ("labels", "draw", "5"),
         ("probabilities", "--plan"),
-        ("probe", "hype", "--anyway"),
+        *(("probe", name, "--anyway") for name in PROBES),
     ],
-    ids=lambda command: command[0],
+    ids=" ".join,
 )
 def test_what_is_worked_out_of_verdicts_is_refused_with_the_way_to_a_real_model(
     demo: Space, mock: MockEndpoint, panel: Panel, command: tuple[str, ...]
