@@ -40,6 +40,14 @@ def test_a_take_with_some_words_changed_is_a_warning() -> None:
     assert checks(found, "near-duplicate") == {0: "warning", 1: "warning"}
 
 
+def test_a_take_is_told_of_one_that_is_closer_to_another() -> None:
+    half = FIRST.split()
+    half[: len(half) // 4] = SECOND.split()[: len(half) // 4]
+    others = [a_take(FIRST, a_tool(name)) for name in ("Anvilo", "Bellowfax")]
+    found = check_catalog([*others, a_take(" ".join(half), a_tool("Cogwheel"))])
+    assert checks(found, "near-duplicate") == {0: "error", 1: "error", 2: "warning"}
+
+
 def test_takes_of_the_same_personas_on_other_tools_are_not_alike() -> None:
     labelled = [*takes("development"), *takes("held-out")]
     found = check_catalog([one.subject for one in labelled])

@@ -97,6 +97,13 @@ def test_a_quote_is_altered_only_where_every_place_of_it_has_a_not_before_it(
     assert [one.severity for one in findings] == severities
 
 
+@pytest.mark.parametrize("quote", ["4 GB of memory", "handles up to 128", "needs 14 GB of mem"])
+def test_a_quote_that_begins_or_ends_inside_a_word_is_none_letter_for_letter(quote: str) -> None:
+    tool = a_tool(description="It needs 14 GB of memory. It handles up to 128,000 rows.")
+    findings = check_take(a_take("A ship.", tool, evidence=(quote,)), [])
+    assert [one.check for one in findings if one.check.startswith("evidence")]
+
+
 def test_a_verdict_without_any_quote_is_said_unless_an_editor_wrote_it() -> None:
     assert checks_of(beats={"primitive": "A ship."}) == ["evidence-missing"]
     assert checks_of(beats={}) == []

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from panel.checks import find_quote
+from panel.checks import check_take, find_quote
 from panel.text import sentence_ends
-from tests.support.check_subjects import a_tool, found, said
+from tests.support.check_subjects import a_take, a_tool, found, said
 from tests.support.labelled_takes import FOLDER, tools
 
 CHECK = "quote-outside-source"
@@ -64,6 +64,14 @@ def test_words_that_the_vendor_is_said_to_have_said_and_did_not_are_an_error(
 def test_words_of_the_source_terms_and_code_are_no_finding(text: str) -> None:
     """Marks, case, ellipses and what is put in brackets do not count."""
     assert found(text, CHECK) == []
+
+
+def test_a_tools_name_is_the_vendors_as_a_whole_word_alone() -> None:
+    text = "The tax says “we delete your files at night”."
+    told = check_take(a_take(text, a_tool("Ax")), [])
+    assert [one.severity for one in told if one.check == CHECK] == ["warning"]
+    told = check_take(a_take("By night, Ax says “we delete your files”.", a_tool("Ax")), [])
+    assert [one.severity for one in told if one.check == CHECK] == ["error"]
 
 
 @pytest.mark.parametrize(
