@@ -12,7 +12,7 @@ import pytest
 from panel.checks import OtherTools, Subject, check_take, checking, many
 from panel.checks.findings import Finding
 from panel.workspace.tools import Tool
-from tests.support.check_subjects import a_take, a_tool
+from tests.support.check_subjects import PERSONAS, a_take, a_tool
 from tests.support.labelled_takes import takes
 from tests.support.large_catalogs import many_takes
 
@@ -34,25 +34,25 @@ def test_several_processes_find_what_one_does_in_the_order_of_the_takes() -> Non
     labelled = [one.subject for one in takes("development")]
     subjects = [*names[::-1], *labelled, *names[::3]]
     catalog = list({one.tool.slug: one.tool for one in subjects}.values())
-    with checking(subjects, catalog, processes=3) as found:
-        several = list(found)
+    with checking(catalog, [*PERSONAS.values()], len(subjects), processes=3) as check:
+        several = list(check(subjects))
     assert several == one_by_one(subjects, catalog)
     checks = {finding.check for findings in several for finding in findings}
     assert {"other-tools-fact", "evidence-not-found", "name-outside-source"} <= checks
 
 
 @pytest.mark.slow
-def test_a_tool_under_review_need_not_be_in_the_catalog() -> None:
+def test_a_tool_or_persona_of_a_take_need_not_be_among_those_that_are_known() -> None:
     stranger = a_take(f"A rival of {TOOLS[3].name}, at $77.31.", a_tool("Bellowfax"))
     subjects = [*TAKES[:8], stranger]
-    with checking(subjects, TOOLS, processes=2) as found:
-        assert list(found) == one_by_one(subjects, TOOLS)
+    with checking(TOOLS, [], len(subjects), processes=2) as check:
+        assert list(check(subjects)) == one_by_one(subjects, TOOLS)
 
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_hardly_any_takes_are_no_trouble_to_several_processes(count: int) -> None:
-    with checking(TAKES[:count], TOOLS[:count], processes=4) as found:
-        assert list(found) == one_by_one(TAKES[:count], TOOLS[:count])
+    with checking(TOOLS[:count], [], count, processes=4) as check:
+        assert list(check(TAKES[:count])) == one_by_one(TAKES[:count], TOOLS[:count])
 
 
 @pytest.mark.slow
@@ -60,20 +60,20 @@ def test_a_process_is_started_for_each_core_but_for_few_takes_none(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _process: {0, 1}, raising=False)
-    with checking(TAKES, TOOLS) as found:
+    with checking(TOOLS, [], len(TAKES)) as check:
         assert multiprocessing.active_children() == []
-        alone = list(found)
+        alone = list(check(TAKES))
     monkeypatch.setattr(many, "ALONE", len(TAKES) - 1)
-    with checking(TAKES, TOOLS) as found:
+    with checking(TOOLS, [], len(TAKES)) as check:
         assert len(multiprocessing.active_children()) == 2
-        assert list(found) == alone
+        assert list(check(TAKES)) == alone
     assert multiprocessing.active_children() == []
 
 
 @pytest.mark.slow
 def test_what_ends_the_block_ends_the_processes() -> None:
-    with pytest.raises(KeyboardInterrupt), checking(TAKES, TOOLS, processes=2) as found:
-        next(found)
+    with pytest.raises(KeyboardInterrupt), checking(TOOLS, [], 120, processes=2) as check:
+        next(check(TAKES))
         raise KeyboardInterrupt
     assert multiprocessing.active_children() == []
     assert gc.isenabled()

@@ -6,10 +6,12 @@ Each process has a part of the tools and all takes on them, so that no tool is r
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
-from itertools import chain
+from itertools import chain, zip_longest
 from typing import Any, TypeVar
 
 from panel.checks.findings import Finding, Subject
@@ -22,43 +24,46 @@ from panel.workspace.tools import Tool
 
 ALONE = 1000  # up to this many takes, no other process is started
 CHUNK = 60  # takes
+LOWER = 5  # steps of priority
 
 Thing = TypeVar("Thing")
+Check = Callable[[Sequence[Subject]], Iterator[list[Finding]]]
 _Take = tuple[Any, ...]  # a subject; its tool and persona are places in what the process has
 
 
 @contextmanager
 def checking(
-    subjects: Sequence[Subject], catalog: Sequence[Tool], processes: int | None = None
-) -> Iterator[Iterator[list[Finding]]]:
-    """Check takes as ``check_take`` does; gives the findings of each, in the order of the takes.
+    catalog: Sequence[Tool], personas: Sequence[Persona], takes: int, processes: int | None = None
+) -> Iterator[Check]:
+    """Give a function that checks takes as ``check_take`` does: the findings of each, in order.
 
-    The work goes on while the block does something else. processes: how many to start; None for
-    one a core, or none where the takes are few. Raises PanelError where one is lost.
+    It is called once. Where other processes do the work, they read the catalog while the block
+    looks for the takes, and check them while it does something else. takes: how many there will
+    be, at most. processes: how many to start; None for one a core, or none where the takes are
+    few. Raises PanelError where one is lost.
     """
     if processes is None:
-        processes = cores() if len(subjects) > ALONE else 1
-    if processes < 2:
-        with _no_collecting():
-            others = OtherTools(catalog)
-            yield (check_take(subject, others) for subject in subjects)
-        return
-    tools = _each_once([*catalog, *(subject.tool for subject in subjects)])
-    personas = _each_once(subject.persona for subject in subjects)
+        processes = cores() if takes > ALONE else 1
     with _no_collecting(), ExitStack() as stack:
-        parts = [
-            _Part(stack, tools[start::processes], personas)
-            for start in range(min(processes, len(tools)))
-        ]
-        known: dict[ById[Tool], Traces] = {}
-        for part, traces in [(part, part.ask(_traces)) for part in parts]:
-            known.update(zip(part.places, traces.result(), strict=True))
-        others = OtherTools(catalog, known)
-        whose = {tool: part for part in parts for tool in part.places}
-        for subject in subjects:
-            whose[ById(subject.tool)].takes.append(subject)
-        found = {part: part.check(others) for part in parts}
-        yield (next(found[whose[ById(subject.tool)]]) for subject in subjects)
+        if processes < 2:
+            others = OtherTools(catalog)
+            yield lambda subjects: (check_take(subject, others) for subject in subjects)
+            return
+        many = max(1, min(processes, len(catalog)))
+        parts = [_Part(stack, catalog[start::many], personas) for start in range(many)]
+        yield lambda subjects: _spread(subjects, parts)
+
+
+def _spread(subjects: Sequence[Subject], parts: Sequence[_Part]) -> Iterator[list[Finding]]:
+    """Have each take checked by the part that has its tool."""
+    whose = {tool: part for part in parts for tool in part.tools}
+    asked = [whose.get(ById(subject.tool), parts[0]) for subject in subjects]
+    for part, subject in zip(asked, subjects, strict=True):
+        part.takes.append(subject)
+    rows = zip_longest(*(part.traces.result() for part in parts))
+    catalog = [traces for row in rows for traces in row if traces is not None]
+    found = {part: part.check(catalog) for part in parts}
+    return (next(found[part]) for part in asked)
 
 
 @contextmanager
@@ -73,68 +78,80 @@ def _no_collecting() -> Iterator[None]:
             gc.enable()
 
 
-def _each_once(things: Iterable[Thing]) -> list[Thing]:
-    return list({id(thing): thing for thing in things}.values())
+def _places(things: Sequence[Thing]) -> dict[ById[Thing], int]:
+    return {ById(thing): place for place, thing in enumerate(things)}
 
 
 class _Part:
-    """A process with a part of the tools. places: where it has each; takes: those on them."""
+    """A process with a part of the tools. traces: what is found in them; takes: those on them."""
 
-    def __init__(self, stack: ExitStack, tools: list[Tool], personas: list[Persona]) -> None:
-        self.places = {ById(tool): place for place, tool in enumerate(tools)}
+    def __init__(self, stack: ExitStack, tools: Sequence[Tool], personas: Sequence[Persona]):
+        self.tools, self._personas = _places(tools), _places(personas)
         self.takes: list[Subject] = []
-        self._personas = {id(persona): place for place, persona in enumerate(personas)}
-        self._pool: ProcessPoolExecutor = stack.enter_context(pool(1, _begin, tools, personas))
+        self._pool: ProcessPoolExecutor = stack.enter_context(pool(1, _begin))
+        self.traces: Future[list[Traces]] = self._ask(_traces, tools, personas)
 
-    def ask(self, work: Callable[..., Any], *words: Any) -> Future[Any]:
+    def _ask(self, work: Callable[..., Any], *words: Any) -> Future[Any]:
         """Have something done after all that was asked before."""
         with without_interrupts():  # the process starts with the first
             return self._pool.submit(work, *words)
 
-    def check(self, others: OtherTools) -> Iterator[list[Finding]]:
+    def check(self, catalog: Sequence[Traces]) -> Iterator[list[Finding]]:
         """Have all takes checked; gives their findings in order, each when it is there."""
-        asked = [self.ask(_learn, others)]
+        asked = [self._ask(_learn, catalog)]
         for start in range(0, len(self.takes), CHUNK):
             takes = [self._packed(take) for take in self.takes[start : start + CHUNK]]
-            asked.append(self.ask(_check, takes))
+            asked.append(self._ask(_check, takes))
         return chain.from_iterable(each.result() for each in asked)
 
     def _packed(self, take: Subject) -> _Take:
-        tool, persona = self.places[ById(take.tool)], self._personas[id(take.persona)]
-        words = (take.text, take.verdict, take.confidence, dict(take.beats), take.evidence)
-        return (tool, persona, *words, take.picked)
+        tool, persona = ById(take.tool), ById(take.persona)
+        return (
+            self.tools.get(tool, take.tool),
+            self._personas.get(persona, take.persona),
+            *(take.text, take.verdict, take.confidence, dict(take.beats), take.evidence),
+            take.picked,
+        )
 
 
 class _Here:
     """What a process of a part knows, which it gets once and not with every take."""
 
-    def __init__(self, tools: list[Tool], personas: list[Persona]) -> None:
+    def __init__(self, tools: Sequence[Tool], personas: Sequence[Persona]) -> None:
         self.tools, self.personas = tools, personas
         self.others = OtherTools([])
+
+    def subject(self, take: _Take) -> Subject:
+        """Return what was packed."""
+        tool, persona, *words = take
+        return Subject(
+            self.tools[tool] if isinstance(tool, int) else tool,
+            self.personas[persona] if isinstance(persona, int) else persona,
+            *words,
+        )
 
 
 _here = _Here([], [])
 
 
-def _begin(tools: list[Tool], personas: list[Persona]) -> None:
-    global _here  # noqa: PLW0603
+def _begin() -> None:
     gc.disable()
+    if sys.platform != "win32":
+        os.nice(LOWER)  # the process that waits for this one has its own work first
+
+
+def _traces(tools: Sequence[Tool], personas: Sequence[Persona]) -> list[Traces]:
+    global _here  # noqa: PLW0603
     _here = _Here(tools, personas)
-
-
-def _traces() -> list[Traces]:
-    for tool in _here.tools:
+    for tool in tools:
         source_of(tool)  # which has its figures; so its words are found only once
-    return list(map(traces_of, _here.tools))
+    return list(map(traces_of, tools))
 
 
-def _learn(others: OtherTools) -> list[list[Finding]]:
-    _here.others = others
+def _learn(catalog: Sequence[Traces]) -> list[list[Finding]]:
+    _here.others = OtherTools.of(catalog)
     return []
 
 
 def _check(takes: list[_Take]) -> list[list[Finding]]:
-    return [
-        check_take(Subject(_here.tools[tool], _here.personas[persona], *words), _here.others)
-        for tool, persona, *words in takes
-    ]
+    return [check_take(_here.subject(take), _here.others) for take in takes]

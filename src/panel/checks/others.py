@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import chain, islice
-from typing import overload
+from typing import NamedTuple
 
 from panel.checks.findings import Finding, Span, Spans, Subject, at
 from panel.checks.folding import folded
@@ -19,70 +19,72 @@ TELLING = 3  # significant digits
 # Figures that look exact and are not: powers of two, the days of a year, usual uptimes.
 _COMMON = frozenset(listed("1.28 2.56 5.12 1.024 2.048 4.096 8.192 3.65 9.99 9.999 9.95"))
 _Key = tuple[str, str, float, str]
-Traces = tuple[tuple[str, ...], frozenset[_Key]]  # words of a tool's name, its telling figures
 
 
-class OtherTools(Sequence[Tool]):
+class Traces(NamedTuple):
+    """What an index of a catalog holds of one tool: its name, word by word, and telling figures."""
+
+    slug: str
+    name: str
+    words: tuple[str, ...]
+    figures: frozenset[_Key]
+
+
+class OtherTools:
     """A catalog indexed by names and distinctive figures, for the checks of many takes.
 
-    A sequence of its tools. The tool under review may be among them; the checks skip it.
+    The tool under review may be among its tools; the checks skip it.
     """
 
-    def __init__(
-        self, tools: Sequence[Tool], before: OtherTools | Mapping[ById[Tool], Traces] | None = None
-    ) -> None:
+    def __init__(self, tools: Iterable[Tool], before: OtherTools | None = None) -> None:
         """Index a catalog; of tools that are in ``before`` nothing is read again."""
-        self._tools = tuple(tools)
-        known = before._traces if isinstance(before, OtherTools) else before or {}
-        self._traces: dict[ById[Tool], Traces] = {
-            key: known.get(key) or _traces(key) for key in map(ById, self._tools)
+        known = {} if before is None else before._known
+        self._known: dict[ById[Tool], Traces] = {
+            key: known.get(key) or _traces(key) for key in map(ById, tools)
         }
-        self._names: dict[str, list[tuple[tuple[str, ...], Tool]]] = {}
+        self._index(self._known.values())
+
+    @classmethod
+    def of(cls, traces: Iterable[Traces]) -> OtherTools:
+        """Index a catalog by what was found in its tools, in their order."""
+        made = cls([])
+        made._index(traces)
+        return made
+
+    def _index(self, catalog: Iterable[Traces]) -> None:
+        self._tools = tuple(catalog)
+        self._names: dict[str, list[Traces]] = {}
         self._firsts = set[str]()  # the first letters up to a sign of those names
-        self._longest = max((len(words) for words, _keys in self._traces.values()), default=0)
-        self._figures: dict[_Key, list[str]] = {}
-        self._slugs = {tool.slug: tool for tool in self._tools}
-        for tool, (words, keys) in zip(self._tools, self._traces.values(), strict=True):
-            if len("".join(words)) > 2:
-                self._names.setdefault(words[0], []).append((words, tool))
-                self._firsts.add(next(iter(words_in(words[0]).places)))
-            for key in keys:
-                self._figures.setdefault(key, []).append(tool.slug)
-
-    @overload
-    def __getitem__(self, index: int) -> Tool: ...
-    @overload
-    def __getitem__(self, index: slice) -> tuple[Tool, ...]: ...
-    def __getitem__(self, index: int | slice) -> Tool | tuple[Tool, ...]:
-        return self._tools[index]
-
-    def __len__(self) -> int:
-        return len(self._tools)
+        self._longest = max((len(tool.words) for tool in self._tools), default=0)
+        self._figures: dict[_Key, list[Traces]] = {}
+        for tool in self._tools:
+            if len("".join(tool.words)) > 2:
+                self._names.setdefault(tool.words[0], []).append(tool)
+                self._firsts.add(next(iter(words_in(tool.words[0]).places)))
+            for key in tool.figures:
+                self._figures.setdefault(key, []).append(tool)
 
     def same_traces(self, other: OtherTools) -> bool:
         """Whether both catalogs leave the same findings in a take, whatever it says."""
-        return self._told() == other._told()
+        return {*self._tools} == {*other._tools}
 
-    def _told(self) -> dict[str, tuple[str, object]]:
-        return {key.thing.slug: (key.thing.name, traces) for key, traces in self._traces.items()}
-
-    def named(self, text: str) -> Iterator[tuple[Span, Tool]]:
+    def named(self, text: str) -> Iterator[tuple[Span, Traces]]:
         """Yield spans and tools of the names in a text that are spelled as in the catalog."""
         found = words_in(text)
         firsts = found.small & self._firsts
         for place in sorted(chain.from_iterable(map(found.places.__getitem__, firsts))):
             tokens = [*islice(found.tokens_from(place), self._longest)]
             words = tuple(word for _start, _end, word in tokens)
-            for name, tool in self._names.get(words[0], ()) if words else ():
-                if words[: len(name)] == name:
-                    last = tokens[len(name) - 1][0]
-                    yield (place, last + len(name[-1])), tool
+            for tool in self._names.get(words[0], ()) if words else ():
+                many = len(tool.words)
+                if words[:many] == tool.words:
+                    yield (place, tokens[many - 1][0] + len(tool.words[-1])), tool
 
-    def owner(self, quantity: Quantity, but: str) -> Tool | None:
+    def owner(self, quantity: Quantity, but: str) -> Traces | None:
         """Return the only tool, besides the slug ``but``, that states a figure; None otherwise."""
         key = _telling(quantity)
-        owners = [slug for slug in self._figures.get(key, ()) if slug != but] if key else []
-        return self._slugs[owners[0]] if len(owners) == 1 else None
+        owners = [tool for tool in self._figures.get(key, ()) if tool.slug != but] if key else []
+        return owners[0] if len(owners) == 1 else None
 
 
 def _telling(quantity: Quantity) -> _Key | None:
@@ -98,7 +100,7 @@ def _telling(quantity: Quantity) -> _Key | None:
     return quantity.kind, quantity.unit, float(f"{size:.9g}"), ""
 
 
-def index_of(others: Sequence[Tool]) -> OtherTools:
+def index_of(others: OtherTools | Sequence[Tool]) -> OtherTools:
     """Return the index of a catalog; the latest few are cached."""
     if isinstance(others, OtherTools):
         return others
@@ -126,9 +128,9 @@ def traces_of(tool: Tool) -> Traces:
 
 @lru_cache(maxsize=8192)
 def _traces(key: ById[Tool]) -> Traces:
-    words = tuple(compounds(key.thing.name))
-    keys = (_telling(one) for one in figures_of(key.thing))
-    return words, frozenset(key for key in keys if key is not None)
+    tool = key.thing
+    telling = frozenset(filter(None, map(_telling, figures_of(tool))))
+    return Traces(tool.slug, tool.name, tuple(compounds(tool.name)), telling)
 
 
 @lru_cache(maxsize=4)
@@ -148,7 +150,7 @@ def check_others(
     figures: those that are not in the source.
     """
     text = subject.text
-    found: list[tuple[Span, Tool, str]] = []
+    found: list[tuple[Span, Traces, str]] = []
     told = Spans()
     for span, tool in others.named(text):
         name = folded(tool.name).text
@@ -166,7 +168,7 @@ def check_others(
     return [_finding(text, span, tool, what, counts[tool.slug]) for span, tool, what in found]
 
 
-def _finding(text: str, span: Span, tool: Tool, what: str, count: int) -> Finding:
+def _finding(text: str, span: Span, tool: Traces, what: str, count: int) -> Finding:
     message = f"{what} of another tool, {tool.name}, and not in this tool's record"
     if count > 1:
         message += f" (one of {count} in this take)"

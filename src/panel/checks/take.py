@@ -13,7 +13,7 @@ from panel.checks.form import check_form
 from panel.checks.licences import check_licences
 from panel.checks.mentions import licence_mentions
 from panel.checks.names import check_names
-from panel.checks.others import check_others, index_of
+from panel.checks.others import OtherTools, check_others, index_of
 from panel.checks.quotations import check_quotations
 from panel.checks.scenario import Scenario
 from panel.checks.sentences import Sentences
@@ -22,7 +22,7 @@ from panel.checks.wording import check_wording
 from panel.workspace.tools import Tool
 
 
-def check_take(subject: Subject, others: Sequence[Tool]) -> list[Finding]:
+def check_take(subject: Subject, others: OtherTools | Sequence[Tool]) -> list[Finding]:
     """Check one take against what its persona was shown; findings come sorted by span.
 
     others: the rest of the catalog, or all of it. For many takes, pass one ``OtherTools``,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any
@@ -71,27 +72,34 @@ def lint(
     """Check the takes for what an editor should look at, without a model."""
     workspace = open_tools()
     selection = Selection(tool or [], persona or [], category or [], endpoint, model)
-    with opened_for(workspace, selection) as (target, connection):
-        # Near-duplicates and worn openings show only across the whole catalog.
-        every = subjects(workspace, target, connection)
-        demo = target.endpoint.demo
-    wanted = {(one.slug, who.id) for one, who in target.pairs}
-    chosen = {
-        index: subject
-        for index, subject in enumerate(every)
-        if (subject.tool.slug, subject.persona.id) in wanted
-    }
     loud = notes or fail_on is FailOn.NOTE
-    with checking(list(chosen.values()), workspace.tools) as found:
+    with ExitStack() as stack:
+        with opened_for(workspace, selection) as (target, connection):
+            wanted = {(one.slug, who.id) for one, who in target.pairs}
+            check = stack.enter_context(
+                checking(workspace.tools, workspace.personas, takes=len(wanted))
+            )
+            # Near-duplicates and worn openings show only across the whole catalog.
+            every = subjects(workspace, target, connection)
+            demo = target.endpoint.demo
+        chosen = {
+            index: subject
+            for index, subject in enumerate(every)
+            if (subject.tool.slug, subject.persona.id) in wanted
+        }
+        found = check(list(chosen.values()))
         across = check_catalog(every)
-        checked = [
-            _Checked(subject, in_order(findings + across.get(index, [])))
-            for (index, subject), findings in zip(chosen.items(), found, strict=True)
-        ]
+        checked = list[_Checked]()
+
+        def each() -> Iterator[_Checked]:
+            for (index, subject), findings in zip(chosen.items(), found, strict=True):
+                checked.append(_Checked(subject, in_order(findings + across.get(index, []))))
+                yield checked[-1]
+
         if as_json:
-            print_json([_record(one) for one in checked])
+            print_json([_record(one) for one in each()])
         else:
-            _print(checked, shown=SEVERITIES if loud else SEVERITIES[:2])
+            _print(each(), shown=SEVERITIES if loud else SEVERITIES[:2])
     _sum_up(checked, demo, hidden=not (loud or as_json))
     _point_at_worn(every, worn_elsewhere(every, across, chosen))
     if (language := workspace.settings.panel.language).split("-")[0].lower() != "en":
@@ -106,14 +114,16 @@ def lint(
 _Line = list[tuple[str, str]]  # pieces of a line, each with its style
 
 
-def _print(checked: list[_Checked], shown: tuple[str, ...]) -> None:
-    lines = list[_Line]()
-    for one in checked:
-        if findings := [finding for finding in one.findings if finding.severity in shown]:
-            lines.append(_head(one.subject))
-            for finding in findings:
-                lines += _lines(finding)
-    print_lines(lines)
+def _print(checked: Iterable[_Checked], shown: tuple[str, ...]) -> None:
+    """Print the findings of each take; what comes first is printed while others are checked."""
+    print_lines(line for one in checked for line in _told(one, shown))
+
+
+def _told(one: _Checked, shown: tuple[str, ...]) -> Iterator[_Line]:
+    if findings := [finding for finding in one.findings if finding.severity in shown]:
+        yield _head(one.subject)
+        for finding in findings:
+            yield from _lines(finding)
 
 
 def _head(subject: Subject) -> _Line:
