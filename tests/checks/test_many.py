@@ -5,12 +5,14 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import os
+import resource
 from dataclasses import replace
 
 import pytest
 
 from panel.checks import OtherTools, Subject, check_take, checking, many
 from panel.checks.findings import Finding
+from panel.errors import UsageError
 from panel.workspace.tools import Tool
 from tests.support.check_subjects import PERSONAS, a_take, a_tool
 from tests.support.labelled_takes import takes
@@ -77,3 +79,17 @@ def test_what_ends_the_block_ends_the_processes() -> None:
         raise KeyboardInterrupt
     assert multiprocessing.active_children() == []
     assert gc.isenabled()
+
+
+@pytest.mark.slow
+def test_an_error_before_the_takes_are_found_ends_the_processes_without_their_reading_on() -> None:
+    """Of 2,000 tools two processes would read for seconds; none of it is waited for."""
+    tools, _takes = many_takes(2000)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+    with pytest.raises(UsageError), checking(tools, [], 8000, processes=2):
+        raise UsageError("the store has nothing")
+    used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
+    with checking(tools, [], 8000, processes=2) as check:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+        list(check([]))
+    assert used < (resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before) / 2

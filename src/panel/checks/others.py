@@ -52,12 +52,12 @@ class OtherTools:
         return made
 
     def _index(self, catalog: Iterable[Traces]) -> None:
-        self._tools = tuple(catalog)
+        self._all = tuple(catalog)
         self._names: dict[str, list[Traces]] = {}
         self._firsts = set[str]()  # the first letters up to a sign of those names
-        self._longest = max((len(tool.words) for tool in self._tools), default=0)
+        self._longest = max((len(tool.words) for tool in self._all), default=0)
         self._figures: dict[_Key, list[Traces]] = {}
-        for tool in self._tools:
+        for tool in self._all:
             if len("".join(tool.words)) > 2:
                 self._names.setdefault(tool.words[0], []).append(tool)
                 self._firsts.add(next(iter(words_in(tool.words[0]).places)))
@@ -66,7 +66,7 @@ class OtherTools:
 
     def same_traces(self, other: OtherTools) -> bool:
         """Whether both catalogs leave the same findings in a take, whatever it says."""
-        return {*self._tools} == {*other._tools}
+        return {*self._all} == {*other._all}
 
     def named(self, text: str) -> Iterator[tuple[Span, Traces]]:
         """Yield spans and tools of the names in a text that are spelled as in the catalog."""

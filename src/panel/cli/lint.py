@@ -115,7 +115,7 @@ _Line = list[tuple[str, str]]  # pieces of a line, each with its style
 
 
 def _print(checked: Iterable[_Checked], shown: tuple[str, ...]) -> None:
-    """Print the findings of each take; what comes first is printed while others are checked."""
+    """Print the findings of each take; they are made into lines while others are checked."""
     print_lines(line for one in checked for line in _told(one, shown))
 
 
