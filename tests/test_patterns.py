@@ -47,6 +47,7 @@ COMMON = (
 ENDS = ("!", "\n!", "A", "0", ")", "")
 SMALL, LARGE = 3_000, 12_000  # characters
 SLOW = 0.02  # seconds of the processor for LARGE characters; what is below may grow as it likes
+PUT_IN = 12  # first places of a text that matches, at each of which something is put in
 BOUND = 8.0  # 4 is in line, 16 is the square
 
 
@@ -142,9 +143,11 @@ def try_on_what_is_slow(place: str, pattern: Pattern, ways: frozenset[str]) -> N
     )
     @given(matching, places, st.sampled_from(COMMON), st.sampled_from(ENDS))
     def try_on(example: str, cut: tuple[int, int], common: str, end: str) -> None:
-        one = example[: cut[0]]
-        for before, piece in (*pumped(example, cut), (one, common)):
+        for before, piece in pumped(example, cut):
             hold(before, piece, end)
+        for place in range(min(len(example), PUT_IN) + 1):
+            for piece in {common, " "}:
+                hold(example[:place], piece, end)
 
     for piece in COMMON:
         hold("", piece, "a")

@@ -73,6 +73,7 @@ def test_addresses_have_one_written_form(written: str, address: str) -> None:
         "ann.@example.org",
         "an..n@example.org",
         '"ann"@example.org',
+        "=?utf-8?q?ann?=@example.org",
         "ann@example.org\r\nBcc: eve@example.org",
         "ann\r\nRCPT TO:<eve@example.org>@example.org",
         "ann\0@example.org",

@@ -323,3 +323,9 @@ def test_what_a_kill_left_half_written_is_deleted_after_an_hour(tmp_path: Path) 
         os.utime(half, (time.time() - age,) * 2)
     assert outbox.expire() == 1
     assert sorted(each.name for each in outbox.folder.iterdir()) == [".new.eml", file.name]
+
+
+def test_a_half_that_becomes_a_mail_meanwhile_is_no_fault_of_the_disk(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path / "outbox")
+    outbox.put(MESSAGE).with_name(".gone.eml").symlink_to("renamed meanwhile")
+    assert outbox.expire() == 0

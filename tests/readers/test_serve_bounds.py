@@ -34,7 +34,7 @@ from panel.readers.serve.protocol import (
     BoundedProtocol,
 )
 from panel.readers.serve.proxies import TrustedProxies, parse_address
-from panel.readers.serve.server import bind, make_server, narrate
+from panel.readers.serve.server import bind, make_server, narrate, once_a_minute
 from tests.support.desk_session import desk_open
 from tests.support.raw_client import GET, answered, asked, heard, opened, wait_until_cut
 from tests.support.readers_server import Served, serving
@@ -396,6 +396,15 @@ def test_the_same_line_is_narrated_once_a_minute() -> None:
         logging.getLogger("uvicorn.error").warning("another\nline")
     room = "no room OSError(24, 'Too many open files')"
     assert said == ["Invalid HTTP request received.", room] * 2 + ["another line"]
+
+
+def test_what_the_program_itself_says_is_narrated_once_a_minute_too() -> None:
+    said, now = list[str](), [0.0]
+    log = once_a_minute(said.append, lambda: now[0])
+    for turn in range(1000):
+        log("The outbox is full.")
+        now[0] = turn / 10
+    assert said == ["The outbox is full."] * 2
 
 
 @pytest.mark.slow

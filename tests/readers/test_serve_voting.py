@@ -13,9 +13,11 @@ from starlette.requests import Request
 
 from panel.readers.community.ledger import FOLDER, Ledger
 from panel.readers.community.votes import FILE, share_json
+from panel.readers.serve import pages
 from panel.readers.serve.limits import Bound
 from panel.readers.serve.proxies import TrustedProxies
-from panel.readers.serve.visitors import address_of, is_secure
+from panel.readers.serve.visitors import address_of, cookie_of, is_secure
+from panel.workspace.tools import slugify
 from tests.support.readers_server import Reply, Served, limits, serving
 
 LOOSE = Bound(10_000, 1, 10_000)
@@ -25,6 +27,23 @@ LOOSE = Bound(10_000, 1, 10_000)
 def site(tmp_path: Path) -> Iterator[Served]:
     with serving(tmp_path) as served:
         yield served
+
+
+@pytest.mark.parametrize(
+    ("sent", "found"),
+    [
+        (["reader=1.a"], "1.a"),
+        (["a=b; reader=1.a;c"], "1.a"),
+        (["x=1", "reader = 1.a "], "1.a"),
+        (['a="\\073; reader=1.a'], "1.a"),
+        (['reader="' + "\\" * 16_000 + '"'], '"' + "\\" * 16_000 + '"'),
+        (["other_reader=1.a", "reader"], ""),
+        ([], ""),
+    ],
+)
+def test_a_cookie_is_read_as_it_was_sent(sent: list[str], found: str) -> None:
+    headers = [(b"cookie", each.encode()) for each in sent]
+    assert cookie_of(Request({"type": "http", "headers": headers}), "reader") == found
 
 
 @pytest.fixture
@@ -252,3 +271,28 @@ def test_only_a_trusted_proxy_can_say_that_the_browser_uses_https(
         origin = served.origin.replace("http:", "https:") if secure else served.origin
         reply = served.post("/vote", fields, X_Forwarded_Proto="https", Origin=origin)
         assert ("Secure" in reply.headers["set-cookie"]) is secure
+
+
+def test_a_tool_without_a_page_is_not_named_among_the_votes(tmp_path: Path) -> None:
+    """One that is held, or was never published: it has votes, from elsewhere or from before."""
+    counted = {"kind": "import", "digest": "x", "counted": {"held": [3, 1], "anvil": [1, 0]}}
+    Ledger(tmp_path / "space" / FOLDER / FILE, lambda _line: None, lambda: None).append(counted)
+    with serving(tmp_path) as site:
+        assert [each["tool"] for each in site.get("/api/votes.json").json["votes"]] == ["anvil"]
+        assert site.get("/api/votes/held.json").status == 404
+
+
+def test_a_name_longer_than_any_slug_is_no_tools_and_is_not_looked_at(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """To compose its letters may take the square of their number."""
+    looked = list[str]()
+
+    def slugified(text: str) -> str:
+        looked.append(text)
+        return slugify(text)
+
+    monkeypatch.setattr(pages, "slugify", slugified)
+    tools = pages.Tools(tmp_path)
+    assert "a" + "\u0344" * 2000 not in tools and looked == []
+    assert "anvil" not in tools and looked == ["anvil"]

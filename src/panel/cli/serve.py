@@ -75,7 +75,7 @@ def serve(
             hosts,
             votes_per_address=site.votes_per_address,
         )
-        made = application.create_app(serving, os.environ, note)
+        made = application.create_app(serving, os.environ, server.once_a_minute(note))
         if not is_loopback(host):
             note(
                 f"Listening on {host}: other machines can reach this. Put a proxy that speaks "

@@ -18,7 +18,7 @@ from panel.desk.pages import read_form
 from panel.errors import UsageError
 from panel.readers.community.networks import networks_of
 from panel.readers.serve.limits import Bound, VisitLimiter
-from panel.readers.serve.visitors import address_of, is_secure
+from panel.readers.serve.visitors import address_of, cookie_of, is_secure
 
 COOKIE = "panel_desk"
 IDLE_SECONDS = 2 * 3600.0
@@ -161,8 +161,7 @@ def _name(request: Request) -> str:
 
 
 def _cookie(request: Request) -> str:
-    # Not http.cookies: it drops all cookies where one of another program on this host is odd.
-    return request.cookies.get(_name(request), "")
+    return cookie_of(request, _name(request))
 
 
 def _set_cookie(answer: Response, request: Request, key: str) -> None:

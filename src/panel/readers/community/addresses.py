@@ -22,6 +22,8 @@ def parse_address(text: str) -> str:
         raise UsageError(
             f"{_shown(text)} is not an e-mail address: {error} Write name@example.org."
         ) from None
+    if "=?" in found.original:  # an encoded word (RFC 2047), which a mail's header would undo
+        raise UsageError(f"{_shown(text)} is an address that no mail can be written to.")
     assert found.ascii_email is not None  # the local part is ASCII, so the address has this form
     return found.ascii_email
 

@@ -6,7 +6,7 @@ import email
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -102,9 +102,10 @@ class Outbox:
         expired = 0
         for file in self.folder.glob("*.eml"):
             kept = HALVES_KEPT if file.name.startswith(".") else KEPT
-            if time.time() - file.stat().st_mtime > kept.total_seconds():
-                file.unlink(missing_ok=True)
-                expired += 1
+            with suppress(FileNotFoundError):  # put() has renamed it
+                if time.time() - file.stat().st_mtime > kept.total_seconds():
+                    file.unlink()
+                    expired += 1
         return expired
 
     def flush(self, smtp: SmtpSender | None) -> Flushed:

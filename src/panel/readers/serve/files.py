@@ -25,7 +25,7 @@ from panel.readers.serve.guard import POLICY
 CHUNK = 64 * 1024  # bytes
 # A file may change again in the second it was written in, and a date would not tell.
 SETTLED_SECONDS = 2.0
-_RANGE = re.compile(r"bytes\s*=\s*([0-9]{0,18})\s*-\s*([0-9]{0,18})\s*", re.IGNORECASE)
+_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})", re.IGNORECASE)  # RFC 9110, 14.1.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +132,7 @@ class FileAnswer(Response):
         except Unsatisfiable:
             self.status_code, begin = 416, end
             self.headers["content-range"] = f"bytes */{end}"
+            self.headers["cache-control"] = "no-store"
         if self.status_code == 304:
             for name in ("content-length", "content-type", POLICY):  # the browser keeps the page's
                 del self.headers[name]

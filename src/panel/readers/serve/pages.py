@@ -20,7 +20,7 @@ from starlette.types import Receive, Scope, Send
 from panel.errors import UsageError
 from panel.readers.serve.files import FileAnswer, OpenFile
 from panel.readers.serve.guard import POLICY, content_policy
-from panel.workspace.tools import slugify
+from panel.workspace.tools import SLUG_CHARACTERS, slugify
 
 # The files of a site. Anything else in the folder is not meant for readers.
 TEXTS = frozenset({".html", ".xml", ".json", ".txt", ".webmanifest"})
@@ -141,10 +141,19 @@ class Tools:
         """Whether there is such a tool. The folder is read each time: a site is published again."""
         if slug in self._given:
             return True
-        if not slug or slugify(slug) != slug:
+        # To compose letters takes the square of their number, and no slug has so many.
+        if not slug or len(slug) > SLUG_CHARACTERS or slugify(slug) != slug:
             return False
         files = (self._folder / slug / "index.html", self._folder / f"{slug}.html")
         return any(file.is_file() for file in files)
+
+    def listed(self) -> frozenset[str]:
+        """Return the slugs of all of them."""
+        try:
+            files = [*self._folder.iterdir()]
+        except OSError:
+            return self._given
+        return self._given.union(file.name.removesuffix(".html") for file in files)
 
 
 def check_folder(folder: Path) -> None:

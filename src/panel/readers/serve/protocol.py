@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import http
 import re
+from contextlib import suppress
 from typing import Any
 
 import h11
@@ -88,7 +89,8 @@ class Wire:
         """End our side."""
         if not self.is_closing():
             self.ended_at = asyncio.get_running_loop().time()
-            self._transport.write_eof()
+            with suppress(OSError):  # reset by the other side a moment ago
+                self._transport.write_eof()
             self._transport.resume_reading()
 
 

@@ -107,27 +107,38 @@ def make_server(
     )
 
 
-def narrate(log: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
-    """Pass the errors of uvicorn, asyncio and the application to ``log``, one line each.
+def once_a_minute(
+    log: Callable[[str], None], clock: Callable[[], float] = time.monotonic
+) -> Callable[[str], None]:
+    """Return a log that passes the same line on once a minute at most.
 
-    The same line comes once a minute at most, so that what anybody may send fills no disk.
+    So what anybody may send fills no disk.
     """
+    said: dict[str, float] = {}
+
+    def passed(line: str) -> None:
+        now = clock()
+        if now - said.get(line, -SAME_LINE_SECONDS) < SAME_LINE_SECONDS:
+            return
+        said.pop(line, None)
+        said[line] = now
+        if len(said) > MOST_LINES:
+            del said[next(iter(said))]
+        log(line)
+
+    return passed
+
+
+def narrate(log: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
+    """Pass the errors of uvicorn, asyncio and the application to ``log``, once a minute each."""
+    passed = once_a_minute(log, clock)
 
     class Narrator(logging.Handler):
-        said: dict[str, float] = {}  # noqa: RUF012 - one handler, made here
-
         def emit(self, record: logging.LogRecord) -> None:
             line = record.getMessage()
             if record.exc_info and record.exc_info[1] is not None:
                 line += f" {record.exc_info[1]!r}"
-            line, now = " ".join(line.split()), clock()
-            if now - self.said.get(line, -SAME_LINE_SECONDS) < SAME_LINE_SECONDS:
-                return
-            self.said.pop(line, None)
-            self.said[line] = now
-            if len(self.said) > MOST_LINES:
-                del self.said[next(iter(self.said))]
-            log(line)
+            passed(" ".join(line.split()))
 
     narrator = Narrator(level=logging.WARNING)
     for name in ("uvicorn", "asyncio"):

@@ -120,12 +120,14 @@ async def share(request: Request) -> Response:
 
 
 async def shares(request: Request) -> Response:
-    """GET /api/votes.json: the same for every tool that has votes."""
+    """GET /api/votes.json: the same for every tool that has votes, and may be voted on."""
     return _tagged(request, await run_in_threadpool(_shares, site_of(request)))
 
 
 def _shares(site: Site) -> bytes:
-    found = (share_json(tool, *pair) for tool, pair in site.votes.counts().items())
+    known = site.tools.listed()
+    counts = site.votes.counts().items()
+    found = (share_json(tool, *pair) for tool, pair in counts if tool in known)
     return b'{"votes":[' + b",".join(found) + b"]}"
 
 
