@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -135,3 +138,27 @@ def test_takes_in_another_language_are_said_to_be_read_in_part(space: Space, pan
     assert "read English" not in panel("lint", cwd=space.root).err
     edit(space.root / "panel.toml", "[panel]", '[panel]\nlanguage = "fr"')
     assert "in 'fr', and the checks read English" in panel("lint", cwd=space.root).err
+
+
+@pytest.mark.process
+@pytest.mark.slow
+def test_no_module_of_the_workspace_runs_where_other_processes_check(
+    space: Space, panel: Panel, tmp_path: Path
+) -> None:
+    asked(space, panel, CLAIM)
+    file = space.root / "multiprocessing" / "__init__.py"
+    file.parent.mkdir()
+    file.write_text(f"open({str(tmp_path / 'started')!r}, 'w')\n")
+    script = tmp_path / "bin" / "panel"  # as pip installs it: its own folder is looked into first
+    script.parent.mkdir()
+    script.write_text(
+        "import panel.checks.many\n"
+        "from panel.cli.main import main\n"
+        "if __name__ == '__main__':\n"
+        "    panel.checks.many.ALONE = 0\n"
+        "    main()\n"
+    )
+    asking = [sys.executable, str(script), "lint"]
+    done = subprocess.run(asking, check=False, cwd=space.root, capture_output=True, text=True)
+    assert done.returncode == 1 and "Anvil · Builder: ship" in done.stdout
+    assert not (tmp_path / "started").exists()

