@@ -134,3 +134,15 @@ def test_a_journal_that_grew_meanwhile_is_left_as_it_is(
     assert not pack(file)
     assert [path.name for path in file.parent.iterdir()] == [FILE]
     assert file.read_bytes().endswith(b"more\n")
+
+
+@pytest.mark.slow
+def test_a_frame_that_would_hold_more_than_any_of_a_journal_is_damaged(file: Path) -> None:
+    """16 KiB of 1 GiB: without a bound a small file takes all the memory there is."""
+    whole = file.read_bytes()
+    pack(file)
+    block = b"\x02\x00\x10" + b"\n"  # one byte, 128 KiB times (RFC 8878, 3.1.1.2)
+    bomb = b"\x28\xb5\x2f\xfd\x00\x38" + block * 8192 + b"\x03\x00\x10\n"
+    packed(file).write_bytes(packed(file).read_bytes() + bomb)
+    with open_journal(file) as lines:
+        assert lines.read(len(whole)) == whole and lines.read(1) == b""

@@ -25,6 +25,7 @@ from panel.workspace.plain_files import sync_folder
 ENDING = ".zst"
 SMALLEST = 1 << 18  # bytes; below it a folder full of them gains little
 _PART = 1 << 20  # bytes of lines in a frame: the next ones are found again behind a damaged one
+LARGEST = 1 << 28  # bytes of a frame: one that would hold more is none of ours, and is damaged
 _BLOCK = 1 << 17
 _MAGIC = b"\x28\xb5\x2f\xfd"
 _SKIPPED = b"\x50\x2a\x4d\x18" + (12).to_bytes(4, "little")  # before the size and its checksum
@@ -154,12 +155,18 @@ def _next_frame(handle: BinaryIO, start: int) -> int:
 def _content(handle: BinaryIO, start: int) -> tuple[bytes, int]:
     """Return what a frame holds, and the byte from which on the next one is to be looked for."""
     handle.seek(start)
-    frame, parts = _zstd().ZstdDecompressor(), list[bytes]()
-    while not frame.eof and (block := handle.read(_BLOCK)):
+    frame, parts, room = _zstd().ZstdDecompressor(), list[bytes](), LARGEST
+    while not frame.eof:
+        block = handle.read(_BLOCK) if frame.needs_input else b""
+        if frame.needs_input and not block:
+            break
         try:
-            parts.append(frame.decompress(block))
+            parts.append(frame.decompress(block, room + 1))
         except _zstd().ZstdError:
             break
+        room -= len(parts[-1])
+        if room < 0:
+            return b"", start + len(_MAGIC)
     content = b"".join(parts)
     if frame.eof:
         return content, handle.tell() - len(frame.unused_data)
