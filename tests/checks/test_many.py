@@ -83,8 +83,8 @@ def test_what_ends_the_block_ends_the_processes() -> None:
 
 @pytest.mark.slow
 def test_an_error_before_the_takes_are_found_ends_the_processes_without_their_reading_on() -> None:
-    """Of 2,000 tools two processes would read for seconds; none of it is waited for."""
-    tools, _takes = many_takes(2000)
+    """Of 8,000 tools two processes would read for seconds; none of it is waited for."""
+    tools = [tool.model_copy() for _again in range(8000 // len(TOOLS)) for tool in TOOLS]
     before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
     with pytest.raises(UsageError), checking(tools, [], 8000, processes=2):
         raise UsageError("the store has nothing")

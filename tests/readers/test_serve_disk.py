@@ -67,7 +67,7 @@ def test_on_a_read_only_disk_nothing_is_acknowledged_and_all_goes_on_afterwards(
         wait_for(box, 2)
     assert box.addresses == [ANN, "bob@example.org"]
     told = [line for line in site.said if READ_ONLY in line]
-    assert len(told) == 5 and all(re.match("cannot write .*community", line) for line in told)
+    assert len(told) == 3 and all(re.match("cannot write .*community", line) for line in told)
     assert not any("Traceback" in line or "Exception" in line for line in site.said)
 
 
@@ -91,4 +91,4 @@ def test_on_a_full_disk_only_what_was_written_is_acknowledged(tmp_path: Path, bo
         wait_for(box, 2)
     assert box.addresses == [ANN, "bob@example.org"]
     told = [line for line in site.said if FULL in line]
-    assert len(told) == changes.count(503) + votes.count(503) + 1
+    assert len(told) == len({*told}) == 2  # the same once a minute at most

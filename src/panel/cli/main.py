@@ -212,9 +212,6 @@ def main() -> NoReturn:
     # No plugin of pydantic that happens to be installed sees what is validated here (some send
     # it on); to look for them takes as long as to import pydantic.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    # A Python that is started from here, as one is for a part of the work, takes no module from the
-    # workspace, which may be a stranger's.
-    os.environ["PYTHONSAFEPATH"] = "1"
     # A catalog is a million small objects that stay: with Python's own thresholds the collector
     # would walk over them again and again, a fifth of the time of a plan.
     gc.set_threshold(100_000, 20, 50)

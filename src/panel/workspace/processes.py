@@ -16,6 +16,7 @@ from typing import Any
 
 from panel.errors import PanelError
 
+_SAFE_PATH = "PYTHONSAFEPATH"
 MOST = 8  # more wait for the process that started them
 
 
@@ -36,7 +37,9 @@ def pool(many: int, begin: Callable[..., Any], *parts: Any) -> Iterator[ProcessP
     the block, and with this process, however that ends. Raises PanelError where one is lost.
     """
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(many, context, _begin, (begin, parts)) as started:
+    with _safe_path():  # which starts a process that looks after what they share
+        executor = ProcessPoolExecutor(many, context, _begin, (begin, parts))
+    with executor as started:
         try:
             yield started
         except BrokenProcessPool:
@@ -50,15 +53,32 @@ def pool(many: int, begin: Callable[..., Any], *parts: Any) -> Iterator[ProcessP
 
 @contextmanager
 def without_interrupts() -> Iterator[None]:
-    """Hide Ctrl-C from processes that start in the block; this one gets it after the block."""
-    if sys.platform == "win32":
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # which they inherit
+    """Hide Ctrl-C from processes that start in the block; this one gets it after the block.
+
+    Nor do they take a module from the current folder, which may be a stranger's workspace.
+    """
+    with _safe_path():
+        if sys.platform == "win32":
+            yield
+            return
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # which they inherit
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _safe_path() -> Iterator[None]:
+    before = os.environ.get(_SAFE_PATH)
+    os.environ[_SAFE_PATH] = "1"
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if before is None:
+            del os.environ[_SAFE_PATH]
+        else:
+            os.environ[_SAFE_PATH] = before
 
 
 def _begin(begin: Callable[..., Any], parts: tuple[Any, ...]) -> None:
