@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.support.patterns import ONCE, Pattern, patterns
+from tests.support.patterns import ONCE, Pattern, patterns, shortest
 from tests.support.sizes import size
 from tests.support.space import ROOT
 
@@ -47,7 +47,7 @@ COMMON = (
 ENDS = ("!", "\n!", "A", "0", ")", "")
 SMALL, LARGE = 3_000, 12_000  # characters
 SLOW = 0.02  # seconds of the processor for LARGE characters; what is below may grow as it likes
-PUT_IN = 12  # first places of a text that matches, at each of which something is put in
+PUT_IN = 40  # first places of a short text that matches, at each of which something is put in
 BOUND = 8.0  # 4 is in line, 16 is the square
 
 
@@ -145,10 +145,12 @@ def try_on_what_is_slow(place: str, pattern: Pattern, ways: frozenset[str]) -> N
     def try_on(example: str, cut: tuple[int, int], common: str, end: str) -> None:
         for before, piece in pumped(example, cut):
             hold(before, piece, end)
-        for place in range(min(len(example), PUT_IN) + 1):
-            for piece in {common, " "}:
-                hold(example[:place], piece, end)
+        hold(example[: cut[0]], common, end)
 
     for piece in COMMON:
         hold("", piece, "a")
+    for example in shortest(pattern):
+        for place in range(1, len(example[:PUT_IN]) + 1):
+            for piece in {" ", "0", "a", example[place - 1]}:
+                hold(example[:place], piece, "\n!")
     try_on()

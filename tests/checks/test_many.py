@@ -51,6 +51,14 @@ def test_a_tool_or_persona_of_a_take_need_not_be_among_those_that_are_known() ->
         assert list(check(subjects)) == one_by_one(subjects, TOOLS)
 
 
+def test_of_names_that_begin_alike_the_first_of_the_catalog_is_told_in_either_way() -> None:
+    """With two processes one has the first and the last tool, the other the one between."""
+    catalog = [a_tool(name) for name in ("Anvilo", "Bellow", "Bellow Fax")]
+    subjects = [a_take("Bellow Fax is a rival.", catalog[0])]
+    with checking(catalog, [], len(subjects), processes=2) as check:
+        assert list(check(subjects)) == one_by_one(subjects, catalog)
+
+
 @pytest.mark.parametrize("count", [0, 1])
 def test_hardly_any_takes_are_no_trouble_to_several_processes(count: int) -> None:
     with checking(TOOLS[:count], [], count, processes=4) as check:

