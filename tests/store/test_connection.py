@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,12 @@ from tests.support.store_ledger import Ledger
 HOLD = (
     "import sys, duckdb; c = duckdb.connect(sys.argv[1], read_only=sys.argv[2] == 'read')\n"
     "print('held', flush=True); sys.stdin.read(); c.close()\n"
+)
+
+MAKE_VIEWS = (
+    "import duckdb, json, sys; c = duckdb.connect('panel.duckdb')\n"
+    "for name, query in json.loads(sys.argv[1]).items():\n"
+    "    c.execute(f'CREATE VIEW {name} AS {query}')\n"
 )
 
 
@@ -74,8 +82,6 @@ def test_two_parts_of_one_process_may_read_at_once(file: Path, shut: bool) -> No
     with reading(file, shut=shut) as one, reading(file, shut=shut) as other:
         for connection in (one, other):
             assert connection.execute("SELECT count(*) FROM runs").fetchall() == [(0,)]
-            access = "SELECT current_setting('enable_external_access')"
-            assert connection.execute(access).fetchall() == [(not shut,)]
 
 
 @pytest.mark.slow
@@ -156,22 +162,55 @@ def test_a_variable_of_the_program_is_no_table(file: Path, opening: Any) -> None
     assert attempt.fetchall() == [(1,)]
 
 
-def test_what_memory_cannot_hold_goes_beside_the_database_and_is_gone_at_the_next_opening(
-    file: Path, tmp_path: Path
+def test_what_memory_cannot_hold_goes_beside_the_database_and_is_gone_with_the_program(
+    file: Path,
 ) -> None:
-    ingest(tmp_path / "other")
-    with reading(file) as connection:
-        [(before,)] = connection.execute("SELECT current_setting('memory_limit')").fetchall()
-        connection.execute("SET memory_limit = '30MB'")
-        connection.execute(
-            "CREATE TEMP TABLE t AS SELECT hash(n)::VARCHAR FROM range(1500000) r(n)"
-        )
-        assert list(file.with_name(f"{FILE}.tmp").iterdir())
-    with reading(tmp_path / "other" / FILE) as connection:
-        assert connection.execute("SELECT current_setting('memory_limit')").fetchall() == [
-            (before,)
-        ]
-    assert {path.name for path in tmp_path.glob("*/[!.]*")} == {FILE}
+    script = (
+        "import sys; from pathlib import Path\n"
+        "from panel.store.connection import reading\n"
+        "file = Path(sys.argv[1])\n"
+        "with reading(file) as connection:\n"
+        "    connection.execute(\"SET memory_limit = '30MB'\")\n"
+        "    rows = 'SELECT hash(n)::VARCHAR FROM range(1500000) r(n)'\n"
+        "    connection.execute(f'CREATE TEMP TABLE t AS {rows}')\n"
+        "    print(*[each.parent.name for each in file.parent.glob('*/*')])\n"
+    )
+    words = [sys.executable, "-c", script, str(file)]
+    told = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    assert set(told.split()) == {f"{FILE}.tmp"}
+    assert {path.name for path in file.parent.glob("[!.]*")} == {FILE}
+
+
+@pytest.mark.parametrize("folder", ["runs", "r?uns, 'a'[b]*"])
+@pytest.mark.parametrize("way", [{}, {"shut": True}, {"into": "exports"}, None])
+def test_a_view_of_a_database_from_elsewhere_reads_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str, way: dict[str, Any] | None
+) -> None:
+    """In whichever way it is opened, for the first time or again."""
+    ingest(tmp_path / "runs")
+    for place in (tmp_path / "mine.csv", tmp_path / "runs" / "mine.csv"):
+        place.write_text("a,b\nmy,words\n")
+    (tmp_path / "exports").mkdir()
+    file = tmp_path / folder / FILE
+    views = {
+        "text": "FROM read_text('mine.csv')",
+        "blob": "FROM read_blob('../mine.csv')",
+        "rows": "FROM 'mine.csv'",
+        "names": "FROM glob('*')",
+        "environment": "FROM read_text('/proc/self/environ')",
+    }
+    words = [sys.executable, "-c", MAKE_VIEWS, json.dumps(views)]
+    subprocess.run(words, cwd=tmp_path / "runs", check=True)
+    (tmp_path / "runs").rename(file.parent)
+    if way and "into" in way:
+        way = {"into": tmp_path / "exports"}
+    opening = partial(writing, file) if way is None else partial(reading, file, **way)
+    monkeypatch.chdir(file.parent)
+    for view in [*views, *views]:
+        with pytest.raises(StoreError, match="disabled by configuration"), opening() as connection:
+            print(view, connection.execute(f"FROM {view}").fetchall())
+    with opening() as connection:
+        assert connection.execute("SELECT count(*) FROM verdicts").fetchall() == [(0,)]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system copies no processes")

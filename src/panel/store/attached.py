@@ -1,6 +1,7 @@
-"""The databases that this process has open: one DuckDB, and each file attached to it.
+"""The databases that this process has open: a DuckDB for each file, which is attached to it.
 
-To start a DuckDB costs 17 ms of CPU, to attach a file less than one.
+To start a DuckDB costs 17 ms of CPU, to attach a file less than one; so a few are kept. Each can
+reach its own file alone, since a view of a database that came from elsewhere may name any other.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ import duckdb
 # Rows that are compressed together, and written anew when some are added. DuckDB's own number is
 # 122,880: that is most of the time of an ingest, and 300 MB in memory.
 ROW_GROUP = 6_144
-How = Literal["read", "shut", "write"]  # shut: to read, and cut off from files and network
+KEPT = 4  # DuckDBs without a file
+How = Literal["read", "shut", "write"]  # shut: to read, whatever others ask
 _Settings = dict[str, Any]
 _OFFLINE: _Settings = {
     "autoinstall_known_extensions": "false",
@@ -28,7 +30,9 @@ _OFFLINE: _Settings = {
 }
 # Not taken before DuckDB has started. Rows go into the file as soon as a group of them is whole.
 _STARTED: _Settings = {"TimeZone": "UTC", "write_buffer_row_group_count": "1"}
-_SHUT = {"enable_external_access": "false", "lock_configuration": "true"}
+# After a file is open, which DuckDB then goes on to open, with its logs and temporary files.
+_ALONE = {"enable_external_access": "false"}
+_SHUT = {"lock_configuration": "true"}
 # DuckDB takes what follows a "?" in a path for parameters and puts its write-ahead log before it,
 # into a folder that is not there. So there each commit goes into the file itself, at once.
 _NO_LOG = {"checkpoint_threshold": "0b", "auto_checkpoint_skip_wal_threshold": "0"}
@@ -68,20 +72,21 @@ class _Process:
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
-        self.instance: duckdb.DuckDBPyConnection | None = None
+        self.instances: dict[Path, duckdb.DuckDBPyConnection] = {}
         # A file is opened once: whoever closes one of two descriptors drops the locks of both.
         self.open: dict[Path, _Open] = {}
 
-    def end_instance(self) -> None:
-        """End DuckDB, or leave that to those who still use it."""
-        if self.instance and all(each.instance is not self.instance for each in self.open.values()):
-            self.instance.close()
-        self.instance = None
+    def end_instances(self) -> None:
+        """End each DuckDB, or leave that to those who still use it."""
+        for path, instance in self.instances.items():
+            if path not in self.open:
+                instance.close()
+        self.instances.clear()
 
     def before_fork(self) -> None:
         """End DuckDB: its threads are not in a copy, which would wait for them."""
         self.lock.acquire()
-        self.end_instance()
+        self.end_instances()
 
     def after_fork(self) -> None:
         self.lock.release()
@@ -101,10 +106,13 @@ if hasattr(os, "register_at_fork"):
     )
 
 
-def attach(file: Path, how: How) -> tuple[duckdb.DuckDBPyConnection, Callable[[], None]]:
+def attach(
+    file: Path, how: How, into: Path | None = None
+) -> tuple[duckdb.DuckDBPyConnection, Callable[[], None]]:
     """Return a connection of its own to a database, and what closes it.
 
-    Others may have theirs meanwhile. What was not committed is rolled back. Raises duckdb.Error;
+    Others may have theirs meanwhile. What was not committed is rolled back. into: a folder that it
+    may write to, for who asks for that in the way "shut". Raises duckdb.Error;
     ResourceInUseException where this process has it open in another way.
     """
     path = file.resolve()
@@ -122,7 +130,7 @@ def attach(file: Path, how: How) -> tuple[duckdb.DuckDBPyConnection, Callable[[]
 
     with _here.lock:
         if path not in _here.open:
-            _here.open[path] = _open(path, how)
+            _here.open[path] = _open(path, how, into)
         found = _here.open[path]
         if found.how != how:
             raise duckdb.ResourceInUseException(f"{file} is open in another way")
@@ -135,35 +143,40 @@ def attach(file: Path, how: How) -> tuple[duckdb.DuckDBPyConnection, Callable[[]
     return connection, close
 
 
-def _open(file: Path, how: How) -> _Open:
-    path, temporary = str(file), {"temp_directory": f"{file}.tmp"}
-    if how == "shut" or "?" in path:
-        odd = _NO_LOG if "?" in path else {}
-        instance = _started(path, how != "write", _OFFLINE | temporary | odd)
-        _set(instance, _SHUT if how == "shut" else {})
+def _open(file: Path, how: How, into: Path | None) -> _Open:
+    if how == "shut" or "?" in str(file):
+        odd = _NO_LOG if "?" in str(file) else {}
+        instance = _started(str(file), how != "write", _beside(file) | odd)
+        if into:
+            folder = _quoted(str(into.resolve()))
+            instance.execute(f"SET GLOBAL allowed_directories = [{folder}]")
+        _set(instance, _ALONE | (_SHUT if how == "shut" else {}))
         return _Open(instance, None, how)
-    instance, name = _shared(temporary), f"panel_{next(_numbers)}"
+    instance, name = _instance_of(file), f"panel_{next(_numbers)}"
     mode = f", ROW_GROUP_SIZE {ROW_GROUP}" if how == "write" else ", READ_ONLY"
     try:
-        instance.execute(f"ATTACH {_quoted(path)} AS {name} (TYPE duckdb{mode})")
+        instance.execute(f"ATTACH {_quoted(str(file))} AS {name} (TYPE duckdb{mode})")
+        _set(instance, _ALONE)
     except BaseException:
         _detach(instance, name)
         raise
     return _Open(instance, name, how)
 
 
-def _shared(temporary: _Settings) -> duckdb.DuckDBPyConnection:
-    """Return this process's DuckDB, with temporary files beside the database.
-
-    Another one where it has failed for good, or has such files beside another database.
-    """
-    if _here.instance is not None:
+def _instance_of(file: Path) -> duckdb.DuckDBPyConnection:
+    """Return the DuckDB of a file; another one where it has failed for good."""
+    if kept := _here.instances.get(file):
         with suppress(duckdb.Error):
-            _set(_here.instance, temporary)
-            return _here.instance
-    _here.end_instance()
-    _here.instance = _started(":memory:", False, _OFFLINE | temporary)
-    return _here.instance
+            kept.execute("SELECT 1")
+            return kept
+    if len(_here.instances) >= KEPT:
+        _here.end_instances()
+    _here.instances[file] = _started(":memory:", False, _beside(file))
+    return _here.instances[file]
+
+
+def _beside(file: Path) -> _Settings:
+    return _OFFLINE | {"temp_directory": f"{file}.tmp"}
 
 
 def _started(file: str, read_only: bool, settings: _Settings) -> duckdb.DuckDBPyConnection:

@@ -6,6 +6,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -21,6 +22,7 @@ MOVE = "Move the workspace to another folder."
 Connection = duckdb.DuckDBPyConnection  # what other rooms pass on without knowing DuckDB
 # DuckDB's own lock keeps other processes out, and no thread of this one.
 _one_writer = threading.RLock()
+_Attached = tuple[Connection, Callable[[], None]]
 
 
 class UnusableError(StoreError):
@@ -34,9 +36,9 @@ def _locked(error: BaseException) -> bool:
 
 
 @contextmanager
-def _connected(file: Path, how: How, wait: float) -> Iterator[Connection]:
+def _connected(file: Path, how: How, wait: float, into: Path | None = None) -> Iterator[Connection]:
     try:
-        connection, close = _attached(file, how, wait)
+        connection, close = _attached(file, how, wait, into)
         try:
             yield connection
         finally:
@@ -47,11 +49,11 @@ def _connected(file: Path, how: How, wait: float) -> Iterator[Connection]:
         raise
 
 
-def _attached(file: Path, how: How, wait: float) -> tuple[Connection, Callable[[], None]]:
+def _attached(file: Path, how: How, wait: float, into: Path | None) -> _Attached:
     if unfit := unfit_path(file):
         raise StoreError(f"{file} cannot be opened: {unfit}. {MOVE}")
     try:
-        return _patiently(file, how, wait)
+        return _patiently(partial(attach, file, how, into), wait)
     except duckdb.Error as error:
         if _locked(error):
             holder = re.search(r"\(PID (\d+)\)", str(error))
@@ -64,9 +66,9 @@ def _attached(file: Path, how: How, wait: float) -> tuple[Connection, Callable[[
         raise UnusableError(f"{file} cannot be opened: {reason}") from None
 
 
-def _patiently(file: Path, how: How, wait: float) -> tuple[Connection, Callable[[], None]]:
+def _patiently(attached: Callable[[], _Attached], wait: float) -> _Attached:
     try:
-        return attach(file, how)
+        return attached()
     except duckdb.Error as error:
         if not _locked(error):
             raise
@@ -78,7 +80,7 @@ def _patiently(file: Path, how: How, wait: float) -> tuple[Connection, Callable[
         stop=tenacity.stop_after_delay(wait),
         reraise=True,
     )
-    return retrying(attach, file, how)
+    return retrying(attached)
 
 
 def unfit_path(file: Path) -> str | None:
@@ -132,13 +134,16 @@ def writing(file: Path, wait: float = WAIT_SECONDS) -> Iterator[Connection]:
 
 
 @contextmanager
-def reading(file: Path, wait: float = WAIT_SECONDS, shut: bool = False) -> Iterator[Connection]:
-    """Open the database read-only; ``shut`` off from files and network for what others ask.
+def reading(
+    file: Path, wait: float = WAIT_SECONDS, shut: bool = False, into: Path | None = None
+) -> Iterator[Connection]:
+    """Open the database read-only; no file is reached but its own.
 
-    Raises StoreBusyError, StoreError.
+    shut: for what others ask: no setting can be changed, and nothing is attached. into: a folder
+    that it may write to, nevertheless. Raises StoreBusyError, StoreError.
     """
-    how: How = "shut" if shut else "read"
-    with _connected(file, how, wait) as connection, _telling(file, "read"):
+    how: How = "shut" if shut or into else "read"
+    with _connected(file, how, wait, into) as connection, _telling(file, "read"):
         yield connection
 
 

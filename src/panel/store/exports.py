@@ -42,7 +42,7 @@ def export_parquet(runs: Path, stream: BinaryIO, tidy: bool = False) -> None:
     with tempfile.TemporaryDirectory(prefix="panel-") as folder:
         made = Path(folder) / "rows.parquet"
         target = str(made).replace("'", "''")
-        with opened(runs) as connection:
+        with opened(runs, into=Path(folder)) as connection:
             how = "FORMAT parquet"
             if tidy:
                 meanings = {name: said for name, _type, said in data_dictionary(connection)}

@@ -71,20 +71,20 @@ class Ingested:
 
 
 @contextmanager
-def opened(runs: Path, shut: bool = False) -> Iterator[Connection]:
+def opened(runs: Path, shut: bool = False, into: Path | None = None) -> Iterator[Connection]:
     """Bring the database up to date with the journals below ``runs``, then open it for reading.
 
-    It is opened for writing only when there is something new. shut: cut off from files and
-    network, for what others ask. Raises StoreBusyError, StoreError, JournalError for a line of a
+    It is opened for writing only when there is something new. shut, into: as in
+    ``reading``. Raises StoreBusyError, StoreError, JournalError for a line of a
     newer format.
     """
     with ExitStack() as stack:
-        connection = _opened_if_current(stack, runs / FILE, shut)
+        connection = _opened_if_current(stack, runs / FILE, shut, into)
         if connection is not None and not _grown(connection, find_journals(runs)).fresh:
             yield connection
             return
     ingest(runs)
-    with reading(runs / FILE, shut=shut) as connection:
+    with reading(runs / FILE, shut=shut, into=into) as connection:
         yield connection
 
 
@@ -108,12 +108,14 @@ def ingest(runs: Path) -> Ingested:
     return done
 
 
-def _opened_if_current(stack: ExitStack, file: Path, shut: bool = False) -> Connection | None:
+def _opened_if_current(
+    stack: ExitStack, file: Path, shut: bool = False, into: Path | None = None
+) -> Connection | None:
     """Return the opened database; None where it has to be made (again)."""
     if not file.exists():
         return None
     with suppress(UnusableError):
-        connection = stack.enter_context(reading(file, shut=shut))
+        connection = stack.enter_context(reading(file, shut=shut, into=into))
         return connection if is_current(connection) else None
     return None
 
