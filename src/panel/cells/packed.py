@@ -187,7 +187,7 @@ def pack(file: Path) -> bool:
         left.unlink(missing_ok=True)
     writing = made.with_name(f".{made.name}.{secrets.token_hex(4)}")
     size = file.stat().st_size
-    with file.open("rb") as plain, writing.open("wb") as out:
+    with file.open("rb") as plain, writing.open("xb") as out:
         out.write(_head(size))
         for part in _parts(plain):
             out.write(_zstd().compress(part, 3))

@@ -17,6 +17,7 @@ from panel.frozen.canaries import CanaryCheck, in_order, latest, read_canaries
 from panel.frozen.files import FOLDER, Frozen
 from panel.frozen.verdicts import FrozenVerdict
 from panel.stats import ShipOrSkip, Tally, tally
+from panel.store.ingest import opened
 from panel.text import counted
 from panel.workspace.loading import WorkspaceFiles
 
@@ -73,7 +74,8 @@ def find_drift(
 
 def latest_drift(workspace: WorkspaceFiles, model: ModelIdentity, run_id: str | None) -> Drift:
     """Say what the canaries of a run tell, against the store's answers and the checks on file."""
-    stored = from_store(workspace.runs, NOW, str(model), {})
+    with opened(workspace.runs) as connection:
+        stored = from_store(connection, NOW, str(model), {})
     checks = {**stored.canaries, **read_canaries(workspace.root / FOLDER)}
     asked = checks.get(run_id or "")
     drift = judge_check(asked, checks.values(), stored.frozen)

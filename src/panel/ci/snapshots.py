@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,7 +30,8 @@ from panel.frozen.files import (
     verdict_on,
 )
 from panel.frozen.publish import publish
-from panel.store.ingest import opened
+from panel.store.connection import Connection
+from panel.store.ingest import opened, opened_of
 from panel.store.queries import answers_by_pair, run_totals
 from panel.text import composed
 from panel.workspace.git import commit_of, why_unknown
@@ -177,17 +177,18 @@ def _after(root: Path, run_id: str | None, model: str, over: Frozen) -> Snapshot
     up to that run into a temporary store, since the store has no history.
     """
     if run_id is None:
-        return from_store(root / RUNS, NOW, model, over)
+        with opened(root / RUNS) as connection:
+            return from_store(connection, NOW, model, over)
     began = {journal: _began(journal) for journal in find_journals(root / RUNS)}
     runs_began = {journal.run_id: at for journal, at in began.items()}
     until = runs_began[run_id]
-    with tempfile.TemporaryDirectory(prefix="panel-") as folder:
-        runs = Path(folder) / RUNS
-        runs.mkdir()
-        for journal, at in began.items():
-            if runs_began.get(run_of(journal.run_id), at) <= until:  # with all of its journals
-                (runs / journal.run_id).symlink_to(journal.file.parent.resolve())
-        return from_store(runs, run_id, model, over)
+    before = [
+        journal
+        for journal, at in began.items()
+        if runs_began.get(run_of(journal.run_id), at) <= until  # with all of its journals
+    ]
+    with opened_of(before) as connection:
+        return from_store(connection, run_id, model, over)
 
 
 def _began(journal: JournalFile) -> tuple[str, str]:
@@ -197,14 +198,13 @@ def _began(journal: JournalFile) -> tuple[str, str]:
     return str(fields.get("started_at", "")), journal.run_id
 
 
-def from_store(runs: Path, name: str, model: str, over: Frozen) -> Snapshot:
+def from_store(connection: Connection, name: str, model: str, over: Frozen) -> Snapshot:
     """Return what a store holds of a model: its latest answers and its canaries.
 
     over: what had been published before, which the answers have to overturn.
     """
-    with opened(runs) as connection:
-        answers = answers_by_pair(connection, model)
-        canaries = stored_canaries(connection, model)
+    answers = answers_by_pair(connection, model)
+    canaries = stored_canaries(connection, model)
     frozen = {}
     for tool, group in groupby(answers, key=lambda pair: pair[0]):
         personas = {}

@@ -83,7 +83,7 @@ def _replace(file: Path, text: str) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     fresh = file.with_name(f".{secrets.token_hex(6)}.new")  # no tool: its name begins with a dot
     try:
-        with fresh.open("wb") as handle:
+        with fresh.open("xb") as handle:
             handle.write(text.encode())
             handle.flush()
             os.fsync(handle.fileno())

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import secrets
 import shutil
+import tempfile
 from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -46,6 +47,7 @@ from panel.store.renames import LateRenameError, read_renames, under_present_nam
 from panel.store.rows import JOURNAL_KINDS, Row, put
 from panel.store.schema import is_current
 from panel.store.touched import Touched
+from panel.workspace.plain_files import refuse_links
 from panel.workspace.scaffold import make_runs
 
 REBUILDING = "rebuilding"  # beginning of the names of new databases
@@ -78,14 +80,25 @@ def opened(runs: Path, shut: bool = False, into: Path | None = None) -> Iterator
     ``reading``. Raises StoreBusyError, StoreError, JournalError for a line of a
     newer format.
     """
+    journals = find_journals(runs)  # first: it refuses a link in the place of the database
     with ExitStack() as stack:
         connection = _opened_if_current(stack, runs / FILE, shut, into)
-        if connection is not None and not _grown(connection, find_journals(runs)).fresh:
+        if connection is not None and not _grown(connection, journals).fresh:
             yield connection
             return
     ingest(runs)
     with reading(runs / FILE, shut=shut, into=into) as connection:
         yield connection
+
+
+@contextmanager
+def opened_of(journals: list[JournalFile]) -> Iterator[Connection]:
+    """Open a database of these journals alone, gone with the block; raises as ``opened``."""
+    with tempfile.TemporaryDirectory(prefix="panel-") as folder:
+        create(Path(folder) / FILE)
+        _read_in(Path(folder) / FILE, journals, whole=True)
+        with reading(Path(folder) / FILE) as connection:
+            yield connection
 
 
 def ingest(runs: Path) -> Ingested:
@@ -94,10 +107,11 @@ def ingest(runs: Path) -> Ingested:
     For who has just written a line: the database is opened for writing at once. A torn last line
     is left for later; a whole line that cannot be read is counted and left out.
     """
+    journals = find_journals(runs)
     if not (runs / FILE).exists():
         return _make(runs)
     try:
-        done, known = _read_in(runs / FILE, find_journals(runs))
+        done, known = _read_in(runs / FILE, journals)
     except LateRenameError:
         return rebuild(runs)
     except UnusableError as error:
@@ -143,6 +157,7 @@ def rebuild(runs: Path) -> Ingested:
 
 def _rebuild_lock(runs: Path) -> FileLock:
     make_runs(runs)
+    refuse_links(runs)
     return FileLock(runs / LOCK)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from panel.errors import WorkspaceError
@@ -41,6 +42,14 @@ def refuse_link(file: Path) -> None:
     """Raise WorkspaceError for a link to a place outside the folder that the link stands in."""
     if file.is_symlink():
         refuse_outside(file.parent, file)
+
+
+def refuse_links(folder: Path) -> None:
+    """Raise WorkspaceError where an entry of a folder is a link that leads out of it."""
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_symlink():
+                refuse_outside(folder, Path(entry))
 
 
 def read_bytes(file: Path) -> bytes:

@@ -21,7 +21,7 @@ from filelock import FileLock
 from panel.cells.journal import encode, fields_of
 from panel.cells.seals import Chain, as_written, raw_lines
 from panel.errors import JournalError, PanelError
-from panel.workspace.plain_files import sync_folder
+from panel.workspace.plain_files import refuse_links, sync_folder
 
 FOLDER = "community"
 
@@ -55,11 +55,13 @@ class Ledger:
     ``replay`` is called once with every complete line, in the order in which they were
     written. ``restart`` is called first when the file was rewritten (an erasure). ``damaged``
     counts the lines that cannot be read. Safe for several threads; who reads waits for no writer.
+    Raises WorkspaceError where a link in the file's folder leads out of it.
     """
 
     def __init__(
         self, file: Path, replay: Callable[[dict[str, Any]], None], restart: Callable[[], None]
     ) -> None:
+        refuse_links(file.parent)
         self.file = file
         self.damaged = 0
         self._replay, self._restart = replay, restart
