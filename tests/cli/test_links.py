@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from panel.cells.packed import pack
 from tests.support.space import Panel, Space
 
 
@@ -32,13 +33,18 @@ def state(folder: Path) -> dict[str, tuple[int, int]]:
     }
 
 
-@pytest.mark.parametrize("what", ["*/", "*/attempts.jsonl", "panel.duckdb", ".packing.lock"])
+@pytest.mark.parametrize(
+    "what",
+    ["*/", "*/attempts.jsonl", "*/attempts.jsonl.zst", "panel.duckdb", ".packing.lock"],
+)
 def test_what_runs_hold_is_not_read_or_written_through_a_link(
     ran: Space, panel: Panel, tmp_path: Path, what: str
 ) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (ran.root / "runs" / ".packing.lock").touch()
+    if what.endswith(".zst"):
+        pack(next((ran.root / "runs").glob("*/attempts.jsonl")))
     [place] = (ran.root / "runs").glob(what)
     moved(place, elsewhere / place.name)
     before = state(elsewhere)
