@@ -74,6 +74,22 @@ def test_the_plan_is_what_publishing_does(session: Session, panel: Panel) -> Non
 
 
 @pytest.mark.slow
+def test_votes_go_on_under_the_new_name_of_a_tool_that_is_published_from_the_desk(
+    session: Session, panel: Panel
+) -> None:
+    root = session.desk.root
+    with (root / "panel.toml").open("a") as settings:
+        settings.write("[site]\ncommunity = true\n")
+    (root / "votes.csv").write_text("tool,ships,skips\nanvil,37,63\n")
+    assert panel("votes", "import", "votes.csv", cwd=root).code == 0
+    (root / "tools/anvil.md").rename(root / "tools/crane.md")
+    assert panel("plan", cwd=root).code == 0
+    assert publish(session, plan_of(session))[0] == 200
+    assert "37 of 100 ship" in (root / "public/tools/crane.html").read_text()
+    assert panel("votes", "show", cwd=root).out.startswith("crane: 37")
+
+
+@pytest.mark.slow
 def test_pages_are_removed_only_with_a_tick(session: Session) -> None:
     """A withdrawn take takes its tool's page with it, once somebody says so."""
     assert publish(session, plan_of(session))[0] == 200

@@ -144,7 +144,7 @@ def show_votes(
     """Print ships, skips, percentage and interval of each tool that readers voted on."""
     votes = Votes(find_root(Path.cwd()))
     counts = votes.counts()
-    tool = [composed(slug) for slug in tool or ()]
+    tool = [votes.present(composed(slug)) for slug in tool or ()]
     for slug in tool:
         if slug not in counts:
             raise UsageError(f"nobody has voted on {slug!r} yet.")

@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from panel.cells.cells import ModelIdentity
-from panel.cells.renames import Rename
+from panel.cells.renames import Rename, SlugChange
 from panel.scorecard import Scorecard, VerdictChange
 from panel.site.media import MediaFolder
 from panel.stats import Tally
@@ -64,6 +64,7 @@ class Publication:
     on one published tool, named in ``review_of``. guidance: what is rendered at its end where an
     editor has asked again with a note. votes: tool slug → readers' votes.
     renames: tools and personas that had another name; their old addresses lead to the new ones.
+    slug_changes: how tools came to their slugs, which readers' votes follow.
     today: the day by which a price is stale or not, and the only date from outside the
     content. confidence: the confidence that the model stated may be printed, since it foretells
     repeats better than the base rate. drafts: takes that nobody has approved are included, and
@@ -87,6 +88,7 @@ class Publication:
     sampling: Mapping[str, Any] = field(default_factory=dict)
     votes: Mapping[str, Tally] = field(default_factory=dict)
     renames: tuple[Rename, ...] = ()
+    slug_changes: tuple[SlugChange, ...] = ()
     confidence: bool = False
     drafts: bool = False
     version: str = ""

@@ -29,6 +29,7 @@ IMAGES = frozenset({".svg", ".png", ".jpg", ".jpeg", ".gif", ".webp", ".avif", "
 ENDINGS = TEXTS | FILES | IMAGES
 TYPES = {".webp": "image/webp", ".woff2": "font/woff2"}  # which not every system knows
 MOST_PAGES = 10_000  # whose styles are remembered
+HEAD = 4096  # bytes of a page in which it says that it leads on
 # The page of an old address, as panel.site writes it: it leads to another page of the same site.
 _MOVED = re.compile(
     rb'<!doctype html>\s*<html lang="en">\s*<head>\s*<meta charset="utf-8">\s*'
@@ -145,7 +146,7 @@ class Tools:
         if not slug or len(slug) > SLUG_CHARACTERS or slugify(slug) != slug:
             return False
         files = (self._folder / slug / "index.html", self._folder / f"{slug}.html")
-        return any(file.is_file() for file in files)
+        return any(file.is_file() and not _leads_on(file) for file in files)
 
     def listed(self) -> frozenset[str]:
         """Return the slugs of all of them."""
@@ -154,6 +155,15 @@ class Tools:
         except OSError:
             return self._given
         return self._given.union(file.name.removesuffix(".html") for file in files)
+
+
+def _leads_on(file: Path) -> bool:
+    """Whether a page is that of an old address; one that has just gone is none either."""
+    try:
+        with file.open("rb") as page:
+            return _MOVED.match(page.read(HEAD)) is not None
+    except OSError:
+        return True
 
 
 def check_folder(folder: Path) -> None:

@@ -22,6 +22,7 @@ from panel.workspace.verdict import SHIP, SKIP
 
 CHANGING = 30  # voters who change their votes as often as they may, from one address
 UNSAVED = "The vote could not be saved. Try again later."
+UNKNOWN = "There is no such tool"
 
 
 class _Refused(Exception):  # noqa: N818 - named after what happened to the vote
@@ -43,16 +44,31 @@ async def _cast(request: Request, allowed: frozenset[str]) -> tuple[dict[str, st
         raise _Refused(error.status, str(error)) from None
     if fields.get("vote") not in (SHIP, SKIP):
         raise _Refused(400, f"Send vote={SHIP} or vote={SKIP}.")
-    if not await run_in_threadpool(site.tools.__contains__, fields.get("tool", "")):
-        raise _Refused(404, "There is no such tool.")
     visitor = visitor_of(request, site.secret)
     address = address_of(request)
     try:
+        tool = await run_in_threadpool(_voted_on, site, fields.get("tool", ""))
+        if tool is None:
+            text = f"{UNKNOWN}, or it has just got another name. Reload the page."
+            raise _Refused(404, text)
+        fields["tool"] = tool
         await site.writing(_count, site, visitor.hash, fields, address)
     except (PanelError, OSError) as error:
         site.mail_queue.log(str(error))
         raise _Refused(503, UNSAVED) from None
     return fields, visitor
+
+
+def _voted_on(site: Site, slug: str) -> str | None:
+    """Return the present slug of a tool that may be voted on; None where there is none.
+
+    While a site is written, both addresses of a renamed tool may have a page. Which tool the old
+    one shows is not known until that is done.
+    """
+    now = site.votes.present(slug)
+    if now == slug:
+        return slug if slug in site.tools else None
+    return now if (slug in site.tools) != (now in site.tools) else None
 
 
 def _count(site: Site, visitor: str, fields: Mapping[str, str], address: Address | None) -> None:
@@ -71,7 +87,11 @@ def _count(site: Site, visitor: str, fields: Mapping[str, str], address: Address
         wait = site.limits.votes.wait(networks[0][0])
         if wait is not None:
             raise _Refused(429, "There were many votes from your network.", wait)
-    bounds = [(f"{tool} {name}", share * site.votes_per_address) for name, share in networks]
+    bounds = [
+        (f"{known} {name}", share * site.votes_per_address)
+        for known in site.votes.bounded_as(tool)
+        for name, share in networks
+    ]
     try:
         site.votes.record(
             visitor, tool, fields["vote"], utc_now(), lambda: site.quota.taking(*bounds)
@@ -112,9 +132,10 @@ async def vote_by_form(request: Request) -> Response:
 
 async def share(request: Request) -> Response:
     """GET /api/votes/<tool>.json: ships, skips, n, percentage and interval."""
-    site, tool = site_of(request), request.path_params["tool"]
-    if not await run_in_threadpool(site.tools.__contains__, tool):
-        return JSONResponse({"error": "There is no such tool."}, 404)
+    site = site_of(request)
+    tool = await run_in_threadpool(_voted_on, site, request.path_params["tool"])
+    if tool is None:
+        return JSONResponse({"error": f"{UNKNOWN}."}, 404)
     tally = await run_in_threadpool(site.votes.tally, tool)
     return _tagged(request, share_json(tool, tally.ships, tally.skips))
 
