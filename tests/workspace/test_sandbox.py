@@ -13,6 +13,7 @@ from jinja2.runtime import BlockReference, Macro
 from panel.errors import WorkspaceError
 from panel.workspace.loading import check_rendering, load_workspace
 from panel.workspace.prompts import load_prompts
+from panel.workspace.render_budget import TooMuchError
 from panel.workspace.sandbox import plain, render, template_environment
 from panel.workspace.tools import Pricing, Tool
 from tests.support.space import ROOT, Panel, Space
@@ -338,6 +339,66 @@ BOMBS = {
 def test_a_template_that_makes_or_takes_too_much_is_refused(space: Space, source: str) -> None:
     """Without its bound each of these runs for hours or is killed; the timeout would stop it."""
     assert refusal(space, source)
+
+
+REPEATED = {
+    "a number sought in a list": "{% if 2 in long %}{% endif %}",
+    "a number sought in vain": "{% if 2 not in long %}{% endif %}",
+    "a list sought in a list": "{% if long in lists %}{% endif %}",
+    "a number sought in a range": "{% if 2.5 in numbers %}{% endif %}",
+    "a text sought in a text": "{% if 'b' in text %}{% endif %}",
+    "a text sought in many": "{% if text in texts %}{% endif %}",
+    "lists that are equal": "{% if long == same %}{% endif %}",
+    "lists that are no different": "{% if long != same %}{% endif %}",
+    "the smaller list": "{% if long < same %}{% endif %}",
+    "a row of comparisons": "{% if long <= same >= long %}{% endif %}",
+    "texts that are equal": "{% if text == texts[0] %}{% endif %}",
+    "dicts that are equal": "{% if {} != of_lists != {} %}{% endif %}",
+    "values of a dict": "{% if long in values %}{% endif %}",
+    "sought by a test": "{% if 2 is in long %}{% endif %}",
+    "compared by a test": "{% if long is eq(same) %}{% endif %}",
+    "a list as lower case": "{% if long is lower %}{% endif %}",
+    "looked up in a dict": "{% if {}[key] is defined %}{% endif %}",
+    "what is not unique": "{% if i < 7 %}{% set a = long | unique | list %}{% endif %}",
+}
+
+
+@pytest.mark.parametrize("source", REPEATED.values(), ids=REPEATED.keys())
+def test_what_is_compared_looked_up_or_tested_counts_by_its_size(
+    tmp_path: Path, source: str
+) -> None:
+    source = (
+        "{% macro m() %}{% set key = varargs %}{% set long = [1] * 30000 %}"
+        "{% set same = [1] * 30000 %}{% set lists = [same] %}{% set of_lists = {1: same} %}"
+        "{% set values = of_lists.values() %}{% set text = 'a' * 300000 %}"
+        "{% set texts = ['a' * 300000] * 2 %}{% set numbers = range(30000) %}"
+        f"{{% for i in range(400) %}}{source}{{% endfor %}}{{% endmacro %}}{{{{ m(*[1] * 999) }}}}"
+    )
+    with pytest.raises(TooMuchError, match="makes or does too much for one prompt"):
+        rendered(tmp_path / "p", source)
+
+
+def test_the_keys_of_a_dict_are_a_list_like_any_other(tmp_path: Path) -> None:
+    source = "{{ {'a': 1}.keys() }} {{ {'a': 1}.items() | length }} {{ 1 in {'a': 1}.values() }}"
+    assert rendered(tmp_path / "p", source) == "['a'] 1 True"
+    with pytest.raises(TypeError):
+        rendered(tmp_path / "p", "{{ {'a': 1}.keys() - ['a'] }}")
+
+
+def test_many_words_may_be_sought_in_the_longest_description(tmp_path: Path) -> None:
+    source = "{% if 'word' in text and text != '' %}{% endif %}" * 200
+    assert rendered(tmp_path / "p", source, text="a " * 50_000) == ""
+
+
+def test_a_row_of_comparisons_is_read_as_python_reads_it(tmp_path: Path) -> None:
+    source = (
+        "{{ 1 < 2 < 3 }} {{ 1 < 2 > 3 }} {{ 3 == 3 in [3] }} {{ 2 < 1 < missing }} "
+        "{% for i in [1, 2] %}{{ 1 < (2 if loop.changed(1) else 0) < 3 }} {% endfor %}"
+        "{{ 1 != 1 }} {{ 2 <= 2 }} {{ 2 >= 3 }} {{ 'a' not in 'abc' }} {{ 1 in {1: 2} }}"
+    )
+    assert rendered(tmp_path / "p", source) == (
+        "True False True False True False False True False False True"
+    )
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ from jinja2.exceptions import SecurityError
 LONGEST_TEXT = 1_000_000  # characters that one rendering, or one text in it, may have
 MOST_WORK = 8_000_000  # of one rendering: a character made costs 1, a step STEP, a call CALL
 STEP, CALL = 16, 200
+READ = 8  # characters that are only read cost as much as one that is made
 INCLUDE = 5000  # an include, which may have to be compiled
 LARGEST_BITS = 256  # of a whole number
 MOST_SECONDS = 5.0  # of CPU; an honest prompt takes a tenth of a millisecond
@@ -51,8 +52,8 @@ class _Budget:
         self.steps += 1
         if self.left < 0:
             raise TooMuchError("makes or does too much for one prompt")
-        # Asking the clock costs more than a step, so it is asked at every 256th or a large one.
-        if (amount > 4096 or not self.steps & 255) and self.used > self.seconds:
+        # Asking the clock costs more than a step, so it is asked at every 64th or a large one.
+        if (amount > 4096 or not self.steps & 63) and self.used > self.seconds:
             if self.seconds == MOST_SECONDS:
                 raise TooMuchError(f"takes longer than {MOST_SECONDS:g} seconds")
             raise TooMuchError(f"takes more than {SECONDS_EACH * 1000:g} ms for each of many tools")
@@ -104,6 +105,27 @@ def measured(value: Any) -> Any:
     else:
         take()
     return value
+
+
+def compared(value: Any) -> None:
+    """Charge for comparing a value with another, which looks at no more than the whole of it."""
+    if isinstance(value, str):
+        take(len(value) // READ)
+    else:
+        measured(value)
+
+
+def searched(value: Any, place: Any) -> None:
+    """Charge for looking whether a value is in a text, a list, a dict or a range."""
+    if isinstance(place, str):
+        take(len(place) // READ)
+    elif isinstance(place, list | tuple | range) and not isinstance(value, list | tuple | dict):
+        # Each item is compared with the value: the most that can be looked at of one.
+        each = 1 + (len(value) // READ if isinstance(value, str) else 0)
+        take(len(place) * each)
+    else:
+        measured(value)  # its hash is made of all of it
+        measured(place if isinstance(place, list | tuple) else None)
 
 
 def as_text(value: Any) -> str:

@@ -7,7 +7,7 @@ outside its folder, and is stopped when it makes too much or takes too long.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, ItemsView, Iterator, KeysView, Mapping, Sequence, ValuesView
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -35,11 +35,18 @@ from panel.workspace.render_budget import (
     take,
 )
 from panel.workspace.template_folder import Compiled, TemplateFolder
-from panel.workspace.template_words import FILTERS, GLOBALS, SCANNING, TESTS, charged, scanned
+from panel.workspace.template_words import (
+    FILTERS,
+    GLOBALS,
+    SCANNING,
+    TESTS,
+    charged,
+    compare,
+    scanned,
+)
 
 LONGEST_TEMPLATE = 200_000  # characters
 MOST_PARTS = 5_000  # expressions and statements of a template; compiling takes a second for them
-
 
 # What may be read from an object that is not a plain key of a dict.
 _ATTRIBUTES: dict[type, frozenset[str]] = {
@@ -79,7 +86,10 @@ class _Counted(Sequence[Any]):
 
 
 class _Compiler(jinja2.compiler.CodeGenerator):
-    """Routes loops, concatenations and literals through the environment, which charges for them."""
+    """Routes what takes time through the environment, which charges for it.
+
+    Loops, comparisons, concatenations, literals and slices; it is asked for all others anyway.
+    """
 
     def visit_For(self, node: nodes.For, frame: Any) -> None:  # noqa: N802
         node.iter = self._through("stepped", node.iter)
@@ -87,6 +97,18 @@ class _Compiler(jinja2.compiler.CodeGenerator):
 
     def visit_Concat(self, node: nodes.Concat, frame: Any) -> None:  # noqa: N802
         self.visit(self._through("concatenated", *node.nodes), frame)
+
+    def visit_Compare(self, node: nodes.Compare, frame: Any) -> None:  # noqa: N802
+        # In a < b < c, b is computed once, and c only where a < b.
+        left = ""
+        for operand in node.ops:
+            self.write(f"{' and ' if left else '('}environment.compare({operand.op!r}, ")
+            self.write(left) if left else self.visit(node.expr, frame)
+            left = self.temporary_identifier()
+            self.write(f", {left} := ")
+            self.visit(operand.expr, frame)
+            self.write(")")
+        self.write(")")
 
     def visit_List(self, node: nodes.List, frame: Any) -> None:  # noqa: N802
         self._made(super().visit_List, node, frame)
@@ -121,6 +143,7 @@ class _Environment(ImmutableSandboxedEnvironment):
     intercepted_binops = frozenset(ImmutableSandboxedEnvironment.default_binop_table)
     concat = staticmethod(joined)
     measured = staticmethod(measured)
+    compare = staticmethod(compare)
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -154,6 +177,8 @@ class _Environment(ImmutableSandboxedEnvironment):
         if isinstance(text := getattr(obj, "__self__", None), str) and obj.__name__ in SCANNING:
             scanned(text, args)
         made = super().call(context, obj, *args, **kwargs)
+        if isinstance(made, KeysView | ValuesView | ItemsView):
+            made = list(made)  # nothing that measures a list would see what is behind a view
         return measured(made) if isinstance(made, str | list | tuple | dict) else made
 
     def join_path(self, template: str, parent: str) -> str:
@@ -185,6 +210,7 @@ class _Environment(ImmutableSandboxedEnvironment):
         return self.undefined(obj=obj, name=attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
+        measured(argument)  # the hash of a tuple is made of all of it, each time
         if isinstance(obj, dict | list | tuple | str):
             try:
                 return obj[argument]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -14,9 +15,11 @@ from panel.workspace.render_budget import (
     STEP,
     TooMuchError,
     as_text,
+    compared,
     counted,
     joined,
     measured,
+    searched,
     take,
 )
 
@@ -30,8 +33,23 @@ _FILTERS = (
 )
 # Those that hold each item, or character, against each character of their options.
 SCANNING = ("lstrip", "rstrip", "sort", "strip", "trim", "unique")
+# By the name that the template engine has for each.
+_COMPARING: dict[str, Callable[[Any, Any], Any]] = {
+    "eq": operator.eq,
+    "ne": operator.ne,
+    "lt": operator.lt,
+    "lteq": operator.le,
+    "gt": operator.gt,
+    "gteq": operator.ge,
+}
+_TESTS: dict[str, Any] = jinja2.tests.TESTS
 # Tests that calculate: of a text, % would make another one, of any length.
 _OF_NUMBERS = ("divisibleby", "even", "odd")
+# Tests of what a value is: they take no longer for a large one. All others are charged.
+_OF_KIND = (
+    *("boolean", "callable", "defined", "escaped", "false", "float", "integer", "iterable"),
+    *("mapping", "none", "number", "sameas", "sequence", "string", "true", "undefined"),
+)
 
 
 def _join(value: Iterable[Any], d: Any = "", attribute: Any = None) -> str:
@@ -71,7 +89,7 @@ def _range(*bounds: int) -> Iterable[int]:
 
 
 def charged(function: Callable[..., Any], name: str = "") -> Callable[..., Any]:
-    """Charge for what a filter is given and makes; keep its calling convention."""
+    """Charge for what a filter or a test is given and makes; keep its calling convention."""
     wants = getattr(function, "jinja_pass_arg", None)
 
     def filtered(*values: Any, **options: Any) -> Any:
@@ -82,6 +100,8 @@ def charged(function: Callable[..., Any], name: str = "") -> Callable[..., Any]:
                 given[at] = list(counted(given[at]))
             scanned(given[at], (*given[at + 1 :], *options.values()))
         measured([given[at:], options])
+        if name == "unique":
+            given[at] = counted(given[at])  # it may look at many before it gives one
         made = function(*given, **options)
         if isinstance(made, Iterator):
             return counted(made)
@@ -98,8 +118,17 @@ def scanned(value: Any, options: Iterable[Any]) -> None:
     take(len(value) * words if hasattr(value, "__len__") else words)
 
 
+def compare(name: str, left: Any, right: Any) -> Any:
+    """Compare two values, or look for one in the other, and charge for it before."""
+    if name in ("in", "notin"):
+        searched(left, right)
+        return (left in right) is (name == "in")
+    compared(left)
+    return _COMPARING[name](left, right)
+
+
 def _of_numbers(name: str) -> Callable[..., Any]:
-    test: Any = jinja2.tests.TESTS[name]
+    test = _TESTS[name]
 
     def tested(*values: Any) -> bool:
         if not all(isinstance(value, int | float) for value in values):
@@ -116,5 +145,9 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "round": _round,
     "string": as_text,
 }
-TESTS: dict[str, Any] = {**jinja2.tests.TESTS, **{name: _of_numbers(name) for name in _OF_NUMBERS}}
+TESTS: dict[str, Any] = {
+    **{name: charged(test) for name, test in _TESTS.items()},
+    **{name: _TESTS[name] for name in _OF_KIND},
+    **{name: charged(_of_numbers(name)) for name in _OF_NUMBERS},
+}
 GLOBALS: dict[str, Any] = {"range": _range}
