@@ -46,6 +46,8 @@ class Problem:
         place = str(self.file) if self.line is None else f"{self.file}:{self.line}"
         field = f" {self.field}:" if self.field else ""
         told = f"{place}:{field} {self.message}. {self.remedy}"
+        if told.isprintable():
+            return told
         # One line, whatever a file or key is called: CI takes some lines of a log for commands.
         return "".join(each if each.isprintable() else repr(each)[1:-1] for each in told)
 

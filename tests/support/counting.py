@@ -28,6 +28,24 @@ def calls(work: Callable[[], Any]) -> int:
     return counted
 
 
+def lines(work: Callable[[], Any]) -> int:
+    """Return how many lines of Python ran here during ``work``: loops that call nothing count."""
+    counted = 0
+
+    def count(_frame: FrameType, _event: str, _argument: Any) -> Any:
+        nonlocal counted
+        counted += 1
+        return count
+
+    before = sys.gettrace()
+    sys.settrace(count)
+    try:
+        work()
+    finally:
+        sys.settrace(before)
+    return counted
+
+
 def growth(work: Callable[[int], Callable[[], Any]], count: int) -> float:
     """Return how many times more calls twice as much takes: 2 where the work grows in line.
 

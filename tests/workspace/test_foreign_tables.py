@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import json
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,8 @@ def test_parquet_gives_its_columns(tmp_path: Path) -> None:
         ("a,b\n" + "1,2\n" * (MOST_ROWS + 1), "has 100,001 rows; an import takes 100,000"),
         (",".join(f"c{n}" for n in range(MOST_COLUMNS + 1)) + "\n1\n", "has 1,001 columns"),
         ("," * 5_000_001, "more than 5,000,000 cells"),
+        ("sep=x\n" + "x" * 5_000_001, "more than 5,000,000 cells"),
+        ("a,b\n" + "\r" * 5_000_001, "more than 5,000,000 cells"),
         ("PK\x03\x04", "is no text, but a workbook"),
     ],
 )
@@ -102,6 +105,23 @@ def test_what_cannot_be_read_is_one_line(tmp_path: Path, text: str, told: str) -
     with pytest.raises(WorkspaceError, match=told) as refusal:
         read(tmp_path, text)
     assert len(refusal.value.problems) == 1
+
+
+def test_a_long_name_of_a_group_is_refused_and_not_written_again_for_each_column(
+    tmp_path: Path,
+) -> None:
+    group = {"k" * 100_000: {str(number): 1 for number in range(900)}}
+    with pytest.raises(WorkspaceError, match=r"'kkkkk.* has more than 500 characters"):
+        read(tmp_path, json.dumps([group]), "t.json")
+
+
+def test_groups_in_groups_are_read_once(tmp_path: Path) -> None:
+    group: dict[str, Any] = {str(number): "x" for number in range(900)}
+    for _level in range(200):
+        group = {"a": group}
+    found, table = read(tmp_path, json.dumps([group] * 20), "t.json")
+    name = "a." * 200 + "899"
+    assert len(found) == 20 and found[0][1][name] == "x" and table.columns[-1] == name
 
 
 @pytest.mark.parametrize("encoding", ["zip", "none-such", "ascii", "utf-32"])

@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from panel.errors import Problem, WorkspaceError
+from panel.workspace.tables import read_table
 from panel.workspace.tools import Tool, find_tools, load_catalog, slugify
-from tests.support.counting import growth
+from tests.support.counting import calls, growth, lines
 from tests.support.sizes import size
 
 FIELDS = {
@@ -563,6 +564,41 @@ def test_a_small_parquet_file_that_stands_for_much_is_refused(tmp_path: Path, qu
     assert file.stat().st_size < 1_000_000
     with pytest.raises(WorkspaceError, match=r"a.parquet: (has more than|cannot be read)"):
         load_catalog(tmp_path)
+
+
+def test_the_entries_of_the_lists_in_a_parquet_file_count_as_values(tmp_path: Path) -> None:
+    query = "SELECT [1 for x in range(1000)] AS tags FROM range(6000)"
+    duckdb.execute(f"COPY ({query}) TO '{tmp_path / 'a.parquet'}' (FORMAT parquet)")
+    with pytest.raises(WorkspaceError, match="has more than 5,000,000 values"):
+        load_catalog(tmp_path)
+
+
+def test_short_rows_below_a_wide_header_take_no_longer_than_what_is_written(tmp_path: Path) -> None:
+    header = ",".join(["name", *(f"c{number}" for number in range(2_000))])
+    file = tmp_path / "a.csv"
+    file.write_text(f"{header}\n" + "a\n" * 1_000)
+    assert lines(lambda: read_table(file)) < 100_000
+    assert [row.fields for row in read_table(file)] == [{"name": "a"}] * 1_000
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.parquet"])
+def test_a_column_with_very_many_names_below_it_is_refused(tmp_path: Path, name: str) -> None:
+    """Each row would make all of them: a small file would take hours."""
+    column = "name" + ".a" * 50_000
+    duckdb.execute(f"COPY (SELECT 1 AS \"{column}\" FROM range(3)) TO '{tmp_path / name}'")
+    with pytest.raises(WorkspaceError, match="the column 'name' has more than 20 names below it"):
+        load_catalog(tmp_path)
+
+
+def test_a_problem_in_a_very_long_column_takes_no_longer_for_each_row(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text("n" * 50_000 + "\n" + "1\n" * 100)
+
+    def refused() -> None:
+        with pytest.raises(WorkspaceError, match=r"unknown key 'nnn.*in all 100 rows"):
+            load_catalog(tmp_path)
+
+    assert calls(refused) < 1_000_000
 
 
 def test_a_pipe_is_no_table(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ BOOK_ENDINGS = (".xlsx", ".xlsm")
 FIELD_ENDINGS = (".json", ".jsonl", ".yaml", ".yml", ".parquet")
 MOST_ROWS = 100_000  # each becomes a file
 MOST_COLUMNS = 1_000
+LONGEST_NAME = 500  # characters of a column's name, with those of the groups above it
 _SEPARATORS = (",", ";", "\t", "|")
 _LOOKED_AT = 40  # records that a separator is tried on
 _MARKS = (
@@ -77,25 +78,42 @@ def read_source(file: Path, known: ReadAs) -> SourceTable:
     if ending in BOOK_ENDINGS:
         return _from_rows(file, read_sheet(file, known.sheet), [])
     if ending in FIELD_ENDINGS:
-        rows = [SourceRow(row.lines(row.path), _flat(row.fields)) for row in read_table(file)]
-        columns = list(dict.fromkeys(name for row in rows for name in row.cells))
-        _refuse_size(file, len(rows), len(columns))
-        return SourceTable(file, columns, rows)
+        return _from_fields(file)
     known_endings = " ".join((*TEXT_ENDINGS, *BOOK_ENDINGS, *FIELD_ENDINGS))
     remedy = f"Save it as .xlsx or .csv. Read are {known_endings}."
     raise WorkspaceError.single(file, None, "", f"the ending {file.suffix!r} is not read", remedy)
 
 
-def _flat(fields: dict[str, Any], above: str = "") -> dict[str, Any]:
-    """Return nested fields as columns, named as `pricing.entry`."""
-    cells: dict[str, Any] = {}
-    for key, value in fields.items():
-        name = f"{above}{composed(str(key))}"
-        if isinstance(value, dict):
-            cells |= _flat(value, f"{name}.")
-        elif value not in (None, "", []):
-            cells[name] = value
-    return cells
+def _from_fields(file: Path) -> SourceTable:
+    rows, found = read_table(file), []
+    _refuse_size(file, len(rows), 0)
+    columns: dict[str, str] = {}  # each by itself: all rows hold the same text of a name
+    for row in rows:
+        cells: dict[str, Any] = {}
+        for name, value in _flat(row.fields, file):
+            cells[columns.setdefault(name, name)] = value
+            _refuse_size(file, 0, len(columns))
+        found.append(SourceRow(row.lines(row.path), cells))
+    return SourceTable(file, list(columns), found)
+
+
+def _flat(fields: dict[str, Any], file: Path) -> Iterator[tuple[str, Any]]:
+    """Yield nested fields as columns, named as `pricing.entry`; refuse one of a very long name."""
+    waiting = [("", iter(fields.items()))]
+    while waiting:
+        above, items = waiting[-1]
+        for key, value in items:
+            name = f"{above}{composed(str(key))}"
+            if len(name) > LONGEST_NAME:
+                message = f"the name {name[:40]!r}... has more than {LONGEST_NAME} characters"
+                raise WorkspaceError.single(file, None, "", message, "Shorten it.")
+            if isinstance(value, dict):
+                waiting.append((f"{name}.", iter(value.items())))
+                break
+            if value not in (None, "", []):
+                yield name, value
+        else:
+            waiting.pop()
 
 
 def _from_text(file: Path, known: ReadAs) -> SourceTable:
@@ -104,17 +122,19 @@ def _from_text(file: Path, known: ReadAs) -> SourceTable:
         message = "is no text, but a workbook or another archive"
         raise WorkspaceError.single(file, None, "", message, "Give it the ending .xlsx.")
     text, notes = _decoded(raw, file, known.encoding)
-    if sum(map(text.count, (*_SEPARATORS, "\n"))) > MOST_VALUES:
+    first = re.match(r"sep=([^\r\n])\r?\n", text)  # as Excel reads and writes it
+    told = known.separator or (first[1] if first else "")
+    lines = max(text.count("\n"), text.count("\r"))  # either ends one, or both together do
+    if lines + sum(map(text.count, {*_SEPARATORS, told} - {""})) > MOST_VALUES:
         message = f"has more than {MOST_VALUES:,} cells"
         raise WorkspaceError.single(file, None, "", message, "Split it.")
-    first = re.match(r"sep=([^\r\n])\r?\n", text)  # as Excel reads and writes it
-    separator = known.separator or (first[1] if first else _separator(text))
+    separator = told or _separator(text)
     rows: list[Numbered] = []
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     before = 0
     try:
         for cells in reader:
-            if not (first and before == 0):
+            if any(cells) and not (first and before == 0):
                 rows.append((before + 1, [cell.strip() for cell in cells]))
             before = reader.line_num
     except csv.Error as error:

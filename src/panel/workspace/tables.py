@@ -26,6 +26,7 @@ from panel.workspace.documents import (
     twice,
     yaml_lines,
 )
+from panel.workspace.nested_columns import nested, paths_of
 from panel.workspace.plain_files import LARGEST, not_utf8, read_text, refuse_special
 from panel.workspace.xlsx import read_sheet
 
@@ -122,28 +123,32 @@ def _json_lines(file: Path) -> list[Row]:
 
 
 def _csv_rows(file: Path) -> list[Row]:
-    reader = csv.DictReader(io.StringIO(_source(file)), strict=True)
-    rows = []
+    reader = csv.reader(io.StringIO(_source(file)), strict=True)
+    rows: list[Row] = []
+    ended = 0  # the line that the last row ends on; a broken one begins on the next
     try:
-        names = [composed(name.strip()) for name in reader.fieldnames or ()]
+        names = [composed(name.strip()) for name in next(reader, ())]
+        ended = reader.line_num
         if (name := twice(names)) is not None:
             raise csv.Error(f"the column {name!r} appears twice")
         if len(names) == 1 and (other := re.search(r"[;|\t]", names[0])):
             raise csv.Error(f"its columns are separated by {other[0]!r}")
-        for fields in reader:
-            if None in fields:
+        paths = paths_of(names)
+        for cells in reader:
+            ended = reader.line_num
+            if len(cells) > len(names):
                 raise csv.Error("more cells than the header has columns")
-            line = reader.line_num - sum(cell.count("\n") for cell in fields.values() if cell)
-            rows.append(Row(_nested(fields), file, (), _at(line)))
+            if cells:
+                line = ended - sum(cell.count("\n") for cell in cells)
+                rows.append(Row(nested(paths, cells), file, (), _at(line)))
     except (csv.Error, ValueError) as error:
-        # DictReader counts the rows it returned; a broken row begins on the next line.
-        broke = reader.reader.line_num > reader.line_num
         message = f"is not valid CSV: {error}"
         remedy = (
             "Separate columns by commas, name each once, and quote cells that hold commas, quotes "
             "or line breaks."
         )
-        raise WorkspaceError.single(file, reader.line_num + broke, "", message, remedy) from None
+        line = ended + (reader.line_num > ended)
+        raise WorkspaceError.single(file, line, "", message, remedy) from None
     return rows
 
 
@@ -153,12 +158,11 @@ def _xlsx_rows(file: Path) -> list[Row]:
     try:
         if (name := twice(filter(None, names))) is not None:
             raise ValueError(f"the column {name!r} appears twice")
-        found = []
+        found, paths = [], paths_of(names)
         for line, cells in rows:
             if any(cell != "" for name, cell in zip(names, cells, strict=True) if not name):
                 raise ValueError("a cell stands in a column that has no name")
-            fields = _nested(dict(zip(names, cells, strict=True)))
-            found.append(Row(fields, file, (), _at(line)))
+            found.append(Row(nested(paths, cells), file, (), _at(line)))
     except ValueError as error:
         raise WorkspaceError.single(
             file, line, "", f"is no table: {error}", "Name each column once, in the first row."
@@ -178,16 +182,21 @@ def _parquet_rows(file: Path) -> list[Row]:
     try:
         with duckdb.connect(config=_BOUNDED) as connection:
             connection.execute("SET TimeZone = 'UTC'")
+            named = [glob.escape(str(file))]
+            # Of lists, each entry counts: unpacking them to find out would take hours.
+            counted = "SELECT sum(num_values) > ? FROM parquet_metadata(?)"
+            if connection.execute(counted, [MOST_VALUES, *named]).fetchall()[0][0]:
+                raise _too_many(file)
             # A folder called "a=b" above the file would bring a column otherwise.
             table = connection.sql(
-                "SELECT * FROM read_parquet(?, hive_partitioning = false)",
-                params=[glob.escape(str(file))],
+                "SELECT * FROM read_parquet(?, hive_partitioning = false)", params=named
             )
             _refuse_unpacked(table, file)
             kinds = zip(table.columns, table.types, strict=True)
             shown = [f"CAST({_quoted(name)} AS {_plain_type(kind)})" for name, kind in kinds]
+            paths = paths_of(table.columns)
             found = [
-                _nested(dict(zip(table.columns, _without_nulls(row), strict=True)))
+                nested(paths, _without_nulls(row))
                 for row in table.project(", ".join(shown)).fetchall()
             ]
     except (duckdb.Error, ValueError) as error:
@@ -266,24 +275,3 @@ def _without_nulls(value: Any) -> Any:
 
 def _at(line: int) -> Lines:
     return lambda _path: line
-
-
-def _nested(cells: dict[str, Any]) -> dict[str, Any]:
-    """Turn columns such as ``pricing.entry`` into mappings and ``tags`` (a; b) into a list."""
-    fields: dict[str, Any] = {}
-    for column, cell in cells.items():
-        if cell is None or cell == "":
-            continue
-        target, parts = fields, composed(column).strip().split(".")
-        for part in parts[:-1]:
-            target = target.setdefault(part, {})
-            if not isinstance(target, dict):
-                raise ValueError(  # noqa: TRY004 - the author's columns, not a caller's type
-                    f"the columns {part!r} and {column!r} exclude each other"
-                )
-        if parts[-1] in target:
-            raise ValueError(f"the columns under {column!r} exclude each other")
-        target[parts[-1]] = cell
-    if isinstance(fields.get("tags"), str):
-        fields["tags"] = [tag.strip() for tag in fields["tags"].split(";") if tag.strip()]
-    return fields

@@ -21,6 +21,7 @@ from panel.workspace.mistakes import TABLE, in_words, shown
 
 Model = TypeVar("Model", bound=BaseModel)
 MOST_COMPARED = 10_000_000  # characters with characters
+CLOSE = 0.65  # of 1, as difflib counts, from which on a word may be what was meant
 MOST_NAMED = 16  # valid words listed where none is similar
 MOST_PROBLEMS = 100  # told of one thing
 MOST_LISTED = 50_000  # looked at; a list of them takes a kilobyte for each
@@ -33,16 +34,19 @@ def nearest(word: str, valid: Iterable[str]) -> str | None:
 
     Of words that are equally close the first one counts: lists begin with what is meant most often.
     """
+    word = word.casefold()
     folded = {candidate.casefold(): candidate for candidate in valid}
-    if len(word) * sum(map(len, folded)) > MOST_COMPARED:  # a second, or hours
+    # Of very different lengths no two are close. Looking at a long word would take its time.
+    alike = [each for each in folded if 2 * min(map(len, (word, each))) >= CLOSE * len(word + each)]
+    if not alike or len(word) * sum(map(len, alike)) > MOST_COMPARED:  # a second, or hours
         return None
-    close = difflib.get_close_matches(word.casefold(), list(folded), n=FEW, cutoff=0.65)
+    close = difflib.get_close_matches(word, alike, n=FEW, cutoff=CLOSE)
     if not close:
         return None
 
     def likeness(candidate: str) -> float:
         # As get_close_matches compares: the other way round, it may come to another figure.
-        return difflib.SequenceMatcher(None, candidate, word.casefold()).ratio()
+        return difflib.SequenceMatcher(None, candidate, word).ratio()
 
     best = max(map(likeness, close))
     return next(folded[each] for each in folded if each in close and likeness(each) == best)
