@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from panel.checks import OtherTools, check_catalog, check_take
 from tests.support.check_subjects import a_take, a_tool
-from tests.support.counting import growth
+from tests.support.counting import growth, lines
 from tests.support.large_catalogs import many_takes
 from tests.support.sizes import size
 
@@ -131,3 +131,39 @@ def test_the_work_of_checking_a_catalog_grows_in_line_with_it() -> None:
         return work
 
     assert growth(checking, size(10, 250)) < 2.5
+
+
+WRITTEN = {
+    "sums": "{a},{b} x 13 = {a},{c}. ",
+    "sums that are one": "{a}{b} + {b}3 = {c}{a}, ",
+    "figures": "It has {a},{b} rows. ",
+    "percentages": "Of all, {a}.{b}% are read. ",
+    "times": "It takes {a}.{b} seconds. ",
+    "supposed prices": "If it cost ${a}.{b}, who would pay? ",
+    "prices": "A page costs ${a}.{b}. ",
+    "years to come": "If so, in 2{b} it would be done. ",
+    "dates": "It was 2{b}-05-17 then. ",
+    "prices of pages": "$0.40 x {a}{b} pages = $7{b}. ",
+    "names": "The Abc{a}{b}x tool. ",
+    "names within names": "The Abc{a}{b} tool. | yabc{a}{b}z. ",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("written", WRITTEN.values(), ids=WRITTEN.keys())
+def test_the_work_grows_in_line_with_the_take_and_the_description(written: str) -> None:
+    """It was the product of the two: a long description kept a long take for a minute."""
+
+    def work(count: int) -> int:
+        def text(written: str, first: int) -> str:
+            numbers = range(first, first + count)
+            parts = (
+                written.format(a=n % 89 + 10, b=n * 7 % 900 + 100, c=n % 800 + 101) for n in numbers
+            )
+            return "About $0.40 per 1k pages. " + "".join(parts)
+
+        take, _, shown = written.partition("|")
+        subject = a_take(text(take, 5), a_tool(description=text(shown or take, 400)))
+        return lines(lambda: check_take(subject, []))
+
+    assert work(800) < 2.6 * work(400)

@@ -7,7 +7,7 @@ worked out with its units, its brackets, × and / before + and −, and compared
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from panel.checks.findings import Span
@@ -97,12 +97,17 @@ def equations(text: str, known: Sequence[Rate] = ()) -> Iterator[Equation]:
         and not one.ordinal
         and not (one.implied and one.unit == "time")  # "a month"
     ]
+    pages = {
+        rate: {each.value for each in figures if rate.counts(each)}
+        for rate in known
+        if rate.per != 1 and rate.figure.kind == "money"
+    }
     at = 0
     while at + 1 < len(figures):
         side = _Side.read(text, figures, at)
         found = _equation(text, figures, at, side)
         if found is not None:
-            yield _priced(found, figures, known)
+            yield _priced(found, pages)
         at = side.last if found is not None and side.signs else at + 1
 
 
@@ -190,19 +195,19 @@ def _firm(text: str, side: _Side, signed: bool, result: Quantity) -> bool:
     return alike and (signed or _ENDS.match(text, result.span[1]) is not None)
 
 
-def _priced(one: Equation, figures: Sequence[Quantity], known: Sequence[Rate]) -> Equation:
-    """Divide by a thousand where the source's price is for a thousand, and the text is not."""
-    for rate in known:
-        if rate.per == 1 or rate.figure.kind != "money" or not _product(one):
-            continue
+def _priced(one: Equation, pages: Mapping[Rate, set[float]]) -> Equation:
+    """Divide by a thousand where the source's price is for a thousand, and the text is not.
+
+    pages: the prices for a number of things, each with how many the text says there are.
+    """
+    for rate, counted in pages.items() if _product(one) else ():
         if not any(rate.figure.same(term) for term in one.terms):
             continue
         counts = [term for term in one.terms if term.bare and term.value >= rate.per]
-        pages = {each.value for each in figures if rate.counts(each)}
         worth = one.worth / rate.per
         if not one.right and same(worth, one.result.value):
             return replace(one, right=True, worth=worth)
-        if one.right and any(term.value in pages for term in counts):
+        if one.right and any(term.value in counted for term in counts):
             return replace(one, right=False, worth=worth)
     return one
 

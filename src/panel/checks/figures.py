@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
+from operator import ne
 
 from panel.checks.findings import SEVERITIES, Finding, Span, Spans, at
 from panel.checks.folding import folded
@@ -209,10 +211,10 @@ class _Take:
     def _dated(self, quantity: Quantity) -> Said:
         """Weigh a date: a past one is a claim, one to come a bet where the sentence looks ahead."""
         start, sentences = quantity.span[0], self.sentences
-        dates = [one.value for one in self.source.quantities if one.kind in ("date", "year")]
+        last = self.source.last_year
         ahead = sentences.supposed(start) or sentences.foretold(start)
         ahead = ahead or self.scenario.looks_ahead(start)
-        if ahead and (not dates or quantity.value > max(dates)):
+        if ahead and (last is None or quantity.value > last):
             return "note", "a year in the future, the take's own bet"
         return "warning", "a date that is not in the source: verify"
 
@@ -220,33 +222,30 @@ class _Take:
         """Return the stated price from which a supposed one differs by a digit or the point."""
         if quantity.kind != "money" or not quantity.value:
             return ""
-        for known in self.source.quantities:
-            joined = not (known.unit and quantity.unit) or known.unit == quantity.unit
-            if known.kind == "money" and known.value and joined:
-                one, other = f"{quantity.value:.2f}", f"{known.value:.2f}"
-                digits = [a != b for a, b in zip(one, other, strict=False)]
-                slipped = len(one) == len(other) and sum(digits) == 1 and quantity.digits > 1
-                if slipped or _power_of_ten_apart(quantity.value / known.value):
-                    return self.source.text[slice(*known.span)]
+        one, exact = f"{quantity.value:.2f}", quantity.digits > 1
+        for other, known in self.source.prices:
+            if known.unit and quantity.unit and known.unit != quantity.unit:
+                continue
+            slipped = exact and len(one) == len(other) and sum(map(ne, one, other)) == 1
+            if slipped or _power_of_ten_apart(quantity.value / known.value):
+                return self.source.text[slice(*known.span)]
         return ""
 
     def _rounded(self, quantity: Quantity) -> Said | None:
         """Recognise a figure of the source in round numbers: "about 94%" from 94.1%."""
         if quantity.kind not in ("percent", "plain", "money") or quantity.value < 1:
             return None
-        alike = self.source.alike.get((quantity.kind, quantity.unit), ())
-        most = max(1.0, quantity.value / 8)  # which no step exceeds
-        near = [one for one in alike if 0 < abs(one.value - quantity.value) <= most]
-        step = 1.0
-        if near:
-            step = max(step, 10 ** (len(f"{quantity.value:.0f}") - max(2, quantity.digits)))
-        for known in near:
-            if abs(known.value - quantity.value) <= step / 2:
-                if known.value == round(known.value) and known.value < 100:
-                    continue
+        exact = self.source.exact.get((quantity.kind, quantity.unit), [])
+        value = quantity.value
+        step = max(1.0, 10 ** (len(f"{value:.0f}") - max(2, quantity.digits)))
+        most = min(step / 2, max(1.0, value / 8))
+        for place in range(bisect_left(exact, value - most - 1e-12 * value), len(exact)):
+            if exact[place] != value and abs(exact[place] - value) <= most:
                 if self._hedged(quantity.span[0]):
                     return None, ""
                 return "note", "a rounded figure: the source is more exact"
+            if exact[place] > value:
+                break
         return None
 
     def _hedged(self, start: int) -> bool:
@@ -267,7 +266,7 @@ def _invented(quantity: Quantity, text: str) -> bool:
 
 
 def _power_of_ten_apart(ratio: float) -> bool:
-    return any(abs(ratio / power - 1) < 1e-6 for power in (0.01, 0.1, 10, 100))
+    return 0.009 < ratio < 101 and any(abs(ratio / by - 1) < 1e-6 for by in (0.01, 0.1, 10, 100))
 
 
 def _power_of_ten(quantity: Quantity) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -92,7 +93,8 @@ class _Known:
         # "Mac" where the source says macOS, "Postgres" where it says PostgreSQL
         if len(word) < SHORTEST or word not in self.source.folded:
             return False
-        return any(known.startswith(word) for known in words)
+        at = bisect_left(self.source.sorted_words, word)
+        return any(known.startswith(word) for known in self.source.sorted_words[at : at + 1])
 
     def spelt_otherwise(self, text: str, span: Span) -> bool:
         """Whether the source may have a name in other letters: 東京 for Tokyo, Köln for Cologne."""

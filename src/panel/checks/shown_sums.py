@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 
 from panel.checks.equations import Equation, equations
 from panel.checks.findings import Severity
 from panel.checks.quantities import Quantity
 from panel.checks.sentences import Sentences
-from panel.checks.source import Source
+from panel.checks.source import Source, slips_of
+from panel.checks.stated import Stated
 
 Said = tuple[Severity | None, str]  # severity and message; no severity where it is harmless
 ASSUMED: Said = ("note", "a number that the take assumes for a sum")
 SMALL = 12  # up to this, a whole number beside a sum belongs to it
 MANY = 100  # from this on, a number beside a sum may be one of its own and a stated one together
-SLIP = 3  # digits from which on a slip of one of them is told from another number
 
 
 def weighed_sums(
@@ -38,9 +39,9 @@ def weighed_sums(
             if term in said and not _claims(term, one.terms, source):
                 weighed.setdefault(term, ("note", "a figure of a sum that the take shows"))
         _weigh_beside(weighed, one, sentences, said, source)
-    results = [one.result for one in counting if one.right]
+    results = Stated(one.result for one in counting if one.right)
     for quantity in said:
-        if any(quantity.same(result) for result in results):
+        if results.has(quantity):
             weighed.setdefault(quantity, ("note", "the result of a sum that the take shows"))
     return weighed
 
@@ -49,19 +50,20 @@ def _counting(sums: Sequence[Equation], stated: frozenset[float]) -> list[Equati
     """Return the sums with a stated figure, and those that are joined to one by a result."""
     known, wanted = set(stated), set[float]()
     found: list[Equation] = []
-    for _again in sums:
-        new = [
-            one
-            for one in sums
-            if one not in found
-            and (known & _numbers(one) or (one.right and one.result.value in wanted))
-        ]
-        for one in new:
-            known |= {one.result.value, one.result.size} - {0.0} if one.right else set()
-            wanted |= {value for value in _numbers(one) if value > SMALL}
+    others = [(one, _numbers(one)) for one in sums]
+    while others:
+        new: list[tuple[Equation, set[float]]] = []
+        left: list[tuple[Equation, set[float]]] = []
+        for one, numbers in others:
+            joined = not known.isdisjoint(numbers) or (one.right and one.result.value in wanted)
+            (new if joined else left).append((one, numbers))
         if not new:
             break
-        found += new
+        for one, numbers in new:
+            known |= {one.result.value, one.result.size} - {0.0} if one.right else set()
+            wanted |= {value for value in numbers if value > SMALL}
+        found += [one for one, _numbers in new]
+        others = left
     return found
 
 
@@ -79,13 +81,23 @@ def _weigh_beside(
     """Weigh the numbers of its sentence that a sum takes: "ten people, so 10 x ..."."""
     numbers = _numbers(one)
     numbers -= {term.value for term in one.terms if _claims(term, one.terms, source)}
-    taken = numbers | {n + more for n in numbers if n >= MANY for more in source.bare_values}
     first, last = sentences.around(one.span[0])
     for quantity in said:
         if quantity.kind == "plain" and first <= quantity.span[0] < last:
             small = quantity.bare and quantity.value <= SMALL and quantity.value % 1 == 0
-            if small or quantity.value in taken:
+            if small or quantity.value in numbers or _and_more(quantity.value, numbers, source):
                 weighed.setdefault(quantity, ASSUMED)
+
+
+def _and_more(value: float, numbers: set[float], source: Source) -> bool:
+    """Whether a value is one of the numbers and one of the source's together."""
+    known = source.sorted_values
+    for number in numbers:
+        if number >= MANY:
+            at = bisect_left(known, value, key=number.__add__)
+            if at < len(known) and number + known[at] == value:
+                return True
+    return False
 
 
 def _claims(one: Quantity, terms: Sequence[Quantity], source: Source) -> bool:
@@ -96,10 +108,9 @@ def _claims(one: Quantity, terms: Sequence[Quantity], source: Source) -> bool:
     if one.kind in ("money", "percent"):
         return one.value != MANY
     digits = one.mantissa
-    for known in source.quantities:
-        other = known.mantissa
-        if len(digits) != len(other) or len(digits) <= SLIP or any(map(known.same, terms)):
-            continue
-        if sum(a != b for a, b in zip(digits, other, strict=True)) == 1:
-            return True
-    return False
+    return any(
+        other != digits and not any(map(known.same, terms))
+        for key in slips_of(digits)
+        for other, knowns in source.slips.get(key, {}).items()
+        for known in knowns
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Generic, TypeVar
@@ -14,6 +15,7 @@ from panel.checks.numerals import Kind
 from panel.checks.quantities import Quantity, quantities
 from panel.checks.rates import Rate, rates
 from panel.checks.sentences import Sentences
+from panel.checks.stated import Stated
 from panel.checks.words import compounds, listed, unpossessed
 from panel.workspace.tools import Tool
 
@@ -26,6 +28,8 @@ OTHER_SCRIPT = 0.05  # share of letters by which a source is in another script
 _LETTERS = re.compile(r"[^\W\d_]+")
 _BEYOND_LATIN = re.compile(r"[^\W\d_\u0000-\u024f\u1e00-\u1eff]")
 Thing = TypeVar("Thing")
+SLIP = 3  # digits from which on a slip of one of them is told from another number
+SMALLEST = 100  # up to which a whole number is not rounded
 _TELLING = 20  # words by which a language is known
 _ENGLISH = frozenset(
     listed("the of and to for with that it by be are or from at its can not they which")
@@ -76,13 +80,43 @@ class Source:
         return self.unlatin > OTHER_SCRIPT or not _english(self.text)
 
     @cached_property
-    def alike(self) -> dict[tuple[Kind, str], list[Quantity]]:
-        """Its figures by kind and unit, without those that are said by the way."""
-        alike = defaultdict[tuple[Kind, str], list[Quantity]](list)
+    def exact(self) -> dict[tuple[Kind, str], list[float]]:
+        """The values, in order, that round numbers stand for, by kind and unit.
+
+        Small whole ones are not rounded, nor are those that are said by the way.
+        """
+        exact = defaultdict[tuple[Kind, str], set[float]](set)
         for one in self.quantities:
-            if not one.implied:
-                alike[one.kind, one.unit].append(one)
-        return dict(alike)
+            if not one.implied and not (one.value == round(one.value) and one.value < SMALLEST):
+                exact[one.kind, one.unit].add(one.value)
+        return {kind: sorted(values) for kind, values in exact.items()}
+
+    @cached_property
+    def last_year(self) -> float | None:
+        """The last year that it names, alone or in a date; None where it names none."""
+        years = (one.value for one in self.quantities if one.kind in ("date", "year"))
+        return max(years, default=None)
+
+    @cached_property
+    def slips(self) -> dict[tuple[int, str], dict[str, list[Quantity]]]:
+        """Its figures by their significant digits, each time without one of them."""
+        slips: dict[tuple[int, str], dict[str, list[Quantity]]] = {}
+        for one in self.stated:
+            digits = one.mantissa
+            for key in slips_of(digits):
+                slips.setdefault(key, {}).setdefault(digits, []).append(one)
+        return slips
+
+    @cached_property
+    def prices(self) -> list[tuple[str, Quantity]]:
+        """Its prices, each once and in cents: "0.40"."""
+        prices = (one for one in self.stated if one.kind == "money" and one.value)
+        return [(f"{one.value:.2f}", one) for one in prices]
+
+    @cached_property
+    def sorted_words(self) -> list[str]:
+        """Its words in order, to find those that begin in some way."""
+        return sorted(self.words)
 
     @cached_property
     def nouns(self) -> frozenset[str]:
@@ -101,9 +135,15 @@ class Source:
         """
         if quantity.key == "" and self._values.isdisjoint(_values(quantity)):
             return False
-        if any(quantity.same(one) or _as_many(quantity, one) for one in self.quantities):
+        near = self.stated.near
+        if self.stated.has(quantity) or any(_as_many(quantity, one) for one in near(quantity)):
             return True
-        return self.foreign and any(_unread(quantity, one) for one in self.quantities)
+        return self.foreign and any(_unread(quantity, one) for one in near(quantity))
+
+    @cached_property
+    def stated(self) -> Stated:
+        """Its figures, to be looked up."""
+        return Stated(self.quantities)
 
     @cached_property
     def bare_values(self) -> frozenset[float]:
@@ -114,9 +154,21 @@ class Source:
         ) | {value for value in values if 0 < value < 1}
 
     @cached_property
+    def sorted_values(self) -> list[float]:
+        """What its figures come to, in order."""
+        return sorted(self.bare_values)
+
+    @cached_property
     def _values(self) -> frozenset[float]:
         """All that its figures come to, so that most others are known at once to be none."""
         return frozenset(value for one in self.quantities for value in _values(one))
+
+
+def slips_of(digits: str) -> Iterator[tuple[int, str]]:
+    """Yield digits without each of them: two that have one of these differ in that place alone."""
+    if len(digits) > SLIP:
+        for at in range(len(digits)):
+            yield at, f"{digits[:at]} {digits[at + 1 :]}"
 
 
 def _values(quantity: Quantity) -> list[float]:
