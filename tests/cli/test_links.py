@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from panel.cells.packed import pack
+from tests.support.mock_endpoint import MockEndpoint
 from tests.support.space import Panel, Space
+
+Led = Callable[[Path, Path], None]
 
 
 @pytest.fixture
@@ -17,6 +23,28 @@ def ran(mocked: Space, panel: Panel) -> Space:
     assert panel("run", cwd=mocked.root).code == 0
     assert panel("show", cwd=mocked.root).code == 0
     return mocked
+
+
+def lead(link: Path, target: Path) -> None:
+    link.symlink_to(target)
+
+
+def lead_far(link: Path, target: Path) -> None:
+    """Make a link by way of a path that is too long to be told, and can be followed all the same.
+
+    Its text is short enough, and so is each path in a repository; with the folders above it is not.
+    """
+    room = 4080 - len(link.parent.name)
+    names = ["d" * 200] * (room // 201 - 2)
+    deep = "/".join([*names, "e" * (room - 201 * len(names) - 252)])
+    with contextlib.chdir(link.parent):
+        Path(deep).mkdir(parents=True)
+        Path(deep, "x" * 250).symlink_to(target)
+    link.symlink_to(f"{deep}/{'x' * 250}")
+
+
+def lead_nowhere(link: Path, _target: Path) -> None:
+    link.symlink_to(link.name)
 
 
 def moved(file: Path, elsewhere: Path) -> None:
@@ -78,6 +106,65 @@ def test_no_vote_is_read_or_written_through_a_link(
     assert (tmp_path / "mine.jsonl").read_text() == "mine\n"
 
 
+# What a link stands for, and the commands that would read or write there.
+PLACES = {
+    "tools/leak.md": ("check", "plan", "show", "lint", "publish new --drafts"),
+    "tools": ("check", "plan"),
+    "personas/leak.md": ("check", "plan", "run"),
+    "prompts/leak.j2": ("check", "plan", "run --again"),
+    "verdicts/leak.json": ("check --frozen", "lint", "publish new --drafts"),
+    "verdicts": ("check", "freeze", "check --frozen"),
+    "verdicts/_canaries": ("freeze", "check --frozen"),
+    "experiments": ("check", "experiment plan leak"),
+    "experiments/leak.toml": ("check", "experiment plan leak"),
+    "editorial/front.md": ("check", "publish new --drafts"),
+    "community/votes.jsonl": ("votes show", "publish new --drafts", "votes import votes.csv"),
+    "community/.gitignore": ("serve site --port 0", "votes import votes.csv"),
+    "community/secret": ("serve site --port 0", "votes import votes.csv"),
+    "runs/leak": ("show", "run", "verify", "sql FROM(runs)"),
+    "runs/panel.duckdb.wal": ("show", "run", "rebuild", "sql FROM(runs)"),
+    "runs/panel.duckdb.tmp/leak": ("show", "run", "rebuild", "sql FROM(runs)"),
+    "runs/endpoints.json": ("run", "doctor"),
+    "public": ("publish public --drafts", "publish {root}/public --drafts"),
+    "site/.panel-site.json": ("publish site --drafts",),
+    "site/tools": ("publish site --drafts",),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("led", [lead, lead_far, lead_nowhere])
+@pytest.mark.parametrize("kind", ["file", "folder", "nothing"])
+def test_no_link_leads_a_command_out_of_the_workspace(
+    ran: Space, mock: MockEndpoint, panel: Panel, tmp_path: Path, place: str, led: Led, kind: str
+) -> None:
+    """Each says in one line what it refuses, or goes on without it."""
+    assert panel("publish", "site", "--drafts", cwd=ran.root).code == 0
+    (ran.root / "votes.csv").write_text("tool,ships,skips\nanvil,1,1\n")
+    review = ran.root / "prompts" / "review.md.j2"
+    review.write_text(f'{review.read_text()}{{% include "leak.j2" ignore missing %}}')
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    target = elsewhere / "mine"
+    if kind == "folder":
+        shutil.copytree(ran.root / "tools", target)
+    elif kind == "file":
+        target.write_text("KEPT OUT")
+    before = state(elsewhere)
+    link = ran.root / place
+    link.parent.mkdir(exist_ok=True)
+    if link.is_dir():
+        shutil.rmtree(link)
+    link.unlink(missing_ok=True)
+    led(link, target)
+    for words in PLACES[place]:
+        told = panel(*words.format(root=ran.root).replace("(", " (").split(" "), cwd=ran.root)
+        assert "KEPT OUT" not in told.out + told.err, words
+        assert "Traceback" not in told.err and told.err.count("leads out of") <= 2, words
+        assert state(elsewhere) == before, words
+    assert mock.requests and "KEPT OUT" not in str(mock.requests)
+
+
 @pytest.mark.parametrize("out", ["public", "public/new", "tools/../public"])
 def test_a_site_is_not_written_through_a_link_of_the_workspace(
     ran: Space, panel: Panel, tmp_path: Path, out: str
@@ -92,3 +179,49 @@ def test_a_site_is_not_written_through_a_link_of_the_workspace(
     (tmp_path / "link").symlink_to(elsewhere)
     assert panel("publish", str(tmp_path / "link"), "--drafts", cwd=ran.root).code == 0
     assert (elsewhere / "index.html").is_file()
+
+
+@pytest.mark.parametrize(
+    ("place", "command"),
+    [
+        ("runs/panel.duckdb", "show"),
+        ("runs/panel.duckdb.wal", "show"),
+        ("runs/panel.duckdb.wal", "rebuild"),
+        ("runs/leak/attempts.jsonl", "show"),
+        ("runs/leak/attempts.jsonl.zst", "verify"),
+        ("community/votes.jsonl", "votes show"),
+        ("community/secret", "votes import votes.csv"),
+        ("site/.panel-site.json", "publish site --drafts"),
+    ],
+)
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(
+    ran: Space, panel: Panel, place: str, command: str
+) -> None:
+    (ran.root / "votes.csv").write_text("tool,ships,skips\nanvil,1,1\n")
+    pipe = ran.root / place
+    pipe.parent.mkdir(exist_ok=True)
+    pipe.unlink(missing_ok=True)
+    os.mkfifo(pipe)
+    told = panel(*command.split(), cwd=ran.root)
+    assert told.code == 2 and pipe.name in told.err and "Traceback" not in told.err
+
+
+@pytest.mark.parametrize(
+    "listed", ["[" * 100_000, '{"files": {"\\ud800x": "x"}}', '{"files": {"../x": "x"}}']
+)
+def test_a_list_of_files_that_no_site_has_written_is_refused(
+    ran: Space, panel: Panel, listed: str
+) -> None:
+    (ran.root / "site").mkdir()
+    (ran.root / "site" / ".panel-site.json").write_text(listed)
+    told = panel("publish", "site", "--drafts", cwd=ran.root)
+    assert told.code == 2 and ".panel-site.json" in told.err
+
+
+def test_a_run_whose_name_is_not_utf_8_is_refused_by_name(ran: Space, panel: Panel) -> None:
+    folder = os.fsencode(ran.root / "runs") + b"/\xff"
+    os.mkdir(folder)  # noqa: PTH102 - a name of bytes
+    shutil.copy(next((ran.root / "runs").glob("2*/attempts.jsonl")), folder + b"/attempts.jsonl")
+    for command in ("show", "verify", "run", "rebuild"):
+        told = panel(command, cwd=ran.root)
+        assert told.code == 2 and "has a name that is not UTF-8" in told.err

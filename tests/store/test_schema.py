@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -118,7 +119,7 @@ def test_a_database_that_cannot_be_used_is_made_again_with_the_same_rows(
     spoil(asked.runs / FILE)
     assert rows(asked.runs) == before
     with reading(asked.runs / FILE) as connection:
-        assert schema.is_current(connection)
+        assert schema.is_current(connection, asked.runs / FILE)
 
 
 @pytest.mark.sample(3)
@@ -132,6 +133,51 @@ def test_the_command_line_says_in_one_line_that_it_is_made_again(
     assert (told.code, told.out) == (0, "one\n1\n")
     assert told.err.count("\n") == 1 and "made again" in told.err and FILE in told.err
     assert panel("sql", "SELECT 1", cwd=space.root).err == ""
+
+
+def test_the_hash_of_what_duckdb_makes_of_the_schema_is_known(tmp_path: Path) -> None:
+    """Else every command makes the schema once more, to compare the database with it."""
+    ingest(tmp_path)
+    with reading(tmp_path / FILE) as connection:
+        assert schema.definitions(connection) == schema.KNOWN
+
+
+FOREIGN = {
+    "another view": "CREATE VIEW more AS SELECT 1",
+    "a view that is changed": "CREATE OR REPLACE VIEW main.runs AS FROM read_text('secret')",
+    "the hash as a view": "DROP TABLE journal.schema; "
+    "CREATE VIEW journal.schema AS SELECT '{hash}' AS hash",
+    "a function": "CREATE MACRO main.count(x) AS 7",
+    "a function for a table": "CREATE MACRO main.duckdb_views() AS TABLE SELECT 1",
+    "a default": "ALTER TABLE journal.files ALTER run_id SET DEFAULT 'x'",
+    "a column that is computed": "CREATE TABLE main.more (x INTEGER, y AS (x + 1))",
+    "a type": "CREATE TYPE main.more AS ENUM ('a')",
+    "an index": "CREATE INDEX more ON journal.files (bytes)",
+    "a sequence": "CREATE SEQUENCE main.more",
+    "a schema": "CREATE SCHEMA more",
+    "a comment": "COMMENT ON VIEW main.runs IS 'x'",
+    "a trigger": "CREATE TRIGGER more AFTER INSERT ON journal.files FOR EACH STATEMENT "
+    "INSERT INTO journal.schema VALUES ('x')",
+}
+
+
+@pytest.mark.parametrize("done", FOREIGN.values(), ids=FOREIGN.keys())
+def test_a_database_that_defines_anything_else_is_made_again_before_it_is_asked(
+    asked: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, done: str
+) -> None:
+    """Whoever made it: its views and functions may do more than tell rows."""
+    before = rows(asked.runs)
+    runs = tmp_path / "elsewhere"
+    shutil.copytree(asked.runs, runs)
+    (tmp_path / "secret").write_text("mine")
+    monkeypatch.chdir(tmp_path)
+    with duckdb.connect(str(runs / FILE)) as connection:
+        for statement in done.format(hash=schema.HASH).split("; "):
+            connection.execute(statement)
+    for _again in range(2):
+        assert rows(runs) == before
+    with reading(runs / FILE) as connection:
+        assert schema.definitions(connection) == schema.KNOWN
 
 
 def test_every_view_is_created_once_and_there_is_no_other_schema() -> None:

@@ -44,10 +44,10 @@ from typing import Any, Self
 
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
-from panel.cells.packed import open_journal, packed, size_of
+from panel.cells.packed import open_journal, size_of
 from panel.cells.seals import UNSEALED, Chain, RawLine, line_at, raw_lines
 from panel.errors import JournalError
-from panel.workspace.plain_files import refuse_link, refuse_links, sync_folder
+from panel.workspace.plain_files import refuse_odd, sync_folder
 from panel.workspace.scaffold import make_runs
 
 FILE = "attempts.jsonl"
@@ -206,16 +206,16 @@ class JournalFile:
 def find_journals(runs: Path) -> list[JournalFile]:
     """Return the journals below ``runs``, oldest run first.
 
-    Raises WorkspaceError where ``runs`` or the folder of a run holds a link that leads out of it:
-    what others have is not read, and not written to.
+    Raises WorkspaceError where ``runs`` or the folder of a run has an odd entry: what others have
+    is neither read nor written to, and no pipe is waited for.
     """
     found = []
-    refuse_links(runs)
+    refuse_odd(runs)
     if runs.is_dir():
         for entry in sorted(runs.iterdir()):
             file = entry / FILE
-            refuse_link(file)
-            refuse_link(packed(file))
+            if entry.is_dir():
+                refuse_odd(entry)
             if (size := size_of(file)) is not None:
                 found.append(JournalFile(entry.name, file, size))
     return found

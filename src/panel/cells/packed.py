@@ -25,7 +25,7 @@ from panel.workspace.plain_files import sync_folder
 ENDING = ".zst"
 SMALLEST = 1 << 18  # bytes; below it a folder full of them gains little
 _PART = 1 << 20  # bytes of lines in a frame: the next ones are found again behind a damaged one
-LARGEST = 1 << 28  # bytes of a frame: one that would hold more is none of ours, and is damaged
+DENSEST = 256  # bytes of lines that one byte of a file stands for at most; of ours, ten or so
 _BLOCK = 1 << 17
 _MAGIC = b"\x28\xb5\x2f\xfd"
 _SKIPPED = b"\x50\x2a\x4d\x18" + (12).to_bytes(4, "little")  # before the size and its checksum
@@ -131,13 +131,16 @@ class _Unpacked(io.RawIOBase):
 
 
 def _frames(handle: BinaryIO) -> Iterator[bytes]:
-    """Yield the content of each frame; of a damaged one what can be had, as lines."""
-    start = 0
+    """Yield the content of each frame; of a damaged one what can be had, as lines.
+
+    What would hold more than lines can be compressed to is none of ours, and damaged.
+    """
+    start, room = 0, 2 * _PART + DENSEST * os.fstat(handle.fileno()).st_size
     while (start := _next_frame(handle, start)) >= 0:
-        content, end = _content(handle, start)
+        content, start = _content(handle, start, room)
+        room -= len(content)
         if content:
             yield content
-        start = end
 
 
 def _next_frame(handle: BinaryIO, start: int) -> int:
@@ -152,10 +155,13 @@ def _next_frame(handle: BinaryIO, start: int) -> int:
     return -1
 
 
-def _content(handle: BinaryIO, start: int) -> tuple[bytes, int]:
-    """Return what a frame holds, and the byte from which on the next one is to be looked for."""
+def _content(handle: BinaryIO, start: int, room: int) -> tuple[bytes, int]:
+    """Return what a frame holds, and the byte from which on the next one is to be looked for.
+
+    Nothing where it would hold more than ``room`` bytes.
+    """
     handle.seek(start)
-    frame, parts, room = _zstd().ZstdDecompressor(), list[bytes](), LARGEST
+    frame, parts = _zstd().ZstdDecompressor(), list[bytes]()
     while not frame.eof:
         block = handle.read(_BLOCK) if frame.needs_input else b""
         if frame.needs_input and not block:

@@ -14,11 +14,11 @@ from filelock import FileLock, Timeout
 from panel.desk.previews import KeptCards, gather
 from panel.desk.prices import today
 from panel.desk.snapshot import DeskSnapshot
-from panel.errors import PanelError, UsageError
+from panel.errors import PanelError, UsageError, WorkspaceError
 from panel.readers.community.publishing import build_with_votes
 from panel.site.build import MANIFEST, Built, Plan, plan
 from panel.site.publication import Publication
-from panel.workspace.plain_files import home_of, refuse_outside
+from panel.workspace.plain_files import home_of, read_bytes, refuse_outside
 from panel.workspace.scaffold import make_runs
 
 LOCK = ".publishing"  # in runs/
@@ -137,8 +137,8 @@ class Publisher:
 
     def _basis_of(self, snapshot: DeskSnapshot, out: Path) -> _Basis:
         try:
-            site = (out / MANIFEST).read_bytes()
-        except OSError:
+            site = read_bytes(out / MANIFEST)
+        except WorkspaceError:
             site = b""
         return _Basis(snapshot.entries, snapshot.workspace, today(), site)
 

@@ -22,6 +22,7 @@ from panel.stats import ShipOrSkip
 from panel.store.canaries import CanaryAnswer, canary_answers
 from panel.store.connection import Connection
 from panel.workspace.documents import parse_yaml, twice
+from panel.workspace.plain_files import refuse_link
 
 CANARIES = "_canaries"  # a slug has no underscore, so no tool can be called so
 
@@ -58,8 +59,9 @@ CanaryChecks = dict[str, CanaryCheck]  # by run id
 def read_canaries(folder: Path) -> CanaryChecks:
     """Read every check of a ``verdicts`` folder; empty where canaries were never asked.
 
-    Raises WorkspaceError with the problems of all files.
+    Raises WorkspaceError with the problems of all files, or for a folder that is elsewhere.
     """
+    refuse_link(folder / CANARIES)
     return read_each(sorted((folder / CANARIES).glob("*.json")), parse_canaries)
 
 
@@ -96,6 +98,7 @@ def write_check(folder: Path, check: CanaryCheck) -> list[str]:
 
     Raises UsageError where the folder takes no file.
     """
+    refuse_link(folder / CANARIES)
     written = write_changed(folder / CANARIES, {f"{check.run_id}.json": encode_frozen(check)})
     return [f"{CANARIES}/{name}" for name in written]
 

@@ -14,8 +14,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from panel.errors import UsageError
-from panel.workspace.plain_files import write_fresh
+from panel.errors import UsageError, WorkspaceError
+from panel.workspace.plain_files import not_utf8, read_text, write_fresh
 
 MANIFEST = ".panel-site.json"
 FORMAT = 1
@@ -56,10 +56,10 @@ def standing(out: Path) -> Standing:
             )
         return Standing()
     try:
-        record = json.loads(manifest.read_text("utf-8"))
+        record = json.loads(read_text(manifest))
         files = {str(path): str(digest) for path, digest in record["files"].items()}
         drafts = bool(record.get("drafts"))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (WorkspaceError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise UsageError(
             f"{manifest} cannot be read as a site's list of files. Restore it, or name another "
             "folder."
@@ -78,7 +78,7 @@ def is_inside(path: str) -> bool:
     """Whether a path in a manifest can only name a file below its folder."""
     parts = PurePosixPath(path).parts
     plain = bool(parts) and not path.startswith("/") and "\\" not in path and "\0" not in path
-    return plain and all(part not in (".", "..") for part in path.split("/"))
+    return plain and not not_utf8(path) and all(part not in (".", "..") for part in path.split("/"))
 
 
 def refuse_linked(out: Path, paths: Iterable[str]) -> None:
@@ -100,8 +100,8 @@ def foreign(out: Path, planned: Iterable[str], known: Mapping[str, str]) -> list
 def published_address(out: Path) -> str | None:
     """Return the address that a site was published for; None for one without, or no site."""
     try:
-        address = json.loads((out / MANIFEST).read_text("utf-8"))["base_url"]
-    except (OSError, ValueError, KeyError, TypeError):
+        address = json.loads(read_text(out / MANIFEST))["base_url"]
+    except (WorkspaceError, ValueError, KeyError, TypeError, RecursionError):
         return None
     return address if isinstance(address, str) else None
 

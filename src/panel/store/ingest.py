@@ -47,7 +47,7 @@ from panel.store.renames import LateRenameError, read_renames, under_present_nam
 from panel.store.rows import JOURNAL_KINDS, Row, put
 from panel.store.schema import is_current
 from panel.store.touched import Touched
-from panel.workspace.plain_files import refuse_links
+from panel.workspace.plain_files import refuse_odd
 from panel.workspace.scaffold import make_runs
 
 REBUILDING = "rebuilding"  # beginning of the names of new databases
@@ -130,7 +130,7 @@ def _opened_if_current(
         return None
     with suppress(UnusableError):
         connection = stack.enter_context(reading(file, shut=shut, into=into))
-        return connection if is_current(connection) else None
+        return connection if is_current(connection, file) else None
     return None
 
 
@@ -157,7 +157,7 @@ def rebuild(runs: Path) -> Ingested:
 
 def _rebuild_lock(runs: Path) -> FileLock:
     make_runs(runs)
-    refuse_links(runs)
+    refuse_odd(runs)
     return FileLock(runs / LOCK)
 
 
@@ -187,7 +187,7 @@ class _News:
 
 
 def _news_of(connection: Connection, file: Path, journals: list[JournalFile]) -> _News:
-    if not is_current(connection):
+    if not is_current(connection, file):
         raise UnusableError(f"{file} has another schema than this version of panel")
     return _grown(connection, journals)
 

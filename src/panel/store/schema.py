@@ -1,8 +1,11 @@
-"""The schema of the database: ``schema.sql``, and the hash by which a database names its own."""
+"""The schema of the database: ``schema.sql``, and how a database that it made is known."""
 
 from __future__ import annotations
 
+import re
+from functools import cache
 from importlib import resources
+from pathlib import Path
 
 import duckdb
 
@@ -11,6 +14,26 @@ from panel.hashing import content_hash
 
 SCHEMA = resources.files("panel.store").joinpath("schema.sql").read_text("utf-8")
 HASH = content_hash([SCHEMA, FORMAT])
+# What DuckDB 2.0.0 makes of the schema. Another release may write it in other words; then it is
+# made to be compared, which takes 40 ms. A test tells the new hash.
+KNOWN = "b2:171ca7dc2d9229f6c8b0b097c1eeadbd"
+_KINDS = {
+    "views": "view_name, sql, comment",
+    "tables": "table_name, sql, comment",
+    "indexes": "index_name, sql, comment",
+    "sequences": "sequence_name, sql, comment",
+    "triggers": "trigger_name, sql, comment",
+    "types": "type_name, logical_type, comment",
+    "functions": "function_name, macro_definition, comment",
+    "schemas": "'', '', comment",
+}
+DEFINITIONS = " UNION ALL ".join(
+    f"SELECT '{kind}', schema_name, {columns} FROM system.main.duckdb_{kind}()"
+    + (" WHERE NOT internal" if kind not in ("indexes", "sequences", "triggers") else "")
+    for kind, columns in _KINDS.items()
+)
+_WORD = re.compile(r"\w+|[^\w\s]")
+_seen: dict[Path, tuple[int, int]] = {}  # files whose definitions are ours: device, inode
 
 
 def create_schema(connection: duckdb.DuckDBPyConnection) -> None:
@@ -21,9 +44,35 @@ def create_schema(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("COMMIT")
 
 
-def is_current(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Whether the database was made by this very schema."""
+def is_current(connection: duckdb.DuckDBPyConnection, file: Path) -> bool:
+    """Whether the database of a file was made by this very schema, and holds nothing else.
+
+    Views and macros of one that came from elsewhere may do more than read. So none is used before
+    all of them are known to be ours; that is looked at once for each file.
+    """
     try:
+        state = file.stat()
+        if _seen.get(file) != (state.st_dev, state.st_ino):
+            if (found := definitions(connection)) != KNOWN and found != _own_definitions():
+                return False
+            _seen[file] = state.st_dev, state.st_ino
         return connection.execute("SELECT hash FROM journal.schema").fetchall() == [(HASH,)]
-    except duckdb.Error:  # no such table, or a damaged file
+    except (duckdb.Error, OSError):  # no such table, a damaged file, or none any more
         return False
+
+
+def definitions(connection: duckdb.DuckDBPyConnection) -> str:
+    """Return a hash of all that a database defines; its DuckDB must have no other open.
+
+    Functions are named in full: those of the database itself would go before DuckDB's own. DuckDB
+    writes what is excluded or replaced in any order, so it is words that are compared.
+    """
+    defined = connection.execute(DEFINITIONS).fetchall()
+    return content_hash(sorted(" ".join(sorted(_WORD.findall(str(each)))) for each in defined))
+
+
+@cache
+def _own_definitions() -> str:
+    with duckdb.connect(":memory:") as connection:
+        create_schema(connection)
+        return definitions(connection)

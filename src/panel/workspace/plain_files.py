@@ -6,6 +6,7 @@ import os
 import stat
 from contextlib import suppress
 from pathlib import Path
+from typing import NoReturn
 
 from panel.errors import WorkspaceError
 from panel.workspace.merges import RESOLVE, refuse_merge
@@ -15,8 +16,22 @@ LARGEST = 64 * 1024 * 1024  # bytes of a file; a table may hold a whole catalog
 
 
 def inside(folder: Path, file: Path) -> bool:
-    """Whether a file lies in a folder, after links in both paths are followed."""
-    return file.resolve().is_relative_to(folder.resolve())
+    """Whether a file lies in a folder, after links in both paths are followed.
+
+    Not where a link cannot be followed: one to itself, or to a path that is too long to be told
+    and can be opened all the same.
+    """
+    try:
+        return _followed(file).is_relative_to(_followed(folder))
+    except OSError:
+        return False
+
+
+def _followed(path: Path) -> Path:
+    try:
+        return Path(os.path.realpath(path, strict=True))
+    except (FileNotFoundError, NotADirectoryError):
+        return Path(os.path.realpath(path))
 
 
 def refuse_outside(folder: Path, file: Path) -> None:
@@ -27,9 +42,13 @@ def refuse_outside(folder: Path, file: Path) -> None:
         )
 
 
-def not_utf8(path: Path) -> bool:
+def not_utf8(path: Path | str) -> bool:
     """Whether a path holds bytes that are not UTF-8."""
-    return any("\ud800" <= character <= "\udfff" for character in str(path))
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def home_of(root: Path) -> Path:
@@ -44,12 +63,20 @@ def refuse_link(file: Path) -> None:
         refuse_outside(file.parent, file)
 
 
-def refuse_links(folder: Path) -> None:
-    """Raise WorkspaceError where an entry of a folder is a link that leads out of it."""
-    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+def refuse_odd(folder: Path) -> None:
+    """Raise WorkspaceError where an entry of a folder is not of use to a program.
+
+    That is a link out of the folder, a pipe or a device, and a name that is not UTF-8.
+    """
+    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
         for entry in entries:
             if entry.is_symlink():
                 refuse_outside(folder, Path(entry))
+            if not (entry.is_file() or entry.is_dir() or entry.is_symlink()):
+                _refuse_special(Path(entry))
+            if not_utf8(entry.name):
+                what = ("has a name that is not UTF-8", "Rename it.")
+                raise WorkspaceError.single(Path(entry), None, "", *what)
 
 
 def read_bytes(file: Path) -> bytes:
@@ -65,9 +92,7 @@ def read_bytes(file: Path) -> bytes:
             if file == STDIN:
                 os.set_blocking(handle.fileno(), True)
             elif not stat.S_ISREG(os.fstat(handle.fileno()).st_mode):
-                raise WorkspaceError.single(
-                    file, None, "", "is not a plain file", "Put a file there, or remove it."
-                )
+                _refuse_special(file)
             raw = handle.read(LARGEST + 1)
     except OSError as error:
         raise WorkspaceError.single(
@@ -84,9 +109,12 @@ def refuse_special(file: Path) -> None:
     """Raise WorkspaceError for what read_bytes would refuse to read, but for its size."""
     refuse_link(file)
     if not file.is_file():
-        raise WorkspaceError.single(
-            file, None, "", "is not a plain file", "Put a file there, or remove it."
-        )
+        _refuse_special(file)
+
+
+def _refuse_special(file: Path) -> NoReturn:
+    what = ("is not a plain file", "Put a file there, or remove it.")
+    raise WorkspaceError.single(file, None, "", *what)
 
 
 def _without_waiting(path: str, flags: int) -> int:

@@ -21,13 +21,17 @@ from filelock import FileLock
 from panel.cells.journal import encode, fields_of
 from panel.cells.seals import Chain, as_written, raw_lines
 from panel.errors import JournalError, PanelError
-from panel.workspace.plain_files import refuse_links, sync_folder
+from panel.workspace.plain_files import refuse_odd, sync_folder
 
 FOLDER = "community"
 
 
 def private_folder(folder: Path) -> None:
-    """Make a folder that only its owner may enter and that Git ignores."""
+    """Make a folder that only its owner may enter and that Git ignores.
+
+    Raises WorkspaceError for one that has an odd entry.
+    """
+    refuse_odd(folder)
     if not folder.is_dir():
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     ignore = folder / ".gitignore"
@@ -55,13 +59,13 @@ class Ledger:
     ``replay`` is called once with every complete line, in the order in which they were
     written. ``restart`` is called first when the file was rewritten (an erasure). ``damaged``
     counts the lines that cannot be read. Safe for several threads; who reads waits for no writer.
-    Raises WorkspaceError where a link in the file's folder leads out of it.
+    Raises WorkspaceError where the file's folder has an odd entry.
     """
 
     def __init__(
         self, file: Path, replay: Callable[[dict[str, Any]], None], restart: Callable[[], None]
     ) -> None:
-        refuse_links(file.parent)
+        refuse_odd(file.parent)
         self.file = file
         self.damaged = 0
         self._replay, self._restart = replay, restart

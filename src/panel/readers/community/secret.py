@@ -15,6 +15,7 @@ from panel.errors import UsageError
 from panel.readers.community.ledger import FOLDER, private_folder, write_private
 from panel.text import counted
 from panel.workspace.git import tracks
+from panel.workspace.plain_files import refuse_odd
 
 FILE = "secret"
 VARIABLE = "PANEL_SECRET"
@@ -86,6 +87,7 @@ def load_secret(folder: Path, environment: Mapping[str, str]) -> Secret:
                 "least. Make one: python3 -c 'import secrets; print(secrets.token_hex(32))'"
             )
         return Secret(hashlib.blake2b(given.encode()).digest())
+    refuse_odd(folder)
     file = folder / FILE
     try:
         if not file.exists():
