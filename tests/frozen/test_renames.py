@@ -10,9 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from panel.cells.journal import JournalWriter, new_run_id
+from panel.cells.lines import rename_line
+from panel.cells.renames import Rename
 from panel.frozen.files import FOLDER, FrozenTool, read_frozen
 from panel.frozen.renames import all_renames
 from panel.store.ingest import ingest, opened, rebuild
+from panel.store.renames import known_renames
 from panel.workspace.loading import load_workspace
 from tests.support.counting import Walked
 from tests.support.editors import do, entry
@@ -295,3 +299,13 @@ def test_the_tools_of_the_workspace_are_not_walked_through_for_each_rename(
         found = all_renames(replace(workspace, tools=tools), frozen, connection)
     assert {each.now for each in found} == frozen.keys()
     assert tools.walks == 1
+
+
+@pytest.mark.parametrize("was", ["../../old", "Anvil", "a/b", ""])
+def test_a_rename_of_what_is_no_slug_is_left_out(tmp_path: Path, was: str) -> None:
+    """A journal from elsewhere may hold one; it would come into names of files, and into others."""
+    with JournalWriter(tmp_path, new_run_id()) as writer:
+        writer.append(rename_line(Rename("tool", was, "crane")))
+        writer.append(rename_line(Rename("tool", "anvil", "crane")))
+    with opened(tmp_path) as connection:
+        assert known_renames(connection) == [Rename("tool", "anvil", "crane")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -214,6 +215,36 @@ def test_files_of_more_bytes_than_are_read_at_once_come_back(kept: Space) -> Non
     found = laid_out(kept.root, "HEAD")
     assert [found[f"tools/{name}.bin"].count(0) for name in ("a", "b")] == [half, half]
     assert len(found["tools/b.bin"]) == half and found["tools/c.bin"] == b"last"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("length", [4, 200])
+def test_a_few_kilobytes_that_stand_for_very_many_files_are_refused(
+    kept: Space, length: int
+) -> None:
+    """Folders of git that hold the same ones: 250,000 files, or 100 MB of their names."""
+    (kept.root / "tools" / "small.md").write_text("x")
+    commit(kept.root)
+    blob = git(kept.root, "rev-parse", "HEAD:tools/small.md").strip()
+    kind, made = f"100644 blob {blob}", ""
+    for _level in range(2):
+        rows = "".join(f"{kind}\t{number:0{length}}\n" for number in range(500))
+        made = mktree(kept.root, rows)
+        kind = f"040000 tree {made}"
+    root = mktree(kept.root, f"040000 tree {made}\ttools\n")
+    bomb = git(kept.root, "commit-tree", root, "-m", "many").strip()
+    with (
+        pytest.raises(UsageError, match="has more than 200,000 files"),
+        workspace_at(kept.root, bomb),
+    ):
+        pass
+
+
+def mktree(root: Path, rows: str) -> str:
+    words = ["git", "-C", str(root), "mktree"]
+    return subprocess.run(
+        words, input=rows, text=True, capture_output=True, check=True
+    ).stdout.strip()
 
 
 @pytest.mark.slow

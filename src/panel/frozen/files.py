@@ -24,7 +24,7 @@ from panel.hashing import content_hash
 from panel.text import clean_text, composed
 from panel.workspace.documents import Lines, json_lines
 from panel.workspace.mistakes import shown
-from panel.workspace.plain_files import decode_text, read_text, refuse_odd, write_fresh
+from panel.workspace.plain_files import decode_text, read_text, write_fresh
 from panel.workspace.validation import validate
 
 FOLDER = "verdicts"
@@ -220,11 +220,9 @@ def frozen_files(folder: Path) -> list[Path]:
 def write_changed(folder: Path, texts: Mapping[str, str]) -> list[str]:
     """Write the files (name → text) whose content is not there yet; returns their names.
 
-    Each is put in place whole. Raises UsageError where the folder takes no file, WorkspaceError
-    where it has an odd entry.
+    Each is put in place whole. Raises UsageError where the folder takes no file.
     """
     written = []
-    refuse_odd(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for left in folder.glob(".*.json.new"):  # of a freeze that was killed: git would take it

@@ -18,6 +18,7 @@ from panel.cells.renames import Kind, Rename, SlugChange
 from panel.decisions import Pair
 from panel.store.checked import Whole
 from panel.store.rows import Row, insert
+from panel.workspace.tools import slugify
 
 BLOCK = 1 << 20  # bytes
 # Tables with the columns tool and persona, and the time at which a row happened.
@@ -148,7 +149,11 @@ def is_rename(line: Row) -> bool:
         _time(line)
     except (KeyError, ValueError):
         return False
-    return isinstance(line.get("was"), str) and isinstance(line.get("now"), str)
+    names = [line.get("was"), line.get("now")]
+    # Those of tools become names of files, and stand in the files of others.
+    return all(isinstance(each, str) for each in names) and (
+        line["of"] == "persona" or [slugify(str(each)) for each in names] == names
+    )
 
 
 def _rename(line: Row) -> Rename:

@@ -169,20 +169,37 @@ _NO_PROGRAMS = (*NOT_EMBEDDED, "-c", "core.fsmonitor=false", "-c", f"core.hooksP
 
 
 def run_git(
-    root: Path, *words: str, sent: bytes | None = None, index: Path | None = None
+    root: Path,
+    *words: str,
+    sent: bytes | None = None,
+    index: Path | None = None,
+    most: int | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run git. index: the file that takes the place of the repository's own index."""
+    """Run git. index: the file that takes the place of the repository's own index.
+
+    most: bytes of its output, of which one more is read at most; a few kilobytes of a repository
+    stand for any number of files.
+    """
     # Inside a hook, git's variables point at another index, or at an outer repository.
     environment = {name: value for name, value in os.environ.items() if name not in _LOCAL}
     if index is not None:
         environment["GIT_INDEX_FILE"] = str(index)
-    return subprocess.run(
-        ["git", *_NO_PROGRAMS, "-C", str(root), *words],
-        input=sent,
-        capture_output=True,
-        check=False,
-        env=environment,
-    )
+    command = ["git", *_NO_PROGRAMS, "-C", str(root), *words]
+    if most is None:
+        return subprocess.run(
+            command, input=sent, capture_output=True, check=False, env=environment
+        )
+    with (
+        tempfile.TemporaryFile() as errors,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, env=environment) as git,
+    ):
+        assert git.stdout
+        output = git.stdout.read(most + 1)
+        if len(output) > most:
+            git.kill()
+        code = 0 if len(output) > most else git.wait()
+        errors.seek(0)
+        return subprocess.CompletedProcess(command, code, output, errors.read())
 
 
 # `git rev-parse --local-env-vars`, except those that a caller may set on purpose (GIT_CONFIG...).

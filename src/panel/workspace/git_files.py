@@ -18,6 +18,7 @@ from panel.workspace.plain_files import LARGEST
 
 _PLAIN_FILES = (b"100644", b"100755")
 MOST_BYTES = 4 * 1024**3  # of all files of a revision, which are written to a temporary folder
+MOST_FILES = 200_000
 
 
 @contextmanager
@@ -45,9 +46,12 @@ def _write_blobs(root: Path, commit: str, target: Path) -> None:
 
 def _listed(root: Path, commit: str, parts: Sequence[str]) -> dict[str, str]:
     """Return the id of each plain file's content below these paths, by the file's path."""
-    listed = run_git(root, "ls-tree", "-r", "-z", commit, "--", *parts)
+    listed = run_git(root, "ls-tree", "-r", "-z", commit, "--", *parts, most=LARGEST)
     if listed.returncode:
         raise UsageError(f"git cannot list {commit}: {said(listed)}.")
+    if len(listed.stdout) > LARGEST or listed.stdout.count(b"\0") > MOST_FILES:
+        most = f"{MOST_FILES:,} files below {', '.join(parts)}, or very long names"
+        raise UsageError(f"{commit} has more than {most}. Name another revision.")
     files = {}
     for entry in listed.stdout.split(b"\0"):
         if entry:
