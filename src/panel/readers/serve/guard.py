@@ -112,11 +112,8 @@ class Guard:
         if len(hosts) != 1 or not self._rules.known(hosts[0]) or not self._rules.known(shown):
             return 400, self._rules.unknown_host
         _set_host(scope, shown)
-        if "content-length" in headers and "transfer-encoding" in headers:
-            # A proxy may go by the one where h11 goes by the other (RFC 9112, 6.1).
-            return 400, "Send either Content-Length or Transfer-Encoding."
         if scope["method"] in ("GET", "HEAD"):
-            return None
+            return (400, "A request to read has no body.") if _has_body(scope) else None
         if scope["method"] != "POST":
             return 405, "Only GET, HEAD and POST are answered."
         if not _same_origin(scope, scope["path"] in self._rules.without_origin):
@@ -163,8 +160,7 @@ def _is_origin(origin: str, host: str, schemes: tuple[str, ...]) -> bool:
 
 
 def _has_body(scope: Scope) -> bool:
-    headers = Headers(scope=scope)
-    return headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
+    return Headers(scope=scope).get("content-length", "0") != "0"
 
 
 async def _body(scope: Scope, receive: Receive, rules: GuardRules) -> bytes | tuple[int, str]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import http
-import re
 from contextlib import suppress
 from typing import Any
 
@@ -17,27 +15,11 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
 from panel.readers.serve.connections import REFUSED, Bounds, Connections
+from panel.readers.serve.heads import head_refusal, plain
 from panel.readers.serve.proxies import TrustedProxies
 
-LONGEST_HEAD = 16384  # bytes: request line, headers and the empty line
-LONGEST_LINE = 8192  # bytes: the request line alone
-MOST_HEADERS = 100
 FULL = "Too many connections from your network are being answered. Try again in a few seconds."
 RETRY = {"Retry-After": "5", "Connection": "close", "Cache-Control": "no-store"}
-_END_OF_HEAD = re.compile(rb"\n\r?\n")
-
-
-def head_refusal(received: bytes) -> tuple[int, str] | None:
-    """Return status and words for a head, whole or not yet, that is over a bound; else None."""
-    end = _END_OF_HEAD.search(received)
-    head = received[: end.end()] if end else received
-    if len(head.partition(b"\n")[0]) > LONGEST_LINE:
-        return 414, f"The address is longer than {LONGEST_LINE} bytes."
-    if len(head) > LONGEST_HEAD:
-        return 431, f"The headers are longer than {LONGEST_HEAD} bytes."
-    if head.count(b"\n") > MOST_HEADERS + 2:  # the request line and the empty line
-        return 431, f"There are more than {MOST_HEADERS} headers."
-    return None
 
 
 class ClientGoneError(Exception):
@@ -128,7 +110,7 @@ class BoundedProtocol(H11Protocol, asyncio.BufferedProtocol):
         if not self._house.enter(self, (*groups, self._bounds.everybody())):
             # Closed at once, it would be reset by the request that comes, and tell nobody why.
             self._house.enter(self, (REFUSED,))
-            self._wire.write(_plain(503, FULL, "Retry-After: 5\r\n"))
+            self._wire.write(plain(503, FULL, "Retry-After: 5\r\n"))
             self._wire.end()
         # asyncio reads what is there in its next turn, after the calls that are due by then.
         self.loop.call_soon(self.loop.call_soon, self._read_once)
@@ -166,7 +148,7 @@ class BoundedProtocol(H11Protocol, asyncio.BufferedProtocol):
         return True
 
     def handle_events(self) -> None:
-        """Refuse a head that is over a bound. h11 looks at incomplete ones alone."""
+        """Refuse a head that is over a bound. h11 bounds incomplete ones alone."""
         if self.conn.their_state is h11.IDLE:
             refusal = head_refusal(self.conn.trailing_data[0])
             if refusal is not None:
@@ -189,7 +171,7 @@ class BoundedProtocol(H11Protocol, asyncio.BufferedProtocol):
             self.cut()
 
     def _refuse(self, status: int, words: str) -> None:
-        self._wire.write(_plain(status, words))
+        self._wire.write(plain(status, words))
         self._wire.end()
 
     def on_response_complete(self) -> None:
@@ -274,14 +256,3 @@ class BoundedProtocol(H11Protocol, asyncio.BufferedProtocol):
                 self.cut()
             since, before = now, moved
         self._seen = since, before
-
-
-def _plain(status: int, words: str, more: str = "") -> bytes:
-    """Return a whole answer, for when no request has been read that an application could answer."""
-    body = f"{words}\n".encode()
-    return (
-        f"HTTP/1.1 {status} {http.HTTPStatus(status).phrase}\r\n"
-        "Content-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n"
-        f"Cache-Control: no-store\r\n{more}Connection: close\r\n"
-        f"Content-Length: {len(body)}\r\n\r\n"
-    ).encode() + body

@@ -14,7 +14,8 @@ from starlette.types import ASGIApp
 
 from panel.errors import UsageError
 from panel.readers.serve.connections import REFUSED, Bounds, Connections
-from panel.readers.serve.protocol import LONGEST_HEAD, BoundedProtocol
+from panel.readers.serve.heads import LONGEST_HEAD
+from panel.readers.serve.protocol import BoundedProtocol
 from panel.readers.serve.proxies import TrustedProxies
 
 BACKLOG = 128  # accepted at once, so that a rush of connections does not use up all descriptors
