@@ -513,6 +513,21 @@ def test_who_finds_no_room_reads_why_though_the_request_comes_later() -> None:
         wait_until_cut(refused)
 
 
+def test_what_is_written_is_sent_at_once(program: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = list[int]()
+
+    def made(connection: BoundedProtocol, transport: asyncio.Transport) -> None:
+        accepted = transport.get_extra_info("socket")
+        options.append(accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        before(connection, transport)
+
+    before = BoundedProtocol.connection_made
+    monkeypatch.setattr(BoundedProtocol, "connection_made", made)
+    with program(Bounds()) as port:
+        assert answered(port)
+    assert options and all(options)
+
+
 def open_protocols() -> int:
     return sum(type(each) is BoundedProtocol for each in gc.get_objects())
 
