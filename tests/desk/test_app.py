@@ -365,6 +365,70 @@ def test_what_cannot_be_decided_is_said_and_nothing_is_written(
     assert history_of(session) == []
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("way", "fields", "says"),
+    [
+        ("decide", {"action": "approve", "text": "$9 " * 20_000}, "The take has 60,000 char"),
+        ("decide", {"action": "ask_again", "note": "n " * 600_000}, "The note has 1,200,000 char"),
+        ("decide", {"action": "edit", "verdict_reason": "n" * 2_001}, "The reason has 2,001 char"),
+        ("decide", {"action": "approve", "doubt": "n" * 2_001}, "The reason has 2,001 char"),
+        ("decide", {"action": "reject", "why": "n" * 2_001}, "The reason has 2,001 char"),
+        ("preview", {"text": "word " * 200_000}, "The take has 1,000,000 char"),
+        ("preview", {"text": "a", "quotes": "1", "quote-1": "a" * 1_001}, "has 1,001 char"),
+        ("preview", {f"quote-{n}": "a" for n in range(21)}, "21 quotes are more than 20"),
+        ("draft", {"text": "a", "quotes": "1", "quote-1": "a" * 7_000}, "has 7,000 char"),
+        ("draft", {"text": "a" * 20_001}, "The take has 20,001 char"),
+        ("ask", {"filter": "says=" + "a" * 100_000}, "The field &#39;filter&#39; has 100,005"),
+    ],
+)
+def test_a_text_that_is_too_long_is_refused_before_anything_is_done_with_it(
+    session: Session,
+    monkeypatch: pytest.MonkeyPatch,
+    way: str,
+    fields: dict[str, str],
+    says: str,
+) -> None:
+    looked: list[str] = []
+    monkeypatch.setattr(
+        "panel.desk.checking.check_take", lambda subject, _others: looked.append(subject.text) or []
+    )
+    form = session.form(*PAIR, **fields)
+    looked.clear()
+    status, page = session.post(f"{TAKE}/{way}", form)
+    assert status == 422 and says in page and looked == []
+    assert history_of(session) == [] and not session.desk.notes.drafts("Ada")
+
+
+def test_a_long_text_about_a_tool_is_refused_by_its_name(session: Session) -> None:
+    for path in ("/tool/anvil", "/editorial/front", "/assign", "/editorial/preview"):
+        status, page = session.post(path, {"text": "a" * 100_001})
+        assert status == 422 and "has 100,001 characters, more than 100,000" in page
+
+
+@pytest.mark.slow
+def test_other_pages_are_answered_while_the_words_of_a_decision_are_checked(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checking, answered, waited = threading.Event(), threading.Event(), []
+
+    def check(subject: Any, _others: Any) -> list[Any]:
+        if subject.text == "These words take long.":
+            checking.set()
+            waited.append(answered.wait(10))
+        return []
+
+    monkeypatch.setattr("panel.desk.checking.check_take", check)
+    fields = {"action": "approve", "text": "These words take long."}
+    deciding = threading.Thread(target=session.decide, args=PAIR, kwargs=fields)
+    deciding.start()
+    assert checking.wait(30)
+    status, _page = session.get("/")
+    answered.set()
+    deciding.join()
+    assert status == 200 and waited[0] is True
+
+
 # --- whom it turns away -----------------------------------------------------------------------
 
 

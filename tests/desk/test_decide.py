@@ -324,6 +324,7 @@ def test_a_rebuild_brings_every_decision_back(asked: Space) -> None:
         ("edit", {"text": "x" * 20_001}, "20,001 characters"),
         ("ask_again", {"note": "  "}, "needs a note"),
         ("ask_again", {"note": "x" * 2_001}, "2,001 characters"),
+        ("edit", {"text": "x", "evidence": ("q" * 1_001,)}, "1,001 characters"),
         ("approve", {"attempt_id": "nowhere"}, "no answer 'nowhere'"),
         ("approve", {"fingerprint": "b2:other"}, "another question"),
         ("approve", {"editor": " \t"}, "editor's name"),
@@ -345,6 +346,8 @@ def test_the_editor_is_named_or_is_gits_user(tmp_path: Path) -> None:
     assert editor_name(tmp_path, " Bo\x1b\n ") == "Bo"
     with pytest.raises(UsageError, match="Give --editor NAME"):
         editor_name(tmp_path, "  ")
+    with pytest.raises(UsageError, match="no letter and no digit"):
+        editor_name(tmp_path, "\0 --")
     with pytest.raises(UsageError, match="longer than 200"):
         editor_name(tmp_path, "x" * 201)
 

@@ -116,6 +116,13 @@ def test_takes_are_given_to_an_editor_and_that_lasts(session: Session, asked: Sp
 
 
 @pytest.mark.slow
+def test_takes_are_given_to_nobody_whose_name_has_no_letter(session: Session) -> None:
+    given = [("pick", "anvil/builder"), ("assignee", "\0\u202e\n!")]
+    status, page = session.post("/assign", given)
+    assert status == 422 and "no letter and no digit" in page
+    assert session.desk.latest().assigned == {}
+
+
 def test_many_are_approved_as_shown_and_taken_back_in_one(seeded: Session) -> None:
     clean = without_findings(seeded)
     assert clean, "the takes of the template have some without findings"

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from panel.desk.pages import read_form
+from panel.desk.forms import read_form
 from panel.errors import UsageError
 from panel.readers.community.networks import networks_of
 from panel.readers.serve.limits import Bound, VisitLimiter

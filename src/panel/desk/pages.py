@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl, quote
+from urllib.parse import quote
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
@@ -27,15 +26,13 @@ from panel.desk.since import since
 from panel.desk.snapshot import DeskSnapshot
 from panel.desk.take import describe, take_page, wording_hash
 from panel.desk.tool_page import field_label
-from panel.desk.typed import Typed, holds_words, is_quote, typed
-from panel.errors import UsageError
+from panel.desk.typed import Typed, holds_words, typed
 from panel.hashing import text_hash
 from panel.results.entries import Entry
 from panel.scorecard import PICKED
 from panel.site.differences import word_changes
 from panel.site.formats import initial, percent, web_address
 from panel.site.pillow import available
-from panel.stats import ShipOrSkip
 from panel.text import clean, counted, in_quotes, in_words
 
 
@@ -90,51 +87,6 @@ def environment() -> Environment:
         today=today,
     )
     return made
-
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """The fields of a POST with plain line ends, and the filter it came from.
-
-    picks: the takes that are selected, as tool/persona.
-    """
-
-    fields: dict[str, str]
-    picks: tuple[str, ...] = ()
-
-    def __getitem__(self, name: str) -> str:
-        return self.fields.get(name, "")
-
-    @property
-    def evidence(self) -> tuple[str, ...] | None:
-        """The quotes in the fields, without the one to remove; None for a form without them."""
-        if not self["quotes"]:
-            return None
-        numbered = ((int(name[6:]), value) for name, value in self.fields.items() if is_quote(name))
-        kept = [quote for number, quote in sorted(numbered) if str(number) != self["remove"]]
-        return tuple(quote for quote in kept if quote.strip())
-
-    @property
-    def verdict(self) -> ShipOrSkip | None:
-        """The verdict in the fields; None for a form without one."""
-        given = self["verdict"]
-        return given if given in ("ship", "skip") else None  # type: ignore[return-value]
-
-    @property
-    def filter(self) -> Filter:
-        """The filter under which the take was opened."""
-        return Filter.of_query(self["filter"])
-
-
-async def read_form(request: Request, most: int = 200) -> Form:
-    """Read the fields of a POST; raises UsageError for more than ``most``."""
-    body = (await request.body()).decode("utf-8", "replace")
-    try:
-        pairs = parse_qsl(body, keep_blank_values=True, max_num_fields=most)
-    except ValueError:
-        raise UsageError("the form has too many fields.") from None
-    picks = tuple(value for name, value in pairs if name == "pick")
-    return Form({name: value.replace("\r\n", "\n") for name, value in pairs}, picks)
 
 
 class NotFoundError(Exception):

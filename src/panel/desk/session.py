@@ -23,7 +23,7 @@ from panel.desk.comparing import Comparer
 from panel.desk.decide import Made, decide_all
 from panel.desk.keeping import FILES, load_files
 from panel.desk.last import Changes
-from panel.desk.limits import checked_name
+from panel.desk.limits import checked, checked_name
 from panel.desk.notes import EditorsNotes
 from panel.desk.snapshot import DeskSnapshot
 from panel.endpoint.target import Chosen
@@ -221,13 +221,13 @@ class Desk:
         Raises DoubtError for words with errors that are approved or confirmed without a note
         that says why. A note taken back lets the earlier answer count again at once.
         """
-        with self._lock:
-            before = self._snapshot and self._snapshot.entry(*decision.pair)
-            if before and not (decision.note or "").strip():
-                errors = [each for each in self._judged(before, decision) if not each.rank]
-                if errors:
-                    raise DoubtError(errors)
-            (made,) = self.decide_all([decision])
+        decision = checked(decision)  # before its words are judged: they may be far too long
+        before = self.latest().entry(*decision.pair)
+        if before and not decision.note:
+            errors = [each for each in self._judged(before, decision) if not each.rank]
+            if errors:
+                raise DoubtError(errors)
+        (made,) = self.decide_all([decision])
         if made.action == "undo":
             after = self.snapshot().entry(*decision.pair)
             if before and after and before.review.guidance != after.review.guidance:

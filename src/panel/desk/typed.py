@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from panel.decisions import Decision
+from panel.desk.limits import is_quote
 from panel.results.entries import Entry
 from panel.store.editors_notes import Draft
 
@@ -63,11 +63,6 @@ def quotes_in(said: Mapping[str, str]) -> tuple[str, ...] | None:
     """Return the quotes among fields, in order, without the empty ones; None without fields."""
     named = sorted((int(name[6:]), text) for name, text in said.items() if is_quote(name))
     return tuple(text for _number, text in named if text.strip()) if named else None
-
-
-def is_quote(name: str) -> bool:
-    """Whether a field is a quote's."""
-    return re.fullmatch(r"quote-[0-9]{1,3}", name) is not None
 
 
 def is_edit(name: str) -> bool:

@@ -17,7 +17,8 @@ from panel.desk.editorial_form import (
     edited_words,
     editorial_fields,
 )
-from panel.desk.pages import DeskPages, Form, NotFoundError, read_form
+from panel.desk.forms import Form, read_form
+from panel.desk.pages import DeskPages, NotFoundError
 from panel.desk.prices import today
 from panel.desk.snapshot import DeskSnapshot
 from panel.desk.views_tool import problems_of

@@ -13,8 +13,9 @@ from panel.decisions import ConflictError, Decision
 from panel.desk.checking import Wording
 from panel.desk.decide import DONE, history
 from panel.desk.diffing import pieces
+from panel.desk.forms import Form, read_form
 from panel.desk.limits import FieldError
-from panel.desk.pages import DeskPages, Form, read_form, take_path
+from panel.desk.pages import DeskPages, take_path
 from panel.desk.reasons import reason_note
 from panel.desk.session import DoubtError
 from panel.desk.snapshot import DeskSnapshot
@@ -31,7 +32,7 @@ class Deciding(DeskPages):
 
     async def decide(self, request: Request) -> Response:
         """Record an editor's decision and show the next take."""
-        form = await read_form(request)
+        form = await read_form(request, decides=True)
         return await run_in_threadpool(self._decide, request, form)
 
     def _decide(self, request: Request, form: Form) -> Response:
@@ -100,7 +101,7 @@ class Deciding(DeskPages):
 
     async def draft(self, request: Request) -> Response:
         """Keep what an editor has typed, or forget it."""
-        form = await read_form(request)
+        form = await read_form(request, decides=True)
         return await run_in_threadpool(self._draft, request, form)
 
     def _draft(self, request: Request, form: Form) -> Response:
@@ -209,7 +210,7 @@ class Deciding(DeskPages):
 
     async def preview(self, request: Request) -> Response:
         """Check the words in the edit field and compare them with the model's."""
-        form = await read_form(request)
+        form = await read_form(request, decides=True)
         return await run_in_threadpool(self._preview, request, form)
 
     def _preview(self, request: Request, form: Form) -> Response:

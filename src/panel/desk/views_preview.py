@@ -10,7 +10,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
-from panel.desk.pages import DeskPages, Form, NotFoundError, read_form
+from panel.desk.forms import Form, read_form
+from panel.desk.pages import DeskPages, NotFoundError
 from panel.desk.previews import APPROVED, DRAFTS, FRONT, WORDS, KeptCards, Previews, Subject
 from panel.desk.session import Desk
 from panel.desk.sharing import DAYS, USUAL_DAYS, SharedPage, Sharing

@@ -9,7 +9,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from panel.desk.pages import DeskPages, Form, read_form
+from panel.desk.forms import Form, read_form
+from panel.desk.pages import DeskPages
 from panel.desk.previews import KeptCards, is_held
 from panel.desk.prices import overdue, today
 from panel.desk.publishing import Progress, Publisher

@@ -15,8 +15,9 @@ from starlette.responses import RedirectResponse, Response
 from panel.decisions import ConflictError, Decision, Pair
 from panel.desk.bulk import BulkPlan, bulk_plan
 from panel.desk.filters import PER_PAGE, STATES, Filter, counts
+from panel.desk.forms import Form, read_form
 from panel.desk.last import stands_last
-from panel.desk.pages import DeskPages, Form, read_form, take_path
+from panel.desk.pages import DeskPages, take_path
 from panel.desk.reasons import REASONS
 from panel.desk.snapshot import DeskSnapshot
 from panel.errors import UsageError

@@ -10,7 +10,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from panel.decisions import ConflictError, Decision
-from panel.desk.pages import DeskPages, Form, NotFoundError, read_form
+from panel.desk.forms import Form, read_form
+from panel.desk.pages import DeskPages, NotFoundError
 from panel.desk.prices import overdue, today
 from panel.desk.session import DoubtError
 from panel.desk.snapshot import DeskSnapshot

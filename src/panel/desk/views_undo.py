@@ -6,8 +6,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from panel.desk.forms import read_form
 from panel.desk.last import Change
-from panel.desk.pages import DeskPages, read_form
+from panel.desk.pages import DeskPages
 from panel.desk.written_files import ABSENT, ChangedMeanwhileError, write_file
 from panel.errors import UsageError
 from panel.hashing import text_hash
