@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from panel.errors import WorkspaceError
+from panel.workspace import xlsx_parts
 from panel.workspace.tools import load_catalog
 from panel.workspace.xlsx import read_sheet
 from tests.support.workbooks import MAIN, parts_of, sheet_xml, write_parts, write_workbook
@@ -75,34 +76,68 @@ def test_a_workbook_in_the_tools_folder_is_a_table_like_any_other(tmp_path: Path
 
 
 TEXTS = f'<sst xmlns="{MAIN}" uniqueCount="1"><si><t>{"x" * 1_000_000}</t></si></sst>'
+SHARED = '<row><c t="s"><v>{}</v></c></row>'
 MANY = "".join('<row><c t="s"><v>0</v></c></row>' for _ in range(100))
 FAR = '<row r="1"><c r="A1"><v>1</v></c></row><row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'
 HOSTILE: dict[str, tuple[dict[str, str | bytes], str]] = {
-    "a cell in the last corner": ({"sheet": FAR}, "more than 2,000,000 cells"),
+    "a cell in the last corner": ({"sheet": FAR}, "more than 1,000,000 cells"),
     "a cell behind another attribute": (
         {"sheet": '<row r="1048576"><c foo="&gt;>" r="XFD1048576"><v>1</v></c></row>'},
-        "more than 2,000,000 cells",
+        "more than 1,000,000 cells",
     ),
     "a text that many cells share": (
         {"sheet": MANY, "xl/sharedStrings.xml": TEXTS},
         "more than 64 MiB of text",
     ),
-    "a count that reserves memory": (
-        {"xl/sharedStrings.xml": TEXTS.replace('"1"', '"4294967295"')},
-        "declares more entries",
-    ),
-    "two tables of texts": (
-        {"xl/sharedStrings.xml": TEXTS, "xl/other.xml": TEXTS},
-        "two tables of texts",
-    ),
+    "a tag without end": ({"sheet": f'<row a="{"x" * 1_100_000}"/>'}, "a tag in it is longer"),
     "entities": ({"sheet": "<!DOCTYPE a [<!ENTITY b 'c'>]>"}, "cannot be read as .xlsx"),
     "a document type": (
         {"xl/workbook.xml": "<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>"},
         "declares a type of its own",
     ),
+    "a time of too many days": (
+        {
+            "sheet": '<row><c s="0"><v>1e10</v></c></row>',
+            "xl/styles.xml": '<styleSheet><cellXfs><xf numFmtId="46"/></cellXfs></styleSheet>',
+        },
+        "cannot be read as .xlsx",
+    ),
     "half a sheet": ({"sheet": "<row"}, "cannot be read as .xlsx"),
     "no sheets": ({"xl/workbook.xml": f'<workbook xmlns="{MAIN}"/>'}, "cannot be read as .xlsx"),
     "another archive": ({"xl/workbook.xml": b""}, "cannot be read as .xlsx"),
+}
+
+
+FILLED = '<row><c r="A1"><v>1</v></c></row>'
+NO_PLACES = (
+    *("AAAAAAAAAAAAAA2", "XFD00000000001048576", "AZ00000000001048576", "A0", "A02", "$A$2", "a2"),
+    *("A٢", "A2:B2", "2", "A", "", "A4294967298"),
+)
+HOSTILE |= {
+    f"the place {place!r}": (
+        {"sheet": f'{FILLED}<row><c r="{place}"><v>1</v></c></row>'},
+        "is no place of a cell",
+    )
+    for place in NO_PLACES
+}
+HOSTILE |= {
+    f"the shared text {number!r}": (
+        {"sheet": SHARED.format(number) * 3_000, "xl/sharedStrings.xml": TEXTS},
+        "it has no text .* that cells share",
+    )
+    for number in ("+0", "0.0", "0e0", " 0", "-0", "1", "9999999999", "0000000009", "٠")
+}
+HOSTILE |= {
+    f"out of order: {sheet}": ({"sheet": sheet}, "does not follow the one before it")
+    for sheet in (
+        '<row r="2"/><row r="1"/>',
+        '<row r="1"/><row r="1"/>',
+        '<row r="01"/>',
+        '<row r="4294967297"/>',
+        '<row r="1"><c r="B1"/><c r="A1"/></row>',
+        '<row r="1"><c r="A1"/><c r="A1"/></row>',
+        '<row r="1"><c r="A2"/></row>',
+    )
 }
 
 
@@ -121,13 +156,84 @@ def test_what_is_hostile_is_one_line_and_takes_no_memory(tmp_path: Path, case: s
     assert len(refusal.value.problems) == 1 and "\n" not in str(refusal.value)
 
 
+HARMLESS: dict[str, tuple[str, str]] = {
+    "a comment in a number": ("0<!-- -->", "<sst><si><t>a</t></si></sst>"),
+    "a number in two kinds of text": ("<![CDATA[0]]>", "<sst><si><t>a</t></si></sst>"),
+    "an element in a number": ("<x>1</x>0", "<sst><si><t>a</t></si></sst>"),
+    "a count that reserves memory": ("0", '<sst count="4294967295"><si><t>a</t></si></sst>'),
+    "a prefix": ("0", f'<x:sst xmlns:x="{MAIN}"><x:si><x:t>a</x:t></x:si></x:sst>'),
+    "a text before it without a character": ("1", "<sst><si/><si><t>a</t></si></sst>"),
+    "a text in parts, with how it is spoken": (
+        "0",
+        "<sst><si><r><rPr/><t>a</t></r><rPh><t>b</t></rPh></si></sst>",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", HARMLESS)
+def test_a_shared_text_is_the_one_of_its_number_however_they_are_written(
+    tmp_path: Path, case: str
+) -> None:
+    number, texts = HARMLESS[case]
+    sheet = f"<worksheet><sheetData>{SHARED.format(number)}</sheetData></worksheet>"
+    parts = {**parts_of({"a": sheet}), "xl/sharedStrings.xml": texts}
+    assert read_sheet(write_parts(tmp_path / "a.xlsx", {**parts})) == [(1, ["a"])]
+
+
+@pytest.mark.parametrize("letter", ["&#115;", "s"])
+def test_a_letter_of_an_attribute_may_be_written_by_its_number(tmp_path: Path, letter: str) -> None:
+    sheet = f'<row><c r="&#66;1" t="{letter}"><v>0</v></c></row>'
+    parts = parts_of({"a": f"<worksheet><sheetData>{sheet}</sheetData></worksheet>"})
+    parts["xl/sharedStrings.xml"] = "<sst><si><t>a &lt;&#13;b</t></si></sst>"
+    assert read_sheet(write_parts(tmp_path / "a.xlsx", {**parts})) == [(1, ["", "a <\rb"])]
+
+
+def test_parts_that_are_named_alike_but_for_their_letters_are_refused(tmp_path: Path) -> None:
+    parts = {**parts_of({"a": sheet_xml([["a"]])}), "XL/Workbook.xml": "<workbook/>"}
+    with pytest.raises(WorkspaceError, match="it holds a part twice"):
+        read_sheet(write_parts(tmp_path / "a.xlsx", {**parts}))
+
+
+def test_a_sheet_without_a_part_of_its_own_is_refused(tmp_path: Path) -> None:
+    parts = parts_of({"a": sheet_xml([["a"]])})
+    book, related = "xl/workbook.xml", "xl/_rels/workbook.xml.rels"
+    for name, old, new in ((book, "rId1", "rId7"), (related, "worksheets/s1", "../../etc/passwd")):
+        with pytest.raises(WorkspaceError, match=r"has no part|a sheet has no part"):
+            made = {**parts, name: parts[name].replace(old, new)}
+            read_sheet(write_parts(tmp_path / "a.xlsx", {**made}))
+
+
+def test_sheets_that_are_not_asked_for_are_not_read(tmp_path: Path) -> None:
+    parts = parts_of({"a": sheet_xml([["a"]]), "b": "no XML", "c": "no XML"})
+    assert read_sheet(write_parts(tmp_path / "a.xlsx", {**parts})) == [(1, ["a"])]
+
+
+@pytest.mark.parametrize(("far", "told"), [("1", [date(2026, 11, 24)]), ("0", [])])
+def test_dates_are_counted_from_1904_where_the_workbook_says_so(
+    tmp_path: Path, far: str, told: list[date]
+) -> None:
+    parts = parts_of({"a": sheet_xml([[date(2022, 11, 23)]])})
+    book = parts["xl/workbook.xml"].replace("<sheets>", f'<workbookPr date1904="{far}"/><sheets>')
+    rows = read_sheet(write_parts(tmp_path / "a.xlsx", {**parts, "xl/workbook.xml": book}))
+    assert [row for _line, row in rows] == [told or [date(2022, 11, 23)]]
+
+
 @pytest.mark.slow
 def test_a_bomb_is_not_unpacked(tmp_path: Path) -> None:
     parts = parts_of({"a": sheet_xml([["a"]])})
     blank = " " * (66 * 2**20)
-    bombs = {f"xl/{n}.xml": f"<a>{blank}</a>" for n in "ab"}
+    bombs = dict.fromkeys(("xl/sharedStrings.xml", "xl/worksheets/s1.xml"), f"<a>{blank}</a>")
     with pytest.raises(WorkspaceError, match="more than 128 MiB unpacked"):
         read_sheet(write_parts(tmp_path / "a.xlsx", {**parts, **bombs}))
+
+
+def test_a_part_of_very_many_tags_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(xlsx_parts, "MOST_TAGS", 1_000)
+    parts = {**parts_of({"a": f"<worksheet>{'<a/>' * 1_000}</worksheet>"})}
+    with pytest.raises(WorkspaceError, match="more than 1,000 tags"):
+        read_sheet(write_parts(tmp_path / "a.xlsx", {**parts}))
 
 
 @pytest.mark.parametrize("raw", [b"", b"name;tagline\n", b"PK\x03\x04", b"\xd0\xcf\x11\xe0"])
