@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from panel.errors import WorkspaceError
 from panel.workspace.cell_values import CellError, DateOrder, numbers_of, orders_of, read_cell
 from panel.workspace.columns import Kind, find_columns, targets_of
-from panel.workspace.foreign_tables import MOST_COLUMNS, MOST_ROWS, ReadAs, read_source
+from panel.workspace.foreign_tables import MOST_COLUMNS, ReadAs, read_source
+from panel.workspace.tables import MOST_ROWS
 from panel.workspace.tools import Tool
 
 TEXT = 'Produkt;Preis\r\nAmboß;19,90 €\r\n;\r\n"Blase\r\nbalg";"ab ""5"" €, netto"\r\n'
@@ -93,8 +94,13 @@ def test_parquet_gives_its_columns(tmp_path: Path) -> None:
         ("a,a\n1,2\n", "t.csv:1: the column 'a' appears twice"),
         ("a,b\n1,2,3\n4,5\n6,7,8\n", "t.csv:2: 2 of 3 rows have more cells than the 2 columns"),
         ('a,b\n1,"2\n', "t.csv:2: is not valid CSV"),
-        ("a,b\n" + "1,2\n" * (MOST_ROWS + 1), "has 100,001 rows; an import takes 100,000"),
-        (",".join(f"c{n}" for n in range(MOST_COLUMNS + 1)) + "\n1\n", "has 1,001 columns"),
+        ("a,b\n" + "1,2\n" * (MOST_ROWS + 1), "has more than 100,000 rows"),
+        (
+            ",".join(f"c{n}" for n in range(MOST_COLUMNS + 1)) + "\n1\n",
+            "has more than 1,000 columns",
+        ),
+        ("a,b\n" + "\n,".join("1" * 150_000), "has more than 100,000 rows"),
+        ("a\n" + ("," * 100_000 + "\n") * 11, "more than 1,000,000 cells"),
         ("," * 5_000_001, "more than 5,000,000 cells"),
         ("sep=x\n" + "x" * 5_000_001, "more than 5,000,000 cells"),
         ("a,b\n" + "\r" * 5_000_001, "more than 5,000,000 cells"),

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from panel.errors import Problem, WorkspaceError
+from panel.workspace import tables as reading
 from panel.workspace.tables import read_table
 from panel.workspace.tools import Tool, find_tools, load_catalog, slugify
 from tests.support.counting import calls, growth, lines
@@ -138,7 +139,7 @@ def test_a_parquet_column_of_any_type_is_read(
     [
         ("released", "TIMESTAMPTZ '2026-03-02 10:00:00+00'", "must be a date"),
         ("name", "{'a': TIMESTAMPTZ '2026-03-02 00:00:00+00'}", "must be text"),
-        ("name", "MAP {'k': [TIMESTAMPTZ '2026-03-02 00:00:00+00']}", "must be text"),
+        ("name", "MAP {'k': TIMESTAMPTZ '2026-03-02 00:00:00+00'}", "must be text"),
         ("name", "'a\\xff'::BLOB", "must be readable text"),
         ("tagline", "TIMESTAMPTZ 'infinity'", "must be text"),
     ],
@@ -539,15 +540,57 @@ def catalog_refusal(tmp_path: Path, name: str, content: str) -> str:
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("a.json", "[" + "{}," * 2_500_001 + "{}]"),
+        ("a.json", "[" + "{}," * 500_001 + "{}]"),
+        ("a.json", f'[{{"tags": [{"1," * 1_000_001}1]}}]'),
+        ("a.jsonl", '{"a":[1]}\n' * 500_001),
         ("a.jsonl", "{}\n" * 5_000_001),
         ("a.csv", "name\n" + "," * 5_000_001),
+        ("a.csv", ",".join(map(str, range(100_000))) + ("\n" + "," * 99_999) * 11),
     ],
 )
 def test_a_table_with_very_many_values_is_refused_before_they_are_made(
     tmp_path: Path, name: str, content: str
 ) -> None:
-    assert "has more than 5,000,000 values" in catalog_refusal(tmp_path, name, content)
+    told = catalog_refusal(tmp_path, name, content)
+    assert "has more than 1,000,000 values" in told or "has more than 5,000,000 values" in told
+
+
+def test_commas_and_brackets_in_texts_are_no_values(tmp_path: Path) -> None:
+    text = '\\"[{,' * 20_000
+    content = json.dumps([{**FIELDS, "name": f"A {n}", "description": text} for n in range(20)])
+    (tmp_path / "a.json").write_text(content, encoding="utf-8")
+    assert len(load_catalog(tmp_path)) == 20
+
+
+MANY = 100_001
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.json", "[" + "{}," * MANY + "{}]"),
+        ("a.jsonl", '{"a":1}\n' * 2 * MANY),
+        ("a.yaml", "- &a {}\n" + "- *a\n" * MANY),
+        ("a.csv", "name,tagline\n" + "a,b\n" * MANY),
+    ],
+)
+@pytest.mark.slow
+def test_a_table_of_very_many_rows_is_refused(tmp_path: Path, name: str, content: str) -> None:
+    assert "has more than 100,000 rows" in catalog_refusal(tmp_path, name, content)
+
+
+def test_no_more_lines_of_json_are_read_than_a_table_may_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "MOST_ROWS", 10)
+    for name, line in (("a.jsonl", "{}\n"), ("a.csv", "a,b\n")):
+        (tmp_path / name).write_text(line * 10_000)
+
+        def refused(file: Path) -> None:
+            with pytest.raises(WorkspaceError, match="has more than 10 rows"):
+                read_table(file)
+
+        assert calls(lambda name=name: refused(tmp_path / name)) < 10_000  # type: ignore[misc]
 
 
 @pytest.mark.parametrize(
@@ -566,11 +609,41 @@ def test_a_small_parquet_file_that_stands_for_much_is_refused(tmp_path: Path, qu
         load_catalog(tmp_path)
 
 
-def test_the_entries_of_the_lists_in_a_parquet_file_count_as_values(tmp_path: Path) -> None:
-    query = "SELECT [1 for x in range(1000)] AS tags FROM range(6000)"
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("SELECT [1 for x in range(1000)] AS tags FROM range(1001)", "more than 1,000,000 values"),
+        ("SELECT [{'a': 1} for x in range(600000)] AS tags", "more than 1,000,000 values"),
+        ("SELECT {'a': [{'b': 1} for x in range(600000)]} AS tags", "more than 1,000,000 values"),
+        ("SELECT MAP {'a': {'b': 1, 'c': 2, 'd': 3}} AS facts FROM range(99999)", "name: is miss"),
+        ("SELECT [[] for x in range(9)]::INT[][] AS tags", "lists of lists"),
+        ("SELECT [{'a': {'b': ['c']}}] AS tags", "lists of lists"),
+        ("SELECT MAP {'a': ['b']} AS facts", "lists of lists"),
+        ("SELECT '' AS name FROM range(100001)", "more than 100,000 rows"),
+        (f"SELECT {', '.join(f'1 AS c{n}' for n in range(1001))}", "more than 1,000 columns"),
+        (
+            f"SELECT {{{', '.join(f'k{n}: 1' for n in range(1000))}}} AS links",
+            "more than 1,000 columns",
+        ),
+    ],
+)
+@pytest.mark.slow
+def test_all_that_stands_in_a_parquet_file_counts(tmp_path: Path, query: str, told: str) -> None:
     duckdb.execute(f"COPY ({query}) TO '{tmp_path / 'a.parquet'}' (FORMAT parquet)")
-    with pytest.raises(WorkspaceError, match="has more than 5,000,000 values"):
+    with pytest.raises(WorkspaceError, match=told):
         load_catalog(tmp_path)
+
+
+def test_a_parquet_file_that_says_less_than_it_holds_gives_no_more_than_it_says(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "a.parquet"
+    duckdb.execute(f"COPY (SELECT 'x' AS name FROM range(100000)) TO '{file}' (FORMAT parquet)")
+    raw = file.read_bytes()
+    count, fewer = bytes((0xC0, 0x9A, 0x0C)), bytes((0x94, 0x80, 0x00))  # 100,000, and 10 as long
+    assert count in raw
+    file.write_bytes(raw.replace(count, fewer))
+    assert [row.fields for row in read_table(file)] == [{"name": "x"}] * 10
 
 
 def test_short_rows_below_a_wide_header_take_no_longer_than_what_is_written(tmp_path: Path) -> None:

@@ -17,13 +17,12 @@ from panel.errors import WorkspaceError
 from panel.text import composed, one_line
 from panel.workspace.documents import twice
 from panel.workspace.plain_files import STDIN, read_bytes
-from panel.workspace.tables import MOST_VALUES, read_table
+from panel.workspace.tables import MOST_MARKS, MOST_ROWS, MOST_VALUES, read_table
 from panel.workspace.xlsx import Numbered, read_sheet
 
 TEXT_ENDINGS = (".csv", ".tsv", ".txt")
 BOOK_ENDINGS = (".xlsx", ".xlsm")
 FIELD_ENDINGS = (".json", ".jsonl", ".yaml", ".yml", ".parquet")
-MOST_ROWS = 100_000  # each becomes a file
 MOST_COLUMNS = 1_000
 LONGEST_NAME = 500  # characters of a column's name, with those of the groups above it
 _SEPARATORS = (",", ";", "\t", "|")
@@ -86,13 +85,12 @@ def read_source(file: Path, known: ReadAs) -> SourceTable:
 
 def _from_fields(file: Path) -> SourceTable:
     rows, found = read_table(file), []
-    _refuse_size(file, len(rows), 0)
     columns: dict[str, str] = {}  # each by itself: all rows hold the same text of a name
     for row in rows:
         cells: dict[str, Any] = {}
         for name, value in _flat(row.fields, file):
             cells[columns.setdefault(name, name)] = value
-            _refuse_size(file, 0, len(columns))
+            _refuse_more(file, len(columns), MOST_COLUMNS, "columns")
         found.append(SourceRow(row.lines(row.path), cells))
     return SourceTable(file, list(columns), found)
 
@@ -125,17 +123,21 @@ def _from_text(file: Path, known: ReadAs) -> SourceTable:
     first = re.match(r"sep=([^\r\n])\r?\n", text)  # as Excel reads and writes it
     told = known.separator or (first[1] if first else "")
     lines = max(text.count("\n"), text.count("\r"))  # either ends one, or both together do
-    if lines + sum(map(text.count, {*_SEPARATORS, told} - {""})) > MOST_VALUES:
-        message = f"has more than {MOST_VALUES:,} cells"
-        raise WorkspaceError.single(file, None, "", message, "Split it.")
+    _refuse_more(
+        file, lines + sum(map(text.count, {*_SEPARATORS, told} - {""})), MOST_MARKS, "cells"
+    )
     separator = told or _separator(text)
     rows: list[Numbered] = []
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    before = 0
+    before = values = 0
     try:
         for cells in reader:
             if any(cells) and not (first and before == 0):
                 rows.append((before + 1, [cell.strip() for cell in cells]))
+            values += len(cells)
+            _refuse_more(file, values, MOST_VALUES, "cells")
+            if len(rows) > MOST_ROWS + _LOOKED_AT:  # titles may stand above
+                _refuse_more(file, len(rows), MOST_ROWS, "rows")
             before = reader.line_num
     except csv.Error as error:
         message = f"is not valid CSV: {error}"
@@ -214,7 +216,8 @@ def _from_rows(file: Path, numbered: Sequence[Numbered], notes: list[str]) -> So
     width = len(head)
     while width and head[width - 1] == "":
         width -= 1
-    _refuse_size(file, len(rest), width)
+    _refuse_more(file, len(rest), MOST_ROWS, "rows")
+    _refuse_more(file, width, MOST_COLUMNS, "columns")
     names = [
         composed(one_line(str(cell))) or f"column {at}" for at, cell in enumerate(head[:width], 1)
     ]
@@ -247,8 +250,7 @@ def _filled_cells(names: list[str], cells: Sequence[Any]) -> Iterator[tuple[str,
             yield name, cell.replace("\r\n", "\n") if isinstance(cell, str) else cell
 
 
-def _refuse_size(file: Path, rows: int, columns: int) -> None:
-    for what, count, most in (("rows", rows, MOST_ROWS), ("columns", columns, MOST_COLUMNS)):
-        if count > most:
-            message = f"has {count:,} {what}; an import takes {most:,}"
-            raise WorkspaceError.single(file, None, "", message, "Split it.")
+def _refuse_more(file: Path, count: int, most: int, what: str) -> None:
+    if count > most:
+        message = f"has more than {most:,} {what}"
+        raise WorkspaceError.single(file, None, "", message, "Split it.")

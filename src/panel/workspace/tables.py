@@ -6,12 +6,10 @@ A row is plain fields and the place they came from; tools.py knows what they mea
 from __future__ import annotations
 
 import csv
-import glob
 import io
 import json
 import re
 from dataclasses import dataclass
-from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +25,15 @@ from panel.workspace.documents import (
     yaml_lines,
 )
 from panel.workspace.nested_columns import nested, paths_of
-from panel.workspace.plain_files import LARGEST, not_utf8, read_text, refuse_special
+from panel.workspace.plain_files import read_text
 from panel.workspace.xlsx import read_sheet
 
-MOST_VALUES = 5_000_000  # of one table
+MOST_ROWS = 100_000  # of one table, as of an import
+MOST_VALUES = 1_000_000
+MOST_MARKS = 5_000_000  # commas and the like in a file, those in its texts among them
+_MARKS = ",[{"  # before each value of JSON stands one of them, or the key after one of them
+# One text of JSON; one that does not end is the rest of it.
+_TEXT = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.S)
 TABLE_ENDINGS = (".yaml", ".yml", ".json", ".jsonl", ".csv", ".parquet", ".xlsx")
 
 
@@ -51,7 +54,7 @@ def read_table(file: Path) -> list[Row]:
             source = read_text(file)
             return _listed(parse_yaml(source, file), file, yaml_lines(source))
         case ".json":
-            return _listed(_json(_source(file), file, 1), file, no_lines)
+            return _listed(_json(_json_source(file), file, 1), file, no_lines)
         case ".jsonl":
             return _json_lines(file)
         case ".csv":
@@ -65,15 +68,32 @@ def read_table(file: Path) -> list[Row]:
 def _source(file: Path) -> str:
     """Read the text of a table; raises WorkspaceError, also for more values than it may have."""
     source = read_text(file)
-    # Each may take a hundred times the room of its text, so they are counted before any is made.
-    if sum(map(source.count, ",[{\n")) > MOST_VALUES:
-        raise _too_many(file)
+    if sum(map(source.count, _MARKS + "\n")) > MOST_MARKS:
+        raise _too_many(file, MOST_MARKS, "values, or lines")
     return source
 
 
-def _too_many(file: Path) -> WorkspaceError:
-    message = f"has more than {MOST_VALUES:,} values, or lines"
-    return WorkspaceError.single(file, None, "", message, "Split it.")
+def _json_source(file: Path) -> str:
+    """Read JSON as _source does, and count its values without those marks that are text.
+
+    Each may take a hundred times the room of its text, so they are counted before any is made.
+    """
+    source = _source(file)
+    bare = source
+    if sum(map(bare.count, _MARKS)) > MOST_VALUES:
+        bare = _TEXT.sub("", source)
+    if sum(map(bare.count, _MARKS)) > MOST_VALUES:
+        raise _too_many(file, MOST_VALUES, "values")
+    return source
+
+
+def _too_many(file: Path, most: int, what: str) -> WorkspaceError:
+    return WorkspaceError.single(file, None, "", f"has more than {most:,} {what}", "Split it.")
+
+
+def _refuse_rows(file: Path, count: int) -> None:
+    if count > MOST_ROWS:
+        raise _too_many(file, MOST_ROWS, "rows")
 
 
 def _listed(value: Any, file: Path, lines: Lines) -> list[Row]:
@@ -84,6 +104,7 @@ def _listed(value: Any, file: Path, lines: Lines) -> list[Row]:
         raise WorkspaceError.single(
             file, 1, "", "is not a list of tools", "Write a list of mappings."
         )
+    _refuse_rows(file, len(value))
     return [Row(row, file, (*start, index), lines) for index, row in enumerate(value)]
 
 
@@ -111,7 +132,7 @@ def _json(source: str, file: Path, line: int) -> Any:
 
 def _json_lines(file: Path) -> list[Row]:
     rows = []
-    for number, source in enumerate(_source(file).split("\n"), 1):
+    for number, source in enumerate(_json_source(file).split("\n"), 1):
         if source.strip():
             fields = _json(source, file, number)
             if not isinstance(fields, dict):
@@ -119,12 +140,14 @@ def _json_lines(file: Path) -> list[Row]:
                     file, number, "", "is not a JSON object", "Write one tool a line."
                 )
             rows.append(Row(fields, file, (), _at(number)))
+            _refuse_rows(file, len(rows))
     return rows
 
 
 def _csv_rows(file: Path) -> list[Row]:
     reader = csv.reader(io.StringIO(_source(file)), strict=True)
     rows: list[Row] = []
+    values = 0
     ended = 0  # the line that the last row ends on; a broken one begins on the next
     try:
         names = [composed(name.strip()) for name in next(reader, ())]
@@ -141,6 +164,10 @@ def _csv_rows(file: Path) -> list[Row]:
             if cells:
                 line = ended - sum(cell.count("\n") for cell in cells)
                 rows.append(Row(nested(paths, cells), file, (), _at(line)))
+                _refuse_rows(file, len(rows))
+            values += len(cells)
+            if values > MOST_VALUES:
+                raise _too_many(file, MOST_VALUES, "values")
     except (csv.Error, ValueError) as error:
         message = f"is not valid CSV: {error}"
         remedy = (
@@ -154,6 +181,7 @@ def _csv_rows(file: Path) -> list[Row]:
 
 def _xlsx_rows(file: Path) -> list[Row]:
     (line, head), *rows = read_sheet(file) or [(1, [])]
+    _refuse_rows(file, len(rows))
     names = [composed(str(name)) for name in head]
     try:
         if (name := twice(filter(None, names))) is not None:
@@ -172,105 +200,10 @@ def _xlsx_rows(file: Path) -> list[Row]:
 
 def _parquet_rows(file: Path) -> list[Row]:
     # DuckDB, which the store needs anyway, reads Parquet. It is slow to import.
-    import duckdb  # noqa: PLC0415
+    from panel.workspace.parquet import read_parquet  # noqa: PLC0415
 
-    refuse_special(file)
-    if not_utf8(file):
-        raise WorkspaceError.single(
-            file, None, "", "its path is not UTF-8, and DuckDB opens no such file", "Rename it."
-        )
-    try:
-        with duckdb.connect(config=_BOUNDED) as connection:
-            connection.execute("SET TimeZone = 'UTC'")
-            named = [glob.escape(str(file))]
-            # Of lists, each entry counts: unpacking them to find out would take hours.
-            counted = "SELECT sum(num_values) > ? FROM parquet_metadata(?)"
-            if connection.execute(counted, [MOST_VALUES, *named]).fetchall()[0][0]:
-                raise _too_many(file)
-            # A folder called "a=b" above the file would bring a column otherwise.
-            table = connection.sql(
-                "SELECT * FROM read_parquet(?, hive_partitioning = false)", params=named
-            )
-            _refuse_unpacked(table, file)
-            kinds = zip(table.columns, table.types, strict=True)
-            shown = [f"CAST({_quoted(name)} AS {_plain_type(kind)})" for name, kind in kinds]
-            paths = paths_of(table.columns)
-            found = [
-                nested(paths, _without_nulls(row))
-                for row in table.project(", ".join(shown)).fetchall()
-            ]
-    except (duckdb.Error, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise WorkspaceError.single(
-            file, None, "", f"cannot be read as Parquet: {reason}", "Write it again."
-        ) from None
+    found = read_parquet(file, MOST_ROWS, MOST_VALUES)
     return [Row(fields, file, (), _at(number)) for number, fields in enumerate(found, 1)]
-
-
-# Types that Python has, too. Others (decimals, times of day, UUIDs, intervals) become the text that
-# DuckDB writes for them: 1.10 stays 1.10.
-_PLAIN_TYPES = {
-    *("boolean", "tinyint", "smallint", "integer", "bigint", "utinyint", "usmallint", "uinteger"),
-    *("ubigint", "float", "double", "varchar", "date", "timestamp", "blob"),
-}
-
-
-def _plain_type(kind: Any) -> str:
-    """Return the SQL type that a value of a DuckDB type is read as, in lists and structs too."""
-    if kind.id.startswith("timestamp"):
-        return "TIMESTAMP"  # one with a zone in UTC: DuckDB needs another package to hand it out
-    if kind.id in ("list", "array"):
-        return _plain_type(kind.children[0][1]) + "[]"
-    if kind.id == "struct":
-        return f"STRUCT({', '.join(f'{_quoted(n)} {_plain_type(t)}' for n, t in kind.children)})"
-    if kind.id == "map":
-        return f"MAP({', '.join(_plain_type(inner) for _name, inner in kind.children)})"
-    return str(kind.id) if kind.id in _PLAIN_TYPES else "VARCHAR"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-_BOUNDED: dict[str, Any] = {
-    "memory_limit": "512MB",
-    "max_temp_directory_size": "0B",
-    "threads": 2,
-    "autoinstall_known_extensions": "false",
-    "autoload_known_extensions": "false",
-}
-
-
-def _refuse_unpacked(table: Any, file: Path) -> None:
-    """Raise WorkspaceError for more than a table may hold.
-
-    A kilobyte of Parquet may stand for a billion rows, or for a long text a million times.
-    """
-    named = [
-        (_quoted(name), kind.id) for name, kind in zip(table.columns, table.types, strict=True)
-    ]
-    # Texts first, as they stand; the rest, which are numbers, dates and lists, as they are shown.
-    texts = [name for name, kind in named if kind == "varchar"]
-    rest = [f"CAST({name} AS VARCHAR)" for name, kind in named if kind != "varchar"]
-    for some in (texts, rest):
-        sizes = ", ".join(["count(*)", *(f"sum(strlen({value}))" for value in some)])
-        rows, *sums = table.limit(MOST_VALUES + 1).aggregate(sizes).fetchall()[0]
-        if rows * len(named) > MOST_VALUES or sum(each or 0 for each in sums) > LARGEST:
-            raise _too_many(file)
-
-
-def _without_nulls(value: Any) -> Any:
-    """Drop the NULL fields of structs: all structs of a column have the same fields.
-
-    NaN is what pandas writes for a missing value.
-    """
-    if isinstance(value, float) and isnan(value):
-        return None
-    if isinstance(value, dict):
-        return {key: _without_nulls(inner) for key, inner in value.items() if inner is not None}
-    if isinstance(value, list | tuple):
-        return [_without_nulls(inner) for inner in value]
-    return value
 
 
 def _at(line: int) -> Lines:
