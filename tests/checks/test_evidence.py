@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rapidfuzz import fuzz
 
 from panel.checks import check_take, find_quote, locate_evidence, published_quotes, shown_source
 from panel.checks.folding import folded
@@ -340,3 +343,35 @@ def test_every_line_that_the_template_shows_of_a_tool_is_found_as_a_quote(slug: 
             if any(map(str.isalnum, quote)):
                 found = find_quote(quote, tools()[slug])
                 assert found is not None and found.exact, quote
+
+
+@pytest.mark.parametrize("word", ["a ", "1,", "MIT ", "$1 ", "9% "])
+def test_a_long_quote_is_set_beside_a_part_of_a_long_description_alone(
+    word: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside all of it, eight quotes that nearly stood everywhere took half a minute."""
+    compared: list[int] = []
+    align = fuzz.partial_ratio_alignment
+
+    def counted(one: str, two: str, **more: Any) -> Any:
+        compared.append(len(one) ** 2 // 64 * len(two))
+        return align(one, two, **more)
+
+    monkeypatch.setattr(fuzz, "partial_ratio_alignment", counted)
+    tool = a_tool(description=word * (100_000 // len(word)))
+    find_quote("zebra " + word * (950 // len(word)), tool)
+    assert compared and max(compared) < 200_000_000
+
+
+def test_a_slip_in_a_long_quote_is_forgiven_in_a_description_of_any_length() -> None:
+    filler = "It reads JSON lines and writes Parquet, and says nothing of its limits. " * 600
+    passage = " ".join(
+        f"Step {word} keeps the {word} ledger tidy." for word in map(_spelled, range(25))
+    )
+    tool = a_tool(description=f"{filler}{passage} {filler}")
+    found = find_quote(passage.replace("tidy.", "tidyy.", 3), tool)
+    assert found is not None and found.words == passage.removesuffix(".") and not found.exact
+
+
+def _spelled(number: int) -> str:
+    return "".join("abcdefghij"[int(digit)] for digit in str(number * 7919))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from panel.checks import OtherTools, check_catalog, check_take
 from tests.support.check_subjects import a_take, a_tool
-from tests.support.counting import growth, lines
+from tests.support.counting import calls, growth, lines
 from tests.support.large_catalogs import many_takes
 from tests.support.sizes import size
 
@@ -167,3 +167,16 @@ def test_the_work_grows_in_line_with_the_take_and_the_description(written: str) 
         return lines(lambda: check_take(subject, []))
 
     assert work(800) < 2.6 * work(400)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("take", "description"), [("{}% ", "Half. "), ("{}% ", "9% "), ("三千{}", "9% ")]
+)
+def test_a_take_full_of_figures_is_not_set_against_all_sums_of_a_description(
+    take: str, description: str
+) -> None:
+    """Of nearly three thousand figures each was tried in sums with all that the tool states."""
+    text = "".join(take.format(number) for number in range(1000, 3700))
+    subject = a_take(text, a_tool(description=description * 2000))
+    assert calls(lambda: check_take(subject, [])) < 7_000_000

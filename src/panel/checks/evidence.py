@@ -29,6 +29,7 @@ WITHIN = 600  # characters between the first and the last part of a quote with a
 SHORT = 12  # characters; shorter quotes must match letter for letter
 NEAR = 20  # characters before a quote that are searched for a "not"
 PLACES = 20  # of one quote that are tried for one without a "not" before it
+WORK = 100_000_000  # steps to find one quote's nearest place among all: a tenth of a second
 PIECE = 3  # words of a line that is quoted beside another, unless it has its label
 
 _ELLIPSIS = re.compile(r"[\[(]?(?:\. ?\. ?\.|…|⋯)[\])]?")
@@ -171,11 +172,12 @@ def _stands(quote: str, text: str, begin: int, near: bool) -> list[_Stand]:
     ways = dict.fromkeys(
         tuple(words for part in parts if (words := part[number].words)) for number in (0, -1)
     )
+    work = WORK // len(parts) if near else 0
     for source, given in itertools.product(readings(text), ways):
         stands: list[_Stand] = []
         start = source.after(begin)
         for words in given:
-            stand = _part(words, source, stands[-1].last if stands else start, near)
+            stand = _part(words, source, stands[-1].last if stands else start, work)
             if stand is None:
                 break
             stands.append(stand)
@@ -186,15 +188,19 @@ def _stands(quote: str, text: str, begin: int, near: bool) -> list[_Stand]:
     return []
 
 
-def _part(given: tuple[str, ...], source: Reading, begin: int, near: bool) -> _Stand | None:
+def _part(given: tuple[str, ...], source: Reading, begin: int, work: int) -> _Stand | None:
     exact = source.find(given, begin)
     if exact is not None:
         return _Stand(given, source, exact, exact + len(given))
     wanted = " ".join(given)
-    if not near or len(wanted) < SHORT or begin >= len(source.words):
+    if not work or len(wanted) < SHORT or begin >= len(source.words):
         return None
-    start = source.start(begin)
-    rest = source.text[start:]
+    start, end = source.start(begin), len(source.text)
+    if (end - start) * len(wanted) * (1 + len(wanted) // 64) > work:
+        # Of a long text only the part that has the most of the quote's rare words.
+        start = max(start, source.start(source.likeliest(given, begin)) - len(wanted))
+        end = start + 3 * len(wanted)
+    rest = source.text[start:end]
     best = fuzz.partial_ratio_alignment(wanted, rest, score_cutoff=CLOSE)
     if len(rest) < SHORT or best is None or best.dest_end - best.dest_start < len(wanted) // 2:
         return None

@@ -42,6 +42,7 @@ _INVENTED = re.compile(  # "say, 2,000", "12.50 becomes 1250", "one report or a 
 )
 _INVENTED_ENDS = ("say,", "becomes", "into", "as", "or")  # what they end with, but for a blank
 _NAMED = re.compile(r"(?:^|[.!?,]\s|\s)[A-Z][a-z]+,\s$")  # "Wilhelmina, 81, sits"
+SUMMED = 500  # figures of a take that sums are looked for; of words there are some 3,000
 OLDEST = 110  # years of somebody made up
 _HORIZON = re.compile(r"\s(?:from\s(?:now|today)|hence|ahead|out)\b", re.I)
 _WOULD = re.compile(r"\b(?:would|could|might)\b")
@@ -102,6 +103,7 @@ class _Take:
         self.text, self.source = text, source
         self.scenario, self.sentences = scenario, scenario.sentences
         self.read = quantities(text)
+        self.starts = [quantity.span[0] for quantity in self.read]
         self.wrong: set[Quantity] = set()
 
     def outside(self, taken: Spans) -> list[tuple[Quantity, Said]]:
@@ -119,7 +121,8 @@ class _Take:
         results = [quantity for quantity, (severity, _) in said.items() if severity is not None]
         assumed: set[tuple[str, str, float]] = set()
         # What a sum takes stands mostly before what it comes to, and a price is what it comes to.
-        for result in sorted(results, key=lambda one: (one.kind != "money", -one.span[0])):
+        results.sort(key=lambda one: (one.kind != "money", -one.span[0]))
+        for result in results[:SUMMED]:
             severity, message = said[result]
             if result in shown:
                 continue
@@ -143,7 +146,8 @@ class _Take:
         from_ = first
         if first and (result.kind == "money" or result.unit):
             from_, _ = self.sentences.around(max(0, first - 2))
-        near = [one for one in self.read if from_ <= one.span[0] < last and one not in self.wrong]
+        beside = slice(bisect_left(self.starts, from_), bisect_left(self.starts, last))
+        near = [one for one in self.read[beside] if one not in self.wrong]
         if found := explained(result, near, self.source.rates, self._hedged(start)):
             return ("note", f"follows from the source: {found.shown}"), found.used
         if result.kind == "money" and not _RIVAL.search(self.text, first, last):

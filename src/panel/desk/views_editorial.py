@@ -25,7 +25,7 @@ from panel.desk.views_tool import problems_of
 from panel.desk.written_files import ChangedMeanwhileError, FileAsRead, read_file, write_file
 from panel.errors import PanelError, UsageError, WorkspaceError
 from panel.site.markdown import render_markdown
-from panel.workspace.editorial import BETWEEN, DIGEST, FRONT, LONGEST, PAIRS, TOOLS, Editorial
+from panel.workspace.editorial import BETWEEN, DIGEST, FRONT, PAIRS, TOOLS, Editorial
 
 
 class Editing(DeskPages):
@@ -69,7 +69,7 @@ class Editing(DeskPages):
     async def preview_words(self, request: Request) -> Response:
         """Render the Markdown of a form as readers would see it."""
         form = await read_form(request, MOST_FIELDS)
-        return HTMLResponse(await run_in_threadpool(_rendered, form["text"][:LONGEST]))
+        return HTMLResponse(await run_in_threadpool(_rendered, form["text"]))
 
     def _wanted(self, snapshot: DeskSnapshot, kind: str, of: list[str]) -> About:
         """Return what a form names, by slugs or names; raises UsageError."""

@@ -10,8 +10,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_right
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import accumulate
 from operator import itemgetter
 
 from panel.text import without_markup
@@ -107,6 +109,18 @@ class Reading:
     def start(self, word: int) -> int:
         """Return where a word begins in ``text``."""
         return self._starts[word]
+
+    def likeliest(self, words: tuple[str, ...], begin: int) -> int:
+        """Return the word from ``begin`` on behind which most of these words stand together.
+
+        The fewer there are of a word in the text, the more it says.
+        """
+        wanted, here = set(words), self.words[begin:]
+        known = Counter(here)
+        told = [1 / known[word] if word in wanted else 0.0 for word in here]
+        sums, width = [0.0, *accumulate(told)], min(len(words), len(here))
+        most = max(range(len(here) - width + 1), key=lambda at: sums[at + width] - sums[at])
+        return begin + most
 
     def back(self, first: int, last: int) -> tuple[int, int]:
         """Return the place in the text of the words from ``first`` to the one before ``last``."""
