@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -313,3 +314,44 @@ def test_what_the_command_needs_is_said_in_one_line(
     bare = panel("mcp", cwd=house.root)
     assert bare.code == 2 and "pip install 'reviewer-panel[mcp]'" in bare.err
     assert not (outside.out + alone.out + bare.out) and bare.err.count("\n") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("sent", "says"),
+    [
+        ('{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"\\ud800"}}', "cannot be"),
+        ('{"jsonrpc":"2.0","id":7,"method":"ping","params":{"a":' + "9" * 4400 + "}}", "cannot be"),
+        (
+            '{"method":"ping","params":' + '{"id":' * 100_000 + "1" + "}" * 100_000 + ',"id":7}',
+            "be",
+        ),
+        ('{"jsonrpc":"2.0","id":7,"method":"ping"', "cannot be read"),
+        ('{"jsonrpc":"2.0","id":7,"method":"tools/call","params":[]}', "cannot be read"),
+        (
+            '{"method":"ping","params":{"a":"' + "a" * 5_000_000 + '"},"id":7}',
+            "more than 4,194,304",
+        ),
+        (
+            '{"id":7,"method":"ping","params":{"a":"' + "a" * 5_000_000 + '"}}',
+            "more than 4,194,304",
+        ),
+    ],
+    ids=["half a character", "digits", "depth", "cut", "shape", "long, id last", "long, id first"],
+)
+def test_a_message_that_cannot_be_read_is_an_error_of_that_one_call(
+    house: Space, programs: Path, sent: str, says: str
+) -> None:
+    with started(house.root, programs / "panel") as process:
+        assert process.stdin and process.stdout
+        process.stdin.write(sent + "\n")
+        answers: dict[int, Any] = {}
+        for number in (8, 9, 10):
+            process.stdin.write(f'{{"jsonrpc":"2.0","id":{number},"method":"ping"}}\n')
+            process.stdin.flush()
+            while number not in answers:
+                answer = json.loads(process.stdout.readline())
+                answers[answer["id"]] = answer
+        process.communicate(timeout=60)
+    assert answers.keys() == {7, 8, 9, 10}
+    assert says in answers[7]["result"]["content"][0]["text"] and answers[7]["result"]["isError"]

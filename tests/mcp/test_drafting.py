@@ -132,3 +132,13 @@ def test_a_demo_models_verdicts_are_marked_and_have_no_percentage(
     for each in (card, pair["left"], pair["right"]):
         assert (each["demo"], each["ship_percent"], each["interval"]) == (True, None, None)
     assert pair["difference"] is None and all(each["demo"] for each in takes)
+
+
+def test_a_plan_of_more_cells_than_a_call_may_count_is_refused(asked: Space) -> None:
+    for number in range(24):
+        asked.tool(f"tool-{number}")
+    with (
+        session_here(asked.root) as session,
+        pytest.raises(ToolRefusedError, match="of 104,000 cells is more than 100,000"),
+    ):
+        session.call("plan_run", repeats=1000, again=True)

@@ -28,6 +28,7 @@ from panel.runs.planned import PlanRecord, plan_record
 from panel.runs.selection import Selection, prepare
 from panel.workspace.endpoints import chosen_endpoint
 
+MOST_CELLS = 100_000  # of one plan: some three seconds
 Name = Annotated[str, Field(max_length=LONGEST)]
 Names = Annotated[list[Name], Field(max_length=1000)]
 Tools = Annotated[Names, Field(description="Only these tools (slugs or names); all when empty.")]
@@ -122,6 +123,13 @@ class Ahead(Served):
         if again and changed:
             raise UsageError("again asks every cell, changed what is stale. Name one of them.")
         snapshot = self.snapshot()
+        chosen = snapshot.workspace.select_tools(tools, categories)
+        cells = len(chosen) * len(snapshot.workspace.select_personas(personas)) * (repeats or 1)
+        if cells > MOST_CELLS:
+            raise UsageError(
+                f"a plan of {cells:,} cells is more than {MOST_CELLS:,}. Ask for fewer repeats, or "
+                "name some of the tools; 'panel plan' has no such bound."
+            )
         endpoint, model = self.chosen.endpoint, self.chosen.model
         if chosen_endpoint(snapshot.workspace.settings, endpoint, model) is None:
             # The model that was asked last, as for what only reads: no port is looked at.

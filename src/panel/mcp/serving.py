@@ -26,6 +26,7 @@ from panel.endpoint.target import Chosen
 from panel.errors import PanelError
 from panel.mcp.ahead import Ahead
 from panel.mcp.drafting import Drafting
+from panel.mcp.lines import UNREADABLE, Lines
 from panel.mcp.looking import Looking
 from panel.text import one_line, shortened
 from panel.workspace.validation import did_you_mean
@@ -58,6 +59,8 @@ class PanelServer(MCPServer[Any]):
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
         """Call a tool; raises ToolError for what the client or the user can mend."""
+        if name == UNREADABLE:
+            raise ToolError(shortened(one_line(str(arguments.get("why"))), LONGEST_ERROR))
         taken = {each.name: each.input_schema for each in await self.list_tools()}
         if name not in taken:
             hint = did_you_mean(name[:100], taken)
@@ -191,11 +194,14 @@ def _stdin_that_can_end() -> Iterator[Callable[[], None]]:
             ours.shutdown(socket.SHUT_RDWR)
 
     def carry() -> None:
+        lines = Lines()
         with suppress(OSError):  # of a socket that was ended
             while ended not in select.select([wire, ended], [], [])[0]:
                 if not (data := os.read(wire, 65536)):
+                    ours.sendall(lines.rest())
                     break
-                ours.sendall(data)
+                for line in lines.taken(data):
+                    ours.sendall(line)
         end()
 
     before, carrier = sys.stdin, threading.Thread(target=carry)
