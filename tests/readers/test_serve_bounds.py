@@ -35,7 +35,7 @@ from panel.readers.serve.proxies import TrustedProxies, parse_address
 from panel.readers.serve.server import bind, make_server, narrate, once_a_minute
 from tests.support.desk_session import desk_open
 from tests.support.raw_client import GET, answered, asked, heard, opened, wait_until_cut
-from tests.support.readers_server import Served, serving
+from tests.support.readers_server import Served, running, serving
 from tests.support.space import Space
 
 TOKEN = "a long enough token"
@@ -481,19 +481,12 @@ def working(bounds: Bounds | None = None) -> Iterator[tuple[int, Callable[[], No
             await asyncio.sleep(0.01)
         return PlainTextResponse("done")
 
-    with bind("127.0.0.1", 0) as bound:
-        server = make_server(Starlette(routes=[Route("/", answer)]), bounds)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
-        thread.start()
+    bound = bind("127.0.0.1", 0)
+    with running(make_server(Starlette(routes=[Route("/", answer)]), bounds), bound):
         try:
-            while not server.started:
-                assert thread.is_alive(), "the server did not start"
-                time.sleep(0.01)
             yield bound.getsockname()[1], done.set
         finally:
             done.set()
-            server.should_exit = True
-            thread.join(20)
 
 
 def test_who_finds_no_room_reads_why_though_the_request_comes_later() -> None:

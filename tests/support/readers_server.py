@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -19,6 +20,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+import uvicorn
 
 from panel.readers.serve.app import Serving, create_app
 from panel.readers.serve.limits import Bound, VisitLimiter
@@ -144,7 +146,13 @@ def serving(
     served = Served(root, folder, bound.getsockname()[1])
     what = Serving(root=root, folder=folder, base_url=served.origin, **more)
     app = create_app(what, {"PANEL_SECRET": SECRET} | dict(environment or {}), served.said.append)
-    server = make_server(app, what.bounds, TrustedProxies.parse(trust_proxy))
+    with running(make_server(app, what.bounds, TrustedProxies.parse(trust_proxy)), bound):
+        yield served
+
+
+@contextmanager
+def running(server: uvicorn.Server, bound: socket.socket) -> Iterator[None]:
+    """Let a server answer on a socket until the block ends, which closes both."""
     thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
     thread.start()
     try:
@@ -152,7 +160,7 @@ def serving(
         while not server.started:
             assert thread.is_alive() and time.monotonic() < until, "the server did not start"
             time.sleep(0.01)
-        yield served
+        yield
     finally:
         server.should_exit = True
         thread.join(20)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from panel.readers.community.networks import networks_of, parse_network_address
+from panel.readers.serve.turns import Turns
 
 READ_BYTES = 16 * 1024  # of one connection at once
 
@@ -72,6 +73,7 @@ class Connections:
     def __init__(self) -> None:
         self._members: dict[Group, dict[Connection, None]] = {}
         self._groups: dict[Connection, set[Group]] = {}
+        self.turns = Turns()  # of their requests
         # What comes is copied out of here at once. It is small, since each connection keeps what
         # it was given until its turn comes.
         self.arriving = memoryview(bytearray(READ_BYTES))

@@ -96,6 +96,7 @@ class BoundedProtocol(H11Protocol, asyncio.BufferedProtocol):
         self._bounds, self._proxies, self._house = bounds, proxies, connections
         self._answer, self.app = self.app, self._answer_within_bounds
         self._idle_since = self._asked_at = self.loop.time()
+        self._turn: asyncio.Future[None] | None = None
         self._paused_at: float | None = None
         self._fresh = True  # what it has sent already has not been read yet
         self._seen: tuple[float, int] | None = None  # when, and how many bytes had gone out
@@ -126,6 +127,8 @@ class BoundedProtocol(H11Protocol, asyncio.BufferedProtocol):
         # has its next full turn, thousands of connections later.
         self._unset_keepalive_if_required()
         self.app = self._answer
+        if self._turn is not None and not self._turn.done():
+            self._turn.set_result(None)
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Return where asyncio puts what comes, a little at a time."""
@@ -198,7 +201,8 @@ class BoundedProtocol(H11Protocol, asyncio.BufferedProtocol):
     async def _answer_within_bounds(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._asked_at = self.loop.time()
         self._proxies.apply(scope)
-        groups = self._bounds.networks(scope["client"][0]) if self._proxied else ()
+        networks = self._bounds.networks(scope["client"][0])
+        groups = networks if self._proxied else ()
         if not self._house.enter(self, groups):
             await PlainTextResponse(FULL + "\n", 503, RETRY)(scope, receive, send)
             return
@@ -211,8 +215,11 @@ class BoundedProtocol(H11Protocol, asyncio.BufferedProtocol):
                 message["headers"] = [*message["headers"], CLOSE_HEADER]
             await send(message)
 
+        self._turn = self._house.turns.ask(networks)
         try:
-            await self._answer(scope, receive, sent)
+            await self._turn
+            if not cycle.disconnected:
+                await self._answer(scope, receive, sent)
         except ClientGoneError:
             pass
         finally:

@@ -1,0 +1,106 @@
+"""Whose request is next, when many wait."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
+
+from panel.readers.serve.connections import Bounds
+from panel.readers.serve.proxies import TrustedProxies
+from panel.readers.serve.server import bind, make_server
+from panel.readers.serve.turns import Turns
+from tests.support.raw_client import GET, asked, heard, opened
+from tests.support.readers_server import running
+
+MANY = 40
+Busy = tuple[int, list[str], Callable[[], None]]
+
+
+@contextlib.contextmanager
+def busy(proxies: TrustedProxies | None = None) -> Iterator[Busy]:
+    """Serve an application that notes who asks, busy with one request until it is told to go on."""
+    begun, working, done = list[str](), threading.Event(), threading.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            return
+        asks = Request(scope).client
+        if scope["path"] == "/work":
+            working.set()
+            done.wait(30)  # the whole server waits for this
+        else:
+            begun.append(asks.host if asks else "")
+        await PlainTextResponse("done", headers={"Connection": "close"})(scope, receive, send)
+
+    bound = bind("127.0.0.1", 0)
+    port = bound.getsockname()[1]
+    with running(make_server(app, Bounds(), proxies), bound):
+        try:
+            with opened(port, GET.replace(b"/ ", b"/work ") % port + b"\r\n"):
+                assert working.wait(30)
+                yield port, begun, done.set
+        finally:
+            done.set()
+
+
+def test_who_asks_once_is_answered_before_the_rest_of_those_who_ask_often() -> None:
+    with busy() as (port, begun, go_on), contextlib.ExitStack() as held:
+        request = GET % port + b"\r\n"
+        clients = [
+            held.enter_context(opened(port, request, address))
+            for address in (*["127.0.0.66"] * MANY, "127.0.1.9", "127.0.2.9")
+        ]
+        go_on()
+        assert all(b" 200 " in heard(client) for client in clients)
+    assert len(begun) == MANY + 2 and {"127.0.1.9", "127.0.2.9"} < set(begun[:20])
+
+
+def test_behind_a_proxy_too_who_asks_once_is_answered_before_the_rest() -> None:
+    proxies = TrustedProxies.parse(["127.0.0.2"])
+    with busy(proxies) as (port, begun, go_on), contextlib.ExitStack() as held:
+        asks = GET % port + b"X-Forwarded-For: %s\r\n\r\n"
+        clients = [
+            held.enter_context(opened(port, asks % address, "127.0.0.2"))
+            for address in (*[b"192.0.2.66"] * MANY, b"198.51.100.9")
+        ]
+        go_on()
+        assert all(b" 200 " in heard(client) for client in clients)
+    assert begun.index("198.51.100.9") <= 1
+
+
+def test_who_leaves_before_the_turn_comes_is_not_answered_and_stops_nobody() -> None:
+    with busy() as (port, begun, go_on):
+        for _ in range(MANY):
+            with opened(port, GET % port + b"\r\n", "127.0.0.66"):
+                pass
+        go_on()
+        assert b" 200 " in asked(port, GET % port + b"\r\n", "127.0.1.9")
+        assert begun.count("127.0.1.9") == 1
+
+
+@pytest.mark.parametrize("wide", [1, 4])
+def test_a_network_is_behind_others_by_what_it_asks_beyond_its_share(wide: int) -> None:
+    async def order() -> list[str]:
+        turns, begun, each = Turns(), list[str](), list[asyncio.Future[None]]()
+        wanted = [
+            *(("a", [("a", 1), ("net", wide)]) for _ in range(8)),
+            ("b", [("b", 1), ("net", wide)]),
+            ("c", [("c", 1), ("other", wide)]),
+        ]
+        for name, groups in wanted:
+            turn = turns.ask(groups)
+            turn.add_done_callback(lambda _turn, name=name: begun.append(name))
+            each.append(turn)
+        each[1].set_result(None)  # gives it up
+        await asyncio.wait(each)
+        return begun
+
+    begun = asyncio.run(order())
+    assert begun.index("c") < begun.index("b") <= 2 + 8 // wide and len(begun) == 10
