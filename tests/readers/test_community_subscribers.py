@@ -106,6 +106,17 @@ def test_what_is_not_plainly_an_address_is_refused(text: str) -> None:
         ("a.n.n+x@gmail.com", "ann@gmail.com", "gmail.com"),
         ("Ann@GoogleMail.com", "ann@gmail.com", "googlemail.com"),
         ("ann@a.b.co.uk", "ann@a.b.co.uk", "co.uk"),
+        ("A.nn_L-ee+x@pm.me", "annlee@proton.me", "pm.me"),
+        ("ann-lee@protonmail.com", "annlee@proton.me", "protonmail.com"),
+        ("x+y@Ann.fastmail.com", "ann@fastmail.com", "fastmail.com"),
+        ("ann+x@fastmail.com", "ann@fastmail.com", "fastmail.com"),
+        ("x@mail.ann.fastmail.com", "x@mail.ann.fastmail.com", "fastmail.com"),
+        ("ann-shop+x@yahoo.co.uk", "ann@yahoo.co.uk", "co.uk"),
+        ("-ann@yahoo.com", "-ann@yahoo.com", "yahoo.com"),
+        ("ann.lee+x@outlook.com", "ann.lee@outlook.com", "outlook.com"),
+        ("ann+x@me.com", "ann@icloud.com", "me.com"),
+        ("ann.lee@ya.ru", "ann-lee@yandex.ru", "ya.ru"),
+        ("ann-x@example.org", "ann-x@example.org", "example.org"),
     ],
 )
 def test_the_spellings_of_one_mailbox_are_counted_as_one(

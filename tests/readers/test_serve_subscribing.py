@@ -104,10 +104,10 @@ def test_what_is_no_address_is_refused_and_never_written_to(
 
 
 def test_one_mailbox_gets_one_mail_under_all_its_spellings(site: Served, box: Mailbox) -> None:
-    for written in ("ann+1@example.org", "ann+2@example.org", "a.b@gmail.com", "ab@googlemail.com"):
+    for written in ("ann+1@example.org", "ann+2@example.org", "a.b@proton.me", "a-b@pm.me"):
         assert site.post("/subscribe", {"email": written}).status == 202
     site.post("/subscribe", {"email": "last@example.org"})
-    wait_for(box, 3)
+    wait_until(lambda: "last@example.org" in box.addresses)
     assert len(box.addresses) == 3 and len({each[:2] for each in box.addresses}) == 3
 
 
@@ -196,13 +196,31 @@ def test_no_work_gets_around_the_bound_of_a_day(
     few = limits(subscribe=Bound(0, 3600, 100))
     with serving(tmp_path, limits=few) as site:
         for n in range(20):
-            asked = site.post("/subscribe", {"email": f"x{n}@example.org"})
+            asked = site.post("/subscribe", {"email": f"x@n{n}.example"})
             assert site.post("/subscribe", work_of(asked.text)).status == 202
     with serving(tmp_path, limits=few) as site:
-        asked = site.post("/subscribe", {"email": "y@example.org"})
+        asked = site.post("/subscribe", {"email": "y@y.example"})
         refused = site.post("/subscribe", work_of(asked.text))
     assert refused.status == 429 and "Try again in 24 hours" in refused.text
     assert "data-puzzle" not in refused.text
+
+
+@pytest.mark.parametrize(("domain", "taken"), [("unknown.example", 5), ("gmail.com", 8)])
+def test_one_address_writes_few_mails_to_a_domain_whose_spellings_are_not_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, domain: str, taken: int
+) -> None:
+    monkeypatch.setattr(work, "BITS", 1)
+    few = limits(subscribe=Bound(0, 3600, 100))
+    with serving(tmp_path, limits=few, trust_proxy=["127.0.0.1"]) as site:
+
+        def ask(email: str, address: str) -> int:
+            asked = site.post("/subscribe", {"email": email}, X_Forwarded_For=address)
+            fields = work_of(asked.text)
+            return site.post("/subscribe", fields, X_Forwarded_For=address).status
+
+        statuses = [ask(f"an.n.{n}@{domain}", "203.0.113.9") for n in range(8)]
+        assert statuses == [202] * taken + [429] * (8 - taken)
+        assert ask("ann@other.example", "203.0.113.9") == ask(f"b@{domain}", "198.51.100.9") == 202
 
 
 @pytest.mark.parametrize("token", ["", "x", "a.b", "MTphbm5AZXhhbXBsZS5vcmc.AAAA", "é", "x" * 4000])

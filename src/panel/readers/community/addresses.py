@@ -2,9 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
 from email_validator import EmailNotValidError, validate_email
 
 from panel.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class _Provider:
+    """How a provider takes one mailbox to be written.
+
+    one: all domains lead to the same mailbox. written_as: characters of the name, and what each
+    is as good as. keyword: after any of these the name is over. subdomains: any name at
+    ``ann.<domain>`` is Ann's.
+    """
+
+    domains: tuple[str, ...]
+    one: bool = False
+    written_as: Mapping[str, str] = field(default_factory=dict)
+    keyword: str = "+"
+    subdomains: bool = False
+
+
+_YAHOO = "com ca de es fr gr ie in it ro se co.id co.in co.nz co.uk co.za com.ar com.au com.br"
+_YAHOO += " com.hk com.mx com.my com.ph com.sg com.tr com.tw com.vn"
+_PROVIDERS = (
+    _Provider(("gmail.com", "googlemail.com"), one=True, written_as={".": ""}),
+    _Provider(
+        ("proton.me", "protonmail.com", "protonmail.ch", "pm.me"),
+        one=True,
+        written_as=dict.fromkeys("._-", ""),
+    ),
+    _Provider(("icloud.com", "me.com", "mac.com"), one=True),
+    _Provider(("outlook.com", "hotmail.com", "live.com", "msn.com")),
+    _Provider(("fastmail.com", "fastmail.fm"), subdomains=True),
+    _Provider(
+        (*(f"yahoo.{each}" for each in _YAHOO.split()), "ymail.com", "rocketmail.com"),
+        keyword="+-",
+    ),
+    _Provider(
+        ("yandex.ru", "yandex.com", "yandex.by", "yandex.kz", "ya.ru"),
+        one=True,
+        written_as={".": "-"},
+    ),
+)
+_BY_DOMAIN = {domain: each for each in _PROVIDERS for domain in each.domains}
 
 
 def parse_address(text: str) -> str:
@@ -31,14 +75,31 @@ def parse_address(text: str) -> str:
 def mailbox_of(address: str) -> str:
     """Return what all spellings of one mailbox have in common; ``address`` is a parsed one.
 
-    Upper case and what follows a plus (RFC 5233) are left out, and the dots that Gmail ignores.
-    It is for counting alone: elsewhere a plus may belong to the name, so nothing is sent to it.
+    Upper case and what follows a plus (RFC 5233) are left out everywhere, and at large providers
+    what is known of them. It is for counting alone: elsewhere a plus may belong to the name, so
+    nothing is sent to it.
     """
+    local, domain, provider = _parts(address)
+    for sign in provider.keyword:
+        local = local.partition(sign)[0] or local
+    for sign, other in provider.written_as.items():
+        local = local.replace(sign, other)
+    return f"{local}@{provider.domains[0] if provider.one else domain}"
+
+
+def has_known_spellings(address: str) -> bool:
+    """Whether ``mailbox_of`` knows how the address's provider takes a mailbox to be written."""
+    return _parts(address)[2] in _PROVIDERS
+
+
+def _parts(address: str) -> tuple[str, str, _Provider]:
+    """Return whose mailbox it is, at which domain, and how that takes it to be written."""
     local, _at, domain = address.lower().rpartition("@")
-    local = local.partition("+")[0] or local
-    if domain in ("gmail.com", "googlemail.com"):
-        local, domain = local.replace(".", ""), "gmail.com"
-    return f"{local}@{domain}"
+    owner, _dot, parent = domain.partition(".")
+    above = _BY_DOMAIN.get(parent)
+    if above is not None and above.subdomains:
+        return owner, parent, above
+    return local, domain, _BY_DOMAIN.get(domain, _Provider((domain,)))
 
 
 def mail_domain(address: str) -> str:

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from panel.errors import PanelError
-from panel.readers.community.addresses import mail_domain
+from panel.readers.community.addresses import has_known_spellings, mail_domain
 from panel.readers.community.networks import networks_of
 from panel.readers.community.quota import Exceeded
 from panel.readers.community.subscribers import validated
@@ -25,11 +25,14 @@ from panel.readers.serve.site import (
     too_often,
     work_page,
 )
-from panel.readers.serve.visitors import address_of, household
+from panel.readers.serve.visitors import address_of
 
 # Mails in any 24 hours, with a proof of work or without: for an address (wider networks more), to
 # a domain, in total.
 MOST_FROM_ADDRESS, MOST_TO_DOMAIN, MOST_MAILS = 20, 500, 5000
+# For an address to one domain: all may lead to one mailbox, where it is not known how that is
+# written.
+MOST_FROM_ADDRESS_TO_DOMAIN = 5
 TRAP = "website"  # a field that readers cannot see; only programs fill it in
 ASKED = Notice(
     "Check your inbox",
@@ -100,6 +103,9 @@ def _ask(site: Site, wish: _Wish) -> Response:
             return work_page(wish.address, challenge, wait, again=bool(wish.solution))
     bounds = [(f"mail {name}", share * MOST_FROM_ADDRESS) for name, share in wish.networks]
     bounds += [(f"mail to {domain}", MOST_TO_DOMAIN), ("mail", MOST_MAILS)]
+    if not has_known_spellings(wish.address):
+        most = MOST_FROM_ADDRESS_TO_DOMAIN
+        bounds += [(f"mail {name} to {domain}", share * most) for name, share in wish.networks]
     with site.quota.taking(*bounds, *([(spent, 1)] if worked else ())):
         site.mail_queue.ask(wish.address)
     return notice(ASKED, 202)
@@ -116,7 +122,7 @@ def _wait(site: Site, wish: _Wish, domain: str) -> float:
 async def confirm_form(request: Request) -> Response:
     """GET /confirm?token=: the button."""
     site, token = site_of(request), request.query_params.get("token", "")
-    wait = site.limits.links.wait(household(address_of(request)))
+    wait = site.limits.links.wait_for(networks_of(address_of(request)))
     if wait is not None:
         return too_often(wait)
     address = await run_in_threadpool(site.subscribers.pending, token, datetime.now(UTC))
@@ -129,7 +135,7 @@ async def confirm_form(request: Request) -> Response:
 async def confirm(request: Request) -> Response:
     """POST /confirm {token}: subscribe."""
     site = site_of(request)
-    wait = site.limits.links.wait(household(address_of(request)))
+    wait = site.limits.links.wait_for(networks_of(address_of(request)))
     if wait is not None:
         return too_often(wait)
     try:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
-from panel.readers.community.networks import Address, networks_of, parse_network_address
+from panel.readers.community.networks import Address, parse_network_address
 from panel.readers.community.secret import Secret
 
 COOKIE = "panel_visitor"
@@ -73,8 +73,3 @@ def is_secure(request: Request) -> bool:
 def address_of(request: Request) -> Address | None:
     """Return a visitor's network address; None where it is not known."""
     return parse_network_address(request.client.host) if request.client else None
-
-
-def household(address: Address | None) -> str:
-    """Return what counts as one address: an IPv4 address, or an IPv6 network (/64)."""
-    return networks_of(address)[0][0]
