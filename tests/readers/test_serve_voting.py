@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Iterator
 from ipaddress import IPv6Address
@@ -296,3 +297,38 @@ def test_a_name_longer_than_any_slug_is_no_tools_and_is_not_looked_at(
     tools = pages.Tools(tmp_path)
     assert "a" + "\u0344" * 2000 not in tools and looked == []
     assert "anvil" not in tools and looked == ["anvil"]
+
+
+def test_the_shares_of_all_tools_are_made_once_until_a_vote_or_a_page_comes(
+    site: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = list[int]()
+
+    def listed(tools: pages.Tools) -> frozenset[str]:
+        made.append(1)
+        return looked(tools)
+
+    looked = pages.Tools.listed
+    monkeypatch.setattr(pages.Tools, "listed", listed)
+    folder = site.folder / "tools"
+
+    def asked(changed: int) -> list[str]:
+        """Ask three times, the folder having changed so many seconds after 1970."""
+        os.utime(folder, (changed, changed))
+        made.clear()
+        replies = [site.get("/api/votes.json") for _ in range(3)]
+        heads = {site.ask("HEAD", "/api/votes.json").headers["etag"] for _ in range(3)}
+        assert len(made) == 1 and heads == {each.headers["etag"] for each in replies}
+        return [each["tool"] for each in replies[-1].json["votes"]]
+
+    site.vote("anvil", "ship")
+    assert asked(1) == ["anvil"]
+    site.vote("bellows", "skip")
+    assert asked(1) == ["anvil", "bellows"]
+    (folder / "bellows.html").unlink()
+    assert asked(2) == ["anvil"]
+    (folder / "bellows.html").write_text("back")
+    made.clear()
+    for _ in range(2):  # the folder changed a moment ago, and may do so again
+        assert len(site.get("/api/votes.json").json["votes"]) == 2
+    assert len(made) == 2

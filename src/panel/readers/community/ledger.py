@@ -77,6 +77,11 @@ class Ledger:
         self._writing = threading.RLock()  # taken first, and held while others have the file's lock
         self._depth = 0
 
+    @property
+    def read(self) -> tuple[int | None, int]:
+        """Which file was read, and how far: another once there is more of it."""
+        return self._inode, self._offset
+
     def refresh(self) -> None:
         """Read what this or another process has appended since the last call."""
         with self._reading:

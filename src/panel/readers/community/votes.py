@@ -56,6 +56,11 @@ class Votes:
         """How many lines of the file cannot be read, and so do not count."""
         return self._ledger.damaged
 
+    def state(self) -> tuple[int | None, int]:
+        """Return what is different once anybody has voted."""
+        self._ledger.refresh()
+        return self._ledger.read
+
     def voted(self, visitor_hash: str, tool: str) -> bool:
         """Whether a visitor has a vote on a tool."""
         self._ledger.refresh()

@@ -7,6 +7,7 @@ import hashlib
 import mimetypes
 import os
 import re
+import time
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from panel.errors import UsageError
-from panel.readers.serve.files import FileAnswer, OpenFile
+from panel.readers.serve.files import SETTLED_SECONDS, FileAnswer, OpenFile
 from panel.readers.serve.guard import POLICY, content_policy
 from panel.workspace.tools import SLUG_CHARACTERS, slugify
 
@@ -147,6 +148,15 @@ class Tools:
             return False
         files = (self._folder / slug / "index.html", self._folder / f"{slug}.html")
         return any(file.is_file() and not _leads_on(file) for file in files)
+
+    def state(self) -> tuple[int, int] | None:
+        """Return what is different once other pages are there; None while nobody can tell."""
+        try:
+            found = self._folder.stat()
+        except OSError:
+            return None
+        settled = found.st_mtime + SETTLED_SECONDS < time.time()
+        return (found.st_ino, found.st_mtime_ns) if settled else None
 
     def listed(self) -> frozenset[str]:
         """Return the slugs of all of them."""

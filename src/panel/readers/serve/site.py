@@ -60,6 +60,23 @@ def usual_limits() -> ServerLimits:
     )
 
 
+class Kept:
+    """Something that takes long to make, kept until what it is made of is another."""
+
+    def __init__(self) -> None:
+        self._last: tuple[object, Any] | None = None
+
+    def get(self, state: object, make: Callable[[], T]) -> T:
+        """Return what was made of this state, or make it; None: of a state that does not last."""
+        last = self._last  # another thread may put its own in the place
+        if state is not None and last is not None and last[0] == state:
+            made: T = last[1]
+            return made
+        made = make()
+        self._last = state, made
+        return made
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """Everything a handler needs; at ``request.app.state.site``."""
@@ -72,6 +89,7 @@ class Site:
     limits: ServerLimits
     quota: Quota
     votes_per_address: int
+    shares: Kept = field(default_factory=Kept)
     threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(WRITING_THREADS))
 
     async def writing(self, work: Callable[..., T], *given: Any) -> T:

@@ -137,23 +137,30 @@ async def share(request: Request) -> Response:
     if tool is None:
         return JSONResponse({"error": f"{UNKNOWN}."}, 404)
     tally = await run_in_threadpool(site.votes.tally, tool)
-    return _tagged(request, share_json(tool, tally.ships, tally.skips))
+    return _answer(request, *_tagged(share_json(tool, tally.ships, tally.skips)))
 
 
 async def shares(request: Request) -> Response:
     """GET /api/votes.json: the same for every tool that has votes, and may be voted on."""
-    return _tagged(request, await run_in_threadpool(_shares, site_of(request)))
+    return _answer(request, *await run_in_threadpool(_shares, site_of(request)))
 
 
-def _shares(site: Site) -> bytes:
-    known = site.tools.listed()
-    counts = site.votes.counts().items()
-    found = (share_json(tool, *pair) for tool, pair in counts if tool in known)
-    return b'{"votes":[' + b",".join(found) + b"]}"
+def _shares(site: Site) -> tuple[bytes, str]:
+    def made() -> tuple[bytes, str]:
+        known = site.tools.listed()
+        counts = site.votes.counts().items()
+        found = (share_json(tool, *pair) for tool, pair in counts if tool in known)
+        return _tagged(b'{"votes":[' + b",".join(found) + b"]}")
+
+    pages = site.tools.state()
+    return site.shares.get(pages and (pages, site.votes.state()), made)
 
 
-def _tagged(request: Request, body: bytes) -> Response:
-    tag = f'"{hashlib.blake2b(body, digest_size=16).hexdigest()}"'
+def _tagged(body: bytes) -> tuple[bytes, str]:
+    return body, f'"{hashlib.blake2b(body, digest_size=16).hexdigest()}"'
+
+
+def _answer(request: Request, body: bytes, tag: str) -> Response:
     headers = {"ETag": tag, "Cache-Control": "no-cache"}
     if has_tag(request.headers, tag):
         return Response(status_code=304, headers=headers)
