@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import resource
+import shlex
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -128,11 +129,35 @@ def test_what_no_column_gives_is_asked_for_once_with_the_option(root: Path, take
 
 
 @pytest.mark.parametrize(
+    ("heading", "word"),
+    [
+        ("Notes'; touch PWNED; echo '", "Notes'; touch PWNED; echo '"),
+        ("$(touch `a`)", "$(touch `a`)"),
+        ("two\nlines", "two lines"),
+        ("No\x1b[2Jtes", "No [2Jtes"),
+    ],
+)
+def test_a_heading_is_one_word_of_the_command_that_is_suggested(
+    take: Any, heading: str, word: str
+) -> None:
+    """Pasted into a shell it runs nothing, whatever the heading holds."""
+    told = take(f'name,tagline,category,pricing.entry,"{heading}"\nA,B,C,Free,x\n', "--dry-run").err
+    [line] = [each for each in told.splitlines() if "left out" in each]
+    words = shlex.split(line.partition("; --map ")[2].removesuffix(" takes it in"))
+    assert words == [f"facts.{word}={word}"] and word.isprintable()
+
+
+def test_of_two_headings_the_one_suggested_is_one_word_of_the_command(take: Any) -> None:
+    told = take("Name $(touch a);name $(touch a);tagline\nA;B;C\n").err
+    assert "--map 'name=Name $(touch a)', or" in told
+
+
+@pytest.mark.parametrize(
     ("word", "told"),
     [
         ("nme=Produkt", "there is no field 'nme'. Did you mean 'name'?"),
         ("name=Produkte", "there is no column 'Produkte'. Did you mean 'Produkt'?"),
-        ("Produkt=name", "--map takes the field first: --map name='Produkt'"),
+        ("Produkt=name", "--map takes the field first: --map name=Produkt"),
         ("name", "is not FIELD=COLUMN"),
     ],
 )

@@ -176,7 +176,7 @@ def _unmeasured(found: Endpoint, seen: Diagnosis) -> str | None:
     model = shlex.quote(seen.models[0]) if seen.models else "NAME"
     return (
         "no model was named, so only the server was looked at. This asks one: 'panel doctor "
-        f"--endpoint {found.name} --model {model}'"
+        f"--endpoint {shlex.quote(found.name)} --model {model}'"
     )
 
 
@@ -203,7 +203,7 @@ def _advice(endpoint: Endpoint, seen: Diagnosis, longest: int | None) -> list[st
     advice = []
     if seen.context is not None and longest is not None and longest > seen.context:
         tokens = 1 << (longest - 1).bit_length()
-        how = ENLARGE.get(seen.server, "").format(tokens=tokens, model=endpoint.model)
+        how = ENLARGE.get(seen.server, "").format(tokens=tokens, model=shlex.quote(endpoint.model))
         advice.append(
             f"The window of {counted(seen.context, 'token')} is too small for the longest question "
             f"({longest:,}). Enlarge it" + (f": {how}" if how else ".")

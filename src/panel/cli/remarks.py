@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -41,8 +42,8 @@ def remark(endpoint: str, summary: RunSummary, stats: RunStats) -> None:
     kept = "Everything answered is kept; " if summary.asked else ""
     if stats.stopped == "endpoint":
         note(
-            f"Stopped asking {endpoint!r}: {stats.why} {kept}'panel doctor --endpoint {endpoint}' "
-            "looks closer."
+            f"Stopped asking {endpoint!r}: {stats.why} {kept}'panel doctor --endpoint "
+            f"{shlex.quote(endpoint)}' looks closer."
         )
     if summary.stopped == "budget":
         note(f"Stopped: {stats.why}. {kept}the next run goes on.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import types
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -135,9 +136,8 @@ def _told(
         name = _target(targets, composed(field))
         if name is None:
             if _target(targets, column) is not None and _matching(field, columns) is not None:
-                raise UsageError(
-                    f"--map takes the field first: --map {column}={field!r}, not the other way."
-                )
+                turned = shlex.quote(f"{column}={field}")
+                raise UsageError(f"--map takes the field first: --map {turned}, not the other way.")
             groups = [f"{each.name}.NAME" for each in targets.values() if each.kind is Kind.GROUP]
             plain = [each.name for each in targets.values() if each.kind is not Kind.GROUP]
             close = nearest(field, plain)

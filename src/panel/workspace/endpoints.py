@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -214,7 +215,8 @@ def resolve_endpoint(
     if not merged["model"] and model_needed:
         raise UsageError(
             f'endpoint {name!r} names no model. Pass --model NAME, or write model = "NAME" under '
-            f"[endpoints.{name}] in {FILE}; 'panel doctor --endpoint {name}' lists its models."
+            f"[endpoints.{name}] in {FILE}; 'panel doctor --endpoint {shlex.quote(name)}' lists "
+            "its models."
         )
     usual = Sampling(**known.get("sampling", {})).over(BASE_SAMPLING)
     return Endpoint(

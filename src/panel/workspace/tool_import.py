@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -42,7 +43,8 @@ def plan_import(root: Path, source: Path, options: ImportOptions) -> ImportPlan:
     plan = ImportPlan(_columns(table, targets, found.columns), list(table.notes))
     for name, claimed in found.unsure.items():
         named = " and ".join(map(repr, claimed[:_NAMED]))
-        remedy = f"Choose: --map {name}={claimed[0]!r}, or --map {name}= for neither."
+        choice = shlex.quote(f"{name}={claimed[0]}")
+        remedy = f"Choose: --map {choice}, or --map {name}= for neither."
         plan.problems.append(Problem(source, None, name, f"{named} look equally like it", remedy))
     lines = _values(table, targets, found.columns, options.dates, plan)
     Importing(root / "tools", source, options.update, plan).add(
@@ -78,13 +80,9 @@ def _columns(
             first = firsts.get(column, "")
             wanted = "links" if first.startswith(("https://", "http://")) else "facts"
             group = wanted if wanted in groups else ""
-            option = f"--map {_quoted(f'{group}.{column}={column}')}" if group else ""
+            option = f"--map {shlex.quote(f'{group}.{column}={column}')}" if group else ""
             taken.append(Column(column, "", first, option))
     return taken
-
-
-def _quoted(word: str) -> str:
-    return word if word.isalnum() or all(c.isalnum() or c in "._-=" for c in word) else f"'{word}'"
 
 
 def _missing(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import shlex
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -68,7 +69,8 @@ def community_secret(root: Path, environment: Mapping[str, str]) -> Secret:
     if not environment.get(VARIABLE, "").strip() and file.exists() and tracks(file):
         raise UsageError(
             f"git tracks {file}, so all who have the repository can sign in its name. Run 'git rm "
-            f"--cached {file}'; if others have had it, delete it to have a new one made."
+            f"--cached {shlex.quote(str(file))}'; if others have had it, delete it to have a new "
+            "one made."
         )
     return load_secret(root / FOLDER, environment)
 

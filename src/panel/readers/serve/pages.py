@@ -7,6 +7,7 @@ import hashlib
 import mimetypes
 import os
 import re
+import shlex
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -179,7 +180,8 @@ def _leads_on(file: Path) -> bool:
 def check_folder(folder: Path) -> None:
     """Raise UsageError unless the folder may be a published site; a workspace may not."""
     if not folder.is_dir():
-        raise UsageError(f"{folder} is not a folder. Make the site first: panel publish {folder}")
+        made = f"panel publish {shlex.quote(str(folder))}"
+        raise UsageError(f"{folder} is not a folder. Make the site first: {made}")
     for name in ("panel.toml", "community", ".git"):
         if (folder / name).exists():
             raise UsageError(
