@@ -114,13 +114,33 @@ def test_changes_of_a_vote_have_a_bound_of_their_own(tmp_path: Path) -> None:
         assert 50 < int(answers[-1].headers["retry-after"]) <= 60
 
 
-def test_the_changes_of_all_voters_at_one_address_have_a_wide_bound(tmp_path: Path) -> None:
-    narrow = limits(votes=LOOSE, changes=Bound(1, 3600, 1))
-    with serving(tmp_path, limits=narrow, votes_per_address=100) as site:
-        cookies = [site.vote("anvil", "ship").cookie for _ in range(31)]
-        statuses = [site.vote("anvil", "skip", cookie).status for cookie in cookies]
-        assert statuses == [200] * 30 + [429]
-        assert site.get("/api/votes/anvil.json").json["skips"] == 30
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("pattern", "share"),
+    [
+        ("2001:db8:1:1::{:x}", 1),  # one /64
+        ("2001:db8:1:1{:02x}::1", 2),  # one /56
+        ("2001:db8:1:{:02x}00::1", 4),  # one /48
+        ("203.0.113.{}", 4),
+    ],
+)
+def test_a_network_changes_and_casts_votes_no_faster_however_many_addresses_it_uses(
+    tmp_path: Path, pattern: str, share: int
+) -> None:
+    once = Bound(1, 3600, 1)
+    with serving(
+        tmp_path, trust_proxy=["127.0.0.1"], limits=limits(votes=once, changes=once)
+    ) as site:
+        cookies = [vote_from(site, f"198.{n}.100.7").cookie for n in range(10 * share + 2)]
+        addresses = [pattern.format(n) for n in range(len(cookies))]
+        voters = list(zip(addresses, cookies, strict=True))
+        changed = [
+            vote_from(site, address, vote="skip", cookie=cookie).status
+            for address, cookie in voters
+        ]
+        fresh = [vote_from(site, address, "bellows").status for address in addresses[:6]]
+    assert changed == [200] * 10 * share + [429] * 2
+    assert fresh == [200] * share + [429] * (6 - share)
 
 
 @pytest.mark.sample(4)

@@ -20,7 +20,7 @@ from panel.readers.serve.site import Notice, Site, from_now, notice, retry_after
 from panel.readers.serve.visitors import Visitor, address_of, is_secure, remember, visitor_of
 from panel.workspace.verdict import SHIP, SKIP
 
-CHANGING = 30  # voters who change their votes as often as they may, from one address
+CHANGING = 10  # voters who change their votes as often as they may, from one address
 UNSAVED = "The vote could not be saved. Try again later."
 UNKNOWN = "There is no such tool"
 
@@ -80,11 +80,12 @@ def _count(site: Site, visitor: str, fields: Mapping[str, str], address: Address
     tool, networks = fields["tool"], networks_of(address)
     if site.votes.voted(visitor, tool):
         changes = site.limits.changes
-        wait = changes.wait(visitor) or changes.wait(networks[0][0], CHANGING)
+        many = [(name, share * CHANGING) for name, share in networks]
+        wait = changes.wait(visitor) or changes.wait_for(many)
         if wait is not None:
             raise _Refused(429, "This vote was changed very often.", wait)
     else:
-        wait = site.limits.votes.wait(networks[0][0])
+        wait = site.limits.votes.wait_for(networks)
         if wait is not None:
             raise _Refused(429, "There were many votes from your network.", wait)
     bounds = [
