@@ -374,6 +374,13 @@ def test_a_request_to_read_that_has_a_body_is_refused_and_nothing_behind_it_is_r
         assert asked(port, GET.replace(b"/ ", b"/login ") % port + empty)[9:12] in (b"200", b"404")
 
 
+@pytest.mark.parametrize("target", [b"?a=b", b"login", b"login/", b"http://localhost/", b"*"])
+def test_what_is_no_path_is_refused_and_leads_nowhere(program: Open, target: bytes) -> None:
+    with program(Bounds()) as port:
+        answer = asked(port, GET.replace(b"/ ", target + b" ") % port + b"\r\n").lower()
+        assert answer.startswith(b"http/1.1 400 ") and b"\nlocation:" not in answer
+
+
 @contextlib.contextmanager
 def narrated(clock: Callable[[], float] = time.monotonic) -> Iterator[list[str]]:
     """Give what is narrated until the block ends."""

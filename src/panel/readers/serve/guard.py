@@ -112,6 +112,8 @@ class Guard:
         if len(hosts) != 1 or not self._rules.known(hosts[0]) or not self._rules.known(shown):
             return 400, self._rules.unknown_host
         _set_host(scope, shown)
+        if not scope["path"].startswith("/"):  # pages would be sent on to the Host with a slash
+            return 400, "An address begins with a slash."
         if scope["method"] in ("GET", "HEAD"):
             return (400, "A request to read has no body.") if _has_body(scope) else None
         if scope["method"] != "POST":
