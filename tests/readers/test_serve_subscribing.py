@@ -6,17 +6,20 @@ import re
 from collections.abc import Iterator
 from email import message_from_bytes
 from email.policy import default
+from ipaddress import IPv6Address
 from pathlib import Path
 
 import pytest
 
 from panel.readers.community import work
+from panel.readers.community.networks import networks_of
 from panel.readers.community.secret import Secret
 from panel.readers.community.subscribers import Subscribers
 from panel.readers.mail import smtp
 from panel.readers.mail.outbox import Outbox
+from panel.readers.serve import limits as limiting
 from panel.readers.serve import mail_queue
-from panel.readers.serve.limits import Bound
+from panel.readers.serve.limits import Bound, VisitLimiter
 from panel.site.build import build
 from panel.site.output import published_address
 from panel.workspace.settings import SiteSettings
@@ -221,6 +224,28 @@ def test_one_address_writes_few_mails_to_a_domain_whose_spellings_are_not_known(
         statuses = [ask(f"an.n.{n}@{domain}", "203.0.113.9") for n in range(8)]
         assert statuses == [202] * taken + [429] * (8 - taken)
         assert ask("ann@other.example", "203.0.113.9") == ask(f"b@{domain}", "198.51.100.9") == 202
+
+
+def test_a_wide_network_tries_links_no_faster_however_many_addresses_it_uses(
+    tmp_path: Path,
+) -> None:
+    few = limits(links=Bound(1, 3600, 100))
+    with serving(tmp_path, limits=few, trust_proxy=["127.0.0.1"]) as site:
+        statuses = [
+            site.get("/confirm?token=x", X_Forwarded_For=f"2001:db8:1:{n:x}00::1").status
+            for n in range(6)
+        ]
+    assert statuses == [400] * 4 + [429] * 2
+
+
+def test_a_network_does_not_start_anew_by_more_addresses_than_are_remembered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limiting, "MOST_KNOWN", 20)
+    limiter = VisitLimiter(Bound(2, 3600, 100), lambda: 0.0)
+    addresses = [IPv6Address(f"2001:db8:1:{n:x}::1") for n in range(0, 0x10000, 64)]
+    waits = [limiter.wait_for(networks_of(each)) for each in [*addresses, *addresses]]
+    assert waits.count(None) == 8
 
 
 @pytest.mark.parametrize("token", ["", "x", "a.b", "MTphbm5AZXhhbXBsZS5vcmc.AAAA", "é", "x" * 4000])
