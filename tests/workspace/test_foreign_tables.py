@@ -18,6 +18,7 @@ from panel.workspace.columns import Kind, find_columns, targets_of
 from panel.workspace.foreign_tables import MOST_COLUMNS, ReadAs, read_source
 from panel.workspace.tables import MOST_ROWS
 from panel.workspace.tools import Tool
+from tests.support.counting import calls
 
 TEXT = 'Produkt;Preis\r\nAmboß;19,90 €\r\n;\r\n"Blase\r\nbalg";"ab ""5"" €, netto"\r\n'
 ROWS = [
@@ -119,6 +120,12 @@ def test_a_long_name_of_a_group_is_refused_and_not_written_again_for_each_column
     group = {"k" * 100_000: {str(number): 1 for number in range(900)}}
     with pytest.raises(WorkspaceError, match=r"'kkkkk.* has more than 500 characters"):
         read(tmp_path, json.dumps([group]), "t.json")
+
+
+@pytest.mark.parametrize("text", ["a,{}\n1,2\n", "{}\n1\n"])
+def test_a_long_name_of_a_column_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(WorkspaceError, match=r"t.csv:1: the name 'nnn.* more than 500 characters"):
+        read(tmp_path, text.format("n" * 501))
 
 
 def test_groups_in_groups_are_read_once(tmp_path: Path) -> None:
@@ -248,6 +255,23 @@ def test_lists_and_yes_or_no_are_read_as_people_write_them() -> None:
     )
     with pytest.raises(CellError, match="must be yes or no"):
         read_cell("perhaps", Kind.FLAG, None)
+
+
+@pytest.mark.parametrize("kind", [Kind.DATE, Kind.MOMENT, Kind.FLAG])
+def test_a_long_cell_is_no_date_and_no_flag_and_is_not_read_to_its_end(kind: Kind) -> None:
+    """Each of its letters stands for eighteen."""
+
+    def refused() -> None:
+        with pytest.raises(CellError, match="must be"):
+            read_cell("\ufdfa" * 5_000, kind, None)
+
+    assert calls(refused) < 20_000
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_a_cell_that_is_too_long_for_any_field_is_refused(kind: Kind) -> None:
+    with pytest.raises(CellError, match="has 100,001 characters; the limit is 100,000"):
+        read_cell("\ufdfa" * 100_001, kind, None)
 
 
 @given(st.text(max_size=30))

@@ -354,6 +354,11 @@ def test_an_alias_used_in_good_faith_is_read(tools: Path) -> None:
     assert [t.pricing.entry for t in load(tools, "a.yaml", f"- {one}\n- {two}\n")] == ["Free"] * 2
 
 
+def test_aliases_of_a_long_text_are_refused_where_they_stand_for_very_much(tools: Path) -> None:
+    (problem,) = refused(tools, "a.yaml", f"- &a {{name: {'x' * 90_000}}}\n" + "- *a\n" * 3_000)
+    assert "aliases stand for more" in problem.message
+
+
 def test_a_circle_of_aliases_is_refused(tools: Path) -> None:
     (problem,) = refused(tools, "a.yaml", "- &a {name: *a}")
     assert "aliases" in problem.message
@@ -455,6 +460,34 @@ def test_any_clean_text_is_kept_but_for_outer_space(
 def test_a_description_that_cannot_be_kept_is_refused(tools: Path, text: str, says: str) -> None:
     (problem,) = described_problems(tools, text)
     assert (problem.field, problem.message) == ("description", says) and problem.remedy
+
+
+LONG = "\ufdfa" * 100_001  # each of them is eighteen letters, once it is composed
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field", "told"),
+    [
+        ({"name": LONG}, "name", "has 100,001 characters; the limit is 100,000"),
+        ({"slug": LONG}, "slug", "has 100,001 characters; the limit is 100,000"),
+        ({"released": LONG}, "released", "has 100,001 characters; the limit is 100,000"),
+        ({"hold": LONG}, "hold", "has 100,001 characters; the limit is 100,000"),
+        ({"url": LONG}, "url", "has 100,001 characters; the limit is 100,000"),
+        ({"tags": ["a", LONG]}, "tags.1", "has 100,001 characters; the limit is 100,000"),
+        ({"facts": {"A": {"value": LONG}}}, "facts.A.value", "has 100,001 characters"),
+        ({"facts": {LONG: "a"}}, "facts", "has more than 500 characters"),
+        ({LONG: "a"}, "", "has more than 500 characters"),
+    ],
+)
+def test_a_text_or_key_that_is_too_long_is_named_before_it_is_looked_at(
+    tools: Path, wrong: dict[str, object], field: str, told: str
+) -> None:
+    (problem,) = refused(tools, "t.json", json.dumps([{**FIELDS, **wrong}]))
+    assert problem.field == field and told in problem.message and len(str(problem)) < 300
+
+
+def test_a_slug_looks_at_no_more_of_a_name_than_it_needs() -> None:
+    assert calls(lambda: slugify("\ufdfa" * 500)) < 5_000
 
 
 def described_problems(folder: Path, text: str) -> list[Problem]:
@@ -668,7 +701,7 @@ def test_a_problem_in_a_very_long_column_takes_no_longer_for_each_row(tmp_path: 
     file.write_text("n" * 50_000 + "\n" + "1\n" * 100)
 
     def refused() -> None:
-        with pytest.raises(WorkspaceError, match=r"unknown key 'nnn.*in all 100 rows"):
+        with pytest.raises(WorkspaceError, match=r"name 'nnn.*in all 100 rows"):
             load_catalog(tmp_path)
 
     assert calls(refused) < 1_000_000

@@ -10,9 +10,10 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from panel.text import one_line
+from panel.text import counted, one_line
 from panel.workspace.columns import Kind, plain
 from panel.workspace.mistakes import shown
+from panel.workspace.validation import LONGEST_TEXT
 
 # What people write for "nothing" in a column that may be empty.
 NOTHING = frozenset(("-", "–", "—", "n/a", "n.a.", "k.a.", "k. a.", "?", "tbd", "なし"))
@@ -42,6 +43,9 @@ _MONTHS = {  # by how the names of months begin, in English, German, French, Spa
     "nov": 11,
     **dict.fromkeys(("dec", "dez", "dic"), 12),
 }
+
+
+_LONGEST_WORD = 100  # characters of a date, or of yes or no
 
 
 class DateOrder(StrEnum):
@@ -96,6 +100,8 @@ def numbers_of(cell: Any) -> Numbers | None:
 
 
 def _dated(text: str) -> str:
+    if len(text) > _LONGEST_WORD:
+        return text
     text = " ".join(unicodedata.normalize("NFKC", text).split())
     return re.sub(r"(?<=\d) ?([./年月-]) ?(?=\d)", r"\1", text)
 
@@ -167,6 +173,9 @@ def read_cell(cell: Any, kind: Kind, order: DateOrder | None) -> Any:
 
     Raises CellError.
     """
+    if isinstance(cell, str) and len(cell) > LONGEST_TEXT:
+        message = f"has {counted(len(cell), 'character')}; the limit is {LONGEST_TEXT:,}"
+        raise CellError(message, "Shorten it.")
     match kind:
         case Kind.DATE | Kind.MOMENT:
             return _date(cell, kind, order)
@@ -187,7 +196,7 @@ def _list(cell: str) -> list[str]:
 
 
 def _flag(cell: Any) -> bool:
-    word = plain(str(cell))
+    word = plain(str(cell)[: _LONGEST_WORD + 1])
     if word not in _YES | _NO:
         raise CellError(f"must be yes or no, not {shown(cell)}", "Write yes or no.")
     return word in _YES
@@ -214,9 +223,11 @@ def _date(cell: Any, kind: Kind, order: DateOrder | None) -> Any:
         remedy = "Write it as 2026-01-31"
         if order is not None and numbers_of(text) is not None:
             remedy += f", or say --dates {OTHER[order]}"
-        message = f"{shown(one_line(text))} is no day of the calendar"
+        message = f"{shown(one_line(text[:_LONGEST_WORD]))} is no day of the calendar"
         raise CellError(message, f"{remedy}.") from None
-    raise CellError(f"must be a date, not {shown(one_line(text))}", "Write it as 2026-01-31.")
+    raise CellError(
+        f"must be a date, not {shown(one_line(text[:_LONGEST_WORD]))}", "Write it as 2026-01-31."
+    )
 
 
 def _month(word: str) -> int:

@@ -159,12 +159,15 @@ def _refuse_size(source: str) -> None:
 
 
 def _refuse_bombs(root: yaml.Node) -> None:
-    """Count values as if aliases were written out; raises ValueError for too many, or a circle."""
+    """Count values as if aliases were written out; raises ValueError for too many, or a circle.
+
+    A long text counts as many of them.
+    """
     counts: dict[int, int] = {}
 
     def count(node: yaml.Node) -> int:
         if isinstance(node, yaml.ScalarNode):
-            return 1
+            return 1 + len(node.value) // 100
         if id(node) not in counts:
             counts[id(node)] = MOST_VALUES  # an alias inside its own node adds this
             children: Iterable[Any] = node.value

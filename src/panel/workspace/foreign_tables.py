@@ -102,9 +102,7 @@ def _flat(fields: dict[str, Any], file: Path) -> Iterator[tuple[str, Any]]:
         above, items = waiting[-1]
         for key, value in items:
             name = f"{above}{composed(str(key))}"
-            if len(name) > LONGEST_NAME:
-                message = f"the name {name[:40]!r}... has more than {LONGEST_NAME} characters"
-                raise WorkspaceError.single(file, None, "", message, "Shorten it.")
+            _refuse_long(file, None, name)
             if isinstance(value, dict):
                 waiting.append((f"{name}.", iter(value.items())))
                 break
@@ -218,6 +216,8 @@ def _from_rows(file: Path, numbered: Sequence[Numbered], notes: list[str]) -> So
         width -= 1
     _refuse_more(file, len(rest), MOST_ROWS, "rows")
     _refuse_more(file, width, MOST_COLUMNS, "columns")
+    for cell in head[:width]:
+        _refuse_long(file, line, str(cell))
     names = [
         composed(one_line(str(cell))) or f"column {at}" for at, cell in enumerate(head[:width], 1)
     ]
@@ -248,6 +248,12 @@ def _filled_cells(names: list[str], cells: Sequence[Any]) -> Iterator[tuple[str,
     for name, cell in zip(names, cells, strict=False):
         if cell != "":
             yield name, cell.replace("\r\n", "\n") if isinstance(cell, str) else cell
+
+
+def _refuse_long(file: Path, line: int | None, name: str) -> None:
+    if len(name) > LONGEST_NAME:
+        message = f"the name {name[:40]!r}... has more than {LONGEST_NAME} characters"
+        raise WorkspaceError.single(file, line, "", message, "Shorten it.")
 
 
 def _refuse_more(file: Path, count: int, most: int, what: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -20,13 +21,14 @@ from panel.workspace.fields import Address, Flag, Line, Recorded, Strict, Text
 from panel.workspace.media import MediaName
 from panel.workspace.plain_files import decode_text
 from panel.workspace.tables import TABLE_ENDINGS, Row, read_table
-from panel.workspace.validation import by_column, validate
+from panel.workspace.validation import LONGEST_TEXT, by_column, refuse_long, validate
 from panel.workspace.watch import Marks
 
-DESCRIPTION_LIMIT = 100_000
+DESCRIPTION_LIMIT = LONGEST_TEXT
 MOST_PROBLEMS = 10_000  # of one table, before those that its rows share are put together
 SLUG_CHARACTERS = 80
 SLUG_BYTES = 200  # file systems take 255; an ending is added to it
+_LOOKED_AT = 1_000  # characters of a name, of which 500 are the most
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)")
 
 
@@ -36,7 +38,8 @@ def slugify(name: str) -> str:
     At most 80 characters and 200 bytes. A name that had to be cut, or that has no letter or
     digit at all, gets a hash of the whole name.
     """
-    slug = letters(name).replace(" ", "-")
+    seen = unicodedata.normalize("NFKC", name[:_LOOKED_AT])[:_LOOKED_AT]  # it may make 18 of one
+    slug = letters(seen).replace(" ", "-")
     short = slug[:SLUG_CHARACTERS].encode()[:SLUG_BYTES].decode("utf-8", "ignore").rstrip("-")
     if not short or short != slug or _RESERVED.fullmatch(slug):
         start = short[:70].encode()[: SLUG_BYTES - 9].decode("utf-8", "ignore").rstrip("-")
@@ -257,6 +260,7 @@ def read_tool(row: Row) -> Tool:
     """Return the tool of a row; raises WorkspaceError with all that is wrong with it."""
     prefix = row.path
     fields = dict(row.fields)
+    refuse_long(fields, row.file, lambda path: row.lines((*prefix, *path)))
     if fields.get("slug") is None:
         fields["slug"] = slugify(str(fields.get("name", "")))
     elif slugify(str(fields["slug"])) != composed(str(fields["slug"])):

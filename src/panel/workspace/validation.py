@@ -26,6 +26,8 @@ MOST_NAMED = 16  # valid words listed where none is similar
 MOST_PROBLEMS = 100  # told of one thing
 MOST_LISTED = 50_000  # looked at; a list of them takes a kilobyte for each
 FEW = 5  # lines named of the rows that share a problem
+LONGEST_TEXT = 100_000  # characters of one field
+LONGEST_KEY = 500
 UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
 
 
@@ -91,6 +93,32 @@ def validate(model: type[Model], fields: dict[str, Any] | str, file: Path, lines
         message = f"has {counted(more, 'more problem')} of this kind"
         problems.append(Problem(file, None, "", message, "Correct these first."))
     raise WorkspaceError(problems)
+
+
+def refuse_long(fields: dict[str, Any], file: Path, lines: Lines) -> None:
+    """Raise WorkspaceError for a text or a key that is longer than any is, before it is looked at.
+
+    Composing letters, for one, may make eighteen of each.
+    """
+    waiting: list[tuple[FieldPath, Any]] = [((), fields)]
+    while waiting:
+        path, value = waiting.pop()
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                if len(str(key)) > LONGEST_KEY:
+                    message = f"the name {shown(str(key))} has more than {LONGEST_KEY} characters"
+                    raise _long(file, lines, path, message)
+                waiting.append(((*path, key), inner))
+        elif isinstance(value, list):
+            waiting += [((*path, at), inner) for at, inner in enumerate(value)]
+        elif isinstance(value, str | bytes) and len(value) > LONGEST_TEXT:
+            message = f"has {counted(len(value), 'character')}; the limit is {LONGEST_TEXT:,}"
+            raise _long(file, lines, path, message)
+
+
+def _long(file: Path, lines: Lines, path: FieldPath, message: str) -> WorkspaceError:
+    field = ".".join(map(_printable, path))
+    return WorkspaceError.single(file, lines(path), field, message, "Shorten it.")
 
 
 def by_column(problems: list[Problem], rows: int) -> list[Problem]:
