@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
+import struct
 import threading
 from collections.abc import Callable, Iterator
 
@@ -75,14 +77,19 @@ def test_behind_a_proxy_too_who_asks_once_is_answered_before_the_rest() -> None:
     assert begun.index("198.51.100.9") <= 1
 
 
-def test_who_leaves_before_the_turn_comes_is_not_answered_and_stops_nobody() -> None:
+@pytest.mark.parametrize("reset", [False, True])
+def test_who_leaves_before_the_turn_comes_stops_nobody_and_is_no_fault(
+    caplog: pytest.LogCaptureFixture, reset: bool
+) -> None:
     with busy() as (port, begun, go_on):
         for _ in range(MANY):
-            with opened(port, GET % port + b"\r\n", "127.0.0.66"):
-                pass
+            with opened(port, GET % port + b"\r\n", "127.0.0.66") as client:
+                linger = struct.pack("ii", reset, 0)  # closing it resets the connection
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         go_on()
         assert b" 200 " in asked(port, GET % port + b"\r\n", "127.0.1.9")
-        assert begun.count("127.0.1.9") == 1
+        assert begun.count("127.0.1.9") == 1 and not (reset and "" in begun)
+    assert [each for each in caplog.records if each.levelname == "ERROR"] == []
 
 
 @pytest.mark.parametrize("wide", [1, 4])

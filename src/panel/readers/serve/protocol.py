@@ -129,6 +129,7 @@ class BoundedProtocol(H11Protocol, asyncio.BufferedProtocol):
         self.app = self._answer
         if self._turn is not None and not self._turn.done():
             self._turn.set_result(None)
+        self._turn = None
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Return where asyncio puts what comes, a little at a time."""
@@ -199,14 +200,17 @@ class BoundedProtocol(H11Protocol, asyncio.BufferedProtocol):
         super().resume_writing()
 
     async def _answer_within_bounds(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self._asked_at = self.loop.time()
+        self._asked_at, cycle = self.loop.time(), self.cycle
+        if cycle.disconnected:
+            return
         self._proxies.apply(scope)
-        networks = self._bounds.networks(scope["client"][0])
+        # One that was reset before it was accepted has no address.
+        networks = self._bounds.networks(scope["client"][0] if scope["client"] else "")
         groups = networks if self._proxied else ()
         if not self._house.enter(self, groups):
             await PlainTextResponse(FULL + "\n", 503, RETRY)(scope, receive, send)
             return
-        cycle, crowded = self.cycle, self._house.crowded(self._bounds.everybody())
+        crowded = self._house.crowded(self._bounds.everybody())
 
         async def sent(message: Message) -> None:
             if cycle.disconnected:  # uvicorn would let the rest of a long answer be made
@@ -215,9 +219,9 @@ class BoundedProtocol(H11Protocol, asyncio.BufferedProtocol):
                 message["headers"] = [*message["headers"], CLOSE_HEADER]
             await send(message)
 
-        self._turn = self._house.turns.ask(networks)
+        self._turn = turn = self._house.turns.ask(networks)
         try:
-            await self._turn
+            await turn
             if not cycle.disconnected:
                 await self._answer(scope, receive, sent)
         except ClientGoneError:
