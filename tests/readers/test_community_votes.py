@@ -25,7 +25,7 @@ from tests.support.space import Panel, Space
 
 AT = "2026-11-24T12:00:00"
 SECRET = Secret(b"k" * 64)
-TOOLS = {"anvil", "bellows", "crucible"}
+TOOLS = {slug: slug for slug in ("anvil", "bellows", "crucible")}
 FIRST, SECOND = "1" * 32, "2" * 32
 
 
@@ -256,7 +256,7 @@ def test_no_text_breaks_the_reader_of_votes(text: str) -> None:
         file = Path(folder) / "votes.csv"
         file.write_bytes(text.encode("utf-8", "surrogatepass"))
         with pytest.raises(WorkspaceError):
-            read_ballots(file, TOOLS)
+            read_ballots(file, {*TOOLS})
 
 
 def test_voters_of_a_file_are_hashed_and_their_last_vote_counts(tmp_path: Path) -> None:
@@ -310,7 +310,7 @@ def test_mistakes_of_a_file_are_named_with_their_line(
 def test_every_mistake_of_a_file_is_found_in_one_go(tmp_path: Path) -> None:
     file = ballot(tmp_path / "votes.csv", "tool,ships,skips\nx,1,1\nanvil,a,1\nbellows,1,b\n")
     with pytest.raises(WorkspaceError) as error:
-        read_ballots(file, TOOLS)
+        read_ballots(file, {*TOOLS})
     assert [problem.line for problem in error.value.problems] == [2, 3, 4]
 
 

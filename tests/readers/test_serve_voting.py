@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from ipaddress import IPv6Address
 from pathlib import Path
 
@@ -14,10 +14,11 @@ from starlette.requests import Request
 
 from panel.readers.community.ledger import FOLDER, Ledger
 from panel.readers.community.votes import FILE, share_json
-from panel.readers.serve import pages
 from panel.readers.serve.limits import Bound
 from panel.readers.serve.proxies import TrustedProxies
+from panel.readers.serve.tools import Tools
 from panel.readers.serve.visitors import address_of, cookie_of, is_secure
+from panel.workspace import tools as workspace_tools
 from panel.workspace.tools import slugify
 from tests.support.readers_server import Reply, Served, limits, serving
 
@@ -313,8 +314,8 @@ def test_a_name_longer_than_any_slug_is_no_tools_and_is_not_looked_at(
         looked.append(text)
         return slugify(text)
 
-    monkeypatch.setattr(pages, "slugify", slugified)
-    tools = pages.Tools(tmp_path)
+    monkeypatch.setattr(workspace_tools, "slugify", slugified)
+    tools = Tools(tmp_path)
     assert "a" + "\u0344" * 2000 not in tools and looked == []
     assert "anvil" not in tools and looked == ["anvil"]
 
@@ -324,12 +325,12 @@ def test_the_shares_of_all_tools_are_made_once_until_a_vote_or_a_page_comes(
 ) -> None:
     made = list[int]()
 
-    def listed(tools: pages.Tools) -> frozenset[str]:
+    def listed(tools: Tools, vote_ids: Collection[str]) -> dict[str, str]:
         made.append(1)
-        return looked(tools)
+        return looked(tools, vote_ids)
 
-    looked = pages.Tools.listed
-    monkeypatch.setattr(pages.Tools, "listed", listed)
+    looked = Tools.listed
+    monkeypatch.setattr(Tools, "listed", listed)
     folder = site.folder / "tools"
 
     def asked(changed: int) -> list[str]:

@@ -13,6 +13,7 @@ import pytest
 from panel.errors import UsageError
 from panel.results.publication import publication
 from panel.site.publication import Publication
+from panel.stats import Tally
 from panel.workspace.loading import load_workspace
 from tests.support.editors import do, entry
 from tests.support.mock_endpoint import MockEndpoint
@@ -71,11 +72,12 @@ def test_changes_are_told_of_published_takes_only(approved: Space) -> None:
 
 
 def test_the_prompts_the_sampling_and_the_model_are_the_real_ones(asked: Space) -> None:
-    made = gathered(asked, drafts=True)
+    made = gathered(asked, drafts=True, votes={"anvil": Tally(ships=1)})
     assert made.systems.keys() == {persona.id for persona in made.personas}
     assert "You are the Skeptic" in made.systems["skeptic"]
     assert "UNTRUSTED MATERIAL" in made.review and made.review_of == "Anvil"
     assert made.sampling["temperature"] == 0.7 and str(made.model) == "mock/mock-1"
+    assert made.votes["anvil"].ships == 1
 
 
 def site(space: Space, text: str) -> None:

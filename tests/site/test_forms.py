@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from panel.site.output import Standing, vote_ids_meanwhile
 from panel.site.publication import PublishedTool
 from panel.stats import Tally
 from panel.workspace.settings import SiteSettings
@@ -62,6 +63,16 @@ def test_a_tool_page_has_one_vote_form_that_leads_back_to_it() -> None:
     assert hidden(found, "next") == [(f"vote-{CODESTRAL}", f"/{TOOL}#voted-{CODESTRAL}")]
     assert "Your vote: would you ship Codestral 2.0?" in found.text
     assert "/-/vote.js" in found.values("src")
+
+
+def test_the_form_of_a_tool_that_was_renamed_holds_the_id_of_its_votes() -> None:
+    renamed = with_forms(seed_publication(vote_ids={CODESTRAL: "codestral~codestral-1"}))
+    for path in (TOOL, VERSUS):
+        found = page(renamed, path)
+        held = [value for _form, value in hidden(found, "tool")]
+        assert "codestral~codestral-1" in held and CODESTRAL not in held
+        assert {*held} == {*found.values("data-community")}
+        assert (f"vote-{CODESTRAL}", f"/{path}#voted-{CODESTRAL}") in hidden(found, "next")
 
 
 def test_a_comparison_has_a_vote_form_for_each_tool_that_leads_back_to_it() -> None:
@@ -142,3 +153,25 @@ def test_a_page_with_forms_and_its_assets_stays_under_a_hundred_kilobytes() -> N
     pages = {path: len(content) for path, content in files.items() if path.endswith(".html")}
     script = 4_000  # /-/vote.js, which the server brings
     assert max(pages.values()) + shared + script < 100_000
+
+
+PAGES = {"tools/anvil.html": "", "tools/bellows.html": "", "tools/crane.html": ""}
+
+
+@pytest.mark.parametrize(
+    ("ids", "before", "found"),
+    [
+        ({"anvil": "anvil"}, {}, {}),
+        ({"crane": "anvil"}, {}, {"crane": ("anvil", "crane")}),
+        ({"derrick": "anvil"}, {}, {"derrick": ("anvil",)}),
+        ({"anvil": "anvil~crane"}, {}, {"anvil": ("anvil~crane", "anvil")}),
+        ({"derrick": "a"}, {"crane": ("a",)}, {"crane": ("a",), "derrick": ("a",)}),
+        ({"derrick": "a"}, {"gone": ("a",)}, {"derrick": ("a",)}),
+        ({"crane": "a"}, {"crane": ("b", "a", "c")}, {"crane": ("a", "b", "c")}),
+        ({"crane": "a"}, {"crane": (*"bcdefghi",)}, {"crane": (*"abcdefgh",)}),
+    ],
+)
+def test_while_a_site_is_written_its_manifest_tells_the_ids_of_old_and_new_pages(
+    ids: dict[str, str], before: dict[str, tuple[str, ...]], found: dict[str, tuple[str, ...]]
+) -> None:
+    assert vote_ids_meanwhile(ids, Standing(PAGES, vote_ids=before)) == found

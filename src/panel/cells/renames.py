@@ -33,18 +33,6 @@ class Rename:
 
 
 @dataclass(frozen=True, slots=True)
-class SlugChange:
-    """A tool's slug became another.
-
-    at: ISO time, UTC; "" where only a file of verdicts tells of it.
-    """
-
-    was: str
-    now: str
-    at: str
-
-
-@dataclass(frozen=True, slots=True)
 class Trace:
     """What a tool or persona is known by, besides its slug or id; empty where not known.
 

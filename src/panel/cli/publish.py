@@ -14,11 +14,11 @@ from panel.cli.main import ExitCode
 from panel.cli.options import EndpointName, Json, StoredModel
 from panel.cli.output import note, print_json, say
 from panel.cli.workspace import open_tools
-from panel.readers.community.publishing import build_with_votes, with_votes
+from panel.readers.community.votes import Votes
 from panel.results.publication import publication
 from panel.runs.selection import Selection, opened_for
 from panel.scorecard import NOT_JUDGEMENT
-from panel.site.build import Built, Plan, plan
+from panel.site.build import Built, Plan, build, plan
 from panel.site.index import SiteIndex
 from panel.site.pillow import available
 from panel.site.publication import Publication, in_part
@@ -61,8 +61,9 @@ def publish(
     workspace = open_tools()
     if os.path.abspath(out).startswith(f"{workspace.root}{os.sep}"):  # noqa: PTH100 - no link followed
         refuse_outside(home_of(workspace.root), out)
+    votes = Votes(workspace.root).tallies()
     with opened_for(workspace, Selection(endpoint=endpoint, model=model)) as (target, connection):
-        gathered = publication(workspace, target, connection, drafts, base_url)
+        gathered = publication(workspace, target, connection, drafts, base_url, votes)
     if gathered.held:
         note(_held_back(gathered))
     if not gathered.tools:
@@ -75,11 +76,10 @@ def publish(
         raise typer.Exit(ExitCode.FAILED)
     if gathered.demo:
         note(NOT_JUDGEMENT)
-    gathered = with_votes(workspace.root, gathered)
     if dry_run:
         _tell_plan(gathered, plan(gathered, out), out, as_json)
         return
-    built = build_with_votes(workspace.root, gathered, out, remove)
+    built = build(gathered, out, remove)
     _remark(gathered, built.kept)
     if as_json:
         print_json(_record(gathered, built, out))

@@ -12,7 +12,11 @@ import typer
 from panel.cells.journal import utc_now
 from panel.cli.options import AllowHost, Json, TrustProxy, host_names, stdin_for_dash
 from panel.cli.output import note, percent, print_json, say
+from panel.endpoint.target import Chosen
 from panel.errors import UsageError
+from panel.frozen.files import FOLDER, read_frozen
+from panel.frozen.renames import opened_renamed, vote_ids_of
+from panel.frozen.thaw import thaw_if_fresh
 from panel.readers.community.links import VARIABLE, parse_base_url
 from panel.readers.community.secret import community_secret
 from panel.readers.community.votes import Votes, share_record
@@ -123,15 +127,22 @@ def import_votes(
 ) -> None:
     """Add the votes of a CSV file, all or none; the same content is never added twice."""
     root = find_root(Path.cwd())
-    tools = {tool.slug for tool in load_workspace(root).tools}
     secret = community_secret(root, os.environ)
-    ballots = Votes(root).import_csv(file, tools, secret, utc_now())
+    ballots = Votes(root).import_csv(file, _vote_ids(root), secret, utc_now())
     if as_json:
         print_json({"imported": ballots is not None, "rows": ballots.rows if ballots else 0})
     elif ballots is None:
         say(f"{file} was imported before; nothing is counted twice.")
     else:
         say(f"Imported {counted(ballots.rows, 'line')} of {file}.")
+
+
+def _vote_ids(root: Path) -> dict[str, str]:
+    """Return the vote ids of a workspace's tools, by slug."""
+    workspace = load_workspace(root)
+    thaw_if_fresh(workspace)
+    with opened_renamed(workspace, Chosen()) as connection:
+        return vote_ids_of(workspace, read_frozen(root / FOLDER), connection)
 
 
 @votes_app.command("show")
@@ -142,9 +153,18 @@ def show_votes(
     as_json: Json = False,
 ) -> None:
     """Print ships, skips, percentage and interval of each tool that readers voted on."""
-    votes = Votes(find_root(Path.cwd()))
-    counts = votes.counts()
-    tool = [votes.present(composed(slug)) for slug in tool or ()]
+    root = find_root(Path.cwd())
+    votes, ids = Votes(root), _vote_ids(root)
+    slugs = {vote_id: slug for slug, vote_id in ids.items()}
+    # Votes on a tool that is gone stand under its slug, unless another tool has it.
+    named = {
+        slugs.get(each, each): pair
+        for each, pair in votes.counts().items()
+        if each in slugs or each not in ids
+    }
+    counts = dict(sorted(named.items()))
+    asked = map(composed, tool or ())
+    tool = [slug if slug in ids else slugs.get(slug, slug) for slug in asked]
     for slug in tool:
         if slug not in counts:
             raise UsageError(f"nobody has voted on {slug!r} yet.")

@@ -12,7 +12,7 @@ from pathlib import Path
 from panel.desk.prices import today
 from panel.desk.snapshot import DeskSnapshot
 from panel.errors import UsageError
-from panel.readers.community.publishing import with_votes
+from panel.readers.community.votes import Votes
 from panel.results.entries import Entry
 from panel.results.publication import published_cards
 from panel.results.scorecards import scorecard_of
@@ -220,9 +220,11 @@ def gather(
     tools = [_let_go(tool) if tool.slug in shown else tool for tool in files.tools]
     with opened(files.runs) as connection:
         target = replace(snapshot.target, tools=tools, guidance=guidance_notes(connection))
+        votes = Votes(root).tallies()
         found = cards.of(snapshot, published=not drafts)
-        gathered = published_cards(replace(files, tools=tools), target, connection, found, drafts)
-    return with_votes(root, gathered)
+        return published_cards(
+            replace(files, tools=tools), target, connection, found, drafts, votes
+        )
 
 
 def is_held(tool: Tool, day: date) -> bool:

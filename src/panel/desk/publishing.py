@@ -15,8 +15,7 @@ from panel.desk.previews import KeptCards, gather
 from panel.desk.prices import today
 from panel.desk.snapshot import DeskSnapshot
 from panel.errors import PanelError, UsageError, WorkspaceError
-from panel.readers.community.publishing import build_with_votes
-from panel.site.build import MANIFEST, Built, Plan, plan
+from panel.site.build import MANIFEST, Built, Plan, build, plan
 from panel.site.publication import Publication
 from panel.workspace.plain_files import home_of, read_bytes, refuse_outside
 from panel.workspace.scaffold import make_runs
@@ -181,7 +180,7 @@ class Publisher:
         make_runs(self._root / "runs")
         try:
             with FileLock(self._root / "runs" / LOCK, timeout=0, fallback_to_soft=False):
-                built = build_with_votes(self._root, publication, out, remove, self._tell)
+                built = build(publication, out, remove, self._tell)
         except Timeout:
             raise UsageError("another desk is publishing now. Try again once it is done.") from None
         with self._lock:

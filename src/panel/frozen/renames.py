@@ -24,6 +24,7 @@ from panel.cells.renames import (
     resolve_names,
     trace_of,
 )
+from panel.cells.vote_ids import vote_ids
 from panel.endpoint.target import Chosen, resolve_target
 from panel.errors import PanelError
 from panel.frozen.files import FOLDER, Frozen, FrozenTool, read_frozen
@@ -175,7 +176,7 @@ class Moved:
 def all_renames(workspace: WorkspaceFiles, frozen: Frozen, connection: Connection) -> list[Rename]:
     """Return former and present name of all that was renamed, by the store and by what is on file.
 
-    What goes by a former name now is not among them.
+    What goes by a former name now is not among them. Those of the store come oldest first.
     """
     known = known_renames(connection)
     found = {(kind, was): now for kind in KINDS for was, now in resolve_names(known, kind).items()}
@@ -183,10 +184,17 @@ def all_renames(workspace: WorkspaceFiles, frozen: Frozen, connection: Connectio
         found.setdefault(("tool", each.was), found.get(("tool", each.now), each.now))
     present = {kind: _present(workspace, kind) for kind in KINDS}
     return [
-        Rename(kind, was, now)
-        for (kind, was), now in sorted(found.items())
-        if was not in present[kind]
+        Rename(kind, was, now) for (kind, was), now in found.items() if was not in present[kind]
     ]
+
+
+def vote_ids_of(
+    workspace: WorkspaceFiles, frozen: Frozen, connection: Connection
+) -> dict[str, str]:
+    """Return the vote ids of a workspace's tools, by slug."""
+    formerly = {slug: file.known_as for slug, file in frozen.items()}
+    slugs = [tool.slug for tool in workspace.tools]
+    return vote_ids(slugs, known_renames(connection), formerly)
 
 
 def former_slugs(renames: Sequence[Rename]) -> dict[str, list[str]]:

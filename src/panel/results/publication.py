@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from panel import __version__
 from panel.cells.cells import Target
-from panel.cells.renames import SlugChange
 from panel.cells.shared import request_sampling
 from panel.errors import UsageError
-from panel.frozen.files import FOLDER, Frozen, read_frozen
-from panel.frozen.renames import all_renames
+from panel.frozen.files import FOLDER, read_frozen
+from panel.frozen.renames import all_renames, vote_ids_of
 from panel.results.confidence import may_be_shown
 from panel.results.editors_part import with_editors_part
 from panel.results.media import media_of
@@ -20,17 +19,15 @@ from panel.results.scorecards import answered, scorecards_of
 from panel.scorecard import EDITED, Scorecard, VerdictChange, is_published, published
 from panel.site.index import has_takes
 from panel.site.publication import Partial, Publication, PublishedTool
+from panel.stats import Tally
 from panel.store.connection import Connection
 from panel.store.decisions import review_states
 from panel.store.history import FIRST, changes
-from panel.store.renames import known_slug_changes
 from panel.workspace.editorial import EditorialFiles
 from panel.workspace.loading import WorkspaceFiles
 from panel.workspace.personas import Persona
 from panel.workspace.settings import SiteSettings
 from panel.workspace.validation import did_you_mean
-
-MOST_FORMER = 100  # slugs of a tool that only its file in verdicts/ tells of
 
 
 def publication(
@@ -39,19 +36,20 @@ def publication(
     connection: Connection,
     drafts: bool = False,
     base_url: str | None = None,
+    votes: Mapping[str, Tally] | None = None,
 ) -> Publication:
     """Gather all that ``panel.site.build`` needs, of the target's model and tools.
 
-    base_url stands over the settings'. Readers' votes are put in by
-    ``panel.readers.community.publishing``. Raises UsageError for a pair of panel.toml that names no
-    tool, a persona that is not on the panel, and when the store has nothing of the model.
+    base_url stands over the settings'. votes: readers' votes by vote id. Raises UsageError
+    for a pair of panel.toml that names no tool, a persona that is not on the panel, and when the
+    store has nothing of the model.
     """
     site = _addressed(workspace.settings.site, base_url)
     settings = workspace.settings.model_copy(update={"site": site})
     found = answered(target, connection)
     cards = scorecards_of(target, found, published=not drafts)
     files = replace(workspace, settings=settings)
-    gathered = published_cards(files, target, connection, cards, drafts)
+    gathered = published_cards(files, target, connection, cards, drafts, votes)
     return replace(gathered, waiting=sum(entry.waits for entry in found))
 
 
@@ -61,6 +59,7 @@ def published_cards(
     connection: Connection,
     found: Sequence[Scorecard],
     drafts: bool = False,
+    votes: Mapping[str, Tally] | None = None,
 ) -> Publication:
     """Gather the same of scorecards that are there already, in the order of the target's tools."""
     site = workspace.settings.site
@@ -74,9 +73,11 @@ def published_cards(
     shaped = (PublishedTool(tool, cards[tool.slug]) for tool in target.tools)
     ready = [each for each in shaped if has_takes(each, drafts)]
     tools = tuple(each for each in ready if drafts or each.tool.slug not in held)
+    public = {each.tool.slug for each in tools}
     history = changes(connection)
     shown = tools[0].tool if tools else None
     frozen = read_frozen(workspace.root / FOLDER)
+    ids = vote_ids_of(workspace, frozen, connection)
     return Publication(
         site=site,
         tools=tools,
@@ -90,33 +91,17 @@ def published_cards(
         review_of=shown.name if shown else "",
         guidance=workspace.prompts.guidance_text("The editor’s note."),
         sampling=request_sampling(target.endpoint, 1),
+        votes={slug: votes[each] for slug, each in ids.items() if votes and each in votes},
+        vote_ids={slug: each for slug, each in ids.items() if slug in public and slug != each},
         renames=tuple(all_renames(workspace, frozen, connection)),
-        slug_changes=tuple(slug_changes(workspace, frozen, connection)),
         confidence=may_be_shown(connection, str(target.model)),
         drafts=drafts,
         version=__version__,
-        editorial=_about(workspace.editorial, {each.tool.slug for each in tools}),
+        editorial=_about(workspace.editorial, public),
         media=media_of(workspace, (each.tool for each in tools), personas),
         held=tuple(each.tool.name for each in ready if each.tool.slug in held),
         partial=() if drafts else tuple(_partial(tools, found)),
     )
-
-
-def slug_changes(
-    workspace: WorkspaceFiles, frozen: Frozen, connection: Connection
-) -> list[SlugChange]:
-    """Return how tools came to their slugs, in order: by the journals, then by what is on file.
-
-    A file may come from a stranger: of what the journals know, and of a slug that a tool has now,
-    it tells nothing. Of two files that claim one slug, the first has it.
-    """
-    known, present = known_slug_changes(connection), {tool.slug for tool in workspace.tools}
-    taken, told = {each.was for each in known} | present, dict[str, SlugChange]()
-    for slug, file in frozen.items():
-        for was in file.known_as[-MOST_FORMER:] if slug in present else ():
-            if was not in taken:
-                told.setdefault(was, SlugChange(was, slug, ""))
-    return [*known, *told.values()]
 
 
 def _partial(tools: Iterable[PublishedTool], found: Iterable[Scorecard]) -> Iterator[Partial]:

@@ -201,14 +201,17 @@ def build(
     # Written first, so that the next build knows the files of one that was interrupted.
     mine = {file.path for file in builder.files} - set(work.kept)
     claimed = known | {path: known.get(path, "") for path in mine}
-    kind = publication.drafts, publication.site.base_url
-    output.keep_manifest(out, claimed, *kind)
+    drafts, base_url = publication.drafts, publication.site.base_url
+    ids = {slug: publication.vote_id(slug) for slug in builder.index.tools}
+    meanwhile = output.vote_ids_meanwhile(ids, work.before)
+    output.keep_manifest(out, output.Standing(claimed, drafts, meanwhile), base_url)
     if "" in known.values():
         output.sweep(out, claimed)
     made = dict(_make_all(work, True, told))
     removed = output.remove(out, work.gone)
     digests = work.fresh | {path: digest for path, (digest, _new) in made.items()}
-    output.keep_manifest(out, digests, *kind)
+    own = {slug: (each,) for slug, each in sorted(publication.vote_ids.items())}
+    output.keep_manifest(out, output.Standing(digests, drafts, own), base_url)
     written = tuple(sorted(path for path, (_digest, new) in made.items() if new))
     return Built(
         written=written,

@@ -13,9 +13,12 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import Any
 
+from panel.cells.vote_ids import is_vote_id
 from panel.errors import UsageError, WorkspaceError
-from panel.workspace.plain_files import not_utf8, read_text, write_fresh
+from panel.workspace.plain_files import not_utf8, read_bytes, read_text, write_fresh
+from panel.workspace.tools import is_slug
 
 MANIFEST = ".panel-site.json"
 FORMAT = 1
@@ -27,15 +30,22 @@ def digest_of(content: bytes) -> str:
     return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
+# Tool slug → the vote ids that its page may hold, where that is not the slug alone: first that of
+# the tool, then those of pages that are not replaced yet.
+VoteIds = Mapping[str, tuple[str, ...]]
+MOST_IDS = 8  # of one page; each interrupted build may add one
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """What stands in a folder: files of a site (path → hash of the content), and of which kind.
 
-    drafts: whether they show drafts; a site that readers have is not.
+    drafts: whether they show drafts; a site that readers have is not. vote_ids: as below.
     """
 
     files: dict[str, str] = field(default_factory=dict)
     drafts: bool = False
+    vote_ids: VoteIds = field(default_factory=dict)
 
 
 def standing(out: Path) -> Standing:
@@ -71,7 +81,7 @@ def standing(out: Path) -> Standing:
                 "another folder."
             )
     refuse_linked(out, files)
-    return Standing(files, drafts)
+    return Standing(files, drafts, _vote_ids(record))
 
 
 def is_inside(path: str) -> bool:
@@ -99,19 +109,54 @@ def foreign(out: Path, planned: Iterable[str], known: Mapping[str, str]) -> list
 
 def published_address(out: Path) -> str | None:
     """Return the address that a site was published for; None for one without, or no site."""
-    try:
-        address = json.loads(read_text(out / MANIFEST))["base_url"]
-    except (WorkspaceError, ValueError, KeyError, TypeError, RecursionError):
-        return None
+    address = _record(out).get("base_url")
     return address if isinstance(address, str) else None
 
 
-def keep_manifest(
-    out: Path, files: Mapping[str, str], drafts: bool, base_url: str | None = None
-) -> None:
+def published_vote_ids(out: Path) -> VoteIds:
+    """Return the vote ids that the pages of a site may hold; none where nothing tells them."""
+    return _vote_ids(_record(out))
+
+
+def _record(out: Path) -> dict[str, Any]:
+    """Return what the manifest of a folder says, which may be a stranger's."""
+    try:
+        record = json.loads(read_bytes(out / MANIFEST))
+    except (WorkspaceError, ValueError, RecursionError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def _vote_ids(record: dict[str, Any]) -> VoteIds:
+    told = record.get("vote_ids")
+    return {
+        slug: tuple(ids)
+        for slug, ids in (told.items() if isinstance(told, dict) else ())
+        if isinstance(ids, list) and 0 < len(ids) <= MOST_IDS and is_slug(slug)
+        if all(isinstance(each, str) and is_vote_id(each) for each in ids)
+    }
+
+
+def vote_ids_meanwhile(ids: Mapping[str, str], before: Standing) -> VoteIds:
+    """Return the vote ids of the pages that stand and of those that will be.
+
+    ids: those of all tools, by slug.
+    """
+    found = {}
+    for slug in sorted(ids.keys() | before.vote_ids.keys()):
+        there = f"tools/{slug}.html" in before.files
+        shown = before.vote_ids.get(slug, (slug,)) if there else ()
+        own = (ids[slug],) if slug in ids else ()
+        if (both := tuple(dict.fromkeys((*own, *shown)))[:MOST_IDS]) not in ((), (slug,)):
+            found[slug] = both
+    return found
+
+
+def keep_manifest(out: Path, now: Standing, base_url: str | None = None) -> None:
     """Write the manifest, completely or not at all."""
-    known = dict(sorted(files.items()))
-    record = {"format": FORMAT, "drafts": drafts, "base_url": base_url, "files": known}
+    ids = {"vote_ids": now.vote_ids} if now.vote_ids else {}
+    kind = {"format": FORMAT, "drafts": now.drafts, "base_url": base_url, **ids}
+    record = {**kind, "files": dict(sorted(now.files.items()))}
     text = json.dumps(record, ensure_ascii=False, indent=0, separators=(",", ":"))
     write_if_changed(out / MANIFEST, (text + "\n").encode())
 

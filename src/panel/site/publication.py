@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from panel.cells.cells import ModelIdentity
-from panel.cells.renames import Rename, SlugChange
+from panel.cells.renames import Rename
 from panel.scorecard import Scorecard, VerdictChange
 from panel.site.media import MediaFolder
 from panel.stats import Tally
@@ -63,8 +63,8 @@ class Publication:
     first. systems: persona id → its rendered system prompt. review: the rendered question
     on one published tool, named in ``review_of``. guidance: what is rendered at its end where an
     editor has asked again with a note. votes: tool slug → readers' votes.
+    vote_ids: tool slug → id of its votes, where that is not the slug.
     renames: tools and personas that had another name; their old addresses lead to the new ones.
-    slug_changes: how tools came to their slugs, which readers' votes follow.
     today: the day by which a price is stale or not, and the only date from outside the
     content. confidence: the confidence that the model stated may be printed, since it foretells
     repeats better than the base rate. drafts: takes that nobody has approved are included, and
@@ -87,8 +87,8 @@ class Publication:
     guidance: str = ""
     sampling: Mapping[str, Any] = field(default_factory=dict)
     votes: Mapping[str, Tally] = field(default_factory=dict)
+    vote_ids: Mapping[str, str] = field(default_factory=dict)
     renames: tuple[Rename, ...] = ()
-    slug_changes: tuple[SlugChange, ...] = ()
     confidence: bool = False
     drafts: bool = False
     version: str = ""
@@ -104,6 +104,10 @@ class Publication:
     def __post_init__(self) -> None:
         """Look once at every tool whether a demo model is on the pages: each row of a list asks."""
         object.__setattr__(self, "demo", any(each.card.demo for each in self.tools))
+
+    def vote_id(self, slug: str) -> str:
+        """Return the id of a tool's votes, which its page holds and the votes are kept by."""
+        return self.vote_ids.get(slug, slug)
 
     @property
     def shown_as(self) -> str:

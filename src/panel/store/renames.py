@@ -14,7 +14,7 @@ import duckdb
 
 from panel.cells.journal import JournalFile, read_lines
 from panel.cells.packed import open_journal
-from panel.cells.renames import Kind, Rename, SlugChange
+from panel.cells.renames import Kind, Rename
 from panel.decisions import Pair
 from panel.store.checked import Whole
 from panel.store.rows import Row, insert
@@ -54,15 +54,6 @@ _Known = list[tuple[Rename, datetime]]
 def known_renames(connection: duckdb.DuckDBPyConnection) -> list[Rename]:
     """Return every rename, oldest first."""
     return [rename for rename, _at in _timed(connection)]
-
-
-def known_slug_changes(connection: duckdb.DuckDBPyConnection) -> list[SlugChange]:
-    """Return every rename of a tool with its time, oldest first."""
-    return [
-        SlugChange(rename.was, rename.now, at.isoformat(timespec="microseconds"))
-        for rename, at in _timed(connection)
-        if rename.of == "tool"
-    ]
 
 
 def _timed(connection: duckdb.DuckDBPyConnection) -> _Known:

@@ -47,6 +47,12 @@ def slugify(name: str) -> str:
     return short
 
 
+def is_slug(text: str) -> bool:
+    """Whether a text can be a tool's slug."""
+    # To compose letters takes the square of their number, and no slug has so many.
+    return 0 < len(text) <= SLUG_CHARACTERS and slugify(text) == text
+
+
 def _described(text: str) -> str:
     if not text:
         raise ValueError("is empty. Write what the tool is, what it does and for whom.")

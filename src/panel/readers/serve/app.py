@@ -27,7 +27,7 @@ from panel.readers.serve.connections import Bounds
 from panel.readers.serve.files import has_tag
 from panel.readers.serve.guard import LOOPBACK, Guard, GuardRules, host_name
 from panel.readers.serve.mail_queue import Home, MailQueue
-from panel.readers.serve.pages import SiteFiles, Tools, check_folder
+from panel.readers.serve.pages import SiteFiles, check_folder
 from panel.readers.serve.site import (
     Notice,
     ServerLimits,
@@ -37,6 +37,7 @@ from panel.readers.serve.site import (
     site_of,
     usual_limits,
 )
+from panel.readers.serve.tools import Tools
 from panel.site.assets import FONTS
 from panel.workspace.settings import SiteSettings
 

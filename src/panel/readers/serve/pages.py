@@ -8,8 +8,6 @@ import mimetypes
 import os
 import re
 import shlex
-import time
-from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -20,9 +18,8 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from panel.errors import UsageError
-from panel.readers.serve.files import SETTLED_SECONDS, FileAnswer, OpenFile
+from panel.readers.serve.files import FileAnswer, OpenFile
 from panel.readers.serve.guard import POLICY, content_policy
-from panel.workspace.tools import SLUG_CHARACTERS, slugify
 
 # The files of a site. Anything else in the folder is not meant for readers.
 TEXTS = frozenset({".html", ".xml", ".json", ".txt", ".webmanifest"})
@@ -134,41 +131,7 @@ class _Seen:
     moved: str
 
 
-class Tools:
-    """The tools that may be voted on: those with a page, and those given by slug."""
-
-    def __init__(self, folder: Path, given: Collection[str] = ()) -> None:
-        self._folder, self._given = folder / "tools", frozenset(given)
-
-    def __contains__(self, slug: str) -> bool:
-        """Whether there is such a tool. The folder is read each time: a site is published again."""
-        if slug in self._given:
-            return True
-        # To compose letters takes the square of their number, and no slug has so many.
-        if not slug or len(slug) > SLUG_CHARACTERS or slugify(slug) != slug:
-            return False
-        files = (self._folder / slug / "index.html", self._folder / f"{slug}.html")
-        return any(file.is_file() and not _leads_on(file) for file in files)
-
-    def state(self) -> tuple[int, int] | None:
-        """Return what is different once other pages are there; None while nobody can tell."""
-        try:
-            found = self._folder.stat()
-        except OSError:
-            return None
-        settled = found.st_mtime + SETTLED_SECONDS < time.time()
-        return (found.st_ino, found.st_mtime_ns) if settled else None
-
-    def listed(self) -> frozenset[str]:
-        """Return the slugs of all of them."""
-        try:
-            files = [*self._folder.iterdir()]
-        except OSError:
-            return self._given
-        return self._given.union(file.name.removesuffix(".html") for file in files)
-
-
-def _leads_on(file: Path) -> bool:
+def leads_on(file: Path) -> bool:
     """Whether a page is that of an old address; one that has just gone is none either."""
     try:
         with file.open("rb") as page:

@@ -21,7 +21,7 @@ from panel.readers.community.votes import Votes
 from panel.readers.community.work import Challenge
 from panel.readers.serve.limits import Bound, VisitLimiter
 from panel.readers.serve.mail_queue import MailQueue
-from panel.readers.serve.pages import Tools
+from panel.readers.serve.tools import Tools
 from panel.site.assets import FONTS, font, font_faces, palette
 from panel.text import counted
 

@@ -21,8 +21,8 @@ from panel.readers.serve.visitors import Visitor, address_of, is_secure, remembe
 from panel.workspace.verdict import SHIP, SKIP
 
 CHANGING = 10  # voters who change their votes as often as they may, from one address
-UNSAVED = "The vote could not be saved. Try again later."
 UNKNOWN = "There is no such tool"
+UNSAVED = "The vote could not be saved. Try again later."
 
 
 class _Refused(Exception):  # noqa: N818 - named after what happened to the vote
@@ -35,8 +35,11 @@ class _Refused(Exception):  # noqa: N818 - named after what happened to the vote
         super().__init__(self.message)
 
 
-async def _cast(request: Request, allowed: frozenset[str]) -> tuple[dict[str, str], Visitor]:
-    """Count the vote of a request; return its fields and who sent it. Raises _Refused."""
+async def _cast(request: Request, allowed: frozenset[str]) -> tuple[dict[str, str], Visitor, str]:
+    """Count the vote of a request; return its fields, who sent it and the tool's slug.
+
+    The field tool is the vote id that a page holds. Raises _Refused.
+    """
     site = site_of(request)
     try:
         fields = await read_fields(request, allowed)
@@ -44,31 +47,18 @@ async def _cast(request: Request, allowed: frozenset[str]) -> tuple[dict[str, st
         raise _Refused(error.status, str(error)) from None
     if fields.get("vote") not in (SHIP, SKIP):
         raise _Refused(400, f"Send vote={SHIP} or vote={SKIP}.")
+    slug = await run_in_threadpool(site.tools.voted_on, fields.get("tool", ""))
+    if slug is None:
+        text = f"{UNKNOWN}, or it has just got another name. Reload the page."
+        raise _Refused(404, text)
     visitor = visitor_of(request, site.secret)
     address = address_of(request)
     try:
-        tool = await run_in_threadpool(_voted_on, site, fields.get("tool", ""))
-        if tool is None:
-            text = f"{UNKNOWN}, or it has just got another name. Reload the page."
-            raise _Refused(404, text)
-        fields["tool"] = tool
         await site.writing(_count, site, visitor.hash, fields, address)
     except (PanelError, OSError) as error:
         site.mail_queue.log(str(error))
         raise _Refused(503, UNSAVED) from None
-    return fields, visitor
-
-
-def _voted_on(site: Site, slug: str) -> str | None:
-    """Return the present slug of a tool that may be voted on; None where there is none.
-
-    While a site is written, both addresses of a renamed tool may have a page. Which tool the old
-    one shows is not known until that is done.
-    """
-    now = site.votes.present(slug)
-    if now == slug:
-        return slug if slug in site.tools else None
-    return now if (slug in site.tools) != (now in site.tools) else None
+    return fields, visitor, slug
 
 
 def _count(site: Site, visitor: str, fields: Mapping[str, str], address: Address | None) -> None:
@@ -88,11 +78,7 @@ def _count(site: Site, visitor: str, fields: Mapping[str, str], address: Address
         wait = site.limits.votes.wait_for(networks)
         if wait is not None:
             raise _Refused(429, "There were many votes from your network.", wait)
-    bounds = [
-        (f"{known} {name}", share * site.votes_per_address)
-        for known in site.votes.bounded_as(tool)
-        for name, share in networks
-    ]
+    bounds = [(f"{tool} {name}", share * site.votes_per_address) for name, share in networks]
     try:
         site.votes.record(
             visitor, tool, fields["vote"], utc_now(), lambda: site.quota.taking(*bounds)
@@ -106,11 +92,11 @@ async def vote_by_script(request: Request) -> Response:
     """POST /api/vote {tool, vote}: count the vote and answer with the tool's share."""
     site = site_of(request)
     try:
-        fields, visitor = await _cast(request, frozenset({"tool", "vote"}))
+        fields, visitor, slug = await _cast(request, frozenset({"tool", "vote"}))
     except _Refused as error:
         headers = {"Cache-Control": "no-store"} | error.headers
         return JSONResponse({"error": error.message}, error.status, headers)
-    share = share_record(fields["tool"], await run_in_threadpool(site.votes.tally, fields["tool"]))
+    share = share_record(slug, await run_in_threadpool(site.votes.tally, fields["tool"]))
     response = JSONResponse(
         {**share, "vote": fields["vote"]}, headers={"Cache-Control": "no-store"}
     )
@@ -121,7 +107,7 @@ async def vote_by_script(request: Request) -> Response:
 async def vote_by_form(request: Request) -> Response:
     """POST /vote {tool, vote, next}: count the vote and go back to a page of this site."""
     try:
-        fields, visitor = await _cast(request, frozenset({"tool", "vote", "next"}))
+        fields, visitor, _slug = await _cast(request, frozenset({"tool", "vote", "next"}))
     except _Refused as error:
         return notice(Notice("Not counted", error.message), error.status, **error.headers)
     response = RedirectResponse(
@@ -132,13 +118,14 @@ async def vote_by_form(request: Request) -> Response:
 
 
 async def share(request: Request) -> Response:
-    """GET /api/votes/<tool>.json: ships, skips, n, percentage and interval."""
+    """GET /api/votes/<tool>.json, by vote id or slug: ships, skips, n, percentage and interval."""
     site = site_of(request)
-    tool = await run_in_threadpool(_voted_on, site, request.path_params["tool"])
-    if tool is None:
+    found = await run_in_threadpool(site.tools.find, request.path_params["tool"])
+    if found is None:
         return JSONResponse({"error": f"{UNKNOWN}."}, 404)
-    tally = await run_in_threadpool(site.votes.tally, tool)
-    return _answer(request, *_tagged(share_json(tool, tally.ships, tally.skips)))
+    slug, vote_id = found
+    tally = await run_in_threadpool(site.votes.tally, vote_id)
+    return _answer(request, *_tagged(share_json(slug, tally.ships, tally.skips)))
 
 
 async def shares(request: Request) -> Response:
@@ -148,9 +135,8 @@ async def shares(request: Request) -> Response:
 
 def _shares(site: Site) -> tuple[bytes, str]:
     def made() -> tuple[bytes, str]:
-        known = site.tools.listed()
-        counts = site.votes.counts().items()
-        found = (share_json(tool, *pair) for tool, pair in counts if tool in known)
+        slugs = site.tools.listed(counts := site.votes.counts())
+        found = (share_json(slug, *counts[each]) for slug, each in sorted(slugs.items()))
         return _tagged(b'{"votes":[' + b",".join(found) + b"]}")
 
     pages = site.tools.state()

@@ -1,9 +1,11 @@
 // Community votes: fetches each tool's share and sends votes without leaving the page.
 //
-// <div data-community="slug">
+// The tool is named by the id of its votes: its slug, unless it had another one before.
+//
+// <div data-community="id">
 //   <span data-community-share>—</span> <span data-community-votes></span>
 //   <form method="post" action="/vote">
-//     <input type="hidden" name="tool" value="slug"> <input type="hidden" name="next" value="/…">
+//     <input type="hidden" name="tool" value="id"> <input type="hidden" name="next" value="/…">
 //     <button name="vote" value="ship">Ship</button> <button name="vote" value="skip">Skip</button>
 //   </form>
 //   <span data-community-status role="status"></span>
@@ -24,9 +26,9 @@
     if (place) place.textContent = text;
   };
 
-  const show = (slug, share) => {
+  const show = (id, share) => {
     for (const box of document.querySelectorAll("[data-community]")) {
-      if (box.dataset.community !== slug) continue;
+      if (box.dataset.community !== id) continue;
       put(box, "data-community-share", percent(share.ship_percent));
       const span = share.interval
         ? `, 95 % interval ${Math.round(share.interval[0])}–${Math.round(share.interval[1])} %`
@@ -40,27 +42,27 @@
   };
 
   const send = async (box, vote) => {
-    const slug = box.dataset.community;
+    const id = box.dataset.community;
     put(box, "data-community-status", "Sending …");
     try {
       const answer = await fetch("/api/vote", {
         method: "POST",
         headers: { "Content-Type": "application/json" },
-        body: JSON.stringify({ tool: slug, vote }),
+        body: JSON.stringify({ tool: id, vote }),
       });
       const share = await answer.json();
       if (!answer.ok) throw new Error(share.error);
-      show(slug, share);
+      show(id, share);
       put(box, "data-community-status", `Your vote: ${vote}. You can change it.`);
     } catch (error) {
       put(box, "data-community-status", `Not counted. ${error.message}`);
     }
   };
 
-  const load = async (slug) => {
+  const load = async (id) => {
     try {
-      const answer = await fetch(`/api/votes/${encodeURIComponent(slug)}.json`);
-      if (answer.ok) show(slug, await answer.json());
+      const answer = await fetch(`/api/votes/${encodeURIComponent(id)}.json`);
+      if (answer.ok) show(id, await answer.json());
     } catch {
       // The page keeps the shares from when it was published.
     }
@@ -75,5 +77,5 @@
       send(box, vote);
     });
   }
-  for (const slug of new Set(boxes.map((box) => box.dataset.community))) load(slug);
+  for (const id of new Set(boxes.map((box) => box.dataset.community))) load(id);
 })();
