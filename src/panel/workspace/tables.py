@@ -54,7 +54,7 @@ def read_table(file: Path) -> list[Row]:
             source = read_text(file)
             return _listed(parse_yaml(source, file), file, yaml_lines(source))
         case ".json":
-            return _listed(_json(_json_source(file), file, 1), file, no_lines)
+            return _listed(_json(_source(file, is_json=True), file, 1), file, no_lines)
         case ".jsonl":
             return _json_lines(file)
         case ".csv":
@@ -65,25 +65,19 @@ def read_table(file: Path) -> list[Row]:
             return _parquet_rows(file)
 
 
-def _source(file: Path) -> str:
-    """Read the text of a table; raises WorkspaceError, also for more values than it may have."""
-    source = read_text(file)
-    if sum(map(source.count, _MARKS + "\n")) > MOST_MARKS:
-        raise _too_many(file, MOST_MARKS, "values, or lines")
-    return source
-
-
-def _json_source(file: Path) -> str:
-    """Read JSON as _source does, and count its values without those marks that are text.
+def _source(file: Path, is_json: bool = False) -> str:
+    """Read the text of a table; raises WorkspaceError, also for more values than it may have.
 
     Each may take a hundred times the room of its text, so they are counted before any is made.
     """
-    source = _source(file)
-    bare = source
-    if sum(map(bare.count, _MARKS)) > MOST_VALUES:
+    source = read_text(file)
+    marks = sum(map(source.count, _MARKS + "\n"))
+    if marks > MOST_MARKS:
+        raise _too_many(file, MOST_MARKS, "values, or lines")
+    if is_json and marks > MOST_VALUES:
         bare = _TEXT.sub("", source)
-    if sum(map(bare.count, _MARKS)) > MOST_VALUES:
-        raise _too_many(file, MOST_VALUES, "values")
+        if sum(map(bare.count, _MARKS)) > MOST_VALUES:
+            raise _too_many(file, MOST_VALUES, "values")
     return source
 
 
@@ -132,7 +126,7 @@ def _json(source: str, file: Path, line: int) -> Any:
 
 def _json_lines(file: Path) -> list[Row]:
     rows = []
-    for number, source in enumerate(_json_source(file).split("\n"), 1):
+    for number, source in enumerate(_source(file, is_json=True).split("\n"), 1):
         if source.strip():
             fields = _json(source, file, number)
             if not isinstance(fields, dict):

@@ -38,7 +38,9 @@ def slugify(name: str) -> str:
     At most 80 characters and 200 bytes. A name that had to be cut, or that has no letter or
     digit at all, gets a hash of the whole name.
     """
-    seen = unicodedata.normalize("NFKC", name[:_LOOKED_AT])[:_LOOKED_AT]  # it may make 18 of one
+    seen = name
+    if len(name) > SLUG_CHARACTERS:  # each may be composed of eighteen
+        seen = unicodedata.normalize("NFKC", name[:_LOOKED_AT])[:_LOOKED_AT]
     slug = letters(seen).replace(" ", "-")
     short = slug[:SLUG_CHARACTERS].encode()[:SLUG_BYTES].decode("utf-8", "ignore").rstrip("-")
     if not short or short != slug or _RESERVED.fullmatch(slug):

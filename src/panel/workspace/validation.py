@@ -102,18 +102,17 @@ def refuse_long(fields: dict[str, Any], file: Path, lines: Lines) -> None:
     """
     waiting: list[tuple[FieldPath, Any]] = [((), fields)]
     while waiting:
-        path, value = waiting.pop()
-        if isinstance(value, dict):
-            for key, inner in value.items():
-                if len(str(key)) > LONGEST_KEY:
-                    message = f"the name {shown(str(key))} has more than {LONGEST_KEY} characters"
-                    raise _long(file, lines, path, message)
-                waiting.append(((*path, key), inner))
-        elif isinstance(value, list):
-            waiting += [((*path, at), inner) for at, inner in enumerate(value)]
-        elif isinstance(value, str | bytes) and len(value) > LONGEST_TEXT:
-            message = f"has {counted(len(value), 'character')}; the limit is {LONGEST_TEXT:,}"
-            raise _long(file, lines, path, message)
+        path, group = waiting.pop()
+        for key, value in group.items() if type(group) is dict else enumerate(group):
+            if type(key) is str and len(key) > LONGEST_KEY:
+                message = f"the name {shown(key)} has more than {LONGEST_KEY} characters"
+                raise _long(file, lines, path, message)
+            kind = type(value)
+            if kind is dict or kind is list:
+                waiting.append(((*path, key), value))
+            elif (kind is str or kind is bytes) and len(value) > LONGEST_TEXT:
+                message = f"has {counted(len(value), 'character')}; the limit is {LONGEST_TEXT:,}"
+                raise _long(file, lines, (*path, key), message)
 
 
 def _long(file: Path, lines: Lines, path: FieldPath, message: str) -> WorkspaceError:
