@@ -328,6 +328,7 @@ def test_what_the_command_needs_is_said_in_one_line(
         ),
         ('{"jsonrpc":"2.0","id":7,"method":"ping"', "cannot be read"),
         ('{"jsonrpc":"2.0","id":7,"method":"tools/call","params":[]}', "cannot be read"),
+        ('{"id":7,"a":"' + '\\"' * 1_000_000, "cannot be read"),
         (
             '{"method":"ping","params":{"a":"' + "a" * 5_000_000 + '"},"id":7}',
             "more than 4,194,304",
@@ -337,7 +338,16 @@ def test_what_the_command_needs_is_said_in_one_line(
             "more than 4,194,304",
         ),
     ],
-    ids=["half a character", "digits", "depth", "cut", "shape", "long, id last", "long, id first"],
+    ids=[
+        "half a character",
+        "digits",
+        "depth",
+        "cut",
+        "shape",
+        "marks",
+        "long, id last",
+        "long, id first",
+    ],
 )
 def test_a_message_that_cannot_be_read_is_an_error_of_that_one_call(
     house: Space, programs: Path, sent: str, says: str

@@ -16,7 +16,8 @@ from pydantic import ValidationError
 LONGEST_LINE = 4 * 1024 * 1024  # bytes; the longest answer to a call needs far fewer
 END = 1_000  # bytes kept of the end of a longer line: its id may stand there
 UNREADABLE = "unreadable"  # the name of the call that stands for such a line
-_STEP = re.compile(r'"(?P<word>(?:[^"\\]|\\.)*+)"(?P<key>\s*:)?|[{}\[\]]', re.S)
+# A string that does not end takes all of the rest: else it would be looked for again at each mark.
+_STEP = re.compile(r'"(?P<word>[^"\\]*+(?:\\.[^"\\]*+)*)(?:"(?P<key>\s*:)?|\\?\Z)|[{}\[\]]', re.S)
 _ID = r'\s*(-?[0-9]{1,15}|"[^"\\\x00-\x1f]{1,200}")\s*'
 _HERE = re.compile(rf"{_ID}[,}}]")
 _AT_THE_END = re.compile(rf'"id"\s*:{_ID}(?:,\s*"jsonrpc"\s*:\s*"2\.0"\s*)?\}}\s*$')
