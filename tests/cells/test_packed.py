@@ -136,6 +136,19 @@ def test_a_journal_that_grew_meanwhile_is_left_as_it_is(
     assert file.read_bytes().endswith(b"more\n")
 
 
+@pytest.mark.parametrize("frames", [1, 8])
+def test_a_compressed_journal_stands_for_256_times_its_size_and_no_more(
+    file: Path, frames: int
+) -> None:
+    """A few kilobytes of 128 MiB each would keep a command for minutes."""
+    file.unlink()
+    block = b"\x02\x00\x10" + b"\n"  # one byte, 128 KiB times (RFC 8878, 3.1.1.2)
+    frame = b"\x28\xb5\x2f\xfd\x00\x38" + block * 1024 + b"\x03\x00\x10\n"
+    packed(file).write_bytes(frame * frames)
+    with open_journal(file) as lines:
+        assert len(lines.read()) <= (2 << 20) + 256 * len(frame) * frames
+
+
 @pytest.mark.slow
 def test_a_frame_that_would_hold_more_than_any_of_a_journal_is_damaged(file: Path) -> None:
     """16 KiB of 1 GiB: without a bound a small file takes all the memory there is."""
