@@ -268,6 +268,18 @@ def test_a_long_cell_is_no_date_and_no_flag_and_is_not_read_to_its_end(kind: Kin
     assert calls(refused) < 20_000
 
 
+def test_a_list_in_a_cell_has_no_more_entries_than_any_has() -> None:
+    assert len(read_cell("a;" * 999 + "a", Kind.LIST, None)) == 1_000
+    with pytest.raises(CellError, match="has more than 1,000 entries"):
+        read_cell("a;" * 1_000 + "a", Kind.LIST, None)
+
+
+def test_a_very_long_heading_is_no_field_and_is_not_read_to_its_end() -> None:
+    heading = "name (" + "\ufdfa" * 480
+    assert find_columns(TARGETS, [heading], {}).columns == {}
+    assert calls(lambda: find_columns(TARGETS, [heading], {})) < 5_000
+
+
 @pytest.mark.parametrize("kind", list(Kind))
 def test_a_cell_that_is_too_long_for_any_field_is_refused(kind: Kind) -> None:
     with pytest.raises(CellError, match="has 100,001 characters; the limit is 100,000"):

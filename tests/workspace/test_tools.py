@@ -595,6 +595,12 @@ def test_commas_and_brackets_in_texts_are_no_values(tmp_path: Path) -> None:
     assert len(load_catalog(tmp_path)) == 20
 
 
+def test_a_cell_of_very_many_tags_is_refused(tmp_path: Path) -> None:
+    row = "A,t,c,d,Free," + ";a" * 1_000
+    told = catalog_refusal(tmp_path, "a.csv", CSV + row + "\n")
+    assert "a.csv:2: is not valid CSV: a row has more than 1,000 tags" in told
+
+
 MANY = 100_001
 
 

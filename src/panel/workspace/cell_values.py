@@ -13,6 +13,7 @@ from typing import Any
 from panel.text import counted, one_line
 from panel.workspace.columns import Kind, plain
 from panel.workspace.mistakes import shown
+from panel.workspace.nested_columns import MOST_ENTRIES
 from panel.workspace.validation import LONGEST_TEXT
 
 # What people write for "nothing" in a column that may be empty.
@@ -192,6 +193,8 @@ def read_cell(cell: Any, kind: Kind, order: DateOrder | None) -> Any:
 
 def _list(cell: str) -> list[str]:
     parts = re.split(";" if ";" in cell else r"[,、\n|]", cell)
+    if len(parts) > MOST_ENTRIES:
+        raise CellError(f"has more than {MOST_ENTRIES:,} entries", "Shorten it.")
     return [part.strip().lstrip("#") for part in parts if part.strip()]
 
 

@@ -24,6 +24,7 @@ from panel.workspace.validation import did_you_mean, nearest
 SURE = 85  # of 100, as rapidfuzz counts: "catagory", but not "pricing plans" for "pricing"
 APART = 6  # by which the likest field must be liker than the next
 _SHORTEST, _LONGEST = 5, 60  # letters of a heading that may differ by a slip
+_LONGEST_HEADING = 200  # characters, with what stands in brackets
 
 
 class Kind(StrEnum):
@@ -227,5 +228,7 @@ def plain(heading: str) -> str:
 
 def _forms(column: str) -> list[str]:
     """Return how a heading may be meant: whole, and without what stands in brackets."""
+    if len(column) > _LONGEST_HEADING:  # prose, or letters that stand for eighteen each
+        return []
     bare = re.sub(r"[(\[（][^()\[\]（）]*[)\]）]|\*", " ", column)
     return list(dict.fromkeys(form for form in (plain(column), plain(bare)) if form))

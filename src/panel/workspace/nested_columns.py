@@ -8,6 +8,7 @@ from typing import Any
 from panel.text import composed
 
 MOST_LEVELS = 20  # of a column's name: pricing.entry has two
+MOST_ENTRIES = 1_000  # of a list that stands in one cell
 
 ColumnPath = tuple[str, list[str]]  # a column, and the keys that its name stands for
 
@@ -41,5 +42,7 @@ def nested(paths: Sequence[ColumnPath], cells: Iterable[Any]) -> dict[str, Any]:
             raise ValueError(f"the columns under {column!r} exclude each other")
         target[keys[-1]] = cell
     if isinstance(fields.get("tags"), str):
+        if fields["tags"].count(";") >= MOST_ENTRIES:  # two letters of a cell would make each
+            raise ValueError(f"a row has more than {MOST_ENTRIES:,} tags")
         fields["tags"] = [tag.strip() for tag in fields["tags"].split(";") if tag.strip()]
     return fields

@@ -28,7 +28,7 @@ DESCRIPTION_LIMIT = LONGEST_TEXT
 MOST_PROBLEMS = 10_000  # of one table, before those that its rows share are put together
 SLUG_CHARACTERS = 80
 SLUG_BYTES = 200  # file systems take 255; an ending is added to it
-_LOOKED_AT = 1_000  # characters of a name, of which 500 are the most
+_LOOKED_AT = 300  # characters of a name, of which a slug keeps 80
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)")
 
 
