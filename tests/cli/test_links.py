@@ -225,3 +225,24 @@ def test_a_run_whose_name_is_not_utf_8_is_refused_by_name(ran: Space, panel: Pan
     for command in ("show", "verify", "run", "rebuild"):
         told = panel(command, cwd=ran.root)
         assert told.code == 2 and "has a name that is not UTF-8" in told.err
+
+
+def test_what_the_database_puts_aside_is_not_written_through_a_link(
+    ran: Space, panel: Panel, tmp_path: Path
+) -> None:
+    (ran.root / "runs" / "panel.duckdb.tmp").mkdir()
+    (ran.root / "runs" / "panel.duckdb.tmp" / "leak").symlink_to(tmp_path / "new")
+    told = panel("show", cwd=ran.root)
+    assert told.code == 2 and "leak: leads out of its folder" in told.err
+
+
+def test_experiments_of_another_folder_are_not_read(
+    ran: Space, panel: Panel, tmp_path: Path
+) -> None:
+    (tmp_path / "leak.toml").write_text('question = "q"\nseed = "KEPT OUT"\n')
+    shutil.rmtree(ran.root / "experiments", ignore_errors=True)
+    (ran.root / "experiments").symlink_to(tmp_path)
+    for words in (("check",), ("experiment", "plan", "leak")):
+        told = panel(*words, cwd=ran.root)
+        said = told.out + told.err
+        assert told.code == 2 and "leads out of its folder" in said and "KEPT OUT" not in said

@@ -17,8 +17,6 @@ from typing import Any, Literal
 
 import duckdb
 
-from panel.workspace.plain_files import refuse_odd
-
 # Rows that are compressed together, and written anew when some are added. DuckDB's own number is
 # 122,880: that is most of the time of an ingest, and 300 MB in memory.
 ROW_GROUP = 6_144
@@ -115,8 +113,7 @@ def attach(
 
     Others may have theirs meanwhile. What was not committed is rolled back. into: a folder that it
     may write to, for who asks for that in the way "shut". Raises duckdb.Error;
-    ResourceInUseException where this process has it open in another way; WorkspaceError where
-    the folder of its temporary files has an odd entry.
+    ResourceInUseException where this process has it open in another way.
     """
     path = file.resolve()
 
@@ -147,7 +144,6 @@ def attach(
 
 
 def _open(file: Path, how: How, into: Path | None) -> _Open:
-    refuse_odd(Path(f"{file}.tmp"))  # links that wait there for DuckDB to write through
     if how == "shut" or "?" in str(file):
         odd = _NO_LOG if "?" in str(file) else {}
         instance = _started(str(file), how != "write", _beside(file) | odd)
