@@ -13,36 +13,33 @@ def calls(work: Callable[[], Any]) -> int:
 
     Other threads are not counted.
     """
-    counted = 0
-
-    def count(_frame: FrameType, event: str, _argument: Any) -> None:
-        nonlocal counted
-        counted += event in ("call", "c_call")
-
-    before = sys.getprofile()
-    sys.setprofile(count)
-    try:
-        work()
-    finally:
-        sys.setprofile(before)
-    return counted
+    return _counted(work, ("call", "c_call"), sys.getprofile, sys.setprofile)
 
 
 def lines(work: Callable[[], Any]) -> int:
     """Return how many lines of Python ran here during ``work``: loops that call nothing count."""
+    return _counted(work, ("call", "line", "return", "exception"), sys.gettrace, sys.settrace)
+
+
+def _counted(
+    work: Callable[[], Any],
+    events: tuple[str, ...],
+    before: Callable[[], Any],
+    put: Callable[[Any], None],
+) -> int:
     counted = 0
 
-    def count(_frame: FrameType, _event: str, _argument: Any) -> Any:
+    def count(_frame: FrameType, event: str, _argument: Any) -> Any:
         nonlocal counted
-        counted += 1
+        counted += event in events
         return count
 
-    before = sys.gettrace()
-    sys.settrace(count)
+    earlier = before()
+    put(count)
     try:
         work()
     finally:
-        sys.settrace(before)
+        put(earlier)
     return counted
 
 
