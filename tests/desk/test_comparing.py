@@ -74,8 +74,9 @@ def test_a_near_duplicate_is_not_approved_without_a_reason(session: Session) -> 
     assert other is not None
     for typed in ({}, {"text": f"{other.text} Indeed."}):
         form = session.form("anvil", "builder", action="approve", **typed)
-        status, page = session.post(f"{TAKE}/decide", form)
-        assert status == 422 and "These words have errors" in page
+        for blank in ({}, {"note": " \n "}):
+            status, page = session.post(f"{TAKE}/decide", form | blank)
+            assert status == 422 and "These words have errors" in page
         assert "nearly the take of" in page
     session.post(f"{TAKE}/decide", form | {"note": "It is the mock's.", "text": ""})
     approved = session.desk.snapshot().entry("anvil", "builder")

@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from panel.desk.session import Desk
+from panel.mcp.lines import LONGEST_LINE, Lines
 from tests.support.desk_session import mock_elsewhere, seed_asked
 from tests.support.frozen_verdicts import freeze
 from tests.support.mcp_client import Session, ToolRefusedError, command_session
@@ -365,3 +367,15 @@ def test_a_message_that_cannot_be_read_is_an_error_of_that_one_call(
         process.communicate(timeout=60)
     assert answers.keys() == {7, 8, 9, 10}
     assert says in answers[7]["result"]["content"][0]["text"] and answers[7]["result"]["isError"]
+
+
+def test_no_more_of_a_line_is_kept_than_a_call_may_be_long() -> None:
+    lines, piece = Lines(), b"a" * 65_536
+    tracemalloc.start()
+    try:
+        for _ in range(1_000):
+            assert list(lines.taken(piece)) == []
+        kept = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert kept < 2 * LONGEST_LINE
