@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from panel.desk.serving import Place, listen, server
+from panel.desk.serving import Place, address, listen, server
 from panel.desk.session import Desk
 from panel.store.decisions import review_states
 from panel.store.queries import opened
@@ -119,7 +119,7 @@ def desk_open(root: Path, editor: str = "Ada", place: Place | None = None) -> It
         thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]})
         thread.start()
         try:
-            yield Session(desk, f"http://127.0.0.1:{port}")
+            yield Session(desk, address(place, port).rstrip("/"))
         finally:
             running.should_exit = True
             thread.join(20)

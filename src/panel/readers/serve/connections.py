@@ -6,7 +6,7 @@ idle nor slow clients shut anybody out. One whose answer is being made never is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -67,10 +67,15 @@ class Connection(Protocol):
         """End it at once."""
 
 
+# Says of the addresses of client and server why a connection is not answered; None if it is.
+Unwelcome = Callable[[tuple[str, int | None] | None, tuple[str, int | None] | None], str | None]
+
+
 class Connections:
     """The connections of a server, by group. Used by the server's own thread alone."""
 
-    def __init__(self) -> None:
+    def __init__(self, unwelcome: Unwelcome = lambda _client, _server: None) -> None:
+        self.unwelcome = unwelcome
         self._members: dict[Group, dict[Connection, None]] = {}
         self._groups: dict[Connection, set[Group]] = {}
         self.turns = Turns()  # of their requests

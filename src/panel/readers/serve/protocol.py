@@ -108,13 +108,19 @@ class BoundedProtocol(H11Protocol, asyncio.BufferedProtocol):
         peer = self.client[0] if self.client else ""
         self._proxied = self._proxies.trust(peer)
         groups = () if self._proxied else self._bounds.networks(peer)
-        if not self._house.enter(self, (*groups, self._bounds.everybody())):
-            # Closed at once, it would be reset by the request that comes, and tell nobody why.
-            self._house.enter(self, (REFUSED,))
-            self._wire.write(plain(503, FULL, "Retry-After: 5\r\n"))
-            self._wire.end()
+        words = self._house.unwelcome(self.client, self.server)
+        if words is not None:
+            self._turn_away(403, words)
+        elif not self._house.enter(self, (*groups, self._bounds.everybody())):
+            self._turn_away(503, FULL, "Retry-After: 5\r\n")
         # asyncio reads what is there in its next turn, after the calls that are due by then.
         self.loop.call_soon(self.loop.call_soon, self._read_once)
+
+    def _turn_away(self, status: int, words: str, headers: str = "") -> None:
+        # Closed at once, it would be reset by the request that comes, and tell nobody why.
+        self._house.enter(self, (REFUSED,))
+        self._wire.write(plain(status, words, headers))
+        self._wire.end()
 
     def _read_once(self) -> None:
         self._fresh = False

@@ -13,7 +13,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from panel.errors import UsageError
-from panel.readers.serve.connections import REFUSED, Bounds, Connections
+from panel.readers.serve.connections import REFUSED, Bounds, Connections, Unwelcome
 from panel.readers.serve.heads import LONGEST_HEAD
 from panel.readers.serve.protocol import BoundedProtocol
 from panel.readers.serve.proxies import TrustedProxies
@@ -83,14 +83,20 @@ class BoundedServer(uvicorn.Server):
 
 
 def make_server(
-    app: ASGIApp, bounds: Bounds | None = None, proxies: TrustedProxies | None = None
+    app: ASGIApp,
+    bounds: Bounds | None = None,
+    proxies: TrustedProxies | None = None,
+    unwelcome: Unwelcome = lambda _client, _server: None,
 ) -> uvicorn.Server:
-    """Return a server for the application; ``server.run(sockets=[...])`` serves until a signal."""
+    """Return a server for the application; ``server.run(sockets=[...])`` serves until a signal.
+
+    unwelcome: says of a connection why it is not answered; None if it is.
+    """
     protocol = functools.partial(
         BoundedProtocol,
         bounds=with_room(bounds or Bounds()),
         proxies=proxies or TrustedProxies(),
-        connections=Connections(),
+        connections=Connections(unwelcome),
     )
     return BoundedServer(
         uvicorn.Config(
