@@ -6,7 +6,6 @@ An AggregateRating holds only votes of real readers, with their count.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 from markupsafe import Markup
@@ -23,8 +22,6 @@ CONTEXT = "https://schema.org"
 # The IPTC's term for text made by a trained model, as schema.org uses it.
 BY_MACHINE = "https://schema.org/TrainedAlgorithmicMediaDigitalSource"
 WITH_MACHINE = "https://schema.org/CompositeWithTrainedAlgorithmicMediaDigitalSource"  # edited
-
-Absolute = Callable[[str], str | None]
 
 
 def embed(record: dict[str, Any]) -> Markup:
