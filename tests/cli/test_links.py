@@ -112,6 +112,10 @@ PLACES = {
     "tools": ("check", "plan"),
     "personas/leak.md": ("check", "plan", "run"),
     "prompts/leak.j2": ("check", "plan", "run --again"),
+    "prompts/unread.j2": ("check", "plan"),
+    "probes": ("probe hype",),
+    "probes/tools": ("probe hype",),
+    "digests": ("digest",),
     "verdicts/leak.json": ("check --frozen", "lint", "publish new --drafts"),
     "verdicts": ("check", "freeze", "check --frozen"),
     "verdicts/_canaries": ("freeze", "check --frozen"),
@@ -128,6 +132,9 @@ PLACES = {
     "public": ("publish public --drafts", "publish {root}/public --drafts"),
     "site/.panel-site.json": ("publish site --drafts",),
     "site/tools": ("publish site --drafts",),
+    "takes.csv": ("export -o takes.csv",),
+    "takes.parquet": ("export -o takes.parquet",),
+    "panel.md": ("diff verdicts --markdown panel.md",),
 }
 
 
@@ -246,3 +253,119 @@ def test_experiments_of_another_folder_are_not_read(
         told = panel(*words, cwd=ran.root)
         said = told.out + told.err
         assert told.code == 2 and "leads out of its folder" in said and "KEPT OUT" not in said
+
+
+@pytest.mark.parametrize(
+    ("place", "target", "command"),
+    [
+        ("prompts", ".", "check"),
+        ("prompts", "..", "plan"),
+        ("prompts", ".git/prompts", "check"),
+        ("tools", "config", "check"),
+        ("tools", "../repository", "check"),
+        ("personas", "config", "run"),
+        ("verdicts", ".git/refs/heads", "freeze"),
+        ("digests", ".git/hooks", "digest"),
+        ("experiments", "config", "check"),
+        ("probes", ".", "probe hype"),
+        ("probes/tools", "config", "probe hype"),
+        ("public", ".git", "publish public --drafts"),
+        ("editorial", "config", "publish new --drafts"),
+    ],
+)
+def test_a_folder_is_no_link_to_what_else_a_repository_holds(
+    ran: Space, panel: Panel, place: str, target: str, command: str
+) -> None:
+    """Git's own files and keys are in it, too, and the workspace itself."""
+    for folder in (".git/refs/heads", ".git/hooks", ".git/prompts", "config"):
+        (ran.root / folder).mkdir(parents=True, exist_ok=True)
+    (ran.root / ".env").write_text("MISTRAL_API_KEY=KEPT IN\n")
+    link = ran.root / place
+    link.parent.mkdir(exist_ok=True)
+    shutil.rmtree(link, ignore_errors=True)
+    up = "../" if "/" in place else ""
+    link.symlink_to(up + target.replace("repository", ran.root.name))
+    before = state(ran.root / ".git")
+    told = panel(*command.split(), cwd=ran.root)
+    said = told.out + told.err
+    assert told.code == 2 and f"{link.name}: " in said and "KEPT IN" not in said
+    assert "leads to no folder that has" in said or "leads out of its folder" in said
+    assert state(ran.root / ".git") == before
+
+
+def test_a_folder_may_be_a_link_to_its_like_in_the_same_repository(
+    ran: Space, panel: Panel
+) -> None:
+    (ran.root.parent / ".git").mkdir()
+    (ran.root.parent / "shared").mkdir()
+    for name in ("tools", "personas", "prompts"):
+        shutil.move(ran.root / name, ran.root.parent / "shared")
+        (ran.root / name).symlink_to(f"../shared/{name}")
+    told = panel("check", cwd=ran.root)
+    assert told.code == 0, told.err
+
+
+@pytest.mark.parametrize("name", ["panel.toml", "tools/keys.csv", "prompts/keys.j2"])
+def test_no_file_is_a_link_to_a_hidden_one(ran: Space, panel: Panel, name: str) -> None:
+    file = ran.root / name
+    (file.parent / ".env").write_text("[KEPT_IN]\n")
+    file.unlink(missing_ok=True)
+    file.symlink_to(".env")
+    told = panel("check", cwd=ran.root)
+    said = told.out + told.err
+    assert told.code == 2 and f"{file.name}: leads to a hidden file" in said
+    assert "KEPT_IN" not in said
+
+
+@pytest.mark.parametrize("place", ["prompts/leak.j2", "experiments/leak/prompts/leak.j2"])
+def test_an_arm_of_an_experiment_includes_no_file_of_elsewhere(
+    ran: Space, mock: MockEndpoint, panel: Panel, place: str
+) -> None:
+    (ran.root / ".git").mkdir()
+    (ran.root / ".git" / "config").write_text("KEPT IN")
+    arm = ran.root / "experiments" / "leak" / "prompts"
+    arm.mkdir(parents=True)
+    (arm / "review.md.j2").write_text('{% include "leak.j2" %}')
+    (ran.root / "experiments" / "leak.toml").write_text(
+        'question = "?"\nrepeats = 1\nseed = 1\n[arms.a]\n[arms.b]\nprompts = "leak/prompts"\n'
+    )
+    (ran.root / place).symlink_to(ran.root / ".git" / "config")
+    told = panel("experiment", "run", "leak", cwd=ran.root)
+    assert told.code == 2 and "leak.j2: leads out of its folder" in told.err
+    assert "KEPT IN" not in str(mock.requests)
+
+
+def test_a_new_workspace_is_not_written_through_links(panel: Panel, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    for name in ("panel.toml", ".gitignore", "tools", "runs", "tools/codestral-2-0.md"):
+        folder = tmp_path / "new"
+        (folder / name).parent.mkdir(parents=True)
+        (folder / name).symlink_to(outside / "file" if "." in name else outside)
+        told = panel("init", "new", cwd=tmp_path)
+        assert not list(outside.iterdir()), name
+        assert told.code == 2 or name == ".gitignore"
+        shutil.rmtree(folder)
+
+
+def test_a_report_is_not_written_through_a_link_of_the_branch(
+    ran: Space, panel: Panel, tmp_path: Path
+) -> None:
+    (tmp_path / "mine").write_text("mine\n")
+    for target in (tmp_path / "mine", tmp_path / "missing"):
+        (ran.root / "takes.csv").symlink_to(target)
+        told = panel("export", "-o", "takes.csv", cwd=ran.root)
+        assert told.code == 2 and "takes.csv: leads out of its folder" in told.err
+        (ran.root / "takes.csv").unlink()
+    assert (tmp_path / "mine").read_text() == "mine\n" and not (tmp_path / "missing").exists()
+    assert panel("export", "-o", "/dev/stdout", cwd=ran.root).code == 0
+
+
+@pytest.mark.parametrize("listed", ["subscribers.jsonl", "secret", ".git/config", "tools/x.md"])
+def test_nothing_is_removed_that_no_site_has(ran: Space, panel: Panel, listed: str) -> None:
+    file = ran.root / "site" / listed
+    file.parent.mkdir(parents=True)
+    file.write_text("mine\n")
+    (ran.root / "site" / ".panel-site.json").write_text(f'{{"files": {{"{listed}": "x"}}}}')
+    told = panel("publish", "site", "--drafts", "--remove", cwd=ran.root)
+    assert told.code == 2 and "no file of a site" in told.err and file.exists()

@@ -177,7 +177,7 @@ def test_a_manifest_that_points_elsewhere_is_refused(tmp_path: Path, path: str) 
     build(seed_publication(), out)
     (tmp_path / "thesis.txt").write_text("years of work")
     (out / MANIFEST).write_text(json.dumps({"format": 1, "files": {path: "x"}}))
-    with pytest.raises(UsageError, match="not inside the folder"):
+    with pytest.raises(UsageError, match="no file of a site in this folder"):
         build(seed_publication(), out)
     assert (tmp_path / "thesis.txt").exists()
 

@@ -200,7 +200,7 @@ def test_a_folder_that_is_a_link_stays_in_its_repository(
     """A link is a file like any other to git, and may come with a stranger's branch."""
     folder = space.root / name
     folder.mkdir(exist_ok=True)
-    shared = tmp_path / "shared"
+    shared = tmp_path / f"shared-{name}"
     folder.rename(shared)
     folder.symlink_to(shared)
     with pytest.raises(WorkspaceError, match=f"{name}: leads out of its folder"):

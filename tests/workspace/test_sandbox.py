@@ -223,25 +223,23 @@ def test_a_misspelt_filter_is_named_with_the_one_that_was_meant(space: Space) ->
 # --- where it can read ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "name", ["../secret.md.j2", "secret.md.j2", "deep/secret.md.j2", "plain.txt", "no.md.j2"]
-)
+@pytest.mark.parametrize("name", ["../secret.md.j2", "deep/secret.md.j2", "plain.txt", "no.md.j2"])
 def test_an_include_stays_in_its_folder(space: Space, name: str) -> None:
     (space.root / "secret.md.j2").write_text("KEPT OUT", encoding="utf-8")
     outside = space.root / "outside"
     outside.mkdir()
     (outside / "secret.md.j2").write_text("KEPT OUT", encoding="utf-8")
     prompts = space.root / "prompts"
-    (prompts / "secret.md.j2").symlink_to(space.root / "secret.md.j2")
     (prompts / "deep").symlink_to(outside, target_is_directory=True)
     (prompts / "plain.txt").write_text("KEPT OUT", encoding="utf-8")
     assert "KEPT OUT" not in refusal(space, f"{{% include {name!r} %}}")
 
 
-@pytest.mark.parametrize("name", ["system.md.j2", "guidance.md.j2"])
+@pytest.mark.parametrize("name", ["system.md.j2", "guidance.md.j2", "unread.j2"])
 def test_no_file_of_the_prompts_is_a_link_that_leads_out(space: Space, name: str) -> None:
     file = space.root / "prompts" / name
     moved = space.root / file.name
+    file.touch()
     file.rename(moved)
     file.symlink_to(moved)
     with pytest.raises(WorkspaceError, match="leads out of its folder"):

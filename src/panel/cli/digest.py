@@ -30,7 +30,7 @@ from panel.readers.mail.smtp import Handed, SmtpSender
 from panel.results.publication import publication
 from panel.runs.selection import Selection, opened_for
 from panel.text import counted
-from panel.workspace.plain_files import home_of, refuse_outside
+from panel.workspace.plain_files import refuse_astray
 
 app = typer.Typer(rich_markup_mode=None)
 DAY = ["%Y-%m-%d"]
@@ -89,7 +89,7 @@ def digest(
     home = parse_base_url(gathered.site.base_url) if gathered.site.base_url else None
     folder = out or workspace.root / "digests"
     if out is None:
-        refuse_outside(home_of(workspace.root), folder)
+        refuse_astray(workspace.root, folder)
     days = _of(first, end, folder, workspace.root)
     content = digest_content(gathered, days, home)
     # On the day of the launch the news is of today; so is some of an issue that tells everything.

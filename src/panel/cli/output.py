@@ -24,6 +24,7 @@ from panel.cli.streams import Printed, is_a_file, to_stdout
 from panel.errors import UsageError
 from panel.stats import DEMO, PanelResult, Tally
 from panel.text import HIDDEN, harmless
+from panel.workspace.plain_files import refuse_link
 
 CELL_SHOWN = 72  # characters of a cell in a table
 # The second four as Japanese and Chinese spreadsheets take them.
@@ -142,11 +143,14 @@ def opened_output(output: Path | None) -> Iterator[TextIO]:
     """Open what an output option names, and say so once it is written.
 
     What is printed is made harmless, unless the shell has put a file in stdout's place: a file
-    gets everything as it is. Raises UsageError where the file takes it not.
+    gets everything as it is. Raises UsageError where the file takes it not, WorkspaceError for a
+    link out of its folder, which may have come with somebody's branch.
     """
     if output is None or to_stdout(output):
         yield sys.stdout if is_a_file(sys.stdout) else cast(TextIO, Printed(sys.stdout))
         return
+    if output.parts[:2] not in (("/", "dev"), ("/", "proc")):  # whose links are the system's
+        refuse_link(output)
     try:
         with output.open("w", encoding="utf-8", newline="") as stream:
             yield stream

@@ -23,7 +23,7 @@ from panel.site.index import SiteIndex
 from panel.site.pillow import available
 from panel.site.publication import Publication, in_part
 from panel.text import counted
-from panel.workspace.plain_files import home_of, refuse_outside
+from panel.workspace.plain_files import refuse_astray
 
 NAMED = 8  # tools that are held back, by name
 
@@ -60,7 +60,7 @@ def publish(
     """
     workspace = open_tools()
     if os.path.abspath(out).startswith(f"{workspace.root}{os.sep}"):  # noqa: PTH100 - no link followed
-        refuse_outside(home_of(workspace.root), out)
+        refuse_astray(workspace.root, out)
     votes = Votes(workspace.root).tallies()
     with opened_for(workspace, Selection(endpoint=endpoint, model=model)) as (target, connection):
         gathered = publication(workspace, target, connection, drafts, base_url, votes)

@@ -24,6 +24,7 @@ from panel.research.page import render_report
 from panel.research.report import Report, report_on, source_of
 from panel.scorecard import NOT_JUDGEMENT
 from panel.text import counted
+from panel.workspace.plain_files import write_fresh
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -85,7 +86,7 @@ def _export(found: Report, folder: Path, ending: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for name, svg in _drawings(found):
             data = png(svg) if ending == "png" else svg.encode()
-            (folder / f"{name}.{ending}").write_bytes(data)
+            write_fresh(folder / f"{name}.{ending}", data)
             many += 1
     except OSError as error:
         raise UsageError(f"{folder} cannot be written: {error.strerror}.") from None

@@ -12,7 +12,7 @@ from filelock import FileLock
 
 from panel.errors import PanelError, UsageError, WorkspaceError
 from panel.hashing import text_hash
-from panel.workspace.plain_files import home_of, read_bytes, refuse_outside
+from panel.workspace.plain_files import read_bytes, refuse_astray
 from panel.workspace.scaffold import make_runs
 
 LOCK = ".writing"  # in runs/
@@ -48,7 +48,7 @@ def read_file(root: Path, file: Path) -> FileAsRead:
 
     A folder that leads out of the repository is refused, as a link to a file elsewhere is.
     """
-    refuse_outside(home_of(root), file.parent)
+    refuse_astray(root, file.parent)
     if not os.path.lexists(file):
         return FileAsRead(file, None)
     raw = read_bytes(file)

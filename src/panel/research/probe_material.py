@@ -17,7 +17,7 @@ from panel.errors import PanelError, UsageError, WorkspaceError
 from panel.hashing import content_hash
 from panel.workspace.documents import parse_yaml, yaml_lines
 from panel.workspace.fields import Line, Strict, Text
-from panel.workspace.plain_files import read_text
+from panel.workspace.plain_files import read_text, refuse_astray
 from panel.workspace.scaffold import shipped
 from panel.workspace.tools import Pricing, Tool, slugify
 from panel.workspace.validation import validate
@@ -146,6 +146,8 @@ def load_material(root: Path, sealed: bool = False) -> Material:
     Raises WorkspaceError for what is wrong in a file, UsageError for a sealed part that is not
     what was sealed.
     """
+    for part in (FOLDER, f"{FOLDER}/tools"):
+        refuse_astray(root, root / part)
     folder = root / FOLDER if (root / FOLDER).is_dir() else shipped() / FOLDER
     edits = validate(Edits, *_read(folder / "edits.yaml"))
     files = sorted((folder / "tools").glob("*.yaml"))

@@ -23,6 +23,11 @@ from panel.workspace.tools import is_slug
 MANIFEST = ".panel-site.json"
 FORMAT = 1
 WRITING = ".panel-writing"  # ends the name of an incomplete file
+# What a site's files are called. Whatever a list of files says, no other is ever removed.
+ENDINGS = (
+    *(".html", ".css", ".js", ".json", ".xml", ".txt", ".svg", ".png", ".webp", ".woff2"),
+    "_redirects",
+)
 
 
 def digest_of(content: bytes) -> str:
@@ -75,10 +80,10 @@ def standing(out: Path) -> Standing:
             "folder."
         ) from None
     for path in files:
-        if not is_inside(path):
+        if not (is_inside(path) and path.endswith(ENDINGS)):
             raise UsageError(
-                f"{manifest} names {path!r}, which is not inside the folder. Restore it, or name "
-                "another folder."
+                f"{manifest} names {path!r}, which is no file of a site in this folder. Restore "
+                "it, or name another folder."
             )
     refuse_linked(out, files)
     return Standing(files, drafts, _vote_ids(record))

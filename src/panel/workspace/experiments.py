@@ -14,7 +14,7 @@ from panel.hashing import content_hash
 from panel.workspace.documents import Lines
 from panel.workspace.endpoint_settings import Sampling
 from panel.workspace.fields import Strict
-from panel.workspace.plain_files import home_of, refuse_outside
+from panel.workspace.plain_files import refuse_astray, refuse_outside
 from panel.workspace.settings_file import read_toml
 from panel.workspace.validation import did_you_mean, validate
 from panel.workspace.verdict import HOUSE_FORM, Form
@@ -128,7 +128,7 @@ def load_experiment(root: Path, name: str) -> Experiment:
 
     Raises UsageError where there is none, WorkspaceError with what is wrong in it.
     """
-    refuse_outside(home_of(root), root / FOLDER)
+    refuse_astray(root, root / FOLDER)
     file = root / FOLDER / f"{name}.toml"
     if not re.fullmatch(NAME, name) or not file.is_file():
         found = [each.stem for each in sorted((root / FOLDER).glob("*.toml"))]
@@ -178,7 +178,7 @@ def plan_of(text: str) -> ExperimentFile | None:
 def load_experiments(root: Path) -> list[Experiment]:
     """Read every experiment of a workspace; raises WorkspaceError with all that is wrong."""
     problems, found = [], []
-    refuse_outside(home_of(root), root / FOLDER)
+    refuse_astray(root, root / FOLDER)
     for file in sorted((root / FOLDER).glob("*.toml")):
         try:
             found.append(load_experiment(root, file.stem))

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from panel.errors import UsageError
 
-PARTS = ("panel.toml", "personas", "prompts", "tools", "verdicts")
+FOLDERS = ("personas", "prompts", "tools", "verdicts")
+PARTS = ("panel.toml", *FOLDERS)
 
 
 def commit_of(root: Path, revision: str) -> str | None:

@@ -12,10 +12,10 @@ from panel.errors import Problem, UsageError, WorkspaceError
 from panel.text import composed, counted, letters
 from panel.workspace.editorial import FOLDER as EDITORIAL
 from panel.workspace.editorial import KINDS, EditorialFiles, load_editorial
-from panel.workspace.git import PARTS
+from panel.workspace.git import FOLDERS
 from panel.workspace.media import FOLDER as MEDIA
 from panel.workspace.personas import Persona, choose_personas, load_personas
-from panel.workspace.plain_files import home_of, refuse_outside
+from panel.workspace.plain_files import refuse_astray
 from panel.workspace.prompts import Prompts, load_prompts
 from panel.workspace.settings import Settings
 from panel.workspace.settings_file import FILE, load_settings
@@ -135,9 +135,8 @@ def load_workspace(
             problems.extend(error.problems)
             return None
 
-    for folder in (*PARTS, EDITORIAL, MEDIA, *(f"{EDITORIAL}/{kind}" for kind in KINDS)):
-        if (root / folder).is_symlink():
-            part(partial(refuse_outside, home_of(root), root / folder))
+    for folder in (*FOLDERS, EDITORIAL, MEDIA, *(f"{EDITORIAL}/{kind}" for kind in KINDS)):
+        part(partial(refuse_astray, root, root / folder))
     if problems:
         raise WorkspaceError(problems)
     settings = part(lambda: load_settings(root))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ from pathlib import Path
 
 from panel.errors import WorkspaceError
 from panel.workspace.loading import WorkspaceFiles, load_workspace
-from panel.workspace.plain_files import home_of, refuse_outside
+from panel.workspace.plain_files import read_bytes, refuse_outside
 from panel.workspace.settings_file import FILE
 
 PARTS = ("personas", "prompts", "tools")
@@ -33,12 +32,11 @@ def overlaid(
     with tempfile.TemporaryDirectory(prefix="panel-") as place:
         made = Path(place)
         origins: dict[Path, Path] = {}
-        home = home_of(workspace.root)
-        _lay(workspace.root / FILE, made / FILE, home, origins)
+        _lay(workspace.root / FILE, made / FILE, origins)
         for part in PARTS:
             (made / part).mkdir()
             for file in _files(workspace.root / part):
-                _lay(file, made / part / file.relative_to(workspace.root / part), home, origins)
+                _lay(file, made / part / file.relative_to(workspace.root / part), origins)
             if part in overlays:
                 over = folder / overlays[part]
                 refuse_outside(folder, over)
@@ -52,7 +50,7 @@ def overlaid(
                         over, None, "", "holds no file", "Put the files that differ there."
                     )
                 for file in files:
-                    _lay(file, made / part / file.relative_to(over), folder, origins)
+                    _lay(file, made / part / file.relative_to(over), origins)
         try:
             yield replace(load_workspace(made), root=workspace.root, settings=workspace.settings)
         except WorkspaceError as error:
@@ -65,8 +63,7 @@ def _files(folder: Path) -> list[Path]:
     return [file for file in sorted(folder.rglob("*")) if file.is_file()]
 
 
-def _lay(file: Path, target: Path, home: Path, origins: dict[Path, Path]) -> None:
-    refuse_outside(home, file)
+def _lay(file: Path, target: Path, origins: dict[Path, Path]) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(file, target)
+    target.write_bytes(read_bytes(file))  # which refuses what no loader would read
     origins[target] = file

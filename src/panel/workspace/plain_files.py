@@ -57,10 +57,39 @@ def home_of(root: Path) -> Path:
     return next((each for each in (root, *root.parents) if (each / ".git").exists()), root)
 
 
+def refuse_astray(root: Path, folder: Path) -> None:
+    """Raise WorkspaceError where links make a folder of the workspace ``root`` another one's.
+
+    A link in its place may lead to a folder of the repository that has its name in its own, such as
+    ``tools -> ../shared/tools``. Any other could be whatever the repository's owner keeps there:
+    git's own files, keys, the whole of it.
+    """
+    home = home_of(root)
+    refuse_outside(home, folder)
+    here, place = _followed(root), _followed(folder)
+    if place == Path(os.path.normpath(here / os.path.relpath(folder, root))):
+        return
+    alike = folder.name.casefold() in place.name.casefold()
+    if not alike or here.is_relative_to(place) or _is_hidden(place, home):
+        what = f"is a link, and leads to no folder that has {folder.name!r} in its name"
+        raise WorkspaceError.single(folder, None, "", what, "Put the folder itself there.")
+
+
 def refuse_link(file: Path) -> None:
-    """Raise WorkspaceError for a link to a place outside the folder that the link stands in."""
+    """Raise WorkspaceError for a link to a place outside the folder that the link stands in.
+
+    Nor may it lead to a hidden file, such as a ``.env``.
+    """
     if file.is_symlink():
         refuse_outside(file.parent, file)
+        if _is_hidden(_followed(file), _followed(file.parent)):
+            raise WorkspaceError.single(
+                file, None, "", "leads to a hidden file", "Put the file itself there."
+            )
+
+
+def _is_hidden(place: Path, folder: Path) -> bool:
+    return any(part.startswith(".") for part in place.relative_to(folder).parts)
 
 
 def refuse_odd(folder: Path) -> None:

@@ -18,7 +18,7 @@ from panel.errors import Problem, WorkspaceError
 from panel.hashing import content_hash, text_hash
 from panel.workspace.mistakes import shown
 from panel.workspace.personas import Beat, Persona
-from panel.workspace.plain_files import inside, read_text
+from panel.workspace.plain_files import read_text
 from panel.workspace.sandbox import Texts, render, template_environment, texts_of
 from panel.workspace.scaffold import shipped
 from panel.workspace.settings import PanelSettings
@@ -176,7 +176,7 @@ def _unread(folder: Path) -> list[Problem]:
     problems: list[Problem] = []
     read = {folder / f"{name}.md.j2" for name in TEMPLATES}
     for file in sorted(folder.rglob("*.j2")):
-        if file not in read and inside(folder, file):
+        if file not in read:
             try:
                 read_text(file)
             except WorkspaceError as error:

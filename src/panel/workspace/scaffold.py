@@ -72,7 +72,7 @@ def create(target: Path, empty: bool = False) -> list[Path]:
     ]
     if empty:
         files.append(KEPT)
-    taken = [file for file in files if (target / file).exists()]
+    taken = [file for file in files if os.path.lexists(target / file)]
     if taken:
         named = ", ".join(str(file) for file in taken[:3])
         more = f" and {len(taken) - 3} more" if len(taken) > 3 else ""
@@ -81,8 +81,10 @@ def create(target: Path, empty: bool = False) -> list[Path]:
         )
     folders = {folder for file in files for folder in (target / file).parents}
     for folder in sorted(folders):
-        if folder.exists() and not folder.is_dir():
+        if os.path.lexists(folder) and not folder.is_dir():
             raise UsageError(f"{folder} is a file. Nothing was written; name another folder.")
+        if folder.is_symlink() and folder.is_relative_to(target) and folder != target:
+            raise UsageError(f"{folder} is a link. Nothing was written; choose an empty folder.")
     try:
         make_runs(target / "runs")
         for file in files:
@@ -91,7 +93,7 @@ def create(target: Path, empty: bool = False) -> list[Path]:
                 (target / file).touch()
             else:
                 shutil.copyfile(source / file, target / file)
-        if not (target / IGNORE).exists():
+        if not os.path.lexists(target / IGNORE):
             (target / IGNORE).write_text(IGNORED, encoding="utf-8")
             files.append(IGNORE)
     except OSError as error:

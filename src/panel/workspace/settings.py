@@ -101,15 +101,18 @@ def _colour(text: str) -> str:
     return text.lower()
 
 
-_OWN = ("tools", "personas", "prompts", "experiments", "probes", "verdicts", "editorial", "media")
+_OWN = (
+    *("tools", "personas", "prompts", "experiments", "probes", "verdicts", "editorial", "media"),
+    *("runs", "community", "digests"),
+)
 
 
 def _site_folder(text: str) -> str:
     parts = text.split("/")
-    plain = all(part not in ("", ".", "..") for part in parts) and not re.search(
+    plain = all(part and part[0] != "." for part in parts) and not re.search(
         r"[\\:\x00-\x1f]", text
     )
-    if not plain or parts[0] in (*_OWN, "runs"):
+    if not plain or parts[0].casefold() in _OWN:
         raise ValueError(
             f"{shown(text)} is not a folder for a site. Name one of its own in this workspace, "
             "such as public."

@@ -11,7 +11,7 @@ from typing import Any
 from panel.errors import UsageError
 from panel.text import composed
 from panel.workspace.documents import FENCE
-from panel.workspace.plain_files import home_of, inside, write_fresh
+from panel.workspace.plain_files import refuse_astray, write_fresh
 from panel.workspace.tools import find_tools, slugify
 from panel.workspace.yaml_text import entry
 
@@ -86,12 +86,11 @@ def write_tools(root: Path, texts: Mapping[Path, tuple[bytes | None, bytes]]) ->
     All are written beside their places first and then put there one after the other, so that a
     full disk changes nothing and a kill leaves whole files only. None stands for no file.
 
-    Raises UsageError where the folder leads out of the workspace, a file has changed meanwhile, or
-    the disk takes none.
+    Raises WorkspaceError where the folder is a link to something else, UsageError where a file has
+    changed meanwhile or the disk takes none.
     """
     folder = root / "tools"
-    if not inside(home_of(root), folder):
-        raise UsageError(f"{folder} leads out of the workspace. Put a folder there.")
+    refuse_astray(root, folder)
     fresh: dict[Path, Path] = {}
     try:
         folder.mkdir(exist_ok=True)
