@@ -179,7 +179,9 @@ def test_without_an_approved_take_there_is_nothing_to_publish(asked: Space) -> N
 
 def test_a_site_has_a_folder_of_its_own() -> None:
     """A setting that leads elsewhere, or into what the workspace keeps, is refused."""
-    for folder in ("../out", "/tmp/out", "a/../../b", "tools", "runs/site", "", ".", "a\\b", "C:x"):
+    elsewhere = ("../out", "/tmp/out", "a/../../b", "", ".", "a\\b", "C:x")
+    own = ("tools", "runs/site", "community", "Digests", ".git", ".github/pages", "site/.git")
+    for folder in (*elsewhere, *own):
         with pytest.raises(ValueError, match="is not a folder for a site"):
             SiteSettings(folder=folder)
     assert SiteSettings(folder="build/site").folder == "build/site"
