@@ -293,6 +293,16 @@ def test_a_folder_is_no_link_to_what_else_a_repository_holds(
     assert state(ran.root / ".git") == before
 
 
+def test_a_folder_is_no_link_to_the_workspace_whatever_that_is_called(
+    ran: Space, panel: Panel
+) -> None:
+    root = ran.root.rename(ran.root.with_name("ai-tools"))
+    shutil.rmtree(root / "tools")
+    (root / "tools").symlink_to(".")
+    told = panel("check", cwd=root)
+    assert told.code == 2 and "tools: is a link" in told.out
+
+
 def test_a_folder_may_be_a_link_to_its_like_in_the_same_repository(
     ran: Space, panel: Panel
 ) -> None:
