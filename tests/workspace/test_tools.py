@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -88,11 +89,35 @@ def test_a_parquet_table_gives_the_tool_with_its_nested_fields(tools: Path) -> N
     assert tool.released is not None and tool.released.isoformat() == "2026-01-31"
 
 
-def test_a_parquet_file_is_never_a_pattern_for_others(tools: Path) -> None:
+@pytest.mark.parametrize(
+    "name", ["[ab].parquet", r"a*\..\..\outside\b.parquet", r"?\..\a.parquet", "~.parquet"]
+)
+def test_a_parquet_file_is_read_itself_whatever_its_name_says(tools: Path, name: str) -> None:
+    """DuckDB takes a name with a star or a bracket for a pattern, and goes up at its two dots."""
+    (tools.parent / "outside").mkdir()
     row = "SELECT '{}' AS name, 't' AS tagline, 'c' AS category, 'd' AS description, "
-    for file, name in (("a.parquet", "One"), ("[ab].parquet", "Two")):
-        duckdb.sql(row.format(name) + "{'entry': 'e'} AS pricing").write_parquet(str(tools / file))
+    for file, tool in (
+        (tools.parent / "outside/b.parquet", "Victim"),
+        (tools / "a.parquet", "One"),
+    ):
+        duckdb.sql(row.format(tool) + "{'entry': 'e'} AS pricing").write_parquet(str(file))
+    made = tools.parent / "made.parquet"
+    duckdb.sql(row.format("Two") + "{'entry': 'e'} AS pricing").write_parquet(str(made))
+    made.rename(tools / name)
     assert [tool.slug for tool in load_catalog(tools)] == ["one", "two"]
+
+
+def test_a_parquet_file_is_told_by_its_own_name_and_leaves_no_copy(
+    tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = tmp_path / "room, that's = odd [*]"
+    room.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(room))
+    write_parquet(tools)
+    assert load_catalog(tools)[0].slug == "anvil"
+    (problem,) = refused(tools, "t.parquet", b"PAR1" + b"nothing of the kind" * 9)
+    assert "'t.parquet'" in problem.message and str(room) not in problem.message
+    assert not list(room.iterdir())
 
 
 def write_parquet(tools: Path, **columns: str) -> None:

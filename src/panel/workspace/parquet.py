@@ -1,15 +1,19 @@
-"""Reads the rows of a Parquet file, of which a kilobyte may stand for a billion of them."""
+"""Reads the rows of a Parquet file, of which a kilobyte may stand for a billion of them.
+
+DuckDB is given a copy under a name of ours, and may open nothing else: what stands in a name, a
+star for one, leads it to other files.
+"""
 
 from __future__ import annotations
 
-import glob
+import tempfile
 from math import isnan
 from pathlib import Path
 from typing import Any
 
 from panel.errors import WorkspaceError
 from panel.workspace.nested_columns import nested, paths_of
-from panel.workspace.plain_files import LARGEST, not_utf8, refuse_special
+from panel.workspace.plain_files import LARGEST, read_bytes
 
 MOST_COLUMNS = 1_000  # with all fields and lists in them
 _COLLECTIONS = ("list", "array", "map")
@@ -20,6 +24,8 @@ _BOUNDED: dict[str, Any] = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
 }
+# It opens its allowed path alone then, reads no pattern out of a name, and keeps to all that.
+_SHUT = ("enable_external_access = false", "lock_configuration = true")
 # Types that Python has, too. Others (decimals, times of day, UUIDs, intervals) become the text that
 # DuckDB writes for them: 1.10 stays 1.10.
 _PLAIN_TYPES = {
@@ -36,38 +42,43 @@ def read_parquet(file: Path, most_rows: int, most_values: int) -> list[dict[str,
     """Return the fields of each row; raises WorkspaceError."""
     import duckdb  # noqa: PLC0415
 
-    refuse_special(file)
-    if not_utf8(file):
-        raise WorkspaceError.single(
-            file, None, "", "its path is not UTF-8, and DuckDB opens no such file", "Rename it."
-        )
-    try:
-        if file.stat().st_size > LARGEST:
-            raise _TooLargeError(f"{LARGEST // 1024**2} MiB")
-        with duckdb.connect(config=_BOUNDED) as connection:
-            connection.execute("SET TimeZone = 'UTC'")
-            _refuse_declared(connection, file, most_rows, most_values)
-            # A folder called "a=b" above the file would bring a column otherwise.
-            table = connection.sql(
-                "SELECT * FROM read_parquet(?, hive_partitioning = false)",
-                params=[glob.escape(str(file))],
-            ).limit(most_rows + 1)
-            paths = paths_of(table.columns)
-            _refuse_unpacked(table, most_rows, most_values)
-            shown = [f"CAST({name} AS {_plain_type(kind)})" for name, kind in _columns(table)]
-            rows = table.project(", ".join(shown)).fetchall()
-            return [nested(paths, _without_nulls(row)) for row in rows]
-    except _TooLargeError as error:
-        message = f"has more than {error}"
-        raise WorkspaceError.single(file, None, "", message, "Split it.") from None
-    except (duckdb.Error, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise WorkspaceError.single(
-            file, None, "", f"cannot be read as Parquet: {reason}", "Write it again."
-        ) from None
+    raw = read_bytes(file)
+    with tempfile.TemporaryDirectory(prefix="panel-") as folder:
+        copy = str(Path(folder) / "rows.parquet")
+        try:
+            Path(copy).write_bytes(raw)
+            with duckdb.connect(config=_BOUNDED) as connection:
+                quoted = copy.replace("'", "''")
+                for setting in ("TimeZone = 'UTC'", f"allowed_paths = ['{quoted}']", *_SHUT):
+                    connection.execute(f"SET {setting}")
+                return _rows(connection, copy, most_rows, most_values)
+        except _TooLargeError as error:
+            message = f"has more than {error}"
+            raise WorkspaceError.single(file, None, "", message, "Split it.") from None
+        except OSError as error:
+            message = f"cannot be copied to {folder}: {error.strerror}"
+            raise WorkspaceError.single(file, None, "", message, "Make room there.") from None
+        except (duckdb.Error, ValueError) as error:
+            reason = str(error).splitlines()[0].replace(copy, file.name)
+            raise WorkspaceError.single(
+                file, None, "", f"cannot be read as Parquet: {reason}", "Write it again."
+            ) from None
 
 
-def _refuse_declared(connection: Any, file: Path, most_rows: int, most_values: int) -> None:
+def _rows(connection: Any, copy: str, most_rows: int, most_values: int) -> list[dict[str, Any]]:
+    _refuse_declared(connection, copy, most_rows, most_values)
+    # A folder called "a=b" above the copy would bring a column otherwise.
+    table = connection.sql(
+        "SELECT * FROM read_parquet(?, hive_partitioning = false)", params=[copy]
+    ).limit(most_rows + 1)
+    paths = paths_of(table.columns)
+    _refuse_unpacked(table, most_rows, most_values)
+    shown = [f"CAST({name} AS {_plain_type(kind)})" for name, kind in _columns(table)]
+    rows = table.project(", ".join(shown)).fetchall()
+    return [nested(paths, _without_nulls(row)) for row in rows]
+
+
+def _refuse_declared(connection: Any, copy: str, most_rows: int, most_values: int) -> None:
     """Raise for a file that says itself that it holds too much, before any of it is read."""
     for what, most, query in (
         ("rows", most_rows, "SELECT max(num_rows) FROM parquet_file_metadata(?)"),
@@ -75,7 +86,7 @@ def _refuse_declared(connection: Any, file: Path, most_rows: int, most_values: i
         # Of lists, each entry counts: unpacking them to find out would take hours.
         ("values", most_values, "SELECT sum(num_values) FROM parquet_metadata(?)"),
     ):
-        if (connection.execute(query, [glob.escape(str(file))]).fetchall()[0][0] or 0) > most:
+        if (connection.execute(query, [copy]).fetchall()[0][0] or 0) > most:
             raise _TooLargeError(f"{most:,} {what}")
 
 

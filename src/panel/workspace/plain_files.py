@@ -134,13 +134,6 @@ def read_bytes(file: Path) -> bytes:
     return raw
 
 
-def refuse_special(file: Path) -> None:
-    """Raise WorkspaceError for what read_bytes would refuse to read, but for its size."""
-    refuse_link(file)
-    if not file.is_file():
-        _refuse_special(file)
-
-
 def _refuse_special(file: Path) -> NoReturn:
     what = ("is not a plain file", "Put a file there, or remove it.")
     raise WorkspaceError.single(file, None, "", *what)
