@@ -1,10 +1,28 @@
-"""Text for people: what is left of a web page in a message."""
+"""Text for people: what is left of a web page in a message, and of a letter with many marks."""
 
 from __future__ import annotations
 
+import sys
+import time
+import unicodedata
+
 import pytest
 
-from panel.text import PAGE_WORDS, counted, in_quotes, sentence, unwrapped, without_pages
+from panel.site.search import words_of
+from panel.text import (
+    MOST_MARKS,
+    PAGE_WORDS,
+    composed,
+    counted,
+    few_marks,
+    in_quotes,
+    letters,
+    normal,
+    sentence,
+    unwrapped,
+    without_pages,
+)
+from panel.workspace.reading import read
 
 
 @pytest.mark.parametrize(
@@ -79,3 +97,47 @@ def test_a_break_inside_a_sentence_is_a_blank(text: str, shown: str) -> None:
 def test_a_sentence_that_is_ended_gets_no_second_full_stop(text: str) -> None:
     assert sentence(text) == text
     assert sentence("No price ") == "No price."
+
+
+OUT_OF_ORDER = ("\u0315\u0300", "\u0f73", "\uff9e\u0300", "\u0f81")
+
+
+@pytest.mark.parametrize("marks", OUT_OF_ORDER)
+def test_a_letter_keeps_thirty_marks_in_every_form(marks: str) -> None:
+    """To put 100,000 of them in order takes seven seconds."""
+    text = "na" + marks * 50_000 + "me"
+    for form in ("NFC", "NFD", "NFKC", "NFKD"):
+        assert len(normal(form, text)) <= 4 + 2 * MOST_MARKS
+    assert normal("NFC", text) == composed(text) and letters(text).endswith("me")
+
+
+@pytest.mark.parametrize("marks", OUT_OF_ORDER)
+def test_a_text_with_very_many_marks_is_searched_and_compared_at_once(marks: str) -> None:
+    text = "a" + marks * 50_000 + "b c"
+    before = time.process_time()
+    assert list(words_of(text))[-1] == "c"
+    assert read(text)[0].words[-1] == "c"
+    assert time.process_time() - before < 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Việt Nam, nghiêng, Tiếng Việt",
+        unicodedata.normalize("NFD", "Việt Nam, Zürich, Ångström"),
+        "\u05d1\u05b0\u05bc\u05e8\u05b5\u05d0\u05e9\u05b4\u05c1\u0596\u05d9\u05ea",  # Hebrew
+        "\u0f66\u0f92\u0fb2\u0f74\u0f56\u0f0b\u0f67\u0f71\u0f74\u0f83",  # Tibetan
+        "ﾊﾞﾝｸﾞ ﾎﾟｯﾌﾟ",
+        "a" + "\u0301" * MOST_MARKS + "b",
+        "é — " + "─" * 200 + " — |" + "-" * 200 + "|",
+        "👩🏽‍💻" * 40 + "❤️" * 40,
+    ],
+)
+def test_the_marks_of_a_text_that_people_write_stay(text: str) -> None:
+    assert few_marks(text) == text
+    assert composed(text) == unicodedata.normalize("NFC", text)
+
+
+def test_no_mark_of_unicode_is_taken_for_a_letter() -> None:
+    marks = filter(unicodedata.combining, map(chr, range(sys.maxunicode + 1)))
+    assert not [mark for mark in marks if len(few_marks("a" + mark * 40)) != 1 + MOST_MARKS]

@@ -14,6 +14,7 @@ from typing import Literal
 
 from panel.errors import PanelError
 from panel.stats import ShipOrSkip
+from panel.text import normal
 
 Action = Literal["approve", "reject", "edit", "confirm", "ask_again", "undo"]
 ON_WORDS: tuple[Action, ...] = ("approve", "reject", "edit", "confirm")  # hold a whole wording
@@ -251,7 +252,7 @@ def same_editor(one: str, other: str) -> bool:
 
 
 def _spelled(name: str) -> str:
-    letters = unicodedata.normalize("NFKD", name).casefold()
+    letters = normal("NFKD", name).casefold()
     kept = (c for c in letters if not unicodedata.combining(c))
     return "".join(c for c in kept if unicodedata.category(c)[0] not in "PZC") or name
 

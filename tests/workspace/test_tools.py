@@ -511,6 +511,39 @@ def test_a_text_or_key_that_is_too_long_is_named_before_it_is_looked_at(
     assert problem.field == field and told in problem.message and len(str(problem)) < 300
 
 
+MANY_MARKS = "a" + "\u0315\u0300" * 40_000
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"name": MANY_MARKS}, "name"),
+        ({"description": MANY_MARKS}, "description"),
+        ({"url": f"https://a.example/{MANY_MARKS}"}, "url"),
+        ({"links": {"docs": f"https://a.example/{MANY_MARKS}"}}, "links.docs"),
+        ({"pricing": {"entry": "Free", "plans": [{"name": MANY_MARKS, "price": "1"}]}}, "pricing"),
+    ],
+)
+def test_a_letter_with_very_many_marks_is_named(
+    tools: Path, wrong: dict[str, object], field: str
+) -> None:
+    (problem,) = refused(tools, "t.json", json.dumps([{**FIELDS, "slug": "a", **wrong}]))
+    assert problem.field.startswith(field)
+    assert "has a letter with more than 30 combining marks" in problem.message
+
+
+@pytest.mark.parametrize("field", ["url", "links", "facts"])
+def test_an_address_has_at_most_2000_characters(tools: Path, field: str) -> None:
+    def fields(address: str) -> str:
+        said = {"links": {"a": address}, "facts": {"a": {"value": "b", "source": address}}}
+        return json.dumps([{**FIELDS, field: said.get(field, address)}])
+
+    whole = "https://a.example/".ljust(2_000, "a")
+    assert load(tools, "t.json", fields(whole))
+    (problem,) = refused(tools, "t.json", fields(whole + "a"))
+    assert "has more than 2000 characters" in problem.message
+
+
 def test_a_slug_looks_at_no_more_of_a_name_than_it_needs() -> None:
     assert calls(lambda: slugify("\ufdfa" * 500)) < 5_000
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from functools import cached_property, lru_cache
 
 from panel.checks.findings import Span
+from panel.text import normal
 
 _SAME = dict.fromkeys("‘’‚‛′`´＇", "'") | dict.fromkeys("“”„‟″«»＂", '"')
 _SAME |= dict.fromkeys("‐‑‒–—―−－", "-")
@@ -45,7 +46,7 @@ def _letters(character: str) -> str:
         return " "
     if unicodedata.category(character) == "Cf":  # soft hyphens, joiners, direction marks
         return ""
-    return unicodedata.normalize("NFKC", character).casefold()
+    return normal("NFKC", character).casefold()
 
 
 def _letters_of(text: str) -> str:
@@ -83,7 +84,7 @@ def unaccented(word: str) -> str:
     """Return a case-folded word without the marks on its letters: zürich → zurich."""
     if word.isascii():
         return word
-    letters = unicodedata.normalize("NFKD", word.translate(_UNMARKED))
+    letters = normal("NFKD", word.translate(_UNMARKED))
     return "".join(letter for letter in letters if not unicodedata.combining(letter))
 
 

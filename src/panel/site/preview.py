@@ -10,7 +10,7 @@ from panel.site.assets import EXTENDED, HEADLINES, covered
 from panel.site.formats import NO_VOTES, interval_text, standing
 from panel.site.wording import public_verdict, word_of
 from panel.stats import PanelResult
-from panel.text import clean, in_quotes
+from panel.text import clean, in_quotes, normal
 
 SHOWN = 6  # verdicts that fit in a row
 LONGEST = 300  # characters of a text that are looked at
@@ -53,7 +53,7 @@ def drawable(text: str) -> str | None:
 
     Emoji and other signs that the font lacks are left out.
     """
-    text = " ".join(unicodedata.normalize("NFC", clean(text[:LONGEST])).translate(_LIKE).split())
+    text = " ".join(normal("NFC", clean(text[:LONGEST])).translate(_LIKE).split())
     lacking = set(text) - covered(HEADLINES) - covered(EXTENDED)
     if any(unicodedata.category(each)[0] in "LMN" for each in lacking - _SELECTORS):
         return None

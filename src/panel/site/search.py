@@ -17,7 +17,7 @@ from panel.site.addresses import href
 from panel.site.index import SiteIndex, published_path, published_takes
 from panel.site.publication import PublishedTool
 from panel.site.render import OutputFile
-from panel.text import clean, shortened
+from panel.text import clean, normal, shortened
 
 NOTE = 90  # characters of a note in the index of names
 SHORTEST, LONGEST = 3, 24  # characters of a take's word in the index
@@ -79,7 +79,7 @@ def words(index: SiteIndex) -> bytes:
 
 def words_of(text: str) -> Iterable[str]:
     """Return the words of a text, without accents and case."""
-    plain = unicodedata.normalize("NFKD", clean(text))
+    plain = normal("NFKD", clean(text))
     bare = "".join(each for each in plain if unicodedata.category(each)[0] != "M")
     return _WORD.findall(bare.lower())
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from panel.text import counted, one_line
+from panel.text import counted, normal, one_line
 from panel.workspace.columns import Kind, plain
 from panel.workspace.mistakes import shown
 from panel.workspace.nested_columns import MOST_ENTRIES
@@ -103,7 +102,7 @@ def numbers_of(cell: Any) -> Numbers | None:
 def _dated(text: str) -> str:
     if len(text) > _LONGEST_WORD:
         return text
-    text = " ".join(unicodedata.normalize("NFKC", text).split())
+    text = " ".join(normal("NFKC", text).split())
     return re.sub(r"(?<=\d) ?([./年月-]) ?(?=\d)", r"\1", text)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shlex
 import types
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -17,7 +16,7 @@ from pydantic import BaseModel
 from rapidfuzz import fuzz
 
 from panel.errors import UsageError
-from panel.text import composed, letters
+from panel.text import composed, letters, normal
 from panel.workspace.headings import SYNONYMS
 from panel.workspace.validation import did_you_mean, nearest
 
@@ -222,7 +221,7 @@ def _by_word(fields: tuple[str, ...]) -> dict[str, str]:
 
 def plain(heading: str) -> str:
     """Return a heading in small letters without accents and signs: "Geprüft am:" → "gepruft am"."""
-    folded = unicodedata.normalize("NFKD", heading).casefold()
+    folded = normal("NFKD", heading).casefold()
     return letters("".join(each for each in folded if not 0x300 <= ord(each) < 0x370))
 
 

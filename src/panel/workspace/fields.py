@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from functools import cached_property
+from itertools import zip_longest
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from panel.hashing import content_hash
-from panel.text import composed
+from panel.text import MOST_MARKS, composed, few_marks
 from panel.workspace.mistakes import shown
 
 
@@ -57,6 +58,16 @@ def _quick_clean(text: str) -> str:
     return text.strip()
 
 
+def _few_marks(text: str) -> str:
+    if (safe := few_marks(text)) != text:
+        place = next(at for at, (a, b) in enumerate(zip_longest(text, safe), 1) if a != b)
+        raise ValueError(
+            f"has a letter with more than {MOST_MARKS} combining marks (accents and the like), at "
+            f"character {place}. Remove them."
+        )
+    return text
+
+
 def _http_address(text: str) -> str:
     if not re.match(r"https?://[^\s/]", text):
         raise ValueError(f"{shown(text)} is not a web address. Begin it with https:// or http://.")
@@ -75,7 +86,15 @@ def _flag(value: Any) -> Any:
     return value
 
 
-Text = Annotated[str, BeforeValidator(_plain_number), AfterValidator(_quick_clean)]
+LONGEST_ADDRESS = 2_000  # characters; browsers and mail programs take little more
+Text = Annotated[
+    str, BeforeValidator(_plain_number), AfterValidator(_quick_clean), AfterValidator(_few_marks)
+]
 Line = Annotated[Text, AfterValidator(composed), Field(min_length=1, max_length=500)]
 Flag = Annotated[bool, BeforeValidator(_flag)]
-Address = Annotated[Text, AfterValidator(composed), AfterValidator(_http_address)]
+Address = Annotated[
+    Text,
+    AfterValidator(composed),
+    Field(max_length=LONGEST_ADDRESS),
+    AfterValidator(_http_address),
+]

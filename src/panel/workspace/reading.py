@@ -16,7 +16,7 @@ from functools import cached_property, lru_cache
 from itertools import accumulate
 from operator import itemgetter
 
-from panel.text import without_markup
+from panel.text import normal, without_markup
 
 # Kinds of characters: w letter, d digit, c letter of a script without blanks, j part of a word
 # that is not compared, ' apostrophe, n sign between digits, s sign that is compared.
@@ -42,7 +42,7 @@ class _Table(dict[int, str]):
 
 
 def _kind(character: str) -> str:
-    plain = unicodedata.normalize("NFKC", character)
+    plain = normal("NFKC", character)
     for each in (character, plain):
         if each in _KINDS:
             return "'" if each == "`" else _KINDS[each]
@@ -62,7 +62,7 @@ def _folded(token: str) -> str:
     if token.isascii():
         token = token.lower()
     else:
-        token = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", token).casefold())
+        token = normal("NFKD", normal("NFKD", token).casefold())
         token = "".join(
             str(unicodedata.decimal(each, each))
             for each in token.translate(_STRAIGHT)

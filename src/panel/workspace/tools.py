@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from panel.errors import Problem, WorkspaceError
 from panel.hashing import text_hash
-from panel.text import composed, counted, letters
+from panel.text import composed, counted, letters, normal
 from panel.workspace.documents import Document, front_matter_of, read_front_matter
 from panel.workspace.fields import Address, Flag, Line, Recorded, Strict, Text
 from panel.workspace.media import MediaName
@@ -40,7 +39,7 @@ def slugify(name: str) -> str:
     """
     seen = name
     if len(name) > SLUG_CHARACTERS:  # each may be composed of eighteen
-        seen = unicodedata.normalize("NFKC", name[:_LOOKED_AT])[:_LOOKED_AT]
+        seen = normal("NFKC", name[:_LOOKED_AT])[:_LOOKED_AT]
     slug = letters(seen).replace(" ", "-")
     short = slug[:SLUG_CHARACTERS].encode()[:SLUG_BYTES].decode("utf-8", "ignore").rstrip("-")
     if not short or short != slug or _RESERVED.fullmatch(slug):
@@ -51,7 +50,6 @@ def slugify(name: str) -> str:
 
 def is_slug(text: str) -> bool:
     """Whether a text can be a tool's slug."""
-    # To compose letters takes the square of their number, and no slug has so many.
     return 0 < len(text) <= SLUG_CHARACTERS and slugify(text) == text
 
 
