@@ -223,6 +223,17 @@ def test_what_is_wrong_in_a_file_as_it_is_written_is_told_with_its_line() -> Non
     assert deep.line == 1 and deep.message == "nests too deeply"
 
 
+@pytest.mark.parametrize("field", ["tool", "personas", "take", "verdict", "repeat"])
+def test_a_key_that_is_there_twice_is_refused_with_its_line(field: str) -> None:
+    """This program would take the last, and whoever reviews the change may read the first."""
+    lines = encode_frozen(a_tool()).splitlines()
+    at = next(n for n, each in enumerate(lines) if each.lstrip().startswith(f'"{field}": '))
+    lines.insert(at, f'"{field}": "Forged.",')
+    found = problem("\n".join(lines))
+    assert (found.line, found.message) == (at + 2, "appears twice") and found.field.endswith(field)
+    assert found.remedy
+
+
 def test_a_missing_key_is_named() -> None:
     made = json.loads(encode_frozen(a_tool()))
     del made["personas"]["builder"]["take"]

@@ -6,10 +6,9 @@ with, and only an acceptance changes it, so git merges the files of two branches
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from pydantic import ConfigDict, model_validator
 
@@ -21,7 +20,6 @@ from panel.frozen.verdicts import Strict
 from panel.stats import ShipOrSkip
 from panel.store.canaries import CanaryAnswer, canary_answers
 from panel.store.connection import Connection
-from panel.workspace.documents import parse_yaml, twice
 from panel.workspace.plain_files import refuse_link
 
 CANARIES = "_canaries"  # a slug has no underscore, so no tool can be called so
@@ -68,29 +66,13 @@ def read_canaries(folder: Path) -> CanaryChecks:
 def parse_canaries(text: str, file: Path) -> CanaryCheck:
     """Read one file.
 
-    Raises WorkspaceError: no JSON, the marks of a merge, a key that is unknown or there twice, a
-    value of another type, a name that is not the run's.
+    Raises WorkspaceError as parse_document does, and for a name that is not the run's.
     """
     check = parse_document(CanaryCheck, text, file)
-    _refuse_repeats(text, file)
     if check.run_id != file.stem:
         message = f"is of the run {check.run_id!r}, which its name does not say"
         raise WorkspaceError.single(file, None, "run_id", message, "Rename the file.")
     return check
-
-
-def _refuse_repeats(text: str, file: Path) -> None:
-    """Raise WorkspaceError for a key that is there twice: JSON takes the last and says nothing."""
-    found: list[str] = []
-
-    def pairs(each: list[tuple[str, Any]]) -> None:
-        if (name := twice(name for name, _value in each)) is not None:
-            found.append(name)
-
-    json.loads(text, object_pairs_hook=pairs)
-    if found:
-        parse_yaml(text, file)  # which knows the line
-        raise WorkspaceError.single(file, None, found[0], "appears twice", "Keep one of them.")
 
 
 def write_check(folder: Path, check: CanaryCheck) -> list[str]:

@@ -22,7 +22,7 @@ from panel.errors import Problem, UsageError, WorkspaceError
 from panel.frozen.verdicts import FrozenAnswer, FrozenVerdict, Strict
 from panel.hashing import content_hash
 from panel.text import clean_text, composed
-from panel.workspace.documents import Lines, json_lines
+from panel.workspace.documents import Lines, json_lines, parse_yaml, twice
 from panel.workspace.mistakes import shown
 from panel.workspace.plain_files import decode_text, read_text, write_fresh
 from panel.workspace.validation import validate
@@ -133,7 +133,7 @@ def parse_frozen(text: str, file: Path) -> FrozenTool:
 
 
 def parse_document(model: type[Model], text: str, file: Path) -> Model:
-    """Read the JSON of one file; raises WorkspaceError.
+    """Read the JSON of one file; raises WorkspaceError, also for a key that is there twice.
 
     Every problem names its line, where the text has one for it.
     """
@@ -141,9 +141,12 @@ def parse_document(model: type[Model], text: str, file: Path) -> Model:
         message = f"holds more than {MOST_OBJECTS:,} objects"
         raise WorkspaceError.single(file, None, "", message, "Take it from git again.")
     try:
-        return model.model_validate_json(text)
+        made = model.model_validate_json(text)
     except ValidationError:
         pass
+    else:
+        _refuse_repeats(text, file)
+        return made
     remedy = "Take it from git again, then run 'panel freeze'."
     try:
         read = json.loads(text)
@@ -159,6 +162,23 @@ def parse_document(model: type[Model], text: str, file: Path) -> Model:
     if field is not None:
         raise WorkspaceError([Problem(file, None, field, "holds text that is no Unicode", remedy)])
     return validate(model, text, file, lines)
+
+
+def _refuse_repeats(text: str, file: Path) -> None:
+    """Raise WorkspaceError for a key that is there twice.
+
+    JSON takes the last and says nothing; a person, or another program, may read the first.
+    """
+    found: list[str] = []
+
+    def pairs(each: list[tuple[str, Any]]) -> None:
+        if len(dict(each)) < len(each):
+            found.append(str(twice(name for name, _value in each)))
+
+    json.loads(text, object_pairs_hook=pairs)
+    if found:
+        parse_yaml(text, file)  # which knows the line
+        raise WorkspaceError.single(file, None, found[0], "appears twice", "Keep one of them.")
 
 
 def _refuse_other_format(
