@@ -29,7 +29,7 @@ WORKDIR /workspace
 VOLUME ["/workspace", "/cache"]
 EXPOSE 8320 8321
 # Of `panel serve`. For the other commands: docker run --no-healthcheck.
-HEALTHCHECK --interval=30s --timeout=5s --start-period=20s CMD ["python", "-c", \
+HEALTHCHECK --interval=30s --timeout=5s --start-period=20s CMD ["python", "-I", "-c", \
     "import http.client as h; c = h.HTTPConnection('127.0.0.1', 8321, timeout=4); c.request('GET', '/'); exit(c.getresponse().status != 200)"]
 ENTRYPOINT ["panel"]
 CMD ["serve", "site", "--host", "0.0.0.0"]

@@ -129,7 +129,8 @@ def test_the_ports_are_those_of_the_desk_and_of_the_site() -> None:
 
 @pytest.mark.process
 def test_the_check_of_health_holds_while_the_site_is_served_and_no_longer(tmp_path: Path) -> None:
-    assert HEALTH[0] == "python" and f"'127.0.0.1', {default_port('serve')}," in HEALTH[2]
+    assert HEALTH[0] == "python" and f"'127.0.0.1', {default_port('serve')}," in HEALTH[-1]
+    assert HEALTH[1] == "-I", "no module of the workspace, which is the current folder"
     with serving(tmp_path) as site:
         words = [each.replace(str(default_port("serve")), str(site.port)) for each in HEALTH[1:]]
         check = [sys.executable, *words]

@@ -89,11 +89,34 @@ def test_libraries_are_installed_by_their_hashes_and_never_onto_the_jobs_path() 
     first, second = re.findall(r"pip install (?:\\\n|[^\n])*", install)
     assert "--require-hashes" in first and "/requirements.txt" in first
     assert {"--no-index", "--no-deps", "--no-build-isolation"} <= set(second.split())
+    assert not any(re.search(r"\bgit ", step.get("run", "")) for step in STEPS), "see panel-github"
     assert not any("GITHUB_PATH" in step.get("run", "") for step in STEPS)
     for step in STEPS:
         if re.search(r"\bpanel ", step.get("run", "")):
             assert step["env"]["BIN"] == "${{ steps.install.outputs.bin }}"
             assert 'PATH="${BIN:+$BIN:}$PATH"' in step["run"]
+
+
+def test_no_step_has_python_take_modules_from_the_checkout(
+    runner: Runner, tmp_path: Path, programs: Path
+) -> None:
+    """`python -m` and `-c` look into the current folder first, which holds a stranger's files."""
+    [install] = [step for step in STEPS if "python" in step.get("run", "")]
+    assert install["name"] == "Install the program"
+    runner.bin = tmp_path / "bin"
+    shutil.copytree(programs, runner.bin)
+    (runner.bin / "python3").write_text(f"""#!/bin/sh
+    ls -A >> {tmp_path}/beside
+    echo "$@" >> {tmp_path}/calls
+    if [ "$2" = venv ]; then mkdir -p "$3/bin"; cp "$0" "$3/bin/python"; fi
+    """)
+    (runner.bin / "python3").chmod(0o755)
+    done = runner.job("pull_request", pull_request(runner), install="true", mode="check")
+    assert done.ok, done.log
+    venv, *pip = (tmp_path / "calls").read_text().splitlines()
+    assert venv.startswith("-m venv /") and all(each.startswith("-m pip ") for each in pip)
+    assert len(pip) == 2 and (tmp_path / "beside").read_text() == ""
+    assert done.outputs["bin"] == f"{venv.removeprefix('-m venv ')}/bin"
 
 
 def test_every_input_is_described_and_used_and_no_other_is() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -213,6 +214,35 @@ def test_a_step_of_another_name_is_refused(job: Job) -> None:
 
 
 # How the run ended
+
+
+def test_verdicts_that_differ_from_the_commit_are_told(job: Job) -> None:
+    assert job.step("changed") == 0 and job.output() == {"changed": "false"}
+    (job.root / "verdicts/bellows.json").write_text("{}\n")
+    assert job.step("changed") == 0 and job.output() == {"changed": "true"}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the program that git would start is a shell script")
+@pytest.mark.parametrize("words", [("changed",), ("commit", "push", "main")])
+def test_no_step_starts_what_a_repository_among_the_files_names(
+    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    """The folder of a workspace may be one, and git looks there before it looks further up."""
+    inner = job.root / "reviews"
+    for name, content in {
+        "HEAD": "ref: refs/heads/main\n",
+        "refs/heads/main": head(job.root) + "\n",
+        "objects/.keep": "",
+        "verdicts/anvil.json": "{}\n",
+        "config": "[core]\nrepositoryformatversion = 0\nbare = false\nworktree = .\n"
+        f'fsmonitor = "touch {tmp_path}/started; false"\n',
+    }.items():
+        file = inner / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(content)
+    monkeypatch.chdir(inner)
+    assert job.step(*words) != 0
+    assert not (tmp_path / "started").exists()
 
 
 def test_how_the_run_ended_is_handed_on(job: Job, tmp_path: Path) -> None:

@@ -39,6 +39,7 @@ def main() -> None:
     steps: dict[str, Callable[..., None]] = {
         "event": event,
         "asked": asked,
+        "changed": changed,
         "comment": comment,
         "commit": commit,
     }
@@ -155,6 +156,11 @@ def asked(code: str, file: str) -> None:
     # A run that was stopped leaves pairs with only some of their answers. The next run asks the
     # rest, but would not if these were frozen.
     _output("freeze", str(outcome.began and int(code) in (0, 1)).lower())
+
+
+def changed() -> None:
+    """Write whether verdicts/ differs from the commit that was checked out."""
+    _output("changed", str(git("status", "--porcelain", "--", FOLDER) != "").lower())
 
 
 def comment(number: str, file: str) -> None:

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from panel.workspace.git import NOT_EMBEDDED
+from panel.workspace.git import NO_STRANGERS
 
 ATTEMPTS = 5  # pushes that may come too late before the job gives up
 
@@ -27,7 +27,7 @@ def git(*words: str, may_fail: bool = False, added: Mapping[str, str] | None = N
     environment = {**os.environ, **(added or {})}
     try:
         told = subprocess.run(
-            ["git", *NOT_EMBEDDED, *words],
+            ["git", *NO_STRANGERS, *words],
             capture_output=True,
             encoding="utf-8",
             errors="surrogateescape",

@@ -45,7 +45,7 @@ class Place:
         if self.token is not None and len(self.token) < TOKEN_LENGTH:
             raise UsageError(
                 f"the token is shorter than {TOKEN_LENGTH} characters. Make one: "
-                "python -c 'import secrets; print(secrets.token_urlsafe())'"
+                "python -I -c 'import secrets; print(secrets.token_urlsafe())'"
             )
         others = self.names or self.proxies.networks
         if self.token is None and (others or not is_loopback(self.host)):

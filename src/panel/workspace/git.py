@@ -164,9 +164,9 @@ def tracks(file: Path) -> bool:
 
 # A repository that lies as files in a folder of another one comes with a clone, its configuration
 # included, and git would start what that names (git-config(1), safe.bareRepository).
-NOT_EMBEDDED = ("-c", "safe.bareRepository=explicit")
-# What a repository's own configuration may have git start for the commands that are used here.
-_NO_PROGRAMS = (*NOT_EMBEDDED, "-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}")
+NO_STRANGERS = ("-c", "safe.bareRepository=explicit", "-c", "core.fsmonitor=false")
+# Nor what a repository's own configuration may have git start for the commands that are used here.
+_NO_PROGRAMS = (*NO_STRANGERS, "-c", f"core.hooksPath={os.devnull}")
 
 
 def run_git(

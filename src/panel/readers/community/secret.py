@@ -86,7 +86,7 @@ def load_secret(folder: Path, environment: Mapping[str, str]) -> Secret:
         if len(given) < FEWEST_CHARACTERS:
             raise UsageError(
                 f"{VARIABLE} has {counted(len(given), 'character')}; {FEWEST_CHARACTERS} are the "
-                "least. Make one: python3 -c 'import secrets; print(secrets.token_hex(32))'"
+                "least. Make one: python3 -I -c 'import secrets; print(secrets.token_hex(32))'"
             )
         return Secret(hashlib.blake2b(given.encode()).digest())
     refuse_odd(folder)
