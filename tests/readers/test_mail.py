@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from panel.errors import JournalError, UsageError
 from panel.readers.mail.message import WIRE, Letter, build_message, one_line
-from panel.readers.mail.outbox import Flushed, Outbox
+from panel.readers.mail.outbox import Flushed, Outbox, Waiting
 from panel.readers.mail.settings import MailSettings, Sender, mail_settings
 from panel.readers.mail.smtp import ATTEMPTS, MailError, SmtpSender
 from tests.support.certificates import make_certificate, server_context
@@ -78,6 +78,21 @@ def test_a_fault_that_does_not_pass_is_given_up_as_failed(box: Mailbox) -> None:
         assert handed.state == "failed" and handed.detail.startswith("450")
         assert carrier.hand_over("bob@example.org", MESSAGE).state == "sent"
     assert box.attempts.count(TO) == ATTEMPTS and box.addresses == ["bob@example.org"]
+
+
+def test_where_one_refusal_for_now_is_enough_only_a_connection_that_had_ended_is_no_refusal(
+    box: Mailbox,
+) -> None:
+    box.faults[TO], box.faults["bob@example.org"] = ["450"] * 9, ["421"]
+    waits: list[float] = []
+    with postman(box, waits) as carrier:
+        assert carrier.hand_over(TO, MESSAGE, attempts=1).state == "failed"
+        assert box.attempts == [TO] and waits == []
+        assert carrier.hand_over("bob@example.org", MESSAGE, attempts=1).state == "sent"
+        carrier.close()
+        box.faults["bob@example.org"] = ["421"]
+        assert carrier.hand_over("bob@example.org", MESSAGE, attempts=1).state == "failed"
+    assert box.attempts.count("bob@example.org") == 3 and waits == [1.0]
 
 
 @pytest.mark.parametrize("fault", ["550", "553", "554 after the text"])
@@ -233,7 +248,7 @@ def test_mails_wait_in_private_files_and_go_out_once(tmp_path: Path, box: Mailbo
     with postman(box) as carrier:
         assert outbox.flush(carrier) == Flushed(sent=2)
         assert outbox.flush(carrier) == Flushed()
-    assert box.addresses == [TO, "bob@example.org"] and outbox.waiting() == []
+    assert sorted(box.addresses) == [TO, "bob@example.org"] and outbox.waiting() == []
     assert box.taken[0][1]["From"] == "The Panel <panel@verdicts.example>"
 
 
@@ -245,7 +260,7 @@ def test_what_cannot_go_out_waits_and_what_bounced_or_is_too_old_is_deleted(
         file = outbox.put(build_message(Letter("s", "t"), FROM, address))
     old = time.time() - 8 * 86400
     os.utime(file, (old, old))
-    box.faults[TO], box.faults["bob@example.org"] = ["450"] * ATTEMPTS, ["550"]
+    box.faults[TO], box.faults["bob@example.org"] = ["450"], ["550"]
     with postman(box) as carrier:
         assert outbox.flush(carrier) == Flushed(bounced=1, waiting=1, expired=1)
         assert outbox.flush(carrier) == Flushed(sent=1)
@@ -272,9 +287,48 @@ def test_a_mail_that_cannot_go_out_now_is_tried_again_later_and_delays_no_other(
         assert outbox.flush(carrier) == Flushed(waiting=1)
         outbox.put(build_message(Letter("s", "t"), FROM, "bob@example.org"))
         assert outbox.flush(carrier) == Flushed(sent=1, waiting=1)
-        assert box.attempts == [TO] * ATTEMPTS + ["bob@example.org"]
+        assert box.attempts == [TO, "bob@example.org"]
         Outbox(tmp_path / "outbox").flush(carrier)  # as after a restart
-    assert box.attempts.count(TO) == 2 * ATTEMPTS
+    assert box.attempts.count(TO) == 2
+
+
+def test_a_new_mail_only_waits_for_the_one_that_is_being_handed_over(
+    tmp_path: Path, box: Mailbox
+) -> None:
+    asked: list[str] = []
+
+    def wanted(mail: Waiting) -> bool:
+        asked.append(mail.to)
+        if len(asked) == 2:
+            outbox.put(build_message(Letter("s", "t"), FROM, "bob@example.org"))
+        return True
+
+    outbox = Outbox(tmp_path / "outbox", wanted)
+    for n in range(5):
+        box.faults[f"x{n}@slow.example"] = ["450"] * 100
+        outbox.put(build_message(Letter("s", "t"), FROM, f"x{n}@slow.example"))
+    waits: list[float] = []
+    with postman(box, waits) as carrier:
+        assert outbox.flush(carrier) == Flushed(sent=1, waiting=5)
+        assert box.attempts.index("bob@example.org") == 2
+        outbox.put(build_message(Letter("s", "t"), FROM, "eve@example.org"))
+        assert outbox.flush(carrier) == Flushed(sent=1, waiting=5)
+        assert box.attempts.index("eve@example.org") == 6
+        assert outbox.flush(carrier, seconds=0) == Flushed(waiting=5, more=True)
+    assert len(box.attempts) == 12 and waits == []
+
+
+def test_a_mail_that_breaks_the_sending_is_tried_after_all_others(
+    tmp_path: Path, box: Mailbox
+) -> None:
+    outbox = Outbox(tmp_path / "outbox", retry_seconds=3600)
+    outbox.put(MESSAGE)
+    broken = outbox.put(build_message(Letter("s", "t"), FROM, "bob@example.org"))
+    broken.write_bytes(b"To: bob@example.org\nContent-Type: text/plain; charset=x\n\n\xff")
+    with postman(box) as carrier, pytest.raises(LookupError):
+        outbox.flush(carrier)
+    with postman(box) as carrier:
+        assert outbox.flush(carrier) == Flushed(sent=1, waiting=1)
 
 
 @pytest.mark.parametrize("ruin", ["", "To: \n\nx", "To: a@example.org, b@example.org\n\nx", "\0"])

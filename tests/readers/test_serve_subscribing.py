@@ -362,6 +362,26 @@ def test_what_is_to_be_erased_is_erased_however_many_requests_come(
     assert len(done) >= 3
 
 
+def test_what_is_to_be_erased_is_erased_while_many_mails_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mail_queue, "RETRY_SECONDS", 0.001)
+    monkeypatch.setattr(mail_queue, "FLUSH_SECONDS", 0.001)
+    subscribers = Subscribers(tmp_path, Secret(b"k" * 64))
+    home = mail_queue.Home("Verdicts", "https://verdicts.example")
+    queue = mail_queue.MailQueue(subscribers, tmp_path / "outbox", home, None, print)
+    for _again in range(40):
+        queue.ask(ANN)
+    outbox, seen = Outbox(tmp_path / "outbox"), list[int]()
+    queue.chores.append(lambda: seen.append(len(outbox.waiting())))
+    queue.start()
+    try:
+        wait_until(lambda: 1 in seen)
+    finally:
+        queue.stop()
+    assert any(1 < each < 40 for each in seen)
+
+
 # What was promised
 
 
@@ -441,10 +461,7 @@ def test_while_the_outbox_is_full_nothing_is_counted_and_no_work_is_asked_for(
         assert site.post("/subscribe", {"email": "eve@example.org"}).status == 202
 
 
-def test_one_mail_that_cannot_be_sent_stops_no_other(
-    tmp_path: Path, box: Mailbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(smtp, "FIRST_WAIT_SECONDS", 0.01)
+def test_one_mail_that_cannot_be_sent_stops_no_other(tmp_path: Path, box: Mailbox) -> None:
     box.faults[ANN] = ["450"] * 100
     folder = tmp_path / "space" / "community" / "outbox"
     folder.mkdir(parents=True)
@@ -453,6 +470,6 @@ def test_one_mail_that_cannot_be_sent_stops_no_other(
         for address in (ANN, "bob@example.org", "eve@example.org"):
             site.post("/subscribe", {"email": address})
         wait_for(box, 2)
-    assert box.addresses == ["bob@example.org", "eve@example.org"]
+    assert sorted(box.addresses) == ["bob@example.org", "eve@example.org"]
     assert any("1 unreadable and deleted" in line for line in site.said)
     assert len(Outbox(folder).waiting()) == 1

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import email
+import math
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,7 +19,7 @@ from panel.errors import UsageError
 from panel.readers.community.addresses import parse_address
 from panel.readers.community.ledger import write_private, writing_to
 from panel.readers.mail.message import POLICY, WIRE, address_header, one_line
-from panel.readers.mail.smtp import SmtpSender
+from panel.readers.mail.smtp import MailError, SmtpSender
 from panel.workspace.plain_files import sync_folder
 
 FOLDER = "outbox"
@@ -28,13 +29,17 @@ HALVES_KEPT = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Flushed:
-    """How many mails were sent, refused for good, still wait, were too old or unreadable."""
+    """How many mails were sent, refused for good, still wait, were too old or unreadable.
+
+    more: whether the time was over before each mail had its turn.
+    """
 
     sent: int = 0
     bounced: int = 0
     waiting: int = 0
     expired: int = 0
     damaged: int = 0
+    more: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +63,11 @@ def _nothing(_mail: Waiting) -> None:
 class Outbox:
     """A folder of mails to single addresses, ``<time>-<random>.eml``, mode 0600.
 
-    wanted: whether a mail is to be sent still; asked before each attempt, newest mail first.
-    bounced: told of each mail that is refused for good. retry_seconds: how long a mail waits that
-    could not be sent. Raises JournalError where the folder cannot be written.
+    The mail that was tried least often is next, and of these the newest: whatever waits, a new
+    mail only waits for the one that is being handed over. wanted: whether a mail is to be sent
+    still; asked before each attempt. bounced: told of each mail that is refused for good.
+    retry_seconds: how long a mail waits that could not be sent. Raises JournalError where the
+    folder cannot be written.
     """
 
     def __init__(
@@ -73,7 +80,7 @@ class Outbox:
         self.folder = folder
         self._wanted, self._bounced = wanted, bounced
         self._retry_seconds = retry_seconds
-        self._due: dict[str, float] = {}
+        self._tried: dict[str, tuple[int, float]] = {}  # id → how often, and when it is due again
 
     def put(self, message: EmailMessage) -> Path:
         """Store a message, completely or not at all; it is on disk when this returns its file."""
@@ -108,48 +115,57 @@ class Outbox:
                     expired += 1
         return expired
 
-    def flush(self, smtp: SmtpSender | None) -> Flushed:
-        """Send the waiting mails; raises MailError and keeps everything that is unsent.
+    def flush(self, smtp: SmtpSender | None, seconds: float = math.inf) -> Flushed:
+        """Try each waiting mail that is due once, in ``seconds`` or a little more.
 
-        Without ``smtp``, only what is not wanted or too old is deleted. A mail that may have
-        arrived is not sent again, unless the process is killed between the server's answer and
-        the deletion of the file; the Message-ID is then the same. While another process flushes
-        this outbox, this does nothing.
+        Raises MailError and keeps everything that is unsent. Without ``smtp``, only what is not
+        wanted or too old is deleted. A mail that may have arrived is not sent again, unless the
+        process is killed between the server's answer and the deletion of the file; the Message-ID
+        is then the same. While another process flushes this outbox, this does nothing.
         """
         if not self.folder.is_dir():
             return Flushed()
         with writing_to(self.folder), self._alone() as alone:
             if not alone:
                 return Flushed(waiting=len(self.waiting()))
-            counts = dict.fromkeys(("sent", "bounced", "failed", "unknown"), 0)
-            expired = self.expire()
-            due, damaged = self._sift()
-            for mail in due:
-                state = self._send(mail, smtp) if smtp is not None else "failed"
-                counts[state] += 1
-                if state == "failed":
-                    self._due[mail.id] = time.monotonic() + self._retry_seconds
-            sent = counts["sent"] + counts["unknown"]
-            return Flushed(sent, counts["bounced"], len(self.waiting()), expired, damaged)
+            counts = dict.fromkeys(("sent", "bounced", "failed", "unknown", "damaged", "left"), 0)
+            expired, end, done = self.expire(), time.monotonic() + seconds, set[Path]()
+            there = {file.stem for file in self.waiting()}
+            self._tried = {each: self._tried[each] for each in self._tried.keys() & there}
+            while (file := self._next(done)) is not None and time.monotonic() < end:
+                done.add(file)
+                counts[self._try(file, smtp)] += 1
+            return Flushed(
+                counts["sent"] + counts["unknown"],
+                counts["bounced"],
+                len(self.waiting()),
+                expired,
+                counts["damaged"],
+                file is not None,
+            )
 
-    def _sift(self) -> tuple[list[Waiting], int]:
-        """Return the mails that are due, oldest first, and how many were unreadable.
+    def _next(self, done: Collection[Path]) -> Path | None:
+        """Return the file of the mail whose turn it is; None where no other than these is due."""
+        now, due = time.monotonic(), dict[Path, int]()
+        for file in self.waiting():
+            tries, at = self._tried.get(file.stem, (0, now))
+            if at <= now and file not in done:
+                due[file] = tries
+        return max(due, key=lambda file: (-due[file], file.name), default=None)
 
-        Those that are not wanted or cannot be read are deleted.
-        """
-        due: list[Waiting] = []
-        damaged, now, files = 0, time.monotonic(), self.waiting()
-        self._due = {file.stem: self._due.get(file.stem, now) for file in files}
-        for file in reversed(files):
-            if self._due[file.stem] > now:
-                continue
-            mail = _read(file)
-            if mail is not None and self._wanted(mail):
-                due.append(mail)
-            else:
-                damaged += mail is None
-                file.unlink(missing_ok=True)
-        return due[::-1], damaged
+    def _try(self, file: Path, smtp: SmtpSender | None) -> str:
+        """Send a mail, or delete one that is not wanted or unreadable; return what came of it."""
+        mail = _read(file)
+        if mail is None or not self._wanted(mail):
+            file.unlink(missing_ok=True)
+            return "damaged" if mail is None else "left"
+        tries, due = self._tried.get(file.stem, (0, 0.0))
+        self._tried[file.stem] = tries + 1, time.monotonic() + self._retry_seconds
+        try:
+            return self._send(mail, smtp) if smtp is not None else "failed"
+        except MailError:  # which is no fault of this mail
+            self._tried[file.stem] = tries, due
+            raise
 
     def _send(self, mail: Waiting, smtp: SmtpSender) -> str:
         """Hand one mail over; return what became of it."""
@@ -158,7 +174,7 @@ class Outbox:
             mail.message["From"] = address_header(sender.address, one_line(sender.name))
         if "Message-ID" not in mail.message:
             mail.message["Message-ID"] = f"<{mail.id}@{sender.domain}>"
-        handed = smtp.hand_over(mail.to, mail.message)
+        handed = smtp.hand_over(mail.to, mail.message, attempts=1)  # the next round is another
         if handed.state == "bounced":
             self._bounced(mail)
         if handed.state != "failed":

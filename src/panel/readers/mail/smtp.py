@@ -44,6 +44,10 @@ class _Again(Exception):  # noqa: N818 - it asks for another attempt
     """A fault that may pass."""
 
 
+class _Lost(_Again):
+    """The connection is over."""
+
+
 class SmtpSender:
     """A connection to the server, opened when first needed. Use it as a context manager."""
 
@@ -68,25 +72,40 @@ class SmtpSender:
                 server.close()
 
     def hand_over(
-        self, to: str, message: EmailMessage, beginning: Callable[[], None] = lambda: None
+        self,
+        to: str,
+        message: EmailMessage,
+        beginning: Callable[[], None] = lambda: None,
+        attempts: int = ATTEMPTS,
     ) -> Handed:
         """Deliver one message to one address; temporary faults are tried again a few times.
 
         ``beginning`` is called before each attempt to send the text: from then on the mail
-        may have arrived. Raises MailError when the server accepts no mail at all.
+        may have arrived. ``attempts``: after how many refusals for now it is given up. A server
+        that cannot be reached is always tried ATTEMPTS times, since no other mail can go either.
+        Raises MailError when the server accepts no mail at all.
         """
         content = _stuffed(message.as_bytes(policy=WIRE))
-        reached, why = False, ""
+        reached, refused, why = False, 0, ""
         for attempt in range(ATTEMPTS):
             if attempt:
                 self._sleep(FIRST_WAIT_SECONDS * 2 ** (attempt - 1))
+            used, there = self._server is not None, False
             try:
                 server = self._connected()
-                reached = True
+                there = reached = True
                 return self._try(server, to, content, beginning)
-            except _Again as error:
+            except _Lost as error:
                 why = str(error)
                 self.close()
+                # A server ends a connection after some mails, which is no fault of the next one.
+                refused += there and not used
+            except _Again as error:
+                why = str(error)
+                self._reset(server)
+                refused += 1
+            if refused == attempts:
+                break
         if not reached:
             self._refuse(why, "PANEL_SMTP_HOST and _PORT")
         return Handed("failed", why)
@@ -102,11 +121,11 @@ class SmtpSender:
             for step in ("rcpt", "data"):
                 code, reply = server.rcpt(to) if step == "rcpt" else server.docmd("DATA")
                 if code >= 500:
-                    server.rset()
+                    self._reset(server)
                     return Handed("bounced", _said(code, reply))
                 _pass(code, reply)
         except (smtplib.SMTPException, OSError) as error:
-            raise _Again(_words(error)) from None
+            raise _Lost(_words(error)) from None
         beginning()
         try:
             server.send(content)
@@ -119,20 +138,27 @@ class SmtpSender:
         _pass(code, reply)
         return Handed("sent", _said(code, reply))
 
+    def _reset(self, server: smtplib.SMTP) -> None:
+        """Make the connection ready for the next mail after a refusal, or close it."""
+        try:
+            server.rset()
+        except (smtplib.SMTPException, OSError):
+            self.close()
+
     def _connected(self) -> smtplib.SMTP:
         if self._server is None:
             try:
                 self._server = self._connect()
             except smtplib.SMTPAuthenticationError as error:
                 if error.smtp_code < 500:
-                    raise _Again(_words(error)) from None
+                    raise _Lost(_words(error)) from None
                 self._refuse("it refuses the login", "PANEL_SMTP_USER and _PASSWORD")
             except smtplib.SMTPNotSupportedError as error:
                 self._refuse(str(error).rstrip("."), "PANEL_SMTP_SECURITY")
             except ssl.SSLCertVerificationError as error:
                 self._refuse(f"its certificate is not valid ({error.verify_message})", "_HOST")
             except (smtplib.SMTPException, OSError) as error:
-                raise _Again(_words(error)) from None
+                raise _Lost(_words(error)) from None
         return self._server
 
     def _connect(self) -> smtplib.SMTP:
@@ -169,7 +195,7 @@ class SmtpSender:
 def _pass(code: int, reply: bytes) -> None:
     """Accept 2xx and 3xx; raise _Again for all others (4xx; -1: no answer)."""
     if not 200 <= code < 400:
-        raise _Again(_said(code, reply))
+        raise (_Lost if code in (-1, 421) else _Again)(_said(code, reply))
 
 
 def _said(code: int, reply: bytes) -> str:

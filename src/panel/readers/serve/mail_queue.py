@@ -24,6 +24,7 @@ from panel.readers.mail.smtp import SmtpSender
 
 MOST_WAITING = 1000
 RETRY_SECONDS = 300.0
+FLUSH_SECONDS = 60.0  # then the chores have a turn
 JOIN_SECONDS = 5.0
 
 TEXT = """\
@@ -136,10 +137,12 @@ class MailQueue:
 
     def _flush(self) -> None:
         if self._settings is None:
-            flushed = self._outbox.flush(None)
+            flushed = self._outbox.flush(None, FLUSH_SECONDS)
         else:
             with SmtpSender(self._settings) as smtp:
-                flushed = self._outbox.flush(smtp)
+                flushed = self._outbox.flush(smtp, FLUSH_SECONDS)
+        if flushed.more:
+            self._news.set()
         said = {"refused": flushed.bounced, "unreadable and deleted": flushed.damaged}
         said |= {"waiting": flushed.waiting} if self._settings is not None else {}
         if any(said.values()):
