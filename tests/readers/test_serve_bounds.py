@@ -30,9 +30,10 @@ from panel.desk.serving import Place
 from panel.readers.serve.connections import REFUSED, Bounds, Connections, Group
 from panel.readers.serve.guard import LONGEST_BODY
 from panel.readers.serve.heads import LONGEST_HEAD, LONGEST_LINE, MOST_HEADERS
-from panel.readers.serve.protocol import BoundedProtocol, Wire
+from panel.readers.serve.protocol import BoundedProtocol
 from panel.readers.serve.proxies import TrustedProxies, parse_address
 from panel.readers.serve.server import bind, make_server, narrate, once_a_minute
+from panel.readers.serve.wire import Wire
 from tests.support.desk_session import desk_open
 from tests.support.raw_client import GET, answered, asked, heard, opened, wait_until_cut
 from tests.support.readers_server import Served, running, serving
@@ -584,3 +585,30 @@ def test_little_is_read_of_a_client_before_its_turn_comes() -> None:
         finally:
             tracemalloc.stop()
         assert taken < many * 90_000
+
+
+def test_little_is_held_of_a_client_that_sends_many_requests_ahead_of_the_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = list[int]()
+
+    def data_received(protocol: BoundedProtocol, data: bytes) -> None:
+        before(protocol, data)
+        body = protocol.cycle.body if protocol.cycle else b""
+        held.append(len(protocol.conn.trailing_data[0]) + len(body))
+
+    before = BoundedProtocol.data_received
+    monkeypatch.setattr(BoundedProtocol, "data_received", data_received)
+    with serving(tmp_path) as site:
+        vote = post(site.port, b"Content-Length: 16\r\n\r\ntool=x&vote=ship").replace(
+            b"login", b"vote"
+        )
+        with opened(site.port) as client:
+            client.settimeout(0.2)
+            with contextlib.suppress(TimeoutError):
+                client.sendall(vote * ((1 << 20) // len(vote)))
+            client.settimeout(30)
+            answers = b""
+            while answers.count(b"HTTP/1.1 ") < 60:
+                answers += client.recv(65536)
+    assert max(held) < 80 * 1024

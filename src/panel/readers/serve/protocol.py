@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from typing import Any
 
 import h11
@@ -14,11 +13,13 @@ from uvicorn.protocols.http.flow_control import CLOSE_HEADER
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
-from panel.readers.serve.connections import REFUSED, Bounds, Connections
-from panel.readers.serve.heads import head_refusal, plain
+from panel.readers.serve.connections import READ_BYTES, REFUSED, Bounds, Connections
+from panel.readers.serve.heads import LONGEST_HEAD, head_refusal, plain
 from panel.readers.serve.proxies import TrustedProxies
+from panel.readers.serve.wire import Flow, Wire
 
 FULL = "Too many connections from your network are being answered. Try again in a few seconds."
+MOST_AHEAD = LONGEST_HEAD + READ_BYTES  # bytes that have come and are in no request yet
 RETRY = {"Retry-After": "5", "Connection": "close", "Cache-Control": "no-store"}
 
 
@@ -27,53 +28,6 @@ class ClientGoneError(Exception):
 
     No OSError: the application answers those, and says that the disk is at fault.
     """
-
-
-class Wire:
-    """A transport that counts what is written, and closes so that the client reads the answer.
-
-    Closing a socket on which unread data waits resets the connection, and the client may lose
-    the answer that says why. So while the client may be in the middle of a request (``conn``
-    tells), only our side is ended; what still comes is thrown away.
-    """
-
-    def __init__(self, transport: asyncio.Transport, conn: h11.Connection) -> None:
-        self._transport, self._conn = transport, conn
-        self.written = 0
-        self.ended_at: float | None = None
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
-
-    def write(self, data: bytes) -> None:
-        """Send bytes; none once our side is ended."""
-        if self.ended_at is None:
-            self.written += len(data)
-            self._transport.write(data)
-
-    def moved(self) -> int:
-        """Return how many bytes have gone out."""
-        return self.written - self._transport.get_write_buffer_size()
-
-    def is_closing(self) -> bool:
-        """Whether nothing more is to be sent."""
-        return self.ended_at is not None or self._transport.is_closing()
-
-    def close(self) -> None:
-        """Close, or end our side of it."""
-        sending = self._conn.their_state in (h11.SEND_BODY, h11.ERROR)
-        if sending and not self._transport.is_closing():
-            self.end()
-        else:
-            self._transport.close()
-
-    def end(self) -> None:
-        """End our side."""
-        if not self.is_closing():
-            self.ended_at = asyncio.get_running_loop().time()
-            with suppress(OSError):  # reset by the other side a moment ago
-                self._transport.write_eof()
-            self._transport.resume_reading()
 
 
 class BoundedProtocol(H11Protocol, asyncio.BufferedProtocol):
@@ -105,6 +59,7 @@ class BoundedProtocol(H11Protocol, asyncio.BufferedProtocol):
         """Make room for the connection, or say that there is none."""
         self._wire = Wire(transport, self.conn)
         super().connection_made(self._wire)  # type: ignore[arg-type]
+        self.flow = Flow(self._wire, self.conn)
         peer = self.client[0] if self.client else ""
         self._proxied = self._proxies.trust(peer)
         groups = () if self._proxied else self._bounds.networks(peer)
@@ -147,8 +102,12 @@ class BoundedProtocol(H11Protocol, asyncio.BufferedProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes; throw them away once the connection is ended."""
-        if not self._wire.is_closing():
-            super().data_received(data)
+        if self._wire.is_closing():
+            return
+        if len(self.conn.trailing_data[0]) > MOST_AHEAD:  # it goes on though it is not read
+            self.cut()
+            return
+        super().data_received(data)
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """Answer a client that has ended its side after a whole request; else close."""
@@ -185,9 +144,10 @@ class BoundedProtocol(H11Protocol, asyncio.BufferedProtocol):
         self._wire.end()
 
     def on_response_complete(self) -> None:
-        """Note when the client's turn began."""
+        """Note when the client's turn began, and read on."""
         self._idle_since = self.loop.time()
         super().on_response_complete()
+        self.flow.resume_reading()
 
     def shutdown(self) -> None:
         """End with the server; wait for an answer that is being made, for no other client."""
