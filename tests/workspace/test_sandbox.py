@@ -220,6 +220,27 @@ def test_a_misspelt_filter_is_named_with_the_one_that_was_meant(space: Space) ->
     assert "Did you mean 'upper'?" in refusal(space, "{{ tool.name | uper }}")
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ tool.name.upper }}",
+        "{{ range }}",
+        "{{ [range] }}",
+        "{{ {'a': (1, range)} }}",
+        "{{ range ~ '' }}",
+        "{{ [''.upper]|join }}",
+        "{{ range|string }}",
+        "{{ range|upper }}",
+        "{{ {'a': 1}.items }}",
+        "{{ self.last }}{% block last %}{% endblock %}",
+        "{% macro m() %}{% endmacro %}{{ m }}",
+    ],
+)
+def test_what_has_no_text_is_put_into_no_prompt(space: Space, source: str) -> None:
+    """Python would write where it lies in memory, and each run would ask another question."""
+    assert "into the text. Is '()' missing" in refusal(space, source)
+
+
 # --- where it can read ----------------------------------------------------------------------
 
 

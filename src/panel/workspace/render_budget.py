@@ -6,8 +6,10 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import date
 from typing import Any
 
+from jinja2 import Undefined
 from jinja2.exceptions import SecurityError
 
 LONGEST_TEXT = 1_000_000  # characters that one rendering, or one text in it, may have
@@ -129,11 +131,27 @@ def searched(value: Any, place: Any) -> None:
 
 
 def as_text(value: Any) -> str:
-    """Return a value as text, charged for before and after it is made."""
+    """Return a value as text, charged for before and after it is made; raises TypeError."""
     measured(value)
     if type(value) is str:
         return value
+    refuse_objects(value)
     return str(measured(str(value)))
+
+
+def refuse_objects(value: Any) -> None:
+    """Raise TypeError for what has no text, such as a method that is not called.
+
+    Python writes where it lies in memory, which is another question in each run.
+    """
+    if isinstance(value, dict):
+        for item in value.values():
+            refuse_objects(item)
+    elif isinstance(value, list | tuple | set | frozenset):
+        for item in value:
+            refuse_objects(item)
+    elif not (value is None or isinstance(value, str | int | float | date | range | Undefined)):
+        raise TypeError(f"puts a {type(value).__name__} into the text. Is '()' missing behind it?")
 
 
 def joined(texts: Iterable[str]) -> str:

@@ -19,6 +19,7 @@ from panel.workspace.render_budget import (
     counted,
     joined,
     measured,
+    refuse_objects,
     searched,
     take,
 )
@@ -103,6 +104,8 @@ def charged(function: Callable[..., Any], name: str = "") -> Callable[..., Any]:
         if name == "unique":
             given[at] = counted(given[at])  # it may look at many before it gives one
         made = function(*given, **options)
+        if made and isinstance(made, str):
+            refuse_objects(given[at])
         if isinstance(made, Iterator):
             return counted(made)
         return measured(made)
