@@ -25,7 +25,7 @@ from panel.frozen.files import (
     write_changed,
 )
 from panel.frozen.verdicts import FrozenAnswer, FrozenVerdict
-from panel.text import composed
+from panel.workspace.tools import slugify
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 line = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
@@ -75,10 +75,9 @@ verdicts = st.builds(
     kept=st.none() | answers,
     digest=line,
 )
-names = st.text(st.characters(exclude_categories=["C"], exclude_characters="/\\."), min_size=1).map(
-    composed
-)
-tools = st.builds(FrozenTool, tool=names, personas=st.dictionaries(names, verdicts, max_size=3))
+slugs = st.text().map(slugify)
+ids = st.from_regex(r"[a-z0-9][a-z0-9-]{0,39}", fullmatch=True)
+tools = st.builds(FrozenTool, tool=slugs, personas=st.dictionaries(ids, verdicts, max_size=3))
 
 
 class Named(type(Path())):  # type: ignore[misc]
@@ -423,14 +422,17 @@ def test_answers_are_read_off_in_order_and_those_kept_with_them() -> None:
     assert list(answers_of([tool])) == [("anvil", "builder", new), ("anvil", "builder", old)]
 
 
-@pytest.mark.parametrize("name", ["../../x", "/x", "a/b", "..", ".a", "a\\b", "a\x1bb", "a\nb"])
-def test_no_name_on_file_is_a_path(name: str) -> None:
+@pytest.mark.parametrize(
+    "name",
+    ["../../x", "/x", "a/b", "..", ".a", "a\\b", "a\x1bb", "a\nb", "é" * 140, "x" * 250, "A b", ""],
+)
+def test_no_name_on_file_is_anything_but_a_slug_or_an_id(name: str) -> None:
     """A former name becomes the name of a page, and of a file that is removed."""
     for file in (
         {"format": 3, "tool": "anvil", "personas": {}, "formerly": [name]},
         {"format": 3, "tool": "anvil", "personas": {name: {}}},
     ):
-        with pytest.raises(WorkspaceError, match="is no name of a tool or persona"):
+        with pytest.raises(WorkspaceError, match=r"is no (slug|persona's id)|is empty"):
             parse_frozen(json.dumps(file), Path("anvil.json"))
 
 

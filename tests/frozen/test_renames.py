@@ -12,7 +12,7 @@ import pytest
 
 from panel.cells.journal import JournalWriter, new_run_id
 from panel.cells.lines import rename_line
-from panel.cells.renames import Rename
+from panel.cells.renames import Kind, Rename
 from panel.frozen.files import FOLDER, FrozenTool, read_frozen
 from panel.frozen.renames import all_renames
 from panel.store.ingest import ingest, opened, rebuild
@@ -301,11 +301,12 @@ def test_the_tools_of_the_workspace_are_not_walked_through_for_each_rename(
     assert tools.walks == 1
 
 
-@pytest.mark.parametrize("was", ["../../old", "Anvil", "a/b", ""])
-def test_a_rename_of_what_is_no_slug_is_left_out(tmp_path: Path, was: str) -> None:
+@pytest.mark.parametrize("of", ["tool", "persona"])
+@pytest.mark.parametrize("was", ["../../old", "Anvil", "a/b", "", "é" * 140, "x" * 250])
+def test_a_rename_of_what_is_no_slug_or_id_is_left_out(tmp_path: Path, of: Kind, was: str) -> None:
     """A journal from elsewhere may hold one; it would come into names of files, and into others."""
     with JournalWriter(tmp_path, new_run_id()) as writer:
-        writer.append(rename_line(Rename("tool", was, "crane")))
+        writer.append(rename_line(Rename(of, was, "crane")))
         writer.append(rename_line(Rename("tool", "anvil", "crane")))
     with opened(tmp_path) as connection:
         assert known_renames(connection) == [Rename("tool", "anvil", "crane")]

@@ -9,7 +9,6 @@ small diff.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
@@ -24,7 +23,9 @@ from panel.hashing import content_hash
 from panel.text import clean_text, composed
 from panel.workspace.documents import Lines, json_lines, parse_yaml, twice
 from panel.workspace.mistakes import shown
+from panel.workspace.personas import is_persona_id
 from panel.workspace.plain_files import decode_text, read_text, write_fresh
+from panel.workspace.tools import is_slug
 from panel.workspace.validation import validate
 
 FOLDER = "verdicts"
@@ -34,14 +35,21 @@ Model = TypeVar("Model", bound=BaseModel)
 T = TypeVar("T")
 
 
-def _no_path(text: str) -> str:
-    if re.search(r"^\.|[/\\\x00-\x1f]", text):
-        raise ValueError(f"{shown(text)} is no name of a tool or persona. Correct it.")
+def _slug(text: str) -> str:
+    if not is_slug(text):
+        raise ValueError(f"{shown(text)} is no slug of a tool. Correct it.")
+    return text
+
+
+def _persona_id(text: str) -> str:
+    if not is_persona_id(text):
+        raise ValueError(f"{shown(text)} is no persona's id. Correct it.")
     return text
 
 
 # Names become names of files: of verdicts that are removed, and of pages.
-Name = Annotated[OneLine, AfterValidator(_no_path)]
+Slug = Annotated[OneLine, AfterValidator(_slug)]
+PersonaId = Annotated[OneLine, AfterValidator(_persona_id)]
 
 
 class FrozenTool(Strict):
@@ -52,11 +60,11 @@ class FrozenTool(Strict):
     """
 
     format: Literal[3] = 3
-    tool: Name
-    formerly: tuple[Name, ...] = ()
+    tool: Slug
+    formerly: tuple[Slug, ...] = ()
     described: OneLine | None = None
     digest: str = ""
-    personas: dict[Name, FrozenVerdict]
+    personas: dict[PersonaId, FrozenVerdict]
 
     def named(self, tool: str, formerly: tuple[str, ...], described: str | None) -> Self:
         """Return the file under a name, with a digest of what it says besides its verdicts."""

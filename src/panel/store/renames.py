@@ -18,7 +18,8 @@ from panel.cells.renames import Kind, Rename
 from panel.decisions import Pair
 from panel.store.checked import Whole
 from panel.store.rows import Row, insert
-from panel.workspace.tools import slugify
+from panel.workspace.personas import is_persona_id
+from panel.workspace.tools import is_slug
 
 BLOCK = 1 << 20  # bytes
 # Tables with the columns tool and persona, and the time at which a row happened.
@@ -141,10 +142,9 @@ def is_rename(line: Row) -> bool:
     except (KeyError, ValueError):
         return False
     names = [line.get("was"), line.get("now")]
-    # Those of tools become names of files, and stand in the files of others.
-    return all(isinstance(each, str) for each in names) and (
-        line["of"] == "persona" or [slugify(str(each)) for each in names] == names
-    )
+    # They become names of files and pages, and stand in the files of others.
+    is_name = is_persona_id if line["of"] == "persona" else is_slug
+    return all(isinstance(each, str) and is_name(each) for each in names)
 
 
 def _rename(line: Row) -> Rename:

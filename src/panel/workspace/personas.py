@@ -98,8 +98,13 @@ def load_personas(folder: Path) -> list[Persona]:
     return sorted(personas, key=lambda persona: (persona.order, persona.id))
 
 
+def is_persona_id(text: str) -> bool:
+    """Whether a text can be a persona's id, and so the name of its file and its page."""
+    return re.fullmatch(r"[a-z0-9][a-z0-9-]{0,39}", text) is not None
+
+
 def _persona(file: Path) -> Persona:
-    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,39}", file.stem):
+    if not is_persona_id(file.stem):
         message = f"the file name {file.stem!r} is not a persona id"
         remedy = "Use a-z, 0-9 and hyphens, at most 40 characters."
         raise WorkspaceError.single(file, None, "", message, remedy)
