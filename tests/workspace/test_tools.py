@@ -544,6 +544,21 @@ def test_an_address_has_at_most_2000_characters(tools: Path, field: str) -> None
     assert "has more than 2000 characters" in problem.message
 
 
+@pytest.mark.parametrize("name", ["t.yaml", "t.md"])
+def test_all_fields_of_a_tool_have_at_most_300000_characters(tools: Path, name: str) -> None:
+    """An address that is written once may stand in very many facts."""
+
+    def text(facts: int) -> str:
+        named = "".join(f"  f{n}: {{value: v, source: *a}}\n" for n in range(facts))
+        fields = MARKDOWN[4:-4] + f"url: &a https://a.example/{'a' * 1_900}\nfacts:\n{named}"
+        listed = "- " + fields.replace("\n", "\n  ") + "description: d\n"
+        return listed if name == "t.yaml" else f"---\n{fields}---\nd\n"
+
+    assert load(tools, name, text(150))
+    (problem,) = refused(tools, name, text(160))
+    assert "has more than 300,000 characters in all of its fields" in problem.message
+
+
 def test_a_slug_looks_at_no_more_of_a_name_than_it_needs() -> None:
     assert calls(lambda: slugify("\ufdfa" * 500)) < 5_000
 

@@ -28,6 +28,7 @@ MOST_LISTED = 50_000  # looked at; a list of them takes a kilobyte for each
 FEW = 5  # lines named of the rows that share a problem
 LONGEST_TEXT = 100_000  # characters of one field
 LONGEST_KEY = 500
+MOST_TEXT = 300_000  # characters of all fields: as many as a Markdown file may have
 UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
 
 
@@ -96,23 +97,34 @@ def validate(model: type[Model], fields: dict[str, Any] | str, file: Path, lines
 
 
 def refuse_long(fields: dict[str, Any], file: Path, lines: Lines) -> None:
-    """Raise WorkspaceError for a text or a key that is longer than any is, before it is looked at.
+    """Raise WorkspaceError for texts or keys that are too long, before they are looked at.
 
-    Composing letters, for one, may make eighteen of each.
+    Composing letters, for one, may make eighteen of each. In a workbook, or by an alias of YAML,
+    a text that is written once may stand in very many fields.
     """
+    size = 0
     waiting: list[tuple[FieldPath, Any]] = [((), fields)]
     while waiting:
         path, group = waiting.pop()
         for key, value in group.items() if type(group) is dict else enumerate(group):
-            if type(key) is str and len(key) > LONGEST_KEY:
-                message = f"the name {shown(key)} has more than {LONGEST_KEY} characters"
-                raise _long(file, lines, path, message)
+            if type(key) is str:
+                size += len(key)
+                if len(key) > LONGEST_KEY:
+                    message = f"the name {shown(key)} has more than {LONGEST_KEY} characters"
+                    raise _long(file, lines, path, message)
             kind = type(value)
             if kind is dict or kind is list:
                 waiting.append(((*path, key), value))
-            elif (kind is str or kind is bytes) and len(value) > LONGEST_TEXT:
-                message = f"has {counted(len(value), 'character')}; the limit is {LONGEST_TEXT:,}"
-                raise _long(file, lines, (*path, key), message)
+            elif kind is str or kind is bytes:
+                size += len(value)
+                if len(value) > LONGEST_TEXT:
+                    message = (
+                        f"has {counted(len(value), 'character')}; the limit is {LONGEST_TEXT:,}"
+                    )
+                    raise _long(file, lines, (*path, key), message)
+            if size > MOST_TEXT:
+                message = f"has more than {MOST_TEXT:,} characters in all of its fields"
+                raise _long(file, lines, (), message)
 
 
 def _long(file: Path, lines: Lines, path: FieldPath, message: str) -> WorkspaceError:
