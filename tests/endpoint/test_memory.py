@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -89,6 +90,14 @@ def test_a_damaged_memory_is_an_empty_one(tmp_path: Path, damage: bytes) -> None
     assert Memory(file).recall(ENDPOINT, TGI) == RequestProfile(native="TGI")
     Memory(file).keep(ENDPOINT, TGI, LEARNED)
     assert Memory(file).recall(ENDPOINT, TGI) == LEARNED
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no pipes with names")
+@pytest.mark.timeout(20)
+def test_what_is_no_plain_file_is_an_empty_memory(tmp_path: Path) -> None:
+    """Opened as a file, a pipe would wait for ever."""
+    os.mkfifo(tmp_path / "endpoints.json")
+    assert Memory(tmp_path / "endpoints.json").recall(ENDPOINT, Server("vllm")).adapted() == ()
 
 
 def test_a_place_that_takes_no_file_is_no_error(tmp_path: Path) -> None:

@@ -173,6 +173,16 @@ def test_a_file_that_is_no_recording_is_refused(
     assert said in done.err and "Traceback" not in done.err
 
 
+@pytest.mark.timeout(60)
+def test_a_recording_of_one_line_without_end_is_not_read_without_end(
+    mocked: Space, panel: Panel
+) -> None:
+    """As a link to a device in a branch is."""
+    (mocked.root / "zeros.jsonl").symlink_to("/dev/zero")
+    done = panel("run", "--replay", "zeros.jsonl", cwd=mocked.root)
+    assert done.code == 2 and "zeros.jsonl" in done.err
+
+
 def test_record_and_replay_exclude_each_other(mocked: Space, panel: Panel, tape: Path) -> None:
     done = panel("run", "--replay", tape, "--record", tape, cwd=mocked.root)
     assert done.code == 2 and "name one of them" in done.err

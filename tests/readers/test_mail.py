@@ -252,6 +252,15 @@ def test_mails_wait_in_private_files_and_go_out_once(tmp_path: Path, box: Mailbo
     assert box.taken[0][1]["From"] == "The Panel <panel@verdicts.example>"
 
 
+@pytest.mark.skipif(os.name == "nt", reason="no pipes with names")
+@pytest.mark.timeout(20)
+def test_a_pipe_in_the_place_of_a_mail_is_an_error_and_not_waited_for(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path)
+    os.mkfifo(tmp_path / "x.eml")
+    with pytest.raises(JournalError, match="not a plain file"):
+        outbox.flush(None)
+
+
 def test_what_cannot_go_out_waits_and_what_bounced_or_is_too_old_is_deleted(
     tmp_path: Path, box: Mailbox
 ) -> None:

@@ -43,6 +43,17 @@ def page(turn: int) -> bytes:
     return style + letter * (1000 + 131 * (turn * 7919 % 997))
 
 
+@pytest.mark.skipif(os.name == "nt", reason="no pipes with names")
+@pytest.mark.timeout(20)
+def test_what_is_no_plain_file_is_written_over_and_not_read(tmp_path: Path) -> None:
+    """Nor a link to a device, whose size is that of an empty file."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "zeros").symlink_to("/dev/zero")
+    for name in ("pipe", "zeros"):
+        assert write_if_changed(tmp_path / name, b"") and not write_if_changed(tmp_path / name, b"")
+        assert (tmp_path / name).read_bytes() == b"" and not (tmp_path / name).is_symlink()
+
+
 @pytest.mark.slow
 def test_every_answer_is_of_one_publication_under_constant_republishing(site: Served) -> None:
     file, over = site.folder / "index.html", threading.Event()

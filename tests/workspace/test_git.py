@@ -370,6 +370,11 @@ def test_a_name_whose_commit_is_lost_is_not_called_unknown(kept: Space) -> None:
 
 def test_a_damaged_repository_is_never_one_in_which_nothing_differs(kept: Space) -> None:
     """Whatever is asked of it, git's own reason comes back."""
+    verdict = kept.root / "verdicts/anvil.json"
+    verdict.parent.mkdir(exist_ok=True)
+    verdict.write_bytes((kept.root / "tools/anvil.md").read_bytes())  # one content, one object
+    commit(kept.root)
+    verdict.unlink()
     edit(kept.root / "tools/anvil.md", "reads JSON", "eats JSON")
     blob = git(kept.root, "rev-parse", "HEAD:tools/anvil.md").strip()
     file = kept.root / ".git/objects" / blob[:2] / blob[2:]
@@ -378,7 +383,7 @@ def test_a_damaged_repository_is_never_one_in_which_nothing_differs(kept: Space)
     for ask in (
         lambda: changed_files(kept.root, "HEAD", None),
         lambda: changed_lines(kept.root, "HEAD", None, "tools"),
-        lambda: changed_contents(kept.root, "HEAD", "tools", kept.root / "tools"),
+        lambda: changed_contents(kept.root, "HEAD", "verdicts", kept.root / "verdicts"),
         lambda: laid_out(kept.root, "HEAD"),
     ):
         with pytest.raises(UsageError, match=r"inflate|corrupt|unable to"):
@@ -527,12 +532,18 @@ def test_only_what_differs_from_a_folder_is_read_from_git(tmp_path: Path, method
         (folder / name).write_bytes(b"then\r\n\n")
     (folder / "empty.json").touch()
     (folder / "link.json").symlink_to("same.json")
+    (folder / "no-verdict").touch()
+    (folder / "outside.json").write_bytes(b"then\r\n\n")
     commit(root)
+    (folder / "outside.json").unlink()
+    (tmp_path / "elsewhere").write_bytes(b"then\r\n\n")
+    (folder / "outside.json").symlink_to(tmp_path / "elsewhere")
     (folder / "other.json").write_bytes(b"now\n")
     (folder / "gone.json").unlink()
     (folder / "new.json").write_bytes(b"now\n")
     found = changed_contents(root, "HEAD", "verdicts", folder)
     assert found == {"same.json": None, "other.json": b"then\r\n\n", "gone.json": b"then\r\n\n",
-                     "ümlaut.json": None, "empty.json": None}  # fmt: skip
+                     "outside.json": b"then\r\n\n", "ümlaut.json": None,
+                     "empty.json": None}  # fmt: skip
     whole = changed_contents(root, "HEAD", "verdicts", None)
     assert whole.keys() == found.keys() and whole["same.json"] == b"then\r\n\n"

@@ -124,8 +124,6 @@ def _read_at(
     found = {}
     for name, content in sorted(changed_contents(root, commit, part, own).items()):
         file = Path(f"{word}:{part}") / name
-        if file.suffix != ".json":
-            continue
         try:
             slug = composed(file.stem)
             found[slug] = (

@@ -29,6 +29,7 @@ from panel.workspace.addresses import endpoint_address, is_loopback
 from panel.workspace.catalogue import pinned
 from panel.workspace.endpoints import configured_endpoints, resolve_endpoint, served_here
 from panel.workspace.loading import RUNS, WorkspaceFiles, find_root, load_workspace
+from panel.workspace.plain_files import read_bytes
 from panel.workspace.presets import EMBEDDED, PRESETS
 from panel.workspace.settings import Settings
 from panel.workspace.settings_edit import Edit, Values, put_in_place, with_values
@@ -241,7 +242,7 @@ def _with_model(root: Path, settings: Settings, choice: Choice, yes: bool) -> Ch
 def _edited(root: Path, choice: Choice) -> Edit:
     """Return panel.toml as it will be: the endpoint's table, and that it is meant where unclear."""
     file = root / FILE
-    source = file.read_bytes().decode("utf-8-sig")
+    source = read_bytes(file).decode("utf-8-sig")
     table: Values = {("endpoints", choice.endpoint): choice.values}
     edit = with_values(source, table)
     if configured_endpoints(settings_of(file, edit.text)) != [choice.endpoint]:

@@ -11,10 +11,11 @@ from typing import Any
 from panel.endpoint.client import Client
 from panel.endpoint.output_modes import RequestProfile, native_form
 from panel.endpoint.servers import Server, identify
+from panel.errors import WorkspaceError
 from panel.hashing import text_hash
 from panel.text import utc
 from panel.workspace.endpoints import Endpoint
-from panel.workspace.plain_files import write_fresh
+from panel.workspace.plain_files import read_bytes, write_fresh
 from panel.workspace.scaffold import make_runs
 
 KNOWN_FOR = timedelta(days=1)  # after which it is looked again: servers are updated, ports reused
@@ -88,8 +89,8 @@ class Memory:
 
     def _read(self) -> dict[str, Any]:
         try:
-            known = json.loads(self._file.read_text())
-        except (OSError, ValueError, RecursionError):
+            known = json.loads(read_bytes(self._file))
+        except (WorkspaceError, ValueError, RecursionError):
             return {}
         return known if isinstance(known, dict) else {}
 

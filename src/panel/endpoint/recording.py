@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict, deque
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Self, TextIO
 
@@ -24,6 +25,7 @@ from panel.endpoint.responses import RawResponse
 from panel.endpoint.servers import Server
 from panel.errors import UsageError
 from panel.hashing import content_hash
+from panel.workspace.plain_files import LARGEST
 
 FORMAT = 1
 HEADERS = ("content-type", "location")  # the ones that matter for what an answer means
@@ -128,7 +130,8 @@ class ReplayClient:
 def _lines(file: Path) -> Iterator[dict[str, Any]]:
     try:
         with file.open("rb") as stream:
-            for number, raw in enumerate(stream, 1):
+            # A device may give one line without end.
+            for number, raw in enumerate(iter(partial(stream.readline, LARGEST), b""), 1):
                 if not raw.endswith(b"\n"):  # cut off by a kill: its answer was never used
                     return
                 try:

@@ -24,7 +24,7 @@ from panel.text import clean_text, composed
 from panel.workspace.documents import Lines, json_lines, parse_yaml, twice
 from panel.workspace.mistakes import shown
 from panel.workspace.personas import is_persona_id
-from panel.workspace.plain_files import decode_text, read_text, write_fresh
+from panel.workspace.plain_files import decode_text, read_bytes, read_text, write_fresh
 from panel.workspace.tools import is_slug
 from panel.workspace.validation import validate
 
@@ -257,7 +257,7 @@ def write_changed(folder: Path, texts: Mapping[str, str]) -> list[str]:
             left.unlink(missing_ok=True)
         for name, text in texts.items():
             file = folder / name
-            if file.is_file() and file.read_bytes().replace(b"\r\n", b"\n") == text.encode():
+            if file.is_file() and read_bytes(file).replace(b"\r\n", b"\n") == text.encode():
                 continue  # line ends are git's affair, where it is set to change them
             fresh = folder / f".{name}.new"
             write_fresh(fresh, text.encode())

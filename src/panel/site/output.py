@@ -17,7 +17,7 @@ from typing import Any
 
 from panel.cells.vote_ids import is_vote_id
 from panel.errors import UsageError, WorkspaceError
-from panel.workspace.plain_files import not_utf8, read_bytes, read_text, write_fresh
+from panel.workspace.plain_files import not_utf8, open_plain, read_bytes, read_text, write_fresh
 from panel.workspace.tools import is_slug
 
 MANIFEST = ".panel-site.json"
@@ -169,7 +169,8 @@ def keep_manifest(out: Path, now: Standing, base_url: str | None = None) -> None
 def differs(file: Path, content: bytes) -> bool:
     """Whether a file has another content, or is not there."""
     try:
-        return file.stat().st_size != len(content) or file.read_bytes() != content
+        with open_plain(file) as stream:
+            return stream.read(len(content) + 1) != content
     except OSError:
         return True
 

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-from panel.errors import UsageError
+from panel.errors import UsageError, WorkspaceError
 from panel.workspace.git import PARTS, commit_at, run_git, said, words
-from panel.workspace.plain_files import LARGEST
+from panel.workspace.plain_files import LARGEST, read_bytes
 
 _PLAIN_FILES = (b"100644", b"100755")
 MOST_BYTES = 4 * 1024**3  # of all files of a revision, which are written to a temporary folder
@@ -121,7 +121,7 @@ def _asked(
 def changed_contents(
     root: Path, commit: str, part: str, folder: Path | None
 ) -> dict[str, bytes | None]:
-    """Return what each file of ``part`` of the workspace was at a commit, by the file's name.
+    """Return what each .json of ``part`` of the workspace was at a commit, by the file's name.
 
     None: the same as in ``folder``, byte for byte; only the others are read from git. Files in
     folders further down are left out. Raises UsageError as workspace_at does.
@@ -129,7 +129,7 @@ def changed_contents(
     there = {
         path.rpartition("/")[2]: blob
         for path, blob in _listed(root, commit, [part]).items()
-        if path.rpartition("/")[0] == part
+        if path.rpartition("/")[0] == part and PurePosixPath(path).suffix == ".json"
     }
     same = {name for name, blob in there.items() if folder and _has_id(folder / name, blob)}
     others = {f"{part}/{name}": blob for name, blob in there.items() if name not in same}
@@ -140,8 +140,8 @@ def changed_contents(
 def _has_id(file: Path, blob: str) -> bool:
     """Whether git would give a file's content, unfiltered, this id."""
     try:
-        content = file.read_bytes()
-    except OSError:
+        content = read_bytes(file)
+    except WorkspaceError:
         return False
     method = hashlib.sha1 if len(blob) == 40 else hashlib.sha256  # as the repository has chosen
     return method(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest() == blob

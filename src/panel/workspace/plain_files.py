@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from contextlib import suppress
+from io import BufferedReader
 from pathlib import Path
 from typing import NoReturn
 
@@ -117,10 +119,10 @@ def read_bytes(file: Path) -> bytes:
     if file != STDIN:
         refuse_link(file)
     try:
-        with open(file, "rb", opener=_without_waiting) as handle:
+        with _open_without_waiting(file) as handle:
             if file == STDIN:
                 os.set_blocking(handle.fileno(), True)
-            elif not stat.S_ISREG(os.fstat(handle.fileno()).st_mode):
+            elif not _is_plain(handle):
                 _refuse_special(file)
             raw = handle.read(LARGEST + 1)
     except OSError as error:
@@ -134,13 +136,27 @@ def read_bytes(file: Path) -> bytes:
     return raw
 
 
+def open_plain(file: Path | str) -> BufferedReader:
+    """Open a plain file of any size; raises OSError, and at once for a pipe or a device."""
+    handle = _open_without_waiting(file)
+    if not _is_plain(handle):
+        handle.close()
+        raise OSError(errno.EINVAL, "it is not a plain file", str(file))
+    return handle
+
+
 def _refuse_special(file: Path) -> NoReturn:
     what = ("is not a plain file", "Put a file there, or remove it.")
     raise WorkspaceError.single(file, None, "", *what)
 
 
-def _without_waiting(path: str, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # a pipe waits for its writer
+def _open_without_waiting(file: Path | str) -> BufferedReader:
+    more = getattr(os, "O_NONBLOCK", 0)  # a pipe waits for its writer
+    return open(file, "rb", opener=lambda path, flags: os.open(path, flags | more))
+
+
+def _is_plain(handle: BufferedReader) -> bool:
+    return stat.S_ISREG(os.fstat(handle.fileno()).st_mode)
 
 
 def read_text(file: Path, resolve: str = RESOLVE) -> str:

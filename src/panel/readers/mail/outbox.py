@@ -20,7 +20,7 @@ from panel.readers.community.addresses import parse_address
 from panel.readers.community.ledger import write_private, writing_to
 from panel.readers.mail.message import POLICY, WIRE, address_header, one_line
 from panel.readers.mail.smtp import MailError, SmtpSender
-from panel.workspace.plain_files import sync_folder
+from panel.workspace.plain_files import open_plain, sync_folder
 
 FOLDER = "outbox"
 KEPT = timedelta(days=7)  # as long as the links in them are valid
@@ -195,7 +195,8 @@ class Outbox:
 
 def _read(file: Path) -> Waiting | None:
     """Return a waiting mail; None where the file holds none to a single address."""
-    message = email.message_from_bytes(file.read_bytes(), policy=POLICY)
+    with open_plain(file) as stream:
+        message = email.message_from_binary_file(stream, policy=POLICY)
     try:
         to = parse_address(str(message["To"]))
     except (UsageError, ValueError, IndexError, AttributeError):  # the parser's own, for ruins

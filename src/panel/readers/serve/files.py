@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from panel.readers.serve.guard import POLICY
+from panel.workspace.plain_files import open_plain
 
 CHUNK = 64 * 1024  # bytes
 # A file may change again in the second it was written in, and a date would not tell.
@@ -38,14 +38,8 @@ class OpenFile:
     @classmethod
     def of(cls, path: str) -> OpenFile:
         """Open a file; raises OSError, IsADirectoryError for a folder."""
-        # A pipe without a writer would wait for ever.
-        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
-        file = open(path, "rb", opener=lambda name, _flags: os.open(name, flags))  # noqa: SIM115
-        state = os.fstat(file.fileno())
-        if not stat.S_ISREG(state.st_mode):
-            file.close()
-            raise OSError(f"{path} is no regular file")
-        return cls(file, state)
+        file = open_plain(path)
+        return cls(file, os.fstat(file.fileno()))
 
     @property
     def key(self) -> tuple[int, int, int]:

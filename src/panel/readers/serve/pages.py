@@ -20,6 +20,7 @@ from starlette.types import Receive, Scope, Send
 from panel.errors import UsageError
 from panel.readers.serve.files import FileAnswer, OpenFile
 from panel.readers.serve.guard import POLICY, content_policy
+from panel.workspace.plain_files import open_plain
 
 # The files of a site. Anything else in the folder is not meant for readers.
 TEXTS = frozenset({".html", ".xml", ".json", ".txt", ".webmanifest"})
@@ -134,7 +135,7 @@ class _Seen:
 def leads_on(file: Path) -> bool:
     """Whether a page is that of an old address; one that has just gone is none either."""
     try:
-        with file.open("rb") as page:
+        with open_plain(file) as page:
             return _MOVED.match(page.read(HEAD)) is not None
     except OSError:
         return True
