@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -417,6 +418,28 @@ def test_a_file_that_was_changed_or_is_gone_is_not_submitted(
     file.unlink()
     assert panel("batch", "submit", cwd=space.root).code == 2
     assert openai.calls == [] and len(pending(space)) == 8
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="no pipes with names")
+@pytest.mark.timeout(60)
+def test_a_file_outside_runs_is_sent_once_somebody_names_it_and_only_a_plain_one(
+    panel: Panel, space: Space, openai: BatchService, tmp_path: Path
+) -> None:
+    """The journal names it, which may be a stranger's."""
+    told = panel("batch", "export", "--out", str(tmp_path / "asked"), cwd=space.root)
+    assert "'panel batch submit' with their names" in told.out
+    [file] = (tmp_path / "asked").iterdir()
+    [why] = batch(panel, space, "submit")["left"].values()
+    assert f"{str(file)!r} is not in runs/" in why and openai.calls == []
+    content = file.read_bytes()
+    file.unlink()
+    os.mkfifo(file)
+    refused = panel("batch", "submit", str(file), cwd=space.root)
+    assert refused.code == 2 and "it is not a plain file" in refused.err and openai.calls == []
+    file.unlink()
+    file.write_bytes(content)
+    assert len(batch(panel, space, "submit", str(file))["made"]) == 1
 
 
 @pytest.mark.slow

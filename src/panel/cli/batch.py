@@ -31,6 +31,7 @@ from panel.store.batches import StoredBatch
 from panel.text import counted, in_words
 from panel.workspace.experiments import load_experiment
 from panel.workspace.loading import WorkspaceFiles
+from panel.workspace.plain_files import inside
 
 app = typer.Typer(rich_markup_mode=None)
 batch = typer.Typer(
@@ -74,7 +75,8 @@ def export(
         batches.export(workspace, prepared, _SILENT, files)
         if not as_json and prepared.plan.pending:
             print_estimate(prepared.estimate)
-    _print_written(files.written, as_json)
+    apart = out_folder is not None and not inside(workspace.runs, out_folder)
+    _print_written(files.written, as_json, " with their names" if apart else "")
 
 
 _SILENT = ProgressReporter(lambda _stats: None, note)
@@ -92,7 +94,7 @@ def _export_arms(workspace: WorkspaceFiles, name: str, files: BatchFiles, no_det
         ask_arms(workspace, protocol_of(found), arms, Asking(_SILENT, workers=Workers(files=files)))
 
 
-def _print_written(written: Sequence[WrittenFile], as_json: bool) -> None:
+def _print_written(written: Sequence[WrittenFile], as_json: bool, named: str) -> None:
     if as_json:
         print_json([{**asdict(each), "file": str(each.file)} for each in written])
         return
@@ -102,14 +104,15 @@ def _print_written(written: Sequence[WrittenFile], as_json: bool) -> None:
     for each in written:
         size = f"{counted(each.requests, 'request')}, {each.bytes / 1_000_000:,.1f} MB"
         say(f"{each.file}: {size}.")
-    say("'panel batch submit' sends them to the service; or have another program answer them.")
+    submit = f"'panel batch submit'{named}"
+    say(f"{submit} sends them to the service; or have another program answer them.")
 
 
 @batch.command()
 def submit(
     files: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="FILE", help="Of 'panel batch export'; all when none."),
+        typer.Argument(metavar="FILE", help="Of 'panel batch export'; all in runs/ when none."),
     ] = None,
     anyway: Annotated[
         bool,

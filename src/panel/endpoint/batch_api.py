@@ -21,6 +21,7 @@ from panel.endpoint.responses import RawResponse
 from panel.endpoint.transfers import Load, TransferClient
 from panel.errors import EndpointError
 from panel.text import clean_text
+from panel.workspace.plain_files import open_plain
 from panel.workspace.presets import BatchService
 
 MARK = "panel_batch"  # the name in a batch's metadata by which it is found again
@@ -96,7 +97,7 @@ class BatchApi:
         """Send a file of requests up; return its id there."""
 
         async def send() -> RawResponse:
-            with file.open("rb") as opened:  # anew for each try
+            with open_plain(file) as opened:  # anew for each try
                 form = {"purpose": "batch", "file": (called, opened)}
                 load = Load(form=form, seconds=FILE_SECONDS)
                 return await self._client.transfer("POST", "/files", load)

@@ -31,8 +31,13 @@ from panel.store.ingest import opened
 from panel.text import counted
 from panel.workspace.endpoints import Endpoint
 from panel.workspace.loading import WorkspaceFiles
+from panel.workspace.plain_files import inside, open_plain
 
 ONE_DAY = timedelta(days=1)  # by which the clocks of two machines surely do not differ
+
+
+# A journal that came from elsewhere may name any file of this machine.
+_ELSEWHERE = "{!r} is not in runs/. If it is yours, name it: 'panel batch submit FILE'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +54,9 @@ def submit(
 ) -> Submitted:
     """Send files up and have batches made of them, those first whose sending was cut off.
 
-    wanted: files; none for all that were not sent, the newest first. anyway: also files whose
-    requests were answered since, or wait in another batch. Raises EndpointError, UsageError,
-    JournalError, StoreBusyError.
+    wanted: files; none for all in ``runs/`` that were not sent, the newest first. anyway: also
+    files whose requests were answered since, or wait in another batch. Raises EndpointError,
+    UsageError, JournalError, StoreBusyError.
     """
     done = Submitted([], [], {})
     with batch_journal(workspace) as journal:
@@ -63,6 +68,9 @@ def submit(
                 if wanted:
                     raise
                 done.left[batch.batch] = str(error)
+                continue
+            if not wanted and not inside(workspace.runs, _place(workspace, batch)):
+                done.left[batch.batch] = _ELSEWHERE.format(batch.file)
                 continue
             with run_lock(workspace.runs, ModelIdentity(endpoint.name, endpoint.model)):
                 unsent = batch.state == "written" and not anyway
@@ -176,7 +184,7 @@ def _unchanged(workspace: WorkspaceFiles, batch: StoredBatch) -> Path:
     """Return the file of a batch; raises UsageError where it is not as it was written."""
     file = _place(workspace, batch)
     try:
-        with file.open("rb") as opened_file:
+        with open_plain(file) as opened_file:
             same = hashlib.file_digest(opened_file, "sha256").hexdigest() == batch.file_hash
     except OSError as error:
         raise UsageError(
