@@ -11,6 +11,7 @@ from panel.site.build import build
 from tests.support.editors import do
 from tests.support.readers_server import Served, serving
 from tests.support.seed_takes import CODESTRAL, MISTRAL
+from tests.support.site_pages import made_up
 from tests.support.site_publication import seed_publication
 from tests.support.space import Panel, Space
 
@@ -33,6 +34,17 @@ def test_every_published_tool_can_be_voted_on_and_nothing_else(site: Served) -> 
     assert site.vote(CODESTRAL, "skip", cookie).status == 200
     assert site.vote("index", "ship", cookie).status == 404
     assert site.vote(f"{MISTRAL}-vs-{CODESTRAL}", "ship", cookie).status == 404
+
+
+@pytest.mark.slow
+def test_a_page_of_a_list_is_no_tool(tmp_path: Path) -> None:
+    build(made_up(30), tmp_path / "out")
+    pages = [file.stem for file in (tmp_path / "out").rglob("*2.html")]
+    with serving(tmp_path) as served:
+        assert served.vote("t002", "ship").status == 200
+        lists = [each for each in (*pages, "page-2") if not each.startswith("t0")]
+        assert "tools-2" in lists
+        assert {served.vote(each, "ship").status for each in lists} == {404}
 
 
 @pytest.mark.slow

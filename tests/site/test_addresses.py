@@ -68,4 +68,4 @@ def test_addresses_are_encoded_and_relative() -> None:
     assert root_of("index.html") == "" and root_of("a/b/2.html") == "../../"
     assert listing_path("tags", "x", 2) == "tags/x/2.html"
     assert numbered_path("tools.html", 1) == "tools.html"
-    assert numbered_path("tools.html", 3) == "tools/page-3.html"
+    assert numbered_path("tools.html", 3) == "tools-3.html"

@@ -49,7 +49,7 @@ def test_a_list_can_be_read_in_other_orders_over_all_its_pages() -> None:
     """The pages of each order hold every tool once, and are no pages of their own to engines."""
     files = files_of(_mixed(50))
     for order in ("most-ship", "newest", "price-checked"):
-        rest = [files[f"sorted/{order}/tools/page-{n}.html"] for n in (2, 3)]
+        rest = [files[f"sorted/{order}/tools-{n}.html"] for n in (2, 3)]
         pages = [files[f"sorted/{order}/tools.html"], *rest]
         names = [name for content in pages for name in _names(content)]
         assert sorted(names) == [f"T{n:03}" for n in range(50)] != names
@@ -63,11 +63,32 @@ def test_a_list_in_another_order_is_marked_in_the_menu() -> None:
     files = files_of(_mixed(50))
     for path, word in (
         ("sorted/newest/tools.html", "Tools"),
-        ("sorted/newest/tools/page-2.html", "Tools"),
+        ("sorted/newest/tools-2.html", "Tools"),
         ("sorted/most-ship/categories/developer-tools.html", "Categories"),
     ):
         menu = files[path].decode().partition('aria-label="Site"')[2].partition("</nav>")[0]
         assert re.findall(r'aria-current="(\w+)">([^<]+)<', menu) == [("true", word)], path
+
+
+@pytest.mark.slow
+def test_no_tool_or_category_takes_the_address_of_a_list() -> None:
+    base = made_up(50)
+    slugs = ("page-2", "tools-2", "page", "index", *(f"t-{n}" for n in range(46)))
+    named = zip(base.tools, slugs, strict=True)
+    tools = tuple(
+        replace(
+            each,
+            tool=each.tool.model_copy(update={"slug": slug, "category": f"Page {n % 25}"}),
+            card=replace(each.card, tool=slug),
+        )
+        for n, (each, slug) in enumerate(named)
+    )
+    files = files_of(replace(base, tools=tools))
+    assert {f"tools/{slug}.html" for slug in slugs} == {
+        path for path in files if path.startswith("tools/") and path.endswith(".html")
+    }
+    names = [name for n in ("", "-2", "-3") for name in _names(files[f"tools{n}.html"])]
+    assert sorted(names) == [f"T{n:03}" for n in range(50)]
 
 
 def test_each_order_puts_what_it_names_first() -> None:

@@ -273,7 +273,7 @@ def test_nowhere_on_a_site_is_there_a_percentage_of_a_demo_model() -> None:
 @pytest.mark.slow
 def test_long_lists_are_spread_over_pages_that_hold_everything_once() -> None:
     files = files_of(made_up(100))
-    parts = [files["tools.html"], *(files[f"tools/page-{n}.html"] for n in range(2, 6))]
+    parts = [files["tools.html"], *(files[f"tools-{n}.html"] for n in range(2, 6))]
     names = [re.findall(r">(T\d{3})</a>", part.decode()) for part in parts]
     assert [*itertools.chain(*names)] == [f"T{n:03}" for n in range(100)]
     assert max(map(len, names)) == 24

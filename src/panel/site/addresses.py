@@ -44,8 +44,11 @@ def listing_path(kind: str, slug: str, page: int = 1) -> str:
 
 
 def numbered_path(path: str, page: int) -> str:
-    """Return the file of one page (from 1) of a list whose first page is ``path``."""
-    return path if page == 1 else f"{path.removesuffix('.html')}/page-{page}.html"
+    """Return the file of one page (from 1) of a list whose first page is ``path``.
+
+    All are in the root, where nothing is called after a tool or a category.
+    """
+    return path if page == 1 else f"{path.removesuffix('.html')}-{page}.html"
 
 
 def sorted_path(order: str, path: str) -> str:
