@@ -31,6 +31,14 @@ def clean(text: str) -> str:
     return _UNSEEN.sub("", text)
 
 
+def seen(text: str, begin: int, end: int) -> Iterator[tuple[int, int]]:
+    """Yield the places, between two, of what ``clean`` leaves of a text."""
+    for sign in _UNSEEN.finditer(text, begin, end):
+        yield begin, sign.start()
+        begin = sign.end()
+    yield begin, end
+
+
 MOST_MARKS = 30  # on one letter; "stream-safe" in Unicode's words (UAX #15)
 # Marks are no letters, but for two of half-width Katakana.
 _SIGNS = re.compile(rf"[\W\uff9e\uff9f]{{{MOST_MARKS + 1},}}")
@@ -112,12 +120,31 @@ def one_line(text: str) -> str:
 
 
 _JOIN = "\u00ad"  # a soft hyphen: stands in a word, and is no part of it
+# Tags that only format, with attributes that say nothing. Pages show all tags as text, so any
+# other is words, as "<not>" is, and so are those that strike words out. Comments are words, too.
+_ATTRIBUTES = r"""(?:\s{1,9}(?:
+    (?:href|src)\s?=\s?(?P<mark>["']?)(?:https?://|mailto:|[#/])[^\s"'<>]{0,300}(?P=mark)
+    |(?:width|height|border)\s?=\s?["']?\d{1,5}(?:px|%)?["']?
+    |(?:v?align)\s?=\s?["']?(?:left|right|center|top|middle|bottom)["']?
+    |target\s?=\s?["']?_blank["']?
+    |rel\s?=\s?["'](?:\s?(?:nofollow|noopener|noreferrer|ugc)){1,4}["']
+    )){0,9}\s{0,9}/?>"""
+_TAGS = re.compile(
+    rf"""(?P<inline></?(?:a|abbr|b|big|code|em|font|i|ins|kbd|mark|q|small|span|strong|sub|sup|tt|u
+    |var|wbr){_ATTRIBUTES})
+    |(?P<block></?(?:article|blockquote|br|center|dd|details|div|dl|dt|figure|footer|h[1-6]|header
+    |hr|img|li|main|ol|p|pre|section|summary|table|tbody|td|tfoot|th|thead|tr|ul)
+    {_ATTRIBUTES.replace("mark>", "sign>").replace("=mark", "=sign")})
+    |&(?:amp|lt|gt|quot|apos|nbsp|[mn]dash|hellip|[lr][sd]quo|[lr]aquo|bull|middot);""",
+    re.I | re.X,
+)
+# What writes it in Markdown, where a quote was copied with it.
 _MARKS = re.compile(
-    r"(?P<inline></?(?:a|abbr|b|big|code|del|em|font|i|ins|kbd|mark|q|s|small|span|strong|sub|sup|tt|u"
-    r"|var|wbr)\b[^<>]{0,300}>)"
-    r"|(?P<block></?[a-z][^<>]{0,300}>|<!--(?:[^-]|-(?!->)){0,300}-->)"
-    r"|(?P<link>(?<=\])\([^()\s]{0,500}(?: \"[^\"]{0,100}\")?\))"
+    r"(?P<link>(?<=\])(?:\([^()\s]{0,500}(?:\ (?:\"[^\"]{0,100}\"|'[^']{0,100}'))?\)"
+    r"|\[[^\[\]]{0,100}\]))"
     r"|(?P<entity>&(?:\#\d{1,7}|\#x[0-9a-f]{1,6}|[a-z]{2,8}\d{0,2});)"
+    r"|(?P<struck>~~[^~\n]{1,300}~~)"
+    r"|(?P<fence>(?:^|(?<=\n))\ {0,3}(?:```|~~~)[^`\n]{0,100})"
     r"|(?P<quoted>(?:^|(?<=\n))>)",
     re.I,
 )
@@ -130,15 +157,27 @@ _EMPHASIS = re.compile(
 )
 
 
+def without_tags(text: str, keep_length: bool = False) -> str:
+    """Return a text without the tags that only format, and with such entities as are no words."""
+
+    def plain(tag: re.Match[str]) -> str:
+        sign = "" if tag["inline"] else " " if tag["block"] else html.unescape(tag[0])
+        if not keep_length:
+            return sign
+        return sign.ljust(len(tag[0]), _JOIN if sign != " " else " ")
+
+    return _TAGS.sub(plain, text) if "<" in text or "&" in text else text
+
+
 def without_markup(text: str) -> str:
-    """Return a text of the same length without tags, targets of links and entities."""
+    """Return a text without such tags, targets of links, struck words and entities."""
 
     def plain(mark: re.Match[str]) -> str:
         if mark["entity"]:
-            return html.unescape(mark[0])[:1].ljust(len(mark[0]), _JOIN)
-        return (_JOIN if mark["inline"] else " ") * len(mark[0])
+            return html.unescape(mark[0])
+        return "" if mark["link"] else " "
 
-    return _MARKS.sub(plain, text)
+    return _MARKS.sub(plain, without_tags(text))
 
 
 def legible(text: str) -> str:

@@ -15,12 +15,11 @@ from rapidfuzz import fuzz
 
 from panel.checks.findings import Finding, Severity, Span, Subject, whole
 from panel.checks.folding import folded
-from panel.checks.shown import DESCRIPTION, ShownSource, shown_source
+from panel.checks.shown import ShownSource, shown_source
 from panel.checks.source import ById
 from panel.checks.wordings import differs, kept
-from panel.text import legible
 from panel.workspace.passages import picked
-from panel.workspace.reading import SENTENCE_END, Reading, readings
+from panel.workspace.reading import SENTENCE_END, Reading, page_reading, quoted
 from panel.workspace.tools import Tool
 
 CLOSE = 85.0  # percent of letters in common that make two passages the same one
@@ -35,7 +34,7 @@ PIECE = 3  # words of a line that is quoted beside another, unless it has its la
 _ELLIPSIS = re.compile(r"[\[(]?(?:\. ?\. ?\.|…|⋯)[\])]?")
 _EDGES = " .,;:!?'\"()[]*_-"
 _DENIED = re.compile(r"\b(?:not?|non|never|none|nor|without|cannot|hardly|\w+n't)\b")
-_DENIES = re.compile(r"(?:not|non|never|n['’]t|^)\W*$", re.I)  # or says nothing
+_DENIES = re.compile(r"(?:not|non|never|n['’]t|^|\0)\W*$", re.I)  # or says nothing
 _BLANK, _STOPS = ("", " "), ".,;:!?"
 _LABELS = "Name|Tagline|Category|Entry price|Plan|Released"
 _LINES = re.compile(rf"[\n;|]|[.,]? (?=(?:{_LABELS}): )")
@@ -69,15 +68,19 @@ def find_quote(quote: str, tool: Tool) -> FoundQuote | None:
     with small slips; see ``locate_evidence``.
     """
     source = shown_source(tool)
-    begin = next(field.start for field in source.fields if field.label == DESCRIPTION)
-    for start in (begin, 0):
-        if stands := _stands(quote, source.text, start, near=False):
-            return _found(quote, source, _undenied(quote, source.text, stands))
-    if spans := _lines(quote, source):
-        words = " … ".join(legible(source.text[slice(*span)]) for span in spans)
-        return FoundQuote(spans, words, exact=True, altered=False)
-    stands = _stands(quote, source.text, 0, near=True)
-    return _found(quote, source, stands) if stands else None
+    reading = _reading(source)
+    for start in (source.description.start, 0):
+        if stands := _stands(quote, reading, start, near=False):
+            return _found(quote, _undenied(quote, reading, stands))
+    if stands := _lines(quote, source):
+        return _as_shown(stands, exact=True, altered=False)
+    stands = _stands(quote, reading, 0, near=True)
+    return _found(quote, stands) if stands else None
+
+
+def _reading(source: ShownSource) -> Reading:
+    start = source.description.start
+    return page_reading(source.text, start, start + len(source.description.text))
 
 
 def published_quotes(quotes: tuple[str, ...], tool: Tool) -> tuple[str, ...]:
@@ -97,7 +100,7 @@ def locate_evidence(quote: str, description: str) -> Span | None:
     words left out. Small slips are forgiven. A quote with a changed number or an added "not"
     is still located; ``check_evidence`` reports it.
     """
-    stands = _stands(quote, description, 0, near=True)
+    stands = _stands(quote, page_reading(description), 0, near=True)
     return (stands[0].span[0], stands[-1].span[1]) if stands else None
 
 
@@ -113,6 +116,10 @@ class _Stand:
     @property
     def span(self) -> Span:
         return self.reading.back(self.first, self.last)
+
+    @property
+    def shown(self) -> str:
+        return self.reading.shown(self.first, self.last)
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -132,50 +139,52 @@ def _letter_for_letter(quote: str, line: str) -> bool:
     return whole_words and not _DENIES.search(before)
 
 
-def _found(quote: str, source: ShownSource, stands: list[_Stand]) -> FoundQuote:
-    spans = tuple(stand.span for stand in stands)
+def _found(quote: str, stands: list[_Stand]) -> FoundQuote:
     exact = all(stand.given == stand.words for stand in stands)
-    altered = _denial_left_out(source.text, stands) or any(
-        differs(stand.given, stand.words) for stand in stands
-    )
-    text = folded(source.text).text
+    altered = _denial_left_out(stands) or any(differs(stand.given, stand.words) for stand in stands)
+    text = folded(stands[0].reading.page.text).text
     parts = (folded(part).text.strip(_EDGES) for part in _ELLIPSIS.split(quote))
     if exact and all(part in text for part in parts):
-        return FoundQuote(spans, quote, exact, altered)
-    words = " … ".join(legible(source.text[slice(*span)]) for span in spans)
-    return FoundQuote(spans, words, exact, altered)
+        return FoundQuote(tuple(stand.span for stand in stands), quote, exact, altered)
+    return _as_shown(stands, exact, altered)
 
 
-def _denial_left_out(text: str, stands: list[_Stand]) -> bool:
+def _as_shown(stands: list[_Stand], exact: bool, altered: bool) -> FoundQuote:
+    """Return what was found in the words of the page."""
+    words = " … ".join(stand.shown for stand in stands)
+    return FoundQuote(tuple(stand.span for stand in stands), words, exact, altered)
+
+
+def _denial_left_out(stands: list[_Stand]) -> bool:
     """Whether a quote leaves a "not" out: before its first word, or where it has an ellipsis."""
-    gaps = [text[one.span[1] : two.span[0]] for one, two in itertools.pairwise(stands)]
+    reading = stands[0].reading
+    gaps = [reading.gap(one.last, two.first) for one, two in itertools.pairwise(stands)]
     if any(_DENIED.search(folded(gap).text) and not SENTENCE_END.search(gap) for gap in gaps):
         return True
-    return stands[0].reading.denied(stands[0].first, text)
+    return reading.denied(stands[0].first)
 
 
-def _undenied(quote: str, text: str, stands: list[_Stand]) -> list[_Stand]:
+def _undenied(quote: str, reading: Reading, stands: list[_Stand]) -> list[_Stand]:
     """Return where a quote stands without a "not" before it, if anywhere; else ``stands``."""
     found = stands
     for _ in range(PLACES):
-        if not _denial_left_out(text, found):
+        if not _denial_left_out(found):
             return found
-        before, found = found, _stands(quote, text, found[0].span[1], near=False)
+        before, found = found, _stands(quote, reading, found[0].span[1], near=False)
         if not found or found[0].span[0] <= before[0].span[0]:
             break
     return stands
 
 
-def _stands(quote: str, text: str, begin: int, near: bool) -> list[_Stand]:
+def _stands(quote: str, source: Reading, begin: int, near: bool) -> list[_Stand]:
     """Return where the parts of a quote stand in a text, in order; [] where one is missing."""
-    parts = [readings(part) for part in _ELLIPSIS.split(quote)]
+    parts = [quoted(part) for part in _ELLIPSIS.split(quote)]
     ways = dict.fromkeys(
-        tuple(words for part in parts if (words := part[number].words)) for number in (0, -1)
+        tuple(words for part in parts if (words := part[number])) for number in (0, -1)
     )
-    work = WORK // len(parts) if near else 0
-    for source, given in itertools.product(readings(text), ways):
+    work, start = WORK // len(parts) if near else 0, source.after(begin)
+    for given in ways:
         stands: list[_Stand] = []
-        start = source.after(begin)
         for words in given:
             stand = _part(words, source, stands[-1].last if stands else start, work)
             if stand is None:
@@ -209,31 +218,32 @@ def _part(given: tuple[str, ...], source: Reading, begin: int, work: int) -> _St
     return _Stand(given, source, first + before, last - after)
 
 
-def _lines(quote: str, source: ShownSource) -> tuple[Span, ...]:
-    """Return where a quote's lines or labelled fields stand, each for itself; () where not."""
+def _lines(quote: str, source: ShownSource) -> list[_Stand]:
+    """Return where a quote's lines or labelled fields stand, each for itself; [] where not."""
     lines = [line for line in _LINES.split(quote) if line.strip(_EDGES)]
-    spans = []
+    found: list[_Stand] = []
     for line in lines:
         labelled = _LABEL.fullmatch(line)
-        whole_field = _field(labelled["value"], source) if labelled else None
-        if whole_field is None and len(lines) > 1 and (labelled or len(line.split()) >= PIECE):
-            stands = _stands(line, source.text, 0, near=False)
-            whole_field = stands[0].span if stands else None
-        if whole_field is None:
-            return ()
-        spans.append(whole_field)
-    return tuple(sorted(spans))
+        stands = _field(labelled["value"], source) if labelled else []
+        if not stands and len(lines) > 1 and (labelled or len(line.split()) >= PIECE):
+            stands = _stands(line, _reading(source), 0, near=False)[:1]
+        if not stands:
+            return []
+        found += stands
+    return sorted(found, key=lambda stand: stand.span)
 
 
-def _field(value: str, source: ShownSource) -> Span | None:
+def _field(value: str, source: ShownSource) -> list[_Stand]:
     """Return the place of a value at the start of a field, whatever its label is."""
-    words = readings(value)[-1].words
+    words, reading = quoted(value)[-1], _reading(source)
     for field in source.fields:
-        own = readings(field.text)[-1]
-        if words and own.words[: len(words)] == words:
-            first, last = own.back(0, len(words))
-            return field.start + first, field.start + last
-    return None
+        first = reading.after(field.start)
+        last = first + len(words)
+        if words and reading.words[first:last] == words:
+            stand = _Stand(words, reading, first, last)
+            if stand.span[1] <= field.start + len(field.text):
+                return [stand]
+    return []
 
 
 def check_evidence(subject: Subject) -> list[Finding]:
@@ -272,7 +282,7 @@ def _judged(quote: str, key: ById[Tool]) -> Finding | None:
     stands = source.text[slice(*found.span)]
     if not found.altered and (found.exact or _ELLIPSIS.search(quote)):
         return None
-    given, there = (" ".join(readings(text)[-1].words) for text in (quote, found.words))
+    given, there = (" ".join(quoted(text)[-1]) for text in (quote, found.words))
     if not found.altered and fuzz.ratio(given, there) >= SAME:
         return None
     severity: Severity = "error" if found.altered else "note"
@@ -280,6 +290,5 @@ def _judged(quote: str, key: ById[Tool]) -> Finding | None:
         f"the source says it differently: “{' '.join(stands.split())}”",
         "Quote the source word for word; see whether the verdict still follows.",
     )
-    description = next(field for field in source.fields if field.label == DESCRIPTION)
-    place = description.cut(found.span)
+    place = source.description.cut(found.span)
     return Finding("evidence-altered", severity, None, quote, *says, source_span=place)

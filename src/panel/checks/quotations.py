@@ -13,8 +13,8 @@ from panel.checks.evidence import FoundQuote, find_quote
 from panel.checks.findings import Finding, Severity, Span, Spans, Subject
 from panel.checks.scenario import Scenario
 from panel.checks.sentences import Sentences
-from panel.checks.shown import DESCRIPTION, shown_source
-from panel.workspace.reading import readings
+from panel.checks.shown import shown_source
+from panel.workspace.reading import quoted
 from panel.workspace.tools import Tool
 
 FEWEST = 4  # words; fewer are a term or irony more often than a quotation
@@ -102,12 +102,12 @@ def check_quotations(subject: Subject, taken: Spans) -> list[Finding]:
     """
     if subject.picked or not any(map(subject.text.__contains__, _MARKS)):
         return []
-    quoted = [span for span in _quotations(subject.text) if not taken.touch((span[0] - 1, span[0]))]
-    looked_up = [(span, _look_up(subject, span)) for span in quoted]
+    spans = [span for span in _quotations(subject.text) if not taken.touch((span[0] - 1, span[0]))]
+    looked_up = [(span, _look_up(subject, span)) for span in spans]
     wrong = [(span, found) for span, found in looked_up if found is None or found.altered]
     if not wrong:
         return []
-    scenario = Scenario(_without_words(subject, quoted))
+    scenario = Scenario(_without_words(subject, spans))
     return [
         _finding(subject, span, found, _severity(subject.tool, span, scenario))
         for span, found in wrong
@@ -119,7 +119,7 @@ def _quotations(text: str) -> Iterator[Span]:
     for match in _QUOTED.finditer(text):
         kind = match.lastgroup
         assert kind is not None
-        words = readings(match[kind])[-1].words
+        words = quoted(match[kind])[-1]
         blanks = len(match[kind].split()) - 1
         if len(words) >= FEWEST_SIGNS or (len(words) >= FEWEST and blanks >= FEWEST - 1):
             yield match.span(kind)
@@ -129,13 +129,13 @@ def _look_up(subject: Subject, span: Span) -> FoundQuote | None:
     return find_quote(_ADDED.sub("…", subject.text[slice(*span)]), subject.tool)
 
 
-def _without_words(subject: Subject, quoted: list[Span]) -> Sentences:
+def _without_words(subject: Subject, spans: list[Span]) -> Sentences:
     """Return the take's sentences without what is quoted in them, whose words judge nothing.
 
     The last sign of a quotation stays, since a sentence may end there.
     """
     text, pieces, end = subject.text, list[str](), 0
-    for start, last in quoted:
+    for start, last in spans:
         pieces += [text[end:start], _LETTER.sub("x", text[start : last - 1])]
         end = last - 1
     return Sentences("".join([*pieces, text[end:]]), [end for _start, end in subject.parts()])
@@ -175,8 +175,7 @@ def _finding(subject: Subject, span: Span, found: FoundQuote | None, severity: S
         return Finding("quote-outside-source", severity, span, quote, message, remedy)
     source = shown_source(subject.tool)
     stands = " ".join(source.text[slice(*found.span)].split())
-    description = next(field for field in source.fields if field.label == DESCRIPTION)
     message = f"the source says it differently: “{stands}”"
     remedy = "Quote the source word for word."
-    place = description.cut(found.span)
+    place = source.description.cut(found.span)
     return Finding("quote-outside-source", severity, span, quote, message, remedy, place)

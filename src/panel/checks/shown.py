@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from panel.checks.findings import Span
 from panel.checks.source import ById
+from panel.workspace.page_text import as_written
 from panel.workspace.tools import Tool
 
 DESCRIPTION = "Description"
@@ -28,11 +29,19 @@ class ShownField:
 
 @dataclass(frozen=True, slots=True)
 class ShownSource:
-    """All that reviewers are shown of a tool: one text, the same on one line, its fields."""
+    """All that reviewers are shown of a tool: one text, and its fields.
+
+    line: the same on one line, but for what readers are not shown as it is written.
+    """
 
     text: str
     line: str
     fields: tuple[ShownField, ...]
+
+    @property
+    def description(self) -> ShownField:
+        """The only field that is Markdown."""
+        return next(field for field in self.fields if field.label == DESCRIPTION)
 
 
 def shown_source(tool: Tool) -> ShownSource:
@@ -46,7 +55,7 @@ def shown_source(tool: Tool) -> ShownSource:
 
 @lru_cache(maxsize=4096)
 def _source(key: ById[Tool]) -> ShownSource:
-    tool, text, placed = key.thing, "", []
+    tool, text, line, placed = key.thing, "", "", []
     plans = ((plan.name, plan.price, plan.includes) for plan in tool.pricing.plans)
     fields = [
         ("Name", tool.name),
@@ -61,7 +70,8 @@ def _source(key: ById[Tool]) -> ShownSource:
         *([("Address", tool.url)] if tool.url else []),
     ]
     for label, shown in fields:
-        text += f"{label}: " if label != DESCRIPTION else ""
-        placed.append(ShownField(label, shown, len(text)))
-        text += shown + "\n\n"
-    return ShownSource(text, " ".join(text.split()), tuple(placed))
+        before = f"{label}: " if label != DESCRIPTION else ""
+        placed.append(ShownField(label, shown, len(text + before)))
+        text += f"{before}{shown}\n\n"
+        line += f"{before}{as_written(shown) if label == DESCRIPTION else shown}\n\n"
+    return ShownSource(text, " ".join(line.split()), tuple(placed))

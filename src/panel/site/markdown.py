@@ -18,6 +18,7 @@ from markdown_it.token import Token
 from markupsafe import Markup
 
 from panel.text import clean, shortened
+from panel.workspace.page_text import markdown_parser, show_empty_links, with_bullets
 
 LOWEST = 6  # the deepest heading that HTML has
 LEAD = 1_500  # bytes of HTML at the beginning of a description that are not folded
@@ -32,8 +33,6 @@ _ATTRIBUTES = {
     "pre": {"tabindex", "role", "aria-label"},
 }
 _ELSEWHERE = re.compile(r"https?://[^\s/\\]")  # what a link may lead to: no page of this site
-_BULLET = re.compile(r"^([ \t]*)[•‣▪◦](?=[ \t])", re.MULTILINE)  # as word processors write it
-_FENCE = re.compile(r"^ {0,3}(?:```|~~~).*?(?:^ {0,3}(?:```|~~~)[`~ \t]*$|\Z)", re.M | re.S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +85,17 @@ def fits_surely(text: str, most: int) -> bool:
 @functools.lru_cache(maxsize=64)  # a tool's page and its comparisons have the same text
 def _blocks(text: str, below: int) -> tuple[Markup, ...]:
     """Return a text's blocks (a paragraph, a list, a table, ...), each as HTML."""
-    tokens = _parser().parse(_with_bullets(clean(text)))
+    tokens = _parser().parse(with_bullets(clean(text)))
     _set_headings(tokens, below)
     for at, token in enumerate(tokens):
         if token.type == "inline":
-            _show_empty_links(token)
+            show_empty_links(token)
         if token.type == "th_open" and not _words(tokens[at + 1]):
             token.tag = tokens[at + 2].tag = "td"
     renderer, options = _parser().renderer, _parser().options
     made = (renderer.render(block, options, {}) for block in _grouped(tokens))
-    return tuple(Markup(_allowed(block)) for block in made)  # noqa: S704 - cleaned by nh3
+    # Cleaned once more: entities may stand for controls.
+    return tuple(Markup(clean(_allowed(block))) for block in made)  # noqa: S704 - by nh3
 
 
 def _allowed(made: str) -> str:
@@ -121,15 +121,6 @@ def _grouped(tokens: Sequence[Token]) -> Iterator[Sequence[Token]]:
             begin = at + 1
 
 
-def _with_bullets(text: str) -> str:
-    """Write the bullets of word processors as Markdown's, but not in code; lengths stay."""
-    made, at = [], 0
-    for fence in _FENCE.finditer(text):
-        made += [_BULLET.sub(r"\1-", text[at : fence.start()]), fence[0]]
-        at = fence.end()
-    return "".join([*made, _BULLET.sub(r"\1-", text[at:])])
-
-
 def _set_headings(tokens: list[Token], below: int) -> None:
     """Put headings below that of the page, without a level left out; empty ones go."""
     levels: list[int] = []
@@ -148,26 +139,9 @@ def _words(inline: Token) -> str:
     return "".join(child.content for child in inline.children or ()).strip()
 
 
-def _show_empty_links(inline: Token) -> None:
-    """Let a link without words show its address."""
-    shown: list[Token] = []
-    address, words = "", False
-    for child in inline.children or ():
-        if child.type == "link_open":  # no link is inside another
-            address, words = str(child.attrs.get("href", "")), False
-        elif child.type == "link_close" and not words:
-            shown.append(Token("text", "", 0, content=address))
-        else:
-            words = words or bool(child.content.strip())
-        shown.append(child)
-    inline.children = shown
-
-
 @functools.cache  # of the process; it keeps nothing of a text
 def _parser() -> MarkdownIt:
-    parser = MarkdownIt("commonmark", {"html": False, "breaks": False}).enable(
-        ["table", "strikethrough"]
-    )
+    parser = markdown_parser()
     renderer: Any = parser.renderer
     rules = renderer.rules
     rules["image"] = _named_picture

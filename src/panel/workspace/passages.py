@@ -13,7 +13,7 @@ from typing import Literal, TypeVar
 
 from panel.text import UNREAD, legible, one_line, sentence_ends, shortened
 from panel.workspace.personas import Beat, Persona
-from panel.workspace.reading import Reading, read
+from panel.workspace.reading import Reading, page_reading, quoted
 from panel.workspace.tools import Tool
 
 MOST = 64  # sentences of one description; services bound the choices of a schema
@@ -71,10 +71,8 @@ def passages(description: str) -> tuple[str, ...]:
         leads = kind == "head" or block.endswith((":", "：")) or _DENIES.search(block)
         denied = bool(leads and _DENIAL.search(block)) or (denied and inside)
         before = block if passed_over else before
-    source = read(description)
-    return tuple(
-        _spread([each for each in found.values() if _stands(each, description, source)], MOST)
-    )
+    source = page_reading(description)
+    return tuple(_spread([each for each in found.values() if _stands(each, source)], MOST))
 
 
 def lines_of(tool: Tool, least: int) -> tuple[str, ...]:
@@ -117,15 +115,14 @@ def picked(text: str) -> str:
     return text.partition(": “")[2].removesuffix("”")
 
 
-def _stands(piece: str, description: str, source: Sequence[Reading]) -> bool:
-    """Whether the check of quotes finds a piece word for word, and no "not" before it.
+def _stands(piece: str, source: Reading) -> bool:
+    """Whether the page has a piece word for word, and no "not" before it.
 
-    A stray mark may join two words, and an empty heading stand behind a "not".
+    A stray mark may join two words, an empty heading stand behind a "not", and readers may not
+    see what is written.
     """
-    words = read(piece)[-1].words
-    found = ((reading, reading.find(words)) for reading in source)
-    first = next(((reading, place) for reading, place in found if place is not None), None)
-    return first is not None and not first[0].denied(first[1], description)
+    found = source.find(quoted(piece)[-1])
+    return found is not None and not source.denied(found)
 
 
 def _spread(items: Sequence[T], most: int) -> list[T]:

@@ -1,8 +1,8 @@
 """Reads a text as words alone, so that a quote is found whatever marks stand between them.
 
 Quotation marks, dashes, brackets, line breaks, table pipes, bullets, emphasis, soft hyphens and
-accents do not count; figures, "%", money and signs such as "+" do. Marked-up text is read a
-second time without its tags, the targets of its links and with its entities resolved.
+accents do not count; figures, "%", money and signs such as "+" do. A description is read as its
+page shows it, but for the tags of HTML that only format; a quote as its writer may have meant it.
 """
 
 from __future__ import annotations
@@ -14,22 +14,23 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import accumulate
-from operator import itemgetter
 
-from panel.text import normal, without_markup
+from panel.text import clean, legible, normal, without_markup, without_tags
+from panel.workspace.page_text import PageText, page_text
 
 # Kinds of characters: w letter, d digit, c letter of a script without blanks, j part of a word
-# that is not compared, ' apostrophe, n sign between digits, s sign that is compared.
+# that is not compared, m the same but between digits, ' apostrophe, n sign between digits, s sign
+# that is compared.
 _TOKEN = re.compile(
-    r"(?:(?<![^ ])-(?=d))?[wd][wdj]*+(?:(?:'|(?<=d)n(?=d))[wdj]++)*\#?"
-    r"|cj*+|s|<(?= {0,4}[ds])"
+    r"(?:(?<![^ ])-(?=d))?[wd][wdj]*+(?:(?:'|(?<=d)n(?=d)|(?<!d)m++|m++(?!d))[wdj]++)*\#?"
+    r"|c[jm]*+|s|<(?= {0,4}[ds])"
 )
 _KINDS = dict.fromkeys("'’ʼ‘`´＇", "'") | dict.fromkeys(".,", "n") | dict.fromkeys("-−", "-")
-_KINDS |= dict.fromkeys("%‰$€£¥₹±≥≤≠≈×+°", "s") | dict.fromkeys("*~\\", "j") | {"#": "#"}
+_KINDS |= dict.fromkeys("%‰$€£¥₹±≥≤≠≈×+°", "s") | dict.fromkeys("*~\\", "m") | {"#": "#"}
 _KINDS |= dict.fromkeys("<>", "<")
 SENTENCE_END = re.compile(r"[.!?](?:\s|$)|[。！？]")
 _DENIAL = re.compile(r"(?:not|non|never|cannot|\w+n't)")
-_MARKED = ("<", ">", "&", "](")  # without one of these a text has no markup
+_MARKED = tuple("<>&[~`")  # without one of these a quote has no markup
 _WITHOUT_BLANKS = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR", "IDEOGRAPHIC")
 
 
@@ -79,10 +80,14 @@ _STRAIGHT = str.maketrans({"’": "'", "ʼ": "'", "‘": "'", "´": "'", "−": 
 
 @dataclass(frozen=True)
 class Reading:
-    """The words of a text in order. words: folded; places: where each stands in the text."""
+    """The words of a text in order.
+
+    words: folded; spots: where each stands on the page; page: the text that was read.
+    """
 
     words: tuple[str, ...]
-    places: tuple[tuple[int, int], ...]
+    spots: tuple[tuple[int, int], ...]
+    page: PageText
 
     @cached_property
     def text(self) -> str:
@@ -102,9 +107,10 @@ class Reading:
         return max(0, bisect_right(self._starts, place) - 1)
 
     def after(self, place: int) -> int:
-        """Return the number of the first word that ends behind a place in the text; 0 if none."""
-        found = bisect_right(self.places, place, key=itemgetter(1)) if place else 0
-        return found if found < len(self.places) else 0
+        """Return the number of the first word that ends behind a place in the source; 0 if none."""
+        ends = (lambda spot: self.page.back(*spot)[1]) if place else None
+        found = bisect_right(self.spots, place, key=ends) if ends else 0
+        return found if found < len(self.spots) else 0
 
     def start(self, word: int) -> int:
         """Return where a word begins in ``text``."""
@@ -123,14 +129,25 @@ class Reading:
         return begin + most
 
     def back(self, first: int, last: int) -> tuple[int, int]:
-        """Return the place in the text of the words from ``first`` to the one before ``last``."""
-        return self.places[first][0], self.places[last - 1][1]
+        """Return the place in the source of the words from ``first`` to the one before ``last``."""
+        return self.page.back(self.spots[first][0], self.spots[last - 1][1])
 
-    def denied(self, word: int, text: str) -> bool:
-        """Whether a "not" of its sentence stands right before a word; ``text``: what was read."""
+    def shown(self, first: int, last: int) -> str:
+        """Return these words as readers may be shown them: one line, without signs of markup."""
+        piece = self.page.text[self.spots[first][0] : self.spots[last - 1][1]]
+        if self.page.parsed:
+            return " ".join(without_tags(piece).replace("\u00ad", "").split())
+        return legible(piece)
+
+    def gap(self, last: int, first: int) -> str:
+        """Return what stands on the page between the word before ``last`` and ``first``."""
+        return self.page.text[self.spots[last - 1][1] : self.spots[first][0]]
+
+    def denied(self, word: int) -> bool:
+        """Whether a "not" of its sentence stands right before a word."""
         if not word or not _DENIAL.fullmatch(self.words[word - 1]):
             return False
-        return not SENTENCE_END.search(text, self.places[word - 1][1], self.places[word][0])
+        return not SENTENCE_END.search(self.gap(word, word))
 
     def find(self, words: tuple[str, ...], begin: int = 0) -> int | None:
         """Return the number of the word from which on these words stand; None where they do not."""
@@ -141,20 +158,23 @@ class Reading:
 
 
 @lru_cache(maxsize=4096)
-def readings(text: str) -> tuple[Reading, ...]:
-    """Return the readings of a text: as it is, and without markup where it has any. Cached."""
-    return read(text)
+def page_reading(text: str, begin: int = 0, end: int | None = None) -> Reading:
+    """Return the reading of a text in which Markdown stands between two places. Cached."""
+    page = page_text(text, begin, len(text) if end is None else end)
+    return Reading(*_words(without_tags(page.text, keep_length=True)), page)
 
 
-def read(text: str) -> tuple[Reading, ...]:
-    """Return the same of a text that is read only once."""
-    plain = without_markup(text) if any(map(text.__contains__, _MARKED)) else text
-    return tuple(_read(each) for each in dict.fromkeys((text, plain)))
+@lru_cache(maxsize=4096)
+def quoted(quote: str) -> tuple[tuple[str, ...], ...]:
+    """Return the words of a quote: as it is, and without markup where it has any. Cached."""
+    quote = clean(quote)
+    plain = without_markup(quote) if any(map(quote.__contains__, _MARKED)) else quote
+    return tuple(_words(each)[0] for each in dict.fromkeys((quote, plain)))
 
 
-def _read(text: str) -> Reading:
+def _words(text: str) -> tuple[tuple[str, ...], tuple[tuple[int, int], ...]]:
     places = tuple([token.span() for token in _TOKEN.finditer(text.translate(_TABLE))])
     if text.isascii() and not any(map(text.__contains__, _LEFT_OUT)):
         small = text.lower()
-        return Reading(tuple([small[start:end] for start, end in places]), places)
-    return Reading(tuple(_folded(text[start:end]) for start, end in places), places)
+        return tuple([small[start:end] for start, end in places]), places
+    return tuple(_folded(text[start:end]) for start, end in places), places

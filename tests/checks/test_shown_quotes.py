@@ -1,0 +1,196 @@
+"""A quote stands only where readers of the page can read it: the page's words are the truth."""
+
+from __future__ import annotations
+
+import html
+import re
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from panel.checks import check_take, find_quote, published_quotes, shown_source
+from panel.site.markdown import render_markdown
+from panel.workspace.passages import passages
+from panel.workspace.reading import page_reading
+from tests.support.check_subjects import a_take, a_tool
+
+FDA = "Certified by the FDA since 2020"
+DELETED = "Files are deleted after thirty days"
+SELL = "We sell your data to advertisers"
+REFERENCE = f'See [it][a].\n\n[a]: https://a.example "{FDA}"'
+TABLE = "| Plan | Price |\n|---|---|\n| Team | $5 | {} |"
+
+NOT_SHOWN = [
+    ("Files are <not> deleted after thirty days.", DELETED),
+    ("Files are \\<never\\> deleted after thirty days.", DELETED),
+    ("Files are <not/> deleted after thirty days.", DELETED),
+    ("Files are <not a> deleted after thirty days.", DELETED),
+    ("Files are <del>not</del> deleted after thirty days.", DELETED),
+    ("Files are <s>not</s> deleted after thirty days.", DELETED),
+    ("Files are ~~not~~ deleted after thirty days.", "Files are not deleted after thirty days"),
+    ("We <!-- never --> sell your data to advertisers.", SELL),
+    ("We <?never?> sell your data to advertisers.", SELL),
+    ("We <![CDATA[never]]> sell your data to advertisers.", SELL),
+    ('We <b title="will never"> sell your data to advertisers.', SELL),
+    ('We <a href="never"> sell your data to advertisers.', SELL),
+    ("We `[x](never)` sell your data to advertisers.", "We x sell your data to advertisers"),
+    ("We `&#110;ever` sell your data to advertisers.", "We never sell your data to advertisers"),
+    ("We n&#101;ver sell your data to advertisers.", "sell your data to advertisers"),
+    ('We do [not](https://a.example "a. b") sell your data daily.', "sell your data daily"),
+    ("Works if n <s and never loses a file, m> 0 in our tests.", "Works if n 0 in our tests"),
+    ("It costs $1*00 a month for each seat.", "It costs $100 a month for each seat"),
+    (f'A tool, see [site](https://a.example "{FDA}").', FDA),
+    (f"A tool, see [site](<https://a.example/{FDA}>).", FDA),
+    (f"A tool. ![x](x.png '{FDA}')", FDA),
+    (REFERENCE, FDA),
+    (f"[a]: https://a.example\n'{FDA}'\n\nA tool.", FDA),
+    (f"See [it][{FDA}].\n\n[{FDA}]: https://a.example", FDA),
+    (f"A tool.\n\n```{FDA}\ncode\n```", FDA),
+    (f"A tool.\n\n~~~ {FDA}\ncode\n~~~", FDA),
+    (f"Now ~~{FDA}~~.", FDA),
+    (TABLE.format(FDA), FDA),
+    (f"{'- ' * 12}a\n\n{FDA}.", FDA),
+    (f"{'>' * 22} {FDA}.", FDA),
+    (f"A tool. <https://a.example/%43ertified> by {FDA[13:]}", "%43ertified by the FDA since 2020"),
+    ("We charge\n\n1. one\n5000. dollars a month for each", "5000. dollars a month for each"),
+]
+
+
+@pytest.mark.parametrize(("description", "quote"), NOT_SHOWN)
+def test_what_the_page_does_not_show_is_no_quote(description: str, quote: str) -> None:
+    tool = a_tool(description=description)
+    assert published_quotes((quote,), tool) == ()
+    found = check_take(a_take("A ship.", tool, evidence=(quote,)), [])
+    assert [one.severity for one in found if one.check.startswith("evidence")] == ["error"]
+    assert quote not in {each.rstrip(".") for each in passages(description)}
+
+
+SHOWN = [
+    ("We <!-- never --> sell data to advertisers.", "We <!-- never --> sell data to advertisers"),
+    ("We n&#101;ver sell your data.", "We never sell your data"),
+    ("It costs $10&#48; a month for each seat.", "It costs $100 a month for each seat"),
+    ("Files are ~~not~~ deleted after thirty days.", DELETED),
+    (f"![{FDA}](x.png) A tool.", FDA),
+    (f'<img alt="{FDA}"> A tool.', FDA),
+    (f"<!--\n{FDA}\n-->", FDA),
+    (f"<script>{FDA}</script>", FDA),
+    (f"```\n{FDA}\n```", FDA),
+    (f"    {FDA}", FDA),
+    (f"`{FDA}`", FDA),
+    (f"{FDA} [^1]\n\n[^1]: A footnote of many words.", "A footnote of many words"),
+    (f"# {FDA} #", FDA),
+    (f"{FDA}\n===", FDA),
+    (TABLE.format(""), "Team | $5"),
+    ("Certified by\\\nthe FDA since 2020", FDA),
+    ("Certi\u00adfied by the\u200b FDA since 2020", FDA),
+    ("Certi&shy;fied by the&ZeroWidthSpace; FDA since 2020", FDA),
+    ("Certi\u202efied by the FDA since 2020", FDA),
+    ("Certi&#8238;fied by the FDA since 2020", FDA),
+    ("Certi\x01fied by the FDA since 2020", FDA),
+    (f"{'word ' * 10_000}{FDA}", FDA),
+    ("> Certified by the\n> FDA since 2020", FDA),
+    ("1. Certified by\n1. the FDA", "1. Certified by 1. the FDA"),
+    ("Fast &amp; cheap for each of us", "Fast & cheap for each of us"),
+    ("Fast&nbsp;and cheap for us", "Fast and cheap for us"),
+    ("Fast and<br>cheap<br />for <B>us</B>", "Fast and cheap for us"),
+    ('Read <a href="https://a.example/x">the guide</a> now', "Read the guide now"),
+    ('<p align="center"><b>Fast</b></p>\n\nand cheap for us', "Fast and cheap for us"),
+    ("Un**usual**ly cheap for all of us", "Unusually cheap for all of us"),
+    (REFERENCE, "See [it][a]"),
+    ("See [the guide](https://a.example) now", "See [the guide](https://a.example) now"),
+    ("See <https://a.example/x> for more", "See https://a.example/x for more"),
+    ("It is [](https://a.example/x) for all", "It is https://a.example/x for all"),
+]
+
+
+@pytest.mark.parametrize(("description", "quote"), SHOWN)
+def test_what_the_page_shows_may_be_quoted(description: str, quote: str) -> None:
+    tool = a_tool(description=description)
+    found = find_quote(quote, tool)
+    assert found is not None and found.exact and not found.altered
+    assert check_take(a_take("A ship.", tool, evidence=(quote,)), []) == check_take(
+        a_take("A ship.", tool, evidence=("Rows out of lines",)), []
+    )
+
+
+@pytest.mark.parametrize(
+    ("description", "quote", "words"),
+    [
+        (f'See [site](https://a.example "{FDA}") now.', None, "See site now."),
+        ("Files are ~~not~~ deleted after thirty days.", None, f"{DELETED}."),
+        (f"![Our logo](x.png '{FDA}') of old", None, "Our logo of old"),
+        ("Fast &amp; <b>cheap</b>, 2 \\* 3 for us", None, "Fast & cheap, 2 * 3 for us"),
+        (TABLE.format(FDA), "Team | $5", "Team $5"),
+    ],
+)
+def test_a_quote_with_markup_is_published_in_the_words_of_the_page(
+    description: str, quote: str | None, words: str
+) -> None:
+    (published,) = published_quotes((quote or description,), a_tool(description=description))
+    assert published.rstrip(".") == words.rstrip(".")
+
+
+def test_what_is_no_markdown_on_the_page_is_none_for_quotes() -> None:
+    """The tagline is shown as it is written."""
+    tool = a_tool(tagline=f'Fast [site](https://a.example "{FDA}") &amp; <b>cheap</b> for all')
+    assert published_quotes((FDA, "cheap</b> for all", "& cheap for all"), tool) == (
+        FDA,
+        "cheap</b> for all",
+        "cheap for all",
+    )
+
+
+@pytest.mark.parametrize(
+    ("description", "quote", "stands"),
+    [
+        ('A [b](https://a.example "c d") of c d, now.', "of c d", "of c d"),
+        ("A &amp; **B** of\u202e C~~x~~.", "B of C", "B** of\u202e C"),
+        ("> - One `two` three\n>   four \\| five|", "two three four", "two` three\n>   four"),
+        ("| a\\|b | c |\n|---|---|\n| d\\|e | *f g* |", "b c d", "b | c |\n|---|---|\n| d"),
+        ("```sh\nrun it\n\n  all now\n```", "it all now", "it\n\n  all now"),
+        ("It is &lt;&#102;ast&gt; here|", "is fast here", "is &lt;&#102;ast&gt; here"),
+    ],
+)
+def test_a_quote_is_marked_where_it_stands_in_the_description(
+    description: str, quote: str, stands: str
+) -> None:
+    tool = a_tool(description=description)
+    found = find_quote(quote, tool)
+    assert found is not None
+    assert shown_source(tool).text[slice(*found.span)] == stands
+
+
+PIECES = ["word ", "a*b*", "_c_ ", "**", "`", "[x](https://a.example 'y z')", "\n\n", "\n", "- "]
+PIECES += ["> ", "| a | b |\n|---|---|\n| c | d | e |\n", "# ", "&amp;", "<b>", "![alt](b.png)"]
+PIECES += ["```\n", "1. ", "•  ", "\\", "é", "字", "~~", "    ", "\t", "[x]: y 'z'\n", "<not>", "]"]
+PIECES += ["\u202e", "&#8238;", "&shy;", "<https://a.example>", "[](https://a.example)", "|", "~~~"]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=14).map("".join))
+def test_the_words_that_are_read_are_those_of_the_page(description: str) -> None:
+    """Struck words and the numbers of lists apart: the page strikes them, and counts itself."""
+    made = re.sub(r"<s>.*?</s>", " ", str(render_markdown(description)), flags=re.S)
+    made = html.unescape(re.sub(r"</?(?:em|strong|a|code|s)\b[^>]*>", "", made, flags=re.I))
+    page = re.sub(r"<(?!b>|not>|/?https)[^<>]*>", " ", made)
+    listed = "1" if "1. " in description else ""
+    read = [word for word in page_reading(description + "\n").words if word != listed]
+    shown = [word for word in page_reading(page.replace("\n", " "), 0, 0).words if word != listed]
+    assert read == shown
+
+
+def _seconds(text: str) -> float:
+    start = time.thread_time()
+    page_reading(text)
+    return time.thread_time() - start
+
+
+LONG = ["[", "![", '[x](u "', "<a href='#", "&#", "\\|", "a\n\n", "|a|\n|-|\n", "~~a", "`", "- "]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("piece", LONG)
+def test_the_time_of_reading_a_description_grows_in_line_with_its_length(piece: str) -> None:
+    short, long = ((piece * size)[:size] + "|" for size in (12_500, 50_000))
+    assert any(_seconds(f"{long}{n}") < 8 * _seconds(f"{short}{n}") + 0.1 for n in range(3))
