@@ -257,7 +257,8 @@ def write_changed(folder: Path, texts: Mapping[str, str]) -> list[str]:
             left.unlink(missing_ok=True)
         for name, text in texts.items():
             file = folder / name
-            if file.is_file() and read_bytes(file).replace(b"\r\n", b"\n") == text.encode():
+            plain = file.is_file() and not file.is_symlink()
+            if plain and read_bytes(file).replace(b"\r\n", b"\n") == text.encode():
                 continue  # line ends are git's affair, where it is set to change them
             fresh = folder / f".{name}.new"
             write_fresh(fresh, text.encode())
