@@ -241,3 +241,20 @@ def test_what_is_no_workbook_says_so(tmp_path: Path, raw: bytes) -> None:
     (tmp_path / "a.xlsx").write_bytes(raw)
     with pytest.raises(WorkspaceError, match=r"cannot be read as .xlsx.*Save it again"):
         read_sheet(tmp_path / "a.xlsx")
+
+
+def test_a_text_that_is_written_once_does_not_stand_for_hundreds_of_times_the_workbook(
+    tmp_path: Path,
+) -> None:
+    """In cells that share a text, or in those that a merged cell fills."""
+    text = "x" * 30_000
+    texts = f'<sst xmlns="{MAIN}"><si><t>{text}</t></si></sst>'
+    sheet = f'<worksheet xmlns="{MAIN}"><sheetData>{MANY}</sheetData></worksheet>'
+    shared = {**parts_of({"a": sheet}), "xl/sharedStrings.xml": texts}
+    merged = sheet_xml([[f"T{n}", text if n == 0 else None] for n in range(100)], ("B1:B100",))
+    for parts in (shared, parts_of({"a": merged})):
+        file = write_parts(tmp_path / "a.xlsx", parts)
+        with pytest.raises(WorkspaceError, match=r"has more than 1,\d{3},\d{3} characters of text"):
+            read_sheet(file)
+    few = sheet_xml([[f"T{n}", text if n == 0 else None] for n in range(30)], ("B1:B30",))
+    assert [row[1] for _, row in read_sheet(write_parts(file, parts_of({"a": few})))] == [text] * 30

@@ -13,7 +13,7 @@ from typing import Any
 
 from panel.errors import WorkspaceError
 from panel.workspace.nested_columns import nested, paths_of
-from panel.workspace.plain_files import LARGEST, read_bytes
+from panel.workspace.plain_files import most_text, read_bytes
 
 MOST_COLUMNS = 1_000  # with all fields and lists in them
 _COLLECTIONS = ("list", "array", "map")
@@ -72,7 +72,7 @@ def _rows(connection: Any, copy: str, most_rows: int, most_values: int) -> list[
         "SELECT * FROM read_parquet(?, hive_partitioning = false)", params=[copy]
     ).limit(most_rows + 1)
     paths = paths_of(table.columns)
-    _refuse_unpacked(table, most_rows, most_values)
+    _refuse_unpacked(table, most_rows, most_values, most_text(Path(copy).stat().st_size))
     shown = [f"CAST({name} AS {_plain_type(kind)})" for name, kind in _columns(table)]
     rows = table.project(", ".join(shown)).fetchall()
     return [nested(paths, _without_nulls(row)) for row in rows]
@@ -90,7 +90,7 @@ def _refuse_declared(connection: Any, copy: str, most_rows: int, most_values: in
             raise _TooLargeError(f"{most:,} {what}")
 
 
-def _refuse_unpacked(table: Any, most_rows: int, most_values: int) -> None:
+def _refuse_unpacked(table: Any, most_rows: int, most_values: int, most_bytes: int) -> None:
     """Raise for a file that holds more than it says, or long texts very often."""
     columns = _columns(table)
     counts = [each for name, kind in columns for each in _counts(name, kind)]
@@ -106,8 +106,8 @@ def _refuse_unpacked(table: Any, most_rows: int, most_values: int) -> None:
     rest = [f"CAST({name} AS VARCHAR)" for name, kind in columns if kind.id != "varchar"]
     for some in (texts, rest):
         sizes = ", ".join(f"sum(strlen({value}))" for value in some)
-        if sizes and sum(each or 0 for each in table.aggregate(sizes).fetchall()[0]) > LARGEST:
-            raise _TooLargeError(f"{LARGEST // 1024**2} MiB of text")
+        if sizes and sum(each or 0 for each in table.aggregate(sizes).fetchall()[0]) > most_bytes:
+            raise _TooLargeError(f"{most_bytes:,} bytes of text")
 
 
 def _columns(table: Any) -> list[tuple[str, Any]]:

@@ -17,6 +17,14 @@ STDIN = Path("/dev/stdin")  # what "-" stands for where a command reads a file
 LARGEST = 64 * 1024 * 1024  # bytes of a file; a table may hold a whole catalog
 
 
+def most_text(packed: int) -> int:
+    """Return how many bytes of text a workbook or a Parquet file of so many bytes may hold.
+
+    A text that is written once in it may stand in very many rows.
+    """
+    return min(LARGEST, 1024**2 + 256 * packed)
+
+
 def inside(folder: Path, file: Path) -> bool:
     """Whether a file lies in a folder, after links in both paths are followed.
 

@@ -10,7 +10,7 @@ from typing import Any
 from xml.parsers import expat
 
 from panel.errors import WorkspaceError
-from panel.workspace.plain_files import read_bytes
+from panel.workspace.plain_files import most_text, read_bytes
 from panel.workspace.xlsx_parts import TooLargeError
 from panel.workspace.xlsx_plain import MOST_CELLS, Merged, plain_sheet
 
@@ -38,13 +38,19 @@ def read_sheet(file: Path, sheet: str | None = None) -> list[Numbered]:
 
     unreadable: tuple[type[Exception], ...] = (*_UNREADABLE, CalamineError)
     try:
-        plain = plain_sheet(read_bytes(file), file, sheet)
+        raw = read_bytes(file)
+        plain = plain_sheet(raw, file, sheet)
         with CalamineWorkbook.from_filelike(plain.book) as workbook:
             cells = workbook.get_sheet_by_index(0).to_python(skip_empty_area=False)
         merged = plain.merged
         down = sum(max(0, min(bottom, len(cells)) - top) for (top, _), (bottom, _) in merged)
         if down > MOST_CELLS:  # more than the sheet has, so they overlap; each takes its time
             raise ValueError("its merged cells overlap")
+        rows = [[_plain(cell) for cell in row] for row in cells]
+        _fill_down(rows, merged)
+        most = most_text(len(raw))
+        if sum(len(cell) for row in rows for cell in row if isinstance(cell, str)) > most:
+            raise TooLargeError(f"{most:,} characters of text")
     except TooLargeError as error:
         remedy = "Delete the empty rows and columns at its end, or split it."
         raise WorkspaceError.single(file, None, "", f"has more than {error}", remedy) from None
@@ -53,8 +59,6 @@ def read_sheet(file: Path, sheet: str | None = None) -> list[Numbered]:
         raise WorkspaceError.single(
             file, None, "", f"cannot be read as .xlsx: {reason}", _BROKEN
         ) from None
-    rows = [[_plain(cell) for cell in row] for row in cells]
-    _fill_down(rows, merged)
     titles = {top for (top, left), (_bottom, right) in merged if right > left}
     return [
         (number, row)
