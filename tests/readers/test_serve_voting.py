@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+import time
 from collections.abc import Collection, Iterator
 from ipaddress import IPv6Address
 from pathlib import Path
@@ -14,6 +15,7 @@ from starlette.requests import Request
 
 from panel.readers.community.ledger import FOLDER, Ledger
 from panel.readers.community.votes import FILE, share_json
+from panel.readers.serve import tools as serve_tools
 from panel.readers.serve.limits import Bound
 from panel.readers.serve.proxies import TrustedProxies
 from panel.readers.serve.tools import Tools
@@ -352,4 +354,24 @@ def test_the_shares_of_all_tools_are_made_once_until_a_vote_or_a_page_comes(
     made.clear()
     for _ in range(2):  # the folder changed a moment ago, and may do so again
         assert len(site.get("/api/votes.json").json["votes"]) == 2
+    assert len(made) == 2
+
+
+def test_shares_are_kept_though_the_folder_is_dated_in_the_future(
+    site: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = list[int]()
+
+    def listed(tools: Tools, vote_ids: Collection[str]) -> dict[str, str]:
+        made.append(1)
+        return looked(tools, vote_ids)
+
+    looked = Tools.listed
+    monkeypatch.setattr(Tools, "listed", listed)
+    monkeypatch.setattr(serve_tools, "SETTLED_SECONDS", 0.2)
+    os.utime(site.folder / "tools", (time.time() + 3600,) * 2)  # as 'rsync -t' from a fast clock
+    assert site.get("/api/votes.json").status == 200
+    time.sleep(0.3)
+    for _ in range(3):
+        assert site.get("/api/votes.json").json == {"votes": []}
     assert len(made) == 2

@@ -19,6 +19,7 @@ from panel.readers.community.secret import Secret
 from panel.readers.community.subscribers import Subscribers
 from panel.readers.community.votes import Votes
 from panel.readers.community.work import Challenge
+from panel.readers.serve.kept import Kept
 from panel.readers.serve.limits import Bound, VisitLimiter
 from panel.readers.serve.mail_queue import MailQueue
 from panel.readers.serve.tools import Tools
@@ -60,23 +61,6 @@ def usual_limits() -> ServerLimits:
     )
 
 
-class Kept:
-    """Something that takes long to make, kept until what it is made of is another."""
-
-    def __init__(self) -> None:
-        self._last: tuple[object, Any] | None = None
-
-    def get(self, state: object, make: Callable[[], T]) -> T:
-        """Return what was made of this state, or make it; None: of a state that does not last."""
-        last = self._last  # another thread may put its own in the place
-        if state is not None and last is not None and last[0] == state:
-            made: T = last[1]
-            return made
-        made = make()
-        self._last = state, made
-        return made
-
-
 @dataclass(frozen=True, slots=True)
 class Site:
     """Everything a handler needs; at ``request.app.state.site``."""
@@ -89,7 +73,7 @@ class Site:
     limits: ServerLimits
     quota: Quota
     votes_per_address: int
-    shares: Kept = field(default_factory=Kept)
+    shares: Kept[tuple[bytes, str]] = field(default_factory=Kept)
     threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(WRITING_THREADS))
 
     async def writing(self, work: Callable[..., T], *given: Any) -> T:

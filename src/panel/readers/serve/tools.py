@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from panel.readers.serve.files import SETTLED_SECONDS
+from panel.readers.serve.kept import Kept
 from panel.readers.serve.pages import HEAD, leads_on
 from panel.site.output import MANIFEST, VoteIds, published_vote_ids
 from panel.workspace.tools import is_slug
@@ -24,7 +25,9 @@ class Tools:
 
     def __init__(self, folder: Path, given: Collection[str] = ()) -> None:
         self._out, self._folder, self._given = folder, folder / "tools", frozenset(given)
-        self._known: tuple[object, _Manifest] = None, _Manifest()
+        self._known = Kept[_Manifest]()
+        self._long = Kept[frozenset[str]]()
+        self._seen: tuple[object, float] = None, 0.0  # the last state, and since when
 
     def __contains__(self, slug: str) -> bool:
         """Whether there is such a tool: its page exists, and does not lead on to another."""
@@ -62,7 +65,7 @@ class Tools:
         """Return which of these ids are those of tools, by slug."""
         known, found = self._manifest(), dict[str, str]()
         # A page that leads on is short, and of thousands of pages not each can be opened.
-        there = self._given.union(_long_pages(self._folder))
+        there = self._long.get(self.state, lambda: self._given.union(_long_pages(self._folder)))
         for each in vote_ids:
             plain = each in there and each not in known.ids and each not in known.slugs
             slug = each if plain else self.voted_on(each)
@@ -76,8 +79,13 @@ class Tools:
             found = self._folder.stat()
         except OSError:
             return None
-        settled = found.st_mtime + SETTLED_SECONDS < time.time()
-        return (found.st_ino, found.st_mtime_ns, self._told()) if settled else None
+        state, now = (found.st_ino, found.st_mtime_ns, self._told()), time.monotonic()
+        before, since = self._seen
+        if before != state:
+            self._seen, since = (state, now), now
+        # The times are of another clock if the folder was copied with them, or is mounted.
+        settled = found.st_mtime + SETTLED_SECONDS < time.time() or now - since > SETTLED_SECONDS
+        return state if settled else None
 
     def _told(self) -> tuple[int, int, int] | None:
         """Return what is different once the manifest is another."""
@@ -88,13 +96,9 @@ class Tools:
         return state.st_ino, state.st_mtime_ns, state.st_size
 
     def _manifest(self) -> _Manifest:
-        if (key := self._told()) is None:
+        if self._told() is None:
             return _Manifest()
-        before, known = self._known
-        if before != key:
-            known = _Manifest.of(published_vote_ids(self._out))
-            self._known = key, known
-        return known
+        return self._known.get(self._told, lambda: _Manifest.of(published_vote_ids(self._out)))
 
 
 def _long_pages(folder: Path) -> Iterator[str]:

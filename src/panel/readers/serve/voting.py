@@ -139,8 +139,11 @@ def _shares(site: Site) -> tuple[bytes, str]:
         found = (share_json(slug, *counts[each]) for slug, each in sorted(slugs.items()))
         return _tagged(b'{"votes":[' + b",".join(found) + b"]}")
 
-    pages = site.tools.state()
-    return site.shares.get(pages and (pages, site.votes.state()), made)
+    def state() -> object:
+        pages = site.tools.state()
+        return pages and (pages, site.votes.state())
+
+    return site.shares.get(state, made)
 
 
 def _tagged(body: bytes) -> tuple[bytes, str]:
