@@ -51,9 +51,15 @@ NOT_SHOWN = [
     (f"A tool.\n\n~~~ {FDA}\ncode\n~~~", FDA),
     (f"Now ~~{FDA}~~.", FDA),
     (TABLE.format(FDA), FDA),
+    (f"Plan | Price |\n|---|---|\nTeam | $5 | {FDA}", FDA),
+    (f"| A \\| B | C |\n|---|---|\n| $5 | $9 | {FDA} |", FDA),
     (f"{'- ' * 12}a\n\n{FDA}.", FDA),
     (f"{'>' * 22} {FDA}.", FDA),
     (f"A tool. <https://a.example/%43ertified> by {FDA[13:]}", "%43ertified by the FDA since 2020"),
+    (
+        "See [it](https://a.example), which does not\n\nsell your data daily.",
+        "sell your data daily",
+    ),
     ("We charge\n\n1. one\n5000. dollars a month for each", "5000. dollars a month for each"),
 ]
 
@@ -83,6 +89,7 @@ SHOWN = [
     (f"# {FDA} #", FDA),
     (f"{FDA}\n===", FDA),
     (TABLE.format(""), "Team | $5"),
+    ("| Plan | Price |\n|---|---|\n| Team | $5 |", "Team $5"),
     ("Certified by\\\nthe FDA since 2020", FDA),
     ("Certi\u00adfied by the\u200b FDA since 2020", FDA),
     ("Certi&shy;fied by the&ZeroWidthSpace; FDA since 2020", FDA),

@@ -28,8 +28,8 @@ _BULLET = re.compile(r"^([ \t]*)[•‣▪◦](?=[ \t])", re.MULTILINE)  # as wo
 _FENCE = re.compile(r"^ {0,3}(?:```|~~~).*?(?:^ {0,3}(?:```|~~~)[`~ \t]*$|\Z)", re.M | re.S)
 _PARAGRAPHS = re.compile(r"(\n[ \t]*\n)")
 # Signs without which a paragraph is shown as it is written, but for emphasis and the like: of
-# links, fences and struck words, tables, entities and addresses.
-_SIGNS = ("](", "][", "]:", "```", "~~", "|")
+# links, fences and struck words, entities and addresses.
+_SIGNS = ("](", "][", "]:", "```", "~~")
 _NAMED = re.compile(r"&(?:\#\w{1,8}|[a-z]\w{1,31});|<[a-z][a-z0-9+.-]{1,31}:", re.I)
 # Long numbers of a list, and a quotation whose sign might be read as "more than".
 _LINE = re.compile(r"^[ \t>]*\d{3,9}[.)][ \t]|^[ \t]*>(?![ \t]*[^\W\d_])", re.M)
@@ -103,7 +103,19 @@ def as_written(text: str) -> str:
 def _is_odd(text: str) -> bool:
     """Whether a text might not be shown as it is written."""
     named = ("&" in text or "<" in text) and _NAMED.search(text)
-    return bool(named or any(map(text.__contains__, _SIGNS)) or _LINE.search(text))
+    if named or any(map(text.__contains__, _SIGNS)) or _LINE.search(text):
+        return True
+    return "|" in text and not all(map(_is_even_table, _PARAGRAPHS.split(text)))
+
+
+def _is_even_table(text: str) -> bool:
+    """Whether a paragraph is a table, if at all, that surely shows all its cells."""
+    rows = [line.strip() for line in text.strip().split("\n")]
+    return "|" not in text or (
+        "\\|" not in text
+        and len({row.count("|") for row in rows}) == 1
+        and all(row.startswith("|") and row.endswith("|") for row in rows)
+    )
 
 
 def page_text(text: str, begin: int, end: int) -> PageText:

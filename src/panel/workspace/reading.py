@@ -14,6 +14,7 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import accumulate
+from operator import itemgetter
 
 from panel.text import clean, legible, normal, without_markup, without_tags
 from panel.workspace.page_text import PageText, page_text
@@ -108,8 +109,10 @@ class Reading:
 
     def after(self, place: int) -> int:
         """Return the number of the first word that ends behind a place in the source; 0 if none."""
-        ends = (lambda spot: self.page.back(*spot)[1]) if place else None
-        found = bisect_right(self.spots, place, key=ends) if ends else 0
+        if not place:
+            return 0
+        ends = (lambda spot: self.page.back(*spot)[1]) if self.page.parsed else itemgetter(1)
+        found = bisect_right(self.spots, place, key=ends)
         return found if found < len(self.spots) else 0
 
     def start(self, word: int) -> int:
