@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -105,6 +106,9 @@ def test_writers_in_turn_keep_one_chain(tmp_path: Path) -> None:
         ([0, 1, 2, 0], [0, 1, 2], 0),  # an earlier vote put in again does not count again
         ([1, 0, 2], [0, 1, 2], 0),
         ([0, 2], [0, 2], 0),
+        ([0, 2, 1], [0, 1, 2], 0),
+        ([0, 2, 2, 0], [0, 2], 0),
+        (["x", 2, 0, 1, 1], [0, 1, 2], 1),
         ([0, "x", 2], [0, 2], 1),
     ],
 )
@@ -123,6 +127,41 @@ def test_lines_count_once_and_in_the_order_in_which_they_were_written(
     ledger_of(file, again)
     assert again == read
     assert [line.fault for line in read_lines(file)][-1] is None
+
+
+def test_lines_that_come_in_another_order_are_put_in_theirs_while_the_file_is_open(
+    tmp_path: Path,
+) -> None:
+    file, lines = three_lines(tmp_path)
+    file.write_bytes(lines[0])
+    read: list[object] = []
+    ledger = ledger_of(file, read)
+    for more, known in ((lines[2], [0, 2]), (lines[0], [0, 2]), (lines[2] + lines[1], [0, 2])):
+        with file.open("ab") as handle:
+            handle.write(more)
+        ledger.refresh()
+        assert read == [{"n": n} for n in known]
+    file.write_bytes(lines[0])
+    again: list[object] = []
+    ledger = ledger_of(file, again)
+    with file.open("ab") as handle:
+        handle.write(lines[2] + lines[1])
+    ledger.refresh()
+    assert again == [{"n": 0}, {"n": 1}, {"n": 2}]
+
+
+def test_a_long_file_is_read_without_holding_its_lines(tmp_path: Path) -> None:
+    file = tmp_path / "community" / "lines.jsonl"
+    ledger_of(file, []).append(*({"n": number, "fill": "x" * 500} for number in range(3000)))
+    read: list[int] = []
+    ledger = Ledger(file, lambda line: read.append(len(line)), read.clear)
+    tracemalloc.start()
+    try:
+        ledger.refresh()
+        _now, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(read) == 3000 and most < file.stat().st_size / 5
 
 
 def test_older_lines_are_read_and_sealed_with_the_next_one(tmp_path: Path) -> None:

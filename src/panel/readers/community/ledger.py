@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 from filelock import FileLock
 
 from panel.cells.journal import encode, fields_of
-from panel.cells.seals import Chain, as_written, raw_lines
+from panel.cells.seals import Chain, RawLine, as_written, raw_lines
 from panel.errors import JournalError, PanelError
 from panel.workspace.plain_files import refuse_odd, sync_folder
 
@@ -108,17 +108,37 @@ class Ledger:
         self._release = weakref.finalize(self, os.close, os.dup(descriptor))
 
     def _read(self, handle: BinaryIO) -> None:
-        above = self._chain.furthest.number
-        lines = list(raw_lines(handle, self._chain, self._offset))
-        for line in as_written(lines, above):
-            fields = fields_of(line)
-            try:
-                if fields is None:
-                    raise ValueError("is not as it was written")
-                self._replay(fields)
-            except (ValueError, TypeError, AttributeError, KeyError, PanelError):
-                self.damaged += 1  # or not in the form that is written here
-        self._offset = lines[-1].end if lines else self._offset
+        """Replay what was added, line by line; all anew where lines are not in their order."""
+        before = last = self._chain.furthest.number
+        gaps = False
+        for line in raw_lines(handle, self._chain, self._offset):
+            number = line.link.number if line.link else last + 1
+            if number > last:
+                gaps = gaps or number > last + 1
+                self._take(line)
+                last = number if line.link else last
+            elif gaps and number > before:  # it may be one that is missing above
+                self._read_anew(handle)
+                return
+            self._offset = line.end
+
+    def _read_anew(self, handle: BinaryIO) -> None:
+        """Replay the whole file in the order in which it was written, which takes more memory."""
+        self.damaged = 0
+        self._chain = Chain.at(handle, self.file.name)
+        self._restart()
+        for line in as_written(raw_lines(handle, self._chain)):
+            self._take(line)
+            self._offset = max(self._offset, line.end)
+
+    def _take(self, line: RawLine) -> None:
+        fields = fields_of(line)
+        try:
+            if fields is None:
+                raise ValueError("is not as it was written")
+            self._replay(fields)
+        except (ValueError, TypeError, AttributeError, KeyError, PanelError):
+            self.damaged += 1  # or not in the form that is written here
 
     @contextmanager
     def writing(self) -> Iterator[None]:

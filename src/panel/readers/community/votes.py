@@ -21,7 +21,6 @@ from panel.workspace.verdict import SHIP, SKIP
 FILE = "votes.jsonl"
 MOST_SHARES = 20_000  # kept as they are sent
 _HASH = re.compile(r"[0-9a-f]{32}")
-Place = dict[tuple[str, str], str]
 
 
 class Votes:
@@ -37,7 +36,7 @@ class Votes:
         self._restart()
 
     def _restart(self) -> None:
-        self._placed: Place = {}
+        self._placed: dict[str, dict[bytes, str]] = {}  # tool → visitor → vote
         self._counts: dict[str, list[int]] = {}
         self._imported: set[str] = set()
 
@@ -54,7 +53,7 @@ class Votes:
     def voted(self, visitor_hash: str, tool: str) -> bool:
         """Whether a visitor has a vote on a tool."""
         self._ledger.refresh()
-        return (visitor_hash, tool) in self._placed
+        return _short(visitor_hash) in self._placed.get(tool, ())
 
     def record(
         self,
@@ -78,7 +77,7 @@ class Votes:
         if not _HASH.fullmatch(visitor_hash):
             raise UsageError("a visitor's hash is 32 hex digits.")
         with self._ledger.writing():
-            before = self._placed.get((visitor_hash, tool))
+            before = self._placed.get(tool, {}).get(_short(visitor_hash))
             if before == vote:
                 return False
             line = {"kind": "vote", "visitor": visitor_hash, "tool": tool, "vote": vote, "at": at}
@@ -151,18 +150,27 @@ class Votes:
     def _place(self, visitor: Any, tool: Any, vote: Any) -> None:
         if vote not in (SHIP, SKIP) or not isinstance(tool, str) or not isinstance(visitor, str):
             return
-        before = self._placed.get((visitor, tool))
-        if before == vote:
+        votes, key = self._placed.setdefault(tool, {}), _short(visitor)
+        if (before := votes.get(key)) == vote:
             return
         if before is not None:
             self._add(tool, -(before == SHIP), -(before == SKIP))
-        self._placed[visitor, tool] = vote
+        votes[key] = SHIP if vote == SHIP else SKIP  # not each line's own copy of the word
         self._add(tool, int(vote == SHIP), int(vote == SKIP))
 
     def _add(self, tool: str, ships: int, skips: int) -> None:
         counts = self._counts.setdefault(tool, [0, 0])
         counts[0] += ships
         counts[1] += skips
+
+
+def _short(visitor: str) -> bytes:
+    """Return a visitor's hash as it is kept, of half a million others."""
+    return (
+        bytes.fromhex(visitor)
+        if _HASH.fullmatch(visitor)
+        else visitor.encode("utf-8", "surrogatepass")
+    )
 
 
 def share_record(tool: str, tally: Tally) -> dict[str, Any]:
