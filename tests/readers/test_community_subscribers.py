@@ -96,6 +96,11 @@ def test_what_is_not_plainly_an_address_is_refused(text: str) -> None:
         parse_address(text)
 
 
+def test_an_address_longer_than_any_is_refused_before_its_characters_are_looked_at() -> None:
+    with pytest.raises(UsageError, match="longer than 254 characters"):
+        parse_address("\u0315\u0300" * 2000 + "<ann@example.org>")
+
+
 @pytest.mark.parametrize(
     ("address", "mailbox", "domain"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator
 from email import message_from_bytes
 from email.policy import default
@@ -18,7 +19,7 @@ from panel.readers.community.subscribers import Subscribers
 from panel.readers.mail import smtp
 from panel.readers.mail.outbox import Outbox
 from panel.readers.serve import limits as limiting
-from panel.readers.serve import mail_queue
+from panel.readers.serve import mail_queue, subscribing
 from panel.readers.serve.limits import Bound, VisitLimiter
 from panel.site.build import build
 from panel.site.output import published_address
@@ -41,6 +42,29 @@ def box() -> Iterator[Mailbox]:
 def site(tmp_path: Path, box: Mailbox) -> Iterator[Served]:
     with serving(tmp_path, box.environment) as served:
         yield served
+
+
+def test_while_an_address_is_looked_at_pages_are_answered(
+    site: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, done, answers = threading.Event(), threading.Event(), list[int]()
+
+    def slowly(_address: str) -> None:
+        begun.set()
+        done.wait(20)
+
+    def ask() -> None:
+        answers.append(site.post("/subscribe", {"email": "x"}).status)
+
+    monkeypatch.setattr(subscribing, "validated", slowly)
+    asking = threading.Thread(target=ask)
+    asking.start()
+    try:
+        assert begun.wait(20) and site.get("/").status == 200 and answers == []
+    finally:
+        done.set()
+        asking.join()
+    assert answers == [400]
 
 
 def test_subscribing_takes_a_mail_and_a_button(site: Served, box: Mailbox) -> None:

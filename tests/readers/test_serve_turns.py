@@ -15,6 +15,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
 from panel.readers.serve.connections import Bounds
+from panel.readers.serve.guard import Guard, GuardRules
 from panel.readers.serve.proxies import TrustedProxies
 from panel.readers.serve.server import bind, make_server
 from panel.readers.serve.turns import Turns
@@ -26,8 +27,13 @@ Busy = tuple[int, list[str], Callable[[], None]]
 
 
 @contextlib.contextmanager
-def busy(proxies: TrustedProxies | None = None) -> Iterator[Busy]:
-    """Serve an application that notes who asks, busy with one request until it is told to go on."""
+def busy(
+    proxies: TrustedProxies | None = None, before: Callable[[int], None] = lambda _port: None
+) -> Iterator[Busy]:
+    """Serve an application that notes who asks, busy with one request until it is told to go on.
+
+    before: what is done first, given the port.
+    """
     begun, working, done = list[str](), threading.Event(), threading.Event()
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -43,7 +49,9 @@ def busy(proxies: TrustedProxies | None = None) -> Iterator[Busy]:
 
     bound = bind("127.0.0.1", 0)
     port = bound.getsockname()[1]
-    with running(make_server(app, Bounds(), proxies), bound):
+    rules = GuardRules(lambda _host: True, "")
+    with running(make_server(Guard(app, rules), Bounds(), proxies), bound):
+        before(port)
         try:
             with opened(port, GET.replace(b"/ ", b"/work ") % port + b"\r\n"):
                 assert working.wait(30)
@@ -75,6 +83,27 @@ def test_behind_a_proxy_too_who_asks_once_is_answered_before_the_rest() -> None:
         go_on()
         assert all(b" 200 " in heard(client) for client in clients)
     assert begun.index("198.51.100.9") <= 1
+
+
+def test_who_asks_is_answered_before_the_rest_of_many_whose_bodies_end_at_once() -> None:
+    many = list[socket.socket]()
+
+    def begin(port: int) -> None:
+        form = b"POST / HTTP/1.1\r\nHost: localhost\r\nOrigin: http://localhost\r\n"
+        for _ in range(MANY):
+            client = opened(port, form + b"Content-Length: 2\r\n\r\na", "127.0.0.66")
+            many.append(held.enter_context(client))
+        asked(port, GET % port + b"\r\n", "127.0.0.66")  # has its turn after all of them
+
+    with contextlib.ExitStack() as held, busy(before=begin) as (port, begun, go_on):
+        begun.clear()
+        for client in many:
+            client.sendall(b"b")
+        one = held.enter_context(opened(port, GET % port + b"\r\n", "127.0.1.9"))
+        go_on()
+        assert all(b" 200 " in heard(client) for client in (*many, one))
+    assert len(begun) == MANY + 1
+    assert begun.index("127.0.1.9") < 20
 
 
 @pytest.mark.parametrize("reset", [False, True])

@@ -26,6 +26,7 @@ class _Provider:
     subdomains: bool = False
 
 
+LONGEST = 254  # characters of an address (RFC 5321)
 _YAHOO = "com ca de es fr gr ie in it ro se co.id co.in co.nz co.uk co.za com.ar com.au com.br"
 _YAHOO += " com.hk com.mx com.my com.ph com.sg com.tr com.tw com.vn"
 _PROVIDERS = (
@@ -58,10 +59,14 @@ def parse_address(text: str) -> str:
     The result holds no control characters and no blanks, so it is safe in a mail's headers.
     Nothing is looked up in DNS.
     """
-    try:
-        found = validate_email(
-            text.strip(" "), allow_smtputf8=False, strict=True, check_deliverability=False
+    bare = text.strip(" ")
+    if len(bare) > LONGEST:  # before work is done on each of its characters
+        raise UsageError(
+            f"{_shown(text)} is not an e-mail address: it is longer than {LONGEST} "
+            "characters. Write name@example.org."
         )
+    try:
+        found = validate_email(bare, allow_smtputf8=False, strict=True, check_deliverability=False)
     except EmailNotValidError as error:
         raise UsageError(
             f"{_shown(text)} is not an e-mail address: {error} Write name@example.org."

@@ -21,6 +21,9 @@ from panel.readers.serve.connections import Bounds
 from panel.readers.serve.proxies import FORWARDED_HOST
 
 LONGEST_BODY = 8192  # bytes
+# In the state of a request whose body was not whole when it began: waits for another turn, so that
+# many bodies that end at once are not all read at once.
+NEXT_TURN = "next_turn"
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _HOST = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[a-z0-9_.-]{1,253})(:[0-9]{1,5})?")
 
@@ -93,6 +96,8 @@ class Guard:
         refusal = self._refusal(scope)
         if refusal is None and _has_body(scope):
             body = await _body(scope, receive, self._rules)
+            if next_turn := scope.get("state", {}).get(NEXT_TURN):
+                await next_turn()
             if isinstance(body, bytes):
                 receive = _replay(body, receive)
             else:

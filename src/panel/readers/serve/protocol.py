@@ -14,6 +14,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
 from panel.readers.serve.connections import READ_BYTES, REFUSED, Bounds, Connections
+from panel.readers.serve.guard import NEXT_TURN
 from panel.readers.serve.heads import LONGEST_HEAD, head_refusal, plain
 from panel.readers.serve.proxies import TrustedProxies
 from panel.readers.serve.wire import Flow, Wire
@@ -185,14 +186,20 @@ class BoundedProtocol(H11Protocol, asyncio.BufferedProtocol):
                 message["headers"] = [*message["headers"], CLOSE_HEADER]
             await send(message)
 
-        self._turn = turn = self._house.turns.ask(networks)
-        try:
+        async def next_turn() -> None:
+            self._turn = turn = self._house.turns.ask(networks)
             await turn
+
+        try:
+            await next_turn()
+            if cycle.more_body:
+                scope["state"][NEXT_TURN] = next_turn
             if not cycle.disconnected:
                 await self._answer(scope, receive, sent)
         except ClientGoneError:
             pass
         finally:
+            scope["state"].pop(NEXT_TURN, None)  # it refers to this object
             self._house.leave(self, groups)
 
     def _between_requests(self) -> bool:

@@ -62,7 +62,7 @@ async def subscribe(request: Request) -> Response:
         return notice(Notice("Not subscribed", str(error)), error.status)
     if fields.get(TRAP):
         return notice(ASKED, 202)
-    address = validated(fields.get("email", ""))
+    address = await site.writing(validated, fields.get("email", ""))  # takes up to a millisecond
     if address is None:
         return subscribe_page("That is not an e-mail address. Write it like name@example.org.", 400)
     networks = networks_of(address_of(request))
