@@ -20,11 +20,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from panel.cells.packed import zstd_module
 from panel.endpoint.bodies import BODY_BYTES, BodyTooLong, unpacked
 from panel.endpoint.client import Client
 from panel.endpoint.faults import Fault, classify_fault
 from panel.endpoint.proxies import Proxy, proxy_for
 from panel.endpoint.responses import RawResponse
+from panel.endpoint.transfers import TransferClient
 from panel.endpoint.transport import HEADER_BYTES, Route
 from panel.endpoint.way_faults import transport_fault
 from panel.errors import EndpointError
@@ -447,6 +449,7 @@ def test_a_head_without_end_is_said_to_be_one(mock: MockEndpoint, lines: int, le
 # --- the body of an answer ---
 
 
+zstd = zstd_module()
 PLAIN = json.dumps(completion("Ship it.")).encode()
 
 
@@ -467,6 +470,10 @@ PACKED: dict[str, tuple[str, bytes]] = {
     "zlib": ("deflate", zlib.compress(PLAIN)),
     "deflate": ("deflate", deflated(PLAIN)),
     "deflate in name only": ("deflate", PLAIN),
+    "zstd": ("zstd", zstd.compress(PLAIN)),
+    "two frames of zstd": ("", zstd.compress(PLAIN[:50]) + zstd.compress(PLAIN[50:])),
+    "gzip in zstd": ("gzip, zstd", zstd.compress(gzip.compress(PLAIN))),
+    "zstd in name only": ("zstd", PLAIN),
     "an unknown name": ("utf-8", PLAIN),
 }
 
@@ -480,13 +487,32 @@ def test_a_body_is_unpacked_by_its_bytes_whatever_its_head_says(
     assert answer.body == PLAIN and answer.completion() is not None
 
 
+def test_no_request_asks_for_a_packing_that_cannot_be_read(mock: MockEndpoint) -> None:
+    """What else is installed, such as zstd for the journals, changes nothing."""
+
+    async def everything() -> None:
+        asked = Endpoint("lab", None, mock.base_url, "m")
+        async with TransferClient(mock.base_url, None, asked) as client:
+            for _ in range(2):  # the openai client makes the first one only
+                await client.complete({"model": "m", "messages": []})
+            await client.decide({})
+            await client.models()
+            await client.page("/props", 5)
+            await client.page("/tokenize", 5, {"content": "a"})
+            await client.transfer("GET", "/batches")
+
+    asyncio.run(everything())
+    asked_for = {request["headers"]["accept-encoding"] for request in mock.requests}
+    assert len(mock.requests) == 7 and asked_for == {"gzip, deflate", "identity"}
+
+
 @pytest.mark.slow
 def test_a_body_has_a_bound_packed_or_not(mock: MockEndpoint) -> None:
     """What never ends takes no more memory than the bound, and is not asked for again."""
     packed = gzip.compress(b" " * (BODY_BYTES + 1))
     with pytest.raises(BodyTooLong):
         unpacked(gzip.compress(packed), "gzip")
-    for body in (packed, b" " * (BODY_BYTES + 1)):
+    for body in (packed, zstd.compress(b" " * (BODY_BYTES + 1)), b" " * (BODY_BYTES + 1)):
         mock.face = lambda _index, _body, body=body: Answer(body=body)
         fault = fault_of(mock.base_url)
         assert (fault.action, fault.label) == ("stop", "body_too_long")

@@ -33,9 +33,10 @@ _HEAD = len(_SKIPPED) + 12
 
 
 @cache
-def _zstd() -> Any:
+def zstd_module() -> Any:
+    """Return the standard library's module of Python 3.14, or its twin for older ones."""
     if sys.version_info >= (3, 14):
-        from compression import zstd  # noqa: PLC0415 - only where a journal is compressed
+        from compression import zstd  # noqa: PLC0415 - only where something is compressed
     else:
         from backports import zstd  # noqa: PLC0415
     return zstd
@@ -161,14 +162,14 @@ def _content(handle: BinaryIO, start: int, room: int) -> tuple[bytes, int]:
     Nothing where it would hold more than ``room`` bytes.
     """
     handle.seek(start)
-    frame, parts = _zstd().ZstdDecompressor(), list[bytes]()
+    frame, parts = zstd_module().ZstdDecompressor(), list[bytes]()
     while not frame.eof:
         block = handle.read(_BLOCK) if frame.needs_input else b""
         if frame.needs_input and not block:
             break
         try:
             parts.append(frame.decompress(block, room + 1))
-        except _zstd().ZstdError:
+        except zstd_module().ZstdError:
             break
         room -= len(parts[-1])
         if room < 0:
@@ -196,7 +197,7 @@ def pack(file: Path) -> bool:
     with file.open("rb") as plain, writing.open("xb") as out:
         out.write(_head(size))
         for part in _parts(plain):
-            out.write(_zstd().compress(part, 3))
+            out.write(zstd_module().compress(part, 3))
         out.flush()
         os.fsync(out.fileno())
     shutil.copystat(file, writing)

@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
+from panel.cells.packed import zstd_module
 from panel.endpoint.event_stream import events_of, is_chunk, joined, looks_like_events
 from panel.text import clean_text
 from panel.workspace.lenient_json import decoder
@@ -25,44 +26,60 @@ class BodyTooLong(ValueError):  # noqa: N818 - it names the body, not the fault
     """A body of more than BODY_BYTES."""
 
 
+# What a request may ask for, and no more: httpx2 adds whatever else is installed.
+PACKINGS = "gzip, deflate"
+
+
 def unpacked(body: bytes, encoding: str) -> bytes:
-    """Return a body without its gzip or zlib packing, which its first bytes tell.
+    """Return a body without its gzip, zlib or zstd packing, which its first bytes tell.
 
     encoding: the Content-Encoding. It is believed only of deflate without a head: some gateways
     unpack a body and leave the name, or pack it and give none. Of a body that was cut short, what
     there is is returned. Raises BodyTooLong.
     """
     for _ in range(_LAYERS):
-        packing = _packing(body, encoding)
-        if packing is None:
+        if not _is_packed(body, encoding):
             break
         whole = b""
         try:
             for _member in range(_MEMBERS):
-                inflater = zlib.decompressobj(packing)
-                whole += inflater.decompress(body, BODY_BYTES + 1 - len(whole))
+                part = _unpacker(body)
+                whole += part.decompress(body, BODY_BYTES + 1 - len(whole))
                 if len(whole) > BODY_BYTES:
                     raise BodyTooLong
-                body = inflater.unused_data
-                if body[:2] != _GZIP:
+                body = part.unused_data
+                if not body.startswith((_GZIP, _ZSTD)):
                     break
-        except zlib.error:
+        except BodyTooLong:
+            raise
+        except Exception:
             return whole or body
         body, encoding = whole, ""
     return body
 
 
 _LAYERS = 3  # a gateway may pack what its server has packed
-_MEMBERS = 1000  # of one gzip body
+_MEMBERS = 1000  # of one body
 _GZIP = b"\x1f\x8b"
+_ZSTD = b"\x28\xb5\x2f\xfd"
 
 
-def _packing(body: bytes, encoding: str) -> int | None:
-    """Return how zlib unpacks a body (its wbits); None where it is not packed, as all JSON."""
-    if body[:2] == _GZIP or (body[:1] == b"\x78" and int.from_bytes(body[:2]) % 31 == 0):
-        return zlib.MAX_WBITS | 32
-    bare = encoding.strip().lower() == "deflate" and body[:1].strip()[:1] not in b'{["<'
-    return -zlib.MAX_WBITS if bare else None
+def _is_packed(body: bytes, encoding: str) -> bool:
+    """Whether a body is packed, as no JSON looks."""
+    if body.startswith((_GZIP, _ZSTD)) or _is_zlib(body):
+        return True
+    return encoding.strip().lower() == "deflate" and body[:1].strip()[:1] not in b'{["<'
+
+
+def _is_zlib(body: bytes) -> bool:
+    return body[:1] == b"\x78" and int.from_bytes(body[:2]) % 31 == 0
+
+
+def _unpacker(body: bytes) -> Any:
+    if body.startswith(_ZSTD):
+        return zstd_module().ZstdDecompressor()
+    headed = body.startswith(_GZIP) or _is_zlib(body)
+    return zlib.decompressobj(zlib.MAX_WBITS | 32 if headed else -zlib.MAX_WBITS)
 
 
 def decoded(body: bytes) -> str:

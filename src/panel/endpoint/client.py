@@ -16,6 +16,7 @@ import openai
 from pydantic_core import to_json
 
 from panel.cells.cells import Cell
+from panel.endpoint.bodies import PACKINGS
 from panel.endpoint.masking import MASK, forms_of, mask_keys, mask_line
 from panel.endpoint.responses import RawResponse
 from panel.endpoint.transport import Like, Received, Transport, route_to
@@ -61,6 +62,7 @@ class Client:
             )
         self._transport = Transport(self._route, connections=endpoint.concurrency + 8)
         self._http = httpx2.AsyncClient(
+            headers={"Accept-Encoding": PACKINGS},
             transport=self._transport,
             timeout=None,
             follow_redirects=False,
