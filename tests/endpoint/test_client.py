@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import socket
 from typing import Any
@@ -176,6 +177,31 @@ def test_a_key_that_comes_back_is_cut_out_of_body_and_headers(mock: MockEndpoint
     answer = ask(mock.base_url)
     assert answer.error_text()[0] == f"Bearer {MASK} and {MASK}"
     assert answer.headers["x-echo"] == MASK
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "utf-32"])
+def test_a_key_that_comes_back_is_cut_out_of_every_encoding(
+    mock: MockEndpoint, encoding: str
+) -> None:
+    """What is stored is UTF-8 then, which whoever reads the journal searches in vain for it."""
+    said = f'{{"error": {{"message": "no {KEY}, ü, and no gsk_0123456789abcdefghij"}}}}'
+    mock.face = lambda _index, _body: mock_endpoint.Answer(401, said.encode(encoding))
+    answer = ask(mock.base_url)
+    assert answer.error_text()[0] == f"no {MASK}, ü, and no {MASK}"
+    assert MASK in answer.body.decode()
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        *("sk-a\\\\/secret+of=mine", "sk-a\\\\\\\\/secret+of=mine", "sk-a%2fsecret%2Bof%3Dmine"),
+        *("sk-a%252Fsecret%252Bof%253Dmine", "sk-a&#x2F;secret&#43;of&#061;mine"),
+        *("\\u0073k-a\\\\u002Fsecret\\u002bof=mine", base64.b64encode(KEY.encode()).decode()),
+    ],
+)
+def test_a_key_is_found_however_it_was_escaped(mock: MockEndpoint, written: str) -> None:
+    mock.face = lambda _index, _body: mock_endpoint.Answer(401, f"<p>no {written} here</p>")
+    assert ask(mock.base_url).text() == f"<p>no {MASK} here</p>"
 
 
 def test_a_short_local_key_is_a_word_and_stays(mock: MockEndpoint) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any, Protocol, Self
 from urllib.parse import urlsplit
@@ -16,8 +16,8 @@ import openai
 from pydantic_core import to_json
 
 from panel.cells.cells import Cell
-from panel.endpoint.bodies import PACKINGS
-from panel.endpoint.masking import MASK, forms_of, mask_keys, mask_line
+from panel.endpoint.bodies import PACKINGS, decoded
+from panel.endpoint.masking import cutter_of, mask_keys, mask_line
 from panel.endpoint.responses import RawResponse
 from panel.endpoint.transport import Like, Received, Transport, route_to
 from panel.endpoint.way_faults import transport_fault, way_fault
@@ -29,6 +29,13 @@ NO_KEY = "none"  # the client insists on a key; local servers ignore it
 
 def _last_of(path: str) -> str:
     return path.rpartition("/")[2]
+
+
+def _changed(body: bytes, change: Callable[[str], str]) -> bytes:
+    """Change a body as text, whatever its encoding; it is UTF-8 then."""
+    text = decoded(body)
+    changed = change(text)
+    return body if changed == text else changed.encode()
 
 
 class CompletionClient(Protocol):
@@ -52,7 +59,7 @@ class Client:
         self._deadline = endpoint.timeout_seconds
         self._tls_wanted: bool | None = None  # None until a first answer, or a failure, tells
         secret = endpoint.secret_headers()
-        self._forms = tuple(form for text in (key, *secret.values()) for form in forms_of(text))
+        self._own_key_cut = cutter_of((key, *secret.values()))
         self._route = route_to(self._base)
         named = [name for name in (endpoint.api_key_env, *endpoint.headers_env.values()) if name]
         if (key or secret) and self._route.proxy and self._base.scheme == "http":
@@ -174,12 +181,11 @@ class Client:
         seconds = time.perf_counter() - started
         if (fault := way_fault(answer, self._route)) is not None:
             return RawResponse(seconds, transport_fault=fault)
-        body = self._own_key_cut(answer.body.decode("latin-1")).encode("latin-1")
+        body = _changed(answer.body, self._own_key_cut)
         headers = self._without_keys(answer.headers)
         response = RawResponse(seconds, answer.status, headers, body, keyless=self._keyless)
         if response.completion() is None:  # an error's words; a reply is the model's, and data
-            masked = mask_keys(body.decode("latin-1")).encode("latin-1")
-            response = replace(response, body=masked, _parsed=None)
+            response = replace(response, body=_changed(body, mask_keys), _parsed=None)
         return response
 
     def _without_keys(self, headers: dict[str, str]) -> dict[str, str]:
@@ -188,11 +194,6 @@ class Client:
         if "location" in lines:
             lines["location"] = re.sub(r"(?<=//)[^/?#]*@|[?#].*", "", lines["location"])
         return lines
-
-    def _own_key_cut(self, text: str) -> str:
-        for form in self._forms:
-            text = text.replace(form, MASK)
-        return text
 
     def _masked(self, text: str) -> str:
         return mask_keys(self._own_key_cut(text))

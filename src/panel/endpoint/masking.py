@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import base64
 import html
-import json
 import re
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 MASK = "[key]"
@@ -63,22 +63,33 @@ def _masked(found: re.Match[str]) -> str:
     return f"{found['named'] or ''}{MASK}"
 
 
-def forms_of(secret: str | None) -> tuple[str, ...]:
-    """Return the forms a secret may take in an answer: plain, in JSON, in an address, in HTML.
+def cutter_of(secrets: Iterable[str | None]) -> Callable[[str], str]:
+    """Return what cuts secrets out of an answer: plain, in base64, in JSON, in an address, in HTML.
 
     A header's may have a scheme before it ("Bearer ..."), and come back without.
     """
-    bare = (secret or "").rpartition(" ")[2]
-    if not secret or len(bare) < SECRET_LENGTH:
-        return ()
-    return (*(_written(secret) if bare != secret else ()), *_written(bare))
+    texts = set[str]()
+    for secret in filter(None, secrets):
+        bare = secret.rpartition(" ")[2]
+        if len(bare) >= SECRET_LENGTH:
+            texts |= {secret, bare}
+    texts |= {base64.b64encode(text.encode()).decode() for text in texts}
+    ways = ("".join(map(_written, text)) for text in sorted(texts, key=len, reverse=True))
+    pattern = re.compile("|".join(ways))
+    # The pattern is slow. One of these is in every text that it finds something in.
+    marks = {max(re.split(r"[^A-Za-z0-9]", text), key=len) for text in texts}
+    marks |= {"\\u00", "%", "&#"} if texts else set()
+
+    def cut(text: str) -> str:
+        return pattern.sub(MASK, text) if any(mark in text for mark in marks) else text
+
+    return cut
 
 
-def _written(secret: str) -> tuple[str, ...]:
-    """Return how a text may be written, the longest way first."""
-    escaped = json.dumps(secret)[1:-1]
-    forms = {secret, escaped, escaped.replace("/", "\\/"), html.escape(secret)}
-    for code in ("\\u{:04x}", "\\u{:04X}", "%{:02X}", "%{:02x}", "&#x{:X};", "&#x{:x};", "&#{};"):
-        forms.add("".join(c if c.isalnum() or c in "-_." else code.format(ord(c)) for c in secret))
-    forms.add(base64.b64encode(secret.encode()).decode())
-    return tuple(sorted(forms, key=len, reverse=True))
+def _written(letter: str) -> str:
+    """Return a pattern of a letter that may have been escaped, and what escaped it, again."""
+    code = f"{ord(letter):x}"
+    plain = re.escape(letter) if letter.isalnum() else rf"\\{{0,8}}{re.escape(letter)}"
+    coded = rf"\\{{1,8}}u00{code}|%(?:25){{0,4}}{code}|&#x0{{0,4}}{code};|&#0{{0,4}}{ord(letter)};"
+    named = html.escape(letter, quote=True)
+    return rf"(?:{plain}|(?i:{coded}){'' if named == letter else f'|{re.escape(named)}'})"
