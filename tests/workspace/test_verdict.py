@@ -150,6 +150,11 @@ def test_the_last_object_after_the_thought_is_the_answer(text: str) -> None:
     assert parse(written, BUILDER).verdict == "skip"
 
 
+@pytest.mark.parametrize("blank", [" ", "\n", "\t", " \r\n"])
+def test_blanks_without_end_after_the_answer_do_not_lose_it(blank: str) -> None:
+    assert parse(reply() + blank * 300_000, BUILDER).verdict == "skip"
+
+
 def test_an_answer_may_speak_of_thoughts() -> None:
     said = "It cuts <think>…</think> from replies."
     assert (

@@ -59,6 +59,7 @@ class _Scan:
     """
 
     def __init__(self, reply: str, whole: bool) -> None:
+        reply = reply.rstrip()  # a model may write blanks without end after its answer
         before, self.text = reply[:-REPLY_LIMIT], reply[-REPLY_LIMIT:]
         self.whole = whole
         self.last: dict[str, Any] | None = None
