@@ -37,6 +37,16 @@ PAIRS = {
     "apertus": ("<|inner_prefix|>", "<|inner_suffix|>"),
     "gemma": ("<|channel>thought\n", "<channel|>"),
     "medgemma": ("<unused94>thought\n", "<unused95>"),
+    "gemini": ("<ctrl94>thought\n", "<ctrl95>"),
+    "pangu": ("[unused16]", "[unused17]"),
+    "longcat": ("<longcat_think>", "</longcat_think>"),
+    "a number": ("<think_51bce0c785ca2f68081bfa7d91973934>", "</think_51bce0c785ca2f68>"),
+    "a name behind": ("<think:opensource>", "</think:opensource>"),
+    "a side behind": ("<|reasoning_start|>", "<|reasoning_end|>"),
+    "in words": ("[BEGIN OF THOUGHT]", "[END OF THOUGHT]"),
+    "other brackets": ("‹think›", "‹/think›"),
+    "escaped": ("&lt;think&gt;", "&lt;/think&gt;"),
+    "open webui": ('<details type="reasoning" done="false"><summary>Hm</summary>', "</details>"),
     "granite": ("Here is my thought process:\n", "\nHere is my response:\n"),
     "harmony": (
         "<|channel|>analysis<|message|>",
@@ -147,16 +157,57 @@ def test_the_end_of_a_thought_inside_an_answer_that_was_cut_frees_nothing_behind
     assert refused(own + DRAFT) and refused(own + DRAFT + "}")
 
 
-def test_a_reply_cut_short_counts_only_where_its_object_begins_or_ends_it() -> None:
-    """Else the object may be a quotation, and the model's own was still to come."""
-    assert "cut short" in refused(f"The vendor writes {DRAFT}. I answer:", whole=False)
+def test_a_reply_cut_short_counts_only_where_its_object_ends_it() -> None:
+    """Else the object may be a quotation or a draft, and the model's own was still to come."""
     for reply in (
-        ANSWER,
-        f"I answer: {ANSWER}",
-        f"```json\n{ANSWER}\n```",
-        f"{ANSWER} I mean it, t",
+        f"The vendor writes {DRAFT}. I answer:",
+        f"{DRAFT} Hmm, wait. The vendor does give prices, so I sh",
+        f"Thinking Process:\n{DRAFT}",
     ):
+        assert "opens with a thought" in (said := refused(reply, whole=False)) or "cut" in said
+    for reply in (ANSWER, f"I answer: {ANSWER}", f"```json\n{ANSWER}\n```"):
         assert parse(reply, SKEPTIC, whole=False).verdict == "skip"
+
+
+HEADINGS = (
+    "thought\n",
+    "Thinking Process:\n1. Draft: ",
+    "**Thinking:** ",
+    "Here are my reasoning steps:\n",
+    "# My thoughts\n\n",
+    "Here's a thinking process that leads to the answer:\n\n",
+)
+
+
+@pytest.mark.parametrize("heading", HEADINGS)
+def test_a_reply_that_opens_with_the_heading_of_a_thought_must_end_with_its_object(
+    heading: str,
+) -> None:
+    assert "opens with a thought" in refused(f"{heading}{DRAFT}\nHmm, no. Rather skip.")
+    assert parse(f"{heading}{DRAFT}\nHmm, no.\n```json\n{ANSWER}\n```", SKEPTIC).verdict == "skip"
+    ended = f"{heading}{DRAFT}</think>{ANSWER} I mean it."
+    assert parse(ended, SKEPTIC).verdict == "skip"
+
+
+@pytest.mark.parametrize(
+    "opening",
+    [
+        "My verdict:\n",
+        "I gave it some thought. ",
+        "[How it thinks](https://a.b) is told. ",
+        "Sure!\n",
+    ],
+)
+def test_words_that_open_no_thought_may_stand_around_the_answer(opening: str) -> None:
+    assert parse(f"{opening}{ANSWER}\nAsk me for more.", SKEPTIC).verdict == "skip"
+
+
+def test_where_only_a_thought_is_there_its_object_must_stand_alone() -> None:
+    for reply in (f"First draft:\n```json\n{DRAFT}\n```", f"{DRAFT} Hm", DRAFT + ANSWER):
+        with pytest.raises(UnparsableReply, match="it may be a draft"):
+            parse(reply, SKEPTIC, alone=True)
+    for reply in (ANSWER, f"```json\n{ANSWER}\n```", f"Perhaps {DRAFT}</think>{ANSWER}"):
+        assert parse(reply, SKEPTIC, alone=True).verdict == "skip"
 
 
 fragments = st.sampled_from(

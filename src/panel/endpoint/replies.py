@@ -79,14 +79,13 @@ class Reply:
         """Return the verdict in the text; raises UnparsableReply with the reasons.
 
         choices: what its fields may say, None for a model that writes them. What a server cut
-        short while the model was still thinking is a draft, and no verdict.
+        short while the model was still thinking is a draft, and no verdict. A field for thoughts
+        holds one only where it holds nothing else.
         """
-        if self.degraded and self.ending == "truncated":
+        whole = self.ending == "whole"
+        if self.degraded and not whole:
             raise UnparsableReply(["the reply was cut short before the thought had ended"])
-        if self.degraded and not re.search(r"[}>\]`]\s*$", self.text):
-            raise UnparsableReply(["there is only a thought, which does not end in an answer"])
-        whole = self.ending != "truncated" and not self.degraded
-        return parse(self.text, persona, whole, choices)
+        return parse(self.text, persona, whole, choices, alone=self.degraded)
 
 
 def read_reply(completion: dict[str, Any]) -> Reply:

@@ -8,7 +8,7 @@ from typing import Any
 
 from panel.workspace.lenient_json import decoder
 from panel.workspace.text_calls import tagged_arguments
-from panel.workspace.thoughts import Mark, next_mark, thought_end
+from panel.workspace.thoughts import Mark, next_mark, opens_as_thought, thought_end
 
 REPLY_LIMIT = 262_144  # characters of a reply that are searched for JSON, from its end
 JSON_STARTS = 2000  # braces at which an object is tried, so that no reply costs minutes
@@ -19,30 +19,38 @@ class NoObject(ValueError):  # noqa: N818 - it names the reply, not the fault
     """A reply without an object that is surely the model's own answer; says why."""
 
 
-def last_object(reply: str, whole: bool = True) -> dict[str, Any]:
+def last_object(reply: str, whole: bool = True, alone: bool = False) -> dict[str, Any]:
     """Return the last object outside the thoughts, or a call's arguments in tags.
 
     Raises NoObject with the reason where there is neither.
 
     It must stand free. Inside or before an object that cannot be read (cut off, a quote not
     escaped), it may be the vendor's and the unreadable one the model's own. In a reply that is
-    not ``whole`` it must also begin or end the answer: else the model's own was still to come.
+    not ``whole`` it must also end the answer: what follows may take it back. So it must in one
+    that opens with a thought's heading. ``alone``: no words may stand before it either.
     """
     scan = _Scan(reply, whole)
     scan.run()
     if scan.last is None:
-        if (tagged := tagged_arguments(scan.gap)) is not None:
-            return tagged
-        raise NoObject("the reply holds no JSON object")
+        if (tagged := tagged_arguments(scan.gap)) is None:
+            raise NoObject("the reply holds no JSON object")
+        if alone and _has_words(scan.gap.partition("<")[0]):
+            raise NoObject(_MAYBE_DRAFT)
+        return tagged
     # A surplus brace at its end is a slip; "{so}" is a word in braces.
     after = _WORD_IN_BRACES.sub("", scan.gap).lstrip("} \t\r\n")
     if scan.depth or "{" in after or "}" in after:
         raise NoObject("the JSON object stands inside or before one that cannot be read")
-    if not whole and scan.began and _has_words(after):
-        raise NoObject("the reply was cut short after words that may be about another's object")
+    if not whole and _has_words(after):
+        raise NoObject("the reply was cut short in words that may take its object back")
+    if scan.headed and (not whole or _has_words(after)):
+        raise NoObject("the reply opens with a thought, and does not end with its object")
+    if alone and (scan.began or _has_words(after)):
+        raise NoObject(_MAYBE_DRAFT)
     return scan.last
 
 
+_MAYBE_DRAFT = "there is only a thought, and words beside its object: it may be a draft"
 _WORD_IN_BRACES = re.compile(r"\{[^{}:]*\}")
 
 
@@ -55,7 +63,8 @@ class _Scan:
     """A way through a reply, object by object, past the thoughts.
 
     last: the object found last. depth: the braces open before it. gap: the answer's text since
-    then. began: whether words of the answer stand before that object.
+    then. began: whether words of the answer stand before that object. headed: whether the reply
+    opens with the heading of a thought that has not ended.
     """
 
     def __init__(self, reply: str, whole: bool) -> None:
@@ -63,7 +72,7 @@ class _Scan:
         before, self.text = reply[:-REPLY_LIMIT], reply[-REPLY_LIMIT:]
         self.whole = whole
         self.last: dict[str, Any] | None = None
-        self.gap, self.began = "", bool(before)
+        self.gap, self.began, self.headed = "", bool(before), opens_as_thought(reply)
         self.depth = max(0, before.count("{") - before.count("}"))
         # Where an answer begins at once, an end of a thought in it is a word in its text.
         self._own = re.match(r"\W*(json\W*)?\{", reply) is not None
@@ -97,12 +106,13 @@ class _Scan:
             return mark.end  # the end stands in a string of an answer that begins at once
         if end is None and text[mark.end :].strip():
             raise NoObject("the thought never ends")
+        self.headed = False
         return len(text) if end is None else end
 
     def _restart(self, mark: Mark) -> int:
         """Forget all before the end of a thought that nothing opened: it was the thought."""
         self.depth = _left_open(self.gap, self.depth) if self._own else 0
-        self.last, self.gap, self.began = None, "", False
+        self.last, self.gap, self.began, self.headed = None, "", False, False
         return mark.end
 
     def _read(self, brace: int, seen: int) -> int | None:

@@ -1,9 +1,10 @@
 """Where a model's thoughts begin and end in its reply, in the marks that model families use.
 
-``<think>`` (DeepSeek, Qwen), ``<thinking>``, ``<thought>``, ``[THINK]`` (Magistral), ``◁think▷``
-(Kimi), ``<seed:think>``, ``<|begin_of_thought|>``, ``<|START_THINKING|>`` (Cohere),
-``<|inner_prefix|>`` (Apertus), the channels of gpt-oss (harmony) and Gemma, and the headings of
-Granite. A server that knows its model cuts them out; many do not.
+A tag or a bracket whose name holds "think", "thought" or "reason" is one, whatever else it holds:
+``<think>`` (DeepSeek, Qwen), ``[THINK]`` (Magistral), ``◁think▷`` (Kimi), ``<seed:think>``,
+``<longcat_think>``, ``<|begin_of_thought|>``, ``<|START_THINKING|>`` (Cohere). Others have names
+of their own: ``<|inner_prefix|>`` (Apertus), the channels of gpt-oss (harmony) and Gemma, and the
+headings of Granite. A server that knows its model cuts them out; many do not.
 """
 
 from __future__ import annotations
@@ -14,18 +15,24 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_WORDS = r"think(?:ing)?|thoughts?|reason(?:ing)?|reflect(?:ion)?|analysis|scratch_?pad"
+_STEM = r"(?:think|thought|reason)"
+_SIDE = r"(?:begin|start|end|stop)"
+_NAME = (  # BEGIN OF THOUGHT, longcat_think, reasoning_start, think_51bce0c7
+    rf"(?:{_SIDE}[ -](?:of[ -])?)?[\w:.-]{{0,40}}?{_STEM}[\w:.-]{{0,60}}(?:[ -]{_SIDE})?"
+)
 _MARKS = re.compile(
     rf"""
     (?<!`)                                              # `<think>` in prose is a mention
-    (?: (?:<[|｜]?|◁) (?P<slash>/)?                      # <think> </think> <|think|> ◁/think▷
-        (?:(?P<side>begin|start|end)_(?:of_)?)?         # <|begin_of_thought|> <|END_THINKING|>
-        (?:[\w.]{{1,20}}:)?                             # <seed:think>
-        (?P<tag>{_WORDS}|inner(?=_)|(?:inner_)?monologue|cot|chain_of_thought)
-        (?P<fix>_prefix|_suffix)?                       # <|inner_prefix|> <|inner_suffix|>
-        (?:\s[^<>]{{0,200}})? (?:[|｜]?>|▷)
-      | \[(?P<bracket_slash>/)?(?P<bracket>think(?:ing)?|thoughts?|reasoning)\]
-      | <unused9(?P<unused>[45])>                       # MedGemma
+    (?: (?:(?:<|&lt;)[|｜]?|[◁‹⟨]) (?P<slash>/)?          # <think> </think> <|think|> ◁/think▷
+        (?P<tag>{_NAME}
+        | (?:[\w.]{{1,20}}:)?(?:reflect(?:ion)?|analysis|scratch_?pad|(?:inner_)?monologue|cot)
+        | inner_(?:prefix|suffix))
+        (?:\s[^<>]{{0,200}}?)? [|｜]?(?:[>▷›⟩]|&gt;)
+      | <(?P<holder>[a-z]\w{{0,20}})\s[^<>]{{0,200}}?     # <details type="reasoning">
+        \b(?:type|class|kind|role)\s*=\s*["']?[\w\s.-]{{0,40}}?{_STEM}[^<>]{{0,200}}>
+      | \[(?P<bracket_slash>/)?(?P<bracket>{_NAME})\](?!\()
+      | <(?:unused|ctrl)9(?P<high>[45])>                 # MedGemma, Gemini
+      | \[unused1(?P<low>[67])\]                         # Pangu
       | (?:<\|channel\|?>\s*                            # harmony, Gemma
         | \A\s*(?=\w+<\|message\|>|analysis(?-i:[A-Z{{]))  # harmony, its first marks cut out
         ) (?P<channel>analysis(?=(?-i:[A-Z{{]))|\w+)
@@ -39,21 +46,28 @@ _MARKS = re.compile(
 # takes a thirtieth of the time.
 _SIGNS: tuple[str, ...] = (
     "<",
+    "&lt;",
     "◁",
-    "[think",
-    "[/think",
-    "[thought",
-    "[/thought",
-    "[reason",
-    "[/reason",
+    "‹",
+    "⟨",
+    "[unused",
+    "assistantfinal",
+    "assistantcommentary",
 )
-_SIGNS = (*_SIGNS, "assistantfinal", "assistantcommentary", " my thought process", " my response")
+_SIGNS = (*_SIGNS, " my thought process", " my response")
+_IN_BRACKETS = re.compile(rf"\[/?[\w:. -]{{0,60}}{_STEM}")
+# The first line of a reply that is a thought: "thought", "Thinking Process:".
+_HEADING = re.compile(
+    rf"[^\w{{}}\[\]<>\"'`]{{0,20}}(?:[\w'’]+[ ]){{0,5}}?"
+    rf"\w*{_STEM}\w*(?:[ ][\w'’]+){{0,8}}[*_ ]*(?::|\n)",
+    re.I,
+)
 _CHANNEL_ENDS = re.compile(
     r"<\|(?:end|return|call)\|>|<channel\|>"
     r"|(?=<\|start\|>|<\|channel\|?>|assistant(?:final|commentary))"
 )
 _NO_THOUGHTS = ("final", "commentary")  # channels: the answer, and a call of a tool
-_STEMS = {"thinking": "think", "thoughts": "thought", "reasoning": "reason"}
+_ENDS = re.compile(r"(?:^|[\W_])(?:end|stop|suffix)(?:[\W_]|$)", re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,23 +96,37 @@ def _marks(text: str, position: int) -> Iterator[Mark]:
 @functools.lru_cache(maxsize=1)  # a text is looked at from mark to mark, and may have very many
 def _may_hold_marks(text: str) -> bool:
     small = text.lower()
-    return any(sign in small for sign in _SIGNS) or small.lstrip().startswith("analysis")
+    if any(sign in small for sign in _SIGNS) or small.lstrip().startswith("analysis"):
+        return True
+    return _IN_BRACKETS.search(small) is not None
 
 
 def _read(found: re.Match[str]) -> tuple[str, bool]:
     if tag := found["tag"]:
-        side = (found["side"] or "").lower()
-        ends = found["slash"] or side == "end" or (found["fix"] or "").lower() == "_suffix"
-        return _STEMS.get(tag.lower(), tag.lower()), not ends
+        return _family(tag), not (found["slash"] or _ENDS.search(tag))
     if bracket := found["bracket"]:
-        return f"[{_STEMS.get(bracket.lower(), bracket.lower())}]", not found["bracket_slash"]
-    if unused := found["unused"]:
-        return "unused", unused == "4"
+        return f"[{_family(bracket)}]", not (found["bracket_slash"] or _ENDS.search(bracket))
+    if holder := found["holder"]:
+        return f"<{holder.lower()}>", True
+    if number := found["high"] or found["low"]:
+        return "numbered", number in "46"
     if channel := found["channel"]:
         return "channel", channel.lower() not in _NO_THOUGHTS
     if heading := found["heading"]:
         return "heading", heading.lower() != "response"
     return "channel", False
+
+
+def _family(name: str) -> str:
+    """Return what the names of an opening and of its end have in common."""
+    small = name.lower()
+    stem = re.search(_STEM, small)
+    return stem[0] if stem else re.sub("_(?:prefix|suffix)$", "", small)
+
+
+def opens_as_thought(reply: str) -> bool:
+    """Whether the first line of a reply is the heading of a thought."""
+    return _HEADING.match(reply[:1000].lstrip()[:200]) is not None
 
 
 def thought_end(text: str, opening: Mark, whole: bool) -> int | None:
@@ -107,8 +135,9 @@ def thought_end(text: str, opening: Mark, whole: bool) -> int | None:
     Thoughts within thoughts are passed over. Where they do not add up, since a thought spoke of
     such marks, the last fitting one ends it; but in a reply that is not ``whole`` none does.
     """
-    if opening.name == "channel":
-        found = _CHANNEL_ENDS.search(text, opening.end)
+    if opening.name == "channel" or opening.name.startswith("<"):
+        ends = _CHANNEL_ENDS if opening.name == "channel" else _end_tag(opening.name)
+        found = ends.search(text, opening.end)
         return found.end() if found else None
     inside, counts, fitting = [opening.name], Counter([opening.name]), None
     for mark in _marks(text, opening.end):
@@ -125,3 +154,7 @@ def thought_end(text: str, opening: Mark, whole: bool) -> int | None:
         if not inside:
             return mark.end
     return fitting if whole else None
+
+
+def _end_tag(name: str) -> re.Pattern[str]:
+    return re.compile(f"</{name[1:-1]}>", re.I)

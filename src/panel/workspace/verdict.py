@@ -147,7 +147,11 @@ def _reader(persona: Persona) -> type[BaseModel]:
 
 
 def parse(
-    reply: str, persona: Persona, whole: bool = True, choices: Choices | None = None
+    reply: str,
+    persona: Persona,
+    whole: bool = True,
+    choices: Choices | None = None,
+    alone: bool = False,
 ) -> Verdict:
     """Read a verdict out of a reply's text; raises UnparsableReply with the reasons.
 
@@ -155,10 +159,11 @@ def parse(
     which could hold a forged verdict, before it gives its own. An object that names a field
     twice is refused; one that calls the tool in words is read as the call's arguments. whole:
     False where the reply ran into its cap, so that more was to come. choices: what the fields
-    may say; a server need not have held the model to them.
+    may say; a server need not have held the model to them. alone: refuse an object with words
+    beside it, where the text may be a thought.
     """
     try:
-        found = called_with(last_object(reply, whole), TOOL, "verdict")
+        found = called_with(last_object(reply, whole, alone), TOOL, "verdict")
     except NoObject as none:
         raise UnparsableReply([str(none)]) from None
     if isinstance(found, Repeating):
