@@ -200,11 +200,24 @@ def test_a_finish_reason_without_end_takes_no_time() -> None:
     assert read_reply(completion("x", "max" * 500_000, {})).ending == "whole"
 
 
-def test_a_word_of_the_provider_beside_a_gateway_s_stop_counts() -> None:
-    choice = {"message": {"content": "x"}, "finish_reason": "stop"}
-    for native, ending in (("MAX_TOKENS", "truncated"), ("SAFETY", "filtered"), ("STOP", "whole")):
-        body = {"choices": [{**choice, "native_finish_reason": native}]}
-        assert read_reply(body).ending == ending
+@pytest.mark.parametrize(
+    ("said", "native", "ending"),
+    [
+        ("stop", "MAX_TOKENS", "truncated"),
+        ("stop", "SAFETY", "filtered"),
+        ("stop", "STOP", "whole"),
+        ("error", "MALFORMED_FUNCTION_CALL", "slipped"),
+        ("error", "PROHIBITED_CONTENT", "filtered"),
+        ("error", "STOP", "broken_off"),
+        ("length", "ERROR", "truncated"),
+        ("content_filter", "error", "filtered"),
+    ],
+)
+def test_a_word_of_the_provider_beside_a_gateway_s_own_counts(
+    said: str, native: str, ending: str
+) -> None:
+    choice = {"message": {"content": "x"}, "finish_reason": said, "native_finish_reason": native}
+    assert read_reply({"choices": [choice]}).ending == ending
 
 
 def test_any_finish_reason_is_passed_through_and_an_odd_one_is_none() -> None:

@@ -16,7 +16,8 @@ from panel.workspace.verdict import TOOL, Choices, UnparsableReply, Verdict, par
 
 Ending = Literal["whole", "truncated", "filtered", "slipped", "broken_off"]
 LONGEST_REASON = 200  # characters of a finish reason that are looked at
-# Words in finish reasons, which every server and gateway spells in its own way; the first counts.
+# Words in finish reasons, which every server and gateway spells in its own way. The first
+# of these that is said counts.
 _FILTER = (
     r"filter|safety|recit|block|prohibit|spii|refus|sensitive|moderat|guardrail|toxic|policy|armor"
     r"|violat|flagged"
@@ -36,13 +37,16 @@ _ENDINGS: tuple[tuple[Ending, str], ...] = (
 
 
 def _ending(choice: dict[str, Any]) -> Ending:
-    """Return how a reply ended. A gateway may say "stop", and its provider's word beside it."""
-    for name in ("finish_reason", "native_finish_reason"):
-        said = re.sub(r"[\W_]+", "_", str(choice.get(name) or "")[:LONGEST_REASON]).lower()
-        for ending, words in _ENDINGS:
-            if re.search(words, said):
-                return ending
-    return "whole"
+    """Return how a reply ended.
+
+    A gateway may say "stop" or "error", and its provider's word, which says more, beside it.
+    """
+    reasons = (choice.get(name) for name in ("finish_reason", "native_finish_reason"))
+    said = [re.sub(r"[\W_]+", "_", str(r or "")[:LONGEST_REASON]).lower() for r in reasons]
+    return next(
+        (ending for ending, words in _ENDINGS if any(re.search(words, each) for each in said)),
+        "whole",
+    )
 
 
 @dataclass(frozen=True, slots=True)
