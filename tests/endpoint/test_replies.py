@@ -161,7 +161,16 @@ def test_reasoning_counts_only_when_there_is_nothing_else(name: str) -> None:
 def test_a_refusal_is_kept_apart_from_the_text() -> None:
     reply = read_reply(completion(None, usage={}, refusal="I cannot."))
     assert (reply.text, reply.refusal) == ("", "I cannot.")
-    assert read_reply(completion("x", usage={}, refusal="")).refusal is None
+
+
+@pytest.mark.parametrize(
+    "nothing", ["", " \n", "None", "null", "N/A", '"none"', "false", "-", "[]"]
+)
+def test_a_word_for_nothing_is_no_refusal(nothing: str) -> None:
+    assert read_reply(completion(VERDICT, usage={}, refusal=nothing)).abstention is None
+    for words in ("No.", "None of this can I answer."):
+        refused = read_reply(completion(VERDICT, usage={}, refusal=words))
+        assert refused.abstention == ("refusal", words)
 
 
 @pytest.mark.parametrize(

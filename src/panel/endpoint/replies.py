@@ -106,7 +106,7 @@ def read_reply(completion: dict[str, Any]) -> Reply:
         refusal = _parts(refusal, "refusal") or _parts(message.get("content"), "refusal")
     return Reply(
         text=clean_text(text),
-        refusal=clean_text(refusal) or None,
+        refusal=None if _NOTHING.fullmatch(refusal) else clean_text(refusal),
         finish_reason=_word(choice.get("finish_reason")),
         usage=read_usage(completion.get("usage"), completion.get("timings")),
         model=_word(completion.get("model")),
@@ -114,6 +114,10 @@ def read_reply(completion: dict[str, Any]) -> Reply:
         ending=_ending(choice),
         place=place,
     )
+
+
+# What some gateways write where there is no refusal.
+_NOTHING = re.compile(r"\W*(?:none|null|nil|undefined|n\W?a|false)?\W*", re.I)
 
 
 def _found(message: dict[str, Any]) -> tuple[str, Literal["content", "tool", "reasoning"]]:
