@@ -158,11 +158,39 @@ def test_twice_unreadable_abstains_and_keeps_both_replies(
     assert mock.asked == 2
 
 
-def test_an_empty_reply_is_shown_again_as_empty(mocked: Space, mock: MockEndpoint) -> None:
-    """Servers refuse an assistant message without content."""
-    mock.face = script(Answer(body=completion("")), GOOD)
+@pytest.mark.parametrize("content", ["", None, " \n"])
+@pytest.mark.parametrize("finish", ["stop", "error"])
+def test_an_empty_reply_is_no_reply_and_is_asked_for_again_in_the_same_words(
+    mocked: Space, mock: MockEndpoint, content: str | None, finish: str
+) -> None:
+    mock.face = script(Answer(body=completion(content, finish)), GOOD)
+    asked = Asked(mocked.root)
+    assert [(a.outcome, a.reason, a.repair) for a in asked.attempts] == [
+        ("error", "no_completion", False),
+        ("verdict", None, False),
+    ]
+    first, second = (request["body"]["messages"] for request in mock.requests)
+    assert first == second
+
+
+def test_an_error_inside_a_choice_is_what_it_says(mocked: Space, mock: MockEndpoint) -> None:
+    """And nothing against a verdict that stands beside it."""
+    passing = completion("", "error")
+    passing["choices"][0]["error"] = {"code": 502, "message": "Upstream error"}
+    broke = completion('{"evidence": ["a', "error")
+    broke["choices"][0]["error"] = {"code": 402, "message": "Insufficient credits"}
+
+    def beside(_index: int, body: dict[str, Any]) -> Answer:
+        whole = reply_for(body)
+        whole["choices"][0]["error"] = {"code": 500, "message": "usage lookup failed"}
+        return Answer(body=whole)
+
+    mock.face = script(Answer(body=passing), Answer(body=broke))
+    asked = Asked(mocked.root)
+    assert [a.reason for a in asked.attempts] == ["http_502", "quota"]
+    assert asked.end.stop is not None and asked.end.detail == "Insufficient credits"
+    mock.face = beside
     assert Asked(mocked.root).end.outcome == "verdict"
-    assert mock.requests[1]["body"]["messages"][-2]["content"] == "(empty)"
 
 
 @pytest.mark.parametrize(

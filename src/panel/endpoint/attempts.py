@@ -12,9 +12,16 @@ from panel.endpoint.prompt_counts import PromptCounts
 from panel.endpoint.replies import Reply, read_reply
 from panel.endpoint.responses import RawResponse
 from panel.endpoint.usage import cost
+from panel.text import one_line, shortened
 from panel.workspace.endpoint_settings import Prices
 from panel.workspace.verdict import UnparsableReply
 
+UNPARSABLE = "unparsable"
+QUOTED = 160  # characters of a reply that are shown to a person
+HOW_TO_GO_ON = (
+    "If a gateway wrote that, look at its log. If the model did, choose a larger one with --model, "
+    "or ask about one tool at a time (--tool): then its abstentions are kept."
+)
 RUNAWAY_SPACE = 0.5  # share of blanks from which a reply cut short is a runaway
 
 
@@ -55,14 +62,7 @@ def read_attempt(answer: RawResponse, asked: Attempt, context: AttemptContext) -
     """Complete ``asked``, an attempt without its outcome, from the answer it got."""
     fault = _fault(answer, asked, context)
     if fault is not None:
-        failed = replace(
-            asked,
-            final=fault.ends_cell(context.last),
-            outcome="abstain" if fault.action == "abstain" else "error",
-            reason=fault.label,
-            detail=fault.detail,
-        )
-        return AttemptResult(failed, fault)
+        return _ended(asked, fault, context)
     completion = answer.completion()
     assert completion is not None  # classify_fault() calls its absence a fault
     reply = read_reply(completion)
@@ -73,6 +73,14 @@ def read_attempt(answer: RawResponse, asked: Attempt, context: AttemptContext) -
     if reply.abstention is not None:
         reason, words = reply.abstention
         return AttemptResult(replace(attempt, outcome="abstain", reason=reason, detail=words))
+    failed = answer.failed_choice()
+    if failed is not None and not _legible(reply, asked):
+        inner = classify_fault(failed, asked.output_mode != "prompted", context.sent)
+        if inner is not None:
+            return _spoilt(attempt, inner, context)
+    if not reply.text.strip() and reply.ending in ("whole", "broken_off"):
+        detail = f"the reply is empty; the server ended it with {reply.finish_reason!r}"
+        return _spoilt(attempt, Fault("retry", "no_completion", detail), context)
     if reply.ending in ("broken_off", "slipped"):
         label = BROKEN if reply.ending == "broken_off" else SLIPPED
         detail = f"the server ended the reply with {reply.finish_reason!r}"
@@ -84,6 +92,33 @@ def read_attempt(answer: RawResponse, asked: Attempt, context: AttemptContext) -
     told = ship_probability(completion, verdict.verdict)
     attempt = replace(attempt, **told.fields()) if told else attempt
     return AttemptResult(replace(attempt, outcome="verdict", verdict=verdict))
+
+
+def doubted(result: AttemptResult, fields: Collection[str]) -> Fault | None:
+    """Return what an endpoint's own trouble would be that looks like this abstention.
+
+    fields: of the form. None where the model itself abstains: it declines, or has tried to fill
+    the form.
+    """
+    attempt = result.attempt
+    if attempt.reason == "filtered":
+        said = result.fault or Fault("abstain", "filtered", attempt.detail or "", coded=True)
+        detail = said.detail or f"it ended the reply with {attempt.finish_reason!r}"
+        return Fault("suspect", "forbidden", detail, coded=said.coded)
+    text = attempt.reply or ""
+    tried = any(f'"{name}"' in text for name in fields)
+    if attempt.reason != UNPARSABLE or tried:
+        return None
+    quoted = shortened(one_line(text), QUOTED)
+    return Fault("suspect", UNPARSABLE, f"it replied {quoted!r}", remedy=HOW_TO_GO_ON)
+
+
+def _legible(reply: Reply, asked: Attempt) -> bool:
+    try:
+        reply.verdict(asked.cell.persona, asked.cell.choices)
+    except UnparsableReply:
+        return False
+    return True
 
 
 def _fault(answer: RawResponse, asked: Attempt, context: AttemptContext) -> Fault | None:
@@ -99,9 +134,18 @@ def _fault(answer: RawResponse, asked: Attempt, context: AttemptContext) -> Faul
 
 def _spoilt(attempt: Attempt, fault: Fault, context: AttemptContext) -> AttemptResult:
     """Return an attempt whose reply is there and of no use."""
-    fault = context.judge(fault)
-    final, label = fault.ends_cell(context.last), fault.label
-    return AttemptResult(replace(attempt, final=final, reason=label, detail=fault.detail), fault)
+    return _ended(attempt, context.judge(fault), context)
+
+
+def _ended(attempt: Attempt, fault: Fault, context: AttemptContext) -> AttemptResult:
+    failed = replace(
+        attempt,
+        final=fault.ends_cell(context.last),
+        outcome="abstain" if fault.action == "abstain" else "error",
+        reason=fault.label,
+        detail=fault.detail,
+    )
+    return AttemptResult(failed, fault)
 
 
 def _with_reply(asked: Attempt, reply: Reply, prices: Prices | None) -> Attempt:
@@ -125,7 +169,7 @@ def _unreadable(
     detail = str(error)
     if reply.ending != "truncated":
         abstained = replace(
-            attempt, final=attempt.repair, outcome="abstain", reason="unparsable", detail=detail
+            attempt, final=attempt.repair, outcome="abstain", reason=UNPARSABLE, detail=detail
         )
         return AttemptResult(abstained, problems=tuple(error.problems))
     blanks = len(reply.text) - sum(map(len, reply.text.split()))

@@ -14,7 +14,13 @@ from panel.cells.cells import REPLY_SHOWN, Cell
 from panel.cells.journal import utc_now
 from panel.cells.lines import Attempt
 from panel.endpoint.allowance import Allowance, Reserved
-from panel.endpoint.attempts import AttemptContext, AttemptResult, read_attempt
+from panel.endpoint.attempts import (
+    UNPARSABLE,
+    AttemptContext,
+    AttemptResult,
+    doubted,
+    read_attempt,
+)
 from panel.endpoint.budget import Budget
 from panel.endpoint.client import CompletionClient
 from panel.endpoint.faults import LOADING, SLIPPED, Fault
@@ -40,7 +46,8 @@ SLIPS = 2  # replies of one cell that the server itself rejects, before it is as
 class Settled:
     """How a cell ended. outcome: verdict, abstain or error.
 
-    stop: the fault after which this endpoint should not be asked again.
+    stop: the fault after which this endpoint should not be asked again. later: it has not ended,
+    and is to be asked again after others.
     """
 
     outcome: Outcome
@@ -48,6 +55,7 @@ class Settled:
     reason: str | None = None
     detail: str | None = None
     stop: Fault | None = None
+    later: bool = False
 
 
 def repair_shown(cell: Cell, reply: str | None, problems: list[str]) -> Messages:
@@ -157,6 +165,8 @@ class _CellInProgress:
                 )
             if fault is not None and fault.action == "elsewhere":
                 raise GivenUp(fault)
+            if fault is not None and fault.action == "later":
+                return Settled("error", later=True)
             if fault is not None:
                 continue  # the next request is made differently
             if result.truncated:
@@ -199,22 +209,50 @@ class _CellInProgress:
         )
         result = read_attempt(answer, asked, context)
         runner.heard = runner.heard or answer.status is not None
-        if result.attempt.outcome != "error":
-            runner.patience.health.answered()
         if result.attempt.outcome == "verdict":
+            runner.patience.health.answered()
             runner.worked.add(output_mode)
+        elif result.attempt.outcome == "abstain":
+            result = self._weighed(result)
         self._learn(result.fault, output_mode)
         await self.record(result.attempt)
         # Only now: a freed slot is the next request, which a fault of this one may forbid.
         runner.release(reserved, answer, result)
         return result
 
+    def _weighed(self, result: AttemptResult) -> AttemptResult:
+        """Keep an abstention only where it is the model's, and not the endpoint's trouble."""
+        health, attempt = self.runner.patience.health, result.attempt
+        if not attempt.final:
+            health.alive()
+            return result
+        doubt, said = doubted(result, self.cell.schema["properties"]), attempt.reply or ""
+        fault = health.abstained(doubt, self.cell, said if attempt.reason == UNPARSABLE else "")
+        if fault is None:
+            return result
+        if fault.action == "later":
+            return replace(result, attempt=replace(attempt, final=False), fault=fault)
+        if self.runner.elsewhere(fault):
+            fault = replace(fault, action="elsewhere")
+        ended = replace(
+            attempt,
+            final=fault.action == "stop",
+            outcome="error",
+            reason=fault.label,
+            detail=fault.detail,
+        )
+        return AttemptResult(ended, fault)
+
     def _judged(self, fault: Fault, began: float, last: bool) -> Fault:
-        runner = self.runner
-        fault = runner.patience.health.judge(fault, self.cell, began, last)
-        of_server = fault.action in ("stop", "retry") and fault.ends_cell(last)
-        if of_server and runner.elsewhere(fault):
-            return replace(fault, action="elsewhere")
+        runner, health = self.runner, self.runner.patience.health
+        fault = health.judge(fault, self.cell, began, last)
+        if not fault.ends_cell(last) or fault.action == "abstain":
+            return fault
+        if fault.action in ("stop", "retry"):
+            return replace(fault, action="elsewhere") if runner.elsewhere(fault) else fault
+        # A server that has answered nothing ends no cell that another one may answer.
+        if not health.proven and runner.elsewhere(replace(fault, action="stop")):
+            return health.later(fault, self.cell) or fault
         return fault
 
     async def _send(

@@ -6,6 +6,7 @@ suspect  the fault may concern this cell or every cell: health.py asks others be
 degrade  the server does not support a part of the request: ask again without it, and remember
 abstain  the server will not have this question answered: an abstention
 record   the fault concerns this cell only: note it and go on
+later    ask this cell again once others have been asked: it tells nothing yet
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from panel.endpoint.waits import asked_wait, daily, named_values, reset_wait
 from panel.endpoint.way_faults import WAY_REMEDIES
 from panel.text import in_words, without_pages
 
-Action = Literal["retry", "stop", "suspect", "degrade", "abstain", "record", "elsewhere"]
+Action = Literal["retry", "stop", "suspect", "degrade", "abstain", "record", "elsewhere", "later"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,8 @@ class Fault:
 
     retry_after: seconds that the server asked to wait, None when it named none. field: the
     request field that the server does not accept, None when no field is to blame. remedy: what
-    to do, where it is not what REMEDIES says.
+    to do, where it is not what REMEDIES says. coded: a field of the answer says so, and not words
+    alone.
     """
 
     action: Action
@@ -40,6 +42,7 @@ class Fault:
     retry_after: float | None = None
     field: str | None = None
     remedy: str | None = None
+    coded: bool = False
 
     @property
     def overload(self) -> bool:
@@ -49,13 +52,13 @@ class Fault:
     @property
     def replied(self) -> bool:
         """Whether the model did reply, though the reply is of no use."""
-        return self.label in (SLIPPED, BROKEN, "prompt_truncated", "truncated")
+        return self.label in (SLIPPED, "prompt_truncated", "truncated")
 
     def ends_cell(self, last: bool) -> bool:
         """Whether its cell ends with it; ``last``: no try is left. A model may load for long."""
         if self.action == "retry":
             return last and self.label != LOADING
-        return self.action not in ("degrade", "elsewhere")
+        return self.action not in ("degrade", "elsewhere", "later")
 
     @property
     def busy(self) -> bool:
@@ -238,6 +241,8 @@ def classify_fault(
                 return replace(found, detail=f"{message} (to {to})")
             if row.action == "retry":
                 return replace(found, retry_after=asked_wait(answer))
+            if row.action == "abstain":
+                return replace(found, coded=any(code in row.codes for code in codes))
             return found
     if status in RETRIED:
         return _passing(answer, status, message)
@@ -268,7 +273,10 @@ def _passing(answer: RawResponse, status: int, message: str) -> Fault:
 def _codes(answer: RawResponse, code: str | None) -> list[str]:
     """Return the words by which an error is told apart, wherever its body has them."""
     names = ("code", "type", "status", "reason", "error_type", "blockreason")
-    found = [str(value)[:SHOWN] for name, value in named_values(answer.json()) if name in names]
+    values = [*named_values(answer.json())]
+    found = [str(value)[:SHOWN] for name, value in values if name in names]
+    if any(name == "blockreason" for name, _value in values):  # Gemini, of a prompt
+        found.insert(0, "prompt_blocked")
     return [*([code] if code is not None else []), *found[:20]]
 
 

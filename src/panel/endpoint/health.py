@@ -56,7 +56,7 @@ class EndpointHealth:
     attempts: requests in a row without an answer that end a run, once one is in flight at a
     time. loading_seconds: for how long a model may load. cells, tools: how many of them the run
     has. alone: whether only one request should be in flight. answered_once: whether there was
-    ever an answer.
+    ever a reply. proven: whether there was one that only the model can have given.
     """
 
     attempts: int
@@ -65,13 +65,15 @@ class EndpointHealth:
     tools: int = 1
     alone: bool = True
     answered_once: bool = False
+    proven: bool = False
     _failed: int = 0  # requests in a row without an answer
     _tried: int = 0  # those among them that were alone in flight
     _first_failed: float = 0.0
     _alone_since: float = 0.0
     _failing: set[str] = field(default_factory=set)  # their tools
     _alike: dict[str, _Alike] = field(default_factory=dict)
-    _own_trouble: set[tuple[str, str]] = field(default_factory=set)  # labels and their tools
+    _own_trouble: set[tuple[str, str]] = field(default_factory=set)  # kinds and their tools
+    _later: set[str] = field(default_factory=set)  # cells that were put off
 
     @property
     def suspects(self) -> set[str]:
@@ -79,13 +81,15 @@ class EndpointHealth:
         return self._failing.union(*(alike.tools for alike in self._alike.values()))
 
     def alive(self) -> None:
-        """Note that the model has replied, whatever the reply was worth."""
+        """Note that something has replied, whatever the reply was worth."""
         self._failing.clear()
         self._failed = self._tried = 0
-        self.alone, self.answered_once = False, True
+        self.answered_once = True
+        self.alone = self.alone and not self.proven
 
     def answered(self) -> None:
-        """Note a verdict or an abstention: what others met since the last one was their own."""
+        """Note an answer of the model: what others met since the last one was their own."""
+        self.proven = True
         self.alive()
         self._own_trouble |= {
             (label, tool) for label, alike in self._alike.items() for tool in alike.tools
@@ -103,9 +107,36 @@ class EndpointHealth:
             self.alive()
         elif fault.action == "retry":
             fault = self._failure(fault, cell, began)
-        if fault.ends_cell(last) and fault.action != "stop" and fault.label != NOT_RECORDED:
-            fault = self._ended(fault, cell)
-        return fault
+        if fault.action in ("stop", "abstain") or fault.label == NOT_RECORDED:
+            return fault
+        return self._ended(fault, cell, fault.label) if fault.ends_cell(last) else fault
+
+    def abstained(self, doubt: Fault | None, cell: Asked, said: str) -> Fault | None:
+        """Return what follows from an abstention for the run; None where it stands.
+
+        doubt: what the endpoint's own trouble would be that looks like it; None where it is the
+        model's for certain. said: what was replied.
+        """
+        if doubt is None or self.tools == 1:
+            self.answered()
+            return None
+        self.alive()
+        if self.proven:
+            # A filter may fear some tools in a row; the same words about each are no answers.
+            doubt = doubt if said else replace(doubt, action="record")
+            fault = self._ended(doubt, cell, said or doubt.label)
+            return fault if fault.action == "stop" else None
+        fault = self._ended(doubt, cell, doubt.label)
+        if fault.action == "stop":
+            return fault
+        return None if doubt.coded else self.later(fault, cell)
+
+    def later(self, fault: Fault, cell: Asked) -> Fault | None:
+        """Have a cell asked again after others, but once; None where it was."""
+        if cell.fingerprint in self._later:
+            return None
+        self._later.add(cell.fingerprint)
+        return replace(fault, action="later")
 
     def hold(self, fault: Fault) -> float | None:
         """Return the seconds for which nobody should ask; None where others may go on."""
@@ -166,16 +197,20 @@ class EndpointHealth:
             return False
         return next_ends - self._first_failed > FIRST_SECONDS
 
-    def _ended(self, fault: Fault, cell: Asked) -> Fault:
-        """Count a cell that ended so; stop where enough others ended alike."""
-        alike = self._alike.setdefault(fault.label, _Alike())
+    def _ended(self, fault: Fault, cell: Asked, kind: str) -> Fault:
+        """Count a cell that ended so; stop where enough others ended alike.
+
+        kind: what is alike. Until the model has answered anything, every end is suspect.
+        """
+        alike = self._alike.setdefault(kind, _Alike())
         alike.cells.add(cell.fingerprint)
         tool, _persona = cell.pair
-        if (fault.label, tool) not in self._own_trouble:
+        if (kind, tool) not in self._own_trouble:
             alike.tools.add(tool)
         many = len(alike.cells)
         everyone = len(alike.tools) >= min(FEW, self.tools) and many >= min(FEW, self.cells)
-        if (fault.action == "suspect" and everyone) or many >= MANY:
+        suspect = fault.action == "suspect" or not (self.proven or self.tools == 1)
+        if (suspect and everyone) or many >= MANY:
             first = f"{counted(many, 'cell')} in a row: " if many > 1 else ""
             return replace(fault, action="stop", detail=f"{first}{fault.detail}")
         return fault

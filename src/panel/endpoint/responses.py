@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,6 +52,15 @@ class RawResponse:
         if choice.get("message") is None and choice.get("finish_reason"):
             choice["message"] = {"content": choice.get("text")}
         return body if isinstance(choice.get("message"), dict) else None
+
+    def failed_choice(self) -> RawResponse | None:
+        """Return the error inside a completion's choice as an answer of its own; else None."""
+        completion = self.completion()
+        error = completion["choices"][0].get("error") if completion else None
+        if not isinstance(error, dict | str) or not error:
+            return None
+        body = json.dumps({"error": error}).encode()
+        return RawResponse(self.seconds, self.status, self.headers, body, keyless=self.keyless)
 
     def decision(self) -> dict[str, Any] | None:
         """Return the body as an answer of ``/v1/decisions``; None when it is not one."""

@@ -141,7 +141,10 @@ class JobRun(Asking):
             finally:
                 self._sum_up(runner)
                 self._queue.ended(lane)
-            self._count(replica, cell, settled)
+            if settled.later:
+                self._queue.put_off(cell)
+            else:
+                self._count(replica, cell, settled)
 
     async def _record(self, replica: Replica, attempt: Attempt) -> None:
         await self.commits.append(self.job.recorder.attempt_lines(attempt))

@@ -75,6 +75,11 @@ class CellQueue:
         """Put cells before all others."""
         self._blocks.extendleft(reversed([*_blocks(cells)]))
 
+    def put_off(self, cell: Cell) -> None:
+        """Put a cell behind all others."""
+        self._blocks.extend(_blocks([cell]))
+        self._landed.set()
+
     def close(self) -> None:
         """Hand out no cell any more."""
         self._closed = True
