@@ -185,6 +185,14 @@ def test_events_that_hand_secrets_to_a_strangers_files_are_refused(
     assert f"::error::this action does not run on {name}" in capfd.readouterr().out
 
 
+def test_the_cache_is_not_unpacked_through_a_link_of_the_branch(
+    job: Job, happens: Happens, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (job.root / "runs").symlink_to(tmp_path)
+    assert happens("pull_request", request(job.root))["code"] == "1"
+    assert "runs is a link" in capfd.readouterr().out
+
+
 @pytest.mark.parametrize(("variable", "word"), [("MODE", "Run"), ("COMMIT", "yes")])
 def test_an_input_that_is_none_of_its_words_is_refused(
     job: Job, happens: Happens, variable: str, word: str, capfd: pytest.CaptureFixture[str]

@@ -58,8 +58,11 @@ def event() -> None:
 
     Writes the outputs base, since, number and branch (of a pull request), fork, may-ask and
     always-ask; and name and id, which no other workspace or model of the repository has.
-    Raises JobError for an event or an input that the action does not take.
+    Raises JobError for an event or an input that the action does not take, and where the branch
+    has a link in the place of the folder that the job's cache is unpacked into.
     """
+    if Path("runs").is_symlink():
+        raise JobError("runs is a link, and the cache would be unpacked elsewhere. Remove it.")
     name = os.environ["GITHUB_EVENT_NAME"]
     if name in WITH_SECRETS:
         raise JobError(
