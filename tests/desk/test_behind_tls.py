@@ -19,7 +19,7 @@ from panel.readers.serve.proxies import TrustedProxies
 from tests.support.browser import NewPage, keys
 from tests.support.desk_session import desk_open, stands
 from tests.support.nginx import documented, nginx
-from tests.support.raw_client import opened
+from tests.support.raw_client import heard, opened
 from tests.support.readers_server import serving
 from tests.support.templates import Templates, everything_asked
 
@@ -145,3 +145,17 @@ def test_readers_vote_through_nginx_and_slow_ones_shut_nobody_out(tmp_path: Path
             assert client.ask("GET", "/").status == 200
             for each in held:
                 each.close()
+
+
+def test_nginx_stops_who_asks_too_fast_and_nobody_else(tmp_path: Path) -> None:
+    with (
+        serving(tmp_path, hosts=frozenset({NAME}), trust_proxy=["127.0.0.1"]) as site,
+        nginx(tmp_path / "nginx", documented("community.md"), site.port, NAME) as port,
+        opened(port, address="127.0.0.9") as raw,
+        Client(port).context.wrap_socket(raw) as fast,
+    ):
+        ask = b"GET /style.css HTTP/1.1\r\nHost: %s\r\n" % NAME.encode()
+        fast.sendall((ask + b"\r\n") * 800 + ask + b"Connection: close\r\n\r\n")
+        answer = heard(fast)
+        assert answer.count(b"HTTP/1.1 200") >= 500 and b"HTTP/1.1 429" in answer
+        assert Client(port, "127.0.0.8").ask("GET", "/").status == 200

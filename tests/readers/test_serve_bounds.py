@@ -438,7 +438,7 @@ def test_connections_fit_into_the_descriptors_that_there_are() -> None:
         "resource.setrlimit(resource.RLIMIT_NOFILE, (hard // 2, hard))\n"
         "print(with_room(Bounds()).connections, resource.getrlimit(resource.RLIMIT_NOFILE)[0])\n"
     )
-    for hard, connections in ((4096, 512), (1024, 266)):
+    for hard, connections in ((4096, 512), (1024, 202)):
         run = [sys.executable, "-c", program, str(hard)]
         done = subprocess.run(run, check=True, capture_output=True, text=True)
         found, soft = map(int, done.stdout.split())

@@ -15,7 +15,9 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
 from panel.readers.serve.connections import Bounds
+from panel.readers.serve.door import MOST_WAITING
 from panel.readers.serve.guard import Guard, GuardRules
+from panel.readers.serve.protocol import BoundedProtocol
 from panel.readers.serve.proxies import TrustedProxies
 from panel.readers.serve.server import bind, make_server
 from panel.readers.serve.turns import Turns
@@ -83,6 +85,59 @@ def test_behind_a_proxy_too_who_asks_once_is_answered_before_the_rest() -> None:
         go_on()
         assert all(b" 200 " in heard(client) for client in clients)
     assert begun.index("198.51.100.9") <= 1
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[BoundedProtocol]:
+    """Return the connections that a server has let in so far."""
+
+    def connection_made(connection: BoundedProtocol, transport: asyncio.Transport) -> None:
+        found.append(connection)
+        before(connection, transport)
+
+    found, before = list[BoundedProtocol](), BoundedProtocol.connection_made
+    monkeypatch.setattr(BoundedProtocol, "connection_made", connection_made)
+    return found
+
+
+@pytest.mark.parametrize("proxied", [False, True])
+def test_who_connects_is_let_in_before_the_rest_of_many_connections_of_another(
+    made: list[BoundedProtocol], proxied: bool
+) -> None:
+    proxies, many = TrustedProxies.parse(["127.0.0.2"] if proxied else []), MOST_WAITING + 40
+    with busy(proxies) as (port, begun, go_on), contextlib.ExitStack() as held:
+        visitors = [*["127.0.0.66"] * many, "127.0.1.9"]
+        clients = [
+            held.enter_context(
+                opened(
+                    port,
+                    GET % port + b"X-Forwarded-For: 192.0.2.1, %s\r\n\r\n" % visitor.encode(),
+                    "127.0.0.2" if proxied else visitor,
+                )
+            )
+            for visitor in visitors
+        ]
+        go_on()
+        assert b" 200 " in heard(clients.pop())
+        assert "127.0.1.9" in begun and len(made) < 120
+        answers = [heard(client) for client in clients]
+    refused = [each for each in answers if b" 200 " not in each]
+    assert set(refused) == {b""} and len(refused) < 60  # more than may wait: closed at once
+
+
+def test_where_too_many_wait_the_last_in_order_gives_way() -> None:
+    async def order() -> list[str]:
+        turns, begun = Turns(4), list[str]()
+
+        def ask(name: str) -> asyncio.Future[None]:
+            turn = turns.ask([(name[0], 1)])
+            turn.add_done_callback(lambda turn: turn.cancelled() or begun.append(name))
+            return turn
+
+        await asyncio.wait([ask(name) for name in ("a1", "a2", "a3", "a4", "a5", "b1", "b2")])
+        return begun
+
+    assert asyncio.run(order()) == ["a1", "b1", "a2", "b2"]
 
 
 def test_who_asks_is_answered_before_the_rest_of_many_whose_bodies_end_at_once() -> None:

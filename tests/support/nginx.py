@@ -23,23 +23,15 @@ http {{
     {servers}
 }}
 """
-SERVER = """\
-server {{
-    listen 443 ssl;
-    ssl_certificate /etc/ssl/desk.pem;
-    ssl_certificate_key /etc/ssl/desk.key;
-    {location}
-}}
-"""
 
 
 def documented(page: str) -> str:
-    """Return the nginx server that a page of docs/ recommends, whole."""
+    """Return what a page of docs/ recommends to set up in nginx."""
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     blocks = re.findall(r"(?:^    .*\n)+", text, re.M)
     block = next((each for each in blocks if "proxy_pass" in each), None)
     assert block, page
-    return block if "server {" in block else SERVER.format(location=block)
+    return block
 
 
 def free_port() -> int:
@@ -64,13 +56,13 @@ def nginx(folder: Path, server: str, upstream: int, name: str) -> Iterator[int]:
     )
     port = free_port()
     for old, new in (
-        ("listen 443", f"listen 127.0.0.1:{port}"),
-        ("/etc/ssl/desk.pem", str(certificate)),
-        ("/etc/ssl/desk.key", str(key)),
-        ("desk.example.org", name),
+        (r"127\.0\.0\.1:83\d\d", f"127.0.0.1:{upstream}"),
+        (r"listen 443", f"listen 127.0.0.1:{port}"),
+        (r"/etc/ssl/\w+\.pem", str(certificate)),
+        (r"/etc/ssl/\w+\.key", str(key)),
+        (r"\w+\.example\.org", name),
     ):
-        server = server.replace(old, new)
-    server = re.sub(r"127\.0\.0\.1:83\d\d", f"127.0.0.1:{upstream}", server)
+        server = re.sub(old, new, server)
     user = "user root;" if os.geteuid() == 0 else ""
     file = folder / "nginx.conf"
     file.write_text(FRAME.format(folder=folder, user=user, servers=server))

@@ -6,6 +6,7 @@ idle nor slow clients shut anybody out. One whose answer is being made never is.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
@@ -53,8 +54,13 @@ class Bounds:
 
     def networks(self, address: str) -> tuple[Group, ...]:
         """Return the groups of a client by its address; one for all that have no address."""
-        networks = networks_of(parse_network_address(address))
-        return tuple(Group(name, share * self.one_address) for name, share in networks)
+        return _networks(address, self.one_address)
+
+
+@functools.lru_cache(maxsize=1024)  # who asks once often asks again
+def _networks(address: str, one: int) -> tuple[Group, ...]:
+    networks = networks_of(parse_network_address(address))
+    return tuple(Group(name, share * one) for name, share in networks)
 
 
 class Connection(Protocol):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -11,6 +13,7 @@ from starlette.types import Scope
 
 from panel.errors import UsageError
 
+_FORWARDED_FOR = re.compile(rb"\nx-forwarded-for:([^\r\n]*)")
 FORWARDED_HOST = "forwarded_host"  # in the state of a request
 
 
@@ -59,8 +62,24 @@ class TrustedProxies:
 
     def trust(self, address: str) -> bool:
         """Whether an address is one of theirs."""
-        found = parse_address(address)
-        return found is not None and any(found in network for network in self.networks)
+        return _is_within(address, self.networks)
+
+    def visitor(self, head: bytes) -> str:
+        """Return the address that a proxy names in the beginning of a request; empty if none."""
+        fields = head.partition(b"\r\n\r\n")[0].lower()
+        entries = b",".join(_FORWARDED_FOR.findall(fields))
+        return self._last_visitor(entries.decode("latin-1").split(","))
+
+    def _last_visitor(self, entries: list[str]) -> str:
+        found = ""
+        for text in reversed(entries):
+            address = parse_address(text)
+            if address is None:
+                break
+            found = str(address)
+            if not self.trust(found):
+                break
+        return found
 
     def apply(self, scope: Scope) -> None:
         """Let a request that a proxy passed on come from whom the proxy says.
@@ -72,19 +91,23 @@ class TrustedProxies:
         if not scope["client"] or not self.trust(scope["client"][0]):
             return
         headers = Headers(scope=scope)
-        for text in reversed(_entries(headers, "x-forwarded-for")):
-            address = parse_address(text)
-            if address is None:
-                break
-            scope["client"] = (str(address), 0)
-            if not self.trust(str(address)):
-                break
+        visitor = self._last_visitor(_entries(headers, "x-forwarded-for"))
+        if visitor:
+            scope["client"] = (visitor, 0)
         proto = _entries(headers, "x-forwarded-proto")[-1].lower()
         if proto in ("http", "https"):
             scope["scheme"] = proto
         host = _entries(headers, "x-forwarded-host")[-1]
         if host:
             scope["state"][FORWARDED_HOST] = host
+
+
+@functools.lru_cache(maxsize=1024)  # who asks once often asks again
+def _is_within(
+    address: str, networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
+) -> bool:
+    found = parse_address(address)
+    return found is not None and any(found in network for network in networks)
 
 
 def _entries(headers: Headers, name: str) -> list[str]:

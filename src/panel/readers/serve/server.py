@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import logging
 import socket
@@ -14,11 +15,11 @@ from starlette.types import ASGIApp
 
 from panel.errors import UsageError
 from panel.readers.serve.connections import REFUSED, Bounds, Connections, Unwelcome
+from panel.readers.serve.door import AT_ONCE, MOST_WAITING, QUEUE, Door
 from panel.readers.serve.heads import LONGEST_HEAD
 from panel.readers.serve.protocol import BoundedProtocol
 from panel.readers.serve.proxies import TrustedProxies
 
-BACKLOG = 128  # accepted at once, so that a rush of connections does not use up all descriptors
 OTHER_DESCRIPTORS = 64  # files of the workspace, the database, the event loop
 SEND_BUFFER = 128 * 1024  # bytes: what the kernel takes of an answer, and so hides whether it moves
 SAME_LINE_SECONDS = 60.0
@@ -38,7 +39,7 @@ def bind(host: str, port: int) -> socket.socket:
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
     try:
         bound.bind((host, port))
-        bound.listen(BACKLOG)
+        bound.listen(QUEUE)
     except (OSError, OverflowError) as error:  # OverflowError: a port above 65535
         bound.close()
         reason = getattr(error, "strerror", None) or error
@@ -59,7 +60,7 @@ def with_room(bounds: Bounds) -> Bounds:
         import resource  # noqa: PLC0415 - there is none on Windows
     except ModuleNotFoundError:
         return bounds
-    others = BACKLOG + REFUSED.most + OTHER_DESCRIPTORS
+    others = MOST_WAITING + AT_ONCE + REFUSED.most + OTHER_DESCRIPTORS
     needed = 3 * bounds.connections + others
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft not in (resource.RLIM_INFINITY, -1) and soft < needed:
@@ -72,7 +73,27 @@ def with_room(bounds: Bounds) -> Bounds:
 
 
 class BoundedServer(uvicorn.Server):
-    """A server that looks at its connections' deadlines at each of its ticks, ten a second."""
+    """A server with a ``Door``, which looks at its connections' deadlines ten times a second."""
+
+    def __init__(self, config: uvicorn.Config, bounds: Bounds, proxies: TrustedProxies) -> None:
+        super().__init__(config)
+        self._door = Door(self._protocol, bounds, proxies)
+
+    def _protocol(self) -> asyncio.BaseProtocol:
+        return self.config.http_protocol_class(  # type: ignore[call-arg]
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and let clients in by the door instead of uvicorn's own servers."""
+        await super().startup(sockets=[])
+        for listening in sockets or []:
+            self._door.open(listening)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let nobody in any more, and end."""
+        await self._door.close()
+        await super().shutdown(sockets)
 
     async def on_tick(self, counter: int) -> bool:
         """Cut the connections that are late."""
@@ -92,11 +113,9 @@ def make_server(
 
     unwelcome: says of a connection why it is not answered; None if it is.
     """
+    bounds, proxies = with_room(bounds or Bounds()), proxies or TrustedProxies()
     protocol = functools.partial(
-        BoundedProtocol,
-        bounds=with_room(bounds or Bounds()),
-        proxies=proxies or TrustedProxies(),
-        connections=Connections(unwelcome),
+        BoundedProtocol, bounds=bounds, proxies=proxies, connections=Connections(unwelcome)
     )
     return BoundedServer(
         uvicorn.Config(
@@ -108,11 +127,12 @@ def make_server(
             log_config=None,
             proxy_headers=False,  # the protocol reads them itself, if told to
             server_header=False,
-            backlog=BACKLOG,
             timeout_keep_alive=5,
             timeout_graceful_shutdown=3,
             h11_max_incomplete_event_size=LONGEST_HEAD,
-        )
+        ),
+        bounds,
+        proxies,
     )
 
 
