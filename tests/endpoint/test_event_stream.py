@@ -131,7 +131,7 @@ def test_parts_of_a_list_are_joined_and_their_thoughts_left_out() -> None:
         'data: {"object": "error", "message": "overloaded"}',
         'event: error\ndata: {"message": "overloaded"}',
         '{"error": {"message": "overloaded"}}',
-        "data: upstream overloaded",
+        "event: error\ndata: upstream overloaded",
     ],
 )
 def test_an_error_in_the_middle_is_an_error_and_no_reply(error: Any) -> None:
@@ -139,9 +139,37 @@ def test_an_error_in_the_middle_is_an_error_and_no_reply(error: Any) -> None:
     assert "overloaded" in failed(body)
 
 
-@pytest.mark.parametrize("body", [stream(*PIECES, done=False), stream(*PIECES), stream(LAST)])
+@pytest.mark.parametrize(
+    "body", [stream(*PIECES, done=False), stream(PIECES[0]), stream(LAST), stream("data: ping")]
+)
 def test_a_stream_that_ends_without_a_finish_is_an_error(body: str) -> None:
     assert "ended before" in failed(body)
+
+
+@pytest.mark.parametrize("text", ["ping", ": keep-alive", "upstream is slow", "1", "null", "[]"])
+def test_text_between_the_chunks_is_an_error_only_where_no_more_of_the_reply_follows(
+    text: str,
+) -> None:
+    assert read(stream(PIECES[0], f"data: {text}", *PIECES[1:], chunk("stop"))).text == "hello"
+    assert read(stream(f"data: {text}", *PIECES)).text == "hello"
+    assert read(stream(*PIECES, chunk("stop"), f"data: {text}")).text == "hello"
+    assert read(stream(*PIECES, chunk("stop")).replace("\n\n", f"\ndata: {text}\n")).text == "hello"
+    for done in (True, False):
+        assert failed(stream(*PIECES, f"data: {text}", done=done)).endswith(f"did: {text}")
+
+
+@pytest.mark.parametrize("mark", ["[DONE]", "DONE", "[done]", " [DONE] "])
+def test_done_ends_a_reply_without_a_finish_reason(mark: str) -> None:
+    reply = read(stream(*PIECES, f"data: {mark}", {"error": "late"}, done=False))
+    assert (reply.text, reply.finish_reason) == ("hello", None)
+
+
+@pytest.mark.parametrize(
+    "error", [{"error": {"message": "no usage"}}, "event: error\ndata: no usage", "data: no usage"]
+)
+def test_an_error_after_the_finish_changes_nothing(error: Any) -> None:
+    reply = read(stream(*PIECES, chunk("stop"), error, LAST))
+    assert (reply.text, reply.usage.prompt_tokens) == ("hello", 7)
 
 
 def test_one_chunk_as_the_whole_body_is_read_too() -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 ENDED = "the event stream ended before its reply did"
+DONE = "[DONE]"
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _COPIED = ("id", "created", "model", "system_fingerprint", "usage")
 _CHOICE = ("finish_reason", "native_finish_reason")
@@ -18,7 +19,7 @@ Event = dict[str, Any]
 
 def looks_like_events(text: str) -> bool:
     """Whether a text is an event stream: its lines name fields, as no JSON does."""
-    first = re.match(r"[\ufeff\s]*(:|(data|event|id|retry)\s*:)", text)
+    first = re.match(r"[\ufeff\u200b\s]*(:|(data|event|id|retry)\s*:)", text)
     return first is not None and re.search(r"^data\s*:", text, re.M) is not None
 
 
@@ -31,8 +32,8 @@ def is_chunk(value: Any) -> bool:
     )
 
 
-def events_of(text: str, read: Callable[[str], Any]) -> Iterator[Event]:
-    """Yield the objects of a stream's events, up to ``[DONE]``; what is none of these is an error.
+def events_of(text: str, read: Callable[[str], Any]) -> Iterator[Event | str]:
+    """Yield the objects of a stream's events, up to DONE; other text as it is.
 
     read: reads a text as JSON. Lines that are JSON without a field are events, too.
     """
@@ -47,53 +48,74 @@ def events_of(text: str, read: Callable[[str], Any]) -> Iterator[Event]:
             name = value.strip()
         elif not line.strip() and data:
             for event in _objects(data, read):
-                if event is None:
+                yield event if event == DONE or name != "error" else _as_error(event)
+                if event == DONE:
                     return
-                yield {"error": event} if name == "error" and "error" not in event else event
             name, data = "", []
 
 
-def _objects(data: list[str], read: Callable[[str], Any]) -> Iterator[Event | None]:
-    """Yield the objects of one event, and None for ``[DONE]``.
+def _objects(data: list[str], read: Callable[[str], Any]) -> Iterator[Event | str]:
+    """Yield the objects of one event, its text, or DONE.
 
     Its lines are one text, but some servers forget the blank line between two events.
     """
     each = [(line.strip(), read(line)) for line in data if line.strip()]
-    if not all(line == "[DONE]" or isinstance(value, dict) for line, value in each):
-        text = "\n".join(data)
-        each = [(text.strip(), read(text))]
+    whole = read("\n".join(data)) if each and each[0][1] is None else None
+    if isinstance(whole, dict):
+        each = [("", whole)]
     for line, value in each:
-        if line == "[DONE]":
-            yield None
+        if isinstance(value, dict):
+            yield value
         else:
-            yield value if isinstance(value, dict) else {"error": {"message": line}}
+            yield DONE if line.strip("[]").upper() == "DONE" else line
 
 
-def joined(events: Iterable[Event]) -> Event:
+def _as_error(event: Event | str) -> Event:
+    if isinstance(event, str):
+        return {"error": {"message": event}}
+    return event if "error" in event else {"error": event}
+
+
+def joined(events: Iterable[Event | str]) -> Event:
     """Return the completion that the chunks add up to, or the error that is among them.
 
-    A stream without a finish reason has been cut off, which is an error as well.
+    A reply ends with a finish reason, or with DONE; one without has been cut off, which is an
+    error as well. What is said after its finish is none. A text that is no JSON may be an error's
+    or a mere sign of life, such as "ping": then the reply goes on after it.
     """
     body: Event = {}
     choice: Event = {}
     message: Event = {}
     whole: Event = {}
+    text, done = "", False
     for event in events:
-        if event.get("error") or event.get("object") == "error":
-            return event
-        body |= {name: event[name] for name in _COPIED if event.get(name) is not None}
-        for part in _choices(event):
-            choice |= {name: part[name] for name in _CHOICE if part.get(name) is not None}
-            _add_logprobs(choice, part.get("logprobs"))
-            if isinstance(part.get("delta"), dict):
-                _add(message, part["delta"])
-            elif isinstance(part.get("message"), dict):
-                whole = part["message"]
-    if not choice:
-        return {"error": {"message": ENDED}}
+        if event == DONE:
+            done = not text
+        elif isinstance(event, str):
+            text = text or event
+        elif event.get("error") or event.get("object") == "error":
+            if not _finished(choice):
+                return event
+        else:
+            body |= {name: event[name] for name in _COPIED if event.get(name) is not None}
+            for part in _choices(event):
+                text = ""
+                choice |= {name: part[name] for name in _CHOICE if part.get(name) is not None}
+                _add_logprobs(choice, part.get("logprobs"))
+                if isinstance(part.get("delta"), dict):
+                    _add(message, part["delta"])
+                elif isinstance(part.get("message"), dict):
+                    whole = part["message"]
     if "tool_calls" in message:
         message["tool_calls"] = list(message["tool_calls"].values())
-    return {**body, "choices": [{"index": 0, "message": message or whole, **choice}]}
+    message = message or whole
+    if not _finished(choice) and not (done and any(message.values())):
+        return {"error": {"message": f"{ENDED}: {text}" if text else ENDED}}
+    return {**body, "choices": [{"index": 0, "message": message, **choice}]}
+
+
+def _finished(choice: Event) -> bool:
+    return any(choice.get(name) for name in _CHOICE)
 
 
 def _choices(event: Event) -> Iterator[Event]:
