@@ -25,6 +25,8 @@ WRITTEN: dict[str, bytes] = {
     "UTF-16 without a mark": PLAIN.encode("utf-16-le"),
     "UTF-32": PLAIN.encode("utf-32"),
     "blanks around": b"\r\n \t\n" + PLAIN.encode() + b"\n\n  ",
+    "blanks without a width": "\u200b\u2060\u00a0".encode() + PLAIN.encode(),
+    "a blank in another encoding": b"\xa0" + PLAIN.encode(),
     "NUL behind": PLAIN.encode() + b"\0\0",
     "words behind": PLAIN.encode() + b"\n<!-- served by gateway 7 -->",
     "comments before": b": PROCESSING\n: PROCESSING\n\n" + PLAIN.encode(),

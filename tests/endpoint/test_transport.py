@@ -12,6 +12,7 @@ import socket
 import socketserver
 import ssl
 import threading
+import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,7 +28,7 @@ from panel.endpoint.faults import Fault, classify_fault
 from panel.endpoint.proxies import Proxy, proxy_for
 from panel.endpoint.responses import RawResponse
 from panel.endpoint.transfers import TransferClient
-from panel.endpoint.transport import HEADER_BYTES, Route
+from panel.endpoint.transport import HEADER_BYTES, QUIET_SECONDS, Route
 from panel.endpoint.way_faults import transport_fault
 from panel.errors import EndpointError
 from panel.workspace.endpoints import Endpoint
@@ -409,14 +410,15 @@ def test_for_plain_http_no_certificates_are_loaded(
 
 
 @contextmanager
-def answering_bytes(answer: bytes) -> Iterator[int]:
-    """Answer whatever comes with these bytes; yields the port."""
+def answering_bytes(answer: bytes, held: bool = False) -> Iterator[int]:
+    """Answer whatever comes with these bytes; yields the port. held: the connection stays open."""
 
     class Handler(socketserver.BaseRequestHandler):
         def handle(self) -> None:
             self.request.recv(65536)
             self.request.sendall(answer)
-            self.request.shutdown(socket.SHUT_WR)
+            if not held:
+                self.request.shutdown(socket.SHUT_WR)
             while self.request.recv(65536):
                 pass
 
@@ -485,6 +487,68 @@ def test_a_body_is_unpacked_by_its_bytes_whatever_its_head_says(
     mock.face = lambda _index, _body: Answer(body=body, headers={"content-encoding": encoding})
     [answer] = ask(mock.base_url)
     assert answer.body == PLAIN and answer.completion() is not None
+
+
+CHUNK = {"choices": [{"delta": {"content": "Ship it."}, "finish_reason": None}]}
+LAST = {"choices": [{"delta": {}, "finish_reason": "stop"}]}
+EVENTS = [f"data: {json.dumps(event)}\n\n".encode() for event in (CHUNK, LAST)]
+DONE = b"data: [DONE]\n\n"
+
+
+def framed(body: bytes, framing: str) -> bytes:
+    """Return an answer whose body ends other than its head says, or does not tell its end."""
+    lines = {
+        "too long": f"content-length: {len(body) + 7}",
+        "chunked": "transfer-encoding: chunked",
+        "packed": f"content-encoding: gzip\r\ncontent-length: {len(gzip.compress(body)) + 7}",
+        "untold": "connection: close",
+    }
+    body = gzip.compress(body) if framing == "packed" else body
+    sent = b"%x\r\n%b\r\n" % (len(body), body) if framing == "chunked" else body
+    return f"HTTP/1.1 200 OK\r\n{lines[framing]}\r\n\r\n".encode() + sent
+
+
+@pytest.mark.parametrize("held", [False, True])
+@pytest.mark.parametrize("framing", ["too long", "chunked", "packed", "untold"])
+@pytest.mark.parametrize(
+    "body",
+    [PLAIN, b"".join(EVENTS), b"".join(EVENTS) + DONE, EVENTS[0] + DONE],
+    ids=["json", "finish", "finish and done", "done"],
+)
+def test_a_reply_that_is_whole_is_kept_though_its_framing_is_not(
+    body: bytes, framing: str, held: bool
+) -> None:
+    with answering_bytes(framed(body, framing), held) as port:
+        [answer] = ask(f"http://127.0.0.1:{port}/v1")
+    found = answer.completion()
+    assert found is not None and found["choices"][0]["message"]["content"] == "Ship it."
+
+
+@pytest.mark.parametrize("framing", ["too long", "chunked", "packed"])
+@pytest.mark.parametrize("body", [PLAIN[:-1], EVENTS[0], EVENTS[0] + b"data: ping\n\n"])
+def test_what_broke_off_amid_a_reply_is_no_answer(body: bytes, framing: str) -> None:
+    with answering_bytes(framed(body, framing)) as port:
+        [answer] = ask(f"http://127.0.0.1:{port}/v1")
+    assert answer.transport_fault is not None and answer.transport_fault[0] == "dropped"
+
+
+def test_an_answer_that_pauses_is_waited_for() -> None:
+    """However long the pause, what came before it is no whole reply."""
+    pieces = [PLAIN[:20], PLAIN[20:40], PLAIN[40:]]
+
+    class Slow(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(65536)
+            self.request.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(PLAIN))
+            for piece in pieces:
+                self.request.sendall(piece)
+                time.sleep(1.2 * QUIET_SECONDS)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Slow) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        [answer] = ask(f"http://127.0.0.1:{server.server_address[1]}/v1")
+        server.shutdown()
+    assert answer.body == PLAIN
 
 
 def test_no_request_asks_for_a_packing_that_cannot_be_read(mock: MockEndpoint) -> None:

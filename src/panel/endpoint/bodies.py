@@ -15,7 +15,7 @@ from typing import Any
 from pydantic_core import from_json
 
 from panel.cells.packed import zstd_module
-from panel.endpoint.event_stream import events_of, is_chunk, joined, looks_like_events
+from panel.endpoint.event_stream import ENDED, events_of, is_chunk, joined, looks_like_events
 from panel.text import clean_text
 from panel.workspace.lenient_json import decoder
 
@@ -103,9 +103,17 @@ def read_body(body: bytes) -> Any:
     return value
 
 
-# What may stand before an object: marks of order and blanks, comments that keep a connection
-# alive, and the line that keeps a script from running JSON.
-_BEFORE = re.compile(r"(?:[\ufeff\0\s]+|:[^\n]*\n|\)\]\}'?,?)*")
+def is_whole(body: bytes) -> bool:
+    """Whether a body lacks nothing: its JSON is closed, or its stream has told its end."""
+    value = read_body(body)
+    error = value.get("error") if isinstance(value, dict) else None
+    said = error.get("message") if isinstance(error, dict) else None
+    return isinstance(value, dict | list | str) and not str(said).startswith(ENDED)
+
+
+# What may stand before an object: marks of order and blanks, with a width or without, comments
+# that keep a connection alive, and the line that keeps a script from running JSON.
+_BEFORE = re.compile(r"(?:[\ufeff\ufffd\u200b-\u200f\u2060\0\s]+|:[^\n]*\n|\)\]\}'?,?)*")
 
 
 def read_text(text: str) -> Any:

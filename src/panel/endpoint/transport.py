@@ -19,11 +19,12 @@ import httpx2
 from multidict import CIMultiDict
 from yarl import URL
 
-from panel.endpoint.bodies import BODY_BYTES, BodyTooLong, unpacked
+from panel.endpoint.bodies import BODY_BYTES, BodyTooLong, is_whole, unpacked
 from panel.endpoint.proxies import Proxy, proxy_for
 from panel.errors import EndpointError
 
 CONNECT_SECONDS = 10.0
+QUIET_SECONDS = 1.0  # after which a body that is whole has ended, though the connection has not
 HELLO_SECONDS = 1.0  # for the question whether a port speaks TLS
 HEADER_BYTES = 256 * 1024  # of one line of a response's head; curl reads 100 KiB
 HEADERS = 2_000  # lines of a response's head
@@ -214,13 +215,31 @@ class Transport(httpx2.AsyncBaseTransport):
 
 
 async def read_whole(answer: aiohttp.ClientResponse) -> bytes:
-    """Read a body and unpack it; raises ClientPayloadError from BodyTooLong."""
-    body = bytearray()
+    """Read a body and unpack it; raises ClientPayloadError from BodyTooLong.
+
+    What is whole by itself is not lost where its framing is broken, or its end never told.
+    """
+    packing = answer.headers.get("content-encoding", "")
+    body, told, patience = bytearray(), 0, QUIET_SECONDS
     try:
-        async for piece in answer.content.iter_any():
+        while True:
+            try:
+                async with asyncio.timeout(patience if len(body) > told else None):
+                    piece = await answer.content.readany()
+            except TimeoutError:
+                if is_whole(unpacked(bytes(body), packing)):
+                    break
+                told, patience = len(body), 2 * patience
+                continue
+            except aiohttp.ClientError:
+                if is_whole(unpacked(bytes(body), packing)):
+                    break
+                raise
+            if not piece:
+                break
             body += piece
             if len(body) > BODY_BYTES:
                 raise BodyTooLong
-        return unpacked(bytes(body), answer.headers.get("content-encoding", ""))
+        return unpacked(bytes(body), packing)
     except BodyTooLong as error:
         raise aiohttp.ClientPayloadError from error
