@@ -163,6 +163,7 @@ def test_the_proxy_of_the_scheme_comes_before_the_one_for_all(
         *("socks://me:hunter2@p:1", "socks4://p", "socks5://p:1", "SOCKS5H://p:1"),
         *("http://", "://p", "http://me:hunter2@", "http://p:hunter2", "http://p:99999"),
         *("ftp://me:hunter2@p:1", "http://[me:hunter2", "http://a b:1", "me:hunter2@p:x"),
+        *("http://me:hunter2@proxy..corp:1", "http://\u2603:1", f"http://{64 * 'a'}:1"),
     ],
 )
 @pytest.mark.parametrize("command", ["run", "doctor"])

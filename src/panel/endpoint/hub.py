@@ -23,7 +23,7 @@ from panel.endpoint.waits import asked_wait
 from panel.endpoint.way_faults import WAY_REMEDIES, transport_fault, way_fault
 from panel.errors import EndpointError, UsageError
 from panel.text import harmless, one_line
-from panel.workspace.addresses import split_address
+from panel.workspace.addresses import plain_host, split_address
 from panel.workspace.catalogue import Pin
 from panel.workspace.headers import is_header_value
 
@@ -251,7 +251,7 @@ def _joined(url: str, to: str) -> str:
     try:
         joined = urljoin(url, to)
         parts = urlsplit(joined)
-        _ = parts.port
+        _ = parts.port, plain_host(parts.hostname or "")
     except ValueError:
         joined, parts = "", urlsplit("")
     spoilt = re.search(r"[\s\\\x00-\x20]", parts.netloc)

@@ -10,7 +10,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies
 
 from panel.errors import EndpointError
-from panel.workspace.addresses import is_loopback
+from panel.workspace.addresses import is_loopback, plain_host
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +55,16 @@ def _proxy(written: str, variable: str, host: str) -> Proxy:
     try:
         parts = urlsplit(written if "://" in written else f"http://{written}")
         port = f":{parts.port}" if parts.port is not None else ""
+        name = plain_host(parts.hostname or "")
     except ValueError:  # its message may hold a password
-        parts = urlsplit("")
-        port = ""
-    name = parts.hostname
+        parts, port, name = urlsplit(""), "", ""
     # What is written is not shown: it may hold a password.
     if parts.scheme.startswith("socks"):
         raise EndpointError(
             f"{variable} names a {parts.scheme} proxy, and only http:// and https:// ones can be "
             f"used. {remedy}"
         )
-    if parts.scheme not in ("http", "https") or not name or not name.isprintable() or " " in name:
+    if parts.scheme not in ("http", "https") or not name:
         raise EndpointError(
             f"{variable} is not the address of a proxy, such as http://proxy.example:3128. {remedy}"
         )

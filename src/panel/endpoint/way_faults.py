@@ -73,7 +73,10 @@ def transport_fault(error: BaseException, deadline: float, route: Route) -> tupl
         case ConnectionRefusedError():
             return "refused", f"nothing listens at {route.host}"
         case socket.gaierror(errno=number) if number != socket.EAI_AGAIN:
-            return "refused", f"the host {route.address.hostname!r} could not be found (DNS)"
+            host = route.address.hostname or ""
+            if "%" in host:
+                return "refused", f"{host}: this machine has no such interface"
+            return "refused", f"the host {host!r} could not be found (DNS)"
         case BodyTooLong():
             most = f"{BODY_BYTES // 2**20} MiB"
             return "body_too_long", f"the body of {route.host}'s answer has more than {most}"

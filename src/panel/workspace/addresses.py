@@ -5,13 +5,48 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+import socket
 from urllib.parse import SplitResult, urlsplit
 
 from panel.errors import UsageError
 
 OLLAMA_HOST = "OLLAMA_HOST"  # where Ollama's own programs look for it
 NO_ADDRESS = "is not a web address. Begin it with http:// or https://."
-_SECRET_IN_QUERY = re.compile(r"(?i)(?:^|&)(?>[^=&]*?(?:key|token|secret|password|auth))[^=&]*+=")
+NO_HOST = (
+    "has a host that there cannot be: part of it is empty, longer than 63 characters, or holds a "
+    "character that no host may have. Write it anew by hand."
+)
+# "code" and "sig" are the keys of Azure's functions and of its signed addresses.
+_SECRET_IN_QUERY = re.compile(
+    r"(?i)(?:^|&)(?:(?>[^=&]*?(?:key|token|secret|passw|credential|signature|auth))[^=&]*+"
+    r"|code|sig)="
+)
+_NUMBER = re.compile(r"(?i)0x[0-9a-f]*|[0-9]+")
+
+
+def plain_host(host: str) -> str:
+    """Return a host as it is looked up: in ASCII, a short or odd IPv4 address in full.
+
+    Raises ValueError, which never repeats it, for what cannot be one.
+    """
+    try:
+        if ":" in host:
+            address, sign, zone = host.partition("%")  # RFC 6874 writes the sign as %25
+            ipaddress.IPv6Address(address)
+            return f"{address}{sign}{zone.removeprefix('25') or zone}"
+        if _NUMBER.fullmatch(host.removesuffix(".").rpartition(".")[2]):
+            return socket.inet_ntoa(socket.inet_aton(host.removesuffix(".")))
+        if not host.isascii():
+            import idna  # noqa: PLC0415 - of httpx2, which would do the same later on
+
+            host = idna.encode(host, uts46=True).decode()
+        # A label of a name; an underscore is none of DNS, and in many a container's name.
+        parts = host.removesuffix(".").split(".")
+        if len(host) > 253 or not all(re.fullmatch(r"[A-Za-z0-9_-]{1,63}", part) for part in parts):
+            raise ValueError
+    except (OSError, ValueError):
+        raise ValueError(NO_HOST) from None
+    return host
 
 
 def is_loopback(host: str) -> bool:
@@ -44,7 +79,11 @@ def split_address(text: str) -> SplitResult:
         raise ValueError(NO_ADDRESS)
     if "#" in text:
         raise ValueError("holds a '#'. Leave it out, with what follows it: it is never sent.")
-    return parts
+    host = plain_host(parts.hostname)
+    if host == parts.hostname:
+        return parts
+    port = "" if parts.port is None else f":{parts.port}"
+    return parts._replace(netloc=(f"[{host}]" if ":" in host else host) + port)
 
 
 def endpoint_address(text: str) -> str:
