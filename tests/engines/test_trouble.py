@@ -158,7 +158,7 @@ def test_a_model_that_never_loads_is_given_up_after_the_time_limit(
 def test_a_backend_that_goes_in_the_middle_and_comes_back_costs_no_verdict(
     wide: Space, mock: MockEndpoint, panel: Panel, quick: None
 ) -> None:
-    mock.face = lambda index, _body: BAD_GATEWAY if 6 <= index < 18 else None
+    mock.face = lambda index, _body: BAD_GATEWAY if 6 <= index < 12 else None
     code, summary, _done = run(wide, panel)
     assert (code, summary["verdicts"], summary["errors"]) == (0, CELLS, 0)
 
@@ -169,7 +169,7 @@ def test_a_backend_that_goes_in_the_middle_for_good_ends_the_run(
     mock.face = lambda index, _body: BAD_GATEWAY if index >= 6 else None
     code, summary, _done = run(wide, panel)
     assert (code, summary["stopped"], summary["verdicts"]) == (3, "endpoint", 6)
-    assert mock.asked <= 6 + 2 * (health.GONE + 8)
+    assert mock.asked <= 6 + 10 + 4, "and those in flight"
 
 
 # --- one tool's trouble, and everybody's ---
@@ -227,6 +227,12 @@ def last_line(space: Space) -> bytes:
         (Answer(200, FIREWALL, PAGE), "not_an_api", 3),
         (Answer(403, {"message": "Forbidden"}), "forbidden", 3),
         (error(400, "API key not valid. Please pass a valid API key."), "key_refused", 3),
+        (error(429, "You exceeded your quota, please check your plan and billing."), "quota", 3),
+        (
+            error(429, json.dumps({"error": {"message": "x", "code": "insufficient_quota"}})),
+            "quota",
+            1,
+        ),
         (error(400, "Your credit balance is too low"), "quota", 3),
         (error(400, "No connected db."), "http_400", 3),
         (error(400, "Either the config or the provider header is required"), "http_400", 3),
@@ -242,9 +248,10 @@ def test_what_every_tool_meets_ends_the_run_after_a_few(
     assert (code, summary["stopped"], mock.asked) == (3, "endpoint", requests)
     (line,) = narrated(done)
     assert line.startswith(
-        f"Stopped asking 'mock': {in_words(reason)}: {requests} cells in a row: "
+        f"Stopped asking 'mock': {in_words(reason)}: "
+        + (f"{requests} cells in a row: " if requests > 1 else "")
     )
-    assert len({a["tool"] for a in attempts(wide)}) >= 3
+    assert len({a["tool"] for a in attempts(wide)}) == requests
 
 
 def test_a_prompt_that_is_never_read_whole_ends_the_run_too(
@@ -351,6 +358,49 @@ def test_a_wait_of_hours_is_said_and_ends_the_run(
     mock.face = None
     code, summary, _done = run(wide, panel)
     assert (code, summary["reused"], summary["verdicts"]) == (0, first, CELLS - first)
+
+
+def test_a_wish_of_no_time_is_the_least_that_is_waited(
+    wide: Space, mock: MockEndpoint, panel: Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each failure in a row doubles the wait, whatever the server says."""
+    held = waiting(monkeypatch)
+    limited = error(429, "Rate limit reached. Please try again in 6ms.", "rate_limit_exceeded")
+    mock.face = lambda index, _body: limited if index < 6 else None
+    code, summary, _done = run(wide, panel)
+    assert (code, summary["verdicts"]) == (0, CELLS)
+    assert held == [0.006, 1, 2, 4, 8, 16]
+
+
+def test_short_waits_in_a_row_are_announced(
+    wide: Space, mock: MockEndpoint, panel: Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting(monkeypatch)
+    busy = Answer(503, "too many requests", {"retry-after": "9"})
+    mock.face = lambda index, _body: busy if 6 <= index < 9 else None
+    code, _summary, done = run(wide, panel)
+    assert code == 0 and "'mock' cannot answer now (HTTP 503: too many requests)" in done.err
+
+
+def test_the_wait_for_ones_own_limit_is_announced_once(
+    wide: Space, mock: MockEndpoint, panel: Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wide.point_at(mock, "rpm = 10\n")
+    monkeypatch.setattr(limits, "MINUTE", 1.0)
+    monkeypatch.setattr(patience, "ANNOUNCED_SECONDS", 0.5)
+    code, summary, done = run(wide, panel)
+    assert (code, summary["verdicts"]) == (0, CELLS)
+    assert done.err.count("is asked no faster than rpm and tpm allow. Waiting ") == 1
+
+
+def test_words_of_the_model_in_an_error_hold_nobody_back(
+    wide: Space, mock: MockEndpoint, panel: Panel, quick: None
+) -> None:
+    text = "The beta will be available in 14 days"
+    slip = error(400, "Failed to generate JSON.", "json_validate_failed", failed_generation=text)
+    mock.face = lambda index, _body: slip if index == 3 else None
+    code, summary, done = run(wide, panel)
+    assert (code, summary["verdicts"], narrated(done)) == (0, CELLS, [])
 
 
 def test_an_answer_that_uses_up_the_limit_of_a_day_is_kept_and_ends_the_run(

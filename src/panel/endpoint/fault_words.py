@@ -125,6 +125,7 @@ NO_MONEY = (
     r"|(add|valid|no) (a )?(credit card|payment method)|余额不足|额度不足|欠费"
 )
 MONEY = NO_MONEY + r"|insufficient.{0,12}quota|\bbilling\b|(add|purchase|buy)( more)? credits"
+BILLING = r"\bplan and billing\b"  # of a rate limit that tells no wait
 MONEY_CODES = (
     *("insufficient_quota", "billing_hard_limit_reached", "billing_not_active"),
     *("insufficient_credits", "insufficient_balance", "insufficient_user_quota"),

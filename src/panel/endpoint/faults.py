@@ -19,7 +19,7 @@ from typing import Literal
 from panel.endpoint import fault_words as words
 from panel.endpoint.probabilities import LOGPROB_FIELDS
 from panel.endpoint.responses import RawResponse
-from panel.endpoint.waits import asked_wait, daily, named_values, reset_wait
+from panel.endpoint.waits import asked_wait, daily, named_values, reset_wait, words_of
 from panel.endpoint.way_faults import WAY_REMEDIES
 from panel.text import in_words, without_pages
 
@@ -240,7 +240,12 @@ def classify_fault(
                 to = answer.headers.get("location", "?")
                 return replace(found, detail=f"{message} (to {to})")
             if row.action == "retry":
-                return replace(found, retry_after=asked_wait(answer))
+                # A reply of the model is no reason to wait.
+                return (
+                    found
+                    if row.label == SLIPPED
+                    else replace(found, retry_after=asked_wait(answer))
+                )
             if row.action == "abstain":
                 return replace(found, coded=any(code in row.codes for code in codes))
             return found
@@ -265,7 +270,9 @@ def _passing(answer: RawResponse, status: int, message: str) -> Fault:
     wait = asked_wait(answer)
     if wait is None and status == 429:
         wait = reset_wait(answer)
-    if wait is None and status == 429 and daily(answer.text()):
+    if wait is None and status == 429 and re.search(words.BILLING, message, re.I):
+        return Fault("suspect", "quota", message)
+    if wait is None and status == 429 and daily(words_of(answer)):
         return Fault("stop", "daily_quota", message)
     return Fault("retry", f"http_{status}", message, wait)
 

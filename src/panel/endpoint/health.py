@@ -18,8 +18,10 @@ from panel.text import counted, in_words
 
 FEW = 3  # tools refused alike, with no answer between, that end a run where all may be refused
 MANY = 16  # cells that ended alike in an error, with no answer between, that end a run
-GONE = 8  # requests in a row without an answer, after which one is in flight at a time
+GONE = 5  # requests in a row without an answer, after which one is in flight at a time
+MOST = 10  # requests in a row without an answer that end a run, if none was told to wait
 FIRST_SECONDS = 9.0  # for which an endpoint that has never answered is asked again
+GONE_SECONDS = 15.0  # and one that has answered
 FIRST_WAIT_CAP = 3.0
 WAIT_CAP_SECONDS = 60.0
 OWN_WAIT_CAP = 8.0  # of one cell, while others are answered: only overload passes by waiting
@@ -69,6 +71,8 @@ class EndpointHealth:
     _failed: int = 0  # requests in a row without an answer
     _tried: int = 0  # those among them that were alone in flight
     _first_failed: float = 0.0
+    _rounds: int = 0  # of failures in a row: those in flight together are one
+    _round_ended: float = 0.0
     _alone_since: float = 0.0
     _failing: set[str] = field(default_factory=set)  # their tools
     _alike: dict[str, _Alike] = field(default_factory=dict)
@@ -83,7 +87,7 @@ class EndpointHealth:
     def alive(self) -> None:
         """Note that something has replied, whatever the reply was worth."""
         self._failing.clear()
-        self._failed = self._tried = 0
+        self._failed = self._tried = self._rounds = 0
         self.answered_once = True
         self.alone = self.alone and not self.proven
 
@@ -141,7 +145,11 @@ class EndpointHealth:
     def hold(self, fault: Fault) -> float | None:
         """Return the seconds for which nobody should ask; None where others may go on."""
         if fault.retry_after is not None:
-            return fault.retry_after if fault.overload or self.alone else None
+            if not (fault.overload or self.alone):
+                return None
+            # "Again in 6 ms" may be said for seconds: the wish is the least that is waited.
+            own = 2.0 ** (self._rounds - 2) if self._rounds > 1 else 0.0
+            return max(fault.retry_after, min(WAIT_CAP_SECONDS, own))
         if not self.alone or fault.action != "retry" or fault.replied:
             return None
         if fault.label == LOADING:
@@ -161,14 +169,15 @@ class EndpointHealth:
     def _failure(self, fault: Fault, cell: Asked, began: float) -> Fault:
         now = time.monotonic()
         if not self._failed:
-            self._first_failed = began
+            self._first_failed = self._round_ended = began
         self._failed += 1
+        if began >= self._round_ended:
+            self._rounds, self._round_ended = self._rounds + 1, now
         self._failing.add(cell.pair[0])
         if self.alone and began >= self._alone_since:
             self._tried += 1
         if not self.alone and self._gone(fault):
             self.alone, self._alone_since, self._tried = True, now, 0
-            self._first_failed = now
             return fault
         if not self.alone or not self._tried:
             return fault
@@ -178,7 +187,7 @@ class EndpointHealth:
             # One cell alone may be what breaks a server: another tool's is asked as well.
             enough = len(self._failing) >= min(2, self.tools)
             next_ends = now + (self.hold(fault) or 0.0) + (now - began)  # if it takes as long
-            over = enough and (self._tried >= self.attempts or self._too_long(fault, next_ends))
+            over = enough and (self._tried >= self.attempts or self._too_many(fault, next_ends))
         if not over:
             return fault
         took = f" in {now - self._first_failed:.0f} s" if now - self._first_failed >= 1 else ""
@@ -191,11 +200,15 @@ class EndpointHealth:
             return True
         return self._failed >= GONE and len(self._failing) >= min(2, self.tools)
 
-    def _too_long(self, fault: Fault, next_ends: float) -> bool:
-        """Whether a server that never answered is likely to end the next request too late."""
-        if self._patient(fault) or self._tried < min(2, self.attempts):
+    def _too_many(self, fault: Fault, next_ends: float) -> bool:
+        """Whether a server that may be gone was asked enough, or would end the next one too late.
+
+        One that says that it is busy is there.
+        """
+        if fault.busy or self._tried < min(2, self.attempts):
             return False
-        return next_ends - self._first_failed > FIRST_SECONDS
+        longest = GONE_SECONDS if self.answered_once else FIRST_SECONDS
+        return self._failed >= MOST or next_ends - self._first_failed > longest
 
     def _ended(self, fault: Fault, cell: Asked, kind: str) -> Fault:
         """Count a cell that ended so; stop where enough others ended alike.

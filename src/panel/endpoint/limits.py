@@ -180,6 +180,20 @@ class ConcurrencyLimiter:
         """Return the seconds until a request may begin again."""
         return max(0.0, self._not_before - time.monotonic())
 
+    def paced(self, tokens: int) -> float:
+        """Return the seconds for which rpm and tpm alone hold back a request of so many tokens."""
+        now, wait = time.monotonic(), 0.0
+        while self._spent and self._spent[0].began <= now - MINUTE:
+            self._spent.popleft()
+        if self._spent:
+            oldest = self._spent[0].began + MINUTE - now
+            if self.rpm is not None and len(self._spent) >= self.rpm:
+                wait = max(wait, oldest)
+            used = sum(slot.tokens for slot in self._spent) if self.tpm is not None else 0
+            if self.tpm is not None and used + tokens > self.tpm:
+                wait = max(wait, oldest)
+        return wait
+
     def narrow(self, alone: bool) -> None:
         """Have one request in flight at a time, or again as many as the limit says."""
         if alone != self.alone:
@@ -203,17 +217,7 @@ class ConcurrencyLimiter:
             return 0
         if self.in_flight >= self._most:
             return None
-        now, wait = time.monotonic(), self.held()
-        while self._spent and self._spent[0].began <= now - MINUTE:
-            self._spent.popleft()
-        if self._spent:
-            oldest = self._spent[0].began + MINUTE - now
-            if self.rpm is not None and len(self._spent) >= self.rpm:
-                wait = max(wait, oldest)
-            used = sum(slot.tokens for slot in self._spent) if self.tpm is not None else 0
-            if self.tpm is not None and used + tokens > self.tpm:
-                wait = max(wait, oldest)
-        return wait
+        return max(self.held(), self.paced(tokens))
 
     def _set(self, limit: int, why: str) -> None:
         if limit == self.limit:

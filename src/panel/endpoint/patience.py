@@ -46,9 +46,14 @@ class Patience:
     notice: Callable[[str], None] = _silent
     _asked_by: str = ""  # what the server said when it asked to wait
     _announced: float = 0.0  # until when waiting is announced, in monotonic seconds
+    _waited: float = 0.0  # seconds since the last answer
+    _paced: bool = False  # it was said that the user's own limit holds requests back
 
     async def slot(self, tokens: int, lane: int = 0) -> Slot:
         """Wait for a slot for a request of so many tokens; raises GivenUp."""
+        if not self._paced and (seconds := self.limiter.paced(tokens)) > ANNOUNCED_SECONDS:
+            self._paced = True
+            self._announce(seconds, "is asked no faster than rpm and tpm allow")
         try:
             return await self.limiter.acquire(tokens, lane)
         except LongWait as wait:
@@ -58,6 +63,7 @@ class Patience:
     def heed(self, answer: RawResponse, fault: Fault | None) -> None:
         """Hold everybody back for as long as this answer says that nobody should ask."""
         if fault is None:
+            self._waited = 0.0
             seconds, why = reset_wait(answer), "nothing is left of its rate limit"
         else:
             seconds, why = self.health.hold(fault), _why(fault)
@@ -70,6 +76,7 @@ class Patience:
                 most = self.health.loading_seconds
                 self._announce(most, f"is loading its model ({why})", f"for up to {most:g} s")
             elif seconds <= self.limiter.longest:
+                self._waited += seconds
                 self._announce(seconds, f"cannot answer now ({why})")
         self.limiter.narrow(self.health.alone)
 
@@ -85,11 +92,12 @@ class Patience:
         await self.pause(seconds)
 
     def _announce(self, seconds: float, state: str, how_long: str | None = None) -> None:
-        """Say that a wait is long, unless one about as long has been announced."""
+        """Say that a wait is long, or waits in a row are, unless it has been announced."""
         end = time.monotonic() + seconds
         if not self.limiter.holds:
             return  # a recording answers: nobody waits
-        if seconds > ANNOUNCED_SECONDS and end > self._announced + ANNOUNCED_SECONDS:
+        silent = max(seconds, self._waited) > ANNOUNCED_SECONDS
+        if silent and end > self._announced + ANNOUNCED_SECONDS:
             self._announced = end
             waiting = how_long or until(seconds)
             self.notice(f"{self.name!r} {state}. Waiting {waiting}. Ctrl-C ends the run.")

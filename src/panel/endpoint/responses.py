@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from panel.endpoint.bodies import decoded, read_body
+from panel.endpoint.bodies import decoded, read_body, read_text
 
 
 @dataclass(slots=True)
@@ -80,6 +80,8 @@ class RawResponse:
         error = _error_of(body)
         if isinstance(error, dict):
             message = error.get("message", error.get("detail", error))
+            if isinstance(message, str) and isinstance(inner := read_text(message), dict):
+                return replace(self, body=message.encode(), _parsed=inner).error_text()
             code = error.get("code") or error.get("type") or error.get("error_type")
             return str(message)[:2000], str(code) if code is not None else None
         if isinstance(error, str):

@@ -16,10 +16,25 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from panel.endpoint.bodies import read_text
 from panel.endpoint.responses import RawResponse
 from panel.text import how_long
 
 FOREVER = 1e8  # seconds, some three years: no wait is longer, so that every one has a date
+# Texts that are not the server's own: the model's, the request's, another server's.
+_OTHERS_WORDS = ("failed_generation", "input", "raw")
+_MESSAGES = (
+    "message",
+    "msg",
+    "error",
+    "errors",
+    "detail",
+    "details",
+    "description",
+    "reason",
+    "quotaid",
+)
+NESTED = 4000  # characters of a text that may be JSON itself
 NODES = 2000  # of an error's JSON, after which the search for a wait ends
 
 _PART = (
@@ -49,7 +64,7 @@ def asked_wait(answer: RawResponse) -> float | None:
     told = _told(answer.headers, now)
     if told is not None or answer.status is None:
         return told
-    text = answer.text()
+    text = words_of(answer)
     for name, value in named_values(answer.json()):
         if isinstance(value, Mapping) and name == "headers":  # as OpenRouter hands them on
             headers = {str(key).lower(): str(text) for key, text in value.items()}
@@ -65,6 +80,16 @@ def asked_wait(answer: RawResponse) -> float | None:
             return told
     found = _WISH.search(text) or _BARE.search(text)
     return seconds_of(found[1], now) if found else None
+
+
+def words_of(answer: RawResponse) -> str:
+    """Return what an error says: its messages, and a body that is no JSON as it is."""
+    body = answer.json()
+    if not isinstance(body, dict | list):
+        return answer.text()
+    said = [value for name, value in named_values(body) if name in _MESSAGES]
+    texts = [each for value in said for each in (value if isinstance(value, list) else [value])]
+    return "\n".join(text for text in texts if isinstance(text, str))
 
 
 def reset_wait(answer: RawResponse) -> float | None:
@@ -181,13 +206,19 @@ def _nothing(remaining: str) -> bool:
 
 
 def named_values(body: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the names (in lower case) and values of all objects in a JSON body."""
+    """Yield the names (in lower case) and values of all objects in a JSON body.
+
+    Those in a text that is JSON are among them, but for texts of others than the server.
+    """
     todo, seen = [body], 0
     while todo and seen < NODES:
         value, seen = todo.pop(), seen + 1
         if isinstance(value, dict):
-            for name, inner in value.items():
-                yield str(name).lower(), inner
-            todo += value.values()
+            own = {str(name).lower(): inner for name, inner in value.items()}
+            own = {name: inner for name, inner in own.items() if name not in _OTHERS_WORDS}
+            yield from own.items()
+            todo += own.values()
         elif isinstance(value, list):
             todo += value
+        elif isinstance(value, str) and value[:1] in ("{", "[") and len(value) < NESTED:
+            todo.append(read_text(value))
