@@ -82,6 +82,9 @@ class Door:
             await asyncio.get_running_loop().connect_accepted_socket(self._make, client)
         except OSError:  # it is gone already
             client.close()
+        except asyncio.CancelledError:  # the server ends
+            client.close()
+            raise
 
     def _start(self, work: Coroutine[Any, Any, Any]) -> None:
         task = asyncio.get_running_loop().create_task(work)
