@@ -24,26 +24,43 @@ _MARKED = (
     r"|(?:hf|fw|r8|tgp)_[A-Za-z0-9*]{10,}"
     r"|AIza[A-Za-z0-9*_-]{6,}|(?:AKIA|ASIA)[A-Z0-9*]{12,}|dapi[0-9a-f*]{16,}"
     r"|eyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*){0,2}"
+    r"|SG\.[A-Za-z0-9_-]{10,}(?:\.[A-Za-z0-9_-]+)?"
     r")"
 )
 # What stands after "Bearer", or after the name of a secret and a colon. A word is no key, but for
 # what is said to have been provided, and for a very long one.
 _LETTER = r"[^\s\"'`,;<>(){}\[\]\\]"
 _QUOTE = r"\\?[\"'`]?"
-_NAME = (
-    r"\b(?:[a-z]+[-_ ])?(?:api[-_ ]?key|access[-_ ]?key|secret(?:[-_ ]?key)?|password|passwd"
-    r"|authorization|auth[-_ ]?token|access[-_ ]?token|token|key)"
-)
+_NAME = r"(?:key|secret|password|passwd|authorization|token|signature|\bsig)"
 _NAMED = (
     rf"(?i:(?P<named>(?:{_NAME}(?:\s+(?:is|was))?{_QUOTE}\s*[:=]\s*\[?{_QUOTE}"
     rf"(?:(?:bearer|basic|token)\s+)?|\b(?:bearer|basic)\s+{_QUOTE})"
     rf"(?={_LETTER}{{20}}|{_LETTER}{{0,19}}[0-9*…])"
-    rf"|{_NAME}\s+(?:provided|given|used|received|supplied){_QUOTE}\s*[:=]\s*{_QUOTE})"
+    rf"|[?&](?:code|sig)=|{_NAME}\s+(?:provided|given|used|received|supplied){_QUOTE}\s*[:=]\s*{_QUOTE})"
     rf"{_LETTER}{{6,}}(?<![.:]))"
 )
 _CREDENTIALS = r"(?P<scheme>\b[a-z][a-z0-9+.-]{0,20}://)[^\s/@?#\"'<>]+@"
 
-_SECRETS = re.compile(f"{_CREDENTIALS}|{_MARKED}|{_NAMED}")
+# A long run of letters and digits that may be a key, or the name of a request or a model: what
+# stands around it tells.
+_RUN = r"(?P<run>(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{20,}={0,2})"
+_RANDOM = re.compile(
+    r"(?=[^0-9]*[0-9])(?:.*[A-Za-z0-9]{16}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$)", re.I
+)
+_PREFIXED = re.compile(r"[A-Za-z]{2,8}_(?:[a-z0-9]{1,4}_)?(?=[A-Za-z]*[0-9])[A-Za-z0-9]{16,}")
+_AN_ID = re.compile(
+    r"(?i)(?:req(?:uest)?|resp|msg|call|batch|file|run|thread|org|proj|user|chatcmpl|cmpl|gen|trace"
+    r"|event|toolu|asst|job|model)[-_]"
+)
+_ID_BEFORE = re.compile(
+    r"(?:\b[Ii]d|[a-z_]Id|_id|ID|[Rr]equest|[Tt]race|[Rr]ay|[Mm]odel)[\"'`]?\s*(?:is|was|no\.?)?\W{0,4}$"
+)
+_ABOUT_KEYS = re.compile(
+    r"(?i)key\b|token\b|secret|credential|signature|password|bearer|authori[sz]ation"
+)
+_AROUND = 48  # characters, a few words
+
+_SECRETS = re.compile(f"{_CREDENTIALS}|{_MARKED}|{_NAMED}|{_RUN}")
 
 
 @lru_cache(maxsize=1024)  # the lines of a response's head come again and again
@@ -60,7 +77,21 @@ def mask_keys(text: str) -> str:
 def _masked(found: re.Match[str]) -> str:
     if found["scheme"] is not None:
         return f"{found['scheme']}{MASK}@"
+    if found["run"] is not None and not _is_key(found):
+        return found[0]
     return f"{found['named'] or ''}{MASK}"
+
+
+def _is_key(found: re.Match[str]) -> bool:
+    """Whether a run of letters and digits is a key, by its form and by the words around it."""
+    run, text, start, end = found["run"], found.string, found.start(), found.end()
+    before = text[max(0, start - _AROUND) : start]
+    if _AN_ID.match(run) or _ID_BEFORE.search(before):
+        return False
+    if _PREFIXED.match(run):
+        return True
+    around = before + " " + text[end : end + _AROUND]
+    return _RANDOM.match(run) is not None and _ABOUT_KEYS.search(around) is not None
 
 
 def cutter_of(secrets: Iterable[str | None]) -> Callable[[str], str]:
