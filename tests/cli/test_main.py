@@ -317,8 +317,12 @@ def test_a_bad_format_is_one_sentence_and_no_complaint_at_exit(mocked: Space) ->
 
 
 @pytest.mark.slow
-def test_a_disk_that_is_full_is_one_sentence(mocked: Space) -> None:
-    command = f"{sys.executable} -m panel check > /dev/full"
+@pytest.mark.parametrize("words", ["check", "run --json"])
+def test_a_disk_that_is_full_is_one_sentence(
+    mocked: Space, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    command = f"{sys.executable} -m panel {words} > /dev/full"
     done = subprocess.run(
         ["bash", "-c", command], cwd=mocked.root, capture_output=True, text=True, check=False
     )

@@ -137,6 +137,9 @@ class LazyGroup(TyperGroup):
                 result = super().invoke(ctx)
             except (typer.Abort, KeyboardInterrupt):
                 raise typer.Abort(ctx.invoked_subcommand) from None
+            except typer.Exit:  # what was printed may not be written yet
+                sys.stdout.flush()
+                raise
             sys.stdout.flush()
             return result
 
