@@ -82,6 +82,10 @@ def test_a_wait_of_any_form_is_seconds_or_nothing(text: str) -> None:
         ({}, b"", None),
         ({"retry-after": "7"}, b"", 7),
         ({"retry-after": "soon"}, b"", None),
+        ({"retry-after": "3600, 3600"}, b"", 3600),
+        ({"retry-after": "Fri, 15 Jan 2027 08:01:00 GMT, Fri, 15 Jan 2027 08:01:00 GMT"}, b"", 60),
+        ({"retry-after": "5, Fri, 15 Jan 2027 08:01:00 GMT"}, b"", 60),
+        ({"retry-after-ms": "250, 250"}, b"", 0.25),
         ({"retry-after-ms": "250", "retry-after": "9"}, b"", 0.25),
         ({"retry-after-ms": "x", "retry-after": "9"}, b"", 9),
         ({"retry-after": "1"}, error("try again in 6m0s"), 1),
@@ -148,6 +152,8 @@ def test_without_a_clock_of_the_server_a_date_is_held_against_ours() -> None:
         ({"x-ratelimit-remaining-tokens": " 0 ", "x-ratelimit-reset-tokens": "120ms"}, 0.12),
         ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "7"}, 7),
         ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": str(int(NOW + 9) * 1000)}, 9),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "30000"}, 30),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "8h20m"}, 30_000),
         ({"ratelimit-remaining": "0", "ratelimit-reset": "50"}, 50),
         ({"ratelimit": "limit=100, remaining=0, reset=50"}, 50),
         ({"ratelimit": '"burst";r=5;t=1, "daily";r=0;t=3600'}, 3600),
@@ -175,6 +181,11 @@ def test_a_reset_counts_where_nothing_remains(
     answer = RawResponse(0.0, 200, {"date": formatdate(NOW, usegmt=True), **headers})
     found = reset_wait(answer)
     assert found == (None if seconds is None else pytest.approx(seconds, abs=0.01))
+
+
+def test_a_refusal_s_reset_is_in_seconds() -> None:
+    headers = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "30000"}
+    assert reset_wait(RawResponse(0.0, 429, headers)) == 30_000
 
 
 @pytest.mark.parametrize(

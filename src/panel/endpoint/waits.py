@@ -50,6 +50,7 @@ _WISH = re.compile(
     re.I,
 )
 _BARE = re.compile(r"retry[-_ ]?after\W{1,4}(\d+(?:\.\d+)?)(?![\w.%-])", re.I)
+_LINES = re.compile(r",\s*(?=[A-Za-z]{3,9},|[\d.]+\s*(?:,|$))")  # none of these is in a date
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _DAILY = re.compile(
     r"\b(?:per|each|a|every)[ _-]?(?:day|week|month)\b|perday|permonth|\b(?:daily|weekly|monthly)\b"
@@ -98,7 +99,7 @@ def reset_wait(answer: RawResponse) -> float | None:
     Where the server says besides how long to wait, that counts.
     """
     now = _server_time(answer)
-    full = _reset(answer.headers, now)
+    full = _reset(answer.headers, now, answer.status == 200)
     told = _told(answer.headers, now)
     return full if full is None or told is None else told
 
@@ -159,7 +160,7 @@ def _until(text: str, now: float) -> float | None:
 
 
 def _milliseconds(text: str) -> float | None:
-    seconds = seconds_of(text, 0.0)
+    seconds = _of_lines(text, 0.0)
     return None if seconds is None else seconds / 1000
 
 
@@ -178,17 +179,29 @@ def _told(headers: Mapping[str, str], now: float) -> float | None:
             return told
     for name in ("retry-after", "x-retry-after", "x-ratelimit-retry-after"):
         if name in headers:
-            return seconds_of(headers[name], now)
+            return _of_lines(headers[name], now)
     return None
 
 
-def _reset(headers: Mapping[str, str], now: float) -> float | None:
-    """Return the longest wait until a limit with nothing remaining is full, None for none."""
+def _of_lines(text: str, now: float) -> float | None:
+    """Return the longest of several waits: lines of one name are joined by commas."""
+    waits = [seconds_of(each, now) for each in _LINES.split(text)]
+    return max((wait for wait in waits if wait is not None), default=None)
+
+
+def _reset(headers: Mapping[str, str], now: float, answered: bool = False) -> float | None:
+    """Return the longest wait until a limit with nothing remaining is full, None for none.
+
+    answered: whether the answer is none of an error. A large number without a unit is one of
+    milliseconds then: if it is of seconds, the next answer will say so.
+    """
     waits = []
     for name, value in headers.items():
         if "limit" in name and "remaining" in name and _nothing(value):
             reset = name.replace("remaining", "reset")
-            waits.append(seconds_of(headers.get(reset, headers.get(f"{reset}-after", "")), now))
+            told = headers.get(reset, headers.get(f"{reset}-after", "")).strip()
+            unclear = answered and name.startswith("x-") and re.fullmatch(r"\d{4,9}", told)
+            waits.append(seconds_of(f"{told}ms" if unclear else told, now))
     # The later drafts of the IETF put all into one header: limit=9, remaining=0, reset=5; r=0;t=5
     one = headers.get("ratelimit", "")
     for part in re.split(r',\s*(?=")', one):
