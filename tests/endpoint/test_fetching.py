@@ -494,6 +494,7 @@ def test_an_endless_row_of_redirects_ends(hub: FakeHub) -> None:
         "http://127.0.0.1:99999/",
         "http://a b/",
         "http://a\x01b/",
+        "http://a..b/",
         f"http://{'a' * 70_000}/",
     ],
 )
