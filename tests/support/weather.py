@@ -610,6 +610,7 @@ WEATHER: dict[str, Face] = {
         Answer(307, b"", {"location": "http://elsewhere.invalid/v1/chat/completions"}),
         "redirected",
         "Put the new address into base_url",
+        requests=3,
     ),
     "html": _stops(
         "every path is a web page",

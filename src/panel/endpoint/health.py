@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from panel.cells.cells import PairKey
+from panel.endpoint.fault_words import is_page
 from panel.endpoint.faults import LOADING, NOT_RECORDED, Fault
 from panel.text import counted, in_words
 
@@ -105,7 +106,8 @@ class EndpointHealth:
 
         began: when the request was sent, in monotonic seconds. last: its cell has no try left.
         """
-        if fault.action == "stop" and self.answered_once and fault.label in _SOMETIMES:
+        page = fault.label == "redirected" or is_page(fault.detail)  # as firewalls answer, too
+        if fault.action == "stop" and fault.label in _SOMETIMES and (self.answered_once or page):
             fault = replace(fault, action="suspect")
         if fault.replied:
             self.alive()
